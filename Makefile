@@ -39,7 +39,7 @@ explore: $(VENV)/.installed $(VENV)/.system
 COVERED := ingest datasets engagement
 coverage: $(VENV)/.installed
 	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(COVERED:%=instagram_assets_tests/%) \
-		--ignore-glob='*faults*' --ignore-glob='*mutations*' --ignore-glob='*test_image_search*' \
+		--ignore-glob='*faults*' --ignore-glob='*mutations*' \
 		-k 'not any_parts_give_the_bytes and not landing_stopped_at_any_file_operation' \
 		$(COVERED:%=--cov=instagram_assets.%) --cov-report=term:skip-covered --cov-fail-under=93
 

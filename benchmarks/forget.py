@@ -12,7 +12,8 @@ from time import perf_counter
 from benchmarks.forget_lake import write_data
 from benchmarks.measure import Report, options
 from benchmarks.posts import account_name
-from instagram_assets.forget import forgetting
+from instagram_assets.forget import erasure
+from instagram_assets.forget.verification import search_all_data
 
 _FULL, _QUICK = (1_000, 100, 5_000), (100, 100, 500)
 
@@ -29,11 +30,11 @@ def main() -> None:
         size = sum(path.stat().st_size for path in files)
         name = account_name(accounts // 2)
         begun = perf_counter()
-        subject = forgetting.find(settings, f"@{name}")
+        subject = erasure.find_subject(settings, f"@{name}")
         found = perf_counter() - begun
-        done = forgetting.forget(settings, subject, forgetting.parts_of(subject))
+        done = erasure.erase(settings, subject, erasure.planners_for(subject))
         seconds = perf_counter() - begun
-        left = forgetting.search_everything(settings, subject.identifiers)
+        left = search_all_data(settings, subject.identifiers)
         assert not left.found, left.found[:5]
         script = _script(Path(folder) / "data" / "lake", account_name(accounts // 3))
         report.figures = {

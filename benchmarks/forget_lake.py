@@ -19,11 +19,11 @@ from instagram_assets.ingest.merge import merge_posts
 from instagram_assets.media.index import Entry, Index
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Settings
+from instagram_assets.storage.content_keys import url_identity
 from instagram_assets.storage.features import FeatureStore
 from instagram_assets.storage.layout import folder_name, set_up
 from instagram_assets.storage.parquet_files import to_bytes
-from instagram_assets.url_identity import url_identity
-from instagram_assets.vision.embed import FEATURES
+from instagram_assets.vision.embed import EMBEDDING_FEATURES
 
 _AT_ONCE = 50
 _WIDTH = 512
@@ -110,13 +110,13 @@ def _labels(posts: pa.Table) -> pa.Table:
 
 
 def _features(lake: UPath, entries: list[Entry]) -> None:
-    store = FeatureStore(lake / "features", "embeddings", "clip", FEATURES)
+    store = FeatureStore(lake / "features", "embeddings", "clip", EMBEDDING_FEATURES)
     for start in range(0, len(entries), 256):
         some = entries[start : start + 256]
         vectors = np.random.default_rng(start).random((len(some), _WIDTH), np.float32)
         ids, count = [entry.image_id for entry in some], len(some)
         columns = [pa.array(ids), pa.array(list(vectors), pa.list_(pa.float32())), ["ok"] * count, [None] * count]
-        store.append(pa.table(columns, schema=FEATURES))
+        store.append(pa.table(columns, schema=EMBEDDING_FEATURES))
 
 
 def _write(lake: UPath, name: str, table: pa.Table) -> None:

@@ -27,21 +27,23 @@ _LIMIT = 500
 def ours(hits_file: str, folder: str) -> int:
     """The stages of the job `search` after its page, in a child; how many images the subject's cluster has."""
     from instagram_assets.datasets.folder import write_folder
-    from instagram_assets.ingest.search_pages import SearchHit
-    from instagram_assets.ingest.search_requests import SearchRequest, results_table
+    from instagram_assets.search.candidates import embeddings_table, fetch_results, images_table
+    from instagram_assets.search.image_selection import select_images
+    from instagram_assets.search.requests import SearchRequest, results_table
+    from instagram_assets.search.results_page import SearchHit
+    from instagram_assets.search.subject import clusters_table
     from instagram_assets.settings import load_settings
-    from instagram_assets.vision import search_steps, steps
-    from instagram_assets.vision.subject import judge
+    from instagram_assets.vision import pipeline
 
     settings = load_settings(data_dir=folder)
     os.chdir(folder)
     request = SearchRequest.of(settings, _WORD, limit=_LIMIT)
     results = results_table(request, "naver", [SearchHit(**hit) for hit in json.loads(Path(hits_file).read_bytes())])
-    images = search_steps.images_table(search_steps.fetch(results, settings), request, settings)
-    embeddings = search_steps.embeddings_table(images, request, settings)
-    clusters = search_steps.clusters_table(embeddings, images, request, settings).table
-    files = steps.media_files(images, settings)
-    rows = judge(results, images, clusters, request.limit)
+    images = images_table(fetch_results(results, settings), request, settings)
+    embeddings = embeddings_table(images, request, settings)
+    clusters = clusters_table(embeddings, images, request, settings).table
+    files = pipeline.media_files(images, settings)
+    rows = select_images(results, images, clusters, request.limit)
     write_folder(Path(folder) / "made", rows, files, request.model_dump())
     return sum(clusters["is_subject"].to_pylist())
 
@@ -139,7 +141,7 @@ def main() -> None:
 
 def _hits(server: SearchPage, wanted: int) -> tuple[float, list[dict[str, object]]]:
     """What a Chromium finds on the page, and the seconds that it takes."""
-    from instagram_assets.ingest.image_search import BrowserSearch
+    from instagram_assets.search.engine import BrowserSearch
     from instagram_assets.settings import SearchSettings
 
     search_options = SearchSettings(flags="--no-sandbox", scroll_pause=0)

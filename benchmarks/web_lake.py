@@ -27,7 +27,7 @@ from instagram_assets.settings import ModelSettings, Settings
 from instagram_assets.storage.lake import write_asset, write_cells
 from instagram_assets.storage.layout import folder_name, lower_first_year
 from instagram_assets.storage.parquet_files import to_bytes
-from instagram_assets.vision.steps import find_embedder
+from instagram_assets.vision.pipeline import find_embedder
 
 SEARCHES = {"고양이": 500, "전기차": 300}
 _WITHOUT_ACCOUNT = ("viral_labels",)

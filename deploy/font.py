@@ -21,7 +21,7 @@ SOURCES = (
     FONTS / "opentype" / "noto" / "NotoSansCJK-Regular.ttc",
     FONTS / "truetype" / "noto" / "NotoSans-Regular.ttf",
 )
-TARGET = Path(__file__).parents[1] / "instagram_assets" / "media" / "font" / "NotoSansCJK-subset.otf"
+TARGET = Path(__file__).parents[1] / "instagram_assets" / "report" / "font" / "NotoSansCJK-subset.otf"
 JAPANESE = 0
 """The first font of the collection: where countries write a Han letter differently, it has the Japanese form."""
 # Tables for writing in columns and for replacing letters by others: what draws charts asks for neither.

@@ -280,7 +280,7 @@ class MediaUnreachableError(MediaTransientError):
 
 
 class SearchError(InstagramAssetsError):
-    """Base of all errors of an image search; `kept` says where the page that it is about was kept.
+    """Base of all errors of an image search; `saved_page` says where the page that it is about was saved.
 
     >>> from instagram_assets import search_images
     >>> search_images(" ")
@@ -288,10 +288,10 @@ class SearchError(InstagramAssetsError):
     instagram_assets.errors.SearchRequestError: the search word is empty. Give one, such as 고양이.
     """
 
-    kept: str = ""
+    saved_page: str = ""
 
     def __str__(self) -> str:
-        return f"{super().__str__()} {self.kept}".strip()
+        return f"{super().__str__()} {self.saved_page}".strip()
 
 
 class SearchRequestError(SearchError):

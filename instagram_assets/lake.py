@@ -139,7 +139,7 @@ class Lake:
 
         from PIL import Image
 
-        from instagram_assets.media.sheets import contact_sheet
+        from instagram_assets.report.contact_sheets import contact_sheet
 
         files = self._files(list(image_ids))
         if not files:

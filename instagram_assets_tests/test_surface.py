@@ -19,7 +19,7 @@ from instagram_assets.demo.search_site import Results, SearchPage
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import write_cells
 from instagram_assets_tests.conftest import export, post, profile
-from instagram_assets_tests.ingest.browsers import OPTIONS
+from instagram_assets_tests.search.browsers import OPTIONS
 
 DAYS = ("2026-10-20", "2026-10-21", "2026-11-02")
 HEAVY = {"dagster", "pyarrow", "torch", "transformers", "pandas", "pydantic", "upath", "importlib.metadata"}

@@ -17,7 +17,7 @@ from PIL import Image
 from benchmarks.measure import Report, in_child
 
 if TYPE_CHECKING:
-    from instagram_assets.vision.models import Loaded
+    from instagram_assets.vision.load_models import LoadedModel
 
 _TOKENS, _CANDIDATES = 30, 5
 _BATCH = 8
@@ -114,7 +114,7 @@ def _in_turns(
     }
 
 
-def _greedy(blip: "Loaded", image: Image.Image) -> str:
+def _greedy(blip: "LoadedModel", image: Image.Image) -> str:
     """One caption the source's way."""
     import torch
 
@@ -125,7 +125,7 @@ def _greedy(blip: "Loaded", image: Image.Image) -> str:
     return blip.processor.decode(tokens[0, 1:], skip_special_tokens=True)
 
 
-def _scored(blip: "Loaded", clip: "Loaded", image: Image.Image) -> str:
+def _scored(blip: "LoadedModel", clip: "LoadedModel", image: Image.Image) -> str:
     """The best of five captions the source's way."""
     import torch
 
@@ -156,7 +156,7 @@ def _pictures(count: int) -> list[Image.Image]:
     return [image.resize((1080, 1350), Image.Resampling.BICUBIC) for image in small]
 
 
-def _blip(device: Any) -> "Loaded":
+def _blip(device: Any) -> "LoadedModel":
     """BLIP base in fp32, with a tokenizer of made-up words."""
     import torch
     from transformers import BertTokenizer, BlipConfig, BlipForConditionalGeneration, BlipProcessor
@@ -174,7 +174,7 @@ def _blip(device: Any) -> "Loaded":
     return _loaded(model, processor, device)
 
 
-def _clip(device: Any) -> "Loaded":
+def _clip(device: Any) -> "LoadedModel":
     """CLIP ViT-B/32 in fp32, with a tokenizer that knows digits and the letter of the made-up words."""
     import torch
     from transformers import CLIPConfig, CLIPModel, CLIPProcessor, CLIPTokenizer
@@ -190,18 +190,18 @@ def _clip(device: Any) -> "Loaded":
     return _loaded(model, CLIPProcessor(pixels, tokenizer), device)
 
 
-def _loaded(model: Any, processor: Any, device: Any) -> "Loaded":
+def _loaded(model: Any, processor: Any, device: Any) -> "LoadedModel":
     import torch
 
-    from instagram_assets.models.sources import ModelSource
-    from instagram_assets.vision.models import Loaded
+    from instagram_assets.models.local_models import ModelSource
+    from instagram_assets.vision.load_models import LoadedModel
 
     model = model.to(device).eval().requires_grad_(False)
     source = ModelSource("random weights", "", Path("random"), "0" * 64)
-    return Loaded(model, processor, device, torch.float32, source, "fp32")
+    return LoadedModel(model, processor, device, torch.float32, source, "fp32")
 
 
-def _rounded(loaded: "Loaded", dtype: Any) -> "Loaded":
+def _rounded(loaded: "LoadedModel", dtype: Any) -> "LoadedModel":
     from dataclasses import replace
 
     return replace(loaded, model=copy.deepcopy(loaded.model).to(dtype), dtype=dtype, precision="auto")

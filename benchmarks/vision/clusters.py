@@ -57,7 +57,7 @@ def table_of_the_lake(lake: str) -> dict[str, int]:
     from instagram_assets.settings import ClusterSettings
     from instagram_assets.storage.lake import read_batches
     from instagram_assets.vision.cluster import cluster_table
-    from instagram_assets.vision.vectors import read_vectors
+    from instagram_assets.vision.embedding_matrix import read_vectors
 
     stream = read_batches(UPath(lake), "embeddings")
     found = cluster_table(read_vectors(stream), ClusterSettings(eps=_EPS, min_samples=_MIN_SAMPLES))

@@ -80,10 +80,10 @@ def compare(folder: str, rounds: int) -> dict[str, Any]:
     """
     import torch
 
-    from instagram_assets.models.sources import find_model
+    from instagram_assets.models.local_models import find_model
     from instagram_assets.settings import ModelSettings
     from instagram_assets.vision.embed import as_vectors, embed_all, embedding_store, open_embedder
-    from instagram_assets.vision.models import load_embedder
+    from instagram_assets.vision.load_models import load_embedder
 
     photos = {file.stem: file for file in sorted(Path(folder, "photos").iterdir())}
     source = find_model(_NAME, "main", Path(folder, "models"))

@@ -12,9 +12,8 @@ from PIL import Image
 
 from benchmarks.measure import Measured, Report, alternate, in_child, median_cpu_seconds, median_seconds
 from instagram_assets.media.decode import open_grey
-from instagram_assets.vision.images import Fault, in_threads
-from instagram_assets.vision.quality import STANDARD_SIDE, Measures
-from instagram_assets.vision.quality import measure as measure_image
+from instagram_assets.vision.image_batches import Failed, map_in_threads
+from instagram_assets.vision.quality import STANDARD_SIDE, ImageMeasures, measure_image
 
 _SIZES = ((1080, 1350), (1080, 1080), (1080, 720), (640, 800))
 _BLURS = (0, 0.5, 1, 1.5, 2, 3, 5, 8)
@@ -59,8 +58,8 @@ def measure(report: Report, quick: bool) -> None:
 def ours(folder: str, repeats: int) -> int:
     """In a child: how many images were measured, on two threads."""
     items = ((file.name, file) for _ in range(repeats) for file in _files(folder))
-    results = in_threads(items, lambda path: measure_image(open_grey(path)), workers=_THREADS)
-    return sum(not isinstance(result, Fault) for _, result in results)
+    results = map_in_threads(items, lambda path: measure_image(open_grey(path)), workers=_THREADS)
+    return sum(not isinstance(result, Failed) for _, result in results)
 
 
 def notebook(folder: str, repeats: int) -> int:
@@ -111,7 +110,7 @@ def _check_and_compare(report: Report, files: list[Path]) -> None:
     )
 
 
-def _assert_plain_formula(file: Path, measures: Measures) -> None:
+def _assert_plain_formula(file: Path, measures: ImageMeasures) -> None:
     grey: Any = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
     scale = STANDARD_SIDE / min(grey.shape)
     size = (round(grey.shape[1] * scale), round(grey.shape[0] * scale))

@@ -6,14 +6,14 @@ import dagster as dg
 import pyarrow as pa
 
 from instagram_assets.assets.parts import described, failing_clearly
-from instagram_assets.collect.books import Books
 from instagram_assets.collect.clock import SystemClock
-from instagram_assets.collect.scope import Scope
-from instagram_assets.collect.status import statuses
-from instagram_assets.collect.table import as_markdown
-from instagram_assets.collect.table import collected_accounts as table_of
-from instagram_assets.collect.targets import Kind
-from instagram_assets.collect.turns import missing_hours, whom_to_collect
+from instagram_assets.collect.collect_targets import TargetKind, choose_targets
+from instagram_assets.collect.collection_scope import CollectionScope
+from instagram_assets.collect.collection_status import account_statuses
+from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.hashtag_gaps import missing_hashtag_hours
+from instagram_assets.collect.status_table import collected_accounts_table as table_of
+from instagram_assets.collect.status_table import status_markdown
 from instagram_assets.errors import CollectionRefusedError
 from instagram_assets.settings import settings
 from instagram_assets.sources.requests import parse_day
@@ -33,7 +33,7 @@ class CollectConfig(dg.Config):
     """
 
     names: list[str] = []
-    of: Kind = "all"
+    of: TargetKind = "all"
     by: Literal["", "graph_api", "instagram"] = ""
     newer_than: str = ""
     catches_up: bool = False
@@ -50,18 +50,24 @@ class CollectConfig(dg.Config):
 )
 def collected_accounts(context: dg.AssetExecutionContext, config: CollectConfig) -> dg.Output[pa.Table]:
     """Posts and profiles of accounts and hashtags into the inbox, by the official API or from the site."""
-    from instagram_assets.collect.collect_all import Follower, Round, Terms, collect_all
+    from instagram_assets.collect.collect_all import CollectionOptions, ProgressListener, collect_all
+    from instagram_assets.collect.results import RunResult
 
-    chosen, books, clock, done = settings(), Books(settings().folder("collection")), SystemClock(), Round()
+    chosen, database, clock, done = (
+        settings(),
+        CollectorDatabase(settings().folder("collection")),
+        SystemClock(),
+        RunResult(),
+    )
     with failing_clearly():
-        targets = whom_to_collect(chosen, config.names, by=config.by or None, of=config.of)
+        targets = choose_targets(chosen, config.names, by=config.by or None, of=config.of)
         for note in targets.notes:
             context.log.warning(note)
-        terms = Terms(
-            chosen, books, clock, _scope(config), chosen.folder("inbox"), again=config.again, takes_turns=True
+        options = CollectionOptions(
+            chosen, database, clock, _scope(config), chosen.folder("inbox"), again=config.again, takes_turns=True
         )
-        collect_all(terms, targets, Follower(context.log.info), done)
-    table, shown = how_each_stands(books, clock.now())
+        collect_all(options, targets, ProgressListener(context.log.info), done)
+    table, shown = how_each_stands(database, clock.now())
     if done.errors and not done.brought:
         raise dg.Failure("\n".join(map(str, done.errors)), metadata=shown, allow_retries=False)
     for error in done.errors:
@@ -69,18 +75,18 @@ def collected_accounts(context: dg.AssetExecutionContext, config: CollectConfig)
     return dg.Output(table, metadata={**done.numbers, **shown})
 
 
-def how_each_stands(books: Books, now: float) -> tuple[pa.Table, dict[str, dg.MetadataValue[Any]]]:
+def how_each_stands(database: CollectorDatabase, now: float) -> tuple[pa.Table, dict[str, dg.MetadataValue[Any]]]:
     """The table of whom we collect, read from the books, and the metadata that shows it."""
     chosen = settings()
-    budget, found = chosen.collection.requests_per_account, statuses(books, now, chosen.zone)
-    table = table_of(found, budget, missing_hours(chosen, books, now))
-    return table, {"accounts": dg.MetadataValue.md(as_markdown(found, budget, chosen.zone))}
+    budget, found = chosen.collection.requests_per_account, account_statuses(database, now, chosen.zone)
+    table = table_of(found, budget, missing_hashtag_hours(chosen, database, now))
+    return table, {"accounts": dg.MetadataValue.md(status_markdown(found, budget, chosen.zone))}
 
 
-def _scope(config: CollectConfig) -> Scope:
+def _scope(config: CollectConfig) -> CollectionScope:
     if config.posts < 0:
         raise CollectionRefusedError(f"posts: {config.posts} is no number of posts. Give 1 or more, or 0 for all due.")
-    return Scope(
+    return CollectionScope(
         config.posts or settings().collection.posts_per_account,
         parse_day(config.newer_than),
         catches_up=config.catches_up,

@@ -27,7 +27,7 @@ from instagram_assets.datasets.pseudonymous import (
 from instagram_assets.datasets.records import CAPTION_COLUMNS, COLUMNS, Kind, merged_records
 from instagram_assets.privacy.known import known_in
 from instagram_assets.privacy.pseudonymous import Pseudonyms
-from instagram_assets.progress import counted, each, reporting
+from instagram_assets.report.progress import counter, show_progress, track
 from instagram_assets.schemas import IMPRESSIONS, POSTS, Column
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import months, open_lake
@@ -114,10 +114,10 @@ def dataset_parquet(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """Every post with its images, their captions and impression, typed, one folder per account."""
     folder, given = settings().folder("datasets") / "parquet", _parts(context.run.run_id)
     total = sum(1 for _ in given(["posts"], {"posts": ["account"]}))
-    with reporting(context.log.info, counted("parts")) as report:
+    with show_progress(context.log.info, counter("parts")) as report:
 
         def parts(*asked: Any) -> Iterator[Mapping[str, pa.Table]]:
-            return each(given(*asked), report, total)
+            return track(given(*asked), report, total)
 
         return _written(folder, write_parquet(parts, folder, check=_check(context.run.run_id)))
 
@@ -149,8 +149,8 @@ def _counting(
 ) -> Generator[Callable[[Iterable[dict[str, Any]]], Iterator[dict[str, Any]]]]:
     """What shows how far the records are that are taken through it."""
     total = sum(part["posts"].num_rows for part in parts(["posts"], {"posts": ["account"]}))
-    with reporting(context.log.info, counted("records")) as report:
-        yield lambda records: each(records, report, total)
+    with show_progress(context.log.info, counter("records")) as report:
+        yield lambda records: track(records, report, total)
 
 
 def _written(path: Path, rows: int) -> dg.MaterializeResult:

@@ -8,10 +8,10 @@ import pyarrow as pa
 from instagram_assets.assets.parts import PER_CELL, described, failing_clearly, inputs, show, whole, whole_inputs
 from instagram_assets.engagement.impressions import impressions as impressions_of
 from instagram_assets.engagement.metrics import GROWING, growth, size
-from instagram_assets.engagement.viral_pictures import viral_pictures
 from instagram_assets.engagement.virality import AD_COLUMNS, POST_COLUMNS
 from instagram_assets.engagement.virality import viral_labels as labels_of
-from instagram_assets.media.charts import histogram, line_chart
+from instagram_assets.report.charts import histogram, line_chart
+from instagram_assets.report.viral_timelines import viral_pictures
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 from instagram_assets.storage.views import open_view

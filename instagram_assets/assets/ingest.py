@@ -22,7 +22,7 @@ from instagram_assets.media.local import keep_in
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.partitions import Selection, accounts, first_day, known_accounts, selection, window
 from instagram_assets.privacy.tombstones import load_tombstones
-from instagram_assets.progress import counted, reporting
+from instagram_assets.report.progress import counter, show_progress
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets.storage.parquet_io import not_tried_again
@@ -82,7 +82,7 @@ def landed(
     Files elsewhere come from the command line as the resource `landing_files`: a run's config cannot name them.
     """
     names = [str(path) for path in landing_files] or config.files
-    with reporting(context.log.info, counted("files")) as report:
+    with show_progress(context.log.info, counter("files")) as report:
         stated = config.observed_at, config.account
         result = inbox.land_files(names, open_lake(settings()), settings(), *stated, report, _keep())
     numbers: dict[str, Any] = {

@@ -8,10 +8,10 @@ import pyarrow as pa
 from instagram_assets.assets.parts import PER_CELL, described, inputs, past_media, show, unchanged
 from instagram_assets.media.images import fetch_images
 from instagram_assets.media.options import DownloadOptions
-from instagram_assets.media.sheets import contact_sheet
 from instagram_assets.media.store import MediaStore
 from instagram_assets.privacy.tombstones import load_tombstones
-from instagram_assets.progress import downloaded, reporting
+from instagram_assets.report.contact_sheets import contact_sheet
+from instagram_assets.report.progress import download_update, show_progress
 from instagram_assets.settings import settings
 
 
@@ -28,7 +28,7 @@ def images(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
         return unchanged(context, "INSTAGRAM_ASSETS_DOWNLOAD__DOWNLOAD_IMAGES")
     folder, past = settings().folder("media"), past_media(context, posts)
     allowed = DownloadOptions.of(options, load_tombstones(settings().folder("privacy")))
-    with MediaStore(folder) as store, reporting(context.log.info, downloaded) as report:
+    with MediaStore(folder) as store, show_progress(context.log.info, download_update) as report:
         table, progress = fetch_images(posts, store, allowed, options.images_per_post, report, past)
     files = [folder / path for path in table["path"].drop_null().unique().to_pylist()]
     show(context, asdict(progress), {"contact sheet": contact_sheet(files) if files else None})

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from instagram_assets.errors import ContractError, InstagramAssetsError
 from instagram_assets.media.excluded import past_rows
-from instagram_assets.media.fonts import REMEDY, font_problem
 from instagram_assets.partitions import account_days, known_accounts, selection
+from instagram_assets.report.fonts import FONT_REMEDY, font_problem
 from instagram_assets.schemas import CONTRACTS, VIEWS
 from instagram_assets.settings import settings
 from instagram_assets.storage.atomic import write_atomic
@@ -142,7 +142,7 @@ def _shown(name: str, pictures: Mapping[str, bytes | None]) -> dict[str, Any]:
     """The metadata that shows pictures and says where they are kept, in which they are put here."""
     metadata: dict[str, Any] = {}
     if any(pictures.values()) and (problem := font_problem(settings().text.font)):
-        metadata["font of the pictures"] = f"{problem}. {REMEDY}"
+        metadata["font of the pictures"] = f"{problem}. {FONT_REMEDY}"
     for title, picture in pictures.items():
         if not picture:
             continue

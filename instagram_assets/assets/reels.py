@@ -21,10 +21,8 @@ from instagram_assets.assets.parts import (
 from instagram_assets.errors import RateLimitedError
 from instagram_assets.media.excluded import PAST, joined, only_of, without
 from instagram_assets.media.options import DownloadOptions
-from instagram_assets.media.sheets import captioned_sheet
 from instagram_assets.media.store import MediaStore
 from instagram_assets.privacy.tombstones import load_tombstones
-from instagram_assets.progress import counted, downloaded, reporting
 from instagram_assets.reels import hypotheses, steps
 from instagram_assets.reels.analyses import VIDEO_COLUMNS
 from instagram_assets.reels.measures import with_damage
@@ -33,9 +31,11 @@ from instagram_assets.reels.videos import reel_videos as videos_of_reels
 from instagram_assets.reels.week_files import write_pages
 from instagram_assets.reels.week_page import SMALL_Q
 from instagram_assets.reels.week_views import as_markdown
+from instagram_assets.report.contact_sheets import captioned_sheet
+from instagram_assets.report.progress import counter, download_update, show_progress
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
-from instagram_assets.vision.steps import features
+from instagram_assets.vision.pipeline import features_folder
 
 # So often a run waits until Instagram may be asked again; then the rows that are left say so.
 _WAITS = 2
@@ -58,12 +58,15 @@ def reel_videos(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     past = past_media(context, posts)
     wanted = posts if past is None else without(posts, past)
     try:
-        with MediaStore(folder) as store, reporting(context.log.info, partial(downloaded, what="videos")) as report:
+        with (
+            MediaStore(folder) as store,
+            show_progress(context.log.info, partial(download_update, what="videos")) as report,
+        ):
             table = videos_of_reels(wanted, store, options, addresses, may_wait=may_wait, on_progress=report)
     except RateLimitedError as limit:
         context.log.warning(f"{limit} This run waits, and goes on with the reels that are left.")
         raise dg.RetryRequested(max_retries=_WAITS, seconds_to_wait=limit.seconds) from limit
-    table = with_damage(table, folder, features(settings()))
+    table = with_damage(table, folder, features_folder(settings()))
     table = table if past is None else joined(table, past)
     stored = table.filter(compute.is_valid(table["poster"])).select(["poster", "account", "duration"]).to_pylist()
     tiles = [(folder / row["poster"], f"{row['account']} {row['duration'] or 0:.0f} s") for row in stored]
@@ -87,7 +90,7 @@ def reel_analyses(context: dg.AssetExecutionContext, reel_videos: pa.Table) -> p
     gone = reel_videos.filter(compute.fill_null(compute.equal(reel_videos["reason"], PAST), False))
     watched = only_of(earlier_rows(context), gone) if gone.num_rows else None
     wanted = reel_videos if watched is None else without(reel_videos, watched)
-    with failing_clearly(), reporting(context.log.info, counted("analysed")) as report:
+    with failing_clearly(), show_progress(context.log.info, counter("analysed")) as report:
         table = steps.analyse(wanted, settings(), report)
     table = table if watched is None else joined(table, watched)
     show(context, steps.numbers_of(table, settings()))

@@ -14,10 +14,19 @@ from instagram_assets.datasets.folder import why_not
 from instagram_assets.datasets.folder_state import check_growing, preferences
 from instagram_assets.datasets.overrides import overrides_of, read_overrides
 from instagram_assets.datasets.pseudonymous import declared_pseudonyms
-from instagram_assets.datasets.search_folder import write_search
 from instagram_assets.errors import SearchRequestError
-from instagram_assets.ingest.image_search import search_source
-from instagram_assets.ingest.search_requests import (
+from instagram_assets.media.outcomes import Progress
+from instagram_assets.partitions import CANDIDATES_TAG, COUNTED_BY_TAG, KEPT_TAG, QUERY_TAG, search_tags, searches
+from instagram_assets.privacy.tombstones import load_tombstones
+from instagram_assets.report.charts import line_chart
+from instagram_assets.report.contact_sheets import labelled_sheet
+from instagram_assets.report.progress import counter, download_update, show_progress
+from instagram_assets.schemas import SEARCH_DATASET
+from instagram_assets.search.candidates import embeddings_table, fetch_results, images_table
+from instagram_assets.search.engine import search_source
+from instagram_assets.search.folder import write_search_folder
+from instagram_assets.search.image_selection import select_images
+from instagram_assets.search.requests import (
     SearchRequest,
     load_hits,
     load_request,
@@ -29,18 +38,10 @@ from instagram_assets.ingest.search_requests import (
     search_name,
     without_forgotten,
 )
-from instagram_assets.media.charts import line_chart
-from instagram_assets.media.outcomes import Progress
-from instagram_assets.media.sheets import labelled_sheet
-from instagram_assets.partitions import searches
-from instagram_assets.privacy.tombstones import load_tombstones
-from instagram_assets.progress import counted, downloaded, reporting
-from instagram_assets.run_tags import CANDIDATES, COUNTED_BY, KEPT, QUERY, search_tags
-from instagram_assets.schemas import SEARCH_DATASET
+from instagram_assets.search.subject import clusters_table
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
-from instagram_assets.vision import search_steps, steps
-from instagram_assets.vision.subject import judge
+from instagram_assets.vision import pipeline
 
 _PER_SEARCH: dict[str, Any] = {"partitions_def": searches}
 
@@ -79,13 +80,13 @@ def search_results(context: dg.AssetExecutionContext, config: SearchConfig) -> p
         by_hand = read_overrides(open_lake(settings()), request.search)
         check_growing(_folder(request.search), request.limit, request.min_side, request.min_sharpness, by_hand)
     save_request(open_lake(settings()), request)
-    if QUERY not in context.run.tags:  # somebody started it in the UI
+    if QUERY_TAG not in context.run.tags:  # somebody started it in the UI
         context.instance.add_run_tags(context.run.run_id, search_tags(request.query, request.limit, request.search))
-    steps.find_embedder(settings())  # a missing model is told before anything is fetched for it
+    pipeline.find_embedder(settings())  # a missing model is told before anything is fetched for it
     source = search_source(settings())
     hits = None if config.refresh else load_hits(open_lake(settings()), request, source.site.name)
     if hits is None:
-        with reporting(context.log.info, counted("results")) as report:
+        with show_progress(context.log.info, counter("results")) as report:
             hits = source.search(request.query, request.candidates, report)
         hits = without_forgotten(hits, load_tombstones(settings().folder("privacy")))
         save_hits(open_lake(settings()), request, source.site.name, hits)
@@ -105,10 +106,10 @@ def search_images(context: dg.AssetExecutionContext, search_results: pa.Table) -
         last = progress
         report(progress)
 
-    with reporting(context.log.info, downloaded) as report:
-        outcomes = search_steps.fetch(search_results, settings(), note)
-    with reporting(context.log.info, counted("measured")) as measuring:
-        table = search_steps.images_table(outcomes, request, settings(), measuring)
+    with show_progress(context.log.info, download_update) as report:
+        outcomes = fetch_results(search_results, settings(), note)
+    with show_progress(context.log.info, counter("measured")) as measuring:
+        table = images_table(outcomes, request, settings(), measuring)
     passed = sum(table["passed"].to_pylist())
     show(context, {**asdict(last), **Counter(table["status"].to_pylist()), "passed": passed})
     return table
@@ -117,8 +118,8 @@ def search_images(context: dg.AssetExecutionContext, search_results: pa.Table) -
 @dg.asset(**_PER_SEARCH, **described("search_embeddings", "search", {"pytorch"}), pool="models")
 def search_embeddings(context: dg.AssetExecutionContext, search_images: pa.Table) -> pa.Table:
     """The embedding of each different image that passed."""
-    with reporting(context.log.info, counted("embeddings")) as report:
-        table = search_steps.embeddings_table(search_images, _request(context), settings(), report)
+    with show_progress(context.log.info, counter("embeddings")) as report:
+        table = embeddings_table(search_images, _request(context), settings(), report)
     show(context, {"images": table.num_rows, **Counter(table["status"].to_pylist())})
     return table
 
@@ -128,7 +129,7 @@ def search_clusters(
     context: dg.AssetExecutionContext, search_embeddings: pa.Table, search_images: pa.Table
 ) -> pa.Table:
     """Which images show the same kind of thing, and which kind is the subject."""
-    found = search_steps.clusters_table(search_embeddings, search_images, _request(context), settings())
+    found = clusters_table(search_embeddings, search_images, _request(context), settings())
     font = settings().text.font
     counts = Counter(found.table["cluster"].to_pylist())
     lines = _cluster_lines(found.table, search_images, found.choice.label)
@@ -163,11 +164,11 @@ def search_dataset(
 
     What somebody kept or dropped by hand, and what they put, changed or deleted in the folder, stays so.
     """
-    request, files = _request(context), steps.media_files(search_images, settings())
+    request, files = _request(context), pipeline.media_files(search_images, settings())
     folder, by_hand = _folder(request.search), overrides_of(overrides)
-    rows = judge(search_results, search_images, search_clusters, request.limit, preferences(folder), by_hand)
-    model = steps.find_embedder(settings()).label if search_clusters.num_rows else "none"
-    written = write_search(
+    rows = select_images(search_results, search_images, search_clusters, request.limit, preferences(folder), by_hand)
+    model = pipeline.find_embedder(settings()).label if search_clusters.num_rows else "none"
+    written = write_search_folder(
         rows,
         files,
         {**request.model_dump(), "source": rows[0]["source"], "model": model},
@@ -183,7 +184,7 @@ def search_dataset(
     numbers = {"candidates": len(written.rows), "kept": len(written.kept)}
     show(context, {**numbers, **written.left_out}, written.sheets(settings().text.font))
     run_id = context.run.run_id
-    tags = {CANDIDATES: str(len(written.rows)), KEPT: str(len(written.kept)), COUNTED_BY: run_id}
+    tags = {CANDIDATES_TAG: str(len(written.rows)), KEPT_TAG: str(len(written.kept)), COUNTED_BY_TAG: run_id}
     context.instance.add_run_tags(context.run.run_id, tags)
     written.check()
     context.log.info(f"kept {len(written.kept)} of {len(written.rows)}")
@@ -217,7 +218,7 @@ def _request(context: dg.AssetExecutionContext) -> SearchRequest:
 
 def _cluster_lines(clusters: pa.Table, images: pa.Table, subject: int, most: int = 6) -> list[tuple[str, list[Path]]]:
     """The largest clusters, the noise and what did not pass, each as a label and its files."""
-    files = steps.media_files(images, settings())
+    files = pipeline.media_files(images, settings())
     groups: dict[int, list[Path]] = {}
     for row in clusters.select(["cluster", "image_id"]).to_pylist():
         groups.setdefault(row["cluster"], []).append(files[row["image_id"]])

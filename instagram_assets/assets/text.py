@@ -7,23 +7,23 @@ import pyarrow as pa
 
 from instagram_assets.arrow import compute
 from instagram_assets.assets.parts import PER_CELL, described, inputs, show, whole, whole_inputs
-from instagram_assets.media.charts import bar_chart
-from instagram_assets.media.fonts import REMEDY, font_problem
-from instagram_assets.progress import counted, reporting
+from instagram_assets.report.charts import bar_chart
+from instagram_assets.report.fonts import FONT_REMEDY, font_problem
+from instagram_assets.report.progress import counter, show_progress
+from instagram_assets.report.topic_charts import topic_pictures
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 from instagram_assets.storage.views import open_view
-from instagram_assets.text.counts import count_pictures, pos_shares, size, vocabulary_shares
+from instagram_assets.text.counts import count_pictures, pos_shares, vocabulary_shares, vocabulary_size
 from instagram_assets.text.tokens import tokens_table
-from instagram_assets.text.topic_pictures import topic_pictures
 from instagram_assets.text.topics import topics_table
-from instagram_assets.vision import steps
+from instagram_assets.vision import pipeline
 
 
 @dg.asset(ins=inputs(posts=["post_id", "account", "day", "caption"]), **PER_CELL, **described("tokens", "text"))
 def tokens(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     """The words of each caption with their parts of speech, its emojis, hashtags and mentions."""
-    with reporting(context.log.info, counted("captions")) as report:
+    with show_progress(context.log.info, counter("captions")) as report:
         table = tokens_table(posts, settings().text, report)
     words = compute.sum(compute.list_value_length(table["tokens"])).as_py() or 0
     languages = Counter(language or "no letters" for language in table["language"].to_pylist())
@@ -37,9 +37,9 @@ def tokens(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
 def token_counts(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """How often each word was written, by part of speech, account and day: a view of `tokens`, stored nowhere."""
     if problem := font_problem(settings().text.font):
-        context.log.warning(f"{problem}. {REMEDY}")
+        context.log.warning(f"{problem}. {FONT_REMEDY}")
     with open_view(open_lake(settings()), "token_counts") as query:
-        rows, different, written = size(query)
+        rows, different, written = vocabulary_size(query)
         numbers = {
             "different words": different,
             "written": written,
@@ -69,10 +69,10 @@ def topics(
     tokens: pa.RecordBatchReader,
 ) -> pa.Table:
     """What each cluster of images, and each group of images with similar captions, is about, in words."""
-    with reporting(context.log.info, counted("captions compared")) as report:
+    with show_progress(context.log.info, counter("captions compared")) as report:
         table = topics_table(clusters, captions, images, tokens, settings().text, report)
     numbers = {"topics": table.num_rows, "without words": table["name"].null_count}
     listed = images.filter(compute.is_in(images["image_id"], value_set=compute.list_flatten(table["image_ids"])))
-    pictures = topic_pictures(table, steps.media_files(listed, settings()), font=settings().text.font)
+    pictures = topic_pictures(table, pipeline.media_files(listed, settings()), font=settings().text.font)
     show(context, numbers, pictures)
     return table

@@ -7,24 +7,24 @@ import pyarrow as pa
 
 from instagram_assets.arrow import compute
 from instagram_assets.assets.parts import PER_CELL, described, failing_clearly, show, unchanged, whole_inputs
-from instagram_assets.media.charts import histogram, line_chart
-from instagram_assets.media.sheets import captioned_sheet, labelled_sheet
-from instagram_assets.progress import counted, reporting
+from instagram_assets.report.charts import histogram, line_chart
+from instagram_assets.report.contact_sheets import captioned_sheet, labelled_sheet
+from instagram_assets.report.progress import counter, show_progress
 from instagram_assets.settings import settings
-from instagram_assets.vision import steps
+from instagram_assets.vision import pipeline
 
 
 @dg.asset(**PER_CELL, **described("image_quality", "vision", {"opencv"}))
 def image_quality(context: dg.AssetExecutionContext, images: pa.Table) -> pa.Table:
     """Whether each image is large and sharp enough, and which look alike."""
-    from instagram_assets.vision.quality import just_failed, just_passed
+    from instagram_assets.vision.quality import least_sharp_passed, sharpest_failed
 
-    with reporting(context.log.info, counted("measured")) as report:
-        table = steps.measure(images, settings(), report)
-    files = steps.media_files(images, settings())
+    with show_progress(context.log.info, counter("measured")) as report:
+        table = pipeline.measure_quality(images, settings(), report)
+    files = pipeline.media_files(images, settings())
     edge = [
-        ("just passed", [files[image_id] for image_id in just_passed(table, settings().quality, 16)]),
-        ("just failed", [files[image_id] for image_id in just_failed(table, settings().quality, 16)]),
+        ("just passed", [files[image_id] for image_id in least_sharp_passed(table, settings().quality, 16)]),
+        ("just failed", [files[image_id] for image_id in sharpest_failed(table, settings().quality, 16)]),
     ]
     font, sharpness = settings().text.font, table["sharpness"].drop_null().to_pylist()
     numbers = {"images": table.num_rows, "passed": compute.sum(table["passed"]).as_py() or 0}
@@ -44,9 +44,9 @@ def captions(context: dg.AssetExecutionContext, image_quality: pa.Table, images:
     """What each image shows, in one sentence, chosen among several by how well it fits."""
     if not settings().captions.enabled:
         return unchanged(context, "INSTAGRAM_ASSETS_CAPTIONS__ENABLED")
-    with failing_clearly(), reporting(context.log.info, counted("captions")) as report:
-        table = steps.caption(image_quality, images, settings(), report)
-    files = steps.media_files(images, settings())
+    with failing_clearly(), show_progress(context.log.info, counter("captions")) as report:
+        table = pipeline.caption(image_quality, images, settings(), report)
+    files = pipeline.media_files(images, settings())
     rows = table.filter(compute.equal(table["status"], "ok")).select(["image_id", "caption"]).to_pylist()
     tiles, font = [(files[row["image_id"]], row["caption"]) for row in rows], settings().text.font
     show(context, _statuses(table), {"captions": captioned_sheet(tiles, font=font) if tiles else None})
@@ -58,8 +58,8 @@ def embeddings(context: dg.AssetExecutionContext, image_quality: pa.Table, image
     """The embedding of each image that passed: of images of the same kind of thing the cosine is high."""
     if not settings().embeddings.enabled:
         return unchanged(context, "INSTAGRAM_ASSETS_EMBEDDINGS__ENABLED")
-    with failing_clearly(), reporting(context.log.info, counted("embeddings")) as report:
-        table = steps.embed(image_quality, images, settings(), report)
+    with failing_clearly(), show_progress(context.log.info, counter("embeddings")) as report:
+        table = pipeline.embed(image_quality, images, settings(), report)
     show(context, _statuses(table))
     return table
 
@@ -79,11 +79,11 @@ def clusters(
     images: pa.RecordBatchReader,
 ) -> pa.Table:
     """Which images show the same kind of thing, over the whole lake or within each account."""
-    with reporting(context.log.info, counted("clustered")) as report:
-        found = steps.cluster(embeddings, image_quality, settings(), report)
+    with show_progress(context.log.info, counter("clustered")) as report:
+        found = pipeline.cluster(embeddings, image_quality, settings(), report)
     if found.warning:
         context.log.warning(found.warning)
-    lines, font = steps.cluster_lines(found.table, images, settings()), settings().text.font
+    lines, font = pipeline.cluster_lines(found.table, images, settings()), settings().text.font
     sheet = labelled_sheet(lines, font=font) if lines else None
     sweep = line_chart(found.sweep, "share of images by eps, %", font=font) if found.sweep else None
     show(context, found.numbers, {"largest clusters": sheet, "eps": sweep})

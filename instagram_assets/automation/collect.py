@@ -7,13 +7,13 @@ import dagster as dg
 
 from instagram_assets.assets.collect import how_each_stands
 from instagram_assets.calendar import day_of
-from instagram_assets.collect.books import Books
 from instagram_assets.collect.clock import SystemClock
-from instagram_assets.collect.status import identity_statuses
-from instagram_assets.collect.targets import Kind
-from instagram_assets.collect.turns import missing_hours, whom_to_collect
+from instagram_assets.collect.collect_targets import TargetKind, choose_targets
+from instagram_assets.collect.collection_status import identity_statuses
+from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.hashtag_gaps import missing_hashtag_hours
 from instagram_assets.errors import InstagramAssetsError
-from instagram_assets.run_tags import HISTORY, SHOWN
+from instagram_assets.partitions import HISTORY_TAG, SHOWN_IN_HISTORY
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, write_asset
 
@@ -26,19 +26,19 @@ collect_job = dg.define_asset_job(
     dg.AssetSelection.assets("collected_accounts"),
     description="Collect accounts and hashtags into the inbox, by Meta's official API or from the site.",
     # Who was refused is refused again; what is not whole is gone on with by the next run.
-    tags={"dagster/max_runtime": "43200", "dagster/max_retries": "0", HISTORY: SHOWN},
+    tags={"dagster/max_runtime": "43200", "dagster/max_retries": "0", HISTORY_TAG: SHOWN_IN_HISTORY},
 )
 
 
-def note_status(instance: dg.DagsterInstance, books: Books, now: float) -> None:
+def note_status(instance: dg.DagsterInstance, database: CollectorDatabase, now: float) -> None:
     """Bring the table of whom we collect up to date after a collection that was no run, in the lake and in the UI."""
-    table, shown = how_each_stands(books, now)
+    table, shown = how_each_stands(database, now)
     write_asset(open_lake(settings()), "collected_accounts", table)
     rows = {"dagster/row_count": table.num_rows}
     instance.report_runless_asset_event(dg.AssetMaterialization("collected_accounts", metadata={**rows, **shown}))
 
 
-def run_config(of: Kind, newer_than: str = "") -> dict[str, Any]:
+def run_config(of: TargetKind, newer_than: str = "") -> dict[str, Any]:
     """The config of a run of the job by the clock, which also brings what earlier runs missed."""
     config = {"of": of, "newer_than": newer_than, "catches_up": True}
     return {"ops": {"collected_accounts": {"config": config}}}
@@ -57,9 +57,9 @@ def collect_hashtags(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | d
     return _request("hashtags", context.scheduled_execution_time)
 
 
-def _request(of: Kind, at: datetime, newer_than: str = "") -> dg.RunRequest | dg.SkipReason:
+def _request(of: TargetKind, at: datetime, newer_than: str = "") -> dg.RunRequest | dg.SkipReason:
     try:
-        whom_to_collect(settings(), of=of)
+        choose_targets(settings(), of=of)
     except InstagramAssetsError as error:
         return dg.SkipReason(str(error))
     return dg.RunRequest(f"collect:{of}:{at.isoformat()}", run_config(of, newer_than))
@@ -68,8 +68,8 @@ def _request(of: Kind, at: datetime, newer_than: str = "") -> dg.RunRequest | dg
 @dg.asset_check(asset="collected_accounts")
 def no_hours_missing() -> dg.AssetCheckResult:
     """No hashtag has hours of the last seven days of which nothing is known: it shows 24 hours, so more is a gap."""
-    books, now = Books(settings().folder("collection")), SystemClock().now()
-    found = [gap.words(settings().zone) for gap in missing_hours(settings(), books, now, now - _LOOK_BACK)]
+    database, now = CollectorDatabase(settings().folder("collection")), SystemClock().now()
+    found = [gap.words(settings().zone) for gap in missing_hashtag_hours(settings(), database, now, now - _LOOK_BACK)]
     return dg.AssetCheckResult(
         passed=not found,
         severity=dg.AssetCheckSeverity.WARN,
@@ -81,10 +81,10 @@ def no_hours_missing() -> dg.AssetCheckResult:
 @dg.asset_check(asset="collected_accounts")
 def may_go_on() -> dg.AssetCheckResult:
     """No site waits for a person: nobody's login, token or permission is gone, and no checkpoint is open."""
-    books, now = Books(settings().folder("collection")), SystemClock().now()
+    database, now = CollectorDatabase(settings().folder("collection")), SystemClock().now()
     stopped = [
         f"{one.identity}: {one.reason or one.stopped}"
-        for one in identity_statuses(books, now, settings().zone)
+        for one in identity_statuses(database, now, settings().zone)
         if one.stopped
     ]
     return dg.AssetCheckResult(

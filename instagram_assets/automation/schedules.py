@@ -30,13 +30,13 @@ _REELS = "reels"
 
 
 @dg.schedule(
-    cron_schedule="0 9 * * *",
+    cron_schedule=settings().schedules.yesterday_cron,
     job=box,
     execution_timezone=_TIME_ZONE,
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 def yesterday(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Every morning at nine: all accounts of yesterday, as one run."""
+    """Daily, at nine by default: all accounts of yesterday, as one run."""
     order = known_accounts(context.instance)
     if not order:
         return dg.SkipReason("No account is known yet: drop an export into the inbox")
@@ -46,21 +46,21 @@ def yesterday(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipR
 
 
 @dg.schedule(
-    cron_schedule="0 3 * * *",
+    cron_schedule=settings().schedules.datasets_cron,
     job=datasets,
     execution_timezone=_TIME_ZONE,
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 def nightly_datasets(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Every night at three: write the datasets anew, unless nothing changed since the last time."""
+    """Daily, at three by default: write the datasets anew, unless nothing changed since the last time."""
     if not datasets_are_due(context.instance):
         return dg.SkipReason("Nothing changed since the datasets were written")
     return dg.RunRequest(run_key=f"datasets:{context.scheduled_execution_time.date()}")
 
 
-@dg.schedule(cron_schedule="0 8 * * *", job=scrape_job, execution_timezone=_TIME_ZONE)
+@dg.schedule(cron_schedule=settings().schedules.scrape_cron, job=scrape_job, execution_timezone=_TIME_ZONE)
 def daily_scrape(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
-    """Every morning at eight: yesterday's posts of the daily inputs. Off until switched on, as it costs money."""
+    """Daily, at eight by default: yesterday's posts of the daily inputs. Off until switched on, as it costs money."""
     names = settings().apify.daily_names
     if not names:
         return dg.SkipReason("No input is named: set INSTAGRAM_ASSETS_APIFY__DAILY")
@@ -134,21 +134,21 @@ def reel_batches(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.Sk
 
 weekly_tidy = dg.ScheduleDefinition(
     name="weekly_tidy",
-    cron_schedule="0 4 * * 1",
+    cron_schedule=settings().schedules.tidy_cron,
     job=tidy_job,
     execution_timezone=_TIME_ZONE,
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Every Monday at four: take what runs left that ended long ago.",
+    description="Weekly, on Monday at four by default: take what runs left that ended long ago.",
 )
 
 weekly_delta_upkeep = dg.ScheduleDefinition(
     name="weekly_delta_upkeep",
-    cron_schedule="0 5 * * 1",
+    cron_schedule=settings().schedules.delta_cron,
     job=delta_job,
     execution_timezone=_TIME_ZONE,
     # Each night's versions keep their files, so without it a disk fills up.
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Every Monday at five: merge small files of the Delta tables, take those of old versions.",
+    description="Weekly, on Monday at five by default: merge small files of the Delta tables, delete old versions.",
 )
 
 

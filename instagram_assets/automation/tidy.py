@@ -25,8 +25,8 @@ from dagster._core.storage.event_log.schema import (
 from dagster._core.storage.runs import SqlRunStorage
 from dagster._core.storage.runs.schema import RunsTable, RunTagsTable
 
-from instagram_assets.collect.books import Books
-from instagram_assets.collect.crawls import prune
+from instagram_assets.collect.crawls import delete_old_requests
+from instagram_assets.collect.database import CollectorDatabase
 from instagram_assets.errors import StorageError
 from instagram_assets.settings import settings
 
@@ -164,9 +164,9 @@ def _bytes(folder: Path) -> int:
 def tidy_op(context: dg.OpExecutionContext) -> None:
     freed = tidy(context.instance, limit(settings().history_days), settings().folder("reports"))
     context.log.info(str(freed))
-    books = Books(settings().folder("collection"))
-    if books.file.exists():
-        requests = prune(books, datetime.now(UTC).timestamp(), settings().history_days)
+    database = CollectorDatabase(settings().folder("collection"))
+    if database.file.exists():
+        requests = delete_old_requests(database, datetime.now(UTC).timestamp(), settings().history_days)
         context.log.info(f"{requests:,} requests of the collectors went")
 
 

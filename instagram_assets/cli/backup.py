@@ -36,14 +36,14 @@ def backup(
     """
     from instagram_assets.backups.contents import Contents
     from instagram_assets.backups.take import take
-    from instagram_assets.printable import printable
-    from instagram_assets.progress import counted, reporting
+    from instagram_assets.report.progress import counter, show_progress
+    from instagram_assets.report.safe_text import printable
     from instagram_assets.settings import settings
 
     chosen = settings()
     home = Path(os.environ.get("DAGSTER_HOME") or chosen.folder("dagster")) if history else None
     contents = Contents(chosen, home, with_datasets=with_datasets)
-    with reporting(say, counted("files")) as report:
+    with show_progress(say, counter("files")) as report:
         made = take(contents, where, chosen.folder("privacy"), options=_options(where), on_progress=report)
     typer.echo(f"{made.where}: backup {made.id}")
     typer.echo(
@@ -75,13 +75,13 @@ def restore(
     """
     from instagram_assets.backups.asked import has_keys
     from instagram_assets.backups.restore import restore as bring_back
-    from instagram_assets.progress import counted, reporting
+    from instagram_assets.report.progress import counter, show_progress
     from instagram_assets.settings import settings
 
     chosen = settings()
     folder = into or chosen.data_dir
     keys = folder_of_keys(privacy, into)
-    with reporting(say, counted("files")) as report:
+    with show_progress(say, counter("files")) as report:
         done = bring_back(
             where,
             folder,
@@ -156,9 +156,9 @@ def backups(
 def _check(where: str) -> None:
     """Read every stored file; damage is named, and ends with 1."""
     from instagram_assets.backups.check import check
-    from instagram_assets.progress import counted, reporting
+    from instagram_assets.report.progress import counter, show_progress
 
-    with reporting(say, counted("files")) as report:
+    with show_progress(say, counter("files")) as report:
         found = check(where, options=_options(where), on_progress=report)
     read = f"{_number(found.files, 'stored file', 'stored files')} read, {_size(found.bytes)}"
     typer.echo(f"{read}: {len(found.damaged) or 'none'} damaged.")
@@ -198,12 +198,12 @@ def _settle(folder: Path, keys: Path, *, without_tombstones: bool) -> None:
     if without_tombstones:
         return
     from instagram_assets.cli.forget import history_part
-    from instagram_assets.forget.forgetting import apply_tombstones
+    from instagram_assets.forget.erasure import erase_tombstoned
     from instagram_assets.settings import load_settings
 
     privacy = {"folder": str(keys.absolute())}
     restored = load_settings(data_dir=folder, lake="", media_dir="", privacy=privacy)
-    report = apply_tombstones(restored, [history_part(restored, home)] if has_history else [])
+    report = erase_tombstoned(restored, [history_part(restored, home)] if has_history else [])
     if changed := sum(report.removed.values()) + sum(report.rewritten.values()):
         told = "1 file or folder" if changed == 1 else f"{changed:,} files and folders"
         typer.echo(f"Forgotten again: {told} went or {'was' if changed == 1 else 'were'} rewritten.")
@@ -263,7 +263,7 @@ def _tell_missing(missing: "Sequence[Missing]", what: str) -> None:
 def _name(missing: "Sequence[Missing]") -> None:
     """The first of what is missing, a line each, and how many more there are."""
     from instagram_assets.backups.manifest import native
-    from instagram_assets.printable import printable
+    from instagram_assets.report.safe_text import printable
 
     for each in missing[:_SHOWN]:
         say(f"{printable(native(each.path))}: {each.reason}")

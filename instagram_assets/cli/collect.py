@@ -10,8 +10,8 @@ from instagram_assets.cli.arguments import AsJson, chosen_settings, say
 from instagram_assets.cli.errors import clear_errors
 
 if TYPE_CHECKING:
-    from instagram_assets.collect.books import Books
-    from instagram_assets.collect.collect_all import Round
+    from instagram_assets.collect.database import CollectorDatabase
+    from instagram_assets.collect.results import RunResult
     from instagram_assets.settings import Settings
 
 commands = typer.Typer()
@@ -56,28 +56,29 @@ def collect_command(
     The same command again goes on where an interrupted one was, and asks for no page twice.
     """
     from instagram_assets.collect.clock import SystemClock
-    from instagram_assets.collect.scope import Scope
-    from instagram_assets.collect.turns import whom_to_collect
+    from instagram_assets.collect.collect_targets import choose_targets
+    from instagram_assets.collect.collection_scope import CollectionScope
     from instagram_assets.sources.requests import parse_day
 
     chosen, day = chosen_settings(collection={"posts_per_account": posts}), parse_day(newer_than)
-    books = _books(chosen)
+    database = _database(chosen)
     if cleared:
-        _clear(books)
+        _clear(database)
         if not names:
             return
-    targets = whom_to_collect(chosen, names or [], by=by)
+    targets = choose_targets(chosen, names or [], by=by)
     for note in targets.notes:
         say(note)
     from instagram_assets.cli.collecting import Progress
-    from instagram_assets.collect.collect_all import Round, Terms, collect_all
+    from instagram_assets.collect.collect_all import CollectionOptions, collect_all
+    from instagram_assets.collect.results import RunResult
 
-    done, most = Round(), chosen.collection.posts_per_account
-    scope = Scope(most, day, behind_known=posts is not None, rereads=rereads)
-    terms = Terms(chosen, books, SystemClock(), scope, chosen.folder("inbox"), again=again, waits=wait)
-    collect_all(terms, targets, Progress(), done)
+    done, most = RunResult(), chosen.collection.posts_per_account
+    scope = CollectionScope(most, day, behind_known=posts is not None, rereads=rereads)
+    options = CollectionOptions(chosen, database, SystemClock(), scope, chosen.folder("inbox"), again=again, waits=wait)
+    collect_all(options, targets, Progress(), done)
     if done.requests:
-        _note_standing(books)
+        _note_standing(database)
     _end(done, as_json, hint="Read it with: instagram-assets ingest (a running `dev` does so by itself)")
 
 
@@ -124,33 +125,35 @@ def scrape_users(
         }
     )
     from instagram_assets.cli.collecting import Progress
+    from instagram_assets.collect.account_list_file import read_account_list
     from instagram_assets.collect.clock import SystemClock
-    from instagram_assets.collect.collect_all import Round, Terms, collect_all
+    from instagram_assets.collect.collect_all import CollectionOptions, collect_all
+    from instagram_assets.collect.collect_targets import Targets
+    from instagram_assets.collect.collection_scope import CollectionScope
+    from instagram_assets.collect.output_folder import OutputFolder
+    from instagram_assets.collect.permission import check_allowed
     from instagram_assets.collect.proxies import read_proxies
-    from instagram_assets.collect.scope import Scope
-    from instagram_assets.collect.targets import INSTAGRAM, Targets
-    from instagram_assets.collect.turns import check_allowed
-    from instagram_assets.collect.user_file import read_user_file
-    from instagram_assets.collect.user_folder import UserFolder
+    from instagram_assets.collect.results import RunResult
+    from instagram_assets.collect.site import INSTAGRAM
 
-    day, users = parse_day(newer_than), read_user_file(user_file)
+    day, users = parse_day(newer_than), read_account_list(user_file)
     ways = read_proxies(proxies) if proxies else ()
     check_allowed(chosen, users.names)
     if output_dir.resolve() == chosen.folder("inbox").resolve():
         raise SettingsError(f"--output-dir {output_dir}: is the inbox. For that use: instagram-assets collect.")
-    folder = UserFolder(output_dir)
+    folder = OutputFolder(output_dir)
     for note in users.notes:
         say(f"{user_file}, {note}")
-    books, clock, done = _books(chosen), SystemClock(), Round()
-    with folder.alone(books):
-        folder.publish_arrived(books, clock.now())
+    database, clock, done = _database(chosen), SystemClock(), RunResult()
+    with folder.alone(database):
+        folder.publish_arrived(database, clock.now())
         there = [name for name in users.names if not again and folder.path(name).exists()]
         if there:
             say(f"{len(there):,} of {len(users.names):,} users have their file already; --again collects them anew")
         # Whether somebody was collected already is told by the folder, and how far by what is wanted.
-        scope = Scope(chosen.collection.posts_per_account, day, fresh=0.0)
-        terms = Terms(
-            *(chosen, books, clock, scope, folder.arrivals),
+        scope = CollectionScope(chosen.collection.posts_per_account, day, fresh=0.0)
+        options = CollectionOptions(
+            *(chosen, database, clock, scope, folder.arrivals),
             again=again,
             waits=wait,
             stops_at_known=False,
@@ -158,43 +161,47 @@ def scrape_users(
             publish=folder.publish,
         )
         if left := tuple(name for name in users.names if name not in set(there)):
-            collect_all(terms, Targets({INSTAGRAM: left}, is_named=True), Progress(), done)
+            collect_all(options, Targets({INSTAGRAM: left}, is_named=True), Progress(), done)
         folder.tidy()
     _end(done, as_json, there=len(there))
 
 
-def _books(chosen: "Settings") -> "Books":
-    from instagram_assets.collect.books import Books
+def _database(chosen: "Settings") -> "CollectorDatabase":
+    from instagram_assets.collect.database import CollectorDatabase
 
-    return Books(chosen.folder("collection"))
+    return CollectorDatabase(chosen.folder("collection"))
 
 
-def _clear(books: "Books") -> None:
+def _clear(database: "CollectorDatabase") -> None:
     """Let all identities ask again that were stopped until a person has done something."""
-    from instagram_assets.collect.identities import clear, states
+    from instagram_assets.collect.identities import clear_stop, identity_states
 
-    stopped = [identity for identity, state in states(books).items() if state.stopped and clear(books, identity)]
+    stopped = [
+        identity
+        for identity, state in identity_states(database).items()
+        if state.stopped and clear_stop(database, identity)
+    ]
     for identity in stopped:
         say(f"{identity} may ask again")
     if not stopped:
         say("Nothing was stopped")
 
 
-def _note_standing(books: "Books") -> None:
+def _note_standing(database: "CollectorDatabase") -> None:
     """Bring the table that the UI shows up to date, as a run of Dagster's would have."""
     from instagram_assets.automation.collect import note_status
+    from instagram_assets.automation.shell_runs import open_instance
     from instagram_assets.collect.clock import SystemClock
     from instagram_assets.errors import InstagramAssetsError
-    from instagram_assets.runs import open_instance
 
     try:
         with open_instance() as instance:
-            note_status(instance, books, SystemClock().now())
+            note_status(instance, database, SystemClock().now())
     except InstagramAssetsError as error:  # what was collected is there all the same
         say(f"The table of accounts in the UI is not up to date: {error}")
 
 
-def _end(done: "Round", as_json: bool, *, there: int = 0, hint: str = "") -> None:
+def _end(done: "RunResult", as_json: bool, *, there: int = 0, hint: str = "") -> None:
     """Say what came of it, and fail where something is missing."""
     from instagram_assets.cli.collecting import as_json as plain
     from instagram_assets.cli.collecting import raise_errors, summary

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from instagram_assets.collect.status import AccountStatus, IdentityStatus
+    from instagram_assets.collect.collection_status import AccountStatus, IdentityStatus
 
 commands = typer.Typer()
 _RIGHT = ("posts", "refusals", "today")
@@ -28,21 +28,21 @@ def collected(as_json: AsJson = False) -> None:
 
     And of who asks: requests of today, what a person has to do, hashtags that count, hours that are missing.
     """
-    from instagram_assets.collect.books import Books
     from instagram_assets.collect.clock import SystemClock
-    from instagram_assets.collect.graph_api import identity_of
-    from instagram_assets.collect.hashtags import budget_used
-    from instagram_assets.collect.status import identity_statuses, statuses
-    from instagram_assets.collect.targets import GRAPH_API
-    from instagram_assets.collect.turns import missing_hours
+    from instagram_assets.collect.collection_status import account_statuses, identity_statuses
+    from instagram_assets.collect.database import CollectorDatabase
+    from instagram_assets.collect.graph_api_site import graph_api_identity
+    from instagram_assets.collect.hashtag_budget import budget_used
+    from instagram_assets.collect.hashtag_gaps import missing_hashtag_hours
+    from instagram_assets.collect.site import GRAPH_API
     from instagram_assets.settings import settings
 
-    books, now = Books(settings().folder("collection")), SystemClock().now()
-    found = statuses(books, now, settings().zone) if books.file.exists() else []
-    who = identity_statuses(books, now, settings().zone) if books.file.exists() else []
-    gaps = [gap.words(settings().zone) for gap in missing_hours(settings(), books, now)] if found else []
-    official = identity_of(settings().graph_api)
-    hashtags = [use.hashtag for use in budget_used(books, GRAPH_API, official, now)] if found else []
+    database, now = CollectorDatabase(settings().folder("collection")), SystemClock().now()
+    found = account_statuses(database, now, settings().zone) if database.file.exists() else []
+    who = identity_statuses(database, now, settings().zone) if database.file.exists() else []
+    gaps = [gap.words(settings().zone) for gap in missing_hashtag_hours(settings(), database, now)] if found else []
+    official = graph_api_identity(settings().graph_api)
+    hashtags = [use.hashtag for use in budget_used(database, GRAPH_API, official, now)] if found else []
     if as_json:
         told = {"collected": found, "identities": who}
         plain: dict[str, Any] = {name: [asdict(one) for one in rows] for name, rows in told.items()}
@@ -62,16 +62,16 @@ def _table(found: "Sequence[AccountStatus]") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    from instagram_assets.collect.table import COLUMNS, shown
+    from instagram_assets.collect.status_table import STATUS_COLUMNS, status_cells
     from instagram_assets.settings import settings
 
     budget, zone = settings().collection.requests_per_account, settings().zone
     table = Table(title="Collected", title_justify="left")
-    columns = [name for name in COLUMNS if name != "reason"]  # long, and what may be done stands below
+    columns = [name for name in STATUS_COLUMNS if name != "reason"]  # long, and what may be done stands below
     for name in columns:
         table.add_column(name, justify="right" if name in _RIGHT else "left", overflow="fold")
     for one in found:
-        table.add_row(*map(Text, shown(one, budget, zone)[: len(columns)]))
+        table.add_row(*map(Text, status_cells(one, budget, zone)[: len(columns)]))
     return table
 
 

@@ -11,35 +11,36 @@ from rich.table import Table
 from rich.text import Text
 
 from instagram_assets.cli.tables import near
-from instagram_assets.collect.asking import Ask
-from instagram_assets.collect.clock import moment, span
-from instagram_assets.collect.collect_all import BROUGHT, UNFINISHED, Follower, Round
-from instagram_assets.collect.collectors import Collector
-from instagram_assets.collect.scope import Collected, Ended, Scope
+from instagram_assets.collect.clock import duration_text, utc_datetime
+from instagram_assets.collect.collect_all import ProgressListener
+from instagram_assets.collect.collection_scope import CollectionScope
+from instagram_assets.collect.results import DELIVERED, UNFINISHED, CollectionOutcome, RunResult, SubjectResult
+from instagram_assets.collect.site import Request
+from instagram_assets.collect.site_sessions import SiteSession
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError
-from instagram_assets.progress import Step, reporting
+from instagram_assets.report.progress import ProgressUpdate, show_progress
 from instagram_assets.sources.names import is_hashtag
 
 _MOST_SHOWN = 30
 
 
-class Progress(Follower):
+class Progress(ProgressListener):
     """Says of each subject what came of it, with the time that the limits still need, and shows what is asked."""
 
     def __init__(self) -> None:
         super().__init__(_say)
-        self._collector: Collector | None = None
+        self._session: SiteSession | None = None
         self._asked = list[int]()
         self._count, self._each, self._doing = 0, 1, ""
         self._show = _nothing_to_show
 
     @contextmanager
-    def at(self, collector: Collector, subjects: Sequence[str], scope: Scope) -> Generator[None]:
+    def during_site(self, session: SiteSession, subjects: Sequence[str], scope: CollectionScope) -> Generator[None]:
         """Progress at one site. What is kept of it is said where somebody stops it."""
-        name, self._collector, self._asked, self._doing = collector.site.name, collector, [], ""
-        self._count, self._each = len(subjects), collector.requests_for(scope.posts)
-        self.tell(f"{name}: {_many(subjects)}, at most {_time(collector, self._count * self._each)} by the limits")
-        with reporting(_nothing, lambda: Step(name, len(self._asked), self._count, self._doing)) as show:
+        name, self._session, self._asked, self._doing = session.site.name, session, [], ""
+        self._count, self._each = len(subjects), session.requests_for(scope.posts)
+        self.log(f"{name}: {_many(subjects)}, at most {_time(session, self._count * self._each)} by the limits")
+        with show_progress(_nothing, lambda: ProgressUpdate(name, len(self._asked), self._count, self._doing)) as show:
             self._show = show
             try:
                 yield
@@ -49,21 +50,21 @@ class Progress(Follower):
             finally:
                 self._show = _nothing_to_show
 
-    def asks(self, ask: Ask) -> None:
-        wait = self._collector.limiter.wait() if self._collector else 0.0
-        self._doing = f"{ask.what}, in {span(wait)}" if wait >= 1 else ask.what
+    def before_request(self, request: Request) -> None:
+        wait = self._session.limiter.seconds_until_next() if self._session else 0.0
+        self._doing = f"{request.what}, in {duration_text(wait)}" if wait >= 1 else request.what
         self._show()
 
-    def got(self, found: Collected) -> None:
+    def after_subject(self, found: SubjectResult) -> None:
         self._asked.append(found.requests)
-        if found.outcome is Ended.NOT_ASKED or self._collector is None:
+        if found.outcome is CollectionOutcome.NOT_ASKED or self._session is None:
             return
-        left = _left(self._collector, self._asked, self._count - len(self._asked), self._each)
+        left = _left(self._session, self._asked, self._count - len(self._asked), self._each)
         of_all = f"[{len(self._asked):,}/{self._count:,}]"
-        self.tell(f"{of_all} {_line(found, self._collector.site.identity)}{left}")
+        self.log(f"{of_all} {_line(found, self._session.site.identity)}{left}")
 
 
-def raise_errors(done: Round, there: int = 0) -> None:
+def raise_errors(done: RunResult, there: int = 0) -> None:
     """Raise what went wrong, what is not whole yet, or that nothing was done, as one error.
 
     `there` is how many had their file before.
@@ -71,15 +72,15 @@ def raise_errors(done: Round, there: int = 0) -> None:
     told = [str(error) for error in done.errors]
     if unfinished := done.of(*UNFINISHED):
         later = [one.until for one in unfinished if one.until]
-        when = f" (the first may go on at {moment(min(later)):%Y-%m-%d %H:%M} UTC)" if later else ""
-        told.append(f"{len(unfinished):,} of {done.wanted:,} are not whole yet{when}. Run the same command again.")
+        when = f" (the first may go on at {utc_datetime(min(later)):%Y-%m-%d %H:%M} UTC)" if later else ""
+        told.append(f"{len(unfinished):,} of {done.expected:,} are not whole yet{when}. Run the same command again.")
     if told:
         raise InstagramAssetsError("\n".join(told))
-    if not done.of(*BROUGHT, Ended.FRESH) and not there:
+    if not done.of(*DELIVERED, CollectionOutcome.FRESH) and not there:
         raise NothingDoneError("Nothing could be collected. The lines above say why.")
 
 
-def _line(found: Collected, identity: str) -> str:
+def _line(found: SubjectResult, identity: str) -> str:
     """What came of one subject, in a line; why who asks may not go on is said once, at the end."""
     parts = [f"{found.subject}: {_words(found.outcome)}"]
     if found.posts:
@@ -90,13 +91,15 @@ def _line(found: Collected, identity: str) -> str:
     return f"{', '.join(parts)}{why}"
 
 
-def summary(done: Round) -> Table:
+def summary(done: RunResult) -> Table:
     """What came of everybody: each by name where they are few, else those that are not complete and a count."""
     table = Table(title="Collected", title_justify="left")
     for name, right in (("account", False), ("", False), ("posts", True), ("requests", True), ("file, or why", False)):
         table.add_column(name, justify="right" if right else "left", overflow="fold")
     few, told = len(done.found) <= _MOST_SHOWN, {str(error) for error in done.errors}
-    shown = [one for one in done.found if few or one.outcome not in (Ended.COMPLETE, Ended.FRESH)][:_MOST_SHOWN]
+    shown = [
+        one for one in done.found if few or one.outcome not in (CollectionOutcome.COMPLETE, CollectionOutcome.FRESH)
+    ][:_MOST_SHOWN]
     for one in shown:
         reason = "see the error" if one.reason in told else one.reason
         parts = (near(one.file) if one.file else "", reason, _until(one))
@@ -115,11 +118,11 @@ def summary(done: Round) -> Table:
     return table
 
 
-def as_json(done: Round, there: int = 0) -> dict[str, Any]:
+def as_json(done: RunResult, there: int = 0) -> dict[str, Any]:
     """What came of everybody as plain values; `there` is how many had their file before."""
 
-    def plain(one: Collected) -> dict[str, Any]:
-        until = moment(one.until).isoformat() if one.until else None
+    def plain(one: SubjectResult) -> dict[str, Any]:
+        until = utc_datetime(one.until).isoformat() if one.until else None
         return asdict(one) | {"file": str(one.file) if one.file else None, "until": until}
 
     errors = [str(error) for error in done.errors]
@@ -139,24 +142,24 @@ def _nothing_to_show() -> None:
     """Between two sites."""
 
 
-def _words(outcome: Ended) -> str:
+def _words(outcome: CollectionOutcome) -> str:
     return outcome.replace("_", " ")
 
 
-def _until(one: Collected) -> str:
-    return f"may go on at {moment(one.until):%Y-%m-%d %H:%M} UTC" if one.until else ""
+def _until(one: SubjectResult) -> str:
+    return f"may go on at {utc_datetime(one.until):%Y-%m-%d %H:%M} UTC" if one.until else ""
 
 
-def _left(collector: Collector, asked: Sequence[int], count: int, each: int) -> str:
+def _left(session: SiteSession, asked: Sequence[int], count: int, each: int) -> str:
     """How long so many more subjects take, if they need as many requests as those did that needed any."""
     if not count:
         return ""
     needed = [requests for requests in asked if requests] or [each]
-    return f"; about {_time(collector, round(count * sum(needed) / len(needed)))} left"
+    return f"; about {_time(session, round(count * sum(needed) / len(needed)))} left"
 
 
-def _time(collector: Collector, requests: int) -> str:
-    return span(max(1.0, collector.limiter.seconds_for(requests)))
+def _time(session: SiteSession, requests: int) -> str:
+    return duration_text(max(1.0, session.limiter.seconds_for(requests)))
 
 
 def _many(subjects: Sequence[str]) -> str:

@@ -36,27 +36,27 @@ def dev(
 
         use_demo(MODELS, load_settings())
     from instagram_assets.settings import settings
-    from instagram_assets.web.listening import LOOPBACK, listen
+    from instagram_assets.web.http_server import LOOPBACK, listen
 
     # First: a port that is taken is told before seconds of imports.
     ui = listen(LOOPBACK, port)
     web = listen(LOOPBACK, settings().web.port if web_port is None else web_port, "--web-port")
-    from instagram_assets.preflight import check_stages, missing_models, skipped_line
+    from instagram_assets.status.preflight import check_stages, missing_models, skipped_line
 
     check_stages(settings())
     typer.echo("Starting …")
     if skipped := skipped_line(missing_models(settings())):
         typer.echo(skipped)
     from instagram_assets.automation.dev import Listeners, run_dev
-    from instagram_assets.forget.journal import unfinished
-    from instagram_assets.runs import open_instance
+    from instagram_assets.automation.shell_runs import open_instance
+    from instagram_assets.forget.erasure_journal import unfinished_targets
 
     with open_instance():
         pass  # makes DAGSTER_HOME and closes runs that died
     folder = settings().folder
     failures = folder("reports") / "failures.jsonl"
     typer.echo(f"Inbox       {folder('inbox')}: files put there are read by themselves")
-    if unfinished(folder("privacy")):  # not whom: what is said here may be kept
+    if unfinished_targets(folder("privacy")):  # not whom: what is said here may be kept
         typer.echo("Forgetting was begun and stopped before its end: the web app says how to finish it")
     try:
         run_dev(Listeners(ui, web), folder("dagster"), failures, typer.echo, verbose=verbose)
@@ -79,15 +79,15 @@ def dagster_ui(
     listener: Annotated[int | None, typer.Option(hidden=True, help="A socket that listens already.")] = None,
 ) -> None:
     """Serve the Dagster UI alone, without sensors and schedules; other web pages cannot reach it."""
-    from instagram_assets.web.dagster_ui import serve
-    from instagram_assets.web.listening import listen
+    from instagram_assets.web.http_server import listen
+    from instagram_assets.web.serving import serve_dagster_ui
 
     if listener is not None:  # of `dev`, which has made DAGSTER_HOME
-        serve(socket.socket(fileno=listener), workspace, names)
+        serve_dagster_ui(socket.socket(fileno=listener), workspace, names)
         return
-    from instagram_assets.runs import prepare_home
+    from instagram_assets.automation.shell_runs import prepare_home
 
     prepare_home()
     given = listen(host, port)
     typer.echo("Dagster UI  http://{}:{}".format(*given.getsockname()[:2]))
-    serve(given, workspace, names)
+    serve_dagster_ui(given, workspace, names)

@@ -11,10 +11,11 @@ from instagram_assets.cli.arguments import say
 from instagram_assets.cli.errors import clear_errors
 
 if TYPE_CHECKING:
-    from instagram_assets.forget.bare_words import BareWord
-    from instagram_assets.forget.forgetting import Part, Report
+    from instagram_assets.forget.ambiguous_names import AmbiguousName
+    from instagram_assets.forget.erasure import StepPlanner
+    from instagram_assets.forget.erasure_report import ErasureReport
+    from instagram_assets.forget.erasure_subject import ErasureSubject
     from instagram_assets.forget.steps import Step
-    from instagram_assets.forget.subject import Subject
     from instagram_assets.privacy.forgotten import Forgotten, Identifiers
     from instagram_assets.settings import Settings
 
@@ -43,8 +44,8 @@ def forget(
 
     What was forgotten does not come in again. Stopped in the middle, the same command finishes it.
     """
-    from instagram_assets.forget import forgetting
-    from instagram_assets.forget.bare_words import bare_words
+    from instagram_assets.forget import erasure
+    from instagram_assets.forget.ambiguous_names import count_ambiguous_names
     from instagram_assets.settings import settings
     from instagram_assets.storage.history.names import refuse_at_work
     from instagram_assets.storage.history.texts import rows_on_servers
@@ -53,12 +54,12 @@ def forget(
     chosen = settings()
     if not dry_run:  # before anything is written: the history's own step comes after the tombstones
         refuse_at_work(chosen.folder("dagster"))
-    subject = forgetting.find(chosen, target, is_bare=bare)
-    parts = forgetting.parts_of(subject, [history_part(chosen)])
-    steps = forgetting.preview(chosen, subject, parts)
+    subject = erasure.find_subject(chosen, target, is_bare=bare)
+    parts = erasure.planners_for(subject, [history_part(chosen)])
+    steps = erasure.plan_erasure(chosen, subject, parts)
     _tell_subject(subject, steps)
     _tell_steps(steps)
-    _tell_words(bare_words(lake_root(chosen), subject.identifiers))
+    _tell_words(count_ambiguous_names(lake_root(chosen), subject.identifiers))
     if dry_run:
         typer.echo("Nothing was done.")
         return
@@ -68,12 +69,12 @@ def forget(
             raise typer.Exit(1)
         refuse_at_work(chosen.folder("dagster"))  # the answer may have taken long
     rows = rows_on_servers(chosen.folder("dagster"))
-    report = forgetting.forget(chosen, subject, parts, Telling(len(steps)), previewed=steps, rows=rows)
+    report = erasure.erase(chosen, subject, parts, Telling(len(steps)), previewed=steps, rows=rows)
     _tell_done(report)
     _tell_backups(chosen, subject)
 
 
-def history_part(chosen: "Settings", home: Path | None = None) -> "Part":
+def history_part(chosen: "Settings", home: Path | None = None) -> "StepPlanner":
     """Dagster's own history as a part: the first one, since it refuses while others are at work.
 
     `home` is another one than that of the settings.
@@ -81,25 +82,25 @@ def history_part(chosen: "Settings", home: Path | None = None) -> "Part":
     home = home or chosen.folder("dagster")
 
     def steps(settings: "Settings", forgotten: "Forgotten") -> "Iterator[Step]":
-        from instagram_assets.forget.reports import may_show
-        from instagram_assets.forget.search_requests import slugs_here
-        from instagram_assets.forget.steps import Applied, Step
+        from instagram_assets.forget.outputs import may_show
+        from instagram_assets.forget.search_requests import search_slugs_in_lake
+        from instagram_assets.forget.steps import Step, StepResult
 
-        def apply() -> Applied:
+        def apply() -> StepResult:
             from instagram_assets.storage.history.names import forget_in_history
             from instagram_assets.storage.lake import lake_root
 
             known = _in_clear(home, forgotten)
             if not forgotten:
-                return Applied(0, [], 0, 0)
+                return StepResult(0, [], 0, 0)
             ids = [*known.profile_ids, *known.post_ids, *known.shortcodes, *known.images]
             before = _hashes(home)
             words = [name for name in known.accounts if name[0] != "#" and not known.counts_alone(name)]
-            names = {**known.accounts, **slugs_here(lake_root(settings), known)}
+            names = {**known.accounts, **search_slugs_in_lake(lake_root(settings), known)}
             done = forget_in_history(home, names, ids, words=words, may_show=lambda name: may_show(name, forgotten))
             after = _hashes(home)
             changed = [path for path, found in after.items() if before.get(path) != found]
-            return Applied(
+            return StepResult(
                 removed=len(before.keys() - after.keys()),
                 rewritten=[after[path] for path in changed],
                 rows=sum(done.deleted.values()) + sum(done.rewritten.values()),
@@ -114,7 +115,7 @@ def history_part(chosen: "Settings", home: Path | None = None) -> "Part":
 
 def _in_clear(home: Path, forgotten: "Forgotten") -> "Identifiers":
     """What is to be forgotten in a history; of tombstones, whose names nobody knows, those that stand in it."""
-    from instagram_assets.forget.recognising import Recognised
+    from instagram_assets.forget.tombstone_matcher import TombstoneMatcher
     from instagram_assets.privacy.forgotten import Identifiers
     from instagram_assets.privacy.tombstones import Tombstones
     from instagram_assets.storage.history.texts import read_out
@@ -122,9 +123,9 @@ def _in_clear(home: Path, forgotten: "Forgotten") -> "Identifiers":
     if isinstance(forgotten, Identifiers):
         return forgotten
     assert isinstance(forgotten, Tombstones)
-    recognised = Recognised(forgotten)
-    read_out(home, recognised.hear)
-    return recognised.identifiers
+    matcher = TombstoneMatcher(forgotten)
+    read_out(home, matcher.scan)
+    return matcher.identifiers
 
 
 def _hashes(home: Path) -> dict[Path, str]:
@@ -141,17 +142,17 @@ def _hashes(home: Path) -> dict[Path, str]:
     return found
 
 
-def _tell_subject(subject: "Subject", steps: "Sequence[Step]") -> None:
+def _tell_subject(subject: "ErasureSubject", steps: "Sequence[Step]") -> None:
     from instagram_assets.lake_index.place import FOLDER as INDEX
 
     known = subject.identifiers
     if not subject.is_known:
         # The index goes whole, whether it names it or not.
-        is_named = any(step.is_certain and step.place != INDEX for step in steps)
+        is_named = any(step.is_certain and step.area != INDEX for step in steps)
         here = "nothing of its own is here, and what names it loses the name" if is_named else "nothing of it is here"
         after = (
             "It was forgotten before, and is refused when it comes."
-            if subject.is_remembered
+            if subject.was_erased_before
             else "It will be remembered, and refused when it comes."
         )
         typer.echo(f"{subject.target}: {here}. {after}")
@@ -159,8 +160,8 @@ def _tell_subject(subject: "Subject", steps: "Sequence[Step]") -> None:
     counts = (("post", "posts", known.post_ids), ("picture or video", "pictures and videos", known.images))
     said = ", ".join(_counted(len(ids), one, many) for one, many, ids in counts if ids)
     typer.echo(f"{subject.target}: {said or 'its rows'}")
-    if subject.also:
-        typer.echo(f"The same account by its number, and forgotten with it: {', '.join(subject.also)}")
+    if subject.other_names:
+        typer.echo(f"The same account by its number, and forgotten with it: {', '.join(subject.other_names)}")
 
 
 def _tell_steps(steps: "Sequence[Step]") -> None:
@@ -168,9 +169,9 @@ def _tell_steps(steps: "Sequence[Step]") -> None:
     for step in steps:
         if not step.is_certain:
             continue
-        (removed if step.verb == "remove" else rewritten)[step.place] += 1
-        rows[step.place] += step.rows
-    for place in dict.fromkeys(step.place for step in steps):
+        (removed if step.verb == "remove" else rewritten)[step.area] += 1
+        rows[step.area] += step.rows
+    for place in dict.fromkeys(step.area for step in steps):
         counts = ((removed, "file or folder removed", "files and folders removed"), (rewritten, "file rewritten", ""))
         said = [_counted(count[place], one, many) for count, one, many in counts if count[place]]
         said += [_counted(rows[place], "row")] if rows[place] else []
@@ -178,13 +179,13 @@ def _tell_steps(steps: "Sequence[Step]") -> None:
         typer.echo(f"  {place:<10} {', '.join(said)}")
 
 
-def _tell_words(words: "Sequence[BareWord]", when: str = "") -> None:
-    from instagram_assets.forget.bare_words import why_never_bare
+def _tell_words(words: "Sequence[AmbiguousName]", when: str = "") -> None:
+    from instagram_assets.forget.ambiguous_names import why_not_removable
 
     for word in words:
         rows = _counted(word.rows, "row") if word.rows else "no row"
         more = "" if when or not word.can_go or not word.rows else "; --bare takes it out of those, too"
-        why = "an ordinary word" if word.can_go else why_never_bare(word.name)
+        why = "an ordinary word" if word.can_go else why_not_removable(word.name)
         typer.echo(
             f"{when or '  '}{word.name} is {why}: it goes where an account is meant (@{word.name}, its address, a "
             f"whole name). As a word it stays, and stands in {rows} of others{more}."
@@ -205,12 +206,12 @@ class Telling:
 
     def __call__(self, step: "Step") -> None:
         self._done += 1
-        if step.place != self._place:
-            self._place = step.place
-            say(f"{step.place} … ({self._done:,} of about {self._count:,})")
+        if step.area != self._place:
+            self._place = step.area
+            say(f"{step.area} … ({self._done:,} of about {self._count:,})")
 
 
-def _tell_done(report: "Report") -> None:
+def _tell_done(report: "ErasureReport") -> None:
     went = _counted(sum(report.removed.values()), "file or folder went", "files and folders went")
     rewritten = _counted(sum(report.rewritten.values()), "was rewritten", "were rewritten")
     typer.echo(f"Forgotten: {went}, {rewritten} ({sum(report.bytes_written.values()) / 1e6:,.1f} MB).")
@@ -220,12 +221,12 @@ def _tell_done(report: "Report") -> None:
         f"{report.seconds:.1f} s"
     )
     typer.echo(f"Proof: {report.proof}")
-    _tell_words(report.words, "Not looked for as a bare word: ")
-    for left in report.left:
+    _tell_words(report.ambiguous_names, "Not looked for as a bare word: ")
+    for left in report.not_erased:
         typer.echo(f"Not touched: {left.what}; {left.remedy}.")
 
 
-def _tell_backups(chosen: "Settings", subject: "Subject") -> None:
+def _tell_backups(chosen: "Settings", subject: "ErasureSubject") -> None:
     from instagram_assets.backups.notes import backups_holding, list_backups
 
     notes = list_backups(chosen.folder("privacy"))

@@ -1,6 +1,7 @@
 """The index of the lake, made from a shell."""
 
 import json
+import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ from instagram_assets.cli.arguments import AsJson, say
 from instagram_assets.cli.errors import clear_errors
 
 if TYPE_CHECKING:
+    from instagram_assets.lake_index.thumbnails_ahead import Ahead
     from instagram_assets.lake_index.update import Updated
 
 commands = typer.Typer()
@@ -28,23 +30,63 @@ _WHY = {
 @clear_errors
 def index(
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Make all of it anew, whatever there is.")] = False,
+    with_thumbnails: Annotated[
+        bool, typer.Option("--thumbnails", help="Also make missing thumbnails, of the newest images first.")
+    ] = False,
+    as_it_is: Annotated[bool, typer.Option("--as-it-is", hidden=True, help="Take the index as it is.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Bring the index up to date that the gallery and the insights are read from; the web app does so by itself."""
+    done = None if as_it_is else _updated(rebuild=rebuild)
+    ahead = _made_ahead(alone=not as_it_is) if with_thumbnails else None
+    if as_json:
+        said = {**(asdict(done) if done else {}), **({"thumbnails": asdict(ahead)} if ahead else {})}
+        typer.echo(json.dumps(said))
+        return
+    if done:
+        typer.echo(_told(done))
+    if ahead:
+        typer.echo(_told_of_thumbnails(ahead))
+
+
+def _updated(*, rebuild: bool) -> "Updated":
     from instagram_assets.lake_index.derived import THUMBNAILS, sweep_thumbnails
     from instagram_assets.lake_index.place import FOLDER
     from instagram_assets.lake_index.update import update_index
-    from instagram_assets.progress import counted, reporting
+    from instagram_assets.report.progress import counter, show_progress
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake
 
     found = settings()
-    with reporting(say, counted("months of accounts")) as report:
+    with show_progress(say, counter("months of accounts")) as report:
         done = update_index(open_lake(found), found.folder(FOLDER), found.time_zone, rebuild=rebuild, report=report)
     # What changed the lake may have taken pictures along; a thumbnail goes with its picture.
     if done.is_new or done.changed:
         sweep_thumbnails(found.folder(THUMBNAILS), found.folder("media"))
-    typer.echo(json.dumps(asdict(done)) if as_json else _told(done))
+    return done
+
+
+def _made_ahead(*, alone: bool) -> "Ahead":
+    """Thumbnails of what the index has, in as many threads as there are processors, beside others in half of them."""
+    from instagram_assets.lake_index.derived import THUMBNAILS
+    from instagram_assets.lake_index.place import FOLDER
+    from instagram_assets.lake_index.reading import LakeIndex
+    from instagram_assets.lake_index.thumbnails import Thumbnails
+    from instagram_assets.lake_index.thumbnails_ahead import be_quiet, make_ahead, most_images, newest_images
+    from instagram_assets.report.progress import counter, show_progress
+    from instagram_assets.settings import settings
+
+    if not alone:
+        be_quiet()
+    found = settings()
+    most, pixels = found.web.thumbnails_mb << 20, found.download.max_megapixels
+    store = Thumbnails(found.folder(THUMBNAILS), found.folder("media"), most, pixels)
+    index = LakeIndex(found.folder(FOLDER))
+    wanted = newest_images(index, most_images(store))
+    index.close()  # it may be replaced, or have to be forgotten, meanwhile
+    cores = os.cpu_count() or 1
+    with show_progress(say, counter("thumbnails")) as report:
+        return make_ahead(store, wanted, cores if alone else max(1, cores // 2), report)
 
 
 def _told(done: "Updated") -> str:
@@ -56,3 +98,12 @@ def _told(done: "Updated") -> str:
     return (
         f"The index was brought up to date: {done.changed:,} parts of the lake changed; {has}, in {done.seconds:.1f} s"
     )
+
+
+def _told_of_thumbnails(done: "Ahead") -> str:
+    parts = [f"{done.made:,} thumbnails were made in {done.seconds:.1f} s"]
+    if done.failed:
+        parts.append(f"{done.failed:,} pictures are gone or cannot be shown")
+    if done.left:
+        parts.append(f"{done.left:,} images wait until somebody looks: INSTAGRAM_ASSETS_WEB__THUMBNAILS_MB has no room")
+    return "; ".join(parts)

@@ -61,7 +61,7 @@ def restore_history(
 def _forget_again(home: Path, keys: Path) -> None:
     """Take out whoever was forgotten, recognised word by word."""
     from instagram_assets.cli.forget import history_part
-    from instagram_assets.forget.steps import Applied
+    from instagram_assets.forget.steps import StepResult
     from instagram_assets.privacy.tombstones import load_tombstones
     from instagram_assets.settings import load_settings
 
@@ -70,6 +70,6 @@ def _forget_again(home: Path, keys: Path) -> None:
         return
     restored = load_settings(data_dir=home.parent, privacy={"folder": str(keys.absolute())})
     done = [step.apply() for step in history_part(restored, home)(restored, tombstones)]
-    if rows := sum(each.rows for each in done if isinstance(each, Applied)):
+    if rows := sum(each.rows for each in done if isinstance(each, StepResult)):
         told = "1 row went or was" if rows == 1 else f"{rows:,} rows went or were"
         typer.echo(f"Forgotten again: {told} rewritten.")

@@ -10,17 +10,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from instagram_assets.calendar import day_of
-from instagram_assets.doctor import Finding
-from instagram_assets.engagement.viral_pictures import amount
-from instagram_assets.engagement.virality_rules import MEASURES
 from instagram_assets.errors import ModelError
-from instagram_assets.ingest.image_search import SearchReport
-from instagram_assets.ingest.search_sites import Site
 from instagram_assets.local.clusters import FileGroup
 from instagram_assets.local.refine import RefineResult
-from instagram_assets.models.files import size
-from instagram_assets.models.sources import find_model, named_models
+from instagram_assets.models.file_checks import model_size
+from instagram_assets.models.local_models import find_model, named_models
+from instagram_assets.report.viral_timelines import measure_of
+from instagram_assets.schemas.engagement import VIRALITY_MEASURES
+from instagram_assets.search.engine import SearchReport
+from instagram_assets.search.sites import Site
 from instagram_assets.settings import settings
+from instagram_assets.status.doctor import DoctorFinding
 
 _FIRST_IMAGES = 5
 WIDEST_WORD = 30
@@ -48,7 +48,7 @@ def clusters_table(groups: Sequence[FileGroup]) -> Table:
     return table
 
 
-def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
+def finding_lines(findings: Iterable[DoctorFinding]) -> Iterator[str]:
     """What the doctor found, a line each, so that paths and commands stay whole; with a remedy where one is needed."""
     for finding in findings:
         mark = "[green]ok      [/]" if finding.well else "[red]missing [/]" if finding.needed else "[yellow]optional[/]"
@@ -72,7 +72,7 @@ def models_table() -> Table:
             continue
         if source.revision:
             table.add_row("revision", f"{source.revision}, commit {source.commit}")
-        table.add_row("size", f"{size(source.folder) / 1e6:.1f} MB")
+        table.add_row("model_size", f"{model_size(source.folder) / 1e6:.1f} MB")
         table.add_row("fingerprint", source.fingerprint[:12])
         table.add_row("where", near(source.folder))
     return table
@@ -93,11 +93,11 @@ def viral_table(labels: pa.Table, measure: str, most: int) -> Table:
     rows = labels.filter(labels["viral"]).sort_by([("score", "descending"), ("id", "ascending")]).slice(0, most)
     rule = labels["rule"][0].as_py() if labels.num_rows else "no rule"
     table = Table(title=f"Viral by {escape(rule)}", title_justify="left")
-    for name in ("account", "kind", "published", MEASURES[measure], "score", "address"):
-        right = "right" if name in ("score", MEASURES[measure]) else "left"
+    for name in ("account", "kind", "published", VIRALITY_MEASURES[measure], "score", "address"):
+        right = "right" if name in ("score", VIRALITY_MEASURES[measure]) else "left"
         table.add_column(name, justify=right, overflow="fold")
     for row in rows.to_pylist():
-        number = amount(row, measure)
+        number = measure_of(row, measure)
         table.add_row(
             row["account"] or "",
             row["kind"],

@@ -39,7 +39,7 @@ def viral(
     from rich.console import Console
 
     from instagram_assets.cli.tables import viral_counts, viral_table
-    from instagram_assets.engagement.viral_pictures import viral_pictures
+    from instagram_assets.report.viral_timelines import viral_pictures
 
     settings = chosen_settings(virality={"rule": rule, "measure": measure})
     _say_whether_older()

@@ -46,8 +46,8 @@ def caption(
     """
     from instagram_assets.local.captions import caption_folder, caption_json
     from instagram_assets.local.outputs import captions_of, check_outputs
-    from instagram_assets.progress import counted, reporting
-    from instagram_assets.vision import steps
+    from instagram_assets.report.progress import counter, show_progress
+    from instagram_assets.vision import pipeline
 
     given = {
         "use_scoring": use_scoring,
@@ -66,11 +66,11 @@ def caption(
         if not source.exists():
             raise FileError(str(source), "no such file or folder", "Check the name")
         check_outputs(captions_of(source, out), source)
-        steps.find_caption_models(chosen)
+        pipeline.find_caption_models(chosen)
         _start_in_background(chosen.folder("reports"))
         return
-    with reporting(lambda line: typer.echo(line, err=True), counted("captions")) as report:
-        make = partial(steps.caption_good_files, settings=chosen, on_progress=report)
+    with show_progress(lambda line: typer.echo(line, err=True), counter("captions")) as report:
+        make = partial(pipeline.caption_good_files, settings=chosen, on_progress=report)
         if source.is_dir():
             summary = caption_folder(source, out, make, typer.echo)
         else:
@@ -136,7 +136,7 @@ def cluster(
     from instagram_assets.datasets.csv import write_csv
     from instagram_assets.local.clusters import CLUSTER_COLUMNS, cluster_files, read_embeddings, source_of
     from instagram_assets.local.outputs import REMEDY, check_outputs, clusters_of, sheet_of
-    from instagram_assets.media.sheets import labelled_sheet
+    from instagram_assets.report.contact_sheets import labelled_sheet
     from instagram_assets.storage.atomic import write_atomic
     from instagram_assets.storage.claims import write_ours
 
@@ -172,7 +172,7 @@ def cluster(
 def models_pull() -> None:
     """Fetch the models that the settings name from the hub; HF_ENDPOINT and HF_TOKEN are honoured."""
     from instagram_assets.models.hub import pull_model
-    from instagram_assets.models.sources import named_models
+    from instagram_assets.models.local_models import named_models
     from instagram_assets.settings import settings
 
     for name, revision, pictures in dict.fromkeys(named_models(settings()).values()):
@@ -192,12 +192,12 @@ def models_list() -> None:
 
 def _embedded(source: Path, chosen: Any) -> Any:
     from instagram_assets.local.clusters import embed_source
-    from instagram_assets.progress import counted, reporting
-    from instagram_assets.vision import steps
+    from instagram_assets.report.progress import counter, show_progress
+    from instagram_assets.vision import pipeline
 
-    with reporting(lambda line: typer.echo(line, err=True), counted("embeddings")) as report:
+    with show_progress(lambda line: typer.echo(line, err=True), counter("embeddings")) as report:
         return embed_source(
-            source, partial(steps.embed_files, settings=chosen, on_progress=report), chosen.ingest, typer.echo
+            source, partial(pipeline.embed_files, settings=chosen, on_progress=report), chosen.ingest, typer.echo
         )
 
 

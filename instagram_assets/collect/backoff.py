@@ -1,8 +1,9 @@
-"""How long to wait after a failure: longer each time, up to a cap, and by chance, so that callers do not march in step.
+"""Exponential backoff with full jitter: how long to wait after a failed request.
 
-The source of these options, bumc_instascraping, tells of `--backoff-mult 2 --backoff-exp 3` in its README: "initially
-wait 2 seconds, … 2^3 = 8 seconds, and then 8^3 = 192 seconds". 8^3 is 512: the 192 is a slip. Its code did something
-else, 2 * 3^n: 2, 6, 18, 54. Both can be had here: what the code did is `geometric`, what the README means is `tower`.
+The source of these options, bumc_instascraping, documents `--backoff-mult 2 --backoff-exp 3` in its README: "initially
+wait 2 seconds, … 2^3 = 8 seconds, and then 8^3 = 192 seconds". 8^3 is 512: the 192 is a typo. Its code did something
+else, 2 * 3^n: 2, 6, 18, 54. Both are available here: what the code did is `geometric`, what the README means is
+`tower`.
 """
 
 import math
@@ -10,12 +11,12 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
-Mode = Literal["geometric", "tower"]
+BackoffMode = Literal["geometric", "tower"]
 
 
 @dataclass(frozen=True)
 class Backoff:
-    """Longest waits of mult * exp^n seconds (`geometric`), or each to the power of exp (`tower`), never above `cap`.
+    """Backoff up to mult * exp^n seconds (`geometric`) or repeated powers (`tower`), never above `cap`.
 
     Raises ValueError with what to change where a wait would not grow or is no number.
 
@@ -27,7 +28,7 @@ class Backoff:
 
     mult: float = 2.0
     exp: float = 3.0
-    mode: Mode = "geometric"
+    mode: BackoffMode = "geometric"
     cap: float = 3_600.0
 
     def __post_init__(self) -> None:

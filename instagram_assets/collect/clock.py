@@ -1,4 +1,7 @@
-"""Time as collectors see it: given from outside, so that days of waiting can be tried in a second."""
+"""Clock interface of the collector, so that tests can skip waits of days, and time formatting.
+
+Also corrects stored timestamps that lie in the future because the system clock was set back.
+"""
 
 import sqlite3
 import time
@@ -7,11 +10,11 @@ from datetime import time as midnight
 from math import ceil
 from typing import Protocol
 
-from instagram_assets.collect.books import Books
+from instagram_assets.collect.database import CollectorDatabase
 
 
 class Clock(Protocol):
-    """What time it is, in seconds since 1970 in UTC, and a way to let it pass."""
+    """The current time as a Unix timestamp in seconds, and a way to sleep."""
 
     def now(self) -> float: ...
 
@@ -19,7 +22,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The time of this machine."""
+    """The system clock."""
 
     def now(self) -> float:
         return time.time()
@@ -28,13 +31,13 @@ class SystemClock:
         time.sleep(max(0.0, seconds))
 
 
-def moment(seconds: float) -> datetime:
-    """A time of the clock as an aware moment in UTC."""
+def utc_datetime(seconds: float) -> datetime:
+    """A Unix timestamp as an aware datetime in UTC."""
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def span(seconds: float) -> str:
-    """A span of time as people say it, in its two largest units: `2 h 5 min`, never shorter than it is."""
+def duration_text(seconds: float) -> str:
+    """A duration in its two largest units, rounded up: `2 h 5 min`."""
     left, words = max(1, ceil(seconds)), list[str]()
     if left > 3_600:
         left = -(-left // 60) * 60
@@ -47,39 +50,39 @@ def span(seconds: float) -> str:
     return " ".join(words)
 
 
-def day_around(seconds: float, zone: tzinfo) -> tuple[float, float]:
-    """When the day of a zone begins and ends that a time is in."""
+def day_bounds(seconds: float, zone: tzinfo) -> tuple[float, float]:
+    """Unix timestamps of the start and end of the calendar day in `zone` that contains a timestamp."""
     day = datetime.fromtimestamp(seconds, zone).date()
     begins, ends = (datetime.combine(each, midnight(), zone) for each in (day, day + timedelta(days=1)))
     return begins.timestamp(), ends.timestamp()
 
 
-def at_in_words(at: float, now: float) -> str:
-    """A time to come and how far it is: `at 14:05 UTC, in 15 min`; with the day where it is another one."""
-    then = moment(at)
-    form = "%H:%M" if then.date() == moment(now).date() else "%Y-%m-%d %H:%M"
-    return f"at {then:{form}} UTC, in {span(at - now)}"
+def time_until_text(at: float, now: float) -> str:
+    """A future time and the duration until it: `at 14:05 UTC, in 15 min`; with the date if it is on another day."""
+    then = utc_datetime(at)
+    form = "%H:%M" if then.date() == utc_datetime(now).date() else "%Y-%m-%d %H:%M"
+    return f"at {then:{form}} UTC, in {duration_text(at - now)}"
 
 
-def correct_all(books: Books, clock: Clock) -> None:
-    """Correct what the books say about each identity; to be called before budgets are read from them."""
-    with books.reading() as connection:
+def correct_clock_skew_of_all(database: CollectorDatabase, clock: Clock) -> None:
+    """Move future timestamps of all identities back to now; to be called before budgets are read from the database."""
+    with database.reading() as connection:
         ahead = connection.execute("SELECT DISTINCT identity FROM requests WHERE at > ?", (clock.now(),)).fetchall()
     for row in ahead:
-        correct(books, row["identity"], clock)
+        correct_clock_skew(database, row["identity"], clock)
 
 
-def correct(books: Books, identity: str, clock: Clock) -> None:
-    """Correct what the books say about one identity; nothing is written when nothing is wrong."""
-    with books.reading() as connection:
+def correct_clock_skew(database: CollectorDatabase, identity: str, clock: Clock) -> None:
+    """Move future timestamps of one identity back to now; writes nothing when there are none."""
+    with database.reading() as connection:
         newest = _newest(connection, identity)
     if newest is not None and newest > clock.now():
-        with books.writing() as connection:
-            correct_within(connection, identity, clock.now())
+        with database.writing() as connection:
+            correct_clock_skew_within(connection, identity, clock.now())
 
 
-def correct_within(connection: sqlite3.Connection, identity: str, now: float) -> None:
-    """Correct what the books say about one identity, within a transaction that began before `now` was read."""
+def correct_clock_skew_within(connection: sqlite3.Connection, identity: str, now: float) -> None:
+    """The same as `correct_clock_skew`, within a transaction that began before `now` was read."""
     newest = _newest(connection, identity)
     if newest is None or newest <= now:
         return

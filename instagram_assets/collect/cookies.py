@@ -1,4 +1,4 @@
-"""The cookies of one's own login, out of the file that a browser or its extension exports; no text ever shows them."""
+"""Cookies of the user's own login, read from a file that a browser or extension exported; never shown in any text."""
 
 import json
 import stat
@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from instagram_assets.collect.clock import moment
+from instagram_assets.collect.clock import utc_datetime
 from instagram_assets.collect.small_files import SmallFile, read_small_file
 from instagram_assets.errors import FileError
 
-COOKIE_FILE = "INSTAGRAM_ASSETS_COLLECTION__COOKIE_FILE"
-NEEDED = ("sessionid", "csrftoken")
+COOKIE_FILE_SETTING = "INSTAGRAM_ASSETS_COLLECTION__COOKIE_FILE"
+REQUIRED_COOKIES = ("sessionid", "csrftoken")
 _MOST_BYTES = 5_000_000
 _HOST = "instagram.com"
 _HTTP_ONLY = "#HttpOnly_"
@@ -24,7 +24,7 @@ _FORMS = "It has to be a cookies.txt, or the JSON of a browser's extension"
 
 @dataclass(frozen=True)
 class Cookies:
-    """A person's login. `warnings` are for who owns the file."""
+    """Session cookies of a user's login, with `warnings` about the file for its owner."""
 
     user_id: str = field(repr=False)
     session: str = field(repr=False)
@@ -33,12 +33,12 @@ class Cookies:
 
     @property
     def identity(self) -> str:
-        """Who asks, as the books know it: always the same for an account, and no secret."""
+        """The identity of this login in the collector's database: stable for an account, and no secret."""
         return f"instagram:{sha256(f'instagram {self.user_id}'.encode()).hexdigest()[:16]}"
 
     @property
     def headers(self) -> dict[str, str]:
-        """What goes along with a request, and nowhere else."""
+        """The HTTP headers with the cookies, sent with requests only."""
         pairs = {"sessionid": self.session, "csrftoken": self.token, "ds_user_id": self.user_id}
         return {"Cookie": "; ".join(f"{name}={value}" for name, value in pairs.items()), "X-CSRFToken": self.token}
 
@@ -57,7 +57,7 @@ def read_cookies(file: str, now: float) -> Cookies:
     Raises FileError, with what to do, for a file that is not there, is no such file, or holds no login that is valid
     at `now` (seconds since 1970). No message holds a cookie's value.
     """
-    found = read_small_file(file, _MOST_BYTES, f"{_EXPORT}, and set {COOKIE_FILE} to that file")
+    found = read_small_file(file, _MOST_BYTES, f"{_EXPORT}, and set {COOKIE_FILE_SETTING} to that file")
     path, cookies = found.path, _parsed(found)
     ours = [one for one in cookies if one.host == _HOST or one.host.endswith(f".{_HOST}")]
     if not ours:
@@ -66,12 +66,12 @@ def read_cookies(file: str, now: float) -> Cookies:
         raise FileError(str(path), problem, f"{_EXPORT} while {_HOST} is open")
     # A browser may have several of a name; the one that lives longest is the newest.
     newest = {one.name: one for one in sorted(ours, key=lambda one: one.expires) if one.value}
-    if missing := [name for name in NEEDED if name not in newest]:
+    if missing := [name for name in REQUIRED_COOKIES if name not in newest]:
         problem = f"is of nobody who is logged in: it has no cookie {' and no '.join(missing)}"
         raise FileError(str(path), problem, _EXPORT)
     session = newest["sessionid"]
     if 0 < session.expires <= now:
-        ended = moment(session.expires).date().isoformat()
+        ended = utc_datetime(session.expires).date().isoformat()
         raise FileError(str(path), f"holds a login that ended on {ended}", _EXPORT)
     # The session begins with the account's number.
     own = newest.get("ds_user_id") or session._replace(value=session.value.partition("%")[0].partition(":")[0])
@@ -84,7 +84,7 @@ def read_cookies(file: str, now: float) -> Cookies:
 
 
 def _warnings(found: SmallFile) -> tuple[str, ...]:
-    """What its owner should know about who else may read a login."""
+    """Warnings where other users of this machine can read the file."""
     if not found.mode & (stat.S_IRWXG | stat.S_IRWXO):
         return ()
     path = found.path
@@ -121,7 +121,7 @@ def _of_lines(text: str) -> list[_Cookie]:
 
 
 def _of_json(value: Any) -> list[_Cookie]:
-    """The cookies of an extension's list, of a list below `cookies`, or of an object of names and values."""
+    """The cookies in an extension's JSON list, a list under `cookies`, or an object of names and values."""
     inner: Any = value.get("cookies", value) if isinstance(value, dict) else value
     if isinstance(inner, dict):
         pairs: Mapping[str, Any] = inner

@@ -1,42 +1,22 @@
-"""Crawls: one collection of one subject each, open until its file is in the inbox, whoever dies on the way."""
+"""Database rows of crawls: one collection of one subject each, open until its file is in the inbox."""
 
 import json
 import sqlite3
 from dataclasses import asdict, dataclass, replace
 
-from instagram_assets.collect.books import Books
+from instagram_assets.collect.collection_scope import Bounds
+from instagram_assets.collect.database import CollectorDatabase
 
-YOUNGEST_DAYS = 8
-"""Requests of so many days stay whatever is asked: the budget of hashtags looks back seven."""
+MIN_KEPT_DAYS = 8
+"""Requests are kept for at least so many days: the hashtag budget looks back seven."""
 _DAY = 86_400
 
 
 @dataclass(frozen=True)
-class Bounds:
-    """How far a crawl goes: until it has `posts` of them, or comes to one that is not newer than `since`.
-
-    Null is no end of that kind: then it goes as far as the site shows posts.
-    """
-
-    posts: int | None
-    since: float | None = None
-
-    def and_also(self, other: "Bounds") -> "Bounds":
-        """The bounds that satisfy both."""
-        posts = None if self.posts is None or other.posts is None else max(self.posts, other.posts)
-        since = None if self.since is None or other.since is None else min(self.since, other.since)
-        return Bounds(posts, since)
-
-    def covers(self, other: "Bounds") -> bool:
-        """True when who reached these bounds has all that the other wants."""
-        return self == self.and_also(other)
-
-
-@dataclass(frozen=True)
 class Crawl:
-    """A crawl; with an `outcome` it is decided how it ends, and what is left is its file and its closing.
+    """A crawl; once it has an `outcome`, only its file and its closing are left to do.
 
-    `identity` is who asked for its pages, since a cursor leads on for nobody else; empty where that was not kept yet.
+    `identity` is who fetched its pages, since cursors are valid for that identity only; empty in rows of old versions.
     """
 
     id: int
@@ -52,15 +32,15 @@ class Crawl:
     posts: int = 0
 
 
-def unfinished(books: Books, site: str, subject: str) -> Crawl | None:
+def find_open_crawl(database: CollectorDatabase, site: str, subject: str) -> Crawl | None:
     """The open crawl of a subject; null when there is none."""
-    with books.reading() as connection:
+    with database.reading() as connection:
         return _open(connection, site, subject)
 
 
-def last(books: Books, site: str, subject: str) -> Crawl | None:
-    """The crawl of a subject that was closed last; null when there is none."""
-    with books.reading() as connection:
+def last_closed_crawl(database: CollectorDatabase, site: str, subject: str) -> Crawl | None:
+    """The most recently closed crawl of a subject; null when there is none."""
+    with database.reading() as connection:
         row = connection.execute(
             """SELECT * FROM crawls WHERE site = ? AND subject = ? AND ended_at IS NOT NULL
             ORDER BY ended_at DESC, id DESC LIMIT 1""",
@@ -69,9 +49,11 @@ def last(books: Books, site: str, subject: str) -> Crawl | None:
     return None if row is None else _crawl(row)
 
 
-def begin(books: Books, site: str, subject: str, bounds: Bounds, now: float, identity: str = "") -> Crawl:
-    """Open a crawl, or go on with the open one, which then goes as far as either wants."""
-    with books.writing() as connection:
+def open_crawl(
+    database: CollectorDatabase, site: str, subject: str, bounds: Bounds, now: float, identity: str = ""
+) -> Crawl:
+    """Open a crawl, or resume the open one with the wider of both bounds."""
+    with database.writing() as connection:
         if there := _open(connection, site, subject):
             bounds = there.bounds.and_also(bounds)
             connection.execute("UPDATE crawls SET bounds = ? WHERE id = ?", (_scope(bounds), there.id))
@@ -83,33 +65,33 @@ def begin(books: Books, site: str, subject: str, bounds: Bounds, now: float, ide
     return Crawl(int(number or 0), site, subject, bounds, now, identity)
 
 
-def drop(books: Books, crawl: Crawl) -> None:
-    """Take an open crawl away with its pages, which are asked for anew."""
-    with books.writing() as connection:
+def delete_crawl(database: CollectorDatabase, crawl: Crawl) -> None:
+    """Delete an open crawl and its pages, which will be fetched again."""
+    with database.writing() as connection:
         connection.execute("DELETE FROM crawls WHERE id = ?", (crawl.id,))
 
 
-def decide(connection: sqlite3.Connection, crawl: Crawl, outcome: str, reason: str, posts: int) -> Crawl:
-    """Write down how a crawl ends, within the caller's transaction: whoever comes next only writes its file."""
+def set_outcome(connection: sqlite3.Connection, crawl: Crawl, outcome: str, reason: str, posts: int) -> Crawl:
+    """Store the outcome of a crawl, within the caller's transaction; after a crash only its file is left to write."""
     connection.execute(
         "UPDATE crawls SET outcome = ?, reason = ?, posts = ? WHERE id = ?", (outcome, reason, posts, crawl.id)
     )
     return replace(crawl, outcome=outcome, reason=reason, posts=posts)
 
 
-def close(connection: sqlite3.Connection, crawl: Crawl, now: float, file: str | None) -> None:
-    """End a crawl and take its pages away, within the caller's transaction; its file, if any, is in the inbox."""
+def close_crawl(connection: sqlite3.Connection, crawl: Crawl, now: float, file: str | None) -> None:
+    """Close a crawl and delete its pages, within the caller's transaction; its file, if any, is in the inbox."""
     connection.execute("DELETE FROM pages WHERE crawl = ?", (crawl.id,))
     connection.execute("UPDATE crawls SET ended_at = ?, file = ? WHERE id = ?", (now, file, crawl.id))
 
 
-def prune(books: Books, now: float, days: int) -> int:
-    """Take requests and crawls away that are older than so many days, 8 at least; how many requests went.
+def delete_old_requests(database: CollectorDatabase, now: float, days: int) -> int:
+    """Delete requests and crawls older than so many days, at least 8; returns the number of deleted requests.
 
-    A crawl that nobody went on with for so long goes with its pages: the posts that it had are older than that, too.
+    A crawl that was not continued for so long is deleted with its pages: its posts are older than that, too.
     """
-    before = now - max(days, YOUNGEST_DAYS) * _DAY
-    with books.writing() as connection:
+    before = now - max(days, MIN_KEPT_DAYS) * _DAY
+    with database.writing() as connection:
         connection.execute(
             """DELETE FROM crawls WHERE COALESCE(ended_at, began_at) < ?1
             AND NOT EXISTS (SELECT 1 FROM pages WHERE crawl = id AND at >= ?1)""",

@@ -1,18 +1,19 @@
-"""Who may be collected from Instagram's site: nobody, until somebody says what for and whom."""
+"""Permission to collect from Instagram's website: none without a stated purpose and a list of allowed accounts."""
 
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
-from instagram_assets.collect.user_file import read_user_file
+from instagram_assets.collect.account_list_file import read_account_list
+from instagram_assets.collect.collect_targets import accounts_registry
 from instagram_assets.errors import CollectionRefusedError, SettingsError
-from instagram_assets.printable import printable
-from instagram_assets.settings import NESTED, PREFIX, CollectionSettings
+from instagram_assets.report.safe_text import printable
+from instagram_assets.settings import NESTED, PREFIX, CollectionSettings, Settings
 from instagram_assets.sources.names import account, is_hashtag
 
-PURPOSE = f"{PREFIX}COLLECTION{NESTED}PURPOSE"
-ALLOWED = f"{PREFIX}COLLECTION{NESTED}ALLOWED"
-OF_REGISTRY = "registry"
-WHY = (
+PURPOSE_SETTING = f"{PREFIX}COLLECTION{NESTED}PURPOSE"
+ALLOWED_SETTING = f"{PREFIX}COLLECTION{NESTED}ALLOWED"
+ALLOW_REGISTRY = "registry"
+POLICY_NOTE = (
     "Meta's terms (3.2.3) forbid automated collection without its permission, also of what everybody can see, and "
     "privacy law holds for public posts as well: it asks what the data is for and whether you may have it. The "
     "official API (instagram-assets collect NAME) and exports (instagram-assets ingest FILE) need no such setting; "
@@ -26,43 +27,53 @@ _FILES = (".txt", ".csv", ".tsv")
 def check_permission(
     names: Iterable[str], options: CollectionSettings, registry: Callable[[], Collection[str]]
 ) -> None:
-    """Raise CollectionRefusedError unless the settings say what for, and allow every one of these accounts.
+    """Raise CollectionRefusedError unless the settings state a purpose and allow every one of these accounts.
 
-    `registry` tells its accounts, where the settings allow those. Nothing may be asked before this returned.
+    `registry` returns the registered accounts, where the settings allow those. To be called before any request.
     """
     if not options.purpose.strip():
-        raise _unset(PURPOSE, f"a sentence that says what you collect for, and {ALLOWED} to whom you may collect")
+        raise _unset(
+            PURPOSE_SETTING, f"a sentence that says what you collect for, and {ALLOWED_SETTING} to whom you may collect"
+        )
     if not options.allowed.strip():
-        raise _unset(ALLOWED, "the accounts that you may collect, separated by commas, a file of them, or `registry`")
+        raise _unset(
+            ALLOWED_SETTING, "the accounts that you may collect, separated by commas, a file of them, or `registry`"
+        )
     allowed = allowed_accounts(options, registry)
     refused = [name for name in dict.fromkeys(names) if name not in allowed]
     if refused:
         verb, them = ("is", "it") if len(refused) == 1 else ("are", "them")
         raise CollectionRefusedError(
-            f"{_named(refused)}: {verb} not among the accounts that {ALLOWED} allows, so nobody was asked about "
-            f"anything. Add {them} there if you have a permission, or leave {them} out."
+            f"{_named(refused)}: {verb} not among the accounts that {ALLOWED_SETTING} allows, so nobody was "
+            f"asked about anything. Add {them} there if you have a permission, or leave {them} out."
         )
 
 
+def check_allowed(settings: Settings, accounts: Iterable[str]) -> None:
+    """The same as `check_permission`, with the registry of the settings."""
+    check_permission(accounts, settings.collection, lambda: accounts_registry(settings).names)
+
+
 def allowed_accounts(options: CollectionSettings, registry: Callable[[], Collection[str]]) -> frozenset[str]:
-    """The accounts that the settings allow. Raises SettingsError or FileError where that cannot be told."""
+    """The accounts that the settings allow. Raises SettingsError or FileError where the setting is invalid."""
     text = options.allowed.strip()
-    if text.casefold() == OF_REGISTRY:
+    if text.casefold() == ALLOW_REGISTRY:
         return frozenset(name for name in registry() if not is_hashtag(name))
     if _is_file(text):
-        return frozenset(read_user_file(Path(text).expanduser()).names)
+        return frozenset(read_account_list(Path(text).expanduser()).names)
     found = set[str]()
     for part in filter(str.strip, text.split(",")):
         try:
             found.add(account(part))
         except ValueError as error:
-            raise SettingsError(f"{ALLOWED}, {printable(part.strip(), 60)}: {error}.") from error
+            raise SettingsError(f"{ALLOWED_SETTING}, {printable(part.strip(), 60)}: {error}.") from error
     return frozenset(found)
 
 
 def _unset(setting: str, wanted: str) -> CollectionRefusedError:
     return CollectionRefusedError(
-        f"{setting} is empty, and without it nothing is collected from Instagram's site. {WHY} Set it to {wanted}."
+        f"{setting} is empty, and without it nothing is collected from Instagram's site. {POLICY_NOTE} "
+        f"Set it to {wanted}."
     )
 
 

@@ -1,8 +1,8 @@
-"""The proxies that a user gives, and which of them work.
+"""HTTP proxies that a user configured: parsing of the list, and rotation past those that fail.
 
-They are ways to the site and no more. Whoever asks stays the same, whichever way it goes: limits, breakers and stops
-belong to the identity, and a refusal of the site never makes another proxy be taken. To go on past a limit from another
-address is what the limit is against; it also gets accounts locked. A proxy is left only when it itself fails.
+A proxy is only a route to the site. The identity stays the same whichever is used: limits, breakers and stops belong to
+the identity, and a refusal of the site never switches proxies. To continue past a limit from another address is what
+the limit is against; it also gets accounts locked. A proxy is switched only when it itself fails.
 """
 
 import ipaddress
@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from instagram_assets.collect.clock import Clock, moment
+from instagram_assets.collect.clock import Clock, utc_datetime
 from instagram_assets.collect.small_files import read_small_file
 from instagram_assets.errors import FileError, ProxiesError
-from instagram_assets.printable import printable
+from instagram_assets.report.safe_text import printable
 
-FIRST_REST, LONGEST_REST = 60.0, 3_600.0
+FIRST_PROXY_PAUSE, MAX_PROXY_PAUSE = 60.0, 3_600.0
 """Seconds for which a proxy that failed is set aside: each time in a row twice as long."""
 _MOST_BYTES = 1_000_000
 _FAULTS_TOLD = 5
@@ -28,7 +28,7 @@ _REMEDY = f"Write one on each line, as {_EXAMPLE}"
 
 @dataclass(frozen=True)
 class Proxy:
-    """One proxy; its user and password are shown nowhere."""
+    """One proxy; its user name and password are never shown."""
 
     host: str
     port: int
@@ -36,7 +36,7 @@ class Proxy:
 
     @property
     def name(self) -> str:
-        """What people know it by: `host:port`."""
+        """The proxy's display name: `host:port`."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
@@ -45,14 +45,14 @@ class Proxy:
 
 
 class Proxies:
-    """Which of some proxies is to be used: the same as long as it works, then the next that is not set aside."""
+    """Selects a proxy: the same as long as it works, then the next that is not paused."""
 
-    def __init__(self, proxies: Sequence[Proxy], clock: Clock, tell: Callable[[str], object] = lambda _: None) -> None:
+    def __init__(self, proxies: Sequence[Proxy], clock: Clock, log: Callable[[str], object] = lambda _: None) -> None:
         if not proxies:
             raise ValueError("no proxies")
         self._proxies = list(proxies)
         self._clock = clock
-        self._tell = tell
+        self._log = log
         self._current = 0
         self._rests: dict[Proxy, _Rest] = {}
 
@@ -68,22 +68,24 @@ class Proxies:
         raise self._none_left()
 
     def worked(self, proxy: Proxy) -> None:
-        """An answer of the site came through it, whatever it says."""
+        """Record that a response of the site came through, whatever its status."""
         self._rests.pop(proxy, None)
 
     def failed(self, proxy: Proxy, reason: str) -> None:
-        """It did not lead to the site: it is set aside, longer each time in a row."""
+        """Record that it did not reach the site: it is paused, longer each time in a row."""
         before = self._rests.get(proxy)
-        seconds = FIRST_REST if before is None else min(before.seconds * 2, LONGEST_REST)
+        seconds = FIRST_PROXY_PAUSE if before is None else min(before.seconds * 2, MAX_PROXY_PAUSE)
         self._rests[proxy] = _Rest(self._clock.now() + seconds, seconds, reason)
-        self._tell(f"The proxy {proxy.name} {reason}; it is set aside for {seconds / 60:.0f} min.")
+        self._log(f"The proxy {proxy.name} {reason}; it is set aside for {seconds / 60:.0f} min.")
 
     def _none_left(self) -> ProxiesError:
         until = min(rest.until for rest in self._rests.values())
         said = "; ".join(f"{proxy.name} {self._rests[proxy].reason}" for proxy in self._proxies[:_FAULTS_TOLD])
         if (more := len(self._proxies) - _FAULTS_TOLD) > 0:
             said = f"{said}; and {more} more"
-        remedy = f"Give others, or none, or run again after {moment(until):%H:%M} UTC, when the first is tried again."
+        remedy = (
+            f"Give others, or none, or run again after {utc_datetime(until):%H:%M} UTC, when the first is tried again."
+        )
         return ProxiesError(f"None of the proxies works: {said}. {remedy}", until)
 
 
@@ -95,7 +97,7 @@ class _Rest:
 
 
 def read_proxies(file: str | Path) -> tuple[Proxy, ...]:
-    """The proxies in a file, one on each line, in their order and each once; empty lines and `#` comments are skipped.
+    """Read a file of proxies, one per line, in order and without duplicates; empty lines and `#` comments are skipped.
 
     Raises FileError that names each faulty line by its number and says what is wrong, never with a password in it.
     """
@@ -120,7 +122,7 @@ def read_proxies(file: str | Path) -> tuple[Proxy, ...]:
 
 
 def parse_proxy(text: str) -> Proxy:
-    """The proxy that a line names. Raises ValueError, with what is wrong and without its password."""
+    """Parse a line into a proxy. Raises ValueError, with what is wrong and without its password."""
     scheme, separator, rest = text.partition("://")
     if not separator:
         scheme, rest = "http", text

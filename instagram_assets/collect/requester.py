@@ -1,9 +1,9 @@
-"""One request at a time per identity, over all processes: asked when it may be, and its answer written down.
+"""Sends one request at a time per identity, across processes, within rate limits, breaker and budget, with retries.
 
-Before each request, under the identity's lock, the books are asked whether it is stopped, its breaker open, or a window
-full; waiting happens without the lock, so that a person or another process can change things meanwhile. What an answer
-means and what follows from it (a stop, an open breaker, a pause) is one transaction, so that a kill loses none of it. A
-request whose program died before that has no outcome in the books, and counts in all limits.
+Before each request, under the identity's lock, the database is checked for a stop, an open breaker or a full window;
+waiting happens without the lock, so that a person or another process can change the state meanwhile. The classification
+of a response and its consequences (a stop, an open breaker, a pause) are one transaction, so that a crash loses none of
+it. A request whose process died before that has no outcome in the database, and counts in all limits.
 """
 
 from collections.abc import Callable
@@ -12,108 +12,123 @@ from math import inf
 from random import Random
 from urllib.parse import quote
 
-from instagram_assets.collect.asking import STOPS_IDENTITY, TRIED_AGAIN, Answer, Ask, Outcome, Verdict
 from instagram_assets.collect.backoff import Backoff
-from instagram_assets.collect.books import ASKED, Books
-from instagram_assets.collect.budget import Budget
-from instagram_assets.collect.clock import Clock, correct, correct_all, moment, span
-from instagram_assets.collect.identities import judged, state
-from instagram_assets.collect.limiter import Limiter, Turn, rest
-from instagram_assets.collect.site import Site
+from instagram_assets.collect.clock import (
+    Clock,
+    correct_clock_skew,
+    correct_clock_skew_of_all,
+    duration_text,
+    utc_datetime,
+)
+from instagram_assets.collect.database import LOCKS_FOLDER, CollectorDatabase
+from instagram_assets.collect.identities import identity_state, record_classification
+from instagram_assets.collect.limiter import Budget, Grant, Limiter, sleep_until_granted
+from instagram_assets.collect.site import (
+    RETRIED_OUTCOMES,
+    STOPPING_OUTCOMES,
+    Classification,
+    Request,
+    Response,
+    ResponseOutcome,
+    SiteAdapter,
+)
 from instagram_assets.errors import BreakerOpenError, BudgetSpentError, IdentityStoppedError
 from instagram_assets.storage.locks import alone_in
 
 TRIES = 4
-_ELSEWHERE = "Put the collectors' books on a local disk: INSTAGRAM_ASSETS_DATA_DIR"
+_ELSEWHERE = "Put the collector's database on a local disk: INSTAGRAM_ASSETS_DATA_DIR"
 
 
 class Requester:
-    """Asks a site for one identity, which is the site's. `send` makes the request; `tell` is told of waits in words.
+    """Requests to one site with its identity. `send` makes the HTTP request; `log` receives messages about waits.
 
-    `patience` are the most seconds to wait because the site wants it; limits and waits after failures are always kept.
-    `budget` counts each try of a request that is about a subject.
+    `patience` is the maximum number of seconds to wait for an open breaker; rate limits and backoff are always waited
+    for. `budget` counts each try of a request that is about a subject.
     """
 
     def __init__(
         self,
-        site: Site,
-        send: Callable[[Ask], Answer],
-        books: Books,
+        site: SiteAdapter,
+        send: Callable[[Request], Response],
+        database: CollectorDatabase,
         limiter: Limiter,
         backoff: Backoff,
         clock: Clock,
-        tell: Callable[[str], object],
+        log: Callable[[str], object],
         *,
         patience: float = inf,
         budget: Budget | None = None,
         random: Random | None = None,
     ) -> None:
-        self._site, self._send, self._books, self._limiter = site, send, books, limiter
-        self._backoff, self._clock, self._tell = backoff, clock, tell
+        self._site, self._send, self._database, self._limiter = site, send, database, limiter
+        self._backoff, self._clock, self._log = backoff, clock, log
         self._patience, self._budget = patience, budget or Budget()
         self._random = random or Random()
-        self._folder = books.folder / ASKED / quote(site.identity, safe="")
-        correct_all(books, clock)
+        self._folder = database.folder / LOCKS_FOLDER / quote(site.identity, safe="")
+        correct_clock_skew_of_all(database, clock)
 
-    def ask(self, subject: str, ask: Ask) -> Verdict:
-        """Ask, wait as long as limits and the site want, and try up to four times where that may help.
+    def fetch(self, subject: str, request: Request) -> Classification:
+        """Send a request within all limits, with up to four tries where that may help.
 
-        Returns an ok, not_found, private or contract_changed, or the last of four transient or html_instead_of_json.
-        What is throttled is asked again when the breaker closes. Raises IdentityStoppedError where a person has to do
-        something first, BreakerOpenError where the site wants a longer pause than our patience, and BudgetSpentError
-        where a day has no more requests; nothing is asked until then.
+        Returns an ok, not_found, private or contract_changed, or the last of four transient or html_instead_of_json. A
+        throttled request is sent again when the breaker closes. Raises IdentityStoppedError where a person has to act
+        first, BreakerOpenError where the pause exceeds the patience, and BudgetSpentError where the day's budget is
+        used.
         """
         failures = 0
         while True:
-            verdict = self._once(subject, ask)
-            if verdict.outcome in STOPS_IDENTITY:
+            classification = self._once(subject, request)
+            if classification.outcome in STOPPING_OUTCOMES:
                 raise IdentityStoppedError(self._stopped())
-            if verdict.outcome is Outcome.THROTTLED:
+            if classification.outcome is ResponseOutcome.THROTTLED:
                 continue
             failures += 1
-            if verdict.outcome not in TRIED_AGAIN or failures == TRIES:
-                return verdict
+            if classification.outcome not in RETRIED_OUTCOMES or failures == TRIES:
+                return classification
             wait = self._backoff.waits(failures - 1, self._random)
-            self._tell(
-                f"{self._site.identity}: {ask.what} failed ({verdict.outcome}: {verdict.reason}). "
-                f"Try {failures + 1} of {TRIES} in {span(wait)}."
+            self._log(
+                f"{self._site.identity}: {request.what} failed ({classification.outcome}: {classification.reason}). "
+                f"Try {failures + 1} of {TRIES} in {duration_text(wait)}."
             )
             self._clock.sleep(wait)
 
-    def _once(self, subject: str, ask: Ask) -> Verdict:
-        """Wait for one request, make it, and write down what its answer means."""
-        told = 0.0
+    def _once(self, subject: str, request: Request) -> Classification:
+        """Wait for a grant, send the request, and store the classification of its response."""
+        logged = 0.0
         while True:
             with alone_in(self._folder, _ELSEWHERE):
-                turn = self._turn(subject, ask.what)
-                if turn.request is not None:
-                    verdict = self._judged(ask, self._send(ask))
-                    judged(self._books, turn.request, self._site.identity, verdict, self._clock.now())
-                    return verdict
-            told = rest(turn, told, self._clock, self._tell)
+                grant = self._grant(subject, request.what)
+                if grant.request_id is not None:
+                    classification = self._classify_response(request, self._send(request))
+                    record_classification(
+                        self._database, grant.request_id, self._site.identity, classification, self._clock.now()
+                    )
+                    return classification
+            logged = sleep_until_granted(grant, logged, self._clock, self._log)
 
-    def _judged(self, ask: Ask, answer: Answer) -> Verdict:
-        """What an answer means; with its body where the form is not known, for who has to look at it."""
-        verdict = self._site.judge(ask, answer)
-        if verdict.outcome is Outcome.CONTRACT_CHANGED and verdict.content is None:
-            return replace(verdict, content=answer.body)
-        return verdict
+    def _classify_response(self, request: Request, response: Response) -> Classification:
+        """Classify a response; with its body where the format is unknown, for debugging."""
+        classification = self._site.classify(request, response)
+        if classification.outcome is ResponseOutcome.CONTRACT_CHANGED and classification.content is None:
+            return replace(classification, content=response.body)
+        return classification
 
-    def _turn(self, subject: str, what: str) -> Turn:
-        """The next request, granted, unless it has to wait for its identity or the limits."""
+    def _grant(self, subject: str, what: str) -> Grant:
+        """A grant for the next request, or the time to wait for, by the identity's state and the rate limits."""
         identity = self._site.identity
-        correct(self._books, identity, self._clock)
-        now, stands = self._clock.now(), state(self._books, identity)
+        correct_clock_skew(self._database, identity, self._clock)
+        now, stands = self._clock.now(), identity_state(self._database, identity)
         if stands.stopped:
             raise IdentityStoppedError(self._stopped())
         if stands.open_until <= now:
-            if subject and (spent := self._budget.spent(self._books, self._site.name, subject, now)):
+            if subject and (spent := self._budget.spent(self._database, self._site.name, subject, now)):
                 raise BudgetSpentError(spent.reason, spent.until)
-            return self._limiter.attempt(self._site.name, subject, what)
+            return self._limiter.try_acquire(self._site.name, subject, what)
         reason = f"{identity} is {stands.in_words(now)}"
         if stands.open_until - now > self._patience:
-            raise BreakerOpenError(reason, moment(stands.open_until))
-        return Turn(None, stands.open_until, reason)
+            raise BreakerOpenError(reason, utc_datetime(stands.open_until))
+        return Grant(None, stands.open_until, reason)
 
     def _stopped(self) -> str:
-        return f"{self._site.identity} is {state(self._books, self._site.identity).in_words(self._clock.now())}"
+        stands = identity_state(self._database, self._site.identity)
+        return f"{self._site.identity} is {stands.in_words(self._clock.now())}"

@@ -1,4 +1,4 @@
-"""Files that people write or export for us: lists, cookies. Read whole, whatever they turn out to be."""
+"""Reads small files that users provide, such as proxy lists and cookies, with clear errors for anything else."""
 
 import os
 import stat
@@ -11,14 +11,14 @@ _BYTE_ORDERS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class SmallFile(NamedTuple):
-    """What is in a file, and its rights as `stat` has them."""
+    """The bytes of a file, its path and its `st_mode`."""
 
     path: Path
     data: bytes
     mode: int
 
     def text(self, remedy: str) -> str:
-        """Its text, in UTF-8 or, as some Windows programs write it, UTF-16. Raises FileError where it is none."""
+        """The decoded text: UTF-8 or, as some Windows programs write it, UTF-16. Raises FileError where it is none."""
         try:
             return self.data.decode("utf-16" if self.data[:2] in _BYTE_ORDERS else "utf-8-sig")
         except UnicodeDecodeError:
@@ -26,7 +26,7 @@ class SmallFile(NamedTuple):
 
 
 def read_small_file(file: str | Path, most_bytes: int, remedy: str) -> SmallFile:
-    """What is in a file. Raises FileError with the remedy where it is not there, no file, empty or far too large."""
+    """Read a file. Raises FileError with the remedy where it is missing, no regular file, empty or far too large."""
     path = Path(file).expanduser()
     try:
         # Not waiting for the other end of a pipe.

@@ -1,4 +1,4 @@
-"""What is known of accounts and hashtags as a site shows them: are they there, are they still who they were."""
+"""Database rows of subjects (accounts and hashtags): state, account id, newest post, and when to request them next."""
 
 import json
 import sqlite3
@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from instagram_assets.collect.books import Books
-from instagram_assets.collect.clock import moment
-from instagram_assets.collect.site import Page
+from instagram_assets.collect.clock import utc_datetime
+from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.site import CrawlPage
 
 ACTIVE = "active"
 PROFILE_ID = "profile_id"
@@ -16,8 +16,8 @@ PROFILE_ID = "profile_id"
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A row of the books. `state` is active, or one in which nothing more is asked.
+class SubjectRow:
+    """A row of `subjects`. `state` is active, or one in which it is no longer requested.
 
     Those are not_found, private, renamed, replaced, and refused for who was forgotten under another name.
     """
@@ -38,15 +38,15 @@ class Subject:
         return self.state == ACTIVE
 
 
-def find(books: Books, site: str, subject: str) -> Subject:
-    """What is known of a subject; of a new one only its name."""
-    with books.reading() as connection:
+def load_subject(database: CollectorDatabase, site: str, subject: str) -> SubjectRow:
+    """The row of a subject; a default row for a new one."""
+    with database.reading() as connection:
         row = connection.execute("SELECT * FROM subjects WHERE site = ? AND subject = ?", (site, subject)).fetchone()
-    return Subject(site, subject) if row is None else _subject(row)
+    return SubjectRow(site, subject) if row is None else _subject(row)
 
 
-def end(connection: sqlite3.Connection, known: Subject, state: str, reason: str) -> None:
-    """Write down that a subject is in a state in which nothing more is asked about it."""
+def mark_inactive(connection: sqlite3.Connection, known: SubjectRow, state: str, reason: str) -> None:
+    """Store a state in which a subject is no longer requested."""
     _touch(connection, known)
     connection.execute(
         "UPDATE subjects SET state = ?, reason = ? WHERE site = ? AND subject = ?",
@@ -54,8 +54,8 @@ def end(connection: sqlite3.Connection, known: Subject, state: str, reason: str)
     )
 
 
-def wait(connection: sqlite3.Connection, known: Subject, until: float, reason: str) -> None:
-    """Write down that a subject is not asked about before a time."""
+def postpone(connection: sqlite3.Connection, known: SubjectRow, until: float, reason: str) -> None:
+    """Store a time before which a subject is not requested."""
     _touch(connection, known)
     connection.execute(
         "UPDATE subjects SET next_at = ?, reason = ? WHERE site = ? AND subject = ?",
@@ -63,13 +63,13 @@ def wait(connection: sqlite3.Connection, known: Subject, until: float, reason: s
     )
 
 
-def see(connection: sqlite3.Connection, known: Subject, at: float, page: Page) -> None:
-    """Write down what a page says of its subject: that it is there, its id, what the site has to remember.
+def update_from_page(connection: sqlite3.Connection, known: SubjectRow, at: float, page: CrawlPage) -> None:
+    """Update a subject from a page: active again, its account id, and the adapter's facts.
 
-    Another name under which the site knew the same id is no longer in use: its owner is called otherwise now.
+    Another name with the same account id is marked as renamed.
     """
     _touch(connection, known)
-    profile_id = identity_in([page])
+    profile_id = profile_id_in([page])
     connection.execute(
         """UPDATE subjects SET state = 'active', reason = '', seen_at = ?, next_at = 0,
         profile_id = COALESCE(?, profile_id), facts = json_patch(facts, ?) WHERE site = ? AND subject = ?""",
@@ -78,12 +78,17 @@ def see(connection: sqlite3.Connection, known: Subject, at: float, page: Page) -
     if profile_id:
         connection.execute(
             """UPDATE subjects SET state = 'renamed', reason = ? WHERE site = ? AND profile_id = ? AND subject <> ?""",
-            (f"is called {known.subject} since {moment(at):%Y-%m-%d} or before", known.site, profile_id, known.subject),
+            (
+                f"is called {known.subject} since {utc_datetime(at):%Y-%m-%d} or before",
+                known.site,
+                profile_id,
+                known.subject,
+            ),
         )
 
 
-def remember_newest(connection: sqlite3.Connection, known: Subject, pages: Sequence[Page]) -> None:
-    """Write down the newest post of a subject that was collected whole."""
+def store_newest_post(connection: sqlite3.Connection, known: SubjectRow, pages: Sequence[CrawlPage]) -> None:
+    """Store the newest post of a subject after a complete crawl."""
     dated = [(post.taken_at, post.shortcode) for page in pages for post in page.posts if post.taken_at]
     if not dated:
         return
@@ -95,14 +100,14 @@ def remember_newest(connection: sqlite3.Connection, known: Subject, pages: Seque
     )
 
 
-def identity_in(pages: Sequence[Page]) -> str | None:
-    """The id of the profile that these pages are of; null where they do not say it."""
+def profile_id_in(pages: Sequence[CrawlPage]) -> str | None:
+    """The account id in the facts of these pages; null where there is none."""
     return next((str(page.facts[PROFILE_ID]) for page in pages if page.facts.get(PROFILE_ID)), None)
 
 
-def _touch(connection: sqlite3.Connection, known: Subject) -> None:
+def _touch(connection: sqlite3.Connection, known: SubjectRow) -> None:
     connection.execute("INSERT OR IGNORE INTO subjects (site, subject) VALUES (?, ?)", (known.site, known.subject))
 
 
-def _subject(row: sqlite3.Row) -> Subject:
-    return Subject(**{**dict(row), "facts": json.loads(row["facts"])})
+def _subject(row: sqlite3.Row) -> SubjectRow:
+    return SubjectRow(**{**dict(row), "facts": json.loads(row["facts"])})

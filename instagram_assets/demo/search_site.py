@@ -21,7 +21,7 @@ from typing import Any, Literal, Self, cast
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from instagram_assets.demo.scenes import CONTENT_TYPES, Scene, draw
-from instagram_assets.ingest.search_sites import Site, load_site
+from instagram_assets.search.sites import Site, load_site
 
 Markup = Literal["new", "old", "unknown", "strange"]
 """Naver's since 2024, Naver's before, one that only the last resorts find, one that nothing finds."""

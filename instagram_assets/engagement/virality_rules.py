@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from instagram_assets.schemas.engagement import VIRALITY_MEASURES
 from instagram_assets.settings import ViralitySettings
 
 Floats = NDArray[np.float64]
@@ -23,15 +24,6 @@ LEAST = 5
 """Fewer items of a group than this are not compared."""
 LEAST_AGE = 1.0
 """Hours: what was read sooner after its publication tells nothing."""
-
-MEASURES = {
-    "engagement": "likes and comments",
-    "likes": "likes",
-    "comments": "comments",
-    "views": "views",
-    "plays": "plays",
-}
-"""What posts are compared by, and how that is called."""
 
 # 1.4826 times the median absolute deviation of normally distributed values is their standard deviation.
 _SIGMA_OF_MAD = 1.4826
@@ -57,7 +49,7 @@ class Items:
     numbers: dict[str, Floats]
 
     def measured(self, name: str) -> Floats:
-        """One of MEASURES."""
+        """One of `VIRALITY_MEASURES`."""
         return self.numbers["likes"] + self.numbers["comments"] if name == "engagement" else self.numbers[name]
 
     def groups(self, scope: str) -> dict[str, Integers]:
@@ -187,7 +179,7 @@ def _version_of(module: str) -> str:
 
 def _begin(items: Items, options: ViralitySettings) -> tuple[Verdicts, Floats, str]:
     """Nothing told but of what is unknown, the measure, and what it is called."""
-    values, what = items.measured(options.measure), MEASURES[options.measure]
+    values, what = items.measured(options.measure), VIRALITY_MEASURES[options.measure]
     found = Verdicts.none(len(items.ids))
     for row in np.flatnonzero(np.isnan(values)):
         found.reasons[row] = f"{what.replace(' and ', ' or ')} hidden or unknown"

@@ -1,110 +1,189 @@
-"""The lake's tables forget: folders of the subject go, files of others that hold something of it are rewritten.
+"""Erases from the lake's tables: partitions of the subject are removed, files of others that mention it are rewritten.
 
-A file is rewritten under the lock, or the condition, by which runs write it, and only where a look at its texts found
-something: all other files keep their bytes.
+A file is rewritten under the same lock as runs write it, and only where it mentions the subject: all other files keep
+their bytes. Partitions of searches and lists whose name has the subject's in it are renamed. Two that get the same
+name, such as the lists `jane` and `Jane`, become one; of two decisions about one image the newer one stays.
 """
 
+import hashlib
+import os
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from upath import UPath
 
-from instagram_assets.forget.counted import scrub_counted
-from instagram_assets.forget.lake_folders import remove_folder
-from instagram_assets.forget.search_names import called, rename
-from instagram_assets.forget.search_requests import own_searches
-from instagram_assets.forget.steps import Applied, Step, sha256_of
+from instagram_assets.datasets.lists import fits, is_list
+from instagram_assets.datasets.overrides import TABLE
+from instagram_assets.forget.file_operations import remove_lake_folder
+from instagram_assets.forget.search_requests import searches_for_subject
+from instagram_assets.forget.steps import Step, StepResult, scrub_with_counts, sha256_of_stored
 from instagram_assets.privacy.forgotten import Forgotten, is_search_of
 from instagram_assets.privacy.tables import may_hold, scrub_table
-from instagram_assets.schemas import CONTRACTS
+from instagram_assets.schemas import CONTRACTS, OVERRIDES
 from instagram_assets.settings import Settings
-from instagram_assets.storage.atomic import is_local
-from instagram_assets.storage.lake import alone, files, lake_root, names_in, replace_file
-from instagram_assets.storage.layout import value_of
+from instagram_assets.storage.atomic import is_local, sync_folders
+from instagram_assets.storage.lake import alone, files, lake_root, names_in, read_table, replace_file
+from instagram_assets.storage.layout import folder_name, value_of
+from instagram_assets.storage.locks import alone_in
 from instagram_assets.storage.parquet_files import footer_counts, read_file
 
-PLACE = "lake"
-_AT_ONCE = 256
-"""Files that are looked through together: one search over many texts takes a fraction of many searches."""
-_LOOKING, _ASKING = 2, 8
+_DECISIONS_FILE = "part.parquet"
+_HASH_DIGITS = 8
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def name_after_scrub(scrubbed: str) -> str:
+    """The new name of a search or list: a list's name that a pseudonym made too long is cut and gets a hash."""
+    if not is_list(scrubbed) or fits(scrubbed):
+        return scrubbed
+    # The hash keeps long names with the same beginning apart.
+    end = f"-{hashlib.sha256(scrubbed.encode()).hexdigest()[:_HASH_DIGITS]}"
+    cut = scrubbed
+    while not fits(cut + end):
+        cut = cut[:-1]
+    return cut + end
+
+
+def rename_partition(root: UPath, name: str, value: str, new: str) -> int:
+    """Rename a search's partition of a table; idempotent. Returns 0, the bytes written, since rows stay.
+
+    Where a partition of the new name exists, manual decisions of both are merged; of all other tables, which are
+    computed again from the results, the second is removed. Raises StorageError for damage, and when the disk refuses.
+    """
+    folder, target = root / name / folder_name(value), root / name / folder_name(new)
+    if name == TABLE:
+        return _merge_decisions(root, value, new) if names_in(folder) else 0
+    if not is_local(folder):
+        store: Any = folder.fs
+        for file in names_in(folder):
+            store.cp_file((folder / file).path, (target / file).path)
+        return remove_lake_folder(folder)
+    path, to = Path(folder.path), Path(target.path)
+    if not path.exists():
+        return 0
+    if to.exists():
+        return remove_lake_folder(folder)
+    with alone_in(path):
+        os.replace(path, to)
+        sync_folders([path.parent])
+    return 0
+
+
+def _merge_decisions(root: UPath, value: str, new: str) -> int:
+    # Killed between writing and removing, a repeat finds the same again.
+    target = root / TABLE / folder_name(new)
+    rows = read_table(root, TABLE, [value])
+    with alone(target):
+        replace_file(target / _DECISIONS_FILE, TABLE, lambda old: merge_overrides(old(), rows, new))
+    remove_lake_folder(root / TABLE / folder_name(value))
+    return 0
+
+
+def merge_overrides(first: pa.Table | None, second: pa.Table, search: str) -> pa.Table:
+    """The decisions of both under one name: of two about an image the newer one, and at the same time `keep`."""
+    newest: dict[str, dict[str, Any]] = {}
+    for row in [*(first.to_pylist() if first is not None else ()), *second.to_pylist()]:
+        before = newest.get(row["image_id"])
+        if before is None or _order(before) < _order(row):
+            newest[row["image_id"]] = {**row, "search": search}
+    return OVERRIDES.table([newest[image_id] for image_id in sorted(newest)])
+
+
+def _order(row: dict[str, Any]) -> tuple[datetime, bool]:
+    return row["decided_at"] or _LONG_AGO, row["decision"] == "keep"
+
+
+_AREA = "lake"
+_BATCH_FILES = 256
+"""Files that are searched together: one search over many texts takes a fraction of many searches."""
+_DISK_THREADS, _STORE_THREADS = 2, 8
 """Threads that read files of a disk, and of an object store."""
 
 
-def steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
-    """What is to be done to the lake's tables. Raises StorageError when a file is damaged, with what to do first."""
+def lake_table_steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
+    """The steps for the lake's tables. Raises StorageError for a damaged file, with what to do first."""
     root = lake_root(settings)
     there = names_in(root, hidden=False)
-    searches = own_searches(root, forgotten)
+    searches = searches_for_subject(root, forgotten)
     for name in CONTRACTS:
         if name not in there:
             continue
         whose = {path: value_of(path.parent.name) for path in files(root, name)} if _has_folders(name) else {}
-        gone = {path.parent for path, value in whose.items() if is_own(name, value, forgotten, searches)}
+        gone = {
+            path.parent for path, value in whose.items() if is_partition_of_subject(name, value, forgotten, searches)
+        }
         folders = _folders(root, name)
-        gone |= {root / name / each for each in folders if is_own(name, value_of(each), forgotten, searches)}
+        gone |= {
+            root / name / each for each in folders if is_partition_of_subject(name, value_of(each), forgotten, searches)
+        }
         for folder in sorted(gone, key=str):
-            yield Step(PLACE, _below(root, folder), "remove", _rows_in(folder, name), partial(remove_folder, folder))
+            yield Step(
+                _AREA, _below(root, folder), "remove", _rows_in(folder, name), partial(remove_lake_folder, folder)
+            )
         rest = [path for path in (whose or files(root, name)) if path.parent not in gone]
-        for path in suspects(rest, name, forgotten):
-            counted = scrub_counted(read_file(path, name), forgotten)
+        for path in files_that_mention(rest, name, forgotten):
+            counted = scrub_with_counts(read_file(path, name), forgotten)
             if counted.rows:
                 verb = "rewrite" if counted.table.num_rows else "remove"
                 rewrite = partial(_rewrite, path, name, forgotten, counted.rows)
-                yield Step(PLACE, _below(root, path), verb, counted.rows, rewrite)
+                yield Step(_AREA, _below(root, path), verb, counted.rows, rewrite)
         for folder in folders if _is_by_search(name) else ():
             value, path = value_of(folder), root / name / folder
             if path not in gone and (new := forgotten.scrub(value)) != value:
-                act = partial(rename, root, name, value, called(new))
-                yield Step(PLACE, _below(root, path), "rewrite", 0, act)
+                act = partial(rename_partition, root, name, value, name_after_scrub(new))
+                yield Step(_AREA, _below(root, path), "rewrite", 0, act)
 
 
-def is_own(name: str, value: str, forgotten: Forgotten, searches: Collection[str] = ()) -> bool:
-    """Whether a partition of a table, an account or a search, is the subject's; `searches` are known to be."""
+def is_partition_of_subject(name: str, value: str, forgotten: Forgotten, searches: Collection[str] = ()) -> bool:
+    """Whether a partition (an account or a search) of a table is the subject's; `searches` are the subject's."""
     if _is_by_search(name):
         return value in searches or is_search_of(value, forgotten)
     return forgotten.has("account", value)
 
 
-def suspects(paths: Sequence[UPath], name: str, forgotten: Forgotten) -> Iterator[UPath]:
-    """The files in whose texts something of what is forgotten was found."""
+def files_that_mention(paths: Sequence[UPath], name: str, forgotten: Forgotten) -> Iterator[UPath]:
+    """The files of a table whose texts mention what is erased."""
     texts = [field.name for field in CONTRACTS[name].schema if _has_texts(field.type)]
-    threads = _LOOKING if not paths or is_local(paths[0]) else _ASKING
+    threads = _DISK_THREADS if not paths or is_local(paths[0]) else _STORE_THREADS
     with ThreadPoolExecutor(threads, thread_name_prefix="forget") as pool:
-        for start in range(0, len(paths), _AT_ONCE):
-            some = paths[start : start + _AT_ONCE]
+        for start in range(0, len(paths), _BATCH_FILES):
+            some = paths[start : start + _BATCH_FILES]
             tables = list(pool.map(lambda path: read_file(path, name, texts), some))
-            yield from (some[place] for place in _found(tables, forgotten))
+            yield from (some[index] for index in _indices_with(tables, forgotten))
 
 
-def _found(tables: Sequence[pa.Table], forgotten: Forgotten, first: int = 0) -> Iterator[int]:
-    """The places of the tables that hold something: all are searched as one, then each half of those where it is."""
+def _indices_with(tables: Sequence[pa.Table], forgotten: Forgotten, first: int = 0) -> Iterator[int]:
+    """The indices of the tables that mention something: searched as one, then by bisection."""
     if not tables or not may_hold(_joined(tables), forgotten):
         return
     if len(tables) == 1:
         yield first
         return
     middle = len(tables) // 2
-    yield from _found(tables[:middle], forgotten, first)
-    yield from _found(tables[middle:], forgotten, first + middle)
+    yield from _indices_with(tables[:middle], forgotten, first)
+    yield from _indices_with(tables[middle:], forgotten, first + middle)
 
 
 def _joined(tables: Sequence[pa.Table]) -> pa.Table:
     if len(tables) == 1:
         return tables[0]
-    # An older file may lack a column that the contract has by now.
+    # An older file may lack a column that was added to the contract.
     return pa.concat_tables(tables, promote_options="default").combine_chunks()
 
 
-def _rewrite(path: UPath, name: str, forgotten: Forgotten, found: int) -> Applied:
+def _rewrite(path: UPath, name: str, forgotten: Forgotten, found: int) -> StepResult:
     with alone(path.parent):
         if path.name not in names_in(path.parent):
-            return Applied(removed=0, rewritten=[], rows=0, bytes_written=0)
+            return StepResult(removed=0, rewritten=[], rows=0, bytes_written=0)
         replace_file(path, name, lambda old: scrub_table(_rows(old()), forgotten))
         if not path.exists():
-            return Applied(removed=1, rewritten=[], rows=found, bytes_written=0)
-        return Applied(removed=0, rewritten=[sha256_of(path)], rows=found, bytes_written=path.stat().st_size)
+            return StepResult(removed=1, rewritten=[], rows=found, bytes_written=0)
+        return StepResult(removed=0, rewritten=[sha256_of_stored(path)], rows=found, bytes_written=path.stat().st_size)
 
 
 def _rows(table: pa.Table | None) -> pa.Table:

@@ -1,4 +1,9 @@
-"""All that no other part has forgets: datasets, reports, ledgers, notes, the registry."""
+"""Erases from the files that the program generates: datasets, reports, thumbnails, the index, ledgers, the registry.
+
+Nobody can search in pixels: each picture of a report that may show the subject is removed, to be rendered again. Pages
+that do not mention it stay; so do pictures of a model, which show counts. Timelines and word clouds of other accounts
+are removed too: a post of the subject may stand among those collected under their name.
+"""
 
 import json
 from collections.abc import Iterator
@@ -6,49 +11,117 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from instagram_assets.forget import (
-    collector_rows,
-    delta_tables,
-    derived_files,
-    ledger_rows,
-    output_files,
-    registry_entries,
-    reports,
-    search_folders,
-    search_requests,
-)
-from instagram_assets.forget.replaced import remove
-from instagram_assets.forget.steps import Step
+from instagram_assets.forget.account_registry import registry_steps
+from instagram_assets.forget.collector_database import collector_steps
+from instagram_assets.forget.delta_tables import delta_locations, delta_steps
+from instagram_assets.forget.file_operations import remove_path
+from instagram_assets.forget.files_and_folders import file_steps, link_steps, path_below, tree_steps
+from instagram_assets.forget.reel_ledger import ledger_steps
+from instagram_assets.forget.search_folders import search_folder_steps
+from instagram_assets.forget.search_requests import search_request_steps, searches_for_subject
+from instagram_assets.forget.steps import Step, StepResult
+from instagram_assets.forget.text_files import MentionFilter
+from instagram_assets.ingest.scrub.names import scrubbed_name
 from instagram_assets.ingest.scrub.records import Scrubber
+from instagram_assets.lake_index.derived import THUMBNAILS, holds_index, remove_index, thumbnails
+from instagram_assets.lake_index.place import FOLDER as INDEX
 from instagram_assets.privacy.aliases import with_exported
-from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.forgotten import Forgotten, Identifiers
 from instagram_assets.privacy.places import OWN_FOLDERS
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_local
 from instagram_assets.storage.lake import lake_root
 
+_REPORTS = "reports"
+_PICTURES = frozenset((".png", ".jpg", ".jpeg", ".webp", ".gif", ".svg"))
+_PAGES = frozenset((".html", ".htm", ".md"))
+_OF_COUNTS = "age_model-"
 
-def steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
-    """What is to be done, by what stands on the disk now. Raises StorageError when a file or a store cannot be read."""
+
+def report_steps(folder: Path, root: Path, forgotten: Forgotten, passed: Path) -> Iterator[Step]:
+    """The steps for the folder of reports but for those of searches (`passed`)."""
+    for path in sorted(folder.rglob("*")) if folder.is_dir() and forgotten else ():
+        if path.is_relative_to(passed):
+            continue
+        if path.is_symlink():  # only the name of a link can mention the subject
+            yield from link_steps(_REPORTS, path, root, forgotten)
+            continue
+        if not path.is_file():
+            continue
+        kind = path.suffix.lower()
+        if kind in _PICTURES:
+            if may_show(path.stem, forgotten):
+                yield Step(
+                    _REPORTS, scrubbed_name(path_below(path, root), forgotten), "remove", 1, partial(remove_path, path)
+                )
+        elif kind in _PAGES and _holds(path, forgotten):
+            yield Step(
+                _REPORTS, scrubbed_name(path_below(path, root), forgotten), "remove", 1, partial(remove_path, path)
+            )
+        elif kind not in _PAGES:
+            yield from file_steps(_REPORTS, path, root, forgotten)
+
+
+def may_show(name: str, forgotten: Forgotten) -> bool:
+    """Whether a report's picture may show the subject, by its file name without suffix; the run history asks it too."""
+    if name.startswith(_OF_COUNTS):
+        return False
+    if isinstance(forgotten, Identifiers) and not (forgotten.post_ids or forgotten.images):
+        # Nothing is drawn of a subject without posts, but for a hashtag under which others' posts were collected.
+        return any(name.endswith(f"-of-{account}") for account in forgotten.accounts)
+    return True
+
+
+def _holds(path: Path, forgotten: Forgotten) -> bool:
+    text = path.read_text("utf-8", "replace")
+    return MentionFilter(forgotten)(text) and Scrubber(forgotten).text(text) != text
+
+
+DERIVED_AREAS = (INDEX, THUMBNAILS)
+"""The areas of `derived_file_steps`."""
+
+
+def derived_file_steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
+    """The steps for what the web app derives from the lake: thumbnails of erased images, and the whole index.
+
+    They come last: whatever rebuilds these files meanwhile no longer finds the subject in the lake.
+    """
+    if not forgotten:
+        return
+    for image_id, path in thumbnails(settings.folder(THUMBNAILS)):
+        if forgotten.has("image", image_id):
+            yield Step(
+                THUMBNAILS, f"{THUMBNAILS}/{path.parent.name}/{path.name}", "remove", 1, partial(remove_path, path)
+            )
+    if holds_index(settings.folder(INDEX)):
+        yield Step(INDEX, INDEX, "remove", 0, partial(_remove_index, settings.folder(INDEX)))
+
+
+def _remove_index(folder: Path) -> StepResult:
+    return StepResult(remove_index(folder), [], 0, 0)
+
+
+def output_steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
+    """The steps for all generated files but derived ones. Raises StorageError when a file or store is unreadable."""
     if not forgotten:
         return
     data, datasets = settings.data_dir.absolute(), settings.folder("datasets")
     forgotten = with_exported(forgotten, settings.folder("privacy"))
-    yield from delta_tables.steps(settings, lake_root(settings), forgotten)
+    yield from delta_steps(settings, lake_root(settings), forgotten)
     searches = (datasets / "search", settings.folder("reports") / "search")
-    own = search_requests.own_searches(lake_root(settings), forgotten)
-    yield from chain.from_iterable(search_folders.steps(folder, data, forgotten, own) for folder in searches)
-    yield from search_requests.steps(lake_root(settings), forgotten)
-    yield from reports.steps(settings.folder("reports"), data, forgotten, searches[1])
-    yield from ledger_rows.steps(settings.folder("ledger") / "calls.sqlite", forgotten)
-    yield from collector_rows.steps(settings.folder("collection"), data, forgotten)
-    yield from registry_entries.steps(settings.accounts_file, forgotten)
-    yield from _notes(settings.folder("scrapes"), data, forgotten)
-    yield from _others(settings, data, forgotten)
+    own = searches_for_subject(lake_root(settings), forgotten)
+    yield from chain.from_iterable(search_folder_steps(folder, data, forgotten, own) for folder in searches)
+    yield from search_request_steps(lake_root(settings), forgotten)
+    yield from report_steps(settings.folder("reports"), data, forgotten, searches[1])
+    yield from ledger_steps(settings.folder("ledger") / "calls.sqlite", forgotten)
+    yield from collector_steps(settings.folder("collection"), data, forgotten)
+    yield from registry_steps(settings.accounts_file, forgotten)
+    yield from _scrape_notes(settings.folder("scrapes"), data, forgotten)
+    yield from _other_folders(settings, data, forgotten)
 
 
-def _notes(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
-    """Notes of scrapes that asked for the subject: a finished one goes, one that is open loses the name."""
+def _scrape_notes(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
+    """Records of scrapes that requested the subject: a finished one is removed, an open one loses the name."""
     for path in sorted(folder.rglob("*.json")) if folder.is_dir() else ():
         try:
             note = json.loads(path.read_bytes())
@@ -57,25 +130,25 @@ def _notes(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
         if Scrubber(forgotten).record(note) is note:
             continue
         if isinstance(note, dict) and note.get("status"):
-            shown = output_files.seen(path, root)
-            yield Step("scrapes", shown, "remove", 1, partial(remove, path))
+            shown = path_below(path, root)
+            yield Step("scrapes", shown, "remove", 1, partial(remove_path, path))
         else:
-            yield from output_files.of_file("scrapes", path, root, forgotten)
+            yield from file_steps("scrapes", path, root, forgotten)
 
 
-def _others(settings: Settings, data: Path, forgotten: Forgotten) -> Iterator[Step]:
-    """Each folder of the program that no part of forgetting has by itself; whatever else lies there is a person's own.
+def _other_folders(settings: Settings, data: Path, forgotten: Forgotten) -> Iterator[Step]:
+    """The steps for each folder of the program that no other function covers.
 
-    Such files are left for their owner: the byte search finds them and says where.
+    A user's own files beside them are left to their owner: the byte search finds and reports them.
     """
     lake = lake_root(settings)
-    # What the age model was trained with has no names in it, and its tokenizer's words are its own.
+    # The age model's files have no names in them, and its tokenizer's vocabulary is its own.
     others = ("media", "models", "privacy", "inbox", "dagster", "reports", "scrapes", "age", "collection")
-    elsewhere = (*others, *derived_files.PLACES)
+    elsewhere = (*others, *DERIVED_AREAS)
     passed = {settings.folder(name) for name in elsewhere} | {settings.folder("datasets") / "search"}
     passed |= {Path(lake.path).absolute()} if is_local(lake) else set()
-    local = (target.removeprefix("file://") for target in delta_tables.targets(settings))
+    local = (target.removeprefix("file://") for target in delta_locations(settings))
     passed |= {Path(target).expanduser().absolute() for target in local if "://" not in target}
     for name in sorted(OWN_FOLDERS):
         if (folder := data / name).is_dir() and folder not in passed:
-            yield from output_files.steps(name, folder, data, forgotten, passed)
+            yield from tree_steps(name, folder, data, forgotten, passed)

@@ -1,6 +1,6 @@
-"""Folders of image searches forget: pictures of the subject, their lines in the manifest, and sheets that show them.
+"""Erases from the folders of image searches: images of the subject, their manifest lines, and contact sheets.
 
-People work in these folders. Files that are theirs stay, unless they were made of a picture that is forgotten.
+Users work in these folders: their own files stay, unless they were made from an image that is erased.
 """
 
 import json
@@ -13,39 +13,39 @@ from urllib.parse import unquote
 
 from instagram_assets.datasets.folder import sheet_of
 from instagram_assets.datasets.folder_state import MANIFEST
-from instagram_assets.forget.output_files import of_file, of_link, scrubbed_text, seen
-from instagram_assets.forget.replaced import remove, rename
+from instagram_assets.forget.file_operations import remove_path, rename_path
+from instagram_assets.forget.files_and_folders import file_steps, link_steps, path_below
 from instagram_assets.forget.steps import Step
 from instagram_assets.ingest.scrub.records import Scrubber
 from instagram_assets.privacy.forgotten import Forgotten, is_search_of
 from instagram_assets.storage.atomic import write_atomic
 from instagram_assets.storage.claims import alone_in, claims_of, digest, publish, rename_claim, stage, staging
-from instagram_assets.url_identity import url_identity
+from instagram_assets.storage.content_keys import url_identity
 
-PLACE = "datasets"
+_AREA = "datasets"
 
 
-def steps(searches: Path, root: Path, forgotten: Forgotten, own: Collection[str] = ()) -> Iterator[Step]:
-    """What is to be done to the folders of all searches; `own` are the names of those that are for the subject."""
+def search_folder_steps(searches: Path, root: Path, forgotten: Forgotten, own: Collection[str] = ()) -> Iterator[Step]:
+    """The steps for the folders of all searches; `own` are the names of those that searched for the subject."""
     for folder in sorted(path for path in searches.iterdir() if path.is_dir()) if searches.is_dir() else ():
         if folder.is_symlink():
-            yield from of_link(PLACE, folder, root, forgotten)
+            yield from link_steps(_AREA, folder, root, forgotten)
             continue
         if _is_own(folder, forgotten, own):
             if _has_sheet(folder):
-                yield Step(PLACE, f"{seen(searches, root)}/…", "remove", 1, partial(_remove_sheet, folder))
-            yield Step(PLACE, f"{seen(searches, root)}/…", "remove", _files(folder), partial(remove, folder))
+                yield Step(_AREA, f"{path_below(searches, root)}/…", "remove", 1, partial(_remove_sheet, folder))
+            yield Step(_AREA, f"{path_below(searches, root)}/…", "remove", _files(folder), partial(remove_path, folder))
             continue
         if lines := [row for row in _rows(folder) if _is_gone(row, forgotten)]:
-            name = seen(folder, root)
-            yield Step(PLACE, name, "rewrite", len(lines), partial(_without_pictures, folder, forgotten))
+            name = path_below(folder, root)
+            yield Step(_AREA, name, "rewrite", len(lines), partial(_remove_images, folder, forgotten))
         yield from _texts(folder, root, forgotten)
-        if (new := scrubbed_text(folder.name, forgotten)) != folder.name:
-            yield Step(PLACE, f"{seen(searches, root)}/…", "rewrite", 0, partial(_rename, folder, new))
+        if (new := forgotten.scrub(folder.name)) != folder.name:
+            yield Step(_AREA, f"{path_below(searches, root)}/…", "rewrite", 0, partial(_rename, folder, new))
 
 
 def _is_own(folder: Path, forgotten: Forgotten, own: Collection[str]) -> bool:
-    """Whether a search was for the subject, by its name, by what it was asked for, or by what its manifest says."""
+    """Whether a search was for the subject, by its name, its request, or the queries in its manifest."""
     name = unquote(folder.name)
     if name in own or folder.name in own or is_search_of(name, forgotten):
         return True
@@ -54,26 +54,26 @@ def _is_own(folder: Path, forgotten: Forgotten, own: Collection[str]) -> bool:
 
 
 def _texts(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
-    """Pages and other texts of ours in a folder that name the subject."""
+    """The steps for pages and other texts of a folder that mention the subject."""
     for path in sorted(folder.iterdir()):
         if path.is_file() and path.name != MANIFEST:
-            yield from of_file(PLACE, path, root, forgotten)
+            yield from file_steps(_AREA, path, root, forgotten)
     manifest = folder / MANIFEST
     left = [row for row in _rows(folder) if not _is_gone(row, forgotten)]
     if manifest.is_file() and any(Scrubber(forgotten).record(row) != row for row in left):
-        yield from of_file(PLACE, manifest, root, forgotten)
+        yield from file_steps(_AREA, manifest, root, forgotten)
 
 
 def _has_sheet(folder: Path) -> bool:
-    """Whether a contact sheet lies beside the folder, or only the note that we made one, by a forgetting that died."""
+    """Whether a contact sheet, or only the record of one, left by a killed erasure, is beside the folder."""
     sheet = sheet_of(folder)
     return sheet.exists() or sheet.name in claims_of(sheet.parent)
 
 
 def _remove_sheet(folder: Path) -> int:
-    """Take the contact sheet away, whoever changed it, and then our note of it, which has the folder's name."""
+    """Remove the contact sheet, even a changed one, and then its record, which has the folder's name."""
     sheet = sheet_of(folder)
-    remove(sheet)
+    remove_path(sheet)
     with alone_in(sheet.parent):
         if sheet.name in claims_of(sheet.parent):
             publish(sheet.parent, {}, gone={sheet.name: ""})
@@ -81,29 +81,29 @@ def _remove_sheet(folder: Path) -> int:
 
 
 def _rename(folder: Path, name: str) -> int:
-    """Call the folder of a search for its name among other words otherwise, with the sheet beside it first."""
+    """Rename a folder that has the subject's name among other words; its contact sheet is renamed first."""
     new, number = name, 1
     while (folder.with_name(new)).exists():
         number += 1
         new = f"{name}-{number}"
     sheet, target = sheet_of(folder), folder.with_name(new)
-    rename(sheet, sheet_of(target).name)
+    rename_path(sheet, sheet_of(target).name)
     rename_claim(sheet, sheet_of(target), target)
-    return rename(folder, new)
+    return rename_path(folder, new)
 
 
-def _without_pictures(folder: Path, forgotten: Forgotten) -> int:
-    """Take the pictures away first, then the sheet, and last the lines that say which they were."""
+def _remove_images(folder: Path, forgotten: Forgotten) -> int:
+    """Remove the images first, then the contact sheet, and last the manifest lines that list the images."""
     with alone_in(folder):
         rows = _rows(folder)
         gone = {str(row["file"]) for row in rows if _is_gone(row, forgotten) and row.get("file")}
         numbers = {f"img_{row['number']:04}" for row in rows if _is_gone(row, forgotten) and row.get("number")}
-        # Also what somebody made of one of them: it has its number.
+        # Also what a user made of one of them: its name has the same number.
         gone |= {name for name in os.listdir(folder) if name.partition(".")[0] in numbers}
         claimed = {name: sha256 for name in gone if (sha256 := digest(folder / name)) is not None}
-        remembered = {name: "" for name in claims_of(folder) if name in gone}
+        recorded = {name: "" for name in claims_of(folder) if name in gone}
         with staging(folder):
-            publish(folder, {}, gone={**remembered, **claimed})
+            publish(folder, {}, gone={**recorded, **claimed})
         _remove_sheet(folder)
         kept = [row for row in rows if not _is_gone(row, forgotten)]
         text = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in kept).encode()
@@ -117,7 +117,7 @@ def _without_pictures(folder: Path, forgotten: Forgotten) -> int:
 
 
 def _rows(folder: Path) -> list[dict[str, Any]]:
-    """The lines of a manifest as they are; none where there is none, or where they cannot be read."""
+    """The records of a manifest; none where it is missing or unreadable."""
     try:
         lines = (folder / MANIFEST).read_text("utf-8").splitlines()
         return [row for row in map(json.loads, lines) if isinstance(row, dict)]

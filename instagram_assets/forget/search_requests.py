@@ -1,6 +1,6 @@
-"""What image searches were asked for, beside the lake's tables, forgets: a search is known by its query.
+"""Erases from the stored requests of image searches; finds which searches were for the subject, by their queries.
 
-Its folders have a name of their own: that of `--out`, or a slug in which `a.b` is `a-b` and a hash.
+A search's folder is named after `--out`, or by a slug in which `a.b` becomes `a-b` and a hash.
 """
 
 import json
@@ -13,23 +13,23 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
-from instagram_assets.forget.lake_folders import remove_folder
+from instagram_assets.forget.file_operations import remove_lake_folder
 from instagram_assets.forget.steps import Step
 from instagram_assets.ingest.scrub.records import GONE, Scrubber
-from instagram_assets.ingest.search_requests import search_name
 from instagram_assets.media.excluded import is_forgotten
 from instagram_assets.privacy.forgotten import Forgotten, Identifiers, is_search_of
+from instagram_assets.search.requests import search_name
 from instagram_assets.storage.atomic import write_atomic
 from instagram_assets.storage.lake import names_in, read_table
 
-PLACE = "lake"
-FOLDER = "searches"
-"""Where they lie in the lake."""
+_AREA = "lake"
+REQUESTS_FOLDER = "searches"
+"""The folder of the requests, in the lake."""
 _WITH_QUERY = ("search_results", "search_dataset")
 
 
-def own_searches(root: UPath, forgotten: Forgotten) -> set[str]:
-    """The names of searches for the subject, by what they were asked for. Raises StorageError for damaged tables."""
+def searches_for_subject(root: UPath, forgotten: Forgotten) -> set[str]:
+    """The names of searches for the subject, by their queries. Raises StorageError for damaged tables."""
     found = {name for name in _names(root) if any(is_search_of(query, forgotten) for query in _queries(root, name))}
     for table in _WITH_QUERY:
         rows = read_table(root, table, columns=["search", "query"])
@@ -39,16 +39,16 @@ def own_searches(root: UPath, forgotten: Forgotten) -> set[str]:
     return found
 
 
-def slugs_of(accounts: Mapping[str, str]) -> dict[str, str]:
-    """How searches for accounts are called where that is not the name itself, each with the account's pseudonym."""
+def search_slugs(accounts: Mapping[str, str]) -> dict[str, str]:
+    """The slugs of searches for accounts that differ from the account name, each with the account's pseudonym."""
     of_names = {search_name(query): given for name, given in accounts.items() for query in (name, f"@{name}")}
     return {slug: given for slug, given in of_names.items() if slug not in accounts}
 
 
-def slugs_here(root: UPath, known: Identifiers) -> dict[str, str]:
-    """As `slugs_of`, and those of searches that are here and were asked for in other letters, such as `Sun.Diary`."""
-    found = slugs_of(known.accounts)
-    for name in own_searches(root, known):
+def search_slugs_in_lake(root: UPath, known: Identifiers) -> dict[str, str]:
+    """As `search_slugs`, and those of stored searches whose query differs in case, such as `Sun.Diary`."""
+    found = search_slugs(known.accounts)
+    for name in searches_for_subject(root, known):
         for query in _queries(root, name):
             given = known.accounts.get(query.strip().removeprefix("@").lower())
             if given and name == search_name(query) != query:
@@ -56,38 +56,38 @@ def slugs_here(root: UPath, known: Identifiers) -> dict[str, str]:
     return found
 
 
-def steps(root: UPath, forgotten: Forgotten) -> Iterator[Step]:
-    """What is to be done to requests and what pages showed; last, since all else is known by them."""
-    own = own_searches(root, forgotten)
+def search_request_steps(root: UPath, forgotten: Forgotten) -> Iterator[Step]:
+    """The steps for search requests and results; planned last, since searches are recognised by them."""
+    own = searches_for_subject(root, forgotten)
     for name in sorted(_names(root)):
-        folder = root / FOLDER / quote(name, safe="")
+        folder = root / REQUESTS_FOLDER / quote(name, safe="")
         files = sorted(file for file in names_in(folder) if file.endswith(".json"))
         if name in own or is_search_of(name, forgotten):
-            yield Step(PLACE, f"lake/{FOLDER}/…", "remove", len(files), partial(remove_folder, folder))
+            yield Step(_AREA, f"lake/{REQUESTS_FOLDER}/…", "remove", len(files), partial(remove_lake_folder, folder))
             continue
         new = forgotten.scrub(name)
-        to = root / FOLDER / quote(new, safe="")
-        if new != name and names_in(to):  # the second of two that are called alike by now
-            yield Step(PLACE, f"lake/{FOLDER}/…", "remove", len(files), partial(remove_folder, folder))
+        to = root / REQUESTS_FOLDER / quote(new, safe="")
+        if new != name and names_in(to):  # two searches have the same name now: the second is removed
+            yield Step(_AREA, f"lake/{REQUESTS_FOLDER}/…", "remove", len(files), partial(remove_lake_folder, folder))
             continue
         texts = {file: _scrubbed(folder / file, forgotten) for file in files}
         if new != name or any(text is not None for text in texts.values()):
-            yield Step(PLACE, f"lake/{FOLDER}/…", "rewrite", 1, partial(_rewrite, folder, to, texts))
+            yield Step(_AREA, f"lake/{REQUESTS_FOLDER}/…", "rewrite", 1, partial(_rewrite, folder, to, texts))
 
 
 def _names(root: UPath) -> set[str]:
-    return {unquote(folder) for folder in names_in(root / FOLDER, hidden=False)}
+    return {unquote(folder) for folder in names_in(root / REQUESTS_FOLDER, hidden=False)}
 
 
 def _queries(root: UPath, name: str) -> set[str]:
-    """What a search was asked for, and what its page showed for which word."""
-    folder = root / FOLDER / quote(name, safe="")
+    """The queries of a search: the requested one, and that of its results page."""
+    folder = root / REQUESTS_FOLDER / quote(name, safe="")
     read = (_read(folder / file) for file in ("request.json", "hits.json"))
     return {str(said["query"]) for said in read if said and said.get("query")}
 
 
 def _read(path: UPath) -> dict[str, Any] | None:
-    """The file as it is; null where there is none, or it cannot be read: then it can tell nothing of a search."""
+    """The parsed JSON object; null where the file is missing or unreadable."""
     try:
         data: Any = json.loads(path.read_bytes())
     except (OSError, ValueError):
@@ -96,7 +96,7 @@ def _read(path: UPath) -> dict[str, Any] | None:
 
 
 def _scrubbed(path: UPath, forgotten: Forgotten) -> bytes | None:
-    """The file without what is forgotten; null where nothing of it is in there."""
+    """The file without what is erased; null where it mentions nothing of it."""
     if (before := _read(path)) is None:
         return None
     said = dict(before)
@@ -115,7 +115,7 @@ def _is_gone(hit: Any, forgotten: Forgotten) -> bool:
 
 
 def _rewrite(folder: UPath, to: UPath, texts: dict[str, bytes | None]) -> int:
-    """Write what is new of each file, all of them where the folder is called otherwise by now."""
+    """Write the files that changed, or all of them where the folder gets another name."""
     written = 0
     for file, text in texts.items():
         data = (folder / file).read_bytes() if text is None and to != folder else text
@@ -125,5 +125,5 @@ def _rewrite(folder: UPath, to: UPath, texts: dict[str, bytes | None]) -> int:
         elif data is not None and to == folder:
             (folder / file).unlink()
     if to != folder:
-        remove_folder(folder)
+        remove_lake_folder(folder)
     return written

@@ -1,4 +1,7 @@
-"""One step of forgetting: a file that goes or is rewritten, said before it is done."""
+"""One step of an erasure (`Step`): a file, folder or database that is removed or rewritten; planned, then applied.
+
+Also the scrubbing of an Arrow table with the row counts that a step reports.
+"""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -6,13 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+import pyarrow as pa
 from upath import UPath
 
+from instagram_assets.arrow import compute
+from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.tables import scrub_table
 from instagram_assets.storage.atomic import is_local
 
 
-class Applied(NamedTuple):
-    """What a step did that cannot tell before: files that went, the SHA-256 of each that it wrote, and rows."""
+class StepResult(NamedTuple):
+    """What a step did, where only it can tell: files removed, SHA-256 of each file written, rows affected, bytes."""
 
     removed: int
     rewritten: Sequence[str]
@@ -22,26 +30,63 @@ class Applied(NamedTuple):
 
 @dataclass(frozen=True)
 class Step:
-    """What happens to one file, folder or row of a database; `apply` does it, whole or not at all, and again at will.
+    """The removal or rewriting of one file, folder or database; `apply` does it atomically and is idempotent.
 
-    `place` groups steps for a person (`lake`, `media`, `inbox`), `path` is below the data folder where it can be,
-    `rows` how many rows, records or entries of the subject are in it. `apply` gives the bytes that it wrote,
-    or all that it did where that is not known before; `is_certain` is false where it may have nothing to do.
+    `area` is the part of the data folder by which steps are counted in previews and reports (`lake`, `media`,
+    `inbox`), `path` is relative to the data folder where possible, `rows` is the number of the subject's rows, records
+    or entries. `apply` returns the bytes written, or a `StepResult` where the caller cannot know the rest;
+    `is_certain` is false where there may be nothing to do.
     """
 
-    place: str
+    area: str
     path: str
     verb: Literal["remove", "rewrite"]
     rows: int
-    apply: Callable[[], int | Applied]
+    apply: Callable[[], int | StepResult]
     is_certain: bool = True
 
 
-def sha256_of(path: Path | UPath) -> str:
-    """The SHA-256 of a file that was written, on a disk or in an object store."""
+def sha256_of_stored(path: Path | UPath) -> str:
+    """The SHA-256 of a file on a disk or in an object store, as hexadecimal digits."""
     if isinstance(path, UPath) and not is_local(path):
-        # Not opened, since the size that is remembered of it is of before.
+        # Not opened: fsspec caches the size that the file had before.
         store: Any = path.fs
         return hashlib.sha256(store.cat_file(path.path)).hexdigest()
     with Path(path.path if isinstance(path, UPath) else path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+_ROW = "__row"
+
+
+class ScrubbedTable(NamedTuple):
+    """A scrubbed table (the same object when nothing changed), with the number of rows removed and of rows changed."""
+
+    table: pa.Table
+    removed: int = 0
+    changed: int = 0
+
+    @property
+    def rows(self) -> int:
+        return self.removed + self.changed
+
+
+def scrub_with_counts(table: pa.Table, forgotten: Forgotten) -> ScrubbedTable:
+    """As `scrub_table`, with the number of rows that were removed and of those that were changed."""
+    after = scrub_table(table.append_column(_ROW, pa.array(np.arange(table.num_rows))), forgotten)
+    kept = after[_ROW]
+    after = after.drop_columns([_ROW])
+    before = table if len(kept) == table.num_rows else table.take(kept)
+    changed = np.zeros(len(kept), bool)
+    for name in table.column_names:
+        if not before[name].equals(after[name]):
+            changed |= _differs(before[name], after[name])
+    removed, rewritten = table.num_rows - len(kept), int(changed.sum())
+    return ScrubbedTable(after if removed or rewritten else table, removed, rewritten)
+
+
+def _differs(before: pa.ChunkedArray, after: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    if pa.types.is_nested(before.type):
+        pairs = zip(before.to_pylist(), after.to_pylist(), strict=True)
+        return np.array([old != new for old, new in pairs], bool)
+    return compute.fill_null(compute.not_equal(before, after), False).to_numpy(zero_copy_only=False)

@@ -9,11 +9,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from instagram_assets.account_words import is_distinctive
 from instagram_assets.arrow import compute
 from instagram_assets.ingest.formats.comment_parts import COMMENT, username
 from instagram_assets.ingest.formats.shapes import Part
 from instagram_assets.privacy.masking import mask_names, names_behind_signs, stands_alone
+from instagram_assets.schemas.account_names import is_distinctive
 
 _POSTING, _MENTIONED = ("account", "owner"), ("mentions", "tagged", "coauthors")
 

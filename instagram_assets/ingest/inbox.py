@@ -21,7 +21,7 @@ from instagram_assets.privacy.forgotten import Forgotten
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import sweep, sweep_in
-from instagram_assets.storage.hashes import sha256_of
+from instagram_assets.storage.content_keys import file_sha256
 
 __all__ = ["ERROR", "REJECTED", "Landing", "fingerprint", "is_known", "land_files", "parse_moment", "put_aside"]
 __all__ += ["stamps", "waiting", "without_names"]
@@ -106,7 +106,7 @@ def _keep_allowed(keep: Keep, forgotten: Forgotten, pictures: Iterable[Opened]) 
 
 def is_known(path: Path, lake: UPath, settings: Settings) -> bool:
     """True when a file with these bytes has landed before and nothing of it has to be made again."""
-    return is_landed(lake, sha256_of(path), settings)
+    return is_landed(lake, file_sha256(path), settings)
 
 
 def without_names(path: Path, forgotten: Forgotten) -> Path:

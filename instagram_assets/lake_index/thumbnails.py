@@ -23,11 +23,13 @@ _AFTER_REMOVAL = 0.9
 _SEEN_AGAIN_SECONDS = 3_600
 """A thumbnail is marked as used at most so often: a mark costs a write."""
 _LOCKS = 64
+_COUNTED_AGAIN = 0.05
+"""After growing by this share of the limit the folder is counted again: other processes make thumbnails, too."""
 
 
 def small_jpeg(path: Path, max_megapixels: float) -> bytes:
     """A small JPEG of an image, upright. Raises DecodeError or MediaRefusedError."""
-    image = open_image(path, max_megapixels, draft=SIDE)
+    image = open_image(path, max_megapixels, fit=SIDE)
     image.thumbnail((SIDE, SIDE))
     return reencode(image, _QUALITY)
 
@@ -59,6 +61,7 @@ class Thumbnails:
         self._making = threading.Semaphore(os.cpu_count() or 2)
         self._size_lock = threading.Lock()
         self._size: int | None = None
+        self._grown = 0
 
     def of(self, image_id: str) -> bytes:
         """The thumbnail of a stored image, made now where there is none yet.
@@ -67,20 +70,43 @@ class Thumbnails:
         cannot be shown, StorageError when the disk refuses.
         """
         source = self._source(image_id)
-        place = self.folder / image_id[:2] / f"{image_id}.jpg"
+        place = self.place(image_id)
         if (known := _read(place)) is not None:
             return known
         with self._locks[int(image_id[:4], 16) % _LOCKS]:
             if (known := _read(place)) is not None:
                 return known
-            with self._making:
-                made = small_jpeg(source, self.max_megapixels)
+            return self._made(image_id, source, None)
+
+    def make(self, image_id: str, used_at: float) -> int:
+        """Make the thumbnail of a stored image that is said to have none, as if last used at a time; its bytes.
+
+        Raises as `of`; StorageError also where it cannot be kept.
+        """
+        source = self._source(image_id)
+        with self._locks[int(image_id[:4], 16) % _LOCKS]:
+            return len(self._made(image_id, source, used_at))
+
+    def place(self, image_id: str) -> Path:
+        """Where the thumbnail of an image lies, or would."""
+        return self.folder / image_id[:2] / f"{image_id}.jpg"
+
+    def sizes(self) -> dict[str, int]:
+        """The bytes of each thumbnail that is there, by image_id."""
+        return {path.stem: size for _, size, path in self._every() if is_image_id(path.stem)}
+
+    def _made(self, image_id: str, source: Path, used_at: float | None) -> bytes:
+        with self._making:
+            made = small_jpeg(source, self.max_megapixels)
+        try:
+            self._keep(self.place(image_id), made, used_at)
+        except StorageError:
             # What cannot be kept is shown all the same, and made again the next time.
-            with suppress(StorageError):
-                self._keep(place, made)
-            # Whoever forgets takes pictures away first: what was kept after that would stay for good.
-            self._source(image_id)
-            return made
+            if used_at is not None:
+                raise
+        # Whoever forgets takes pictures away first: what was kept after that would stay for good.
+        self._source(image_id)
+        return made
 
     def kept(self, image_id: str) -> bytes | None:
         """The thumbnail of a stored image as it was made before; null where it would have to be made.
@@ -88,7 +114,7 @@ class Thumbnails:
         Raises NotFoundError where the image is not stored (any more).
         """
         self._source(image_id)
-        return _read(self.folder / image_id[:2] / f"{image_id}.jpg")
+        return _read(self.place(image_id))
 
     def size(self) -> int:
         """Bytes of all thumbnails."""
@@ -101,10 +127,10 @@ class Thumbnails:
             # A thumbnail does not outlive its picture, which may have been forgotten.
             if is_image_id(image_id):
                 with suppress(FileNotFoundError, NotADirectoryError):
-                    (self.folder / image_id[:2] / f"{image_id}.jpg").unlink()
+                    self.place(image_id).unlink()
             raise
 
-    def _keep(self, place: Path, data: bytes) -> None:
+    def _keep(self, place: Path, data: bytes, used_at: float | None) -> None:
         # Without fsync: one that a power cut spoiled does not end as a JPEG does, and is made again.
         temporary = temporary_beside(place)
         try:
@@ -113,6 +139,8 @@ class Thumbnails:
                 raise StorageError(f"{place.parent} is a link. Remove it: thumbnails are kept in the data folder.")
             try:
                 temporary.write_bytes(data)
+                if used_at is not None:
+                    os.utime(temporary, (used_at, used_at))
                 os.replace(temporary, place)
             except BaseException:
                 temporary.unlink(missing_ok=True)
@@ -123,7 +151,11 @@ class Thumbnails:
 
     def _grown_by(self, size: int) -> None:
         with self._size_lock:
-            self._size = self.size() if self._size is None else self._size + size
+            self._grown += size
+            if self._size is None or self._grown > self.most_bytes * _COUNTED_AGAIN:
+                self._size, self._grown = self.size(), 0
+            else:
+                self._size += size
             if self._size > self.most_bytes:
                 self._size = self._remove_oldest(int(self.most_bytes * _AFTER_REMOVAL))
 

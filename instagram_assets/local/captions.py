@@ -21,7 +21,7 @@ from instagram_assets.local.outputs import REMEDY, captions_of, check_outputs, i
 from instagram_assets.local.sources import Tell, aloud, image_ids, images_in, is_address, name_in, pictures_below
 from instagram_assets.settings import IngestSettings
 from instagram_assets.storage.claims import Fill, rewrite, write_ours
-from instagram_assets.vision.images import Fault
+from instagram_assets.vision.image_batches import Failed
 
 Caption = Callable[[Mapping[str, Path]], pa.Table]
 """From image ids (the files' SHA-256) and files to rows with image_id, caption, score, status and reason."""
@@ -155,7 +155,7 @@ def _caption_files(files: Iterable[Path], caption: Caption) -> dict[Path, _Resul
     made = {row["image_id"]: _result(row) for row in rows}
     return {
         path: _Result(None, None, None, image_id.reason)
-        if isinstance(image_id, Fault)
+        if isinstance(image_id, Failed)
         else made.get(image_id, _Result(image_id, None, None, "was not captioned"))
         for path, image_id in known.items()
     }

@@ -10,7 +10,7 @@ import pyarrow as pa
 from instagram_assets.errors import ContractError, FileError
 from instagram_assets.local.sources import Tell, aloud, image_ids, images_of, name_in
 from instagram_assets.settings import ClusterSettings, IngestSettings
-from instagram_assets.vision.images import Fault
+from instagram_assets.vision.image_batches import Failed
 
 Embed = Callable[[Mapping[str, Path]], pa.Table]
 """From image ids and files to rows with image_id, embedding, status and reason."""
@@ -53,12 +53,12 @@ def embed_source(source: Path, embed: Embed, limits: IngestSettings | None = Non
     by_id = {image_id: file for file, image_id in reversed(known.items()) if isinstance(image_id, str)}
     rows = embed(by_id)
     places = {image_id: place for place, image_id in enumerate(rows["image_id"].to_pylist())}
-    unread = [image_id.reason if isinstance(image_id, Fault) else None for image_id in known.values()]
+    unread = [image_id.reason if isinstance(image_id, Failed) else None for image_id in known.values()]
     found = rows.take(pa.array([places.get(image_id) for image_id in known.values()], pa.int64()))
     return pa.table(
         {
             "file": [name_in(source, file) for file in files],
-            "image_id": [None if isinstance(image_id, Fault) else image_id for image_id in known.values()],
+            "image_id": [None if isinstance(image_id, Failed) else image_id for image_id in known.values()],
             "embedding": found["embedding"],
             "status": [
                 "failed" if why else status for why, status in zip(unread, _values(found, "status"), strict=True)
@@ -97,7 +97,7 @@ def cluster_files(embeddings: pa.Table, options: ClusterSettings, source: Path) 
 
     `source` is where the files are named from, as `source_of` says.
     """
-    from instagram_assets.vision.cluster import NOISE, largest
+    from instagram_assets.vision.cluster import NOISE, largest_cluster
     from instagram_assets.vision.dbscan import dbscan
     from instagram_assets.vision.embed import as_vectors
 
@@ -107,7 +107,7 @@ def cluster_files(embeddings: pa.Table, options: ClusterSettings, source: Path) 
     vectors = as_vectors(embeddings["embedding"].take(pa.array([first[one] for one in ids], pa.int64())))
     labels = dbscan(vectors, options.eps, options.min_samples)
     found = dict(zip(ids, labels.tolist(), strict=True))
-    top = largest(labels).label
+    top = largest_cluster(labels).label
     folder = Path() if source.suffix == ".parquet" else source if source.is_dir() else source.parent
     files: dict[int, list[Path]] = {}
     for row in rows:

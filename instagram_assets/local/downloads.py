@@ -8,12 +8,12 @@ import pyarrow as pa
 
 from instagram_assets.errors import ContractError
 from instagram_assets.local.arguments import Table, is_table, settings_or_defaults, table_of
-from instagram_assets.media.candidates import fetch_candidates
 from instagram_assets.media.images import fetch_images
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.outcomes import MediaRequest, Outcome, Progress
 from instagram_assets.media.store import MediaStore
 from instagram_assets.schemas import IMAGES
+from instagram_assets.search.candidates import fetch_candidates
 from instagram_assets.settings import Settings
 
 _REMEDY = "Give addresses, posts as merge_posts gives them, or what search_images gave"

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from instagram_assets.local.arguments import Table, settings_or_defaults, table_of, with_values
 from instagram_assets.local.pictures import PLACE, Source, kept_in, read_pictures
-from instagram_assets.models.sources import ModelSource, find_model, is_folder
+from instagram_assets.models.local_models import ModelSource, find_model, is_folder
 from instagram_assets.schemas import EMBEDDING
 from instagram_assets.settings import Settings
 from instagram_assets.storage.features import OnProgress
@@ -43,8 +43,8 @@ def measure_images(
     >>> measured.select(["file", "width", "passed"]).to_pylist()[0]
     {'file': 'pictures/blue_star_0.jpg', 'width': 400, 'passed': True}
     """
-    from instagram_assets.vision.near_duplicates import near_groups
-    from instagram_assets.vision.quality import measure_all, quality_store, verdicts
+    from instagram_assets.vision.near_duplicates import phash_groups
+    from instagram_assets.vision.quality import measure_all, pass_or_reject, quality_store
 
     chosen = settings_or_defaults(settings)
     options = with_values(chosen.quality, min_side=min_side, min_sharpness=min_sharpness)
@@ -57,8 +57,8 @@ def measure_images(
             max_megapixels=chosen.download.max_megapixels,
             on_progress=on_progress,
         )
-    passed, reasons = verdicts(found, options)
-    groups = near_groups(found["image_id"].to_pylist(), found["phash"].to_pylist(), options.near_duplicate_bits)
+    passed, reasons = pass_or_reject(found, options)
+    groups = phash_groups(found["image_id"].to_pylist(), found["phash"].to_pylist(), options.near_duplicate_bits)
     found = found.set_column(found.column_names.index("reason"), "reason", reasons)
     found = found.append_column("near_group", pa.array(groups, pa.string())).append_column("passed", passed)
     answered = some.answered(found)
@@ -176,7 +176,7 @@ def cluster_embeddings(
     [{'file': 'pictures/blue_star_0.jpg', 'cluster': 1}, {'file': 'pictures/red_circle_0.jpg', 'cluster': 0}]
     """
     from instagram_assets.vision.cluster import cluster_table
-    from instagram_assets.vision.vectors import read_vectors
+    from instagram_assets.vision.embedding_matrix import read_vectors
 
     chosen = settings_or_defaults(settings)
     options = with_values(chosen.clusters, eps=eps, min_samples=min_samples, scope="all")

@@ -12,7 +12,7 @@ from upath import UPath
 from instagram_assets.errors import ContractError, FileError
 from instagram_assets.local.arguments import Table, is_table, paths_of, table_of
 from instagram_assets.local.sources import image_ids, images_of, is_address
-from instagram_assets.vision.images import Fault
+from instagram_assets.vision.image_batches import Failed
 
 Source = str | Path | Iterable[str | Path] | Table
 """A folder of images, a merged JSON that names some, one image file, several of these, or a table with `file`."""
@@ -67,7 +67,7 @@ def read_pictures(source: Source, folder: str | Path | None = None) -> Pictures:
     wanted: dict[str, Path] = {}
     for row, file in enumerate(files):
         image_id = None if file is None else known[file]
-        if isinstance(image_id, Fault):
+        if isinstance(image_id, Failed):
             unseen.setdefault(row, ("failed", image_id.reason))
         ids.append(image_id if isinstance(image_id, str) else None)
         if file is not None and isinstance(image_id, str) and row not in unseen:

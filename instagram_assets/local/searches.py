@@ -2,15 +2,15 @@
 
 import pyarrow as pa
 
-from instagram_assets.ingest.image_search import search_source
-from instagram_assets.ingest.search_requests import SearchRequest, results_table
-from instagram_assets.ingest.search_visit import Progress
 from instagram_assets.local.arguments import settings_or_defaults
+from instagram_assets.search.engine import search_source
+from instagram_assets.search.requests import SearchRequest, results_table
+from instagram_assets.search.visit import HitProgress
 from instagram_assets.settings import Settings
 
 
 def search_images(
-    word: str, limit: int | None = None, *, settings: Settings | None = None, on_progress: Progress | None = None
+    word: str, limit: int | None = None, *, settings: Settings | None = None, on_progress: HitProgress | None = None
 ) -> pa.Table:
     """The addresses of the pictures that an image search shows for a word: the contract `search_results`.
 

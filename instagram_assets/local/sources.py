@@ -18,7 +18,7 @@ from instagram_assets.errors import FileError
 from instagram_assets.media import sniff
 from instagram_assets.settings import IngestSettings
 from instagram_assets.storage.claims import claims_of
-from instagram_assets.vision.images import Fault
+from instagram_assets.vision.image_batches import Failed
 
 PICTURES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif"))
 """Endings that call a file an image: of the formats that `media.decode` reads."""
@@ -102,7 +102,7 @@ def name_in(source: Path, file: Path) -> str:
     return os.fsencode(seen.as_posix()).decode("utf-8", "replace")
 
 
-def image_ids(files: Iterable[Path]) -> dict[Path, str | Fault]:
+def image_ids(files: Iterable[Path]) -> dict[Path, str | Failed]:
     """The SHA-256 of each file in hexadecimal digits, or why it cannot be read."""
     paths = list(files)
     with ThreadPoolExecutor(_HASHING_THREADS) as pool:
@@ -114,17 +114,17 @@ def is_address(image: str) -> bool:
     return image.startswith(("http://", "https://"))
 
 
-def _image_id(path: Path) -> str | Fault:
+def _image_id(path: Path) -> str | Failed:
     try:
         # A pipe or a device would never end.
         if not stat.S_ISREG(os.stat(path).st_mode):
-            return Fault("not a file")
+            return Failed("not a file")
         with open(path, "rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except FileNotFoundError:
-        return Fault("no such file")
+        return Failed("no such file")
     except (OSError, ValueError) as error:
-        return Fault(getattr(error, "strerror", None) or str(error))
+        return Failed(getattr(error, "strerror", None) or str(error))
 
 
 def _why_none(path: Path) -> str | None:

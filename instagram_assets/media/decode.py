@@ -24,15 +24,18 @@ _PILLOW = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 _ORIENTATION = 0x0112
 
 
-def open_image(path: Path, max_megapixels: float = 40, draft: int = 0) -> "Image":
+def open_image(path: Path, max_megapixels: float = 40, draft: int = 0, fit: int = 0) -> "Image":
     """The picture as 8-bit RGB, upright, on white where it was transparent; the first frame of an animation.
 
-    `draft` lets a JPEG be decoded smaller, with no side below that many pixels: much faster for thumbnails.
+    A JPEG may be decoded smaller, which is much faster: with `draft` no side is below that many pixels, with `fit` the
+    longer side is not, as a thumbnail that fits into a square needs it.
     Raises DecodeError for a damaged, unknown or missing file and MediaRefusedError for one with too many pixels.
     """
     with _opened(path, max_megapixels) as picture:
         if draft:
             picture.draft("RGB", (draft, draft))
+        elif fit:
+            picture.draft("RGB", _fitted(picture.size, fit))
         picture.load()
         return _upright(_in_mode("RGB", _on_white(picture)), picture)
 
@@ -79,6 +82,12 @@ def _opened(path: Path, max_megapixels: float) -> Generator["Image"]:
         # The reason of an OSError of the system, without the path: reasons end up in tables.
         reason = (isinstance(error, OSError) and error.strerror) or error
         raise DecodeError(str(path), f"cannot be decoded ({reason})") from error
+
+
+def _fitted(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """Width and height with the longer one made `side`, rounded up."""
+    longer = max(size)
+    return -(-size[0] * side // longer), -(-size[1] * side // longer)
 
 
 def _silence_pillow() -> None:

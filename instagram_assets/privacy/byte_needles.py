@@ -14,10 +14,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from instagram_assets.account_words import UNSEEN_SIGNS, is_meant
 from instagram_assets.arrow import compute
-from instagram_assets.base64_alignments import core, parted
 from instagram_assets.privacy.names_in_text import names_pattern, words_pattern
+from instagram_assets.schemas.account_names import UNSEEN_SIGNS, base64_core, is_meant, split_base64
 
 TAIL = 8
 """Bytes at the end of a word by which it is looked for: the numbers of posts of one time begin alike."""
@@ -241,7 +240,7 @@ def _forms(word: str) -> Iterator[tuple[str, bytes]]:
     if word[0] in "_.":
         yield "percent", f"%{ord(word[0]):02X}{word[1:]}".encode()
     for before in range(3):
-        letters = core(plain, before)
+        letters = base64_core(plain, before)
         if len(letters) >= 4:
             yield "base64", letters.encode()
             yield "base64", letters.replace("+", "-").replace("/", "_").encode()
@@ -268,7 +267,7 @@ def _texts(near: bytes, place: int, form: str) -> Iterator[tuple[str, str]]:
 def _decoded(near: bytes, place: int) -> Iterator[tuple[str, str]]:
     """What the run of base64 around a place says, for each of the alignments that a word there may have."""
     run = next(run for run in _BASE64.finditer(near) if run.start() <= place < run.end())
-    for before, after in parted(run[0].decode(), place - run.start()):
+    for before, after in split_base64(run[0].decode(), place - run.start()):
         yield before.decode("latin-1"), after.decode("latin-1")
 
 

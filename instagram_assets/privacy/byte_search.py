@@ -25,11 +25,11 @@ from urllib.parse import quote
 
 import pyarrow as pa
 
-from instagram_assets.account_words import NAME_FIELDS
 from instagram_assets.errors import StorageError
 from instagram_assets.privacy.byte_needles import Needles
 from instagram_assets.privacy.name_columns import cells_have, is_table, names_in_row
 from instagram_assets.privacy.texts_of_tables import column_texts, has_texts, joined, texts_of
+from instagram_assets.schemas.account_names import NAME_FIELDS
 
 _PIECE = 8 << 20
 _OVERLAP = 2048

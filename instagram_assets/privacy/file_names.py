@@ -5,9 +5,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from instagram_assets.account_words import is_word_of_ours
 from instagram_assets.privacy.forgotten import Forgotten
 from instagram_assets.privacy.names_in_text import FILE_ENDINGS
+from instagram_assets.schemas.account_names import is_word_of_ours
 
 _LONGEST = 30
 _RUN = re.compile(r"[\w.]+")

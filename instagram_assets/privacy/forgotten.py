@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from instagram_assets.account_words import counts_alone, is_meant
 from instagram_assets.privacy.names_in_text import Around, names_pattern, replace_names, words_pattern
+from instagram_assets.schemas.account_names import counts_alone, is_meant
 
 if TYPE_CHECKING:
     from instagram_assets.privacy.byte_needles import LongWords

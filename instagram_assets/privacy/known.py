@@ -7,10 +7,10 @@ from typing import Any
 import pyarrow as pa
 from upath import UPath
 
-from instagram_assets.account_words import is_distinctive
 from instagram_assets.arrow import compute
 from instagram_assets.privacy.masking import stands_alone
 from instagram_assets.schemas import CONTRACTS
+from instagram_assets.schemas.account_names import is_distinctive
 from instagram_assets.storage.lake import files, read_rows, values_in
 
 _ACCOUNTS = ("account", "owner")

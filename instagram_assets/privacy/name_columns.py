@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import IO, Any
 
-from instagram_assets.account_words import NAME_FIELDS
+from instagram_assets.schemas.account_names import NAME_FIELDS
 
 _BETWEEN = re.compile(r"[,;\s]+")
 _TABLES = (".csv", ".tsv")

@@ -7,7 +7,7 @@ counts by its form, never by its length alone.
 import re
 from functools import cache
 
-from instagram_assets.account_words import UNSEEN
+from instagram_assets.schemas.account_names import UNSEEN
 
 EMAIL, PHONE, LINK, HANDLE = "[e-mail]", "[phone]", "[link]", "[id]"
 """What stands in the place of an e-mail address; of a number of a telephone, a bank account, a card or a resident; of a

@@ -18,13 +18,13 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from instagram_assets.account_words import UNSEEN, vocabulary
 from instagram_assets.privacy.file_names import accounts_in_file_name
 from instagram_assets.privacy.known import Known
 from instagram_assets.privacy.masking import CODE
 from instagram_assets.privacy.names_in_text import whole_words
 from instagram_assets.privacy.personal import NAME, NO_NAME
 from instagram_assets.privacy.texts_of_files import Text, UnreadableError, place_of, readings, texts_of_file
+from instagram_assets.schemas.account_names import UNSEEN, vocabulary
 from instagram_assets.storage.atomic import is_temporary
 
 _AFTER_AT = re.compile(rf"[@＠﹫]{UNSEEN}*(?!{NO_NAME})({NAME})")

@@ -11,8 +11,7 @@ from functools import lru_cache
 from itertools import islice
 from urllib.parse import unquote
 
-from instagram_assets.account_words import UNSEEN
-from instagram_assets.base64_alignments import alignments
+from instagram_assets.schemas.account_names import UNSEEN, base64_decodings
 
 _ESCAPED = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|([nrtbf\"\\/]))")
 _UNSEEN = re.compile(UNSEEN)
@@ -88,7 +87,7 @@ def from_broken_base64(text: str) -> Iterator[tuple[str, str]]:
     if not _BREAK.search(text):
         return
     for found in _BROKEN.finditer(text):
-        for data in alignments(_BETWEEN.sub("", found[0])):
+        for data in base64_decodings(_BETWEEN.sub("", found[0])):
             yield from ((found[0], plain) for plain in _stretches(data, _STRETCH_OVER_LINES))
 
 
@@ -98,7 +97,7 @@ def _known(run: str) -> tuple[str, ...]:
 
 
 def _decoded(run: str) -> Iterator[str]:
-    for data in alignments(run):
+    for data in base64_decodings(run):
         yield from _stretches(data, _STRETCH_BYTES)
 
 
@@ -112,7 +111,7 @@ def _stretches(data: bytes, shortest: int) -> Iterator[str]:
 
 
 def _decoded_short(run: str) -> Iterator[str]:
-    return (data.decode() for data in alignments(run) if data.isascii() and data.decode().isprintable())
+    return (data.decode() for data in base64_decodings(run) if data.isascii() and data.decode().isprintable())
 
 
 def _instead(found: re.Match[str]) -> str:

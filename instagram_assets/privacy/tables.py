@@ -9,12 +9,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from instagram_assets.account_words import NAME_FIELDS
 from instagram_assets.arrow import compute
 from instagram_assets.privacy.caption_hashes import CAPTION, HASH, hash_of_scrubbed
 from instagram_assets.privacy.file_names import scrub_file_name
 from instagram_assets.privacy.forgotten import Forgotten, Identifiers, Kind, is_search_of
-from instagram_assets.url_identity import url_identity
+from instagram_assets.schemas.account_names import NAME_FIELDS
+from instagram_assets.storage.content_keys import url_identity
 
 _ROWS: dict[str, Kind] = {
     **dict.fromkeys(("account", "owner", "username", "commenter"), "account"),

@@ -13,12 +13,12 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 
-from instagram_assets.account_words import counts_alone, is_meant
 from instagram_assets.errors import StorageError
 from instagram_assets.privacy.forgotten import Identifiers, Kind, instead_of_name
 from instagram_assets.privacy.keys import find_key, load_key
 from instagram_assets.privacy.names_in_text import Around, replace_words
 from instagram_assets.privacy.pseudonyms import FORGOTTEN, pseudonym
+from instagram_assets.schemas.account_names import counts_alone, is_meant
 from instagram_assets.storage.atomic import remedy, write_atomic
 from instagram_assets.storage.locks import alone_in
 

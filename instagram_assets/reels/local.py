@@ -26,7 +26,7 @@ from instagram_assets.reels.analysis import FAILED, OK, OnProgress, Row, Video
 from instagram_assets.schemas import REEL_ANALYSES
 from instagram_assets.settings import Settings
 from instagram_assets.storage.features import FeatureStore, computed
-from instagram_assets.vision import steps
+from instagram_assets.vision import pipeline
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ class LocalAnalyser:
     def analyse(self, videos: Sequence[Video], on_progress: OnProgress | None = None) -> list[Row]:
         """See `Analyser.analyse`. What was found of a video is kept, and not looked for again with the same models."""
         models = _models(self._settings, self._words)
-        store = FeatureStore(steps.features(self._settings), "reel_local", models.fingerprint, KEPT)
+        store = FeatureStore(pipeline.features_folder(self._settings), "reel_local", models.fingerprint, KEPT)
         by_id = {video.video_id: video for video in videos}
 
         def compute(missing: list[str]) -> Generator[pa.Table]:
@@ -108,7 +108,7 @@ class LocalAnalyser:
 
     def _told(self, images: Sequence[tuple[str, Path]], moments: Sequence[float], duration: float) -> Row:
         """What the frames show, in words: one part of the timeline for each that shows something else."""
-        table = steps.caption_files(dict(images), settings=self._settings)
+        table = pipeline.caption_files(dict(images), settings=self._settings)
         captions: dict[str, str] = dict(zip(table["image_id"].to_pylist(), table["caption"].to_pylist(), strict=True))
         timeline = parts([captions[image_id] for image_id, _ in images], moments, duration)
         events = list(dict.fromkeys(str(part["event"]) for part in timeline))
@@ -121,7 +121,7 @@ class LocalAnalyser:
         from instagram_assets.arrow import compute as arrow
         from instagram_assets.vision.embed import as_vectors
 
-        table = steps.embed_files(dict(images), settings=self._settings)
+        table = pipeline.embed_files(dict(images), settings=self._settings)
         vectors = as_vectors(table.filter(arrow.equal(table["status"], "ok"))["embedding"])
         if not len(vectors):
             return []
@@ -132,7 +132,7 @@ class LocalAnalyser:
     def _embedded_words(self) -> NDArray[np.float32]:
         from instagram_assets.vision.embed import open_embedder
 
-        embedder = open_embedder(steps.find_embedder(self._settings), self._settings.models)
+        embedder = open_embedder(pipeline.find_embedder(self._settings), self._settings.models)
         return embedder.texts([PROMPT.format(word) for word in self._words])
 
 
@@ -176,7 +176,7 @@ def _models(settings: Settings, words: Sequence[str]) -> _Models:
     from instagram_assets.vision.embed import embedding_store
 
     lacking: list[str] = []
-    root = steps.features(settings)
+    root = pipeline.features_folder(settings)
 
     def there(what: str, enabled: bool, find: Callable[[], T]) -> T | None:
         try:
@@ -187,8 +187,8 @@ def _models(settings: Settings, words: Sequence[str]) -> _Models:
             lacking.append(f"no {what}: {_NO_MODEL}")  # the error's own words name folders of this machine
         return None
 
-    told = there("captions", settings.captions.enabled, partial(steps.find_caption_models, settings))
-    tagged = there("tags", settings.embeddings.enabled, partial(steps.find_embedder, settings))
+    told = there("captions", settings.captions.enabled, partial(pipeline.find_caption_models, settings))
+    tagged = there("tags", settings.embeddings.enabled, partial(pipeline.find_embedder, settings))
     # The folders of both stores are named by all that decides what comes out.
     by = [
         caption_store(root, *told, settings.models, settings.captions).folder.name if told else "",

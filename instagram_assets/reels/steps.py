@@ -15,7 +15,7 @@ from instagram_assets.reels.ledger import Ledger, Prices, Spent
 from instagram_assets.settings import Settings
 from instagram_assets.sources.secrets import read_secret
 from instagram_assets.storage.lake import open_lake, read_table
-from instagram_assets.vision.steps import features
+from instagram_assets.vision.pipeline import features_folder
 
 
 def check_analyser(settings: Settings) -> None:
@@ -88,7 +88,7 @@ def open_analyser(settings: Settings) -> Generator[Analyser]:
     from instagram_assets.reels.gemini import GeminiAnalyser
 
     key, folder = gemini_key(settings), settings.folder("ledger")
-    root = features(settings)
+    root = features_folder(settings)
     with closing(open_ledger(settings)) as ledger:
         yield GeminiAnalyser(key, settings.gemini, ledger, root, folder, backup=open_local(settings))
 
@@ -108,4 +108,4 @@ def analyse(videos: pa.Table, settings: Settings, on_progress: OnProgress | None
                 "viral_labels first, or hide the label."
             )
     with open_analyser(settings) as analyser:
-        return reel_analyses(videos, settings.folder("media"), features(settings), analyser, labels, on_progress)
+        return reel_analyses(videos, settings.folder("media"), features_folder(settings), analyser, labels, on_progress)

@@ -29,7 +29,7 @@ from instagram_assets.privacy.forgotten import NOTHING, Forgotten
 from instagram_assets.reels.fresh import Addresses, FreshAddresses, check_instaloader
 from instagram_assets.reels.session import read_session
 from instagram_assets.settings import DownloadSettings, ReelSettings
-from instagram_assets.url_identity import url_identity
+from instagram_assets.storage.content_keys import url_identity
 
 T = TypeVar("T")
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from instagram_assets.errors import DecodeError, MediaRefusedError
 from instagram_assets.media.decode import open_image, reencode
-from instagram_assets.media.fonts import font_of
 from instagram_assets.reels import week_texts as texts
 from instagram_assets.reels.week_page import SMALL_Q, Reel, WeekPage
+from instagram_assets.report.fonts import font_data_uri
 from instagram_assets.storage.atomic import write_atomic
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def as_html(page: WeekPage, made_of: str = "") -> str:
     letters = sorted(set(_EVERYWHERE.sub("", html)))
     # It stands before the system's own fonts, among which a browser stops looking, and is asked for nothing else.
     own = ", ".join(f"U+{ord(letter):X}" for letter in letters)
-    return _template().render(shown, font=font_of(letters), letters=own) if letters else html
+    return _template().render(shown, font=font_data_uri(letters), letters=own) if letters else html
 
 
 def as_markdown(page: WeekPage, path: Path | None = None) -> str:

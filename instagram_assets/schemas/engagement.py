@@ -2,8 +2,7 @@
 
 import pyarrow as pa
 
-from instagram_assets.schemas.columns import ACCOUNT, BY_CELL, DAY, MOMENT, POST_ID
-from instagram_assets.schemas.contract import Column, Contract, View
+from instagram_assets.schemas.contract import ACCOUNT, BY_CELL, DAY, MOMENT, POST_ID, Column, Contract, View
 
 IMPRESSIONS = Contract(
     "one post",
@@ -41,6 +40,15 @@ VIRAL_LABELS = Contract(
     ),
     ("kind", "account", "id"),
 )
+
+VIRALITY_MEASURES = {
+    "engagement": "likes and comments",
+    "likes": "likes",
+    "comments": "comments",
+    "views": "views",
+    "plays": "plays",
+}
+"""The numbers that viral labels can be made of, each with its name for people."""
 
 POST_METRICS = Contract(
     "one observation of one post",

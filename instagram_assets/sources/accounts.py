@@ -24,9 +24,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from instagram_assets.errors import SettingsError
-from instagram_assets.printable import printable
 from instagram_assets.privacy.forgotten import NOTHING, Forgotten
 from instagram_assets.privacy.pseudonyms import is_forgotten_pseudonym
+from instagram_assets.report.safe_text import printable
 from instagram_assets.sources.names import account, hashtag, is_hashtag
 from instagram_assets.sources.rotation import Turn, monday_of, turn
 

@@ -1,8 +1,8 @@
-"""BLIP captioning with its own decoder over the weights of transformers' BlipForConditionalGeneration.
+"""BLIP image captioning: a faster decoder over the weights of transformers' BlipForConditionalGeneration.
 
-Same tokens as `generate` of that class, with less work: fused attention in the image tower; the keys and values
-of cross-attention are made once per image, and its candidate captions are query rows of one attention; images
-whose captions are all finished leave the batch. After Li et al. 2022 (arXiv 2201.12086).
+Same tokens as `generate` of that class, with less work: fused attention in the image encoder; keys and values of
+cross-attention are computed once per image and shared by its candidate captions; images whose captions are all
+finished leave the batch. After Li et al. 2022 (arXiv 2201.12086).
 """
 
 from collections.abc import Sequence
@@ -11,29 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from instagram_assets.vision.linear import Linear, linear, tiled
-from instagram_assets.vision.sampling import forbid_repeats, nucleus
+from instagram_assets.models.linear import Linear, linear, tiled
+from instagram_assets.vision.decoding import Decoding, Tokens, ban_repeated_ngrams, nucleus
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Tokens = list[int]
-
-
-@dataclass(frozen=True)
-class Decoding:
-    """How captions are decoded; the names and meanings are those of transformers' `generate`."""
-
-    max_new_tokens: int = 30
-    min_new_tokens: int = 0
-    no_repeat_ngram_size: int = 0
-    top_p: float = 0.9
-    temperature: float = 1.0
-
 
 @dataclass(frozen=True)
 class _TextLayer:
-    """One layer of the text decoder."""
+    """One transformer layer of the text decoder: self-attention, cross-attention, feed-forward, layer norms."""
 
     qkv: Linear
     self_out: Linear
@@ -42,28 +29,28 @@ class _TextLayer:
     cross_key_value: Linear
     cross_out: Linear
     cross_norm: Any
-    widen: Linear
-    narrow: Linear
+    feed_forward_in: Linear
+    feed_forward_out: Linear
     norm: Any
 
 
 @dataclass(frozen=True)
 class _VisionLayer:
-    """One layer of the image tower."""
+    """One transformer layer of the image encoder: attention, feed-forward, layer norms."""
 
     norm: Any
     qkv: Linear
     out: Linear
     mlp_norm: Any
-    widen: Linear
-    narrow: Linear
+    feed_forward_in: Linear
+    feed_forward_out: Linear
 
 
 class Blip:
     """Captions from pixels with the weights of a BlipForConditionalGeneration, on its device and in its precision.
 
-    In fp32 a caption is the same to the last bit in any batch: each image goes through the image tower alone, and
-    the text decoder's matrix products have one shape (`linear.tiled`). In bf16 all of a batch is computed at once.
+    In fp32 a caption is bit-identical in any batch: each image goes through the image encoder alone, and the text
+    decoder's matrix products have one shape (`linear.tiled`). In bf16 the whole batch is computed at once.
     """
 
     def __init__(self, model: Any) -> None:
@@ -83,23 +70,23 @@ class Blip:
         self._head_norm = head.transform.LayerNorm
         self._head_out = self._rows(head.decoder.weight, head.decoder.bias)
         self.max_new_tokens: int = text.max_position_embeddings
-        """Longest caption that the position table allows, in tokens."""
+        """Maximum caption length in tokens, from the number of position embeddings."""
 
     def generate(self, pixels: "Tensor", decoding: Decoding, numbers: np.ndarray | None = None) -> list[list[Tokens]]:
-        """Captions of images as tokens, for each image a list of its candidates.
+        """Generate candidate captions of images, as token ids: for each image a list of candidates.
 
-        `pixels` is float [images, 3, height, width]. Candidate 0 is greedy. `numbers` in [0, 1), of shape
-        [images, further candidates, max_new_tokens], draws the others from the nucleus. A caption's tokens come
-        without the start token, and with the end token unless the caption was cut.
+        `pixels` is float[images, 3, height, width]. Candidate 0 is decoded greedily. `numbers`, uniform in [0, 1) of
+        shape [images, further candidates, max_new_tokens], sample the others from the nucleus. Tokens come without
+        the start token, and with the end token unless the caption was truncated.
         """
         import torch
 
         with torch.inference_mode():
             sampled = np.zeros((len(pixels), 0, decoding.max_new_tokens)) if numbers is None else numbers
-            return self._decode(self._see(pixels), decoding, torch.from_numpy(sampled))
+            return self._decode(self._cross_attention_inputs(pixels), decoding, torch.from_numpy(sampled))
 
-    def _see(self, pixels: "Tensor") -> list["Tensor"]:
-        """Keys and values of all images for the cross-attention of each layer: [2, images, heads, patches, width]."""
+    def _cross_attention_inputs(self, pixels: "Tensor") -> list["Tensor"]:
+        """Keys and values of all images for each layer's cross-attention: [2, images, heads, patches, width]."""
         import torch
 
         share = 1 if self._exact else len(pixels)
@@ -109,14 +96,14 @@ class Blip:
         return [torch.cat([part[layer] for part in parts], 1) for layer in range(len(self._text))]
 
     def _encode(self, pixels: "Tensor") -> "Tensor":
-        """The image tower: [images, patches, width]."""
+        """Image encoder: pixels to patch embeddings [images, patches, width]."""
         from torch.nn.functional import scaled_dot_product_attention
 
         x = self._patches(pixels)
         for layer in self._vision:
             q, k, v = layer.qkv(layer.norm(x)).unflatten(-1, (3, self._vision_heads, -1)).permute(2, 0, 3, 1, 4)
             x = x + layer.out(scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
-            x = x + layer.narrow(layer.widen(layer.mlp_norm(x)))
+            x = x + layer.feed_forward_out(layer.feed_forward_in(layer.mlp_norm(x)))
         return self._vision_norm(x)
 
     def _keys_and_values(self, image: "Tensor") -> list["Tensor"]:
@@ -140,20 +127,20 @@ class Blip:
             logits = self._step(tokens[:, -1], step, cross, past).float()
             if step < decoding.min_new_tokens:
                 logits[:, self._end] = float("-inf")
-            forbid_repeats(logits, tokens, decoding.no_repeat_ngram_size)
+            ban_repeated_ngrams(logits, tokens, decoding.no_repeat_ngram_size)
             chosen = _choose(logits.unflatten(0, (len(alive), candidates)), numbers[alive, :, step], decoding)
             chosen = chosen.masked_fill(done, self._pad)
             tokens = torch.cat([tokens, chosen[:, None]], 1)
             done = done | (chosen == self._end)
-            talking = ~done.view(-1, candidates).all(1).cpu()
-            # Leaving costs a copy of what stays: worth it when at least half of the images leave.
-            if 2 * int(talking.sum()) > len(alive):
+            unfinished = ~done.view(-1, candidates).all(1).cpu()
+            # Shrinking the batch copies what stays: worth it when at least half of the images are finished.
+            if 2 * int(unfinished.sum()) > len(alive):
                 continue
             self._collect(captions, alive, tokens, candidates)
-            alive = [image for image, more in zip(alive, talking.tolist(), strict=True) if more]
+            alive = [image for image, more in zip(alive, unfinished.tolist(), strict=True) if more]
             if not alive:
                 return captions
-            stays = talking.to(like.device)
+            stays = unfinished.to(like.device)
             rows = stays.repeat_interleave(candidates)
             cross, past = [layer[:, stays] for layer in cross], [layer[:, rows] for layer in past]
             tokens, done = tokens[rows], done[rows]
@@ -161,7 +148,7 @@ class Blip:
         return captions
 
     def _step(self, ids: "Tensor", step: int, cross: Sequence["Tensor"], past: Sequence["Tensor"]) -> "Tensor":
-        """The logits [rows, vocabulary] of the next token; this step's keys and values are added to `past`."""
+        """Logits [rows, vocabulary] of the next token; appends this step's keys and values to the cache `past`."""
         from torch.nn.functional import scaled_dot_product_attention
 
         embed = self._embeddings
@@ -169,26 +156,26 @@ class Blip:
         for layer, (cross_keys, cross_values), (keys, values) in zip(self._text, cross, past, strict=True):
             q, k, v = layer.qkv(x).unflatten(-1, (3, self._heads, -1)).unbind(1)
             keys[:, :, step], values[:, :, step] = k, v
-            seen = slice(0, step + 1)
-            attended = scaled_dot_product_attention(q.unsqueeze(2), keys[:, :, seen], values[:, :, seen])
+            so_far = slice(0, step + 1)
+            attended = scaled_dot_product_attention(q.unsqueeze(2), keys[:, :, so_far], values[:, :, so_far])
             x = layer.self_norm(layer.self_out(attended.flatten(1)) + x)
             q = layer.cross_query(x).view(cross_keys.shape[0], -1, self._heads, cross_keys.shape[-1]).transpose(1, 2)
             attended = scaled_dot_product_attention(q, cross_keys, cross_values)
             x = layer.cross_norm(layer.cross_out(attended.transpose(1, 2).reshape(x.shape)) + x)
-            x = layer.norm(layer.narrow(layer.widen(x)) + x)
+            x = layer.norm(layer.feed_forward_out(layer.feed_forward_in(x)) + x)
         return self._head_out(self._head_norm(self._head_in(x)))
 
     def _collect(self, captions: list[list[Tokens]], alive: list[int], tokens: "Tensor", candidates: int) -> None:
-        """Put down what the images in work have said so far; those that stay are put down again later."""
-        for place, row in enumerate(tokens[:, 1:].tolist()):
-            image, candidate = divmod(place, candidates)
+        """Store the captions so far of the images in the batch; those that are not finished are overwritten later."""
+        for index, row in enumerate(tokens[:, 1:].tolist()):
+            image, candidate = divmod(index, candidates)
             if candidate == 0:
                 captions[alive[image]] = []
             end = row.index(self._end) + 1 if self._end in row else len(row)
             captions[alive[image]].append(row[:end])
 
     def _rows(self, weight: "Tensor", bias: "Tensor", activation: str = "") -> Linear:
-        """A layer of the text decoder, whose rows are candidates."""
+        """A linear layer of the text decoder, with one row per candidate caption."""
         layer = linear(weight, bias, activation)
         return tiled(layer) if self._exact else layer
 
@@ -202,14 +189,14 @@ class Blip:
             cross_key_value=linear(*_joined(cross.key, cross.value)),
             cross_out=self._rows(*_joined(layer.crossattention.output.dense)),
             cross_norm=layer.crossattention.output.LayerNorm,
-            widen=self._rows(*_joined(layer.intermediate.dense), activation),
-            narrow=self._rows(*_joined(layer.output.dense)),
+            feed_forward_in=self._rows(*_joined(layer.intermediate.dense), activation),
+            feed_forward_out=self._rows(*_joined(layer.output.dense)),
             norm=layer.output.LayerNorm,
         )
 
 
 def _choose(logits: "Tensor", numbers: "Tensor", decoding: Decoding) -> "Tensor":
-    """The next token of each row, from logits [images, candidates, vocabulary]: greedy first, the others drawn."""
+    """Next token of each row from logits [images, candidates, vocabulary]: argmax for candidate 0, else sampled."""
     import torch
 
     greedy = logits[:, :1].argmax(-1)
@@ -225,13 +212,13 @@ def _vision_layer(layer: Any, activation: str) -> _VisionLayer:
         qkv=linear(*_joined(layer.self_attn.qkv)),
         out=linear(*_joined(layer.self_attn.projection)),
         mlp_norm=layer.layer_norm2,
-        widen=linear(*_joined(layer.mlp.fc1), activation),
-        narrow=linear(*_joined(layer.mlp.fc2)),
+        feed_forward_in=linear(*_joined(layer.mlp.fc1), activation),
+        feed_forward_out=linear(*_joined(layer.mlp.fc2)),
     )
 
 
 def _joined(*layers: Any) -> tuple["Tensor", "Tensor"]:
-    """Weight and bias of layers with the same input, as of one layer."""
+    """Concatenated weight and bias of linear layers that share their input, as of one layer."""
     import torch
 
     return torch.cat([layer.weight for layer in layers]), torch.cat([layer.bias for layer in layers])

@@ -1,4 +1,4 @@
-"""What an image shows, in one sentence: several captions are made, and the one that fits the image best is kept."""
+"""Image captioning: generate several candidate captions and choose the one with the highest image-text similarity."""
 
 import hashlib
 import math
@@ -10,29 +10,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instagram_assets.errors import SettingsError
-from instagram_assets.models.sources import ModelSource
+from instagram_assets.models.local_models import ModelSource
 from instagram_assets.settings import CaptionSettings, ModelSettings
-from instagram_assets.vision.batches import in_halves
-from instagram_assets.vision.blip import Blip, Decoding, Tokens
+from instagram_assets.vision.blip import Blip
+from instagram_assets.vision.decoding import Decoding, Tokens, TransformersDecoder, is_degenerate, uniforms
 from instagram_assets.vision.embed import Embedder
-from instagram_assets.vision.generate import Generate
-from instagram_assets.vision.images import Fault
-from instagram_assets.vision.models import Loaded, load_captioner, load_embedder
+from instagram_assets.vision.image_batches import Failed, retry_in_halves
+from instagram_assets.vision.load_models import LoadedModel, load_captioner, load_embedder
 from instagram_assets.vision.preprocess import Preprocessor
-from instagram_assets.vision.sampling import repeats_itself, uniforms
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
-_DEFINITION = "caption-1"
+_VERSION = "caption-1"
+"""Changes whenever the same inputs would give other captions."""
 
-SILENT = Fault("the model said nothing about it")
+EMPTY_CAPTION = Failed("the model said nothing about it")
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One caption that was considered, with the cosine of image and text; null without scoring."""
+    """One candidate caption with the cosine similarity of image and text; None without scoring."""
 
     caption: str
     score: float | None
@@ -40,7 +39,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Captioned:
-    """The candidates of one image, all different, best first; `note` says what is odd about the best."""
+    """The distinct candidate captions of one image, best first; `note` flags a best caption that is degenerate."""
 
     candidates: tuple[Candidate, ...]
     note: str = ""
@@ -51,8 +50,8 @@ class Captioned:
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """One decoded image, made ready for the captioning model and, when scoring, for the embedding model."""
+class PreparedImage:
+    """One image preprocessed for the captioning model and, with scoring, for the embedding model."""
 
     pixels: NDArray[Any]
     scorer_pixels: NDArray[Any] | None
@@ -67,18 +66,18 @@ class _Decoder(Protocol):
 
 
 class Captioner:
-    """Captions images: BLIP by our own decoder, other architectures by transformers' `generate`.
+    """Captions images: BLIP by `blip.Blip`, other architectures by transformers' `generate`.
 
-    With an `embedder`, `num_captions` candidates are made, the first of them greedy, and scored; without, only the
-    greedy one. In fp32 an image's answer does not depend on the batch that it is in.
-    Raises SettingsError when captions may be longer than the model can write.
+    With an `embedder`, `num_captions` candidates are generated (the first greedily, the others by nucleus sampling) and
+    scored; without, only the greedy one. In fp32 the result for an image does not depend on its batch.
+    Raises SettingsError when the maximum caption length exceeds the model's.
     """
 
-    def __init__(self, loaded: Loaded, options: CaptionSettings, embedder: Embedder | None = None) -> None:
+    def __init__(self, loaded: LoadedModel, options: CaptionSettings, embedder: Embedder | None = None) -> None:
         import torch
 
         own = loaded.model.config.model_type == "blip"
-        self._decoder: _Decoder = Blip(loaded.model) if own else Generate(loaded.model)
+        self._decoder: _Decoder = Blip(loaded.model) if own else TransformersDecoder(loaded.model)
         if options.max_caption_length > self._decoder.max_new_tokens:
             raise SettingsError(
                 f"INSTAGRAM_ASSETS_CAPTIONS__MAX_CAPTION_LENGTH={options.max_caption_length}: "
@@ -101,30 +100,30 @@ class Captioner:
 
     @property
     def batch_size(self) -> int:
-        """Images at once."""
+        """Number of images in a batch."""
         return self.options.batch_size if self.options.batch_processing else 1
 
-    def prepare(self, image: "Image") -> Prepared:
-        """What `captions` needs of one decoded image; meant for the thread that decoded it."""
+    def prepare(self, image: "Image") -> PreparedImage:
+        """Preprocess one decoded image for `captions`; called in the thread that decoded it."""
         scorer_pixels = self._embedder.prepare(image) if self._embedder else None
-        return Prepared(self._preprocessor.prepare(image), scorer_pixels)
+        return PreparedImage(self._preprocessor.prepare(image), scorer_pixels)
 
-    def captions(self, batch: Sequence[tuple[str, Prepared]]) -> list[Captioned | Fault]:
-        """One result for each (image_id, prepared image); a batch that fails is halved down to the image at fault."""
-        return in_halves(list(batch), self._captions)
+    def captions(self, batch: Sequence[tuple[str, PreparedImage]]) -> list[Captioned | Failed]:
+        """Caption a batch of (image_id, prepared image), one result each; a failing batch is retried in halves."""
+        return retry_in_halves(list(batch), self._captions)
 
-    def _captions(self, batch: list[tuple[str, Prepared]]) -> list[Captioned | Fault]:
+    def _captions(self, batch: list[tuple[str, PreparedImage]]) -> list[Captioned | Failed]:
         texts = self._texts(batch)
-        # Batches of one shape give one answer, here as in the decoder.
+        # In fp32, scores are computed one image at a time: matrix kernels round differently for other shapes.
         share = 1 if self._exact else len(batch)
-        results: list[Captioned | Fault] = []
+        results: list[Captioned | Failed] = []
         for begin in range(0, len(batch), share):
             some = slice(begin, begin + share)
-            results += self._judged(texts[some], [prepared for _, prepared in batch[some]])
+            results += self._ranked_by_score(texts[some], [prepared for _, prepared in batch[some]])
         return results
 
-    def _texts(self, batch: list[tuple[str, Prepared]]) -> list[list[str]]:
-        """The different captions of each image, in the order of their making; empty ones are left out."""
+    def _texts(self, batch: list[tuple[str, PreparedImage]]) -> list[list[str]]:
+        """The distinct captions of each image in the order of generation, without empty ones."""
         options, further = self.options, self.options.num_captions - 1 if self._embedder else 0
         numbers = [uniforms(options.seed, image_id, further, options.max_caption_length) for image_id, _ in batch]
         pixels = self._preprocessor.batch([prepared.pixels for _, prepared in batch])
@@ -134,14 +133,14 @@ class Captioner:
         texts = [tokenizer.batch_decode(candidates, skip_special_tokens=True) for candidates in tokens]
         return [_different(candidates) for candidates in texts]
 
-    def _judged(self, texts: list[list[str]], prepared: list[Prepared]) -> list[Captioned | Fault]:
+    def _ranked_by_score(self, texts: list[list[str]], prepared: list[PreparedImage]) -> list[Captioned | Failed]:
         return [
             _ranked(captions, scores) for captions, scores in zip(texts, self._scores(texts, prepared), strict=True)
         ]
 
-    def _scores(self, texts: list[list[str]], prepared: list[Prepared]) -> list[list[float | None]]:
-        """The cosine of each image with each of its captions; each different text is embedded once."""
-        unique = {text: place for place, text in enumerate(dict.fromkeys(text for some in texts for text in some))}
+    def _scores(self, texts: list[list[str]], prepared: list[PreparedImage]) -> list[list[float | None]]:
+        """Cosine similarity of each image with each of its captions; each distinct text is embedded once."""
+        unique = {text: index for index, text in enumerate(dict.fromkeys(text for some in texts for text in some))}
         if self._embedder is None or not unique:
             return [[None] * len(some) for some in texts]
         images = self._embedder.images([one.scorer_pixels for one in prepared if one.scorer_pixels is not None])
@@ -152,12 +151,11 @@ class Captioner:
 
 
 def caption_fingerprint(source: ModelSource, precision: str, options: CaptionSettings, scorer: str | None) -> str:
-    """What decides an image's caption, as 64 hexadecimal digits, without loading a model.
+    """SHA-256 (hex) over everything that determines a caption: model files and settings, but not the batch size.
 
-    The models' files and every setting that changes an answer, but not how many images at once. `scorer` is the
-    embedding model's fingerprint, null without scoring.
+    Computed without loading a model. `scorer` is the embedding model's fingerprint; None without scoring.
     """
-    parts: list[object] = [_DEFINITION, source.fingerprint, precision, scorer]
+    parts: list[object] = [_VERSION, source.fingerprint, precision, scorer]
     parts += [options.max_caption_length, options.no_repeat_ngram_size]
     if scorer is not None:
         parts += [options.num_captions]
@@ -169,7 +167,7 @@ def caption_fingerprint(source: ModelSource, precision: str, options: CaptionSet
 def open_captioner(
     source: ModelSource, scorer: ModelSource | None, models: ModelSettings, options: CaptionSettings
 ) -> Captioner:
-    """The models at work by the settings; each is loaded only once in a process. `scorer` is null without scoring.
+    """A captioner with its models loaded as the settings say; `scorer` is None without scoring.
 
     Raises ModelError and SettingsError.
     """
@@ -178,7 +176,7 @@ def open_captioner(
 
 
 def _cosine(text: NDArray[np.float32], image: NDArray[np.float32]) -> float | None:
-    """Null where one of the embeddings is not a number."""
+    """Cosine similarity of two L2-normalised embeddings; None when one of them holds NaN."""
     cosine = float(text @ image)
     return cosine if math.isfinite(cosine) else None
 
@@ -187,10 +185,10 @@ def _different(captions: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(filter(None, (" ".join(caption.split()) for caption in captions))))
 
 
-def _ranked(captions: list[str], scores: list[float | None]) -> Captioned | Fault:
-    """Candidates by score, the earlier first among equals; those that repeat themselves come last."""
+def _ranked(captions: list[str], scores: list[float | None]) -> Captioned | Failed:
+    """Candidates sorted by score, degenerate ones last; ties keep the order of generation."""
     if not captions:
-        return SILENT
+        return EMPTY_CAPTION
     candidates = [Candidate(caption, score) for caption, score in zip(captions, scores, strict=True)]
-    candidates.sort(key=lambda one: (repeats_itself(one.caption), -(one.score or 0)))
-    return Captioned(tuple(candidates), "repeats itself" if repeats_itself(candidates[0].caption) else "")
+    candidates.sort(key=lambda one: (is_degenerate(one.caption), -(one.score or 0)))
+    return Captioned(tuple(candidates), "repeats itself" if is_degenerate(candidates[0].caption) else "")

@@ -1,4 +1,4 @@
-"""Captions of many images as tables: computed once per image, and put beside the images of posts."""
+"""The table of captions: each image captioned once, cached in the feature store, and joined to the images of posts."""
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -10,18 +10,18 @@ from typing import TypeVar
 import pyarrow as pa
 from upath import UPath
 
-from instagram_assets.models.sources import ModelSource
+from instagram_assets.models.local_models import ModelSource
 from instagram_assets.schemas import CANDIDATES, CAPTIONS
 from instagram_assets.settings import CaptionSettings, ModelSettings
 from instagram_assets.storage.features import BATCH, FeatureStore, OnProgress, computed
-from instagram_assets.vision.caption import SILENT, Captioned, Captioner, Prepared, caption_fingerprint
+from instagram_assets.vision.caption import EMPTY_CAPTION, Captioned, Captioner, PreparedImage, caption_fingerprint
 from instagram_assets.vision.embed import embedding_fingerprint
-from instagram_assets.vision.images import Fault, decode_all
+from instagram_assets.vision.image_batches import Failed, decode_all
 
-T = TypeVar("T")
-Row = dict[str, object]
+_T = TypeVar("_T")
+_Row = dict[str, object]
 
-FEATURES = pa.schema(
+CAPTION_FEATURES = pa.schema(
     [
         pa.field("image_id", pa.string()),
         pa.field("caption", pa.string()),
@@ -31,7 +31,7 @@ FEATURES = pa.schema(
         pa.field("reason", pa.string()),
     ]
 )
-"""What the feature store keeps of an image; columns as in `schemas.CAPTIONS`."""
+"""Schema of the cached captions, one row per image; columns as in `schemas.CAPTIONS`."""
 
 
 def caption_store(
@@ -41,13 +41,13 @@ def caption_store(
     models: ModelSettings,
     options: CaptionSettings,
 ) -> FeatureStore:
-    """Where the captions by these models and settings are kept, below the folder of all features.
+    """The cache of captions by these models and settings, below `root`, the folder of all cached features.
 
-    `scorer` is the embedding model, null without scoring.
+    `scorer` is the embedding model that scores captions; None without scoring.
     """
     scored_by = embedding_fingerprint(scorer, models.precision, draft=False) if scorer else None
     fingerprint = caption_fingerprint(source, models.precision, options, scored_by)
-    return FeatureStore(root, "captions", fingerprint, FEATURES)
+    return FeatureStore(root, "captions", fingerprint, CAPTION_FEATURES)
 
 
 def caption_all(
@@ -59,10 +59,10 @@ def caption_all(
     options: CaptionSettings,
     max_megapixels: float = 40,
 ) -> pa.Table:
-    """One row of FEATURES for each image (image_id → file); what the store knows is not computed again.
+    """Caption images (image_id → file): a table of `CAPTION_FEATURES`, one row per image; cached rows are reused.
 
-    `make` is called only when something is missing. Finished batches are kept as they come: a run that is killed
-    loses one. An image that fails is a row with `status` `failed` and its reason.
+    `make` loads the captioner and is called only when rows are missing. Each finished batch is cached at once, so a
+    killed run loses at most one. An image that fails is a row with `status` `failed` and its reason.
     """
 
     def compute(missing: list[str]) -> Generator[pa.Table]:
@@ -93,36 +93,35 @@ def captions_table(
     only_passed: bool,
     max_images_per_post: int,
 ) -> pa.Table:
-    """One row of `schemas.CAPTIONS` for each row of `schemas.IMAGE_QUALITY`.
+    """The table `captions` (`schemas.CAPTIONS`), one row for each row of `image_quality`.
 
-    `images` gives the file of each image_id; `caption` makes of some of them the rows of `caption_all`, and is not
-    called when there are none. What did not pass the quality filter (with `only_passed=False`: what could not be read)
-    is `skipped` with its reason, and so are a post's images beyond the first `max_images_per_post` (0: all) that are
-    captioned.
+    `images` maps image_id to file; `caption` returns the rows of `caption_all` for some of these files, and is not
+    called without any. Images that did not pass the quality filter (with `only_passed=False`: that could not be read)
+    are `skipped` with their reason, as are a post's images beyond its first `max_images_per_post` captioned (0: all).
     """
     rows = quality.select(["image_id", "post_id", "account", "day", "position", "passed", "status", "reason"])
     answers = [_without_caption(row, images, only_passed) for row in rows.to_pylist()]
     _limit(answers, max_images_per_post)
-    wanted = dict.fromkeys(str(row["image_id"]) for row in answers if "status" not in row)
-    captions = caption({one: images[one] for one in wanted}).to_pylist() if wanted else []
+    image_ids = dict.fromkeys(str(row["image_id"]) for row in answers if "status" not in row)
+    captions = caption({image_id: images[image_id] for image_id in image_ids}).to_pylist() if image_ids else []
     found = {row["image_id"]: row for row in captions}
     return CAPTIONS.table(
         [row if "status" in row else {**row, "model": model, **found[row["image_id"]]} for row in answers]
     )
 
 
-def _without_caption(row: Row, images: Mapping[str, Path], only_passed: bool) -> Row:
-    """A row's place, and, when it gets no caption, its `status` and `reason`."""
-    place = {name: row[name] for name in ("image_id", "post_id", "account", "day", "position")}
+def _without_caption(row: _Row, images: Mapping[str, Path], only_passed: bool) -> _Row:
+    """The identifying columns of a row, with `status` and `reason` if the image is not to be captioned."""
+    columns = {name: row[name] for name in ("image_id", "post_id", "account", "day", "position")}
     if row["status"] != "ok" or (only_passed and not row["passed"]):
-        return {**place, "status": "skipped", "reason": row["reason"]}
+        return {**columns, "status": "skipped", "reason": row["reason"]}
     if row["image_id"] not in images:
-        return {**place, "status": "failed", "reason": "its file is not in the media store"}
-    return place
+        return {**columns, "status": "failed", "reason": "its file is not in the media store"}
+    return columns
 
 
-def _limit(rows: list[Row], most: int) -> None:
-    """Skip what a post has beyond its first `most` images that are to be captioned, in the order of the post."""
+def _limit(rows: list[_Row], most: int) -> None:
+    """Mark images beyond a post's first `most` to be captioned as skipped, in the post's order; 0 is no limit."""
     taken: Counter[tuple[object, object]] = Counter()
     for row in sorted((row for row in rows if "status" not in row), key=lambda row: int(str(row["position"]))):
         post = (row["account"], row["post_id"])
@@ -131,18 +130,18 @@ def _limit(rows: list[Row], most: int) -> None:
             row |= {"status": "skipped", "reason": "beyond max_images_per_post"}
 
 
-def _caption_batch(captioner: Captioner, batch: list[tuple[str, Prepared | Fault]]) -> pa.Table:
-    """The rows of one batch, in its order, with the column `permanent` that `computed` reads."""
-    ready = [(image_id, image) for image_id, image in batch if not isinstance(image, Fault)]
+def _caption_batch(captioner: Captioner, batch: list[tuple[str, PreparedImage | Failed]]) -> pa.Table:
+    """The rows of one batch, in order; the column `permanent` tells `computed` whether a result may be cached."""
+    ready = [(image_id, image) for image_id, image in batch if not isinstance(image, Failed)]
     results = dict(zip((image_id for image_id, _ in ready), captioner.captions(ready), strict=True))
-    rows = [_row(image_id, image if isinstance(image, Fault) else results[image_id]) for image_id, image in batch]
-    return pa.Table.from_pylist(rows, schema=FEATURES.append(pa.field("permanent", pa.bool_())))
+    rows = [_row(image_id, image if isinstance(image, Failed) else results[image_id]) for image_id, image in batch]
+    return pa.Table.from_pylist(rows, schema=CAPTION_FEATURES.append(pa.field("permanent", pa.bool_())))
 
 
-def _row(image_id: str, result: Captioned | Fault) -> Row:
-    if isinstance(result, Fault):
-        # What gets no word today gets none tomorrow; a disk's or a model's failure may pass.
-        return {"image_id": image_id, "status": "failed", "reason": result.reason, "permanent": result is SILENT}
+def _row(image_id: str, result: Captioned | Failed) -> _Row:
+    if isinstance(result, Failed):
+        # An empty caption is deterministic; a failure of disk or model may be transient.
+        return {"image_id": image_id, "status": "failed", "reason": result.reason, "permanent": result is EMPTY_CAPTION}
     return {
         "image_id": image_id,
         "caption": result.best.caption,
@@ -154,7 +153,7 @@ def _row(image_id: str, result: Captioned | Fault) -> Row:
     }
 
 
-def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+def _batches(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
     source = iter(items)
     while batch := list(islice(source, size)):
         yield batch

@@ -1,4 +1,4 @@
-"""Which images show the same kind of thing: the table of clusters, the largest one, and how both hang on eps."""
+"""DBSCAN clustering of image embeddings: the table of clusters, the largest cluster, and a sweep over eps."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from instagram_assets.schemas import CLUSTERS
 from instagram_assets.settings import ClusterSettings
 from instagram_assets.vision.dbscan import dbscan
-from instagram_assets.vision.eps_neighbours import Vectors
-from instagram_assets.vision.vectors import ImageVectors
+from instagram_assets.vision.embedding_matrix import ImageVectors
+from instagram_assets.vision.eps_neighbours import UnitVectors
 
-Labels = NDArray[np.int32]
+ClusterLabels = NDArray[np.int32]
 
 NOISE = -1
 
 
-class Largest(NamedTuple):
-    """The label with the most members, how many, and whether another has as many; -1 and 0 without a cluster."""
+class LargestCluster(NamedTuple):
+    """The label and size of the largest cluster, and whether it is tied; -1 and 0 when all is noise."""
 
     label: int
     size: int
@@ -28,7 +28,7 @@ class Largest(NamedTuple):
 
 
 class SweepPoint(NamedTuple):
-    """What one eps gives: how many clusters, and the shares of the rows in none and in the largest."""
+    """Result of clustering with one eps: number of clusters, and shares of rows in noise and in the largest cluster."""
 
     eps: float
     clusters: int
@@ -37,22 +37,22 @@ class SweepPoint(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Scope:
-    """What clustering found in one scope, in images."""
+class ScopeSummary:
+    """Counts of images, clusters and noise in one scope (the whole lake, or one account)."""
 
     name: str
     images: int
     clusters: int
     noise: int
-    largest: Largest
+    largest: LargestCluster
 
 
 @dataclass(frozen=True)
 class Clustering:
-    """The table of `schemas.CLUSTERS`, and what was found in each scope."""
+    """The table of `schemas.CLUSTERS`, and a summary of each scope."""
 
     table: pa.Table
-    scopes: list[Scope]
+    scopes: list[ScopeSummary]
 
 
 def cluster_table(
@@ -61,43 +61,45 @@ def cluster_table(
     near_groups: Mapping[str, str] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Clustering:
-    """Every image with its cluster, one row per scope and image, sorted by both.
+    """Cluster images: a table with one row per scope and image, sorted by both, with the image's cluster label.
 
-    `near_groups` names a group of near-duplicates for each image_id; without it, or where it lacks an image, each
-    stands alone. Clusters are numbered by their first core image; of several largest clusters the first is marked, and
-    with none but noise no image is. `on_progress` gets the images that are finished, and all.
+    `near_groups` maps image_id to its group of near-duplicates; an image that is not in it is a group of its own.
+    Clusters are numbered by their first core image. `is_largest` marks the first of the largest clusters. `on_progress`
+    is called with the images done and their total.
     """
     everything = {"all": np.arange(len(images.image_ids))}
     members = everything if options.scope == "all" else images.accounts
     total, before = sum(map(len, members.values())), 0
     tables: list[pa.Table] = []
-    scopes: list[Scope] = []
+    scopes: list[ScopeSummary] = []
     for name, rows in members.items():
-        # All rows are taken as they are: a copy would double the memory.
+        # No copy where all rows are used: it would double the memory.
         vectors = images.vectors if len(rows) == len(images.vectors) else images.vectors[rows]
         report = _after(before, total, on_progress)
         labels = dbscan(vectors, options.eps, options.min_samples, on_progress=report)
-        first = largest(labels)
+        first = largest_cluster(labels)
         image_ids = [images.image_ids[row] for row in rows]
         tables.append(_rows(name, image_ids, labels, first.label, near_groups or {}, images.model))
-        scopes.append(Scope(name, len(rows), _clusters(labels), int((labels == NOISE).sum()), first))
+        scopes.append(ScopeSummary(name, len(rows), _clusters(labels), int((labels == NOISE).sum()), first))
         before += len(rows)
     return Clustering(pa.concat_tables(tables) if tables else CLUSTERS.empty(), scopes)
 
 
-def largest(labels: Labels) -> Largest:
-    """The cluster with the most members; of several the smallest label, and -1 when all is noise or nothing there."""
+def largest_cluster(labels: ClusterLabels) -> LargestCluster:
+    """The largest cluster; of tied ones the smallest label, and -1 when all rows are noise."""
     sizes = np.bincount(labels[labels != NOISE])
     if not len(sizes):
-        return Largest(NOISE, 0, False)
-    return Largest(int(sizes.argmax()), int(sizes.max()), bool((sizes == sizes.max()).sum() > 1))
+        return LargestCluster(NOISE, 0, False)
+    return LargestCluster(int(sizes.argmax()), int(sizes.max()), bool((sizes == sizes.max()).sum() > 1))
 
 
-def eps_sweep(vectors: Vectors, min_samples: int, values: Iterable[float], most_rows: int = 5000) -> list[SweepPoint]:
-    """What each eps would give, for a plot.
+def eps_sweep(
+    vectors: UnitVectors, min_samples: int, values: Iterable[float], most_rows: int = 5000
+) -> list[SweepPoint]:
+    """Cluster with each of several values of eps, for a plot.
 
-    Above `most_rows` rows a sample of that many is clustered, the same at every call. A sample is thinner than the
-    whole, so it shows where the curves bend, with more noise than the whole would have.
+    Above `most_rows` rows a random sample of that many is clustered, the same at every call. Its density is lower, so
+    it shows where the curves bend, but with more noise than all rows would have.
     """
     if len(vectors) > most_rows:
         chosen = np.random.default_rng(0).choice(len(vectors), most_rows, replace=False)
@@ -105,19 +107,19 @@ def eps_sweep(vectors: Vectors, min_samples: int, values: Iterable[float], most_
     return [_sweep_point(eps, dbscan(vectors, eps, min_samples)) for eps in values]
 
 
-def _sweep_point(eps: float, labels: Labels) -> SweepPoint:
+def _sweep_point(eps: float, labels: ClusterLabels) -> SweepPoint:
     rows, noise = max(1, len(labels)), int((labels == NOISE).sum())
-    return SweepPoint(eps, _clusters(labels), noise / rows, largest(labels).size / rows)
+    return SweepPoint(eps, _clusters(labels), noise / rows, largest_cluster(labels).size / rows)
 
 
-def _clusters(labels: Labels) -> int:
+def _clusters(labels: ClusterLabels) -> int:
     return int(labels.max(initial=NOISE)) + 1
 
 
 def _rows(
-    scope: str, image_ids: Sequence[str], labels: Labels, first: int, near_groups: Mapping[str, str], model: str
+    scope: str, image_ids: Sequence[str], labels: ClusterLabels, first: int, near_groups: Mapping[str, str], model: str
 ) -> pa.Table:
-    """One scope's rows; a group of near-duplicates is named after its first image in this scope."""
+    """The rows of one scope; a group of near-duplicates is named by its first image in this scope."""
     groups = [near_groups.get(image_id, image_id) for image_id in image_ids]
     names: dict[str, str] = {}
     for image_id, group in zip(image_ids, groups, strict=True):

@@ -1,9 +1,9 @@
-"""DBSCAN on cosine distance: scikit-learn's labels at any size, without ever holding the neighbour graph.
+"""DBSCAN on cosine distance: the labels of scikit-learn at any size, without storing the neighbour graph.
 
 Method of Ester, Kriegel, Sander and Xu (KDD 1996), computed tile by tile. A pair of neighbours is needed only until
-both are known as core rows: then their components are merged and the pair is forgotten. A row that is not yet core has
-fewer than `min_samples` neighbours so far, so few pairs ever wait. Core rows of the largest component need not be
-compared with each other at all, which is most of the work when many rows are alike.
+both are known to be core rows: then their components are merged and the pair is dropped. A row that is not yet core
+has fewer than `min_samples` neighbours so far, so few pairs are ever pending. Core rows of the largest component need
+not be compared with each other, which is most of the work when many rows are similar.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,49 +11,49 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from instagram_assets.vision.eps_neighbours import EpsNeighbours, Mask, Precision, Rows, Vectors
+from instagram_assets.vision.eps_neighbours import BoolMatrix, EpsNeighbours, Precision, RowIndices, UnitVectors
 
-Pairs = NDArray[np.int64]
-Progress = Callable[[int, int], None]
+_Pairs = NDArray[np.int64]
+_OnProgress = Callable[[int, int], None]
 
 # 2048 x 2048 similarities are 16 MB: large enough for a fast matrix product, small enough to stay in the cache.
 _BLOCK = 2048
-# Pairs that may gather before they are looked through.
+# Pairs that may collect before they are processed.
 _FRESH_PAIRS = 1 << 19
-# When more pairs than this could wait for their core, the neighbours are counted in a pass of their own.
-_WAITING_PAIRS = 1 << 22
-_WAITING_PAIRS_PER_ROW = 8
+# When more pairs than this could be pending, neighbours are counted in a separate first pass.
+_MAX_PENDING = 1 << 22
+_MAX_PENDING_PER_ROW = 8
 
 
 def dbscan(
-    vectors: Vectors,
+    vectors: UnitVectors,
     eps: float,
     min_samples: int,
     *,
     block: int = _BLOCK,
     precision: Precision = "auto",
-    on_progress: Progress | None = None,
+    on_progress: _OnProgress | None = None,
 ) -> NDArray[np.int32]:
-    """The cluster of each row of `vectors`, float32[n, d] of unit length, as int32[n]; -1 is noise.
+    """Cluster label of each row of `vectors`, float32[n, d] L2-normalised, as int32[n]; -1 is noise.
 
-    Rows within cosine distance `eps` are neighbours; a core row has `min_samples` of them, itself included. Labels are
+    Rows within cosine distance `eps` are neighbours; a core row has at least `min_samples`, itself included. Labels are
     those of scikit-learn's `DBSCAN(eps, min_samples, metric="cosine")` on the rows as float64: clusters are numbered
-    by their first core row, and a border row joins the first cluster that reaches it. They may differ only through
-    pairs whose distance is within 1e-12 of `eps`, where float64 itself is uncertain; a row is always its own neighbour.
+    by their first core row, and a border row joins the first cluster that reaches it. They may differ only where a
+    distance is within 1e-12 of `eps`, the rounding error of float64; a row is always its own neighbour.
 
     Rows are compared `block` x `block` at a time, first in `precision`, which changes the speed and never the labels:
-    see `EpsNeighbours`. `on_progress` gets the rows that are finished, and all rows.
+    see `EpsNeighbours`. `on_progress` is called with the rows done and the total.
     Raises VectorsError for rows that are not finite or not of unit length, ValueError for `eps` or `min_samples` <= 0.
     """
     if not eps > 0 or min_samples < 1:
         raise ValueError(f"eps={eps} and min_samples={min_samples} must be above 0")
     near = EpsNeighbours(vectors, eps, precision)
     graph = _Graph(len(vectors), min_samples)
-    if len(vectors) * min_samples > max(_WAITING_PAIRS, _WAITING_PAIRS_PER_ROW * len(vectors)):
-        for rows, others in _turns(len(vectors), block, graph.is_core, None):
+    if len(vectors) * min_samples > max(_MAX_PENDING, _MAX_PENDING_PER_ROW * len(vectors)):
+        for rows, others in _tiles(len(vectors), block, graph.is_core, None):
             graph.count(rows, others, near(rows, others))
         graph.counted = True
-    for rows, others in _turns(len(vectors), block, graph.is_settled, on_progress):
+    for rows, others in _tiles(len(vectors), block, graph.is_settled, on_progress):
         neighbours = near(rows, others)
         if not graph.counted:
             graph.count(rows, others, neighbours)
@@ -62,39 +62,39 @@ def dbscan(
 
 
 class _Graph:
-    """What is known so far of the neighbour graph: neighbours counted, core rows merged, and the pairs that wait."""
+    """The neighbour graph so far: neighbour counts, components of core rows, and pending pairs."""
 
     def __init__(self, n: int, min_samples: int) -> None:
         self._min_samples = min_samples
         self.counted = False
-        """All neighbours are known: a row that is no core now will not become one."""
+        """True once all neighbours are counted: a row that is not core now will not become one."""
         self._counts = np.zeros(n, np.int64)
         self._components = np.arange(n, dtype=np.int32)
         self._largest = -1
-        self._waiting: Pairs = np.empty((0, 2), np.int64)
-        self._fresh: list[Pairs] = []
+        self._pending: _Pairs = np.empty((0, 2), np.int64)
+        self._fresh: list[_Pairs] = []
 
-    def is_core(self) -> Mask:
+    def is_core(self) -> BoolMatrix:
         return self._counts >= self._min_samples
 
-    def is_settled(self) -> Mask:
-        """Core rows of the largest component: comparing two of them can tell nothing new."""
+    def is_settled(self) -> BoolMatrix:
+        """Core rows of the largest component: comparing two of them cannot change any label."""
         return self.is_core() & (self._components == self._largest)
 
-    def count(self, rows: Rows, others: Rows, near: Mask) -> None:
-        """Add the neighbours that a tile shows."""
+    def count(self, rows: RowIndices, others: RowIndices, near: BoolMatrix) -> None:
+        """Add the neighbour counts of one tile."""
         ones = near.view(np.uint8)
         self._counts[rows] += ones.sum(1, dtype=np.int32)
         if rows is not others:
             self._counts[others] += ones.sum(0, dtype=np.int32)
 
-    def connect(self, rows: Rows, others: Rows, near: Mask) -> None:
-        """Take note of a tile's pairs, unless both rows are in one component already."""
+    def connect(self, rows: RowIndices, others: RowIndices, near: BoolMatrix) -> None:
+        """Store the neighbour pairs of one tile, except those already in one component."""
         if self.counted:
             core = self.is_core()
             near = near & (core[rows][:, None] | core[others])
         if np.count_nonzero(near) > near.size >> 6:
-            near = self._merge_crowd(rows, others, near)
+            near = self._merge_dense_tile(rows, others, near)
         row, other = np.divmod(np.flatnonzero(near), len(others))
         pairs = np.stack((rows[row], others[other]), 1)
         left, right = self._components[pairs].T
@@ -102,10 +102,10 @@ class _Graph:
         if sum(map(len, self._fresh)) > _FRESH_PAIRS:
             self._merge()
 
-    def _merge_crowd(self, rows: Rows, others: Rows, near: Mask) -> Mask:
-        """Merge the core rows of a tile with many neighbours by one pair each; the pairs that this leaves to look at.
+    def _merge_dense_tile(self, rows: RowIndices, others: RowIndices, near: BoolMatrix) -> BoolMatrix:
+        """Merge core rows of a dense tile by one pair per row and column; returns the pairs left to process.
 
-        One neighbour of each row and of each column is mostly enough to join a crowd, and far cheaper than all.
+        One neighbour of each row and of each column is mostly enough to join a dense region, and far cheaper than all.
         """
         core = self.is_core()
         inner = near & core[rows][:, None] & core[others]
@@ -119,8 +119,8 @@ class _Graph:
         self._join(left, right)
         return near & (self._components[rows][:, None] != self._components[others])
 
-    def _join(self, left: Rows, right: Rows) -> None:
-        """Make one component of the components of each two core rows."""
+    def _join(self, left: RowIndices, right: RowIndices) -> None:
+        """Join the components of each pair of core rows."""
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
 
@@ -132,20 +132,20 @@ class _Graph:
         self._largest = int(np.bincount(self._components[self.is_core()]).argmax())
 
     def _merge(self) -> None:
-        """Merge the components of core neighbours; keep, once each, the pairs that may still tell something."""
-        pairs = np.concatenate((self._waiting, *self._fresh))
+        """Merge the components of neighbouring core rows; keep each pair that may still matter once."""
+        pairs = np.concatenate((self._pending, *self._fresh))
         self._fresh = []
         n, core = len(self._counts), self.is_core()
         both = core[pairs].all(1)
         self._join(*pairs[both].T)
         pairs = pairs[~both]
-        # A row that is not core may be near many rows of one component: one of them stands for all.
+        # A row that is not core may be near many rows of one component: one representative is enough.
         first = np.arange(n)
         members = np.flatnonzero(core)[::-1]
         first[self._components[members]] = members
         pairs = np.sort(np.where(core[pairs], first[self._components[pairs]], pairs), axis=1)
         left, right = np.divmod(np.unique(pairs[:, 0] * n + pairs[:, 1]), max(n, 1))
-        self._waiting = np.stack((left, right), 1)
+        self._pending = np.stack((left, right), 1)
 
     def labels(self) -> NDArray[np.int32]:
         self._merge()
@@ -154,17 +154,17 @@ class _Graph:
         labels = np.full(len(core), -1, np.int32)
         _, first, component = np.unique(self._components[rows], return_index=True, return_inverse=True)
         labels[rows] = np.argsort(np.argsort(first))[component]
-        pairs = np.concatenate((self._waiting, self._waiting[:, ::-1]))
+        pairs = np.concatenate((self._pending, self._pending[:, ::-1]))
         inner, border = pairs[core[pairs[:, 0]] & ~core[pairs[:, 1]]].T
         joined = np.full(len(core), len(core), np.int32)
         np.minimum.at(joined, border, labels[inner])
         return np.where(joined < len(core), joined, labels)
 
 
-def _turns(
-    n: int, block: int, settled: Callable[[], Mask], on_progress: Progress | None
-) -> Iterator[tuple[Rows, Rows]]:
-    """Tiles that compare every row with all later ones, each pair once; settled rows never take a turn themselves."""
+def _tiles(
+    n: int, block: int, settled: Callable[[], BoolMatrix], on_progress: _OnProgress | None
+) -> Iterator[tuple[RowIndices, RowIndices]]:
+    """Tiles (rows, others) that cover every pair of rows once; settled rows are never the first of a tile."""
     left = np.ones(n, bool)
     finished = 0
     while True:

@@ -1,4 +1,4 @@
-"""Embeddings of images and texts in one space: of what is alike the cosine is high."""
+"""L2-normalised embeddings of images and texts by a CLIP-like model; similar content has a high cosine similarity."""
 
 import hashlib
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -15,22 +15,21 @@ from upath import UPath
 
 from instagram_assets.arrow import compute as arrow
 from instagram_assets.errors import ModelError
-from instagram_assets.models.sources import ModelSource
+from instagram_assets.models.local_models import ModelSource
 from instagram_assets.schemas import EMBEDDINGS
 from instagram_assets.settings import ModelSettings
 from instagram_assets.storage.features import FeatureStore, OnProgress, computed
-from instagram_assets.vision.batches import in_halves
-from instagram_assets.vision.images import Fault, decode_all
-from instagram_assets.vision.models import Loaded, load_embedder
+from instagram_assets.vision.image_batches import Failed, decode_all, retry_in_halves
+from instagram_assets.vision.load_models import LoadedModel, load_embedder
 from instagram_assets.vision.preprocess import Preprocessor
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-T = TypeVar("T")
-R = TypeVar("R")
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 
-FEATURES = pa.schema(
+EMBEDDING_FEATURES = pa.schema(
     [
         ("image_id", pa.string()),
         ("embedding", pa.list_(pa.float32())),
@@ -38,22 +37,22 @@ FEATURES = pa.schema(
         ("reason", pa.string()),
     ]
 )
-"""What is kept of an image; the width of its vector is the model's."""
+"""Schema of the cached embeddings, one row per image; the embedding's dimension is the model's."""
 
 _DEFINITION = "embedding-1"
-_WIDTH_OF_NONE = 512
-_NOT_FINITE = Fault("its embedding is zero or not a number, and cannot be normalized")
-_LOST = "its file is not in the media store"
-_TEXTS_AT_ONCE = 256
+_DEFAULT_WIDTH = 512
+_NOT_FINITE = Failed("its embedding is zero or not a number, and cannot be normalized")
+_FILE_MISSING = "its file is not in the media store"
+_TEXT_BATCH = 256
 
 
 class Embedder:
-    """An embedding model at work: images and texts to unit vectors, near each other when they mean alike.
+    """Computes L2-normalised embeddings of images and texts in one space, with CLIP or SigLIP.
 
-    CLIP (Radford et al. 2021, arXiv 2103.00020) and its kind. `draft` decodes JPEGs smaller than they are.
+    CLIP: Radford et al. 2021, arXiv 2103.00020. `draft` decodes JPEGs at a reduced size.
     """
 
-    def __init__(self, loaded: Loaded, draft: bool = False) -> None:
+    def __init__(self, loaded: LoadedModel, draft: bool = False) -> None:
         self._loaded = loaded
         self._pixels = Preprocessor.of(loaded.processor, draft)
         self.draft = self._pixels.draft
@@ -61,11 +60,11 @@ class Embedder:
         self.fingerprint = embedding_fingerprint(loaded.source, loaded.precision, draft)
 
     def prepare(self, image: "Image") -> NDArray[np.uint8]:
-        """One decoded image at the size that the model sees; for the thread that decoded it."""
+        """Preprocess one decoded image; called in the thread that decoded it."""
         return self._pixels.prepare(image)
 
     def images(self, prepared: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Prepared images as float32[n, width] of unit length; NaN where the model gives zero or no number."""
+        """L2-normalised embeddings of preprocessed images, float32[n, width]; NaN where the norm is 0 or not finite."""
         import torch
 
         with torch.inference_mode():
@@ -73,8 +72,8 @@ class Embedder:
             return _unit_vectors(self._loaded.model.get_image_features(pixel_values=pixels))
 
     def texts(self, texts: list[str]) -> NDArray[np.float32]:
-        """Texts as float32[n, width] of unit length, each cut off at the model's longest text."""
-        parts = [self._texts(texts[start : start + _TEXTS_AT_ONCE]) for start in range(0, len(texts), _TEXTS_AT_ONCE)]
+        """Embeddings of texts, float32[n, width], L2-normalised; texts are truncated to the model's maximum length."""
+        parts = [self._texts(texts[start : start + _TEXT_BATCH]) for start in range(0, len(texts), _TEXT_BATCH)]
         return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
 
     def reads(self, text: str) -> bool:
@@ -106,21 +105,23 @@ class Embedder:
 
 
 def embedding_fingerprint(source: ModelSource, precision: str, draft: bool) -> str:
-    """What decides an image's embedding, as 64 hexadecimal digits, without loading the model.
+    """SHA-256 (hex) over everything that determines an embedding, computed without loading the model.
 
-    Precision `auto` is one of it: the bf16 of one machine and the fp32 of another differ by a cosine of 0.0001.
+    Precision `auto` counts as one value: bf16 on one machine and fp32 on another differ by a cosine of 0.0001.
     """
     parts = (_DEFINITION, source.fingerprint, precision, "draft" if draft else "exact")
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def embedding_store(root: UPath | Path, source: ModelSource, models: ModelSettings) -> FeatureStore:
-    """Where the embeddings by this model and these settings are kept, below the folder of all features."""
-    return FeatureStore(root, "embeddings", embedding_fingerprint(source, models.precision, models.draft), FEATURES)
+    """The cache of embeddings by this model and these settings, below `root`, the folder of all cached features."""
+    return FeatureStore(
+        root, "embeddings", embedding_fingerprint(source, models.precision, models.draft), EMBEDDING_FEATURES
+    )
 
 
 def open_embedder(source: ModelSource, models: ModelSettings) -> Embedder:
-    """The model at work by the settings; loaded only once in a process. Raises ModelError and SettingsError."""
+    """An embedder with its model loaded as the settings say, once per process. Raises ModelError and SettingsError."""
     return Embedder(load_embedder(source, models.device, models.precision), models.draft)
 
 
@@ -134,11 +135,11 @@ def embed_all(
     workers: int = 2,
     max_megapixels: float = 40,
 ) -> pa.Table:
-    """One row per image_id, as `FEATURES`, with vectors of one width: from the store what is known, the rest computed.
+    """Embed images: a table of `EMBEDDING_FEATURES`, one row per image_id; cached rows are reused.
 
-    `make` is called only when something is missing. While the model has one batch, `workers` threads decode the
-    next. An image that fails is a row with the reason; only what lies in image and model is kept, the rest is tried
-    again next time.
+    `make` loads the embedder and is called only when rows are missing. While the model computes one batch, `workers`
+    threads decode the next. An image that fails is a row with the reason; it is cached only if the failure is
+    deterministic, else retried next time.
     """
 
     def compute(missing: list[str]) -> Generator[pa.Table]:
@@ -162,40 +163,40 @@ def embeddings_table(
     model: str,
     only_passed: bool,
 ) -> pa.Table:
-    """The rows of `embeddings`, one for each row of `image_quality`, in their order.
+    """The table `embeddings`, one row for each row of `image_quality`, in their order.
 
-    `files` gives the file of each image_id; `embed` makes of some of them the rows of `embed_all`, and is not called
-    when there are none. `model` is the label of its source, and stands where there was an image to embed. What
-    did not pass the quality filter (with `only_passed=False`: what could not be read) is `skipped`, with its reason.
+    `files` maps image_id to file; `embed` returns the rows of `embed_all` for some of these files, and is not called
+    without any. `model` is the model's label, null where there was nothing to embed. Images that did not pass the
+    quality filter (with `only_passed=False`: that could not be read) are `skipped` with their reason.
     """
-    wanted = quality["passed"] if only_passed else arrow.equal(quality["status"], "ok")
-    wanted = arrow.fill_null(wanted, False)
-    known = arrow.is_in(quality["image_id"], value_set=pa.array(files, pa.string()))
-    lost = arrow.and_not(wanted, known)
-    wanted = arrow.and_(wanted, known)
-    ids = arrow.unique(quality["image_id"].filter(wanted))
+    selected = quality["passed"] if only_passed else arrow.equal(quality["status"], "ok")
+    selected = arrow.fill_null(selected, False)
+    has_file = arrow.is_in(quality["image_id"], value_set=pa.array(files, pa.string()))
+    lost = arrow.and_not(selected, has_file)
+    selected = arrow.and_(selected, has_file)
+    ids = arrow.unique(quality["image_id"].filter(selected))
     features = embed({image_id: files[image_id] for image_id in ids.to_pylist()}) if len(ids) else EMBEDDINGS.empty()
-    places = arrow.index_in(quality["image_id"], value_set=ids)
+    indices = arrow.index_in(quality["image_id"], value_set=ids)
     # The same image may have passed in one row and not in another of an older definition: the row decides.
-    found = features.take(arrow.if_else(wanted, places, None))
+    found = features.take(arrow.if_else(selected, indices, None))
     table = quality.select([name for name in EMBEDDINGS.schema.names if name in quality.schema.names])
     columns = {
         "embedding": found["embedding"],
-        # Only where it was at work, so that a cell is the same whatever else runs with it.
-        "model": arrow.if_else(wanted, model, None),
-        "status": arrow.if_else(wanted, found["status"], arrow.if_else(lost, "failed", "skipped")),
-        "reason": arrow.if_else(wanted, found["reason"], arrow.if_else(lost, _LOST, quality["reason"])),
+        # Only where it was used, so that a partition does not depend on the others of its run.
+        "model": arrow.if_else(selected, model, None),
+        "status": arrow.if_else(selected, found["status"], arrow.if_else(lost, "failed", "skipped")),
+        "reason": arrow.if_else(selected, found["reason"], arrow.if_else(lost, _FILE_MISSING, quality["reason"])),
     }
     for name, column in columns.items():
-        place = table.schema.get_field_index(name)
-        table = table.append_column(name, column) if place < 0 else table.set_column(place, name, column)
+        index = table.schema.get_field_index(name)
+        table = table.append_column(name, column) if index < 0 else table.set_column(index, name, column)
     return EMBEDDINGS.conform(table, "embeddings")
 
 
-def search(embedder: Embedder, text: str, embeddings: pa.Table, k: int = 10) -> pa.Table:
-    """The `k` images nearest to what a text says: image_id and cosine, nearest first, each image once.
+def search_by_text(embedder: Embedder, text: str, embeddings: pa.Table, k: int = 10) -> pa.Table:
+    """The `k` images with the highest cosine similarity to a text: image_id and cosine, best first, each image once.
 
-    `embeddings` is a table of that name; its rows by other models are left out, for theirs is another space.
+    `embeddings` is the table of that name; embeddings by other models are ignored, as they are not comparable.
     """
     ours = arrow.and_(arrow.equal(embeddings["model"], embedder.label), arrow.equal(embeddings["status"], "ok"))
     rows = embeddings.filter(ours)
@@ -208,9 +209,9 @@ def search(embedder: Embedder, text: str, embeddings: pa.Table, k: int = 10) -> 
 
 
 def as_vectors(column: pa.ChunkedArray) -> NDArray[np.float32]:
-    """A column of embeddings without nulls as float32[n, width], where possible without a copy.
+    """A column of embeddings without nulls as a matrix float32[n, width], where possible without a copy.
 
-    Raises ModelError when vectors have several widths.
+    Raises ModelError when embeddings have different dimensions.
     """
     values: Any = column.combine_chunks()
     flat = values.flatten().to_numpy()
@@ -226,39 +227,39 @@ def as_vectors(column: pa.ChunkedArray) -> NDArray[np.float32]:
 
 
 def _unit_vectors(output: Any) -> NDArray[np.float32]:
-    """Unit vectors of what a model gives: the tensor itself, or since transformers 5 an object that holds it."""
+    """L2-normalise a model's output: a tensor, or since transformers 5 an object with a `pooler_output`."""
     import torch
 
     vectors = (output if isinstance(output, torch.Tensor) else output.pooler_output).float()
-    lengths = vectors.norm(dim=-1, keepdim=True)
-    # A length beyond float32 would make of the vector not NaN but zero.
-    return (vectors / lengths).masked_fill(~lengths.isfinite(), torch.nan).cpu().numpy()
+    norms = vectors.norm(dim=-1, keepdim=True)
+    # An infinite norm would give zeros instead of NaN.
+    return (vectors / norms).masked_fill(~norms.isfinite(), torch.nan).cpu().numpy()
 
 
-def _embedded(embedder: Embedder, some: list[tuple[str, NDArray[np.uint8] | Fault]]) -> pa.Table:
-    """A batch of decoded images as rows of `FEATURES`, and whether a failure is worth keeping."""
-    good = [pixels for _, pixels in some if not isinstance(pixels, Fault)]
-    vectors = iter(in_halves(good, lambda batch: _with_faults(embedder.images(batch))))
-    results = [result if isinstance(result, Fault) else next(vectors) for _, result in some]
-    faults = [result if isinstance(result, Fault) else None for result in results]
+def _embedded(embedder: Embedder, some: list[tuple[str, NDArray[np.uint8] | Failed]]) -> pa.Table:
+    """A batch of decoded images as rows of `EMBEDDING_FEATURES`; the column `permanent` says whether to cache a row."""
+    good = [pixels for _, pixels in some if not isinstance(pixels, Failed)]
+    vectors = iter(retry_in_halves(good, lambda batch: _with_faults(embedder.images(batch))))
+    results = [result if isinstance(result, Failed) else next(vectors) for _, result in some]
+    faults = [result if isinstance(result, Failed) else None for result in results]
     columns: dict[str, Any] = {
         "image_id": [image_id for image_id, _ in some],
-        "embedding": [None if isinstance(result, Fault) else result for result in results],
+        "embedding": [None if isinstance(result, Failed) else result for result in results],
         "status": ["failed" if fault else "ok" for fault in faults],
         "reason": [fault and fault.reason for fault in faults],
     }
-    arrays = [pa.array(columns[field.name], field.type) for field in FEATURES]
-    table = pa.Table.from_arrays(arrays, schema=FEATURES)
+    arrays = [pa.array(columns[field.name], field.type) for field in EMBEDDING_FEATURES]
+    table = pa.Table.from_arrays(arrays, schema=EMBEDDING_FEATURES)
     return table.append_column("permanent", pa.array([fault is _NOT_FINITE for fault in faults]))
 
 
-def _with_faults(vectors: NDArray[np.float32]) -> list[NDArray[np.float32] | Fault]:
+def _with_faults(vectors: NDArray[np.float32]) -> list[NDArray[np.float32] | Failed]:
     return [vector if np.isfinite(vector).all() else _NOT_FINITE for vector in vectors]
 
 
-def _one_ahead(work: Callable[[list[T]], R], items: Iterator[T], size: int) -> Iterator[R]:
-    """`work` on batches of `items`: while one is worked on in a thread, this one collects the next."""
-    under_way: Future[R] | None = None
+def _one_ahead(work: Callable[[list[_T]], _R], items: Iterator[_T], size: int) -> Iterator[_R]:
+    """Apply `work` to batches of `items` in a thread, while this thread collects the next batch."""
+    under_way: Future[_R] | None = None
     with ThreadPoolExecutor(1, thread_name_prefix="model") as pool:
         while batch := list(islice(items, size)):
             following = pool.submit(work, batch)
@@ -270,10 +271,10 @@ def _one_ahead(work: Callable[[list[T]], R], items: Iterator[T], size: int) -> I
 
 
 def _one_width(column: pa.ChunkedArray) -> pa.Array:
-    """Lists of equal length, and nulls, as a column of vectors; 512 wide when there is none to tell."""
+    """A column of lists of equal length, or nulls, as a fixed-size list column; of size 512 when all are null."""
     vectors = as_vectors(column.drop_null())
-    width = vectors.shape[1] or _WIDTH_OF_NONE
+    width = vectors.shape[1] or _DEFAULT_WIDTH
     filled = np.zeros((len(column), width), np.float32)
-    there = np.asarray(column.is_valid())
-    filled[there] = vectors.reshape(-1, width)
-    return pa.FixedSizeListArray.from_arrays(pa.array(filled.ravel()), width, mask=pa.array(~there))
+    valid = np.asarray(column.is_valid())
+    filled[valid] = vectors.reshape(-1, width)
+    return pa.FixedSizeListArray.from_arrays(pa.array(filled.ravel()), width, mask=pa.array(~valid))

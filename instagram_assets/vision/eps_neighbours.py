@@ -1,4 +1,4 @@
-"""Which unit vectors are within a cosine distance of each other: fast products, and float64 where they cannot tell."""
+"""Neighbours within a cosine distance of eps: fast matrix products, and exact float64 for borderline pairs."""
 
 import sys
 from collections.abc import Iterator
@@ -10,36 +10,35 @@ from numpy.typing import NDArray
 from instagram_assets.errors import VectorsError
 from instagram_assets.models.devices import has_matrix_units
 
-Vectors = NDArray[np.float32]
-Rows = NDArray[np.int64]
-Mask = NDArray[np.bool_]
+UnitVectors = NDArray[np.float32]
+RowIndices = NDArray[np.int64]
+BoolMatrix = NDArray[np.bool_]
 Precision = Literal["auto", "fp32", "bf16"]
 
-UNIT_WITHIN = 1e-3
-"""How far a length may be from 1."""
+UNIT_TOLERANCE = 1e-3
+"""Largest deviation of an L2 norm from 1."""
 _AT_ONCE = 4096
-# Below this many rows a product in float32 is done before torch has begun.
-_WORTH_TORCH = 2_000
-# Above this share of pairs that bf16 cannot tell, looking at each takes longer than one product in float32.
-_MOST_UNSURE = 0.01
+# Below this many rows a float32 product by numpy is faster than a call of torch.
+_MIN_ROWS_FOR_TORCH = 2_000
+# Above this share of pairs undecided in bf16, checking each takes longer than one float32 product.
+_MAX_UNDECIDED = 0.01
 
 
 class EpsNeighbours:
-    """Tells for blocks of rows of `vectors`, float32[n, d] of unit length, which are at most `eps` apart.
+    """Range query: which rows of `vectors`, float32[n, d] L2-normalised, are within cosine distance `eps`.
 
-    Every product has a bound on its rounding. Pairs farther than that from `eps` are decided by it, the others by
-    float64: so the answer is float64's, and the same for any block and any precision. With `bf16` a product in
-    bfloat16 comes first, ten times as fast on processors with matrix units (Intel AMX); `auto` takes it there
-    from 2,000 rows on if torch is loaded already: loading it would take 200 MB. Raises VectorsError for rows that are
-    not finite or not of unit length.
+    Every product has a known rounding error. Pairs that differ from `eps` by more are decided by it, the others in
+    float64: the result is that of float64, for any block size and precision. With `bf16` a bfloat16 product comes
+    first, ten times as fast on processors with matrix units (Intel AMX); `auto` uses it there from 2,000 rows on if
+    torch is already imported, which costs 200 MB. Raises VectorsError for rows that are not finite or not normalised.
     """
 
-    def __init__(self, vectors: Vectors, eps: float, precision: Precision = "auto") -> None:
+    def __init__(self, vectors: UnitVectors, eps: float, precision: Precision = "auto") -> None:
         self._vectors = np.ascontiguousarray(vectors, np.float32)
-        self._lengths = lengths(self._vectors)
+        self._lengths = row_norms(self._vectors)
         off = np.abs(self._lengths - 1)
-        if not (off <= UNIT_WITHIN).all():
-            row = int(np.flatnonzero(~(off <= UNIT_WITHIN))[0])
+        if not (off <= UNIT_TOLERANCE).all():
+            row = int(np.flatnonzero(~(off <= UNIT_TOLERANCE))[0])
             raise VectorsError(f"row {row} has length {self._lengths[row]:.6g}, not 1; leave it out or normalize it")
         self._eps = eps
         # Of a dot product in float32 in any order of summation (Higham 2002, section 3.1), of the threshold's own
@@ -51,8 +50,8 @@ class EpsNeighbours:
         # The bits of bfloat16 are in the numbers' order only above zero.
         self._rough = eps < 0.9 and (precision == "bf16" or (precision == "auto" and _pays(len(vectors))))
 
-    def __call__(self, rows: Rows, others: Rows) -> Mask:
-        """bool[rows, others]: true where the distance is at most `eps`."""
+    def __call__(self, rows: RowIndices, others: RowIndices) -> BoolMatrix:
+        """bool[rows, others]: true where the cosine distance is at most `eps`."""
         near, unsure = self._compare(_take(self._vectors, rows), _take(self._vectors, others))
         if rows is others:
             near.flat[:: len(rows) + 1] = True
@@ -62,12 +61,12 @@ class EpsNeighbours:
             near.flat[some] = self._distances(rows[row], others[other]) <= self._eps
         return near
 
-    def _compare(self, left: Vectors, right: Vectors) -> tuple[Mask, Rows]:
-        """Which pairs are near by their products, and the places of those that float32 cannot tell."""
+    def _compare(self, left: UnitVectors, right: UnitVectors) -> tuple[BoolMatrix, RowIndices]:
+        """Near pairs by dot product, bool[left, right], and flat indices of those that float32 cannot decide."""
         if not self._rough:
             return self._sift(left @ right.T)
         near, unsure = self._roughly(left, right)
-        if len(unsure) > _MOST_UNSURE * near.size:
+        if len(unsure) > _MAX_UNDECIDED * near.size:
             return self._sift(left @ right.T)
         still = [np.empty(0, np.int64)]
         for some in _chunks(unsure):
@@ -76,13 +75,13 @@ class EpsNeighbours:
             still.append(some[places])
         return near, np.concatenate(still)
 
-    def _sift(self, products: NDArray[np.float32]) -> tuple[Mask, Rows]:
-        """Which pairs may be near by these products in float32, and the places of those that may also be far."""
+    def _sift(self, products: NDArray[np.float32]) -> tuple[BoolMatrix, RowIndices]:
+        """Possibly near pairs by float32 dot products, and flat indices of those within the rounding error."""
         near = products >= np.float32(1 - self._eps - self._error)
         return near, np.flatnonzero(near & (products <= np.float32(1 - self._eps + self._error)))
 
-    def _roughly(self, left: Vectors, right: Vectors) -> tuple[Mask, Rows]:
-        """The same by products in bfloat16, compared as the integers of their bits: numpy has no bfloat16."""
+    def _roughly(self, left: UnitVectors, right: UnitVectors) -> tuple[BoolMatrix, RowIndices]:
+        """As `_sift` with bfloat16 products, compared by their bit patterns as integers: numpy has no bfloat16."""
         import torch
 
         # torch warns of arrays that it may not write to.
@@ -93,14 +92,14 @@ class EpsNeighbours:
         near = products >= _bfloat16_bits(least)
         return near, np.flatnonzero(near & (products <= _bfloat16_bits(most) + np.int16(1)))
 
-    def _distances(self, rows: Rows, others: Rows) -> NDArray[np.float64]:
+    def _distances(self, rows: RowIndices, others: RowIndices) -> NDArray[np.float64]:
         left, right = (self._vectors[which].astype(np.float64) for which in (rows, others))
         cosines = np.einsum("ij,ij->i", left, right) / (self._lengths[rows] * self._lengths[others])
         return np.clip(1 - cosines, 0, 2)
 
 
-def lengths(vectors: Vectors) -> NDArray[np.float64]:
-    """The length of each row, float64[n]; NaN or infinite when a value of it is."""
+def row_norms(vectors: UnitVectors) -> NDArray[np.float64]:
+    """L2 norm of each row, float64[n]; NaN or infinite where the row has such a value."""
     rows = (some.astype(np.float64) for some in _chunks(vectors))
     return np.sqrt(np.concatenate([np.empty(0), *(np.einsum("ij,ij->i", some, some) for some in rows)]))
 
@@ -110,15 +109,15 @@ def _chunks(array: NDArray[Any]) -> Iterator[NDArray[Any]]:
 
 
 def _bfloat16_bits(value: float) -> np.int16:
-    """The upper half of a positive float32: the next bfloat16 towards zero."""
+    """Bits of a positive float truncated to bfloat16: the upper half of its float32."""
     return np.int16(np.float32(value).view(np.uint32) >> 16)
 
 
 def _pays(rows: int) -> bool:
-    return rows >= _WORTH_TORCH and "torch" in sys.modules and has_matrix_units()
+    return rows >= _MIN_ROWS_FOR_TORCH and "torch" in sys.modules and has_matrix_units()
 
 
-def _take(vectors: Vectors, rows: Rows) -> Vectors:
+def _take(vectors: UnitVectors, rows: RowIndices) -> UnitVectors:
     first, last = int(rows[0]), int(rows[-1])
     # Rows that stand together need no copy.
     return vectors[first : last + 1] if last - first == len(rows) - 1 else vectors[rows]

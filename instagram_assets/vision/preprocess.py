@@ -1,4 +1,4 @@
-"""What a model's image processor does, done in threads and batches: the same numbers in a fraction of the time."""
+"""Image preprocessing (resize, centre crop, normalise) as by transformers' image processors, but faster."""
 
 import json
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
 
-_LONGEST = 200
-"""A picture more times as long as it is wide is refused: with its short side enlarged it would fill the memory."""
+_MAX_ASPECT_RATIO = 200
+"""More elongated images are rejected: with the short side enlarged they would fill the memory."""
 _TOLERANCE = 1e-6
-_TRIALS = ((61, 47), (40, 90), (500, 301))
+_TEST_SIZES = ((61, 47), (40, 90), (500, 301))
 
 
 class Preprocessor:
-    """Makes of images what `image_processor` would make of them, equal within 1e-6.
+    """Preprocesses images for a vision model, with pixel values within 1e-6 of its own `image_processor`.
 
-    `prepare` is for the thread that decoded the image, `batch` for all images of a batch at once. `draft` is the
-    size for `decode_all`: 0 reads images as they are. `version` names all that changes the numbers.
+    `prepare` runs in the thread that decoded an image, `batch` once per batch. `draft` is the JPEG draft size for
+    `decode_all`, 0 for full size. `version` identifies everything that affects the pixel values.
     """
 
     def __init__(self, processor: Any, recipe: "_Recipe | None", draft: int, version: str) -> None:
@@ -34,10 +34,10 @@ class Preprocessor:
 
     @classmethod
     def of(cls, image_processor: Any, draft: bool = False) -> "Preprocessor":
-        """The preprocessor of a transformers image processor, or of what has one as `image_processor`.
+        """The preprocessor for a transformers image processor, or for an object that has one as `image_processor`.
 
-        What cannot be done faster with the same result is left to the processor itself. With `draft`, JPEGs may be
-        decoded at twice the size that the model sees or larger; pixels then differ by 0.1 of 255 on average.
+        Falls back to the processor itself where the fast path would give other values. With `draft`, JPEGs are decoded
+        at a reduced size, at least twice the model's; pixels then differ by 0.1 of 255 on average.
         """
         processor = getattr(image_processor, "image_processor", image_processor)
         recipe = _Recipe.of(processor)
@@ -47,11 +47,11 @@ class Preprocessor:
         return cls(processor, recipe, size, _version(processor, size))
 
     def prepare(self, image: "Image") -> NDArray[Any]:
-        """One RGB image as the model's size: uint8[height, width, 3], or what the processor itself returns.
+        """Resize and crop one RGB image: uint8[height, width, 3], or whatever the processor itself returns.
 
-        Raises RecordError for a picture that is far longer than wide.
+        Raises RecordError for an image of extreme aspect ratio.
         """
-        if max(image.size) > _LONGEST * min(image.size):
+        if max(image.size) > _MAX_ASPECT_RATIO * min(image.size):
             raise RecordError("", f"too long and thin for the model ({image.width} x {image.height})")
         return self._recipe.prepare(image) if self._recipe else _processed(self._processor, image)
 
@@ -64,7 +64,7 @@ class Preprocessor:
 
 @dataclass(frozen=True)
 class _Recipe:
-    """Resize, crop the middle, then look up what each of the 256 levels of a channel becomes."""
+    """Resize, centre crop, then normalise by a lookup table of the 256 levels of each channel."""
 
     shortest: int | None
     """The short side after resizing; null resizes to `resized`."""
@@ -73,11 +73,11 @@ class _Recipe:
     width: int
     filter: int
     levels: NDArray[np.float32]
-    """[1, 256, 3]: the processor's own rescaling and normalising of every level."""
+    """Lookup table, float32[1, 256, 3]: each level after the processor's own rescaling and normalisation."""
 
     @classmethod
     def of(cls, processor: Any) -> "_Recipe | None":
-        """How to do what the processor does; null when that is something else than the steps above."""
+        """The recipe of an image processor; None when it does anything but resize, centre crop and normalise."""
         if not _is_plain(processor) or not processor.do_resize or getattr(processor, "do_pad", None):
             return None
         size, shortest = processor.size, processor.size.shortest_edge
@@ -108,8 +108,8 @@ class _Recipe:
         import cv2
 
         values = np.empty((len(prepared), 3, self.height, self.width), np.float32)
-        for place, pixels in enumerate(prepared):
-            values[place] = cv2.LUT(pixels, self.levels).transpose(2, 0, 1)
+        for index, pixels in enumerate(prepared):
+            values[index] = cv2.LUT(pixels, self.levels).transpose(2, 0, 1)
         return values
 
     def _resized(self, image: "Image") -> tuple[int, int]:
@@ -121,7 +121,7 @@ class _Recipe:
 
 
 def _is_plain(processor: Any) -> bool:
-    """True when all its steps are those that transformers' processors on Pillow share."""
+    """True when a processor overrides no step of transformers' Pillow backend."""
     from transformers.image_processing_backends import PilBackend
 
     if not isinstance(processor, PilBackend):
@@ -140,11 +140,11 @@ def _levels(processor: Any) -> NDArray[np.float32] | None:
 
 
 def _same(recipe: _Recipe, processor: Any) -> bool:
-    """Tried on pictures of noise, so that a new release of transformers cannot change what a version stands for."""
+    """Whether recipe and processor give equal pixels for random images; guards against new transformers releases."""
     from PIL import Image
 
     noise = np.random.default_rng(0)
-    for width, height in _TRIALS:
+    for width, height in _TEST_SIZES:
         image = Image.fromarray(noise.integers(0, 256, (height, width, 3), np.uint8))
         ours, theirs = recipe.batch([recipe.prepare(image)])[0], _processed(processor, image)
         if ours.shape != theirs.shape or np.abs(ours - theirs).max() > _TOLERANCE:
@@ -153,7 +153,7 @@ def _same(recipe: _Recipe, processor: Any) -> bool:
 
 
 def _processed(processor: Any, image: "Image") -> NDArray[Any]:
-    """What the processor itself makes of one image."""
+    """Pixel values of one image by the processor itself."""
     return processor(images=[image], return_tensors="pt")["pixel_values"][0].numpy()
 
 

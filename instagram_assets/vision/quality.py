@@ -1,6 +1,6 @@
-"""How large, how sharp and how alike images are, and which of them are good enough.
+"""The image quality filter: size, sharpness and perceptual hash of images, and which pass the thresholds.
 
-What is measured is kept per image; settings are applied when it is read, so that changing them measures nothing anew.
+Measurements are cached per image; thresholds are applied when they are read, so that changing one recomputes nothing.
 """
 
 import math
@@ -20,17 +20,17 @@ from instagram_assets.arrow import compute as arrow
 from instagram_assets.media.decode import open_grey
 from instagram_assets.settings import QualitySettings
 from instagram_assets.storage.features import FeatureStore, OnProgress, computed
-from instagram_assets.vision.images import Fault, files_below, in_threads
-from instagram_assets.vision.near_duplicates import near_groups
+from instagram_assets.vision.image_batches import Failed, image_paths, map_in_threads
+from instagram_assets.vision.near_duplicates import phash_groups
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 STANDARD_SIDE = 300
-"""Short side, in pixels, at which the sharpness of all images is comparable."""
-DEFINITION = "quality-1"
-"""Changes with what the measures mean, and not with a library: another decoder moves them by less than 1 %."""
-MEASURES = pa.schema(
+"""Short side in pixels to which images are reduced before sharpness is measured, so that it is comparable."""
+_VERSION = "quality-1"
+"""Changes when the definition of a measurement does; not with a decoder's version, which moves them by under 1 %."""
+QUALITY_MEASURES = pa.schema(
     [
         ("image_id", pa.string()),
         ("width", pa.int32()),
@@ -45,8 +45,8 @@ MEASURES = pa.schema(
 _AT_ONCE = 64
 
 
-class Measures(NamedTuple):
-    """What is measured of one image: width and height upright, in pixels; the rest as in `schemas.IMAGE_QUALITY`."""
+class ImageMeasures(NamedTuple):
+    """Measurements of one image: upright width and height in pixels; the others as in `schemas.IMAGE_QUALITY`."""
 
     width: int
     height: int
@@ -55,8 +55,8 @@ class Measures(NamedTuple):
     phash: str | None
 
 
-def measure(image: "Image") -> Measures:
-    """The measures of one picture, best given as `open_grey` reads it; other modes are turned to grey.
+def measure_image(image: "Image") -> ImageMeasures:
+    """Measure one image, best opened by `open_grey`; other modes are converted to greyscale.
 
     Sharpness is the variance of the Laplacian (Pech-Pacheco et al., ICPR 2000) as OpenCV computes it with its
     smallest kernel: at the picture's own size, and with the short side reduced to 300 px by area averaging. The first
@@ -66,7 +66,7 @@ def measure(image: "Image") -> Measures:
     small = _standard(grey)
     native = _laplacian_variance(grey)
     standard = native if small is grey else _laplacian_variance(small)
-    return Measures(image.width, image.height, standard, native, perceptual_hash(small))
+    return ImageMeasures(image.width, image.height, standard, native, perceptual_hash(small))
 
 
 def measure_all(
@@ -77,24 +77,24 @@ def measure_all(
     max_megapixels: float = 40,
     on_progress: OnProgress | None = None,
 ) -> pa.Table:
-    """One row of `MEASURES` per image_id: from the store what is known, the rest measured in threads and kept.
+    """Measure images (image_id → file) in threads: one row of `QUALITY_MEASURES` per image; cached rows are reused.
 
-    A file that is missing or unreadable is a row with status `failed` and the reason; it is tried again next time.
+    A file that is missing or unreadable is a row with status `failed` and the reason; it is retried next time.
     """
 
     def compute(missing: list[str]) -> Generator[pa.Table]:
         files = ((image_id, images[image_id]) for image_id in missing)
-        results = in_threads(files, lambda path: measure(open_grey(path, max_megapixels)), workers=workers)
+        results = map_in_threads(files, lambda path: measure_image(open_grey(path, max_megapixels)), workers=workers)
         with closing(results):
             while some := list(islice(results, _AT_ONCE)):
-                yield pa.Table.from_pylist([_row(*result) for result in some], schema=MEASURES)
+                yield pa.Table.from_pylist([_row(*result) for result in some], schema=QUALITY_MEASURES)
 
     return computed(images, store, compute, on_progress=on_progress)
 
 
 def quality_store(root: UPath | Path) -> FeatureStore:
-    """Where the measures of images are kept, below the folder of all features."""
-    return FeatureStore(root, "quality", DEFINITION, MEASURES)
+    """The cache of measurements, below `root`, the folder of all cached features."""
+    return FeatureStore(root, "quality", _VERSION, QUALITY_MEASURES)
 
 
 def quality_table(
@@ -106,63 +106,63 @@ def quality_table(
     max_megapixels: float = 40,
     on_progress: OnProgress | None = None,
 ) -> pa.Table:
-    """The rows of `image_quality`, one for each row of `images` with status `ok`, in their order.
+    """The table `image_quality`, one row for each row of `images` with status `ok`, in their order.
 
-    Near-duplicates are sought among the images of one account and day: a cell is the same whatever else runs with it.
+    Near-duplicates are searched within one account and day, so that a partition does not depend on the others.
     """
     rows: list[dict[str, Any]] = images.filter(arrow.equal(images["status"], "ok")).to_pylist()
-    files = files_below(media, ((row["image_id"], row["path"]) for row in rows))
+    files = image_paths(media, ((row["image_id"], row["path"]) for row in rows))
     measures = measure_all(
         files, store, workers=settings.num_workers, max_megapixels=max_megapixels, on_progress=on_progress
     )
-    passed, reasons = verdicts(measures, settings)
-    judged = measures.set_column(measures.schema.names.index("reason"), "reason", reasons)
-    found = {row["image_id"]: row for row in judged.append_column("passed", passed).to_pylist()}
+    passed, reasons = pass_or_reject(measures, settings)
+    filtered = measures.set_column(measures.schema.names.index("reason"), "reason", reasons)
+    found = {row["image_id"]: row for row in filtered.append_column("passed", passed).to_pylist()}
     groups = _groups_by_cell(rows, found, settings.near_duplicate_bits)
     names = schemas.IMAGE_QUALITY.schema.names
     table = [{**row, **found[row["image_id"]], "near_group": group} for row, group in zip(rows, groups, strict=True)]
     return schemas.IMAGE_QUALITY.table([{name: row[name] for name in names} for row in table])
 
 
-def verdicts(measures: pa.Table, settings: QualitySettings) -> tuple[pa.Array, pa.Array]:
-    """For each row of `MEASURES` whether it passes, and why it does not (null when it does)."""
-    reasons = [verdict(row, settings) for row in measures.to_pylist()]
+def pass_or_reject(measures: pa.Table, settings: QualitySettings) -> tuple[pa.Array, pa.Array]:
+    """For each row of `QUALITY_MEASURES` whether it passes the filter, and the reason if not (else null)."""
+    reasons = [rejection_reason(row, settings) for row in measures.to_pylist()]
     return pa.array([reason is None for reason in reasons], pa.bool_()), pa.array(reasons, pa.string())
 
 
-def verdict(row: Mapping[str, Any], settings: QualitySettings) -> str | None:
-    """Why an image with these measures does not pass, in words with the numbers; null when it does."""
+def rejection_reason(row: Mapping[str, Any], settings: QualitySettings) -> str | None:
+    """Why an image with these measurements fails the quality filter, with the numbers; None when it passes."""
     if row["status"] != "ok":
         return row["reason"]
     reasons: list[str] = []
     if min(row["width"], row["height"]) < settings.min_side:
         reasons.append(f"smaller than {settings.min_side} px ({row['width']} x {row['height']})")
-    column, least = _rule(settings)
-    if row[column] < least:
+    column, threshold = _sharpness_threshold(settings)
+    if row[column] < threshold:
         # Cut off, not rounded: 49.97 is not "50 below 50".
         what = "native sharpness" if settings.sharpness == "native" else "sharpness"
-        reasons.append(f"blurred: {what} {math.floor(row[column] * 10) / 10:g} below {least:g}")
+        reasons.append(f"blurred: {what} {math.floor(row[column] * 10) / 10:g} below {threshold:g}")
     return "; ".join(reasons) or None
 
 
-def just_passed(table: pa.Table, settings: QualitySettings, count: int) -> list[str]:
-    """The image_ids of `image_quality` that passed with the least sharpness, least first."""
-    column, _ = _rule(settings)
+def least_sharp_passed(table: pa.Table, settings: QualitySettings, count: int) -> list[str]:
+    """The image_ids of `image_quality` that passed with the lowest sharpness, lowest first, at most `count`."""
+    column, _ = _sharpness_threshold(settings)
     return _first(table.filter(table["passed"]).sort_by([(column, "ascending")]), count)
 
 
-def just_failed(table: pa.Table, settings: QualitySettings, count: int) -> list[str]:
-    """The image_ids of `image_quality` that were found blurred with the most sharpness, most first."""
-    column, least = _rule(settings)
-    return _first(table.filter(arrow.less(table[column], least)).sort_by([(column, "descending")]), count)
+def sharpest_failed(table: pa.Table, settings: QualitySettings, count: int) -> list[str]:
+    """The image_ids of `image_quality` that failed as blurred with the highest sharpness, highest first."""
+    column, threshold = _sharpness_threshold(settings)
+    return _first(table.filter(arrow.less(table[column], threshold)).sort_by([(column, "descending")]), count)
 
 
 def perceptual_hash(grey: NDArray[np.uint8]) -> str | None:
-    """64 bits, as 16 hexadecimal digits, that change little when a picture is resized, cropped a little or re-encoded.
+    """Perceptual hash (pHash) of a greyscale image as 16 hexadecimal digits; robust to resizing and re-encoding.
 
     pHash as the library imagehash defines it (32 x 32 pixels, discrete cosine transform, the 8 x 8 lowest frequencies
     against their median); ten lines here instead of that library, which brings PyWavelets and would start from
-    the full picture. Null for a picture of one colour, which looks like no other.
+    the full image. None for an image of one colour.
     """
     import cv2
 
@@ -179,7 +179,7 @@ def perceptual_hash(grey: NDArray[np.uint8]) -> str | None:
 
 
 def _standard(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The picture with its short side reduced to 300 px; a smaller one as it is."""
+    """The image reduced to a short side of 300 px; a smaller one unchanged."""
     import cv2
 
     height, width = grey.shape
@@ -191,7 +191,7 @@ def _standard(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _laplacian_variance(grey: NDArray[np.uint8]) -> float:
-    """What `cv2.Laplacian(grey, cv2.CV_64F).var()` gives, in a quarter of the time."""
+    """Variance of the Laplacian, equal to `cv2.Laplacian(grey, cv2.CV_64F).var()` in a quarter of the time."""
     import cv2
 
     # 16 bits hold every value of this kernel, and sums of integers are exact.
@@ -200,32 +200,32 @@ def _laplacian_variance(grey: NDArray[np.uint8]) -> float:
     return max(0.0, cv2.norm(edges, cv2.NORM_L2SQR) / edges.size - mean * mean)
 
 
-def _row(image_id: str, result: Measures | Fault) -> dict[str, Any]:
-    if isinstance(result, Fault):
+def _row(image_id: str, result: ImageMeasures | Failed) -> dict[str, Any]:
+    if isinstance(result, Failed):
         return {"image_id": image_id, "status": "failed", "reason": result.reason}
     return {"image_id": image_id, **result._asdict(), "status": "ok"}
 
 
 def _groups_by_cell(rows: list[dict[str, Any]], found: Mapping[str, Any], bits: int) -> list[str]:
     cells: dict[Any, list[int]] = {}
-    for place, row in enumerate(rows):
-        cells.setdefault((row["account"], row["day"]), []).append(place)
+    for index, row in enumerate(rows):
+        cells.setdefault((row["account"], row["day"]), []).append(index)
     groups = [""] * len(rows)
-    for places in cells.values():
-        image_ids = [rows[place]["image_id"] for place in places]
+    for indices in cells.values():
+        image_ids = [rows[index]["image_id"] for index in indices]
         phashes = [found[image_id]["phash"] for image_id in image_ids]
-        for place, group in zip(places, near_groups(image_ids, phashes, bits), strict=True):
-            groups[place] = group
+        for index, group in zip(indices, phash_groups(image_ids, phashes, bits), strict=True):
+            groups[index] = group
     return groups
 
 
-def _rule(settings: QualitySettings) -> tuple[str, float]:
-    """The measure of sharpness that counts, and its least value."""
+def _sharpness_threshold(settings: QualitySettings) -> tuple[str, float]:
+    """The column of sharpness that the filter uses, and its threshold."""
     if settings.sharpness == "native":
         return "sharpness_native", settings.min_sharpness_native
     return "sharpness", settings.min_sharpness
 
 
 def _first(table: pa.Table, count: int) -> list[str]:
-    """The first different image_ids."""
+    """The first distinct image_ids of a table."""
     return list(dict.fromkeys(table["image_id"].to_pylist()))[:count]

@@ -6,13 +6,18 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from instagram_assets.calendar import day_of, today
-from instagram_assets.collect.books import Books
 from instagram_assets.collect.clock import SystemClock
-from instagram_assets.collect.status import AccountStatus, IdentityStatus, identity_statuses, statuses
+from instagram_assets.collect.collection_status import (
+    AccountStatus,
+    IdentityStatus,
+    account_statuses,
+    identity_statuses,
+)
+from instagram_assets.collect.database import CollectorDatabase
 from instagram_assets.errors import InstagramAssetsError, NotFoundError
-from instagram_assets.printable import printable
 from instagram_assets.privacy.pseudonyms import is_forgotten_pseudonym
 from instagram_assets.privacy.tombstones import load_tombstones
+from instagram_assets.report.safe_text import printable
 from instagram_assets.settings import Settings
 from instagram_assets.sources.accounts import Entry, load_registry
 from instagram_assets.sources.accounts import State as Turn
@@ -205,12 +210,12 @@ class _Known:
         self._turns = registry.states(today(self.settings.zone))
 
     def _read_books(self) -> None:
-        books, now = Books(self.settings.folder("collection")), SystemClock().now()
-        if not books.file.exists():
+        database, now = CollectorDatabase(self.settings.folder("collection")), SystemClock().now()
+        if not database.file.exists():
             return
-        for status in statuses(books, now, self.settings.zone):
+        for status in account_statuses(database, now, self.settings.zone):
             self._sites.setdefault(status.subject, []).append(status)
-        self.identities = tuple(identity_statuses(books, now, self.settings.zone))
+        self.identities = tuple(identity_statuses(database, now, self.settings.zone))
 
 
 _NOT_THERE = InLake(posts=0)

@@ -13,11 +13,11 @@ from instagram_assets.automation import pause
 from instagram_assets.automation.pause import Phase, Wish, pause_folder
 from instagram_assets.automation.run_states import UNDER_WAY
 from instagram_assets.errors import BusyError, ConflictError, DagsterDownError, ForgetError
-from instagram_assets.forget import forgetting, journal
-from instagram_assets.forget.bare_words import BareWord, bare_words
+from instagram_assets.forget import erasure, erasure_journal
+from instagram_assets.forget.ambiguous_names import AmbiguousName, count_ambiguous_names
 from instagram_assets.forget.steps import Step
-from instagram_assets.printable import printable
 from instagram_assets.privacy.pseudonyms import is_forgotten_pseudonym
+from instagram_assets.report.safe_text import printable
 from instagram_assets.settings import Settings
 from instagram_assets.sources.names import account, hashtag, is_hashtag
 from instagram_assets.storage.lake import lake_root
@@ -54,7 +54,7 @@ class Preview:
     posts: int
     images: int
     places: list[Place]
-    words: list[BareWord]
+    words: list[AmbiguousName]
 
 
 @dataclass(frozen=True)
@@ -88,14 +88,16 @@ def preview(settings: Settings, name: str) -> Preview:
     if not _one_preview.acquire(blocking=False):  # who waited here would take a thread from everybody else
         raise BusyError("What would go is being looked for already, maybe in another tab. Ask again in a minute.")
     try:
-        subject = forgetting.find(settings, _target(name))
-        steps = forgetting.preview(settings, subject, forgetting.parts_of(subject))
-        words = bare_words(lake_root(settings), subject.identifiers)
+        subject = erasure.find_subject(settings, _target(name))
+        steps = erasure.plan_erasure(settings, subject, erasure.planners_for(subject))
+        words = count_ambiguous_names(lake_root(settings), subject.identifiers)
     finally:
         _one_preview.release()
     known = subject.identifiers
     counts = (len(known.post_ids), len(known.images))
-    return Preview(name, subject.is_known, subject.is_remembered, subject.also, *counts, _places(steps), words)
+    return Preview(
+        name, subject.is_known, subject.was_erased_before, subject.other_names, *counts, _places(steps), words
+    )
 
 
 def progress(settings: Settings, name: str) -> Progress:
@@ -112,7 +114,7 @@ def progress(settings: Settings, name: str) -> Progress:
 
 def unfinished(settings: Settings) -> list[str]:
     """Accounts and hashtags whose forgetting was begun and is not at its end."""
-    targets = journal.unfinished(settings.folder("privacy"))
+    targets = erasure_journal.unfinished_targets(settings.folder("privacy"))
     return [target.value for target in targets if target.kind in ("account", "hashtag")]
 
 
@@ -161,7 +163,7 @@ def _target(name: str) -> str:
 def _places(steps: Iterable[Step]) -> list[Place]:
     found: dict[str, list[int]] = {}
     for step in steps:
-        counts = found.setdefault(step.place, [0, 0, 0])
+        counts = found.setdefault(step.area, [0, 0, 0])
         if step.is_certain:
             counts[0 if step.verb == "remove" else 1] += 1
             counts[2] += step.rows

@@ -7,7 +7,7 @@ from typing import Any
 
 from instagram_assets.datasets.folder import why_not
 from instagram_assets.errors import InstagramAssetsError
-from instagram_assets.ingest.search_requests import SearchRequest, find_request
+from instagram_assets.search.requests import SearchRequest, find_request
 from instagram_assets.storage.lake import read_table
 from instagram_assets.web.jobs import Job, Kind
 from instagram_assets.web.moments import stretch

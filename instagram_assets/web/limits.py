@@ -1,8 +1,8 @@
 """How much may be typed: forms say the same as what takes them."""
 
 from instagram_assets.datasets.overrides import LONGEST_WHY
-from instagram_assets.ingest.image_search import LONGEST_QUERY, MOST_IMAGES
-from instagram_assets.ingest.search_requests import LARGEST_SHARPNESS, LARGEST_SIDE, LONGEST_NAME
+from instagram_assets.search.engine import LONGEST_QUERY, MOST_IMAGES
+from instagram_assets.search.requests import LARGEST_SHARPNESS, LARGEST_SIDE, LONGEST_NAME
 
 LONGEST_ACCOUNT = 200
 """Characters of an account's name, or of a part of one."""

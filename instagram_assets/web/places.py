@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from instagram_assets.errors import SearchRequestError
-from instagram_assets.ingest.search_requests import search_folder
+from instagram_assets.search.requests import search_folder
 from instagram_assets.settings import Settings
 from instagram_assets.web.jobs import Job, folder_of
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from instagram_assets.collect.permission import ALLOWED, PURPOSE, check_permission
-from instagram_assets.collect.targets import GRAPH_API, INSTAGRAM
+from instagram_assets.collect.permission import ALLOWED_SETTING, PURPOSE_SETTING, check_permission
+from instagram_assets.collect.site import GRAPH_API, INSTAGRAM
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.settings import Settings
 from instagram_assets.sources.accounts import load_registry
@@ -53,7 +53,12 @@ def _graph_api(settings: Settings, name: str) -> Way:
 def _site(settings: Settings, name: str) -> Way:
     options, body = settings.collection, {"names": [name], "site": INSTAGRAM, "again": True}
     missing = next(
-        (each for each, text in ((PURPOSE, options.purpose), (ALLOWED, options.allowed)) if not text.strip()), ""
+        (
+            each
+            for each, text in ((PURPOSE_SETTING, options.purpose), (ALLOWED_SETTING, options.allowed))
+            if not text.strip()
+        ),
+        "",
     )
     refused = ""
     if not missing:

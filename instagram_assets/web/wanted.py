@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from instagram_assets.automation.searches import run_config, run_tags, search_request
-from instagram_assets.ingest.image_search import LONGEST_QUERY, MOST_IMAGES
-from instagram_assets.run_tags import QUERY
+from instagram_assets.partitions import QUERY_TAG
+from instagram_assets.search.engine import LONGEST_QUERY, MOST_IMAGES
 from instagram_assets.settings import Settings
 from instagram_assets.web.limits import MOST_POSTS
 
@@ -25,11 +25,11 @@ class Start(NamedTuple):
     search: str = ""
 
 
-class _Wanted(BaseModel):
+class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-class SearchWanted(_Wanted):
+class SearchBody(_Body):
     """An image search; what is not given is as the settings say."""
 
     query: Annotated[str, Field(description="The search word, such as cat.", max_length=10_000)]
@@ -44,9 +44,9 @@ class SearchWanted(_Wanted):
 
     def start(self, settings: Settings) -> Start:
         """The run that does it. Raises SearchRequestError, and ModelError or SettingsError for what is missing."""
-        from instagram_assets.ingest.search_requests import refuse_forgotten
-        from instagram_assets.preflight import check_search
         from instagram_assets.privacy.tombstones import load_tombstones
+        from instagram_assets.search.requests import refuse_forgotten
+        from instagram_assets.status.preflight import check_search
 
         refuse_forgotten(self.query, load_tombstones(settings.folder("privacy")))  # before models are asked for
         given = self.model_dump(include={"limit", "subject", "min_side", "min_sharpness"})
@@ -55,7 +55,7 @@ class SearchWanted(_Wanted):
         return Start("search", run_config(request, refresh=self.refresh), run_tags(request), request.search)
 
 
-class ScrapeWanted(_Wanted):
+class ScrapeBody(_Body):
     """What an actor of Apify is to collect; without names those that its input names. It costs money."""
 
     name: Annotated[Name, Field(description="The input: posts, reels, profiles, hashtags, or one of your own.")]
@@ -78,7 +78,7 @@ class ScrapeWanted(_Wanted):
         return Start("scrape", config, _told(self.names or [self.name]))
 
 
-class CollectionWanted(_Wanted):
+class CollectionBody(_Body):
     """Whom our own collector is to ask about; without names whom the registry has this week."""
 
     names: Annotated[Names, Field(description="Accounts, and hashtags with their #.")] = []
@@ -93,20 +93,20 @@ class CollectionWanted(_Wanted):
 
     def start(self, settings: Settings) -> Start:
         """The run that does it. Raises CollectionRefusedError or SettingsError."""
-        from instagram_assets.collect.turns import whom_to_collect
+        from instagram_assets.collect.collect_targets import choose_targets
         from instagram_assets.sources.requests import parse_day
 
         day = parse_day(self.newer_than)
-        whom_to_collect(settings, self.names, by=self.site or None)
+        choose_targets(settings, self.names, by=self.site or None)
         options = {"names": self.names, "by": self.site, "posts": self.posts or 0, "again": self.again}
         config = {**options, "newer_than": day.isoformat() if day else ""}
         return Start("collect_accounts", {"ops": {"collected_accounts": {"config": config}}}, _told(self.names))
 
 
-Wanted = SearchWanted | ScrapeWanted | CollectionWanted
+JobBody = SearchBody | ScrapeBody | CollectionBody
 
 
 def _told(names: Sequence[str]) -> dict[str, str]:
     told = ", ".join(names)
     cut = told if len(told) <= LONGEST_QUERY else f"{told[: LONGEST_QUERY - 1]}…"
-    return {QUERY: cut} if cut else {}
+    return {QUERY_TAG: cut} if cut else {}

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from instagram_assets.collect.graph_api import check_set_up
-from instagram_assets.collect.turns import check_allowed
+from instagram_assets.collect.graph_api_site import check_graph_api_settings
+from instagram_assets.collect.permission import check_allowed
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.settings import ApifySettings, Settings
 from instagram_assets.sources.requests import EXAMPLES, load_request
@@ -43,7 +43,7 @@ def why_no_apify(settings: Settings) -> str:
 def why_not_by(settings: Settings) -> dict[str, str]:
     """Of each site that our own collector asks what is to be set before it can; empty when nothing is."""
     return {
-        "graph_api": _problem(lambda: check_set_up(settings.graph_api)),
+        "graph_api": _problem(lambda: check_graph_api_settings(settings.graph_api)),
         "instagram": _problem(lambda: check_allowed(settings, ())),
     }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from instagram_assets.automation.children import child_processes, wait_for
-from instagram_assets_tests.ingest.browsers import wait_until_ended
+from instagram_assets_tests.search.browsers import wait_until_ended
 from instagram_assets_tests.servers.dev import ROOT, is_running
 
 # A child that starts one of its own, tells both numbers, and ends at SIGTERM or never.

@@ -10,18 +10,19 @@ import pytest
 from typer.testing import CliRunner
 
 from instagram_assets.automation.collect import collect_hashtags, daily_collect, may_go_on, no_hours_missing, run_config
+from instagram_assets.automation.shell_runs import bring_up_to_date, land, run_job
 from instagram_assets.cli.collected import commands as collected
-from instagram_assets.collect.books import Books
-from instagram_assets.collect.collect_all import Follower, Round, Terms, collect_all
+from instagram_assets.collect.collect_all import CollectionOptions, ProgressListener, collect_all
+from instagram_assets.collect.collect_targets import choose_targets
+from instagram_assets.collect.collection_scope import CollectionScope
 from instagram_assets.collect.collector import collect
-from instagram_assets.collect.collectors import open_official
-from instagram_assets.collect.scope import Ended, Scope
-from instagram_assets.collect.turns import whom_to_collect
+from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.results import CollectionOutcome, RunResult
+from instagram_assets.collect.site_sessions import graph_api_session
 from instagram_assets.definitions import defs
 from instagram_assets.demo.graph_api import error
 from instagram_assets.demo.graph_media import account, hashtag
 from instagram_assets.errors import RunFailedError
-from instagram_assets.runs import bring_up_to_date, land, run_job
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets_tests.collect.virtual_clock import VirtualClock
@@ -72,7 +73,7 @@ def run_numbers(instance: dg.DagsterInstance) -> dict[str, Any]:
 
 def days_pass(days: int) -> None:
     seconds = days * 86_400
-    with Books(settings().folder("collection")).writing() as connection:
+    with CollectorDatabase(settings().folder("collection")).writing() as connection:
         connection.execute("UPDATE requests SET at = at - ?", (seconds,))
         connection.execute("UPDATE crawls SET began_at = began_at - ?, ended_at = ended_at - ?", (seconds, seconds))
 
@@ -204,32 +205,36 @@ def test_a_damaged_file_of_the_lake_keeps_nobody_from_being_collected(
 def test_a_run_waits_for_another_that_collects_and_for_an_hour_at_most(
     instance: dg.DagsterInstance, api: FaultyGraph, data_dir: Path
 ) -> None:
-    clock, told, books = VirtualClock(NOW.timestamp()), list[str](), Books(settings().folder("collection"))
-    terms = Terms(settings(), books, clock, Scope(), data_dir / "inbox", takes_turns=True)
+    clock, told, database = (
+        VirtualClock(NOW.timestamp()),
+        list[str](),
+        CollectorDatabase(settings().folder("collection")),
+    )
+    options = CollectionOptions(settings(), database, clock, CollectionScope(), data_dir / "inbox", takes_turns=True)
 
-    def collected_by(terms: Terms, name: str) -> Round:
-        done = Round()
-        collect_all(terms, whom_to_collect(settings(), [name]), Follower(told.append), done)
+    def collected_by(options: CollectionOptions, name: str) -> RunResult:
+        done = RunResult()
+        collect_all(options, choose_targets(settings(), [name]), ProgressListener(told.append), done)
         return done
 
-    with open_official(settings().graph_api, settings().collection, books, clock, told.append) as other:
+    with graph_api_session(settings().graph_api, settings().collection, database, clock, told.append) as other:
         for is_let_end in (True, False):
             running = collect(
-                *(other.site, other.requester, ["gone", "never"], Scope()),
-                books=books,
+                *(other.site, other.requester, ["gone", "never"], CollectionScope()),
+                database=database,
                 inbox=data_dir / "inbox",
                 clock=clock,
-                tell=told.append,
+                log=told.append,
                 again=True,
             )
             next(running)
             if is_let_end:
                 clock.before_sleep = lambda _, running=running: running.close()
-                assert [one.outcome for one in collected_by(terms, "sun_diary").found] == [Ended.COMPLETE]
+                assert [one.outcome for one in collected_by(options, "sun_diary").found] == [CollectionOutcome.COMPLETE]
                 clock.before_sleep = lambda _: None
             else:
                 began = clock.now()
-                (error,) = collected_by(terms, "moon_cooks").errors
+                (error,) = collected_by(options, "moon_cooks").errors
                 assert "Another run collects" in str(error)
                 assert clock.now() - began == pytest.approx(3_600, abs=15)
                 running.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets_tests.ingest.browsers import wait_until_ended
+from instagram_assets_tests.search.browsers import wait_until_ended
 from instagram_assets_tests.servers.dev import ROOT, Dev, end, is_running, start_dev, wait_until_it_says
 
 PATIENCE = 240

@@ -8,11 +8,11 @@ import dagster as dg
 import pytest
 
 from instagram_assets.automation.sensors import inbox_sensor, landed_sensor
+from instagram_assets.automation.shell_runs import bring_up_to_date, land, run_job
 from instagram_assets.definitions import defs
 from instagram_assets.errors import RunFailedError
 from instagram_assets.ingest.landing import pending
 from instagram_assets.partitions import FIRST_DAY, known_accounts
-from instagram_assets.runs import bring_up_to_date, land, run_job
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets_tests.conftest import export, post, profile

@@ -16,10 +16,11 @@ from instagram_assets.backups.prune import prune
 from instagram_assets.backups.repository import Repository
 from instagram_assets.backups.restore import restore
 from instagram_assets.backups.take import take
-from instagram_assets.collect.books import Books
-from instagram_assets.collect.crawls import Bounds, begin, unfinished
-from instagram_assets.collect.pages import store, stored
-from instagram_assets.collect.site import Page
+from instagram_assets.collect.collection_scope import Bounds
+from instagram_assets.collect.crawls import find_open_crawl, open_crawl
+from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.site import CrawlPage
+from instagram_assets.collect.stored_pages import load_pages, store_page
 from instagram_assets.errors import FileError, StorageError
 from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets.privacy.keys import KeyName, load_key
@@ -35,11 +36,11 @@ def backups(contents: Contents, keys: Path, tmp_path: Path) -> str:
     return str(tmp_path / "backups")
 
 
-def a_blob(where: str, begin: str) -> tuple[Entry, Path]:
+def a_blob(where: str, open_crawl: str) -> tuple[Entry, Path]:
     """The first file of the newest backup whose path begins so, and where its bytes are."""
     with open_place(where) as place:
         assert isinstance(place, Repository)
-        entry = next(entry for entry in place.manifest(place.ids()[-1]).entries if entry.path.startswith(begin))
+        entry = next(entry for entry in place.manifest(place.ids()[-1]).entries if entry.path.startswith(open_crawl))
         return entry, Path(place.blob(entry.sha256).path)
 
 
@@ -301,13 +302,13 @@ def test_where_there_is_no_backup_it_says_so(keys: Path, tmp_path: Path) -> None
 
 
 def test_the_collectors_go_on_behind_the_pages_that_they_had(contents: Contents, keys: Path, tmp_path: Path) -> None:
-    books = Books(contents.settings.folder("collection"))
-    crawl = begin(books, "instagram", "sun_diary", Bounds(100), 1_795_000_000)
-    with books.writing() as connection:
-        store(connection, crawl.id, 0, 1_795_000_001, Page([{"shortcode": "Cabc"}], cursor="NEXT"))
+    database = CollectorDatabase(contents.settings.folder("collection"))
+    crawl = open_crawl(database, "instagram", "sun_diary", Bounds(100), 1_795_000_000)
+    with database.writing() as connection:
+        store_page(connection, crawl.id, 0, 1_795_000_001, CrawlPage([{"shortcode": "Cabc"}], cursor="NEXT"))
     take(contents, str(tmp_path / "backups"), keys)
     restore(str(tmp_path / "backups"), tmp_path / "back", keys)
-    back = Books(tmp_path / "back" / "collection")
-    assert unfinished(back, "instagram", "sun_diary") == crawl
-    (page,) = stored(back, crawl.id)
+    back = CollectorDatabase(tmp_path / "back" / "collection")
+    assert find_open_crawl(back, "instagram", "sun_diary") == crawl
+    (page,) = load_pages(back, crawl.id)
     assert (list(page.records), page.cursor) == ([{"shortcode": "Cabc"}], "NEXT")

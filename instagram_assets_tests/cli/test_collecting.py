@@ -6,37 +6,36 @@ import pytest
 from rich.console import Console
 
 from instagram_assets.cli.collecting import as_json, raise_errors, summary
-from instagram_assets.collect.collect_all import Round
-from instagram_assets.collect.scope import Collected, Ended
+from instagram_assets.collect.results import CollectionOutcome, RunResult, SubjectResult
 from instagram_assets.errors import IdentityStoppedError, InstagramAssetsError, NothingDoneError
 
-COMPLETE = Collected("sun_diary", Ended.COMPLETE, file=Path("/data/sun.json"), posts=100, requests=9)
-GONE = Collected("gone", Ended.NOT_FOUND, "there is no such account", requests=1)
-WAITING = Collected("moon", Ended.WAITING, "its budget is used", until=1_795_003_600.0)
+COMPLETE = SubjectResult("sun_diary", CollectionOutcome.COMPLETE, file=Path("/data/sun.json"), posts=100, requests=9)
+GONE = SubjectResult("gone", CollectionOutcome.NOT_FOUND, "there is no such account", requests=1)
+WAITING = SubjectResult("moon", CollectionOutcome.WAITING, "its budget is used", until=1_795_003_600.0)
 
 
-def printed(done: Round) -> str:
+def printed(done: RunResult) -> str:
     console = Console(width=140)
     with console.capture() as capture:
         console.print(summary(done))
     return capture.get()
 
 
-def work(*found: Collected, errors: tuple[InstagramAssetsError, ...] = ()) -> Round:
-    return Round(len(found), list(found), list(errors))
+def work(*found: SubjectResult, errors: tuple[InstagramAssetsError, ...] = ()) -> RunResult:
+    return RunResult(len(found), list(found), list(errors))
 
 
 @pytest.mark.parametrize(
     ("done", "there"),
     [
         (work(COMPLETE, GONE), 0),
-        (work(Collected("sun_diary", Ended.FRESH)), 0),
-        (work(Collected("sun_diary", Ended.PARTIAL, "private", COMPLETE.file, 12)), 0),
+        (work(SubjectResult("sun_diary", CollectionOutcome.FRESH)), 0),
+        (work(SubjectResult("sun_diary", CollectionOutcome.PARTIAL, "private", COMPLETE.file, 12)), 0),
         (work(), 2),
         (work(GONE), 1),
     ],
 )
-def test_what_there_is_was_had(done: Round, there: int) -> None:
+def test_what_there_is_was_had(done: RunResult, there: int) -> None:
     raise_errors(done, there)
 
 
@@ -47,7 +46,7 @@ def test_that_nothing_could_be_had_is_an_error() -> None:
 
 def test_what_is_not_whole_yet_is_an_error_that_says_when_to_go_on() -> None:
     with pytest.raises(InstagramAssetsError) as caught:
-        raise_errors(work(COMPLETE, WAITING, Collected("sea", Ended.OPEN, "it failed")))
+        raise_errors(work(COMPLETE, WAITING, SubjectResult("sea", CollectionOutcome.OPEN, "it failed")))
     assert str(caught.value) == (
         "2 of 3 are not whole yet (the first may go on at 2026-11-18 12:06 UTC). Run the same command again."
     )
@@ -55,7 +54,7 @@ def test_what_is_not_whole_yet_is_an_error_that_says_when_to_go_on() -> None:
 
 def test_why_a_run_ended_is_said_once() -> None:
     stopped = IdentityStoppedError("instagram:anonymous is stopped")
-    done = work(Collected("sun_diary", Ended.STOPPED, str(stopped)), errors=(stopped,))
+    done = work(SubjectResult("sun_diary", CollectionOutcome.STOPPED, str(stopped)), errors=(stopped,))
     assert "see the error" in printed(done)
     assert str(stopped) not in printed(done)
     with pytest.raises(InstagramAssetsError, match=r"^instagram:anonymous is stopped\n1 of 1 are not whole yet"):
@@ -63,7 +62,7 @@ def test_why_a_run_ended_is_said_once() -> None:
 
 
 def test_of_many_those_are_named_that_are_not_complete_and_the_others_counted() -> None:
-    many = [Collected(f"user{number}", Ended.COMPLETE, posts=10) for number in range(60)]
+    many = [SubjectResult(f"user{number}", CollectionOutcome.COMPLETE, posts=10) for number in range(60)]
     shown = printed(work(*many, GONE, WAITING))
     assert "gone" in shown
     assert "its budget is used; may go on at 2026-11-18 12:06 UTC" in shown
@@ -73,7 +72,7 @@ def test_of_many_those_are_named_that_are_not_complete_and_the_others_counted() 
 
 
 def test_names_and_reasons_do_nothing_to_a_terminal() -> None:
-    assert "[red]moon" in printed(work(Collected("[red]moon", Ended.REFUSED, "[link]no[/link]")))
+    assert "[red]moon" in printed(work(SubjectResult("[red]moon", CollectionOutcome.REFUSED, "[link]no[/link]")))
 
 
 def test_the_same_as_plain_values() -> None:

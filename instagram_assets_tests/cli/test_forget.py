@@ -14,10 +14,10 @@ import pytest
 from typer.testing import CliRunner, Result
 from upath import UPath
 
-from instagram_assets import runs
+from instagram_assets.automation import shell_runs
 from instagram_assets.cli import app
 from instagram_assets.errors import ForgetError
-from instagram_assets.forget import forgetting
+from instagram_assets.forget import erasure
 from instagram_assets.ingest.landing import land
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import settings
@@ -81,9 +81,9 @@ def test_it_is_done_and_proved(run: Run, data_dir: Path) -> None:
 
 def test_each_time_leaves_a_proof_of_its_own_also_when_many_end_in_one_second(data_dir: Path) -> None:
     chosen = settings()
-    subject = forgetting.find(chosen, "@nobody_at_all")
+    subject = erasure.find_subject(chosen, "@nobody_at_all")
     with ThreadPoolExecutor(3) as pool:
-        done = list(pool.map(lambda _: forgetting.forget(chosen, subject, []), range(6)))
+        done = list(pool.map(lambda _: erasure.erase(chosen, subject, []), range(6)))
     assert len({report.proof for report in done}) == 6
     assert {report.proof for report in done} == set((data_dir / "privacy" / "proofs").iterdir())
 
@@ -100,7 +100,7 @@ def test_while_dev_is_at_work_nothing_is_begun(run: Run, data_dir: Path) -> None
 def test_while_a_run_goes_on_nothing_is_begun_and_the_account_still_comes_in(
     run: Run, data_dir: Path, tmp_path: Path
 ) -> None:
-    with runs.open_instance() as instance:
+    with shell_runs.open_instance() as instance:
         going = instance.create_run_for_job(_job, status=dg.DagsterRunStatus.STARTED)
         before = digests(data_dir / "lake", data_dir / "privacy")
         for words in (("@sun_diary", "--yes"), ("#산책", "--yes"), ("nobody_at_all", "--yes")):
@@ -116,7 +116,7 @@ def test_while_a_run_goes_on_nothing_is_begun_and_the_account_still_comes_in(
 
 
 def test_the_proof_says_of_the_history_what_was_done_there(run: Run, data_dir: Path) -> None:
-    with runs.open_instance() as instance:
+    with shell_runs.open_instance() as instance:
         instance.add_dynamic_partitions("accounts", ["sun_diary", "moon_cooks"])
     for target, rows in (("@nobody_at_all", 0), ("@sun_diary", 1)):
         assert run(target, "--yes").exit_code == 0
@@ -133,10 +133,10 @@ def test_the_proof_searches_a_history_in_postgresql(run: Run, data_dir: Path, op
         instance.add_dynamic_partitions("accounts", ["sun_diary", "moon_cooks"])
         instance.report_runless_asset_event(dg.AssetMaterialization("landed", metadata={"of": "sun_diary"}))
         rows = partial(rows_on_servers, data_dir / "dagster")
-        subject = forgetting.find(settings(), "@sun_diary")
-        without_history = forgetting.parts_of(subject)
+        subject = erasure.find_subject(settings(), "@sun_diary")
+        without_history = erasure.planners_for(subject)
         with pytest.raises(ForgetError, match=r"127\.0\.0\.1.*table event_logs") as told:
-            forgetting.forget(settings(), subject, without_history, rows=rows())
+            erasure.erase(settings(), subject, without_history, rows=rows())
         assert "table dynamic_partitions" in str(told.value)
         result = run("@sun_diary", "--yes")
         assert result.exit_code == 0, result.output

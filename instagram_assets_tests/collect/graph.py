@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from instagram_assets.collect.asking import Answer, Ask, Outcome, Verdict
-from instagram_assets.collect.books import Books
-from instagram_assets.collect.graph_api import GraphApiSite
-from instagram_assets.collect.site import Page
+from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.graph_api_site import GraphApiSite
+from instagram_assets.collect.site import Classification, CrawlPage, Request, Response, ResponseOutcome
 from instagram_assets.demo.graph_media import GraphAccount, GraphHashtag, account, hashtag
 from instagram_assets.settings import GraphApiSettings
 from instagram_assets_tests.collect.virtual_clock import VirtualClock
@@ -36,23 +35,26 @@ class Told:
 class SmallRequester:
     """Sends and judges, with a row in the books for each request, two seconds after the one before; tries once."""
 
-    def __init__(self, site: GraphApiSite, books: Books, clock: VirtualClock, send: Callable[[Ask], Answer]) -> None:
-        self.site, self.books, self.clock, self.send = site, books, clock, send
+    def __init__(
+        self, site: GraphApiSite, database: CollectorDatabase, clock: VirtualClock, send: Callable[[Request], Response]
+    ) -> None:
+        self.site, self.database, self.clock, self.send = site, database, clock, send
 
-    def ask(self, subject: str, ask: Ask) -> Verdict:
+    def fetch(self, subject: str, request: Request) -> Classification:
         self.clock.sleep(2)
-        with self.books.writing() as connection:
+        with self.database.writing() as connection:
             row = connection.execute(
                 "INSERT INTO requests (at, identity, site, subject, what) VALUES (?, ?, ?, ?, ?) RETURNING id",
-                (self.clock.now(), self.site.identity, self.site.name, subject, ask.what),
+                (self.clock.now(), self.site.identity, self.site.name, subject, request.what),
             ).fetchone()
-        verdict = self.site.judge(ask, self.send(ask))
-        with self.books.writing() as connection:
+        classification = self.site.classify(request, self.send(request))
+        with self.database.writing() as connection:
             connection.execute(
-                "UPDATE requests SET outcome = ?, reason = ? WHERE id = ?", (verdict.outcome, verdict.reason, row["id"])
+                "UPDATE requests SET outcome = ?, reason = ? WHERE id = ?",
+                (classification.outcome, classification.reason, row["id"]),
             )
-        self.clock.sleep(verdict.pause)
-        return verdict
+        self.clock.sleep(classification.pause)
+        return classification
 
 
 @dataclass
@@ -61,31 +63,31 @@ class Desk:
 
     graph: FaultyGraph
     site: GraphApiSite
-    books: Books
+    database: CollectorDatabase
     clock: VirtualClock
-    told: Told
+    logged: Told
     requester: SmallRequester
 
-    def pages(self, subject: str) -> list[Page]:
+    def pages(self, subject: str) -> list[CrawlPage]:
         """All pages of a subject; the facts of each stay in the books, as those of a real run do."""
-        pages = list[Page]()
-        while (ask := self.site.next_ask(subject, pages)) is not None:
-            verdict = self.requester.ask(subject, ask)
-            assert verdict.outcome is Outcome.OK, verdict
-            pages.append(self.site.read(ask, verdict.content))
-            remember(self.books, subject, pages[-1])
+        pages = list[CrawlPage]()
+        while (request := self.site.next_request(subject, pages)) is not None:
+            classification = self.requester.fetch(subject, request)
+            assert classification.outcome is ResponseOutcome.OK, classification
+            pages.append(self.site.parse(request, classification.content))
+            remember(self.database, subject, pages[-1])
         return pages
 
-    def verdict(self, subject: str) -> Verdict:
+    def classification(self, subject: str) -> Classification:
         """What comes of the first request about a subject."""
-        ask = self.site.next_ask(subject, [])
-        assert ask is not None
-        return self.requester.ask(subject, ask)
+        request = self.site.next_request(subject, [])
+        assert request is not None
+        return self.requester.fetch(subject, request)
 
 
-def remember(books: Books, subject: str, page: Page) -> None:
+def remember(database: CollectorDatabase, subject: str, page: CrawlPage) -> None:
     """Keep what a page says of its subject."""
-    with books.writing() as connection:
+    with database.writing() as connection:
         connection.execute("INSERT OR IGNORE INTO subjects (site, subject) VALUES ('graph_api', ?)", (subject,))
         connection.execute(
             "UPDATE subjects SET facts = json_patch(facts, ?) WHERE site = 'graph_api' AND subject = ?",
@@ -103,27 +105,27 @@ def desk(
     **settings: Any,
 ) -> Generator[Desk]:
     """A server with these accounts and hashtags, and a site that asks it."""
-    clock, told, books = VirtualClock(BEGIN.timestamp()), Told(), Books(folder)
+    clock, logged, database = VirtualClock(BEGIN.timestamp()), Told(), CollectorDatabase(folder)
     with FaultyGraph(accounts or [], hashtags or [], now=clock.now, same_cursor=same_cursor) as graph:
         wanted = GraphApiSettings(api_url=graph.url, user_id=graph.own_id, **settings)
-        site = GraphApiSite(wanted, graph.token, books, clock, told)
+        site = GraphApiSite(wanted, graph.token, database, clock, logged)
         with sending() as send:
-            yield Desk(graph, site, books, clock, told, SmallRequester(site, books, clock, send))
+            yield Desk(graph, site, database, clock, logged, SmallRequester(site, database, clock, send))
 
 
 @contextmanager
-def sending() -> Generator[Callable[[Ask], Answer]]:
+def sending() -> Generator[Callable[[Request], Response]]:
     """What sends a request to this machine and brings the answer, over one connection."""
     connections: dict[str, http.client.HTTPConnection] = {}
 
-    def send(ask: Ask) -> Answer:
-        parts = urlsplit(ask.url)
+    def send(request: Request) -> Response:
+        parts = urlsplit(request.url)
         connection = connections.setdefault(parts.netloc, http.client.HTTPConnection(parts.netloc, timeout=30))
-        target = f"{parts.path}?{urlencode(ask.params)}" if ask.params else parts.path
-        body = urlencode(ask.form) if ask.form is not None else None
-        connection.request("GET" if body is None else "POST", target, body, dict(ask.headers))
+        target = f"{parts.path}?{urlencode(request.params)}" if request.params else parts.path
+        body = urlencode(request.form) if request.form is not None else None
+        connection.request("GET" if body is None else "POST", target, body, dict(request.headers))
         reply = connection.getresponse()
-        return Answer(reply.status, {name.lower(): value for name, value in reply.getheaders()}, reply.read())
+        return Response(reply.status, {name.lower(): value for name, value in reply.getheaders()}, reply.read())
 
     try:
         yield send

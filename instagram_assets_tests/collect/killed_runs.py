@@ -8,16 +8,16 @@ from pathlib import Path
 from random import Random
 
 from instagram_assets.collect.backoff import Backoff
-from instagram_assets.collect.books import Books
+from instagram_assets.collect.collection_scope import CollectionScope
 from instagram_assets.collect.collector import collect
-from instagram_assets.collect.http import Client
-from instagram_assets.collect.instagram import InstagramSite
+from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.http_client import HttpClient
+from instagram_assets.collect.instagram_site import InstagramSite
 from instagram_assets.collect.limiter import Limiter
 from instagram_assets.collect.requester import Requester
-from instagram_assets.collect.scope import Scope
 from instagram_assets.errors import AnswersChangedError, IdentityStoppedError
-from instagram_assets.rates import parse_rates
 from instagram_assets.settings import CollectionSettings
+from instagram_assets.settings.rates import parse_rates
 
 RUN = "instagram_assets_tests.collect.killed_runs:run"
 IMPORTS = ("aiohttp",)
@@ -52,19 +52,21 @@ class FileClock:
 
 def run(folder: str, clock_file: str, url: str, names: list[str]) -> None:
     """Called in the process: one run over all users, as a person starts it; prints what came of each, and of all."""
-    clock, books = FileClock(Path(clock_file)), Books(Path(folder) / "books")
+    clock, database = FileClock(Path(clock_file)), CollectorDatabase(Path(folder) / "books")
     clock.start_work()
     site = InstagramSite(CollectionSettings(instagram_url=url), clock=clock)
-    limiter = Limiter(books, site.identity, RATES, clock, _say_nothing)
-    scope, inbox = Scope(posts=POSTS, fresh=400 * 86_400.0), Path(folder) / "inbox"
+    limiter = Limiter(database, site.identity, RATES, clock, _say_nothing)
+    scope, inbox = CollectionScope(posts=POSTS, fresh=400 * 86_400.0), Path(folder) / "inbox"
     ended = ""
     outcomes: dict[str, str] = {}
-    with Client(url) as client:
+    with HttpClient(url) as client:
         requester = Requester(
-            site, client.send, books, limiter, Backoff(), clock, _say_nothing, random=Random(int(clock.now()))
+            site, client.send, database, limiter, Backoff(), clock, _say_nothing, random=Random(int(clock.now()))
         )
         try:
-            for one in collect(site, requester, names, scope, books=books, inbox=inbox, clock=clock, tell=_say_nothing):
+            for one in collect(
+                site, requester, names, scope, database=database, inbox=inbox, clock=clock, log=_say_nothing
+            ):
                 outcomes[one.subject] = one.outcome
         except (IdentityStoppedError, AnswersChangedError) as error:
             ended = type(error).__name__

@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from instagram_assets.collect.asking import Answer, Ask, Outcome, Verdict
-from instagram_assets.collect.books import Books
 from instagram_assets.collect.clock import Clock
-from instagram_assets.collect.site import Page, SeenPost
+from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.site import Classification, CrawlPage, PostRef, Request, Response, ResponseOutcome
 from instagram_assets.errors import ContractError
 from instagram_assets.ingest.post_ids import short_code
 
@@ -31,36 +30,36 @@ class SmallSite:
     def refusal(self, subject: str) -> str:
         return self.refused.get(subject, "")
 
-    def next_ask(self, subject: str, pages: Sequence[Page]) -> Ask | None:
+    def next_request(self, subject: str, pages: Sequence[CrawlPage]) -> Request | None:
         if pages and pages[-1].cursor is None:
             return None
         cursor = pages[-1].cursor if pages else "0"
-        return Ask(
+        return Request(
             "http://127.0.0.1/", f"posts of {subject} behind {cursor}", {"subject": subject, "cursor": cursor or "0"}
         )
 
-    def judge(self, ask: Ask, answer: Answer) -> Verdict:
+    def classify(self, request: Request, response: Response) -> Classification:
         raise NotImplementedError
 
-    def content(self, ask: Ask) -> Any:
-        subject, begin = ask.params["subject"], int(ask.params["cursor"])
+    def content(self, request: Request) -> Any:
+        subject, begin = request.params["subject"], int(request.params["cursor"])
         pinned = self.pinned.get(subject, [])
         times = [(taken, True) for taken in pinned] + [(taken, False) for taken in self.accounts[subject]]
         posts = [record(subject, taken, is_pinned) for taken, is_pinned in times[begin : begin + PAGE]]
         following = str(begin + PAGE) if begin + PAGE < len(times) else None
         return {"posts": posts, "next": following, "id": self.ids.get(subject)}
 
-    def read(self, ask: Ask, content: Any) -> Page:
+    def parse(self, request: Request, content: Any) -> CrawlPage:
         if not isinstance(content, dict) or "posts" not in content:
             raise ContractError("the answer has no posts")
         posts = [
-            SeenPost(
+            PostRef(
                 post["shortcode"], datetime.fromtimestamp(post["taken_at_timestamp"], UTC), post["pinned_for_users"]
             )
             for post in content["posts"]
         ]
         facts = {"profile_id": content["id"]} if content["id"] else {}
-        return Page(content["posts"], posts, content["next"], facts)
+        return CrawlPage(content["posts"], posts, content["next"], facts)
 
 
 def record(subject: str, taken: float, is_pinned: bool = False) -> dict[str, Any]:
@@ -82,24 +81,24 @@ def record(subject: str, taken: float, is_pinned: bool = False) -> dict[str, Any
 
 
 @dataclass
-class Asked:
+class RequestRecorder:
     """A requester without limits: writes each request into the books, and answers from the site or from a script."""
 
     site: SmallSite
-    books: Books
+    database: CollectorDatabase
     clock: Clock
-    script: Callable[[int, str, Ask], Verdict | Exception | None] = lambda _number, _subject, _ask: None
+    script: Callable[[int, str, Request], Classification | Exception | None] = lambda _number, _subject, _request: None
     asked: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
-    def ask(self, subject: str, ask: Ask) -> Verdict:
+    def fetch(self, subject: str, request: Request) -> Classification:
         self.clock.sleep(1)
-        with self.books.writing() as connection:
+        with self.database.writing() as connection:
             connection.execute(
                 "INSERT INTO requests (at, identity, site, subject, what) VALUES (?, ?, ?, ?, ?)",
-                (self.clock.now(), self.site.identity, self.site.name, subject, ask.what),
+                (self.clock.now(), self.site.identity, self.site.name, subject, request.what),
             )
-        found = self.script(len(self.asked), subject, ask)
-        self.asked.append((subject, ask.params["cursor"]))
+        found = self.script(len(self.asked), subject, request)
+        self.asked.append((subject, request.params["cursor"]))
         if isinstance(found, Exception):
             raise found
-        return found or Verdict(Outcome.OK, content=self.site.content(ask))
+        return found or Classification(ResponseOutcome.OK, content=self.site.content(request))

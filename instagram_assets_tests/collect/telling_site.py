@@ -4,9 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from instagram_assets.collect.asking import Answer, Ask, Outcome, Verdict
 from instagram_assets.collect.clock import Clock
-from instagram_assets.collect.site import Page
+from instagram_assets.collect.site import Classification, CrawlPage, Request, Response, ResponseOutcome
 
 SECRET = "canary-5b1e"
 
@@ -17,28 +16,30 @@ class TellingSite:
     name = "small"
     identity = "small:one"
 
-    def __init__(self, clock: Clock, *answers: Verdict) -> None:
-        self.answers = list(answers)
+    def __init__(self, clock: Clock, *responses: Classification) -> None:
+        self.responses = list(responses)
         self.asked: list[float] = []
         self._clock = clock
 
-    def send(self, ask: Ask) -> Answer:
+    def send(self, request: Request) -> Response:
         self.asked.append(self._clock.now())
-        verdict = self.answers.pop(0) if self.answers else Verdict(Outcome.OK)
-        body = {"outcome": verdict.outcome, "reason": verdict.reason, "pause": verdict.pause}
-        return Answer(200, {}, json.dumps(body).encode())
+        classification = self.responses.pop(0) if self.responses else Classification(ResponseOutcome.OK)
+        body = {"outcome": classification.outcome, "reason": classification.reason, "pause": classification.pause}
+        return Response(200, {}, json.dumps(body).encode())
 
     def refusal(self, subject: str) -> str:
         return ""
 
-    def next_ask(self, subject: str, pages: Sequence[Page]) -> Ask | None:
+    def next_request(self, subject: str, pages: Sequence[CrawlPage]) -> Request | None:
         if len(pages) > 2:
             return None
-        return Ask(f"http://127.0.0.1/{subject}", f"page {len(pages) + 1}", headers={"authorization": SECRET})
+        return Request(f"http://127.0.0.1/{subject}", f"page {len(pages) + 1}", headers={"authorization": SECRET})
 
-    def judge(self, ask: Ask, answer: Answer) -> Verdict:
-        told = json.loads(answer.body)
-        return Verdict(Outcome(told["outcome"]), told["reason"], {"page": ask.what}, told["pause"])
+    def classify(self, request: Request, response: Response) -> Classification:
+        logged = json.loads(response.body)
+        return Classification(
+            ResponseOutcome(logged["outcome"]), logged["reason"], {"page": request.what}, logged["pause"]
+        )
 
-    def read(self, ask: Ask, content: Any) -> Page:
-        return Page([content])
+    def parse(self, request: Request, content: Any) -> CrawlPage:
+        return CrawlPage([content])

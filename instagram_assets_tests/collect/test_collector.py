@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from instagram_assets import read_export
-from instagram_assets.collect import crawls
-from instagram_assets.collect.asking import Outcome, Verdict
-from instagram_assets.collect.scope import Collected, Ended
+from instagram_assets.collect.crawls import delete_old_requests, find_open_crawl
+from instagram_assets.collect.results import CollectionOutcome, SubjectResult
+from instagram_assets.collect.site import Classification, ResponseOutcome
 from instagram_assets.errors import (
     AnswersChangedError,
     BreakerOpenError,
     IdentityStoppedError,
     ProxiesError,
 )
-from instagram_assets_tests.collect.bench import HOUR, Bench, days_back
+from instagram_assets_tests.collect.collect_helper import HOUR, Bench, days_back
 from instagram_assets_tests.collect.small_site import DAY, START, record
 
 
@@ -24,8 +24,8 @@ def test_each_subject_is_a_file_with_its_records_as_the_site_gave_them(tmp_path:
     bench = Bench(tmp_path, sun_diary=days_back(7), moon=days_back(2))
     found = bench.run()
     assert [(one.subject, one.outcome, one.posts, one.requests) for one in found] == [
-        ("sun_diary", Ended.COMPLETE, 7, 3),
-        ("moon", Ended.COMPLETE, 2, 1),
+        ("sun_diary", CollectionOutcome.COMPLETE, 7, 3),
+        ("moon", CollectionOutcome.COMPLETE, 2, 1),
     ]
     assert bench.records() == {
         name: [record(name, taken) for taken in bench.site.accounts[name]] for name in ("sun_diary", "moon")
@@ -57,18 +57,20 @@ def test_a_file_of_the_collector_reads_as_the_posts_that_were_seen(tmp_path: Pat
     ]
 
 
-@pytest.mark.parametrize("outcome", [Outcome.TRANSIENT, Outcome.HTML])
-def test_a_subject_that_fails_keeps_its_pages_and_goes_on_behind_them(tmp_path: Path, outcome: Outcome) -> None:
+@pytest.mark.parametrize("outcome", [ResponseOutcome.TRANSIENT, ResponseOutcome.HTML])
+def test_a_subject_that_fails_keeps_its_pages_and_goes_on_behind_them(tmp_path: Path, outcome: ResponseOutcome) -> None:
     bench = Bench(tmp_path, sun_diary=days_back(7), moon=days_back(2))
-    failed, good = bench.run(script=lambda number, _name, _ask: Verdict(outcome, "cut off") if number == 1 else None)
-    assert (failed.outcome, failed.posts, failed.file, failed.reason) == (Ended.OPEN, 3, None, "cut off")
-    assert good.outcome is Ended.COMPLETE
+    failed, good = bench.run(
+        script=lambda number, _name, _request: Classification(outcome, "cut off") if number == 1 else None
+    )
+    assert (failed.outcome, failed.posts, failed.file, failed.reason) == (CollectionOutcome.OPEN, 3, None, "cut off")
+    assert good.outcome is CollectionOutcome.COMPLETE
     assert list(bench.records()) == ["moon"]
     waiting, _ = bench.run()
-    assert (waiting.outcome, waiting.posts, waiting.until) == (Ended.WAITING, 3, failed.until)
+    assert (waiting.outcome, waiting.posts, waiting.until) == (CollectionOutcome.WAITING, 3, failed.until)
     bench.clock.time = failed.until or 0.0
     whole, fresh = bench.run()
-    assert (whole.outcome, whole.posts, fresh.outcome) == (Ended.COMPLETE, 7, Ended.FRESH)
+    assert (whole.outcome, whole.posts, fresh.outcome) == (CollectionOutcome.COMPLETE, 7, CollectionOutcome.FRESH)
     assert bench.asked == [("sun_diary", "3"), ("sun_diary", "6")]
     assert bench.records()["sun_diary"] == [record("sun_diary", taken) for taken in days_back(7)]
 
@@ -84,7 +86,7 @@ def test_a_subject_that_fails_keeps_its_pages_and_goes_on_behind_them(tmp_path: 
 )
 def test_a_stop_of_the_identity_ends_the_run_at_once(tmp_path: Path, error: Exception) -> None:
     bench = Bench(tmp_path, first=days_back(1), second=days_back(5), third=days_back(1))
-    seen: list[Collected] = []
+    seen: list[SubjectResult] = []
     with pytest.raises(type(error), match=str(error)):
         seen.extend(bench.running(script=lambda number, *_: error if number == 2 else None))
     assert len(bench.asked) == 3
@@ -92,19 +94,23 @@ def test_a_stop_of_the_identity_ends_the_run_at_once(tmp_path: Path, error: Exce
     with pytest.raises(type(error)):
         seen.extend(bench.running(script=lambda *_: error))
     fresh, ended, after = seen[3:]
-    assert (fresh.outcome, ended.posts, after.outcome) == (Ended.FRESH, 3, Ended.NOT_ASKED)
-    assert [one.outcome for one in bench.run()] == [Ended.FRESH, Ended.COMPLETE, Ended.COMPLETE]
+    assert (fresh.outcome, ended.posts, after.outcome) == (CollectionOutcome.FRESH, 3, CollectionOutcome.NOT_ASKED)
+    assert [one.outcome for one in bench.run()] == [
+        CollectionOutcome.FRESH,
+        CollectionOutcome.COMPLETE,
+        CollectionOutcome.COMPLETE,
+    ]
     assert bench.asked == [("second", "3"), ("third", "0")]
 
 
 def test_answers_in_an_unknown_form_are_kept_without_secrets_and_three_in_a_row_end_the_run(tmp_path: Path) -> None:
     bench = Bench(tmp_path, **{f"user{number}": days_back(1) for number in range(5)})
     content = {"data": {"shape": "new", "next": "https://x.invalid/?access_token=CANARY1&a=1"}, "csrf_token": "CANARY2"}
-    seen: list[Collected] = []
+    seen: list[SubjectResult] = []
     with pytest.raises(AnswersChangedError, match="3 subjects in a row"):
-        seen.extend(bench.running(script=lambda *_: Verdict(Outcome.OK, content=content)))
-    assert [one.outcome for one in seen] == [Ended.OPEN] * 3 + [Ended.NOT_ASKED] * 2
-    files = sorted((bench.books.folder / "answers").iterdir())
+        seen.extend(bench.running(script=lambda *_: Classification(ResponseOutcome.OK, content=content)))
+    assert [one.outcome for one in seen] == [CollectionOutcome.OPEN] * 3 + [CollectionOutcome.NOT_ASKED] * 2
+    files = sorted((bench.database.folder / "answers").iterdir())
     assert [str(file) in one.reason for file, one in zip(files, seen[:3], strict=True)] == [True] * 3
     for file in files:
         text = file.read_text("utf-8")
@@ -114,18 +120,20 @@ def test_answers_in_an_unknown_form_are_kept_without_secrets_and_three_in_a_row_
 
 
 def test_who_goes_on_with_stored_pages_is_told_so(tmp_path: Path) -> None:
-    bench, told = Bench(tmp_path, sun_diary=days_back(7)), list[str]()
-    bench.run(script=lambda number, *_: Verdict(Outcome.TRANSIENT) if number == 2 else None, tell=told.append)
-    assert told == []
+    bench, logged = Bench(tmp_path, sun_diary=days_back(7)), list[str]()
+    bench.run(
+        script=lambda number, *_: Classification(ResponseOutcome.TRANSIENT) if number == 2 else None, log=logged.append
+    )
+    assert logged == []
     bench.clock.sleep(HOUR)
-    bench.run(tell=told.append)
-    assert told == ["sun_diary: goes on behind the 6 posts of 2026-11-27 09:00 UTC"]
+    bench.run(log=logged.append)
+    assert logged == ["sun_diary: goes on behind the 6 posts of 2026-11-27 09:00 UTC"]
 
 
 def test_a_subject_without_posts_and_records_has_no_file(tmp_path: Path) -> None:
     bench = Bench(tmp_path, sun_diary=[])
     (found,) = bench.run()
-    assert (found.outcome, found.file, found.posts) == (Ended.COMPLETE, None, 0)
+    assert (found.outcome, found.file, found.posts) == (CollectionOutcome.COMPLETE, None, 0)
 
 
 def test_old_requests_and_crawls_go_but_never_those_of_the_last_eight_days(tmp_path: Path) -> None:
@@ -133,18 +141,18 @@ def test_old_requests_and_crawls_go_but_never_those_of_the_last_eight_days(tmp_p
     bench.run()
     bench.clock.sleep(7 * DAY)
     bench.run()
-    assert crawls.prune(bench.books, bench.clock.now(), 1) == 0
+    assert delete_old_requests(bench.database, bench.clock.now(), 1) == 0
     bench.clock.sleep(2 * DAY)
-    assert crawls.prune(bench.books, bench.clock.now(), 1) == 1
-    assert crawls.prune(bench.books, bench.clock.now(), 1) == 0
+    assert delete_old_requests(bench.database, bench.clock.now(), 1) == 1
+    assert delete_old_requests(bench.database, bench.clock.now(), 1) == 0
 
 
 def test_an_crawl_that_nobody_goes_on_with_goes_with_its_pages_in_the_end(tmp_path: Path) -> None:
     bench = Bench(tmp_path, sun_diary=days_back(7))
-    bench.run(script=lambda number, *_: Verdict(Outcome.TRANSIENT) if number else None)
+    bench.run(script=lambda number, *_: Classification(ResponseOutcome.TRANSIENT) if number else None)
     for days, pages in ((29, 1), (2, 0)):
         bench.clock.sleep(days * DAY)
-        crawls.prune(bench.books, bench.clock.now(), 30)
-        with bench.books.reading() as connection:
+        delete_old_requests(bench.database, bench.clock.now(), 30)
+        with bench.database.reading() as connection:
             assert connection.execute("SELECT COUNT(*) FROM pages").fetchone()[0] == pages
-    assert crawls.unfinished(bench.books, "small", "sun_diary") is None
+    assert find_open_crawl(bench.database, "small", "sun_diary") is None

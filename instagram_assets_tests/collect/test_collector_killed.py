@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from instagram_assets.collect.books import Books
-from instagram_assets.collect.identities import clear
+from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.identities import clear_stop
 from instagram_assets_tests.collect.killed_runs import IMPORTS, POSTS, RATES, RUN, FileClock
 from instagram_assets_tests.collect.virtual_clock import START
 from instagram_assets_tests.collect.windows import assert_kept
@@ -62,7 +62,7 @@ def every_tenth(seed: int) -> Callable[[Asked], str | None]:
 def collect_to_the_end(worker: Worker, folder: Path, kills: set[int]) -> Trial:
     """Start one run after the other, as a person does who looks after it, until of every user all is known."""
     folder.mkdir()
-    clock, books = FileClock(folder / "clock", START), Books(folder / "books")
+    clock, database = FileClock(folder / "clock", START), CollectorDatabase(folder / "books")
     killed: set[int] = set()
 
     def kill(asked: Asked) -> None:
@@ -83,7 +83,7 @@ def collect_to_the_end(worker: Worker, folder: Path, kills: set[int]) -> Trial:
                 before = len(server.asked)
                 assert worker.run(folder, [str(folder), str(folder / "clock"), server.url, USERS]).exit == 0
                 assert len(server.asked) == before  # nothing at all until somebody has looked
-                assert clear(books, IDENTITY)
+                assert clear_stop(database, IDENTITY)
             elif set(found["outcomes"].values()) <= FINAL:
                 files = list((folder / "inbox").iterdir())
                 return Trial(records(files), len(files), server.asked, killed)

@@ -10,18 +10,19 @@ import pytest
 
 from instagram_assets import read_export
 from instagram_assets.collect.backoff import Backoff
-from instagram_assets.collect.books import Books
+from instagram_assets.collect.collection_scope import CollectionScope, KnownPosts
 from instagram_assets.collect.collector import collect
 from instagram_assets.collect.cookies import Cookies
-from instagram_assets.collect.http import Client
-from instagram_assets.collect.identities import clear
-from instagram_assets.collect.instagram import InstagramSite
+from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.http_client import HttpClient
+from instagram_assets.collect.identities import clear_stop
+from instagram_assets.collect.instagram_site import InstagramSite
 from instagram_assets.collect.limiter import Limiter
 from instagram_assets.collect.requester import Requester
-from instagram_assets.collect.scope import Collected, Ended, Known, Scope
+from instagram_assets.collect.results import CollectionOutcome, SubjectResult
 from instagram_assets.errors import BreakerOpenError, IdentityStoppedError
-from instagram_assets.rates import parse_rates
 from instagram_assets.settings import CollectionSettings
+from instagram_assets.settings.rates import parse_rates
 from instagram_assets_tests.collect.virtual_clock import START, VirtualClock
 from instagram_assets_tests.servers import instagram_site as words
 from instagram_assets_tests.servers.instagram_people import Person
@@ -33,7 +34,7 @@ PEOPLE = {"sun_diary": SUN, "moon.cafe": Person.made("moon.cafe", 2, newest=NEWE
 CSRF = "canary-csrf"
 LOGIN = Cookies("77", SESSION, CSRF)
 
-Run = Callable[..., list[Collected]]
+Run = Callable[..., list[SubjectResult]]
 
 
 class Stand:
@@ -41,33 +42,33 @@ class Stand:
 
     def __init__(self, folder: Path, server: InstagramSiteServer, clock: VirtualClock) -> None:
         self.server, self.clock, self.folder = server, clock, folder
-        self.books, self.inbox = Books(folder / "books"), folder / "inbox"
-        self.told: list[str] = []
+        self.database, self.inbox = CollectorDatabase(folder / "books"), folder / "inbox"
+        self.logged: list[str] = []
 
     def run(
         self,
         *names: str,
         cookies: Cookies | None = None,
         patience: float = float("inf"),
-        scope: Scope | None = None,
+        scope: CollectionScope | None = None,
         **more: Any,
-    ) -> list[Collected]:
+    ) -> list[SubjectResult]:
         site = InstagramSite(CollectionSettings(instagram_url=self.server.url), cookies, clock=self.clock)
-        limiter = Limiter(self.books, site.identity, parse_rates("1,30;60,3600"), self.clock, self.told.append)
-        with Client(self.server.url) as client:
+        limiter = Limiter(self.database, site.identity, parse_rates("1,30;60,3600"), self.clock, self.logged.append)
+        with HttpClient(self.server.url) as client:
             requester = Requester(
-                site, client.send, self.books, limiter, Backoff(), self.clock, self.told.append, patience=patience
+                site, client.send, self.database, limiter, Backoff(), self.clock, self.logged.append, patience=patience
             )
             return list(
                 collect(
                     site,
                     requester,
                     names or tuple(PEOPLE),
-                    scope or Scope(),
-                    books=self.books,
+                    scope or CollectionScope(),
+                    database=self.database,
                     inbox=self.inbox,
                     clock=self.clock,
-                    tell=self.told.append,
+                    log=self.logged.append,
                     **more,
                 )
             )
@@ -93,8 +94,8 @@ def test_nothing_more_is_asked_once_the_site_wants_a_person(stand: Stand, word: 
             stand.run()
         stand.clock.sleep(30 * 86_400)
         assert len(stand.server.asked) == 3
-    assert clear(stand.books, "instagram:anonymous")
-    assert [one.outcome for one in stand.run()] == [Ended.COMPLETE] * 2
+    assert clear_stop(stand.database, "instagram:anonymous")
+    assert [one.outcome for one in stand.run()] == [CollectionOutcome.COMPLETE] * 2
     assert stand.server.answered == [
         ("sun_diary", "profile"),
         *(("sun_diary", asked.page) for asked in stand.server.asked if asked.page != "profile" and not asked.refused),
@@ -112,41 +113,43 @@ def test_an_open_breaker_outlives_a_restart_and_ends_a_run_that_will_not_wait(st
     with pytest.raises(BreakerOpenError):
         stand.run(patience=60)
     assert len(stand.server.asked) == 2
-    assert [one.outcome for one in stand.run()] == [Ended.COMPLETE] * 2  # which waits
+    assert [one.outcome for one in stand.run()] == [CollectionOutcome.COMPLETE] * 2  # which waits
     assert stand.server.asked[2].at >= until
 
 
-@pytest.mark.parametrize(("word", "outcome"), [(words.MISSING, Ended.NOT_FOUND), (words.PRIVATE, Ended.PRIVATE)])
-def test_who_is_refused_for_good_ends_nothing_for_others(stand: Stand, word: str, outcome: Ended) -> None:
+@pytest.mark.parametrize(
+    ("word", "outcome"), [(words.MISSING, CollectionOutcome.NOT_FOUND), (words.PRIVATE, CollectionOutcome.PRIVATE)]
+)
+def test_who_is_refused_for_good_ends_nothing_for_others(stand: Stand, word: str, outcome: CollectionOutcome) -> None:
     stand.server.script = lambda asked: word if asked.subject == "sun_diary" else None
-    assert [one.outcome for one in stand.run()] == [outcome, Ended.COMPLETE]
-    assert [one.outcome for one in stand.run()] == [outcome, Ended.FRESH]
+    assert [one.outcome for one in stand.run()] == [outcome, CollectionOutcome.COMPLETE]
+    assert [one.outcome for one in stand.run()] == [outcome, CollectionOutcome.FRESH]
     assert len(stand.server.asked) == 2
 
 
 def test_only_new_posts_are_asked_for_and_old_pinned_ones_stand_in_nobodys_way(stand: Stand) -> None:
     pinned = Person.made("sun_diary", 60, pinned=(30, 31, 59), newest=NEWEST)
     stand.server.people["sun_diary"] = pinned
-    known = {"sun_diary": Known(newest=pinned.posts[4].taken_at)}
+    known = {"sun_diary": KnownPosts(newest=pinned.posts[4].taken_at)}
     (found,) = stand.run("sun_diary", known=known)
-    assert (found.outcome, len(stand.server.asked)) == (Ended.COMPLETE, 1)
+    assert (found.outcome, len(stand.server.asked)) == (CollectionOutcome.COMPLETE, 1)
     assert found.file
     codes = {row["shortcode"] for table in read_export(found.file)[:2] for row in table.to_pylist()}
     assert {post.shortcode for post in pinned.posts[:5]} <= codes
 
 
 def test_an_account_that_got_another_name_is_known_by_its_id(stand: Stand) -> None:
-    stand.run("sun_diary", scope=Scope(posts=12))
+    stand.run("sun_diary", scope=CollectionScope(posts=12))
     stand.server.people["sun.new"] = replace(SUN, name="sun.new")
     del stand.server.people["sun_diary"]
     stand.clock.sleep(86_400)
-    new, gone = stand.run("sun.new", "sun_diary", scope=Scope(posts=12))
-    assert (new.outcome, gone.outcome) == (Ended.COMPLETE, Ended.RENAMED)
+    new, gone = stand.run("sun.new", "sun_diary", scope=CollectionScope(posts=12))
+    assert (new.outcome, gone.outcome) == (CollectionOutcome.COMPLETE, CollectionOutcome.RENAMED)
     assert gone.reason.startswith("is called sun.new since ")
     # Somebody else takes the name.
     stand.server.people["sun_diary"] = replace(PEOPLE["moon.cafe"], name="sun_diary")
-    (other,) = stand.run("sun_diary", again=True, scope=Scope(posts=12))
-    assert other.outcome is Ended.COMPLETE  # asked for again on purpose
+    (other,) = stand.run("sun_diary", again=True, scope=CollectionScope(posts=12))
+    assert other.outcome is CollectionOutcome.COMPLETE  # asked for again on purpose
 
 
 def test_a_login_stands_in_no_file_and_in_nothing_that_is_told(stand: Stand) -> None:
@@ -158,10 +161,10 @@ def test_a_login_stands_in_no_file_and_in_nothing_that_is_told(stand: Stand) -> 
     with pytest.raises(IdentityStoppedError) as caught:
         stand.run(cookies=LOGIN)
     assert any(asked.logged_in for asked in stand.server.asked)
-    (answer,) = (stand.books.folder / "answers").iterdir()
-    assert "xig_user_by_username" in answer.read_text("utf-8")
+    (response,) = (stand.database.folder / "answers").iterdir()
+    assert "xig_user_by_username" in response.read_text("utf-8")
     kept = b"".join(path.read_bytes() for path in stand.folder.rglob("*") if path.is_file())
-    said = "\n".join([*stand.told, str(caught.value), repr(caught.value)])
+    said = "\n".join([*stand.logged, str(caught.value), repr(caught.value)])
     for secret in (SESSION, "canary-session", CSRF):
         assert secret.encode() not in kept
         assert secret not in said

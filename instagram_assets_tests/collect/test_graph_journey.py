@@ -12,23 +12,24 @@ from typing import Any
 
 import pytest
 
-from instagram_assets.collect.asking import Answer, Ask
 from instagram_assets.collect.backoff import Backoff
-from instagram_assets.collect.books import Books
-from instagram_assets.collect.clock import moment
+from instagram_assets.collect.clock import utc_datetime
+from instagram_assets.collect.collection_scope import CollectionScope
 from instagram_assets.collect.collector import collect
-from instagram_assets.collect.gaps import gaps
-from instagram_assets.collect.graph_api import GraphApiSite
-from instagram_assets.collect.graph_token import check_token
-from instagram_assets.collect.http import Client
+from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.graph_api_site import GraphApiSite
+from instagram_assets.collect.graph_api_token import check_token_expiry
+from instagram_assets.collect.hashtag_gaps import hashtag_gaps
+from instagram_assets.collect.http_client import HttpClient
 from instagram_assets.collect.limiter import Limiter
 from instagram_assets.collect.requester import Requester
-from instagram_assets.collect.scope import Collected, Ended, Scope
+from instagram_assets.collect.results import CollectionOutcome, SubjectResult
+from instagram_assets.collect.site import Request, Response
 from instagram_assets.demo.graph_api import ACCOUNT, RECENT, SEARCH, error
 from instagram_assets.demo.graph_media import account, hashtag
 from instagram_assets.errors import BreakerOpenError, IdentityStoppedError
-from instagram_assets.rates import parse_rates
 from instagram_assets.settings import GraphApiSettings
+from instagram_assets.settings.rates import parse_rates
 from instagram_assets_tests.collect.graph import BEGIN, DIARY, SUN, TAG, Told
 from instagram_assets_tests.collect.virtual_clock import VirtualClock
 from instagram_assets_tests.servers.graph_api import Failure, FaultyGraph
@@ -42,22 +43,22 @@ class Journey:
 
     graph: FaultyGraph
     site: GraphApiSite
-    books: Books
+    database: CollectorDatabase
     clock: VirtualClock
     requester: Requester
-    told: Told
+    logged: Told
     inbox: Path
 
-    def run(self, *subjects: str) -> list[Collected]:
+    def run(self, *subjects: str) -> list[SubjectResult]:
         found = collect(
             self.site,
             self.requester,
             subjects,
-            Scope(),
-            books=self.books,
+            CollectionScope(),
+            database=self.database,
             inbox=self.inbox,
             clock=self.clock,
-            tell=self.told,
+            log=self.logged,
         )
         return list(found)
 
@@ -73,47 +74,47 @@ def journey(
     **settings: Any,
 ) -> Generator[Journey]:
     """A run's parts; it `dies_at` the request of that number, before or after the server had it."""
-    clock, told, books = VirtualClock(BEGIN.timestamp()), Told(), Books(tmp_path / "books")
-    with FaultyGraph([SUN, OTHER], tags or [DIARY], now=clock.now) as graph, Client(graph.url) as client:
+    clock, logged, database = VirtualClock(BEGIN.timestamp()), Told(), CollectorDatabase(tmp_path / "books")
+    with FaultyGraph([SUN, OTHER], tags or [DIARY], now=clock.now) as graph, HttpClient(graph.url) as client:
         options = GraphApiSettings(api_url=graph.url, user_id=graph.own_id, **settings)
-        site = GraphApiSite(options, graph.token, books, clock, told)
-        limiter = Limiter(books, site.identity, parse_rates(rates), clock, told)
+        site = GraphApiSite(options, graph.token, database, clock, logged)
+        limiter = Limiter(database, site.identity, parse_rates(rates), clock, logged)
         backoff = Backoff(2, 3, "geometric", 3_600)
-        sent = list[Ask]()
+        sent = list[Request]()
 
-        def send(ask: Ask) -> Answer:
-            sent.append(ask)
+        def send(request: Request) -> Response:
+            sent.append(request)
             dies = len(sent) - 1 == dies_at
             if dies and not is_answered:
                 raise KeyboardInterrupt
-            answer = client.send(ask)
+            response = client.send(request)
             if dies:
                 raise KeyboardInterrupt
-            return answer
+            return response
 
         requester = Requester(
-            site, send, books, limiter, backoff, clock, told, patience=patience, random=random.Random(1)
+            site, send, database, limiter, backoff, clock, logged, patience=patience, random=random.Random(1)
         )
-        yield Journey(graph, site, books, clock, requester, told, tmp_path / "inbox")
+        yield Journey(graph, site, database, clock, requester, logged, tmp_path / "inbox")
 
 
-def outcomes(found: list[Collected]) -> list[tuple[str, Ended]]:
+def outcomes(found: list[SubjectResult]) -> list[tuple[str, CollectionOutcome]]:
     return [(each.subject, each.outcome) for each in found]
 
 
 def test_accounts_and_a_hashtag_are_collected_within_the_limits(tmp_path: Path) -> None:
     with journey(tmp_path, rates="1,30") as at:
         found = at.run("sun_diary", "moon.cafe", TAG)
-        asked_at = moment(next(asked.at for asked in at.graph.requests if asked.kind == RECENT))
+        asked_at = utc_datetime(next(asked.at for asked in at.graph.requests if asked.kind == RECENT))
         shown = [post for post in DIARY.posts if asked_at - timedelta(days=1) < post.taken_at <= asked_at]
         assert [(each.outcome, each.posts) for each in found] == [
-            (Ended.COMPLETE, 100),
-            (Ended.COMPLETE, 30),
-            (Ended.COMPLETE, len(shown)),
+            (CollectionOutcome.COMPLETE, 100),
+            (CollectionOutcome.COMPLETE, 30),
+            (CollectionOutcome.COMPLETE, len(shown)),
         ]
         times = [asked.at for asked in at.graph.requests]
         assert all(later - earlier >= 30 for earlier, later in pairwise(times))
-        assert gaps(at.books, TAG, at.clock.now()) == []
+        assert hashtag_gaps(at.database, TAG, at.clock.now()) == []
         assert len(list(at.inbox.glob("collected_graph_api-*"))) == 3
 
 
@@ -122,11 +123,11 @@ def test_what_cannot_be_had_ends_its_subject_and_nothing_else(tmp_path: Path) ->
         at.graph.failures.append(Failure(RECENT, error(24, "sensitive"), about=TAG))
         found = at.run("nobody", TAG, "#없는것", "#육아🌙", "sun_diary")
         assert outcomes(found) == [
-            ("nobody", Ended.NOT_FOUND),
-            (TAG, Ended.PARTIAL),
-            ("#없는것", Ended.NOT_FOUND),
-            ("#육아🌙", Ended.REFUSED),
-            ("sun_diary", Ended.COMPLETE),
+            ("nobody", CollectionOutcome.NOT_FOUND),
+            (TAG, CollectionOutcome.PARTIAL),
+            ("#없는것", CollectionOutcome.NOT_FOUND),
+            ("#육아🌙", CollectionOutcome.REFUSED),
+            ("sun_diary", CollectionOutcome.COMPLETE),
         ]
 
 
@@ -134,7 +135,10 @@ def test_a_cut_answer_is_asked_again_and_comes_whole(tmp_path: Path) -> None:
     with journey(tmp_path) as at:
         at.graph.failures.append(Failure(ACCOUNT, error(2, "Service temporarily unavailable"), times=3))
         at.graph.failures.append(Failure(RECENT, error(0, "")._replace(status=0), times=2))
-        assert [each.outcome for each in at.run("sun_diary", TAG)] == [Ended.COMPLETE, Ended.COMPLETE]
+        assert [each.outcome for each in at.run("sun_diary", TAG)] == [
+            CollectionOutcome.COMPLETE,
+            CollectionOutcome.COMPLETE,
+        ]
         assert at.graph.count(ACCOUNT) == 3 + 2
         assert at.graph.count(SEARCH) == 1
 
@@ -159,7 +163,7 @@ def test_a_throttled_identity_waits_and_what_it_had_is_not_asked_again(tmp_path:
         assert [asked.kind for asked in at.graph.requests] == [SEARCH, RECENT]
         at.clock.sleep(900)
         (found,) = at.run(TAG)
-        assert found.outcome is Ended.COMPLETE
+        assert found.outcome is CollectionOutcome.COMPLETE
         assert at.graph.count(SEARCH) == 1
 
 
@@ -173,7 +177,7 @@ def test_at_95_percent_what_came_is_kept_and_nothing_is_asked_until_the_time_tha
         at.graph.usage, at.graph.regain = 10, 0
         at.clock.sleep(20 * 60)
         (found,) = at.run("sun_diary")
-        assert (found.outcome, at.graph.count(ACCOUNT)) == (Ended.COMPLETE, 2)
+        assert (found.outcome, at.graph.count(ACCOUNT)) == (CollectionOutcome.COMPLETE, 2)
 
 
 def test_from_75_percent_on_the_run_goes_on_more_slowly(tmp_path: Path) -> None:
@@ -188,7 +192,10 @@ def test_the_31st_hashtag_is_refused_before_it_is_asked_and_the_run_goes_on(tmp_
     tags = [hashtag(f"tag{number}", BEGIN, 2, 2) for number in range(31)]
     with journey(tmp_path, tags=tags, top_media=False) as at:
         found = at.run(*(f"#{tag.name}" for tag in tags), "sun_diary")
-        assert [each.outcome for each in found] == [Ended.COMPLETE] * 30 + [Ended.REFUSED, Ended.COMPLETE]
+        assert [each.outcome for each in found] == [CollectionOutcome.COMPLETE] * 30 + [
+            CollectionOutcome.REFUSED,
+            CollectionOutcome.COMPLETE,
+        ]
         assert "30 different hashtags" in found[30].reason
         assert all(asked.about != "#tag30" for asked in at.graph.requests)
 
@@ -197,7 +204,7 @@ def test_a_hashtag_that_the_api_refuses_for_its_budget_waits_and_others_go_on(tm
     with journey(tmp_path) as at:
         at.graph.failures.append(Failure(SEARCH, error(18, "too many"), times=1_000))
         first = at.run(TAG, "sun_diary")
-        assert outcomes(first) == [(TAG, Ended.OPEN), ("sun_diary", Ended.COMPLETE)]
+        assert outcomes(first) == [(TAG, CollectionOutcome.OPEN), ("sun_diary", CollectionOutcome.COMPLETE)]
         at.clock.sleep(3_600)
         at.run(TAG)
         assert at.graph.count(SEARCH) == 1
@@ -230,7 +237,7 @@ def test_a_run_that_dies_at_any_request_goes_on_behind_what_it_had_and_ends_the_
 def test_the_token_stands_in_no_file_whatever_went_wrong(tmp_path: Path) -> None:
     with journey(tmp_path) as at:
         at.graph.expires_at = int((BEGIN + timedelta(days=5)).timestamp())
-        check_token(at.requester, at.site.token_ask(), at.books, at.site.identity, at.clock, at.told)
+        check_token_expiry(at.requester, at.site.token_request(), at.database, at.site.identity, at.clock, at.logged)
         leaky = {"odd": f"https://graph.facebook.com/x?access_token={at.graph.token}"}
         at.graph.failures += [
             Failure(RECENT, error(1, f"with {at.graph.token}"), times=2),
@@ -240,9 +247,9 @@ def test_the_token_stands_in_no_file_whatever_went_wrong(tmp_path: Path) -> None
         at.graph.failures.append(Failure(ACCOUNT, error(190, f"Malformed access token {at.graph.token}")))
         with pytest.raises(IdentityStoppedError) as raised:
             at.run("nobody")
-        said = f"{found} {at.told.lines} {raised.value!r}"
+        said = f"{found} {at.logged.lines} {raised.value!r}"
         files = [file for file in tmp_path.rglob("*") if file.is_file()]
         assert any("answers" in file.parts for file in files)
-        assert len([line for line in at.told.lines if "ends on" in line]) == 1
+        assert len([line for line in at.logged.lines if "ends on" in line]) == 1
         assert at.graph.token not in said
         assert [file for file in files if at.graph.token.encode() in file.read_bytes()] == []

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instagram_assets.collect.books import Books
 from instagram_assets.collect.clock import Clock
+from instagram_assets.collect.database import CollectorDatabase
 from instagram_assets.collect.limiter import Limiter
-from instagram_assets.rates import Rate, parse_rates
+from instagram_assets.settings.rates import Rate, parse_rates
 from instagram_assets_tests.collect.virtual_clock import START, SharedClock, VirtualClock
 from instagram_assets_tests.collect.windows import assert_kept, fullest
 
@@ -21,22 +21,22 @@ HOURS_3 = 3 * 3600
 YEAR = 365 * 86_400
 
 
-def limiter_of(folder: Path, rates: str, clock: Clock, told: list[str] | None = None) -> Limiter:
-    tell = told.append if told is not None else print
-    return Limiter(Books(folder), US, parse_rates(rates), clock, tell)
+def limiter_of(folder: Path, rates: str, clock: Clock, logged: list[str] | None = None) -> Limiter:
+    log = logged.append if logged is not None else print
+    return Limiter(CollectorDatabase(folder), US, parse_rates(rates), clock, log)
 
 
 def spend(limiter: Limiter, clock: Clock, end: float, most: int = 10**9) -> list[float]:
     """Ask as often as it is allowed until `end`; when each request was granted."""
     times: list[float] = []
-    while len(times) < most and clock.now() + limiter.wait() < end:
+    while len(times) < most and clock.now() + limiter.seconds_until_next() < end:
         limiter.acquire("instagram", "sun_diary", "a page")
         times.append(clock.now())
     return times
 
 
 def written(folder: Path) -> list[float]:
-    with Books(folder).reading() as connection:
+    with CollectorDatabase(folder).reading() as connection:
         return [row["at"] for row in connection.execute("SELECT at FROM requests ORDER BY id")]
 
 
@@ -58,7 +58,7 @@ def test_twenty_restarts_change_nothing(tmp_path: Path, rates: str) -> None:
         times += spend(limiter_of(tmp_path, rates, clock), clock, START + HOURS_3, most=9)
     assert len(times) == 180
     assert_kept(times, parse_rates(rates))
-    assert clock.now() + limiter_of(tmp_path, rates, clock).wait() >= START + HOURS_3
+    assert clock.now() + limiter_of(tmp_path, rates, clock).seconds_until_next() >= START + HOURS_3
 
 
 def spend_beside(folder: str, time: "Synchronized[float]", rates: str) -> None:
@@ -93,12 +93,12 @@ def test_random_rates_and_callers_exceed_no_window_and_wait_no_second_too_long(
 ) -> None:
     clock = VirtualClock(START + begin)
     times: list[float] = []
-    books = Books(tmp_path_factory.mktemp("books"))
-    limiter = Limiter(books, US, rates, clock, print)
+    database = CollectorDatabase(tmp_path_factory.mktemp("books"))
+    limiter = Limiter(database, US, rates, clock, print)
     for number, seconds in enumerate(idle):
         clock.time += seconds
         if number % restart_after == 0:
-            limiter = Limiter(Books(books.folder), US, rates, clock, print)
+            limiter = Limiter(CollectorDatabase(database.folder), US, rates, clock, print)
         asked = clock.now()
         limiter.acquire("instagram", "sun_diary", "a page")
         times.append(clock.now())
@@ -113,7 +113,7 @@ def test_how_long_some_requests_will_take_is_known_before(
     tmp_path_factory: pytest.TempPathFactory, rates: list[Rate]
 ) -> None:
     clock = VirtualClock()
-    limiter = Limiter(Books(tmp_path_factory.mktemp("books")), US, rates, clock, print)
+    limiter = Limiter(CollectorDatabase(tmp_path_factory.mktemp("books")), US, rates, clock, print)
     for _ in range(3):
         limiter.acquire("instagram", "sun_diary", "a page")
     clock.time += 5
@@ -128,15 +128,15 @@ def test_how_long_some_requests_will_take_is_known_before(
 def test_identities_have_windows_of_their_own(tmp_path: Path) -> None:
     clock = VirtualClock()
     limiter_of(tmp_path, "1,30", clock).acquire("instagram", "sun_diary", "a page")
-    other = Limiter(Books(tmp_path), "graph_api:1", parse_rates("1,30"), clock, print)
-    assert other.wait() == 0
-    assert other.attempt("graph_api", "sun_diary", "a page").request == 2
+    other = Limiter(CollectorDatabase(tmp_path), "graph_api:1", parse_rates("1,30"), clock, print)
+    assert other.seconds_until_next() == 0
+    assert other.try_acquire("graph_api", "sun_diary", "a page").request_id == 2
 
 
 def test_a_request_counts_from_when_it_was_granted_also_when_nothing_became_of_it(tmp_path: Path) -> None:
     clock = VirtualClock()
     first = limiter_of(tmp_path, "1,30", clock).acquire("instagram", "sun_diary", "the profile of sun_diary")
-    with Books(tmp_path).reading() as connection:
+    with CollectorDatabase(tmp_path).reading() as connection:
         row = connection.execute("SELECT * FROM requests").fetchone()
     assert dict(row) == {
         "id": first,
@@ -149,9 +149,9 @@ def test_a_request_counts_from_when_it_was_granted_also_when_nothing_became_of_i
         "reason": "",
     }
     clock.time += 29.5
-    turn = limiter_of(tmp_path, "1,30", clock).attempt("instagram", "sun_diary", "a page")
-    assert turn.request is None
-    assert turn.at == START + 30
+    grant = limiter_of(tmp_path, "1,30", clock).try_acquire("instagram", "sun_diary", "a page")
+    assert grant.request_id is None
+    assert grant.at == START + 30
 
 
 def test_waiting_holds_no_transaction(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_waiting_holds_no_transaction(tmp_path: Path) -> None:
     limiter.acquire("instagram", "sun_diary", "a page")
 
     def write_beside(_: float) -> None:
-        with Books(tmp_path).writing() as connection:
+        with CollectorDatabase(tmp_path).writing() as connection:
             connection.execute("INSERT INTO subjects (site, subject) VALUES ('instagram', 'moon')")
 
     clock.before_sleep = write_beside
@@ -169,13 +169,13 @@ def test_waiting_holds_no_transaction(tmp_path: Path) -> None:
 
 
 def test_a_long_wait_is_told_once_with_its_reason_and_end_and_a_short_one_is_not(tmp_path: Path) -> None:
-    clock, told = VirtualClock(), list[str]()
-    limiter = limiter_of(tmp_path, "1,30;2,3600", clock, told)
+    clock, logged = VirtualClock(), list[str]()
+    limiter = limiter_of(tmp_path, "1,30;2,3600", clock, logged)
     for _ in range(2):
         limiter.acquire("instagram", "sun_diary", "a page")
-    assert told == []
+    assert logged == []
     limiter.acquire("instagram", "sun_diary", "a page")
-    assert told == [
+    assert logged == [
         "instagram:anonymous: the limit of 2 requests in 1 h is used up. "
         "The next one goes out at 12:06 UTC, in 59 min 30 s."
     ]
@@ -190,7 +190,7 @@ def test_a_clock_that_was_set_back_costs_one_window_and_never_more(tmp_path: Pat
     clock.time -= back
     limiter = limiter_of(tmp_path, rates, clock)
     set_back = clock.now()
-    assert limiter.wait() <= 3600
+    assert limiter.seconds_until_next() <= 3600
     after = spend(limiter, clock, set_back + HOURS_3, most=60)
     # In the time that really passed nothing was exceeded.
     assert_kept([*before, *(real + time - set_back for time in after)], parse_rates(rates))

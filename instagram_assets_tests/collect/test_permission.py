@@ -26,8 +26,8 @@ def test_without_a_purpose_it_says_why_and_what_else_there_is(purpose: str) -> N
         check_permission(["sun_diary"], options("sun_diary", purpose), nobody)
     words = str(caught.value)
     assert words.startswith("INSTAGRAM_ASSETS_COLLECTION__PURPOSE is empty")
-    for told in ("Meta's terms (3.2.3)", "privacy law", "official API", "ingest FILE", "docs/collect.md"):
-        assert told in words
+    for logged in ("Meta's terms (3.2.3)", "privacy law", "official API", "ingest FILE", "docs/collect.md"):
+        assert logged in words
 
 
 def test_without_a_list_of_accounts_nobody_is_asked_about() -> None:

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instagram_assets.collect.proxies import FIRST_REST, LONGEST_REST, Proxies, Proxy, parse_proxy, read_proxies
+from instagram_assets.collect.proxies import (
+    FIRST_PROXY_PAUSE,
+    MAX_PROXY_PAUSE,
+    Proxies,
+    Proxy,
+    parse_proxy,
+    read_proxies,
+)
 from instagram_assets.errors import FileError, ProxiesError
 from instagram_assets_tests.collect.virtual_clock import VirtualClock
 
@@ -123,12 +130,12 @@ def test_a_proxy_that_works_is_kept() -> None:
 
 
 def test_one_that_fails_is_set_aside_longer_each_time_and_the_next_is_used() -> None:
-    clock, told = VirtualClock(), list[str]()
-    proxies = Proxies([ONE, TWO], clock, told.append)
+    clock, logged = VirtualClock(), list[str]()
+    proxies = Proxies([ONE, TWO], clock, logged.append)
     proxies.failed(proxies.choose(), "cannot be connected to")
 
     assert proxies.choose() == TWO
-    assert told == ["The proxy 10.0.0.1:8080 cannot be connected to; it is set aside for 1 min."]
+    assert logged == ["The proxy 10.0.0.1:8080 cannot be connected to; it is set aside for 1 min."]
 
 
 def test_one_that_fails_again_and_again_is_set_aside_for_ever_longer() -> None:
@@ -142,7 +149,7 @@ def test_one_that_fails_again_and_again_is_set_aside_for_ever_longer() -> None:
         rests.append(refusal.value.until - clock.now())
         clock.sleep(rests[-1])
 
-    assert rests == [60, 120, 240, 480, 960, 1920, LONGEST_REST, LONGEST_REST]
+    assert rests == [60, 120, 240, 480, 960, 1920, MAX_PROXY_PAUSE, MAX_PROXY_PAUSE]
 
 
 def test_a_proxy_that_works_again_begins_anew() -> None:
@@ -150,13 +157,13 @@ def test_a_proxy_that_works_again_begins_anew() -> None:
     proxies = Proxies([ONE], clock)
     for _ in range(3):
         proxies.failed(ONE, "is gone")
-        clock.sleep(LONGEST_REST)
+        clock.sleep(MAX_PROXY_PAUSE)
     proxies.worked(proxies.choose())
     proxies.failed(ONE, "is gone")
 
     with pytest.raises(ProxiesError) as refusal:
         proxies.choose()
-    assert refusal.value.until == clock.now() + FIRST_REST
+    assert refusal.value.until == clock.now() + FIRST_PROXY_PAUSE
 
 
 def test_when_none_works_it_is_said_of_each_why_and_when_to_go_on() -> None:

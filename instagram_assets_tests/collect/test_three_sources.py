@@ -8,22 +8,22 @@ from pathlib import Path
 
 from upath import UPath
 
-from instagram_assets.collect.asking import Answer, Ask
 from instagram_assets.collect.backoff import Backoff
-from instagram_assets.collect.books import Books
+from instagram_assets.collect.collection_scope import CollectionScope
 from instagram_assets.collect.collector import collect
-from instagram_assets.collect.graph_api import GraphApiSite
-from instagram_assets.collect.http import Client
-from instagram_assets.collect.instagram import InstagramSite
+from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.graph_api_site import GraphApiSite
+from instagram_assets.collect.http_client import HttpClient
+from instagram_assets.collect.instagram_site import InstagramSite
 from instagram_assets.collect.limiter import Limiter
 from instagram_assets.collect.requester import Requester
-from instagram_assets.collect.scope import Ended, Scope
-from instagram_assets.collect.site import Site
+from instagram_assets.collect.results import CollectionOutcome
+from instagram_assets.collect.site import Request, Response, SiteAdapter
 from instagram_assets.demo.graph_media import GraphAccount, GraphMedium, GraphPost
 from instagram_assets.ingest import landing
 from instagram_assets.ingest.merge import merge_posts
-from instagram_assets.rates import parse_rates
 from instagram_assets.settings import CollectionSettings, GraphApiSettings, load_settings
+from instagram_assets.settings.rates import parse_rates
 from instagram_assets_tests.collect.virtual_clock import START, VirtualClock
 from instagram_assets_tests.ingest.formats.writers import Medium, Plain, apify
 from instagram_assets_tests.ingest.records import write
@@ -40,21 +40,23 @@ MADE = Person.made(NAME, 4, newest=BEGAN - timedelta(days=3))
 
 
 def test_one_post_of_three_sources_is_one_row_with_three_observations(tmp_path: Path) -> None:
-    clock, books, inbox = VirtualClock(START), Books(tmp_path / "books"), tmp_path / "inbox"
+    clock, database, inbox = VirtualClock(START), CollectorDatabase(tmp_path / "books"), tmp_path / "inbox"
 
-    def gather(site: Site, send: Callable[[Ask], Answer]) -> None:
-        limiter = Limiter(books, site.identity, parse_rates("1,30"), clock, print)
-        requester = Requester(site, send, books, limiter, Backoff(), clock, print)
-        (found,) = collect(site, requester, [NAME], Scope(), books=books, inbox=inbox, clock=clock, tell=print)
-        assert (found.outcome, found.posts) == (Ended.COMPLETE, len(MADE.posts)), found
+    def gather(site: SiteAdapter, send: Callable[[Request], Response]) -> None:
+        limiter = Limiter(database, site.identity, parse_rates("1,30"), clock, print)
+        requester = Requester(site, send, database, limiter, Backoff(), clock, print)
+        (found,) = collect(
+            site, requester, [NAME], CollectionScope(), database=database, inbox=inbox, clock=clock, log=print
+        )
+        assert (found.outcome, found.posts) == (CollectionOutcome.COMPLETE, len(MADE.posts)), found
 
     account = GraphAccount(NAME, "17841400000000042", [in_the_api(post) for post in MADE.posts])
-    with FaultyGraph([account], now=clock.now) as graph, Client(graph.url) as client:
+    with FaultyGraph([account], now=clock.now) as graph, HttpClient(graph.url) as client:
         settings = GraphApiSettings(api_url=graph.url, user_id=graph.own_id)
-        gather(GraphApiSite(settings, graph.token, books, clock), client.send)
+        gather(GraphApiSite(settings, graph.token, database, clock), client.send)
     clock.time = (BEGAN + HOUR).timestamp()
     liked = replace(MADE, posts=tuple(replace(post, likes=(post.likes or 0) + 10) for post in MADE.posts))
-    with InstagramSiteServer({NAME: liked}, now=clock.now) as server, Client(server.url) as client:
+    with InstagramSiteServer({NAME: liked}, now=clock.now) as server, HttpClient(server.url) as client:
         gather(InstagramSite(CollectionSettings(instagram_url=server.url), clock=clock), client.send)
 
     lake = UPath(tmp_path / "lake")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from instagram_assets.rates import Rate
+from instagram_assets.settings.rates import Rate
 
 
 def fullest(times: Sequence[float], seconds: float) -> int:

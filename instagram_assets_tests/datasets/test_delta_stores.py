@@ -13,7 +13,7 @@ from instagram_assets.datasets.delta import TABLES, check, files_of_tables, opti
 from instagram_assets.datasets.delta.places import UNSAFE, Folder
 from instagram_assets.datasets.pseudonymous import known_to
 from instagram_assets.errors import DamagedError, SettingsError, StorageError
-from instagram_assets.forget.outputs import steps
+from instagram_assets.forget.outputs import output_steps
 from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets.privacy.known import known
 from instagram_assets.privacy.raw_identifiers import raw_identifiers
@@ -69,7 +69,7 @@ def test_a_table_in_a_store_loses_names_and_what_is_forgotten_with_all_older_ver
     chosen = {"target": target, "options": options}
     settings = load_settings(data_dir=tmp_path / "data", lake=str(tmp_path / "lake"), delta=chosen)
     forgotten = Identifiers(accounts={ACCOUNTS[3]: "forgotten_1"}, post_ids=frozenset({"7", "8"}))
-    for step in list(steps(settings, forgotten)):
+    for step in list(output_steps(settings, forgotten)):
         step.apply()
     assert len(ids(target, storage_options=options)) == 38
     assert not raw_identifiers(files_of_tables(root, target, options, TABLES), known([ACCOUNTS[3]]))

@@ -28,10 +28,10 @@ from instagram_assets.datasets.overrides import decide as decide_of_search
 from instagram_assets.datasets.overrides import read_overrides
 from instagram_assets.errors import ListError, NotFoundError, SearchRequestError
 from instagram_assets.forget import lake_tables
-from instagram_assets.forget.proving import search_everything
-from instagram_assets.ingest.search_requests import is_search_name
+from instagram_assets.forget.verification import search_all_data
 from instagram_assets.privacy.forgotten import Identifiers
-from instagram_assets.schemas.overrides import Decision, Override
+from instagram_assets.schemas.search import Decision, Override
+from instagram_assets.search.requests import is_search_name
 from instagram_assets.settings import load_settings
 from instagram_assets.storage.lake import open_lake, values_in, write_asset
 from instagram_assets.storage.layout import folder_name
@@ -186,11 +186,11 @@ def test_a_forgotten_image_leaves_every_list_and_a_forgotten_name_every_lists_na
     for name in (jane, f"best of {jane}", "sea"):
         decide(lake, name, [A, B], "keep", f"that is {jane}", AT)
     decide(lake, "only hers", [A], "keep", "", AT)
-    for step in lake_tables.steps(chosen, known):
+    for step in lake_tables.lake_table_steps(chosen, known):
         step.apply()
     assert [each.name for each in list_names(lake)] == [f"best of {hidden}", hidden, "sea"]
     assert read_list(lake, "sea") == read_list(lake, hidden) == {B: Override("keep", f"that is {hidden}", AT)}
-    assert not search_everything(chosen, known).found
+    assert not search_all_data(chosen, known).found
 
 
 @pytest.mark.parametrize("first", [0, 1])
@@ -204,14 +204,14 @@ def test_two_lists_that_are_called_alike_once_a_name_is_forgotten_become_one(tmp
     decide(lake, names[1 - first], [B], "keep", "", AT)
     decide_of_search(lake, "love Sun_Diary", [A], "drop", "", AT)
     decide_of_search(lake, "love sun_diary", [B], "keep", "", AT)
-    steps = list(lake_tables.steps(chosen, known))
-    for step in [*steps, *lake_tables.steps(chosen, known)]:
+    steps = list(lake_tables.lake_table_steps(chosen, known))
+    for step in [*steps, *lake_tables.lake_table_steps(chosen, known)]:
         step.apply()
     assert list_names(lake) == [ListCount(hidden, 1, 1)]
     assert read_list(lake, hidden) == {A: Override("drop", "new", LATER), B: Override("keep", "", AT)}
     [search] = values_in(lake, "overrides") - {partition_of(hidden)}
     assert read_overrides(lake, search).keys() == {A, B}
-    assert not search_everything(chosen, known).found
+    assert not search_all_data(chosen, known).found
 
 
 def test_a_forgetting_that_died_between_both_lists_finds_the_same_again(tmp_path: Path) -> None:
@@ -220,10 +220,10 @@ def test_a_forgetting_that_died_between_both_lists_finds_the_same_again(tmp_path
     known = Identifiers({"sun_diary": hidden})
     decide(lake, "sun_diary", [A], "keep", "", AT)
     decide(lake, "Sun_Diary", [A, B], "drop", "", LATER)
-    steps = list(lake_tables.steps(chosen, known))
+    steps = list(lake_tables.lake_table_steps(chosen, known))
     steps[0].apply()
     steps[-1].apply()  # the rest is not reached
-    for step in lake_tables.steps(chosen, known):
+    for step in lake_tables.lake_table_steps(chosen, known):
         step.apply()
     assert read_decisions(lake, hidden) == {A: "drop", B: "drop"}
     assert [each.name for each in list_names(lake)] == [hidden]
@@ -235,7 +235,7 @@ def test_a_list_whose_name_a_pseudonym_makes_too_long_can_still_be_named(tmp_pat
     lake = open_lake(chosen)
     for name in (f"sun_ {tail}", f"sun_ {tail[:-1]}y"):
         decide(lake, name, [A], "keep", "", AT)
-    for step in lake_tables.steps(chosen, Identifiers({"sun_": "forgotten_0011223344556677"})):
+    for step in lake_tables.lake_table_steps(chosen, Identifiers({"sun_": "forgotten_0011223344556677"})):
         step.apply()
     names = [each.name for each in list_names(lake)]
     assert len(names) == 2

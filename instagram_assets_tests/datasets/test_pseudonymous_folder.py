@@ -12,7 +12,7 @@ from instagram_assets.errors import IdentifierError
 from instagram_assets.privacy.known import known
 from instagram_assets.privacy.pseudonymous import Pseudonyms
 from instagram_assets.privacy.raw_identifiers import files_of
-from instagram_assets.schemas.overrides import Override
+from instagram_assets.schemas.search import Override
 from instagram_assets_tests.datasets.test_folder import Search
 
 LAKE = known(["sun_diary"])

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 
-from instagram_assets.engagement.viral_pictures import viral_pictures
 from instagram_assets.engagement.virality import label, own_rule, viral_labels
 from instagram_assets.engagement.virality_rules import described
 from instagram_assets.errors import ContractError, SettingsError
+from instagram_assets.report.viral_timelines import viral_pictures
 from instagram_assets.schemas import POSTS, RAW_ADS, VIRAL_LABELS
 from instagram_assets.settings import ViralitySettings, load_settings
 from instagram_assets_tests.engagement.simulated import BEGIN, Row, account, items, measured

@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from instagram_assets.collect.books import Books
+from instagram_assets.collect.collection_scope import CollectionScope
 from instagram_assets.collect.collector import collect
-from instagram_assets.collect.scope import Ended, Scope
+from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.results import CollectionOutcome
 from instagram_assets.storage.atomic import is_temporary
-from instagram_assets_tests.collect.small_site import DAY, START, Asked, SmallSite, record
+from instagram_assets_tests.collect.small_site import DAY, START, RequestRecorder, SmallSite, record
 from instagram_assets_tests.collect.virtual_clock import VirtualClock
 from instagram_assets_tests.faults.campaign import Scenario
 
@@ -24,28 +25,28 @@ _STORED = "stored.json"
 
 def collect_all(root: str) -> None:
     """Called in the worker: one run over all subjects; raises what a person would see, and where one was not whole."""
-    books, site = Books(Path(root) / "books"), SmallSite(POSTS)
+    database, site = CollectorDatabase(Path(root) / "books"), SmallSite(POSTS)
     site.ids = {name: str(number) for number, name in enumerate(POSTS)}
-    clock = VirtualClock(_latest(books) + 1)
+    clock = VirtualClock(_latest(database) + 1)
     found = collect(
         site,
-        Asked(site, books, clock),
+        RequestRecorder(site, database, clock),
         POSTS,
-        Scope(),
-        books=books,
+        CollectionScope(),
+        database=database,
         inbox=Path(root) / "inbox",
         clock=clock,
-        tell=print,
+        log=print,
     )
     for one in found:
         print(one.subject, one.outcome, one.requests)
-        if one.outcome not in (Ended.COMPLETE, Ended.FRESH):
+        if one.outcome not in (CollectionOutcome.COMPLETE, CollectionOutcome.FRESH):
             raise RuntimeError(f"{one.subject} is {one.outcome}: {one.reason}")
 
 
-def _latest(books: Books) -> float:
+def _latest(database: CollectorDatabase) -> float:
     """Time goes on from where the last run died."""
-    with books.reading() as connection:
+    with database.reading() as connection:
         return connection.execute("SELECT MAX(at) FROM requests").fetchone()[0] or START
 
 
@@ -56,7 +57,7 @@ def _after_fault(root: Path) -> str:
     if not (root / "books" / "books.sqlite").exists():
         return ""
     stored: list[str] = []
-    with Books(root / "books").reading() as connection:
+    with CollectorDatabase(root / "books").reading() as connection:
         query = "SELECT subject, COUNT(*) AS pages, ended_at FROM crawls LEFT JOIN pages ON crawl = id GROUP BY id"
         for subject, pages, ended_at in connection.execute(query):
             whole = 1 + (len(POSTS[subject]) - 1) // 3
@@ -79,7 +80,7 @@ def _after_rerun(root: Path) -> str:
         return f"asked again for what was stored: {again}"
     if many := [what for what, times in asked.items() if times > 2]:
         return f"asked more than twice: {many}"
-    with Books(root / "books").reading() as connection:
+    with CollectorDatabase(root / "books").reading() as connection:
         left = connection.execute("SELECT COUNT(*) FROM pages").fetchone()[0]
         still_open = connection.execute("SELECT COUNT(*) FROM crawls WHERE ended_at IS NULL").fetchone()[0]
     return f"{left} pages and {still_open} crawls are left" if left or still_open else ""
@@ -99,7 +100,7 @@ def _wrong_files(root: Path) -> str:
 
 
 def _asked(root: Path) -> Counter[str]:
-    with Books(root / "books").reading() as connection:
+    with CollectorDatabase(root / "books").reading() as connection:
         return Counter(what for (what,) in connection.execute("SELECT what FROM requests"))
 
 

@@ -16,7 +16,7 @@ from instagram_assets.datasets.csv import read_csv
 from instagram_assets.datasets.delta import write_delta
 from instagram_assets.datasets.json import read_merged_json
 from instagram_assets.datasets.selection import Chosen, write_selection
-from instagram_assets.forget.outputs import steps
+from instagram_assets.forget.outputs import output_steps
 from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets.privacy.known import known
 from instagram_assets.privacy.raw_identifiers import files_of, raw_identifiers
@@ -45,7 +45,7 @@ def forget(root: str) -> None:
     """Called in the worker: all steps, as they are when the one before is done."""
     sweep(Path(root))
     settings = load_settings(data_dir=root)
-    for step in steps(settings, _FORGOTTEN):
+    for step in output_steps(settings, _FORGOTTEN):
         step.apply()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.forget import derived_files, forgetting
+from instagram_assets.forget import erasure, outputs
 from instagram_assets.lake_index.derived import remove_index
 from instagram_assets.lake_index.place import index_file
 from instagram_assets.lake_index.reading import LakeIndex
@@ -46,8 +46,8 @@ def test_the_index_goes_whole_and_is_made_again_without_the_forgotten(chosen: Se
     folder = chosen.folder("index")
     assert accounts_of(LakeIndex(folder)) == sorted([JANE, BOB, CARL])
     files = [path for path in folder.rglob("*") if path.is_file()]
-    subject = forgetting.find(chosen, f"@{JANE}")
-    report = forgetting.forget(chosen, subject, forgetting.parts_of(subject))
+    subject = erasure.find_subject(chosen, f"@{JANE}")
+    report = erasure.erase(chosen, subject, erasure.planners_for(subject))
     assert list(folder.iterdir()) == []
     assert report.removed["index"] == len(files) > 2
     update_index(lake_root(chosen), folder, chosen.time_zone)
@@ -58,8 +58,8 @@ def test_thumbnails_go_with_their_pictures_and_those_of_others_stay(chosen: Sett
     before = small(chosen)
     aside = chosen.folder("thumbnails") / sha(picture(1))[:2] / f".{sha(picture(1))}.jpg.host.1.{'0' * 32}.tmp"
     aside.write_bytes(b"half of a small one")  # of another machine, so that nobody sweeps it
-    subject = forgetting.find(chosen, f"@{JANE}")
-    report = forgetting.forget(chosen, subject, forgetting.parts_of(subject))
+    subject = erasure.find_subject(chosen, f"@{JANE}")
+    report = erasure.erase(chosen, subject, erasure.planners_for(subject))
     assert before - small(chosen) == {sha(picture(number)) for number in (1, 2, 16, 17)}
     assert sha(SHARED) in small(chosen)
     assert not aside.exists()
@@ -69,9 +69,9 @@ def test_thumbnails_go_with_their_pictures_and_those_of_others_stay(chosen: Sett
 def test_a_preview_says_both_and_takes_neither(chosen: Settings) -> None:
     folders = chosen.folder("index"), chosen.folder("thumbnails")
     before = digests(*folders)
-    subject = forgetting.find(chosen, f"@{JANE}")
-    steps = forgetting.preview(chosen, subject, forgetting.parts_of(subject))
-    told = [(step.place, step.verb) for step in steps if step.place in derived_files.PLACES]
+    subject = erasure.find_subject(chosen, f"@{JANE}")
+    steps = erasure.plan_erasure(chosen, subject, erasure.planners_for(subject))
+    told = [(step.area, step.verb) for step in steps if step.area in outputs.DERIVED_AREAS]
     assert told == [("thumbnails", "remove")] * 4 + [("index", "remove")]
     assert digests(*folders) == before
 
@@ -79,27 +79,27 @@ def test_a_preview_says_both_and_takes_neither(chosen: Settings) -> None:
 def test_an_index_that_the_web_app_made_while_a_person_was_asked_goes_as_well(chosen: Settings) -> None:
     shutil.rmtree(chosen.folder("index"))
     shutil.rmtree(chosen.folder("thumbnails"))
-    subject = forgetting.find(chosen, f"@{JANE}")
-    forgetting.forget(chosen, forgetting.find(chosen, "nobody_at_all"), [])  # there is a key from now on
-    subject = forgetting.find(chosen, f"@{JANE}")
-    parts = forgetting.parts_of(subject)
-    previewed = forgetting.preview(chosen, subject, parts)
+    subject = erasure.find_subject(chosen, f"@{JANE}")
+    erasure.erase(chosen, erasure.find_subject(chosen, "nobody_at_all"), [])  # there is a key from now on
+    subject = erasure.find_subject(chosen, f"@{JANE}")
+    parts = erasure.planners_for(subject)
+    previewed = erasure.plan_erasure(chosen, subject, parts)
     add_derived(chosen)
-    forgetting.forget(chosen, subject, parts, previewed=previewed)
+    erasure.erase(chosen, subject, parts, previewed=previewed)
     assert list(chosen.folder("index").iterdir()) == []
     assert sha(picture(1)) not in small(chosen)
 
 
 def test_folders_on_another_disk_stay_links_and_are_emptied_there(chosen: Settings, tmp_path: Path) -> None:
-    for name in derived_files.PLACES:
+    for name in outputs.DERIVED_AREAS:
         shutil.move(chosen.folder(name), tmp_path / name)
         chosen.folder(name).symlink_to(tmp_path / name)
-    subject = forgetting.find(chosen, f"@{JANE}")
-    report = forgetting.forget(chosen, subject, forgetting.parts_of(subject))
+    subject = erasure.find_subject(chosen, f"@{JANE}")
+    report = erasure.erase(chosen, subject, erasure.planners_for(subject))
     assert list((tmp_path / "index").iterdir()) == []
     assert sha(picture(1)) not in small(chosen)
     assert chosen.folder("index").is_symlink()
-    assert not any("link" in left.what for left in report.left)
+    assert not any("link" in left.what for left in report.not_erased)
 
 
 def test_who_reads_an_index_meanwhile_ends_undisturbed_and_the_next_finds_none(chosen: Settings) -> None:

@@ -13,7 +13,7 @@ import pytest
 from upath import UPath
 
 from instagram_assets.errors import BusyFileError
-from instagram_assets.forget.inbox_files import steps
+from instagram_assets.forget.inbox_files import inbox_steps
 from instagram_assets.ingest import landing
 from instagram_assets.ingest.inbox import land_files
 from instagram_assets.privacy.tombstones import add_tombstones
@@ -53,7 +53,7 @@ def put(settings: Settings, name: str, content: bytes) -> None:
 
 
 def apply(settings: Settings) -> None:
-    for step in list(steps(settings, FORGOTTEN)):
+    for step in list(inbox_steps(settings, FORGOTTEN)):
         step.apply()
 
 
@@ -64,7 +64,7 @@ def lying(settings: Settings) -> dict[str, bytes]:
 
 def test_what_is_left_is_what_never_had_it(settings: Settings) -> None:
     untouched = lying(settings)["done/others.csv"]
-    said = {step.path: (step.verb, step.rows) for step in steps(settings, FORGOTTEN)}
+    said = {step.path: (step.verb, step.rows) for step in inbox_steps(settings, FORGOTTEN)}
     assert said["inbox/done/both.json"] == ("rewrite", 2)
     assert said["inbox/done/alone.csv"] == ("remove", 1)
     assert said["inbox/rejected/half.zip"][0] == "remove"
@@ -86,7 +86,7 @@ def test_what_is_left_is_what_never_had_it(settings: Settings) -> None:
         else:
             text = content
         assert not [word for word in RAW if word.encode() in text or word in name], name
-    assert list(steps(settings, FORGOTTEN)) == []
+    assert list(inbox_steps(settings, FORGOTTEN)) == []
 
 
 def test_neither_form_of_a_file_lands_again(settings: Settings) -> None:
@@ -129,14 +129,14 @@ def test_killed_at_any_operation_it_is_finished_by_a_repeat(settings: Settings, 
                 n: c for n, c in whole.items() if n[-4:] != ".zip"
             }
             assert found.keys() == whole.keys()
-            assert list(steps(settings, FORGOTTEN)) == []
+            assert list(inbox_steps(settings, FORGOTTEN)) == []
 
 
 def test_what_was_put_there_meanwhile_is_not_removed(settings: Settings) -> None:
-    (step,) = [step for step in steps(settings, FORGOTTEN) if step.path == "inbox/done/alone.csv"]
+    (step,) = [step for step in inbox_steps(settings, FORGOTTEN) if step.path == "inbox/done/alone.csv"]
     path = settings.data_dir / step.path
     path.write_bytes(FORMS["CSV"]([moon_post(likesCount=77)]))
     with pytest.raises(BusyFileError, match="changed"):
         step.apply()
     assert path.exists()
-    assert not [step for step in steps(settings, FORGOTTEN) if step.path == "inbox/done/alone.csv"]
+    assert not [step for step in inbox_steps(settings, FORGOTTEN) if step.path == "inbox/done/alone.csv"]

@@ -20,10 +20,9 @@ from instagram_assets.datasets.json import read_merged_json
 from instagram_assets.datasets.parquet import write_parquet
 from instagram_assets.datasets.pseudonymous import known_to
 from instagram_assets.datasets.selection import Chosen, write_selection
-from instagram_assets.forget.outputs import steps
-from instagram_assets.forget.reports import may_show
-from instagram_assets.forget.steps import Applied, Step
-from instagram_assets.forget.text_outputs import write_scrubbed
+from instagram_assets.forget.outputs import may_show, output_steps
+from instagram_assets.forget.steps import Step, StepResult
+from instagram_assets.forget.text_files import write_scrubbed
 from instagram_assets.ingest.scrub.files import scrub_file
 from instagram_assets.privacy.aliases import with_aliases
 from instagram_assets.privacy.forgotten import Identifiers
@@ -102,7 +101,7 @@ def test_a_file_without_it_is_not_written(settings: Settings, root: UPath) -> No
     for form in ("csv", "json", "parquet"):
         write_selection(root, form, folder / "selection", Chosen(accounts=[CAT]))
     before = _bytes(folder)
-    assert not list(steps(settings, FORGOTTEN))
+    assert not list(output_steps(settings, FORGOTTEN))
     assert _bytes(folder) == before
 
 
@@ -112,7 +111,7 @@ def test_what_is_named_after_another_account_keeps_its_name(settings: Settings, 
     picture = settings.folder("reports") / "token_counts-top-words-of-byeol.cat.png"
     picture.parent.mkdir(parents=True, exist_ok=True)
     picture.write_bytes(b"\x89PNG")
-    assert not list(steps(settings, Identifiers(accounts={"byeol": PSEUDONYM})))
+    assert not list(output_steps(settings, Identifiers(accounts={"byeol": PSEUDONYM})))
 
 
 def test_a_damaged_file_goes_since_nobody_knows_what_is_in_it(settings: Settings) -> None:
@@ -154,7 +153,7 @@ def test_delta_tables_lose_it_in_all_versions_bounds_and_what_was_set_aside(sett
     assert sorted(found["post_id"].to_pylist()) == LEFT
     assert f"@{PSEUDONYM}" in str(found["caption"].to_pylist())
     assert DeltaTable(target / "viral_labels").to_pyarrow_table().num_rows == 3
-    assert not list(steps(settings, FORGOTTEN))
+    assert not list(output_steps(settings, FORGOTTEN))
     put(root, post("31415926535897938", CAT, day=date(2024, 7, 1)))
     write_delta(root, str(target), warn=_refuse)  # and goes on as a table does
 
@@ -163,9 +162,9 @@ def test_a_delta_table_tells_the_hashes_of_all_that_it_wrote_its_log_too(setting
     target = settings.folder("datasets") / "delta"
     write_delta(root, str(target), warn=_refuse)
     before, hashes = _hashes(target), set[str]()
-    for step in list(steps(settings, FORGOTTEN)):
+    for step in list(output_steps(settings, FORGOTTEN)):
         done = step.apply()
-        assert isinstance(done, Applied)
+        assert isinstance(done, StepResult)
         assert done.rows == step.rows > 0
         hashes |= set(done.rewritten)
     after = _hashes(target)
@@ -248,7 +247,7 @@ def test_the_ledger_forgets_the_video_and_keeps_what_it_cost(settings: Settings)
     assert kept == [("forgotten", 0.5, None), ("ef" * 32, 0.25, f"talks to @{PSEUDONYM}"), ("01" * 32, 1.0, "")]
     assert not any(word.encode() in file.read_bytes() for word in (VIDEO, JANE))
     assert not (settings.folder("ledger") / "under_way" / VIDEO).exists()
-    assert not list(steps(settings, FORGOTTEN))
+    assert not list(output_steps(settings, FORGOTTEN))
 
 
 REGISTRY = f"""# whom we collect
@@ -317,7 +316,7 @@ def test_files_of_a_person_below_the_data_folder_are_left_and_no_step_tells_of_t
     path: str, settings: Settings
 ) -> None:
     _write(settings.data_dir / path, f"id,ownerUsername\n31415926535897931,{JANE}\n".encode())
-    assert list(steps(settings, FORGOTTEN)) == []
+    assert list(output_steps(settings, FORGOTTEN)) == []
     assert _found(settings.data_dir)
 
 
@@ -325,7 +324,7 @@ def test_a_step_says_its_place_by_a_word_of_the_program(settings: Settings, root
     write_selection(root, "csv", settings.folder("datasets") / JANE, Chosen())
     for place in (JANE, f"{JANE}.d", "alerts", "demo", "ledger"):
         _write(settings.data_dir / place / f"{JANE}.csv", JANE.encode())
-    assert {step.place for step in steps(settings, FORGOTTEN)} <= OWN_FOLDERS
+    assert {step.area for step in output_steps(settings, FORGOTTEN)} <= OWN_FOLDERS
 
 
 def test_rows_of_our_own_are_taken_apart_as_files_of_the_inbox_are(settings: Settings, root: UPath) -> None:
@@ -389,7 +388,7 @@ def test_a_folder_of_the_program_that_is_a_link_forgets(settings: Settings, tmp_
 
 def test_names_of_the_subject_are_told_by_no_step(settings: Settings, root: UPath) -> None:
     write_parquet(lambda *asked: months(root, *asked), settings.folder("datasets") / "parquet")
-    told = list(steps(settings, FORGOTTEN))
+    told = list(output_steps(settings, FORGOTTEN))
     assert told
     assert not any(JANE in step.path for step in told)
 
@@ -400,7 +399,7 @@ def test_stopped_after_any_step_a_repeat_comes_to_the_same(settings: Settings, r
         write_selection(root, form, folder / "selection", Chosen())
     write_delta(root, str(folder / "delta"), warn=_refuse)
     for _ in range(20):
-        first = next(steps(settings, FORGOTTEN), None)
+        first = next(output_steps(settings, FORGOTTEN), None)
         if first is None:
             break
         first.apply()
@@ -410,7 +409,7 @@ def test_stopped_after_any_step_a_repeat_comes_to_the_same(settings: Settings, r
 
 
 def _forget(settings: Settings, forgotten: Identifiers = FORGOTTEN) -> list[Step]:
-    done = list(steps(settings, forgotten))
+    done = list(output_steps(settings, forgotten))
     for step in done:
         step.apply()
     return done

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from instagram_assets.datasets.folder import sheet_of
-from instagram_assets.forget.search_folders import steps
+from instagram_assets.forget.search_folders import search_folder_steps
 from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets.storage.claims import HIDDEN, claims_of
 from instagram_assets_tests.datasets.test_folder import Search
@@ -29,7 +29,7 @@ def test_the_picture_its_line_and_the_sheet_go_and_the_rest_stays(search: Search
     assert [line["sha256"] for line in search.manifest()] == [search.image_id(number) for number in (1, 3, 4)]
     assert not sheet_of(search.folder).exists()
     assert search.image_id(2) not in json.dumps(claims_of(search.folder))
-    assert not list(steps(search.folder.parent, tmp_path, _identifiers(search.image_id(2))))
+    assert not list(search_folder_steps(search.folder.parent, tmp_path, _identifiers(search.image_id(2))))
 
 
 def test_what_somebody_made_of_it_goes_as_well(search: Search, tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_the_folder_goes_on_as_before(search: Search, tmp_path: Path) -> None:
 def test_a_search_for_the_subject_goes_whole(search: Search, tmp_path: Path) -> None:
     search.folder.rename(search.folder.with_name("jane_94"))
     forgotten = Identifiers(accounts={"jane_94": "forgotten_1"})
-    for step in list(steps(search.folder.parent, tmp_path, forgotten)):
+    for step in list(search_folder_steps(search.folder.parent, tmp_path, forgotten)):
         assert "jane_94" not in step.path
         step.apply()
     assert not search.folder.with_name("jane_94").exists()
@@ -76,7 +76,7 @@ def test_a_search_for_an_ordinary_word_is_for_the_account_only_behind_a_sign_or_
 ) -> None:
     folder = search.folder.rename(search.folder.with_name(name))
     forgotten = Identifiers(accounts={"jane": "forgotten_1"}, bare=frozenset(bare))
-    for step in list(steps(folder.parent, tmp_path, forgotten)):
+    for step in list(search_folder_steps(folder.parent, tmp_path, forgotten)):
         step.apply()
     assert folder.exists() != goes
 
@@ -97,13 +97,13 @@ def test_the_folder_of_a_search_for_it_among_other_words_is_called_otherwise(
     sheet_of(search.folder).rename(sheet_of(folder))
     pictures = {path.name: path.read_bytes() for path in folder.glob("*.png")}
     forgotten = Identifiers(accounts={"jane": "forgotten_1"}, bare=frozenset(bare))
-    for step in list(steps(folder.parent, tmp_path, forgotten)):
+    for step in list(search_folder_steps(folder.parent, tmp_path, forgotten)):
         step.apply()
     after = folder.with_name(new)
     assert {path.name: path.read_bytes() for path in after.glob("*.png")} == pictures
     assert sheet_of(after).exists()
     assert {path.name for path in folder.parent.iterdir()} == {after.name, sheet_of(after).name, HIDDEN}
-    assert not list(steps(folder.parent, tmp_path, forgotten))
+    assert not list(search_folder_steps(folder.parent, tmp_path, forgotten))
 
 
 def test_two_searches_that_are_called_alike_afterwards_stay_two(search: Search, tmp_path: Path) -> None:
@@ -111,18 +111,18 @@ def test_two_searches_that_are_called_alike_afterwards_stay_two(search: Search, 
         (search.folder.parent / name).mkdir()
         (search.folder.parent / name / "notes.txt").write_text("mine")
     forgotten = Identifiers(accounts={"jane": "forgotten_1"}, bare=frozenset(["jane"]))
-    for step in list(steps(search.folder.parent, tmp_path, forgotten)):
+    for step in list(search_folder_steps(search.folder.parent, tmp_path, forgotten)):
         step.apply()
     made = {path.name for path in search.folder.parent.glob("forgotten*")}
     assert made == {"forgotten_1 walks", "forgotten_1 walks-2"}
 
 
 def test_a_folder_without_it_keeps_its_bytes(search: Search, tmp_path: Path) -> None:
-    assert not list(steps(search.folder.parent, tmp_path, _identifiers("ef" * 32)))
+    assert not list(search_folder_steps(search.folder.parent, tmp_path, _identifiers("ef" * 32)))
 
 
 def _forget(search: Search, root: Path, image_id: str) -> None:
-    for step in list(steps(search.folder.parent, root, _identifiers(image_id))):
+    for step in list(search_folder_steps(search.folder.parent, root, _identifiers(image_id))):
         step.apply()
 
 

@@ -8,15 +8,15 @@ import dagster as dg
 import pytest
 
 from instagram_assets.automation.searches import run_tags
+from instagram_assets.automation.shell_runs import open_instance
 from instagram_assets.cli.forget import history_part
 from instagram_assets.datasets.overrides import decide
 from instagram_assets.definitions import defs
-from instagram_assets.forget import forgetting, search_requests
-from instagram_assets.ingest.image_search import SearchHit
-from instagram_assets.ingest.search_requests import SearchRequest, find_request, load_hits, save_hits, save_request
+from instagram_assets.forget import erasure, search_requests
+from instagram_assets.partitions import HISTORY_TAG, SHOWN_IN_HISTORY
 from instagram_assets.privacy.forgotten import Identifiers
-from instagram_assets.run_tags import HISTORY, SHOWN
-from instagram_assets.runs import open_instance
+from instagram_assets.search.engine import SearchHit
+from instagram_assets.search.requests import SearchRequest, find_request, load_hits, save_hits, save_request
 from instagram_assets.settings import Settings, settings
 from instagram_assets.storage.lake import open_lake, values_in
 from instagram_assets_tests.web.searches import Search
@@ -52,7 +52,9 @@ def test_a_search_for_the_account_goes_whole(chosen: Settings, account: str, que
 
 def test_a_search_of_which_only_tables_are_left_goes_by_their_query(chosen: Settings) -> None:
     search = searched(chosen, "cats")  # whose rows say that they are of the query `cat`
-    found = search_requests.own_searches(search.lake, Identifiers(accounts={"cat": "x"}, bare=frozenset({"cat"})))
+    found = search_requests.searches_for_subject(
+        search.lake, Identifiers(accounts={"cat": "x"}, bare=frozenset({"cat"}))
+    )
     assert found == {"cats"}
 
 
@@ -88,10 +90,10 @@ def test_what_a_page_showed_of_a_forgotten_picture_goes(chosen: Settings) -> Non
     request = find_request(search.lake, "cats")
     assert request is not None
     known = Identifiers(urls=frozenset({"https://pictures.example/1.jpg"}))
-    for step in list(search_requests.steps(search.lake, known)):
+    for step in list(search_requests.search_request_steps(search.lake, known)):
         step.apply()
     assert load_hits(search.lake, request, "naver") == []
-    assert not list(search_requests.steps(search.lake, known))
+    assert not list(search_requests.search_request_steps(search.lake, known))
 
 
 def searched(chosen: Settings, query: str, folder: str = "") -> Search:
@@ -106,9 +108,9 @@ def searched(chosen: Settings, query: str, folder: str = "") -> Search:
 
 def _forget(chosen: Settings, account: str) -> None:
     """All of it, with the search byte by byte, which raises an error where something is left."""
-    subject = forgetting.find(chosen, f"@{account}")
-    forgetting.forget(chosen, subject, forgetting.parts_of(subject))
-    assert not list(search_requests.steps(open_lake(chosen), subject.identifiers))
+    subject = erasure.find_subject(chosen, f"@{account}")
+    erasure.erase(chosen, subject, erasure.planners_for(subject))
+    assert not list(search_requests.search_request_steps(open_lake(chosen), subject.identifiers))
 
 
 @pytest.mark.parametrize("query", ["sun.diary", "@Sun.Diary"])
@@ -122,11 +124,11 @@ def test_what_a_search_for_the_account_was_called_is_nowhere_any_more(
     monkeypatch.setenv("DAGSTER_HOME", str(chosen.folder("dagster")))
     with open_instance() as instance:
         instance.add_dynamic_partitions("searches", [request.search])
-        tags = {**run_tags(request), HISTORY: SHOWN}
+        tags = {**run_tags(request), HISTORY_TAG: SHOWN_IN_HISTORY}
         job = defs.resolve_job_def("search")
         instance.create_run_for_job(job, status=dg.DagsterRunStatus.SUCCESS, tags=tags)
-    subject = forgetting.find(chosen, "@sun.diary")
-    forgetting.forget(chosen, subject, forgetting.parts_of(subject, [history_part(chosen)]))
+    subject = erasure.find_subject(chosen, "@sun.diary")
+    erasure.erase(chosen, subject, erasure.planners_for(subject, [history_part(chosen)]))
     slug = request.search.casefold()
     assert [path for path in data_dir.rglob("*") if slug in path.name.casefold()] == []
     assert [path for path in data_dir.rglob("*") if path.is_file() and slug.encode() in path.read_bytes().lower()] == []

@@ -8,7 +8,6 @@ from functools import partial
 import pyarrow as pa
 
 from instagram_assets.media.addresses import url_identity
-from instagram_assets.media.candidates import fetch_candidates
 from instagram_assets.media.download import download_all
 from instagram_assets.media.excluded import WAS_FORGOTTEN
 from instagram_assets.media.local import KEPT, keep_pictures
@@ -17,6 +16,7 @@ from instagram_assets.media.outcomes import MediaRequest
 from instagram_assets.media.store import MediaStore
 from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets.schemas import SEARCH_RESULTS
+from instagram_assets.search.candidates import fetch_candidates
 from instagram_assets_tests.media.pictures import picture
 from instagram_assets_tests.media.test_store import files
 from instagram_assets_tests.servers.hostile import HostileServer, answer

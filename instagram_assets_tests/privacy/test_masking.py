@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instagram_assets.account_words import is_distinctive
 from instagram_assets.privacy.masking import mask, stands_alone
 from instagram_assets.privacy.personal import EMAIL, LINK, PHONE
+from instagram_assets.schemas.account_names import is_distinctive
 
 NAMES = frozenset(["sun_diary", "demo.sol.garden", "mina"])
 CASES = [

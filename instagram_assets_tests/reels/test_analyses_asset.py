@@ -7,9 +7,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from instagram_assets.automation.shell_runs import run_job
 from instagram_assets.media.excluded import PAST
 from instagram_assets.partitions import Box, register_accounts
-from instagram_assets.runs import run_job
 from instagram_assets.schemas import REEL_VIDEOS
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table, write_cells

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from instagram_assets.ingest.browser import open_browser
 from instagram_assets.reels.week_views import write_page
-from instagram_assets_tests.ingest.browsers import OPTIONS
+from instagram_assets.search.browser import open_browser
 from instagram_assets_tests.reels.test_week_page import page_of
 from instagram_assets_tests.reels.weeks import a_reel
+from instagram_assets_tests.search.browsers import OPTIONS
 
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver

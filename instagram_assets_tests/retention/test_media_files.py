@@ -18,7 +18,7 @@ from instagram_assets.retention.due import totals
 from instagram_assets.retention.media_files import media_dues
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets.storage.lake import read_table, write_asset, write_cells
-from instagram_assets.vision.steps import measure
+from instagram_assets.vision.pipeline import measure_quality
 from instagram_assets_tests.media.pictures import picture
 from instagram_assets_tests.retention.exports import UTC_ZONE, day
 from instagram_assets_tests.servers.hostile import HostileServer, answer
@@ -94,12 +94,12 @@ def test_it_is_not_fetched_again_and_what_was_made_of_it_stays(shown: Shown) -> 
     shown.post("a", "1", 2, "a", "b")
     shown.post("a", "2", 30, "c")
     shown.fetch()
-    quality = measure(read_table(shown.lake, "images"), shown.settings)
+    quality = measure_quality(read_table(shown.lake, "images"), shown.settings)
     shown.take(day(9))
     before, asked = read_table(shown.lake, "images"), len(shown.server.seen)
     assert shown.fetch(day(9)).equals(before)
     assert (len(shown.server.seen), len(shown.there())) == (asked, 1)
-    assert measure(before, shown.settings).equals(quality)
+    assert measure_quality(before, shown.settings).equals(quality)
 
 
 def test_a_post_that_is_observed_again_has_its_pictures_again(shown: Shown) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.collect.asking import Ask
+from instagram_assets.collect.site import Request
 from instagram_assets.demo.graph_api import HASHTAGS_PER_WEEK, WEEK
 from instagram_assets.demo.graph_media import hashtag
 from instagram_assets.demo.graph_query import Field, QueryFault, fields_of
@@ -18,7 +18,7 @@ DISCOVERY = "business_discovery.username(sun_diary)"
 def asked(at: Desk, place: str, **params: str) -> dict[str, object]:
     """The content of an answer to a request with the token."""
     headers = {"authorization": f"Bearer {at.graph.token}"}
-    return json.loads(at.requester.send(Ask(f"{at.graph.url}/v25.0/{place}", "it", params, headers=headers)).body)
+    return json.loads(at.requester.send(Request(f"{at.graph.url}/v25.0/{place}", "it", params, headers=headers)).body)
 
 
 def code(content: dict[str, object]) -> object:
@@ -102,6 +102,6 @@ def test_a_token_in_an_address_is_told_and_refused(tmp_path: Path) -> None:
 def test_without_the_token_nothing_is_answered(tmp_path: Path, header: dict[str, str]) -> None:
     with desk(tmp_path, [SUN]) as at:
         answer = at.requester.send(
-            Ask(f"{at.graph.url}/v25.0/{at.graph.own_id}", "it", {"fields": "id"}, headers=header)
+            Request(f"{at.graph.url}/v25.0/{at.graph.own_id}", "it", {"fields": "id"}, headers=header)
         )
         assert (answer.status, code(json.loads(answer.body))) == (401, 190)

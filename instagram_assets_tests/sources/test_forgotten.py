@@ -9,11 +9,11 @@ import pyarrow as pa
 import pytest
 
 from instagram_assets.errors import ScrapeRequestError, SearchRequestError
-from instagram_assets.ingest.search_pages import SearchHit
-from instagram_assets.ingest.search_requests import SearchRequest, without_forgotten
 from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets.privacy.tombstones import add_tombstones, load_tombstones
 from instagram_assets.schemas import POSTS
+from instagram_assets.search.requests import SearchRequest, without_forgotten
+from instagram_assets.search.results_page import SearchHit
 from instagram_assets.settings import load_settings
 from instagram_assets.sources.accounts import load_registry
 from instagram_assets.sources.candidates import COLUMNS, candidates

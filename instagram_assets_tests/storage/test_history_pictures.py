@@ -14,7 +14,7 @@ import dagster as dg
 import pytest
 
 from instagram_assets.assets.parts import show
-from instagram_assets.forget import reports
+from instagram_assets.forget import outputs
 from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets.settings import settings
 from instagram_assets.storage.history.names import HistoryForgotten, forget_in_history
@@ -71,7 +71,7 @@ def instance(request: pytest.FixtureRequest, data_dir: Path, open_home: OpenHome
 
 
 def forget(instance: dg.DagsterInstance) -> HistoryForgotten:
-    may_show = partial(reports.may_show, forgotten=FORGOTTEN)
+    may_show = partial(outputs.may_show, forgotten=FORGOTTEN)
     return forget_in_history(Path(instance.root_directory), {JANE: PSEUDONYM}, FORGOTTEN.post_ids, may_show=may_show)
 
 
@@ -85,7 +85,7 @@ def test_no_picture_of_the_history_is_one_that_left_the_reports(instance: dg.Dag
     folder = settings().folder("reports")
     before = {path: path.read_bytes() for path in folder.iterdir()}
     assert embedded(instance) == set(before.values())
-    for step in reports.steps(folder, folder.parent, FORGOTTEN, folder / "search"):
+    for step in outputs.report_steps(folder, folder.parent, FORGOTTEN, folder / "search"):
         step.apply()
     forget(instance)
     left = {path.read_bytes() for path in folder.iterdir()}

@@ -15,11 +15,11 @@ import pytest
 from PIL import Image
 from scipy.sparse import csr_array
 
-from instagram_assets.media.charts import LARGEST_CHART
-from instagram_assets.media.sheets import LARGEST_SHEET
+from instagram_assets.report.charts import LARGEST_CHART
+from instagram_assets.report.contact_sheets import LARGEST_SHEET
+from instagram_assets.report.topic_charts import month_text, size_curves, topic_label, topic_pictures
 from instagram_assets.schemas import CAPTIONS, CLUSTERS, IMAGES, TOKENS, TOPICS
 from instagram_assets.settings import TextSettings
-from instagram_assets.text.topic_pictures import month_text, size_curves, topic_label, topic_pictures
 from instagram_assets.text.topics import IMAGES as LISTED
 from instagram_assets.text.topics import class_tfidf, topics_table
 from instagram_assets_tests.media.pictures import picture

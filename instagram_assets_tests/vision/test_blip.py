@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from instagram_assets.vision.blip import Blip, Decoding, Tokens
-from instagram_assets.vision.linear import TILE, linear, tiled
-from instagram_assets.vision.sampling import forbid_repeats, nucleus, repeats_itself, uniforms
+from instagram_assets.models.linear import TILE, linear, tiled
+from instagram_assets.vision.blip import Blip
+from instagram_assets.vision.decoding import Decoding, Tokens, ban_repeated_ngrams, is_degenerate, nucleus, uniforms
 
 SIDE = 64
 END = 3
@@ -189,15 +189,15 @@ def test_an_image_keeps_its_numbers_whatever_stands_beside_it() -> None:
 
 def test_a_phrase_said_before_is_forbidden() -> None:
     logits = torch.zeros(2, 10)
-    forbid_repeats(logits, torch.tensor([[1, 4, 5, 6, 4, 5], [1, 4, 5, 6, 7, 8]]), 3)
+    ban_repeated_ngrams(logits, torch.tensor([[1, 4, 5, 6, 4, 5], [1, 4, 5, 6, 7, 8]]), 3)
     assert logits.isinf().nonzero().tolist() == [[0, 6]]
 
 
 @pytest.mark.parametrize("caption", ["ray ban ray ban", "a man with a bald bald head", "a hat on top of a hat on top"])
 def test_captions_in_circles_are_noticed(caption: str) -> None:
-    assert repeats_itself(caption)
+    assert is_degenerate(caption)
 
 
 @pytest.mark.parametrize("caption", ["a red ring on a red background", "two cats and two dogs", "", "tree"])
 def test_plain_captions_are_no_circles(caption: str) -> None:
-    assert not repeats_itself(caption)
+    assert not is_degenerate(caption)

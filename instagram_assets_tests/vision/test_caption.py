@@ -19,13 +19,13 @@ from PIL import Image
 
 from instagram_assets.demo.scenes import COLOURS, Scene, draw
 from instagram_assets.errors import SettingsError
-from instagram_assets.models.sources import ModelSource, find_model
+from instagram_assets.models.local_models import ModelSource, find_model
 from instagram_assets.schemas import CAPTIONS, IMAGE_QUALITY, IMAGES
 from instagram_assets.settings import CaptionSettings, ModelSettings, QualitySettings
 from instagram_assets.storage.features import FeatureStore
 from instagram_assets.vision.caption import Captioned, Captioner, caption_fingerprint, open_captioner
-from instagram_assets.vision.caption_tables import FEATURES, caption_all, caption_store, captions_table
-from instagram_assets.vision.images import Fault
+from instagram_assets.vision.caption_tables import CAPTION_FEATURES, caption_all, caption_store, captions_table
+from instagram_assets.vision.image_batches import Failed
 from instagram_assets.vision.quality import quality_store, quality_table
 from instagram_assets_tests.models.small_models import save_git, save_vit_bert
 
@@ -91,8 +91,8 @@ def ready(captioner: Captioner, count: int = 16) -> list[tuple[str, Any]]:
     return [(f"image {place}", captioner.prepare(picture)) for place, picture in enumerate(pictures(count))]
 
 
-def good(results: list[Captioned | Fault]) -> list[Captioned]:
-    assert not [result for result in results if isinstance(result, Fault)]
+def good(results: list[Captioned | Failed]) -> list[Captioned]:
+    assert not [result for result in results if isinstance(result, Failed)]
     return [result for result in results if isinstance(result, Captioned)]
 
 
@@ -176,7 +176,7 @@ def test_a_bad_image_never_stops_its_batch(captioner: Captioner) -> None:
         results = captioner.captions(batch)
     finally:
         hook.remove()
-    assert isinstance(results[5], Fault)
+    assert isinstance(results[5], Failed)
     assert "too plain" in results[5].reason
     assert results[:5] + results[6:] == expected[:5] + expected[6:]
 
@@ -212,7 +212,7 @@ def biased(models: tuple[ModelSource, ModelSource]) -> Iterator[Callable[[int], 
 
 def test_a_model_that_says_nothing_is_a_fault(biased: Callable[[int], Captioner]) -> None:
     silent = biased(SEP)
-    assert silent.captions(ready(silent, 2)) == [Fault("the model said nothing about it")] * 2
+    assert silent.captions(ready(silent, 2)) == [Failed("the model said nothing about it")] * 2
 
 
 def test_a_caption_in_circles_is_told(biased: Callable[[int], Captioner]) -> None:
@@ -262,7 +262,7 @@ def no_model() -> Captioner:
 
 
 def test_what_is_known_loads_no_model(captioner: Captioner, files: dict[str, Path], tmp_path: Path) -> None:
-    store, steps = FeatureStore(tmp_path, "captions", captioner.fingerprint, FEATURES), list[tuple[int, int]]()
+    store, steps = FeatureStore(tmp_path, "captions", captioner.fingerprint, CAPTION_FEATURES), list[tuple[int, int]]()
     table = caption_all(files, store, lambda: captioner, lambda *step: steps.append(step), options=OPTIONS)
     assert steps == [(8, 24), (16, 24), (24, 24)]
     assert table["image_id"].to_pylist() == list(files)
@@ -276,7 +276,7 @@ def test_files_that_cannot_be_read_are_rows_with_reasons(
     (tmp_path / "page.png").write_text("<html>not found</html>")
     (tmp_path / "half.png").write_bytes(files["image 0"].read_bytes()[:900])
     images = {"page": tmp_path / "page.png", **files, "half": tmp_path / "half.png", "gone": tmp_path / "gone.png"}
-    store = FeatureStore(tmp_path, "captions", captioner.fingerprint, FEATURES)
+    store = FeatureStore(tmp_path, "captions", captioner.fingerprint, CAPTION_FEATURES)
     rows = caption_all(images, store, lambda: captioner, options=OPTIONS).to_pylist()
     failed = {row["image_id"]: row["reason"] for row in rows if row["status"] == "failed"}
     assert failed.keys() == {"page", "half", "gone"}
@@ -291,7 +291,7 @@ import torch
 from instagram_assets_tests.vision import test_caption as here
 from instagram_assets.vision.caption import open_captioner
 from instagram_assets.vision.caption_tables import caption_all, caption_store
-from instagram_assets.models.sources import find_model
+from instagram_assets.models.local_models import find_model
 
 torch.set_num_threads(1)
 folder, model, kill_at = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
@@ -347,7 +347,7 @@ def test_three_bad_files_among_64_cost_three_captions(captioner: Captioner, tmp_
         for position, file in enumerate(sorted(tmp_path.iterdir()))
     ]
     quality = quality_table(IMAGES.table(stored), tmp_path, quality_store(tmp_path / "features"), QualitySettings())
-    store = FeatureStore(tmp_path / "features", "captions", captioner.fingerprint, FEATURES)
+    store = FeatureStore(tmp_path / "features", "captions", captioner.fingerprint, CAPTION_FEATURES)
     rows = captions_table(
         quality,
         {str(row["image_id"]): tmp_path / str(row["path"]) for row in stored},
@@ -376,7 +376,7 @@ def test_the_table_has_a_row_for_each_image_of_a_post(
         {"image_id": "image 4", "post_id": "2", "position": 1, "passed": None, "status": "failed", "reason": "no jpeg"},
         {"image_id": "lost", "post_id": "3", "position": 0},
     )
-    store = FeatureStore(tmp_path, "captions", captioner.fingerprint, FEATURES)
+    store = FeatureStore(tmp_path, "captions", captioner.fingerprint, CAPTION_FEATURES)
 
     def table(only_passed: bool, most: int) -> list[dict[str, Any]]:
         captions = captions_table(

@@ -15,8 +15,8 @@ from instagram_assets.errors import ContractError
 from instagram_assets.schemas import CLUSTERS, EMBEDDINGS
 from instagram_assets.settings import ClusterSettings
 from instagram_assets.storage.lake import read_batches, write_cells
-from instagram_assets.vision.cluster import Clustering, Largest, cluster_table, eps_sweep, largest
-from instagram_assets.vision.vectors import OTHER_MODEL, read_vectors
+from instagram_assets.vision.cluster import Clustering, LargestCluster, cluster_table, eps_sweep, largest_cluster
+from instagram_assets.vision.embedding_matrix import OTHER_MODEL, read_vectors
 
 Row = dict[str, Any]
 DAY = date(2026, 10, 20)
@@ -64,7 +64,7 @@ def test_images_of_one_kind_share_a_cluster_and_the_largest_is_marked() -> None:
     assert found.table["is_largest"].to_pylist() == [True] * 4 + [False] * 4
     assert found.scopes[0].clusters == 2
     assert found.scopes[0].noise == 1
-    assert found.scopes[0].largest == Largest(0, 4, tied=False)
+    assert found.scopes[0].largest == LargestCluster(0, 4, tied=False)
 
 
 def test_the_order_of_the_rows_changes_nothing() -> None:
@@ -100,7 +100,7 @@ def test_no_image_and_one_image_give_a_table(count: int) -> None:
     found = clustered([row("a", toward(0))][:count])
     assert found.table.schema == CLUSTERS.schema
     assert found.table["is_largest"].to_pylist() == [False] * count
-    assert found.scopes[0].largest == Largest(-1, 0, tied=False)
+    assert found.scopes[0].largest == LargestCluster(-1, 0, tied=False)
     assert clustered([], scope="account").table.num_rows == 0
 
 
@@ -115,12 +115,12 @@ def test_nothing_but_noise_has_no_largest_cluster() -> None:
 def test_of_two_equal_clusters_the_first_is_largest_and_the_tie_is_told() -> None:
     found = clustered(two_groups()[1:])
     assert found.table["is_largest"].to_pylist() == [True] * 3 + [False] * 3
-    assert found.scopes[0].largest == Largest(0, 3, tied=True)
+    assert found.scopes[0].largest == LargestCluster(0, 3, tied=True)
 
 
 def test_largest_ignores_noise() -> None:
-    assert largest(np.array([-1, -1, -1, 0, 1, 1], np.int32)) == Largest(1, 2, tied=False)
-    assert largest(np.array([-1], np.int32)) == Largest(-1, 0, tied=False)
+    assert largest_cluster(np.array([-1, -1, -1, 0, 1, 1], np.int32)) == LargestCluster(1, 2, tied=False)
+    assert largest_cluster(np.array([-1], np.int32)) == LargestCluster(-1, 0, tied=False)
 
 
 def test_images_without_a_usable_vector_are_left_out_and_counted() -> None:

@@ -94,7 +94,7 @@ def test_512_wide_rows_of_several_blocks_match_sklearn(precision: Precision) -> 
 def test_a_large_min_samples_is_counted_first_and_matches_sklearn(
     min_samples: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("instagram_assets.vision.dbscan._WAITING_PAIRS", 1000)
+    monkeypatch.setattr("instagram_assets.vision.dbscan._MAX_PENDING", 1000)
     vectors = blobs(np.random.default_rng(1), 600, 6, 4, 0.3)
     expected, _ = sklearn_labels(vectors, 0.1, min_samples)
     assert dbscan(vectors, 0.1, min_samples, block=64).tolist() == expected.tolist()

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from instagram_assets.errors import ModelError
-from instagram_assets.models.sources import ModelSource, find_model
+from instagram_assets.models.local_models import ModelSource, find_model
 from instagram_assets.schemas import EMBEDDINGS, IMAGE_QUALITY
 from instagram_assets.settings import ModelSettings
 from instagram_assets.storage.features import FeatureStore
@@ -24,9 +24,9 @@ from instagram_assets.vision.embed import (
     embedding_store,
     embeddings_table,
     open_embedder,
-    search,
+    search_by_text,
 )
-from instagram_assets.vision.models import load_embedder
+from instagram_assets.vision.load_models import load_embedder
 
 FP32 = ModelSettings(device="cpu", precision="fp32")
 Make = Callable[[], Embedder]
@@ -245,7 +245,7 @@ def test_a_text_finds_the_image_that_is_nearest(
 ) -> None:
     embedder = make()
     table = table_of(quality_rows(photos), photos, store, make, source.label, only_passed=False)
-    found = search(embedder, "a red circle", table, 2)
+    found = search_by_text(embedder, "a red circle", table, 2)
     text = embedder.texts(["a red circle"])[0]
     vectors = reference(source, list(photos.values()))
     cosines = {name: float(vector @ text) for name, vector in zip(photos, vectors, strict=True)}
@@ -253,7 +253,7 @@ def test_a_text_finds_the_image_that_is_nearest(
     assert found["image_id"].to_pylist() == expected
     np.testing.assert_allclose(found["cosine"].to_numpy(), [cosines[name] for name in expected], atol=1e-5)
     others = table.set_column(table.schema.get_field_index("model"), "model", pa.array(["another"] * table.num_rows))
-    assert search(embedder, "a red circle", others).num_rows == 0
+    assert search_by_text(embedder, "a red circle", others).num_rows == 0
 
 
 @pytest.mark.parametrize("kind", ["clip", "siglip"])

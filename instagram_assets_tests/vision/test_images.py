@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from instagram_assets.media.decode import open_grey, open_image
-from instagram_assets.vision.images import Fault, decode_all, in_threads
+from instagram_assets.vision.image_batches import Failed, decode_all, map_in_threads
 from instagram_assets_tests.media.pictures import picture
 
 
-def sizes_of(files: list[Path], workers: int = 2) -> list[tuple[str, tuple[int, int] | Fault]]:
+def sizes_of(files: list[Path], workers: int = 2) -> list[tuple[str, tuple[int, int] | Failed]]:
     return list(decode_all(((file.name, file) for file in files), lambda image: image.size, workers=workers))
 
 
@@ -47,7 +47,7 @@ def test_a_bad_image_never_stops_its_batch(files: list[Path], tmp_path: Path) ->
     files[20].unlink()
     files[39].write_bytes(picture("PNG", size=(1, 1)))
     results = dict(sizes_of(files))
-    faults = {key: result.reason for key, result in results.items() if isinstance(result, Fault)}
+    faults = {key: result.reason for key, result in results.items() if isinstance(result, Failed)}
     assert faults.keys() == {"03.jpg", "11.jpg", "12.jpg", "20.jpg"}
     assert faults["03.jpg"].startswith("cannot be decoded (")
     assert faults["11.jpg"] == faults["12.jpg"] == "not a picture of a known format"
@@ -60,7 +60,7 @@ def test_a_bad_image_never_stops_its_batch(files: list[Path], tmp_path: Path) ->
 def test_a_picture_with_too_many_pixels_is_a_fault(files: list[Path]) -> None:
     files[5].write_bytes(picture("PNG", size=(200, 100)))
     results = dict(decode_all(((f.name, f) for f in files), lambda image: image.size, workers=2, max_megapixels=0.01))
-    assert results["05.jpg"] == Fault("200 x 100 pixels, more than 0.01 megapixels")
+    assert results["05.jpg"] == Failed("200 x 100 pixels, more than 0.01 megapixels")
     assert results["06.jpg"] == (22, 12)
 
 
@@ -71,7 +71,7 @@ def test_an_image_that_cannot_be_prepared_is_a_fault_with_the_reason(files: list
         return image.width
 
     results = dict(decode_all(((file.name, file) for file in files), prepare, workers=2))
-    assert results.pop("04.jpg") == Fault("MemoryError: no room for it")
+    assert results.pop("04.jpg") == Failed("MemoryError: no room for it")
     assert all(isinstance(result, int) for result in results.values())
 
 
@@ -105,7 +105,7 @@ def test_a_loop_that_fails_leaves_no_thread_running(files: list[Path]) -> None:
         return len(path.read_bytes())
 
     def fail_at_the_first() -> None:
-        with closing(in_threads(((file.name, file) for file in files), work, workers=2)) as results:
+        with closing(map_in_threads(((file.name, file) for file in files), work, workers=2)) as results:
             raise ZeroDivisionError(next(results))
 
     with pytest.raises(ZeroDivisionError):

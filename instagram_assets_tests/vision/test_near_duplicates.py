@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instagram_assets.vision.near_duplicates import near_groups
+from instagram_assets.vision.near_duplicates import phash_groups
 
 
 def compared_one_by_one(ids: list[str], hashes: list[int], bits: int) -> list[str]:
@@ -20,7 +20,7 @@ def compared_one_by_one(ids: list[str], hashes: list[int], bits: int) -> list[st
 
 
 def grouped(ids: list[str], hashes: list[int], bits: int) -> list[str]:
-    return near_groups(ids, [f"{value:016x}" for value in hashes], bits)
+    return phash_groups(ids, [f"{value:016x}" for value in hashes], bits)
 
 
 @settings(deadline=None, max_examples=150)
@@ -40,7 +40,7 @@ def test_a_chain_of_near_images_is_one_group_named_by_its_smallest() -> None:
 
 
 def test_images_without_a_hash_resemble_only_themselves() -> None:
-    assert near_groups(["b", "a", "c", "a"], [None, None, "0" * 16, None], 32) == ["b", "a", "c", "a"]
+    assert phash_groups(["b", "a", "c", "a"], [None, None, "0" * 16, None], 32) == ["b", "a", "c", "a"]
 
 
 @pytest.mark.parametrize("bits", [0, 6, 32])

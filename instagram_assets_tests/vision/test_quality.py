@@ -22,16 +22,16 @@ from instagram_assets.demo.scenes import Scene, draw, paint
 from instagram_assets.media.decode import open_grey
 from instagram_assets.settings import QualitySettings
 from instagram_assets.vision.quality import (
-    MEASURES,
-    just_failed,
-    just_passed,
-    measure,
+    QUALITY_MEASURES,
+    least_sharp_passed,
     measure_all,
+    measure_image,
+    pass_or_reject,
     perceptual_hash,
     quality_store,
     quality_table,
-    verdict,
-    verdicts,
+    rejection_reason,
+    sharpest_failed,
 )
 from instagram_assets_tests.media.pictures import picture
 
@@ -55,7 +55,7 @@ def noise(width: int, height: int, smoothed: float = 0) -> np.ndarray[Any, np.dt
 @given(width=st.integers(1, 400), height=st.integers(1, 400), smoothed=st.sampled_from([0, 0.7, 3]))
 def test_native_sharpness_is_the_variance_of_opencvs_laplacian(width: int, height: int, smoothed: float) -> None:
     pixels = noise(width, height, smoothed)
-    found = measure(Image.fromarray(pixels)).sharpness_native
+    found = measure_image(Image.fromarray(pixels)).sharpness_native
     assert found == pytest.approx(cv2.Laplacian(pixels, cv2.CV_64F).var(), rel=1e-12, abs=1e-9)
 
 
@@ -65,12 +65,12 @@ def test_standard_sharpness_is_that_of_the_picture_with_a_short_side_of_300(size
     scale = 300 / min(size)
     small = cv2.resize(pixels, (round(size[0] * scale), round(size[1] * scale)), interpolation=cv2.INTER_AREA)
     assert min(small.shape) == 300
-    assert measure(Image.fromarray(pixels)).sharpness == pytest.approx(cv2.Laplacian(small, cv2.CV_64F).var())
+    assert measure_image(Image.fromarray(pixels)).sharpness == pytest.approx(cv2.Laplacian(small, cv2.CV_64F).var())
 
 
 @pytest.mark.parametrize("size", [(300, 300), (120, 900), (31, 17), (1, 1)])
 def test_a_smaller_picture_is_never_enlarged(size: tuple[int, int]) -> None:
-    measures = measure(Image.fromarray(noise(*size)))
+    measures = measure_image(Image.fromarray(noise(*size)))
     assert measures.sharpness == measures.sharpness_native
 
 
@@ -84,7 +84,7 @@ def test_a_smaller_picture_is_never_enlarged(size: tuple[int, int]) -> None:
 @pytest.mark.bad_input("image of one colour")
 def test_any_picture_can_be_measured(mode: str, width: int, height: int, turned: bool) -> None:
     image = Image.effect_noise((width, height), 90).convert(mode)
-    measures = measure(image.transpose(Image.Transpose.ROTATE_90) if turned else image)
+    measures = measure_image(image.transpose(Image.Transpose.ROTATE_90) if turned else image)
     assert (measures.width, measures.height) == ((height, width) if turned else (width, height))
     assert 0 <= measures.sharpness < 1_100_000
     assert 0 <= measures.sharpness_native < 1_100_000
@@ -95,7 +95,7 @@ def test_any_picture_can_be_measured(mode: str, width: int, height: int, turned:
 @pytest.mark.parametrize("colour", ["white", "black", "#123456"])
 @pytest.mark.bad_input("image of one colour")
 def test_a_picture_of_one_colour_is_wholly_blurred_and_looks_like_no_other(size: tuple[int, int], colour: str) -> None:
-    measures = measure(Image.new("RGB", size, colour))
+    measures = measure_image(Image.new("RGB", size, colour))
     assert (measures.sharpness, measures.sharpness_native, measures.phash) == (0, 0, None)
 
 
@@ -121,23 +121,23 @@ def row(width: int = 640, height: int = 640, **more: Any) -> dict[str, Any]:
 def test_the_reason_says_what_is_wrong_with_its_numbers(
     measured: dict[str, Any], settings: QualitySettings, reason: str | None
 ) -> None:
-    assert verdict(measured, settings) == reason
+    assert rejection_reason(measured, settings) == reason
 
 
 def test_the_demos_sharp_pictures_pass_and_its_blurred_ones_fail() -> None:
     scenes = [content for content in catalogue().values() if isinstance(content, Scene) and min(content.size) >= 300]
     for scene in [*[scene for scene in scenes if scene.blur][:12], *[scene for scene in scenes if not scene.blur][:24]]:
         with Image.open(io.BytesIO(draw(scene))) as image:
-            measures = measure(image)._asdict() | {"status": "ok"}
+            measures = measure_image(image)._asdict() | {"status": "ok"}
         for settings in (DEFAULT, NATIVE):
-            assert (verdict(measures, settings) is not None) == bool(scene.blur), scene
+            assert (rejection_reason(measures, settings) is not None) == bool(scene.blur), scene
 
 
 def test_only_at_the_standard_size_is_a_scene_as_sharp_however_large_it_is() -> None:
     sharp, blurred = paint(SCENE), paint(replace(SCENE, blur=0.004))
     sizes = [(1080, 1350), (640, 800), (360, 450)]
     of_sharp, of_blurred = (
-        [measure(image.resize(size, Image.Resampling.BOX)) for size in sizes] for image in (sharp, blurred)
+        [measure_image(image.resize(size, Image.Resampling.BOX)) for size in sizes] for image in (sharp, blurred)
     )
     assert min(m.sharpness for m in of_sharp) > 2 * max(m.sharpness for m in of_blurred)
     assert max(m.sharpness for m in of_blurred) < 1.5 * min(m.sharpness for m in of_blurred)
@@ -152,7 +152,7 @@ def test_a_picture_stored_on_its_side_has_the_measures_of_the_upright_one(tmp_pa
     (tmp_path / "upright.png").write_bytes(saved(upright, "PNG"))
     on_side = upright.transpose(Image.Transpose.ROTATE_90)
     (tmp_path / "side.png").write_bytes(saved(on_side, "PNG", exif=exif.tobytes()))
-    one, other = measure(open_grey(tmp_path / "upright.png")), measure(open_grey(tmp_path / "side.png"))
+    one, other = measure_image(open_grey(tmp_path / "upright.png")), measure_image(open_grey(tmp_path / "side.png"))
     assert one == other
     assert (one.width, one.height) == (320, 480)
 
@@ -170,12 +170,12 @@ def test_the_hash_is_the_one_that_the_library_imagehash_defines() -> None:
 
 def test_a_picture_resized_cropped_a_little_or_encoded_again_looks_alike_and_another_does_not() -> None:
     scenes = [replace(SCENE, seed=seed, shape=shape) for seed in range(3) for shape in ("star", "ring")]
-    hashes = [measure(paint(scene)).phash for scene in scenes]
+    hashes = [measure_image(paint(scene)).phash for scene in scenes]
     for scene, phash in zip(scenes, hashes, strict=True):
         with Image.open(io.BytesIO(draw(replace(scene, quality=40)))) as encoded:
-            assert distance(measure(encoded).phash, phash) <= 4
-        assert distance(measure(paint(scene).resize((400, 500))).phash, phash) <= 4
-        assert distance(measure(paint(replace(scene, crop=0.01))).phash, phash) <= 8
+            assert distance(measure_image(encoded).phash, phash) <= 4
+        assert distance(measure_image(paint(scene).resize((400, 500))).phash, phash) <= 4
+        assert distance(measure_image(paint(replace(scene, crop=0.01))).phash, phash) <= 8
     apart = [distance(a, b) for place, a in enumerate(hashes) for b in hashes[:place]]
     assert min(apart) > DEFAULT.near_duplicate_bits
 
@@ -316,10 +316,10 @@ def test_just_passed_and_just_failed_are_the_nearest_on_both_sides() -> None:
             quality("unreadable", None, None, False),
         ]
     )
-    assert just_passed(table, DEFAULT, 2) == ["just", "well"]
-    assert just_failed(table, DEFAULT, 5) == ["nearly", "blurred"]
-    assert just_passed(table, NATIVE, 2) == ["sharpest", "well"]
-    assert just_failed(table, NATIVE, 1) == ["blurred"]
+    assert least_sharp_passed(table, DEFAULT, 2) == ["just", "well"]
+    assert sharpest_failed(table, DEFAULT, 5) == ["nearly", "blurred"]
+    assert least_sharp_passed(table, NATIVE, 2) == ["sharpest", "well"]
+    assert sharpest_failed(table, NATIVE, 1) == ["blurred"]
 
 
 def test_verdicts_are_columns_for_a_table_of_measures(tmp_path: Path) -> None:
@@ -327,7 +327,7 @@ def test_verdicts_are_columns_for_a_table_of_measures(tmp_path: Path) -> None:
     (tmp_path / "bad").write_bytes(b"nothing")
     files = {name: tmp_path / name for name in ("good", "bad")}
     measures = measure_all(files, quality_store(tmp_path / "features"))
-    assert measures.schema == MEASURES
-    passed, reasons = verdicts(measures, DEFAULT)
+    assert measures.schema == QUALITY_MEASURES
+    passed, reasons = pass_or_reject(measures, DEFAULT)
     assert passed.to_pylist() == [True, False]
     assert reasons.to_pylist() == [None, "not a picture of a known format"]

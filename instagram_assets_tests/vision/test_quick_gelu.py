@@ -8,7 +8,7 @@ def test_folded_weights_give_the_same_embeddings(saved: Path) -> None:
     import torch
     from transformers import CLIPModel, SiglipModel
 
-    from instagram_assets.vision.models import fold_quick_gelu
+    from instagram_assets.vision.load_models import fold_quick_gelu
 
     model: Any = CLIPModel.from_pretrained(saved / "clip").eval()
     pixels = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))

@@ -21,8 +21,8 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 
 import instagram_assets
-from instagram_assets.ingest.browser import open_browser
-from instagram_assets_tests.ingest.browsers import OPTIONS
+from instagram_assets.search.browser import open_browser
+from instagram_assets_tests.search.browsers import OPTIONS
 
 PAGES = ("/", "/gallery", "/posts", "/lists", "/collect", "/jobs", "/accounts", "/status", "/api-reference", "/login")
 WIDTHS, THEMES, LANGUAGES = (380, 1440, 2560), ("light", "dark"), ("en", "ko")
@@ -35,7 +35,7 @@ KINDS = {
     "account": re.compile(r"/accounts/.+$"),
 }
 TALLEST = 6_000
-FONT_FOLDER = Path(instagram_assets.__file__).parent / "media" / "font"
+FONT_FOLDER = Path(instagram_assets.__file__).parent / "report" / "font"
 # A page is quiet when no part of it waits for its content any more.
 QUIET = """const done = arguments[0];
 const isQuiet = () => !document.querySelector(".htmx-request, .loading") && [...document.images].every(

@@ -14,10 +14,10 @@ from instagram_assets.datasets.overrides import read_overrides
 from instagram_assets.media.incoming import Limits
 from instagram_assets.media.store import MediaStore
 from instagram_assets.schemas import SEARCH_CLUSTERS, SEARCH_DATASET, SEARCH_IMAGES, SEARCH_RESULTS
+from instagram_assets.search.image_selection import select_images
 from instagram_assets.settings import Settings
+from instagram_assets.storage.content_keys import url_identity
 from instagram_assets.storage.lake import lake_root, write_cells
-from instagram_assets.url_identity import url_identity
-from instagram_assets.vision.subject import judge
 
 LIMITS = Limits("image", 1 << 20, 40)
 
@@ -61,7 +61,7 @@ class Search:
         ]
         clusters = SEARCH_CLUSTERS.table(places)
         by_hand = read_overrides(self.lake, self.name)
-        rows = judge(self.results, self.images, clusters, limit, preferences(self.folder), by_hand)
+        rows = select_images(self.results, self.images, clusters, limit, preferences(self.folder), by_hand)
         written = write_folder(self.folder, rows, self.files, {"query": "cat"}, refresh=refresh, by_hand=by_hand)
         write_cells(self.lake, "search_dataset", [self.name], None, SEARCH_DATASET.table(written.rows))
 

@@ -17,8 +17,8 @@ from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.support import expected_conditions
 from selenium.webdriver.support.wait import WebDriverWait
 
-from instagram_assets.ingest.browser import open_browser
-from instagram_assets_tests.ingest.browsers import OPTIONS, wait_until_ended
+from instagram_assets.search.browser import open_browser
+from instagram_assets_tests.search.browsers import OPTIONS, wait_until_ended
 from instagram_assets_tests.servers.dev import Dev, end, start_dev, wait_until_it_says
 
 PAGE, APP_PAGE = (Path(__file__).with_name(f"foreign_page{part}.html").read_text("utf-8") for part in ("", "_app"))

@@ -22,7 +22,7 @@ from instagram_assets.automation import pause
 from instagram_assets.automation.pause import PAUSE_FOLDER, Phase, Wish
 from instagram_assets.automation.paused_forgetting import forget_in_child, runs_under_way
 from instagram_assets.errors import BusyError, ConflictError, ForgetError
-from instagram_assets.forget import forgetting, journal
+from instagram_assets.forget import erasure, erasure_journal
 from instagram_assets.ingest.landing import land
 from instagram_assets.settings import settings
 from instagram_assets.web.app import create_app
@@ -261,12 +261,12 @@ def test_of_another_account_its_page_tells_nothing(client: TestClient, dev_folde
 
 
 def test_what_was_stopped_in_the_middle_is_told_with_how_to_finish_it(client: TestClient, filled: Path) -> None:
-    subject = forgetting.find(settings(), f"@{NAME}")
-    journal.begin(filled / "privacy", "0123456789abcdef", subject)
+    subject = erasure.find_subject(settings(), f"@{NAME}")
+    erasure_journal.start_journal(filled / "privacy", "0123456789abcdef", subject)
     assert unfinished(settings()) == [NAME]
     assert progress(settings(), NAME).is_unfinished
     assert f'href="/accounts/{NAME}/forget"' in client.get("/accounts").text
-    (filled / "privacy" / journal.FOLDER / "broken.json").write_text("{", "utf-8")
+    (filled / "privacy" / erasure_journal.JOURNAL_FOLDER / "broken.json").write_text("{", "utf-8")
     assert unfinished(settings()) == [NAME]
 
 

@@ -19,7 +19,7 @@ from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import load_settings
 from instagram_assets.storage.lake import write_cells
 from instagram_assets.vision.embed import open_embedder
-from instagram_assets.vision.steps import find_embedder
+from instagram_assets.vision.pipeline import find_embedder
 from instagram_assets.web import meaning
 from instagram_assets.web.dagster_api import DagsterApi
 from instagram_assets.web.index_service import index_of

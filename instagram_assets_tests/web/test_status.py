@@ -18,20 +18,20 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from starlette.testclient import TestClient
 
 from instagram_assets.automation.schedules import nightly_datasets
-from instagram_assets.collect.books import Books
 from instagram_assets.collect.clock import SystemClock
+from instagram_assets.collect.database import CollectorDatabase
 from instagram_assets.definitions import defs
 from instagram_assets.ingest.inbox import land_files
 from instagram_assets.ingest.manifests import manifest_path, pending_names
 from instagram_assets.lake_index.place import FOLDER
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.settings import settings
-from instagram_assets.status.state import read_state
+from instagram_assets.status.data_status import read_data_status
 from instagram_assets.storage.lake import open_lake, write_cells
 from instagram_assets.web import status, status_facts
 from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi
-from instagram_assets.web.index_keeper import Keeper
+from instagram_assets.web.index_updater import IndexUpdater
 from instagram_assets.web.services import Services
 from instagram_assets.web.words import LANGUAGES, words_in
 from instagram_assets_tests.conftest import export, post
@@ -111,7 +111,7 @@ def test_many_rejected_files_are_a_few_lines(client: TestClient, data_dir: Path)
 def test_the_tables_are_those_of_status(client: TestClient, data_dir: Path) -> None:
     export(data_dir / "inbox" / "posts.json", [post(1), post(2, day="2009-01-01"), ERROR_ITEM])
     land_files([], open_lake(settings()), settings())
-    said = read_state(open_lake(settings()), settings())
+    said = read_data_status(open_lake(settings()), settings())
     assert [(table["name"], table["rows_in"], table["rows_out"]) for table in state_of(client)["tables"]] == [
         (stage.name, stage.rows_in, stage.rows_out) for stage in said.stages
     ]
@@ -210,7 +210,7 @@ def test_what_was_switched_off_is_told_apart_from_what_was_never_on(
 
 def test_who_collects_and_waits_for_a_person_is_told(client: TestClient, data_dir: Path) -> None:
     now = SystemClock().now()
-    with Books(data_dir / "collection").writing() as connection:
+    with CollectorDatabase(data_dir / "collection").writing() as connection:
         connection.executemany(
             "INSERT INTO identities (identity, stopped, reason, open_until) VALUES (?, ?, ?, ?)",
             [
@@ -275,10 +275,10 @@ def test_an_index_that_is_not_as_the_lake_is_told_with_what_helps(
     [told] = facts(client, "index_behind")
     assert "instagram-assets index" in told["remedy"]
     # While the web app keeps it, it goes on by itself, unless that fails.
-    keeper = Keeper(settings())
-    monkeypatch.setattr(status_facts, "keeper_of", lambda folder: keeper)
+    updater = IndexUpdater(settings())
+    monkeypatch.setattr(status_facts, "updater_of", lambda folder: updater)
     assert found() == [("index_behind", "busy")]
-    keeper.problem = "The disk is full. Free some room."
+    updater.problem = "The disk is full. Free some room."
     [failed] = status_facts.of_index(lake, settings())
     assert (failed.name, failed.level) == ("index_failed", "bad")
     assert (failed.why, failed.remedy) == ("The disk is full.", "Free some room.")

@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from instagram_assets.account_words import LISTS_OF_NAMES, NAME_FIELDS
 from instagram_assets.arrow import compute
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest.reader.json_values import BadRecord, PlacedRecord, Record
@@ -23,6 +22,7 @@ from instagram_assets.media.excluded import is_forgotten
 from instagram_assets.privacy.caption_hashes import CAPTION, HASH, hash_of_scrubbed
 from instagram_assets.privacy.forgotten import FORGOTTEN_ADDRESS, Forgotten, Kind
 from instagram_assets.privacy.forgotten import GONE as FORGOTTEN_ID
+from instagram_assets.schemas.account_names import LISTS_OF_NAMES, NAME_FIELDS
 
 
 class Gone(Enum):

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from instagram_assets.datasets.overrides import LONGEST_WHY
-from instagram_assets.schemas.overrides import Decision
+from instagram_assets.schemas.search import Decision
 from instagram_assets.web.api.jobs import JobId
 from instagram_assets.web.decisions import apply_decisions, decide_about
 from instagram_assets.web.jobs import find_job, folder_of
@@ -36,7 +36,7 @@ class Images(BaseModel):
     pages: int
 
 
-class DecisionWanted(BaseModel):
+class DecisionBody(BaseModel):
     """What is decided about images, named by their hashes or as the list calls them; null takes it back."""
 
     model_config = ConfigDict(extra="forbid")
@@ -105,7 +105,7 @@ async def image(
 
 
 @router.post("/jobs/{job_id}/images/decisions")
-async def decide(services: Given, job_id: JobId, wanted: DecisionWanted) -> Decided:
+async def decide(services: Given, job_id: JobId, wanted: DecisionBody) -> Decided:
     """Keep or drop images by hand, or take that back. It survives later runs; the folder follows when it is written."""
     search = folder_of(await find_job(services, job_id))
     chosen, every = await run_in_threadpool(

@@ -6,8 +6,8 @@ import pytest
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 
 from instagram_assets.demo.search_site import Results, SearchPage, subject
-from instagram_assets.ingest.browser import find_browser, find_driver
-from instagram_assets_tests.ingest.browsers import OPTIONS
+from instagram_assets.search.browser import find_browser, find_driver
+from instagram_assets_tests.search.browsers import OPTIONS
 from instagram_assets_tests.servers.searching_dev import WORDS
 from instagram_assets_tests.web.journeys.platforms import Platform, open_platform
 

@@ -1,0 +1,151 @@
+"""Status of each account and hashtag, and of each identity that sends requests, read from the collector's database."""
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from instagram_assets.collect.clock import day_bounds, utc_datetime
+from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.identities import ANSWERED_OUTCOMES
+from instagram_assets.privacy.forgotten import GONE as FORGOTTEN_ID
+
+
+@dataclass(frozen=True)
+class AccountStatus:
+    """Status of an account or hashtag at a site; times are aware, in UTC.
+
+    `refusals` counts the unanswered requests of the last seven days, `requests_today` all of today. `open_pages` are
+    stored pages of an unfinished crawl. `next_at` is when the next request is allowed, by the subject's own wait or its
+    identity's; null where that is now or never, or where `is_stopped` says that a person has to act first.
+    """
+
+    site: str
+    subject: str
+    state: str
+    reason: str
+    seen_at: datetime | None
+    newest_post_at: datetime | None
+    collected_at: datetime | None
+    outcome: str
+    posts: int
+    open_pages: int
+    refusals: int
+    requests_today: int
+    next_at: datetime | None
+    is_stopped: bool
+
+
+@dataclass(frozen=True)
+class IdentityStatus:
+    """Status of an identity: no request is sent while `stopped` or before `open_until`."""
+
+    identity: str
+    stopped: str
+    reason: str
+    open_until: datetime | None
+    requests_today: int
+    requests_hour: int
+
+
+def account_statuses(database: CollectorDatabase, now: float, zone: tzinfo) -> list[AccountStatus]:
+    """Status of all subjects that were ever requested, by site and name; `zone` says when today began."""
+    with database.reading() as connection:
+        identities = {row.identity: row for row in _identities(connection, now, zone)}
+        asked_by = _sites(connection)
+        who = {site: identities[identity] for site, identity in asked_by.items()}
+        rows = connection.execute(_SUBJECTS, {"today": day_bounds(now, zone)[0], "week": now - 7 * 86_400}).fetchall()
+    return [_status(row, now, who.get(row["site"])) for row in rows]
+
+
+def identity_statuses(database: CollectorDatabase, now: float, zone: tzinfo) -> list[IdentityStatus]:
+    """Status of all identities that ever sent a request."""
+    with database.reading() as connection:
+        return _identities(connection, now, zone)
+
+
+def _status(row: sqlite3.Row, now: float, who: IdentityStatus | None) -> AccountStatus:
+    is_active, is_stopped = row["state"] == "active", who is not None and who.stopped != ""
+    left_alone = who.open_until.timestamp() if who and who.open_until else 0.0
+    next_at = max(row["next_at"], left_alone)
+    return AccountStatus(
+        row["site"],
+        row["subject"],
+        row["state"],
+        row["reason"],
+        _moment(row["seen_at"]),
+        _moment(row["newest_post_at"]),
+        _moment(row["ended_at"]),
+        row["outcome"] or "",
+        row["posts"] or 0,
+        row["open_pages"],
+        row["refusals"],
+        row["requests_today"],
+        utc_datetime(next_at) if is_active and not is_stopped and next_at > now else None,
+        is_stopped,
+    )
+
+
+def _identities(connection: sqlite3.Connection, now: float, zone: tzinfo) -> list[IdentityStatus]:
+    rows = connection.execute(_IDENTITIES, {"today": day_bounds(now, zone)[0], "hour": now - 3_600}).fetchall()
+    return [
+        IdentityStatus(
+            row["identity"],
+            row["stopped"] or "",
+            row["reason"] or "",
+            utc_datetime(row["open_until"]) if (row["open_until"] or 0) > now else None,
+            row["requests_today"],
+            row["requests_hour"],
+        )
+        for row in rows
+    ]
+
+
+def _sites(connection: sqlite3.Connection) -> dict[str, str]:
+    """The identity that sent the last request to each site."""
+    rows = connection.execute("SELECT site, identity, max(at) FROM requests GROUP BY site").fetchall()
+    return {row["site"]: row["identity"] for row in rows}
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else utc_datetime(seconds)
+
+
+# A request whose end nobody saw is no refusal either.
+_ANSWERED = ", ".join(f"'{outcome}'" for outcome in sorted(ANSWERED_OUTCOMES))
+_REFUSED = f"outcome IS NOT NULL AND outcome NOT IN ({_ANSWERED})"
+_SUBJECTS = f"""
+WITH known AS (
+    SELECT site, subject FROM subjects UNION SELECT site, subject FROM crawls
+    UNION SELECT site, subject FROM requests -- some are about who asks, or about who was forgotten
+    WHERE subject NOT IN ('', '{FORGOTTEN_ID}') AND subject NOT LIKE '#{FORGOTTEN_ID}-%'
+),
+asked AS (
+    SELECT site, subject, count(*) FILTER (WHERE at >= :today) AS requests_today,
+        count(*) FILTER (WHERE at >= :week AND {_REFUSED}) AS refusals
+    FROM requests GROUP BY site, subject
+),
+ended AS (
+    SELECT site, subject, outcome, posts, max(ended_at) AS ended_at FROM crawls WHERE ended_at IS NOT NULL
+    GROUP BY site, subject
+),
+open AS (
+    SELECT site, subject, count(position) AS pages FROM crawls JOIN pages ON crawl = id WHERE ended_at IS NULL
+    GROUP BY site, subject
+)
+SELECT site, subject, coalesce(state, 'active') AS state, coalesce(subjects.reason, '') AS reason, seen_at,
+    newest_post_at, coalesce(next_at, 0) AS next_at, ended_at, outcome, posts, coalesce(pages, 0) AS open_pages,
+    coalesce(refusals, 0) AS refusals, coalesce(requests_today, 0) AS requests_today
+FROM known LEFT JOIN subjects USING (site, subject) LEFT JOIN asked USING (site, subject)
+    LEFT JOIN ended USING (site, subject) LEFT JOIN open USING (site, subject)
+ORDER BY site, subject"""
+_IDENTITIES = """
+WITH asked AS (
+    SELECT identity, count(*) FILTER (WHERE at >= :today) AS requests_today,
+        count(*) FILTER (WHERE at >= :hour) AS requests_hour
+    FROM requests GROUP BY identity
+)
+SELECT identity, stopped, reason, open_until, coalesce(requests_today, 0) AS requests_today,
+    coalesce(requests_hour, 0) AS requests_hour
+FROM (SELECT identity FROM identities UNION SELECT identity FROM requests)
+    LEFT JOIN identities USING (identity) LEFT JOIN asked USING (identity)
+ORDER BY identity"""

@@ -1,0 +1,87 @@
+"""File operations of erasure steps: remove, rename or scrub a file or folder, atomically and durably."""
+
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from upath import UPath
+
+from instagram_assets.forget.text_files import write_scrubbed
+from instagram_assets.ingest.scrub.files import Scrubbed
+from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.storage.atomic import is_local, refusal, remove_durably, sync_folders, temporary_beside
+from instagram_assets.storage.claims import claims_of, rewrite
+from instagram_assets.storage.locks import alone_in
+
+
+def scrub_in_place(path: Path, forgotten: Forgotten) -> int:
+    """Rewrite a text file without what is erased, or remove it where nothing is left; returns the bytes written.
+
+    A file that is recorded as written by this program in `.instagram-assets/written.json` stays recorded.
+    """
+    if not path.exists():
+        return 0
+    temporary = temporary_beside(path)
+    try:
+        done: Scrubbed = write_scrubbed(path, temporary, forgotten)
+        if done.is_gone:
+            return remove_path(path)
+        if not done.changed:
+            return 0
+        size = temporary.stat().st_size
+        _put(temporary, path)
+        return size
+    except OSError as error:
+        raise refusal(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _put(temporary: Path, path: Path) -> None:
+    if path.name in claims_of(path.parent):
+        rewrite(path, lambda new: shutil.copyfile(temporary, new))
+        return
+    with temporary.open("rb") as stream:
+        os.fsync(stream.fileno())
+    os.replace(temporary, path)
+    sync_folders([path.parent])
+
+
+def remove_path(path: Path) -> int:
+    """Remove a file or a folder with its content, durably; returns 0, the bytes written."""
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+            sync_folders([path.parent])
+        else:
+            remove_durably(path)
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        raise refusal(path, error) from error
+    return 0
+
+
+def rename_path(path: Path, name: str) -> int:
+    """Rename a file or folder, durably; returns 0, the bytes written."""
+    try:
+        with suppress(FileNotFoundError):
+            os.replace(path, path.with_name(name))
+            sync_folders([path.parent])
+    except OSError as error:
+        raise refusal(path, error) from error
+    return 0
+
+
+def remove_lake_folder(folder: UPath) -> int:
+    """Remove a folder of the lake with its content, on disk or in an object store; returns 0, the bytes written."""
+    if not is_local(folder):
+        if folder.fs.exists(folder.path):
+            folder.fs.rm(folder.path, recursive=True)
+        return 0
+    path = Path(folder.path)
+    with alone_in(path):
+        shutil.rmtree(path)
+        sync_folders([path.parent])
+    return 0

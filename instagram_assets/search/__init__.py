@@ -1,0 +1,1 @@
+"""Image search: a word in, a folder of sharp images of one subject out."""

@@ -1,0 +1,159 @@
+"""Image search engines: a query goes in, the URLs of the images that a search page shows for it come out.
+
+hits = search_source(settings).search("고양이", 50)
+"""
+
+import time
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from instagram_assets.errors import BrowserDiedError, SearchError, SearchRequestError
+from instagram_assets.report.safe_text import first_control_character, replace_control_characters
+from instagram_assets.search.browser import open_browser
+from instagram_assets.search.results_page import (
+    FoundImages,
+    SearchHit,
+    check_results_page,
+    nothing_matched,
+    read_results_page,
+)
+from instagram_assets.search.saved_pages import read_saved
+from instagram_assets.search.sites import Site, load_site
+from instagram_assets.search.visit import HitProgress, collect_images, save_page
+from instagram_assets.settings import SearchSettings, Settings
+
+__all__ = [
+    "BrowserSearch",
+    "SearchHit",
+    "SearchReport",
+    "SearchSource",
+    "clean_query",
+    "read_saved_results",
+    "search_source",
+]
+
+MOST_IMAGES = 500
+"""The most images that one search may be limited to."""
+MOST_HITS = 2 * MOST_IMAGES
+"""The most results that are read of one page: small, blurred and duplicate images are dropped later."""
+LONGEST_QUERY = 200
+
+
+class SearchSource(Protocol):
+    """One image search engine. A second one is a table in the sites file, or a class with this method."""
+
+    def search(self, query: str, limit: int, on_progress: HitProgress | None = None) -> list[SearchHit]:
+        """Up to `limit` (1 to MOST_HITS) different images in the page's order, at least one.
+
+        Raises SearchError, of which each kind says what to do: see `errors`.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class SearchReport:
+    """What a search found: its hits, the page's title and address, what each selector matches, and the seconds.
+
+    `exhausted` is true when the page showed fewer images than were asked for.
+    """
+
+    hits: Sequence[SearchHit]
+    title: str
+    url: str
+    selector: str
+    counts: Mapping[str, int]
+    exhausted: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class BrowserSearch:
+    """A search engine as Chromium shows it: one page at a time, scrolled in steps with pauses.
+
+    A page that shows no images is saved in the folder `reports`, as HTML and as a picture.
+    """
+
+    site: Site
+    options: SearchSettings
+    reports: Path
+
+    def search(self, query: str, limit: int, on_progress: HitProgress | None = None) -> list[SearchHit]:
+        """See `SearchSource`."""
+        return list(self.report(query, limit, on_progress).hits)
+
+    def report(self, query: str, limit: int, on_progress: HitProgress | None = None) -> SearchReport:
+        """As `search`, and how it went. A browser that dies midway is replaced once."""
+        query = clean_query(query)
+        if not 1 <= limit <= MOST_HITS:
+            raise SearchRequestError(f"limit {limit}: allowed are 1 to {MOST_HITS} images of one search page.")
+        try:
+            return self._run(query, limit, on_progress)
+        except BrowserDiedError:
+            pass  # once may be chance
+        try:
+            return self._run(query, limit, on_progress)
+        except BrowserDiedError as error:
+            raise BrowserDiedError(f"{error}. It was tried twice: free some memory, or see what ends it.") from error
+
+    def _run(self, query: str, limit: int, on_progress: HitProgress | None) -> SearchReport:
+        begun = time.monotonic()
+        with open_browser(self.options) as browser:
+            try:
+                page, findings = collect_images(
+                    browser, self.site, self.site.address(query), limit, self.options, on_progress
+                )
+            except SearchError as error:
+                error.saved_page = save_page(browser, self.reports, query)
+                raise
+        return SearchReport(
+            hits=findings.hits(limit),
+            title=page.title,
+            url=page.url,
+            selector=page.selector,
+            counts=page.counts,
+            exhausted=len(findings) < limit,
+            seconds=time.monotonic() - begun,
+        )
+
+
+def search_source(settings: Settings) -> BrowserSearch:
+    """The search engine that the settings choose. Raises SettingsError."""
+    options = settings.search
+    return BrowserSearch(load_site(options.site, options.sites_file), options, settings.folder("reports"))
+
+
+def clean_query(query: str) -> str:
+    """A search query normalised to Unicode NFC, without spaces around it.
+
+    Emoji, slashes and dots are words like any other: a query is never part of a path. Raises SearchRequestError when
+    it is empty, too long, or holds what cannot be typed.
+    """
+    query = unicodedata.normalize("NFC", query).strip()
+    if not query:
+        raise SearchRequestError("the search word is empty. Give one, such as 고양이.")
+    if len(query) > LONGEST_QUERY:
+        raise SearchRequestError(f"the search word has {len(query)} characters; {LONGEST_QUERY} are allowed.")
+    if sign := first_control_character(query):
+        raise SearchRequestError(
+            f"the search word '{replace_control_characters(query, 80)}' holds the control character "
+            f"U+{ord(sign):04X}. Take it out."
+        )
+    return query
+
+
+def read_saved_results(file: Path, site: Site) -> SearchReport:
+    """The results on a page that somebody saved, read without a browser. Raises FileError, SearchError."""
+    begun = time.monotonic()
+    html = read_saved(file)
+    page = read_results_page(html, site, site.selectors)
+    check_results_page(page, site)
+    if not page.selector:
+        page = read_results_page(html, site, site.last_resort)
+    findings = FoundImages(site)
+    if not findings.add(page):
+        raise nothing_matched(page, site, str(file))
+    seconds = time.monotonic() - begun
+    return SearchReport(findings.hits(), page.title, page.url, page.selector, page.counts, True, seconds)

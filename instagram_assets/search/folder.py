@@ -1,0 +1,81 @@
+"""The output folder of a search: written, counted, and drawn as contact sheets."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from instagram_assets.datasets.folder import Row, why_not
+from instagram_assets.datasets.pseudonymous_folder import write_declared
+from instagram_assets.errors import NothingKeptError
+from instagram_assets.privacy.pseudonymous import Pseudonyms
+from instagram_assets.report.contact_sheets import captioned_sheet, labelled_sheet
+from instagram_assets.schemas.search import DROPPED, Override
+
+
+@dataclass(frozen=True)
+class SearchFolder:
+    """A written folder; `is_wanting` when no image was good enough and it only holds the manifest with the reasons."""
+
+    folder: Path
+    rows: list[Row]
+    files: Mapping[str, Path]
+    """The file of each image_id."""
+    notes: Sequence[str]
+    """Warnings for the user."""
+    is_wanting: bool
+
+    @cached_property
+    def kept(self) -> list[Row]:
+        """The rows of the images that are in the folder."""
+        return [row for row in self.rows if row["kept"]]
+
+    @cached_property
+    def left_out(self) -> dict[str, int]:
+        """How many images are not in it, by the kind of reason."""
+        return why_not(self.rows)
+
+    def sheets(self, font: str) -> dict[str, bytes | None]:
+        """JPEG contact sheets of the kept images and of those left out, with reasons; null without any."""
+        files = self.files
+        kept = [files[row["image_id"]] for row in self.kept]
+        others = [row for row in self.rows if not row["kept"] and row["image_id"] in files]
+        tiles = [(files[row["image_id"]], row["reason"]) for row in others]
+        return {
+            "kept": labelled_sheet([(f"kept: {len(kept)}", kept)], font=font) if kept else None,
+            "left out": captioned_sheet(tiles, font=font) if tiles else None,
+        }
+
+    def check(self) -> None:
+        """Raise NothingKeptError where no image was good enough."""
+        if not self.is_wanting:
+            return
+        counts = ", ".join(f"{count} {reason}" for reason, count in self.left_out.items())
+        raise NothingKeptError(
+            f"no image was kept of {len(self.rows)} results: {counts}. {self.folder} tells why for each. "
+            "Lower the limits (--min-side, --min-sharpness, --min-samples), raise --eps, or search for another word."
+        )
+
+
+def write_search_folder(
+    rows: Sequence[Row],
+    files: Mapping[str, Path],
+    request: Mapping[str, object],
+    by_hand: Mapping[str, Override],
+    pseudonyms: Pseudonyms | None,
+    *,
+    folder: Path,
+    if_none: Path,
+    reencoded: bool,
+    refresh: bool,
+) -> SearchFolder:
+    """Write the folder of a search with `write_declared`; `if_none` gets it where no image was good enough.
+
+    So nothing goes out of `folder` because a search found nothing. Whoever dropped all images by hand meant the folder
+    to be without them.
+    """
+    some = any(row["kept"] or (row["reason"] or "").startswith(DROPPED) for row in rows)
+    target = folder if some else if_none
+    options = {"reencoded": reencoded, "refresh": refresh or not some}
+    true, notes = write_declared(pseudonyms, target, rows, files, request, by_hand, **options)
+    return SearchFolder(target, true, files, notes, not some)

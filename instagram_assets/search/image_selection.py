@@ -1,0 +1,141 @@
+"""Which candidates of a search are kept in its folder, or why not."""
+
+from collections.abc import Iterable, Mapping
+from math import inf
+from typing import Any
+
+import pyarrow as pa
+
+from instagram_assets.schemas import SEARCH_DATASET
+from instagram_assets.schemas.search import DROPPED, KEPT, NOTHING, Override
+from instagram_assets.vision.cluster import NOISE
+
+Row = dict[str, Any]
+
+
+def select_images(
+    results: pa.Table,
+    images: pa.Table,
+    clusters: pa.Table,
+    limit: int,
+    before: Mapping[str, int] | None = None,
+    by_hand: Mapping[str, Override] = NOTHING,
+) -> list[Row]:
+    """One row per candidate with `kept` or the reason why not; the rest as in `schemas.SEARCH_DATASET` without `file`.
+
+    First the kept ones, nearest to the subject's centre first, then the others by rank. Of the same picture the
+    largest file is kept. Images that `before` names go before all others, also where the limit is reached, those with
+    the smallest number first: so a larger search takes none away that somebody works with.
+
+    What somebody kept `by_hand` is kept whatever else is said of it, unless it was not fetched or cannot be decoded,
+    and the others have what it leaves of the limit. What they dropped is not, and the same picture in other files
+    neither.
+    """
+    order = before or {}
+    clusters_by_id: dict[str, Row] = {row["image_id"]: row for row in clusters.to_pylist()}
+    fetched: dict[int, Row] = {row["rank"]: row for row in images.to_pylist()}
+    best = _best_of_group(clusters_by_id, fetched.values(), order, by_hand)
+    seen: dict[str, int] = {}
+    rows: list[Row] = []
+    for result in sorted(results.to_pylist(), key=lambda row: row["rank"]):
+        image = fetched[result["rank"]]
+        cluster_row = clusters_by_id.get(image["image_id"], {})
+        override = by_hand.get(image["image_id"]) if image["image_id"] not in seen else None
+        kept, reason = _verdict(image, cluster_row, seen, best, by_hand, override)
+        if image["image_id"]:
+            seen.setdefault(image["image_id"], image["rank"])
+        rows.append(_candidate(result | image | cluster_row | {"reason": reason, "kept": kept}))
+    kept_rows = sorted((row for row in rows if row["kept"]), key=_nearest_first)
+    chosen = [row for row in kept_rows if row["reason"] is None]
+    room = max(0, limit - (len(kept_rows) - len(chosen)))
+    for row in sorted(chosen, key=lambda row: _previous_rank(row, order))[room:]:
+        row.update(kept=False, reason=f"beyond the limit of {limit} images")
+    return [row for row in kept_rows if row["kept"]] + [row for row in rows if not row["kept"]]
+
+
+def _nearest_first(row: Row) -> tuple[float, int]:
+    """Sort key: distance to the centre; images of no cluster, kept by hand, come last."""
+    return inf if row["distance"] is None else row["distance"], row["rank"]
+
+
+def _previous_rank(row: Row, order: Mapping[str, int]) -> float:
+    return order.get(row["image_id"], inf)
+
+
+def _size_and_rank(image: Row) -> tuple[int, int]:
+    """Sort key: larger files first, then by rank."""
+    return -(image["bytes"] or 0), image["rank"]
+
+
+def _decision(image: Row, by_hand: Mapping[str, Override]) -> str | None:
+    override = by_hand.get(image["image_id"])
+    return override.decision if override else None
+
+
+def _best_of_group(
+    clusters_by_id: Mapping[str, Row], images: Iterable[Row], order: Mapping[str, int], by_hand: Mapping[str, Override]
+) -> dict[str, Row]:
+    """For each group of the same picture the image of the subject with the largest file, of equals the first.
+
+    One that was kept by hand wins, else one that the folder knows; a dropped one keeps its group away.
+    """
+
+    def priority(image: Row) -> tuple[bool, float, bool, int, int]:
+        decision = _decision(image, by_hand)
+        return decision != "keep", _previous_rank(image, order), decision != "drop", *_size_and_rank(image)
+
+    best: dict[str, Row] = {}
+    for image in sorted(images, key=priority):
+        cluster_row = clusters_by_id.get(image["image_id"])
+        if cluster_row and cluster_row["is_subject"] and image["passed"]:
+            best.setdefault(cluster_row["near_group"], image)
+    return best
+
+
+def _verdict(
+    image: Row,
+    cluster_row: Row,
+    seen: Mapping[str, int],
+    best: Mapping[str, Row],
+    by_hand: Mapping[str, Override],
+    override: Override | None,
+) -> tuple[bool, str | None]:
+    """Whether a candidate is kept, and why not or that somebody decided so."""
+    if override and override.decision == "drop":
+        return False, override.reason
+    # What has no sharpness could not be decoded.
+    if override and image["status"] == "ok" and image["sharpness"] is not None:
+        return True, override.reason
+    reason = _why_not(image, cluster_row, seen, best, by_hand)
+    return reason is None, reason
+
+
+def _why_not(
+    image: Row, cluster_row: Row, seen: Mapping[str, int], best: Mapping[str, Row], by_hand: Mapping[str, Override]
+) -> str | None:
+    """Why a candidate is not kept, in words; null when it is."""
+    if image["status"] != "ok" or not image["passed"]:
+        return image["reason"] if image["status"] == "ok" else f"not fetched: {image['reason']}"
+    if image["image_id"] in seen:
+        return f"doubled: same file as result {seen[image['image_id']]}"
+    if not cluster_row:
+        return "no embedding"
+    if cluster_row["cluster"] == NOISE:
+        return "in no cluster"
+    if not cluster_row["is_subject"]:
+        return f"in cluster {cluster_row['cluster']}, which is not the subject"
+    winner = best[cluster_row["near_group"]]
+    if winner["image_id"] == image["image_id"]:
+        return None
+    return f"doubled: same picture as result {winner['rank']}, {_why_better(winner, image, by_hand)}"
+
+
+def _why_better(winner: Row, image: Row, by_hand: Mapping[str, Override]) -> str:
+    decision = _decision(winner, by_hand)
+    if decision:
+        return f"which was {KEPT if decision == 'keep' else DROPPED}"
+    return "whose file is larger" if _size_and_rank(winner) < _size_and_rank(image) else "which the folder knows"
+
+
+def _candidate(row: Row) -> Row:
+    return {name: row.get(name) for name in SEARCH_DATASET.schema.names}

@@ -1,0 +1,34 @@
+"""Every setting once, with its meaning, default, allowed range and environment name."""
+
+from instagram_assets.settings.analysis import AgeSettings as AgeSettings
+from instagram_assets.settings.analysis import GeminiSettings as GeminiSettings
+from instagram_assets.settings.analysis import ReelSettings as ReelSettings
+from instagram_assets.settings.analysis import TextSettings as TextSettings
+from instagram_assets.settings.analysis import ViralitySettings as ViralitySettings
+from instagram_assets.settings.base import NESTED as NESTED
+from instagram_assets.settings.base import PREFIX as PREFIX
+from instagram_assets.settings.collection import AccountSettings as AccountSettings
+from instagram_assets.settings.collection import ApifySettings as ApifySettings
+from instagram_assets.settings.collection import CollectionSettings as CollectionSettings
+from instagram_assets.settings.collection import GraphApiSettings as GraphApiSettings
+from instagram_assets.settings.collection import IngestSettings as IngestSettings
+from instagram_assets.settings.exports import DeltaSettings as DeltaSettings
+from instagram_assets.settings.exports import ExportSettings as ExportSettings
+from instagram_assets.settings.exports import PrivacySettings as PrivacySettings
+from instagram_assets.settings.images import CaptionSettings as CaptionSettings
+from instagram_assets.settings.images import ClusterSettings as ClusterSettings
+from instagram_assets.settings.images import DownloadSettings as DownloadSettings
+from instagram_assets.settings.images import EmbeddingSettings as EmbeddingSettings
+from instagram_assets.settings.images import ModelSettings as ModelSettings
+from instagram_assets.settings.images import QualitySettings as QualitySettings
+from instagram_assets.settings.images import SearchSettings as SearchSettings
+from instagram_assets.settings.loading import Mode as Mode
+from instagram_assets.settings.loading import Settings as Settings
+from instagram_assets.settings.loading import env_example as env_example
+from instagram_assets.settings.loading import environment_names as environment_names
+from instagram_assets.settings.loading import load_settings as load_settings
+from instagram_assets.settings.loading import settings as settings
+from instagram_assets.settings.operation import AlertSettings as AlertSettings
+from instagram_assets.settings.operation import CheckSettings as CheckSettings
+from instagram_assets.settings.operation import ScheduleSettings as ScheduleSettings
+from instagram_assets.settings.operation import WebSettings as WebSettings

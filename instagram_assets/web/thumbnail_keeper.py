@@ -1,0 +1,95 @@
+"""Has thumbnails made ahead while the web app runs: after each new version of the index, in a quiet child."""
+
+import logging
+import tempfile
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+
+from instagram_assets.automation.children import child_processes
+from instagram_assets.automation.pause import is_paused, last_change
+from instagram_assets.errors import InstagramAssetsError
+from instagram_assets.lake_index.place import FOLDER, index_file, stamp_of
+from instagram_assets.settings import Settings
+from instagram_assets.web.index_updater import CLI, environment_of, reason_of
+
+_log = logging.getLogger(__name__)
+_LOOK_SECONDS = 3.0
+_TICK = 0.2
+_NEWER_SECONDS = 60.0
+"""A child that works for longer makes way for one that begins with the images of a newer index."""
+_AFTER_FAILURE = 600.0
+_COMMAND = (*CLI, "index", "--thumbnails", "--as-it-is", "--json")
+
+
+class ThumbnailKeeper:
+    """A thread that has the thumbnails made which are missing, from `start` to `stop`.
+
+    While something is being forgotten nothing is made. What fails is tried again with the next index, or later.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._folder = settings.folder(FOLDER)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="thumbnail-keeper", daemon=True)
+        self._done = ""
+        self.problem = ""
+        """Why the last child failed; empty after one that did not."""
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End it, and the child that is at work; what it has made stays."""
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        wait = _LOOK_SECONDS
+        while not self._ended.wait(wait):
+            wait = _LOOK_SECONDS
+            stamp = stamp_of(index_file(self._folder))
+            if not stamp or stamp == self._done or is_paused():
+                continue
+            try:
+                if self._make(stamp):
+                    self._done = stamp
+            except (InstagramAssetsError, OSError) as error:
+                self.problem = str(error)
+            if self.problem:
+                _log.warning("No thumbnails are made ahead for now: %s", self.problem)
+                wait = _AFTER_FAILURE
+
+    def _make(self, stamp: str) -> bool:
+        """Have a child make them; whether it came to its end with all that this index has."""
+        began, paused_before = monotonic(), last_change()
+        with (
+            tempfile.TemporaryDirectory(prefix="instagram_assets-thumbnails-") as logs,
+            child_processes(Path(logs), "instagram_assets-thumbnails-") as group,
+        ):
+            child = group.start("thumbnails", _COMMAND, environment_of(self._settings))
+            while not child.ended:
+                if self._ended.wait(_TICK) or is_paused() or last_change() != paused_before:
+                    return False
+                is_newer = stamp_of(index_file(self._folder)) != stamp
+                if is_newer and monotonic() - began > _NEWER_SECONDS:
+                    return False
+            self.problem = reason_of(child) if child.process.returncode else ""
+            return not self.problem
+
+
+@contextmanager
+def making_ahead(settings: Settings) -> Generator[None]:
+    """Have thumbnails made ahead while the block runs, unless the settings say otherwise."""
+    if not settings.web.thumbnails_ahead:
+        yield
+        return
+    keeper = ThumbnailKeeper(settings)
+    keeper.start()
+    try:
+        yield
+    finally:
+        keeper.stop()
