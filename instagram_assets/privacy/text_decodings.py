@@ -1,4 +1,4 @@
-"""How a text may be read: as it stands, with escapes and percent signs undone, with look-alike letters, from base64.
+"""Decodes texts in every way that could hide a name: escapes, percent-encoding, look-alike letters, base64.
 
 What takes names out of texts and what searches for them read alike, so that a text without names is found to be one.
 """
@@ -41,19 +41,19 @@ _MOST_TRIES = 200_000
 _MOST_LAYERS = 5
 
 
-def unescaped(text: str) -> str:
-    """A text of JSON without its escapes."""
+def unescape_json(text: str) -> str:
+    """A text with its JSON escapes decoded."""
     return _ESCAPED.sub(_instead, text) if "\\" in text else text
 
 
-def spellings(text: str) -> Iterator[str]:
-    """A text as it reads with each way of writing letters undone, one after the other; nothing for a plain one.
+def decoded_variants(text: str) -> Iterator[str]:
+    """The text after each decoding that changes it, applied one after the other; nothing for plain text.
 
     What was written so twice and more (`%2540`, `&amp;#64;`), as addresses in addresses are, is undone as often.
     """
     for _ in range(_MOST_LAYERS):
         before = text
-        for undo in (unescaped, _without_entities, _unquoted, _folded):
+        for undo in (unescape_json, _without_entities, _unquoted, _folded):
             if (plain := undo(text)) != text:
                 yield plain
                 text = plain
@@ -61,18 +61,18 @@ def spellings(text: str) -> Iterator[str]:
             return
 
 
-def is_disguised(piece: str) -> bool:
+def may_be_encoded(piece: str) -> bool:
     """False for a run of signs without spaces that reads the same in every `spellings` of it."""
     return _NOT_PLAIN.search(piece) is not None and _DISGUISED.search(piece) is not None
 
 
-def disguised(text: str, replace: Callable[[str], str]) -> str:
-    """A text in which `replace` was asked of each run of signs without spaces that may read otherwise."""
+def replace_encoded(text: str, replace: Callable[[str], str]) -> str:
+    """A text with `replace` applied to each run of characters without spaces that may be encoded."""
     return _DISGUISED.sub(lambda found: replace(found[0]), text) if _NOT_PLAIN.search(text) else text
 
 
-def from_base64(text: str) -> Iterator[tuple[str, str]]:
-    """Runs of letters that can be base64, each with what it says; of short ones only what is plain letters."""
+def decode_base64_runs(text: str) -> Iterator[tuple[str, str]]:
+    """Runs that may be base64, each with its decoded text; short ones only where that is printable ASCII."""
     runs = dict.fromkeys(run for run in _RUN.findall(text) if not _OF_NO_TEXT.fullmatch(run))
     long = [run for run in runs if len(run) >= _LONG]
     # In a path, and in a name of several words, one of them may be it.
@@ -82,8 +82,8 @@ def from_base64(text: str) -> Iterator[tuple[str, str]]:
         yield from ((run, plain) for plain in said)
 
 
-def from_broken_base64(text: str) -> Iterator[tuple[str, str]]:
-    """As `from_base64`, of base64 that goes on over lines, as mails and keys have it: what can be read of each."""
+def decode_wrapped_base64(text: str) -> Iterator[tuple[str, str]]:
+    """As `decode_base64_runs`, for base64 that is wrapped over lines, as in mails and key files."""
     if not _BREAK.search(text):
         return
     for found in _BROKEN.finditer(text):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.privacy.places import PLACES, place_of, places_page
+from instagram_assets.privacy.data_inventory import INVENTORY, inventory_entry_of, inventory_markdown
 
 PAGE = Path(__file__).parents[2] / "docs" / "privacy.md"
 HEADING = "## Every place, and what forgetting does there\n\n"
@@ -63,28 +63,28 @@ TREE = {
 
 @pytest.mark.parametrize("path", TREE)
 def test_a_file_of_ours_has_a_place(path: str) -> None:
-    place = place_of(path)
+    place = inventory_entry_of(path)
     assert place, f"{path}: say in privacy/places.py what it holds of whom, and what forget does with it"
     assert TREE[path] in place.holds
 
 
 def test_a_file_of_no_place_is_told() -> None:
-    assert place_of("surprise/names.csv") is None
+    assert inventory_entry_of("surprise/names.csv") is None
 
 
 def test_every_place_is_met_before_a_wider_one() -> None:
-    for number, place in enumerate(PLACES):
-        assert place_of(place.pattern.replace("*", "x")) is PLACES[number]
+    for number, place in enumerate(INVENTORY):
+        assert inventory_entry_of(place.pattern.replace("*", "x")) is INVENTORY[number]
 
 
 def test_the_page_on_privacy_shows_all_of_them() -> None:
     said = PAGE.read_text("utf-8")
-    assert said == written(said), "python -m instagram_assets_tests.privacy.test_places writes it anew"
+    assert said == written(said), "python -m instagram_assets_tests.privacy.test_data_inventory writes it anew"
 
 
 def written(page: str) -> str:
     """The page with the places at its end."""
-    return page.partition(HEADING)[0] + HEADING + places_page()
+    return page.partition(HEADING)[0] + HEADING + inventory_markdown()
 
 
 if __name__ == "__main__":

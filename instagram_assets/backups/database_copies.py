@@ -1,4 +1,4 @@
-"""Databases copied while others write in them: SQLite by its backup interface, PostgreSQL by pg_dump."""
+"""Consistent copies of databases in use: SQLite by its backup API, PostgreSQL by pg_dump."""
 
 import os
 import re

@@ -1,6 +1,8 @@
-"""Making a backup: each file read once and stored unless it is there, then the manifest, which makes it count."""
+"""Creates a backup: each file is read once and stored unless already there; the manifest is written last."""
 
+import json
 import os
+import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -9,19 +11,60 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
 
-from instagram_assets.backups.contents import LANDED, Contents, Part
-from instagram_assets.backups.found import Found, GoneError, Reading, UnreadableError
-from instagram_assets.backups.manifest import Entry, Manifest, Missing, pack
-from instagram_assets.backups.notes import note
-from instagram_assets.backups.places import Writer, open_place
-from instagram_assets.backups.settings_file import NAME
+from pydantic import BaseModel, SecretStr
+
+from instagram_assets.backups.backup_contents import LANDED, BackupContents, BackupPart
+from instagram_assets.backups.files_to_store import FileReading, FileToStore, UnreadableFileError, VanishedError
+from instagram_assets.backups.location import BackupWriter, open_location
+from instagram_assets.backups.manifest import Manifest, ManifestEntry, Missing, pack
+from instagram_assets.backups.privacy_folder import record_backup
 from instagram_assets.errors import FileError, NothingDoneError
 from instagram_assets.ingest.moves import DONE, REJECTED
 from instagram_assets.ingest.stated import STATED
-from instagram_assets.privacy.keys import key_id
+from instagram_assets.privacy.secret_keys import key_id
 from instagram_assets.privacy.tombstones import load_tombstones
+from instagram_assets.settings import NESTED, PREFIX, Settings, environment_names
 
-OnProgress = Callable[[int, int], None]
+SETTINGS_FILE = "settings.env"
+_HERE = ("DATA_DIR", "LAKE", "MEDIA_DIR", "MODELS_DIR", f"PRIVACY{NESTED}FOLDER")
+"""Where things lie: of no use where they are brought back to."""
+_LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+def settings_text(settings: Settings) -> str:
+    """Each setting that is not as it comes, in the form of `.env`; of a secret it is only told that there was one.
+
+    Options of file systems, among which keys may be, count as secrets; a login is taken out of an address.
+    """
+    lines = ["# The settings in force when the backup was made: copy into .env what is to hold again."]
+    for name, default, _ in environment_names():
+        value = _value(settings, name.removeprefix(PREFIX).lower().split(NESTED))
+        if value == default or (isinstance(value, SecretStr) and not value.get_secret_value()):
+            continue
+        short = name.removeprefix(PREFIX)
+        if isinstance(value, SecretStr | dict):
+            lines.append(f"# {name} was set; a backup has no secrets: set it again")
+        elif short in _HERE:
+            lines.append(f"# {name} was {_text(value)}")
+        else:
+            lines.append(f"{name}={_text(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _value(section: BaseModel, names: list[str]) -> Any:
+    found: Any = section
+    for name in names:
+        found = getattr(found, name)
+    return found
+
+
+def _text(value: Any) -> str:
+    """A value as dotenv reads it."""
+    text = str(value).lower() if isinstance(value, bool) else _LOGIN.sub("", str(value))
+    return text if re.fullmatch(r"[\w./:,@+%-]*", text) else json.dumps(text, ensure_ascii=False)
+
+
+OnBackupProgress = Callable[[int, int], None]
 """Is told how many files are done, and how many are known of."""
 
 _LOOKS = 20
@@ -31,7 +74,7 @@ _CHANGING = "it was written to while it was read"
 
 
 @dataclass(frozen=True)
-class Summary:
+class BackupSummary:
     """What a backup holds, and what it cost: `new_bytes` were not there before. `missing` could not be read.
 
     `left_out` are links, which are not followed, and copies of keys; `made_again` are datasets that a run makes again.
@@ -49,14 +92,14 @@ class Summary:
     made_again: tuple[str, ...] = ()
 
 
-def take(
-    contents: Contents,
+def create_backup(
+    contents: BackupContents,
     where: str,
     privacy_folder: Path,
     *,
     options: dict[str, Any] | None = None,
-    on_progress: OnProgress | None = None,
-) -> Summary:
+    on_progress: OnBackupProgress | None = None,
+) -> BackupSummary:
     """Back up what belongs to `contents` to a `.tar`, a `.zip`, a folder or `s3://…` (`options` are fsspec's).
 
     Runs may go on meanwhile. Killed at any point there is no backup, and the next one takes over what was stored. A
@@ -66,7 +109,7 @@ def take(
     begun, moment = monotonic(), datetime.now(UTC)
     _refuse_inside(where, contents.roots())
     tombstones = load_tombstones(privacy_folder)
-    with open_place(where, options) as place, place.writing() as writer:
+    with open_location(where, options) as place, place.writing() as writer:
         taking = _Taking(writer, place.threads, on_progress)
         for part in contents.parts():
             taking.store(part)
@@ -75,7 +118,7 @@ def take(
             taking.store(part)
         for part in contents.last():
             taking.store(part)
-        if not taking.entries.keys() - {NAME} and not taking.missing:
+        if not taking.entries.keys() - {SETTINGS_FILE} and not taking.missing:
             raise NothingDoneError(f"{contents.settings.data_dir}: there is nothing to back up.")
         manifest = Manifest(
             taken_at=moment,
@@ -87,9 +130,9 @@ def take(
         )
         name, data = pack(manifest)
         # Whoever is forgotten may be in it: it is noted before it counts.
-        note(privacy_folder, place.where, name)
+        record_backup(privacy_folder, place.where, name)
         writer.publish(name, data)
-        return Summary(
+        return BackupSummary(
             place.where,
             name,
             len(manifest.entries),
@@ -106,8 +149,8 @@ def take(
 class _Kept(NamedTuple):
     """How storing one file ended: an entry, or that it was gone, or why it could not be read."""
 
-    found: Found
-    entry: Entry | None
+    found: FileToStore
+    entry: ManifestEntry | None
     new_bytes: int = 0
     reason: str = ""
 
@@ -115,15 +158,15 @@ class _Kept(NamedTuple):
 class _Taking:
     """The files of a backup that is being made."""
 
-    def __init__(self, writer: Writer, threads: int, on_progress: OnProgress | None) -> None:
-        self.entries: dict[str, Entry] = {}
+    def __init__(self, writer: BackupWriter, threads: int, on_progress: OnBackupProgress | None) -> None:
+        self.entries: dict[str, ManifestEntry] = {}
         self.missing: dict[str, str] = {}
         self.new_files = self.new_bytes = 0
         self._writer, self._threads, self._on_progress = writer, threads, on_progress
         self._known = {entry.path: entry for entry in writer.latest.entries} if writer.latest else {}
         self._done = self._total = 0
 
-    def store(self, part: Part) -> None:
+    def store(self, part: BackupPart) -> None:
         """Store the files of a part; where one was gone they are listed again, for it may be in another by now."""
         for _ in range(_LOOKS):
             new = [found for found in part.list() if not self._is_stored(found)]
@@ -147,11 +190,11 @@ class _Taking:
         """The stamps of the stored files whose paths begin so."""
         return {path: entry.stamp for path, entry in self.entries.items() if path.startswith(prefix)}
 
-    def _is_stored(self, found: Found) -> bool:
+    def _is_stored(self, found: FileToStore) -> bool:
         entry = self.entries.get(found.path)
         return (entry is not None and entry.stamp == found.stamp) or found.path in self.missing
 
-    def _is_known(self, found: Found) -> bool:
+    def _is_known(self, found: FileToStore) -> bool:
         """True for a file that is as it was when the backup before was made: it need not be read."""
         old = self._known.get(found.path)
         if old is None or not found.stamp or old.stamp != found.stamp or not self._writer.has(old):
@@ -160,7 +203,7 @@ class _Taking:
         self._tell()
         return True
 
-    def _keep(self, due: list[Found], only: frozenset[str]) -> bool:
+    def _keep(self, due: list[FileToStore], only: frozenset[str]) -> bool:
         """Store these files; True when one was gone."""
         some_gone = False
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="backup")
@@ -179,24 +222,24 @@ class _Taking:
             pool.shutdown(cancel_futures=True)
         return some_gone
 
-    def _keep_one(self, found: Found) -> _Kept:
-        opened: list[Reading] = []
+    def _keep_one(self, found: FileToStore) -> _Kept:
+        opened: list[FileReading] = []
 
-        def source() -> Reading:
+        def source() -> FileReading:
             opened.append(found.open())
             return opened[-1]
 
         for _ in range(_TRIES):
             try:
                 stored = self._writer.keep(found.path, source)
-            except GoneError:
+            except VanishedError:
                 return _Kept(found, None)
-            except UnreadableError as error:
+            except UnreadableFileError as error:
                 return _Kept(found, None, reason=str(error))
             except EOFError:
                 continue
             if not opened[-1].is_changed:
-                entry = Entry(found.path, stored.size, opened[-1].modified_ns, stored.sha256, found.stamp)
+                entry = ManifestEntry(found.path, stored.size, opened[-1].modified_ns, stored.sha256, found.stamp)
                 return _Kept(found, entry, stored.new_bytes)
         return _Kept(found, None, reason=_CHANGING)
 

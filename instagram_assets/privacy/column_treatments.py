@@ -1,19 +1,19 @@
-"""What a pseudonymous export does with each column: one table, which the writers follow and the documents show.
+"""How a pseudonymous export treats each column: kept, pseudonymised, masked or emptied.
 
 Whoever adds a column to a table that goes out says here what becomes of it; until then no pseudonymous export is made.
 """
 
 from typing import Literal, NamedTuple
 
-from instagram_assets.privacy.personal import MARKS
+from instagram_assets.privacy.pii_patterns import PLACEHOLDERS
 
-Kind = Literal["keep", "name", "post", "profile", "text", "sentence", "words", "gone"]
+TreatmentKind = Literal["keep", "name", "post", "profile", "text", "sentence", "words", "gone"]
 """What becomes of a value: it is kept; a name, a post's or a profile's id becomes a pseudonym; a text loses names,
 addresses and numbers, a sentence of our own the name of the row's account as well, however short; words lose names; or
 nothing is left of it."""
 
-_OTHERS = ", ".join(f"`{mark}`" for mark in MARKS)
-WORDS: dict[Kind, str] = {
+_OTHERS = ", ".join(f"`{mark}`" for mark in PLACEHOLDERS)
+TREATMENT_TEXTS: dict[TreatmentKind, str] = {
     "keep": "as it is",
     "name": "pseudonym `person_…`",
     "post": "pseudonym `post_…`",
@@ -28,7 +28,7 @@ WORDS: dict[Kind, str] = {
 class Treatment(NamedTuple):
     """What becomes of a column, and why where that is not plain."""
 
-    kind: Kind
+    kind: TreatmentKind
     why: str = ""
 
 
@@ -40,7 +40,7 @@ _MODEL_TEXT = Treatment("text", "a model may have read a name off the picture")
 _SENTENCE = Treatment("sentence", "written by this program, which says whom it compared; may quote an address")
 _SOURCE = Treatment("gone", "names of files often are names of accounts")
 
-TREATMENTS: dict[str, Treatment] = {
+COLUMN_TREATMENTS: dict[str, Treatment] = {
     "post_id": _ID,
     "id": _ID,
     "ad_id": _ID,
@@ -106,11 +106,11 @@ TREATMENTS: dict[str, Treatment] = {
 """By column; of lists of structs by column and field."""
 
 
-def treatments_page() -> str:
+def treatments_markdown() -> str:
     """The table as Markdown, for the documents: columns that change, then those that stay."""
     alike: dict[Treatment, list[str]] = {}
-    for name, treatment in TREATMENTS.items():
+    for name, treatment in COLUMN_TREATMENTS.items():
         alike.setdefault(treatment, []).append(f"`{name}`")
     kept = ", ".join(alike.pop(Treatment("keep")))
-    lines = [f"| {', '.join(names)} | {WORDS[each.kind]} | {each.why} |" for each, names in alike.items()]
+    lines = [f"| {', '.join(names)} | {TREATMENT_TEXTS[each.kind]} | {each.why} |" for each, names in alike.items()]
     return "\n".join(["| column | in the export | why |", "|---|---|---|", *lines, "", f"As they are: {kept}.", ""])

@@ -1,4 +1,4 @@
-"""Files to be stored, where they lie, and how they are read."""
+"""Lists the files to back up on disk or in an object store, and reads each of them consistently."""
 
 import hashlib
 import io
@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, NamedTuple, Self
 
 from upath import UPath
 
-from instagram_assets.backups.databases import copy_of, is_sqlite, log_stamp
+from instagram_assets.backups.database_copies import copy_of, is_sqlite, log_stamp
 from instagram_assets.backups.manifest import portable
 from instagram_assets.errors import StorageError
 from instagram_assets.storage import objects
@@ -30,17 +30,17 @@ _IS_LINK = "a link; what it leads to is stored where it lies, or is not part of 
 _IS_KEY = "a key or tombstones, or named like them"
 
 
-class UnreadableError(Exception):
+class UnreadableFileError(Exception):
     """A file cannot be read; the message says why."""
 
 
-class GoneError(Exception):
-    """A file is not there any more: it was moved, folded with others, or taken away. Look again."""
+class VanishedError(Exception):
+    """A listed file does not exist any more: it was moved, merged or removed. List again."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """A file to be stored: its place in the backup, what tells that it changed, and how it is opened.
+class FileToStore:
+    """A file to back up: its path in the backup, a stamp that changes with it, and a function that opens it.
 
     Opening raises GoneError or UnreadableError, and so does reading what was opened.
     """
@@ -49,10 +49,10 @@ class Found:
     size: int
     modified_ns: int
     stamp: str
-    open: Callable[[], "Reading"]
+    open: Callable[[], "FileReading"]
 
 
-class Reading:
+class FileReading:
     """The bytes of one file. What goes wrong with it is told apart from what goes wrong where it is stored.
 
     `is_changed` says, once it is closed, that somebody wrote in the file while it was read.
@@ -67,7 +67,7 @@ class Reading:
         try:
             return self._stream.read(size)
         except OSError as error:
-            raise UnreadableError(error.strerror or str(error)) from error
+            raise UnreadableFileError(error.strerror or str(error)) from error
 
     def __enter__(self) -> Self:
         return self
@@ -79,13 +79,13 @@ class Reading:
         self._stream.close()
 
 
-def none(path: str) -> bool:
+def no_file(path: str) -> bool:
     """True for no path."""
     return False
 
 
 @dataclass(frozen=True)
-class Never:
+class NeverStored:
     """What is never stored, wherever it is met: the folder of the keys, copies of them, and what links lead to.
 
     `left_out` gets the place of each copy and link, with what it is.
@@ -124,13 +124,13 @@ class Never:
         return True
 
 
-def below(
+def files_below(
     root: UPath,
     prefix: str,
-    never: Never,
-    leaves: Callable[[str], bool] = none,
-    own: Callable[[str], bool] = none,
-) -> Iterator[Found]:
+    never: NeverStored,
+    leaves: Callable[[str], bool] = no_file,
+    own: Callable[[str], bool] = no_file,
+) -> Iterator[FileToStore]:
     """The files below a folder or an address, in the order of their names; `leaves` says which paths are left out.
 
     Sockets, temporary files and what belongs to a database that is not at rest are left out, too. The folder itself
@@ -145,7 +145,7 @@ def below(
         yield from _files_below(_Folder(root.path, real, ""), prefix, never, leaves, own)
 
 
-def file_at(file: UPath | Path, place: str) -> Iterator[Found]:
+def stored_file_at(file: UPath | Path, place: str) -> Iterator[FileToStore]:
     """One file, where it is there."""
     path = UPath(file)
     if not is_local(path):
@@ -162,15 +162,15 @@ def file_at(file: UPath | Path, place: str) -> Iterator[Found]:
         yield _file(path.path, place, told)
 
 
-def made(path: str, content: bytes, modified_ns: int = 0) -> Found:
+def file_from_bytes(path: str, content: bytes, modified_ns: int = 0) -> FileToStore:
     """A file that only is in the backup."""
     stamp = hashlib.sha256(content).hexdigest()[:16]
-    return Found(
-        path, len(content), modified_ns, stamp, lambda: Reading(io.BytesIO(content), len(content), modified_ns)
+    return FileToStore(
+        path, len(content), modified_ns, stamp, lambda: FileReading(io.BytesIO(content), len(content), modified_ns)
     )
 
 
-def stamp_of(told: os.stat_result) -> str:
+def _change_stamp(told: os.stat_result) -> str:
     """What is another text when a file has been replaced or written to."""
     return f"{told.st_size:x}-{told.st_mtime_ns:x}-{told.st_ctime_ns:x}-{told.st_ino:x}"
 
@@ -184,8 +184,8 @@ class _Folder(NamedTuple):
 
 
 def _files_below(
-    folder: _Folder, prefix: str, never: Never, leaves: Callable[[str], bool], own: Callable[[str], bool]
-) -> Iterator[Found]:
+    folder: _Folder, prefix: str, never: NeverStored, leaves: Callable[[str], bool], own: Callable[[str], bool]
+) -> Iterator[FileToStore]:
     try:
         with os.scandir(folder.path) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
@@ -206,7 +206,7 @@ def _files_below(
             if not is_own and never.has(entry, prefix + path, real):
                 continue
             if entry.is_dir():
-                yield from _files_below(_Folder(entry.path, real, f"{path}/"), prefix, never, leaves, none)
+                yield from _files_below(_Folder(entry.path, real, f"{path}/"), prefix, never, leaves, no_file)
             elif entry.is_file():
                 yield _file(entry.path, prefix + path, entry.stat())
         except FileNotFoundError:
@@ -215,14 +215,14 @@ def _files_below(
             yield _unreadable(prefix + path, error)
 
 
-def _file(path: str, place: str, told: os.stat_result) -> Found:
+def _file(path: str, place: str, told: os.stat_result) -> FileToStore:
     is_database = _DATABASE.search(path) is not None
-    stamp = stamp_of(told) + (log_stamp(path) if is_database else "")
+    stamp = _change_stamp(told) + (log_stamp(path) if is_database else "")
     opened = partial(_open_database if is_database else _open_file, path)
-    return Found(portable(place), told.st_size, told.st_mtime_ns, stamp, opened)
+    return FileToStore(portable(place), told.st_size, told.st_mtime_ns, stamp, opened)
 
 
-def _open_database(path: str) -> Reading:
+def _open_database(path: str) -> FileReading:
     """A copy of a database as it is at one moment, whoever writes in it; what only is named like one is a file."""
     with _open_file(path) as begin:
         if not is_sqlite(begin.read(16)):
@@ -231,24 +231,24 @@ def _open_database(path: str) -> Reading:
     try:
         copy = copy_of(path)
     except (sqlite3.Error, OSError) as error:
-        raise UnreadableError(f"the database cannot be copied: {error}") from error
+        raise UnreadableFileError(f"the database cannot be copied: {error}") from error
     size = copy.seek(0, os.SEEK_END)
     copy.seek(0)
-    return Reading(copy, size, modified_ns)
+    return FileReading(copy, size, modified_ns)
 
 
-def _open_file(path: str) -> Reading:
+def _open_file(path: str) -> FileReading:
     try:
         stream = open(path, "rb", buffering=0)  # noqa: SIM115
     except FileNotFoundError as error:
-        raise GoneError from error
+        raise VanishedError from error
     except OSError as error:
-        raise UnreadableError(error.strerror or str(error)) from error
+        raise UnreadableFileError(error.strerror or str(error)) from error
     told = os.fstat(stream.fileno())
-    return Reading(io.BufferedReader(stream, 1 << 17), told.st_size, told.st_mtime_ns, told)
+    return FileReading(io.BufferedReader(stream, 1 << 17), told.st_size, told.st_mtime_ns, told)
 
 
-def _objects_below(root: UPath, prefix: str, leaves: Callable[[str], bool]) -> Iterator[Found]:
+def _objects_below(root: UPath, prefix: str, leaves: Callable[[str], bool]) -> Iterator[FileToStore]:
     store: Any = root.fs
     store.invalidate_cache()  # s3fs remembers listings, and other processes write, too
     base = root.path.rstrip("/")
@@ -266,26 +266,26 @@ def _objects_below(root: UPath, prefix: str, leaves: Callable[[str], bool]) -> I
         modified_ns = int(modified.timestamp() * 1_000_000_000) if modified else 0
         tag = str(told.get("ETag", "")).strip('"')
         opened = partial(_open_object, root / path if path else root, told["size"], modified_ns)
-        yield Found(prefix + path, told["size"], modified_ns, f"{told['size']:x}-{tag}" if tag else "", opened)
+        yield FileToStore(prefix + path, told["size"], modified_ns, f"{told['size']:x}-{tag}" if tag else "", opened)
 
 
-def _open_object(path: UPath, size: int, modified_ns: int) -> Reading:
+def _open_object(path: UPath, size: int, modified_ns: int) -> FileReading:
     """One version of an object: small ones by one request, large ones are never written a second time."""
     try:
         if size <= objects.LARGEST:
             data = objects.read_object(path)
-            return Reading(io.BytesIO(data), len(data), modified_ns)
-        return Reading(path.open("rb"), size, modified_ns)  # pyright: ignore[reportArgumentType] it acts as a file
+            return FileReading(io.BytesIO(data), len(data), modified_ns)
+        return FileReading(path.open("rb"), size, modified_ns)  # pyright: ignore[reportArgumentType] it acts as a file
     except FileNotFoundError as error:
-        raise GoneError from error
+        raise VanishedError from error
     except OSError as error:
-        raise UnreadableError(str(error)) from error
+        raise UnreadableFileError(str(error)) from error
 
 
-def _unreadable(place: str, error: OSError) -> Found:
+def _unreadable(place: str, error: OSError) -> FileToStore:
     """A file, or a whole folder, that cannot even be looked at: it is named with those that are missing."""
 
-    def refused() -> Reading:
-        raise UnreadableError(error.strerror or str(error))
+    def refused() -> FileReading:
+        raise UnreadableFileError(error.strerror or str(error))
 
-    return Found(portable(place.rstrip("/")), 0, 0, "", refused)
+    return FileToStore(portable(place.rstrip("/")), 0, 0, "", refused)

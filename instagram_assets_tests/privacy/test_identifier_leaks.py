@@ -24,12 +24,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instagram_assets.privacy.known import Known, known
-from instagram_assets.privacy.pseudonymous import Pseudonyms
-from instagram_assets.privacy.raw_identifiers import Finding, NamedFile, files_beside, files_of, raw_identifiers
+from instagram_assets.privacy.identifier_leaks import (
+    IdentifierLeak,
+    NamedFile,
+    find_identifier_leaks,
+    foreign_files,
+    named_files,
+)
+from instagram_assets.privacy.lake_names import LakeNames, make_lake_names
+from instagram_assets.privacy.pseudonyms import Pseudonymizer
 
 NAME, POST_ID, SHORTCODE, OWNER_ID = "sun_diary", "3141592653589793238", "Cx-9_aBcDeF", "27182818284"
-LAKE = known([NAME, "video"], ["love", "sol.garden"], [POST_ID, SHORTCODE, OWNER_ID, "12345"])
+LAKE = make_lake_names([NAME, "video"], ["love", "sol.garden"], [POST_ID, SHORTCODE, OWNER_ID, "12345"])
 
 TEXTS = {
     "a caption": '{"caption": "with @sun_diary"}',
@@ -80,10 +86,10 @@ def test_base64_that_is_broken_over_lines_is_read(tmp_path: Path, width: int, be
         }
         (tmp_path / "post").write_text(forms[form], newline="")
     assert [found.what for found in _found(tmp_path)] == ["the name sun…"]
-    told = Pseudonyms(bytes(32), LAKE.alone, LAKE.ids).text(f"그림\n{broken}\n그림")
+    told = Pseudonymizer(bytes(32), LAKE.alone, LAKE.ids).text(f"그림\n{broken}\n그림")
     assert told.startswith("그림\n")
     assert "[link]" in told
-    assert not raw_identifiers([NamedFile("a.txt", partial(io.BytesIO, told.encode()))], LAKE)
+    assert not find_identifier_leaks([NamedFile("a.txt", partial(io.BytesIO, told.encode()))], LAKE)
 
 
 def test_base64_of_wide_letters_that_is_broken_over_lines_is_read(tmp_path: Path) -> None:
@@ -95,7 +101,7 @@ def test_base64_of_wide_letters_that_is_broken_over_lines_is_read(tmp_path: Path
 
 def test_lines_of_ids_and_hashes_are_no_base64(tmp_path: Path) -> None:
     dice = random.Random(7)
-    names = known(["".join(dice.choices("abcdefghijklmnopqrstuvwxyz_", k=4)) for _ in range(500)])
+    names = make_lake_names(["".join(dice.choices("abcdefghijklmnopqrstuvwxyz_", k=4)) for _ in range(500)])
 
     def coded(data: bytes) -> str:
         return base64.b64encode(data, altchars=b"xy").decode().rstrip("=")  # of other signs words would begin
@@ -108,7 +114,7 @@ def test_lines_of_ids_and_hashes_are_no_base64(tmp_path: Path) -> None:
         *(coded(dice.randbytes(57)) for _ in range(6000)),
     ]
     (tmp_path / "ids.txt").write_text("\n".join(lines))
-    assert not raw_identifiers(files_of([tmp_path]), names)
+    assert not find_identifier_leaks(named_files([tmp_path]), names)
 
 
 FREE = [
@@ -196,7 +202,9 @@ def test_a_longer_name_of_a_file_or_folder_is_another(tmp_path: Path, name: str)
 
 def test_an_account_that_is_called_as_our_files_are_is_not_found_in_their_names(tmp_path: Path) -> None:
     (tmp_path / "merged_dataset_all_with_images.json").write_bytes(b"[]")
-    assert not raw_identifiers(files_of([tmp_path]), known(["all_with", "merged", "images", "with_images"]))
+    assert not find_identifier_leaks(
+        named_files([tmp_path]), make_lake_names(["all_with", "merged", "images", "with_images"])
+    )
 
 
 def test_what_a_link_to_a_folder_leads_to_is_not_read_and_told(tmp_path: Path) -> None:
@@ -212,12 +220,12 @@ def test_what_lies_beside_an_export_is_searched_and_told_apart(tmp_path: Path) -
     (tmp_path / "notes.txt").write_text("first\n@sun_diary")
     (tmp_path / "old" / "sun_diary").mkdir(parents=True)
     (tmp_path / ".post.csv.host.1.0123456789abcdef0123456789abcdef.tmp").write_text("@sun_diary")
-    found = raw_identifiers(files_beside(tmp_path, {"post.csv"}), LAKE)
+    found = find_identifier_leaks(foreign_files(tmp_path, {"post.csv"}), LAKE)
     assert list(map(str, found)) == [
         "notes.txt, not made by this export, line 2: the name sun…",
         "old/sun…/, not made by this export, its name: the name sun…",
     ]
-    assert not list(files_beside(tmp_path / "missing", ()))
+    assert not list(foreign_files(tmp_path / "missing", ()))
 
 
 @pytest.mark.parametrize(
@@ -306,7 +314,7 @@ def test_a_file_that_may_not_be_opened_is_told_without_its_name(tmp_path: Path) 
     def refused() -> BinaryIO:
         raise PermissionError(13, "Permission denied", f"/data/{NAME}/a.csv")
 
-    (_, found) = raw_identifiers([NamedFile(f"{NAME}.csv", refused)], LAKE)
+    (_, found) = find_identifier_leaks([NamedFile(f"{NAME}.csv", refused)], LAKE)
     assert str(found) == "sun….csv, all of it: cannot be read (Permission denied)"
 
 
@@ -315,7 +323,7 @@ def test_what_is_no_file_is_told_and_not_waited_for(tmp_path: Path) -> None:
     (tmp_path / "device").symlink_to("/dev/zero")
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(os.path.relpath(tmp_path / "socket"))
-        found = [*_found(tmp_path), *raw_identifiers(files_of([tmp_path / "pipe"]), LAKE)]
+        found = [*_found(tmp_path), *find_identifier_leaks(named_files([tmp_path / "pipe"]), LAKE)]
     assert len(found) == 4
     assert {each.where for each in found} == {"all of it"}
     assert all("is no file" in each.what for each in found)
@@ -362,16 +370,16 @@ def test_pseudonyms_words_of_our_own_and_longer_names_are_none(tmp_path: Path, t
 
 def test_times_and_small_numbers_behind_an_at_are_nobody_though_a_lake_lists_them_as_mentions(tmp_path: Path) -> None:
     (tmp_path / "post.json").write_text("@10pm @7 만나요 3@2, at 10pm")
-    assert not raw_identifiers(files_of([tmp_path]), known([NAME], ["10pm", "7", "2"]))
+    assert not find_identifier_leaks(named_files([tmp_path]), make_lake_names([NAME], ["10pm", "7", "2"]))
 
 
 def test_an_empty_lake_knows_nobody(tmp_path: Path) -> None:
     (tmp_path / "post.json").write_text("@sun_diary")
-    assert not raw_identifiers(files_of([tmp_path]), Known())
+    assert not find_identifier_leaks(named_files([tmp_path]), LakeNames())
 
 
-def _found(folder: Path) -> list[Finding]:
-    return raw_identifiers(files_of([folder]), LAKE)
+def _found(folder: Path) -> list[IdentifierLeak]:
+    return find_identifier_leaks(named_files([folder]), LAKE)
 
 
 def _zip_with(**damage: int) -> bytes:
@@ -388,7 +396,7 @@ def _zip_with(**damage: int) -> bytes:
     return bytes(content)
 
 
-def _tells_no_name(found: Finding) -> bool:
+def _tells_no_name(found: IdentifierLeak) -> bool:
     return not any(word in str(found).casefold() for word in (NAME, POST_ID, SHORTCODE.casefold(), "sol.garden"))
 
 
@@ -413,10 +421,10 @@ _BROKEN = st.tuples(st.integers(4, 90), st.sampled_from(["\n", "\r\n", "\n ", " 
     _SIGNS,
 )
 def test_what_was_taken_out_of_a_caption_is_not_found_in_it(parts: list[tuple[str, str]], end: str) -> None:
-    told = Pseudonyms(bytes(32), LAKE.alone, LAKE.ids).text("".join([*(a + b for a, b in parts), end]))
+    told = Pseudonymizer(bytes(32), LAKE.alone, LAKE.ids).text("".join([*(a + b for a, b in parts), end]))
     cell = '"' + told.replace('"', '""') + '"'
     for content in (json.dumps({"caption": told}), json.dumps([told], ensure_ascii=False), f"a,b\n{cell},c\n"):
-        assert not raw_identifiers([NamedFile("posts", partial(io.BytesIO, content.encode()))], LAKE)
+        assert not find_identifier_leaks([NamedFile("posts", partial(io.BytesIO, content.encode()))], LAKE)
 
 
 @pytest.mark.parametrize(
@@ -424,6 +432,6 @@ def test_what_was_taken_out_of_a_caption_is_not_found_in_it(parts: list[tuple[st
     ["see sun_diary.Then", "100%sun_diary", "¯\\sol.garden", "\\u0073un_diary", "%73un_diary", "ｓｕｎ_diary"],
 )
 def test_a_name_that_is_written_oddly_is_taken_out(caption: str) -> None:
-    told = Pseudonyms(bytes(32), LAKE.alone, LAKE.ids).text(caption)
+    told = Pseudonymizer(bytes(32), LAKE.alone, LAKE.ids).text(caption)
     assert told != caption
-    assert not raw_identifiers([NamedFile("a.csv", partial(io.BytesIO, told.encode()))], LAKE)
+    assert not find_identifier_leaks([NamedFile("a.csv", partial(io.BytesIO, told.encode()))], LAKE)

@@ -1,4 +1,4 @@
-"""Where backups are kept: one file, a folder or an object store, all asked in the same way."""
+"""Backup locations behind one interface: a `.tar` or `.zip` file, a folder, or an object store."""
 
 import os
 from collections.abc import Callable, Generator
@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, NamedTuple, Protocol, Self
 
 from upath import UPath
 
-from instagram_assets.backups.manifest import Entry, Manifest
+from instagram_assets.backups.manifest import Manifest, ManifestEntry
 from instagram_assets.errors import FileError, SettingsError, StorageError
 from instagram_assets.storage.atomic import is_local
 
@@ -19,8 +19,8 @@ class Readable(Protocol):
     def read(self, size: int = -1, /) -> bytes: ...
 
 
-class Source(Readable, Protocol):
-    """Bytes of a file that is closed at the end of the block; how many they were when it was opened, and since when."""
+class OpenedFile(Readable, Protocol):
+    """An opened file (a context manager) with its size and modification time when it was opened."""
 
     size: int
     modified_ns: int
@@ -30,32 +30,32 @@ class Source(Readable, Protocol):
     def __exit__(self, *error: object) -> None: ...
 
 
-Open = Callable[[], Source]
+OpenFile = Callable[[], OpenedFile]
 
 _PACKED = (".gz", ".tgz", ".xz", ".bz2", ".zst", ".7z", ".rar", ".txz", ".tbz2")
 
 
-class Stored(NamedTuple):
-    """What was stored of a file, and how many bytes the place has grown by it."""
+class StoredFile(NamedTuple):
+    """A stored file: its size, its hash, and the bytes that the location grew by."""
 
     size: int
     sha256: str
     new_bytes: int
 
 
-class Writer(Protocol):
-    """A place while a backup is made into it; nothing counts before `publish`."""
+class BackupWriter(Protocol):
+    """A location while a backup is written to it; the backup does not exist before `publish`."""
 
     @property
     def latest(self) -> Manifest | None:
         """The newest backup there, whose files need not be stored again."""
         ...
 
-    def has(self, entry: Entry) -> bool:
+    def has(self, entry: ManifestEntry) -> bool:
         """True when the bytes of an entry of `latest` are there."""
         ...
 
-    def keep(self, path: str, source: Open) -> Stored:
+    def keep(self, path: str, source: OpenFile) -> StoredFile:
         """Store the bytes of one file. Called from several threads."""
         ...
 
@@ -64,8 +64,8 @@ class Writer(Protocol):
         ...
 
 
-class Place(Protocol):
-    """A place with backups. `threads` says how many files may be read from it or written to it at once."""
+class BackupLocation(Protocol):
+    """A location with backups. `threads` is the number of files that may be read or written at once."""
 
     where: str
     threads: int
@@ -75,25 +75,25 @@ class Place(Protocol):
         ...
 
     def manifest(self, name: str) -> Manifest:
-        """What a backup says of itself. Raises StorageError when it is damaged."""
+        """The manifest of a backup. Raises StorageError when it is damaged."""
         ...
 
-    def open(self, entry: Entry) -> BinaryIO:
+    def open(self, entry: ManifestEntry) -> BinaryIO:
         """The bytes of a file. Raises OSError when they are not there or cannot be read."""
         ...
 
-    def writing(self) -> AbstractContextManager[Writer]:
+    def writing(self) -> AbstractContextManager[BackupWriter]:
         """Make a backup; of two at once into one folder the second waits."""
         ...
 
 
 @contextmanager
-def open_place(where: str, options: dict[str, Any] | None = None) -> Generator[Place]:
-    """The place that `where` names: a `.tar` or `.zip`, else a folder or `s3://…`; `options` are fsspec's.
+def open_location(where: str, options: dict[str, Any] | None = None) -> Generator[BackupLocation]:
+    """Open the location that `where` names: a `.tar` or `.zip`, else a folder or `s3://…`; `options` are fsspec's.
 
     Raises SettingsError for an address that no file system here knows, FileError for a file of another kind.
     """
-    from instagram_assets.backups.archives import Archive, is_archive
+    from instagram_assets.backups.archive_file import BackupArchive, is_backup_archive
     from instagram_assets.backups.repository import Repository
 
     try:
@@ -102,7 +102,7 @@ def open_place(where: str, options: dict[str, Any] | None = None) -> Generator[P
         raise SettingsError(
             f"{where}: {error}. Name a .tar, a .zip, a folder, or s3://… with `pip install 'instagram_assets[s3]'`."
         ) from error
-    if not is_archive(path):
+    if not is_backup_archive(path):
         if path.suffix in _PACKED:
             raise FileError(where, "is not written", "Name a .tar or a .zip: pictures and tables are packed already")
         with _clear_errors(where):
@@ -110,7 +110,7 @@ def open_place(where: str, options: dict[str, Any] | None = None) -> Generator[P
         return
     if not is_local(path):
         raise FileError(where, "one file in an object store", "Name a folder there, such as s3://bucket/backups")
-    with _clear_errors(where), Archive(Path(path.path)) as archive:
+    with _clear_errors(where), BackupArchive(Path(path.path)) as archive:
         yield archive
 
 

@@ -1,4 +1,4 @@
-"""The texts in a file, whatever its form: what a person, or a program that searches for names, could read in it."""
+"""Extracts all texts of a file in which a name could be found: plain text, Parquet, and compressed archives."""
 
 import bz2
 import gzip
@@ -16,9 +16,14 @@ from typing import Any, BinaryIO, NamedTuple
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
-from instagram_assets.privacy.readings import from_base64, from_broken_base64, spellings, unescaped
+from instagram_assets.privacy.text_decodings import (
+    decode_base64_runs,
+    decode_wrapped_base64,
+    decoded_variants,
+    unescape_json,
+)
 
-BLOCK = 4 << 20
+_BLOCK = 4 << 20
 _ENCRYPTED = 0x1
 _LISTS = (
     *(pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list),
@@ -48,8 +53,8 @@ _NOT_SEARCHED: tuple[tuple[bytes, str], ...] = (
 )
 
 
-class Text(NamedTuple):
-    """A text and where it stands in its file; `whole` when each of its lines is one whole value, `json` when its
+class FileText(NamedTuple):
+    """A text and its location in the file; `whole` when each of its lines is one whole value, `json` when its
     letters may be escaped, `path` when a file or folder is called so.
     """
 
@@ -60,19 +65,19 @@ class Text(NamedTuple):
     path: bool = False
 
 
-class UnreadableError(Exception):
-    """A file of which nobody can say what is in it."""
+class UnsearchableError(Exception):
+    """A file that cannot be searched; the message says why."""
 
 
-def texts_of_file(stream: BinaryIO) -> Iterator[Text]:
-    """All texts in a file, in parts of some megabytes.
+def texts_of_file(stream: BinaryIO) -> Iterator[FileText]:
+    """All texts of a file, in chunks of some megabytes.
 
     Raises UnreadableError for a file that is damaged, locked by a password, or in a form that is not searched.
     """
     head = stream.read(16)
     stream.seek(0)
     if form := next((form for begin, form in _NOT_SEARCHED if head.startswith(begin)), None):
-        raise UnreadableError(f"is {form}, which is not searched; write it as CSV, JSON or Parquet, or take it away")
+        raise UnsearchableError(f"is {form}, which is not searched; write it as CSV, JSON or Parquet, or take it away")
     try:
         if head[:4] == b"PAR1":
             yield from _of_parquet(stream)
@@ -90,24 +95,24 @@ def texts_of_file(stream: BinaryIO) -> Iterator[Text]:
         else:
             yield from _of_bytes(stream)
     except _DAMAGE as error:
-        raise UnreadableError(f"cannot be read ({type(error).__name__})") from error
+        raise UnsearchableError(f"cannot be read ({type(error).__name__})") from error
 
 
-def readings(text: Text) -> Iterator[str]:
-    """A text in each way to read it; one of JSON is read without its escapes alone, of which none is a letter."""
-    plain = unescaped(text.text) if text.json else text.text
+def text_variants(text: FileText) -> Iterator[str]:
+    """A text and all its decodings; JSON only with its escapes decoded."""
+    plain = unescape_json(text.text) if text.json else text.text
     yield plain
-    yield from spellings(plain)
-    yield from (said for _, said in from_base64(plain))
-    yield from (said for _, said in from_broken_base64(plain))
+    yield from decoded_variants(plain)
+    yield from (said for _, said in decode_base64_runs(plain))
+    yield from (said for _, said in decode_wrapped_base64(plain))
 
 
-def _of_zip(stream: BinaryIO) -> Iterator[Text]:
+def _of_zip(stream: BinaryIO) -> Iterator[FileText]:
     with zipfile.ZipFile(stream) as archive:
-        yield Text("note on it", archive.comment.decode(errors="replace"))
+        yield FileText("note on it", archive.comment.decode(errors="replace"))
         for member in archive.infolist():
-            yield Text("name of a member", member.filename, path=True)
-            yield Text("note on a member", member.comment.decode(errors="replace"))
+            yield FileText("name of a member", member.filename, path=True)
+            yield FileText("note on a member", member.comment.decode(errors="replace"))
             for text in texts_of_file(io.BytesIO(_unpacked(archive, member))):
                 yield text._replace(where=f"a member, {text.where}")
 
@@ -115,37 +120,37 @@ def _of_zip(stream: BinaryIO) -> Iterator[Text]:
 def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     """The bytes of a member; what zipfile says of one that it cannot unpack has its name, and is not told."""
     if member.flag_bits & _ENCRYPTED:
-        raise UnreadableError("has a member with a password, which cannot be searched; unpack it, or take it away")
+        raise UnsearchableError("has a member with a password, which cannot be searched; unpack it, or take it away")
     try:
         with archive.open(member) as inner:
             return inner.read()
     except NotImplementedError as error:
-        raise UnreadableError(
+        raise UnsearchableError(
             "has a member that is packed in a way that cannot be searched; unpack it, or take it away"
         ) from error
 
 
-def _of_parquet(stream: BinaryIO) -> Iterator[Text]:
+def _of_parquet(stream: BinaryIO) -> Iterator[FileText]:
     import pyarrow.parquet as pq
 
     file = pq.ParquetFile(stream)
-    yield Text("names of columns", "\n".join(str(field) for field in file.schema_arrow))
+    yield FileText("names of columns", "\n".join(str(field) for field in file.schema_arrow))
     for key, value in (file.metadata.metadata or {}).items():
-        yield Text("metadata of the file", f"{key.decode(errors='replace')}\n{value.decode(errors='replace')}")
+        yield FileText("metadata of the file", f"{key.decode(errors='replace')}\n{value.decode(errors='replace')}")
     for field in file.schema_arrow:
         for key, value in (field.metadata or {}).items():
-            yield Text(
+            yield FileText(
                 f"metadata of column {field.name}", f"{key.decode(errors='replace')} {value.decode(errors='replace')}"
             )
     for batch in file.iter_batches(batch_size=20_000):
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
             for values in _leaves(column):
                 # An empty line between, so that of two values nothing is read as one.
-                yield Text(f"column {name}", "\n\n".join(values), whole=True)
+                yield FileText(f"column {name}", "\n\n".join(values), whole=True)
 
 
 def _leaves(column: Any) -> Iterator[list[str]]:
-    """The different texts of a column, of lists and structs those inside."""
+    """The distinct texts of a column, including those in lists and structs."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         yield from _leaves(column.dictionary)
@@ -180,17 +185,17 @@ def _long_numbers(column: Any) -> list[str]:
     return [str(int(number)) for number in different if math.isfinite(number)]
 
 
-def _of_bytes(stream: BinaryIO) -> Iterator[Text]:
+def _of_bytes(stream: BinaryIO) -> Iterator[FileText]:
     line = 1
     codec, is_json = "", False
-    while lines := stream.readlines(BLOCK):
+    while lines := stream.readlines(_BLOCK):
         data = b"".join(lines)
         is_json = is_json if codec else data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
         codec = codec or _codec_of(data)
         if codec == "binary":
-            yield Text("its bytes", "\n".join(_printable(data)))
+            yield FileText("its bytes", "\n".join(_printable(data)))
             continue
-        yield Text(f"line {line}", data.decode(codec, "replace"), json=is_json)
+        yield FileText(f"line {line}", data.decode(codec, "replace"), json=is_json)
         line += len(lines)
 
 
@@ -210,7 +215,7 @@ def _printable(data: bytes) -> Iterator[str]:
             yield from re.findall(r"[\x20-\x7e]{4,}", wide)
 
 
-def place_of(word: str, text: Text) -> str:
+def location_of(word: str, text: FileText) -> str:
     """Where a word stands that a reading of a text has: its line, of a disguised one that of its run; of a text that is
     no lines, or where it cannot be told, the text.
     """
@@ -221,20 +226,20 @@ def place_of(word: str, text: Text) -> str:
     return "one of its lines" if place is None else f"line {int(number) + text.text.count(chr(10), 0, place)}"
 
 
-def _place_in(word: str, text: Text) -> int | None:
+def _place_in(word: str, text: FileText) -> int | None:
     whole = re.compile(
         rf"(?<![A-Za-z0-9_])(?<![A-Za-z0-9_]\.){re.escape(word)}(?![A-Za-z0-9_])", re.IGNORECASE | re.ASCII
     )
     if found := whole.search(text.text):
         return found.start()
-    plain = unescaped(text.text) if text.json else text.text
-    for run, said in chain(from_base64(plain), from_broken_base64(plain)):
+    plain = unescape_json(text.text) if text.json else text.text
+    for run, said in chain(decode_base64_runs(plain), decode_wrapped_base64(plain)):
         if whole.search(said) and (place := text.text.find(run)) >= 0:
             return place
     begin = 0
     for line in text.text.splitlines(keepends=True):
-        read = unescaped(line) if text.json else line
-        if any(map(whole.search, chain((read,), spellings(read)))):
+        read = unescape_json(line) if text.json else line
+        if any(map(whole.search, chain((read,), decoded_variants(read)))):
             return begin
         begin += len(line)
     return None

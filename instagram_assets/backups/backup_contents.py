@@ -1,4 +1,4 @@
-"""What belongs to a backup, and in which order it is stored, so that runs may go on meanwhile.
+"""What a backup contains, and in which order it is stored, so that runs may go on meanwhile.
 
 Nothing stops for a backup: what was stored at the end is younger than what was stored first. Each part may speak only
 of parts that come later, or of those that are told again at the end:
@@ -30,14 +30,22 @@ from pathlib import Path
 
 from upath import UPath
 
-from instagram_assets.backups.databases import PostgresHome, postgres_of
-from instagram_assets.backups.found import Found, Never, Reading, below, file_at, made, none
-from instagram_assets.backups.settings_file import NAME, settings_text
+from instagram_assets.backups.create_backup import SETTINGS_FILE, settings_text
+from instagram_assets.backups.database_copies import PostgresHome, postgres_of
+from instagram_assets.backups.files_to_store import (
+    FileReading,
+    FileToStore,
+    NeverStored,
+    file_from_bytes,
+    files_below,
+    no_file,
+    stored_file_at,
+)
 from instagram_assets.datasets.own_files import is_made_again
 from instagram_assets.errors import StorageError
 from instagram_assets.ingest.moves import DONE, REJECTED
-from instagram_assets.privacy.keys import KeyName, find_key
-from instagram_assets.privacy.places import OWN_FOLDERS
+from instagram_assets.privacy.data_inventory import OWN_FOLDERS
+from instagram_assets.privacy.secret_keys import KeyName, find_key
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_local
@@ -55,19 +63,19 @@ _SECRET = re.compile(r"(?im)^(\s*\w*(?:password|secret|token|api_key|postgres_ur
 
 
 @dataclass(frozen=True)
-class Part:
+class BackupPart:
     """Files that are stored together; `list` may be asked again when one of them was gone.
 
     Of a part with `only`, files with other hashes are left out.
     """
 
     name: str
-    list: Callable[[], Iterable[Found]]
+    list: Callable[[], Iterable[FileToStore]]
     only: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
-class Contents:
+class BackupContents:
     """What is stored: the folders that the settings name and the home of Dagster.
 
     `home` is None where the history is to be left out. Raises SettingsError where PostgreSQL cannot be found.
@@ -79,7 +87,7 @@ class Contents:
     with_datasets: bool = False
 
     @cached_property
-    def never(self) -> Never:
+    def never(self) -> NeverStored:
         """What is left out of every part, with what of it was met so far."""
         folder = self.settings.folder("privacy")
         keys: set[bytes] = set()
@@ -87,7 +95,7 @@ class Contents:
         for name in names:
             with suppress(StorageError):  # a backup is made although a key is damaged
                 keys |= {key.hex().encode()} if (key := find_key(folder, name)) else set()
-        return Never(os.path.realpath(folder), frozenset(keys))
+        return NeverStored(os.path.realpath(folder), frozenset(keys))
 
     @cached_property
     def made_again(self) -> set[str]:
@@ -98,29 +106,29 @@ class Contents:
     def lake(self) -> UPath:
         return lake_root(self.settings)
 
-    def parts(self) -> Iterator[Part]:
+    def parts(self) -> Iterator[BackupPart]:
         """Everything but what landed meanwhile, in two halves: see `late`."""
         if self.home:
-            yield Part("history", self._history)
-        yield Part("data folder", self._rest)
+            yield BackupPart("history", self._history)
+        yield BackupPart("data folder", self._rest)
         inbox = UPath(self.settings.folder("inbox"))
-        yield Part("inbox", lambda: self._below(inbox, "inbox/", lambda path: _first(path) in (DONE, REJECTED)))
+        yield BackupPart("inbox", lambda: self._below(inbox, "inbox/", lambda path: _first(path) in (DONE, REJECTED)))
         for name in (DONE, REJECTED):
-            yield Part(f"inbox/{name}", lambda name=name: self._below(inbox / name, f"inbox/{name}/"))
+            yield BackupPart(f"inbox/{name}", lambda name=name: self._below(inbox / name, f"inbox/{name}/"))
         landing = self.lake / "landing"
-        yield Part("landed", lambda: self._below(landing / "files", LANDED))
-        yield Part("pending", lambda: self._below(landing / "pending", PENDING))
+        yield BackupPart("landed", lambda: self._below(landing / "files", LANDED))
+        yield BackupPart("pending", lambda: self._below(landing / "pending", PENDING))
         # What is spooled there is not published yet.
         for name in self._folders(landing, "lake/landing/", {"files", "pending"}):
-            yield Part(f"landing/{name}", lambda name=name: self._below(landing / name, f"lake/landing/{name}/"))
+            yield BackupPart(f"landing/{name}", lambda name=name: self._below(landing / name, f"lake/landing/{name}/"))
         known = [name for name in reversed(CONTRACTS) if name != "landing"]
         for name in self._folders(self.lake, "lake/", {*known, "landing", "features"}):
-            yield Part(name, lambda name=name: self._below(self.lake / name, f"lake/{name}/"))
+            yield BackupPart(name, lambda name=name: self._below(self.lake / name, f"lake/{name}/"))
         for name in known:
-            yield Part(name, lambda name=name: self._below(self.lake / name, f"lake/{name}/", own=_any_name))
-        yield Part("layout", self._layout)
+            yield BackupPart(name, lambda name=name: self._below(self.lake / name, f"lake/{name}/", own=_any_name))
+        yield BackupPart("layout", self._layout)
 
-    def late(self, stored: Mapping[str, str]) -> Iterator[Part]:
+    def late(self, stored: Mapping[str, str]) -> Iterator[BackupPart]:
         """What landed since the manifests were stored, of which the stamps are given: with a note that it is due."""
         landing = self.lake / "landing"
         names = {
@@ -130,37 +138,37 @@ class Contents:
         }
         if not names:
             return
-        yield Part("landed late", lambda: _of(names, self._below(landing / "files", LANDED)))
+        yield BackupPart("landed late", lambda: _of(names, self._below(landing / "files", LANDED)))
         seen = datetime.now(UTC).isoformat().encode()
-        yield Part("pending late", lambda: (made(PENDING + name, seen) for name in sorted(names)))
+        yield BackupPart("pending late", lambda: (file_from_bytes(PENDING + name, seen) for name in sorted(names)))
         for table in self._folders(landing, "lake/landing/", {"files", "pending"}):
             prefix = f"lake/landing/{table}/"
             below_it = partial(self._below, landing / table, prefix)
-            yield Part(f"late {table}", lambda below_it=below_it: _of(names, below_it()))
+            yield BackupPart(f"late {table}", lambda below_it=below_it: _of(names, below_it()))
         done, sources = UPath(self.settings.folder("inbox")) / DONE, frozenset(map(_sha256, names))
-        yield Part("late sources", lambda: self._below(done, f"inbox/{DONE}/"), only=sources)
+        yield BackupPart("late sources", lambda: self._below(done, f"inbox/{DONE}/"), only=sources)
 
-    def last(self) -> Iterator[Part]:
+    def last(self) -> Iterator[BackupPart]:
         """What tables refer to."""
-        yield Part("features", lambda: self._below(self.lake / "features", "lake/features/", own=_any_name))
+        yield BackupPart("features", lambda: self._below(self.lake / "features", "lake/features/", own=_any_name))
         media = self.settings.folder("media")
-        yield Part("media index", lambda: file_at(media / "index.sqlite", "media/index.sqlite"))
+        yield BackupPart("media index", lambda: stored_file_at(media / "index.sqlite", "media/index.sqlite"))
         stored = partial(self._below, UPath(media), "media/", lambda path: _first(path) in _NOT_MEDIA, _any_name)
-        yield Part("media", stored)
+        yield BackupPart("media", stored)
 
     def roots(self) -> list[Path]:
         """The folders of this machine that are stored: a backup into one of them would store itself."""
         lake = [Path(self.lake.path)] if is_local(self.lake) else []
         return [self.settings.data_dir.absolute(), self.settings.folder("media"), *lake]
 
-    def _history(self) -> Iterator[Found]:
+    def _history(self) -> Iterator[FileToStore]:
         assert self.home
         home = self.home.absolute()
         if postgres := postgres_of(home, self.environment):
-            yield Found("dagster/postgres.dump", 0, 0, "", lambda: _dumped(postgres))
+            yield FileToStore("dagster/postgres.dump", 0, 0, "", lambda: _dumped(postgres))
         try:
             text = (home / "dagster.yaml").read_text("utf-8", "surrogateescape")
-            yield made("dagster/dagster.yaml", _SECRET.sub(r"\1# left out of the backup", text).encode())
+            yield file_from_bytes("dagster/dagster.yaml", _SECRET.sub(r"\1# left out of the backup", text).encode())
         except FileNotFoundError:
             pass
         kept = [
@@ -170,10 +178,10 @@ class Contents:
         ]
         yield from sorted(kept, key=lambda found: _late_in_history(found.path))
 
-    def _rest(self) -> Iterator[Found]:
-        yield made(NAME, settings_text(self.settings).encode())
+    def _rest(self) -> Iterator[FileToStore]:
+        yield file_from_bytes(SETTINGS_FILE, settings_text(self.settings).encode())
         data = Path(os.path.realpath(self.settings.data_dir))
-        others = [*_PARTS, *_DERIVED, _PRIVACY, NAME, "accounts.toml"]
+        others = [*_PARTS, *_DERIVED, _PRIVACY, SETTINGS_FILE, "accounts.toml"]
         others.remove("datasets")  # what no run makes again is always stored
         session = self.settings.reels.session_file
         own = {os.path.realpath(path) for path in (*self.roots()[1:], self.settings.folder("privacy"))}
@@ -185,7 +193,7 @@ class Contents:
             return is_left or f"{data}/{path}" in own or (not self.with_datasets and self._is_made_again(path))
 
         yield from self._below(UPath(data), "", leaves, OWN_FOLDERS.__contains__)
-        yield from file_at(self.settings.accounts_file, "accounts.toml")
+        yield from stored_file_at(self.settings.accounts_file, "accounts.toml")
 
     def _is_made_again(self, path: str) -> bool:
         """True below the datasets for what a run makes again; people put files of their own beside it."""
@@ -196,18 +204,18 @@ class Contents:
         return is_it
 
     def _below(
-        self, root: UPath, prefix: str, leaves: Callable[[str], bool] = none, own: Callable[[str], bool] = none
-    ) -> Iterator[Found]:
-        return below(root, prefix, self.never, leaves, own)
+        self, root: UPath, prefix: str, leaves: Callable[[str], bool] = no_file, own: Callable[[str], bool] = no_file
+    ) -> Iterator[FileToStore]:
+        return files_below(root, prefix, self.never, leaves, own)
 
     def _folders(self, root: UPath, prefix: str, known: set[str]) -> list[str]:
         """What else lies in a folder of the lake, but for links."""
         found = sorted(names_in(root, hidden=False) - known)
         return [name for name in found if not (is_local(root) and self.never.has_link(root / name, prefix + name))]
 
-    def _layout(self) -> Iterator[Found]:
+    def _layout(self) -> Iterator[FileToStore]:
         for name in _OF_THE_LAKE:
-            yield from file_at(self.lake / name, f"lake/{name}")
+            yield from stored_file_at(self.lake / name, f"lake/{name}")
 
 
 def _any_name(name: str) -> bool:
@@ -218,7 +226,7 @@ def _any_name(name: str) -> bool:
 _NOT_MEDIA = ("incoming", "index.sqlite")
 
 
-def _of(names: set[str], found: Iterable[Found]) -> Iterator[Found]:
+def _of(names: set[str], found: Iterable[FileToStore]) -> Iterator[FileToStore]:
     return (each for each in found if each.path.rpartition("/")[2].partition(".")[0] in names)
 
 
@@ -235,8 +243,8 @@ def _late_in_history(path: str) -> tuple[bool, bool, str]:
     return path == "dagster/history/runs.db", path == "dagster/history/runs/index.db", path
 
 
-def _dumped(postgres: PostgresHome) -> Reading:
+def _dumped(postgres: PostgresHome) -> FileReading:
     stream = postgres.dump()
     size = stream.seek(0, os.SEEK_END)
     stream.seek(0)
-    return Reading(stream, size, 0)
+    return FileReading(stream, size, 0)

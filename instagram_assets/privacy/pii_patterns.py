@@ -1,4 +1,4 @@
-"""How people write what leads to somebody: addresses, @names, ids of messengers, numbers of telephones and accounts.
+"""Regular expressions of personal data in texts: addresses, @names, messenger ids, phone, bank and ID numbers.
 
 One place for all of it, which comments and exports read alike. Prices, dates, years and sizes are nobody's: a number
 counts by its form, never by its length alone.
@@ -12,15 +12,15 @@ from instagram_assets.schemas.account_names import UNSEEN
 EMAIL, PHONE, LINK, HANDLE = "[e-mail]", "[phone]", "[link]", "[id]"
 """What stands in the place of an e-mail address; of a number of a telephone, a bank account, a card or a resident; of a
 web address or an id that leads to a post or a profile; and of somebody's name in a messenger."""
-MARKS = (EMAIL, PHONE, LINK, HANDLE)
+PLACEHOLDERS = (EMAIL, PHONE, LINK, HANDLE)
 
-NAME = r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*"
+ACCOUNT_NAME = r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*"
 """The name of an account."""
 
-NO_NAME = (
+NOT_A_NAME = (
     r"(?:\d{1,2}(?::\d\d)?(?:[aApP][mM](?![A-Za-z0-9_]|\.[A-Za-z0-9_])|(?=[시분층호관])|(?!\.[A-Za-z0-9_])(?!\w)))"
 )
-"""What stands behind an @ and is a time or a small number: `@7pm`, `3@2`."""
+"""What follows an @ and is no name but a time or a small number: `@7pm`, `3@2`."""
 
 _AT = r"(?:[@＠﹫]|%40|&\#0*64;|&\#[xX]0*40;|&commat;)"
 # An address ends where a hashtag in another script is glued to it, and never with what ends a sentence.
@@ -133,9 +133,9 @@ _KINDS: dict[str, str] = {
     r"(?![A-Za-z0-9_])"
     rf"|(?<![\w.%+\-])[\w.%+\-]+\s?{_AT}\s?(?i:{_MAIL_HOSTS})(?![A-Za-z0-9_])"
     rf"|(?<![{_LOCAL}])[{_LOCAL}]+ ?{_SPELT_AT} ?[A-Za-z0-9-]+(?: ?{_SPELT_DOT} ?[A-Za-z0-9-]+)+)"
-    rf"|(?P<sign>{_AT}{UNSEEN}*)(?!{NO_NAME})(?P<name>{NAME}|\w+)"
+    rf"|(?P<sign>{_AT}{UNSEEN}*)(?!{NOT_A_NAME})(?P<name>{ACCOUNT_NAME}|\w+)"
     # Behind a space only what cannot be an ordinary word: `@ home`, `@ 7pm`.
-    rf"|(?P<spaced>{_AT}\s)(?P<apart>(?=[A-Za-z_])(?=[A-Za-z]*[0-9_.][A-Za-z0-9_]){NAME})",
+    rf"|(?P<spaced>{_AT}\s)(?P<apart>(?=[A-Za-z_])(?=[A-Za-z]*[0-9_.][A-Za-z0-9_]){ACCOUNT_NAME})",
     # What no number begins with is passed over at once.
     "phone": rf"(?P<phone>(?=[\d(+＋공영oO])(?:{'|'.join((*_PHONES, *_NUMBERS))}))",
 }
@@ -154,8 +154,8 @@ _SIGNS: dict[str, re.Pattern[str]] = {
 """What stands in every text in which something of a kind does."""
 
 
-def personal_in(text: str) -> re.Pattern[str] | None:
-    """A pattern that finds all that leads to somebody in this very text; null when nothing does."""
+def pii_pattern_for(text: str) -> re.Pattern[str] | None:
+    """A pattern for the kinds of personal data that this text may contain; null where it contains none."""
     kinds = tuple(kind for kind, sign in _SIGNS.items() if sign.search(text))
     return _finder(kinds) if kinds else None
 
@@ -171,9 +171,9 @@ _IN_SPACES = re.compile(r"\d{4}(?:[ \u00a0]\d{4}){3}|\d{4}[ \u00a0]\d{6}[ \u00a0
 _DAY = re.compile(r"[0-3]\d(?!\d)")
 
 
-def is_number_of_somebody(found: re.Match[str]) -> bool:
-    """False for what has a telephone's form by chance: the end of a price or date, such as 12,010 1234 5678, or four
-    prices beside each other."""
+def is_personal_number(found: re.Match[str]) -> bool:
+    """Whether a match is a personal number; false for what has a phone number's form by chance: the end of a price or
+    date, such as 12,010 1234 5678, or four prices beside each other."""
     if _IN_SPACES.fullmatch(found[0]):
         return _is_number_of_card(found[0])
     before = found.string[max(0, found.start() - 20) : found.start()]

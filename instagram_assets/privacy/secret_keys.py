@@ -1,5 +1,4 @@
-"""The secret keys by which names become pseudonyms and tombstones: made when they are first needed, kept outside the
-lake.
+"""The secret keys of pseudonyms and tombstones: created on first use, stored outside the lake.
 
 Who has no key cannot tell which name a pseudonym stands for, nor try names one by one. To throw the key of the
 pseudonyms away is to erase, at once and everywhere, what they stand for.
@@ -20,7 +19,7 @@ from instagram_assets.storage.locks import alone_in
 
 KeyName = Literal["pseudonyms", "tombstones"]
 
-KEYS = ("pseudonyms.key", "tombstones.key")
+KEY_FILES = ("pseudonyms.key", "tombstones.key")
 """The files of the keys."""
 
 _BYTES = 32
@@ -37,7 +36,7 @@ def load_key(folder: Path, name: KeyName) -> bytes:
 
 
 def find_key(folder: Path, name: KeyName) -> bytes | None:
-    """The key of that name, or null when none was made yet. Raises StorageError as `load_key` does."""
+    """The key of that name, or null when there is none yet. Raises StorageError as `load_key` does."""
     file = _file(folder, name)
     try:
         found = file.read_bytes()
@@ -54,7 +53,7 @@ def find_key(folder: Path, name: KeyName) -> bytes | None:
 
 
 def rotate_key(folder: Path) -> None:
-    """Throw the key of the pseudonyms away and make another: nobody can tell any more whom the old ones stand for.
+    """Replace the key of the pseudonyms: the old pseudonyms can no longer be resolved.
 
     Raises StorageError when the disk refuses; then the old key stands.
     """
@@ -62,7 +61,7 @@ def rotate_key(folder: Path) -> None:
 
 
 def key_id(key: bytes) -> str:
-    """What tells keys apart without telling the key: 16 hexadecimal digits."""
+    """A fingerprint of a key: 16 hexadecimal digits."""
     return hmac.new(key, b"the id of this key", hashlib.sha256).hexdigest()[:16]
 
 

@@ -18,24 +18,24 @@ from typing import IO, BinaryIO, Protocol, Self
 
 from upath import UPath
 
-from instagram_assets.backups.manifest import SUFFIX, Entry, Manifest, is_id, unpack
-from instagram_assets.backups.places import Open, Readable, Stored
+from instagram_assets.backups.location import OpenFile, Readable, StoredFile
+from instagram_assets.backups.manifest import MANIFEST_SUFFIX, Manifest, ManifestEntry, is_backup_id, unpack
 from instagram_assets.errors import FileError, StorageError
 from instagram_assets.storage.atomic import is_local, make_folder, refusal, sweep_beside, sync_folders, temporary_beside
 
-SUFFIXES = (".tar", ".zip")
+_SUFFIXES = (".tar", ".zip")
 _DATA, _SNAPSHOTS = "data/", "snapshots/"
 _CHUNK = 1 << 20
 _EARLIEST = 315_532_800  # 1980, the first year that a .zip can tell
 _BROKEN = (tarfile.TarError, zipfile.BadZipFile, EOFError, KeyError, NotImplementedError)
 
 
-def is_archive(path: UPath) -> bool:
+def is_backup_archive(path: UPath) -> bool:
     """True for what ends in .tar or .zip and is not a folder."""
-    return path.suffix in SUFFIXES and not (is_local(path) and os.path.isdir(path.path))
+    return path.suffix in _SUFFIXES and not (is_local(path) and os.path.isdir(path.path))
 
 
-class Archive:
+class BackupArchive:
     """The backup in one file, which may not be there yet."""
 
     threads = 1
@@ -56,8 +56,8 @@ class Archive:
         """The one backup that is in it; none where there is no file. Raises FileError when it has no manifest."""
         if not self.path.exists():
             return []
-        found = [name.removeprefix(_SNAPSHOTS).removesuffix(SUFFIX) for name in self._read.names]
-        names = [name for name in found if is_id(name)]
+        found = [name.removeprefix(_SNAPSHOTS).removesuffix(MANIFEST_SUFFIX) for name in self._read.names]
+        names = [name for name in found if is_backup_id(name)]
         if not names:
             raise FileError(
                 self.where,
@@ -69,14 +69,14 @@ class Archive:
     def manifest(self, name: str) -> Manifest:
         """What the backup says of itself. Raises StorageError when it is damaged."""
         try:
-            with self._read.open(f"{_SNAPSHOTS}{name}{SUFFIX}") as stream:
+            with self._read.open(f"{_SNAPSHOTS}{name}{MANIFEST_SUFFIX}") as stream:
                 return unpack(name, stream.read(), self.where)
         except (*_BROKEN, OSError) as error:
             raise StorageError(
                 f"{self.where}: its manifest cannot be read ({error}). Use another copy of it."
             ) from error
 
-    def open(self, entry: Entry) -> BinaryIO:
+    def open(self, entry: ManifestEntry) -> BinaryIO:
         """The bytes of a file."""
         try:
             return self._read.open(_DATA + entry.path)  # pyright: ignore[reportReturnType] it reads binary
@@ -135,22 +135,22 @@ class _Writing:
         """None: the file is new."""
         return None
 
-    def has(self, entry: Entry) -> bool:
+    def has(self, entry: ManifestEntry) -> bool:
         """False: the file is new."""
         return False
 
-    def keep(self, path: str, source: Open) -> Stored:
+    def keep(self, path: str, source: OpenFile) -> StoredFile:
         """Store the bytes of one file, as many as it had when it was opened."""
         with self._lock, source() as stream:
             hashed = _Hashed(stream, stream.size)
             self._pack.add(_DATA + path, hashed, stream.size, stream.modified_ns // 1_000_000_000)
             if hashed.left:
                 raise EOFError
-        return Stored(stream.size, hashed.sha256, stream.size)
+        return StoredFile(stream.size, hashed.sha256, stream.size)
 
     def publish(self, name: str, manifest: bytes) -> None:
         """Close the file and give it its name."""
-        self._pack.add(f"{_SNAPSHOTS}{name}{SUFFIX}", io.BytesIO(manifest), len(manifest), int(time.time()))
+        self._pack.add(f"{_SNAPSHOTS}{name}{MANIFEST_SUFFIX}", io.BytesIO(manifest), len(manifest), int(time.time()))
         self._pack.close()
         self._stream.flush()
         os.fsync(self._stream.fileno())

@@ -1,11 +1,11 @@
-"""Names of files without names of accounts: such a name runs words together, as in `posts_sun_diary_2025.json`."""
+"""Scrubs account names from file names, which join words by `_`, as in `posts_sun_diary_2025.json`."""
 
 import re
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.privacy.names_in_text import FILE_ENDINGS
 from instagram_assets.schemas.account_names import is_word_of_ours
 
@@ -37,7 +37,7 @@ _WORDS = frozenset(
         *("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"),
     )
 )
-"""What files are called by besides the account that they are of."""
+"""Words that are usual in file names besides the account name."""
 _NUMBER = re.compile(r"v?[0-9]+(?:t[0-9]+)?z?", re.IGNORECASE)
 
 
@@ -68,7 +68,7 @@ def _without_accounts(name: str, forgotten: Forgotten) -> str:
 
 
 def accounts_in_file_name(name: str, is_account: Callable[[str], bool]) -> set[str]:
-    """The accounts that stand between words that files are called by; none that consists of such words itself."""
+    """The accounts in a file name, between usual words; none whose name consists of such words."""
 
     def is_somebody(part: str) -> bool:
         return len(part) <= _LONGEST and is_account(part) and not all(map(_is_word, part.split("_")))
@@ -119,20 +119,20 @@ def _words_and_accounts(parts: list[str], is_account: Callable[[str], bool]) -> 
 
 
 def _is_name(part: str, forgotten: Forgotten, *, is_known: bool) -> bool:
-    if len(part) > _LONGEST or is_of_files(part) or not forgotten.has("account", part):
+    if len(part) > _LONGEST or is_common_file_word(part) or not forgotten.has("account", part):
         return False
     return is_known or forgotten.scrub(part) != part
 
 
-def stem_of(name: str) -> str:
-    """The name of a file without its endings: `jane` of `jane.json.xz`, and `jane.b` of `jane.b`."""
+def strip_suffixes(name: str) -> str:
+    """The name of a file without its suffixes: `jane` of `jane.json.xz`, and `jane.b` of `jane.b`."""
     while name.lstrip(".") and (found := _ENDING.search(name)):
         name = name[: found.start()]
     return name
 
 
-def is_of_files(word: str) -> bool:
-    """Whether a word is one that files and folders are called by, whoever they are of."""
+def is_common_file_word(word: str) -> bool:
+    """Whether a word is usual in names of files and folders, so that it means no account."""
     return word.casefold() in _WORDS or is_word_of_ours(word)
 
 

@@ -1,4 +1,4 @@
-"""Who is known in a lake: names and ids that a pseudonymous export must not hold."""
+"""The account names and ids of a lake, which a pseudonymous export must not contain."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
-from instagram_assets.privacy.masking import stands_alone
+from instagram_assets.privacy.masking import is_standalone_name
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.schemas.account_names import is_distinctive
 from instagram_assets.storage.lake import files, read_rows, values_in
@@ -20,7 +20,7 @@ _TABLES = ("posts", "raw_profiles", "raw_ads")
 
 
 @dataclass(frozen=True)
-class Known:
+class LakeNames:
     """Names and ids of a lake; names are in lower case.
 
     `names` are all that stand in it, `alone` those that are known without an @ before them, `ids` the ids and
@@ -32,7 +32,7 @@ class Known:
     ids: frozenset[str] = field(default_factory=frozenset[str])
 
 
-def known_in(root: UPath) -> Known:
+def read_lake_names(root: UPath) -> LakeNames:
     """The names and ids of a lake; memory holds one file and these."""
     accounts, others, ids = set[str](), set[str](), set[str]()
     for asset in _TABLES:
@@ -45,15 +45,15 @@ def known_in(root: UPath) -> Known:
             for name in wanted:
                 target = ids if name in _IDS else accounts if name in _ACCOUNTS else others
                 target.update(_texts(table[name]))
-    return known(accounts, others, ids)
+    return make_lake_names(accounts, others, ids)
 
 
-def known(accounts: Iterable[str], others: Iterable[str] = (), ids: Iterable[str] = ()) -> Known:
-    """As `known_in`, of accounts that are collected or post, of others who are only mentioned, and of ids."""
+def make_lake_names(accounts: Iterable[str], others: Iterable[str] = (), ids: Iterable[str] = ()) -> LakeNames:
+    """As `read_lake_names`, of accounts that are collected or post, of others who are only mentioned, and of ids."""
     first = {name.casefold() for name in accounts if not name.startswith("#")}
     second = {name.casefold().lstrip("@") for name in others}
-    alone = {name for name in first if stands_alone(name)} | {name for name in second if is_distinctive(name)}
-    return Known(frozenset(first | second), frozenset(alone), frozenset(ids))
+    alone = {name for name in first if is_standalone_name(name)} | {name for name in second if is_distinctive(name)}
+    return LakeNames(frozenset(first | second), frozenset(alone), frozenset(ids))
 
 
 def _texts(column: Any) -> list[str]:

@@ -1,8 +1,8 @@
-"""Names and identifiers as bytes: every form in which a file may hold them, and where in some bytes one stands.
+"""Finds names and identifiers in bytes, in every encoding in which a file may hold them.
 
-Names are whole, as in `names_in_text`, and ordinary words are names where `account_words` says so; other identifiers
-are whole words. Forms are UTF-8, UTF-16 of both orders, JSON and percent escapes, and base64 of both alphabets in its
-three alignments.
+Names are matched as whole names (see `names_in_text`), ordinary words only where `account_words` tells an account is
+meant, other identifiers as whole words. Encodings are UTF-8, UTF-16 of both byte orders, JSON and percent escapes, and
+base64 of both alphabets in its three alignments.
 """
 
 import re
@@ -19,31 +19,31 @@ from instagram_assets.privacy.names_in_text import names_pattern, words_pattern
 from instagram_assets.schemas.account_names import UNSEEN_SIGNS, base64_core, is_meant, split_base64
 
 TAIL = 8
-"""Bytes at the end of a word by which it is looked for: the numbers of posts of one time begin alike."""
+"""Bytes at the end of a word that are hashed: ids of posts of one time have a common prefix."""
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)  # of Fibonacci hashing: 2^64 by the golden ratio
 _SHIFT = np.uint64(44)
 _NEAR = 480
-"""Bytes around a find that are looked at to tell whether it is the whole word."""
+"""Bytes around a match that are decoded to tell whether it is a whole word."""
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]+")
 _ESCAPED, _PERCENT = re.compile(rb"\\u([0-9a-fA-F]{4})"), re.compile(rb"%([0-9a-fA-F]{2})")
 _OTHER_ORDER = {"utf-16-le": "utf-16-be", "utf-16-be": "utf-16-le"}
 _RE2_BYTES = 3_000
 _BEFORE_NAMES = ("@", "＠", "﹫", "%40", "0040", ";", "/", "%2f", "002f", "=", "%3d", '"', "'", *UNSEEN_SIGNS)
-"""What may stand right before a word that is the name of an account, as `is_meant` has it."""
+"""What may precede a word that is an account name, as in `is_meant`."""
 
 
-class Find(NamedTuple):
-    """One identifier in some bytes: which, in what form, and where it begins."""
+class ByteMatch(NamedTuple):
+    """A match in bytes: the identifier, its encoding, and the offset."""
 
     word: str
     form: str
-    place: int
+    offset: int
 
 
-class Needles:
-    """What is looked for: names, in any case, and words that are no names; `#tags` stand in texts of many.
+class BytePatterns:
+    """Compiled search patterns of names (in any case, without `#tags`) and of other identifiers (`words`).
 
-    `meant` are names that are ordinary words: looked for only where nothing but an account can be meant.
+    `meant` are names that are ordinary words: matched only where nothing but an account can be meant.
     """
 
     def __init__(self, names: Iterable[str], words: Iterable[str], meant: Iterable[str] = ()) -> None:
@@ -60,35 +60,35 @@ class Needles:
         for name in self._names:
             for form, found in _forms(name):
                 short.setdefault(found, (name, form))
-        self._of_meant = _Meant(self.meant)
-        self._long, self._short = LongWords(by_form), _ShortWords(short)
+        self._of_meant = _OrdinaryWords(self.meant)
+        self._long, self._short = LongPatterns(by_form), _ShortPatterns(short)
 
     def __bool__(self) -> bool:
         return bool(self._names or self._words or self.meant)
 
     def may_stand_in(self, texts: pa.Array) -> bool:
-        """False when none of them stands in any of these texts, told without joining them."""
+        """A fast prefilter: false when none of these texts has a match."""
         parts = (self._long, self._short, self._of_meant)
         return any(part.may_stand_in(texts) for part in parts)
 
     def are_in(self, values: pa.Array) -> bool:
-        """Whether one of these whole values, which are names of accounts, is one of the ordinary words."""
+        """Whether one of these values, which are account names, is one of the ordinary words."""
         if not self.meant:
             return False
         words = compute.utf8_lower(compute.utf8_trim(values.cast(pa.large_string()), " @"))
         found = compute.is_in(words, value_set=pa.array(sorted(self.meant), pa.large_string()))
         return bool(compute.any(found).as_py())
 
-    def find(self, data: bytes) -> list[Find]:
-        """Where they stand in some bytes, as whole names and words."""
+    def find(self, data: bytes) -> list[ByteMatch]:
+        """The matches in some bytes, as whole names and words."""
         found = [*self._long.find(data), *self._short.find(data)]
         return [*(find for find in found if self._is_whole(data, find)), *self._of_meant.find(data)]
 
-    def _is_whole(self, data: bytes, find: Find) -> bool:
-        begin = max(find.place - _NEAR, 0)
-        near, place = data[begin : find.place + _NEAR], find.place - begin
+    def _is_whole(self, data: bytes, find: ByteMatch) -> bool:
+        begin = max(find.offset - _NEAR, 0)
+        near, place = data[begin : find.offset + _NEAR], find.offset - begin
         if find.form in _OTHER_ORDER:
-            # At the ends of a run of letters, bytes of one order are a shorter run of the other.
+            # At the ends of a run of letters, bytes of one byte order are a shorter run of the other.
             other = place - 1 if find.form == "utf-16-le" else place + 1
             said = _utf16(near, other, _OTHER_ORDER[find.form]) if other >= 0 else ("", "")
             if said[1][: len(find.word)].casefold() == find.word.casefold() and not self._stands_at(*said, find.word):
@@ -97,15 +97,15 @@ class Needles:
         return any(self._stands_at(*said, find.word) for said in _texts(near, place, find.form))
 
     def _stands_at(self, before: str, after: str, word: str) -> bool:
-        """Whether a text, parted where `after` begins, has this very word as a whole right there."""
+        """Whether the text `before + after` has this whole word at the split."""
         text, place = before + after, len(before)
         patterns = [pattern for pattern in (self._whole_name, self._whole_word) if pattern]
         found = [match[0] for pattern in patterns if (match := pattern.match(text, place))]
         return word.casefold() in map(str.casefold, found)
 
 
-class LongWords:
-    """Byte strings of eight bytes or more, found by a hash of their last eight: one pass, however many there are."""
+class LongPatterns:
+    """Matches byte strings of eight bytes or more by a hash of their last eight, in one pass for any number of them."""
 
     def __init__(self, forms: Mapping[bytes, tuple[str, str]]) -> None:
         self._forms = forms
@@ -117,11 +117,11 @@ class LongWords:
         self._table[_hashed(self._tails)] = True
 
     def may_stand_in(self, texts: pa.Array) -> bool:
-        """Whether one of them stands in the bytes of these texts, perhaps over the end of one."""
+        """Whether one of them is in the bytes of these texts, perhaps across the end of one."""
         data = texts.buffers()[2]
         return data is not None and next(self.find(memoryview(data)), None) is not None
 
-    def find(self, data: bytes | memoryview) -> Iterator[Find]:
+    def find(self, data: bytes | memoryview) -> Iterator[ByteMatch]:
         if not self._forms or len(data) < TAIL:
             return
         for offset in range(TAIL):
@@ -140,11 +140,11 @@ class LongWords:
                 for form in self._by_tail[int(values[place])]:
                     if end >= len(form) and data[end - len(form) : end] == form:
                         word, kind = self._forms[form]
-                        yield Find(word, kind, end - len(form))
+                        yield ByteMatch(word, kind, end - len(form))
 
 
-class _ShortWords:
-    """Byte strings in any case that are found by regular expressions."""
+class _ShortPatterns:
+    """Matches byte strings in any case by regular expressions."""
 
     def __init__(self, forms: dict[bytes, tuple[str, str]]) -> None:
         self._forms = {form.lower(): said for form, said in forms.items()}
@@ -156,7 +156,7 @@ class _ShortWords:
                 some = []
             some.append(form)
         self._patterns += [_re2(some)] if some else []
-        # In texts of UTF-8 a pattern must be UTF-8 itself; what is none cannot stand there.
+        # For UTF-8 texts a pattern must be valid UTF-8; others cannot match there.
         texts = [
             "".join(f"\\x{{{ord(letter):x}}}" for letter in form.decode()) for form in self._forms if _is_utf8(form)
         ]
@@ -165,12 +165,12 @@ class _ShortWords:
         self._exact = re.compile(b"|".join(map(re.escape, longest)), re.IGNORECASE) if longest else None
 
     def may_stand_in(self, texts: pa.Array) -> bool:
-        """Whether one of them stands in one of these texts."""
+        """Whether one of these texts has a match."""
         return any(
             compute.any(compute.match_substring_regex(texts, pattern)).as_py() for pattern in self._text_patterns
         )
 
-    def find(self, data: bytes) -> Iterator[Find]:
+    def find(self, data: bytes) -> Iterator[ByteMatch]:
         if self._exact is None or not data:
             return
         offsets = pa.py_buffer(np.array([0, len(data)], np.int64).tobytes())
@@ -178,11 +178,11 @@ class _ShortWords:
         if any(compute.match_substring_regex(whole, pattern)[0].as_py() for pattern in self._patterns):
             for match in self._exact.finditer(data):
                 word, form = self._forms[match[0].lower()]
-                yield Find(word, form, match.start())
+                yield ByteMatch(word, form, match.start())
 
 
-class _Meant:
-    """Ordinary words, found with what stands before them where an account is meant."""
+class _OrdinaryWords:
+    """Matches ordinary words together with what precedes them where an account is meant."""
 
     def __init__(self, names: frozenset[str]) -> None:
         found = {
@@ -192,21 +192,21 @@ class _Meant:
             for kind, form in _forms(f"{before}{name}")
         }
         cells = {form: (f"{name}|", kind) for name in sorted(names) for kind, form in _forms(f"{name}|")}
-        self._short = _ShortWords(found | cells)
+        self._short = _ShortPatterns(found | cells)
         self._name = names_pattern(names)
 
     def may_stand_in(self, texts: pa.Array) -> bool:
         return self._short.may_stand_in(texts)
 
-    def find(self, data: bytes) -> Iterator[Find]:
+    def find(self, data: bytes) -> Iterator[ByteMatch]:
         for find in self._short.find(data):
             if self._name and (name := self._meant_at(data, find, self._name)):
-                yield Find(name, find.form, find.place)
+                yield ByteMatch(name, find.form, find.offset)
 
-    def _meant_at(self, data: bytes, find: Find, pattern: re.Pattern[str]) -> str | None:
-        """The name that is meant by what was found; null where the word is one like others."""
-        begin = max(find.place - _NEAR, 0)
-        near, place = data[begin : find.place + _NEAR], find.place - begin
+    def _meant_at(self, data: bytes, find: ByteMatch, pattern: re.Pattern[str]) -> str | None:
+        """The account name that a match means; null where it is an ordinary word."""
+        begin = max(find.offset - _NEAR, 0)
+        near, place = data[begin : find.offset + _NEAR], find.offset - begin
         is_wide = find.form in _OTHER_ORDER
         said = [_utf16(near, place, find.form)] if is_wide else list(_texts(near, place, find.form))
         for before, after in said if is_wide else [(_as_utf8(first), _as_utf8(rest)) for first, rest in said]:
@@ -219,7 +219,7 @@ class _Meant:
 
 
 def _as_utf8(text: str) -> str:
-    """A text that was read byte by byte; it may begin and end within a letter."""
+    """Text that was decoded as Latin-1, decoded as UTF-8; it may begin and end within a character."""
     return text.encode("latin-1").decode("utf-8", "ignore")
 
 
@@ -247,12 +247,12 @@ def _forms(word: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _utf16(near: bytes, place: int, order: str) -> tuple[str, str]:
-    """What stands before a place and from it on, read in units of two bytes that begin there."""
+    """The text before and after an offset, decoded in two-byte units aligned to it."""
     return near[place % 2 : place].decode(order, "replace"), near[place:].decode(order, "replace")
 
 
 def _texts(near: bytes, place: int, form: str) -> Iterator[tuple[str, str]]:
-    """What the bytes before a find say, and those from it on, in its form; each way to read them."""
+    """The decoded text before and after a match, for each way to decode it."""
     if form == "base64":
         yield from _decoded(near, place)
         return
@@ -265,7 +265,7 @@ def _texts(near: bytes, place: int, form: str) -> Iterator[tuple[str, str]]:
 
 
 def _decoded(near: bytes, place: int) -> Iterator[tuple[str, str]]:
-    """What the run of base64 around a place says, for each of the alignments that a word there may have."""
+    """The base64 run around an offset, decoded in each alignment that a word there may have."""
     run = next(run for run in _BASE64.finditer(near) if run.start() <= place < run.end())
     for before, after in split_base64(run[0].decode(), place - run.start()):
         yield before.decode("latin-1"), after.decode("latin-1")

@@ -1,4 +1,4 @@
-"""What is forgotten: identifiers of accounts, posts and images, and what stands in the place of a name."""
+"""What is erased: a matcher of identifiers of accounts, posts and images (`Forgotten`), and their replacements."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,54 +6,54 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from instagram_assets.privacy.names_in_text import Around, names_pattern, replace_names, words_pattern
+from instagram_assets.privacy.names_in_text import WordContext, names_pattern, replace_names, words_pattern
 from instagram_assets.schemas.account_names import counts_alone, is_meant
 
 if TYPE_CHECKING:
-    from instagram_assets.privacy.byte_needles import LongWords
+    from instagram_assets.privacy.byte_patterns import LongPatterns
 
-Kind = Literal["account", "profile_id", "post_id", "shortcode", "image", "url"]
+IdentifierKind = Literal["account", "profile_id", "post_id", "shortcode", "image", "url"]
 """Kinds of identifiers: an account's name or `#tag`, Instagram's id of a profile, the id and the shortcode of a post,
 the SHA-256 of an image's or video's bytes, and what its address stands for (`url_identity`)."""
 
-GONE = "forgotten"
-"""What stands in the place of an identifier that is no name."""
-FORGOTTEN_ADDRESS = "https://forgotten.invalid/"
-"""What stands in the place of the address of a forgotten picture: a host that is never given out (RFC 2606)."""
+ERASED_ID = "forgotten"
+"""The replacement of an erased identifier that is no name."""
+ERASED_URL = "https://forgotten.invalid/"
+"""The replacement of an erased image's URL: a host that is never assigned (RFC 2606)."""
 
-_WORDS: tuple[Kind, ...] = ("post_id", "shortcode", "profile_id", "image")
+_WORDS: tuple[IdentifierKind, ...] = ("post_id", "shortcode", "profile_id", "image")
 _LONGEST = 4_000
-"""Letters of one pattern: of 20,000 RE2 no longer makes a table in its memory, and takes a thousand times as long."""
+"""Characters of one pattern: with 20,000, RE2 exceeds its DFA memory and becomes a thousand times slower."""
 
 
 class Forgotten(Protocol):
-    """Tells whether an identifier is forgotten, and takes forgotten names out of a text."""
+    """Tells whether an identifier is erased, and scrubs erased names from texts."""
 
     @property
     def patterns(self) -> Sequence[str] | None:
-        """Regular expressions of RE2: a text that none of them finds anything in has nothing of what is forgotten.
+        """RE2 regular expressions: a text that matches none of them mentions nothing that is erased.
 
-        Null where the identifiers are not known in clear.
+        Null where the identifiers are known only as hashes.
         """
         ...
 
     def __bool__(self) -> bool: ...
 
-    def has(self, kind: Kind, value: str | None) -> bool:
-        """True when this identifier is forgotten; accounts in any case."""
+    def has(self, kind: IdentifierKind, value: str | None) -> bool:
+        """Whether this identifier is erased; accounts in any case."""
         ...
 
     def scrub(self, text: str) -> str:
-        """The text with a pseudonym in the place of every account's name that is forgotten, where one is meant."""
+        """The text with a pseudonym for every erased account name, where an account is meant."""
         ...
 
     def named(self, text: str) -> str:
-        """As `scrub`, of a value that is a name or names: there each whole word is meant."""
+        """As `scrub`, for a value that consists of names: there every whole word counts."""
         ...
 
 
 class _Nothing:
-    """Nothing is forgotten."""
+    """Nothing is erased."""
 
     @property
     def patterns(self) -> Sequence[str]:
@@ -62,7 +62,7 @@ class _Nothing:
     def __bool__(self) -> bool:
         return False
 
-    def has(self, kind: Kind, value: str | None) -> bool:
+    def has(self, kind: IdentifierKind, value: str | None) -> bool:
         return False
 
     def scrub(self, text: str) -> str:
@@ -72,17 +72,17 @@ class _Nothing:
         return text
 
 
-NOTHING: Forgotten = _Nothing()
-"""For whoever has no tombstones."""
+NOTHING_FORGOTTEN: Forgotten = _Nothing()
+"""For callers without tombstones."""
 
 
 @dataclass(frozen=True)
 class Identifiers:
-    """All identifiers of what is being forgotten, in clear: known only while it is under way.
+    """All identifiers of a running erasure, in clear.
 
-    `accounts` are names in lower case, and `#tag` for a hashtag whose collection is forgotten, each with its pseudonym;
-    the rows of these accounts, owners, posts and images go, and where others mention an account its pseudonym stands.
-    `bare` are those of them that are taken out as bare words though they are ordinary ones.
+    `accounts` maps names in lower case, and `#tag` for a hashtag whose collection is erased, to their pseudonyms: rows
+    of these accounts, owners, posts and images are removed, mentions by others become the pseudonym. `bare` are
+    names that are erased as bare words although they are ordinary words.
     """
 
     accounts: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -96,47 +96,47 @@ class Identifiers:
     def __bool__(self) -> bool:
         return any(getattr(self, part.name) for part in fields(self))
 
-    def of(self, kind: Kind) -> Iterable[str]:
+    def of(self, kind: IdentifierKind) -> Iterable[str]:
         """All identifiers of a kind."""
         return self._by_kind[kind]
 
-    def has(self, kind: Kind, value: str | None) -> bool:
-        """True when this identifier is one of them; accounts in any case."""
+    def has(self, kind: IdentifierKind, value: str | None) -> bool:
+        """Whether this identifier is one of them; accounts in any case."""
         if not value:
             return False
         return (value.casefold() if kind == "account" else value) in self._by_kind[kind]
 
     def scrub(self, text: str) -> str:
-        """The text with pseudonyms in the place of accounts' names, and `forgotten` in that of other identifiers."""
+        """The text with pseudonyms for account names, and `forgotten` for other identifiers."""
         if self._names is not None:
             text = replace_names(text, self._names, self._where_meant)
         return text if self._others is None else self._others.sub(_instead, text)
 
     def named(self, text: str) -> str:
-        """As `scrub`, of a value that is a name or names: there each whole word is meant."""
+        """As `scrub`, for a value that consists of names: there every whole word counts."""
         if self._names is not None:
             text = replace_names(text, self._names, self._of_a_name)
         return self.scrub(text)
 
     def counts_alone(self, name: str) -> bool:
-        """Whether one of the names is taken out, and looked for, wherever it stands as a whole word."""
+        """Whether a name is erased, and searched for, wherever it is a whole word."""
         return counts_alone(name) or name in self.bare
 
-    def _where_meant(self, word: str, around: Around) -> str | None:
+    def _where_meant(self, word: str, around: WordContext) -> str | None:
         name = word.casefold()
         is_it = self.counts_alone(name) or is_meant(name, around.before, around.after)
         return self.accounts[name] if is_it else None
 
-    def _of_a_name(self, word: str, around: Around) -> str | None:
-        return instead_of_name(self.accounts[word.casefold()], around)
+    def _of_a_name(self, word: str, around: WordContext) -> str | None:
+        return replacement_of_name(self.accounts[word.casefold()], around)
 
     @property
     def patterns(self) -> Sequence[str]:
-        """Regular expressions of RE2, of which one finds something in each text that names one of them."""
+        """RE2 regular expressions, at least one of which matches each text that mentions one of them."""
         return self._patterns
 
     @cached_property
-    def _by_kind(self) -> dict[Kind, Iterable[str]]:
+    def _by_kind(self) -> dict[IdentifierKind, Iterable[str]]:
         return {
             "account": self.accounts,
             "profile_id": self.profile_ids,
@@ -147,17 +147,17 @@ class Identifiers:
         }
 
     @cached_property
-    def long_words(self) -> "LongWords":
-        """All identifiers but names and short ones, for a search whose time does not grow with their number."""
-        from instagram_assets.privacy.byte_needles import TAIL, LongWords
+    def long_patterns(self) -> "LongPatterns":
+        """All identifiers but names and short ones, for a search in time independent of their number."""
+        from instagram_assets.privacy.byte_patterns import TAIL, LongPatterns
 
         words = (word.encode() for word in self._exact)
-        return LongWords({word: ("", "utf-8") for word in words if len(word) >= TAIL})
+        return LongPatterns({word: ("", "utf-8") for word in words if len(word) >= TAIL})
 
     @cached_property
     def short_patterns(self) -> Sequence[str]:
-        """As `patterns`, of what is not in `long_words`."""
-        from instagram_assets.privacy.byte_needles import TAIL
+        """As `patterns`, for what is not in `long_patterns`."""
+        from instagram_assets.privacy.byte_patterns import TAIL
 
         short = [word for word in self._exact if len(word.encode()) < TAIL]
         return [*_alternatives(self.accounts, "(?i)"), *_alternatives(short, "")]
@@ -181,26 +181,26 @@ class Identifiers:
         return words_pattern(word for kind in _WORDS for word in self.of(kind))
 
 
-def instead_of_name(pseudonym: str, around: Around) -> str | None:
-    """The pseudonym in a value that is a name; null behind a #, where the word is a hashtag that has the same name."""
+def replacement_of_name(pseudonym: str, around: WordContext) -> str | None:
+    """The pseudonym in a value that is a name; null after a #, where the word is a hashtag of the same name."""
     return None if around.before.endswith("#") else pseudonym
 
 
 def is_search_of(query: str, forgotten: Forgotten) -> bool:
-    """Whether an image search was for a forgotten account: one for an ordinary word is, where it has an @ before it."""
+    """Whether an image search was for an erased account; for an ordinary word only if it has an @ before it."""
     said = query.strip()
     return forgotten.has("account", said.removeprefix("@")) and forgotten.scrub(said) != said
 
 
 def _instead(found: re.Match[str]) -> str:
-    """What stands in the place of an identifier; 0 where it may be a number of JSON, which stays JSON."""
+    """The replacement of an identifier; 0 where it may be a number in JSON, which stays valid."""
     text = found.string
     before, after = text[: found.start()].rstrip()[-1:], text[found.end() :].lstrip()[:1]
-    return "0" if found[0].isdecimal() and before in tuple(":[,") and after in tuple(",]}") else GONE
+    return "0" if found[0].isdecimal() and before in tuple(":[,") and after in tuple(",]}") else ERASED_ID
 
 
 def _alternatives(words: Iterable[str], flags: str) -> list[str]:
-    """Patterns that find any of these words."""
+    """Regular expressions that match any of these words, each of limited length."""
     patterns: list[str] = []
     some: list[str] = []
     for word in sorted(re.escape(word) for word in words):

@@ -1,8 +1,9 @@
-"""Tables without what is forgotten: its rows go, and in all others every text loses its names and identifiers.
+"""Scrubs Arrow tables: removes rows of what is erased, and its names and identifiers from all other rows.
 
-What a column holds is known by its name, as the contracts have it; in columns of any other name texts are scrubbed.
+Columns are recognised by their contract names; texts of unknown columns are scrubbed.
 """
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
@@ -10,55 +11,75 @@ from typing import Any
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
-from instagram_assets.privacy.caption_hashes import CAPTION, HASH, hash_of_scrubbed
-from instagram_assets.privacy.file_names import scrub_file_name
-from instagram_assets.privacy.forgotten import Forgotten, Identifiers, Kind, is_search_of
+from instagram_assets.privacy.forgotten_identifiers import Forgotten, IdentifierKind, Identifiers, is_search_of
+from instagram_assets.privacy.names_in_file_names import scrub_file_name
+from instagram_assets.privacy.table_texts import texts_in
 from instagram_assets.schemas.account_names import NAME_FIELDS
 from instagram_assets.storage.content_keys import url_identity
 
-_ROWS: dict[str, Kind] = {
+CAPTION_COLUMN, CAPTION_HASH_COLUMN = "caption", "caption_sha256"
+"""The columns of a caption and of its SHA-256, which change together."""
+
+
+def caption_hash(value: object) -> str | None:
+    """The SHA-256 of a caption as received, in hexadecimal digits; null when there is none."""
+    if not isinstance(value, str):
+        return None
+    return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def rehash_scrubbed(before: object, after: object, known: object) -> str | None:
+    """The new hash of a scrubbed caption; null where the old one was not the hash of the caption as received.
+
+    The old hash would identify the post to whoever has it; the new one is what the same post gets when it is ingested
+    after the erasure.
+    """
+    return caption_hash(after) if known and known == caption_hash(before) else None
+
+
+_ROWS: dict[str, IdentifierKind] = {
     **dict.fromkeys(("account", "owner", "username", "commenter"), "account"),
     **dict.fromkeys(("owner_id", "profile_id"), "profile_id"),
     **dict.fromkeys(("post_id", "id", "ad_id"), "post_id"),
     "shortcode": "shortcode",
     **dict.fromkeys(("image_id", "video_id"), "image"),
 }
-"""Columns whose forgotten value takes the row away."""
+"""Columns whose erased value removes the row."""
 _SEARCHES = ("search", "query")
-"""Image searches: one for a name that is forgotten goes."""
-_LISTS: dict[str, Kind] = {
+"""Columns of image searches: rows of searches for an erased name are removed."""
+_LISTS: dict[str, IdentifierKind] = {
     **dict.fromkeys(("supported_by", "contradicted_by"), "post_id"),
     "image_ids": "image",
 }
-"""Lists that lose their forgotten values; a row that has lost all of them goes."""
-_SHORTENED: dict[str, Kind] = {**_LISTS, "accounts": "account"}
-"""Lists that lose them, and may be empty afterwards."""
+"""List columns that lose erased values; a row that loses all of them is removed."""
+_SHORTENED: dict[str, IdentifierKind] = {**_LISTS, "accounts": "account"}
+"""List columns that lose erased values and may become empty."""
 _ADDRESSES = ("url", "fallback_url")
 _FILES = ("path", "rank")
-"""A table with one of these has a row per picture, so that `url` is the picture's own address."""
+"""A table with one of these columns has a row per image, so `url` is the image's own."""
 _WHOLE = ("record",)
-"""Records that could not be read: where one names what is forgotten, nobody can tell what else in it is about that."""
-_OURS = {
+"""Quarantined records: one that mentions what is erased is removed whole, since it cannot be parsed."""
+_VOCABULARY = {
     *("kind", "type", "product_type", "status", "language", "pos", "analyser", "rule", "codec", "model", "source"),
     "decision",
     *("format", "field", "sha256", "source_sha256", "caption_sha256", "text_sha256", "phash", "tokenizer", "prompt"),
 }
-"""Columns, and fields of structs, with words of ours: an account may be called `image`."""
+"""Columns and struct fields with the program's own vocabulary: an account may be called `image`."""
 _FILE_NAMES = ("file", "source_file")
-"""Names of files that came in, in which names of accounts are run together with other words."""
+"""Columns of ingested file names, which join account names with other words."""
 _WORD, _CLASS, _MENTION = "word", "pos", "mention"
-"""A token with its part of speech."""
+"""The fields of a token and its part of speech."""
 _NEAR = "near_group"
 _NEAR_WITHIN = ("scope", "search", "account", "day")
 
 
-Scrub = Callable[[str], str]
+ScrubText = Callable[[str], str]
 
 
 def scrub_table(table: pa.Table, forgotten: Forgotten) -> pa.Table:
-    """The table without the rows of what is forgotten, and without its names and identifiers in those of others.
+    """The table without rows of what is erased, and without its names and identifiers in the others.
 
-    Rows keep their order and columns their types. The very same table when nothing of it is forgotten.
+    Rows keep their order and columns their types. The same object when nothing changes.
     """
     if not table.num_rows or not may_hold(table, forgotten):
         return table
@@ -72,31 +93,15 @@ def scrub_table(table: pa.Table, forgotten: Forgotten) -> pa.Table:
 
 
 def may_hold(table: pa.Table, forgotten: Forgotten) -> bool:
-    """False when no text of the table has anything of what is forgotten, told without looking at each."""
+    """A fast prefilter: false when no text of the table mentions what is erased."""
     if forgotten.patterns is None:
         return bool(forgotten)
     arrays = [texts for column in table.columns for chunk in column.chunks for texts in texts_in(chunk)]
     if not isinstance(forgotten, Identifiers):
         return any(_finds(texts, pattern) for texts in arrays for pattern in forgotten.patterns)
-    if any(map(forgotten.long_words.may_stand_in, arrays)):
+    if any(map(forgotten.long_patterns.may_stand_in, arrays)):
         return True
     return any(_finds(texts, pattern) for texts in arrays for pattern in forgotten.short_patterns)
-
-
-def texts_in(array: pa.Array) -> list[pa.Array]:
-    """All texts of an array, those in its lists and structs too; each as an array without their nesting."""
-    kind = array.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return [array]
-    if pa.types.is_dictionary(kind):
-        return texts_in(array.dictionary)
-    if pa.types.is_map(kind):
-        return [*texts_in(array.keys), *texts_in(array.items)]
-    if _is_list(kind) or pa.types.is_fixed_size_list(kind):
-        return texts_in(array.flatten())
-    if pa.types.is_struct(kind):
-        return [text for part in array.flatten() for text in texts_in(part)]
-    return []
 
 
 def _finds(texts: pa.Array, pattern: str) -> bool:
@@ -107,8 +112,8 @@ def _without_rows(table: pa.Table, forgotten: Forgotten) -> pa.Table:
     gone: list[Any] = []
     for name in table.column_names:
         column = _plain(table[name])
-        if _is_text(column.type) and (judge := _judge_of(table, name, forgotten)):
-            gone.append(_where(column, judge))
+        if _is_text(column.type) and (is_erased := _row_predicate(table, name, forgotten)):
+            gone.append(_where(column, is_erased))
         elif name in _LISTS and _is_list(column.type):
             gone.append(_emptied(column, _LISTS[name], forgotten))
     whole = None
@@ -119,8 +124,8 @@ def _without_rows(table: pa.Table, forgotten: Forgotten) -> pa.Table:
     return table.filter(compute.invert(whole))
 
 
-def _judge_of(table: pa.Table, name: str, forgotten: Forgotten) -> Callable[[str], bool] | None:
-    """What tells by the value of a column whether its row goes."""
+def _row_predicate(table: pa.Table, name: str, forgotten: Forgotten) -> Callable[[str], bool] | None:
+    """The predicate on a column's value that removes its row; null where the column removes none."""
     if name == "scope":
         return lambda value: value != "all" and forgotten.has("account", value)
     if name in _SEARCHES:
@@ -134,22 +139,22 @@ def _judge_of(table: pa.Table, name: str, forgotten: Forgotten) -> Callable[[str
     return None
 
 
-def _where(column: pa.ChunkedArray, judge: Callable[[str], bool]) -> Any:
-    """Which values of a column, without nulls among the answers, are judged true; each different one is asked once."""
+def _where(column: pa.ChunkedArray, is_erased: Callable[[str], bool]) -> Any:
+    """A mask without nulls of the values for which a predicate holds; each distinct value is tested once."""
     values = compute.unique(column).drop_null()
-    true = [value for value in values.to_pylist() if judge(value)]
+    true = [value for value in values.to_pylist() if is_erased(value)]
     return compute.is_in(column, value_set=pa.array(true, values.type))
 
 
-def _emptied(column: pa.ChunkedArray, kind: Kind, forgotten: Forgotten) -> Any:
-    """Which lists have values, and none that is not forgotten."""
+def _emptied(column: pa.ChunkedArray, kind: IdentifierKind, forgotten: Forgotten) -> Any:
+    """A mask of the lists that have values, all of them erased."""
     lists = column.to_pylist()
     return pa.array([bool(each) and all(forgotten.has(kind, value) for value in each) for each in lists], pa.bool_())
 
 
 def _scrub_column(table: pa.Table, name: str, before: pa.ChunkedArray, forgotten: Forgotten) -> pa.ChunkedArray:
-    """A column without what is forgotten; the very same one when it has nothing of it."""
-    if name in _OURS:
+    """A scrubbed column; the same object when nothing changes."""
+    if name in _VOCABULARY:
         return before
     column = _regrouped(table, before, forgotten) if name == _NEAR and _is_text(before.type) else before
     if not column.num_chunks:
@@ -165,19 +170,24 @@ def _scrub_column(table: pa.Table, name: str, before: pa.ChunkedArray, forgotten
 
 
 def _with_hashes(before: pa.Table, after: pa.Table) -> pa.Table:
-    """The table with hashes of the captions as they are now: those of before tell which posts they were."""
-    if after is before or not {CAPTION, HASH} <= set(after.column_names):
+    """The table with hashes of the scrubbed captions: the old ones would identify the posts."""
+    if after is before or not {CAPTION_COLUMN, CAPTION_HASH_COLUMN} <= set(after.column_names):
         return after
-    if after[CAPTION].equals(before[CAPTION]):
+    if after[CAPTION_COLUMN].equals(before[CAPTION_COLUMN]):
         return after
-    captions = zip(before[CAPTION].to_pylist(), after[CAPTION].to_pylist(), after[HASH].to_pylist(), strict=True)
-    hashes = [known if new == old else hash_of_scrubbed(old, new, known) for old, new, known in captions]
-    kind = after.schema.field(HASH)
-    return after.set_column(after.column_names.index(HASH), kind, pa.array(hashes, kind.type))
+    captions = zip(
+        before[CAPTION_COLUMN].to_pylist(),
+        after[CAPTION_COLUMN].to_pylist(),
+        after[CAPTION_HASH_COLUMN].to_pylist(),
+        strict=True,
+    )
+    hashes = [known if new == old else rehash_scrubbed(old, new, known) for old, new, known in captions]
+    kind = after.schema.field(CAPTION_HASH_COLUMN)
+    return after.set_column(after.column_names.index(CAPTION_HASH_COLUMN), kind, pa.array(hashes, kind.type))
 
 
-def _shortened(lists: pa.Array, kind: Kind | None, forgotten: Forgotten) -> pa.Array:
-    """Lists without the values that are forgotten: ids of a kind, or media whose address stands for it."""
+def _shortened(lists: pa.Array, kind: IdentifierKind | None, forgotten: Forgotten) -> pa.Array:
+    """Lists without erased values: ids of a kind, or media with an erased URL."""
     if kind is None and not _is_media(lists.type):
         return lists
     before = lists.to_pylist()
@@ -191,41 +201,41 @@ def _shortened(lists: pa.Array, kind: Kind | None, forgotten: Forgotten) -> pa.A
     return lists if after == before else pa.array(after, lists.type)
 
 
-def _rule_of(name: str, forgotten: Forgotten) -> Scrub:
-    """How texts of a column, or of a field of structs, lose names: in those of names each word is meant."""
+def _rule_of(name: str, forgotten: Forgotten) -> ScrubText:
+    """The scrub function of a column or struct field: in columns of names every word counts as a name."""
     return forgotten.named if name in NAME_FIELDS else forgotten.scrub
 
 
-def _scrubbed(array: pa.Array, forgotten: Forgotten, scrub: Scrub) -> pa.Array:
-    """An array of any type with its texts scrubbed; the very same one when none changed."""
+def _scrubbed(array: pa.Array, forgotten: Forgotten, scrub: ScrubText) -> pa.Array:
+    """An array of any type with its texts scrubbed; the same object when none changed."""
     kind = array.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return _scrubbed_texts(array, forgotten, scrub)
     if pa.types.is_dictionary(kind):
         words = _scrubbed(array.dictionary, forgotten, scrub)
-        # Two names may have become one word, and a dictionary has each once.
+        # Two names may have become one word, and dictionary values are unique.
         return array if words is array.dictionary else words.take(array.indices).dictionary_encode().cast(kind)
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return _with_values(array, forgotten, scrub)
     if pa.types.is_struct(kind):
         return _with_fields(array, forgotten)
     if pa.types.is_map(kind) or pa.types.is_fixed_size_list(kind):
-        if not any(_suspects(texts, forgotten) for texts in texts_in(array)):
+        if not any(_texts_with_mentions(texts, forgotten) for texts in texts_in(array)):
             return array
         return pa.array([_scrubbed_value(value, forgotten) for value in array.to_pylist()], kind)
     return array
 
 
-def _scrubbed_texts(texts: pa.Array, forgotten: Forgotten, scrub: Scrub) -> pa.Array:
-    changed = {text: scrubbed for text in _suspects(texts, forgotten) if (scrubbed := scrub(text)) != text}
+def _scrubbed_texts(texts: pa.Array, forgotten: Forgotten, scrub: ScrubText) -> pa.Array:
+    changed = {text: scrubbed for text in _texts_with_mentions(texts, forgotten) if (scrubbed := scrub(text)) != text}
     if not changed:
         return texts
     places = compute.index_in(texts, value_set=pa.array(list(changed), texts.type))
     return compute.coalesce(pa.array(list(changed.values()), texts.type).take(places), texts)
 
 
-def _suspects(texts: pa.Array, forgotten: Forgotten) -> list[str]:
-    """The different texts that may have something of what is forgotten."""
+def _texts_with_mentions(texts: pa.Array, forgotten: Forgotten) -> list[str]:
+    """The distinct texts that may mention what is erased."""
     if forgotten.patterns is None:
         return compute.unique(texts).drop_null().to_pylist()
     found: dict[str, None] = {}
@@ -236,7 +246,7 @@ def _suspects(texts: pa.Array, forgotten: Forgotten) -> list[str]:
     return list(found)
 
 
-def _with_values(lists: pa.Array, forgotten: Forgotten, scrub: Scrub) -> pa.Array:
+def _with_values(lists: pa.Array, forgotten: Forgotten, scrub: ScrubText) -> pa.Array:
     values = lists.flatten()
     scrubbed = _scrubbed(values, forgotten, scrub)
     if scrubbed is values:
@@ -252,7 +262,7 @@ def _with_fields(structs: pa.Array, forgotten: Forgotten) -> pa.Array:
     fields = structs.flatten()
     scrubbed: list[pa.Array] = []
     for part, each in zip(structs.type, fields, strict=True):
-        stays = part.name in _OURS
+        stays = part.name in _VOCABULARY
         scrubbed.append(each if stays else _scrubbed(each, forgotten, _rule_of(part.name, forgotten)))
     if {_WORD, _CLASS} <= {part.name for part in structs.type}:
         scrubbed = _with_mentions(structs.type, scrubbed, forgotten)
@@ -263,7 +273,7 @@ def _with_fields(structs: pa.Array, forgotten: Forgotten) -> pa.Array:
 
 
 def _with_mentions(kind: pa.DataType, fields: list[pa.Array], forgotten: Forgotten) -> list[pa.Array]:
-    """The fields of tokens, of which one that was a mention is a name, without its @."""
+    """The fields of tokens, with names scrubbed in those that are @mentions."""
     place, by = kind.get_field_index(_WORD), kind.get_field_index(_CLASS)
     words = fields[place]
     mentions = compute.fill_null(compute.equal(fields[by], _MENTION), False)
@@ -274,7 +284,7 @@ def _with_mentions(kind: pa.DataType, fields: list[pa.Array], forgotten: Forgott
 
 
 def _scrubbed_value(value: Any, forgotten: Forgotten) -> Any:
-    """A value as `to_pylist` gives it, with its texts scrubbed."""
+    """A value of `to_pylist` with its texts scrubbed."""
     if isinstance(value, str):
         return forgotten.scrub(value)
     if isinstance(value, list | tuple):
@@ -285,7 +295,7 @@ def _scrubbed_value(value: Any, forgotten: Forgotten) -> Any:
 
 
 def _regrouped(table: pa.Table, groups: pa.ChunkedArray, forgotten: Forgotten) -> pa.ChunkedArray:
-    """Near-duplicates are named after the smallest image_id among them: the smallest that is left takes its place."""
+    """Near-duplicate groups, named after their smallest image_id: after the smallest one left where that is erased."""
     lost = _where(groups, lambda value: forgotten.has("image", value))
     if "image_id" not in table.column_names or not compute.any(lost).as_py():
         return groups
@@ -313,7 +323,7 @@ def _identity(url: str) -> str:
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The column without a dictionary."""
+    """The column, decoded where it is dictionary-encoded."""
     return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
 
 

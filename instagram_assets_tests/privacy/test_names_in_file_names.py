@@ -3,9 +3,9 @@
 import pyarrow as pa
 import pytest
 
-from instagram_assets.privacy.file_names import scrub_file_name
-from instagram_assets.privacy.forgotten import Identifiers
-from instagram_assets.privacy.tables import scrub_table
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
+from instagram_assets.privacy.names_in_file_names import scrub_file_name
+from instagram_assets.privacy.table_scrub import scrub_table
 
 JANE = Identifiers(accounts={"jane_doe": "forgotten_1"})
 
