@@ -22,7 +22,7 @@ from instagram_assets.engagement.virality_rules import described
 from instagram_assets.ingest.inbox import waiting
 from instagram_assets.ingest.landing import pending
 from instagram_assets.partitions import PLAN, Box, Cell, boxes, known_accounts, window
-from instagram_assets.reels.due import DueReel, due_reels
+from instagram_assets.reels.pending_reels import PendingReel, find_pending_reels
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import Days, open_lake
 
@@ -74,7 +74,7 @@ def next_step(
     """
     if _files_wait():
         return Step("", "files", "files wait for their tables")
-    due = [reel for reel in due_reels(open_lake(settings()), days, settings()) if again or not reel.again]
+    due = [reel for reel in find_pending_reels(open_lake(settings()), days, settings()) if again or not reel.again]
     due = [reel for reel in due if Cell(reel.account, reel.day) not in tried]
     watched = _newest(instance, WATCHED)
     if not due and not watched:
@@ -96,7 +96,7 @@ def next_batch(instance: dg.DagsterInstance, days: Days) -> Step | str:
         return busy
     if _files_wait():
         return "Files wait for their tables"
-    due = due_reels(open_lake(settings()), days, settings())
+    due = find_pending_reels(open_lake(settings()), days, settings())
     if not due:
         return "No reel waits to be watched"
     if not settings().reels.hide_label and _labels_are_old(instance):
@@ -104,13 +104,13 @@ def next_batch(instance: dg.DagsterInstance, days: Days) -> Step | str:
     return _next_of(instance, due)
 
 
-def _next_of(instance: dg.DagsterInstance, due: Sequence[DueReel]) -> Step:
+def _next_of(instance: dg.DagsterInstance, due: Sequence[PendingReel]) -> Step:
     """The first batch: what was tried before must not hold up what was not."""
     fresh = [reel for reel in due if not reel.again]
     return next(batches(fresh or due, known_accounts(instance), settings().reels.batch_reels))
 
 
-def batches(due: Sequence[DueReel], order: Sequence[str], most: int) -> Iterator[Step]:
+def batches(due: Sequence[PendingReel], order: Sequence[str], most: int) -> Iterator[Step]:
     """Runs over accounts × days that watch due reels, at most `most` each, but a day of an account as a whole.
 
     `order` is the insertion order of all accounts.
@@ -128,7 +128,7 @@ def batches(due: Sequence[DueReel], order: Sequence[str], most: int) -> Iterator
             yield Step(reels_job.name, f"watch:{key[:16]}", _words(box, len(chosen)), WATCHED, box, len(chosen))
 
 
-def cells_of(step: Step, due: Sequence[DueReel], order: Sequence[str]) -> set[Cell]:
+def cells_of(step: Step, due: Sequence[PendingReel], order: Sequence[str]) -> set[Cell]:
     """The cells of a step in which reels were due."""
     places = {name: place for place, name in enumerate(order)}
     found = (Cell(reel.account, reel.day) for reel in due)

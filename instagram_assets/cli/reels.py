@@ -99,9 +99,9 @@ def page(
     from instagram_assets.calendar import week_name
     from instagram_assets.cli.tables import near
     from instagram_assets.errors import SettingsError
-    from instagram_assets.reels.steps import unanswered_usd
-    from instagram_assets.reels.week_page import read_week, weeks_of
-    from instagram_assets.reels.week_views import write_page
+    from instagram_assets.reels.run_analysis import unanswered_usd
+    from instagram_assets.reels.weekly_report import read_week, weeks_of
+    from instagram_assets.reels.weekly_report_views import write_page
     from instagram_assets.settings import settings
     from instagram_assets.sources.accounts import parse_week
     from instagram_assets.storage.lake import open_lake

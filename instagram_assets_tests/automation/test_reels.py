@@ -26,7 +26,7 @@ from instagram_assets.automation.sensors import sensors
 from instagram_assets.calendar import today
 from instagram_assets.definitions import defs
 from instagram_assets.partitions import Cell, register_accounts
-from instagram_assets.reels.due import DueReel
+from instagram_assets.reels.pending_reels import PendingReel
 from instagram_assets.settings import settings
 from instagram_assets_tests.conftest import export, post
 from instagram_assets_tests.reels.weeks import Row, a_reel, a_week, store
@@ -255,7 +255,7 @@ def test_a_batch_by_the_clock_is_small_and_says_why_there_is_none(
 
 due_reels = st.lists(
     st.builds(
-        DueReel,
+        PendingReel,
         st.sampled_from(ORDER),
         st.integers(0, 40).map(lambda days: DAY + timedelta(days=days)),
         st.integers(0, 5).map(str),
@@ -268,7 +268,7 @@ due_reels = st.lists(
 
 
 @given(due=due_reels, most=st.integers(1, 12))
-def test_batches_watch_every_reel_once_and_are_no_larger_than_asked(due: list[DueReel], most: int) -> None:
+def test_batches_watch_every_reel_once_and_are_no_larger_than_asked(due: list[PendingReel], most: int) -> None:
     steps = list(batches(due, ORDER, most))
     cells = [cells_of(step, due, ORDER) for step in steps]
     assert sorted(cell for each in cells for cell in each) == sorted({Cell(reel.account, reel.day) for reel in due})
@@ -279,7 +279,7 @@ def test_batches_watch_every_reel_once_and_are_no_larger_than_asked(due: list[Du
 
 
 @given(due=due_reels, most=st.integers(1, 12))
-def test_one_batch_after_the_other_comes_to_an_end(due: list[DueReel], most: int) -> None:
+def test_one_batch_after_the_other_comes_to_an_end(due: list[PendingReel], most: int) -> None:
     waiting = set(due)
     while waiting:
         step = next(batches(sorted(waiting), ORDER, most))
@@ -289,7 +289,7 @@ def test_one_batch_after_the_other_comes_to_an_end(due: list[DueReel], most: int
 
 
 def test_a_batch_is_one_run_over_accounts_and_days(instance: dg.DagsterInstance) -> None:
-    due = [DueReel(name, DAY + timedelta(days=ago), "1", again=False) for name in ORDER for ago in range(3)]
+    due = [PendingReel(name, DAY + timedelta(days=ago), "1", again=False) for name in ORDER for ago in range(3)]
     (step,) = batches(due, ORDER, 12)
     assert step.box
     assert step.tags["dagster/asset_partition_range_start"] == "sun|2026-11-02"

@@ -18,12 +18,12 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from instagram_assets.calendar import day_of
-from instagram_assets.reels.ledger_file import LedgerFile
+from instagram_assets.reels.ledger_database import LedgerFile
 
 T = TypeVar("T")
 
 UNANSWERED = "unanswered"
-UNREADABLE = "unreadable"
+UNREADABLE_CALL = "unreadable"
 """Of a video, not a call: Gemini took it and could not read it."""
 
 HYPOTHESES = "hypotheses"
@@ -65,7 +65,7 @@ class Prices(NamedTuple):
         return (prompt_tokens * self.prompt + answer_tokens * self.answer) / 1e6
 
 
-class About(NamedTuple):
+class CallSubject(NamedTuple):
     """What a call is about."""
 
     video_id: str
@@ -74,7 +74,7 @@ class About(NamedTuple):
     prompt: str
 
 
-class Kept(NamedTuple):
+class LedgerAnswer(NamedTuple):
     """An answer that stands in the ledger; `id` is its row."""
 
     id: int
@@ -140,7 +140,7 @@ class Ledger:
             if self._held.pop(video_id, None) is not None:
                 self._settled.notify_all()
 
-    def reserve(self, about: About, prompt_tokens: int, answer_tokens: int) -> int | None:
+    def reserve(self, about: CallSubject, prompt_tokens: int, answer_tokens: int) -> int | None:
         """Write a call down at the most that it can cost, before it is made: the number of its row.
 
         None when that could pass the day's money, or what is left of it by those who hold some. While calls of this
@@ -195,7 +195,7 @@ class Ledger:
         """A call that may have been charged, or not: its worst cost stays."""
         self._end("UPDATE calls SET reason=?, seconds=? WHERE id=?", (reason, seconds, number))
 
-    def note(self, about: About, status: str, reason: str) -> None:
+    def note(self, about: CallSubject, status: str, reason: str) -> None:
         """Write down what failed and costs nothing, such as a video that cannot be read."""
         moment = datetime.now(UTC)
         row = (*about, self._day(), moment.isoformat(timespec="milliseconds"), status, reason)
@@ -205,18 +205,18 @@ class Ledger:
             [row],
         )
 
-    def answers(self, model: str, prompts: Collection[str], videos: Iterable[str] | None = None) -> list[Kept]:
+    def answers(self, model: str, prompts: Collection[str], videos: Iterable[str] | None = None) -> list[LedgerAnswer]:
         """The answers to these prompts that stand here, of all videos or of some, oldest first."""
         some = set(videos) if videos is not None else None
 
-        def read(connection: sqlite3.Connection) -> list[Kept]:
+        def read(connection: sqlite3.Connection) -> list[LedgerAnswer]:
             marks = ",".join("?" * len(prompts))
             rows = connection.execute(
                 "SELECT id, video_id, prompt, answer, seconds, reason FROM calls"
                 f" WHERE answer IS NOT NULL AND model=? AND prompt IN ({marks}) ORDER BY id",
                 (model, *prompts),
             )
-            return [Kept(*row) for row in rows if some is None or row[1] in some]
+            return [LedgerAnswer(*row) for row in rows if some is None or row[1] in some]
 
         return self._file.do(read)
 

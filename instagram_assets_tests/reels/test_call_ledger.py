@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from instagram_assets.errors import StorageError
-from instagram_assets.reels.ledger import About, Ledger, Prices
+from instagram_assets.reels.call_ledger import CallSubject, Ledger, Prices
 
 SEOUL = ZoneInfo("Asia/Seoul")
 PRICES = Prices(1.0, 10.0)
 MOST = 0.1
-ABOUT = About("video", "analysis", "gemini", "0123456789ab")
+ABOUT = CallSubject("video", "analysis", "gemini", "0123456789ab")
 
 
 def ledger_of(folder: Path, most: float = MOST) -> Ledger:
@@ -75,7 +75,7 @@ def test_what_is_held_for_one_video_is_not_there_for_others(ledger: Ledger) -> N
     assert ledger.hold("video", 60_000, 0)
     with ThreadPoolExecutor(2) as pool:
         held = pool.submit(ledger.hold, "another", 60_000, 0)
-        called = pool.submit(ledger.reserve, About("another", *ABOUT[1:]), 60_000, 0)
+        called = pool.submit(ledger.reserve, CallSubject("another", *ABOUT[1:]), 60_000, 0)
         number = reserved(ledger, 60_000, 0)  # it is there for its own video
         ledger.settle(number, "ok", prompt_tokens=60_000)
         assert (held.result(10), called.result(10)) == (False, None)
@@ -102,7 +102,7 @@ def test_two_who_hold_money_that_another_process_spent_do_not_wait_for_each_othe
     elsewhere.settle(reserved(elsewhere, 60_000, 0), "ok", prompt_tokens=60_000)
     elsewhere.close()
     assert ledger.reserve(ABOUT, 50_000, 0) is None
-    assert ledger.reserve(About("another", *ABOUT[1:]), 50_000, 0) is None
+    assert ledger.reserve(CallSubject("another", *ABOUT[1:]), 50_000, 0) is None
 
 
 def test_what_is_refused_waits_for_calls_under_way_that_may_cost_less(ledger: Ledger) -> None:

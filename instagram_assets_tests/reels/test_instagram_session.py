@@ -20,14 +20,14 @@ from instagram_assets.errors import (
     SessionRefusedError,
     SettingsError,
 )
-from instagram_assets.reels import fresh, unpickle
-from instagram_assets.reels.fresh import FreshAddresses
-from instagram_assets.reels.session import Session, read_session
+from instagram_assets.reels import session_unpickler, url_refresh
+from instagram_assets.reels.instagram_session import InstagramSession, read_session
+from instagram_assets.reels.url_refresh import UrlRefresher
 from instagram_assets_tests.reels.conftest import COOKIES, save_session
 from instagram_assets_tests.servers import instagram as words
 from instagram_assets_tests.servers.instagram import LoopbackInstagram
 
-VIDEO = "https://scontent.cdninstagram.com/v/fresh.mp4?oe=7FFFFFFF"
+VIDEO = "https://scontent.cdninstagram.com/v/url_refresh.mp4?oe=7FFFFFFF"
 
 
 def test_a_session_that_instaloader_saved_is_read(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_the_process_that_reads_it_has_no_files_and_no_network(tmp_path: Path) -
     }
     for name, attempt in tries.items():
         program = (
-            f"import runpy, _socket, os; shut = runpy.run_path({unpickle.__file__!r})['shut']\nshut()\n"
+            f"import runpy, _socket, os; shut = runpy.run_path({session_unpickler.__file__!r})['shut']\nshut()\n"
             f"try:\n    {attempt}\nexcept (OSError, PermissionError):\n    print('refused')\n"
         )
         done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True)
@@ -171,12 +171,12 @@ def test_the_process_that_reads_it_has_no_files_and_no_network(tmp_path: Path) -
 
 
 def test_a_session_never_shows_its_cookies() -> None:
-    assert "canary" not in repr(Session("me", COOKIES)) + str(Session("me", COOKIES))
+    assert "canary" not in repr(InstagramSession("me", COOKIES)) + str(InstagramSession("me", COOKIES))
 
 
 @pytest.fixture
 def ask(session_file: Path, instagram: LoopbackInstagram) -> Callable[[str], str]:
-    return FreshAddresses(read_session(str(session_file))).ask
+    return UrlRefresher(read_session(str(session_file))).ask
 
 
 def test_a_fresh_address_costs_one_request_with_the_session(
@@ -192,10 +192,10 @@ def test_a_fresh_address_costs_one_request_with_the_session(
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
-        (words.GONE, fresh.GONE),
-        (words.MISSING, fresh.GONE),
-        (words.OTHER, fresh.GONE),
-        (words.PICTURE, fresh.NO_VIDEO),
+        (words.GONE, url_refresh.REEL_GONE),
+        (words.MISSING, url_refresh.REEL_GONE),
+        (words.OTHER, url_refresh.REEL_GONE),
+        (words.PICTURE, url_refresh.NOT_A_VIDEO),
         (words.STRANGE, "is not understood"),
     ],
 )
@@ -246,7 +246,7 @@ def test_a_limit_is_told_at_once_with_the_seconds_to_wait(
     start = time.monotonic()
     with pytest.raises(RateLimitedError, match="wants fewer requests: ask again in 11 minutes") as limited:
         ask("CODE1")
-    assert limited.value.seconds == fresh.WAIT
+    assert limited.value.seconds == url_refresh.WAIT
     assert time.monotonic() - start < 10
     assert instagram.shortcodes == ["CODE1"]
 
@@ -272,7 +272,7 @@ def test_no_cookie_is_logged_or_told(
     for said in (words.GONE, words.BROKEN, words.STRANGE, words.LIMIT, words.CHECKPOINT, VIDEO):
         instagram.says = {"CODE1": said}
         try:
-            FreshAddresses(read_session(str(session_file))).ask("CODE1")
+            UrlRefresher(read_session(str(session_file))).ask("CODE1")
         except Exception as error:
             told += f"{error!r} {error}"
     output = capfd.readouterr()
@@ -280,6 +280,6 @@ def test_no_cookie_is_logged_or_told(
 
 
 def test_without_instaloader_the_command_that_installs_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fresh, "find_spec", lambda _: None)
+    monkeypatch.setattr(url_refresh, "find_spec", lambda _: None)
     with pytest.raises(SettingsError, match=r"pip install 'instagram_assets\[reels\]'"):
-        FreshAddresses(Session("me", COOKIES))
+        UrlRefresher(InstagramSession("me", COOKIES))

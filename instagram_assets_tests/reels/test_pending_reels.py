@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from instagram_assets.media.excluded import PAST
-from instagram_assets.reels.due import due_reels
-from instagram_assets.reels.ledger import About
+from instagram_assets.reels.call_ledger import CallSubject
+from instagram_assets.reels.pending_reels import find_pending_reels
 from instagram_assets.reels.prompts import PROMPTS, WATCH
-from instagram_assets.reels.steps import open_ledger
+from instagram_assets.reels.run_analysis import open_ledger
 from instagram_assets.reels.videos import NO_ADDRESS
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
@@ -29,7 +29,7 @@ def due(*reels: Sequence[Row], watched: int | None = None) -> list[tuple[str, bo
     """What waits of reels of which the first `watched` have a video and an analysis; null means all."""
     week = a_week(reels)
     store(week._replace(videos=week.videos.slice(0, watched), analyses=week.analyses.slice(0, watched)))
-    return [(reel.post_id, reel.again) for reel in due_reels(open_lake(settings()), DAYS, settings())]
+    return [(reel.post_id, reel.again) for reel in find_pending_reels(open_lake(settings()), DAYS, settings())]
 
 
 @pytest.fixture(autouse=True)
@@ -143,14 +143,14 @@ def test_what_gemini_refused_for_good_and_this_machine_watched_waits_no_more(
     settings.cache_clear()
     reel = a_reel(1, viral=True, of_analysis={"analyser": "local"})
     with closing(open_ledger(settings())) as ledger:
-        about = About(reel[3]["video_id"], "analysis", model or settings().gemini.model, WATCH.version)
+        about = CallSubject(reel[3]["video_id"], "analysis", model or settings().gemini.model, WATCH.version)
         for _ in range(refusals):
             ledger.note(about, status, "so it was")
     assert due(reel) == [("00001", True)] * waits
 
 
 def test_nothing_waits_in_a_lake_without_reels() -> None:
-    assert due_reels(open_lake(settings()), DAYS, settings()) == []
+    assert find_pending_reels(open_lake(settings()), DAYS, settings()) == []
 
 
 @pytest.mark.parametrize("status", ["no_video", "failed", "ok"])

@@ -9,9 +9,9 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.errors import StorageError
-from instagram_assets.reels.analyses import LABEL_COLUMNS, numbers, reel_analyses
-from instagram_assets.reels.analysis import Analyser, OnProgress
-from instagram_assets.reels.ledger import Ledger, Prices, Spent
+from instagram_assets.reels.analyses import LABEL_COLUMNS, analysis_counts, reel_analyses
+from instagram_assets.reels.analysis_schema import Analyser, OnProgress
+from instagram_assets.reels.call_ledger import Ledger, Prices, Spent
 from instagram_assets.settings import Settings
 from instagram_assets.sources.secrets import read_secret
 from instagram_assets.storage.lake import open_lake, read_table
@@ -50,7 +50,7 @@ def numbers_of(analyses: pa.Table, settings: Settings) -> dict[str, float]:
     """See `analyses.numbers`, with what this machine's ledger knows of calls without an answer."""
     columns = analyses.select(["video_id", "cost_usd"]).to_pylist()
     paid = {row["video_id"] for row in columns if row["video_id"] and row["cost_usd"]}
-    return numbers(analyses, unanswered_usd(paid, settings))
+    return analysis_counts(analyses, unanswered_usd(paid, settings))
 
 
 def numbers_of_week(lake: UPath, week: date, settings: Settings) -> dict[str, float]:
@@ -80,7 +80,7 @@ def _spent(video_ids: Iterable[str], settings: Settings) -> dict[str, Spent]:
 @contextmanager
 def open_analyser(settings: Settings) -> Generator[Analyser]:
     """The analyser that the settings name. Raises SettingsError, before any work, when its key is not there."""
-    from instagram_assets.reels.local import open_local
+    from instagram_assets.reels.local_model import open_local
 
     if settings.reels.analyser == "local":
         yield open_local(settings)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
-from instagram_assets.reels.analysis import BLOCKED, EMPTY, MALFORMED, OK, THOUGHTS_ONLY, TRUNCATED, Analysis
+from instagram_assets.reels.analysis_schema import BLOCKED, EMPTY, MALFORMED, OK, THOUGHTS_ONLY, TRUNCATED, Analysis
 from instagram_assets.script_language import detect_language
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _LONGEST_TEXT = 2000
 """Characters of one text; a sentence or two is asked for, and what is said in a part may be a few more."""
 
 
-class Answer(NamedTuple):
+class ModelResponse(NamedTuple):
     """One answer: its text, what it says in the asked form, and why not, or what is odd about it.
 
     What was cut from it is no reason to ask, and pay, once more.
@@ -58,31 +58,33 @@ class Answer(NamedTuple):
         return self.status == MALFORMED or (self.status == OK and self.reason is not None)
 
 
-def read_answer(response: "GenerateContentResponse", form: type[BaseModel], length: float | None = None) -> Answer:
+def parse_response(
+    response: "GenerateContentResponse", form: type[BaseModel], length: float | None = None
+) -> ModelResponse:
     """What a response says of a video of that length in seconds.
 
     Never raises: what cannot be used has a status of its own, with a reason.
     """
     if response.prompt_feedback and (why := response.prompt_feedback.block_reason):
-        return Answer(BLOCKED, reason=f"Gemini refuses what it was sent ({_name(why)})")
+        return ModelResponse(BLOCKED, reason=f"Gemini refuses what it was sent ({_name(why)})")
     if not response.candidates:
-        return Answer(EMPTY, reason="Gemini gave no answer")
+        return ModelResponse(EMPTY, reason="Gemini gave no answer")
     candidate = response.candidates[0]
     finish = _name(candidate.finish_reason)
     parts = (candidate.content.parts if candidate.content else None) or []
     text = "".join(part.text or "" for part in parts if not part.thought)
     if finish in _REFUSED:
-        return Answer(BLOCKED, text, reason=f"Gemini stopped its answer ({finish})")
+        return ModelResponse(BLOCKED, text, reason=f"Gemini stopped its answer ({finish})")
     if not text.strip() and any(part.thought for part in parts):
-        return Answer(THOUGHTS_ONLY, reason=f"Gemini gave its thoughts and no answer ({finish}). {_LONGER}")
+        return ModelResponse(THOUGHTS_ONLY, reason=f"Gemini gave its thoughts and no answer ({finish}). {_LONGER}")
     if finish == "MAX_TOKENS":
-        return Answer(TRUNCATED, text, reason=f"the answer is longer than what is taken. {_LONGER}")
+        return ModelResponse(TRUNCATED, text, reason=f"the answer is longer than what is taken. {_LONGER}")
     if not text.strip():
-        return Answer(EMPTY, reason=f"Gemini's answer has no text ({finish})")
-    return read_text(text, form, length)
+        return ModelResponse(EMPTY, reason=f"Gemini's answer has no text ({finish})")
+    return parse_response_text(text, form, length)
 
 
-def read_text(text: str, form: type[BaseModel], length: float | None = None) -> Answer:
+def parse_response_text(text: str, form: type[BaseModel], length: float | None = None) -> ModelResponse:
     """What a text says in the asked form; one in a code fence counts, as models like to write it.
 
     Times are cut to the video; that some were far from it is a reason to ask once more.
@@ -94,17 +96,17 @@ def read_text(text: str, form: type[BaseModel], length: float | None = None) -> 
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))
         more = f" and {error.error_count() - 1} more" if error.error_count() > 1 else ""
-        return Answer(
+        return ModelResponse(
             MALFORMED, text, reason=f"the answer is not as asked: {place + ': ' if place else ''}{first['msg']}{more}"
         )
     if not _has_words(said.model_dump()):
-        return Answer(EMPTY, text, reason="Gemini's answer has the asked form, and no words in it")
+        return ModelResponse(EMPTY, text, reason="Gemini's answer has the asked form, and no words in it")
     odd = [] if is_english(said) else ["the answer is not in English"]
     if isinstance(said, Analysis):
         said, were_outside = _within(said, length or _LONGEST)
         odd += [f"some times are not within the video's {length or _LONGEST:,.0f} s, and are cut to it"] * were_outside
     said, cuts = _bounded(said)
-    return Answer(OK, text, said, "; ".join(odd) or None, "; ".join(cuts) or None)
+    return ModelResponse(OK, text, said, "; ".join(odd) or None, "; ".join(cuts) or None)
 
 
 def is_english(said: BaseModel) -> bool:

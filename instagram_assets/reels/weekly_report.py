@@ -13,13 +13,13 @@ from upath import UPath
 
 from instagram_assets.arrow import compute
 from instagram_assets.calendar import monday, week_name
-from instagram_assets.reels.analyses import by_video
-from instagram_assets.reels.analysis import OK
+from instagram_assets.reels.analyses import rows_by_video
+from instagram_assets.reels.analysis_schema import OK
 from instagram_assets.storage.lake import read_table
 
-MOST_REELS = 120
+MAX_REPORT_REELS = 120
 """Reels of a page; those that went viral come first."""
-MOST_SUPPOSED = 20
+MAX_MODEL_HYPOTHESES = 20
 """Sentences of the model that a page shows."""
 SMALL_Q = 0.05
 """A contrast with a q-value below stands out."""
@@ -188,10 +188,10 @@ def week_page(
     said = list(hypotheses)
     return WeekPage(
         week,
-        reels[:MOST_REELS],
-        max(0, len(reels) - MOST_REELS),
+        reels[:MAX_REPORT_REELS],
+        max(0, len(reels) - MAX_REPORT_REELS),
         sorted((row for row in said if row["kind"] == "contrast"), key=_chance),
-        [row for row in said if row["kind"] == "model"][:MOST_SUPPOSED],
+        [row for row in said if row["kind"] == "model"][:MAX_MODEL_HYPOTHESES],
         _costs(of_analyses.values(), unanswered),
         media,
     )
@@ -213,7 +213,7 @@ def _costs(analyses: Collection[Row], unanswered: Unanswered | None) -> list[Cos
     of_each: dict[str, list[Row]] = {}
     for row in analyses:
         of_each.setdefault(row["analyser"] or "none", []).append(row)
-    paid = [row for row in by_video(analyses) if row["cost_usd"] is not None]
+    paid = [row for row in rows_by_video(analyses) if row["cost_usd"] is not None]
     if paid:
         of_each.setdefault(_PAID, [])
     return [
@@ -223,7 +223,7 @@ def _costs(analyses: Collection[Row], unanswered: Unanswered | None) -> list[Cos
 
 
 def _cost(name: str, rows: Sequence[Row], paid: Sequence[Row], unanswered: Unanswered | None) -> Cost:
-    seconds = [row["seconds"] for row in by_video(rows) if row["seconds"] is not None]
+    seconds = [row["seconds"] for row in rows_by_video(rows) if row["seconds"] is not None]
     tokens = [row["prompt_tokens"] + (row["answer_tokens"] or 0) for row in paid if row["prompt_tokens"]]
     lost = unanswered([row["video_id"] for row in paid if row["cost_usd"]]) if unanswered else 0.0
     return Cost(

@@ -8,9 +8,9 @@ from upath import UPath
 
 from instagram_assets.arrow import compute
 from instagram_assets.media.excluded import PAST
-from instagram_assets.reels.analysis import NO_VIDEO, OK
+from instagram_assets.reels.analysis_schema import NO_VIDEO, OK
 from instagram_assets.reels.prompts import PROMPTS
-from instagram_assets.reels.steps import refused_for_good
+from instagram_assets.reels.run_analysis import refused_for_good
 from instagram_assets.reels.videos import ASKED_ANEW, address_of, needs_address
 from instagram_assets.settings import Settings
 from instagram_assets.storage.lake import Days, read_table
@@ -22,7 +22,7 @@ _VIDEOS = ("post_id", "account", "url", "status", "reason")
 _ANALYSES = ("post_id", "account", "video_id", "status", "analyser", "model", "prompt", "label_hidden")
 
 
-class DueReel(NamedTuple):
+class PendingReel(NamedTuple):
     """A reel that waits; `again` says that it was tried before."""
 
     account: str
@@ -31,7 +31,7 @@ class DueReel(NamedTuple):
     again: bool
 
 
-def due_reels(lake: UPath, days: Days, settings: Settings) -> list[DueReel]:
+def find_pending_reels(lake: UPath, days: Days, settings: Settings) -> list[PendingReel]:
     """The reels of these days that wait, by account, day and id.
 
     One waits again that has no analysis, or one that was made otherwise than the settings want it now: on this machine
@@ -47,7 +47,7 @@ def due_reels(lake: UPath, days: Days, settings: Settings) -> list[DueReel]:
     told = _labels(lake, settings)
     local = [row["video_id"] for row in analyses.values() if row["analyser"] == "local" and row["video_id"]]
     refused = refused_for_good(local, settings) if settings.reels.analyser == "gemini" else set[str]()
-    due: list[DueReel] = []
+    due: list[PendingReel] = []
     for post in reels:
         key = post["account"], post["post_id"]
         analysis, video = analyses.get(key), videos.get(key)
@@ -58,7 +58,7 @@ def due_reels(lake: UPath, days: Days, settings: Settings) -> list[DueReel]:
             or _may_succeed(analysis, video, post, can_ask=bool(settings.reels.session_file))
             or (analysis["video_id"] not in refused and _is_otherwise(analysis, settings, has_label=key in told))
         ):
-            due.append(DueReel(post["account"], post["day"], post["post_id"], again=analysis is not None))
+            due.append(PendingReel(post["account"], post["day"], post["post_id"], again=analysis is not None))
     return sorted(due)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.reels.week_files import write_pages
+from instagram_assets.reels.weekly_report_files import write_pages
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 from instagram_assets_tests.reels.weeks import MONDAY, a_reel, a_week, store

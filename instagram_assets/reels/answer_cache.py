@@ -10,8 +10,8 @@ from typing import NamedTuple, TypeAlias
 import pyarrow as pa
 from upath import UPath
 
-from instagram_assets.reels.analysis import Analysis
-from instagram_assets.reels.ledger import Ledger
+from instagram_assets.reels.analysis_schema import Analysis
+from instagram_assets.reels.call_ledger import Ledger
 from instagram_assets.reels.prompts import Question
 from instagram_assets.storage.features import FeatureStore
 
@@ -21,7 +21,7 @@ ANSWERS = pa.schema(
 """What is kept of an answer: JSON in the question's form, seconds from sending the video, and what was odd about it."""
 
 
-class Said(NamedTuple):
+class CachedAnswer(NamedTuple):
     """One answer that is kept."""
 
     answer: str
@@ -29,21 +29,21 @@ class Said(NamedTuple):
     reason: str | None
 
 
-Known: TypeAlias = dict[tuple[str, str], Said]
+CachedAnswers: TypeAlias = dict[tuple[str, str], CachedAnswer]
 """Answers by video and version of the question."""
 
 
-class KeptAnswers:
+class AnswerCache:
     """The answers of one model, below `root` and in the ledger."""
 
     def __init__(self, root: UPath | Path, ledger: Ledger, model: str) -> None:
         self._root, self._ledger, self._model = root, ledger, model
 
-    def known(self, video_ids: Iterable[str], questions: Iterable[Question]) -> Known:
+    def known(self, video_ids: Iterable[str], questions: Iterable[Question]) -> CachedAnswers:
         """What the store has of these videos."""
         ids = list(video_ids)
         return {
-            (row["video_id"], question.version): Said(row["answer"], row["seconds"], row["reason"])
+            (row["video_id"], question.version): CachedAnswer(row["answer"], row["seconds"], row["reason"])
             for question in questions
             for row in self._store(question).find(ids).to_pylist()
         }

@@ -9,8 +9,8 @@ from google.genai.types import GenerateContentResponse
 from pydantic import BaseModel
 
 from instagram_assets.demo.gemini_answers import answer_for
-from instagram_assets.reels.analysis import Analysis, Hypotheses
-from instagram_assets.reels.answers import Answer, is_english, read_answer, read_text
+from instagram_assets.reels.analysis_schema import Analysis, Hypotheses
+from instagram_assets.reels.model_responses import ModelResponse, is_english, parse_response, parse_response_text
 from instagram_assets.reels.prompts import WATCH, mend, suppose
 
 GOOD: dict[str, Any] = answer_for(Analysis.model_json_schema(), "seed")
@@ -20,8 +20,8 @@ def response(**candidate: Any) -> dict[str, Any]:
     return {"candidates": [candidate]}
 
 
-def read(given: dict[str, Any]) -> Answer:
-    return read_answer(GenerateContentResponse.model_validate(given), Analysis)
+def read(given: dict[str, Any]) -> ModelResponse:
+    return parse_response(GenerateContentResponse.model_validate(given), Analysis)
 
 
 def says(*parts: dict[str, Any], finish: str = "STOP") -> dict[str, Any]:
@@ -42,7 +42,7 @@ def test_thoughts_before_an_answer_are_no_part_of_it() -> None:
 
 @pytest.mark.parametrize("fence", ["```json\n%s\n```", "```\n%s\n```\n", " %s \n"])
 def test_a_code_fence_around_an_answer_is_taken_off(fence: str) -> None:
-    assert read_text(fence % json.dumps(GOOD), Analysis).status == "ok"
+    assert parse_response_text(fence % json.dumps(GOOD), Analysis).status == "ok"
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_an_answer_that_cannot_be_used_has_a_status_and_a_reason(given: dict[str
 
 @pytest.mark.parametrize("field", sorted(GOOD))
 def test_a_missing_field_is_named(field: str) -> None:
-    answer = read_text(json.dumps({name: value for name, value in GOOD.items() if name != field}), Analysis)
+    answer = parse_response_text(json.dumps({name: value for name, value in GOOD.items() if name != field}), Analysis)
     assert answer.status == "malformed"
     assert field in str(answer.reason)
 
@@ -101,7 +101,7 @@ def blank(value: Any) -> Any:
     ],
 )
 def test_an_answer_in_the_asked_form_that_has_no_words_is_empty(given: Any, form: type[BaseModel]) -> None:
-    answer = read_text(json.dumps(given), form)
+    answer = parse_response_text(json.dumps(given), form)
     assert (answer.status, answer.said, answer.mendable) == ("empty", None, False)
 
 
@@ -128,7 +128,7 @@ def timed(start: float, end: float, at: float) -> str:
 def test_times_are_cut_to_the_video_and_told_where_that_is_more_than_rounding(
     given: tuple[float, float, float], length: float | None, kept: tuple[float, float, float], are_odd: bool
 ) -> None:
-    answer = read_text(timed(*given), Analysis, length)
+    answer = parse_response_text(timed(*given), Analysis, length)
     assert isinstance(answer.said, Analysis)
     part, moment = answer.said.timeline[0], answer.said.key_moments[0]
     assert (part.start, part.end, moment.at) == kept
@@ -139,7 +139,9 @@ def test_times_are_cut_to_the_video_and_told_where_that_is_more_than_rounding(
 
 def test_another_language_and_times_from_elsewhere_are_told_together() -> None:
     text = timed(0, 99, 3).replace(GOOD["action"], "고양이가 의자 위로 뛰어오르고 강아지가 놀란다. " * 30)
-    assert str(read_text(text, Analysis, 5.5).reason).startswith("the answer is not in English; some times are not")
+    assert str(parse_response_text(text, Analysis, 5.5).reason).startswith(
+        "the answer is not in English; some times are not"
+    )
 
 
 @pytest.mark.parametrize(
@@ -155,7 +157,7 @@ def test_another_language_and_times_from_elsewhere_are_told_together() -> None:
 )
 def test_another_language_is_noticed_but_may_be_quoted(text: str) -> None:
     wrong = Hypotheses(hypotheses=[text])
-    answer = read_text(wrong.model_dump_json(), Hypotheses)
+    answer = parse_response_text(wrong.model_dump_json(), Hypotheses)
     assert (answer.status, answer.reason, answer.mendable) == ("ok", "the answer is not in English", True)
     quoted = GOOD | {"timeline": [{**part, "dialogue": text} for part in GOOD["timeline"]]}
     assert is_english(Analysis.model_validate(quoted))
@@ -186,7 +188,7 @@ def test_more_things_than_are_asked_for_are_cut_and_told_and_not_asked_for_again
     good: dict[str, Any] = answer_for(form.model_json_schema(), "seed")
     thing = good[name][0]
     for count, cut in ((most, None), (most + 1, f"more than {most} {name.replace('_', ' ')} were told")):
-        answer = read_text(json.dumps(good | {name: [thing] * count}), form)
+        answer = parse_response_text(json.dumps(good | {name: [thing] * count}), form)
         assert answer.said is not None
         assert len(answer.said.model_dump()[name]) == most
         assert (answer.status, answer.reason, answer.mendable) == ("ok", None, False)
@@ -198,7 +200,7 @@ def test_more_things_than_are_asked_for_are_cut_and_told_and_not_asked_for_again
 def test_texts_that_are_far_too_long_are_cut_and_told(name: str) -> None:
     long = "the cat and " * 200
     given: Any = {"hook": long, "topics": [long], "timeline": [GOOD["timeline"][0] | {"dialogue": long}]}[name]
-    answer = read_text(json.dumps(GOOD | {name: given}), Analysis)
+    answer = parse_response_text(json.dumps(GOOD | {name: given}), Analysis)
     assert isinstance(answer.said, Analysis)
     said = {"hook": answer.said.hook, "topics": answer.said.topics[0], "timeline": answer.said.timeline[0].dialogue}
     assert said[name] == f"{long[:1999]}…"

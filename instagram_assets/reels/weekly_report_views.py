@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from instagram_assets.errors import DecodeError, MediaRefusedError
 from instagram_assets.media.decode import open_image, reencode
-from instagram_assets.reels import week_texts as texts
-from instagram_assets.reels.week_page import SMALL_Q, Reel, WeekPage
+from instagram_assets.reels import weekly_report_texts as texts
+from instagram_assets.reels.weekly_report import SMALL_Q, Reel, WeekPage
 from instagram_assets.report.fonts import font_data_uri
 from instagram_assets.storage.atomic import write_atomic
 
@@ -40,7 +40,7 @@ def write_page(page: WeekPage, folder: Path, made_of: str = "") -> Path:
     `made_of` stands in its head, by which a later run sees whether it is of the present rows.
     """
     path = folder / page.file_name
-    data = as_html(page, made_of).encode()
+    data = report_html(page, made_of).encode()
 
     def write(stream: BinaryIO) -> None:
         stream.write(data)
@@ -49,7 +49,7 @@ def write_page(page: WeekPage, folder: Path, made_of: str = "") -> Path:
     return path
 
 
-def as_html(page: WeekPage, made_of: str = "") -> str:
+def report_html(page: WeekPage, made_of: str = "") -> str:
     """The page as HTML in which posters are inlined; everything that came from elsewhere is escaped."""
     shown = {
         "page": page,
@@ -66,9 +66,12 @@ def as_html(page: WeekPage, made_of: str = "") -> str:
     return _template().render(shown, font=font_data_uri(letters), letters=own) if letters else html
 
 
-def as_markdown(page: WeekPage, path: Path | None = None) -> str:
+def report_markdown(page: WeekPage, path: Path | None = None) -> str:
     """The page in short: contrasts, the reels that went viral, what the model supposes, and what it cost."""
-    lines = [f"**Reels of {page.name}**, {page.week} to {page.week + timedelta(days=6)}. {texts.summary(page)}", ""]
+    lines = [
+        f"**Reels of {page.name}**, {page.week} to {page.week + timedelta(days=6)}. {texts.report_summary(page)}",
+        "",
+    ]
     if page.contrasts:
         lines += ["| contrast | viral | others | difference | 95 % interval | q |", "|---|---|---|---|---|---|"]
         lines += [_contrast(row) for row in page.contrasts]
@@ -79,11 +82,11 @@ def as_markdown(page: WeekPage, path: Path | None = None) -> str:
         for reel, frame in zip(chosen, _frames(page, chosen), strict=True):
             name, url = _plain(reel.post["account"]), texts.link(reel)
             shown = f"[{name}](<{_address(url)}>)" if url else name
-            told = f"{_plain(texts.verdict(reel))}: {_plain(reel.label.get('reason'))}"
+            told = f"{_plain(texts.label_text(reel))}: {_plain(reel.label.get('reason'))}"
             cells = (
                 frame,
                 shown,
-                _plain(", ".join(texts.numbers(reel))),
+                _plain(", ".join(texts.reel_numbers(reel))),
                 told,
                 _plain(reel.analysis.get("hook")),
                 _state(reel),
@@ -104,17 +107,17 @@ def _contrast(row: dict[str, Any]) -> str:
     sentence = _plain(row["hypothesis"])
     cells = (
         f"**{sentence}**" if row["q_value"] < SMALL_Q else sentence,
-        f"{texts.amount(row, 'viral_mean')} (n = {row['viral']:,})",
-        f"{texts.amount(row, 'others_mean')} (n = {row['others']:,})",
-        texts.amount(row, "difference"),
-        texts.interval(row),
+        f"{texts.value_text(row, 'viral_mean')} (n = {row['viral']:,})",
+        f"{texts.value_text(row, 'others_mean')} (n = {row['others']:,})",
+        texts.value_text(row, "difference"),
+        texts.interval_text(row),
         f"{row['q_value']:.3f}",
     )
     return f"| {' | '.join(cells)} |"
 
 
 def _state(reel: Reel) -> str:
-    mark, reason = texts.state(reel)
+    mark, reason = texts.analysis_state(reel)
     parts = [f"**{_plain(mark)}**"] if mark else []
     return ": ".join([*parts, _plain(reason)] if reason else parts)
 

@@ -10,21 +10,21 @@ from instagram_assets.errors import (
     SessionRefusedError,
     SettingsError,
 )
-from instagram_assets.reels.session import SESSION_FILE, Session
+from instagram_assets.reels.instagram_session import SESSION_FILE, InstagramSession
 
 if TYPE_CHECKING:
     from instaloader import Instaloader, RateController
 
 WAIT = 666.0
 """Seconds for which Instaloader waits after Instagram's `429`: its window of eleven minutes, and a little more."""
-GONE = "Instagram no longer shows it"
-NO_VIDEO = "Instagram shows a picture, not a video"
+REEL_GONE = "Instagram no longer shows it"
+NOT_A_VIDEO = "Instagram shows a picture, not a video"
 _STRANGE = "Instagram's answer is not understood"
 _LOST = "Instagram gave no answer"
 _TIMEOUT = 30.0
 
 
-class Addresses(Protocol):
+class UrlSource(Protocol):
     """Who knows where a video is to be had now."""
 
     def ask(self, shortcode: str) -> str:
@@ -45,13 +45,13 @@ def check_instaloader() -> None:
         )
 
 
-class FreshAddresses:
+class UrlRefresher:
     """Asks Instagram by Instaloader: one request for each reel, none again after a refusal, and never a wait.
 
     Raises SettingsError when Instaloader is not installed.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: InstagramSession) -> None:
         check_instaloader()
         self._loader = _loader(session)
         self._refusal = ""
@@ -85,19 +85,19 @@ class FreshAddresses:
         except (AbortDownloadException, LoginRequiredException, LoginException) as error:
             raise SessionRefusedError(_refused(str(error))) from None
         except (QueryReturnedNotFoundException, PostChangedException):
-            raise MediaFailedError(GONE) from None
+            raise MediaFailedError(REEL_GONE) from None
         except ConnectionException as error:
             raise _connection_problem(error) from None
         except BadResponseException:
-            raise MediaFailedError(GONE) from None
+            raise MediaFailedError(REEL_GONE) from None
         except (InstaloaderException, KeyError, TypeError, ValueError, IndexError, AttributeError):
             raise MediaFailedError(_STRANGE) from None
         if not url:
-            raise MediaFailedError(NO_VIDEO)
+            raise MediaFailedError(NOT_A_VIDEO)
         return url
 
 
-def _loader(session: Session) -> "Instaloader":
+def _loader(session: InstagramSession) -> "Instaloader":
     from instaloader import Instaloader, RateController
 
     class NeverWaiting(RateController):

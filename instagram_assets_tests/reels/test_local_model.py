@@ -5,9 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.reels import local
-from instagram_assets.reels.analysis import Analyser, Video
-from instagram_assets.reels.local import LocalAnalyser, built_in_words, distinct, open_local, parts
+from instagram_assets.reels import local_model
+from instagram_assets.reels.analysis_schema import Analyser, Video
+from instagram_assets.reels.local_model import (
+    LocalAnalyser,
+    built_in_words,
+    distinct_frames,
+    open_local,
+    timeline_parts,
+)
 from instagram_assets.schemas import REEL_ANALYSES
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets_tests.media.real_films import chequered, save_film, save_sound
@@ -72,7 +78,7 @@ def test_with_models_frames_are_told_in_order_and_words_chosen(with_models: Sett
 def test_rows_are_those_of_reel_analyses(with_models: Settings, reel: Video) -> None:
     rows = open_local(with_models).analyse([reel])
     assert REEL_ANALYSES.table(rows).num_rows == 1
-    assert len(rows[0]["tags"]) == local.TAGS
+    assert len(rows[0]["tags"]) == local_model.TAGS
     assert {tag["word"] for tag in rows[0]["tags"]} <= set(built_in_words())
 
 
@@ -81,7 +87,7 @@ def test_what_was_found_is_kept_and_not_looked_for_again(
 ) -> None:
     first = LocalAnalyser(with_models).analyse([reel])
     few = LocalAnalyser(without_models).analyse([reel])
-    monkeypatch.delattr(local, "timed_frames")
+    monkeypatch.delattr(local_model, "timed_frames")
     assert LocalAnalyser(with_models).analyse([reel]) == first
     assert LocalAnalyser(without_models).analyse([reel]) == few
     assert first[0]["tags"]
@@ -120,12 +126,12 @@ def test_no_videos_are_no_rows(without_models: Settings) -> None:
 def test_frames_like_the_one_before_are_left_out() -> None:
     one, other = chequered(1), chequered(2)
     shown = [(0.0, one), (1.0, one.copy()), (2.0, other), (3.0, one)]
-    assert [moment for moment, _ in distinct(shown)] == [0.0, 2.0, 3.0]
+    assert [moment for moment, _ in distinct_frames(shown)] == [0.0, 2.0, 3.0]
 
 
 def test_a_timeline_covers_what_was_seen_and_joins_what_is_the_same() -> None:
-    assert parts(["a cat", "a cat", None, "a dog"], [1, 3, 5, 7], 8) == [
+    assert timeline_parts(["a cat", "a cat", None, "a dog"], [1, 3, 5, 7], 8) == [
         {"start": 0.0, "end": 4.0, "event": "a cat"},
         {"start": 6.0, "end": 8, "event": "a dog"},
     ]
-    assert parts(["a cat"], [0.5], 0.0) == [{"start": 0.0, "end": 0.5, "event": "a cat"}]
+    assert timeline_parts(["a cat"], [0.5], 0.0) == [{"start": 0.0, "end": 0.5, "event": "a cat"}]

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from instagram_assets.errors import FileError, ModelError
 from instagram_assets.media.video import Picture, timed_frames
-from instagram_assets.reels.analysis import FAILED, OK, OnProgress, Row, Video
+from instagram_assets.reels.analysis_schema import FAILED, OK, OnProgress, Row, Video
 from instagram_assets.schemas import REEL_ANALYSES
 from instagram_assets.settings import Settings
 from instagram_assets.storage.features import FeatureStore, computed
@@ -45,7 +45,9 @@ _BATCH = 8
 _NO_MODEL = "the model for them is not on this machine (instagram-assets models pull)"
 _SWITCHES = {"captions": "INSTAGRAM_ASSETS_CAPTIONS__ENABLED", "tags": "INSTAGRAM_ASSETS_EMBEDDINGS__ENABLED"}
 _COLUMNS = ("model", "action", "hook", "timeline", "tags", "seconds", "status", "reason")
-KEPT = pa.schema([pa.field("video_id", pa.string()), *(REEL_ANALYSES.schema.field(name) for name in _COLUMNS)])
+LOCAL_ANSWERS_SCHEMA = pa.schema(
+    [pa.field("video_id", pa.string()), *(REEL_ANALYSES.schema.field(name) for name in _COLUMNS)]
+)
 """What the feature store keeps of a video; columns as in `schemas.REEL_ANALYSES`."""
 
 
@@ -75,14 +77,16 @@ class LocalAnalyser:
     def analyse(self, videos: Sequence[Video], on_progress: OnProgress | None = None) -> list[Row]:
         """See `Analyser.analyse`. What was found of a video is kept, and not looked for again with the same models."""
         models = _models(self._settings, self._words)
-        store = FeatureStore(pipeline.features_folder(self._settings), "reel_local", models.fingerprint, KEPT)
+        store = FeatureStore(
+            pipeline.features_folder(self._settings), "reel_local", models.fingerprint, LOCAL_ANSWERS_SCHEMA
+        )
         by_id = {video.video_id: video for video in videos}
 
         def compute(missing: list[str]) -> Generator[pa.Table]:
             words = self._embedded_words() if models.tags else None
             for video_id in missing:
                 row = self._looked_at(by_id[video_id], models, words)
-                yield pa.Table.from_pylist([{"video_id": video_id, **row}], schema=KEPT)
+                yield pa.Table.from_pylist([{"video_id": video_id, **row}], schema=LOCAL_ANSWERS_SCHEMA)
 
         table = computed(by_id, store, compute, batch=_BATCH, on_progress=on_progress)
         rows: dict[str, Row] = {row.pop("video_id"): row for row in table.to_pylist()}
@@ -92,7 +96,7 @@ class LocalAnalyser:
         start = perf_counter()
         found: Row = {}
         try:
-            shown = distinct(timed_frames(video.path, FRAMES, _LONG_SIDE))
+            shown = distinct_frames(timed_frames(video.path, FRAMES, _LONG_SIDE))
         except FileError as error:
             return {"status": FAILED, "reason": error.problem, "seconds": perf_counter() - start}
         with TemporaryDirectory(prefix="frames-") as folder:
@@ -110,7 +114,7 @@ class LocalAnalyser:
         """What the frames show, in words: one part of the timeline for each that shows something else."""
         table = pipeline.caption_files(dict(images), settings=self._settings)
         captions: dict[str, str] = dict(zip(table["image_id"].to_pylist(), table["caption"].to_pylist(), strict=True))
-        timeline = parts([captions[image_id] for image_id, _ in images], moments, duration)
+        timeline = timeline_parts([captions[image_id] for image_id, _ in images], moments, duration)
         events = list(dict.fromkeys(str(part["event"]) for part in timeline))
         if not events:
             return {}
@@ -146,7 +150,7 @@ def built_in_words() -> list[str]:
     return tomllib.loads(files("instagram_assets.reels").joinpath("tags.toml").read_text("utf-8"))["words"]
 
 
-def distinct(shown: Sequence[tuple[float, Picture]]) -> list[tuple[float, Picture]]:
+def distinct_frames(shown: Sequence[tuple[float, Picture]]) -> list[tuple[float, Picture]]:
     """Frames without those that look like the one before."""
     kept: list[tuple[float, Picture]] = []
     for moment, picture in shown:
@@ -155,7 +159,7 @@ def distinct(shown: Sequence[tuple[float, Picture]]) -> list[tuple[float, Pictur
     return kept
 
 
-def parts(events: Sequence[str | None], moments: Sequence[float], duration: float) -> list[dict[str, object]]:
+def timeline_parts(events: Sequence[str | None], moments: Sequence[float], duration: float) -> list[dict[str, object]]:
     """A timeline of what was seen at some moments: each lasts until halfway to the next; equal neighbours are one."""
     ends = [(one + other) / 2 for one, other in pairwise(moments)]
     bounds = [0.0, *ends, max(duration, moments[-1])]

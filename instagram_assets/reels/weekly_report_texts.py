@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from instagram_assets.reels.analysis import NO_VIDEO
-from instagram_assets.reels.contrasts import FEATURES
-from instagram_assets.reels.week_page import Cost, Reel, WeekPage
+from instagram_assets.reels.analysis_schema import NO_VIDEO
+from instagram_assets.reels.group_contrasts import FEATURES
+from instagram_assets.reels.weekly_report import Cost, Reel, WeekPage
 
 Row = dict[str, Any]
 
@@ -16,42 +16,42 @@ _DIFFERENCES = ("difference", "low", "high")
 _NUMBERS = {"likes": "like", "comments": "comment", "views": "view", "plays": "play"}
 
 
-class State(NamedTuple):
+class AnalysisState(NamedTuple):
     """How a reel was analysed, or was not, where that is worth a mark; and the reason of its row."""
 
     mark: str
     reason: str
 
 
-def state(reel: Reel) -> State:
+def analysis_state(reel: Reel) -> AnalysisState:
     """Such as `analysed on this machine` with `Gemini failed 5 times (…)`, or `not analysed: blocked` with why."""
     analysis, video = reel.analysis, reel.video
     reason = str(analysis.get("reason") or "")
     if reel.is_analysed:
-        return State("analysed on this machine" if analysis.get("analyser") == "local" else "", reason)
+        return AnalysisState("analysed on this machine" if analysis.get("analyser") == "local" else "", reason)
     if video.get("status") not in (None, "ok"):
         words = (video["status"], video.get("reason"))
-        return State(f"not analysed: {_spoken(NO_VIDEO)}", ": ".join(str(word) for word in words if word))
+        return AnalysisState(f"not analysed: {_spoken(NO_VIDEO)}", ": ".join(str(word) for word in words if word))
     if not analysis.get("status"):
-        return State("not analysed yet", reason)
+        return AnalysisState("not analysed yet", reason)
     # Where only the hypotheses were not to be had, the rest is there.
     lacking = "no hypotheses" if analysis.get("action") or analysis.get("hook") else "not analysed"
-    return State(f"{lacking}: {_spoken(analysis['status'])}", reason.removeprefix("no hypotheses: "))
+    return AnalysisState(f"{lacking}: {_spoken(analysis['status'])}", reason.removeprefix("no hypotheses: "))
 
 
 def _spoken(status: str) -> str:
     return status.replace("_", " ")
 
 
-def verdict(reel: Reel) -> str:
+def label_text(reel: Reel) -> str:
     """Such as `viral, score 3.21`."""
     score = reel.label.get("score")
     return _VERDICTS[reel.viral] + (f", score {score:,.2f}" if score is not None else "")
 
 
-def numbers(reel: Reel) -> list[str]:
+def reel_numbers(reel: Reel) -> list[str]:
     """Such as `1,204 likes`; what is unknown is left out."""
-    found = [counted(reel.post[name], noun) for name, noun in _NUMBERS.items() if reel.post.get(name) is not None]
+    found = [count_text(reel.post[name], noun) for name, noun in _NUMBERS.items() if reel.post.get(name) is not None]
     duration = reel.video.get("duration")
     return found + ([f"{duration:,.0f} s"] if duration is not None else [])
 
@@ -62,15 +62,15 @@ def link(reel: Reel) -> str:
     return url if urlsplit(url).scheme in ("https", "http") else ""
 
 
-def amount(row: Row, name: str) -> str:
+def value_text(row: Row, name: str) -> str:
     """A number of a contrast in the unit of its feature; – where there is none."""
     unit = _unit(row) if name not in _DIFFERENCES or _unit(row) != "%" else "points"
     return f"{_bare(row, name)} {unit}".strip()
 
 
-def interval(row: Row) -> str:
+def interval_text(row: Row) -> str:
     """Such as `1.2 to 3.4 s`."""
-    return "–" if row["low"] is None else f"{_bare(row, 'low')} to {amount(row, 'high')}"
+    return "–" if row["low"] is None else f"{_bare(row, 'low')} to {value_text(row, 'high')}"
 
 
 def _bare(row: Row, name: str) -> str:
@@ -87,7 +87,7 @@ def _unit(row: Row) -> str:
     return FEATURES[row["feature"]].unit if row["feature"] in FEATURES else ""
 
 
-def span(row: Row) -> Mapping[str, float] | None:
+def interval_span(row: Row) -> Mapping[str, float] | None:
     """Where an interval lies on a line from 0 to 100 with no difference in its middle; null where there is none."""
     if row["low"] is None:
         return None
@@ -100,8 +100,8 @@ def cost_line(cost: Cost) -> str:
     """Such as `gemini: 12 reels (ok 11, blocked 1), 8.1 s and 3,400 tokens a reel, 0.0312 US dollars in all`."""
     statuses = ", ".join(f"{_spoken(status)} {count:,}" for status, count in cost.statuses.items())
     each = [f"{cost.seconds:,.1f} s"] if cost.seconds is not None else []
-    each += [counted(round(cost.tokens), "token")] if cost.tokens is not None else []
-    parts = [f"{cost.analyser}: {counted(cost.reels, 'reel')}" + (f" ({statuses})" if statuses else "")]
+    each += [count_text(round(cost.tokens), "token")] if cost.tokens is not None else []
+    parts = [f"{cost.analyser}: {count_text(cost.reels, 'reel')}" + (f" ({statuses})" if statuses else "")]
     parts += [f"{cost.in_vain:,} more asked in vain"] if cost.in_vain else []
     parts += [f"{' and '.join(each)} a reel"] if each else []
     parts += [f"{cost.usd:,.4f} US dollars in all"] if cost.usd is not None else []
@@ -109,16 +109,16 @@ def cost_line(cost: Cost) -> str:
     return ", ".join(parts)
 
 
-def summary(page: WeekPage) -> str:
+def report_summary(page: WeekPage) -> str:
     """Such as `12 reels: 3 viral, 9 not viral`."""
     total = len(page.reels) + page.left_out
     parts = ", ".join(
         f"{page.counts[name]:,} {name}" for name in ("viral", "not viral", "without a label") if name in page.counts
     )
     shown = f" Of {total:,} the first {len(page.reels):,} are shown." if page.left_out else ""
-    return f"{counted(len(page.reels), 'reel')}{': ' + parts if parts else ''}.{shown}"
+    return f"{count_text(len(page.reels), 'reel')}{': ' + parts if parts else ''}.{shown}"
 
 
-def counted(number: int, noun: str) -> str:
+def count_text(number: int, noun: str) -> str:
     """A number with its noun, such as `1 reel` or `2 reels`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

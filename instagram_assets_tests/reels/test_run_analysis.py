@@ -11,10 +11,10 @@ import pyarrow as pa
 import pytest
 
 from instagram_assets.errors import SettingsError, StorageError
-from instagram_assets.reels.analysis import Video
-from instagram_assets.reels.ledger import About
+from instagram_assets.reels.analysis_schema import Video
+from instagram_assets.reels.call_ledger import CallSubject
 from instagram_assets.reels.prompts import WATCH
-from instagram_assets.reels.steps import analyse, numbers_of_week, open_ledger
+from instagram_assets.reels.run_analysis import analyse, numbers_of_week, open_ledger
 from instagram_assets.schemas import REEL_VIDEOS, VIRAL_LABELS
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets.status.preflight import check_reels
@@ -127,7 +127,9 @@ def test_what_a_video_took_is_told_of_each_week_with_calls_without_an_answer_apa
     store(a_week(reels))
     settings = load_settings()
     with closing(open_ledger(settings)) as ledger:
-        ledger.reserve(About(reels[0][3]["video_id"], "analysis", settings.gemini.model, WATCH.version), 40_000, 3000)
+        ledger.reserve(
+            CallSubject(reels[0][3]["video_id"], "analysis", settings.gemini.model, WATCH.version), 40_000, 3000
+        )
     told = [numbers_of_week(open_lake(settings), week, settings) for week in (MONDAY, later)]
     names = ("seconds_per_video", "tokens_per_video", "usd_per_video")
     assert told == [dict(zip(names, (seconds, 3500, pytest.approx(0.002)), strict=True)) for seconds in (8.0, 4.0)]

@@ -9,8 +9,8 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
-from instagram_assets.reels.week_page import Unanswered, WeekPage, page_name, read_week, weeks_of
-from instagram_assets.reels.week_views import write_page
+from instagram_assets.reels.weekly_report import Unanswered, WeekPage, page_name, read_week, weeks_of
+from instagram_assets.reels.weekly_report_views import write_page
 from instagram_assets.storage.lake import read_table
 from instagram_assets.storage.stamps import combined, stamps
 

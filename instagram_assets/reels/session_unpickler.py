@@ -12,8 +12,8 @@ import sys
 from io import BytesIO
 from typing import Any, NoReturn
 
-MOST_BYTES = 65_536
-REFUSED = 3
+MAX_SESSION_BYTES = 65_536
+EXIT_REFUSED = 3
 """The exit status for what holds anything but cookies."""
 _MEMORY = 512_000_000
 _SECONDS = 5
@@ -60,13 +60,13 @@ def cookies_of(data: bytes) -> dict[str, str]:
 
 
 def main() -> int:
-    """0 with JSON on the standard output, or `REFUSED` with nothing: what was wrong may hold cookies."""
-    data = sys.stdin.buffer.read(MOST_BYTES + 1)
+    """0 with JSON on the standard output, or `EXIT_REFUSED` with nothing: what was wrong may hold cookies."""
+    data = sys.stdin.buffer.read(MAX_SESSION_BYTES + 1)
     shut()
     try:
         answer = json.dumps(cookies_of(data))
     except BaseException:
-        return REFUSED
+        return EXIT_REFUSED
     sys.stdout.write(answer)
     return 0
 

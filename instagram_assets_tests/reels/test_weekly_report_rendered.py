@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from instagram_assets.reels.week_views import write_page
+from instagram_assets.reels.weekly_report_views import write_page
 from instagram_assets.search.browser import open_browser
-from instagram_assets_tests.reels.test_week_page import page_of
+from instagram_assets_tests.reels.test_weekly_report import page_of
 from instagram_assets_tests.reels.weeks import a_reel
 from instagram_assets_tests.search.browsers import OPTIONS
 

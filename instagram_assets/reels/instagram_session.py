@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from instagram_assets.errors import FileError, SettingsError
-from instagram_assets.reels import unpickle
+from instagram_assets.reels import session_unpickler
 
 SESSION_FILE = "INSTAGRAM_ASSETS_REELS__SESSION_FILE"
 SESSION_USER = "INSTAGRAM_ASSETS_REELS__SESSION_USER"
-NEEDED = ("sessionid", "csrftoken", "ds_user_id")
+REQUIRED_COOKIES = ("sessionid", "csrftoken", "ds_user_id")
 """Cookies without which Instagram takes nobody for logged in."""
 
 _MAKE = "Make one as yourself: `instaloader --login NAME --sessionfile FILE`"
@@ -21,7 +21,7 @@ _AGAIN = "Run again; if it stays, the Python of this environment cannot start by
 _SECONDS = 30
 
 
-class Session:
+class InstagramSession:
     """A person's login: the account's name and its cookies, which no text of it shows."""
 
     def __init__(self, user: str, cookies: dict[str, str]) -> None:
@@ -32,7 +32,7 @@ class Session:
         return f"Session({self.user!r})"
 
 
-def read_session(file: str, user: str = "") -> Session:
+def read_session(file: str, user: str = "") -> InstagramSession:
     """The session in a file that Instaloader wrote; without `user` the name in `session-NAME` counts.
 
     Raises FileError for a file that is not there, that others may have written, or that holds anything but cookies;
@@ -45,9 +45,9 @@ def read_session(file: str, user: str = "") -> Session:
     if not name:
         raise SettingsError(f"{SESSION_USER} is not set. Set it to the account that the session file belongs to.")
     cookies = _cookies(path, _bytes_of(path))
-    if missing := [cookie for cookie in NEEDED if not cookies.get(cookie)]:
+    if missing := [cookie for cookie in REQUIRED_COOKIES if not cookies.get(cookie)]:
         raise FileError(str(path), f"is no session that is logged in: it has no cookie {', '.join(missing)}", _MAKE)
-    return Session(name, cookies)
+    return InstagramSession(name, cookies)
 
 
 def _check_there(path: Path) -> None:
@@ -75,10 +75,10 @@ def _bytes_of(path: Path) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise FileError(str(path), "is no file", f"Set {SESSION_FILE} to a session file")
         _check_owner(path, status, folder)
-        data = os.read(descriptor, unpickle.MOST_BYTES + 1)
+        data = os.read(descriptor, session_unpickler.MAX_SESSION_BYTES + 1)
     finally:
         os.close(descriptor)
-    if not data or len(data) > unpickle.MOST_BYTES:
+    if not data or len(data) > session_unpickler.MAX_SESSION_BYTES:
         raise FileError(str(path), "is empty or far too large for a session", _MAKE)
     return data
 
@@ -98,7 +98,7 @@ def _check_owner(path: Path, status: os.stat_result, folder: os.stat_result) -> 
 
 def _cookies(path: Path, data: bytes) -> dict[str, str]:
     """The cookies of a pickled session, made in a process that has no files, no network and no environment."""
-    program = [sys.executable, "-I", "-S", unpickle.__file__]
+    program = [sys.executable, "-I", "-S", session_unpickler.__file__]
     # Some Pythons find their own library by it.
     environment = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
     try:
@@ -106,7 +106,7 @@ def _cookies(path: Path, data: bytes) -> dict[str, str]:
     except (subprocess.TimeoutExpired, OSError) as error:
         raise FileError(str(path), f"cannot be read in a process apart ({type(error).__name__})", _AGAIN) from None
     # A negative code is a limit of the process that was reached.
-    if done.returncode < 0 or done.returncode == unpickle.REFUSED:
+    if done.returncode < 0 or done.returncode == session_unpickler.EXIT_REFUSED:
         problem = "is no session of Instaloader: it holds more than names and values of cookies"
         raise FileError(str(path), problem, f"Do not use it. {_MAKE}")
     if done.returncode:

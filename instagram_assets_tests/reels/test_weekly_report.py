@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from instagram_assets.reels.hypotheses import viral_hypotheses
-from instagram_assets.reels.week_page import MOST_REELS, WeekPage, week_page
-from instagram_assets.reels.week_texts import cost_line
-from instagram_assets.reels.week_views import MOST_IN_MARKDOWN, as_html, as_markdown, write_page
+from instagram_assets.reels.weekly_report import MAX_REPORT_REELS, WeekPage, week_page
+from instagram_assets.reels.weekly_report_texts import cost_line
+from instagram_assets.reels.weekly_report_views import MOST_IN_MARKDOWN, report_html, report_markdown, write_page
 from instagram_assets_tests.reels.weeks import MONDAY, Row, a_reel, a_week
 
 SEOUL = ZoneInfo("Asia/Seoul")
@@ -55,7 +55,7 @@ def test_a_reel_stands_there_with_its_numbers_label_reason_hook_and_hypotheses(t
     reel = a_reel(
         7, viral=True, account="김하늘", of_video={"poster": "poster.jpg", "duration": 31.4}, of_analysis=analysis
     )
-    read = Read(as_html(page_of([reel], tmp_path)))
+    read = Read(report_html(page_of([reel], tmp_path)))
     for words in ("김하늘", "70 likes", "7 comments", "7,000 views", "31 s", "viral, score 1.50", "because"):
         assert words in read.text
     assert "A laugh at once" in read.text
@@ -67,7 +67,7 @@ def test_a_reel_stands_there_with_its_numbers_label_reason_hook_and_hypotheses(t
 
 def test_posters_are_inlined_small(tmp_path: Path) -> None:
     picture(tmp_path / "poster.jpg")
-    html = as_html(page_of([a_reel(1, viral=True, of_video={"poster": "poster.jpg"})], tmp_path))
+    html = report_html(page_of([a_reel(1, viral=True, of_video={"poster": "poster.jpg"})], tmp_path))
     (data,) = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', html)
     shown = Image.open(io.BytesIO(base64.b64decode(data)))
     assert shown.format == "JPEG"
@@ -79,7 +79,7 @@ def test_posters_are_inlined_small(tmp_path: Path) -> None:
 def test_a_poster_that_cannot_be_read_leaves_its_place_empty(tmp_path: Path, poster: str | None) -> None:
     (tmp_path / "damaged.jpg").write_bytes(b"\xff\xd8\xffno picture")
     (tmp_path / "empty.jpg").touch()
-    assert "no picture" in as_html(page_of([a_reel(1, viral=True, of_video={"poster": poster})], tmp_path))
+    assert "no picture" in report_html(page_of([a_reel(1, viral=True, of_video={"poster": poster})], tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_a_poster_that_cannot_be_read_leaves_its_place_empty(tmp_path: Path, pos
 )
 def test_only_addresses_of_the_web_are_links(url: str | None) -> None:
     reel = a_reel(1, viral=True, of_post={"url": url})
-    assert [tag for tag, _ in Read(as_html(page_of([reel]))).elements if tag == "a"] == []
-    assert "](" not in as_markdown(page_of([reel]))
+    assert [tag for tag, _ in Read(report_html(page_of([reel]))).elements if tag == "a"] == []
+    assert "](" not in report_markdown(page_of([reel]))
 
 
 def test_what_came_from_elsewhere_is_text_and_nothing_else() -> None:
@@ -100,12 +100,12 @@ def test_what_came_from_elsewhere_is_text_and_nothing_else() -> None:
         of_analysis={"hook": NASTY, "hypotheses": [NASTY], "action": NASTY},
     )
     reel[1]["reason"] = NASTY
-    read = Read(as_html(page_of([reel])))
+    read = Read(report_html(page_of([reel])))
     tags = {tag for tag, _ in read.elements}
     assert not tags & {"script", "img", "iframe", "object", "form", "link"}
     assert not [name for _, attributes in read.elements for name in attributes if name.startswith("on")]
     assert read.text.count(NASTY) == 5
-    told = as_markdown(page_of([reel]))
+    told = report_markdown(page_of([reel]))
     assert "<script>" not in told
     assert re.findall(r"(?<!\\)[`<](?!https)", told) == []
     (line,) = [line for line in told.splitlines() if "1,000 views" in line.replace("\\", "")]
@@ -114,7 +114,7 @@ def test_what_came_from_elsewhere_is_text_and_nothing_else() -> None:
 
 def test_a_page_needs_nothing_from_elsewhere(tmp_path: Path) -> None:
     picture(tmp_path / "poster.jpg")
-    html = as_html(page_of([a_reel(1, viral=True, account="김하늘", of_video={"poster": "poster.jpg"})], tmp_path))
+    html = report_html(page_of([a_reel(1, viral=True, account="김하늘", of_video={"poster": "poster.jpg"})], tmp_path))
     for _, attributes in Read(html).elements:
         assert (attributes.get("src") or "data:").startswith("data:")
     assert all(address.startswith('"data:') for address in re.findall(r"url\(([^)]*)\)", html))
@@ -124,7 +124,9 @@ def test_a_page_needs_nothing_from_elsewhere(tmp_path: Path) -> None:
 
 def test_korean_letters_come_with_the_page_and_only_those_that_it_has() -> None:
     fonts = [
-        re.findall(r'url\("data:font/woff;base64,([^"]+)"\)', as_html(page_of([a_reel(1, viral=True, account=name)])))
+        re.findall(
+            r'url\("data:font/woff;base64,([^"]+)"\)', report_html(page_of([a_reel(1, viral=True, account=name)]))
+        )
         for name in ("김하늘", "sun_diary")
     ]
     assert [len(found) for found in fonts] == [1, 0]
@@ -134,13 +136,13 @@ def test_korean_letters_come_with_the_page_and_only_those_that_it_has() -> None:
 
 
 def test_viral_reels_come_first_by_their_score_and_the_rest_is_counted() -> None:
-    reels = [a_reel(n, viral=n % 40 == 0) for n in range(MOST_REELS + 30)]
+    reels = [a_reel(n, viral=n % 40 == 0) for n in range(MAX_REPORT_REELS + 30)]
     for n, reel in enumerate(reels):
         reel[1]["score"] = float(n)
     page = page_of(reels)
     assert [reel.post["post_id"] for reel in page.reels[:5]] == ["00120", "00080", "00040", "00000", "00149"]
-    assert (len(page.reels), page.left_out) == (MOST_REELS, 30)
-    assert f"Of {MOST_REELS + 30} the first {MOST_REELS} are shown." in Read(as_html(page)).text
+    assert (len(page.reels), page.left_out) == (MAX_REPORT_REELS, 30)
+    assert f"Of {MAX_REPORT_REELS + 30} the first {MAX_REPORT_REELS} are shown." in Read(report_html(page)).text
 
 
 @pytest.mark.parametrize(
@@ -175,27 +177,27 @@ def test_a_reel_says_by_what_it_was_analysed_or_with_which_status_it_was_not_and
     video: Row, analysis: Row, mark: str, reason: str
 ) -> None:
     page = page_of([a_reel(1, viral=True, of_video=video, of_analysis=analysis)])
-    html = as_html(page)
+    html = report_html(page)
     marks = re.findall(r'<span class="badge note">(.*?)</span>', html)
     assert marks == [mark] * bool(mark)
     assert reason in Read(html).text
-    (line,) = [line for line in as_markdown(page).splitlines() if "1,000 views" in line.replace("\\", "")]
+    (line,) = [line for line in report_markdown(page).splitlines() if "1,000 views" in line.replace("\\", "")]
     cell = re.split(r"(?<!\\)\|", line)[6].replace("\\", "").strip()
     assert cell == ": ".join(filter(None, [mark and f"**{mark}**", reason]))
 
 
 def test_one_of_a_number_is_told_in_the_singular() -> None:
     one = {"likes": 1, "comments": 1, "views": 1, "plays": 1}
-    text = " ".join(Read(as_html(page_of([a_reel(1, viral=True, of_post=one)]))).text.split())
+    text = " ".join(Read(report_html(page_of([a_reel(1, viral=True, of_post=one)]))).text.split())
     assert "1 like 1 comment 1 view 1 play 20 s" in text
     none = dict.fromkeys(one, 0)
-    text = " ".join(Read(as_html(page_of([a_reel(1, viral=True, of_post=none)]))).text.split())
+    text = " ".join(Read(report_html(page_of([a_reel(1, viral=True, of_post=none)]))).text.split())
     assert "0 likes 0 comments 0 views 0 plays 20 s" in text
 
 
 def test_a_reel_without_any_row_but_its_post_is_there() -> None:
     post = a_reel(1, viral=True)[0]
-    text = Read(as_html(week_page(MONDAY, [post], [], [], [], [], Path("nowhere")))).text
+    text = Read(report_html(week_page(MONDAY, [post], [], [], [], [], Path("nowhere")))).text
     assert "not analysed yet" in text
     assert "no label" in text
 
@@ -206,14 +208,14 @@ def test_contrasts_stand_there_with_their_intervals_and_the_clear_ones_are_marke
         for n in range(24)
     ]
     page = page_of(reels)
-    html = as_html(page)
+    html = report_html(page)
     assert len(re.findall(r'<tr class="clear">', html)) == 1
     assert "Viral reels are longer" in html
     assert "43.5 s" in html
     assert "25.5 s" in html
     assert "+18.0 s" in html
     assert 'class="plot"' in html
-    told = as_markdown(page)
+    told = report_markdown(page)
     assert "**Viral reels are longer**" in told
     assert "50 % (n = 8)" in told
     assert "+0 points" in told
@@ -226,10 +228,10 @@ def test_what_the_analyses_took_is_told_by_analyser() -> None:
         a_reel(3, viral=True, of_analysis={**paid, "answer_tokens": None, "status": "blocked", "seconds": 2.0})
     )
     reels.append(a_reel(4, viral=True, of_analysis={"analyser": "local", "seconds": 1.5}))
-    text = " ".join(Read(as_html(page_of(reels))).text.split())
+    text = " ".join(Read(report_html(page_of(reels))).text.split())
     assert "gemini: 4 reels (blocked 1, ok 3), 8.0 s and 3,375 tokens a reel, 0.0080 US dollars in all" in text
     assert "local: 1 reel (ok 1), 1.5 s a reel" in text
-    assert "local" in as_markdown(page_of(reels))
+    assert "local" in report_markdown(page_of(reels))
 
 
 def costs_of(reels: Sequence[Sequence[Row]], unanswered: float = 0.0) -> list[str]:
@@ -284,15 +286,15 @@ def test_without_an_answer_that_came_the_worst_case_stands_alone() -> None:
 
 def test_an_empty_week_is_a_page_too() -> None:
     page = page_of([])
-    assert "No reel of this week is in the lake." in as_html(page)
-    assert "Too few reels with a label" in as_html(page)
-    assert as_markdown(page)
+    assert "No reel of this week is in the lake." in report_html(page)
+    assert "Too few reels with a label" in report_html(page)
+    assert report_markdown(page)
 
 
 def test_what_the_ui_shows_is_short() -> None:
     long = {"hook": "말" * 5000, "hypotheses": [f"Reason {n} {'x' * 3000}" for n in range(9)]}
     page = page_of([a_reel(n, viral=True, of_analysis=long) for n in range(200)])
-    assert len(as_markdown(page).encode()) < 30_000
+    assert len(report_markdown(page).encode()) < 30_000
 
 
 @pytest.mark.parametrize("noisy", [False, True])
@@ -302,7 +304,7 @@ def test_the_ui_shows_frames_of_viral_reels_within_what_an_event_may_hold(tmp_pa
         (noise if noisy else Image.new("RGB", (1080, 1920), (20 * number, 99, 99))).save(tmp_path / f"{number}.jpg")
     long = {"hook": "말" * 5000, "hypotheses": [f"Reason {n} {'x' * 3000}" for n in range(9)]}
     reels = [a_reel(n, viral=n < 11, of_video={"poster": f"{n}.jpg"}, of_analysis=long) for n in range(12)]
-    told = as_markdown(page_of(reels, tmp_path))
+    told = report_markdown(page_of(reels, tmp_path))
     assert len(told.encode()) <= 100_000
     shown = re.findall(r"\| !\[frame\]\(data:image/jpeg;base64,([^)]+)\) \| \[", told)
     assert 3 <= len(shown) <= MOST_IN_MARKDOWN if noisy else len(shown) == MOST_IN_MARKDOWN
@@ -313,7 +315,7 @@ def test_the_ui_shows_frames_of_viral_reels_within_what_an_event_may_hold(tmp_pa
 
 @pytest.mark.parametrize("poster", [None, "gone.jpg"])
 def test_without_a_frame_the_ui_leaves_its_cell_empty(tmp_path: Path, poster: str | None) -> None:
-    told = as_markdown(page_of([a_reel(1, viral=True, of_video={"poster": poster})], tmp_path))
+    told = report_markdown(page_of([a_reel(1, viral=True, of_video={"poster": poster})], tmp_path))
     assert "data:image" not in told
     assert "|  | [sun" in told
 

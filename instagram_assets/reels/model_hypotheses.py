@@ -20,7 +20,7 @@ _EMPTY = frozenset(
 )
 
 
-class Supposition(NamedTuple):
+class ModelHypothesis(NamedTuple):
     """One sentence that the model said of one reel."""
 
     post_id: str
@@ -28,13 +28,13 @@ class Supposition(NamedTuple):
     text: str
 
 
-def supposed(week: date, said: Iterable[Supposition]) -> list[Row]:
+def group_hypotheses(week: date, said: Iterable[ModelHypothesis]) -> list[Row]:
     """Rows of `schemas.VIRAL_HYPOTHESES` of kind `model` of one week, those that most viral reels support first.
 
     Sentences are the same where they have the same words but for their order and for words that say nothing. No more:
     a measure of likeness also puts "fast cuts" and "slow cuts" together, which are opposites.
     """
-    groups: dict[frozenset[str], list[Supposition]] = {}
+    groups: dict[frozenset[str], list[ModelHypothesis]] = {}
     for each in said:
         if words := telling_words(each.text):
             groups.setdefault(words, []).append(each)
@@ -53,7 +53,7 @@ def _singular(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
 
 
-def _row(week: date, group: list[Supposition]) -> Row:
+def _row(week: date, group: list[ModelHypothesis]) -> Row:
     spellings = Counter(" ".join(each.text.split()) for each in group)
     return {
         "week": week,
