@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from instagram_assets.automation.imported_jobs import import_jobs, run_id_of
-from instagram_assets.automation.searches import search_folder
+from instagram_assets.automation.search_runs import search_folder
 from instagram_assets.datasets.folder_removal import Removed
 from instagram_assets.errors import (
     CollectionRefusedError,

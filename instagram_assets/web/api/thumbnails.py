@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path, Request, Response
 from fastapi.responses import FileResponse
 
-from instagram_assets.automation.pause import PAUSED, is_paused
+from instagram_assets.automation.forget_requests import PAUSED_MESSAGE, is_paused
 from instagram_assets.errors import DecodeError, InstagramAssetsError, MediaRefusedError, NotFoundError, PausedError
 from instagram_assets.lake_index.derived import THUMBNAILS
 from instagram_assets.lake_index.thumbnails import Thumbnails, stored_image
@@ -69,7 +69,7 @@ def _small(store: Thumbnails, image_id: str) -> bytes:
     if not is_paused():
         return store.of(image_id)
     if (known := store.kept(image_id)) is None:
-        raise PausedError(PAUSED)
+        raise PausedError(PAUSED_MESSAGE)
     return known
 
 

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from upath import UPath
 
 from instagram_assets import runs
-from instagram_assets.automation import retention as past
-from instagram_assets.automation.plan import MADE_OF, datasets_are_due
+from instagram_assets.automation import retention_job as past
+from instagram_assets.automation.run_plan import DATASET_INPUTS, datasets_are_due
 from instagram_assets.automation.schedules import retention as schedule
 from instagram_assets.automation.sensors import landed_sensor
 from instagram_assets.cli import app
@@ -87,8 +87,8 @@ def test_exactly_what_is_past_goes_and_a_backfill_neither_loses_nor_brings_back_
 ) -> None:
     before, kept = rows(lake, *RAW), rows(lake, *KEPT)
     keep(30)
-    foreseen = past.look(past.limits())
-    went = past.retain(instance, past.limits())
+    foreseen = past.preview_retention(past.retention_limits())
+    went = past.run_retention(instance, past.retention_limits())
     assert went.numbers.items() >= foreseen.numbers.items()
     left = {
         name: table.filter(pa.array([moment >= ago(30) for moment in table["observed_at"].to_pylist()], pa.bool_()))
@@ -104,9 +104,9 @@ def test_exactly_what_is_past_goes_and_a_backfill_neither_loses_nor_brings_back_
     collect(instance, data_dir, "first.json", _first(), 59)
     make_again(instance)
     assert (rows(lake, *RAW), rows(lake, *KEPT)) == (left, kept)
-    assert not past.look(past.limits()).numbers.get("landing zone, posts")
+    assert not past.preview_retention(past.retention_limits()).numbers.get("landing zone, posts")
     keep(1)
-    past.retain(instance, past.limits())
+    past.run_retention(instance, past.retention_limits())
     make_again(instance)
     assert [table.num_rows for table in rows(lake, *RAW).values()] == [0, 0, 0]
     assert rows(lake, *KEPT) == kept
@@ -116,7 +116,7 @@ def test_a_new_observation_of_a_post_whose_old_ones_are_gone_counts_on(
     instance: dg.DagsterInstance, data_dir: Path, lake: UPath, keep: Callable[[int], None]
 ) -> None:
     keep(1)
-    past.retain(instance, past.limits())
+    past.run_retention(instance, past.retention_limits())
     collect(instance, data_dir, "third.json", [post(1, day=DAY, likesCount=99)], 0)
     posts = {row["post_id"]: row for row in read_table(lake, "posts").to_pylist()}
     assert (posts["10001"]["likes"], posts["10001"]["observations"], posts["10001"]["followers"]) == (99, 3, 200)
@@ -131,7 +131,7 @@ def test_the_run_of_the_job_says_what_goes_and_the_tables_show_it(
     assert result.success
     records = instance.fetch_observations(dg.AssetKey("raw_posts"), limit=1).records
     assert records[0].asset_observation is not None
-    assert records[0].asset_observation.metadata[past.ROWS].value == 2
+    assert records[0].asset_observation.metadata[past.ROWS_GONE].value == 2
     assert read_table(lake, "raw_posts").num_rows == 1
 
 
@@ -141,10 +141,10 @@ def test_nothing_goes_while_a_run_works_on_it(
     keep(30)
     run = instance.create_run_for_job(defs.resolve_job_def("box"))
     with pytest.raises(BusyError, match="job box"):
-        past.retain(instance, past.limits())
+        past.run_retention(instance, past.retention_limits())
     assert read_table(lake, "raw_posts").num_rows == 3
     instance.report_run_canceled(run)
-    assert past.retain(instance, past.limits())
+    assert past.run_retention(instance, past.retention_limits())
 
 
 def test_files_that_landed_wait_for_their_tables_while_old_ones_are_taken_away(
@@ -164,12 +164,12 @@ def test_files_that_landed_wait_for_their_tables_while_old_ones_are_taken_away(
 def test_datasets_are_due_when_what_they_name_is_gone(
     instance: dg.DagsterInstance, lake: UPath, keep: Callable[[int], None]
 ) -> None:
-    for name in (*{source for sources in MADE_OF.values() for source in sources}, *MADE_OF):
+    for name in (*{source for sources in DATASET_INPUTS.values() for source in sources}, *DATASET_INPUTS):
         instance.report_runless_asset_event(dg.AssetMaterialization(name))
     put_files()
     assert not datasets_are_due(instance)
     keep(30)
-    past.retain(instance, past.limits())
+    past.run_retention(instance, past.retention_limits())
     assert datasets_are_due(instance)
     instance.report_runless_asset_event(dg.AssetMaterialization("dataset_json"))
     assert not datasets_are_due(instance)
@@ -182,7 +182,7 @@ def test_the_command_says_what_would_go_and_refuses_to_do_it_unasked(
     runner, before = CliRunner(), read_table(lake, "raw_posts")
     shown = runner.invoke(app, ["retention", "--dry-run", "--json"])
     parts = {f"{part['place']}, {part['what']}": part["rows"] for part in json.loads(shown.stdout)["would_go"]}
-    assert parts == past.look(past.limits()).numbers
+    assert parts == past.preview_retention(past.retention_limits()).numbers
     unasked = runner.invoke(app, ["retention"])
     assert (unasked.exit_code, "--yes" in unasked.output) == (1, True)
     assert read_table(lake, "raw_posts").equals(before)
@@ -193,7 +193,7 @@ def test_the_command_says_what_would_go_and_refuses_to_do_it_unasked(
 
 def test_without_a_setting_nothing_is_past(instance: dg.DagsterInstance, keep: Callable[[int], None]) -> None:
     with pytest.raises(SettingsError, match="KEEP_RAW_DAYS"):
-        past.limits()
+        past.retention_limits()
     night = dg.build_schedule_context(instance=instance, scheduled_execution_time=TODAY)
     assert isinstance(schedule(night), dg.SkipReason)
     keep(30)
@@ -211,7 +211,11 @@ def test_killed_at_any_step_a_repeat_ends_as_if_nothing_had_happened(
         pass
 
     keep(30)
-    at, kept, steps = past.limits(), rows(lake, *KEPT), len(list(past.look(past.limits()).totals))
+    at, kept, steps = (
+        past.retention_limits(),
+        rows(lake, *KEPT),
+        len(list(past.preview_retention(past.retention_limits()).totals)),
+    )
     for number in range(steps + 5):
         left = iter(range(number))
 
@@ -224,7 +228,7 @@ def test_killed_at_any_step_a_repeat_ends_as_if_nothing_had_happened(
             break
         except Killed:
             continue
-    assert not past.look(at)
+    assert not past.preview_retention(at)
     make_again(instance)
     assert rows(lake, *KEPT) == kept
     assert read_table(lake, "raw_posts")["likes"].to_pylist() == [90]

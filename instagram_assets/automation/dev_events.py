@@ -1,11 +1,11 @@
-"""What a running `dev` tells: files that landed, and runs that started and ended, each in one line."""
+"""Events printed by a running `dev`: files that landed, and runs that started and ended, one line each."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from instagram_assets.automation.imported_jobs import JOB as IMPORTED
+from instagram_assets.automation.imported_jobs import IMPORTED_SEARCH_JOB as IMPORTED
 from instagram_assets.automation.jobs import SKIPPED
 from instagram_assets.ingest.manifests import TABLES, LandedFile, newest, read_manifest
 from instagram_assets.partitions import PARTITION, RANGE_END, RANGE_START
@@ -21,8 +21,8 @@ _OVERLAP = timedelta(seconds=2)
 _MOST_NAMED = 5
 
 
-class News:
-    """Tells with `say` what happened since it was made; failures are not told here, since they have reasons."""
+class EventReporter:
+    """Prints new events with `say`, except failed runs, which `dev` prints with their reasons."""
 
     def __init__(self, instance: dg.DagsterInstance, say: Callable[[str], None]) -> None:
         self._instance = instance
@@ -33,8 +33,8 @@ class News:
         }
         self._landed = set(newest(open_lake(settings())))
 
-    def look(self) -> None:
-        """Tell what is new."""
+    def report(self) -> None:
+        """Print what is new since the last call."""
         now = datetime.now(UTC)
         for record in reversed(self._changed(self._since)):
             run = record.dagster_run
@@ -65,7 +65,7 @@ class News:
 
 
 def _about(run: dg.DagsterRun) -> str:
-    """Which partitions a run is over, and what it leaves out."""
+    """The partitions of a run and the tables it skips, in words."""
     tags = run.tags
     cells = f"{tags[RANGE_START]} … {tags[RANGE_END]}" if RANGE_START in tags else tags.get(PARTITION, "")
     left_out = f"without {tags[SKIPPED]}: their models are missing" if SKIPPED in tags else ""

@@ -1,4 +1,7 @@
-"""Which files of the inbox a landing run was asked for: what lies there all the same is asked for again, ever later."""
+"""Retries of landing runs: which inbox files were requested, how often and when, kept in the sensor's cursor.
+
+A file that still lies in the inbox is requested again with exponential backoff.
+"""
 
 import json
 from collections.abc import Mapping
@@ -7,13 +10,13 @@ from typing import NamedTuple
 
 import dagster as dg
 
-from instagram_assets.automation.run_states import under_way
+from instagram_assets.automation.run_states import active_runs
 
 _FIRST_WAIT, _LONGEST_WAIT = 30.0, 3600.0
 
 
-class Ask(NamedTuple):
-    """What a file was when a run was last asked for it, how often that was, and when, in seconds since 1970."""
+class InboxAttempt(NamedTuple):
+    """The last landing run requested for a file: the file's fingerprint, the number of tries, and a Unix timestamp."""
 
     mark: str
     times: int
@@ -21,16 +24,16 @@ class Ask(NamedTuple):
 
     @property
     def wait(self) -> float:
-        """For how long this try is waited for, in seconds."""
+        """Seconds to wait before the next try: exponential backoff, at most an hour."""
         return min(_FIRST_WAIT * 2.0 ** min(self.times - 1, 20), _LONGEST_WAIT)
 
     def is_fresh(self, now: float) -> bool:
-        """True while it is too early to ask again; a clock that was set back does not count."""
+        """True while it is too early to try again; timestamps in the future are ignored."""
         return 0 <= now - self.at < self.wait
 
-    def again(self, mark: str, now: float) -> "Ask":
-        """The next try for the same file, the first one for another of its name."""
-        return Ask(mark, self.times + 1 if mark == self.mark else 1, now)
+    def again(self, mark: str, now: float) -> "InboxAttempt":
+        """The next try for the same file; the first try if the file has changed."""
+        return InboxAttempt(mark, self.times + 1 if mark == self.mark else 1, now)
 
     def told(self, name: str) -> str:
         """Such as "a.json was asked for 3 times and lies in the inbox still: again at 10:20:00 UTC"."""
@@ -39,8 +42,8 @@ class Ask(NamedTuple):
         return f"{name} was asked for {often} and lies in the inbox still: again at {again:%H:%M:%S} UTC"
 
 
-def read_asks(cursor: str | None) -> dict[str, Ask]:
-    """What a cursor remembers, by the name of the file; nothing when it is lost or not one of ours."""
+def read_attempts(cursor: str | None) -> dict[str, InboxAttempt]:
+    """Attempts by file name, from a sensor's cursor; empty when it is missing or invalid."""
     try:
         kept = json.loads(cursor or "{}")
     except ValueError:
@@ -48,15 +51,15 @@ def read_asks(cursor: str | None) -> dict[str, Ask]:
     return {str(name): ask for name, value in kept.items() if (ask := _ask(value))} if isinstance(kept, dict) else {}
 
 
-def write_asks(asks: Mapping[str, Ask]) -> str:
-    """The cursor that remembers these."""
+def write_attempts(asks: Mapping[str, InboxAttempt]) -> str:
+    """The sensor's cursor for these attempts, as JSON."""
     return json.dumps(asks)
 
 
-def files_under_way(instance: dg.DagsterInstance) -> frozenset[str] | None:
-    """The files that landing runs are queued or running for; null when one of them may be for any file."""
+def files_of_active_runs(instance: dg.DagsterInstance) -> frozenset[str] | None:
+    """Files of queued or running landing runs; None when one of them is not limited to files."""
     names: set[str] = set()
-    for run in under_way(instance, "landing"):
+    for run in active_runs(instance, "landing"):
         files = _files_of(run.run_config)
         if not files:
             return None
@@ -64,12 +67,12 @@ def files_under_way(instance: dg.DagsterInstance) -> frozenset[str] | None:
     return frozenset(names)
 
 
-def _ask(value: object) -> Ask | None:
+def _ask(value: object) -> InboxAttempt | None:
     match value:
         case str():  # as cursors were before they counted
-            return Ask(value, 1, 0.0)
+            return InboxAttempt(value, 1, 0.0)
         case [str() as mark, int() as times, int() | float() as at]:
-            return Ask(mark, times, at)
+            return InboxAttempt(mark, times, at)
         case _:
             return None
 

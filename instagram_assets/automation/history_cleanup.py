@@ -1,7 +1,7 @@
-"""Old runs leave Dagster's history together with what they logged; what is known of each cell stays.
+"""Cleanup of Dagster's history: delete old runs with their logs, but keep each partition's newest materialization.
 
-Rows are chosen one by one. `DagsterInstance.delete_run` would take a run's materializations with it, and a cell that
-was last made by that run would be missing.
+Rows are selected one by one. `DagsterInstance.delete_run` would delete the run's materializations too, and partitions
+last materialized by it would count as missing.
 
 Written against dagster 1.13.27; private there are the tables of its storages.
 """
@@ -38,8 +38,8 @@ _EVENTS, _CHECKS = SqlEventLogStorageTable.c, AssetCheckExecutionsTable.c
 
 
 @dataclass(frozen=True)
-class Freed:
-    """What went: runs, events, files of reports, and bytes on disk; `busy` databases are smaller only later."""
+class CleanupResult:
+    """Counts of deleted runs, events and report files, and bytes freed; `busy` databases could not be compacted yet."""
 
     runs: int
     events: int
@@ -56,11 +56,11 @@ class Freed:
         return f"{told}; {', '.join(self.busy)} was in use and keeps its size until the next time."
 
 
-def tidy(instance: dg.DagsterInstance, before: datetime, reports: Path) -> Freed:
-    """Take what finished runs left that ended before a moment, and older files of the reports folder.
+def delete_old_runs(instance: dg.DagsterInstance, before: datetime, reports: Path) -> CleanupResult:
+    """Delete finished runs that ended before a timestamp, with their events and logs, and older files of reports.
 
-    Of each cell the newest materialization and observation stay, of each check its newest result. That a cell failed
-    is forgotten with the run. Killed anywhere, it is finished by the next one: a run's record goes last. Raises
+    The newest materialization and observation of each partition and the newest result of each check are kept. If it is
+    killed, the next call finishes it: a run's record is deleted last. Raises
     StorageError where Dagster's history is in no SQL database.
     """
     log, runs = instance.event_log_storage, instance.run_storage
@@ -82,7 +82,7 @@ def tidy(instance: dg.DagsterInstance, before: datetime, reports: Path) -> Freed
     files = _remove_old(reports, before)
     databases = [path for name in _DATABASES if (path := home / name).exists()] if ended else []
     busy = tuple(path.name for path in databases if not _shrunk(path))
-    return Freed(ended, events, files, max(size - _bytes(home) - _bytes(reports), 0), busy)
+    return CleanupResult(ended, events, files, max(size - _bytes(home) - _bytes(reports), 0), busy)
 
 
 def _old_runs(instance: dg.DagsterInstance, before: datetime) -> Iterator[list[str]]:
@@ -162,7 +162,7 @@ def _bytes(folder: Path) -> int:
 
 @dg.op(name="tidy_history", description="Take what finished runs, and requests of the collectors, left long ago.")
 def tidy_op(context: dg.OpExecutionContext) -> None:
-    freed = tidy(context.instance, limit(settings().history_days), settings().folder("reports"))
+    freed = delete_old_runs(context.instance, limit(settings().history_days), settings().folder("reports"))
     context.log.info(str(freed))
     database = CollectorDatabase(settings().folder("collection"))
     if database.file.exists():

@@ -1,4 +1,4 @@
-"""Actors of Apify as a job of Dagster, started, watched and cancelled there; it ends with a file in the inbox."""
+"""The job `scrape`: run an actor of Apify and put the records that it collected into the inbox."""
 
 from datetime import date
 from typing import Any
@@ -30,14 +30,17 @@ class ScrapeConfig(dg.Config):
     """Whom the registry collects this week, in the place of names."""
 
 
-def run_config(name: str, names: list[str], newer_than: date | None, *, again: bool = False) -> dict[str, Any]:
+def scrape_run_config(name: str, names: list[str], newer_than: date | None, *, again: bool = False) -> dict[str, Any]:
     """The config of a run of the job."""
     day = newer_than.isoformat() if newer_than else ""
     return {"ops": {"collect": {"config": {"name": name, "names": names, "newer_than": day, "again": again}}}}
 
 
-@dg.op(description="Run an actor, wait for it, and put what it collected into the inbox.", tags={"kind": "apify"})
-def collect(context: dg.OpExecutionContext, config: ScrapeConfig) -> None:
+@dg.op(
+    description="Run an Apify actor, wait for it, and put the records that it collected into the inbox.",
+    tags={"kind": "apify"},
+)
+def run_actor(context: dg.OpExecutionContext, config: ScrapeConfig) -> None:
     """Cancelling the run aborts the actor's, too."""
     with failing_clearly():
         asked = load_request(config.name, settings().apify.inputs_dir)
@@ -69,7 +72,8 @@ def _told(done: Scraped) -> dict[str, Any]:
 
 @dg.job(
     name="scrape",
-    description="Collect posts, reels or profiles by an actor of Apify; the inbox takes them from there.",
+    description="Collect posts, reels or profiles by an Apify actor, which costs money, and put them into the inbox, "
+    "from where they land like any other export.",
     tags={
         "dagster/max_runtime": str(60 * (settings().apify.run_minutes + _MINUTES_MORE)),
         # What failed at Apify would be paid a second time.
@@ -78,4 +82,4 @@ def _told(done: Scraped) -> dict[str, Any]:
     },
 )
 def scrape_job() -> None:
-    collect()
+    run_actor()

@@ -1,6 +1,7 @@
-"""Dagster's home: its databases are there whole or not at all, whoever starts at once and whoever is killed.
+"""Creation of DAGSTER_HOME with its configuration and SQLite databases, atomically and under a lock.
 
-Dagster itself makes them in steps. What two first starts, or one that died, leave of the steps no later start mends.
+Dagster itself creates its databases in several steps. What two concurrent first starts, or one that was killed, leave
+behind is never repaired by a later start; here a database is complete or absent.
 """
 
 import hashlib
@@ -38,7 +39,7 @@ _VERSION = "alembic_version"
 _OWN = {_VERSION, "secondary_indexes", "instance_info", "sqlite_sequence"}
 _SECONDS_FOR_LOCKS = 30.0
 _STORAGES = ("storage", "run_storage", "event_log_storage", "schedule_storage")
-FORMS_OF_OURS = frozenset(
+SHIPPED_CONFIG_HASHES = frozenset(
     (
         "9227ffb07cd2f34aeed44429c18fc01f0bceb68856202c3732e4b40e6ccac127",
         "f843bec45fff739fea3501bec76837b3f4b738045eee8636013248b425021de1",
@@ -48,7 +49,7 @@ FORMS_OF_OURS = frozenset(
 """The SHA-256 of each dagster.yaml for SQLite that ever came with this program: whoever has one of them wrote none."""
 
 
-def make_home(home: Path, configuration: Path, *, databases: bool) -> None:
+def make_dagster_home(home: Path, configuration: Path, *, databases: bool) -> None:
     """Make DAGSTER_HOME with its dagster.yaml, a copy of `configuration`, and with `databases` those of SQLite.
 
     A dagster.yaml that somebody put there or changed stays as it is, and where it names another database none of SQLite
@@ -72,7 +73,7 @@ def make_home(home: Path, configuration: Path, *, databases: bool) -> None:
         shutil.rmtree(home / _UNFINISHED, ignore_errors=True)
 
 
-def is_made(home: Path) -> bool:
+def is_home_complete(home: Path) -> bool:
     """True when a start has finished making DAGSTER_HOME: nothing has to be written to read from it."""
     if not (home / "dagster.yaml").is_file():
         return False
@@ -82,7 +83,7 @@ def is_made(home: Path) -> bool:
 def _is_ours(file: Path) -> bool:
     """True for a dagster.yaml that a start of ours put there, now or long ago, and nobody changed; or for none."""
     try:
-        return hashlib.sha256(file.read_bytes()).hexdigest() in FORMS_OF_OURS
+        return hashlib.sha256(file.read_bytes()).hexdigest() in SHIPPED_CONFIG_HASHES
     except FileNotFoundError:
         return True
 

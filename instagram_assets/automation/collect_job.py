@@ -1,4 +1,4 @@
-"""Collecting by ourselves as a job of Dagster, by the clock once somebody switches it on, and what it could not get."""
+"""The job `collect_accounts`, its schedules (off by default), and asset checks for gaps and blocked logins."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,7 +24,8 @@ _LOOK_BACK = 7 * 86_400.0
 collect_job = dg.define_asset_job(
     "collect_accounts",
     dg.AssetSelection.assets("collected_accounts"),
-    description="Collect accounts and hashtags into the inbox, by Meta's official API or from the site.",
+    description="Collect new posts of the registered accounts and hashtags, by Meta's official API or from the site, "
+    "and put them into the inbox.",
     # Who was refused is refused again; what is not whole is gone on with by the next run.
     tags={"dagster/max_runtime": "43200", "dagster/max_retries": "0", HISTORY: SHOWN},
 )
@@ -38,7 +39,7 @@ def note_status(instance: dg.DagsterInstance, database: CollectorDatabase, now: 
     instance.report_runless_asset_event(dg.AssetMaterialization("collected_accounts", metadata={**rows, **shown}))
 
 
-def run_config(of: TargetKind, newer_than: str = "") -> dict[str, Any]:
+def collect_run_config(of: TargetKind, newer_than: str = "") -> dict[str, Any]:
     """The config of a run of the job by the clock, which also brings what earlier runs missed."""
     config = {"of": of, "newer_than": newer_than, "catches_up": True}
     return {"ops": {"collected_accounts": {"config": config}}}
@@ -62,7 +63,7 @@ def _request(of: TargetKind, at: datetime, newer_than: str = "") -> dg.RunReques
         choose_targets(settings(), of=of)
     except InstagramAssetsError as error:
         return dg.SkipReason(str(error))
-    return dg.RunRequest(f"collect:{of}:{at.isoformat()}", run_config(of, newer_than))
+    return dg.RunRequest(f"collect:{of}:{at.isoformat()}", collect_run_config(of, newer_than))
 
 
 @dg.asset_check(asset="collected_accounts")

@@ -20,14 +20,19 @@ from dagster._core.remote_representation.grpc_server_state_subscriber import (
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import GrpcServerTarget
 
-from instagram_assets.automation.reload import HOST, PORT, SOCKET, reload_location
+from instagram_assets.automation.code_server import (
+    CODE_SERVER_HOST,
+    CODE_SERVER_PORT,
+    CODE_SERVER_SOCKET,
+    reload_location,
+)
 from instagram_assets_tests.servers.dev import ROOT
 
 # Partitions that a file names when the code is loaded, as `days` begin with the first year of the lake.
 DEFINITIONS = """
 from pathlib import Path
 import dagster as dg
-from instagram_assets.automation.reload import reload_location
+from instagram_assets.automation.code_server import reload_location
 
 NAMES = Path(__file__).with_name("names").read_text().split()
 
@@ -51,7 +56,7 @@ def code_server(instance: dg.DagsterInstance, tmp_path: Path) -> Iterator[Path]:
         path = Path(folder, "code.sock")
         server = subprocess.Popen(
             [sys.executable, "-m", "dagster", "code-server", "start", "-f", str(tmp_path / "defs.py")],
-            env=os.environ | {SOCKET: str(path), "PYTHONPATH": str(ROOT)},
+            env=os.environ | {CODE_SERVER_SOCKET: str(path), "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             process_group=0,
@@ -101,6 +106,6 @@ def test_a_sensor_loads_its_location_anew_and_whoever_watches_sees_it(
 
 
 def test_without_a_code_server_it_says_that_it_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (SOCKET, PORT, HOST):
+    for name in (CODE_SERVER_SOCKET, CODE_SERVER_PORT, CODE_SERVER_HOST):
         monkeypatch.delenv(name, raising=False)
     assert not reload_location()

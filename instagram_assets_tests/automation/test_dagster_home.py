@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 
 from instagram_assets import runs
-from instagram_assets.automation.home import FORMS_OF_OURS, is_made
+from instagram_assets.automation.dagster_home import SHIPPED_CONFIG_HASHES, is_home_complete
 from instagram_assets.backups.databases import postgres_of
 from instagram_assets.cli import selections
 from instagram_assets.errors import SettingsError, StorageError
@@ -149,7 +149,7 @@ def test_a_dagster_yaml_that_somebody_wrote_or_changed_stays_and_its_databases_a
     file.write_text(form)
     prepare_home()
     assert file.read_text() == form
-    assert is_made(file.parent)
+    assert is_home_complete(file.parent)
 
 
 def test_an_older_form_of_ours_is_brought_up_to_date(data_dir: Path) -> None:
@@ -166,7 +166,7 @@ def test_an_older_form_of_ours_is_brought_up_to_date(data_dir: Path) -> None:
 
 def test_the_forms_of_ours_have_the_one_that_is_shipped() -> None:
     """Add the hash of the new one; those of older ones stay, since homes have them."""
-    assert hashlib.sha256((HOMES / "sqlite" / "dagster.yaml").read_bytes()).hexdigest() in FORMS_OF_OURS
+    assert hashlib.sha256((HOMES / "sqlite" / "dagster.yaml").read_bytes()).hexdigest() in SHIPPED_CONFIG_HASHES
 
 
 def test_a_dagster_yaml_that_is_no_yaml_is_named(data_dir: Path) -> None:

@@ -1,4 +1,4 @@
-"""Child processes that end with this one, however it ends, and whose output goes to log files."""
+"""Child processes in a group that is killed when this process ends in any way; their output goes to log files."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ _TOLD_LINES = 12
 
 
 class Child(NamedTuple):
-    """A child process and the file that takes all it says."""
+    """A child process with the log file of its output."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -27,7 +27,7 @@ class Child(NamedTuple):
         return self.process.poll() is not None
 
     def last_words(self) -> str:
-        """Its exit status, the end of what it said, and where the rest is."""
+        """Its exit status, the last lines of its log, and the log's path."""
         lines = self.log.read_text("utf-8", "replace").splitlines()[-_TOLD_LINES:]
         told = f"The {self.name} ended with status {self.process.poll()}."
         if not any(map(str.strip, lines)):
@@ -36,9 +36,9 @@ class Child(NamedTuple):
 
 
 class Children:
-    """A process group, all of which ends when the group's block is left or this process is gone.
+    """A process group that is killed when its `with` block is left or this process is gone.
 
-    `folder` is a private one for sockets and the like, which goes with it.
+    `folder` is a private temporary folder, for sockets and the like, that is deleted with it.
     """
 
     def __init__(self, group: int, folder: Path, logs: Path) -> None:
@@ -50,7 +50,7 @@ class Children:
     def start(
         self, name: str, command: Sequence[str], environment: Mapping[str, str], pass_fds: Iterable[int] = ()
     ) -> Child:
-        """Start a program; what its predecessor of this name said stays beside the log as `….previous.log`."""
+        """Start a program in the group; the log of an earlier program of this name is kept as `….previous.log`."""
         self._logs.mkdir(parents=True, exist_ok=True)
         log = self._logs / f"{name.replace(' ', '_')}.log"
         if log.exists():
@@ -70,21 +70,21 @@ class Children:
         return child
 
     def ask_to_end(self, seconds: float) -> None:
-        """Send SIGTERM to the whole group, children's children too, and wait for ours to end, at most so long."""
+        """Send SIGTERM to the whole group and wait up to `seconds` for the children to end."""
         os.killpg(self._group, signal.SIGTERM)
         until = monotonic() + seconds
         for child in self._started:
             wait_for(child, until - monotonic())
 
     def kill(self) -> None:
-        """End what is left of the group."""
+        """Send SIGKILL to the whole group and wait for the children."""
         os.killpg(self._group, signal.SIGKILL)
         for child in self._started:
             child.process.wait()
 
 
 def wait_for(child: Child, seconds: float) -> None:
-    """Wait until the child has ended, at most so long."""
+    """Wait up to `seconds` for the child to end."""
     try:
         child.process.wait(max(0.0, seconds))
     except subprocess.TimeoutExpired:
@@ -93,13 +93,13 @@ def wait_for(child: Child, seconds: float) -> None:
 
 @contextmanager
 def child_processes(logs: Path, prefix: str) -> Generator[Children]:
-    """A group to start children in, for as long as the block runs; what is left of it then is killed.
+    """Context manager: a group to start child processes in; what is left of it at the end is killed.
 
     The name of its folder begins with `prefix`.
     """
     folder = tempfile.mkdtemp(prefix=prefix)
     guard = subprocess.Popen(
-        [sys.executable, "-I", "-S", str(Path(__file__).with_name("children_guard.py")), folder],
+        [sys.executable, "-I", "-S", str(Path(__file__).with_name("process_group_guard.py")), folder],
         stdin=subprocess.PIPE,
         process_group=0,  # Ctrl-C in a terminal is ours alone
     )

@@ -1,7 +1,7 @@
-"""What the web app asks `dev` to forget, and how far that is: files in a private folder that only these two know.
+"""Requests of the web app that `dev` erase an account, and their progress, exchanged as files in a private folder.
 
-Forgetting needs the data folder for itself, so `dev` ends all but the web app meanwhile. The folder is none of the data
-folder's, in which the name would be found again, and it goes with `dev`.
+Erasure needs exclusive use of the data folder, so `dev` stops everything but the web app meanwhile. The private folder
+lies outside the data folder, where the erased name would remain, and is deleted with `dev`.
 """
 
 import json
@@ -18,17 +18,17 @@ from instagram_assets.errors import ConflictError, PausedError
 
 PAUSE_FOLDER = "INSTAGRAM_DEV_PAUSE_FOLDER"
 """The environment variable by which the web app of a `dev` knows the folder."""
-LOG = "forget.log"
+FORGET_LOG = "forget.log"
 _ASKED, _STATE = "asked.json", "state.json"
 _BUSY = "Something is being forgotten already. Wait for its end, then ask again."
-PAUSED = "Something is being forgotten, and nothing may change meanwhile. Wait for its end, then try again."
-"""What is said to whoever wants to change something then."""
+PAUSED_MESSAGE = "Something is being forgotten, and nothing may change meanwhile. Wait for its end, then try again."
+"""The error message for changes that are attempted meanwhile."""
 _KEPT_SECONDS = 900.0
-"""How long the log of what ended is kept, for whoever looks at it; it holds the name."""
+"""How long the log of a finished erasure is kept; it contains the name."""
 
 
-class Phase(StrEnum):
-    """How far it is; `refused` is when runs go on, `failed` when the command ended with an error."""
+class ForgetPhase(StrEnum):
+    """Progress of a request: `refused` because runs are active, `failed` when the command ended with an error."""
 
     asked = "asked"
     stopping = "stopping"
@@ -40,25 +40,25 @@ class Phase(StrEnum):
 
     @property
     def is_over(self) -> bool:
-        return self in (Phase.done, Phase.refused, Phase.failed)
+        return self in (ForgetPhase.done, ForgetPhase.refused, ForgetPhase.failed)
 
     @property
     def is_pause(self) -> bool:
-        """Whether Dagster is away because of it."""
-        return self in (Phase.stopping, Phase.forgetting, Phase.starting)
+        """Whether Dagster is stopped for it."""
+        return self in (ForgetPhase.stopping, ForgetPhase.forgetting, ForgetPhase.starting)
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What is to be forgotten, as the command `forget` takes it; `changed_at` is in seconds since 1970."""
+class ForgetRequest:
+    """What to erase, as the command `forget` takes it, with its progress; `changed_at` is a Unix timestamp."""
 
     target: str
     is_bare: bool = False
-    phase: Phase = Phase.asked
+    phase: ForgetPhase = ForgetPhase.asked
     detail: str = ""
     changed_at: float = field(default_factory=time.time)
 
-    def at(self, phase: Phase, detail: str = "") -> "Wish":
+    def at(self, phase: ForgetPhase, detail: str = "") -> "ForgetRequest":
         return replace(self, phase=phase, detail=detail, changed_at=time.time())
 
     @property
@@ -74,28 +74,28 @@ def pause_folder() -> Path | None:
 
 
 def is_paused() -> bool:
-    """For the web app: whether Dagster is away because something is being forgotten."""
+    """For the web app: whether Dagster is stopped because of an erasure."""
     folder = pause_folder()
-    wish = current(folder) if folder else None
+    wish = current_request(folder) if folder else None
     return wish is not None and wish.phase.is_pause
 
 
 def refuse_while_paused() -> None:
-    """For the web app: raise PausedError while something is being forgotten."""
+    """For the web app: raise PausedError during an erasure."""
     if is_paused():
-        raise PausedError(PAUSED)
+        raise PausedError(PAUSED_MESSAGE)
 
 
 def last_change() -> float:
-    """For the web app: when a forgetting was last asked for, begun or ended; what it knew before may name who went."""
+    """For the web app: Unix timestamp of the last change of a request; older caches may contain the erased name."""
     folder = pause_folder()
-    wish = current(folder) if folder else None
+    wish = current_request(folder) if folder else None
     return wish.changed_at if wish else 0.0
 
 
-def ask(folder: Path, wish: Wish) -> None:
-    """Ask for it. Raises ConflictError while something is being forgotten."""
-    now = current(folder)
+def submit_request(folder: Path, wish: ForgetRequest) -> None:
+    """For the web app: submit a request. Raises ConflictError while another one is pending or active."""
+    now = current_request(folder)
     if now and not now.phase.is_over:
         raise ConflictError(_BUSY)
     with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".tmp", encoding="utf-8") as file:
@@ -109,33 +109,33 @@ def ask(folder: Path, wish: Wish) -> None:
             ) from None
 
 
-def current(folder: Path) -> Wish | None:
-    """What was asked for last, and how far it is; null when there was nothing lately."""
+def current_request(folder: Path) -> ForgetRequest | None:
+    """The last request with its progress, or None."""
     return _read(folder / _ASKED) or _read(folder / _STATE)
 
 
-def asked_for(folder: Path) -> Wish | None:
-    """For `dev`: what was asked for and not begun."""
+def pending_request(folder: Path) -> ForgetRequest | None:
+    """For `dev`: the request that is not begun yet, or None."""
     return _read(folder / _ASKED)
 
 
-def tell(folder: Path, wish: Wish) -> None:
-    """For `dev`: how far it is now."""
+def write_state(folder: Path, wish: ForgetRequest) -> None:
+    """For `dev`: write the progress of the request."""
     with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".tmp", delete=False, encoding="utf-8") as file:
         json.dump(asdict(wish), file)
     os.replace(file.name, folder / _STATE)
     (folder / _ASKED).unlink(missing_ok=True)
 
 
-def log_lines(folder: Path, most: int = 400) -> list[str]:
-    """The last lines that the command said."""
+def forget_log_lines(folder: Path, most: int = 400) -> list[str]:
+    """The last lines of the command's output, at most `most`."""
     with suppress(FileNotFoundError):
-        return (folder / LOG).read_text("utf-8", "replace").splitlines()[-most:]
+        return (folder / FORGET_LOG).read_text("utf-8", "replace").splitlines()[-most:]
     return []
 
 
-def tidy(folder: Path) -> None:
-    """For `dev`: take away what tells the name, a while after it ended."""
+def delete_old_state(folder: Path) -> None:
+    """For `dev`: delete state and log, which contain the name, some time after the request ended."""
     state = _read(folder / _STATE)
     if state and state.phase.is_over and time.time() - state.changed_at > _KEPT_SECONDS:
         for path in _told(folder):
@@ -143,12 +143,14 @@ def tidy(folder: Path) -> None:
 
 
 def _told(folder: Path) -> Iterator[Path]:
-    yield from (folder / _STATE, folder / LOG, *folder.glob("forget.previous*"))
+    yield from (folder / _STATE, folder / FORGET_LOG, *folder.glob("forget.previous*"))
 
 
-def _read(file: Path) -> Wish | None:
+def _read(file: Path) -> ForgetRequest | None:
     try:
         found = json.loads(file.read_bytes())
     except FileNotFoundError:
         return None
-    return Wish(found["target"], found["is_bare"], Phase(found["phase"]), found["detail"], found["changed_at"])
+    return ForgetRequest(
+        found["target"], found["is_bare"], ForgetPhase(found["phase"]), found["detail"], found["changed_at"]
+    )

@@ -1,4 +1,4 @@
-"""What has to run after files have landed: the profiles first, then the fewest boxes, then the datasets."""
+"""The plan of runs after files have landed: profiles first, then the fewest boxes of accounts × days, then datasets."""
 
 import hashlib
 from collections.abc import Collection, Sequence
@@ -31,7 +31,7 @@ from instagram_assets.settings import settings
 from instagram_assets.storage.horizon import read_horizon
 from instagram_assets.storage.lake import open_lake
 
-MADE_OF = {
+DATASET_INPUTS = {
     "dataset_csv": ("posts", "images", "captions"),
     "dataset_json": ("posts", "images", "captions"),
     "dataset_parquet": ("posts", "images", "captions", "impressions"),
@@ -43,10 +43,10 @@ MADE_OF = {
     "viral_hypotheses": ("posts", "reel_analyses", "reel_videos", "viral_labels"),
     "dataset_delta": ("posts", "raw_ads", "reel_analyses", "viral_hypotheses", "viral_labels"),
 }
-"""What the job `datasets` makes, of the whole lake each, and of which tables."""
+"""The assets of the job `datasets`, each made from the whole lake, and the tables they are made from."""
 
 
-class Plan(NamedTuple):
+class RunPlan(NamedTuple):
     """Runs that bring the lake up to date with `files`; `missing` says which stages lack their models, and why."""
 
     files: list[LandedFile]
@@ -65,14 +65,14 @@ class Plan(NamedTuple):
         return hashlib.sha256(" ".join(sorted(file.sha256 for file in self.files)).encode()).hexdigest()[:16]
 
 
-def plan(instance: dg.DagsterInstance) -> Plan:
+def plan_runs(instance: dg.DagsterInstance) -> RunPlan:
     """The runs that the landed files still wait for; none when nothing is pending.
 
     Their accounts are registered here: whoever was killed before, what is planned is known. What is damaged in the
     landing zone is read again first; raises StorageError when that cannot be.
     """
     if not landing.pending(open_lake(settings())):
-        return Plan([], None, [], [], {})
+        return RunPlan([], None, [], [], {})
     if lost := mend(open_lake(settings()), settings(), also_older=False).lost:
         raise StorageError("\n".join(map(str, lost)))
     files = landing.pending(open_lake(settings()))
@@ -83,7 +83,7 @@ def plan(instance: dg.DagsterInstance) -> Plan:
     cells = (Cell(account, day) for account, day in touched.cells)
     missing = missing_models(settings())
     assets = box_assets(reels=any(file.reels for file in files), missing=missing)
-    return Plan(files, account_range(order, touched.accounts_with_profiles), boxes(cells, order), assets, missing)
+    return RunPlan(files, account_range(order, touched.accounts_with_profiles), boxes(cells, order), assets, missing)
 
 
 def account_range(order: Sequence[str], chosen: Sequence[str]) -> dict[str, str] | None:
@@ -105,11 +105,14 @@ def datasets_are_due(instance: dg.DagsterInstance) -> bool:
     So are viral labels that another rule has made than that of the settings, and datasets that name pictures which went
     with retention since, or people otherwise than the settings say, or whose files are not there any more.
     """
-    made = {name: last_made(instance, name) for name in dict.fromkeys(chain(MADE_OF, *MADE_OF.values()))}
+    made = {
+        name: last_materialized(instance, name)
+        for name in dict.fromkeys(chain(DATASET_INPUTS, *DATASET_INPUTS.values()))
+    }
     gone = read_horizon(open_lake(settings())).changed
     if gone and 0 < made["dataset_json"] < gone.timestamp():
         return True
-    if any(made[source] > made[name] for name, sources in MADE_OF.items() for source in sources):
+    if any(made[source] > made[name] for name, sources in DATASET_INPUTS.items() for source in sources):
         return True
     if _name_people_otherwise(instance) or _lack_files(instance):
         return True
@@ -122,7 +125,7 @@ def datasets_are_due(instance: dg.DagsterInstance) -> bool:
 def _name_people_otherwise(instance: dg.DagsterInstance) -> bool:
     """True when a dataset has names in the place of pseudonyms, or those of another key, or the other way round."""
     wanted = pseudonymous_by(settings())
-    for name in MADE_OF:
+    for name in DATASET_INPUTS:
         event = instance.get_latest_materialization_event(dg.AssetKey(name)) if name.startswith("dataset_") else None
         made = event.asset_materialization if event else None
         told = made.metadata.get(PSEUDONYMS) if made else None
@@ -143,7 +146,7 @@ def _lack_files(instance: dg.DagsterInstance) -> bool:
     return False
 
 
-def last_made(instance: dg.DagsterInstance, name: str) -> float:
+def last_materialized(instance: dg.DagsterInstance, name: str) -> float:
     """When a table was last made, in whichever part, in seconds since 1970; 0 when it never was."""
     event = instance.get_latest_materialization_event(dg.AssetKey(name))
     return event.timestamp if event else 0.0

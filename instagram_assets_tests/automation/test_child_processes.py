@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.automation.children import child_processes, wait_for
+from instagram_assets.automation.child_processes import child_processes, wait_for
 from instagram_assets_tests.search.browsers import wait_until_ended
 from instagram_assets_tests.servers.dev import ROOT, is_running
 
@@ -25,7 +25,7 @@ time.sleep(600)
 PARENT = f"""
 import os, sys, time
 from pathlib import Path
-from instagram_assets.automation.children import child_processes
+from instagram_assets.automation.child_processes import child_processes
 with child_processes(Path(sys.argv[1]), "children-") as group:
     for name in ("first", "second"):
         group.start(name, [sys.executable, "-c", {FAMILY!r}, "stubborn"], os.environ)

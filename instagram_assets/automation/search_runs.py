@@ -1,7 +1,7 @@
-"""Image searches as runs of the job `search`, the same whether a command, the web app or somebody in the UI starts one.
+"""Image searches as runs of the job `search`: validation of a request, run config and run tags.
 
-What is asked is checked before anything is started. Tags of a run say what it searches for, so that lists of runs need
-to look into none of them.
+The same for a command, the web app and the Dagster UI. The tags hold the query, so that lists of runs need not read
+the config of each.
 """
 
 import re
@@ -23,7 +23,7 @@ from instagram_assets.search.requests import (
 from instagram_assets.settings import Settings
 from instagram_assets.storage.lake import lake_root
 
-STEPS = ("search_results", "search_images", "search_embeddings", "search_clusters", "search_dataset")
+SEARCH_STEPS = ("search_results", "search_images", "search_embeddings", "search_clusters", "search_dataset")
 """The steps of a run of the job, in their order."""
 
 
@@ -61,12 +61,12 @@ def search_request(
     return request
 
 
-def run_config(request: SearchRequest, *, refresh: bool = False) -> dict[str, Any]:
+def search_run_config(request: SearchRequest, *, refresh: bool = False) -> dict[str, Any]:
     """The config of a run that does this search."""
     options = {"query": request.query, "refresh": refresh, **request.model_dump(exclude={"search", "query"})}
-    return {"ops": {STEPS[0]: {"config": options}}}
+    return {"ops": {SEARCH_STEPS[0]: {"config": options}}}
 
 
-def run_tags(request: SearchRequest) -> dict[str, str]:
+def search_run_tags(request: SearchRequest) -> dict[str, str]:
     """The tags of a run that does this search, with its partition."""
     return {PARTITION: request.search, **search_tags(request.query, request.limit, request.search)}

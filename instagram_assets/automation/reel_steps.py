@@ -1,7 +1,7 @@
-"""From new reels to the page of their week, one step after another: each is derived from what there is.
+"""The chain of runs from new reels to the weekly report: labels, analysis of reels in batches, hypotheses, datasets.
 
-Files land and become tables, labels are made, reels are watched in batches, and what is made of it is made anew.
-Nothing is remembered between steps: whatever was killed, the next look finds what is still to be done.
+The next step is derived from the current state of the lake; nothing is stored between steps, so that after a crash the
+next evaluation finds what is still to be done.
 """
 
 import hashlib
@@ -14,8 +14,8 @@ import dagster as dg
 
 from instagram_assets.automation.jobs import RESULTS_OF_REELS, datasets
 from instagram_assets.automation.jobs import reels as reels_job
-from instagram_assets.automation.plan import last_made
-from instagram_assets.automation.run_states import has_failed, unfinished
+from instagram_assets.automation.run_plan import last_materialized
+from instagram_assets.automation.run_states import has_active_run, newest_run_failed
 from instagram_assets.calendar import today
 from instagram_assets.engagement.kept_labels import other_rule
 from instagram_assets.engagement.virality_rules import described
@@ -26,17 +26,17 @@ from instagram_assets.reels.due import DueReel, due_reels
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import Days, open_lake
 
-STEP = "instagram_assets/reels_step"
+STEP_TAG = "instagram_assets/reels_step"
 """The tag of a run that the sensor asked for: the key of its step."""
 NOT_WATCHED = "Reels are not watched: set INSTAGRAM_ASSETS_REELS__ENABLED=true"
-LABELS = "viral_labels"
+LABELS_TABLE = "viral_labels"
 _LABELLED = ("posts", "raw_ads")
-WATCHED = ("reel_videos", "reel_analyses")
+WATCHED_TABLES = ("reel_videos", "reel_analyses")
 # While a run of one of these goes on, what it makes is not known yet.
 _JOBS = ("collect_accounts", "scrape", "landing", "profiles", "box", "datasets", "reels")
 
 
-class Step(NamedTuple):
+class ReelStep(NamedTuple):
     """One run that is due: of a job, with tags and assets; its key is the same as long as nothing changes.
 
     A step without a job stands for files that have landed or lie in the inbox, whose tables are to be made first.
@@ -67,30 +67,30 @@ def days_back(days: int) -> Days:
 
 def next_step(
     instance: dg.DagsterInstance, days: Days, *, tried: Collection[Cell] = (), again: bool = True
-) -> Step | None:
+) -> ReelStep | None:
     """The step that is due now, of reels of these days; null when nothing is.
 
     Reels of the cells that were `tried` wait no more; without `again`, so do those that did not succeed before.
     """
     if _files_wait():
-        return Step("", "files", "files wait for their tables")
+        return ReelStep("", "files", "files wait for their tables")
     due = [reel for reel in due_reels(open_lake(settings()), days, settings()) if again or not reel.again]
     due = [reel for reel in due if Cell(reel.account, reel.day) not in tried]
-    watched = _newest(instance, WATCHED)
+    watched = _newest(instance, WATCHED_TABLES)
     if not due and not watched:
         return None
     if _labels_are_old(instance):
         key = f"labels:{_newest(instance, _LABELLED)}:{described(settings().virality)}"
-        return Step(datasets.name, key, "labels", (LABELS,))
+        return ReelStep(datasets.name, key, "labels", (LABELS_TABLE,))
     if due:
         return _next_of(instance, due)
-    made_of = max(watched, last_made(instance, LABELS))
-    if any(made_of > last_made(instance, name) for name in RESULTS_OF_REELS):
-        return Step(datasets.name, f"results:{made_of}", "hypotheses, Delta tables and the page", RESULTS_OF_REELS)
+    made_of = max(watched, last_materialized(instance, LABELS_TABLE))
+    if any(made_of > last_materialized(instance, name) for name in RESULTS_OF_REELS):
+        return ReelStep(datasets.name, f"results:{made_of}", "hypotheses, Delta tables and the page", RESULTS_OF_REELS)
     return None
 
 
-def next_batch(instance: dg.DagsterInstance, days: Days) -> Step | str:
+def next_batch(instance: dg.DagsterInstance, days: Days) -> ReelStep | str:
     """The batch of reels to watch now, also of those that did not succeed before; or why there is none."""
     if busy := _busy(instance):
         return busy
@@ -104,13 +104,13 @@ def next_batch(instance: dg.DagsterInstance, days: Days) -> Step | str:
     return _next_of(instance, due)
 
 
-def _next_of(instance: dg.DagsterInstance, due: Sequence[DueReel]) -> Step:
+def _next_of(instance: dg.DagsterInstance, due: Sequence[DueReel]) -> ReelStep:
     """The first batch: what was tried before must not hold up what was not."""
     fresh = [reel for reel in due if not reel.again]
     return next(batches(fresh or due, known_accounts(instance), settings().reels.batch_reels))
 
 
-def batches(due: Sequence[DueReel], order: Sequence[str], most: int) -> Iterator[Step]:
+def batches(due: Sequence[DueReel], order: Sequence[str], most: int) -> Iterator[ReelStep]:
     """Runs over accounts × days that watch due reels, at most `most` each, but a day of an account as a whole.
 
     `order` is the insertion order of all accounts.
@@ -125,10 +125,12 @@ def batches(due: Sequence[DueReel], order: Sequence[str], most: int) -> Iterator
             key = hashlib.sha256(
                 repr([(reel.account, str(reel.day), reel.post_id) for reel in chosen]).encode()
             ).hexdigest()
-            yield Step(reels_job.name, f"watch:{key[:16]}", _words(box, len(chosen)), WATCHED, box, len(chosen))
+            yield ReelStep(
+                reels_job.name, f"watch:{key[:16]}", _words(box, len(chosen)), WATCHED_TABLES, box, len(chosen)
+            )
 
 
-def cells_of(step: Step, due: Sequence[DueReel], order: Sequence[str]) -> set[Cell]:
+def due_cells(step: ReelStep, due: Sequence[DueReel], order: Sequence[str]) -> set[Cell]:
     """The cells of a step in which reels were due."""
     places = {name: place for place, name in enumerate(order)}
     found = (Cell(reel.account, reel.day) for reel in due)
@@ -171,7 +173,7 @@ def _words(box: Box, reels: int) -> str:
 
 def _busy(instance: dg.DagsterInstance) -> str:
     """That a run goes on whose end has to be waited for; empty when none does."""
-    job = next((name for name in _JOBS if unfinished(instance, name)), "")
+    job = next((name for name in _JOBS if has_active_run(instance, name)), "")
     return f"A run of {job} goes on" if job else ""
 
 
@@ -181,12 +183,12 @@ def _files_wait() -> bool:
 
 def _labels_are_old(instance: dg.DagsterInstance) -> bool:
     """True when posts are newer than their labels, or the settings name another rule."""
-    newer = _newest(instance, _LABELLED) > last_made(instance, LABELS)
+    newer = _newest(instance, _LABELLED) > last_materialized(instance, LABELS_TABLE)
     return newer or other_rule(open_lake(settings()), settings().virality) != ""
 
 
 def _newest(instance: dg.DagsterInstance, names: Sequence[str]) -> float:
-    return max(last_made(instance, name) for name in names)
+    return max(last_materialized(instance, name) for name in names)
 
 
 @dg.sensor(jobs=[datasets, reels_job], minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.STOPPED)
@@ -202,12 +204,12 @@ def reel_steps(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipRe
         return dg.SkipReason("No reel waits, and all that is made of them is there")
     if not step.job:
         return dg.SkipReason("Files wait for their tables")
-    if has_failed(context.instance, step.job, {STEP: step.key}):
+    if newest_run_failed(context.instance, step.job, {STEP_TAG: step.key}):
         return dg.SkipReason(f"The run for {step.words} failed: mend what its page says and re-execute it there")
     return _request_of(step)
 
 
-def _request_of(step: Step) -> dg.RunRequest:
+def _request_of(step: ReelStep) -> dg.RunRequest:
     """The step as a run that Dagster is to start, once as long as nothing changes."""
-    tags = step.tags | {STEP: step.key}
+    tags = step.tags | {STEP_TAG: step.key}
     return dg.RunRequest(run_key=f"reels:{step.key}", job_name=step.job, tags=tags, asset_selection=step.selection)

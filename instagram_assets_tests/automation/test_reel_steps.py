@@ -10,18 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instagram_assets.automation.jobs import RESULTS_OF_REELS
-from instagram_assets.automation.reels import (
-    STEP,
-    Step,
+from instagram_assets.automation.reel_steps import (
+    STEP_TAG,
+    ReelStep,
     batches,
-    cells_of,
     days_back,
+    due_cells,
     next_batch,
     next_step,
     reel_steps,
 )
 from instagram_assets.automation.schedules import reel_batches, schedules, weekly_reels
-from instagram_assets.automation.scrape import run_config
+from instagram_assets.automation.scrape_job import scrape_run_config
 from instagram_assets.automation.sensors import sensors
 from instagram_assets.calendar import today
 from instagram_assets.definitions import defs
@@ -78,7 +78,7 @@ def put(instance: dg.DagsterInstance, reels: Sequence[Sequence[Row]], watched: i
     made(instance, "posts")
 
 
-def step_of(instance: dg.DagsterInstance, *, again: bool = True) -> Step | None:
+def step_of(instance: dg.DagsterInstance, *, again: bool = True) -> ReelStep | None:
     return next_step(instance, days_back(7), again=again)
 
 
@@ -171,7 +171,7 @@ def test_what_fails_again_and_again_holds_up_no_new_reel(instance: dg.DagsterIns
     made(instance, "viral_labels")
     set_option(batch_reels=1)
     for step in (step_of(instance), next_batch(instance, days_back(7))):
-        assert isinstance(step, Step)
+        assert isinstance(step, ReelStep)
         assert step.words.startswith("1 reel of star")
 
 
@@ -194,7 +194,7 @@ def test_the_sensor_asks_for_a_step_once_and_waits_for_it(instance: dg.DagsterIn
 @pytest.mark.parametrize("job", ["landing", "profiles", "box", "datasets", "scrape"])
 def test_the_sensor_waits_for_every_run_that_the_chain_depends_on(instance: dg.DagsterInstance, job: str) -> None:
     put(instance, reels_of("sun"))
-    config = run_config("reels", [], None) if job == "scrape" else {}
+    config = scrape_run_config("reels", [], None) if job == "scrape" else {}
     instance.create_run_for_job(defs.resolve_job_def(job), run_config=config, status=dg.DagsterRunStatus.STARTED)
     assert ticked(instance) == f"A run of {job} goes on"
 
@@ -270,7 +270,7 @@ due_reels = st.lists(
 @given(due=due_reels, most=st.integers(1, 12))
 def test_batches_watch_every_reel_once_and_are_no_larger_than_asked(due: list[DueReel], most: int) -> None:
     steps = list(batches(due, ORDER, most))
-    cells = [cells_of(step, due, ORDER) for step in steps]
+    cells = [due_cells(step, due, ORDER) for step in steps]
     assert sorted(cell for each in cells for cell in each) == sorted({Cell(reel.account, reel.day) for reel in due})
     for step, inside in zip(steps, cells, strict=True):
         assert step.reels == sum(Cell(reel.account, reel.day) in inside for reel in due)
@@ -283,7 +283,7 @@ def test_one_batch_after_the_other_comes_to_an_end(due: list[DueReel], most: int
     waiting = set(due)
     while waiting:
         step = next(batches(sorted(waiting), ORDER, most))
-        cells = cells_of(step, sorted(waiting), ORDER)
+        cells = due_cells(step, sorted(waiting), ORDER)
         assert cells
         waiting = {reel for reel in waiting if Cell(reel.account, reel.day) not in cells}
 
@@ -294,6 +294,6 @@ def test_a_batch_is_one_run_over_accounts_and_days(instance: dg.DagsterInstance)
     assert step.box
     assert step.tags["dagster/asset_partition_range_start"] == "sun|2026-11-02"
     assert step.tags["dagster/asset_partition_range_end"] == "star|2026-11-04"
-    assert STEP not in step.tags  # a run from a shell that was killed does not stop the sensor
+    assert STEP_TAG not in step.tags  # a run from a shell that was killed does not stop the sensor
     assert [each.reels for each in batches(due, ORDER, 6)] == [6, 6]
     assert [each.reels for each in batches(due, ORDER, 1)] == [1] * 12

@@ -1,4 +1,4 @@
-"""Datasets that are declared pseudonymous, checked for names and ids of the lake in any form."""
+"""Asset checks that pseudonymous datasets contain no account name and no post or profile id of the lake."""
 
 from collections.abc import Callable, Iterator
 
@@ -20,7 +20,7 @@ from instagram_assets.privacy.raw_identifiers import (
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 
-Files = Callable[[], Iterator[NamedFile]]
+_Files = Callable[[], Iterator[NamedFile]]
 
 _MEANING = (
     "No account, owner or mention, and no id of a post or profile of the lake, stands in the files, in their names or "
@@ -28,20 +28,20 @@ _MEANING = (
 )
 
 _OF_NOBODY = (*LITTER, "selection")
-"""What is searched and not worth a word: of file managers, and of `export --accounts` and its like."""
+"""Names that are searched too but not reported as unexpected: of file managers, and of `export --accounts`."""
 
 
 def identifier_checks() -> list[dg.AssetChecksDefinition]:
     """`no_raw_identifiers` of each dataset that goes out."""
-    return [_check(asset, each) for asset, each in FILES.items()]
+    return [_check(asset, each) for asset, each in DATASET_FILES.items()]
 
 
-def _check(asset: str, files: Files) -> dg.AssetChecksDefinition:
+def _check(asset: str, files: _Files) -> dg.AssetChecksDefinition:
     @dg.asset_check(asset=asset, name="no_raw_identifiers", description=_MEANING)
     def check() -> dg.AssetCheckResult:
         known, _ = known_to(settings(), open_lake(settings()))
         found = raw_identifiers(files(), known)
-        strays = ", ".join(without_names(_strays(), known))
+        strays = ", ".join(without_names(_unexpected_names(), known))
         beside = f" In data/datasets lies what no export made: {strays}." if strays else ""
         return dg.AssetCheckResult(
             passed=not found,
@@ -63,7 +63,7 @@ def _below(*names: str) -> Iterator[NamedFile]:
     yield from files_beside(folder, names_of_datasets(settings()))
 
 
-def _strays() -> list[str]:
+def _unexpected_names() -> list[str]:
     entries = entries_beside(settings().folder("datasets"), {*names_of_datasets(settings()), *_OF_NOBODY})
     return [entry.name for entry in entries]
 
@@ -78,7 +78,7 @@ def _delta() -> Iterator[NamedFile]:
     yield from files_beside_tables(target, TABLES)
 
 
-FILES: dict[str, Files] = {
+DATASET_FILES: dict[str, _Files] = {
     "dataset_csv": lambda: _below(*CSV),
     "dataset_json": lambda: _below(*merged(settings())),
     "dataset_parquet": lambda: _below(PARQUET),

@@ -2,7 +2,7 @@
 
 Our end closes whatever happens to us, a SIGKILL too, where no clean-up of our own would run. The group is its own, so
 that its number cannot be given to others before it has ended.
-    python -I -S children_guard.py FOLDER
+    python -I -S process_group_guard.py FOLDER
 The folder, with the children's sockets, goes with them.
 """
 

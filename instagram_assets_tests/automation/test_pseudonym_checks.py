@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 from upath import UPath
 
 from instagram_assets.assets import datasets
-from instagram_assets.automation.identifiers import FILES, identifier_checks
-from instagram_assets.automation.plan import datasets_are_due
+from instagram_assets.automation.pseudonym_checks import DATASET_FILES, identifier_checks
+from instagram_assets.automation.run_plan import datasets_are_due
 from instagram_assets.cli import app
 from instagram_assets.privacy.keys import rotate_key
 from instagram_assets.settings import settings
@@ -36,7 +36,7 @@ def declared(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_it_is_green_after_a_run_and_red_with_one_raw_name(declared: Path, instance: dg.DagsterInstance) -> None:
-    assert _outcomes(instance, DATASETS) == dict.fromkeys(FILES, True)
+    assert _outcomes(instance, DATASETS) == dict.fromkeys(DATASET_FILES, True)
     planted = {
         "dataset_csv": declared / "datasets" / "post.csv",
         "dataset_json": declared / "datasets" / "merged_dataset_all_with_images.json",
@@ -48,7 +48,7 @@ def test_it_is_green_after_a_run_and_red_with_one_raw_name(declared: Path, insta
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a") as stream:
             stream.write('{"note": "@jin.park"}\n')
-    assert _outcomes(instance, []) == dict.fromkeys(FILES, False)
+    assert _outcomes(instance, []) == dict.fromkeys(DATASET_FILES, False)
 
 
 def test_datasets_are_due_again_when_people_are_to_be_named_otherwise(

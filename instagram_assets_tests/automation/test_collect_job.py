@@ -9,7 +9,13 @@ import dagster as dg
 import pytest
 from typer.testing import CliRunner
 
-from instagram_assets.automation.collect import collect_hashtags, daily_collect, may_go_on, no_hours_missing, run_config
+from instagram_assets.automation.collect_job import (
+    collect_hashtags,
+    collect_run_config,
+    daily_collect,
+    may_go_on,
+    no_hours_missing,
+)
 from instagram_assets.cli.collected import commands as collected
 from instagram_assets.collect.collect_all import CollectionOptions, ProgressListener, collect_all
 from instagram_assets.collect.collect_targets import choose_targets
@@ -128,10 +134,10 @@ def test_one_who_is_not_there_keeps_nobody_back_and_the_page_of_the_asset_says_s
 def test_hours_of_which_nothing_is_known_of_a_hashtag_are_a_warning_that_names_them(
     instance: dg.DagsterInstance, api: FaultyGraph
 ) -> None:
-    run_job(instance, "collect_accounts", config=run_config("hashtags"))
+    run_job(instance, "collect_accounts", config=collect_run_config("hashtags"))
     assert no_hours_missing().passed  # pyright: ignore[reportAttributeAccessIssue]  called, it gives its result
     days_pass(3)
-    run_job(instance, "collect_accounts", config=run_config("hashtags"))
+    run_job(instance, "collect_accounts", config=collect_run_config("hashtags"))
     check: Any = no_hours_missing()
     assert not check.passed
     assert check.severity == dg.AssetCheckSeverity.WARN
@@ -145,13 +151,13 @@ def test_a_token_that_ended_fails_the_run_once_with_what_to_do_and_asks_nothing_
 ) -> None:
     api.failures.append(Failure("business_discovery", error(190, "Session has expired", 463)))
     with pytest.raises(RunFailedError, match="graph_api"):
-        run_job(instance, "collect_accounts", config=run_config("all"))
+        run_job(instance, "collect_accounts", config=collect_run_config("all"))
     check: Any = may_go_on()
     assert not check.passed
     assert "--cleared" in check.description or "token" in check.description
     count = len(api.requests)
     with pytest.raises(RunFailedError):
-        run_job(instance, "collect_accounts", config=run_config("all"))
+        run_job(instance, "collect_accounts", config=collect_run_config("all"))
     assert len(api.requests) == count
     written = [path for path in data_dir.rglob("*") if path.is_file()]
     assert [path for path in written if TOKEN.encode() in path.read_bytes()] == []
@@ -250,7 +256,7 @@ def test_of_runs_of_one_schedule_and_another_one_collects_at_a_time() -> None:
 def test_a_hashtag_that_the_registry_has_no_longer_misses_nothing_whoever_tells(
     instance: dg.DagsterInstance, api: FaultyGraph, data_dir: Path
 ) -> None:
-    run_job(instance, "collect_accounts", config=run_config("hashtags"))
+    run_job(instance, "collect_accounts", config=collect_run_config("hashtags"))
     days_pass(20)
     for registry, missing in ((REGISTRY, True), (REGISTRY.replace("#육아일기", "other"), False)):
         (data_dir / "accounts.toml").write_text(registry, "utf-8")

@@ -1,11 +1,11 @@
-"""Observations and media that are older than the settings keep them go by themselves, once somebody switches it on."""
+"""The job `retention`: delete observations and media files that are older than the settings allow."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import dagster as dg
 
-from instagram_assets.automation.run_states import unfinished
+from instagram_assets.automation.run_states import has_active_run
 from instagram_assets.errors import BusyError, SettingsError
 from instagram_assets.partitions import window
 from instagram_assets.retention.lake_rows import RAW
@@ -13,39 +13,39 @@ from instagram_assets.retention.retention import Limits, Retention, limits_of, p
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 
-NOT_SET = (
+NO_LIMIT_SET = (
     "Everything is kept: set INSTAGRAM_ASSETS_PRIVACY__KEEP_RAW_DAYS or INSTAGRAM_ASSETS_PRIVACY__KEEP_MEDIA_DAYS to a "
     "number of days"
 )
 # What they read or write would be taken away below their hands.
 _JOBS = ("landing", "profiles", "box", "reels", "search", "datasets")
 _TRIES, _WAIT = 12, 300
-ROWS, BEFORE = "rows past retention", "observed before"
-"""What the page of a table shows of what went of it."""
+ROWS_GONE, OBSERVED_BEFORE = "rows past retention", "observed before"
+"""Metadata keys of the observation that reports deleted rows on a table's page."""
 
 
-def limits() -> Limits:
+def retention_limits() -> Limits:
     """What is past by the settings now. Raises SettingsError when these keep everything."""
     found = limits_of(settings().privacy, datetime.now(UTC))
     if not found:
-        raise SettingsError(f"{NOT_SET}.")
+        raise SettingsError(f"{NO_LIMIT_SET}.")
     return found
 
 
-def look(at: Limits) -> Retention:
-    """What would go now; nothing is changed."""
+def preview_retention(at: Limits) -> Retention:
+    """Dry run: what retention would delete now."""
     return preview(open_lake(settings()), settings(), at, window())
 
 
-def retain(instance: dg.DagsterInstance, at: Limits) -> Retention:
-    """Take away what is past. Raises BusyError while other runs go on, before anything is done."""
+def run_retention(instance: dg.DagsterInstance, at: Limits) -> Retention:
+    """Delete what is past its retention period. Raises BusyError, before any change, while other runs are active."""
     refuse_busy(instance)
     return take_away(open_lake(settings()), settings(), at, window(), datetime.now(UTC))
 
 
 def refuse_busy(instance: dg.DagsterInstance) -> None:
     """Raise BusyError while runs go on that read or write what may go."""
-    if busy := next((job for job in _JOBS if unfinished(instance, job)), None):
+    if busy := next((job for job in _JOBS if has_active_run(instance, job)), None):
         raise BusyError(f"A run of the job {busy} goes on, and retention would take away what it works on.")
 
 
@@ -56,7 +56,9 @@ def observations(went: Retention) -> Iterator[dg.AssetObservation]:
         rows = sum(total.rows for total in went.totals if total.what == name and total.place in _TABLES[name])
         before = went.limits.media if name in ("images", "reel_videos") else went.limits.raw
         if rows and before:
-            yield dg.AssetObservation(name, metadata={ROWS: rows, BEFORE: before.isoformat(timespec="seconds")})
+            yield dg.AssetObservation(
+                name, metadata={ROWS_GONE: rows, OBSERVED_BEFORE: before.isoformat(timespec="seconds")}
+            )
 
 
 _TABLES = {
@@ -69,10 +71,10 @@ _TABLES = {
 @dg.op(name="past_retention", description="Take away observations and media that are older than the settings keep.")
 def retention_op(context: dg.OpExecutionContext) -> None:
     try:
-        at = limits()
-        before = look(at)
+        at = retention_limits()
+        before = preview_retention(at)
         context.log.info("\n".join(["Is due:", *before.lines()]))
-        went = retain(context.instance, at)
+        went = run_retention(context.instance, at)
     except BusyError as error:
         context.log.warning(f"{error} Tried again in {_WAIT // 60} minutes.")
         raise dg.RetryRequested(max_retries=_TRIES, seconds_to_wait=_WAIT) from error

@@ -7,9 +7,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from instagram_assets.automation.dead_runs import class_of, refuses
+from instagram_assets.automation.failure_reasons import failure_class, is_refusal
 from instagram_assets.automation.schedules import daily_scrape, schedules
-from instagram_assets.automation.scrape import run_config
+from instagram_assets.automation.scrape_job import scrape_run_config
 from instagram_assets.definitions import defs
 from instagram_assets.demo.apify import Actor
 from instagram_assets.errors import RunFailedError
@@ -38,7 +38,7 @@ def apify(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyApi
 
 
 def scrape(instance: dg.DagsterInstance, *names: str) -> None:
-    run_job(instance, "scrape", config=run_config("reels", list(names or ("sun_diary",)), None))
+    run_job(instance, "scrape", config=scrape_run_config("reels", list(names or ("sun_diary",)), None))
 
 
 def test_what_was_scraped_becomes_rows_like_any_export(
@@ -111,13 +111,13 @@ def test_a_refusal_that_a_person_has_to_look_at_is_told_as_one_of_a_source(
     failed = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records
     (event,) = (record.event_log_entry.dagster_event for record in failed)
     assert event
-    assert refuses(class_of(event))
+    assert is_refusal(failure_class(event))
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "nothing", ""])
 def test_a_run_reads_no_file_but_inputs(instance: dg.DagsterInstance, apify: FaultyApify, name: str) -> None:
     with pytest.raises(RunFailedError, match="has no input"):
-        run_job(instance, "scrape", config=run_config(name, ["sun"], None))
+        run_job(instance, "scrape", config=scrape_run_config(name, ["sun"], None))
     assert apify.requests == []
 
 
