@@ -37,6 +37,7 @@ def scrape_run_config(name: str, names: list[str], newer_than: date | None, *, a
 
 
 @dg.op(
+    name="collect",  # stands in stored run configs
     description="Run an Apify actor, wait for it, and put the records that it collected into the inbox.",
     tags={"kind": "apify"},
 )
