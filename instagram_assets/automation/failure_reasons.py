@@ -7,8 +7,8 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster_shared.error import SerializableErrorInfo
 
 from instagram_assets.errors import InstagramAssetsError, SourceRefusedError, names_below
-from instagram_assets.machine import with_remedy
 from instagram_assets.settings import settings
+from instagram_assets.status.system_errors import add_remedy
 
 STOPPED = "stopped by Ctrl-C or a signal. Run the same command again: it goes on where this one was."
 
@@ -22,7 +22,7 @@ def failure_reason(event: dg.DagsterEvent) -> str:
     error = _first_cause(error)
     told = data.description if data else None
     reason = (told or (_without_class(error.message, error.cls_name) if error else event.message) or "").strip()
-    return with_remedy(reason, settings())
+    return add_remedy(reason, settings())
 
 
 def failure_class(event: dg.DagsterEvent) -> str:

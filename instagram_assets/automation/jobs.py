@@ -8,9 +8,9 @@ from instagram_assets.automation.collect_job import collect_job
 from instagram_assets.automation.history_cleanup import tidy_job
 from instagram_assets.automation.retention_job import retention_job
 from instagram_assets.automation.scrape_job import scrape_job
-from instagram_assets.preflight import missing_models
-from instagram_assets.run_tags import HISTORY, SHOWN
+from instagram_assets.partitions import HISTORY_TAG, SHOWN_IN_HISTORY
 from instagram_assets.settings import settings
+from instagram_assets.status.preflight import missing_models
 from instagram_assets.storage.lake import open_lake
 
 
@@ -92,7 +92,7 @@ search = dg.define_asset_job(
     dg.AssetSelection.groups("search"),
     description="Search images on the web for a query, and write a folder with the images of its subject.",
     # A page, a model or a subject that is missing is missing again the second time.
-    tags=_TAGS | {"dagster/max_retries": "0", HISTORY: SHOWN},
+    tags=_TAGS | {"dagster/max_retries": "0", HISTORY_TAG: SHOWN_IN_HISTORY},
 )
 age_training = dg.define_asset_job(
     "age_training",

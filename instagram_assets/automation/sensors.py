@@ -25,9 +25,9 @@ from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.ingest import inbox
 from instagram_assets.ingest.landing import settle
 from instagram_assets.partitions import PLAN, RANGE_END, RANGE_START, is_outdated
-from instagram_assets.preflight import skipped_line
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import settings
+from instagram_assets.status.preflight import skipped_line
 from instagram_assets.storage.lake import open_lake
 
 _RUNNING = dg.DefaultSensorStatus.RUNNING

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from pathlib import Path
 from urllib.parse import quote
 
-from instagram_assets.schemas.columns import ARCHIVE_SCHEME
+from instagram_assets.schemas.contract import ARCHIVE_SCHEME
 
 # Since 2023 all that one did lies in a folder of its own.
 ACTIVITY = "your_instagram_activity"

@@ -17,11 +17,11 @@ from instagram_assets.ingest.scrub.in_place import rename_with_notes, renamed
 from instagram_assets.ingest.stated import parse_account, parse_moment
 from instagram_assets.ingest.work import Landing, Work
 from instagram_assets.media.excluded import is_forgotten
-from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import sweep, sweep_in
-from instagram_assets.storage.hashes import sha256_of
+from instagram_assets.storage.content_keys import file_sha256
 
 __all__ = ["ERROR", "REJECTED", "Landing", "fingerprint", "is_known", "land_files", "parse_moment", "put_aside"]
 __all__ += ["stamps", "waiting", "without_names"]
@@ -106,7 +106,7 @@ def _keep_allowed(keep: Keep, forgotten: Forgotten, pictures: Iterable[Opened]) 
 
 def is_known(path: Path, lake: UPath, settings: Settings) -> bool:
     """True when a file with these bytes has landed before and nothing of it has to be made again."""
-    return is_landed(lake, sha256_of(path), settings)
+    return is_landed(lake, file_sha256(path), settings)
 
 
 def without_names(path: Path, forgotten: Forgotten) -> Path:

@@ -4,8 +4,8 @@ import re
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from instagram_assets.account_words import NO_ACCOUNTS
 from instagram_assets.ingest import values
+from instagram_assets.schemas.account_names import NO_ACCOUNTS
 
 _SHORTCODE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 

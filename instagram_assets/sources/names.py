@@ -4,9 +4,9 @@ import re
 import unicodedata
 from urllib.parse import quote, unquote
 
-from instagram_assets.account_words import NO_ACCOUNTS
 from instagram_assets.ingest.hashtags import SIGNS, tags_in
 from instagram_assets.ingest.values import bare_name, is_account_name
+from instagram_assets.schemas.account_names import NO_ACCOUNTS
 
 INSTAGRAM = "https://www.instagram.com/"
 

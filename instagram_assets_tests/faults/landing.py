@@ -17,7 +17,7 @@ IMPORTS = (
     *(
         "instagram_assets_tests.faults.warm",
         "pyarrow.dataset",
-        "instagram_assets.runs",
+        "instagram_assets.automation.shell_runs",
         "instagram_assets.automation.run_plan",
     ),
     *("dagster._core.storage.sqlite_storage", "dagster._core.storage.event_log", "dagster._core.storage.runs"),
@@ -32,8 +32,8 @@ def land_and_plan(home: str) -> None:
     import dagster as dg
 
     from instagram_assets.automation.run_plan import plan_runs
+    from instagram_assets.automation.shell_runs import prepare_home
     from instagram_assets.ingest import inbox
-    from instagram_assets.runs import prepare_home
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake
 
@@ -68,7 +68,7 @@ def _filled(files: int) -> Path:
     before = os.environ.copy(), Path.cwd()
     try:
         _use(str(home))
-        from instagram_assets.runs import open_instance
+        from instagram_assets.automation.shell_runs import open_instance
 
         with open_instance():
             pass

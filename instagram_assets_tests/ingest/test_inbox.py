@@ -18,8 +18,8 @@ from instagram_assets.errors import FileError, StorageError
 from instagram_assets.ingest import inbox, landing, manifests
 from instagram_assets.ingest.inbox import Landing, land_files
 from instagram_assets.ingest.reader import streams
-from instagram_assets.machine import in_words
 from instagram_assets.settings import Settings, load_settings
+from instagram_assets.status.system_errors import explain_error
 from instagram_assets_tests.ingest.records import post, write
 
 FIRST, LAST = date(2010, 1, 1), date(2100, 1, 1)
@@ -238,7 +238,7 @@ def test_too_few_open_files_are_said_with_the_remedy_and_nothing_is_rejected(spa
         try:
             result = land(settings, "a.json")
         except OSError as error:  # before any file was looked at
-            result = Landing(left=[FileError("a.json", in_words(error, load_settings()), "Then run again")])
+            result = Landing(left=[FileError("a.json", explain_error(error, load_settings()), "Then run again")])
         except StorageError as error:
             result = Landing(left=[FileError("a.json", str(error), "Then run again")])
     assert result.rejected == []

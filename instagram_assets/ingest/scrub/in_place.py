@@ -22,9 +22,9 @@ from instagram_assets.ingest.scrub.files import UNCHANGED, Scrubbed, scrub_file
 from instagram_assets.ingest.scrub.names import scrubbed_name
 from instagram_assets.ingest.scrub.zips import is_media
 from instagram_assets.ingest.stated import STATED
-from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.storage.atomic import remove_durably, sync_folders, temporary_beside
-from instagram_assets.storage.hashes import sha256_of
+from instagram_assets.storage.content_keys import file_sha256
 
 _PIECE = 1 << 20
 
@@ -119,7 +119,7 @@ class Place:
     def _is_picture_of(self, path: Path, stems: set[str]) -> bool:
         if self.name(path) != path or is_of(path.name, stems) or path.stem in stems:
             return True
-        return self.forgotten.has("image", sha256_of(path))
+        return self.forgotten.has("image", file_sha256(path))
 
     def _is_of_forgotten(self, folder: Path) -> bool:
         """True for the unpacked archive of a forgotten account."""
@@ -142,12 +142,12 @@ class Place:
             found = scrub_file(path, target, self.forgotten, encoding=self.encoding)
             if not found.changed:
                 return 0
-            original = original_of(self.lake, sha256_of(path))
+            original = original_of(self.lake, file_sha256(path))
             size = _settled(target, before)
             _check_same(path, identity(before))
             if known(self.lake, original):
                 # Known before it is there: killed between the two, the file is scrubbed once more.
-                note_rewritten(self.lake, sha256_of(target), original)
+                note_rewritten(self.lake, file_sha256(target), original)
             os.replace(target, path)
             sync_folders([path.parent])
             return size
