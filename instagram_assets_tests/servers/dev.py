@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,7 +32,7 @@ class Dev(NamedTuple):
     @property
     def family(self) -> dict[int, str]:
         """Every process in the group of its children, by number: its command line."""
-        return {number: words for group in _children(self.process.pid) for number, words in _members(group).items()}
+        return family_of(self.process)
 
     def _port_of(self, server: str) -> int:
         [line] = [line for line in self.said if line.startswith(server)]
@@ -74,6 +74,24 @@ def end(dev: Dev, number: signal.Signals) -> tuple[int, str]:
     dev.process.send_signal(number)
     rest, _ = dev.process.communicate()
     return dev.process.returncode, rest
+
+
+def kill_all(process: "subprocess.Popen[str]") -> None:
+    """Kill a command and its family at once: nothing goes on, and nothing holds its output any longer.
+
+    Those that a killed parent leaves behind end by themselves, but only after a minute.
+    """
+    family = family_of(process)
+    process.kill()
+    for number in family:
+        with suppress(ProcessLookupError):
+            os.kill(number, signal.SIGKILL)
+    process.wait()
+
+
+def family_of(process: "subprocess.Popen[str]") -> dict[int, str]:
+    """Every process in the group of its children, by number: its command line."""
+    return {number: words for group in _children(process.pid) for number, words in _members(group).items()}
 
 
 def is_running(number: int) -> bool:
