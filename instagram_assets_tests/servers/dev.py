@@ -32,7 +32,7 @@ class Dev(NamedTuple):
     @property
     def family(self) -> dict[int, str]:
         """Every process in the group of its children, by number: its command line."""
-        return family_of(self.process)
+        return {number: words for group in _children(self.process.pid) for number, words in _members(group).items()}
 
     def _port_of(self, server: str) -> int:
         [line] = [line for line in self.said if line.startswith(server)]
@@ -77,21 +77,16 @@ def end(dev: Dev, number: signal.Signals) -> tuple[int, str]:
 
 
 def kill_all(process: "subprocess.Popen[str]") -> None:
-    """Kill a command and its family at once: nothing goes on, and nothing holds its output any longer.
+    """Kill a command and all that it started at once: nothing goes on, and nothing holds its output any longer.
 
-    Those that a killed parent leaves behind end by themselves, but only after a minute.
+    The code server that a killed webserver leaves behind ends by itself, but only after a minute.
     """
-    family = family_of(process)
+    numbers = _descendants(process.pid)
     process.kill()
-    for number in family:
+    for number in numbers:
         with suppress(ProcessLookupError):
             os.kill(number, signal.SIGKILL)
     process.wait()
-
-
-def family_of(process: "subprocess.Popen[str]") -> dict[int, str]:
-    """Every process in the group of its children, by number: its command line."""
-    return {number: words for group in _children(process.pid) for number, words in _members(group).items()}
 
 
 def is_running(number: int) -> bool:
@@ -101,6 +96,10 @@ def is_running(number: int) -> bool:
 
 def _children(parent: int) -> list[int]:
     return [number for number in _numbers() if _stat(number)[1:2] == [str(parent)]]
+
+
+def _descendants(parent: int) -> list[int]:
+    return [number for child in _children(parent) for number in (child, *_descendants(child))]
 
 
 def _members(group: int) -> dict[int, str]:
