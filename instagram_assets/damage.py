@@ -19,11 +19,11 @@ from instagram_assets.arrow import compute
 from instagram_assets.calendar import today
 from instagram_assets.errors import StorageError
 from instagram_assets.ingest.manifests import (
-    TABLES,
+    LANDING_TABLES,
     LandedFile,
     manifest_path,
-    newest,
-    original_of,
+    newest_manifests,
+    original_hash,
     read_manifest,
     table_path,
 )
@@ -84,7 +84,7 @@ class Examination:
         return _without(path, f"{_COMMAND} materialize {self._cells(name, path)}")
 
     def _landing(self) -> Iterator[Damage]:
-        for name in sorted(newest(self.lake)):
+        for name in sorted(newest_manifests(self.lake)):
             try:
                 landed = read_manifest(self.lake, name)
             except StorageError:
@@ -93,7 +93,7 @@ class Examination:
                 yield Damage(str(path), "the manifest is damaged", again)
                 continue
             self.files += 1
-            for table in TABLES if landed else ():
+            for table in LANDING_TABLES if landed else ():
                 if landed and landed.rows(table):
                     yield from self._landed_table(landed, table)
 
@@ -125,7 +125,7 @@ class Examination:
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             if path.is_file():
                 with path.open("rb") as stream:
-                    kept.add(original_of(self.lake, hashlib.file_digest(stream, "sha256").hexdigest()))
+                    kept.add(original_hash(self.lake, hashlib.file_digest(stream, "sha256").hexdigest()))
         return kept
 
     def _cells(self, name: str, path: UPath) -> str:

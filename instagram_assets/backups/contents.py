@@ -35,7 +35,7 @@ from instagram_assets.backups.found import Found, Never, Reading, below, file_at
 from instagram_assets.backups.settings_file import NAME, settings_text
 from instagram_assets.datasets.own_files import is_made_again
 from instagram_assets.errors import StorageError
-from instagram_assets.ingest.moves import DONE, REJECTED
+from instagram_assets.ingest.folders import DONE, REJECTED
 from instagram_assets.privacy.keys import KeyName, find_key
 from instagram_assets.privacy.places import OWN_FOLDERS
 from instagram_assets.schemas import CONTRACTS

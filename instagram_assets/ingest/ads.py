@@ -9,10 +9,10 @@ from instagram_assets.ingest import values
 from instagram_assets.ingest.formats.ads import AD, located
 from instagram_assets.ingest.formats.comments import public
 from instagram_assets.ingest.formats.shapes import Part
-from instagram_assets.ingest.moments import moment_in
-from instagram_assets.ingest.post_ids import code_in, id_in
+from instagram_assets.ingest.moments import parse_timestamp
+from instagram_assets.ingest.post_ids import post_id_from_url, shortcode_from_url
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.source import Row, Source, said_at
+from instagram_assets.ingest.source import LandingRow, RecordSource, observed_at_of
 
 _NAMES = {column: fields[0] for column, fields in AD.fields.items()}
 # 1,234,567 with every comma in its place; anything else with a comma is left to the rule for counts.
@@ -23,7 +23,7 @@ _WANTED = "write 2025-07-29, or make it a date of the spreadsheet"
 _SERIAL = range(36_526, 73_051)
 
 
-def ad_row(part: Part, index: int, source: Source) -> Row:
+def to_ad_row(part: Part, index: int, source: RecordSource) -> LandingRow:
     """One ad as a row. Raises RecordError, with the row's place in its table, when it cannot be used."""
     try:
         return _row(part.record, index, source)
@@ -31,22 +31,22 @@ def ad_row(part: Part, index: int, source: Source) -> Row:
         raise RecordError(error.field, located(part.record, error.reason)) from error
 
 
-def _row(ad: Record, index: int, source: Source) -> Row:
+def _row(ad: Record, index: int, source: RecordSource) -> LandingRow:
     warnings: list[str] = []
     url = _with_scheme(str(ad["url"]).strip())
     taken_at = _moment(ad["taken_at"], source)
-    likes = values.likes(_plain(ad.get("likes")), _NAMES["likes"], warnings)
+    likes = values.parse_likes(_plain(ad.get("likes")), _NAMES["likes"], warnings)
     return {
-        "ad_id": id_in(url) or url,
+        "ad_id": post_id_from_url(url) or url,
         "account": _account(ad, url, warnings),
         "url": url,
         "taken_at": taken_at,
-        "observed_at": source.observed(taken_at, said_at(ad, source, warnings)),
-        "caption": values.label(ad.get("caption"), _NAMES["caption"], warnings),
-        "views": values.count(_plain(ad.get("views")), _NAMES["views"], warnings),
-        "likes": None if likes == values.HIDDEN else likes,
-        "comments": values.count(_plain(ad.get("comments")), _NAMES["comments"], warnings),
-        "extra": values.as_json(public(AD.unknown(ad)), warnings),
+        "observed_at": source.observed(taken_at, observed_at_of(ad, source, warnings)),
+        "caption": values.parse_label(ad.get("caption"), _NAMES["caption"], warnings),
+        "views": values.parse_count(_plain(ad.get("views")), _NAMES["views"], warnings),
+        "likes": None if likes == values.HIDDEN_LIKES else likes,
+        "comments": values.parse_count(_plain(ad.get("comments")), _NAMES["comments"], warnings),
+        "extra": values.extra_as_json(public(AD.unknown(ad)), warnings),
         "warnings": warnings,
         "source_file": source.file,
         "source_sha256": source.sha256,
@@ -54,7 +54,7 @@ def _row(ad: Record, index: int, source: Source) -> Row:
     }
 
 
-def _moment(value: object, source: Source) -> datetime:
+def _moment(value: object, source: RecordSource) -> datetime:
     """The time of a cell; what has no zone, as a spreadsheet's dates have none, is read in the configured one."""
     if isinstance(value, str) and value.strip().isdecimal():
         value = int(value)
@@ -65,17 +65,17 @@ def _moment(value: object, source: Source) -> datetime:
         try:
             value = date(int(year), int(month), int(day)).isoformat() + rest
         except ValueError as error:
-            raise RecordError(_NAMES["taken_at"], f"{values.shown(value)} is no possible date") from error
+            raise RecordError(_NAMES["taken_at"], f"{values.shown_value(value)} is no possible date") from error
     elif isinstance(value, str):
         wanted = values.FORMULA if value.startswith("=") else f" with the year first: {_WANTED}"
-        raise RecordError(_NAMES["taken_at"], f"{values.shown(value)} is no date{wanted}")
-    return moment_in(value, _NAMES["taken_at"], [], source.zone, source.first_seen)
+        raise RecordError(_NAMES["taken_at"], f"{values.shown_value(value)} is no date{wanted}")
+    return parse_timestamp(value, _NAMES["taken_at"], [], source.zone, source.first_seen)
 
 
 def _plain(value: object) -> object:
     if isinstance(value, str) and _GROUPED.fullmatch(value.strip()):
         return int(value.replace(",", ""))
-    return None if values.missing(value) else value
+    return None if values.is_missing(value) else value
 
 
 def _with_scheme(url: str) -> str:
@@ -84,11 +84,11 @@ def _with_scheme(url: str) -> str:
 
 def _account(ad: Record, url: str, warnings: list[str]) -> str | None:
     """Whose the ad is: as the table says it, else as the address does (instagram.com/NAME/p/CODE)."""
-    if not values.missing(ad.get("account")):
+    if not values.is_missing(ad.get("account")):
         try:
-            return values.account_name(ad["account"], _NAMES["account"])
+            return values.parse_account_name(ad["account"], _NAMES["account"])
         except RecordError as error:
             warnings.append(f"{error}, taken as unknown")
     first, *rest = [*filter(None, urlsplit(url).path.split("/")), ""]
-    named = code_in(url) is not None and len(rest) > 2 and values.is_account_name(first)
+    named = shortcode_from_url(url) is not None and len(rest) > 2 and values.is_account_name(first)
     return first.casefold() if named else None

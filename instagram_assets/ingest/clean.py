@@ -11,7 +11,7 @@ from typing import Any
 
 from instagram_assets.ingest import values
 
-Kinds = set[type]
+ValueTypes = set[type]
 
 _TEXT = {str, type(None)}
 _COUNT = {int, type(None)}
@@ -21,27 +21,27 @@ _CONTROLS = bytes([*range(9), 0x0B, 0x0C, 0x0D, *range(0x0E, 0x20)])
 _IDENTIFIER = (string.ascii_letters + string.digits + "_.:-").encode()
 
 
-def counts(column: Sequence[Any], kinds: Kinds) -> bool:
+def are_counts(column: Sequence[Any], kinds: ValueTypes) -> bool:
     """True for whole numbers from 0 to 2^63 - 1, and nulls."""
     return kinds <= _COUNT and _between(column, 0, 2**63 - 1)
 
 
-def sizes(column: Sequence[Any], kinds: Kinds) -> bool:
+def are_sizes(column: Sequence[Any], kinds: ValueTypes) -> bool:
     """True for whole numbers from 0 to 2^31 - 1, and nulls."""
     return kinds <= _COUNT and _between(column, 0, 2**31 - 1)
 
 
-def seconds(column: Sequence[Any], kinds: Kinds) -> bool:
+def are_seconds(column: Sequence[Any], kinds: ValueTypes) -> bool:
     """True for fractional numbers from 0 to below 1e9, and nulls."""
     return kinds <= _LENGTH and all(value is None or 0 <= value < 1e9 for value in column)
 
 
-def flags(column: Sequence[Any], kinds: Kinds) -> bool:
+def are_flags(column: Sequence[Any], kinds: ValueTypes) -> bool:
     """True for true, false and null."""
     return kinds <= _FLAG
 
 
-def texts(column: Sequence[Any], kinds: Kinds) -> bool:
+def are_texts(column: Sequence[Any], kinds: ValueTypes) -> bool:
     """True for texts in NFC without control characters and broken characters, and nulls."""
     if not kinds <= _TEXT:
         return False
@@ -54,7 +54,7 @@ def texts(column: Sequence[Any], kinds: Kinds) -> bool:
     return plain and (joined.isascii() or unicodedata.is_normalized("NFC", joined))
 
 
-def identifiers(column: Sequence[Any], kinds: Kinds) -> bool:
+def are_identifiers(column: Sequence[Any], kinds: ValueTypes) -> bool:
     """True for ids, none of them null."""
     if kinds != {str}:
         return False
@@ -63,17 +63,17 @@ def identifiers(column: Sequence[Any], kinds: Kinds) -> bool:
     return printable and all(0 < length <= values.IDENTIFIER_LIMIT for length in map(len, column))
 
 
-def numerals(column: Sequence[Any], kinds: Kinds) -> bool:
+def are_numeric_ids(column: Sequence[Any], kinds: ValueTypes) -> bool:
     """True for ids of digits alone, none of them null."""
-    return identifiers(column, kinds) and "".join(column).isdecimal()
+    return are_identifiers(column, kinds) and "".join(column).isdecimal()
 
 
-def addresses(column: Sequence[Any], kinds: Kinds) -> bool:
+def are_urls(column: Sequence[Any], kinds: ValueTypes) -> bool:
     """True for addresses that can be kept, and nulls."""
     if not kinds <= _TEXT or "" in column:
         return False
-    texts = list(filter(None, column))
-    return all(map(str.isascii, texts)) and max(map(len, texts), default=0) <= values.ADDRESS_LIMIT
+    are_texts = list(filter(None, column))
+    return all(map(str.isascii, are_texts)) and max(map(len, are_texts), default=0) <= values.URL_LIMIT
 
 
 def _between(column: Sequence[int | None], least: int, most: int) -> bool:

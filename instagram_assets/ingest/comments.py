@@ -1,33 +1,75 @@
-"""Comments as rows of RAW_COMMENTS: nothing of who wrote them but a pseudonym, in no column and in no error either."""
+"""Comments as rows of RAW_COMMENTS, pseudonymous: no commenter's name is kept in any column or error."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
+import pyarrow as pa
+
+from instagram_assets.account_words import is_distinctive
+from instagram_assets.arrow import compute
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest import values
 from instagram_assets.ingest.formats.comment_parts import COMMENT, POST_ID, display_name, username
 from instagram_assets.ingest.formats.shapes import Part
-from instagram_assets.ingest.moments import moment_in
-from instagram_assets.ingest.post_ids import as_written, digits_left, media_id, short_code
+from instagram_assets.ingest.moments import parse_timestamp
+from instagram_assets.ingest.post_ids import certain_digits, normalized_id, post_id_of, shortcode_of
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.source import Row, Source, said_at
-from instagram_assets.privacy.masking import mask
+from instagram_assets.ingest.source import LandingRow, RecordSource, observed_at_of
+from instagram_assets.privacy.masking import mask, mask_names, names_behind_signs, stands_alone
 from instagram_assets.privacy.names_in_text import names_pattern
+
+_POSTING, _MENTIONED = ("account", "owner"), ("mentions", "tagged", "coauthors")
+
+
+def posting_people(accounts: Iterable[str]) -> set[str]:
+    """The names, in lower case, of these accounts that post."""
+    return {name.casefold() for name in accounts if stands_alone(name)}
+
+
+def people_in_posts(posts: pa.Table) -> set[str]:
+    """The names in rows of posts."""
+    found = posting_people(name for column in _POSTING for name in _names(posts[column]))
+    return found | _distinctive(name for column in _MENTIONED for name in _names(compute.list_flatten(posts[column])))
+
+
+def people_around_comment(part: Part) -> set[str]:
+    """The names of and in one comment, and of the account under whose post it stands."""
+    writer, text = username(part.record), COMMENT.value("text", part.record)
+    found = {writer} if writer else set[str]()
+    if isinstance(text, str):
+        found |= names_behind_signs(text)
+    return _distinctive(found) | posting_people([part.account] if part.account else [])
+
+
+def mask_people(comments: pa.Table, people: Collection[str], pseudonym_of: Callable[[str], str]) -> pa.Table:
+    """Rows of comments in whose texts these people have pseudonyms."""
+    texts = [None if text is None else mask_names(text, pseudonym_of, people) for text in comments["text"].to_pylist()]
+    place = comments.schema.get_field_index("text")
+    return comments.set_column(place, comments.schema.field(place), pa.array(texts, pa.string()))
+
+
+def _names(column: Any) -> list[str]:
+    return column.unique().drop_null().to_pylist()
+
+
+def _distinctive(names: Iterable[str]) -> set[str]:
+    return {name.casefold() for name in names if is_distinctive(name)}
+
 
 TEXT_LIMIT = values.CAPTION_LIMIT
 """Instagram takes no longer comments."""
-NOBODY = "nobody is named as who wrote it"
+NO_COMMENTER = "nobody is named as who wrote it"
 NO_POST = "nothing says under which post it is"
-ROUNDED = "comment_id: a program has rounded it, so other comments may have the same"
-ROUNDED_POST = "post_id: a program has rounded it, so it may be another post's"
+ROUNDED_ID = "comment_id: a program has rounded it, so other comments may have the same"
+ROUNDED_POST_ID = "post_id: a program has rounded it, so it may be another post's"
 """Warnings."""
 
 _CONCEALED = "what stands there"
 _NUMBER = re.compile(r"[0-9]+(?:_[0-9]+)*")
 
 
-def comment_row(part: Part, index: int, source: Source, pseudonym_of: Callable[[str], str]) -> Row:
+def to_comment_row(part: Part, index: int, source: RecordSource, pseudonym_of: Callable[[str], str]) -> LandingRow:
     """One comment as a row. Raises RecordError, which tells nothing of what the comment says, when it cannot be used.
 
     `pseudonym_of` gives the pseudonym of a name; `index` is the record's place in the file.
@@ -35,18 +77,18 @@ def comment_row(part: Part, index: int, source: Source, pseudonym_of: Callable[[
     record = part.record
     warnings: list[str] = []
     comment_id = _asked(record, "comment_id", _number)
-    if digits_left(COMMENT.value("comment_id", record)) is not None:
-        warnings.append(ROUNDED)
+    if certain_digits(COMMENT.value("comment_id", record)) is not None:
+        warnings.append(ROUNDED_ID)
     text = _asked(record, "text", lambda value, name: _written(value, name, warnings))
     taken_at = _asked(
-        record, "taken_at", lambda value, name: moment_in(value, name, [], source.zone, source.first_seen)
+        record, "taken_at", lambda value, name: parse_timestamp(value, name, [], source.zone, source.first_seen)
     )
-    likes = _or_unknown(record, "likes", lambda value, name: values.likes(value, name, []), warnings)
+    likes = _or_unknown(record, "likes", lambda value, name: values.parse_likes(value, name, []), warnings)
     post_id, shortcode = _post(record, warnings)
     known_by = COMMENT.value("commenter", record)
     commenter = None if known_by is None else pseudonym_of(known_by)
     if commenter is None:
-        warnings.append(NOBODY)
+        warnings.append(NO_COMMENTER)
     masked = mask(text, pseudonym_of, source.people)
     own = names_pattern(filter(None, (username(record), display_name(record))))
     if own and commenter:
@@ -59,9 +101,9 @@ def comment_row(part: Part, index: int, source: Source, pseudonym_of: Callable[[
         "commenter": commenter,
         "reply_to": _or_unknown(record, "reply_to", _optional_number, warnings),
         "taken_at": taken_at,
-        "observed_at": source.observed(taken_at, said_at(record, source, []) or part.observed_at),
+        "observed_at": source.observed(taken_at, observed_at_of(record, source, []) or part.observed_at),
         "text": _cut(masked, warnings),
-        "likes": None if likes == values.HIDDEN else likes,
+        "likes": None if likes == values.HIDDEN_LIKES else likes,
         "warnings": warnings,
         "source_file": source.file,
         "source_sha256": source.sha256,
@@ -75,7 +117,7 @@ def _asked(record: Record, column: str, rule: Callable[[object, str], Any]) -> A
     try:
         return rule(value, name)
     except RecordError as error:
-        raise RecordError(name, error.reason.replace(values.shown(value), _CONCEALED, 1)) from None
+        raise RecordError(name, error.reason.replace(values.shown_value(value), _CONCEALED, 1)) from None
 
 
 def _or_unknown(record: Record, column: str, rule: Callable[[object, str], Any], warnings: list[str]) -> Any:
@@ -89,19 +131,19 @@ def _or_unknown(record: Record, column: str, rule: Callable[[object, str], Any],
 
 def _number(value: object, name: str) -> str:
     """An id that is a number, or several with `_` between: other ids may be names."""
-    number = values.identifier(value, name)
-    if not _NUMBER.fullmatch(as_written(number)):
-        raise RecordError(name, f"{values.shown(value)} is no id of Instagram's")
+    number = values.parse_identifier(value, name)
+    if not _NUMBER.fullmatch(normalized_id(number)):
+        raise RecordError(name, f"{values.shown_value(value)} is no id of Instagram's")
     return number
 
 
 def _optional_number(value: object, name: str) -> str | None:
-    return None if value == "" or values.missing(value) else _number(value, name)
+    return None if value == "" or values.is_missing(value) else _number(value, name)
 
 
 def _written(value: object, name: str, warnings: list[str]) -> str:
     """The text as received, made fit to store; empty for a picture alone. Nobody knows what null stands for."""
-    text = values.text(value, name, warnings)
+    text = values.parse_text(value, name, warnings)
     if text is None:
         raise RecordError(name, values.MISSING)
     return text
@@ -120,16 +162,16 @@ def _post(record: Record, warnings: list[str]) -> tuple[str | None, str | None]:
     code: str | None = COMMENT.value("shortcode", record)
     if known := record.get(POST_ID):
         return known, code
-    if code and (number := media_id(code)) is not None:
+    if code and (number := post_id_of(code)) is not None:
         return str(number), code
     received = COMMENT.value("post_id", record)
     found = _or_unknown(record, "post_id", _optional_number, warnings)
     if found is None:
         warnings.append(NO_POST)
         return None, code
-    post_id = as_written(found)
-    if digits_left(received) is not None:
-        warnings.append(ROUNDED_POST)
+    post_id = normalized_id(found)
+    if certain_digits(received) is not None:
+        warnings.append(ROUNDED_POST_ID)
         return post_id, None
     is_number = post_id.isdecimal() and 0 < int(post_id) < 2**63
-    return post_id, short_code(int(post_id)) if is_number else None
+    return post_id, shortcode_of(int(post_id)) if is_number else None

@@ -11,25 +11,25 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from instagram_assets.ingest.fields import Noted, always_there, types_of
+from instagram_assets.ingest.fields import FieldTypes, field_types, required_fields
 from instagram_assets.ingest.formats.mapping import columns_of
 from instagram_assets.ingest.manifests import LandedFile
 
-Change = Literal["missing", "new", "retyped"]
+ChangeKind = Literal["missing", "new", "retyped"]
 
-ENOUGH_RECORDS, SHARE_OF_FILES = 20, 0.95
+MIN_RECORDS, SHARE_OF_FILES = 20, 0.95
 """Of a file with enough records, a field is expected that this share of the earlier files has in every record.
 
 Of a file with few, as tools write that make one for each post, only a field that all of them have.
 """
 
-NEWEST = timedelta(days=1)
+NEWEST_WINDOW = timedelta(days=1)
 
 _TABLES = (".csv", ".tsv", ".xlsx")
 _PACKED = (".gz", ".xz")
 
 
-class Drift(NamedTuple):
+class FieldChange(NamedTuple):
     """One change: a file's format and kind (`post`, `reel`, `profile`, `ad`), the field, its types before and now.
 
     `column` is the column of ours that the field goes into; empty for none. Types are JSON Schema's, parted by `|`.
@@ -40,7 +40,7 @@ class Drift(NamedTuple):
     first_seen: datetime
     format: str
     kind: str
-    change: Change
+    change: ChangeKind
     field: str
     column: str
     before: str
@@ -60,7 +60,7 @@ class Drift(NamedTuple):
 class _Found(NamedTuple):
     """A change of a field, with its types before and now."""
 
-    change: Change
+    change: ChangeKind
     field: str
     before: frozenset[str] = frozenset()
     now: frozenset[str] = frozenset()
@@ -76,16 +76,16 @@ class _Earlier:
     types: dict[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     missed: set[str] = field(default_factory=set[str])
 
-    def add(self, noted: Noted, records: int, missing: Iterable[str]) -> None:
+    def add(self, noted: FieldTypes, records: int, missing: Iterable[str]) -> None:
         """Take a file in that misses these fields."""
         self.missed = (self.missed | set(missing)) - noted.keys()
         self.files += 1
         self.records += records
-        self.always.update(always_there(noted))
+        self.always.update(required_fields(noted))
         for name, types in noted.items():
-            self.types[name] = self.types.get(name, frozenset[str]()) | types_of(types)
+            self.types[name] = self.types.get(name, frozenset[str]()) | field_types(types)
 
-    def changes(self, noted: Noted, records: int, columns: Mapping[str, str]) -> Iterator[_Found]:
+    def changes(self, noted: FieldTypes, records: int, columns: Mapping[str, str]) -> Iterator[_Found]:
         """How a file of so many records differs: missing fields, new ones, then those of other types."""
         if not self.files:
             return
@@ -95,23 +95,23 @@ class _Earlier:
                 yield _Found("missing", name, self.types[name])
         for name in noted:
             if name not in self.types:
-                yield _Found("new", name, now=types_of(noted[name]))
+                yield _Found("new", name, now=field_types(noted[name]))
         for name in noted:
-            before, now = self.types.get(name), types_of(noted[name])
+            before, now = self.types.get(name), field_types(noted[name])
             if before and now - before:
                 yield _Found("retyped", name, before, now)
 
     def _is_expected(self, name: str, records: int, columns: Mapping[str, str]) -> bool:
         """A field without a column may be missing by chance, until enough records had it."""
         if self.always[name] == self.files:
-            return name in columns or self.records >= ENOUGH_RECORDS
-        return records >= ENOUGH_RECORDS and self.always[name] >= SHARE_OF_FILES * self.files
+            return name in columns or self.records >= MIN_RECORDS
+        return records >= MIN_RECORDS and self.always[name] >= SHARE_OF_FILES * self.files
 
 
-def drift(files: Iterable[LandedFile]) -> list[Drift]:
+def field_changes(files: Iterable[LandedFile]) -> list[FieldChange]:
     """All changes in the fields of landed files, in the order in which the files were first seen."""
     earlier: dict[tuple[str, bool], _Earlier] = {}
-    found: list[Drift] = []
+    found: list[FieldChange] = []
     for file in sorted(files, key=lambda file: (file.first_seen, file.file, file.sha256)):
         for key, noted in file.fields.items():
             name, _, kind = key.partition("/")
@@ -119,7 +119,7 @@ def drift(files: Iterable[LandedFile]) -> list[Drift]:
             columns, records = columns_of(name, "post" if kind == "reel" else kind), file.rows(f"{kind}s")
             changes = list(before.changes(noted, records, columns))
             found += [
-                Drift(
+                FieldChange(
                     *(file.file, file.sha256, file.first_seen, name, kind, one.change, one.field),
                     columns.get(one.field, ""),
                     *("|".join(sorted(types)) for types in (one.before, one.now)),
@@ -130,12 +130,12 @@ def drift(files: Iterable[LandedFile]) -> list[Drift]:
     return found
 
 
-def newest_drift(files: Sequence[LandedFile]) -> list[Drift]:
+def newest_field_changes(files: Sequence[LandedFile]) -> list[FieldChange]:
     """The changes in the files that were first seen within a day of the newest."""
     if not files:
         return []
-    since = max(file.first_seen for file in files) - NEWEST
-    return [change for change in drift(files) if change.first_seen >= since]
+    since = max(file.first_seen for file in files) - NEWEST_WINDOW
+    return [change for change in field_changes(files) if change.first_seen >= since]
 
 
 def _is_table(name: str) -> bool:

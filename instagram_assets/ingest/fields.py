@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.values import missing, without_surrogates
+from instagram_assets.ingest.values import is_missing, replace_surrogates
 
 FIELD_LIMIT, NAME_LIMIT = 1_000, 100
-SAMPLE = 50
-OPTIONAL = "?"
+TYPE_SAMPLE = 50
+OPTIONAL_MARK = "?"
 
-Noted = Mapping[str, str]
+FieldTypes = Mapping[str, str]
 """The fields of a format: to each name its JSON types, parted by `|`, with `?` behind where not every record has it."""
 
 # The words of JSON Schema. Tools write a whole number as 3 or as 3.0, so both are numbers.
@@ -19,7 +19,7 @@ _TYPES = {bool: "boolean", int: "number", float: "number", str: "string", list: 
 
 
 @dataclass
-class Fields:
+class FieldStatistics:
     """The fields of many records: those of every record, and the types of each."""
 
     always: set[str] | None = None
@@ -34,31 +34,33 @@ class Fields:
         new = set[str]().union(*records) - self.types.keys()
         for name in islice(sorted(new), max(0, FIELD_LIMIT - len(self.types))):
             self.types[name] = set()
-        for record in records[:: len(records) // SAMPLE + 1]:
+        for record in records[:: len(records) // TYPE_SAMPLE + 1]:
             for name, value in record.items():
-                if name in self.types and not missing(value):
+                if name in self.types and not is_missing(value):
                     self.types[name].add(_TYPES.get(type(value), "object"))
 
-    def __add__(self, other: "Fields") -> "Fields":
+    def __add__(self, other: "FieldStatistics") -> "FieldStatistics":
         both = [found.always for found in (self, other) if found.always is not None]
         always = set.intersection(*both) if both else None
         names = list(dict.fromkeys([*self.types, *other.types]))[:FIELD_LIMIT]
-        return Fields(always, {name: self.types.get(name, set()) | other.types.get(name, set()) for name in names})
+        return FieldStatistics(
+            always, {name: self.types.get(name, set()) | other.types.get(name, set()) for name in names}
+        )
 
     def noted(self) -> dict[str, str]:
         """The fields as they are kept, sorted by name."""
         always = self.always or set[str]()
         return {
-            without_surrogates(name[:NAME_LIMIT]): "|".join(sorted(types)) + ("" if name in always else OPTIONAL)
+            replace_surrogates(name[:NAME_LIMIT]): "|".join(sorted(types)) + ("" if name in always else OPTIONAL_MARK)
             for name, types in sorted(self.types.items())
         }
 
 
-def types_of(noted: str) -> frozenset[str]:
+def field_types(noted: str) -> frozenset[str]:
     """The types of one noted field; none where it never held a value."""
-    return frozenset(filter(None, noted.removesuffix(OPTIONAL).split("|")))
+    return frozenset(filter(None, noted.removesuffix(OPTIONAL_MARK).split("|")))
 
 
-def always_there(noted: Noted) -> Iterator[str]:
+def required_fields(noted: FieldTypes) -> Iterator[str]:
     """The fields that every record has."""
-    return (name for name, types in noted.items() if not types.endswith(OPTIONAL))
+    return (name for name, types in noted.items() if not types.endswith(OPTIONAL_MARK))

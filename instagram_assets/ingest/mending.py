@@ -9,18 +9,18 @@ from pathlib import Path
 from upath import UPath
 
 from instagram_assets.errors import FileError, InstagramAssetsError, StorageError
-from instagram_assets.ingest.landing import is_whole, land
+from instagram_assets.ingest.folders import DONE
+from instagram_assets.ingest.landing import has_all_tables, land_file
 from instagram_assets.ingest.manifests import (
+    LANDING_TABLES,
     PARSER_VERSION,
-    TABLES,
     LandedFile,
     manifest_path,
-    newest,
-    original_of,
+    newest_manifests,
+    original_hash,
     read_manifest,
     table_path,
 )
-from instagram_assets.ingest.moves import DONE
 from instagram_assets.settings import Settings
 from instagram_assets.storage.hashes import sha256_of
 
@@ -28,7 +28,7 @@ _NUMBER = re.compile(r"-\d+$")
 
 
 @dataclass
-class Mended:
+class RepairReport:
     """What was read again, what still stands as older rules have read it, and what cannot be made whole."""
 
     again: list[LandedFile] = field(default_factory=list[LandedFile])
@@ -49,13 +49,13 @@ class _Need:
         return self.name.rpartition("-")[0]
 
 
-def mend(lake: UPath, settings: Settings, *, also_older: bool = True) -> Mended:
+def repair_landing(lake: UPath, settings: Settings, *, also_older: bool = True) -> RepairReport:
     """Read again what is damaged in the landing zone, and what older rules have read, where the source is found.
 
     Sources are found in `inbox/done` by their hash: for what is damaged among all files, for what only is older among
     those of its name. Nothing is raised: what cannot be made whole is told.
     """
-    result = Mended()
+    result = RepairReport()
     needs = [need for need in _needs(lake) if need.problem or also_older]
     if not needs:
         return result
@@ -64,7 +64,7 @@ def mend(lake: UPath, settings: Settings, *, also_older: bool = True) -> Mended:
         error: InstagramAssetsError | OSError | None = None
         if path := sources.get(need.sha256):
             try:
-                result.again.append(land(path, lake, settings=settings))
+                result.again.append(land_file(path, lake, settings=settings))
                 continue
             except (InstagramAssetsError, OSError) as caught:
                 error = caught
@@ -76,8 +76,8 @@ def mend(lake: UPath, settings: Settings, *, also_older: bool = True) -> Mended:
 
 
 def _needs(lake: UPath) -> Iterator[_Need]:
-    sizes = {table: _sizes(lake / "landing" / table) for table in TABLES}
-    for name in sorted(newest(lake)):
+    sizes = {table: _sizes(lake / "landing" / table) for table in LANDING_TABLES}
+    for name in sorted(newest_manifests(lake)):
         try:
             file = read_manifest(lake, name)
         except StorageError:
@@ -85,8 +85,10 @@ def _needs(lake: UPath) -> Iterator[_Need]:
             continue
         if file is None or file.is_past:
             continue
-        broken = next((table for table in TABLES if file.rows(table) and not _fits(file, table, sizes[table])), None)
-        if broken and not is_whole(lake, file):
+        broken = next(
+            (table for table in LANDING_TABLES if file.rows(table) and not _fits(file, table, sizes[table])), None
+        )
+        if broken and not has_all_tables(lake, file):
             yield _Need(name, file, f"{table_path(lake, broken, name)} is damaged or gone")
         elif file.parser_version < PARSER_VERSION:
             yield _Need(name, file)
@@ -119,7 +121,7 @@ def _sources(lake: UPath, folder: Path, needs: Iterable[_Need]) -> dict[str, Pat
         of_this_name = any(names.get(sha256) == entries[path] for sha256 in left)
         if not of_this_name and damaged.isdisjoint(left):
             continue
-        sha256 = original_of(lake, sha256_of(path))
+        sha256 = original_hash(lake, sha256_of(path))
         if sha256 in left:
             found[sha256] = path
     return found

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from instagram_assets.errors import RecordError
-from instagram_assets.ingest.values import MISSING, missing, shown
+from instagram_assets.ingest.values import MISSING, is_missing, shown_value
 
-INSTAGRAM_BEGAN = datetime(2010, 10, 6, tzinfo=UTC)
+INSTAGRAM_LAUNCH = datetime(2010, 10, 6, tzinfo=UTC)
 
 _NUMBER = re.compile(r"[0-9]{1,19}(?:\.[0-9]{1,9})?")
 _SLASHES = re.compile(r"(\d{4})/(\d\d)/(\d\d)(?!\d)")
@@ -16,13 +16,13 @@ _AS_WANTED = "write 2025-07-29T11:15:43Z"
 _ZONE = re.compile(r"\s*(?:UTC|GMT|(?P<offset>[+-]\d\d:?\d\d)(?:\s+[A-Z]{3,4})?)\Z", re.IGNORECASE)
 
 
-def moment_in(value: object, field: str, warnings: list[str], zone: ZoneInfo, now: datetime) -> datetime:
+def parse_timestamp(value: object, field: str, warnings: list[str], zone: ZoneInfo, now: datetime) -> datetime:
     """A time in UTC, between Instagram's beginning and one day after `now`.
 
     ISO 8601 with an offset or "UTC" behind it; without one it is read in `zone` with a warning. Numbers, also as text,
     count from 1970 in seconds, milliseconds or microseconds, told apart by their magnitude.
     """
-    if value == "" or missing(value):
+    if value == "" or is_missing(value):
         raise RecordError(field, MISSING)
     try:
         if type(value) is str and len(value) == 24 and value.endswith("Z"):
@@ -32,17 +32,17 @@ def moment_in(value: object, field: str, warnings: list[str], zone: ZoneInfo, no
         else:
             when = _from_number(value, field)
     except (ValueError, OverflowError, OSError) as error:  # the C library has years of its own that it refuses
-        raise RecordError(field, f"{shown(value)} is no possible time: {_AS_WANTED}") from error
-    if when < INSTAGRAM_BEGAN:
-        raise RecordError(field, f"{shown(value)} is before Instagram began: {_AS_WANTED}")
+        raise RecordError(field, f"{shown_value(value)} is no possible time: {_AS_WANTED}") from error
+    if when < INSTAGRAM_LAUNCH:
+        raise RecordError(field, f"{shown_value(value)} is before Instagram began: {_AS_WANTED}")
     if when > now and when > now + timedelta(days=1):
-        raise RecordError(field, f"{shown(value)} is in the future")
+        raise RecordError(field, f"{shown_value(value)} is in the future")
     return when
 
 
 def _from_number(value: object, field: str) -> datetime:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise RecordError(field, f"{shown(value)} is no time: {_AS_WANTED}")
+        raise RecordError(field, f"{shown_value(value)} is no time: {_AS_WANTED}")
     number = (
         float(value) if isinstance(value, str) and "." in value else int(value) if isinstance(value, str) else value
     )
@@ -60,7 +60,7 @@ def _from_text(value: str, field: str, warnings: list[str], zone: ZoneInfo) -> d
     local = when.replace(tzinfo=zone)
     utc = local.astimezone(UTC)
     if utc.astimezone(zone).replace(tzinfo=None) != when:
-        raise RecordError(field, f"{shown(value)} does not exist in {zone.key}: clocks skip that hour")
+        raise RecordError(field, f"{shown_value(value)} does not exist in {zone.key}: clocks skip that hour")
     warnings.append(f"{field}: no time zone, read as {zone.key}")
     return utc
 

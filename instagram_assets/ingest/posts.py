@@ -16,24 +16,23 @@ from instagram_assets.errors import RecordError
 from instagram_assets.ingest import clean, post_ids, values
 from instagram_assets.ingest.formats.comments import public
 from instagram_assets.ingest.formats.shapes import Part, Picture, PostShape
-from instagram_assets.ingest.instagram_urls import account_in
-from instagram_assets.ingest.moments import moment_in
-from instagram_assets.ingest.post_ids import code_in
-from instagram_assets.ingest.source import OBSERVED_FIELDS, Source, said_at
+from instagram_assets.ingest.moments import parse_timestamp
+from instagram_assets.ingest.post_ids import account_from_url, shortcode_from_url
+from instagram_assets.ingest.source import OBSERVED_FIELDS, RecordSource, observed_at_of
 from instagram_assets.privacy.caption_hashes import caption_hash
 from instagram_assets.privacy.forgotten import FORGOTTEN_ADDRESS
 from instagram_assets.schemas import MEDIA, POSTS_RAW
 
-Rule = Callable[[Any, str, list[str]], Any]
-IsClean = Callable[[Sequence[Any], set[type]], bool]
+FieldRule = Callable[[Any, str, list[str]], Any]
+ColumnCheck = Callable[[Sequence[Any], set[type]], bool]
 
 # Position, kind, address, width, height.
-Medium = tuple[int, str, str, int | None, int | None]
+MediaTuple = tuple[int, str, str, int | None, int | None]
 
-MOST_MEDIA = 2 * values.LIST_LIMIT
+MAX_MEDIA = 2 * values.LIST_LIMIT
 
 
-class Posts(NamedTuple):
+class PostRows(NamedTuple):
     """Posts as rows in their order, the errors of those left out by their place, and the fields without a column.
 
     `kinds` has the kind of each post, of those left out, too.
@@ -45,7 +44,7 @@ class Posts(NamedTuple):
     kinds: list[str]
 
 
-def post_rows(parts: Sequence[Part], indexes: Sequence[int], shape: PostShape, source: Source) -> Posts:
+def to_post_rows(parts: Sequence[Part], indexes: Sequence[int], shape: PostShape, source: RecordSource) -> PostRows:
     """Posts of one shape as rows of POSTS_RAW; `indexes` are the places of their records in the file."""
     rows = _Rows(parts, shape)
     taken_at = rows.column("taken_at", _moment(source))
@@ -54,7 +53,7 @@ def post_rows(parts: Sequence[Part], indexes: Sequence[int], shape: PostShape, s
     owner = rows.column("owner", _optional_account, by_value=True)
     likes, likes_hidden = rows.likes()
     types = rows.column("type", _type(shape), by_value=True)
-    shortcodes = rows.column("shortcode", _identifier, clean.identifiers)
+    shortcodes = rows.column("shortcode", _identifier, clean.are_identifiers)
     columns: dict[str, Any] = {
         "account": rows.accounts(owner),
         "day": days,
@@ -62,27 +61,27 @@ def post_rows(parts: Sequence[Part], indexes: Sequence[int], shape: PostShape, s
         "taken_at": taken_at,
         "post_id": rows.post_ids(shortcodes),
         "shortcode": shortcodes,
-        "owner_id": rows.column("owner_id", _identifier, clean.identifiers),
-        "owner_full_name": rows.column("owner_full_name", values.label, clean.texts),
+        "owner_id": rows.column("owner_id", _identifier, clean.are_identifiers),
+        "owner_full_name": rows.column("owner_full_name", values.parse_label, clean.are_texts),
         "type": types,
         "kind": ["reel" if shape.is_reel(part.record, source.file) else "post" for part in parts],
-        "product_type": rows.column("product_type", values.label, clean.texts),
+        "product_type": rows.column("product_type", values.parse_label, clean.are_texts),
         **rows.captions(),
         "likes": likes,
         "likes_hidden": likes_hidden,
-        "comments": rows.column("comments", values.count, clean.counts),
-        "views": rows.column("views", values.count, clean.counts),
-        "plays": rows.column("plays", values.count, clean.counts),
-        "shares": rows.column("shares", values.count, clean.counts),
-        "duration": rows.column("duration", values.seconds, clean.seconds),
-        "width": rows.column("width", values.size, clean.sizes),
-        "height": rows.column("height", values.size, clean.sizes),
-        "url": rows.column("url", values.address, clean.addresses),
-        "location": rows.column("location", values.label, clean.texts),
-        "alt": rows.column("alt", values.label, clean.texts),
-        "pinned": [bool(flag) for flag in rows.column("pinned", values.flag, clean.flags)],
-        "sponsored": rows.column("sponsored", values.flag, clean.flags),
-        "comments_disabled": rows.column("comments_disabled", values.flag, clean.flags),
+        "comments": rows.column("comments", values.parse_count, clean.are_counts),
+        "views": rows.column("views", values.parse_count, clean.are_counts),
+        "plays": rows.column("plays", values.parse_count, clean.are_counts),
+        "shares": rows.column("shares", values.parse_count, clean.are_counts),
+        "duration": rows.column("duration", values.parse_seconds, clean.are_seconds),
+        "width": rows.column("width", values.parse_size, clean.are_sizes),
+        "height": rows.column("height", values.parse_size, clean.are_sizes),
+        "url": rows.column("url", values.parse_url, clean.are_urls),
+        "location": rows.column("location", values.parse_label, clean.are_texts),
+        "alt": rows.column("alt", values.parse_label, clean.are_texts),
+        "pinned": [bool(flag) for flag in rows.column("pinned", values.parse_flag, clean.are_flags)],
+        "sponsored": rows.column("sponsored", values.parse_flag, clean.are_flags),
+        "comments_disabled": rows.column("comments_disabled", values.parse_flag, clean.are_flags),
         "coauthors": rows.people("coauthors"),
         "tagged": rows.people("tagged"),
         "media": rows.media(types),
@@ -96,7 +95,7 @@ def post_rows(parts: Sequence[Part], indexes: Sequence[int], shape: PostShape, s
     table = pa.Table.from_arrays(arrays, schema=POSTS_RAW.schema)
     if rows.errors:
         table = table.filter(pa.array([row not in rows.errors for row in range(len(parts))]))
-    return Posts(table, rows.errors, rows.unknown, columns["kind"])
+    return PostRows(table, rows.errors, rows.unknown, columns["kind"])
 
 
 class _Rows:
@@ -111,7 +110,9 @@ class _Rows:
         self.keys = set[str]().union(*self.records)
         self.unknown = self.keys - shape.known
 
-    def column(self, name: str, rule: Rule, is_clean: IsClean | None = None, *, by_value: bool = False) -> list[Any]:
+    def column(
+        self, name: str, rule: FieldRule, is_clean: ColumnCheck | None = None, *, by_value: bool = False
+    ) -> list[Any]:
         """One column, each value by its rule; null where the row is in error.
 
         `by_value` columns repeat a few texts, so the rule is asked once for each.
@@ -138,11 +139,11 @@ class _Rows:
 
     def post_ids(self, shortcodes: Sequence[str | None]) -> list[str | None]:
         """The posts' numbers, computed from their shortcodes where a program on the way has rounded them."""
-        ids: list[str | None] = self.column("post_id", _post_id, clean.numerals)
+        ids: list[str | None] = self.column("post_id", _post_id, clean.are_numeric_ids)
         codes = shortcodes
         if None in codes:
-            codes = [code or code_in(url) for code, url in zip(codes, self._received("url"), strict=True)]
-        others, untold = post_ids.told(ids, codes)
+            codes = [code or shortcode_from_url(url) for code, url in zip(codes, self._received("url"), strict=True)]
+        others, untold = post_ids.restore_ids(ids, codes)
         for row, number in others.items():
             name = self.shape.name("post_id", self.records[row])
             self.warnings[row].append(f"{name}: {ids[row]} is not the post of {codes[row]}, which is {number}")
@@ -155,7 +156,7 @@ class _Rows:
         """Who was collected: what the record says came with, else who was asked for, else the owner."""
         asked = self._received("account")
         found = [
-            part.account or account_in(address) or owner
+            part.account or account_from_url(address) or owner
             for part, address, owner in zip(self.parts, asked, owners, strict=True)
         ]
         for row, account in enumerate(found):
@@ -165,9 +166,9 @@ class _Rows:
 
     def likes(self) -> tuple[list[int | None], list[bool]]:
         """The likes, and whether they are hidden: -1, or Instagram says so."""
-        likes = self.column("likes", values.likes, clean.counts)
+        likes = self.column("likes", values.parse_likes, clean.are_counts)
         said = self._received("likes_hidden")
-        hidden = [number == values.HIDDEN or flag is True for number, flag in zip(likes, said, strict=True)]
+        hidden = [number == values.HIDDEN_LIKES or flag is True for number, flag in zip(likes, said, strict=True)]
         if any(hidden):
             likes = [None if is_hidden else number for number, is_hidden in zip(likes, hidden, strict=True)]
         return likes, hidden
@@ -175,15 +176,15 @@ class _Rows:
     def captions(self) -> dict[str, list[Any]]:
         """The caption and what follows from it."""
         received = self._received("caption")
-        texts = self.column("caption", values.text, clean.texts)
+        texts = self.column("caption", values.parse_text, clean.are_texts)
         tags, names = self._received("hashtags"), self._received("mentions")
         kept = [text and text[: values.CAPTION_LIMIT] for text in texts]
         return {
             "caption": kept,
             "caption_sha256": [caption_hash(value) for value in received],
             "caption_truncated": [text is not None and len(text) > values.CAPTION_LIMIT for text in texts],
-            "hashtags": list(map(values.hashtags, kept, tags, repeat("hashtags"), self.warnings)),
-            "mentions": list(map(values.mentions, kept, names, repeat("mentions"), self.warnings)),
+            "hashtags": list(map(values.parse_hashtags, kept, tags, repeat("hashtags"), self.warnings)),
+            "mentions": list(map(values.parse_mentions, kept, names, repeat("mentions"), self.warnings)),
         }
 
     def people(self, name: str) -> list[list[str]]:
@@ -191,11 +192,11 @@ class _Rows:
         column = self._received(name)
         if not any(column):
             return [[] for _ in column]
-        return [self._ask(row, name, value, values.usernames) for row, value in enumerate(column)]
+        return [self._ask(row, name, value, values.parse_usernames) for row, value in enumerate(column)]
 
     def media(self, types: Sequence[str | None]) -> pa.Array:
         """Images and videos in order, for each post."""
-        offsets, media = [0], list[Medium]()
+        offsets, media = [0], list[MediaTuple]()
         for row, record in enumerate(self.records):
             pictures = self.shape.pictures(record)
             said, before = self.warnings[row], len(media)
@@ -206,9 +207,9 @@ class _Rows:
             elif len(media) == before:
                 self._cover(media, row, types[row], pictures)
             found = len(media) - before
-            if found > MOST_MEDIA:
-                said.append(f"media: more than {MOST_MEDIA}, the rest left out")
-                del media[before + MOST_MEDIA :]
+            if found > MAX_MEDIA:
+                said.append(f"media: more than {MAX_MEDIA}, the rest left out")
+                del media[before + MAX_MEDIA :]
             offsets.append(len(media))
         columns = list(zip(*media, strict=True)) or [()] * 5
         fields = [MEDIA.value_type.field(place) for place in range(5)]
@@ -216,12 +217,12 @@ class _Rows:
         structs = pa.StructArray.from_arrays(arrays, fields=fields)
         return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), structs, type=MEDIA)
 
-    def rest(self, source: Source, taken_at: Sequence[datetime | None]) -> dict[str, Any]:
+    def rest(self, source: RecordSource, taken_at: Sequence[datetime | None]) -> dict[str, Any]:
         """When each was observed, and the fields that have no column."""
         said = [part.observed_at for part in self.parts]
         if not self.unknown.isdisjoint(OBSERVED_FIELDS):
             said = [
-                said_at(record, source, warnings) or moment
+                observed_at_of(record, source, warnings) or moment
                 for record, warnings, moment in zip(self.records, self.warnings, said, strict=True)
             ]
         self.unknown -= set(OBSERVED_FIELDS)
@@ -229,7 +230,7 @@ class _Rows:
         if self.unknown and source.keep_extra:
             for row, record in enumerate(self.records):
                 unknown = {key: record[key] for key in self.unknown if key in record}
-                extras[row] = values.as_json(public(unknown), self.warnings[row])
+                extras[row] = values.extra_as_json(public(unknown), self.warnings[row])
         return {"observed_at": list(map(source.observed, taken_at, said)), "extra": extras}
 
     def _received(self, name: str) -> list[Any]:
@@ -242,17 +243,17 @@ class _Rows:
         """Posts whose number has lost digits that nothing beside it tells."""
         received = self._received("post_id")
         for row in rows:
-            digits = post_ids.digits_left(received[row])
+            digits = post_ids.certain_digits(received[row])
             if digits is None:
                 continue
             name, value = self.shape.name("post_id", self.records[row]), repr(received[row])[:40]
-            if digits < post_ids.DIGITS_KEPT:
+            if digits < post_ids.SPREADSHEET_DIGITS:
                 remedy = "export ids as text, or with the shortcode or the address of each post"
                 self._fail(row, RecordError(name, f"{value} has lost all but {digits} digits: {remedy}"))
             else:
                 self.warnings[row].append(f"{name}: a number as inexact as {value} may be another post's")
 
-    def _cover(self, media: list[Medium], row: int, kind: str | None, pictures: Sequence[Picture]) -> None:
+    def _cover(self, media: list[MediaTuple], row: int, kind: str | None, pictures: Sequence[Picture]) -> None:
         """What is left of a post whose places have no picture: its cover, or the text and the counts."""
         image, _, children = self.shape.media_fields
         without, before = RecordError(image, values.MISSING), len(media)
@@ -267,23 +268,23 @@ class _Rows:
         else:
             self._fail(row, without)
 
-    def _add_media(self, media: list[Medium], position: int, picture: Picture, said: list[str]) -> None:
+    def _add_media(self, media: list[MediaTuple], position: int, picture: Picture, said: list[str]) -> None:
         image, video, width, height = picture
         image_field, video_field, _ = self.shape.media_fields
-        width, height = values.size(width, "width", []), values.size(height, "height", [])
-        if image != FORGOTTEN_ADDRESS and (address := values.address(image, image_field, said)):
+        width, height = values.parse_size(width, "width", []), values.parse_size(height, "height", [])
+        if image != FORGOTTEN_ADDRESS and (address := values.parse_url(image, image_field, said)):
             media.append((position, "image", address, width, height))
-        if video and video != FORGOTTEN_ADDRESS and (address := values.address(video, video_field, said)):
+        if video and video != FORGOTTEN_ADDRESS and (address := values.parse_url(video, video_field, said)):
             media.append((position, "video", address, width, height))
 
-    def _ask(self, row: int, name: str, value: object, rule: Rule) -> Any:
+    def _ask(self, row: int, name: str, value: object, rule: FieldRule) -> Any:
         try:
             return rule(value, self.shape.name(name, self.records[row]), self.warnings[row])
         except RecordError as error:
             self._fail(row, error)
             return None
 
-    def _answers(self, name: str, column: set[str], rule: Rule) -> dict[str, Any]:
+    def _answers(self, name: str, column: set[str], rule: FieldRule) -> dict[str, Any]:
         """What the rule says about each value; nothing when one of them is odd, which must be said row by row."""
         said: list[str] = []
         try:
@@ -297,34 +298,34 @@ class _Rows:
         self.errors.setdefault(row, error.with_traceback(None))
 
 
-def _moment(source: Source) -> Rule:
+def _moment(source: RecordSource) -> FieldRule:
     def rule(value: object, name: str, said: list[str]) -> datetime:
-        return moment_in(value, name, said, source.zone, source.first_seen)
+        return parse_timestamp(value, name, said, source.zone, source.first_seen)
 
     return rule
 
 
-def _type(shape: PostShape) -> Rule:
+def _type(shape: PostShape) -> FieldRule:
     def rule(value: object, name: str, _: list[str]) -> str | None:
-        return None if shape.bare and values.missing(value) else values.choice(value, name, shape.types)
+        return None if shape.bare and values.is_missing(value) else values.parse_choice(value, name, shape.types)
 
     return rule
 
 
 def _post_id(value: object, name: str, _: list[str]) -> str:
-    return post_ids.as_written(values.identifier(value, name))
+    return post_ids.normalized_id(values.parse_identifier(value, name))
 
 
 def _identifier(value: object, name: str, said: list[str]) -> str | None:
     try:
-        return values.optional_identifier(value, name)
+        return values.parse_optional_identifier(value, name)
     except RecordError as error:
         said.append(f"{error}, taken as unknown")
         return None
 
 
 def _optional_account(value: object, name: str, _: list[str]) -> str | None:
-    return None if values.missing(value) else values.account_name(value, name)
+    return None if values.is_missing(value) else values.parse_account_name(value, name)
 
 
 def _array(column: Any, kind: pa.DataType) -> Any:

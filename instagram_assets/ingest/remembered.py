@@ -1,17 +1,19 @@
 """What `posts` still knows of observations that are past retention: a stand-in for them when a cell is made again."""
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from instagram_assets.arrow import compute
-from instagram_assets.ingest.grouping import Numbers, group_starts, to_numbers
+from instagram_assets.arrow import as_integers, compute, group_starts
 from instagram_assets.schemas import POSTS, POSTS_RAW
 
+if TYPE_CHECKING:
+    from instagram_assets.arrow import Integers
 
-class Remembered(NamedTuple):
+
+class RetainedRows(NamedTuple):
     """Rows of `posts` as they were made while all was there, and up to when observations are gone.
 
     `rows` are those that were made of more observations than are left; `profiled` is all that had a profile.
@@ -22,7 +24,7 @@ class Remembered(NamedTuple):
     before: datetime
 
 
-def remembered(earlier: pa.Table, observed: pa.Table, before: datetime) -> Remembered:
+def retained_rows(earlier: pa.Table, observed: pa.Table, before: datetime) -> RetainedRows:
     """What the `earlier` rows of POSTS tell of observations that were made before that moment, and are gone.
 
     Gone are those of a post last observed before it, and some of a post that has fewer left than it was made of.
@@ -31,18 +33,18 @@ def remembered(earlier: pa.Table, observed: pa.Table, before: datetime) -> Remem
     left = _counted(earlier, observed)
     is_gone = _microseconds(earlier) < _number(before)
     rows: Any = earlier.filter(pa.array(is_gone | ((left > 0) & (left < _observations(earlier)))))
-    return Remembered(rows, earlier.filter(compute.is_valid(earlier["profile_observed_at"])), before)
+    return RetainedRows(rows, earlier.filter(compute.is_valid(earlier["profile_observed_at"])), before)
 
 
-def as_observations(known: Remembered) -> pa.Table:
+def retained_as_observations(known: RetainedRows) -> pa.Table:
     """The rows as if each were one observation of its post (POSTS_RAW)."""
     return known.rows.select(POSTS_RAW.schema.names).cast(POSTS_RAW.schema)
 
 
-def count_again(posts: pa.Table, known: Remembered, observed: pa.Table) -> Any:
+def with_retained_counts(posts: pa.Table, known: RetainedRows, observed: pa.Table) -> Any:
     """The column `observations` of merged posts, with those that are gone: never fewer than a post had before."""
     rows, place = known.rows, _place_in(known.rows, posts)
-    counts = to_numbers(posts["observations"])
+    counts = as_integers(posts["observations"])
     has = place >= 0
     if not has.any():
         return posts["observations"]
@@ -53,7 +55,7 @@ def count_again(posts: pa.Table, known: Remembered, observed: pa.Table) -> Any:
     return pa.array(np.where(has, total[np.maximum(place, 0)], counts))
 
 
-def with_profiles_of(posts: pa.Table, known: Remembered, facts: tuple[str, ...]) -> pa.Table:
+def with_retained_profiles(posts: pa.Table, known: RetainedRows, facts: tuple[str, ...]) -> pa.Table:
     """The posts with the profile that each was merged with before, where that is gone and none is nearer in time."""
     place = _place_in(known.profiled, posts)
     if not (place >= 0).any():
@@ -72,13 +74,13 @@ def with_profiles_of(posts: pa.Table, known: Remembered, facts: tuple[str, ...])
     return posts.set_column(posts.schema.get_field_index("owner"), "owner", owner)
 
 
-def _distance(moments: Any, when: Any) -> Numbers:
+def _distance(moments: Any, when: Any) -> "Integers":
     """Microseconds between two columns of times; endless where the first is null."""
-    apart = np.abs(to_numbers(compute.fill_null(moments.cast(pa.int64()), 0)) - to_numbers(when.cast(pa.int64())))
+    apart = np.abs(as_integers(compute.fill_null(moments.cast(pa.int64()), 0)) - as_integers(when.cast(pa.int64())))
     return np.where(moments.is_null().to_numpy(), np.iinfo(np.int64).max, apart)
 
 
-def _counted(posts: pa.Table, observed: pa.Table, *, after: bool = False) -> Numbers:
+def _counted(posts: pa.Table, observed: pa.Table, *, after: bool = False) -> "Integers":
     """For each post the number of moments of its observations up to its own `observed_at`, or after it."""
     if not posts.num_rows or not observed.num_rows:
         return np.zeros(posts.num_rows, np.int64)
@@ -92,21 +94,21 @@ def _counted(posts: pa.Table, observed: pa.Table, *, after: bool = False) -> Num
     return np.bincount(chosen, minlength=posts.num_rows).astype(np.int64)
 
 
-def _place_in(posts: pa.Table, rows: pa.Table) -> Numbers:
+def _place_in(posts: pa.Table, rows: pa.Table) -> "Integers":
     """For each row the place of its post among `posts`; -1 when it is not there."""
-    return to_numbers(compute.fill_null(compute.index_in(_key(rows), value_set=_key(posts)), -1))
+    return as_integers(compute.fill_null(compute.index_in(_key(rows), value_set=_key(posts)), -1))
 
 
 def _key(rows: pa.Table) -> Any:
     return compute.binary_join_element_wise(rows["account"], rows["post_id"], "/").combine_chunks()
 
 
-def _microseconds(rows: pa.Table) -> Numbers:
-    return to_numbers(rows["observed_at"].cast(pa.int64()))
+def _microseconds(rows: pa.Table) -> "Integers":
+    return as_integers(rows["observed_at"].cast(pa.int64()))
 
 
-def _observations(rows: pa.Table) -> Numbers:
-    return to_numbers(compute.fill_null(rows["observations"], 1))
+def _observations(rows: pa.Table) -> "Integers":
+    return as_integers(compute.fill_null(rows["observations"], 1))
 
 
 def _number(moment: datetime) -> int:

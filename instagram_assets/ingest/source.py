@@ -1,5 +1,6 @@
-"""Where a record came from, and when what it says was seen."""
+"""Origin of a record: its file, account and observation time, as stated by a person, the record or the file."""
 
+import errno
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,24 +10,69 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from instagram_assets.errors import RecordError
-from instagram_assets.ingest.archive_owner import agreed_owner
-from instagram_assets.ingest.moments import moment_in
+from instagram_assets.errors import FileError, RecordError, SettingsError
+from instagram_assets.ingest import values
+from instagram_assets.ingest.archive_layout import agreed_owner
+from instagram_assets.ingest.moments import parse_timestamp
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.privacy.forgotten import NOTHING, Forgotten
+
+# A file of this ending beside an export, or beside a folder of them, says when its records were read from Instagram.
+OBSERVED_AT_SUFFIX = ".observed_at"
+
+
+def parse_observed_at(text: str) -> datetime | None:
+    """An aware time from its ISO form; None for no text. Raises SettingsError for anything else."""
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise SettingsError(f"observed_at={text!r}: not a time. Use the form 2026-11-02T09:00:00+09:00.") from error
+    if moment.tzinfo is None:
+        raise SettingsError(f"observed_at={text!r}: the time zone is missing. Use the form 2026-11-02T09:00:00+09:00.")
+    return moment
+
+
+def parse_stated_account(text: str) -> str:
+    """An account's name as tables have it; empty for no text. Raises SettingsError for what no account is called."""
+    if not text:
+        return ""
+    try:
+        return values.parse_account_name(text, "account")
+    except RecordError as error:
+        raise SettingsError(f"{error}. Use the name in the address of the profile, such as sun_diary.") from error
+
+
+def observed_at_beside(path: Path) -> datetime | None:
+    """The time that a file of the same name with STATED beside it says; None when there is none.
+
+    Raises FileError when it says none that can be used.
+    """
+    note = path.with_name(path.name + OBSERVED_AT_SUFFIX)
+    try:
+        return parse_observed_at(note.read_text(encoding="utf-8-sig").strip())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (SettingsError, ValueError, OSError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # so there is none
+            return None
+        remedy = "Mend that file, then put both into the inbox again"
+        raise FileError(str(note), str(error).rstrip("."), remedy) from error
+
 
 OBSERVED_FIELDS = ("observed_at", "observedAt", "scrapedAt", "scraped_at")
 
 # The names that Apify gives the datasets of its runs. Other tools put the time of publication into names.
 _RUN_NAME = re.compile(r"dataset_.*?(20\d\d-[01]\d-[0-3]\d)_([0-2]\d)-([0-5]\d)-([0-5]\d)-(\d{3})(?!\d)")
 
-Row = dict[str, Any]
-PostBeside = tuple[str, str | None, str]
+LandingRow = dict[str, Any]
+PostKey = tuple[str, str | None, str]
 """Id, shortcode and account of a post."""
 
 
 @dataclass(frozen=True)
-class Source:
+class RecordSource:
     """The file that records come from: its name and hash, the time zone, and what is known of when it was made.
 
     `stated_at` is what a person says of it, `modified_at` when it was last written, `first_seen` when it came in.
@@ -49,7 +95,7 @@ class Source:
     keep_extra: bool = True
     forgotten: Forgotten = NOTHING
     pseudonym_of: Callable[[str], str] | None = None
-    find_post: Callable[[], PostBeside | None] | None = None
+    find_post: Callable[[], PostKey | None] | None = None
     past_before: datetime | None = None
     people: set[str] = field(default_factory=set[str], compare=False)
 
@@ -65,7 +111,7 @@ class Source:
         return agreed_owner(self.account, own, self.place)
 
     @cached_property
-    def post_beside(self) -> PostBeside | None:
+    def post_beside(self) -> PostKey | None:
         """The post beside which the file lies, for comments that do not say it; looked for once, where it is asked."""
         return self.find_post() if self.find_post else None
 
@@ -92,19 +138,19 @@ class Source:
         return self.first_seen
 
 
-def said_at(record: Record, source: Source, warnings: list[str]) -> datetime | None:
+def observed_at_of(record: Record, source: RecordSource, warnings: list[str]) -> datetime | None:
     """When the record itself says that it was read from Instagram; null when it does not."""
     for each in OBSERVED_FIELDS:
         if record.get(each) is None:
             continue
         try:
-            return moment_in(record[each], each, warnings, source.zone, source.first_seen)
+            return parse_timestamp(record[each], each, warnings, source.zone, source.first_seen)
         except RecordError as error:
             warnings.append(f"{error}, not used")
     return None
 
 
-def _time_in_name(source: Source) -> datetime | None:
+def _time_in_name(source: RecordSource) -> datetime | None:
     found = _RUN_NAME.search(source.file)
     if not found:
         return None

@@ -16,11 +16,11 @@ from instagram_assets.arrow import compute
 
 SORTED_AT_ONCE = 1 << 18
 
-Hashes = npt.NDArray[np.int64]
+KeyHashes = npt.NDArray[np.int64]
 
 
 @dataclass
-class Tally:
+class RowCounts:
     """Rows, warned rows and doubled observations, accounts, and posts for each day."""
 
     rows: int = 0
@@ -30,9 +30,9 @@ class Tally:
     days: Counter[date] = field(default_factory=Counter[date])
 
 
-def tally(paths: list[Path]) -> Tally:
+def count_rows(paths: list[Path]) -> RowCounts:
     """What is in some files of posts or of profiles. An observation of a post is doubled wherever it stands again."""
-    total = Tally()
+    total = RowCounts()
     seen = array("q")
     for rows in _row_groups(paths, ["account", "day", "post_id", "observed_at", "warnings"]):
         total.rows += rows.num_rows
@@ -61,7 +61,7 @@ def _row_groups(paths: list[Path], columns: list[str] | None = None) -> Iterator
                 yield file.read_row_group(group, columns=names, use_threads=False)
 
 
-def _parts(keys: Hashes) -> Iterator[npt.NDArray[np.bool_]]:
+def _parts(keys: KeyHashes) -> Iterator[npt.NDArray[np.bool_]]:
     """The keys in parts that can be sorted in little memory, equal ones in the same part."""
     number = len(keys) // SORTED_AT_ONCE + 1
     for part in range(number):
@@ -70,5 +70,5 @@ def _parts(keys: Hashes) -> Iterator[npt.NDArray[np.bool_]]:
             yield chosen
 
 
-def _numbers(hashes: "array[int]") -> Hashes:
+def _numbers(hashes: "array[int]") -> KeyHashes:
     return np.frombuffer(hashes, dtype=np.int64)

@@ -13,16 +13,16 @@ from functools import cache, lru_cache
 from itertools import islice
 
 from instagram_assets.errors import RecordError
-from instagram_assets.ingest.hashtags import SIGNS, names_in, tags_in, with_listed
+from instagram_assets.ingest.hashtags import HASHTAG_SIGNS, hashtags_in, mentions_in, merge_listed
 from instagram_assets.ingest.reader.json_values import MAX_DIGITS, kind_of
 
 MISSING = "is missing"
 SOURCE_ERROR = "source_error"
 CAPTION_LIMIT = 2200
 LIST_LIMIT = 100
-ADDRESS_LIMIT = 8192
+URL_LIMIT = 8192
 IDENTIFIER_LIMIT = 64
-HIDDEN = -1
+HIDDEN_LIKES = -1
 
 _LARGEST = 2**63 - 1
 _DIGITS = re.compile(r"[0-9]{1,19}(?:\.0+)?")
@@ -41,12 +41,12 @@ _QUICKLY_SORTED = 1_000
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, allow_nan=False).encode
 
 
-def missing(value: object) -> bool:
+def is_missing(value: object) -> bool:
     """True for null and for NaN, which pandas writes in its place."""
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
-def count(value: object, field: str, warnings: list[str]) -> int | None:
+def parse_count(value: object, field: str, warnings: list[str]) -> int | None:
     """A number of things, 0 to 2^63 - 1; null when unknown.
 
     3.0 and the text "1234" count as numbers; 3.7, true, "1,234" and "1.2k" do not. What is no number or too large
@@ -55,18 +55,18 @@ def count(value: object, field: str, warnings: list[str]) -> int | None:
     if value is None or (type(value) is int and 0 <= value <= _LARGEST):
         return value
     if isinstance(value, float) and not math.isfinite(value):
-        warnings.append(f"{field}: {shown(value)} is not a number that we can keep, taken as unknown")
+        warnings.append(f"{field}: {shown_value(value)} is not a number that we can keep, taken as unknown")
         return None
     if isinstance(value, str) and _DIGITS.fullmatch(value):
         value = int(value.partition(".")[0])
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise RecordError(field, f"{shown(value)} is not a whole number{_hint(value)}")
+        raise RecordError(field, f"{shown_value(value)} is not a whole number{_hint(value)}")
     if value < 0:
-        raise RecordError(field, f"{shown(value)} is negative")
+        raise RecordError(field, f"{shown_value(value)} is negative")
     if value > _LARGEST:
-        warnings.append(f"{field}: {shown(value)} is too large, taken as unknown")
+        warnings.append(f"{field}: {shown_value(value)} is too large, taken as unknown")
         return None
     return value
 
@@ -78,57 +78,57 @@ def _hint(value: object) -> str:
     return _DIGITS_ALONE if isinstance(value, str) and any(map(str.isdecimal, value)) else ""
 
 
-def likes(value: object, field: str, warnings: list[str]) -> int | None:
+def parse_likes(value: object, field: str, warnings: list[str]) -> int | None:
     """The number of likes; HIDDEN when the owner hides it: collectors write -1 then."""
-    if not isinstance(value, bool) and value in (HIDDEN, str(HIDDEN)):
-        return HIDDEN
-    return count(value, field, warnings)
+    if not isinstance(value, bool) and value in (HIDDEN_LIKES, str(HIDDEN_LIKES)):
+        return HIDDEN_LIKES
+    return parse_count(value, field, warnings)
 
 
-def choice(value: object, field: str, options: Mapping[object, str]) -> str:
+def parse_choice(value: object, field: str, options: Mapping[object, str]) -> str:
     """One of a few words or numbers, as we call it."""
-    if missing(value):
+    if is_missing(value):
         raise RecordError(field, MISSING)
     if not isinstance(value, str | int) or isinstance(value, bool) or value not in options:
-        raise RecordError(field, f"{shown(value)} is none of {', '.join(map(str, options))}")
+        raise RecordError(field, f"{shown_value(value)} is none of {', '.join(map(str, options))}")
     return options[value]
 
 
-def size(value: object, field: str, warnings: list[str]) -> int | None:
+def parse_size(value: object, field: str, warnings: list[str]) -> int | None:
     """A width or height in pixels; anything that is none is null with a warning."""
     if type(value) is int and 0 <= value < 2**31:
         return value
     try:
-        pixels = count(value, field, warnings)
+        pixels = parse_count(value, field, warnings)
     except RecordError as error:
         warnings.append(str(error))
         return None
     return pixels if pixels is None or pixels < 2**31 else None
 
 
-def seconds(value: object, field: str, warnings: list[str]) -> float | None:
+def parse_seconds(value: object, field: str, warnings: list[str]) -> float | None:
     """A length in seconds; anything that is none is null with a warning."""
-    if missing(value):
+    if is_missing(value):
         return None
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9:
         return float(value)
-    warnings.append(f"{field}: {shown(value)} is no length in seconds, taken as unknown")
+    warnings.append(f"{field}: {shown_value(value)} is no length in seconds, taken as unknown")
     return None
 
 
-def flag(value: object, field: str, warnings: list[str]) -> bool | None:
+def parse_flag(value: object, field: str, warnings: list[str]) -> bool | None:
     """True, false or unknown; anything else is null with a warning."""
     if value is None or isinstance(value, bool):
         return value
-    if missing(value):
+    if is_missing(value):
         return None
-    warnings.append(f"{field}: {shown(value)} is neither true nor false, taken as unknown")
+    warnings.append(f"{field}: {shown_value(value)} is neither true nor false, taken as unknown")
     return None
 
 
-def text(value: object, field: str, warnings: list[str]) -> str | None:
+def parse_text(value: object, field: str, warnings: list[str]) -> str | None:
     """A text made fit to store: NFC, Windows line ends and control characters gone, stray surrogates replaced."""
-    if missing(value):
+    if is_missing(value):
         return None
     if not isinstance(value, str):
         raise RecordError(field, f"{kind_of(value)} instead of text")
@@ -140,21 +140,21 @@ def text(value: object, field: str, warnings: list[str]) -> str | None:
     return _without_controls(unicodedata.normalize("NFC", _stream_safe(value)))
 
 
-def label(value: object, field: str, warnings: list[str]) -> str | None:
+def parse_label(value: object, field: str, warnings: list[str]) -> str | None:
     """A text that only describes; anything but text is null with a warning."""
     try:
-        return text(value, field, warnings)
+        return parse_text(value, field, warnings)
     except RecordError as error:
         warnings.append(f"{error}, taken as unknown")
         return None
 
 
-def identifier(value: object, field: str) -> str:
+def parse_identifier(value: object, field: str) -> str:
     """An id, verbatim: leading zeros and underscores stay. 44.0 is 44: pandas makes floats of ids.
 
     Blanks around it and the marks by which spreadsheets keep it as text (`'44`, `="44"`) are no part of it.
     """
-    if value == "" or missing(value):
+    if value == "" or is_missing(value):
         raise RecordError(field, MISSING)
     if isinstance(value, float) and 0 <= value <= _LARGEST and value.is_integer():
         value = int(value)
@@ -162,24 +162,24 @@ def identifier(value: object, field: str) -> str:
         return str(value)
     if isinstance(value, str) and (found := _IDENTIFIER.fullmatch(value) or _GUARDED.fullmatch(value)):
         return found[found.lastindex or 0]
-    raise RecordError(field, f"{shown(value)} is no id")
+    raise RecordError(field, f"{shown_value(value)} is no id")
 
 
-def optional_identifier(value: object, field: str) -> str | None:
+def parse_optional_identifier(value: object, field: str) -> str | None:
     """An id, or null when there is none."""
-    return None if value == "" or missing(value) else identifier(value, field)
+    return None if value == "" or is_missing(value) else parse_identifier(value, field)
 
 
-def account_name(value: object, field: str) -> str:
+def parse_account_name(value: object, field: str) -> str:
     """An account's name in lower case, without @ and blanks; only names that Instagram itself gives out pass."""
-    if missing(value):
+    if is_missing(value):
         raise RecordError(field, MISSING)
-    if not isinstance(value, str) or not is_account_name(name := bare_name(value)):
-        raise RecordError(field, f"{shown(value)} is no account name")
+    if not isinstance(value, str) or not is_account_name(name := strip_at_sign(value)):
+        raise RecordError(field, f"{shown_value(value)} is no account name")
     return name.casefold()
 
 
-def bare_name(value: str) -> str:
+def strip_at_sign(value: str) -> str:
     """A name without the @ before it and the blanks around it."""
     return value.strip(_BLANKS).removeprefix("@").removeprefix("\uff20")
 
@@ -194,48 +194,50 @@ def _is_account_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def address(value: object, field: str, warnings: list[str]) -> str | None:
+def parse_url(value: object, field: str, warnings: list[str]) -> str | None:
     """A URL, verbatim and unjudged; null with a warning when it is none that can be kept."""
-    if value == "" or missing(value):
+    if value == "" or is_missing(value):
         return None
-    if isinstance(value, str) and len(value) <= ADDRESS_LIMIT and (value.isascii() or not _SURROGATES.search(value)):
+    if isinstance(value, str) and len(value) <= URL_LIMIT and (value.isascii() or not _SURROGATES.search(value)):
         return value
-    warnings.append(f"{field}: {shown(value)} is no address that can be kept")
+    warnings.append(f"{field}: {shown_value(value)} is no address that can be kept")
     return None
 
 
-def hashtags(caption: str | None, listed: object, field: str, warnings: list[str]) -> list[str]:
+def parse_hashtags(caption: str | None, listed: object, field: str, warnings: list[str]) -> list[str]:
     """The caption's hashtags without #, each once, and those of the record's own list where it is the longer one."""
     if caption is None:
-        return limited((tag.lstrip(SIGNS) for tag in _texts(listed, field)), field, warnings)
-    found = tags_in(caption)
+        return limit_list((tag.lstrip(HASHTAG_SIGNS) for tag in _texts(listed, field)), field, warnings)
+    found = hashtags_in(caption)
     if isinstance(listed, list) and len(listed) > len(found):  # pyright: ignore[reportUnknownArgumentType]
-        found = with_listed(found, (tag.lstrip(SIGNS) for tag in _texts(listed, field)), caption, tags_in, "#")
-    return limited(found, field, warnings) if found else found
+        found = merge_listed(
+            found, (tag.lstrip(HASHTAG_SIGNS) for tag in _texts(listed, field)), caption, hashtags_in, "#"
+        )
+    return limit_list(found, field, warnings) if found else found
 
 
-def mentions(caption: str | None, listed: object, field: str, warnings: list[str]) -> list[str]:
+def parse_mentions(caption: str | None, listed: object, field: str, warnings: list[str]) -> list[str]:
     """The accounts that the caption mentions, each once, and those of the record's own list where it is longer."""
-    found = names_in(caption) if caption is not None else []
+    found = mentions_in(caption) if caption is not None else []
     if isinstance(listed, list) and len(listed) > len(found):  # pyright: ignore[reportUnknownArgumentType]
         names = (name.removeprefix("@") for name in _texts(listed, field))
-        found = with_listed(found, names, caption or "", names_in, "@")
+        found = merge_listed(found, names, caption or "", mentions_in, "@")
     if not found:
         return found
-    return limited([name.casefold() for name in found if is_account_name(name)], field, warnings)
+    return limit_list([name.casefold() for name in found if is_account_name(name)], field, warnings)
 
 
-def usernames(value: object, field: str, warnings: list[str]) -> list[str]:
+def parse_usernames(value: object, field: str, warnings: list[str]) -> list[str]:
     """Only the names out of a list of accounts: their pictures and full names are not ours to keep."""
     if not value:
         return []
     people: list[object] = list(value) if isinstance(value, list) else []  # pyright: ignore[reportUnknownArgumentType]
     names: list[object] = [person.get("username") if isinstance(person, dict) else person for person in people]  # pyright: ignore
-    bare = [bare_name(name) for name in names if isinstance(name, str)]
-    return limited((name.casefold() for name in bare if is_account_name(name)), field, warnings)
+    bare = [strip_at_sign(name) for name in names if isinstance(name, str)]
+    return limit_list((name.casefold() for name in bare if is_account_name(name)), field, warnings)
 
 
-def limited(found: Iterable[str], field: str, warnings: list[str]) -> list[str]:
+def limit_list(found: Iterable[str], field: str, warnings: list[str]) -> list[str]:
     """Each value once, in order, at most LIST_LIMIT of them."""
     if isinstance(found, list) and len(found) <= LIST_LIMIT:
         return list(dict.fromkeys(found))
@@ -245,7 +247,7 @@ def limited(found: Iterable[str], field: str, warnings: list[str]) -> list[str]:
     return kept[:LIST_LIMIT]
 
 
-def as_json(unknown: Mapping[str, object], warnings: list[str]) -> str | None:
+def extra_as_json(unknown: Mapping[str, object], warnings: list[str]) -> str | None:
     """Fields without a column as JSON that can be stored; null for none. Numbers that cannot be kept are null in it."""
     if not unknown:
         return None
@@ -257,17 +259,17 @@ def as_json(unknown: Mapping[str, object], warnings: list[str]) -> str | None:
         odd = (key for key, value in unknown.items() if value != finite[key])
         warnings += [f"{key}: holds a number that we cannot keep, taken as unknown" for key in islice(odd, LIST_LIMIT)]
         written = json.dumps(finite, ensure_ascii=False, sort_keys=True)
-    return without_surrogates(written)
+    return replace_surrogates(written)
 
 
-def without_surrogates(value: str) -> str:
+def replace_surrogates(value: str) -> str:
     """A text that can be encoded: halves of characters become U+FFFD."""
     return value if value.isascii() else _SURROGATES.sub("\ufffd", value)
 
 
 def _texts(value: object, field: str) -> list[str]:
     items: list[object] = [value] if isinstance(value, str) else list(value) if isinstance(value, list) else []  # pyright: ignore[reportUnknownArgumentType]
-    return [clean for item in items if isinstance(item, str) and (clean := (text(item, field, []) or "").strip())]
+    return [clean for item in items if isinstance(item, str) and (clean := (parse_text(item, field, []) or "").strip())]
 
 
 def _stream_safe(value: str) -> str:
@@ -290,7 +292,7 @@ def _without_controls(value: str) -> str:
     return _CONTROLS.sub("", value)
 
 
-def shown(value: object) -> str:
+def shown_value(value: object) -> str:
     """A value for people to read: short, whatever its size, and of a list or an object not what is in it."""
     if isinstance(value, list | dict):
         return "an object" if isinstance(value, dict) else "a list"
@@ -298,5 +300,5 @@ def shown(value: object) -> str:
         return f"an infinite number or one of over {MAX_DIGITS} digits"
     if isinstance(value, int) and abs(value) >= 10**40:
         return "a number of over 40 digits"
-    shown = repr(value[:80] if isinstance(value, str) else value)
-    return shown if len(shown) <= 80 else shown[:80] + "…"
+    shown_value = repr(value[:80] if isinstance(value, str) else value)
+    return shown_value if len(shown_value) <= 80 else shown_value[:80] + "…"

@@ -10,18 +10,34 @@ from pathlib import Path
 from upath import UPath
 
 from instagram_assets.errors import BusyFileError, FileError, InstagramAssetsError
-from instagram_assets.ingest.archive_layout import root_of
-from instagram_assets.ingest.archives import Keep, files_told, keep_unpacked, keep_zipped, pictures_told
-from instagram_assets.ingest.beside import pictures_beside
-from instagram_assets.ingest.folders import Contents, look_through, named_in, refuse_empty, tree
-from instagram_assets.ingest.landing import LandedFile, land
-from instagram_assets.ingest.mending import Mended
-from instagram_assets.ingest.moves import DONE, REJECTED, identity_of, move
-from instagram_assets.ingest.observations import media_of
+from instagram_assets.ingest.archive_layout import archive_root_of
+from instagram_assets.ingest.archives import (
+    StorePictures,
+    files_read_text,
+    store_unpacked_pictures,
+    store_zipped_pictures,
+    stored_pictures_text,
+)
+from instagram_assets.ingest.companion_files import pictures_beside
+from instagram_assets.ingest.folders import (
+    DONE,
+    REJECTED,
+    FolderContents,
+    file_identities,
+    move_out,
+    name_in_folder,
+    path_identity,
+    refuse_empty_folder,
+    scan_folder,
+)
+from instagram_assets.ingest.landing import land_file
+from instagram_assets.ingest.manifests import LandedFile
+from instagram_assets.ingest.mending import RepairReport
+from instagram_assets.ingest.observations import media_by_file
 from instagram_assets.ingest.reader.streams import Identity, changed
 from instagram_assets.ingest.scrub.in_place import Place
-from instagram_assets.ingest.scrub.names import scrubbed_name
-from instagram_assets.ingest.stated import stated_beside
+from instagram_assets.ingest.scrub.records import scrubbed_name
+from instagram_assets.ingest.source import observed_at_beside
 from instagram_assets.ingest.zips import is_zip
 from instagram_assets.privacy.forgotten import NOTHING, Forgotten
 from instagram_assets.settings import Settings
@@ -42,14 +58,14 @@ _THE_FILES = (
 )
 
 _SHEETS_SHOWN = 5
-PAST = "what was in it is past retention (INSTAGRAM_ASSETS_PRIVACY__KEEP_RAW_DAYS), and nothing was taken"
+PAST_RETENTION = "what was in it is past retention (INSTAGRAM_ASSETS_PRIVACY__KEEP_RAW_DAYS), and nothing was taken"
 
 # Of files that have landed, were known before, were rejected, and are left.
-Counts = tuple[int, int, int, int]
+LandingCounts = tuple[int, int, int, int]
 
 
 @dataclass
-class Landing:
+class LandingReport:
     """What landing a number of files led to.
 
     Every file is in one of the lists: `landed`, `known` from before, `rejected` as bad, `left` where it is with the
@@ -63,7 +79,7 @@ class Landing:
     left: list[FileError] = field(default_factory=list[FileError])
     gone: list[Path] = field(default_factory=list[Path])
     folders: list[str] = field(default_factory=list[str])
-    mended: Mended = field(default_factory=Mended)
+    mended: RepairReport = field(default_factory=RepairReport)
 
     @property
     def failures(self) -> list[InstagramAssetsError]:
@@ -72,20 +88,20 @@ class Landing:
 
 
 @dataclass(frozen=True)
-class Entry:
+class LandingEntry:
     """A named file, or a folder with the files that may be exports; `inside` the inbox it is moved afterwards."""
 
     path: Path
     files: list[Path]
     inside: bool
-    contents: Contents | None = None
+    contents: FolderContents | None = None
     before: dict[str, Identity] = field(default_factory=dict[str, Identity])
     kept: str = ""
     """What became of its pictures, where it is an archive."""
 
 
 @dataclass
-class Work:
+class LandingRun:
     """Landing under way: where to, and what came of it so far."""
 
     lake: UPath
@@ -93,33 +109,33 @@ class Work:
     inbox: Path
     observed_at: datetime | None
     account: str = ""
-    keep: Keep | None = None
+    keep: StorePictures | None = None
     forgotten: Forgotten = NOTHING
-    result: Landing = field(default_factory=Landing)
+    result: LandingReport = field(default_factory=LandingReport)
     is_swept: bool = False
     read: list[tuple[Path, LandedFile]] = field(default_factory=list[tuple[Path, LandedFile]])
     """Files of the folder that is under way, which have landed or were known."""
 
-    def opened(self, path: Path) -> Iterator[Entry]:
+    def opened(self, path: Path) -> Iterator[LandingEntry]:
         """The files and folders that a name stands for; nothing for a folder that cannot be used, which is said."""
         inside = path.parent == self.inbox
         if not path.is_dir():
-            if (kept := self._keep_of(path, [root_of(path)])) is not None:
-                yield Entry(path, [path], inside, kept=kept)
+            if (kept := self._keep_of(path, [archive_root_of(path)])) is not None:
+                yield LandingEntry(path, [path], inside, kept=kept)
             return
-        identity, before = identity_of(path), tree(path)
+        identity, before = path_identity(path), file_identities(path)
         try:
             if inside and path.is_symlink():
                 raise FileError(str(path), "this link leads to a folder elsewhere", "Copy the folder itself here")
             ours = {self.settings.data_dir.absolute(), *map(self.settings.folder, _OURS)}
-            contents = look_through(path, ours)
-            refuse_empty(path, contents)
+            contents = scan_folder(path, ours)
+            refuse_empty_folder(path, contents)
         except FileError as error:
             self._end(path, identity, error, inside=inside)
             return
-        roots = [*contents.archives, *map(root_of, contents.exports)]
+        roots = [*contents.archives, *map(archive_root_of, contents.exports)]
         if (kept := self._keep_of(path, roots)) is not None:
-            yield Entry(path, contents.exports, inside, contents, before, kept)
+            yield LandingEntry(path, contents.exports, inside, contents, before, kept)
 
     def _keep_of(self, path: Path, roots: Iterable[Path | None]) -> str | None:
         """Keep the pictures of unpacked archives, and say how many; null when the disk refuses, which is said."""
@@ -127,19 +143,19 @@ class Work:
             return ""
         try:
             found = dict.fromkeys(root for root in roots if root)
-            return ", ".join(filter(None, (keep_unpacked(root, self.account, self.keep) for root in found)))
+            return ", ".join(filter(None, (store_unpacked_pictures(root, self.account, self.keep) for root in found)))
         except (InstagramAssetsError, OSError) as error:
             self.result.left.append(self._left(path, error))
             return None
 
-    def land(self, path: Path, entry: Entry) -> None:
+    def land(self, path: Path, entry: LandingEntry) -> None:
         """Land one file, and say what became of it; of an archive its pictures are kept before its rows can be seen."""
-        before = identity_of(path)
+        before = path_identity(path)
         try:
-            zipped = keep_zipped(path, self.account, self.keep) if is_zip(path) else ""
-            said = self.observed_at or stated_beside(path) or stated_beside(entry.path)
-            name = named_in(entry.path, path) if entry.contents else ""
-            file = land(
+            zipped = store_zipped_pictures(path, self.account, self.keep) if is_zip(path) else ""
+            said = self.observed_at or observed_at_beside(path) or observed_at_beside(entry.path)
+            name = name_in_folder(entry.path, path) if entry.contents else ""
+            file = land_file(
                 path,
                 self.lake,
                 settings=self.settings,
@@ -155,20 +171,20 @@ class Work:
         self.is_swept = True
         self.read.append((path, file))
         if file.is_past:
-            self._tell(name or path.name, PAST)
+            self._tell(name or path.name, PAST_RETENTION)
         if told := zipped or ("" if entry.contents else entry.kept):
             self._tell(name or path.name, told)
         if file.passed_over and file.new:
             self._tell(name or path.name, _passed_over(file))
         if file.forgotten and file.new:
-            self._tell(name or path.name, forgotten_told(file.forgotten))
+            self._tell(name or path.name, forgotten_records_text(file.forgotten))
         if entry.inside and not entry.contents and not file.new and file.file not in ("", path.name):
             self._tell(path.name, f"the very same as {file.file}, which has landed")
         (self.result.landed if file.new else self.result.known).append(file)
         if entry.inside and not entry.contents:
             self._put_aside(path, before)
 
-    def close(self, entry: Entry, before: Counts) -> None:
+    def close(self, entry: LandingEntry, before: LandingCounts) -> None:
         """Say what was found in a folder; in the inbox, move it to `done/` when all in it has come to its end."""
         contents = entry.contents
         read, self.read = self.read, []
@@ -177,7 +193,7 @@ class Work:
         self.result.left += map(self._without_names, contents.unread)
         kept = entry.kept or self._keep_beside(entry.path, read)
         landed, known, rejected, left = map(int.__sub__, self.counts, before)
-        told = [files_told(landed + known)]
+        told = [files_read_text(landed + known)]
         told += [f"{known:,} of them before"] if known else []
         told += [f"{rejected:,} rejected"] if rejected else []
         told += [f"{left:,} left"] if left else []
@@ -186,10 +202,10 @@ class Work:
         self._tell(entry.path.name, ", ".join(told))
         if not entry.inside or left or not entry.path.is_dir():
             return
-        identity = identity_of(entry.path)
+        identity = path_identity(entry.path)
         try:
             # Bad files have been moved out of it by now; any other change is somebody's who still writes.
-            if not tree(entry.path).items() <= entry.before.items():
+            if not file_identities(entry.path).items() <= entry.before.items():
                 raise changed(entry.path)
         except (InstagramAssetsError, OSError) as error:
             self.result.left.append(self._left(entry.path, error))
@@ -201,15 +217,15 @@ class Work:
         if self.keep is None:
             return ""
         try:
-            media = media_of(self.lake, [file for _, file in read])
+            media = media_by_file(self.lake, [file for _, file in read])
             found = [pair for path, file in read for pair in pictures_beside(path, media.get(file.sha256, []))]
-            return pictures_told(self.keep(found)) if found else ""
+            return stored_pictures_text(self.keep(found)) if found else ""
         except (InstagramAssetsError, OSError) as error:
             self.result.left.append(self._left(folder, error))
             return ""
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> LandingCounts:
         """How many files have landed, were known, were rejected and are left so far."""
         result = self.result
         return len(result.landed), len(result.known), len(result.rejected), len(result.left)
@@ -218,9 +234,9 @@ class Work:
         try:
             if (cleaned := self._cleaned(path, before)) is not None:
                 path, before = cleaned
-                move(path, self.inbox / DONE, before)
+                move_out(path, self.inbox / DONE, before)
         except (InstagramAssetsError, OSError) as error:
-            if identity_of(path) is not None:  # else another run has moved it
+            if path_identity(path) is not None:  # else another run has moved it
                 self.result.left.append(self._left(path, error))
 
     def _cleaned(self, path: Path, before: Identity | None) -> tuple[Path, Identity | None] | None:
@@ -230,7 +246,7 @@ class Work:
         """
         if not self.forgotten:
             return path, before
-        if identity_of(path) != before:
+        if path_identity(path) != before:
             raise changed(path)
         place = Place(self.lake, self.forgotten, self.settings.ingest.encoding)
         for task in list(place.tasks(path)):
@@ -238,7 +254,7 @@ class Work:
             if task.path == path and task.to is None:
                 return None
             path = task.to if task.path == path and task.to else path
-        return path, identity_of(path)
+        return path, path_identity(path)
 
     def _tell(self, name: str, told: str) -> None:
         self.result.folders.append(f"{scrubbed_name(name, self.forgotten)}: {self.forgotten.scrub(told)}")
@@ -258,7 +274,7 @@ class Work:
 
     def _end(self, path: Path, before: Identity | None, error: Exception, *, inside: bool) -> None:
         """Say what becomes of a file or folder that could not land, and do it."""
-        if inside and identity_of(path) is None:
+        if inside and path_identity(path) is None:
             self.result.gone.append(path)
             return
         if isinstance(error, BusyFileError) or not isinstance(error, _THE_FILES):
@@ -267,7 +283,7 @@ class Work:
         bad = self._without_names(error if isinstance(error, FileError) else _unforeseen(path, error))
         try:
             if inside and (cleaned := self._cleaned(path, before)) is not None:
-                move(cleaned[0], self.inbox / REJECTED, cleaned[1], f"{bad}\n")
+                move_out(cleaned[0], self.inbox / REJECTED, cleaned[1], f"{bad}\n")
             elif inside:
                 self._tell(path.name, "it was removed, since what was forgotten stands in it")
             self.result.rejected.append(bad)
@@ -275,7 +291,7 @@ class Work:
             self.result.left.append(self._left(path, refused))
 
 
-def forgotten_told(number: int) -> str:
+def forgotten_records_text(number: int) -> str:
     """Such as "12 records were left out, since what they are about was forgotten"."""
     if number == 1:
         return "1 record was left out, since what it is about was forgotten"

@@ -14,9 +14,10 @@ from upath import UPath
 
 from instagram_assets.alerts.deliver import FOLDER, Trouble, troubles
 from instagram_assets.errors import StorageError
-from instagram_assets.ingest.inbox import ERROR, REJECTED, waiting
-from instagram_assets.ingest.landing import is_whole
-from instagram_assets.ingest.manifests import LandedFile, manifest_path, newest, pending, read_manifest
+from instagram_assets.ingest.folders import ERROR_SUFFIX, REJECTED
+from instagram_assets.ingest.inbox import waiting_entries
+from instagram_assets.ingest.landing import has_all_tables
+from instagram_assets.ingest.manifests import LandedFile, manifest_path, newest_manifests, pending_files, read_manifest
 from instagram_assets.partitions import first_day, window
 from instagram_assets.preflight import how_to_have, missing_models
 from instagram_assets.schemas import CONTRACTS
@@ -95,8 +96,8 @@ class Files:
     """Export files: landed, of these with tables still to be made, waiting in the inbox, and rejected or damaged."""
 
     landed: int
-    pending: list[str]
-    waiting: list[str]
+    pending_files: list[str]
+    waiting_entries: list[str]
     rejected: list[Reason]
     damaged: list[Reason]
 
@@ -258,7 +259,7 @@ def _landed(root: UPath) -> tuple[list[LandedFile], list[Reason]]:
     remedy = "run instagram-assets ingest: it is read again from inbox/done"
     landed: list[LandedFile] = []
     broken: list[Reason] = []
-    for name in sorted(newest(root)):
+    for name in sorted(newest_manifests(root)):
         try:
             file = read_manifest(root, name)
         except StorageError:
@@ -267,7 +268,7 @@ def _landed(root: UPath) -> tuple[list[LandedFile], list[Reason]]:
         if file is None or file.is_past:
             continue
         landed.append(file)
-        if not is_whole(root, file):
+        if not has_all_tables(root, file):
             broken.append(Reason(f"rows of {file.file} (sha256 {file.sha256[:12]}…) are damaged or gone", 1, remedy))
     return landed, broken
 
@@ -275,8 +276,12 @@ def _landed(root: UPath) -> tuple[list[LandedFile], list[Reason]]:
 def _files(landed: Sequence[LandedFile], broken: list[Reason], root: UPath, inbox: Path) -> Files:
     rejected = [
         Reason(next(iter(note.read_text("utf-8", "replace").splitlines()), note.name), 1, "")
-        for note in sorted((inbox / REJECTED).glob(f"*{ERROR}"))
+        for note in sorted((inbox / REJECTED).glob(f"*{ERROR_SUFFIX}"))
     ]
     return Files(
-        len(landed), [file.file for file in pending(root)], [path.name for path in waiting(inbox)], rejected, broken
+        len(landed),
+        [file.file for file in pending_files(root)],
+        [path.name for path in waiting_entries(inbox)],
+        rejected,
+        broken,
     )

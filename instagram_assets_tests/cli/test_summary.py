@@ -20,8 +20,7 @@ from instagram_assets.cli import app, endings
 from instagram_assets.cli.state_lines import file_lines, history_lines, left_out_lines
 from instagram_assets.definitions import defs
 from instagram_assets.errors import InstagramAssetsError, MediaRefusedError, NothingDoneError, RunFailedError
-from instagram_assets.ingest.landing import pending
-from instagram_assets.ingest.manifests import table_path
+from instagram_assets.ingest.manifests import pending_files, table_path
 from instagram_assets.media.addresses import check_url
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.runs import bring_up_to_date, land, open_instance
@@ -161,7 +160,7 @@ def test_what_waits_failed_or_is_damaged_is_told_at_any_time(instance: dg.Dagste
     with pytest.raises(RunFailedError):
         land(instance, [])
     (data_dir / "inbox" / "more.json").write_text("[]")
-    [file] = pending(open_lake(settings()))
+    [file] = pending_files(open_lake(settings()))
     Path(table_path(open_lake(settings()), "posts", file.name).path).unlink()
     lines = [
         *file_lines(read_state(open_lake(settings()), settings()).files, settings().folder("inbox") / "rejected"),

@@ -18,7 +18,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from instagram_assets.ingest.post_ids import id_in
+from instagram_assets.ingest.post_ids import post_id_from_url
 from instagram_assets_tests.faults.harness import Worker
 from instagram_assets_tests.faults.mutate import KINDS, Mutation, Place, Seed, mutate, record_of, seeds, values, written
 from instagram_assets_tests.faults.report import note, print_figures
@@ -152,7 +152,7 @@ def _found(places: dict[Place, Any], keys: set[str], document: Any, *, lines: bo
             continue
         names: set[str] = set(value)
         written_ids = [str(value[name]).partition("_")[0] for name in ("id", "pk", "post_id") if name in value]
-        written_ids += [id_in(value.get(name)) or "" for name in ("url", "permalink")]
+        written_ids += [post_id_from_url(value.get(name)) or "" for name in ("url", "permalink")]
         ids = keys.intersection(written_ids) if names & _HANDLES else set[str]()
         if names & _PROFILE_SIGNS:
             ids |= keys.intersection(str(value.get(name)).casefold() for name in ("username", "ownerUsername"))

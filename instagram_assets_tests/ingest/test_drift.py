@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from upath import UPath
 
 from instagram_assets.ingest import landing
-from instagram_assets.ingest.drift import drift, newest_drift
-from instagram_assets.ingest.fields import Fields
-from instagram_assets.ingest.manifests import manifest_path, manifests
+from instagram_assets.ingest.drift import field_changes, newest_field_changes
+from instagram_assets.ingest.fields import FieldStatistics
+from instagram_assets.ingest.manifests import LandedFile, manifest_path, manifests
 from instagram_assets.settings import load_settings
 from instagram_assets_tests.ingest.records import post, profile, write
 
 SETTINGS = load_settings(start_day=date(2015, 1, 1))
 Told = list[tuple[str, str, str]]
 SEEN = datetime(2026, 11, 1, tzinfo=UTC)
-LANDED = landing.LandedFile("x", "0" * 64, 5, "apify_posts", 3, 3, 0, 0, 0, 0, (), 0, (), (), {}, SEEN, SEEN)
+LANDED = LandedFile("x", "0" * 64, 5, "apify_posts", 3, 3, 0, 0, 0, 0, (), 0, (), (), {}, SEEN, SEEN)
 
 
 @pytest.fixture
@@ -29,8 +29,8 @@ def lake(tmp_path: Path) -> UPath:
     return UPath(tmp_path / "lake")
 
 
-def land(lake: UPath, records: list[Any], name: str) -> landing.LandedFile:
-    return landing.land(write(Path(lake.path).parent, records, name), lake, settings=SETTINGS)
+def land(lake: UPath, records: list[Any], name: str) -> LandedFile:
+    return landing.land_file(write(Path(lake.path).parent, records, name), lake, settings=SETTINGS)
 
 
 def posts(first: int, number: int = 3, rename: dict[str, str] | None = None, **changes: Any) -> list[dict[str, Any]]:
@@ -47,14 +47,14 @@ def posts(first: int, number: int = 3, rename: dict[str, str] | None = None, **c
 
 
 def told(lake: UPath, file: str = "") -> Told:
-    return [(one.change, one.field, one.column) for one in drift(manifests(lake)) if file in ("", one.file)]
+    return [(one.change, one.field, one.column) for one in field_changes(manifests(lake)) if file in ("", one.file)]
 
 
 def test_a_renamed_field_is_missing_and_new(lake: UPath) -> None:
     land(lake, posts(1), "a.json")
     land(lake, posts(11, rename={"likesCount": "likes_count"}), "b.json")
     assert told(lake) == [("missing", "likesCount", "likes"), ("new", "likes_count", "")]
-    (missing, new) = map(str, drift(manifests(lake)))
+    (missing, new) = map(str, field_changes(manifests(lake)))
     assert missing == "b.json, apify_posts post: missing likesCount (column likes)"
     assert new == "b.json, apify_posts post: new likes_count"
 
@@ -75,7 +75,7 @@ def test_a_field_of_another_type_is_retyped_but_not_one_that_is_null(
 ) -> None:
     land(lake, posts(1, moonPhase=before), "a.json")
     land(lake, posts(11, moonPhase=now), "b.json")
-    found = [(one.change, one.field, (one.before, one.now)) for one in drift(manifests(lake))]
+    found = [(one.change, one.field, (one.before, one.now)) for one in field_changes(manifests(lake))]
     assert found == ([("retyped", "moonPhase", types)] if types else [])
 
 
@@ -97,7 +97,7 @@ def test_a_renamed_field_of_a_profile_is_told_too(lake: UPath) -> None:
 ADS = ["Post URL", "Captions", "Views", "Likes", "Comments", "Date"]
 
 
-def land_ads(lake: UPath, name: str, rename: dict[str, str] | None = None, **cells: str) -> landing.LandedFile:
+def land_ads(lake: UPath, name: str, rename: dict[str, str] | None = None, **cells: str) -> LandedFile:
     """Land a table of three ads, with some columns under other names, and other cells in the second row."""
     rows: list[list[str]] = [[(rename or {}).get(column, column) for column in ADS]]
     for place in range(3):
@@ -105,7 +105,7 @@ def land_ads(lake: UPath, name: str, rename: dict[str, str] | None = None, **cel
         rows.append(list((row | (cells if place == 1 else {})).values()))
     path = Path(lake.path).parent / name
     path.write_text("\n".join(map(",".join, rows)), "utf-8")
-    return landing.land(path, lake, settings=SETTINGS)
+    return landing.land_file(path, lake, settings=SETTINGS)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_renamed_column_of_a_table_of_ads_is_told_too(lake: UPath, column: str
     file = land_ads(lake, "b.csv", {column: now})
     assert file.ads == 3
     assert told(lake) == [("missing", column, ours), ("new", now, "")]
-    assert str(drift(manifests(lake))[0]) == f"b.csv, ads ad: missing {column} (column {ours})"
+    assert str(field_changes(manifests(lake))[0]) == f"b.csv, ads ad: missing {column} (column {ours})"
 
 
 def test_a_column_of_ads_is_the_same_in_any_case_and_with_empty_cells(lake: UPath) -> None:
@@ -153,10 +153,10 @@ def test_tables_are_compared_with_tables(lake: UPath) -> None:
     table = "\n".join([",".join(names), ",".join(str(record[name]) for name in names)])
     path = Path(lake.path).parent / "b.csv"
     path.write_text(table, "utf-8")
-    landing.land(path, lake, settings=SETTINGS)
+    landing.land_file(path, lake, settings=SETTINGS)
     assert told(lake) == []
     path.write_text(table.replace("likesCount", "likes").replace("C11", "C12"), "utf-8")
-    landing.land(path, lake, settings=SETTINGS)
+    landing.land_file(path, lake, settings=SETTINGS)
     assert told(lake) == [("missing", "likesCount", "likes"), ("new", "likes", "")]
 
 
@@ -173,24 +173,24 @@ def test_a_change_of_a_field_without_a_column_is_told_until_it_is_the_rule(lake:
         land(lake, posts(100 * number, 20, moonPhase=1), f"{number:02d}.json")
     for number in range(30, 34):
         land(lake, posts(100 * number, 20, moonphase=1), f"{number:02d}.json")
-    missing = [one.file for one in drift(manifests(lake)) if one.change == "missing"]
+    missing = [one.file for one in field_changes(manifests(lake)) if one.change == "missing"]
     assert missing == ["30.json", "31.json"]  # then less than 95 % of the files have the field
-    assert [one.file for one in drift(manifests(lake)) if one.change == "new"] == ["30.json"]
+    assert [one.file for one in field_changes(manifests(lake)) if one.change == "new"] == ["30.json"]
 
 
 def test_a_field_of_a_column_is_missed_by_every_file_until_it_is_there_again(lake: UPath) -> None:
     old, new = "likesCount", "likes_count"
     for place, name in enumerate((old, new, new, new, old, new), 1):
         land(lake, posts(10 * place, rename={old: name}), f"{place}.json")
-    missing = [one.file for one in drift(manifests(lake)) if one.change == "missing"]
+    missing = [one.file for one in field_changes(manifests(lake)) if one.change == "missing"]
     assert missing == ["2.json", "3.json", "4.json"]  # the last is of an exporter that has it now and then
-    assert [one.file for one in drift(manifests(lake)) if one.change == "new"] == ["2.json"]
+    assert [one.file for one in field_changes(manifests(lake)) if one.change == "new"] == ["2.json"]
 
 
 def test_the_warning_of_a_renamed_column_of_ads_stays_with_each_further_table(lake: UPath) -> None:
     files = [land_ads(lake, f"{place}.csv", {"Views": "Views (total)"} if place else None) for place in range(4)]
     for number in (2, 3, 4):
-        assert [(one.file, one.field) for one in newest_drift(files[:number]) if one.change == "missing"] == [
+        assert [(one.file, one.field) for one in newest_field_changes(files[:number]) if one.change == "missing"] == [
             (f"{place}.csv", "Views") for place in range(1, number)
         ]
 
@@ -204,7 +204,7 @@ def test_a_field_is_missed_no_more_where_another_fills_its_column(lake: UPath) -
     }
     for place, rename in enumerate(({}, {"videoPlayCount": ""}, {"videoPlayCount": "igPlayCount"}), 1):
         land(lake, posts(10 * place, rename=rename, **reel), f"{place}.json")
-    missing = [one.file for one in drift(manifests(lake)) if one.change == "missing"]
+    missing = [one.file for one in field_changes(manifests(lake)) if one.change == "missing"]
     assert missing == ["2.json"]
 
 
@@ -221,7 +221,7 @@ def test_whatever_files_come_a_field_that_was_missed_is_missed_until_it_is_there
         )
         for place, there in enumerate([True, *has])
     ]
-    missing = {one.file for one in drift(files) if one.change == "missing"}
+    missing = {one.file for one in field_changes(files) if one.change == "missing"}
     was_missed = False
     for file, there in zip(files, [True, *has], strict=True):
         assert not there or file.file not in missing
@@ -251,9 +251,9 @@ def test_of_changes_the_newest_are_those_within_a_day_of_the_newest_file(lake: U
     third = land(lake, posts(21), "c.json")
     seen = (first.first_seen - timedelta(days=3), second.first_seen - timedelta(days=2), third.first_seen)
     old = [replace(file, first_seen=moment) for file, moment in zip((first, second, third), seen, strict=True)]
-    assert newest_drift([]) == newest_drift(old) == []
-    assert newest_drift([first, second, third]) == drift([first, second, third]) != []
-    assert newest_drift(old[:2]) == drift(old) != []
+    assert newest_field_changes([]) == newest_field_changes(old) == []
+    assert newest_field_changes([first, second, third]) == field_changes([first, second, third]) != []
+    assert newest_field_changes(old[:2]) == field_changes(old) != []
 
 
 def test_files_that_landed_before_fields_were_noted_are_no_measure(lake: UPath) -> None:
@@ -268,17 +268,17 @@ def test_files_that_landed_before_fields_were_noted_are_no_measure(lake: UPath) 
 
 def test_fields_of_many_records_are_the_same_in_one_part_or_in_several() -> None:
     records = [{"a": 1, "b": "x"}, {"a": None, "c": []}, {"a": 2.5, "b": None}]
-    whole, parts = Fields(), Fields()
+    whole, parts = FieldStatistics(), FieldStatistics()
     whole.add(records)
     for record in records:
-        one = Fields()
+        one = FieldStatistics()
         one.add([record])
         parts += one
     assert whole.noted() == parts.noted() == {"a": "number", "b": "string?", "c": "array?"}
 
 
 def test_what_is_remembered_stays_small_whatever_the_names() -> None:
-    fields = Fields()
+    fields = FieldStatistics()
     fields.add([{f"{number}-{'x' * 500}\ud83d": number for number in range(5_000)}])
     noted = fields.noted()
     assert len(noted) <= 1_000

@@ -11,8 +11,16 @@ from upath import UPath
 
 from instagram_assets.errors import StorageError
 from instagram_assets.ingest import landing, manifests, mending
-from instagram_assets.ingest.inbox import Landing, land_files
-from instagram_assets.ingest.landing import LandedFile
+from instagram_assets.ingest.inbox import land_files
+from instagram_assets.ingest.manifests import LandedFile, clear_pending, pending_files
+from instagram_assets.ingest.observations import (
+    landed_files,
+    quarantine_table,
+    read_comments,
+    read_posts,
+    read_profiles,
+)
+from instagram_assets.ingest.work import LandingReport
 from instagram_assets.settings import IngestSettings, Settings, load_settings
 from instagram_assets_tests.ingest.records import post, profile, write
 
@@ -37,7 +45,7 @@ def lake(settings: Settings) -> UPath:
     return UPath(settings.folder("lake"))
 
 
-def land(settings: Settings, content: object = None, name: str = "posts.json") -> Landing:
+def land(settings: Settings, content: object = None, name: str = "posts.json") -> LandingReport:
     if content is not None:
         write(settings.folder("inbox"), content, name)
     return land_files([], UPath(settings.folder("lake")), settings)
@@ -48,10 +56,8 @@ def local(path: UPath) -> Path:
 
 
 def content(lake: UPath) -> list[dict[str, Any]]:
-    tables = [landing.quarantine(lake), landing.read_profiles(lake, ["sun_diary"])]
-    return [
-        row for t in [landing.read_posts(lake, "posts", ["sun_diary"], FIRST, LAST), *tables] for row in t.to_pylist()
-    ]
+    tables = [quarantine_table(lake), read_profiles(lake, ["sun_diary"])]
+    return [row for t in [read_posts(lake, "posts", ["sun_diary"], FIRST, LAST), *tables] for row in t.to_pylist()]
 
 
 def cut(path: Path) -> None:
@@ -73,7 +79,7 @@ def test_damage_is_healed_by_the_next_landing_from_what_was_put_aside(
 ) -> None:
     land(settings, [post(id="0", shortCode="other")])  # of the same name, and landed before
     (file,) = land(settings, RECORDS).landed
-    landing.settle(lake, landing.pending(lake))
+    clear_pending(lake, pending_files(lake))
     before = content(lake)
     DAMAGE[how](lake, file)
     result = land(settings)
@@ -82,8 +88,8 @@ def test_damage_is_healed_by_the_next_landing_from_what_was_put_aside(
     assert content(lake) == before or how == "manifest-cut"  # when it was first seen stood there alone
     assert [row.get("post_id") for row in content(lake)] == [row.get("post_id") for row in before]
     # Nothing new came in, so no cell is made again.
-    assert landing.pending(lake) == [] or how == "manifest-cut"
-    assert land(settings).mended == mending.Mended()
+    assert pending_files(lake) == [] or how == "manifest-cut"
+    assert land(settings).mended == mending.RepairReport()
 
 
 @pytest.mark.parametrize("how", DAMAGE)
@@ -139,24 +145,22 @@ def test_what_older_rules_have_read_stays_until_its_source_is_read_again(
     done = settings.folder("inbox") / "done"
     source = (done / "posts.json").read_bytes()
     shutil.rmtree(done)
-    assert landing.pending(lake) == [older]
-    landing.settle(lake, [older])
+    assert pending_files(lake) == [older]
+    clear_pending(lake, [older])
     result = land(settings, [post(id="2", shortCode="B")], "b.json")
     assert (result.failures, result.mended.older) == ([], [older])
-    assert sorted(
-        row["post_id"] for row in landing.read_posts(lake, "posts", ["sun_diary"], FIRST, LAST).to_pylist()
-    ) == [
+    assert sorted(row["post_id"] for row in read_posts(lake, "posts", ["sun_diary"], FIRST, LAST).to_pylist()) == [
         "2",
         "3697661021377407101",
     ]
-    assert landing.landed_files(lake, FIRST, LAST).num_rows == 2
-    landing.settle(lake, landing.pending(lake))
+    assert landed_files(lake, FIRST, LAST).num_rows == 2
+    clear_pending(lake, pending_files(lake))
     (new,) = land(settings, source, "posts.json").landed
     assert (new.parser_version, new.first_seen) == (manifests.PARSER_VERSION, older.first_seen)
-    assert landing.landed_files(lake, FIRST, LAST).num_rows == 2
-    assert landing.pending(lake) == [new]
-    landing.settle(lake, [new])
-    assert landing.pending(lake) == []
+    assert landed_files(lake, FIRST, LAST).num_rows == 2
+    assert pending_files(lake) == [new]
+    clear_pending(lake, [new])
+    assert pending_files(lake) == []
 
 
 def test_sources_that_were_put_aside_are_read_by_the_new_rules_at_the_next_landing(
@@ -164,8 +168,8 @@ def test_sources_that_were_put_aside_are_read_by_the_new_rules_at_the_next_landi
 ) -> None:
     (new,) = land(settings).mended.again
     assert (new.sha256, new.parser_version) == (older.sha256, manifests.PARSER_VERSION)
-    assert landing.pending(lake) == [new]
-    assert land(settings).mended == mending.Mended()
+    assert pending_files(lake) == [new]
+    assert land(settings).mended == mending.RepairReport()
 
 
 @pytest.mark.parametrize("kept_now", [True, False])
@@ -182,17 +186,17 @@ def test_comments_that_older_rules_kept_are_read_anew_and_their_old_words_go(
     assert local(manifests.table_path(lake, "comments", older.name)).exists()
     (new,) = land(told(kept_now)).mended.again
     assert (older.comments, new.comments) == (1, 1)
-    assert [row["text"] for row in landing.read_comments(lake).to_pylist()] == ["call [phone]"]
+    assert [row["text"] for row in read_comments(lake).to_pylist()] == ["call [phone]"]
     assert not local(manifests.table_path(lake, "comments", older.name)).exists()
-    assert land(told(kept_now)).mended == mending.Mended()
+    assert land(told(kept_now)).mended == mending.RepairReport()
 
 
 def test_what_older_rules_kept_of_bad_records_is_not_shown(lake: UPath, older: LandedFile) -> None:
     path = local(manifests.table_path(lake, "quarantine", older.name))
-    rows = landing.quarantine(lake)
+    rows = quarantine_table(lake)
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     place = rows.schema.get_field_index("record")
     pq.write_table(rows.set_column(place, rows.schema.field(place), pa.array(["too pretty!"])), path)
-    assert landing.quarantine(lake)["record"].to_pylist() == [""]
+    assert quarantine_table(lake)["record"].to_pylist() == [""]

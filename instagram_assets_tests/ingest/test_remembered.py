@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instagram_assets.ingest.merge import merge_posts
-from instagram_assets.ingest.remembered import remembered
+from instagram_assets.ingest.remembered import retained_rows
 from instagram_assets.schemas import POSTS, POSTS_RAW, PROFILES_RAW
 
 PICTURE = [{"position": 0, "kind": "image", "url": "https://cdn.example/a.jpg", "width": 4, "height": 5}]
@@ -38,7 +38,7 @@ def merged(rows: Rows, profiles: Rows, before: int | None = None, earlier: pa.Ta
     posts = POSTS_RAW.table([row for row in left if row["kind"] == "post"])
     known = None
     if earlier is not None:
-        known = remembered(earlier, pa.concat_tables([posts, reels]), first)
+        known = retained_rows(earlier, pa.concat_tables([posts, reels]), first)
     return merge_posts(posts, reels, PROFILES_RAW.table(seen_since), "all", known)
 
 

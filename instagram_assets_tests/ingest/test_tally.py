@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instagram_assets.ingest import tally as module
-from instagram_assets.ingest.tally import tally
+from instagram_assets.ingest.tally import count_rows
 from instagram_assets.schemas import POSTS_RAW
 
 ROWS = st.lists(
@@ -39,7 +39,7 @@ def test_counting_agrees_with_the_plain_loop(at_once: int, rows: list[Any]) -> N
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "posts.parquet"
             pq.write_table(POSTS_RAW.table([row(*drawn) for drawn in rows]), path, row_group_size=4)
-            total = tally([path])
+            total = count_rows([path])
     finally:
         module.SORTED_AT_ONCE = before
     assert (total.rows, total.warned) == (len(rows), sum(warned for *_, warned in rows))

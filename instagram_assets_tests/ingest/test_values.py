@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest import values
-from instagram_assets.ingest.moments import INSTAGRAM_BEGAN, moment_in
+from instagram_assets.ingest.moments import INSTAGRAM_LAUNCH, parse_timestamp
 from instagram_assets_tests.ingest.records import SEEN, SEOUL
 
 ANYTHING: st.SearchStrategy[Any] = st.recursive(
@@ -24,7 +24,7 @@ MOMENTS = st.datetimes(datetime(2010, 10, 7), datetime(2025, 8, 31)).map(lambda 
 @given(ANYTHING)
 def test_a_count_is_null_or_fits_64_bits(value: Any) -> None:
     try:
-        number = values.count(value, "likesCount", [])
+        number = values.parse_count(value, "likesCount", [])
     except RecordError as refused:
         number, field = None, refused.field
     else:
@@ -35,13 +35,13 @@ def test_a_count_is_null_or_fits_64_bits(value: Any) -> None:
 
 @given(st.integers(0, 2**63 - 1))
 def test_every_count_keeps_its_value(number: int) -> None:
-    assert values.count(number, "n", []) == values.count(str(number), "n", []) == number
+    assert values.parse_count(number, "n", []) == values.parse_count(str(number), "n", []) == number
 
 
 @given(ANYTHING)
 def test_a_text_can_always_be_written(value: Any) -> None:
     try:
-        kept = values.text(value, "caption", [])
+        kept = values.parse_text(value, "caption", [])
     except RecordError:
         assert not isinstance(value, str | None)
     else:
@@ -52,7 +52,7 @@ def test_a_text_can_always_be_written(value: Any) -> None:
 @given(MOMENTS)
 def test_every_way_of_writing_a_time_gives_the_same_moment(moment: datetime) -> None:
     def read(value: object) -> datetime:
-        return moment_in(value, "timestamp", [], SEOUL, SEEN)
+        return parse_timestamp(value, "timestamp", [], SEOUL, SEEN)
 
     micros = (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     local = moment.astimezone(SEOUL)
@@ -65,22 +65,22 @@ def test_every_way_of_writing_a_time_gives_the_same_moment(moment: datetime) -> 
 @example(-67_768_040_609_740_801)
 def test_a_time_is_inside_instagrams_life_or_refused(value: Any) -> None:
     try:
-        moment = moment_in(value, "timestamp", [], SEOUL, SEEN)
+        moment = parse_timestamp(value, "timestamp", [], SEOUL, SEEN)
     except RecordError as refused:
         moment, field = SEEN, refused.field
     else:
         field = "timestamp"
     assert field == "timestamp"
-    assert INSTAGRAM_BEGAN <= moment <= SEEN + timedelta(days=1)
+    assert INSTAGRAM_LAUNCH <= moment <= SEEN + timedelta(days=1)
 
 
 @given(st.text(st.characters()) | st.from_regex(r"[A-Za-z0-9_.]{1,31}", fullmatch=True))
 def test_an_account_name_is_always_safe_as_a_folder(name: str) -> None:
     try:
-        kept = values.account_name(name, "ownerUsername")
+        kept = values.parse_account_name(name, "ownerUsername")
     except RecordError:
         return
-    assert kept == values.bare_name(name).lower()
+    assert kept == values.strip_at_sign(name).lower()
     assert kept.isascii()
     assert 1 <= len(kept) <= 30
     assert not kept.startswith(".")
@@ -90,9 +90,9 @@ def test_an_account_name_is_always_safe_as_a_folder(name: str) -> None:
 
 @given(st.text(st.sampled_from("#@가나a_.,!/&\n 👶")))
 def test_hashtags_and_mentions_are_parts_of_the_caption(caption: str) -> None:
-    for tag in values.hashtags(caption, None, "hashtags", []):
+    for tag in values.parse_hashtags(caption, None, "hashtags", []):
         assert f"#{tag}" in caption
-    for name in values.mentions(caption, None, "mentions", []):
+    for name in values.parse_mentions(caption, None, "mentions", []):
         assert f"@{name}" in caption.casefold()
 
 
@@ -107,10 +107,10 @@ def test_hashtags_and_mentions_are_parts_of_the_caption(caption: str) -> None:
     ],
 )
 def test_hashtags_and_mentions_end_where_the_word_ends(caption: str, tags: list[str], names: list[str]) -> None:
-    assert values.hashtags(caption, None, "hashtags", []) == tags
-    assert values.mentions(caption, None, "mentions", []) == names
+    assert values.parse_hashtags(caption, None, "hashtags", []) == tags
+    assert values.parse_mentions(caption, None, "mentions", []) == names
 
 
 def test_people_are_reduced_to_their_names() -> None:
     tagged = [{"username": "Moon.Cafe", "full_name": "M", "profile_pic_url": "https://x"}, {"username": "../x"}, None]
-    assert values.usernames(tagged, "taggedUsers", []) == ["moon.cafe"]
+    assert values.parse_usernames(tagged, "taggedUsers", []) == ["moon.cafe"]

@@ -10,10 +10,10 @@ from instagram_assets.errors import RecordError
 from instagram_assets.ingest import values
 from instagram_assets.ingest.formats import graph_api, pages
 from instagram_assets.ingest.formats.shapes import Part
-from instagram_assets.ingest.hashtags import SIGNS, tags_in
-from instagram_assets.ingest.moments import moment_in
+from instagram_assets.ingest.hashtags import HASHTAG_SIGNS, hashtags_in
+from instagram_assets.ingest.moments import parse_timestamp
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.source import Source
+from instagram_assets.ingest.source import RecordSource
 
 NAME = "collected"
 VERSION = 1
@@ -27,7 +27,7 @@ def is_line(record: Record) -> bool:
     return isinstance(version, int) and not isinstance(version, bool) and "account" in record and _RECORD in record
 
 
-def parts(record: Record, source: Source) -> Iterator[Part]:
+def parts(record: Record, source: RecordSource) -> Iterator[Part]:
     """The post or profile, of the account or hashtag that was asked about. Raises RecordError for other lines."""
     if record["collected"] != VERSION:
         raise RecordError("collected", f"is version {record['collected']}; a newer instagram_assets reads it")
@@ -43,13 +43,13 @@ def parts(record: Record, source: Source) -> Iterator[Part]:
 
 def _account(value: object) -> str:
     """The name of an account, or `#tag` of a hashtag, in the form that the lake has."""
-    if isinstance(value, str) and value.startswith(tuple(SIGNS)):
-        if tags_in(value) != [value[1:]]:
+    if isinstance(value, str) and value.startswith(tuple(HASHTAG_SIGNS)):
+        if hashtags_in(value) != [value[1:]]:
             raise RecordError("account", f"{value[:80]!r} is no hashtag")
         return f"#{value[1:].casefold()}"
-    return values.account_name(value, "account")
+    return values.parse_account_name(value, "account")
 
 
-def _observed_at(record: Record, source: Source) -> datetime:
+def _observed_at(record: Record, source: RecordSource) -> datetime:
     """When the record was seen; every line says it."""
-    return moment_in(record.get("observed_at"), "observed_at", [], source.zone, source.first_seen)
+    return parse_timestamp(record.get("observed_at"), "observed_at", [], source.zone, source.first_seen)

@@ -13,9 +13,9 @@ from instagram_assets.errors import RecordError
 from instagram_assets.ingest import values
 from instagram_assets.ingest.formats.comments import DROPPED, OWN_WORDS, is_comment, is_comment_inside
 from instagram_assets.ingest.formats.shapes import CommentShape, Part, find
-from instagram_assets.ingest.post_ids import code_in
+from instagram_assets.ingest.post_ids import shortcode_from_url
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.source import Source
+from instagram_assets.ingest.source import RecordSource
 from instagram_assets.privacy.aliases import ID
 
 PAGES = "comment_pages"
@@ -64,7 +64,7 @@ _ADDRESSES = ("postUrl", "post_url", "commentUrl", "comment_url", "inputUrl", "u
 
 def username(comment: Record) -> str | None:
     """The name of the account that wrote it, in lower case; null where none stands there."""
-    found = (values.bare_name(name) for name in _texts(comment, _NAMES))
+    found = (values.strip_at_sign(name) for name in _texts(comment, _NAMES))
     return next((name.casefold() for name in found if values.is_account_name(name)), None)
 
 
@@ -99,7 +99,7 @@ def _answered(comment: Record) -> object:
 def _shortcode(comment: Record) -> object:
     if code := comment.get(SHORTCODE):
         return code
-    return next((code for place in _ADDRESSES if (code := code_in(comment.get(place)))), None)
+    return next((code for place in _ADDRESSES if (code := shortcode_from_url(comment.get(place)))), None)
 
 
 COMMENT = CommentShape(
@@ -130,7 +130,7 @@ class Around(NamedTuple):
     observed_at: datetime | None = None
 
 
-def parts(record: Record, source: Source) -> Iterator[Part]:
+def parts(record: Record, source: RecordSource) -> Iterator[Part]:
     """A comment and its replies, or the comments on a page. Raises RecordError where they are to be dropped."""
     if source.pseudonym_of is None:
         raise RecordError("", DROPPED)
@@ -193,7 +193,7 @@ def _with_replies(record: Record, place: str, around: Around, answered: object, 
 
 
 def _has_id(record: Record) -> bool:
-    return any(not values.missing(record.get(key)) for key in _IDS)
+    return any(not values.is_missing(record.get(key)) for key in _IDS)
 
 
 def _has_words(record: Record) -> bool:

@@ -6,7 +6,7 @@ from instagram_assets.errors import RecordError
 from instagram_assets.ingest.formats import graphql, pages
 from instagram_assets.ingest.formats.shapes import Part
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.source import Source
+from instagram_assets.ingest.source import RecordSource
 
 
 def is_file(record: Record) -> bool:
@@ -14,7 +14,7 @@ def is_file(record: Record) -> bool:
     return isinstance(record.get("node"), dict) and isinstance(record.get("instaloader"), dict)
 
 
-def parts(record: Record, source: Source) -> Iterator[Part]:
+def parts(record: Record, source: RecordSource) -> Iterator[Part]:
     """The post, or the profile with the posts that came along. Raises RecordError for stories, hashtags and lists."""
     node, kind = record["node"], record["instaloader"].get("node_type")
     if kind == "Post":

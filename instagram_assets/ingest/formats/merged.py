@@ -10,7 +10,7 @@ from dataclasses import replace
 from instagram_assets.ingest.formats import apify
 from instagram_assets.ingest.formats.shapes import Part, Picture
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.source import Source
+from instagram_assets.ingest.source import RecordSource
 
 # Key of a profile's record as Apify writes it → key of the merged record.
 _OF_PROFILES = {
@@ -31,7 +31,7 @@ def is_record(record: Record) -> bool:
     return "imageUrls" in record and "likesHidden" in record and "kind" in record
 
 
-def parts(record: Record, source: Source) -> Iterator[Part]:
+def parts(record: Record, source: RecordSource) -> Iterator[Part]:
     """The post, and its owner's profile where its followers are known."""
     yield Part(POST, record)
     if record.get("followersCount") is not None and record.get("ownerUsername") is not None:

@@ -12,7 +12,7 @@ from instagram_assets.ingest import values
 from instagram_assets.ingest.formats import apify, comments, gallery_dl, graph_api, graphql, instagrapi, timeline
 from instagram_assets.ingest.formats.shapes import PRIVATE, Part, PostShape, ProfileShape
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.source import OBSERVED_FIELDS, Source, said_at
+from instagram_assets.ingest.source import OBSERVED_FIELDS, RecordSource, observed_at_of
 
 Recognise = Callable[[Record], bool]
 
@@ -59,7 +59,7 @@ class _Around(NamedTuple):
 
 def found(
     value: object,
-    source: Source,
+    source: RecordSource,
     place: str = "",
     account: str | None = None,
     observed: datetime | None = None,
@@ -72,7 +72,7 @@ def found(
     return _walk(value, place, _Around(account, observed), source)
 
 
-def parts(record: Record, source: Source) -> Iterator[Part]:
+def parts(record: Record, source: RecordSource) -> Iterator[Part]:
     """The posts and profiles anywhere in a record."""
     return found(record, source)
 
@@ -82,7 +82,7 @@ def holds_any(record: Record) -> bool:
     return any(True for _ in _walk(record, "", _Around(), None))
 
 
-def _walk(value: Any, place: str, around: _Around, source: Source | None) -> Iterator[Part]:
+def _walk(value: Any, place: str, around: _Around, source: RecordSource | None) -> Iterator[Part]:
     if around.depth > _DEPTH:
         return
     below = _Around(around.account, around.observed_at, around.aside, around.depth + 1)
@@ -102,7 +102,7 @@ def _walk(value: Any, place: str, around: _Around, source: Source | None) -> Ite
     if shape := _profile_shape(record):
         yield Part(shape, record, place, observed_at=around.observed_at, aside=around.aside)
         if source and any(name in record for name in OBSERVED_FIELDS):
-            below = below._replace(observed_at=said_at(record, source, []) or around.observed_at)
+            below = below._replace(observed_at=observed_at_of(record, source, []) or around.observed_at)
         below = below._replace(aside=True)
     if isinstance(name := record.get("username"), str) and values.is_account_name(name):
         below = below._replace(account=name.casefold())

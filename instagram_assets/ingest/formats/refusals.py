@@ -7,7 +7,7 @@ from instagram_assets.ingest import values
 from instagram_assets.ingest.formats import graph_api
 from instagram_assets.ingest.formats.shapes import Part
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.source import Source
+from instagram_assets.ingest.source import RecordSource
 
 
 def is_refusal(record: Record) -> bool:
@@ -15,7 +15,7 @@ def is_refusal(record: Record) -> bool:
     return record.get("status") == "fail" or has_no_user(record) or graph_api.is_refusal(record)
 
 
-def refuse(record: Record, source: Source) -> Iterable[Part]:
+def refuse(record: Record, source: RecordSource) -> Iterable[Part]:
     """An answer without a profile: raises RecordError with what it says went wrong."""
     if record.get("status") == "fail":
         raise _source_error("status", str(record.get("message") or "no reason given"))
@@ -25,7 +25,7 @@ def refuse(record: Record, source: Source) -> Iterable[Part]:
 
 
 def _source_error(field: str, said: str) -> RecordError:
-    return RecordError(field, values.without_surrogates(f"{values.SOURCE_ERROR}: {said}")[:300])
+    return RecordError(field, values.replace_surrogates(f"{values.SOURCE_ERROR}: {said}")[:300])
 
 
 def has_no_user(record: Record) -> bool:

@@ -20,16 +20,16 @@ from instagram_assets.ingest.formats import (
 )
 from instagram_assets.ingest.formats.shapes import Part, PostShape
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.source import Source
+from instagram_assets.ingest.source import RecordSource
 
 Recognise = Callable[[Record], bool]
-Open = Callable[[Record, Source], Iterable[Part]]
+Open = Callable[[Record, RecordSource], Iterable[Part]]
 
 
 def _one(shape: PostShape) -> Open:
     """How to open a record that is one post."""
 
-    def opened(record: Record, source: Source) -> tuple[Part, ...]:
+    def opened(record: Record, source: RecordSource) -> tuple[Part, ...]:
         if pages.is_story(record):
             raise RecordError("", "is a story; only posts, reels and profiles are read")
         if shape is graph_api.POST:
@@ -69,7 +69,7 @@ def format_of(record: Record) -> tuple[str, Open]:
     return "", _unknown
 
 
-def _unknown(record: Record, _: Source) -> Iterable[Part]:
+def _unknown(record: Record, _: RecordSource) -> Iterable[Part]:
     keys: list[Any] = sorted(record)[:5]
     found = ", ".join(repr(key[:_KEY_SHOWN]) for key in keys)
     raise RecordError("", f"is no post, reel or profile that we know (its keys: {found})")

@@ -9,8 +9,7 @@ from instagram_assets.ingest.formats.shapes import (
     first,
     records_in,
 )
-from instagram_assets.ingest.instagram_urls import address_of
-from instagram_assets.ingest.post_ids import whole
+from instagram_assets.ingest.post_ids import post_url, unrounded_id
 from instagram_assets.ingest.reader.json_values import Record
 
 _IMAGE, _VIDEO, SIDECAR = 1, 2, 8
@@ -36,7 +35,7 @@ def is_user(record: Record) -> bool:
 
 def post_id(item: Record) -> object:
     """The post's own number: these ids are "<post>_<owner>", and every other format writes the post alone."""
-    return whole(item.get("pk"), item.get("id"))
+    return unrounded_id(item.get("pk"), item.get("id"))
 
 
 def owner_id(item: Record) -> object:
@@ -122,7 +121,7 @@ POST = PostShape(
         "post_id": post_id,
         "owner_id": owner_id,
         "type": _type,
-        "url": lambda item: address_of(item.get("code")),
+        "url": lambda item: post_url(item.get("code")),
         "caption": _caption,
         "pinned": lambda item: bool(first(item, ("timeline_pinned_user_ids", "clips_tab_pinned_user_ids"))),
         "tagged": lambda item: [tagged.get("user") for tagged in records_in(find(item, "usertags.in"))],

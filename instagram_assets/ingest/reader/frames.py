@@ -7,7 +7,7 @@ from typing import Any, TypeGuard
 
 from instagram_assets.errors import FileError, RecordError
 from instagram_assets.ingest.formats import apify, columns
-from instagram_assets.ingest.post_ids import media_id
+from instagram_assets.ingest.post_ids import post_id_of
 from instagram_assets.ingest.reader.json_values import BadRecord, Record
 from instagram_assets.ingest.reader.unflatten import NAMELESS
 
@@ -91,7 +91,7 @@ def _labelled(rows: list[Record | BadRecord], labels: Sequence[object]) -> list[
 def _is_code_of(label: object, row: Record) -> bool:
     if not isinstance(label, str) or "shortCode" in row or not apify.is_scant_post(row):
         return False
-    number = media_id(label)
+    number = post_id_of(label)
     return number is not None and str(row.get("id")) == str(number)
 
 

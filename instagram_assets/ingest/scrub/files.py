@@ -14,7 +14,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from instagram_assets.errors import FileError
-from instagram_assets.ingest.archives import owner_of
+from instagram_assets.ingest.archives import archive_owner
 from instagram_assets.ingest.reader.records import HEAD, is_lines
 from instagram_assets.ingest.reader.tables import table_in
 from instagram_assets.ingest.reader.workbooks import is_workbook
@@ -23,7 +23,7 @@ from instagram_assets.ingest.scrub.records import Scrubber
 from instagram_assets.ingest.scrub.tables import scrubbed_table
 from instagram_assets.ingest.scrub.texts import Coding
 from instagram_assets.ingest.scrub.workbooks import BROKEN_BOOK, scrub_workbook
-from instagram_assets.ingest.source import Source
+from instagram_assets.ingest.source import RecordSource
 from instagram_assets.ingest.zips import is_zip
 from instagram_assets.media.sniff import image_format
 from instagram_assets.privacy.forgotten import Forgotten
@@ -51,7 +51,7 @@ GONE_WHOLE = Scrubbed(1, False, True)
 
 
 def scrub_file(
-    path: Path, target: Path, forgotten: Forgotten, *, source: Source | None = None, encoding: str = "utf-8"
+    path: Path, target: Path, forgotten: Forgotten, *, source: RecordSource | None = None, encoding: str = "utf-8"
 ) -> Scrubbed:
     """Write a file to `target` (which must not be there) without what is forgotten; nothing where it holds none of it.
 
@@ -73,9 +73,9 @@ def scrub_file(
     return scrub_text(path, target, scrubber, encoding)
 
 
-def source_of(path: Path) -> Source:
+def source_of(path: Path) -> RecordSource:
     """Where the records of a file come from, as far as it matters for what they are about."""
-    return Source(path.name, "", _LATER, ZoneInfo("UTC"), path=path, find_owner=_owner)
+    return RecordSource(path.name, "", _LATER, ZoneInfo("UTC"), path=path, find_owner=_owner)
 
 
 def scrub_text(path: Path, target: Path, scrubber: Scrubber, encoding: str) -> Scrubbed:
@@ -159,7 +159,7 @@ def _ended(target: Path, tally: Tally) -> Scrubbed:
 
 def _owner(path: Path) -> str | None:
     with suppress(FileError, OSError):
-        return owner_of(path)
+        return archive_owner(path)
     return None
 
 

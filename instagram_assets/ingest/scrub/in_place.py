@@ -12,16 +12,15 @@ from pathlib import Path
 
 from upath import UPath
 
-from instagram_assets.ingest.archive_layout import ACTIVITY, is_root
-from instagram_assets.ingest.archive_owner import owner_beside
-from instagram_assets.ingest.manifests import known, note_rewritten, original_of
-from instagram_assets.ingest.moves import ERROR
-from instagram_assets.ingest.picture_names import is_of, stem_of
+from instagram_assets.ingest.archive_layout import ACTIVITY_FOLDER, is_archive_root, owner_beside
+from instagram_assets.ingest.companion_files import companion_stem, is_picture_of_post
+from instagram_assets.ingest.folders import ERROR_SUFFIX
+from instagram_assets.ingest.manifests import find_landed, note_rewritten, original_hash
 from instagram_assets.ingest.reader.streams import Identity, changed, identity
 from instagram_assets.ingest.scrub.files import UNCHANGED, Scrubbed, scrub_file
-from instagram_assets.ingest.scrub.names import scrubbed_name
+from instagram_assets.ingest.scrub.records import scrubbed_name
 from instagram_assets.ingest.scrub.zips import is_media
-from instagram_assets.ingest.stated import STATED
+from instagram_assets.ingest.source import OBSERVED_AT_SUFFIX
 from instagram_assets.privacy.forgotten import Forgotten
 from instagram_assets.storage.atomic import remove_durably, sync_folders, temporary_beside
 from instagram_assets.storage.hashes import sha256_of
@@ -104,7 +103,7 @@ class Place:
         entries = sorted(folder.iterdir())
         files = [path for path in entries if path.is_file() and not path.is_symlink()]
         looked = {path: self._looked(path) for path in files if not is_media(path.name)}
-        stems = {stem_of(path.name) for path, found in looked.items() if found.is_gone}
+        stems = {companion_stem(path.name) for path, found in looked.items() if found.is_gone}
         is_theirs = self.forgotten.has("account", folder.name)
         for path, found in looked.items():
             beside = not found.changed and path.stem in stems
@@ -117,14 +116,14 @@ class Place:
                 yield from self.tasks(path)
 
     def _is_picture_of(self, path: Path, stems: set[str]) -> bool:
-        if self.name(path) != path or is_of(path.name, stems) or path.stem in stems:
+        if self.name(path) != path or is_picture_of_post(path.name, stems) or path.stem in stems:
             return True
         return self.forgotten.has("image", sha256_of(path))
 
     def _is_of_forgotten(self, folder: Path) -> bool:
         """True for the unpacked archive of a forgotten account."""
         inside = [entry.name for entry in folder.iterdir() if entry.is_dir()]
-        is_archive = is_root(inside) or folder.name == ACTIVITY
+        is_archive = is_archive_root(inside) or folder.name == ACTIVITY_FOLDER
         return is_archive and self.forgotten.has("account", owner_beside(folder / "posts"))
 
     def _looked(self, path: Path) -> Scrubbed:
@@ -142,10 +141,10 @@ class Place:
             found = scrub_file(path, target, self.forgotten, encoding=self.encoding)
             if not found.changed:
                 return 0
-            original = original_of(self.lake, sha256_of(path))
+            original = original_hash(self.lake, sha256_of(path))
             size = _settled(target, before)
             _check_same(path, identity(before))
-            if known(self.lake, original):
+            if find_landed(self.lake, original):
                 # Known before it is there: killed between the two, the file is scrubbed once more.
                 note_rewritten(self.lake, sha256_of(target), original)
             os.replace(target, path)
@@ -193,4 +192,4 @@ def _check_same(path: Path, before: Identity) -> None:
 
 def _beside(path: Path) -> list[Path]:
     """What is said of a file or folder beside it: when it was observed, and why it is bad."""
-    return [path.with_name(path.name + ending) for ending in (STATED, ERROR)]
+    return [path.with_name(path.name + ending) for ending in (OBSERVED_AT_SUFFIX, ERROR_SUFFIX)]

@@ -11,11 +11,10 @@ from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.ingest.formats import ads, comments, pages
 from instagram_assets.ingest.formats.registry import format_of
 from instagram_assets.ingest.formats.shapes import AdShape, Part, PostShape, Shape, find
-from instagram_assets.ingest.instagram_urls import account_in
-from instagram_assets.ingest.post_ids import code_in, id_in, media_id
+from instagram_assets.ingest.post_ids import account_from_url, post_id_from_url, post_id_of, shortcode_from_url
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.reader.unflatten import nested
-from instagram_assets.ingest.source import Source
+from instagram_assets.ingest.source import RecordSource
 from instagram_assets.privacy.forgotten import Forgotten, Kind
 
 NAME_KEYS = frozenset(("username", "userName", "user_name", "ownerUsername", "account", "author"))
@@ -40,7 +39,7 @@ _POSTS = ("postUrl", "permalink", "post_url", "url", "commentUrl")
 class Judge:
     """Tells of records of one source what is forgotten; `source` says whose they are where they do not say it."""
 
-    def __init__(self, forgotten: Forgotten, source: Source) -> None:
+    def __init__(self, forgotten: Forgotten, source: RecordSource) -> None:
         self._forgotten, self._source = forgotten, source
 
     def parts(self, record: Record) -> tuple[frozenset[int], bool]:
@@ -62,7 +61,7 @@ class Judge:
             return True
         if any(self._is_of("profile_id", find(record, place)) for place in _OWNER_IDS):
             return True
-        return any(self._is_code(code_in(record.get(key))) for key in _POSTS)
+        return any(self._is_code(shortcode_from_url(record.get(key))) for key in _POSTS)
 
     def is_forgotten_record(self, record: Record) -> bool:
         """True for a post, or a comment, that is forgotten wherever it stands."""
@@ -92,7 +91,7 @@ class Judge:
             url = str(ad.get("url") or "")
             account = str(ad.get("account") or "").strip().removeprefix("@")
             first = url.partition("instagram.com/")[2].partition("/")[0]
-            is_post = has("shortcode", code_in(url)) or has("post_id", id_in(url))
+            is_post = has("shortcode", shortcode_from_url(url)) or has("post_id", post_id_from_url(url))
             return is_post or has("account", account) or has("account", first)
         return self._says(part.shape, part.record, "account", "account") or self._says(
             part.shape, part.record, "profile_id", "profile_id"
@@ -106,7 +105,7 @@ class Judge:
         if any(self._says(shape, record, column, kind) for column, kind in pairs):
             return True
         # The code and the id are one number, and the id alone may have come rounded.
-        codes = (_said(shape, record, "shortcode"), code_in(_said(shape, record, "url")))
+        codes = (_said(shape, record, "shortcode"), shortcode_from_url(_said(shape, record, "url")))
         return any(self._is_code(code) for code in codes) or self._is_of_tag(record)
 
     def _is_code(self, code: object) -> bool:
@@ -125,7 +124,7 @@ class Judge:
         if not isinstance(value, str) or len(value) > 300:
             return False
         bare = value.strip().removeprefix("@")
-        return self._forgotten.has("account", bare) or self._forgotten.has("account", account_in(value))
+        return self._forgotten.has("account", bare) or self._forgotten.has("account", account_from_url(value))
 
     def _is_of_tag(self, record: Record) -> bool:
         """True for what was collected from the page of a hashtag that is forgotten."""
@@ -150,7 +149,7 @@ def _post_shape(record: Record) -> PostShape | None:
 
 
 def _id_of(code: str) -> str | None:
-    number = media_id(code)
+    number = post_id_of(code)
     return None if number is None else str(number)
 
 

@@ -1,7 +1,4 @@
-"""A JSON value without what is forgotten: its records go, and where others mention an account its pseudonym stands.
-
-What a record is about is told by `judge`.
-"""
+"""Redacts forgotten people from JSON values: their records go, and mentions of them become pseudonyms."""
 
 import re
 from collections.abc import Iterable
@@ -18,9 +15,10 @@ from instagram_assets.errors import RecordError
 from instagram_assets.ingest.reader.json_values import BadRecord, PlacedRecord, Record
 from instagram_assets.ingest.reader.unflatten import SEPARATOR
 from instagram_assets.ingest.scrub.judge import NAME_KEYS, Judge
-from instagram_assets.ingest.source import Source
+from instagram_assets.ingest.source import RecordSource
 from instagram_assets.media.excluded import is_forgotten
 from instagram_assets.privacy.caption_hashes import CAPTION, HASH, hash_of_scrubbed
+from instagram_assets.privacy.file_names import scrub_file_name
 from instagram_assets.privacy.forgotten import FORGOTTEN_ADDRESS, Forgotten, Kind
 from instagram_assets.privacy.forgotten import GONE as FORGOTTEN_ID
 
@@ -54,9 +52,9 @@ _SEEN = datetime(2100, 1, 1, tzinfo=UTC)
 class Scrubber:
     """Takes what is forgotten out of records of one source; `source` says whose they are where they do not say it."""
 
-    def __init__(self, forgotten: Forgotten, source: Source | None = None) -> None:
+    def __init__(self, forgotten: Forgotten, source: RecordSource | None = None) -> None:
         self.forgotten = forgotten
-        self.source = source or Source("", "", _SEEN, ZoneInfo("UTC"))
+        self.source = source or RecordSource("", "", _SEEN, ZoneInfo("UTC"))
         self._judge = Judge(forgotten, self.source)
         self._texts: dict[str, str] = {}
 
@@ -202,7 +200,7 @@ class Scrubber:
         return FORGOTTEN_ID if _ID_KEY.search(key) and isinstance(value, str | int) else GONE
 
 
-def scrub_json(value: object, forgotten: Forgotten, source: Source | None = None) -> Any:
+def scrub_json(value: object, forgotten: Forgotten, source: RecordSource | None = None) -> Any:
     """A JSON value without what is forgotten: the same object where it held nothing of it, GONE where it is all of it.
 
     A list's records go one by one. In what stays, names are pseudonyms, ids are `forgotten`, and an address of a
@@ -254,3 +252,8 @@ def _same_or(items: list[Any], new: Iterable[Any]) -> list[Any]:
     kept = list(new)
     same = len(kept) == len(items) and all(one is other for one, other in zip(kept, items, strict=True))
     return items if same else kept
+
+
+def scrubbed_name(name: str, forgotten: Forgotten) -> str:
+    """A file's or folder's name, or a path of them, with pseudonyms in the place of names that stand in it."""
+    return Scrubber(forgotten).text(scrub_file_name(name, forgotten)) if forgotten else name

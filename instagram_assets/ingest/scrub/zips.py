@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from instagram_assets.errors import FileError
-from instagram_assets.ingest.picture_names import is_of, stem_of
+from instagram_assets.ingest.companion_files import companion_stem, is_picture_of_post
 from instagram_assets.ingest.scrub.files import (
     GONE_WHOLE,
     UNCHANGED,
@@ -16,9 +16,8 @@ from instagram_assets.ingest.scrub.files import (
     scrub_file,
     with_owner,
 )
-from instagram_assets.ingest.scrub.names import scrubbed_name
-from instagram_assets.ingest.scrub.records import Scrubber
-from instagram_assets.ingest.zips import BROKEN, owner_in_zip
+from instagram_assets.ingest.scrub.records import Scrubber, scrubbed_name
+from instagram_assets.ingest.zips import ZIP_ERRORS, owner_in_zip
 from instagram_assets.storage.atomic import temporary_beside
 
 MEDIA = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".heic", ".mp4", ".mov", ".m4v", ".webm")
@@ -53,7 +52,7 @@ def scrub_zip(path: Path, target: Path, scrubber: Scrubber, encoding: str) -> Sc
                 return Scrubbed(rows, False, True)
             _write(packed, target, left, with_owner(scrubber, path, owner), encoding)
             return Scrubbed(rows, True)
-    except (FileError, *BROKEN):
+    except (FileError, *ZIP_ERRORS):
         target.unlink(missing_ok=True)
         return by_bytes(path, scrubber)
     except BaseException:
@@ -80,7 +79,7 @@ def _looked_through(packed: zipfile.ZipFile, target: Path, scrubber: Scrubber, e
         verb = "remove" if result.is_gone else "rewrite" if result.changed else "copy"
         found[info.filename] = _Member(info, name, verb, result.rows)
         if result.is_gone:
-            stems.add(stem_of(info.filename))
+            stems.add(companion_stem(info.filename))
     for info in infos:
         member = found[info.filename]
         if not is_media(info.filename):
@@ -96,7 +95,11 @@ def _looked_through(packed: zipfile.ZipFile, target: Path, scrubber: Scrubber, e
 def _is_theirs(name: str, scrubber: Scrubber, stems: set[str]) -> bool:
     """True for a picture beside a post that is gone, in a folder of a forgotten account, or named after it."""
     *folders, own = name.split("/")
-    if is_of(name, stems) or name.rpartition(".")[0] in stems or scrubbed_name(own, scrubber.forgotten) != own:
+    if (
+        is_picture_of_post(name, stems)
+        or name.rpartition(".")[0] in stems
+        or scrubbed_name(own, scrubber.forgotten) != own
+    ):
         return True
     return any(scrubber.forgotten.has("account", folder) for folder in folders)
 

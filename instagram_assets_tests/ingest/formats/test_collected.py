@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from upath import UPath
 
 from instagram_assets.ingest import landing
-from instagram_assets.ingest.drift import drift
-from instagram_assets.ingest.normalize import kept, normalize
+from instagram_assets.ingest.drift import field_changes
+from instagram_assets.ingest.manifests import LandedFile
+from instagram_assets.ingest.normalize import normalize_records, quarantined_content
 from instagram_assets.ingest.scrub.files import scrub_file
-from instagram_assets.ingest.source import Source
+from instagram_assets.ingest.source import RecordSource
 from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets.settings import load_settings
 from instagram_assets_tests.ingest.formats import writers
@@ -77,8 +78,8 @@ def test_what_is_wrong_with_a_line_is_told_with_its_field(bad: Any, field: str, 
 
 def test_a_comment_in_a_line_is_refused_and_nothing_of_it_is_kept() -> None:
     comment = {"id": "17", "text": "예뻐요", "timestamp": "2025-08-01T00:00:00+0000", "from": {"username": "star_walk"}}
-    (problem,) = normalize([(0, line(comment))], source()).problems
-    assert "예뻐요" not in kept(problem)
+    (problem,) = normalize_records([(0, line(comment))], source()).problems
+    assert "예뻐요" not in quarantined_content(problem)
 
 
 @pytest.mark.parametrize("marker", [True, "1", 1.0, None, [1]])
@@ -91,7 +92,7 @@ def test_a_file_of_lines_lands_whole_whatever_its_ending(tmp_path: Path) -> None
     records = [WRITERS[name](ALBUM._replace(number=ALBUM.number + place)) for place, name in enumerate(FORMATS)]
     text = "".join(json.dumps(line(record), ensure_ascii=False) + "\n" for record in records)
     file = write(tmp_path, text, "collected_instagram-moon.cafe-2025-08-31T23-59-59.123456Z.json")
-    landed = landing.land(file, UPath(tmp_path / "lake"), settings=load_settings())
+    landed = landing.land_file(file, UPath(tmp_path / "lake"), settings=load_settings())
     assert (landed.posts, landed.quarantined, landed.format, landed.accounts) == (5, 0, "collected", ("moon.cafe",))
     # Fields are noted under the site's own form: a change of it is seen in whatever file it comes.
     assert set(landed.fields) == {f"{name}/post" for name in FORMATS}
@@ -100,12 +101,12 @@ def test_a_file_of_lines_lands_whole_whatever_its_ending(tmp_path: Path) -> None
 def test_posts_of_accounts_and_of_hashtags_by_turns_are_no_changed_format(tmp_path: Path) -> None:
     of_account = WRITERS["graph_api"](ALBUM)
     of_hashtag = {name: value for name, value in of_account.items() if name not in ("username", "media_product_type")}
-    lake, landed = UPath(tmp_path / "lake"), list[landing.LandedFile]()
+    lake, landed = UPath(tmp_path / "lake"), list[LandedFile]()
     for number, (account, record) in enumerate([("sun_diary", of_account), ("#a", of_hashtag)] * 3):
         text = json.dumps(line(record, account, f"2025-08-0{number + 1}T00:00:00.000000Z"))
-        landed.append(landing.land(write(tmp_path, text, f"{number}.json"), lake, settings=load_settings()))
+        landed.append(landing.land_file(write(tmp_path, text, f"{number}.json"), lake, settings=load_settings()))
     assert [set(file.fields) for file in landed] == [{"graph_api/post"}, {"graph_api_hashtags/post"}] * 3
-    assert drift(landed) == []
+    assert field_changes(landed) == []
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -118,7 +119,7 @@ def test_who_is_forgotten_goes_out_of_a_file_of_lines(name: str, tmp_path: Path)
     ]
     file = write(tmp_path, "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in lines), "collected.json")
     known = Identifiers({"sun_diary": "forgotten_1"}, shortcodes=frozenset({ALBUM.code}))
-    found = scrub_file(file, tmp_path / "new.json", known, source=Source("", "", SEEN, SEOUL))
+    found = scrub_file(file, tmp_path / "new.json", known, source=RecordSource("", "", SEEN, SEOUL))
     assert found.rows > 0
     (left,) = map(json.loads, (tmp_path / "new.json").read_text("utf-8").splitlines())
     (landed,) = rows_of(left)

@@ -5,7 +5,7 @@ import pytest
 from instagram_assets.ingest.formats import apify, pages
 from instagram_assets.ingest.formats.mapping import CONTRACTS, SHAPES, columns_of, format_name, kind_of, mapping
 from instagram_assets.ingest.formats.registry import FORMATS
-from instagram_assets.ingest.normalize import normalize
+from instagram_assets.ingest.normalize import normalize_records
 from instagram_assets_tests.ingest.records import post, source
 
 
@@ -33,7 +33,7 @@ def test_no_field_of_a_shape_is_left_out_of_the_mapping() -> None:
 def test_a_field_goes_into_the_column_that_the_mapping_names(field: str, column: str) -> None:
     assert columns_of("apify_posts", "post")[field] == column
     value: object = "고양이" if field == "alt" else 4711
-    result = normalize([(0, post(**{field: value}))], source())
+    result = normalize_records([(0, post(**{field: value}))], source())
     assert result.tables["posts"][column].to_pylist() == [value]
 
 

@@ -7,8 +7,8 @@ import zipfile
 import openpyxl
 import pytest
 
-from instagram_assets.ingest.reader import formulas
-from instagram_assets.ingest.reader.formulas import Formula, unsaved_formulas
+from instagram_assets.ingest.reader import workbooks
+from instagram_assets.ingest.reader.workbooks import Formula, unsaved_formulas
 
 
 def found(xml: str) -> list[Formula]:
@@ -57,7 +57,7 @@ def test_formulas_are_found_wherever_a_part_of_the_file_ends(monkeypatch: pytest
     with zipfile.ZipFile(stream) as packed:
         xml = packed.read("xl/worksheets/sheet1.xml").decode()
     for size in (7, 100, 1 << 20):
-        monkeypatch.setattr(formulas, "_AT_ONCE", size)
+        monkeypatch.setattr(workbooks, "_XML_CHUNK", size)
         assert found(xml) == [Formula(row, 1, f"=A{row}*2") for row in range(1, 60)]
 
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instagram_assets.errors import FileError
-from instagram_assets.ingest.post_ids import media_id
+from instagram_assets.ingest.post_ids import post_id_of
 from instagram_assets.ingest.reader.json_values import BadRecord
 from instagram_assets.ingest.reader.records import read_records
 from instagram_assets_tests.ingest.formats import writers
@@ -96,7 +96,7 @@ def test_apifys_csv_that_became_json_is_nested_again(form: str) -> None:
 @pytest.mark.parametrize("form", ["columns", "index", "split", "to_dict-dict", "to_dict-tight", "to_dict-index"])
 def test_a_short_code_that_became_the_label_of_its_row_is_one_again(form: str) -> None:
     codes = ["DNQuxufAih9", "DNQuxufAih-"]
-    records = [post(id=str(media_id(code)), shortCode=code) for code in codes]
+    records = [post(id=str(post_id_of(code)), shortCode=code) for code in codes]
     assert_the_same(read(FORMS[form](pd.DataFrame(records).set_index("shortCode"))), records)
 
 

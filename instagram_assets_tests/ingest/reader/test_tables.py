@@ -18,7 +18,8 @@ from upath import UPath
 from instagram_assets.datasets.csv import write_csv
 from instagram_assets.errors import FileError
 from instagram_assets.ingest import landing
-from instagram_assets.ingest.normalize import Normalized, normalize
+from instagram_assets.ingest.normalize import NormalizedRecords, normalize_records
+from instagram_assets.ingest.observations import quarantine_table, read_posts
 from instagram_assets.ingest.reader.json_values import BadRecord
 from instagram_assets.ingest.reader.records import read_records
 from instagram_assets.ingest.reader.tables import table_in
@@ -36,9 +37,9 @@ def read(content: bytes, name: str = "posts.csv") -> list[Any]:
         return [record for _, record in read_records(write(Path(folder), content, name), LIMITS)]
 
 
-def normalized(records: list[Any]) -> Normalized:
+def normalized(records: list[Any]) -> NormalizedRecords:
     assert not [record.error for record in records if isinstance(record, BadRecord)]
-    return normalize(enumerate(records), source())
+    return normalize_records(enumerate(records), source())
 
 
 def as_from_json(records: list[Record]) -> list[Record]:
@@ -199,9 +200,9 @@ def test_300_posts_of_a_csv_are_in_the_lake_with_their_times_and_numbers(tmp_pat
     lake = UPath(tmp_path / "lake")
     name = "dataset_instagram-post-scraper_2025-08-13_05-14-16-984.csv"
     path = write(tmp_path, as_csv([writers.apify(post) for post in posts]), name)
-    file = landing.land(path, lake, settings=load_settings(start_day=date(2015, 1, 1)))
+    file = landing.land_file(path, lake, settings=load_settings(start_day=date(2015, 1, 1)))
     assert (file.posts, file.quarantined, file.format, file.unknown_fields) == (300, 0, "apify_posts", ())
-    rows = landing.read_posts(lake, "posts", [ALBUM.owner], date(2010, 1, 1), date(2100, 1, 1)).to_pylist()
+    rows = read_posts(lake, "posts", [ALBUM.owner], date(2010, 1, 1), date(2100, 1, 1)).to_pylist()
     assert {row["post_id"]: (row["taken_at"], row["likes"], row["comments"]) for row in rows} == {
         str(post.number): (post.taken_at, post.likes, post.comments) for post in posts
     }
@@ -235,7 +236,7 @@ def test_our_own_csv_is_read_back_value_for_value(caption: str | None, tmp_path:
     record = own({key: post()[key] for key in KEYS} | {"caption": caption, "hashtags": ["산책", "a,b"]})
     write_csv([record], tmp_path / "posts.csv", kind="post")
     found = [found for _, found in read_records(tmp_path / "posts.csv", LIMITS)]
-    ours, theirs = normalized(found), normalize([(0, record)], source())
+    ours, theirs = normalized(found), normalize_records([(0, record)], source())
     assert ours.problems == []
     assert ours.formats == theirs.formats == {"merged": 1}
     for name, table in theirs.tables.items():
@@ -299,8 +300,8 @@ def test_a_bad_record_of_a_table_is_told_with_its_line(tmp_path: Path) -> None:
     lake = UPath(tmp_path / "lake")
     error = {"error": "not_found", "errorDescription": "Post does not exist"}
     content = as_csv([post(caption="a\nb"), post(likesCount="many"), error])
-    landing.land(write(tmp_path, content, "posts.csv"), lake, settings=load_settings())
-    reasons = [row["reason"] for row in landing.quarantine(lake).to_pylist()]
+    landing.land_file(write(tmp_path, content, "posts.csv"), lake, settings=load_settings())
+    reasons = [row["reason"] for row in quarantine_table(lake).to_pylist()]
     assert reasons == ["line 4: 'many' is not a whole number", "source_error: not_found: Post does not exist"]
 
 

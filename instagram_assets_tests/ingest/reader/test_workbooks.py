@@ -17,6 +17,7 @@ from upath import UPath
 
 from instagram_assets.errors import FileError
 from instagram_assets.ingest import landing
+from instagram_assets.ingest.observations import quarantine_table, read_posts
 from instagram_assets.ingest.reader import workbooks
 from instagram_assets.ingest.reader.json_values import BadRecord
 from instagram_assets.ingest.reader.records import read_records
@@ -189,9 +190,9 @@ def test_300_posts_of_a_workbook_are_in_the_lake_with_their_times_and_numbers(tm
     lake = UPath(tmp_path / "lake")
     name = "dataset_instagram-post-scraper_2025-08-13_05-14-16-984.xlsx"
     path = write(tmp_path, as_xlsx(rows([writers.apify(post) for post in posts])), name)
-    file = landing.land(path, lake, settings=load_settings(start_day=date(2015, 1, 1)))
+    file = landing.land_file(path, lake, settings=load_settings(start_day=date(2015, 1, 1)))
     assert (file.posts, file.quarantined, file.format, file.unknown_fields) == (300, 0, "apify_posts", ())
-    found = landing.read_posts(lake, "posts", [ALBUM.owner], date(2010, 1, 1), date(2100, 1, 1)).to_pylist()
+    found = read_posts(lake, "posts", [ALBUM.owner], date(2010, 1, 1), date(2100, 1, 1)).to_pylist()
     assert {row["post_id"]: (row["taken_at"], row["likes"], row["comments"]) for row in found} == {
         str(post.number): (post.taken_at, post.likes, post.comments) for post in posts
     }
@@ -200,8 +201,8 @@ def test_300_posts_of_a_workbook_are_in_the_lake_with_their_times_and_numbers(tm
 
 def quarantined(folder: Path, content: bytes, name: str) -> list[tuple[int, str]]:
     lake = UPath(folder / "lake")
-    landing.land(write(folder, content, name), lake, settings=load_settings())
-    return [(row["index"], row["reason"]) for row in landing.quarantine(lake).to_pylist()]
+    landing.land_file(write(folder, content, name), lake, settings=load_settings())
+    return [(row["index"], row["reason"]) for row in quarantine_table(lake).to_pylist()]
 
 
 def test_a_row_of_totals_and_one_with_a_bad_count_are_told_with_sheet_and_row(tmp_path: Path) -> None:

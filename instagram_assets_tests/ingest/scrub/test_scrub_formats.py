@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from instagram_assets.ingest.normalize import normalize
+from instagram_assets.ingest.normalize import normalize_records
 from instagram_assets.ingest.reader.json_values import BadRecord
 from instagram_assets.ingest.reader.records import read_batches
 from instagram_assets.ingest.scrub.files import scrub_file
 from instagram_assets.ingest.scrub.records import Scrubber, scrubbed_record
-from instagram_assets.ingest.source import Source
+from instagram_assets.ingest.source import RecordSource
 from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets_tests.ingest.records import LIMITS, source
 from instagram_assets_tests.ingest.test_golden import EXPORTS, written
@@ -28,7 +28,7 @@ def rows_of(path: Path, named: Path, forgotten: Identifiers | None = None) -> Ro
         scrubber = Scrubber(forgotten, origin)
         left = [scrubbed_record(record, scrubber) for _, record in records]
         records = list(enumerate(record for record in left if record is not None))
-    result = normalize([(n, record) for n, record in records if not isinstance(record, BadRecord)], origin)
+    result = normalize_records([(n, record) for n, record in records if not isinstance(record, BadRecord)], origin)
     return [{"table": name, **row} for name, table in result.tables.items() for row in table.to_pylist()]
 
 
@@ -72,7 +72,7 @@ def test_the_rows_of_others_stay_as_they_were(path: Path, tmp_path: Path) -> Non
     for number, account in enumerate(sorted(named_in(before))):
         known = identifiers(account, before)
         target = tmp_path / str(number)
-        found = scrub_file(path, target, known, source=Source("", "", written(path), source().zone))
+        found = scrub_file(path, target, known, source=RecordSource("", "", written(path), source().zone))
         assert found.rows > 0, account
         wanted = [row for row in before if not is_gone(row, known)]
         if found.is_gone:

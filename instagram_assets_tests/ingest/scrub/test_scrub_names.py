@@ -2,7 +2,7 @@
 
 import pytest
 
-from instagram_assets.ingest.scrub.names import scrubbed_name
+from instagram_assets.ingest.scrub.records import scrubbed_name
 from instagram_assets.privacy.forgotten import NOTHING
 from instagram_assets_tests.ingest.scrub.accounts import FORGOTTEN, PSEUDONYM
 
