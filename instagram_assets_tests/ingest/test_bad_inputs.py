@@ -388,13 +388,13 @@ import os, sys
 from pathlib import Path
 from upath import UPath
 from instagram_assets.errors import FileError
-from instagram_assets.ingest.landing import land
+from instagram_assets.ingest.landing import land_file
 from instagram_assets.settings import load_settings
 settings = load_settings()
 if os.geteuid() == 0:
     os.setuid(65534)  # who may read everything cannot try this
 try:
-    land(Path(sys.argv[1]), UPath(sys.argv[2]), settings=settings)
+    land_file(Path(sys.argv[1]), UPath(sys.argv[2]), settings=settings)
 except FileError as error:
     print(error)
 """
