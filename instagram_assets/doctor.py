@@ -13,8 +13,8 @@ from instagram_assets.errors import InstagramAssetsError, ModelError
 from instagram_assets.lake_index.freshness import find_index
 from instagram_assets.lake_index.place import FOLDER
 from instagram_assets.lake_index.reading import LakeIndex
-from instagram_assets.models.files import size
-from instagram_assets.models.sources import NamedModel, locate_model, named_models
+from instagram_assets.models.file_checks import model_size
+from instagram_assets.models.local_models import NamedModel, locate_model, named_models
 from instagram_assets.report.fonts import FONT_REMEDY, font_problem, picture_font
 from instagram_assets.search.browser import BROWSERS, DRIVERS
 from instagram_assets.settings import SearchSettings, Settings
@@ -124,7 +124,7 @@ def _model(use: str, model: NamedModel, settings: Settings) -> Finding:
     except ModelError as error:
         problem, _, remedy = str(error).partition(". ")
         return Finding(what, problem, False, needed=False, remedy=remedy.removesuffix("."))
-    return Finding(what, f"{model.name}, {size(folder) / 1e6:.1f} MB", True, needed=False)
+    return Finding(what, f"{model.name}, {model_size(folder) / 1e6:.1f} MB", True, needed=False)
 
 
 def _font(asked: str) -> Finding:

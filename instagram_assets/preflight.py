@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from instagram_assets.errors import InstagramAssetsError, ModelError, SettingsError
-from instagram_assets.models.sources import NamedModel, locate_model, named_models
+from instagram_assets.models.local_models import NamedModel, locate_model, named_models
 from instagram_assets.settings import Settings
 
 MODEL_STAGES = ("captions", "embeddings")

@@ -56,7 +56,14 @@ SLOWEST = (
     *("test_interrupted", "test_commands", "test_search", "test_without_models", "test_archive", "test_home"),
     *("test_landing_faults", "test_summary", "test_mutations", "test_interrupted_training", "test_parts"),
     *("test_killed_scrape", "test_reel_chain", "test_running"),
-    *("test_steps", "test_event_log_pages", "test_demo_models", "test_alerts", "test_event_log_failures"),
+    *(
+        "test_pipeline",
+        "test_steps",
+        "test_event_log_pages",
+        "test_demo_models",
+        "test_alerts",
+        "test_event_log_failures",
+    ),
 )
 
 

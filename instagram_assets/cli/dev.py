@@ -36,7 +36,7 @@ def dev(
 
         use_demo(MODELS, load_settings())
     from instagram_assets.settings import settings
-    from instagram_assets.web.listening import LOOPBACK, listen
+    from instagram_assets.web.http_server import LOOPBACK, listen
 
     # First: a port that is taken is told before seconds of imports.
     ui = listen(LOOPBACK, port)
@@ -79,15 +79,15 @@ def dagster_ui(
     listener: Annotated[int | None, typer.Option(hidden=True, help="A socket that listens already.")] = None,
 ) -> None:
     """Serve the Dagster UI alone, without sensors and schedules; other web pages cannot reach it."""
-    from instagram_assets.web.dagster_ui import serve
-    from instagram_assets.web.listening import listen
+    from instagram_assets.web.http_server import listen
+    from instagram_assets.web.serving import serve_dagster_ui
 
     if listener is not None:  # of `dev`, which has made DAGSTER_HOME
-        serve(socket.socket(fileno=listener), workspace, names)
+        serve_dagster_ui(socket.socket(fileno=listener), workspace, names)
         return
     from instagram_assets.runs import prepare_home
 
     prepare_home()
     given = listen(host, port)
     typer.echo("Dagster UI  http://{}:{}".format(*given.getsockname()[:2]))
-    serve(given, workspace, names)
+    serve_dagster_ui(given, workspace, names)

@@ -14,8 +14,8 @@ from instagram_assets.doctor import Finding
 from instagram_assets.errors import ModelError
 from instagram_assets.local.clusters import FileGroup
 from instagram_assets.local.refine import RefineResult
-from instagram_assets.models.files import size
-from instagram_assets.models.sources import find_model, named_models
+from instagram_assets.models.file_checks import model_size
+from instagram_assets.models.local_models import find_model, named_models
 from instagram_assets.report.viral_timelines import measure_of
 from instagram_assets.schemas.engagement import VIRALITY_MEASURES
 from instagram_assets.search.engine import SearchReport
@@ -72,7 +72,7 @@ def models_table() -> Table:
             continue
         if source.revision:
             table.add_row("revision", f"{source.revision}, commit {source.commit}")
-        table.add_row("size", f"{size(source.folder) / 1e6:.1f} MB")
+        table.add_row("model_size", f"{model_size(source.folder) / 1e6:.1f} MB")
         table.add_row("fingerprint", source.fingerprint[:12])
         table.add_row("where", near(source.folder))
     return table

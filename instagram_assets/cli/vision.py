@@ -172,7 +172,7 @@ def cluster(
 def models_pull() -> None:
     """Fetch the models that the settings name from the hub; HF_ENDPOINT and HF_TOKEN are honoured."""
     from instagram_assets.models.hub import pull_model
-    from instagram_assets.models.sources import named_models
+    from instagram_assets.models.local_models import named_models
     from instagram_assets.settings import settings
 
     for name, revision, pictures in dict.fromkeys(named_models(settings()).values()):

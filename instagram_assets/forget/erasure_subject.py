@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from instagram_assets.age.texts import readable
+from instagram_assets.age.user_texts import normalised_text
 from instagram_assets.errors import ForgetError
 from instagram_assets.forget.lake_ownership import LakeOwnership, OwnershipRow
 from instagram_assets.ingest.hashtags import HASHTAG_SIGNS
@@ -149,7 +149,7 @@ def _account(
         ownership.posts_collected_by({row["account"] for row in own}, ("post_id", "account", "caption", "media"))
     )
     of_own = [row for row in said if row["post_id"] in posts]
-    texts = {text for row in of_own if (text := readable(row["caption"]))}
+    texts = {text for row in of_own if (text := normalised_text(row["caption"]))}
     addresses = {entry["url"] for row in of_own for entry in row["media"] or () if entry["url"]}
     tombstoned = Identifiers(
         accounts={name: pseudonym(name) for name in names},
@@ -210,7 +210,7 @@ def _post(target: ErasureTarget, ownership: LakeOwnership, media: Path) -> Erasu
     own = ownership.posts_collected_by({row["account"] for row in rows}, ("post_id", "account", "caption", "media"))
     said = [row for row in own if row["post_id"] in posts]
     addresses = {entry["url"] for row in said for entry in row["media"] or () if entry["url"]}
-    texts = {text for row in said if (text := readable(row["caption"]))}
+    texts = {text for row in said if (text := normalised_text(row["caption"]))}
     tombstoned = Identifiers(
         post_ids=frozenset(posts),
         shortcodes=frozenset({code, *(row["shortcode"] for row in rows if row["shortcode"])}),

@@ -1,5 +1,6 @@
 """What accounts did on one day, for who looks at it the next morning: posts, followers, words, what is missing."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -152,6 +153,12 @@ class Morning:
     def posts(self) -> int:
         """Posts of the day."""
         return sum(len(each.posts) for each in self.active)
+
+    @property
+    def repeated(self) -> int:
+        """Different posts of the day that stand below several accounts, such as an account and a hashtag."""
+        counts = Counter(post["post_id"] for each in self.active for post in each.posts)
+        return sum(count > 1 for count in counts.values())
 
     @property
     def growths(self) -> list[int]:

@@ -3,7 +3,11 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+import pyarrow as pa
+
+from instagram_assets.arrow import compute
 from instagram_assets.lake_index.filters import Filter
+from instagram_assets.lake_index.memory import PerIndex
 from instagram_assets.lake_index.reading import LakeIndex
 
 STRETCHES = (7, 30, 90)
@@ -29,6 +33,35 @@ def scope_of(index: LakeIndex) -> Scope:
     """The days of the posts that there are."""
     [row] = index.rows("SELECT min(day) AS first, max(day) AS last FROM posts")
     return Scope(row["first"], row["last"])
+
+
+def repeated_posts(index: LakeIndex, wanted: Filter) -> int:
+    """How many different posts are there more than once, such as in the collections of an account and of a hashtag.
+
+    Each of their rows counts wherever posts are counted, as in the lake's own tables.
+    """
+    rows = _REPEATED.of(index)
+    if wanted.account:
+        rows = rows.filter(compute.is_in(rows["account"], value_set=pa.array(wanted.account, pa.string())))
+    if wanted.kind:
+        rows = rows.filter(compute.equal(rows["kind"], wanted.kind))
+    if wanted.first:
+        rows = rows.filter(compute.greater_equal(rows["day"], wanted.first))
+    if wanted.last:
+        rows = rows.filter(compute.less_equal(rows["day"], wanted.last))
+    accounts = rows.group_by("same").aggregate([("account", "count_distinct")])["account_count_distinct"]
+    return compute.sum(compute.greater(accounts, 1), min_count=0).as_py()
+
+
+def _repeated(index: LakeIndex) -> pa.Table:
+    """The rows of all posts that are there more than once: `account`, `day`, `kind`, and `same` for the same post."""
+    return index.ask(
+        "SELECT account, day, kind, dense_rank() OVER (ORDER BY post_id) AS same FROM posts "
+        "WHERE post_id IN (SELECT post_id FROM posts GROUP BY post_id HAVING count(*) > 1)"
+    )
+
+
+_REPEATED: PerIndex[pa.Table] = PerIndex(_repeated)
 
 
 def accounts_like(index: LakeIndex, typed: str) -> list[str]:

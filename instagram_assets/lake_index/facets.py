@@ -1,12 +1,14 @@
 """What can be chosen next: how many of the images that are wanted each account, cluster, hashtag and status has."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.memory import PerIndex
+from instagram_assets.lake_index.orders import shared_orders
 from instagram_assets.lake_index.reading import LakeIndex
 
 if TYPE_CHECKING:
@@ -14,7 +16,34 @@ if TYPE_CHECKING:
 
 MOST = 500
 """Values of one field: the most frequent."""
+_MOST_WORDS = 3
 _PLAIN = ("account", "search", "kind", "status", "passed")
+
+
+@dataclass(frozen=True)
+class ClusterNames:
+    """What clusters are called by their topics, by `SCOPE/NUMBER`; one without a topic has its number alone."""
+
+    names: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def label(self, cluster: str) -> str:
+        """A cluster with its name, as a form or a page shows it.
+
+        >>> ClusterNames({"all/3": "cats, windows"}).label("all/3")
+        'all/3 · cats, windows'
+        """
+        name = self.names.get(cluster)
+        return f"{cluster} · {name}" if name else cluster
+
+
+def _cluster_names(index: LakeIndex) -> ClusterNames:
+    """The names of all clusters that have a topic: the topic's own, else its first words."""
+    rows = index.rows(
+        "SELECT scope || '/' || topic AS cluster, "
+        f"coalesce(nullif(name, ''), array_to_string(words[:{_MOST_WORDS}], ', ')) AS name "
+        "FROM topics WHERE source = 'clusters'"
+    )
+    return ClusterNames({row["cluster"]: row["name"] for row in rows if row["name"]})
 
 
 @dataclass(frozen=True)
@@ -109,3 +138,17 @@ def _coded_pairs(scopes: pa.ChunkedArray, clusters: pa.ChunkedArray, rows: "np.n
 
 
 _COLUMNS: PerIndex[_Columns] = PerIndex(_columns_of)
+
+
+def choices_of(index: LakeIndex) -> dict[str, Any]:
+    """What can be chosen among all images, the most frequent first, as `facets_of` has it; cached per index."""
+    return _CHOICES.of(index)
+
+
+def clusters_of(index: LakeIndex) -> ClusterNames:
+    """The names of clusters, cached per index."""
+    return _CLUSTERS.of(index)
+
+
+_CHOICES: PerIndex[dict[str, Any]] = PerIndex(lambda index: facets_of(index, shared_orders().images(index, Filter())))
+_CLUSTERS: PerIndex[ClusterNames] = PerIndex(_cluster_names)

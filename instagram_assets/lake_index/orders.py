@@ -1,6 +1,7 @@
 """The order of all rows that a filter wants, as their numbers: computed once, so that any page of it is a slice."""
 
 from collections.abc import Callable, Hashable, Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -132,6 +133,12 @@ class Orders:
             return numbers
 
         return self._memories.of(index).get(key, made)
+
+
+@lru_cache(maxsize=1)
+def shared_orders() -> Orders:
+    """The orders that all requests of this process share."""
+    return Orders()
 
 
 def _every(index: LakeIndex, of: Of, sort: str) -> "np.ndarray":

@@ -4,8 +4,9 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.reading import LakeIndex
-from instagram_assets.lake_index.selecting import Of
+from instagram_assets.lake_index.selecting import Of, where_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,6 +60,13 @@ def images_with(index: LakeIndex, image_id: str) -> Sequence[dict[str, Any]]:
     """The images of the same bytes, wherever they are; none where the id is unknown."""
     found = index.rows("SELECT image FROM images WHERE image_id = $1 ORDER BY image", image_id)
     return image_rows(index, [row["image"] for row in found])
+
+
+def near_duplicates(index: LakeIndex, image_id: str) -> int:
+    """How many other images are near-duplicates of one, or are the same again, as `Filter.near` finds them."""
+    where = where_of(Filter(near=image_id), "images")
+    [row] = index.rows(f"SELECT count(*) AS number FROM images WHERE {where.sql}", *where.values)
+    return max(0, row["number"] - 1)
 
 
 POST_COLUMNS = (

@@ -17,18 +17,23 @@ WORK = "new"
 """The folder below it in which the next version is made; who finds it without its maker may remove it."""
 SEEN = "seen.txt"
 """What the lake's folders looked like when the index was last brought up to date, see `changes.fingerprint`."""
-_FILE = re.compile(r"^index-\d{20}\.duckdb$")
+_FILE = re.compile(r"^index-[0-9]{20}\.duckdb$")
 _NOBODY = "index-00000000000000000000.duckdb"
+_AHEAD_NS = 10 * 365 * 86_400 * 10**9
+"""How far ahead of the clock the number of a version may be: clocks are set back, but not by ten years."""
 
 
 def index_file(folder: Path) -> Path:
-    """The newest whole file of the index in its folder; one that is not there where there is none."""
+    """The newest whole file of the index in its folder; one that is not there where there is none.
+
+    What is called so and was never made here does not count: a folder, or a number far ahead of the clock.
+    """
     return folder / max(_files(folder), default=_NOBODY)
 
 
 def next_file(folder: Path) -> Path:
     """What the next version is called: later than all, also than those that are gone, whatever the clock does."""
-    last = int(index_file(folder).stem.removeprefix("index-"))
+    last = _number(index_file(folder).name)
     return folder / f"index-{max(time.time_ns(), last + 1):020}.duckdb"
 
 
@@ -36,7 +41,7 @@ def stamp_of(path: Path) -> str:
     """What tells one version of the file from another; empty where there is none."""
     try:
         stat = os.stat(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ""
     return f"{path.stem.removeprefix('index-')}-{stat.st_ino:x}-{stat.st_size:x}"
 
@@ -52,7 +57,7 @@ def lake_seen(folder: Path) -> str:
     """The fingerprint of the lake that the index was last brought up to date with; empty where that is not known."""
     try:
         return (folder / SEEN).read_text("ascii", "replace")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return ""
 
 
@@ -61,16 +66,32 @@ def remove_old(folder: Path, vectors: str = "") -> None:
     newest = index_file(folder).name
     sweep(folder)
     for name in os.listdir(folder):
-        if not is_own(name) or name in (newest, vectors, SEEN) or name.startswith(PREFIX):
+        if not is_own(name) or name in (newest, vectors) or name.startswith(PREFIX):
             continue
-        if name == WORK:
-            shutil.rmtree(folder / name)
-        else:
-            (folder / name).unlink(missing_ok=True)
+        if name != SEEN or (folder / name).is_dir():
+            remove(folder / name)
+
+
+def remove(path: Path) -> None:
+    """Take a file, a link or a whole folder away; nothing where there is none."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _files(folder: Path) -> list[str]:
+    latest = time.time_ns() + _AHEAD_NS
     try:
-        return [name for name in os.listdir(folder) if _FILE.match(name)]
-    except FileNotFoundError:
+        with os.scandir(folder) as found:
+            return [
+                entry.name
+                for entry in found
+                if _FILE.match(entry.name) and _number(entry.name) <= latest and entry.is_file()
+            ]
+    except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def _number(name: str) -> int:
+    return int(Path(name).stem.removeprefix("index-"))

@@ -15,7 +15,7 @@ from upath import UPath
 from instagram_assets.errors import DiskFullError, StorageError
 from instagram_assets.lake_index.changes import Known, Part, Parts, changed, fingerprint, owners, parts_of
 from instagram_assets.lake_index.filling import Filling, Report, read
-from instagram_assets.lake_index.place import SEEN, WORK, index_file, next_file, remove_old
+from instagram_assets.lake_index.place import SEEN, WORK, index_file, next_file, remove, remove_old
 from instagram_assets.lake_index.reading import connected
 from instagram_assets.lake_index.tables import SCHEMA, VECTORS, VERSION
 from instagram_assets.lake_index.vectors import are_whole, write_vectors
@@ -66,8 +66,8 @@ def update_index(
     import duckdb
 
     began = monotonic()
-    make_folder(folder)
     try:
+        make_folder(folder)
         with alone_in(folder, "Put the data folder on a local disk: INSTAGRAM_ASSETS_DATA_DIR"):
             seen = fingerprint(root)
             old = _old(index_file(folder), zone, rebuild=rebuild)
@@ -193,7 +193,7 @@ class _Maker:
         remove_old(self._folder, vectors)
 
     def _begin(self) -> None:
-        shutil.rmtree(self._work, ignore_errors=True)
+        remove(self._work)
         make_folder(self._work)
 
     def _connected(self) -> "DuckDBPyConnection":

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from instagram_assets.age.model_files import find_age_model
-from instagram_assets.age.steps import model_folder
+from instagram_assets.age.pipeline import model_folder
 from instagram_assets.errors import ModelError
 from instagram_assets.settings import Settings
 

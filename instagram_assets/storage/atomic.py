@@ -28,6 +28,7 @@ _REMEDIES = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "Free space on that disk"),
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), "Allow more open files (`ulimit -n 4096`)"),
     **dict.fromkeys((errno.EACCES, errno.EPERM), "Give this user the right to write there"),
+    **dict.fromkeys((errno.ENOTDIR, errno.EEXIST), "Move the file away that lies where a folder belongs"),
     errno.EROFS: "Mount that disk for writing, or set INSTAGRAM_ASSETS_DATA_DIR to another",
     errno.EFBIG: "Allow larger files (`ulimit -f unlimited`)",
     errno.ENAMETOOLONG: "Give it a shorter name",

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from instagram_assets.errors import StorageError
-from instagram_assets.storage.atomic import make_folder
+from instagram_assets.storage.atomic import make_folder, refusal
 
 _ELSEWHERE = "Put the lake on a local disk or an object store: INSTAGRAM_ASSETS_LAKE"
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
@@ -91,12 +91,14 @@ def _folder_of_work(home: Path) -> Path:
 
 def _lock(folder: Path, elsewhere: str) -> int:
     while True:
-        make_folder(folder)
         try:
+            make_folder(folder)
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
             break
         except FileNotFoundError:
             continue  # removed since it was made
+        except OSError as error:
+            raise refusal(folder, error) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
     except OSError as error:

@@ -1,14 +1,20 @@
-"""The index of the lake as pages have it: the newest version, brought up to date behind their back."""
+"""The index of the lake as pages have it: the newest version, its state, and the answer while there is none."""
 
 from dataclasses import dataclass
 from datetime import datetime
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, Response
+from starlette.concurrency import run_in_threadpool
 
 from instagram_assets.errors import DamagedError, InstagramAssetsError, NotReadyError
 from instagram_assets.lake_index.changes import fingerprint
 from instagram_assets.lake_index.place import FOLDER, lake_seen
 from instagram_assets.lake_index.reading import LakeIndex, opened
-from instagram_assets.web.index_keeper import keeper_of
-from instagram_assets.web.services import Services
+from instagram_assets.web.index_updater import updater_of
+from instagram_assets.web.problems import is_for_programs, name_of, problem, status_of
+from instagram_assets.web.rendering import render
+from instagram_assets.web.services import Services, services_of
 
 _DAMAGED = "The index of the lake is damaged, and is made anew. Ask again."
 
@@ -36,14 +42,14 @@ def index_of(services: Services) -> LakeIndex:
     """
     folder = services.settings.folder(FOLDER)
     place = opened(folder)
-    keeper = keeper_of(folder)
+    updater = updater_of(folder)
     try:
         index = place.newest()
     except DamagedError as error:
-        if keeper is None:
+        if updater is None:
             raise
         raise NotReadyError(_DAMAGED) from error
-    if index.is_damaged and keeper:
+    if index.is_damaged and updater:
         raise NotReadyError(_DAMAGED)
     return index
 
@@ -51,22 +57,50 @@ def index_of(services: Services) -> LakeIndex:
 def index_state(services: Services) -> IndexState:
     """How the index is, found out quickly; for pages and for the status."""
     folder = services.settings.folder(FOLDER)
-    keeper = keeper_of(folder)
+    updater = updater_of(folder)
     made_at, trouble = None, ""
     try:
         made_at = datetime.fromisoformat(index_of(services).fact("made_at"))
     except InstagramAssetsError as error:
         trouble = str(error)
-    problem = keeper.problem if keeper else trouble
+    problem = updater.problem if updater else trouble
     try:
         now = fingerprint(services.lake)
     except InstagramAssetsError as error:
         now, problem = "", problem or str(error)
     return IndexState(
         made_at is not None,
-        keeper is not None and keeper.is_updating,
+        updater is not None and updater.is_updating,
         problem,
         made_at,
         made_at is not None and now != lake_seen(folder),
-        keeper is not None,
+        updater is not None,
     )
+
+
+def answer_waiting(app: FastAPI) -> None:
+    """Answer NotReadyError in `app`, wherever it is raised."""
+    app.add_exception_handler(NotReadyError, _waiting)
+
+
+async def _waiting(request: Request, error: Exception) -> Response:
+    assert isinstance(error, NotReadyError)
+    state = await run_in_threadpool(index_state, services_of(request))
+    if is_for_programs(request) or state.is_there:
+        return problem(request, status_of(error), name_of(error), str(error))
+    if request.headers.get("HX-Request"):  # a part of a page, which htmx puts in only where all is well
+        return render(request, "index_state.html", state=state, is_waiting=True)
+    return render(request, "index_waits.html", 409, page=_page(request), state=state)
+
+
+def _page(request: Request) -> str:
+    return request.url.path.strip("/").partition("/")[0]
+
+
+def notice(request: Request, *, is_waiting: bool) -> HTMLResponse:
+    """The notice as it is now; a page that waits is told to load itself once the index is there."""
+    state = index_state(services_of(request))
+    answer = render(request, "index_state.html", state=state, is_waiting=is_waiting)
+    if is_waiting and state.is_there:
+        answer.headers["HX-Refresh"] = "true"
+    return answer

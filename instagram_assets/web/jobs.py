@@ -36,7 +36,7 @@ from instagram_assets.settings import Settings
 from instagram_assets.web.dagster_api import Run
 from instagram_assets.web.folder_locks import alone_with
 from instagram_assets.web.services import Services
-from instagram_assets.web.wanted import CollectionWanted, ScrapeWanted, SearchWanted, Wanted
+from instagram_assets.web.wanted import CollectionBody, JobBody, ScrapeBody, SearchBody
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -159,17 +159,17 @@ async def newest_of(services: Services, folder: str) -> Job | None:
     return (await _jobs(services, runs))[0] if runs else None
 
 
-async def start_search(services: Services, wanted: SearchWanted) -> Job:
+async def start_search(services: Services, wanted: SearchBody) -> Job:
     """Start an image search. Raises the error of whatever is wrong with it before anything is started."""
     return await _start(services, wanted)
 
 
-async def start_scrape(services: Services, wanted: ScrapeWanted) -> Job:
+async def start_scrape(services: Services, wanted: ScrapeBody) -> Job:
     """Start an actor of Apify, which costs money; as `start_search`."""
     return await _start(services, wanted)
 
 
-async def start_collection(services: Services, wanted: CollectionWanted) -> Job:
+async def start_collection(services: Services, wanted: CollectionBody) -> Job:
     """Start our own collector; as `start_search`."""
     return await _start(services, wanted)
 
@@ -256,7 +256,7 @@ async def clear(services: Services, *, files: bool = False) -> int:
         return await asyncio.to_thread(work, ended, sorted(folders - in_use - later))
 
 
-async def _start(services: Services, wanted: Wanted) -> Job:
+async def _start(services: Services, wanted: JobBody) -> Job:
     start = await asyncio.to_thread(wanted.start, services.settings)
     async with alone_with(services, [start.search]):
         if start.search:

@@ -1,30 +1,39 @@
-"""Lists of images as the gallery works with them: which images a filter finds, and whether an image is known at all."""
+"""Lists of images for the gallery: images that a filter finds, checks of image ids, the decisions of a list."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from itertools import chain
+from threading import Lock
 
 import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
 from instagram_assets.datasets.list_images import Cell, Row, listed_images
-from instagram_assets.datasets.lists import check_images, find_list, kept_in, list_name, read_decisions
+from instagram_assets.datasets.lists import check_images, find_list, kept_in, list_name, partition_of, read_decisions
+from instagram_assets.datasets.overrides import TABLE
 from instagram_assets.errors import NotFoundError, NothingDoneError, NotReadyError, QueryError
 from instagram_assets.lake_index.filters import Filter
+from instagram_assets.lake_index.orders import NO_DECISIONS, Decisions
 from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.lake_index.selecting import where_of
+from instagram_assets.storage.atomic import is_local
+from instagram_assets.storage.lake import files
+from instagram_assets.storage.stamps import stamp
 from instagram_assets.web.index_service import index_of
 from instagram_assets.web.services import Services
 
 
-def filter_of(given: Mapping[str, Sequence[str]]) -> Filter:
-    """The filter of fields that somebody wrote. Raises QueryError also for a field that there is not: it would find
-    more than was meant.
+def filter_of_fields(given: Mapping[str, Sequence[str]]) -> Filter:
+    """The filter of fields that somebody wrote. Raises QueryError also for a field that there is not, and for several
+    values of one that takes one: something else than was meant would be found.
     """
     known = [field.name for field in fields(Filter)]
     if strange := [name for name in given if name not in known]:
         raise QueryError(f"filter has no field {strange[0][:80]!a}. It has: {', '.join(known)}.")
+    for name, said in given.items():
+        if len(said) > 1 and not isinstance(getattr(Filter(), name), tuple):
+            raise QueryError(f"{name}: {len(said)} values, and it takes one.")
     return Filter.of(given)
 
 
@@ -90,3 +99,32 @@ def _cells(services: Services, image_ids: Sequence[str]) -> list[Cell] | None:
         "GROUP BY account, date_trunc('month', day) ORDER BY account, first"
     )
     return [Cell(row["account"], (row["first"], row["last"])) for row in index.rows(sql, list(image_ids))]
+
+
+def decisions_of(services: Services, name: str) -> Decisions:
+    """What a named list says, by image_id; nothing where there is none such. Raises StorageError for damage.
+
+    It is cached until the list changes: every page of the gallery needs it.
+    """
+    if not name:
+        return NO_DECISIONS
+    root = services.lake
+    paths = files(root, TABLE, [partition_of(list_name(name))])
+    if not paths or not is_local(root):
+        return read_decisions(root, name) if paths else NO_DECISIONS
+    seen = stamp(paths[0], TABLE)
+    key = paths[0].path
+    known = _decisions.get(key)
+    if known is None or known[0] != seen:
+        known = seen, read_decisions(root, name)
+        with _decisions_lock:
+            _decisions.pop(key, None)
+            _decisions[key] = known
+            while len(_decisions) > _MOST_CACHED:
+                del _decisions[next(iter(_decisions))]
+    return known[1]
+
+
+_MOST_CACHED = 4
+_decisions: dict[str, tuple[str, Decisions]] = {}
+_decisions_lock = Lock()

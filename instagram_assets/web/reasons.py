@@ -1,4 +1,4 @@
-"""Why an image was left out, in the reader's language.
+"""Why an image was left out, and why a post is called viral or not, in the reader's language.
 
 Reasons stand in tables and manifests as English sentences with numbers in them; what is not known stays as it is.
 """
@@ -23,6 +23,8 @@ _KNOWN = {
     "doubled_of_kept": f"{_DOUBLED}which was kept by hand",
     "doubled_of_dropped": f"{_DOUBLED}which was dropped by hand",
     "doubled": r"doubled",
+    "expired": r"address expired at (?P<time>\S+); collect the post again",
+    "other_kind": r"(?P<kind>.+) instead of an image",
     "no_embedding": r"no embedding",
     "no_cluster": r"in no cluster",
     "other_cluster": r"in cluster (?P<cluster>\d+), which is not the subject",
@@ -39,6 +41,33 @@ _PATTERNS = {name: re.compile(pattern, re.DOTALL) for name, pattern in _KNOWN.it
 NAMES = tuple(_KNOWN)
 """The names of all reasons that there are words for."""
 
+_COUNT = r"[\d,]+"
+_NUMBER_OF = rf"(?P<number>{_COUNT}) of"
+_MEASURE = r"(?P<measure>(?:likes|comments|views|plays)(?: (?:and|or) (?:likes|comments|views|plays))*)"
+_GROUP = r"(?P<group>(?:all|the) .+?)"
+# What the rules of engagement/virality_rules.py say; the words are those of `viral.NAME`.
+_VIRAL = {
+    "unknown": rf"{_MEASURE} hidden or unknown",
+    "unknown_numbers": rf"{_MEASURE} unknown",
+    "too_few": rf"too few to compare: {_NUMBER_OF} {_GROUP} with known {_MEASURE}, (?P<needed>\d+) are needed",
+    "too_few_before": rf"too few to compare: {_NUMBER_OF} {_GROUP} before it, (?P<needed>\d+) are needed",
+    "too_early": rf"too early to tell: read (?P<minutes>{_COUNT}) minutes after its publication",
+    "place_shared": rf"place (?P<place>{_COUNT}) of (?P<number>{_COUNT}), shared by (?P<shared>{_COUNT}), among "
+    rf"{_GROUP} by {_MEASURE} \((?P<value>{_COUNT})\); viral are the top (?P<share>\S+) %",
+    "place": rf"place (?P<place>{_COUNT}) of (?P<number>{_COUNT}), among {_GROUP} by {_MEASURE} "
+    rf"\((?P<value>{_COUNT})\); viral are the top (?P<share>\S+) %",
+    "usual_then": rf"(?P<value>{_COUNT}) {_MEASURE} (?P<hours>{_COUNT}) h after publication, (?P<usual>{_COUNT}) are "
+    rf"usual then by {_NUMBER_OF} {_GROUP} before it; z (?P<score>\S+) of (?P<least>\S+)",
+    "usual": rf"(?P<value>{_COUNT}) {_MEASURE}, (?P<usual>{_COUNT}) are usual by {_NUMBER_OF} {_GROUP} before it; "
+    r"z (?P<score>\S+) of (?P<least>\S+)",
+    "own_rule": r"as (?P<rule>\S+) says",
+}
+_VIRAL_PATTERNS = {name: re.compile(pattern) for name, pattern in _VIRAL.items()}
+_THRESHOLD = re.compile(rf"(?P<number>{_COUNT}) of (?P<least>{_COUNT}) {_MEASURE}")
+_GROUP_NAMES = re.compile(
+    r"all (?P<all>\S+)|the (?P<nobodys>\S+) without an account|the (?P<kinds>\S+) of (?P<account>.+)"
+)
+
 
 def reason_words(words: Words, reason: str) -> str:
     """A reason, or several that are joined by `; `, in words.
@@ -51,8 +80,42 @@ def reason_words(words: Words, reason: str) -> str:
     return "; ".join(_in_words(words, part) or part for part in reason.split("; "))
 
 
+def viral_words(words: Words, reason: str | None) -> str:
+    """Why a post is viral or not, in words; what a rule of one's own says stays as it is."""
+    for name, pattern in _VIRAL_PATTERNS.items():
+        if match := pattern.fullmatch(reason or ""):
+            return words(f"viral.{name}", **_values(words, match))
+    parts = [_THRESHOLD.fullmatch(part) for part in re.split(r", (?=\d)", reason or "")]
+    if found := [part for part in parts if part]:
+        told = [words("viral.threshold", **_values(words, part)) for part in found]
+        return ", ".join(told) if len(found) == len(parts) else reason or ""
+    return reason or ""
+
+
 def _in_words(words: Words, reason: str) -> str:
     for name, pattern in _PATTERNS.items():
         if match := pattern.fullmatch(reason):
             return words(f"reasons.{name}", **match.groupdict())
     return ""
+
+
+def _values(words: Words, match: re.Match[str]) -> dict[str, str]:
+    """What stands in a reason, with words for what is measured and what it is compared with."""
+    found = match.groupdict()
+    if measure := found.get("measure"):
+        names = [words(f"viral.measures.{name}") for name in re.split(" and | or ", measure)]
+        found["measure"] = words("viral.joined").join(names)
+    if group := found.get("group"):
+        found["group"] = _group_words(words, group)
+    return found
+
+
+def _group_words(words: Words, group: str) -> str:
+    match = _GROUP_NAMES.fullmatch(group)
+    if not match:
+        return group
+    for name in ("all", "nobodys", "kinds"):
+        if kinds := match[name]:
+            kinds = words.known(f"viral.kinds.{kinds}", otherwise=kinds)
+            return words(f"viral.groups.{name}", kinds=kinds, account=match["account"])
+    return group

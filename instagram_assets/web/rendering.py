@@ -1,6 +1,6 @@
 """Pages from templates, in the reader's language and theme."""
 
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +14,7 @@ from instagram_assets.automation.pause import is_paused
 from instagram_assets.web.access import SESSION, csrf_token
 from instagram_assets.web.limits import LIMITS
 from instagram_assets.web.moments import moment
+from instagram_assets.web.reasons import reason_words, viral_words
 from instagram_assets.web.words import LANGUAGES, Words, language_of, words_in
 
 FOLDER = Path(__file__).parent
@@ -26,7 +27,8 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
     """A page or a part of one; `values` are what the template shows.
 
     Every template also has `t` (words in the reader's language), `language`, `theme`, `csrf`, `is_logged_in`,
-    `is_paused` (Dagster is away while something is forgotten), `limits` (how much may be typed), `stamp` and `request`.
+    `is_paused` (Dagster is away while something is forgotten), `limits` (how much may be typed), `stamp`, `request`,
+    and `in_words` and `why_viral`, which translate reasons.
     """
     words = words_of(request)
     theme = request.cookies.get("theme", "auto")
@@ -44,6 +46,8 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
         version=__version__,
         stamp=stamp(),
         limits=LIMITS,
+        in_words=partial(reason_words, words),
+        why_viral=partial(viral_words, words),
         **values,
     )
     return HTMLResponse(text, status)

@@ -1,28 +1,31 @@
-"""Serves the web app at a socket, behind its guard, until SIGTERM or SIGINT."""
+"""Serves the web app, and the Dagster UI behind the same guard, at a socket until SIGTERM or SIGINT."""
 
+import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
+from pathlib import Path
+from typing import Any
 
 from starlette.types import ASGIApp
 
 from instagram_assets.settings import settings
+from instagram_assets.storage.locks import at_work_in
 from instagram_assets.web.access import access_for, is_loopback
-from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi
 from instagram_assets.web.guard import guarded, local_names, rest
-from instagram_assets.web.headers import Headers
-from instagram_assets.web.http_server import http_server
-from instagram_assets.web.index_keeper import keeping
-from instagram_assets.web.listening import place_of
+from instagram_assets.web.http_server import http_server, place_of
+from instagram_assets.web.middleware import Headers
 from instagram_assets.web.services import Services
-from instagram_assets.web.thumbnail_keeper import making_ahead
 
 
 def protected(listener: socket.socket, services: Services, names: Iterable[str] = ()) -> ASGIApp:
     """The app as it is served at a socket: with its guard, its headers, and the token that it demands there."""
+    from instagram_assets.web.app import create_app  # the Dagster UI needs none of it
+
     host, port = listener.getsockname()[:2]
     others = tuple(names)
     access = access_for(host, port, is_named=bool(others), variable=services.settings.web.token_variable)
@@ -30,7 +33,7 @@ def protected(listener: socket.socket, services: Services, names: Iterable[str] 
     return Headers(guarded(create_app(services, access), allowed, rest, json_below="/api/"))
 
 
-def serve(
+def serve_web_app(
     listener: socket.socket, dagster_url: str, names: Iterable[str] = (), ready: Callable[[], None] = lambda: None
 ) -> None:
     """Serve until SIGTERM or SIGINT; `dagster_url` is the webserver's address, `names` are as in `local_names`.
@@ -38,6 +41,9 @@ def serve(
     `ready` is called when nothing is missing any more. Raises SettingsError when others can reach it and no token is
     set.
     """
+    from instagram_assets.web.index_updater import index_updates
+    from instagram_assets.web.thumbnail_keeper import making_ahead
+
     names = tuple(names)
     services = Services(settings(), DagsterApi(dagster_url), dagster_url)
     application = protected(listener, services, names)
@@ -45,7 +51,7 @@ def serve(
     server = http_server(application, is_behind_proxy=is_behind_proxy(listener.getsockname()[0], names))
     # uvicorn finishes what is under way and then raises the signal again, which is to end this as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with contextlib.suppress(KeyboardInterrupt), keeping(services.settings), making_ahead(services.settings):
+    with contextlib.suppress(KeyboardInterrupt), index_updates(services.settings), making_ahead(services.settings):
         server.run(sockets=[listener])
 
 
@@ -55,3 +61,43 @@ def is_behind_proxy(host: str, names: tuple[str, ...]) -> bool:
     Where proxies are named (uvicorn's FORWARDED_ALLOW_IPS), as in containers, it may listen anywhere.
     """
     return bool(names) and (is_loopback(host) or bool(os.environ.get("FORWARDED_ALLOW_IPS")))
+
+
+# As `dagster_webserver/cli.py` of 1.13.27 has them: milliseconds, seconds, connections, milliseconds.
+_STATEMENT_TIMEOUT, _POOL_RECYCLE, _POOL_OVERFLOW, _POLL_RATE = 15_000, 3_600, 20, 2_000
+
+
+def serve_dagster_ui(listener: socket.socket, workspace: Path | None, names: Iterable[str] = ()) -> None:
+    """Serve the UI of DAGSTER_HOME until SIGTERM or SIGINT; `names` as in `local_names`.
+
+    The definitions are those of the code servers that the workspace names; without one, this package's.
+    """
+    from dagster import DagsterInstance
+    from dagster._core.workspace.context import WorkspaceProcessContext
+    from dagster._core.workspace.load_target import ModuleTarget, WorkspaceFileTarget
+    from dagster._utils.interrupts import setup_interrupt_handlers
+    from dagster_webserver.app import create_app_from_workspace_process_context
+    from dagster_webserver.version import __version__
+
+    from instagram_assets.automation.dev import DEFINITIONS, LOCATION
+
+    target = WorkspaceFileTarget([str(workspace)]) if workspace else ModuleTarget(DEFINITIONS, None, None, LOCATION)
+    host, port = listener.getsockname()[:2]
+    allowed = local_names(port, [f"{host}:{port}", *names])
+    with DagsterInstance.get() as instance, at_work_in(Path(instance.root_directory)):
+        instance.optimize_for_webserver(_STATEMENT_TIMEOUT, _POOL_RECYCLE, _POOL_OVERFLOW)
+        with WorkspaceProcessContext(instance, target, __version__) as context:
+            application = create_app_from_workspace_process_context(context, "", _POLL_RATE, lifespan=_lifespan)
+            server = http_server(guarded(application, allowed))
+            # uvicorn finishes what is under way and then raises the signal again, which must not skip the rest.
+            setup_interrupt_handlers()
+            with contextlib.suppress(KeyboardInterrupt):
+                server.run(sockets=[listener])
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(_: Any) -> AsyncGenerator[None]:
+    try:
+        yield
+    except asyncio.CancelledError:  # how uvicorn ends it on a signal
+        logging.getLogger(__name__).info("The Dagster UI was shut down.")

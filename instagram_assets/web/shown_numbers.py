@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from instagram_assets.insights.answers import Answer, as_json
 from instagram_assets.web.moments import moment
+from instagram_assets.web.reasons import viral_words
 from instagram_assets.web.words import Words
 
 NOTHING = "–"
@@ -23,6 +24,8 @@ _VALUES: Mapping[str, Callable[[Any], str]] = {
 }
 _TIMES = ("ratio",)
 """Columns that say how many times as much as usual."""
+_REASON = "reason"
+"""Why a post is called viral."""
 _SIZES = 8
 MOST_LINES = 120
 """Rows of the table on the page; the CSV has all."""
@@ -71,7 +74,13 @@ def drawn(answer: Answer, words: Words) -> dict[str, Any]:
     return {
         **told,
         "columns": columns,
-        "rows": [[row[place] for place in places] for row in told["rows"]],
+        "rows": [
+            [
+                viral_words(words, row[place]) if name == _REASON else row[place]
+                for place, name in zip(places, columns, strict=True)
+            ]
+            for row in told["rows"]
+        ],
         "labels": {name: column_name(words, name) for name in columns},
         "values": kinds,
         "percent": list(answer.chart.percent),
@@ -121,6 +130,8 @@ def _values_of(answer: Answer, name: str, words: Words) -> dict[str, str]:
 def _cell(answer: Answer, name: str, value: Any, words: Words, zone: ZoneInfo) -> Cell:
     if value is None:
         return Cell(words("insights.all_accounts") if name == answer.chart.series == "account" else NOTHING, False)
+    if name == _REASON:
+        return Cell(viral_words(words, value), False)
     if name in _VALUES:
         return Cell(words.known(_VALUES[name](value), otherwise=str(value)), False)
     if isinstance(value, bool):

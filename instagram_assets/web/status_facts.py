@@ -13,7 +13,7 @@ from instagram_assets.lake_index.freshness import find_index
 from instagram_assets.lake_index.place import FOLDER
 from instagram_assets.settings import Settings
 from instagram_assets.status.state import Files, LeftOut, State, read_state
-from instagram_assets.web.index_keeper import keeper_of
+from instagram_assets.web.index_updater import updater_of
 from instagram_assets.web.words import Words
 
 Level = Literal["bad", "warning", "busy", "info"]
@@ -117,9 +117,9 @@ def of_state(state: State, settings: Settings) -> Iterator[Fact]:
 def of_index(root: UPath, settings: Settings) -> Iterator[Fact]:
     """An index that is not as the lake is: it becomes so by itself where this process keeps it, unless that fails."""
     folder = settings.folder(FOLDER)
-    keeper = keeper_of(folder)
-    if keeper and keeper.problem:
-        yield Fact("index_failed", "bad", 1, "", *_parted(keeper.problem))
+    updater = updater_of(folder)
+    if updater and updater.problem:
+        yield Fact("index_failed", "bad", 1, "", *_parted(updater.problem))
         return
     try:
         found = find_index(root, folder)
@@ -129,7 +129,7 @@ def of_index(root: UPath, settings: Settings) -> Iterator[Fact]:
         return
     if found.how in ("missing", "behind"):
         levels: dict[str, Level] = {"missing": "info", "behind": "warning"}
-        yield Fact(f"index_{found.how}", "busy" if keeper else levels[found.how])
+        yield Fact(f"index_{found.how}", "busy" if updater else levels[found.how])
 
 
 def of_runs(settings: Settings) -> Iterator[Fact]:

@@ -13,7 +13,7 @@ from instagram_assets.automation.pause import is_paused, last_change
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.lake_index.place import FOLDER, index_file, stamp_of
 from instagram_assets.settings import Settings
-from instagram_assets.web.index_keeper import CLI, environment_of, reason_of
+from instagram_assets.web.index_updater import CLI, environment_of, reason_of
 
 _log = logging.getLogger(__name__)
 _LOOK_SECONDS = 3.0

@@ -25,11 +25,11 @@ class Start(NamedTuple):
     search: str = ""
 
 
-class _Wanted(BaseModel):
+class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-class SearchWanted(_Wanted):
+class SearchBody(_Body):
     """An image search; what is not given is as the settings say."""
 
     query: Annotated[str, Field(description="The search word, such as cat.", max_length=10_000)]
@@ -55,7 +55,7 @@ class SearchWanted(_Wanted):
         return Start("search", run_config(request, refresh=self.refresh), run_tags(request), request.search)
 
 
-class ScrapeWanted(_Wanted):
+class ScrapeBody(_Body):
     """What an actor of Apify is to collect; without names those that its input names. It costs money."""
 
     name: Annotated[Name, Field(description="The input: posts, reels, profiles, hashtags, or one of your own.")]
@@ -78,7 +78,7 @@ class ScrapeWanted(_Wanted):
         return Start("scrape", config, _told(self.names or [self.name]))
 
 
-class CollectionWanted(_Wanted):
+class CollectionBody(_Body):
     """Whom our own collector is to ask about; without names whom the registry has this week."""
 
     names: Annotated[Names, Field(description="Accounts, and hashtags with their #.")] = []
@@ -103,7 +103,7 @@ class CollectionWanted(_Wanted):
         return Start("collect_accounts", {"ops": {"collected_accounts": {"config": config}}}, _told(self.names))
 
 
-Wanted = SearchWanted | ScrapeWanted | CollectionWanted
+JobBody = SearchBody | ScrapeBody | CollectionBody
 
 
 def _told(names: Sequence[str]) -> dict[str, str]:

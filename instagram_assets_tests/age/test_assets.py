@@ -17,7 +17,7 @@ from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table, write_cells
 from instagram_assets_tests.age.people import people
 from instagram_assets_tests.age.small_language_models import save_language_model
-from instagram_assets_tests.age.test_steps import write_people
+from instagram_assets_tests.age.test_pipeline import write_people
 
 DAYS = (date(2026, 10, 1), date(2026, 11, 2))
 PEOPLE = people(60, seed=5, signal=1)

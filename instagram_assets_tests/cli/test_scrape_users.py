@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from instagram_assets import read_export
-from instagram_assets.age.texts import texts_of_folder
+from instagram_assets.age.user_texts import texts_of_folder
 from instagram_assets.demo.instagram_people import Person
 from instagram_assets_tests import commands
 from instagram_assets_tests.servers.instagram_site import (

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from instagram_assets.ingest import values
 from instagram_assets.ingest.hashtags import hashtags_in, mentions_in
-from instagram_assets.text.marks import pieces, word_of
+from instagram_assets.text.entities import canonical_form, split_entities
 from instagram_assets_tests.ingest.records import post, rows_of
 
 LINES = [
@@ -31,7 +31,7 @@ def test_tags_of_every_script_are_whole_in_posts_and_in_tokens(caption: str, exp
     caption = unicodedata.normalize("NFC", caption)
     tags = unicodedata.normalize("NFC", expected).split()
     assert hashtags_in(caption) == tags
-    assert [piece.raw.lstrip("#＃﹟\ufe0f") for piece in pieces(caption) if piece.kind == "hashtag"] == tags
+    assert [piece.raw.lstrip("#＃﹟\ufe0f") for piece in split_entities(caption) if piece.kind == "hashtag"] == tags
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_tags_of_every_script_are_whole_in_posts_and_in_tokens(caption: str, exp
 )
 def test_mentions_are_names_and_neither_mails_nor_parts_of_addresses(caption: str, names: list[str]) -> None:
     assert mentions_in(caption) == names
-    assert [word_of(piece) for piece in pieces(caption) if piece.kind == "mention"] == names
+    assert [canonical_form(piece) for piece in split_entities(caption) if piece.kind == "mention"] == names
 
 
 def test_a_collectors_own_list_counts_where_it_is_longer() -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from instagram_assets.insights.asked import FEW
 from instagram_assets.insights.morning import DAYS_BEFORE, Morning, morning
+from instagram_assets.insights.scope import repeated_posts
+from instagram_assets.lake_index.filters import Filter
 from instagram_assets_tests.insights.lakes import ACCOUNTS, Row, Small, engagement, image_id, middle, post, small
 
 DAY = date(2026, 11, 3)
@@ -166,3 +168,27 @@ def test_a_day_without_posts_names_its_neighbours_and_what_came_since(berlin: Sm
 
 def test_an_empty_lake_has_no_newest_day(tmp_path: Path) -> None:
     assert morning(small(tmp_path, []).index, DAY).newest is None
+
+
+REPEATED = [post("anna", 1, NOON), post("#cats", 2, NOON, post_id="anna-1"), post("bea", 1, NOON), post("bea", 2, NOON)]
+
+
+def test_a_post_of_several_collections_counts_in_each_and_is_said_to(tmp_path: Path) -> None:
+    lake = small(tmp_path, [*REPEATED, post("bea", 3, NOON - timedelta(days=1), post_id="anna-1")])
+    found = morning(lake.index, DAY)
+    assert (found.posts, found.repeated) == (4, 1)
+    assert morning(lake.index, DAY, ["anna"]).repeated == morning(lake.index, DAY - timedelta(days=1)).repeated == 0
+
+
+def test_the_charts_say_of_how_many_posts_each_row_counts(tmp_path: Path) -> None:
+    index = small(tmp_path, [*REPEATED, post("cleo", 1, NOON - timedelta(days=9), post_id="bea-2", kind="reel")]).index
+    for wanted, number in (
+        (Filter(), 2),
+        (Filter(first=DAY), 1),
+        (Filter(last=DAY - timedelta(days=1)), 0),
+        (Filter(kind="post"), 1),
+        (Filter(account=("anna", "#cats", "bea")), 1),
+        (Filter(account=("anna",)), 0),
+    ):
+        assert repeated_posts(index, wanted) == number, wanted
+    assert repeated_posts(small(tmp_path / "none", [post("anna", 1, NOON)]).index, Filter()) == 0

@@ -12,7 +12,7 @@ from random import Random
 import pytest
 from upath import UPath
 
-from instagram_assets.errors import NotReadyError
+from instagram_assets.errors import NotReadyError, StorageError
 from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.lake_index.update import update_index
 from instagram_assets_tests.lake_index import small_lakes
@@ -99,3 +99,44 @@ try:
 except StorageError as error:
     print(type(error).__name__, error)
 """
+
+
+@pytest.mark.parametrize("number", ["9" * 20, "0" + "9" * 19, f"{2**63 - 1:020}"])
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_a_planted_file_is_no_version_of_the_index(
+    root: UPath, tmp_path: Path, number: str, *, is_folder: bool
+) -> None:
+    folder = tmp_path / "index"
+    update_index(root, folder, ZONE)
+    planted = folder / f"index-{number}.duckdb"
+    if is_folder:
+        planted.mkdir()
+    else:
+        planted.write_text("no index", "utf-8")
+    before = content(folder)
+    small_lakes.write_month(root, "jane", 2026, 10, 3, Random(8))
+    assert not update_index(root, folder, ZONE).is_new
+    assert content(folder) != before
+    assert not planted.exists()
+
+
+@pytest.mark.parametrize("name", ["new", "seen.txt", "vectors-1.bf16", "index-00000000000000000001.duckdb"])
+def test_what_is_called_as_ours_and_is_of_another_kind_blocks_no_update(root: UPath, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "index"
+    planted = folder / name
+    if name == "new":
+        folder.mkdir()
+        planted.write_text("a file", "utf-8")
+    else:
+        (planted / "below").mkdir(parents=True)
+    assert update_index(root, folder, ZONE).posts == 8
+    assert not update_index(root, folder, ZONE).changed
+    assert len(os.listdir(folder)) == 3
+
+
+def test_an_index_folder_that_is_a_file_is_said_with_the_remedy(root: UPath, tmp_path: Path) -> None:
+    (tmp_path / "index").write_text("a file", "utf-8")
+    with pytest.raises(NotReadyError):
+        LakeIndex(tmp_path / "index")
+    with pytest.raises(StorageError, match="Move the file away"):
+        update_index(root, tmp_path / "index", ZONE)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from instagram_assets.errors import ModelError
-from instagram_assets.models.sources import ModelSource, find_model
+from instagram_assets.models.local_models import ModelSource, find_model
 from instagram_assets.schemas import EMBEDDINGS, IMAGE_QUALITY
 from instagram_assets.settings import ModelSettings
 from instagram_assets.storage.features import FeatureStore

@@ -12,8 +12,7 @@ from starlette.testclient import TestClient
 from instagram_assets.settings import load_settings
 from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi
-from instagram_assets.web.http_server import http_server
-from instagram_assets.web.listening import listen, place_of
+from instagram_assets.web.http_server import http_server, listen, place_of
 from instagram_assets.web.services import Services
 from instagram_assets.web.serving import protected
 

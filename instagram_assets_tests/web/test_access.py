@@ -13,7 +13,7 @@ from instagram_assets.errors import SettingsError
 from instagram_assets.settings import load_settings
 from instagram_assets.web.access import SESSION_SECONDS, Access, TooManyTriesError, access_for
 from instagram_assets.web.dagster_api import DagsterApi
-from instagram_assets.web.listening import listen
+from instagram_assets.web.http_server import listen
 from instagram_assets.web.services import Services
 from instagram_assets.web.serving import protected
 from instagram_assets.web.words import words_in

@@ -19,7 +19,7 @@ from instagram_assets.web.dagster_api import DagsterApi
 from instagram_assets.web.line_chart import line_of
 from instagram_assets.web.refresh_ways import ways_to_refresh
 from instagram_assets.web.services import Services
-from instagram_assets.web.wanted import CollectionWanted, ScrapeWanted
+from instagram_assets.web.wanted import CollectionBody, ScrapeBody
 
 TAG = "#육아일기"
 FIRST = datetime(2026, 11, 1, 3, tzinfo=UTC)
@@ -287,7 +287,7 @@ def test_ways_that_are_set_up_are_the_request_that_starts_them(tmp_path: Path, m
         "graph_api": {"names": [TAG], "site": "graph_api", "again": True},
         "apify": {"name": "hashtags", "names": ["육아일기"], "again": True},
     }
-    models = {"/api/collect": CollectionWanted, "/api/scrape": ScrapeWanted}
+    models = {"/api/collect": CollectionBody, "/api/scrape": ScrapeBody}
     for way in [*ways_to_refresh(settings, "sun_diary"), *ways_to_refresh(settings, TAG)]:
         assert models[way.address].model_validate(way.body).start(settings).config
     refused = {way.name: way.refused for way in ways_to_refresh(settings, "moon_cooks")}

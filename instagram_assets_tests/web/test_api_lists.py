@@ -206,3 +206,33 @@ def test_a_damaged_list_is_told_and_no_fault_of_the_app(client: TestClient, list
     assert client.get("/lists").status_code == 200
     assert str(file) in client.get("/lists").text
     assert client.get(MINE).status_code == client.get(f"{MINE}/export").status_code == 409
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [
+        *({"sharp": True}, True, ["keep"], "KEEP", {"decision": "keep"}, {"decision": {"sharp": True}}),
+        *({"decision": "keep", "decided_at": time} for time in (0, True, 1e18, "1700000000", "2026-11-02T09:30:00")),
+        {"decision": "keep", "decided_at": "9999-12-31T23:59:59-14:00"},
+        {"decision": "keep", "decided_at": "0001-01-01T00:00:00+14:00"},
+    ],
+)
+def test_what_is_no_decision_is_refused_and_changes_nothing(client: TestClient, listed: Listed, decision: Any) -> None:
+    one = listed.ids["1-0"]
+    decide(client, image_ids=[one], decision="drop")
+    before = client.get(MINE).json()
+    bodies = [{"decisions": {one: decision}}, {"image_ids": [one], "decision": decision}]
+    for body in bodies:
+        answer = client.post(f"{MINE}/decisions", json=body)
+        assert (answer.status_code, answer.json()["error"]) == (422, "invalid")
+    assert client.get(MINE).json() == before
+
+
+@pytest.mark.parametrize(
+    "fields", [{"sharp": True}, {"hour": True}, {"account": [True]}, {"quality": ["passed", "failed"]}, {"q": None}]
+)
+def test_a_filter_of_other_types_finds_nothing_by_chance(client: TestClient, fields: dict[str, Any]) -> None:
+    answer = client.post(f"{MINE}/found", json=fields)
+    assert answer.status_code == 422
+    assert next(iter(fields)) in answer.json()["detail"]
+    assert client.get("/api/lists").json() == {"lists": []}

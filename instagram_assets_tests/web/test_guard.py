@@ -14,7 +14,7 @@ from websockets.sync.client import connect
 from websockets.typing import Origin
 
 from instagram_assets.web.guard import Receive, Scope, Send, guarded, local_names, refusal_of
-from instagram_assets.web.listening import listen
+from instagram_assets.web.http_server import listen
 
 JSON = {"Content-Type": "application/json"}
 LINK = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}

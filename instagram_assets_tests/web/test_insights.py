@@ -5,7 +5,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from instagram_assets.insights.every import CHARTS
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.web.shown_numbers import MOST_LINES
 from instagram_assets.web.words import words_in
+from instagram_assets_tests.insights.lakes import ZONE, post, small
 from instagram_assets_tests.insights.word_lake import TRAP, post_of, write_posts, write_words
 from instagram_assets_tests.web.clients import app_of, client_of
 
@@ -224,3 +225,23 @@ def test_the_age_page_is_a_tab_that_keeps_the_filter(client: TestClient) -> None
     assert links_in(text, "/insights/") == [f"/insights/{page}?{FILTER}" for page in PAGES]
     assert f"/age?{FILTER}" in links_in(client.get(f"/insights/words?{FILTER}").text, "/age")
     assert client.get("/age?first=nonsense").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["top_words", "best_hours", "word_cloud"])
+def test_a_chart_without_an_index_asks_again_until_there_is_one(tmp_path: Path, name: str) -> None:
+    client = client_of(app_of(tmp_path, time_zone=ZONE))
+    address = f"/insights/charts/{name}?account=anna"
+    waiting = client.get(address)
+    assert waiting.status_code == 200  # htmx puts in nothing else
+    assert f'hx-get="{address}" hx-trigger="load delay:2s" hx-swap="outerHTML"' in waiting.text
+    small(tmp_path, [post("anna", 1, datetime(2026, 11, 3, 11, tzinfo=UTC))]).index.close()
+    assert "load delay" not in client.get(address).text
+
+
+def test_a_page_of_charts_without_an_index_asks_again_until_there_is_one(tmp_path: Path) -> None:
+    client = client_of(app_of(tmp_path, time_zone=ZONE))
+    assert 'hx-trigger="every 2s"' in client.get("/insights/words").text
+    small(tmp_path, [post("anna", 1, datetime(2026, 11, 3, 11, tzinfo=UTC))]).index.close()
+    page = client.get("/insights/words").text
+    assert "every 2s" not in page
+    assert 'id="chart-top_words"' in page

@@ -23,7 +23,7 @@ from instagram_assets.ingest.dashboard_jobs import DashboardJob
 from instagram_assets.web import jobs
 from instagram_assets.web.jobs import Job, Kind, State
 from instagram_assets.web.services import Services
-from instagram_assets.web.wanted import CollectionWanted, ScrapeWanted, SearchWanted
+from instagram_assets.web.wanted import CollectionBody, ScrapeBody, SearchBody
 from instagram_assets_tests.servers.dev import Dev
 from instagram_assets_tests.servers.searching_dev import CATS, HANGING, NOTHING
 from instagram_assets_tests.web.jobs_of import services_for, until
@@ -39,7 +39,7 @@ def services(collecting_dev: Dev) -> Services:
 async def search(services: Services, word: str, **given: object) -> Job:
     """A job for the word in a folder of its own."""
     wanted = {"query": word, "folder": uuid4().hex, "limit": 12, **given}
-    return await jobs.start_search(services, SearchWanted.model_validate(wanted))
+    return await jobs.start_search(services, SearchBody.model_validate(wanted))
 
 
 class Watched(NamedTuple):
@@ -206,7 +206,7 @@ def test_a_job_that_is_not_there_is_told(services: Services, job_id: str) -> Non
 )
 def test_a_search_that_makes_no_sense_starts_nothing(services: Services, given: dict[str, object], said: str) -> None:
     with pytest.raises(SearchRequestError, match=said):
-        asyncio.run(jobs.start_search(services, SearchWanted.model_validate(given)))
+        asyncio.run(jobs.start_search(services, SearchBody.model_validate(given)))
 
 
 def test_a_scrape_or_a_collection_that_makes_no_sense_starts_nothing(services: Services) -> None:
@@ -214,15 +214,15 @@ def test_a_scrape_or_a_collection_that_makes_no_sense_starts_nothing(services: S
         before = (await jobs.find_jobs(services, size=100)).jobs
         for name in ("../posts", "nothing", "post"):
             with pytest.raises(ScrapeRequestError):
-                await jobs.start_scrape(services, ScrapeWanted(name=name))
+                await jobs.start_scrape(services, ScrapeBody(name=name))
         with pytest.raises(ScrapeRequestError, match="yesterday"):
-            await jobs.start_scrape(services, ScrapeWanted(name="posts", names=["cat"], newer_than="yesterday"))
+            await jobs.start_scrape(services, ScrapeBody(name="posts", names=["cat"], newer_than="yesterday"))
         with pytest.raises(SettingsError, match="TOKEN"):
-            await jobs.start_scrape(services, ScrapeWanted(name="posts", names=["cat"]))
+            await jobs.start_scrape(services, ScrapeBody(name="posts", names=["cat"]))
         with pytest.raises(CollectionRefusedError):
-            await jobs.start_collection(services, CollectionWanted(names=["no account!"]))
+            await jobs.start_collection(services, CollectionBody(names=["no account!"]))
         with pytest.raises(SettingsError, match="accounts"):
-            await jobs.start_collection(services, CollectionWanted())
+            await jobs.start_collection(services, CollectionBody())
         assert (await jobs.find_jobs(services, size=100)).jobs == before
 
     asyncio.run(ask())

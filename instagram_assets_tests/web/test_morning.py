@@ -174,3 +174,12 @@ def test_sheets_lead_to_the_gallery_of_their_group(tmp_path: Path) -> None:
     text = client_with(tmp_path, posts, images=images, clusters=clusters).get("/insights/sheets?account=anna").text
     assert 'href="/gallery?account=anna&amp;cluster=all%2F3"' in text
     assert all(f"/api/thumbnails/{each['image_id']}" in text for each in images)
+
+
+@pytest.mark.parametrize("page", [f"/morning?day={DAY}", "/insights/times"])
+def test_a_page_says_that_a_post_of_an_account_and_a_hashtag_counts_twice(tmp_path: Path, page: str) -> None:
+    twice = [post("anna", 1, NOON), post("#cats", 1, NOON, post_id="anna-1"), post("bea", 1, NOON)]
+    client = client_with(tmp_path, twice)
+    said = words_in("en")("insights.repeated", count=1)
+    assert said in client.get(page).text
+    assert said not in client.get(f"{page}{'&' if '?' in page else '?'}account=anna&account=bea").text

@@ -12,9 +12,9 @@ from instagram_assets.automation.pause import PAUSE_FOLDER, PAUSED, Phase, Wish
 from instagram_assets.errors import PausedError
 from instagram_assets.settings import load_settings
 from instagram_assets.web.access import Access
+from instagram_assets.web.api_reference import operations
 from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi
-from instagram_assets.web.document import operations
 from instagram_assets.web.jobs import history
 from instagram_assets.web.services import Services
 from instagram_assets.web.uploads import take

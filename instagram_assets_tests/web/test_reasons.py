@@ -4,15 +4,17 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 
 from instagram_assets.datasets.folder import DELETED, LEFT, kind_of
+from instagram_assets.engagement.virality_rules import RULES, Items
 from instagram_assets.schemas import SEARCH_CLUSTERS, SEARCH_IMAGES, SEARCH_RESULTS
 from instagram_assets.schemas.overrides import Decision, Override
 from instagram_assets.search.image_selection import select_images
-from instagram_assets.settings import QualitySettings
+from instagram_assets.settings import QualitySettings, ViralitySettings
 from instagram_assets.vision.quality import rejection_reason
-from instagram_assets.web.reasons import NAMES, reason_words
+from instagram_assets.web.reasons import NAMES, reason_words, viral_words
 from instagram_assets.web.words import LANGUAGES, words_in
 
 ENGLISH_WORD = re.compile(r"\b[a-z]{3,}\b")
@@ -111,3 +113,46 @@ def test_a_reason_is_said_in_words_and_what_is_not_known_stays(reason: str, kore
 def test_kinds_of_reasons_without_their_numbers_have_words_too() -> None:
     assert reason_words(words_in("en"), "doubled") == "there twice"
     assert reason_words(words_in("ko"), "blurred") == "흐림"
+
+
+def viral_reasons() -> dict[str, str]:
+    """A sentence of each kind that the rules of virality give, from these rules."""
+    found: list[str] = []
+    nights = np.arange(40) * 86_400_000_000
+    likes = np.array([10.0, *range(10, 48), 9_000.0])
+    likes[[3, 4]] = 11.0, np.nan
+    for kinds, accounts, ages in (
+        (["post"] * 40, ["007 of 9"] * 40, np.full(40, 900.0)),
+        (["reel"] * 40, ["#a; b, c"] * 40, np.full(40, 3.0)),
+        (["post", "ad"] * 20, [None] * 40, np.full(40, 0.5)),
+        (["ad"] * 4 + ["reel"] * 36, ["jane"] * 40, np.full(40, 900.0)),
+    ):
+        numbers = dict.fromkeys(("likes", "comments", "views", "plays"), likes)
+        items = Items(kinds, accounts, [str(number) for number in range(40)], nights, ages, numbers)
+        for rule, changes in (
+            ("top_fraction", {}),
+            ("top_fraction", {"scope": "all", "measure": "plays", "fraction": 0.125}),
+            ("account_baseline", {}),
+            ("account_baseline", {"measure": "views"}),
+            ("threshold", {"min_likes": 1_000, "min_views": 12, "min_plays": 7}),
+            ("threshold", {"min_likes": 30}),
+        ):
+            options = ViralitySettings.model_validate({"rule": rule, **changes})
+            found += [reason for reason in RULES[rule](items, options).reasons if reason]
+    return {re.sub(r"[\d,.]+", "0", reason): reason for reason in [*found, "as team_rules:discussed says"]}
+
+
+def test_what_the_rules_of_virality_say_has_words_in_both_languages() -> None:
+    reasons = viral_reasons()
+    assert len(reasons) > 25
+    for reason in reasons.values():
+        korean, english = (viral_words(words_in(language), reason) for language in ("ko", "en"))
+        assert not ENGLISH_WORD.search(re.sub("jane|team_rules:discussed|007 of 9", "", korean)), korean
+        assert korean != reason
+        numbers = [sorted(re.findall(r"\d[\d,.]*\d|\d", text)) for text in (reason, korean, english)]
+        assert numbers[0] == numbers[1] == numbers[2], korean
+
+
+@pytest.mark.parametrize("reason", ["what my rule says", "30 of 20 friends, 7 of 9 likes", "", None])
+def test_what_a_rule_of_ones_own_says_stays(reason: str | None) -> None:
+    assert viral_words(words_in("ko"), reason) == (reason or "")

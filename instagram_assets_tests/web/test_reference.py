@@ -3,8 +3,7 @@
 import shlex
 from pathlib import Path
 
-from instagram_assets.web.document import operations
-from instagram_assets.web.reference import Operation, reference_of
+from instagram_assets.web.api_reference import Operation, operations, reference_of
 from instagram_assets_tests.web.clients import app_of, client_of
 
 ADDRESS = "http://127.0.0.1:3001"

@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from instagram_assets.web.document import operations
+from instagram_assets.web.api_reference import operations
 from instagram_assets_tests.web.clients import app_of, served
 
 # Of what lies behind the app: Dagster does not answer, or says no.

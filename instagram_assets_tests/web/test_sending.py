@@ -15,8 +15,7 @@ import pytest
 
 from instagram_assets.settings import load_settings
 from instagram_assets.web.dagster_api import DagsterApi
-from instagram_assets.web.http_server import http_server
-from instagram_assets.web.listening import listen
+from instagram_assets.web.http_server import http_server, listen
 from instagram_assets.web.services import Services
 from instagram_assets.web.serving import protected
 from instagram_assets_tests.web.clients import NOBODY

@@ -17,8 +17,8 @@ from instagram_assets.storage.lake import files, lake_root, write_cells
 from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi
 from instagram_assets.web.overview import Overview, overview_of
+from instagram_assets.web.pages.start import POLICY
 from instagram_assets.web.remembered import Remembered
-from instagram_assets.web.reports import POLICY
 from instagram_assets.web.services import Services
 from instagram_assets_tests.web.clients import served
 

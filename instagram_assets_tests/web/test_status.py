@@ -31,7 +31,7 @@ from instagram_assets.storage.lake import open_lake, write_cells
 from instagram_assets.web import status, status_facts
 from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi
-from instagram_assets.web.index_keeper import Keeper
+from instagram_assets.web.index_updater import IndexUpdater
 from instagram_assets.web.services import Services
 from instagram_assets.web.words import LANGUAGES, words_in
 from instagram_assets_tests.conftest import export, post
@@ -275,10 +275,10 @@ def test_an_index_that_is_not_as_the_lake_is_told_with_what_helps(
     [told] = facts(client, "index_behind")
     assert "instagram-assets index" in told["remedy"]
     # While the web app keeps it, it goes on by itself, unless that fails.
-    keeper = Keeper(settings())
-    monkeypatch.setattr(status_facts, "keeper_of", lambda folder: keeper)
+    updater = IndexUpdater(settings())
+    monkeypatch.setattr(status_facts, "updater_of", lambda folder: updater)
     assert found() == [("index_behind", "busy")]
-    keeper.problem = "The disk is full. Free some room."
+    updater.problem = "The disk is full. Free some room."
     [failed] = status_facts.of_index(lake, settings())
     assert (failed.name, failed.level) == ("index_failed", "bad")
     assert (failed.why, failed.remedy) == ("The disk is full.", "Free some room.")

@@ -146,7 +146,7 @@ class PreviewAnswer(BaseModel):
     command: str = Field(description="What does the same from a shell while Dagster is stopped")
 
 
-class ForgetWanted(BaseModel):
+class ForgetBody(BaseModel):
     """The wish to forget an account or hashtag for good."""
 
     confirm: str = Field(max_length=LONGEST_ACCOUNT, description="Its name once more: there is no way back")
@@ -183,7 +183,7 @@ def forget_preview(services: Given, name: str) -> PreviewAnswer:
 
 
 @router.post("/accounts/{name}/forget", name="api_forget", status_code=202)
-async def forget(services: Given, name: str, wanted: ForgetWanted) -> ForgetAnswer:
+async def forget(services: Given, name: str, wanted: ForgetBody) -> ForgetAnswer:
     """Forget it for good: all but this app is away meanwhile. Refused while runs go on."""
     wish = await wish_for(services, name, wanted.confirm, is_bare=wanted.bare)
     return ForgetAnswer(phase=wish.phase)

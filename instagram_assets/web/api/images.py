@@ -36,7 +36,7 @@ class Images(BaseModel):
     pages: int
 
 
-class DecisionWanted(BaseModel):
+class DecisionBody(BaseModel):
     """What is decided about images, named by their hashes or as the list calls them; null takes it back."""
 
     model_config = ConfigDict(extra="forbid")
@@ -105,7 +105,7 @@ async def image(
 
 
 @router.post("/jobs/{job_id}/images/decisions")
-async def decide(services: Given, job_id: JobId, wanted: DecisionWanted) -> Decided:
+async def decide(services: Given, job_id: JobId, wanted: DecisionBody) -> Decided:
     """Keep or drop images by hand, or take that back. It survives later runs; the folder follows when it is written."""
     search = folder_of(await find_job(services, job_id))
     chosen, every = await run_in_threadpool(

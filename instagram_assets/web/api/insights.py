@@ -1,6 +1,7 @@
-"""The numbers of charts, as JSON and as CSV."""
+"""Charts of the insights as numbers, and the age model; of one that is switched off only that it is."""
 
 from datetime import date
+from enum import Enum
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Response
@@ -11,12 +12,14 @@ from instagram_assets.insights.answers import Answer, answer_of, as_json, csv_li
 from instagram_assets.insights.charts import Kind, Page
 from instagram_assets.insights.every import CHARTS, chart_of
 from instagram_assets.lake_index.filters import Filter
-from instagram_assets.web.filter_given import Wanted
+from instagram_assets.web.age_facts import AgeFacts, read_age_facts
 from instagram_assets.web.index_service import index_of
 from instagram_assets.web.services import Given
+from instagram_assets.web.url_filter import UrlFilter
 from instagram_assets.web.words import words_in
 
-router = APIRouter(prefix="/api", tags=["insights"])
+router = APIRouter(prefix="/api")
+_TAGS: list[str | Enum] = ["insights"]
 
 Name = Annotated[str, Path(description="A `name` of the list.", max_length=100)]
 
@@ -59,13 +62,13 @@ def _documented(
     pos: Annotated[str, Query(description="Part of speech of words, such as `noun`.", max_length=300)] = "",
     kind: Annotated[Literal["", "post", "reel"], Query(description="Posts or reels alone.")] = "",
 ) -> None:
-    """What the reference of the API says; `Wanted` reads these and every other field of a filter."""
+    """What the reference of the API says; `UrlFilter` reads these and every other field of a filter."""
 
 
 _Documented = Depends(_documented)
 
 
-@router.get("/insights")
+@router.get("/insights", tags=_TAGS)
 def list_charts() -> Charts:
     """The charts that there are."""
     words = words_in("en")
@@ -86,11 +89,12 @@ def list_charts() -> Charts:
 
 @router.get(
     "/insights/{name}.csv",
+    tags=_TAGS,
     dependencies=[_Documented],
     response_class=Response,
     responses={200: {"content": {"text/csv": {}}, "description": "A line for each row, with a byte order mark"}},
 )
-def chart_csv(services: Given, name: Name, wanted: Wanted) -> Response:
+def chart_csv(services: Given, name: Name, wanted: UrlFilter) -> Response:
     """The numbers of a chart as CSV."""
     answer = _answer(services, name, wanted)
     lines = csv_lines(answer, spreadsheet_safe=services.settings.export.spreadsheet_safe)
@@ -98,11 +102,20 @@ def chart_csv(services: Given, name: Name, wanted: Wanted) -> Response:
     return Response(utf8("".join(lines)), media_type="text/csv; charset=utf-8", headers=headers)
 
 
-@router.get("/insights/{name}", dependencies=[_Documented])
-def chart_numbers(services: Given, name: Name, wanted: Wanted) -> Numbers:
+@router.get("/insights/{name}", tags=_TAGS, dependencies=[_Documented])
+def chart_numbers(services: Given, name: Name, wanted: UrlFilter) -> Numbers:
     """The numbers of a chart."""
     return Numbers(**as_json(_answer(services, name, wanted)))
 
 
 def _answer(services: Given, name: str, wanted: Filter) -> Answer:
     return answer_of(index_of(services), chart_of(name), wanted)
+
+
+@router.get("/age", tags=["age model"])
+def get_age(services: Given) -> AgeFacts:
+    """How good the age model is on people whom it had never seen, and what it says of all accounts together.
+
+    Off by default: then `state` is `off` and nothing else is told. Not for decisions about a person.
+    """
+    return read_age_facts(services.settings)

@@ -13,7 +13,7 @@ from instagram_assets.web.jobs import MOST_AT_ONCE, Job, JobPage, State
 from instagram_assets.web.pictures import forget_jobs
 from instagram_assets.web.run_log import check_cursor
 from instagram_assets.web.services import Given
-from instagram_assets.web.wanted import CollectionWanted, ScrapeWanted, SearchWanted
+from instagram_assets.web.wanted import CollectionBody, ScrapeBody, SearchBody
 
 router = APIRouter(prefix="/api", tags=["jobs"])
 
@@ -40,7 +40,7 @@ class Log(BaseModel):
     has_more: bool
 
 
-class ClearWanted(BaseModel):
+class ClearBody(BaseModel):
     """Whether the folders go as well."""
 
     model_config = ConfigDict(extra="forbid")
@@ -55,19 +55,19 @@ class Cleared(BaseModel):
 
 
 @router.post("/run", status_code=201)
-async def run(services: Given, wanted: SearchWanted) -> Job:
+async def run(services: Given, wanted: SearchBody) -> Job:
     """Search for a word and make a folder of sharp, different images of that one subject."""
     return await jobs.start_search(services, wanted)
 
 
 @router.post("/scrape", status_code=201)
-async def scrape(services: Given, wanted: ScrapeWanted) -> Job:
+async def scrape(services: Given, wanted: ScrapeBody) -> Job:
     """Run an actor of Apify; what it collects comes into the inbox. It costs money."""
     return await jobs.start_scrape(services, wanted)
 
 
 @router.post("/collect", status_code=201)
-async def collect(services: Given, wanted: CollectionWanted) -> Job:
+async def collect(services: Given, wanted: CollectionBody) -> Job:
     """Collect accounts and hashtags by Meta's official API, or from the site where it is allowed."""
     return await jobs.start_collection(services, wanted)
 
@@ -84,7 +84,7 @@ async def find(
 
 
 @router.post("/jobs/clear")
-async def clear(services: Given, wanted: ClearWanted) -> Cleared:
+async def clear(services: Given, wanted: ClearBody) -> Cleared:
     """Take all jobs that have ended out of the history. What they made stays, with `files` but for their folders."""
     count = await jobs.clear(services, files=wanted.files)
     forget_jobs()

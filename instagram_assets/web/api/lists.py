@@ -7,7 +7,17 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictFloat,
+    StrictInt,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+from pydantic_core import PydanticCustomError
 
 from instagram_assets.automation.pause import PAUSED, is_paused
 from instagram_assets.datasets.list_streams import MEDIA_TYPES, Form, csv_stream, jsonl_stream, zip_stream
@@ -28,7 +38,7 @@ from instagram_assets.errors import ListError, PausedError, SettingsError
 from instagram_assets.lake_index.filters import LONGEST_TEXT, MOST_VALUES
 from instagram_assets.schemas.overrides import Decision, Override
 from instagram_assets.web.index_service import index_of
-from instagram_assets.web.lists import check_known, filter_of, found_images, rows_of
+from instagram_assets.web.lists import check_known, filter_of_fields, found_images, rows_of
 from instagram_assets.web.services import Given
 
 router = APIRouter(prefix="/api", tags=["lists"])
@@ -46,7 +56,23 @@ _EXPORTED: dict[int | str, dict[str, object]] = {
 }
 _ImageId = Annotated[str, Field(max_length=64, description="SHA-256 of the image's bytes")]
 _Why = Annotated[str, Field(max_length=LONGEST_WHY, description="The reason, for whoever looks at it later")]
-_Value = Annotated[str, Field(max_length=LONGEST_TEXT)] | int | float
+_Value = Annotated[str, Field(max_length=LONGEST_TEXT, strict=True)] | StrictInt | StrictFloat
+"""Of a field of the filter; true and false are no numbers."""
+_FIRST_YEAR, _LAST_YEAR = 2010, 2200
+"""Instagram began in 2010."""
+
+
+def _checked(value: object, read: ValidatorFunctionWrapHandler) -> datetime:
+    """A time that is written out: of a number nobody knows whether it counts seconds, and some years end a program."""
+    if isinstance(value, datetime):  # of a list, not of a body
+        return value
+    time = read(value) if isinstance(value, str) and "T" in value.upper() else None
+    if time is None or not _FIRST_YEAR <= time.year < _LAST_YEAR:
+        raise PydanticCustomError("time", "give a time such as 2026-11-02T09:30:00Z")
+    return time
+
+
+_Time = Annotated[AwareDatetime, WrapValidator(_checked)]
 
 
 class CountAnswer(BaseModel):
@@ -81,7 +107,7 @@ class Decided(BaseModel):
 
     decision: Decision
     why: _Why = ""
-    decided_at: AwareDatetime
+    decided_at: _Time
 
     @classmethod
     def of(cls, override: Override | None) -> Self | None:
@@ -104,7 +130,7 @@ class ListAnswer(CountAnswer):
     images: list[DecidedImage]
 
 
-class DecisionsWanted(BaseModel):
+class DecisionsBody(BaseModel):
     """One decision about `image_ids`, or one about each image in `decisions`; null takes back what was decided."""
 
     model_config = ConfigDict(extra="forbid")
@@ -139,7 +165,7 @@ class DecisionsAnswer(CountAnswer):
     undo: dict[str, Decided | None] = Field(description="As `before`, with the reasons and times")
 
 
-class FoundWanted(BaseModel):
+class FoundBody(BaseModel):
     """A decision about every stored image that a filter finds; all other fields are those of the gallery's address.
 
     Without any of them every stored image is meant, as in the gallery.
@@ -192,7 +218,7 @@ def one_list(services: Given, name: ListName) -> ListAnswer:
 
 
 @router.post("/lists/{name}/decisions", name="api_list_decide")
-def decide(services: Given, name: ListName, wanted: DecisionsWanted) -> DecisionsAnswer:
+def decide(services: Given, name: ListName, wanted: DecisionsBody) -> DecisionsAnswer:
     """Keep or drop images by hand, or take that back, all in one step; the list is made when it is not there."""
     decisions = wanted.of_each
     check_known(services, [image_id for image_id, decision in decisions.items() if decision], name)
@@ -201,9 +227,9 @@ def decide(services: Given, name: ListName, wanted: DecisionsWanted) -> Decision
 
 
 @router.post("/lists/{name}/found", name="api_list_found")
-def decide_about_found(services: Given, name: ListName, wanted: FoundWanted) -> FoundAnswer:
+def decide_about_found(services: Given, name: ListName, wanted: FoundBody) -> FoundAnswer:
     """Keep every stored image that a filter finds, but for those that the list drops by hand; or drop them all."""
-    image_ids = found_images(services.lake, index_of(services), filter_of(wanted.fields))
+    image_ids = found_images(services.lake, index_of(services), filter_of_fields(wanted.fields))
     changed = decide_found(services.lake, name, image_ids, wanted.decision, wanted.why, datetime.now(UTC))
     return _found_answer(changed)
 

@@ -1,13 +1,17 @@
-"""Start a collection, put files in, and watch what runs."""
+"""The page to collect: forms to start a collection, export files to upload, and what runs."""
 
-from fastapi import APIRouter, Request
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
+from instagram_assets.web.inbox import read_inbox
 from instagram_assets.web.jobs import Kind
 from instagram_assets.web.pages.history import job_values
 from instagram_assets.web.rendering import render
-from instagram_assets.web.services import Given
+from instagram_assets.web.services import Given, Services
+from instagram_assets.web.uploads import ENDINGS
 from instagram_assets.web.watching import watch
 from instagram_assets.web.ways import Way, apify_inputs, usable, why_no_apify, why_not_by
 
@@ -52,3 +56,25 @@ async def newest(request: Request, services: Given) -> HTMLResponse:
     watched = await watch(services, size=_LATELY)
     found = next((job for job in watched.jobs if job.kind is Kind.search), None)
     return render(request, "collect_newest.html", job=found, again=watched.is_down)
+
+
+_FILES = 10
+
+
+@router.get("/collect/files", name="files")
+def files(request: Request, services: Given) -> HTMLResponse:
+    """Where files are dropped, with the list below."""
+    most = services.settings.web.max_upload_mb
+    return render(request, "files.html", most_mb=most, endings=",".join(ENDINGS), **_files_shown(services, 1))
+
+
+@router.get("/collect/files/list", name="files_list")
+def files_list(request: Request, services: Given, page: Annotated[int, Query(ge=1, le=1_000_000)] = 1) -> HTMLResponse:
+    """The list alone, which fetches itself again as long as something waits."""
+    return render(request, "files_list.html", **_files_shown(services, page))
+
+
+def _files_shown(services: Services, page: int) -> dict[str, Any]:
+    found = read_inbox(services.lake, services.settings, page, _FILES)
+    is_moving = bool(found.waiting_total) or any(file.is_pending for file in found.landed)
+    return {"found": found, "is_moving": is_moving, "zone": services.settings.zone}

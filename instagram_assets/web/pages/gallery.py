@@ -1,26 +1,34 @@
-"""Every image of the lake and of searches: filtered, sorted, looked at, kept and dropped."""
+"""Every image of the lake and of searches: filtered, sorted, looked at, kept and dropped; and the page of lists."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
+from instagram_assets.datasets.lists import list_names
 from instagram_assets.datasets.overrides import read_overrides
-from instagram_assets.errors import DagsterDownError, DagsterRefusedError, NotFoundError, StorageError
+from instagram_assets.errors import (
+    DagsterDownError,
+    DagsterRefusedError,
+    InstagramAssetsError,
+    NotFoundError,
+    StorageError,
+)
+from instagram_assets.lake_index.facets import choices_of, clusters_of
 from instagram_assets.lake_index.filters import Filter
-from instagram_assets.lake_index.page_rows import images_with
+from instagram_assets.lake_index.page_rows import images_with, near_duplicates
 from instagram_assets.schemas.overrides import Override
-from instagram_assets.web.filter_given import Wanted
-from instagram_assets.web.index_memory import choices_of
 from instagram_assets.web.index_service import index_of
 from instagram_assets.web.jobs import Job, newest_of
 from instagram_assets.web.places import path_of
 from instagram_assets.web.rendering import render, words_of
 from instagram_assets.web.services import Given, Services
-from instagram_assets.web.shown_filter import address, chips_of, kept_fields
+from instagram_assets.web.url_filter import UrlFilter, address, chips_of, kept_fields
 from instagram_assets.web.words import Words
 
 router = APIRouter(include_in_schema=False)
@@ -38,13 +46,14 @@ _SCRIPT = (
 def gallery(
     request: Request,
     services: Given,
-    wanted: Wanted,
+    wanted: UrlFilter,
     sort: Annotated[str, Query(max_length=_LONGEST)] = "",
     like: Annotated[str, Query(max_length=_LONGEST)] = "",
     to: Annotated[str, Query(max_length=_LONGEST)] = "",
 ) -> HTMLResponse:
     """The images that the address wants, as a grid that fetches what is looked at. Raises QueryError, NotReadyError."""
-    words = words_of(request)
+    words, index = words_of(request), index_of(services)
+    clusters = clusters_of(index)
     sorts = (*SORTS, "similar") if like or to else SORTS
     chosen = sort if sort in sorts else "similar" if like or to else "newest"
     also = {"sort": chosen if chosen != "newest" or like or to else "", "like": like, "to": to}
@@ -53,8 +62,9 @@ def gallery(
         "gallery.html",
         page="gallery",
         wanted=wanted,
-        chips=chips_of(wanted, words, ()),
-        choices=choices_of(index_of(services)),
+        chips=chips_of(wanted, words, (), clusters),
+        choices=choices_of(index),
+        clusters=clusters,
         hidden=kept_fields(wanted.but(cluster=()), IN_FORM),
         sorts=sorts,
         sort=chosen,
@@ -74,17 +84,20 @@ async def gallery_image(
 ) -> HTMLResponse:
     """The part of the panel about an image of a search, or one of any place: where it is from."""
 
-    def look() -> tuple[dict[str, Any], Override | None, str]:
-        found = [row for row in images_with(index_of(services), image_id) if not search or row["search"] == search]
+    def look() -> tuple[dict[str, Any], Override | None, str, dict[str, Any]]:
+        index = index_of(services)
+        found = [row for row in images_with(index, image_id) if not search or row["search"] == search]
         if not found:
             raise NotFoundError(f"There is no image {image_id[:80]!r}.")
+        search_of, trouble = found[0]["search"], ""
         try:
-            by_hand = read_overrides(services.lake, found[0]["search"]) if found[0]["search"] else {}
+            by_hand: Mapping[str, Override] = read_overrides(services.lake, search_of) if search_of else {}
         except StorageError as error:
-            return found[0], None, str(error)
-        return found[0], by_hand.get(image_id), ""
+            by_hand, trouble = {}, str(error)
+        also = {"near": near_duplicates(index, image_id), "clusters": clusters_of(index)}
+        return found[0], by_hand.get(image_id), trouble, also
 
-    image, override, trouble = await run_in_threadpool(look)
+    image, override, trouble, also = await run_in_threadpool(look)
     job = await _job_of(services, image["search"]) if image["search"] else None
     return render(
         request,
@@ -94,6 +107,7 @@ async def gallery_image(
         problem=trouble,
         job=job,
         folder=path_of(services.settings, job) if job else None,
+        **also,
     )
 
 
@@ -114,3 +128,34 @@ def _as_json(wanted: Filter) -> str:
     """The filter as the API takes it in a body: lists for what may stand several times."""
     said = {name: value for name, value in asdict(wanted).items() if value not in ((), None, "")}
     return json.dumps({name: list(value) if isinstance(value, tuple) else str(value) for name, value in said.items()})
+
+
+@router.get("/lists", name="lists")
+def lists(request: Request, services: Given) -> HTMLResponse:
+    """All lists by name, or why they cannot be read."""
+    found, problem = [], ""
+    try:
+        found = list_names(services.lake)
+    except InstagramAssetsError as error:
+        problem = str(error)
+    return render(
+        request,
+        "lists.html",
+        page="gallery",
+        lists=found,
+        problem=problem,
+        gallery_of=gallery_of,
+        api_of=api_of,
+        is_pseudonymous=services.settings.privacy.pseudonymous_exports,
+    )
+
+
+def gallery_of(name: str, decided: str = "") -> str:
+    """The gallery with the images of a list, those that it keeps or drops where that is said."""
+    said = {"list_name": name, "decided": decided}
+    return f"/gallery?{urlencode({field: value for field, value in said.items() if value}, quote_via=quote)}"
+
+
+def api_of(name: str) -> str:
+    """The address of a list in the API."""
+    return f"/api/lists/{quote(name, safe='')}"

@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
-from urllib.parse import urlencode
+from typing import Annotated, Any
+from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
+from instagram_assets.errors import StorageError
 from instagram_assets.web.job_details import details_of, took
 from instagram_assets.web.jobs import Job, State, find_job, folder_of, newest_of
 from instagram_assets.web.moments import clock
+from instagram_assets.web.pictures import Picture, Show, counts_of, images_of, shown
 from instagram_assets.web.places import path_of
-from instagram_assets.web.reasons import reason_words
 from instagram_assets.web.rendering import render, words_of
 from instagram_assets.web.run_log import check_cursor, last_lines, lines_of
 from instagram_assets.web.services import Given, Services
@@ -33,7 +34,6 @@ def job_values(request: Request, services: Services) -> dict[str, Any]:
         "zone": zone,
         "clock": partial(clock, zone=zone),
         "took": partial(took, words=words_of(request)),
-        "in_words": partial(reason_words, words_of(request)),
     }
 
 
@@ -115,3 +115,47 @@ def _address(before: str | None, state: str, newer: Sequence[str]) -> str:
     asked = {"before": before or "", "state": state, "newer": ",".join(newer[-_MOST_PAGES_BACK:])}
     given = urlencode({name: value for name, value in asked.items() if value})
     return f"/jobs?{given}" if given else "/jobs"
+
+
+IMAGES_SHOWN = 60
+"""Images of a page."""
+
+
+@router.get("/jobs/{job_id}/images", name="images")
+async def images(
+    request: Request, services: Given, job_id: str, show: str = "all", pages: Annotated[int, Query(ge=1, le=100)] = 1
+) -> HTMLResponse:
+    """The images of one kind, up to a page."""
+    job = await find_job(services, job_id)
+    search = folder_of(job)
+    newest = await newest_of(services, search) if search and not job.is_open else None
+    problem, every = "", list[Picture]()
+    try:
+        every = await run_in_threadpool(images_of, services, search)
+    except StorageError as error:
+        problem = str(error)
+    chosen = Show(show) if show in set(Show) else Show.all
+    wanted = shown(every, chosen)
+    return render(
+        request,
+        "images.html",
+        job=job,
+        is_open=job.is_open,
+        newest=newest if newest and newest.job_id != job_id else None,
+        problem=problem,
+        kinds=list(Show),
+        show=chosen,
+        counts=counts_of(every),
+        up_to=pages,
+        pictures=wanted[: pages * IMAGES_SHOWN],
+        total=len(wanted),
+        pending=sum(picture.is_pending for picture in every),
+        address=f"/jobs/{quote(job_id, safe='')}/images",
+        source=partial(_image_address, quote(job_id, safe="")),
+    )
+
+
+def _image_address(job_id: str, picture: Picture, *, small: bool) -> str:
+    """The address of a picture's bytes."""
+    address = f"/api/jobs/{job_id}/images/{quote(picture.name, safe='')}"
+    return f"{address}?{'thumbnail=true&' if small else ''}v={picture.version}"

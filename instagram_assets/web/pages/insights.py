@@ -1,24 +1,32 @@
-"""The insights: pages of charts, each chart a part that is loaded by itself, and the filter that all of them share."""
+"""The insights: pages of charts, reels of a week, contact sheets of clusters, and the age model."""
 
-from typing import Annotated, get_args
+from collections.abc import Mapping
+from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
+from instagram_assets.calendar import week_name
 from instagram_assets.errors import NotFoundError, NotReadyError, QueryError
 from instagram_assets.insights.answers import answer_of, passed_over
-from instagram_assets.insights.asked import FEW
+from instagram_assets.insights.asked import FEW, OF_IMAGES, only
 from instagram_assets.insights.charts import PAGES
 from instagram_assets.insights.every import CHARTS, chart_of
-from instagram_assets.insights.scope import STRETCHES, accounts_like, scope_of, unknown_accounts
+from instagram_assets.insights.groups import MOST_SHEETS, Sheet, cluster_sheets, images_of_cluster, topic_sheets
+from instagram_assets.insights.scope import STRETCHES, accounts_like, repeated_posts, scope_of, unknown_accounts
+from instagram_assets.insights.virality import hypotheses, reels_of_week
+from instagram_assets.lake_index.facets import clusters_of
 from instagram_assets.lake_index.filters import Filter, Kind
 from instagram_assets.lake_index.reading import LakeIndex
-from instagram_assets.text.pos import CLASSES
-from instagram_assets.web.filter_given import Wanted, filter_of
+from instagram_assets.text.pos import POS_CLASSES
+from instagram_assets.web.age_facts import read_age_facts
 from instagram_assets.web.index_service import index_of
+from instagram_assets.web.markdown import rendered
+from instagram_assets.web.pages.morning import day_of, picture_of, post_link
+from instagram_assets.web.pages.start import week_pages
+from instagram_assets.web.reliability import reliability_of
 from instagram_assets.web.rendering import render, words_of
 from instagram_assets.web.services import Given, Services
-from instagram_assets.web.shown_filter import address, chips_of, kept_fields
 from instagram_assets.web.shown_numbers import (
     MOST_LINES,
     cloud_of,
@@ -28,8 +36,73 @@ from instagram_assets.web.shown_numbers import (
     lines_of,
     shown_columns,
 )
+from instagram_assets.web.url_filter import UrlFilter, address, chips_of, filter_of_request, kept_fields
 
 router = APIRouter(include_in_schema=False)
+_HALF = 80
+"""Half the width of the picture of an interval, in its own units."""
+
+
+@router.get("/insights/reels")
+def reels(request: Request, services: Given, wanted: UrlFilter, week: str = "") -> HTMLResponse:
+    """The reels of a week, with what may set the viral ones apart. Raises QueryError, NotReadyError."""
+    asked = only(wanted, ("account",))
+    index = index_of(services)
+    found = reels_of_week(index, asked, day_of(week))
+    of_week = Filter(first=found.week, last=found.week)
+    rows = hypotheses(index, of_week).to_pylist() if found.week else []
+    pages = {page.week: page.name for page in week_pages(services.settings.folder("reports"))}
+    return render(
+        request,
+        "reels.html",
+        found=found,
+        query=asked.to_query(),
+        report=pages.get(week_name(found.week), "") if found.week else "",
+        contrasts=[(row, interval_of(row)) for row in rows if row["difference"] is not None],
+        supposed=[row for row in rows if row["difference"] is None],
+        all_reels=f"/posts?{asked.but(kind='reel', first=found.week, last=found.last).to_query()}"
+        if found.week
+        else "",
+        post_link=post_link,
+        frame_of=frame_of,
+    )
+
+
+@router.get("/insights/sheets")
+def sheets(
+    request: Request, services: Given, wanted: UrlFilter, offset: Annotated[int, Query(ge=0, le=100_000)] = 0
+) -> HTMLResponse:
+    """The largest clusters and topics, each with some of its images. Raises QueryError, NotReadyError."""
+    asked = only(wanted, OF_IMAGES)
+    index = index_of(services)
+    clusters = cluster_sheets(index, asked, offset)
+    return render(
+        request,
+        "groups.html",
+        clusters=clusters,
+        topics=topic_sheets(index, asked) if not offset else [],
+        query=asked.to_query(),
+        following=offset + MOST_SHEETS if len(clusters) == MOST_SHEETS else 0,
+        offset=offset,
+        gallery_of=lambda sheet: _gallery_of(sheet, asked),
+    )
+
+
+def interval_of(row: Mapping[str, Any]) -> dict[str, float]:
+    """Where an interval and its middle stand in a picture 2 * _HALF wide with zero in its middle, each on its scale."""
+    widest = max(abs(row[name]) for name in ("low", "high", "difference")) or 1.0
+    return {name: round(_HALF + (_HALF - 4) * row[name] / widest, 1) for name in ("low", "high", "difference")}
+
+
+def frame_of(reel: Mapping[str, Any]) -> str:
+    """The name of the picture of a reel: a frame of its video, else its first image; empty for none."""
+    return picture_of({**reel, "first_image": None}) or picture_of(reel)
+
+
+def _gallery_of(sheet: Sheet, wanted: Filter) -> str:
+    return f"/gallery?{images_of_cluster(sheet.numbers, wanted).to_query()}"
+
+
 _FIRST = PAGES[0]
 
 
@@ -49,14 +122,14 @@ def accounts(request: Request, services: Given, account: Annotated[list[str] | N
 
 
 @router.get("/insights/charts/{name}", name="insights_chart")
-def chart(request: Request, services: Given, name: str, wanted: Wanted) -> HTMLResponse:
+def chart(request: Request, services: Given, name: str, wanted: UrlFilter) -> HTMLResponse:
     """One chart, as a part of a page."""
     found = chart_of(name)
     address = f"/insights/charts/{name}?{wanted.to_query()}"
     try:
         answer = answer_of(index_of(services), found, wanted)
     except NotReadyError:
-        return render(request, "insights_chart.html", chart=found, answer=None, address=address)
+        return render(request, "insights_chart.html", chart=found, answer=None, address=address, few=0)
     words = words_of(request)
     return render(
         request,
@@ -88,7 +161,7 @@ def page(request: Request, services: Given, page: str) -> HTMLResponse:
 def _page(request: Request, services: Services, page: str) -> HTMLResponse:
     wanted, problem = Filter(), ""
     try:
-        wanted = filter_of(request)
+        wanted = filter_of_request(request)
     except QueryError as error:
         problem = str(error)
     index = _index_or_none(services)
@@ -108,12 +181,13 @@ def _page(request: Request, services: Services, page: str) -> HTMLResponse:
         is_made=index is not None,
         is_empty=scope is not None and scope.last is None,
         unknown=unknown_accounts(index, wanted) if index and wanted.account else [],
+        repeated=repeated_posts(index, wanted) if index else 0,
         charts=charts,
         fields=fields,
         address=f"/insights/{page}",
         link=lambda other=None: address(f"/insights/{page}", other or Filter(), {}),
         query=wanted.to_query(),
-        chips=chips_of(wanted, words),
+        chips=chips_of(wanted, words, clusters=clusters_of(index)) if index else [],
         hidden=kept_fields(wanted, fields),
         stretches=[
             (days, stretch, stretch == wanted)
@@ -123,7 +197,7 @@ def _page(request: Request, services: Services, page: str) -> HTMLResponse:
         ],
         scope=scope,
         kinds=[(kind, words(f"filter.values.kind_{kind}")) for kind in get_args(Kind) if kind],
-        parts_of_speech=[(pos, words(f"filter.parts.{pos}")) for pos in CLASSES],
+        parts_of_speech=[(pos, words(f"filter.parts.{pos}")) for pos in POS_CLASSES],
     )
     # What a browser shows as the address is without the fields that were left empty.
     if "hx-request" in request.headers and not problem:
@@ -136,3 +210,30 @@ def _index_or_none(services: Services) -> LakeIndex | None:
         return index_of(services)
     except NotReadyError:
         return None
+
+
+@router.get("/age", name="age")
+def age(request: Request, services: Given) -> HTMLResponse:
+    """The age model that the settings name, or why there is none."""
+    found = read_age_facts(services.settings)
+    model = found.evaluations.get("model")
+    return render(
+        request,
+        "age.html",
+        page="insights",
+        shown="age",
+        tabs=PAGES,
+        query=_tab_query(request),
+        found=found,
+        own=model,
+        diagram=reliability_of(model.bins) if model else None,
+        card=rendered(found.card, 2, words_of(request)("age.table")) if found.card else "",
+    )
+
+
+def _tab_query(request: Request) -> str:
+    """The filter of the tabs, which says nothing of the age model and is kept for whoever goes back to them."""
+    try:
+        return filter_of_request(request).to_query()
+    except QueryError:
+        return ""

@@ -12,10 +12,10 @@ from instagram_assets.calendar import today
 from instagram_assets.errors import QueryError
 from instagram_assets.insights.morning import DAYS_BEFORE, MOST_POSTS, Morning, Row, morning, yesterday
 from instagram_assets.lake_index.filters import Filter
-from instagram_assets.web.filter_given import Wanted
 from instagram_assets.web.index_service import index_of
 from instagram_assets.web.rendering import render, words_of
 from instagram_assets.web.services import Given, Services
+from instagram_assets.web.url_filter import UrlFilter
 
 router = APIRouter(include_in_schema=False)
 PAGE = 20
@@ -26,7 +26,7 @@ _FIRST_DAY, _LAST_DAY = date(2010, 1, 1), date(2200, 1, 1)
 
 
 @router.get("/morning", name="morning")
-def morning_page(request: Request, services: Given, wanted: Wanted, day: str = "") -> HTMLResponse:
+def morning_page(request: Request, services: Given, wanted: UrlFilter, day: str = "") -> HTMLResponse:
     """What the accounts did on a day. Raises QueryError, NotReadyError."""
     last = yesterday(today(services.settings.zone))
     asked = day_of(day)
@@ -53,7 +53,7 @@ def morning_page(request: Request, services: Given, wanted: Wanted, day: str = "
 
 @router.get("/morning/accounts", name="morning_accounts")
 def more_accounts(
-    request: Request, services: Given, wanted: Wanted, day: str, offset: Annotated[int, Query(ge=0, le=100_000)] = 0
+    request: Request, services: Given, wanted: UrlFilter, day: str, offset: Annotated[int, Query(ge=0, le=100_000)] = 0
 ) -> HTMLResponse:
     """The accounts that come after those that are shown, as a part of the page. Raises QueryError."""
     chosen = day_of(day) or yesterday(today(services.settings.zone))

@@ -1,21 +1,21 @@
 """The posts behind a number or a picture: a list by the same filter, and one with all that is known of it."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from instagram_assets.errors import NotFoundError
-from instagram_assets.lake_index.page_rows import images_of_post, looks_of, post_of, post_rows
-from instagram_assets.web.filter_given import Wanted
-from instagram_assets.web.index_memory import choices_of, orders
+from instagram_assets.lake_index.facets import choices_of, clusters_of
+from instagram_assets.lake_index.orders import shared_orders
+from instagram_assets.lake_index.page_rows import images_of_post, looks_of, near_duplicates, post_of, post_rows
 from instagram_assets.web.index_service import index_of
 from instagram_assets.web.line_chart import line_of
 from instagram_assets.web.post_in_lake import read_post
 from instagram_assets.web.rendering import render, words_of
 from instagram_assets.web.services import Given
-from instagram_assets.web.shown_filter import address, chips_of, kept_fields
+from instagram_assets.web.url_filter import UrlFilter, address, chips_of, kept_fields
 
 router = APIRouter(include_in_schema=False)
 SIZE = 50
@@ -28,14 +28,15 @@ _IN_FORM = ("first", "last", "q", "kind", "viral")
 def posts(
     request: Request,
     services: Given,
-    wanted: Wanted,
+    wanted: UrlFilter,
     sort: Annotated[str, Query(max_length=20)] = "newest",
     number: Annotated[int, Query(ge=1, le=10_000_000, alias="page")] = 1,
 ) -> HTMLResponse:
     """The posts that the address wants, page by page. Raises QueryError, NotReadyError."""
     index = index_of(services)
+    clusters = clusters_of(index)
     chosen = sort if sort in SORTS else "newest"
-    order = orders().posts(index, wanted, chosen)
+    order = shared_orders().posts(index, wanted, chosen)
     pages = max(1, -(-len(order) // SIZE))
     number = min(number, pages)
     also = {"sort": chosen if chosen != "newest" else ""}
@@ -45,7 +46,8 @@ def posts(
         "posts.html",
         page="gallery",
         wanted=wanted,
-        chips=chips_of(wanted, words_of(request), ()),
+        chips=chips_of(wanted, words_of(request), (), clusters),
+        clusters=clusters,
         choices=choices_of(index),
         hidden=kept_fields(wanted, _IN_FORM),
         sorts=SORTS,
@@ -79,7 +81,8 @@ def post(
         raise NotFoundError(f"There is no post {post_id!r} of {account!r}.")
     images, looks = images_of_post(index, account, post_id), looks_of(index, row["post"])
     likes = [(look["observed_at"], look["likes"]) for look in looks if look["likes"] is not None]
-    shown: dict[str, Any] | None = next((each for each in images if each["position"] == image), None)
+    chosen = next((each for each in images if each["position"] == image), None)
+    shown = chosen or next(iter(images), None)
     return render(
         request,
         "post_part.html" if part else "post.html",
@@ -89,7 +92,9 @@ def post(
         images=images,
         looks=looks,
         line=line_of(likes),
-        shown=shown or next(iter(images), None),
+        shown=shown,
+        near=near_duplicates(index, shown["image_id"]) if shown and shown["image_id"] else 0,
+        clusters=clusters_of(index),
         zone=services.settings.zone,
         link=post_address,
         part_of=lambda pos: words.known(f"filter.parts.{pos}", otherwise=pos),

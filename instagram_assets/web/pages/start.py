@@ -1,17 +1,58 @@
-"""The first page: what there is to see and what to do next."""
+"""The first page: what there is, what needs somebody, where to go on; and the weekly reports on reels."""
 
+import re
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse
 
-from instagram_assets.errors import StorageError
+from instagram_assets.errors import NotFoundError, StorageError
 from instagram_assets.web.overview import overview_of
 from instagram_assets.web.rendering import render, words_of
-from instagram_assets.web.reports import POLICY, week_page, week_pages
 from instagram_assets.web.services import Given, Services
 from instagram_assets.web.status import counted, in_words, of_dagster
 from instagram_assets.web.status_facts import Fact
+
+_WEEK_FILE = re.compile(r"reels-(\d{4}-W\d{2})\.html")
+# They are whole in themselves: their pictures, fonts and styles stand in them, and nothing in them may run.
+POLICY = (
+    "default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'; sandbox allow-popups allow-popups-to-escape-sandbox"
+)
+
+
+@dataclass(frozen=True)
+class WeekPage:
+    """A page on the reels of one week, such as 2026-W44."""
+
+    name: str
+    week: str
+    path: Path
+
+
+def week_pages(folder: Path) -> list[WeekPage]:
+    """All pages on weeks, the newest week first."""
+    if not folder.is_dir():
+        return []
+    found = ((_WEEK_FILE.fullmatch(path.name), path) for path in folder.iterdir() if _is_file(path))
+    pages = [WeekPage(path.name, match[1], path) for match, path in found if match]
+    return sorted(pages, key=lambda page: page.week, reverse=True)
+
+
+def _is_file(path: Path) -> bool:
+    """A file of its own: a link may lead anywhere, and a pipe does not end."""
+    return path.is_file() and not path.is_symlink()
+
+
+def week_page(folder: Path, name: str) -> WeekPage:
+    """The page of this name. Raises NotFoundError."""
+    for page in week_pages(folder):
+        if page.name == name:
+            return page
+    raise NotFoundError(f"There is no report {name!r}. Reports are written by the asset reel_analyses.")
+
 
 router = APIRouter(include_in_schema=False)
 _LATEST_WEEKS = 4

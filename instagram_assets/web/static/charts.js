@@ -138,8 +138,12 @@ function bar(numbers, colours, width) {
   const most = Math.max(...groups.map(group => shown(group).length));
   const wide = width / across;
   const needed = 12 + Math.max(...all.map(record => widthOf(numbers.says(numbers.x, record[numbers.x]))));
-  const longest = Math.min(wide * 0.45, needed);
-  const tall = most * (needed > longest ? 36 : 22) + 8, head = numbers.series ? 28 : 4, each = head + tall + 14;
+  // Sentences stand above their bars, words beside them.
+  const isAbove = needed > wide * 0.45;
+  const longest = isAbove ? 0 : needed;
+  const text = record => wrapped(numbers.says(numbers.x, record[numbers.x]), isAbove ? wide - 24 : longest - 10);
+  const isTall = isAbove && all.some(record => text(record).includes("\n"));
+  const tall = most * (isTall ? 64 : isAbove ? 46 : 22) + 8, head = numbers.series ? (isAbove ? 36 : 28) : isAbove ? 12 : 4, each = head + tall + 14;
   const place = index => ({ left: (index % across) * wide, top: Math.floor(index / across) * each });
   return {
     height: Math.ceil(groups.length / across) * each,
@@ -149,14 +153,17 @@ function bar(numbers, colours, width) {
       // Shares of a whole can be compared from picture to picture; counts of large and small accounts cannot.
       xAxis: groups.map((_, index) => ({ gridIndex: index, type: "value", show: false, min: 0, max: numbers.series && numbers.percent.includes(numbers.y) ? 1 : undefined })),
       yAxis: groups.map((group, index) => axis(colours, {
-        gridIndex: index, type: "category", inverse: true, axisLine: { show: false }, data: shown(group).map(record => wrapped(numbers.says(numbers.x, record[numbers.x]), longest - 10)),
-        axisLabel: { color: colours.ink, interval: 0 },
+        gridIndex: index, type: "category", inverse: true, axisLine: { show: false }, data: shown(group).map(text),
+        axisLabel: { show: !isAbove, color: colours.ink, interval: 0 },
       })),
-      series: groups.map((group, index) => ({
-        type: "bar", xAxisIndex: index, yAxisIndex: index, barWidth: 14, cursor: "pointer", itemStyle: { color: colours.series[0], borderRadius: [0, 3, 3, 0] }, emphasis: { itemStyle: { color: colours.accent } },
+      series: groups.flatMap((group, index) => [...(isAbove ? [{
+        type: "bar", xAxisIndex: index, yAxisIndex: index, barWidth: 14, barGap: "-100%", silent: true, data: shown(group).map(record => ({ value: 0, record })),
+        label: { show: true, position: [0, -4], align: "left", verticalAlign: "bottom", color: colours.ink, fontSize: 12, lineHeight: 16, formatter: point => text(point.data.record) },
+      }] : []), {
+        type: "bar", xAxisIndex: index, yAxisIndex: index, barWidth: 14, barGap: "-100%", cursor: "pointer", itemStyle: { color: colours.series[0], borderRadius: [0, 3, 3, 0] }, emphasis: { itemStyle: { color: colours.accent } },
         label: { show: true, position: "right", color: colours.muted, fontSize: 12, formatter: point => numbers.says(numbers.y, point.data.record[numbers.y]) },
         data: shown(group).map(record => ({ value: record[numbers.y], record, itemStyle: record.few ? { color: faded(colours.series[0]) } : {} })),
-      })),
+      }]),
     },
   };
 }
@@ -206,8 +213,7 @@ function line(numbers, colours, width) {
   const groups = numbers.series ? numbers.distinct(numbers.series) : [undefined];
   const names = groups.map(group => group === undefined ? numbers.labels[numbers.y] : numbers.says(numbers.series, group));
   const isTime = typeof numbers.records[0]?.[numbers.x] !== "number";
-  const places = isTime ? numbers.distinct(numbers.x) : [];
-  const isMonthly = places.length > 1 && places.every(day => day.endsWith("-01"));
+  const step = isTime ? stepOf(numbers.distinct(numbers.x)) : null;
   const below = legend(colours, names, width, Boolean(numbers.series)), foot = 28 + (isTime ? 0 : 24) + below.height;
   return {
     height: 292 + foot,
@@ -215,7 +221,7 @@ function line(numbers, colours, width) {
       legend: below.option,
       grid: { left: 56, right: 24, top: 28, bottom: foot },
       xAxis: isTime
-        ? axis(colours, { type: "time", minInterval: isMonthly ? 28 * DAY : DAY, splitLine: { show: false }, axisLabel: { formatter: isMonthly ? value => shortMonths.format(value) : timeLabel, hideOverlap: true } })
+        ? axis(colours, { type: "time", minInterval: DAY, splitLine: { show: false }, axisLabel: { ...step, hideOverlap: true } })
         : axis(colours, { type: "log", logBase: 2, name: numbers.labels[numbers.x], nameLocation: "middle", nameGap: 26, splitLine: { show: false }, axisLabel: { formatter: numbers.onAxis(numbers.x), hideOverlap: true } }),
       yAxis: axis(colours, { type: "value", scale: true, name: numbers.labels[numbers.y], nameTextStyle: { color: colours.muted, align: "left", padding: [0, 0, 0, -40] }, axisLabel: { formatter: numbers.onAxis(numbers.y) } }),
       series: groups.map((group, index) => {
@@ -234,6 +240,16 @@ function line(numbers, colours, width) {
 const DAY = 86_400_000;
 const shortDays = new Intl.DateTimeFormat(language, { month: "short", day: "numeric" });
 const shortMonths = new Intl.DateTimeFormat(language, { year: "numeric", month: "short" });
+
+/* How an axis of these days is labelled: of weeks and months only they themselves are, and months without a day. A
+   filter may begin within the first month. */
+function stepOf(values) {
+  const times = values.map(day => Date.parse(`${day}T00:00`)).sort((one, other) => one - other);
+  const shortest = Math.min(...times.slice(1).map((time, place) => time - times[place]));
+  const isMonthly = times.length > 1 && values.toSorted().slice(1).every(day => day.endsWith("-01"));
+  if (isMonthly) return { formatter: value => shortMonths.format(value), customValues: times };
+  return shortest >= 6.5 * DAY && times.length > 1 ? { formatter: timeLabel, customValues: times } : { formatter: timeLabel };
+}
 
 /* A day as a day, and the start of a year with the year. */
 function timeLabel(value) {

@@ -12,7 +12,7 @@ from pathlib import Path
 from selenium.webdriver import Chrome
 
 from instagram_assets.demo import MODELS
-from instagram_assets.web.listening import listen
+from instagram_assets.web.http_server import listen
 from instagram_assets_tests.servers.dev import ROOT
 from instagram_assets_tests.servers.searching_dev import CATS
 from instagram_assets_tests.web.journeys.person import Person

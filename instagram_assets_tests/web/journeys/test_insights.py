@@ -195,3 +195,36 @@ def test_what_is_drawn_opens_its_posts(browser: Chrome, everything: str, name: s
     # Topics are counted over all accounts, and so are the images behind one.
     accounts = parse_qs(urlsplit(browser.current_url).query).get("account", [])
     assert accounts == ([] if name == "topics" else ["anna"])
+
+
+@pytest.mark.parametrize(
+    ("days", "labels"),
+    [
+        (["2026-09-17", "2026-10-01", "2026-11-01"], ["Sep 2026", "Oct 2026", "Nov 2026"]),
+        (["2026-10-26", "2026-10-19", "2026-11-02"], ["Oct 19", "Oct 26", "Nov 2"]),
+        (["2026-10-30", "2026-10-31", "2026-11-01"], None),
+        (["2026-10-01"], None),
+    ],
+)
+def test_months_and_weeks_are_labelled_where_they_begin_and_nowhere_else(
+    browser: Chrome, url: str, days: list[str], labels: list[str] | None
+) -> None:
+    person = Person(browser, url)
+    person.opens("/insights/words?account=bada")
+    script = "const step = stepOf(arguments[0]); return step.customValues?.map(step.formatter) ?? null;"
+    assert browser.execute_script(script, days) == labels
+
+
+@pytest.mark.parametrize("width", [380, 900])
+def test_a_sentence_stands_whole_above_its_bar(browser: Chrome, everything: str, width: int) -> None:
+    sentence = "The surprise in the first second keeps the viewer from going on to the next reel."
+    person = Person(browser, everything, "ko", width)
+    person.opens("/insights/viral")
+    person.sees("#chart-hypotheses figure[data-drawn]")
+    script = """const figure = document.querySelector("#chart-hypotheses figure");
+        const told = figure.querySelector("script");
+        told.textContent = told.textContent.replace("A cat is in it.", arguments[0]);
+        draw(figure);
+        const [label] = echarts.getInstanceByDom(figure.querySelector(".drawing")).getOption().series;
+        return label.data.map(data => label.label.formatter({ data }));"""
+    assert [text.replace("\n", " ") for text in browser.execute_script(script, sentence)] == [sentence]

@@ -1,0 +1,64 @@
+"""The platform's status, and logging in and out."""
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+
+from instagram_assets.errors import ConflictError
+from instagram_assets.web.access import SESSION, SESSION_SECONDS, Access
+from instagram_assets.web.middleware import refused_token
+from instagram_assets.web.services import Given
+from instagram_assets.web.status import PlatformStatus, counted, in_words, of_dagster
+from instagram_assets.web.words import words_in
+
+router = APIRouter(prefix="/api")
+
+
+@router.get("/status", tags=["status"])
+async def get_status(services: Given) -> PlatformStatus:
+    """What there is, as `instagram-assets status` says it: what needs a person, what waits, and every table."""
+    platform = await run_in_threadpool(counted(services).wait)
+    return in_words(platform, await of_dagster(services), words_in("en"))
+
+
+class Login(BaseModel):
+    """What a browser logs in with; programs send the token with each request instead."""
+
+    token: str = Field(min_length=1, max_length=1_000, description="The token that the server was started with")
+
+
+class Session(BaseModel):
+    """Whether this browser is logged in now."""
+
+    is_logged_in: bool
+
+
+@router.post("/login", tags=["login"], response_model=Session)
+def login(request: Request, wanted: Login) -> Response:
+    """Get a cookie for the token. Ten wrong ones in a minute are answered; then 429."""
+    access: Access = request.app.state.access
+    if not access.is_demanded:
+        raise ConflictError("This web app demands no token: it is for this machine alone.")
+    if refusal := refused_token(request, access, wanted.token.strip()):
+        return refusal
+    response = JSONResponse(Session(is_logged_in=True).model_dump())
+    is_https = request.url.scheme == "https"
+    response.set_cookie(
+        access.cookie,
+        access.new_session(),
+        max_age=SESSION_SECONDS,
+        httponly=True,
+        samesite="strict",
+        secure=is_https,
+    )
+    return response
+
+
+@router.post("/logout", tags=["login"])
+def logout(request: Request, response: Response) -> Session:
+    """End this browser's session."""
+    access: Access = request.app.state.access
+    access.end_session(request.scope[SESSION])
+    response.delete_cookie(access.cookie, httponly=True, samesite="strict")
+    return Session(is_logged_in=False)

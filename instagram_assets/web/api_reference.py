@@ -1,0 +1,266 @@
+"""The OpenAPI document of the REST API, and the page that explains it: paths, fields and answers."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from instagram_assets import __version__
+from instagram_assets.web.problems import Problem
+
+Schema = Mapping[str, Any]
+_LIMITS = (
+    *(("minimum", "≥ {}"), ("exclusiveMinimum", "> {}"), ("maximum", "≤ {}"), ("exclusiveMaximum", "< {}")),
+    *(
+        ("minLength", "length ≥ {}"),
+        ("maxLength", "length ≤ {}"),
+        ("minItems", "items ≥ {}"),
+        ("maxItems", "items ≤ {}"),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Field:
+    """A parameter of an operation, or a field of a body; `schema` names the table that tells the rest."""
+
+    name: str
+    kind: str
+    schema: str
+    place: str
+    is_required: bool
+    default: str
+    about: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an operation answers; `schema` names the table of its fields, `kind` is its type."""
+
+    status: str
+    kind: str
+    schema: str
+    about: str
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A method of an address: what it does, takes and answers, and a command that asks it."""
+
+    method: str
+    path: str
+    about: str
+    more: str
+    fields: Sequence[Field]
+    answers: Sequence[Answer]
+    command: str
+
+    @property
+    def anchor(self) -> str:
+        """The part of the page's address that leads to it."""
+        return re.sub(r"[^a-z0-9]+", "-", f"{self.method} {self.path}".lower()).strip("-")
+
+
+@dataclass(frozen=True)
+class Table:
+    """The fields of an object that operations take or answer."""
+
+    name: str
+    about: str
+    fields: Sequence[Field]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """All operations by their group, and the objects that they name."""
+
+    groups: Mapping[str, Sequence[Operation]]
+    tables: Sequence[Table]
+
+
+def reference_of(document: Schema, address: str, *, token_variable: str = "") -> Reference:
+    """The document as people read it; commands ask the server at `address`.
+
+    `token_variable` is the environment variable with the token that they send, empty where none is demanded.
+    """
+    groups: dict[str, list[Operation]] = {}
+    schemas: Schema = document.get("components", {}).get("schemas", {})
+    for method, path, operation in operations(dict(document)):
+        made = _operation(method, path, operation, schemas, address, token_variable=token_variable)
+        groups.setdefault(operation.get("tags", [""])[0], []).append(made)
+    tables = [
+        Table(name, schema.get("description", ""), _fields_of(schema, "", schemas))
+        for name, schema in sorted(schemas.items())
+        if "properties" in schema
+    ]
+    return Reference(groups, tables)
+
+
+def _operation(
+    method: str, path: str, operation: Schema, schemas: Schema, address: str, *, token_variable: str
+) -> Operation:
+    about, _, more = str(operation.get("description") or operation.get("summary", "")).partition("\n\n")
+    parameters = [_parameter(each, schemas) for each in operation.get("parameters", ())]
+    content = operation.get("requestBody", {}).get("content", {})
+    body = _resolved(content.get("application/json", {}).get("schema", {}), schemas)
+    answers = [
+        Answer(status, *_kind(_json_of(answer), schemas), answer.get("description", ""))
+        for status, answer in operation["responses"].items()
+        if status[0] == "2"
+    ]
+    command = _command(method, _filled(path), content, body, schemas, address, token_variable=token_variable)
+    fields = (*parameters, *_fields_of(body, "body", schemas))
+    return Operation(method, path, about.replace("\n", " "), more.strip(), fields, answers, command)
+
+
+def _command(
+    method: str,
+    path: str,
+    content: Schema,
+    body: Schema,
+    schemas: Schema,
+    address: str,
+    *,
+    token_variable: str,
+) -> str:
+    """A line for a shell."""
+    words = ["curl"]
+    if token_variable:
+        words += ["-H", f'"Authorization: Bearer ${token_variable}"']
+    if "application/octet-stream" in content:
+        words += ["-T", "posts.json"]
+    elif method != "GET":
+        words += ["-X", method]
+    if "application/json" in content:
+        words += [
+            "-H",
+            "'Content-Type: application/json'",
+            "-d",
+            _shell(json.dumps(_example(body, schemas), ensure_ascii=False)),
+        ]
+    return " ".join([*words, f"'{address}{path}'"])
+
+
+def _example(schema: Schema, schemas: Schema) -> Any:
+    """What a request may hold at least; of an object the fields that it must have, or the first."""
+    schema = _resolved(schema, schemas)
+    for key in ("examples", "enum"):
+        if schema.get(key):
+            return schema[key][0]
+    if "default" in schema:
+        return schema["default"]
+    if schema.get("anyOf"):
+        return _example(schema["anyOf"][0], schemas)
+    if properties := schema.get("properties"):
+        needed = schema.get("required") or list(properties)[:1]
+        return {name: _example(properties[name], schemas) for name in needed}
+    match schema.get("type"):
+        case "array":
+            return [_example(schema.get("items", {}), schemas)]
+        case "integer" | "number":
+            return schema.get("minimum", 1)
+        case "boolean":
+            return False
+        case _:
+            return "…"
+
+
+def _fields_of(schema: Schema, place: str, schemas: Schema) -> list[Field]:
+    required = schema.get("required", ())
+    return [
+        _field(name, each, schemas, place, is_required=name in required)
+        for name, each in schema.get("properties", {}).items()
+    ]
+
+
+def _parameter(parameter: Schema, schemas: Schema) -> Field:
+    schema = {"description": parameter.get("description", "")} | parameter["schema"]
+    return _field(parameter["name"], schema, schemas, parameter["in"], is_required=bool(parameter.get("required")))
+
+
+def _field(name: str, schema: Schema, schemas: Schema, place: str, *, is_required: bool) -> Field:
+    kind, table = _kind(schema, schemas)
+    default = "" if schema.get("default") is None else json.dumps(schema["default"], ensure_ascii=False)
+    about = schema.get("description") or _resolved(schema, schemas).get("description", "")
+    return Field(name, kind, table, place, is_required, default, about)
+
+
+def _kind(schema: Schema, schemas: Schema) -> tuple[str, str]:
+    """A type in words of JSON, with its limits; and the name of the object that it is or holds."""
+    if reference := schema.get("$ref"):
+        name = str(reference).rpartition("/")[2]
+        found = schemas.get(name, {})
+        return ("object", name) if "properties" in found else _kind(found, schemas)
+    if one_of := schema.get("anyOf"):
+        kinds = [_kind(each, schemas) for each in one_of]
+        return " | ".join(kind for kind, _ in kinds), next((table for _, table in kinds if table), "")
+    if schema.get("enum"):
+        return " | ".join(json.dumps(each, ensure_ascii=False) for each in schema["enum"]), ""
+    kind, table = str(schema.get("type", "any")), ""
+    if kind == "array":
+        of, table = _kind(schema.get("items", {}), schemas)
+        kind = f"array of {of}"
+    limits = [words.format(schema[key]) for key, words in _LIMITS if key in schema]
+    return ", ".join([f"{kind} ({schema['format']})" if "format" in schema else kind, *limits]), table
+
+
+def _json_of(answer: Schema) -> Schema:
+    content = answer.get("content", {})
+    return content.get("application/json", {}).get("schema") or {"type": next(iter(content), "any")}
+
+
+def _resolved(schema: Schema, schemas: Schema) -> Schema:
+    reference = schema.get("$ref")
+    return schemas.get(str(reference).rpartition("/")[2], {}) if reference else schema
+
+
+def _filled(path: str) -> str:
+    """Parameters in capitals, as commands of this package show what is to be filled in."""
+    return re.sub(r"\{(\w+)(?::\w+)?\}", lambda match: quote(match[1].upper()), path)
+
+
+def _shell(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+_ABOUT = """Everything that the pages do, for programs. Bodies and answers are JSON; times are ISO 8601 with an offset.
+
+Whatever is not done is answered as `{"detail": "what is wrong and what to do", "error": "not_found"}`."""
+_PROBLEM = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+
+
+def document_api(app: FastAPI) -> None:
+    """Make the application's OpenAPI document ours; it is made once, when it is first asked for."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _document(app)
+        return app.openapi_schema
+
+    app.openapi = document
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Method, path and description of each operation, in the order of the document."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield method.upper(), path, operation
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    made = get_openapi(title="instagram_assets", version=__version__, description=_ABOUT, routes=app.routes)
+    components = made.setdefault("components", {})
+    components.setdefault("schemas", {}).setdefault("Problem", Problem.model_json_schema())
+    if app.state.access.is_demanded:
+        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        made["security"] = [{"token": []}]
+    for _, _, operation in operations(made):
+        for status, answer in operation["responses"].items():
+            if status[0] in "45" and "content" not in answer:
+                answer["content"] = _PROBLEM
+    return made

@@ -1,0 +1,193 @@
+"""Keeps the index up to date with the lake while the web app runs: looks every few seconds, and works in a child."""
+
+import json
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import get_args
+
+from upath import UPath
+
+from instagram_assets.automation.children import Child, child_processes
+from instagram_assets.automation.pause import is_paused, last_change
+from instagram_assets.errors import InstagramAssetsError
+from instagram_assets.lake_index.changes import fingerprint
+from instagram_assets.lake_index.facets import choices_of, clusters_of
+from instagram_assets.lake_index.filters import Filter
+from instagram_assets.lake_index.nearest import Vectors
+from instagram_assets.lake_index.orders import PostSort, Sort, shared_orders
+from instagram_assets.lake_index.place import FOLDER, index_file, lake_seen, stamp_of
+from instagram_assets.lake_index.reading import LakeIndex, opened
+from instagram_assets.settings import PREFIX, Settings
+from instagram_assets.storage.atomic import is_local
+from instagram_assets.storage.lake import lake_root
+
+_LOOK_SECONDS, _LOOK_SECONDS_AT_STORE = 3.0, 300.0
+"""How long between two looks at a lake on a disk, and in an object store, which takes a list of all files."""
+_TIMES_AS_LONG = 3
+"""An update is followed by a pause of so many times its own length, while runs write without end."""
+_FIRST_WAIT, _LONGEST_WAIT = 10.0, 600.0
+_TICK = 0.2
+CLI = (sys.executable, "-m", "instagram_assets.cli")
+_COMMAND = (*CLI, "index", "--json")
+
+
+class IndexUpdater:
+    """A thread that keeps one index, from `start` to `stop`; nothing of it is left then."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._folder = settings.folder(FOLDER)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="index-updater", daemon=True)
+        self._opened = opened(self._folder)
+        self._seen: str | None = None
+        self._warm = ""
+        self._failures = 0
+        self.is_updating = False
+        self.problem = ""
+        """Why the last update failed; empty after one that did not."""
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End it, and the child that is at work; the index stays as it was."""
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        wait = 0.0
+        while not self._ended.wait(wait):
+            began = monotonic()
+            wait = _LOOK_SECONDS
+            # Also while something is forgotten: what is remembered of an index that is gone has to go.
+            self._opened.let_go()
+            if is_paused():
+                continue
+            try:
+                root = lake_root(self._settings)
+                if not self._is_needed(root):
+                    self._warm_up()
+                    continue
+                self._update(root)
+                self._warm_up()
+            except (InstagramAssetsError, OSError) as error:
+                self._failed(str(error))
+            took = monotonic() - began
+            wait = max(
+                _LOOK_SECONDS if is_local(UPath(self._settings.lake_uri)) else _LOOK_SECONDS_AT_STORE,
+                _TIMES_AS_LONG * took,
+            )
+            if self.problem:
+                wait = min(_FIRST_WAIT * 2 ** (self._failures - 1), _LONGEST_WAIT)
+
+    def _is_needed(self, root: UPath) -> bool:
+        """Whether the lake is another one than at the last look; of an object store nobody knows without a list."""
+        if not index_file(self._folder).exists() or self.problem or self._opened.is_damaged:
+            return True
+        now = fingerprint(root)
+        return not now or now not in (self._seen, lake_seen(self._folder))
+
+    def _update(self, root: UPath) -> None:
+        """Have a child do it. While something is forgotten it ends: it would keep what goes."""
+        before, paused_before = fingerprint(root), last_change()
+        self.is_updating = True
+        try:
+            with (
+                tempfile.TemporaryDirectory(prefix="instagram_assets-index-") as logs,
+                child_processes(Path(logs), "instagram_assets-index-") as group,
+            ):
+                command = (*_COMMAND, "--rebuild") if self._opened.is_damaged else _COMMAND
+                child = group.start("index", command, environment_of(self._settings))
+                while not child.ended and not self._ended.wait(_TICK):
+                    if is_paused() or last_change() != paused_before:
+                        return
+                if not child.ended:
+                    return
+                if child.process.returncode:
+                    self._failed(reason_of(child))
+                    return
+            self._seen, self.problem, self._failures = before, "", 0
+        finally:
+            self.is_updating = False
+
+    def _warm_up(self) -> None:
+        """Have at hand what the first pages of a new version ask for, before somebody waits for it."""
+        stamp = stamp_of(index_file(self._folder))
+        if self.problem or not stamp or stamp == self._warm:
+            return
+        with suppress(InstagramAssetsError):  # who asks for it meets it again, and is told
+            index = self._opened.newest()
+            for step in _warm_ups(index):
+                if self._ended.is_set() or is_paused():
+                    return
+                step()
+        self._warm = stamp
+
+    def _failed(self, reason: str) -> None:
+        self.problem, self._failures = reason, self._failures + 1
+
+
+@contextmanager
+def index_updates(settings: Settings) -> Generator[IndexUpdater]:
+    """Keep the index of these settings up to date while the block runs."""
+    folder = settings.folder(FOLDER)
+    updater = IndexUpdater(settings)
+    _updaters[folder] = updater
+    updater.start()
+    try:
+        yield updater
+    finally:
+        del _updaters[folder]
+        updater.stop()
+
+
+_updaters: dict[Path, IndexUpdater] = {}
+
+
+def updater_of(folder: Path) -> IndexUpdater | None:
+    """Who keeps the index in this folder, in this process; null where nobody does."""
+    return _updaters.get(folder)
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """In which a command has the same lake, data folder and days. The token of the web app is for that alone."""
+    others = {name: value for name, value in os.environ.items() if name != settings.web.token_variable}
+    given = {
+        "DATA_DIR": str(settings.data_dir.absolute()),
+        "LAKE": settings.lake,
+        "LAKE_OPTIONS": json.dumps(settings.lake_options),
+        "TIME_ZONE": settings.time_zone,
+        "WEB__THUMBNAILS_MB": str(settings.web.thumbnails_mb),
+        "DOWNLOAD__MAX_MEGAPIXELS": str(settings.download.max_megapixels),
+    }
+    return {**others, **{f"{PREFIX}{name}": value for name, value in given.items()}}
+
+
+def reason_of(child: Child) -> str:
+    """What the command said last: its error is one paragraph."""
+    said = child.log.read_text("utf-8", "replace").strip()
+    return said.splitlines()[-1][:2_000] if said else f"The command ended with status {child.process.returncode}."
+
+
+def _warm_ups(index: LakeIndex) -> Iterator[Callable[[], object]]:
+    """Steps that fill the caches of a new index, what pages need first before the rest; requests wait for one step."""
+    yield partial(shared_orders().images, index, Filter())
+    yield partial(shared_orders().posts, index, Filter())
+    yield partial(choices_of, index)
+    yield partial(clusters_of, index)
+    yield partial(Vectors.of_index, index)
+    for sort in get_args(Sort):
+        if sort != "similar":
+            yield partial(shared_orders().images, index, Filter(), sort)
+    for sort in get_args(PostSort):
+        yield partial(shared_orders().posts, index, Filter(), sort)
+    # Of words in captions: which posts images have.
+    yield partial(shared_orders().images, index, Filter(q="a"))

@@ -1,0 +1,229 @@
+"""The middleware around the routes: headers, limits on bodies, no changes during a forget, and login."""
+
+import asyncio
+from urllib.parse import quote, urlsplit
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from instagram_assets.automation.pause import PAUSED, is_paused
+from instagram_assets.errors import PausedError
+from instagram_assets.web.access import CSRF_HEADER, PAGE_TOKEN, SESSION, Access, TooManyTriesError
+from instagram_assets.web.guard import SAFE_METHODS
+from instagram_assets.web.problems import is_for_programs, name_of, problem, status_of
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; img-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+_POLICY = "Content-Security-Policy"
+_ALWAYS = {
+    _POLICY: CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+# The addresses of pages' files carry what they hold, so that a new version is another address.
+_FOR_GOOD, _NEVER = "public, max-age=31536000, immutable", "no-store"
+
+
+class Headers:
+    """A middleware; what an answer says of its own keeping, as images do, stays, and so does a policy of its own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                # A document that is whole in itself may bring a policy of its own, in the place of that for pages.
+                own = [said for said in headers.getlist(_POLICY) if "default-src" in said]
+                for name, value in _ALWAYS.items():
+                    headers[name] = value
+                if own:
+                    headers[_POLICY] = own[0]
+                headers.setdefault("Cache-Control", _keeping(scope, message["status"]))
+            await send(message)
+
+        await self._app(scope, receive, sending)
+
+
+def _keeping(scope: Scope, status: int) -> str:
+    is_versioned = scope["path"].startswith("/static/") and scope["query_string"]
+    if is_versioned and status in (200, 206, 304):
+        return _FOR_GOOD
+    return "no-cache" if scope["path"].startswith("/static/") else _NEVER
+
+
+MOST_BYTES = 1 << 20
+_BODY_SECONDS = 30.0
+
+
+class SmallBodies:
+    """A middleware that refuses bodies above 1 MiB, and those that do not end in `seconds`.
+
+    But for PUT, whose files are streamed, measured and timed elsewhere.
+    """
+
+    def __init__(self, app: ASGIApp, seconds: float = _BODY_SECONDS) -> None:
+        self._app, self._seconds = app, seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] in (*SAFE_METHODS, "PUT"):
+            await self._app(scope, receive, send)
+            return
+        try:
+            async with asyncio.timeout(self._seconds):
+                body = await _read_body(receive)
+        except TimeoutError:
+            await _refuse_body(408, "too_slow", scope, receive, send)
+            return
+        if body is None:
+            return
+        if len(body) > MOST_BYTES:
+            await _refuse_body(413, "body_too_large", scope, receive, send)
+            return
+        whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def replay() -> Message:
+            return whole.pop() if whole else await receive()
+
+        await self._app(scope, replay, send)
+
+
+async def _read_body(receive: Receive) -> bytes | None:
+    """The body, or as much of it as shows that it is too large; null where who asked is gone."""
+    body = bytearray()
+    message: Message = {"type": "http.request", "more_body": True}
+    while message.get("more_body") and len(body) <= MOST_BYTES:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body += message.get("body", b"")
+    return bytes(body)
+
+
+async def _refuse_body(status: int, error: str, scope: Scope, receive: Receive, send: Send) -> None:
+    request = Request(scope)
+    answer = problem(request, status, error)
+    answer.headers["Connection"] = "close"  # the rest is not read
+    await answer(scope, receive, send)
+
+
+_TOUCH_NO_DATA = ("/api/login", "/api/logout")
+
+
+class NoChangesWhilePaused:
+    """A middleware that answers 409 to whatever would change something meanwhile, but for logging in and out."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        changes = scope["type"] == "http" and scope["method"] not in SAFE_METHODS
+        if not changes or scope["path"] in _TOUCH_NO_DATA or not await run_in_threadpool(is_paused):
+            await self._app(scope, receive, send)
+            return
+        error = PausedError(PAUSED)
+        await problem(Request(scope), status_of(error), name_of(error), str(error))(scope, receive, send)
+
+
+_OPEN_PATHS = ("/login", "/api/login")
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+_BROWSER_HEADERS = ("origin", "sec-fetch-site", "cookie")
+
+
+class LoginGate:
+    """A middleware that lets in whoever has the token or a session, and changes only from our own pages.
+
+    It is inside the application, so its refusals are pages of it.
+    """
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app = app
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        session = self._access.session(request.cookies.get(self._access.cookie, ""))
+        scope[SESSION], scope[PAGE_TOKEN] = session, self._access.page_token(session)
+        refusal = (
+            _no_address(request)
+            or self._not_from_here(request)
+            or self._not_let_in(request)
+            or self._not_of_our_pages(request)
+        )
+        await (refusal or self._app)(scope, receive, send)
+
+    def _not_from_here(self, request: Request) -> Response | None:
+        """Without a token this server is for this machine alone, also when a proxy asks in the place of others."""
+        if self._access.is_demanded or not any(name in request.headers for name in _FORWARDED):
+            return None
+        return problem(request, 403, "forwarded")
+
+    def _not_let_in(self, request: Request) -> Response | None:
+        path = request.url.path
+        if not self._access.is_demanded or path in _OPEN_PATHS or path.startswith("/static/"):
+            return None
+        kind, _, said = request.headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer":
+            return refused_token(request, self._access, said.strip())
+        if request.scope[SESSION]:
+            return None
+        if not is_for_programs(request) and "hx-request" not in request.headers:
+            return RedirectResponse(_login(request.url.path, request.url.query), 303)
+        # htmx opens the address, in the place of the part that it asked for.
+        headers = {"WWW-Authenticate": "Bearer", "HX-Redirect": _login(*_page_of(request))}
+        return problem(request, 401, "login_required", headers=headers)
+
+    def _not_of_our_pages(self, request: Request) -> Response | None:
+        """Browsers say by some mark that they are one; of these only pages of this server know the token."""
+        if request.method in SAFE_METHODS or not any(name in request.headers for name in _BROWSER_HEADERS):
+            return None
+        if self._access.is_page_token(request.headers.get(CSRF_HEADER, ""), request.scope[SESSION]):
+            return None
+        return problem(request, 403, "stale_page")
+
+
+def _no_address(request: Request) -> Response | None:
+    """Routes are found by patterns whose end overlooks a line break, so that another address would be answered."""
+    if not request.scope["path"].endswith("\n"):
+        return None
+    return problem(request, 404, "not_found")
+
+
+def refused_token(request: Request, access: Access, said: str) -> Response | None:
+    """The answer to a wrong token, or to one that comes too soon after many wrong ones; nothing to the right one."""
+    try:
+        if access.is_token(said, request.client.host if request.client else ""):
+            return None
+    except TooManyTriesError as error:
+        headers = {"Retry-After": str(int(error.seconds) + 1)}
+        return problem(request, 429, "too_many_tries", headers=headers)
+    return problem(request, 401, "wrong_token", headers={"WWW-Authenticate": "Bearer"})
+
+
+def _page_of(request: Request) -> tuple[str, str]:
+    """Path and query of the page that shows the part which is asked for; the start where it names none."""
+    try:
+        page = urlsplit(request.headers.get("hx-current-url", "/"))
+    except ValueError:
+        return "/", ""
+    return page.path or "/", page.query
+
+
+def _login(path: str, query: str) -> str:
+    back = path + (f"?{query}" if query else "")
+    return "/login" if back == "/" else f"/login?next={quote(back)}"

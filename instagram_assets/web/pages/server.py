@@ -1,0 +1,74 @@
+"""Pages about the web app itself: status, login, the reference of the API, and the notice of the index."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from instagram_assets.web.access import SESSION, Access
+from instagram_assets.web.api_reference import reference_of
+from instagram_assets.web.index_service import notice
+from instagram_assets.web.moments import moment
+from instagram_assets.web.rendering import render, words_of
+from instagram_assets.web.services import Given, Services
+from instagram_assets.web.status import counted, in_words, of_dagster
+from instagram_assets.web.status_facts import AS_IT_SHOULD_BE
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/status", name="status")
+async def status(request: Request, services: Given) -> HTMLResponse:
+    """All that waits, failed or is missing."""
+    return render(request, "status.html", page="status", **await _status_shown(request, services))
+
+
+@router.get("/status/facts", name="status_facts")
+async def facts(request: Request, services: Given) -> HTMLResponse:
+    """What changes on the page; while it is being counted, it says so and fetches itself again."""
+    return render(request, "status_facts.html", **await _status_shown(request, services))
+
+
+async def _status_shown(request: Request, services: Services) -> dict[str, Any]:
+    remembered = counted(services)
+    found = remembered.newest()
+    if found is not None:
+        found = in_words(found, await of_dagster(services), words_of(request))
+    return {
+        "platform": found,
+        "is_counting": remembered.is_finding,
+        "as_it_should_be": AS_IT_SHOULD_BE,
+        "dagster_url": services.dagster_url,
+        "counted_at": moment(found.counted_at, services.settings.zone) if found else "",
+    }
+
+
+@router.get("/login", name="login")
+def login(request: Request, next: str = "/") -> Response:
+    """The form for the token; whoever needs none is sent on."""
+    access: Access = request.app.state.access
+    if not access.is_demanded or request.scope[SESSION]:
+        return RedirectResponse(_ours(next), 303)
+    return render(request, "login.html", page="login", next=_ours(next))
+
+
+def _ours(address: str) -> str:
+    """A path of this server; `//host` and `/\\\\host` lead to others, and line breaks are dropped by browsers."""
+    is_path = address.startswith("/") and address[1:2] not in ("/", "\\") and address.isprintable()
+    return address if is_path and address.isascii() else "/"
+
+
+@router.get("/api-reference", name="api")
+def api(request: Request, services: Given) -> HTMLResponse:
+    """What a script can ask, with an example of each."""
+    access: Access = request.app.state.access
+    address = str(request.base_url).rstrip("/")
+    variable = services.settings.web.token_variable if access.is_demanded else ""
+    found = reference_of(request.app.openapi(), address, token_variable=variable)
+    return render(request, "api.html", page="api", reference=found, is_token_demanded=access.is_demanded)
+
+
+@router.get("/index/notice", name="index_notice")
+def index_notice(request: Request, waiting: bool = False) -> HTMLResponse:
+    """The notice, which looks again by itself; empty while nothing is to be said."""
+    return notice(request, is_waiting=waiting)

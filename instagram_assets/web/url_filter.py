@@ -1,0 +1,139 @@
+"""The filter in an address: as a parameter of routes, as chips that each remove a value, as hidden form fields."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+
+from instagram_assets.lake_index.facets import ClusterNames
+from instagram_assets.lake_index.filters import Filter
+from instagram_assets.web.words import Words
+
+
+def filter_of_request(request: Request) -> Filter:
+    """The filter in the query string of a request. Raises QueryError."""
+    query = request.query_params
+    return Filter.of({name: query.getlist(name) for name in query})
+
+
+UrlFilter = Annotated[Filter, Depends(filter_of_request)]
+"""A parameter of a route that gets the filter in its query string."""
+
+
+MOST_ROWS = 500
+"""Rows of one answer."""
+LARGEST_OFFSET = 2**31 - 1
+
+Offset = Annotated[int, Query(ge=0, le=LARGEST_OFFSET, description="Rows to pass over")]
+Limit = Annotated[int, Query(ge=1, le=MOST_ROWS, description="Rows of the answer at most")]
+_Texts = Annotated[list[str], Query(default_factory=list, max_length=MOST_ROWS)]
+_Text = Annotated[str, Query(max_length=300)]
+
+
+def _documented_filter(
+    request: Request,
+    account: Annotated[_Texts, Query(description="Accounts, any of them; a hashtag's begins with #")],
+    hashtag: Annotated[_Texts, Query(description="Hashtags of the post, all of them")],
+    search: Annotated[_Texts, Query(description="Images of these searches")],
+    cluster: Annotated[_Texts, Query(description="`SCOPE/NUMBER`, such as `all/3`; any of them")],
+    first: Annotated[_Text, Query(description="First day of the posts, such as 2026-10-01")] = "",
+    last: Annotated[_Text, Query(description="Last day of the posts")] = "",
+    q: Annotated[_Text, Query(description="Words of captions, all of them; in quotes: whole words")] = "",
+    word: Annotated[_Text, Query(description="A word of the caption's tokens")] = "",
+    pos: Annotated[_Text, Query(description="That word's part of speech")] = "",
+    kind: Annotated[_Text, Query(description="`post` or `reel`")] = "",
+    weekday: Annotated[_Text, Query(description="1: Monday to 7: Sunday")] = "",
+    hour: Annotated[_Text, Query(description="0 to 23")] = "",
+    viral: Annotated[_Text, Query(description="`yes` or `no`")] = "",
+    post: Annotated[_Text, Query(description="A `post_id`")] = "",
+    source: Annotated[_Text, Query(description="`posts` or `searches`: where images are from")] = "",
+    status: Annotated[_Text, Query(description="`ok`, `failed`, `expired` or `refused`")] = "",
+    quality: Annotated[_Text, Query(description="`passed` or `failed`")] = "",
+    sharp: Annotated[_Text, Query(description="Least sharpness: variance of the Laplacian")] = "",
+    near: Annotated[_Text, Query(description="An `image_id`: its near-duplicates, itself included")] = "",
+    list_name: Annotated[_Text, Query(description="A named list")] = "",
+    decided: Annotated[_Text, Query(description="`kept`, `dropped` or `undecided` by that list")] = "",
+) -> Filter:
+    """The filter; its fields are documented as parameters of the route. Raises QueryError for an invalid value."""
+    return filter_of_request(request)
+
+
+DocumentedFilter = Annotated[Filter, Depends(_documented_filter)]
+"""As `UrlFilter`, with each field in the OpenAPI document."""
+
+
+_OF_INSIGHTS = ("first", "last", "kind", "pos")
+"""What a field of the insights' form shows by itself."""
+_IN_WORDS = ("kind", "quality", "status", "source", "viral", "decided", "weekday")
+"""Fields whose values have words."""
+
+
+NO_NAMES = ClusterNames()
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One value that is chosen, and the filter that says all but it."""
+
+    field: str
+    name: str
+    text: str
+    without: Filter
+
+
+def chips_of(
+    wanted: Filter, words: Words, in_fields: Collection[str] = _OF_INSIGHTS, clusters: ClusterNames = NO_NAMES
+) -> list[Chip]:
+    """What is chosen and stands in no field of the form, in the order of the filter."""
+
+    def text_of(field: str, value: object) -> str:
+        return clusters.label(str(value)) if field == "cluster" else _text(field, value, words)
+
+    found: list[Chip] = []
+    for field, value in _said(wanted):
+        if field in in_fields:
+            continue
+        name = words(f"filter.fields.{field}")
+        if isinstance(value, tuple):
+            rest = {text: tuple(other for other in value if other != text) for text in value}
+            found += [
+                Chip(field, name, text_of(field, text), wanted.but(**{field: left})) for text, left in rest.items()
+            ]
+        else:
+            without = wanted.but(**{field: getattr(Filter(), field)})
+            found.append(Chip(field, name, text_of(field, value), without))
+    return found
+
+
+def kept_fields(wanted: Filter, shown: Collection[str]) -> list[tuple[str, str]]:
+    """Names and values that the form hands on and has no field for; those of its list of accounts among them."""
+    found: list[tuple[str, str]] = []
+    for field, value in _said(wanted):
+        if isinstance(value, tuple):
+            found += [(field, text) for text in value]
+        elif field not in shown:
+            found.append((field, str(value)))
+    return found
+
+
+def address(path: str, wanted: Filter, also: Mapping[str, str]) -> str:
+    """The address of a page with a filter."""
+    query = wanted.to_query(**also)
+    return f"{path}?{query}" if query else path
+
+
+def _said(wanted: Filter) -> list[tuple[str, object]]:
+    nothing = Filter()
+    both = [(field.name, getattr(wanted, field.name), getattr(nothing, field.name)) for field in fields(Filter)]
+    return [(name, value) for name, value, empty in both if value != empty]
+
+
+def _text(field: str, value: object, words: Words) -> str:
+    if field in _IN_WORDS:
+        return words.known(f"filter.values.{field}_{value}", otherwise=str(value))
+    if field == "pos":
+        return words.known(f"filter.parts.{value}", otherwise=str(value))
+    if field in ("near", "post"):
+        return str(value)[:12]
+    return f"#{value}" if field == "hashtag" else str(value)
