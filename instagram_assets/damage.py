@@ -18,6 +18,7 @@ from upath import UPath
 from instagram_assets.arrow import compute
 from instagram_assets.calendar import today
 from instagram_assets.errors import StorageError
+from instagram_assets.ingest.landing_repair import DONE
 from instagram_assets.ingest.manifests import (
     LANDING_TABLES,
     LandedFile,
@@ -27,7 +28,6 @@ from instagram_assets.ingest.manifests import (
     read_manifest,
     table_path,
 )
-from instagram_assets.ingest.mending import DONE
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_local

@@ -50,8 +50,8 @@ def skipped_line(missing: dict[str, str]) -> str:
 def check_ingest(settings: Settings, files: Sequence[Path], observed_at: str, account: str = "") -> None:
     """Raise the error of what would stop an ingest later: a file or folder, a time, a name, or a setting."""
     from instagram_assets.ingest.folders import refuse_empty_folder, scan_folder
-    from instagram_assets.ingest.reader.streams import check_regular
-    from instagram_assets.ingest.source import parse_observed_at, parse_stated_account
+    from instagram_assets.ingest.reader.byte_streams import check_regular
+    from instagram_assets.ingest.record_source import parse_observed_at, parse_stated_account
     from instagram_assets.ingest.zips import check_zip_readable
 
     parse_observed_at(observed_at)

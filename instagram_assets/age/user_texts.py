@@ -14,18 +14,18 @@ import pyarrow as pa
 
 from instagram_assets.age.labels import read_csv_rows
 from instagram_assets.errors import FileError, RecordError
-from instagram_assets.ingest import values
+from instagram_assets.ingest import field_values
 from instagram_assets.ingest.archive_layout import is_posts_file
-from instagram_assets.ingest.archives import archive_owner
+from instagram_assets.ingest.archive_pictures import archive_owner
+from instagram_assets.ingest.field_values import is_account_name, replace_surrogates
 from instagram_assets.ingest.folders import FolderContents
 from instagram_assets.ingest.formats import graphql
 from instagram_assets.ingest.formats.shapes import Part, PostShape
 from instagram_assets.ingest.normalize import format_of
+from instagram_assets.ingest.reader.byte_streams import utf8_chunks
 from instagram_assets.ingest.reader.json_values import BadRecord, Record
-from instagram_assets.ingest.reader.records import bare_text, read_records
-from instagram_assets.ingest.reader.streams import utf8_chunks
-from instagram_assets.ingest.source import RecordSource
-from instagram_assets.ingest.values import is_account_name, replace_surrogates
+from instagram_assets.ingest.reader.record_reader import bare_text, read_records
+from instagram_assets.ingest.record_source import RecordSource
 from instagram_assets.schemas import TEXTS
 from instagram_assets.settings import IngestSettings
 
@@ -49,7 +49,7 @@ class UserTexts(NamedTuple):
 def normalised_text(value: object) -> str | None:
     """A post's text in NFC without white space around it; null when it has neither letter nor digit, as emojis."""
     try:
-        text = (values.parse_text(value, "text", []) or "").strip()
+        text = (field_values.parse_text(value, "text", []) or "").strip()
     except RecordError:
         return None
     if any(map(str.isalnum, text if text.isascii() else _EMOJI_PARTS.sub("", text))):

@@ -14,8 +14,9 @@ from upath import UPath
 from instagram_assets.assets.parts import PER_CELL, described
 from instagram_assets.errors import StorageError
 from instagram_assets.ingest import inbox
-from instagram_assets.ingest.archives import StorePictures
-from instagram_assets.ingest.drift import field_changes
+from instagram_assets.ingest.archive_pictures import StorePictures
+from instagram_assets.ingest.field_drift import field_changes
+from instagram_assets.ingest.landing_run import LandingReport
 from instagram_assets.ingest.manifests import LandedFile, extend_to_oldest_post, manifests, pending_files
 from instagram_assets.ingest.observations import (
     landed_files,
@@ -25,7 +26,6 @@ from instagram_assets.ingest.observations import (
     read_posts,
     read_profiles,
 )
-from instagram_assets.ingest.work import LandingReport
 from instagram_assets.media.local import keep_in
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.partitions import Selection, accounts, first_day, known_accounts, selection, window

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from instagram_assets.assets.parts import PER_CELL, described, earlier_rows, show
 from instagram_assets.ingest.merge import merge_posts
-from instagram_assets.ingest.remembered import RetainedRows, retained_rows
+from instagram_assets.ingest.retained_rows import RetainedRows, retained_rows
 from instagram_assets.settings import settings
 from instagram_assets.storage.horizon import read_horizon
 from instagram_assets.storage.lake import open_lake

@@ -12,8 +12,8 @@ from instagram_assets.datasets.missing import missing_datasets
 from instagram_assets.datasets.pseudonymous import PSEUDONYMS, pseudonymous_by
 from instagram_assets.engagement.kept_labels import other_rule
 from instagram_assets.errors import StorageError
+from instagram_assets.ingest.landing_repair import repair_landing
 from instagram_assets.ingest.manifests import LandedFile, pending_files
-from instagram_assets.ingest.mending import repair_landing
 from instagram_assets.ingest.observations import affected_cells
 from instagram_assets.partitions import (
     PLAN,

@@ -17,7 +17,7 @@ from instagram_assets.backups.places import Writer, open_place
 from instagram_assets.backups.settings_file import NAME
 from instagram_assets.errors import FileError, NothingDoneError
 from instagram_assets.ingest.folders import DONE, REJECTED
-from instagram_assets.ingest.source import OBSERVED_AT_SUFFIX
+from instagram_assets.ingest.record_source import OBSERVED_AT_SUFFIX
 from instagram_assets.privacy.keys import key_id
 from instagram_assets.privacy.tombstones import load_tombstones
 

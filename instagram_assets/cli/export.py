@@ -157,7 +157,7 @@ def refine(
     from rich.console import Console
 
     from instagram_assets.cli.tables import refine_table
-    from instagram_assets.ingest.source import parse_observed_at
+    from instagram_assets.ingest.record_source import parse_observed_at
     from instagram_assets.local.refine import refine as refine_folder
     from instagram_assets.report.progress import download_update, show_progress
     from instagram_assets.settings import load_settings

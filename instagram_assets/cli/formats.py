@@ -46,7 +46,7 @@ def field_changes(as_json: AsJson = False) -> None:
 
     A file is compared with those of its format that came before it.
     """
-    from instagram_assets.ingest.drift import field_changes as changes
+    from instagram_assets.ingest.field_drift import field_changes as changes
     from instagram_assets.ingest.manifests import manifests
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake

@@ -15,7 +15,7 @@ from instagram_assets.datasets.parquet import ROWS_OF_GROUP
 from instagram_assets.forget.file_operations import remove_path, rename_path, scrub_in_place
 from instagram_assets.forget.steps import Step, scrub_with_counts
 from instagram_assets.forget.text_files import preview_scrub
-from instagram_assets.ingest.scrub.records import scrubbed_name
+from instagram_assets.ingest.redact.redactor import scrubbed_name
 from instagram_assets.privacy.file_names import is_of_files, stem_of
 from instagram_assets.privacy.forgotten import Forgotten
 from instagram_assets.privacy.places import OWN_FOLDERS

@@ -10,8 +10,8 @@ from pathlib import Path
 from instagram_assets.forget.steps import Step, StepResult, sha256_of_stored
 from instagram_assets.ingest.folders import DONE, ERROR_SUFFIX, REJECTED
 from instagram_assets.ingest.manifests import rewritten_path
-from instagram_assets.ingest.scrub.in_place import Place, Task
-from instagram_assets.ingest.source import OBSERVED_AT_SUFFIX
+from instagram_assets.ingest.record_source import OBSERVED_AT_SUFFIX
+from instagram_assets.ingest.redact.inbox_redaction import Place, Task
 from instagram_assets.privacy.forgotten import Forgotten
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_temporary, sweep

@@ -25,8 +25,8 @@ from instagram_assets.ingest.manifests import (
     table_path,
     write_manifest,
 )
-from instagram_assets.ingest.scrub.records import scrubbed_name
-from instagram_assets.ingest.tally import count_rows
+from instagram_assets.ingest.redact.redactor import scrubbed_name
+from instagram_assets.ingest.row_counts import count_rows
 from instagram_assets.ingest.writer import RowWriter
 from instagram_assets.privacy.forgotten import Forgotten
 from instagram_assets.privacy.tables import may_hold, scrub_table

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from instagram_assets.errors import BusyFileError, FileError
-from instagram_assets.ingest import values
+from instagram_assets.ingest import field_values
 from instagram_assets.schemas.columns import ARCHIVE_SCHEME
 
 # Since 2023 all that one did lies in a folder of its own.
@@ -87,7 +87,7 @@ _MOST_BYTES = 1 << 20
 def owner_in_name(name: str) -> str | None:
     """The account in the name that Instagram gives an archive, as a ZIP or unpacked; null in any other name."""
     found = _NAME.fullmatch(name)
-    return found["name"].casefold() if found and values.is_account_name(found["name"]) else None
+    return found["name"].casefold() if found and field_values.is_account_name(found["name"]) else None
 
 
 def owner_in_profile(content: bytes) -> str | None:
@@ -99,7 +99,9 @@ def owner_in_profile(content: bytes) -> str | None:
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
     names = (said[key] for key in _USERNAME if key in said)
-    return next((name.casefold() for name in names if isinstance(name, str) and values.is_account_name(name)), None)
+    return next(
+        (name.casefold() for name in names if isinstance(name, str) and field_values.is_account_name(name)), None
+    )
 
 
 def owner_beside(path: Path) -> str | None:

@@ -16,8 +16,8 @@ from typing import Any, BinaryIO
 from instagram_assets.errors import FileError
 from instagram_assets.ingest.normalize import normalize_records
 from instagram_assets.ingest.reader.json_values import BadRecord
-from instagram_assets.ingest.reader.records import read_batches
-from instagram_assets.ingest.source import PostKey, RecordSource
+from instagram_assets.ingest.reader.record_reader import read_batches
+from instagram_assets.ingest.record_source import PostKey, RecordSource
 from instagram_assets.settings import IngestSettings
 
 OpenablePicture = tuple[str, Callable[[], BinaryIO]]

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from instagram_assets.errors import FileError
 from instagram_assets.ingest.archive_layout import ACTIVITY_FOLDER, is_archive_root, is_html_posts, is_posts_file
-from instagram_assets.ingest.reader.streams import XZ_MEMORY, Identity, changed, identity
-from instagram_assets.ingest.reader.tables import table_in, unread_separator
-from instagram_assets.ingest.source import OBSERVED_AT_SUFFIX
+from instagram_assets.ingest.reader.byte_streams import XZ_MEMORY, Identity, changed, identity
+from instagram_assets.ingest.reader.csv_tables import table_in, unread_separator
+from instagram_assets.ingest.record_source import OBSERVED_AT_SUFFIX
 from instagram_assets.storage.atomic import make_folder, shortened, sync_folders, write_atomic
 from instagram_assets.storage.locks import alone_in
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from upath import UPath
 
-from instagram_assets.ingest.archives import StorePictures
+from instagram_assets.ingest.archive_pictures import StorePictures
 from instagram_assets.ingest.companion_files import OpenablePicture
 from instagram_assets.ingest.folders import (
     DONE,
@@ -20,10 +20,10 @@ from instagram_assets.ingest.folders import (
     path_identity,
 )
 from instagram_assets.ingest.landing import is_landed
-from instagram_assets.ingest.mending import repair_landing
-from instagram_assets.ingest.scrub.in_place import rename_with_notes, renamed
-from instagram_assets.ingest.source import parse_observed_at, parse_stated_account
-from instagram_assets.ingest.work import LandingReport, LandingRun
+from instagram_assets.ingest.landing_repair import repair_landing
+from instagram_assets.ingest.landing_run import LandingReport, LandingRun
+from instagram_assets.ingest.record_source import parse_observed_at, parse_stated_account
+from instagram_assets.ingest.redact.inbox_redaction import rename_with_notes, renamed
 from instagram_assets.media.excluded import is_forgotten
 from instagram_assets.privacy.forgotten import Forgotten
 from instagram_assets.privacy.tombstones import load_tombstones

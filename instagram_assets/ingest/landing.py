@@ -19,8 +19,8 @@ from pathlib import Path
 
 from upath import UPath
 
-from instagram_assets.ingest.archives import archive_owner
-from instagram_assets.ingest.comments import posting_people
+from instagram_assets.ingest.archive_pictures import archive_owner
+from instagram_assets.ingest.comment_rows import posting_people
 from instagram_assets.ingest.companion_files import post_beside
 from instagram_assets.ingest.formats.download_information import NAME as ARCHIVE
 from instagram_assets.ingest.manifests import (
@@ -36,9 +36,9 @@ from instagram_assets.ingest.manifests import (
     table_path,
     write_manifest,
 )
-from instagram_assets.ingest.reader.streams import Identity, changed, check_regular, file_chunks, identity
-from instagram_assets.ingest.scrub.records import scrubbed_name
-from instagram_assets.ingest.source import RecordSource
+from instagram_assets.ingest.reader.byte_streams import Identity, changed, check_regular, file_chunks, identity
+from instagram_assets.ingest.record_source import RecordSource
+from instagram_assets.ingest.redact.redactor import scrubbed_name
 from instagram_assets.ingest.writer import spool_rows
 from instagram_assets.privacy.forgotten import Forgotten
 from instagram_assets.privacy.keys import load_key

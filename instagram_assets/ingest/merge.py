@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from instagram_assets.arrow import as_booleans, as_integers, compute, group_starts
-from instagram_assets.ingest.remembered import (
+from instagram_assets.ingest.retained_rows import (
     RetainedRows,
     retained_as_observations,
     with_retained_counts,

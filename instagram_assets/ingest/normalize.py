@@ -10,20 +10,20 @@ import pyarrow as pa
 
 from instagram_assets.arrow import compute
 from instagram_assets.errors import RecordError
-from instagram_assets.ingest import values
-from instagram_assets.ingest.ads import to_ad_row
-from instagram_assets.ingest.comments import people_around_comment, people_in_posts, to_comment_row
-from instagram_assets.ingest.fields import FieldStatistics
-from instagram_assets.ingest.formats import ads, comment_parts, comments
-from instagram_assets.ingest.formats.comments import public
+from instagram_assets.ingest import field_values
+from instagram_assets.ingest.ad_rows import to_ad_row
+from instagram_assets.ingest.comment_rows import people_around_comment, people_in_posts, to_comment_row
+from instagram_assets.ingest.field_statistics import FieldStatistics
+from instagram_assets.ingest.field_values import MISSING, SOURCE_ERROR
+from instagram_assets.ingest.formats import ads, comment_detection, comments
+from instagram_assets.ingest.formats.comment_detection import public
 from instagram_assets.ingest.formats.mapping import format_name
 from instagram_assets.ingest.formats.registry import format_of
 from instagram_assets.ingest.formats.shapes import AdShape, CommentShape, Part, PostShape, Problem
-from instagram_assets.ingest.posts import to_post_rows
+from instagram_assets.ingest.post_rows import to_post_rows
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.reader.unflatten import nested
-from instagram_assets.ingest.source import LandingRow, RecordSource, observed_at_of
-from instagram_assets.ingest.values import MISSING, SOURCE_ERROR
+from instagram_assets.ingest.record_source import LandingRow, RecordSource, observed_at_of
 from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, RAW_ADS, RAW_COMMENTS
 
 
@@ -35,24 +35,24 @@ def to_profile_row(part: Part, index: int, source: RecordSource) -> LandingRow:
     def said(column: str) -> tuple[object, str]:
         return shape.value(column, record), shape.name(column, record)
 
-    followers = values.parse_count(*said("followers"), warnings)
+    followers = field_values.parse_count(*said("followers"), warnings)
     if not followers:
         warnings.append(f"{shape.name('followers', record)}: unknown or zero, so there are no impressions")
     return {
-        "account": values.parse_account_name(*said("account")),
-        "profile_id": values.parse_optional_identifier(*said("profile_id")),
+        "account": field_values.parse_account_name(*said("account")),
+        "profile_id": field_values.parse_optional_identifier(*said("profile_id")),
         "followers": followers,
-        "follows": values.parse_count(*said("follows"), warnings),
-        "posts_count": values.parse_count(*said("posts_count"), warnings),
-        "biography": values.parse_label(*said("biography"), warnings),
-        "private": values.parse_flag(*said("private"), warnings),
-        "verified": values.parse_flag(*said("verified"), warnings),
-        "full_name": values.parse_label(*said("full_name"), warnings),
-        "business": values.parse_flag(*said("business"), warnings),
-        "category": values.parse_label(*said("category"), warnings),
-        "external_url": values.parse_url(*said("external_url"), warnings),
+        "follows": field_values.parse_count(*said("follows"), warnings),
+        "posts_count": field_values.parse_count(*said("posts_count"), warnings),
+        "biography": field_values.parse_label(*said("biography"), warnings),
+        "private": field_values.parse_flag(*said("private"), warnings),
+        "verified": field_values.parse_flag(*said("verified"), warnings),
+        "full_name": field_values.parse_label(*said("full_name"), warnings),
+        "business": field_values.parse_flag(*said("business"), warnings),
+        "category": field_values.parse_label(*said("category"), warnings),
+        "external_url": field_values.parse_url(*said("external_url"), warnings),
         "observed_at": source.observed(None, observed_at_of(record, source, warnings) or part.observed_at),
-        "extra": values.extra_as_json(public(shape.unknown(record)), warnings) if source.keep_extra else None,
+        "extra": field_values.extra_as_json(public(shape.unknown(record)), warnings) if source.keep_extra else None,
         "warnings": warnings,
         "source_file": source.file,
         "source_sha256": source.sha256,
@@ -60,7 +60,7 @@ def to_profile_row(part: Part, index: int, source: RecordSource) -> LandingRow:
     }
 
 
-_OF_COMMENTS = (comments.FORMAT, comment_parts.PAGES)
+_OF_COMMENTS = (comment_detection.FORMAT, comments.PAGES)
 
 
 @dataclass
@@ -102,10 +102,10 @@ def quarantined_content(problem: Problem) -> str:
     if not isinstance(problem.content, dict):
         return ""
     record: Record = problem.content
-    if comments.is_comment(record):
+    if comment_detection.is_comment(record):
         return ""
-    known = problem.known or format_of(record)[0] not in ("", comment_parts.PAGES)
-    shown = comments.public(record) if known else comments.outline(record)
+    known = problem.known or format_of(record)[0] not in ("", comments.PAGES)
+    shown = comment_detection.public(record) if known else comment_detection.outline(record)
     return json.dumps(shown, ensure_ascii=False, sort_keys=True)
 
 
@@ -135,13 +135,13 @@ def normalize_records(records: Iterable[tuple[int, Record]], source: RecordSourc
             result.problems.append(Problem(index, error, record))
             continue
         if source.pseudonym_of and not any(isinstance(part.shape, CommentShape) for part in parts):
-            of_comments += [(index, part) for part in comment_parts.found(record)]
+            of_comments += [(index, part) for part in comments.found(record)]
         for part in parts:
             if isinstance(part.shape, CommentShape):
                 of_comments.append((index, part))
                 continue
-            if part.place and comments.is_comment(part.record):
-                result.problems.append(Problem(index, RecordError(part.place, comments.DROPPED), None))
+            if part.place and comment_detection.is_comment(part.record):
+                result.problems.append(Problem(index, RecordError(part.place, comment_detection.DROPPED), None))
                 continue
             result.candidates += not part.aside
             if isinstance(part.shape, PostShape):
@@ -218,9 +218,9 @@ def _posts(
 
 def _below(posts: Sequence[tuple[int, Part]], rows: pa.Table) -> Iterator[tuple[int, Part]]:
     """The comments below posts, with what their rows say about the posts."""
-    above = rows.select(list(comment_parts.Around._fields)).to_pylist()
+    above = rows.select(list(comments.Around._fields)).to_pylist()
     for (index, part), around in zip(posts, above, strict=True):
-        for comment in comment_parts.below_post(part.record, part.place, comment_parts.Around(**around)):
+        for comment in comments.below_post(part.record, part.place, comments.Around(**around)):
             yield index, comment
 
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from instagram_assets.account_words import NO_ACCOUNTS
 from instagram_assets.arrow import compute
-from instagram_assets.ingest import values
+from instagram_assets.ingest import field_values
 
 SHORTCODE_ALPHABET = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
 _DIGIT = {character: digit for digit, character in enumerate(SHORTCODE_ALPHABET)}
@@ -185,7 +185,7 @@ _SHORTCODE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 @lru_cache(maxsize=4096)
 def _account_in(address: str) -> str | None:
-    if values.is_account_name(address):
+    if field_values.is_account_name(address):
         return address.casefold()
     try:
         parts = urlsplit(address if "//" in address else f"//{address}")
@@ -195,16 +195,16 @@ def _account_in(address: str) -> str | None:
     if host != "instagram.com" and not host.endswith(".instagram.com"):
         return None
     on_profile = len(segments) == 1 or (len(segments) == 2 and segments[1] in ("reels", "tagged"))
-    if not on_profile or segments[0].casefold() in NO_ACCOUNTS or not values.is_account_name(segments[0]):
+    if not on_profile or segments[0].casefold() in NO_ACCOUNTS or not field_values.is_account_name(segments[0]):
         return None
     return segments[0].casefold()
 
 
 def account_from_url(address: object) -> str | None:
     """The account that a profile's address or a bare name asks for; null for any other input."""
-    if not isinstance(address, str) or len(address) > values.URL_LIMIT:
+    if not isinstance(address, str) or len(address) > field_values.URL_LIMIT:
         return None
-    return _account_in(values.strip_at_sign(address))
+    return _account_in(field_values.strip_at_sign(address))
 
 
 def post_url(shortcode: object) -> str | None:

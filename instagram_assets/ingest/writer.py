@@ -12,19 +12,19 @@ import pyarrow as pa
 
 from instagram_assets.arrow import compute
 from instagram_assets.errors import FileError, RecordError
-from instagram_assets.ingest.comments import mask_people
-from instagram_assets.ingest.fields import FieldStatistics
+from instagram_assets.ingest.comment_rows import mask_people
+from instagram_assets.ingest.field_statistics import FieldStatistics
+from instagram_assets.ingest.field_values import SOURCE_ERROR, replace_surrogates
 from instagram_assets.ingest.formats.ads import MERGED
-from instagram_assets.ingest.formats.comment_parts import holds_any
+from instagram_assets.ingest.formats.comments import holds_any
 from instagram_assets.ingest.formats.shapes import Problem
 from instagram_assets.ingest.manifests import LANDING_CONTRACTS, PARSER_VERSION, LandedFile
 from instagram_assets.ingest.normalize import NormalizedRecords, normalize_records, quarantined_content
 from instagram_assets.ingest.reader.json_values import BadRecord, PlacedRecord, Record
-from instagram_assets.ingest.reader.records import Batch
-from instagram_assets.ingest.scrub.records import Scrubber, scrubbed_record
-from instagram_assets.ingest.source import LandingRow, RecordSource
-from instagram_assets.ingest.tally import count_rows
-from instagram_assets.ingest.values import SOURCE_ERROR, replace_surrogates
+from instagram_assets.ingest.reader.record_reader import Batch
+from instagram_assets.ingest.record_source import LandingRow, RecordSource
+from instagram_assets.ingest.redact.redactor import Scrubber, scrubbed_record
+from instagram_assets.ingest.row_counts import count_rows
 from instagram_assets.ingest.zips import read_zip_batches
 from instagram_assets.schemas import QUARANTINE
 from instagram_assets.settings import IngestSettings

@@ -33,10 +33,10 @@ from instagram_assets.ingest.folders import (
     is_named_as_export,
     is_named_as_table,
 )
+from instagram_assets.ingest.reader.byte_streams import UNPACKED_FREE, UNPACKED_RATIO
 from instagram_assets.ingest.reader.json_values import BadRecord
-from instagram_assets.ingest.reader.records import Batch, read_batches
-from instagram_assets.ingest.reader.streams import UNPACKED_FREE, UNPACKED_RATIO
-from instagram_assets.ingest.reader.workbooks import Passed
+from instagram_assets.ingest.reader.record_reader import Batch, read_batches
+from instagram_assets.ingest.reader.xlsx_sheets import Passed
 from instagram_assets.settings import IngestSettings
 from instagram_assets.storage.atomic import temporary_beside
 

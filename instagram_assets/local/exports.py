@@ -14,7 +14,7 @@ from instagram_assets.ingest.folders import scan_folder
 from instagram_assets.ingest.landing import land_file
 from instagram_assets.ingest.merge import merge_posts as merge
 from instagram_assets.ingest.observations import quarantine_table, read_posts, read_profiles
-from instagram_assets.ingest.source import parse_stated_account
+from instagram_assets.ingest.record_source import parse_stated_account
 from instagram_assets.local.arguments import Table, paths_of, settings_or_defaults, table_of
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Mode, Settings

@@ -12,7 +12,7 @@ from upath import UPath
 
 from instagram_assets.ingest.folders import DONE, ERROR_SUFFIX, REJECTED
 from instagram_assets.ingest.manifests import manifest_versions, original_hash, pending_files, read_manifest
-from instagram_assets.ingest.source import OBSERVED_AT_SUFFIX
+from instagram_assets.ingest.record_source import OBSERVED_AT_SUFFIX
 from instagram_assets.retention.due import CAME_IN, Due
 from instagram_assets.retention.landing_rows import past_files
 from instagram_assets.storage.atomic import is_temporary, refusal, sync_folders

@@ -10,8 +10,8 @@ import unicodedata
 from functools import cache
 from typing import NamedTuple
 
+from instagram_assets.ingest.field_values import is_account_name
 from instagram_assets.ingest.hashtags import MENTION_PATTERN, URL_PATTERN, hashtag_pattern
-from instagram_assets.ingest.values import is_account_name
 
 # Words of the Latin alphabet with an apostrophe inside, which tokenizers cut in three.
 _CONTRACTION = r"(?<!\w)[A-Za-z]+['’][A-Za-z]+(?!\w)"

@@ -21,7 +21,7 @@ from starlette.requests import ClientDisconnect
 from instagram_assets.automation.pause import refuse_while_paused
 from instagram_assets.errors import DiskFullError, FileError, NotTakenError, StorageError, TooLargeError
 from instagram_assets.ingest.folders import is_ignored, is_named_as_export, is_named_as_table
-from instagram_assets.ingest.reader.kinds import HEAD, data_kind, text_kind
+from instagram_assets.ingest.reader.file_types import HEAD, data_kind, text_kind
 from instagram_assets.media.sniff import is_binary, text_format
 from instagram_assets.printable import strange_sign
 from instagram_assets.settings import Settings

@@ -16,7 +16,7 @@ from instagram_assets.runs import bring_up_to_date, land, run_job
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets_tests.conftest import export, post, profile
-from instagram_assets_tests.ingest.archives import NAME, archived
+from instagram_assets_tests.ingest.archive_helper import NAME, archived
 from instagram_assets_tests.ingest.test_zips import archive
 
 CELLS = ("account", "day")

@@ -31,7 +31,7 @@ from instagram_assets.status.state import Files, LeftOut, Reason, Stage, State, 
 from instagram_assets.storage.lake import open_lake
 from instagram_assets_tests.cli.test_commands import run
 from instagram_assets_tests.conftest import export, post
-from instagram_assets_tests.ingest.archives import NAME, archived, files
+from instagram_assets_tests.ingest.archive_helper import NAME, archived, files
 from instagram_assets_tests.ingest.test_zips import archive
 
 

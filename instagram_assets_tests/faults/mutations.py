@@ -89,17 +89,17 @@ def land(folder: str, disturbed: str = "", reading: int = 0) -> None:
     from upath import UPath
 
     from instagram_assets.ingest import inbox
-    from instagram_assets.ingest.reader import streams
+    from instagram_assets.ingest.reader import byte_streams
     from instagram_assets.settings import load_settings
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     settings = load_settings(data_dir=Path(folder), start_day=date(2010, 10, 6))
     if disturbed:
-        _disturb(streams, settings.folder("inbox") / disturbed, reading)
+        _disturb(byte_streams, settings.folder("inbox") / disturbed, reading)
     lake = UPath(settings.folder("lake"))
     result = inbox.land_files([], lake, settings)
     if disturbed:
-        delattr(streams, "open")
+        delattr(byte_streams, "open")
         # Taken away, it is nowhere; renamed, it lands now.
         result.rejected += inbox.land_files([], lake, settings).rejected
     extra = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024

@@ -103,7 +103,7 @@ def _post(days: int) -> dict[str, Any]:
 
 def _nothing_recent_is_lost(home: Path) -> str:
     """What is not past is there and can be read, and what is gone is said to be."""
-    from instagram_assets.ingest.mending import repair_landing
+    from instagram_assets.ingest.landing_repair import repair_landing
     from instagram_assets.settings import load_settings
     from instagram_assets.storage.horizon import read_horizon
     from instagram_assets.storage.lake import read_table

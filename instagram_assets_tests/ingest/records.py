@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest.normalize import normalize_records
-from instagram_assets.ingest.source import RecordSource
+from instagram_assets.ingest.record_source import RecordSource
 from instagram_assets.settings import load_settings
 
 LIMITS = load_settings().ingest

@@ -20,10 +20,10 @@ from instagram_assets.errors import FileError
 from instagram_assets.ingest import folders, inbox
 from instagram_assets.ingest.folders import ERROR_SUFFIX
 from instagram_assets.ingest.inbox import land_files
+from instagram_assets.ingest.landing_run import LandingReport
 from instagram_assets.ingest.manifests import table_path
 from instagram_assets.ingest.observations import read_posts
 from instagram_assets.ingest.post_ids import shortcode_of
-from instagram_assets.ingest.work import LandingReport
 from instagram_assets.media.images import fetch_images
 from instagram_assets.media.local import keep_in
 from instagram_assets.media.options import DownloadOptions

@@ -21,7 +21,7 @@ from instagram_assets.ingest.merge import merge_posts
 from instagram_assets.ingest.normalize import normalize_records
 from instagram_assets.ingest.observations import read_posts, read_profiles
 from instagram_assets.ingest.reader.json_values import BadRecord
-from instagram_assets.ingest.reader.records import read_batches
+from instagram_assets.ingest.reader.record_reader import read_batches
 from instagram_assets.settings import load_settings
 from instagram_assets_tests.ingest.records import LIMITS, source, write
 

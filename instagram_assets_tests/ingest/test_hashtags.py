@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from instagram_assets.ingest import values
+from instagram_assets.ingest import field_values
 from instagram_assets.ingest.hashtags import hashtags_in, mentions_in
 from instagram_assets.text.entities import canonical_form, split_entities
 from instagram_assets_tests.ingest.records import post, rows_of
@@ -51,18 +51,18 @@ def test_mentions_are_names_and_neither_mails_nor_parts_of_addresses(caption: st
 
 def test_a_collectors_own_list_counts_where_it_is_longer() -> None:
     def tags(caption: str, listed: object) -> list[str]:
-        return values.parse_hashtags(caption, listed, "hashtags", [])
+        return field_values.parse_hashtags(caption, listed, "hashtags", [])
 
     assert tags("#a and more…", ["a", "b", "#c", "B"]) == ["a", "b", "c"]
     assert tags("no tag was written", ["moon", "sun,"]) == ["moon", "sun"]
     assert tags("#a #b", ["c"]) == ["a", "b"]
     assert tags("#Artemis, #Moon!", ["artemis,", "moon!"]) == ["Artemis", "Moon"]
     assert tags("it&#39;s at https://a.b/#part", ["39;s", "part"]) == []
-    assert values.parse_mentions("with @sun", ["sun", "Moon.Cafe", "not a name"], "mentions", []) == [
+    assert field_values.parse_mentions("with @sun", ["sun", "Moon.Cafe", "not a name"], "mentions", []) == [
         "sun",
         "moon.cafe",
     ]
-    assert values.parse_mentions("me@b.co", ["b.co"], "mentions", []) == []
+    assert field_values.parse_mentions("me@b.co", ["b.co"], "mentions", []) == []
 
 
 def test_owners_and_mentions_named_like_devices_are_kept() -> None:

@@ -18,10 +18,10 @@ from instagram_assets.errors import FileError, StorageError
 from instagram_assets.ingest import manifests
 from instagram_assets.ingest.folders import ERROR_SUFFIX
 from instagram_assets.ingest.inbox import land_files
+from instagram_assets.ingest.landing_run import LandingReport
 from instagram_assets.ingest.manifests import pending_files
 from instagram_assets.ingest.observations import landed_files
-from instagram_assets.ingest.reader import streams
-from instagram_assets.ingest.work import LandingReport
+from instagram_assets.ingest.reader import byte_streams
 from instagram_assets.machine import in_words
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets_tests.ingest.records import post, write
@@ -119,7 +119,7 @@ def at_reading(monkeypatch: pytest.MonkeyPatch, name: str, what: Callable[[Path]
                 stack.pop_all()
         return stream
 
-    monkeypatch.setattr(streams, "open", opened, raising=False)
+    monkeypatch.setattr(byte_streams, "open", opened, raising=False)
 
 
 def replace(path: Path) -> None:

@@ -12,12 +12,12 @@ from PIL import Image
 from upath import UPath
 
 from instagram_assets.ingest.inbox import land_files
+from instagram_assets.ingest.landing_run import LandingReport
 from instagram_assets.ingest.observations import read_posts
-from instagram_assets.ingest.work import LandingReport
 from instagram_assets.privacy.tombstones import add_tombstones, load_tombstones
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets_tests.ingest.records import post, write
-from instagram_assets_tests.ingest.scrub.accounts import FORGOTTEN, RAW, mentioning, moon_post
+from instagram_assets_tests.ingest.redact.accounts import FORGOTTEN, RAW, mentioning, moon_post
 from instagram_assets_tests.ingest.test_landing_forgotten import bytes_of
 
 FIRST, LAST = date(2010, 1, 1), date(2100, 1, 1)

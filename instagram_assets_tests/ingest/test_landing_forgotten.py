@@ -15,8 +15,8 @@ from instagram_assets.ingest.observations import quarantine_table, read_ads, rea
 from instagram_assets.privacy.tombstones import add_tombstones, load_tombstones
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets_tests.ingest.records import post, profile
-from instagram_assets_tests.ingest.scrub.accounts import FORGOTTEN, RAW, mentioning, moon_post, moon_profile
-from instagram_assets_tests.ingest.scrub.test_scrub_files import FORMS
+from instagram_assets_tests.ingest.redact.accounts import FORGOTTEN, RAW, mentioning, moon_post, moon_profile
+from instagram_assets_tests.ingest.redact.test_file_redaction import FORMS
 
 FIRST, LAST = date(2010, 1, 1), date(2100, 1, 1)
 OF_THE_FILE = ("source_sha256", "source_file", "observed_at")

@@ -17,15 +17,15 @@ from instagram_assets import read_export
 from instagram_assets.errors import FileError
 from instagram_assets.ingest import inbox, zips
 from instagram_assets.ingest.inbox import land_files
+from instagram_assets.ingest.landing_run import LandingReport
 from instagram_assets.ingest.manifests import table_path
 from instagram_assets.ingest.observations import landed_files, quarantine_table, read_posts
-from instagram_assets.ingest.work import LandingReport
 from instagram_assets.media.images import fetch_images
 from instagram_assets.media.local import keep_in
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.store import MediaStore
 from instagram_assets.settings import Settings, load_settings
-from instagram_assets_tests.ingest.archives import (
+from instagram_assets_tests.ingest.archive_helper import (
     NAME,
     PRIVATE,
     Kept,

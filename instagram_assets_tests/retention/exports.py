@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 from upath import UPath
 
 from instagram_assets.ingest.inbox import land_files
+from instagram_assets.ingest.landing_run import LandingReport
 from instagram_assets.ingest.manifests import clear_pending, pending_files
 from instagram_assets.ingest.observations import read_posts
-from instagram_assets.ingest.work import LandingReport
 from instagram_assets.settings import Settings
 from instagram_assets_tests.ingest.records import post, profile, write
 

@@ -9,8 +9,8 @@ from upath import UPath
 
 from instagram_assets.damage import Examination
 from instagram_assets.ingest import landing, manifests
+from instagram_assets.ingest.landing_repair import RepairReport
 from instagram_assets.ingest.manifests import clear_pending
-from instagram_assets.ingest.mending import RepairReport
 from instagram_assets.ingest.observations import landed_files, quarantine_table, read_comments, read_profiles
 from instagram_assets.retention.due import totals
 from instagram_assets.retention.landing_rows import landing_dues, waiting_files

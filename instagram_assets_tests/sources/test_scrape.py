@@ -10,7 +10,7 @@ import pytest
 
 from instagram_assets.demo.json_server import Reply
 from instagram_assets.errors import GoneError, NothingDoneError, ScrapeError, ScrapeRequestError, SettingsError
-from instagram_assets.ingest.source import RecordSource
+from instagram_assets.ingest.record_source import RecordSource
 from instagram_assets.sources import notes
 from instagram_assets.sources.requests import NEWER_THAN
 from instagram_assets.sources.scrape import MARKER

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 
-from instagram_assets.ingest.values import parse_hashtags
+from instagram_assets.ingest.field_values import parse_hashtags, parse_mentions
 from instagram_assets.text.entities import Span, canonical_form, plain_text, split_entities
 
 FRAGMENTS = (

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest.formats.shapes import AdShape, Part
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.source import RecordSource
+from instagram_assets.ingest.record_source import RecordSource
 
 FORMAT = "ads"
 PLACE = "(place in the table)"

@@ -13,7 +13,7 @@ from instagram_assets.errors import RecordError
 from instagram_assets.ingest.archive_layout import archive_picture_url, fix_mojibake, owner_unknown
 from instagram_assets.ingest.formats.shapes import Part, Picture, PostShape, find, records_in
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.source import RecordSource
+from instagram_assets.ingest.record_source import RecordSource
 
 NAME = "download_information"
 

@@ -8,10 +8,10 @@ so. Comments are not counted.
 from collections.abc import Container, Sequence
 from itertools import count
 
+from instagram_assets.ingest.field_values import LIST_LIMIT
 from instagram_assets.ingest.formats.shapes import PRIVATE, Picture, PostShape, first
 from instagram_assets.ingest.post_ids import post_url
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.values import LIST_LIMIT
 
 _FILES = "_files"
 _OF_FILES = frozenset(("media_id", "description", "likes", "display_url", "num"))

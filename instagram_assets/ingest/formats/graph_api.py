@@ -20,7 +20,7 @@ from instagram_assets.ingest.formats.shapes import (
 )
 from instagram_assets.ingest.post_ids import post_id_of, shortcode_from_url
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.source import RecordSource
+from instagram_assets.ingest.record_source import RecordSource
 
 TYPES: dict[object, str] = {"IMAGE": "image", "VIDEO": "video", "CAROUSEL_ALBUM": "sidecar"}
 

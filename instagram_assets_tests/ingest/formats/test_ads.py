@@ -21,7 +21,7 @@ from instagram_assets.ingest.manifests import manifest_path, read_manifest
 from instagram_assets.ingest.normalize import normalize_records
 from instagram_assets.ingest.observations import affected_cells, quarantine_table, read_ads
 from instagram_assets.ingest.post_ids import post_id_of
-from instagram_assets.ingest.reader.records import read_records
+from instagram_assets.ingest.reader.record_reader import read_records
 from instagram_assets.settings import load_settings
 from instagram_assets_tests.ingest.formats.tables import as_xlsx
 from instagram_assets_tests.ingest.records import LIMITS, source, write

@@ -9,7 +9,7 @@ import pytest
 from upath import UPath
 
 from instagram_assets.ingest import landing
-from instagram_assets.ingest.formats import comments
+from instagram_assets.ingest.formats import comment_detection
 from instagram_assets.ingest.observations import landed_files, quarantine_table, read_posts, read_profiles
 from instagram_assets.settings import load_settings
 from instagram_assets_tests.ingest.records import post, profile, write
@@ -78,9 +78,9 @@ def test_a_comment_as_a_record_is_refused_with_a_reason_and_nothing_of_it(
     lake = landed(tmp_path, "\n".join(map(json.dumps, records)) if lines else records)
     rows = quarantine_table(lake).to_pylist()
     assert [(row["index"], row["reason"], row["record"]) for row in rows] == [
-        (index, comments.DROPPED, "") for index in range(30)
+        (index, comment_detection.DROPPED, "") for index in range(30)
     ]
-    assert landed_files(lake, FIRST, LAST)["format"].to_pylist() == [comments.FORMAT]
+    assert landed_files(lake, FIRST, LAST)["format"].to_pylist() == [comment_detection.FORMAT]
     assert not any(word in stored(lake) for word in (SECRET, SOMEBODY))
 
 

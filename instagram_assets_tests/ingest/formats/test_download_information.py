@@ -18,7 +18,7 @@ from instagram_assets.ingest.inbox import land_files
 from instagram_assets.ingest.normalize import normalize_records
 from instagram_assets.ingest.observations import landed_files, read_posts
 from instagram_assets.settings import Settings, load_settings
-from instagram_assets_tests.ingest.archives import (
+from instagram_assets_tests.ingest.archive_helper import (
     NAME,
     PRIVATE,
     archived,

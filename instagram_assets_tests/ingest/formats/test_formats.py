@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from instagram_assets.ingest.normalize import format_of, normalize_records
 from instagram_assets.ingest.reader.json_values import BadRecord
-from instagram_assets.ingest.reader.records import read_records
+from instagram_assets.ingest.reader.record_reader import read_records
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets_tests.ingest.formats.writers import ALBUM, WRITERS, gallery_dl
 from instagram_assets_tests.ingest.records import LIMITS, errors_of, rows_of, source

@@ -12,7 +12,7 @@ from instagram_assets.ingest import landing
 from instagram_assets.ingest.manifests import LandedFile
 from instagram_assets.ingest.merge import merge_posts
 from instagram_assets.ingest.observations import quarantine_table, read_posts, read_profiles
-from instagram_assets.ingest.reader.records import BATCH_RECORDS
+from instagram_assets.ingest.reader.record_reader import BATCH_RECORDS
 from instagram_assets.settings import load_settings
 from instagram_assets_tests.ingest.formats import writers
 from instagram_assets_tests.ingest.formats.tables import as_csv, as_xlsx

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from upath import UPath
 
 from instagram_assets.ingest import landing
-from instagram_assets.ingest.comments import NO_COMMENTER, NO_POST, ROUNDED_ID, TEXT_LIMIT
-from instagram_assets.ingest.formats import comment_parts, comments
+from instagram_assets.ingest.comment_rows import NO_COMMENTER, NO_POST, ROUNDED_ID, TEXT_LIMIT
+from instagram_assets.ingest.formats import comment_detection, comments
 from instagram_assets.ingest.manifests import LANDING_TABLES
 from instagram_assets.ingest.normalize import normalize_records
 from instagram_assets.ingest.observations import quarantine_table, read_comments, read_posts
@@ -104,7 +104,7 @@ def test_a_comment_of_any_collector_lands_and_its_names_and_numbers_do_not(kind:
     year = 2021 if "2021" in str(COMMENTS[kind]["timestamp" if "timestamp" in COMMENTS[kind] else "text"]) else 2025
     assert (row["taken_at"].year, row["taken_at"].month) == (year, 7)
     assert row["commenter"] == pseudonym(lake.key, SOMEBODY)
-    assert (lake.file.comments, lake.file.quarantined, lake.file.format) == (1, 0, comments.FORMAT)
+    assert (lake.file.comments, lake.file.quarantined, lake.file.format) == (1, 0, comment_detection.FORMAT)
     assert not any(word in lake.written() for word in ("0000-0000", SOMEBODY, '"99"', "cdn.example"))
 
 
@@ -381,7 +381,7 @@ def test_what_is_off_by_default_leaves_no_trace_of_its_being_there(tmp_path: Pat
     assert not (tmp_path / "lake/landing/comments").exists()
     assert not (tmp_path / "privacy").exists()
     (row,) = quarantine_table(lake.root).to_pylist()
-    assert (row["reason"], row["record"]) == (comments.DROPPED, "")
+    assert (row["reason"], row["record"]) == (comment_detection.DROPPED, "")
 
 
 def test_keeping_comments_changes_nothing_in_the_other_tables(tmp_path: Path) -> None:
@@ -466,4 +466,4 @@ def test_whatever_lies_below_a_post_its_comments_are_found_or_not_and_it_lands(v
 
 
 def test_the_mapping_shows_where_a_comments_columns_come_from() -> None:
-    assert set(comment_parts.COMMENT.fields) < set(RAW_COMMENTS.schema.names)
+    assert set(comments.COMMENT.fields) < set(RAW_COMMENTS.schema.names)

@@ -8,11 +8,11 @@ import pytest
 
 from instagram_assets.datasets.parts import one_part
 from instagram_assets.datasets.records import CAPTION_COLUMNS, COLUMNS, merged_records
-from instagram_assets.ingest.formats import comments, graph_api, merged, pages
+from instagram_assets.ingest.formats import comment_detection, graph_api, merged_dataset, nested_posts
 from instagram_assets.ingest.formats.registry import format_of
 from instagram_assets.ingest.merge import merge_posts
 from instagram_assets.ingest.normalize import normalize_records
-from instagram_assets.ingest.posts import to_post_rows
+from instagram_assets.ingest.post_rows import to_post_rows
 from instagram_assets.schemas import IMAGES
 from instagram_assets_tests.ingest.formats import writers
 from instagram_assets_tests.ingest.formats.writers import ALBUM, Medium
@@ -144,7 +144,7 @@ def of_a_hashtag(account: str, **changes: Any) -> dict[str, Any]:
     """The row of a post as a hashtag's page gives it, where `account` is what was collected."""
     asked = ("id", "caption", "media_type", "media_url", "permalink", "timestamp", "like_count", "comments_count")
     media = {key: value for key, value in writers.graph_api(ALBUM).items() if key in (*asked, "children")} | changes
-    (part,) = pages.found(media, source(), account=account, observed=SEEN)
+    (part,) = nested_posts.found(media, source(), account=account, observed=SEEN)
     (row,) = to_post_rows([part], [0], graph_api.POST, source()).rows.to_pylist()
     return row
 
@@ -194,7 +194,7 @@ def test_zeeschuimer_lines_of_other_sites_and_of_comments_are_refused() -> None:
     (other,) = errors_of({**line, "source_platform": "tiktok.com"})
     assert "'tiktok.com', not instagram.com" in other.reason
     (comment,) = errors_of({**line, "data": {"pk": "1", "text": "SECRET", "user": USER, "created_at": 1}})
-    assert comment.reason == comments.DROPPED
+    assert comment.reason == comment_detection.DROPPED
 
 
 def test_a_partial_line_of_zeeschuimer_is_set_aside_without_being_a_sign_of_a_changed_format() -> None:
@@ -261,5 +261,5 @@ def plain(table: pa.Table) -> list[dict[str, Any]]:
 
 def test_every_key_of_the_merged_dataset_is_known_when_it_is_read_back() -> None:
     record = {column.name: None for column in (*COLUMNS, *CAPTION_COLUMNS)}
-    assert merged.is_record(record)
-    assert merged.POST.unknown(record) == {}
+    assert merged_dataset.is_record(record)
+    assert merged_dataset.POST.unknown(record) == {}
