@@ -1,6 +1,6 @@
 """Scrubs CSV and JSON files that this program wrote, line by line: only lines that may mention the subject are parsed.
 
-Files of any other form are scrubbed as files of the inbox are (`ingest.scrub.files`).
+Files of any other form are scrubbed as files of the inbox are (`ingest.redact.file_redaction`).
 """
 
 import csv
