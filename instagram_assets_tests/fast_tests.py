@@ -26,7 +26,7 @@ STARTERS = (
         "nbclient",
         "instagram_assets_tests.faults",
         "typer.testing",
-        "instagram_assets.runs",
+        "instagram_assets.automation.shell_runs",
     ),
     *("instagram_assets.demo", "instagram_assets.vision", "instagram_assets.automation.home"),
     "instagram_assets.local.looks",

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from upath import UPath
 
 from instagram_assets import Lake, QueryError, StorageError
+from instagram_assets.automation.shell_runs import bring_up_to_date, land
 from instagram_assets.cli import app
-from instagram_assets.runs import bring_up_to_date, land
 from instagram_assets.schemas import CONTRACTS, VIEWS
 from instagram_assets.storage import duck
 from instagram_assets.storage.lake import write_cells

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from instagram_assets.age.calibration import Floats, fit_logistic_line, log_odds
-from instagram_assets.proportions import wilson_interval
 
 Z95 = 1.959963984540054
 """Standard deviations on either side of the mean that hold 95 % of a normal distribution."""
@@ -122,6 +121,22 @@ def evaluate(
 def share(count: int, n: int) -> Share:
     """`count` of `n` as a share with Wilson's 95 % interval, which holds for few users as well."""
     return Share(count / n if n else None, *wilson_interval(count, n), n)
+
+
+def wilson_interval(count: int, n: int) -> tuple[float, float]:
+    """Wilson's 95 % confidence interval of the share `count` of `n` (1927, doi:10.1080/01621459.1927.10502953).
+
+    It also holds for small `n`; for `n` = 0 it is (0, 1).
+
+    >>> wilson_interval(0, 0)
+    (0.0, 1.0)
+    """
+    from scipy.stats import binomtest
+
+    if n == 0:
+        return 0.0, 1.0
+    found = binomtest(count, n).proportion_ci(0.95, method="wilson")
+    return float(found.low), float(found.high)
 
 
 def auc(labels: ArrayLike, scores: ArrayLike) -> float | None:

@@ -26,8 +26,8 @@ from instagram_assets.partitions import (
     register_accounts,
     window,
 )
-from instagram_assets.preflight import missing_models
 from instagram_assets.settings import settings
+from instagram_assets.status.preflight import missing_models
 from instagram_assets.storage.horizon import read_horizon
 from instagram_assets.storage.lake import open_lake
 

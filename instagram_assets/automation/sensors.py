@@ -23,9 +23,9 @@ from instagram_assets.ingest import inbox
 from instagram_assets.ingest.folders import modification_time
 from instagram_assets.ingest.manifests import clear_pending
 from instagram_assets.partitions import PLAN, RANGE_END, RANGE_START, is_outdated
-from instagram_assets.preflight import skipped_line
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import settings
+from instagram_assets.status.preflight import skipped_line
 from instagram_assets.storage.lake import open_lake
 
 RUNNING = dg.DefaultSensorStatus.RUNNING

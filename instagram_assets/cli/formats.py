@@ -7,7 +7,7 @@ import typer
 
 from instagram_assets.cli.arguments import AsJson
 from instagram_assets.cli.errors import clear_errors
-from instagram_assets.printable import printable
+from instagram_assets.report.safe_text import printable
 
 if TYPE_CHECKING:
     from instagram_assets.ingest.formats.mapping import Mapped

@@ -27,8 +27,8 @@ def retention(
 
     Says first what goes: rows and files, their days, and what they take on disk.
     """
-    from instagram_assets import runs
     from instagram_assets.automation import retention as past
+    from instagram_assets.automation import shell_runs
     from instagram_assets.errors import SettingsError
     from instagram_assets.lake_index.place import FOLDER as INDEX
     from instagram_assets.lake_index.place import index_file
@@ -44,7 +44,7 @@ def retention(
             raise SettingsError(f"{len(due.totals)} kinds of data would go for good. Look with --dry-run, say --yes.")
         _tell(due, "would go", as_json)
         typer.confirm("Nothing of it comes back. Take it away?", abort=True)
-    with runs.open_instance() as dagster:
+    with shell_runs.open_instance() as dagster:
         went = past.retain(dagster, limits)
         for observation in past.observations(went):
             dagster.report_runless_asset_event(observation)

@@ -8,14 +8,14 @@ import dagster as dg
 
 from instagram_assets.automation.jobs import AGE_JOBS, jobs
 from instagram_assets.automation.plan import account_range, exact_ranges
+from instagram_assets.automation.shell_runs import run_job, span
 from instagram_assets.definitions import defs
 from instagram_assets.errors import SettingsError
 from instagram_assets.ingest.manifests import manifests
 from instagram_assets.ingest.observations import affected_cells
 from instagram_assets.partitions import PARTITION, PLAN, Cell, boxes, known_accounts, window
-from instagram_assets.preflight import check_selected, missing_models, skipped_line
-from instagram_assets.runs import run_job, span
 from instagram_assets.settings import settings
+from instagram_assets.status.preflight import check_selected, missing_models, skipped_line
 from instagram_assets.storage.horizon import read_horizon
 from instagram_assets.storage.lake import Days, open_lake, read_table
 

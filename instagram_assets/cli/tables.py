@@ -10,7 +10,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from instagram_assets.calendar import day_of
-from instagram_assets.doctor import Finding
 from instagram_assets.errors import ModelError
 from instagram_assets.local.clusters import FileGroup
 from instagram_assets.local.refine import RefineResult
@@ -21,6 +20,7 @@ from instagram_assets.schemas.engagement import VIRALITY_MEASURES
 from instagram_assets.search.engine import SearchReport
 from instagram_assets.search.sites import Site
 from instagram_assets.settings import settings
+from instagram_assets.status.doctor import DoctorFinding
 
 _FIRST_IMAGES = 5
 WIDEST_WORD = 30
@@ -48,7 +48,7 @@ def clusters_table(groups: Sequence[FileGroup]) -> Table:
     return table
 
 
-def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
+def finding_lines(findings: Iterable[DoctorFinding]) -> Iterator[str]:
     """What the doctor found, a line each, so that paths and commands stay whole; with a remedy where one is needed."""
     for finding in findings:
         mark = "[green]ok      [/]" if finding.well else "[red]missing [/]" if finding.needed else "[yellow]optional[/]"

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from instagram_assets.errors import BusyFileError, FileError
 from instagram_assets.ingest import field_values
-from instagram_assets.schemas.columns import ARCHIVE_SCHEME
+from instagram_assets.schemas.contract import ARCHIVE_SCHEME
 
 # Since 2023 all that one did lies in a folder of its own.
 ACTIVITY_FOLDER = "your_instagram_activity"

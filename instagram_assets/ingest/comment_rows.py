@@ -6,7 +6,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from instagram_assets.account_words import is_distinctive
 from instagram_assets.arrow import compute
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest import field_values
@@ -16,15 +15,16 @@ from instagram_assets.ingest.post_ids import certain_digits, normalized_id, post
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.record_source import LandingRow, RecordSource, observed_at_of
 from instagram_assets.ingest.timestamps import parse_timestamp
-from instagram_assets.privacy.masking import mask, mask_names, names_behind_signs, stands_alone
+from instagram_assets.privacy.masking import is_standalone_name, mask, mask_names, mentioned_names
 from instagram_assets.privacy.names_in_text import names_pattern
+from instagram_assets.schemas.account_names import is_distinctive
 
 _POSTING, _MENTIONED = ("account", "owner"), ("mentions", "tagged", "coauthors")
 
 
 def posting_people(accounts: Iterable[str]) -> set[str]:
     """The names, in lower case, of these accounts that post."""
-    return {name.casefold() for name in accounts if stands_alone(name)}
+    return {name.casefold() for name in accounts if is_standalone_name(name)}
 
 
 def people_in_posts(posts: pa.Table) -> set[str]:
@@ -38,7 +38,7 @@ def people_around_comment(part: Part) -> set[str]:
     writer, text = username(part.record), COMMENT.value("text", part.record)
     found = {writer} if writer else set[str]()
     if isinstance(text, str):
-        found |= names_behind_signs(text)
+        found |= mentioned_names(text)
     return _distinctive(found) | posting_people([part.account] if part.account else [])
 
 

@@ -25,11 +25,11 @@ from instagram_assets.ingest.landing_run import LandingReport, LandingRun
 from instagram_assets.ingest.record_source import parse_observed_at, parse_stated_account
 from instagram_assets.ingest.redact.inbox_redaction import rename_with_notes, renamed
 from instagram_assets.media.excluded import is_forgotten
-from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import sweep, sweep_in
-from instagram_assets.storage.hashes import sha256_of
+from instagram_assets.storage.content_keys import file_sha256
 
 
 def waiting_entries(inbox: Path) -> list[Path]:
@@ -113,7 +113,7 @@ def _keep_allowed(keep: StorePictures, forgotten: Forgotten, pictures: Iterable[
 
 def is_already_landed(path: Path, lake: UPath, settings: Settings) -> bool:
     """True when a file with these bytes has landed before and nothing of it has to be made again."""
-    return is_landed(lake, sha256_of(path), settings)
+    return is_landed(lake, file_sha256(path), settings)
 
 
 def rename_without_forgotten(path: Path, forgotten: Forgotten) -> Path:

@@ -40,9 +40,9 @@ from instagram_assets.ingest.reader.byte_streams import Identity, changed, check
 from instagram_assets.ingest.record_source import RecordSource
 from instagram_assets.ingest.redact.redactor import scrubbed_name
 from instagram_assets.ingest.writer import spool_rows
-from instagram_assets.privacy.forgotten import Forgotten
-from instagram_assets.privacy.keys import load_key
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.privacy.pseudonyms import pseudonym
+from instagram_assets.privacy.secret_keys import load_key
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import IngestSettings, Settings
 from instagram_assets.storage.atomic import (

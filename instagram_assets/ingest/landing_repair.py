@@ -22,7 +22,7 @@ from instagram_assets.ingest.manifests import (
     table_path,
 )
 from instagram_assets.settings import Settings
-from instagram_assets.storage.hashes import sha256_of
+from instagram_assets.storage.content_keys import file_sha256
 
 _NUMBER = re.compile(r"-\d+$")
 
@@ -121,7 +121,7 @@ def _sources(lake: UPath, folder: Path, needs: Iterable[_Need]) -> dict[str, Pat
         of_this_name = any(names.get(sha256) == entries[path] for sha256 in left)
         if not of_this_name and damaged.isdisjoint(left):
             continue
-        sha256 = original_hash(lake, sha256_of(path))
+        sha256 = original_hash(lake, file_sha256(path))
         if sha256 in left:
             found[sha256] = path
     return found

@@ -39,7 +39,7 @@ from instagram_assets.ingest.record_source import observed_at_beside
 from instagram_assets.ingest.redact.inbox_redaction import Place
 from instagram_assets.ingest.redact.redactor import scrubbed_name
 from instagram_assets.ingest.zips import is_zip
-from instagram_assets.privacy.forgotten import NOTHING, Forgotten
+from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN, Forgotten
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import remedy
 
@@ -110,7 +110,7 @@ class LandingRun:
     observed_at: datetime | None
     account: str = ""
     keep: StorePictures | None = None
-    forgotten: Forgotten = NOTHING
+    forgotten: Forgotten = NOTHING_FORGOTTEN
     result: LandingReport = field(default_factory=LandingReport)
     is_swept: bool = False
     read: list[tuple[Path, LandedFile]] = field(default_factory=list[tuple[Path, LandedFile]])

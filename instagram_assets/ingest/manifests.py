@@ -39,7 +39,8 @@ class LandedFile:
     is. `observed_at` holds for records that say nothing themselves, `stated_at` is what a person said of the file,
     `modified_at` when it was last written, `stated_account` whose records a person said they are. `new` is False when
     the file had been read before. `fields` are those of its records, for each format and kind such as
-    `apify_posts/reel`, as `ingest.field_statistics` notes them; none where the file landed before they were noted. `passed_over`
+    `apify_posts/reel`, as `ingest.field_statistics` has them; none where the file landed before that existed.
+    `passed_over`
     are sheets of workbooks that have something else than records, with the names of their columns. `forgotten` counts
     records that were left out, since what they are about was forgotten. `comments` is null where they were dropped.
     Rows that were observed before `past_before` are gone by retention, and reading the file again does not bring them

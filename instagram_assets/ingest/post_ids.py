@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 import numpy as np
 import pyarrow as pa
 
-from instagram_assets.account_words import NO_ACCOUNTS
 from instagram_assets.arrow import compute
 from instagram_assets.ingest import field_values
+from instagram_assets.schemas.account_names import NO_ACCOUNTS
 
 SHORTCODE_ALPHABET = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
 _DIGIT = {character: digit for digit, character in enumerate(SHORTCODE_ALPHABET)}

@@ -19,8 +19,8 @@ from instagram_assets.ingest.formats.shapes import Part, Picture, PostShape
 from instagram_assets.ingest.post_ids import account_from_url, shortcode_from_url
 from instagram_assets.ingest.record_source import OBSERVED_FIELDS, RecordSource, observed_at_of
 from instagram_assets.ingest.timestamps import parse_timestamp
-from instagram_assets.privacy.caption_hashes import caption_hash
-from instagram_assets.privacy.forgotten import FORGOTTEN_ADDRESS
+from instagram_assets.privacy.forgotten_identifiers import ERASED_URL
+from instagram_assets.privacy.table_scrub import caption_hash
 from instagram_assets.schemas import MEDIA, POSTS_RAW
 
 FieldRule = Callable[[Any, str, list[str]], Any]
@@ -202,7 +202,7 @@ class _Rows:
             said, before = self.warnings[row], len(media)
             for position, picture in enumerate(pictures):
                 self._add_media(media, position, picture, said)
-            if len(media) == before and FORGOTTEN_ADDRESS in map(str, chain.from_iterable(pictures)):
+            if len(media) == before and ERASED_URL in map(str, chain.from_iterable(pictures)):
                 said.append("media: a picture of it was forgotten")
             elif len(media) == before:
                 self._cover(media, row, types[row], pictures)
@@ -272,9 +272,9 @@ class _Rows:
         image, video, width, height = picture
         image_field, video_field, _ = self.shape.media_fields
         width, height = field_values.parse_size(width, "width", []), field_values.parse_size(height, "height", [])
-        if image != FORGOTTEN_ADDRESS and (address := field_values.parse_url(image, image_field, said)):
+        if image != ERASED_URL and (address := field_values.parse_url(image, image_field, said)):
             media.append((position, "image", address, width, height))
-        if video and video != FORGOTTEN_ADDRESS and (address := field_values.parse_url(video, video_field, said)):
+        if video and video != ERASED_URL and (address := field_values.parse_url(video, video_field, said)):
             media.append((position, "video", address, width, height))
 
     def _ask(self, row: int, name: str, value: object, rule: FieldRule) -> Any:

@@ -15,7 +15,7 @@ from instagram_assets.ingest import field_values
 from instagram_assets.ingest.archive_layout import agreed_owner
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.timestamps import parse_timestamp
-from instagram_assets.privacy.forgotten import NOTHING, Forgotten
+from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN, Forgotten
 
 # A file of this ending beside an export, or beside a folder of them, says when its records were read from Instagram.
 OBSERVED_AT_SUFFIX = ".observed_at"
@@ -93,7 +93,7 @@ class RecordSource:
     path: Path | None = None
     find_owner: Callable[[Path], str | None] | None = None
     keep_extra: bool = True
-    forgotten: Forgotten = NOTHING
+    forgotten: Forgotten = NOTHING_FORGOTTEN
     pseudonym_of: Callable[[str], str] | None = None
     find_post: Callable[[], PostKey | None] | None = None
     past_before: datetime | None = None

@@ -16,7 +16,7 @@ from instagram_assets.ingest.record_source import OBSERVED_AT_SUFFIX
 from instagram_assets.retention.due import CAME_IN, Due
 from instagram_assets.retention.landing_rows import past_files
 from instagram_assets.storage.atomic import is_temporary, refusal, sync_folders
-from instagram_assets.storage.hashes import sha256_of
+from instagram_assets.storage.content_keys import file_sha256
 from instagram_assets.storage.locks import alone_in
 
 Moments = Sequence[datetime]
@@ -34,7 +34,7 @@ def source_dues(inbox: Path, lake: UPath, before: datetime) -> Iterator[Due]:
     past, known = _past_hashes(lake, before)
     for folder in (inbox / DONE, inbox / REJECTED):
         for entry in _entries(folder):
-            hashes = {path: sha256_of(path) for path in _files_of(entry)} if folder.name == DONE else {}
+            hashes = {path: file_sha256(path) for path in _files_of(entry)} if folder.name == DONE else {}
             # What was forgotten has been taken out of some files: they landed by another hash.
             originals = {path: original_hash(lake, sha256) for path, sha256 in hashes.items()}
             landed = {path: sha256 for path, sha256 in originals.items() if sha256 in known}

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 from instagram_assets.errors import ScrapeRequestError
 from instagram_assets.ingest.post_ids import account_from_url, shortcode_from_url
-from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.sources.requests import ScrapeRequest
 
 

@@ -4,9 +4,9 @@ import re
 import unicodedata
 from urllib.parse import quote, unquote
 
-from instagram_assets.account_words import NO_ACCOUNTS
 from instagram_assets.ingest.field_values import is_account_name, strip_at_sign
 from instagram_assets.ingest.hashtags import HASHTAG_SIGNS, hashtags_in
+from instagram_assets.schemas.account_names import NO_ACCOUNTS
 
 INSTAGRAM = "https://www.instagram.com/"
 

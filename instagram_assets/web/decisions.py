@@ -10,7 +10,7 @@ from instagram_assets.automation.searches import run_tags
 from instagram_assets.datasets.overrides import check_decision, decide
 from instagram_assets.errors import ConflictError, NotFoundError, SearchRequestError
 from instagram_assets.partitions import PARTITION
-from instagram_assets.schemas.overrides import Decision
+from instagram_assets.schemas.search import Decision
 from instagram_assets.search.requests import load_request
 from instagram_assets.web.folder_locks import alone_with
 from instagram_assets.web.pictures import Picture, find_image, images_of

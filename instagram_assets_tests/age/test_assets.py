@@ -8,10 +8,10 @@ import dagster as dg
 import pytest
 
 from instagram_assets.automation.checks import better_than_the_larger_class
+from instagram_assets.automation.shell_runs import estimate_ages, run_job
 from instagram_assets.cli.selections import materialize
 from instagram_assets.errors import RunFailedError
 from instagram_assets.partitions import register_accounts
-from instagram_assets.runs import estimate_ages, run_job
 from instagram_assets.schemas import POSTS
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table, write_cells

@@ -12,8 +12,8 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobO
 
 from instagram_assets.automation.dead_runs import PROCESS_TAG, this_process
 from instagram_assets.automation.sensors import inbox_sensor
+from instagram_assets.automation.shell_runs import run_job
 from instagram_assets.definitions import defs
-from instagram_assets.runs import run_job
 from instagram_assets_tests.automation.test_sensors import tick
 from instagram_assets_tests.conftest import export, post
 

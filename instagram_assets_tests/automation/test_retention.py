@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 from upath import UPath
 
-from instagram_assets import runs
 from instagram_assets.automation import retention as past
+from instagram_assets.automation import shell_runs
 from instagram_assets.automation.plan import MADE_OF, datasets_are_due
 from instagram_assets.automation.schedules import retention as schedule
 from instagram_assets.automation.sensors import landed_sensor
@@ -63,8 +63,8 @@ def collect(
     path = export(data_dir / "inbox" / name, records)
     stamp = ago(days).timestamp()
     os.utime(path, (stamp, stamp))
-    runs.land(instance, [])
-    runs.bring_up_to_date(instance)
+    shell_runs.land(instance, [])
+    shell_runs.bring_up_to_date(instance)
 
 
 def _first() -> list[dict[str, object]]:
@@ -79,7 +79,7 @@ def rows(lake: UPath, *tables: str) -> dict[str, pa.Table]:
 def make_again(instance: dg.DagsterInstance) -> None:
     """A backfill over all days that anything is of."""
     order = known_accounts(instance)
-    runs.run_job(instance, "box", tags=box(order, order, ago(61).date(), ago(59).date()).tags)
+    shell_runs.run_job(instance, "box", tags=box(order, order, ago(61).date(), ago(59).date()).tags)
 
 
 def test_exactly_what_is_past_goes_and_a_backfill_neither_loses_nor_brings_back_anything(
@@ -151,7 +151,7 @@ def test_files_that_landed_wait_for_their_tables_while_old_ones_are_taken_away(
     instance: dg.DagsterInstance, lake: UPath, data_dir: Path
 ) -> None:
     export(data_dir / "inbox" / "new.json", [post(9, day=DAY)])
-    runs.land(instance, [])
+    shell_runs.land(instance, [])
     run = instance.create_run_for_job(defs.resolve_job_def("retention"))
     with dg.build_sensor_context(instance) as context:
         told = landed_sensor(context)

@@ -10,11 +10,11 @@ import pytest
 from instagram_assets.automation.dead_runs import class_of, refuses
 from instagram_assets.automation.schedules import daily_scrape, schedules
 from instagram_assets.automation.scrape import run_config
+from instagram_assets.automation.shell_runs import bring_up_to_date, land, run_job
 from instagram_assets.definitions import defs
 from instagram_assets.demo.apify import Actor
 from instagram_assets.errors import RunFailedError
 from instagram_assets.ingest.inbox import waiting_entries
-from instagram_assets.runs import bring_up_to_date, land, run_job
 from instagram_assets.settings import settings
 from instagram_assets.sources.registered import registered
 from instagram_assets.sources.requests import load_request

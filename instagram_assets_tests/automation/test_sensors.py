@@ -8,11 +8,11 @@ import dagster as dg
 import pytest
 
 from instagram_assets.automation.sensors import inbox_sensor, landed_sensor
+from instagram_assets.automation.shell_runs import bring_up_to_date, land, run_job
 from instagram_assets.definitions import defs
 from instagram_assets.errors import RunFailedError
 from instagram_assets.ingest.manifests import pending_files
 from instagram_assets.partitions import FIRST_DAY, known_accounts
-from instagram_assets.runs import bring_up_to_date, land, run_job
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets_tests.conftest import export, post, profile
@@ -93,6 +93,7 @@ def test_a_changed_file_is_landed_again_and_only_its_cells_run(
     assert read_table(open_lake(settings()), "raw_posts").num_rows == 3
 
 
+@pytest.mark.bad_input("unfinished file")
 def test_a_file_that_is_still_being_written_waits(
     instance: dg.DagsterInstance, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

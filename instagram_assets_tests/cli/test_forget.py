@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner, Result
 from upath import UPath
 
-from instagram_assets import runs
+from instagram_assets.automation import shell_runs
 from instagram_assets.cli import app
 from instagram_assets.errors import ForgetError
 from instagram_assets.forget import erasure
@@ -100,7 +100,7 @@ def test_while_dev_is_at_work_nothing_is_begun(run: Run, data_dir: Path) -> None
 def test_while_a_run_goes_on_nothing_is_begun_and_the_account_still_comes_in(
     run: Run, data_dir: Path, tmp_path: Path
 ) -> None:
-    with runs.open_instance() as instance:
+    with shell_runs.open_instance() as instance:
         going = instance.create_run_for_job(_job, status=dg.DagsterRunStatus.STARTED)
         before = digests(data_dir / "lake", data_dir / "privacy")
         for words in (("@sun_diary", "--yes"), ("#산책", "--yes"), ("nobody_at_all", "--yes")):
@@ -116,7 +116,7 @@ def test_while_a_run_goes_on_nothing_is_begun_and_the_account_still_comes_in(
 
 
 def test_the_proof_says_of_the_history_what_was_done_there(run: Run, data_dir: Path) -> None:
-    with runs.open_instance() as instance:
+    with shell_runs.open_instance() as instance:
         instance.add_dynamic_partitions("accounts", ["sun_diary", "moon_cooks"])
     for target, rows in (("@nobody_at_all", 0), ("@sun_diary", 1)):
         assert run(target, "--yes").exit_code == 0

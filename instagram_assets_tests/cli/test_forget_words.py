@@ -10,10 +10,10 @@ import pytest
 from typer.testing import CliRunner, Result
 from upath import UPath
 
-from instagram_assets import runs
+from instagram_assets.automation import shell_runs
 from instagram_assets.cli import app
 from instagram_assets.ingest.landing import land_file
-from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.privacy.tombstones import add_tombstones
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import settings
@@ -49,7 +49,7 @@ def run(data_dir: Path, tmp_path: Path) -> Run:
     for folder, name in (("datasets", "post.csv"), ("datasets/images", "sea.txt")):
         (data_dir / folder).mkdir(parents=True, exist_ok=True)
         (data_dir / folder / name).write_text("account,caption\nbob,I love posts\n")
-    with runs.open_instance() as instance:
+    with shell_runs.open_instance() as instance:
         instance.add_dynamic_partitions("accounts", ["love", "posts", "bob"])
     return lambda *words: CliRunner().invoke(app, ["forget", *words])
 

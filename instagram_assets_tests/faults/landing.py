@@ -18,7 +18,7 @@ IMPORTS = (
     *(
         "instagram_assets_tests.faults.warm",
         "pyarrow.dataset",
-        "instagram_assets.runs",
+        "instagram_assets.automation.shell_runs",
         "instagram_assets.automation.plan",
     ),
     *("dagster._core.storage.sqlite_storage", "dagster._core.storage.event_log", "dagster._core.storage.runs"),
@@ -33,8 +33,8 @@ def land_and_plan(home: str) -> None:
     import dagster as dg
 
     from instagram_assets.automation.plan import plan
+    from instagram_assets.automation.shell_runs import prepare_home
     from instagram_assets.ingest import inbox
-    from instagram_assets.runs import prepare_home
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake
 
@@ -69,7 +69,7 @@ def _filled(files: int) -> Path:
     before = os.environ.copy(), Path.cwd()
     try:
         _use(str(home))
-        from instagram_assets.runs import open_instance
+        from instagram_assets.automation.shell_runs import open_instance
 
         with open_instance():
             pass

@@ -18,9 +18,9 @@ from instagram_assets.lake_index.update import update_index
 from instagram_assets.media.index import Entry, Index
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Settings
+from instagram_assets.storage.content_keys import url_identity
 from instagram_assets.storage.features import FeatureStore
 from instagram_assets.storage.lake import write_asset, write_cells
-from instagram_assets.url_identity import url_identity
 from instagram_assets.vision.caption_tables import CAPTION_FEATURES as CAPTIONED
 from instagram_assets.vision.embed import EMBEDDING_FEATURES as EMBEDDED
 from instagram_assets_tests.conftest import export, post, profile
@@ -67,17 +67,17 @@ def long(item: dict[str, Any]) -> dict[str, Any]:
 
 def make_data(parent: Path) -> Path:
     """Ingest an export of the three and give them pictures; the data folder."""
-    from instagram_assets import runs
+    from instagram_assets.automation import shell_runs
 
     files = [export(parent / "data" / "inbox" / f"{JANE}_and_others.json", records())]
     files.append(export(parent / "data" / "inbox" / "profiles.json", [profile(name) for name in (JANE, BOB, CARL)]))
     files.append(export(parent / "data" / "inbox" / "carl_only.json", [long(post(23, CARL, "2026-10-23"))]))
     broken = parent / "data" / "inbox" / "bad.json"
     broken.write_text(json.dumps([long(post(24, CARL)), {**long(post(25, JANE)), "timestamp": "never"}]))
-    with runs.open_instance() as instance:
-        runs.land(instance, [*files, broken], "2026-11-01T00:00:00+09:00")
-        runs.bring_up_to_date(instance)
-        runs.run_job(instance, "datasets")
+    with shell_runs.open_instance() as instance:
+        shell_runs.land(instance, [*files, broken], "2026-11-01T00:00:00+09:00")
+        shell_runs.bring_up_to_date(instance)
+        shell_runs.run_job(instance, "datasets")
     return parent / "data"
 
 

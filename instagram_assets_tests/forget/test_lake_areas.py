@@ -18,9 +18,9 @@ from instagram_assets.forget.verification import search_all_data
 from instagram_assets.ingest.landing import is_landed, land_file
 from instagram_assets.ingest.manifests import manifests
 from instagram_assets.ingest.observations import read_posts
-from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.schemas import SEARCH_RESULTS, VIRAL_LABELS
-from instagram_assets.schemas.overrides import Override
+from instagram_assets.schemas.search import Override
 from instagram_assets.settings import Settings
 from instagram_assets.storage.features import FeatureStore
 from instagram_assets.storage.lake import open_lake, read_table, values_in, write_asset, write_cells

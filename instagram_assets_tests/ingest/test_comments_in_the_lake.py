@@ -7,12 +7,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from instagram_assets import Lake, runs
+from instagram_assets import Lake
+from instagram_assets.automation import shell_runs
 from instagram_assets.cli import endings
 from instagram_assets.ingest.observations import read_comments
 from instagram_assets.ingest.post_ids import post_id_of
-from instagram_assets.privacy.keys import load_key
 from instagram_assets.privacy.pseudonyms import pseudonym
+from instagram_assets.privacy.secret_keys import load_key
 from instagram_assets.retention.lake_rows import lake_dues
 from instagram_assets.retention.landing_rows import landing_dues
 from instagram_assets.settings import settings
@@ -69,7 +70,7 @@ def test_comments_in_the_inbox_are_a_table_that_joins_the_posts(
     assert not [path for path in ours if COMMENTER.encode() in path.read_bytes()]
     made = instance.get_latest_materialization_event(KEY)
     # Nothing new: the table is not made again.
-    runs.run_job(instance, "landing")
+    shell_runs.run_job(instance, "landing")
     again = instance.get_latest_materialization_event(KEY)
     assert made
     assert again
@@ -78,7 +79,7 @@ def test_comments_in_the_inbox_are_a_table_that_joins_the_posts(
 
 def test_without_the_setting_there_is_no_such_table(instance: dg.DagsterInstance, data_dir: Path) -> None:
     export(data_dir / "inbox" / "posts.json", [post(1, latestComments=[COMMENT])])
-    runs.run_job(instance, "landing")
+    shell_runs.run_job(instance, "landing")
     assert instance.get_latest_materialization_event(KEY) is None
     assert "raw_comments" not in lake().tables()["name"].to_pylist()
     assert lake().read("raw_comments").num_rows == 0
@@ -139,5 +140,5 @@ def test_a_table_of_comments_that_is_lost_or_damaged_is_made_again(
     (path,) = (data_dir / "lake" / "raw_comments").rglob("*.parquet")
     for content in (None, b"PAR1"):
         path.unlink() if content is None else path.write_bytes(content)
-        runs.run_job(instance, "landing")
+        shell_runs.run_job(instance, "landing")
         assert lake().read("raw_comments").num_rows == 1

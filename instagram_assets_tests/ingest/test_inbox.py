@@ -22,8 +22,8 @@ from instagram_assets.ingest.landing_run import LandingReport
 from instagram_assets.ingest.manifests import pending_files
 from instagram_assets.ingest.observations import landed_files
 from instagram_assets.ingest.reader import byte_streams
-from instagram_assets.machine import in_words
 from instagram_assets.settings import Settings, load_settings
+from instagram_assets.status.system_errors import explain_error
 from instagram_assets_tests.ingest.records import post, write
 
 FIRST, LAST = date(2010, 1, 1), date(2100, 1, 1)
@@ -242,7 +242,7 @@ def test_too_few_open_files_are_said_with_the_remedy_and_nothing_is_rejected(spa
         try:
             result = land(settings, "a.json")
         except OSError as error:  # before any file was looked at
-            result = LandingReport(left=[FileError("a.json", in_words(error, load_settings()), "Then run again")])
+            result = LandingReport(left=[FileError("a.json", explain_error(error, load_settings()), "Then run again")])
         except StorageError as error:
             result = LandingReport(left=[FileError("a.json", str(error), "Then run again")])
     assert result.rejected == []

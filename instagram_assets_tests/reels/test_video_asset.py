@@ -9,7 +9,7 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from instagram_assets import runs
+from instagram_assets.automation import shell_runs
 from instagram_assets.cli.selections import materialize
 from instagram_assets.errors import RunFailedError
 from instagram_assets.media.excluded import PAST as RETAINED
@@ -53,8 +53,8 @@ def make(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Make:
 
 
 def land(instance: dg.DagsterInstance, folder: Path, *records: dict[str, Any]) -> None:
-    runs.land(instance, [export(folder / "reels.json", list(records))], "2026-11-01T00:00:00Z")
-    runs.bring_up_to_date(instance)
+    shell_runs.land(instance, [export(folder / "reels.json", list(records))], "2026-11-01T00:00:00Z")
+    shell_runs.bring_up_to_date(instance)
 
 
 def test_videos_are_fetched_and_shown_with_their_numbers_and_posters(

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from upath import UPath
 
-from instagram_assets.damage import Examination
 from instagram_assets.ingest import landing, manifests
 from instagram_assets.ingest.landing_repair import RepairReport
 from instagram_assets.ingest.manifests import clear_pending
@@ -15,6 +14,7 @@ from instagram_assets.ingest.observations import landed_files, quarantine_table,
 from instagram_assets.retention.due import totals
 from instagram_assets.retention.landing_rows import landing_dues, waiting_files
 from instagram_assets.settings import Settings, load_settings
+from instagram_assets.status.integrity import IntegrityCheck
 from instagram_assets_tests.ingest.records import write
 from instagram_assets_tests.retention.exports import UTC_ZONE, day, land, likes, seen, seen_profile
 
@@ -48,7 +48,7 @@ def test_exactly_the_rows_go_that_were_observed_before(settings: Settings, lake:
     assert quarantine_table(lake).num_rows == 1
     (file,) = manifests.manifests(lake)
     assert (file.posts, file.profiles, file.quarantined, sum(file.days.values())) == (1, 1, 1, 1)
-    assert list(Examination(lake, settings).damages()) == []
+    assert list(IntegrityCheck(lake, settings).damages()) == []
     assert list(landing_dues(lake, day(30))) == []
 
 

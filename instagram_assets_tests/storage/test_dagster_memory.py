@@ -11,14 +11,15 @@ from datetime import date, timedelta
 
 import dagster as dg
 
-from instagram_assets import partitions, runs
+from instagram_assets import partitions
+from instagram_assets.automation import shell_runs
 
 first, _ = partitions.window()
-with runs.open_instance() as instance:
+with shell_runs.open_instance() as instance:
     partitions.register_accounts(instance, ["sun"])
     tags = partitions.Box("sun", "sun", first, first + timedelta(days=20)).tags
     keys = [dg.AssetKey(name) for name in ("raw_posts", "posts", "impressions")]
-    runs.run_job(instance, "box", tags=tags, assets=keys)
+    shell_runs.run_job(instance, "box", tags=tags, assets=keys)
 gc.collect()
 kept = Counter(type(each).__name__ for each in gc.get_objects())
 print(kept["MultiPartitionKey"] > 20, kept["StepExecutionContext"], kept["ParquetTables"])

@@ -21,9 +21,9 @@ from instagram_assets.ingest.record_source import OBSERVED_AT_SUFFIX
 from instagram_assets.ingest.redact.file_redaction import UNCHANGED, Scrubbed, scrub_file
 from instagram_assets.ingest.redact.redactor import scrubbed_name
 from instagram_assets.ingest.redact.zip_redaction import is_media
-from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.storage.atomic import remove_durably, sync_folders, temporary_beside
-from instagram_assets.storage.hashes import sha256_of
+from instagram_assets.storage.content_keys import file_sha256
 
 _PIECE = 1 << 20
 
@@ -118,7 +118,7 @@ class Place:
     def _is_picture_of(self, path: Path, stems: set[str]) -> bool:
         if self.name(path) != path or is_picture_of_post(path.name, stems) or path.stem in stems:
             return True
-        return self.forgotten.has("image", sha256_of(path))
+        return self.forgotten.has("image", file_sha256(path))
 
     def _is_of_forgotten(self, folder: Path) -> bool:
         """True for the unpacked archive of a forgotten account."""
@@ -141,12 +141,12 @@ class Place:
             found = scrub_file(path, target, self.forgotten, encoding=self.encoding)
             if not found.changed:
                 return 0
-            original = original_hash(self.lake, sha256_of(path))
+            original = original_hash(self.lake, file_sha256(path))
             size = _settled(target, before)
             _check_same(path, identity(before))
             if find_landed(self.lake, original):
                 # Known before it is there: killed between the two, the file is scrubbed once more.
-                note_rewritten(self.lake, sha256_of(target), original)
+                note_rewritten(self.lake, file_sha256(target), original)
             os.replace(target, path)
             sync_folders([path.parent])
             return size

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from instagram_assets.account_words import is_word_of_ours
 from instagram_assets.errors import StorageError
+from instagram_assets.schemas.account_names import is_word_of_ours
 from instagram_assets.storage.history.cells import Cells
 from instagram_assets.storage.history.databases import Database, databases_of, remove_sqlite
 from instagram_assets.storage.history.events import forget_events, mend_assets

@@ -10,8 +10,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 
-from instagram_assets.account_words import is_meant
-from instagram_assets.base64_alignments import core
+from instagram_assets.schemas.account_names import base64_core, is_meant
 
 FORGOTTEN = "forgotten"
 """What stands in the place of a forgotten identifier that is no name."""
@@ -183,7 +182,7 @@ class Words:
             letters
             for word in words
             for shift in range(3)
-            if len(letters := core(word.encode(), shift)) >= _SHORTEST_ID
+            if len(letters := base64_core(word.encode(), shift)) >= _SHORTEST_ID
         }
         return sorted(found)
 

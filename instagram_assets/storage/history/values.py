@@ -14,7 +14,7 @@ from base64 import b64decode, b64encode
 from contextlib import suppress
 from typing import Any
 
-from instagram_assets.account_words import NAME_FIELDS
+from instagram_assets.schemas.account_names import NAME_FIELDS
 from instagram_assets.storage.history.cells import RANGE_END, RANGE_START, Cells
 from instagram_assets.storage.history.pictures import NO_PICTURES, Pictures
 from instagram_assets.storage.history.text import Words

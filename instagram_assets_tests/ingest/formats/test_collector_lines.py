@@ -15,7 +15,7 @@ from instagram_assets.ingest.manifests import LandedFile
 from instagram_assets.ingest.normalize import normalize_records, quarantined_content
 from instagram_assets.ingest.record_source import RecordSource
 from instagram_assets.ingest.redact.file_redaction import scrub_file
-from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.settings import load_settings
 from instagram_assets_tests.ingest.formats import writers
 from instagram_assets_tests.ingest.formats.writers import ALBUM, WRITERS, Plain

@@ -18,8 +18,8 @@ from instagram_assets.ingest.manifests import LANDING_TABLES
 from instagram_assets.ingest.normalize import normalize_records
 from instagram_assets.ingest.observations import quarantine_table, read_comments, read_posts
 from instagram_assets.ingest.post_ids import post_id_of
-from instagram_assets.privacy.keys import load_key
 from instagram_assets.privacy.pseudonyms import pseudonym
+from instagram_assets.privacy.secret_keys import load_key
 from instagram_assets.schemas import RAW_COMMENTS
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets_tests.ingest.formats.tables import as_xlsx

@@ -12,7 +12,7 @@ from instagram_assets.ingest.reader.record_reader import read_batches
 from instagram_assets.ingest.record_source import RecordSource
 from instagram_assets.ingest.redact.file_redaction import scrub_file
 from instagram_assets.ingest.redact.redactor import Scrubber, scrubbed_record
-from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets_tests.ingest.records import LIMITS, source
 from instagram_assets_tests.ingest.test_golden import EXPORTS, written
 
