@@ -201,7 +201,7 @@ class DevError(InstagramAssetsError):
 
 
 class UndeliveredError(InstagramAssetsError):
-    """An alert was not delivered; `seconds` is how long the receiver asked to wait before a retry."""
+    """An alert was not delivered; `seconds` is the wait that the receiver asked for."""
 
     def __init__(self, reason: str, seconds: float = 0.0) -> None:
         super().__init__(reason)
@@ -226,7 +226,7 @@ class DecodeError(RecordError):
 
 @dataclass
 class MediaError(InstagramAssetsError):
-    """One image or video cannot be downloaded; `reason` is the same text on every run, so that tables stay identical."""
+    """One image or video cannot be downloaded; `reason` is the same text on every run, so tables stay identical."""
 
     reason: str
 

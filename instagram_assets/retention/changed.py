@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pyarrow as pa
 from upath import UPath
 
-from instagram_assets.storage.lake import alone, contract_of, replace_file
+from instagram_assets.storage.lake import contract_of
+from instagram_assets.storage.lake_writer import alone, replace_file
 
 Change = Callable[[pa.Table], pa.Table]
 

@@ -14,7 +14,13 @@ from instagram_assets.ingest.manifests import read_manifest, versions
 from instagram_assets.retention.changed import change_rows
 from instagram_assets.retention.due import TABLES, Due
 from instagram_assets.retention.landing_rows import past_files
-from instagram_assets.storage.lake import Days, files, read_rows, read_table, write_asset
+from instagram_assets.storage.lake import (
+    Days,
+    files,
+    read_rows,
+    read_table,
+)
+from instagram_assets.storage.lake_writer import write_asset
 
 RAW = ("raw_posts", "raw_reels", "raw_profiles", "raw_ads", "raw_comments")
 _MOMENT = "observed_at"

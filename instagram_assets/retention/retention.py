@@ -19,8 +19,8 @@ from instagram_assets.retention.landing_rows import landing_dues, waiting_files
 from instagram_assets.retention.media_files import media_dues
 from instagram_assets.retention.source_files import source_dues
 from instagram_assets.settings import Settings
-from instagram_assets.storage.horizon import move_horizon
 from instagram_assets.storage.lake import Days
+from instagram_assets.storage.retention_horizon import move_horizon
 
 __all__ = ["Due", "Limits", "Retention", "Total", "limits_of", "preview", "take_away"]
 

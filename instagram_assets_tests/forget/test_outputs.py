@@ -30,7 +30,8 @@ from instagram_assets.privacy.known import Known, known
 from instagram_assets.privacy.places import OWN_FOLDERS
 from instagram_assets.privacy.raw_identifiers import Finding, files_of, raw_identifiers
 from instagram_assets.settings import Settings, load_settings
-from instagram_assets.storage.lake import months, write_asset
+from instagram_assets.storage.lake import months
+from instagram_assets.storage.lake_writer import write_asset
 from instagram_assets_tests.datasets.delta_lakes import put
 from instagram_assets_tests.datasets.tables import image, post
 

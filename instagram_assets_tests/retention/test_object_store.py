@@ -11,8 +11,9 @@ from instagram_assets import schemas
 from instagram_assets.ingest import landing
 from instagram_assets.retention.retention import Limits, preview, take_away
 from instagram_assets.settings import load_settings
-from instagram_assets.storage.horizon import Horizon, read_horizon
-from instagram_assets.storage.lake import read_table, write_asset, write_cells
+from instagram_assets.storage.lake import read_table
+from instagram_assets.storage.lake_writer import write_asset, write_cells
+from instagram_assets.storage.retention_horizon import Horizon, read_horizon
 from instagram_assets_tests.ingest.records import write
 from instagram_assets_tests.retention.exports import FIRST, LAST, day, likes, seen, seen_profile
 from instagram_assets_tests.servers.object_store import object_store, store_path

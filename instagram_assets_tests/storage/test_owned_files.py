@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from instagram_assets.errors import FileError, StorageError
-from instagram_assets.storage.claims import HIDDEN, check_free, claims_of, digest, remove_ours, write_ours
+from instagram_assets.storage.owned_files import HIDDEN, check_free, claims_of, digest, remove_ours, write_ours
 
 REMEDY = "Take it away"
 Write = Callable[..., None]
