@@ -118,7 +118,7 @@ def test_names_need_not_be_text(write: Write, tmp_path: Path) -> None:
 
 def test_a_file_in_the_folders_place_is_told(write: Write, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(StorageError, match=r"file: cannot be used"):
+    with pytest.raises(StorageError, match=r"file: cannot be written"):
         write({tmp_path / "file" / "a.txt": "ours"})
 
 
