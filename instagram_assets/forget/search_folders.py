@@ -19,8 +19,8 @@ from instagram_assets.forget.steps import Step
 from instagram_assets.ingest.redact.redactor import Scrubber
 from instagram_assets.privacy.forgotten_identifiers import Forgotten, is_search_of
 from instagram_assets.storage.atomic import write_atomic
-from instagram_assets.storage.claims import alone_in, claims_of, digest, publish, rename_claim, stage, staging
 from instagram_assets.storage.content_keys import url_identity
+from instagram_assets.storage.owned_files import alone_in, claims_of, digest, publish, rename_claim, stage, staging
 
 _AREA = "datasets"
 

@@ -13,16 +13,8 @@ from instagram_assets.ingest.manifests import manifest_versions, read_manifest
 from instagram_assets.ingest.observations import landed_files
 from instagram_assets.retention.expired_items import TABLES_PLACE, ExpiredItem
 from instagram_assets.retention.landing_rows import expired_files
-from instagram_assets.storage.lake import (
-    Days,
-    alone,
-    contract_of,
-    files,
-    read_rows,
-    read_table,
-    replace_file,
-    write_asset,
-)
+from instagram_assets.storage.lake import Days, contract_of, files, read_rows, read_table
+from instagram_assets.storage.lake_writer import alone, replace_file, write_asset
 
 RowsChange = Callable[[pa.Table], pa.Table]
 

@@ -51,7 +51,7 @@ def _filled() -> Path:
     from instagram_assets.ingest.inbox import land_files
     from instagram_assets.media.index import Entry, Index
     from instagram_assets.settings import load_settings
-    from instagram_assets.storage.lake import write_asset, write_cells
+    from instagram_assets.storage.lake_writer import write_asset, write_cells
 
     home = Path(tempfile.mkdtemp(prefix="faults-retention-"))
     settings = load_settings(data_dir=home)
@@ -106,8 +106,8 @@ def _nothing_recent_is_lost(home: Path) -> str:
     """What is not past is there and can be read, and what is gone is said to be."""
     from instagram_assets.ingest.landing_repair import repair_landing
     from instagram_assets.settings import load_settings
-    from instagram_assets.storage.horizon import read_horizon
     from instagram_assets.storage.lake import read_table
+    from instagram_assets.storage.retention_horizon import read_horizon
 
     settings = load_settings(data_dir=home)
     lake = UPath(settings.folder("lake"))

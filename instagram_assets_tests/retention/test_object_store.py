@@ -14,8 +14,9 @@ from instagram_assets.ingest.observations import landed_files, read_posts
 from instagram_assets.retention.expired_items import RetentionLimits
 from instagram_assets.retention.retention import apply_retention, preview_retention
 from instagram_assets.settings import load_settings
-from instagram_assets.storage.horizon import Horizon, read_horizon
-from instagram_assets.storage.lake import read_table, write_asset, write_cells
+from instagram_assets.storage.lake import read_table
+from instagram_assets.storage.lake_writer import write_asset, write_cells
+from instagram_assets.storage.retention_horizon import Horizon, read_horizon
 from instagram_assets_tests.ingest.records import write
 from instagram_assets_tests.retention.exports import FIRST, LAST, day, likes, seen, seen_profile
 from instagram_assets_tests.servers.object_store import object_store, store_path
