@@ -11,7 +11,7 @@ from instagram_assets.cli.arguments import AsJson
 from instagram_assets.cli.errors import clear_errors
 
 if TYPE_CHECKING:
-    from instagram_assets.retention.retention import Retention
+    from instagram_assets.retention.retention import RetentionResult
 
 commands = typer.Typer()
 
@@ -34,8 +34,8 @@ def retention(
     from instagram_assets.lake_index.place import index_file
     from instagram_assets.settings import settings
 
-    limits = past.retention_limits()
-    due = past.preview_retention(limits)
+    limits = past.current_limits()
+    due = past.preview_deletions(limits)
     if dry_run or not due:
         _tell(due, "would go" if due else "is past", as_json)
         return
@@ -45,7 +45,7 @@ def retention(
         _tell(due, "would go", as_json)
         typer.confirm("Nothing of it comes back. Take it away?", abort=True)
     with shell_runs.open_instance() as dagster:
-        went = past.run_retention(dagster, limits)
+        went = past.delete_expired(dagster, limits)
         for observation in past.observations(went):
             dagster.report_runless_asset_event(observation)
     _tell(went, "went", as_json)
@@ -53,7 +53,7 @@ def retention(
         typer.echo("The index has it until it is brought up to date: instagram-assets index, or the web app by itself.")
 
 
-def _tell(told: "Retention", how: str, as_json: bool) -> None:
+def _tell(told: "RetentionResult", how: str, as_json: bool) -> None:
     if as_json:
         limits = {name: moment and moment.isoformat() for name, moment in asdict(told.limits).items()}
         parts = [asdict(total) for total in told.totals]

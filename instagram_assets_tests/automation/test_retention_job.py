@@ -21,7 +21,8 @@ from instagram_assets.cli import app
 from instagram_assets.definitions import defs
 from instagram_assets.errors import BusyError, SettingsError
 from instagram_assets.partitions import box, known_accounts
-from instagram_assets.retention.retention import Limits, limits_of, take_away
+from instagram_assets.retention.expired_items import RetentionLimits, retention_limits
+from instagram_assets.retention.retention import apply_retention
 from instagram_assets.settings import PrivacySettings, settings
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets_tests.conftest import export, post, profile
@@ -87,8 +88,8 @@ def test_exactly_what_is_past_goes_and_a_backfill_neither_loses_nor_brings_back_
 ) -> None:
     before, kept = rows(lake, *RAW), rows(lake, *KEPT)
     keep(30)
-    foreseen = past.preview_retention(past.retention_limits())
-    went = past.run_retention(instance, past.retention_limits())
+    foreseen = past.preview_deletions(past.current_limits())
+    went = past.delete_expired(instance, past.current_limits())
     assert went.numbers.items() >= foreseen.numbers.items()
     left = {
         name: table.filter(pa.array([moment >= ago(30) for moment in table["observed_at"].to_pylist()], pa.bool_()))
@@ -104,9 +105,9 @@ def test_exactly_what_is_past_goes_and_a_backfill_neither_loses_nor_brings_back_
     collect(instance, data_dir, "first.json", _first(), 59)
     make_again(instance)
     assert (rows(lake, *RAW), rows(lake, *KEPT)) == (left, kept)
-    assert not past.preview_retention(past.retention_limits()).numbers.get("landing zone, posts")
+    assert not past.preview_deletions(past.current_limits()).numbers.get("landing zone, posts")
     keep(1)
-    past.run_retention(instance, past.retention_limits())
+    past.delete_expired(instance, past.current_limits())
     make_again(instance)
     assert [table.num_rows for table in rows(lake, *RAW).values()] == [0, 0, 0]
     assert rows(lake, *KEPT) == kept
@@ -116,7 +117,7 @@ def test_a_new_observation_of_a_post_whose_old_ones_are_gone_counts_on(
     instance: dg.DagsterInstance, data_dir: Path, lake: UPath, keep: Callable[[int], None]
 ) -> None:
     keep(1)
-    past.run_retention(instance, past.retention_limits())
+    past.delete_expired(instance, past.current_limits())
     collect(instance, data_dir, "third.json", [post(1, day=DAY, likesCount=99)], 0)
     posts = {row["post_id"]: row for row in read_table(lake, "posts").to_pylist()}
     assert (posts["10001"]["likes"], posts["10001"]["observations"], posts["10001"]["followers"]) == (99, 3, 200)
@@ -141,10 +142,10 @@ def test_nothing_goes_while_a_run_works_on_it(
     keep(30)
     run = instance.create_run_for_job(defs.resolve_job_def("box"))
     with pytest.raises(BusyError, match="job box"):
-        past.run_retention(instance, past.retention_limits())
+        past.delete_expired(instance, past.current_limits())
     assert read_table(lake, "raw_posts").num_rows == 3
     instance.report_run_canceled(run)
-    assert past.run_retention(instance, past.retention_limits())
+    assert past.delete_expired(instance, past.current_limits())
 
 
 def test_files_that_landed_wait_for_their_tables_while_old_ones_are_taken_away(
@@ -169,7 +170,7 @@ def test_datasets_are_due_when_what_they_name_is_gone(
     put_files()
     assert not datasets_are_due(instance)
     keep(30)
-    past.run_retention(instance, past.retention_limits())
+    past.delete_expired(instance, past.current_limits())
     assert datasets_are_due(instance)
     instance.report_runless_asset_event(dg.AssetMaterialization("dataset_json"))
     assert not datasets_are_due(instance)
@@ -182,7 +183,7 @@ def test_the_command_says_what_would_go_and_refuses_to_do_it_unasked(
     runner, before = CliRunner(), read_table(lake, "raw_posts")
     shown = runner.invoke(app, ["retention", "--dry-run", "--json"])
     parts = {f"{part['place']}, {part['what']}": part["rows"] for part in json.loads(shown.stdout)["would_go"]}
-    assert parts == past.preview_retention(past.retention_limits()).numbers
+    assert parts == past.preview_deletions(past.current_limits()).numbers
     unasked = runner.invoke(app, ["retention"])
     assert (unasked.exit_code, "--yes" in unasked.output) == (1, True)
     assert read_table(lake, "raw_posts").equals(before)
@@ -193,7 +194,7 @@ def test_the_command_says_what_would_go_and_refuses_to_do_it_unasked(
 
 def test_without_a_setting_nothing_is_past(instance: dg.DagsterInstance, keep: Callable[[int], None]) -> None:
     with pytest.raises(SettingsError, match="KEEP_RAW_DAYS"):
-        past.retention_limits()
+        past.current_limits()
     night = dg.build_schedule_context(instance=instance, scheduled_execution_time=TODAY)
     assert isinstance(schedule(night), dg.SkipReason)
     keep(30)
@@ -212,9 +213,9 @@ def test_killed_at_any_step_a_repeat_ends_as_if_nothing_had_happened(
 
     keep(30)
     at, kept, steps = (
-        past.retention_limits(),
+        past.current_limits(),
         rows(lake, *KEPT),
-        len(list(past.preview_retention(past.retention_limits()).totals)),
+        len(list(past.preview_deletions(past.current_limits()).totals)),
     )
     for number in range(steps + 5):
         left = iter(range(number))
@@ -224,11 +225,11 @@ def test_killed_at_any_step_a_repeat_ends_as_if_nothing_had_happened(
                 raise Killed
 
         try:
-            take_away(lake, settings(), at, past.window(), TODAY, dies)
+            apply_retention(lake, settings(), at, past.window(), TODAY, dies)
             break
         except Killed:
             continue
-    assert not past.preview_retention(at)
+    assert not past.preview_deletions(at)
     make_again(instance)
     assert rows(lake, *KEPT) == kept
     assert read_table(lake, "raw_posts")["likes"].to_pylist() == [90]
@@ -236,5 +237,5 @@ def test_killed_at_any_step_a_repeat_ends_as_if_nothing_had_happened(
 
 def test_limits_are_seen_from_now_and_never_before_instagram() -> None:
     now = datetime(2026, 11, 27, tzinfo=UTC)
-    found = limits_of(PrivacySettings(keep_raw_days=10, keep_media_days=36_500), now)
-    assert found == Limits(datetime(2026, 11, 17, tzinfo=UTC), datetime(2010, 10, 6, tzinfo=UTC))
+    found = retention_limits(PrivacySettings(keep_raw_days=10, keep_media_days=36_500), now)
+    assert found == RetentionLimits(datetime(2026, 11, 17, tzinfo=UTC), datetime(2010, 10, 6, tzinfo=UTC))
