@@ -33,7 +33,7 @@ from upath import UPath
 from instagram_assets.backups.databases import PostgresHome, postgres_of
 from instagram_assets.backups.found import Found, Never, Reading, below, file_at, made, none
 from instagram_assets.backups.settings_file import NAME, settings_text
-from instagram_assets.datasets.own_files import is_made_again
+from instagram_assets.datasets.dataset_files import is_made_again
 from instagram_assets.errors import StorageError
 from instagram_assets.ingest.moves import DONE, REJECTED
 from instagram_assets.privacy.keys import KeyName, find_key

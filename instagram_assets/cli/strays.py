@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from instagram_assets.cli.arguments import say
-from instagram_assets.datasets.swap import LITTER
 from instagram_assets.privacy.known import Known
 from instagram_assets.privacy.raw_identifiers import NamedFile, entries_beside, files_beside, without_names
 from instagram_assets.settings import settings
+from instagram_assets.storage.folder_swap import LITTER
 
 _MOST = 5
 

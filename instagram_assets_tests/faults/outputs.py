@@ -14,9 +14,9 @@ from upath import UPath
 
 from instagram_assets.datasets.csv import read_csv
 from instagram_assets.datasets.delta import write_delta
-from instagram_assets.datasets.json import read_merged_json
 from instagram_assets.datasets.selection import Chosen, write_selection
 from instagram_assets.forget.outputs import output_steps
+from instagram_assets.local.sources import read_merged_json
 from instagram_assets.privacy.forgotten import Identifiers
 from instagram_assets.privacy.known import known
 from instagram_assets.privacy.raw_identifiers import files_of, raw_identifiers
