@@ -9,7 +9,7 @@ import signal
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -78,10 +78,23 @@ def pytest_configure() -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    # What is loaded for the tests stays: garbage need not be looked for while they are collected.
+    gc.disable()
+    # pytest compiles each file of tests, and keeps the result for the next process. In a fresh checkout every worker
+    # would compile all of them at the same time: each begins with its share of them, and finds the others compiled.
+    if worker := getattr(session.config, "workerinput", None):
+        number, count = int(worker["workerid"].removeprefix("gw")), int(worker["workercount"])
+        root = Path(__file__).parent
+        for path in sorted(root.rglob("test_*.py"))[number::count]:
+            with suppress(Exception, pytest.skip.Exception):  # collecting it tells what is wrong with it
+                importlib.import_module(".".join([root.name, *path.relative_to(root).with_suffix("").parts]))
+
+
 def pytest_collection_finish() -> None:
-    # What is loaded by now stays: it need not be looked through at each collection of garbage.
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_sessionfinish() -> None:

@@ -16,7 +16,7 @@ from instagram_assets.age.user_texts import texts_of_folder, texts_of_posts
 from instagram_assets.arrow import compute
 from instagram_assets.calendar import today
 from instagram_assets.errors import SettingsError, TrainingDataError
-from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import AgeSettings, Settings
 from instagram_assets.storage.lake import open_lake, read_batches

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from instagram_assets.forget.erasure_report import ErasureReport
     from instagram_assets.forget.erasure_subject import ErasureSubject
     from instagram_assets.forget.steps import Step
-    from instagram_assets.privacy.forgotten import Forgotten, Identifiers
+    from instagram_assets.privacy.forgotten_identifiers import Forgotten, Identifiers
     from instagram_assets.settings import Settings
 
 commands = typer.Typer()
@@ -116,7 +116,7 @@ def history_part(chosen: "Settings", home: Path | None = None) -> "StepPlanner":
 def _in_clear(home: Path, forgotten: "Forgotten") -> "Identifiers":
     """What is to be forgotten in a history; of tombstones, whose names nobody knows, those that stand in it."""
     from instagram_assets.forget.tombstone_matcher import TombstoneMatcher
-    from instagram_assets.privacy.forgotten import Identifiers
+    from instagram_assets.privacy.forgotten_identifiers import Identifiers
     from instagram_assets.privacy.tombstones import Tombstones
     from instagram_assets.storage.history.texts import read_out
 
@@ -227,7 +227,7 @@ def _tell_done(report: "ErasureReport") -> None:
 
 
 def _tell_backups(chosen: "Settings", subject: "ErasureSubject") -> None:
-    from instagram_assets.backups.notes import backups_holding, list_backups
+    from instagram_assets.backups.privacy_folder import backups_holding, list_backups
 
     notes = list_backups(chosen.folder("privacy"))
     for backup, holds in backups_holding(notes, lambda name: subject.identifiers.has("account", name)):

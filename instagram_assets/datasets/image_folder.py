@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from instagram_assets.errors import FileError, StorageError
 from instagram_assets.media.decode import open_image, reencode
-from instagram_assets.privacy.pseudonymous import Pseudonyms
+from instagram_assets.privacy.pseudonyms import Pseudonymizer
 from instagram_assets.report.contact_sheets import contact_sheet
 from instagram_assets.schemas import SEARCH_DATASET
 from instagram_assets.schemas.search import NOTHING, Override
@@ -284,7 +284,7 @@ _OF_FOLDER = ("file", "kept")
 
 
 def write_declared(
-    pseudonyms: Pseudonyms | None,
+    pseudonyms: Pseudonymizer | None,
     folder: Path,
     rows: Sequence[Row],
     files: Mapping[str, Path],

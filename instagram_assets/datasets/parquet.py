@@ -20,7 +20,7 @@ from instagram_assets.datasets.post_joins import (
 )
 from instagram_assets.datasets.pseudonymous import Check
 from instagram_assets.datasets.table_parts import Parts, one_part
-from instagram_assets.privacy.raw_identifiers import files_of
+from instagram_assets.privacy.identifier_leaks import named_files
 from instagram_assets.storage.atomic import write_atomic
 from instagram_assets.storage.folder_swap import replace_folder
 from instagram_assets.storage.layout import folder_name
@@ -69,7 +69,7 @@ def write_parquet(parts: Parts, folder: Path, *, check: Check | None = None) -> 
             # Readers refuse a folder without files, so the columns are there even when no post is.
             write_tables(new / "part-0.parquet", dataset_tables(one_part()), sync_folder=False)
         if check:
-            check(files_of(sorted(new.iterdir())))
+            check(named_files(sorted(new.iterdir())))
 
     replace_folder(folder, fill, is_ours)
     return rows

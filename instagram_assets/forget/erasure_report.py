@@ -13,7 +13,7 @@ from instagram_assets.forget.ambiguous_names import AmbiguousName
 from instagram_assets.forget.erasure_subject import ErasureSubject
 from instagram_assets.forget.not_erased import NotErased
 from instagram_assets.forget.steps import Step, StepResult
-from instagram_assets.privacy.byte_search import Searched
+from instagram_assets.privacy.byte_search import ByteSearchResult
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import make_folder, write_atomic
 from instagram_assets.storage.content_keys import file_sha256
@@ -57,7 +57,7 @@ class ErasureReport:
     rows: Counter[str] = field(default_factory=Counter[str])
     bytes_written: Counter[str] = field(default_factory=Counter[str])
     hashes: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
-    searched: Searched = field(default_factory=Searched)
+    searched: ByteSearchResult = field(default_factory=ByteSearchResult)
     not_erased: list[NotErased] = field(default_factory=list[NotErased])
     ambiguous_names: list[AmbiguousName] = field(default_factory=list[AmbiguousName])
     at_least: set[str] = field(default_factory=set[str])

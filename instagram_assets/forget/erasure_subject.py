@@ -20,7 +20,7 @@ from instagram_assets.forget.lake_ownership import LakeOwnership, OwnershipRow
 from instagram_assets.ingest.hashtags import SIGNS
 from instagram_assets.ingest.post_ids import code_in, media_id, short_code
 from instagram_assets.media.index import LOCK_TIMEOUT
-from instagram_assets.privacy.forgotten import Identifiers, is_search_of
+from instagram_assets.privacy.forgotten_identifiers import Identifiers, is_search_of
 from instagram_assets.sources import names
 from instagram_assets.storage.content_keys import url_identity
 

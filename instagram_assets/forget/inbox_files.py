@@ -12,7 +12,7 @@ from instagram_assets.ingest.manifests import rewritten_path
 from instagram_assets.ingest.moves import DONE, ERROR, REJECTED
 from instagram_assets.ingest.scrub.in_place import Place, Task
 from instagram_assets.ingest.stated import STATED
-from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_temporary, sweep
 from instagram_assets.storage.lake import lake_root

@@ -28,8 +28,8 @@ from instagram_assets.ingest.manifests import (
 from instagram_assets.ingest.scrub.names import scrubbed_name
 from instagram_assets.ingest.tally import tally
 from instagram_assets.ingest.writer import RowWriter
-from instagram_assets.privacy.forgotten import Forgotten
-from instagram_assets.privacy.tables import may_hold, scrub_table
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
+from instagram_assets.privacy.table_scrub import may_hold, scrub_table
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_local, remove_durably, write_atomic
 from instagram_assets.storage.lake import lake_root, names_in

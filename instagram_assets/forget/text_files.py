@@ -15,11 +15,11 @@ from instagram_assets.ingest.scrub.documents import NotRewritableError, Tally, r
 from instagram_assets.ingest.scrub.files import Scrubbed, scrub_file
 from instagram_assets.ingest.scrub.records import Scrubber
 from instagram_assets.ingest.scrub.tables import scrubbed_table
-from instagram_assets.privacy.forgotten import Forgotten, Identifiers, Kind
+from instagram_assets.privacy.forgotten_identifiers import Forgotten, IdentifierKind, Identifiers
 from instagram_assets.storage.atomic import temporary_beside
 
 _RUN = re.compile(r"[A-Za-z0-9]+")
-_IDS: tuple[Kind, ...] = ("profile_id", "post_id", "shortcode", "image", "url")
+_IDS: tuple[IdentifierKind, ...] = ("profile_id", "post_id", "shortcode", "image", "url")
 
 
 class MentionFilter:

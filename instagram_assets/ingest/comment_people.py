@@ -12,7 +12,7 @@ import pyarrow as pa
 from instagram_assets.arrow import compute
 from instagram_assets.ingest.formats.comment_parts import COMMENT, username
 from instagram_assets.ingest.formats.shapes import Part
-from instagram_assets.privacy.masking import mask_names, names_behind_signs, stands_alone
+from instagram_assets.privacy.masking import is_standalone_name, mask_names, mentioned_names
 from instagram_assets.schemas.account_names import is_distinctive
 
 _POSTING, _MENTIONED = ("account", "owner"), ("mentions", "tagged", "coauthors")
@@ -20,7 +20,7 @@ _POSTING, _MENTIONED = ("account", "owner"), ("mentions", "tagged", "coauthors")
 
 def people_of(accounts: Iterable[str]) -> set[str]:
     """The names, in lower case, of these accounts that post."""
-    return {name.casefold() for name in accounts if stands_alone(name)}
+    return {name.casefold() for name in accounts if is_standalone_name(name)}
 
 
 def people_in(posts: pa.Table) -> set[str]:
@@ -34,7 +34,7 @@ def people_around(part: Part) -> set[str]:
     writer, text = username(part.record), COMMENT.value("text", part.record)
     found = {writer} if writer else set[str]()
     if isinstance(text, str):
-        found |= names_behind_signs(text)
+        found |= mentioned_names(text)
     return _distinctive(found) | people_of([part.account] if part.account else [])
 
 

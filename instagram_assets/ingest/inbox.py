@@ -17,7 +17,7 @@ from instagram_assets.ingest.scrub.in_place import rename_with_notes, renamed
 from instagram_assets.ingest.stated import parse_account, parse_moment
 from instagram_assets.ingest.work import Landing, Work
 from instagram_assets.media.excluded import is_forgotten
-from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import sweep, sweep_in

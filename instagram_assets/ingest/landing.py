@@ -52,9 +52,9 @@ from instagram_assets.ingest.reader.streams import Identity, changed, check_regu
 from instagram_assets.ingest.scrub.names import scrubbed_name
 from instagram_assets.ingest.source import Source
 from instagram_assets.ingest.writer import write_rows
-from instagram_assets.privacy.forgotten import Forgotten
-from instagram_assets.privacy.keys import load_key
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.privacy.pseudonyms import pseudonym
+from instagram_assets.privacy.secret_keys import load_key
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import IngestSettings, Settings
 from instagram_assets.storage.atomic import (

@@ -20,8 +20,8 @@ from instagram_assets.ingest.instagram_urls import account_in
 from instagram_assets.ingest.moments import moment_in
 from instagram_assets.ingest.post_ids import code_in
 from instagram_assets.ingest.source import OBSERVED_FIELDS, Source, said_at
-from instagram_assets.privacy.caption_hashes import caption_hash
-from instagram_assets.privacy.forgotten import FORGOTTEN_ADDRESS
+from instagram_assets.privacy.forgotten_identifiers import ERASED_URL
+from instagram_assets.privacy.table_scrub import caption_hash
 from instagram_assets.schemas import MEDIA, POSTS_RAW
 
 Rule = Callable[[Any, str, list[str]], Any]
@@ -201,7 +201,7 @@ class _Rows:
             said, before = self.warnings[row], len(media)
             for position, picture in enumerate(pictures):
                 self._add_media(media, position, picture, said)
-            if len(media) == before and FORGOTTEN_ADDRESS in map(str, chain.from_iterable(pictures)):
+            if len(media) == before and ERASED_URL in map(str, chain.from_iterable(pictures)):
                 said.append("media: a picture of it was forgotten")
             elif len(media) == before:
                 self._cover(media, row, types[row], pictures)
@@ -271,9 +271,9 @@ class _Rows:
         image, video, width, height = picture
         image_field, video_field, _ = self.shape.media_fields
         width, height = values.size(width, "width", []), values.size(height, "height", [])
-        if image != FORGOTTEN_ADDRESS and (address := values.address(image, image_field, said)):
+        if image != ERASED_URL and (address := values.address(image, image_field, said)):
             media.append((position, "image", address, width, height))
-        if video and video != FORGOTTEN_ADDRESS and (address := values.address(video, video_field, said)):
+        if video and video != ERASED_URL and (address := values.address(video, video_field, said)):
             media.append((position, "video", address, width, height))
 
     def _ask(self, row: int, name: str, value: object, rule: Rule) -> Any:

@@ -13,7 +13,7 @@ from instagram_assets.errors import RecordError
 from instagram_assets.ingest.archive_owner import agreed_owner
 from instagram_assets.ingest.moments import moment_in
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.privacy.forgotten import NOTHING, Forgotten
+from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN, Forgotten
 
 OBSERVED_FIELDS = ("observed_at", "observedAt", "scrapedAt", "scraped_at")
 
@@ -47,7 +47,7 @@ class Source:
     path: Path | None = None
     find_owner: Callable[[Path], str | None] | None = None
     keep_extra: bool = True
-    forgotten: Forgotten = NOTHING
+    forgotten: Forgotten = NOTHING_FORGOTTEN
     pseudonym_of: Callable[[str], str] | None = None
     find_post: Callable[[], PostBeside | None] | None = None
     past_before: datetime | None = None

@@ -23,7 +23,7 @@ from instagram_assets.ingest.scrub.in_place import Place
 from instagram_assets.ingest.scrub.names import scrubbed_name
 from instagram_assets.ingest.stated import stated_beside
 from instagram_assets.ingest.zips import is_zip
-from instagram_assets.privacy.forgotten import NOTHING, Forgotten
+from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN, Forgotten
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import remedy
 
@@ -94,7 +94,7 @@ class Work:
     observed_at: datetime | None
     account: str = ""
     keep: Keep | None = None
-    forgotten: Forgotten = NOTHING
+    forgotten: Forgotten = NOTHING_FORGOTTEN
     result: Landing = field(default_factory=Landing)
     is_swept: bool = False
     read: list[tuple[Path, LandedFile]] = field(default_factory=list[tuple[Path, LandedFile]])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from instagram_assets.datasets.image_folder import Row, why_not, write_declared
 from instagram_assets.errors import NothingKeptError
-from instagram_assets.privacy.pseudonymous import Pseudonyms
+from instagram_assets.privacy.pseudonyms import Pseudonymizer
 from instagram_assets.report.contact_sheets import captioned_sheet, labelled_sheet
 from instagram_assets.schemas.search import DROPPED, Override
 
@@ -61,7 +61,7 @@ def write_search_folder(
     files: Mapping[str, Path],
     request: Mapping[str, object],
     by_hand: Mapping[str, Override],
-    pseudonyms: Pseudonyms | None,
+    pseudonyms: Pseudonymizer | None,
     *,
     folder: Path,
     if_none: Path,

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from instagram_assets.errors import ScrapeRequestError
 from instagram_assets.ingest.instagram_urls import account_in
 from instagram_assets.ingest.post_ids import code_in
-from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.sources.requests import ScrapeRequest
 
 

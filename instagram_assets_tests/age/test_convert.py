@@ -85,6 +85,7 @@ class Payload:
 
 
 @pytest.mark.parametrize("kind", ["pickle", "state dict"])
+@pytest.mark.bad_input("damaged model")
 def test_a_pickle_that_would_run_code_is_refused_and_not_run(backbone: ModelSource, tmp_path: Path, kind: str) -> None:
     mark, file = tmp_path / "ran", tmp_path / "old.pth"
     if kind == "pickle":

@@ -14,7 +14,7 @@ import pytest
 from instagram_assets.automation import shell_runs
 from instagram_assets.automation.home import FORMS_OF_OURS, is_made
 from instagram_assets.automation.shell_runs import look_at_instance, open_instance, prepare_home
-from instagram_assets.backups.databases import postgres_of
+from instagram_assets.backups.database_copies import postgres_of
 from instagram_assets.cli import selections
 from instagram_assets.errors import SettingsError, StorageError
 from instagram_assets.homes import HOMES

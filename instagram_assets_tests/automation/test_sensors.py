@@ -93,6 +93,7 @@ def test_a_changed_file_is_landed_again_and_only_its_cells_run(
     assert read_table(open_lake(settings()), "raw_posts").num_rows == 3
 
 
+@pytest.mark.bad_input("unfinished file")
 def test_a_file_that_is_still_being_written_waits(
     instance: dg.DagsterInstance, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

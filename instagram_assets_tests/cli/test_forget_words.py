@@ -13,7 +13,7 @@ from upath import UPath
 from instagram_assets.automation import shell_runs
 from instagram_assets.cli import app
 from instagram_assets.ingest.landing import land
-from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.privacy.tombstones import add_tombstones
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import settings

@@ -29,7 +29,7 @@ from instagram_assets.datasets.overrides import read_overrides
 from instagram_assets.errors import ListError, NotFoundError, SearchRequestError
 from instagram_assets.forget import lake_tables
 from instagram_assets.forget.verification import search_all_data
-from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.schemas.search import Decision, Override
 from instagram_assets.search.requests import is_search_name
 from instagram_assets.settings import load_settings

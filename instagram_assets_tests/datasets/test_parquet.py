@@ -118,5 +118,5 @@ def test_a_file_that_somebody_put_there_stops_it_and_stays(tmp_path: Path, name:
 
 def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="dataset"):
+    with pytest.raises(StorageError, match="file: cannot be written"):
         _write(tmp_path / "file" / "dataset", post("1"))

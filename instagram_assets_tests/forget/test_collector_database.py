@@ -19,7 +19,7 @@ from instagram_assets.forget.collector_database import collector_steps, user_out
 from instagram_assets.forget.not_erased import list_not_erased
 from instagram_assets.forget.verification import search_all_data
 from instagram_assets.ingest.post_ids import short_code
-from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.settings import load_settings
 from instagram_assets.settings.rates import Rate
 from instagram_assets_tests.collect.virtual_clock import VirtualClock

@@ -18,7 +18,7 @@ from instagram_assets.forget import erasure
 from instagram_assets.forget.erasure_report import ErasureReport
 from instagram_assets.forget.verification import patterns_of
 from instagram_assets.ingest.landing import land
-from instagram_assets.privacy.byte_needles import Needles
+from instagram_assets.privacy.byte_patterns import BytePatterns
 from instagram_assets.privacy.byte_search import search_folders
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import Settings, settings
@@ -100,7 +100,7 @@ def test_nothing_of_an_account_is_anywhere_and_what_never_mentioned_it_is_the_sa
     assert sha(SHARED) not in known.images
     mentioned = {place.path for place in search_folders([data], patterns_of(known)).found}
     # Rows of others say in which file they came, and in names of files people run words together.
-    mentioned |= {place.path for place in search_folders([data], Needles([f"{JANE}_and_others"], [])).found}
+    mentioned |= {place.path for place in search_folders([data], BytePatterns([f"{JANE}_and_others"], [])).found}
     before = digests(data)
     carl = {name: kept_of(rows(name), CARL) for name in ("raw_posts", "posts", "images", "tokens")}
     report = forget(f"@{JANE}")

@@ -17,7 +17,7 @@ from instagram_assets.forget.steps import Step, StepResult
 from instagram_assets.forget.verification import search_all_data
 from instagram_assets.ingest.landing import is_landed, land, read_posts
 from instagram_assets.ingest.manifests import manifests
-from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.schemas import SEARCH_RESULTS, VIRAL_LABELS
 from instagram_assets.schemas.search import Override
 from instagram_assets.settings import Settings

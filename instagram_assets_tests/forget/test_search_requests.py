@@ -14,7 +14,7 @@ from instagram_assets.datasets.overrides import decide
 from instagram_assets.definitions import defs
 from instagram_assets.forget import erasure, search_requests
 from instagram_assets.partitions import HISTORY_TAG, SHOWN_IN_HISTORY
-from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.search.engine import SearchHit
 from instagram_assets.search.requests import SearchRequest, find_request, load_hits, save_hits, save_request
 from instagram_assets.settings import Settings, settings

@@ -12,8 +12,8 @@ from instagram_assets.automation import shell_runs
 from instagram_assets.cli import endings
 from instagram_assets.ingest import landing
 from instagram_assets.ingest.post_ids import media_id
-from instagram_assets.privacy.keys import load_key
 from instagram_assets.privacy.pseudonyms import pseudonym
+from instagram_assets.privacy.secret_keys import load_key
 from instagram_assets.retention.lake_rows import lake_dues
 from instagram_assets.retention.landing_rows import landing_dues
 from instagram_assets.settings import settings

@@ -153,6 +153,7 @@ def _no_tokenizer(folder: Path) -> None:
         (_no_tokenizer, r"the tokenizer is missing"),
     ],
 )
+@pytest.mark.bad_input("damaged model", "model without its parts")
 def test_files_that_are_not_whole_or_not_harmless_are_refused_before_anything_is_loaded(
     damage: Callable[[Path], None], message: str, clip: Path, tmp_path: Path
 ) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 from upath import UPath
 
 from instagram_assets.ingest import landing
-from instagram_assets.privacy.aliases import with_aliases
-from instagram_assets.privacy.forgotten import Identifiers
-from instagram_assets.privacy.keys import load_key, rotate_key
-from instagram_assets.privacy.tables import scrub_table
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
+from instagram_assets.privacy.pseudonyms import with_aliases
+from instagram_assets.privacy.secret_keys import load_key, rotate_key
+from instagram_assets.privacy.table_scrub import scrub_table
 from instagram_assets.privacy.tombstones import add_tombstones, load_tombstones
 from instagram_assets.settings import load_settings
 from instagram_assets_tests.ingest.records import post, write

@@ -88,6 +88,7 @@ def test_the_key_is_nowhere_in_the_data_folder(
     assert not [file for file in files if CANARY.encode() in file.read_bytes()]
 
 
+@pytest.mark.bad_input("missing secret")
 def test_without_a_key_the_run_ends_in_words_and_the_rows_stay(
     gemini: FaultyGemini, lake_of_two: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from instagram_assets.privacy.byte_needles import Needles
+from instagram_assets.privacy.byte_patterns import BytePatterns
 from instagram_assets.privacy.byte_search import search_bytes, search_folders
-from instagram_assets.privacy.forgotten import Identifiers
-from instagram_assets.privacy.places import OWN_FOLDERS
+from instagram_assets.privacy.data_inventory import OWN_FOLDERS
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.schemas.account_names import counts_alone, is_meant, is_word_of_ours
 
-LOVE = Needles([], [], ["love"])
+LOVE = BytePatterns([], [], ["love"])
 MEANT = [
     *("@love", "von @Love.", "＠love", "﹫love", "@\u200blove", "%40love", "&#64;love", "&#x40;love", "&commat;love"),
     *("https://www.instagram.com/love/", "instagram.com/stories/love/1", "instagram.com/_u/love", "instagr.am/love"),
@@ -70,7 +70,7 @@ def test_what_is_a_word_stays_and_is_not_looked_for(text: str) -> None:
     assert Identifiers(accounts={"love": "forgotten_1"}).scrub(text) == text
     assert not search_bytes(text.encode(), LOVE)
     bare = Identifiers(accounts={"love": "forgotten_1"}, bare=frozenset({"love"})).scrub(text)
-    assert not search_bytes(bare.encode(), Needles(["love"], []))
+    assert not search_bytes(bare.encode(), BytePatterns(["love"], []))
 
 
 def test_pages_of_instagram_are_no_accounts() -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from instagram_assets.assets.parts import show
 from instagram_assets.forget import outputs
-from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.settings import settings
 from instagram_assets.storage.history.names import HistoryForgotten, forget_in_history
 from instagram_assets.storage.history.pictures import Pictures

@@ -106,6 +106,7 @@ def test_rows_of_other_cells_are_refused(root: UPath, account: str, day: date) -
     assert content(root) == []
 
 
+@pytest.mark.bad_input("table of another shape")
 def test_a_missing_column_is_a_broken_contract(root: UPath) -> None:
     with pytest.raises(ContractError, match=r"columns missing \['likes'\]"):
         write_cells(root, "impressions", ACCOUNTS, ALL, rows(("sea", DAYS[0], "1")).drop_columns(["likes"]))

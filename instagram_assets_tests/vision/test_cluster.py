@@ -104,12 +104,14 @@ def test_no_image_and_one_image_give_a_table(count: int) -> None:
     assert clustered([], scope="account").table.num_rows == 0
 
 
+@pytest.mark.bad_input("nothing to cluster")
 def test_nothing_but_noise_has_no_largest_cluster() -> None:
     found = clustered([row(str(n), toward(n)) for n in range(5)])
     assert found.table["cluster"].to_pylist() == [-1] * 5
     assert not any(found.table["is_largest"].to_pylist())
 
 
+@pytest.mark.bad_input("nothing to cluster")
 def test_of_two_equal_clusters_the_first_is_largest_and_the_tie_is_told() -> None:
     found = clustered(two_groups()[1:])
     assert found.table["is_largest"].to_pylist() == [True] * 3 + [False] * 3

@@ -33,7 +33,7 @@ from instagram_assets.datasets.delta.history import drop_history, named_file
 from instagram_assets.datasets.delta.places import Place, place_of
 from instagram_assets.datasets.pseudonymous import Check
 from instagram_assets.errors import StorageError
-from instagram_assets.privacy.pseudonymous import Pseudonyms
+from instagram_assets.privacy.pseudonyms import Pseudonymizer
 from instagram_assets.storage.lake import files
 from instagram_assets.storage.stamps import stamps
 
@@ -79,7 +79,7 @@ def write_delta(
     target: str,
     options: Mapping[str, str] | None = None,
     *,
-    pseudonyms: Pseudonyms | None = None,
+    pseudonyms: Pseudonymizer | None = None,
     check: Check | None = None,
     warn: Callable[[str], object] = print,
 ) -> list[Made]:

@@ -16,7 +16,7 @@ from instagram_assets.ingest.formats.shapes import CommentShape, Part, find
 from instagram_assets.ingest.post_ids import code_in
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.source import Source
-from instagram_assets.privacy.aliases import ID
+from instagram_assets.privacy.pseudonyms import UNNAMED_PREFIX
 
 PAGES = "comment_pages"
 """Name of the format of records that are no comments, and hold nothing that we know but comments."""
@@ -80,7 +80,7 @@ def _commenter(comment: Record) -> str | None:
     numbers = (find(comment, place) for place in _NUMBERS)
     for number in numbers:
         if number and isinstance(number, str | int | float) and not isinstance(number, bool) and number == number:
-            return f"{ID}{int(number) if isinstance(number, float) and number.is_integer() else number}"
+            return f"{UNNAMED_PREFIX}{int(number) if isinstance(number, float) and number.is_integer() else number}"
     shown = next(_texts(comment, (*_NAMES, *DISPLAYED)), None)
     return f"name {shown.casefold()}" if shown else None
 

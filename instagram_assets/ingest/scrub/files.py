@@ -26,7 +26,7 @@ from instagram_assets.ingest.scrub.workbooks import BROKEN_BOOK, scrub_workbook
 from instagram_assets.ingest.source import Source
 from instagram_assets.ingest.zips import is_zip
 from instagram_assets.media.sniff import image_format
-from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
 
 _DAMAGED = (NotRewritableError, gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError, UnicodeError)
 # No identifier is longer, but for addresses; of these the patterns have the names of files.

@@ -22,7 +22,7 @@ from instagram_assets.ingest.scrub.files import UNCHANGED, Scrubbed, scrub_file
 from instagram_assets.ingest.scrub.names import scrubbed_name
 from instagram_assets.ingest.scrub.zips import is_media
 from instagram_assets.ingest.stated import STATED
-from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.storage.atomic import remove_durably, sync_folders, temporary_beside
 from instagram_assets.storage.content_keys import file_sha256
 

@@ -16,12 +16,12 @@ from instagram_assets.ingest.post_ids import code_in, id_in, media_id
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.reader.unflatten import nested
 from instagram_assets.ingest.source import Source
-from instagram_assets.privacy.forgotten import Forgotten, Kind
+from instagram_assets.privacy.forgotten_identifiers import Forgotten, IdentifierKind
 
 NAME_KEYS = frozenset(("username", "userName", "user_name", "ownerUsername", "account", "author"))
 """What names a person, where others mention one."""
 
-_IDS: tuple[Kind, ...] = ("post_id", "profile_id", "shortcode", "image")
+_IDS: tuple[IdentifierKind, ...] = ("post_id", "profile_id", "shortcode", "image")
 _FRACTION = re.compile(r"\.0+\Z")
 _TAG_PAGE = re.compile(r"/explore/(?:tags/|search/keyword/\?q=%23)([^/?&#]+)")
 # Where records of any format, of comments, stories and errors, too, name who they are about.
@@ -99,7 +99,7 @@ class Judge:
         )
 
     def _is_forgotten_post(self, shape: Shape, record: Record) -> bool:
-        pairs: tuple[tuple[str, Kind], ...] = (
+        pairs: tuple[tuple[str, IdentifierKind], ...] = (
             *(("owner", "account"), ("owner_id", "profile_id"), ("post_id", "post_id"), ("shortcode", "shortcode")),
             ("account", "account"),
         )
@@ -114,7 +114,7 @@ class Judge:
             return False
         return self._forgotten.has("shortcode", code) or self._forgotten.has("post_id", _id_of(code))
 
-    def _says(self, shape: Shape, record: Record, column: str, kind: Kind) -> bool:
+    def _says(self, shape: Shape, record: Record, column: str, kind: IdentifierKind) -> bool:
         value = _said(shape, record, column)
         if kind == "account":
             return self._is_account(value)
@@ -137,7 +137,7 @@ class Judge:
 
         return self._forgotten.has("account", f"#{unquote(found[1])}")
 
-    def _is_of(self, kind: Kind, value: object) -> bool:
+    def _is_of(self, kind: IdentifierKind, value: object) -> bool:
         return self._forgotten.has(kind, _digits(value))
 
 

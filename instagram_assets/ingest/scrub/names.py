@@ -1,8 +1,8 @@
 """Names of files and folders without what is forgotten: accounts, and ids of posts and pictures."""
 
 from instagram_assets.ingest.scrub.records import Scrubber
-from instagram_assets.privacy.file_names import scrub_file_name
-from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
+from instagram_assets.privacy.names_in_file_names import scrub_file_name
 
 
 def scrubbed_name(name: str, forgotten: Forgotten) -> str:

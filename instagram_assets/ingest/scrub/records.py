@@ -19,9 +19,9 @@ from instagram_assets.ingest.reader.unflatten import SEPARATOR
 from instagram_assets.ingest.scrub.judge import NAME_KEYS, Judge
 from instagram_assets.ingest.source import Source
 from instagram_assets.media.excluded import is_forgotten
-from instagram_assets.privacy.caption_hashes import CAPTION, HASH, hash_of_scrubbed
-from instagram_assets.privacy.forgotten import FORGOTTEN_ADDRESS, Forgotten, Kind
-from instagram_assets.privacy.forgotten import GONE as FORGOTTEN_ID
+from instagram_assets.privacy.forgotten_identifiers import ERASED_ID as FORGOTTEN_ID
+from instagram_assets.privacy.forgotten_identifiers import ERASED_URL, Forgotten, IdentifierKind
+from instagram_assets.privacy.table_scrub import CAPTION_COLUMN, CAPTION_HASH_COLUMN, rehash_scrubbed
 from instagram_assets.schemas.account_names import LISTS_OF_NAMES, NAME_FIELDS
 
 
@@ -103,13 +103,13 @@ class Scrubber:
 
     def _scrubbed(self, text: str) -> str:
         if _ADDRESS.match(text) and is_forgotten(text, self.forgotten):
-            return FORGOTTEN_ADDRESS
+            return ERASED_URL
         return _TOKEN.sub(self._token, self.forgotten.scrub(text))
 
     def _token(self, found: re.Match[str]) -> str:
         word = found[0]
         if word.isdecimal():
-            kinds: tuple[Kind, ...] = ("post_id", "profile_id", "shortcode")
+            kinds: tuple[IdentifierKind, ...] = ("post_id", "profile_id", "shortcode")
         elif len(word) == 64:
             kinds = ("image",)
         elif _DIGIT.search(word):
@@ -165,8 +165,10 @@ class Scrubber:
         walked = {key: self._walk(inner, gone, key) for key, inner in record.items()}
         if any(SEPARATOR in key for key in record):
             walked |= self._flattened(record)
-        if HASH in record and walked.get(CAPTION) != record.get(CAPTION):
-            walked[HASH] = hash_of_scrubbed(record.get(CAPTION), walked[CAPTION], record[HASH])
+        if CAPTION_HASH_COLUMN in record and walked.get(CAPTION_COLUMN) != record.get(CAPTION_COLUMN):
+            walked[CAPTION_HASH_COLUMN] = rehash_scrubbed(
+                record.get(CAPTION_COLUMN), walked[CAPTION_COLUMN], record[CAPTION_HASH_COLUMN]
+            )
         same = all(walked[key] is inner for key, inner in record.items()) and all(
             self.text(key) == key for key in record
         )

@@ -14,7 +14,7 @@ from instagram_assets.ingest.drift import drift
 from instagram_assets.ingest.normalize import kept, normalize
 from instagram_assets.ingest.scrub.files import scrub_file
 from instagram_assets.ingest.source import Source
-from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.settings import load_settings
 from instagram_assets_tests.ingest.formats import writers
 from instagram_assets_tests.ingest.formats.writers import ALBUM, WRITERS, Plain

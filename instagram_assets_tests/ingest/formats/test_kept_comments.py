@@ -17,8 +17,8 @@ from instagram_assets.ingest.formats import comment_parts, comments
 from instagram_assets.ingest.manifests import TABLES
 from instagram_assets.ingest.normalize import normalize
 from instagram_assets.ingest.post_ids import media_id
-from instagram_assets.privacy.keys import load_key
 from instagram_assets.privacy.pseudonyms import pseudonym
+from instagram_assets.privacy.secret_keys import load_key
 from instagram_assets.schemas import RAW_COMMENTS
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets_tests.ingest.formats.tables import as_xlsx

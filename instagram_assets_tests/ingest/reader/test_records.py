@@ -113,6 +113,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     assert peak(12_000) < 2 * peak(3_000)  # four times the file; when garbage is collected moves the peak
 
 
+@pytest.mark.bad_input("unfinished file")
 def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, [post()] * 5_000)
     records = records_of(path)

@@ -4,7 +4,7 @@ import csv
 import io
 from typing import Any
 
-from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets_tests.ingest.records import post, profile
 
 PSEUDONYM = "forgotten_0123456789abcdef"

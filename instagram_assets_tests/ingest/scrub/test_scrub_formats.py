@@ -12,7 +12,7 @@ from instagram_assets.ingest.reader.records import read_batches
 from instagram_assets.ingest.scrub.files import scrub_file
 from instagram_assets.ingest.scrub.records import Scrubber, scrubbed_record
 from instagram_assets.ingest.source import Source
-from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets_tests.ingest.records import LIMITS, source
 from instagram_assets_tests.ingest.test_golden import EXPORTS, written
 

@@ -3,7 +3,7 @@
 import pytest
 
 from instagram_assets.ingest.scrub.names import scrubbed_name
-from instagram_assets.privacy.forgotten import NOTHING
+from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN
 from instagram_assets_tests.ingest.scrub.accounts import FORGOTTEN, PSEUDONYM
 
 
@@ -24,4 +24,4 @@ from instagram_assets_tests.ingest.scrub.accounts import FORGOTTEN, PSEUDONYM
 )
 def test_a_name_in_a_file_s_name_becomes_its_pseudonym(name: str, wanted: str) -> None:
     assert scrubbed_name(name, FORGOTTEN) == wanted
-    assert scrubbed_name(name, NOTHING) == name
+    assert scrubbed_name(name, NOTHING_FORGOTTEN) == name
