@@ -9,8 +9,8 @@ from instagram_assets.assets.parts import PER_CELL, described, earlier_rows, sho
 from instagram_assets.ingest.merge import merge_posts
 from instagram_assets.ingest.remembered import Remembered, remembered
 from instagram_assets.settings import settings
-from instagram_assets.storage.horizon import read_horizon
 from instagram_assets.storage.lake import open_lake
+from instagram_assets.storage.retention_horizon import read_horizon
 
 
 @dg.asset(

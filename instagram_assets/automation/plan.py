@@ -28,8 +28,8 @@ from instagram_assets.partitions import (
 )
 from instagram_assets.settings import settings
 from instagram_assets.status.preflight import missing_models
-from instagram_assets.storage.horizon import read_horizon
 from instagram_assets.storage.lake import open_lake
+from instagram_assets.storage.retention_horizon import read_horizon
 
 MADE_OF = {
     "dataset_csv": ("posts", "images", "captions"),

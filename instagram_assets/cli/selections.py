@@ -16,8 +16,8 @@ from instagram_assets.ingest.manifests import manifests
 from instagram_assets.partitions import PARTITION, PLAN, Cell, boxes, known_accounts, window
 from instagram_assets.settings import settings
 from instagram_assets.status.preflight import check_selected, missing_models, skipped_line
-from instagram_assets.storage.horizon import read_horizon
 from instagram_assets.storage.lake import Days, open_lake, read_table
+from instagram_assets.storage.retention_horizon import read_horizon
 
 
 def materialize(instance: dg.DagsterInstance, selection: str, accounts: str = "", days: str = "") -> Iterator[str]:

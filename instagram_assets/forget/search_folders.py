@@ -17,7 +17,6 @@ from instagram_assets.forget.steps import Step
 from instagram_assets.ingest.scrub.records import Scrubber
 from instagram_assets.privacy.forgotten_identifiers import Forgotten, is_search_of
 from instagram_assets.storage.atomic import write_atomic
-from instagram_assets.storage.claims import alone_in, claims_of, digest, publish, rename_claim, stage, staging
 from instagram_assets.storage.content_keys import url_identity
 from instagram_assets.storage.folders import MANIFEST, sheet_of
 

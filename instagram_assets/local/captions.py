@@ -29,7 +29,7 @@ from instagram_assets.local.sources import (
     read_merged_json,
 )
 from instagram_assets.settings import IngestSettings
-from instagram_assets.storage.claims import Fill, rewrite, write_ours
+from instagram_assets.storage.owned_files import Fill, rewrite, write_ours
 from instagram_assets.vision.image_batches import Failed
 
 Caption = Callable[[Mapping[str, Path]], pa.Table]

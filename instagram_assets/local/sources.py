@@ -18,7 +18,7 @@ from instagram_assets.ingest.reader.json_values import BadRecord
 from instagram_assets.ingest.reader.records import read_records
 from instagram_assets.media import sniff
 from instagram_assets.settings import IngestSettings
-from instagram_assets.storage.claims import claims_of
+from instagram_assets.storage.owned_files import claims_of
 from instagram_assets.vision.image_batches import Failed
 
 PICTURES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif"))

@@ -31,7 +31,7 @@ from instagram_assets.ingest.manifests import (
     write_manifest,
 )
 from instagram_assets.ingest.writer import ROW_GROUP
-from instagram_assets.retention.due import LANDING, Due
+from instagram_assets.retention.expired_items import LANDING_PLACE, ExpiredItem
 from instagram_assets.storage.atomic import is_local, refusal, remove_durably, sweep, write_atomic
 from instagram_assets.storage.lake import names_in
 from instagram_assets.storage.locks import alone_in
@@ -41,7 +41,7 @@ _MOMENT = "observed_at"
 
 
 @dataclass(frozen=True)
-class Part:
+class ExpiredRows:
     """What of one table of a landed file is past: so many rows of all, observed from `first` to `last`."""
 
     table: str
@@ -53,11 +53,11 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Look:
+class ExpiredFile:
     """A landed file of which something is past; `superseded` are names of manifests that older rules left."""
 
     file: LandedFile
-    parts: tuple[Part, ...]
+    parts: tuple[ExpiredRows, ...]
     superseded: tuple[str, ...]
 
     @property
@@ -66,37 +66,37 @@ class Look:
         return sum(part.past for part in self.parts) == sum(map(self.file.rows, TABLES))
 
 
-def past_files(lake: UPath, before: datetime) -> Iterator[Look]:
+def expired_files(lake: UPath, before: datetime) -> Iterator[ExpiredFile]:
     """The landed files with rows that were observed before a moment; those that still wait for their tables stay."""
     waiting = {file.sha256 for file in pending(lake)}
     for sha256, names in sorted(versions(lake).items()):
         if sha256 in waiting or (file := read_manifest(lake, names[-1])) is None or file.is_past:
             continue
-        look = Look(file, tuple(_parts(lake, file, before)), tuple(names[:-1]))
+        look = ExpiredFile(file, tuple(_parts(lake, file, before)), tuple(names[:-1]))
         if look.parts or _is_open(file):
             yield look
 
 
-def waiting_files(lake: UPath, before: datetime) -> int:
+def count_waiting_files(lake: UPath, before: datetime) -> int:
     """How many landed files have nothing that goes yet only since their tables are not made."""
     return sum(any(_parts(lake, file, before)) for file in pending(lake) if not file.is_past)
 
 
-def landing_dues(lake: UPath, before: datetime) -> Iterator[Due]:
+def expired_landing_rows(lake: UPath, before: datetime) -> Iterator[ExpiredItem]:
     """What is past in the landing zone, and what an interrupted run or landing has left there."""
-    for look in past_files(lake, before):
+    for look in expired_files(lake, before):
         # One of them does it all: the others only count.
         act = partial(_take, lake, look.file.name, look.superseded, before)
         for part in look.parts:
             share = part.bytes * part.past // max(part.rows, 1)
-            yield Due(LANDING, part.table, look.file.name, part.past, share, part.first, part.last, act)
+            yield ExpiredItem(LANDING_PLACE, part.table, look.file.name, part.past, share, part.first, part.last, act)
             act = _nothing
         if not look.parts:
-            yield Due(LANDING, "manifests", look.file.name, 0, 0, None, None, act)
+            yield ExpiredItem(LANDING_PLACE, "manifests", look.file.name, 0, 0, None, None, act)
     yield from _leftovers(lake, before)
 
 
-def _parts(lake: UPath, file: LandedFile, before: datetime) -> Iterator[Part]:
+def _parts(lake: UPath, file: LandedFile, before: datetime) -> Iterator[ExpiredRows]:
     for table in TABLES:
         if not file.rows(table):
             continue
@@ -104,14 +104,14 @@ def _parts(lake: UPath, file: LandedFile, before: datetime) -> Iterator[Part]:
             # Of a bad record nobody knows when it was observed: it counts as the file does.
             if file.observed_at < before:
                 rows = file.rows(table)
-                yield Part(table, rows, rows, file.sizes.get(table, 0), file.observed_at, file.observed_at)
+                yield ExpiredRows(table, rows, rows, file.sizes.get(table, 0), file.observed_at, file.observed_at)
             continue
         moments = _moments(table_path(lake, table, file.name), before)
         if moments is None:
             continue
         found, rows, size = moments
         if len(found):
-            yield Part(table, len(found), rows, size, compute.min(found).as_py(), compute.max(found).as_py())
+            yield ExpiredRows(table, len(found), rows, size, compute.min(found).as_py(), compute.max(found).as_py())
 
 
 def _moments(path: UPath, before: datetime) -> tuple[Any, int, int] | None:
@@ -162,7 +162,7 @@ def _take(lake: UPath, name: str, superseded: Sequence[str], before: datetime) -
             file = read_manifest(lake, name)
             if file is None:
                 return
-            look = Look(file, tuple(_parts(lake, file, before)), ())
+            look = ExpiredFile(file, tuple(_parts(lake, file, before)), ())
             if look.is_whole:
                 write_manifest(lake, _only_known(file, before))
                 left: set[str] = set()
@@ -196,7 +196,7 @@ def _only_known(file: LandedFile, before: datetime) -> LandedFile:
     )
 
 
-def _shorten(lake: UPath, look: Look, before: datetime) -> set[str]:
+def _shorten(lake: UPath, look: ExpiredFile, before: datetime) -> set[str]:
     """Replace the tables that have past rows; which tables have rows now."""
     open_ended = replace(look.file, past_before=before, sizes={}, checksums={})
     write_manifest(lake, open_ended)
@@ -276,7 +276,7 @@ def _counted(days: list[Any]) -> dict[str, int]:
     return dict(zip(names.tolist(), counts.tolist(), strict=True))
 
 
-def _leftovers(lake: UPath, before: datetime) -> Iterator[Due]:
+def _leftovers(lake: UPath, before: datetime) -> Iterator[ExpiredItem]:
     """Tables whose manifest says that nothing is left, or that no manifest knows and nobody wrote to since."""
     waiting = {file.sha256 for file in pending(lake)}
     known = versions(lake)
@@ -287,7 +287,7 @@ def _leftovers(lake: UPath, before: datetime) -> Iterator[Due]:
             path = table_path(lake, table, found.removesuffix(".parquet"))
             if sha256 in past or (sha256 not in known and sha256 not in waiting and _is_older(path, before)):
                 size = path.stat().st_size
-                yield Due(LANDING, table, found, 0, size, None, None, partial(_remove_table, lake, path))
+                yield ExpiredItem(LANDING_PLACE, table, found, 0, size, None, None, partial(_remove_table, lake, path))
 
 
 def _is_older(path: UPath, before: datetime) -> bool:

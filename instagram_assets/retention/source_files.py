@@ -13,8 +13,8 @@ from upath import UPath
 from instagram_assets.ingest.manifests import original_of, pending, read_manifest, versions
 from instagram_assets.ingest.moves import DONE, ERROR, REJECTED
 from instagram_assets.ingest.stated import STATED
-from instagram_assets.retention.due import CAME_IN, Due
-from instagram_assets.retention.landing_rows import past_files
+from instagram_assets.retention.expired_items import INBOX_PLACE, ExpiredItem
+from instagram_assets.retention.landing_rows import expired_files
 from instagram_assets.storage.atomic import is_temporary, refusal, sync_folders
 from instagram_assets.storage.content_keys import file_sha256
 from instagram_assets.storage.locks import alone_in
@@ -25,7 +25,7 @@ _GOING = ".past."
 """What the name of a folder begins with while it is taken away: a repeat takes the rest, whatever that is."""
 
 
-def source_dues(inbox: Path, lake: UPath, before: datetime) -> Iterator[Due]:
+def expired_source_files(inbox: Path, lake: UPath, before: datetime) -> Iterator[ExpiredItem]:
     """What is past in `done` and `rejected`; what waits in the inbox is left.
 
     A file that landed goes when all of its records are past, a folder with all in it when that is so of each file in
@@ -60,7 +60,7 @@ def _past_hashes(lake: UPath, before: datetime) -> tuple[dict[str, Moments], set
     past: dict[str, Moments] = {
         sha256: [] for sha256, names in known.items() if (file := read_manifest(lake, names[-1])) and file.is_past
     }
-    for look in past_files(lake, before):
+    for look in expired_files(lake, before):
         if look.is_whole:
             past[look.file.sha256] = [moment for part in look.parts for moment in (part.first, part.last)]
     for file in pending(lake):
@@ -90,12 +90,14 @@ def _put_there(entry: Path) -> datetime:
     return datetime.fromtimestamp(entry.lstat().st_ctime, UTC)
 
 
-def _due(folder: Path, path: Path, moments: Moments) -> Due:
+def _due(folder: Path, path: Path, moments: Moments) -> ExpiredItem:
     files = _files_of(path)
     size = sum(file.stat().st_size for file in files)
     shown = f"inbox/{path.relative_to(folder.parent).as_posix()}"
     span = min(moments, default=None), max(moments, default=None)
-    return Due(CAME_IN, f"inbox/{folder.name}", shown, max(len(files), 1), size, *span, partial(_remove, folder, path))
+    return ExpiredItem(
+        INBOX_PLACE, f"inbox/{folder.name}", shown, max(len(files), 1), size, *span, partial(_remove, folder, path)
+    )
 
 
 def _remove(folder: Path, path: Path) -> None:

@@ -15,7 +15,7 @@ from instagram_assets.errors import ImagesWouldGoError, StorageError
 from instagram_assets.schemas import SEARCH_DATASET
 from instagram_assets.schemas.search import NOTHING, Override
 from instagram_assets.storage.atomic import sync_folders
-from instagram_assets.storage.claims import HIDDEN, alone_in, claims_of, digest, publish, remove_ours
+from instagram_assets.storage.owned_files import HIDDEN, alone_in, claims_of, digest, publish, remove_ours
 
 Row = dict[str, Any]
 

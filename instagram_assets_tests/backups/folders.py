@@ -17,7 +17,7 @@ from instagram_assets.media.incoming import Limits
 from instagram_assets.media.store import MediaStore
 from instagram_assets.settings import Settings
 from instagram_assets.storage.features import FeatureStore
-from instagram_assets.storage.lake import write_cells
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets_tests.conftest import export, post
 from instagram_assets_tests.media.pictures import picture
 

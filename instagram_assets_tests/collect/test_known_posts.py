@@ -13,7 +13,7 @@ from instagram_assets.collect.collection_scope import KnownPosts
 from instagram_assets.collect.known_posts import known_posts, oldest_due_post
 from instagram_assets.ingest import landing
 from instagram_assets.settings import load_settings
-from instagram_assets.storage.lake import write_cells
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets.storage.layout import set_up
 from instagram_assets_tests.ingest.formats import writers
 from instagram_assets_tests.ingest.records import write

@@ -29,12 +29,13 @@ _RECENT, _PAST = (30, 31), (2, 3)
 
 def take(home: str) -> None:
     """Called in the worker: one retention."""
-    from instagram_assets.retention.retention import Limits, take_away
+    from instagram_assets.retention.expired_items import RetentionLimits
+    from instagram_assets.retention.retention import apply_retention
     from instagram_assets.settings import load_settings
 
     os.chdir(home)  # away from anybody's .env
     settings = load_settings(data_dir=home)
-    take_away(UPath(settings.folder("lake")), settings, Limits(_BEFORE, _BEFORE), _DAYS, _NOW)
+    apply_retention(UPath(settings.folder("lake")), settings, RetentionLimits(_BEFORE, _BEFORE), _DAYS, _NOW)
 
 
 def fill(home: Path) -> None:
@@ -49,7 +50,7 @@ def _filled() -> Path:
     from instagram_assets.ingest.inbox import land_files
     from instagram_assets.media.index import Entry, Index
     from instagram_assets.settings import load_settings
-    from instagram_assets.storage.lake import write_asset, write_cells
+    from instagram_assets.storage.lake_writer import write_asset, write_cells
 
     home = Path(tempfile.mkdtemp(prefix="faults-retention-"))
     settings = load_settings(data_dir=home)
@@ -105,8 +106,8 @@ def _nothing_recent_is_lost(home: Path) -> str:
     from instagram_assets.ingest import landing
     from instagram_assets.ingest.mending import mend
     from instagram_assets.settings import load_settings
-    from instagram_assets.storage.horizon import read_horizon
     from instagram_assets.storage.lake import read_table
+    from instagram_assets.storage.retention_horizon import read_horizon
 
     settings = load_settings(data_dir=home)
     lake = UPath(settings.folder("lake"))
@@ -130,14 +131,14 @@ def _nothing_recent_is_lost(home: Path) -> str:
 
 def _just_what_is_recent(home: Path) -> str:
     from instagram_assets.ingest import landing
-    from instagram_assets.retention.retention import Limits, preview
+    from instagram_assets.retention.retention import RetentionLimits, preview_retention
     from instagram_assets.settings import load_settings
     from instagram_assets.storage.atomic import is_temporary
     from instagram_assets.storage.lake import read_table
 
     settings = load_settings(data_dir=home)
     lake = UPath(settings.folder("lake"))
-    if due := preview(lake, settings, Limits(_BEFORE, _BEFORE), _DAYS):
+    if due := preview_retention(lake, settings, RetentionLimits(_BEFORE, _BEFORE), _DAYS):
         return f"still due: {due.totals}"
     landed = landing.read_posts(lake, "posts", [_ACCOUNT], *_DAYS)["likes"].to_pylist()
     kept = read_table(lake, "raw_posts")["likes"].to_pylist()

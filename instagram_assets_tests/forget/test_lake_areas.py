@@ -22,7 +22,8 @@ from instagram_assets.schemas import SEARCH_RESULTS, VIRAL_LABELS
 from instagram_assets.schemas.search import Override
 from instagram_assets.settings import Settings
 from instagram_assets.storage.features import FeatureStore
-from instagram_assets.storage.lake import open_lake, read_table, values_in, write_asset, write_cells
+from instagram_assets.storage.lake import open_lake, read_table, values_in
+from instagram_assets.storage.lake_writer import write_asset, write_cells
 from instagram_assets_tests.conftest import export, post
 from instagram_assets_tests.servers.object_store import object_store, store_path
 

@@ -30,7 +30,8 @@ from instagram_assets.privacy.identifier_leaks import IdentifierLeak, find_ident
 from instagram_assets.privacy.lake_names import LakeNames, make_lake_names
 from instagram_assets.privacy.pseudonyms import with_aliases
 from instagram_assets.settings import Settings, load_settings
-from instagram_assets.storage.lake import months, write_asset
+from instagram_assets.storage.lake import months
+from instagram_assets.storage.lake_writer import write_asset
 from instagram_assets_tests.datasets.delta_lakes import put
 from instagram_assets_tests.datasets.tables import image, post
 

@@ -14,8 +14,8 @@ from instagram_assets.ingest import landing
 from instagram_assets.ingest.post_ids import media_id
 from instagram_assets.privacy.pseudonyms import pseudonym
 from instagram_assets.privacy.secret_keys import load_key
-from instagram_assets.retention.lake_rows import lake_dues
-from instagram_assets.retention.landing_rows import landing_dues
+from instagram_assets.retention.landing_rows import expired_landing_rows
+from instagram_assets.retention.observation_tables import expired_observations
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 from instagram_assets_tests.automation.test_sensors import settle
@@ -124,7 +124,10 @@ def test_comments_that_are_past_retention_go_from_the_landing_zone_and_the_table
     export(data_dir / "inbox" / "comments.json", seen)
     settle(instance, {})
     root, before = open_lake(settings()), datetime(2025, 8, 15, tzinfo=UTC)
-    for dues in (landing_dues(root, before), lake_dues(root, before, (date(2010, 1, 1), date(2100, 1, 1)))):
+    for dues in (
+        expired_landing_rows(root, before),
+        expired_observations(root, before, (date(2010, 1, 1), date(2100, 1, 1))),
+    ):
         for due in list(dues):
             due.apply()
     assert lake().read("raw_comments")["comment_id"].to_pylist() == ["9"]

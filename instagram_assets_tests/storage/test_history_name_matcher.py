@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 import pytest
 
-from instagram_assets.storage.history.cells import RANGE_END, RANGE_START, Cells
-from instagram_assets.storage.history.text import Words
-from instagram_assets.storage.history.values import Rewriter
+from instagram_assets.storage.history.erased_cells import RANGE_END, RANGE_START, ErasedCells
+from instagram_assets.storage.history.name_matcher import NameMatcher
+from instagram_assets.storage.history.value_rewriter import ValueRewriter
 
 JANE, TAG, POSTS, SEVEN = (
     "forgotten_1a2b3c4d5e6f",
@@ -25,8 +25,8 @@ ORDER = ["anna", "jane", "7", "posts", "zoe"]
 
 
 @pytest.fixture
-def rewriter() -> Rewriter:
-    return Rewriter(Words(NAMES, IDS, {"posts"}), Cells({"accounts": NAMES}, {"accounts": ORDER}))
+def rewriter() -> ValueRewriter:
+    return ValueRewriter(NameMatcher(NAMES, IDS, {"posts"}), ErasedCells({"accounts": NAMES}, {"accounts": ORDER}))
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def rewriter() -> Rewriter:
         ("44", "forgotten"),
     ],
 )
-def test_a_name_is_replaced_in_every_spelling(rewriter: Rewriter, text: str, expected: str) -> None:
+def test_a_name_is_replaced_in_every_spelling(rewriter: ValueRewriter, text: str, expected: str) -> None:
     assert rewriter.text(text) == expected
     assert rewriter.words.mentions(text)
     packed = json.dumps({"__class__": "Some", "text": [text]})
@@ -74,13 +74,13 @@ def test_a_name_is_replaced_in_every_spelling(rewriter: Rewriter, text: str, exp
         *("xC1a_b-Dxyz", "312345678_98765", "e3b0c44298fc1c149afbf4c8996fb9244"),
     ],
 )
-def test_other_names_and_words_stay_as_they_are(rewriter: Rewriter, text: str) -> None:
+def test_other_names_and_words_stay_as_they_are(rewriter: ValueRewriter, text: str) -> None:
     assert rewriter.text(text) == text
     assert rewriter.text(json.dumps({text: [text, 7, 44, 7.0]})) == json.dumps({text: [text, 7, 44, 7.0]})
 
 
 @pytest.mark.parametrize("text", ["a jane b", "posts|2025-01-01", "#육아일기", "media C1a_b-Dxyz here"])
-def test_what_is_packed_is_unpacked_and_packed_again(rewriter: Rewriter, text: str) -> None:
+def test_what_is_packed_is_unpacked_and_packed_again(rewriter: ValueRewriter, text: str) -> None:
     clean, content = rewriter.text(text), json.dumps({"cursor": text}).encode()
     expected = json.dumps({"cursor": clean}).encode()
     assert zlib.decompress(rewriter.data(zlib.compress(content))) == expected
@@ -94,12 +94,12 @@ def test_what_is_packed_is_unpacked_and_packed_again(rewriter: Rewriter, text: s
     assert json.loads(rewriter.text(cursor))["value"] == "0" + b64encode(zlib.compress(expected)).decode()
 
 
-def test_in_bytes_that_are_no_text_a_mention_is_overwritten_at_its_length(rewriter: Rewriter) -> None:
+def test_in_bytes_that_are_no_text_a_mention_is_overwritten_at_its_length(rewriter: ValueRewriter) -> None:
     content = b"\x80\x04\x95jane_doe\x94\xff" + b"jane\x94\xfe"
     assert rewriter.data(content) == b"\x80\x04\x95jane_doe\x94\xff" + b"xxxx\x94\xfe"
 
 
-def test_what_says_where_the_code_is_stays(rewriter: Rewriter) -> None:
+def test_what_says_where_the_code_is_stays(rewriter: ValueRewriter) -> None:
     value = {"__class__": "RemoteJobOrigin", "working_directory": "/home/jane/work"}
     assert rewriter.value({"origin": value, "path": "/home/jane/work"}) == {
         "origin": value,
@@ -119,7 +119,7 @@ def test_what_says_where_the_code_is_stays(rewriter: Rewriter) -> None:
     ],
 )
 def test_an_end_of_a_range_moves_to_the_next_account_that_stays(
-    rewriter: Rewriter, ends: tuple[str, str], expected: tuple[str, str] | None
+    rewriter: ValueRewriter, ends: tuple[str, str], expected: tuple[str, str] | None
 ) -> None:
     assert rewriter.cells.left_of(*ends) == expected
     tags = {RANGE_START: ends[0], RANGE_END: ends[1]}
@@ -148,7 +148,9 @@ def test_an_end_of_a_range_moves_to_the_next_account_that_stays(
         ({"step_keys_to_execute": ["posts", "jane"]}, ["posts", JANE]),
     ],
 )
-def test_keys_of_partitions_leave_their_lists(rewriter: Rewriter, value: dict[str, Any], expected: list[str]) -> None:
+def test_keys_of_partitions_leave_their_lists(
+    rewriter: ValueRewriter, value: dict[str, Any], expected: list[str]
+) -> None:
     changed = json.loads(rewriter.text(json.dumps(value)))
     assert changed.keys() == value.keys()
     inner = list(changed.values())[-1]
@@ -168,14 +170,14 @@ def test_keys_of_partitions_leave_their_lists(rewriter: Rewriter, value: dict[st
     ],
 )
 def test_a_run_that_was_asked_for_forgotten_accounts_alone_is_known(
-    rewriter: Rewriter, config: Any, expected: bool
+    rewriter: ValueRewriter, config: Any, expected: bool
 ) -> None:
     assert rewriter.cells.are_all_of(config) == expected
 
 
 def test_many_identifiers_are_found_as_a_few_are() -> None:
     many = [f"{number:032x}" for number in range(10**6, 10**6 + 5000)]
-    words = Words({"jane": JANE}, [*many, "C1a_b-Dxyz"])
+    words = NameMatcher({"jane": JANE}, [*many, "C1a_b-Dxyz"])
     assert words.mentions(f"image {many[17]} failed")
     assert words.replaced(f"image {many[17]} of C1a_b-Dxyz") == "image forgotten of forgotten"
     assert not words.mentions(f"image {10**7:032x} failed")
@@ -183,7 +185,7 @@ def test_many_identifiers_are_found_as_a_few_are() -> None:
 
 @pytest.mark.parametrize("name", ["#일상", "#육아일기", "한글날", "#ünique", "#日記"])
 def test_words_of_the_program_are_no_suspicion_of_a_name_beyond_ascii(name: str) -> None:
-    words = Words({name: TAG})
+    words = NameMatcher({name: TAG})
     text = "execution of a step; exec, xe1, ue, xe6, u0041 and xc3 in hexadecimal"
     assert not words.mentions(text)
     assert not words.may_be_among(text)
@@ -202,7 +204,7 @@ def test_words_of_the_program_are_no_suspicion_of_a_name_beyond_ascii(name: str)
 
 
 def test_where_columns_run_together_a_name_that_is_a_word_is_one_where_an_account_or_a_cell_is_meant() -> None:
-    words = Words({"posts": POSTS, "jane": JANE}, IDS, {"posts"})
+    words = NameMatcher({"posts": POSTS, "jane": JANE}, IDS, {"posts"})
     for text in (
         "MADEjane|2025",
         "MADEposts|2025",

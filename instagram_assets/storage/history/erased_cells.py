@@ -10,7 +10,7 @@ _BETWEEN = "|"
 """What stands between the dimensions of a cell's key, in Dagster 1.13."""
 
 
-class Cells:
+class ErasedCells:
     """The partitions that go, by their dynamic definition, and the order in which all of each were added.
 
     A key is a partition, or several of different dimensions: `jane`, `jane|2025-01-01`.

@@ -8,12 +8,18 @@ from zoneinfo import ZoneInfo
 from instagram_assets.calendar import day_of
 from instagram_assets.settings import PrivacySettings
 
-LANDING, TABLES, CAME_IN, MEDIA, ROWS = "landing zone", "tables", "files that came in", "media", "rows of media"
+LANDING_PLACE, TABLES_PLACE, INBOX_PLACE, MEDIA_PLACE, MEDIA_ROWS_PLACE = (
+    "landing zone",
+    "tables",
+    "files that came in",
+    "media",
+    "rows of media",
+)
 """Where something is due."""
 
 
 @dataclass(frozen=True)
-class Limits:
+class RetentionLimits:
     """Moments before which observations and media are past; null keeps all."""
 
     raw: datetime | None
@@ -24,7 +30,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Due:
+class ExpiredItem:
     """What goes of one file, or the file itself; `apply` does it, whole or not at all, and again at will.
 
     `what` is the table that has the rows, or the kind of file. `rows` are the observations, records or media that go,
@@ -43,7 +49,7 @@ class Due:
 
 
 @dataclass(frozen=True)
-class Total:
+class ExpiredTotal:
     """All that is due of one kind in one place, from the first to the last day, of the zone that was asked for."""
 
     place: str
@@ -55,7 +61,7 @@ class Total:
     last: date | None
 
     def __str__(self) -> str:
-        unit = "rows" if self.place in (LANDING, TABLES, ROWS) else "files"
+        unit = "rows" if self.place in (LANDING_PLACE, TABLES_PLACE, MEDIA_ROWS_PLACE) else "files"
         number = f"{self.rows:,} {unit if self.rows != 1 else unit[:-1]}"
         return f"{self.place}, {self.what}: {number}{self._days}, {self.bytes / 1e6:,.1f} MB"
 
@@ -66,32 +72,32 @@ class Total:
         return f", {self.first}" if self.first == self.last else f", {self.first}…{self.last}"
 
 
-def limits_of(settings: PrivacySettings, now: datetime) -> Limits:
+def retention_limits(settings: PrivacySettings, now: datetime) -> RetentionLimits:
     """What is past by the settings, seen from a moment."""
 
     def limit(days: int) -> datetime | None:
         return max(now.astimezone(UTC) - timedelta(days=days), _INSTAGRAM_BEGAN) if days else None
 
-    return Limits(limit(settings.keep_raw_days), limit(settings.keep_media_days))
+    return RetentionLimits(limit(settings.keep_raw_days), limit(settings.keep_media_days))
 
 
-def totals(dues: Iterable[Due], time_zone: ZoneInfo) -> list[Total]:
+def expired_totals(dues: Iterable[ExpiredItem], time_zone: ZoneInfo) -> list[ExpiredTotal]:
     """What is due, by place and kind, in the order in which they first came; days are of the zone."""
-    found: dict[tuple[str, str], list[Due]] = {}
+    found: dict[tuple[str, str], list[ExpiredItem]] = {}
     for due in dues:
         found.setdefault((due.place, due.what), []).append(due)
     return [_total(*key, parts, time_zone) for key, parts in found.items()]
 
 
-def _total(place: str, what: str, parts: list[Due], time_zone: ZoneInfo) -> Total:
+def _total(place: str, what: str, parts: list[ExpiredItem], time_zone: ZoneInfo) -> ExpiredTotal:
     first = min((part.first for part in parts if part.first), default=None)
     last = max((part.last for part in parts if part.last), default=None)
     days = (day_of(moment, time_zone) if moment else None for moment in (first, last))
     files = len({part.path for part in parts})
-    return Total(place, what, files, sum(p.rows for p in parts), sum(p.bytes for p in parts), *days)
+    return ExpiredTotal(place, what, files, sum(p.rows for p in parts), sum(p.bytes for p in parts), *days)
 
 
-def each_applied(dues: Iterable[Due]) -> Iterator[Due]:
+def apply_each(dues: Iterable[ExpiredItem]) -> Iterator[ExpiredItem]:
     """Each, after it was done."""
     for due in dues:
         due.apply()

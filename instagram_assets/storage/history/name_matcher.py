@@ -12,7 +12,7 @@ from functools import cached_property
 
 from instagram_assets.schemas.account_names import base64_core, is_meant
 
-FORGOTTEN = "forgotten"
+REPLACEMENT = "forgotten"
 """What stands in the place of a forgotten identifier that is no name."""
 # Before a name may stand an escape that ends in a letter: a line break of JSON, or a character of a web address.
 _BEGINS = (
@@ -37,7 +37,7 @@ _SHORTEST_ID = 5
 _SHORTEST_NAME = 3
 
 
-class Words:
+class NameMatcher:
     """What is to be forgotten: names with what stands in their place, and other identifiers.
 
     `common` are ordinary words, and those that mean something else in Dagster's history, such as its assets. A name
@@ -84,7 +84,7 @@ class Words:
             return text
         found = self._by_anchor.keys() & set(self._words_of(text))
         for pattern in [pattern for anchor in sorted(found) for pattern in self._by_anchor[anchor]]:
-            text = pattern.sub(FORGOTTEN, text)
+            text = pattern.sub(REPLACEMENT, text)
         return text
 
     def overwritten(self, content: bytes) -> bytes:
@@ -106,7 +106,7 @@ class Words:
     def _instead(self, match: re.Match[str]) -> str:
         """What stands in the place of a match: the same where it is a word like others."""
         if match.lastgroup is None:
-            return FORGOTTEN
+            return REPLACEMENT
         name, text = self._of_group[match.lastgroup], match.string
         before, after = text[max(0, match.start() - _NEAR) : match.start()], text[match.end() : match.end() + _NEAR]
         return self.names[name] if name not in self.weak or is_meant(name, before, after) else match[0]

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-MARK = "data:image/"
+IMAGE_URL_PREFIX = "data:image/"
 """Stands in each text that shows a picture."""
 MayShow = Callable[[str], bool]
 """Tells of a picture's name whether it may show what is forgotten."""
@@ -20,12 +20,12 @@ _FILE = ": file"
 """What follows a picture's title in the label of where it is kept."""
 
 
-def picture_name(asset: str, title: str) -> str:
+def image_name(asset: str, title: str) -> str:
     """What a picture of an asset is called, without the ending of its file."""
     return f"{asset}-{title.replace(' ', '-')}"
 
 
-class Pictures:
+class ImageRemover:
     """Takes pictures out of values of JSON, and out of texts.
 
     `may_show` tells which go; a line says so in their place. Those with one of `names` in their title are about what
@@ -38,12 +38,16 @@ class Pictures:
 
     def may_be_in(self, text: str) -> bool:
         """False when a text surely shows no picture."""
-        return MARK in text
+        return IMAGE_URL_PREFIX in text
 
     def taken_from(self, value: Any, asset: str = "", title: str = "") -> Any:
         """A value without the pictures that go; what tells of which asset it is stands in it."""
         if isinstance(value, str):
-            return _PICTURE.sub(lambda found: self._instead(found, asset, title), value) if MARK in value else value
+            return (
+                _PICTURE.sub(lambda found: self._instead(found, asset, title), value)
+                if IMAGE_URL_PREFIX in value
+                else value
+            )
         if isinstance(value, list):
             whole = {label for each in value if (label := self._label_of_own(each))}
             return [
@@ -58,7 +62,7 @@ class Pictures:
 
     def _instead(self, found: re.Match[str], asset: str, label: str) -> str:
         title = found["title"] or label
-        if not self._may_show(picture_name(asset, title)) and not self._is_about_it(title):
+        if not self._may_show(image_name(asset, title)) and not self._is_about_it(title):
             return found[0]
         return f"*{title or 'picture'}: {_TAKEN}*"
 
@@ -74,7 +78,7 @@ class Pictures:
 
 def _shows_picture(value: Any) -> bool:
     if isinstance(value, str):
-        return MARK in value
+        return IMAGE_URL_PREFIX in value
     inner: Iterable[Any] = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return any(map(_shows_picture, inner))
 
@@ -94,5 +98,5 @@ def _asset_of(value: dict[str, Any]) -> str:
     return step if isinstance(step, str) else ""
 
 
-NO_PICTURES = Pictures(lambda name: False)
+KEEP_IMAGES = ImageRemover(lambda name: False)
 """For whom no picture goes."""

@@ -19,15 +19,22 @@ import sqlalchemy as sa
 
 from instagram_assets.errors import StorageError
 from instagram_assets.schemas.account_names import is_word_of_ours
-from instagram_assets.storage.history.cells import Cells
-from instagram_assets.storage.history.databases import Database, databases_of, remove_sqlite
-from instagram_assets.storage.history.events import forget_events, mend_assets
-from instagram_assets.storage.history.files import ChangedFiles, remove_files_of_runs, rewrite_files
-from instagram_assets.storage.history.pictures import NO_PICTURES, MayShow, Pictures
-from instagram_assets.storage.history.runs import Run, forget_rows, forget_runs, runs_of, runs_that_go
-from instagram_assets.storage.history.tables import Changed, Tables, delete, mentions, rewrite_table, tables_of
-from instagram_assets.storage.history.text import Words
-from instagram_assets.storage.history.values import Rewriter
+from instagram_assets.storage.history.dagster_databases import DagsterDatabase, dagster_databases, remove_sqlite
+from instagram_assets.storage.history.embedded_images import KEEP_IMAGES, ImageRemover, MayShow
+from instagram_assets.storage.history.erased_cells import ErasedCells
+from instagram_assets.storage.history.event_rows import erase_events, repair_asset_rows
+from instagram_assets.storage.history.home_files import ChangedFiles, remove_run_files, rewrite_home_files
+from instagram_assets.storage.history.name_matcher import NameMatcher
+from instagram_assets.storage.history.run_rows import HistoryRun, erase_run_rows, erase_runs, load_runs, runs_to_erase
+from instagram_assets.storage.history.table_rewriter import (
+    ChangeCounts,
+    Tables,
+    columns_with_mentions,
+    delete_rows,
+    rewrite_table,
+    tables_of,
+)
+from instagram_assets.storage.history.value_rewriter import ValueRewriter
 from instagram_assets.storage.locks import alone_in, nobody_at_work_in
 
 _ELSEWHERE = "Put Dagster's home on a local disk: INSTAGRAM_ASSETS_DATA_DIR"
@@ -38,7 +45,7 @@ _DONE_BY_HAND = ("snapshots", "asset_keys", "dynamic_partitions")
 
 
 @dataclass(frozen=True)
-class HistoryForgotten:
+class HistoryErasure:
     """What was done: rows that went and rows that were rewritten by table, runs, and files of the home.
 
     `elsewhere` names columns of tables that lie in Dagster's database, are not Dagster's, and hold what was forgotten:
@@ -57,7 +64,7 @@ class HistoryForgotten:
     common: tuple[str, ...] = ()
 
 
-def forget_in_history(
+def erase_from_history(
     home: Path,
     names: Mapping[str, str],
     ids: Collection[str] = (),
@@ -66,7 +73,7 @@ def forget_in_history(
     partitions: Mapping[str, Collection[str]] | None = None,
     words: Collection[str] = (),
     may_show: MayShow | None = None,
-) -> HistoryForgotten:
+) -> HistoryErasure:
     """Take names and identifiers out of the history of the Dagster home `home`, which nobody may use meanwhile.
 
     `names` maps each name that may stand in a text (an account, a `#tag`, a search) to its pseudonym, which must be
@@ -80,14 +87,14 @@ def forget_in_history(
     UI, a daemon or a run uses the home; runs whose process died count until `close_dead_runs` has closed them.
     """
     if not home.is_dir():
-        return HistoryForgotten()
+        return HistoryErasure()
     with alone_in(home, _ELSEWHERE), nobody_at_work_in(home, _refusal(home, _DEV_RUNS)):
-        databases = databases_of(home, url)
-        pictures = Pictures(may_show, [*names, *names.values()]) if may_show else NO_PICTURES
+        databases = dagster_databases(home, url)
+        pictures = ImageRemover(may_show, [*names, *names.values()]) if may_show else KEEP_IMAGES
         return _Forgetting(home, databases, names, ids, partitions, words, pictures).done()
 
 
-def refuse_at_work(home: Path, *, url: str | None = None) -> None:
+def refuse_while_running(home: Path, *, url: str | None = None) -> None:
     """Raise StorageError while others use a Dagster home, as `forget_in_history` would; nothing is changed.
 
     For who has other things to write first, which are not to be half done.
@@ -95,14 +102,14 @@ def refuse_at_work(home: Path, *, url: str | None = None) -> None:
     if not home.is_dir():
         return
     with nobody_at_work_in(home, _refusal(home, _DEV_RUNS)):
-        databases = databases_of(home, url)
+        databases = dagster_databases(home, url)
         is_elsewhere = any(database.file is None for database in databases)
         for database in databases:
             if database.is_log_of_a_run() or (database.file and is_elsewhere):
                 continue
             with database.transaction() as connection:
                 tables = tables_of(connection)
-                _refuse_runs(home, connection, tables, runs_of(connection, tables) if "runs" in tables else [])
+                _refuse_runs(home, connection, tables, load_runs(connection, tables) if "runs" in tables else [])
 
 
 class _Forgetting:
@@ -115,55 +122,55 @@ class _Forgetting:
     def __init__(
         self,
         home: Path,
-        databases: Sequence[Database],
+        databases: Sequence[DagsterDatabase],
         names: Mapping[str, str],
         ids: Collection[str],
         partitions: Mapping[str, Collection[str]] | None,
         usual: Collection[str],
-        pictures: Pictures,
+        pictures: ImageRemover,
     ) -> None:
         self._home = home
-        self._changed, self._files = Changed(), ChangedFiles()
+        self._changed, self._files = ChangeCounts(), ChangedFiles()
         self._elsewhere: list[str] = []
-        found: list[tuple[Database, list[Run]]] = []
+        found: list[tuple[DagsterDatabase, list[HistoryRun]]] = []
         orders: dict[str, list[str]] = {}
         common = {*usual, *filter(is_word_of_ours, names)}
         # A history that moved to PostgreSQL has left files behind, in which a run may go on for ever.
         is_elsewhere = any(database.file is None for database in databases)
-        looked_for = Rewriter(Words(names, ids), Cells({}, {}), pictures)
+        looked_for = ValueRewriter(NameMatcher(names, ids), ErasedCells({}, {}), pictures)
         self._clean = [database for database in databases if database.is_free_of(looked_for.may_change)]
         for database in databases:
             if database in self._clean:
                 continue
             with database.transaction() as connection:
                 tables = tables_of(connection)
-                found.append((database, runs_of(connection, tables) if "runs" in tables else []))
+                found.append((database, load_runs(connection, tables) if "runs" in tables else []))
                 if not (database.file and is_elsewhere):
                     _refuse_runs(home, connection, tables, found[-1][1])
                 _read_orders(connection, tables, orders)
                 common |= _words_of(connection, tables)
         gone = {definition: set(names) & set(order) for definition, order in orders.items()}
-        self._cells = Cells(partitions if partitions is not None else gone | {"": names}, orders)
-        self._rewriter = Rewriter(Words(names, ids, common), self._cells, pictures)
-        self._gone = runs_that_go([run for _, runs in found for run in runs], self._cells)
+        self._cells = ErasedCells(partitions if partitions is not None else gone | {"": names}, orders)
+        self._rewriter = ValueRewriter(NameMatcher(names, ids, common), self._cells, pictures)
+        self._gone = runs_to_erase([run for _, runs in found for run in runs], self._cells)
         self._databases = [database for database, _ in sorted(found, key=lambda pair: bool(pair[1]))]
 
-    def done(self) -> HistoryForgotten:
+    def done(self) -> HistoryErasure:
         """Do it; what was done."""
         gone = {run.run_id for run in self._gone}
-        remove_files_of_runs(self._home, gone, self._files)
+        remove_run_files(self._home, gone, self._files)
         clean = [each for each in self._clean if not self._remove_log_of(each, gone)]
         databases = [each for each in self._databases if not self._remove_log_of(each, gone)]
         for database in databases:
             with self._noted(database) as connection:
                 self._rewrite(database, connection)
-        rewrite_files(self._home, self._rewriter, self._files)
+        rewrite_home_files(self._home, self._rewriter, self._files)
         for database in databases:
             with self._noted(database) as connection:
                 self._forget_partitions(connection)
         for database in [*clean, *databases]:
             database.empty(self._rewriter.words, self._rewriter.pictures)
-        return HistoryForgotten(
+        return HistoryErasure(
             dict(self._changed.deleted),
             dict(self._changed.rewritten),
             len(gone),
@@ -175,7 +182,7 @@ class _Forgetting:
         )
 
     @contextmanager
-    def _noted(self, database: Database) -> Generator[sa.Connection]:
+    def _noted(self, database: DagsterDatabase) -> Generator[sa.Connection]:
         """A transaction that leaves a mark in the database when a row of it went or changed."""
         with database.transaction() as connection:
             before = self._changed.rows
@@ -183,7 +190,7 @@ class _Forgetting:
             if self._changed.rows != before:
                 database.mark_changed(connection)
 
-    def _remove_log_of(self, database: Database, runs: Collection[str]) -> bool:
+    def _remove_log_of(self, database: DagsterDatabase, runs: Collection[str]) -> bool:
         """Remove the database that is the log of a run that goes; True when it was one."""
         if database.file is None or database.file.stem not in runs:
             return False
@@ -191,25 +198,27 @@ class _Forgetting:
         self._files.removed += 1
         return True
 
-    def _rewrite(self, database: Database, connection: sa.Connection) -> None:
+    def _rewrite(self, database: DagsterDatabase, connection: sa.Connection) -> None:
         tables = tables_of(connection)
         own: Tables = {name: table for name, table in tables.items() if database.owns(name)}
         ids = [run.run_id for run in self._gone]
         if "event_logs" in own:
-            forget_events(connection, own, self._cells, ids, self._changed)
+            erase_events(connection, own, self._cells, ids, self._changed)
         if "runs" in own:
-            forget_runs(connection, own, self._rewriter, self._gone, self._changed)
+            erase_runs(connection, own, self._rewriter, self._gone, self._changed)
         else:
-            forget_rows(connection, own, ids, self._changed)
+            erase_run_rows(connection, own, ids, self._changed)
         for name, table in own.items():
             if name not in _DONE_BY_HAND:
                 rewrite_table(connection, table, self._rewriter, self._changed)
         if "asset_keys" in own:
-            mend_assets(connection, own, self._rewriter, ids, self._changed)
+            repair_asset_rows(connection, own, self._rewriter, ids, self._changed)
             rewrite_table(connection, own["asset_keys"], self._rewriter, self._changed)
-        of_others = Rewriter(self._rewriter.words, self._cells)  # what their pictures show nobody knows
+        of_others = ValueRewriter(self._rewriter.words, self._cells)  # what their pictures show nobody knows
         for name in tables.keys() - own.keys():
-            self._elsewhere += [f"{name}.{column}" for column in mentions(connection, tables[name], of_others)]
+            self._elsewhere += [
+                f"{name}.{column}" for column in columns_with_mentions(connection, tables[name], of_others)
+            ]
 
     def _forget_partitions(self, connection: sa.Connection) -> None:
         tables = tables_of(connection)
@@ -218,7 +227,7 @@ class _Forgetting:
         table = tables["dynamic_partitions"]
         for definition, keys in self._cells.by_definition.items():
             of_definition = table.c.partitions_def_name == definition
-            delete(connection, table, sa.and_(of_definition, table.c.partition.in_(sorted(keys))), self._changed)
+            delete_rows(connection, table, sa.and_(of_definition, table.c.partition.in_(sorted(keys))), self._changed)
         rewrite_table(connection, table, self._rewriter, self._changed)
 
 
@@ -241,7 +250,7 @@ def _words_of(connection: sa.Connection, tables: Tables) -> set[str]:
     return {word for text in found for word in (text, *re.findall(r"\w+", text))}
 
 
-def _refuse_runs(home: Path, connection: sa.Connection, tables: Tables, runs: Iterable[Run]) -> None:
+def _refuse_runs(home: Path, connection: sa.Connection, tables: Tables, runs: Iterable[HistoryRun]) -> None:
     going = Counter(run.job for run in runs if run.is_unfinished)
     if going:
         told = ", ".join(f"{count} of {job}" for job, count in going.items())

@@ -17,8 +17,8 @@ from instagram_assets.assets.parts import show
 from instagram_assets.forget import outputs
 from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.settings import settings
-from instagram_assets.storage.history.names import HistoryForgotten, forget_in_history
-from instagram_assets.storage.history.pictures import Pictures
+from instagram_assets.storage.history.embedded_images import ImageRemover
+from instagram_assets.storage.history.history_erasure import HistoryErasure, erase_from_history
 from instagram_assets_tests.conftest import OpenHome
 from instagram_assets_tests.storage import history_homes as homes
 from instagram_assets_tests.storage.history_search import found_in_files, found_in_tables
@@ -70,9 +70,9 @@ def instance(request: pytest.FixtureRequest, data_dir: Path, open_home: OpenHome
         yield it
 
 
-def forget(instance: dg.DagsterInstance) -> HistoryForgotten:
+def forget(instance: dg.DagsterInstance) -> HistoryErasure:
     may_show = partial(outputs.may_show, forgotten=FORGOTTEN)
-    return forget_in_history(Path(instance.root_directory), {JANE: PSEUDONYM}, FORGOTTEN.post_ids, may_show=may_show)
+    return erase_from_history(Path(instance.root_directory), {JANE: PSEUDONYM}, FORGOTTEN.post_ids, may_show=may_show)
 
 
 def embedded(instance: dg.DagsterInstance) -> set[bytes]:
@@ -91,7 +91,7 @@ def test_no_picture_of_the_history_is_one_that_left_the_reports(instance: dg.Dag
     left = {path.read_bytes() for path in folder.iterdir()}
     assert len(left) == len(STAY)
     assert embedded(instance) == left == {pixels(title) for _, title in STAY}
-    assert forget(instance) == HistoryForgotten()
+    assert forget(instance) == HistoryErasure()
 
 
 def test_the_page_of_an_asset_says_that_its_picture_was_taken_away(instance: dg.DagsterInstance) -> None:
@@ -142,7 +142,7 @@ def test_nothing_on_the_disk_holds_a_picture_that_went(data_dir: Path, open_home
     ],
 )
 def test_a_picture_is_known_in_markdown_and_html(text: str, expected: str) -> None:
-    pictures = Pictures(lambda name: name != "images-kept")
+    pictures = ImageRemover(lambda name: name != "images-kept")
     event = {"step_key": "images", "metadata_entries": [{"label": "sheet", "entry_data": {"md_str": text}}]}
     (entry,) = pictures.taken_from(event)["metadata_entries"]
     taken = "taken away, since it may have shown what was forgotten"
@@ -150,7 +150,7 @@ def test_a_picture_is_known_in_markdown_and_html(text: str, expected: str) -> No
 
 
 def test_a_chart_goes_whole_by_a_name_that_is_a_word_and_by_the_pseudonym_of_an_earlier_time() -> None:
-    pictures = Pictures(lambda name: False, ["love", PSEUDONYM])
+    pictures = ImageRemover(lambda name: False, ["love", PSEUDONYM])
     image = {"md_str": "![x](data:image/png;base64,AA==)"}
     labels = ["timeline of love", "timeline of Love: file", f"top words of {PSEUDONYM}", "timeline of lover", "rows"]
     shown = [

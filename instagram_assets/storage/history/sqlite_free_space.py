@@ -11,7 +11,7 @@ _INDEX_INTERIOR, _TABLE_INTERIOR, _INDEX_LEAF, _TABLE_LEAF = 2, 5, 10, 13
 _KINDS = (_INDEX_INTERIOR, _TABLE_INTERIOR, _INDEX_LEAF, _TABLE_LEAF)
 
 
-def dead_bytes(content: bytes) -> bytes:
+def deleted_row_bytes(content: bytes) -> bytes:
     """All that no row has any more, piece by piece with a zero between, without pieces of zeros alone.
 
     Of databases that vacuum themselves, which Dagster makes none of, it is everything. Raises IndexError for damage.

@@ -57,7 +57,7 @@ def read_object(path: UPath) -> bytes:
     return found.data
 
 
-def names_below(folder: UPath) -> list[str]:
+def object_names(folder: UPath) -> list[str]:
     """What stands in a folder now: s3fs remembers listings, and other processes write, too."""
     return [name.rstrip("/").rpartition("/")[2] for name in folder.fs.ls(folder.path, detail=False, refresh=True)]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from upath import UPath
 
 from instagram_assets.errors import StorageError
-from instagram_assets.storage import atomic, objects
+from instagram_assets.storage import atomic, object_store
 from instagram_assets.storage.locks import alone_in
 
 FILE = "_retention.json"
@@ -35,7 +35,7 @@ def read_horizon(lake: UPath) -> Horizon:
     """The horizon of a lake; all null where retention never ran. Raises StorageError when it cannot be read."""
     path = lake / FILE
     try:
-        found = json.loads(path.read_bytes() if atomic.is_local(lake) else objects.read_object(path))
+        found = json.loads(path.read_bytes() if atomic.is_local(lake) else object_store.read_object(path))
         moments = {name: datetime.fromisoformat(text) for name, text in found.items() if text}
         if any(moment.tzinfo is None for moment in moments.values()):
             raise ValueError("a moment without its zone")
@@ -65,7 +65,7 @@ def move_horizon(lake: UPath, raw: datetime | None, media: datetime | None, now:
             data = _to_bytes(after)
             atomic.write_atomic(lake / FILE, lambda stream: stream.write(data))
         return after
-    objects.change_object(lake / FILE, lambda _: _to_bytes(moved(read_horizon(lake))))
+    object_store.change_object(lake / FILE, lambda _: _to_bytes(moved(read_horizon(lake))))
     return read_horizon(lake)
 
 

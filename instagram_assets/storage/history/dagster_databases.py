@@ -17,9 +17,9 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from instagram_assets.errors import StorageError
-from instagram_assets.storage.history.dead_bytes import dead_bytes
-from instagram_assets.storage.history.pictures import NO_PICTURES, Pictures
-from instagram_assets.storage.history.text import Words
+from instagram_assets.storage.history.embedded_images import KEEP_IMAGES, ImageRemover
+from instagram_assets.storage.history.name_matcher import NameMatcher
+from instagram_assets.storage.history.sqlite_free_space import deleted_row_bytes
 
 _SQLITE = b"SQLite format 3\0"
 _OF_ALL_RUNS = ("dynamic_partitions", "asset_keys", "daemon_heartbeats")
@@ -40,7 +40,7 @@ _OF_DAGSTER = frozenset[str]().union(
 """The tables of this version of Dagster: in PostgreSQL others may lie beside them, which are not Dagster's."""
 
 
-class Database(NamedTuple):
+class DagsterDatabase(NamedTuple):
     """A database of Dagster's; `file` is that of an SQLite one."""
 
     url: str
@@ -99,7 +99,7 @@ class Database(NamedTuple):
             version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
             connection.exec_driver_sql(f"PRAGMA user_version = {version | _UNEMPTIED}")
 
-    def empty(self, words: Words, pictures: Pictures = NO_PICTURES) -> None:
+    def empty(self, words: NameMatcher, pictures: ImageRemover = KEEP_IMAGES) -> None:
         """Leave nothing on disk of rows that were deleted or changed, now or earlier.
 
         An SQLite database stays byte by byte where no row was, and no free place in it holds what is forgotten.
@@ -126,13 +126,13 @@ class Database(NamedTuple):
         )
 
 
-def databases_of(home: Path, url: str | None) -> list[Database]:
+def dagster_databases(home: Path, url: str | None) -> list[DagsterDatabase]:
     """The databases of a home: the one that is named, those of its dagster.yaml, or the SQLite files in it.
 
     SQLite files are there beside PostgreSQL, too, when the history moved from the one to the other.
     """
-    files = [Database(f"sqlite:///{path}", path) for path in sqlite_files(home)]
-    return [*files, *(Database(_with_driver(each)) for each in ([url] if url else _urls(home)))]
+    files = [DagsterDatabase(f"sqlite:///{path}", path) for path in sqlite_files(home)]
+    return [*files, *(DagsterDatabase(_with_driver(each)) for each in ([url] if url else _urls(home)))]
 
 
 def _with_driver(url: str) -> str:
@@ -144,7 +144,7 @@ def _with_driver(url: str) -> str:
 
 def sqlite_files(home: Path) -> list[Path]:
     """The SQLite databases below a folder, by what is in them."""
-    return sorted(path for path in files_below(home) if _is_sqlite(path))
+    return sorted(path for path in home_files_below(home) if _is_sqlite(path))
 
 
 def belongs_to_sqlite(path: Path) -> bool:
@@ -161,7 +161,7 @@ def remove_sqlite(path: Path) -> None:
         path.with_name(path.name + ending).unlink(missing_ok=True)
 
 
-def files_below(folder: Path) -> Iterator[Path]:
+def home_files_below(folder: Path) -> Iterator[Path]:
     """The files below a folder, without those that links lead to."""
     for parent, _, names in os.walk(folder):
         for name in names:
@@ -200,7 +200,7 @@ def _urls(home: Path) -> list[str]:
     return list(dict.fromkeys(url for url in found if isinstance(url, str)))
 
 
-def _empty_file(path: Path, words: Words, pictures: Pictures, busy: Callable[[str], StorageError]) -> None:
+def _empty_file(path: Path, words: NameMatcher, pictures: ImageRemover, busy: Callable[[str], StorageError]) -> None:
     with closing(sqlite3.connect(path, timeout=_SECONDS_FOR_LOCKS, isolation_level=None)) as database:
         try:
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -233,12 +233,12 @@ def _mentions(database: sqlite3.Connection, table: str, may_change: Callable[[st
     return False
 
 
-def _holds_where_no_row_is(path: Path, words: Words, pictures: Pictures) -> bool:
+def _holds_where_no_row_is(path: Path, words: NameMatcher, pictures: ImageRemover) -> bool:
     """Whether bytes that no row has any more hold what is forgotten: of rows that others deleted."""
     if path.stat().st_size > _LARGE:
         return any(words.may_be_among(piece.decode("utf-8", "replace")) for piece in _pieces(path))
-    dead = dead_bytes(path.read_bytes())
-    if pictures is not NO_PICTURES and _OF_A_PICTURE.search(dead):
+    dead = deleted_row_bytes(path.read_bytes())
+    if pictures is not KEEP_IMAGES and _OF_A_PICTURE.search(dead):
         return True
     return words.may_be_among(dead.decode("utf-8", "replace"))
 

@@ -12,17 +12,17 @@ from dagster import DagsterEventType, EventLogEntry
 from dagster._core.event_api import EventLogRecord
 from dagster._serdes import deserialize_value, serialize_value
 
-from instagram_assets.storage.history.cells import Cells
-from instagram_assets.storage.history.tables import Changed, Tables, delete, in_slices
-from instagram_assets.storage.history.values import Rewriter
+from instagram_assets.storage.history.erased_cells import ErasedCells
+from instagram_assets.storage.history.table_rewriter import ChangeCounts, Tables, delete_rows, in_batches
+from instagram_assets.storage.history.value_rewriter import ValueRewriter
 
 _MADE = DagsterEventType.ASSET_MATERIALIZATION.value
 _OBSERVED = DagsterEventType.ASSET_OBSERVATION.value
 _PLANNED = DagsterEventType.ASSET_MATERIALIZATION_PLANNED.value
 
 
-def forget_events(
-    connection: sa.Connection, tables: Tables, cells: Cells, runs: Collection[str], changed: Changed
+def erase_events(
+    connection: sa.Connection, tables: Tables, cells: ErasedCells, runs: Collection[str], changed: ChangeCounts
 ) -> None:
     """Delete the events and check results of forgotten cells, and of runs that go.
 
@@ -33,24 +33,24 @@ def forget_events(
         log.asset_key.is_not(None), log.partition.is_(None), log.dagster_event_type.in_([_MADE, _OBSERVED])
     )
     conditions = [_of_cells(log.partition, cells)] if cells.gone else []
-    conditions += [sa.and_(log.run_id.in_(each), sa.not_(made_whole)) for each in in_slices(runs)]
+    conditions += [sa.and_(log.run_id.in_(each), sa.not_(made_whole)) for each in in_batches(runs)]
     for gone in conditions:
         _keep_highest_id(connection, tables["event_logs"], gone)
         if "asset_event_tags" in tables:
             tags = tables["asset_event_tags"]
-            delete(connection, tags, tags.c.event_id.in_(sa.select(log.id).where(gone)), changed)
+            delete_rows(connection, tags, tags.c.event_id.in_(sa.select(log.id).where(gone)), changed)
         if "asset_keys" in tables:
             _empty_status(connection, tables, sa.select(log.asset_key).where(gone, log.asset_key.is_not(None)))
-        delete(connection, tables["event_logs"], gone, changed)
+        delete_rows(connection, tables["event_logs"], gone, changed)
     if "asset_check_executions" in tables:
         checks = tables["asset_check_executions"]
         of_checks = [_of_cells(checks.c.partition, cells)] if cells.gone else []
-        for gone in [*of_checks, *(checks.c.run_id.in_(each) for each in in_slices(runs))]:
-            delete(connection, checks, gone, changed)
+        for gone in [*of_checks, *(checks.c.run_id.in_(each) for each in in_batches(runs))]:
+            delete_rows(connection, checks, gone, changed)
 
 
-def mend_assets(
-    connection: sa.Connection, tables: Tables, rewriter: Rewriter, runs: Collection[str], changed: Changed
+def repair_asset_rows(
+    connection: sa.Connection, tables: Tables, rewriter: ValueRewriter, runs: Collection[str], changed: ChangeCounts
 ) -> None:
     """Let the row of each asset whose newest event went, or changed, say what its newest event says now.
 
@@ -67,14 +67,16 @@ def mend_assets(
             if not (row["wipe_timestamp"] or new["last_materialization_timestamp"]) and not _has_events(
                 connection, log, row
             ):
-                delete(connection, table, table.c.id == row["id"], changed)
+                delete_rows(connection, table, table.c.id == row["id"], changed)
                 continue
         if new:
             connection.execute(sa.update(table).where(table.c.id == row["id"]).values(new))
             changed.rewritten[table.name] += 1
 
 
-def _is_outdated(connection: sa.Connection, log: Any, row: dict[str, Any], rewriter: Rewriter, gone: set[str]) -> bool:
+def _is_outdated(
+    connection: sa.Connection, log: Any, row: dict[str, Any], rewriter: ValueRewriter, gone: set[str]
+) -> bool:
     if row["last_run_id"] in gone:
         return True
     if not (text := row["last_materialization"]):
@@ -88,7 +90,7 @@ def _has_events(connection: sa.Connection, log: Any, row: dict[str, Any]) -> boo
     return connection.execute(sa.select(log.id).where(log.asset_key == row["asset_key"]).limit(1)).first() is not None
 
 
-def _of_cells(partition: sa.ColumnElement[Any], cells: Cells) -> sa.ColumnElement[bool]:
+def _of_cells(partition: sa.ColumnElement[Any], cells: ErasedCells) -> sa.ColumnElement[bool]:
     """The condition on the key of a partition that it is a cell of a forgotten account."""
     return sa.or_(
         *(

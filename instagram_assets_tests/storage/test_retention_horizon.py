@@ -7,7 +7,7 @@ import pytest
 from upath import UPath
 
 from instagram_assets.errors import StorageError
-from instagram_assets.storage.horizon import FILE, Horizon, move_horizon, read_horizon
+from instagram_assets.storage.retention_horizon import FILE, Horizon, move_horizon, read_horizon
 
 JUNE, JULY, NOW = (datetime(2026, month, 1, tzinfo=UTC) for month in (6, 7, 9))
 

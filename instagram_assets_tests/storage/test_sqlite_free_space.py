@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.storage.history.dead_bytes import dead_bytes
+from instagram_assets.storage.history.sqlite_free_space import deleted_row_bytes
 
 NAME = b"name%04d"
 
@@ -33,9 +33,9 @@ def change(path: Path, *statements: str) -> bytes:
 @pytest.mark.parametrize("page_size", [512, 4_096, 65_536])
 def test_whatever_stands_in_no_row_is_found_and_what_stands_in_one_is_not(page_size: int, tmp_path: Path) -> None:
     make(tmp_path / "log.db", page_size)
-    assert b"body" not in dead_bytes((tmp_path / "log.db").read_bytes())
+    assert b"body" not in deleted_row_bytes((tmp_path / "log.db").read_bytes())
     content = change(tmp_path / "log.db", "DELETE FROM log WHERE id % 3 = 0")
-    dead = dead_bytes(content)
+    dead = deleted_row_bytes(content)
     alive = {number: content.count(name) - dead.count(name) for number in range(150) if (name := NAME % number)}
     # Rows that stay may have been moved, and what was there before is dead too.
     assert alive == {number: int((number + 1) % 3 != 0) for number in range(150)}
@@ -45,10 +45,10 @@ def test_whatever_stands_in_no_row_is_found_and_what_stands_in_one_is_not(page_s
 @pytest.mark.parametrize("statement", ["DELETE FROM log WHERE id = 38", "UPDATE log SET body = 'x' WHERE id = 38"])
 def test_nothing_is_found_once_the_database_was_written_anew(statement: str, tmp_path: Path) -> None:
     make(tmp_path / "log.db")
-    assert b"body0037" in dead_bytes(change(tmp_path / "log.db", statement))
+    assert b"body0037" in deleted_row_bytes(change(tmp_path / "log.db", statement))
     with closing(sqlite3.connect(tmp_path / "log.db")) as database:
         database.execute("VACUUM")
-    assert b"body" not in dead_bytes((tmp_path / "log.db").read_bytes())
+    assert b"body" not in deleted_row_bytes((tmp_path / "log.db").read_bytes())
 
 
 def test_the_end_of_a_page_that_was_used_again_is_found(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_the_end_of_a_page_that_was_used_again_is_found(tmp_path: Path) -> None:
     content = change(
         tmp_path / "log.db", "DELETE FROM log WHERE id = 1", f"INSERT INTO log (body) VALUES ('{'stay' * 4_100}')"
     )
-    dead = dead_bytes(content)
+    dead = deleted_row_bytes(content)
     assert content.count(b"gone") == dead.count(b"gone") or content.count(b"gone") - dead.count(b"gone") < 5
     assert b"stay" not in dead
     assert b"here" not in dead

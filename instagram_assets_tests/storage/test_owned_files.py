@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from instagram_assets.errors import FileError, StorageError
-from instagram_assets.storage.claims import HIDDEN, check_free, claims_of, digest, remove_ours, write_ours
+from instagram_assets.storage.owned_files import HIDDEN, check_free, claims_of, digest, remove_ours, write_ours
 
 REMEDY = "Take it away"
 Write = Callable[..., None]
@@ -118,7 +118,7 @@ def test_names_need_not_be_text(write: Write, tmp_path: Path) -> None:
 
 def test_a_file_in_the_folders_place_is_told(write: Write, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(StorageError, match=r"file: cannot be used"):
+    with pytest.raises(StorageError, match=r"file: cannot be written"):
         write({tmp_path / "file" / "a.txt": "ours"})
 
 

@@ -13,14 +13,14 @@ import sqlalchemy as sa
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster._serdes import deserialize_value, serialize_value
 
-from instagram_assets.storage.history.cells import RANGE_END, RANGE_START, Cells
-from instagram_assets.storage.history.tables import Changed, Tables, delete, in_slices
-from instagram_assets.storage.history.values import Rewriter
+from instagram_assets.storage.history.erased_cells import RANGE_END, RANGE_START, ErasedCells
+from instagram_assets.storage.history.table_rewriter import ChangeCounts, Tables, delete_rows, in_batches
+from instagram_assets.storage.history.value_rewriter import ValueRewriter
 
 _UNFINISHED = {status.value for status in NOT_FINISHED_STATUSES}
 
 
-class Run(NamedTuple):
+class HistoryRun(NamedTuple):
     """A run as the list of runs has it."""
 
     run_id: str
@@ -36,7 +36,7 @@ class Run(NamedTuple):
         return self.status in _UNFINISHED
 
 
-def runs_of(connection: sa.Connection, tables: Tables) -> list[Run]:
+def load_runs(connection: sa.Connection, tables: Tables) -> list[HistoryRun]:
     """All runs."""
     tags: dict[str, dict[str, str]] = {}
     for row in connection.execute(sa.select(tables["run_tags"])):
@@ -44,11 +44,11 @@ def runs_of(connection: sa.Connection, tables: Tables) -> list[Run]:
     return [_run(row, tags.get(row.run_id, {})) for row in connection.execute(sa.select(tables["runs"]))]
 
 
-def _run(row: sa.Row[Any], tags: Mapping[str, str]) -> Run:
+def _run(row: sa.Row[Any], tags: Mapping[str, str]) -> HistoryRun:
     body: dict[str, Any] = json.loads(row.run_body)
     named = {row.snapshot_id, body.get("execution_plan_snapshot_id")}
     own = {**(body.get("tags") or {}), **tags}
-    return Run(
+    return HistoryRun(
         row.run_id,
         row.status,
         row.pipeline_name,
@@ -58,34 +58,38 @@ def _run(row: sa.Row[Any], tags: Mapping[str, str]) -> Run:
     )
 
 
-def runs_that_go(runs: Sequence[Run], cells: Cells) -> list[Run]:
+def runs_to_erase(runs: Sequence[HistoryRun], cells: ErasedCells) -> list[HistoryRun]:
     """Runs that were about forgotten accounts alone."""
     return [run for run in runs if cells.are_all(run.tags) or cells.are_all_of(run.config)]
 
 
-def forget_runs(
-    connection: sa.Connection, tables: Tables, rewriter: Rewriter, gone: Sequence[Run], changed: Changed
+def erase_runs(
+    connection: sa.Connection,
+    tables: Tables,
+    rewriter: ValueRewriter,
+    gone: Sequence[HistoryRun],
+    changed: ChangeCounts,
 ) -> None:
     """Delete runs and their snapshots, move the ends of the ranges of others, and rewrite snapshots.
 
     The texts of the runs that stay are rewritten afterwards, like those of all tables.
     """
-    forget_rows(connection, tables, [run.run_id for run in gone], changed)
+    erase_run_rows(connection, tables, [run.run_id for run in gone], changed)
     _move_ends(connection, tables, rewriter.cells, changed)
     _forget_snapshots(connection, tables, frozenset[str]().union(*(run.snapshots for run in gone)), changed)
     _rewrite_snapshots(connection, tables, rewriter, changed)
 
 
-def forget_rows(connection: sa.Connection, tables: Tables, runs: Collection[str], changed: Changed) -> None:
+def erase_run_rows(connection: sa.Connection, tables: Tables, runs: Collection[str], changed: ChangeCounts) -> None:
     """Delete what any table but the event log has of runs; the runs themselves last, since others point at them."""
     of_runs = [table for name, table in tables.items() if "run_id" in table.c and name != "event_logs"]
     of_runs.sort(key=lambda table: table.name == "runs")
-    for each in in_slices(runs):
+    for each in in_batches(runs):
         for table in of_runs:
-            delete(connection, table, table.c.run_id.in_(each), changed)
+            delete_rows(connection, table, table.c.run_id.in_(each), changed)
 
 
-def _move_ends(connection: sa.Connection, tables: Tables, cells: Cells, changed: Changed) -> None:
+def _move_ends(connection: sa.Connection, tables: Tables, cells: ErasedCells, changed: ChangeCounts) -> None:
     """Tags stand in rows of their own, an end of a range in one, so the two are looked at together."""
     tags = tables["run_tags"]
     ends: dict[str, dict[str, str]] = {}
@@ -102,16 +106,16 @@ def _move_ends(connection: sa.Connection, tables: Tables, cells: Cells, changed:
                 changed.runs.add(run_id)
 
 
-def _forget_snapshots(connection: sa.Connection, tables: Tables, named: Collection[str], changed: Changed) -> None:
+def _forget_snapshots(connection: sa.Connection, tables: Tables, named: Collection[str], changed: ChangeCounts) -> None:
     """Delete those of the named snapshots that no run and no other snapshot names any more."""
     table, left = tables["snapshots"], set(named)
     while left:
-        used = frozenset[str]().union(*(run.snapshots for run in runs_of(connection, tables)))
+        used = frozenset[str]().union(*(run.snapshots for run in load_runs(connection, tables)))
         texts = _snapshots(connection, table)
         inner = {name for name in left for other, text in texts.items() if other != name and name in text}
         unused = left - used - inner
-        for each in in_slices(unused):
-            delete(connection, table, table.c.snapshot_id.in_(each), changed)
+        for each in in_batches(unused):
+            delete_rows(connection, table, table.c.snapshot_id.in_(each), changed)
         if not unused:
             return
         left -= unused
@@ -122,7 +126,9 @@ def _snapshots(connection: sa.Connection, table: sa.Table) -> dict[str, str]:
     return {name: zlib.decompress(bytes(body)).decode("utf-8") for name, body in rows}
 
 
-def _rewrite_snapshots(connection: sa.Connection, tables: Tables, rewriter: Rewriter, changed: Changed) -> None:
+def _rewrite_snapshots(
+    connection: sa.Connection, tables: Tables, rewriter: ValueRewriter, changed: ChangeCounts
+) -> None:
     """Rewrite snapshots and give each its new name, also where other snapshots and runs name it."""
     table = tables["snapshots"]
     texts = _snapshots(connection, table)

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from instagram_assets.storage.history.values import Rewriter
+from instagram_assets.storage.history.value_rewriter import ValueRewriter
 
 Tables = Mapping[str, sa.Table]
 _ROWS_AT_ONCE = 2_000
@@ -22,7 +22,7 @@ _NO_TEXT = (sa.Integer, sa.Numeric, sa.Boolean, sa.Date, sa.DateTime, sa.Time, s
 
 
 @dataclass
-class Changed:
+class ChangeCounts:
     """Rows that went and rows that were rewritten, by table, and the runs of rows that were rewritten."""
 
     deleted: Counter[str] = field(default_factory=Counter[str])
@@ -48,7 +48,7 @@ def tables_of(connection: sa.Connection) -> dict[str, sa.Table]:
     return dict(_seen[made_by])
 
 
-def rewrite_table(connection: sa.Connection, table: sa.Table, rewriter: Rewriter, changed: Changed) -> None:
+def rewrite_table(connection: sa.Connection, table: sa.Table, rewriter: ValueRewriter, changed: ChangeCounts) -> None:
     """Rewrite every text of a table that has something to forget."""
     texts = [column for column in table.columns if not isinstance(column.type, _NO_TEXT)]
     for row in _rows(connection, table, rewriter) if texts else ():
@@ -66,27 +66,29 @@ def rewrite_table(connection: sa.Connection, table: sa.Table, rewriter: Rewriter
                 changed.runs.add(str(run))
 
 
-def mentions(connection: sa.Connection, table: sa.Table, rewriter: Rewriter) -> list[str]:
+def columns_with_mentions(connection: sa.Connection, table: sa.Table, rewriter: ValueRewriter) -> list[str]:
     """The columns of a table that have something to forget."""
     texts = [column.name for column in table.columns if not isinstance(column.type, _NO_TEXT)]
     rows = _rows(connection, table, rewriter) if texts else ()
     return sorted({name for row in rows for name in texts if _rewritten(rewriter, row[name], name) is not None})
 
 
-def delete(connection: sa.Connection, table: sa.Table, condition: sa.ColumnElement[bool], changed: Changed) -> None:
+def delete_rows(
+    connection: sa.Connection, table: sa.Table, condition: sa.ColumnElement[bool], changed: ChangeCounts
+) -> None:
     """Delete rows and count them."""
     if gone := connection.execute(sa.delete(table).where(condition)).rowcount:
         changed.deleted[table.name] += gone
 
 
-def in_slices(values: Iterable[str]) -> Iterator[Sequence[str]]:
+def in_batches(values: Iterable[str]) -> Iterator[Sequence[str]]:
     """Values in slices of which each can stand in one statement."""
     listed = sorted(values)
     for start in range(0, len(listed), _VALUES_AT_ONCE):
         yield listed[start : start + _VALUES_AT_ONCE]
 
 
-def _rewritten(rewriter: Rewriter, value: Any, name: str) -> Any:
+def _rewritten(rewriter: ValueRewriter, value: Any, name: str) -> Any:
     """The new value; none where there is nothing to forget."""
     if isinstance(value, str):
         new: Any = rewriter.text(value, name)
@@ -98,7 +100,7 @@ def _rewritten(rewriter: Rewriter, value: Any, name: str) -> Any:
     return None if new == value else new
 
 
-def _rows(connection: sa.Connection, table: sa.Table, rewriter: Rewriter) -> Iterator[dict[str, Any]]:
+def _rows(connection: sa.Connection, table: sa.Table, rewriter: ValueRewriter) -> Iterator[dict[str, Any]]:
     """The rows of a table to look at: of a large one those that may have something to forget."""
     for row in all_rows(connection, table):
         texts = "\0".join(value for value in row.values() if isinstance(value, str)) if table.name in _LARGE else ""

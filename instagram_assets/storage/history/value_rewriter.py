@@ -15,9 +15,9 @@ from contextlib import suppress
 from typing import Any
 
 from instagram_assets.schemas.account_names import NAME_FIELDS
-from instagram_assets.storage.history.cells import RANGE_END, RANGE_START, Cells
-from instagram_assets.storage.history.pictures import NO_PICTURES, Pictures
-from instagram_assets.storage.history.text import Words
+from instagram_assets.storage.history.embedded_images import KEEP_IMAGES, ImageRemover
+from instagram_assets.storage.history.erased_cells import RANGE_END, RANGE_START, ErasedCells
+from instagram_assets.storage.history.name_matcher import NameMatcher
 
 # Fields in which a list holds keys of partitions, of which those that are forgotten go.
 _OF_KEYS = re.compile(r"subset|partition|^(?:names|accounts|keys)$")
@@ -33,10 +33,10 @@ _DEEPEST = 12
 _RANGES = ((RANGE_START, RANGE_END), ("start", "end"))
 
 
-class Rewriter:
+class ValueRewriter:
     """Rewrites values; the same value comes back where there is nothing to forget."""
 
-    def __init__(self, words: Words, cells: Cells, pictures: Pictures = NO_PICTURES) -> None:
+    def __init__(self, words: NameMatcher, cells: ErasedCells, pictures: ImageRemover = KEEP_IMAGES) -> None:
         self.words = words
         self.cells = cells
         self.pictures = pictures

@@ -17,7 +17,7 @@ from dagster._core.storage.event_log import SqlEventLogStorage
 from dagster._daemon.types import DaemonHeartbeat
 
 from instagram_assets.errors import StorageError
-from instagram_assets.storage.history.names import HistoryForgotten, forget_in_history, refuse_at_work
+from instagram_assets.storage.history.history_erasure import HistoryErasure, erase_from_history, refuse_while_running
 from instagram_assets.storage.locks import at_work_in
 from instagram_assets_tests.conftest import OpenHome
 from instagram_assets_tests.folder_hashes import digests
@@ -62,9 +62,9 @@ def empty(kind: str, open_home: OpenHome, tmp_path: Path) -> Iterator[dg.Dagster
         yield it
 
 
-def forget(instance: dg.DagsterInstance, name: str) -> HistoryForgotten:
+def forget(instance: dg.DagsterInstance, name: str) -> HistoryErasure:
     _, tag, *ids = homes.texts_of(name)
-    return forget_in_history(Path(instance.root_directory), {name: PSEUDONYM, tag: TAGS_PSEUDONYM}, ids)
+    return erase_from_history(Path(instance.root_directory), {name: PSEUDONYM, tag: TAGS_PSEUDONYM}, ids)
 
 
 def run_of(instance: dg.DagsterInstance, tags: dict[str, str]) -> dg.DagsterRun:
@@ -107,7 +107,7 @@ def test_a_name_is_gone_from_all_that_dagster_keeps_and_the_other_accounts_stand
 
 def again_changes_nothing(instance: dg.DagsterInstance, name: str) -> bool:
     rows = homes.all_rows(instance)
-    return forget(instance, name) == HistoryForgotten() and homes.all_rows(instance) == rows
+    return forget(instance, name) == HistoryErasure() and homes.all_rows(instance) == rows
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_an_account_that_is_called_as_an_asset_takes_no_asset_with_it(empty: dg.
             chain.definitions.resolve_job_def("chain"), tags=chain.of_cell(f"{account}|2025-01-03")
         )
         chain.execute(instance, run)
-    assert forget_in_history(Path(instance.root_directory), {"first": PSEUDONYM}).common == ("first",)
+    assert erase_from_history(Path(instance.root_directory), {"first": PSEUDONYM}).common == ("first",)
     assert what_is_left(instance, "first|2025", PSEUDONYM) == []
     for asset in chain.NAMES:
         assert chain.states(instance, asset)["materialized"] == {"zoe|2025-01-03"}
@@ -222,7 +222,7 @@ def test_snapshots_that_say_a_name_get_new_names_and_runs_follow(empty: dg.Dagst
         looked()
 
     run = told.execute_in_process(instance=instance, tags={"for": "anybody"}).dagster_run
-    forget_in_history(Path(instance.root_directory), {START: PSEUDONYM})
+    erase_from_history(Path(instance.root_directory), {START: PSEUDONYM})
     assert what_is_left(instance, START) == []
     now = instance.get_run_by_id(run.run_id)
     assert now
@@ -261,7 +261,7 @@ def test_it_is_refused_while_a_run_goes_on_and_nothing_has_changed(instance: dg.
     before = homes.all_rows(instance)
     refused = pytest.raises(StorageError, match=r"home: runs go on or wait \(1 of chain\).* repeat the command")
     with refused:
-        refuse_at_work(Path(instance.root_directory))
+        refuse_while_running(Path(instance.root_directory))
     with refused:
         forget(instance, START)
     assert homes.all_rows(instance) == before
@@ -275,17 +275,17 @@ def test_it_is_refused_while_dev_or_a_daemon_works_there(empty: dg.DagsterInstan
         forget(instance, START)
     heartbeat: Any = DaemonHeartbeat(datetime.now(UTC).timestamp(), "SENSOR", "1", [])
     instance.add_daemon_heartbeat(heartbeat)
-    for refused in (lambda: forget(instance, START), lambda: refuse_at_work(home)):
+    for refused in (lambda: forget(instance, START), lambda: refuse_while_running(home)):
         with pytest.raises(StorageError, match="a daemon of Dagster was at work"):
             refused()
     instance.wipe_daemon_heartbeats()
-    refuse_at_work(home)
+    refuse_while_running(home)
     assert forget(instance, START).deleted == {"dynamic_partitions": 1}
 
 
 def test_partitions_that_are_named_go_and_other_names_are_only_replaced(instance: dg.DagsterInstance) -> None:
     names = {START: PSEUDONYM, homes.TAG: TAGS_PSEUDONYM}
-    forget_in_history(Path(instance.root_directory), names, partitions={"accounts": [START]})
+    erase_from_history(Path(instance.root_directory), names, partitions={"accounts": [START]})
     assert instance.get_dynamic_partitions("searches") == [TAGS_PSEUDONYM, "고양이"]
     assert START not in instance.get_dynamic_partitions("accounts")
     assert what_is_left(instance, START, homes.TAG) == []
@@ -299,7 +299,7 @@ def test_a_history_that_moved_to_postgresql_is_forgotten_in_both(open_home: Open
     with open_home("postgres", tmp_path / "other") as after:
         after.add_dynamic_partitions("accounts", chain.ACCOUNTS)
         url = homes.tables(after)[0].replace("postgresql+psycopg2:", "postgresql:")
-        done = forget_in_history(home, {START: PSEUDONYM, homes.TAG: TAGS_PSEUDONYM}, url=url)
+        done = erase_from_history(home, {START: PSEUDONYM, homes.TAG: TAGS_PSEUDONYM}, url=url)
         assert after.get_dynamic_partitions("accounts") == chain.ACCOUNTS[1:]
     assert done.runs_deleted == 1
     assert found_in_files(home, START, homes.TAG) == []
@@ -308,7 +308,7 @@ def test_a_history_that_moved_to_postgresql_is_forgotten_in_both(open_home: Open
 
 
 def test_a_home_that_is_not_there_has_nothing_to_forget(tmp_path: Path) -> None:
-    assert forget_in_history(tmp_path / "home", {START: PSEUDONYM}) == HistoryForgotten()
+    assert erase_from_history(tmp_path / "home", {START: PSEUDONYM}) == HistoryErasure()
     assert not (tmp_path / "home").exists()
 
 
@@ -318,7 +318,7 @@ def test_databases_that_never_had_a_name_stay_byte_by_byte(lived: Path, tmp_path
     home = Path(shutil.copytree(lived, tmp_path / "home"))
     before = digests(home)
     ids = ["C9zz_y-Nevr"]
-    assert forget_in_history(home, {name: PSEUDONYM}, ids, may_show=lambda _: True) == HistoryForgotten()
+    assert erase_from_history(home, {name: PSEUDONYM}, ids, may_show=lambda _: True) == HistoryErasure()
     after = digests(home)
     assert {path for path in before if after.get(path) != before[path]} == set()
 
@@ -340,7 +340,7 @@ def test_a_database_whose_free_places_hold_a_name_is_written_anew_and_its_neighb
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     before = digests(home)
     assert START.encode() in files[0].read_bytes()
-    assert forget_in_history(home, {START: PSEUDONYM}) == HistoryForgotten()
+    assert erase_from_history(home, {START: PSEUDONYM}) == HistoryErasure()
     after = digests(home)
     assert [path for path in before if path.endswith(".db") and after[path] != before[path]] == [str(files[0])]
     assert START.encode() not in files[0].read_bytes()

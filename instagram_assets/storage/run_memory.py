@@ -1,9 +1,17 @@
-"""Tables that a step of a run wrote, for the next steps of the same run and process: nothing is read that is known."""
+"""Memory of runs in one process: tables passed from step to step, and Dagster objects that would keep large values."""
 
 from collections.abc import Collection, Hashable
 from dataclasses import dataclass
 
+import dagster as dg
 import pyarrow as pa
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluation,
+    AssetCheckEvaluationPlanned,
+)
+from dagster._core.definitions.partitions.mapping.partition_mapping import UpstreamPartitionsResult
+from dagster._core.execution.plan.inputs import StepInputData
+from dagster._core.execution.plan.objects import TypeCheckData
 
 MOST_BYTES = 256 << 20
 
@@ -67,3 +75,12 @@ class HandOver:
     def clear(self) -> None:
         """Let go of everything, at the end of a run."""
         self._run, self._tables = "", {}
+
+
+def make_first_objects() -> None:
+    """Make the first object of each class whose first object is made beside much that it would keep."""
+    none = dg.DynamicPartitionsDefinition(name="none").empty_subset()
+    UpstreamPartitionsResult(partitions_subset=none, required_but_nonexistent_subset=none)
+    StepInputData(input_name="input", type_check_data=TypeCheckData(success=True, label="type"))
+    AssetCheckEvaluationPlanned(asset_key=dg.AssetKey("asset"), check_name="check", partitions_subset=None)
+    AssetCheckEvaluation(dg.AssetKey("asset"), "check", passed=True, metadata={})

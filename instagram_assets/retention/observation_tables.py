@@ -1,6 +1,6 @@
-"""Tables of observations: their rows go by when they were observed; what was made of them stays."""
+"""Erases expired observations from the lake's tables, by when they were observed; what was derived from them stays."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -11,22 +11,36 @@ from upath import UPath
 from instagram_assets.arrow import compute
 from instagram_assets.ingest.landing import landed_files
 from instagram_assets.ingest.manifests import read_manifest, versions
-from instagram_assets.retention.changed import change_rows
-from instagram_assets.retention.due import TABLES, Due
-from instagram_assets.retention.landing_rows import past_files
-from instagram_assets.storage.lake import Days, files, read_rows, read_table, write_asset
+from instagram_assets.retention.expired_items import TABLES_PLACE, ExpiredItem
+from instagram_assets.retention.landing_rows import expired_files
+from instagram_assets.storage.lake import Days, contract_of, files, read_rows, read_table
+from instagram_assets.storage.lake_writer import alone, replace_file, write_asset
 
-RAW = ("raw_posts", "raw_reels", "raw_profiles", "raw_ads", "raw_comments")
+RowsChange = Callable[[pa.Table], pa.Table]
+
+
+def replace_rows(path: UPath, name: str, change: RowsChange) -> None:
+    """Replace the rows of one file of an asset by what `change` makes of them; one that is not there stays so.
+
+    On an object store `change` may be called again. Raises StorageError for damage, or when the disk refuses.
+    """
+    nothing = contract_of(name).empty()
+    with alone(path.parent):
+        if path.exists():
+            replace_file(path, name, lambda old: change(nothing if (rows := old()) is None else rows))
+
+
+OBSERVATION_TABLES = ("raw_posts", "raw_reels", "raw_profiles", "raw_ads", "raw_comments")
 _MOMENT = "observed_at"
 
 
-def lake_dues(lake: UPath, before: datetime, days: Days) -> Iterator[Due]:
+def expired_observations(lake: UPath, before: datetime, days: Days) -> Iterator[ExpiredItem]:
     """What is past in the tables of observations, of bad records and of files.
 
     The last two follow the landing zone as it is when they are reached, or as it will be. `days` are the lake's first
     and last.
     """
-    for name in RAW:
+    for name in OBSERVATION_TABLES:
         for path in files(lake, name):
             moments: Any = read_rows(path, name, columns=[_MOMENT])[_MOMENT]
             past = moments.filter(compute.less(moments, pa.scalar(before, moments.type)))
@@ -34,8 +48,8 @@ def lake_dues(lake: UPath, before: datetime, days: Days) -> Iterator[Due]:
                 continue
             share = path.stat().st_size * len(past) // len(moments)
             span = compute.min(past).as_py(), compute.max(past).as_py()
-            act = partial(change_rows, path, name, partial(_since, before))
-            yield Due(TABLES, name, str(path.relative_to(lake)), len(past), share, *span, act)
+            act = partial(replace_rows, path, name, partial(_since, before))
+            yield ExpiredItem(TABLES_PLACE, name, str(path.relative_to(lake)), len(past), share, *span, act)
     yield from _of_files(lake, before, days)
 
 
@@ -43,11 +57,11 @@ def _since(before: datetime, rows: pa.Table) -> pa.Table:
     return rows.filter(compute.greater_equal(rows[_MOMENT], pa.scalar(before, rows[_MOMENT].type)))
 
 
-def _of_files(lake: UPath, before: datetime, days: Days) -> Iterator[Due]:
+def _of_files(lake: UPath, before: datetime, days: Days) -> Iterator[ExpiredItem]:
     """What `quarantine` and `landed_files` say of files that lost rows, or will."""
     newest = (read_manifest(lake, names[-1]) for names in versions(lake).values())
     shortened = [file for file in newest if file and file.past_before]
-    due = list(past_files(lake, before))
+    due = list(expired_files(lake, before))
     no_bad = {file.sha256 for file in shortened if not file.quarantined}
     no_bad |= {look.file.sha256 for look in due if any(part.table == "quarantine" for part in look.parts)}
     whole = {file.sha256 for file in shortened if file.is_past} | {look.file.sha256 for look in due if look.is_whole}
@@ -57,14 +71,14 @@ def _of_files(lake: UPath, before: datetime, days: Days) -> Iterator[Due]:
     for path in files(lake, "quarantine"):
         named = read_rows(path, "quarantine", columns=["sha256"])["sha256"]
         if number := compute.sum(compute.is_in(named, value_set=gone)).as_py():
-            act = partial(change_rows, path, "quarantine", partial(_not_of, gone))
-            yield Due(TABLES, "quarantine", str(path.relative_to(lake)), number, 0, None, None, act)
+            act = partial(replace_rows, path, "quarantine", partial(_not_of, gone))
+            yield ExpiredItem(TABLES_PLACE, "quarantine", str(path.relative_to(lake)), number, 0, None, None, act)
     for path in files(lake, "landed_files"):
         earlier = read_table(lake, "landed_files")
         number = compute.sum(compute.is_in(earlier["sha256"], value_set=pa.array(whole, pa.string()))).as_py() or 0
         if number or not landed_files(lake, *days).equals(earlier):
             act = partial(_write_files, lake, days)
-            yield Due(TABLES, "landed_files", str(path.relative_to(lake)), number, 0, None, None, act)
+            yield ExpiredItem(TABLES_PLACE, "landed_files", str(path.relative_to(lake)), number, 0, None, None, act)
 
 
 def _write_files(lake: UPath, days: Days) -> None:
