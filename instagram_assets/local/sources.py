@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from instagram_assets.errors import FileError
 from instagram_assets.ingest.reader.json_values import BadRecord
-from instagram_assets.ingest.reader.records import read_records
+from instagram_assets.ingest.reader.record_reader import read_records
 from instagram_assets.media import sniff
 from instagram_assets.settings import IngestSettings
 from instagram_assets.storage.owned_files import claims_of

@@ -22,7 +22,7 @@ from instagram_assets.datasets.selection import Chosen, write_selection
 from instagram_assets.forget.outputs import may_show, output_steps
 from instagram_assets.forget.steps import Step, StepResult
 from instagram_assets.forget.text_files import write_scrubbed
-from instagram_assets.ingest.scrub.files import scrub_file
+from instagram_assets.ingest.redact.file_redaction import scrub_file
 from instagram_assets.local.sources import read_merged_json
 from instagram_assets.privacy.data_inventory import OWN_FOLDERS
 from instagram_assets.privacy.forgotten_identifiers import Identifiers
