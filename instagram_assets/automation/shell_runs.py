@@ -21,7 +21,7 @@ from instagram_assets.automation.dead_runs import PROCESS_TAG, close_dead_runs, 
 from instagram_assets.automation.failure_reasons import STOPPED, failure_reason
 from instagram_assets.automation.run_plan import DATASET_INPUTS, datasets_are_due, exact_ranges, plan_runs
 from instagram_assets.automation.run_states import COMMAND_TAG
-from instagram_assets.datasets.missing import missing_datasets
+from instagram_assets.datasets.dataset_files import missing_datasets
 from instagram_assets.definitions import defs
 from instagram_assets.errors import RunFailedError, SettingsError
 from instagram_assets.homes import HOMES
