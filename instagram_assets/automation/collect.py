@@ -15,7 +15,8 @@ from instagram_assets.collect.hashtag_gaps import missing_hashtag_hours
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.partitions import HISTORY_TAG, SHOWN_IN_HISTORY
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import open_lake, write_asset
+from instagram_assets.storage.lake import open_lake
+from instagram_assets.storage.lake_writer import write_asset
 
 _TIME_ZONE = settings().time_zone
 _MOST_SHOWN = 50

@@ -30,7 +30,7 @@ from instagram_assets.datasets.missing import missing_datasets
 from instagram_assets.definitions import defs
 from instagram_assets.errors import RunFailedError, SettingsError
 from instagram_assets.homes import HOMES
-from instagram_assets.ingest.landing import pending, settle
+from instagram_assets.ingest.manifests import clear_pending, pending_files
 from instagram_assets.partitions import (
     PARTITION,
     RANGE_END,
@@ -201,7 +201,7 @@ def bring_up_to_date(instance: dg.DagsterInstance) -> int:
         if len(due.boxes) > 1:
             print(f"tables: run {number} of {len(due.boxes)}, {span(part.tags)}", file=sys.stderr)
         run_job(instance, "box", tags=due.tags_of(part), assets=due.assets)
-    settle(open_lake(settings()), due.files)
+    clear_pending(open_lake(settings()), due.files)
     return len(due.boxes) + bool(due.profiles)
 
 
@@ -234,7 +234,7 @@ def is_complete() -> bool:
     """True when the lake has posts, no landed file waits for its tables, and all that is made of the lake is there."""
     written = not {"dataset_csv", "dataset_json", "dataset_parquet"} & set(missing_datasets(settings()))
     asked = not settings().age.enabled or (open_lake(settings()) / "age_predictions").exists()
-    return written and asked and (open_lake(settings()) / "posts").exists() and not pending(open_lake(settings()))
+    return written and asked and (open_lake(settings()) / "posts").exists() and not pending_files(open_lake(settings()))
 
 
 def span(tags: Mapping[str, str] | None) -> str:

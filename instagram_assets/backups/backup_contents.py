@@ -19,6 +19,7 @@ of parts that come later, or of those that are told again at the end:
 SQLite's databases are copied by its backup interface, each as it is at one moment.
 """
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,10 +28,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
+from pydantic import BaseModel, SecretStr
 from upath import UPath
 
-from instagram_assets.backups.create_backup import SETTINGS_FILE, settings_text
 from instagram_assets.backups.database_copies import PostgresHome, postgres_of
 from instagram_assets.backups.files_to_store import (
     FileReading,
@@ -43,11 +45,11 @@ from instagram_assets.backups.files_to_store import (
 )
 from instagram_assets.datasets.own_files import is_made_again
 from instagram_assets.errors import StorageError
-from instagram_assets.ingest.moves import DONE, REJECTED
+from instagram_assets.ingest.folders import DONE, REJECTED
 from instagram_assets.privacy.data_inventory import OWN_FOLDERS
 from instagram_assets.privacy.secret_keys import KeyName, find_key
 from instagram_assets.schemas import CONTRACTS
-from instagram_assets.settings import Settings
+from instagram_assets.settings import NESTED, PREFIX, Settings, environment_names
 from instagram_assets.storage.atomic import is_local
 from instagram_assets.storage.lake import lake_root, names_in
 
@@ -248,3 +250,43 @@ def _dumped(postgres: PostgresHome) -> FileReading:
     size = stream.seek(0, os.SEEK_END)
     stream.seek(0)
     return FileReading(stream, size, 0)
+
+
+SETTINGS_FILE = "settings.env"
+"""The file of a backup with the settings, in the form of `.env`."""
+_HERE = ("DATA_DIR", "LAKE", "MEDIA_DIR", "MODELS_DIR", f"PRIVACY{NESTED}FOLDER")
+"""Settings with paths, which do not hold where a backup is restored."""
+_LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+def settings_text(settings: Settings) -> str:
+    """The settings that differ from their defaults, in the form of `.env`; secrets are mentioned without their value.
+
+    Options of file systems, among which keys may be, count as secrets; a login is taken out of an address.
+    """
+    lines = ["# The settings in force when the backup was made: copy into .env what is to hold again."]
+    for name, default, _ in environment_names():
+        value = _setting_value(settings, name.removeprefix(PREFIX).lower().split(NESTED))
+        if value == default or (isinstance(value, SecretStr) and not value.get_secret_value()):
+            continue
+        short = name.removeprefix(PREFIX)
+        if isinstance(value, SecretStr | dict):
+            lines.append(f"# {name} was set; a backup has no secrets: set it again")
+        elif short in _HERE:
+            lines.append(f"# {name} was {_dotenv_text(value)}")
+        else:
+            lines.append(f"{name}={_dotenv_text(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _setting_value(section: BaseModel, names: list[str]) -> Any:
+    found: Any = section
+    for name in names:
+        found = getattr(found, name)
+    return found
+
+
+def _dotenv_text(value: Any) -> str:
+    """A value in dotenv syntax."""
+    text = str(value).lower() if isinstance(value, bool) else _LOGIN.sub("", str(value))
+    return text if re.fullmatch(r"[\w./:,@+%-]*", text) else json.dumps(text, ensure_ascii=False)

@@ -1,8 +1,6 @@
 """Creates a backup: each file is read once and stored unless already there; the manifest is written last."""
 
-import json
 import os
-import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,58 +9,16 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, SecretStr
-
-from instagram_assets.backups.backup_contents import LANDED, BackupContents, BackupPart
+from instagram_assets.backups.backup_contents import LANDED, SETTINGS_FILE, BackupContents, BackupPart
 from instagram_assets.backups.files_to_store import FileReading, FileToStore, UnreadableFileError, VanishedError
 from instagram_assets.backups.location import BackupWriter, open_location
 from instagram_assets.backups.manifest import Manifest, ManifestEntry, Missing, pack
 from instagram_assets.backups.privacy_folder import record_backup
 from instagram_assets.errors import FileError, NothingDoneError
-from instagram_assets.ingest.moves import DONE, REJECTED
-from instagram_assets.ingest.stated import STATED
+from instagram_assets.ingest.folders import DONE, REJECTED
+from instagram_assets.ingest.record_source import OBSERVED_AT_SUFFIX
 from instagram_assets.privacy.secret_keys import key_id
 from instagram_assets.privacy.tombstones import load_tombstones
-from instagram_assets.settings import NESTED, PREFIX, Settings, environment_names
-
-SETTINGS_FILE = "settings.env"
-_HERE = ("DATA_DIR", "LAKE", "MEDIA_DIR", "MODELS_DIR", f"PRIVACY{NESTED}FOLDER")
-"""Where things lie: of no use where they are brought back to."""
-_LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
-
-
-def settings_text(settings: Settings) -> str:
-    """Each setting that is not as it comes, in the form of `.env`; of a secret it is only told that there was one.
-
-    Options of file systems, among which keys may be, count as secrets; a login is taken out of an address.
-    """
-    lines = ["# The settings in force when the backup was made: copy into .env what is to hold again."]
-    for name, default, _ in environment_names():
-        value = _value(settings, name.removeprefix(PREFIX).lower().split(NESTED))
-        if value == default or (isinstance(value, SecretStr) and not value.get_secret_value()):
-            continue
-        short = name.removeprefix(PREFIX)
-        if isinstance(value, SecretStr | dict):
-            lines.append(f"# {name} was set; a backup has no secrets: set it again")
-        elif short in _HERE:
-            lines.append(f"# {name} was {_text(value)}")
-        else:
-            lines.append(f"{name}={_text(value)}")
-    return "\n".join(lines) + "\n"
-
-
-def _value(section: BaseModel, names: list[str]) -> Any:
-    found: Any = section
-    for name in names:
-        found = getattr(found, name)
-    return found
-
-
-def _text(value: Any) -> str:
-    """A value as dotenv reads it."""
-    text = str(value).lower() if isinstance(value, bool) else _LOGIN.sub("", str(value))
-    return text if re.fullmatch(r"[\w./:,@+%-]*", text) else json.dumps(text, ensure_ascii=False)
-
 
 OnBackupProgress = Callable[[int, int], None]
 """Is told how many files are done, and how many are known of."""
@@ -183,7 +139,7 @@ class _Taking:
         moved = {path for path in waiting if (_below(path, "inbox/"), self.entries[path].sha256) in ended}
         for path in waiting:
             # A note says nothing without its file, and may be equal to that of another one.
-            if path.removesuffix(STATED) in moved:
+            if path.removesuffix(OBSERVED_AT_SUFFIX) in moved:
                 del self.entries[path]
 
     def stamps(self, prefix: str) -> dict[str, str]:

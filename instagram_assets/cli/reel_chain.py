@@ -19,7 +19,7 @@ from instagram_assets.calendar import monday
 from instagram_assets.cli.arguments import say
 from instagram_assets.cli.tables import near
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError, RunFailedError
-from instagram_assets.ingest.inbox import waiting
+from instagram_assets.ingest.inbox import waiting_entries
 from instagram_assets.partitions import Cell, is_outdated, known_accounts
 from instagram_assets.reels.analyses import by_video
 from instagram_assets.reels.due import DueReel, due_reels
@@ -104,7 +104,7 @@ def _watch(dagster: dg.DagsterInstance, step: Step, chain: Chain) -> None:
 
 def _make_tables(dagster: dg.DagsterInstance, chain: Chain) -> None:
     try:
-        if waiting(settings().folder("inbox")):
+        if waiting_entries(settings().folder("inbox")):
             shell_runs.land(dagster, [])
     except RunFailedError as error:  # bad files were put aside; the good ones have landed
         chain.errors.append(error)

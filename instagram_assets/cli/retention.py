@@ -11,7 +11,7 @@ from instagram_assets.cli.arguments import AsJson
 from instagram_assets.cli.errors import clear_errors
 
 if TYPE_CHECKING:
-    from instagram_assets.retention.retention import Retention
+    from instagram_assets.retention.retention import RetentionResult
 
 commands = typer.Typer()
 
@@ -53,7 +53,7 @@ def retention(
         typer.echo("The index has it until it is brought up to date: instagram-assets index, or the web app by itself.")
 
 
-def _tell(told: "Retention", how: str, as_json: bool) -> None:
+def _tell(told: "RetentionResult", how: str, as_json: bool) -> None:
     if as_json:
         limits = {name: moment and moment.isoformat() for name, moment in asdict(told.limits).items()}
         parts = [asdict(total) for total in told.totals]

@@ -100,7 +100,7 @@ def scrape_into_inbox(
 def _lines(note: "Note", before: "Note | None", request: "ScrapeRequest", path: Path | None) -> "Iterator[str]":
     """What a scrape brought, what it cost where it was paid just now, and what became of its file."""
     from instagram_assets.cli.tables import near
-    from instagram_assets.ingest.moves import DONE, ERROR, REJECTED
+    from instagram_assets.ingest.folders import DONE, ERROR_SUFFIX, REJECTED
 
     was_paid = before is not None and not before.is_open and before.run == note.run
     charged = "" if was_paid or note.charge_usd is None else f", {_dollars(note.charge_usd)} charged"
@@ -113,7 +113,7 @@ def _lines(note: "Note", before: "Note | None", request: "ScrapeRequest", path: 
     if path and path.parent.name == DONE:
         yield "It was read already"
     elif path and path.parent.name == REJECTED:
-        yield f"It was rejected; {near(path)}{ERROR} says why"
+        yield f"It was rejected; {near(path)}{ERROR_SUFFIX} says why"
 
 
 def _dollars(amount: float) -> str:

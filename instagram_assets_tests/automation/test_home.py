@@ -18,7 +18,7 @@ from instagram_assets.backups.database_copies import postgres_of
 from instagram_assets.cli import selections
 from instagram_assets.errors import SettingsError, StorageError
 from instagram_assets.homes import HOMES
-from instagram_assets.storage.history.databases import databases_of
+from instagram_assets.storage.history.dagster_databases import dagster_databases
 from instagram_assets_tests.conftest import export, post
 from instagram_assets_tests.dagster_instances import STOCK_POSTGRES, settings_of
 from instagram_assets_tests.faults.campaign import campaign
@@ -128,7 +128,9 @@ def test_a_home_with_postgresql_keeps_it_whatever_starts(
     with look_at_instance() as instance:
         assert instance is not None
         assert instance.get_dynamic_partitions("accounts") == ["sun_diary"]
-    assert [database.name.partition(":")[0] for database in databases_of(file.parent, None)] == ["postgresql+psycopg2"]
+    assert [database.name.partition(":")[0] for database in dagster_databases(file.parent, None)] == [
+        "postgresql+psycopg2"
+    ]
     assert postgres_of(file.parent, os.environ)
 
 

@@ -21,7 +21,8 @@ from instagram_assets.cli import app
 from instagram_assets.definitions import defs
 from instagram_assets.errors import BusyError, SettingsError
 from instagram_assets.partitions import box, known_accounts
-from instagram_assets.retention.retention import Limits, limits_of, take_away
+from instagram_assets.retention.expired_items import RetentionLimits, retention_limits
+from instagram_assets.retention.retention import apply_retention
 from instagram_assets.settings import PrivacySettings, settings
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets_tests.conftest import export, post, profile
@@ -220,7 +221,7 @@ def test_killed_at_any_step_a_repeat_ends_as_if_nothing_had_happened(
                 raise Killed
 
         try:
-            take_away(lake, settings(), at, past.window(), TODAY, dies)
+            apply_retention(lake, settings(), at, past.window(), TODAY, dies)
             break
         except Killed:
             continue
@@ -232,5 +233,5 @@ def test_killed_at_any_step_a_repeat_ends_as_if_nothing_had_happened(
 
 def test_limits_are_seen_from_now_and_never_before_instagram() -> None:
     now = datetime(2026, 11, 27, tzinfo=UTC)
-    found = limits_of(PrivacySettings(keep_raw_days=10, keep_media_days=36_500), now)
-    assert found == Limits(datetime(2026, 11, 17, tzinfo=UTC), datetime(2010, 10, 6, tzinfo=UTC))
+    found = retention_limits(PrivacySettings(keep_raw_days=10, keep_media_days=36_500), now)
+    assert found == RetentionLimits(datetime(2026, 11, 17, tzinfo=UTC), datetime(2010, 10, 6, tzinfo=UTC))

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pytest
 from upath import UPath
 
-from instagram_assets.backups.backup_contents import BackupContents
-from instagram_assets.backups.create_backup import create_backup, settings_text
+from instagram_assets.backups.backup_contents import BackupContents, settings_text
+from instagram_assets.backups.create_backup import create_backup
 from instagram_assets.backups.location import open_location
 from instagram_assets.backups.manifest import native
 from instagram_assets.backups.privacy_folder import list_backups

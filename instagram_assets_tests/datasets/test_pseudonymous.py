@@ -24,7 +24,8 @@ from instagram_assets.privacy.identifier_leaks import NamedFile, named_files
 from instagram_assets.privacy.lake_names import LakeNames
 from instagram_assets.privacy.pseudonyms import Pseudonymizer
 from instagram_assets.settings import load_settings
-from instagram_assets.storage.lake import months, write_asset
+from instagram_assets.storage.lake import months
+from instagram_assets.storage.lake_writer import write_asset
 from instagram_assets_tests.datasets.delta_lakes import put
 from instagram_assets_tests.datasets.tables import image, post
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from upath import UPath
 
+from instagram_assets.ingest.manifests import pending_files
 from instagram_assets_tests.faults.campaign import Scenario
 
 # Loaded before the trials: what a Dagster instance loads when it is opened.
@@ -105,9 +106,9 @@ def _whole_files(home: Path, files: int) -> str:
         return f"{len(lying)} of {files} files are there: {lying}"
     lake = UPath(home / "lake")
     landed = manifests.manifests(lake)
-    if broken := [file.file for file in landed if not landing.is_whole(lake, file)]:
+    if broken := [file.file for file in landed if not landing.has_all_tables(lake, file)]:
         return f"these have not landed whole: {broken}"
-    waiting = {file.sha256 for file in landing.pending(lake)}
+    waiting = {file.sha256 for file in pending_files(lake)}
     if forgotten := [file.file for file in landed if file.sha256 not in waiting]:
         return f"these have landed, and no cell waits for them: {forgotten}"
     return ""

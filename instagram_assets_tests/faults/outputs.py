@@ -23,7 +23,7 @@ from instagram_assets.privacy.lake_names import make_lake_names
 from instagram_assets.schemas import POSTS
 from instagram_assets.settings import load_settings
 from instagram_assets.storage.atomic import is_temporary, sweep
-from instagram_assets.storage.lake import write_cells
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets_tests.faults.campaign import Scenario
 
 IMPORTS = (

@@ -15,7 +15,8 @@ from instagram_assets.errors import RunFailedError
 from instagram_assets.media.excluded import PAST as RETAINED
 from instagram_assets.partitions import window
 from instagram_assets.reels import fresh
-from instagram_assets.retention.retention import Limits, take_away
+from instagram_assets.retention.expired_items import RetentionLimits
+from instagram_assets.retention.retention import apply_retention
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets_tests.conftest import export, post
@@ -141,7 +142,7 @@ def test_a_video_that_went_with_retention_keeps_its_row_and_is_not_fetched_again
     land(instance, tmp_path, reel(1, server.on("/good.mp4", answer(body))))
     (before,) = make().to_pylist()
     later = datetime(2026, 11, 2, tzinfo=UTC)
-    went = take_away(open_lake(settings()), settings(), Limits(None, later), window(), later)
+    went = apply_retention(open_lake(settings()), settings(), RetentionLimits(None, later), window(), later)
     assert went.numbers["media, videos"] == 1
     (row,) = make().to_pylist()
     assert row == before | {"path": None, "poster": None, "reason": RETAINED}

@@ -34,8 +34,8 @@ from instagram_assets.datasets.delta.history import drop_history, named_file
 from instagram_assets.datasets.delta.places import Place, place_of
 from instagram_assets.errors import StorageError
 from instagram_assets.privacy.pseudonyms import Pseudonymizer
+from instagram_assets.storage.file_stamps import stamps
 from instagram_assets.storage.lake import files
-from instagram_assets.storage.stamps import stamps
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
