@@ -105,4 +105,6 @@ def test_every_package_is_explained() -> None:
 
 if __name__ == "__main__":
     graph = dot(without_shortcuts(imports_between_packages()))
-    PICTURE.write_bytes(subprocess.run(["dot", "-Tsvg"], input=graph.encode(), stdout=subprocess.PIPE, check=True).stdout)
+    PICTURE.write_bytes(
+        subprocess.run(["dot", "-Tsvg"], input=graph.encode(), stdout=subprocess.PIPE, check=True).stdout
+    )
