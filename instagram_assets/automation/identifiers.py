@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterator
 
 import dagster as dg
 
+from instagram_assets.datasets.dataset_files import CSV, PARQUET, SEARCH, merged, names_of_datasets
 from instagram_assets.datasets.delta import TABLES, files_beside_tables, files_of_tables, target_of
-from instagram_assets.datasets.own_files import CSV, PARQUET, SEARCH, merged, names_of_datasets
 from instagram_assets.datasets.pseudonymous import known_to
-from instagram_assets.datasets.swap import LITTER
 from instagram_assets.privacy.identifier_leaks import (
     NamedFile,
     find_identifier_leaks,
@@ -18,6 +17,7 @@ from instagram_assets.privacy.identifier_leaks import (
     named_files,
 )
 from instagram_assets.settings import settings
+from instagram_assets.storage.folder_swap import LITTER
 from instagram_assets.storage.lake import open_lake
 
 Files = Callable[[], Iterator[NamedFile]]

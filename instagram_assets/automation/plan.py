@@ -8,7 +8,7 @@ from typing import NamedTuple
 import dagster as dg
 
 from instagram_assets.automation.jobs import box_assets, skipped_tags
-from instagram_assets.datasets.missing import missing_datasets
+from instagram_assets.datasets.dataset_files import missing_datasets
 from instagram_assets.datasets.pseudonymous import PSEUDONYMS, pseudonymous_by
 from instagram_assets.engagement.kept_labels import other_rule
 from instagram_assets.errors import StorageError

@@ -7,7 +7,6 @@ to look into none of them.
 import re
 from typing import Any
 
-from instagram_assets.datasets.folder_state import check_growing
 from instagram_assets.datasets.overrides import read_overrides
 from instagram_assets.errors import ImagesWouldGoError, SearchRequestError
 from instagram_assets.partitions import PARTITION, search_tags
@@ -20,6 +19,7 @@ from instagram_assets.search.requests import (
     searches_folder,
 )
 from instagram_assets.settings import Settings
+from instagram_assets.storage.folders import check_growing
 from instagram_assets.storage.lake import lake_root
 
 STEPS = ("search_results", "search_images", "search_embeddings", "search_clusters", "search_dataset")

@@ -26,7 +26,7 @@ from instagram_assets.automation.dead_runs import (
 from instagram_assets.automation.home import is_made, make_home
 from instagram_assets.automation.plan import MADE_OF, datasets_are_due, exact_ranges, plan
 from instagram_assets.automation.run_history import COMMAND_TAG
-from instagram_assets.datasets.missing import missing_datasets
+from instagram_assets.datasets.dataset_files import missing_datasets
 from instagram_assets.definitions import defs
 from instagram_assets.errors import RunFailedError, SettingsError
 from instagram_assets.homes import HOMES

@@ -14,7 +14,6 @@ from pydantic import Field
 from instagram_assets.automation.pause import refuse_while_paused
 from instagram_assets.automation.run_states import GOING, UNDER_WAY, WAITING
 from instagram_assets.automation.searches import STEPS as STEPS_OF_SEARCH
-from instagram_assets.datasets.folder_removal import Removed, remove_folder
 from instagram_assets.errors import ConflictError, DagsterRefusedError, NotFoundError
 from instagram_assets.partitions import (
     CANDIDATES_TAG,
@@ -33,6 +32,7 @@ from instagram_assets.partitions import (
 from instagram_assets.report.safe_text import replace_control_characters
 from instagram_assets.search.requests import is_search_name, searches_folder
 from instagram_assets.settings import Settings
+from instagram_assets.storage.folders import Removed, remove_folder
 from instagram_assets.web.dagster_api import Run
 from instagram_assets.web.folder_locks import alone_with
 from instagram_assets.web.services import Services

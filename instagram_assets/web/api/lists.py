@@ -20,7 +20,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from instagram_assets.automation.pause import PAUSED, is_paused
-from instagram_assets.datasets.list_streams import MEDIA_TYPES, Form, csv_stream, jsonl_stream, zip_stream
+from instagram_assets.datasets.list_export import MEDIA_TYPES, Form, csv_stream, jsonl_stream, zip_stream
 from instagram_assets.datasets.lists import (
     LONGEST_NAME,
     Changed,

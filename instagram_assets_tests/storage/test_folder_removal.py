@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.datasets.folder import CARD, sheet_of
-from instagram_assets.datasets.folder_removal import Removed, remove_folder
-from instagram_assets.datasets.folder_state import MANIFEST
+from instagram_assets.datasets.image_folder import CARD
 from instagram_assets.errors import StorageError
+from instagram_assets.storage.folders import MANIFEST, Removed, remove_folder, sheet_of
 from instagram_assets.storage.owned_files import HIDDEN
 from instagram_assets_tests.datasets.test_folder import Search
 

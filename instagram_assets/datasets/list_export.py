@@ -10,9 +10,9 @@ from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, Literal, cast
 
-from instagram_assets.datasets import cells
-from instagram_assets.datasets.folder_state import MANIFEST
+from instagram_assets.datasets import csv_cells
 from instagram_assets.datasets.list_images import COLUMNS, GONE, NAMES, Row
+from instagram_assets.storage.folders import MANIFEST
 
 Form = Literal["zip", "csv", "jsonl"]
 MEDIA_TYPES: dict[Form, str] = {
@@ -29,8 +29,8 @@ _RENAMED = {"image_id": "sha256"}
 
 def csv_stream(rows: Iterable[Row], *, spreadsheet_safe: bool = False) -> Iterator[bytes]:
     """One line per image, under the names of `COLUMNS`; cells as in CSV datasets, with the mark of UTF-8 in front."""
-    yield cells.utf8("\ufeff" + ",".join(NAMES) + "\r\n")
-    yield from _chunks(cells.utf8(_csv_line(row, spreadsheet_safe)) for row in rows)
+    yield csv_cells.utf8("\ufeff" + ",".join(NAMES) + "\r\n")
+    yield from _chunks(csv_cells.utf8(_csv_line(row, spreadsheet_safe)) for row in rows)
 
 
 def jsonl_stream(rows: Iterable[Row]) -> Iterator[bytes]:
@@ -112,12 +112,12 @@ def _csv_line(row: Row, spreadsheet_safe: bool) -> str:
     line: list[str] = []
     for each in COLUMNS:
         value, is_caption = _plain(row[each.name]), each.name == "post_caption"
-        line.append(cells.encode(value, each.type, caption=is_caption, spreadsheet_safe=spreadsheet_safe))
+        line.append(csv_cells.encode(value, each.type, caption=is_caption, spreadsheet_safe=spreadsheet_safe))
     return ",".join(line) + "\r\n"
 
 
 def _json_line(row: Row) -> bytes:
-    return cells.utf8(json.dumps({name: _plain(value) for name, value in row.items()}, ensure_ascii=False) + "\n")
+    return csv_cells.utf8(json.dumps({name: _plain(value) for name, value in row.items()}, ensure_ascii=False) + "\n")
 
 
 def _plain(value: object) -> object:

@@ -1,24 +1,24 @@
-"""A folder of images of one subject, in which people work too: images, a manifest of every candidate, and a card.
-
-Only files that we wrote are touched, and only while they are as we wrote them. A picture keeps its number for good.
-"""
+"""A folder of images with a manifest and a card, numbered, and updated without touching what people changed."""
 
 import json
 import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from instagram_assets.datasets.folder_state import MANIFEST, Before, Past, check_not_fewer, look
 from instagram_assets.errors import FileError, StorageError
 from instagram_assets.media.decode import open_image, reencode
+from instagram_assets.privacy.pseudonyms import Pseudonymizer
 from instagram_assets.report.contact_sheets import contact_sheet
+from instagram_assets.schemas import SEARCH_DATASET
 from instagram_assets.schemas.search import NOTHING, Override
 from instagram_assets.storage.atomic import write_atomic
+from instagram_assets.storage.folders import MANIFEST, Before, Past, check_not_fewer, look, sheet_of
 from instagram_assets.storage.owned_files import alone_in, claims_of, digest, publish, stage, staging, write_ours
 
 Row = dict[str, Any]
@@ -210,11 +210,6 @@ def _write_sheet(folder: Path, images: Sequence[Path]) -> list[str]:
     return []
 
 
-def sheet_of(folder: Path) -> Path:
-    """Where the contact sheet lies: beside the folder, not among the images to train on."""
-    return folder.with_name(f"{folder.name}.jpg")
-
-
 def _notes(settled: Sequence[Row], gone: Sequence[str]) -> list[str]:
     """What was found changed or deleted by hand, and what was taken away."""
     changed = [row["file"] for row in settled if row["by_hand"] == "changed"]
@@ -283,3 +278,37 @@ def _copy(source: Path, target: Path) -> None:
 
 def _write(target: Path, data: bytes) -> None:
     write_atomic(target, lambda out: out.write(data), sync_folder=False)
+
+
+_OF_FOLDER = ("file", "kept")
+
+
+def write_declared(
+    pseudonyms: Pseudonymizer | None,
+    folder: Path,
+    rows: Sequence[Row],
+    files: Mapping[str, Path],
+    asked: Mapping[str, object],
+    by_hand: Mapping[str, Override] = NOTHING,
+    **options: bool,
+) -> Written:
+    """As `write_folder`; with `pseudonyms` addresses go from its manifest, and names from that and its card.
+
+    The rows that are given back have them still, for the lake.
+    """
+    if pseudonyms is None:
+        return write_folder(folder, rows, files, asked, by_hand=by_hand, **options)
+    shown = pseudonyms.table(SEARCH_DATASET.table([dict(row) for row in rows])).to_pylist()
+    told = {name: pseudonyms.text(str(value)) for name, value in asked.items()}
+    told_by_hand = {
+        image_id: replace(override, why=pseudonyms.text(override.why)) for image_id, override in by_hand.items()
+    }
+    written, notes = write_folder(folder, shown, files, told, by_hand=told_by_hand, **options)
+    true = [row | _came_true(row, *said) for row, *said in zip(rows, shown, written, strict=True)]
+    return Written(true, notes)
+
+
+def _came_true(row: Row, shown: Row, written: Row) -> Row:
+    """What the folder says of a row, in which a reason that came from the row is as it was."""
+    reason = row["reason"] if written["reason"] == shown["reason"] else written["reason"]
+    return {name: written[name] for name in _OF_FOLDER} | {"reason": reason}

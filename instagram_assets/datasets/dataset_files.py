@@ -1,8 +1,7 @@
-"""What in `data/datasets` is ours: asked by the check of exports without names, and by backups. All else is a
-person's own, or was made on demand and by no run again.
-"""
+"""The files in data/datasets that runs of the platform write, and which of them are missing."""
 
-from pathlib import PurePosixPath
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 
 from instagram_assets.datasets.delta import TABLES, folder_of, target_of
 from instagram_assets.datasets.json import json_name
@@ -52,3 +51,24 @@ def _delta(settings: Settings) -> str:
 def _being_written(names: tuple[str, ...]) -> set[str]:
     """These names, and those that they have while they are replaced."""
     return {*names, *(f".{name}.{state}" for name in names for state in ("new", "old"))}
+
+
+_KINDS = ("post", "reel")
+
+
+def missing_datasets(settings: Settings) -> Iterator[str]:
+    """The names of the datasets of which a file, or the whole folder, is not there.
+
+    The Delta tables count where they are on this machine; where there is no row there are none.
+    """
+    folder = settings.folder("datasets")
+    kinds = _KINDS if settings.mode == "all" else (settings.mode,)
+    files = {
+        "dataset_csv": [folder / f"{kind}.csv" for kind in kinds],
+        "dataset_json": [folder / json_name(settings.mode)],
+        "dataset_parquet": [folder / "parquet"],
+    }
+    target = target_of(settings).removeprefix("file://")
+    if "://" not in target:
+        files["dataset_delta"] = [Path(target).expanduser()]
+    yield from (name for name, paths in files.items() if not all(path.exists() for path in paths))

@@ -1,9 +1,11 @@
-"""What lies in a search's folder before it is written again: what is ours, and what somebody changed or deleted."""
+"""Folders of images that people may edit: which files are ours, and which somebody added, changed or deleted."""
 
 import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -12,7 +14,8 @@ import pyarrow as pa
 from instagram_assets.errors import ImagesWouldGoError, StorageError
 from instagram_assets.schemas import SEARCH_DATASET
 from instagram_assets.schemas.search import NOTHING, Override
-from instagram_assets.storage.owned_files import claims_of, digest
+from instagram_assets.storage.atomic import sync_folders
+from instagram_assets.storage.owned_files import HIDDEN, alone_in, claims_of, digest, publish, remove_ours
 
 Row = dict[str, Any]
 
@@ -62,6 +65,11 @@ class Before(NamedTuple):
     numbers: set[int]
     present: frozenset[str]
     kept_by_hand: frozenset[str]
+
+
+def sheet_of(folder: Path) -> Path:
+    """Where the contact sheet lies: beside the folder, not among the images to train on."""
+    return folder.with_name(f"{folder.name}.jpg")
 
 
 def look(folder: Path) -> Before:
@@ -234,3 +242,58 @@ def _past(row: Row, disk: Mapping[str, str | None], ours: Mapping[str, set[str]]
 def _number(name: str) -> int:
     match = _IMAGE.fullmatch(name)
     return int(match["number"]) if match else 0
+
+
+@dataclass(frozen=True)
+class Removed:
+    """How many files went, and the names of those that stay, since they are somebody else's or were changed."""
+
+    files: int
+    left: list[str]
+
+
+def remove_folder(folder: Path) -> Removed:
+    """Take away our images, manifest and card that still are as we wrote them, and the contact sheet beside the folder.
+
+    The folder goes when nothing is left in it. The lake and the media store keep what they have, so that the same
+    search makes the folder again without fetching an image twice. When killed, the next call goes on from there. Raises
+    StorageError when the manifest is damaged.
+    """
+    if not folder.is_dir():
+        return Removed(0, [])
+    sheet = sheet_of(folder)
+    had_sheet = sheet.exists()
+    remove_ours(sheet, folder)
+    with alone_in(folder):
+        gone = _ours(folder)
+        # The manifest goes last: what is ours is known by it, too.
+        for names in ([name for name in gone if name != MANIFEST], [name for name in gone if name == MANIFEST]):
+            if names:
+                publish(folder, {}, gone={name: gone[name] for name in names})
+        left = sorted(name for name in os.listdir(folder) if name != HIDDEN)
+        if not left:
+            _remove_empty(folder)
+    return Removed(len(gone) + (had_sheet and not sheet.exists()), left)
+
+
+def _ours(folder: Path) -> dict[str, str]:
+    """The files that lie there as we wrote them, each with its SHA-256."""
+    ours = look(folder).ours
+    for name, claim in claims_of(folder).items():
+        ours.setdefault(name, set()).update(claim.sha256)
+    found = {name: digest(folder / name) for name in ours}
+    return {name: sha256 for name, sha256 in found.items() if sha256 and sha256 in ours[name]}
+
+
+def _remove_empty(folder: Path) -> None:
+    """Take away our notes and the folder, unless somebody has just put something there."""
+    hidden = folder / HIDDEN
+    if hidden.is_dir():
+        for entry in hidden.iterdir():
+            if entry.is_file():
+                entry.unlink()
+        with suppress(OSError):
+            hidden.rmdir()
+    with suppress(OSError):
+        folder.rmdir()
+        sync_folders([folder.parent])

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.datasets.swap import replace_folder
 from instagram_assets.errors import StorageError
+from instagram_assets.storage.folder_swap import replace_folder
 
 
 def _names(folder: Path) -> list[str]:
@@ -56,7 +56,7 @@ def test_a_file_that_comes_while_it_is_written_stops_it(tmp_path: Path):
 _DYING = """
 import os, sys
 from pathlib import Path
-from instagram_assets.datasets.swap import replace_folder
+from instagram_assets.storage.folder_swap import replace_folder
 
 left = int(sys.argv[2])
 
