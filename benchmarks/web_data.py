@@ -12,14 +12,14 @@ from upath import UPath
 
 from benchmarks.forget_lake import write_data
 from benchmarks.web_history import write_history
-from instagram_assets.datasets.folder import write_folder
+from instagram_assets.datasets.image_folder import write_folder
 from instagram_assets.demo.scenes import COLOURS, SHAPES, Scene, draw
 from instagram_assets.partitions import register_search
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.search.requests import SearchRequest, save_hits, save_request
 from instagram_assets.search.results_page import SearchHit
 from instagram_assets.settings import Settings
-from instagram_assets.storage.lake import write_cells
+from instagram_assets.storage.lake_writer import write_cells
 
 ACCOUNTS, DAYS, PICTURES = 200, 30, 500
 WORD = "펭귄"

@@ -26,7 +26,7 @@ from instagram_assets.settings import load_settings, settings
 from instagram_assets.status.preflight import missing_models, skipped_line
 from instagram_assets_tests import commands
 from instagram_assets_tests.conftest import export, post
-from instagram_assets_tests.ingest.archives import zipped
+from instagram_assets_tests.ingest.archive_helper import zipped
 
 ROOT = Path(__file__).parent.parent
 POSTS = 4

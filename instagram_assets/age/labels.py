@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from instagram_assets.arrow import compute
 from instagram_assets.errors import FileError, RecordError
-from instagram_assets.ingest.reader.lines import Lines
-from instagram_assets.ingest.reader.streams import looks_like, utf8_chunks, wrong_encoding
+from instagram_assets.ingest.reader.byte_streams import looks_like, utf8_chunks, wrong_encoding
+from instagram_assets.ingest.reader.text_lines import Lines
 from instagram_assets.schemas import TEXTS
 from instagram_assets.settings import IngestSettings
 

@@ -14,18 +14,18 @@ import pyarrow as pa
 
 from instagram_assets.age.labels import read_csv_rows
 from instagram_assets.errors import FileError, RecordError
-from instagram_assets.ingest import values
-from instagram_assets.ingest.archive_layout import is_posts
-from instagram_assets.ingest.archives import owner_of
-from instagram_assets.ingest.folders import Contents
+from instagram_assets.ingest import field_values
+from instagram_assets.ingest.archive_layout import is_posts_file
+from instagram_assets.ingest.archive_pictures import archive_owner
+from instagram_assets.ingest.field_values import is_account_name, replace_surrogates
+from instagram_assets.ingest.folders import FolderContents
 from instagram_assets.ingest.formats import graphql
 from instagram_assets.ingest.formats.shapes import Part, PostShape
 from instagram_assets.ingest.normalize import format_of
+from instagram_assets.ingest.reader.byte_streams import utf8_chunks
 from instagram_assets.ingest.reader.json_values import BadRecord, Record
-from instagram_assets.ingest.reader.records import bare_text, read_records
-from instagram_assets.ingest.reader.streams import utf8_chunks
-from instagram_assets.ingest.source import Source
-from instagram_assets.ingest.values import is_account_name, without_surrogates
+from instagram_assets.ingest.reader.record_reader import bare_text, read_records
+from instagram_assets.ingest.record_source import RecordSource
 from instagram_assets.schemas import TEXTS
 from instagram_assets.settings import IngestSettings
 
@@ -49,7 +49,7 @@ class UserTexts(NamedTuple):
 def normalised_text(value: object) -> str | None:
     """A post's text in NFC without white space around it; null when it has neither letter nor digit, as emojis."""
     try:
-        text = (values.text(value, "text", []) or "").strip()
+        text = (field_values.parse_text(value, "text", []) or "").strip()
     except RecordError:
         return None
     if any(map(str.isalnum, text if text.isascii() else _EMOJI_PARTS.sub("", text))):
@@ -189,21 +189,23 @@ def scan_user_folder(folder: Path, limits: IngestSettings | None = None) -> User
     found = UserTextFolder(limits or IngestSettings())
     for path in sorted(folder.iterdir()):
         if named := _USER_FILE.fullmatch(path.name):
-            name = without_surrogates(named["name"].removeprefix("@").lower())
+            name = replace_surrogates(named["name"].removeprefix("@").lower())
             is_users = is_account_name(name) and not _is_of_archive(path) and not _is_of_one_post(path, found.limits)
             if is_users or not _is_gathered(path, found):
                 found.files[name].append(path)
         elif not path.name.startswith("."):
             found.passed["folder" if path.is_dir() else path.suffix.lower() or "without ending"] += 1
     if not found.names:
-        problem = "; ".join(filter(None, ("there is no CSV or JSON file in it", Contents(passed=found.passed).others)))
+        problem = "; ".join(
+            filter(None, ("there is no CSV or JSON file in it", FolderContents(passed=found.passed).others))
+        )
         raise FileError(str(folder), problem, "Put a file such as name.json per user there, or the files of posts")
     return found
 
 
 def _is_of_archive(path: Path) -> bool:
     """True for the files of a person's own archive, which are named after what is in them."""
-    return is_posts(f"media/{path.name}") and owner_of(path) is not None
+    return is_posts_file(f"media/{path.name}") and archive_owner(path) is not None
 
 
 def _is_of_one_post(path: Path, limits: IngestSettings) -> bool:
@@ -217,7 +219,7 @@ def _is_of_one_post(path: Path, limits: IngestSettings) -> bool:
 
 def _is_gathered(path: Path, found: UserTextFolder) -> bool:
     """Give the posts of a file to their owners. False where nothing in it has an owner: it is of whoever it names."""
-    source = Source(path.name, "", datetime.now(UTC), ZoneInfo("UTC"), path=path, find_owner=owner_of)
+    source = RecordSource(path.name, "", datetime.now(UTC), ZoneInfo("UTC"), path=path, find_owner=archive_owner)
     posts: dict[str, list[object]] = defaultdict(list)
     others = 0
     try:
@@ -261,13 +263,13 @@ def _read(path: Path, limits: IngestSettings, username: str) -> Iterator[_Captio
         for row in read_csv_rows(path, {"text": TEXT_COLUMNS}, (("text",),), limits):
             yield _Caption(row.cells.get("text"), problem=row.problem)
         return
-    source = Source(path.name, "", datetime.now(UTC), ZoneInfo("UTC"), account=username)
+    source = RecordSource(path.name, "", datetime.now(UTC), ZoneInfo("UTC"), account=username)
     for index, record in read_records(path, limits):
         for caption in _captions(record, source):
             yield caption._replace(problem=f"record {index + 1}: {caption.problem}") if caption.problem else caption
 
 
-def _captions(record: Record | BadRecord, source: Source) -> Iterator[_Caption]:
+def _captions(record: Record | BadRecord, source: RecordSource) -> Iterator[_Caption]:
     """The posts in a record of any shape, or what is wrong with it."""
     if isinstance(record, BadRecord):
         text = bare_text(record)

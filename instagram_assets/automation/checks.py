@@ -12,10 +12,10 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetC
 from instagram_assets.age.card import is_clearly_better
 from instagram_assets.age.pipeline import stored_report
 from instagram_assets.arrow import compute
-from instagram_assets.automation.collect import may_go_on, no_hours_missing
-from instagram_assets.automation.identifiers import identifier_checks
+from instagram_assets.automation.collect_job import may_go_on, no_hours_missing
+from instagram_assets.automation.pseudonym_checks import identifier_checks
 from instagram_assets.calendar import day_of
-from instagram_assets.ingest.drift import newest_drift
+from instagram_assets.ingest.field_drift import newest_field_changes
 from instagram_assets.ingest.manifests import manifests
 from instagram_assets.partitions import PARTITION, RANGE_END, RANGE_START, known_accounts, selection
 from instagram_assets.schemas import POSTS
@@ -98,7 +98,7 @@ def fields_as_before() -> dg.AssetCheckResult:
 
     A field that is only new is told and no warning: exporters add some all the time.
     """
-    found = newest_drift(manifests(open_lake(settings())))
+    found = newest_field_changes(manifests(open_lake(settings())))
     kinds = Counter(change.change for change in found)
     return dg.AssetCheckResult(
         passed=not kinds["missing"] and not kinds["retyped"],

@@ -15,8 +15,8 @@ from instagram_assets.backups.location import BackupWriter, open_location
 from instagram_assets.backups.manifest import Manifest, ManifestEntry, Missing, pack
 from instagram_assets.backups.privacy_folder import record_backup
 from instagram_assets.errors import FileError, NothingDoneError
-from instagram_assets.ingest.moves import DONE, REJECTED
-from instagram_assets.ingest.stated import STATED
+from instagram_assets.ingest.folders import DONE, REJECTED
+from instagram_assets.ingest.record_source import OBSERVED_AT_SUFFIX
 from instagram_assets.privacy.secret_keys import key_id
 from instagram_assets.privacy.tombstones import load_tombstones
 
@@ -139,7 +139,7 @@ class _Taking:
         moved = {path for path in waiting if (_below(path, "inbox/"), self.entries[path].sha256) in ended}
         for path in waiting:
             # A note says nothing without its file, and may be equal to that of another one.
-            if path.removesuffix(STATED) in moved:
+            if path.removesuffix(OBSERVED_AT_SUFFIX) in moved:
                 del self.entries[path]
 
     def stamps(self, prefix: str) -> dict[str, str]:

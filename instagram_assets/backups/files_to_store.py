@@ -17,7 +17,7 @@ from upath import UPath
 from instagram_assets.backups.database_copies import copy_of, is_sqlite, log_stamp
 from instagram_assets.backups.manifest import portable
 from instagram_assets.errors import StorageError
-from instagram_assets.storage import objects
+from instagram_assets.storage import object_store
 from instagram_assets.storage.atomic import is_local, is_temporary
 
 _DATABASE = re.compile(r"\.(sqlite|db)$")
@@ -272,8 +272,8 @@ def _objects_below(root: UPath, prefix: str, leaves: Callable[[str], bool]) -> I
 def _open_object(path: UPath, size: int, modified_ns: int) -> FileReading:
     """One version of an object: small ones by one request, large ones are never written a second time."""
     try:
-        if size <= objects.LARGEST:
-            data = objects.read_object(path)
+        if size <= object_store.LARGEST:
+            data = object_store.read_object(path)
             return FileReading(io.BytesIO(data), len(data), modified_ns)
         return FileReading(path.open("rb"), size, modified_ns)  # pyright: ignore[reportArgumentType] it acts as a file
     except FileNotFoundError as error:

@@ -99,7 +99,7 @@ def predict(
     from instagram_assets.age.legacy_pth import resolve_model
     from instagram_assets.age.predict import check_output_file, write_predictions_csv
     from instagram_assets.age.user_texts import scan_user_folder
-    from instagram_assets.ingest.folders import Contents
+    from instagram_assets.ingest.folders import FolderContents
     from instagram_assets.report.progress import counter, show_progress
 
     given = {
@@ -119,7 +119,7 @@ def predict(
     write_predictions_csv(found.table, prediction_output_file, settings.age.age_cutoff, spreadsheet_safe=safe)
     if found.forgotten:
         typer.echo(f"left out, since they were forgotten: {found.forgotten} users")
-    if others := Contents(passed=people.passed).others:
+    if others := FolderContents(passed=people.passed).others:
         typer.echo(f"{input_dir}: {others}")
     typer.echo(f"{prediction_output_file}: {_counts(found.table)}")
     typer.echo(f"at or above the age of {settings.age.age_cutoff}: {found.share}")

@@ -11,11 +11,11 @@ from uuid import uuid4
 import dagster as dg
 
 from instagram_assets.automation import shell_runs
-from instagram_assets.automation.run_history import COMMAND_TAG, RunHistory, endings_of, folders_read
+from instagram_assets.automation.run_states import COMMAND_TAG, RunHistory, endings_of, folders_read
 from instagram_assets.cli.state_lines import told
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError, StorageError
-from instagram_assets.ingest.landing import lacks_comments
-from instagram_assets.ingest.manifests import LandedFile, newest, read_manifest
+from instagram_assets.ingest.landing import lacks_wanted_comments
+from instagram_assets.ingest.manifests import LandedFile, newest_manifests, read_manifest
 from instagram_assets.partitions import first_day, window
 from instagram_assets.settings import settings
 from instagram_assets.status.data_status import DataStatus, LeftOut
@@ -81,7 +81,7 @@ def ingest(
 
     What `leave` names is made by a later step.
     """
-    before, without = set(newest(open_lake(settings()))), _without_comments()
+    before, without = set(newest_manifests(open_lake(settings()))), _without_comments()
     with watched(instance) as work:
         for step in (
             lambda: shell_runs.land(instance, files, observed_at, account),
@@ -92,7 +92,7 @@ def ingest(
             except InstagramAssetsError as error:
                 work.errors.append(error)
     unchanged = before - (without - _without_comments())
-    names = (name for name in newest(open_lake(settings())) if name not in unchanged)
+    names = (name for name in newest_manifests(open_lake(settings())) if name not in unchanged)
     found = (read_manifest(open_lake(settings()), name) for name in names)
     work.files = [file for file in found if file]
     if not work.errors:
@@ -136,9 +136,9 @@ def _without_comments() -> set[str]:
     if not settings().ingest.keep_comments:
         return set()
     found = set[str]()
-    for name in newest(open_lake(settings())):
+    for name in newest_manifests(open_lake(settings())):
         with suppress(StorageError):  # it is read again anyway
-            if (file := read_manifest(open_lake(settings()), name)) and lacks_comments(file, settings()):
+            if (file := read_manifest(open_lake(settings()), name)) and lacks_wanted_comments(file, settings()):
                 found.add(name)
     return found
 

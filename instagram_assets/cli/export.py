@@ -157,13 +157,13 @@ def refine(
     from rich.console import Console
 
     from instagram_assets.cli.tables import refine_table
-    from instagram_assets.ingest.stated import parse_moment
+    from instagram_assets.ingest.record_source import parse_observed_at
     from instagram_assets.local.refine import refine as refine_folder
     from instagram_assets.report.progress import download_update, show_progress
     from instagram_assets.settings import load_settings
 
     settings = load_settings(mode=mode.value)
-    moment = parse_moment(observed_at)
+    moment = parse_observed_at(observed_at)
     with show_progress(say, download_update) as report:
         result = refine_folder(folder, out, settings=settings, observed_at=moment, on_progress=report)
     Console().print(refine_table(result))
@@ -284,9 +284,9 @@ def _check_declared(asset: str) -> None:
 
     if not settings().privacy.pseudonymous_exports:
         return
-    from instagram_assets.automation.identifiers import FILES
+    from instagram_assets.automation.pseudonym_checks import DATASET_FILES
     from instagram_assets.datasets.pseudonymous import check_pseudonymous, known_to
     from instagram_assets.storage.lake import open_lake
 
     known, _ = known_to(settings(), open_lake(settings()))
-    check_pseudonymous(FILES[asset](), known)
+    check_pseudonymous(DATASET_FILES[asset](), known)

@@ -39,14 +39,14 @@ def formats(
     _show(rows)
 
 
-@commands.command()
+@commands.command("drift")
 @clear_errors
-def drift(as_json: AsJson = False) -> None:
+def field_changes(as_json: AsJson = False) -> None:
     """Show what changed in the fields of landed files: missing, new and retyped ones, the newest files last.
 
     A file is compared with those of its format that came before it.
     """
-    from instagram_assets.ingest.drift import drift as changes
+    from instagram_assets.ingest.field_drift import field_changes as changes
     from instagram_assets.ingest.manifests import manifests
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake

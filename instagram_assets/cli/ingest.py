@@ -26,15 +26,16 @@ def ingest(
 
     check_ingest(settings(), files, observed_at, account)
     from instagram_assets.automation import shell_runs
-    from instagram_assets.automation.run_history import read_history
+    from instagram_assets.automation.run_states import read_history
     from instagram_assets.cli import endings
     from instagram_assets.cli.state_lines import empty_inbox_line, moved_line, print_state
-    from instagram_assets.ingest.inbox import REJECTED, waiting
+    from instagram_assets.ingest.folders import REJECTED
+    from instagram_assets.ingest.inbox import waiting_entries
     from instagram_assets.status.data_status import read_data_status
     from instagram_assets.storage.lake import open_lake
 
     inbox = settings().folder("inbox")
-    empty = [] if files or waiting(inbox) else [empty_inbox_line(inbox)]
+    empty = [] if files or waiting_entries(inbox) else [empty_inbox_line(inbox)]
     with shell_runs.open_instance() as dagster:
         work = endings.ingest(dagster, files, observed_at, account)
         state = read_data_status(open_lake(settings()), settings())

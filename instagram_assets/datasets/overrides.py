@@ -13,7 +13,8 @@ from instagram_assets.errors import SearchRequestError
 from instagram_assets.report.safe_text import first_control_character
 from instagram_assets.schemas import OVERRIDES
 from instagram_assets.schemas.search import Decision, Override
-from instagram_assets.storage.lake import change_rows, read_table
+from instagram_assets.storage.lake import read_table
+from instagram_assets.storage.lake_writer import change_rows
 
 TABLE = "overrides"
 LONGEST_WHY = 1_000

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from instagram_assets.collect.database import DATABASE_FILE, CollectorDatabase
 from instagram_assets.collect.output_folder import known_output_folders
 from instagram_assets.forget.verification import patterns_of
-from instagram_assets.ingest.scrub.names import scrubbed_name
+from instagram_assets.ingest.redact.redactor import scrubbed_name
 from instagram_assets.privacy.byte_search import search_folders
 from instagram_assets.privacy.data_inventory import OWN_FOLDERS
 from instagram_assets.privacy.forgotten_identifiers import Identifiers

@@ -21,8 +21,7 @@ from instagram_assets.forget.search_folders import search_folder_steps
 from instagram_assets.forget.search_requests import search_request_steps, searches_for_subject
 from instagram_assets.forget.steps import Step, StepResult
 from instagram_assets.forget.text_files import MentionFilter
-from instagram_assets.ingest.scrub.names import scrubbed_name
-from instagram_assets.ingest.scrub.records import Scrubber
+from instagram_assets.ingest.redact.redactor import Scrubber, scrubbed_name
 from instagram_assets.lake_index.derived import THUMBNAILS, holds_index, remove_index, thumbnails
 from instagram_assets.lake_index.place import FOLDER as INDEX
 from instagram_assets.privacy.data_inventory import OWN_FOLDERS

@@ -10,7 +10,7 @@ from typing import TypeVar
 from instagram_assets.errors import StorageError
 from instagram_assets.forget.steps import Step
 from instagram_assets.forget.text_files import MentionFilter
-from instagram_assets.ingest.scrub.records import Scrubber
+from instagram_assets.ingest.redact.redactor import Scrubber
 from instagram_assets.privacy.forgotten_identifiers import ERASED_ID, Forgotten
 
 _AREA = "ledger"

@@ -16,20 +16,21 @@ import pyarrow as pa
 
 from instagram_assets import schemas
 from instagram_assets.datasets.csv import columns_of, write_csv
-from instagram_assets.datasets.joins import posts_once
-from instagram_assets.datasets.json import json_name, read_merged_json, write_json
-from instagram_assets.datasets.parts import one_part
+from instagram_assets.datasets.json import json_name, write_json
+from instagram_assets.datasets.post_joins import posts_once
 from instagram_assets.datasets.records import Kind, kind_of, merged_records
+from instagram_assets.datasets.table_parts import one_part
 from instagram_assets.errors import FileError
 from instagram_assets.ingest.merge import merge_posts
 from instagram_assets.local.exports import read_export
+from instagram_assets.local.sources import read_merged_json
 from instagram_assets.media.images import fetch_images
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.outcomes import Progress
 from instagram_assets.media.store import MediaStore
 from instagram_assets.settings import IngestSettings, Settings
 from instagram_assets.storage.atomic import write_atomic
-from instagram_assets.storage.claims import check_free, remove_ours, write_ours
+from instagram_assets.storage.owned_files import check_free, remove_ours, write_ours
 
 IMAGES = "images"
 QUARANTINE = "quarantine.jsonl"

@@ -9,20 +9,12 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
-from instagram_assets.ingest.landing import landed_files
-from instagram_assets.ingest.manifests import read_manifest, versions
+from instagram_assets.ingest.manifests import manifest_versions, read_manifest
+from instagram_assets.ingest.observations import landed_files
 from instagram_assets.retention.expired_items import TABLES_PLACE, ExpiredItem
 from instagram_assets.retention.landing_rows import expired_files
-from instagram_assets.storage.lake import (
-    Days,
-    alone,
-    contract_of,
-    files,
-    read_rows,
-    read_table,
-    replace_file,
-    write_asset,
-)
+from instagram_assets.storage.lake import Days, contract_of, files, read_rows, read_table
+from instagram_assets.storage.lake_writer import alone, replace_file, write_asset
 
 RowsChange = Callable[[pa.Table], pa.Table]
 
@@ -67,7 +59,7 @@ def _since(before: datetime, rows: pa.Table) -> pa.Table:
 
 def _of_files(lake: UPath, before: datetime, days: Days) -> Iterator[ExpiredItem]:
     """What `quarantine` and `landed_files` say of files that lost rows, or will."""
-    newest = (read_manifest(lake, names[-1]) for names in versions(lake).values())
+    newest = (read_manifest(lake, names[-1]) for names in manifest_versions(lake).values())
     shortened = [file for file in newest if file and file.past_before]
     due = list(expired_files(lake, before))
     no_bad = {file.sha256 for file in shortened if not file.quarantined}

@@ -24,8 +24,8 @@ from instagram_assets.retention.media_files import expired_media
 from instagram_assets.retention.observation_tables import expired_observations
 from instagram_assets.retention.source_files import expired_source_files
 from instagram_assets.settings import Settings
-from instagram_assets.storage.horizon import move_horizon
 from instagram_assets.storage.lake import Days
+from instagram_assets.storage.retention_horizon import move_horizon
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from uuid import uuid4
 
 from upath import UPath
 
-from instagram_assets.ingest.manifests import original_of, pending, read_manifest, versions
-from instagram_assets.ingest.moves import DONE, ERROR, REJECTED
-from instagram_assets.ingest.stated import STATED
+from instagram_assets.ingest.folders import DONE, ERROR_SUFFIX, REJECTED
+from instagram_assets.ingest.manifests import manifest_versions, original_hash, pending_files, read_manifest
+from instagram_assets.ingest.record_source import OBSERVED_AT_SUFFIX
 from instagram_assets.retention.expired_items import INBOX_PLACE, ExpiredItem
 from instagram_assets.retention.landing_rows import expired_files
 from instagram_assets.storage.atomic import is_temporary, refusal, sync_folders
@@ -20,7 +20,7 @@ from instagram_assets.storage.content_keys import file_sha256
 from instagram_assets.storage.locks import alone_in
 
 Moments = Sequence[datetime]
-_NOTES = (STATED, ERROR)
+_NOTES = (OBSERVED_AT_SUFFIX, ERROR_SUFFIX)
 _GOING = ".past."
 """What the name of a folder begins with while it is taken away: a repeat takes the rest, whatever that is."""
 
@@ -36,7 +36,7 @@ def expired_source_files(inbox: Path, lake: UPath, before: datetime) -> Iterator
         for entry in _entries(folder):
             hashes = {path: file_sha256(path) for path in _files_of(entry)} if folder.name == DONE else {}
             # What was forgotten has been taken out of some files: they landed by another hash.
-            originals = {path: original_of(lake, sha256) for path, sha256 in hashes.items()}
+            originals = {path: original_hash(lake, sha256) for path, sha256 in hashes.items()}
             landed = {path: sha256 for path, sha256 in originals.items() if sha256 in known}
             if entry.name.startswith(_GOING):
                 yield _due(folder, entry, [])
@@ -56,14 +56,14 @@ def _past_hashes(lake: UPath, before: datetime) -> tuple[dict[str, Moments], set
 
     With each the first and the last moment at which its records were observed, as long as it has any.
     """
-    known = versions(lake)
+    known = manifest_versions(lake)
     past: dict[str, Moments] = {
         sha256: [] for sha256, names in known.items() if (file := read_manifest(lake, names[-1])) and file.is_past
     }
     for look in expired_files(lake, before):
         if look.is_whole:
             past[look.file.sha256] = [moment for part in look.parts for moment in (part.first, part.last)]
-    for file in pending(lake):
+    for file in pending_files(lake):
         past.pop(file.sha256, None)
     return past, set(known)
 

@@ -16,9 +16,10 @@ from instagram_assets.age.model_files import find_age_model
 from instagram_assets.age.pipeline import model_folder
 from instagram_assets.alerts.deliver import FOLDER, Trouble, troubles
 from instagram_assets.errors import ModelError, StorageError
-from instagram_assets.ingest.inbox import ERROR, REJECTED, waiting
-from instagram_assets.ingest.landing import is_whole
-from instagram_assets.ingest.manifests import LandedFile, manifest_path, newest, pending, read_manifest
+from instagram_assets.ingest.folders import ERROR_SUFFIX, REJECTED
+from instagram_assets.ingest.inbox import waiting_entries
+from instagram_assets.ingest.landing import has_all_tables
+from instagram_assets.ingest.manifests import LandedFile, manifest_path, newest_manifests, pending_files, read_manifest
 from instagram_assets.partitions import first_day, window
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Settings
@@ -260,7 +261,7 @@ def _landed(root: UPath) -> tuple[list[LandedFile], list[Reason]]:
     remedy = "run instagram-assets ingest: it is read again from inbox/done"
     landed: list[LandedFile] = []
     broken: list[Reason] = []
-    for name in sorted(newest(root)):
+    for name in sorted(newest_manifests(root)):
         try:
             file = read_manifest(root, name)
         except StorageError:
@@ -269,7 +270,7 @@ def _landed(root: UPath) -> tuple[list[LandedFile], list[Reason]]:
         if file is None or file.is_past:
             continue
         landed.append(file)
-        if not is_whole(root, file):
+        if not has_all_tables(root, file):
             broken.append(Reason(f"rows of {file.file} (sha256 {file.sha256[:12]}…) are damaged or gone", 1, remedy))
     return landed, broken
 
@@ -277,10 +278,14 @@ def _landed(root: UPath) -> tuple[list[LandedFile], list[Reason]]:
 def _files(landed: Sequence[LandedFile], broken: list[Reason], root: UPath, inbox: Path) -> ExportFiles:
     rejected = [
         Reason(next(iter(note.read_text("utf-8", "replace").splitlines()), note.name), 1, "")
-        for note in sorted((inbox / REJECTED).glob(f"*{ERROR}"))
+        for note in sorted((inbox / REJECTED).glob(f"*{ERROR_SUFFIX}"))
     ]
     return ExportFiles(
-        len(landed), [file.file for file in pending(root)], [path.name for path in waiting(inbox)], rejected, broken
+        len(landed),
+        [file.file for file in pending_files(root)],
+        [path.name for path in waiting_entries(inbox)],
+        rejected,
+        broken,
     )
 
 

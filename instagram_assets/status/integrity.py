@@ -18,16 +18,16 @@ from upath import UPath
 from instagram_assets.arrow import compute
 from instagram_assets.calendar import today
 from instagram_assets.errors import StorageError
+from instagram_assets.ingest.landing_repair import DONE
 from instagram_assets.ingest.manifests import (
-    TABLES,
+    LANDING_TABLES,
     LandedFile,
     manifest_path,
-    newest,
-    original_of,
+    newest_manifests,
+    original_hash,
     read_manifest,
     table_path,
 )
-from instagram_assets.ingest.mending import DONE
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_local
@@ -84,7 +84,7 @@ class IntegrityCheck:
         return _without(path, f"{_COMMAND} materialize {self._cells(name, path)}")
 
     def _landing(self) -> Iterator[DamagedFile]:
-        for name in sorted(newest(self.lake)):
+        for name in sorted(newest_manifests(self.lake)):
             try:
                 landed = read_manifest(self.lake, name)
             except StorageError:
@@ -93,7 +93,7 @@ class IntegrityCheck:
                 yield DamagedFile(str(path), "the manifest is damaged", again)
                 continue
             self.files += 1
-            for table in TABLES if landed else ():
+            for table in LANDING_TABLES if landed else ():
                 if landed and landed.rows(table):
                     yield from self._landed_table(landed, table)
 
@@ -125,7 +125,7 @@ class IntegrityCheck:
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             if path.is_file():
                 with path.open("rb") as stream:
-                    kept.add(original_of(self.lake, hashlib.file_digest(stream, "sha256").hexdigest()))
+                    kept.add(original_hash(self.lake, hashlib.file_digest(stream, "sha256").hexdigest()))
         return kept
 
     def _cells(self, name: str, path: UPath) -> str:

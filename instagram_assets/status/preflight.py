@@ -49,21 +49,21 @@ def skipped_line(missing: dict[str, str]) -> str:
 
 def check_ingest(settings: Settings, files: Sequence[Path], observed_at: str, account: str = "") -> None:
     """Raise the error that would stop an ingest later: of a file, a folder, a time, an account name or a setting."""
-    from instagram_assets.ingest.folders import look_through, refuse_empty
-    from instagram_assets.ingest.reader.streams import check_regular
-    from instagram_assets.ingest.stated import parse_account, parse_moment
-    from instagram_assets.ingest.zips import check_zip
+    from instagram_assets.ingest.folders import refuse_empty_folder, scan_folder
+    from instagram_assets.ingest.reader.byte_streams import check_regular
+    from instagram_assets.ingest.record_source import parse_observed_at, parse_stated_account
+    from instagram_assets.ingest.zips import check_zip_readable
 
-    parse_moment(observed_at)
-    parse_account(account)
+    parse_observed_at(observed_at)
+    parse_stated_account(account)
     problems: list[str] = []
     for file in files:
         try:
             if file.is_dir():
-                refuse_empty(file, look_through(file))
+                refuse_empty_folder(file, scan_folder(file))
             else:
                 check_regular(file.absolute())
-                check_zip(file)
+                check_zip_readable(file)
         except InstagramAssetsError as error:
             problems.append(str(error))
     if problems:

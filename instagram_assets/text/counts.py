@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from instagram_assets.report.charts import bar_chart, word_cloud
-from instagram_assets.storage.duck import Query
+from instagram_assets.storage.duckdb_connection import Query
 from instagram_assets.text.pos import CONTENT_CLASSES
 
 SHARES = (10, 30, 50)

@@ -10,8 +10,8 @@ import unicodedata
 from functools import cache
 from typing import NamedTuple
 
-from instagram_assets.ingest.hashtags import ADDRESS, MENTION, hashtag_pattern
-from instagram_assets.ingest.values import is_account_name
+from instagram_assets.ingest.field_values import is_account_name
+from instagram_assets.ingest.hashtags import MENTION_PATTERN, URL_PATTERN, hashtag_pattern
 
 # Words of the Latin alphabet with an apostrophe inside, which tokenizers cut in three.
 _CONTRACTION = r"(?<!\w)[A-Za-z]+['’][A-Za-z]+(?!\w)"
@@ -91,7 +91,7 @@ def _entity_pattern() -> re.Pattern[str]:
     element = f"[{re.escape(''.join(sorted(single)))}][\ufe0e\ufe0f]?{tones}?[\U000e0020-\U000e007f]*"
     emoji = f"[0-9#*]\ufe0f?\u20e3|{regional}{regional}|{element}(?:\u200d{element})*"
     return re.compile(
-        f"(?P<hashtag>{hashtag_pattern()})|(?P<mention>{MENTION})|(?P<address>{ADDRESS})"
+        f"(?P<hashtag>{hashtag_pattern()})|(?P<mention>{MENTION_PATTERN})|(?P<address>{URL_PATTERN})"
         f"|(?P<emoji>{emoji})|(?P<interjection>{_LAUGHTER})|(?P<foreign>{_CONTRACTION})"
     )
 

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from starlette.concurrency import run_in_threadpool
 
-from instagram_assets.automation.run_states import UNDER_WAY
-from instagram_assets.automation.searches import run_tags
+from instagram_assets.automation.run_states import ACTIVE_STATUSES
+from instagram_assets.automation.search_runs import search_run_tags
 from instagram_assets.datasets.overrides import check_decision, decide
 from instagram_assets.errors import ConflictError, NotFoundError, SearchRequestError
 from instagram_assets.partitions import PARTITION
@@ -51,6 +51,6 @@ async def apply_decisions(services: Services, search: str) -> str:
         raise NotFoundError("This collection has no folder of images.")
     request = await run_in_threadpool(lambda: load_request(services.lake, search))
     async with alone_with(services, [search]):
-        if await services.dagster.runs({PARTITION: search}, limit=1, statuses=UNDER_WAY):
+        if await services.dagster.runs({PARTITION: search}, limit=1, statuses=ACTIVE_STATUSES):
             raise ConflictError(f"A run works on the folder {search}. Wait until it has ended, or cancel it.")
-        return await services.dagster.launch("search", {}, run_tags(request), assets=["search_dataset"])
+        return await services.dagster.launch("search", {}, search_run_tags(request), assets=["search_dataset"])

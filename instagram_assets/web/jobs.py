@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from instagram_assets.automation.pause import refuse_while_paused
-from instagram_assets.automation.run_states import GOING, UNDER_WAY, WAITING
-from instagram_assets.automation.searches import STEPS as STEPS_OF_SEARCH
-from instagram_assets.datasets.folder_removal import Removed, remove_folder
+from instagram_assets.automation.forget_requests import refuse_while_paused
+from instagram_assets.automation.run_states import ACTIVE_STATUSES, RUNNING_STATUSES, WAITING_STATUSES
+from instagram_assets.automation.search_runs import SEARCH_STEPS as STEPS_OF_SEARCH
 from instagram_assets.errors import ConflictError, DagsterRefusedError, NotFoundError
 from instagram_assets.partitions import (
     CANDIDATES_TAG,
@@ -33,6 +32,7 @@ from instagram_assets.partitions import (
 from instagram_assets.report.safe_text import replace_control_characters
 from instagram_assets.search.requests import is_search_name, searches_folder
 from instagram_assets.settings import Settings
+from instagram_assets.storage.folders import Removed, remove_folder
 from instagram_assets.web.dagster_api import Run
 from instagram_assets.web.folder_locks import alone_with
 from instagram_assets.web.services import Services
@@ -72,8 +72,8 @@ class Kind(StrEnum):
 KINDS = {"search": Kind.search, "scrape": Kind.apify, "collect_accounts": Kind.collector}
 """By the name of the job of Dagster."""
 STATUSES: Mapping[State, Sequence[str]] = {
-    State.queued: WAITING,
-    State.running: GOING,
+    State.queued: WAITING_STATUSES,
+    State.running: RUNNING_STATUSES,
     State.done: ("SUCCESS",),
     State.failed: ("FAILURE",),
     State.cancelled: ("CANCELED",),
@@ -352,7 +352,7 @@ async def _folders_in_use(services: Services) -> set[str]:
     """The folders of searches that wait or go on, also of those that the history does not show."""
     found, cursor = set[str](), None
     while True:
-        runs = await services.dagster.runs({}, limit=_RUNS_AT_ONCE, cursor=cursor, statuses=UNDER_WAY)
+        runs = await services.dagster.runs({}, limit=_RUNS_AT_ONCE, cursor=cursor, statuses=ACTIVE_STATUSES)
         # Also of other jobs: in the UI somebody may make some of a search's tables by themselves.
         found |= {run.tags.get(FOLDER_TAG) or run.tags.get(PARTITION, "") for run in runs}
         if len(runs) < _RUNS_AT_ONCE:

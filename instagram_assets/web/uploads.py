@@ -18,10 +18,10 @@ from typing import BinaryIO, Protocol
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from instagram_assets.automation.pause import refuse_while_paused
+from instagram_assets.automation.forget_requests import refuse_while_paused
 from instagram_assets.errors import DiskFullError, FileError, NotTakenError, StorageError, TooLargeError
-from instagram_assets.ingest.folders import is_left, is_named_as_export, is_named_as_table
-from instagram_assets.ingest.reader.kinds import HEAD, data_kind, text_kind
+from instagram_assets.ingest.folders import is_ignored, is_named_as_export, is_named_as_table
+from instagram_assets.ingest.reader.file_types import HEAD, data_kind, text_kind
 from instagram_assets.media.sniff import is_binary, text_format
 from instagram_assets.report.safe_text import first_control_character
 from instagram_assets.settings import Settings
@@ -101,7 +101,7 @@ def plain_name(name: str) -> str:
     if problem:
         shown = ascii(name[:80])[1:-1].replace("\\\\", "\\")
         raise FileError(shown, f"this is {problem}", "Give the file one plain name, such as posts.json")
-    if is_left(name) or not (name.lower().endswith(_ZIP) or is_named_as_export(name) or is_named_as_table(name)):
+    if is_ignored(name) or not (name.lower().endswith(_ZIP) or is_named_as_export(name) or is_named_as_table(name)):
         raise NotTakenError(f"{name}: files of this ending are not read. Taken are {TAKEN}.")
     return name
 

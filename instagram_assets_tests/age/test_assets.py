@@ -14,7 +14,8 @@ from instagram_assets.errors import RunFailedError
 from instagram_assets.partitions import register_accounts
 from instagram_assets.schemas import POSTS
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import open_lake, read_table, write_cells
+from instagram_assets.storage.lake import open_lake, read_table
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets_tests.age.people import people
 from instagram_assets_tests.age.small_language_models import save_language_model
 from instagram_assets_tests.age.test_pipeline import write_people

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from instagram_assets.age.user_texts import normalised_text, scan_user_folder, texts_of_folder
 from instagram_assets.errors import FileError
 from instagram_assets_tests.conftest import post
-from instagram_assets_tests.ingest.archives import NAME, archived, record, written
+from instagram_assets_tests.ingest.archive_helper import NAME, archived, record, written
 from instagram_assets_tests.ingest.formats import writers
 from instagram_assets_tests.ingest.formats.tables import as_csv, as_xlsx, rows
 from instagram_assets_tests.ingest.formats.writers import ALBUM

@@ -11,13 +11,13 @@ from upath import UPath
 
 from instagram_assets.backups.backup_contents import BackupContents
 from instagram_assets.backups.restore import RESTORED_FILE
-from instagram_assets.ingest.landing import land
+from instagram_assets.ingest.landing import land_file
 from instagram_assets.ingest.observations import read_posts
 from instagram_assets.media.incoming import Limits
 from instagram_assets.media.store import MediaStore
 from instagram_assets.settings import Settings
 from instagram_assets.storage.features import FeatureStore
-from instagram_assets.storage.lake import write_cells
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets_tests.conftest import export, post
 from instagram_assets_tests.media.pictures import picture
 
@@ -55,7 +55,7 @@ def filled(data: Path, **settings: Any) -> BackupContents:
 def put_posts(contents: BackupContents, name: str, posts: list[dict[str, Any]]) -> None:
     """Land a file of posts, put it aside, and make its cells: what a run does."""
     done = export(contents.settings.folder("inbox") / "done" / name, posts)
-    landed = land(done, contents.lake, settings=contents.settings, observed_at=datetime(2026, 11, 1, tzinfo=UTC))
+    landed = land_file(done, contents.lake, settings=contents.settings, observed_at=datetime(2026, 11, 1, tzinfo=UTC))
     rows = read_posts(contents.lake, "posts", landed.accounts, *DAYS)
     write_cells(contents.lake, "raw_posts", landed.accounts, DAYS, rows)
 

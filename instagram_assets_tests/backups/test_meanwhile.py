@@ -13,8 +13,8 @@ from instagram_assets.backups.backup_contents import BackupContents, BackupPart
 from instagram_assets.backups.create_backup import create_backup
 from instagram_assets.backups.files_to_store import FileToStore
 from instagram_assets.backups.restore import restore_backup
-from instagram_assets.ingest.landing import is_whole, land, pending, settle
-from instagram_assets.ingest.manifests import manifests
+from instagram_assets.ingest.landing import has_all_tables, land_file
+from instagram_assets.ingest.manifests import clear_pending, manifests, pending_files
 from instagram_assets.storage.lake import read_table
 from instagram_assets_tests.backups.folders import ACCOUNTS, FEATURES, features, put_posts, tree
 from instagram_assets_tests.conftest import post
@@ -68,25 +68,25 @@ def test_a_file_that_lands_meanwhile_is_whole_and_due_or_still_waits(
     at: str, is_settled: bool, contents: BackupContents, tmp_path: Path
 ) -> None:
     inbox, lake = contents.settings.folder("inbox"), contents.lake
-    settle(lake, pending(lake))
+    clear_pending(lake, pending_files(lake))
 
     def lands() -> None:
         waiting, done = inbox / "waiting.json", inbox / "done" / "waiting.json"
-        landed = land(waiting, lake, settings=contents.settings)
+        landed = land_file(waiting, lake, settings=contents.settings)
         shutil.move(waiting, done)
         if is_settled:
             put_posts(contents, "waiting.json", [post(77)])
-            settle(lake, [landed])
+            clear_pending(lake, [landed])
 
     back = backed_up_and_back(disturbed(contents, at, lands), tmp_path)
     folder = back.settings.folder("inbox")
     waits, landed = (folder / "waiting.json").exists(), {file.file for file in manifests(back.lake)}
     assert waits or "waiting.json" in landed
     assert waits or (folder / "done" / "waiting.json").exists()
-    assert all(is_whole(back.lake, file) for file in manifests(back.lake))
+    assert all(has_all_tables(back.lake, file) for file in manifests(back.lake))
     rows = read_table(back.lake, "raw_posts", ["sun_diary"])["source_file"].to_pylist()
     if "waiting.json" not in rows and not waits:
-        assert [file.file for file in pending(back.lake)] == ["waiting.json"]
+        assert [file.file for file in pending_files(back.lake)] == ["waiting.json"]
     if "waiting.json" in rows:  # its rows are there: so is what they were made of
         assert "waiting.json" in landed
 

@@ -12,12 +12,13 @@ from upath import UPath
 
 from instagram_assets.automation import shell_runs
 from instagram_assets.cli import app
-from instagram_assets.ingest.landing import land
+from instagram_assets.ingest.landing import land_file
 from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.privacy.tombstones import add_tombstones
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import read_table, write_cells
+from instagram_assets.storage.lake import read_table
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets_tests.conftest import export, post
 from instagram_assets_tests.folder_hashes import digests
 
@@ -37,7 +38,7 @@ def run(data_dir: Path, tmp_path: Path) -> Run:
     lake = UPath(settings().lake_uri)
     others = [post(number, "bob", caption=said) for number, said in SAID.items()]
     records = [post(1, "love", caption="mine"), post(6, "posts", caption="mine"), *others]
-    land(export(tmp_path / "all_posts.json", records), lake, settings=settings())
+    land_file(export(tmp_path / "all_posts.json", records), lake, settings=settings())
     for name in ("love", "posts", "bob"):
         rows: list[dict[str, Any]] = [
             {"post_id": item["id"], "account": name, "owner": name, "day": DAY, "caption": item["caption"]}
@@ -101,7 +102,7 @@ def test_the_bare_word_goes_when_it_is_asked_and_is_known_when_it_comes_again(
     assert captions()[2].startswith("I forgotten_")
     assert "love" not in (data_dir / "datasets" / "post.csv").read_text()
     more = export(tmp_path / "more.json", [post(7, "bob", caption="what others love")])
-    land(more, UPath(settings().lake_uri), settings=settings())
+    land_file(more, UPath(settings().lake_uri), settings=settings())
     landed = (data_dir / "lake" / "landing" / "posts").iterdir()
     import pyarrow.parquet as pq
 

@@ -15,14 +15,13 @@ import pytest
 from typer.testing import CliRunner
 
 from instagram_assets.automation.dead_runs import PROCESS_TAG
-from instagram_assets.automation.run_history import read_history
+from instagram_assets.automation.run_states import read_history
 from instagram_assets.automation.shell_runs import bring_up_to_date, land, open_instance
 from instagram_assets.cli import app, endings
 from instagram_assets.cli.state_lines import file_lines, history_lines, left_out_lines
 from instagram_assets.definitions import defs
 from instagram_assets.errors import InstagramAssetsError, MediaRefusedError, NothingDoneError, RunFailedError
-from instagram_assets.ingest.landing import pending
-from instagram_assets.ingest.manifests import table_path
+from instagram_assets.ingest.manifests import pending_files, table_path
 from instagram_assets.media.addresses import check_url
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.settings import DownloadSettings, environment_names, settings
@@ -32,7 +31,7 @@ from instagram_assets.status.remedies import cause_of, for_videos
 from instagram_assets.storage.lake import open_lake
 from instagram_assets_tests.cli.test_commands import run
 from instagram_assets_tests.conftest import export, post
-from instagram_assets_tests.ingest.archives import NAME, archived, files
+from instagram_assets_tests.ingest.archive_helper import NAME, archived, files
 from instagram_assets_tests.ingest.test_zips import archive
 
 
@@ -161,7 +160,7 @@ def test_what_waits_failed_or_is_damaged_is_told_at_any_time(instance: dg.Dagste
     with pytest.raises(RunFailedError):
         land(instance, [])
     (data_dir / "inbox" / "more.json").write_text("[]")
-    [file] = pending(open_lake(settings()))
+    [file] = pending_files(open_lake(settings()))
     Path(table_path(open_lake(settings()), "posts", file.name).path).unlink()
     lines = [
         *file_lines(read_data_status(open_lake(settings()), settings()).files, settings().folder("inbox") / "rejected"),

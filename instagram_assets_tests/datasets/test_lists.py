@@ -33,7 +33,8 @@ from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.schemas.search import Decision, Override
 from instagram_assets.search.requests import is_search_name
 from instagram_assets.settings import load_settings
-from instagram_assets.storage.lake import open_lake, values_in, write_asset
+from instagram_assets.storage.lake import open_lake, values_in
+from instagram_assets.storage.lake_writer import write_asset
 from instagram_assets.storage.layout import folder_name
 
 AT = datetime(2026, 11, 27, 9, 30, tzinfo=UTC)

@@ -13,7 +13,8 @@ from instagram_assets.automation import shell_runs
 from instagram_assets.cli import app
 from instagram_assets.schemas import POSTS
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import open_lake, read_table, write_cells
+from instagram_assets.storage.lake import open_lake, read_table
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets_tests.ingest.formats.tables import as_xlsx
 from instagram_assets_tests.ingest.records import write
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from upath import UPath
 
+from instagram_assets.ingest.manifests import pending_files
 from instagram_assets_tests.faults.campaign import Scenario
 
 # Loaded before the trials: what a Dagster instance loads when it is opened.
@@ -18,7 +19,7 @@ IMPORTS = (
         "instagram_assets_tests.faults.warm",
         "pyarrow.dataset",
         "instagram_assets.automation.shell_runs",
-        "instagram_assets.automation.plan",
+        "instagram_assets.automation.run_plan",
     ),
     *("dagster._core.storage.sqlite_storage", "dagster._core.storage.event_log", "dagster._core.storage.runs"),
     *("dagster._core.storage.schedules", "dagster._core.storage.legacy_storage", "alembic.command"),
@@ -31,7 +32,7 @@ def land_and_plan(home: str) -> None:
     _use(home)
     import dagster as dg
 
-    from instagram_assets.automation.plan import plan
+    from instagram_assets.automation.run_plan import plan_runs
     from instagram_assets.automation.shell_runs import prepare_home
     from instagram_assets.ingest import inbox
     from instagram_assets.settings import settings
@@ -40,7 +41,7 @@ def land_and_plan(home: str) -> None:
     result = inbox.land_files([], open_lake(settings()), settings())
     prepare_home()
     with dg.DagsterInstance.get() as instance:
-        due = plan(instance)
+        due = plan_runs(instance)
         print(len(due.files), len(due.boxes), len(instance.get_dynamic_partitions("accounts")))
     if result.failures:
         raise RuntimeError("\n".join(map(str, result.failures)))
@@ -105,9 +106,9 @@ def _whole_files(home: Path, files: int) -> str:
         return f"{len(lying)} of {files} files are there: {lying}"
     lake = UPath(home / "lake")
     landed = manifests.manifests(lake)
-    if broken := [file.file for file in landed if not landing.is_whole(lake, file)]:
+    if broken := [file.file for file in landed if not landing.has_all_tables(lake, file)]:
         return f"these have not landed whole: {broken}"
-    waiting = {file.sha256 for file in landing.pending(lake)}
+    waiting = {file.sha256 for file in pending_files(lake)}
     if forgotten := [file.file for file in landed if file.sha256 not in waiting]:
         return f"these have landed, and no cell waits for them: {forgotten}"
     return ""

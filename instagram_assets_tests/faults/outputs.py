@@ -14,16 +14,16 @@ from upath import UPath
 
 from instagram_assets.datasets.csv import read_csv
 from instagram_assets.datasets.delta import write_delta
-from instagram_assets.datasets.json import read_merged_json
 from instagram_assets.datasets.selection import Chosen, write_selection
 from instagram_assets.forget.outputs import output_steps
+from instagram_assets.local.sources import read_merged_json
 from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.privacy.identifier_leaks import find_identifier_leaks, named_files
 from instagram_assets.privacy.lake_names import make_lake_names
 from instagram_assets.schemas import POSTS
 from instagram_assets.settings import load_settings
 from instagram_assets.storage.atomic import is_temporary, sweep
-from instagram_assets.storage.lake import write_cells
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets_tests.faults.campaign import Scenario
 
 IMPORTS = (

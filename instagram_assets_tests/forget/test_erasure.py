@@ -17,7 +17,7 @@ from instagram_assets.errors import ForgetError
 from instagram_assets.forget import erasure
 from instagram_assets.forget.erasure_report import ErasureReport
 from instagram_assets.forget.verification import patterns_of
-from instagram_assets.ingest.landing import land
+from instagram_assets.ingest.landing import land_file
 from instagram_assets.privacy.byte_patterns import BytePatterns
 from instagram_assets.privacy.byte_search import search_folders
 from instagram_assets.privacy.tombstones import load_tombstones
@@ -135,7 +135,7 @@ def test_what_was_forgotten_does_not_come_back_and_a_repeat_changes_nothing(data
     forget(JANE)
     before = digests(data / "lake" / "raw_posts", data / "media")
     again = export(tmp_path / "again.json", [long(post(number, JANE)) for number in (1, 2, 3)])
-    landed = land(again, UPath(settings().lake_uri), settings=settings())
+    landed = land_file(again, UPath(settings().lake_uri), settings=settings())
     assert (landed.posts, landed.reels, landed.quarantined, landed.forgotten) == (0, 0, 0, 3)
     repeated = forget(JANE)
     assert not repeated.removed

@@ -18,8 +18,10 @@ from upath import UPath
 from instagram_assets.errors import FileError
 from instagram_assets.ingest import landing
 from instagram_assets.ingest.inbox import land_files
+from instagram_assets.ingest.manifests import pending_files
 from instagram_assets.ingest.merge import merge_posts
-from instagram_assets.ingest.post_ids import short_code
+from instagram_assets.ingest.observations import landed_files, quarantine_table, read_posts, read_profiles
+from instagram_assets.ingest.post_ids import shortcode_of
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets_tests.ingest.records import post, profile, write
 
@@ -30,18 +32,18 @@ GOOD = json.dumps(post())
 
 def landed(folder: Path, content: object, name: str = "posts.json", settings: Settings = SETTINGS) -> UPath:
     lake = UPath(folder / "lake")
-    landing.land(write(folder, content, name), lake, settings=settings)
+    landing.land_file(write(folder, content, name), lake, settings=settings)
     return lake
 
 
 def rows(lake: UPath, kind: Any = "posts", account: str = "sun_diary") -> list[dict[str, Any]]:
-    return landing.read_posts(lake, kind, [account], FIRST, LAST).to_pylist()
+    return read_posts(lake, kind, [account], FIRST, LAST).to_pylist()
 
 
 def only(folder: Path, content: object) -> dict[str, Any]:
     """The only row of a file whose only record is good."""
     lake = landed(folder, content)
-    assert landing.quarantine(lake).to_pylist() == []
+    assert quarantine_table(lake).to_pylist() == []
     (row,) = rows(lake)
     return row
 
@@ -85,8 +87,8 @@ def test_a_bad_file_is_refused_whole_and_says_where(case: str, tmp_path: Path) -
     assert message in str(caught.value)
     assert "posts.json" in str(caught.value)
     lake = UPath(tmp_path / "lake")
-    assert landing.landed_files(lake, FIRST, LAST).num_rows == 0
-    assert landing.pending(lake) == []
+    assert landed_files(lake, FIRST, LAST).num_rows == 0
+    assert pending_files(lake) == []
 
 
 QUARANTINED: dict[str, tuple[object, str, str]] = {
@@ -148,7 +150,7 @@ def test_a_bad_record_never_stops_its_file(case: str, tmp_path: Path) -> None:
     text = bad if isinstance(bad, str) else json.dumps(bad)
     lake = landed(tmp_path, f"[{GOOD}, {text}]")
     assert len(rows(lake)) == 1
-    (row,) = landing.quarantine(lake).to_pylist()
+    (row,) = quarantine_table(lake).to_pylist()
     assert (row["file"], row["index"], row["field"]) == ("posts.json", 1, field)
     assert reason in row["reason"]
     assert len(row["record"]) <= 10_000
@@ -268,14 +270,14 @@ def test_what_was_odd_is_said_in_the_warnings(case: str, tmp_path: Path) -> None
     lake = landed(tmp_path, f"[{record if isinstance(record, str) else json.dumps(record)}]")
     (row,) = rows(lake)
     assert any(warning in said for said in row["warnings"])
-    assert landing.landed_files(lake, FIRST, LAST)["warnings"].to_pylist() == [1]
+    assert landed_files(lake, FIRST, LAST)["warnings"].to_pylist() == [1]
 
 
 @pytest.mark.bad_input("cut file")
 def test_complete_lines_are_kept_and_the_cut_one_is_quarantined(tmp_path: Path) -> None:
     lake = landed(tmp_path, f"{GOOD}\n{json.dumps(post(id='2', shortCode='B'))}\n{GOOD[:80]}")
     assert [row["post_id"] for row in rows(lake)] == ["2", "3697661021377407101"]
-    assert landing.quarantine(lake)["index"].to_pylist() == [2]
+    assert quarantine_table(lake)["index"].to_pylist() == [2]
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
@@ -285,7 +287,7 @@ def test_one_line_that_is_not_utf_8_is_quarantined_alone(place: int, tmp_path: P
     lines[place] = lines[place].replace(b"moon", b"mo\xffon")
     lake = landed(tmp_path, b"\n".join(lines))
     assert len(rows(lake)) == 2
-    assert landing.quarantine(lake)["index"].to_pylist() == [place]
+    assert quarantine_table(lake)["index"].to_pylist() == [place]
 
 
 @pytest.mark.bad_input("other encoding")
@@ -297,7 +299,7 @@ def test_another_encoding_is_read_when_the_setting_names_it(tmp_path: Path) -> N
 
 @pytest.mark.bad_input("empty array")
 def test_an_empty_array_lands_with_no_rows_and_a_warning(tmp_path: Path) -> None:
-    (file,) = landing.landed_files(landed(tmp_path, "[]"), FIRST, LAST).to_pylist()
+    (file,) = landed_files(landed(tmp_path, "[]"), FIRST, LAST).to_pylist()
     assert (file["records"], file["posts"], file["warnings"]) == (0, 0, 1)
 
 
@@ -305,7 +307,7 @@ def test_an_empty_array_lands_with_no_rows_and_a_warning(tmp_path: Path) -> None
 @pytest.mark.bad_input("no followers")
 def test_a_profile_without_followers_is_taken_with_a_warning(followers: Any, tmp_path: Path) -> None:
     lake = landed(tmp_path, [profile(followersCount=followers)])
-    (row,) = landing.read_profiles(lake, ["sun_diary"]).to_pylist()
+    (row,) = read_profiles(lake, ["sun_diary"]).to_pylist()
     assert row["followers"] == (0 if followers == 0 else None)
     assert "followersCount" in row["warnings"][0]
 
@@ -321,7 +323,7 @@ def test_doubled_observations_are_counted_and_conflicts_said(tmp_path: Path) -> 
     lake = landed(tmp_path, [post(), post(likesCount=150), post()])
     (row,) = rows(lake)
     assert "conflict" in row["warnings"][-1]
-    (file,) = landing.landed_files(lake, FIRST, LAST).to_pylist()
+    (file,) = landed_files(lake, FIRST, LAST).to_pylist()
     assert (file["posts"], file["duplicates"], file["warnings"]) == (3, 2, 2)
 
 
@@ -330,13 +332,13 @@ def test_an_id_that_is_not_its_shortcodes_is_another_look_at_the_shortcodes_post
     records = [post(), post(id="99", likesCount=7), post(id="5", shortCode="F")]
     lake = landed(tmp_path, records)
     assert [(row["post_id"], row["likes"]) for row in rows(lake)] == [("3697661021377407101", 120), ("5", 120)]
-    assert landing.quarantine(lake).num_rows == 0
+    assert quarantine_table(lake).num_rows == 0
 
 
 @pytest.mark.bad_input("id of another post")
 def test_two_posts_that_agree_with_themselves_are_two_posts(tmp_path: Path) -> None:
     numbers = [3697661021377407101, 3697661021377407102]
-    lake = landed(tmp_path, [post(id=str(number), shortCode=short_code(number)) for number in numbers])
+    lake = landed(tmp_path, [post(id=str(number), shortCode=shortcode_of(number)) for number in numbers])
     assert [(row["post_id"], row["warnings"]) for row in rows(lake)] == [(str(number), []) for number in numbers]
 
 
@@ -344,19 +346,19 @@ def test_two_posts_that_agree_with_themselves_are_two_posts(tmp_path: Path) -> N
 def test_a_local_time_that_clocks_skip_is_quarantined(tmp_path: Path) -> None:
     settings = load_settings(time_zone="America/New_York")
     lake = landed(tmp_path, [post(timestamp="2025-03-09T02:30:00")], settings=settings)
-    assert "clocks skip" in landing.quarantine(lake)["reason"].to_pylist()[0]
+    assert "clocks skip" in quarantine_table(lake)["reason"].to_pylist()[0]
 
 
 @pytest.mark.bad_input("post without an owner's name", "post without a profile")
 def test_owner_is_found_by_id_first_and_the_nearest_profile_counts(tmp_path: Path) -> None:
     lake = landed(tmp_path, [post(ownerUsername=...), post(id="2", shortCode="B", ownerId="77", ownerUsername="gone")])
-    landing.land(
+    landing.land_file(
         write(tmp_path, [profile(username="sun_renamed", followersCount=500)], "p_2025-08-30.json"),
         lake,
         settings=SETTINGS,
     )
-    posts = landing.read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
-    merged = merge_posts(posts, posts.slice(0, 0), landing.read_profiles(lake, ["sun_renamed"]), "all").to_pylist()
+    posts = read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
+    merged = merge_posts(posts, posts.slice(0, 0), read_profiles(lake, ["sun_renamed"]), "all").to_pylist()
     assert [(row["post_id"], row["owner"], row["followers"]) for row in merged] == [
         ("2", "gone", None),
         ("3697661021377407101", "sun_renamed", 500),
@@ -388,7 +390,7 @@ def test_a_field_missing_in_many_records_fails_the_file(tmp_path: Path) -> None:
 @pytest.mark.bad_input("changed fields")
 def test_error_items_do_not_count_as_drift(tmp_path: Path) -> None:
     records = [post(), *({"error": "not_found", "inputUrl": f"a{n}"} for n in range(50))]
-    assert landing.quarantine(landed(tmp_path, records)).num_rows == 50
+    assert quarantine_table(landed(tmp_path, records)).num_rows == 50
 
 
 @pytest.mark.parametrize("shape", ["array", "lines"])
@@ -418,7 +420,7 @@ def special(folder: Path, case: str) -> Path:
 @pytest.mark.bad_input("no plain file")
 def test_what_is_no_plain_file_is_refused(case: str, tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"posts\.json"):
-        landing.land(special(tmp_path, case), UPath(tmp_path / "lake"), settings=SETTINGS)
+        landing.land_file(special(tmp_path, case), UPath(tmp_path / "lake"), settings=SETTINGS)
 
 
 @pytest.mark.bad_input("no plain file")
@@ -438,13 +440,13 @@ import os, sys
 from pathlib import Path
 from upath import UPath
 from instagram_assets.errors import FileError
-from instagram_assets.ingest.landing import land
+from instagram_assets.ingest.landing import land_file
 from instagram_assets.settings import load_settings
 settings = load_settings()
 if os.geteuid() == 0:
     os.setuid(65534)  # who may read everything cannot try this
 try:
-    land(Path(sys.argv[1]), UPath(sys.argv[2]), settings=settings)
+    land_file(Path(sys.argv[1]), UPath(sys.argv[2]), settings=settings)
 except FileError as error:
     print(error)
 """
@@ -462,6 +464,6 @@ def test_a_file_that_may_not_be_read_is_refused() -> None:
 
 
 def test_rows_keep_their_contract(tmp_path: Path) -> None:
-    table = landing.read_posts(landed(tmp_path, [post()]), "posts", ["sun_diary"], FIRST, LAST)
+    table = read_posts(landed(tmp_path, [post()]), "posts", ["sun_diary"], FIRST, LAST)
     assert isinstance(table, pa.Table)
     table.validate(full=True)

@@ -10,8 +10,8 @@ import pytest
 from instagram_assets import Lake
 from instagram_assets.automation import shell_runs
 from instagram_assets.cli import endings
-from instagram_assets.ingest import landing
-from instagram_assets.ingest.post_ids import media_id
+from instagram_assets.ingest.observations import read_comments
+from instagram_assets.ingest.post_ids import post_id_of
 from instagram_assets.privacy.pseudonyms import pseudonym
 from instagram_assets.privacy.secret_keys import load_key
 from instagram_assets.retention.landing_rows import expired_landing_rows
@@ -56,7 +56,7 @@ def test_comments_in_the_inbox_are_a_table_that_joins_the_posts(
 ) -> None:
     keep(True)
     export(data_dir / "inbox" / "comments.json", [COMMENT])
-    above = post(1, id=str(media_id(CODE)), shortCode=CODE, latestComments=[{**COMMENT, "id": "18002"}])
+    above = post(1, id=str(post_id_of(CODE)), shortCode=CODE, latestComments=[{**COMMENT, "id": "18002"}])
     export(data_dir / "inbox" / "posts.json", [above])
     settle(instance, {})
     rows = lake().read("raw_comments").to_pylist()
@@ -131,7 +131,7 @@ def test_comments_that_are_past_retention_go_from_the_landing_zone_and_the_table
         for due in list(dues):
             due.apply()
     assert lake().read("raw_comments")["comment_id"].to_pylist() == ["9"]
-    assert landing.read_comments(root)["comment_id"].to_pylist() == ["9"]
+    assert read_comments(root)["comment_id"].to_pylist() == ["9"]
 
 
 def test_a_table_of_comments_that_is_lost_or_damaged_is_made_again(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from instagram_assets.ingest.scrub.records import scrub_json
+from instagram_assets.ingest.redact.redactor import scrub_json
 from instagram_assets.privacy.forgotten_identifiers import Forgotten, Identifiers
 from instagram_assets.privacy.table_scrub import scrub_table
 from instagram_assets.privacy.tombstones import Tombstones, add_tombstones, load_tombstones, tombstone_key

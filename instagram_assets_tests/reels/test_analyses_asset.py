@@ -12,7 +12,8 @@ from instagram_assets.media.excluded import PAST
 from instagram_assets.partitions import Box, register_accounts
 from instagram_assets.schemas import REEL_VIDEOS
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import open_lake, read_table, write_cells
+from instagram_assets.storage.lake import open_lake, read_table
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets_tests.reels.watching import video_of
 from instagram_assets_tests.servers.gemini import BLOCKED, GENERATE, Failure, FaultyGemini
 

@@ -8,7 +8,9 @@ import pytest
 from upath import UPath
 
 from instagram_assets.ingest import landing, manifests
-from instagram_assets.ingest.mending import Mended
+from instagram_assets.ingest.landing_repair import RepairReport
+from instagram_assets.ingest.manifests import clear_pending
+from instagram_assets.ingest.observations import landed_files, quarantine_table, read_comments, read_profiles
 from instagram_assets.retention.expired_items import expired_totals
 from instagram_assets.retention.landing_rows import count_waiting_files, expired_landing_rows
 from instagram_assets.settings import Settings, load_settings
@@ -42,8 +44,8 @@ def test_exactly_the_rows_go_that_were_observed_before(settings: Settings, lake:
     land(settings, [seen(2, "1"), seen(30, "2"), seen(29, "3"), seen_profile(3), seen_profile(31), None], written=31)
     take(lake, day(30))
     assert likes(lake) == [30]
-    assert landing.read_profiles(lake, ["sun_diary"])["followers"].to_pylist() == [1031]
-    assert landing.quarantine(lake).num_rows == 1
+    assert read_profiles(lake, ["sun_diary"])["followers"].to_pylist() == [1031]
+    assert quarantine_table(lake).num_rows == 1
     (file,) = manifests.manifests(lake)
     assert (file.posts, file.profiles, file.quarantined, sum(file.days.values())) == (1, 1, 1, 1)
     assert list(IntegrityCheck(lake, settings).damages()) == []
@@ -55,7 +57,7 @@ def test_of_a_file_all_of_whose_rows_are_past_only_its_hash_stays(settings: Sett
     take(lake, day(5))
     (path,) = files_of(lake)
     assert "sun_diary" not in path.read_text()
-    assert landing.landed_files(lake, date(2010, 1, 1), date(2100, 1, 1)).num_rows == 0
+    assert landed_files(lake, date(2010, 1, 1), date(2100, 1, 1)).num_rows == 0
     assert list(expired_landing_rows(lake, day(5))) == []
 
 
@@ -64,7 +66,7 @@ def test_the_same_file_lands_nothing_when_it_comes_again(settings: Settings, lak
     land(settings, records, written=4)
     take(lake, day(9))
     result = land(settings, records, "again.json", written=40)
-    assert (len(result.known), result.landed, result.failures, result.mended) == (1, [], [], Mended())
+    assert (len(result.known), result.landed, result.failures, result.mended) == (1, [], [], RepairReport())
     assert any("past retention" in line and "again.json" in line for line in result.folders)
     assert likes(lake) == []
     (file,) = result.known
@@ -76,26 +78,26 @@ def test_a_file_of_which_some_is_past_lands_no_more_than_it_has(settings: Settin
     land(settings, records, written=4)
     take(lake, day(9))
     assert len(land(settings, records, "again.json", written=40).known) == 1
-    assert (likes(lake), landing.quarantine(lake).num_rows) == ([30], 0)
+    assert (likes(lake), quarantine_table(lake).num_rows) == ([30], 0)
     # Damaged, it is read again from what was put aside.
     (table,) = Path((lake / "landing" / "posts").path).iterdir()
     table.write_bytes(b"")
     assert len(land(settings).mended.again) == 1
-    assert (likes(lake), landing.quarantine(lake).num_rows) == ([30], 0)
+    assert (likes(lake), quarantine_table(lake).num_rows) == ([30], 0)
 
 
 def test_who_says_that_it_was_observed_later_gets_it_again(settings: Settings, lake: UPath) -> None:
     path = write(settings.data_dir, [seen(2)], "posts.json")
-    landed = landing.land(path, lake, settings=settings)
-    landing.settle(lake, [landed])
+    landed = landing.land_file(path, lake, settings=settings)
+    clear_pending(lake, [landed])
     take(lake, day(9))
-    assert landing.land(path, lake, settings=settings, observed_at=day(8)).is_past
-    assert landing.land(path, lake, settings=settings, observed_at=day(20)).posts == 1
+    assert landing.land_file(path, lake, settings=settings, observed_at=day(8)).is_past
+    assert landing.land_file(path, lake, settings=settings, observed_at=day(20)).posts == 1
     assert likes(lake) == [2]
 
 
 def test_files_that_wait_for_their_tables_wait(settings: Settings, lake: UPath) -> None:
-    landing.land(write(settings.data_dir, [seen(2)], "posts.json"), lake, settings=settings)
+    landing.land_file(write(settings.data_dir, [seen(2)], "posts.json"), lake, settings=settings)
     assert list(expired_landing_rows(lake, day(9))) == []
     assert count_waiting_files(lake, day(9)) == 1
     assert count_waiting_files(lake, day(1)) == 0
@@ -143,8 +145,8 @@ def test_comments_that_are_kept_go_as_other_observations_do(tmp_path: Path) -> N
     records = [seen(2, latestComments=[comment(1)]), seen(30, "2", latestComments=[comment(2)])]
     land(settings, records, written=4)
     take(lake, day(9))
-    assert landing.read_comments(lake)["comment_id"].to_pylist() == ["2"]
+    assert read_comments(lake)["comment_id"].to_pylist() == ["2"]
     assert len(land(settings, records, "again.json", written=40).known) == 1
-    assert landing.read_comments(lake)["comment_id"].to_pylist() == ["2"]
+    assert read_comments(lake)["comment_id"].to_pylist() == ["2"]
     take(lake, day(90))
     assert manifests.manifests(lake) == []

@@ -17,7 +17,8 @@ from instagram_assets.media.store import MediaStore
 from instagram_assets.retention.expired_items import expired_totals
 from instagram_assets.retention.media_files import expired_media
 from instagram_assets.settings import Settings, load_settings
-from instagram_assets.storage.lake import read_table, write_asset, write_cells
+from instagram_assets.storage.lake import read_table
+from instagram_assets.storage.lake_writer import write_asset, write_cells
 from instagram_assets.vision.pipeline import measure_quality
 from instagram_assets_tests.media.pictures import picture
 from instagram_assets_tests.retention.exports import UTC_ZONE, day

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 from upath import UPath
 
-from instagram_assets.ingest import landing, manifests
+from instagram_assets.ingest import manifests
+from instagram_assets.ingest.observations import landed_files, quarantine_table, read_posts, read_profiles
 from instagram_assets.retention.expired_items import RetentionLimits
 from instagram_assets.retention.retention import apply_retention, preview_retention
 from instagram_assets.settings import Settings, load_settings
-from instagram_assets.storage.horizon import Horizon, read_horizon
-from instagram_assets.storage.lake import read_table, write_asset, write_cells
+from instagram_assets.storage.lake import read_table
+from instagram_assets.storage.lake_writer import write_asset, write_cells
+from instagram_assets.storage.retention_horizon import Horizon, read_horizon
 from instagram_assets_tests.ingest.records import post
 from instagram_assets_tests.retention.exports import FIRST, LAST, TAKEN, day, land, seen, seen_profile
 
@@ -32,11 +34,11 @@ def lake(settings: Settings) -> UPath:
     lake = UPath(settings.folder("lake"))
     land(settings, [seen(2, "1"), seen(30, "2"), seen_profile(3), None], "half.json", written=4)
     land(settings, [seen(3, "3"), None], "old.json", written=5)
-    posts = landing.read_posts(lake, "posts", ["sun_diary"], *DAYS)
+    posts = read_posts(lake, "posts", ["sun_diary"], *DAYS)
     write_cells(lake, "raw_posts", ["sun_diary"], (POSTED, POSTED), posts)
-    write_cells(lake, "raw_profiles", ["sun_diary"], None, landing.read_profiles(lake, ["sun_diary"]))
-    write_asset(lake, "quarantine", landing.quarantine(lake))
-    write_asset(lake, "landed_files", landing.landed_files(lake, *DAYS))
+    write_cells(lake, "raw_profiles", ["sun_diary"], None, read_profiles(lake, ["sun_diary"]))
+    write_asset(lake, "quarantine", quarantine_table(lake))
+    write_asset(lake, "landed_files", landed_files(lake, *DAYS))
     return lake
 
 
@@ -73,7 +75,7 @@ def test_the_days_that_are_said_are_those_of_the_configured_zone(tmp_path: Path,
     settings = load_settings(data_dir=tmp_path, start_day=date(2015, 1, 1), time_zone=time_zone)
     lake, evening = UPath(settings.folder("lake")), "2025-07-30T20:00:00+00:00"
     land(settings, [post(id="1", shortCode="B", observed_at=evening), None], "posts.json", written=1)
-    posts = landing.read_posts(lake, "posts", ["sun_diary"], *DAYS)
+    posts = read_posts(lake, "posts", ["sun_diary"], *DAYS)
     write_cells(lake, "raw_posts", ["sun_diary"], (POSTED, POSTED), posts)
     (settings.folder("media") / "ab").mkdir(parents=True)
     picture = settings.folder("media") / "ab" / f"{'ab' * 32}.jpg"

@@ -93,7 +93,9 @@ def test_what_never_landed_goes_by_when_it_was_put_aside(settings: Settings, lak
 def test_what_waits_in_the_inbox_or_for_its_tables_stays(settings: Settings, lake: UPath) -> None:
     land(settings, [seen(2)], "old.json", written=4)
     done = settings.folder("inbox") / "done" / "old.json"
-    assert landing.land(done, lake, settings=settings, observed_at=day(3)).new  # its tables are not made of that yet
+    assert landing.land_file(
+        done, lake, settings=settings, observed_at=day(3)
+    ).new  # its tables are not made of that yet
     write(settings.folder("inbox"), [seen(1, "2")], "waits.json")
     assert left(settings, lake, LATER) == ["done/old.json", "waits.json"]
 

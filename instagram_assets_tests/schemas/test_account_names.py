@@ -118,7 +118,7 @@ def test_whole_values_of_columns_of_names_are_found_and_others_not(tmp_path: Pat
 
 
 def test_a_record_of_others_keeps_the_word_and_loses_the_mention() -> None:
-    from instagram_assets.ingest.scrub.records import scrub_json
+    from instagram_assets.ingest.redact.redactor import scrub_json
 
     forgotten = Identifiers(accounts={"love": "forgotten_1"})
     record = {"ownerUsername": "bob", "caption": "love @love", "mentions": ["love"], "hashtags": ["love"], "love": 1}

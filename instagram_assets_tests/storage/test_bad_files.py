@@ -9,7 +9,8 @@ from upath import UPath
 
 from instagram_assets.errors import ContractError, StorageError
 from instagram_assets.schemas import IMPRESSIONS
-from instagram_assets.storage.lake import files, read_table, write_cells
+from instagram_assets.storage.lake import files, read_table
+from instagram_assets.storage.lake_writer import write_cells
 
 ACCOUNT, DAY = "zoo.keeper", date(2024, 1, 2)
 

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 
-from instagram_assets.ingest.values import hashtags, mentions
+from instagram_assets.ingest.field_values import parse_hashtags, parse_mentions
 from instagram_assets.text.entities import Span, canonical_form, plain_text, split_entities
 
 FRAGMENTS = (
@@ -97,9 +97,9 @@ def test_the_pieces_put_together_are_the_caption(caption: str) -> None:
 def test_hashtags_and_mentions_are_those_of_posts(caption: str) -> None:
     # `posts` keeps each once, and the first hundred.
     normal = unicodedata.normalize("NFC", caption)
-    tags = [canonical_form(Span("hashtag", f"#{tag}")) for tag in hashtags(normal, None, "", [])]
+    tags = [canonical_form(Span("hashtag", f"#{tag}")) for tag in parse_hashtags(normal, None, "", [])]
     assert list(dict.fromkeys(words(caption, "hashtag")))[:100] == list(dict.fromkeys(tags))
-    assert list(dict.fromkeys(words(caption, "mention")))[:100] == mentions(normal, None, "", [])
+    assert list(dict.fromkeys(words(caption, "mention")))[:100] == parse_mentions(normal, None, "", [])
 
 
 @how(deadline=None)

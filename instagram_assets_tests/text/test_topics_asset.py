@@ -9,7 +9,8 @@ import pyarrow as pa
 from instagram_assets.automation import shell_runs
 from instagram_assets.schemas import CLUSTERS, IMAGES, TOKENS
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import open_lake, read_table, write_asset, write_cells
+from instagram_assets.storage.lake import open_lake, read_table
+from instagram_assets.storage.lake_writer import write_asset, write_cells
 from instagram_assets_tests.media.pictures import picture
 
 DAY = date(2026, 10, 20)

@@ -14,7 +14,8 @@ from upath import UPath
 from instagram_assets.errors import ContractError
 from instagram_assets.schemas import CLUSTERS, EMBEDDINGS
 from instagram_assets.settings import ClusterSettings
-from instagram_assets.storage.lake import read_batches, write_cells
+from instagram_assets.storage.lake import read_batches
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets.vision.cluster import Clustering, LargestCluster, cluster_table, eps_sweep, largest_cluster
 from instagram_assets.vision.embedding_matrix import OTHER_MODEL, read_vectors
 

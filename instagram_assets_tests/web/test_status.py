@@ -27,7 +27,8 @@ from instagram_assets.lake_index.place import FOLDER
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.settings import settings
 from instagram_assets.status.data_status import read_data_status
-from instagram_assets.storage.lake import open_lake, write_cells
+from instagram_assets.storage.lake import open_lake
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets.web import status, status_facts
 from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi

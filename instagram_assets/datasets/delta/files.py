@@ -18,14 +18,14 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
-from instagram_assets.datasets.checked import Check
 from instagram_assets.datasets.delta.places import Place
+from instagram_assets.datasets.pseudonymous import Check
 from instagram_assets.errors import StorageError
 from instagram_assets.privacy.pseudonyms import Pseudonymizer
 from instagram_assets.schemas import CONTRACTS
+from instagram_assets.storage.file_stamps import combined, is_current
 from instagram_assets.storage.lake import read_rows
 from instagram_assets.storage.layout import value_of
-from instagram_assets.storage.stamps import combined, is_current
 
 if TYPE_CHECKING:
     from deltalake.transaction import AddAction
