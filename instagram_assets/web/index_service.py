@@ -11,8 +11,8 @@ from instagram_assets.errors import DamagedError, InstagramAssetsError, NotReady
 from instagram_assets.lake_index.changes import fingerprint
 from instagram_assets.lake_index.place import FOLDER, lake_seen
 from instagram_assets.lake_index.reading import LakeIndex, opened
+from instagram_assets.web.error_responses import error_name, error_response, error_status, is_for_programs
 from instagram_assets.web.index_updater import updater_of
-from instagram_assets.web.problems import is_for_programs, name_of, problem, status_of
 from instagram_assets.web.rendering import render
 from instagram_assets.web.services import Services, services_of
 
@@ -28,7 +28,7 @@ class IndexState:
 
     is_there: bool
     is_updating: bool
-    problem: str
+    error_response: str
     made_at: datetime | None
     behind: bool
     is_kept: bool
@@ -63,15 +63,15 @@ def index_state(services: Services) -> IndexState:
         made_at = datetime.fromisoformat(index_of(services).fact("made_at"))
     except InstagramAssetsError as error:
         trouble = str(error)
-    problem = updater.problem if updater else trouble
+    error_response = updater.problem if updater else trouble
     try:
         now = fingerprint(services.lake)
     except InstagramAssetsError as error:
-        now, problem = "", problem or str(error)
+        now, error_response = "", error_response or str(error)
     return IndexState(
         made_at is not None,
         updater is not None and updater.is_updating,
-        problem,
+        error_response,
         made_at,
         made_at is not None and now != lake_seen(folder),
         updater is not None,
@@ -87,7 +87,7 @@ async def _waiting(request: Request, error: Exception) -> Response:
     assert isinstance(error, NotReadyError)
     state = await run_in_threadpool(index_state, services_of(request))
     if is_for_programs(request) or state.is_there:
-        return problem(request, status_of(error), name_of(error), str(error))
+        return error_response(request, error_status(error), error_name(error), str(error))
     if request.headers.get("HX-Request"):  # a part of a page, which htmx puts in only where all is well
         return render(request, "index_state.html", state=state, is_waiting=True)
     return render(request, "index_waits.html", 409, page=_page(request), state=state)

@@ -18,7 +18,7 @@ from upath import UPath
 from instagram_assets.insights.charts import PAGES
 from instagram_assets.insights.every import CHARTS
 from instagram_assets.lake_index.update import update_index
-from instagram_assets.web.shown_numbers import MOST_LINES
+from instagram_assets.web.chart_rendering import MOST_TABLE_ROWS
 from instagram_assets.web.words import words_in
 from instagram_assets_tests.insights.lakes import ZONE, post, small
 from instagram_assets_tests.insights.word_lake import TRAP, post_of, write_posts, write_words
@@ -123,7 +123,7 @@ def test_a_chart_is_the_same_as_json_as_csv_and_as_a_table(client: TestClient, n
     assert header == told["columns"]
     assert len(lines) == len(told["rows"]) == len(told["links"])
     part = part_of(client, name, FILTER)
-    assert part.count("<tr>") == (min(len(told["rows"]), MOST_LINES) + 1 if told["rows"] else 0)
+    assert part.count("<tr>") == (min(len(told["rows"]), MOST_TABLE_ROWS) + 1 if told["rows"] else 0)
     if name not in WORD_CHARTS:
         return
     for row, line in zip(told["rows"], lines, strict=True):

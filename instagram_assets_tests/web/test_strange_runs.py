@@ -7,7 +7,7 @@ import pytest
 from instagram_assets.automation.imported_jobs import ERROR, IMPORTED, OUT_DIR
 from instagram_assets.partitions import PARTITION
 from instagram_assets.run_tags import CANDIDATES, FOLDER, KEPT, LIMIT, QUERY
-from instagram_assets.web.dagster_api import Run
+from instagram_assets.web.dagster_queries import Run
 from instagram_assets.web.jobs import Job, State, folder_of, job_of
 
 

@@ -19,23 +19,22 @@ from instagram_assets.lake_index.facets import clusters_of
 from instagram_assets.lake_index.filters import Filter, Kind
 from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.text.pos import CLASSES
-from instagram_assets.web.age_facts import read_age_facts
-from instagram_assets.web.index_service import index_of
-from instagram_assets.web.markdown import rendered
-from instagram_assets.web.pages.morning import day_of, picture_of, post_link
-from instagram_assets.web.pages.start import week_pages
-from instagram_assets.web.reliability import reliability_of
-from instagram_assets.web.rendering import render, words_of
-from instagram_assets.web.services import Given, Services
-from instagram_assets.web.shown_numbers import (
-    MOST_LINES,
+from instagram_assets.web.age_facts import markdown_html, read_age_facts
+from instagram_assets.web.chart_rendering import (
+    MOST_TABLE_ROWS,
     cloud_of,
     column_name,
-    drawn,
     has_few,
-    lines_of,
-    shown_columns,
+    script_data,
+    table_columns,
+    table_rows,
 )
+from instagram_assets.web.index_service import index_of
+from instagram_assets.web.pages.morning import day_of, picture_of, post_link
+from instagram_assets.web.pages.start import week_pages
+from instagram_assets.web.rendering import render, words_of
+from instagram_assets.web.services import Given, Services
+from instagram_assets.web.svg_charts import reliability_of
 from instagram_assets.web.url_filter import UrlFilter, address, chips_of, filter_of_request, kept_fields
 
 router = APIRouter(include_in_schema=False)
@@ -138,13 +137,13 @@ def chart(request: Request, services: Given, name: str, wanted: UrlFilter) -> HT
         answer=answer,
         address=address,
         csv=f"/api/insights/{name}.csv?{answer.wanted.to_query()}",
-        columns=[column_name(words, column) for column in shown_columns(answer)],
-        lines=lines_of(answer, words, services.settings.zone),
-        left_out=max(0, len(answer.rows) - MOST_LINES),
+        columns=[column_name(words, column) for column in table_columns(answer)],
+        lines=table_rows(answer, words, services.settings.zone),
+        left_out=max(0, len(answer.rows) - MOST_TABLE_ROWS),
         few=FEW if has_few(answer) else 0,
         link_text=words.known(f"insights.links.{name}", otherwise=words("insights.to_posts")),
         has_links=any(answer.links),
-        drawn=drawn(answer, words),
+        script_data=script_data(answer, words),
         cloud=cloud_of(answer) if found.kind == "cloud" else [],
         passed_over=[words(f"filter.fields.{field}") for field in passed_over(found, wanted)],
     )
@@ -227,7 +226,7 @@ def age(request: Request, services: Given) -> HTMLResponse:
         found=found,
         own=model,
         diagram=reliability_of(model.bins) if model else None,
-        card=rendered(found.card, 2, words_of(request)("age.table")) if found.card else "",
+        card=markdown_html(found.card, 2, words_of(request)("age.table")) if found.card else "",
     )
 
 

@@ -11,10 +11,10 @@ from instagram_assets.lake_index.facets import choices_of, clusters_of
 from instagram_assets.lake_index.orders import shared_orders
 from instagram_assets.lake_index.page_rows import images_of_post, looks_of, near_duplicates, post_of, post_rows
 from instagram_assets.web.index_service import index_of
-from instagram_assets.web.line_chart import line_of
 from instagram_assets.web.post_in_lake import read_post
 from instagram_assets.web.rendering import render, words_of
 from instagram_assets.web.services import Given
+from instagram_assets.web.svg_charts import line_of
 from instagram_assets.web.url_filter import UrlFilter, address, chips_of, kept_fields
 
 router = APIRouter(include_in_schema=False)

@@ -9,7 +9,7 @@ from instagram_assets.automation.searches import run_config, run_tags, search_re
 from instagram_assets.run_tags import QUERY
 from instagram_assets.search.engine import LONGEST_QUERY, MOST_IMAGES
 from instagram_assets.settings import Settings
-from instagram_assets.web.limits import MOST_POSTS
+from instagram_assets.web.services import MOST_POSTS
 
 Name = Annotated[str, Field(max_length=300)]
 Names = Annotated[list[Name], Field(max_length=1_000)]
