@@ -22,7 +22,7 @@ from benchmarks.measure import Report
 from benchmarks.web_index import make
 from benchmarks.web_lake import settings_of, write_lake
 from benchmarks.web_programs import browser, program
-from instagram_assets.lake_index.reading import Opened
+from instagram_assets.lake_index.reading import IndexHandle
 
 _NOBODY = "http://127.0.0.1:1"
 _LIST = "benchmark"
@@ -72,7 +72,7 @@ def _give_pictures(data: Path) -> None:
     settings = settings_of(data)
     media = settings.folder("media")
     shutil.rmtree(settings.folder("thumbnails"), ignore_errors=True)
-    index = Opened(settings.folder("index")).newest()
+    index = IndexHandle(settings.folder("index")).newest()
     for row in index.rows("SELECT DISTINCT image_id, path FROM images WHERE image_id IS NOT NULL AND path IS NOT NULL"):
         place = media / row["image_id"][:2] / f"{row['image_id']}.jpg"
         if not place.exists():

@@ -11,7 +11,7 @@ from upath import UPath
 
 from instagram_assets.errors import InstagramAssetsError, ModelError
 from instagram_assets.lake_index.freshness import find_index
-from instagram_assets.lake_index.place import FOLDER
+from instagram_assets.lake_index.place import INDEX_FOLDER
 from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.models.files import size
 from instagram_assets.models.sources import NamedModel, locate_model, named_models
@@ -94,17 +94,17 @@ def _index(settings: Settings) -> Finding:
     """The index of the lake, opened: a damaged one, or one of another version, is made anew by the same command."""
     what, remedy = "index for the gallery and the insights", "Run `instagram-assets index`"
     try:
-        found = find_index(lake_root(settings), settings.folder(FOLDER))
+        found = find_index(lake_root(settings), settings.folder(INDEX_FOLDER))
         if found.how in ("none", "missing"):
             said = "nothing to make it of yet" if found.how == "none" else "not made yet"
             return Finding(what, said, found.how == "none", needed=False, remedy=remedy)
-        LakeIndex(settings.folder(FOLDER)).close()
+        LakeIndex(settings.folder(INDEX_FOLDER)).close()
     except InstagramAssetsError as error:
         problem, _, helps = str(error).partition(". ")
         return Finding(what, problem, False, needed=False, remedy=helps.removesuffix(".") or remedy)
     except Exception as error:  # every file system of fsspec raises its own kind
         return Finding(what, f"{type(error).__name__}: {error}", False, needed=False, remedy="Mend the lake first")
-    said = "behind the lake" if found.how == "behind" else str(settings.folder(FOLDER))
+    said = "behind the lake" if found.how == "behind" else str(settings.folder(INDEX_FOLDER))
     return Finding(what, said, found.how == "current", needed=False, remedy=remedy)
 
 

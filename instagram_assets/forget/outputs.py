@@ -24,7 +24,7 @@ from instagram_assets.forget.text_files import MentionFilter
 from instagram_assets.ingest.scrub.names import scrubbed_name
 from instagram_assets.ingest.scrub.records import Scrubber
 from instagram_assets.lake_index.derived import THUMBNAILS, holds_index, remove_index, thumbnails
-from instagram_assets.lake_index.place import FOLDER as INDEX
+from instagram_assets.lake_index.place import INDEX_FOLDER as INDEX
 from instagram_assets.privacy.aliases import with_exported
 from instagram_assets.privacy.forgotten import Forgotten, Identifiers
 from instagram_assets.privacy.places import OWN_FOLDERS

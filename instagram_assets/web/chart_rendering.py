@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from instagram_assets.insights.answers import Answer, as_json
+from instagram_assets.insights.answers import ChartData, chart_json
 from instagram_assets.web.reasons import viral_words
 from instagram_assets.web.rendering import format_time
 from instagram_assets.web.words import Words
@@ -52,12 +52,12 @@ def column_name(words: Words, name: str) -> str:
     return words.known(f"insights.columns.{name}", otherwise=name)
 
 
-def table_columns(answer: Answer) -> list[str]:
+def table_columns(answer: ChartData) -> list[str]:
     """The columns of the table on the page."""
     return [name for name in answer.columns if name not in answer.chart.hidden]
 
 
-def table_rows(answer: Answer, words: Words, zone: ZoneInfo) -> list[TableRow]:
+def table_rows(answer: ChartData, words: Words, zone: ZoneInfo) -> list[TableRow]:
     """The table on the page, MOST_LINES of it."""
     places = [(place, name) for place, name in enumerate(answer.columns) if name not in answer.chart.hidden]
     return [
@@ -66,10 +66,10 @@ def table_rows(answer: Answer, words: Words, zone: ZoneInfo) -> list[TableRow]:
     ]
 
 
-def script_data(answer: Answer, words: Words) -> dict[str, Any]:
+def script_data(answer: ChartData, words: Words) -> dict[str, Any]:
     """What static/charts.js draws: the numbers, the words on the axes, and those for values."""
     kinds = {name: _values_of(answer, name, words) for name in answer.columns if name in _VALUES}
-    told, columns = as_json(answer), table_columns(answer)
+    told, columns = chart_json(answer), table_columns(answer)
     places = [answer.columns.index(name) for name in columns]
     return {
         **told,
@@ -102,7 +102,7 @@ class CloudWord:
     link: str | None
 
 
-def cloud_of(answer: Answer) -> list[CloudWord]:
+def cloud_of(answer: ChartData) -> list[CloudWord]:
     """The words of a cloud by the alphabet, their size by the square root of their number, as areas are seen."""
     x, y = answer.columns.index(answer.chart.x), answer.columns.index(answer.chart.y)
     largest = max((row[y] for row in answer.rows), default=1) or 1
@@ -113,7 +113,7 @@ def cloud_of(answer: Answer) -> list[CloudWord]:
     return sorted(found, key=lambda word: (word.text.casefold(), word.text))
 
 
-def has_few(answer: Answer) -> bool:
+def has_few(answer: ChartData) -> bool:
     """Whether a row counts too few posts to say much."""
     if "few" not in answer.columns:
         return False
@@ -121,13 +121,13 @@ def has_few(answer: Answer) -> bool:
     return any(row[place] for row in answer.rows)
 
 
-def _values_of(answer: Answer, name: str, words: Words) -> dict[str, str]:
+def _values_of(answer: ChartData, name: str, words: Words) -> dict[str, str]:
     place = answer.columns.index(name)
     there = {row[place] for row in answer.rows if row[place] is not None}
     return {str(value): words.known(_VALUES[name](value), otherwise=str(value)) for value in there}
 
 
-def _cell(answer: Answer, name: str, value: Any, words: Words, zone: ZoneInfo) -> TableCell:
+def _cell(answer: ChartData, name: str, value: Any, words: Words, zone: ZoneInfo) -> TableCell:
     if value is None:
         return TableCell(
             words("insights.all_accounts") if name == answer.chart.series == "account" else NO_VALUE, False

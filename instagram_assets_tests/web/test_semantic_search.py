@@ -12,7 +12,7 @@ from upath import UPath
 
 from instagram_assets.demo import MODELS
 from instagram_assets.errors import InstagramAssetsError, ModelError, NotFoundError, NotReadyError
-from instagram_assets.lake_index.place import FOLDER
+from instagram_assets.lake_index.place import INDEX_FOLDER
 from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.schemas import CONTRACTS
@@ -49,7 +49,7 @@ def write_index(services: Services, model: str, vectors: np.ndarray) -> LakeInde
     ]
     write_cells(lake, "search_images", ["shapes"], None, CONTRACTS["search_images"].table(images))
     write_cells(lake, "search_embeddings", ["shapes"], None, CONTRACTS["search_embeddings"].table(embedded))
-    update_index(lake, folder / FOLDER, "Asia/Seoul")
+    update_index(lake, folder / INDEX_FOLDER, "Asia/Seoul")
     return index_of(services)
 
 
