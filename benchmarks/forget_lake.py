@@ -14,15 +14,16 @@ from upath import UPath
 from benchmarks.posts import FIRST_DAY, account_name, write_days, write_profiles
 from instagram_assets.arrow import compute
 from instagram_assets.engagement.impressions import impressions
-from instagram_assets.ingest.landing import land, read_posts, read_profiles
+from instagram_assets.ingest.landing import land_file
 from instagram_assets.ingest.merge import merge_posts
+from instagram_assets.ingest.observations import read_posts, read_profiles
 from instagram_assets.media.index import Entry, Index
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Settings
+from instagram_assets.storage.content_keys import url_identity
 from instagram_assets.storage.features import FeatureStore
 from instagram_assets.storage.layout import folder_name, set_up
 from instagram_assets.storage.parquet_files import to_bytes
-from instagram_assets.url_identity import url_identity
 from instagram_assets.vision.embed import EMBEDDING_FEATURES
 
 _AT_ONCE = 50
@@ -40,7 +41,7 @@ def write_data(data: Path, accounts: int, days: int, images: int) -> Settings:
             write_days(path, accounts, range(days))
         else:
             write_profiles(path, accounts)
-        land(path, lake, settings=settings)
+        land_file(path, lake, settings=settings)
         path.unlink()
     every = max(accounts * days // images, 1)
     names = [account_name(number) for number in range(accounts)]

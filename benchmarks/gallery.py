@@ -1,9 +1,10 @@
-"""The gallery as people use it, in Chromium: `python -m benchmarks.gallery [--quick] [--json] [--data FOLDER]`.
+"""The gallery as people use it, in Chromium: `python -m benchmarks.gallery [--quick] [--json] [--data INDEX_FOLDER]`.
 
 Over a lake of 100,000 images, with `--quick` of 10,000, or over the data folder of one that was written before: the
 first 60 thumbnails; scrolling by wheel, slowly and fast, dragging the bar to the middle, the keys End and Home: tiles
-that are seen blank for more than 200 ms, the longest time without a frame, the memory of the page. Then six tasks, each
-with its actions (a click, a key, a word typed) and the seconds until its result is seen.
+that are seen blank for more than 200 ms, the longest time without a frame, the memory of the page. All of it once while
+no thumbnail was ever made, nor is made ahead (`fresh_`), and once with all of them made (`made_`), by another server
+each. Then six tasks, each with its actions (a click, a key, a word typed) and the seconds until its result is seen.
 """
 
 import argparse
@@ -23,10 +24,12 @@ from benchmarks.web_index import make
 from benchmarks.web_lake import settings_of, write_lake
 from benchmarks.web_programs import browser, program
 from instagram_assets.lake_index.reading import IndexHandle
+from instagram_assets.lake_index.thumbnails import small_jpeg
 
 _NOBODY = "http://127.0.0.1:1"
 _LIST = "benchmark"
 _WORD = "bicycle"
+_ALONE = {"INSTAGRAM_ASSETS_WEB__THUMBNAILS_AHEAD": "false"}
 _BLANK_MS, _TILES, _ACTIONS = 200, 60, 3
 
 
@@ -38,15 +41,16 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="a folder of benchmarks.web_lake; its list `benchmark` is deleted")
     chosen = parser.parse_args()
     report = Report("gallery", ["fastapi", "uvicorn", "duckdb", "pillow"])
-    with (
-        _data(report, chosen.data, 10_000 if chosen.quick else 100_000) as data,
-        program(["web", "--dagster", _NOBODY], data, "/openapi.json") as app,
-        browser() as driver,
-    ):
-        person = Person(driver, app)
-        _measure_first(report, person)
-        _measure_scrolling(report, person)
-        _measure_tasks(report, person)
+    with _data(report, chosen.data, 10_000 if chosen.quick else 100_000) as data:
+        for state in ("fresh", "made"):
+            if state == "made":
+                _give_thumbnails(data)
+            with program(["web", "--dagster", _NOBODY], data, "/openapi.json", _ALONE) as app, browser() as driver:
+                person = Person(driver, app)
+                _measure_first(report, person, state)
+                _measure_scrolling(report, person, state)
+                if state == "made":
+                    _measure_tasks(report, person)
     report.show(as_json=chosen.json)
 
 
@@ -80,17 +84,36 @@ def _give_pictures(data: Path) -> None:
             os.link(media / row["path"], place)
 
 
-def _measure_first(report: Report, person: Person) -> None:
-    """From the address to the 60th thumbnail, none of which was ever made."""
+def _give_thumbnails(data: Path) -> None:
+    """Lay the thumbnail of each image: made once of each different file, of which the images are links."""
+    settings = settings_of(data)
+    media, folder = settings.folder("media"), settings.folder("thumbnails")
+    made: dict[int, Path] = {}
+    for path in media.rglob("*.jpg"):
+        place = folder / path.parent.name / path.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        number = path.stat().st_ino
+        place.unlink(missing_ok=True)
+        if number in made:
+            os.link(made[number], place)
+        else:
+            place.write_bytes(small_jpeg(path, settings.download.max_megapixels))
+            made[number] = place
+
+
+def _measure_first(report: Report, person: Person, state: str) -> None:
+    """From the address to the 60th thumbnail, of a server that was just started."""
     person.opens("/gallery")
     ends = "performance.getEntriesByType('resource').filter(each => each.name.includes('/api/thumbnails/'))"
     script = f"const ends = {ends}.map(each => each.responseEnd).sort((a, b) => a - b); return ends[{_TILES - 1}] ?? 0"
-    report.figures["first_60_thumbnails_ms"] = person.until(lambda: person.runs(script), f"{_TILES} thumbnails")
+    report.figures[f"{state}_first_60_thumbnails_ms"] = person.until(
+        lambda: person.runs(script), f"{_TILES} thumbnails"
+    )
     report.figures["images"] = person.runs("return Number(document.querySelector('.grid-tile').ariaSetSize)")
     report.figures["page_height_px"] = person.runs("return document.documentElement.scrollHeight")
 
 
-def _measure_scrolling(report: Report, person: Person) -> None:
+def _measure_scrolling(report: Report, person: Person, state: str) -> None:
     """Each way to move, with what was seen meanwhile."""
     ways: dict[str, Callable[[], None]] = {
         "wheel_slow": lambda: person.wheels(120, 60, 0.05),
@@ -107,15 +130,19 @@ def _measure_scrolling(report: Report, person: Person) -> None:
         person.until_quiet()
         seen = person.watched()
         report.figures |= {
-            f"{name}_blank_tiles": seen.blank_tiles,
-            f"{name}_longest_blank_ms": seen.longest_blank,
-            f"{name}_longest_frame_ms": seen.longest_frame,
+            f"{state}_{name}_blank_tiles": seen.blank_tiles,
+            f"{state}_{name}_longest_blank_ms": seen.longest_blank,
+            f"{state}_{name}_longest_frame_ms": seen.longest_frame,
         }
         report.note(
-            f"{name}: {seen.tiles} tiles seen, {seen.blank_tiles} blank over {_BLANK_MS} ms, the longest "
+            f"{state}, {name}: {seen.tiles} tiles seen, {seen.blank_tiles} blank over {_BLANK_MS} ms, the longest "
             f"{seen.longest_blank:.0f} ms; {seen.frames} frames, the longest {seen.longest_frame:.0f} ms"
         )
-    report.figures |= {"memory_before_mb": before, "memory_after_mb": person.memory_mb(), "tiles_held": person.tiles()}
+    report.figures |= {
+        f"{state}_memory_before_mb": before,
+        f"{state}_memory_after_mb": person.memory_mb(),
+        "tiles_held": person.tiles(),
+    }
 
 
 def _measure_tasks(report: Report, person: Person) -> None:

@@ -23,10 +23,10 @@ def land_posts(file: str, folder: str) -> None:
     """Ours, in a child: the file into a landing zone below `folder`."""
     from upath import UPath
 
-    from instagram_assets.ingest.landing import land
+    from instagram_assets.ingest.landing import land_file
     from instagram_assets.settings import Settings
 
-    land(Path(file), UPath(folder), settings=Settings())
+    land_file(Path(file), UPath(folder), settings=Settings())
 
 
 def pandas_posts(file: str, folder: str) -> None:

@@ -63,30 +63,32 @@ def run_per_partition(home: str, accounts: int, days: int) -> dict[str, object]:
 
 def land_lake(folder: str, accounts: int, days: int) -> None:
     """In a child: an export of one post per cell into the landing zone, accounts and profiles known."""
-    from instagram_assets import partitions, runs
+    from instagram_assets import partitions
+    from instagram_assets.automation import shell_runs
     from instagram_assets.automation.plan import plan
 
     posts, profiles = Path(folder) / "posts.json", Path(folder) / "profiles.json"
     write_posts(posts, accounts * days, accounts, days)
     write_profiles(profiles, accounts)
-    with runs.open_instance() as instance:
-        runs.land(instance, [posts, profiles])
+    with shell_runs.open_instance() as instance:
+        shell_runs.land(instance, [posts, profiles])
         plan(instance)  # makes the accounts known
         tags = {partitions.RANGE_START: account_name(0), partitions.RANGE_END: account_name(accounts - 1)}
-        runs.run_job(instance, "profiles", tags=tags)
+        shell_runs.run_job(instance, "profiles", tags=tags)
 
 
 def own_box(accounts: int, days: int) -> list[float]:
     """In a child: raw tables, posts and impressions of all cells in one run; its seconds, cells with impressions."""
-    from instagram_assets import partitions, runs
+    from instagram_assets import partitions
+    from instagram_assets.automation import shell_runs
 
     names = [account_name(number) for number in range(accounts)]
     first, last = date.fromisoformat(FIRST_DAY), date.fromisoformat(_day(days - 1))
-    with runs.open_instance() as instance:
+    with shell_runs.open_instance() as instance:
         tags = partitions.box(partitions.known_accounts(instance), names, first, last).tags
         keys = [dg.AssetKey(name) for name in ("raw_posts", "raw_reels", "posts", "impressions")]
         start = time.perf_counter()
-        runs.run_job(instance, "box", tags=tags, assets=keys)
+        shell_runs.run_job(instance, "box", tags=tags, assets=keys)
         return [time.perf_counter() - start, len(instance.get_materialized_partitions(keys[-1]))]
 
 
@@ -98,14 +100,14 @@ def pages() -> dict[str, float]:
     from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
     from dagster_graphql.test.utils import execute_dagster_graphql
 
-    from instagram_assets import runs
+    from instagram_assets.automation import shell_runs
 
     # Dagster's own picture of a code location reads what Dagster has deprecated.
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     target = InProcessCodeLocationOrigin(LoadableTargetOrigin(module_name="instagram_assets.definitions"))
     seconds: dict[str, float] = {}
     with (
-        runs.open_instance() as instance,
+        shell_runs.open_instance() as instance,
         WorkspaceProcessContext(instance, InProcessWorkspaceLoadTarget(target)) as workspace,
     ):
         for name, question in {"partition_stats": _STATS, "partition_page": _PAGE}.items():

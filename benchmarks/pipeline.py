@@ -62,7 +62,7 @@ def main() -> None:
 
 def start_up() -> None:
     """In a child: what any ingest does before its first record, import everything and start Kiwi."""
-    import instagram_assets.runs  # noqa: F401  # pyright: ignore[reportUnusedImport]
+    import instagram_assets.automation.shell_runs  # noqa: F401  # pyright: ignore[reportUnusedImport]
     from instagram_assets.settings import TextSettings
     from instagram_assets.text.tokens import find_tokenizer, tokenize
 
@@ -177,11 +177,11 @@ def _figures(sizes: dict[int, Size], base: Measured) -> dict[str, float]:
 
 def land_and_make(file: str) -> None:
     """In a child: what `dev` does with a file of the inbox, land it and make the tables of its cells."""
-    from instagram_assets import runs
+    from instagram_assets.automation import shell_runs
 
-    with runs.open_instance() as instance:
-        runs.land(instance, [Path(file)])
-        runs.bring_up_to_date(instance)
+    with shell_runs.open_instance() as instance:
+        shell_runs.land(instance, [Path(file)])
+        shell_runs.bring_up_to_date(instance)
 
 
 def _morning(report: Report, rounds: int) -> dict[str, float]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.captions import caption, comment, mentioned
 from instagram_assets.demo.codes import media_id
-from instagram_assets.ingest.post_ids import short_code
+from instagram_assets.ingest.post_ids import shortcode_of
 
 Item = dict[str, Any]
 
@@ -111,7 +111,7 @@ def _post(number: int, account: int, day: int) -> Item:
 
 def _media(key: int, kind: str, height: int, chance: random.Random) -> Item:
     """What posts and the parts of a sidecar have in common."""
-    code = short_code(key)
+    code = shortcode_of(key)
     return {
         "id": str(key),
         "type": kind,

@@ -19,7 +19,7 @@ from instagram_assets.schemas import CONTRACTS
 from instagram_assets.search.requests import SearchRequest, save_hits, save_request
 from instagram_assets.search.results_page import SearchHit
 from instagram_assets.settings import Settings
-from instagram_assets.storage.lake import write_cells
+from instagram_assets.storage.lake_writer import write_cells
 
 ACCOUNTS, DAYS, PICTURES = 200, 30, 500
 WORD = "펭귄"

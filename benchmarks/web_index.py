@@ -29,7 +29,8 @@ from benchmarks.web_lake_posts import LAST_DAY
 from benchmarks.web_lake_words import vocabulary
 from benchmarks.web_programs import browser, loaded, program
 from instagram_assets.arrow import compute
-from instagram_assets.storage.lake import read_table, write_cells
+from instagram_assets.storage.lake import read_table
+from instagram_assets.storage.lake_writer import write_cells
 
 SIZES = {"10k": 10_000, "100k": 100_000, "1m": 1_000_000}
 _TIMES = {True: 5, False: 15}

@@ -24,7 +24,7 @@ from benchmarks.web_lake_posts import ACCOUNTS, LAST_DAY, MOST_DAYS, Plan, accou
 from instagram_assets.demo import MODELS
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import ModelSettings, Settings
-from instagram_assets.storage.lake import write_asset, write_cells
+from instagram_assets.storage.lake_writer import write_asset, write_cells
 from instagram_assets.storage.layout import folder_name, lower_first_year
 from instagram_assets.storage.parquet_files import to_bytes
 from instagram_assets.vision.pipeline import find_embedder

@@ -1,7 +1,15 @@
-"""Arrow's functions on columns, loaded at their first use and without types, since pyarrow ships none."""
+"""Arrow's compute functions, loaded at first use and without types, since pyarrow ships none; and columns as NumPy."""
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    Integers = npt.NDArray[np.int64]
+    Booleans = npt.NDArray[np.bool_]
 
 
 class _Functions:
@@ -14,3 +22,31 @@ class _Functions:
 
 
 compute: Any = _Functions()
+
+
+def group_starts(table: "pa.Table", columns: list[str]) -> "Booleans":
+    """True at each row that differs from the row before it in one of `columns`, which hold no nulls."""
+    import numpy as np
+
+    starts = np.ones(table.num_rows, dtype=np.bool_)
+    if table.num_rows > 1:
+        parts = [table[name].combine_chunks() for name in columns]
+        differs = [as_booleans(compute.not_equal(part[1:], part[:-1])) for part in parts]
+        starts[1:] = np.logical_or.reduce(differs)
+    return starts
+
+
+def as_integers(values: Any) -> "Integers":
+    """An Arrow array without nulls as a NumPy array of int64."""
+    import numpy as np
+    import pyarrow as pa
+
+    return np.asarray(values.to_numpy() if isinstance(values, pa.ChunkedArray) else values.to_numpy(False), np.int64)
+
+
+def as_booleans(values: Any) -> "Booleans":
+    """An Arrow array of booleans without nulls as a NumPy array."""
+    import numpy as np
+    import pyarrow as pa
+
+    return np.asarray(values.to_numpy() if isinstance(values, pa.ChunkedArray) else values.to_numpy(False), np.bool_)

@@ -1,10 +1,10 @@
-"""What can go wrong, as exceptions whose message names the file, the record and the remedy.
-
-All that this package raises on purpose is below InstagramAssetsError, and stands here.
-"""
+"""Every exception that this package raises on purpose; messages name the file, the record and the remedy."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Generic, TypeVar
+
+_Time = TypeVar("_Time")
 
 
 class InstagramAssetsError(Exception):
@@ -30,7 +30,7 @@ class SettingsError(InstagramAssetsError):
 
 
 class QueryError(InstagramAssetsError):
-    """A question that the lake cannot answer, such as one about a table that is not there.
+    """A query that the lake cannot answer, such as one on a missing table.
 
     >>> from instagram_assets import Lake
     >>> Lake("data/lake").read("posts", columns=["like"])
@@ -79,35 +79,35 @@ class RecordError(InstagramAssetsError):
 
 
 class SourceRefusedError(InstagramAssetsError):
-    """A source of records refuses us: it asks for a consent, a login or a pause, and a person has to look at it."""
+    """A source refuses requests until a person acts: it wants consent, a login or a pause."""
 
 
 class SessionRefusedError(SourceRefusedError):
-    """Instagram does not take a session: it asks for a login or a checkpoint. Asking again would make it worse."""
+    """Instagram rejects a session: it wants a login or a checkpoint. A retry would make it worse."""
 
 
 class IdentityStoppedError(SourceRefusedError):
-    """A login or token may ask nothing more until a person has done what the message says, and has said so."""
+    """A login or token is stopped until a person has done what the message says and confirmed it."""
 
 
-class BreakerOpenError(InstagramAssetsError):
-    """A site wants to be left alone for longer than its caller waits; `until` is when it may be asked again, in UTC."""
+class _UntilError(InstagramAssetsError, Generic[_Time]):
+    """Base of errors that end by themselves at `until`."""
 
-    def __init__(self, reason: str, until: datetime) -> None:
+    def __init__(self, reason: str, until: _Time) -> None:
         super().__init__(reason)
         self.until = until
 
 
-class BudgetSpentError(InstagramAssetsError):
-    """As many requests were made as a day may have; `until` is when the next begins, in seconds since 1970."""
+class BreakerOpenError(_UntilError[datetime]):
+    """A site's circuit breaker is open for longer than the caller waits; `until` is when it closes, in UTC."""
 
-    def __init__(self, reason: str, until: float) -> None:
-        super().__init__(reason)
-        self.until = until
+
+class BudgetSpentError(_UntilError[float]):
+    """The request budget of a day is spent; `until` is when the next day begins, in seconds since 1970."""
 
 
 class RateLimitedError(InstagramAssetsError):
-    """A source asks us to slow down; `seconds` is how long to wait before the next request."""
+    """A source limits the rate of requests; `seconds` is how long to wait before the next one."""
 
     def __init__(self, reason: str, seconds: float) -> None:
         super().__init__(reason)
@@ -115,15 +115,11 @@ class RateLimitedError(InstagramAssetsError):
 
 
 class AnswersChangedError(InstagramAssetsError):
-    """A site answers in a form that we do not know, about one account after the other."""
+    """A site's responses have an unknown form for one account after another."""
 
 
-class ProxiesError(InstagramAssetsError):
-    """None of the proxies works that were given; `until` is when the first is tried again, in seconds since 1970."""
-
-    def __init__(self, reason: str, until: float) -> None:
-        super().__init__(reason)
-        self.until = until
+class ProxiesError(_UntilError[float]):
+    """None of the proxies works; `until` is when the first is tried again, in seconds since 1970."""
 
 
 class ScrapeError(InstagramAssetsError):
@@ -131,15 +127,15 @@ class ScrapeError(InstagramAssetsError):
 
 
 class ScrapeRequestError(ScrapeError):
-    """What is to be scraped is not there, or cannot be asked of the actor; nothing was started."""
+    """The input of a scrape is missing or cannot be given to the actor; nothing was started."""
 
 
 class ScrapeRefusedError(ScrapeError, SourceRefusedError):
-    """Apify does not know the token, wants to be paid, or does not allow it: a person has to look at it."""
+    """Apify rejects the token, wants to be paid, or does not allow the run: a person has to act."""
 
 
 class CollectionRefusedError(InstagramAssetsError):
-    """Whom we are to collect cannot or must not be asked about; nothing was asked."""
+    """An account to collect is not allowed or not possible; no request was made."""
 
 
 class GoneError(ScrapeError):
@@ -147,21 +143,15 @@ class GoneError(ScrapeError):
 
 
 class UnansweredError(ScrapeError):
-    """Apify was asked for a run and gave no clear answer: there may be one, or not."""
+    """Apify gave no clear response to the start of a run: there may be one, or not."""
 
 
 class AnalyserRefusedError(SourceRefusedError):
-    """The service that watches reels does not know the key, the model, or does not allow it: a person has to look."""
+    """The reel analysis service rejects the key or the model: a person has to act."""
 
 
 class ContractError(InstagramAssetsError):
-    """A table does not have the columns that its contract promises, or that are asked of it.
-
-    >>> from instagram_assets import cluster_embeddings, measure_images
-    >>> cluster_embeddings(measure_images("pictures"))
-    Traceback (most recent call last):
-    instagram_assets.errors.ContractError: the table has no column embedding, model. Give what embed_images gave, ...
-    """
+    """A table lacks columns of its contract, or columns that were requested."""
 
 
 class StorageError(InstagramAssetsError):
@@ -175,7 +165,7 @@ class StorageError(InstagramAssetsError):
 
 
 class DamagedError(StorageError):
-    """A file of the lake is damaged, and stays so however often it is read, until it is made anew."""
+    """A file of the lake is damaged until it is made again; reading it again does not help."""
 
 
 class IdentifierError(InstagramAssetsError):
@@ -183,31 +173,19 @@ class IdentifierError(InstagramAssetsError):
 
 
 class ModelError(InstagramAssetsError):
-    """A model is not there, is damaged, or is not one that can do the work asked of it.
-
-    >>> from instagram_assets import caption_images
-    >>> caption_images("pictures", model="Salesforce/blip-image-captioning-base")
-    Traceback (most recent call last):
-    instagram_assets.errors.ModelError: Salesforce/blip-image-captioning-base at revision main is not on this ...
-    """
+    """A model is not there, is damaged, or is not one that can do the work asked of it."""
 
 
 class ForgetError(InstagramAssetsError):
-    """What was asked to forget is named by no account, hashtag, post or picture, or could not be forgotten whole."""
+    """The subject to forget is not found in the data, or could not be forgotten completely."""
 
 
 class ListError(InstagramAssetsError):
-    """A list of images cannot be called so, or what is to be kept in it is no image.
-
-    >>> from instagram_assets.datasets.lists import list_name
-    >>> list_name("../cats")
-    Traceback (most recent call last):
-    instagram_assets.errors.ListError: '../cats': no list is called so. A name begins with a letter ...
-    """
+    """The name of a list of images is not allowed, or what is to be put into the list is no image."""
 
 
 class NothingDoneError(InstagramAssetsError):
-    """All that was to be done came to nothing; what there is stands in the tables with its reasons."""
+    """Every item of a command failed; the tables have a reason for each."""
 
 
 class RunFailedError(InstagramAssetsError):
@@ -215,7 +193,7 @@ class RunFailedError(InstagramAssetsError):
 
 
 class BusyError(InstagramAssetsError):
-    """Runs go on that work on what would be changed: it can be done when they have ended."""
+    """Runs are working on what would be changed; possible when they have ended."""
 
 
 class DevError(InstagramAssetsError):
@@ -223,7 +201,7 @@ class DevError(InstagramAssetsError):
 
 
 class UndeliveredError(InstagramAssetsError):
-    """An alert did not go out; `seconds` is how long the other side asked us to wait before the next try."""
+    """An alert was not delivered; `seconds` is the wait that the receiver asked for."""
 
     def __init__(self, reason: str, seconds: float = 0.0) -> None:
         super().__init__(reason)
@@ -231,7 +209,7 @@ class UndeliveredError(InstagramAssetsError):
 
 
 class TrainingDataError(InstagramAssetsError):
-    """Labels and texts are there, but a model cannot be trained and judged with them."""
+    """Labels and texts are there but not enough to train and evaluate a model."""
 
 
 class TrainingError(InstagramAssetsError):
@@ -248,7 +226,7 @@ class DecodeError(RecordError):
 
 @dataclass
 class MediaError(InstagramAssetsError):
-    """One image or video cannot be had; `reason` is the same text on every run, so that tables stay identical."""
+    """One image or video cannot be downloaded; `reason` is the same text on every run, so tables stay identical."""
 
     reason: str
 
@@ -257,26 +235,26 @@ class MediaError(InstagramAssetsError):
 
 
 class MediaRefusedError(MediaError):
-    """We will not take it: an address, a file or a size that is not allowed."""
+    """A URL, file or size is not allowed."""
 
 
 class MediaExpiredError(MediaError):
-    """The signed address is no longer valid; only collecting the post again gives a new one."""
+    """The signed URL has expired; only collecting the post again gives a new one."""
 
 
 class MediaFailedError(MediaError):
-    """The server will not give it; asking again would not help."""
+    """A permanent error of the server; a retry would not help."""
 
 
 @dataclass
 class MediaTransientError(MediaError):
-    """It did not work this time; `retry_after` is the wait in seconds that the server asked for."""
+    """A transient error; `retry_after` is the wait in seconds that the server asked for."""
 
     retry_after: float | None = None
 
 
 class MediaUnreachableError(MediaTransientError):
-    """The host of the address gave no connection."""
+    """No connection to the URL's host."""
 
 
 class SearchError(InstagramAssetsError):
@@ -295,15 +273,15 @@ class SearchError(InstagramAssetsError):
 
 
 class SearchRequestError(SearchError):
-    """The search word, the number of images or another wish cannot be searched for."""
+    """The search word, the number of images or another parameter of a search is not allowed."""
 
 
 class ImagesWouldGoError(SearchRequestError):
-    """The folder has images that this search would take away."""
+    """The folder has images that this search would delete."""
 
 
 class NoResultsError(SearchError):
-    """The page itself says that it has nothing for the search word."""
+    """The search page has no results for the search word."""
 
 
 class NothingMatchedError(SearchError):
@@ -339,15 +317,15 @@ class DagsterRefusedError(InstagramAssetsError):
 
 
 class NotFoundError(InstagramAssetsError):
-    """What was asked for is not there."""
+    """The requested thing does not exist."""
 
 
 class ConflictError(InstagramAssetsError):
-    """What was asked for cannot be done as things are now, such as deleting a collection that runs."""
+    """A request conflicts with the present state, such as deleting a collection that runs."""
 
 
 class NotReadyError(ConflictError):
-    """What was asked for is made first, such as the index of the lake."""
+    """The requested thing is still being made, such as the index of the lake."""
 
 
 class PausedError(ConflictError):
@@ -363,9 +341,9 @@ class TooLargeError(InstagramAssetsError):
 
 
 class DiskFullError(StorageError):
-    """There is no room for what is to be written."""
+    """The disk has no room for a file that is to be written."""
 
 
 def names_below(kind: type[Exception]) -> set[str]:
-    """The names of a class of errors and of all that are one: what Dagster keeps of an error is its class's name."""
+    """The names of an error class and its subclasses: of an error Dagster stores only the name of its class."""
     return {kind.__name__}.union(*map(names_below, kind.__subclasses__()))

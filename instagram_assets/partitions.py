@@ -23,6 +23,27 @@ RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 PLAN = ".dagster/instagram_assets_plan"
 """The tag of a run that brings the lake up to date: only cells that have rows, or lost theirs, are told to Dagster."""
+# Tags of runs that lists of runs show, so that no event or config of a run has to be read.
+QUERY_TAG = "instagram_assets/query"
+"""What a run collects: the search word, or whom."""
+LIMIT_TAG = "instagram_assets/limit"
+"""The number of images wanted."""
+FOLDER_TAG = "instagram_assets/folder"
+"""The name of its folder below `datasets/search`."""
+KEPT_TAG, CANDIDATES_TAG = "instagram_assets/kept", "instagram_assets/candidates"
+"""The number of images in its folder, and of those looked at."""
+COUNTED_BY_TAG = "instagram_assets/counted_by"
+"""The id of the run that counted: one that is made again has the tags of the first."""
+
+HISTORY_TAG = "instagram_assets/history"
+"""Of runs that collect: the history of the web app lists those that have it, which is SHOWN."""
+SHOWN_IN_HISTORY = "shown"
+
+IMPORTED_TAG = "instagram_assets/imported"
+"""Of imported runs: the job's id in the earlier dashboard."""
+ERROR_TAG, OUT_DIR_TAG = "instagram_assets/error", "instagram_assets/out_dir"
+"""Of imported runs: why it failed, and the folder as the earlier dashboard had it."""
+
 LARGEST_BOX = 20_000
 RUN_SECONDS = 5.0
 CELL_SECONDS = 0.002
@@ -237,3 +258,8 @@ def selection(keys: dg.PartitionKeyRange, order: Sequence[str]) -> Selection:
     (first, first_day), (last, last_day) = (key.rsplit("|", 1) for key in (str(keys.start), str(keys.end)))
     chosen = order[order.index(first) : order.index(last) + 1]
     return Selection(list(chosen), date.fromisoformat(first_day), date.fromisoformat(last_day))
+
+
+def search_tags(query: str, limit: int, folder: str) -> dict[str, str]:
+    """The tags that say what a run searches for."""
+    return {QUERY_TAG: query, LIMIT_TAG: str(limit), FOLDER_TAG: folder}

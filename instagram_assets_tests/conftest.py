@@ -9,7 +9,7 @@ import signal
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ ROOM = 4 << 30
 # Begun first, so that no worker is left alone with one of them at the end.
 SLOWEST = (
     *(
+        "test_wheel",
         "test_collecting",
         "test_forgetting",
         "test_erasure",
@@ -53,10 +54,17 @@ SLOWEST = (
         "test_jobs",
     ),
     *("test_dagster_api", "test_api_jobs", "test_pages", "test_accessible", "test_schema"),
-    *("test_interrupted", "test_commands", "test_search", "test_without_models", "test_archive", "test_home"),
+    *("test_interrupted", "test_commands", "test_search", "test_without_models", "test_home"),
     *("test_landing_faults", "test_summary", "test_mutations", "test_interrupted_training", "test_parts"),
     *("test_killed_scrape", "test_reel_chain", "test_running"),
-    *("test_steps", "test_event_log_pages", "test_demo_models", "test_alerts", "test_event_log_failures"),
+    *(
+        "test_pipeline",
+        "test_steps",
+        "test_event_log_pages",
+        "test_demo_models",
+        "test_alerts",
+        "test_event_log_failures",
+    ),
 )
 
 
@@ -71,10 +79,23 @@ def pytest_configure() -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    # What is loaded for the tests stays: garbage need not be looked for while they are collected.
+    gc.disable()
+    # pytest compiles each file of tests, and keeps the result for the next process. In a fresh checkout every worker
+    # would compile all of them at the same time: each begins with its share of them, and finds the others compiled.
+    if worker := getattr(session.config, "workerinput", None):
+        number, count = int(worker["workerid"].removeprefix("gw")), int(worker["workercount"])
+        root = Path(__file__).parent
+        for path in sorted(root.rglob("test_*.py"))[number::count]:
+            with suppress(Exception, pytest.skip.Exception):  # collecting it tells what is wrong with it
+                importlib.import_module(".".join([root.name, *path.relative_to(root).with_suffix("").parts]))
+
+
 def pytest_collection_finish() -> None:
-    # What is loaded by now stays: it need not be looked through at each collection of garbage.
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_sessionfinish() -> None:

@@ -26,11 +26,11 @@ STARTERS = (
         "nbclient",
         "instagram_assets_tests.faults",
         "typer.testing",
-        "instagram_assets.runs",
+        "instagram_assets.automation.shell_runs",
     ),
     *("instagram_assets.demo", "instagram_assets.vision", "instagram_assets.automation.home"),
     "instagram_assets.local.looks",
-    *("instagram_assets.age.steps", "instagram_assets.text.tokens", "instagram_assets.text.counts"),
+    *("instagram_assets.age.pipeline", "instagram_assets.text.tokens", "instagram_assets.text.counts"),
     *(
         "instagram_assets_tests.commands",
         "instagram_assets_tests.dagster_instances",

@@ -24,7 +24,8 @@ NEW_YORK = ZoneInfo("America/New_York")
         (datetime(2026, 11, 2, 4, 59, 59, tzinfo=UTC), NEW_YORK, date(2026, 11, 1)),
     ],
 )
-def test_rows_34_and_86_both_sides_of_a_border_are_told_apart(moment: datetime, zone: ZoneInfo, day: date) -> None:
+@pytest.mark.bad_input("midnight", "clock that jumps")
+def test_both_sides_of_a_border_are_told_apart(moment: datetime, zone: ZoneInfo, day: date) -> None:
     assert day_of(moment, zone) == day
 
 

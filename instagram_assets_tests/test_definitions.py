@@ -11,11 +11,11 @@ import dagster as dg
 import pytest
 
 import instagram_assets
-from instagram_assets.account_words import is_word_of_ours
 from instagram_assets.assets.parts import inputs, whole_inputs
 from instagram_assets.definitions import defs
 from instagram_assets.errors import ContractError
 from instagram_assets.schemas import CONTRACTS
+from instagram_assets.schemas.account_names import is_word_of_ours
 from instagram_assets.storage.parquet_io import COLUMNS
 
 HEAVY = {

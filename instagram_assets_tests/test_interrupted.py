@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.runs import prepare_home
+from instagram_assets.automation.shell_runs import prepare_home
 from instagram_assets.storage.atomic import is_temporary
 from instagram_assets_tests.conftest import export, post, profile
 from instagram_assets_tests.faults.harness import Fault, Worker, choose
@@ -21,7 +21,7 @@ TRIALS = {"lake": 10, "datasets": 3}
 SEED = 7
 # Loaded once before the trials, which then cost a fork and no imports.
 LOADED = [
-    "instagram_assets.runs",
+    "instagram_assets.automation.shell_runs",
     "pyarrow.parquet",
     "pyarrow.dataset",
     "dagster._core.storage.sqlite_storage",
@@ -48,13 +48,13 @@ def pipeline(home: str) -> None:
     from instagram_assets.settings import settings
 
     settings.cache_clear()
-    from instagram_assets import runs
+    from instagram_assets.automation import shell_runs
 
     files = [Path(home).parent / name for name in ("posts.json", "profiles.json")]
-    with runs.open_instance() as instance:
-        runs.land(instance, files, "2026-11-01T00:00:00+09:00")
-        runs.bring_up_to_date(instance)
-        runs.run_job(instance, "datasets")
+    with shell_runs.open_instance() as instance:
+        shell_runs.land(instance, files, "2026-11-01T00:00:00+09:00")
+        shell_runs.bring_up_to_date(instance)
+        shell_runs.run_job(instance, "datasets")
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 from upath import UPath
 
 from instagram_assets import Lake, QueryError, StorageError
+from instagram_assets.automation.shell_runs import bring_up_to_date, land
 from instagram_assets.cli import app
-from instagram_assets.runs import bring_up_to_date, land
 from instagram_assets.schemas import CONTRACTS, VIEWS
-from instagram_assets.storage import duck
-from instagram_assets.storage.lake import write_cells
+from instagram_assets.storage import duckdb_connection
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets_tests.conftest import export, post
 
 DAYS = ("2026-10-20", "2026-10-21", "2026-11-02")
@@ -153,9 +153,11 @@ def test_a_row_of_more_columns_than_fit_is_shown_one_below_the_other(ingested: P
 
 def test_a_view_needs_no_column_that_it_is_not_made_of(ingested: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[Sequence[str] | None] = []
-    original = duck.read_rows
+    original = duckdb_connection.read_rows
     monkeypatch.setattr(
-        duck, "read_rows", lambda *given, columns: read.append(columns) or original(*given, columns=columns)
+        duckdb_connection,
+        "read_rows",
+        lambda *given, columns: read.append(columns) or original(*given, columns=columns),
     )
     assert Lake(ingested / "lake").sql("select count(*) as n from token_counts")["n"].to_pylist() == [3]
     assert {tuple(columns or ()) for columns in read} == {VIEWS["token_counts"].reads["tokens"]}
@@ -165,7 +167,7 @@ def test_ctrl_c_while_files_are_read_stops(ingested: Path, monkeypatch: pytest.M
     def pressed(*_: object, **__: object) -> pa.Table:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(duck, "read_rows", pressed)
+    monkeypatch.setattr(duckdb_connection, "read_rows", pressed)
     with pytest.raises(KeyboardInterrupt):
         Lake(ingested / "lake").sql("select * from posts")
 

@@ -17,7 +17,7 @@ from instagram_assets.datasets.csv import write_csv
 from instagram_assets.demo.scenes import Scene, draw
 from instagram_assets.demo.search_site import Results, SearchPage
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import write_cells
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets_tests.conftest import export, post, profile
 from instagram_assets_tests.search.browsers import OPTIONS
 

@@ -17,16 +17,16 @@ import pytest
 from instagram_assets.automation.jobs import SKIPPED
 from instagram_assets.automation.schedules import yesterday
 from instagram_assets.automation.sensors import landed_sensor
+from instagram_assets.automation.shell_runs import land
 from instagram_assets.definitions import defs
 from instagram_assets.demo import SAMPLE
 from instagram_assets.demo.export import FILES, PLACEHOLDER_URL
 from instagram_assets.demo.server import DemoServer
-from instagram_assets.preflight import missing_models, skipped_line
-from instagram_assets.runs import land
 from instagram_assets.settings import load_settings, settings
+from instagram_assets.status.preflight import missing_models, skipped_line
 from instagram_assets_tests import commands
 from instagram_assets_tests.conftest import export, post
-from instagram_assets_tests.ingest.archives import zipped
+from instagram_assets_tests.ingest.archive_helper import zipped
 
 ROOT = Path(__file__).parent.parent
 POSTS = 4

@@ -143,11 +143,11 @@ def _language_model() -> tuple[Any, Any]:
 
 def _loaded(model: "AgeModel", tokenizer: Any, device: Any, dtype: Any) -> "LoadedAgeModel":
     from instagram_assets.age.encode import PostEncoder
-    from instagram_assets.age.model_files import AgeConfig, AgeSource, LoadedAgeModel
-    from instagram_assets.models.sources import ModelSource
+    from instagram_assets.age.model_files import AgeConfig, AgeModelSource, LoadedAgeModel
+    from instagram_assets.models.local_models import ModelSource
 
     config = AgeConfig(21, _MAX_SEQ_LEN, "random weights", "benchmark")
-    source = AgeSource(ModelSource("random weights", "", Path("random"), "0" * 64), config)
+    source = AgeModelSource(ModelSource("random weights", "", Path("random"), "0" * 64), config)
     encoder = PostEncoder(model.backbone, tokenizer, _MAX_SEQ_LEN, device, dtype)
     return LoadedAgeModel(model, tokenizer, encoder, device, dtype, source)
 

@@ -162,7 +162,7 @@ class _Work:
         from transformers import BertTokenizer
 
         from instagram_assets.age.batching import read_users
-        from instagram_assets.age.labels import LABELLED
+        from instagram_assets.age.labels import LABELLED_SCHEMA
 
         chance = random.Random(seed)
 
@@ -182,7 +182,7 @@ class _Work:
         ]
         tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *_WORDS]
         tokenizer = BertTokenizer(vocab={token: place for place, token in enumerate(tokens)}, model_max_length=512)
-        people = pa.Table.from_pylist(rows, schema=LABELLED)
+        people = pa.Table.from_pylist(rows, schema=LABELLED_SCHEMA)
         texts, parts = read_users(people, {str(row["username"]): "train" for row in rows}, ["train"])
         return _Work(seed, tokenizer, texts, parts["train"], per_step)
 
@@ -204,9 +204,9 @@ class _Work:
 
     def order(self, epoch: int) -> list[Any]:
         """The users of each step, as `fit` draws them."""
-        from instagram_assets.age.batching import steps_of
+        from instagram_assets.age.batching import shuffled_steps
 
-        return steps_of(len(self.users.names), self.per_step, (self.seed, 0, epoch))
+        return shuffled_steps(len(self.users.names), self.per_step, (self.seed, 0, epoch))
 
 
 def _source(work: _Work, model: Any, passes: int, rate: float, after_step: Tick = lambda: None) -> list[float]:
@@ -245,8 +245,8 @@ def _ours(
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits
 
-    from instagram_assets.age.fit import Plan, State, fit
-    from instagram_assets.age.stages import layers_stage
+    from instagram_assets.age.training_loop import TrainingPlan, TrainingState, train_stage
+    from instagram_assets.age.training_stages import fine_tuning_stage
     from instagram_assets.models.devices import choose_dtype
     from instagram_assets.settings import AgeSettings
 
@@ -259,9 +259,11 @@ def _ours(
     )
     users = work.users
     dtype = choose_dtype(precision, torch.device("cpu"))
-    stage = layers_stage(model, work.tokenizer, work.texts, users, users, loss, options, dtype)
+    stage = fine_tuning_stage(model, work.tokenizer, work.texts, users, users, loss, options, dtype)
     stage = replace(stage, judge=lambda: torch.linspace(0, 1, len(users.names)))
-    plan = Plan(len(users.names), work.per_step, passes, work.seed, 1, users.labels, lambda logits: logits.sum())
-    state = State()
-    fit(stage, plan, state, lambda now: None, lambda progress: after_step())
+    plan = TrainingPlan(
+        len(users.names), work.per_step, passes, work.seed, 1, users.labels, lambda logits: logits.sum()
+    )
+    state = TrainingState()
+    train_stage(stage, plan, state, lambda now: None, lambda progress: after_step())
     return [epoch.train_loss for epoch in state.history]

@@ -193,7 +193,7 @@ def _clip(device: Any) -> "LoadedModel":
 def _loaded(model: Any, processor: Any, device: Any) -> "LoadedModel":
     import torch
 
-    from instagram_assets.models.sources import ModelSource
+    from instagram_assets.models.local_models import ModelSource
     from instagram_assets.vision.load_models import LoadedModel
 
     model = model.to(device).eval().requires_grad_(False)

@@ -161,7 +161,7 @@ def _timed(file: str, cluster: Callable[[NDArray[np.float32]], NDArray[Any]]) ->
 def _write_lake(root: Path, vectors: NDArray[np.float32]) -> None:
     from upath import UPath
 
-    from instagram_assets.storage.lake import write_cells
+    from instagram_assets.storage.lake_writer import write_cells
 
     days = [date(2026, 1, 1) + timedelta(days=day) for day in range(_DAYS)]
     each = len(vectors) // _ACCOUNTS

@@ -80,7 +80,7 @@ def compare(folder: str, rounds: int) -> dict[str, Any]:
     """
     import torch
 
-    from instagram_assets.models.sources import find_model
+    from instagram_assets.models.local_models import find_model
     from instagram_assets.settings import ModelSettings
     from instagram_assets.vision.embed import as_vectors, embed_all, embedding_store, open_embedder
     from instagram_assets.vision.load_models import load_embedder

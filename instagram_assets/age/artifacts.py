@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from instagram_assets.age.card import NAMES, Facts, model_card
-from instagram_assets.age.holdout import TEST, majority
+from instagram_assets.age.card import PREDICTOR_NAMES, TrainingFacts, model_card
+from instagram_assets.age.holdout import TEST_SCHEMA, majority_baseline
 from instagram_assets.age.model_files import CARD, CONFIG, HEAD
 from instagram_assets.age.statistics import Evaluation, evaluate
 from instagram_assets.datasets.swap import LITTER
@@ -26,14 +26,14 @@ FEWEST_SHOWN = 10
 _SMALLER = "smaller groups"
 
 
-PICTURES = ("calibration", "confusion", "baselines", "losses", "AUC-by-pass")
+PLOT_NAMES = ("calibration", "confusion", "baselines", "losses", "AUC-by-pass")
 """The names that pictures of a report may have."""
 
 
-class Report(NamedTuple):
+class ModelReport(NamedTuple):
     """All there is to say: evaluations of `model`, `tfidf` and `majority`, pictures as PNG by name, and the card."""
 
-    facts: Facts
+    facts: TrainingFacts
     evaluations: dict[str, Evaluation]
     pictures: dict[str, bytes]
     card: str
@@ -65,14 +65,16 @@ class Report(NamedTuple):
         return {name: value for name, value in found.items() if value is not None}
 
 
-def make_report(facts: Facts, test: pa.Table) -> Report:
-    """The report of a model by its predictions for the test users (the columns of `TEST`, at least one row)."""
+def make_report(facts: TrainingFacts, test: pa.Table) -> ModelReport:
+    """The report of a model by its predictions for the test users (the columns of `TEST_SCHEMA`, at least one row)."""
     labels = test["label"].to_pylist()
     train = facts.data["train"]
     chances = {
         "model": test["model"].to_pylist(),
         "tfidf": test["tfidf"].to_pylist(),
-        "majority": majority([1] * train["positives"] + [0] * (train["users"] - train["positives"]), len(labels)),
+        "majority": majority_baseline(
+            [1] * train["positives"] + [0] * (train["users"] - train["positives"]), len(labels)
+        ),
     }
     groups = {
         "language": [_LANGUAGES[language] for language in test["language"].to_pylist()],
@@ -82,7 +84,7 @@ def make_report(facts: Facts, test: pa.Table) -> Report:
     groups = {name: _large_enough(own) for name, own in groups.items() if len(labels) >= FEWEST_SHOWN}
     found = {name: evaluate(labels, p, groups, facts.abstain_below) for name, p in chances.items()}
     pictures = _pictures(facts, found)
-    return Report(facts, found, pictures, model_card(facts, found, list(pictures)))
+    return ModelReport(facts, found, pictures, model_card(facts, found, list(pictures)))
 
 
 def _large_enough(groups: list[str]) -> list[str]:
@@ -100,10 +102,10 @@ def _large_enough(groups: list[str]) -> list[str]:
     return [_SMALLER if name in pooled else name for name in groups]
 
 
-def _pictures(facts: Facts, evaluations: Mapping[str, Evaluation]) -> dict[str, bytes]:
+def _pictures(facts: TrainingFacts, evaluations: Mapping[str, Evaluation]) -> dict[str, bytes]:
     model, cutoff = evaluations["model"], facts.age_cutoff
     points = [(b.predicted, b.observed.share or 0.0, b.observed.low, b.observed.high, b.observed.n) for b in model.bins]
-    accuracies = {NAMES[name]: found.accuracy.share or 0.0 for name, found in evaluations.items()}
+    accuracies = {PREDICTOR_NAMES[name]: found.accuracy.share or 0.0 for name, found in evaluations.items()}
     return {
         "calibration": calibration_plot(points, f"{cutoff} or older: predicted and observed share"),
         "confusion": matrix_chart(
@@ -117,7 +119,7 @@ def _pictures(facts: Facts, evaluations: Mapping[str, Evaluation]) -> dict[str, 
     }
 
 
-def _courses(facts: Facts) -> dict[str, bytes]:
+def _courses(facts: TrainingFacts) -> dict[str, bytes]:
     """How the training went, pass by pass; nothing for a model whose training is not known."""
     if not facts.history:
         return {}
@@ -134,7 +136,7 @@ def _courses(facts: Facts) -> dict[str, bytes]:
 
 METRICS, TEST_USERS = "metrics.json", "test_users.parquet"
 
-_OURS = {CARD, CONFIG, HEAD, METRICS, TEST_USERS, *(f"{name}.png" for name in PICTURES)}
+_OURS = {CARD, CONFIG, HEAD, METRICS, TEST_USERS, *(f"{name}.png" for name in PLOT_NAMES)}
 # What transformers saves of an encoder and of its tokenizer.
 _SAVED = re.compile(
     r"config\.json|generation_config\.json|model(-\d+-of-\d+)?\.safetensors|model\.safetensors\.index\.json"
@@ -151,15 +153,15 @@ def unexpected_files(folder: Path) -> list[str]:
     names = sorted(path.name for path in folder.iterdir() if path.name not in LITTER)
     if CONFIG not in names:
         return names
-    return [name for name in names if (folder / name).is_dir() or not may_be_ours(name)]
+    return [name for name in names if (folder / name).is_dir() or not is_model_file(name)]
 
 
-def may_be_ours(name: str) -> bool:
+def is_model_file(name: str) -> bool:
     """True for the names of the files that make up an age model."""
     return name in _OURS or _SAVED.fullmatch(name) is not None
 
 
-def files_beside(report: Report, test: pa.Table) -> dict[str, bytes]:
+def report_files(report: ModelReport, test: pa.Table) -> dict[str, bytes]:
     """The files by name; the same for the same report."""
     import pyarrow.parquet as pq
 
@@ -170,17 +172,17 @@ def files_beside(report: Report, test: pa.Table) -> dict[str, bytes]:
     return {METRICS: metrics.encode(), TEST_USERS: stream.getvalue(), **pictures}
 
 
-def read_facts(folder: Path) -> Facts | None:
+def read_facts(folder: Path) -> TrainingFacts | None:
     """What is known of the model in a folder; None when there is none, or what is written is not ours."""
     try:
         content = json.loads((folder / METRICS).read_text(encoding="utf-8"))
-        return Facts(**{field.name: content[field.name] for field in fields(Facts)})
+        return TrainingFacts(**{field.name: content[field.name] for field in fields(TrainingFacts)})
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def read_test(folder: Path) -> pa.Table:
-    """The test users (the columns of `TEST`). Raises ModelError when the file is missing or damaged."""
+    """The test users (the columns of `TEST_SCHEMA`). Raises ModelError when the file is missing or damaged."""
     import pyarrow.parquet as pq
 
     path = folder / TEST_USERS
@@ -192,7 +194,7 @@ def read_test(folder: Path) -> pa.Table:
         first_line = next(iter(str(error).splitlines()), "")
         raise _without_test(path, f"damaged or not ours ({first_line})") from error
     # No cast: an older file has exact numbers of posts, which are not told any more.
-    if test.schema != TEST:
+    if test.schema != TEST_SCHEMA:
         raise _without_test(path, "damaged or not ours (it has other columns)")
     return test
 

@@ -1,4 +1,4 @@
-"""Users and posts as numbers, and the batches in which they are seen together."""
+"""Users and posts as index arrays, batches by token budget, and cached mean vectors of users."""
 
 import hashlib
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -16,42 +16,44 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Group(NamedTuple):
-    """Users that one backward pass sees: their places in the step, and of each the numbers of the posts drawn."""
+class UserGroup(NamedTuple):
+    """Users of one backward pass: their indices in the step, and the indices of the posts sampled for each."""
 
     places: list[int]
     posts: list[NDArray[np.int64]]
     tokens: int
 
 
-def steps_of(users: int, per_step: int, seed: Sequence[int]) -> list[NDArray[np.int64]]:
-    """The numbers of all users in an order drawn for one pass, cut into steps; the last may have fewer."""
+def shuffled_steps(users: int, per_step: int, seed: Sequence[int]) -> list[NDArray[np.int64]]:
+    """Shuffled user indices of one epoch, split into optimiser steps; the last may be smaller."""
     order = np.random.default_rng(seed).permutation(users)
     return [order[start : start + per_step] for start in range(0, users, per_step)]
 
 
-def drawn(posts: NDArray[np.int64], most: int, seed: Sequence[int]) -> NDArray[np.int64]:
-    """All posts of a user, or as many as allowed, drawn without putting back."""
+def sample_posts(posts: NDArray[np.int64], most: int, seed: Sequence[int]) -> NDArray[np.int64]:
+    """All posts of a user, or a random sample of `most` without replacement."""
     if len(posts) <= most:
         return posts
     return np.random.default_rng(seed).choice(posts, most, replace=False)
 
 
-def groups_of(posts: Sequence[NDArray[np.int64]], lengths: NDArray[np.int64], budget: int) -> Iterator[Group]:
-    """Whole users packed up to `budget` tokens of different posts; a user with more is alone in a group."""
-    group = Group([], [], 0)
+def token_budget_groups(
+    posts: Sequence[NDArray[np.int64]], lengths: NDArray[np.int64], budget: int
+) -> Iterator[UserGroup]:
+    """Pack users into groups of up to `budget` tokens of distinct posts; a user with more is a group alone."""
+    group = UserGroup([], [], 0)
     for place, own in enumerate(posts):
         tokens = int(lengths[np.unique(own)].sum())
         if group.places and group.tokens + tokens > budget:
             yield group
-            group = Group([], [], 0)
-        group = Group([*group.places, place], [*group.posts, own], group.tokens + tokens)
+            group = UserGroup([], [], 0)
+        group = UserGroup([*group.places, place], [*group.posts, own], group.tokens + tokens)
     if group.places:
         yield group
 
 
-def pieces_of(lengths: NDArray[np.int64], budget: int) -> Iterator[slice]:
-    """Runs of posts sorted by length, each of at most `budget` tokens with padding and at least one post."""
+def token_budget_slices(lengths: NDArray[np.int64], budget: int) -> Iterator[slice]:
+    """Batches (slices) of posts sorted by length, each of at most `budget` tokens including padding."""
     begin = 0
     for end in range(1, len(lengths) + 1):
         if end == len(lengths) or (end + 1 - begin) * lengths[end] > budget:
@@ -59,8 +61,8 @@ def pieces_of(lengths: NDArray[np.int64], budget: int) -> Iterator[slice]:
             begin = end
 
 
-def padded(posts: Sequence[NDArray[np.int64]], padding: int) -> "tuple[Tensor, Tensor]":
-    """Token ids of posts and their attention mask, int64[posts, longest], padded on the right."""
+def pad_batch(posts: Sequence[NDArray[np.int64]], padding: int) -> "tuple[Tensor, Tensor]":
+    """Token ids and attention mask of a batch of posts, int64[posts, longest], padded on the right."""
     import torch
 
     lengths = np.array([len(post) for post in posts])
@@ -70,10 +72,10 @@ def padded(posts: Sequence[NDArray[np.int64]], padding: int) -> "tuple[Tensor, T
     return torch.from_numpy(ids), torch.from_numpy(mask.astype(np.int64))
 
 
-class Users(NamedTuple):
-    """People of one part of a split, by name: labels of 0 and 1, and of each the numbers of the texts written.
+class LabelledUsers(NamedTuple):
+    """Users of one set, sorted by name: labels 0 or 1, and for each the indices of its texts.
 
-    A text that a user posted twice is there twice.
+    A text that a user posted twice is listed twice.
     """
 
     names: list[str]
@@ -81,10 +83,12 @@ class Users(NamedTuple):
     posts: list[NDArray[np.int64]]
 
 
-def read_users(people: pa.Table, parts: Mapping[str, str], wanted: Sequence[str]) -> tuple[pa.Array, dict[str, Users]]:
-    """The distinct texts of the people (username, label, texts) of the `wanted` parts, and the people of each part.
+def read_users(
+    people: pa.Table, parts: Mapping[str, str], wanted: Sequence[str]
+) -> tuple[pa.Array, dict[str, LabelledUsers]]:
+    """Distinct texts of the users (username, label, texts) in the `wanted` sets, and the users of each set.
 
-    Who has no texts is left out. The order of the rows plays no part.
+    Users without texts are left out. The order of rows does not matter.
     """
     part = pa.array([parts.get(name) for name in people["username"].to_pylist()], pa.string())
     rows = people.append_column("part", part).sort_by("username")
@@ -97,29 +101,29 @@ def read_users(people: pa.Table, parts: Mapping[str, str], wanted: Sequence[str]
     names, labels = rows["username"].to_pylist(), rows["label"].to_numpy().astype(np.float32)
     part_of = np.array(rows["part"].to_pylist(), object)
 
-    def of_part(name: str) -> Users:
+    def of_part(name: str) -> LabelledUsers:
         places = np.flatnonzero(part_of == name)
         own = [numbers[borders[place] : borders[place + 1]] for place in places]
-        return Users([names[place] for place in places], labels[places], own)
+        return LabelledUsers([names[place] for place in places], labels[places], own)
 
     return distinct.dictionary, {name: of_part(name) for name in wanted}
 
 
-Encode = Callable[[list[str]], NDArray[np.float32]]
-"""Texts to their vectors, float32[texts, width]."""
+TextEncoder = Callable[[list[str]], NDArray[np.float32]]
+"""A text encoder: texts to vectors, float32[texts, width]."""
 
-OnProgress = Callable[[int, int], None]
+_OnProgress = Callable[[int, int], None]
 
 _DEFINITION = "age-post-1"
 _AT_ONCE = 4096
 """Texts whose vectors memory holds: 50 MB for a language model of width 768."""
 _BATCH = 1024
-"""Texts computed at once, of all lengths; so many a death may cost."""
+"""Texts encoded per call and cached together; a killed run loses at most one such batch."""
 _SCHEMA = pa.schema([("text_sha256", pa.string()), ("vector", pa.list_(pa.float32()))])
 
 
 def vector_store(root: Path, model: str, max_seq_len: int, precision: str) -> FeatureStore:
-    """Where the vectors by the language model with the fingerprint `model` are kept, below `root`."""
+    """The cache of text vectors by the language model with the fingerprint `model`, below `root`."""
     parts = (_DEFINITION, model, str(max_seq_len), precision)
     return FeatureStore(root, "age_posts", hashlib.sha256("\0".join(parts).encode()).hexdigest(), _SCHEMA)
 
@@ -128,12 +132,12 @@ def mean_vectors(
     texts: pa.Array,
     posts: Sequence[NDArray[np.int64]],
     store: FeatureStore,
-    encode: Encode,
-    on_progress: OnProgress | None = None,
+    encode: TextEncoder,
+    on_progress: _OnProgress | None = None,
 ) -> NDArray[np.float32]:
-    """The mean vector of each user, float32[users, width], from the numbers of their texts; zero without texts.
+    """Mean text vector of each user, float32[users, width], from the indices of its texts; zero without texts.
 
-    Vectors come from the store where it has them, the rest is computed and kept. Memory holds the means and the
+    Vectors are read from the cache `store` or computed and cached. Memory holds the means and the
     vectors of 4,096 texts.
     """
     import torch
@@ -157,8 +161,8 @@ def mean_vectors(
     return (sums.numpy() / np.maximum(counts, 1)[:, None]).astype(np.float32)
 
 
-def _vectors(texts: list[str], store: FeatureStore, encode: Encode) -> NDArray[np.float32]:
-    """The vectors of texts, each once, in their order."""
+def _vectors(texts: list[str], store: FeatureStore, encode: TextEncoder) -> NDArray[np.float32]:
+    """The vectors of distinct texts, in their order."""
     by_key = {hashlib.sha256(text.encode()).hexdigest(): text for text in texts}
 
     def compute(missing: list[str]) -> Generator[pa.Table]:

@@ -1,4 +1,4 @@
-"""Post embeddings by BERT and its kin without padding: the posts of a batch stand end to end in one row of tokens."""
+"""Post embeddings by BERT-like models without padding: the posts of a batch are concatenated into one sequence."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,29 +14,29 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-KINDS = ("bert", "camembert", "electra", "roberta", "xlm-roberta")
-"""Types of models that share BERT's layers and the names of their weights."""
+BERT_TYPES = ("bert", "camembert", "electra", "roberta", "xlm-roberta")
+"""Model types with BERT's architecture and names of weights."""
 
 _COUNTED_FROM_PADDING = ("camembert", "roberta", "xlm-roberta")
 
 
 @dataclass(frozen=True)
 class _Layer:
-    """One layer: attention, then two layers per token, each added to what came in and normalised."""
+    """One transformer layer: self-attention and feed-forward, each with residual connection and layer norm."""
 
     query: Linear
     key_value: Linear
     out: Linear
     attention_norm: Linear
-    widen: Linear
-    narrow: Linear
+    feed_forward_in: Linear
+    feed_forward_out: Linear
     norm: Linear
 
 
 class Bert:
-    """The layers of a model of `KINDS`, laid out for speed on one device and in one precision.
+    """Inference with a model of `BERT_TYPES` on unpadded batches, on one device and in one precision.
 
-    It holds the weights as they are now: after training the model further, make another.
+    It copies the weights: after further training, create another.
     """
 
     def __init__(self, backbone: Any, device: "torch.device", dtype: "torch.dtype") -> None:
@@ -57,9 +57,9 @@ class Bert:
             weight, bias = ready(norm.weight), ready(norm.bias)
             return lambda x: _layer_norm(x, weight, bias, norm.eps)
 
-        # The first of the kinds of token is the only one that posts have.
+        # Posts have token type 0 only.
         places = embeddings.position_embeddings.weight + embeddings.token_type_embeddings.weight[0]
-        begin = first_place(backbone.config)
+        begin = first_position(backbone.config)
         self._words, self._places = ready(embeddings.word_embeddings.weight), ready(places[begin:])
         self._norm = norm_of(embeddings.LayerNorm)
         projection = getattr(backbone, "embeddings_project", None)
@@ -70,19 +70,19 @@ class Bert:
                 key_value=layer_of(layer.attention.self.key, layer.attention.self.value),
                 out=layer_of(layer.attention.output.dense),
                 attention_norm=norm_of(layer.attention.output.LayerNorm),
-                widen=layer_of(layer.intermediate.dense, activation=backbone.config.hidden_act),
-                narrow=layer_of(layer.output.dense),
+                feed_forward_in=layer_of(layer.intermediate.dense, activation=backbone.config.hidden_act),
+                feed_forward_out=layer_of(layer.output.dense),
                 norm=norm_of(layer.output.LayerNorm),
             )
             for layer in backbone.encoder.layer
         ]
 
     @staticmethod
-    def takes(backbone: Any) -> bool:
-        """True for a model whose layers these are."""
+    def supports(backbone: Any) -> bool:
+        """True for a model with BERT's architecture and absolute position embeddings."""
         config = backbone.config
         return (
-            config.model_type in KINDS
+            config.model_type in BERT_TYPES
             and not config.is_decoder
             and getattr(config, "position_embedding_type", "absolute") == "absolute"
         )
@@ -91,13 +91,13 @@ class Bert:
         """Posts as token ids, best sorted by length, to vectors as `model.post_vectors`: float32[posts, 4 · width]."""
         import torch
 
-        from instagram_assets.age.model import LAYERS
+        from instagram_assets.age.model import CLS_LAYERS
 
         lengths = [len(post) for post in posts]
         starts = torch.from_numpy(np.cumsum([0, *lengths[:-1]])).to(self._device)
         ids = torch.from_numpy(np.concatenate(posts)).to(self._device)
         places = torch.from_numpy(np.concatenate([np.arange(length) for length in lengths])).to(self._device)
-        runs = runs_of(lengths)
+        runs = equal_length_runs(lengths)
         with torch.inference_mode():
             x = self._norm(self._words[ids] + self._places[places])
             if self._project is not None:
@@ -107,9 +107,9 @@ class Bert:
                 last = number == len(self._layers)
                 attended = self._attention(layer, x.to(self._dtype), starts if last else None, runs)
                 x = layer.attention_norm(layer.out(attended) + (x[starts] if last else x))
-                x = layer.norm(layer.narrow(layer.widen(x.to(self._dtype))) + x)
+                x = layer.norm(layer.feed_forward_out(layer.feed_forward_in(x.to(self._dtype))) + x)
                 seen.append(x if last else x[starts])
-            return torch.cat(seen[-LAYERS:], dim=-1)
+            return torch.cat(seen[-CLS_LAYERS:], dim=-1)
 
     def _attention(self, layer: _Layer, x: "Tensor", asking: "Tensor | None", runs: list[tuple[int, int]]) -> "Tensor":
         """Attention within each post: to the tokens `asking`, one of every post, or to all of them."""
@@ -128,13 +128,13 @@ class Bert:
         return torch.cat(parts)
 
 
-def first_place(config: Any) -> int:
-    """The number that a language model of `KINDS` gives the place of a post's first token."""
+def first_position(config: Any) -> int:
+    """The position index of a sequence's first token in a model of `BERT_TYPES`; RoBERTa counts from the padding id."""
     return config.pad_token_id + 1 if config.model_type in _COUNTED_FROM_PADDING else 0
 
 
-def runs_of(lengths: list[int]) -> list[tuple[int, int]]:
-    """Neighbours of equal length: (length, how many)."""
+def equal_length_runs(lengths: list[int]) -> list[tuple[int, int]]:
+    """Runs of adjacent posts of equal length, as (length, count)."""
     edges = np.flatnonzero(np.diff(lengths)) + 1
     borders = [0, *edges.tolist(), len(lengths)]
     return [(lengths[begin], end - begin) for begin, end in pairwise(borders)]
@@ -153,13 +153,13 @@ def _layer_norm(x: "Tensor", weight: "Tensor", bias: "Tensor", eps: float) -> "T
 
 
 def unpadded_vectors(backbone: Any, posts: list[NDArray[np.int64]]) -> "Tensor":
-    """What `model.post_vectors` gives of posts as token ids, sorted by length: float[posts, 4 · width].
+    """`model.post_vectors` without padding, with gradients: posts as token ids to float[posts, 4 · width].
 
     `backbone` is a model that `bert.Bert` takes.
     """
     import torch
 
-    from instagram_assets.age.model import LAYERS
+    from instagram_assets.age.model import CLS_LAYERS
 
     lengths = [len(post) for post in posts]
     device = next(backbone.parameters()).device
@@ -168,7 +168,7 @@ def unpadded_vectors(backbone: Any, posts: list[NDArray[np.int64]]) -> "Tensor":
     places = torch.from_numpy(np.concatenate([np.arange(length) for length in lengths])).to(device)
     embedded = backbone.embeddings(
         input_ids=ids[None],
-        position_ids=places[None] + first_place(backbone.config),
+        position_ids=places[None] + first_position(backbone.config),
         token_type_ids=torch.zeros_like(ids)[None],
     )
     projection = getattr(backbone, "embeddings_project", None)
@@ -178,14 +178,16 @@ def unpadded_vectors(backbone: Any, posts: list[NDArray[np.int64]]) -> "Tensor":
         # Of the last layer only [CLS] is asked for.
         last = number == len(backbone.encoder.layer)
         asking = x[starts] if last else x
-        attended = layer.attention.output(_attention(layer.attention.self, asking, x, runs_of(lengths)), asking)
+        attended = layer.attention.output(
+            _attention(layer.attention.self, asking, x, equal_length_runs(lengths)), asking
+        )
         x = layer.output(layer.intermediate(attended), attended)
         seen.append(x if last else x[starts])
-    return torch.cat(seen[-LAYERS:], dim=-1)
+    return torch.cat(seen[-CLS_LAYERS:], dim=-1)
 
 
 def _attention(attention: Any, asking: "Tensor", x: "Tensor", runs: list[tuple[int, int]]) -> "Tensor":
-    """Attention within each post; `asking` are the tokens whose queries are wanted, as many of every post."""
+    """Attention within each post; `asking` are the tokens to compute queries for, equally many of every post."""
     import torch
     from torch.nn.functional import scaled_dot_product_attention
 

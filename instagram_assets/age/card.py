@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from instagram_assets.age.statistics import Evaluation, Group, Share, too_few
+from instagram_assets.age.statistics import Evaluation, GroupMetrics, Share, too_few
 
 NOT_FOR_PERSONS = "Not for decisions about a person: use the share of a group with its interval."
 """Said wherever single predictions are shown."""
 
-NAMES = {"model": "age model", "tfidf": "TF-IDF + logistic regression", "majority": "always the larger class"}
+PREDICTOR_NAMES = {"model": "age model", "tfidf": "TF-IDF + logistic regression", "majority": "always the larger class"}
 """What is compared, as it is called in tables and pictures."""
 
 _USE = """`instagram-assets predict --input-dir TEXTS --finetuned-model-path FOLDER --prediction-output-file OUT.csv`
@@ -21,7 +21,7 @@ of the above, and `test_users.parquet` the test users without names, by whom a s
 
 
 @dataclass(frozen=True)
-class Facts:
+class TrainingFacts:
     """What is known of a training beside its test predictions.
 
     `data` has for `train`, `validation` and `test` the numbers of users, of those with label 1, and of posts;
@@ -41,7 +41,7 @@ class Facts:
     history: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
 
-def model_card(facts: Facts, evaluations: Mapping[str, Evaluation], pictures: Sequence[str]) -> str:
+def model_card(facts: TrainingFacts, evaluations: Mapping[str, Evaluation], pictures: Sequence[str]) -> str:
     """The text of README.md beside the weights, in Markdown.
 
     `evaluations` has `model`, `tfidf` and `majority` on the test users; `pictures` names PNG files beside the card.
@@ -59,7 +59,7 @@ def model_card(facts: Facts, evaluations: Mapping[str, Evaluation], pictures: Se
         "Intervals are 95 % (Wilson).",
         *([f"**{warning}**"] if (warning := too_few(model.n, model.positives)) else []),
         comparison(evaluations),
-        verdict(evaluations),
+        baseline_verdict(evaluations),
         f"### Kinds of errors\n\n{_confusion(model, cutoff)}",
         f"### Calibration\n\n{_calibration(model)}",
         f"### Abstention\n\n{_abstention(model)}",
@@ -76,7 +76,7 @@ def comparison(evaluations: Mapping[str, Evaluation]) -> str:
     heads = ("", "accuracy", "balanced accuracy", "AUC", "Brier score", "calibration error")
     lines = [
         (
-            NAMES.get(name, name),
+            PREDICTOR_NAMES.get(name, name),
             _share(found.accuracy),
             *map(_number, (found.balanced_accuracy, found.auc, found.brier, found.calibration_error)),
         )
@@ -85,7 +85,7 @@ def comparison(evaluations: Mapping[str, Evaluation]) -> str:
     return _table(heads, lines)
 
 
-def breakdown(groups: Sequence[Group]) -> str:
+def breakdown(groups: Sequence[GroupMetrics]) -> str:
     """How good the model is in each group of test users, as a Markdown table."""
     lines = [
         (
@@ -101,28 +101,30 @@ def breakdown(groups: Sequence[Group]) -> str:
     return _table(("group", "users", "share of label 1", "mean probability", "accuracy", "AUC"), lines)
 
 
-def verdict(evaluations: Mapping[str, Evaluation]) -> str:
+def baseline_verdict(evaluations: Mapping[str, Evaluation]) -> str:
     """Whether the model beats the baselines, in a sentence each."""
     sentences = [
-        _beats(evaluations["model"].accuracy, evaluations[name].accuracy, name) for name in NAMES if name != "model"
+        _beats(evaluations["model"].accuracy, evaluations[name].accuracy, name)
+        for name in PREDICTOR_NAMES
+        if name != "model"
     ]
     return " ".join(sentences)
 
 
-def above(better: Share, worse: Share) -> bool:
+def is_clearly_better(better: Share, worse: Share) -> bool:
     """True when the intervals are disjoint and the first is the higher."""
     return better.low > worse.high
 
 
 def _beats(model: Share, baseline: Share, name: str) -> str:
-    if above(model, baseline):
-        return f"It is better than {NAMES[name]}: the intervals are disjoint."
-    if above(baseline, model):
-        return f"**It is worse than {NAMES[name]}.**"
-    return f"**It is not shown to be better than {NAMES[name]}**: the intervals overlap."
+    if is_clearly_better(model, baseline):
+        return f"It is better than {PREDICTOR_NAMES[name]}: the intervals are disjoint."
+    if is_clearly_better(baseline, model):
+        return f"**It is worse than {PREDICTOR_NAMES[name]}.**"
+    return f"**It is not shown to be better than {PREDICTOR_NAMES[name]}**: the intervals overlap."
 
 
-def _about_model(facts: Facts) -> list[tuple[str, str]]:
+def _about_model(facts: TrainingFacts) -> list[tuple[str, str]]:
     return [
         ("language model", f"`{facts.backbone}`"),
         ("reads", f"the first {facts.options['max_seq_len']} tokens of each post"),
@@ -132,7 +134,7 @@ def _about_model(facts: Facts) -> list[tuple[str, str]]:
     ]
 
 
-def _about_data(facts: Facts) -> list[tuple[str, str]]:
+def _about_data(facts: TrainingFacts) -> list[tuple[str, str]]:
     lines = [
         (f"{part} users", f"{counts['users']:,}, of them {counts['positives']:,} of label 1; {counts['posts']:,} posts")
         for part, counts in facts.data.items()
@@ -140,7 +142,7 @@ def _about_data(facts: Facts) -> list[tuple[str, str]]:
     return lines + [(f"left out: {what}", f"{count:,}") for what, count in facts.left_out.items()]
 
 
-def _limits(facts: Facts) -> str:
+def _limits(facts: TrainingFacts) -> str:
     return "\n".join(
         f"- {line}"
         for line in (

@@ -18,10 +18,10 @@ from instagram_assets.storage.atomic import remove_durably, sweep, write_atomic
 if TYPE_CHECKING:
     from torch import Tensor
 
-KEPT = 2
+CHECKPOINTS_KEPT = 2
 """Checkpoints of one training that are kept: the newest, and the one before should that be damaged."""
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 _NAME = re.compile(r"(?P<training>[0-9a-f]{16})-(?P<number>\d{8})-(?P<digest>[0-9a-f]{16})\.safetensors")
 _FACTS = "facts"
@@ -54,7 +54,7 @@ def save_checkpoint(folder: Path, training: str, checkpoint: Checkpoint) -> None
     )
     name = f"{training[:16]}-{checkpoint.number:08}-{_digest(content)}.safetensors"
     write_atomic(folder / name, lambda stream: stream.write(content))
-    for file in _files(folder, training)[KEPT:]:
+    for file in _files(folder, training)[CHECKPOINTS_KEPT:]:
         remove_durably(file.path)
 
 
@@ -69,7 +69,7 @@ def load_checkpoint(folder: Path, training: str) -> Checkpoint | None:
         content = file.path.read_bytes()
         if _digest(content) == file.digest:
             return _parsed(file.number, content)
-        logger.warning("%s is damaged and is passed over; the training goes on from an older state.", file.path)
+        _logger.warning("%s is damaged and is passed over; the training goes on from an older state.", file.path)
     return None
 
 
@@ -81,7 +81,7 @@ def remove_others(folder: Path, training: str) -> None:
             remove_durably(path)
 
 
-def tensors_of(part: str, tensors: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
+def select_prefix(part: str, tensors: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
     """Those tensors whose name begins with `part` and a slash, without that beginning."""
     return {name.removeprefix(f"{part}/"): tensor for name, tensor in tensors.items() if name.startswith(f"{part}/")}
 

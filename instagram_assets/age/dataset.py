@@ -1,4 +1,4 @@
-"""What the age model learns from: people with a label and their texts, parted, and a fingerprint of it all."""
+"""The training data of the age model: labelled users with their texts, split into sets, and its fingerprint."""
 
 import hashlib
 import json
@@ -8,15 +8,15 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from instagram_assets.age.labels import Labelled, Labels, labelled, read_labels
-from instagram_assets.age.predict import OF_TEXTS
+from instagram_assets.age.labels import LabelledTexts, Labels, join_labels_and_texts, read_labels
+from instagram_assets.age.predict import AUTHOR_TEXT_COLUMNS
 from instagram_assets.age.split import PARTS, Split, split_users
 from instagram_assets.age.statistics import too_few
-from instagram_assets.age.texts import texts_of_folder, texts_of_posts
+from instagram_assets.age.user_texts import texts_of_folder, texts_of_posts
 from instagram_assets.arrow import compute
 from instagram_assets.calendar import today
 from instagram_assets.errors import SettingsError, TrainingDataError
-from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import AgeSettings, Settings
 from instagram_assets.storage.lake import open_lake, read_batches
@@ -29,30 +29,30 @@ _OF_PEOPLE = ("age_cutoff", "validation_share", "test_share")
 
 
 def weight_options(options: AgeSettings) -> dict[str, int | float]:
-    """The options that decide the weights, once it is settled who is in which part with which label."""
+    """The hyperparameters that determine the weights, given the labelled users of each set."""
     return options.model_dump(include=set(_OF_WEIGHTS))
 
 
 def defining_options(options: AgeSettings) -> dict[str, int | float]:
-    """The options that decide which model comes out, with those of labels and parts."""
+    """All settings that determine the trained model: hyperparameters, the cut-off age and the split."""
     return options.model_dump(include={*_OF_WEIGHTS, *_OF_PEOPLE})
 
 
-WAY = 2
-"""Counted up when a change of the program would make another model of the same people and options."""
+_VERSION = 2
+"""Incremented when a change of the code would train another model on the same data and settings."""
 
 _MOST_NAMED = 5
 
 
 class TrainingData(NamedTuple):
-    """People with labels and texts, the part of each, and how many rows, users and texts could not be used."""
+    """Labelled users with their texts, the set of each, and counts of the rows, users and texts that were left out."""
 
     split: Split
     left_out: dict[str, int]
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
-        """For each part the numbers of users, of those with label 1, and of posts."""
+        """Numbers of users, of users with label 1, and of posts, for each of training, validation and test set."""
         counts = {part: {"users": 0, "positives": 0, "posts": 0} for part in reversed(PARTS)}
         people = self.split.people
         columns = people["username"], people["label"], compute.list_value_length(people["texts"])
@@ -65,17 +65,17 @@ class TrainingData(NamedTuple):
 
     @property
     def warning(self) -> str:
-        """What to mend although a model can be trained; empty when there is nothing."""
+        """A warning about a test set that is too small; empty when it is large enough."""
         test = self.counts["test"]
         return too_few(test["users"], test["positives"])
 
     def fingerprint(self, options: AgeSettings, backbone: str) -> str:
-        """The same for the same people, texts, defining options and language model, as 64 hexadecimal digits.
+        """SHA-256 (hex) over users, texts, settings and language model.
 
-        It stands for the judged model, so test users count and the device does not; that of `train` stands for the
-        weights, so it is the other way round.
+        It identifies the evaluated model, so test users count and the device does not; the fingerprint of
+        `trainer.train` identifies the weights, so there it is the other way round.
         """
-        digest = hashlib.sha256(json.dumps([WAY, backbone, defining_options(options)], sort_keys=True).encode())
+        digest = hashlib.sha256(json.dumps([_VERSION, backbone, defining_options(options)], sort_keys=True).encode())
         for batch in self.split.people.to_batches(max_chunksize=16):
             for row in batch.to_pylist():
                 digest.update(json.dumps([row["username"], row["label"], row["texts"]]).encode())
@@ -87,10 +87,10 @@ def training_data(
     posts: pa.RecordBatchReader | None = None,
     on_unused: Callable[[list[str]], object] | None = None,
 ) -> TrainingData:
-    """The people that the settings name, sorted by name and parted; `posts` is as for `steps.train_model`.
+    """Load and split the labelled users that the settings name; `posts` is as for `pipeline.train_model`.
 
-    `on_unused` is given a line for each row and user that cannot be used, also before an error. Raises SettingsError,
-    FileError or TrainingDataError when nothing can be trained with them.
+    `on_unused` is called with a line for each row and user that cannot be used, also before an error. Raises
+    SettingsError, FileError or TrainingDataError when nothing can be trained with them.
     """
     options = settings.age
     if not options.labels:
@@ -101,7 +101,7 @@ def training_data(
         Path(options.labels).expanduser(), options.age_cutoff, today(settings.zone).year, settings.ingest
     )
     labels, forgotten = _without_forgotten(labels, load_tombstones(settings.folder("privacy")))
-    people = labelled(labels.table, _texts(settings, posts, set(labels.table["username"].to_pylist())))
+    people = join_labels_and_texts(labels.table, _texts(settings, posts, set(labels.table["username"].to_pylist())))
     in_order = people.table.sort_by("username")
     tell = on_unused or (lambda lines: None)
     told = [f"{options.labels}: {forgotten} users were forgotten and are left out"] if forgotten else []
@@ -152,7 +152,7 @@ def _sources(options: AgeSettings) -> str:
     return f"{options.labels} and {texts}"
 
 
-def _numbers(people: Labelled, refused: pa.Table) -> str:
+def _numbers(people: LabelledTexts, refused: pa.Table) -> str:
     """How many people and rows there were, and the first of those without texts."""
     silent = people.left_out.num_rows
     said = (
@@ -169,7 +169,7 @@ def _texts(settings: Settings, posts: pa.RecordBatchReader | None, usernames: Co
     if settings.age.texts:
         return texts_of_folder(Path(settings.age.texts).expanduser(), usernames, settings.ingest)
     if posts is None:
-        posts = read_batches(open_lake(settings), "posts", columns=OF_TEXTS)
+        posts = read_batches(open_lake(settings), "posts", columns=AUTHOR_TEXT_COLUMNS)
     return texts_of_posts(_posts_of(posts, usernames))
 
 
@@ -179,7 +179,9 @@ def _posts_of(posts: pa.RecordBatchReader, usernames: Collection[str]) -> pa.Rec
 
     def chosen() -> Iterator[pa.RecordBatch]:
         for batch in posts:
-            own = batch.select(OF_TEXTS)
+            own = batch.select(AUTHOR_TEXT_COLUMNS)
             yield own.filter(compute.is_in(own["account"], value_set=wanted))
 
-    return pa.RecordBatchReader.from_batches(pa.schema([posts.schema.field(name) for name in OF_TEXTS]), chosen())
+    return pa.RecordBatchReader.from_batches(
+        pa.schema([posts.schema.field(name) for name in AUTHOR_TEXT_COLUMNS]), chosen()
+    )

@@ -1,4 +1,4 @@
-"""Posts to embeddings, fast and in bounded memory: each different post once, in batches of about equal length."""
+"""Encode posts with a language model in bounded memory: each distinct post once, in batches of similar length."""
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from instagram_assets.age.batching import padded
+from instagram_assets.age.batching import pad_batch
 from instagram_assets.age.bert import Bert
 from instagram_assets.errors import SettingsError
 
@@ -23,10 +23,10 @@ _PAIRS_AT_ONCE = 1_024
 
 
 @dataclass
-class Window:
-    """Some users' texts, of which text i is by user `owners[i]`.
+class TextWindow:
+    """A window over a stream of users' texts; text i is by user `owners[i]`.
 
-    With `goes_on`, the last user has more texts, which are in the next window: there it is the first user.
+    With `goes_on`, the last user has more texts in the next window, where it is the first user.
     """
 
     users: list[str] = field(default_factory=list[str])
@@ -35,9 +35,9 @@ class Window:
     goes_on: bool = False
 
 
-def windows_of(users: Iterable[tuple[str, Iterable[str | None]]], posts: int) -> Iterator[Window]:
-    """Users' texts in windows of at most so many; texts without a visible character are left out."""
-    window = Window()
+def text_windows(users: Iterable[tuple[str, Iterable[str | None]]], posts: int) -> Iterator[TextWindow]:
+    """Split a stream of users' texts into windows of at most `posts` texts; blank texts are left out."""
+    window = TextWindow()
     for username, texts in users:
         window.users.append(username)
         for text in texts:
@@ -46,24 +46,24 @@ def windows_of(users: Iterable[tuple[str, Iterable[str | None]]], posts: int) ->
             if len(window.texts) == posts:
                 window.goes_on = True
                 yield window
-                window = Window([username])
+                window = TextWindow([username])
             window.texts.append(text)
             window.owners.append(len(window.users) - 1)
         if len(window.users) == _USERS_AT_ONCE:
             yield window
-            window = Window()
+            window = TextWindow()
     yield window
 
 
-class Owned:
-    """The sums of a window's users over their posts' vectors, which come in any number of batches.
+class UserSums:
+    """Accumulates sums of post vectors per user of a window, over any number of batches.
 
-    `places` says for each text which of the different posts it is, `begun` what an earlier window found of the first
-    user: the sum and the number of posts. Sums are float64, so that 100,000 posts are as exact as one.
+    `places` maps each text to the index of its distinct post; `begun` is the partial sum and post count of the first
+    user from the window before. Sums are float64, so that 100,000 posts lose no precision.
     """
 
     def __init__(
-        self, window: Window, places: NDArray[np.int64], width: int, begun: "tuple[Tensor, int] | None"
+        self, window: TextWindow, places: NDArray[np.int64], width: int, begun: "tuple[Tensor, int] | None"
     ) -> None:
         import torch
 
@@ -79,7 +79,7 @@ class Owned:
         self._places, self._owners = np.divmod(pairs, max(users, 1))
 
     def add(self, begin: int, vectors: "Tensor") -> int:
-        """Take the vectors, float32[n, width], of the different posts from number `begin` on; of how many posts."""
+        """Add vectors, float32[n, width], of the distinct posts from index `begin` on; returns the number of posts."""
         import torch
 
         first, last = np.searchsorted(self._places, [begin, begin + len(vectors)])
@@ -92,14 +92,14 @@ class Owned:
         return int(self._counts[first:last].sum())
 
     def means(self) -> tuple[list[str], NDArray[np.float32], list[int]]:
-        """Of the users that end in this window: names, means as float32[users, width], numbers of posts."""
+        """Names, mean vectors float32[users, width] and post counts of the users that are complete in this window."""
         ended = len(self._window.users) - self._window.goes_on
         posts = self._posts[:ended]
         means = self._sums[:ended].numpy() / np.maximum(posts, 1)[:, None]
         return self._window.users[:ended], means.astype(np.float32), posts.tolist()
 
     def unfinished(self) -> "tuple[Tensor, int] | None":
-        """What is known of the user that goes on in the next window."""
+        """Partial sum and post count of the user that continues in the next window, or None."""
         return (self._sums[-1], int(self._posts[-1])) if self._window.goes_on else None
 
 
@@ -107,7 +107,7 @@ def _visible(text: str) -> bool:
     return any(character.isprintable() and character != " " for character in text)
 
 
-Tokens = NDArray[np.int64]
+TokenIds = NDArray[np.int64]
 
 _POSTS_AT_ONCE, _TOKENS_AT_ONCE = 50_000, 4_000_000
 _BATCH_TOKENS = {"cpu": 1024, "mps": 4096, "cuda": 16_384}  # of the CPU: 512 to 2048 differ by a few percent
@@ -117,7 +117,7 @@ _CHARACTERS_PER_TOKEN = 32  # of ordinary text two to four; what is far behind t
 
 
 class UserVector(NamedTuple):
-    """A user's posts as one vector: their mean, float32[4 · width], zero when there is none with text."""
+    """The mean of a user's post vectors, float32[4 · width]; zero without posts with text."""
 
     username: str
     vector: NDArray[np.float32]
@@ -125,12 +125,11 @@ class UserVector(NamedTuple):
 
 
 class PostEncoder:
-    """A language model that turns posts into vectors, as `model.post_vectors` does, many times faster.
+    """Encodes posts as `model.post_vectors` does, but much faster, for inference.
 
-    It sees the weights as they are now: after training the model further, make another. `backbone` itself stays as
-    it is. A post's vector does not depend on the posts beside it, but for rounding. Language models less than 128 wide
-    are computed in float32, also where `dtype` is bf16, which would not make them faster. Raises SettingsError when
-    `max_seq_len` is more than the language model reads.
+    It copies the weights: after further training, create another. A post's vector does not depend on the rest of its
+    batch, except for rounding. Language models less than 128 wide are computed in float32 even if `dtype` is bf16,
+    which would not be faster. Raises SettingsError when `max_seq_len` exceeds the language model's maximum.
     """
 
     def __init__(
@@ -138,23 +137,23 @@ class PostEncoder:
     ) -> None:
         import torch
 
-        from instagram_assets.age.model import LAYERS
+        from instagram_assets.age.model import CLS_LAYERS
 
-        longest = longest_post(backbone, tokenizer)
+        longest = max_tokens(backbone, tokenizer)
         if max_seq_len > longest:
             raise SettingsError(
                 f"INSTAGRAM_ASSETS_AGE__MAX_SEQ_LEN={max_seq_len}: the language model reads at most {longest} tokens. "
                 "Set it to that or less."
             )
-        self.width: int = LAYERS * backbone.config.hidden_size
+        self.width: int = CLS_LAYERS * backbone.config.hidden_size
         self.dtype = torch.float32 if backbone.config.hidden_size < _NARROW else dtype
         self._tokenizer, self._max_seq_len = tokenizer, max_seq_len
         self._batch_tokens = _BATCH_TOKENS.get(device.type, _BATCH_TOKENS["cpu"])
-        kind = Bert if Bert.takes(backbone) else _Padded
+        kind = Bert if Bert.supports(backbone) else _Padded
         self._model = kind(backbone, device, self.dtype)
 
     def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """The vector of each text, float32[texts, 4 · width], in their order; all of them in memory."""
+        """Encode texts, float32[texts, 4 · width], in their order."""
         posts, places = self._read(texts)
         found = np.empty((len(posts), self.width), np.float32)
         for begin, vectors in self._computed(posts):
@@ -164,14 +163,14 @@ class PostEncoder:
     def user_vectors(
         self, users: Iterable[tuple[str, Iterable[str | None]]], on_posts: Callable[[int], object] | None = None
     ) -> Iterator[UserVector]:
-        """One vector for each user and their texts, in their order; texts without a visible character do not count.
+        """Mean vector of each user's texts, as a stream in the order of `users`; blank texts are ignored.
 
-        Memory does not grow with the number of users or of their posts: about 50,000 posts are held at once. While
-        the model works on them, a thread reads the next. `on_posts` is told how many more posts are done.
+        Memory is bounded: about 50,000 posts are held at once. While the model encodes them, a thread tokenizes the
+        next. `on_posts` is called with the number of posts newly done.
         """
         begun: tuple[Tensor, int] | None = None
-        for window, (posts, places) in self._read_ahead(windows_of(users, self._window_size())):
-            owned = Owned(window, places, self.width, begun)
+        for window, (posts, places) in self._read_ahead(text_windows(users, self._window_size())):
+            owned = UserSums(window, places, self.width, begun)
             for begin, vectors in self._computed(posts):
                 done = owned.add(begin, vectors)
                 if on_posts is not None:
@@ -182,8 +181,10 @@ class PostEncoder:
     def _window_size(self) -> int:
         return max(1, min(_POSTS_AT_ONCE, _TOKENS_AT_ONCE // self._max_seq_len))
 
-    def _read_ahead(self, windows: Iterable[Window]) -> Iterator[tuple[Window, tuple[list[Tokens], NDArray[np.int64]]]]:
-        """Each window with its different posts; the one after it is read meanwhile."""
+    def _read_ahead(
+        self, windows: Iterable[TextWindow]
+    ) -> Iterator[tuple[TextWindow, tuple[list[TokenIds], NDArray[np.int64]]]]:
+        """Each window with its distinct posts as token ids; the next window is tokenized meanwhile."""
         with ThreadPoolExecutor(1, thread_name_prefix="tokenizer") as pool:
             waiting = None
             for window in windows:
@@ -194,11 +195,11 @@ class PostEncoder:
             if waiting is not None:
                 yield waiting[0], waiting[1].result()
 
-    def _read(self, texts: Sequence[str]) -> tuple[list[Tokens], NDArray[np.int64]]:
-        return _distinct(read_posts(self._tokenizer, texts, self._max_seq_len))
+    def _read(self, texts: Sequence[str]) -> tuple[list[TokenIds], NDArray[np.int64]]:
+        return _distinct(tokenize_posts(self._tokenizer, texts, self._max_seq_len))
 
-    def _computed(self, posts: list[Tokens]) -> Iterator[tuple[int, "Tensor"]]:
-        """Vectors of posts that are sorted by length, by batches: (number of the first, float32[posts, 4 · width])."""
+    def _computed(self, posts: list[TokenIds]) -> Iterator[tuple[int, "Tensor"]]:
+        """Encode posts sorted by length, in batches: (index of the first, float32[posts, 4 · width])."""
         begin = 0
         for end in range(1, len(posts) + 1):
             if end == len(posts) or (end + 1 - begin) * len(posts[end]) > self._batch_tokens:
@@ -207,7 +208,7 @@ class PostEncoder:
 
 
 class _Padded:
-    """Any other encoder of transformers, with shorter posts filled up to the longest of their batch."""
+    """Encoder for architectures other than BERT's: batches padded to their longest post."""
 
     def __init__(self, backbone: Any, device: "torch.device", dtype: "torch.dtype") -> None:
         weight = next(backbone.parameters())
@@ -215,22 +216,22 @@ class _Padded:
         self._backbone = backbone if fits else copy.deepcopy(backbone).to(device, dtype).eval()
         self._device = device
 
-    def __call__(self, posts: list[Tokens]) -> "Tensor":
+    def __call__(self, posts: list[TokenIds]) -> "Tensor":
         import torch
 
-        from instagram_assets.age.model import first_tokens
+        from instagram_assets.age.model import cls_vectors
 
-        ids, mask = padded(posts, self._backbone.config.pad_token_id or 0)
+        ids, mask = pad_batch(posts, self._backbone.config.pad_token_id or 0)
         with torch.inference_mode():
-            return first_tokens(self._backbone, ids.to(self._device), mask.to(self._device))
+            return cls_vectors(self._backbone, ids.to(self._device), mask.to(self._device))
 
 
-def read_posts(tokenizer: Any, texts: Sequence[str], max_seq_len: int) -> list[Tokens]:
-    """Each text as the ids of its tokens, [CLS] first, cut at `max_seq_len`; training and prediction read alike.
+def tokenize_posts(tokenizer: Any, texts: Sequence[str], max_seq_len: int) -> list[TokenIds]:
+    """Tokenize texts: token ids of each, [CLS] first, truncated at `max_seq_len`; the same for training and prediction.
 
-    Whatever is far behind the cut is not read at all, so that a text of a million characters costs no more.
+    Text far beyond the truncation is not tokenized at all, so that a text of a million characters costs no more.
     """
-    posts: list[Tokens] = []
+    posts: list[TokenIds] = []
     for start in range(0, len(texts), _READ_AT_ONCE):
         some = [text[: max_seq_len * _CHARACTERS_PER_TOKEN] for text in texts[start : start + _READ_AT_ONCE]]
         read = tokenizer(
@@ -247,14 +248,14 @@ def read_posts(tokenizer: Any, texts: Sequence[str], max_seq_len: int) -> list[T
     return posts
 
 
-def longest_post(backbone: Any, tokenizer: Any) -> int:
-    """The most tokens that a language model reads at once."""
+def max_tokens(backbone: Any, tokenizer: Any) -> int:
+    """Maximum sequence length of a language model and its tokenizer."""
     limits = [tokenizer.model_max_length, getattr(backbone.config, "max_position_embeddings", None)]
     return min(limit for limit in limits if limit and limit > 0)
 
 
-def _distinct(posts: list[Tokens]) -> tuple[list[Tokens], NDArray[np.int64]]:
-    """The different posts, shortest first, and for each post which of them it is."""
+def _distinct(posts: list[TokenIds]) -> tuple[list[TokenIds], NDArray[np.int64]]:
+    """The distinct posts sorted by length, and for each post the index of its distinct post."""
     numbers: dict[bytes, int] = {}
     which = np.array([numbers.setdefault(post.tobytes(), len(numbers)) for post in posts], np.int64)
     different = [np.frombuffer(post, np.int64) for post in numbers]

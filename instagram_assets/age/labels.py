@@ -1,4 +1,4 @@
-"""Labels: who is of the cut-off age or older, from tables as people save them from spreadsheets."""
+"""Age labels read from CSV files as spreadsheets save them, and joined with the texts of each user."""
 
 import codecs
 import csv
@@ -13,13 +13,13 @@ import pyarrow as pa
 
 from instagram_assets.arrow import compute
 from instagram_assets.errors import FileError, RecordError
-from instagram_assets.ingest.reader.lines import Lines
-from instagram_assets.ingest.reader.streams import looks_like, utf8_chunks, wrong_encoding
+from instagram_assets.ingest.reader.byte_streams import looks_like, utf8_chunks, wrong_encoding
+from instagram_assets.ingest.reader.text_lines import Lines
 from instagram_assets.schemas import TEXTS
 from instagram_assets.settings import IngestSettings
 
-SEPARATORS = ",;\t|"
-UNREADABLE = "is no row of this table"
+CSV_SEPARATORS = ",;\t|"
+BAD_ROW = "is no row of this table"
 
 # Stands for "none": in a table of one column every separator belongs to the text.
 _NO_SEPARATOR = "\x1f"
@@ -27,23 +27,23 @@ _SPREADSHEETS = (".xlsx", ".xls", ".ods")
 _TO_UNDERSCORE = re.compile(r"[\s.\-]+")
 
 
-class Row(NamedTuple):
-    """One row: the line that it starts in, its cells by the names that were asked for, or what is wrong with it."""
+class CsvRow(NamedTuple):
+    """One CSV row: the line number it starts at, its cells by column name, or the problem with it."""
 
     line: int
     cells: dict[str, str]
     problem: str = ""
 
 
-def read_rows(
+def read_csv_rows(
     path: Path, columns: Mapping[str, Sequence[str]], needed: Sequence[Sequence[str]], limits: IngestSettings
-) -> Iterator[Row]:
-    """The rows of a CSV file below its header, one at a time; empty rows are passed over.
+) -> Iterator[CsvRow]:
+    """The rows of a CSV file below its header, one at a time; empty rows are skipped.
 
-    `columns` gives for each column wanted the names it may have, in lower case with `_` between words; of each group
-    of `needed` one must be there. Other columns are ignored, missing cells are empty. The separator is the one of
-    `SEPARATORS` that makes most sense of the header. UTF-8 with or without a byte order mark, the encoding of
-    `limits`, or CP949, which Korean spreadsheets write; also packed with gzip or xz.
+    `columns` maps each column to read to its accepted names, in lower case with `_` between words; of each group in
+    `needed` at least one column is required. Other columns are ignored, missing cells are empty. The separator is the
+    one of `CSV_SEPARATORS` that finds most columns in the header. UTF-8 with or without a byte order mark, the encoding
+    of `limits`, or CP949, which Korean spreadsheets write; also packed with gzip or xz.
     Raises FileError with the line when the file cannot be read, lacks a needed column or never closes a quote.
     """
     if path.suffix.lower() in _SPREADSHEETS:
@@ -68,15 +68,15 @@ def read_rows(
                 problem, remedy = "a quote is opened here and never closed", 'Close it; write a quote in a text as ""'
                 raise FileError(str(path), problem, remedy, f"line {start}") from error
             until = f", up to line {lines.number}," if lines.number > start else ""
-            yield Row(start, {}, f'{UNREADABLE}: a quote stands in the middle of a cell{until} and should be ""')
+            yield CsvRow(start, {}, f'{BAD_ROW}: a quote stands in the middle of a cell{until} and should be ""')
             continue
         if not any(cell.strip() for cell in row):
             continue
         if any(cell.strip() for cell in row[width:]):
-            problem = f"{UNREADABLE}: {len(row)} cells, but line {before} names {width} columns; put texts in quotes"
-            yield Row(start, {}, problem)
+            problem = f"{BAD_ROW}: {len(row)} cells, but line {before} names {width} columns; put texts in quotes"
+            yield CsvRow(start, {}, problem)
             continue
-        yield Row(start, {name: row[place] if place < len(row) else "" for name, place in places.items()})
+        yield CsvRow(start, {name: row[place] if place < len(row) else "" for name, place in places.items()})
 
 
 def _with_true_encoding(path: Path, limits: IngestSettings) -> IngestSettings:
@@ -116,7 +116,7 @@ def _header(
     line: str, path: Path, number: int, columns: Mapping[str, Sequence[str]], needed: Sequence[Sequence[str]]
 ) -> tuple[str, dict[str, int], int]:
     """The separator, the place of each wanted column that is there, and how many columns there are."""
-    found = [(separator, *_places(line, separator, columns)) for separator in (_NO_SEPARATOR, *SEPARATORS)]
+    found = [(separator, *_places(line, separator, columns)) for separator in (_NO_SEPARATOR, *CSV_SEPARATORS)]
     separator, places, names = max(found, key=lambda entry: (len(entry[1]), len(entry[2])))
     where = f"line {number}"
     for group in needed:
@@ -151,11 +151,13 @@ def _plain(name: str) -> str:
     return _TO_UNDERSCORE.sub("_", name.strip().casefold())
 
 
-LABELS = pa.schema([("username", pa.string()), ("label", pa.int8()), ("age", pa.int16())])
-REFUSED = pa.schema([("line", pa.int64()), ("username", pa.string()), ("field", pa.string()), ("reason", pa.string())])
+LABELS_SCHEMA = pa.schema([("username", pa.string()), ("label", pa.int8()), ("age", pa.int16())])
+REJECTED_SCHEMA = pa.schema(
+    [("line", pa.int64()), ("username", pa.string()), ("field", pa.string()), ("reason", pa.string())]
+)
 
-YOUNGEST, OLDEST = 1, 120
-COLUMNS = {
+MIN_AGE, MAX_AGE = 1, 120
+LABEL_COLUMNS = {
     "username": ("username", "user_name", "account"),
     "age": ("age", "labeled_age", "labelled_age"),
     "birth_year": ("birth_year", "year_of_birth"),
@@ -169,10 +171,10 @@ _MOST_DIGITS = 4
 
 
 class Labels(NamedTuple):
-    """The usable labels, one row a user in the order of the file, and each row that was refused with its reason.
+    """Valid labels, one row per user in the order of the file, and the rejected rows with their reasons.
 
-    `table` has the columns of `LABELS`: label 1 for age ≥ cut-off, else 0. `refused` has those of `REFUSED`; its
-    username is empty where what stands there cannot be one.
+    `table` has the columns of `LABELS_SCHEMA`: label 1 for age ≥ cut-off, else 0. `refused` has those of
+    `REJECTED_SCHEMA`, with an empty username where the cell is not a valid one.
     """
 
     table: pa.Table
@@ -186,15 +188,15 @@ class _Said(NamedTuple):
 
 
 def read_labels(path: Path, cutoff: int, this_year: int, limits: IngestSettings | None = None) -> Labels:
-    """The labels in a CSV file with `username` (with or without @) and `age` or `birth_year`, in whole years.
+    """Read labels from a CSV file with `username` (with or without @) and `age` or `birth_year`, in whole years.
 
-    An age from a year of birth is the one reached in `this_year`, so it may be a year too high. A user may be named
-    several times with the same age; whoever is given two ages is refused with all rows.
+    An age from a year of birth is the one reached in `this_year`, so it may be a year too high. A user may occur
+    several times with the same age; all rows of a user with conflicting ages are rejected.
     Raises FileError when the file as a whole cannot be used, also when no row of it can.
     """
     said: list[_Said] = []
     refused: list[tuple[int, str, str, str]] = []
-    for row in read_rows(path, COLUMNS, (("username",), ("age", "birth_year")), limits or IngestSettings()):
+    for row in read_csv_rows(path, LABEL_COLUMNS, (("username",), ("age", "birth_year")), limits or IngestSettings()):
         username = row.cells.get("username", "").strip().removeprefix("@").lower()
         try:
             if row.problem:
@@ -214,7 +216,7 @@ def read_labels(path: Path, cutoff: int, this_year: int, limits: IngestSettings 
         raise _nothing_usable(path, refused)
     labels = [int(one.age >= cutoff) for one in agreed]
     columns = [[one.username for one in agreed], labels, [one.age for one in agreed]]
-    return Labels(_table(columns, LABELS), _table(list(zip(*refused, strict=True)) or [[]] * 4, REFUSED))
+    return Labels(_table(columns, LABELS_SCHEMA), _table(list(zip(*refused, strict=True)) or [[]] * 4, REJECTED_SCHEMA))
 
 
 def _username(name: str) -> str:
@@ -231,11 +233,11 @@ def _age(cells: dict[str, str], this_year: int) -> int:
     if not age and not year:
         raise RecordError("age" if "age" in cells else "birth_year", "is empty; fill it in or take the row out")
     if not year:
-        return _whole(age, "age", YOUNGEST, OLDEST)
-    reached = this_year - _whole(year, "birth_year", this_year - OLDEST, this_year - YOUNGEST)
+        return _whole(age, "age", MIN_AGE, MAX_AGE)
+    reached = this_year - _whole(year, "birth_year", this_year - MAX_AGE, this_year - MIN_AGE)
     if not age:
         return reached
-    years = _whole(age, "age", YOUNGEST, OLDEST)
+    years = _whole(age, "age", MIN_AGE, MAX_AGE)
     # Before the birthday one is a year younger than the year of birth says.
     if years not in (reached, reached - 1):
         raise RecordError("age", f"{years} contradicts `birth_year` {year} in {this_year}; correct one of them")
@@ -276,20 +278,20 @@ def _table(columns: Sequence[Sequence[object]], schema: pa.Schema) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-LABELLED = pa.schema([("username", pa.string()), ("label", pa.int8()), ("texts", TEXTS)])
-LEFT_OUT = pa.schema([("username", pa.string()), ("reason", pa.string())])
-UNKNOWN = "nobody of this name is among the texts"
+LABELLED_SCHEMA = pa.schema([("username", pa.string()), ("label", pa.int8()), ("texts", TEXTS)])
+LEFT_OUT_SCHEMA = pa.schema([("username", pa.string()), ("reason", pa.string())])
+NO_TEXTS_OF_USER = "nobody of this name is among the texts"
 
 
-class Labelled(NamedTuple):
-    """People with label and texts (the columns of `LABELLED`), and labels without use, each with its reason."""
+class LabelledTexts(NamedTuple):
+    """Users with label and texts (the columns of `LABELLED_SCHEMA`), and labels without texts, each with its reason."""
 
     table: pa.Table
     left_out: pa.Table
 
 
-def labelled(labels: pa.Table, texts: pa.Table) -> Labelled:
-    """Labels (the columns of `LABELS`) joined with texts (those of `USER_TEXTS`), in the order of the labels."""
+def join_labels_and_texts(labels: pa.Table, texts: pa.Table) -> LabelledTexts:
+    """Labels (the columns of `LABELS_SCHEMA`) joined with texts (those of `USER_TEXTS`), in the order of the labels."""
     names = texts["username"].to_pylist()
     reasons = dict(zip(names, texts["reason"].to_pylist(), strict=True))
     lengths = compute.list_value_length(texts["texts"]).to_pylist()
@@ -298,5 +300,7 @@ def labelled(labels: pa.Table, texts: pa.Table) -> Labelled:
     has_texts = pa.array([name in rows for name in wanted], pa.bool_())
     kept = labels.filter(has_texts).select(["username", "label"])
     found = texts["texts"].take(pa.array([rows[name] for name in kept["username"].to_pylist()], pa.int64()))
-    missing = [{"username": name, "reason": reasons.get(name, UNKNOWN)} for name in wanted if name not in rows]
-    return Labelled(kept.append_column("texts", found).cast(LABELLED), pa.Table.from_pylist(missing, schema=LEFT_OUT))
+    missing = [{"username": name, "reason": reasons.get(name, NO_TEXTS_OF_USER)} for name in wanted if name not in rows]
+    return LabelledTexts(
+        kept.append_column("texts", found).cast(LABELLED_SCHEMA), pa.Table.from_pylist(missing, schema=LEFT_OUT_SCHEMA)
+    )

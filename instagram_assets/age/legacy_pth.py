@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from instagram_assets.age import legacy_pth_reader
 from instagram_assets.age.model_files import AgeConfig, find_age_model, load_backbone, save_age_model
 from instagram_assets.errors import ModelError, SettingsError
-from instagram_assets.models.files import sha256
-from instagram_assets.models.sources import ModelSource, find_model
+from instagram_assets.models.file_checks import sha256
+from instagram_assets.models.local_models import ModelSource, find_model
 from instagram_assets.settings import NESTED, PREFIX, Settings
 
 if TYPE_CHECKING:
     from instagram_assets.age.model import AgeModel
 
-Shape = tuple[int, ...]
+_Shape = tuple[int, ...]
 
 _TIMEOUT = 900
 # Parts of language models that the age model does not use, and counters that were once saved with the weights.
@@ -32,7 +32,7 @@ _SHOWN = 4
 _WAY = "1"  # counted up when a change of the program would make another model of the same file
 
 
-def as_trained(path: Path, settings: Settings) -> tuple[Path, Settings]:
+def resolve_model(path: Path, settings: Settings) -> tuple[Path, Settings]:
     """The folder of the age model at `path`, and the settings with the cut-off and length that it was trained with.
 
     A `.pth` file is converted first, as trained with those of the settings. Raises SettingsError when the settings,
@@ -48,7 +48,7 @@ def as_trained(path: Path, settings: Settings) -> tuple[Path, Settings]:
             purpose=options.purpose.strip(),
             abstain_below=options.abstain_below,
         )
-        return convert_old_model(path, backbone, said, settings.folder("age") / ".converted", cache), settings
+        return convert_legacy_model(path, backbone, said, settings.folder("age") / ".converted", cache), settings
     config = find_age_model(path, cache).config
     trained = {"age_cutoff": config.age_cutoff, "max_seq_len": config.max_seq_len}
     for name, number in trained.items():
@@ -62,18 +62,18 @@ def as_trained(path: Path, settings: Settings) -> tuple[Path, Settings]:
     return path, settings.model_copy(update={"age": options.model_copy(update=trained)})
 
 
-def convert_old_model(path: Path, backbone: ModelSource, config: AgeConfig, root: Path, cache: Path) -> Path:
+def convert_legacy_model(path: Path, backbone: ModelSource, config: AgeConfig, root: Path, cache: Path) -> Path:
     """The folder below `root` with the age model of a `.pth` file, made when it is not there yet.
 
     `backbone` is the language model that it was fine-tuned from, `config` what the file does not say, and `cache`
     where hashes of large files are remembered. It gives probabilities as they were trained, not calibrated. Raises
-    ModelError as `read_old_weights` does.
+    ModelError as `read_legacy_weights` does.
     """
     _check_file(path)
     made_of = hashlib.sha256(f"{_WAY}\0{sha256(path)}\0{backbone.fingerprint}".encode()).hexdigest()
     folder = root / f"{path.stem}-{made_of[:12]}"
     if not _is_there(folder, config, cache):
-        old = read_old_weights(path, backbone)
+        old = read_legacy_weights(path, backbone)
         save_age_model(folder, old.model, old.tokenizer, config, _card(path, backbone, config))
     return folder
 
@@ -85,14 +85,14 @@ def _is_there(folder: Path, config: AgeConfig, cache: Path) -> bool:
         return False  # it never was, or somebody damaged it
 
 
-class OldModel(NamedTuple):
+class LegacyModel(NamedTuple):
     """An age model in evaluation mode, with the tokenizer of its language model."""
 
     model: "AgeModel"
     tokenizer: object
 
 
-def read_old_weights(path: Path, backbone: ModelSource) -> OldModel:
+def read_legacy_weights(path: Path, backbone: ModelSource) -> LegacyModel:
     """The age model in a `.pth` file, on top of the language model that it was fine-tuned from.
 
     The file is read in a process of its own with limits, and nothing in it is run. Raises ModelError when it holds
@@ -114,10 +114,12 @@ def read_old_weights(path: Path, backbone: ModelSource) -> OldModel:
     if broken := [name for name in names.values() if not weights[name].isfinite().all()]:
         raise ModelError(f"{path}: the weights {broken[0]} hold NaN or infinity. Take another file.")
     model.load_state_dict({ours: weights[theirs] for ours, theirs in names.items()}, strict=False)
-    return OldModel(model.eval(), tokenizer)
+    return LegacyModel(model.eval(), tokenizer)
 
 
-def match_tensors(file: str, found: Mapping[str, Shape], wanted: Mapping[str, Shape], backbone: str) -> dict[str, str]:
+def match_tensors(
+    file: str, found: Mapping[str, _Shape], wanted: Mapping[str, _Shape], backbone: str
+) -> dict[str, str]:
     """Our name of each tensor to its name in a file, by the shapes of both.
 
     `wanted` are the tensors of an `AgeModel`. Raises ModelError that names those which do not fit.
@@ -151,7 +153,7 @@ def match_tensors(file: str, found: Mapping[str, Shape], wanted: Mapping[str, Sh
     return names
 
 
-def _prefix(found: Mapping[str, Shape], needed: Mapping[str, str]) -> str:
+def _prefix(found: Mapping[str, _Shape], needed: Mapping[str, str]) -> str:
     """What stands before the language model's names in a file: what fits most of them."""
     fitting = Counter(
         theirs.removesuffix(name)
@@ -179,7 +181,7 @@ def _read_apart(path: Path, plain: Path) -> None:
         raise ModelError(f"{path}: was not read within {_TIMEOUT} seconds. Take another file.") from error
     if done.returncode == 0:
         return
-    if done.returncode == legacy_pth_reader.REFUSED:
+    if done.returncode == legacy_pth_reader.REJECTED_EXIT_CODE:
         problem = done.stderr.strip().splitlines()[-1]
     else:
         problem = f"reading it ended with {done.returncode}: it asked for too much memory or time, or is damaged"
@@ -189,7 +191,7 @@ def _read_apart(path: Path, plain: Path) -> None:
     )
 
 
-def _shown(shape: Shape) -> str:
+def _shown(shape: _Shape) -> str:
     return "×".join(map(str, shape)) or "a single number"
 
 

@@ -13,7 +13,7 @@ import re
 import sys
 from typing import Any, NoReturn
 
-REFUSED = 3
+REJECTED_EXIT_CODE = 3
 _SPARE = 2 << 30
 _SECONDS = 600
 _ASKED_FOR = re.compile(r"GLOBAL ([A-Za-z_][\w.]{0,99})", re.ASCII)
@@ -82,7 +82,7 @@ def _first_line(error: BaseException) -> str:
 
 def _refuse(problem: str, detail: str) -> NoReturn:
     print(f"{problem} ({detail})", file=sys.stderr)
-    sys.exit(REFUSED)
+    sys.exit(REJECTED_EXIT_CODE)
 
 
 if __name__ == "__main__":

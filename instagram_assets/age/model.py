@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-LAYERS = 4
+CLS_LAYERS = 4
 """How many of the language model's last layers are seen."""
 
 
@@ -21,7 +21,7 @@ class AgeHead(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.hidden = nn.Linear(LAYERS * width, width // 2)
+        self.hidden = nn.Linear(CLS_LAYERS * width, width // 2)
         self.logit = nn.Linear(width // 2, 1)
 
     def forward(self, users: Tensor) -> Tensor:
@@ -50,13 +50,13 @@ def post_vectors(model: AgeModel, ids: Tensor, mask: Tensor) -> Tensor:
 
     The lowest of the four comes first. Posts are padded on the right, so that [CLS] stands at position 0.
     """
-    return first_tokens(model.backbone, ids, mask)
+    return cls_vectors(model.backbone, ids, mask)
 
 
-def first_tokens(backbone: Any, ids: Tensor, mask: Tensor) -> Tensor:
+def cls_vectors(backbone: Any, ids: Tensor, mask: Tensor) -> Tensor:
     """`post_vectors` of a language model alone."""
     states = backbone(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states
-    return torch.cat([state[:, 0] for state in states[-LAYERS:]], dim=-1)
+    return torch.cat([state[:, 0] for state in states[-CLS_LAYERS:]], dim=-1)
 
 
 def user_means(vectors: Tensor, owners: Tensor, users: int) -> Tensor:

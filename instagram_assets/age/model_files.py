@@ -17,8 +17,8 @@ from instagram_assets.age.encode import PostEncoder
 from instagram_assets.datasets.swap import replace_folder
 from instagram_assets.errors import ModelError
 from instagram_assets.models.devices import choose_device, choose_dtype
-from instagram_assets.models.files import check_files, check_whole, fingerprint, read_config, sha256
-from instagram_assets.models.sources import ModelSource, quiet, told_of
+from instagram_assets.models.file_checks import check_complete, check_files, model_fingerprint, read_config, sha256
+from instagram_assets.models.local_models import ModelSource, loading_errors, quiet_transformers
 from instagram_assets.storage.atomic import write_atomic
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class AgeConfig:
 
 
 @dataclass(frozen=True)
-class AgeSource:
+class AgeModelSource:
     """An age model's files, found whole and harmless; `files.fingerprint` stands for all that decides a prediction."""
 
     files: ModelSource
@@ -80,7 +80,7 @@ class LoadedAgeModel:
     encoder: PostEncoder
     device: "torch.device"
     dtype: "torch.dtype"
-    source: AgeSource
+    source: AgeModelSource
 
 
 def save_age_model(
@@ -105,7 +105,7 @@ def save_age_model(
     described = json.dumps({"positive": POSITIVE, **asdict(config)}, indent=2, ensure_ascii=False, allow_nan=False)
 
     def fill(new: Path) -> None:
-        with quiet():
+        with quiet_transformers():
             model.backbone.save_pretrained(new)
             tokenizer.save_pretrained(new)
         for file in new.iterdir():
@@ -119,7 +119,7 @@ def save_age_model(
     replace_folder(folder, fill, is_ours)
 
 
-def find_age_model(folder: Path, cache: Path) -> AgeSource:
+def find_age_model(folder: Path, cache: Path) -> AgeModelSource:
     """The age model in a folder, checked without loading torch; `cache` is where hashes of large files are remembered.
 
     Raises ModelError when the folder holds none, when a file is missing or cut off, and when it could run code.
@@ -134,15 +134,15 @@ def find_age_model(folder: Path, cache: Path) -> AgeSource:
     config = _read_age_config(folder)
     if not (folder / HEAD).is_file():
         raise ModelError(f"{folder / HEAD}: these weights are missing. Train the age model again, or name another.")
-    check_whole(folder / HEAD)
+    check_complete(folder / HEAD)
     # What it is for and how good it is changes no prediction.
     defining = json.dumps(asdict(replace(config, purpose="", metrics={}, model_name_or_path="")), sort_keys=True)
-    parts = (fingerprint(folder, cache / "digests.json"), sha256(folder / HEAD), defining)
+    parts = (model_fingerprint(folder, cache / "digests.json"), sha256(folder / HEAD), defining)
     whole = hashlib.sha256("\0".join(parts).encode()).hexdigest()
-    return AgeSource(ModelSource(str(folder), "", folder.absolute(), whole), config)
+    return AgeModelSource(ModelSource(str(folder), "", folder.absolute(), whole), config)
 
 
-def load_age_model(source: AgeSource, device: str = "auto", precision: str = "auto") -> LoadedAgeModel:
+def load_age_model(source: AgeModelSource, device: str = "auto", precision: str = "auto") -> LoadedAgeModel:
     """An age model ready to predict; the last one loaded is kept.
 
     Raises ModelError when the files hold another kind of model or weights that are no numbers.
@@ -156,19 +156,19 @@ def load_backbone(source: ModelSource) -> Backbone:
     Raises ModelError for what is no encoder of text with a [CLS] token and at least four layers, and for weights
     that are missing or no numbers.
     """
-    with told_of(source):
+    with loading_errors(source):
         return _language_model(source)
 
 
 @lru_cache(maxsize=1)
-def _loaded(source: AgeSource, device: str, precision: str) -> LoadedAgeModel:
+def _loaded(source: AgeModelSource, device: str, precision: str) -> LoadedAgeModel:
     from safetensors.torch import load_file
 
     from instagram_assets.age.model import AgeHead, AgeModel
 
     place = choose_device(device)
     dtype = choose_dtype(precision, place)
-    with told_of(source.files):
+    with loading_errors(source.files):
         backbone, tokenizer = _language_model(source.files)
         head = AgeHead(backbone.config.hidden_size)
         weights = load_file(source.files.folder / HEAD)
@@ -188,7 +188,7 @@ def _language_model(source: ModelSource) -> Backbone:
     import torch
     from transformers import AutoModel, AutoTokenizer
 
-    from instagram_assets.age.model import LAYERS
+    from instagram_assets.age.model import CLS_LAYERS
 
     tokenizer = AutoTokenizer.from_pretrained(source.folder, local_files_only=True)
     config = read_config(source.folder)
@@ -201,9 +201,9 @@ def _language_model(source: ModelSource) -> Backbone:
     model, report = AutoModel.from_pretrained(
         source.folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, output_loading_info=True
     )
-    if model.config.is_encoder_decoder or (getattr(model.config, "num_hidden_layers", None) or 0) < LAYERS:
+    if model.config.is_encoder_decoder or (getattr(model.config, "num_hidden_layers", None) or 0) < CLS_LAYERS:
         raise ModelError(
-            f"{source.name}: the age model needs an encoder of text with at least {LAYERS} layers. "
+            f"{source.name}: the age model needs an encoder of text with at least {CLS_LAYERS} layers. "
             "Name one such as bert-base-uncased."
         )
     # The pooler is not asked for: many models come without its weights, and training would save ones made at random.

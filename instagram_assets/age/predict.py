@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from instagram_assets.age.encode import UserVector
-from instagram_assets.age.texts import UserTexts, texts_of_posts, user_texts
+from instagram_assets.age.user_texts import UserTexts, texts_of_posts, user_texts
 from instagram_assets.arrow import compute
 from instagram_assets.arrow import compute as arrow
 from instagram_assets.datasets import cells
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from instagram_assets.age.model_files import LoadedAgeModel
 
 
-OF_TEXTS = ("account", "owner", "caption")
+AUTHOR_TEXT_COLUMNS = ("account", "owner", "caption")
 """The columns of `posts` that texts are made of."""
 
 _AT_ONCE = 20_000_000
@@ -41,7 +41,7 @@ def audience(accounts: Sequence[str], posts: pa.RecordBatchReader) -> Iterator[U
     yield from (user_texts(account, []) for account in missing)
 
 
-def in_bounds(users: Iterable[UserTexts]) -> Iterator[list[UserTexts]]:
+def bounded_batches(users: Iterable[UserTexts]) -> Iterator[list[UserTexts]]:
     """Users in lists with about 20 million characters of text each."""
     held, size = list[UserTexts](), 0
     for user in users:
@@ -65,7 +65,7 @@ def with_reasons(predictions: pa.Table, users: Sequence[UserTexts]) -> pa.Table:
 def _by_account(posts: pa.RecordBatchReader) -> Iterator[tuple[str, pa.RecordBatch]]:
     """The stretches of rows of one account in each batch."""
     for batch in posts:
-        own = batch.select(OF_TEXTS)
+        own = batch.select(AUTHOR_TEXT_COLUMNS)
         names = own["account"].to_pylist()
         start = 0
         for end in range(1, len(names) + 1):
@@ -74,14 +74,14 @@ def _by_account(posts: pa.RecordBatchReader) -> Iterator[tuple[str, pa.RecordBat
                 start = end
 
 
-OnProgress = Callable[[int, int], None]
+_OnProgress = Callable[[int, int], None]
 
 _NO_TEXT = "no post with text"
 _NO_NUMBER = "the model gave no number"
 _USERS_AT_ONCE = 256
 
 
-def predict(users: pa.Table, loaded: "LoadedAgeModel", on_progress: OnProgress | None = None) -> pa.Table:
+def predict(users: pa.Table, loaded: "LoadedAgeModel", on_progress: _OnProgress | None = None) -> pa.Table:
     """One row of `age_predictions` for each row of `users`, in their order.
 
     `users` has `username` and `texts` (list<string>), for example as `age.labels` makes it; null and blank texts do not
@@ -97,7 +97,7 @@ def predict(users: pa.Table, loaded: "LoadedAgeModel", on_progress: OnProgress |
         if on_progress is not None:
             on_progress(done, total)
 
-    vectors = loaded.encoder.user_vectors(users_of(users), tell)
+    vectors = loaded.encoder.user_vectors(iter_user_texts(users), tell)
     rows: list[dict[str, Any]] = []
     while some := list(islice(vectors, _USERS_AT_ONCE)):
         rows += [
@@ -113,7 +113,7 @@ def predict(users: pa.Table, loaded: "LoadedAgeModel", on_progress: OnProgress |
     return pa.Table.from_pylist(rows, AGE_PREDICTIONS.schema)
 
 
-def users_of(table: pa.Table) -> Iterator[tuple[str, Iterator[str | None]]]:
+def iter_user_texts(table: pa.Table) -> Iterator[tuple[str, Iterator[str | None]]]:
     """Username and texts of each row, one text at a time, so that no user's texts are all in Python at once."""
     names, texts = table["username"], table["texts"]
     for name, some in zip(names, texts, strict=True):

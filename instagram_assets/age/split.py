@@ -1,49 +1,49 @@
-"""People parted into those to train with, to stop and calibrate by, and to judge with: no one and no text in two."""
+"""The split of labelled users into training, validation and test set: no user and no text in more than one."""
 
 import hashlib
 from typing import Literal, NamedTuple
 
 import pyarrow as pa
 
-from instagram_assets.age.labels import LABELLED
+from instagram_assets.age.labels import LABELLED_SCHEMA
 from instagram_assets.arrow import compute
 from instagram_assets.errors import TrainingDataError
 from instagram_assets.schemas import TEXTS
 
-Part = Literal["train", "validation", "test"]
+SplitPart = Literal["train", "validation", "test"]
 
-PARTS: tuple[Part, ...] = ("test", "validation", "train")
-"""In the order in which they keep a text that people of several parts wrote: what judges stays as it was."""
+PARTS: tuple[SplitPart, ...] = ("test", "validation", "train")
+"""In order of precedence for a text that users of several sets wrote: the test set keeps it, to stay unchanged."""
 
 
 class Split(NamedTuple):
-    """Who is in which part, their texts, and what was taken out.
+    """The set of each user, their texts, and what was removed.
 
-    `people` has the columns of `LABELLED`, without texts that stand in an earlier one of `PARTS`; `parts` says the
-    part of each of its users; `shared` counts the texts taken out, and `emptied` are the users left without any.
+    `people` has the columns of `LABELLED_SCHEMA`, without texts that also occur in an earlier one of `PARTS`; `parts`
+    maps each username to its set; `shared` counts the removed texts, and `emptied` are the users left without any.
     """
 
     people: pa.Table
-    parts: dict[str, Part]
+    parts: dict[str, SplitPart]
     shared: int
     emptied: list[str]
 
 
 def split_users(labelled: pa.Table, seed: int, validation_share: float, test_share: float) -> Split:
-    """Part people (the columns of `LABELLED`) at random, each label in the same shares, at least one in each part.
+    """Stratified random split of users (the columns of `LABELLED_SCHEMA`), with both labels in each set.
 
-    Who is in which part follows from the seed and the names, not from the order of the rows, and few change places
-    when people are added. Raises TrainingDataError when there are too few of a label.
+    The split depends on seed and usernames, not on the order of rows, and adding users changes it little. Raises
+    TrainingDataError when a label has too few users.
     """
     names, labels = labelled["username"].to_pylist(), labelled["label"].to_pylist()
-    parts: dict[str, Part] = {}
+    parts: dict[str, SplitPart] = {}
     for label in (0, 1):
         group = [name for name, own in zip(names, labels, strict=True) if own == label]
         _check_enough(len(group), label, len(names))
         # At least one for each part, however few there are.
         test = min(max(1, round(len(group) * test_share)), len(group) - 2)
         held_out = test + min(max(1, round(len(group) * validation_share)), len(group) - test - 1)
-        for place, name in enumerate(sorted(group, key=lambda name: _lot(seed, name))):
+        for place, name in enumerate(sorted(group, key=lambda name: _random_key(seed, name))):
             parts[name] = "test" if place < test else "validation" if place < held_out else "train"
     people, shared = _without_shared_texts(labelled, [parts[name] for name in names])
     left = people.filter(compute.greater(compute.list_value_length(people["texts"]), 0))
@@ -53,7 +53,7 @@ def split_users(labelled: pa.Table, seed: int, validation_share: float, test_sha
     return split
 
 
-def _lot(seed: int, name: str) -> bytes:
+def _random_key(seed: int, name: str) -> bytes:
     return hashlib.sha256(f"{seed}\0{name}".encode()).digest()
 
 
@@ -80,24 +80,24 @@ def _check_parts(split: Split) -> None:
             )
 
 
-def _without_shared_texts(labelled: pa.Table, parts: list[Part]) -> tuple[pa.Table, int]:
-    """The people with each text in the first of `PARTS` only that it occurs in, and how many texts went."""
+def _without_shared_texts(labelled: pa.Table, parts: list[SplitPart]) -> tuple[pa.Table, int]:
+    """Users with each text only in the first of `PARTS` that it occurs in, and the number of texts removed."""
     texts: list[list[str]] = labelled["texts"].to_pylist()
-    keys = [[_sameness(text) for text in own] for own in texts]
-    place_of: dict[str, int] = {}
+    keys = [[_normalised(text) for text in own] for own in texts]
+    first_part: dict[str, int] = {}
     places = [PARTS.index(part) for part in parts]
     for place, own in zip(places, keys, strict=True):
         for key in own:
-            place_of[key] = min(place, place_of.get(key, place))
+            first_part[key] = min(place, first_part.get(key, place))
     kept = [
-        [text for text, key in zip(own, own_keys, strict=True) if place_of[key] == place]
+        [text for text, key in zip(own, own_keys, strict=True) if first_part[key] == place]
         for own, own_keys, place in zip(texts, keys, places, strict=True)
     ]
     column = pa.array(kept, TEXTS)
     shared = sum(map(len, texts)) - sum(map(len, kept))
-    return labelled.select(["username", "label"]).append_column("texts", column).cast(LABELLED), shared
+    return labelled.select(["username", "label"]).append_column("texts", column).cast(LABELLED_SCHEMA), shared
 
 
-def _sameness(text: str) -> str:
-    """What is the same for texts that differ in upper case and white space only."""
+def _normalised(text: str) -> str:
+    """The text case-folded, with runs of white space as one space: the key by which texts are compared."""
     return " ".join(text.casefold().split())

@@ -7,8 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from instagram_assets.age.holdout import fit_line, log_odds
-from instagram_assets.proportions import wilson_interval
+from instagram_assets.age.calibration import Floats, fit_logistic_line, log_odds
 
 Z95 = 1.959963984540054
 """Standard deviations on either side of the mean that hold 95 % of a normal distribution."""
@@ -16,8 +15,7 @@ Z95 = 1.959963984540054
 _MOST_BINS = 10
 _USERS_PER_BIN = 10
 
-Floats = NDArray[np.float64]
-Labels = NDArray[np.int64]
+_BinaryLabels = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Abstention:
 
 
 @dataclass(frozen=True)
-class Group:
+class GroupMetrics:
     """One group of users, such as those who write Korean."""
 
     name: str
@@ -79,7 +77,7 @@ class Evaluation:
     confusion: list[list[int]]
     bins: list[Bin]
     abstention: Abstention
-    groups: dict[str, list[Group]] = field(default_factory=dict[str, list[Group]])
+    groups: dict[str, list[GroupMetrics]] = field(default_factory=dict[str, list[GroupMetrics]])
 
 
 def evaluate(
@@ -98,7 +96,7 @@ def evaluate(
     y, p = _checked(labels, probabilities)
     said = (p >= 0.5).astype(np.int64)
     right = said == y
-    kept = is_kept(p, abstain_below)
+    kept = is_confident(p, abstain_below)
     slope, intercept = calibration_line(y, p)
     found = calibration_bins(y, p)
     return Evaluation(
@@ -125,6 +123,22 @@ def share(count: int, n: int) -> Share:
     return Share(count / n if n else None, *wilson_interval(count, n), n)
 
 
+def wilson_interval(count: int, n: int) -> tuple[float, float]:
+    """Wilson's 95 % confidence interval of the share `count` of `n` (1927, doi:10.1080/01621459.1927.10502953).
+
+    It also holds for small `n`; for `n` = 0 it is (0, 1).
+
+    >>> wilson_interval(0, 0)
+    (0.0, 1.0)
+    """
+    from scipy.stats import binomtest
+
+    if n == 0:
+        return 0.0, 1.0
+    found = binomtest(count, n).proportion_ci(0.95, method="wilson")
+    return float(found.low), float(found.high)
+
+
 def auc(labels: ArrayLike, scores: ArrayLike) -> float | None:
     """The share of pairs, one user of each class, in which label 1 has the higher score; a tie counts half."""
     from sklearn.metrics import roc_auc_score
@@ -141,7 +155,7 @@ def calibration_line(labels: ArrayLike, probabilities: ArrayLike) -> tuple[float
         return None, None
     if ones.min() >= zeros.max() or ones.max() <= zeros.min():  # the best slope has no end
         return None, None
-    return fit_line(x, y)
+    return fit_logistic_line(x, y)
 
 
 def calibration_bins(labels: ArrayLike, probabilities: ArrayLike) -> list[Bin]:
@@ -152,19 +166,21 @@ def calibration_bins(labels: ArrayLike, probabilities: ArrayLike) -> list[Bin]:
     return [Bin(float(p[part].mean()), share(int(y[part].sum()), len(part))) for part in np.array_split(order, number)]
 
 
-def is_kept(probabilities: Floats, abstain_below: float) -> NDArray[np.bool_]:
+def is_confident(probabilities: Floats, abstain_below: float) -> NDArray[np.bool_]:
     """Which users get a label: the likelier one has at least the probability `abstain_below`."""
     return np.maximum(probabilities, 1 - probabilities) >= abstain_below
 
 
-def _grouped(y: Labels, p: Floats, right: NDArray[np.bool_], members: Sequence[str]) -> list[Group]:
+def _grouped(y: _BinaryLabels, p: Floats, right: NDArray[np.bool_], members: Sequence[str]) -> list[GroupMetrics]:
     """The groups: those whose names begin with a number by that, then the others by name."""
     if len(members) != len(y):
         raise ValueError(f"{len(members)} users have a group, {len(y)} a label")
     names = np.asarray(members)
     chosen = {str(name): names == name for name in sorted(set(members), key=_natural)}
     return [
-        Group(name, int(y[own].sum()), share(int(right[own].sum()), int(own.sum())), auc(y[own], p[own]), _mean(p[own]))
+        GroupMetrics(
+            name, int(y[own].sum()), share(int(right[own].sum()), int(own.sum())), auc(y[own], p[own]), _mean(p[own])
+        )
         for name, own in chosen.items()
     ]
 
@@ -179,14 +195,14 @@ def _mean(values: Floats) -> float:
     return float(values.mean())
 
 
-def _balanced(y: Labels, said: Labels) -> float | None:
+def _balanced(y: _BinaryLabels, said: _BinaryLabels) -> float | None:
     """The mean share of right answers of the two classes."""
     from sklearn.metrics import balanced_accuracy_score
 
     return float(balanced_accuracy_score(y, said)) if 0 < y.sum() < len(y) else None
 
 
-def _checked(labels: ArrayLike, probabilities: ArrayLike) -> tuple[Labels, Floats]:
+def _checked(labels: ArrayLike, probabilities: ArrayLike) -> tuple[_BinaryLabels, Floats]:
     y, p = np.asarray(labels), np.asarray(probabilities, dtype=np.float64)
     if y.shape != p.shape or y.ndim != 1 or not len(y):
         raise ValueError(f"labels {y.shape} and probabilities {p.shape} must be of the same users, at least one")

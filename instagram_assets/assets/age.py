@@ -6,10 +6,10 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from instagram_assets.age import steps
+from instagram_assets.age import pipeline
 from instagram_assets.age.card import NOT_FOR_PERSONS
 from instagram_assets.age.dataset import TrainingData
-from instagram_assets.age.predict import OF_TEXTS, audience
+from instagram_assets.age.predict import AUTHOR_TEXT_COLUMNS, audience
 from instagram_assets.assets.parts import OWNERS, described, failing_clearly, show, whole_inputs
 from instagram_assets.partitions import accounts
 from instagram_assets.report.charts import histogram
@@ -21,18 +21,20 @@ _BY_ACCOUNT: dict[str, Any] = {
     "backfill_policy": dg.BackfillPolicy.single_run(),
     # Posts are read by account. Dagster need not list all days of each: for 10,000 accounts that takes it a quarter
     # of an hour.
-    "ins": whole_inputs(posts=OF_TEXTS),
+    "ins": whole_inputs(posts=AUTHOR_TEXT_COLUMNS),
 }
 
 
-@dg.asset(ins=whole_inputs(posts=OF_TEXTS), group_name="age", kinds={"pytorch"}, owners=OWNERS, pool="models")
+@dg.asset(
+    ins=whole_inputs(posts=AUTHOR_TEXT_COLUMNS), group_name="age", kinds={"pytorch"}, owners=OWNERS, pool="models"
+)
 def age_model(context: dg.AssetExecutionContext, posts: pa.RecordBatchReader) -> dg.MaterializeResult:
     """Whether the author of an account is of the cut-off age or older: learned from labelled people, judged on others.
 
     Off by default. Not for decisions about a person: use the share of a group with its interval.
     """
     with failing_clearly(), show_progress(context.log.info, str) as progress:
-        folder, trained, report = steps.train_model(settings(), posts, progress, on_data=_counts_to(context))
+        folder, trained, report = pipeline.train_model(settings(), posts, progress, on_data=_counts_to(context))
     if not trained:
         context.log.info(f"nothing changed: {folder} is kept, nothing was trained")
     show(context, {**report.numbers, "trained now": float(trained)}, report.pictures)
@@ -56,7 +58,7 @@ def age_predictions(context: dg.AssetExecutionContext, posts: pa.RecordBatchRead
         failing_clearly(),
         show_progress(context.log.info, lambda done: ProgressUpdate("accounts", done, len(keys))) as progress,
     ):
-        predicted = steps.predict_users(audience(keys, posts), settings(), progress)
+        predicted = pipeline.predict_users(audience(keys, posts), settings(), progress)
     context.log.info(f"at or above the cut-off age: {predicted.share}")
     font, probabilities = settings().text.font, predicted.table["probability"].drop_null().to_pylist()
     title = "probability of the cut-off age or older"

@@ -48,7 +48,7 @@ class CollectConfig(dg.Config):
     pool=POOL,
     **described("collected_accounts", "ingest"),
 )
-def collected_accounts_table(context: dg.AssetExecutionContext, config: CollectConfig) -> dg.Output[pa.Table]:
+def collected_accounts(context: dg.AssetExecutionContext, config: CollectConfig) -> dg.Output[pa.Table]:
     """Posts and profiles of accounts and hashtags into the inbox, by the official API or from the site."""
     from instagram_assets.collect.collect_all import CollectionOptions, ProgressListener, collect_all
     from instagram_assets.collect.results import RunResult

@@ -25,8 +25,8 @@ from instagram_assets.datasets.pseudonymous import (
     pseudonymous_months,
 )
 from instagram_assets.datasets.records import CAPTION_COLUMNS, COLUMNS, Kind, merged_records
-from instagram_assets.privacy.known import known_in
-from instagram_assets.privacy.pseudonymous import Pseudonyms
+from instagram_assets.privacy.lake_names import read_lake_names
+from instagram_assets.privacy.pseudonyms import Pseudonymizer
 from instagram_assets.report.progress import counter, show_progress, track
 from instagram_assets.schemas import IMPRESSIONS, POSTS, Column
 from instagram_assets.settings import settings
@@ -60,7 +60,7 @@ def _parts(run: str) -> Parts:
 
 
 @lru_cache(maxsize=1)
-def _pseudonyms(run: str) -> Pseudonyms | None:
+def _pseudonyms(run: str) -> Pseudonymizer | None:
     """What stands for names in the datasets, where they are declared pseudonymous."""
     return declared_pseudonyms(settings(), open_lake(settings()))
 
@@ -68,7 +68,7 @@ def _pseudonyms(run: str) -> Pseudonyms | None:
 @lru_cache(maxsize=1)
 def _check(run: str) -> Check | None:
     """What has to find nothing in a dataset that is declared pseudonymous before it gets its name."""
-    return check_before(known_in(open_lake(settings()))) if _pseudonyms(run) else None
+    return check_before(read_lake_names(open_lake(settings()))) if _pseudonyms(run) else None
 
 
 @dg.asset(deps=whole("posts", "images", "captions"), **_shown("json", _RECORD))

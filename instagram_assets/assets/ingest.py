@@ -13,11 +13,19 @@ from upath import UPath
 
 from instagram_assets.assets.parts import PER_CELL, described
 from instagram_assets.errors import StorageError
-from instagram_assets.ingest import inbox, landing
-from instagram_assets.ingest.archives import Keep
-from instagram_assets.ingest.drift import drift
-from instagram_assets.ingest.first_year import follow_oldest_post
-from instagram_assets.ingest.manifests import manifests
+from instagram_assets.ingest import inbox
+from instagram_assets.ingest.archive_pictures import StorePictures
+from instagram_assets.ingest.field_drift import field_changes
+from instagram_assets.ingest.landing_run import LandingReport
+from instagram_assets.ingest.manifests import LandedFile, extend_to_oldest_post, manifests, pending_files
+from instagram_assets.ingest.observations import (
+    landed_files,
+    quarantine_table,
+    read_ads,
+    read_comments,
+    read_posts,
+    read_profiles,
+)
 from instagram_assets.media.local import keep_in
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.partitions import Selection, accounts, first_day, known_accounts, selection, window
@@ -100,14 +108,14 @@ def landed(
         context.log.info("\n".join(result.folders))
     if result.mended.lost:  # no table of the landing zone can be made then
         raise dg.Failure("\n".join(map(str, result.failures)), metadata=numbers)
-    if told := follow_oldest_post(open_lake(settings()), window()[1]):
+    if told := extend_to_oldest_post(open_lake(settings()), window()[1]):
         context.log.warning(told)
-    table = landing.landed_files(open_lake(settings()), first_day(), window()[1])
+    table = landed_files(open_lake(settings()), first_day(), window()[1])
     yield dg.Output(table, output_name="landed_files", metadata=numbers)
-    yield dg.Output(landing.quarantine(open_lake(settings())), output_name="quarantine")
-    yield from _not_as_kept("raw_ads", landing.read_ads)
+    yield dg.Output(quarantine_table(open_lake(settings())), output_name="quarantine")
+    yield from _not_as_kept("raw_ads", read_ads)
     if _brings_comments(result):
-        yield from _not_as_kept("raw_comments", landing.read_comments)
+        yield from _not_as_kept("raw_comments", read_comments)
     if result.failures:
         raise dg.Failure("\n".join(map(str, result.failures)), metadata=numbers)
 
@@ -116,14 +124,14 @@ def landed(
 def raw_posts(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.Table:
     """Posts as received and validated, one row per observation."""
     with not_tried_again():
-        return landing.read_posts(open_lake(settings()), "posts", *_cells(context))
+        return read_posts(open_lake(settings()), "posts", *_cells(context))
 
 
 @dg.asset(**PER_CELL, **described("raw_reels", "ingest"))
 def raw_reels(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.Table:
     """Reels as received and validated, one row per observation."""
     with not_tried_again():
-        return landing.read_posts(open_lake(settings()), "reels", *_cells(context))
+        return read_posts(open_lake(settings()), "reels", *_cells(context))
 
 
 @dg.asset(
@@ -131,15 +139,15 @@ def raw_reels(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.T
 )
 def raw_profiles(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.Table:
     """Profiles as received and validated, one row per observation."""
-    return landing.read_profiles(open_lake(settings()), context.partition_keys)
+    return read_profiles(open_lake(settings()), context.partition_keys)
 
 
-def _drift(context: dg.AssetExecutionContext, landed: Sequence[landing.LandedFile]) -> dict[str, Any]:
+def _drift(context: dg.AssetExecutionContext, landed: Sequence[LandedFile]) -> dict[str, Any]:
     """What changed in the fields of files that have just landed: how many are missing, new and retyped, and which."""
     if not landed:
         return {}
     new = {file.sha256 for file in landed}
-    found = [change for change in drift(manifests(open_lake(settings()))) if change.sha256 in new]
+    found = [change for change in field_changes(manifests(open_lake(settings()))) if change.sha256 in new]
     kinds = Counter(change.change for change in found)
     numbers: dict[str, Any] = {f"{kind} fields": kinds[kind] for kind in ("missing", "new", "retyped")}
     if found:
@@ -148,7 +156,7 @@ def _drift(context: dg.AssetExecutionContext, landed: Sequence[landing.LandedFil
     return numbers
 
 
-def _keep() -> Keep | None:
+def _keep() -> StorePictures | None:
     """Where the pictures of archives go; null where no pictures are wanted."""
     if not settings().download.download_images:
         return None
@@ -163,10 +171,10 @@ def _not_as_kept(name: str, read: Callable[[UPath], pa.Table]) -> Iterator[dg.Ou
         yield dg.Output(table, output_name=name)
 
 
-def _brings_comments(result: inbox.Landing) -> bool:
+def _brings_comments(result: LandingReport) -> bool:
     """True when comments may be others than the lake has: a million of them are not read where nothing came."""
     lake = open_lake(settings())
-    if any(file.comments for file in (*landing.pending(lake), *result.mended.again)):
+    if any(file.comments for file in (*pending_files(lake), *result.mended.again)):
         return True
     kept = _kept("raw_comments")
     return kept is None or (settings().ingest.keep_comments and not kept.num_rows)

@@ -16,10 +16,10 @@ from instagram_assets.report.fonts import FONT_REMEDY, font_problem
 from instagram_assets.schemas import CONTRACTS, VIEWS
 from instagram_assets.settings import settings
 from instagram_assets.storage.atomic import write_atomic
-from instagram_assets.storage.history.pictures import picture_name
-from instagram_assets.storage.horizon import read_horizon
+from instagram_assets.storage.history.embedded_images import image_name
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets.storage.parquet_io import COLUMNS, add_to_newest_event
+from instagram_assets.storage.retention_horizon import read_horizon
 
 OWNERS = ["team:data"]
 _PARTITIONS_OF_RUN = "all partitions of the run that made this one"
@@ -147,7 +147,7 @@ def _shown(name: str, pictures: Mapping[str, bytes | None]) -> dict[str, Any]:
         if not picture:
             continue
         kind = "png" if picture.startswith(b"\x89PNG") else "jpeg"
-        kept = settings().folder("reports") / f"{picture_name(name, title)}.{kind}"
+        kept = settings().folder("reports") / f"{image_name(name, title)}.{kind}"
         write_atomic(kept, partial(_write, picture))
         data = base64.b64encode(picture).decode()
         metadata[title] = dg.MetadataValue.md(f"![{title}](data:image/{kind};base64,{data})")

@@ -7,10 +7,10 @@ import pyarrow as pa
 
 from instagram_assets.assets.parts import PER_CELL, described, earlier_rows, show
 from instagram_assets.ingest.merge import merge_posts
-from instagram_assets.ingest.remembered import Remembered, remembered
+from instagram_assets.ingest.retained_rows import RetainedRows, retained_rows
 from instagram_assets.settings import settings
-from instagram_assets.storage.horizon import read_horizon
 from instagram_assets.storage.lake import open_lake
+from instagram_assets.storage.retention_horizon import read_horizon
 
 
 @dg.asset(
@@ -30,9 +30,9 @@ def posts(
     return table
 
 
-def _remembered(context: dg.AssetExecutionContext, raw_posts: pa.Table, raw_reels: pa.Table) -> Remembered | None:
+def _remembered(context: dg.AssetExecutionContext, raw_posts: pa.Table, raw_reels: pa.Table) -> RetainedRows | None:
     """What the cells of the run know of observations that are past retention; null where it never ran."""
     before = read_horizon(open_lake(settings())).raw
     if before is None:
         return None
-    return remembered(earlier_rows(context), pa.concat_tables([raw_posts, raw_reels]), before)
+    return retained_rows(earlier_rows(context), pa.concat_tables([raw_posts, raw_reels]), before)

@@ -16,12 +16,11 @@ from instagram_assets.datasets.overrides import overrides_of, read_overrides
 from instagram_assets.datasets.pseudonymous import declared_pseudonyms
 from instagram_assets.errors import SearchRequestError
 from instagram_assets.media.outcomes import Progress
-from instagram_assets.partitions import searches
+from instagram_assets.partitions import CANDIDATES_TAG, COUNTED_BY_TAG, KEPT_TAG, QUERY_TAG, search_tags, searches
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.report.charts import line_chart
 from instagram_assets.report.contact_sheets import labelled_sheet
 from instagram_assets.report.progress import counter, download_update, show_progress
-from instagram_assets.run_tags import CANDIDATES, COUNTED_BY, KEPT, QUERY, search_tags
 from instagram_assets.schemas import SEARCH_DATASET
 from instagram_assets.search.candidates import embeddings_table, fetch_results, images_table
 from instagram_assets.search.engine import search_source
@@ -81,7 +80,7 @@ def search_results(context: dg.AssetExecutionContext, config: SearchConfig) -> p
         by_hand = read_overrides(open_lake(settings()), request.search)
         check_growing(_folder(request.search), request.limit, request.min_side, request.min_sharpness, by_hand)
     save_request(open_lake(settings()), request)
-    if QUERY not in context.run.tags:  # somebody started it in the UI
+    if QUERY_TAG not in context.run.tags:  # somebody started it in the UI
         context.instance.add_run_tags(context.run.run_id, search_tags(request.query, request.limit, request.search))
     pipeline.find_embedder(settings())  # a missing model is told before anything is fetched for it
     source = search_source(settings())
@@ -185,7 +184,7 @@ def search_dataset(
     numbers = {"candidates": len(written.rows), "kept": len(written.kept)}
     show(context, {**numbers, **written.left_out}, written.sheets(settings().text.font))
     run_id = context.run.run_id
-    tags = {CANDIDATES: str(len(written.rows)), KEPT: str(len(written.kept)), COUNTED_BY: run_id}
+    tags = {CANDIDATES_TAG: str(len(written.rows)), KEPT_TAG: str(len(written.kept)), COUNTED_BY_TAG: run_id}
     context.instance.add_run_tags(context.run.run_id, tags)
     written.check()
     context.log.info(f"kept {len(written.kept)} of {len(written.rows)}")

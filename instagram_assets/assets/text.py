@@ -14,7 +14,7 @@ from instagram_assets.report.topic_charts import topic_pictures
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 from instagram_assets.storage.views import open_view
-from instagram_assets.text.counts import count_pictures, pos_shares, size, vocabulary_shares
+from instagram_assets.text.counts import count_pictures, pos_shares, vocabulary_shares, vocabulary_size
 from instagram_assets.text.tokens import tokens_table
 from instagram_assets.text.topics import topics_table
 from instagram_assets.vision import pipeline
@@ -39,7 +39,7 @@ def token_counts(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     if problem := font_problem(settings().text.font):
         context.log.warning(f"{problem}. {FONT_REMEDY}")
     with open_view(open_lake(settings()), "token_counts") as query:
-        rows, different, written = size(query)
+        rows, different, written = vocabulary_size(query)
         numbers = {
             "different words": different,
             "written": written,

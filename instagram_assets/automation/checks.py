@@ -9,20 +9,20 @@ import pyarrow as pa
 # Private in dagster 1.13.27, and the type of a field of a public class.
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 
-from instagram_assets.age.card import above
-from instagram_assets.age.steps import kept_report
+from instagram_assets.age.card import is_clearly_better
+from instagram_assets.age.pipeline import stored_report
 from instagram_assets.arrow import compute
 from instagram_assets.automation.collect import may_go_on, no_hours_missing
 from instagram_assets.automation.identifiers import identifier_checks
 from instagram_assets.calendar import day_of
-from instagram_assets.ingest.drift import newest_drift
+from instagram_assets.ingest.field_drift import newest_field_changes
 from instagram_assets.ingest.manifests import manifests
 from instagram_assets.partitions import PARTITION, RANGE_END, RANGE_START, known_accounts, selection
 from instagram_assets.schemas import POSTS
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 from instagram_assets.storage.parquet_io import Chosen
-from instagram_assets.text.pos import CLASSES
+from instagram_assets.text.pos import POS_CLASSES
 
 _CHANGES = ("missing", "new", "retyped")
 _MOST, _LONGEST = 100, 1_000
@@ -64,7 +64,7 @@ def captioned(captions: pa.Table) -> dg.AssetCheckResult:
 def known_parts_of_speech(tokens: pa.Table) -> dg.AssetCheckResult:
     """Every part of speech is one that is documented in `text.pos.CLASSES`."""
     words = compute.struct_field(compute.list_flatten(tokens["tokens"]), "pos")
-    strange = sorted(set(words.unique().to_pylist()) - CLASSES.keys(), key=str)
+    strange = sorted(set(words.unique().to_pylist()) - POS_CLASSES.keys(), key=str)
     return dg.AssetCheckResult(
         passed=not strange,
         severity=dg.AssetCheckSeverity.WARN,
@@ -75,12 +75,12 @@ def known_parts_of_speech(tokens: pa.Table) -> dg.AssetCheckResult:
 @dg.asset_check(asset="age_model")
 def better_than_the_larger_class() -> dg.AssetCheckResult:
     """On the test users, the age model is right more often than always saying the larger class, beyond chance."""
-    report = kept_report(settings())
+    report = stored_report(settings())
     if report is None:
         return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN, description="No test users")
     model, base = (report.evaluations[name].accuracy for name in ("model", "majority"))
     return dg.AssetCheckResult(
-        passed=above(model, base),
+        passed=is_clearly_better(model, base),
         severity=dg.AssetCheckSeverity.WARN,
         metadata={"accuracy, low": model.low, "accuracy of the larger class, high": base.high},
     )
@@ -98,7 +98,7 @@ def fields_as_before() -> dg.AssetCheckResult:
 
     A field that is only new is told and no warning: exporters add some all the time.
     """
-    found = newest_drift(manifests(open_lake(settings())))
+    found = newest_field_changes(manifests(open_lake(settings())))
     kinds = Counter(change.change for change in found)
     return dg.AssetCheckResult(
         passed=not kinds["missing"] and not kinds["retyped"],

@@ -13,9 +13,10 @@ from instagram_assets.collect.collection_status import identity_statuses
 from instagram_assets.collect.database import CollectorDatabase
 from instagram_assets.collect.hashtag_gaps import missing_hashtag_hours
 from instagram_assets.errors import InstagramAssetsError
-from instagram_assets.run_tags import HISTORY, SHOWN
+from instagram_assets.partitions import HISTORY_TAG, SHOWN_IN_HISTORY
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import open_lake, write_asset
+from instagram_assets.storage.lake import open_lake
+from instagram_assets.storage.lake_writer import write_asset
 
 _TIME_ZONE = settings().time_zone
 _MOST_SHOWN = 50
@@ -26,7 +27,7 @@ collect_job = dg.define_asset_job(
     dg.AssetSelection.assets("collected_accounts"),
     description="Collect accounts and hashtags into the inbox, by Meta's official API or from the site.",
     # Who was refused is refused again; what is not whole is gone on with by the next run.
-    tags={"dagster/max_runtime": "43200", "dagster/max_retries": "0", HISTORY: SHOWN},
+    tags={"dagster/max_runtime": "43200", "dagster/max_retries": "0", HISTORY_TAG: SHOWN_IN_HISTORY},
 )
 
 

@@ -15,8 +15,8 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster_shared.error import SerializableErrorInfo
 
 from instagram_assets.errors import InstagramAssetsError, SourceRefusedError, names_below
-from instagram_assets.machine import with_remedy
 from instagram_assets.settings import settings
+from instagram_assets.status.system_errors import add_remedy
 
 PROCESS_TAG = ".dagster/instagram_assets_process"
 """The hidden tag of a run of a shell: the process that it goes on in."""
@@ -102,7 +102,7 @@ def reason_of(event: dg.DagsterEvent) -> str:
     error = _first_cause(error)
     told = data.description if data else None
     reason = (told or (_without_class(error.message, error.cls_name) if error else event.message) or "").strip()
-    return with_remedy(reason, settings())
+    return add_remedy(reason, settings())
 
 
 def class_of(event: dg.DagsterEvent) -> str:

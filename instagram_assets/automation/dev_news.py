@@ -7,7 +7,7 @@ import dagster as dg
 
 from instagram_assets.automation.imported_jobs import JOB as IMPORTED
 from instagram_assets.automation.jobs import SKIPPED
-from instagram_assets.ingest.manifests import TABLES, LandedFile, newest, read_manifest
+from instagram_assets.ingest.manifests import LANDING_TABLES, LandedFile, newest_manifests, read_manifest
 from instagram_assets.partitions import PARTITION, RANGE_END, RANGE_START
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
@@ -31,7 +31,7 @@ class News:
         self._told: dict[str, dg.DagsterRunStatus] = {
             record.dagster_run.run_id: record.dagster_run.status for record in self._changed(self._since)
         }
-        self._landed = set(newest(open_lake(settings())))
+        self._landed = set(newest_manifests(open_lake(settings())))
 
     def look(self) -> None:
         """Tell what is new."""
@@ -55,7 +55,7 @@ class News:
         return list(self._instance.get_run_records(dg.RunsFilter(updated_after=since - _OVERLAP)))
 
     def _tell_landed(self) -> None:
-        names = [name for name in newest(open_lake(settings())) if name not in self._landed]
+        names = [name for name in newest_manifests(open_lake(settings())) if name not in self._landed]
         self._landed.update(names)
         found = list(filter(None, (read_manifest(open_lake(settings()), name) for name in names)))
         for file in found[:_MOST_NAMED]:
@@ -74,7 +74,7 @@ def _about(run: dg.DagsterRun) -> str:
 
 
 def _brought(file: LandedFile) -> str:
-    names = {table: "quarantined" if table == "quarantine" else table for table in TABLES}
+    names = {table: "quarantined" if table == "quarantine" else table for table in LANDING_TABLES}
     counts = {name: file.rows(table) for table, name in names.items()}
     told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
     return f"{file.records:,} records{f', {told}' if told else ''}"

@@ -19,7 +19,7 @@ from dagster._core.storage.runs import SqlRunStorage
 from dagster._core.storage.runs.schema import RunsTable, RunTagsTable
 
 from instagram_assets.errors import StorageError
-from instagram_assets.run_tags import FOLDER, HISTORY, SHOWN
+from instagram_assets.partitions import FOLDER_TAG, HISTORY_TAG, SHOWN_IN_HISTORY
 
 _RUNS_AT_ONCE = 500
 _RUNS, _TAGS = RunsTable.c, RunTagsTable.c
@@ -35,8 +35,8 @@ def hide_runs(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> int:
 
 def ended_runs(instance: dg.DagsterInstance) -> dict[str, str]:
     """The runs of the history that have ended, each with the name of its folder, empty where it has none."""
-    shown = sa.select(_TAGS.run_id).where(_TAGS.key == HISTORY, _TAGS.value == SHOWN)
-    folders = sa.select(_TAGS.run_id, _TAGS.value).where(_TAGS.key == FOLDER)
+    shown = sa.select(_TAGS.run_id).where(_TAGS.key == HISTORY_TAG, _TAGS.value == SHOWN_IN_HISTORY)
+    folders = sa.select(_TAGS.run_id, _TAGS.value).where(_TAGS.key == FOLDER_TAG)
     with sql_storage(instance).connect() as connection:
         # Three questions, since SQLite joins a table of tags with itself in minutes.
         of_history = set(connection.execute(shown).scalars())
@@ -63,7 +63,7 @@ def _hide(runs: SqlRunStorage, run_ids: Sequence[str]) -> int:
         # SQLite knows no lock of rows, and locks all at the first statement that writes, whatever it finds.
         connection.execute(sa.update(RunsTable).where(_RUNS.run_id.is_(None)).values(run_id=_RUNS.run_id))
         ended = {row.run_id: row.run_body for row in connection.execute(chosen)}
-        of_runs = sa.and_(_TAGS.run_id.in_(list(ended)), _TAGS.key == HISTORY, _TAGS.value == SHOWN)
+        of_runs = sa.and_(_TAGS.run_id.in_(list(ended)), _TAGS.key == HISTORY_TAG, _TAGS.value == SHOWN_IN_HISTORY)
         hidden = set(connection.execute(sa.select(_TAGS.run_id).where(of_runs)).scalars())
         connection.execute(sa.delete(RunTagsTable).where(of_runs))
         bodies = [{"of": run_id, "body": body} for run_id, text in ended.items() if (body := _hidden(text))]
@@ -76,9 +76,9 @@ def _hide(runs: SqlRunStorage, run_ids: Sequence[str]) -> int:
 def _hidden(text: str) -> str | None:
     """The body of a run without its tag; null where it has none."""
     body: dict[str, Any] = json.loads(text)
-    if (body.get("tags") or {}).get(HISTORY) != SHOWN:
+    if (body.get("tags") or {}).get(HISTORY_TAG) != SHOWN_IN_HISTORY:
         return None
-    del body["tags"][HISTORY]
+    del body["tags"][HISTORY_TAG]
     return json.dumps(body)
 
 

@@ -19,7 +19,7 @@ from dagster._core.storage.schedules import SqliteScheduleStorage
 from dagster._core.storage.sqlite import LAST_KNOWN_STAMPED_SQLITE_ALEMBIC_REVISION
 
 from instagram_assets.errors import SettingsError
-from instagram_assets.machine import damaged_database, is_damage
+from instagram_assets.status.system_errors import damaged_database, is_damage
 from instagram_assets.storage.atomic import make_folder, sync_folders, write_atomic
 from instagram_assets.storage.locks import alone_in
 

@@ -8,14 +8,14 @@ from instagram_assets.datasets.delta import TABLES, files_beside_tables, files_o
 from instagram_assets.datasets.own_files import CSV, PARQUET, SEARCH, merged, names_of_datasets
 from instagram_assets.datasets.pseudonymous import known_to
 from instagram_assets.datasets.swap import LITTER
-from instagram_assets.privacy.raw_identifiers import (
+from instagram_assets.privacy.identifier_leaks import (
     NamedFile,
-    entries_beside,
-    files_beside,
-    files_of,
-    raw_identifiers,
-    told,
-    without_names,
+    find_identifier_leaks,
+    foreign_entries,
+    foreign_files,
+    format_leaks,
+    mask_file_names,
+    named_files,
 )
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
@@ -40,13 +40,13 @@ def _check(asset: str, files: Files) -> dg.AssetChecksDefinition:
     @dg.asset_check(asset=asset, name="no_raw_identifiers", description=_MEANING)
     def check() -> dg.AssetCheckResult:
         known, _ = known_to(settings(), open_lake(settings()))
-        found = raw_identifiers(files(), known)
-        strays = ", ".join(without_names(_strays(), known))
+        found = find_identifier_leaks(files(), known)
+        strays = ", ".join(mask_file_names(_strays(), known))
         beside = f" In data/datasets lies what no export made: {strays}." if strays else ""
         return dg.AssetCheckResult(
             passed=not found,
             severity=dg.AssetCheckSeverity.ERROR,
-            description=told(found) or f"No name and no id of the lake stands in it.{beside}",
+            description=format_leaks(found) or f"No name and no id of the lake stands in it.{beside}",
             metadata={
                 "findings": len(found),
                 "names and ids": len(known.names) + len(known.ids),
@@ -59,17 +59,17 @@ def _check(asset: str, files: Files) -> dg.AssetChecksDefinition:
 def _below(*names: str) -> Iterator[NamedFile]:
     """Files and folders of `data/datasets`, and what belongs to no dataset there: it may be handed out with them."""
     folder = settings().folder("datasets")
-    yield from files_of(folder / name for name in names)
-    yield from files_beside(folder, names_of_datasets(settings()))
+    yield from named_files(folder / name for name in names)
+    yield from foreign_files(folder, names_of_datasets(settings()))
 
 
 def _strays() -> list[str]:
-    entries = entries_beside(settings().folder("datasets"), {*names_of_datasets(settings()), *_OF_NOBODY})
+    entries = foreign_entries(settings().folder("datasets"), {*names_of_datasets(settings()), *_OF_NOBODY})
     return [entry.name for entry in entries]
 
 
 def _search() -> Iterator[NamedFile]:
-    return files_of([settings().folder("datasets") / SEARCH])
+    return named_files([settings().folder("datasets") / SEARCH])
 
 
 def _delta() -> Iterator[NamedFile]:

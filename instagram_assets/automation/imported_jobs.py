@@ -15,7 +15,16 @@ from dagster._serdes import serialize_value
 
 from instagram_assets.automation.hidden_runs import sql_storage, transaction
 from instagram_assets.ingest.dashboard_jobs import DashboardJob
-from instagram_assets.run_tags import ERROR, HISTORY, IMPORTED, KEPT, LIMIT, OUT_DIR, QUERY, SHOWN
+from instagram_assets.partitions import (
+    ERROR_TAG,
+    HISTORY_TAG,
+    IMPORTED_TAG,
+    KEPT_TAG,
+    LIMIT_TAG,
+    OUT_DIR_TAG,
+    QUERY_TAG,
+    SHOWN_IN_HISTORY,
+)
 
 JOB = "imported_search"
 """The job that they are runs of, which is none of ours: a failure there needs nobody."""
@@ -106,12 +115,12 @@ def _wait_for_others(connection: sa.Connection) -> None:
 
 
 def _tags(job: DashboardJob) -> dict[str, str]:
-    numbers = {LIMIT: job.limit, KEPT: job.count}
-    texts = {OUT_DIR: job.out_dir, ERROR: job.error if job.status == "failed" else ""}
+    numbers = {LIMIT_TAG: job.limit, KEPT_TAG: job.count}
+    texts = {OUT_DIR_TAG: job.out_dir, ERROR_TAG: job.error if job.status == "failed" else ""}
     return {
-        HISTORY: SHOWN,
-        IMPORTED: job.id,
-        QUERY: job.query,
+        HISTORY_TAG: SHOWN_IN_HISTORY,
+        IMPORTED_TAG: job.id,
+        QUERY_TAG: job.query,
         **{key: str(number) for key, number in numbers.items() if number is not None},
         **{key: text for key, text in texts.items() if text},
     }

@@ -9,9 +9,9 @@ from instagram_assets.automation.delta import delta_job
 from instagram_assets.automation.retention import retention_job
 from instagram_assets.automation.scrape import scrape_job
 from instagram_assets.automation.tidy import tidy_job
-from instagram_assets.preflight import missing_models
-from instagram_assets.run_tags import HISTORY, SHOWN
+from instagram_assets.partitions import HISTORY_TAG, SHOWN_IN_HISTORY
 from instagram_assets.settings import settings
+from instagram_assets.status.preflight import missing_models
 
 # A killed run stays "started" for ever in Dagster's run history unless a limit ends it.
 _TAGS = {"dagster/max_runtime": "21600"}
@@ -63,7 +63,7 @@ search = dg.define_asset_job(
     dg.AssetSelection.groups("search"),
     description="Make a folder of images of one subject from an image search.",
     # A page, a model or a subject that is missing is missing again the second time.
-    tags=_TAGS | {"dagster/max_retries": "0", HISTORY: SHOWN},
+    tags=_TAGS | {"dagster/max_retries": "0", HISTORY_TAG: SHOWN_IN_HISTORY},
 )
 age_training = dg.define_asset_job(
     "age_training",

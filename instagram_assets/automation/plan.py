@@ -12,9 +12,9 @@ from instagram_assets.datasets.missing import missing_datasets
 from instagram_assets.datasets.pseudonymous import PSEUDONYMS, pseudonymous_by
 from instagram_assets.engagement.kept_labels import other_rule
 from instagram_assets.errors import StorageError
-from instagram_assets.ingest import landing
-from instagram_assets.ingest.landing import LandedFile
-from instagram_assets.ingest.mending import mend
+from instagram_assets.ingest.landing_repair import repair_landing
+from instagram_assets.ingest.manifests import LandedFile, pending_files
+from instagram_assets.ingest.observations import affected_cells
 from instagram_assets.partitions import (
     PLAN,
     RANGE_END,
@@ -26,10 +26,10 @@ from instagram_assets.partitions import (
     register_accounts,
     window,
 )
-from instagram_assets.preflight import missing_models
 from instagram_assets.settings import settings
-from instagram_assets.storage.horizon import read_horizon
+from instagram_assets.status.preflight import missing_models
 from instagram_assets.storage.lake import open_lake
+from instagram_assets.storage.retention_horizon import read_horizon
 
 MADE_OF = {
     "dataset_csv": ("posts", "images", "captions"),
@@ -71,12 +71,12 @@ def plan(instance: dg.DagsterInstance) -> Plan:
     Their accounts are registered here: whoever was killed before, what is planned is known. What is damaged in the
     landing zone is read again first; raises StorageError when that cannot be.
     """
-    if not landing.pending(open_lake(settings())):
+    if not pending_files(open_lake(settings())):
         return Plan([], None, [], [], {})
-    if lost := mend(open_lake(settings()), settings(), also_older=False).lost:
+    if lost := repair_landing(open_lake(settings()), settings(), also_older=False).lost:
         raise StorageError("\n".join(map(str, lost)))
-    files = landing.pending(open_lake(settings()))
-    touched = landing.touched(open_lake(settings()), files, *window())
+    files = pending_files(open_lake(settings()))
+    touched = affected_cells(open_lake(settings()), files, *window())
     named = [*(name for file in files for name in file.accounts), *(account for account, _ in touched.cells)]
     register_accounts(instance, sorted({*named, *touched.accounts_with_profiles}))
     order = known_accounts(instance)

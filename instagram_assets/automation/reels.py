@@ -19,8 +19,8 @@ from instagram_assets.automation.run_states import has_failed, unfinished
 from instagram_assets.calendar import today
 from instagram_assets.engagement.kept_labels import other_rule
 from instagram_assets.engagement.virality_rules import described
-from instagram_assets.ingest.inbox import waiting
-from instagram_assets.ingest.landing import pending
+from instagram_assets.ingest.inbox import waiting_entries
+from instagram_assets.ingest.manifests import pending_files
 from instagram_assets.partitions import PLAN, Box, Cell, boxes, known_accounts, window
 from instagram_assets.reels.due import DueReel, due_reels
 from instagram_assets.settings import settings
@@ -176,7 +176,7 @@ def _busy(instance: dg.DagsterInstance) -> str:
 
 
 def _files_wait() -> bool:
-    return bool(waiting(settings().folder("inbox")) or pending(open_lake(settings())))
+    return bool(waiting_entries(settings().folder("inbox")) or pending_files(open_lake(settings())))
 
 
 def _labels_are_old(instance: dg.DagsterInstance) -> bool:

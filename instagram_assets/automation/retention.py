@@ -8,8 +8,9 @@ import dagster as dg
 from instagram_assets.automation.run_states import unfinished
 from instagram_assets.errors import BusyError, SettingsError
 from instagram_assets.partitions import window
-from instagram_assets.retention.lake_rows import RAW
-from instagram_assets.retention.retention import Limits, Retention, limits_of, preview, take_away
+from instagram_assets.retention.expired_items import RetentionLimits, retention_limits
+from instagram_assets.retention.observation_tables import OBSERVATION_TABLES
+from instagram_assets.retention.retention import RetentionResult, apply_retention, preview_retention
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 
@@ -24,23 +25,23 @@ ROWS, BEFORE = "rows past retention", "observed before"
 """What the page of a table shows of what went of it."""
 
 
-def limits() -> Limits:
+def limits() -> RetentionLimits:
     """What is past by the settings now. Raises SettingsError when these keep everything."""
-    found = limits_of(settings().privacy, datetime.now(UTC))
+    found = retention_limits(settings().privacy, datetime.now(UTC))
     if not found:
         raise SettingsError(f"{NOT_SET}.")
     return found
 
 
-def look(at: Limits) -> Retention:
+def look(at: RetentionLimits) -> RetentionResult:
     """What would go now; nothing is changed."""
-    return preview(open_lake(settings()), settings(), at, window())
+    return preview_retention(open_lake(settings()), settings(), at, window())
 
 
-def retain(instance: dg.DagsterInstance, at: Limits) -> Retention:
+def retain(instance: dg.DagsterInstance, at: RetentionLimits) -> RetentionResult:
     """Take away what is past. Raises BusyError while other runs go on, before anything is done."""
     refuse_busy(instance)
-    return take_away(open_lake(settings()), settings(), at, window(), datetime.now(UTC))
+    return apply_retention(open_lake(settings()), settings(), at, window(), datetime.now(UTC))
 
 
 def refuse_busy(instance: dg.DagsterInstance) -> None:
@@ -49,7 +50,7 @@ def refuse_busy(instance: dg.DagsterInstance) -> None:
         raise BusyError(f"A run of the job {busy} goes on, and retention would take away what it works on.")
 
 
-def observations(went: Retention) -> Iterator[dg.AssetObservation]:
+def observations(went: RetentionResult) -> Iterator[dg.AssetObservation]:
     """What went of each table, for its page."""
     tables = set(_TABLES) & {total.what for total in went.totals}
     for name in sorted(tables):
@@ -60,7 +61,7 @@ def observations(went: Retention) -> Iterator[dg.AssetObservation]:
 
 
 _TABLES = {
-    **dict.fromkeys((*RAW, "quarantine", "landed_files"), ("tables",)),
+    **dict.fromkeys((*OBSERVATION_TABLES, "quarantine", "landed_files"), ("tables",)),
     **dict.fromkeys(("images", "reel_videos"), ("rows of media",)),
 }
 """The tables that lose rows, or whose rows lose their file, and in which places these are counted."""
@@ -84,7 +85,7 @@ def retention_op(context: dg.OpExecutionContext) -> None:
     context.add_output_metadata({**went.numbers, "bytes": went.bytes, "what went": dg.MetadataValue.md(_as_list(went))})
 
 
-def _as_list(went: Retention) -> str:
+def _as_list(went: RetentionResult) -> str:
     return "\n".join(f"- {line}" for line in went.lines())
 
 

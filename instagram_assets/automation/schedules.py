@@ -19,7 +19,7 @@ from instagram_assets.errors import InstagramAssetsError, ScrapeRequestError, Se
 from instagram_assets.partitions import box as box_of
 from instagram_assets.partitions import known_accounts
 from instagram_assets.privacy.tombstones import load_tombstones
-from instagram_assets.retention.retention import limits_of
+from instagram_assets.retention.expired_items import retention_limits
 from instagram_assets.settings import settings
 from instagram_assets.sources.registered import registered
 from instagram_assets.sources.requests import load_request
@@ -155,7 +155,7 @@ weekly_delta_upkeep = dg.ScheduleDefinition(
 @dg.schedule(cron_schedule=settings().privacy.retention_cron, job=retention_job, execution_timezone=_TIME_ZONE)
 def retention(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Take away what is older than the settings keep it. Off until switched on, as nothing of it comes back."""
-    if not limits_of(settings().privacy, context.scheduled_execution_time):
+    if not retention_limits(settings().privacy, context.scheduled_execution_time):
         return dg.SkipReason(NOT_SET)
     return dg.RunRequest(f"retention:{context.scheduled_execution_time.isoformat()}")
 

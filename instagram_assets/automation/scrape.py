@@ -7,8 +7,8 @@ import dagster as dg
 
 from instagram_assets.assets.parts import failing_clearly
 from instagram_assets.calendar import today
+from instagram_assets.partitions import HISTORY_TAG, SHOWN_IN_HISTORY
 from instagram_assets.privacy.tombstones import load_tombstones
-from instagram_assets.run_tags import HISTORY, SHOWN
 from instagram_assets.settings import settings
 from instagram_assets.sources.forgotten import refuse_forgotten
 from instagram_assets.sources.registered import registered
@@ -74,7 +74,7 @@ def _told(done: Scraped) -> dict[str, Any]:
         "dagster/max_runtime": str(60 * (settings().apify.run_minutes + _MINUTES_MORE)),
         # What failed at Apify would be paid a second time.
         "dagster/max_retries": "0",
-        HISTORY: SHOWN,
+        HISTORY_TAG: SHOWN_IN_HISTORY,
     },
 )
 def scrape_job() -> None:

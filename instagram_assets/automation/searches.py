@@ -10,9 +10,8 @@ from typing import Any
 from instagram_assets.datasets.folder_state import check_growing
 from instagram_assets.datasets.overrides import read_overrides
 from instagram_assets.errors import ImagesWouldGoError, SearchRequestError
-from instagram_assets.partitions import PARTITION
-from instagram_assets.printable import strange_sign, without_strange_signs
-from instagram_assets.run_tags import search_tags
+from instagram_assets.partitions import PARTITION, search_tags
+from instagram_assets.report.safe_text import first_control_character, replace_control_characters
 from instagram_assets.search.requests import (
     SearchRequest,
     find_request,
@@ -41,9 +40,9 @@ def search_request(
             f"{folder} as the folder: a path, and a name is wanted: folders of searches lie in "
             f"{searches_folder(settings)}. With {name!r} the images come into {search_folder(settings, name)}."
         )
-    if sign := strange_sign(folder):
+    if sign := first_control_character(folder):
         raise SearchRequestError(
-            f"the folder '{without_strange_signs(folder, 80)}' holds the control character "
+            f"the folder '{replace_control_characters(folder, 80)}' holds the control character "
             f"U+{ord(sign):04X}. Take it out."
         )
     request = SearchRequest.of(settings, query, folder and search_name(folder), **given)

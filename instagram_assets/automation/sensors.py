@@ -20,11 +20,12 @@ from instagram_assets.automation.reload import NO_CODE_SERVER, reload_location
 from instagram_assets.automation.run_states import has_failed, unfinished
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.ingest import inbox
-from instagram_assets.ingest.landing import settle
+from instagram_assets.ingest.folders import modification_time
+from instagram_assets.ingest.manifests import clear_pending
 from instagram_assets.partitions import PLAN, RANGE_END, RANGE_START, is_outdated
-from instagram_assets.preflight import skipped_line
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import settings
+from instagram_assets.status.preflight import skipped_line
 from instagram_assets.storage.lake import open_lake
 
 RUNNING = dg.DefaultSensorStatus.RUNNING
@@ -53,7 +54,10 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
         return dg.SkipReason("A run lands files that it does not name, and these may be among them")
     forgotten = load_tombstones(settings().folder("privacy"))
     # A run's config names its files, and is kept.
-    renamed = [inbox.without_names(path, forgotten) if _is_settled(path) else path for path in inbox.waiting(folder)]
+    renamed = [
+        inbox.rename_without_forgotten(path, forgotten) if _is_settled(path) else path
+        for path in inbox.waiting_entries(folder)
+    ]
     present = {path.name: path for path in renamed}
     new: dict[str, Ask] = {}
     for name, path in present.items():
@@ -61,16 +65,16 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
             continue
         earlier = asked.get(name, Ask("", 0, 0.0))
         try:
-            mark = inbox.fingerprint(path) if _can_be_read(path) else "not a file"
+            mark = inbox.entry_fingerprint(path) if _can_be_read(path) else "not a file"
             if mark == earlier.mark and earlier.is_fresh(now):
                 continue
             if (
                 not forgotten  # else the run takes out of it what must not be put aside
                 and path.is_file()
                 and path.stat().st_size <= _HASHED_BY_SENSOR
-                and inbox.is_known(path, open_lake(settings()), settings())
+                and inbox.is_already_landed(path, open_lake(settings()), settings())
             ):
-                inbox.put_aside(path)
+                inbox.move_to_done(path)
                 context.log.info(f"{name} has landed before, under this name or another: it went to done/")
                 continue
         except (InstagramAssetsError, OSError) as error:
@@ -123,7 +127,7 @@ def landed_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.S
     missing = [part for part in due.boxes if part.tags[RANGE_START] + part.tags[RANGE_END] not in known]
     if not missing:
         # The runs are stored now, so the files no longer have to remember them.
-        settle(open_lake(settings()), due.files)
+        clear_pending(open_lake(settings()), due.files)
         return dg.SkipReason(f"{len(due.boxes)} box runs cover the landed files")
     if line := skipped_line(due.missing):
         context.log.warning(line)
@@ -169,7 +173,7 @@ def _can_be_read(path: Path) -> bool:
 def _is_settled(path: Path) -> bool:
     """True when a file, or anything in a folder, has not changed for a while."""
     try:
-        return all(abs(time() - stamp) >= settings().ingest.settle_seconds for stamp in inbox.stamps(path))
+        return all(abs(time() - stamp) >= settings().ingest.settle_seconds for stamp in modification_time(path))
     except FileNotFoundError:
         return False
     except OSError:
@@ -178,7 +182,7 @@ def _is_settled(path: Path) -> bool:
 
 def _files_on_their_way() -> bool:
     """True while a complete file lies in the inbox whose landing run must come first, but not for ever."""
-    waiting = inbox.waiting(settings().folder("inbox"))
+    waiting = inbox.waiting_entries(settings().folder("inbox"))
     return any(_is_settled(path) and _age(path) < _PATIENCE for path in waiting)
 
 

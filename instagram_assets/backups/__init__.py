@@ -4,9 +4,9 @@ A folder or `s3://…` is a repository of many backups: files by the hash of the
 per backup, written last, which makes it count. A `.tar` or `.zip` is one backup under the names that its files have.
 """
 
-from instagram_assets.backups.notes import Backup, backups_holding, list_backups
-from instagram_assets.backups.prune import prune
-from instagram_assets.backups.restore import restore
-from instagram_assets.backups.take import take
+from instagram_assets.backups.create_backup import create_backup
+from instagram_assets.backups.maintenance import prune_backups
+from instagram_assets.backups.privacy_folder import Backup, backups_holding, list_backups
+from instagram_assets.backups.restore import restore_backup
 
-__all__ = ["Backup", "backups_holding", "list_backups", "prune", "restore", "take"]
+__all__ = ["Backup", "backups_holding", "create_backup", "list_backups", "prune_backups", "restore_backup"]

@@ -1,4 +1,4 @@
-"""What a backup says of itself: every file with the hash of its bytes, in one file that is written last.
+"""The manifest of a backup: every file with the hash of its bytes, in one file that is written last.
 
 The manifest's name ends in a hash of what it says, and it is packed with a checksum: one that is cut off, or changed,
 is not taken for a backup.
@@ -17,9 +17,9 @@ import msgspec
 from instagram_assets.errors import StorageError
 from instagram_assets.storage.layout import value_of
 
-FORM = 1
+MANIFEST_VERSION = 1
 """The version of this form; one that is higher is refused."""
-SUFFIX = ".json.gz"
+MANIFEST_SUFFIX = ".json.gz"
 _NAME = re.compile(r"(?P<moment>\d{8}T\d{6}\d{6}Z)-(?P<hash>[0-9a-f]{12})")
 _MOMENT = "%Y%m%dT%H%M%S%fZ"
 _LARGEST = 4 << 30
@@ -30,7 +30,7 @@ _Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 _Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
-class Entry(msgspec.Struct, frozen=True, array_like=True):
+class ManifestEntry(msgspec.Struct, frozen=True, array_like=True):
     """One stored file: its place below the data folder, with `/`, its bytes, when it was changed and their hash.
 
     `stamp` is what the file system told of it when it was read: while it tells the same, the bytes are the same.
@@ -53,10 +53,10 @@ class Missing(msgspec.Struct, frozen=True, array_like=True):
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """One backup. `tombstones` counts what was forgotten before it, by the key `tombstone_key`; neither is in it."""
 
-    form: int = FORM
+    form: int = MANIFEST_VERSION
     taken_at: datetime
     program: str
-    entries: tuple[Entry, ...]
+    entries: tuple[ManifestEntry, ...]
     missing: tuple[Missing, ...] = ()
     tombstones: _Count = 0
     tombstone_key: str = ""
@@ -86,10 +86,11 @@ def unpack(name: str, data: bytes, where: str) -> Manifest:
         if _hash(said) != _NAME.fullmatch(name)["hash"]:  # pyright: ignore[reportOptionalSubscript] told as damage
             raise ValueError("its bytes are not those that its name says")
         form = msgspec.json.decode(said, type=_Form).form
-        if form > FORM:
+        if form > MANIFEST_VERSION:
             raise StorageError(
-                f"{where}: the backup {name} has form {form}, and this program knows {FORM}. Use the version of "
-                "instagram_assets that made it, or a later one."
+                f"{where}: the backup {name} has form {form}, and this program knows "
+                f"{MANIFEST_VERSION}. Use the version "
+                "of instagram_assets that made it, or a later one."
             )
         manifest = msgspec.json.decode(said, type=Manifest)
         for entry in manifest.entries:
@@ -102,12 +103,12 @@ def unpack(name: str, data: bytes, where: str) -> Manifest:
     return manifest
 
 
-def is_id(name: str) -> bool:
+def is_backup_id(name: str) -> bool:
     """True for what `pack` gives as an id."""
     return _NAME.fullmatch(name) is not None
 
 
-def moment_of(name: str) -> datetime:
+def backup_time(name: str) -> datetime:
     """When the backup of that id was taken."""
     return datetime.strptime(name.partition("-")[0], _MOMENT).replace(tzinfo=UTC)
 

@@ -23,8 +23,8 @@ from typing import Any, BinaryIO
 
 from upath import UPath
 
-from instagram_assets.backups.manifest import SUFFIX, Entry, Manifest, is_id, unpack
-from instagram_assets.backups.places import Open, Readable, Stored
+from instagram_assets.backups.location import OpenFile, Readable, StoredFile
+from instagram_assets.backups.manifest import MANIFEST_SUFFIX, Manifest, ManifestEntry, is_backup_id, unpack
 from instagram_assets.errors import FileError, StorageError
 from instagram_assets.storage.atomic import (
     is_local,
@@ -60,12 +60,14 @@ class Repository:
     def ids(self) -> list[str]:
         """The backups that are there, oldest first. Raises FileError where something else lies."""
         self._check()
-        names = (name.removesuffix(SUFFIX) for name in self._names("snapshots") if name.endswith(SUFFIX))
-        return sorted(filter(is_id, names))
+        names = (
+            name.removesuffix(MANIFEST_SUFFIX) for name in self._names("snapshots") if name.endswith(MANIFEST_SUFFIX)
+        )
+        return sorted(filter(is_backup_id, names))
 
     def manifest(self, name: str) -> Manifest:
         """What a backup says of itself. Raises StorageError when it is damaged or cannot be read."""
-        path = self.root / "snapshots" / f"{name}{SUFFIX}"
+        path = self.root / "snapshots" / f"{name}{MANIFEST_SUFFIX}"
         try:
             return unpack(name, path.read_bytes(), self.where)
         except OSError as error:
@@ -78,7 +80,7 @@ class Repository:
                 return self.manifest(name)
         return None
 
-    def open(self, entry: Entry) -> BinaryIO:
+    def open(self, entry: ManifestEntry) -> BinaryIO:
         """The bytes of a file; small ones of an object store by one request."""
         blob = self.blob(entry.sha256)
         if not is_local(blob) and entry.size <= _IN_MEMORY:
@@ -202,11 +204,11 @@ class _Writing:
         """The newest backup there that can be read."""
         return self._latest
 
-    def has(self, entry: Entry) -> bool:
+    def has(self, entry: ManifestEntry) -> bool:
         """True when the bytes are there, in full length."""
         return self._has(entry.sha256, entry.size)
 
-    def keep(self, path: str, source: Open) -> Stored:
+    def keep(self, path: str, source: OpenFile) -> StoredFile:
         """Store the bytes of one file, unless they are there."""
         with source() as stream:
             head = stream.read(min(stream.size, _IN_MEMORY) + 1)
@@ -215,12 +217,12 @@ class _Writing:
         digest = hashlib.sha256(head).hexdigest()
         self._folders.add(digest[:2])  # a backup that died may have left the bytes there, and their name not durable
         if self._has(digest, len(head)):
-            return Stored(len(head), digest, 0)
+            return StoredFile(len(head), digest, 0)
         if self._local:
             self._write(digest, io.BytesIO(head))
         else:
             self._put(digest, lambda target: target.write(head), len(head))
-        return Stored(len(head), digest, len(head))
+        return StoredFile(len(head), digest, len(head))
 
     def publish(self, name: str, manifest: bytes) -> None:
         """Make the backup count."""
@@ -228,7 +230,7 @@ class _Writing:
             sync_many(self._root / "blobs" / first for first in self._folders)
             if self._folders:
                 sync_folders([self._root / "blobs", self._root])
-        path = self._repository.root / "snapshots" / f"{name}{SUFFIX}"
+        path = self._repository.root / "snapshots" / f"{name}{MANIFEST_SUFFIX}"
         write_atomic(path, lambda target: target.write(manifest))
 
     def _has(self, digest: str, size: int) -> bool:
@@ -239,7 +241,7 @@ class _Writing:
         except FileNotFoundError:
             return False
 
-    def _keep_large(self, stream: Readable, head: bytes) -> Stored:
+    def _keep_large(self, stream: Readable, head: bytes) -> StoredFile:
         """As much as fits is held: what does not is written while it is hashed, and dropped when it is known."""
         incoming = self._root / "incoming" if self._local else None
         copy = _Copy(incoming)
@@ -253,7 +255,7 @@ class _Writing:
                 self._put(copy.sha256, copy.into, copy.size)
         finally:
             copy.drop()
-        return Stored(copy.size, copy.sha256, 0 if is_there else copy.size)
+        return StoredFile(copy.size, copy.sha256, 0 if is_there else copy.size)
 
     def _write(self, digest: str, stream: Readable) -> None:
         copy = _Copy(self._root / "incoming")

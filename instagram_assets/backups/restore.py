@@ -1,4 +1,4 @@
-"""Bringing a backup back: into an empty folder, every byte checked on its way, then what was forgotten goes again."""
+"""Restores a backup into an empty folder, with every byte verified; then what was erased since is erased again."""
 
 import hashlib
 import os
@@ -10,22 +10,103 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from instagram_assets.backups import marks
-from instagram_assets.backups.asked import check_tombstones
-from instagram_assets.backups.found import UnreadableError
-from instagram_assets.backups.manifest import Entry, Manifest, Missing, is_id, moment_of, native
-from instagram_assets.backups.places import Place, open_place
+import msgspec
+
+from instagram_assets.backups.files_to_store import UnreadableFileError
+from instagram_assets.backups.location import BackupLocation, open_location
+from instagram_assets.backups.manifest import Manifest, ManifestEntry, Missing, backup_time, is_backup_id, native
+from instagram_assets.backups.privacy_folder import check_tombstones
 from instagram_assets.backups.repository import sync_many
 from instagram_assets.errors import FileError
-from instagram_assets.storage.atomic import make_folder, refusal, temporary_beside
+from instagram_assets.storage.atomic import (
+    is_temporary,
+    make_folder,
+    refusal,
+    sweep,
+    sync_folders,
+    temporary_beside,
+    write_atomic,
+)
 
-OnProgress = Callable[[int, int], None]
+RESTORING_FILE = ".restoring.json"
+"""The file in a folder that is being restored: from which backup."""
+RESTORED_FILE = ".restored.json"
+"""The file in a restored folder: from which backup, and which tombstones it needs."""
+
+
+class RestoredFolder(msgspec.Struct, kw_only=True):
+    """From which backup a folder was restored, when, and how many files were damaged or missing.
+
+    `tombstones` are how many the backup was made after, by the key `tombstone_key`; none where they were not asked.
+    """
+
+    source: str
+    id: str
+    at: datetime
+    missing: int = 0
+    tombstones: int = 0
+    tombstone_key: str = ""
+
+
+def restored_from(folder: Path) -> RestoredFolder | None:
+    """From which backup a folder was restored; null where that is not finished, or never happened."""
+    if (folder / RESTORING_FILE).exists():
+        return None
+    with suppress(FileNotFoundError, msgspec.MsgspecError):
+        return msgspec.json.decode((folder / RESTORED_FILE).read_bytes(), type=RestoredFolder)
+    return None
+
+
+def _claim(into: Path, where: str, name: str, privacy_folder: Path) -> None:
+    """Claim an empty folder, or one into which this backup was being restored."""
+    try:
+        there = {path.name for path in into.iterdir()} if into.exists() else set[str]()
+        there = {name for name in there if not is_temporary(name)}  # left of a mark that was not finished
+        if privacy_folder.absolute().parent == into:
+            there.discard(privacy_folder.name)
+        if RESTORING_FILE in there:
+            with suppress(msgspec.MsgspecError, KeyError, TypeError):
+                if msgspec.json.decode((into / RESTORING_FILE).read_bytes())["id"] == name:
+                    sweep(into)
+                    return
+            raise FileError(
+                str(into), "another backup was being brought back into it", "Repeat that one, or name an empty folder"
+            )
+        if there:
+            before = restored_from(into)
+            of = f"the backup {before.id} was brought back into it" if before else ", ".join(sorted(there)[:3])
+            raise FileError(
+                str(into),
+                f"is not empty ({of})",
+                "Name an empty folder with --into, and INSTAGRAM_ASSETS_DATA_DIR after that",
+            )
+        make_folder(into)
+        _write(into / RESTORING_FILE, {"from": where, "id": name})
+    except OSError as error:
+        raise refusal(into, error) from error
+
+
+def _mark_restored(into: Path, where: str, name: str, missing: int, asked: Manifest | None) -> None:
+    """Mark a folder as restored; `asked` is the manifest whose tombstones were checked."""
+    said = RestoredFolder(source=where, id=name, at=datetime.now(UTC), missing=missing)
+    if asked:
+        said.tombstones, said.tombstone_key = asked.tombstones, asked.tombstone_key
+    _write(into / RESTORED_FILE, said)
+    (into / RESTORING_FILE).unlink(missing_ok=True)
+    sync_folders([into])
+
+
+def _write(path: Path, said: object) -> None:
+    write_atomic(path, lambda stream: stream.write(msgspec.json.encode(said)))
+
+
+OnRestoreProgress = Callable[[int, int], None]
 
 _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
-class Restored:
+class RestoreSummary:
     """What came back. `missing` is damaged or not there, in the backup or when it was made; all else is whole.
 
     `before` is when it had been brought back already, and nothing was done now: `files` are as they were stored then,
@@ -44,7 +125,7 @@ class Restored:
     lost_before: int = 0
 
 
-def restore(
+def restore_backup(
     where: str,
     into: Path,
     privacy_folder: Path,
@@ -53,8 +134,8 @@ def restore(
     options: dict[str, Any] | None = None,
     without_tombstones: bool = False,
     after: Callable[[Path], object] | None = None,
-    on_progress: OnProgress | None = None,
-) -> Restored:
+    on_progress: OnRestoreProgress | None = None,
+) -> RestoreSummary:
     """Fill the folder `into` from a backup: the newest, that of an id, or the newest of a moment or before (`at`).
 
     What is damaged is named in the result, and everything else is brought back. Killed at any point it goes on when it
@@ -65,21 +146,21 @@ def restore(
     damaged or the disk refuses.
     """
     into = into.expanduser().absolute()
-    with open_place(where, options) as place:
+    with open_location(where, options) as place:
         name = _chosen(place, at)
         manifest = place.manifest(name)
-        if (done := marks.filled(into)) and done.id == name:
+        if (done := restored_from(into)) and done.id == name:
             return _looked_at(place.where, manifest, done, into, on_progress)
         if not without_tombstones:
             said = (name, manifest.tombstones, manifest.tombstone_key)
             check_tombstones(*said, privacy_folder, can_forget=after is not None)
-        marks.begin(into, place.where, name, privacy_folder)
+        _claim(into, place.where, name, privacy_folder)
         restoring = _Restoring(place, into, on_progress, len(manifest.entries))
         lost = restoring.all(manifest.entries)
     if after:
         after(into)
-    marks.end(into, place.where, name, len(lost), None if without_tombstones else manifest)
-    return Restored(
+    _mark_restored(into, place.where, name, len(lost), None if without_tombstones else manifest)
+    return RestoreSummary(
         place.where,
         name,
         manifest.taken_at,
@@ -91,8 +172,8 @@ def restore(
 
 
 def _looked_at(
-    where: str, manifest: Manifest, done: marks.Filled, into: Path, on_progress: OnProgress | None
-) -> Restored:
+    where: str, manifest: Manifest, done: RestoredFolder, into: Path, on_progress: OnRestoreProgress | None
+) -> RestoreSummary:
     """Compare a folder that was filled with what it was filled from; nothing is written."""
     same = same_bytes = 0
     for number, entry in enumerate(manifest.entries, start=1):
@@ -102,16 +183,16 @@ def _looked_at(
         if on_progress:
             on_progress(number, len(manifest.entries))
     changed = len(manifest.entries) - same
-    return Restored(where, done.id, manifest.taken_at, into, same, same_bytes, (), done.at, changed, done.missing)
+    return RestoreSummary(where, done.id, manifest.taken_at, into, same, same_bytes, (), done.at, changed, done.missing)
 
 
 class _Restoring:
     """The files of a backup on their way back."""
 
-    def __init__(self, place: Place, into: Path, on_progress: OnProgress | None, total: int) -> None:
+    def __init__(self, place: BackupLocation, into: Path, on_progress: OnRestoreProgress | None, total: int) -> None:
         self._place, self._into, self._on_progress, self._total = place, into, on_progress, total
 
-    def all(self, entries: Iterable[Entry]) -> list[Missing]:
+    def all(self, entries: Iterable[ManifestEntry]) -> list[Missing]:
         """Bring all back, durably; those that are damaged or not there."""
         missing: list[Missing] = []
         pool = ThreadPoolExecutor(self._place.threads, thread_name_prefix="restore")
@@ -128,7 +209,7 @@ class _Restoring:
             pool.shutdown(cancel_futures=True)
         return missing
 
-    def _one(self, entry: Entry) -> tuple[Entry, str]:
+    def _one(self, entry: ManifestEntry) -> tuple[ManifestEntry, str]:
         """Bring one file back; why it could not be."""
         final = self._into / native(entry.path)
         if _is_there(final, entry):
@@ -141,14 +222,14 @@ class _Restoring:
                 return entry, "its bytes are not those that were stored: the backup is damaged there"
             os.utime(temporary, ns=(entry.modified_ns, entry.modified_ns))
             os.replace(temporary, final)
-        except UnreadableError as error:
+        except UnreadableFileError as error:
             return entry, str(error)
         finally:
             with suppress(FileNotFoundError):
                 temporary.unlink()
         return entry, ""
 
-    def _copy(self, entry: Entry, temporary: Path) -> str:
+    def _copy(self, entry: ManifestEntry, temporary: Path) -> str:
         digest = hashlib.sha256()
         with open(temporary, "xb") as target:
             os.fchmod(target.fileno(), 0o600) if entry.path == "settings.env" else None
@@ -161,23 +242,23 @@ class _Restoring:
         return digest.hexdigest()
 
 
-def _opened(place: Place, entry: Entry) -> BinaryIO:
+def _opened(place: BackupLocation, entry: ManifestEntry) -> BinaryIO:
     try:
         return place.open(entry)
     except FileNotFoundError as error:
-        raise UnreadableError("it is not in the backup any more") from error
+        raise UnreadableFileError("it is not in the backup any more") from error
     except OSError as error:
-        raise UnreadableError(f"the backup cannot be read there ({error.strerror or error})") from error
+        raise UnreadableFileError(f"the backup cannot be read there ({error.strerror or error})") from error
 
 
 def _read(source: BinaryIO) -> bytes:
     try:
         return source.read(_CHUNK)
     except Exception as error:  # each kind of place has errors of its own
-        raise UnreadableError(f"the backup cannot be read there ({error})") from error
+        raise UnreadableFileError(f"the backup cannot be read there ({error})") from error
 
 
-def _is_there(final: Path, entry: Entry) -> bool:
+def _is_there(final: Path, entry: ManifestEntry) -> bool:
     """True for a file that an earlier try brought back."""
     try:
         if final.is_symlink() or final.stat().st_size != entry.size:
@@ -188,17 +269,17 @@ def _is_there(final: Path, entry: Entry) -> bool:
         return False
 
 
-def _chosen(place: Place, at: str) -> str:
+def _chosen(place: BackupLocation, at: str) -> str:
     ids = place.ids()
     if not ids:
         raise FileError(place.where, "there is no backup", "Name the place that `instagram-assets backup` was given")
     if not at:
         return ids[-1]
-    if is_id(at):
+    if is_backup_id(at):
         found = [name for name in ids if name == at]
     else:
         moment = _moment(at)
-        found = [name for name in ids if moment_of(name) <= moment]
+        found = [name for name in ids if backup_time(name) <= moment]
     if not found:
         raise FileError(
             place.where, f"has no backup {at}", f"`instagram-assets backups {place.where}` lists those that it has"

@@ -48,7 +48,7 @@ def train(
     What is not given here is as the settings say. A training that was killed goes on where it was, and one that is
     done is not done again.
     """
-    from instagram_assets.age import steps
+    from instagram_assets.age import pipeline
     from instagram_assets.age.card import NOT_FOR_PERSONS
     from instagram_assets.report.progress import show_progress
 
@@ -68,7 +68,7 @@ def train(
     }
     settings = _settings(given, purpose)
     with show_progress(lambda line: typer.echo(line, err=True), str) as report:
-        folder, trained, made = steps.train_model(settings, None, report, output, _tell_warning, _tell_unused)
+        folder, trained, made = pipeline.train_model(settings, None, report, output, _tell_warning, _tell_unused)
     typer.echo(f"{folder}: {'trained' if trained else 'nothing changed, so nothing was trained'}")
     for name, number in made.numbers.items():
         typer.echo(f"  {name}: {number:.4g}")
@@ -94,12 +94,12 @@ def predict(
     Cut-off and longest post are those that the model was trained with; an old .pth does not say them, and counts as
     trained with those given here.
     """
-    from instagram_assets.age import steps
+    from instagram_assets.age import pipeline
     from instagram_assets.age.card import NOT_FOR_PERSONS
-    from instagram_assets.age.legacy_pth import as_trained
+    from instagram_assets.age.legacy_pth import resolve_model
     from instagram_assets.age.predict import check_output_file, write_predictions_csv
-    from instagram_assets.age.texts import look_through
-    from instagram_assets.ingest.folders import Contents
+    from instagram_assets.age.user_texts import scan_user_folder
+    from instagram_assets.ingest.folders import FolderContents
     from instagram_assets.report.progress import counter, show_progress
 
     given = {
@@ -109,17 +109,17 @@ def predict(
         "device": device,
     }
     settings = _settings(given, purpose)
-    steps.check_enabled(settings)
+    pipeline.check_enabled(settings)
     check_output_file(prediction_output_file)
-    people = look_through(input_dir, settings.ingest)
-    folder, settings = as_trained(finetuned_model_path, settings)
+    people = scan_user_folder(input_dir, settings.ingest)
+    folder, settings = resolve_model(finetuned_model_path, settings)
     with show_progress(lambda line: typer.echo(line, err=True), counter("users")) as report:
-        found = steps.predict_users(people.users(), settings, lambda done: report(done, len(people.names)), folder)
+        found = pipeline.predict_users(people.users(), settings, lambda done: report(done, len(people.names)), folder)
     safe = settings.export.spreadsheet_safe
     write_predictions_csv(found.table, prediction_output_file, settings.age.age_cutoff, spreadsheet_safe=safe)
     if found.forgotten:
         typer.echo(f"left out, since they were forgotten: {found.forgotten} users")
-    if others := Contents(passed=people.passed).others:
+    if others := FolderContents(passed=people.passed).others:
         typer.echo(f"{input_dir}: {others}")
     typer.echo(f"{prediction_output_file}: {_counts(found.table)}")
     typer.echo(f"at or above the age of {settings.age.age_cutoff}: {found.share}")

@@ -44,14 +44,14 @@ def send() -> None:
     from datetime import UTC, datetime
 
     _channels()
-    from instagram_assets import runs
     from instagram_assets.alerts.deliver import trouble_line
+    from instagram_assets.automation import shell_runs
     from instagram_assets.automation.alerts import send_due
     from instagram_assets.definitions import defs
     from instagram_assets.settings import settings
 
     graph = defs.resolve_asset_graph()
-    with runs.open_instance() as dagster:
+    with shell_runs.open_instance() as dagster:
         done = send_due(dagster, graph.get_all_asset_keys(), graph.asset_check_keys, datetime.now(UTC))
     troubles = [trouble_line(trouble, settings().zone) for trouble in done.troubles]
     for line in [*done.sent, *done.remarks, *troubles]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from instagram_assets.backups.manifest import Missing
-    from instagram_assets.backups.restore import Restored
+    from instagram_assets.backups.restore import RestoreSummary
 
 commands = typer.Typer()
 Where = Annotated[str, typer.Argument(help="A folder or s3://… for many backups, or one .tar or .zip.")]
@@ -34,17 +34,17 @@ def backup(
 
     What is stored there already is not stored again. The keys and tombstones are never in it: keep a copy of them.
     """
-    from instagram_assets.backups.contents import Contents
-    from instagram_assets.backups.take import take
-    from instagram_assets.printable import printable
+    from instagram_assets.backups.backup_contents import BackupContents
+    from instagram_assets.backups.create_backup import create_backup
     from instagram_assets.report.progress import counter, show_progress
+    from instagram_assets.report.safe_text import printable
     from instagram_assets.settings import settings
 
     chosen = settings()
     home = Path(os.environ.get("DAGSTER_HOME") or chosen.folder("dagster")) if history else None
-    contents = Contents(chosen, home, with_datasets=with_datasets)
+    contents = BackupContents(chosen, home, with_datasets=with_datasets)
     with show_progress(say, counter("files")) as report:
-        made = take(contents, where, chosen.folder("privacy"), options=_options(where), on_progress=report)
+        made = create_backup(contents, where, chosen.folder("privacy"), options=_options(where), on_progress=report)
     typer.echo(f"{made.where}: backup {made.id}")
     typer.echo(
         f"{made.files:,} files, {_size(made.bytes)}; new {made.new_files:,} files, {_size(made.new_bytes)}; "
@@ -61,7 +61,7 @@ def backup(
 
 @commands.command()
 @clear_errors
-def restore(
+def restore_backup(
     where: Where,
     into: Annotated[Path | None, typer.Option(help="An empty folder; by default the data folder.")] = None,
     at: Annotated[str, typer.Option(help="The id of a backup, or a time: the newest of then or before.")] = "",
@@ -73,8 +73,8 @@ def restore(
     The same command again goes on where an interrupted one was; once it has ended, it compares the folder with the
     backup and changes nothing.
     """
-    from instagram_assets.backups.asked import has_keys
-    from instagram_assets.backups.restore import restore as bring_back
+    from instagram_assets.backups.privacy_folder import has_keys
+    from instagram_assets.backups.restore import restore_backup as bring_back
     from instagram_assets.report.progress import counter, show_progress
     from instagram_assets.settings import settings
 
@@ -117,20 +117,20 @@ def restore(
 def backups(
     where: Where,
     keep: Annotated[int | None, typer.Option(min=1, help="Take all but so many of the newest away.")] = None,
-    check: Annotated[bool, typer.Option("--check", help="Read all that is stored and compare it.")] = False,
+    verify_backups: Annotated[bool, typer.Option("--check", help="Read all that is stored and compare it.")] = False,
 ) -> None:
     """List the backups of a place, oldest first; with --keep, take old ones away; with --check, read them all."""
-    from instagram_assets.backups.places import open_place
-    from instagram_assets.backups.prune import prune
+    from instagram_assets.backups.location import open_location
+    from instagram_assets.backups.maintenance import prune_backups
     from instagram_assets.errors import StorageError
     from instagram_assets.settings import settings
 
     if keep is not None:
-        gone = prune(where, keep, settings().folder("privacy"), options=_options(where))
+        gone = prune_backups(where, keep, settings().folder("privacy"), options=_options(where))
         went = _number(gone.backups, "backup", "backups")
         typer.echo(f"{went} went, and {_number(gone.files, 'file', 'files')}, {_size(gone.bytes)}")
     damaged = 0
-    with open_place(where, _options(where)) as place:
+    with open_location(where, _options(where)) as place:
         names = place.ids()
         for name in names:
             try:
@@ -147,7 +147,7 @@ def backups(
             )
     if not names:
         typer.echo(f"{where}: no backups yet. Make one: instagram-assets backup {where}")
-    if check:
+    if verify_backups:
         _check(where)
     if damaged:
         raise typer.Exit(1)
@@ -155,11 +155,11 @@ def backups(
 
 def _check(where: str) -> None:
     """Read every stored file; damage is named, and ends with 1."""
-    from instagram_assets.backups.check import check
+    from instagram_assets.backups.maintenance import verify_backups
     from instagram_assets.report.progress import counter, show_progress
 
     with show_progress(say, counter("files")) as report:
-        found = check(where, options=_options(where), on_progress=report)
+        found = verify_backups(where, options=_options(where), on_progress=report)
     read = f"{_number(found.files, 'stored file', 'stored files')} read, {_size(found.bytes)}"
     typer.echo(f"{read}: {len(found.damaged) or 'none'} damaged.")
     _tell_missing(found.damaged, "damaged there; the next backup stores again what is still in the data folder")
@@ -178,10 +178,10 @@ def folder_of_keys(named: Path | None, filled: Path | None) -> Path:
 
 def tell_without_tombstones(name: str) -> None:
     """Say aloud that nobody was forgotten again."""
-    from instagram_assets.backups.asked import since
+    from instagram_assets.backups.privacy_folder import restore_cutoff
 
     typer.secho(
-        f"Warning: brought back without tombstones. Whoever was forgotten since {since(name)}, is here again: "
+        f"Warning: brought back without tombstones. Whoever was forgotten since {restore_cutoff(name)}, is here again: "
         "instagram-assets forget NAME for each of them.",
         fg="red",
         err=True,
@@ -209,7 +209,7 @@ def _settle(folder: Path, keys: Path, *, without_tombstones: bool) -> None:
         typer.echo(f"Forgotten again: {told} went or {'was' if changed == 1 else 'were'} rewritten.")
 
 
-def _tell_before(done: "Restored") -> None:
+def _tell_before(done: "RestoreSummary") -> None:
     """What a repeated command found in a folder that had been filled; with 1 where it was not all there then."""
     from instagram_assets.settings import settings
 
@@ -263,7 +263,7 @@ def _tell_missing(missing: "Sequence[Missing]", what: str) -> None:
 def _name(missing: "Sequence[Missing]") -> None:
     """The first of what is missing, a line each, and how many more there are."""
     from instagram_assets.backups.manifest import native
-    from instagram_assets.printable import printable
+    from instagram_assets.report.safe_text import printable
 
     for each in missing[:_SHOWN]:
         say(f"{printable(native(each.path))}: {each.reason}")

@@ -46,7 +46,7 @@ def demo(
     os.environ["INSTAGRAM_ASSETS_GEMINI__API_URL"] = gemini.url
     os.environ["INSTAGRAM_ASSETS_GEMINI__KEY_VARIABLE"] = _GEMINI_KEY
     os.environ[_GEMINI_KEY] = gemini.key
-    from instagram_assets import runs
+    from instagram_assets.automation import shell_runs
     from instagram_assets.automation.jobs import RESULTS_OF_REELS
     from instagram_assets.cli.endings import ingest, judge
     from instagram_assets.cli.reel_chain import pages
@@ -55,17 +55,17 @@ def demo(
     from instagram_assets.demo.export import OBSERVED_AT, with_base_url
     from instagram_assets.demo.server import DEMO_PORT, DemoServer
     from instagram_assets.settings import settings
-    from instagram_assets.status.state import read_state
+    from instagram_assets.status.data_status import read_data_status
     from instagram_assets.storage.lake import open_lake
 
-    if once and runs.is_complete():
+    if once and shell_runs.is_complete():
         return
     with (
         tempfile.TemporaryDirectory() as folder,
         DemoServer(port or DEMO_PORT) as server,
         ApifyServer() as apify,
         gemini,
-        runs.open_instance() as dagster,
+        shell_runs.open_instance() as dagster,
     ):
         with_base_url(SAMPLE, Path(folder), server.url)
         files = [Path(folder) / f"{kind}.json" for kind in ("posts", "profiles")]
@@ -77,11 +77,11 @@ def demo(
         if not work.errors and settings().age.enabled:
             write_demo_people(settings())
             # Only the invented ones: of others in the lake, who brought them has said nothing about ages.
-            runs.estimate_ages(dagster, [account.name for account in (*ACCOUNTS, PRIVATE_ACCOUNT)])
+            shell_runs.estimate_ages(dagster, [account.name for account in (*ACCOUNTS, PRIVATE_ACCOUNT)])
         if not work.errors and settings().reels.enabled:
             _watch(dagster)
         asked = sum(server.requests.values())
-    state = read_state(open_lake(settings()), settings())
+    state = read_data_status(open_lake(settings()), settings())
     served = (
         f"The demo's server was asked for {asked} pictures and videos; "
         "its reels were scraped from a stand-in of Apify and watched by one of Gemini; a hashtag and two accounts were "
@@ -181,11 +181,11 @@ def _collected(dagster: "dg.DagsterInstance", pictures: str, folder: Path) -> li
 
 def _land_collected(dagster: "dg.DagsterInstance", files: list[Path]) -> None:
     """Land what was collected for itself: it says when it was seen, and the exports do not."""
-    from instagram_assets import runs
+    from instagram_assets.automation import shell_runs
     from instagram_assets.settings import settings
 
     if new := [file for file in files if file.parent == settings().folder("inbox")]:
-        runs.land(dagster, new)
+        shell_runs.land(dagster, new)
 
 
 def _say_nothing(_: str) -> None:

@@ -41,15 +41,15 @@ def dev(
     # First: a port that is taken is told before seconds of imports.
     ui = listen(LOOPBACK, port)
     web = listen(LOOPBACK, settings().web.port if web_port is None else web_port, "--web-port")
-    from instagram_assets.preflight import check_stages, missing_models, skipped_line
+    from instagram_assets.status.preflight import check_stages, missing_models, skipped_line
 
     check_stages(settings())
     typer.echo("Starting …")
     if skipped := skipped_line(missing_models(settings())):
         typer.echo(skipped)
     from instagram_assets.automation.dev import Listeners, run_dev
+    from instagram_assets.automation.shell_runs import open_instance
     from instagram_assets.forget.erasure_journal import unfinished_targets
-    from instagram_assets.runs import open_instance
 
     with open_instance():
         pass  # makes DAGSTER_HOME and closes runs that died
@@ -85,7 +85,7 @@ def dagster_ui(
     if listener is not None:  # of `dev`, which has made DAGSTER_HOME
         serve_dagster_ui(socket.socket(fileno=listener), workspace, names)
         return
-    from instagram_assets.runs import prepare_home
+    from instagram_assets.automation.shell_runs import prepare_home
 
     prepare_home()
     given = listen(host, port)

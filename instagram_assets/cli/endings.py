@@ -10,15 +10,15 @@ from uuid import uuid4
 
 import dagster as dg
 
-from instagram_assets import runs
+from instagram_assets.automation import shell_runs
 from instagram_assets.automation.run_history import COMMAND_TAG, RunHistory, endings_of, folders_read
 from instagram_assets.cli.state_lines import told
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError, StorageError
-from instagram_assets.ingest.landing import lacks_comments
-from instagram_assets.ingest.manifests import LandedFile, newest, read_manifest
+from instagram_assets.ingest.landing import lacks_wanted_comments
+from instagram_assets.ingest.manifests import LandedFile, newest_manifests, read_manifest
 from instagram_assets.partitions import first_day, window
 from instagram_assets.settings import settings
-from instagram_assets.status.state import LeftOut, State
+from instagram_assets.status.data_status import DataStatus, LeftOut
 from instagram_assets.storage.lake import open_lake
 
 _MOST_NAMED = 5
@@ -44,7 +44,7 @@ class Work:
         """The tables of which the runs could make no row."""
         return [table for table, counts in self.endings.items() if not counts["ok"] and counts.total()]
 
-    def without_told(self, state: State) -> State:
+    def without_told(self, state: DataStatus) -> DataStatus:
         """The state without the rejected files that the errors are about: each is told once, at the end."""
         told = "\n".join(map(str, self.errors))
         rejected = [reason for reason in state.files.rejected if reason.words not in told]
@@ -62,7 +62,7 @@ class Work:
 def watched(instance: dg.DagsterInstance) -> Generator[Work]:
     """Work whose endings are those of the runs that the block makes, and not of others that go on beside it."""
     work, name = Work(), uuid4().hex
-    with runs.as_command(name):
+    with shell_runs.as_command(name):
         yield work
     made = instance.get_runs(dg.RunsFilter(tags={COMMAND_TAG: name}))
     work.runs = len(made)
@@ -81,15 +81,18 @@ def ingest(
 
     What `leave` names is made by a later step.
     """
-    before, without = set(newest(open_lake(settings()))), _without_comments()
+    before, without = set(newest_manifests(open_lake(settings()))), _without_comments()
     with watched(instance) as work:
-        for step in (lambda: runs.land(instance, files, observed_at, account), lambda: runs.finish(instance, leave)):
+        for step in (
+            lambda: shell_runs.land(instance, files, observed_at, account),
+            lambda: shell_runs.finish(instance, leave),
+        ):
             try:
                 step()
             except InstagramAssetsError as error:
                 work.errors.append(error)
     unchanged = before - (without - _without_comments())
-    names = (name for name in newest(open_lake(settings())) if name not in unchanged)
+    names = (name for name in newest_manifests(open_lake(settings())) if name not in unchanged)
     found = (read_manifest(open_lake(settings()), name) for name in names)
     work.files = [file for file in found if file]
     if not work.errors:
@@ -98,7 +101,7 @@ def ingest(
     return work
 
 
-def judge(work: Work, state: State) -> None:
+def judge(work: Work, state: DataStatus) -> None:
     """Add to the errors of the work what came to nothing: all files that were new, or all rows of a stage."""
     first, last = first_day(), window()[1]
     used = sum(file.taken - file.outside(first, last) for file in work.files)
@@ -113,7 +116,7 @@ def judge(work: Work, state: State) -> None:
         work.errors.append(NothingDoneError(f"{table}: {words}"))
 
 
-def as_json(state: State, history: RunHistory | None, work: Work | None = None) -> dict[str, Any]:
+def as_json(state: DataStatus, history: RunHistory | None, work: Work | None = None) -> dict[str, Any]:
     """The state, the run history, and what a command did, as one object of plain values."""
     whole = state.as_json() | {"dagster": asdict(history) if history else None}
     if work is None:
@@ -133,9 +136,9 @@ def _without_comments() -> set[str]:
     if not settings().ingest.keep_comments:
         return set()
     found = set[str]()
-    for name in newest(open_lake(settings())):
+    for name in newest_manifests(open_lake(settings())):
         with suppress(StorageError):  # it is read again anyway
-            if (file := read_manifest(open_lake(settings()), name)) and lacks_comments(file, settings()):
+            if (file := read_manifest(open_lake(settings()), name)) and lacks_wanted_comments(file, settings()):
                 found.add(name)
     return found
 

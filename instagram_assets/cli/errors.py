@@ -26,10 +26,10 @@ def clear_errors(command: Callable[..., Any]) -> Callable[..., Any]:
             _tell(str(error) or "Stopped. Run the same command again: it goes on where this one was.")
             raise typer.Exit(130) from error
         except Exception as error:
-            from instagram_assets.machine import in_words
             from instagram_assets.settings import settings
+            from instagram_assets.status.system_errors import explain_error
 
-            words = in_words(error, settings())
+            words = explain_error(error, settings())
             if not words:
                 raise
             _tell(words)

@@ -126,8 +126,8 @@ def export_delta(
 ) -> None:
     """Bring the Delta tables up to date: posts, reels, labels, analyses, ads; what did not change stays."""
     from instagram_assets.cli import delta
-    from instagram_assets.preflight import check_stages
     from instagram_assets.settings import settings
+    from instagram_assets.status.preflight import check_stages
 
     check_stages(settings())
     if out or pseudonymous:
@@ -136,10 +136,10 @@ def export_delta(
         return
     import dagster as dg
 
-    from instagram_assets import runs
+    from instagram_assets.automation import shell_runs
 
-    with runs.open_instance() as dagster:
-        made = runs.run_job(dagster, "datasets", assets=[dg.AssetKey("dataset_delta")])
+    with shell_runs.open_instance() as dagster:
+        made = shell_runs.run_job(dagster, "datasets", assets=[dg.AssetKey("dataset_delta")])
     _check_declared("dataset_delta")
     for materialization in made:
         typer.echo(materialization.metadata["path"].value)
@@ -157,13 +157,13 @@ def refine(
     from rich.console import Console
 
     from instagram_assets.cli.tables import refine_table
-    from instagram_assets.ingest.stated import parse_moment
+    from instagram_assets.ingest.record_source import parse_observed_at
     from instagram_assets.local.refine import refine as refine_folder
     from instagram_assets.report.progress import download_update, show_progress
     from instagram_assets.settings import load_settings
 
     settings = load_settings(mode=mode.value)
-    moment = parse_moment(observed_at)
+    moment = parse_observed_at(observed_at)
     with show_progress(say, download_update) as report:
         result = refine_folder(folder, out, settings=settings, observed_at=moment, on_progress=report)
     Console().print(refine_table(result))
@@ -202,8 +202,8 @@ def to_csv(
 def _export(
     form: "Form", accounts: str, days: str, columns: str, out: Path | None, pseudonymous: bool, list_name: str
 ) -> None:
-    from instagram_assets.preflight import check_stages
     from instagram_assets.settings import settings
+    from instagram_assets.status.preflight import check_stages
 
     check_stages(settings())
     if accounts or days or columns or out or pseudonymous or list_name:
@@ -213,10 +213,10 @@ def _export(
         return
     import dagster as dg
 
-    from instagram_assets import runs
+    from instagram_assets.automation import shell_runs
 
-    with runs.open_instance() as dagster:
-        made = runs.run_job(dagster, "datasets", assets=[dg.AssetKey(f"dataset_{form}")])
+    with shell_runs.open_instance() as dagster:
+        made = shell_runs.run_job(dagster, "datasets", assets=[dg.AssetKey(f"dataset_{form}")])
     _check_declared(f"dataset_{form}")
     for materialization in made:
         typer.echo(materialization.metadata["path"].value)

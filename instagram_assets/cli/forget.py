@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from instagram_assets.forget.erasure_report import ErasureReport
     from instagram_assets.forget.erasure_subject import ErasureSubject
     from instagram_assets.forget.steps import Step
-    from instagram_assets.privacy.forgotten import Forgotten, Identifiers
+    from instagram_assets.privacy.forgotten_identifiers import Forgotten, Identifiers
     from instagram_assets.settings import Settings
 
 commands = typer.Typer()
@@ -47,13 +47,13 @@ def forget(
     from instagram_assets.forget import erasure
     from instagram_assets.forget.ambiguous_names import count_ambiguous_names
     from instagram_assets.settings import settings
-    from instagram_assets.storage.history.names import refuse_at_work
-    from instagram_assets.storage.history.texts import rows_on_servers
+    from instagram_assets.storage.history.history_erasure import refuse_while_running
+    from instagram_assets.storage.history.text_reader import rows_on_servers
     from instagram_assets.storage.lake import lake_root
 
     chosen = settings()
     if not dry_run:  # before anything is written: the history's own step comes after the tombstones
-        refuse_at_work(chosen.folder("dagster"))
+        refuse_while_running(chosen.folder("dagster"))
     subject = erasure.find_subject(chosen, target, is_bare=bare)
     parts = erasure.planners_for(subject, [history_part(chosen)])
     steps = erasure.plan_erasure(chosen, subject, parts)
@@ -67,7 +67,7 @@ def forget(
         if not typer.confirm("Forget it for good? There is no way back"):
             typer.echo("Nothing was done.")
             raise typer.Exit(1)
-        refuse_at_work(chosen.folder("dagster"))  # the answer may have taken long
+        refuse_while_running(chosen.folder("dagster"))  # the answer may have taken long
     rows = rows_on_servers(chosen.folder("dagster"))
     report = erasure.erase(chosen, subject, parts, Telling(len(steps)), previewed=steps, rows=rows)
     _tell_done(report)
@@ -87,7 +87,7 @@ def history_part(chosen: "Settings", home: Path | None = None) -> "StepPlanner":
         from instagram_assets.forget.steps import Step, StepResult
 
         def apply() -> StepResult:
-            from instagram_assets.storage.history.names import forget_in_history
+            from instagram_assets.storage.history.history_erasure import erase_from_history
             from instagram_assets.storage.lake import lake_root
 
             known = _in_clear(home, forgotten)
@@ -97,7 +97,7 @@ def history_part(chosen: "Settings", home: Path | None = None) -> "StepPlanner":
             before = _hashes(home)
             words = [name for name in known.accounts if name[0] != "#" and not known.counts_alone(name)]
             names = {**known.accounts, **search_slugs_in_lake(lake_root(settings), known)}
-            done = forget_in_history(home, names, ids, words=words, may_show=lambda name: may_show(name, forgotten))
+            done = erase_from_history(home, names, ids, words=words, may_show=lambda name: may_show(name, forgotten))
             after = _hashes(home)
             changed = [path for path, found in after.items() if before.get(path) != found]
             return StepResult(
@@ -116,15 +116,15 @@ def history_part(chosen: "Settings", home: Path | None = None) -> "StepPlanner":
 def _in_clear(home: Path, forgotten: "Forgotten") -> "Identifiers":
     """What is to be forgotten in a history; of tombstones, whose names nobody knows, those that stand in it."""
     from instagram_assets.forget.tombstone_matcher import TombstoneMatcher
-    from instagram_assets.privacy.forgotten import Identifiers
+    from instagram_assets.privacy.forgotten_identifiers import Identifiers
     from instagram_assets.privacy.tombstones import Tombstones
-    from instagram_assets.storage.history.texts import read_out
+    from instagram_assets.storage.history.text_reader import read_all_texts
 
     if isinstance(forgotten, Identifiers):
         return forgotten
     assert isinstance(forgotten, Tombstones)
     matcher = TombstoneMatcher(forgotten)
-    read_out(home, matcher.scan)
+    read_all_texts(home, matcher.scan)
     return matcher.identifiers
 
 
@@ -132,10 +132,10 @@ def _hashes(home: Path) -> dict[Path, str]:
     """The SHA-256 of each file of a Dagster home; not of what SQLite keeps beside a database while it is used."""
     import hashlib
 
-    from instagram_assets.storage.history.databases import files_below
+    from instagram_assets.storage.history.dagster_databases import home_files_below
 
     found: dict[Path, str] = {}
-    for path in files_below(home):
+    for path in home_files_below(home):
         if not path.name.endswith(("-wal", "-shm", "-journal")):
             with path.open("rb") as stream:
                 found[path] = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -227,7 +227,7 @@ def _tell_done(report: "ErasureReport") -> None:
 
 
 def _tell_backups(chosen: "Settings", subject: "ErasureSubject") -> None:
-    from instagram_assets.backups.notes import backups_holding, list_backups
+    from instagram_assets.backups.privacy_folder import backups_holding, list_backups
 
     notes = list_backups(chosen.folder("privacy"))
     for backup, holds in backups_holding(notes, lambda name: subject.identifiers.has("account", name)):

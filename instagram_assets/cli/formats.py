@@ -7,7 +7,7 @@ import typer
 
 from instagram_assets.cli.arguments import AsJson
 from instagram_assets.cli.errors import clear_errors
-from instagram_assets.printable import printable
+from instagram_assets.report.safe_text import printable
 
 if TYPE_CHECKING:
     from instagram_assets.ingest.formats.mapping import Mapped
@@ -41,12 +41,12 @@ def formats(
 
 @commands.command()
 @clear_errors
-def drift(as_json: AsJson = False) -> None:
+def field_changes(as_json: AsJson = False) -> None:
     """Show what changed in the fields of landed files: missing, new and retyped ones, the newest files last.
 
     A file is compared with those of its format that came before it.
     """
-    from instagram_assets.ingest.drift import drift as changes
+    from instagram_assets.ingest.field_drift import field_changes as changes
     from instagram_assets.ingest.manifests import manifests
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake

@@ -30,13 +30,13 @@ def import_jobs(
         say(f"{file}, {problem}")
     if found.problems and not found.jobs:
         raise NothingDoneError(f"{file}: none of its {len(found.problems):,} entries is a job.")
-    from instagram_assets import runs
+    from instagram_assets.automation import shell_runs
     from instagram_assets.automation.imported_jobs import import_jobs as import_all
     from instagram_assets.privacy.tombstones import load_tombstones
 
     forgotten = load_tombstones(settings().folder("privacy"))
     jobs = [job for job in found.jobs if not any(forgotten.scrub(text) != text for text in job.texts)]
-    with runs.open_instance() as dagster:
+    with shell_runs.open_instance() as dagster:
         added = import_all(dagster, jobs)
     told = [f"{added:,} job{'' if added == 1 else 's'} imported"]
     told += [f"{there:,} there already"] if (there := len(jobs) - added) else []

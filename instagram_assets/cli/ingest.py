@@ -21,23 +21,24 @@ def ingest(
     as_json: AsJson = False,
 ) -> None:
     """Land export files and make every table that they touch."""
-    from instagram_assets.preflight import check_ingest
     from instagram_assets.settings import settings
+    from instagram_assets.status.preflight import check_ingest
 
     check_ingest(settings(), files, observed_at, account)
-    from instagram_assets import runs
+    from instagram_assets.automation import shell_runs
     from instagram_assets.automation.run_history import read_history
     from instagram_assets.cli import endings
     from instagram_assets.cli.state_lines import empty_inbox_line, moved_line, print_state
-    from instagram_assets.ingest.inbox import REJECTED, waiting
-    from instagram_assets.status.state import read_state
+    from instagram_assets.ingest.folders import REJECTED
+    from instagram_assets.ingest.inbox import waiting_entries
+    from instagram_assets.status.data_status import read_data_status
     from instagram_assets.storage.lake import open_lake
 
     inbox = settings().folder("inbox")
-    empty = [] if files or waiting(inbox) else [empty_inbox_line(inbox)]
-    with runs.open_instance() as dagster:
+    empty = [] if files or waiting_entries(inbox) else [empty_inbox_line(inbox)]
+    with shell_runs.open_instance() as dagster:
         work = endings.ingest(dagster, files, observed_at, account)
-        state = read_state(open_lake(settings()), settings())
+        state = read_data_status(open_lake(settings()), settings())
         endings.judge(work, state)
         if as_json:
             typer.echo(json.dumps(endings.as_json(state, read_history(dagster), work), ensure_ascii=False))
@@ -57,7 +58,7 @@ def finish(
     leave: Annotated[list[str] | None, typer.Option(help="What a later step makes.")] = None,
 ) -> None:
     """Make every table that landed files wait for, and the datasets; `ingest` calls it when days were added."""
-    from instagram_assets import runs
+    from instagram_assets.automation import shell_runs
 
-    with runs.open_instance() as dagster, runs.as_command(command):
-        runs.finish(dagster, leave or ())
+    with shell_runs.open_instance() as dagster, shell_runs.as_command(command):
+        shell_runs.finish(dagster, leave or ())

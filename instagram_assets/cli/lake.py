@@ -12,7 +12,7 @@ import typer
 from instagram_assets.cli.arguments import Accounts, Days, say
 from instagram_assets.cli.errors import clear_errors
 from instagram_assets.errors import NothingDoneError
-from instagram_assets.printable import printable
+from instagram_assets.report.safe_text import printable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,22 +59,22 @@ def materialize(
     days: Days = "",
 ) -> None:
     """Make the selected assets again, for some accounts and days or for all."""
-    from instagram_assets.preflight import check_stages
     from instagram_assets.settings import settings
+    from instagram_assets.status.preflight import check_stages
 
     check_stages(settings())
-    from instagram_assets import runs
+    from instagram_assets.automation import shell_runs
     from instagram_assets.cli import endings, selections
-    from instagram_assets.status.state import read_state
+    from instagram_assets.status.data_status import read_data_status
     from instagram_assets.storage.lake import open_lake
 
-    with runs.open_instance() as dagster, endings.watched(dagster) as work:
+    with shell_runs.open_instance() as dagster, endings.watched(dagster) as work:
         for line in selections.materialize(dagster, selection, accounts, days):
             typer.echo(line)
     if not work.runs:
         raise NothingDoneError(f"{selection}: nothing has landed of these accounts and days, so nothing was made.")
     if work.came_to_nothing:
-        endings.judge(work, read_state(open_lake(settings()), settings()))
+        endings.judge(work, read_data_status(open_lake(settings()), settings()))
     work.raise_errors()
 
 

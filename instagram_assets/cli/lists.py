@@ -32,7 +32,7 @@ def every_list(context: typer.Context) -> None:
 def show(name: Name) -> None:
     """Say of each image whether it is kept or dropped, when somebody decided so, and why."""
     from instagram_assets.datasets.lists import find_list
-    from instagram_assets.printable import printable
+    from instagram_assets.report.safe_text import printable
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake
 

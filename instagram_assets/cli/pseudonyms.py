@@ -18,17 +18,17 @@ _MEANING = (
 @clear_errors
 def whose(name: Annotated[str, typer.Argument(help="An account's name, with or without @.")]) -> None:
     """Print the pseudonym of a name; there is no way back from a pseudonym to its name."""
-    from instagram_assets.privacy.pseudonymous import load_pseudonyms
+    from instagram_assets.privacy.pseudonyms import load_pseudonymizer
     from instagram_assets.settings import settings
 
-    typer.echo(load_pseudonyms(settings().folder("privacy")).person(name.removeprefix("@")))
+    typer.echo(load_pseudonymizer(settings().folder("privacy")).person(name.removeprefix("@")))
 
 
 @commands.command("rotate")
 @clear_errors
 def rotate(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
     """Throw the key of the pseudonyms away and make another: crypto-erasure of all that was handed out."""
-    from instagram_assets.privacy.keys import rotate_key
+    from instagram_assets.privacy.secret_keys import rotate_key
     from instagram_assets.settings import settings
 
     folder = settings().folder("privacy")

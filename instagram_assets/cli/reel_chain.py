@@ -13,13 +13,13 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from instagram_assets import runs
+from instagram_assets.automation import shell_runs
 from instagram_assets.automation.reels import Step, cells_of, next_step
 from instagram_assets.calendar import monday
 from instagram_assets.cli.arguments import say
 from instagram_assets.cli.tables import near
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError, RunFailedError
-from instagram_assets.ingest.inbox import waiting
+from instagram_assets.ingest.inbox import waiting_entries
 from instagram_assets.partitions import Cell, is_outdated, known_accounts
 from instagram_assets.reels.analyses import by_video
 from instagram_assets.reels.due import DueReel, due_reels
@@ -86,7 +86,7 @@ def do(dagster: dg.DagsterInstance, step: Step, chain: Chain) -> None:
         _watch(dagster, step, chain)
     elif step.job:
         say(f"reels: {step.words}")
-        runs.run_job(dagster, step.job, assets=step.selection)
+        shell_runs.run_job(dagster, step.job, assets=step.selection)
     elif chain.steps.count(step.key) > _LOOKS:
         raise RunFailedError("Files wait that cannot be made into tables. See: instagram-assets status")
     else:
@@ -99,18 +99,18 @@ def _watch(dagster: dg.DagsterInstance, step: Step, chain: Chain) -> None:
     rest = sum(Cell(reel.account, reel.day) not in cells for reel in due)
     say(f"reels: {step.words}" + (f"; then {rest:,} more" if rest else ""))
     chain.tried += [reel for reel in due if Cell(reel.account, reel.day) in cells]
-    runs.run_job(dagster, step.job, tags=step.tags, assets=step.selection)
+    shell_runs.run_job(dagster, step.job, tags=step.tags, assets=step.selection)
 
 
 def _make_tables(dagster: dg.DagsterInstance, chain: Chain) -> None:
     try:
-        if waiting(settings().folder("inbox")):
-            runs.land(dagster, [])
+        if waiting_entries(settings().folder("inbox")):
+            shell_runs.land(dagster, [])
     except RunFailedError as error:  # bad files were put aside; the good ones have landed
         chain.errors.append(error)
     if is_outdated():
         raise OlderPostsError
-    runs.bring_up_to_date(dagster)
+    shell_runs.bring_up_to_date(dagster)
 
 
 def go_on_elsewhere(days: int) -> int:

@@ -35,8 +35,8 @@ def reels(
     if context.invoked_subcommand:
         return
     from instagram_assets.errors import SettingsError
-    from instagram_assets.preflight import check_reels, check_stages
     from instagram_assets.settings import settings
+    from instagram_assets.status.preflight import check_reels, check_stages
 
     if not settings().reels.enabled:
         raise SettingsError(
@@ -47,12 +47,12 @@ def reels(
     check_stages(settings())
     back = days or settings().reels.days
     wanted = _wanted(scrape, back) if scrape else None
-    from instagram_assets import runs
+    from instagram_assets.automation import shell_runs
     from instagram_assets.automation.reels import days_back
     from instagram_assets.cli import reel_chain
     from instagram_assets.cli.scrape import scrape_into_inbox
 
-    with runs.open_instance() as dagster, runs.as_command(uuid4().hex):
+    with shell_runs.open_instance() as dagster, shell_runs.as_command(uuid4().hex):
         if wanted:
             scrape_into_inbox(dagster, *wanted)
         try:

@@ -26,9 +26,9 @@ def restore_history(
     Runs that had not ended are closed, who was forgotten is forgotten again, and then the dump is taken away. The same
     command again goes on where an interrupted one was.
     """
-    from instagram_assets.backups.asked import check_tombstones
-    from instagram_assets.backups.databases import postgres_of
-    from instagram_assets.backups.marks import filled
+    from instagram_assets.backups.database_copies import postgres_of
+    from instagram_assets.backups.privacy_folder import check_tombstones
+    from instagram_assets.backups.restore import restored_from
     from instagram_assets.errors import FileError, SettingsError
     from instagram_assets.settings import settings
     from instagram_assets.storage.atomic import remove_durably
@@ -39,7 +39,7 @@ def restore_history(
     dump = home / "postgres.dump"
     if not dump.exists():
         raise FileError(str(dump), "is not there", "Name the folder that `instagram-assets restore` filled")
-    said = filled(home.parent)  # null where a .tar was unpacked by hand
+    said = restored_from(home.parent)  # null where a .tar was unpacked by hand
     name = said.id if said else ""
     if not without_tombstones:
         check_tombstones(name, said.tombstones if said else 0, said.tombstone_key if said else "", keys)

@@ -11,7 +11,7 @@ from instagram_assets.cli.arguments import AsJson
 from instagram_assets.cli.errors import clear_errors
 
 if TYPE_CHECKING:
-    from instagram_assets.retention.retention import Retention
+    from instagram_assets.retention.retention import RetentionResult
 
 commands = typer.Typer()
 
@@ -27,8 +27,8 @@ def retention(
 
     Says first what goes: rows and files, their days, and what they take on disk.
     """
-    from instagram_assets import runs
     from instagram_assets.automation import retention as past
+    from instagram_assets.automation import shell_runs
     from instagram_assets.errors import SettingsError
     from instagram_assets.lake_index.place import INDEX_FOLDER as INDEX
     from instagram_assets.lake_index.place import index_file
@@ -44,7 +44,7 @@ def retention(
             raise SettingsError(f"{len(due.totals)} kinds of data would go for good. Look with --dry-run, say --yes.")
         _tell(due, "would go", as_json)
         typer.confirm("Nothing of it comes back. Take it away?", abort=True)
-    with runs.open_instance() as dagster:
+    with shell_runs.open_instance() as dagster:
         went = past.retain(dagster, limits)
         for observation in past.observations(went):
             dagster.report_runless_asset_event(observation)
@@ -53,7 +53,7 @@ def retention(
         typer.echo("The index has it until it is brought up to date: instagram-assets index, or the web app by itself.")
 
 
-def _tell(told: "Retention", how: str, as_json: bool) -> None:
+def _tell(told: "RetentionResult", how: str, as_json: bool) -> None:
     if as_json:
         limits = {name: moment and moment.isoformat() for name, moment in asdict(told.limits).items()}
         parts = [asdict(total) for total in told.totals]

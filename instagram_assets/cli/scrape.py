@@ -54,9 +54,9 @@ def scrape_command(
         names = whom(asked, settings().accounts_file, today(settings().zone), forgotten, typer.echo)
     refuse_forgotten(asked.of(names or [], day, settings().zone), forgotten)
     check_token(settings().apify)  # what cannot be done is told before anything is made
-    from instagram_assets import runs
+    from instagram_assets.automation import shell_runs
 
-    with runs.open_instance() as dagster:
+    with shell_runs.open_instance() as dagster:
         if scrape_into_inbox(dagster, asked, names or [], day, again=again):
             typer.echo("Read it with: instagram-assets ingest (a running `dev` does so by itself)")
 
@@ -73,7 +73,7 @@ def scrape_into_inbox(
 
     Ctrl-C ends Apify's run, too.
     """
-    from instagram_assets import runs
+    from instagram_assets.automation import shell_runs
     from instagram_assets.automation.scrape import run_config
     from instagram_assets.settings import settings
     from instagram_assets.sources import notes
@@ -83,7 +83,7 @@ def scrape_into_inbox(
     folder = settings().folder("scrapes") / request.name
     before = notes.find(folder, request.digest)
     try:
-        runs.run_job(dagster, "scrape", config={**run_config(name, names, day, again=again), **_STAGES})
+        shell_runs.run_job(dagster, "scrape", config={**run_config(name, names, day, again=again), **_STAGES})
     except KeyboardInterrupt as stop:
         note = notes.find(folder, request.digest)
         if note and note.status == "ABORTED":
@@ -100,7 +100,7 @@ def scrape_into_inbox(
 def _lines(note: "Note", before: "Note | None", request: "ScrapeRequest", path: Path | None) -> "Iterator[str]":
     """What a scrape brought, what it cost where it was paid just now, and what became of its file."""
     from instagram_assets.cli.tables import near
-    from instagram_assets.ingest.moves import DONE, ERROR, REJECTED
+    from instagram_assets.ingest.folders import DONE, ERROR_SUFFIX, REJECTED
 
     was_paid = before is not None and not before.is_open and before.run == note.run
     charged = "" if was_paid or note.charge_usd is None else f", {_dollars(note.charge_usd)} charged"
@@ -113,7 +113,7 @@ def _lines(note: "Note", before: "Note | None", request: "ScrapeRequest", path: 
     if path and path.parent.name == DONE:
         yield "It was read already"
     elif path and path.parent.name == REJECTED:
-        yield f"It was rejected; {near(path)}{ERROR} says why"
+        yield f"It was rejected; {near(path)}{ERROR_SUFFIX} says why"
 
 
 def _dollars(amount: float) -> str:

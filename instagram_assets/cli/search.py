@@ -41,14 +41,14 @@ def search_command(
     The same command again finishes what was interrupted, and fetches no image twice. Files that you put into the
     folder, change or delete there stay so.
     """
-    from instagram_assets.preflight import check_search
     from instagram_assets.privacy.tombstones import load_tombstones
     from instagram_assets.search.requests import refuse_forgotten
     from instagram_assets.settings import settings
+    from instagram_assets.status.preflight import check_search
 
     refuse_forgotten(query, load_tombstones(settings().folder("privacy")))  # before models are asked for
     check_search(settings())
-    from instagram_assets import runs
+    from instagram_assets.automation import shell_runs
     from instagram_assets.automation.searches import search_folder, search_request
     from instagram_assets.cli.searches import search
 
@@ -64,7 +64,7 @@ def search_command(
     search_request(
         settings(), query, out, refresh=refresh, **given
     )  # what cannot be done is told before anything is made
-    with runs.open_instance() as dagster:
+    with shell_runs.open_instance() as dagster:
         found = search(dagster, query, out, refresh=refresh, **given)
     typer.echo(f"{search_folder(settings(), found.search)}: {found.kept} of {found.candidates} results")
     for reason, count in found.left_out.items():

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 import dagster as dg
 
 from instagram_assets.automation.searches import run_config, run_tags, search_request
+from instagram_assets.automation.shell_runs import run_job
 from instagram_assets.datasets.folder import why_not
 from instagram_assets.partitions import register_search
-from instagram_assets.runs import run_job
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
 

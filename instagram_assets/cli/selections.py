@@ -8,16 +8,16 @@ import dagster as dg
 
 from instagram_assets.automation.jobs import AGE_JOBS, jobs
 from instagram_assets.automation.plan import account_range, exact_ranges
+from instagram_assets.automation.shell_runs import run_job, span
 from instagram_assets.definitions import defs
 from instagram_assets.errors import SettingsError
-from instagram_assets.ingest.landing import touched
 from instagram_assets.ingest.manifests import manifests
+from instagram_assets.ingest.observations import affected_cells
 from instagram_assets.partitions import PARTITION, PLAN, Cell, boxes, known_accounts, window
-from instagram_assets.preflight import check_selected, missing_models, skipped_line
-from instagram_assets.runs import run_job, span
 from instagram_assets.settings import settings
-from instagram_assets.storage.horizon import read_horizon
+from instagram_assets.status.preflight import check_selected, missing_models, skipped_line
 from instagram_assets.storage.lake import Days, open_lake, read_table
+from instagram_assets.storage.retention_horizon import read_horizon
 
 
 def materialize(instance: dg.DagsterInstance, selection: str, accounts: str = "", days: str = "") -> Iterator[str]:
@@ -108,7 +108,7 @@ def _tags(instance: dg.DagsterInstance, job: str, chosen: Sequence[str], days: s
 def _cells_known(days: Days) -> set[tuple[str, date]]:
     """The cells of these days that have posts: landed ones, and those whose observations went with retention."""
     lake = open_lake(settings())
-    cells = touched(lake, manifests(lake), *days).cells
+    cells = affected_cells(lake, manifests(lake), *days).cells
     if read_horizon(lake).raw:
         posts = read_table(lake, "posts", days=days, columns=["account", "day"])
         cells |= set(zip(posts["account"].to_pylist(), posts["day"].to_pylist(), strict=True))

@@ -13,17 +13,23 @@ from rich.table import Table
 from instagram_assets.alerts.deliver import trouble_line
 from instagram_assets.automation.run_history import RunHistory
 from instagram_assets.cli.tables import near
-from instagram_assets.ingest.inbox import REJECTED
-from instagram_assets.preflight import skipped_line
+from instagram_assets.ingest.folders import REJECTED
 from instagram_assets.settings import Settings
-from instagram_assets.status.age_model import AgeModel, read_age_model
-from instagram_assets.status.state import Files, LeftOut, Reason, State
+from instagram_assets.status.data_status import (
+    AgeModelQuality,
+    DataStatus,
+    ExportFiles,
+    LeftOut,
+    Reason,
+    read_age_model_quality,
+)
+from instagram_assets.status.preflight import skipped_line
 
 _MOST_NAMED = 5
 _INGEST = "run instagram-assets ingest"
 
 
-def print_state(state: State, settings: Settings, *notes: str) -> None:
+def print_state(state: DataStatus, settings: Settings, *notes: str) -> None:
     """Print each stage with its rows in and out, the files that went out, and a line for all that was left out."""
     table = Table(title="What there is now", title_justify="left")
     for column in ("table", "in", "out", "left out"):
@@ -31,7 +37,7 @@ def print_state(state: State, settings: Settings, *notes: str) -> None:
     for stage in state.stages:
         left_out = ", ".join(f"{left.count:,} {left.how}" for left in stage.left_out)
         table.add_row(stage.name, f"{stage.rows_in:,}", f"{stage.rows_out:,}", left_out)
-    if age_model := read_age_model(settings):
+    if age_model := read_age_model_quality(settings):
         table.add_row("age model", "", "", _age_model(age_model))
     console = Console()
     console.print(table)
@@ -41,13 +47,13 @@ def print_state(state: State, settings: Settings, *notes: str) -> None:
         console.print(escape(line), soft_wrap=True)
 
 
-def place_lines(state: State, settings: Settings) -> Iterator[str]:
+def place_lines(state: DataStatus, settings: Settings) -> Iterator[str]:
     """Where everything lies, and how large what went out is."""
     yield f"Tables are in {_near(settings.lake_uri)}, pictures in {near(settings.folder('media'))}."
     yield from (f"{_near(output.path)}  {decimal(output.bytes)}" for output in state.datasets)
 
 
-def left_out_lines(state: State) -> Iterator[str]:
+def left_out_lines(state: DataStatus) -> Iterator[str]:
     """One line for each way in which rows of a stage were left out, with the reasons and what helps."""
     for stage in state.stages:
         yield from (f"{stage.name} {told(left)}" for left in stage.left_out)
@@ -61,18 +67,18 @@ def told(left: LeftOut) -> str:
     return f"{left.count:,} {left.how}: {' · '.join([*reasons, *where])}"
 
 
-def skipped_lines(state: State) -> Iterator[str]:
+def skipped_lines(state: DataStatus) -> Iterator[str]:
     """The one line of the stages that lack their models."""
     if state.skipped:
         yield skipped_line({skipped.stage: skipped.reason for skipped in state.skipped})
 
 
-def alert_lines(state: State, zone: ZoneInfo) -> Iterator[str]:
+def alert_lines(state: DataStatus, zone: ZoneInfo) -> Iterator[str]:
     """The ways by which failures cannot be told."""
     yield from (trouble_line(trouble, zone) for trouble in state.alerts)
 
 
-def file_lines(found: Files, rejected: Path) -> Iterator[str]:
+def file_lines(found: ExportFiles, rejected: Path) -> Iterator[str]:
     """What of the export files waits, was rejected into that folder, or is damaged."""
     if found.waiting:
         yield f"{_files(found.waiting, 'file')} in the inbox: {_some(found.waiting)}; {_INGEST}"
@@ -129,7 +135,7 @@ def _near(path: str) -> str:
     return near(Path(path)) if "://" not in path else path
 
 
-def _age_model(model: AgeModel) -> str:
+def _age_model(model: AgeModelQuality) -> str:
     """How good the model is for people whom it had never seen, beside the answer that needs no model."""
     if model.problem:
         return f"[red]{escape(model.problem)}[/]"

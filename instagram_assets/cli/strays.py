@@ -5,25 +5,25 @@ from pathlib import Path
 
 from instagram_assets.cli.arguments import say
 from instagram_assets.datasets.swap import LITTER
-from instagram_assets.privacy.known import Known
-from instagram_assets.privacy.raw_identifiers import NamedFile, entries_beside, files_beside, without_names
+from instagram_assets.privacy.identifier_leaks import NamedFile, foreign_entries, foreign_files, mask_file_names
+from instagram_assets.privacy.lake_names import LakeNames
 from instagram_assets.settings import settings
 
 _MOST = 5
 
 
-def strays(folder: Path, ours: Collection[str], known: Known) -> Iterator[NamedFile]:
+def strays(folder: Path, ours: Collection[str], known: LakeNames) -> Iterator[NamedFile]:
     """What else lies in the folder than `ours`: to be searched below `data/datasets`, and only named elsewhere.
 
     Elsewhere it may be somebody's home.
     """
     if folder.absolute().is_relative_to(settings().folder("datasets").absolute()):
-        yield from files_beside(folder, ours)
+        yield from foreign_files(folder, ours)
         return
-    names = [entry.name for entry in entries_beside(folder, {*ours, *LITTER})]
+    names = [entry.name for entry in foreign_entries(folder, {*ours, *LITTER})]
     if not names:
         return
-    shown = ", ".join(without_names(names[:_MOST], known))
+    shown = ", ".join(mask_file_names(names[:_MOST], known))
     more = f" and {len(names) - _MOST} more" if names[_MOST:] else ""
     say(
         f"{folder}: {shown}{more} were not made by this export, and nobody searched them: do not hand them out with it."

@@ -10,17 +10,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from instagram_assets.calendar import day_of
-from instagram_assets.doctor import Finding
 from instagram_assets.errors import ModelError
 from instagram_assets.local.clusters import FileGroup
 from instagram_assets.local.refine import RefineResult
-from instagram_assets.models.files import size
-from instagram_assets.models.sources import find_model, named_models
+from instagram_assets.models.file_checks import model_size
+from instagram_assets.models.local_models import find_model, named_models
 from instagram_assets.report.viral_timelines import measure_of
 from instagram_assets.schemas.engagement import VIRALITY_MEASURES
 from instagram_assets.search.engine import SearchReport
 from instagram_assets.search.sites import Site
 from instagram_assets.settings import settings
+from instagram_assets.status.doctor import DoctorFinding
 
 _FIRST_IMAGES = 5
 WIDEST_WORD = 30
@@ -48,7 +48,7 @@ def clusters_table(groups: Sequence[FileGroup]) -> Table:
     return table
 
 
-def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
+def finding_lines(findings: Iterable[DoctorFinding]) -> Iterator[str]:
     """What the doctor found, a line each, so that paths and commands stay whole; with a remedy where one is needed."""
     for finding in findings:
         mark = "[green]ok      [/]" if finding.well else "[red]missing [/]" if finding.needed else "[yellow]optional[/]"
@@ -72,7 +72,7 @@ def models_table() -> Table:
             continue
         if source.revision:
             table.add_row("revision", f"{source.revision}, commit {source.commit}")
-        table.add_row("size", f"{size(source.folder) / 1e6:.1f} MB")
+        table.add_row("model_size", f"{model_size(source.folder) / 1e6:.1f} MB")
         table.add_row("fingerprint", source.fingerprint[:12])
         table.add_row("where", near(source.folder))
     return table

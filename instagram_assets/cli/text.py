@@ -35,23 +35,23 @@ def words(
     from instagram_assets.storage.lake import open_lake
     from instagram_assets.storage.views import accounts_of, open_view
     from instagram_assets.text.counts import (
-        size,
         top_words,
         top_words_by_account,
         top_words_over_time,
         vocabulary_shares,
+        vocabulary_size,
     )
-    from instagram_assets.text.pos import CLASSES
+    from instagram_assets.text.pos import POS_CLASSES
 
-    if pos and pos not in CLASSES:
-        raise SettingsError(f"--pos {pos}: no such part of speech. There are: {', '.join(CLASSES)}.")
+    if pos and pos not in POS_CLASSES:
+        raise SettingsError(f"--pos {pos}: no such part of speech. There are: {', '.join(POS_CLASSES)}.")
     known = accounts_of(open_lake(settings()), "token_counts")
     if not known:
         raise SettingsError("No words were counted yet. Ingest an export first, or run: instagram-assets demo")
     chosen = chosen_accounts(accounts, known)
     console, wanted = Console(), pos or None
     with open_view(open_lake(settings()), "token_counts", chosen, day_range(days)) as query:
-        if not size(query).written:
+        if not vocabulary_size(query).written:
             when = f"--days {days}: nothing was written then" if days else "No words were written"
             raise SettingsError(f"{when} by {', '.join(chosen)}.")
         lines = {"all": top_words(query, top, wanted)}

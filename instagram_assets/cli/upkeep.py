@@ -17,26 +17,26 @@ def status(as_json: AsJson = False) -> None:
     """Say what there is, what was left out and why, and what waits or failed in Dagster; nothing is written."""
     from rich.console import Console
 
-    from instagram_assets.preflight import check_stages
     from instagram_assets.settings import settings
+    from instagram_assets.status.preflight import check_stages
 
     check_stages(settings())
-    from instagram_assets import runs
+    from instagram_assets.automation import shell_runs
     from instagram_assets.automation.run_history import RunHistory, read_history
     from instagram_assets.cli import endings
     from instagram_assets.cli.state_lines import history_lines, print_state
     from instagram_assets.lake_index.freshness import find_index
     from instagram_assets.lake_index.place import INDEX_FOLDER
-    from instagram_assets.status.state import read_state
+    from instagram_assets.status.data_status import read_data_status
     from instagram_assets.storage.lake import lake_root
     from instagram_assets.storage.migration import refuse_older
 
     refuse_older(root := lake_root(settings()))
-    state, index = read_state(root, settings()), find_index(root, settings().folder(INDEX_FOLDER))
+    state, index = read_data_status(root, settings()), find_index(root, settings().folder(INDEX_FOLDER))
     if not as_json:
         print_state(state, settings(), *filter(None, [index.line]))
     try:
-        with runs.look_at_instance() as dagster:
+        with shell_runs.look_at_instance() as dagster:
             history = read_history(dagster) if dagster else RunHistory()
     except Exception:
         if as_json:  # where Dagster cannot be asked, what the lake says is told all the same
@@ -58,8 +58,8 @@ def doctor(
     from rich.console import Console
 
     from instagram_assets.cli.tables import finding_lines
-    from instagram_assets.doctor import examine
     from instagram_assets.settings import settings
+    from instagram_assets.status.doctor import examine
 
     findings = list(examine(settings()))
     for line in finding_lines(findings):
@@ -75,22 +75,22 @@ def tidy(
     days: Annotated[int | None, typer.Option(min=0, help="Keep so many days in the place of HISTORY_DAYS.")] = None,
 ) -> None:
     """Take runs, their logs and reports that are older than HISTORY_DAYS; what is known of each cell stays."""
-    from instagram_assets import runs
+    from instagram_assets.automation import shell_runs
     from instagram_assets.automation import tidy as history
     from instagram_assets.settings import settings
 
     before = history.limit(settings().history_days if days is None else days)
-    with runs.open_instance() as dagster:
+    with shell_runs.open_instance() as dagster:
         typer.echo(str(history.tidy(dagster, before, settings().folder("reports"))))
 
 
 def _tell_damage() -> int:
     """Print each damaged file with the command that makes it again, as it is found; how many there are."""
-    from instagram_assets.damage import Examination
     from instagram_assets.settings import settings
+    from instagram_assets.status.integrity import IntegrityCheck
     from instagram_assets.storage.lake import open_lake
 
-    examination, damaged = Examination(open_lake(settings()), settings()), 0
+    examination, damaged = IntegrityCheck(open_lake(settings()), settings()), 0
     for damaged, damage in enumerate(examination.damages(), start=1):  # noqa: B007
         typer.echo(f"{damage.path}: {damage.problem}\n    {damage.remedy}")
     typer.echo(f"{examination.files:,} files read, {examination.bytes / 1e6:,.1f} MB: {damaged or 'none'} damaged.")

@@ -102,7 +102,7 @@ def embed(
     Files are named as seen from the folder or the JSON, and by the SHA-256 of their bytes.
     """
     from instagram_assets.local.outputs import REMEDY, check_outputs, embeddings_of
-    from instagram_assets.storage.claims import write_ours
+    from instagram_assets.storage.owned_files import write_ours
     from instagram_assets.storage.parquet_files import write_file
 
     target = out or embeddings_of(source)
@@ -138,7 +138,7 @@ def cluster(
     from instagram_assets.local.outputs import REMEDY, check_outputs, clusters_of, sheet_of
     from instagram_assets.report.contact_sheets import labelled_sheet
     from instagram_assets.storage.atomic import write_atomic
-    from instagram_assets.storage.claims import write_ours
+    from instagram_assets.storage.owned_files import write_ours
 
     known = read_embeddings(source) if source.suffix == ".parquet" else None
     images = source if known is None else source_of(known, source)
@@ -172,7 +172,7 @@ def cluster(
 def models_pull() -> None:
     """Fetch the models that the settings name from the hub; HF_ENDPOINT and HF_TOKEN are honoured."""
     from instagram_assets.models.hub import pull_model
-    from instagram_assets.models.sources import named_models
+    from instagram_assets.models.local_models import named_models
     from instagram_assets.settings import settings
 
     for name, revision, pictures in dict.fromkeys(named_models(settings()).values()):

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from instagram_assets.errors import FileError
-from instagram_assets.ingest.reader.kinds import data_kind
-from instagram_assets.ingest.reader.streams import file_chunks
+from instagram_assets.ingest.reader.byte_streams import file_chunks
+from instagram_assets.ingest.reader.file_types import data_kind
 from instagram_assets.media.sniff import is_binary
-from instagram_assets.printable import printable
+from instagram_assets.report.safe_text import printable
 from instagram_assets.sources.names import account, is_hashtag
 
 CELL_SEPARATORS = ",;\t|"

@@ -8,8 +8,8 @@ from typing import Literal
 from instagram_assets.calendar import today
 from instagram_assets.collect.site import GRAPH_API, INSTAGRAM, SITES, SiteName
 from instagram_assets.errors import CollectionRefusedError
-from instagram_assets.printable import printable
 from instagram_assets.privacy.tombstones import load_tombstones
+from instagram_assets.report.safe_text import printable
 from instagram_assets.settings import Settings
 from instagram_assets.sources.accounts import Registry, load_registry
 from instagram_assets.sources.names import account, hashtag, is_hashtag

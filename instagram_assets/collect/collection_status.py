@@ -7,7 +7,7 @@ from datetime import datetime, tzinfo
 from instagram_assets.collect.clock import day_bounds, utc_datetime
 from instagram_assets.collect.database import CollectorDatabase
 from instagram_assets.collect.identities import ANSWERED_OUTCOMES
-from instagram_assets.privacy.forgotten import GONE as FORGOTTEN_ID
+from instagram_assets.privacy.forgotten_identifiers import ERASED_ID as FORGOTTEN_ID
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from instagram_assets.collect.site import RequestSender, SiteAdapter
 from instagram_assets.collect.stored_pages import load_pages
 from instagram_assets.collect.subjects import load_subject
 from instagram_assets.errors import BusyError
-from instagram_assets.privacy.forgotten import NOTHING, Forgotten
+from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN, Forgotten
 from instagram_assets.sources.arrivals import place_of
 from instagram_assets.sources.names import is_hashtag
 from instagram_assets.storage.locks import alone_or
@@ -44,7 +44,7 @@ def collect(
     inbox: Path,
     clock: Clock,
     log: Callable[[str], object],
-    forgotten: Forgotten = NOTHING,
+    forgotten: Forgotten = NOTHING_FORGOTTEN,
     known: Mapping[str, KnownPosts] | None = None,
     budget: Budget | None = None,
     again: bool = False,

@@ -16,7 +16,7 @@ from instagram_assets.collect.results import CollectionOutcome, SubjectResult
 from instagram_assets.collect.site import CrawlPage
 from instagram_assets.collect.stored_pages import load_pages, record_lines
 from instagram_assets.collect.subjects import SubjectRow, load_subject, mark_inactive, profile_id_in, store_newest_post
-from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.sources.arrivals import place_of
 from instagram_assets.sources.names import is_hashtag
 from instagram_assets.storage.atomic import shortened, write_atomic

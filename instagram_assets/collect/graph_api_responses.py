@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from instagram_assets.collect.site import Classification, Response, ResponseOutcome
-from instagram_assets.printable import printable
+from instagram_assets.report.safe_text import printable
 
 _SHOWN = 120
 _TOO_MANY = 429

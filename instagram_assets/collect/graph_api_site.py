@@ -38,8 +38,8 @@ from instagram_assets.collect.site import (
     ResponseOutcome,
 )
 from instagram_assets.errors import ContractError, SettingsError
-from instagram_assets.ingest.post_ids import code_in
-from instagram_assets.ingest.values import is_account_name
+from instagram_assets.ingest.field_values import is_account_name
+from instagram_assets.ingest.post_ids import shortcode_from_url
 from instagram_assets.settings import GraphApiSettings
 from instagram_assets.sources.names import is_hashtag
 from instagram_assets.sources.secrets import read_secret
@@ -281,7 +281,11 @@ def _paging(connection: Any) -> Json:
 
 
 def _seen(media: Sequence[Json]) -> list[PostRef]:
-    return [PostRef(code, _time(item.get("timestamp"))) for item in media if (code := code_in(item.get("permalink")))]
+    return [
+        PostRef(code, _time(item.get("timestamp")))
+        for item in media
+        if (code := shortcode_from_url(item.get("permalink")))
+    ]
 
 
 def _time(value: object) -> datetime | None:

@@ -12,7 +12,7 @@ from instagram_assets.collect.clock import Clock, utc_datetime
 from instagram_assets.collect.database import CollectorDatabase
 from instagram_assets.collect.graph_api_responses import as_object
 from instagram_assets.collect.site import Classification, Request, RequestSender, ResponseOutcome
-from instagram_assets.printable import printable
+from instagram_assets.report.safe_text import printable
 
 _WHAT = "how long the token lives"
 TOKEN_SUBJECT = ""

@@ -23,7 +23,7 @@ from instagram_assets.collect.site import (
     ResponseOutcome,
 )
 from instagram_assets.errors import ContractError
-from instagram_assets.ingest.values import is_account_name
+from instagram_assets.ingest.field_values import is_account_name
 from instagram_assets.settings import CollectionSettings
 from instagram_assets.sources.names import is_hashtag
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from instagram_assets.collect.account_list_file import read_account_list
 from instagram_assets.collect.collect_targets import accounts_registry
 from instagram_assets.errors import CollectionRefusedError, SettingsError
-from instagram_assets.printable import printable
+from instagram_assets.report.safe_text import printable
 from instagram_assets.settings import NESTED, PREFIX, CollectionSettings, Settings
 from instagram_assets.sources.names import account, is_hashtag
 

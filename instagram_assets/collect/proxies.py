@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from instagram_assets.collect.clock import Clock, utc_datetime
 from instagram_assets.collect.small_files import read_small_file
 from instagram_assets.errors import FileError, ProxiesError
-from instagram_assets.printable import printable
+from instagram_assets.report.safe_text import printable
 
 FIRST_PROXY_PAUSE, MAX_PROXY_PAUSE = 60.0, 3_600.0
 """Seconds for which a proxy that failed is set aside: each time in a row twice as long."""

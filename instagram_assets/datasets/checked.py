@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from instagram_assets.privacy.raw_identifiers import NamedFile
+from instagram_assets.privacy.identifier_leaks import NamedFile
 from instagram_assets.storage.atomic import refusal, sync_folders, temporary_beside
 
 Check = Callable[[Iterable[NamedFile]], object]

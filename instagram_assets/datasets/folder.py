@@ -17,9 +17,9 @@ from instagram_assets.datasets.folder_state import MANIFEST, Before, Past, check
 from instagram_assets.errors import FileError, StorageError
 from instagram_assets.media.decode import open_image, reencode
 from instagram_assets.report.contact_sheets import contact_sheet
-from instagram_assets.schemas.overrides import NOTHING, Override
+from instagram_assets.schemas.search import NOTHING, Override
 from instagram_assets.storage.atomic import write_atomic
-from instagram_assets.storage.claims import alone_in, claims_of, digest, publish, stage, staging, write_ours
+from instagram_assets.storage.owned_files import alone_in, claims_of, digest, publish, stage, staging, write_ours
 
 Row = dict[str, Any]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from instagram_assets.datasets.folder import sheet_of
 from instagram_assets.datasets.folder_state import MANIFEST, look
 from instagram_assets.storage.atomic import sync_folders
-from instagram_assets.storage.claims import HIDDEN, alone_in, claims_of, digest, publish, remove_ours
+from instagram_assets.storage.owned_files import HIDDEN, alone_in, claims_of, digest, publish, remove_ours
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from instagram_assets.errors import ImagesWouldGoError, StorageError
 from instagram_assets.schemas import SEARCH_DATASET
-from instagram_assets.schemas.overrides import NOTHING, Override
-from instagram_assets.storage.claims import claims_of, digest
+from instagram_assets.schemas.search import NOTHING, Override
+from instagram_assets.storage.owned_files import claims_of, digest
 
 Row = dict[str, Any]
 

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from instagram_assets.datasets.cells import utf8
 from instagram_assets.errors import FileError
 from instagram_assets.ingest.reader.json_values import BadRecord
-from instagram_assets.ingest.reader.records import read_records
+from instagram_assets.ingest.reader.record_reader import read_records
 from instagram_assets.settings import IngestSettings, Mode
 from instagram_assets.storage.atomic import write_atomic
 

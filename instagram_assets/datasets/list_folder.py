@@ -15,7 +15,7 @@ from instagram_assets.datasets.folder_state import MANIFEST, look
 from instagram_assets.datasets.list_images import listed_images
 from instagram_assets.datasets.lists import kept_in
 from instagram_assets.errors import NothingDoneError
-from instagram_assets.schemas.overrides import Override
+from instagram_assets.schemas.search import Override
 
 Row = dict[str, Any]
 

@@ -26,8 +26,9 @@ from instagram_assets.datasets.overrides import (
 )
 from instagram_assets.errors import DamagedError, ListError, NotFoundError
 from instagram_assets.schemas import OVERRIDES
-from instagram_assets.schemas.overrides import Decision, Override
-from instagram_assets.storage.lake import read_table, replace_cells, values_in
+from instagram_assets.schemas.search import Decision, Override
+from instagram_assets.storage.lake import read_table, values_in
+from instagram_assets.storage.lake_writer import replace_cells
 from instagram_assets.storage.layout import folder_name
 
 PREFIX = "list:"

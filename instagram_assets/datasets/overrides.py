@@ -10,10 +10,11 @@ from upath import UPath
 
 from instagram_assets.arrow import compute
 from instagram_assets.errors import SearchRequestError
-from instagram_assets.printable import strange_sign
+from instagram_assets.report.safe_text import first_control_character
 from instagram_assets.schemas import OVERRIDES
-from instagram_assets.schemas.overrides import Decision, Override
-from instagram_assets.storage.lake import change_rows, read_table
+from instagram_assets.schemas.search import Decision, Override
+from instagram_assets.storage.lake import read_table
+from instagram_assets.storage.lake_writer import change_rows
 
 TABLE = "overrides"
 LONGEST_WHY = 1_000
@@ -89,5 +90,5 @@ def check_decision(decision: str | None, why: str) -> None:
         raise SearchRequestError(f"decision {decision!r}: it is keep, drop, or null to take it back.")
     if len(why) > LONGEST_WHY:
         raise SearchRequestError(f"why has {len(why)} characters; {LONGEST_WHY} are allowed.")
-    if sign := strange_sign(why, "\n\r\t"):
+    if sign := first_control_character(why, "\n\r\t"):
         raise SearchRequestError(f"why holds the control character U+{ord(sign):04X}. Take it out.")

@@ -15,7 +15,7 @@ from instagram_assets.datasets.joins import images_beside, posts_once, values_be
 from instagram_assets.datasets.overview import Overview, look_over
 from instagram_assets.datasets.parts import Parts, one_part
 from instagram_assets.datasets.swap import replace_folder
-from instagram_assets.privacy.raw_identifiers import files_of
+from instagram_assets.privacy.identifier_leaks import named_files
 from instagram_assets.storage.atomic import write_atomic
 from instagram_assets.storage.layout import folder_name
 
@@ -63,7 +63,7 @@ def write_parquet(parts: Parts, folder: Path, *, check: Check | None = None) -> 
             # Readers refuse a folder without files, so the columns are there even when no post is.
             write_tables(new / "part-0.parquet", dataset_tables(one_part()), sync_folder=False)
         if check:
-            check(files_of(sorted(new.iterdir())))
+            check(named_files(sorted(new.iterdir())))
 
     replace_folder(folder, fill, is_ours)
     return rows

@@ -13,10 +13,10 @@ from upath import UPath
 from instagram_assets.datasets.checked import Check
 from instagram_assets.datasets.parts import Parts
 from instagram_assets.errors import IdentifierError
-from instagram_assets.privacy.keys import key_id, load_key
-from instagram_assets.privacy.known import Known, known_in
-from instagram_assets.privacy.pseudonymous import Pseudonyms, load_pseudonyms
-from instagram_assets.privacy.raw_identifiers import NamedFile, raw_identifiers, told
+from instagram_assets.privacy.identifier_leaks import NamedFile, find_identifier_leaks, format_leaks
+from instagram_assets.privacy.lake_names import LakeNames, read_lake_names
+from instagram_assets.privacy.pseudonyms import Pseudonymizer, load_pseudonymizer
+from instagram_assets.privacy.secret_keys import key_id, load_key
 from instagram_assets.settings import Settings
 from instagram_assets.storage.lake import Days, months, values_in
 
@@ -25,7 +25,7 @@ PSEUDONYMS = "pseudonyms by key"
 
 
 def pseudonymous_months(
-    root: UPath, pseudonyms: Pseudonyms, *, accounts: Sequence[str] | None = None, days: Days | None = None
+    root: UPath, pseudonyms: Pseudonymizer, *, accounts: Sequence[str] | None = None, days: Days | None = None
 ) -> Parts:
     """As `storage.lake.months`, with pseudonyms in the place of names, and by them in order."""
 
@@ -40,13 +40,13 @@ def pseudonymous_months(
     return give
 
 
-def known_to(settings: Settings, root: UPath) -> tuple[Known, Pseudonyms]:
+def known_to(settings: Settings, root: UPath) -> tuple[LakeNames, Pseudonymizer]:
     """Who is known in the lake, and what stands for them. Raises StorageError for a damaged key."""
-    known = known_in(root)
-    return known, load_pseudonyms(settings.folder("privacy"), known)
+    known = read_lake_names(root)
+    return known, load_pseudonymizer(settings.folder("privacy"), known)
 
 
-def declared_pseudonyms(settings: Settings, root: UPath) -> Pseudonyms | None:
+def declared_pseudonyms(settings: Settings, root: UPath) -> Pseudonymizer | None:
     """What stands for names in the datasets where the settings declare them pseudonymous; else null."""
     return known_to(settings, root)[1] if settings.privacy.pseudonymous_exports else None
 
@@ -71,14 +71,14 @@ _NOT_WRITTEN = (
 )
 
 
-def check_pseudonymous(files: Iterable[NamedFile], known: Known, remedy: str = _LIE_THERE) -> None:
+def check_pseudonymous(files: Iterable[NamedFile], known: LakeNames, remedy: str = _LIE_THERE) -> None:
     """Raises IdentifierError, saying file and place, where a name or an id of the lake stands in files."""
-    if found := raw_identifiers(files, known):
+    if found := find_identifier_leaks(files, known):
         raise IdentifierError(
-            f"Names or ids of the lake stand in files that are to be pseudonymous:\n{told(found)}\n{remedy}"
+            f"Names or ids of the lake stand in files that are to be pseudonymous:\n{format_leaks(found)}\n{remedy}"
         )
 
 
-def check_before(known: Known) -> Check:
+def check_before(known: LakeNames) -> Check:
     """As `check_pseudonymous`, of files that do not have their names yet: without them, where it raises."""
     return partial(check_pseudonymous, known=known, remedy=_NOT_WRITTEN)

@@ -5,15 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from instagram_assets.datasets.folder import Row, Written, write_folder
-from instagram_assets.privacy.pseudonymous import Pseudonyms
+from instagram_assets.privacy.pseudonyms import Pseudonymizer
 from instagram_assets.schemas import SEARCH_DATASET
-from instagram_assets.schemas.overrides import NOTHING, Override
+from instagram_assets.schemas.search import NOTHING, Override
 
 _OF_FOLDER = ("file", "kept")
 
 
 def write_declared(
-    pseudonyms: Pseudonyms | None,
+    pseudonyms: Pseudonymizer | None,
     folder: Path,
     rows: Sequence[Row],
     files: Mapping[str, Path],

@@ -17,7 +17,7 @@ from instagram_assets.datasets.parts import Parts, has_rows
 from instagram_assets.datasets.pseudonymous import pseudonymous_months
 from instagram_assets.datasets.records import CAPTION_COLUMNS, COLUMNS, Kind, merged_records
 from instagram_assets.errors import NothingDoneError, QueryError
-from instagram_assets.privacy.pseudonymous import Pseudonyms
+from instagram_assets.privacy.pseudonyms import Pseudonymizer
 from instagram_assets.settings import Mode
 from instagram_assets.storage.lake import Days, months
 
@@ -58,7 +58,7 @@ def write_selection(
     media: str = "",
     *,
     spreadsheet_safe: bool = False,
-    pseudonyms: Pseudonyms | None = None,
+    pseudonyms: Pseudonymizer | None = None,
     check: Check | None = None,
     met: set[str] | None = None,
 ) -> list[WrittenFile]:

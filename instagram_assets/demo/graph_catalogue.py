@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from instagram_assets.demo.catalogue import ACCOUNTS, DAYS, FIRST_DAY, ZONE, Post, posts, reels
 from instagram_assets.demo.graph_media import GraphAccount, GraphHashtag, GraphMedium, GraphPost
 from instagram_assets.demo.items import Item, post_item, reel_item
-from instagram_assets.ingest.hashtags import tags_in
+from instagram_assets.ingest.hashtags import hashtags_in
 
 NOW = datetime.combine(FIRST_DAY + timedelta(days=DAYS - 1), datetime.min.time(), ZONE).replace(hour=23, minute=59)
 """When the demo's posts have all been made, the last of them within the 24 hours that a hashtag shows."""
@@ -38,7 +38,7 @@ def catalogue_accounts(base_url: str, names: Sequence[str] = ()) -> list[GraphAc
 def catalogue_hashtag(name: str, base_url: str) -> GraphHashtag:
     """A hashtag, without its sign, with all posts of the demo that carry it; the three most liked are at its top."""
     rng = random.Random(f"hashtag {name}")
-    tagged = [post for post in _newest_first(_all(base_url)) if name in tags_in(post.caption)]
+    tagged = [post for post in _newest_first(_all(base_url)) if name in hashtags_in(post.caption)]
     top = sorted(tagged, key=lambda each: (-(each.likes or 0), each.number))[:3]
     return GraphHashtag(name, f"1784{rng.randrange(10**12, 10**13)}", tagged, top)
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from instagram_assets.demo.codes import media_id
 from instagram_assets.demo.diary import diary
 from instagram_assets.demo.scenes import COLOURS, SHAPES, Scene
-from instagram_assets.ingest.post_ids import short_code
+from instagram_assets.ingest.post_ids import shortcode_of
 
 Node = dict[str, Any]
 
@@ -45,7 +45,7 @@ class GraphPost:
 
     @property
     def code(self) -> str:
-        return short_code(self.number)
+        return shortcode_of(self.number)
 
     @property
     def node(self) -> Node:
@@ -144,7 +144,7 @@ def post(
     scene = Scene(rng.choice(list(SHAPES)), rng.choice(list(COLOURS)), "white", 600, 600, rng.randrange(10**6))
     number = media_id(taken_at, rng.randrange(1 << 23))
     album, video = kind == "CAROUSEL_ALBUM", kind == "VIDEO"
-    address = f"{base_url}/{short_code(number)}"
+    address = f"{base_url}/{shortcode_of(number)}"
     return GraphPost(
         id=f"179{rng.randrange(10**13, 10**14)}",
         number=number,

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 from zlib import crc32
 
-from instagram_assets.ingest.post_ids import short_code
+from instagram_assets.ingest.post_ids import shortcode_of
 
 FIRST_PAGE = 12
 MOST_ON_A_PAGE = 50
@@ -43,7 +43,7 @@ class MadePost:
 
     @property
     def shortcode(self) -> str:
-        return short_code(self.number)
+        return shortcode_of(self.number)
 
     @property
     def is_video(self) -> bool:
@@ -240,7 +240,7 @@ def _child(post: MadePost, place: int) -> dict[str, Any]:
     return {
         "__typename": "GraphImage",
         "id": str(post.number + 1 + place),
-        "shortcode": short_code(post.number + 1 + place),
+        "shortcode": shortcode_of(post.number + 1 + place),
         "dimensions": {"height": 1350, "width": 1080},
         "display_url": post.picture(place),
         "is_video": False,

@@ -7,7 +7,7 @@ from typing import Any
 
 from instagram_assets.demo.catalogue import ACCOUNTS, STRANGER, Account, Medium, Post
 from instagram_assets.demo.diary import diary, quirky_diary
-from instagram_assets.ingest.post_ids import short_code
+from instagram_assets.ingest.post_ids import shortcode_of
 
 Item = dict[str, Any]
 
@@ -142,11 +142,11 @@ def _picture_keys(kind: str, number: int, medium: Medium, base_url: str) -> Item
     return {
         "id": str(number),
         "type": kind,
-        "shortCode": short_code(number),
+        "shortCode": shortcode_of(number),
         "caption": "",
         "hashtags": [],
         "mentions": [],
-        "url": f"{_SITE}/p/{short_code(number)}/",
+        "url": f"{_SITE}/p/{shortcode_of(number)}/",
         "commentsCount": 0,
         "firstComment": "",
         "latestComments": [],

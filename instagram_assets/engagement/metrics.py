@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from instagram_assets.storage.duck import Query
+from instagram_assets.storage.duckdb_connection import Query
 
 GROWING = ("likes", "comments", "views", "plays")
 

@@ -22,7 +22,7 @@ from instagram_assets.forget.toml_edit import (
     toml_statements,
     toml_tokens,
 )
-from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.sources.names import account, hashtag, is_hashtag
 from instagram_assets.storage.atomic import write_atomic
 

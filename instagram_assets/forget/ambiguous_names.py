@@ -6,14 +6,14 @@ from typing import NamedTuple
 import pyarrow as pa
 from upath import UPath
 
-from instagram_assets.account_words import NAME_FIELDS, is_meant, is_word_of_ours
 from instagram_assets.arrow import compute
 from instagram_assets.errors import ForgetError
-from instagram_assets.privacy.forgotten import Identifiers
-from instagram_assets.privacy.masking import stands_alone
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
+from instagram_assets.privacy.masking import is_standalone_name
 from instagram_assets.privacy.names_in_text import names_pattern
-from instagram_assets.privacy.tables import texts_in
+from instagram_assets.privacy.table_texts import texts_in
 from instagram_assets.schemas import CONTRACTS
+from instagram_assets.schemas.account_names import NAME_FIELDS, is_meant, is_word_of_ours
 from instagram_assets.storage.lake import files
 from instagram_assets.storage.parquet_files import read_file
 
@@ -47,7 +47,7 @@ def why_not_removable(name: str) -> str:
     """Why a name is never erased as a bare word; empty for one that can be."""
     if is_word_of_ours(name):
         return "a word of this program"
-    if stands_alone(name):
+    if is_standalone_name(name):
         return ""
     return "a number" if not any(map(str.isalpha, name)) else "too short to be reasons from parts of other words"
 

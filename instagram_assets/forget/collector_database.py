@@ -18,10 +18,9 @@ from instagram_assets.collect.unknown_responses import subject_of_response
 from instagram_assets.forget import files_and_folders
 from instagram_assets.forget.file_operations import remove_path
 from instagram_assets.forget.steps import Step
-from instagram_assets.ingest.scrub.names import scrubbed_name
-from instagram_assets.ingest.scrub.records import GONE, Scrubber
-from instagram_assets.privacy.forgotten import GONE as FORGOTTEN_ID
-from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.ingest.redact.redactor import GONE, Scrubber, scrubbed_name
+from instagram_assets.privacy.forgotten_identifiers import ERASED_ID as FORGOTTEN_ID
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
 
 _AREA = "collection"
 _NAMED = ("requests", "crawls", "subjects")

@@ -13,9 +13,9 @@ from instagram_assets.datasets.delta.places import Place
 from instagram_assets.datasets.delta.rewrite import rewrite_rows, rows_of_file
 from instagram_assets.forget.steps import Step, StepResult, scrub_with_counts
 from instagram_assets.forget.text_files import MentionFilter
-from instagram_assets.ingest.scrub.records import Scrubber
-from instagram_assets.privacy.forgotten import Forgotten
-from instagram_assets.privacy.tables import scrub_table
+from instagram_assets.ingest.redact.redactor import Scrubber
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
+from instagram_assets.privacy.table_scrub import scrub_table
 from instagram_assets.settings import Settings
 
 _AREA = "datasets"

@@ -32,10 +32,10 @@ from instagram_assets.forget.not_erased import list_not_erased
 from instagram_assets.forget.outputs import DERIVED_AREAS, derived_file_steps, output_steps
 from instagram_assets.forget.steps import Step
 from instagram_assets.forget.verification import DatabaseRow, search_all_data
-from instagram_assets.privacy.aliases import with_aliases
-from instagram_assets.privacy.byte_search import Searched
-from instagram_assets.privacy.forgotten import Forgotten, Kind
-from instagram_assets.privacy.keys import find_key
+from instagram_assets.privacy.byte_search import ByteSearchResult
+from instagram_assets.privacy.forgotten_identifiers import Forgotten, IdentifierKind
+from instagram_assets.privacy.pseudonyms import with_aliases
+from instagram_assets.privacy.secret_keys import find_key
 from instagram_assets.privacy.tombstones import Tombstones, add_tombstones, load_tombstones, tombstone_key
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import make_folder, sweep
@@ -101,7 +101,7 @@ def _with_bare(subject: ErasureSubject, tombstones: Tombstones, *, is_bare: bool
 
 def _has_tombstone(subject: ErasureSubject, tombstones: Tombstones) -> bool:
     kind, value = subject.target
-    kinds: dict[str, tuple[Kind, ...]] = {"post": ("post_id", "shortcode"), "image": ("image",)}
+    kinds: dict[str, tuple[IdentifierKind, ...]] = {"post": ("post_id", "shortcode"), "image": ("image",)}
     return any(tombstones.has(each, value) for each in kinds.get(kind, ("account",)))
 
 
@@ -211,7 +211,7 @@ def _sweep(settings: Settings) -> None:
             sweep(folder)
 
 
-def _still_there(settings: Settings, searched: Searched) -> str:
+def _still_there(settings: Settings, searched: ByteSearchResult) -> str:
     places = list(dict.fromkeys(f"{place.path} ({place.part}, {place.form})" for place in searched.found))
     more = f"\n  and {len(places) - _SHOWN:,} more" if len(places) > _SHOWN else ""
     hold = "1 place still holds" if len(places) == 1 else f"{len(places):,} places still hold"

@@ -13,7 +13,7 @@ from typing import Any
 
 from instagram_assets.errors import StorageError
 from instagram_assets.forget.erasure_subject import ErasureSubject, ErasureTarget
-from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.storage.atomic import make_folder, refusal, remove_durably, write_atomic
 
 JOURNAL_FOLDER = "forgetting"

@@ -13,10 +13,10 @@ from instagram_assets.forget.ambiguous_names import AmbiguousName
 from instagram_assets.forget.erasure_subject import ErasureSubject
 from instagram_assets.forget.not_erased import NotErased
 from instagram_assets.forget.steps import Step, StepResult
-from instagram_assets.privacy.byte_search import Searched
+from instagram_assets.privacy.byte_search import ByteSearchResult
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import make_folder, write_atomic
-from instagram_assets.storage.hashes import sha256_of
+from instagram_assets.storage.content_keys import file_sha256
 
 _BEGUN = "begun"
 """The key of a journal line that is written before a step is applied; its value is the step's area."""
@@ -57,7 +57,7 @@ class ErasureReport:
     rows: Counter[str] = field(default_factory=Counter[str])
     bytes_written: Counter[str] = field(default_factory=Counter[str])
     hashes: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
-    searched: Searched = field(default_factory=Searched)
+    searched: ByteSearchResult = field(default_factory=ByteSearchResult)
     not_erased: list[NotErased] = field(default_factory=list[NotErased])
     ambiguous_names: list[AmbiguousName] = field(default_factory=list[AmbiguousName])
     at_least: set[str] = field(default_factory=set[str])
@@ -122,7 +122,7 @@ def _rewritten_sha256(settings: Settings, step: Step) -> str | None:
     first, _, rest = step.path.partition("/")
     roots = {"lake": Path(settings.lake_uri), "media": settings.folder("media")}
     path = roots[first] / rest if first in roots else settings.data_dir.absolute() / step.path
-    return sha256_of(path) if path.is_file() else None
+    return file_sha256(path) if path.is_file() else None
 
 
 def write_proof(privacy: Path, name: str, subject: ErasureSubject, report: ErasureReport, began: datetime) -> Path:

@@ -14,15 +14,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from instagram_assets.age.texts import readable
+from instagram_assets.age.user_texts import normalised_text
 from instagram_assets.errors import ForgetError
 from instagram_assets.forget.lake_ownership import LakeOwnership, OwnershipRow
-from instagram_assets.ingest.hashtags import SIGNS
-from instagram_assets.ingest.post_ids import code_in, media_id, short_code
+from instagram_assets.ingest.hashtags import HASHTAG_SIGNS
+from instagram_assets.ingest.post_ids import post_id_of, shortcode_from_url, shortcode_of
 from instagram_assets.media.index import LOCK_TIMEOUT
-from instagram_assets.privacy.forgotten import Identifiers, is_search_of
+from instagram_assets.privacy.forgotten_identifiers import Identifiers, is_search_of
 from instagram_assets.sources import names
-from instagram_assets.url_identity import url_identity
+from instagram_assets.storage.content_keys import url_identity
 
 TargetKind = Literal["account", "hashtag", "post", "image"]
 
@@ -55,9 +55,9 @@ def parse_target(
         raise ForgetError("nothing is named. Give an account, a #tag, the address of a post or the file of a picture.")
     if _SHA256.fullmatch(text):
         return ErasureTarget("image", text.lower())
-    if code := code_in(text):
+    if code := shortcode_from_url(text):
         return ErasureTarget("post", code)
-    if "explore/tags/" in text.lower() or text[0] in SIGNS:
+    if "explore/tags/" in text.lower() or text[0] in HASHTAG_SIGNS:
         return ErasureTarget("hashtag", f"#{_named(names.hashtag, text)}")
     if text.startswith("@") or "instagram.com" in text.lower():
         return ErasureTarget("account", _named(names.account, text))
@@ -149,7 +149,7 @@ def _account(
         ownership.posts_collected_by({row["account"] for row in own}, ("post_id", "account", "caption", "media"))
     )
     of_own = [row for row in said if row["post_id"] in posts]
-    texts = {text for row in of_own if (text := readable(row["caption"]))}
+    texts = {text for row in of_own if (text := normalised_text(row["caption"]))}
     addresses = {entry["url"] for row in of_own for entry in row["media"] or () if entry["url"]}
     tombstoned = Identifiers(
         accounts={name: pseudonym(name) for name in names},
@@ -203,14 +203,14 @@ def _collection(target: ErasureTarget, ownership: LakeOwnership, media: Path, ps
 
 def _post(target: ErasureTarget, ownership: LakeOwnership, media: Path) -> ErasureSubject:
     number = target.value if target.value.isdecimal() else None
-    code = short_code(int(number)) if number else target.value
-    number = number or (str(found) if (found := media_id(code)) else None)
+    code = shortcode_of(int(number)) if number else target.value
+    number = number or (str(found) if (found := post_id_of(code)) else None)
     rows = [row for row in ownership.posts.to_pylist() if row["post_id"] == number or row["shortcode"] == code]
     posts = {row["post_id"] for row in rows if row["post_id"]} | ({number} if number else set[str]())
     own = ownership.posts_collected_by({row["account"] for row in rows}, ("post_id", "account", "caption", "media"))
     said = [row for row in own if row["post_id"] in posts]
     addresses = {entry["url"] for row in said for entry in row["media"] or () if entry["url"]}
-    texts = {text for row in said if (text := readable(row["caption"]))}
+    texts = {text for row in said if (text := normalised_text(row["caption"]))}
     tombstoned = Identifiers(
         post_ids=frozenset(posts),
         shortcodes=frozenset({code, *(row["shortcode"] for row in rows if row["shortcode"])}),

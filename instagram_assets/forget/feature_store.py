@@ -16,8 +16,8 @@ from upath import UPath
 from instagram_assets.arrow import compute
 from instagram_assets.errors import StorageError
 from instagram_assets.forget.steps import Step, StepResult
-from instagram_assets.privacy.forgotten import Forgotten
-from instagram_assets.privacy.tables import may_hold, scrub_table
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
+from instagram_assets.privacy.table_scrub import may_hold, scrub_table
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_local, remove_durably
 from instagram_assets.storage.feature_files import File, list_files, publish, remove

@@ -8,11 +8,11 @@ from pathlib import Path
 from upath import UPath
 
 from instagram_assets.forget.text_files import write_scrubbed
-from instagram_assets.ingest.scrub.files import Scrubbed
-from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.ingest.redact.file_redaction import Scrubbed
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.storage.atomic import is_local, refusal, remove_durably, sync_folders, temporary_beside
-from instagram_assets.storage.claims import claims_of, rewrite
 from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.owned_files import claims_of, rewrite
 
 
 def scrub_in_place(path: Path, forgotten: Forgotten) -> int:

@@ -15,11 +15,11 @@ from instagram_assets.datasets.parquet import ROWS_OF_GROUP
 from instagram_assets.forget.file_operations import remove_path, rename_path, scrub_in_place
 from instagram_assets.forget.steps import Step, scrub_with_counts
 from instagram_assets.forget.text_files import preview_scrub
-from instagram_assets.ingest.scrub.names import scrubbed_name
-from instagram_assets.privacy.file_names import is_of_files, stem_of
-from instagram_assets.privacy.forgotten import Forgotten
-from instagram_assets.privacy.places import OWN_FOLDERS
-from instagram_assets.privacy.tables import scrub_table
+from instagram_assets.ingest.redact.redactor import scrubbed_name
+from instagram_assets.privacy.data_inventory import OWN_FOLDERS
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
+from instagram_assets.privacy.names_in_file_names import is_common_file_word, strip_suffixes
+from instagram_assets.privacy.table_scrub import scrub_table
 from instagram_assets.storage.atomic import is_temporary, write_atomic
 
 _TEXT_SUFFIXES = frozenset(
@@ -56,7 +56,7 @@ def file_steps(area: str, path: Path, root: Path, forgotten: Forgotten) -> Itera
         yield from link_steps(area, path, root, forgotten)
         return
     shown = scrubbed_name(path_below(path, root), forgotten)
-    names = {path.stem, stem_of(path.name), path.name.split(".json")[0]}
+    names = {path.stem, strip_suffixes(path.name), path.name.split(".json")[0]}
     if any(is_named_after_subject(name, forgotten) for name in names):
         yield Step(area, shown, "remove", 1, partial(remove_path, path))
         return
@@ -96,7 +96,7 @@ def is_named_after_subject(name: str, forgotten: Forgotten) -> bool:
     """
     unquoted = unquote(name)
     is_name = forgotten.has("account", unquoted.removeprefix("@")) and (
-        unquoted.startswith("@") or not is_of_files(unquoted)
+        unquoted.startswith("@") or not is_common_file_word(unquoted)
     )
     return is_name or forgotten.has("image", unquoted)
 

@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 
 from instagram_assets.forget.steps import Step, StepResult, sha256_of_stored
+from instagram_assets.ingest.folders import DONE, ERROR_SUFFIX, REJECTED
 from instagram_assets.ingest.manifests import rewritten_path
-from instagram_assets.ingest.moves import DONE, ERROR, REJECTED
-from instagram_assets.ingest.scrub.in_place import Place, Task
-from instagram_assets.ingest.stated import STATED
-from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.ingest.record_source import OBSERVED_AT_SUFFIX
+from instagram_assets.ingest.redact.inbox_redaction import Place, Task
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_temporary, sweep
 from instagram_assets.storage.lake import lake_root
@@ -32,7 +32,7 @@ def inbox_steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
         if not folder.is_dir():
             continue
         for path in sorted(folder.iterdir(), key=_errors_first):
-            if path in (inbox / DONE, inbox / REJECTED) or _goes_along(path, STATED):
+            if path in (inbox / DONE, inbox / REJECTED) or _goes_along(path, OBSERVED_AT_SUFFIX):
                 continue
             if is_temporary(path.name):
                 yield Step(_AREA, _shown_path(path, settings), "remove", 0, partial(_sweep_folder, folder))
@@ -43,7 +43,7 @@ def inbox_steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
 
 def _errors_first(path: Path) -> tuple[bool, str]:
     """A sort key: the error note of a bad file comes before the file, whose renaming moves the note along."""
-    return not path.name.endswith(ERROR), path.name
+    return not path.name.endswith(ERROR_SUFFIX), path.name
 
 
 def _goes_along(path: Path, ending: str) -> bool:
@@ -52,7 +52,7 @@ def _goes_along(path: Path, ending: str) -> bool:
 
 
 def _with_its_file(task: Task) -> Task:
-    if task.to is None or not _goes_along(task.path, ERROR):
+    if task.to is None or not _goes_along(task.path, ERROR_SUFFIX):
         return task
     return Task(task.path, task.path, task.rows, task.is_rewritten)
 

@@ -11,7 +11,7 @@ from instagram_assets.arrow import compute
 from instagram_assets.forget.landing_zone import read_row_groups
 from instagram_assets.forget.search_requests import searches_for_subject
 from instagram_assets.ingest.manifests import table_path
-from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.storage.lake import names_in, read_table
 

@@ -22,12 +22,18 @@ from instagram_assets.datasets.overrides import TABLE
 from instagram_assets.forget.file_operations import remove_lake_folder
 from instagram_assets.forget.search_requests import searches_for_subject
 from instagram_assets.forget.steps import Step, StepResult, scrub_with_counts, sha256_of_stored
-from instagram_assets.privacy.forgotten import Forgotten, is_search_of
-from instagram_assets.privacy.tables import may_hold, scrub_table
+from instagram_assets.privacy.forgotten_identifiers import Forgotten, is_search_of
+from instagram_assets.privacy.table_scrub import may_hold, scrub_table
 from instagram_assets.schemas import CONTRACTS, OVERRIDES
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_local, sync_folders
-from instagram_assets.storage.lake import alone, files, lake_root, names_in, read_table, replace_file
+from instagram_assets.storage.lake import (
+    files,
+    lake_root,
+    names_in,
+    read_table,
+)
+from instagram_assets.storage.lake_writer import alone, replace_file
 from instagram_assets.storage.layout import folder_name, value_of
 from instagram_assets.storage.locks import alone_in
 from instagram_assets.storage.parquet_files import footer_counts, read_file

@@ -17,19 +17,19 @@ from upath import UPath
 
 from instagram_assets.forget.steps import Step, StepResult, scrub_with_counts, sha256_of_stored
 from instagram_assets.ingest.manifests import (
-    CONTRACTS,
-    TABLES,
+    LANDING_CONTRACTS,
+    LANDING_TABLES,
     LandedFile,
     manifest_path,
     read_manifest,
     table_path,
     write_manifest,
 )
-from instagram_assets.ingest.scrub.names import scrubbed_name
-from instagram_assets.ingest.tally import tally
+from instagram_assets.ingest.redact.redactor import scrubbed_name
+from instagram_assets.ingest.row_counts import count_rows
 from instagram_assets.ingest.writer import RowWriter
-from instagram_assets.privacy.forgotten import Forgotten
-from instagram_assets.privacy.tables import may_hold, scrub_table
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
+from instagram_assets.privacy.table_scrub import may_hold, scrub_table
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_local, remove_durably, write_atomic
 from instagram_assets.storage.lake import lake_root, names_in
@@ -43,12 +43,12 @@ def landing_steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
     """The steps for the landing zone. Raises StorageError when a table or manifest is damaged."""
     lake = lake_root(settings)
     manifests = {name.removesuffix(".json") for name in names_in(lake / "landing" / "files") if name.endswith(".json")}
-    tables = {table: _names(lake / "landing" / table) for table in TABLES}
+    tables = {table: _names(lake / "landing" / table) for table in LANDING_TABLES}
     for name in sorted(manifests):
         landed = read_manifest(lake, name)
         if landed is None:
             continue
-        own = [table for table in TABLES if name in tables[table]]
+        own = [table for table in LANDING_TABLES if name in tables[table]]
         rows = sum(_touched(table_path(lake, table, name), forgotten) for table in own)
         if rows or _is_stale(lake, landed, own, forgotten):
             path = f"lake/landing/files/{name}.json"
@@ -101,7 +101,7 @@ def _is_stale(lake: UPath, landed: LandedFile, own: list[str], forgotten: Forgot
     if _scrubbed_manifest(landed, forgotten) != landed:
         return True
     return any(_rows_of(table_path(lake, table, landed.name)) < landed.rows(table) for table in own) or any(
-        landed.rows(table) and table not in own and landed.sizes.get(table) for table in TABLES
+        landed.rows(table) and table not in own and landed.sizes.get(table) for table in LANDING_TABLES
     )
 
 
@@ -122,7 +122,7 @@ def _rewrite(lake: UPath, name: str, forgotten: Forgotten, found: int) -> StepRe
             return StepResult(removed=0, rewritten=[], rows=0, bytes_written=0)
         files: dict[str, Path] = {}
         written, removed, hashes = 0, 0, list[str]()
-        for table in TABLES:
+        for table in LANDING_TABLES:
             path = table_path(lake, table, name)
             if f"{name}.parquet" not in names_in(path.parent):
                 continue
@@ -132,7 +132,7 @@ def _rewrite(lake: UPath, name: str, forgotten: Forgotten, found: int) -> StepRe
                 continue
             files[table] = fresh if touched else _local_copy(path, spool)
         after = _recounted(landed, files, forgotten)
-        for table in TABLES:
+        for table in LANDING_TABLES:
             path = table_path(lake, table, name)
             if table in files and files[table].parent == spool and not files[table].name.startswith("same-"):
                 written += _publish(files[table], path)
@@ -147,12 +147,12 @@ def _rewrite(lake: UPath, name: str, forgotten: Forgotten, found: int) -> StepRe
 
 def _write(path: UPath, table: str, fresh: Path, forgotten: Forgotten) -> tuple[int, bool]:
     """Write the remaining rows to a new file; returns their number, and whether anything was changed."""
-    writer, touched = RowWriter(fresh, CONTRACTS[table].schema), False
+    writer, touched = RowWriter(fresh, LANDING_CONTRACTS[table].schema), False
     try:
         for rows in read_row_groups(path):
             kept = scrub_table(rows, forgotten)
             touched = touched or kept is not rows
-            writer.add(CONTRACTS[table].conform(kept, str(path)))
+            writer.add(LANDING_CONTRACTS[table].conform(kept, str(path)))
     finally:
         writer.close()
     return writer.rows, touched
@@ -169,12 +169,12 @@ def _local_copy(path: UPath, spool: Path) -> Path:
 
 def _recounted(landed: LandedFile, files: dict[str, Path], forgotten: Forgotten) -> LandedFile:
     """The manifest with its counts, sizes and checksums recomputed for these tables."""
-    rows = {table: _rows_of(UPath(files[table])) if table in files else 0 for table in TABLES}
+    rows = {table: _rows_of(UPath(files[table])) if table in files else 0 for table in LANDING_TABLES}
     posts, profiles, ads, comments = (
-        tally([files[table] for table in tables if table in files])
+        count_rows([files[table] for table in tables if table in files])
         for tables in (("posts", "reels"), ("profiles",), ("ads",), ("comments",))
     )
-    gone = sum(landed.rows(table) - rows[table] for table in TABLES)
+    gone = sum(landed.rows(table) - rows[table] for table in LANDING_TABLES)
     return replace(
         _scrubbed_manifest(landed, forgotten),
         records=max(landed.records - gone, 0),

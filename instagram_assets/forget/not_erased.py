@@ -9,11 +9,11 @@ from typing import NamedTuple
 from instagram_assets.collect.database import DATABASE_FILE, CollectorDatabase
 from instagram_assets.collect.output_folder import known_output_folders
 from instagram_assets.forget.verification import patterns_of
-from instagram_assets.ingest.scrub.names import scrubbed_name
+from instagram_assets.ingest.redact.redactor import scrubbed_name
 from instagram_assets.privacy.byte_search import search_folders
-from instagram_assets.privacy.forgotten import Identifiers
-from instagram_assets.privacy.places import OWN_FOLDERS
-from instagram_assets.privacy.pseudonyms import PERSON
+from instagram_assets.privacy.data_inventory import OWN_FOLDERS
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
+from instagram_assets.privacy.pseudonyms import PERSON_PREFIX
 from instagram_assets.settings import Settings
 
 _SHOWN = 5
@@ -89,7 +89,7 @@ def _may_hold(target: Path) -> bool:
 
 
 def _joined_to_others(known: Identifiers) -> re.Pattern[str] | None:
-    own = [name for name in known.accounts if known.counts_alone(name) and not name.startswith(PERSON)]
+    own = [name for name in known.accounts if known.counts_alone(name) and not name.startswith(PERSON_PREFIX)]
     words = "|".join(map(re.escape, sorted(own)))
     return re.compile(rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z0-9])", re.IGNORECASE) if own else None
 

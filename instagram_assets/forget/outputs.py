@@ -21,13 +21,12 @@ from instagram_assets.forget.search_folders import search_folder_steps
 from instagram_assets.forget.search_requests import search_request_steps, searches_for_subject
 from instagram_assets.forget.steps import Step, StepResult
 from instagram_assets.forget.text_files import MentionFilter
-from instagram_assets.ingest.scrub.names import scrubbed_name
-from instagram_assets.ingest.scrub.records import Scrubber
+from instagram_assets.ingest.redact.redactor import Scrubber, scrubbed_name
 from instagram_assets.lake_index.derived import THUMBNAILS, holds_index, remove_index, thumbnails
 from instagram_assets.lake_index.place import INDEX_FOLDER as INDEX
-from instagram_assets.privacy.aliases import with_exported
-from instagram_assets.privacy.forgotten import Forgotten, Identifiers
-from instagram_assets.privacy.places import OWN_FOLDERS
+from instagram_assets.privacy.data_inventory import OWN_FOLDERS
+from instagram_assets.privacy.forgotten_identifiers import Forgotten, Identifiers
+from instagram_assets.privacy.pseudonyms import with_export_pseudonyms
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_local
 from instagram_assets.storage.lake import lake_root
@@ -106,7 +105,7 @@ def output_steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
     if not forgotten:
         return
     data, datasets = settings.data_dir.absolute(), settings.folder("datasets")
-    forgotten = with_exported(forgotten, settings.folder("privacy"))
+    forgotten = with_export_pseudonyms(forgotten, settings.folder("privacy"))
     yield from delta_steps(settings, lake_root(settings), forgotten)
     searches = (datasets / "search", settings.folder("reports") / "search")
     own = searches_for_subject(lake_root(settings), forgotten)

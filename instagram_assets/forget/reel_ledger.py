@@ -10,8 +10,8 @@ from typing import TypeVar
 from instagram_assets.errors import StorageError
 from instagram_assets.forget.steps import Step
 from instagram_assets.forget.text_files import MentionFilter
-from instagram_assets.ingest.scrub.records import Scrubber
-from instagram_assets.privacy.forgotten import GONE, Forgotten
+from instagram_assets.ingest.redact.redactor import Scrubber
+from instagram_assets.privacy.forgotten_identifiers import ERASED_ID, Forgotten
 
 _AREA = "ledger"
 
@@ -36,7 +36,7 @@ def _changes(connection: sqlite3.Connection, forgotten: Forgotten) -> Iterator[_
         return  # created by a process that was killed before its first call
     for number, video_id, reason, answer in connection.execute("SELECT id, video_id, reason, answer FROM calls"):
         if forgotten.has("image", video_id):
-            yield GONE, None, None, number
+            yield ERASED_ID, None, None, number
             continue
         texts = [None if text is None else scrubber.text(text) for text in (reason, answer)]
         if texts != [reason, answer]:

@@ -15,9 +15,9 @@ from upath import UPath
 from instagram_assets.arrow import compute
 from instagram_assets.forget.file_operations import remove_lake_folder
 from instagram_assets.forget.steps import Step
-from instagram_assets.ingest.scrub.records import GONE, Scrubber
+from instagram_assets.ingest.redact.redactor import GONE, Scrubber
 from instagram_assets.media.excluded import is_forgotten
-from instagram_assets.privacy.forgotten import Forgotten, Identifiers, is_search_of
+from instagram_assets.privacy.forgotten_identifiers import Forgotten, Identifiers, is_search_of
 from instagram_assets.search.requests import search_name
 from instagram_assets.storage.atomic import write_atomic
 from instagram_assets.storage.lake import names_in, read_table

@@ -14,8 +14,8 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
-from instagram_assets.privacy.forgotten import Forgotten
-from instagram_assets.privacy.tables import scrub_table
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
+from instagram_assets.privacy.table_scrub import scrub_table
 from instagram_assets.storage.atomic import is_local
 
 

@@ -1,6 +1,6 @@
 """Scrubs CSV and JSON files that this program wrote, line by line: only lines that may mention the subject are parsed.
 
-Files of any other form are scrubbed as files of the inbox are (`ingest.scrub.files`).
+Files of any other form are scrubbed as files of the inbox are (`ingest.redact.file_redaction`).
 """
 
 import csv
@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from instagram_assets.ingest.reader.tables import Header, table_in
-from instagram_assets.ingest.scrub.documents import NotRewritableError, Tally, record_text
-from instagram_assets.ingest.scrub.files import Scrubbed, scrub_file
-from instagram_assets.ingest.scrub.records import Scrubber
-from instagram_assets.ingest.scrub.tables import scrubbed_table
-from instagram_assets.privacy.forgotten import Forgotten, Identifiers, Kind
+from instagram_assets.ingest.reader.csv_tables import Header, table_in
+from instagram_assets.ingest.redact.csv_redaction import scrubbed_table
+from instagram_assets.ingest.redact.file_redaction import Scrubbed, scrub_file
+from instagram_assets.ingest.redact.json_documents import NotRewritableError, Tally, record_text
+from instagram_assets.ingest.redact.redactor import Scrubber
+from instagram_assets.privacy.forgotten_identifiers import Forgotten, IdentifierKind, Identifiers
 from instagram_assets.storage.atomic import temporary_beside
 
 _RUN = re.compile(r"[A-Za-z0-9]+")
-_IDS: tuple[Kind, ...] = ("profile_id", "post_id", "shortcode", "image", "url")
+_IDS: tuple[IdentifierKind, ...] = ("profile_id", "post_id", "shortcode", "image", "url")
 
 
 class MentionFilter:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote
 
-from instagram_assets.privacy.forgotten import Identifiers, Kind
+from instagram_assets.privacy.forgotten_identifiers import IdentifierKind, Identifiers
 from instagram_assets.privacy.names_in_text import whole_words
 from instagram_assets.privacy.tombstones import Tombstones
 
@@ -24,8 +24,8 @@ class TombstoneMatcher:
 
     def __init__(self, tombstones: Tombstones) -> None:
         self._tombstones = tombstones
-        self._seen = set[tuple[Kind, str]]()
-        self._found = set[tuple[Kind, str]]()
+        self._seen = set[tuple[IdentifierKind, str]]()
+        self._found = set[tuple[IdentifierKind, str]]()
 
     def scan(self, text: str) -> None:
         """Compare each word of a text that was not seen before with the tombstones."""
@@ -48,7 +48,7 @@ class TombstoneMatcher:
             images=self._of("image"),
         )
 
-    def _of(self, kind: Kind) -> frozenset[str]:
+    def _of(self, kind: IdentifierKind) -> frozenset[str]:
         return frozenset(word.casefold() if kind == "account" else word for each, word in self._found if each == kind)
 
 
@@ -62,7 +62,7 @@ def _forms(text: str) -> Iterator[str]:
         text = unquote(text)
 
 
-def _words(text: str) -> Iterator[tuple[Kind, str]]:
+def _words(text: str) -> Iterator[tuple[IdentifierKind, str]]:
     """Each word with the kinds of identifier that it could be, by its form."""
     for name in (*whole_words(text), *_TAG.findall(text)):
         yield "account", name

@@ -10,11 +10,11 @@ from instagram_assets.forget.account_registry import registry_words
 from instagram_assets.forget.collector_database import user_output_files
 from instagram_assets.forget.search_requests import REQUESTS_FOLDER as REQUESTS
 from instagram_assets.forget.search_requests import search_slugs
-from instagram_assets.privacy.byte_needles import Needles
-from instagram_assets.privacy.byte_search import Searched, search_folders, search_rows, search_streams
-from instagram_assets.privacy.file_names import is_of_files, stem_of
-from instagram_assets.privacy.forgotten import Identifiers
-from instagram_assets.privacy.places import OWN_FOLDERS
+from instagram_assets.privacy.byte_patterns import BytePatterns
+from instagram_assets.privacy.byte_search import ByteSearchResult, search_folders, search_rows, search_streams
+from instagram_assets.privacy.data_inventory import OWN_FOLDERS
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
+from instagram_assets.privacy.names_in_file_names import is_common_file_word, strip_suffixes
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_local
@@ -28,14 +28,14 @@ DatabaseRow = tuple[str, str, Mapping[str, object]]
 """A row of a database on a server: the database's name, the table's name, and the values by column."""
 
 
-def patterns_of(known: Identifiers) -> Needles:
+def patterns_of(known: Identifiers) -> BytePatterns:
     """The byte patterns of identifiers, by the erasure's own rule: ordinary words only where an account is meant."""
     names = [name for name in known.accounts if known.counts_alone(name)]
     words = [*search_slugs(known.accounts), *known.profile_ids, *known.post_ids, *known.shortcodes, *known.images]
-    return Needles(names, words, known.accounts.keys() - set(names))
+    return BytePatterns(names, words, known.accounts.keys() - set(names))
 
 
-def search_all_data(settings: Settings, known: Identifiers, rows: Iterable[DatabaseRow] = ()) -> Searched:
+def search_all_data(settings: Settings, known: Identifiers, rows: Iterable[DatabaseRow] = ()) -> ByteSearchResult:
     """Search every byte of the data folder, the lake and the media folder, except for keys and downloaded models.
 
     Also files that `scrape-users` wrote elsewhere, each word of the account registry, and `rows` of databases on
@@ -69,8 +69,8 @@ def search_all_data(settings: Settings, known: Identifiers, rows: Iterable[Datab
     return _both(searched, search_rows(rows, needles))
 
 
-def _both(one: Searched, other: Searched) -> Searched:
-    return Searched(one.files + other.files, one.bytes + other.bytes, [*one.found, *other.found])
+def _both(one: ByteSearchResult, other: ByteSearchResult) -> ByteSearchResult:
+    return ByteSearchResult(one.files + other.files, one.bytes + other.bytes, [*one.found, *other.found])
 
 
 def is_named_after(path: Path, names: Collection[str], data: Path) -> bool:
@@ -78,7 +78,7 @@ def is_named_after(path: Path, names: Collection[str], data: Path) -> bool:
 
     A user's own files, image searches for the word, and the program's own folder names do not count.
     """
-    found = {unquote(stem_of(path.name)).casefold().removeprefix("@")} & set(names)
+    found = {unquote(strip_suffixes(path.name)).casefold().removeprefix("@")} & set(names)
     if not found:
         return False
     if (contract := CONTRACTS.get(path.parent.name)) and contract.partitions:
@@ -89,4 +89,4 @@ def is_named_after(path: Path, names: Collection[str], data: Path) -> bool:
         return False
     own = path.relative_to(data).parts if path.is_relative_to(data) else ("lake",)
     is_of_search = "search" in own[:2]
-    return own[0] in OWN_FOLDERS and not is_of_search and not any(map(is_of_files, found))
+    return own[0] in OWN_FOLDERS and not is_of_search and not any(map(is_common_file_word, found))

@@ -1,23 +1,27 @@
-"""Which files of Instagram's own archive are read: posts and their pictures. Letters, contacts, log-ins stay closed."""
+"""Layout of Instagram's own data download: which of its files are read (posts and their pictures), and whose it is."""
 
+import json
 import re
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-from instagram_assets.schemas.columns import ARCHIVE_SCHEME
+from instagram_assets.errors import BusyFileError, FileError
+from instagram_assets.ingest import field_values
+from instagram_assets.schemas.contract import ARCHIVE_SCHEME
 
 # Since 2023 all that one did lies in a folder of its own.
-ACTIVITY = "your_instagram_activity"
-_POSTS = re.compile(rf"(?:{ACTIVITY}/)?(?:media|content)/(?:posts_\d+|reels|igtv_videos|archived_posts)\.json")
-PICTURES = tuple(
+ACTIVITY_FOLDER = "your_instagram_activity"
+_POSTS = re.compile(rf"(?:{ACTIVITY_FOLDER}/)?(?:media|content)/(?:posts_\d+|reels|igtv_videos|archived_posts)\.json")
+ARCHIVE_PICTURES = tuple(
     f"{place}media/{kind}"
-    for place in ("", f"{ACTIVITY}/")
+    for place in ("", f"{ACTIVITY_FOLDER}/")
     for kind in ("posts", "archived_posts", "reels", "igtv", "other")
 )
 """The folders of an archive in which the pictures of posts lie."""
-_PICTURES = re.compile(rf"(?:{'|'.join(PICTURES)})/(?:.*/)?[^/]+\.(?:jpe?g|png|webp|gif|heic)", re.IGNORECASE)
-_PAGES = re.compile(rf"(?:{ACTIVITY}/)?(?:media|content)/(?:posts_\d+|reels)\.html")
+_PICTURES = re.compile(rf"(?:{'|'.join(ARCHIVE_PICTURES)})/(?:.*/)?[^/]+\.(?:jpe?g|png|webp|gif|heic)", re.IGNORECASE)
+_PAGES = re.compile(rf"(?:{ACTIVITY_FOLDER}/)?(?:media|content)/(?:posts_\d+|reels)\.html")
 # Folders at the top of an archive; no two of them lie beside each other by chance.
 _TOPS = frozenset(
     {
@@ -29,33 +33,118 @@ _TOPS = frozenset(
 )
 
 
-def is_root(folders: Collection[str]) -> bool:
+def is_archive_root(folders: Collection[str]) -> bool:
     """True for a folder in which these folders lie, if it is an archive's."""
-    return ACTIVITY in folders or len(_TOPS.intersection(folders)) >= 2
+    return ACTIVITY_FOLDER in folders or len(_TOPS.intersection(folders)) >= 2
 
 
-def is_posts(place: str) -> bool:
+def is_posts_file(place: str) -> bool:
     """True for a file with posts, by its path in the archive."""
     return _POSTS.fullmatch(place) is not None
 
 
-def root_of(path: Path) -> Path | None:
+def archive_root_of(path: Path) -> Path | None:
     """The folder of the archive in which a file with posts lies; null for any other file."""
     places = [(root, path.relative_to(root).as_posix()) for root in path.parents[1:3]]
-    return next((root for root, place in reversed(places) if is_posts(place)), None)
+    return next((root for root, place in reversed(places) if is_posts_file(place)), None)
 
 
-def is_picture(place: str) -> bool:
+def is_archive_picture(place: str) -> bool:
     """True for a picture of a post, by its path in the archive."""
     return _PICTURES.fullmatch(place) is not None
 
 
-def is_page(place: str) -> bool:
+def is_html_posts(place: str) -> bool:
     """True for a page of posts, where the archive was asked for as HTML."""
     return _PAGES.fullmatch(place) is not None
 
 
-def picture_address(account: str, place: str) -> str:
+def archive_picture_url(account: str, place: str) -> str:
     """The address by which tables and the media store know a file of an account's archive."""
-    inside = place.lstrip("/").removeprefix(f"{ACTIVITY}/")
+    inside = place.lstrip("/").removeprefix(f"{ACTIVITY_FOLDER}/")
     return f"{ARCHIVE_SCHEME}://{account}/{quote(inside, safe='/~', errors='replace')}"
+
+
+# `instagram-sun_diary-2025-08-30-Ab12Cd`, with more behind it where there are several parts.
+_NAME = re.compile(r"instagram-(?P<name>[A-Za-z0-9._]{1,30})-20\d\d-\d\d-\d\d.*", re.ASCII | re.DOTALL)
+# In the archive's root, and in the two layouts that it has had.
+PERSONAL_FILES = (
+    "personal_information/personal_information/personal_information.json",
+    "personal_information/personal_information.json",
+    "personal_information.json",
+    "account_information/personal_information.json",
+)
+# The archive is in the language of its owner's app.
+_USERNAME = (
+    *("Username", "사용자 이름", "Benutzername", "Nom d’utilisateur", "Nom d'utilisateur", "Nombre de usuario"),
+    *("Nome utente", "Nome de usuário", "Nome de utilizador", "Gebruikersnaam", "ユーザーネーム", "用户名", "用戶名稱"),
+    *("Имя пользователя", "Kullanıcı Adı", "Nama pengguna", "Tên người dùng", "Användarnamn", "Nazwa użytkownika"),
+)
+_LEVELS = 4
+_MOST_BYTES = 1 << 20
+
+
+def owner_in_name(name: str) -> str | None:
+    """The account in the name that Instagram gives an archive, as a ZIP or unpacked; null in any other name."""
+    found = _NAME.fullmatch(name)
+    return found["name"].casefold() if found and field_values.is_account_name(found["name"]) else None
+
+
+def owner_in_profile(content: bytes) -> str | None:
+    """The account that the archive's `personal_information.json` names; null for none. Nothing else of it is used."""
+    try:
+        record: Any = json.loads(content)
+        told: dict[str, Any] = record["profile_user"][0]["string_map_data"]
+        said = {fix_mojibake(key): value["value"] for key, value in told.items() if "value" in value}
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
+    names = (said[key] for key in _USERNAME if key in said)
+    return next(
+        (name.casefold() for name in names if isinstance(name, str) and field_values.is_account_name(name)), None
+    )
+
+
+def owner_beside(path: Path) -> str | None:
+    """The account of the archive that a file lies in: from the names of its folders, or the owner's own data in it."""
+    for folder in (path, *path.parents)[: _LEVELS + 1]:
+        if owner := owner_in_name(folder.name):
+            return owner
+    for folder in path.parents[:_LEVELS]:
+        for name in PERSONAL_FILES:
+            try:
+                with (folder / name).open("rb") as stream:
+                    content = stream.read(_MOST_BYTES)
+            except OSError:
+                continue
+            if owner := owner_in_profile(content):
+                return owner
+    return None
+
+
+def agreed_owner(said: str | None, own: str | None, file: str) -> str | None:
+    """Whose archive a file is: what it says itself, else what a person `said`. Raises FileError where they differ."""
+    if own and said and own != said:
+        problem = f"this archive is of {own}, and --account says {said}"
+        # The file is as good as ever, so that it stays where it is.
+        raise BusyFileError(file, problem, f"Leave out --account {said}; the archive's own name counts")
+    return own or said or None
+
+
+def owner_unknown(file: str) -> FileError:
+    """The error for a file of an archive that does not say whose it is."""
+    problem = "this is Instagram's own archive, which does not say whose account it is"
+    remedy = (
+        "Say it: `instagram-assets ingest FILE --account NAME`; or give the archive whole, as the ZIP or the folder "
+        "instagram-NAME-… that it came as"
+    )
+    return FileError(file, problem, remedy)
+
+
+def fix_mojibake(text: str) -> str:
+    """A text whose UTF-8 was taken for Latin-1, as all texts of the archive are, made right; any other as it is."""
+    if text.isascii():
+        return text
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text

@@ -14,7 +14,7 @@ from typing import Any
 
 from instagram_assets.errors import FileError
 
-STATUSES = {
+JOB_STATUSES = {
     "done": "done",
     "failed": "failed",
     "cancelled": "cancelled",
@@ -102,8 +102,8 @@ def _job(entry: Any, key: str | None, zone: tzinfo) -> DashboardJob:
         raise ValueError("is no object")
     said: Mapping[str, Any] = entry  # pyright: ignore[reportUnknownVariableType]
     status = said.get("status")
-    if not isinstance(status, str) or status.strip().lower() not in STATUSES:
-        raise ValueError(f"status: {status!r} is none of {', '.join(sorted(STATUSES))}")
+    if not isinstance(status, str) or status.strip().lower() not in JOB_STATUSES:
+        raise ValueError(f"status: {status!r} is none of {', '.join(sorted(JOB_STATUSES))}")
     started, finished = (_time(said, field, zone) for field in ("started_at", "finished_at"))
     if started and finished and finished < started:
         raise ValueError("finished_at: is before started_at")
@@ -112,7 +112,7 @@ def _job(entry: Any, key: str | None, zone: tzinfo) -> DashboardJob:
         query=_needed(said, "query"),
         limit=_count(said, "request_limit"),
         out_dir=_text(said, "out_dir"),
-        status=STATUSES[status.strip().lower()],
+        status=JOB_STATUSES[status.strip().lower()],
         count=_count(said, "count"),
         error=_text(said, "error"),
         log=_text(said, "log")[-_LONGEST_LOG:],

@@ -1,23 +1,27 @@
-"""A folder read through: which of its files may be exports, and what else lies in it."""
+"""Scanning a folder for export files, and moving files of the inbox without overwriting any."""
 
 import codecs
 import hashlib
 import lzma
 import os
+import shutil
 import stat
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 from instagram_assets.errors import FileError
-from instagram_assets.ingest.archive_layout import ACTIVITY, is_page, is_posts, is_root
-from instagram_assets.ingest.reader.streams import XZ_MEMORY, Identity, identity
-from instagram_assets.ingest.reader.tables import table_in, unread_separator
-from instagram_assets.ingest.stated import STATED
+from instagram_assets.ingest.archive_layout import ACTIVITY_FOLDER, is_archive_root, is_html_posts, is_posts_file
+from instagram_assets.ingest.reader.byte_streams import XZ_MEMORY, Identity, changed, identity
+from instagram_assets.ingest.reader.csv_tables import table_in, unread_separator
+from instagram_assets.ingest.record_source import OBSERVED_AT_SUFFIX
+from instagram_assets.storage.atomic import make_folder, shortened, sync_folders, write_atomic
+from instagram_assets.storage.locks import alone_in
 
-HEAD = 1 << 16
+HEAD_BYTES = 1 << 16
 """Bytes of a file that say whether it may be an export."""
 
 _EXPORTS = (".json", ".jsonl", ".ndjson", ".xlsx", ".xlsm")
@@ -30,7 +34,7 @@ _MOST_KINDS = 5
 
 
 @dataclass
-class Contents:
+class FolderContents:
     """What lies in a folder, at any depth: files that may be exports, in order of their paths, and what does not.
 
     `passed` counts the others by their kind, `.jpg` or `link`; `unread` are folders in it that cannot be listed;
@@ -55,12 +59,12 @@ class Contents:
         return f"{self.passed.total():,} passed over ({', '.join(told)})"
 
 
-def look_through(folder: Path, without: Collection[Path] = ()) -> Contents:
+def scan_folder(folder: Path, without: Collection[Path] = ()) -> FolderContents:
     """What lies in a folder. Hidden and half-copied files and the folders `without` are left; no link is followed.
 
     Of an archive that Instagram gave a person, nothing is opened here, and only files of posts are exports.
     """
-    found = Contents()
+    found = FolderContents()
 
     def unread(error: OSError) -> None:
         problem = f"this folder cannot be read ({error.strerror})"
@@ -68,18 +72,18 @@ def look_through(folder: Path, without: Collection[Path] = ()) -> Contents:
 
     for parent, folders, names in os.walk(folder, onerror=unread):
         where = Path(parent)
-        links = [name for name in folders if os.path.islink(os.path.join(parent, name)) and not is_left(name)]
+        links = [name for name in folders if os.path.islink(os.path.join(parent, name)) and not is_ignored(name)]
         found.passed[_LINK] += len(links)
         folders[:] = sorted(name for name in folders if not name.startswith(".") and where / name not in without)
-        if is_root(folders) or (where == folder and where.name == ACTIVITY):
+        if is_archive_root(folders) or (where == folder and where.name == ACTIVITY_FOLDER):
             found.archives.append(where)
         archive = next((root for root in found.archives if where.is_relative_to(root)), None)
         for name in names:
-            if is_left(name):
+            if is_ignored(name):
                 continue
             if kind := _kind_of_other(where / name, archive):
                 found.passed[kind] += 1
-                found.is_html |= archive is not None and is_page(_place(archive, where / name))
+                found.is_html |= archive is not None and is_html_posts(_place(archive, where / name))
             else:
                 found.exports.append(where / name)
     found.exports.sort(key=lambda path: path.parts)
@@ -87,7 +91,7 @@ def look_through(folder: Path, without: Collection[Path] = ()) -> Contents:
     return found
 
 
-def refuse_empty(folder: Path, contents: Contents) -> None:
+def refuse_empty_folder(folder: Path, contents: FolderContents) -> None:
     """Raise FileError when nothing in a folder can be read."""
     if contents.exports:
         return
@@ -100,9 +104,9 @@ def refuse_empty(folder: Path, contents: Contents) -> None:
     raise FileError(str(folder), problem, "Name a folder with .json, .jsonl, .ndjson, .csv, .xlsx or .zip files")
 
 
-def is_left(name: str) -> bool:
+def is_ignored(name: str) -> bool:
     """True for files that are left alone, in a folder and in the inbox: hidden, half copied, or a note beside one."""
-    return name.startswith(".") or name.lower().endswith((*_HALF_COPIED, STATED))
+    return name.startswith(".") or name.lower().endswith((*_HALF_COPIED, OBSERVED_AT_SUFFIX))
 
 
 def may_be_export(path: Path) -> bool:
@@ -113,7 +117,7 @@ def may_be_export(path: Path) -> bool:
         return False
     try:
         with path.open("rb") as stream:
-            return begins_as_export(path.name, stream.read(HEAD))
+            return is_export_head(path.name, stream.read(HEAD_BYTES))
     except OSError:
         return True  # whoever reads it says why it cannot be read
 
@@ -128,7 +132,7 @@ def is_named_as_table(name: str) -> bool:
     return _unpacked(name).endswith(_TABLES)
 
 
-def begins_as_export(name: str, head: bytes) -> bool:
+def is_export_head(name: str, head: bytes) -> bool:
     """True for the beginning of a table of records that we know, and for that of JSON in a file without an ending."""
     if not is_named_as_table(name):
         return head.startswith(_PACKED_MAGIC) or head.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"{", b"[")
@@ -146,8 +150,8 @@ def _unpacked_head(head: bytes) -> bytes:
         return head
     is_gzip = head.startswith(_PACKED_MAGIC[0])
     stream = zlib.decompressobj(zlib.MAX_WBITS | 16) if is_gzip else lzma.LZMADecompressor(memlimit=XZ_MEMORY)
-    unpacked = stream.decompress(head, HEAD)
-    if not stream.eof and len(head) < HEAD and len(unpacked) < HEAD:
+    unpacked = stream.decompress(head, HEAD_BYTES)
+    if not stream.eof and len(head) < HEAD_BYTES and len(unpacked) < HEAD_BYTES:
         raise EOFError("it ends too early")
     return unpacked
 
@@ -164,7 +168,7 @@ def is_filled(folder: Path) -> bool:
     return any(names for _, _, names in os.walk(folder))
 
 
-def stamps(path: Path) -> Iterator[float]:
+def modification_time(path: Path) -> Iterator[float]:
     """When a file was last written; of a folder, when anything in it was written, renamed or came to lie there."""
     status = os.lstat(path)
     yield status.st_mtime
@@ -178,7 +182,7 @@ def stamps(path: Path) -> Iterator[float]:
             yield from (inner.st_mtime, inner.st_ctime)
 
 
-def tree(folder: Path) -> dict[str, Identity]:
+def file_identities(folder: Path) -> dict[str, Identity]:
     """What tells each file below a folder from any that takes its place, by its path in the folder."""
     return {
         os.path.relpath(path, folder): identity(os.lstat(path))
@@ -187,15 +191,15 @@ def tree(folder: Path) -> dict[str, Identity]:
     }
 
 
-def tree_identity(folder: Path) -> Identity:
+def folder_identity(folder: Path) -> Identity:
     """What stays the same as long as no file in a folder is added, taken away or touched."""
     # Without the inodes, which a move to another disk changes.
-    known = repr(sorted((name, *status[1:]) for name, status in tree(folder).items())).encode()
+    known = repr(sorted((name, *status[1:]) for name, status in file_identities(folder).items())).encode()
     digest = int.from_bytes(hashlib.sha256(known).digest()[:8])
     return os.lstat(folder).st_ino, len(known), digest
 
 
-def named_in(folder: Path, file: Path) -> str:
+def name_in_folder(folder: Path, file: Path) -> str:
     """How a file of a folder is called in the tables: its path, from the folder's own name on."""
     return file.relative_to(folder.parent).as_posix()
 
@@ -210,10 +214,57 @@ def _kind_of_other(path: Path, archive: Path | None) -> str:
         return _LINK
     if not stat.S_ISREG(mode):
         return _NO_FILE
-    is_export = is_posts(_place(archive, path)) if archive else may_be_export(path)
+    is_export = is_posts_file(_place(archive, path)) if archive else may_be_export(path)
     return "" if is_export else path.suffix.lower() or "without ending"
 
 
 def _place(archive: Path, path: Path) -> str:
     """A file's path in its archive."""
     return path.relative_to(archive).as_posix()
+
+
+DONE = "done"
+REJECTED = "rejected"
+ERROR_SUFFIX = ".error.txt"
+
+_LONGEST_NAME, _LONGEST_SUFFIX = 255, 20
+
+
+def path_identity(path: Path) -> Identity | None:
+    """What tells a file, or a folder with all in it, from any that takes its place; null when it is not there."""
+    try:
+        return folder_identity(path) if path.is_dir() and not path.is_symlink() else identity(os.lstat(path))
+    except OSError:
+        return None
+
+
+def move_out(path: Path, target: Path, before: Identity | None, error: str = "") -> None:
+    """Move a file or folder of the inbox to `target`, numbered where its name is taken, with its error beside it.
+
+    Raises BusyFileError when it is not the one of `before` any more, StorageError or OSError when it cannot be moved.
+    """
+    make_folder(target)
+    with alone_in(target):  # of two that choose a name at once
+        name = _free_name(target, path)
+        if path_identity(path) != before:
+            raise changed(path)
+        if error:
+            write_atomic(target / f"{name}{ERROR_SUFFIX}", lambda stream: stream.write(error.encode()))
+        # The note goes first: a file that has landed finds its way alone, its note would not.
+        if os.path.lexists(note := path.with_name(path.name + OBSERVED_AT_SUFFIX)):
+            os.replace(note, target / (name + OBSERVED_AT_SUFFIX))
+        shutil.move(path, target / name)
+        moved = path_identity(target / name)
+        if before and moved and moved[-1] != before[-1]:  # it was replaced in the very last moment
+            shutil.move(target / name, path.parent / _free_name(path.parent, path))
+            raise changed(path)
+    sync_folders([path.parent, target])
+
+
+def _free_name(folder: Path, path: Path) -> str:
+    """The file's name, with a number where it is taken, and room for that of its error and its note."""
+    has_ending = len(path.suffix) <= _LONGEST_SUFFIX and not path.is_dir()
+    stem, end = (path.stem, path.suffix) if has_ending else (path.name, "")
+    tails = (end if number == 1 else f"-{number}{end}" for number in count(1))
+    names = (shortened(stem, _LONGEST_NAME - len(os.fsencode(tail + OBSERVED_AT_SUFFIX))) + tail for tail in tails)
+    return next(name for name in names if not os.path.lexists(folder / name))

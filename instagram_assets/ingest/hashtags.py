@@ -15,10 +15,10 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from functools import cache
 
-Rule = Callable[[str], list[str]]
+FindTags = Callable[[str], list[str]]
 
-MENTION = r"@(?<![A-Za-z0-9._]@)([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)"
-SIGNS = "#＃﹟"
+MENTION_PATTERN = r"@(?<![A-Za-z0-9._]@)([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)"
+HASHTAG_SIGNS = "#＃﹟"
 _LONGEST = 150
 _MEDIAL = "\u00b7\u0387\u05f3\u05f4\u0f0b\u30fb\uff65"
 _JOINERS = "\u200c\u200d"
@@ -45,14 +45,14 @@ _PICTOGRAPHIC = (
 )
 # An address ends where a tag that is not of ASCII was glued to it.
 _TO_ITS_END = r"(?:(?!#[^!-~])[!-~])"
-ADDRESS = (
+URL_PATTERN = (
     rf"(?<![A-Za-z0-9'’])(?:(?i:https?)://|www\.){_TO_ITS_END}+"
     rf"|(?<![A-Za-z0-9'’.@-])(?:[A-Za-z0-9-]+\.)+[A-Za-z]{{2,24}}/{_TO_ITS_END}*"
     r"|[A-Za-z0-9._%+-]*[A-Za-z0-9._]@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"
 )
 
 
-def tags_in(caption: str) -> list[str]:
+def hashtags_in(caption: str) -> list[str]:
     """A caption's hashtags in their order, without their signs."""
     if _may_hold_address(caption):
         return [match[1] for match in _entities().finditer(caption) if match[1] is not None]
@@ -61,7 +61,7 @@ def tags_in(caption: str) -> list[str]:
     return _tags().findall(caption) if "#" in caption else []
 
 
-def names_in(caption: str) -> list[str]:
+def mentions_in(caption: str) -> list[str]:
     """What follows an @ in a caption and may be an account's name, in its order."""
     if "@" not in caption:
         return []
@@ -70,7 +70,7 @@ def names_in(caption: str) -> list[str]:
     return _names().findall(caption)
 
 
-def with_listed(found: list[str], listed: Iterable[str], caption: str, rule: Rule, sign: str) -> list[str]:
+def merge_listed(found: list[str], listed: Iterable[str], caption: str, rule: FindTags, sign: str) -> list[str]:
     """What a rule found in a caption, and what a collector's own list has besides where that list is the longer one.
 
     A list's values are read by the same rule: collectors leave punctuation on them. What stands in the caption behind
@@ -91,7 +91,7 @@ def with_listed(found: list[str], listed: Iterable[str], caption: str, rule: Rul
 
 
 @cache
-def hashtag_pattern(signs: str = SIGNS) -> str:
+def hashtag_pattern(signs: str = HASHTAG_SIGNS) -> str:
     """A hashtag as a regular expression whose one group is the tag without its sign."""
     first, more = f"[{_bases()}]", f"[{_bases()}{_changing()}]"
     joined = rf"{first}{more}{{0,{_LONGEST - 1}}}(?:[{_MEDIAL}]{more}{{1,{_LONGEST}}}){{0,9}}(?<![{_JOINERS}])"
@@ -112,12 +112,12 @@ def _tags() -> re.Pattern[str]:
 
 @cache
 def _names() -> re.Pattern[str]:
-    return re.compile(MENTION)
+    return re.compile(MENTION_PATTERN)
 
 
 @cache
 def _entities() -> re.Pattern[str]:
-    return re.compile(f"{hashtag_pattern()}|{MENTION}|{ADDRESS}")
+    return re.compile(f"{hashtag_pattern()}|{MENTION_PATTERN}|{URL_PATTERN}")
 
 
 @cache

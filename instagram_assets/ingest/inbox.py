@@ -8,26 +8,31 @@ from pathlib import Path
 
 from upath import UPath
 
-from instagram_assets.ingest.archives import Keep, Opened
-from instagram_assets.ingest.folders import is_filled, is_left, stamps, tree_identity
+from instagram_assets.ingest.archive_pictures import StorePictures
+from instagram_assets.ingest.companion_files import OpenablePicture
+from instagram_assets.ingest.folders import (
+    DONE,
+    REJECTED,
+    folder_identity,
+    is_filled,
+    is_ignored,
+    move_out,
+    path_identity,
+)
 from instagram_assets.ingest.landing import is_landed
-from instagram_assets.ingest.mending import mend
-from instagram_assets.ingest.moves import DONE, ERROR, REJECTED, identity_of, move
-from instagram_assets.ingest.scrub.in_place import rename_with_notes, renamed
-from instagram_assets.ingest.stated import parse_account, parse_moment
-from instagram_assets.ingest.work import Landing, Work
+from instagram_assets.ingest.landing_repair import repair_landing
+from instagram_assets.ingest.landing_run import LandingReport, LandingRun
+from instagram_assets.ingest.record_source import parse_observed_at, parse_stated_account
+from instagram_assets.ingest.redact.inbox_redaction import rename_with_notes, renamed
 from instagram_assets.media.excluded import is_forgotten
-from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import sweep, sweep_in
-from instagram_assets.storage.hashes import sha256_of
-
-__all__ = ["ERROR", "REJECTED", "Landing", "fingerprint", "is_known", "land_files", "parse_moment", "put_aside"]
-__all__ += ["stamps", "waiting", "without_names"]
+from instagram_assets.storage.content_keys import file_sha256
 
 
-def waiting(inbox: Path) -> list[Path]:
+def waiting_entries(inbox: Path) -> list[Path]:
     """What lies in the inbox, sorted by name; hidden and half-copied files and empty folders are left alone."""
     if not inbox.is_dir():
         return []
@@ -35,18 +40,18 @@ def waiting(inbox: Path) -> list[Path]:
         entry
         for entry in inbox.iterdir()
         if entry.name not in (DONE, REJECTED)
-        and not is_left(entry.name)
+        and not is_ignored(entry.name)
         and not (_is_folder(entry) and not is_filled(entry))
     )
 
 
-def fingerprint(path: Path) -> str:
+def entry_fingerprint(path: Path) -> str:
     """A hash of size, modification time, first and last MiB: tells versions of a file apart without reading it all.
 
     Of a folder it is one of the names, sizes and times of all files in it.
     """
     if _is_folder(path):
-        return hashlib.sha256(repr(tree_identity(path)).encode()).hexdigest()
+        return hashlib.sha256(repr(folder_identity(path)).encode()).hexdigest()
     size = path.stat().st_size
     digest = hashlib.sha256(f"{size} {path.stat().st_mtime_ns}".encode())
     with path.open("rb") as stream:
@@ -63,8 +68,8 @@ def land_files(
     observed_at: str = "",
     account: str = "",
     on_progress: Callable[[int, int], None] | None = None,
-    keep: Keep | None = None,
-) -> Landing:
+    keep: StorePictures | None = None,
+) -> LandingReport:
     """Land the named files and folders, or all that wait in the inbox; one bad file never stops the others.
 
     Names are taken below the inbox, absolute paths as they are. Of a folder each file lands that may be an export.
@@ -78,12 +83,14 @@ def land_files(
     inbox = settings.folder("inbox")
     forgotten = load_tombstones(settings.folder("privacy"))
     keep = keep and partial(_keep_allowed, keep, forgotten)
-    work = Work(lake, settings, inbox, parse_moment(observed_at), parse_account(account), keep, forgotten)
+    work = LandingRun(
+        lake, settings, inbox, parse_observed_at(observed_at), parse_stated_account(account), keep, forgotten
+    )
     sweep_in(inbox)  # uploads that were broken off
     if forgotten:
         sweep(inbox)  # what a killed run wrote in the place of files that lie there
     paths = [Path(os.path.abspath(inbox / name)) for name in names] or [inbox]
-    paths = [found for path in paths for found in (waiting(inbox) if path == inbox else [path])]
+    paths = [found for path in paths for found in (waiting_entries(inbox) if path == inbox else [path])]
     entries = [entry for path in paths for entry in work.opened(path)]
     total, done = sum(len(entry.files) for entry in entries), 0
     for entry in entries:
@@ -96,20 +103,20 @@ def land_files(
         work.close(entry, before)
     if on_progress:
         on_progress(total, total)
-    work.result.mended = mend(lake, settings)
+    work.result.mended = repair_landing(lake, settings)
     return work.result
 
 
-def _keep_allowed(keep: Keep, forgotten: Forgotten, pictures: Iterable[Opened]) -> Mapping[str, int]:
+def _keep_allowed(keep: StorePictures, forgotten: Forgotten, pictures: Iterable[OpenablePicture]) -> Mapping[str, int]:
     return keep(picture for picture in pictures if not is_forgotten(picture[0], forgotten))
 
 
-def is_known(path: Path, lake: UPath, settings: Settings) -> bool:
+def is_already_landed(path: Path, lake: UPath, settings: Settings) -> bool:
     """True when a file with these bytes has landed before and nothing of it has to be made again."""
-    return is_landed(lake, sha256_of(path), settings)
+    return is_landed(lake, file_sha256(path), settings)
 
 
-def without_names(path: Path, forgotten: Forgotten) -> Path:
+def rename_without_forgotten(path: Path, forgotten: Forgotten) -> Path:
     """Take forgotten names out of the name of what waits in the inbox; its path then, the same where that fails."""
     to = renamed(path, forgotten)
     if to == path:
@@ -121,12 +128,12 @@ def without_names(path: Path, forgotten: Forgotten) -> Path:
     return to
 
 
-def put_aside(path: Path) -> None:
+def move_to_done(path: Path) -> None:
     """Move a file of the inbox that is known to `done/`, numbered where one of its name is there.
 
     Raises BusyFileError when it changes meanwhile, StorageError or OSError when it cannot be moved.
     """
-    move(path, path.parent / DONE, identity_of(path))
+    move_out(path, path.parent / DONE, path_identity(path))
 
 
 def _is_folder(path: Path) -> bool:

@@ -19,42 +19,30 @@ from pathlib import Path
 
 from upath import UPath
 
-from instagram_assets.ingest.archives import owner_of
-from instagram_assets.ingest.comment_people import people_of
-from instagram_assets.ingest.comments_beside import post_beside
+from instagram_assets.ingest.archive_pictures import archive_owner
+from instagram_assets.ingest.comment_rows import posting_people
+from instagram_assets.ingest.companion_files import post_beside
 from instagram_assets.ingest.formats.download_information import NAME as ARCHIVE
 from instagram_assets.ingest.manifests import (
+    LANDING_TABLES,
     PARSER_VERSION,
-    TABLES,
     LandedFile,
-    first_seen,
-    known,
+    find_landed,
+    first_seen_at,
     manifest_path,
     mark_pending,
-    original_of,
-    pending,
+    original_hash,
     pending_path,
-    settle,
     table_path,
     write_manifest,
 )
-from instagram_assets.ingest.observations import (
-    Touched,
-    landed_files,
-    quarantine,
-    read_ads,
-    read_comments,
-    read_posts,
-    read_profiles,
-    touched,
-)
-from instagram_assets.ingest.reader.streams import Identity, changed, check_regular, file_chunks, identity
-from instagram_assets.ingest.scrub.names import scrubbed_name
-from instagram_assets.ingest.source import Source
-from instagram_assets.ingest.writer import write_rows
-from instagram_assets.privacy.forgotten import Forgotten
-from instagram_assets.privacy.keys import load_key
+from instagram_assets.ingest.reader.byte_streams import Identity, changed, check_regular, file_chunks, identity
+from instagram_assets.ingest.record_source import RecordSource
+from instagram_assets.ingest.redact.redactor import scrubbed_name
+from instagram_assets.ingest.writer import spool_rows
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.privacy.pseudonyms import pseudonym
+from instagram_assets.privacy.secret_keys import load_key
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import IngestSettings, Settings
 from instagram_assets.storage.atomic import (
@@ -69,29 +57,12 @@ from instagram_assets.storage.atomic import (
 from instagram_assets.storage.lake import values_in
 from instagram_assets.storage.locks import alone_in
 
-__all__ = [
-    "PARSER_VERSION",
-    "LandedFile",
-    "Touched",
-    "is_landed",
-    "land",
-    "landed_files",
-    "pending",
-    "quarantine",
-    "read_ads",
-    "read_comments",
-    "read_posts",
-    "read_profiles",
-    "settle",
-    "touched",
-]
-
 _PARQUET_END = b"PAR1"
 _TELLS_STATED = 4  # the first version of the rules whose manifests have `stated_at`
 _DATE = re.compile(r"20\d\d-[01]\d-[0-3]\d")
 
 
-def land(
+def land_file(
     path: Path,
     lake: UPath,
     *,
@@ -116,14 +87,14 @@ def land(
     """
     before = identity(check_regular(path))
     forgotten = load_tombstones(settings.folder("privacy")) if forgotten is None else forgotten
-    digest = original_of(lake, _sha256_unchanged(path))
+    digest = original_hash(lake, _sha256_unchanged(path))
     spool = spool_folder(lake)
     try:
         # Two that read the same file at once would take each other's notes away.
         with alone_in(spool):
             if not is_swept:
                 sweep(spool)
-            earlier = known(lake, digest)
+            earlier = find_landed(lake, digest)
             named = scrubbed_name(name or path.name, forgotten)
             is_restated = earlier is not None and _says_else(earlier, observed_at, forgotten.named(account), settings)
             if earlier and earlier.is_past and not _is_since(earlier, observed_at):
@@ -133,7 +104,7 @@ def land(
             source = _source(named, before, lake, digest, earlier, settings, observed_at)
             stated = account or (_account_before(earlier, path) if earlier else None)
             keep_extra = settings.ingest.keep_extra
-            source = replace(source, account=stated, path=path, find_owner=owner_of, keep_extra=keep_extra)
+            source = replace(source, account=stated, path=path, find_owner=archive_owner, keep_extra=keep_extra)
             source = replace(source, forgotten=forgotten)
             # Comments that were kept stay, whatever the setting says now.
             if settings.ingest.keep_comments or (earlier and earlier.comments is not None):
@@ -151,14 +122,16 @@ def land(
 
 def is_landed(lake: UPath, sha256: str, settings: Settings) -> bool:
     """True when these bytes have landed by the rules of today and are whole, with comments where those are kept."""
-    file = known(lake, original_of(lake, sha256))
-    return file is not None and (file.is_past or (_stands(lake, file) and not lacks_comments(file, settings)))
+    file = find_landed(lake, original_hash(lake, sha256))
+    return file is not None and (file.is_past or (_stands(lake, file) and not lacks_wanted_comments(file, settings)))
 
 
-def is_whole(lake: UPath, file: LandedFile) -> bool:
+def has_all_tables(lake: UPath, file: LandedFile) -> bool:
     """True when all tables of a landed file are there, in full length."""
     return all(
-        _is_whole(table_path(lake, table, file.name), file.sizes.get(table)) for table in TABLES if file.rows(table)
+        _is_whole(table_path(lake, table, file.name), file.sizes.get(table))
+        for table in LANDING_TABLES
+        if file.rows(table)
     )
 
 
@@ -178,29 +151,29 @@ def _is_whole(path: UPath, size: int | None) -> bool:
 
 
 def _stands(lake: UPath, file: LandedFile) -> bool:
-    return file.parser_version == PARSER_VERSION and is_whole(lake, file)
+    return file.parser_version == PARSER_VERSION and has_all_tables(lake, file)
 
 
 def _says_else(earlier: LandedFile, observed_at: datetime | None, account: str, settings: Settings) -> bool:
     """True when a person says now of a landed file what was not said of it before: also that its comments be kept."""
-    if lacks_comments(earlier, settings):
+    if lacks_wanted_comments(earlier, settings):
         return True
     is_archive = ARCHIVE in earlier.format
     return observed_at not in (None, earlier.stated_at) or (is_archive and account not in ("", earlier.stated_account))
 
 
-def lacks_comments(file: LandedFile, settings: Settings) -> bool:
+def lacks_wanted_comments(file: LandedFile, settings: Settings) -> bool:
     """True for a file that landed when comments were dropped, where they are kept now."""
     return settings.ingest.keep_comments and file.comments is None
 
 
-def _keeping_comments(source: Source, path: Path, lake: UPath, settings: Settings) -> Source:
+def _keeping_comments(source: RecordSource, path: Path, lake: UPath, settings: Settings) -> RecordSource:
     """The source with what comments need: pseudonyms, by the key that is kept outside the lake, the post beside, and
     the accounts of the lake.
     """
     key = load_key(settings.folder("privacy"), "pseudonyms")
     find_post = partial(post_beside, path, source, settings.ingest)
-    people = people_of(values_in(lake, "posts"))
+    people = posting_people(values_in(lake, "posts"))
     return replace(source, pseudonym_of=partial(pseudonym, key), find_post=find_post, people=people)
 
 
@@ -212,7 +185,7 @@ def _is_since(earlier: LandedFile, observed_at: datetime | None) -> bool:
 def _read(
     path: Path,
     before: Identity,
-    source: Source,
+    source: RecordSource,
     lake: UPath,
     spool: Path,
     limits: IngestSettings,
@@ -224,10 +197,10 @@ def _read(
     if is_news:
         mark_pending(lake, name, source.first_seen)
     try:
-        with write_rows(path, source, limits, spool) as (landed, files):
+        with spool_rows(path, source, limits, spool) as (landed, files):
             if identity(check_regular(path)) != before:
                 raise changed(path)
-            for table in TABLES:
+            for table in LANDING_TABLES:
                 if landed.rows(table):
                     _publish(files[table], table_path(lake, table, name))
             write_manifest(lake, landed)
@@ -248,16 +221,16 @@ def _source(
     earlier: LandedFile | None,
     settings: Settings,
     observed_at: datetime | None,
-) -> Source:
+) -> RecordSource:
     """Where the records come from; what was said of the file when it landed before stays true."""
     modified_at = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=now[-1] // 1_000)
     if earlier is None:
         file = os.fsencode(name).decode("utf-8", "replace")
-        return Source(file, digest, first_seen(lake, digest), settings.zone, observed_at, modified_at)
+        return RecordSource(file, digest, first_seen_at(lake, digest), settings.zone, observed_at, modified_at)
     said = observed_at or earlier.stated_at or _stated_before(earlier)
     modified_at = earlier.modified_at or modified_at
     file = earlier.file or os.fsencode(name).decode("utf-8", "replace")
-    source = Source(file, digest, earlier.first_seen, settings.zone, said, modified_at)
+    source = RecordSource(file, digest, earlier.first_seen, settings.zone, said, modified_at)
     return replace(source, past_before=earlier.past_before)
 
 
@@ -269,7 +242,7 @@ def _stated_before(earlier: LandedFile) -> datetime | None:
 
 def _account_before(earlier: LandedFile, path: Path) -> str | None:
     """What a person said of the account when the file landed; null where its archive itself says it today."""
-    return earlier.stated_account if earlier.stated_account and not owner_of(path) else None
+    return earlier.stated_account if earlier.stated_account and not archive_owner(path) else None
 
 
 def _sha256_unchanged(path: Path) -> str:

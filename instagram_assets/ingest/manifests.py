@@ -1,4 +1,4 @@
-"""What is in the landing zone: one small manifest per file; a file without one is not there."""
+"""Manifests of the landing zone: one small JSON file per landed file; a file without one does not count."""
 
 import json
 import re
@@ -13,9 +13,10 @@ from upath import UPath
 from instagram_assets.errors import StorageError
 from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, QUARANTINE, RAW_ADS, RAW_COMMENTS
 from instagram_assets.storage.atomic import remove_durably, write_atomic
+from instagram_assets.storage.layout import lower_first_year, read_layout
 
 PARSER_VERSION = 6
-CONTRACTS = {
+LANDING_CONTRACTS = {
     "posts": POSTS_RAW,
     "reels": POSTS_RAW,
     "profiles": PROFILES_RAW,
@@ -24,7 +25,7 @@ CONTRACTS = {
     "quarantine": QUARANTINE,
 }
 """The tables that a landed file may have rows in."""
-TABLES = tuple(CONTRACTS)
+LANDING_TABLES = tuple(LANDING_CONTRACTS)
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 _TIMES = ("first_seen", "observed_at", "stated_at", "modified_at", "past_before")
@@ -38,7 +39,8 @@ class LandedFile:
     is. `observed_at` holds for records that say nothing themselves, `stated_at` is what a person said of the file,
     `modified_at` when it was last written, `stated_account` whose records a person said they are. `new` is False when
     the file had been read before. `fields` are those of its records, for each format and kind such as
-    `apify_posts/reel`, as `ingest.fields` notes them; none where the file landed before they were noted. `passed_over`
+    `apify_posts/reel`, as `ingest.field_statistics` has them; none where the file landed before that existed.
+    `passed_over`
     are sheets of workbooks that have something else than records, with the names of their columns. `forgotten` counts
     records that were left out, since what they are about was forgotten. `comments` is null where they were dropped.
     Rows that were observed before `past_before` are gone by retention, and reading the file again does not bring them
@@ -82,7 +84,7 @@ class LandedFile:
     @property
     def is_past(self) -> bool:
         """True when all its rows are gone by retention: its bytes are known, and nothing else of it."""
-        return self.past_before is not None and not any(map(self.rows, TABLES))
+        return self.past_before is not None and not any(map(self.rows, LANDING_TABLES))
 
     def rows(self, table: str) -> int:
         """Rows that the file has in one of TABLES."""
@@ -91,7 +93,7 @@ class LandedFile:
     @property
     def taken(self) -> int:
         """Rows that it has in all tables but quarantine."""
-        return sum(self.rows(table) for table in TABLES if table != "quarantine")
+        return sum(self.rows(table) for table in LANDING_TABLES if table != "quarantine")
 
     def with_rows(self, counts: Mapping[str, int]) -> "LandedFile":
         """The file with other numbers of rows in these of TABLES; comments that were dropped are not counted."""
@@ -123,11 +125,11 @@ def read_manifest(lake: UPath, name: str) -> LandedFile | None:
     """One landed file; null when it has not landed. Raises StorageError when the manifest is damaged."""
     path = manifest_path(lake, name)
     try:
-        known: dict[str, Any] = json.loads(path.read_bytes())
-        known.update({key: datetime.fromisoformat(known[key]) for key in _TIMES if known.get(key)})
-        known.update({key: tuple(known[key]) for key in ("accounts", "profile_accounts", "unknown_fields")})
-        known["passed_over"] = tuple(known.get("passed_over", ()))
-        return LandedFile(**known)
+        find_landed: dict[str, Any] = json.loads(path.read_bytes())
+        find_landed.update({key: datetime.fromisoformat(find_landed[key]) for key in _TIMES if find_landed.get(key)})
+        find_landed.update({key: tuple(find_landed[key]) for key in ("accounts", "profile_accounts", "unknown_fields")})
+        find_landed["passed_over"] = tuple(find_landed.get("passed_over", ()))
+        return LandedFile(**find_landed)
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -136,12 +138,12 @@ def read_manifest(lake: UPath, name: str) -> LandedFile | None:
 
 def write_manifest(lake: UPath, landed: LandedFile) -> None:
     """Publish a landed file: from here on it counts."""
-    known = asdict(landed)
-    del known["new"]
+    find_landed = asdict(landed)
+    del find_landed["new"]
     if landed.comments is None:
-        del known["comments"]
-    known.update({key: known[key].isoformat() for key in _TIMES if known[key]})
-    content = json.dumps(known, ensure_ascii=False, sort_keys=True, indent=1).encode()
+        del find_landed["comments"]
+    find_landed.update({key: find_landed[key].isoformat() for key in _TIMES if find_landed[key]})
+    content = json.dumps(find_landed, ensure_ascii=False, sort_keys=True, indent=1).encode()
     # Who lands a file has swept the landing zone before.
     write_atomic(manifest_path(lake, landed.name), lambda stream: stream.write(content), sweep_folder=False)
 
@@ -151,11 +153,11 @@ def manifests(lake: UPath, parser_version: int = PARSER_VERSION) -> list[LandedF
 
     What older rules have read stays until its source is read again. Files of which all is past retention are left out.
     """
-    landed = (read_manifest(lake, name) for name in newest(lake, parser_version))
+    landed = (read_manifest(lake, name) for name in newest_manifests(lake, parser_version))
     return sorted((file for file in landed if file and not file.is_past), key=lambda file: (file.file, file.sha256))
 
 
-def newest(lake: UPath, parser_version: int = PARSER_VERSION) -> list[str]:
+def newest_manifests(lake: UPath, parser_version: int = PARSER_VERSION) -> list[str]:
     """The names of the manifests that count: of each file's the newest, up to this version of the rules."""
     found: dict[str, int] = {}
     for name in _names(lake / "landing" / "files", ".json"):
@@ -165,7 +167,7 @@ def newest(lake: UPath, parser_version: int = PARSER_VERSION) -> list[str]:
     return [f"{sha256}-{version}" for sha256, version in found.items()]
 
 
-def known(lake: UPath, sha256: str) -> LandedFile | None:
+def find_landed(lake: UPath, sha256: str) -> LandedFile | None:
     """What is known of these bytes by the newest rules that have read them; null for nothing that can be used."""
     for version in range(PARSER_VERSION, 0, -1):
         try:
@@ -188,7 +190,7 @@ def note_rewritten(lake: UPath, sha256: str, original: str) -> None:
         write_atomic(path, lambda stream: stream.write(original.encode()), sweep_folder=False)
 
 
-def original_of(lake: UPath, sha256: str) -> str:
+def original_hash(lake: UPath, sha256: str) -> str:
     """The hash by which these bytes have landed: their own, or that of the file before something was forgotten."""
     try:
         found = rewritten_path(lake, sha256).read_bytes().decode()
@@ -201,7 +203,7 @@ def original_of(lake: UPath, sha256: str) -> str:
     return found
 
 
-def versions(lake: UPath) -> dict[str, list[str]]:
+def manifest_versions(lake: UPath) -> dict[str, list[str]]:
     """The names of all manifests of each file, by its hash, the newest last."""
     found: dict[str, list[tuple[int, str]]] = {}
     for name in _names(lake / "landing" / "files", ".json"):
@@ -211,9 +213,9 @@ def versions(lake: UPath) -> dict[str, list[str]]:
     return {sha256: [name for _, name in sorted(names)] for sha256, names in found.items()}
 
 
-def first_seen(lake: UPath, sha256: str) -> datetime:
+def first_seen_at(lake: UPath, sha256: str) -> datetime:
     """When these bytes were first seen: noted by an earlier or a broken-off reading, else now."""
-    if file := known(lake, sha256):
+    if file := find_landed(lake, sha256):
         return file.first_seen
     for version in range(PARSER_VERSION, 0, -1):
         with suppress(FileNotFoundError, ValueError):  # ValueError: the note itself is damaged
@@ -227,9 +229,9 @@ def mark_pending(lake: UPath, name: str, seen: datetime) -> None:
     write_atomic(pending_path(lake, name), lambda stream: stream.write(noted), sweep_folder=False)
 
 
-def pending(lake: UPath) -> list[LandedFile]:
+def pending_files(lake: UPath) -> list[LandedFile]:
     """The landed files whose cells are not materialized yet, sorted by name and hash."""
-    files = (replace(file, new=False) for file in (known(lake, sha256) for sha256 in pending_names(lake)) if file)
+    files = (replace(file, new=False) for file in (find_landed(lake, sha256) for sha256 in pending_names(lake)) if file)
     return sorted(files, key=lambda file: (file.file, file.sha256))
 
 
@@ -238,7 +240,7 @@ def pending_names(lake: UPath) -> set[str]:
     return {name.rpartition("-")[0] for name in _names(lake / "landing" / "pending", "")}
 
 
-def settle(lake: UPath, files: Sequence[LandedFile]) -> None:
+def clear_pending(lake: UPath, files: Sequence[LandedFile]) -> None:
     """Note that the cells of these files are materialized."""
     for file in files:
         for version in range(1, file.parser_version + 1):
@@ -251,3 +253,37 @@ def _names(folder: UPath, ending: str) -> Iterator[str]:
     except (FileNotFoundError, NotADirectoryError):  # object stores say the latter
         return
     yield from (path.name for path in children if path.name.endswith(ending) and not path.name.startswith("."))
+
+
+MAX_CELLS = 500_000
+"""Accounts × days of one asset that Dagster still handles well."""
+
+
+def extend_to_oldest_post(lake: UPath, last_day: date) -> str:
+    """Let the lake begin on 1 January of the oldest landed post's year; why it does not, or an empty text.
+
+    Files with posts of the days that are new to the lake wait for their tables again. It never begins later than it
+    did. `last_day` is the lake's last day.
+    """
+    landed = manifests(lake)
+    oldest = min((min(file.days) for file in landed if file.days), default=None)
+    if oldest is None:
+        return ""
+    layout = read_layout(lake)
+    before = (layout and layout.first_year) or last_day.year
+    year = min(int(oldest[:4]), before)
+    accounts = len({account for file in landed for account in file.accounts})
+    cells = accounts * ((last_day - date(year, 1, 1)).days + 1)
+    if year < before and cells > MAX_CELLS:
+        lower_first_year(lake, before)
+        return (
+            f"Posts since {oldest} have landed, but from {year} on {accounts:,} accounts are {cells:,} cells, and "
+            f"{MAX_CELLS:,} is the most of one lake: posts before {before} wait in the landing zone. Split the "
+            "accounts over several data folders (INSTAGRAM_ASSETS_DATA_DIR)."
+        )
+    first, end = date(year, 1, 1).isoformat(), date(before, 1, 1).isoformat()
+    for file in landed:
+        if any(first <= day < end for day in file.days):
+            mark_pending(lake, file.name, file.first_seen)
+    lower_first_year(lake, year)
+    return ""

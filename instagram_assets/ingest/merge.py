@@ -1,15 +1,69 @@
-"""Observations of posts and profiles merged: one row per post, with its owner as it was then."""
+"""Merges observations of posts and profiles: one row per post, with its owner's profile as it was then."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from instagram_assets.arrow import compute
-from instagram_assets.ingest.grouping import Numbers, group_starts, to_flags, to_numbers
-from instagram_assets.ingest.pieces import are_pieces, joined
-from instagram_assets.ingest.remembered import Remembered, as_observations, count_again, with_profiles_of
+from instagram_assets.arrow import as_booleans, as_integers, compute, group_starts
+from instagram_assets.ingest.retained_rows import (
+    RetainedRows,
+    retained_as_observations,
+    with_retained_counts,
+    with_retained_profiles,
+)
 from instagram_assets.schemas import POSTS
+
+if TYPE_CHECKING:
+    from instagram_assets.arrow import Booleans, Integers
+
+MediaItem = dict[str, Any]
+
+
+def are_partial_albums(posts: pa.Table) -> "Booleans":
+    """True for albums (`type` sidecar) that lack pictures: they have one alone, or a gap before one of theirs."""
+    albums = as_booleans(compute.fill_null(compute.equal(posts["type"], "sidecar"), False))
+    if not albums.any():
+        return albums
+    media: Any = posts["media"].combine_chunks()
+    shown: Any = media.flatten()
+    is_image = as_booleans(compute.equal(shown.field("kind"), "image"))
+    owner = as_integers(compute.list_parent_indices(media))[is_image]
+    positions = as_integers(shown.field("position"))[is_image]
+    pictures = np.bincount(owner, minlength=len(albums))
+    last = np.full(len(albums), -1, np.int64)
+    np.maximum.at(last, owner, positions)
+    return albums & (pictures > 0) & ((pictures < 2) | (last >= pictures))
+
+
+def merged_media(media: Any, order: "Integers", starts: "Integers", first: "Integers", wanted: "Booleans") -> Any:
+    """The column `media` of each group's `first` row; in groups that are `wanted`, with what their other rows add.
+
+    `order` has the rows group by group, the best first, `starts` says where each group begins in it.
+    """
+    chosen: Any = media.take(pa.array(first)).combine_chunks()
+    groups = np.flatnonzero(wanted)
+    if not len(groups):
+        return chosen
+    ends = np.append(starts[1:], len(order))
+    views = [np.append(first[group], order[starts[group] : ends[group]]) for group in groups]
+    together = [_together(media.take(pa.array(rows)).to_pylist()) for rows in views]
+    places = np.arange(len(first))
+    places[groups] = len(first) + np.arange(len(groups))
+    return pa.concat_arrays([chosen, pa.array(together, chosen.type)]).take(pa.array(places))
+
+
+def _together(views: Sequence[list[MediaItem]]) -> list[MediaItem]:
+    """What stands at each position, from the first view that shows it."""
+    found: dict[int, list[MediaItem]] = {}
+    for view in views:
+        shown: dict[int, list[MediaItem]] = {}
+        for medium in view:
+            shown.setdefault(medium["position"], []).append(medium)
+        found = shown | found
+    return [medium for position in sorted(found) for medium in found[position]]
+
 
 _NEWEST_FIRST = [
     ("account", "ascending"),
@@ -31,7 +85,7 @@ def merge_posts(
     raw_reels: pa.Table,
     profiles: pa.Table,
     mode: str = "all",
-    known: Remembered | None = None,
+    known: RetainedRows | None = None,
 ) -> pa.Table:
     """The newest observation of each post and reel with its owner's profile of that time (contract POSTS).
 
@@ -42,56 +96,56 @@ def merge_posts(
     by retention: nothing that was made of them is lost. Sorted by account, day, post_id.
     """
     left = pa.concat_tables([raw_posts, raw_reels])
-    observed = (pa.concat_tables([left, as_observations(known)]) if known else left).combine_chunks()
+    observed = (pa.concat_tables([left, retained_as_observations(known)]) if known else left).combine_chunks()
     if not observed.num_rows:
         return POSTS.empty()
-    order = to_numbers(compute.sort_indices(observed, _NEWEST_FIRST))
+    order = as_integers(compute.sort_indices(observed, _NEWEST_FIRST))
     keys: Any = observed.select(["account", "post_id", "observed_at", "kind"]).take(pa.array(order))
     starts = np.flatnonzero(group_starts(keys, ["account", "post_id"]))
     moments = group_starts(keys, ["account", "post_id", "observed_at"])
-    reels = np.logical_or.reduceat(to_flags(compute.equal(keys["kind"], "reel")), starts)
+    reels = np.logical_or.reduceat(as_booleans(compute.equal(keys["kind"], "reel")), starts)
     newest: Any = observed.take(pa.array(order[starts]))
     shown = _first_with_pictures(observed["media"], order, starts)
     pictured: Any = observed.select(_PICTURES).take(pa.array(shown))
     for name in _PICTURES:
         newest = _replaced(newest, name, pictured[name])
-    lacking = are_pieces(pictured) & (np.diff(starts, append=len(order)) > 1)
-    newest = _replaced(newest, "media", joined(observed["media"], order, starts, shown, lacking))
+    lacking = are_partial_albums(pictured) & (np.diff(starts, append=len(order)) > 1)
+    newest = _replaced(newest, "media", merged_media(observed["media"], order, starts, shown, lacking))
     newest = _replaced(newest, "kind", pa.array(np.where(reels, "reel", "post")))
     newest = newest.append_column("observations", pa.array(np.add.reduceat(moments.astype(np.int64), starts)))
     if mode != "all":
         newest = newest.filter(compute.equal(newest["kind"], mode))
     merged = _with_profiles(newest, profiles)
     if known:
-        merged = _replaced(merged, "observations", count_again(merged, known, left))
-        merged = with_profiles_of(merged, known, _PROFILE_FACTS)
+        merged = _replaced(merged, "observations", with_retained_counts(merged, known, left))
+        merged = with_retained_profiles(merged, known, _PROFILE_FACTS)
     return POSTS.conform(merged.sort_by([(name, "ascending") for name in ("account", "day", "post_id")]), "posts")
 
 
-def nearest_profiles(posts: pa.Table, profiles: pa.Table) -> Numbers:
+def nearest_profiles(posts: pa.Table, profiles: pa.Table) -> "Integers":
     """For each post the row of its owner's profile observed nearest in time, the later of two; -1 without one.
 
     The owner is found by `owner_id`, else by name. `posts` needs owner, owner_id and observed_at, `profiles`
     profile_id, account and observed_at, sorted so that equal times always come in the same order.
     """
-    when = to_numbers(posts["observed_at"].cast(pa.int64()))
-    seen = to_numbers(profiles["observed_at"].cast(pa.int64()))
+    when = as_integers(posts["observed_at"].cast(pa.int64()))
+    seen = as_integers(profiles["observed_at"].cast(pa.int64()))
     by_id = _nearest(posts["owner_id"], when, profiles["profile_id"], seen)
     by_name = _nearest(posts["owner"], when, profiles["account"], seen)
     return np.where(by_id >= 0, by_id, by_name)
 
 
-def _first_with_pictures(media: Any, order: Numbers, starts: Numbers) -> Numbers:
+def _first_with_pictures(media: Any, order: "Integers", starts: "Integers") -> "Integers":
     """Of each group in that order, which begin at `starts`, the first row with pictures, else its first."""
-    has = to_flags(compute.fill_null(compute.greater(compute.list_value_length(media), 0), False))[order]
+    has = as_booleans(compute.fill_null(compute.greater(compute.list_value_length(media), 0), False))[order]
     places = np.where(has, np.arange(len(order)), len(order))
     found = np.minimum.reduceat(places, starts)
     return order[np.where(found < len(order), found, starts)]
 
 
-def _nearest(wanted: Any, when: Numbers, offered: Any, seen: Numbers) -> Numbers:
+def _nearest(wanted: Any, when: "Integers", offered: Any, seen: "Integers") -> "Integers":
     known = offered.unique().drop_null()
-    offers, wants = (to_numbers(compute.fill_null(compute.index_in(keys, known), -1)) for keys in (offered, wanted))
+    offers, wants = (as_integers(compute.fill_null(compute.index_in(keys, known), -1)) for keys in (offered, wanted))
     rows = np.flatnonzero(offers >= 0)
     if not len(rows):
         return np.full(len(when), -1, dtype=np.int64)

@@ -10,25 +10,24 @@ import pyarrow as pa
 
 from instagram_assets.arrow import compute
 from instagram_assets.errors import RecordError
-from instagram_assets.ingest import values
-from instagram_assets.ingest.ads import ad_row
-from instagram_assets.ingest.comment_people import people_around, people_in
-from instagram_assets.ingest.comments import comment_row
-from instagram_assets.ingest.fields import Fields
-from instagram_assets.ingest.formats import ads, comment_parts, comments
-from instagram_assets.ingest.formats.comments import public
+from instagram_assets.ingest import field_values
+from instagram_assets.ingest.ad_rows import to_ad_row
+from instagram_assets.ingest.comment_rows import people_around_comment, people_in_posts, to_comment_row
+from instagram_assets.ingest.field_statistics import FieldStatistics
+from instagram_assets.ingest.field_values import MISSING, SOURCE_ERROR
+from instagram_assets.ingest.formats import ads, comment_detection, comments
+from instagram_assets.ingest.formats.comment_detection import public
 from instagram_assets.ingest.formats.mapping import format_name
 from instagram_assets.ingest.formats.registry import format_of
 from instagram_assets.ingest.formats.shapes import AdShape, CommentShape, Part, PostShape, Problem
-from instagram_assets.ingest.posts import post_rows
+from instagram_assets.ingest.post_rows import to_post_rows
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.reader.unflatten import nested
-from instagram_assets.ingest.source import Row, Source, said_at
-from instagram_assets.ingest.values import MISSING, SOURCE_ERROR
+from instagram_assets.ingest.record_source import LandingRow, RecordSource, observed_at_of
 from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, RAW_ADS, RAW_COMMENTS
 
 
-def profile_row(part: Part, index: int, source: Source) -> Row:
+def to_profile_row(part: Part, index: int, source: RecordSource) -> LandingRow:
     """One profile as a row. Raises RecordError when it cannot be used; `index` is its record's place in the file."""
     record, shape = part.record, part.shape
     warnings: list[str] = []
@@ -36,24 +35,24 @@ def profile_row(part: Part, index: int, source: Source) -> Row:
     def said(column: str) -> tuple[object, str]:
         return shape.value(column, record), shape.name(column, record)
 
-    followers = values.count(*said("followers"), warnings)
+    followers = field_values.parse_count(*said("followers"), warnings)
     if not followers:
         warnings.append(f"{shape.name('followers', record)}: unknown or zero, so there are no impressions")
     return {
-        "account": values.account_name(*said("account")),
-        "profile_id": values.optional_identifier(*said("profile_id")),
+        "account": field_values.parse_account_name(*said("account")),
+        "profile_id": field_values.parse_optional_identifier(*said("profile_id")),
         "followers": followers,
-        "follows": values.count(*said("follows"), warnings),
-        "posts_count": values.count(*said("posts_count"), warnings),
-        "biography": values.label(*said("biography"), warnings),
-        "private": values.flag(*said("private"), warnings),
-        "verified": values.flag(*said("verified"), warnings),
-        "full_name": values.label(*said("full_name"), warnings),
-        "business": values.flag(*said("business"), warnings),
-        "category": values.label(*said("category"), warnings),
-        "external_url": values.address(*said("external_url"), warnings),
-        "observed_at": source.observed(None, said_at(record, source, warnings) or part.observed_at),
-        "extra": values.as_json(public(shape.unknown(record)), warnings) if source.keep_extra else None,
+        "follows": field_values.parse_count(*said("follows"), warnings),
+        "posts_count": field_values.parse_count(*said("posts_count"), warnings),
+        "biography": field_values.parse_label(*said("biography"), warnings),
+        "private": field_values.parse_flag(*said("private"), warnings),
+        "verified": field_values.parse_flag(*said("verified"), warnings),
+        "full_name": field_values.parse_label(*said("full_name"), warnings),
+        "business": field_values.parse_flag(*said("business"), warnings),
+        "category": field_values.parse_label(*said("category"), warnings),
+        "external_url": field_values.parse_url(*said("external_url"), warnings),
+        "observed_at": source.observed(None, observed_at_of(record, source, warnings) or part.observed_at),
+        "extra": field_values.extra_as_json(public(shape.unknown(record)), warnings) if source.keep_extra else None,
         "warnings": warnings,
         "source_file": source.file,
         "source_sha256": source.sha256,
@@ -61,11 +60,11 @@ def profile_row(part: Part, index: int, source: Source) -> Row:
     }
 
 
-_OF_COMMENTS = (comments.FORMAT, comment_parts.PAGES)
+_OF_COMMENTS = (comment_detection.FORMAT, comments.PAGES)
 
 
 @dataclass
-class Normalized:
+class NormalizedRecords:
     """What some records became: rows for each landing table, problems, and what is new about their format.
 
     `candidates` counts what should have become a row, `unknown` holds names of fields that have no column, `fields` all
@@ -77,24 +76,24 @@ class Normalized:
     formats: Counter[str] = field(default_factory=Counter[str])
     unknown: set[str] = field(default_factory=set[str])
     candidates: int = 0
-    fields: dict[str, Fields] = field(default_factory=dict[str, Fields])
+    fields: dict[str, FieldStatistics] = field(default_factory=dict[str, FieldStatistics])
 
-    def __add__(self, other: "Normalized") -> "Normalized":
+    def __add__(self, other: "NormalizedRecords") -> "NormalizedRecords":
         tables = {name: pa.concat_tables([table, other.tables[name]]) for name, table in self.tables.items()}
         problems, formats = self.problems + other.problems, self.formats + other.formats
         candidates, fields = self.candidates + other.candidates, dict(self.fields)
         for name, found in other.fields.items():
-            fields[name] = fields.get(name, Fields()) + found
-        return Normalized(tables, problems, formats, self.unknown | other.unknown, candidates, fields)
+            fields[name] = fields.get(name, FieldStatistics()) + found
+        return NormalizedRecords(tables, problems, formats, self.unknown | other.unknown, candidates, fields)
 
     def note_fields(self, kind: str, parts: Sequence[Part]) -> None:
         """Remember the fields of posts, profiles or ads of one shape and kind; nothing of a shape without a name."""
         records, name = [part.record for part in parts if not part.aside], format_name(parts[0].shape)
         if records and name:
-            self.fields.setdefault(f"{name}/{kind}", Fields()).add(records)
+            self.fields.setdefault(f"{name}/{kind}", FieldStatistics()).add(records)
 
 
-def kept(problem: Problem) -> str:
+def quarantined_content(problem: Problem) -> str:
     """What quarantine keeps of a bad record, as JSON; empty for nothing.
 
     A record of a known format, or a part of one, is kept without other people's words and pictures, any other object
@@ -103,27 +102,27 @@ def kept(problem: Problem) -> str:
     if not isinstance(problem.content, dict):
         return ""
     record: Record = problem.content
-    if comments.is_comment(record):
+    if comment_detection.is_comment(record):
         return ""
-    known = problem.known or format_of(record)[0] not in ("", comment_parts.PAGES)
-    shown = comments.public(record) if known else comments.outline(record)
+    known = problem.known or format_of(record)[0] not in ("", comments.PAGES)
+    shown = comment_detection.public(record) if known else comment_detection.outline(record)
     return json.dumps(shown, ensure_ascii=False, sort_keys=True)
 
 
-def normalize(records: Iterable[tuple[int, Record]], source: Source) -> Normalized:
+def normalize_records(records: Iterable[tuple[int, Record]], source: RecordSource) -> NormalizedRecords:
     """The rows that records become, each with its place in the file, and what is wrong with others.
 
     A post is one row; a profile is its own row and one for each post that came with it; an error item of the
     collector is a problem `source_error: …`; an ad is one row. A comment is a problem, too, or a row where comments are
     kept. Every format follows the same rules.
     """
-    result = Normalized({})
+    result = NormalizedRecords({})
     of_profiles: dict[int, list[Part]] = {}
     of_ads: list[Part] = []
     of_comments: list[tuple[int, Part]] = []
     posts: dict[int, list[tuple[int, Part]]] = {}
-    profiles: list[Row] = []
-    ad_rows: list[Row] = []
+    profiles: list[LandingRow] = []
+    ad_rows: list[LandingRow] = []
     for index, record in records:
         record = nested(record)
         name, opened = format_of(record)
@@ -136,13 +135,13 @@ def normalize(records: Iterable[tuple[int, Record]], source: Source) -> Normaliz
             result.problems.append(Problem(index, error, record))
             continue
         if source.pseudonym_of and not any(isinstance(part.shape, CommentShape) for part in parts):
-            of_comments += [(index, part) for part in comment_parts.found(record)]
+            of_comments += [(index, part) for part in comments.found(record)]
         for part in parts:
             if isinstance(part.shape, CommentShape):
                 of_comments.append((index, part))
                 continue
-            if part.place and comments.is_comment(part.record):
-                result.problems.append(Problem(index, RecordError(part.place, comments.DROPPED), None))
+            if part.place and comment_detection.is_comment(part.record):
+                result.problems.append(Problem(index, RecordError(part.place, comment_detection.DROPPED), None))
                 continue
             result.candidates += not part.aside
             if isinstance(part.shape, PostShape):
@@ -151,10 +150,10 @@ def normalize(records: Iterable[tuple[int, Record]], source: Source) -> Normaliz
             try:
                 if isinstance(part.shape, AdShape):
                     of_ads.append(part._replace(record=ads.fields_of(part.record)))
-                    ad_rows.append(ad_row(part, index, source))
+                    ad_rows.append(to_ad_row(part, index, source))
                 else:
                     of_profiles.setdefault(id(part.shape), []).append(part)
-                    profiles.append(profile_row(part, index, source))
+                    profiles.append(to_profile_row(part, index, source))
                 result.unknown |= part.shape.unknown(part.record).keys()
             except RecordError as error:
                 result.problems.append(_problem(index, part, error))
@@ -164,46 +163,49 @@ def normalize(records: Iterable[tuple[int, Record]], source: Source) -> Normaliz
         result.note_fields("ad", of_ads)
     tables = [_posts(found, source, result, of_comments) for found in posts.values()]
     both = pa.concat_tables([POSTS_RAW.empty(), *tables])
-    result.tables["posts"], result.tables["reels"] = by_kind(both)
+    result.tables["posts"], result.tables["reels"] = split_posts_and_reels(both)
     result.tables["profiles"] = PROFILES_RAW.table(profiles)
     result.tables["ads"] = RAW_ADS.table(ad_rows)
     result.tables["comments"] = _comments(of_comments, source, result)
     return result
 
 
-def _comments(found: Sequence[tuple[int, Part]], source: Source, result: Normalized) -> pa.Table:
+def _comments(found: Sequence[tuple[int, Part]], source: RecordSource, result: NormalizedRecords) -> pa.Table:
     """Comments as rows; a bad one is a problem of which nothing is kept. No comment, no rows: they are dropped."""
     if not found or source.pseudonym_of is None:
         return RAW_COMMENTS.empty()
     _meet(found, result, source)
-    rows: list[Row] = []
+    rows: list[LandingRow] = []
     for index, part in found:
         result.candidates += not part.aside
         try:
-            rows.append(comment_row(part, index, source, source.pseudonym_of))
+            rows.append(to_comment_row(part, index, source, source.pseudonym_of))
         except RecordError as error:
             result.problems.append(_problem(index, part, error)._replace(content=None))
     result.note_fields("comment", [part for _, part in found])
     return RAW_COMMENTS.table(rows)
 
 
-def _meet(found: Sequence[tuple[int, Part]], result: Normalized, source: Source) -> None:
+def _meet(found: Sequence[tuple[int, Part]], result: NormalizedRecords, source: RecordSource) -> None:
     """Note who is named so far, for the texts of comments: who posts, comments, or is mentioned."""
     posts = [result.tables[kind] for kind in ("posts", "reels")]
-    source.people.update(*(people_in(table) for table in posts))
+    source.people.update(*(people_in_posts(table) for table in posts))
     for _, part in found:
-        source.people.update(people_around(part))
+        source.people.update(people_around_comment(part))
 
 
 def _posts(
-    found: Sequence[tuple[int, Part]], source: Source, result: Normalized, of_comments: list[tuple[int, Part]]
+    found: Sequence[tuple[int, Part]],
+    source: RecordSource,
+    result: NormalizedRecords,
+    of_comments: list[tuple[int, Part]],
 ) -> pa.Table:
     """Posts of one shape as rows; the comments below them join `of_comments` where they are kept."""
     shape = cast(PostShape, found[0][1].shape)
     if shape.join:
         found = _joined(found, shape, shape.join)
     indexes, parts = zip(*found, strict=True)
-    made = post_rows(parts, indexes, shape, source)
+    made = to_post_rows(parts, indexes, shape, source)
     result.unknown |= made.unknown
     for kind in sorted(set(made.kinds)):
         result.note_fields(kind, [part for part, of in zip(parts, made.kinds, strict=True) if of == kind])
@@ -216,9 +218,9 @@ def _posts(
 
 def _below(posts: Sequence[tuple[int, Part]], rows: pa.Table) -> Iterator[tuple[int, Part]]:
     """The comments below posts, with what their rows say about the posts."""
-    above = rows.select(list(comment_parts.Around._fields)).to_pylist()
+    above = rows.select(list(comments.Around._fields)).to_pylist()
     for (index, part), around in zip(posts, above, strict=True):
-        for comment in comment_parts.below_post(part.record, part.place, comment_parts.Around(**around)):
+        for comment in comments.below_post(part.record, part.place, comments.Around(**around)):
             yield index, comment
 
 
@@ -241,7 +243,7 @@ def _firsts(indexes: Sequence[int], parts: Sequence[Part], bad: Collection[int])
     return pa.array([first[twins] == place for place, twins in enumerate(good)], pa.bool_())
 
 
-def by_kind(rows: pa.Table) -> tuple[pa.Table, pa.Table]:
+def split_posts_and_reels(rows: pa.Table) -> tuple[pa.Table, pa.Table]:
     """Rows of POSTS_RAW parted into posts and reels."""
     reels: Any = compute.equal(rows["kind"], "reel")
     number = compute.sum(reels).as_py() or 0

@@ -2,20 +2,21 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from upath import UPath
 
-from instagram_assets.arrow import compute
+from instagram_assets.arrow import compute, group_starts
 from instagram_assets.errors import DamagedError, StorageError
-from instagram_assets.ingest.grouping import Flags, group_starts
-from instagram_assets.ingest.manifests import CONTRACTS, PARSER_VERSION, LandedFile, manifests, table_path
-from instagram_assets.ingest.merge import nearest_profiles
-from instagram_assets.ingest.pieces import are_pieces, joined
+from instagram_assets.ingest.manifests import LANDING_CONTRACTS, PARSER_VERSION, LandedFile, manifests, table_path
+from instagram_assets.ingest.merge import are_partial_albums, merged_media, nearest_profiles
 from instagram_assets.schemas import LANDED_FILES, POSTS_RAW, RAW_ADS, RAW_COMMENTS, Contract
 from instagram_assets.storage.atomic import is_local
+
+if TYPE_CHECKING:
+    from instagram_assets.arrow import Booleans
 
 CONFLICT = "conflict: the same observation came with other values, the larger counts were kept"
 
@@ -25,7 +26,7 @@ _COUNTS = ("likes", "comments", "views", "plays")
 _OF_THE_FILE = ("observed_at", "warnings", "source_file", "source_sha256", "source_index")
 
 
-class Touched(NamedTuple):
+class AffectedCells(NamedTuple):
     """What must be made again after files have landed: accounts with new profiles, and (account, day) cells."""
 
     accounts_with_profiles: list[str]
@@ -47,7 +48,7 @@ def landed_files(lake: UPath, first_day: date, last_day: date, parser_version: i
     return LANDED_FILES.table(rows)
 
 
-def quarantine(lake: UPath) -> pa.Table:
+def quarantine_table(lake: UPath) -> pa.Table:
     """Every bad record (contract QUARANTINE), sorted by file, hash, index and field."""
     landed = manifests(lake)
     table: Any = _rows(lake, landed, "quarantine")
@@ -118,7 +119,7 @@ def read_comments(lake: UPath) -> pa.Table:
     return rows.take(pa.array(np.flatnonzero(group_starts(rows, list(RAW_COMMENTS.key)))))
 
 
-def media_of(lake: UPath, files: Sequence[LandedFile]) -> dict[str, list[dict[str, Any]]]:
+def media_by_file(lake: UPath, files: Sequence[LandedFile]) -> dict[str, list[dict[str, Any]]]:
     """The media of the post in each landed file that brought one post and no more, by the file's hash."""
     found: dict[str, list[dict[str, Any]]] = {}
     for table in ("posts", "reels"):
@@ -128,7 +129,7 @@ def media_of(lake: UPath, files: Sequence[LandedFile]) -> dict[str, list[dict[st
     return found
 
 
-def touched(lake: UPath, files: Sequence[LandedFile], first_day: date, last_day: date) -> Touched:
+def affected_cells(lake: UPath, files: Sequence[LandedFile], first_day: date, last_day: date) -> AffectedCells:
     """What these landed files change between the two days, both included.
 
     That is the cells of their posts, and the cells of any landed post whose owner's nearest profile in time is
@@ -141,7 +142,7 @@ def touched(lake: UPath, files: Sequence[LandedFile], first_day: date, last_day:
         cells |= _cells(_rows(lake, files, kind, place, inside))
     new: Any = _rows(lake, files, "profiles", ["account", "profile_id"])
     if not new.num_rows:
-        return Touched([], cells)
+        return AffectedCells([], cells)
     names, ids = new["account"].unique(), new["profile_id"].unique().drop_null()
     landed = manifests(lake)
     same: Any = compute.field("account").isin(names) | compute.field("profile_id").isin(ids)
@@ -154,7 +155,7 @@ def touched(lake: UPath, files: Sequence[LandedFile], first_day: date, last_day:
         nearest = nearest_profiles(posts, profiles)
         changed = np.flatnonzero((nearest >= 0) & is_new[nearest])
         cells |= _cells(posts.take(pa.array(changed)))
-    return Touched(sorted(names.to_pylist()), cells)
+    return AffectedCells(sorted(names.to_pylist()), cells)
 
 
 def _rows(
@@ -162,7 +163,7 @@ def _rows(
 ) -> pa.Table:
     import pyarrow.dataset as ds
 
-    contract: Contract = CONTRACTS[table]
+    contract: Contract = LANDING_CONTRACTS[table]
     paths = [table_path(lake, table, file.name) for file in files if file.rows(table)]
     if not paths:
         return contract.empty().select(columns or contract.schema.names)
@@ -211,7 +212,7 @@ def _without_second_forms(rows: pa.Table, files: Sequence[LandedFile], key: Sequ
     return rows.filter(pa.array(kept))
 
 
-def _several(keys: pa.Table) -> Flags:
+def _several(keys: pa.Table) -> "Booleans":
     """True for rows whose key stands in more than one of them."""
     numbered: Any = keys.append_column("place", pa.array(range(keys.num_rows), pa.int64()))
     groups: Any = numbered.group_by(keys.column_names).aggregate([("place", "list")])
@@ -232,19 +233,19 @@ def _without_doubles(rows: pa.Table) -> pa.Table:
     first = np.flatnonzero(starts)
     conflicting = np.logical_or.reduceat(_differs(rows) & ~starts, first)
     several = np.logical_or.reduceat(~starts, first)
-    in_pieces = np.logical_or.reduceat(are_pieces(rows), first) & several
+    in_pieces = np.logical_or.reduceat(are_partial_albums(rows), first) & several
     kept: Any = rows.take(pa.array(first))
     warnings: list[list[str]] = kept["warnings"].to_pylist()
     for row in np.flatnonzero(conflicting):
         warnings[row] = [*(warnings[row] or []), CONFLICT]
-    media = joined(rows["media"], np.arange(rows.num_rows), first, first, in_pieces)
+    media = merged_media(rows["media"], np.arange(rows.num_rows), first, first, in_pieces)
     for name, column in {"warnings": warnings, "media": media}.items():
         place = kept.schema.get_field_index(name)
         kept = kept.set_column(place, kept.schema.field(place), pa.array(column, kept.schema.field(place).type))
     return kept
 
 
-def _differs(rows: pa.Table) -> Flags:
+def _differs(rows: pa.Table) -> "Booleans":
     """True where a row says something else than the row before it."""
     unknown: dict[str, Any] = {name: compute.fill_null(rows[name], -1) for name in _COUNTS}
     unknown["caption_sha256"] = compute.fill_null(rows["caption_sha256"], "")

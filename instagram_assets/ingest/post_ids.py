@@ -1,7 +1,7 @@
-"""Ids of posts that lost digits on their way, told from the shortcode beside them, which is the same number as text.
+"""Ids, shortcodes and URLs of posts, and ids that lost digits on their way.
 
-JavaScript and pandas keep 53 bits of a number, spreadsheets 15 digits. A smaller number comes through whole, so what
-a code of few letters says is not asked.
+JavaScript and pandas keep 53 bits of a number, spreadsheets 15 digits: the shortcode beside an id, which is the same
+number as text, restores it. A smaller number comes through whole, so a code of few letters is not used.
 """
 
 import binascii
@@ -10,22 +10,26 @@ import re
 import string
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
+from instagram_assets.ingest import field_values
+from instagram_assets.schemas.account_names import NO_ACCOUNTS
 
-ALPHABET = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
-_DIGIT = {character: digit for digit, character in enumerate(ALPHABET)}
+SHORTCODE_ALPHABET = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+_DIGIT = {character: digit for digit, character in enumerate(SHORTCODE_ALPHABET)}
 _MOST = 2**63
 # The codes of private accounts' posts carry a key of 28 characters after the number.
 _KEY = 28
 _ADDRESS = re.compile(r"(?:^|[./])instagram\.com/(?:[^/?#]+/)?(?:p|reels?|tv)/([A-Za-z0-9_-]{1,64})")
 
 
-def media_id(code: str) -> int | None:
+def post_id_of(code: str) -> int | None:
     """The id that a short code stands for, from 0 to 2^63 - 1; null for what is no code."""
     if len(code) > _KEY:
         code = code[:-_KEY]
@@ -40,31 +44,31 @@ def media_id(code: str) -> int | None:
     return number if number < _MOST else None
 
 
-def short_code(number: int) -> str:
+def shortcode_of(number: int) -> str:
     """The code that stands in a post's address: the id, not negative, in base 64 without leading zeros."""
     code = ""
     while number:
         number, digit = divmod(number, 64)
-        code = ALPHABET[digit] + code
-    return code or ALPHABET[0]
+        code = SHORTCODE_ALPHABET[digit] + code
+    return code or SHORTCODE_ALPHABET[0]
 
 
-def code_in(address: object) -> str | None:
+def shortcode_from_url(address: object) -> str | None:
     """The code in the address of a post or reel; null for any other address."""
     found = _ADDRESS.search(address) if isinstance(address, str) else None
     return found[1] if found else None
 
 
-def id_in(address: object) -> str | None:
+def post_id_from_url(address: object) -> str | None:
     """The id that the code in the address of a post or reel stands for, in digits; null where there is none."""
-    code = code_in(address)
-    number = media_id(code) if code else None
+    code = shortcode_from_url(address)
+    number = post_id_of(code) if code else None
     return None if number is None else str(number)
 
 
-LEAST_ROUNDED = 10**15
+MIN_ROUNDED = 10**15
 """The least number that a program may have rounded."""
-DIGITS_KEPT = 15
+SPREADSHEET_DIGITS = 15
 """How many digits every program keeps."""
 
 _EXACT = 2.0**53
@@ -77,28 +81,28 @@ _TO_BASE64 = bytes.maketrans(b"-_", b"+/")
 _WIDTH = 12
 
 
-class Told(NamedTuple):
+class RestoredIds(NamedTuple):
     """What shortcodes say about the ids beside them: by row those that are others, and rows without an answer."""
 
     others: dict[int, str]
     untold: Sequence[int]
 
 
-def told(ids: Sequence[str | None], codes: Sequence[str | None]) -> Told:
+def restore_ids(ids: Sequence[str | None], codes: Sequence[str | None]) -> RestoredIds:
     """What the codes say about the ids, many at a time."""
     others: dict[int, str] = {}
     untold: list[int] = []
     for row in _to_look_at(ids, codes):
         code, found = codes[row], ids[row]
-        number = media_id(code) if code else None
-        if not code or number is None or number < LEAST_ROUNDED or _lost_capitals(code, found):
+        number = post_id_of(code) if code else None
+        if not code or number is None or number < MIN_ROUNDED or _lost_capitals(code, found):
             untold.append(row)
         elif found is not None and found != str(number):
             others[row] = str(number)
-    return Told(others, untold)
+    return RestoredIds(others, untold)
 
 
-def as_written(value: str) -> str:
+def normalized_id(value: str) -> str:
     """The post's id in a text: what stands before "_" and the owner's, a large number without its ".0" or "e+18"."""
     if value.isdecimal():
         return value
@@ -108,7 +112,7 @@ def as_written(value: str) -> str:
     return str(int(number)) if number is not None and number == number.to_integral_value() else value
 
 
-def whole(number: object, other: object) -> object:
+def unrounded_id(number: object, other: object) -> object:
     """A post's number, or the one in "<post>_<owner>" where the number is only what rounding left of it."""
     if not isinstance(other, str):
         return other if number is None else number
@@ -118,13 +122,13 @@ def whole(number: object, other: object) -> object:
     return post if behind and _is_rounded(number, post) else number
 
 
-def digits_left(received: object) -> int | None:
+def certain_digits(received: object) -> int | None:
     """How many digits of a post's number are certain; null where all are, as far as one can see."""
     if isinstance(received, float):
         return _kept_of(str(int(received))) if received >= _EXACT else None
     text = str(received)
     if text.isdecimal():
-        is_cut = len(text.rstrip("0")) <= DIGITS_KEPT <= len(text) - _FEWEST_ZEROS
+        is_cut = len(text.rstrip("0")) <= SPREADSHEET_DIGITS <= len(text) - _FEWEST_ZEROS
         return _kept_of(text) if is_cut else None
     number = _large(text)
     if number is None:
@@ -136,41 +140,75 @@ def digits_left(received: object) -> int | None:
 def _kept_of(digits: str) -> int:
     """How many digits of a large number that was rounded are certain: as many as programs keep, or fewer."""
     kept = len(digits.rstrip("0"))
-    return kept if kept < _FEWEST_BY_CHANCE else DIGITS_KEPT
+    return kept if kept < _FEWEST_BY_CHANCE else SPREADSHEET_DIGITS
 
 
 def _large(text: str) -> Decimal | None:
     """A number with a fraction or an exponent, as programs write it that take ids for numbers."""
     number = Decimal(text.replace(",", ".")) if _FRACTION.fullmatch(text) else None
-    return number if number is not None and number >= LEAST_ROUNDED else None
+    return number if number is not None and number >= MIN_ROUNDED else None
 
 
 def _is_rounded(number: object, exact: str) -> bool:
     text = str(int(number)) if isinstance(number, float) and math.isfinite(number) else str(number)
     if text == exact or len(text) > 20 or not (text.isdecimal() and exact.isdecimal()):
         return False
-    return int(exact) >= LEAST_ROUNDED and abs(int(text) - int(exact)) < 10 ** (len(exact) - DIGITS_KEPT)
+    return int(exact) >= MIN_ROUNDED and abs(int(text) - int(exact)) < 10 ** (len(exact) - SPREADSHEET_DIGITS)
 
 
 def _lost_capitals(code: str, found: str | None) -> bool:
     """True for a code whose letters are those of the id in another case, which is how databases may compare texts."""
     if found is None or not found.isdecimal() or len(found) > 20:
         return False
-    own = short_code(int(found))
+    own = shortcode_of(int(found))
     return own != code and own.casefold() == code.casefold()
 
 
 def _to_look_at(ids: Sequence[str | None], codes: Sequence[str | None]) -> Sequence[int]:
     """The rows that are not as usual, where id and code are large and agree."""
     everything = range(len(ids))
-    texts = [code.rjust(_WIDTH, ALPHABET[0]) for code in codes if code]
+    texts = [code.rjust(_WIDTH, SHORTCODE_ALPHABET[0]) for code in codes if code]
     joined = "".join(texts).encode("ascii", "replace")
-    if len(texts) < len(ids) or len(joined) != _WIDTH * len(ids) or joined.translate(None, ALPHABET.encode()):
+    if len(texts) < len(ids) or len(joined) != _WIDTH * len(ids) or joined.translate(None, SHORTCODE_ALPHABET.encode()):
         return everything
     # Twelve letters are nine bytes; the first is empty for every number that is an id.
     read = np.frombuffer(binascii.a2b_base64(joined.translate(_TO_BASE64)), np.uint8).reshape(-1, 9)
     numbers = np.ascontiguousarray(read[:, 1:]).view(">u8").ravel().astype(np.uint64)
     written: Any = compute.cast(pa.array(numbers), pa.string())
     agree: Any = compute.fill_null(compute.equal(written, pa.array(ids, pa.string())), False)
-    usual = agree.to_numpy(zero_copy_only=False) & (numbers >= LEAST_ROUNDED) & (read[:, 0] == 0)
+    usual = agree.to_numpy(zero_copy_only=False) & (numbers >= MIN_ROUNDED) & (read[:, 0] == 0)
     return np.flatnonzero(~usual).tolist()
+
+
+_SHORTCODE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+@lru_cache(maxsize=4096)
+def _account_in(address: str) -> str | None:
+    if field_values.is_account_name(address):
+        return address.casefold()
+    try:
+        parts = urlsplit(address if "//" in address else f"//{address}")
+    except ValueError:
+        return None
+    host, segments = (parts.hostname or "").casefold(), [part for part in parts.path.split("/") if part]
+    if host != "instagram.com" and not host.endswith(".instagram.com"):
+        return None
+    on_profile = len(segments) == 1 or (len(segments) == 2 and segments[1] in ("reels", "tagged"))
+    if not on_profile or segments[0].casefold() in NO_ACCOUNTS or not field_values.is_account_name(segments[0]):
+        return None
+    return segments[0].casefold()
+
+
+def account_from_url(address: object) -> str | None:
+    """The account that a profile's address or a bare name asks for; null for any other input."""
+    if not isinstance(address, str) or len(address) > field_values.URL_LIMIT:
+        return None
+    return _account_in(field_values.strip_at_sign(address))
+
+
+def post_url(shortcode: object) -> str | None:
+    """The address of a post, for the shapes that do not hold it."""
+    if isinstance(shortcode, str) and _SHORTCODE.fullmatch(shortcode):
+        return f"https://www.instagram.com/p/{shortcode}/"
+    return None

@@ -12,20 +12,20 @@ import pyarrow as pa
 
 from instagram_assets.arrow import compute
 from instagram_assets.errors import FileError, RecordError
-from instagram_assets.ingest.comment_people import without_names
-from instagram_assets.ingest.fields import Fields
+from instagram_assets.ingest.comment_rows import mask_people
+from instagram_assets.ingest.field_statistics import FieldStatistics
+from instagram_assets.ingest.field_values import SOURCE_ERROR, replace_surrogates
 from instagram_assets.ingest.formats.ads import MERGED
-from instagram_assets.ingest.formats.comment_parts import holds_any
+from instagram_assets.ingest.formats.comments import holds_any
 from instagram_assets.ingest.formats.shapes import Problem
-from instagram_assets.ingest.manifests import CONTRACTS, PARSER_VERSION, LandedFile
-from instagram_assets.ingest.normalize import Normalized, kept, normalize
+from instagram_assets.ingest.manifests import LANDING_CONTRACTS, PARSER_VERSION, LandedFile
+from instagram_assets.ingest.normalize import NormalizedRecords, normalize_records, quarantined_content
 from instagram_assets.ingest.reader.json_values import BadRecord, PlacedRecord, Record
-from instagram_assets.ingest.reader.records import Batch
-from instagram_assets.ingest.scrub.records import Scrubber, scrubbed_record
-from instagram_assets.ingest.source import Row, Source
-from instagram_assets.ingest.tally import tally
-from instagram_assets.ingest.values import SOURCE_ERROR, without_surrogates
-from instagram_assets.ingest.zips import batches_of
+from instagram_assets.ingest.reader.record_reader import Batch
+from instagram_assets.ingest.record_source import LandingRow, RecordSource
+from instagram_assets.ingest.redact.redactor import Scrubber, scrubbed_record
+from instagram_assets.ingest.row_counts import count_rows
+from instagram_assets.ingest.zips import read_zip_batches
 from instagram_assets.schemas import QUARANTINE
 from instagram_assets.settings import IngestSettings
 from instagram_assets.storage.atomic import temporary_beside
@@ -35,7 +35,7 @@ ROW_GROUP = 5_000
 RECORD_LIMIT = 10_000
 UNKNOWN_LIMIT, NAME_LIMIT = 1_000, 100
 PASSED_LIMIT = 100
-NOT_FORESEEN = "our rules did not foresee this record"
+UNEXPECTED_ERROR = "our rules did not foresee this record"
 # One or two records without a field are bad records, not a changed format.
 LEAST_DRIFT = 3
 
@@ -55,7 +55,7 @@ class _Findings:
     lacking: Counter[str] = field(default_factory=Counter[str])
     formats: Counter[str] = field(default_factory=Counter[str])
     unknown: set[str] = field(default_factory=set[str])
-    fields: dict[str, Fields] = field(default_factory=dict[str, Fields])
+    fields: dict[str, FieldStatistics] = field(default_factory=dict[str, FieldStatistics])
     has_tables: bool = False
     passed_over: list[str] = field(default_factory=list[str])
     forgotten: int = 0
@@ -104,27 +104,27 @@ class RowWriter:
 
 
 @contextmanager
-def write_rows(
-    path: Path, source: Source, limits: IngestSettings, folder: Path
+def spool_rows(
+    path: Path, source: RecordSource, limits: IngestSettings, folder: Path
 ) -> Generator[tuple[LandedFile, dict[str, Path]], None, None]:
     """Write a file's rows into temporary files in `folder`, one for each table that has some; gone when the block ends.
 
     Raises FileError when the file cannot be read or its format has drifted.
     """
-    paths = {table: temporary_beside(folder / f"{table}-{source.sha256}") for table in CONTRACTS}
+    paths = {table: temporary_beside(folder / f"{table}-{source.sha256}") for table in LANDING_CONTRACTS}
     writers: dict[str, RowWriter] = {}
     try:
-        for table, contract in CONTRACTS.items():
+        for table, contract in LANDING_CONTRACTS.items():
             writers[table] = RowWriter(paths[table], contract.schema)
         findings, people = _Findings(), 0
         scrubber = Scrubber(source.forgotten, source) if source.forgotten else None
         with _rare_collection():
-            for batch in batches_of(path, limits, folder, findings.passed_over.append):
+            for batch in read_zip_batches(path, limits, folder, findings.passed_over.append):
                 _write_batch(_without_forgotten(batch, scrubber, findings), source, writers, findings)
                 people = people if people else len(source.people)
         _refuse_drift(path, findings, limits)
         rows: dict[str, int] = {}
-        for table in CONTRACTS:
+        for table in LANDING_CONTRACTS:
             writer = writers.pop(table)
             writer.close()
             rows[table] = writer.rows
@@ -140,17 +140,17 @@ def write_rows(
                 spooled.unlink()
 
 
-def _without_later_names(path: Path, source: Source) -> None:
+def _without_later_names(path: Path, source: RecordSource) -> None:
     """Write comments anew without names of whom the file names only after them."""
     import pyarrow.parquet as pq
 
     assert source.pseudonym_of is not None
     beside = temporary_beside(path)
-    writer = RowWriter(beside, CONTRACTS["comments"].schema)
+    writer = RowWriter(beside, LANDING_CONTRACTS["comments"].schema)
     try:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches():
-                writer.add(without_names(pa.Table.from_batches([batch]), source.people, source.pseudonym_of))
+                writer.add(mask_people(pa.Table.from_batches([batch]), source.people, source.pseudonym_of))
         writer.close()
         beside.replace(path)
     finally:
@@ -168,10 +168,10 @@ def _rare_collection() -> Generator[None]:
         gc.set_threshold(*before)
 
 
-def quarantine_row(problem: Problem, source: Source) -> Row:
+def to_quarantine_row(problem: Problem, source: RecordSource) -> LandingRow:
     """A bad record as a row, without what other people wrote and without their pictures."""
     error = problem.error
-    row = {"field": error.field, "reason": error.reason, "record": kept(problem)[:RECORD_LIMIT]}
+    row = {"field": error.field, "reason": error.reason, "record": quarantined_content(problem)[:RECORD_LIMIT]}
     stored = {key: text.encode("utf-8", "replace").decode() for key, text in row.items()}
     return {"file": source.file, "sha256": source.sha256, "index": problem.place, **stored}
 
@@ -180,17 +180,17 @@ def _without_forgotten(batch: Batch, scrubber: Scrubber | None, findings: _Findi
     """The records of a batch without what is forgotten, with the places that they have in a file without it."""
     if scrubber is None:
         return batch
-    kept: Batch = []
+    quarantined_content: Batch = []
     for index, record in batch:
         scrubbed = scrubbed_record(record, scrubber)
         if scrubbed is None:
             findings.forgotten += 1
         else:
-            kept.append((index - findings.forgotten, scrubbed))
-    return kept
+            quarantined_content.append((index - findings.forgotten, scrubbed))
+    return quarantined_content
 
 
-def _write_batch(batch: Batch, source: Source, writers: Mapping[str, RowWriter], findings: _Findings) -> None:
+def _write_batch(batch: Batch, source: RecordSource, writers: Mapping[str, RowWriter], findings: _Findings) -> None:
     """Send every record to its table."""
     good: list[tuple[int, Record]] = []
     problems: list[Problem] = []
@@ -208,16 +208,16 @@ def _write_batch(batch: Batch, source: Source, writers: Mapping[str, RowWriter],
     findings.candidates += result.candidates + len(problems)
     findings.formats += result.formats
     if len(findings.unknown) < UNKNOWN_LIMIT * 100:
-        findings.unknown |= {without_surrogates(name[:NAME_LIMIT]) for name in result.unknown}
+        findings.unknown |= {replace_surrogates(name[:NAME_LIMIT]) for name in result.unknown}
     for name, fields in result.fields.items():
-        findings.fields[name] = findings.fields.get(name, Fields()) + fields
+        findings.fields[name] = findings.fields.get(name, FieldStatistics()) + fields
     findings.lacking.update(problem.lacks for problem in result.problems if problem.lacks)
     problems += [_located(problem, places) for problem in result.problems]
     if problems and not (source.past_before and source.observed_at < source.past_before):
-        writers["quarantine"].add(QUARANTINE.table([quarantine_row(problem, source) for problem in problems]))
+        writers["quarantine"].add(QUARANTINE.table([to_quarantine_row(problem, source) for problem in problems]))
 
 
-def _not_past(rows: pa.Table, source: Source) -> pa.Table:
+def _not_past(rows: pa.Table, source: RecordSource) -> pa.Table:
     """The rows without those that retention took when the file was read before."""
     if source.past_before is None or not rows.num_rows:
         return rows
@@ -233,10 +233,10 @@ def _located(problem: Problem, places: Mapping[int, str]) -> Problem:
     return problem._replace(error=RecordError(error.field, f"{place}: {error.reason}"))
 
 
-def _normalized(records: list[tuple[int, Record]], source: Source) -> Normalized:
+def _normalized(records: list[tuple[int, Record]], source: RecordSource) -> NormalizedRecords:
     """What records become; one that our rules stumble over, though they should not, is a problem and not the end."""
     try:
-        return normalize(records, source)
+        return normalize_records(records, source)
     except (MemoryError, FileError):  # the latter is about the whole file
         raise
     except Exception as error:
@@ -244,8 +244,10 @@ def _normalized(records: list[tuple[int, Record]], source: Source) -> Normalized
             ((index, record),) = records
             # What it says may be somebody's words, and a comment's are kept nowhere.
             said = "" if holds_any(record) else f": {ascii(str(error))[:200]}"
-            reason = f"{NOT_FORESEEN} ({type(error).__name__}{said})"
-            return Normalized(normalize([], source).tables, [Problem(index, RecordError("", reason), record)])
+            reason = f"{UNEXPECTED_ERROR} ({type(error).__name__}{said})"
+            return NormalizedRecords(
+                normalize_records([], source).tables, [Problem(index, RecordError("", reason), record)]
+            )
     middle = len(records) // 2
     halves = [_normalized(half, source) for half in (records[:middle], records[middle:])]
     return halves[0] + halves[1]
@@ -264,9 +266,9 @@ def _refuse_drift(path: Path, findings: _Findings, limits: IngestSettings) -> No
             raise FileError(str(path), f"schema drift: {name} is missing in {share}", remedy)
 
 
-def _summary(paths: dict[str, Path], rows: dict[str, int], source: Source, findings: _Findings) -> LandedFile:
+def _summary(paths: dict[str, Path], rows: dict[str, int], source: RecordSource, findings: _Findings) -> LandedFile:
     posts, profiles, ads, comments = (
-        tally([paths[table] for table in tables if rows[table]])
+        count_rows([paths[table] for table in tables if rows[table]])
         for tables in (("posts", "reels"), ("profiles",), ("ads",), ("comments",))
     )
     return LandedFile(
@@ -297,7 +299,7 @@ def _summary(paths: dict[str, Path], rows: dict[str, int], source: Source, findi
         stated_account=source.account and source.forgotten.named(source.account),
         forgotten=findings.forgotten,
         passed_over=tuple(
-            source.forgotten.scrub(without_surrogates(told)) for told in findings.passed_over[:PASSED_LIMIT]
+            source.forgotten.scrub(replace_surrogates(told)) for told in findings.passed_over[:PASSED_LIMIT]
         ),
         sizes={table: path.stat().st_size for table, path in paths.items() if rows[table]},
         checksums={table: _crc_of(path) for table, path in paths.items() if rows[table]},

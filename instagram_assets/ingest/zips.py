@@ -15,25 +15,32 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from instagram_assets.errors import BusyFileError, FileError, RecordError
-from instagram_assets.ingest.archive_layout import is_page, is_picture, is_posts, is_root
-from instagram_assets.ingest.archive_owner import PERSONAL, owner_in_name, owner_in_profile
+from instagram_assets.ingest.archive_layout import (
+    PERSONAL_FILES,
+    is_archive_picture,
+    is_archive_root,
+    is_html_posts,
+    is_posts_file,
+    owner_in_name,
+    owner_in_profile,
+)
+from instagram_assets.ingest.companion_files import companion_stem, is_picture_of_post
 from instagram_assets.ingest.folders import (
-    HEAD,
-    Contents,
-    begins_as_export,
-    is_left,
+    HEAD_BYTES,
+    FolderContents,
+    is_export_head,
+    is_ignored,
     is_named_as_export,
     is_named_as_table,
 )
-from instagram_assets.ingest.picture_names import is_of, stem_of
+from instagram_assets.ingest.reader.byte_streams import UNPACKED_FREE, UNPACKED_RATIO
 from instagram_assets.ingest.reader.json_values import BadRecord
-from instagram_assets.ingest.reader.records import Batch, read_batches
-from instagram_assets.ingest.reader.streams import UNPACKED_FREE, UNPACKED_RATIO
-from instagram_assets.ingest.reader.workbooks import Passed
+from instagram_assets.ingest.reader.record_reader import Batch, read_batches
+from instagram_assets.ingest.reader.xlsx_sheets import Passed
 from instagram_assets.settings import IngestSettings
 from instagram_assets.storage.atomic import temporary_beside
 
-ENDING = ".zip"
+ZIP_SUFFIX = ".zip"
 
 _MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 # A workbook is a ZIP, too; it is read as a table.
@@ -45,11 +52,11 @@ _DEEPEST = 3
 _ENCRYPTED = 0x1
 _UNPACK = "unpack it yourself, and give its folder"
 # What zipfile raises for bytes that are no whole ZIP, and for packings that it does not know.
-BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, ValueError)
+ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, ValueError)
 
 
 @dataclass
-class Zipped:
+class ZipContents:
     """What is packed in a ZIP: members with records, an archive's pictures by their places in it, and what is not read.
 
     `beside` counts the pictures that a collector wrote beside its posts' files, which are not taken out of a ZIP.
@@ -68,7 +75,7 @@ class Zipped:
     @property
     def others(self) -> str:
         """What was passed over, as of a folder."""
-        return Contents(passed=self.passed).others
+        return FolderContents(passed=self.passed).others
 
 
 def is_zip(path: Path) -> bool:
@@ -81,13 +88,15 @@ def is_zip(path: Path) -> bool:
                 return False
             with zipfile.ZipFile(stream) as packed:
                 return _WORKBOOK not in packed.NameToInfo
-    except BROKEN:
-        return path.suffix.lower() == ENDING
+    except ZIP_ERRORS:
+        return path.suffix.lower() == ZIP_SUFFIX
     except OSError:
         return False
 
 
-def batches_of(path: Path, limits: IngestSettings, folder: Path, passed: Passed = lambda _: None) -> Iterator[Batch]:
+def read_zip_batches(
+    path: Path, limits: IngestSettings, folder: Path, passed: Passed = lambda _: None
+) -> Iterator[Batch]:
     """The records of a file, as `read_batches` has them; of a ZIP those of all exports in it, numbered through.
 
     Members are unpacked one after the other into a temporary file in `folder`. One that cannot be used is a BadRecord
@@ -98,8 +107,8 @@ def batches_of(path: Path, limits: IngestSettings, folder: Path, passed: Passed 
         yield from read_batches(path, limits, passed)
         return
     first, bad = 0, list[FileError]()
-    with opened(path) as (packed, found):
-        refuse_useless(path, found)
+    with open_zip(path) as (packed, found):
+        refuse_unusable_zip(path, found)
         for member in found.exports:
             last = first
             try:
@@ -119,12 +128,12 @@ def batches_of(path: Path, limits: IngestSettings, folder: Path, passed: Passed 
 
 
 @contextmanager
-def opened(path: Path) -> Generator[tuple[zipfile.ZipFile, Zipped]]:
+def open_zip(path: Path) -> Generator[tuple[zipfile.ZipFile, ZipContents]]:
     """A ZIP and what is in it. Raises FileError for what is damaged, encrypted, in pieces, or a bomb."""
     try:
         with zipfile.ZipFile(path) as packed:
             yield packed, _look_into(path, packed)
-    except BROKEN as error:
+    except ZIP_ERRORS as error:
         problem = f"this ZIP cannot be read ({error})".replace("\n", " ")
         remedy = f"Fetch it again; where it came in pieces, give each of them. Or: {_UNPACK}"
         raise FileError(str(path), problem, remedy) from error
@@ -134,7 +143,7 @@ def owner_in_zip(path: Path) -> str | None:
     """The account of the archive in a ZIP: from its names, or its owner's own data; null when nothing says it."""
     if owner := owner_in_name(path.name):
         return owner
-    with opened(path) as (packed, found):
+    with open_zip(path) as (packed, found):
         if owner := owner_in_name((found.root or "").rstrip("/").rpartition("/")[2]):
             return owner
         if found.personal is None or found.personal.flag_bits & _ENCRYPTED:
@@ -142,18 +151,18 @@ def owner_in_zip(path: Path) -> str | None:
         try:
             with packed.open(found.personal) as stream:
                 return owner_in_profile(stream.read(_MOST_PROFILE))
-        except BROKEN:
+        except ZIP_ERRORS:
             return None  # as when it is not there: the posts may be whole
 
 
-def check_zip(path: Path) -> None:
+def check_zip_readable(path: Path) -> None:
     """Raise FileError for a ZIP of which nothing can be read; any other file is left to its reader."""
     if is_zip(path):
-        with opened(path) as (_, found):
-            refuse_useless(path, found)
+        with open_zip(path) as (_, found):
+            refuse_unusable_zip(path, found)
 
 
-def refuse_useless(path: Path, found: Zipped) -> None:
+def refuse_unusable_zip(path: Path, found: ZipContents) -> None:
     """Raise FileError when nothing of a ZIP can be read; a part with pictures alone is of use."""
     if found.exports or found.pictures:
         return
@@ -167,12 +176,12 @@ def refuse_useless(path: Path, found: Zipped) -> None:
     raise FileError(str(path), problem, "Pack .json, .jsonl, .ndjson, .csv or .xlsx files")
 
 
-def _look_into(path: Path, packed: zipfile.ZipFile) -> Zipped:
+def _look_into(path: Path, packed: zipfile.ZipFile) -> ZipContents:
     members = [member for member in packed.infolist() if not member.is_dir()]
     if len(members) > _MOST_MEMBERS:
         raise FileError(str(path), f"it holds more than {_MOST_MEMBERS:,} files", _UNPACK.capitalize())
     safe = [member for member in members if _is_safe(member.filename)]
-    found = Zipped(passed=Counter({"with an unsafe name": len(members) - len(safe)}))
+    found = ZipContents(passed=Counter({"with an unsafe name": len(members) - len(safe)}))
     root = found.root = _archive_root([member.filename for member in safe], path)
     for member in sorted(safe, key=lambda member: PurePosixPath(member.filename).parts):
         name = PurePosixPath(member.filename).name
@@ -186,8 +195,8 @@ def _look_into(path: Path, packed: zipfile.ZipFile) -> Zipped:
             found.passed[_kind(name)] += 1
     found.passed = +found.passed
     if root is None:
-        stems = {stem_of(member.filename) for member in found.exports}
-        found.beside = sum(is_of(member.filename, stems) for member in safe)
+        stems = {companion_stem(member.filename) for member in found.exports}
+        found.beside = sum(is_picture_of_post(member.filename, stems) for member in safe)
     _refuse_bombs(path, found)
     return found
 
@@ -197,21 +206,21 @@ def _begins_as_export(packed: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
         return True
     try:
         with packed.open(member) as stream:
-            return begins_as_export(member.filename, stream.read(HEAD))
-    except BROKEN:
+            return is_export_head(member.filename, stream.read(HEAD_BYTES))
+    except ZIP_ERRORS:
         return True  # whoever reads it says how it is damaged
 
 
-def _sort_in(found: Zipped, member: zipfile.ZipInfo, place: str) -> None:
+def _sort_in(found: ZipContents, member: zipfile.ZipInfo, place: str) -> None:
     """Put a member of an archive where it belongs."""
-    if is_posts(place):
+    if is_posts_file(place):
         found.exports.append(member)
-    elif is_picture(place):
+    elif is_archive_picture(place):
         found.pictures[place] = member
     else:
         found.passed[_kind(place)] += 1
-        found.is_html |= is_page(place)
-        if place in PERSONAL:
+        found.is_html |= is_html_posts(place)
+        if place in PERSONAL_FILES:
             found.personal = member
 
 
@@ -225,7 +234,9 @@ def _archive_root(names: list[str], path: Path) -> str | None:
         folders = name.split("/")[:-1]
         for depth, folder in enumerate(folders[: _DEEPEST + 1]):
             inside.setdefault("".join(f"{parent}/" for parent in folders[:depth]), set()).add(folder)
-    roots = [root for root, folders in inside.items() if is_root(folders) or _is_of(root or f"{path.name}/", folders)]
+    roots = [
+        root for root, folders in inside.items() if is_archive_root(folders) or _is_of(root or f"{path.name}/", folders)
+    ]
     # A folder of an archive may look like one itself.
     roots = [root for root in roots if not any(root != other and root.startswith(other) for other in roots)]
     if len(roots) > 1:
@@ -247,14 +258,14 @@ def _is_safe(name: str) -> bool:
 
 def _is_hidden(name: str) -> bool:
     parts = name.split("/")
-    return is_left(parts[-1]) or any(part.startswith(".") or part == "__MACOSX" for part in parts[:-1])
+    return is_ignored(parts[-1]) or any(part.startswith(".") or part == "__MACOSX" for part in parts[:-1])
 
 
 def _kind(name: str) -> str:
     return PurePosixPath(name).suffix.lower() or "without ending"
 
 
-def _refuse_bombs(path: Path, found: Zipped) -> None:
+def _refuse_bombs(path: Path, found: ZipContents) -> None:
     """Raise FileError for records that are encrypted, or unpack to much more than they are packed."""
     if any(member.flag_bits & _ENCRYPTED for member in (*found.exports, *found.pictures.values())):
         raise FileError(str(path), "it is encrypted", "Unpack it with its password, and give its folder")
@@ -272,7 +283,7 @@ def _unpacked(path: Path, packed: zipfile.ZipFile, member: zipfile.ZipInfo, fold
         try:
             with packed.open(member) as source, file.open("xb") as target:
                 shutil.copyfileobj(source, target, 1 << 20)
-        except BROKEN as error:
+        except ZIP_ERRORS as error:
             problem = f"it cannot be unpacked ({error})".replace("\n", " ")
             raise FileError(f"{path}/{member.filename}", problem, "Fetch it again") from error
         yield file
@@ -292,7 +303,7 @@ def _whole(file: Path, limits: IngestSettings, name: str, passed: Passed) -> Ite
     yield from read_batches(file, limits)
 
 
-def _refuse_all_bad(path: Path, found: Zipped, bad: list[FileError]) -> None:
+def _refuse_all_bad(path: Path, found: ZipContents, bad: list[FileError]) -> None:
     """Raise FileError when none of the members with records could be used."""
     if not bad or len(bad) < len(found.exports):
         return

@@ -10,7 +10,7 @@ from instagram_assets.insights.word_counts import Counted, busiest_accounts, cou
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.text.counts import SHARES
-from instagram_assets.text.pos import CONTENT
+from instagram_assets.text.pos import CONTENT_CLASSES
 
 MOST_WORDS, MOST_IN_CLOUD, MOST_OF_ACCOUNT, MOST_HASHTAGS, MOST_RISING = 30, 90, 10, 20, 20
 MOST_ACCOUNTS = 6
@@ -158,7 +158,7 @@ def _of_each(wanted: Filter, accounts: list[str]) -> Filter:
 
 
 def _classes(wanted: Filter) -> list[str]:
-    return [wanted.pos] if wanted.pos else list(CONTENT)
+    return [wanted.pos] if wanted.pos else list(CONTENT_CLASSES)
 
 
 def _range_of(index: LakeIndex, wanted: Filter) -> Filter:

@@ -14,9 +14,9 @@ from instagram_assets.errors import StorageError
 from instagram_assets.lake_index.tables import NEEDED
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.storage.atomic import is_local
+from instagram_assets.storage.file_stamps import stamp, stamps
 from instagram_assets.storage.lake import files
 from instagram_assets.storage.layout import value_of
-from instagram_assets.storage.stamps import stamp, stamps
 
 _SETTLED_NS = 2_000_000_000
 """Of a file that was written just now a second change might not show in its times, so its rows are looked at again."""

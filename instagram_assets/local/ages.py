@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from instagram_assets.age.legacy_pth import as_trained
-from instagram_assets.age.steps import Predicted, check_enabled, predict_users
-from instagram_assets.age.texts import UserTexts, texts_of_posts, user_texts, users_of_folder
+from instagram_assets.age.legacy_pth import resolve_model
+from instagram_assets.age.pipeline import Predictions, check_enabled, predict_users
+from instagram_assets.age.user_texts import UserTexts, texts_of_posts, user_texts, users_of_folder
 from instagram_assets.local.arguments import Table, settings_or_defaults, table_of, with_values
 from instagram_assets.settings import Settings
 
@@ -20,7 +20,7 @@ def predict_ages(
     purpose: str | None = None,
     settings: Settings | None = None,
     on_progress: Callable[[int], None] | None = None,
-) -> Predicted:
+) -> Predictions:
     """Whether people are of the cut-off age or older: `table` (contract `age_predictions`), and the `share` of all.
 
     Off until somebody turns it on and says what for: by `purpose`, in a sentence, or by `settings.age`. It guesses
@@ -38,7 +38,7 @@ def predict_ages(
     given = with_values(chosen.age, purpose=purpose, enabled=True if purpose else None)
     chosen = chosen.model_copy(update={"age": given})
     check_enabled(chosen)
-    folder, chosen = as_trained(Path(model).expanduser(), chosen)
+    folder, chosen = resolve_model(Path(model).expanduser(), chosen)
     return predict_users(_users(texts, chosen), chosen, on_progress, folder)
 
 

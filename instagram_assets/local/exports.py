@@ -10,10 +10,11 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.errors import FileError
-from instagram_assets.ingest.folders import look_through
-from instagram_assets.ingest.landing import land, quarantine, read_posts, read_profiles
+from instagram_assets.ingest.folders import scan_folder
+from instagram_assets.ingest.landing import land_file
 from instagram_assets.ingest.merge import merge_posts as merge
-from instagram_assets.ingest.stated import parse_account
+from instagram_assets.ingest.observations import quarantine_table, read_posts, read_profiles
+from instagram_assets.ingest.record_source import parse_stated_account
 from instagram_assets.local.arguments import Table, paths_of, settings_or_defaults, table_of
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Mode, Settings
@@ -28,7 +29,7 @@ class Export(NamedTuple):
     posts: pa.Table
     reels: pa.Table
     profiles: pa.Table
-    quarantine: pa.Table
+    quarantine_table: pa.Table
 
 
 def read_export(
@@ -59,12 +60,12 @@ def read_export(
     with tempfile.TemporaryDirectory(prefix="instagram-assets-") as scratch:
         lake = UPath(scratch)
         landed = [
-            land(
+            land_file(
                 path,
                 lake,
                 settings=chosen,
                 observed_at=observed_at,
-                account=parse_account(account),
+                account=parse_stated_account(account),
             )
             for path in _files([path for some in paths for path in paths_of(some)])
         ]
@@ -72,7 +73,7 @@ def read_export(
         # A dataset has no start day as the lake has.
         posts = read_posts(lake, "posts", accounts, date.min, date.max)
         reels = read_posts(lake, "reels", accounts, date.min, date.max)
-        return Export(posts, reels, read_profiles(lake, accounts), quarantine(lake))
+        return Export(posts, reels, read_profiles(lake, accounts), quarantine_table(lake))
 
 
 def merge_posts(
@@ -102,7 +103,7 @@ def merge_posts(
 def _files(paths: list[Path]) -> list[Path]:
     files: list[Path] = []
     for path in paths:
-        inside = look_through(path).exports if path.is_dir() else [path]
+        inside = scan_folder(path).exports if path.is_dir() else [path]
         if not inside:
             raise FileError(str(path), "holds no file of an export", _REMEDY)
         files += inside

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from instagram_assets.local.arguments import Table, settings_or_defaults, table_of, with_values
 from instagram_assets.local.pictures import PLACE, Source, kept_in, read_pictures
-from instagram_assets.models.sources import ModelSource, find_model, is_folder
+from instagram_assets.models.local_models import ModelSource, find_model, is_folder
 from instagram_assets.schemas import EMBEDDING
 from instagram_assets.settings import Settings
 from instagram_assets.storage.features import OnProgress

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from instagram_assets.datasets.json import WITH_CAPTIONS
 from instagram_assets.errors import FileError
-from instagram_assets.storage.claims import check_free
+from instagram_assets.storage.owned_files import check_free
 
 REMEDY = "Take it away, or give --out another name"
 

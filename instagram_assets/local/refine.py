@@ -29,7 +29,7 @@ from instagram_assets.media.outcomes import Progress
 from instagram_assets.media.store import MediaStore
 from instagram_assets.settings import IngestSettings, Settings
 from instagram_assets.storage.atomic import write_atomic
-from instagram_assets.storage.claims import check_free, remove_ours, write_ours
+from instagram_assets.storage.owned_files import check_free, remove_ours, write_ours
 
 IMAGES = "images"
 QUARANTINE = "quarantine.jsonl"

@@ -17,7 +17,7 @@ from instagram_assets.datasets.json import read_merged_json
 from instagram_assets.errors import FileError
 from instagram_assets.media import sniff
 from instagram_assets.settings import IngestSettings
-from instagram_assets.storage.claims import claims_of
+from instagram_assets.storage.owned_files import claims_of
 from instagram_assets.vision.image_batches import Failed
 
 PICTURES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif"))

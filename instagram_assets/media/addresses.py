@@ -11,9 +11,9 @@ from urllib.parse import SplitResult, urlsplit
 
 from instagram_assets.errors import MediaRefusedError
 from instagram_assets.media.options import DownloadOptions
-from instagram_assets.schemas.columns import ARCHIVE_SCHEME
-from instagram_assets.url_identity import is_instagram_cdn, parameters
-from instagram_assets.url_identity import url_identity as url_identity
+from instagram_assets.schemas.contract import ARCHIVE_SCHEME
+from instagram_assets.storage.content_keys import is_instagram_cdn, query_values
+from instagram_assets.storage.content_keys import url_identity as url_identity
 
 MAX_LENGTH = 8_000
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -86,7 +86,7 @@ def expiry(url: str) -> datetime | None:
     if not is_instagram_cdn(host) and not is_loopback(host):
         return None
     old = _OLD_EXPIRY.search(parts.path)
-    text = old[1] if old else "".join(parameters(parts.query, "oe")[:1])
+    text = old[1] if old else "".join(query_values(parts.query, "oe")[:1])
     if not re.fullmatch(r"[0-9A-Fa-f]{8}", text):
         return None
     moment = datetime.fromtimestamp(int(text, 16), UTC)

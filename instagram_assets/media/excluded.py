@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from instagram_assets.arrow import compute
 from instagram_assets.media.addresses import is_in_archive, url_identity
-from instagram_assets.privacy.forgotten import FORGOTTEN_ADDRESS, Forgotten
+from instagram_assets.privacy.forgotten_identifiers import ERASED_URL, Forgotten
 
 PAST = "past retention"
 """The reason of a row whose file was here and went with retention; its `status` stays, its `path` is null."""
@@ -51,7 +51,7 @@ WAS_FORGOTTEN = "was forgotten"
 
 def is_forgotten(url: str | None, forgotten: Forgotten) -> bool:
     """True for the address of what was forgotten, and for all in the archive of an account that was."""
-    if url == FORGOTTEN_ADDRESS:
+    if url == ERASED_URL:
         return True
     if not url or not forgotten:
         return False

@@ -13,7 +13,7 @@ from instagram_assets.media.excluded import WAS_FORGOTTEN, is_forgotten
 from instagram_assets.media.incoming import Arrival, Incoming
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.store import MediaStore
-from instagram_assets.url_identity import url_identity
+from instagram_assets.storage.content_keys import url_identity
 
 Opened = tuple[str, Callable[[], BinaryIO]]
 """The address of a picture, and how to open it."""

@@ -5,7 +5,7 @@ from typing import Self
 
 from instagram_assets.media.incoming import Limits
 from instagram_assets.media.outcomes import Kind
-from instagram_assets.privacy.forgotten import NOTHING, Forgotten
+from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN, Forgotten
 from instagram_assets.settings import DownloadSettings
 
 
@@ -32,7 +32,7 @@ class DownloadOptions:
     user_agent: str = "instagram-assets"
     skip_dead_hosts: bool = False
     """Ask a host that gave no connection not again, and none of its other addresses: it costs one timeout in all."""
-    forgotten: Forgotten = NOTHING
+    forgotten: Forgotten = NOTHING_FORGOTTEN
     """What must not be asked for, nor stored where other addresses lead to it."""
 
     def limits(self, kind: Kind) -> Limits:
@@ -41,7 +41,7 @@ class DownloadOptions:
         return Limits(kind, int(megabytes * 1_000_000), self.max_megapixels)
 
     @classmethod
-    def of(cls, settings: DownloadSettings, forgotten: Forgotten = NOTHING) -> Self:
+    def of(cls, settings: DownloadSettings, forgotten: Forgotten = NOTHING_FORGOTTEN) -> Self:
         """The options that the settings ask for, without what was forgotten."""
         shared = {field.name for field in fields(cls)} & DownloadSettings.model_fields.keys()
         return cls(**{name: getattr(settings, name) for name in shared}, forgotten=forgotten)

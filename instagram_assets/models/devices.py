@@ -1,4 +1,4 @@
-"""Where models compute, and in which precision."""
+"""The device (CUDA, MPS or CPU) and precision (float32 or bfloat16) that models run with."""
 
 from functools import lru_cache
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Models from the hub to this machine: the one place that asks the network for them."""
+"""Download models from the Hugging Face hub; nothing else in this package fetches models."""
 
 import shutil
 import sys
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from instagram_assets.errors import ModelError
-from instagram_assets.models.files import NEEDED, sha256, weight_files
-from instagram_assets.models.sources import ModelSource, check_hub_id, find_model, is_folder
+from instagram_assets.models.file_checks import MODEL_FILES, sha256, weight_files
+from instagram_assets.models.local_models import ModelSource, check_hub_id, find_model, is_folder
 
 _PROPOSALS_ASKED = 40
 
@@ -28,7 +28,7 @@ def pull_model(
         say(f"{name}: a folder, nothing to fetch")
         return source
     check_hub_id(name)
-    with _told_of(name, revision):
+    with _hub_errors(name, revision):
         files = _snapshot(name, revision, cache, dry_run=True)
         if not any(file.filename.endswith(".safetensors") for file in files):
             raise ModelError(_without_safetensors(name, revision))
@@ -52,7 +52,9 @@ def _snapshot(name: str, revision: str, cache: Path, *, dry_run: bool = False) -
 
     if dry_run or not sys.stderr.isatty():
         disable_progress_bars()
-    return snapshot_download(name, revision=revision, cache_dir=cache, allow_patterns=list(NEEDED), dry_run=dry_run)
+    return snapshot_download(
+        name, revision=revision, cache_dir=cache, allow_patterns=list(MODEL_FILES), dry_run=dry_run
+    )
 
 
 def _without_safetensors(name: str, revision: str) -> str:
@@ -92,8 +94,8 @@ def _megabytes(files: list[Any]) -> str:
 
 
 @contextmanager
-def _told_of(name: str, revision: str) -> Generator[None]:
-    """What the hub's client raises, as one ModelError with what to do."""
+def _hub_errors(name: str, revision: str) -> Generator[None]:
+    """Context manager: errors of the hub's client become a ModelError with a remedy."""
     from huggingface_hub import errors
 
     try:

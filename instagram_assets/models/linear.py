@@ -1,4 +1,4 @@
-"""Matrix products of a model's layers: prepared once for speed, or the same for a row in any company."""
+"""Linear layers for inference: weights packed once for bf16 on CPUs, and batch-invariant results in fixed tiles."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -12,14 +12,15 @@ Linear = Callable[["Tensor"], "Tensor"]
 """From rows of shape […, in] to rows of shape […, out]."""
 
 TILE = 16
-"""Rows at once in `tiled`: as many as keep the processor busy while the weights stream past."""
+"""Rows per matrix product in `tiled`: enough to keep the processor busy while the weights are streamed from memory."""
 
 
 def linear(weight: "Tensor", bias: "Tensor", activation: str = "") -> Linear:
     """The layer `activation(x @ weight.T + bias)`; `activation` is a name that transformers knows, or empty.
 
-    On a processor that takes bf16 weights laid out as its kernels want them, that is done once, not at every
-    call: up to twice as fast for few rows, with the same result. The plain layer does it anywhere else.
+    `weight` is float[out, in], `bias` float[out]. On a CPU with bf16 kernels the weights are packed in the kernels'
+    layout once instead of at every call: up to twice as fast for few rows, with the same result. Everywhere else it is
+    torch's own linear layer.
     """
     import torch
     from torch.nn import functional
@@ -42,10 +43,10 @@ def linear(weight: "Tensor", bias: "Tensor", activation: str = "") -> Linear:
 
 
 def tiled(layer: Linear) -> Linear:
-    """The same layer, always computed on `TILE` rows of a two-dimensional input.
+    """The same layer, computed in tiles of `TILE` rows (padded), so that a row's result does not depend on the batch.
 
-    Matrix kernels are chosen by shape, and another kernel adds in another order: the last bits of a row then
-    depend on how many rows stand beside it. With one shape for all calls they do not.
+    Matrix kernels are chosen by shape and differ in the order of summation: otherwise the last bits of a row would
+    depend on the number of rows in the batch. `rows` is float[n, in].
     """
     import torch
     from torch.nn import functional

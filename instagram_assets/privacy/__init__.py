@@ -1,1 +1,1 @@
-"""Names of people: what stands in their place, and what must not come back."""
+"""Personal data: pseudonyms, masking of texts, tombstones of what was erased, and byte searches for leaks."""

@@ -1,4 +1,4 @@
-"""Texts without persons: pseudonyms for names, `[e-mail]`, `[phone]`, `[link]` and `[id]` for what leads to somebody.
+"""Masks personal data in texts: pseudonyms for names, `[e-mail]`, `[phone]`, `[link]` and `[id]` for contact data.
 
 Every `@name` becomes a pseudonym. Names without a sign do where they are known and cannot be taken for ordinary words.
 What others call somebody in words stays, as do prices, amounts and dates, which datasets are read for.
@@ -8,12 +8,26 @@ import re
 from collections.abc import Callable, Collection, Iterable
 
 from instagram_assets.privacy.names_in_text import replace_known, whole_words
-from instagram_assets.privacy.personal import EMAIL, HANDLE, LINK, MARKS, PHONE, is_number_of_somebody, personal_in
-from instagram_assets.privacy.readings import disguised, from_base64, from_broken_base64, is_disguised, spellings
+from instagram_assets.privacy.pii_patterns import (
+    EMAIL,
+    HANDLE,
+    LINK,
+    PHONE,
+    PLACEHOLDERS,
+    is_personal_number,
+    pii_pattern_for,
+)
+from instagram_assets.privacy.text_decodings import (
+    decode_base64_runs,
+    decode_wrapped_base64,
+    decoded_variants,
+    may_be_encoded,
+    replace_encoded,
+)
 
-CODE = re.compile(r"[A-Za-z0-9_-]{9,}")
+ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{9,}")
 """What an id of nine or more digits, or a shortcode, can be."""
-SHORT_ID = re.compile(r'(?m)^\d{1,8}$|(?<=")\d{1,8}(?=")')
+SHORT_ID_PATTERN = re.compile(r'(?m)^\d{1,8}$|(?<=")\d{1,8}(?=")')
 """Where a shorter number can be an id: as a whole line or value."""
 _MAY_BE_SHORT_ID = re.compile(r"\d(?:[\"\n]|\Z)")
 _NAMED = ("name", "apart")
@@ -23,24 +37,24 @@ _MOST_READINGS = 4
 _SHORTEST = 3
 
 
-def stands_alone(name: str) -> bool:
-    """Whether a name is known for one without an @ before it, of the accounts that are collected or post.
+def is_standalone_name(name: str) -> bool:
+    """Whether an account name is recognised in a text without an @ before it.
 
     Names of one or two letters, and of digits alone, are words and numbers of any text.
     """
     return len(name) >= _SHORTEST and not name.isdigit() and not name.startswith("#")
 
 
-def names_behind_signs(text: str) -> set[str]:
-    """The names that stand behind an @ in a text."""
-    personal = personal_in(text)
+def mentioned_names(text: str) -> set[str]:
+    """The names after an @ in a text."""
+    personal = pii_pattern_for(text)
     if personal is None:
         return set()
     return {found[found.lastgroup] for found in personal.finditer(text) if found.lastgroup in _NAMED}
 
 
 def mask(text: str, pseudonym: Callable[[str], str], names: Collection[str], ids: Collection[str] = frozenset()) -> str:
-    """A text in which nobody is named or can be reached, however it is read; all else of it is as it was.
+    """A text without names and contact data, also in encoded form (escapes, look-alike letters, base64).
 
     `pseudonym` gives what stands for a name; `names` are those, in lower case, that are replaced without an @ as well;
     `ids` lead to a post or a person as an address does.
@@ -62,7 +76,7 @@ def mask(text: str, pseudonym: Callable[[str], str], names: Collection[str], ids
 
 
 def mask_names(text: str, pseudonym: Callable[[str], str], names: Collection[str]) -> str:
-    """A text with pseudonyms for `names`, which are in lower case, where they stand as whole words."""
+    """A text with pseudonyms for `names` (in lower case) where they are whole words."""
     if not names or whole_words(text).isdisjoint(names):
         return text
     return replace_known(text, lambda word: pseudonym(word) if word.casefold() in names else None)
@@ -80,11 +94,11 @@ def _plain(text: str, pseudonym: Callable[[str], str], names: Collection[str], i
             return found[0]  # the pseudonym says more
         return _way(found)
 
-    personal = personal_in(text)
+    personal = pii_pattern_for(text)
     if personal:
         text = personal.sub(instead, text)
     text = _without_ids(text, ids)
-    if personal and any(mark in text for mark in MARKS):
+    if personal and any(mark in text for mark in PLACEHOLDERS):
         # What is glued to a number or an address, and the second of two with a stroke between, is known for one now.
         for _ in range(_MOST_READINGS):
             if (told := _without_ids(personal.sub(_way_beside, text), ids)) == text:
@@ -96,14 +110,14 @@ def _plain(text: str, pseudonym: Callable[[str], str], names: Collection[str], i
 def _without_ids(text: str, ids: Collection[str]) -> str:
     """A text in which ids that lead to a post or a person are links."""
     if ids and not _codes(text).isdisjoint(ids):
-        text = CODE.sub(lambda found: LINK if found[0] in ids else found[0], text)
+        text = ID_PATTERN.sub(lambda found: LINK if found[0] in ids else found[0], text)
     if ids and _MAY_BE_SHORT_ID.search(text):
-        text = SHORT_ID.sub(lambda found: LINK if found[0] in ids else found[0], text)
+        text = SHORT_ID_PATTERN.sub(lambda found: LINK if found[0] in ids else found[0], text)
     return text
 
 
 def _way(found: re.Match[str]) -> str:
-    """What stands for a way to reach somebody: an address or a number."""
+    """The placeholder of contact data: an address or a number."""
     match found.lastgroup:
         case "link" | "site":
             return LINK
@@ -112,7 +126,7 @@ def _way(found: re.Match[str]) -> str:
         case "mail":
             return EMAIL
         case _:
-            return PHONE if is_number_of_somebody(found) else found[0]
+            return PHONE if is_personal_number(found) else found[0]
 
 
 def _way_beside(found: re.Match[str]) -> str:
@@ -127,32 +141,32 @@ def _way_beside(found: re.Match[str]) -> str:
 
 
 def _without_hidden(text: str, pseudonym: Callable[[str], str], names: Collection[str], ids: Collection[str]) -> str:
-    """A text in which nobody is named once it is read otherwise than it stands."""
+    """A text with the names masked that appear once it is decoded."""
 
     def undisguised(piece: str) -> str:
         return _undisguised(piece, pseudonym, names, ids)
 
-    if _naming(from_base64(text), names, ids):
+    if _naming(decode_base64_runs(text), names, ids):
         text = _PIECE.sub(lambda found: undisguised(found[0]), text)
     else:
-        text = disguised(text, undisguised)
-    for run in _naming(from_broken_base64(text), names, ids):
+        text = replace_encoded(text, undisguised)
+    for run in _naming(decode_wrapped_base64(text), names, ids):
         text = text.replace(run, LINK)
     return text
 
 
 def _undisguised(piece: str, pseudonym: Callable[[str], str], names: Collection[str], ids: Collection[str]) -> str:
     """A run of signs without spaces: as it was, unless somebody is named in it once it is read otherwise."""
-    if is_disguised(piece):
+    if may_be_encoded(piece):
         for _ in range(_MOST_READINGS):
-            readings = ((reading, _plain(reading, pseudonym, names, ids)) for reading in spellings(piece))
+            readings = ((reading, _plain(reading, pseudonym, names, ids)) for reading in decoded_variants(piece))
             told = next((masked for reading, masked in readings if masked != reading), None)
             if told is None:
                 break
             piece = told
         else:
             return LINK
-    for run in _naming(from_base64(piece), names, ids):
+    for run in _naming(decode_base64_runs(piece), names, ids):
         piece = piece.replace(run, LINK)
     return piece
 
@@ -163,4 +177,4 @@ def _naming(found: Iterable[tuple[str, str]], names: Collection[str], ids: Colle
 
 
 def _codes(text: str) -> set[str]:
-    return set(CODE.findall(text))
+    return set(ID_PATTERN.findall(text))

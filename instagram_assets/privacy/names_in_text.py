@@ -1,4 +1,4 @@
-"""Names of accounts in a text: where one stands, as a whole name, and what takes its place.
+"""Finds account names in texts as whole names, and replaces them.
 
 `jane` stands in `@jane.`, `instagram.com/jane/`, `jane님` and `jane.jpg`, but not in `jane_doe`, `xjane` or
 `jane.b`.
@@ -24,8 +24,8 @@ _WORD = re.compile(r"[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*")
 _ENDING = re.compile(FILE_ENDINGS, re.IGNORECASE)
 
 
-class Around(NamedTuple):
-    """Where in a text a word stands, to be asked what is around it."""
+class WordContext(NamedTuple):
+    """The position of a word in a text, with the text before and after it."""
 
     text: str
     start: int
@@ -40,8 +40,8 @@ class Around(NamedTuple):
         return self.text[self.end : self.end + _NEAR]
 
 
-Replace = Callable[[str, Around], str | None]
-"""Gives another word for one in a text; null leaves it."""
+ReplaceWord = Callable[[str, WordContext], str | None]
+"""Returns the replacement of a word in its context; null keeps it."""
 
 
 def names_pattern(names: Iterable[str]) -> re.Pattern[str] | None:
@@ -57,11 +57,11 @@ def words_pattern(words: Iterable[str]) -> re.Pattern[str] | None:
     return re.compile(rf"{_BEFORE_WORD}(?:{'|'.join(found)})(?![A-Za-z0-9])", re.ASCII) if found else None
 
 
-def replace_names(text: str, pattern: re.Pattern[str], replace: Replace) -> str:
+def replace_names(text: str, pattern: re.Pattern[str], replace: ReplaceWord) -> str:
     """A text with another word for every name that the pattern finds; null leaves one."""
 
     def word(found: re.Match[str]) -> str:
-        answer = replace(found[0], Around(text, found.start(), found.end()))
+        answer = replace(found[0], WordContext(text, found.start(), found.end()))
         return found[0] if answer is None else answer
 
     return pattern.sub(word, text)
@@ -77,7 +77,7 @@ def whole_words(text: str) -> set[str]:
 
 
 def replace_known(text: str, replace: Callable[[str], str | None]) -> str:
-    """A text in which `replace` was asked of all its `whole_words`, the longest first; null leaves one."""
+    """A text with `replace` applied to its `whole_words`, the longest first; null keeps a word."""
 
     def word(found: re.Match[str]) -> str:
         for start in _starts(found[0]):
@@ -96,18 +96,18 @@ def _starts(word: str) -> Iterator[str]:
         word = word.rpartition(".")[0]
 
 
-def replace_words(text: str, is_name: Callable[[str], bool], replace: Replace) -> str:
-    """A text in which `is_name` was asked of every word that could be one, and `replace` of those that are."""
+def replace_words(text: str, is_name: Callable[[str], bool], replace: ReplaceWord) -> str:
+    """A text with `replace` applied to every word for which `is_name` holds."""
 
     def word(found: re.Match[str]) -> str:
         whole = found["word"]
         if whole is None:
             return found[0]
         if is_name(whole):
-            return replace(whole, Around(text, found.start(), found.end())) or whole
+            return replace(whole, WordContext(text, found.start(), found.end())) or whole
         stem, _, ending = whole.rpartition(".")
         if not stem or not _ENDING.fullmatch(ending) or not is_name(stem):
             return whole
-        return f"{replace(stem, Around(text, found.start(), found.start() + len(stem))) or stem}.{ending}"
+        return f"{replace(stem, WordContext(text, found.start(), found.start() + len(stem))) or stem}.{ending}"
 
     return _TOKEN.sub(word, text)

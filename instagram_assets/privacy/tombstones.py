@@ -1,4 +1,4 @@
-"""Tombstones: keyed hashes of what was forgotten, by which it is recognised when it comes again, and nothing else told.
+"""Tombstones: keyed hashes of erased identifiers, by which these are refused when they are collected again.
 
 `<folder>/tombstones.jsonl` has a line for each identifier; the key beside it is the only way to compute the hash of a
 name, so whoever has the file alone learns how much was forgotten and when, not what.
@@ -13,19 +13,19 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 
-from instagram_assets.account_words import counts_alone, is_meant
 from instagram_assets.errors import StorageError
-from instagram_assets.privacy.forgotten import Identifiers, Kind, instead_of_name
-from instagram_assets.privacy.keys import find_key, load_key
-from instagram_assets.privacy.names_in_text import Around, replace_words
-from instagram_assets.privacy.pseudonyms import FORGOTTEN, pseudonym
+from instagram_assets.privacy.forgotten_identifiers import IdentifierKind, Identifiers, replacement_of_name
+from instagram_assets.privacy.names_in_text import WordContext, replace_words
+from instagram_assets.privacy.pseudonyms import FORGOTTEN_PREFIX, pseudonym
+from instagram_assets.privacy.secret_keys import find_key, load_key
+from instagram_assets.schemas.account_names import counts_alone, is_meant
 from instagram_assets.storage.atomic import remedy, write_atomic
 from instagram_assets.storage.locks import alone_in
 
-FILE = "tombstones.jsonl"
+TOMBSTONES_FILE = "tombstones.jsonl"
 _LONGEST = 30
 """Letters of a name of Instagram's."""
-_KINDS: tuple[Kind, ...] = ("account", "profile_id", "post_id", "shortcode", "image", "url")
+_KINDS: tuple[IdentifierKind, ...] = ("account", "profile_id", "post_id", "shortcode", "image", "url")
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,15 @@ class Tombstones:
     def __len__(self) -> int:
         return len(self.hashes)
 
-    def has(self, kind: Kind, value: str | None) -> bool:
+    def has(self, kind: IdentifierKind, value: str | None) -> bool:
         """True when this identifier was forgotten; accounts in any case."""
         if not value or not self.hashes:
             return False
-        known = self._asked.get((kind, value))
+        known = self._cache.get((kind, value))
         if known is None:
-            if len(self._asked) > 1_000_000:
-                self._asked.clear()
-            known = self._asked[kind, value] = _hash(self.key, kind, value) in self.hashes
+            if len(self._cache) > 1_000_000:
+                self._cache.clear()
+            known = self._cache[kind, value] = _hash(self.key, kind, value) in self.hashes
         return known
 
     def scrub(self, text: str) -> str:
@@ -71,28 +71,28 @@ class Tombstones:
     def _is_account(self, name: str) -> bool:
         return len(name) <= _LONGEST and self.has("account", name)
 
-    def _where_meant(self, name: str, around: Around) -> str | None:
+    def _where_meant(self, name: str, around: WordContext) -> str | None:
         is_it = counts_alone(name) or is_meant(name, around.before, around.after) or self.is_bare(name)
         return self.pseudonym(name) if is_it else None
 
-    def _of_a_name(self, name: str, around: Around) -> str | None:
-        return instead_of_name(self.pseudonym(name), around)
+    def _of_a_name(self, name: str, around: WordContext) -> str | None:
+        return replacement_of_name(self.pseudonym(name), around)
 
-    def mark(self, kind: Kind, value: str) -> str:
+    def mark(self, kind: IdentifierKind, value: str) -> str:
         """The keyed hash of an identifier, as in the file of tombstones."""
         return _hash(self.key, kind, value)
 
     def pseudonym(self, name: str) -> str:
         """What stands for an account's name once it is forgotten; for a hashtag's it begins with # as well."""
-        return f"#{self.pseudonym(name[1:])}" if name.startswith("#") else pseudonym(self.key, name, FORGOTTEN)
+        return f"#{self.pseudonym(name[1:])}" if name.startswith("#") else pseudonym(self.key, name, FORGOTTEN_PREFIX)
 
     @cached_property
-    def _asked(self) -> dict[tuple[Kind, str], bool]:
+    def _cache(self) -> dict[tuple[IdentifierKind, str], bool]:
         return {}
 
 
 class LatestTombstones:
-    """The tombstones of a folder as they are when they are asked: for work that takes days, in which others forget.
+    """Tombstones that are reloaded when their file changes: for long work during which something may be erased.
 
     Raises what `load_tombstones` raises, at any question.
     """
@@ -108,7 +108,7 @@ class LatestTombstones:
     def __bool__(self) -> bool:
         return bool(self._now())
 
-    def has(self, kind: Kind, value: str | None) -> bool:
+    def has(self, kind: IdentifierKind, value: str | None) -> bool:
         """True when this identifier was forgotten; accounts in any case."""
         return self._now().has(kind, value)
 
@@ -124,17 +124,21 @@ class LatestTombstones:
         stamp = self._stamp_now()  # read before the file: whoever changes it in between is seen the next time
         if stamp != self._stamp:
             if not stamp and self._loaded:
-                raise StorageError(f"{self._folder / FILE}: was there and is gone. Put it back, then run again.")
+                raise StorageError(
+                    f"{self._folder / TOMBSTONES_FILE}: was there and is gone. Put it back, then run again."
+                )
             self._loaded, self._stamp = load_tombstones(self._folder), stamp
         return self._loaded
 
     def _stamp_now(self) -> tuple[int, ...]:
         try:
-            found = (self._folder / FILE).stat()
+            found = (self._folder / TOMBSTONES_FILE).stat()
         except FileNotFoundError:
             return ()
         except OSError as error:
-            raise StorageError(f"{self._folder / FILE}: cannot be read ({error}). Mend that first.") from error
+            raise StorageError(
+                f"{self._folder / TOMBSTONES_FILE}: cannot be read ({error}). Mend that first."
+            ) from error
         return found.st_ino, found.st_mtime_ns, found.st_size
 
 
@@ -144,7 +148,7 @@ def load_tombstones(folder: Path) -> Tombstones:
     Raises StorageError when they cannot be read, are damaged, or their key is missing: without them what was forgotten
     would come back.
     """
-    file = folder / FILE
+    file = folder / TOMBSTONES_FILE
     hashes = _read(file)
     if not hashes:
         return Tombstones()
@@ -159,16 +163,16 @@ def load_tombstones(folder: Path) -> Tombstones:
 
 def tombstone_key(folder: Path) -> Tombstones:
     """The tombstones, with their key made where there is none yet: to make pseudonyms of what will be forgotten."""
-    return Tombstones(load_key(folder, "tombstones"), frozenset(_read(folder / FILE)))
+    return Tombstones(load_key(folder, "tombstones"), frozenset(_read(folder / TOMBSTONES_FILE)))
 
 
 def add_tombstones(folder: Path, identifiers: Identifiers, day: date) -> int:
-    """Remember, as keyed hashes and the day, that these were forgotten; how many are new. Durable when it returns.
+    """Store tombstones of identifiers with the day; returns how many are new. Durable when it returns.
 
     Raises StorageError when the disk refuses or the file is damaged.
     """
     key = load_key(folder, "tombstones")
-    file = folder / FILE
+    file = folder / TOMBSTONES_FILE
     with alone_in(folder, "Put INSTAGRAM_ASSETS_PRIVACY__FOLDER on a local disk"):
         known = _read(file)
         new = dict.fromkeys(_hashes(key, identifiers, known), day.isoformat())
@@ -192,7 +196,7 @@ def _bare_mark(key: bytes, name: str) -> str:
     return hmac.new(key, f"bare:{name.casefold()}".encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
-def _hash(key: bytes, kind: Kind, value: str) -> str:
+def _hash(key: bytes, kind: IdentifierKind, value: str) -> str:
     text = value.casefold() if kind == "account" else value
     return hmac.new(key, f"{kind}:{text}".encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 

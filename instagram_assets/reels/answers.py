@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import BaseModel, ValidationError
 
 from instagram_assets.reels.analysis import BLOCKED, EMPTY, MALFORMED, OK, THOUGHTS_ONLY, TRUNCATED, Analysis
-from instagram_assets.text.language import language
+from instagram_assets.script_language import detect_language
 
 if TYPE_CHECKING:
     from google.genai.types import GenerateContentResponse
@@ -110,7 +110,7 @@ def read_text(text: str, form: type[BaseModel], length: float | None = None) -> 
 def is_english(said: BaseModel) -> bool:
     """Whether what a model wrote itself is English, told by letters and by the commonest words; short texts count."""
     text = " ".join(_own_words(said))
-    if language(text) not in (None, "en"):
+    if detect_language(text) not in (None, "en"):
         return False
     words = [word.lower() for word in _WORD.findall(text)]
     return len(words) < _ENOUGH_WORDS or sum(word in _ENGLISH for word in words) >= _ENGLISH_SHARE * len(words)

@@ -25,11 +25,11 @@ from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.outcomes import MediaRequest, Outcome, Progress
 from instagram_assets.media.store import MediaStore
 from instagram_assets.media.video import VideoFacts, poster, probe
-from instagram_assets.privacy.forgotten import NOTHING, Forgotten
+from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN, Forgotten
 from instagram_assets.reels.fresh import Addresses, FreshAddresses, check_instaloader
 from instagram_assets.reels.session import read_session
 from instagram_assets.settings import DownloadSettings, ReelSettings
-from instagram_assets.url_identity import url_identity
+from instagram_assets.storage.content_keys import url_identity
 
 T = TypeVar("T")
 
@@ -75,7 +75,9 @@ class _Seen:
     reason: str | None = None
 
 
-def video_options(download: DownloadSettings, reels: ReelSettings, forgotten: Forgotten = NOTHING) -> DownloadOptions:
+def video_options(
+    download: DownloadSettings, reels: ReelSettings, forgotten: Forgotten = NOTHING_FORGOTTEN
+) -> DownloadOptions:
     """How videos are fetched by the settings: few at once and with more time than images, for they are large."""
     options = DownloadOptions.of(download, forgotten)
     return replace(

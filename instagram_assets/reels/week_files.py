@@ -11,8 +11,8 @@ from upath import UPath
 from instagram_assets.arrow import compute
 from instagram_assets.reels.week_page import Unanswered, WeekPage, page_name, read_week, weeks_of
 from instagram_assets.reels.week_views import write_page
+from instagram_assets.storage.file_stamps import combined, stamps
 from instagram_assets.storage.lake import read_table
-from instagram_assets.storage.stamps import combined, stamps
 
 _WATCHED = ("reel_videos", "reel_analyses")
 _MADE_OF = re.compile(r'<meta name="made-of" content="([0-9a-f]+)">')

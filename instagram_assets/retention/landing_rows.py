@@ -20,18 +20,18 @@ from instagram_assets.arrow import compute
 from instagram_assets.errors import StorageError
 from instagram_assets.ingest.landing import spool_folder
 from instagram_assets.ingest.manifests import (
-    CONTRACTS,
-    TABLES,
+    LANDING_CONTRACTS,
+    LANDING_TABLES,
     LandedFile,
     manifest_path,
-    pending,
+    manifest_versions,
+    pending_files,
     read_manifest,
     table_path,
-    versions,
     write_manifest,
 )
 from instagram_assets.ingest.writer import ROW_GROUP
-from instagram_assets.retention.due import LANDING, Due
+from instagram_assets.retention.expired_items import LANDING_PLACE, ExpiredItem
 from instagram_assets.storage.atomic import is_local, refusal, remove_durably, sweep, write_atomic
 from instagram_assets.storage.lake import names_in
 from instagram_assets.storage.locks import alone_in
@@ -41,7 +41,7 @@ _MOMENT = "observed_at"
 
 
 @dataclass(frozen=True)
-class Part:
+class ExpiredRows:
     """What of one table of a landed file is past: so many rows of all, observed from `first` to `last`."""
 
     table: str
@@ -53,65 +53,65 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Look:
+class ExpiredFile:
     """A landed file of which something is past; `superseded` are names of manifests that older rules left."""
 
     file: LandedFile
-    parts: tuple[Part, ...]
+    parts: tuple[ExpiredRows, ...]
     superseded: tuple[str, ...]
 
     @property
     def is_whole(self) -> bool:
         """True when all rows of the file are past."""
-        return sum(part.past for part in self.parts) == sum(map(self.file.rows, TABLES))
+        return sum(part.past for part in self.parts) == sum(map(self.file.rows, LANDING_TABLES))
 
 
-def past_files(lake: UPath, before: datetime) -> Iterator[Look]:
+def expired_files(lake: UPath, before: datetime) -> Iterator[ExpiredFile]:
     """The landed files with rows that were observed before a moment; those that still wait for their tables stay."""
-    waiting = {file.sha256 for file in pending(lake)}
-    for sha256, names in sorted(versions(lake).items()):
+    waiting = {file.sha256 for file in pending_files(lake)}
+    for sha256, names in sorted(manifest_versions(lake).items()):
         if sha256 in waiting or (file := read_manifest(lake, names[-1])) is None or file.is_past:
             continue
-        look = Look(file, tuple(_parts(lake, file, before)), tuple(names[:-1]))
+        look = ExpiredFile(file, tuple(_parts(lake, file, before)), tuple(names[:-1]))
         if look.parts or _is_open(file):
             yield look
 
 
-def waiting_files(lake: UPath, before: datetime) -> int:
+def count_waiting_files(lake: UPath, before: datetime) -> int:
     """How many landed files have nothing that goes yet only since their tables are not made."""
-    return sum(any(_parts(lake, file, before)) for file in pending(lake) if not file.is_past)
+    return sum(any(_parts(lake, file, before)) for file in pending_files(lake) if not file.is_past)
 
 
-def landing_dues(lake: UPath, before: datetime) -> Iterator[Due]:
+def expired_landing_rows(lake: UPath, before: datetime) -> Iterator[ExpiredItem]:
     """What is past in the landing zone, and what an interrupted run or landing has left there."""
-    for look in past_files(lake, before):
+    for look in expired_files(lake, before):
         # One of them does it all: the others only count.
         act = partial(_take, lake, look.file.name, look.superseded, before)
         for part in look.parts:
             share = part.bytes * part.past // max(part.rows, 1)
-            yield Due(LANDING, part.table, look.file.name, part.past, share, part.first, part.last, act)
+            yield ExpiredItem(LANDING_PLACE, part.table, look.file.name, part.past, share, part.first, part.last, act)
             act = _nothing
         if not look.parts:
-            yield Due(LANDING, "manifests", look.file.name, 0, 0, None, None, act)
+            yield ExpiredItem(LANDING_PLACE, "manifests", look.file.name, 0, 0, None, None, act)
     yield from _leftovers(lake, before)
 
 
-def _parts(lake: UPath, file: LandedFile, before: datetime) -> Iterator[Part]:
-    for table in TABLES:
+def _parts(lake: UPath, file: LandedFile, before: datetime) -> Iterator[ExpiredRows]:
+    for table in LANDING_TABLES:
         if not file.rows(table):
             continue
-        if _MOMENT not in CONTRACTS[table].schema.names:
+        if _MOMENT not in LANDING_CONTRACTS[table].schema.names:
             # Of a bad record nobody knows when it was observed: it counts as the file does.
             if file.observed_at < before:
                 rows = file.rows(table)
-                yield Part(table, rows, rows, file.sizes.get(table, 0), file.observed_at, file.observed_at)
+                yield ExpiredRows(table, rows, rows, file.sizes.get(table, 0), file.observed_at, file.observed_at)
             continue
         moments = _moments(table_path(lake, table, file.name), before)
         if moments is None:
             continue
         found, rows, size = moments
         if len(found):
-            yield Part(table, len(found), rows, size, compute.min(found).as_py(), compute.max(found).as_py())
+            yield ExpiredRows(table, len(found), rows, size, compute.min(found).as_py(), compute.max(found).as_py())
 
 
 def _moments(path: UPath, before: datetime) -> tuple[Any, int, int] | None:
@@ -150,7 +150,7 @@ def _may_be_past(group: Any, before: datetime) -> bool:
 
 def _is_open(file: LandedFile) -> bool:
     """True for a file whose tables were being replaced when a run died."""
-    return file.past_before is not None and not file.sizes and any(map(file.rows, TABLES))
+    return file.past_before is not None and not file.sizes and any(map(file.rows, LANDING_TABLES))
 
 
 def _take(lake: UPath, name: str, superseded: Sequence[str], before: datetime) -> None:
@@ -162,7 +162,7 @@ def _take(lake: UPath, name: str, superseded: Sequence[str], before: datetime) -
             file = read_manifest(lake, name)
             if file is None:
                 return
-            look = Look(file, tuple(_parts(lake, file, before)), ())
+            look = ExpiredFile(file, tuple(_parts(lake, file, before)), ())
             if look.is_whole:
                 write_manifest(lake, _only_known(file, before))
                 left: set[str] = set()
@@ -170,7 +170,7 @@ def _take(lake: UPath, name: str, superseded: Sequence[str], before: datetime) -
                 left = _shorten(lake, look, before)
             for older in superseded:
                 remove_durably(manifest_path(lake, older))
-            for table in TABLES:
+            for table in LANDING_TABLES:
                 for each in (*superseded, *([name] if table not in left else [])):
                     remove_durably(table_path(lake, table, each))
     except OSError as error:
@@ -196,7 +196,7 @@ def _only_known(file: LandedFile, before: datetime) -> LandedFile:
     )
 
 
-def _shorten(lake: UPath, look: Look, before: datetime) -> set[str]:
+def _shorten(lake: UPath, look: ExpiredFile, before: datetime) -> set[str]:
     """Replace the tables that have past rows; which tables have rows now."""
     open_ended = replace(look.file, past_before=before, sizes={}, checksums={})
     write_manifest(lake, open_ended)
@@ -204,14 +204,14 @@ def _shorten(lake: UPath, look: Look, before: datetime) -> set[str]:
         _rewrite(table_path(lake, part.table, look.file.name), part.table, before)
     landed = _as_it_is(lake, open_ended)
     write_manifest(lake, landed)
-    return {table for table in TABLES if landed.rows(table)}
+    return {table for table in LANDING_TABLES if landed.rows(table)}
 
 
 def _rewrite(path: UPath, table: str, before: datetime) -> None:
     """Write a table without its past rows, little of it in memory at a time."""
     import pyarrow.parquet as pq
 
-    schema = CONTRACTS[table].schema
+    schema = LANDING_CONTRACTS[table].schema
     with path.open("rb") as stream:
         old = pq.ParquetFile(stream, page_checksum_verification=True)
         repeated: Any = [name for name in schema.names if _has_dictionary(old, name)]
@@ -246,7 +246,7 @@ def _as_it_is(lake: UPath, file: LandedFile) -> LandedFile:
     tables: dict[str, Any] = {}
     import pyarrow.parquet as pq
 
-    for table in TABLES:
+    for table in LANDING_TABLES:
         counts[table] = 0
         path = table_path(lake, table, file.name)
         if not file.rows(table) or not path.exists():
@@ -254,7 +254,7 @@ def _as_it_is(lake: UPath, file: LandedFile) -> LandedFile:
         with path.open("rb") as stream:
             parquet = pq.ParquetFile(stream)
             counts[table] = parquet.metadata.num_rows
-            names = [name for name in ("account", "day") if name in CONTRACTS[table].schema.names]
+            names = [name for name in ("account", "day") if name in LANDING_CONTRACTS[table].schema.names]
             tables[table] = parquet.read(columns=names, use_threads=False)
             if counts[table]:
                 sizes[table], checksums[table] = stream.seek(0, 2), crc_of(stream)
@@ -276,18 +276,18 @@ def _counted(days: list[Any]) -> dict[str, int]:
     return dict(zip(names.tolist(), counts.tolist(), strict=True))
 
 
-def _leftovers(lake: UPath, before: datetime) -> Iterator[Due]:
+def _leftovers(lake: UPath, before: datetime) -> Iterator[ExpiredItem]:
     """Tables whose manifest says that nothing is left, or that no manifest knows and nobody wrote to since."""
-    waiting = {file.sha256 for file in pending(lake)}
-    known = versions(lake)
+    waiting = {file.sha256 for file in pending_files(lake)}
+    known = manifest_versions(lake)
     past = {sha256 for sha256, names in known.items() if (file := read_manifest(lake, names[-1])) and file.is_past}
-    for table in TABLES:
+    for table in LANDING_TABLES:
         for found in sorted(names_in(lake / "landing" / table, hidden=False)):
             sha256 = found.rpartition("-")[0]
             path = table_path(lake, table, found.removesuffix(".parquet"))
             if sha256 in past or (sha256 not in known and sha256 not in waiting and _is_older(path, before)):
                 size = path.stat().st_size
-                yield Due(LANDING, table, found, 0, size, None, None, partial(_remove_table, lake, path))
+                yield ExpiredItem(LANDING_PLACE, table, found, 0, size, None, None, partial(_remove_table, lake, path))
 
 
 def _is_older(path: UPath, before: datetime) -> bool:

@@ -19,8 +19,8 @@ from instagram_assets.arrow import compute
 from instagram_assets.lake_index.derived import without_picture
 from instagram_assets.media.excluded import PAST
 from instagram_assets.media.index import Index
-from instagram_assets.retention.changed import change_rows
-from instagram_assets.retention.due import MEDIA, ROWS, Due
+from instagram_assets.retention.expired_items import MEDIA_PLACE, MEDIA_ROWS_PLACE, ExpiredItem
+from instagram_assets.retention.observation_tables import replace_rows
 from instagram_assets.storage.atomic import refusal, sync_folders
 from instagram_assets.storage.lake import files, months, read_rows, read_table
 
@@ -36,7 +36,7 @@ _PATHS = {"images": ("path",), "reel_videos": ("path", "poster")}
 """The columns of each table that say where a file is."""
 
 
-def media_dues(media: Path, lake: UPath, before: datetime, small: Path | None = None) -> Iterator[Due]:
+def expired_media(media: Path, lake: UPath, before: datetime, small: Path | None = None) -> Iterator[ExpiredItem]:
     """What is past in the media folder, and the rows that speak of it: the rows first.
 
     A file that no row speaks of counts by when it was written. Below `small` are thumbnails: those of files that go,
@@ -55,7 +55,7 @@ def media_dues(media: Path, lake: UPath, before: datetime, small: Path | None = 
         yield from _thumbnails(media, small, past)
 
 
-def _files(media: Path, lake: UPath, past: Mapping[str, list[tuple[Path, datetime]]]) -> Iterator[Due]:
+def _files(media: Path, lake: UPath, past: Mapping[str, list[tuple[Path, datetime]]]) -> Iterator[ExpiredItem]:
     yield from _rows(lake, {sha256: max(moment for _, moment in found) for sha256, found in past.items()})
     folders: dict[tuple[Path, str], list[tuple[Path, datetime]]] = {}
     for found in past.values():
@@ -66,17 +66,17 @@ def _files(media: Path, lake: UPath, past: Mapping[str, list[tuple[Path, datetim
         paths, moments = zip(*found, strict=True)
         size = sum(path.stat().st_size for path in paths)
         act = partial(_remove, media, paths)
-        yield Due(MEDIA, kind, folder.name, len(paths), size, min(moments), max(moments), act)
+        yield ExpiredItem(MEDIA_PLACE, kind, folder.name, len(paths), size, min(moments), max(moments), act)
 
 
-def _thumbnails(media: Path, small: Path, past: Collection[str]) -> Iterator[Due]:
+def _thumbnails(media: Path, small: Path, past: Collection[str]) -> Iterator[ExpiredItem]:
     """Those whose picture goes with this run, or is not there any more."""
     gone: dict[Path, list[Path]] = {}
     for path in without_picture(small, media, past):
         gone.setdefault(path.parent, []).append(path)
     for folder, paths in gone.items():
         size = sum(path.stat().st_size for path in paths)
-        yield Due(MEDIA, "thumbnails", folder.name, len(paths), size, None, None, partial(_unlink, paths))
+        yield ExpiredItem(MEDIA_PLACE, "thumbnails", folder.name, len(paths), size, None, None, partial(_unlink, paths))
 
 
 def _last_shown(lake: UPath) -> dict[str, datetime]:
@@ -113,7 +113,7 @@ def _stored(media: Path) -> Iterator[Path]:
             yield from sorted(path for path in folder.iterdir() if _FILE.fullmatch(path.name))
 
 
-def _rows(lake: UPath, last: Mapping[str, datetime]) -> Iterator[Due]:
+def _rows(lake: UPath, last: Mapping[str, datetime]) -> Iterator[ExpiredItem]:
     """The rows that speak of files that go; `last` says when each was last observed."""
     past = pa.array(last, pa.string())
     for name, columns in _PATHS.items():
@@ -123,8 +123,17 @@ def _rows(lake: UPath, last: Mapping[str, datetime]) -> Iterator[Due]:
             if chosen.num_rows:
                 hashes = {text[3:67] for column in columns for text in chosen[column].to_pylist() if text}
                 moments = [last[sha256] for sha256 in hashes & last.keys()]
-                act = partial(change_rows, path, name, partial(_said, name, past))
-                yield Due(ROWS, name, str(path.relative_to(lake)), chosen.num_rows, 0, min(moments), max(moments), act)
+                act = partial(replace_rows, path, name, partial(_said, name, past))
+                yield ExpiredItem(
+                    MEDIA_ROWS_PLACE,
+                    name,
+                    str(path.relative_to(lake)),
+                    chosen.num_rows,
+                    0,
+                    min(moments),
+                    max(moments),
+                    act,
+                )
 
 
 def _speaks_of(rows: pa.Table, columns: Iterable[str], past: pa.Array) -> Any:

@@ -13,24 +13,27 @@ from datetime import datetime
 from upath import UPath
 
 from instagram_assets.lake_index.derived import THUMBNAILS
-from instagram_assets.retention.due import Due, Limits, Total, limits_of, totals
-from instagram_assets.retention.lake_rows import lake_dues
-from instagram_assets.retention.landing_rows import landing_dues, waiting_files
-from instagram_assets.retention.media_files import media_dues
-from instagram_assets.retention.source_files import source_dues
+from instagram_assets.retention.expired_items import (
+    ExpiredItem,
+    ExpiredTotal,
+    RetentionLimits,
+    expired_totals,
+)
+from instagram_assets.retention.landing_rows import count_waiting_files, expired_landing_rows
+from instagram_assets.retention.media_files import expired_media
+from instagram_assets.retention.observation_tables import expired_observations
+from instagram_assets.retention.source_files import expired_source_files
 from instagram_assets.settings import Settings
-from instagram_assets.storage.horizon import move_horizon
 from instagram_assets.storage.lake import Days
-
-__all__ = ["Due", "Limits", "Retention", "Total", "limits_of", "preview", "take_away"]
+from instagram_assets.storage.retention_horizon import move_horizon
 
 
 @dataclass(frozen=True)
-class Retention:
+class RetentionResult:
     """What goes, or went; `waiting` landed files have past rows that go once their tables are made."""
 
-    limits: Limits
-    totals: list[Total]
+    limits: RetentionLimits
+    totals: list[ExpiredTotal]
     waiting: int = 0
 
     def __bool__(self) -> bool:
@@ -56,24 +59,26 @@ class Retention:
             yield f"{who} for {'its' if one else 'their'} tables, and for the next time"
 
 
-def preview(lake: UPath, settings: Settings, limits: Limits, days: Days) -> Retention:
+def preview_retention(lake: UPath, settings: Settings, limits: RetentionLimits, days: Days) -> RetentionResult:
     """What would go now; nothing is changed. `days` are the lake's first and last. Raises StorageError for damage."""
-    return Retention(limits, totals(_dues(lake, settings, limits, days), settings.zone), _waiting(lake, limits))
+    return RetentionResult(
+        limits, expired_totals(_dues(lake, settings, limits, days), settings.zone), _waiting(lake, limits)
+    )
 
 
-def take_away(
+def apply_retention(
     lake: UPath,
     settings: Settings,
-    limits: Limits,
+    limits: RetentionLimits,
     days: Days,
     now: datetime,
-    on_progress: Callable[[Due], object] | None = None,
-) -> Retention:
+    on_progress: Callable[[ExpiredItem], object] | None = None,
+) -> RetentionResult:
     """Take away what is past, and say what it was. `on_progress` is told of each file when it is done.
 
     Raises StorageError when the disk refuses, or a table is damaged: what is done by then stays done.
     """
-    done: list[Due] = []
+    done: list[ExpiredItem] = []
     for due in _dues(lake, settings, limits, days):
         if not done:
             move_horizon(lake, limits.raw, limits.media, now)
@@ -81,18 +86,18 @@ def take_away(
         done.append(due)
         if on_progress:
             on_progress(due)
-    return Retention(limits, totals(done, settings.zone), _waiting(lake, limits))
+    return RetentionResult(limits, expired_totals(done, settings.zone), _waiting(lake, limits))
 
 
-def _dues(lake: UPath, settings: Settings, limits: Limits, days: Days) -> Iterator[Due]:
+def _dues(lake: UPath, settings: Settings, limits: RetentionLimits, days: Days) -> Iterator[ExpiredItem]:
     # Files that came in are known to be past by their rows, so they go before these.
     if limits.raw:
-        yield from source_dues(settings.folder("inbox"), lake, limits.raw)
-        yield from landing_dues(lake, limits.raw)
-        yield from lake_dues(lake, limits.raw, days)
+        yield from expired_source_files(settings.folder("inbox"), lake, limits.raw)
+        yield from expired_landing_rows(lake, limits.raw)
+        yield from expired_observations(lake, limits.raw, days)
     if limits.media:
-        yield from media_dues(settings.folder("media"), lake, limits.media, settings.folder(THUMBNAILS))
+        yield from expired_media(settings.folder("media"), lake, limits.media, settings.folder(THUMBNAILS))
 
 
-def _waiting(lake: UPath, limits: Limits) -> int:
-    return waiting_files(lake, limits.raw) if limits.raw else 0
+def _waiting(lake: UPath, limits: RetentionLimits) -> int:
+    return count_waiting_files(lake, limits.raw) if limits.raw else 0

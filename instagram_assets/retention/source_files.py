@@ -10,22 +10,22 @@ from uuid import uuid4
 
 from upath import UPath
 
-from instagram_assets.ingest.manifests import original_of, pending, read_manifest, versions
-from instagram_assets.ingest.moves import DONE, ERROR, REJECTED
-from instagram_assets.ingest.stated import STATED
-from instagram_assets.retention.due import CAME_IN, Due
-from instagram_assets.retention.landing_rows import past_files
+from instagram_assets.ingest.folders import DONE, ERROR_SUFFIX, REJECTED
+from instagram_assets.ingest.manifests import manifest_versions, original_hash, pending_files, read_manifest
+from instagram_assets.ingest.record_source import OBSERVED_AT_SUFFIX
+from instagram_assets.retention.expired_items import INBOX_PLACE, ExpiredItem
+from instagram_assets.retention.landing_rows import expired_files
 from instagram_assets.storage.atomic import is_temporary, refusal, sync_folders
-from instagram_assets.storage.hashes import sha256_of
+from instagram_assets.storage.content_keys import file_sha256
 from instagram_assets.storage.locks import alone_in
 
 Moments = Sequence[datetime]
-_NOTES = (STATED, ERROR)
+_NOTES = (OBSERVED_AT_SUFFIX, ERROR_SUFFIX)
 _GOING = ".past."
 """What the name of a folder begins with while it is taken away: a repeat takes the rest, whatever that is."""
 
 
-def source_dues(inbox: Path, lake: UPath, before: datetime) -> Iterator[Due]:
+def expired_source_files(inbox: Path, lake: UPath, before: datetime) -> Iterator[ExpiredItem]:
     """What is past in `done` and `rejected`; what waits in the inbox is left.
 
     A file that landed goes when all of its records are past, a folder with all in it when that is so of each file in
@@ -34,9 +34,9 @@ def source_dues(inbox: Path, lake: UPath, before: datetime) -> Iterator[Due]:
     past, known = _past_hashes(lake, before)
     for folder in (inbox / DONE, inbox / REJECTED):
         for entry in _entries(folder):
-            hashes = {path: sha256_of(path) for path in _files_of(entry)} if folder.name == DONE else {}
+            hashes = {path: file_sha256(path) for path in _files_of(entry)} if folder.name == DONE else {}
             # What was forgotten has been taken out of some files: they landed by another hash.
-            originals = {path: original_of(lake, sha256) for path, sha256 in hashes.items()}
+            originals = {path: original_hash(lake, sha256) for path, sha256 in hashes.items()}
             landed = {path: sha256 for path, sha256 in originals.items() if sha256 in known}
             if entry.name.startswith(_GOING):
                 yield _due(folder, entry, [])
@@ -56,14 +56,14 @@ def _past_hashes(lake: UPath, before: datetime) -> tuple[dict[str, Moments], set
 
     With each the first and the last moment at which its records were observed, as long as it has any.
     """
-    known = versions(lake)
+    known = manifest_versions(lake)
     past: dict[str, Moments] = {
         sha256: [] for sha256, names in known.items() if (file := read_manifest(lake, names[-1])) and file.is_past
     }
-    for look in past_files(lake, before):
+    for look in expired_files(lake, before):
         if look.is_whole:
             past[look.file.sha256] = [moment for part in look.parts for moment in (part.first, part.last)]
-    for file in pending(lake):
+    for file in pending_files(lake):
         past.pop(file.sha256, None)
     return past, set(known)
 
@@ -90,12 +90,14 @@ def _put_there(entry: Path) -> datetime:
     return datetime.fromtimestamp(entry.lstat().st_ctime, UTC)
 
 
-def _due(folder: Path, path: Path, moments: Moments) -> Due:
+def _due(folder: Path, path: Path, moments: Moments) -> ExpiredItem:
     files = _files_of(path)
     size = sum(file.stat().st_size for file in files)
     shown = f"inbox/{path.relative_to(folder.parent).as_posix()}"
     span = min(moments, default=None), max(moments, default=None)
-    return Due(CAME_IN, f"inbox/{folder.name}", shown, max(len(files), 1), size, *span, partial(_remove, folder, path))
+    return ExpiredItem(
+        INBOX_PLACE, f"inbox/{folder.name}", shown, max(len(files), 1), size, *span, partial(_remove, folder, path)
+    )
 
 
 def _remove(folder: Path, path: Path) -> None:

@@ -1,9 +1,6 @@
 """Every table's contract: its columns, their types, and what each one means; and the tables that are views."""
 
-from instagram_assets.schemas.ads import RAW_ADS
-from instagram_assets.schemas.age import AGE_PREDICTIONS
-from instagram_assets.schemas.collected import COLLECTED_ACCOUNTS
-from instagram_assets.schemas.columns import (
+from instagram_assets.schemas.contract import (
     ARCHIVE_SCHEME,
     CANDIDATES,
     EMBEDDING,
@@ -13,13 +10,14 @@ from instagram_assets.schemas.columns import (
     SIZES,
     TEXTS,
     WORDS,
+    Column,
+    Contract,
+    View,
 )
-from instagram_assets.schemas.comments import RAW_COMMENTS
-from instagram_assets.schemas.contract import Column, Contract, View
 from instagram_assets.schemas.engagement import IMPRESSIONS, POST_METRICS, POST_METRICS_VIEW, VIRAL_LABELS
 from instagram_assets.schemas.images import CAPTIONS, CLUSTERS, EMBEDDINGS, IMAGE_QUALITY, IMAGES
-from instagram_assets.schemas.landing import LANDED_FILES, QUARANTINE
-from instagram_assets.schemas.posts import POSTS, POSTS_RAW, PROFILES_RAW
+from instagram_assets.schemas.landing import COLLECTED_ACCOUNTS, LANDED_FILES, QUARANTINE
+from instagram_assets.schemas.posts import POSTS, POSTS_RAW, PROFILES_RAW, RAW_ADS, RAW_COMMENTS
 from instagram_assets.schemas.reels import KEY_MOMENTS, REEL_ANALYSES, REEL_VIDEOS, TIMELINE, VIRAL_HYPOTHESES
 from instagram_assets.schemas.search import (
     OVERRIDES,
@@ -29,7 +27,7 @@ from instagram_assets.schemas.search import (
     SEARCH_IMAGES,
     SEARCH_RESULTS,
 )
-from instagram_assets.schemas.text import TOKEN_COUNTS, TOKEN_COUNTS_VIEW, TOKENS, TOPICS
+from instagram_assets.schemas.text import AGE_PREDICTIONS, TOKEN_COUNTS, TOKEN_COUNTS_VIEW, TOKENS, TOPICS
 
 __all__ = [
     "AGE_PREDICTIONS",

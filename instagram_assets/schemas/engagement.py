@@ -2,8 +2,7 @@
 
 import pyarrow as pa
 
-from instagram_assets.schemas.columns import ACCOUNT, BY_CELL, DAY, MOMENT, POST_ID
-from instagram_assets.schemas.contract import Column, Contract, View
+from instagram_assets.schemas.contract import ACCOUNT, BY_CELL, DAY, MOMENT, POST_ID, Column, Contract, View
 
 IMPRESSIONS = Contract(
     "one post",

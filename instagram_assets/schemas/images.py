@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from instagram_assets.schemas.columns import (
+from instagram_assets.schemas.contract import (
     ACCOUNT,
     BY_CELL,
     BYTES,
@@ -19,8 +19,9 @@ from instagram_assets.schemas.columns import (
     SHARPNESS_NATIVE,
     UNIT_EMBEDDING,
     WIDTH,
+    Column,
+    Contract,
 )
-from instagram_assets.schemas.contract import Column, Contract
 
 IMAGES = Contract(
     "one image of one post",

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from instagram_assets.schemas.columns import (
+from instagram_assets.schemas.contract import (
     ACCOUNT,
     BY_CELL,
     BYTES,
@@ -13,8 +13,9 @@ from instagram_assets.schemas.columns import (
     SCORED_WORDS,
     TEXTS,
     WIDTH,
+    Column,
+    Contract,
 )
-from instagram_assets.schemas.contract import Column, Contract
 
 TIMELINE = pa.list_(
     pa.struct(

@@ -1,8 +1,13 @@
-"""An image search, from its results to its folder."""
+"""Contracts of the image search: results, images, embeddings, clusters, manual decisions, the dataset."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
 
 import pyarrow as pa
 
-from instagram_assets.schemas.columns import (
+from instagram_assets.schemas.contract import (
     BYTES,
     HEIGHT,
     IMAGE_ID,
@@ -13,8 +18,9 @@ from instagram_assets.schemas.columns import (
     SHARPNESS_NATIVE,
     UNIT_EMBEDDING,
     WIDTH,
+    Column,
+    Contract,
 )
-from instagram_assets.schemas.contract import Column, Contract
 
 _SEARCH = Column("search", pa.string(), "Name of the search: its partition and its folder")
 _RANK = Column("rank", pa.int32(), "Place in the page's results, from 1")
@@ -123,3 +129,27 @@ SEARCH_DATASET = Contract(
     ("search", "rank"),
     ("search",),
 )
+
+
+Decision = Literal["keep", "drop"]
+
+KEPT, DROPPED = "kept by hand", "dropped by hand"
+
+
+@dataclass(frozen=True)
+class Override:
+    """What somebody decided about one image: when, and why, which may be empty."""
+
+    decision: Decision
+    why: str
+    decided_at: datetime
+
+    @property
+    def reason(self) -> str:
+        """How tables and manifests say it, in one line."""
+        said = KEPT if self.decision == "keep" else DROPPED
+        return f"{said}: {' '.join(self.why.split())}" if self.why else said
+
+
+NOTHING: Mapping[str, Override] = {}
+"""The overrides of a search about which nobody decided anything."""

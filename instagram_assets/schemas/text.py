@@ -1,9 +1,21 @@
-"""Words of captions, their counts, and topics."""
+"""Contracts of what is made of texts: tokens, word counts, topics, age predictions."""
 
 import pyarrow as pa
 
-from instagram_assets.schemas.columns import ACCOUNT, BY_CELL, DAY, POST_ID, SCORED_WORDS, SIZES, TEXTS, WORDS
-from instagram_assets.schemas.contract import Column, Contract, View
+from instagram_assets.schemas.contract import (
+    ACCOUNT,
+    BY_CELL,
+    DAY,
+    MODEL,
+    POST_ID,
+    SCORED_WORDS,
+    SIZES,
+    TEXTS,
+    WORDS,
+    Column,
+    Contract,
+    View,
+)
 
 TOKENS = Contract(
     "one post with a caption",
@@ -76,4 +88,22 @@ TOPICS = Contract(
         Column("image_ids", TEXTS, "Some of its images, evenly drawn"),
     ),
     ("source", "scope", "topic"),
+)
+
+
+AGE_PREDICTIONS = Contract(
+    "one account; not for decisions about a person",
+    (
+        ACCOUNT,
+        Column("probability", pa.float64(), "That the person behind it is of the cut-off age or older; calibrated"),
+        Column("at_least_cutoff", pa.bool_(), "The likelier label; null when abstained"),
+        Column("abstained", pa.bool_(), "The probability is too near one half, or there is none"),
+        Column("n_posts", pa.int64(), "Posts with text that it rests on"),
+        Column("age_cutoff", pa.int32(), "The cut-off age in years"),
+        MODEL,
+        Column("status", pa.string(), "`ok` or `skipped`"),
+        Column("reason", pa.string(), "Why there is no probability"),
+    ),
+    ("account",),
+    ("account",),
 )

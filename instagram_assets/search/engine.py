@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from instagram_assets.errors import BrowserDiedError, SearchError, SearchRequestError
-from instagram_assets.printable import strange_sign, without_strange_signs
+from instagram_assets.report.safe_text import first_control_character, replace_control_characters
 from instagram_assets.search.browser import open_browser
 from instagram_assets.search.results_page import (
     FoundImages,
@@ -136,9 +136,9 @@ def clean_query(query: str) -> str:
         raise SearchRequestError("the search word is empty. Give one, such as 고양이.")
     if len(query) > LONGEST_QUERY:
         raise SearchRequestError(f"the search word has {len(query)} characters; {LONGEST_QUERY} are allowed.")
-    if sign := strange_sign(query):
+    if sign := first_control_character(query):
         raise SearchRequestError(
-            f"the search word '{without_strange_signs(query, 80)}' holds the control character "
+            f"the search word '{replace_control_characters(query, 80)}' holds the control character "
             f"U+{ord(sign):04X}. Take it out."
         )
     return query

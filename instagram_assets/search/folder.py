@@ -1,4 +1,4 @@
-"""What a search leaves: its folder as it came true, in numbers and in pictures, or why nothing was kept."""
+"""The output folder of a search: written, counted, and drawn as contact sheets."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,21 +8,21 @@ from pathlib import Path
 from instagram_assets.datasets.folder import Row, why_not
 from instagram_assets.datasets.pseudonymous_folder import write_declared
 from instagram_assets.errors import NothingKeptError
-from instagram_assets.privacy.pseudonymous import Pseudonyms
+from instagram_assets.privacy.pseudonyms import Pseudonymizer
 from instagram_assets.report.contact_sheets import captioned_sheet, labelled_sheet
-from instagram_assets.schemas.overrides import DROPPED, Override
+from instagram_assets.schemas.search import DROPPED, Override
 
 
 @dataclass(frozen=True)
 class SearchFolder:
-    """A folder that was written; where no image was good enough, one that only tells why, and `is_wanting`."""
+    """A written folder; `is_wanting` when no image was good enough and it only holds the manifest with the reasons."""
 
     folder: Path
     rows: list[Row]
     files: Mapping[str, Path]
-    """Where each image_id lies."""
+    """The file of each image_id."""
     notes: Sequence[str]
-    """What a person should be told."""
+    """Warnings for the user."""
     is_wanting: bool
 
     @cached_property
@@ -36,7 +36,7 @@ class SearchFolder:
         return why_not(self.rows)
 
     def sheets(self, font: str) -> dict[str, bytes | None]:
-        """The kept images in one picture, and in another those left out, each with its reason; null without any."""
+        """JPEG contact sheets of the kept images and of those left out, with reasons; null without any."""
         files = self.files
         kept = [files[row["image_id"]] for row in self.kept]
         others = [row for row in self.rows if not row["kept"] and row["image_id"] in files]
@@ -60,9 +60,9 @@ class SearchFolder:
 def write_search_folder(
     rows: Sequence[Row],
     files: Mapping[str, Path],
-    asked: Mapping[str, object],
+    request: Mapping[str, object],
     by_hand: Mapping[str, Override],
-    pseudonyms: Pseudonyms | None,
+    pseudonyms: Pseudonymizer | None,
     *,
     folder: Path,
     if_none: Path,
@@ -77,5 +77,5 @@ def write_search_folder(
     some = any(row["kept"] or (row["reason"] or "").startswith(DROPPED) for row in rows)
     target = folder if some else if_none
     options = {"reencoded": reencoded, "refresh": refresh or not some}
-    true, notes = write_declared(pseudonyms, target, rows, files, asked, by_hand, **options)
+    true, notes = write_declared(pseudonyms, target, rows, files, request, by_hand, **options)
     return SearchFolder(target, true, files, notes, not some)

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from instagram_assets.schemas import SEARCH_DATASET
-from instagram_assets.schemas.overrides import DROPPED, KEPT, NOTHING, Override
+from instagram_assets.schemas.search import DROPPED, KEPT, NOTHING, Override
 from instagram_assets.vision.cluster import NOISE
 
 Row = dict[str, Any]
@@ -32,38 +32,38 @@ def select_images(
     neither.
     """
     order = before or {}
-    found: dict[str, Row] = {row["image_id"]: row for row in clusters.to_pylist()}
+    clusters_by_id: dict[str, Row] = {row["image_id"]: row for row in clusters.to_pylist()}
     fetched: dict[int, Row] = {row["rank"]: row for row in images.to_pylist()}
-    best = _best_of_group(found, fetched.values(), order, by_hand)
+    best = _best_of_group(clusters_by_id, fetched.values(), order, by_hand)
     seen: dict[str, int] = {}
     rows: list[Row] = []
     for result in sorted(results.to_pylist(), key=lambda row: row["rank"]):
         image = fetched[result["rank"]]
-        place = found.get(image["image_id"], {})
+        cluster_row = clusters_by_id.get(image["image_id"], {})
         override = by_hand.get(image["image_id"]) if image["image_id"] not in seen else None
-        kept, reason = _verdict(image, place, seen, best, by_hand, override)
+        kept, reason = _verdict(image, cluster_row, seen, best, by_hand, override)
         if image["image_id"]:
             seen.setdefault(image["image_id"], image["rank"])
-        rows.append(_candidate(result | image | place | {"reason": reason, "kept": kept}))
+        rows.append(_candidate(result | image | cluster_row | {"reason": reason, "kept": kept}))
     kept_rows = sorted((row for row in rows if row["kept"]), key=_nearest_first)
     chosen = [row for row in kept_rows if row["reason"] is None]
     room = max(0, limit - (len(kept_rows) - len(chosen)))
-    for row in sorted(chosen, key=lambda row: _turn(row, order))[room:]:
+    for row in sorted(chosen, key=lambda row: _previous_rank(row, order))[room:]:
         row.update(kept=False, reason=f"beyond the limit of {limit} images")
     return [row for row in kept_rows if row["kept"]] + [row for row in rows if not row["kept"]]
 
 
 def _nearest_first(row: Row) -> tuple[float, int]:
-    """Sorts by distance; what is in no cluster, and was kept by hand, comes last."""
+    """Sort key: distance to the centre; images of no cluster, kept by hand, come last."""
     return inf if row["distance"] is None else row["distance"], row["rank"]
 
 
-def _turn(row: Row, order: Mapping[str, int]) -> float:
+def _previous_rank(row: Row, order: Mapping[str, int]) -> float:
     return order.get(row["image_id"], inf)
 
 
 def _size_and_rank(image: Row) -> tuple[int, int]:
-    """Sorts larger files first, and of equals the one that the page shows first."""
+    """Sort key: larger files first, then by rank."""
     return -(image["bytes"] or 0), image["rank"]
 
 
@@ -73,28 +73,28 @@ def _decision(image: Row, by_hand: Mapping[str, Override]) -> str | None:
 
 
 def _best_of_group(
-    found: Mapping[str, Row], images: Iterable[Row], order: Mapping[str, int], by_hand: Mapping[str, Override]
+    clusters_by_id: Mapping[str, Row], images: Iterable[Row], order: Mapping[str, int], by_hand: Mapping[str, Override]
 ) -> dict[str, Row]:
     """For each group of the same picture the image of the subject with the largest file, of equals the first.
 
     One that was kept by hand wins, else one that the folder knows; a dropped one keeps its group away.
     """
 
-    def place_of(image: Row) -> tuple[bool, float, bool, int, int]:
+    def priority(image: Row) -> tuple[bool, float, bool, int, int]:
         decision = _decision(image, by_hand)
-        return decision != "keep", _turn(image, order), decision != "drop", *_size_and_rank(image)
+        return decision != "keep", _previous_rank(image, order), decision != "drop", *_size_and_rank(image)
 
     best: dict[str, Row] = {}
-    for image in sorted(images, key=place_of):
-        place = found.get(image["image_id"])
-        if place and place["is_subject"] and image["passed"]:
-            best.setdefault(place["near_group"], image)
+    for image in sorted(images, key=priority):
+        cluster_row = clusters_by_id.get(image["image_id"])
+        if cluster_row and cluster_row["is_subject"] and image["passed"]:
+            best.setdefault(cluster_row["near_group"], image)
     return best
 
 
 def _verdict(
     image: Row,
-    place: Row,
+    cluster_row: Row,
     seen: Mapping[str, int],
     best: Mapping[str, Row],
     by_hand: Mapping[str, Override],
@@ -106,25 +106,25 @@ def _verdict(
     # What has no sharpness could not be decoded.
     if override and image["status"] == "ok" and image["sharpness"] is not None:
         return True, override.reason
-    reason = _why_not(image, place, seen, best, by_hand)
+    reason = _why_not(image, cluster_row, seen, best, by_hand)
     return reason is None, reason
 
 
 def _why_not(
-    image: Row, place: Row, seen: Mapping[str, int], best: Mapping[str, Row], by_hand: Mapping[str, Override]
+    image: Row, cluster_row: Row, seen: Mapping[str, int], best: Mapping[str, Row], by_hand: Mapping[str, Override]
 ) -> str | None:
     """Why a candidate is not kept, in words; null when it is."""
     if image["status"] != "ok" or not image["passed"]:
         return image["reason"] if image["status"] == "ok" else f"not fetched: {image['reason']}"
     if image["image_id"] in seen:
         return f"doubled: same file as result {seen[image['image_id']]}"
-    if not place:
+    if not cluster_row:
         return "no embedding"
-    if place["cluster"] == NOISE:
+    if cluster_row["cluster"] == NOISE:
         return "in no cluster"
-    if not place["is_subject"]:
-        return f"in cluster {place['cluster']}, which is not the subject"
-    winner = best[place["near_group"]]
+    if not cluster_row["is_subject"]:
+        return f"in cluster {cluster_row['cluster']}, which is not the subject"
+    winner = best[cluster_row["near_group"]]
     if winner["image_id"] == image["image_id"]:
         return None
     return f"doubled: same picture as result {winner['rank']}, {_why_better(winner, image, by_hand)}"

@@ -1,5 +1,6 @@
-"""What an image search was asked for and what its page showed: kept beside the lake's tables, so that every stage and
-every later run knows it, and none opens a browser again.
+"""Requests of image searches and their cached results, stored beside the lake's tables.
+
+Every stage and every later run reads them there, so that none opens a browser again.
 
 Below `<lake>/searches/<search>/` lie `request.json` and `hits.json`.
 """
@@ -21,7 +22,7 @@ from upath import UPath
 from instagram_assets import schemas
 from instagram_assets.errors import SearchRequestError, StorageError
 from instagram_assets.media.excluded import is_forgotten
-from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.search.engine import MOST_HITS, MOST_IMAGES, SearchHit, clean_query
 from instagram_assets.settings import Settings
@@ -36,7 +37,7 @@ _HARMLESS = re.compile(r"\w([\w -]*\w)?")
 
 
 class SearchRequest(BaseModel):
-    """One image search: what to look for, how many images, and which of them are good enough."""
+    """The parameters of one image search: query, number of images, and the limits that they must pass."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -62,12 +63,12 @@ class SearchRequest(BaseModel):
 
     @property
     def candidates(self) -> int:
-        """How many results are looked at: what is small, blurred or doubled goes later."""
+        """How many results are read from the page: small, blurred and duplicate images are dropped later."""
         return min(MOST_HITS, _CANDIDATES_PER_IMAGE * self.limit)
 
     @classmethod
     def of(cls, settings: Settings, query: str, search: str = "", **given: Any) -> Self:
-        """A request by the settings, but for what is given and not null; without a name the query gives one.
+        """A request with the settings' defaults, but for `given` values that are not null; its name by the query.
 
         Raises SearchRequestError with the allowed range.
         """
@@ -81,14 +82,14 @@ class SearchRequest(BaseModel):
             "eps": clusters.eps,
             "min_samples": clusters.min_samples,
         }
-        return cls._valid({"search": search or search_name(query), "query": query} | usual, given)
+        return cls._validated({"search": search or search_name(query), "query": query} | usual, given)
 
     def but(self, **given: Any) -> Self:
-        """The same request, but for what is given and not null. Raises SearchRequestError with the allowed range."""
-        return self._valid(self.model_dump(), given)
+        """A copy with the `given` values that are not null. Raises SearchRequestError with the allowed range."""
+        return self._validated(self.model_dump(), given)
 
     @classmethod
-    def _valid(cls, fields: dict[str, Any], given: dict[str, Any]) -> Self:
+    def _validated(cls, fields: dict[str, Any], given: dict[str, Any]) -> Self:
         try:
             return cls.model_validate(fields | {name: value for name, value in given.items() if value is not None})
         except ValidationError as error:
@@ -98,13 +99,13 @@ class SearchRequest(BaseModel):
 
 
 def refuse_forgotten(query: str, forgotten: Forgotten) -> None:
-    """Raise SearchRequestError, which does not repeat it, for a word in which somebody stands who was forgotten."""
+    """Raise SearchRequestError, without the query in it, for a query that names a forgotten account."""
     if forgotten.scrub(query) != query or forgotten.has("account", f"#{query.removeprefix('#')}"):
         raise SearchRequestError("this search names an account that was forgotten. Search for another word.")
 
 
 def without_forgotten(hits: Sequence[SearchHit], forgotten: Forgotten) -> list[SearchHit]:
-    """What a page showed without pictures that were forgotten, ranked anew, and without names in addresses."""
+    """The hits without forgotten images, ranked anew, and with forgotten names masked in URLs."""
     if not forgotten:
         return list(hits)
     left = [hit for hit in hits if not any(is_forgotten(url, forgotten) for url in (hit.url, hit.fallback_url))]
@@ -121,7 +122,7 @@ def without_forgotten(hits: Sequence[SearchHit], forgotten: Forgotten) -> list[S
 
 
 def search_name(text: str) -> str:
-    """A name that is safe as a folder: the text itself when it is short and only words, else a slug with a hash.
+    """A folder name for a search: the text itself when it is short and only words, else a slug with a hash.
 
     Never a path: there are no dots, slashes or signs in it.
     """
@@ -136,24 +137,24 @@ def search_name(text: str) -> str:
 
 
 def is_search_name(text: str) -> bool:
-    """Whether a search can be called so, and a folder with it."""
+    """Whether the text is a valid name of a search and of its folder."""
     return bool(text) and text == search_name(text)
 
 
 def searches_folder(settings: Settings) -> Path:
-    """Where the folders of all searches lie."""
+    """The folder that holds the output folders of all searches."""
     return settings.folder("datasets") / "search"
 
 
 def search_folder(settings: Settings, search: str) -> Path:
-    """Where the images of a search lie. Raises SearchRequestError for what is no name, such as a path."""
+    """The output folder of a search. Raises SearchRequestError for an invalid name, such as a path."""
     if not is_search_name(search):
         raise SearchRequestError(f"{search[:80]!a}: no search is called so. {search_name(search)!r} could be one.")
     return searches_folder(settings) / search
 
 
 def save_request(lake: UPath, request: SearchRequest) -> None:
-    """Keep a request, in place of an older one of the same name."""
+    """Store a request, replacing an older one of the same name."""
     _write(_folder(lake, request.search) / "request.json", request.model_dump())
 
 
@@ -178,16 +179,16 @@ def find_request(lake: UPath, search: str) -> SearchRequest | None:
 
 
 def save_hits(lake: UPath, request: SearchRequest, source: str, hits: Sequence[SearchHit]) -> None:
-    """Keep what the page showed for this request."""
-    found = {**_asked(request, source), "hits": [asdict(hit) for hit in hits]}
+    """Cache the results for this request."""
+    found = {**_cache_key(request, source), "hits": [asdict(hit) for hit in hits]}
     _write(_folder(lake, request.search) / "hits.json", found)
 
 
 def load_hits(lake: UPath, request: SearchRequest, source: str) -> list[SearchHit] | None:
-    """What the page showed when it was asked the same; null when it was not. Raises StorageError when damaged."""
+    """The cached results of an equal request to the same source, else null. Raises StorageError when damaged."""
     path = _folder(lake, request.search) / "hits.json"
     found = _read(path)
-    if found is None or {name: found.get(name) for name in _asked(request, source)} != _asked(request, source):
+    if found is None or {name: found.get(name) for name in _cache_key(request, source)} != _cache_key(request, source):
         return None
     try:
         return [SearchHit(**hit) for hit in found["hits"]]
@@ -201,7 +202,7 @@ def results_table(request: SearchRequest, source: str, hits: Sequence[SearchHit]
     return schemas.SEARCH_RESULTS.table([{**every, **asdict(hit)} for hit in hits])
 
 
-def _asked(request: SearchRequest, source: str) -> dict[str, object]:
+def _cache_key(request: SearchRequest, source: str) -> dict[str, object]:
     return {"query": request.query, "source": source, "candidates": request.candidates}
 
 

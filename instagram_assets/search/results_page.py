@@ -1,4 +1,4 @@
-"""A page of image results: the addresses of the images that it shows, and why it shows none; live or saved."""
+"""A page of image-search results, live or saved: the URLs of the images on it, or why there are none."""
 
 import re
 from collections import Counter
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote, urlsplit
 
 from instagram_assets.errors import ConsentPageError, NoResultsError, NothingMatchedError, PageError
-from instagram_assets.search.markup import Attributes, read_markup
+from instagram_assets.search.saved_pages import Attributes, parse_page
 from instagram_assets.search.sites import Site
 
 _LONGEST_ADDRESS = 8192
@@ -17,10 +17,10 @@ _ADDRESS_SIGNS = "%/?#[]@!$&'()*+,;=:~"
 
 @dataclass(frozen=True)
 class SearchHit:
-    """One image that a search page shows.
+    """One image on a page of search results.
 
-    `rank` counts from 1 in the page's order. `url` is the original where the page tells it; then `fallback_url` is
-    its thumbnail, else empty. `selector` found it, on the page `page_url`.
+    `rank` counts from 1 in the page's order. `url` is the original where the page names it; then `fallback_url` is
+    its thumbnail, else empty. `selector` matched it, on the page `page_url`.
     """
 
     rank: int
@@ -32,10 +32,10 @@ class SearchHit:
 
 @dataclass(frozen=True)
 class ResultsPage:
-    """What a page of results looks like at one moment.
+    """A snapshot of a page of results.
 
     `counts` says for each image selector how many elements it matches; `images` are the attributes of those of
-    `selector`, the one that decides, which is empty when none matches. `walls` and `nothing_found` are the selectors
+    `selector`, the first that matches, which is empty when none matches. `walls` and `nothing_found` are the selectors
     and texts of the site's that apply. `status` is HTTP's, 0 when unknown.
     """
 
@@ -52,7 +52,7 @@ class ResultsPage:
 
 
 class FoundImages:
-    """The different images of a page that is looked at several times, in the page's order."""
+    """The distinct images of a page that is read repeatedly while it is scrolled, in the page's order."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -62,7 +62,7 @@ class FoundImages:
         return len(self._hits)
 
     def add(self, page: ResultsPage) -> int:
-        """Take what the page shows now; how many images are new."""
+        """Add the images of a snapshot of the page; returns how many are new."""
         before, shown = self._hits, dict[str, SearchHit]()
         for attributes in page.images:
             if address := image_address(attributes, self._site):
@@ -73,13 +73,13 @@ class FoundImages:
         return len(self._hits) - len(before)
 
     def hits(self, limit: int | None = None) -> list[SearchHit]:
-        """The first images, all without a limit, ranked from 1."""
+        """The first `limit` images, all without a limit, ranked from 1."""
         first = list(self._hits.values())[:limit]
         return [replace(hit, rank=rank) for rank, hit in enumerate(first, start=1)]
 
 
 def image_address(attributes: Attributes, site: Site) -> str:
-    """The address that an image's attributes tell, or nothing when it is still a placeholder."""
+    """The URL in an image element's attributes; empty while it is a placeholder."""
     if any(attributes.get(side, "").strip() in ("0", "1") for side in ("width", "height")):
         return ""
     for name in site.attributes:
@@ -90,7 +90,7 @@ def image_address(attributes: Attributes, site: Site) -> str:
 
 
 def unwrap(address: str, site: Site) -> tuple[str, str]:
-    """The original's address and the thumbnail's, when `address` is a thumbnail that names it; else itself and ''."""
+    """The original's URL and the thumbnail's, when `address` is a thumbnail that contains it; else itself and ''."""
     original = address
     for _ in range(_DEEPEST_WRAPPING):
         inner = _inner(original, site)
@@ -101,7 +101,7 @@ def unwrap(address: str, site: Site) -> tuple[str, str]:
 
 
 def check_results_page(page: ResultsPage, site: Site) -> None:
-    """Raise what the page itself says: ConsentPageError, PageError or NoResultsError."""
+    """Raise ConsentPageError, PageError or NoResultsError when the page shows that instead of results."""
     host = urlsplit(page.url).hostname or ""
     if page.status in (401, 403, 407, 429):
         raise ConsentPageError(
@@ -121,16 +121,16 @@ def check_results_page(page: ResultsPage, site: Site) -> None:
 
 
 def read_results_page(html: str, site: Site, selectors: Sequence[str]) -> ResultsPage:
-    """A saved page as if a browser showed it, its images those of the first of `selectors` that matches."""
-    markup = read_markup(html, dict.fromkeys(site.every_selector))
-    found = markup.matches
+    """Parse a saved page; its images are the elements that the first of `selectors` with a match finds."""
+    parsed = parse_page(html, dict.fromkeys(site.every_selector))
+    found = parsed.matches
     selector = next((text for text in selectors if found[text]), "")
-    texts = "" if selector else markup.text  # a caption among results may say anything
+    texts = "" if selector else parsed.text  # a caption among results may say anything
     said = [text for text in site.nothing_found if found[text]]
     said += [text for text in site.nothing_found_texts if text in texts]
     return ResultsPage(
-        url=markup.saved_from,
-        title=markup.title,
+        url=parsed.saved_from,
+        title=parsed.title,
         counts={text: len(found[text]) for text in site.image_selectors},
         selector=selector,
         images=found.get(selector, ()),
@@ -140,7 +140,7 @@ def read_results_page(html: str, site: Site, selectors: Sequence[str]) -> Result
 
 
 def _usable(text: str) -> str:
-    """The text as an address in ASCII, or nothing when it is none of http."""
+    """The text as a percent-encoded http(s) URL; empty when it is none."""
     text = text.strip()
     if text.startswith("//"):
         text = f"https:{text}"
@@ -170,7 +170,7 @@ def _inner(address: str, site: Site) -> str:
 _ADDRESS = re.compile(r"\s*(?:https?:)?//[^\s/][^\s]*\s*")
 _RELATIVE = re.compile(r"\s*(?:\./|(?![a-z][a-z0-9+.-]*:|[/#?]))\S", re.IGNORECASE)
 _LEAST_PICTURE = 2_000
-"""Letters of a data: address that is a picture; placeholders are shorter."""
+"""Least length in characters of a data: URL that is a picture; placeholders are shorter."""
 _SHOWN = 80
 _COPY = (
     "name the copy in INSTAGRAM_ASSETS_SEARCH__SITES_FILE, and try it on the page with "
@@ -180,7 +180,7 @@ _HTML_ONLY = 'save it as HTML alone ("Webpage, HTML Only" in Chrome and Edge, "W
 
 
 def nothing_matched(page: ResultsPage, site: Site, source: str) -> NothingMatchedError:
-    """The error of a page without images: what was tried, what it matched, and what to do."""
+    """The error for a page without images: each selector, how many elements it matches, and what to do."""
     tried = "; ".join(f"{text}: {count}" for text, count in page.counts.items())
     if page.selector:
         where = ", ".join(site.attributes)
@@ -195,7 +195,7 @@ def nothing_matched(page: ResultsPage, site: Site, source: str) -> NothingMatche
 
 
 def _without_addresses(images: Sequence[Attributes], site: Site, *, is_saved: bool) -> str:
-    """What to do about elements that were found and have no address where one was looked for."""
+    """What to do about matched elements without a URL in the attributes that a site lists."""
     others = Counter(
         name
         for attributes in images

@@ -1,9 +1,28 @@
-"""A page that somebody saved in a browser as HTML, whether alone or as the archive of one file (MHTML, RFC 2557)."""
+"""Result pages that somebody saved in a browser: files to HTML, and HTML to the elements that CSS selectors match.
+
+A file holds HTML alone, or the archive of one file (MHTML, RFC 2557).
+"""
 
 import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
-from instagram_assets.errors import FileError
+from instagram_assets.errors import FileError, SettingsError
+
+Attributes = Mapping[str, str]
+"""The attributes of an HTML element by name; empty text for one without a value."""
+
+_NOT_SHOWN = ("script", "style", "title", "textarea", "template", "iframe", "noembed", "noframes", "xmp")
+"""Elements whose content is neither part of the page's text nor found by selectors."""
+_RAW_TEXT = re.compile(
+    r"<!--.*?(?:-->|\Z)|(<(noscript|script|style|title|textarea|iframe|noembed|noframes|xmp)\b"
+    r"(?:[^'\">]|'[^']*'|\"[^\"]*\")*>).*?(?=</\2\b|\Z)",
+    re.DOTALL | re.IGNORECASE,
+)
+"""Comments, and the elements whose content is text: `noscript` is one where scripts run; not so to libxml2."""
 
 _ARCHIVE = re.compile(rb"\A(?:[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*)*?content-type:\s*multipart/related", re.IGNORECASE)
 _REMEDY = 'Save the page as HTML ("Webpage, HTML Only", "Page Source" in Safari)'
@@ -54,3 +73,97 @@ def _known(charset: str | None) -> str:
         return codecs.lookup(charset or "utf-8").name
     except LookupError:
         return "utf-8"
+
+
+@dataclass
+class ParsedPage:
+    """What was read from a page: its title, the text it shows, its URL if the file says it, and the selected elements.
+
+    `matches` holds for each selector the attributes of the elements that it matches, in the page's order.
+    """
+
+    title: str
+    text: str
+    saved_from: str
+    matches: dict[str, list[Attributes]]
+
+
+def parse_page(html: str, selectors: Iterable[str]) -> ParsedPage:
+    """Parse a page as a browser serialises it: outer HTML, or what it saves. Never raises for malformed HTML.
+
+    Raises SettingsError for what is no CSS selector.
+    """
+    from lxml import etree  # pyright: ignore[reportAttributeAccessIssue] compiled, without types
+
+    select = {text: _compiled(text) for text in selectors}
+    # Bytes, so that no declaration in the page says another encoding.
+    parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
+    root: Any = etree.fromstring(_RAW_TEXT.sub(_without_noscript, html).encode(errors="replace"), parser)
+    if root is None:  # without any element or text
+        root = etree.Element("html")
+    titles: list[Any] = root.xpath("(//title)[1]")
+    title = " ".join("".join(titles[0].itertext()).split()) if titles else ""
+    for element in list(root.iter(*_NOT_SHOWN)):
+        element.text = None
+        del element[:]
+    saved_from = re.search(r"<!--\s*saved from url=\(\d+\)(\S+)\s*-->", html[:4096])
+    return ParsedPage(
+        title,
+        " ".join(" ".join(root.itertext()).split()),
+        saved_from[1] if saved_from else "",
+        {text: [dict(element.attrib) for element in find(root)] for text, find in select.items()},
+    )
+
+
+def _without_noscript(raw: re.Match[str]) -> str:
+    return raw[1] if raw[2] and raw[2].lower() == "noscript" else raw[0]
+
+
+def check_selector(text: str) -> None:
+    """Raise SettingsError for what is no CSS selector, or one that only a browser understands."""
+    _compiled(text)
+
+
+@cache
+def _compiled(text: str) -> Callable[[Any], list[Any]]:
+    """A function from a root element to the elements that the CSS selector matches. Raises SettingsError."""
+    from cssselect import ExpressionError, HTMLTranslator, SelectorError
+    from cssselect.xpath import XPathExpr
+    from lxml import etree  # pyright: ignore[reportAttributeAccessIssue] compiled, without types
+
+    class Translator(HTMLTranslator):
+        """CSS to XPath that tests each element by its ancestors and siblings, in time linear in the page.
+
+        cssselect itself walks from each left element to all on its right, which is quadratic in a long page.
+        """
+
+        def xpath_descendant_combinator(self, left: XPathExpr, right: XPathExpr) -> XPathExpr:
+            return right.add_condition(f"ancestor::{left}")
+
+        def xpath_child_combinator(self, left: XPathExpr, right: XPathExpr) -> XPathExpr:
+            return right.add_condition(f"parent::{left}")
+
+        def xpath_direct_adjacent_combinator(self, left: XPathExpr, right: XPathExpr) -> XPathExpr:
+            return right.add_condition(f"preceding-sibling::*[1][self::{left}]")
+
+        def xpath_indirect_adjacent_combinator(self, left: XPathExpr, right: XPathExpr) -> XPathExpr:
+            return right.add_condition(f"preceding-sibling::{left}")
+
+        def xpath_contains_function(self, xpath: XPathExpr, function: object) -> XPathExpr:
+            raise ExpressionError(":contains() is no CSS")
+
+        def xpath_attrib_different(self, xpath: XPathExpr, name: str, value: str | None) -> XPathExpr:
+            raise ExpressionError("!= is no CSS")
+
+        def xpath_scope_pseudo(self, xpath: XPathExpr) -> XPathExpr:
+            raise ExpressionError(":scope has no meaning here")
+
+    try:
+        find = etree.XPath(Translator().css_to_xpath(text))
+        find(etree.Element("html"))  # a namespace shows only here
+    except (SelectorError, etree.XPathError) as error:
+        raise SettingsError(
+            f"selector {text!r}: not understood ({error}). Write a CSS selector such as img.name, #id img or "
+            "a[href*='x'] > img."
+        ) from error
+    return find

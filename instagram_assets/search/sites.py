@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from instagram_assets.errors import SettingsError
-from instagram_assets.search.markup import parse_selector
+from instagram_assets.search.saved_pages import check_selector
 
 SITES_FILE = Path(__file__).with_name("search_sites.toml")
 _QUERY_PLACEHOLDER = "{query}"
@@ -47,7 +47,7 @@ class Site(BaseModel):
     @model_validator(mode="after")
     def _understood(self) -> Self:
         for text in self.every_selector:
-            parse_selector(text)
+            check_selector(text)
         return self
 
     @property

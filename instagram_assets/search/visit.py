@@ -1,4 +1,4 @@
-"""Reading a page of image results in the browser: looking, scrolling, and knowing when there is no more."""
+"""Scroll through a page of image results in the browser until there are enough images or no more."""
 
 import hashlib
 import json
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from selenium.webdriver.remote.webdriver import WebDriver
 
 HitProgress = Callable[[int, int], None]
-"""Told how many hits of how many were found."""
+"""Called with the number of hits found and the limit."""
 
-_SECONDS_BETWEEN_LOOKS = 0.1
-_LOOK = """
+_SECONDS_BETWEEN_SNAPSHOTS = 0.1
+_SNAPSHOT = """
 const [counted, tried, walls, wallTexts, nothing, nothingTexts, done] = arguments;
 // Two frames on, the page's own observers have seen where it was scrolled to; a hidden window draws none.
 const drawn = new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)));
 const hidden = new Promise((go) => setTimeout(go, 1000));
-Promise.race([drawn, hidden]).then(() => done(look()));
-function look() {
+Promise.race([drawn, hidden]).then(() => done(snapshot()));
+function snapshot() {
 const all = (selector) => [...document.querySelectorAll(selector)];
 const shown = (element) => element.getClientRects().length > 0;
 const selector = tried.find((text) => document.querySelector(text)) ?? "";
@@ -73,14 +73,14 @@ def collect_images(
     Raises ConsentPageError, NoResultsError, NothingMatchedError or PageError.
     """
     browser.set_page_load_timeout(options.page_timeout)
-    whole = _open(browser, address)
+    loaded = _open(browser, address)
     traffic = _Traffic(browser, options.page_timeout)
     page, findings = _scroll_through(browser, traffic, site, site.selectors, limit, options, on_progress)
-    if not findings and not page.selector and _look(browser, site, site.last_resort).selector:
+    if not findings and not page.selector and _snapshot(browser, site, site.last_resort).selector:
         page, findings = _scroll_through(browser, traffic, site, site.last_resort, limit, options, on_progress)
     if findings:
         return page, findings
-    if not (whole and page.complete):
+    if not (loaded and page.complete):
         raise PageError(
             f"{address}: the page did not finish loading within {options.page_timeout:g} s and shows no images. "
             "Try again, or raise INSTAGRAM_ASSETS_SEARCH__PAGE_TIMEOUT."
@@ -89,7 +89,7 @@ def collect_images(
 
 
 def save_page(browser: "WebDriver", folder: Path, query: str) -> str:
-    """Save the page as HTML and as a picture, for whoever wants to see what went wrong; one sentence about it."""
+    """Save the page as HTML and as a screenshot for debugging; returns a sentence that says where."""
     from selenium.common.exceptions import WebDriverException
 
     # The word is no part of the name: it may hold what a path must not.
@@ -118,7 +118,7 @@ def _open(browser: "WebDriver", address: str) -> bool:
 
 
 class _Traffic:
-    """The page's requests that are under way, from the browser's own log."""
+    """The page's pending network requests, from the browser's performance log."""
 
     def __init__(self, browser: "WebDriver", page_timeout: float) -> None:
         self._browser = browser
@@ -154,7 +154,7 @@ def _scroll_through(
     moved = advanced = time.monotonic()
     steps = 0
     while True:
-        page = _look(browser, site, selectors)
+        page = _snapshot(browser, site, selectors)
         check_results_page(page, site)
         new = findings.add(page)
         if new and on_progress:
@@ -169,12 +169,12 @@ def _scroll_through(
             return page, findings
         steps += not page.at_end
         browser.execute_script(_STEP, site.step)
-        time.sleep(max(options.scroll_pause, _SECONDS_BETWEEN_LOOKS))
+        time.sleep(max(options.scroll_pause, _SECONDS_BETWEEN_SNAPSHOTS))
 
 
-def _look(browser: "WebDriver", site: Site, selectors: Sequence[str]) -> ResultsPage:
+def _snapshot(browser: "WebDriver", site: Site, selectors: Sequence[str]) -> ResultsPage:
     seen: dict[str, Any] = browser.execute_async_script(
-        _LOOK,
+        _SNAPSHOT,
         site.image_selectors,
         selectors,
         site.walls,

@@ -24,9 +24,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from instagram_assets.errors import SettingsError
-from instagram_assets.printable import printable
-from instagram_assets.privacy.forgotten import NOTHING, Forgotten
+from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN, Forgotten
 from instagram_assets.privacy.pseudonyms import is_forgotten_pseudonym
+from instagram_assets.report.safe_text import printable
 from instagram_assets.sources.names import account, hashtag, is_hashtag
 from instagram_assets.sources.rotation import Turn, monday_of, turn
 
@@ -115,7 +115,7 @@ class Registry:
     file: Path
     entries: tuple[Entry, ...]
     rotations: Mapping[str, Rotation]
-    forgotten: Forgotten = NOTHING
+    forgotten: Forgotten = NOTHING_FORGOTTEN
 
     @property
     def names(self) -> frozenset[str]:
@@ -163,7 +163,7 @@ def names_for_apify(registry: Registry, week: date, kind: Kind) -> list[str]:
     return [entry.name.removeprefix("#") for entry in found]
 
 
-def load_registry(file: Path, forgotten: Forgotten = NOTHING) -> Registry:
+def load_registry(file: Path, forgotten: Forgotten = NOTHING_FORGOTTEN) -> Registry:
     """The registry in a TOML file. Raises SettingsError naming the file, every entry that is wrong, and what to do."""
     content = _read(file)
     problems = [

@@ -15,7 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from instagram_assets.errors import GoneError, ScrapeError, ScrapeRefusedError, ScrapeRequestError, UnansweredError
-from instagram_assets.printable import printable
+from instagram_assets.report.safe_text import printable
 
 if TYPE_CHECKING:
     from apify_client import ApifyClient

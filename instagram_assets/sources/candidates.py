@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
-from instagram_assets.privacy.forgotten import NOTHING, Forgotten
-from instagram_assets.privacy.pseudonyms import FORGOTTEN
+from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN, Forgotten
+from instagram_assets.privacy.pseudonyms import FORGOTTEN_PREFIX
 
 COLUMNS = ("post_id", "account", "owner", "day", "coauthors", "mentions", "tagged")
 """What is read of `posts`."""
@@ -30,11 +30,11 @@ CANDIDATES = pa.schema(
 )
 
 _ROLES = {"coauthored": "coauthors", "mentioned": "mentions", "tagged": "tagged"}
-_PSEUDONYM = re.compile(rf"{FORGOTTEN}[0-9a-f]{{16}}")
+_PSEUDONYM = re.compile(rf"{FORGOTTEN_PREFIX}[0-9a-f]{{16}}")
 _TO_MONDAY = 3  # 1 January 1970, day 0, was a Thursday
 
 
-def candidates(posts: pa.Table, known: Collection[str] = (), forgotten: Forgotten = NOTHING) -> pa.Table:
+def candidates(posts: pa.Table, known: Collection[str] = (), forgotten: Forgotten = NOTHING_FORGOTTEN) -> pa.Table:
     """The accounts that posts name as co-authors, in captions or by tags, but who is `known` or `forgotten`.
 
     `posts` is a table of `schemas.POSTS` with at least COLUMNS. Who names itself does not count; who owns a post that

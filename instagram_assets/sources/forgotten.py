@@ -5,9 +5,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from instagram_assets.errors import ScrapeRequestError
-from instagram_assets.ingest.instagram_urls import account_in
-from instagram_assets.ingest.post_ids import code_in
-from instagram_assets.privacy.forgotten import Forgotten
+from instagram_assets.ingest.post_ids import account_from_url, shortcode_from_url
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.sources.requests import ScrapeRequest
 
 
@@ -40,8 +39,8 @@ def is_forgotten(text: object, forgotten: Forgotten, request: ScrapeRequest | No
     if request and request.takes_hashtags and forgotten.has("account", f"#{text.removeprefix('#').casefold()}"):
         return True
     tag = unquote(text.partition("/explore/tags/")[2].partition("/")[0]) if "/explore/tags/" in text else ""
-    names = (text, text.removeprefix("@"), account_in(text), f"#{tag.casefold()}" if tag else None)
-    return any(forgotten.has("account", name) for name in names) or forgotten.has("shortcode", code_in(text))
+    names = (text, text.removeprefix("@"), account_from_url(text), f"#{tag.casefold()}" if tag else None)
+    return any(forgotten.has("account", name) for name in names) or forgotten.has("shortcode", shortcode_from_url(text))
 
 
 def _list(value: object) -> list[Any]:

@@ -4,9 +4,9 @@ import re
 import unicodedata
 from urllib.parse import quote, unquote
 
-from instagram_assets.account_words import NO_ACCOUNTS
-from instagram_assets.ingest.hashtags import SIGNS, tags_in
-from instagram_assets.ingest.values import bare_name, is_account_name
+from instagram_assets.ingest.field_values import is_account_name, strip_at_sign
+from instagram_assets.ingest.hashtags import HASHTAG_SIGNS, hashtags_in
+from instagram_assets.schemas.account_names import NO_ACCOUNTS
 
 INSTAGRAM = "https://www.instagram.com/"
 
@@ -25,7 +25,7 @@ def account(text: str) -> str:
         if not found or found[1].casefold() in NO_ACCOUNTS:
             raise ValueError("the address of no profile; give the account's name, such as sun_diary")
         text = found[1]
-    name = bare_name(text)
+    name = strip_at_sign(text)
     if not name:
         raise ValueError("the name is empty; give an account's or, with #, a hashtag")
     if not is_account_name(name):
@@ -45,13 +45,13 @@ def hashtag(text: str) -> str:
         if not found:
             raise ValueError("the address of no hashtag; give the hashtag, such as 육아일기")
         text = unquote(found[1])
-    tag = unicodedata.normalize("NFC", text.strip().lstrip(SIGNS))
+    tag = unicodedata.normalize("NFC", text.strip().lstrip(HASHTAG_SIGNS))
     if not tag:
         raise ValueError("the hashtag is empty")
     if parts := tag.split()[1:]:
         joined = "".join([tag.split()[0], *parts])
         raise ValueError(f'it holds a blank, which ends a hashtag; write "#{joined}", or each for itself')
-    if (found := tags_in(f"#{tag}")) != [tag]:
+    if (found := hashtags_in(f"#{tag}")) != [tag]:
         end = f'it ends after "#{found[0]}"' if found else "none can begin so"
         raise ValueError(f"no hashtag: {end}; letters, digits, _ and emoji make one")
     return tag.casefold()
@@ -76,4 +76,4 @@ def page(text: str) -> str:
 
 def is_hashtag(text: str) -> bool:
     """Whether a name that may be either is written as a hashtag."""
-    return text.strip().startswith(tuple(SIGNS))
+    return text.strip().startswith(tuple(HASHTAG_SIGNS))

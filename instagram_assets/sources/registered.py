@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 from instagram_assets.errors import ScrapeRequestError
-from instagram_assets.privacy.forgotten import NOTHING, Forgotten
+from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN, Forgotten
 from instagram_assets.sources.accounts import load_registry, names_for_apify
 from instagram_assets.sources.requests import ScrapeRequest
 
@@ -14,7 +14,7 @@ def registered(
     request: ScrapeRequest,
     file: Path,
     day: date,
-    forgotten: Forgotten = NOTHING,
+    forgotten: Forgotten = NOTHING_FORGOTTEN,
     tell: Callable[[str], object] = lambda _: None,
 ) -> list[str]:
     """Whom Apify collects by the registry in `file` in the ISO week of `day`, accounts or hashtags as the input takes.

@@ -1,1 +1,1 @@
-"""What there is, what was left out and why, and what helps: the facts that the terminal and the web app show."""
+"""The health of an installation: status of the data, doctor, integrity, checks before a run, explained errors."""

@@ -1,4 +1,4 @@
-"""The reasons that tables give, in words that are the same for the same cause, each with what helps."""
+"""Causes behind the `reason` of table rows, each in fixed words and with its remedy."""
 
 import re
 from typing import NamedTuple
@@ -7,7 +7,7 @@ _SET = "set INSTAGRAM_ASSETS_"
 
 
 class Cause(NamedTuple):
-    """Why rows are not there, and what to do about it; the remedy is empty where nothing helps."""
+    """Why rows are missing, and the remedy, empty where there is none."""
 
     words: str
     remedy: str = ""
@@ -51,14 +51,14 @@ _OF_ONE_VALUE = re.compile(r"^.+? (?=is (?:not a |no |none of |negative|before |
 _LONGEST = 120
 
 
-def of_videos(cause: Cause) -> Cause:
-    """The same cause where it is videos that are not there: other settings hold for them."""
+def for_videos(cause: Cause) -> Cause:
+    """The same cause for missing videos, whose remedies name other settings."""
     remedy = cause.remedy.replace("materialize images+", "materialize reel_videos+")
     return cause._replace(remedy=remedy.replace("DOWNLOAD__MAX_IMAGE_MB", "REELS__MAX_VIDEO_MB"))
 
 
 def cause_of(reason: str | None, field: str = "") -> Cause:
-    """The cause behind a table's `reason`: the known one, else the reason itself without one row's own value.
+    """The cause behind a row's `reason`: a known one, else the reason itself without the row's own value.
 
     `field` is where in a record it is, for records in quarantine.
     """

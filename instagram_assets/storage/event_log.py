@@ -8,8 +8,7 @@ What differs on purpose: the log of a run has one event an asset and type; plann
 partitions are one event, with the subset; materializations of more than HANDFUL partitions say less, and only they
 themselves have their tags.
 
-In the table, a row of a cell has no step key, and a row that stands for cells in a run's log has no asset key; so one
-database can hold both. Histories written before are read as before.
+In the table, rows of cells have no step key and summaries in a run's log no asset key; so one database can hold both.
 
 Written against dagster 1.13.27. What is private there and used here and in `event_log_plans`: `_event_to_row`,
 `_store_asset_event_tags`, `_store_asset_event`, `_get_assets_details`, `_add_assets_wipe_filter_to_query` and
@@ -34,18 +33,18 @@ from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._record import copy
 from dagster._serdes import ConfigurableClassData, deserialize_value
 
-from instagram_assets.storage.dagster_memory import make_first_objects
 from instagram_assets.storage.event_log_entries import (
     HANDFUL,
     MADE,
     OF_CELLS,
     PLANNED,
     UNTOUCHED,
-    Counted,
+    CellCounts,
     is_of_cells,
     is_untouched,
     materialization_of,
     of_each_cell,
+    rows_of_many,
     summary,
 )
 from instagram_assets.storage.event_log_plans import (
@@ -56,8 +55,8 @@ from instagram_assets.storage.event_log_plans import (
     what_failed,
     with_plans_of_many,
 )
-from instagram_assets.storage.event_log_rows import rows_of_many
 from instagram_assets.storage.event_log_tags import newest_tags_of_many, newest_versions, tags_of_many
+from instagram_assets.storage.run_memory import make_first_objects
 from instagram_assets.storage.sqlite_databases import SqliteEvents
 
 __all__ = ["IN_INDEX_ONLY", "UNTOUCHED", "BatchSqliteEventLogStorage", "CellEventLog", "is_of_type"]
@@ -83,7 +82,7 @@ class CellEventLog(SqlEventLogStorage):
     """An event log of runs over many partitions; to be put before a stock storage."""
 
     @cached_property
-    def _told(self) -> dict[_Told, tuple[int, Counted]]:
+    def _told(self) -> dict[_Told, tuple[int, CellCounts]]:
         """What steps that are at work told so far: the row in the run's log, and what it counts."""
         return {}
 
@@ -134,7 +133,7 @@ class CellEventLog(SqlEventLogStorage):
             (run_id, step, str(key), kind): events for (step, key, kind), events in of_step.items()
         }
         counts = {
-            told: (self._told[told][1] if told in self._told else Counted()).and_also(events)
+            told: (self._told[told][1] if told in self._told else CellCounts()).and_also(events)
             for told, events in of_told.items()
         }
         many = {told for told in of_told if told[3] == MADE.value and counts[told].cells > HANDFUL}
@@ -325,10 +324,8 @@ def _kinds(of_type: _Kinds) -> Set[DagsterEventType]:
 
 
 def is_of_type(of_type: _Kinds) -> sa.ColumnElement[bool]:
-    """The condition on a row that its event is of these types; of none named, any."""
-    if not of_type:
-        return sa.true()
-    return LOG.dagster_event_type.in_([kind.value for kind in _kinds(of_type)])
+    """An SQL condition on the type of a row's event; true for every row when no type is given."""
+    return LOG.dagster_event_type.in_([kind.value for kind in _kinds(of_type)]) if of_type else sa.true()
 
 
 def _asset_key(name: str) -> AssetKey:

@@ -1,13 +1,12 @@
-"""What the log keeps of the events of cells: a small entry a cell in the index, one entry an asset in the run's log.
+"""Stored forms of the events of cells: a small entry per cell in the index, one per asset in the run log."""
 
-Written against dagster 1.13.27: events are named tuples there, and are changed as such.
-"""
-
-from collections.abc import Sequence, Set
-from typing import NamedTuple
+import json
+from collections.abc import Callable, Iterator, Sequence, Set
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 import dagster as dg
-from dagster import DagsterEventType, EventLogEntry
+from dagster import AssetMaterialization, DagsterEventType, EventLogEntry, IntMetadataValue
 from dagster._core.definitions.data_version import (
     CODE_VERSION_TAG,
     INPUT_DATA_VERSION_TAG_PREFIX,
@@ -26,17 +25,17 @@ OF_CELLS = frozenset({PLANNED, MADE, OBSERVED})
 ROWS = "dagster/partition_row_count"
 
 
-class Counted(NamedTuple):
+class CellCounts(NamedTuple):
     """Partitions of an asset that a step has told of so far, and their rows where events say them."""
 
     cells: int = 0
     rows: int | None = None
 
-    def and_also(self, entries: Sequence[EventLogEntry]) -> "Counted":
+    def and_also(self, entries: Sequence[EventLogEntry]) -> "CellCounts":
         """These and the partitions of more entries of the same asset and type."""
         rows = [count for entry in entries if (count := _rows(entry)) is not None]
         total = (self.rows or 0) + sum(rows) if rows or self.rows is not None else None
-        return Counted(self.cells + sum(len(cells_of(entry)) for entry in entries), total)
+        return CellCounts(self.cells + sum(len(cells_of(entry)) for entry in entries), total)
 
 
 def is_of_cells(entry: EventLogEntry) -> bool:
@@ -113,7 +112,7 @@ def kept_tags(made: dg.AssetMaterialization, run_id: str) -> dict[str, str]:
     return {name: value for name, value in tags.items() if not _is_version_of_input(name)}
 
 
-def summary(newest: EventLogEntry, counted: Counted) -> EventLogEntry:
+def summary(newest: EventLogEntry, counted: CellCounts) -> EventLogEntry:
     """What the run's log says of an asset: the one event, or one in the place of many."""
     event = newest.get_dagster_event()
     key = event.asset_key
@@ -141,3 +140,39 @@ def _rows(entry: EventLogEntry) -> int | None:
 
 def _is_version_of_input(tag: str) -> bool:
     return tag == CODE_VERSION_TAG or tag.startswith((INPUT_DATA_VERSION_TAG_PREFIX, INPUT_EVENT_POINTER_TAG_PREFIX))
+
+
+Row = dict[str, Any]
+
+
+def rows_of_many(events: Sequence[EventLogEntry], row_of: Callable[[EventLogEntry], Row]) -> Iterator[Row]:
+    """The rows of materializations of many cells of one asset by one step, as `row_of` makes each of the lightened.
+
+    `row_of` is the storage's own function from an event to its row.
+    """
+    pattern: Row = {}
+    entry: Any = None
+    for event in events:
+        made = materialization_of(event)
+        if made is None or not _has_rows_alone(made):
+            yield row_of(lightened(event))
+            continue
+        if not pattern:
+            pattern = row_of(lightened(event))
+            entry = json.loads(pattern["event"])
+        told = entry["dagster_event"]
+        packed = told["event_specific_data"]["materialization"]
+        entry["timestamp"], told["message"] = event.timestamp, event.get_dagster_event().message
+        packed["partition"], packed["tags"] = made.partition, kept_tags(made, event.run_id)
+        packed["metadata_entries"][0]["entry_data"]["value"] = made.metadata[ROWS].value
+        yield pattern | {
+            "event": json.dumps(entry, sort_keys=True),
+            "timestamp": datetime.fromtimestamp(event.timestamp, UTC).replace(tzinfo=None),
+            "partition": made.partition,
+        }
+
+
+def _has_rows_alone(made: AssetMaterialization) -> bool:
+    return (
+        made.description is None and len(made.metadata) == 1 and isinstance(made.metadata.get(ROWS), IntMetadataValue)
+    )

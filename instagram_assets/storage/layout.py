@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 from upath import UPath
 
 from instagram_assets.errors import StorageError
-from instagram_assets.storage import atomic, objects
+from instagram_assets.storage import atomic, object_store
 from instagram_assets.storage.locks import alone_in
 
 VERSION = 2
@@ -38,7 +38,7 @@ def read_layout(root: UPath) -> Layout | None:
     """
     path = root / FILE
     try:
-        found = json.loads(path.read_bytes() if atomic.is_local(root) else objects.read_object(path))
+        found = json.loads(path.read_bytes() if atomic.is_local(root) else object_store.read_object(path))
         layout = Layout(int(found["version"]), int(found["first_year"]))
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -60,7 +60,7 @@ def read_layout(root: UPath) -> Layout | None:
 def set_up(root: UPath) -> None:
     """Have the lake say its layout before anything is written into it; the store is tried once."""
     if not atomic.is_local(root):
-        objects.check_conditions(root)
+        object_store.check_conditions(root)
     if read_layout(root) is None:
         _change(root, lambda layout: layout)
 
@@ -107,7 +107,7 @@ def _change(root: UPath, change: Callable[[Layout], Layout]) -> None:
             if before != after:
                 write_layout(root, after)
         return
-    objects.change_object(root / FILE, lambda _: _to_bytes(change(read_layout(root) or Layout())))
+    object_store.change_object(root / FILE, lambda _: _to_bytes(change(read_layout(root) or Layout())))
 
 
 def _to_bytes(layout: Layout) -> bytes:

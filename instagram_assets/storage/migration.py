@@ -23,7 +23,8 @@ from instagram_assets.arrow import compute
 from instagram_assets.errors import StorageError
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.storage import atomic
-from instagram_assets.storage.lake import names_in, read_table, replace_cells, write_asset
+from instagram_assets.storage.lake import names_in, read_table
+from instagram_assets.storage.lake_writer import replace_cells, write_asset
 from instagram_assets.storage.layout import VERSION, Layout, read_layout, write_layout
 from instagram_assets.storage.locks import alone_in
 from instagram_assets.storage.parquet_files import from_bytes

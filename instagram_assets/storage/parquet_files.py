@@ -21,7 +21,7 @@ from instagram_assets.arrow import compute
 from instagram_assets.errors import DamagedError, StorageError
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.storage.atomic import is_local, write_atomic
-from instagram_assets.storage.objects import read_object
+from instagram_assets.storage.object_store import read_object
 
 STATUSES = b"instagram_assets.status"
 """Where a footer says how many rows have which status, as JSON, so that counting needs no rows."""

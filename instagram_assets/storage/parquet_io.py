@@ -19,17 +19,14 @@ from upath import UPath
 from instagram_assets.errors import ContractError, DamagedError
 from instagram_assets.partitions import PLAN, known_accounts, selection
 from instagram_assets.storage.event_log import UNTOUCHED
-from instagram_assets.storage.hand_over import HandOver
 from instagram_assets.storage.lake import (
     Days,
-    Written,
-    as_read,
     read_batches,
     read_table,
-    write_asset,
-    write_cells,
 )
+from instagram_assets.storage.lake_writer import Written, as_stored, write_asset, write_cells
 from instagram_assets.storage.parquet_files import as_table
+from instagram_assets.storage.run_memory import HandOver
 
 COLUMNS = "columns"
 """Key of an input's metadata that lists the columns to read; without it all are read."""
@@ -76,7 +73,7 @@ class ParquetTables(dg.IOManager):
         table = obj if isinstance(obj, pa.RecordBatchReader) else as_table(obj, name)
         written = write_cells(self.root, name, names, chosen.days, table)
         if after and isinstance(table, pa.Table):
-            self._handed.keep(context.run_id, name, chosen, as_read(name, names, table), after)
+            self._handed.keep(context.run_id, name, chosen, as_stored(name, names, table), after)
         _add_partition_metadata(context, _of_each_partition(context, written))
         context.log.info(f"{name}: {sum(written.rows.values())} rows in {len(written.rows)} partitions")
 

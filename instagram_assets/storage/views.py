@@ -15,7 +15,7 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.schemas import CONTRACTS, VIEWS, View
-from instagram_assets.storage.duck import Query, Source, connected
+from instagram_assets.storage.duckdb_connection import Query, Source, connected
 from instagram_assets.storage.lake import Days, files
 from instagram_assets.storage.layout import value_of
 

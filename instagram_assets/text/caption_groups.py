@@ -1,4 +1,4 @@
-"""Which images have similar captions, by the words that the captions share."""
+"""Groups of images with similar captions: community detection on the TF-IDF cosine similarity of captions."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-# Captions that are compared with all others at once: few, so that their weights stay in the processor's cache.
+# Captions compared with all others at once: few, so that their weights stay in the processor's cache.
 _BLOCK = 32
 _ROUNDING = 1e-6
 

@@ -1,31 +1,31 @@
-"""How often words are used: questions to the view `token_counts`, and the charts of a vocabulary."""
+"""Word frequencies: queries on the view `token_counts`, and charts of the vocabulary."""
 
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from instagram_assets.report.charts import bar_chart, word_cloud
-from instagram_assets.storage.duck import Query
-from instagram_assets.text.pos import CONTENT
+from instagram_assets.storage.duckdb_connection import Query
+from instagram_assets.text.pos import CONTENT_CLASSES
 
 SHARES = (10, 30, 50)
 MOST_DAYS = 14
 
 
-class Size(NamedTuple):
-    """How much was written: rows of the view, different words, and words in all."""
+class VocabularySize(NamedTuple):
+    """Size of the vocabulary: rows of the view, distinct words, and total word count."""
 
     rows: int
     different: int
     written: int
 
 
-def size(query: Query) -> Size:
-    """How much was written; a word is one per part of speech."""
+def vocabulary_size(query: Query) -> VocabularySize:
+    """Size of the vocabulary; a word with two parts of speech counts as two."""
     (row,) = query(
         """SELECT sum(rows)::BIGINT AS rows, count(*) AS different, sum(count)::BIGINT AS written
         FROM (SELECT word, pos, count(*) AS rows, sum(count) AS count FROM token_counts GROUP BY word, pos)"""
     ).to_pylist()
-    return Size(*(row[name] or 0 for name in Size._fields))
+    return VocabularySize(*(row[name] or 0 for name in VocabularySize._fields))
 
 
 def top_words(query: Query, n: int, pos: str | None = None) -> dict[str, int]:
@@ -55,7 +55,7 @@ def most_writing(query: Query, n: int) -> list[str]:
 
 
 def vocabulary_shares(
-    query: Query, shares: Sequence[int] = SHARES, classes: Collection[str] = CONTENT
+    query: Query, shares: Sequence[int] = SHARES, classes: Collection[str] = CONTENT_CLASSES
 ) -> dict[int, float]:
     """For each percentage of the different words, the most frequent first: their part of all that was written, 0 to 1.
 
@@ -95,7 +95,7 @@ def _top_words(query: Query, line: str, n: int, pos: str | None) -> dict[str, di
         )
         QUALIFY row_number() OVER (PARTITION BY line ORDER BY count DESC, word) <= $2
         ORDER BY line, count DESC, word""",
-        list(CONTENT) if pos is None else [pos],
+        list(CONTENT_CLASSES) if pos is None else [pos],
         n,
     )
     there = query(f"SELECT DISTINCT {line} AS line FROM token_counts ORDER BY line")["line"].to_pylist()

@@ -1,9 +1,9 @@
-"""Parts of speech: one documented set, and how the tags of each tokenizer map to it."""
+"""Part-of-speech classes, and the mapping of each tokenizer's tags to them."""
 
-Token = tuple[str, str]
-"""A word and its class."""
+TaggedWord = tuple[str, str]
+"""A word and its part-of-speech class."""
 
-CLASSES = {
+POS_CLASSES = {
     "noun": "common noun, also the one before 하다: 산책, 육퇴",
     "proper_noun": "name of a person, place or brand",
     "bound_noun": "noun that never stands alone, also a counter: 것, 중, 개월",
@@ -26,12 +26,12 @@ CLASSES = {
     "mention": "account without @",
     "unknown": "what the tokenizer could not analyse",
 }
-"""Every class with what belongs to it."""
+"""Every part-of-speech class with its meaning."""
 
-CONTENT = ("noun", "proper_noun", "verb", "adjective", "adverb", "foreign")
-"""Classes of words that say what a post is about."""
+CONTENT_CLASSES = ("noun", "proper_noun", "verb", "adjective", "adverb", "foreign")
+"""Part-of-speech classes of content words."""
 
-KIWI = {
+KIWI_TAGS = {
     "NNG": "noun",
     "NNP": "proper_noun",
     "NNB": "bound_noun",
@@ -65,7 +65,7 @@ KIWI = {
 }
 """The class of each tag of Kiwi: the Sejong corpus's with Kiwi's own; None is left out, as addresses are."""
 
-OKT = {
+OKT_TAGS = {
     "Noun": "noun",
     "ProperNoun": "proper_noun",
     "Number": "number",
@@ -95,4 +95,4 @@ OKT = {
     "Unknown": "unknown",
     "Others": "unknown",
 }
-"""The class of each tag of Okt; it tells no bound nouns, pronouns and auxiliaries from nouns and verbs."""
+"""The class of each tag of Okt, which does not distinguish bound nouns, pronouns and auxiliaries."""

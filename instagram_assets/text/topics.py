@@ -1,7 +1,7 @@
-"""What groups of images are about, in words: class-based TF-IDF over the captions that people wrote for them.
+"""Topics of groups of images: the most characteristic words of their posts, by class-based TF-IDF.
 
-A group is a cluster of images, or images that a model captioned alike. Its words are those of the posts that the images
-are of, so that a group of pictures is named as people name it.
+A group is a cluster of images, or images with similar generated captions. Its words come from the captions that people
+wrote for the posts of these images.
 """
 
 import sys
@@ -19,14 +19,14 @@ from instagram_assets.schemas import TOPICS
 from instagram_assets.schemas.text import ALL_ACCOUNTS
 from instagram_assets.settings import TextSettings
 from instagram_assets.text.caption_groups import caption_groups
-from instagram_assets.text.post_words import PostWords, count_words
+from instagram_assets.text.document_term_matrix import DocumentTermMatrix, count_terms
 from instagram_assets.vision.cluster import NOISE
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-TELLING = ("noun", "proper_noun", "verb", "adjective", "foreign", "hashtag")
-"""Parts of speech that can name a topic: what is shown, done and how; not how it is said."""
+TOPIC_CLASSES = ("noun", "proper_noun", "verb", "adjective", "foreign", "hashtag")
+"""Parts of speech whose words may describe a topic."""
 WORDS, NAME_WORDS, IMAGES = 10, 3, 24
 """Words of a topic, how many of them make its name, and how many of its images are listed."""
 _ROWS_AT_ONCE = 10_000
@@ -34,7 +34,7 @@ _ROWS_AT_ONCE = 10_000
 
 @dataclass(frozen=True)
 class Grouping:
-    """Groups of images that are compared with each other: the ids of each group's images by its number."""
+    """One set of groups that are contrasted with each other: group number → image_ids, for one source and scope."""
 
     source: str
     scope: str
@@ -55,10 +55,10 @@ def topics_table(
     options: TextSettings,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> pa.Table:
-    """The rows of `topics`, for tables of `clusters`, `captions`, `images` and `tokens`, whatever their rows' order.
+    """The table `topics` from tables of `clusters`, `captions`, `images` and `tokens`; their row order does not matter.
 
-    Topics of one source and scope are told from each other by their words (`class_tfidf`): those that are `TELLING`
-    and that at least √n of a topic's n posts have, if there are any, since a small topic has rare words by chance.
+    Topics of one source and scope are contrasted by `class_tfidf` over words of `TOPIC_CLASSES`. Words that fewer than
+    √n of a topic's n posts have are used only if there are no others, since a small topic has rare words by chance.
     A post with images of two topics counts for both. Noise is no topic, nor is a group of fewer than
     `topic_min_size` images that are still stored. From a stream of `tokens`, memory holds the counts and one batch.
     """
@@ -68,13 +68,13 @@ def topics_table(
     posts_of = _posts_of_images(
         images, {name for grouping in groupings for group in grouping.groups.values() for name in group}
     )
-    words = count_words(tokens, TELLING)
+    words = count_terms(tokens, TOPIC_CLASSES)
     rows = [row for grouping in groupings for row in _topics(grouping, posts_of, words, options.topic_min_size)]
     return TOPICS.table(sorted(rows, key=lambda row: (row["source"], row["scope"], row["topic"])))
 
 
 def class_tfidf(counts: "csr_array") -> "csr_array":
-    """How much each word tells each class from the others: float64[classes, words] for counts of the same shape.
+    """Class-based TF-IDF weights, float64[classes, words], for counts of the same shape.
 
     The share of the word in the class's words, times log(1 + A / f): A is the mean number of words of a class, f how
     often the word occurs in all classes. Grootendorst 2022, BERTopic (arXiv 2203.05794), equation 1, with the share
@@ -89,7 +89,7 @@ def class_tfidf(counts: "csr_array") -> "csr_array":
 
 
 def _posts_of_images(images: pa.Table, wanted: AbstractSet[str]) -> dict[str, set[_Post]]:
-    """The posts that each stored image is of, for the wanted images."""
+    """Posts of each of the given images, as image_id → posts; images that are not stored are left out."""
     posts: dict[str, set[_Post]] = {}
     for batch in images.to_batches(max_chunksize=_ROWS_AT_ONCE):
         stored = batch.filter(compute.equal(batch.column("status"), "ok"))
@@ -102,7 +102,7 @@ def _posts_of_images(images: pa.Table, wanted: AbstractSet[str]) -> dict[str, se
 
 
 def _topics(
-    grouping: Grouping, posts_of: dict[str, set[_Post]], words: PostWords, min_size: int
+    grouping: Grouping, posts_of: dict[str, set[_Post]], words: DocumentTermMatrix, min_size: int
 ) -> Iterator[dict[str, Any]]:
     """The rows of one grouping."""
     groups: dict[int, tuple[list[str], list[_Post]]] = {}
@@ -114,18 +114,18 @@ def _topics(
         members = [image_id for image_id, posts in found.items() if posts]
         if len(members) >= min_size:
             groups[number] = members, _different(post for posts in found.values() for post in posts)
-    counts, support = words.of_groups(
+    counts, support = words.group_counts(
         [[(post.account, post.post_id) for post in posts] for _, posts in groups.values()]
     )
     scores = class_tfidf(counts)
     for place, (number, (members, posts)) in enumerate(groups.items()):
-        telling = _telling_words(scores[[place]], support[[place]], len(posts), words.words)
+        best_words = _top_words(scores[[place]], support[[place]], len(posts), words.words)
         yield {
             "source": grouping.source,
             "scope": grouping.scope,
             "topic": number,
-            "name": ", ".join(word for word, _ in telling[:NAME_WORDS]) or None,
-            "words": [{"word": word, "score": score} for word, score in telling],
+            "name": ", ".join(word for word, _ in best_words[:NAME_WORDS]) or None,
+            "words": [{"word": word, "score": score} for word, score in best_words],
             "images": len(members),
             "posts": len(posts),
             "sizes": [
@@ -145,8 +145,8 @@ def _evenly(items: list[str], most: int) -> list[str]:
     return items if len(items) <= most else [items[place * len(items) // most] for place in range(most)]
 
 
-def _telling_words(scores: "csr_array", support: "csr_array", posts: int, words: list[str]) -> list[tuple[str, float]]:
-    """The words with the highest scores of one row of scores, the first in the alphabet where they are equal."""
+def _top_words(scores: "csr_array", support: "csr_array", posts: int, words: list[str]) -> list[tuple[str, float]]:
+    """The words with the highest scores in one row of scores; ties in alphabetical order."""
     score, shared = scores.toarray()[0], support.toarray()[0] >= np.sqrt(posts)
     if shared.any():
         score = np.where(shared, score, 0)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instagram_assets.errors import SettingsError
-from instagram_assets.models.sources import ModelSource
+from instagram_assets.models.local_models import ModelSource
 from instagram_assets.settings import CaptionSettings, ModelSettings
 from instagram_assets.vision.blip import Blip
 from instagram_assets.vision.decoding import Decoding, Tokens, TransformersDecoder, is_degenerate, uniforms

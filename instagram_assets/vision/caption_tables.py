@@ -10,7 +10,7 @@ from typing import TypeVar
 import pyarrow as pa
 from upath import UPath
 
-from instagram_assets.models.sources import ModelSource
+from instagram_assets.models.local_models import ModelSource
 from instagram_assets.schemas import CANDIDATES, CAPTIONS
 from instagram_assets.settings import CaptionSettings, ModelSettings
 from instagram_assets.storage.features import BATCH, FeatureStore, OnProgress, computed

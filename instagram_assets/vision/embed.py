@@ -15,7 +15,7 @@ from upath import UPath
 
 from instagram_assets.arrow import compute as arrow
 from instagram_assets.errors import ModelError
-from instagram_assets.models.sources import ModelSource
+from instagram_assets.models.local_models import ModelSource
 from instagram_assets.schemas import EMBEDDINGS
 from instagram_assets.settings import ModelSettings
 from instagram_assets.storage.features import FeatureStore, OnProgress, computed

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from instagram_assets.errors import ModelError
 from instagram_assets.models.devices import choose_device, choose_dtype
-from instagram_assets.models.files import read_config
-from instagram_assets.models.sources import ModelSource, told_of
+from instagram_assets.models.file_checks import read_config
+from instagram_assets.models.local_models import ModelSource, loading_errors
 
 if TYPE_CHECKING:
     import torch
@@ -83,7 +83,7 @@ def load_embedder(source: ModelSource, device: str = "auto", precision: str = "a
 def _captioner(source: ModelSource, device: str, precision: str) -> LoadedModel:
     from transformers import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING as writers
 
-    with told_of(source):
+    with loading_errors(source):
         config = _config(source)
         if config.model_type not in _CAPTION_ARCHITECTURES:
             what = "waits for a prompt" if type(config) in writers else "writes no text about images"
@@ -98,7 +98,7 @@ def _captioner(source: ModelSource, device: str, precision: str) -> LoadedModel:
 def _embedder(source: ModelSource, device: str, precision: str) -> LoadedModel:
     from transformers import MODEL_MAPPING
 
-    with told_of(source):
+    with loading_errors(source):
         config = _config(source)
         kind: Any = MODEL_MAPPING.get(type(config), None)
         if not (hasattr(kind, "get_image_features") and hasattr(kind, "get_text_features")):

@@ -14,7 +14,7 @@ from upath import UPath
 
 from instagram_assets.arrow import compute
 from instagram_assets.errors import ModelError
-from instagram_assets.models.sources import ModelSource, find_model
+from instagram_assets.models.local_models import ModelSource, find_model
 from instagram_assets.schemas import IMAGES
 from instagram_assets.settings import Settings
 from instagram_assets.storage.features import OnProgress

@@ -15,9 +15,9 @@ from instagram_assets.collect.collection_status import (
 )
 from instagram_assets.collect.database import CollectorDatabase
 from instagram_assets.errors import InstagramAssetsError, NotFoundError
-from instagram_assets.printable import printable
 from instagram_assets.privacy.pseudonyms import is_forgotten_pseudonym
 from instagram_assets.privacy.tombstones import load_tombstones
+from instagram_assets.report.safe_text import printable
 from instagram_assets.settings import Settings
 from instagram_assets.sources.accounts import Entry, load_registry
 from instagram_assets.sources.accounts import State as Turn

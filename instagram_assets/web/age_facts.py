@@ -71,7 +71,7 @@ class AgeFacts:
 def read_age_facts(settings: Settings) -> AgeFacts:
     """The model that the settings name; a damaged, foreign or missing one is told in `problem`, never raised."""
     from instagram_assets.age.model_files import CARD, find_age_model
-    from instagram_assets.age.steps import model_folder
+    from instagram_assets.age.pipeline import model_folder
 
     folder = model_folder(settings)
     if not settings.age.enabled or not settings.age.purpose.strip():

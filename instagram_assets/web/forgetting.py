@@ -16,8 +16,8 @@ from instagram_assets.errors import BusyError, ConflictError, DagsterDownError, 
 from instagram_assets.forget import erasure, erasure_journal
 from instagram_assets.forget.ambiguous_names import AmbiguousName, count_ambiguous_names
 from instagram_assets.forget.steps import Step
-from instagram_assets.printable import printable
 from instagram_assets.privacy.pseudonyms import is_forgotten_pseudonym
+from instagram_assets.report.safe_text import printable
 from instagram_assets.settings import Settings
 from instagram_assets.sources.names import account, hashtag, is_hashtag
 from instagram_assets.storage.lake import lake_root

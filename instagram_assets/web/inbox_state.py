@@ -12,8 +12,9 @@ from typing import Any
 from upath import UPath
 
 from instagram_assets.errors import StorageError
-from instagram_assets.ingest.inbox import ERROR, REJECTED, waiting
-from instagram_assets.ingest.manifests import newest, pending_names, read_manifest
+from instagram_assets.ingest.folders import ERROR_SUFFIX, REJECTED
+from instagram_assets.ingest.inbox import waiting_entries
+from instagram_assets.ingest.manifests import newest_manifests, pending_names, read_manifest
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_local
 
@@ -74,7 +75,7 @@ def read_inbox(lake: UPath, settings: Settings, page: int = 1, size: int = 25) -
     """Page `page` of what there is, `size` of each. Of landed files only those of the page are opened."""
     inbox = settings.folder("inbox")
     begin, end = (page - 1) * size, page * size
-    waits, landed, rejected = waiting(inbox), _landed_names(lake), _notes(inbox / REJECTED)
+    waits, landed, rejected = waiting_entries(inbox), _landed_names(lake), _notes(inbox / REJECTED)
     totals = len(waits), len(landed), len(rejected)
     noted = pending_names(lake)
     return InboxState(
@@ -101,7 +102,7 @@ def _waiting(path: Path) -> WaitingFile | None:
 def _landed_names(lake: UPath) -> list[tuple[float, str]]:
     """The manifests that count with when they were written, the newest first; none is opened."""
     times = dict(_times(lake / "landing" / "files"))
-    return sorted(((times.get(f"{name}.json", 0.0), name) for name in newest(lake)), reverse=True)
+    return sorted(((times.get(f"{name}.json", 0.0), name) for name in newest_manifests(lake)), reverse=True)
 
 
 def _times(folder: UPath) -> Iterable[tuple[str, float]]:
@@ -133,7 +134,7 @@ def _landed(lake: UPath, name: str, time: float, noted: set[str]) -> LandedEntry
 
 def _notes(folder: Path) -> list[tuple[float, Path]]:
     """The notes beside rejected files and when each was written, the newest first."""
-    return sorted(((time, path) for time, path in _children(folder) if path.name.endswith(ERROR)), reverse=True)
+    return sorted(((time, path) for time, path in _children(folder) if path.name.endswith(ERROR_SUFFIX)), reverse=True)
 
 
 def _rejected(note: Path, time: float, inbox: Path) -> RejectedFile:
@@ -144,7 +145,7 @@ def _rejected(note: Path, time: float, inbox: Path) -> RejectedFile:
             reason = stream.read(_LONGEST_REASON).strip()
     except OSError as error:
         reason = error.strerror or str(error)
-    return RejectedFile(_shown(note.name.removesuffix(ERROR)), reason.replace(f"{inbox}/", ""), _moment(time))
+    return RejectedFile(_shown(note.name.removesuffix(ERROR_SUFFIX)), reason.replace(f"{inbox}/", ""), _moment(time))
 
 
 def _children(folder: Path) -> list[tuple[float, Path]]:

@@ -28,7 +28,7 @@ class IndexState:
 
     is_there: bool
     is_updating: bool
-    error_response: str
+    problem: str
     made_at: datetime | None
     behind: bool
     is_kept: bool
@@ -63,15 +63,15 @@ def index_state(services: Services) -> IndexState:
         made_at = datetime.fromisoformat(index_of(services).fact("made_at"))
     except InstagramAssetsError as error:
         trouble = str(error)
-    error_response = updater.problem if updater else trouble
+    problem = updater.problem if updater else trouble
     try:
         now = fingerprint(services.lake)
     except InstagramAssetsError as error:
-        now, error_response = "", error_response or str(error)
+        now, problem = "", problem or str(error)
     return IndexState(
         made_at is not None,
         updater is not None and updater.is_updating,
-        error_response,
+        problem,
         made_at,
         made_at is not None and now != indexed_fingerprint(folder),
         updater is not None,

@@ -13,8 +13,7 @@ from instagram_assets.automation.run_states import UNDER_WAY
 from instagram_assets.automation.searches import run_tags
 from instagram_assets.datasets.folder_removal import Removed, remove_folder
 from instagram_assets.errors import ConflictError, DagsterRefusedError, NotFoundError
-from instagram_assets.partitions import PARTITION
-from instagram_assets.run_tags import FOLDER
+from instagram_assets.partitions import FOLDER_TAG, PARTITION
 from instagram_assets.search.requests import load_request, searches_folder
 from instagram_assets.settings import Settings
 from instagram_assets.web.job_requests import JobBody
@@ -139,7 +138,7 @@ async def _folders_in_use(services: Services) -> set[str]:
     while True:
         runs = await services.dagster.runs({}, limit=_RUNS_AT_ONCE, cursor=cursor, statuses=UNDER_WAY)
         # Also of other jobs: in the UI somebody may make some of a search's tables by themselves.
-        found |= {run.tags.get(FOLDER) or run.tags.get(PARTITION, "") for run in runs}
+        found |= {run.tags.get(FOLDER_TAG) or run.tags.get(PARTITION, "") for run in runs}
         if len(runs) < _RUNS_AT_ONCE:
             return found - {""}
         cursor = runs[-1].run_id
@@ -161,7 +160,7 @@ def run_history(settings: Settings) -> "Generator[dg.DagsterInstance]":
 
     Raises NotFoundError, and PausedError while something is being forgotten: nobody else may have it open then.
     """
-    from instagram_assets.runs import look_at_instance
+    from instagram_assets.automation.shell_runs import look_at_instance
 
     refuse_while_paused()
     home = settings.folder("dagster")

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from instagram_assets.automation.searches import run_config, run_tags, search_request
-from instagram_assets.run_tags import QUERY
+from instagram_assets.partitions import QUERY_TAG
 from instagram_assets.search.engine import LONGEST_QUERY, MOST_IMAGES
 from instagram_assets.settings import Settings
 from instagram_assets.web.services import MOST_POSTS
@@ -44,9 +44,9 @@ class SearchBody(_Body):
 
     def start(self, settings: Settings) -> Start:
         """The run that does it. Raises SearchRequestError, and ModelError or SettingsError for what is missing."""
-        from instagram_assets.preflight import check_search
         from instagram_assets.privacy.tombstones import load_tombstones
         from instagram_assets.search.requests import refuse_forgotten
+        from instagram_assets.status.preflight import check_search
 
         refuse_forgotten(self.query, load_tombstones(settings.folder("privacy")))  # before models are asked for
         given = self.model_dump(include={"limit", "subject", "min_side", "min_sharpness"})
@@ -109,4 +109,4 @@ JobBody = SearchBody | ScrapeBody | CollectionBody
 def _told(names: Sequence[str]) -> dict[str, str]:
     told = ", ".join(names)
     cut = told if len(told) <= LONGEST_QUERY else f"{told[: LONGEST_QUERY - 1]}…"
-    return {QUERY: cut} if cut else {}
+    return {QUERY_TAG: cut} if cut else {}

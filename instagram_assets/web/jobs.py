@@ -14,21 +14,21 @@ from pydantic import Field
 from instagram_assets.automation.run_states import GOING, WAITING
 from instagram_assets.automation.searches import STEPS as STEPS_OF_SEARCH
 from instagram_assets.errors import NotFoundError, SearchRequestError
-from instagram_assets.partitions import PARTITION
-from instagram_assets.printable import without_strange_signs
-from instagram_assets.run_tags import (
-    CANDIDATES,
-    COUNTED_BY,
-    ERROR,
-    FOLDER,
-    HISTORY,
-    IMPORTED,
-    KEPT,
-    LIMIT,
-    OUT_DIR,
-    QUERY,
-    SHOWN,
+from instagram_assets.partitions import (
+    CANDIDATES_TAG,
+    COUNTED_BY_TAG,
+    ERROR_TAG,
+    FOLDER_TAG,
+    HISTORY_TAG,
+    IMPORTED_TAG,
+    KEPT_TAG,
+    LIMIT_TAG,
+    OUT_DIR_TAG,
+    PARTITION,
+    QUERY_TAG,
+    SHOWN_IN_HISTORY,
 )
+from instagram_assets.report.safe_text import replace_control_characters
 from instagram_assets.search.requests import is_search_name, search_folder
 from instagram_assets.settings import Settings
 from instagram_assets.web.dagster_queries import Run
@@ -128,7 +128,9 @@ async def find_jobs(
         _check_id(before)
     statuses = [status for state in dict.fromkeys(states) for status in STATUSES[state]]
     size = max(1, min(size, MOST_AT_ONCE))
-    runs = await services.dagster.runs({HISTORY: SHOWN}, limit=size + 1, cursor=before, statuses=statuses)
+    runs = await services.dagster.runs(
+        {HISTORY_TAG: SHOWN_IN_HISTORY}, limit=size + 1, cursor=before, statuses=statuses
+    )
     shown = runs[:size]
     return JobPage(await _jobs(services, shown), shown[-1].run_id if len(runs) > size else None)
 
@@ -137,7 +139,7 @@ async def find_job(services: Services, job_id: str) -> Job:
     """One job. Raises NotFoundError when there is none with this id, or it was taken out of the history."""
     _check_id(job_id)
     run = await services.dagster.run(job_id)
-    if run is None or run.tags.get(HISTORY) != SHOWN:
+    if run is None or run.tags.get(HISTORY_TAG) != SHOWN_IN_HISTORY:
         raise _unknown(job_id)
     (job,) = await _jobs(services, [run])
     return job
@@ -159,7 +161,7 @@ def folder_path(settings: Settings, job: Job) -> Path | None:
 
 async def newest_of(services: Services, folder: str) -> Job | None:
     """The job whose images a folder holds: of those in the history the last one that is done."""
-    wanted = {HISTORY: SHOWN, FOLDER: folder}
+    wanted = {HISTORY_TAG: SHOWN_IN_HISTORY, FOLDER_TAG: folder}
     runs = await services.dagster.runs(wanted, limit=1, statuses=STATUSES[State.done])
     return (await _jobs(services, runs))[0] if runs else None
 
@@ -181,7 +183,7 @@ def _unknown(job_id: str) -> NotFoundError:
 async def _jobs(services: Services, runs: Sequence[Run]) -> list[Job]:
     """The jobs that these runs are; only those that go on are asked for steps, those that failed for why."""
     going = [run.run_id for run in runs if _STATES.get(run.status) is State.running and not run.steps]
-    failed = [run.run_id for run in runs if _state(run) is State.failed and IMPORTED not in run.tags]
+    failed = [run.run_id for run in runs if _state(run) is State.failed and IMPORTED_TAG not in run.tags]
     steps, errors = await asyncio.gather(services.dagster.steps(going), services.dagster.errors(failed))
     return [job_of(run, run.steps or steps.get(run.run_id, {}), errors.get(run.run_id, "")) for run in runs]
 
@@ -189,32 +191,32 @@ async def _jobs(services: Services, runs: Sequence[Run]) -> list[Job]:
 def job_of(run: Run, steps: Mapping[str, str], error: str) -> Job:
     """Anybody can write tags, so of those that make no sense is shown what can be."""
     kind, state, tags = KINDS.get(run.job, Kind.search), _state(run), run.tags
-    said = tags.get(FOLDER) or (tags.get(PARTITION, "") if kind is Kind.search else "")
-    is_imported = IMPORTED in tags
-    folder = _readable(tags.get(OUT_DIR, "")) if is_imported else said if is_search_name(said) else ""
+    said = tags.get(FOLDER_TAG) or (tags.get(PARTITION, "") if kind is Kind.search else "")
+    is_imported = IMPORTED_TAG in tags
+    folder = _readable(tags.get(OUT_DIR_TAG, "")) if is_imported else said if is_search_name(said) else ""
     # Of a run that was cancelled while it waited Dagster takes its end for its start, too.
     never_began = state is State.cancelled and run.started == run.ended and not is_imported
     # One that was made again has the counts of the first until it has its own.
-    has_counted = tags.get(COUNTED_BY, "" if _PARENT in tags else run.run_id) == run.run_id
+    has_counted = tags.get(COUNTED_BY_TAG, "" if _PARENT in tags else run.run_id) == run.run_id
     counts = tags if has_counted else {}
     every = len(run.assets) or (len(STEPS_OF_SEARCH) if kind is Kind.search else 1)
     return Job(
         job_id=run.run_id,
         kind=kind,
-        query=_readable(tags.get(QUERY, "") or folder or said),
-        limit=_number(tags.get(LIMIT)),
+        query=_readable(tags.get(QUERY_TAG, "") or folder or said),
+        limit=_number(tags.get(LIMIT_TAG)),
         folder=folder,
         is_cancelling=run.status == _CANCELLING,
         state=state,
         created_at=_moment(run.created) or datetime.fromtimestamp(0, UTC),
         started_at=None if never_began else _moment(run.started),
         finished_at=_moment(run.ended),
-        kept=_number(counts.get(KEPT)),
-        candidates=_number(counts.get(CANDIDATES)),
+        kept=_number(counts.get(KEPT_TAG)),
+        candidates=_number(counts.get(CANDIDATES_TAG)),
         step=next((name for name, status in steps.items() if status == "IN_PROGRESS"), "") if state in _OPEN else "",
         steps_done=every if state is State.done else sum(status in _STEP_DONE for status in steps.values()),
         steps=every,
-        error=_short(tags.get(ERROR, error)),
+        error=_short(tags.get(ERROR_TAG, error)),
         is_imported=is_imported,
     )
 
@@ -235,11 +237,11 @@ def _moment(seconds: float | None) -> datetime | None:
 
 
 def _readable(text: str) -> str:
-    return without_strange_signs(text, _LONGEST_TAG)
+    return replace_control_characters(text, _LONGEST_TAG)
 
 
 def _short(error: str) -> str:
     """The first line of an error, in which our own say all."""
     line = next((line.strip() for line in error.splitlines() if line.strip()), "")
-    first = without_strange_signs(line.replace("\t", " "), _LONGEST_TAG)
+    first = replace_control_characters(line.replace("\t", " "), _LONGEST_TAG)
     return first if len(first) <= _LONGEST_ERROR else f"{first[: _LONGEST_ERROR - 1]}…"

@@ -17,7 +17,7 @@ from instagram_assets.errors import InstagramAssetsError, ModelError, NotFoundEr
 from instagram_assets.lake_index.memory import PerIndex, SizedCache
 from instagram_assets.lake_index.nearest import Vectors
 from instagram_assets.lake_index.reading import LakeIndex
-from instagram_assets.models.sources import find_model, locate_model
+from instagram_assets.models.local_models import find_model, locate_model
 from instagram_assets.settings import ModelSettings
 from instagram_assets.web.index_service import index_of
 from instagram_assets.web.services import Services

@@ -33,7 +33,12 @@ def services_of(request: Request) -> Services:
     return request.app.state.services
 
 
-Given = Annotated[Services, Depends(services_of)]
+async def _given(request: Request) -> Services:
+    """The same, as a coroutine: for a plain function FastAPI would take a thread at each request."""
+    return services_of(request)
+
+
+Given = Annotated[Services, Depends(_given)]
 """A parameter of a route that gets the services."""
 
 

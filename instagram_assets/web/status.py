@@ -11,8 +11,7 @@ from upath import UPath
 from instagram_assets.automation import pause
 from instagram_assets.errors import DagsterDownError, InstagramAssetsError
 from instagram_assets.settings import Settings
-from instagram_assets.status.age_model import AgeModel, read_age_model
-from instagram_assets.status.state import Output, Stage
+from instagram_assets.status.data_status import AgeModelQuality, Output, TableStatus, read_age_model_quality
 from instagram_assets.storage.lake import lake_root
 from instagram_assets.web.background_value import BackgroundValue
 from instagram_assets.web.services import Services
@@ -46,9 +45,9 @@ class PlatformStatus:
     needs: Sequence[Fact]
     waits: Sequence[Fact]
     to_know: Sequence[Fact]
-    tables: Sequence[Stage]
+    tables: Sequence[TableStatus]
     datasets: Sequence[Output]
-    age_model: AgeModel | None
+    age_model: AgeModelQuality | None
     landed: int
     free_bytes: int | None
     counted_at: datetime
@@ -94,7 +93,7 @@ def read_status(settings: Settings) -> PlatformStatus:
         [fact for fact in facts if fact.level == "info"],
         state.stages if state else [],
         state.datasets if state else [],
-        read_age_model(settings),
+        read_age_model_quality(settings),
         state.files.landed if state else 0,
         free_bytes(settings),
         datetime.now(UTC),

@@ -12,7 +12,7 @@ from instagram_assets.errors import InstagramAssetsError, StorageError
 from instagram_assets.lake_index.freshness import find_index
 from instagram_assets.lake_index.place import INDEX_FOLDER
 from instagram_assets.settings import Settings
-from instagram_assets.status.state import Files, LeftOut, State, read_state
+from instagram_assets.status.data_status import DataStatus, ExportFiles, LeftOut, read_data_status
 from instagram_assets.web.index_updater import updater_of
 from instagram_assets.web.words import Words
 
@@ -50,7 +50,7 @@ class Fact:
 
 def of_settings(settings: Settings) -> Iterator[Fact]:
     """Settings that cannot work here, as each command would refuse them."""
-    from instagram_assets.preflight import check_reels, check_stages
+    from instagram_assets.status.preflight import check_reels, check_stages
 
     for check in (check_stages, check_reels):
         try:
@@ -62,9 +62,9 @@ def of_settings(settings: Settings) -> Iterator[Fact]:
 
 def of_machine(settings: Settings) -> Iterator[Fact]:
     """A disk that is nearly full, and what this machine lacks for some stages."""
-    from instagram_assets.doctor import look
+    from instagram_assets.status.doctor import examine_read_only
 
-    for finding in look(settings):
+    for finding in examine_read_only(settings):
         if finding.what == "disk" and not finding.well:
             yield Fact("disk_nearly_full", "bad", why=finding.found, remedy=finding.remedy)
         elif not finding.well and not finding.what.startswith("model for"):  # their stages say so
@@ -78,7 +78,7 @@ def free_bytes(settings: Settings) -> int | None:
     return None
 
 
-def of_lake(root: UPath, settings: Settings, tell: Callable[[Fact], None]) -> State | None:
+def of_lake(root: UPath, settings: Settings, tell: Callable[[Fact], None]) -> DataStatus | None:
     """The state of the lake; null where nothing can be said of it, and what is damaged of it is told."""
     from instagram_assets.storage.migration import refuse_older
 
@@ -91,14 +91,14 @@ def of_lake(root: UPath, settings: Settings, tell: Callable[[Fact], None]) -> St
         tell(Fact("layout_older", "bad", 1, "", *_parted(error)))
         return None
     try:
-        return read_state(root, settings, damaged)
+        return read_data_status(root, settings, damaged)
     except Exception as error:  # every file system of fsspec raises its own kind
         why, remedy = _parted(error)
         tell(Fact("lake_unreadable", "bad", 1, "", why or type(error).__name__, remedy))
         return None
 
 
-def of_state(state: State, settings: Settings) -> Iterator[Fact]:
+def of_state(state: DataStatus, settings: Settings) -> Iterator[Fact]:
     """What waits and what is wrong with files, models and alerts."""
     yield from _of_files(state.files, f"{settings.folder('inbox')}/")
     for skipped in state.skipped:
@@ -134,12 +134,12 @@ def of_index(root: UPath, settings: Settings) -> Iterator[Fact]:
 
 def of_runs(settings: Settings) -> Iterator[Fact]:
     """Dagster's run history: what failed last, died, waits and runs; and what was switched off in its UI."""
-    from instagram_assets import runs
+    from instagram_assets.automation import shell_runs
     from instagram_assets.automation.run_history import read_history
     from instagram_assets.automation.switches import switched_off
 
     try:
-        with runs.look_at_instance(settings.folder("dagster")) as dagster:
+        with shell_runs.look_at_instance(settings.folder("dagster")) as dagster:
             if dagster is None:
                 return
             history, off = read_history(dagster), switched_off(dagster)
@@ -182,7 +182,7 @@ def of_collectors(settings: Settings) -> Iterator[Fact]:
             yield Fact("collector_pauses", "busy", 1, one.identity, f"{one.reason} ({until:%Y-%m-%d %H:%M})")
 
 
-def _of_files(files: Files, inbox: str) -> Iterator[Fact]:
+def _of_files(files: ExportFiles, inbox: str) -> Iterator[Fact]:
     """`inbox` is left away where names of files begin with it."""
     for reason in files.rejected[:_MOST_NAMED]:
         yield Fact("file_rejected", "bad", 1, "", *_parted(reason.words.replace(inbox, "")))

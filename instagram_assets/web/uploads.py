@@ -20,13 +20,13 @@ from starlette.requests import ClientDisconnect
 
 from instagram_assets.automation.pause import refuse_while_paused
 from instagram_assets.errors import DiskFullError, FileError, NotTakenError, StorageError, TooLargeError
-from instagram_assets.ingest.folders import is_left, is_named_as_export, is_named_as_table
-from instagram_assets.ingest.reader.kinds import HEAD, data_kind, text_kind
+from instagram_assets.ingest.folders import is_ignored, is_named_as_export, is_named_as_table
+from instagram_assets.ingest.reader.file_types import HEAD, data_kind, text_kind
 from instagram_assets.media.sniff import is_binary, text_format
-from instagram_assets.printable import strange_sign
+from instagram_assets.report.safe_text import first_control_character
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import make_folder, refusal, sweep_in, sync_folders, temporary_beside
-from instagram_assets.storage.hashes import sha256_of
+from instagram_assets.storage.content_keys import file_sha256
 from instagram_assets.storage.locks import alone_in
 
 ENDINGS = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".xlsx", ".xlsm", ".zip", ".gz", ".xz")
@@ -94,14 +94,14 @@ def plain_name(name: str) -> str:
         problem = "a path"
     elif not name or name.startswith("."):
         problem = "a hidden name" if name else "an empty name"
-    elif strange_sign(name):
+    elif first_control_character(name):
         problem = "a name with control signs"
     elif len(name.encode()) > _LONGEST_NAME:
         problem = f"a name of more than {_LONGEST_NAME} bytes"
     if problem:
         shown = ascii(name[:80])[1:-1].replace("\\\\", "\\")
         raise FileError(shown, f"this is {problem}", "Give the file one plain name, such as posts.json")
-    if is_left(name) or not (name.lower().endswith(_ZIP) or is_named_as_export(name) or is_named_as_table(name)):
+    if is_ignored(name) or not (name.lower().endswith(_ZIP) or is_named_as_export(name) or is_named_as_table(name)):
         raise NotTakenError(f"{name}: files of this ending are not read. Taken are {TAKEN}.")
     return name
 
@@ -235,7 +235,7 @@ def _numbered(path: Path, number: int) -> Path:
 def _has(path: Path, written: _Written) -> bool:
     """True when these bytes are there under this name already."""
     try:
-        return path.is_file() and path.stat().st_size == written.bytes and sha256_of(path) == written.sha256
+        return path.is_file() and path.stat().st_size == written.bytes and file_sha256(path) == written.sha256
     except OSError:  # it moved on meanwhile, or is not for us to read
         return False
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.age.model_files import AgeConfig, AgeSource, find_age_model, load_backbone, save_age_model
-from instagram_assets.models.sources import find_model
+from instagram_assets.age.model_files import AgeConfig, AgeModelSource, find_age_model, load_backbone, save_age_model
+from instagram_assets.models.local_models import find_model
 from instagram_assets_tests.age.small_language_models import save_language_model
 
 
@@ -55,7 +55,7 @@ def age_model(saved_age_model: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def age_source(age_model: Path, tmp_path: Path) -> AgeSource:
+def age_source(age_model: Path, tmp_path: Path) -> AgeModelSource:
     """The same, found."""
     return find_age_model(age_model, tmp_path / "cache")
 

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from instagram_assets.age.artifacts import files_beside, make_report
-from instagram_assets.age.card import Facts
-from instagram_assets.age.holdout import TEST
+from instagram_assets.age.artifacts import make_report, report_files
+from instagram_assets.age.card import TrainingFacts
+from instagram_assets.age.holdout import TEST_SCHEMA
 from instagram_assets.age.model_files import AgeConfig, load_backbone, save_age_model
-from instagram_assets.models.sources import find_model
+from instagram_assets.models.local_models import find_model
 from instagram_assets_tests.age.small_language_models import save_language_model
 
 PURPOSE = 'Share of <b>adult</b> readers <script src="http://x.invalid/x.js"></script> ![x](http://x.invalid/x.png)'
@@ -28,7 +28,7 @@ def invented_users(number: int) -> pa.Table:
         "language": ["ko", "en"] * (number // 2),
         "posts": ["1 post", "2 to 9 posts"] * (number // 2),
     }
-    return pa.table(rows, schema=TEST)
+    return pa.table(rows, schema=TEST_SCHEMA)
 
 
 def save_judged_model(folder: Path, work: Path) -> None:
@@ -40,7 +40,7 @@ def save_judged_model(folder: Path, work: Path) -> None:
     test = invented_users(200)
     parts = {name: {"users": 200, "positives": 100, "posts": 1_500} for name in ("train", "validation", "test")}
     options = {"max_seq_len": 12, "seed": 7}
-    report = make_report(Facts(PURPOSE, 21, "f" * 64, "bert@0123", options, 0.7, parts), test)
+    report = make_report(TrainingFacts(PURPOSE, 21, "f" * 64, "bert@0123", options, 0.7, parts), test)
     config = AgeConfig(21, 12, "bert@0123", PURPOSE, metrics=report.numbers)
     model = AgeModel(backbone.model)
-    save_age_model(folder, model, backbone.tokenizer, config, report.card, files_beside(report, test))
+    save_age_model(folder, model, backbone.tokenizer, config, report.card, report_files(report, test))

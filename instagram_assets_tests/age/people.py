@@ -4,7 +4,7 @@ import random
 
 import pyarrow as pa
 
-from instagram_assets.age.labels import LABELLED
+from instagram_assets.age.labels import LABELLED_SCHEMA
 
 YOUNG, OLD = ("school", "exam"), ("mortgage", "garden")
 COMMON = ("오늘", "날씨", "좋다", "love", "a", "b", "c", "d")
@@ -21,7 +21,7 @@ def people(users: int, *, seed: int = 0, posts: tuple[int, int] = (3, 8), signal
         }
         for user in range(users)
     ]
-    return pa.Table.from_pylist(rows, schema=LABELLED)
+    return pa.Table.from_pylist(rows, schema=LABELLED_SCHEMA)
 
 
 def parts_of(table: pa.Table) -> dict[str, str]:

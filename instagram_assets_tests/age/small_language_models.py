@@ -11,10 +11,10 @@ def save_language_model(folder: Path, kind: str = "bert", layers: int = 5, sprea
     """An encoder of one of transformers' kinds with its tokenizer; `spread` is that of its weights."""
     import torch
 
-    from instagram_assets.models.sources import quiet
+    from instagram_assets.models.local_models import quiet_transformers
 
     torch.manual_seed(11)
-    with quiet():
+    with quiet_transformers():
         _model(kind, layers, spread).save_pretrained(folder)
         tokenizer().save_pretrained(folder)
 

@@ -8,16 +8,17 @@ import dagster as dg
 import pytest
 
 from instagram_assets.automation.checks import better_than_the_larger_class
+from instagram_assets.automation.shell_runs import estimate_ages, run_job
 from instagram_assets.cli.selections import materialize
 from instagram_assets.errors import RunFailedError
 from instagram_assets.partitions import register_accounts
-from instagram_assets.runs import estimate_ages, run_job
 from instagram_assets.schemas import POSTS
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import open_lake, read_table, write_cells
+from instagram_assets.storage.lake import open_lake, read_table
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets_tests.age.people import people
 from instagram_assets_tests.age.small_language_models import save_language_model
-from instagram_assets_tests.age.test_steps import write_people
+from instagram_assets_tests.age.test_pipeline import write_people
 
 DAYS = (date(2026, 10, 1), date(2026, 11, 2))
 PEOPLE = people(60, seed=5, signal=1)

@@ -12,16 +12,16 @@ import pytest
 from instagram_assets.age.artifacts import (
     FEWEST_SHOWN,
     METRICS,
-    files_beside,
     make_report,
     read_facts,
     read_test,
+    report_files,
 )
-from instagram_assets.age.card import NOT_FOR_PERSONS, Facts
-from instagram_assets.age.holdout import TEST, posts_class
+from instagram_assets.age.card import NOT_FOR_PERSONS, TrainingFacts
+from instagram_assets.age.holdout import TEST_SCHEMA, post_count_class
 from instagram_assets.errors import ModelError
 
-FACTS = Facts(
+FACTS = TrainingFacts(
     purpose="Share of readers who are minors",
     age_cutoff=21,
     fingerprint="f" * 64,
@@ -48,9 +48,9 @@ def _test_users(signal: float) -> pa.Table:
         "model": 1 / (1 + np.exp(-random.normal(signal * (labels - 0.5), 1))),
         "tfidf": random.random(200),
         "language": ["ko", "en", "mixed", "other", None] * 40,
-        "posts": [posts_class(number) for number in random.integers(1, 80, 200).tolist()],
+        "posts": [post_count_class(number) for number in random.integers(1, 80, 200).tolist()],
     }
-    return pa.table(rows).cast(TEST)
+    return pa.table(rows).cast(TEST_SCHEMA)
 
 
 def test_the_card_says_what_a_reader_must_know() -> None:
@@ -97,13 +97,13 @@ def test_a_model_without_a_known_training_is_told_without_its_course() -> None:
 def test_what_lies_beside_the_weights_is_read_back(tmp_path: Path) -> None:
     test = _test_users(2)
     report = make_report(FACTS, test)
-    for name, content in files_beside(report, test).items():
+    for name, content in report_files(report, test).items():
         (tmp_path / name).write_bytes(content)
     assert read_facts(tmp_path) == FACTS
     assert read_test(tmp_path).equals(test)
     metrics = json.loads((tmp_path / METRICS).read_text("utf-8"))
     assert metrics["test"]["model"]["accuracy"]["share"] == report.evaluations["model"].accuracy.share
-    assert files_beside(make_report(FACTS, test), test) == files_beside(report, test)
+    assert report_files(make_report(FACTS, test), test) == report_files(report, test)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"purpose": 1}', "null", "\udcff"])
@@ -149,11 +149,11 @@ def test_a_test_set_of_few_users_is_not_broken_down() -> None:
 
 
 def test_the_exact_number_of_posts_is_not_kept() -> None:
-    assert [posts_class(number) for number in (0, 1, 9, 10, 49, 50, 4321)] == [
+    assert [post_count_class(number) for number in (0, 1, 9, 10, 49, 50, 4321)] == [
         *("1 post", "1 post", "2 to 9 posts"),
         *("10 to 49 posts", "10 to 49 posts", "50 posts or more", "50 posts or more"),
     ]
-    assert TEST.field("posts").type == pa.string()
+    assert TEST_SCHEMA.field("posts").type == pa.string()
 
 
 def test_too_few_test_users_of_a_label_are_warned_of_with_the_remedy() -> None:

@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from instagram_assets.age.checkpoint import KEPT, Checkpoint, load_checkpoint, remove_others, save_checkpoint
+from instagram_assets.age.checkpoint import (
+    CHECKPOINTS_KEPT,
+    Checkpoint,
+    load_checkpoint,
+    remove_others,
+    save_checkpoint,
+)
 
 MINE, OTHER = "a" * 64, "b" * 64
 
@@ -26,7 +32,7 @@ def step_of(checkpoint: Checkpoint | None) -> int:
 def test_the_newest_is_found_and_few_are_kept(tmp_path: Path) -> None:
     assert load_checkpoint(tmp_path / "none", MINE) is None
     files = save(tmp_path, 1, 2, 3, 10)
-    assert len(files) == KEPT
+    assert len(files) == CHECKPOINTS_KEPT
     assert step_of(load_checkpoint(tmp_path, MINE)) == 10
 
 

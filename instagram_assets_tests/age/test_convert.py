@@ -10,10 +10,10 @@ import pytest
 import torch
 from transformers import AutoModel
 
-from instagram_assets.age.legacy_pth import match_tensors, read_old_weights
+from instagram_assets.age.legacy_pth import match_tensors, read_legacy_weights
 from instagram_assets.age.model import AgeModel
 from instagram_assets.errors import ModelError
-from instagram_assets.models.sources import ModelSource, find_model, told_of
+from instagram_assets.models.local_models import ModelSource, find_model, loading_errors
 
 HEAD = {
     "head.hidden.weight": (16, 128),
@@ -35,7 +35,7 @@ def backbone(language_model: Path, tmp_path: Path) -> ModelSource:
 def old_weights(backbone: ModelSource, prefix: str = "bert.", names: tuple[str, ...] = ("l1", "l2")) -> dict[str, Any]:
     """A state dict as a script of the source's architecture saves it."""
     torch.manual_seed(3)
-    with told_of(backbone):
+    with loading_errors(backbone):
         language = AutoModel.from_pretrained(backbone.folder)
     width = language.config.hidden_size
     first, second = torch.nn.Linear(4 * width, width // 2), torch.nn.Linear(width // 2, 1)
@@ -49,7 +49,7 @@ def old_weights(backbone: ModelSource, prefix: str = "bert.", names: tuple[str, 
 def test_the_weights_of_an_old_file_are_those_of_the_model(backbone: ModelSource, tmp_path: Path) -> None:
     weights = old_weights(backbone, "module.bert_layer.", ("module.top.0", "module.top.2"))
     torch.save({"epoch": 3, "state_dict": weights, "lr": [2e-5]}, tmp_path / "old.pth")
-    model = read_old_weights(tmp_path / "old.pth", backbone).model
+    model = read_legacy_weights(tmp_path / "old.pth", backbone).model
     assert torch.equal(model.head.hidden.weight, weights["module.top.0.weight"])
     assert torch.equal(model.head.logit.bias, weights["module.top.2.bias"])
     layer = "encoder.layer.1.output.dense.weight"
@@ -59,7 +59,7 @@ def test_the_weights_of_an_old_file_are_those_of_the_model(backbone: ModelSource
 def test_files_of_torch_before_1_6_are_read_too(backbone: ModelSource, tmp_path: Path) -> None:
     weights = {name: tensor.half() if "l1" in name else tensor for name, tensor in old_weights(backbone).items()}
     torch.save(weights, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
-    model = read_old_weights(tmp_path / "old.pth", backbone).model
+    model = read_legacy_weights(tmp_path / "old.pth", backbone).model
     assert torch.equal(model.head.hidden.weight, weights["l1.weight"].float())
     assert model.head.hidden.weight.dtype == torch.float32
 
@@ -85,6 +85,7 @@ class Payload:
 
 
 @pytest.mark.parametrize("kind", ["pickle", "state dict"])
+@pytest.mark.bad_input("damaged model")
 def test_a_pickle_that_would_run_code_is_refused_and_not_run(backbone: ModelSource, tmp_path: Path, kind: str) -> None:
     mark, file = tmp_path / "ran", tmp_path / "old.pth"
     if kind == "pickle":
@@ -92,7 +93,7 @@ def test_a_pickle_that_would_run_code_is_refused_and_not_run(backbone: ModelSour
     else:
         torch.save(old_weights(backbone) | {"more": Payload(mark)}, file)
     with pytest.raises(ModelError, match=r"old\.pth: is a pickle that holds more than weights, and could run") as told:
-        read_old_weights(file, backbone)
+        read_legacy_weights(file, backbone)
     assert not mark.exists()
     assert ("mkdir" in str(told.value)) == (kind == "state dict")
     assert "weights_only" not in str(told.value)
@@ -103,7 +104,7 @@ def test_a_whole_model_in_the_place_of_its_weights_is_refused_with_what_to_do(
 ) -> None:
     torch.save(AgeModel(AutoModel.from_pretrained(backbone.folder)), tmp_path / "old.pth")
     with pytest.raises(ModelError, match=r"holds more than weights.*torch\.save\(model\.state_dict\(\)"):
-        read_old_weights(tmp_path / "old.pth", backbone)
+        read_legacy_weights(tmp_path / "old.pth", backbone)
 
 
 @pytest.mark.parametrize("damage", ["truncated", "tensor", "bomb", "folder", "missing"])
@@ -121,7 +122,7 @@ def test_a_file_without_weights_says_so(backbone: ModelSource, tmp_path: Path, d
     with pytest.raises(
         ModelError, match=r"old\.pth: (is damaged|holds (no weights by name|weights that cannot be copied)|is no file)"
     ):
-        read_old_weights(file, backbone)
+        read_legacy_weights(file, backbone)
 
 
 @pytest.mark.parametrize(
@@ -151,4 +152,4 @@ def test_weights_that_are_no_numbers_are_refused(backbone: ModelSource, tmp_path
     weights = old_weights(backbone)
     torch.save(weights | {"l1.weight": weights["l1.weight"] * float("nan")}, tmp_path / "old.pth")
     with pytest.raises(ModelError, match=r"the weights l1\.weight hold NaN"):
-        read_old_weights(tmp_path / "old.pth", backbone)
+        read_legacy_weights(tmp_path / "old.pth", backbone)

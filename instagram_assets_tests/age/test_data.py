@@ -2,13 +2,13 @@
 
 import pyarrow as pa
 
-from instagram_assets.age.labels import LABELLED, LABELS, labelled
-from instagram_assets.age.texts import UserTexts, texts_table
+from instagram_assets.age.labels import LABELLED_SCHEMA, LABELS_SCHEMA, join_labels_and_texts
+from instagram_assets.age.user_texts import UserTexts, texts_table
 
 
 def labels(**ages: int) -> pa.Table:
     rows = [{"username": name, "label": int(age >= 21), "age": age} for name, age in ages.items()]
-    return pa.Table.from_pylist(rows, schema=LABELS)
+    return pa.Table.from_pylist(rows, schema=LABELS_SCHEMA)
 
 
 def test_labels_meet_their_texts_and_each_without_texts_has_a_reason() -> None:
@@ -20,8 +20,8 @@ def test_labels_meet_their_texts_and_each_without_texts_has_a_reason() -> None:
             UserTexts("eve", ["e"]),
         ]
     )
-    found = labelled(labels(ann=20, bob=30, cho=40, dan=50), texts)
-    assert found.table.schema == LABELLED
+    found = join_labels_and_texts(labels(ann=20, bob=30, cho=40, dan=50), texts)
+    assert found.table.schema == LABELLED_SCHEMA
     assert found.table.to_pylist() == [
         {"username": "ann", "label": 0, "texts": ["a"]},
         {"username": "cho", "label": 1, "texts": ["c1", "c2"]},
@@ -33,6 +33,6 @@ def test_labels_meet_their_texts_and_each_without_texts_has_a_reason() -> None:
 
 
 def test_no_labels_or_no_texts_are_empty_tables() -> None:
-    assert labelled(labels(), texts_table([])).table.num_rows == 0
-    found = labelled(labels(ann=20), texts_table([]))
+    assert join_labels_and_texts(labels(), texts_table([])).table.num_rows == 0
+    found = join_labels_and_texts(labels(ann=20), texts_table([]))
     assert (found.table.num_rows, found.left_out["username"].to_pylist()) == (0, ["ann"])

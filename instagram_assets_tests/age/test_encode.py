@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from instagram_assets.age import encode
-from instagram_assets.age.bert import KINDS
-from instagram_assets.age.encode import PostEncoder, read_posts
-from instagram_assets.age.model import first_tokens
+from instagram_assets.age.bert import BERT_TYPES
+from instagram_assets.age.encode import PostEncoder, tokenize_posts
+from instagram_assets.age.model import cls_vectors
 from instagram_assets.age.model_files import Backbone, load_backbone
 from instagram_assets.errors import SettingsError
-from instagram_assets.models.sources import find_model
+from instagram_assets.models.local_models import find_model
 from instagram_assets_tests.age.small_language_models import WORDS, save_language_model
 
 LENGTH = 12
@@ -44,7 +44,7 @@ def one_by_one(backbone: Backbone, texts: list[str], length: int = LENGTH) -> An
             split_special_tokens=True,
         )
         with torch.inference_mode():
-            vectors.append(first_tokens(backbone.model, tokens["input_ids"], tokens["attention_mask"])[0])
+            vectors.append(cls_vectors(backbone.model, tokens["input_ids"], tokens["attention_mask"])[0])
     return torch.stack(vectors).numpy()
 
 
@@ -53,7 +53,7 @@ def posts(count: int, seed: int = 0) -> list[str]:
     return [" ".join(rng.choices(WORDS, k=rng.randint(1, 15))) for _ in range(count)]
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "distilbert", "albert", "mpnet"])
+@pytest.mark.parametrize("kind", [*BERT_TYPES, "distilbert", "albert", "mpnet"])
 def test_vectors_are_those_of_one_post_at_a_time(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_language_model(tmp_path / kind, kind)
     backbone = load_backbone(find_model(str(tmp_path / kind), "", tmp_path, pictures=False))
@@ -147,7 +147,7 @@ ODD = [
 
 
 def test_odd_texts_are_read_as_far_as_they_can_be(backbone: Backbone) -> None:
-    read = read_posts(backbone.tokenizer, ODD, LENGTH)
+    read = tokenize_posts(backbone.tokenizer, ODD, LENGTH)
     assert all(2 <= len(post) <= LENGTH for post in read)
     assert [post.tolist() for post in read[:3]] == [[2, 3]] * 3
     # Whoever writes [SEP] into a post does not end it.

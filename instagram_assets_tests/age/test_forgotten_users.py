@@ -6,7 +6,7 @@ from pathlib import Path
 
 from instagram_assets import predict_ages
 from instagram_assets.age.dataset import training_data
-from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.privacy.tombstones import add_tombstones
 from instagram_assets.settings import Settings, load_settings
 

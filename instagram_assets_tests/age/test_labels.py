@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instagram_assets.age.labels import OLDEST, YOUNGEST, Labels, read_labels
+from instagram_assets.age.labels import MAX_AGE, MIN_AGE, Labels, read_labels
 from instagram_assets.errors import FileError
 
 YEAR = 2026
@@ -191,7 +191,7 @@ NAMES = st.from_regex(r"[a-z0-9_]{1,8}", fullmatch=True)
 
 
 @given(
-    st.dictionaries(NAMES, st.integers(YOUNGEST, OLDEST), min_size=1, max_size=30),
+    st.dictionaries(NAMES, st.integers(MIN_AGE, MAX_AGE), min_size=1, max_size=30),
     st.integers(1, 120),
     st.sampled_from([",", ";", "\t", "|"]),
     st.sampled_from(["utf-8", "utf-8-sig", "cp949"]),

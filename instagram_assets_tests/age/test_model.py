@@ -8,7 +8,7 @@ import torch
 from instagram_assets.age.model import AgeHead, AgeModel, post_vectors, user_means
 from instagram_assets.age.model_files import load_backbone
 from instagram_assets.errors import ModelError
-from instagram_assets.models.sources import find_model
+from instagram_assets.models.local_models import find_model
 from instagram_assets_tests.age.small_language_models import save_language_model
 
 

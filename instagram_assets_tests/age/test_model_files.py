@@ -17,14 +17,14 @@ from instagram_assets.age.model import AgeHead, AgeModel
 from instagram_assets.age.model_files import (
     CONFIG,
     HEAD,
-    AgeSource,
+    AgeModelSource,
     find_age_model,
     load_age_model,
     load_backbone,
     save_age_model,
 )
 from instagram_assets.errors import ModelError, SettingsError
-from instagram_assets.models.sources import find_model
+from instagram_assets.models.local_models import find_model
 from instagram_assets_tests.age.conftest import example_config
 from instagram_assets_tests.age.small_language_models import save_language_model
 
@@ -58,7 +58,7 @@ def test_whoever_may_read_the_folder_may_read_its_weights(age_model: Path) -> No
     assert len({file.stat().st_mode for file in age_model.iterdir()}) == 1
 
 
-def test_saving_replaces_the_old_model_whole(age_model: Path, age_source: AgeSource, tmp_path: Path) -> None:
+def test_saving_replaces_the_old_model_whole(age_model: Path, age_source: AgeModelSource, tmp_path: Path) -> None:
     (age_model / "leftover.txt").write_text("of the old model")
     loaded = load_age_model(age_source, "cpu", "fp32")
     save_age_model(age_model, loaded.model, loaded.tokenizer, replace(example_config(), age_cutoff=30), "# New\n")
@@ -66,7 +66,7 @@ def test_saving_replaces_the_old_model_whole(age_model: Path, age_source: AgeSou
     assert not (age_model / "leftover.txt").exists()
 
 
-def test_weights_that_are_no_numbers_are_not_saved(age_model: Path, age_source: AgeSource, tmp_path: Path) -> None:
+def test_weights_that_are_no_numbers_are_not_saved(age_model: Path, age_source: AgeModelSource, tmp_path: Path) -> None:
     loaded = load_age_model(age_source, "cpu", "fp32")
     broken = AgeModel(loaded.model.backbone, AgeHead(32))
     broken.head.logit.bias.data.fill_(torch.nan)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from instagram_assets.age import encode
-from instagram_assets.age.model_files import AgeSource, LoadedAgeModel, load_age_model
+from instagram_assets.age.model_files import AgeModelSource, LoadedAgeModel, load_age_model
 from instagram_assets.age.predict import predict, write_predictions_csv
 from instagram_assets.schemas import AGE_PREDICTIONS
 
@@ -32,7 +32,7 @@ USERS = pa.table(
 
 
 @pytest.fixture
-def loaded(age_source: AgeSource) -> LoadedAgeModel:
+def loaded(age_source: AgeModelSource) -> LoadedAgeModel:
     return load_age_model(age_source, "cpu", "fp32")
 
 
@@ -83,7 +83,7 @@ def test_a_probability_near_one_half_is_abstained_from(loaded: LoadedAgeModel) -
     assert [label is None for label in table["at_least_cutoff"].to_pylist()] == abstained.tolist()
 
 
-def test_bf16_gives_the_probabilities_of_fp32(age_source: AgeSource, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bf16_gives_the_probabilities_of_fp32(age_source: AgeModelSource, monkeypatch: pytest.MonkeyPatch) -> None:
     # This model is so narrow that bf16 would not be used otherwise.
     monkeypatch.setattr(encode, "_NARROW", 0)
     exact = predict(USERS, load_age_model(age_source, "cpu", "fp32"))["probability"].drop_null().to_numpy()

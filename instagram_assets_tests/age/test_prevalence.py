@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from instagram_assets.age.holdout import sigmoid
+from instagram_assets.age.calibration import sigmoid
 from instagram_assets.age.statistics import prevalence, share
 
 HELD_OUT = np.array([0] * 60 + [1] * 40)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instagram_assets.age.labels import LABELLED
+from instagram_assets.age.labels import LABELLED_SCHEMA
 from instagram_assets.age.split import Split, split_users
 from instagram_assets.errors import TrainingDataError
 
@@ -19,7 +19,7 @@ def people(*groups: tuple[int, int], texts: dict[str, list[str]] | None = None) 
         for label, count in groups
         for number in range(count)
     ]
-    return pa.Table.from_pylist(rows, schema=LABELLED)
+    return pa.Table.from_pylist(rows, schema=LABELLED_SCHEMA)
 
 
 def split(table: pa.Table, seed: int = 2021) -> Split:

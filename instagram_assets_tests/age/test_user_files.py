@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instagram_assets.age.texts import look_through, readable, texts_of_folder
+from instagram_assets.age.user_texts import normalised_text, scan_user_folder, texts_of_folder
 from instagram_assets.errors import FileError
 from instagram_assets_tests.conftest import post
-from instagram_assets_tests.ingest.archives import NAME, archived, record, written
+from instagram_assets_tests.ingest.archive_helper import NAME, archived, record, written
 from instagram_assets_tests.ingest.formats import writers
 from instagram_assets_tests.ingest.formats.tables import as_csv, as_xlsx, rows
 from instagram_assets_tests.ingest.formats.writers import ALBUM
@@ -175,7 +175,7 @@ def test_posts_that_have_files_of_their_own_are_gathered_by_their_owner(tmp_path
     for other in ("a.jpg", "a.txt", "b.txt"):
         (tmp_path / other).write_bytes(b"x")
     (tmp_path / "more").mkdir()
-    found = look_through(tmp_path)
+    found = scan_user_folder(tmp_path)
     assert {user.username: user.texts for user in found.users()} == {
         "moon.cafe": ["post 1"],
         "star": [ALBUM.caption],
@@ -246,7 +246,7 @@ def test_every_text_that_was_written_comes_back(
         numbered = rows if alone else [[str(number), *row] for number, row in enumerate(rows)]
         csv.writer(stream, delimiter=separator).writerows(numbered)
     write(folder / "bob.json", captions)
-    wanted = [text for caption in captions if (text := readable(caption))]
+    wanted = [text for caption in captions if (text := normalised_text(caption))]
     assert texts(folder) == {"ann": wanted, "bob": wanted}
 
 

@@ -5,8 +5,8 @@ import os
 import signal
 from pathlib import Path
 
-from instagram_assets.age.train import Trained, train
-from instagram_assets.models.sources import find_model
+from instagram_assets.age.trainer import TrainedModel, train
+from instagram_assets.models.local_models import find_model
 from instagram_assets.settings import AgeSettings
 from instagram_assets_tests.age.people import parts_of, people
 
@@ -56,7 +56,7 @@ def short_training(language_model: str, folder: str, kill_at: int = 0) -> None:
     (home / RESULT).write_text(f"{told} {digest(trained)}")
 
 
-def digest(trained: Trained) -> str:
+def digest(trained: TrainedModel) -> str:
     """A hash of all weights, the logits and the history, to the last bit."""
     whole = hashlib.sha256(repr(trained.history).encode() + trained.logits.tobytes())
     for name, weight in sorted(trained.model.state_dict().items()):

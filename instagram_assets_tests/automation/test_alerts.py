@@ -17,11 +17,11 @@ from dagster._daemon.freshness import FreshnessDaemon
 from typer.testing import CliRunner
 
 from instagram_assets.automation.alerts import alerts_sensor, send_due
+from instagram_assets.automation.shell_runs import bring_up_to_date, land, run_job
 from instagram_assets.cli import app
 from instagram_assets.definitions import defs
 from instagram_assets.errors import ConsentPageError, RunFailedError
 from instagram_assets.partitions import register_accounts
-from instagram_assets.runs import bring_up_to_date, land, run_job
 from instagram_assets.settings import settings
 from instagram_assets_tests.conftest import export, on_both_storages, post
 from instagram_assets_tests.servers.hostile import HostileServer, answer

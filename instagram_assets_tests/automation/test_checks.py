@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 
 from instagram_assets.automation.checks import broken_promises, captioned, each_post_once, known_parts_of_speech
+from instagram_assets.automation.shell_runs import bring_up_to_date, land, run_job
 from instagram_assets.definitions import defs
-from instagram_assets.runs import bring_up_to_date, land, run_job
 from instagram_assets.schemas import CAPTIONS, POSTS, TOKENS
 from instagram_assets_tests.conftest import export, post
 

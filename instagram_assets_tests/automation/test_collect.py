@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from instagram_assets.automation.collect import collect_hashtags, daily_collect, may_go_on, no_hours_missing, run_config
+from instagram_assets.automation.shell_runs import bring_up_to_date, land, run_job
 from instagram_assets.cli.collected import commands as collected
 from instagram_assets.collect.collect_all import CollectionOptions, ProgressListener, collect_all
 from instagram_assets.collect.collect_targets import choose_targets
@@ -22,7 +23,6 @@ from instagram_assets.definitions import defs
 from instagram_assets.demo.graph_api import error
 from instagram_assets.demo.graph_media import account, hashtag
 from instagram_assets.errors import RunFailedError
-from instagram_assets.runs import bring_up_to_date, land, run_job
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets_tests.collect.virtual_clock import VirtualClock

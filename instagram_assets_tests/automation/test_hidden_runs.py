@@ -9,10 +9,10 @@ from dagster._core.storage.runs.schema import RunsTable, RunTagsTable
 from dagster._serdes import serialize_value
 
 from instagram_assets.automation.hidden_runs import ended_runs, hide_runs, sql_storage
-from instagram_assets.run_tags import FOLDER, HISTORY, SHOWN
+from instagram_assets.partitions import FOLDER_TAG, HISTORY_TAG, SHOWN_IN_HISTORY
 
 BOTH = pytest.mark.parametrize("instance", ["sqlite", "postgres"], indirect=True)
-SHOWN_TAGS = {HISTORY: SHOWN}
+SHOWN_TAGS = {HISTORY_TAG: SHOWN_IN_HISTORY}
 
 
 def run(
@@ -36,7 +36,7 @@ def test_a_hidden_run_is_found_no_more_and_keeps_everything_else(instance: dg.Da
     assert shown(instance) == {kept}
     after = instance.get_run_by_id(hidden)
     assert before
-    assert after == before.with_tags({name: tag for name, tag in before.tags.items() if name != HISTORY})
+    assert after == before.with_tags({name: tag for name, tag in before.tags.items() if name != HISTORY_TAG})
     assert hide_runs(instance, [hidden]) == 0
 
 
@@ -47,7 +47,7 @@ def test_hiding_again_mends_a_run_of_which_only_half_is_hidden(instance: dg.Dags
     made = run(instance)
     with sql_storage(instance).connect() as connection:
         if half == "row":
-            connection.execute(sa.delete(RunTagsTable).where(RunTagsTable.c.key == HISTORY))
+            connection.execute(sa.delete(RunTagsTable).where(RunTagsTable.c.key == HISTORY_TAG))
         else:
             shown_run = instance.get_run_by_id(made)
             assert shown_run
@@ -57,7 +57,7 @@ def test_hiding_again_mends_a_run_of_which_only_half_is_hidden(instance: dg.Dags
     assert shown(instance) == set()
     found = instance.get_run_by_id(made)
     assert found
-    assert HISTORY not in found.tags
+    assert HISTORY_TAG not in found.tags
     assert hide_runs(instance, [made]) == 0
 
 
@@ -71,7 +71,7 @@ def test_a_run_that_waits_or_goes_on_stays(instance: dg.DagsterInstance, status:
 
 @BOTH
 def test_ended_runs_are_told_with_their_folders(instance: dg.DagsterInstance) -> None:
-    with_folder, without = run(instance, tags={FOLDER: "cats"}), run(instance, dg.DagsterRunStatus.FAILURE)
+    with_folder, without = run(instance, tags={FOLDER_TAG: "cats"}), run(instance, dg.DagsterRunStatus.FAILURE)
     run(instance, dg.DagsterRunStatus.STARTED)
     hide_runs(instance, [run(instance)])
     assert ended_runs(instance) == {with_folder: "cats", without: ""}
@@ -84,9 +84,9 @@ def test_more_runs_than_go_at_once(instance: dg.DagsterInstance) -> None:
 
 
 def test_a_run_that_is_not_of_the_history_or_not_there_is_left_alone(instance: dg.DagsterInstance) -> None:
-    other = run(instance, tags={HISTORY: "other"})
+    other = run(instance, tags={HISTORY_TAG: "other"})
     assert hide_runs(instance, [other, "none"]) == 0
     assert hide_runs(instance, []) == 0
     found = instance.get_run_by_id(other)
     assert found
-    assert found.tags[HISTORY] == "other"
+    assert found.tags[HISTORY_TAG] == "other"

@@ -11,14 +11,14 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from instagram_assets import runs
+from instagram_assets.automation import shell_runs
 from instagram_assets.automation.home import FORMS_OF_OURS, is_made
-from instagram_assets.backups.databases import postgres_of
+from instagram_assets.automation.shell_runs import look_at_instance, open_instance, prepare_home
+from instagram_assets.backups.database_copies import postgres_of
 from instagram_assets.cli import selections
 from instagram_assets.errors import SettingsError, StorageError
 from instagram_assets.homes import HOMES
-from instagram_assets.runs import look_at_instance, open_instance, prepare_home
-from instagram_assets.storage.history.databases import databases_of
+from instagram_assets.storage.history.dagster_databases import dagster_databases
 from instagram_assets_tests.conftest import export, post
 from instagram_assets_tests.dagster_instances import STOCK_POSTGRES, settings_of
 from instagram_assets_tests.faults.campaign import campaign
@@ -94,8 +94,8 @@ def test_a_finished_home_is_opened_as_it_is(data_dir: Path) -> None:
 def test_a_damaged_database_is_named_with_what_is_lost_and_moving_it_away_is_enough(data_dir: Path) -> None:
     export(data_dir / "inbox" / "posts.json", [post(1), post(2, "sea_diary")])
     with open_instance() as instance:
-        runs.land(instance, [])
-        runs.bring_up_to_date(instance)
+        shell_runs.land(instance, [])
+        shell_runs.bring_up_to_date(instance)
     for name in DATABASES:
         path = data_dir / "dagster" / name
         path.write_bytes(b"not a database" * 1_000)
@@ -128,7 +128,9 @@ def test_a_home_with_postgresql_keeps_it_whatever_starts(
     with look_at_instance() as instance:
         assert instance is not None
         assert instance.get_dynamic_partitions("accounts") == ["sun_diary"]
-    assert [database.name.partition(":")[0] for database in databases_of(file.parent, None)] == ["postgresql+psycopg2"]
+    assert [database.name.partition(":")[0] for database in dagster_databases(file.parent, None)] == [
+        "postgresql+psycopg2"
+    ]
     assert postgres_of(file.parent, os.environ)
 
 

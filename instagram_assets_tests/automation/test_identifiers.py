@@ -13,7 +13,7 @@ from instagram_assets.assets import datasets
 from instagram_assets.automation.identifiers import FILES, identifier_checks
 from instagram_assets.automation.plan import datasets_are_due
 from instagram_assets.cli import app
-from instagram_assets.privacy.keys import rotate_key
+from instagram_assets.privacy.secret_keys import rotate_key
 from instagram_assets.settings import settings
 from instagram_assets_tests.datasets.delta_lakes import put
 from instagram_assets_tests.datasets.tables import post

@@ -9,7 +9,16 @@ import pytest
 from instagram_assets.automation.hidden_runs import ended_runs, hide_runs
 from instagram_assets.automation.imported_jobs import import_jobs, run_id_of
 from instagram_assets.ingest.dashboard_jobs import DashboardJob
-from instagram_assets.run_tags import ERROR, HISTORY, IMPORTED, KEPT, LIMIT, OUT_DIR, QUERY, SHOWN
+from instagram_assets.partitions import (
+    ERROR_TAG,
+    HISTORY_TAG,
+    IMPORTED_TAG,
+    KEPT_TAG,
+    LIMIT_TAG,
+    OUT_DIR_TAG,
+    QUERY_TAG,
+    SHOWN_IN_HISTORY,
+)
 
 BOTH = pytest.mark.parametrize("instance", ["sqlite", "postgres"], indirect=True)
 BEGAN = datetime(2025, 3, 1, tzinfo=UTC)
@@ -23,7 +32,7 @@ def job(number: int, status: str = "done", error: str = "", log: str = "총 3장
 
 def shown(instance: dg.DagsterInstance) -> list[str]:
     """The ids of the history, the newest first."""
-    return list(instance.get_run_ids(dg.RunsFilter(tags={HISTORY: SHOWN})))
+    return list(instance.get_run_ids(dg.RunsFilter(tags={HISTORY_TAG: SHOWN_IN_HISTORY})))
 
 
 @BOTH
@@ -33,8 +42,15 @@ def test_a_job_is_in_the_history_as_it_was(instance: dg.DagsterInstance) -> None
     (record,) = instance.get_run_records(dg.RunsFilter(run_ids=[run_id_of(failed)]))
     run = record.dagster_run
     assert run.status is dg.DagsterRunStatus.FAILURE
-    told = {HISTORY: SHOWN, IMPORTED: "id1", QUERY: "고양이 1", LIMIT: "50", KEPT: "3", OUT_DIR: "out/1"}
-    assert run.tags == told | {ERROR: "no images"}
+    told = {
+        HISTORY_TAG: SHOWN_IN_HISTORY,
+        IMPORTED_TAG: "id1",
+        QUERY_TAG: "고양이 1",
+        LIMIT_TAG: "50",
+        KEPT_TAG: "3",
+        OUT_DIR_TAG: "out/1",
+    }
+    assert run.tags == told | {ERROR_TAG: "no images"}
     assert (record.start_time, record.end_time) == (failed.started_at.timestamp(), failed.finished_at.timestamp())  # pyright: ignore
     assert record.create_timestamp == failed.started_at
     (line,) = instance.get_records_for_run(run.run_id).records
@@ -45,10 +61,10 @@ def test_a_job_is_in_the_history_as_it_was(instance: dg.DagsterInstance) -> None
 def test_imported_jobs_are_older_than_what_is_there_and_in_the_order_of_their_times(
     instance: dg.DagsterInstance,
 ) -> None:
-    own = instance.add_run(dg.DagsterRun(job_name="search", tags={HISTORY: SHOWN})).run_id
+    own = instance.add_run(dg.DagsterRun(job_name="search", tags={HISTORY_TAG: SHOWN_IN_HISTORY})).run_id
     import_jobs(instance, [job(2), job(3), job(1)])
     import_jobs(instance, [job(0)])
-    later = instance.add_run(dg.DagsterRun(job_name="search", tags={HISTORY: SHOWN})).run_id
+    later = instance.add_run(dg.DagsterRun(job_name="search", tags={HISTORY_TAG: SHOWN_IN_HISTORY})).run_id
     assert shown(instance) == [later, own, *(run_id_of(job(number)) for number in (3, 2, 1, 0))]
 
 
@@ -75,6 +91,6 @@ def test_what_is_not_known_is_not_there(instance: dg.DagsterInstance) -> None:
     import_jobs(instance, [bare])
     (record,) = instance.get_run_records(dg.RunsFilter(run_ids=[run_id_of(bare)]))
     assert (record.start_time, record.end_time) == (None, None)
-    assert record.dagster_run.tags == {HISTORY: SHOWN, IMPORTED: "x", QUERY: "cats"}
+    assert record.dagster_run.tags == {HISTORY_TAG: SHOWN_IN_HISTORY, IMPORTED_TAG: "x", QUERY_TAG: "cats"}
     assert not instance.get_records_for_run(run_id_of(bare)).records
     assert ended_runs(instance) == {run_id_of(bare): ""}

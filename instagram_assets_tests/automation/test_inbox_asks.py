@@ -12,8 +12,8 @@ from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobO
 
 from instagram_assets.automation.dead_runs import PROCESS_TAG, this_process
 from instagram_assets.automation.sensors import inbox_sensor
+from instagram_assets.automation.shell_runs import run_job
 from instagram_assets.definitions import defs
-from instagram_assets.runs import run_job
 from instagram_assets_tests.automation.test_sensors import tick
 from instagram_assets_tests.conftest import export, post
 
@@ -153,9 +153,9 @@ def test_a_lost_cursor_asks_anew(instance: dg.DagsterInstance, file: Path, curso
 
 
 def test_a_file_that_waits_for_ever_by_an_older_cursor_is_asked_for(instance: dg.DagsterInstance, file: Path) -> None:
-    from instagram_assets.ingest.inbox import fingerprint
+    from instagram_assets.ingest.inbox import entry_fingerprint
 
-    assert len(tick(inbox_sensor, instance, json.dumps({file.name: fingerprint(file)}))[0]) == 1
+    assert len(tick(inbox_sensor, instance, json.dumps({file.name: entry_fingerprint(file)}))[0]) == 1
 
 
 def test_a_clock_that_was_set_back_holds_nothing_up(instance: dg.DagsterInstance, file: Path) -> None:

@@ -15,13 +15,13 @@ import pytest
 from instagram_assets.automation.jobs import RESULTS_OF_REELS
 from instagram_assets.automation.plan import MADE_OF, last_made
 from instagram_assets.automation.reels import days_back, next_step, reel_steps
+from instagram_assets.automation.shell_runs import bring_up_to_date, finish, land, run_job
 from instagram_assets.calendar import today, week_name
 from instagram_assets.cli.reel_chain import Chain, do, follow, summary
 from instagram_assets.definitions import defs
 from instagram_assets.demo.films import films
 from instagram_assets.demo.server import DemoServer
 from instagram_assets.errors import NothingDoneError
-from instagram_assets.runs import bring_up_to_date, finish, land, run_job
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets_tests.conftest import export, post

@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 from upath import UPath
 
-from instagram_assets import runs
 from instagram_assets.automation import retention as past
+from instagram_assets.automation import shell_runs
 from instagram_assets.automation.plan import MADE_OF, datasets_are_due
 from instagram_assets.automation.schedules import retention as schedule
 from instagram_assets.automation.sensors import landed_sensor
@@ -21,7 +21,8 @@ from instagram_assets.cli import app
 from instagram_assets.definitions import defs
 from instagram_assets.errors import BusyError, SettingsError
 from instagram_assets.partitions import box, known_accounts
-from instagram_assets.retention.retention import Limits, limits_of, take_away
+from instagram_assets.retention.expired_items import RetentionLimits, retention_limits
+from instagram_assets.retention.retention import apply_retention
 from instagram_assets.settings import PrivacySettings, settings
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets_tests.conftest import export, post, profile
@@ -63,8 +64,8 @@ def collect(
     path = export(data_dir / "inbox" / name, records)
     stamp = ago(days).timestamp()
     os.utime(path, (stamp, stamp))
-    runs.land(instance, [])
-    runs.bring_up_to_date(instance)
+    shell_runs.land(instance, [])
+    shell_runs.bring_up_to_date(instance)
 
 
 def _first() -> list[dict[str, object]]:
@@ -79,7 +80,7 @@ def rows(lake: UPath, *tables: str) -> dict[str, pa.Table]:
 def make_again(instance: dg.DagsterInstance) -> None:
     """A backfill over all days that anything is of."""
     order = known_accounts(instance)
-    runs.run_job(instance, "box", tags=box(order, order, ago(61).date(), ago(59).date()).tags)
+    shell_runs.run_job(instance, "box", tags=box(order, order, ago(61).date(), ago(59).date()).tags)
 
 
 def test_exactly_what_is_past_goes_and_a_backfill_neither_loses_nor_brings_back_anything(
@@ -151,7 +152,7 @@ def test_files_that_landed_wait_for_their_tables_while_old_ones_are_taken_away(
     instance: dg.DagsterInstance, lake: UPath, data_dir: Path
 ) -> None:
     export(data_dir / "inbox" / "new.json", [post(9, day=DAY)])
-    runs.land(instance, [])
+    shell_runs.land(instance, [])
     run = instance.create_run_for_job(defs.resolve_job_def("retention"))
     with dg.build_sensor_context(instance) as context:
         told = landed_sensor(context)
@@ -220,7 +221,7 @@ def test_killed_at_any_step_a_repeat_ends_as_if_nothing_had_happened(
                 raise Killed
 
         try:
-            take_away(lake, settings(), at, past.window(), TODAY, dies)
+            apply_retention(lake, settings(), at, past.window(), TODAY, dies)
             break
         except Killed:
             continue
@@ -232,5 +233,5 @@ def test_killed_at_any_step_a_repeat_ends_as_if_nothing_had_happened(
 
 def test_limits_are_seen_from_now_and_never_before_instagram() -> None:
     now = datetime(2026, 11, 27, tzinfo=UTC)
-    found = limits_of(PrivacySettings(keep_raw_days=10, keep_media_days=36_500), now)
-    assert found == Limits(datetime(2026, 11, 17, tzinfo=UTC), datetime(2010, 10, 6, tzinfo=UTC))
+    found = retention_limits(PrivacySettings(keep_raw_days=10, keep_media_days=36_500), now)
+    assert found == RetentionLimits(datetime(2026, 11, 17, tzinfo=UTC), datetime(2010, 10, 6, tzinfo=UTC))

@@ -8,9 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from instagram_assets.assets.ingest import LandingConfig
+from instagram_assets.automation.shell_runs import land, run_job
 from instagram_assets.definitions import defs
 from instagram_assets.errors import RunFailedError
-from instagram_assets.runs import land, run_job
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 from instagram_assets_tests.conftest import export, post

@@ -12,7 +12,8 @@ from instagram_assets.automation.schedules import nightly_datasets
 from instagram_assets.definitions import defs
 from instagram_assets.engagement.virality import label
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import open_lake, write_asset
+from instagram_assets.storage.lake import open_lake
+from instagram_assets.storage.lake_writer import write_asset
 from instagram_assets_tests.datasets.files import put_files
 from instagram_assets_tests.engagement.simulated import items
 

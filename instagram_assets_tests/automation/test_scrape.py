@@ -10,11 +10,11 @@ import pytest
 from instagram_assets.automation.dead_runs import class_of, refuses
 from instagram_assets.automation.schedules import daily_scrape, schedules
 from instagram_assets.automation.scrape import run_config
+from instagram_assets.automation.shell_runs import bring_up_to_date, land, run_job
 from instagram_assets.definitions import defs
 from instagram_assets.demo.apify import Actor
 from instagram_assets.errors import RunFailedError
-from instagram_assets.ingest.inbox import waiting
-from instagram_assets.runs import bring_up_to_date, land, run_job
+from instagram_assets.ingest.inbox import waiting_entries
 from instagram_assets.settings import settings
 from instagram_assets.sources.registered import registered
 from instagram_assets.sources.requests import load_request
@@ -46,7 +46,7 @@ def test_what_was_scraped_becomes_rows_like_any_export(
 ) -> None:
     scrape(instance)
     scrape(instance)
-    assert len(waiting(data_dir / "inbox")) == 1
+    assert len(waiting_entries(data_dir / "inbox")) == 1
     land(instance, [])
     bring_up_to_date(instance)
     assert sorted(read_table(open_lake(settings()), "raw_reels")["post_id"].to_pylist()) == ["10001", "10002"]

@@ -8,15 +8,15 @@ import dagster as dg
 import pytest
 
 from instagram_assets.automation.sensors import inbox_sensor, landed_sensor
+from instagram_assets.automation.shell_runs import bring_up_to_date, land, run_job
 from instagram_assets.definitions import defs
 from instagram_assets.errors import RunFailedError
-from instagram_assets.ingest.landing import pending
+from instagram_assets.ingest.manifests import pending_files
 from instagram_assets.partitions import FIRST_DAY, known_accounts
-from instagram_assets.runs import bring_up_to_date, land, run_job
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets_tests.conftest import export, post, profile
-from instagram_assets_tests.ingest.archives import NAME, archived
+from instagram_assets_tests.ingest.archive_helper import NAME, archived
 from instagram_assets_tests.ingest.test_zips import archive
 
 CELLS = ("account", "day")
@@ -93,6 +93,7 @@ def test_a_changed_file_is_landed_again_and_only_its_cells_run(
     assert read_table(open_lake(settings()), "raw_posts").num_rows == 3
 
 
+@pytest.mark.bad_input("unfinished file")
 def test_a_file_that_is_still_being_written_waits(
     instance: dg.DagsterInstance, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,7 +132,7 @@ def test_an_archive_in_the_inbox_lands_with_its_pictures(
     run_job(instance, "landing", config=dict(request.run_config))
     assert os.listdir(data_dir / "inbox" / "done") == [f"{NAME}.zip"]
     assert len(list((data_dir / "media").rglob("*.jpg"))) == 3
-    assert pending(open_lake(settings()))[0].posts == 2
+    assert pending_files(open_lake(settings()))[0].posts == 2
 
 
 def test_a_folder_that_is_still_being_filled_waits(
@@ -230,7 +231,7 @@ def test_failed_profiles_hold_the_boxes_until_they_are_run_again(instance: dg.Da
 def test_boxes_wait_until_dagster_knows_the_days_of_older_posts(instance: dg.DagsterInstance, data_dir: Path) -> None:
     land(instance, [export(data_dir / "archive.json", [post(1, day="2015-03-01")])])
     assert tick(landed_sensor, instance, None)[0] == []
-    assert [file.file for file in pending(open_lake(settings()))] == ["archive.json"]
+    assert [file.file for file in pending_files(open_lake(settings()))] == ["archive.json"]
 
 
 def test_run_keys_are_short_however_many_files_and_however_long_their_names(
@@ -255,14 +256,14 @@ def test_a_file_that_is_gone_or_cannot_be_looked_at_does_not_stop_the_sensor(
 
     gone = export(data_dir / "inbox" / "gone.json", [post(1)])
     export(data_dir / "inbox" / "good.json", [post(2)])
-    real = inbox.waiting
+    real = inbox.waiting_entries
 
     def waiting(folder: Path) -> list[Path]:
         found = real(folder)
         gone.unlink(missing_ok=True)
         return found
 
-    monkeypatch.setattr(inbox, "waiting", waiting)
+    monkeypatch.setattr(inbox, "waiting_entries", waiting)
     [request], _ = tick(inbox_sensor, instance, None)
     run_job(instance, "landing", config=dict(request.run_config))
     assert sorted(os.listdir(data_dir / "inbox" / "done")) == ["good.json"]
@@ -277,7 +278,7 @@ def test_the_plan_registers_the_accounts_of_files_whose_landing_was_killed(
     from instagram_assets.settings import settings
 
     # As a kill leaves it: the file has landed, and nothing else has happened.
-    landing.land(
+    landing.land_file(
         export(data_dir / "posts.json", [post(1, account="sun")]), UPath(open_lake(settings())), settings=settings()
     )
     land(instance, [export(data_dir / "more.json", [post(2, account="sea")])])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.backups.contents import Contents
+from instagram_assets.backups.backup_contents import BackupContents
 from instagram_assets_tests.backups.folders import filled
 from instagram_assets_tests.servers.object_store import object_store
 
@@ -18,7 +18,7 @@ def store() -> Iterator[str]:
 
 
 @pytest.fixture
-def contents(tmp_path: Path) -> Contents:
+def contents(tmp_path: Path) -> BackupContents:
     """What belongs to a backup of a small data folder."""
     return filled(tmp_path / "data")
 

@@ -9,15 +9,15 @@ from typing import Any
 import pyarrow as pa
 from upath import UPath
 
-from instagram_assets.backups.contents import Contents
-from instagram_assets.backups.marks import FINISHED
-from instagram_assets.ingest.landing import land
+from instagram_assets.backups.backup_contents import BackupContents
+from instagram_assets.backups.restore import RESTORED_FILE
+from instagram_assets.ingest.landing import land_file
 from instagram_assets.ingest.observations import read_posts
 from instagram_assets.media.incoming import Limits
 from instagram_assets.media.store import MediaStore
 from instagram_assets.settings import Settings
 from instagram_assets.storage.features import FeatureStore
-from instagram_assets.storage.lake import write_cells
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets_tests.conftest import export, post
 from instagram_assets_tests.media.pictures import picture
 
@@ -26,10 +26,10 @@ FEATURES = pa.schema([("image_id", pa.string()), ("caption", pa.string())])
 ACCOUNTS = ("sun_diary", "007", "_sea")
 
 
-def filled(data: Path, **settings: Any) -> Contents:
+def filled(data: Path, **settings: Any) -> BackupContents:
     """A data folder with two landed files, a waiting one, tables, features, media, a ledger and a history."""
     chosen = Settings(data_dir=data, **settings)
-    contents = Contents(chosen, data / "dagster", {})
+    contents = BackupContents(chosen, data / "dagster", {})
     inbox, lake = chosen.folder("inbox"), contents.lake
     (inbox / "done").mkdir(parents=True)
     put_posts(contents, "first.json", [post(n, account) for n, account in enumerate(ACCOUNTS)])
@@ -52,10 +52,10 @@ def filled(data: Path, **settings: Any) -> Contents:
     return contents
 
 
-def put_posts(contents: Contents, name: str, posts: list[dict[str, Any]]) -> None:
+def put_posts(contents: BackupContents, name: str, posts: list[dict[str, Any]]) -> None:
     """Land a file of posts, put it aside, and make its cells: what a run does."""
     done = export(contents.settings.folder("inbox") / "done" / name, posts)
-    landed = land(done, contents.lake, settings=contents.settings, observed_at=datetime(2026, 11, 1, tzinfo=UTC))
+    landed = land_file(done, contents.lake, settings=contents.settings, observed_at=datetime(2026, 11, 1, tzinfo=UTC))
     rows = read_posts(contents.lake, "posts", landed.accounts, *DAYS)
     write_cells(contents.lake, "raw_posts", landed.accounts, DAYS, rows)
 
@@ -86,7 +86,7 @@ def tree(root: Path, prefix: str = "") -> dict[str, bytes]:
     return {
         prefix + path.relative_to(root).as_posix(): path.read_bytes()
         for path in sorted(root.rglob("*"))
-        if path.is_file() and not path.name.endswith((".db", ".sqlite", "-wal", "-shm")) and path.name != FINISHED
+        if path.is_file() and not path.name.endswith((".db", ".sqlite", "-wal", "-shm")) and path.name != RESTORED_FILE
     }
 
 

@@ -5,17 +5,17 @@ from typing import Any
 
 import pytest
 
-from instagram_assets.backups.contents import Contents
-from instagram_assets.backups.places import open_place
-from instagram_assets.backups.restore import restore
-from instagram_assets.backups.take import Summary, take
-from instagram_assets.privacy.keys import load_key
+from instagram_assets.backups.backup_contents import BackupContents
+from instagram_assets.backups.create_backup import BackupSummary, create_backup
+from instagram_assets.backups.location import open_location
+from instagram_assets.backups.restore import restore_backup
+from instagram_assets.privacy.secret_keys import load_key
 from instagram_assets_tests.backups.folders import filled, stored_tree, tree
 
 OUTSIDE = b"of somebody else"
 
 
-def with_keys(tmp_path: Path, folder: str) -> tuple[Contents, list[bytes]]:
+def with_keys(tmp_path: Path, folder: str) -> tuple[BackupContents, list[bytes]]:
     """A data folder whose privacy folder is this one, and its keys as they are written."""
     contents = filled(tmp_path / "data", privacy={"folder": str(tmp_path / folder)})
     privacy = contents.settings.folder("privacy")
@@ -24,16 +24,18 @@ def with_keys(tmp_path: Path, folder: str) -> tuple[Contents, list[bytes]]:
     return contents, [key.hex().encode() for key in keys]
 
 
-def backed_up(contents: Contents, tmp_path: Path, ending: str = ".tar") -> tuple[Summary, dict[str, bytes], bytes]:
+def backed_up(
+    contents: BackupContents, tmp_path: Path, ending: str = ".tar"
+) -> tuple[BackupSummary, dict[str, bytes], bytes]:
     """A backup: what was said of it, what comes back, and all bytes of the place."""
     where = tmp_path / f"backup{ending}"
-    made = take(contents, str(where), contents.settings.folder("privacy"))
-    restore(str(where), tmp_path / "back", contents.settings.folder("privacy"))
+    made = create_backup(contents, str(where), contents.settings.folder("privacy"))
+    restore_backup(str(where), tmp_path / "back", contents.settings.folder("privacy"))
     files = [where] if where.is_file() else [path for path in where.rglob("*") if path.is_file()]
     return made, tree(tmp_path / "back"), b"".join(path.read_bytes() for path in files)
 
 
-def left_out(made: Summary) -> set[str]:
+def left_out(made: BackupSummary) -> set[str]:
     return {each.path for each in made.left_out}
 
 
@@ -143,9 +145,9 @@ def test_in_an_object_store_what_is_named_like_a_key_is_left_out(tmp_path: Path,
     contents = filled(tmp_path / "data", lake=f"s3://{BUCKET}/left", lake_options=options(store))
     root: Any = contents.lake
     (root / "posts" / "a" / "tombstones.key").write_bytes(b"secret")
-    made = take(contents, str(tmp_path / "backups"), keys)
+    made = create_backup(contents, str(tmp_path / "backups"), keys)
     assert left_out(made) == {"lake/posts/a/tombstones.key"}
-    with open_place(str(tmp_path / "backups")) as place:
+    with open_location(str(tmp_path / "backups")) as place:
         assert "secret" not in str(place.manifest(made.id).entries)
 
 

@@ -9,13 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from instagram_assets.backups.manifest import Entry, Manifest, Missing, is_id, moment_of, native, pack, portable, unpack
+from instagram_assets.backups.manifest import (
+    Manifest,
+    ManifestEntry,
+    Missing,
+    backup_time,
+    is_backup_id,
+    native,
+    pack,
+    portable,
+    unpack,
+)
 from instagram_assets.errors import StorageError
 
 NAMES = some.text(min_size=1, max_size=9).filter(lambda name: name not in (".", "..") and not set(name) & {"/", "\0"})
 PATHS = some.lists(NAMES.map(portable).filter(lambda name: not name.startswith("//")), min_size=1, max_size=4)
 ENTRIES = some.builds(
-    Entry,
+    ManifestEntry,
     path=PATHS.map("/".join),
     size=some.integers(0, 1 << 62),
     modified_ns=some.integers(-(1 << 62), 1 << 62),
@@ -36,9 +46,9 @@ MANIFESTS = some.builds(
 @given(manifest=MANIFESTS)
 def test_what_was_written_is_read(manifest: Manifest) -> None:
     name, data = pack(manifest)
-    assert is_id(name)
+    assert is_backup_id(name)
     assert unpack(name, data, "here") == manifest
-    assert moment_of(name) == manifest.taken_at
+    assert backup_time(name) == manifest.taken_at
 
 
 @given(manifest=MANIFESTS, data=some.data())
@@ -92,5 +102,5 @@ def test_a_later_form_is_refused_with_what_to_do() -> None:
 
 def test_the_accounts_are_those_of_the_raw_tables() -> None:
     paths = ["lake/raw_posts/%23tag/2026-10.parquet", "lake/raw_profiles/sun/part.parquet", "lake/posts/x/1.parquet"]
-    entries = tuple(Entry(path, 1, 1, "0" * 64) for path in paths)
+    entries = tuple(ManifestEntry(path, 1, 1, "0" * 64) for path in paths)
     assert Manifest(taken_at=datetime.now(UTC), program="1", entries=entries).accounts == {"#tag", "sun"}

@@ -9,34 +9,34 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from instagram_assets.backups.contents import Contents, Part
-from instagram_assets.backups.found import Found
-from instagram_assets.backups.restore import restore
-from instagram_assets.backups.take import take
-from instagram_assets.ingest.landing import is_whole, land, pending, settle
-from instagram_assets.ingest.manifests import manifests
+from instagram_assets.backups.backup_contents import BackupContents, BackupPart
+from instagram_assets.backups.create_backup import create_backup
+from instagram_assets.backups.files_to_store import FileToStore
+from instagram_assets.backups.restore import restore_backup
+from instagram_assets.ingest.landing import has_all_tables, land_file
+from instagram_assets.ingest.manifests import clear_pending, manifests, pending_files
 from instagram_assets.storage.lake import read_table
 from instagram_assets_tests.backups.folders import ACCOUNTS, FEATURES, features, put_posts, tree
 from instagram_assets_tests.conftest import post
 
 
 @dataclass(frozen=True)
-class Disturbed(Contents):
+class Disturbed(BackupContents):
     """What belongs to a backup, with something that happens once, when the files of one part have been listed."""
 
     at: str = ""
     happens: Callable[[], object] = print
 
-    def parts(self) -> Iterator[Part]:
+    def parts(self) -> Iterator[BackupPart]:
         yield from map(self._disturbed, super().parts())
 
-    def last(self) -> Iterator[Part]:
+    def last(self) -> Iterator[BackupPart]:
         yield from map(self._disturbed, super().last())
 
-    def _disturbed(self, part: Part) -> Part:
+    def _disturbed(self, part: BackupPart) -> BackupPart:
         due = [self.happens] if part.name == self.at else []
 
-        def listed() -> Iterable[Found]:
+        def listed() -> Iterable[FileToStore]:
             found = list(part.list())
             while due:
                 due.pop()()
@@ -45,18 +45,18 @@ class Disturbed(Contents):
         return replace(part, list=listed)
 
 
-def disturbed(contents: Contents, at: str, happens: Callable[[], object]) -> Disturbed:
+def disturbed(contents: BackupContents, at: str, happens: Callable[[], object]) -> Disturbed:
     """These contents, with something that happens when a part has been listed."""
     return Disturbed(contents.settings, contents.home, {}, at=at, happens=happens)
 
 
-def backed_up_and_back(contents: Contents, tmp_path: Path) -> Contents:
+def backed_up_and_back(contents: BackupContents, tmp_path: Path) -> BackupContents:
     """A backup and its restore, of which nothing is missing; the contents of what came back."""
     where, keys = str(tmp_path / "backups"), tmp_path / "keys"
-    assert take(contents, where, keys).missing == ()
-    assert restore(where, tmp_path / "back", keys).missing == ()
+    assert create_backup(contents, where, keys).missing == ()
+    assert restore_backup(where, tmp_path / "back", keys).missing == ()
     settings = contents.settings.model_copy(update={"data_dir": tmp_path / "back"})
-    return Contents(settings, tmp_path / "back" / "dagster", {})
+    return BackupContents(settings, tmp_path / "back" / "dagster", {})
 
 
 STEPS = ("inbox", "inbox/done", "inbox/rejected", "landed", "pending", "landing/posts", "raw_posts", "layout")
@@ -65,33 +65,33 @@ STEPS = ("inbox", "inbox/done", "inbox/rejected", "landed", "pending", "landing/
 @pytest.mark.parametrize("at", STEPS)
 @pytest.mark.parametrize("is_settled", [True, False])
 def test_a_file_that_lands_meanwhile_is_whole_and_due_or_still_waits(
-    at: str, is_settled: bool, contents: Contents, tmp_path: Path
+    at: str, is_settled: bool, contents: BackupContents, tmp_path: Path
 ) -> None:
     inbox, lake = contents.settings.folder("inbox"), contents.lake
-    settle(lake, pending(lake))
+    clear_pending(lake, pending_files(lake))
 
     def lands() -> None:
         waiting, done = inbox / "waiting.json", inbox / "done" / "waiting.json"
-        landed = land(waiting, lake, settings=contents.settings)
+        landed = land_file(waiting, lake, settings=contents.settings)
         shutil.move(waiting, done)
         if is_settled:
             put_posts(contents, "waiting.json", [post(77)])
-            settle(lake, [landed])
+            clear_pending(lake, [landed])
 
     back = backed_up_and_back(disturbed(contents, at, lands), tmp_path)
     folder = back.settings.folder("inbox")
     waits, landed = (folder / "waiting.json").exists(), {file.file for file in manifests(back.lake)}
     assert waits or "waiting.json" in landed
     assert waits or (folder / "done" / "waiting.json").exists()
-    assert all(is_whole(back.lake, file) for file in manifests(back.lake))
+    assert all(has_all_tables(back.lake, file) for file in manifests(back.lake))
     rows = read_table(back.lake, "raw_posts", ["sun_diary"])["source_file"].to_pylist()
     if "waiting.json" not in rows and not waits:
-        assert [file.file for file in pending(back.lake)] == ["waiting.json"]
+        assert [file.file for file in pending_files(back.lake)] == ["waiting.json"]
     if "waiting.json" in rows:  # its rows are there: so is what they were made of
         assert "waiting.json" in landed
 
 
-def test_a_file_that_is_moved_meanwhile_is_found_where_it_went(contents: Contents, tmp_path: Path) -> None:
+def test_a_file_that_is_moved_meanwhile_is_found_where_it_went(contents: BackupContents, tmp_path: Path) -> None:
     inbox = contents.settings.folder("inbox")
     moves = disturbed(contents, "inbox", lambda: shutil.move(inbox / "waiting.json", inbox / "done" / "waiting.json"))
     back = backed_up_and_back(moves, tmp_path).settings.folder("inbox")
@@ -99,7 +99,7 @@ def test_a_file_that_is_moved_meanwhile_is_found_where_it_went(contents: Content
     assert not (back / "waiting.json").exists()
 
 
-def test_features_that_are_folded_meanwhile_are_all_there(contents: Contents, tmp_path: Path) -> None:
+def test_features_that_are_folded_meanwhile_are_all_there(contents: BackupContents, tmp_path: Path) -> None:
     store = features(contents.lake)
     for number in range(63):
         store.append(pa.table({"image_id": [f"{number:02}"], "caption": [f"a dog {number}"]}, FEATURES))
@@ -111,25 +111,25 @@ def test_features_that_are_folded_meanwhile_are_all_there(contents: Contents, tm
     assert features(back.lake).find(before["image_id"].to_pylist()).equals(before)
 
 
-def test_a_month_that_is_emptied_meanwhile_is_no_error(contents: Contents, tmp_path: Path) -> None:
+def test_a_month_that_is_emptied_meanwhile_is_no_error(contents: BackupContents, tmp_path: Path) -> None:
     folder = Path(contents.lake.path) / "raw_posts" / "sun_diary"
     back = backed_up_and_back(disturbed(contents, "raw_posts", lambda: shutil.rmtree(folder)), tmp_path)
     rows = read_table(back.lake, "raw_posts")
     assert set(rows["account"].to_pylist()) == set(ACCOUNTS) - {"sun_diary"}
 
 
-def test_a_file_that_is_written_to_all_the_time_is_named(contents: Contents, tmp_path: Path) -> None:
+def test_a_file_that_is_written_to_all_the_time_is_named(contents: BackupContents, tmp_path: Path) -> None:
     growing = contents.settings.folder("inbox") / "growing.json"
     os.mkfifo(contents.settings.folder("inbox") / "pipe")  # is no file, and nobody waits for it
     growing.write_text("[")
 
     @dataclass(frozen=True)
-    class Growing(Contents):
-        def parts(self) -> Iterator[Part]:
+    class Growing(BackupContents):
+        def parts(self) -> Iterator[BackupPart]:
             for part in super().parts():
                 yield replace(part, list=lambda part=part: map(grows, part.list()))
 
-    def grows(found: Found) -> Found:
+    def grows(found: FileToStore) -> FileToStore:
         if found.path != "inbox/growing.json":
             return found
 
@@ -143,9 +143,9 @@ def test_a_file_that_is_written_to_all_the_time_is_named(contents: Contents, tmp
         return replace(found, open=opened)  # pyright: ignore[reportArgumentType] it opens the same
 
     for where in ("backups", "one.tar"):
-        made = take(Growing(contents.settings, contents.home, {}), str(tmp_path / where), tmp_path / "keys")
+        made = create_backup(Growing(contents.settings, contents.home, {}), str(tmp_path / where), tmp_path / "keys")
         assert [(each.path, each.reason) for each in made.missing] == [
             ("inbox/growing.json", "it was written to while it was read")
         ]
-        restore(str(tmp_path / where), tmp_path / f"back-{where}", tmp_path / "keys")
+        restore_backup(str(tmp_path / where), tmp_path / f"back-{where}", tmp_path / "keys")
         assert "inbox/growing.json" not in tree(tmp_path / f"back-{where}")

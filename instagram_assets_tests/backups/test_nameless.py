@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from instagram_assets.backups.contents import Contents
-from instagram_assets.backups.databases import copy_of
-from instagram_assets.backups.restore import restore
-from instagram_assets.backups.take import take
+from instagram_assets.backups.backup_contents import BackupContents
+from instagram_assets.backups.create_backup import create_backup
+from instagram_assets.backups.database_copies import copy_of
+from instagram_assets.backups.restore import restore_backup
 from instagram_assets.storage.atomic import temporary_beside
 from instagram_assets_tests.servers.object_store import BUCKET, options
 
@@ -96,12 +96,12 @@ def test_what_a_killed_process_left_there_goes_with_the_next_copy(tmp_path: Path
 
 
 def test_large_files_on_their_way_to_a_store_have_no_name(
-    contents: Contents, keys: Path, tmp_path: Path, temporary: Path, store: str
+    contents: BackupContents, keys: Path, tmp_path: Path, temporary: Path, store: str
 ) -> None:
     large = bytes(range(256)) * (5 << 12)
     (contents.settings.folder("inbox") / "large.json").write_bytes(large)
     with looking(temporary) as seen:
-        take(contents, f"s3://{BUCKET}/nameless", keys, options=options(store))
+        create_backup(contents, f"s3://{BUCKET}/nameless", keys, options=options(store))
     assert (seen, list(temporary.iterdir())) == (set(), [])
-    restore(f"s3://{BUCKET}/nameless", tmp_path / "back", keys, options=options(store))
+    restore_backup(f"s3://{BUCKET}/nameless", tmp_path / "back", keys, options=options(store))
     assert (tmp_path / "back" / "inbox" / "large.json").read_bytes() == large

@@ -8,10 +8,10 @@ from threading import Thread
 
 import pytest
 
-from instagram_assets.backups.contents import Contents
-from instagram_assets.backups.places import open_place
-from instagram_assets.backups.restore import restore
-from instagram_assets.backups.take import take
+from instagram_assets.backups.backup_contents import BackupContents
+from instagram_assets.backups.create_backup import create_backup
+from instagram_assets.backups.location import open_location
+from instagram_assets.backups.restore import restore_backup
 from instagram_assets.settings import Settings
 from instagram_assets_tests.commands import run
 from instagram_assets_tests.conftest import export, post, profile
@@ -70,21 +70,21 @@ def test_backups_that_are_made_while_boxes_run_give_the_undisturbed_lake_after_o
     data: Path, tmp_path: Path
 ) -> None:
     where, keys, failures = str(tmp_path / "backups"), tmp_path / "keys", list[str]()
-    contents = Contents(Settings(data_dir=data), data / "dagster", {})
+    contents = BackupContents(Settings(data_dir=data), data / "dagster", {})
     running = Thread(target=ingest, args=(data,))
     running.start()
     while running.is_alive():
-        assert take(contents, where, keys).missing == ()
+        assert create_backup(contents, where, keys).missing == ()
     expected = lake(data)
     assert any("/sky/" in path for path in expected)
-    with open_place(where) as place:
+    with open_location(where) as place:
         ids = place.ids()
     # Evenly over the run: before the files land, between landing and box, in the box, after it.
     chosen = [ids[(len(ids) - 1) * trial // (TRIALS - 1)] for trial in range(TRIALS)]
     seen = set[str]()
     for trial, name in enumerate(chosen):
         back = tmp_path / f"back{trial}" / "data"
-        restore(where, back, keys, at=name)
+        restore_backup(where, back, keys, at=name)
         seen |= statuses(back)
         ingest(back)
         if lake(back) != expected:

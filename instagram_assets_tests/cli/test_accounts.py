@@ -10,7 +10,7 @@ import pytest
 from upath import UPath
 
 from instagram_assets.schemas import POSTS
-from instagram_assets.storage.lake import write_cells
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets_tests import commands
 
 REGISTRY = """

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from instagram_assets.cli import app
-from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.privacy.tombstones import add_tombstones
 from instagram_assets_tests.backups.folders import filled, tree
 from instagram_assets_tests.conftest import OpenHome

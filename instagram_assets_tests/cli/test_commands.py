@@ -95,7 +95,8 @@ def test_good_files_beside_a_bad_one_reach_the_datasets(tmp_path: Path) -> None:
     assert len(json.loads((tmp_path / "data" / "datasets" / "merged_dataset_all_with_images.json").read_text())) == 1
 
 
-def test_row_90_an_account_list_may_have_a_mark_comments_blank_lines_and_doubles(tmp_path: Path) -> None:
+@pytest.mark.bad_input("odd list of accounts")
+def test_an_account_list_may_have_a_mark_comments_blank_lines_and_doubles(tmp_path: Path) -> None:
     posts = export(tmp_path / "posts.json", [post(1), post(2, account="sea")])
     offline = {"INSTAGRAM_ASSETS_DOWNLOAD__DOWNLOAD_IMAGES": "false"}
     run("ingest", posts, cwd=tmp_path, **offline)
@@ -108,7 +109,8 @@ def test_row_90_an_account_list_may_have_a_mark_comments_blank_lines_and_doubles
     assert "no account in it" in empty.stderr
 
 
-def test_row_85_the_environment_does_not_change_the_lake(tmp_path: Path) -> None:
+@pytest.mark.bad_input("other environment")
+def test_the_environment_does_not_change_the_lake(tmp_path: Path) -> None:
     results: list[dict[str, str]] = []
     for number, environment in enumerate(
         [

@@ -14,14 +14,14 @@ import pytest
 from typer.testing import CliRunner, Result
 from upath import UPath
 
-from instagram_assets import runs
+from instagram_assets.automation import shell_runs
 from instagram_assets.cli import app
 from instagram_assets.errors import ForgetError
 from instagram_assets.forget import erasure
-from instagram_assets.ingest.landing import land
+from instagram_assets.ingest.landing import land_file
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import settings
-from instagram_assets.storage.history.texts import rows_on_servers
+from instagram_assets.storage.history.text_reader import rows_on_servers
 from instagram_assets.storage.locks import at_work_in
 from instagram_assets_tests.conftest import OpenHome, export, post
 from instagram_assets_tests.folder_hashes import digests
@@ -43,7 +43,7 @@ def _job() -> None:
 def run(data_dir: Path, tmp_path: Path) -> Run:
     """Runs a command where two accounts have landed, with `answer` to what it asks."""
     both = [post(1, "sun_diary"), post(2, "moon_cooks", caption="mit @sun_diary")]
-    land(export(tmp_path / "both.json", both), UPath(settings().lake_uri), settings=settings())
+    land_file(export(tmp_path / "both.json", both), UPath(settings().lake_uri), settings=settings())
     return lambda *words, answer="": CliRunner().invoke(app, ["forget", *words], input=answer)
 
 
@@ -100,7 +100,7 @@ def test_while_dev_is_at_work_nothing_is_begun(run: Run, data_dir: Path) -> None
 def test_while_a_run_goes_on_nothing_is_begun_and_the_account_still_comes_in(
     run: Run, data_dir: Path, tmp_path: Path
 ) -> None:
-    with runs.open_instance() as instance:
+    with shell_runs.open_instance() as instance:
         going = instance.create_run_for_job(_job, status=dg.DagsterRunStatus.STARTED)
         before = digests(data_dir / "lake", data_dir / "privacy")
         for words in (("@sun_diary", "--yes"), ("#산책", "--yes"), ("nobody_at_all", "--yes")):
@@ -110,13 +110,13 @@ def test_while_a_run_goes_on_nothing_is_begun_and_the_account_still_comes_in(
             assert digests(data_dir / "lake", data_dir / "privacy") == before
         assert run("@sun_diary", "--dry-run").exit_code == 0
         more = export(tmp_path / "more.json", [post(3, "sun_diary")])
-        assert land(more, UPath(settings().lake_uri), settings=settings()).posts == 1
+        assert land_file(more, UPath(settings().lake_uri), settings=settings()).posts == 1
         instance.report_run_canceled(going)
     assert run("@sun_diary", "--yes").exit_code == 0
 
 
 def test_the_proof_says_of_the_history_what_was_done_there(run: Run, data_dir: Path) -> None:
-    with runs.open_instance() as instance:
+    with shell_runs.open_instance() as instance:
         instance.add_dynamic_partitions("accounts", ["sun_diary", "moon_cooks"])
     for target, rows in (("@nobody_at_all", 0), ("@sun_diary", 1)):
         assert run(target, "--yes").exit_code == 0

@@ -10,14 +10,15 @@ import pytest
 from typer.testing import CliRunner, Result
 from upath import UPath
 
-from instagram_assets import runs
+from instagram_assets.automation import shell_runs
 from instagram_assets.cli import app
-from instagram_assets.ingest.landing import land
-from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.ingest.landing import land_file
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.privacy.tombstones import add_tombstones
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import read_table, write_cells
+from instagram_assets.storage.lake import read_table
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets_tests.conftest import export, post
 from instagram_assets_tests.folder_hashes import digests
 
@@ -37,7 +38,7 @@ def run(data_dir: Path, tmp_path: Path) -> Run:
     lake = UPath(settings().lake_uri)
     others = [post(number, "bob", caption=said) for number, said in SAID.items()]
     records = [post(1, "love", caption="mine"), post(6, "posts", caption="mine"), *others]
-    land(export(tmp_path / "all_posts.json", records), lake, settings=settings())
+    land_file(export(tmp_path / "all_posts.json", records), lake, settings=settings())
     for name in ("love", "posts", "bob"):
         rows: list[dict[str, Any]] = [
             {"post_id": item["id"], "account": name, "owner": name, "day": DAY, "caption": item["caption"]}
@@ -49,7 +50,7 @@ def run(data_dir: Path, tmp_path: Path) -> Run:
     for folder, name in (("datasets", "post.csv"), ("datasets/images", "sea.txt")):
         (data_dir / folder).mkdir(parents=True, exist_ok=True)
         (data_dir / folder / name).write_text("account,caption\nbob,I love posts\n")
-    with runs.open_instance() as instance:
+    with shell_runs.open_instance() as instance:
         instance.add_dynamic_partitions("accounts", ["love", "posts", "bob"])
     return lambda *words: CliRunner().invoke(app, ["forget", *words])
 
@@ -101,7 +102,7 @@ def test_the_bare_word_goes_when_it_is_asked_and_is_known_when_it_comes_again(
     assert captions()[2].startswith("I forgotten_")
     assert "love" not in (data_dir / "datasets" / "post.csv").read_text()
     more = export(tmp_path / "more.json", [post(7, "bob", caption="what others love")])
-    land(more, UPath(settings().lake_uri), settings=settings())
+    land_file(more, UPath(settings().lake_uri), settings=settings())
     landed = (data_dir / "lake" / "landing" / "posts").iterdir()
     import pyarrow.parquet as pq
 

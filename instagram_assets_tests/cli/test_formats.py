@@ -8,7 +8,7 @@ from pathlib import Path
 from upath import UPath
 
 from instagram_assets.ingest.formats.mapping import mapping
-from instagram_assets.ingest.landing import land
+from instagram_assets.ingest.landing import land_file
 from instagram_assets.settings import load_settings
 from instagram_assets_tests import commands
 from instagram_assets_tests.conftest import export, post
@@ -50,7 +50,7 @@ def test_a_renamed_field_is_told_with_its_file_and_column(tmp_path: Path) -> Non
     before, renamed = post(1), post(2, likes_count=10)
     del renamed["likesCount"]
     for name, record in {"a.json": before, "b.json": renamed}.items():
-        land(export(tmp_path / name, [record]), lake, settings=load_settings(data_dir=tmp_path / "data"))
+        land_file(export(tmp_path / name, [record]), lake, settings=load_settings(data_dir=tmp_path / "data"))
     done = run("drift", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [

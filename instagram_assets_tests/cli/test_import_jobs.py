@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.privacy.tombstones import add_tombstones
 from instagram_assets.settings import load_settings
 from instagram_assets_tests import commands

@@ -9,9 +9,9 @@ import dagster as dg
 import pytest
 from typer.testing import CliRunner
 
-from instagram_assets.backups.databases import postgres_of
+from instagram_assets.backups.database_copies import postgres_of
 from instagram_assets.cli import app
-from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.privacy.tombstones import add_tombstones
 from instagram_assets_tests.conftest import OpenHome
 from instagram_assets_tests.servers.postgres import Cluster

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from instagram_assets import read_export
-from instagram_assets.age.texts import texts_of_folder
+from instagram_assets.age.user_texts import texts_of_folder
 from instagram_assets.demo.instagram_people import Person
 from instagram_assets_tests import commands
 from instagram_assets_tests.servers.instagram_site import (
@@ -133,7 +133,8 @@ def test_a_login_is_used_and_stands_in_nothing_that_is_written(site: InstagramSi
         ((), {"INSTAGRAM_ASSETS_COLLECTION__COOKIE_FILE": "cookies.txt"}, "cookies.txt: does not exist"),
     ],
 )
-def test_row_80_a_mistake_is_told_before_anything_is_asked(
+@pytest.mark.bad_input("setting out of range")
+def test_a_mistake_is_told_before_anything_is_asked(
     site: InstagramSiteServer, tmp_path: Path, more: tuple[str, ...], variables: dict[str, str], problem: str
 ) -> None:
     done = commands.run(*words(tmp_path, *more), cwd=tmp_path, environment=environment(site, **variables))
@@ -152,7 +153,8 @@ def test_a_line_that_names_no_user_is_told_before_anything_is_asked(site: Instag
     assert site.asked == []
 
 
-def test_row_82_a_limit_that_never_binds_is_a_warning(site: InstagramSiteServer, tmp_path: Path) -> None:
+@pytest.mark.bad_input("limit that never binds")
+def test_a_limit_that_never_binds_is_a_warning(site: InstagramSiteServer, tmp_path: Path) -> None:
     done = run(tmp_path, site, "--ratelimit", "1000,2", "--ratelimit", "3000,2", "--posts-per-user", "12")
     assert done.returncode == 0, done.stderr
     assert "The limit 3000,2 can never bind: 1000,1 already allows at most 2,000 requests in 2 seconds." in done.stderr

@@ -14,15 +14,14 @@ from typing import Any, NamedTuple
 import dagster as dg
 import pytest
 
+from instagram_assets.automation.shell_runs import open_instance, run_job
 from instagram_assets.cli.searches import SearchResult, search
 from instagram_assets.cli.selections import materialize
 from instagram_assets.datasets.overrides import decide
 from instagram_assets.demo import MODELS
 from instagram_assets.demo.search_site import Results, SearchPage, mixed, subject
 from instagram_assets.errors import RunFailedError, SearchRequestError
-from instagram_assets.partitions import PARTITION
-from instagram_assets.run_tags import FOLDER, HISTORY, LIMIT, QUERY, SHOWN
-from instagram_assets.runs import open_instance, run_job
+from instagram_assets.partitions import FOLDER_TAG, HISTORY_TAG, LIMIT_TAG, PARTITION, QUERY_TAG, SHOWN_IN_HISTORY
 from instagram_assets.search.requests import SearchRequest, save_hits, save_request
 from instagram_assets.search.results_page import SearchHit
 from instagram_assets.settings import settings
@@ -265,7 +264,7 @@ def test_a_run_says_by_its_tags_what_it_searches_for_whoever_started_it(instance
     from_the_ui(instance, "told", limit=11)
     of_command, of_ui = (run.tags for run in reversed(instance.get_runs(limit=2)))
     for tags, limit in ((of_command, "10"), (of_ui, "11")):
-        said = {QUERY: "again", LIMIT: limit, FOLDER: "told", HISTORY: SHOWN}
+        said = {QUERY_TAG: "again", LIMIT_TAG: limit, FOLDER_TAG: "told", HISTORY_TAG: SHOWN_IN_HISTORY}
         assert {name: tags.get(name) for name in said} == said
 
 

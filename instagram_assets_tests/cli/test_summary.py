@@ -16,23 +16,22 @@ from typer.testing import CliRunner
 
 from instagram_assets.automation.dead_runs import PROCESS_TAG
 from instagram_assets.automation.run_history import read_history
+from instagram_assets.automation.shell_runs import bring_up_to_date, land, open_instance
 from instagram_assets.cli import app, endings
 from instagram_assets.cli.state_lines import file_lines, history_lines, left_out_lines
 from instagram_assets.definitions import defs
 from instagram_assets.errors import InstagramAssetsError, MediaRefusedError, NothingDoneError, RunFailedError
-from instagram_assets.ingest.landing import pending
-from instagram_assets.ingest.manifests import table_path
+from instagram_assets.ingest.manifests import pending_files, table_path
 from instagram_assets.media.addresses import check_url
 from instagram_assets.media.options import DownloadOptions
-from instagram_assets.runs import bring_up_to_date, land, open_instance
 from instagram_assets.settings import DownloadSettings, environment_names, settings
 from instagram_assets.status import remedies
-from instagram_assets.status.remedies import cause_of, of_videos
-from instagram_assets.status.state import Files, LeftOut, Reason, Stage, State, read_state
+from instagram_assets.status.data_status import DataStatus, ExportFiles, LeftOut, Reason, TableStatus, read_data_status
+from instagram_assets.status.remedies import cause_of, for_videos
 from instagram_assets.storage.lake import open_lake
 from instagram_assets_tests.cli.test_commands import run
 from instagram_assets_tests.conftest import export, post
-from instagram_assets_tests.ingest.archives import NAME, archived, files
+from instagram_assets_tests.ingest.archive_helper import NAME, archived, files
 from instagram_assets_tests.ingest.test_zips import archive
 
 
@@ -145,7 +144,7 @@ def test_a_persons_own_archive_has_its_posts_and_pictures_in_the_tables(tmp_path
 def test_a_run_that_could_use_nothing_says_so(instance: dg.DagsterInstance, data_dir: Path) -> None:
     file = export(data_dir / "posts.json", [{"error": "not_found"}, post(1, timestamp="soon")])
     work = endings.ingest(instance, [file])
-    state = read_state(open_lake(settings()), settings())
+    state = read_data_status(open_lake(settings()), settings())
     endings.judge(work, state)
     with pytest.raises(NothingDoneError, match=r"Nothing of what came could be used\. posts\.json: 2 records, 2 quar"):
         work.raise_errors()
@@ -161,10 +160,10 @@ def test_what_waits_failed_or_is_damaged_is_told_at_any_time(instance: dg.Dagste
     with pytest.raises(RunFailedError):
         land(instance, [])
     (data_dir / "inbox" / "more.json").write_text("[]")
-    [file] = pending(open_lake(settings()))
+    [file] = pending_files(open_lake(settings()))
     Path(table_path(open_lake(settings()), "posts", file.name).path).unlink()
     lines = [
-        *file_lines(read_state(open_lake(settings()), settings()).files, settings().folder("inbox") / "rejected"),
+        *file_lines(read_data_status(open_lake(settings()), settings()).files, settings().folder("inbox") / "rejected"),
         *history_lines(read_history(instance)),
     ]
     for start in (
@@ -179,7 +178,7 @@ def test_what_waits_failed_or_is_damaged_is_told_at_any_time(instance: dg.Dagste
     land(instance, [data_dir / "posts.json"])
     [line] = history_lines(read_history(instance))
     assert "(a later run succeeded)" in line
-    assert not read_state(open_lake(settings()), settings()).files.damaged
+    assert not read_data_status(open_lake(settings()), settings()).files.damaged
 
 
 def test_an_empty_inbox_is_told_with_what_to_do_and_is_no_error(data_dir: Path) -> None:
@@ -208,7 +207,7 @@ def test_status_of_an_empty_data_folder_is_no_error(data_dir: Path) -> None:
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
     assert (told["stages"], told["files"]["landed"], told["dagster"]["failed"]) == ([], 0, [])
-    assert not list(left_out_lines(read_state(open_lake(settings()), settings())))
+    assert not list(left_out_lines(read_data_status(open_lake(settings()), settings())))
     made = CliRunner().invoke(app, ["materialize", "posts"])
     assert made.exit_code == 1
     assert "posts: nothing has landed of these accounts and days" in made.output
@@ -303,8 +302,8 @@ def test_reasons_of_one_cause_are_counted_together(reason: str | None, field: st
 
 
 def test_of_videos_other_settings_and_another_table_are_named() -> None:
-    assert "INSTAGRAM_ASSETS_REELS__MAX_VIDEO_MB" in of_videos(cause_of("larger than 200 MB")).remedy
-    assert "materialize reel_videos+" in of_videos(cause_of("HTTP 503")).remedy
+    assert "INSTAGRAM_ASSETS_REELS__MAX_VIDEO_MB" in for_videos(cause_of("larger than 200 MB")).remedy
+    assert "materialize reel_videos+" in for_videos(cause_of("HTTP 503")).remedy
 
 
 @pytest.mark.parametrize(("url", "setting"), [("http://a.example/1.jpg", "HTTP"), ("https://127.0.0.1/", "LOOPBACK")])
@@ -330,7 +329,7 @@ def test_a_stage_that_made_nothing_says_how_many_and_why_once(
     data_dir: Path, counts: dict[str, int], left_out: dict[str, int], words: str
 ) -> None:
     left = [LeftOut(how, count, [Reason("no answer", count)]) for how, count in left_out.items()]
-    state = State(Files(0, [], [], [], []), [Stage("images", 30, 0, left, "")])
+    state = DataStatus(ExportFiles(0, [], [], [], []), [TableStatus("images", 30, 0, left, "")])
     work = endings.Work(endings={"images": Counter({"ok": 0, **counts})})
     endings.judge(work, state)
     [error] = work.errors

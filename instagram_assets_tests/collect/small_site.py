@@ -9,7 +9,7 @@ from instagram_assets.collect.clock import Clock
 from instagram_assets.collect.database import CollectorDatabase
 from instagram_assets.collect.site import Classification, CrawlPage, PostRef, Request, Response, ResponseOutcome
 from instagram_assets.errors import ContractError
-from instagram_assets.ingest.post_ids import short_code
+from instagram_assets.ingest.post_ids import shortcode_of
 
 PAGE = 3
 START = datetime(2026, 11, 27, 9, tzinfo=UTC).timestamp()
@@ -68,7 +68,7 @@ def record(subject: str, taken: float, is_pinned: bool = False) -> dict[str, Any
     return {
         "__typename": "XDTGraphImage",
         "id": str(number),
-        "shortcode": short_code(number),
+        "shortcode": shortcode_of(number),
         "taken_at_timestamp": int(taken),
         "display_url": f"https://scontent.cdninstagram.com/v/{number}.jpg",
         "is_video": False,

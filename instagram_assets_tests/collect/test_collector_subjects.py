@@ -13,7 +13,7 @@ from instagram_assets.errors import (
     BusyError,
     StorageError,
 )
-from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.privacy.tombstones import LatestTombstones, add_tombstones
 from instagram_assets_tests.collect.collect_helper import HOUR, Bench, days_back
 from instagram_assets_tests.collect.small_site import DAY

@@ -16,6 +16,7 @@ from instagram_assets.demo.graph_api import RECENT, SEARCH, error
 from instagram_assets.demo.graph_media import hashtag
 from instagram_assets.ingest import landing
 from instagram_assets.ingest.merge import merge_posts
+from instagram_assets.ingest.observations import read_posts, read_profiles
 from instagram_assets.settings import load_settings
 from instagram_assets_tests.collect.graph import BEGIN, DIARY, TAG, Desk, days, desk
 from instagram_assets_tests.servers.graph_api import Failure
@@ -43,10 +44,10 @@ def run(at: Desk, inbox: Path, when: datetime, *subjects: str) -> list[Collectio
 def merged(inbox: Path, lake: UPath) -> list[dict[str, Any]]:
     """What the lake makes of all files of the inbox."""
     for file in sorted(inbox.glob("collected_*")):
-        assert landing.land(file, lake, settings=load_settings()).quarantined == 0
+        assert landing.land_file(file, lake, settings=load_settings()).quarantined == 0
     first, last = date(2026, 1, 1), date(2027, 1, 1)
-    posts, reels = (landing.read_posts(lake, kind, [TAG], first, last) for kind in ("posts", "reels"))
-    return merge_posts(posts, reels, landing.read_profiles(lake, [TAG])).to_pylist()
+    posts, reels = (read_posts(lake, kind, [TAG], first, last) for kind in ("posts", "reels"))
+    return merge_posts(posts, reels, read_profiles(lake, [TAG])).to_pylist()
 
 
 def test_of_30_days_with_two_runs_each_and_one_day_missed_every_post_is_a_row_but_those_of_the_gap_which_is_named(

@@ -12,8 +12,9 @@ from upath import UPath
 from instagram_assets.collect.collection_scope import KnownPosts
 from instagram_assets.collect.known_posts import known_posts, oldest_due_post
 from instagram_assets.ingest import landing
+from instagram_assets.ingest.observations import read_posts
 from instagram_assets.settings import load_settings
-from instagram_assets.storage.lake import write_cells
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets.storage.layout import set_up
 from instagram_assets_tests.ingest.formats import writers
 from instagram_assets_tests.ingest.records import write
@@ -84,9 +85,9 @@ def test_the_lake_says_which_post_of_an_account_is_the_newest_and_which_is_due(t
                 number=writers.ALBUM.number + age, owner=owner, seconds=int(taken.timestamp())
             )
             record: Any = {**writers.graph_node(post), "observed_at": (taken + timedelta(hours=2)).isoformat()}
-            landing.land(write(tmp_path, json.dumps(record), f"{owner}{age}.json"), lake, settings=settings)
+            landing.land_file(write(tmp_path, json.dumps(record), f"{owner}{age}.json"), lake, settings=settings)
         window = date(2010, 1, 1), date(2027, 1, 1)
-        rows = landing.read_posts(lake, "posts", [owner], *window)
+        rows = read_posts(lake, "posts", [owner], *window)
         write_cells(lake, "raw_posts", [owner], window, rows)
     found = known_posts(lake, ["sun_diary", "moon.cafe", "nobody"], NOW.timestamp(), AGES)
     assert found == {

@@ -22,6 +22,7 @@ from instagram_assets.collect.site import Request, Response, SiteAdapter
 from instagram_assets.demo.graph_media import GraphAccount, GraphMedium, GraphPost
 from instagram_assets.ingest import landing
 from instagram_assets.ingest.merge import merge_posts
+from instagram_assets.ingest.observations import read_posts, read_profiles
 from instagram_assets.settings import CollectionSettings, GraphApiSettings, load_settings
 from instagram_assets.settings.rates import parse_rates
 from instagram_assets_tests.collect.virtual_clock import START, VirtualClock
@@ -62,14 +63,14 @@ def test_one_post_of_three_sources_is_one_row_with_three_observations(tmp_path: 
     lake = UPath(tmp_path / "lake")
     lake_settings = load_settings(start_day=date(2015, 1, 1))
     for file in sorted(inbox.iterdir()):
-        landed = landing.land(file, lake, settings=lake_settings)
+        landed = landing.land_file(file, lake, settings=lake_settings)
         assert (landed.format, landed.quarantined, landed.accounts) == ("collected", 0, (NAME,))
     export = write(tmp_path, json.dumps([apify(in_an_export(IMAGE))]), "dataset.json")
-    landing.land(export, lake, settings=lake_settings, observed_at=BEGAN + 2 * HOUR)
+    landing.land_file(export, lake, settings=lake_settings, observed_at=BEGAN + 2 * HOUR)
 
     window = date(2010, 1, 1), date(2100, 1, 1)
-    posts, reels = (landing.read_posts(lake, kind, [NAME], *window) for kind in ("posts", "reels"))
-    rows = merge_posts(posts, reels, landing.read_profiles(lake, [NAME])).to_pylist()
+    posts, reels = (read_posts(lake, kind, [NAME], *window) for kind in ("posts", "reels"))
+    rows = merge_posts(posts, reels, read_profiles(lake, [NAME])).to_pylist()
     assert sorted(row["post_id"] for row in rows) == sorted(str(post.number) for post in MADE.posts)
     (row,) = (row for row in rows if row["post_id"] == str(IMAGE.number))
     assert (row["observations"], row["likes"], row["owner"], row["shortcode"]) == (3, 77, NAME, IMAGE.shortcode)

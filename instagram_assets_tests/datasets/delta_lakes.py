@@ -10,7 +10,7 @@ from upath import UPath
 from instagram_assets import schemas
 from instagram_assets.datasets.delta import write_delta
 from instagram_assets.datasets.delta.write import Made
-from instagram_assets.storage.lake import write_asset, write_cells
+from instagram_assets.storage.lake_writer import write_asset, write_cells
 from instagram_assets_tests.datasets.tables import post, posts
 
 MAY, JUNE = date(2024, 5, 1), date(2024, 6, 1)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-# Row 85 of the bad inputs: language, time zone, hash seed and file permissions of the process.
+# Language, time zone, hash seed and file permissions of the process.
 _MACHINES = (
     {"LANG": "C", "LC_ALL": "C", "PYTHONHASHSEED": "1", "PYTHONUTF8": "0"},
     {"LANG": "C.UTF-8", "TZ": "America/New_York", "PYTHONHASHSEED": "2"},

@@ -125,8 +125,8 @@ def test_an_ordinary_file_looks_as_its_users_know_it(tmp_path: Path):
         (None, ""),
     ],
 )
+@pytest.mark.bad_input("no caption", "separators in a caption")
 def test_newlines_become_bars_and_bars_stay_bars(tmp_path: Path, caption: str | None, cell: str):
-    """Rows 19 and 24 of the bad inputs."""
     assert _line(tmp_path / "c.csv", {"id": "1", "caption": caption}) == f"1,{cell}"
 
 
@@ -142,8 +142,8 @@ def test_newlines_become_bars_and_bars_stay_bars(tmp_path: Path, caption: str | 
         (None, ""),
     ],
 )
+@pytest.mark.bad_input("odd hashtags", "quotes and line ends in a cell")
 def test_commas_inside_list_items_survive(tmp_path: Path, items: list[str] | None, cell: str):
-    """Rows 25 and 79 of the bad inputs."""
     path = tmp_path / "list.csv"
     assert _line(path, {"id": "1", "hashtags": items}) == f"1,{cell}"
     assert next(read_csv(path))["hashtags"] == items
@@ -152,8 +152,8 @@ def test_commas_inside_list_items_survive(tmp_path: Path, items: list[str] | Non
 @pytest.mark.parametrize(
     "text", ["=1+1", "+82 10", "-1", "@mina.draws", "\tx", "\rx", "＝1", "＋1", "－1", "＠x", "'=1"]
 )
+@pytest.mark.bad_input("cell that begins a formula")
 def test_a_spreadsheet_runs_no_cell_of_a_safe_file(tmp_path: Path, text: str):
-    """Row 78 of the bad inputs."""
     path = tmp_path / "safe.csv"
     record = {"alt": text, "coauthors": [text], "caption": text.replace("\r", "=")}
     cells = _line(path, record, spreadsheet_safe=True)

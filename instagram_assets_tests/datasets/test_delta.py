@@ -11,7 +11,8 @@ from upath import UPath
 from instagram_assets import schemas
 from instagram_assets.datasets.delta import write_delta
 from instagram_assets.errors import StorageError
-from instagram_assets.storage.lake import read_table, write_asset
+from instagram_assets.storage.lake import read_table
+from instagram_assets.storage.lake_writer import write_asset
 from instagram_assets_tests.datasets.delta_lakes import (
     ACCOUNTS,
     JUNE,

@@ -13,7 +13,8 @@ from deltalake import DeltaTable, QueryBuilder
 from upath import UPath
 
 from instagram_assets import schemas
-from instagram_assets.storage.lake import read_table, write_asset
+from instagram_assets.storage.lake import read_table
+from instagram_assets.storage.lake_writer import write_asset
 from instagram_assets_tests.datasets.delta_lakes import JUNE, MAY, lake, made, put
 from instagram_assets_tests.datasets.tables import post
 

@@ -14,9 +14,9 @@ from instagram_assets.datasets.delta.places import UNSAFE, Folder
 from instagram_assets.datasets.pseudonymous import known_to
 from instagram_assets.errors import DamagedError, SettingsError, StorageError
 from instagram_assets.forget.outputs import output_steps
-from instagram_assets.privacy.forgotten import Identifiers
-from instagram_assets.privacy.known import known
-from instagram_assets.privacy.raw_identifiers import raw_identifiers
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
+from instagram_assets.privacy.identifier_leaks import find_identifier_leaks
+from instagram_assets.privacy.lake_names import make_lake_names
 from instagram_assets.settings import load_settings
 from instagram_assets_tests.datasets.delta_lakes import ACCOUNTS, MAY, ids, lake, made, put, rows
 from instagram_assets_tests.datasets.tables import post
@@ -72,10 +72,10 @@ def test_a_table_in_a_store_loses_names_and_what_is_forgotten_with_all_older_ver
     for step in list(output_steps(settings, forgotten)):
         step.apply()
     assert len(ids(target, storage_options=options)) == 38
-    assert not raw_identifiers(files_of_tables(root, target, options, TABLES), known([ACCOUNTS[3]]))
+    assert not find_identifier_leaks(files_of_tables(root, target, options, TABLES), make_lake_names([ACCOUNTS[3]]))
     everybody, pseudonyms = known_to(settings, root)
     write_delta(root, target, options, pseudonyms=pseudonyms)
-    assert not raw_identifiers(files_of_tables(root, target, options, TABLES), everybody)
+    assert not find_identifier_leaks(files_of_tables(root, target, options, TABLES), everybody)
     assert len(rows(target, storage_options=options)) == 40  # as the lake, which forgets by itself
 
 

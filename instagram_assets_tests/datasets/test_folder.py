@@ -20,8 +20,8 @@ from instagram_assets.datasets.folder import CARD, DELETED, LEFT, Written, sheet
 from instagram_assets.datasets.folder_state import MANIFEST, OLD_SHEET, check_growing, preferences, read_manifest
 from instagram_assets.errors import SearchRequestError, StorageError
 from instagram_assets.schemas import SEARCH_DATASET
-from instagram_assets.schemas.overrides import Decision, Override
-from instagram_assets.storage.claims import HIDDEN
+from instagram_assets.schemas.search import Decision, Override
+from instagram_assets.storage.owned_files import HIDDEN
 
 ASKED = {"query": "고양이", "limit": 50}
 AT = datetime(2026, 11, 27, 9, tzinfo=UTC)

@@ -8,7 +8,7 @@ from instagram_assets.datasets.folder import CARD, sheet_of
 from instagram_assets.datasets.folder_removal import Removed, remove_folder
 from instagram_assets.datasets.folder_state import MANIFEST
 from instagram_assets.errors import StorageError
-from instagram_assets.storage.claims import HIDDEN
+from instagram_assets.storage.owned_files import HIDDEN
 from instagram_assets_tests.datasets.test_folder import Search
 
 

@@ -29,11 +29,12 @@ from instagram_assets.datasets.overrides import read_overrides
 from instagram_assets.errors import ListError, NotFoundError, SearchRequestError
 from instagram_assets.forget import lake_tables
 from instagram_assets.forget.verification import search_all_data
-from instagram_assets.privacy.forgotten import Identifiers
-from instagram_assets.schemas.overrides import Decision, Override
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
+from instagram_assets.schemas.search import Decision, Override
 from instagram_assets.search.requests import is_search_name
 from instagram_assets.settings import load_settings
-from instagram_assets.storage.lake import open_lake, values_in, write_asset
+from instagram_assets.storage.lake import open_lake, values_in
+from instagram_assets.storage.lake_writer import write_asset
 from instagram_assets.storage.layout import folder_name
 
 AT = datetime(2026, 11, 27, 9, 30, tzinfo=UTC)

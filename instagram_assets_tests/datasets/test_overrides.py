@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from upath import UPath
 
-from instagram_assets.damage import Examination
 from instagram_assets.datasets.overrides import LONGEST_WHY, decide, read_overrides
 from instagram_assets.errors import SearchRequestError, StorageError
-from instagram_assets.schemas.overrides import Override
+from instagram_assets.schemas.search import Override
 from instagram_assets.settings import Settings
+from instagram_assets.status.integrity import IntegrityCheck
 from instagram_assets.storage.lake import open_lake, read_table, values_in
 from instagram_assets_tests.servers.object_store import object_store, store_path
 
@@ -125,7 +125,7 @@ def test_damaged_decisions_are_to_be_put_back_since_nothing_makes_them_again(tmp
         read_overrides(lake, "cats")
     with pytest.raises(StorageError, match="from a backup"):
         decide(lake, "cats", ["b"], "keep", "", AT)
-    (damage,) = Examination(lake, chosen).damages()
+    (damage,) = IntegrityCheck(lake, chosen).damages()
     assert "restore" in damage.remedy
     assert "materialize" not in f"{raised.value}{damage.remedy}"
     assert file.read_bytes() == b"PAR1garbage"

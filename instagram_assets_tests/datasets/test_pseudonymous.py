@@ -19,12 +19,13 @@ from instagram_assets.datasets.parquet import write_parquet
 from instagram_assets.datasets.pseudonymous import check_pseudonymous, known_to, pseudonymous_months
 from instagram_assets.datasets.selection import Chosen, Form, write_selection
 from instagram_assets.errors import ContractError, IdentifierError
-from instagram_assets.privacy.known import Known
-from instagram_assets.privacy.pseudonymous import Pseudonyms
-from instagram_assets.privacy.raw_identifiers import NamedFile, files_of
-from instagram_assets.privacy.treatments import TREATMENTS
+from instagram_assets.privacy.column_treatments import COLUMN_TREATMENTS
+from instagram_assets.privacy.identifier_leaks import NamedFile, named_files
+from instagram_assets.privacy.lake_names import LakeNames
+from instagram_assets.privacy.pseudonyms import Pseudonymizer
 from instagram_assets.settings import load_settings
-from instagram_assets.storage.lake import months, write_asset
+from instagram_assets.storage.lake import months
+from instagram_assets.storage.lake_writer import write_asset
 from instagram_assets_tests.datasets.delta_lakes import put
 from instagram_assets_tests.datasets.tables import image, post
 
@@ -74,31 +75,33 @@ def root(tmp_path: Path) -> UPath:
 
 
 @pytest.fixture
-def known(root: UPath, tmp_path: Path) -> Known:
+def known(root: UPath, tmp_path: Path) -> LakeNames:
     return known_to(load_settings(data_dir=tmp_path / "data"), root)[0]
 
 
 @pytest.fixture
-def pseudonyms(root: UPath, tmp_path: Path) -> Pseudonyms:
+def pseudonyms(root: UPath, tmp_path: Path) -> Pseudonymizer:
     return known_to(load_settings(data_dir=tmp_path / "data"), root)[1]
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_no_form_names_anybody(root: UPath, tmp_path: Path, known: Known, pseudonyms: Pseudonyms, form: Form) -> None:
+def test_no_form_names_anybody(
+    root: UPath, tmp_path: Path, known: LakeNames, pseudonyms: Pseudonymizer, form: Form
+) -> None:
     written = write_selection(root, form, tmp_path / "out", Chosen(), media="../media", pseudonyms=pseudonyms)
-    check_pseudonymous(files_of([tmp_path / "out"]), known)
+    check_pseudonymous(named_files([tmp_path / "out"]), known)
     assert sum(file.rows for file in written) == len(ROWS)
     write_selection(root, form, tmp_path / "raw", Chosen(), media="../media")
     with pytest.raises(IdentifierError):
-        check_pseudonymous(files_of([tmp_path / "raw"]), known)
+        check_pseudonymous(named_files([tmp_path / "raw"]), known)
 
 
 def test_the_folders_of_parquet_are_pseudonyms(
-    root: UPath, tmp_path: Path, known: Known, pseudonyms: Pseudonyms
+    root: UPath, tmp_path: Path, known: LakeNames, pseudonyms: Pseudonymizer
 ) -> None:
     folder = tmp_path / "parquet"
     assert write_parquet(pseudonymous_months(root, pseudonyms), folder) == len(ROWS)
-    check_pseudonymous(files_of([folder]), known)
+    check_pseudonymous(named_files([folder]), known)
     assert {path.name for path in folder.iterdir()} == {
         pseudonyms.person(MINA),
         pseudonyms.person(SOL),
@@ -107,7 +110,7 @@ def test_the_folders_of_parquet_are_pseudonyms(
 
 
 def test_of_a_caption_only_names_and_ways_to_reach_somebody_change(
-    root: UPath, tmp_path: Path, pseudonyms: Pseudonyms
+    root: UPath, tmp_path: Path, pseudonyms: Pseudonymizer
 ) -> None:
     (file,) = write_selection(root, "json", tmp_path, Chosen(), pseudonyms=pseudonyms)
     record = next(each for each in read_merged_json(file.path) if each["locationName"])
@@ -122,7 +125,7 @@ def test_of_a_caption_only_names_and_ways_to_reach_somebody_change(
     assert {name: record[name] for name in gone} == dict.fromkeys(gone)
 
 
-def test_the_reader_of_the_csv_gives_every_value_back(root: UPath, tmp_path: Path, pseudonyms: Pseudonyms) -> None:
+def test_the_reader_of_the_csv_gives_every_value_back(root: UPath, tmp_path: Path, pseudonyms: Pseudonymizer) -> None:
     (csv, _) = write_selection(root, "csv", tmp_path, Chosen(), pseudonyms=pseudonyms)
     (json_file,) = write_selection(root, "json", tmp_path, Chosen(), "post", pseudonyms=pseudonyms)
     expected = [dict(each, caption=str(each["caption"]).replace("\n\n", "\n")) for each in _records(json_file.path)]
@@ -130,7 +133,7 @@ def test_the_reader_of_the_csv_gives_every_value_back(root: UPath, tmp_path: Pat
 
 
 def test_tables_still_join_and_rows_are_in_the_order_of_pseudonyms(
-    root: UPath, tmp_path: Path, pseudonyms: Pseudonyms
+    root: UPath, tmp_path: Path, pseudonyms: Pseudonymizer
 ) -> None:
     write_delta(root, str(tmp_path), pseudonyms=pseudonyms, warn=_refuse)
     posts, labels = (_rows(tmp_path, name) for name in ("posts", "viral_labels"))
@@ -144,7 +147,7 @@ def test_tables_still_join_and_rows_are_in_the_order_of_pseudonyms(
 
 
 def test_delta_tables_name_nobody_in_rows_bounds_and_older_versions(
-    root: UPath, tmp_path: Path, known: Known, pseudonyms: Pseudonyms
+    root: UPath, tmp_path: Path, known: LakeNames, pseudonyms: Pseudonymizer
 ) -> None:
     target = tmp_path / "delta"
     write_delta(root, str(target), warn=_refuse)
@@ -159,7 +162,7 @@ def test_delta_tables_name_nobody_in_rows_bounds_and_older_versions(
 
 
 def test_an_account_that_comes_later_goes_from_the_texts_of_earlier_rows(
-    root: UPath, tmp_path: Path, pseudonyms: Pseudonyms
+    root: UPath, tmp_path: Path, pseudonyms: Pseudonymizer
 ) -> None:
     put(root, post("31415926535897936", MINA, day=date(2024, 7, 1), caption="with newcomer"))
     write_delta(root, str(tmp_path / "delta"), pseudonyms=pseudonyms, warn=_refuse)
@@ -170,17 +173,17 @@ def test_an_account_that_comes_later_goes_from_the_texts_of_earlier_rows(
 
 
 def test_another_key_gives_other_pseudonyms_and_leaves_no_old_ones(
-    root: UPath, tmp_path: Path, pseudonyms: Pseudonyms
+    root: UPath, tmp_path: Path, pseudonyms: Pseudonymizer
 ) -> None:
     write_delta(root, str(tmp_path / "delta"), pseudonyms=pseudonyms, warn=_refuse)
-    rotated = Pseudonyms(bytes(32), pseudonyms.names)
+    rotated = Pseudonymizer(bytes(32), pseudonyms.names)
     write_delta(root, str(tmp_path / "delta"), pseudonyms=rotated, warn=_refuse)
     assert pseudonyms.person(MINA) not in _all_bytes(tmp_path / "delta")
     assert rotated.person(MINA) in {row["account"] for row in _rows(tmp_path / "delta", "posts")}
 
 
 def test_one_raw_name_is_found_wherever_it_is_planted(
-    root: UPath, tmp_path: Path, known: Known, pseudonyms: Pseudonyms
+    root: UPath, tmp_path: Path, known: LakeNames, pseudonyms: Pseudonymizer
 ) -> None:
     def export(folder: Path) -> None:
         for form in ("csv", "json"):
@@ -191,24 +194,24 @@ def test_one_raw_name_is_found_wherever_it_is_planted(
     for number, (plant, place) in enumerate(PLANTED):
         folder = tmp_path / str(number)
         export(folder)
-        check_pseudonymous(files_of([folder]), known)
+        check_pseudonymous(named_files([folder]), known)
         plant(folder)
         with pytest.raises(IdentifierError, match=place) as told:
-            check_pseudonymous(files_of([folder]), known)
+            check_pseudonymous(named_files([folder]), known)
         assert not any(name in str(told.value) for name in (MINA, SOL, "jin.park"))
 
 
 def test_every_column_that_goes_out_has_a_treatment() -> None:
     tables = ("posts", "images", "captions", "impressions", *(asked.asset for asked in TABLES))
-    pseudonyms = Pseudonyms(bytes(32))
+    pseudonyms = Pseudonymizer(bytes(32))
     for name in tables:
         assert pseudonyms.table(schemas.CONTRACTS[name].empty()).schema == schemas.CONTRACTS[name].schema
-    assert all(each.why for each in TREATMENTS.values() if each.kind == "gone")
+    assert all(each.why for each in COLUMN_TREATMENTS.values() if each.kind == "gone")
     with pytest.raises(ContractError, match="surprise"):
         pseudonyms.table(pa.table({"surprise": ["x"]}))
 
 
-def test_parts_of_a_pseudonymous_lake_hold_each_row_once(root: UPath, pseudonyms: Pseudonyms) -> None:
+def test_parts_of_a_pseudonymous_lake_hold_each_row_once(root: UPath, pseudonyms: Pseudonymizer) -> None:
     given = pseudonymous_months(root, pseudonyms)(["posts"])
     rows = sum(part["posts"].num_rows for part in months(root, ["posts"]))
     assert sum(part["posts"].num_rows for part in given) == rows == len(ROWS)
@@ -270,7 +273,7 @@ def _refuse(warning: str) -> None:
 
 
 @pytest.mark.parametrize("account", ["bo", "99", "video", "xu_li.99"])
-def test_a_sentence_of_our_own_names_nobody_however_short_the_name(pseudonyms: Pseudonyms, account: str) -> None:
+def test_a_sentence_of_our_own_names_nobody_however_short_the_name(pseudonyms: Pseudonymizer, account: str) -> None:
     row: dict[str, object] = {"kind": "post", "account": account, "id": "3"}
     told = {"rule": f"best of {account}", "reason": f"place 1 of 7, among the posts of {account} (7); top 5%"}
     made = pseudonyms.table(schemas.VIRAL_LABELS.table([row | told, row | {"account": "#육아"}])).to_pylist()[0]

@@ -3,14 +3,14 @@
 import re
 from pathlib import Path
 
-from instagram_assets.privacy.treatments import treatments_page
+from instagram_assets.privacy.column_treatments import treatments_markdown
 
 PAGE = Path(__file__).parents[2] / "docs" / "pseudonyms.md"
 _PART = re.compile(r"(?<=## What becomes of each column\n\n).*?(?=\n## )", re.DOTALL)
 
 
 def _page() -> str:
-    return _PART.sub(lambda _: treatments_page(), PAGE.read_text("utf-8"))
+    return _PART.sub(lambda _: treatments_markdown(), PAGE.read_text("utf-8"))
 
 
 def test_the_page_says_what_the_table_says() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from instagram_assets.age.labels import labelled, read_labels
-from instagram_assets.age.texts import texts_of_folder
+from instagram_assets.age.labels import join_labels_and_texts, read_labels
+from instagram_assets.age.user_texts import texts_of_folder
 from instagram_assets.demo.ages import CUTOFF, LABELS, PEOPLE, TEXTS, Person, people, write_people
 
 THIS_YEAR = 2026
@@ -65,7 +65,7 @@ def test_the_reader_of_texts_finds_every_post_that_has_words(folder: Path, perso
 
 def test_whoever_writes_nothing_is_left_out_with_the_reason(folder: Path) -> None:
     labels = read_labels(folder / LABELS, CUTOFF, THIS_YEAR)
-    usable = labelled(labels.table, texts_of_folder(folder / TEXTS, labels.table["username"].to_pylist()))
+    usable = join_labels_and_texts(labels.table, texts_of_folder(folder / TEXTS, labels.table["username"].to_pylist()))
     left_out = dict(zip(*(usable.left_out[name].to_pylist() for name in ("username", "reason")), strict=True))
     assert left_out.keys() >= {"demo.age.9006", "demo.age.9007"}
 

@@ -12,7 +12,7 @@ from instagram_assets.demo.catalogue import catalogue, posts, reels
 from instagram_assets.demo.export import OBSERVED_AT
 from instagram_assets.demo.instagram_site import PROFILE_PATH, InstagramServer
 from instagram_assets.demo.server import DemoServer
-from instagram_assets.ingest.post_ids import short_code
+from instagram_assets.ingest.post_ids import shortcode_of
 
 
 def addresses(value: Any) -> Iterator[str]:
@@ -46,7 +46,7 @@ def test_every_picture_is_served() -> None:
 
 def test_the_hashtag_shows_posts_of_the_last_day_that_exports_have_as_well() -> None:
     shown = collection.graph_hashtag("").posts
-    codes = {short_code(post.number) for post in (*posts(), *reels())}
+    codes = {shortcode_of(post.number) for post in (*posts(), *reels())}
     assert {post.code for post in shown} <= codes
     last_day = [post for post in shown if collection.COLLECTED_AT - timedelta(hours=24) <= post.taken_at]
     assert 3 <= len(last_day) < len(shown)

@@ -18,7 +18,7 @@ from instagram_assets.demo.catalogue import Answer, catalogue
 from instagram_assets.demo.export import FILES, OBSERVED_AT, PLACEHOLDER_URL, make_export, with_base_url
 from instagram_assets.demo.scenes import Scene
 from instagram_assets.errors import FileError
-from instagram_assets.ingest.post_ids import media_id
+from instagram_assets.ingest.post_ids import post_id_of
 
 SEOUL = ZoneInfo("Asia/Seoul")
 CHILD = {
@@ -114,7 +114,7 @@ def test_every_item_has_the_keys_that_are_always_there(posts: Items, reels: Item
 def test_every_id_is_what_its_short_code_says(posts: Items, reels: Items) -> None:
     parts = [part for item in (*posts, *reels) for part in (item, *item["childPosts"])]
     for part in parts:
-        assert part["id"] == str(media_id(part["shortCode"]))
+        assert part["id"] == str(post_id_of(part["shortCode"]))
         assert part["url"] == f"https://www.instagram.com/p/{part['shortCode']}/"
     assert len({part["id"] for part in parts}) == len({part["displayUrl"] + part["type"] for part in parts})
 

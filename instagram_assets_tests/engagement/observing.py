@@ -3,9 +3,8 @@
 import numpy as np
 import pyarrow as pa
 
-from instagram_assets.arrow import compute
+from instagram_assets.arrow import as_booleans, compute, group_starts
 from instagram_assets.engagement.metrics import GROWING
-from instagram_assets.ingest.merge import group_starts, to_flags
 from instagram_assets.schemas import POST_METRICS
 
 _DAY = 24 * 60 * 60 * 1_000_000
@@ -23,7 +22,7 @@ def expected_metrics(raw_posts: pa.Table, raw_reels: pa.Table) -> pa.Table:
     if not rows.num_rows:
         return POST_METRICS.empty()
     starts = np.flatnonzero(group_starts(rows, _POST))
-    reels = np.logical_or.reduceat(to_flags(compute.equal(rows["kind"], "reel")), starts)
+    reels = np.logical_or.reduceat(as_booleans(compute.equal(rows["kind"], "reel")), starts)
     sizes = np.diff([*starts, rows.num_rows])
     kinds = pa.array(np.repeat(np.where(reels, "reel", "post"), sizes), pa.string())
     rows = rows.set_column(names.index("kind"), "kind", kinds)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from instagram_assets import runs
+from instagram_assets.automation import shell_runs
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 from instagram_assets_tests.conftest import export, post
@@ -13,13 +13,13 @@ from instagram_assets_tests.conftest import export, post
 def test_every_observation_is_counted_and_growth_is_drawn(instance: dg.DagsterInstance, data_dir: Path) -> None:
     for day, likes in ((1, 10), (3, 30)):
         posts = [post(1, likesCount=likes), post(2, account="sea.mom", likesCount=likes)]
-        runs.land(instance, [export(data_dir / f"{day}.json", posts)], f"2026-11-0{day}T00:00:00Z")
-    runs.bring_up_to_date(instance)
+        shell_runs.land(instance, [export(data_dir / f"{day}.json", posts)], f"2026-11-0{day}T00:00:00Z")
+    shell_runs.bring_up_to_date(instance)
     key = dg.AssetKey("post_metrics")
     # As a lake has it that was made before post metrics were a view.
     for partition in ("sun_diary|2026-10-20", "sea.mom|2026-10-20"):
         instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=partition))
-    runs.run_job(instance, "datasets", assets=[key])
+    shell_runs.run_job(instance, "datasets", assets=[key])
     event = instance.get_latest_materialization_event(key)
     assert event
     assert event.asset_materialization

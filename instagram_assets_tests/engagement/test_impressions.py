@@ -21,8 +21,8 @@ def test_an_impression_is_likes_and_comments_per_follower():
 
 
 @pytest.mark.parametrize("followers", [0, None])
+@pytest.mark.bad_input("no followers")
 def test_no_followers_or_unknown_followers_give_no_impression(followers: int | None):
-    """Row 18 of the bad inputs."""
     table = impressions(_posts({"likes": 30, "comments": 10, "followers": followers}))
     assert table["impression"].to_pylist() == [None]
 

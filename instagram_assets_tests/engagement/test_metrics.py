@@ -12,6 +12,7 @@ from upath import UPath
 
 from instagram_assets.engagement.metrics import GROWING, Size, growth, size
 from instagram_assets.ingest import landing
+from instagram_assets.ingest.observations import read_posts
 from instagram_assets.schemas import POST_METRICS, POSTS_RAW
 from instagram_assets.settings import load_settings
 from instagram_assets.storage.views import open_view, read_view
@@ -48,16 +49,16 @@ def test_a_newer_export_adds_an_observation_and_keeps_the_older_ones(tmp_path: P
     lake, settings = UPath(tmp_path / "lake"), load_settings(start_day=date(2015, 1, 1))
 
     def seen() -> list[tuple[str, int | None]]:
-        posts, reels = (landing.read_posts(lake, kind, ["sun_diary"], FIRST, LAST) for kind in ("posts", "reels"))
+        posts, reels = (read_posts(lake, kind, ["sun_diary"], FIRST, LAST) for kind in ("posts", "reels"))
         rows = read_view(lake_of(raw_posts=posts, raw_reels=reels), "post_metrics").to_pylist()
         return [(row["observed_at"].astimezone(UTC).date().isoformat(), row["likes"]) for row in rows]
 
     for day, likes in (("2025-08-03", 150), ("2025-08-01", 120)):
         export = write(tmp_path, [post(likesCount=likes, scrapedAt=f"{day}T01:00:00Z")], f"{day}.json")
-        landing.land(export, lake, settings=settings)
+        landing.land_file(export, lake, settings=settings)
     assert seen() == [("2025-08-01", 120), ("2025-08-03", 150)]
     export = write(tmp_path, [post(likesCount=-1, scrapedAt="2025-08-09T01:00:00Z")], "newest.json")
-    landing.land(export, lake, settings=settings)
+    landing.land_file(export, lake, settings=settings)
     assert seen() == [("2025-08-01", 120), ("2025-08-03", 150), ("2025-08-09", None)]
 
 

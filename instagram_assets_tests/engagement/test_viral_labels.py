@@ -9,11 +9,12 @@ import dagster as dg
 import pytest
 from typer.testing import CliRunner
 
-from instagram_assets import runs
+from instagram_assets.automation import shell_runs
 from instagram_assets.cli import app
 from instagram_assets.schemas import POSTS
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import open_lake, read_table, write_cells
+from instagram_assets.storage.lake import open_lake, read_table
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets_tests.ingest.formats.tables import as_xlsx
 from instagram_assets_tests.ingest.records import write
 
@@ -49,7 +50,7 @@ def lake(data_dir: Path) -> None:
 def test_the_labels_of_the_lake_are_stored_with_their_rule_and_drawn(
     instance: dg.DagsterInstance, data_dir: Path, lake: None
 ) -> None:
-    runs.run_job(instance, "datasets", assets=[KEY])
+    shell_runs.run_job(instance, "datasets", assets=[KEY])
     rows = read_table(open_lake(settings()), "viral_labels").to_pylist()
     assert [row["id"] for row in rows if row["viral"]] == ["sun_diary4"]
     assert {row["account"] for row in rows if row["viral"] is None} == {"mina.draws"}
@@ -67,16 +68,16 @@ def test_a_table_of_ads_lands_and_ends_at_its_labels(instance: dg.DagsterInstanc
     names = ["Post URL", "Captions", "Views", "Likes", "Comments", "Date"]
     rows = [[f"https://a.example/{n}", "간식", 100 * n, 10 * n, 1, datetime(2025, 7, 1 + n)] for n in range(6)]
     write(data_dir / "inbox", as_xlsx([names, *rows, ["Total", None, 1500, 150, 6, None]]), "ads.xlsx")
-    runs.run_job(instance, "landing")
+    shell_runs.run_job(instance, "landing")
     assert read_table(open_lake(settings()), "raw_ads").num_rows == 6
-    runs.finish(instance)
+    shell_runs.finish(instance)
     labels = read_table(open_lake(settings()), "viral_labels").to_pylist()
     assert [row["id"] for row in labels if row["viral"]] == ["https://a.example/5"]
     assert {row["kind"] for row in labels} == {"ad"}
     assert not (open_lake(settings()) / "posts").exists()
     made = instance.get_latest_materialization_event(dg.AssetKey("raw_ads"))
     # Nothing new: the ads are not made again, so what is made of them is not, either.
-    runs.run_job(instance, "landing")
+    shell_runs.run_job(instance, "landing")
     again = instance.get_latest_materialization_event(dg.AssetKey("raw_ads"))
     assert made
     assert again
@@ -84,7 +85,7 @@ def test_a_table_of_ads_lands_and_ends_at_its_labels(instance: dg.DagsterInstanc
 
 
 def test_an_empty_lake_has_no_labels(instance: dg.DagsterInstance) -> None:
-    runs.run_job(instance, "datasets", assets=[KEY])
+    shell_runs.run_job(instance, "datasets", assets=[KEY])
     assert read_table(open_lake(settings()), "viral_labels").num_rows == 0
 
 
@@ -94,7 +95,7 @@ def test_a_rule_that_is_not_there_ends_the_run_in_its_own_words(
     monkeypatch.setenv("INSTAGRAM_ASSETS_VIRALITY__RULE", "nowhere_at_all:rule")
     settings.cache_clear()
     with pytest.raises(Exception, match=r"nowhere_at_all cannot be imported"):
-        runs.run_job(instance, "datasets", assets=[KEY])
+        shell_runs.run_job(instance, "datasets", assets=[KEY])
 
 
 def asked(*words: str) -> str:
@@ -116,7 +117,7 @@ def test_the_shell_shows_what_went_viral_and_of_what_it_cannot_tell(lake: None) 
 def test_labels_of_an_older_rule_are_told_until_they_are_made_anew(
     instance: dg.DagsterInstance, lake: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runs.run_job(instance, "datasets", assets=[KEY])
+    shell_runs.run_job(instance, "datasets", assets=[KEY])
     monkeypatch.setenv("INSTAGRAM_ASSETS_VIRALITY__MEASURE", "likes")
     settings.cache_clear()
     done = CliRunner().invoke(app, ["viral", "--csv"])
@@ -126,7 +127,7 @@ def test_labels_of_an_older_rule_are_told_until_they_are_made_anew(
         "instagram-assets materialize viral_labels\n"
     )
     assert done.stdout.startswith("kind,account,")
-    runs.run_job(instance, "datasets", assets=[KEY])
+    shell_runs.run_job(instance, "datasets", assets=[KEY])
     assert CliRunner().invoke(app, ["viral", "--rule", "threshold"]).stderr == ""
 
 

@@ -9,13 +9,12 @@ from contextlib import closing
 from functools import cache
 from pathlib import Path
 
-from instagram_assets.backups.contents import Contents
-from instagram_assets.backups.marks import MARK
-from instagram_assets.backups.places import open_place
-from instagram_assets.backups.prune import prune
+from instagram_assets.backups.backup_contents import BackupContents
+from instagram_assets.backups.create_backup import create_backup
+from instagram_assets.backups.location import open_location
+from instagram_assets.backups.maintenance import prune_backups
 from instagram_assets.backups.repository import Repository
-from instagram_assets.backups.restore import restore
-from instagram_assets.backups.take import take
+from instagram_assets.backups.restore import RESTORING_FILE, restore_backup
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_temporary
 from instagram_assets_tests.faults.campaign import Scenario
@@ -28,19 +27,19 @@ _LEDGER = "ledger/calls.sqlite"
 
 def back_up(root: str) -> None:
     """Called in the worker: the second backup into a folder, and what is older than it taken away."""
-    take(_contents(Path(root)), f"{root}/backups", Path(root) / "keys")
-    prune(f"{root}/backups", 1, Path(root) / "keys")
+    create_backup(_contents(Path(root)), f"{root}/backups", Path(root) / "keys")
+    prune_backups(f"{root}/backups", 1, Path(root) / "keys")
 
 
 def pack(root: str) -> None:
     """Called in the worker: a backup in one file, unless it is there."""
     if not (Path(root) / "one.tar").exists():
-        take(_contents(Path(root)), f"{root}/one.tar", Path(root) / "keys")
+        create_backup(_contents(Path(root)), f"{root}/one.tar", Path(root) / "keys")
 
 
 def bring_back(root: str) -> None:
     """Called in the worker: the newest backup."""
-    restore(f"{root}/backups", Path(root) / "back", Path(root) / "keys")
+    restore_backup(f"{root}/backups", Path(root) / "back", Path(root) / "keys")
 
 
 def prepare(root: Path) -> None:
@@ -60,7 +59,7 @@ def _prepared() -> Path:
     _write(root, _OLD)
     with closing(sqlite3.connect(_made(root / "data" / _LEDGER))) as ledger, ledger:
         ledger.execute("CREATE TABLE calls (number INTEGER)")
-    take(_contents(root), str(root / "backups"), root / "keys")
+    create_backup(_contents(root), str(root / "backups"), root / "keys")
     _write(root, _NEW)
     return root
 
@@ -75,8 +74,8 @@ def _made(path: Path) -> Path:
     return path
 
 
-def _contents(root: Path) -> Contents:
-    return Contents(Settings(data_dir=root / "data"), root / "data" / "dagster", {})
+def _contents(root: Path) -> BackupContents:
+    return BackupContents(Settings(data_dir=root / "data"), root / "data" / "dagster", {})
 
 
 def _each_is_whole(root: Path) -> str:
@@ -86,7 +85,7 @@ def _each_is_whole(root: Path) -> str:
     for where in ("backups", "one.tar"):
         if not (root / where).exists():
             continue
-        with open_place(str(root / where)) as place:
+        with open_location(str(root / where)) as place:
             for name in place.ids():
                 for entry in place.manifest(name).entries:
                     with place.open(entry) as stream:
@@ -98,7 +97,7 @@ def _each_is_whole(root: Path) -> str:
 def _newest_alone(root: Path) -> str:
     if problem := _each_is_whole(root):
         return problem
-    with open_place(str(root / "backups")) as place:
+    with open_location(str(root / "backups")) as place:
         assert isinstance(place, Repository)
         (name,) = place.ids()
         needed = {entry.sha256 for entry in place.manifest(name).entries}
@@ -113,7 +112,7 @@ def _holds_all(root: Path) -> str:
 
 def _holds(root: Path, where: str) -> str:
     """What is not as it should be in the newest backup."""
-    with open_place(str(root / where)) as place:
+    with open_location(str(root / where)) as place:
         entries = {entry.path: entry.sha256 for entry in place.manifest(place.ids()[-1]).entries}
     wanted = {name: hashlib.sha256(content).hexdigest() for name, content in _NEW.items()}
     if {name: entries.get(name) for name in wanted} != wanted or _LEDGER not in entries:
@@ -134,7 +133,7 @@ def _nothing_torn(root: Path) -> str:
         name = path.relative_to(back).as_posix()
         if name in _NEW and path.read_bytes() != _NEW[name]:
             return f"{name} is torn"
-    if files and not (back / MARK).exists():
+    if files and not (back / RESTORING_FILE).exists():
         return _all_back(root)
     return ""
 
@@ -144,7 +143,7 @@ def _all_back(root: Path) -> str:
     for name, content in _NEW.items():
         if not (back / name).exists() or (back / name).read_bytes() != content:
             return f"{name} is not back"
-    again = restore(str(root / "backups"), back, root / "keys")
+    again = restore_backup(str(root / "backups"), back, root / "keys")
     if again.before is None:
         return "a folder that is filled was filled again"
     return f"{again.changed} files are not as they were stored" if again.changed else _left(root)

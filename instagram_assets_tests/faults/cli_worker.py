@@ -5,7 +5,14 @@ import resource
 from pathlib import Path
 
 IMPORTS = (
-    *("pandas", "pyarrow.dataset", "pyarrow.parquet", "pyarrow.compute", "instagram_assets.runs", "alembic.command"),
+    *(
+        "pandas",
+        "pyarrow.dataset",
+        "pyarrow.parquet",
+        "pyarrow.compute",
+        "instagram_assets.automation.shell_runs",
+        "alembic.command",
+    ),
     *("dagster._core.storage.legacy_storage", "dagster._core.storage.sqlite_storage", "rich.console"),
     *("dagster._core.storage.event_log", "sqlalchemy.dialects.sqlite", "instagram_assets.cli.tables"),
     "instagram_assets_tests.faults.migrations",

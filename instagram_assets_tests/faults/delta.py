@@ -13,7 +13,7 @@ from upath import UPath
 from instagram_assets.datasets import delta
 from instagram_assets.errors import DamagedError
 from instagram_assets.schemas import POSTS, VIRAL_LABELS
-from instagram_assets.storage.lake import write_asset, write_cells
+from instagram_assets.storage.lake_writer import write_asset, write_cells
 from instagram_assets_tests.faults.campaign import Scenario
 
 IMPORTS = ("pyarrow.parquet", "pyarrow.compute", "deltalake", "deltalake.transaction", "deltalake.exceptions")

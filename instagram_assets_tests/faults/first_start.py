@@ -18,7 +18,7 @@ DATABASES = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db
 IMPORTS = (
     *(
         "pandas",
-        "instagram_assets.runs",
+        "instagram_assets.automation.shell_runs",
         "dagster._core.storage.legacy_storage",
         "dagster._core.storage.sqlite_storage",
     ),
@@ -30,8 +30,8 @@ IMPORTS = (
 def start(home: str) -> None:
     """Called in the worker: what every command does first, and a word into each of Dagster's databases."""
     _use(home)
+    from instagram_assets.automation.shell_runs import open_instance
     from instagram_assets.partitions import register_search
-    from instagram_assets.runs import open_instance
 
     with open_instance() as instance:
         register_search(instance, "cats")  # two at once may register one name, which Dagster's own call may not

@@ -14,7 +14,7 @@ from PIL import Image
 
 from instagram_assets.datasets.folder import sheet_of, write_folder
 from instagram_assets.datasets.folder_state import MANIFEST
-from instagram_assets.storage.claims import HIDDEN
+from instagram_assets.storage.owned_files import HIDDEN
 from instagram_assets_tests.faults.campaign import Scenario
 
 IMPORTS = ("PIL.ImageOps", "PIL.JpegImagePlugin", "PIL.PngImagePlugin")

@@ -10,7 +10,8 @@ from upath import UPath
 
 from instagram_assets.schemas import IMPRESSIONS
 from instagram_assets.storage.atomic import is_temporary
-from instagram_assets.storage.lake import files, read_table, write_cells
+from instagram_assets.storage.lake import files, read_table
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets.storage.migration import migrate
 from instagram_assets_tests.faults.campaign import Scenario
 

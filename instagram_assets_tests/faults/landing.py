@@ -10,6 +10,7 @@ from typing import Any
 
 from upath import UPath
 
+from instagram_assets.ingest.manifests import pending_files
 from instagram_assets_tests.faults.campaign import Scenario
 
 # Loaded before the trials: what a Dagster instance loads when it is opened.
@@ -17,7 +18,7 @@ IMPORTS = (
     *(
         "instagram_assets_tests.faults.warm",
         "pyarrow.dataset",
-        "instagram_assets.runs",
+        "instagram_assets.automation.shell_runs",
         "instagram_assets.automation.plan",
     ),
     *("dagster._core.storage.sqlite_storage", "dagster._core.storage.event_log", "dagster._core.storage.runs"),
@@ -32,8 +33,8 @@ def land_and_plan(home: str) -> None:
     import dagster as dg
 
     from instagram_assets.automation.plan import plan
+    from instagram_assets.automation.shell_runs import prepare_home
     from instagram_assets.ingest import inbox
-    from instagram_assets.runs import prepare_home
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake
 
@@ -68,7 +69,7 @@ def _filled(files: int) -> Path:
     before = os.environ.copy(), Path.cwd()
     try:
         _use(str(home))
-        from instagram_assets.runs import open_instance
+        from instagram_assets.automation.shell_runs import open_instance
 
         with open_instance():
             pass
@@ -105,9 +106,9 @@ def _whole_files(home: Path, files: int) -> str:
         return f"{len(lying)} of {files} files are there: {lying}"
     lake = UPath(home / "lake")
     landed = manifests.manifests(lake)
-    if broken := [file.file for file in landed if not landing.is_whole(lake, file)]:
+    if broken := [file.file for file in landed if not landing.has_all_tables(lake, file)]:
         return f"these have not landed whole: {broken}"
-    waiting = {file.sha256 for file in landing.pending(lake)}
+    waiting = {file.sha256 for file in pending_files(lake)}
     if forgotten := [file.file for file in landed if file.sha256 not in waiting]:
         return f"these have landed, and no cell waits for them: {forgotten}"
     return ""

@@ -18,7 +18,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from instagram_assets.ingest.post_ids import id_in
+from instagram_assets.ingest.post_ids import post_id_from_url
 from instagram_assets_tests.faults.harness import Worker
 from instagram_assets_tests.faults.mutate import KINDS, Mutation, Place, Seed, mutate, record_of, seeds, values, written
 from instagram_assets_tests.faults.report import note, print_figures
@@ -89,17 +89,17 @@ def land(folder: str, disturbed: str = "", reading: int = 0) -> None:
     from upath import UPath
 
     from instagram_assets.ingest import inbox
-    from instagram_assets.ingest.reader import streams
+    from instagram_assets.ingest.reader import byte_streams
     from instagram_assets.settings import load_settings
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     settings = load_settings(data_dir=Path(folder), start_day=date(2010, 10, 6))
     if disturbed:
-        _disturb(streams, settings.folder("inbox") / disturbed, reading)
+        _disturb(byte_streams, settings.folder("inbox") / disturbed, reading)
     lake = UPath(settings.folder("lake"))
     result = inbox.land_files([], lake, settings)
     if disturbed:
-        delattr(streams, "open")
+        delattr(byte_streams, "open")
         # Taken away, it is nowhere; renamed, it lands now.
         result.rejected += inbox.land_files([], lake, settings).rejected
     extra = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
@@ -152,7 +152,7 @@ def _found(places: dict[Place, Any], keys: set[str], document: Any, *, lines: bo
             continue
         names: set[str] = set(value)
         written_ids = [str(value[name]).partition("_")[0] for name in ("id", "pk", "post_id") if name in value]
-        written_ids += [id_in(value.get(name)) or "" for name in ("url", "permalink")]
+        written_ids += [post_id_from_url(value.get(name)) or "" for name in ("url", "permalink")]
         ids = keys.intersection(written_ids) if names & _HANDLES else set[str]()
         if names & _PROFILE_SIGNS:
             ids |= keys.intersection(str(value.get(name)).casefold() for name in ("username", "ownerUsername"))

@@ -17,13 +17,13 @@ from instagram_assets.datasets.delta import write_delta
 from instagram_assets.datasets.json import read_merged_json
 from instagram_assets.datasets.selection import Chosen, write_selection
 from instagram_assets.forget.outputs import output_steps
-from instagram_assets.privacy.forgotten import Identifiers
-from instagram_assets.privacy.known import known
-from instagram_assets.privacy.raw_identifiers import files_of, raw_identifiers
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
+from instagram_assets.privacy.identifier_leaks import find_identifier_leaks, named_files
+from instagram_assets.privacy.lake_names import make_lake_names
 from instagram_assets.schemas import POSTS
 from instagram_assets.settings import load_settings
 from instagram_assets.storage.atomic import is_temporary, sweep
-from instagram_assets.storage.lake import write_cells
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets_tests.faults.campaign import Scenario
 
 IMPORTS = (
@@ -108,7 +108,7 @@ def _others_are_whole(root: Path) -> str:
 def _nothing_is_left(root: Path) -> str:
     # Leftovers of a process that was killed are swept by the next run.
     places = (path for path in sorted(root.iterdir()) if path.name != "privacy")
-    found = raw_identifiers(files_of(places), known([_SUBJECT], [], [*_IDS[_SUBJECT], _PICTURE]))
+    found = find_identifier_leaks(named_files(places), make_lake_names([_SUBJECT], [], [*_IDS[_SUBJECT], _PICTURE]))
     if found:
         return f"it is still there: {[str(each) for each in found]}"
     if left := [path.name for path in root.rglob("*") if is_temporary(path.name)]:

@@ -12,6 +12,8 @@ from typing import Any
 
 from upath import UPath
 
+from instagram_assets.ingest.manifests import clear_pending, pending_files
+from instagram_assets.ingest.observations import landed_files, quarantine_table, read_posts
 from instagram_assets_tests.faults.campaign import Scenario
 
 IMPORTS = (
@@ -29,12 +31,13 @@ _RECENT, _PAST = (30, 31), (2, 3)
 
 def take(home: str) -> None:
     """Called in the worker: one retention."""
-    from instagram_assets.retention.retention import Limits, take_away
+    from instagram_assets.retention.expired_items import RetentionLimits
+    from instagram_assets.retention.retention import apply_retention
     from instagram_assets.settings import load_settings
 
     os.chdir(home)  # away from anybody's .env
     settings = load_settings(data_dir=home)
-    take_away(UPath(settings.folder("lake")), settings, Limits(_BEFORE, _BEFORE), _DAYS, _NOW)
+    apply_retention(UPath(settings.folder("lake")), settings, RetentionLimits(_BEFORE, _BEFORE), _DAYS, _NOW)
 
 
 def fill(home: Path) -> None:
@@ -45,11 +48,10 @@ def fill(home: Path) -> None:
 @cache
 def _filled() -> Path:
     from instagram_assets import schemas
-    from instagram_assets.ingest import landing
     from instagram_assets.ingest.inbox import land_files
     from instagram_assets.media.index import Entry, Index
     from instagram_assets.settings import load_settings
-    from instagram_assets.storage.lake import write_asset, write_cells
+    from instagram_assets.storage.lake_writer import write_asset, write_cells
 
     home = Path(tempfile.mkdtemp(prefix="faults-retention-"))
     settings = load_settings(data_dir=home)
@@ -60,11 +62,11 @@ def _filled() -> Path:
     for path in (home / "inbox").iterdir():
         os.utime(path, (_POSTED.timestamp() + 86_400 * 4,) * 2)  # pyright: ignore[reportArgumentType] it is a pair
     land_files([], lake, settings)
-    landing.settle(lake, landing.pending(lake))
-    posts = landing.read_posts(lake, "posts", [_ACCOUNT], *_DAYS)
+    clear_pending(lake, pending_files(lake))
+    posts = read_posts(lake, "posts", [_ACCOUNT], *_DAYS)
     write_cells(lake, "raw_posts", [_ACCOUNT], (_DAY, _DAY), posts)
-    write_asset(lake, "quarantine", landing.quarantine(lake))
-    write_asset(lake, "landed_files", landing.landed_files(lake, *_DAYS))
+    write_asset(lake, "quarantine", quarantine_table(lake))
+    write_asset(lake, "landed_files", landed_files(lake, *_DAYS))
     rows = posts.select([name for name in schemas.POSTS.schema.names if name in posts.column_names]).to_pylist()
     write_cells(lake, "posts", [_ACCOUNT], (_DAY, _DAY), schemas.POSTS.table(rows))
     images: list[dict[str, object]] = []
@@ -102,18 +104,17 @@ def _post(days: int) -> dict[str, Any]:
 
 def _nothing_recent_is_lost(home: Path) -> str:
     """What is not past is there and can be read, and what is gone is said to be."""
-    from instagram_assets.ingest import landing
-    from instagram_assets.ingest.mending import mend
+    from instagram_assets.ingest.landing_repair import repair_landing
     from instagram_assets.settings import load_settings
-    from instagram_assets.storage.horizon import read_horizon
     from instagram_assets.storage.lake import read_table
+    from instagram_assets.storage.retention_horizon import read_horizon
 
     settings = load_settings(data_dir=home)
     lake = UPath(settings.folder("lake"))
-    mended = mend(lake, settings)
+    mended = repair_landing(lake, settings)
     if mended.lost or mended.again:
         return f"the landing zone is damaged: {mended}"
-    landed = set(landing.read_posts(lake, "posts", [_ACCOUNT], *_DAYS)["likes"].to_pylist())
+    landed = set(read_posts(lake, "posts", [_ACCOUNT], *_DAYS)["likes"].to_pylist())
     kept = set(read_table(lake, "raw_posts")["likes"].to_pylist())
     for name, found in (("landing zone", landed), ("raw_posts", kept)):
         if not set(_RECENT) <= found:
@@ -129,17 +130,16 @@ def _nothing_recent_is_lost(home: Path) -> str:
 
 
 def _just_what_is_recent(home: Path) -> str:
-    from instagram_assets.ingest import landing
-    from instagram_assets.retention.retention import Limits, preview
+    from instagram_assets.retention.retention import RetentionLimits, preview_retention
     from instagram_assets.settings import load_settings
     from instagram_assets.storage.atomic import is_temporary
     from instagram_assets.storage.lake import read_table
 
     settings = load_settings(data_dir=home)
     lake = UPath(settings.folder("lake"))
-    if due := preview(lake, settings, Limits(_BEFORE, _BEFORE), _DAYS):
+    if due := preview_retention(lake, settings, RetentionLimits(_BEFORE, _BEFORE), _DAYS):
         return f"still due: {due.totals}"
-    landed = landing.read_posts(lake, "posts", [_ACCOUNT], *_DAYS)["likes"].to_pylist()
+    landed = read_posts(lake, "posts", [_ACCOUNT], *_DAYS)["likes"].to_pylist()
     kept = read_table(lake, "raw_posts")["likes"].to_pylist()
     pictures = sorted(path.read_text() for path in (home / "media").glob("??/*"))
     found = sorted(landed), sorted(kept), sorted(map(int, pictures)), os.listdir(home / "inbox" / "done")

@@ -116,7 +116,7 @@ class _Writer:
 
 def _write(pipe: Connection, which: int) -> None:
     from instagram_assets.schemas import IMPRESSIONS
-    from instagram_assets.storage.lake import write_cells
+    from instagram_assets.storage.lake_writer import write_cells
 
     pipe.send("ready")
     while True:

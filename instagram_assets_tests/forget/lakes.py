@@ -11,16 +11,16 @@ import numpy as np
 import pyarrow as pa
 from upath import UPath
 
-from instagram_assets.ingest.post_ids import short_code
+from instagram_assets.ingest.post_ids import shortcode_of
 from instagram_assets.lake_index.derived import THUMBNAILS
 from instagram_assets.lake_index.place import INDEX_FOLDER as INDEX
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.media.index import Entry, Index
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Settings
+from instagram_assets.storage.content_keys import url_identity
 from instagram_assets.storage.features import FeatureStore
-from instagram_assets.storage.lake import write_asset, write_cells
-from instagram_assets.url_identity import url_identity
+from instagram_assets.storage.lake_writer import write_asset, write_cells
 from instagram_assets.vision.caption_tables import CAPTION_FEATURES as CAPTIONED
 from instagram_assets.vision.embed import EMBEDDING_FEATURES as EMBEDDED
 from instagram_assets_tests.conftest import export, post, profile
@@ -60,31 +60,32 @@ def records() -> list[dict[str, Any]]:
 def long(item: dict[str, Any]) -> dict[str, Any]:
     """With an id and a code as long as Instagram's are."""
     number = 3_000_000_000_000_000_000 + int(item["id"])
-    code = short_code(number)
+    code = shortcode_of(number)
     url = item["url"] if "taken-by" in item["url"] else f"https://www.instagram.com/p/{code}/"
     return item | {"id": str(number), "shortCode": code, "url": url}
 
 
 def make_data(parent: Path) -> Path:
     """Ingest an export of the three and give them pictures; the data folder."""
-    from instagram_assets import runs
+    from instagram_assets.automation import shell_runs
 
     files = [export(parent / "data" / "inbox" / f"{JANE}_and_others.json", records())]
     files.append(export(parent / "data" / "inbox" / "profiles.json", [profile(name) for name in (JANE, BOB, CARL)]))
     files.append(export(parent / "data" / "inbox" / "carl_only.json", [long(post(23, CARL, "2026-10-23"))]))
     broken = parent / "data" / "inbox" / "bad.json"
     broken.write_text(json.dumps([long(post(24, CARL)), {**long(post(25, JANE)), "timestamp": "never"}]))
-    with runs.open_instance() as instance:
-        runs.land(instance, [*files, broken], "2026-11-01T00:00:00+09:00")
-        runs.bring_up_to_date(instance)
-        runs.run_job(instance, "datasets")
+    with shell_runs.open_instance() as instance:
+        shell_runs.land(instance, [*files, broken], "2026-11-01T00:00:00+09:00")
+        shell_runs.bring_up_to_date(instance)
+        shell_runs.run_job(instance, "datasets")
     return parent / "data"
 
 
 def make_tables(settings: Settings) -> None:
     """Land an export of the three and make raw posts, posts and pictures of it, without Dagster."""
-    from instagram_assets.ingest.landing import land, landed_files, read_posts
+    from instagram_assets.ingest.landing import land_file
     from instagram_assets.ingest.merge import merge_posts
+    from instagram_assets.ingest.observations import landed_files, read_posts
     from instagram_assets.schemas import PROFILES_RAW
     from instagram_assets.storage.lake import open_lake
 
@@ -95,7 +96,7 @@ def make_tables(settings: Settings) -> None:
     export(done / "profiles.json", [profile(name) for name in (JANE, BOB, CARL)])
     for path in sorted(done.iterdir()):
         os.utime(path, (1_760_000_000, 1_760_000_000))
-        land(path, lake, settings=settings)
+        land_file(path, lake, settings=settings)
     span = date(2010, 1, 1), date(2026, 12, 31)
     for account in (JANE, BOB, CARL):
         raw = read_posts(lake, "posts", [account], *span)

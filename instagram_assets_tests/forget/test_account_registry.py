@@ -7,7 +7,7 @@ import pytest
 
 from instagram_assets.forget.account_registry import registry_steps, remove_entries
 from instagram_assets.forget.verification import search_all_data
-from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets.sources.accounts import load_registry
 

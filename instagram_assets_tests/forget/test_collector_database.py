@@ -18,14 +18,14 @@ from instagram_assets.collect.unknown_responses import save_response
 from instagram_assets.forget.collector_database import collector_steps, user_output_files
 from instagram_assets.forget.not_erased import list_not_erased
 from instagram_assets.forget.verification import search_all_data
-from instagram_assets.ingest.post_ids import short_code
-from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.ingest.post_ids import shortcode_of
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.settings import load_settings
 from instagram_assets.settings.rates import Rate
 from instagram_assets_tests.collect.virtual_clock import VirtualClock
 
 JANE, BOB, TAG = "sun_diary", "moon_cooks", "#햇살일기"
-CODES = [short_code(3_000_000_000_000_000_000 + number) for number in range(3)]
+CODES = [shortcode_of(3_000_000_000_000_000_000 + number) for number in range(3)]
 KNOWN = Identifiers(
     accounts={JANE: "x_forgotten1", TAG: "#x_forgotten2"},
     profile_ids=frozenset({"70070070070"}),

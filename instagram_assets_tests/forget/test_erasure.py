@@ -17,8 +17,8 @@ from instagram_assets.errors import ForgetError
 from instagram_assets.forget import erasure
 from instagram_assets.forget.erasure_report import ErasureReport
 from instagram_assets.forget.verification import patterns_of
-from instagram_assets.ingest.landing import land
-from instagram_assets.privacy.byte_needles import Needles
+from instagram_assets.ingest.landing import land_file
+from instagram_assets.privacy.byte_patterns import BytePatterns
 from instagram_assets.privacy.byte_search import search_folders
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import Settings, settings
@@ -100,7 +100,7 @@ def test_nothing_of_an_account_is_anywhere_and_what_never_mentioned_it_is_the_sa
     assert sha(SHARED) not in known.images
     mentioned = {place.path for place in search_folders([data], patterns_of(known)).found}
     # Rows of others say in which file they came, and in names of files people run words together.
-    mentioned |= {place.path for place in search_folders([data], Needles([f"{JANE}_and_others"], [])).found}
+    mentioned |= {place.path for place in search_folders([data], BytePatterns([f"{JANE}_and_others"], [])).found}
     before = digests(data)
     carl = {name: kept_of(rows(name), CARL) for name in ("raw_posts", "posts", "images", "tokens")}
     report = forget(f"@{JANE}")
@@ -135,7 +135,7 @@ def test_what_was_forgotten_does_not_come_back_and_a_repeat_changes_nothing(data
     forget(JANE)
     before = digests(data / "lake" / "raw_posts", data / "media")
     again = export(tmp_path / "again.json", [long(post(number, JANE)) for number in (1, 2, 3)])
-    landed = land(again, UPath(settings().lake_uri), settings=settings())
+    landed = land_file(again, UPath(settings().lake_uri), settings=settings())
     assert (landed.posts, landed.reels, landed.quarantined, landed.forgotten) == (0, 0, 0, 3)
     repeated = forget(JANE)
     assert not repeated.removed
@@ -143,13 +143,13 @@ def test_what_was_forgotten_does_not_come_back_and_a_repeat_changes_nothing(data
 
 
 def test_a_plain_run_afterwards_changes_nothing_of_others(data: Path) -> None:
-    from instagram_assets import runs
+    from instagram_assets.automation import shell_runs
 
     forget(JANE)
     before = {name: rows(name) for name in ("raw_posts", "raw_profiles", "posts", "tokens", "impressions")}
-    with runs.open_instance() as instance:
-        runs.bring_up_to_date(instance)
-        runs.run_job(instance, "datasets")
+    with shell_runs.open_instance() as instance:
+        shell_runs.bring_up_to_date(instance)
+        shell_runs.run_job(instance, "datasets")
     assert {name: rows(name) for name in before} == before
     assert JANE not in (data / "datasets" / "post.csv").read_text("utf-8-sig").replace(f"{JANE}_2", "")
 

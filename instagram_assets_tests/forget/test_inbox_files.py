@@ -20,8 +20,8 @@ from instagram_assets.privacy.tombstones import add_tombstones
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets_tests.faults.harness import Fault, Kind, Worker, choose
 from instagram_assets_tests.ingest.records import post, write
-from instagram_assets_tests.ingest.scrub.accounts import FORGOTTEN, PSEUDONYM, RAW, mentioning, moon_post
-from instagram_assets_tests.ingest.scrub.test_scrub_files import FORMS
+from instagram_assets_tests.ingest.redact.accounts import FORGOTTEN, PSEUDONYM, RAW, mentioning, moon_post
+from instagram_assets_tests.ingest.redact.test_file_redaction import FORMS
 
 MTIME = 1_756_000_000_123_456_789
 

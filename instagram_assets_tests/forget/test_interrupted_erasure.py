@@ -12,8 +12,8 @@ from instagram_assets.forget.erasure_report import ErasureReport
 from instagram_assets.forget.steps import Step, StepResult
 from instagram_assets.forget.verification import patterns_of
 from instagram_assets.privacy.byte_search import search_folders
-from instagram_assets.privacy.forgotten import Forgotten
-from instagram_assets.privacy.keys import load_key
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
+from instagram_assets.privacy.secret_keys import load_key
 from instagram_assets.settings import Settings
 from instagram_assets_tests.faults.harness import Fault, Worker, choose
 from instagram_assets_tests.folder_hashes import digests

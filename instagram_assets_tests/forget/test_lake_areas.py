@@ -15,14 +15,16 @@ from instagram_assets.datasets.overrides import decide, read_overrides
 from instagram_assets.forget import feature_store, lake_tables, landing_zone
 from instagram_assets.forget.steps import Step, StepResult
 from instagram_assets.forget.verification import search_all_data
-from instagram_assets.ingest.landing import is_landed, land, read_posts
+from instagram_assets.ingest.landing import is_landed, land_file
 from instagram_assets.ingest.manifests import manifests
-from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.ingest.observations import read_posts
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.schemas import SEARCH_RESULTS, VIRAL_LABELS
-from instagram_assets.schemas.overrides import Override
+from instagram_assets.schemas.search import Override
 from instagram_assets.settings import Settings
 from instagram_assets.storage.features import FeatureStore
-from instagram_assets.storage.lake import open_lake, read_table, values_in, write_asset, write_cells
+from instagram_assets.storage.lake import open_lake, read_table, values_in
+from instagram_assets.storage.lake_writer import write_asset, write_cells
 from instagram_assets_tests.conftest import export, post
 from instagram_assets_tests.servers.object_store import object_store, store_path
 
@@ -52,8 +54,8 @@ def filled(chosen: Settings, folder: Path) -> UPath:
     """A lake with three accounts in two files, one of which has nothing of her."""
     lake = open_lake(chosen)
     records = [post(1, JANE), post(2, BOB, caption=f"mit @{JANE}"), post(3, CARL, "2026-10-23")]
-    land(export(folder / "first.json", records), lake, settings=chosen)
-    land(export(folder / "others.json", [post(4, CARL, "2026-10-24")]), lake, settings=chosen)
+    land_file(export(folder / "first.json", records), lake, settings=chosen)
+    land_file(export(folder / "others.json", [post(4, CARL, "2026-10-24")]), lake, settings=chosen)
     for account in (JANE, BOB, CARL):
         write_cells(lake, "raw_posts", [account], SPAN, read_posts(lake, "posts", [account], *SPAN))
     label: dict[str, object] = {"kind": "post", "account": JANE, "id": "10001"}
@@ -110,7 +112,7 @@ def test_a_landed_file_stays_landed_with_what_is_left_of_it(chosen: Settings, tm
     assert is_landed(lake, first.sha256, chosen)
     rows = read_posts(lake, "posts", [BOB, CARL], *SPAN)
     assert rows["caption"].to_pylist()[0] == "mit @forgotten_0011223344556677"
-    again = land(tmp_path / "first.json", lake, settings=chosen)
+    again = land_file(tmp_path / "first.json", lake, settings=chosen)
     assert not again.new
 
 
@@ -120,7 +122,7 @@ def test_the_hash_of_a_caption_is_that_of_a_file_without_the_name(chosen: Settin
         step.apply()
     left = export(tmp_path / "left.json", [post(2, BOB, caption="mit @forgotten_0011223344556677")])
     fresh = UPath(tmp_path / "fresh")
-    land(left, fresh, settings=chosen)
+    land_file(left, fresh, settings=chosen)
     (expected,) = read_posts(fresh, "posts", [BOB], *SPAN)["caption_sha256"].to_pylist()
     assert read_posts(lake, "posts", [BOB], *SPAN)["caption_sha256"].to_pylist() == [expected]
     assert read_table(lake, "raw_posts", [BOB])["caption_sha256"].to_pylist() == [expected]

@@ -23,14 +23,15 @@ from instagram_assets.datasets.selection import Chosen, write_selection
 from instagram_assets.forget.outputs import may_show, output_steps
 from instagram_assets.forget.steps import Step, StepResult
 from instagram_assets.forget.text_files import write_scrubbed
-from instagram_assets.ingest.scrub.files import scrub_file
-from instagram_assets.privacy.aliases import with_aliases
-from instagram_assets.privacy.forgotten import Identifiers
-from instagram_assets.privacy.known import Known, known
-from instagram_assets.privacy.places import OWN_FOLDERS
-from instagram_assets.privacy.raw_identifiers import Finding, files_of, raw_identifiers
+from instagram_assets.ingest.redact.file_redaction import scrub_file
+from instagram_assets.privacy.data_inventory import OWN_FOLDERS
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
+from instagram_assets.privacy.identifier_leaks import IdentifierLeak, find_identifier_leaks, named_files
+from instagram_assets.privacy.lake_names import LakeNames, make_lake_names
+from instagram_assets.privacy.pseudonyms import with_aliases
 from instagram_assets.settings import Settings, load_settings
-from instagram_assets.storage.lake import months, write_asset
+from instagram_assets.storage.lake import months
+from instagram_assets.storage.lake_writer import write_asset
 from instagram_assets_tests.datasets.delta_lakes import put
 from instagram_assets_tests.datasets.tables import image, post
 
@@ -148,7 +149,7 @@ def test_delta_tables_lose_it_in_all_versions_bounds_and_what_was_set_aside(sett
     aside.parent.mkdir(parents=True)
     aside.write_text(json.dumps({"add": {"stats": JANE}}))
     _forget(settings)
-    assert not raw_identifiers(files_of_tables(root, str(target), {}, TABLES), _subject())
+    assert not find_identifier_leaks(files_of_tables(root, str(target), {}, TABLES), _subject())
     found = DeltaTable(target / "posts").to_pyarrow_table()
     assert sorted(found["post_id"].to_pylist()) == LEFT
     assert f"@{PSEUDONYM}" in str(found["caption"].to_pylist())
@@ -180,7 +181,7 @@ def test_pseudonymous_exports_forget_it_by_its_pseudonym(settings: Settings, roo
         write_selection(root, form, folder, Chosen(), pseudonyms=pseudonyms)
     write_delta(root, str(folder / "delta"), pseudonyms=pseudonyms, warn=_refuse)
     _forget(settings, with_aliases(FORGOTTEN, settings.folder("privacy")))
-    assert not raw_identifiers(files_of([folder]), known([pseudonyms.person(JANE)], [], []))
+    assert not find_identifier_leaks(named_files([folder]), make_lake_names([pseudonyms.person(JANE)], [], []))
     assert len(list(read_merged_json(folder / "posts.json"))) == len(LEFT)
     assert DeltaTable(folder / "delta" / "posts").to_pyarrow_table().num_rows == len(LEFT)
 
@@ -419,12 +420,14 @@ def _values(path: Path, ending: str) -> list[dict[str, object]]:
     return list(read_csv(path)) if ending == ".csv" else list(read_merged_json(path))
 
 
-def _subject() -> Known:
-    return known([JANE], [], [*FORGOTTEN.post_ids, *FORGOTTEN.shortcodes, *FORGOTTEN.profile_ids, IMAGE, VIDEO])
+def _subject() -> LakeNames:
+    return make_lake_names(
+        [JANE], [], [*FORGOTTEN.post_ids, *FORGOTTEN.shortcodes, *FORGOTTEN.profile_ids, IMAGE, VIDEO]
+    )
 
 
-def _found(folder: Path) -> list[Finding]:
-    return raw_identifiers(files_of([folder]), _subject())
+def _found(folder: Path) -> list[IdentifierLeak]:
+    return find_identifier_leaks(named_files([folder]), _subject())
 
 
 def _bytes(folder: Path) -> dict[str, bytes]:

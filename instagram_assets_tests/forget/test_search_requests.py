@@ -8,13 +8,13 @@ import dagster as dg
 import pytest
 
 from instagram_assets.automation.searches import run_tags
+from instagram_assets.automation.shell_runs import open_instance
 from instagram_assets.cli.forget import history_part
 from instagram_assets.datasets.overrides import decide
 from instagram_assets.definitions import defs
 from instagram_assets.forget import erasure, search_requests
-from instagram_assets.privacy.forgotten import Identifiers
-from instagram_assets.run_tags import HISTORY, SHOWN
-from instagram_assets.runs import open_instance
+from instagram_assets.partitions import HISTORY_TAG, SHOWN_IN_HISTORY
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.search.engine import SearchHit
 from instagram_assets.search.requests import SearchRequest, find_request, load_hits, save_hits, save_request
 from instagram_assets.settings import Settings, settings
@@ -124,7 +124,7 @@ def test_what_a_search_for_the_account_was_called_is_nowhere_any_more(
     monkeypatch.setenv("DAGSTER_HOME", str(chosen.folder("dagster")))
     with open_instance() as instance:
         instance.add_dynamic_partitions("searches", [request.search])
-        tags = {**run_tags(request), HISTORY: SHOWN}
+        tags = {**run_tags(request), HISTORY_TAG: SHOWN_IN_HISTORY}
         job = defs.resolve_job_def("search")
         instance.create_run_for_job(job, status=dg.DagsterRunStatus.SUCCESS, tags=tags)
     subject = erasure.find_subject(chosen, "@sun.diary")

@@ -9,7 +9,7 @@ import pytest
 from instagram_assets.cli.forget import history_part
 from instagram_assets.forget.erasure import erase_tombstoned
 from instagram_assets.forget.tombstone_matcher import TombstoneMatcher
-from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.privacy.tombstones import Tombstones, add_tombstones, load_tombstones
 from instagram_assets.settings import Settings
 from instagram_assets_tests.conftest import OpenHome

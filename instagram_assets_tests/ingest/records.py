@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from instagram_assets.errors import RecordError
-from instagram_assets.ingest.normalize import normalize
-from instagram_assets.ingest.source import Source
+from instagram_assets.ingest.normalize import normalize_records
+from instagram_assets.ingest.record_source import RecordSource
 from instagram_assets.settings import load_settings
 
 LIMITS = load_settings().ingest
@@ -67,8 +67,8 @@ def profile(**changes: Any) -> dict[str, Any]:
     return {key: value for key, value in record.items() if value is not ...}
 
 
-def source(file: str = "posts.json", **changes: Any) -> Source:
-    return replace(Source(file, "0" * 64, SEEN, SEOUL), **changes)
+def source(file: str = "posts.json", **changes: Any) -> RecordSource:
+    return replace(RecordSource(file, "0" * 64, SEEN, SEOUL), **changes)
 
 
 class Landed(NamedTuple):
@@ -78,15 +78,15 @@ class Landed(NamedTuple):
     row: dict[str, Any]
 
 
-def rows_of(record: dict[str, Any], index: int = 0, where: Source | None = None) -> list[Landed]:
+def rows_of(record: dict[str, Any], index: int = 0, where: RecordSource | None = None) -> list[Landed]:
     """The rows that one record becomes: its profile first, then its posts and reels."""
-    tables = normalize([(index, record)], where or source()).tables
+    tables = normalize_records([(index, record)], where or source()).tables
     return [Landed(name, row) for name in ("profiles", "posts", "reels") for row in tables[name].to_pylist()]
 
 
 def errors_of(record: dict[str, Any]) -> list[RecordError]:
     """What is wrong with one record."""
-    return [problem.error for problem in normalize([(0, record)], source()).problems]
+    return [problem.error for problem in normalize_records([(0, record)], source()).problems]
 
 
 def write(folder: Path, content: object, name: str = "posts.json") -> Path:

@@ -7,14 +7,15 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from instagram_assets import Lake, runs
+from instagram_assets import Lake
+from instagram_assets.automation import shell_runs
 from instagram_assets.cli import endings
-from instagram_assets.ingest import landing
-from instagram_assets.ingest.post_ids import media_id
-from instagram_assets.privacy.keys import load_key
+from instagram_assets.ingest.observations import read_comments
+from instagram_assets.ingest.post_ids import post_id_of
 from instagram_assets.privacy.pseudonyms import pseudonym
-from instagram_assets.retention.lake_rows import lake_dues
-from instagram_assets.retention.landing_rows import landing_dues
+from instagram_assets.privacy.secret_keys import load_key
+from instagram_assets.retention.landing_rows import expired_landing_rows
+from instagram_assets.retention.observation_tables import expired_observations
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 from instagram_assets_tests.automation.test_sensors import settle
@@ -55,7 +56,7 @@ def test_comments_in_the_inbox_are_a_table_that_joins_the_posts(
 ) -> None:
     keep(True)
     export(data_dir / "inbox" / "comments.json", [COMMENT])
-    above = post(1, id=str(media_id(CODE)), shortCode=CODE, latestComments=[{**COMMENT, "id": "18002"}])
+    above = post(1, id=str(post_id_of(CODE)), shortCode=CODE, latestComments=[{**COMMENT, "id": "18002"}])
     export(data_dir / "inbox" / "posts.json", [above])
     settle(instance, {})
     rows = lake().read("raw_comments").to_pylist()
@@ -69,7 +70,7 @@ def test_comments_in_the_inbox_are_a_table_that_joins_the_posts(
     assert not [path for path in ours if COMMENTER.encode() in path.read_bytes()]
     made = instance.get_latest_materialization_event(KEY)
     # Nothing new: the table is not made again.
-    runs.run_job(instance, "landing")
+    shell_runs.run_job(instance, "landing")
     again = instance.get_latest_materialization_event(KEY)
     assert made
     assert again
@@ -78,7 +79,7 @@ def test_comments_in_the_inbox_are_a_table_that_joins_the_posts(
 
 def test_without_the_setting_there_is_no_such_table(instance: dg.DagsterInstance, data_dir: Path) -> None:
     export(data_dir / "inbox" / "posts.json", [post(1, latestComments=[COMMENT])])
-    runs.run_job(instance, "landing")
+    shell_runs.run_job(instance, "landing")
     assert instance.get_latest_materialization_event(KEY) is None
     assert "raw_comments" not in lake().tables()["name"].to_pylist()
     assert lake().read("raw_comments").num_rows == 0
@@ -123,11 +124,14 @@ def test_comments_that_are_past_retention_go_from_the_landing_zone_and_the_table
     export(data_dir / "inbox" / "comments.json", seen)
     settle(instance, {})
     root, before = open_lake(settings()), datetime(2025, 8, 15, tzinfo=UTC)
-    for dues in (landing_dues(root, before), lake_dues(root, before, (date(2010, 1, 1), date(2100, 1, 1)))):
+    for dues in (
+        expired_landing_rows(root, before),
+        expired_observations(root, before, (date(2010, 1, 1), date(2100, 1, 1))),
+    ):
         for due in list(dues):
             due.apply()
     assert lake().read("raw_comments")["comment_id"].to_pylist() == ["9"]
-    assert landing.read_comments(root)["comment_id"].to_pylist() == ["9"]
+    assert read_comments(root)["comment_id"].to_pylist() == ["9"]
 
 
 def test_a_table_of_comments_that_is_lost_or_damaged_is_made_again(
@@ -139,5 +143,5 @@ def test_a_table_of_comments_that_is_lost_or_damaged_is_made_again(
     (path,) = (data_dir / "lake" / "raw_comments").rglob("*.parquet")
     for content in (None, b"PAR1"):
         path.unlink() if content is None else path.write_bytes(content)
-        runs.run_job(instance, "landing")
+        shell_runs.run_job(instance, "landing")
         assert lake().read("raw_comments").num_rows == 1

@@ -17,10 +17,13 @@ import pytest
 from upath import UPath
 
 from instagram_assets.errors import FileError
-from instagram_assets.ingest import folders, inbox, landing
-from instagram_assets.ingest.inbox import Landing, land_files
+from instagram_assets.ingest import folders, inbox
+from instagram_assets.ingest.folders import ERROR_SUFFIX
+from instagram_assets.ingest.inbox import land_files
+from instagram_assets.ingest.landing_run import LandingReport
 from instagram_assets.ingest.manifests import table_path
-from instagram_assets.ingest.post_ids import short_code
+from instagram_assets.ingest.observations import read_posts
+from instagram_assets.ingest.post_ids import shortcode_of
 from instagram_assets.media.images import fetch_images
 from instagram_assets.media.local import keep_in
 from instagram_assets.media.options import DownloadOptions
@@ -60,12 +63,12 @@ def archive(folder: Path) -> Path:
     return folder
 
 
-def land(settings: Settings, *names: str) -> Landing:
+def land(settings: Settings, *names: str) -> LandingReport:
     return land_files(names, UPath(settings.folder("lake")), settings)
 
 
 def ids(lake: UPath) -> list[str]:
-    return landing.read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)["post_id"].to_pylist()
+    return read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)["post_id"].to_pylist()
 
 
 def lying(folder: Path) -> list[str]:
@@ -91,7 +94,7 @@ def test_every_export_of_a_folder_lands_and_the_rest_is_counted(
 )
 def test_exports_are_known_by_their_ending_and_without_one_by_how_they_begin(name: str, tmp_path: Path) -> None:
     path = write(tmp_path, b'\xef\xbb\xbf \n[{"id": 1}]', name)
-    assert folders.look_through(tmp_path).exports == [path]
+    assert folders.scan_folder(tmp_path).exports == [path]
 
 
 @pytest.mark.parametrize(
@@ -107,10 +110,10 @@ def test_exports_are_known_by_their_ending_and_without_one_by_how_they_begin(nam
 )
 def test_other_files_are_passed_over_by_kind(name: str, content: bytes, kind: str, tmp_path: Path) -> None:
     write(tmp_path, content, name)
-    found = folders.look_through(tmp_path)
+    found = folders.scan_folder(tmp_path)
     assert (found.exports, dict(found.passed)) == ([], {kind: 1})
     with pytest.raises(FileError, match=rf"holds no file that can be read; 1 passed over \(1 {kind}\)"):
-        folders.refuse_empty(tmp_path, found)
+        folders.refuse_empty_folder(tmp_path, found)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +122,7 @@ def test_other_files_are_passed_over_by_kind(name: str, content: bytes, kind: st
 def test_hidden_and_half_copied_files_are_left_without_a_word(name: str, tmp_path: Path) -> None:
     write(tmp_path, [post()], name)
     write(tmp_path / ".trash", [post()], "posts.json")
-    assert folders.look_through(tmp_path) == folders.Contents()
+    assert folders.scan_folder(tmp_path) == folders.FolderContents()
 
 
 def test_no_link_is_followed_and_no_pipe_opened(tmp_path: Path) -> None:
@@ -130,7 +133,7 @@ def test_no_link_is_followed_and_no_pipe_opened(tmp_path: Path) -> None:
     (folder / "links").symlink_to(outside.parent)
     (folder / "loop").symlink_to(folder)
     os.mkfifo(folder / "pipe.json")
-    found = folders.look_through(folder)
+    found = folders.scan_folder(folder)
     assert (found.exports, dict(found.passed)) == ([path], {"link": 3, "pipe or device": 1})
 
 
@@ -177,8 +180,8 @@ def test_bad_files_of_a_folder_are_put_aside_each_with_its_error_and_the_good_on
     assert (ids(lake), len(result.rejected), result.left) == (["1", "2", "3", "4"], 2, [])
     assert result.folders == ["mine: 3 files read, 2 rejected, 3 passed over (2 .jpg, 1 .txt)"]
     rejected = settings.folder("inbox") / "rejected"
-    assert lying(rejected) == ["0.json", f"0.json{inbox.ERROR}", "b.json", f"b.json{inbox.ERROR}"]
-    assert str(folder / "deeper" / "b.json") in (rejected / f"b.json{inbox.ERROR}").read_text()
+    assert lying(rejected) == ["0.json", f"0.json{ERROR_SUFFIX}", "b.json", f"b.json{ERROR_SUFFIX}"]
+    assert str(folder / "deeper" / "b.json") in (rejected / f"b.json{ERROR_SUFFIX}").read_text()
     assert (settings.folder("inbox") / "done" / "mine" / "deeper" / "c.json.xz").exists()
     assert not folder.exists()
     assert land(settings).failures == []
@@ -200,7 +203,7 @@ def test_a_folder_of_nothing_that_can_be_read_is_refused_with_what_is_in_it(sett
     assert "photos: it holds no file that can be read; 1 passed over (1 .jpg). Name a folder with .json" in str(error)
     assert len(result.landed) == 1
     assert (settings.folder("inbox") / "rejected" / "photos" / "a.jpg").exists()
-    assert (settings.folder("inbox") / "rejected" / f"photos{inbox.ERROR}").read_text() == f"{error}\n"
+    assert (settings.folder("inbox") / "rejected" / f"photos{ERROR_SUFFIX}").read_text() == f"{error}\n"
     (tmp_path / "none").mkdir()
     (error,) = land(settings, str(tmp_path / "none")).rejected
     assert "this folder is empty" in str(error)
@@ -208,9 +211,9 @@ def test_a_folder_of_nothing_that_can_be_read_is_refused_with_what_is_in_it(sett
 
 def test_an_empty_folder_waits_for_what_will_be_put_into_it(settings: Settings) -> None:
     (settings.folder("inbox") / "later" / "deeper").mkdir(parents=True)
-    assert inbox.waiting(settings.folder("inbox")) == []
+    assert inbox.waiting_entries(settings.folder("inbox")) == []
     write(settings.folder("inbox") / "later" / "deeper", [post()])
-    assert [path.name for path in inbox.waiting(settings.folder("inbox"))] == ["later"]
+    assert [path.name for path in inbox.waiting_entries(settings.folder("inbox"))] == ["later"]
 
 
 def test_a_link_to_a_folder_elsewhere_is_refused_in_the_inbox(tmp_path: Path, settings: Settings) -> None:
@@ -226,7 +229,7 @@ def test_a_note_beside_a_folder_says_when_all_in_it_was_observed(settings: Setti
     write(settings.folder("inbox"), "2025-08-30T12:00:00+09:00", "mine.observed_at")
     write(settings.folder("inbox") / "mine", "2025-08-31T12:00:00+09:00", "a.json.observed_at")
     land(settings)
-    rows = landing.read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
+    rows = read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
     days = [when.day for when in rows["observed_at"].to_pylist()]
     assert days == [31, 30, 30, 30]
     done = settings.folder("inbox") / "done"
@@ -287,7 +290,7 @@ def instaloader_node(number: int, taken_at: datetime) -> dict[str, Any]:
     return {
         "__typename": "GraphImage",
         "id": str(3 * 10**18 + number),
-        "shortcode": short_code(3 * 10**18 + number),
+        "shortcode": shortcode_of(3 * 10**18 + number),
         "dimensions": {"height": 1080, "width": 1080},
         "display_url": f"https://cdn.example/{number}_n.jpg",
         "edge_media_to_caption": {"edges": [{"node": {"text": f"산책 {number} #산책"}}]},
@@ -313,7 +316,7 @@ def kept_of(settings: Settings, folder: Path) -> tuple[str, dict[int, str]]:
     """What is said of a folder, and by position the pictures of its posts that need no request."""
     lake, media = UPath(settings.folder("lake")), settings.folder("media")
     result = land_files([str(folder)], lake, settings, keep=partial(keep_in, media, DownloadOptions()))
-    rows = landing.read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
+    rows = read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
     with MediaStore(media) as store:
         table, _ = fetch_images(rows, store, DownloadOptions(retry_count=0))
     images = table.to_pylist()
@@ -360,7 +363,7 @@ def test_an_archive_of_hundreds_of_posts_is_read_by_one_command(
     result = land(settings, str(tmp_path / "sun_diary"))
     assert (len(result.landed), result.failures) == (POSTS, [])
     assert result.folders == ["sun_diary: 683 files read, 1,366 passed over (683 .jpg, 683 .txt)"]
-    rows = landing.read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
+    rows = read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
     taken_at: dict[str, datetime] = dict(zip(rows["post_id"].to_pylist(), rows["taken_at"].to_pylist(), strict=True))
     assert (rows.num_rows, taken_at) == (POSTS, times)
     assert sorted(rows["likes"].to_pylist()) == list(range(POSTS))
@@ -376,7 +379,7 @@ def test_tables_of_records_are_exports_whichever_way_they_are_written(tmp_path: 
         "d.xlsx": b"PK",
     }.items():
         write(tmp_path, content, name)
-    assert [path.name for path in folders.look_through(tmp_path).exports] == ["a.csv", "b.TSV", "c.csv", "d.xlsx"]
+    assert [path.name for path in folders.scan_folder(tmp_path).exports] == ["a.csv", "b.TSV", "c.csv", "d.xlsx"]
 
 
 @pytest.mark.parametrize(("ending", "pack"), [("gz", gzip.compress), ("xz", lzma.compress), ("XZ", lzma.compress)])

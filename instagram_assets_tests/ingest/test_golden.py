@@ -16,10 +16,12 @@ import pytest
 from upath import UPath
 
 from instagram_assets.ingest import landing
+from instagram_assets.ingest.manifests import LandedFile
 from instagram_assets.ingest.merge import merge_posts
-from instagram_assets.ingest.normalize import normalize
+from instagram_assets.ingest.normalize import normalize_records
+from instagram_assets.ingest.observations import read_posts, read_profiles
 from instagram_assets.ingest.reader.json_values import BadRecord
-from instagram_assets.ingest.reader.records import read_batches
+from instagram_assets.ingest.reader.record_reader import read_batches
 from instagram_assets.settings import load_settings
 from instagram_assets_tests.ingest.records import LIMITS, source, write
 
@@ -43,7 +45,7 @@ def written(path: Path) -> datetime:
 def outcome(path: Path) -> dict[str, Any]:
     """The rows of a file without their nulls, its errors, and what is known of its format."""
     records = [(n, r) for batch in read_batches(path, LIMITS) for n, r in batch if not isinstance(r, BadRecord)]
-    result = normalize(records, source(path.name, modified_at=written(path)))
+    result = normalize_records(records, source(path.name, modified_at=written(path)))
     rows = [{"table": name, **row} for name, table in result.tables.items() for row in table.to_pylist()]
     return {
         "formats": sorted(result.formats),
@@ -70,11 +72,9 @@ def test_no_format_brings_the_words_and_pictures_of_others(path: Path) -> None:
 
 def test_a_post_that_came_in_every_format_is_one_post(tmp_path: Path) -> None:
     lake = UPath(tmp_path / "lake")
-    files = [landing.land(copied(path, tmp_path), lake, settings=SETTINGS) for path in EXPORTS]
-    posts, reels = (landing.read_posts(lake, kind, ["sun_diary"], FIRST, LAST) for kind in ("posts", "reels"))
-    merged = {
-        row["post_id"]: row for row in merge_posts(posts, reels, landing.read_profiles(lake, ["sun_diary"])).to_pylist()
-    }
+    files = [landing.land_file(copied(path, tmp_path), lake, settings=SETTINGS) for path in EXPORTS]
+    posts, reels = (read_posts(lake, kind, ["sun_diary"], FIRST, LAST) for kind in ("posts", "reels"))
+    merged = {row["post_id"]: row for row in merge_posts(posts, reels, read_profiles(lake, ["sun_diary"])).to_pylist()}
     assert len(merged) == 3
     row = merged[SAME_POST]
     assert (row["account"], row["owner"], row["owner_id"], row["likes"]) == (
@@ -102,15 +102,15 @@ def copied(path: Path, folder: Path) -> Path:
     return copy
 
 
-def ids(lake: UPath, file: landing.LandedFile) -> set[str]:
-    table = landing.read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
+def ids(lake: UPath, file: LandedFile) -> set[str]:
+    table = read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
     return {row["post_id"] for row in table.to_pylist() if row["source_sha256"] == file.sha256}
 
 
 def test_instaloaders_packed_files_are_read_as_they_are(tmp_path: Path) -> None:
     content = (GOLDEN / "instaloader_graph_2025-08-03.json").read_bytes()
     packed = write(tmp_path, lzma.compress(content), "2025-07-29_11-15-43_UTC.json.xz")
-    file = landing.land(packed, UPath(tmp_path / "lake"), settings=SETTINGS)
+    file = landing.land_file(packed, UPath(tmp_path / "lake"), settings=SETTINGS)
     assert (file.posts, file.format) == (1, "instaloader")
 
 

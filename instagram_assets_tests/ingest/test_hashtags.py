@@ -7,9 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from instagram_assets.ingest import values
-from instagram_assets.ingest.hashtags import names_in, tags_in
-from instagram_assets.text.marks import pieces, word_of
+from instagram_assets.ingest import field_values
+from instagram_assets.ingest.hashtags import hashtags_in, mentions_in
+from instagram_assets.text.entities import canonical_form, split_entities
 from instagram_assets_tests.ingest.records import post, rows_of
 
 LINES = [
@@ -30,8 +30,8 @@ def test_the_list_holds_500_tags_of_20_scripts() -> None:
 def test_tags_of_every_script_are_whole_in_posts_and_in_tokens(caption: str, expected: str) -> None:
     caption = unicodedata.normalize("NFC", caption)
     tags = unicodedata.normalize("NFC", expected).split()
-    assert tags_in(caption) == tags
-    assert [piece.raw.lstrip("#＃﹟\ufe0f") for piece in pieces(caption) if piece.kind == "hashtag"] == tags
+    assert hashtags_in(caption) == tags
+    assert [piece.raw.lstrip("#＃﹟\ufe0f") for piece in split_entities(caption) if piece.kind == "hashtag"] == tags
 
 
 @pytest.mark.parametrize(
@@ -45,21 +45,24 @@ def test_tags_of_every_script_are_whole_in_posts_and_in_tokens(caption: str, exp
     ],
 )
 def test_mentions_are_names_and_neither_mails_nor_parts_of_addresses(caption: str, names: list[str]) -> None:
-    assert names_in(caption) == names
-    assert [word_of(piece) for piece in pieces(caption) if piece.kind == "mention"] == names
+    assert mentions_in(caption) == names
+    assert [canonical_form(piece) for piece in split_entities(caption) if piece.kind == "mention"] == names
 
 
 def test_a_collectors_own_list_counts_where_it_is_longer() -> None:
     def tags(caption: str, listed: object) -> list[str]:
-        return values.hashtags(caption, listed, "hashtags", [])
+        return field_values.parse_hashtags(caption, listed, "hashtags", [])
 
     assert tags("#a and more…", ["a", "b", "#c", "B"]) == ["a", "b", "c"]
     assert tags("no tag was written", ["moon", "sun,"]) == ["moon", "sun"]
     assert tags("#a #b", ["c"]) == ["a", "b"]
     assert tags("#Artemis, #Moon!", ["artemis,", "moon!"]) == ["Artemis", "Moon"]
     assert tags("it&#39;s at https://a.b/#part", ["39;s", "part"]) == []
-    assert values.mentions("with @sun", ["sun", "Moon.Cafe", "not a name"], "mentions", []) == ["sun", "moon.cafe"]
-    assert values.mentions("me@b.co", ["b.co"], "mentions", []) == []
+    assert field_values.parse_mentions("with @sun", ["sun", "Moon.Cafe", "not a name"], "mentions", []) == [
+        "sun",
+        "moon.cafe",
+    ]
+    assert field_values.parse_mentions("me@b.co", ["b.co"], "mentions", []) == []
 
 
 def test_owners_and_mentions_named_like_devices_are_kept() -> None:
@@ -70,7 +73,7 @@ def test_owners_and_mentions_named_like_devices_are_kept() -> None:
 @given(st.text(st.sampled_from("#＃@a가่ั·・\u200d\ufe0f\u20e3☕👶🏻🇰1_.,/&;x ")))
 @example("#" + "a·" * 200)
 def test_a_tag_is_part_of_its_caption_and_found_again_alone(caption: str) -> None:
-    for tag in tags_in(caption):
+    for tag in hashtags_in(caption):
         assert tag in caption
-        assert tags_in(f"#{tag}") == [tag]
+        assert hashtags_in(f"#{tag}") == [tag]
         assert not set(tag) & set("#＃@., /&;")

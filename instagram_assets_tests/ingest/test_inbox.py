@@ -15,11 +15,15 @@ import pytest
 from upath import UPath
 
 from instagram_assets.errors import FileError, StorageError
-from instagram_assets.ingest import inbox, landing, manifests
-from instagram_assets.ingest.inbox import Landing, land_files
-from instagram_assets.ingest.reader import streams
-from instagram_assets.machine import in_words
+from instagram_assets.ingest import manifests
+from instagram_assets.ingest.folders import ERROR_SUFFIX
+from instagram_assets.ingest.inbox import land_files
+from instagram_assets.ingest.landing_run import LandingReport
+from instagram_assets.ingest.manifests import pending_files
+from instagram_assets.ingest.observations import landed_files
+from instagram_assets.ingest.reader import byte_streams
 from instagram_assets.settings import Settings, load_settings
+from instagram_assets.status.system_errors import explain_error
 from instagram_assets_tests.ingest.records import post, write
 
 FIRST, LAST = date(2010, 1, 1), date(2100, 1, 1)
@@ -35,7 +39,7 @@ def put(settings: Settings, name: str, content: object = None) -> Path:
     return write(settings.folder("inbox"), [post()] if content is None else content, name)
 
 
-def land(settings: Settings, *names: str) -> Landing:
+def land(settings: Settings, *names: str) -> LandingReport:
     return land_files(names, UPath(settings.folder("lake")), settings)
 
 
@@ -74,7 +78,7 @@ def test_a_file_of_any_name_lands(kind: str, settings: Settings) -> None:
     result = land(settings)
     assert (len(result.landed), result.failures) == (1, [])
     assert len(lying(settings, "done")) == 1
-    assert landing.landed_files(UPath(settings.folder("lake")), FIRST, LAST).num_rows == 1
+    assert landed_files(UPath(settings.folder("lake")), FIRST, LAST).num_rows == 1
 
 
 @pytest.mark.parametrize("kind", NAMES)
@@ -86,9 +90,9 @@ def test_a_bad_file_of_any_name_is_put_aside_with_its_error(kind: str, settings:
         assert (len(result.landed + result.known), len(result.rejected), result.left) == (1, 1, [])
         str(result.rejected[0]).encode()
     files = lying(settings, "rejected")
-    errors = [name for name in files if name.endswith(inbox.ERROR)]
+    errors = [name for name in files if name.endswith(ERROR_SUFFIX)]
     assert (len(files), len(errors)) == (4, 2)
-    assert {f"{name}{inbox.ERROR}" for name in files if name not in errors} == set(errors)
+    assert {f"{name}{ERROR_SUFFIX}" for name in files if name not in errors} == set(errors)
     assert lying(settings) == ["done", "rejected"]
 
 
@@ -115,7 +119,7 @@ def at_reading(monkeypatch: pytest.MonkeyPatch, name: str, what: Callable[[Path]
                 stack.pop_all()
         return stream
 
-    monkeypatch.setattr(streams, "open", opened, raising=False)
+    monkeypatch.setattr(byte_streams, "open", opened, raising=False)
 
 
 def replace(path: Path) -> None:
@@ -137,7 +141,7 @@ def test_a_file_that_is_replaced_while_it_lands_stays_and_lands_the_next_time(
     assert (lying(settings), lying(settings, "done")) == (["a.json", "done"], ["b.json"])
     again = land(settings)
     assert ([file.file for file in again.landed], again.failures) == (["a.json"], [])
-    assert landing.landed_files(UPath(settings.folder("lake")), FIRST, LAST).num_rows == 2
+    assert landed_files(UPath(settings.folder("lake")), FIRST, LAST).num_rows == 2
 
 
 @pytest.mark.parametrize("reading", [1, 2], ids=["hashed", "parsed"])
@@ -149,7 +153,7 @@ def test_a_file_that_is_deleted_while_it_lands_costs_the_others_nothing(
     at_reading(monkeypatch, "a.json", os.remove, reading)
     result = land(settings)
     assert ([file.file for file in result.landed], result.gone, result.failures) == (["b.json"], [path], [])
-    assert manifests.pending(UPath(settings.folder("lake"))) == result.landed
+    assert manifests.pending_files(UPath(settings.folder("lake"))) == result.landed
 
 
 def test_a_bad_file_that_a_good_one_took_the_place_of_is_not_rejected(
@@ -190,7 +194,7 @@ def test_two_at_once_land_each_file_once(settings: Settings) -> None:
         process.join()
     assert [process.exitcode for process in both] == [0, 0]
     lake = UPath(settings.folder("lake"))
-    assert len(landing.pending(lake)) == landing.landed_files(lake, FIRST, LAST).num_rows == 12
+    assert len(pending_files(lake)) == landed_files(lake, FIRST, LAST).num_rows == 12
     assert (len(lying(settings, "done")), lying(settings)) == (12, ["done"])
 
 
@@ -215,7 +219,7 @@ def test_a_full_disk_is_said_with_the_remedy_and_the_file_stays(settings: Settin
     (error,) = result.left
     assert "cannot be written (File too large). Allow larger files" in str(error)
     assert len(result.landed) == 1
-    assert (lying(settings), landing.pending(UPath(settings.folder("lake")))) == (["a.json", "done"], result.landed)
+    assert (lying(settings), pending_files(UPath(settings.folder("lake")))) == (["a.json", "done"], result.landed)
 
 
 @contextmanager
@@ -238,9 +242,9 @@ def test_too_few_open_files_are_said_with_the_remedy_and_nothing_is_rejected(spa
         try:
             result = land(settings, "a.json")
         except OSError as error:  # before any file was looked at
-            result = Landing(left=[FileError("a.json", in_words(error, load_settings()), "Then run again")])
+            result = LandingReport(left=[FileError("a.json", explain_error(error, load_settings()), "Then run again")])
         except StorageError as error:
-            result = Landing(left=[FileError("a.json", str(error), "Then run again")])
+            result = LandingReport(left=[FileError("a.json", str(error), "Then run again")])
     assert result.rejected == []
     assert all("Allow more open files" in str(error) for error in result.failures)
     if not result.landed:
@@ -263,4 +267,4 @@ def test_what_nobody_foresaw_is_rejected_by_its_name_and_the_others_land(
     (error,) = result.rejected
     assert isinstance(error, FileError)
     assert "a.json: our program failed (KeyError in test_inbox.py" in str(error)
-    assert lying(settings, "rejected") == ["a.json", f"a.json{inbox.ERROR}"]
+    assert lying(settings, "rejected") == ["a.json", f"a.json{ERROR_SUFFIX}"]

@@ -11,12 +11,13 @@ import pytest
 from PIL import Image
 from upath import UPath
 
-from instagram_assets.ingest import landing
-from instagram_assets.ingest.inbox import Landing, land_files
+from instagram_assets.ingest.inbox import land_files
+from instagram_assets.ingest.landing_run import LandingReport
+from instagram_assets.ingest.observations import read_posts
 from instagram_assets.privacy.tombstones import add_tombstones, load_tombstones
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets_tests.ingest.records import post, write
-from instagram_assets_tests.ingest.scrub.accounts import FORGOTTEN, RAW, mentioning, moon_post
+from instagram_assets_tests.ingest.redact.accounts import FORGOTTEN, RAW, mentioning, moon_post
 from instagram_assets_tests.ingest.test_landing_forgotten import bytes_of
 
 FIRST, LAST = date(2010, 1, 1), date(2100, 1, 1)
@@ -35,7 +36,7 @@ def put(settings: Settings, name: str, content: object) -> Path:
     return path
 
 
-def land(settings: Settings) -> Landing:
+def land(settings: Settings) -> LandingReport:
     return land_files([], UPath(settings.folder("lake")), settings)
 
 
@@ -50,7 +51,7 @@ def lying(settings: Settings, folder: str = "done") -> dict[str, bytes]:
 
 
 def post_ids(settings: Settings) -> list[str]:
-    rows = landing.read_posts(UPath(settings.folder("lake")), "posts", ["sun_diary", "moon.cafe"], FIRST, LAST)
+    rows = read_posts(UPath(settings.folder("lake")), "posts", ["sun_diary", "moon.cafe"], FIRST, LAST)
     return sorted(rows["post_id"].to_pylist())
 
 

@@ -11,11 +11,12 @@ from upath import UPath
 
 from instagram_assets.ingest import landing
 from instagram_assets.ingest.manifests import LandedFile
+from instagram_assets.ingest.observations import quarantine_table, read_ads, read_posts, read_profiles
 from instagram_assets.privacy.tombstones import add_tombstones, load_tombstones
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets_tests.ingest.records import post, profile
-from instagram_assets_tests.ingest.scrub.accounts import FORGOTTEN, RAW, mentioning, moon_post, moon_profile
-from instagram_assets_tests.ingest.scrub.test_scrub_files import FORMS
+from instagram_assets_tests.ingest.redact.accounts import FORGOTTEN, RAW, mentioning, moon_post, moon_profile
+from instagram_assets_tests.ingest.redact.test_file_redaction import FORMS
 
 FIRST, LAST = date(2010, 1, 1), date(2100, 1, 1)
 OF_THE_FILE = ("source_sha256", "source_file", "observed_at")
@@ -38,15 +39,15 @@ def landed(content: bytes, folder: Path, settings: Settings, name: str = "export
     path = folder / name
     path.write_bytes(content)
     lake = UPath(folder / "lake")
-    return landing.land(path, lake, settings=settings), lake
+    return landing.land_file(path, lake, settings=settings), lake
 
 
 def rows(lake: UPath) -> list[pa.Table]:
-    tables = [landing.read_posts(lake, kind, ["sun_diary", "moon.cafe"], FIRST, LAST) for kind in ("posts", "reels")]
+    tables = [read_posts(lake, kind, ["sun_diary", "moon.cafe"], FIRST, LAST) for kind in ("posts", "reels")]
     tables += [
-        landing.read_profiles(lake, ["sun_diary", "moon.cafe"]),
-        landing.quarantine(lake),
-        landing.read_ads(lake),
+        read_profiles(lake, ["sun_diary", "moon.cafe"]),
+        quarantine_table(lake),
+        read_ads(lake),
     ]
     dropped = {*OF_THE_FILE, "file", "sha256"}
     return [table.select([name for name in table.column_names if name not in dropped]) for table in tables]
@@ -111,7 +112,7 @@ def test_half_a_record_of_it_is_no_bad_record_either(tmp_path: Path, settings: S
 
 def test_a_picture_that_is_forgotten_leaves_its_post(tmp_path: Path) -> None:
     from instagram_assets.media.addresses import url_identity
-    from instagram_assets.privacy.forgotten import Identifiers
+    from instagram_assets.privacy.forgotten_identifiers import Identifiers
 
     settings = load_settings(data_dir=tmp_path / "data", start_day=date(2015, 1, 1))
     address = moon_post()["displayUrl"]
@@ -123,7 +124,7 @@ def test_a_picture_that_is_forgotten_leaves_its_post(tmp_path: Path) -> None:
     posts = rows(lake)[0].sort_by("post_id").to_pylist()
     assert [[medium["url"] for medium in row["media"]] for row in posts] == [[], ["https://cdn.example/b_n.jpg"]]
     assert posts[0]["warnings"] == ["media: a picture of it was forgotten"]
-    assert landing.quarantine(lake).num_rows == 0
+    assert quarantine_table(lake).num_rows == 0
     assert address.encode() not in bytes_of(Path(lake.path))
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instagram_assets.errors import RecordError
-from instagram_assets.ingest.normalize import normalize
+from instagram_assets.ingest.normalize import normalize_records
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets_tests.ingest.records import SEEN, errors_of, post, profile, rows_of, source
 
@@ -33,7 +33,7 @@ def row(record: dict[str, Any], **about: Any) -> dict[str, Any]:
 @settings(max_examples=400, deadline=None)
 def test_any_change_of_any_field_gives_rows_of_the_contract_or_an_error(record: dict[str, Any], data: Any) -> None:
     changes = data.draw(st.dictionaries(st.sampled_from(sorted(record)) | st.text(max_size=5), ANYTHING, max_size=4))
-    result = normalize([(3, {**record, **changes})], source())
+    result = normalize_records([(3, {**record, **changes})], source())
     assert result.problems or any(table.num_rows for table in result.tables.values())
     assert all(problem.error.reason for problem in result.problems)
     for name, table in result.tables.items():
@@ -58,8 +58,8 @@ def test_a_row_does_not_depend_on_its_neighbours(drawn: list[tuple[int, dict[str
         post(likesCount=-1),
     ]
     records = [{**base[kind], **changes} for kind, changes in drawn]
-    together = normalize(enumerate(records), source())
-    alone = [normalize([(index, record)], source()) for index, record in enumerate(records)]
+    together = normalize_records(enumerate(records), source())
+    alone = [normalize_records([(index, record)], source()) for index, record in enumerate(records)]
     for name, table in together.tables.items():
         rows = [row for one in alone for row in one.tables[name].to_pylist()]
         assert sorted(map(repr, table.to_pylist())) == sorted(map(repr, rows))

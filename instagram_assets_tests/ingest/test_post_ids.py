@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from upath import UPath
 
 from instagram_assets.ingest import landing, post_ids
-from instagram_assets.ingest.post_ids import short_code
+from instagram_assets.ingest.observations import read_posts
+from instagram_assets.ingest.post_ids import shortcode_of
 from instagram_assets.settings import load_settings
 from instagram_assets_tests.ingest.formats import writers
 from instagram_assets_tests.ingest.formats.writers import ALBUM
 from instagram_assets_tests.ingest.records import errors_of, post, rows_of, write
 
-NUMBERS = st.integers(post_ids.LEAST_ROUNDED, 2**63 - 2**11)
+NUMBERS = st.integers(post_ids.MIN_ROUNDED, 2**63 - 2**11)
 IS_ANOTHER = "is not the post of"
 
 
@@ -51,24 +52,24 @@ def _row(record: dict[str, Any]) -> dict[str, Any]:
 @given(number=NUMBERS)
 def test_an_id_that_a_program_rounded_is_computed_from_its_shortcode(program: str, number: int) -> None:
     rounded = ROUNDED[program](number)
-    row = _row(post(id=rounded, shortCode=short_code(number)))
+    row = _row(post(id=rounded, shortCode=shortcode_of(number)))
     assert row["post_id"] == str(number)
     said = [warning for warning in row["warnings"] if IS_ANOTHER in warning]
     kept = str(int(rounded) if isinstance(rounded, float) else rounded) == str(number)
-    assert len(said) == (not kept and post_ids.as_written(str(rounded)) != str(number))
+    assert len(said) == (not kept and post_ids.normalized_id(str(rounded)) != str(number))
 
 
 @given(st.lists(st.tuples(NUMBERS, st.booleans()), min_size=1, max_size=30))
 def test_of_many_posts_only_those_that_were_rounded_become_others(drawn: list[tuple[int, bool]]) -> None:
     ids = [str(_in_javascript(number) if is_rounded else number) for number, is_rounded in drawn]
-    found = post_ids.told(ids, [short_code(number) for number, _ in drawn])
+    found = post_ids.restore_ids(ids, [shortcode_of(number) for number, _ in drawn])
     assert found.others == {row: str(number) for row, (number, _) in enumerate(drawn) if ids[row] != str(number)}
     assert not list(found.untold)
 
 
 @given(NUMBERS, st.text("ABCxyz019-_", min_size=28, max_size=28))
 def test_the_codes_of_private_posts_tell_their_ids_too(number: int, key: str) -> None:
-    row = _row(post(id=_in_javascript(number), shortCode=short_code(number) + key))
+    row = _row(post(id=_in_javascript(number), shortCode=shortcode_of(number) + key))
     assert row["post_id"] == str(number)
 
 
@@ -147,8 +148,10 @@ def test_one_post_is_one_row_in_whatever_order_its_files_come(tmp_path: Path) ->
     for order in permutations(range(len(looks))):
         folder = tmp_path / "".join(map(str, order))
         for number in order:
-            landing.land(write(folder, [looks[number]], f"{number}.json"), UPath(folder / "lake"), settings=settings)
-        posts = landing.read_posts(UPath(folder / "lake"), "posts", ["sun_diary"], *days)
+            landing.land_file(
+                write(folder, [looks[number]], f"{number}.json"), UPath(folder / "lake"), settings=settings
+            )
+        posts = read_posts(UPath(folder / "lake"), "posts", ["sun_diary"], *days)
         found.append(set(posts["post_id"].to_pylist()))
     assert found == [{str(ALBUM.number)}] * len(found)
 
@@ -157,5 +160,5 @@ def test_pictures_of_two_posts_whose_ids_look_alike_stay_with_their_posts(tmp_pa
     other = ALBUM._replace(number=ALBUM.number + 1)
     records = [file | {"post_id": "3.69766E+18"} for of in (ALBUM, other) for file in writers.gallery_dl(of)]
     lake = UPath(tmp_path / "lake")
-    landed = landing.land(write(tmp_path, json.dumps(records)), lake, settings=load_settings())
+    landed = landing.land_file(write(tmp_path, json.dumps(records)), lake, settings=load_settings())
     assert (landed.posts, landed.quarantined) == (2, 0)

@@ -15,15 +15,17 @@ from upath import UPath
 
 from instagram_assets import read_export
 from instagram_assets.errors import FileError
-from instagram_assets.ingest import inbox, landing, zips
-from instagram_assets.ingest.inbox import Landing, land_files
+from instagram_assets.ingest import inbox, zips
+from instagram_assets.ingest.inbox import land_files
+from instagram_assets.ingest.landing_run import LandingReport
 from instagram_assets.ingest.manifests import table_path
+from instagram_assets.ingest.observations import landed_files, quarantine_table, read_posts
 from instagram_assets.media.images import fetch_images
 from instagram_assets.media.local import keep_in
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.store import MediaStore
 from instagram_assets.settings import Settings, load_settings
-from instagram_assets_tests.ingest.archives import (
+from instagram_assets_tests.ingest.archive_helper import (
     NAME,
     PRIVATE,
     Kept,
@@ -54,7 +56,7 @@ def lake(settings: Settings) -> UPath:
     return UPath(settings.folder("lake"))
 
 
-def land(settings: Settings, *names: Path, account: str = "") -> Landing:
+def land(settings: Settings, *names: Path, account: str = "") -> LandingReport:
     keep = partial(keep_in, settings.folder("media"), OPTIONS)
     lake = UPath(settings.folder("lake"))
     return land_files([str(name) for name in names], lake, settings, account=account, keep=keep)
@@ -74,9 +76,7 @@ def archive(path: Path, posts: list[Kept], *, top: str = "", more: Mapping[str, 
 
 
 def posts_of(lake: UPath, account: str = "sun_diary") -> dict[str, tuple[datetime, str]]:
-    rows = [
-        row for kind in ("posts", "reels") for row in landing.read_posts(lake, kind, [account], FIRST, LAST).to_pylist()
-    ]
+    rows = [row for kind in ("posts", "reels") for row in read_posts(lake, kind, [account], FIRST, LAST).to_pylist()]
     return {row["post_id"]: (row["taken_at"], row["caption"]) for row in rows}
 
 
@@ -95,7 +95,7 @@ def test_a_whole_archive_is_read_and_its_pictures_are_kept(tmp_path: Path, setti
     assert posts_of(lake) == expected(posts)
     kept = pictures(posts)
     assert result.folders == [f"{NAME}.zip: 2 files read, 8 passed over (8 .json), {len(kept):,} pictures kept"]
-    rows = landing.read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
+    rows = read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
     with MediaStore(settings.folder("media")) as store:
         images, progress = fetch_images(rows, store, OPTIONS)
     assert (set(images["status"].to_pylist()), progress.cached) == ({"ok"}, len(kept))
@@ -109,7 +109,7 @@ def test_the_same_archive_again_brings_nothing_new_and_pictures_that_are_gone_co
     posts = [archived(1), archived(2)]
     path = archive(tmp_path / f"{NAME}.zip", posts)
     land(settings, path)
-    rows = landing.read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
+    rows = read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
     (lost, *_) = settings.folder("media").rglob("*.jpg")
     lost.unlink()
     with MediaStore(settings.folder("media")) as store:
@@ -125,7 +125,7 @@ def test_pictures_of_archives_are_never_asked_for_also_without_the_cache(
     tmp_path: Path, settings: Settings, lake: UPath
 ) -> None:
     land(settings, archive(tmp_path / f"{NAME}.zip", [archived(1)]))
-    rows = landing.read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
+    rows = read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
     with MediaStore(settings.folder("media")) as store:
         images, _ = fetch_images(rows, store, DownloadOptions(cache_images=False))
     assert images["status"].to_pylist() == ["ok"]
@@ -189,7 +189,7 @@ def test_an_account_that_differs_from_the_archives_own_is_refused_and_the_archiv
     result = land(settings, path, account="moon")
     (error,) = result.failures
     assert "this archive is of sun_diary, and --account says moon. Leave out --account moon" in str(error)
-    assert (path.exists(), landing.landed_files(lake, FIRST, LAST).num_rows) == (True, 0)
+    assert (path.exists(), landed_files(lake, FIRST, LAST).num_rows) == (True, 0)
     assert not list(settings.folder("media").rglob("*.jpg"))
     result = land(settings, path, account="sun_diary")
     assert (posts_of(lake), result.failures) == (expected([archived(1)]), [])
@@ -202,7 +202,7 @@ def test_an_unpacked_archive_has_its_pictures_kept_too(tmp_path: Path, settings:
         write(folder / Path(place).parent, content, Path(place).name)
     result = land(settings, folder)
     assert result.folders == [f"{NAME}: 1 file read, 11 passed over (8 .json, 3 .jpg), 3 pictures kept"]
-    rows = landing.read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
+    rows = read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
     with MediaStore(settings.folder("media")) as store:
         images, _ = fetch_images(rows, store, OPTIONS)
     assert images["status"].to_pylist() == ["ok"] * 3
@@ -258,10 +258,10 @@ def test_a_zip_of_other_exports_is_read_like_a_folder(tmp_path: Path, settings: 
     }
     result = land(settings, zipped(tmp_path / "mine.zip", members))
     assert result.folders == ["mine.zip: 3 files read, 2 passed over (1 .csv, 1 .jpg)"]
-    rows = landing.read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
+    rows = read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
     assert rows["post_id"].to_pylist() == ["0", "1", "2", "3"]
     assert sorted(rows["source_index"].to_pylist()) == [0, 1, 3, 4]
-    assert landing.quarantine(lake)["index"].to_pylist() == [2]
+    assert quarantine_table(lake)["index"].to_pylist() == [2]
     assert read_export(tmp_path / "mine.zip").posts.num_rows == 4
 
 
@@ -308,12 +308,12 @@ def test_a_bad_file_in_a_zip_is_a_row_of_quarantine_and_all_others_land(
     path = zipped(tmp_path / "mine.zip", {"a.json": good[0], name: content, "d.json": good[1]}, closed=closed)
     result = land(settings, path)
     assert (len(result.landed), result.failures) == (1, [])
-    rows = landing.read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
+    rows = read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
     assert sorted(zip(rows["post_id"].to_pylist(), rows["source_index"].to_pylist(), strict=True)) == [
         ("1", 0),
         ("2", 2),
     ]
-    (row,) = landing.quarantine(lake).to_pylist()
+    (row,) = quarantine_table(lake).to_pylist()
     assert (row["file"], row["index"]) == ("mine.zip", 1)
     assert row["reason"].startswith(name)
     assert told in row["reason"]
@@ -326,7 +326,7 @@ def test_a_zip_of_bad_files_alone_is_refused_and_nothing_of_it_stays(
     assert "one.zip/b/c.json, line 1" in str(error)
     (error,) = land(settings, zipped(tmp_path / "mine.zip", {"a.json": b"[1,", "b/c.json": b""})).rejected
     assert f"none of its 2 files can be read; the first is {tmp_path}/mine.zip/a.json, line 1" in str(error)
-    assert landing.landed_files(lake, FIRST, LAST).num_rows == 0
+    assert landed_files(lake, FIRST, LAST).num_rows == 0
     assert not list(Path(settings.folder("lake")).rglob("*.tmp"))
 
 
@@ -391,4 +391,4 @@ def test_a_zip_that_cannot_be_used_is_refused_with_what_to_do(case: str, setting
 def test_a_workbook_is_no_zip_of_exports(tmp_path: Path) -> None:
     assert not zips.is_zip(zipped(tmp_path / "posts.xlsx", {"[Content_Types].xml": b"", "xl/workbook.xml": b""}))
     assert zips.is_zip(zipped(tmp_path / "posts", {"a.json": b"[]"}))
-    assert inbox.waiting(tmp_path) != []
+    assert inbox.waiting_entries(tmp_path) != []

@@ -18,7 +18,7 @@ from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.schemas import CONTRACTS
-from instagram_assets.storage.lake import write_asset, write_cells
+from instagram_assets.storage.lake_writer import write_asset, write_cells
 
 ZONE = "Europe/Berlin"
 BERLIN = ZoneInfo(ZONE)

@@ -17,7 +17,7 @@ from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.lake_index.selecting import condition_of
 from instagram_assets.lake_index.update import update_index
-from instagram_assets.text.pos import CONTENT
+from instagram_assets.text.pos import CONTENT_CLASSES
 from instagram_assets_tests.insights.word_lake import write_words
 
 FILTERS = (
@@ -80,7 +80,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
 
 
 def classes_of(wanted: Filter) -> tuple[str, ...]:
-    return (wanted.pos,) if wanted.pos else CONTENT
+    return (wanted.pos,) if wanted.pos else CONTENT_CLASSES
 
 
 def together(counts: Words) -> Counter[tuple[str, str]]:

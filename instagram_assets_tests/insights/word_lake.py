@@ -8,7 +8,7 @@ from typing import Any
 from upath import UPath
 
 from instagram_assets.schemas import CONTRACTS
-from instagram_assets.storage.lake import write_cells
+from instagram_assets.storage.lake_writer import write_cells
 
 TRAP = '<img src=x onerror="alert(1)">'
 """A word that must not become a part of a page."""

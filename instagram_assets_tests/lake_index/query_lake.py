@@ -11,7 +11,7 @@ from upath import UPath
 from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.schemas import CONTRACTS
-from instagram_assets.storage.lake import write_asset, write_cells
+from instagram_assets.storage.lake_writer import write_asset, write_cells
 
 ACCOUNTS = ("jane.doe", "_min_", "007", "#육아일기")
 CAPTIONS = (

@@ -12,7 +12,8 @@ from upath import UPath
 
 from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.schemas import CONTRACTS
-from instagram_assets.storage.lake import values_in, write_asset, write_cells
+from instagram_assets.storage.lake import values_in
+from instagram_assets.storage.lake_writer import write_asset, write_cells
 
 ZONE = "Asia/Seoul"
 ACCOUNTS = ("jane", "_min", "007")

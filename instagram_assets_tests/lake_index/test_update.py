@@ -35,7 +35,7 @@ from instagram_assets.lake_index.term_rows import _terms  # pyright: ignore[repo
 from instagram_assets.lake_index.terms import terms_of, token_term
 from instagram_assets.lake_index.update import Updated, update_index
 from instagram_assets.schemas import CONTRACTS
-from instagram_assets.storage.lake import write_asset
+from instagram_assets.storage.lake_writer import write_asset
 from instagram_assets_tests.lake_index import small_lakes
 from instagram_assets_tests.lake_index.small_lakes import ACCOUNTS, MONTHS, SEARCHES, ZONE, content
 

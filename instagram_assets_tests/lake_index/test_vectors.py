@@ -20,7 +20,7 @@ from instagram_assets.lake_index.vectors import (
     write_vectors,
 )
 from instagram_assets.schemas import CONTRACTS
-from instagram_assets.storage.lake import write_cells
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets_tests.lake_index.vector_lakes import (
     add_images,
     embedded,

@@ -9,7 +9,7 @@ from PIL import Image
 from instagram_assets.demo import MODELS
 from instagram_assets.local.looks import embed_images, measure_images
 from instagram_assets.local.sources import images_of, look_below, pictures_below
-from instagram_assets.storage.claims import write_ours
+from instagram_assets.storage.owned_files import write_ours
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40)
 

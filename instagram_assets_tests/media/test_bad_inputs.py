@@ -1,4 +1,4 @@
-"""Rows 47 to 65, 68, 70, 71 and 87 to 89 of the list of bad inputs; 51 to 53 and 57 to 60 are in `test_decode`."""
+"""What a server may answer in place of an image, and what the machine may refuse: rows of `docs/bad-inputs.md`."""
 
 import gzip
 import os
@@ -28,53 +28,73 @@ def fetch(store: MediaStore, *urls: str | None, options: DownloadOptions = OPTIO
 
 
 ANSWERS: dict[str, tuple[Behaviour, str, str | None, str | None]] = {
-    "47-zero-bytes": (answer(b""), "failed", "empty body", None),
-    "48-html": (
+    "empty answer: zero bytes": (answer(b""), "failed", "empty body", None),
+    "page instead of an image: html": (
         answer(b"<!doctype html><title>Log in", Content_Type="image/jpeg"),
         "refused",
         "HTML instead of an image",
         None,
     ),
-    "48-json": (answer(b'{"message": "login_required"}'), "refused", "JSON instead of an image", None),
-    "49-truncated": (answer(GOOD[:-2]), "failed", "image ends early", None),
-    "49-wrong-length": (answer(GOOD, length=len(GOOD) + 9), "failed", "connection lost", None),
-    "49-reset": (hostile.reset_after(GOOD, 900), "failed", "connection lost", None),
-    "49-zeros-in-a-png": (answer(PNG[:-900] + bytes(888) + PNG[-12:]), "failed", "damaged PNG", None),
-    "50-png-named-jpg": (answer(PNG, Content_Type="image/jpeg"), "ok", None, ".png"),
-    "53-animated-gif": (
+    "page instead of an image: json": (
+        answer(b'{"message": "login_required"}'),
+        "refused",
+        "JSON instead of an image",
+        None,
+    ),
+    "broken transfer: truncated": (answer(GOOD[:-2]), "failed", "image ends early", None),
+    "broken transfer: wrong length": (answer(GOOD, length=len(GOOD) + 9), "failed", "connection lost", None),
+    "broken transfer: reset": (hostile.reset_after(GOOD, 900), "failed", "connection lost", None),
+    "broken transfer: zeros in a png": (answer(PNG[:-900] + bytes(888) + PNG[-12:]), "failed", "damaged PNG", None),
+    "wrong file ending: png named jpg": (answer(PNG, Content_Type="image/jpeg"), "ok", None, ".png"),
+    "animation: animated gif": (
         answer(picture("GIF", mode="L", animated=True)),
         "ok",
         "animated, only the first frame counts",
         ".gif",
     ),
-    "54-heic": (answer(HEIC), "refused", "HEIC is not supported", None),
-    "54-avif": (answer(AVIF), "refused", "AVIF is not supported", None),
-    "55-svg": (answer(b"<svg xmlns='http://www.w3.org/2000/svg'/>"), "refused", "SVG instead of an image", None),
-    "55-eps": (answer(b"%!PS-Adobe-3.0 EPSF-3.0\n"), "refused", "EPS instead of an image", None),
-    "55-pdf": (answer(b"%PDF-1.7\n"), "refused", "PDF instead of an image", None),
-    "56-polyglot": (answer(GOOD + b"PK\x03\x04<html>"), "ok", "trailing bytes after the image", ".jpg"),
-    "57-tracking-pixel": (answer(picture("GIF", mode="L", size=(1, 1))), "ok", None, ".gif"),
-    "58-bomb": (
+    "HEIC or AVIF: heic": (answer(HEIC), "refused", "HEIC is not supported", None),
+    "HEIC or AVIF: avif": (answer(AVIF), "refused", "AVIF is not supported", None),
+    "active content: svg": (
+        answer(b"<svg xmlns='http://www.w3.org/2000/svg'/>"),
+        "refused",
+        "SVG instead of an image",
+        None,
+    ),
+    "active content: eps": (answer(b"%!PS-Adobe-3.0 EPSF-3.0\n"), "refused", "EPS instead of an image", None),
+    "active content: pdf": (answer(b"%PDF-1.7\n"), "refused", "PDF instead of an image", None),
+    "two files in one: polyglot": (answer(GOOD + b"PK\x03\x04<html>"), "ok", "trailing bytes after the image", ".jpg"),
+    "tracking pixel: tracking pixel": (answer(picture("GIF", mode="L", size=(1, 1))), "ok", None, ".gif"),
+    "image with too many pixels: bomb": (
         answer(PNG[:16] + (60_000).to_bytes(4, "big") * 2 + PNG[24:]),
         "refused",
         "60000 x 60000 pixels, more than 40 megapixels",
         None,
     ),
-    "60-huge-exif": (answer(picture(exif=b"Exif\0\0" + bytes(60_000))), "ok", None, ".jpg"),
-    "62-expired": (
+    "odd metadata: huge exif": (answer(picture(exif=b"Exif\0\0" + bytes(60_000))), "ok", None, ".jpg"),
+    "expired address: expired": (
         answer(b"URL signature expired", status=403),
         "expired",
         "URL signature expired; collect the post again",
         None,
     ),
-    "64-gzip-bomb": (
+    "compressed answer: gzip bomb": (
         answer(gzip.compress(bytes(10**6)), Content_Encoding="gzip"),
         "refused",
         "compressed body that was not asked for",
         None,
     ),
-    "64-wrong-gzip": (answer(GOOD, Content_Encoding="gzip"), "refused", "compressed body that was not asked for", None),
-    "65-redirect-loop": (answer(b"", status=302, Location="/x.jpg"), "failed", "more than 5 redirects", None),
+    "compressed answer: wrong gzip": (
+        answer(GOOD, Content_Encoding="gzip"),
+        "refused",
+        "compressed body that was not asked for",
+        None,
+    ),
+    "endless redirect: redirect loop": (
+        answer(b"", status=302, Location="/x.jpg"),
+        "failed",
+        "more than 5 redirects",
+        None,
+    ),
 }
 
 
@@ -88,14 +108,16 @@ def test_what_a_server_may_answer(server: HostileServer, store: MediaStore, row:
     assert list((store.root / "incoming").iterdir()) == []
 
 
-def test_65_a_redirect_does_not_leave_https(server: HostileServer, store: MediaStore) -> None:
+@pytest.mark.bad_input("endless redirect")
+def test_a_redirect_does_not_leave_https(server: HostileServer, store: MediaStore) -> None:
     strict = replace(OPTIONS, allow_http=False)
     assert fetch(store, "http://example.com/x.jpg", options=strict)[0].reason == "http address, only https is fetched"
     url = server.on("/x.jpg", answer(b"", status=302, Location="ftp://127.0.0.1/x.jpg"))
     assert fetch(store, url)[0].reason == "redirect refused: ftp scheme, only https is fetched"
 
 
-def test_61_two_addresses_of_the_same_bytes_are_one_file(server: HostileServer, store: MediaStore) -> None:
+@pytest.mark.bad_input("two addresses of one image")
+def test_two_addresses_of_the_same_bytes_are_one_file(server: HostileServer, store: MediaStore) -> None:
     one, two = (server.on(path, answer(GOOD)) for path in ("/1.jpg", "/2.jpg"))
     first, second = fetch(store, one, two)
     assert first.path == second.path
@@ -106,14 +128,16 @@ def test_61_two_addresses_of_the_same_bytes_are_one_file(server: HostileServer, 
     "url",
     [None, "", "a.jpg", "data:image/png;base64,AA", "file:///etc/hostname", "https://a@b.example/", "https://bücher.example/",
      "https://b.example/" + "a" * 8000, "https://b.example:22/"],
-    ids=lambda url: f"63-{str(url)[:24]}",
+    ids=lambda url: f"address that is none: {str(url)[:24]}",
 )  # fmt: skip
-def test_63_an_address_that_is_none_is_refused(store: MediaStore, url: str | None) -> None:
+@pytest.mark.bad_input("address that is none")
+def test_an_address_that_is_none_is_refused(store: MediaStore, url: str | None) -> None:
     [outcome] = fetch(store, url)
     assert (outcome.status, outcome.attempts) == ("refused", 0)
 
 
-def test_68_leftovers_are_no_images_and_are_swept(tmp_path: Path) -> None:
+@pytest.mark.bad_input("leftover of a killed process")
+def test_leftovers_are_no_images_and_are_swept(tmp_path: Path) -> None:
     dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
     (tmp_path / "incoming").mkdir(parents=True)
     mine = temporary_beside(tmp_path / "incoming" / "body")
@@ -122,8 +146,11 @@ def test_68_leftovers_are_no_images_and_are_swept(tmp_path: Path) -> None:
         assert list((tmp_path / "incoming").iterdir()) == []
 
 
-@pytest.mark.parametrize("damage", [b"", GOOD[::-1]], ids=["70-zero-bytes", "70-wrong-hash"])
-def test_70_a_damaged_file_is_fetched_again(server: HostileServer, store: MediaStore, damage: bytes) -> None:
+@pytest.mark.parametrize(
+    "damage", [b"", GOOD[::-1]], ids=["damaged stored image: zero bytes", "damaged stored image: wrong hash"]
+)
+@pytest.mark.bad_input("damaged stored image")
+def test_a_damaged_file_is_fetched_again(server: HostileServer, store: MediaStore, damage: bytes) -> None:
     url = server.on("/a.jpg", answer(GOOD))
     [first] = fetch(store, url)
     assert first.path is not None
@@ -133,7 +160,8 @@ def test_70_a_damaged_file_is_fetched_again(server: HostileServer, store: MediaS
     assert (store.root / first.path).read_bytes() == GOOD
 
 
-def test_71_a_malformed_index_is_moved_aside_and_made_again(server: HostileServer, tmp_path: Path) -> None:
+@pytest.mark.bad_input("damaged index")
+def test_a_malformed_index_is_moved_aside_and_made_again(server: HostileServer, tmp_path: Path) -> None:
     url = server.on("/a.jpg", answer(GOOD))
     with MediaStore(tmp_path) as store:
         fetch(store, url)
@@ -158,12 +186,12 @@ def use(name):
     return int(next(line for line in lines if line.startswith(name)).split()[1]) * 1024
 with MediaStore(Path(root)) as store:
     download_all([MediaRequest("warm", f"{base}/warm.jpg")], store, options)
-    if kind == "87-open-files":
+    if kind == "limit of the machine: open files":
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-    if kind == "87-file-size":
+    if kind == "limit of the machine: file size":
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
-    if kind == "87-memory":
+    if kind == "limit of the machine: memory":
         size = use("VmSize") + 6_000_000
         resource.setrlimit(resource.RLIMIT_AS, (size, size))
     try:
@@ -173,25 +201,29 @@ with MediaStore(Path(root)) as store:
         sys.exit(7)
 """
 LIMITS = {
-    "87-open-files": "ulimit -n",
-    "87-file-size": "ulimit -f",
-    "87-memory": "ulimit -v",
-    "87-full-disk": "Free space",
+    "limit of the machine: open files": "ulimit -n",
+    "limit of the machine: file size": "ulimit -f",
+    "limit of the machine: memory": "ulimit -v",
+    "limit of the machine: full disk": "Free space",
 }
 
 
 @pytest.mark.parametrize("row", LIMITS)
-def test_87_a_limit_of_the_machine_is_a_clear_error_and_the_store_stays(
+@pytest.mark.bad_input("limit of the machine")
+def test_a_limit_of_the_machine_is_a_clear_error_and_the_store_stays(
     server: HostileServer, tmp_path: Path, row: str
 ) -> None:
     server.on("/warm.jpg", answer(PNG))
     large = GOOD[:-2] + bytes(8_000_000) + GOOD[-2:]
     for number in range(60):
-        behaviour = {"87-open-files": hostile.silent_after(GOOD, 500), "87-memory": answer(large)}
+        behaviour = {
+            "limit of the machine: open files": hostile.silent_after(GOOD, 500),
+            "limit of the machine: memory": answer(large),
+        }
         server.on(f"/{number}.jpg", behaviour.get(row, answer(GOOD)))
     command = [sys.executable, "-W", "error", "-c", LIMITED, server.url("")]
     fault = None
-    if row == "87-full-disk":
+    if row == "limit of the machine: full disk":
         fresh = run_command([*command, str(tmp_path / "fresh"), row], tmp_path / "fresh").operations
         written = [number for number, (name, path) in enumerate(fresh, 1) if name == "write" and ".body." in path]
         fault = Fault("enospc", written[1])
@@ -227,9 +259,10 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize(
     ("number", "times"),
     [(signal.SIGINT, 1), (signal.SIGTERM, 1), (signal.SIGINT, 2), (signal.SIGTERM, 2)],
-    ids=["88-SIGINT", "88-SIGTERM", "88-SIGINT-twice", "88-SIGTERM-twice"],
+    ids=["signal: SIGINT", "signal: SIGTERM", "signal: SIGINT twice", "signal: SIGTERM twice"],
 )
-def test_88_a_signal_ends_the_run_and_keeps_what_was_reported(
+@pytest.mark.bad_input("signal")
+def test_a_signal_ends_the_run_and_keeps_what_was_reported(
     server: HostileServer, tmp_path: Path, number: int, times: int
 ) -> None:
     server.on("/good.jpg", answer(GOOD))
@@ -249,7 +282,8 @@ def test_88_a_signal_ends_the_run_and_keeps_what_was_reported(
     assert list((tmp_path / "incoming").iterdir()) == []
 
 
-def test_89_two_processes_fill_one_store_with_the_same_files(server: HostileServer, tmp_path: Path) -> None:
+@pytest.mark.bad_input("two processes at once")
+def test_two_processes_fill_one_store_with_the_same_files(server: HostileServer, tmp_path: Path) -> None:
     bodies = {f"/{number}.jpg": picture(seed=number) for number in range(40)}
     urls = [server.on(path, answer(body)) for path, body in bodies.items()]
     script = INTERRUPTED.replace("range(5)", "range(40)")

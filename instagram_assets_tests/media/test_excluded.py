@@ -14,7 +14,7 @@ from instagram_assets.media.local import KEPT, keep_pictures
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.outcomes import MediaRequest
 from instagram_assets.media.store import MediaStore
-from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.schemas import SEARCH_RESULTS
 from instagram_assets.search.candidates import fetch_candidates
 from instagram_assets_tests.media.pictures import picture

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from instagram_assets.models.sources import find_model
+from instagram_assets.models.local_models import find_model
 from instagram_assets_tests import commands
 from instagram_assets_tests.servers.hub import HubServer
 

@@ -6,10 +6,11 @@ from pathlib import Path
 from upath import UPath
 
 from instagram_assets.ingest import landing
-from instagram_assets.privacy.aliases import with_aliases
-from instagram_assets.privacy.forgotten import Identifiers
-from instagram_assets.privacy.keys import load_key, rotate_key
-from instagram_assets.privacy.tables import scrub_table
+from instagram_assets.ingest.observations import read_comments
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
+from instagram_assets.privacy.pseudonyms import with_aliases
+from instagram_assets.privacy.secret_keys import load_key, rotate_key
+from instagram_assets.privacy.table_scrub import scrub_table
 from instagram_assets.privacy.tombstones import add_tombstones, load_tombstones
 from instagram_assets.settings import load_settings
 from instagram_assets_tests.ingest.records import post, write
@@ -25,8 +26,8 @@ COMMENTS = [
 def test_comments_of_a_forgotten_account_go_and_mentions_of_it_are_another_word(tmp_path: Path) -> None:
     settings, lake = load_settings(data_dir=tmp_path, ingest={"keep_comments": True}), UPath(tmp_path / "lake")
     path = write(tmp_path, [post(latestComments=COMMENTS)])
-    landing.land(path, lake, settings=settings)
-    rows = landing.read_comments(lake)
+    landing.land_file(path, lake, settings=settings)
+    rows = read_comments(lake)
     assert rows["comment_id"].to_pylist() == ["1", "2", "3"]
     folder = settings.folder("privacy")
     forgotten = with_aliases(JANE, folder)
@@ -38,8 +39,8 @@ def test_comments_of_a_forgotten_account_go_and_mentions_of_it_are_another_word(
     assert by_tombstones["comment_id"] == "3"
     assert rows["commenter"][0].as_py() not in str(by_tombstones)
     again = UPath(tmp_path / "again")
-    landing.land(path, again, settings=settings)
-    assert landing.read_comments(again)["comment_id"].to_pylist() == ["3"]
+    landing.land_file(path, again, settings=settings)
+    assert read_comments(again)["comment_id"].to_pylist() == ["3"]
 
 
 def test_without_a_key_there_are_no_aliases_and_by_another_key_there_are_others(tmp_path: Path) -> None:

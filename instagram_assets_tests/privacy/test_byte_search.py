@@ -22,14 +22,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instagram_assets.privacy.byte_needles import Needles
+from instagram_assets.privacy.byte_patterns import BytePatterns
 from instagram_assets.privacy.byte_search import search_bytes, search_folders
 from instagram_assets.schemas import POSTS_RAW
 from instagram_assets.storage.parquet_files import to_bytes
 
 NAME, DOTTED, POST, CODE, SHA = "sun_diary", "_mo.on", "3141592653589793238", "CuT_-shortc", "ab12" * 16
 WORDS = [NAME, DOTTED, POST, CODE, SHA]
-NEEDLES = Needles([NAME, DOTTED, "#육아일기"], [POST, CODE, SHA, "4455"])
+NEEDLES = BytePatterns([NAME, DOTTED, "#육아일기"], [POST, CODE, SHA, "4455"])
 
 FORMS: dict[str, Callable[[str], bytes]] = {
     "plain": lambda word: f"x @{word}! y".encode(),

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instagram_assets.account_words import is_distinctive
-from instagram_assets.privacy.masking import mask, stands_alone
-from instagram_assets.privacy.personal import EMAIL, LINK, PHONE
+from instagram_assets.privacy.masking import is_standalone_name, mask
+from instagram_assets.privacy.pii_patterns import EMAIL, LINK, PHONE
+from instagram_assets.schemas.account_names import is_distinctive
 
 NAMES = frozenset(["sun_diary", "demo.sol.garden", "mina"])
 CASES = [
@@ -249,7 +249,7 @@ def test_the_longest_caption_of_one_sign_takes_no_long_time(part: str) -> None:
 
 
 def test_names_that_are_words_of_any_text_count_only_behind_a_sign() -> None:
-    assert [name for name in ("mina", "ab", "007", "#육아") if stands_alone(name)] == ["mina"]
+    assert [name for name in ("mina", "ab", "007", "#육아") if is_standalone_name(name)] == ["mina"]
     assert [
         name for name in ("love", "sol.garden", "a_b", "mina_94", "2024", "10pm", "7.30PM") if is_distinctive(name)
     ] == [

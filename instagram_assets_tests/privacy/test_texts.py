@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instagram_assets.privacy.masking import mask
-from instagram_assets.privacy.personal import EMAIL, LINK, NO_NAME, PHONE
+from instagram_assets.privacy.pii_patterns import EMAIL, LINK, NOT_A_NAME, PHONE
 
 
 def scrubbed(text: str) -> str:
@@ -98,7 +98,7 @@ def test_what_is_about_nobody_stays(text: str) -> None:
 def test_no_at_is_left_before_a_name_that_nobody_was_asked_about(text: str) -> None:
     result = mask(text, lambda _: "\uf8ff", ())
     for place, character in enumerate(result[:-1]):
-        if character in "@＠" and not re.match(NO_NAME, result[place + 1 :]):
+        if character in "@＠" and not re.match(NOT_A_NAME, result[place + 1 :]):
             assert not result[place + 1].isalnum() or result[place + 1] == "\uf8ff"
 
 

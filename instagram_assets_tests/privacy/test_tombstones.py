@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from instagram_assets.errors import StorageError
-from instagram_assets.privacy.forgotten import Identifiers
-from instagram_assets.privacy.keys import find_key, key_id, load_key, rotate_key
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.privacy.pseudonyms import pseudonym
+from instagram_assets.privacy.secret_keys import find_key, key_id, load_key, rotate_key
 from instagram_assets.privacy.tombstones import (
-    FILE,
+    TOMBSTONES_FILE,
     LatestTombstones,
     Tombstones,
     add_tombstones,
@@ -67,7 +67,7 @@ def test_ids_are_taken_out_of_texts_while_they_are_known(tmp_path: Path) -> None
 def test_the_file_holds_hashes_and_days_alone(tmp_path: Path) -> None:
     add_tombstones(tmp_path, jane(tmp_path), DAY)
     assert add_tombstones(tmp_path, jane(tmp_path), date(2026, 12, 1)) == 0
-    written = (tmp_path / FILE).read_text()
+    written = (tmp_path / TOMBSTONES_FILE).read_text()
     assert len(written.splitlines()) == 6
     assert "jane" not in written
     assert "1784" not in written
@@ -84,7 +84,7 @@ def test_without_their_key_tombstones_are_an_error_and_not_ignored(tmp_path: Pat
 @pytest.mark.parametrize("damage", ['{"hash": 1', "[]", '{"day": "x"}', "\x00"])
 def test_a_damaged_line_is_named(tmp_path: Path, damage: str) -> None:
     add_tombstones(tmp_path, jane(tmp_path), DAY)
-    with (tmp_path / FILE).open("a") as stream:
+    with (tmp_path / TOMBSTONES_FILE).open("a") as stream:
         stream.write(f"{damage}\n")
     with pytest.raises(StorageError, match="line 7: damaged"):
         load_tombstones(tmp_path)
@@ -110,7 +110,7 @@ def test_a_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
 def test_tombstones_are_for_their_owner_alone_also_when_an_earlier_file_was_not(tmp_path: Path) -> None:
     folder = tmp_path / "privacy"
     add_tombstones(folder, jane(folder), DAY)
-    file = folder / FILE
+    file = folder / TOMBSTONES_FILE
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     file.chmod(0o644)
@@ -153,13 +153,13 @@ def test_work_that_takes_days_knows_what_is_forgotten_meanwhile(tmp_path: Path) 
 
 def test_tombstones_that_vanish_or_are_damaged_meanwhile_end_the_work(tmp_path: Path) -> None:
     add_tombstones(tmp_path, jane(tmp_path), DAY)
-    latest, kept = LatestTombstones(tmp_path), (tmp_path / FILE).read_bytes()
-    (tmp_path / FILE).write_bytes(b"no line of ours\n")
+    latest, kept = LatestTombstones(tmp_path), (tmp_path / TOMBSTONES_FILE).read_bytes()
+    (tmp_path / TOMBSTONES_FILE).write_bytes(b"no line of ours\n")
     with pytest.raises(StorageError, match="line 1: damaged"):
         latest.has("account", "jane")
-    (tmp_path / FILE).unlink()
+    (tmp_path / TOMBSTONES_FILE).unlink()
     for _ in range(2):
         with pytest.raises(StorageError, match="was there and is gone"):
             latest.has("account", "somebody")
-    (tmp_path / FILE).write_bytes(kept)
+    (tmp_path / TOMBSTONES_FILE).write_bytes(kept)
     assert latest.has("account", "jane")

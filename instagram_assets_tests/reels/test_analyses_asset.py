@@ -7,12 +7,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from instagram_assets.automation.shell_runs import run_job
 from instagram_assets.media.excluded import PAST
 from instagram_assets.partitions import Box, register_accounts
-from instagram_assets.runs import run_job
 from instagram_assets.schemas import REEL_VIDEOS
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import open_lake, read_table, write_cells
+from instagram_assets.storage.lake import open_lake, read_table
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets_tests.reels.watching import video_of
 from instagram_assets_tests.servers.gemini import BLOCKED, GENERATE, Failure, FaultyGemini
 
@@ -88,6 +89,7 @@ def test_the_key_is_nowhere_in_the_data_folder(
     assert not [file for file in files if CANARY.encode() in file.read_bytes()]
 
 
+@pytest.mark.bad_input("missing secret")
 def test_without_a_key_the_run_ends_in_words_and_the_rows_stay(
     gemini: FaultyGemini, lake_of_two: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -158,6 +158,7 @@ def test_an_answer_in_another_form_is_asked_for_once_more(gemini: FaultyGemini, 
 
 
 @pytest.mark.parametrize("says", ["Watch", "hypotheses"])
+@pytest.mark.bad_input("unusable answer of a language model")
 def test_an_answer_that_stays_malformed_is_told(gemini: FaultyGemini, tmp_path: Path, says: str) -> None:
     gemini.failures = [Failure(GENERATE, MALFORMED, times=2, says=says)]
     (row,) = analyser_of(tmp_path, gemini).analyse([video_of(tmp_path, 1)])
@@ -223,6 +224,7 @@ def test_an_answer_without_a_word_is_empty_paid_and_asked_again_next_time(
 
 @pytest.mark.parametrize("kind", [START, PART, LOOK, GENERATE, DELETE])
 @pytest.mark.parametrize("reply", [OVERLOADED, EXHAUSTED, CUT], ids=["503", "429", "cut"])
+@pytest.mark.bad_input("unusable answer of a language model")
 def test_what_fails_in_passing_is_tried_again(gemini: FaultyGemini, tmp_path: Path, kind: str, reply: Reply) -> None:
     gemini.failures = [Failure(kind, reply, times=2)]
     (row,) = analyser_of(tmp_path, gemini).analyse([video_of(tmp_path, 1)])

@@ -11,14 +11,15 @@ import pyarrow as pa
 import pytest
 
 from instagram_assets.errors import SettingsError, StorageError
-from instagram_assets.preflight import check_reels
 from instagram_assets.reels.analysis import Video
 from instagram_assets.reels.ledger import About
 from instagram_assets.reels.prompts import WATCH
 from instagram_assets.reels.steps import analyse, numbers_of_week, open_ledger
 from instagram_assets.schemas import REEL_VIDEOS, VIRAL_LABELS
 from instagram_assets.settings import Settings, load_settings
-from instagram_assets.storage.lake import open_lake, write_asset
+from instagram_assets.status.preflight import check_reels
+from instagram_assets.storage.lake import open_lake
+from instagram_assets.storage.lake_writer import write_asset
 from instagram_assets_tests.media.real_films import chequered, save_film
 from instagram_assets_tests.reels.watching import video_of
 from instagram_assets_tests.reels.weeks import MONDAY, a_reel, a_week, store

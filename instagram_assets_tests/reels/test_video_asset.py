@@ -9,13 +9,14 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from instagram_assets import runs
+from instagram_assets.automation import shell_runs
 from instagram_assets.cli.selections import materialize
 from instagram_assets.errors import RunFailedError
 from instagram_assets.media.excluded import PAST as RETAINED
 from instagram_assets.partitions import window
 from instagram_assets.reels import fresh
-from instagram_assets.retention.retention import Limits, take_away
+from instagram_assets.retention.expired_items import RetentionLimits
+from instagram_assets.retention.retention import apply_retention
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets_tests.conftest import export, post
@@ -53,8 +54,8 @@ def make(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Make:
 
 
 def land(instance: dg.DagsterInstance, folder: Path, *records: dict[str, Any]) -> None:
-    runs.land(instance, [export(folder / "reels.json", list(records))], "2026-11-01T00:00:00Z")
-    runs.bring_up_to_date(instance)
+    shell_runs.land(instance, [export(folder / "reels.json", list(records))], "2026-11-01T00:00:00Z")
+    shell_runs.bring_up_to_date(instance)
 
 
 def test_videos_are_fetched_and_shown_with_their_numbers_and_posters(
@@ -141,7 +142,7 @@ def test_a_video_that_went_with_retention_keeps_its_row_and_is_not_fetched_again
     land(instance, tmp_path, reel(1, server.on("/good.mp4", answer(body))))
     (before,) = make().to_pylist()
     later = datetime(2026, 11, 2, tzinfo=UTC)
-    went = take_away(open_lake(settings()), settings(), Limits(None, later), window(), later)
+    went = apply_retention(open_lake(settings()), settings(), RetentionLimits(None, later), window(), later)
     assert went.numbers["media, videos"] == 1
     (row,) = make().to_pylist()
     assert row == before | {"path": None, "poster": None, "reason": RETAINED}

@@ -9,7 +9,8 @@ import pyarrow as pa
 from instagram_assets.reels.hypotheses import viral_hypotheses
 from instagram_assets.schemas import POSTS, REEL_ANALYSES, REEL_VIDEOS, VIRAL_LABELS, Contract
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import open_lake, write_asset, write_cells
+from instagram_assets.storage.lake import open_lake
+from instagram_assets.storage.lake_writer import write_asset, write_cells
 
 MONDAY = date(2026, 10, 19)
 """A Monday; at noon UTC it is evening in Seoul."""

@@ -14,9 +14,9 @@ from instagram_assets.automation import progress_logger as module
 from instagram_assets.automation.dev_news import News
 from instagram_assets.automation.imported_jobs import import_jobs
 from instagram_assets.automation.progress_logger import progress_logger
+from instagram_assets.automation.shell_runs import bring_up_to_date, land
 from instagram_assets.ingest.dashboard_jobs import DashboardJob
 from instagram_assets.report.progress import ProgressUpdate, counter, show_progress, track
-from instagram_assets.runs import bring_up_to_date, land
 from instagram_assets_tests.conftest import export, post
 
 ROOT = Path(__file__).parents[2]

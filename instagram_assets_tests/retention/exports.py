@@ -8,8 +8,10 @@ from zoneinfo import ZoneInfo
 
 from upath import UPath
 
-from instagram_assets.ingest import landing
-from instagram_assets.ingest.inbox import Landing, land_files
+from instagram_assets.ingest.inbox import land_files
+from instagram_assets.ingest.landing_run import LandingReport
+from instagram_assets.ingest.manifests import clear_pending, pending_files
+from instagram_assets.ingest.observations import read_posts
 from instagram_assets.settings import Settings
 from instagram_assets_tests.ingest.records import post, profile, write
 
@@ -33,7 +35,7 @@ def seen_profile(number: int, **changes: Any) -> dict[str, Any]:
     return profile(observed_at=day(number).isoformat(), followersCount=1000 + number, **changes)
 
 
-def land(settings: Settings, records: object = None, name: str = "posts.json", *, written: int = 0) -> Landing:
+def land(settings: Settings, records: object = None, name: str = "posts.json", *, written: int = 0) -> LandingReport:
     """Land records as a file of the inbox that was written so many days after the posts, and settle it."""
     if records is not None:
         path: Path = write(settings.folder("inbox"), records, name)
@@ -41,11 +43,11 @@ def land(settings: Settings, records: object = None, name: str = "posts.json", *
         os.utime(path, (stamp, stamp))
     lake = UPath(settings.folder("lake"))
     result = land_files([], lake, settings)
-    landing.settle(lake, landing.pending(lake))
+    clear_pending(lake, pending_files(lake))
     return result
 
 
 def likes(lake: UPath) -> list[int]:
     """The days on which the posts of the landing zone were observed, which their likes say."""
-    table = landing.read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
+    table = read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
     return sorted(table["likes"].to_pylist())

@@ -14,10 +14,11 @@ from instagram_assets.media.excluded import PAST, past_rows
 from instagram_assets.media.images import fetch_images
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.store import MediaStore
-from instagram_assets.retention.due import totals
-from instagram_assets.retention.media_files import media_dues
+from instagram_assets.retention.expired_items import expired_totals
+from instagram_assets.retention.media_files import expired_media
 from instagram_assets.settings import Settings, load_settings
-from instagram_assets.storage.lake import read_table, write_asset, write_cells
+from instagram_assets.storage.lake import read_table
+from instagram_assets.storage.lake_writer import write_asset, write_cells
 from instagram_assets.vision.pipeline import measure_quality
 from instagram_assets_tests.media.pictures import picture
 from instagram_assets_tests.retention.exports import UTC_ZONE, day
@@ -57,11 +58,11 @@ class Shown:
 
     def take(self, before: datetime) -> list[str]:
         small = self.settings.folder("thumbnails")
-        dues = list(media_dues(self.media, self.lake, before, small))
+        dues = list(expired_media(self.media, self.lake, before, small))
         for due in dues:
             due.apply()
-        assert list(media_dues(self.media, self.lake, before, small)) == []
-        return [str(total) for total in totals(dues, UTC_ZONE)]
+        assert list(expired_media(self.media, self.lake, before, small)) == []
+        return [str(total) for total in expired_totals(dues, UTC_ZONE)]
 
     def there(self) -> set[str]:
         return {path.stem for path in self.media.glob("??/*")}
@@ -168,7 +169,7 @@ def test_what_goes_is_said_before_with_bytes(shown: Shown) -> None:
     shown.post("a", "1", 2, "a", "b")
     shown.post("b", "2", 3, "a")
     shown.fetch()
-    told = [str(total) for total in totals(media_dues(shown.media, shown.lake, day(9)), UTC_ZONE)]
+    told = [str(total) for total in expired_totals(expired_media(shown.media, shown.lake, day(9)), UTC_ZONE)]
     assert told == [
         "rows of media, images: 3 rows, 2025-07-31…2025-08-01, 0.0 MB",
         "media, images: 2 files, 2025-07-31…2025-08-01, 0.0 MB",
@@ -179,7 +180,7 @@ def test_what_goes_is_said_before_with_bytes(shown: Shown) -> None:
 def test_a_run_that_died_between_rows_and_files_is_finished_by_the_next(shown: Shown) -> None:
     shown.post("a", "1", 2, "a", "b")
     shown.fetch()
-    first = next(iter(media_dues(shown.media, shown.lake, day(9))))
+    first = next(iter(expired_media(shown.media, shown.lake, day(9))))
     first.apply()
     assert len(shown.there()) == 2
     shown.take(day(9))
@@ -189,7 +190,7 @@ def test_a_run_that_died_between_rows_and_files_is_finished_by_the_next(shown: S
 
 def test_a_lake_without_tables_of_media_has_nothing_due(tmp_path: Path) -> None:
     write_asset(UPath(tmp_path / "lake"), "landed_files", schemas.LANDED_FILES.empty())
-    assert list(media_dues(tmp_path / "media", UPath(tmp_path / "lake"), LATER)) == []
+    assert list(expired_media(tmp_path / "media", UPath(tmp_path / "lake"), LATER)) == []
 
 
 def _rows(shown: Shown) -> list[dict[str, Any]]:

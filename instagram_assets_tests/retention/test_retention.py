@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 from upath import UPath
 
-from instagram_assets.ingest import landing, manifests
-from instagram_assets.retention.retention import Limits, preview, take_away
+from instagram_assets.ingest import manifests
+from instagram_assets.ingest.observations import landed_files, quarantine_table, read_posts, read_profiles
+from instagram_assets.retention.expired_items import RetentionLimits
+from instagram_assets.retention.retention import apply_retention, preview_retention
 from instagram_assets.settings import Settings, load_settings
-from instagram_assets.storage.horizon import Horizon, read_horizon
-from instagram_assets.storage.lake import read_table, write_asset, write_cells
+from instagram_assets.storage.lake import read_table
+from instagram_assets.storage.lake_writer import write_asset, write_cells
+from instagram_assets.storage.retention_horizon import Horizon, read_horizon
 from instagram_assets_tests.ingest.records import post
 from instagram_assets_tests.retention.exports import FIRST, LAST, TAKEN, day, land, seen, seen_profile
 
@@ -31,18 +34,18 @@ def lake(settings: Settings) -> UPath:
     lake = UPath(settings.folder("lake"))
     land(settings, [seen(2, "1"), seen(30, "2"), seen_profile(3), None], "half.json", written=4)
     land(settings, [seen(3, "3"), None], "old.json", written=5)
-    posts = landing.read_posts(lake, "posts", ["sun_diary"], *DAYS)
+    posts = read_posts(lake, "posts", ["sun_diary"], *DAYS)
     write_cells(lake, "raw_posts", ["sun_diary"], (POSTED, POSTED), posts)
-    write_cells(lake, "raw_profiles", ["sun_diary"], None, landing.read_profiles(lake, ["sun_diary"]))
-    write_asset(lake, "quarantine", landing.quarantine(lake))
-    write_asset(lake, "landed_files", landing.landed_files(lake, *DAYS))
+    write_cells(lake, "raw_profiles", ["sun_diary"], None, read_profiles(lake, ["sun_diary"]))
+    write_asset(lake, "quarantine", quarantine_table(lake))
+    write_asset(lake, "landed_files", landed_files(lake, *DAYS))
     return lake
 
 
 def test_what_is_said_before_is_what_goes(settings: Settings, lake: UPath) -> None:
-    at = Limits(day(9), day(9))
-    foreseen = preview(lake, settings, at, DAYS)
-    went = take_away(lake, settings, at, DAYS, NOW)
+    at = RetentionLimits(day(9), day(9))
+    foreseen = preview_retention(lake, settings, at, DAYS)
+    went = apply_retention(lake, settings, at, DAYS, NOW)
     assert went == foreseen
     assert went.numbers == {
         "files that came in, inbox/done": 1,
@@ -54,11 +57,11 @@ def test_what_is_said_before_is_what_goes(settings: Settings, lake: UPath) -> No
         "tables, quarantine": 2,
         "tables, landed_files": 1,
     }
-    assert not preview(lake, settings, at, DAYS)
+    assert not preview_retention(lake, settings, at, DAYS)
 
 
 def test_the_tables_say_what_is_left(settings: Settings, lake: UPath) -> None:
-    take_away(lake, settings, Limits(day(9), None), DAYS, NOW)
+    apply_retention(lake, settings, RetentionLimits(day(9), None), DAYS, NOW)
     assert read_table(lake, "raw_posts")["likes"].to_pylist() == [30]
     assert read_table(lake, "quarantine").num_rows == 0
     (file,) = read_table(lake, "landed_files").to_pylist()
@@ -72,14 +75,14 @@ def test_the_days_that_are_said_are_those_of_the_configured_zone(tmp_path: Path,
     settings = load_settings(data_dir=tmp_path, start_day=date(2015, 1, 1), time_zone=time_zone)
     lake, evening = UPath(settings.folder("lake")), "2025-07-30T20:00:00+00:00"
     land(settings, [post(id="1", shortCode="B", observed_at=evening), None], "posts.json", written=1)
-    posts = landing.read_posts(lake, "posts", ["sun_diary"], *DAYS)
+    posts = read_posts(lake, "posts", ["sun_diary"], *DAYS)
     write_cells(lake, "raw_posts", ["sun_diary"], (POSTED, POSTED), posts)
     (settings.folder("media") / "ab").mkdir(parents=True)
     picture = settings.folder("media") / "ab" / f"{'ab' * 32}.jpg"
     picture.write_bytes(b"picture")
     moment = datetime.fromisoformat(evening).timestamp()
     os.utime(picture, (moment, moment))
-    foreseen = preview(lake, settings, Limits(day(9), day(9)), DAYS)
+    foreseen = preview_retention(lake, settings, RetentionLimits(day(9), day(9)), DAYS)
     days = {(total.place, total.what): {total.first, total.last} for total in foreseen.totals}
     of_posts = [("landing zone", "posts"), ("tables", "raw_posts"), ("media", "images")]
     assert {place: days[place] for place in of_posts} == {place: {date.fromisoformat(told)} for place in of_posts}
@@ -87,23 +90,23 @@ def test_the_days_that_are_said_are_those_of_the_configured_zone(tmp_path: Path,
 
 def test_no_folder_of_an_account_stays_in_which_nothing_is_left(settings: Settings, lake: UPath) -> None:
     assert any(Path(lake.path).glob("raw_*/*"))
-    take_away(lake, settings, Limits(datetime(2100, 1, 1, tzinfo=UTC), None), DAYS, NOW)
+    apply_retention(lake, settings, RetentionLimits(datetime(2100, 1, 1, tzinfo=UTC), None), DAYS, NOW)
     assert list(Path(lake.path).glob("raw_*/*")) == []
 
 
 def test_the_lake_says_up_to_when_observations_are_gone(settings: Settings, lake: UPath) -> None:
-    assert preview(lake, settings, Limits(day(9), None), DAYS)
+    assert preview_retention(lake, settings, RetentionLimits(day(9), None), DAYS)
     assert read_horizon(lake) == Horizon()
-    assert not take_away(lake, settings, Limits(TAKEN, None), DAYS, NOW)
+    assert not apply_retention(lake, settings, RetentionLimits(TAKEN, None), DAYS, NOW)
     assert read_horizon(lake) == Horizon()
-    take_away(lake, settings, Limits(day(9), None), DAYS, NOW)
+    apply_retention(lake, settings, RetentionLimits(day(9), None), DAYS, NOW)
     assert read_horizon(lake) == Horizon(day(9), None, NOW)
 
 
 def test_files_that_wait_are_told(settings: Settings, lake: UPath) -> None:
     (file,) = [file for file in manifests.manifests(lake) if file.file == "old.json"]
     manifests.mark_pending(lake, file.name, file.first_seen)
-    found = preview(lake, settings, Limits(day(9), None), DAYS)
+    found = preview_retention(lake, settings, RetentionLimits(day(9), None), DAYS)
     assert found.waiting == 1
     assert found.numbers["landing zone, posts"] == 1
     assert any("1 file with older records waits" in line for line in found.lines())

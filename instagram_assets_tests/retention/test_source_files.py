@@ -8,8 +8,8 @@ import pytest
 from upath import UPath
 
 from instagram_assets.ingest import landing
-from instagram_assets.retention.landing_rows import landing_dues
-from instagram_assets.retention.source_files import source_dues
+from instagram_assets.retention.landing_rows import expired_landing_rows
+from instagram_assets.retention.source_files import expired_source_files
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets_tests.ingest.records import write
 from instagram_assets_tests.retention.exports import day, land, seen
@@ -30,9 +30,9 @@ def lake(settings: Settings) -> UPath:
 def left(settings: Settings, lake: UPath, before: datetime) -> list[str]:
     """What lies in the inbox when all has gone that was past then."""
     inbox = settings.folder("inbox")
-    for due in list(source_dues(inbox, lake, before)):
+    for due in list(expired_source_files(inbox, lake, before)):
         due.apply()
-    assert list(source_dues(inbox, lake, before)) == []
+    assert list(expired_source_files(inbox, lake, before)) == []
     return sorted(path.relative_to(inbox).as_posix() for path in inbox.rglob("*") if path.is_file())
 
 
@@ -45,21 +45,21 @@ def test_a_file_goes_when_all_of_its_records_are_past(settings: Settings, lake: 
 
 def test_the_days_that_are_said_are_those_of_the_records_and_not_of_the_file(settings: Settings, lake: UPath) -> None:
     land(settings, [seen(2), seen(5, "2")], "old.json", written=400)
-    (due,) = source_dues(settings.folder("inbox"), lake, day(9))
+    (due,) = expired_source_files(settings.folder("inbox"), lake, day(9))
     assert (due.first, due.last) == (day(2), day(5))
 
 
 def test_of_what_never_landed_the_day_is_said_on_which_it_was_put_there(settings: Settings, lake: UPath) -> None:
     strange = write(settings.folder("inbox") / "rejected", [], "strange.json")
     os.utime(strange, (0, 0))
-    (due,) = source_dues(settings.folder("inbox"), lake, LATER)
+    (due,) = expired_source_files(settings.folder("inbox"), lake, LATER)
     assert due.first == due.last == datetime.fromtimestamp(strange.stat().st_ctime, UTC)
 
 
 def test_it_goes_as_well_when_it_comes_again_after_its_rows_are_gone(settings: Settings, lake: UPath) -> None:
     for name in ("old.json", "again.json"):
         land(settings, [seen(2)], name, written=4)
-        for due in list(landing_dues(lake, day(9))):
+        for due in list(expired_landing_rows(lake, day(9))):
             due.apply()
     assert left(settings, lake, day(9)) == []
 
@@ -93,7 +93,9 @@ def test_what_never_landed_goes_by_when_it_was_put_aside(settings: Settings, lak
 def test_what_waits_in_the_inbox_or_for_its_tables_stays(settings: Settings, lake: UPath) -> None:
     land(settings, [seen(2)], "old.json", written=4)
     done = settings.folder("inbox") / "done" / "old.json"
-    assert landing.land(done, lake, settings=settings, observed_at=day(3)).new  # its tables are not made of that yet
+    assert landing.land_file(
+        done, lake, settings=settings, observed_at=day(3)
+    ).new  # its tables are not made of that yet
     write(settings.folder("inbox"), [seen(1, "2")], "waits.json")
     assert left(settings, lake, LATER) == ["done/old.json", "waits.json"]
 
@@ -105,7 +107,7 @@ def test_the_rest_of_a_folder_goes_when_a_run_died_while_it_took_it(
     for number in range(3):
         write(settings.folder("inbox") / "exports", b"\xff\xd8\xff", f"{number}.jpg")
     land(settings)
-    (due,) = source_dues(settings.folder("inbox"), lake, day(9))
+    (due,) = expired_source_files(settings.folder("inbox"), lake, day(9))
     unlink, left_to_do = os.unlink, iter(range(2))
 
     def dies(*place: object, **more: object) -> None:

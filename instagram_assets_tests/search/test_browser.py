@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.doctor import Finding, examine
 from instagram_assets.errors import BrowserMissingError
 from instagram_assets.search.browser import find_browser, find_driver, open_browser
 from instagram_assets.settings import load_settings
+from instagram_assets.status.doctor import DoctorFinding, examine
 from instagram_assets_tests.search.browsers import OPTIONS
 
 FETCHING = OPTIONS.model_copy(update={"fetch_driver": True})
@@ -37,7 +37,7 @@ def manager(folder: Path, does: str) -> None:
     (folder / "manager").chmod(0o755)
 
 
-def driver_finding(**search: object) -> Finding:
+def driver_finding(**search: object) -> DoctorFinding:
     found = examine(load_settings(search=search))
     return next(finding for finding in found if finding.what == "chromedriver")
 

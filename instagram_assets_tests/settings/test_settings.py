@@ -58,7 +58,8 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("START_DAY", "2026-02-30", "valid date"),
     ],
 )
-def test_row_80_a_value_out_of_range_is_named_with_what_is_allowed(
+@pytest.mark.bad_input("setting out of range")
+def test_a_value_out_of_range_is_named_with_what_is_allowed(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, allowed: str
 ) -> None:
     monkeypatch.setenv(f"INSTAGRAM_ASSETS_{name}", value)
@@ -68,7 +69,8 @@ def test_row_80_a_value_out_of_range_is_named_with_what_is_allowed(
     assert allowed in str(caught.value)
 
 
-def test_row_80_waits_that_never_grow_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.bad_input("setting out of range")
+def test_waits_that_never_grow_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INSTAGRAM_ASSETS_COLLECTION__BACKOFF_MODE", "tower")
     load_settings()
     monkeypatch.setenv("INSTAGRAM_ASSETS_COLLECTION__BACKOFF_MULT", "1")
@@ -103,6 +105,7 @@ def test_ages_for_growth_come_in_their_order_and_may_be_none() -> None:
         ({"LAKE_OPTIONS": '["SECRET"]'}, "dictionary"),
     ],
 )
+@pytest.mark.bad_input("missing secret")
 def test_a_mistake_in_a_secret_is_told_without_it(
     monkeypatch: pytest.MonkeyPatch, values: dict[str, str], allowed: str
 ) -> None:
@@ -169,9 +172,8 @@ def test_secrets_are_not_shown_with_the_settings(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("where", ["environment", ".env"])
-def test_row_81_an_unknown_setting_is_refused_with_the_nearest_name(
-    monkeypatch: pytest.MonkeyPatch, where: str
-) -> None:
+@pytest.mark.bad_input("unknown setting")
+def test_an_unknown_setting_is_refused_with_the_nearest_name(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     if where == "environment":
         monkeypatch.setenv("INSTAGRAM_ASSETS_DOWNLOAD__RETRY_CONT", "3")
     else:
@@ -198,7 +200,8 @@ def test_the_example_file_read_as_it_is_changes_nothing() -> None:
     assert load_settings() == defaults
 
 
-def test_row_84_a_data_folder_that_cannot_be_written_is_said_at_the_start(tmp_path: Path) -> None:
+@pytest.mark.bad_input("folder that cannot be written")
+def test_a_data_folder_that_cannot_be_written_is_said_at_the_start(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
     environment = os.environ | {"INSTAGRAM_ASSETS_DATA_DIR": str(blocked)}

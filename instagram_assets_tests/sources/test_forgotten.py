@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from instagram_assets.errors import ScrapeRequestError, SearchRequestError
-from instagram_assets.privacy.forgotten import Identifiers
+from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.privacy.tombstones import add_tombstones, load_tombstones
 from instagram_assets.schemas import POSTS
 from instagram_assets.search.requests import SearchRequest, without_forgotten

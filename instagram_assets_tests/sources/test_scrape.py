@@ -10,7 +10,7 @@ import pytest
 
 from instagram_assets.demo.json_server import Reply
 from instagram_assets.errors import GoneError, NothingDoneError, ScrapeError, ScrapeRequestError, SettingsError
-from instagram_assets.ingest.source import Source
+from instagram_assets.ingest.record_source import RecordSource
 from instagram_assets.sources import notes
 from instagram_assets.sources.requests import NEWER_THAN
 from instagram_assets.sources.scrape import MARKER
@@ -40,7 +40,7 @@ def test_the_file_says_when_the_run_had_ended(apify: FaultyApify, collect: Colle
     file = collect().file
     assert file
     assert file.name == "dataset_instagram-reel-scraper_2026-11-20_03-04-05-678_RUN0001.json"
-    assert Source(file.name, "", datetime.now(UTC), SEOUL).observed_at == ended
+    assert RecordSource(file.name, "", datetime.now(UTC), SEOUL).observed_at == ended
 
 
 def test_runs_that_end_in_the_same_millisecond_are_two_files(apify: FaultyApify, collect: Collect) -> None:

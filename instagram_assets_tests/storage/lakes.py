@@ -7,7 +7,7 @@ from datetime import date
 import pyarrow as pa
 from upath import UPath
 
-from instagram_assets.storage.lake import write_cells
+from instagram_assets.storage.lake_writer import write_cells
 
 # Gone when the tests end.
 _FOLDER = tempfile.TemporaryDirectory(prefix="lakes-")

@@ -1,4 +1,4 @@
-"""Rows 66 and 68 of the list of bad inputs: damaged files of the lake, and files that do not belong to it."""
+"""Damaged files of the lake, and files that do not belong to it: rows of `docs/bad-inputs.md`."""
 
 from datetime import date
 from pathlib import Path
@@ -9,7 +9,8 @@ from upath import UPath
 
 from instagram_assets.errors import ContractError, StorageError
 from instagram_assets.schemas import IMPRESSIONS
-from instagram_assets.storage.lake import files, read_table, write_cells
+from instagram_assets.storage.lake import files, read_table
+from instagram_assets.storage.lake_writer import write_cells
 
 ACCOUNT, DAY = "zoo.keeper", date(2024, 1, 2)
 
@@ -30,11 +31,11 @@ def flipped(data: bytes, place: int, bit: int = 0x10) -> bytes:
 
 
 DAMAGE = {
-    "66-zero-bytes": lambda data: b"",
-    "66-truncated": lambda data: data[: len(data) // 2],
-    "66-footer-damaged": lambda data: data[:-8] + b"\0\0\0\0PAR1",
-    "66-footer-overwritten": lambda data: data[:-60] + bytes(60),
-    "66-bit-flip-in-a-page": lambda data: flipped(data, 60),
+    "damaged Parquet file: zero bytes": lambda data: b"",
+    "damaged Parquet file: truncated": lambda data: data[: len(data) // 2],
+    "damaged Parquet file: footer damaged": lambda data: data[:-8] + b"\0\0\0\0PAR1",
+    "damaged Parquet file: footer overwritten": lambda data: data[:-60] + bytes(60),
+    "damaged Parquet file: bit flip in a page": lambda data: flipped(data, 60),
 }
 
 
@@ -59,7 +60,8 @@ def test_no_flipped_bit_gives_a_wrong_row(tmp_path: Path) -> None:
             continue
 
 
-def test_68_leftovers_beside_a_file_are_not_read_and_the_next_write_sweeps_ours(tmp_path: Path) -> None:
+@pytest.mark.bad_input("leftover of a killed process")
+def test_leftovers_beside_a_file_are_not_read_and_the_next_write_sweeps_ours(tmp_path: Path) -> None:
     file = lake(tmp_path)
     rows = read_table(UPath(tmp_path), "impressions")
     strange = file.with_name("2024-01.parquet#1")

@@ -16,8 +16,7 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from instagram_assets.homes import HOMES
 from instagram_assets.storage.event_log import BatchSqliteEventLogStorage
-from instagram_assets.storage.event_log_entries import HANDFUL, ROWS, lightened
-from instagram_assets.storage.event_log_rows import rows_of_many
+from instagram_assets.storage.event_log_entries import HANDFUL, ROWS, lightened, rows_of_many
 from instagram_assets_tests.conftest import OpenHome
 from instagram_assets_tests.storage import event_log_reads as reads
 

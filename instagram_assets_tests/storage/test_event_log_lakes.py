@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from instagram_assets import runs
+from instagram_assets.automation import shell_runs
 from instagram_assets.settings import settings
 from instagram_assets_tests.conftest import export, post, profile
 from instagram_assets_tests.servers.postgres import Cluster
@@ -20,11 +20,11 @@ def lake_after_a_run(folder: Path, deployment: str, files: list[Path], patch: py
     """Every table of a lake that was made with a home of this deployment; manifests say when a file came in."""
     patch.setenv("INSTAGRAM_ASSETS_DATA_DIR", str(folder / deployment))
     settings.cache_clear()
-    runs.prepare_home(deployment)
+    shell_runs.prepare_home(deployment)
     with dg.DagsterInstance.get() as instance:
         assert ("postgres" in type(instance.event_log_storage).__module__) == (deployment == "postgres")
-        runs.land(instance, files, observed_at="2026-11-01T09:00:00+09:00")
-        assert runs.bring_up_to_date(instance) == 2
+        shell_runs.land(instance, files, observed_at="2026-11-01T09:00:00+09:00")
+        assert shell_runs.bring_up_to_date(instance) == 2
         made = instance.get_materialized_partitions(dg.AssetKey("posts"))
     assert made == {f"{account}|{day}" for account in ACCOUNTS for day in DAYS}
     lake = folder / deployment / "lake"

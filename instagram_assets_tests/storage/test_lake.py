@@ -13,7 +13,13 @@ from upath import UPath
 
 from instagram_assets.errors import ContractError, StorageError
 from instagram_assets.schemas import EMBEDDINGS, IMAGES, IMPRESSIONS, PROFILES_RAW
-from instagram_assets.storage.lake import as_read, files, months, read_batches, read_table, write_asset, write_cells
+from instagram_assets.storage.lake import (
+    files,
+    months,
+    read_batches,
+    read_table,
+)
+from instagram_assets.storage.lake_writer import as_stored, write_asset, write_cells
 
 ACCOUNTS = ["sea", "sun"]
 DAYS = [date(2026, 10, 30), date(2026, 10, 31), date(2026, 11, 1)]
@@ -63,7 +69,7 @@ def test_what_was_written_is_known_as_reading_gives_it(found: list[tuple[str, da
     with tempfile.TemporaryDirectory() as folder:
         root = UPath(folder) / "lake"
         write_cells(root, "impressions", order, ALL, rows(*found))
-        assert as_read("impressions", order, rows(*found)).equals(read_table(root, "impressions", order, ALL))
+        assert as_stored("impressions", order, rows(*found)).equals(read_table(root, "impressions", order, ALL))
 
 
 def test_accounts_are_read_with_all_their_days_one_after_another(root: UPath) -> None:
@@ -106,6 +112,7 @@ def test_rows_of_other_cells_are_refused(root: UPath, account: str, day: date) -
     assert content(root) == []
 
 
+@pytest.mark.bad_input("table of another shape")
 def test_a_missing_column_is_a_broken_contract(root: UPath) -> None:
     with pytest.raises(ContractError, match=r"columns missing \['likes'\]"):
         write_cells(root, "impressions", ACCOUNTS, ALL, rows(("sea", DAYS[0], "1")).drop_columns(["likes"]))

@@ -15,7 +15,8 @@ from instagram_assets.cli import app
 from instagram_assets.errors import StorageError
 from instagram_assets.schemas import CLUSTERS, EMBEDDINGS, POSTS_RAW, PROFILES_RAW, SEARCH_DATASET
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import files, open_lake, read_table, write_cells
+from instagram_assets.storage.lake import files, open_lake, read_table
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets.storage.layout import FILE, Layout, read_layout
 from instagram_assets.storage.migration import migrate
 from instagram_assets_tests.faults.harness import Fault, Worker

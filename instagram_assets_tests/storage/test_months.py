@@ -11,7 +11,8 @@ from upath import UPath
 
 from instagram_assets.errors import StorageError
 from instagram_assets.schemas import IMAGES, IMPRESSIONS
-from instagram_assets.storage.lake import files, months, write_cells
+from instagram_assets.storage.lake import files, months
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets.storage.layout import folder_name, value_of
 
 CELLS = [("zoe", "2026-11-30"), ("zoe", "2026-12-01"), ("007", "2026-11-02"), ("#비", "2025-01-01")]

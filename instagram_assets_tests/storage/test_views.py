@@ -11,7 +11,7 @@ from upath import UPath
 
 from instagram_assets.errors import QueryError, StorageError
 from instagram_assets.schemas import CONTRACTS, TOKEN_COUNTS, TOKENS, VIEWS
-from instagram_assets.storage import duck, views
+from instagram_assets.storage import duckdb_connection, views
 from instagram_assets.storage.views import accounts_of, open_view, read_view
 from instagram_assets_tests.storage.lakes import filled
 
@@ -116,7 +116,7 @@ def test_what_does_not_fit_into_memory_goes_to_disk_and_gives_the_same(
     lots = [different_words(40_000, account) for account in ACCOUNTS]
     root = filled(UPath(tmp_path / "lake"), tokens=pa.concat_tables(lots))
     expected = read_view(root, "token_counts")
-    monkeypatch.setattr(duck, "_MEMORY", "16MB")
+    monkeypatch.setattr(duckdb_connection, "_MEMORY", "16MB")
     monkeypatch.setattr(views, "_FILES", 1)
     assert read_view(root, "token_counts").equals(expected)
     with open_view(root, "token_counts") as query:
@@ -129,7 +129,7 @@ def test_no_room_for_what_does_not_fit_is_told_with_the_remedy(
     tmp_path: Path, spills: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root = filled(UPath(tmp_path / "lake"), tokens=different_words(100_000, "sun_diary"))
-    monkeypatch.setattr(duck, "_MEMORY", "1MB")
+    monkeypatch.setattr(duckdb_connection, "_MEMORY", "1MB")
     with pytest.raises(StorageError) as error:
         read_view(root, "token_counts")
     assert str(error.value).startswith("token_counts: ")

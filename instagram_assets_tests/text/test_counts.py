@@ -18,17 +18,17 @@ from instagram_assets.report.charts import LARGEST_CHART, bar_chart, word_cloud
 from instagram_assets.schemas import TOKEN_COUNTS, TOKENS
 from instagram_assets.storage.views import Query, open_view, read_view
 from instagram_assets.text.counts import (
-    Size,
+    VocabularySize,
     count_pictures,
     most_writing,
     pos_shares,
-    size,
     top_words,
     top_words_by_account,
     top_words_over_time,
     vocabulary_shares,
+    vocabulary_size,
 )
-from instagram_assets.text.pos import CLASSES, CONTENT
+from instagram_assets.text.pos import CONTENT_CLASSES, POS_CLASSES
 from instagram_assets_tests.storage.lakes import lake_of
 from instagram_assets_tests.text.counting import expected_counts, top, vocabulary
 
@@ -48,7 +48,7 @@ def tokens_of(posts: list[Post]) -> pa.Table:
 
 def diary_tokens(posts: int = 300) -> pa.Table:
     rng = random.Random(7)
-    found: list[Word] = [{"word": f"{pos}{number}", "pos": pos} for pos in CLASSES for number in range(15)]
+    found: list[Word] = [{"word": f"{pos}{number}", "pos": pos} for pos in POS_CLASSES for number in range(15)]
     weights = [1 / (1 + place % 15) for place in range(len(found))]
     return tokens_of(
         [
@@ -96,7 +96,7 @@ def test_no_words_give_no_counts_and_no_shares() -> None:
     for lake in (lake_of(), lake_of(tokens=tokens_of([("a", 0, [])]))):
         assert read_view(lake, "token_counts").equals(TOKEN_COUNTS.empty())
         with open_view(lake, "token_counts") as query:
-            assert size(query) == Size(0, 0, 0)
+            assert vocabulary_size(query) == VocabularySize(0, 0, 0)
             assert top_words(query, 5) == {}
             assert vocabulary_shares(query) == {}
             assert pos_shares(query) == {}
@@ -127,12 +127,14 @@ def chosen(request: pytest.FixtureRequest) -> Iterator[Chosen]:
 def test_the_first_chart_shows_the_share_of_each_part_of_speech(chosen: Chosen) -> None:
     query, counts = chosen
     by_class: Counter[str] = Counter()
-    for (_, pos), count in vocabulary(counts, CLASSES).items():
+    for (_, pos), count in vocabulary(counts, POS_CLASSES).items():
         by_class[pos] += count
     found = pos_shares(query)
     order = sorted(by_class.items(), key=lambda item: (-item[1], item[0]))
     assert list(found.items()) == [(pos, count / by_class.total()) for pos, count in order]
-    assert size(query) == Size(counts.num_rows, len(vocabulary(counts, CLASSES)), by_class.total())
+    assert vocabulary_size(query) == VocabularySize(
+        counts.num_rows, len(vocabulary(counts, POS_CLASSES)), by_class.total()
+    )
     assert_picture(bar_chart(found, "parts of speech"))
 
 
@@ -146,12 +148,12 @@ def test_the_second_and_third_chart_show_the_top_words_of_a_class(chosen: Chosen
 
 def test_the_fourth_chart_shows_what_the_top_of_the_vocabulary_makes_up(chosen: Chosen) -> None:
     query, counts = chosen
-    sizes = sorted(vocabulary(counts, CONTENT).values(), reverse=True)
+    sizes = sorted(vocabulary(counts, CONTENT_CLASSES).values(), reverse=True)
     assert vocabulary_shares(query) == {
         share: sum(sizes[: ceil(len(sizes) * share / 100)]) / sum(sizes) for share in (10, 30, 50)
     }
     found = top_words(query, 10_000)
-    assert list(found.items()) == top(counts, 10_000, CONTENT)
+    assert list(found.items()) == top(counts, 10_000, CONTENT_CLASSES)
     assert_picture(word_cloud(found, "words"))  # the cloud's sizes are frequencies, which the source lost
 
 
@@ -159,8 +161,8 @@ def test_each_account_has_its_top_words_and_those_that_wrote_most_come_first(cho
     query, counts = chosen
     by_account = {name: counts.filter(compute.equal(counts["account"], name)) for name in _names(counts)}
     found = top_words_by_account(query, 5)
-    assert found == {name: dict(top(rows, 5, CONTENT)) for name, rows in by_account.items()}
-    totals = {name: vocabulary(rows, CLASSES).total() for name, rows in by_account.items()}
+    assert found == {name: dict(top(rows, 5, CONTENT_CLASSES)) for name, rows in by_account.items()}
+    totals = {name: vocabulary(rows, POS_CLASSES).total() for name, rows in by_account.items()}
     assert most_writing(query, 6) == sorted(totals, key=lambda name: -totals[name])
     titles = count_pictures(query).keys()
     of_accounts = {f"top words of {name}" for name in totals} if len(totals) > 1 else set[str]()
@@ -175,7 +177,7 @@ def test_time_is_told_in_days_then_in_months(chosen: Chosen) -> None:
     found = top_words_over_time(query, 3)
     assert list(found) == sorted({day.strftime(form) for day in days})
     for time, words in found.items():
-        assert list(words.items()) == top(counts.filter(compute.equal(times, time)), 3, CONTENT)
+        assert list(words.items()) == top(counts.filter(compute.equal(times, time)), 3, CONTENT_CLASSES)
 
 
 def test_a_time_without_words_of_a_class_is_told_nevertheless() -> None:

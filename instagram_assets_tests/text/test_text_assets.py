@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 from typer.testing import CliRunner
 
-from instagram_assets import runs
+from instagram_assets.automation import shell_runs
 from instagram_assets.cli import app
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
@@ -29,8 +29,8 @@ WRITTEN = [
 
 @pytest.fixture
 def ingested(instance: dg.DagsterInstance, tmp_path: Path) -> dg.DagsterInstance:
-    runs.land(instance, [export(tmp_path / "posts.json", WRITTEN)], "2026-11-01T00:00:00Z")
-    runs.bring_up_to_date(instance)
+    shell_runs.land(instance, [export(tmp_path / "posts.json", WRITTEN)], "2026-11-01T00:00:00Z")
+    shell_runs.bring_up_to_date(instance)
     return instance
 
 
@@ -51,7 +51,7 @@ def test_numbers_and_pictures_are_shown(ingested: dg.DagsterInstance, data_dir: 
     assert event.asset_observation
     assert event.asset_observation.metadata["with a caption"].value == 3
     assert event.asset_observation.metadata["ko"].value == 3
-    runs.run_job(ingested, "datasets", assets=[dg.AssetKey("token_counts")])
+    shell_runs.run_job(ingested, "datasets", assets=[dg.AssetKey("token_counts")])
     shown = last_shown(ingested, "token_counts")
     assert shown["dagster/row_count"].value == read_view(open_lake(settings()), "token_counts").num_rows
     assert shown["written"].value == 21
@@ -83,7 +83,7 @@ def test_a_view_that_was_a_table_per_account_and_day_is_made_as_a_whole(ingested
     key = dg.AssetKey("token_counts")
     for partition in ("sun_diary|2026-10-20", "sun_diary|2026-10-21", "sea.mom|2026-10-20"):
         ingested.report_runless_asset_event(dg.AssetMaterialization(key, partition=partition))
-    runs.run_job(ingested, "datasets", assets=[key])
+    shell_runs.run_job(ingested, "datasets", assets=[key])
     assert last_shown(ingested, "token_counts")["written"].value == 21
 
 
@@ -151,8 +151,8 @@ def test_okt_is_chosen_by_a_setting(
 
     monkeypatch.setenv("INSTAGRAM_ASSETS_TEXT__TOKENIZER", "okt")
     settings.cache_clear()
-    runs.land(instance, [export(tmp_path / "posts.json", WRITTEN)], "2026-11-01T00:00:00Z")
-    runs.bring_up_to_date(instance)
+    shell_runs.land(instance, [export(tmp_path / "posts.json", WRITTEN)], "2026-11-01T00:00:00Z")
+    shell_runs.bring_up_to_date(instance)
     rows = read_table(open_lake(settings()), "tokens").to_pylist()
     assert rows[0]["tokenizer"].startswith("okt 0.6")
     assert {row["post_id"]: row["nouns"] for row in rows}["10001"] == ["딸기", "산책"]
@@ -167,6 +167,6 @@ def test_a_bad_words_file_fails_the_run_with_its_key(
     words.write_text("stop = [3]", "utf-8")
     monkeypatch.setenv("INSTAGRAM_ASSETS_TEXT__WORDS_FILE", str(words))
     settings.cache_clear()
-    runs.land(instance, [export(tmp_path / "posts.json", WRITTEN)], "2026-11-01T00:00:00Z")
-    with pytest.raises(runs.RunFailedError, match=r"mine\.toml, stop, word 1: 3 is no text"):
-        runs.bring_up_to_date(instance)
+    shell_runs.land(instance, [export(tmp_path / "posts.json", WRITTEN)], "2026-11-01T00:00:00Z")
+    with pytest.raises(shell_runs.RunFailedError, match=r"mine\.toml, stop, word 1: 3 is no text"):
+        shell_runs.bring_up_to_date(instance)

@@ -19,11 +19,11 @@ from instagram_assets.demo.scenes import Scene
 from instagram_assets.errors import FileError, SettingsError
 from instagram_assets.schemas import TOKENS
 from instagram_assets.settings import TextSettings
-from instagram_assets.text.marks import plain
-from instagram_assets.text.pos import CLASSES, Token
+from instagram_assets.text.entities import plain_text
+from instagram_assets.text.pos import POS_CLASSES, TaggedWord
 from instagram_assets.text.tokens import find_tokenizer, token_batches, tokenize, tokens_table
 from instagram_assets_tests.text.hand_checked import HAND_CHECKED
-from instagram_assets_tests.text.test_marks import captions
+from instagram_assets_tests.text.test_entities import captions
 
 Name = Literal["kiwi", "okt"]
 NAMES: tuple[Name, ...] = ("kiwi", "okt")
@@ -51,7 +51,7 @@ MISSED: dict[Name, dict[str, set[str]]] = {
 PRECISION = {"kiwi": 0.85, "okt": 0.75}
 
 
-def words(caption: str | None, name: Name = "kiwi") -> list[Token]:
+def words(caption: str | None, name: Name = "kiwi") -> list[TaggedWord]:
     return tokenize([caption], find_tokenizer(TextSettings(tokenizer=name)))[0]
 
 
@@ -147,7 +147,7 @@ def test_no_caption_raises_and_none_depends_on_its_neighbours(texts: list[str], 
     together = tokenize(texts, tokenizer)
     assert together == [tokenize([text], tokenizer)[0] for text in texts]
     for word, pos in (token for caption in together for token in caption):
-        assert pos in CLASSES
+        assert pos in POS_CLASSES
         assert word
         assert word == word.lower() or pos == "emoji"
         assert not set(word) & set("\x00\n\ud83d\u202e\ufffd")
@@ -156,12 +156,14 @@ def test_no_caption_raises_and_none_depends_on_its_neighbours(texts: list[str], 
 @how(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(captions)
 def test_words_are_those_of_the_caption(caption: str) -> None:
-    clean = "".join(plain(unicodedata.normalize("NFC", caption)).lower().split()).replace("’", "'")
+    clean = "".join(plain_text(unicodedata.normalize("NFC", caption)).lower().split()).replace("’", "'")
     for word, pos in words(caption):
         # Endings change their letters; verbs and adjectives have their dictionary form.
         if pos in ("noun", "proper_noun", "number", "foreign", "symbol", "adverb", "hashtag"):
             # Kiwi writes single letters of Hangul in their other form, of which NFKC makes one.
-            assert unicodedata.normalize("NFKC", plain(word).replace("’", "'")) in unicodedata.normalize("NFKC", clean)
+            assert unicodedata.normalize("NFKC", plain_text(word).replace("’", "'")) in unicodedata.normalize(
+                "NFKC", clean
+            )
 
 
 @pytest.mark.parametrize("quirk", QUIRKS)

@@ -6,10 +6,11 @@ from pathlib import Path
 import dagster as dg
 import pyarrow as pa
 
-from instagram_assets import runs
+from instagram_assets.automation import shell_runs
 from instagram_assets.schemas import CLUSTERS, IMAGES, TOKENS
 from instagram_assets.settings import settings
-from instagram_assets.storage.lake import open_lake, read_table, write_asset, write_cells
+from instagram_assets.storage.lake import open_lake, read_table
+from instagram_assets.storage.lake_writer import write_asset, write_cells
 from instagram_assets_tests.media.pictures import picture
 
 DAY = date(2026, 10, 20)
@@ -43,7 +44,7 @@ def lake_of_two_topics(media: Path) -> None:
 
 def test_the_topics_of_the_lake_are_named_and_shown(instance: dg.DagsterInstance, data_dir: Path) -> None:
     lake_of_two_topics(data_dir / "media")
-    runs.run_job(instance, "datasets", assets=[KEY])
+    shell_runs.run_job(instance, "datasets", assets=[KEY])
     rows = read_table(open_lake(settings()), "topics").to_pylist()
     assert [(row["source"], row["topic"], row["name"], row["posts"]) for row in rows] == [
         ("clusters", 0, "산책", 3),
@@ -59,5 +60,5 @@ def test_the_topics_of_the_lake_are_named_and_shown(instance: dg.DagsterInstance
 
 
 def test_an_empty_lake_has_no_topics(instance: dg.DagsterInstance) -> None:
-    runs.run_job(instance, "datasets", assets=[KEY])
+    shell_runs.run_job(instance, "datasets", assets=[KEY])
     assert read_table(open_lake(settings()), "topics").num_rows == 0

@@ -19,7 +19,7 @@ from PIL import Image
 
 from instagram_assets.demo.scenes import COLOURS, Scene, draw
 from instagram_assets.errors import SettingsError
-from instagram_assets.models.sources import ModelSource, find_model
+from instagram_assets.models.local_models import ModelSource, find_model
 from instagram_assets.schemas import CAPTIONS, IMAGE_QUALITY, IMAGES
 from instagram_assets.settings import CaptionSettings, ModelSettings, QualitySettings
 from instagram_assets.storage.features import FeatureStore
@@ -291,7 +291,7 @@ import torch
 from instagram_assets_tests.vision import test_caption as here
 from instagram_assets.vision.caption import open_captioner
 from instagram_assets.vision.caption_tables import caption_all, caption_store
-from instagram_assets.models.sources import find_model
+from instagram_assets.models.local_models import find_model
 
 torch.set_num_threads(1)
 folder, model, kill_at = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])

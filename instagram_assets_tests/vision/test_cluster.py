@@ -14,7 +14,8 @@ from upath import UPath
 from instagram_assets.errors import ContractError
 from instagram_assets.schemas import CLUSTERS, EMBEDDINGS
 from instagram_assets.settings import ClusterSettings
-from instagram_assets.storage.lake import read_batches, write_cells
+from instagram_assets.storage.lake import read_batches
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets.vision.cluster import Clustering, LargestCluster, cluster_table, eps_sweep, largest_cluster
 from instagram_assets.vision.embedding_matrix import OTHER_MODEL, read_vectors
 
@@ -104,12 +105,14 @@ def test_no_image_and_one_image_give_a_table(count: int) -> None:
     assert clustered([], scope="account").table.num_rows == 0
 
 
+@pytest.mark.bad_input("nothing to cluster")
 def test_nothing_but_noise_has_no_largest_cluster() -> None:
     found = clustered([row(str(n), toward(n)) for n in range(5)])
     assert found.table["cluster"].to_pylist() == [-1] * 5
     assert not any(found.table["is_largest"].to_pylist())
 
 
+@pytest.mark.bad_input("nothing to cluster")
 def test_of_two_equal_clusters_the_first_is_largest_and_the_tie_is_told() -> None:
     found = clustered(two_groups()[1:])
     assert found.table["is_largest"].to_pylist() == [True] * 3 + [False] * 3

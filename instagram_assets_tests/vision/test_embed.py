@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from instagram_assets.errors import ModelError
-from instagram_assets.models.sources import ModelSource, find_model
+from instagram_assets.models.local_models import ModelSource, find_model
 from instagram_assets.schemas import EMBEDDINGS, IMAGE_QUALITY
 from instagram_assets.settings import ModelSettings
 from instagram_assets.storage.features import FeatureStore
@@ -133,6 +133,7 @@ def test_a_bad_image_never_stops_its_batch(
 
 
 @pytest.mark.parametrize("weight", [0.0, 1e38])
+@pytest.mark.bad_input("embedding that is not finite")
 def test_an_embedding_that_cannot_be_normalized_is_a_row_with_the_reason_and_stays_one(
     weight: float, clip: Path, photos: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -56,7 +56,8 @@ def test_a_bad_image_never_stops_its_batch(files: list[Path], tmp_path: Path) ->
     assert not [reason for reason in faults.values() if str(tmp_path) in reason]
 
 
-def test_row_58_a_picture_with_too_many_pixels_is_a_fault(files: list[Path]) -> None:
+@pytest.mark.bad_input("image with too many pixels")
+def test_a_picture_with_too_many_pixels_is_a_fault(files: list[Path]) -> None:
     files[5].write_bytes(picture("PNG", size=(200, 100)))
     results = dict(decode_all(((f.name, f) for f in files), lambda image: image.size, workers=2, max_megapixels=0.01))
     assert results["05.jpg"] == Failed("200 x 100 pixels, more than 0.01 megapixels")
@@ -162,7 +163,8 @@ def test_grey_is_the_picture_without_its_colours(tmp_path: Path, kind: str, mode
     assert apart.mean() < (12 if (kind, mode) == ("JPEG", "RGB") else 0.01)
 
 
-def test_row_60_exif_that_is_damaged_turns_nothing_and_stops_nothing(tmp_path: Path) -> None:
+@pytest.mark.bad_input("odd metadata")
+def test_exif_that_is_damaged_turns_nothing_and_stops_nothing(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     good = exif.tobytes()

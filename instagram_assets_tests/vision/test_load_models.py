@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from instagram_assets.errors import ModelError
-from instagram_assets.models.sources import find_model
+from instagram_assets.models.local_models import find_model
 from instagram_assets.vision.load_models import load_captioner, load_embedder
 from instagram_assets_tests.models.small_models import save_blip
 
@@ -23,7 +23,7 @@ def test_loading_a_model_needs_no_network_and_says_nothing(saved: Path, tmp_path
 import socket, sys
 from pathlib import Path
 socket.socket.connect = socket.getaddrinfo = None
-from instagram_assets.models.sources import find_model
+from instagram_assets.models.local_models import find_model
 from instagram_assets.vision.load_models import load_embedder
 loaded = load_embedder(find_model(sys.argv[1], "main", Path(sys.argv[2])), "cpu", "fp32")
 assert loaded.processor.image_processor.backend == "pil"

@@ -81,7 +81,8 @@ def test_a_smaller_picture_is_never_enlarged(size: tuple[int, int]) -> None:
     height=st.integers(1, 40),
     turned=st.booleans(),
 )
-def test_row_59_any_picture_can_be_measured(mode: str, width: int, height: int, turned: bool) -> None:
+@pytest.mark.bad_input("image of one colour")
+def test_any_picture_can_be_measured(mode: str, width: int, height: int, turned: bool) -> None:
     image = Image.effect_noise((width, height), 90).convert(mode)
     measures = measure_image(image.transpose(Image.Transpose.ROTATE_90) if turned else image)
     assert (measures.width, measures.height) == ((height, width) if turned else (width, height))
@@ -92,9 +93,8 @@ def test_row_59_any_picture_can_be_measured(mode: str, width: int, height: int, 
 
 @pytest.mark.parametrize("size", [(1, 1), (500, 1), (1, 500), (640, 640), (900, 700)])
 @pytest.mark.parametrize("colour", ["white", "black", "#123456"])
-def test_row_59_a_picture_of_one_colour_is_wholly_blurred_and_looks_like_no_other(
-    size: tuple[int, int], colour: str
-) -> None:
+@pytest.mark.bad_input("image of one colour")
+def test_a_picture_of_one_colour_is_wholly_blurred_and_looks_like_no_other(size: tuple[int, int], colour: str) -> None:
     measures = measure_image(Image.new("RGB", size, colour))
     assert (measures.sharpness, measures.sharpness_native, measures.phash) == (0, 0, None)
 
@@ -144,7 +144,8 @@ def test_only_at_the_standard_size_is_a_scene_as_sharp_however_large_it_is() -> 
     assert max(m.sharpness_native for m in of_blurred) > 2 * min(m.sharpness_native for m in of_blurred)
 
 
-def test_row_52_a_picture_stored_on_its_side_has_the_measures_of_the_upright_one(tmp_path: Path) -> None:
+@pytest.mark.bad_input("turned image")
+def test_a_picture_stored_on_its_side_has_the_measures_of_the_upright_one(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     upright = paint(replace(SCENE, width=320, height=480))

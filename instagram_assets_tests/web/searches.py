@@ -16,8 +16,9 @@ from instagram_assets.media.store import MediaStore
 from instagram_assets.schemas import SEARCH_CLUSTERS, SEARCH_DATASET, SEARCH_IMAGES, SEARCH_RESULTS
 from instagram_assets.search.image_selection import select_images
 from instagram_assets.settings import Settings
-from instagram_assets.storage.lake import lake_root, write_cells
-from instagram_assets.url_identity import url_identity
+from instagram_assets.storage.content_keys import url_identity
+from instagram_assets.storage.lake import lake_root
+from instagram_assets.storage.lake_writer import write_cells
 
 LIMITS = Limits("image", 1 << 20, 40)
 

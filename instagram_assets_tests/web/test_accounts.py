@@ -11,7 +11,8 @@ from instagram_assets.collect.database import CollectorDatabase
 from instagram_assets.errors import NotFoundError
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Settings, load_settings
-from instagram_assets.storage.lake import lake_root, write_cells
+from instagram_assets.storage.lake import lake_root
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets.web.account_lake import account_lake
 from instagram_assets.web.accounts import Account, Sort, account_detail, find_account, list_accounts
 from instagram_assets.web.app import create_app

@@ -13,7 +13,8 @@ from instagram_assets.age.artifacts import read_test
 from instagram_assets.age.statistics import prevalence
 from instagram_assets.schemas import AGE_PREDICTIONS
 from instagram_assets.settings import load_settings
-from instagram_assets.storage.lake import lake_root, write_cells
+from instagram_assets.storage.lake import lake_root
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets.web.age_facts import markdown_html, read_age_facts
 from instagram_assets_tests.age.judged_models import save_judged_model
 from instagram_assets_tests.web.clients import app_of, client_of

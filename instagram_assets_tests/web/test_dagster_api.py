@@ -12,8 +12,7 @@ from uuid import uuid4
 import pytest
 
 from instagram_assets.errors import DagsterDownError, DagsterRefusedError, NotFoundError
-from instagram_assets.partitions import PARTITION
-from instagram_assets.run_tags import CANDIDATES, KEPT
+from instagram_assets.partitions import CANDIDATES_TAG, KEPT_TAG, PARTITION
 from instagram_assets.web.dagster_api import DagsterApi
 from instagram_assets.web.dagster_queries import Run
 from instagram_assets_tests.servers.dev import Dev
@@ -71,13 +70,13 @@ def test_a_run_is_started_and_followed_to_its_end(api: DagsterApi) -> None:
         assert run.steps == dict.fromkeys(names, "SUCCESS")
         assert (await api.steps([run_id]))[run_id] == run.steps
         assert await api.errors([run_id]) == {run_id: ""}
-        assert run.tags[CANDIDATES] == "12"
+        assert run.tags[CANDIDATES_TAG] == "12"
         lines = await log_of(api, run_id, 500)
         assert lines == await log_of(api, run_id, 7)
         kinds = [line.kind for line in lines]
         assert (kinds[0], kinds[-1]) == ("RunEnqueuedEvent", "RunSuccessEvent")
         assert kinds.count("ExecutionStepSuccessEvent") == len(names)
-        told = f"kept {run.tags[KEPT]} of 12"
+        told = f"kept {run.tags[KEPT_TAG]} of 12"
         assert [line.step for line in lines if line.message.endswith(told)] == ["search_dataset"]
 
     asyncio.run(follow())

@@ -23,7 +23,7 @@ from instagram_assets.automation.pause import PAUSE_FOLDER, Phase, Wish
 from instagram_assets.automation.paused_forgetting import forget_in_child, runs_under_way
 from instagram_assets.errors import BusyError, ConflictError, ForgetError
 from instagram_assets.forget import erasure, erasure_journal
-from instagram_assets.ingest.landing import land
+from instagram_assets.ingest.landing import land_file
 from instagram_assets.settings import settings
 from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi
@@ -137,7 +137,7 @@ def over(shown: str) -> str:
 def filled(data_dir: Path, tmp_path: Path) -> Path:
     """A data folder in which two accounts have landed."""
     both = [post(1, NAME), post(2, "moon_cooks", caption=f"mit @{NAME}")]
-    land(export(tmp_path / "both.json", both), UPath(settings().lake_uri), settings=settings())
+    land_file(export(tmp_path / "both.json", both), UPath(settings().lake_uri), settings=settings())
     return data_dir
 
 
@@ -186,7 +186,7 @@ def test_of_somebody_who_is_not_here_it_says_so(filled: Path) -> None:
 
 def test_a_name_that_is_a_word_tells_in_how_many_rows_of_others_it_stays(filled: Path, tmp_path: Path) -> None:
     file = export(tmp_path / "love.json", [post(5, "moon_cooks", caption="I love it")])
-    land(file, UPath(settings().lake_uri), settings=settings())
+    land_file(file, UPath(settings().lake_uri), settings=settings())
     (word,) = preview(settings(), "love").words
     assert (word.name, word.can_go) == ("love", True)
 

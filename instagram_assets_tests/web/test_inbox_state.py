@@ -11,8 +11,9 @@ import pytest
 from starlette.testclient import TestClient
 from upath import UPath
 
-from instagram_assets.ingest.inbox import ERROR, land_files
-from instagram_assets.ingest.manifests import manifest_path, settle
+from instagram_assets.ingest.folders import ERROR_SUFFIX
+from instagram_assets.ingest.inbox import land_files
+from instagram_assets.ingest.manifests import clear_pending, manifest_path
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi
@@ -71,7 +72,7 @@ def test_an_uploaded_file_waits_then_has_landed_with_its_counts(client: TestClie
         "is_pending": True,
     }
     assert "every 3s" in client.get("/collect/files").text, "the page follows until tables are made"
-    settle(lake, landed)
+    clear_pending(lake, landed)
     assert not client.get("/api/inbox").json()["landed"][0]["is_pending"]
     assert "every 3s" not in client.get("/collect/files").text
 
@@ -157,9 +158,9 @@ def test_a_note_that_is_a_link_or_a_pipe_is_not_opened(client: TestClient, setti
     rejected = settings.folder("inbox") / "rejected"
     rejected.mkdir(parents=True)
     (tmp_path / "secret").write_text("root:x:0:0")
-    (rejected / f"a.json{ERROR}").symlink_to(tmp_path / "secret")
-    (rejected / f"b.json{ERROR}").symlink_to(tmp_path / "nowhere")
-    os.mkfifo(rejected / f"c.json{ERROR}")
+    (rejected / f"a.json{ERROR_SUFFIX}").symlink_to(tmp_path / "secret")
+    (rejected / f"b.json{ERROR_SUFFIX}").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(rejected / f"c.json{ERROR_SUFFIX}")
     answer = client.get("/api/inbox")
     assert {file["reason"] for file in answer.json()["rejected"]} == {"the note is no file"}
     assert answer.json()["rejected_total"] == 3

@@ -17,7 +17,8 @@ from instagram_assets.datasets.list_streams import zip_stream
 from instagram_assets.datasets.lists import decide
 from instagram_assets.schemas import IMAGES
 from instagram_assets.settings import Settings, load_settings
-from instagram_assets.storage.lake import lake_root, write_cells
+from instagram_assets.storage.lake import lake_root
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets_tests.datasets.tables import image
 from instagram_assets_tests.web.clients import served
 

@@ -19,7 +19,7 @@ import pytest
 from dagster._core.execution.plan.objects import StepFailureData
 from starlette.testclient import TestClient
 
-from instagram_assets.run_tags import FOLDER, HISTORY, LIMIT, QUERY, SHOWN
+from instagram_assets.partitions import FOLDER_TAG, HISTORY_TAG, LIMIT_TAG, QUERY_TAG, SHOWN_IN_HISTORY
 from instagram_assets.settings import load_settings
 from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi
@@ -93,7 +93,12 @@ def add_run(
     instance: dg.DagsterInstance, query: str, status: dg.DagsterRunStatus, folder: str = "", *assets: str
 ) -> str:
     """A run of the job `search` as the history shows it; its id."""
-    tags = {HISTORY: SHOWN, QUERY: query, LIMIT: "20", FOLDER: folder or re.sub(r"\W+", "-", query).strip("-")}
+    tags = {
+        HISTORY_TAG: SHOWN_IN_HISTORY,
+        QUERY_TAG: query,
+        LIMIT_TAG: "20",
+        FOLDER_TAG: folder or re.sub(r"\W+", "-", query).strip("-"),
+    }
     chosen = frozenset(map(dg.AssetKey, assets)) or None
     run = dg.DagsterRun(job_name="search", run_id=str(uuid4()), status=status, tags=tags, asset_selection=chosen)
     return instance.add_run(run).run_id

@@ -10,7 +10,7 @@ import pytest
 from instagram_assets.datasets.folder import DELETED, LEFT, kind_of
 from instagram_assets.engagement.virality_rules import RULES, Items
 from instagram_assets.schemas import SEARCH_CLUSTERS, SEARCH_IMAGES, SEARCH_RESULTS
-from instagram_assets.schemas.overrides import Decision, Override
+from instagram_assets.schemas.search import Decision, Override
 from instagram_assets.search.image_selection import select_images
 from instagram_assets.settings import QualitySettings, ViralitySettings
 from instagram_assets.vision.quality import rejection_reason

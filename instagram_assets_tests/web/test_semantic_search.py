@@ -17,7 +17,7 @@ from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import load_settings
-from instagram_assets.storage.lake import write_cells
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets.vision.embed import open_embedder
 from instagram_assets.vision.pipeline import find_embedder
 from instagram_assets.web import semantic_search

@@ -13,7 +13,8 @@ from upath import UPath
 from instagram_assets.errors import StorageError
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Settings, load_settings
-from instagram_assets.storage.lake import files, lake_root, write_cells
+from instagram_assets.storage.lake import files, lake_root
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets.web.app import create_app
 from instagram_assets.web.background_value import BackgroundValue
 from instagram_assets.web.dagster_api import DagsterApi

@@ -26,8 +26,9 @@ from instagram_assets.ingest.manifests import manifest_path, pending_names
 from instagram_assets.lake_index.place import INDEX_FOLDER
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.settings import settings
-from instagram_assets.status.state import read_state
-from instagram_assets.storage.lake import open_lake, write_cells
+from instagram_assets.status.data_status import read_data_status
+from instagram_assets.storage.lake import open_lake
+from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets.web import status, status_facts
 from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi
@@ -111,7 +112,7 @@ def test_many_rejected_files_are_a_few_lines(client: TestClient, data_dir: Path)
 def test_the_tables_are_those_of_status(client: TestClient, data_dir: Path) -> None:
     export(data_dir / "inbox" / "posts.json", [post(1), post(2, day="2009-01-01"), ERROR_ITEM])
     land_files([], open_lake(settings()), settings())
-    said = read_state(open_lake(settings()), settings())
+    said = read_data_status(open_lake(settings()), settings())
     assert [(table["name"], table["rows_in"], table["rows_out"]) for table in state_of(client)["tables"]] == [
         (stage.name, stage.rows_in, stage.rows_out) for stage in said.stages
     ]

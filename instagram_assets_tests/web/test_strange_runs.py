@@ -4,9 +4,17 @@ from uuid import uuid4
 
 import pytest
 
-from instagram_assets.automation.imported_jobs import ERROR, IMPORTED, OUT_DIR
-from instagram_assets.partitions import PARTITION
-from instagram_assets.run_tags import CANDIDATES, FOLDER, KEPT, LIMIT, QUERY
+from instagram_assets.partitions import (
+    CANDIDATES_TAG,
+    ERROR_TAG,
+    FOLDER_TAG,
+    IMPORTED_TAG,
+    KEPT_TAG,
+    LIMIT_TAG,
+    OUT_DIR_TAG,
+    PARTITION,
+    QUERY_TAG,
+)
 from instagram_assets.web.dagster_queries import Run
 from instagram_assets.web.jobs import Job, State, folder_of, job_of
 
@@ -55,13 +63,13 @@ def test_texts_are_cut_and_turn_nothing_around() -> None:
 
 
 TAGS = {
-    "folder": FOLDER,
+    "folder": FOLDER_TAG,
     "partition": PARTITION,
-    "query": QUERY,
-    "limit": LIMIT,
-    "kept": KEPT,
-    "candidates": CANDIDATES,
-    "imported": IMPORTED,
-    "out_dir": OUT_DIR,
-    "error_tag": ERROR,
+    "query": QUERY_TAG,
+    "limit": LIMIT_TAG,
+    "kept": KEPT_TAG,
+    "candidates": CANDIDATES_TAG,
+    "imported": IMPORTED_TAG,
+    "out_dir": OUT_DIR_TAG,
+    "error_tag": ERROR_TAG,
 }

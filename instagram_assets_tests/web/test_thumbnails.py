@@ -1,8 +1,10 @@
 """Small pictures are made once, kept below a size, sent to be kept for good, and never are anything but pictures."""
 
+import asyncio
 import io
 import json
 import os
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -21,6 +23,7 @@ from instagram_assets.lake_index import thumbnails as making
 from instagram_assets.lake_index.thumbnails import Thumbnails
 from instagram_assets.settings import settings
 from instagram_assets_tests.web.clients import app_of, client_of
+from instagram_assets_tests.web.journeys.gallery_lake import write_gallery_lake
 
 AS_BROWSER = {"Accept": "image/avif,image/webp,*/*"}
 
@@ -198,3 +201,35 @@ def test_many_at_once_get_the_same(tmp_path: Path) -> None:
         found = list(pool.map(thumbnails.of, ids * 8))
     assert found == found[:4] * 8
     assert len([path for path in (tmp_path / "t").rglob("*") if path.is_file()]) == 4
+
+
+def test_none_is_made_for_who_has_hung_up(tmp_path: Path) -> None:
+    """A browser hangs up on pictures that were scrolled past."""
+    image_id = store(tmp_path, jpeg(12))
+    path = f"/api/thumbnails/{image_id}"
+    scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b""}
+    scope |= {"headers": [(b"host", b"127.0.0.1:3001")], "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 3001)}
+    scope |= {"scheme": "http", "http_version": "1.1", "root_path": "", "asgi": {"version": "3.0"}}
+    sent: list[int] = []
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, object]) -> None:
+        sent.extend([int(str(message["status"]))] if "status" in message else [])
+
+    asyncio.run(app_of(tmp_path)(scope, receive, send))  # pyright: ignore[reportArgumentType]
+    assert sent == [499]
+    assert not (tmp_path / "thumbnails").exists()
+
+
+def test_the_page_of_the_gallery_names_the_first_pictures_to_fetch(tmp_path: Path) -> None:
+    write_gallery_lake(tmp_path)
+    with client_of(app_of(tmp_path)) as client:
+        for query in ("", "sort=oldest", "account=sun_diary"):
+            rows = client.get(f"/api/gallery?{query}").json()["images"]
+            page = client.get(f"/gallery?{query}").text
+            named = re.findall(r'rel="preload" as="image" href="/api/thumbnails/([0-9a-f]{64})"', page)
+            assert named == [row["image_id"] for row in rows]
+            assert len(named) == min(len(rows), 60)
+        assert "preload" not in client.get("/gallery?list_name=x&decided=kept").text

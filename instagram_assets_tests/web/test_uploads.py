@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from instagram_assets.errors import DiskFullError, FileError, InstagramAssetsError, NotTakenError, TooLargeError
-from instagram_assets.ingest.inbox import waiting
+from instagram_assets.ingest.inbox import waiting_entries
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets.storage.atomic import temporary_beside
 from instagram_assets.web.uploads import Uploaded, take
@@ -49,7 +49,7 @@ def test_a_file_is_in_the_inbox_under_its_name_when_it_is_whole(settings: Settin
 
     async def chunks() -> AsyncIterator[bytes]:
         yield b"[" + b" " * (2 << 20)
-        during.append(waiting(settings.folder("inbox")))
+        during.append(waiting_entries(settings.folder("inbox")))
         yield b"]"
 
     uploaded = asyncio.run(take("posts.json", chunks(), settings))

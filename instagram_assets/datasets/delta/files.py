@@ -21,11 +21,11 @@ from instagram_assets.arrow import compute
 from instagram_assets.datasets.checked import Check
 from instagram_assets.datasets.delta.places import Place
 from instagram_assets.errors import StorageError
-from instagram_assets.privacy.pseudonymous import Pseudonyms
+from instagram_assets.privacy.pseudonyms import Pseudonymizer
 from instagram_assets.schemas import CONTRACTS
+from instagram_assets.storage.file_stamps import combined, is_current
 from instagram_assets.storage.lake import read_rows
 from instagram_assets.storage.layout import value_of
-from instagram_assets.storage.stamps import combined, is_current
 
 if TYPE_CHECKING:
     from deltalake.transaction import AddAction
@@ -70,7 +70,7 @@ class Asked(NamedTuple):
     name: str
     asset: str
     kind: str | None = None
-    pseudonyms: Pseudonyms | None = None
+    pseudonyms: Pseudonymizer | None = None
     check: Check | None = None
 
     def source(self, path: UPath, stamp: str) -> Source:
@@ -100,7 +100,7 @@ class Asked(NamedTuple):
 
 def groups(asked: Asked, sources: Iterable[Source], accounts: int = ACCOUNTS_OF_FILE) -> list[Group]:
     """The groups of which a table's files are made, each of some `accounts` neighbours, a power of two."""
-    pseudonymous = (asked.pseudonyms.mark,) if asked.pseudonyms else ()
+    pseudonymous = (asked.pseudonyms.version,) if asked.pseudonyms else ()
     marks = (_FORMAT, str(CONTRACTS[asked.asset].schema), asked.kind or "", *pseudonymous)
     if not asked.by_month:
         return [Group(None, combined([*marks, *(each.stamp for each in sources)]), tuple(sources))]

@@ -12,7 +12,7 @@ from upath import UPath
 from instagram_assets.datasets.delta import log
 from instagram_assets.datasets.delta.files import Asked
 from instagram_assets.datasets.delta.places import Folder, Place, folder_of, place_of
-from instagram_assets.privacy.raw_identifiers import NamedFile, files_beside, files_of
+from instagram_assets.privacy.identifier_leaks import NamedFile, foreign_files, named_files
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -46,7 +46,7 @@ def files_of_tables(
     for asked in tables:
         place = place_of(target, asked.name, options, root.storage_options)
         if isinstance(place, Folder):
-            yield from files_of([place.path])
+            yield from named_files([place.path])
             continue
         for name in place.names():
             yield named_file(place, asked.name, name)
@@ -60,7 +60,7 @@ def named_file(place: Place, table: str, name: str) -> NamedFile:
 def files_beside_tables(target: str, tables: Iterable[Asked]) -> Iterator[NamedFile]:
     """What else lies in a folder `target` than these tables; nothing of an address."""
     if folder := folder_of(target):
-        yield from files_beside(folder, [asked.name for asked in tables])
+        yield from foreign_files(folder, [asked.name for asked in tables])
 
 
 def _open(place: Place, name: str) -> io.BytesIO:

@@ -9,7 +9,7 @@ from instagram_assets.datasets.delta import log
 from instagram_assets.datasets.delta.files import Asked
 from instagram_assets.datasets.delta.places import Place, place_of
 from instagram_assets.datasets.delta.write import TABLES, Made, merge_files
-from instagram_assets.privacy.pseudonymous import Pseudonyms
+from instagram_assets.privacy.pseudonyms import Pseudonymizer
 
 
 class Vacuumed(NamedTuple):
@@ -25,7 +25,7 @@ def optimize(
     target: str,
     options: Mapping[str, str] | None = None,
     *,
-    pseudonyms: Pseudonyms | None = None,
+    pseudonyms: Pseudonymizer | None = None,
     warn: Callable[[str], object] = print,
 ) -> list[Made]:
     """Have the tables below `target` consist of few large files, but for the newest month, which changes every day.

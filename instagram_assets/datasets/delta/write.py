@@ -33,9 +33,9 @@ from instagram_assets.datasets.delta.files import (
 from instagram_assets.datasets.delta.history import drop_history, named_file
 from instagram_assets.datasets.delta.places import Place, place_of
 from instagram_assets.errors import StorageError
-from instagram_assets.privacy.pseudonymous import Pseudonyms
+from instagram_assets.privacy.pseudonyms import Pseudonymizer
+from instagram_assets.storage.file_stamps import stamps
 from instagram_assets.storage.lake import files
-from instagram_assets.storage.stamps import stamps
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -79,7 +79,7 @@ def write_delta(
     target: str,
     options: Mapping[str, str] | None = None,
     *,
-    pseudonyms: Pseudonyms | None = None,
+    pseudonyms: Pseudonymizer | None = None,
     check: Check | None = None,
     warn: Callable[[str], object] = print,
 ) -> list[Made]:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from instagram_assets.age.statistics import wilson_interval
 from instagram_assets.demo.splits import Subject
-from instagram_assets.proportions import wilson_interval
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest.formats.shapes import AdShape, Part
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.source import Source
+from instagram_assets.ingest.record_source import RecordSource
 
 FORMAT = "ads"
 PLACE = "(place in the table)"
@@ -73,7 +73,7 @@ def is_record(record: Record) -> bool:
     return "url" in found and len(set(found) - {None}) > _FEWEST
 
 
-def parts(record: Record, source: Source) -> tuple[Part, ...]:
+def parts(record: Record, source: RecordSource) -> tuple[Part, ...]:
     """The ad. Raises RecordError, which names the row, for a row of totals and one without an address."""
     ad = named(record)
     if problem := _problem(ad):

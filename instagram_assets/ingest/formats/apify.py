@@ -9,11 +9,11 @@ from dataclasses import replace
 from typing import Any
 
 from instagram_assets.errors import RecordError
-from instagram_assets.ingest import values
+from instagram_assets.ingest import field_values
 from instagram_assets.ingest.formats.shapes import PRIVATE, Part, Picture, PostShape, ProfileShape, records_in
-from instagram_assets.ingest.post_ids import code_in, media_id
+from instagram_assets.ingest.post_ids import post_id_of, shortcode_from_url
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.source import Source
+from instagram_assets.ingest.record_source import RecordSource
 
 # Ours alone: the keys of other formats that have some of these too lie elsewhere.
 _OF_POSTS = frozenset(("id", "shortCode", "timestamp"))
@@ -57,14 +57,16 @@ def is_overview(record: Record) -> bool:
     keys = record.keys()
     if "timestamp" not in keys or "id" in keys or keys.isdisjoint(_OF_OVERVIEWS):
         return False
-    return isinstance(record.get("shortCode"), str) or code_in(record.get("url")) is not None
+    return isinstance(record.get("shortCode"), str) or shortcode_from_url(record.get("url")) is not None
 
 
-def errors(record: Record, source: Source) -> Iterator[Part]:
+def errors(record: Record, source: RecordSource) -> Iterator[Part]:
     """An error item: raises RecordError with what it reports."""
     described = record.get("errorDescription")
     about = f": {described}" if isinstance(described, str) else ""
-    raise RecordError("error", values.without_surrogates(f"{values.SOURCE_ERROR}: {record['error']}{about}")[:300])
+    raise RecordError(
+        "error", field_values.replace_surrogates(f"{field_values.SOURCE_ERROR}: {record['error']}{about}")[:300]
+    )
 
 
 def is_reel(record: Record, file: str) -> bool:
@@ -186,17 +188,17 @@ POST = PostShape(
 
 
 def _code(record: Record) -> object:
-    return record["shortCode"] if isinstance(record.get("shortCode"), str) else code_in(record.get("url"))
+    return record["shortCode"] if isinstance(record.get("shortCode"), str) else shortcode_from_url(record.get("url"))
 
 
 def _id(record: Record) -> object:
     code = _code(record)
-    return media_id(code) if isinstance(code, str) else None
+    return post_id_of(code) if isinstance(code, str) else None
 
 
 def _type(record: Record) -> object:
     """The type where it is known: only a reel's address tells what it is."""
-    if not values.missing(record.get("type")):
+    if not field_values.is_missing(record.get("type")):
         return record["type"]
     url = record.get("url")
     return "Video" if isinstance(url, str) and _REEL_ADDRESS.search(url) else None

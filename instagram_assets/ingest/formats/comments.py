@@ -1,81 +1,200 @@
-"""What other people wrote under a post: recognised wherever it stands, and taken out of what is kept.
+"""Comments found where they stand, with what is around them: alone, on pages of them, below posts, below each other.
 
-Nobody under a post asked to be collected. A comment that is a whole record is quarantined without its content; one
-inside a record is taken out before anything of the record is kept, in tables and in quarantine alike. Where a setting
-asks for comments, `comment_parts` finds them, and they are kept in a table of their own under pseudonyms.
+Read in the exports of Apify's comment scraper (2021 to 2025), the files that Instaloader writes beside posts
+(`…_comments.json`), saved answers of the site, the app and the Graph API, and what Apify, Instaloader and Zeeschuimer
+keep of comments inside a post.
 """
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
 
-from instagram_assets.ingest.formats.shapes import PRIVATE
-from instagram_assets.ingest.reader.json_values import Record, kind_of
+from instagram_assets.errors import RecordError
+from instagram_assets.ingest import field_values
+from instagram_assets.ingest.formats.comment_detection import DROPPED, OWN_WORDS, is_comment, is_comment_inside
+from instagram_assets.ingest.formats.shapes import CommentShape, Part, find
+from instagram_assets.ingest.post_ids import shortcode_from_url
+from instagram_assets.ingest.reader.json_values import Record
+from instagram_assets.ingest.record_source import RecordSource
+from instagram_assets.privacy.pseudonyms import UNNAMED_PREFIX
 
-FORMAT = "comments"
-DROPPED = (
-    "a comment, dropped on purpose: other people's words are not kept; "
-    "INSTAGRAM_ASSETS_INGEST__KEEP_COMMENTS=true keeps them under pseudonyms"
+PAGES = "comment_pages"
+"""Name of the format of records that are no comments, and hold nothing that we know but comments."""
+
+ANSWERED, POST_ID, SHORTCODE = "(comment it stands under)", "(post it stands under)", "(code of that post)"
+"""Keys under which a comment's record has what only the place says where it was found."""
+
+_NAMES = (
+    *("ownerUsername", "owner.username", "user.username", "from.username", "author.username", "username", "userName"),
+    "author",
 )
+_NUMBERS = ("ownerId", "owner.id", "owner.pk", "user.pk", "user.id", "user_id", "from.id")
+DISPLAYED = (
+    *("owner.full_name", "user.full_name", "ownerFullName", "from.name", "fullName", "full_name", "name"),
+    *("owner.fullName", "user.fullName", "author.name"),
+)
+"""Where the name may stand that a commenter is shown under, which several people may have."""
 
-OWN_WORDS = frozenset(("caption", "edge_media_to_caption"))
-"""Keys below which stand the words of the post's own author, in a form like a comment's."""
-
-_INSTEAD = "(a comment, not kept)"
-_WORDS = frozenset(("text", "comment", "commentText", "comment_text"))
-# What only stands beside a comment's words, in the forms of Apify, the site and the app.
-_SIGNS = frozenset(
+# Lists in which whatever has a text is a comment, also where nobody is named beside it.
+_LISTS = frozenset(
     {
-        *("commentUrl", "commentId", "comment_id", "postUrl", "repliesCount", "replies", "answers", "position"),
-        *("created_at", "created_at_utc", "comment_like_count", "child_comment_count", "edge_threaded_comments"),
-        *("parent_comment_id", "replied_to_comment_id", "ownerProfilePicUrl", "ownerIsVerified", "did_report_as_spam"),
-        *("ownerUsername", "ownerId", "owner", "user", "user_id"),
+        *("comments", "latestComments", "topComments", "preview_comments", "comments_preview", "hoisted_comments"),
+        *("edge_media_to_comment", "edge_media_to_parent_comment", "edge_media_preview_comment"),
+        *("edge_media_to_hoisted_comment", "edge_threaded_comments", "replies", "answers", "child_comments"),
+        "preview_child_comments",
     }
 )
-_WRITER = frozenset(("username", "userName", "author", "from", "name", "fullName", "full_name"))
-_POST = frozenset(
+# Other posts and people, and whatever belongs to them.
+_OTHERS = OWN_WORDS | {
+    *("childPosts", "latestPosts", "carousel_media", "edge_sidecar_to_children", "edge_web_media_to_related_media"),
+    *("edge_owner_to_timeline_media", "edge_chaining", "chaining", "usertags", "edge_media_to_tagged_user"),
+    *("taggedUsers", "coauthorProducers", "coauthor_producers", "owner", "user", "viewer", "relatedProfiles"),
+}
+_OF_POSTS = frozenset(
     {
-        *("caption", "shortCode", "shortcode", "code", "displayUrl", "display_url", "image_versions2", "media_type"),
-        *("childPosts", "images", "taken_at", "taken_at_timestamp", "edge_media_to_caption", "followersCount"),
-        *("biography", "edge_followed_by", "instaloader"),
+        *("shortCode", "shortcode", "code", "displayUrl", "display_url", "image_versions2", "taken_at"),
+        *("taken_at_timestamp", "edge_media_to_caption", "post_shortcode", "media_type", "biography"),
     }
 )
-_PICTURES = frozenset(("profile_pic_url", "profile_pic_url_hd", "profilePicUrl", "profilePicUrlHD"))
+_IDS = ("id", "pk", "commentId", "comment_id")
+_WORDS = ("text", "commentText", "comment_text", "comment")
+_ANSWERED = ("replied_to_comment_id", "parent_comment_id", "parentCommentId", "parentId")
+_ADDRESSES = ("postUrl", "post_url", "commentUrl", "comment_url", "inputUrl", "url")
 
 
-def is_comment(record: Record) -> bool:
-    """True for a record that is a comment."""
-    return "commentUrl" in record or _is_comment(record, _SIGNS)
+def username(comment: Record) -> str | None:
+    """The name of the account that wrote it, in lower case; null where none stands there."""
+    found = (field_values.strip_at_sign(name) for name in _texts(comment, _NAMES))
+    return next((name.casefold() for name in found if field_values.is_account_name(name)), None)
 
 
-def is_comment_inside(record: Record) -> bool:
-    """True for what is a comment where it stands inside another record: there, a name beside a text is enough."""
-    return "commentUrl" in record or _is_comment(record, _SIGNS | _WRITER)
+def display_name(comment: Record) -> str | None:
+    """The name that the commenter is shown under; null where none stands there."""
+    return next(_texts(comment, DISPLAYED), None)
 
 
-def public(value: object, *, nested: bool = False, own: bool = False) -> Any:
-    """A JSON value without comments, and without likers and pictures of other people.
+def _commenter(comment: Record) -> str | None:
+    """What a commenter is known by: an account's name, else its number, else the name it is shown under."""
+    if name := username(comment):
+        return name
+    numbers = (find(comment, place) for place in _NUMBERS)
+    for number in numbers:
+        if number and isinstance(number, str | int | float) and not isinstance(number, bool) and number == number:
+            return f"{UNNAMED_PREFIX}{int(number) if isinstance(number, float) and number.is_integer() else number}"
+    shown = next(_texts(comment, (*_NAMES, *DISPLAYED)), None)
+    return f"name {shown.casefold()}" if shown else None
 
-    `nested` values are judged themselves; where the author's `own` words stand, nothing is taken for a comment.
-    """
+
+def _texts(comment: Record, places: Sequence[str]) -> Iterator[str]:
+    found = (find(comment, place) for place in places)
+    return (stripped for value in found if isinstance(value, str) and (stripped := value.strip()))
+
+
+def _answered(comment: Record) -> object:
+    """The id of the comment that it answers; collectors write 0 and nothing where there is none."""
+    said = (comment.get(place) for place in _ANSWERED)
+    return next((value for value in said if value not in (None, "", 0, "0")), comment.get(ANSWERED))
+
+
+def _shortcode(comment: Record) -> object:
+    if code := comment.get(SHORTCODE):
+        return code
+    return next((code for place in _ADDRESSES if (code := shortcode_from_url(comment.get(place)))), None)
+
+
+COMMENT = CommentShape(
+    fields={
+        "comment_id": _IDS,
+        "post_id": ("postId", "post_id", "mediaId", "media_id", "media.pk", "media.id"),
+        "shortcode": _ADDRESSES,
+        "commenter": (*_NAMES, *_NUMBERS, *DISPLAYED),
+        "reply_to": _ANSWERED,
+        "taken_at": ("timestamp", "created_at_utc", "created_at", "createdAt", "created_time", "date"),
+        "text": _WORDS,
+        "likes": (
+            *("likesCount", "comment_like_count", "likes_count", "like_count", "edge_liked_by.count"),
+            "edge_media_preview_like.count",
+        ),
+    },
+    known=frozenset(),
+    derived={"commenter": _commenter, "reply_to": _answered, "shortcode": _shortcode},
+)
+
+
+class Around(NamedTuple):
+    """What is known of the place where comments stand: the post above it, who was collected with it, and when."""
+
+    post_id: str | None = None
+    shortcode: str | None = None
+    account: str | None = None
+    observed_at: datetime | None = None
+
+
+def parts(record: Record, source: RecordSource) -> Iterator[Part]:
+    """A comment and its replies, or the comments on a page. Raises RecordError where they are to be dropped."""
+    if source.pseudonym_of is None:
+        raise RecordError("", DROPPED)
+    post_id, shortcode, account = source.post_beside or (None, None, None)
+    yield from found(record, around=Around(post_id, shortcode, account))
+
+
+def holds_any(record: Record) -> bool:
+    """True when there is a comment somewhere in a record that is no post."""
+    return any(True for _ in found(record))
+
+
+def found(record: Record, place: str = "", around: Around = Around()) -> Iterator[Part]:  # noqa: B008
+    """The comments in a record that is no post, itself included, in their order; what stands below posts is theirs."""
+    if is_comment(record):
+        yield from _with_replies(record, place, around, None, aside=False)
+    elif record.keys().isdisjoint(_OF_POSTS):
+        yield from _inside(record, place, around, None, aside=False)
+
+
+def below_post(post: Record, place: str, around: Around) -> Iterator[Part]:
+    """The comments that stand below a post."""
+    yield from _inside(post, place, around, None, aside=True)
+
+
+def _inside(record: Record, place: str, around: Around, answered: object, *, aside: bool) -> Iterator[Part]:
+    for key, value in record.items():
+        if isinstance(value, dict | list) and value and key not in _OTHERS:
+            below = f"{place}.{key}" if place else key
+            yield from _walk(value, below, around, answered, aside=aside, listed=key in _LISTS)
+
+
+def _walk(value: Any, place: str, around: Around, answered: object, *, aside: bool, listed: bool) -> Iterator[Part]:
     if isinstance(value, list):
-        return [public(item, nested=True, own=own) for item in value]  # pyright: ignore[reportUnknownVariableType]
-    if not isinstance(value, dict):
-        return value
+        items: list[Any] = value
+        for number, item in enumerate(items):
+            if isinstance(item, dict | list):
+                yield from _walk(item, f"{place}[{number}]", around, answered, aside=aside, listed=listed)
+        return
     record: Record = value
-    if nested and not own and is_comment_inside(record):
-        return _INSTEAD
-    dropped = PRIVATE | _PICTURES if nested else PRIVATE
-    return {
-        key: public(inner, nested=True, own=own or key in OWN_WORDS) if isinstance(inner, dict | list) else inner
-        for key, inner in record.items()
-        if key not in dropped
-    }
+    if is_comment(record) or (_has_id(record) and (is_comment_inside(record) or (listed and _has_words(record)))):
+        yield from _with_replies(record, place, around, answered, aside=aside)
+    elif record.keys().isdisjoint(_OF_POSTS) or record.get("code", around.shortcode) == around.shortcode is not None:
+        for key, inner in record.items():
+            if isinstance(inner, dict | list) and key not in _OTHERS:
+                is_listed = listed or key in _LISTS
+                yield from _walk(inner, f"{place}.{key}", around, answered, aside=aside, listed=is_listed)
 
 
-def outline(record: Record) -> Record:
-    """Only which keys a record has and what kind of value stands there: of whom it tells is not known."""
-    return {key: f"({kind_of(value)})" for key, value in record.items()}
+def _with_replies(record: Record, place: str, around: Around, answered: object, *, aside: bool) -> Iterator[Part]:
+    """A comment, then the comments below it, which answer it."""
+    known = {ANSWERED: answered, POST_ID: around.post_id, SHORTCODE: around.shortcode}
+    told = {**record, **{key: value for key, value in known.items() if value is not None}}
+    yield Part(COMMENT, told, place, around.account, around.observed_at, aside)
+    if around.shortcode is None and (code := _shortcode(record)):
+        around = around._replace(shortcode=str(code))
+    if around.post_id is None and isinstance(number := COMMENT.value("post_id", record), str):
+        around = around._replace(post_id=number)
+    yield from _inside(record, place, around, COMMENT.value("comment_id", record), aside=True)
 
 
-def _is_comment(record: Record, signs: frozenset[str]) -> bool:
-    keys = record.keys()
-    return not keys.isdisjoint(_WORDS) and not keys.isdisjoint(signs) and keys.isdisjoint(_POST)
+def _has_id(record: Record) -> bool:
+    return any(not field_values.is_missing(record.get(key)) for key in _IDS)
+
+
+def _has_words(record: Record) -> bool:
+    return any(isinstance(record.get(key), str) for key in _WORDS)

@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from instagram_assets.errors import RecordError
-from instagram_assets.ingest.archive_layout import picture_address
-from instagram_assets.ingest.archive_owner import owner_unknown, repaired
+from instagram_assets.ingest.archive_layout import archive_picture_url, fix_mojibake, owner_unknown
 from instagram_assets.ingest.formats.shapes import Part, Picture, PostShape, find, records_in
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.source import Source
+from instagram_assets.ingest.record_source import RecordSource
 
 NAME = "download_information"
 
@@ -40,7 +39,7 @@ def is_record(record: Record) -> bool:
     return any(key in record for key in (*_POSTS, *_OTHERS))
 
 
-def parts(record: Record, source: Source) -> Iterator[Part]:
+def parts(record: Record, source: RecordSource) -> Iterator[Part]:
     """The posts. Raises RecordError for what is none, FileError where nothing says whose they are."""
     if "media" in record:
         yield _part(record, source, "", None)
@@ -65,7 +64,7 @@ def _is_post(record: Record) -> bool:
     )
 
 
-def _part(post: Record, source: Source, place: str, product: str | None) -> Part:
+def _part(post: Record, source: RecordSource, place: str, product: str | None) -> Part:
     owner = source.archive_owner
     if owner is None:
         raise owner_unknown(source.place)
@@ -78,7 +77,7 @@ def _files(post: Record) -> list[Record]:
 
 def _uri(medium: Record) -> str:
     uri = medium.get("uri")
-    return repaired(uri) if isinstance(uri, str) else ""
+    return fix_mojibake(uri) if isinstance(uri, str) else ""
 
 
 def _post_id(post: Record) -> str:
@@ -102,7 +101,7 @@ def _caption(post: Record) -> object:
         title for holder in (post, *records_in(post.get("media"))[:1]) if (title := holder.get("title")) is not None
     ]
     text = next((title for title in said if title != ""), "" if said else None)
-    return repaired(text) if isinstance(text, str) else text
+    return fix_mojibake(text) if isinstance(text, str) else text
 
 
 def _type(post: Record) -> str | None:
@@ -122,7 +121,7 @@ def _pictures(post: Record) -> list[Picture]:
 
 def _picture(medium: Record, owner: str) -> Picture:
     uri = _uri(medium)
-    address = uri if "://" in uri or not uri else picture_address(owner, uri)
+    address = uri if "://" in uri or not uri else archive_picture_url(owner, uri)
     return Picture(None, address) if _is_video(medium) else Picture(address)
 
 

@@ -8,10 +8,10 @@ so. Comments are not counted.
 from collections.abc import Container, Sequence
 from itertools import count
 
+from instagram_assets.ingest.field_values import LIST_LIMIT
 from instagram_assets.ingest.formats.shapes import PRIVATE, Picture, PostShape, first
-from instagram_assets.ingest.instagram_urls import address_of
+from instagram_assets.ingest.post_ids import post_url
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.values import LIST_LIMIT
 
 _FILES = "_files"
 _OF_FILES = frozenset(("media_id", "description", "likes", "display_url", "num"))
@@ -90,7 +90,7 @@ POST = PostShape(
         "type": _type,
         "taken_at": _taken_at,
         "pinned": lambda file: bool(file.get("pinned")),
-        "url": lambda file: file.get("post_url") or address_of(file.get("post_shortcode")),
+        "url": lambda file: file.get("post_url") or post_url(file.get("post_shortcode")),
     },
     known=PRIVATE
     | {

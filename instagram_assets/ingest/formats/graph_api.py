@@ -18,9 +18,9 @@ from instagram_assets.ingest.formats.shapes import (
     first,
     records_in,
 )
-from instagram_assets.ingest.post_ids import code_in, media_id
+from instagram_assets.ingest.post_ids import post_id_of, shortcode_from_url
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.source import Source
+from instagram_assets.ingest.record_source import RecordSource
 
 TYPES: dict[object, str] = {"IMAGE": "image", "VIDEO": "video", "CAROUSEL_ALBUM": "sidecar"}
 
@@ -53,7 +53,7 @@ def owned(record: Record, account: str | None) -> Record:
     return {**record, "username": account}
 
 
-def parts(record: Record, source: Source) -> tuple[Part, ...]:
+def parts(record: Record, source: RecordSource) -> tuple[Part, ...]:
     """One post. Raises RecordError where it names no owner."""
     if first(record, _OWNER) is None:
         raise RecordError("username", "was not asked for, and answers of hashtags never have it: whose post is it?")
@@ -61,12 +61,12 @@ def parts(record: Record, source: Source) -> tuple[Part, ...]:
 
 
 def _code(media: Record) -> object:
-    return first(media, ("shortcode",)) or code_in(media.get("permalink"))
+    return first(media, ("shortcode",)) or shortcode_from_url(media.get("permalink"))
 
 
 def _post_id(media: Record) -> object:
     code = _code(media)
-    number = media_id(code) if isinstance(code, str) else None
+    number = post_id_of(code) if isinstance(code, str) else None
     return number if number is not None else first(media, ("ig_id", "id"))
 
 

@@ -14,7 +14,7 @@ from instagram_assets.ingest.formats.shapes import (
     nodes_in,
     records_in,
 )
-from instagram_assets.ingest.instagram_urls import address_of
+from instagram_assets.ingest.post_ids import post_url
 from instagram_assets.ingest.reader.json_values import Record
 
 _OF_NODES = frozenset(("__typename", "taken_at_timestamp", "date", "display_url", "owner", "is_video"))
@@ -112,7 +112,7 @@ POST = PostShape(
     },
     derived={
         "type": _type,
-        "url": lambda node: address_of(node.get("shortcode")),
+        "url": lambda node: post_url(node.get("shortcode")),
         "caption": _caption,
         "comments": _comments,
         "pinned": lambda node: bool(first(node, ("pinned_for_users", "iphone_struct.timeline_pinned_user_ids"))),

@@ -6,7 +6,7 @@ an album in `resources`. A `User` dump has the app's own names, so it is read as
 
 from dataclasses import replace
 
-from instagram_assets.ingest.formats import timeline
+from instagram_assets.ingest.formats import app_api
 from instagram_assets.ingest.formats.shapes import Picture, records_in
 from instagram_assets.ingest.reader.json_values import Record
 
@@ -22,13 +22,13 @@ def is_story(record: Record) -> bool:
 
 
 def _pictures(media: Record) -> list[Picture]:
-    if media.get("media_type") != timeline.SIDECAR:
+    if media.get("media_type") != app_api.SIDECAR:
         return [_picture(media)]
     return [_picture(resource) for resource in records_in(media.get("resources"))]
 
 
 def _picture(media: Record) -> Picture:
-    found = timeline.picture(media)
+    found = app_api.picture(media)
     return found._replace(image=media.get("thumbnail_url") or found.image)
 
 
@@ -38,9 +38,9 @@ def _views(media: Record, place: str) -> object:
 
 
 MEDIA = replace(
-    timeline.POST,
+    app_api.POST,
     fields={
-        **timeline.POST.fields,
+        **app_api.POST.fields,
         "caption": ("caption_text",),
         "width": ("original_width", "dimensions.width"),
         "height": ("original_height", "dimensions.height"),
@@ -49,15 +49,15 @@ MEDIA = replace(
         "duration": ("video_duration",),
     },
     derived={
-        "post_id": timeline.post_id,
-        "owner_id": timeline.owner_id,
-        "url": timeline.POST.derived["url"],
+        "post_id": app_api.post_id,
+        "owner_id": app_api.owner_id,
+        "url": app_api.POST.derived["url"],
         "views": lambda media: _views(media, "view_count"),
         "plays": lambda media: _views(media, "play_count"),
         "duration": lambda media: _views(media, "video_duration"),
         "tagged": lambda media: [tag.get("user") for tag in records_in(media.get("usertags"))],
     },
-    known=timeline.POST.known
+    known=app_api.POST.known
     | {
         *("caption_text", "resources", "title", "sponsor_tags", "dimensions", "dash_info", "crosspost"),
         *("crosspost_metadata", "has_shared_to_fb", "is_affiliate", "viewer_has_saved"),

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from instagram_assets.errors import RecordError
-from instagram_assets.ingest.formats import graphql, pages
+from instagram_assets.ingest.formats import graphql, nested_posts
 from instagram_assets.ingest.formats.shapes import Part
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.source import Source
+from instagram_assets.ingest.record_source import RecordSource
 
 
 def is_file(record: Record) -> bool:
@@ -14,12 +14,14 @@ def is_file(record: Record) -> bool:
     return isinstance(record.get("node"), dict) and isinstance(record.get("instaloader"), dict)
 
 
-def parts(record: Record, source: Source) -> Iterator[Part]:
+def parts(record: Record, source: RecordSource) -> Iterator[Part]:
     """The post, or the profile with the posts that came along. Raises RecordError for stories, hashtags and lists."""
     node, kind = record["node"], record["instaloader"].get("node_type")
     if kind == "Post":
         yield Part(graphql.POST, node, "node")
     elif kind == "Profile":
-        yield from pages.found(node, source, "node") if graphql.is_user(node) else [Part(graphql.PROFILE, node, "node")]
+        yield from (
+            nested_posts.found(node, source, "node") if graphql.is_user(node) else [Part(graphql.PROFILE, node, "node")]
+        )
     else:
         raise RecordError("instaloader.node_type", f"{repr(kind)[:80]} is neither Post nor Profile")

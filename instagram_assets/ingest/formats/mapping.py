@@ -4,19 +4,27 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
-from instagram_assets.ingest.formats import ads, comment_parts, comments, download_information, graph_api, merged, pages
+from instagram_assets.ingest.formats import (
+    ads,
+    comment_detection,
+    comments,
+    download_information,
+    graph_api,
+    merged_dataset,
+    nested_posts,
+)
 from instagram_assets.ingest.formats.shapes import AdShape, CommentShape, PostShape, Shape
 from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, RAW_ADS, RAW_COMMENTS
 from instagram_assets.schemas.contract import Contract
 
 SHAPES: tuple[tuple[str, Shape], ...] = (
-    *((name, shape) for name, _, shape in pages.POSTS),
+    *((name, shape) for name, _, shape in nested_posts.POSTS),
     ("graph_api_hashtags", graph_api.OF_HASHTAG),
-    ("merged", merged.POST),
+    ("merged", merged_dataset.POST),
     (download_information.NAME, download_information.POST),
-    *((name, shape) for name, _, shape in pages.PROFILES),
+    *((name, shape) for name, _, shape in nested_posts.PROFILES),
     (ads.FORMAT, ads.AD),
-    (comments.FORMAT, comment_parts.COMMENT),
+    (comment_detection.FORMAT, comments.COMMENT),
 )
 """Every shape with the name of its format."""
 

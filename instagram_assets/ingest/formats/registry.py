@@ -7,30 +7,30 @@ from instagram_assets.errors import RecordError
 from instagram_assets.ingest.formats import (
     ads,
     apify,
-    collected,
-    comment_parts,
+    collector_lines,
+    comment_detection,
     comments,
     download_information,
+    error_responses,
     graph_api,
     instaloader,
-    merged,
-    pages,
-    refusals,
+    merged_dataset,
+    nested_posts,
     zeeschuimer,
 )
 from instagram_assets.ingest.formats.shapes import Part, PostShape
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.source import Source
+from instagram_assets.ingest.record_source import RecordSource
 
 Recognise = Callable[[Record], bool]
-Open = Callable[[Record, Source], Iterable[Part]]
+Open = Callable[[Record, RecordSource], Iterable[Part]]
 
 
 def _one(shape: PostShape) -> Open:
     """How to open a record that is one post."""
 
-    def opened(record: Record, source: Source) -> tuple[Part, ...]:
-        if pages.is_story(record):
+    def opened(record: Record, source: RecordSource) -> tuple[Part, ...]:
+        if nested_posts.is_story(record):
             raise RecordError("", "is a story; only posts, reels and profiles are read")
         if shape is graph_api.POST:
             return graph_api.parts(record, source)
@@ -42,20 +42,20 @@ def _one(shape: PostShape) -> Open:
 # The first that recognises a record counts. What is common stands first, what looks like much else stands last.
 FORMATS: tuple[tuple[str, Recognise, Open], ...] = (
     ("apify_posts", apify.is_post, lambda record, _: (Part(apify.POST, record),)),
-    (collected.NAME, collected.is_line, collected.parts),
+    (collector_lines.NAME, collector_lines.is_line, collector_lines.parts),
     ("instaloader", instaloader.is_file, instaloader.parts),
     ("zeeschuimer", zeeschuimer.is_line, zeeschuimer.parts),
     (download_information.NAME, download_information.is_record, download_information.parts),
     ("apify_errors", apify.is_error, apify.errors),
-    (comments.FORMAT, comments.is_comment, comment_parts.parts),
-    ("merged", merged.is_record, merged.parts),
-    *((name, recognise, _one(shape)) for name, recognise, shape in pages.POSTS[1:]),
-    *((name, recognise, pages.parts) for name, recognise, _ in pages.PROFILES),
+    (comment_detection.FORMAT, comment_detection.is_comment, comments.parts),
+    ("merged", merged_dataset.is_record, merged_dataset.parts),
+    *((name, recognise, _one(shape)) for name, recognise, shape in nested_posts.POSTS[1:]),
+    *((name, recognise, nested_posts.parts) for name, recognise, _ in nested_posts.PROFILES),
     ("apify_posts", apify.is_scant_post, lambda record, _: (Part(apify.POST, record),)),
-    ("pages", pages.holds_any, pages.parts),
+    ("pages", nested_posts.holds_any, nested_posts.parts),
     (ads.FORMAT, ads.is_record, ads.parts),
-    ("refusals", refusals.is_refusal, refusals.refuse),
-    (comment_parts.PAGES, comment_parts.holds_any, comment_parts.parts),
+    ("refusals", error_responses.is_refusal, error_responses.refuse),
+    (comments.PAGES, comments.holds_any, comments.parts),
 )
 
 _KEY_SHOWN = 40
@@ -69,7 +69,7 @@ def format_of(record: Record) -> tuple[str, Open]:
     return "", _unknown
 
 
-def _unknown(record: Record, _: Source) -> Iterable[Part]:
+def _unknown(record: Record, _: RecordSource) -> Iterable[Part]:
     keys: list[Any] = sorted(record)[:5]
     found = ", ".join(repr(key[:_KEY_SHOWN]) for key in keys)
     raise RecordError("", f"is no post, reel or profile that we know (its keys: {found})")

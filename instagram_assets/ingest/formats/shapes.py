@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.source import OBSERVED_FIELDS
+from instagram_assets.ingest.record_source import OBSERVED_FIELDS
 
 # Comments, likers and pictures of people who never asked to be collected are dropped on purpose.
 PRIVATE = frozenset(

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from instagram_assets.errors import RecordError
-from instagram_assets.ingest.formats import comment_parts, comments, pages, timeline
+from instagram_assets.ingest.formats import app_api, comment_detection, comments, nested_posts
 from instagram_assets.ingest.formats.shapes import Part
-from instagram_assets.ingest.instagram_urls import account_in
-from instagram_assets.ingest.moments import moment_in
+from instagram_assets.ingest.post_ids import account_from_url
 from instagram_assets.ingest.reader.json_values import Record
-from instagram_assets.ingest.source import Source
+from instagram_assets.ingest.record_source import RecordSource
+from instagram_assets.ingest.timestamps import parse_timestamp
 
 _WHEN = "timestamp_collected"
 _META = "__import_meta"
@@ -28,33 +28,33 @@ def is_line(record: Record) -> bool:
     return isinstance(record.get(_META), dict) and _WHEN in record[_META]
 
 
-def parts(record: Record, source: Source) -> Iterator[Part]:
+def parts(record: Record, source: RecordSource) -> Iterator[Part]:
     """The post, seen when it was collected. Raises RecordError for lines of other sites, comments and stories."""
     about, node, place = (record, record["data"], "data") if _WHEN in record else (record[_META], record, "")
     platform = about.get("source_platform")
     if isinstance(platform, str) and platform.casefold().removeprefix("www.") != _SITE:
         raise RecordError("source_platform", f"is {platform[:80]!r}, not {_SITE}")
-    account, observed = account_in(about.get("source_platform_url")), _observed_at(about, source)
-    if comments.is_comment(node):
+    account, observed = account_from_url(about.get("source_platform_url")), _observed_at(about, source)
+    if comment_detection.is_comment(node):
         if source.pseudonym_of is None:
-            raise RecordError(place, comments.DROPPED)
-        yield from comment_parts.found(node, place, comment_parts.Around(account=account, observed_at=observed))
+            raise RecordError(place, comment_detection.DROPPED)
+        yield from comments.found(node, place, comments.Around(account=account, observed_at=observed))
         return
     # Of what a page only announces, the extension keeps what it has: that it lacks fields is no changed format.
     partial = node.get("_zs_partial") is True
-    if timeline.is_item(node) and not pages.is_story(node):  # as nearly all are
-        yield Part(timeline.POST, node, place, account, observed, aside=partial)
+    if app_api.is_item(node) and not nested_posts.is_story(node):  # as nearly all are
+        yield Part(app_api.POST, node, place, account, observed, aside=partial)
         return
     found = False
-    for part in pages.found(node, source, place, account, observed):
+    for part in nested_posts.found(node, source, place, account, observed):
         found = True
         yield part._replace(aside=part.aside or partial)
     if not found:
         raise RecordError(place, "is no post, reel or profile that we know")
 
 
-def _observed_at(about: Record, source: Source) -> datetime | None:
+def _observed_at(about: Record, source: RecordSource) -> datetime | None:
     try:
-        return moment_in(about[_WHEN], _WHEN, [], source.zone, source.first_seen)
+        return parse_timestamp(about[_WHEN], _WHEN, [], source.zone, source.first_seen)
     except RecordError:
         return None

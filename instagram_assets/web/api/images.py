@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from instagram_assets.datasets.overrides import LONGEST_WHY
-from instagram_assets.schemas.overrides import Decision
+from instagram_assets.schemas.search import Decision
 from instagram_assets.web.api.jobs import JobId
 from instagram_assets.web.job_actions import apply_decisions
 from instagram_assets.web.jobs import find_job, folder_of

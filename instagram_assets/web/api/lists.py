@@ -36,7 +36,7 @@ from instagram_assets.datasets.lists import (
 from instagram_assets.datasets.overrides import LONGEST_WHY
 from instagram_assets.errors import ListError, PausedError, SettingsError
 from instagram_assets.lake_index.filters import LONGEST_TEXT, MOST_VALUES
-from instagram_assets.schemas.overrides import Decision, Override
+from instagram_assets.schemas.search import Decision, Override
 from instagram_assets.web.index_service import index_of
 from instagram_assets.web.lists import check_known, filter_of_fields, found_images, rows_of
 from instagram_assets.web.services import Given

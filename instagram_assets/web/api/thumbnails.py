@@ -1,5 +1,7 @@
 """The stored images as pictures: small ones that are made once and kept, and whole ones."""
 
+import asyncio
+import os
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path as FilePath
@@ -7,6 +9,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Request, Response
 from fastapi.responses import FileResponse
+from starlette.concurrency import run_in_threadpool
 
 from instagram_assets.automation.pause import PAUSED, is_paused
 from instagram_assets.errors import DecodeError, InstagramAssetsError, MediaRefusedError, NotFoundError, PausedError
@@ -21,6 +24,8 @@ router = APIRouter(prefix="/api", tags=["pictures"])
 ImageId = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="The SHA-256 of its bytes, as lists call it.")]
 Known = Annotated[str | None, Header(alias="If-None-Match", max_length=1_000)]
 _FOR_GOOD = "private, max-age=31536000, immutable"
+_GONE = 499
+"""What logs call the answer to somebody who has hung up."""
 _NO_PICTURE = FilePath(__file__).parents[1] / "static" / "no-picture.svg"
 _THUMBNAIL: dict[int | str, dict[str, object]] = {
     200: {"content": {"image/jpeg": {}}, "description": "The picture"},
@@ -33,13 +38,25 @@ _WHOLE: dict[int | str, dict[str, object]] = {
 
 
 @router.get("/thumbnails/{image_id}", response_class=Response, responses=_THUMBNAIL)
-def thumbnail(request: Request, services: Given, image_id: ImageId, if_none_match: Known = None) -> Response:
+async def thumbnail(request: Request, services: Given, image_id: ImageId, if_none_match: Known = None) -> Response:
     """A stored image as a JPEG of at most 320 pixels a side; browsers may keep it for good.
 
     While something is being forgotten only those are sent that were made before.
     """
-    store = thumbnails_of(services)
-    return _answer(request, f'"{image_id}-small"', if_none_match, lambda: Body(_small(store, image_id), "image/jpeg"))
+    store, tag = thumbnails_of(services), f'"{image_id}-small"'
+
+    def answer(make: Callable[[str], bytes]) -> Response:
+        return _answer(request, tag, if_none_match, lambda: Body(make(image_id), "image/jpeg"))
+
+    try:
+        return await run_in_threadpool(answer, lambda _: _made_before(store, image_id))
+    except _NotMadeError:
+        pass
+    async with _turn(request):
+        # Who scrolled on does not wait for it any more, and others do.
+        if await request.is_disconnected():
+            return Response(status_code=_GONE)
+        return await run_in_threadpool(answer, store.of)
 
 
 @router.get("/pictures/{image_id}", response_class=Response, responses=_WHOLE)
@@ -65,12 +82,24 @@ def _opened(folder: FilePath, media: FilePath, most_bytes: int, max_megapixels: 
     return Thumbnails(folder, media, most_bytes, max_megapixels)
 
 
-def _small(store: Thumbnails, image_id: str) -> bytes:
-    if not is_paused():
-        return store.of(image_id)
-    if (known := store.kept(image_id)) is None:
+class _NotMadeError(Exception):
+    """The thumbnail has to be made."""
+
+
+def _made_before(store: Thumbnails, image_id: str) -> bytes:
+    if (known := store.kept(image_id)) is not None:
+        return known
+    if is_paused():
         raise PausedError(PAUSED)
-    return known
+    raise _NotMadeError
+
+
+def _turn(request: Request) -> asyncio.Semaphore:
+    """What those wait for whose thumbnail has to be made: as many at once as there are processors."""
+    state = request.app.state
+    if not hasattr(state, "thumbnail_turns"):
+        state.thumbnail_turns = asyncio.Semaphore(os.cpu_count() or 2)
+    return state.thumbnail_turns
 
 
 def _answer(request: Request, tag: str, known: str | None, make: Callable[[], Body]) -> Response:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Query, Request
@@ -21,8 +21,10 @@ from instagram_assets.errors import (
 )
 from instagram_assets.lake_index.facets import choices_of, clusters_of
 from instagram_assets.lake_index.filters import Filter
-from instagram_assets.lake_index.page_rows import images_with, near_duplicates
-from instagram_assets.schemas.overrides import Override
+from instagram_assets.lake_index.orders import Sort, shared_orders
+from instagram_assets.lake_index.page_rows import images_with, near_duplicates, rows_of
+from instagram_assets.lake_index.reading import LakeIndex
+from instagram_assets.schemas.search import Override
 from instagram_assets.web.index_service import index_of
 from instagram_assets.web.jobs import Job, folder_path, newest_of
 from instagram_assets.web.rendering import render, words_of
@@ -35,6 +37,8 @@ SORTS = ("newest", "oldest", "likes", "impression", "sharpest", "blurriest")
 IN_FORM = ("first", "last", "q", "kind", "viral", "source", "status", "quality", "sharp", "list_name", "decided")
 """Fields that the form has; it hands the others on."""
 _LONGEST = 300
+_FIRST = 60
+"""Images on a wide screen."""
 _SCRIPT = (
     *("count", "selected", "kept", "dropped", "undone", "nothing", "no_undo", "found", "too_many", "label"),
     *("is_kept", "is_dropped", "missing", "default_list", "bad_list", "failed", "unread"),
@@ -64,6 +68,7 @@ def gallery(
         chips=chips_of(wanted, words, (), clusters),
         choices=choices_of(index),
         clusters=clusters,
+        first_images=_first_images(index, wanted, chosen),
         hidden=kept_fields(wanted.but(cluster=()), IN_FORM),
         sorts=sorts,
         sort=chosen,
@@ -108,6 +113,18 @@ async def gallery_image(
         folder=folder_path(services.settings, job) if job else None,
         **also,
     )
+
+
+def _first_images(index: LakeIndex, wanted: Filter, sort: str) -> list[str]:
+    """The image_id of those that are seen first, which a browser may fetch before the script of the grid asks.
+
+    Of what takes a model or a list to find out there is none: the page does not wait for that.
+    """
+    if sort not in SORTS or wanted.decided:
+        return []
+    order = shared_orders().images(index, wanted, cast("Sort", sort))
+    found = (row["image_id"] for row in rows_of(index, "images", "image", ("image", "image_id"), order[:_FIRST]))
+    return [image_id for image_id in found if image_id]
 
 
 def script_words(words: Words) -> dict[str, str]:

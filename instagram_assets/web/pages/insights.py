@@ -18,7 +18,7 @@ from instagram_assets.insights.virality import hypotheses, reels_of_week
 from instagram_assets.lake_index.facets import clusters_of
 from instagram_assets.lake_index.filters import Filter, KindFilter
 from instagram_assets.lake_index.reading import LakeIndex
-from instagram_assets.text.pos import CLASSES
+from instagram_assets.text.pos import POS_CLASSES
 from instagram_assets.web.age_facts import markdown_html, read_age_facts
 from instagram_assets.web.chart_rendering import (
     MOST_TABLE_ROWS,
@@ -143,9 +143,9 @@ def chart(request: Request, services: Given, name: str, wanted: UrlFilter) -> HT
         few=FEW if has_few(answer) else 0,
         link_text=words.known(f"insights.links.{name}", otherwise=words("insights.to_posts")),
         has_links=any(answer.links),
-        script_data=script_data(answer, words),
+        drawn=script_data(answer, words),
         cloud=cloud_of(answer) if found.kind == "cloud" else [],
-        ignored_fields=[words(f"filter.fields.{field}") for field in ignored_fields(found, wanted)],
+        passed_over=[words(f"filter.fields.{field}") for field in ignored_fields(found, wanted)],
     )
 
 
@@ -196,7 +196,7 @@ def _page(request: Request, services: Services, page: str) -> HTMLResponse:
         ],
         scope=scope,
         kinds=[(kind, words(f"filter.values.kind_{kind}")) for kind in get_args(KindFilter) if kind],
-        parts_of_speech=[(pos, words(f"filter.parts.{pos}")) for pos in CLASSES],
+        parts_of_speech=[(pos, words(f"filter.parts.{pos}")) for pos in POS_CLASSES],
     )
     # What a browser shows as the address is without the fields that were left empty.
     if "hx-request" in request.headers and not problem:

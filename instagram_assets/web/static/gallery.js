@@ -33,16 +33,16 @@ const texts = JSON.parse(root.dataset.texts), sort = root.dataset.sort;
 const say = (name, values = {}) => texts[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
 const shown = number => number.toLocaleString(document.documentElement.lang);
 
-const PAGE = 200, LONGEST = 12_000_000, GAP = 6, MOST_PAGES = 150, MOST_SELECTED = 5_000, AT_ONCE = 500, FLIGHT = 250;
+const PAGE = 100, LONGEST = 12_000_000, GAP = 6, MOST_PAGES = 300, MOST_SELECTED = 5_000, AT_ONCE = 500, FLIGHT = 250, LANDING = 40;
 const state = {
   total: null, columns: 1, side: 168, top: 0, scrolled: 0, focus: 0, anchor: 0, open: null,
-  pages: new Map(), asked: new Map(), tiles: new Map(), selected: new Map(), decided: new Map(), undo: [], speed: 0, at: 0, isFlying: false,
+  pages: new Map(), asked: new Map(), tiles: new Map(), selected: new Map(), decided: new Map(), undo: [], next: [], speed: 0, at: 0, isFlying: false,
 };
 const memory = `gallery:${location.search}`;
 
 /* Rows, by pages of the API. */
 function row(number) {
-  return state.pages.get(Math.floor(number / PAGE))?.[number % PAGE];
+  return state.pages.get(pageOf(number))?.[number % PAGE];
 }
 
 function address(offset, limit) {
@@ -71,7 +71,7 @@ async function load(page) {
       if (state.pages.size > MOST_PAGES) state.pages.delete(state.pages.keys().next().value);
       if (said.total !== state.total) { state.total = said.total; measure(); }
       problem("");
-      fill();
+      render();
     } catch (error) {
       if (error.name !== "AbortError") problem(say("failed", { reason: error.message }));
     } finally {
@@ -82,14 +82,21 @@ async function load(page) {
   return done;
 }
 
-/* The pages around what is seen, first those in the direction of scrolling; what is no longer near is not waited for. */
+/* The pages of what is seen, and once these are there those of what is near; the `next` ones, first in the direction of
+   scrolling, when every picture is there that is seen. What is no longer near is not waited for, and while one flies over
+   the grid nothing is asked for that is gone when it comes. */
 function wantPages(first, last) {
-  const from = Math.floor(first / PAGE), to = Math.floor(last / PAGE);
-  const ahead = state.speed < 0 ? [from - 1, to + 1] : [to + 1, from - 1];
+  const from = pageOf(first), to = pageOf(last);
   for (const [page, asked] of state.asked) if (page < from - 2 || page > to + 2) { asked.stop.abort(); state.asked.delete(page); }
+  if (state.isFlying) return;
+  const seen = [];
+  for (let page = pageOf(firstSeen()); page <= pageOf(lastSeen()); page++) if (!state.pages.has(page)) seen.push(page);
+  seen.forEach(load);
+  if (seen.length) return;
   for (let page = from; page <= to; page++) load(page);
-  for (const page of ahead) if (state.total !== null) load(page);
+  state.next = state.speed < 0 ? [from - 1, to + 1] : [to + 1, from - 1];
 }
+const pageOf = number => Math.floor(number / PAGE);
 
 function notice(id, text, kind) {
   const place = document.getElementById(id);
@@ -133,6 +140,15 @@ function measure() {
 
 function firstSeen() {
   return Math.max(0, Math.floor(Math.max(0, state.top) / step()) * state.columns);
+}
+
+function lastSeen() {
+  return Math.max(0, Math.min(state.total, (Math.floor((state.top + view()) / step()) + 1) * state.columns) - 1);
+}
+
+function isSeen(number) {
+  const y = Math.floor(number / state.columns) * step();
+  return y + state.side > state.top && y < state.top + view();
 }
 
 /* Where `top` is when the grid is scrolled so far. */
@@ -181,7 +197,7 @@ function goTo(number, where = "nearest") {
 const barHeight = () => document.querySelector(".gallery-bar").offsetHeight + GAP;
 
 /* Tiles. */
-let isWaiting = false, settling = 0, landing = 0;
+let isWaiting = false, isFilling = false, settling = 0, landing = 0;
 function onScroll() {
   const before = state.at;
   state.at = performance.now();
@@ -189,14 +205,14 @@ function onScroll() {
   /* What is gone from the window before its picture could come is not asked for, so that what one stops at comes first. */
   state.isFlying = Math.abs(state.speed) / Math.max(1, state.at - before) > view() / FLIGHT;
   clearTimeout(landing);
-  landing = setTimeout(() => { state.isFlying = false; fill(); }, 50);
+  landing = setTimeout(() => { if (state.isFlying) { state.isFlying = false; render(); } }, LANDING);
   if (!isWaiting) { isWaiting = true; requestAnimationFrame(() => { isWaiting = false; render(); }); }
   clearTimeout(settling);
   settling = setTimeout(() => { settle(); state.speed = 0; render(); keepPlace(); }, 120);
 }
 
 function render() {
-  if (state.total === null) { wantPages(0, PAGE - 1); return; }
+  if (state.total === null) { load(0); return; }
   const ahead = view() * (Math.abs(state.speed) > 40 ? 1.6 : 1), behind = view() * 0.6;
   const above = state.speed < 0 ? ahead : behind, below = state.speed < 0 ? behind : ahead;
   const first = Math.max(0, Math.floor((state.top - above) / step())) * state.columns;
@@ -238,27 +254,44 @@ function made(number) {
   return tile;
 }
 
-/* Put what is known into tiles that have nothing yet; pictures of those that are seen come first. */
+/* Put what is known into tiles that have nothing yet: into those that are seen, and into those that are near once no
+   picture is waited for that is seen. */
 function fill() {
   if (state.isFlying) return;
-  const low = state.top, high = state.top + view();
+  let isAwaited = false;
+  const near = [];
   for (const [number, tile] of state.tiles) {
-    const image = row(number);
-    if (!image || tile.isFilled) continue;
-    tile.isFilled = true;
-    if (image.image_id) {
-      const picture = new Image();
-      const y = Math.floor(number / state.columns) * step();
-      picture.decoding = "async";
-      picture.draggable = false;
-      picture.alt = "";
-      picture.fetchPriority = y + state.side > low && y < high ? "high" : "low";
-      picture.src = `/api/thumbnails/${image.image_id}`;
-      tile.append(picture);
-    } else tile.append(part("tile-missing", image.reason || say("missing")));
-    tile.append(part("tile-check", ""), part("tile-mark", ""), part("tile-value", valueOf(image)), part("tile-text", image.caption ?? ""));
-    dress(tile, image, number);
+    if (!isSeen(number)) { near.push(number); continue; }
+    put(number, "high");
+    isAwaited ||= !tile.isDone;
   }
+  if (isAwaited) return;
+  near.forEach(number => put(number, "low"));
+  state.next.splice(0).forEach(load);
+}
+
+function put(number, priority) {
+  const image = row(number), tile = state.tiles.get(number);
+  if (!image || tile.isFilled) return;
+  tile.isFilled = true;
+  if (image.image_id) {
+    const picture = new Image();
+    picture.decoding = "async";
+    picture.draggable = false;
+    picture.alt = "";
+    picture.fetchPriority = priority;
+    picture.onload = picture.onerror = () => {
+      tile.isDone = true;
+      if (priority === "high" && !isFilling) { isFilling = true; requestAnimationFrame(() => { isFilling = false; fill(); }); }
+    };
+    picture.src = `/api/thumbnails/${image.image_id}`;
+    tile.append(picture);
+  } else {
+    tile.isDone = true;
+    tile.append(part("tile-missing", image.reason || say("missing")));
+  }
+  tile.append(part("tile-check", ""), part("tile-mark", ""), part("tile-value", valueOf(image)), part("tile-text", image.caption ?? ""));
+  dress(tile, image, number);
 }
 
 function part(name, text) {
@@ -312,7 +345,7 @@ async function selectRange(from, to) {
   const [first, last] = from < to ? [from, to] : [to, from];
   if (last - first >= MOST_SELECTED) { tell(say("too_many", { count: shown(MOST_SELECTED) })); return; }
   const waited = [];
-  for (let page = Math.floor(first / PAGE); page <= Math.floor(last / PAGE); page++) waited.push(load(page));
+  for (let page = pageOf(first); page <= pageOf(last); page++) waited.push(load(page));
   await Promise.all(waited);
   state.selected.clear();
   for (let number = first; number <= last; number++) if (row(number)?.image_id) state.selected.set(row(number).image_id, number);
@@ -458,7 +491,7 @@ listField.addEventListener("change", () => {
 /* The panel: the image and its post; the browser's back button closes it. */
 let fetching = null;
 async function open(number, { keepFocus = false, isBack = false } = {}) {
-  await load(Math.floor(number / PAGE));
+  await load(pageOf(number));
   const image = row(number);
   if (!image) return;
   const wasOpen = state.open !== null;

@@ -16,7 +16,7 @@ from instagram_assets.demo.catalogue import posts
 from instagram_assets.demo.diary import diary
 from instagram_assets.demo.training.exam_bert import guess_ages
 from instagram_assets.demo.training.train import CARD, Recipe, train_words
-from instagram_assets.models.sources import find_model
+from instagram_assets.models.local_models import find_model
 
 BERT = MODELS / "bert"
 

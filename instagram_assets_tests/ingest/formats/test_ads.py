@@ -18,9 +18,10 @@ from instagram_assets.errors import FileError
 from instagram_assets.ingest import inbox, landing
 from instagram_assets.ingest.formats.ads import NO_AD
 from instagram_assets.ingest.manifests import manifest_path, read_manifest
-from instagram_assets.ingest.normalize import normalize
-from instagram_assets.ingest.post_ids import media_id
-from instagram_assets.ingest.reader.records import read_records
+from instagram_assets.ingest.normalize import normalize_records
+from instagram_assets.ingest.observations import affected_cells, quarantine_table, read_ads
+from instagram_assets.ingest.post_ids import post_id_of
+from instagram_assets.ingest.reader.record_reader import read_records
 from instagram_assets.settings import load_settings
 from instagram_assets_tests.ingest.formats.tables import as_xlsx
 from instagram_assets_tests.ingest.records import LIMITS, source, write
@@ -48,10 +49,10 @@ class Landed:
 
     def __init__(self, folder: Path, content: bytes, name: str = "ads.xlsx") -> None:
         lake = UPath(folder / "lake")
-        self.file = landing.land(write(folder, content, name), lake, settings=load_settings())
-        self.ads = sorted(landing.read_ads(lake).to_pylist(), key=lambda row: row["source_index"])
+        self.file = landing.land_file(write(folder, content, name), lake, settings=load_settings())
+        self.ads = sorted(read_ads(lake).to_pylist(), key=lambda row: row["source_index"])
         self.problems = [
-            f"{row['field']}: {row['reason']}".removeprefix(": ") for row in landing.quarantine(lake).to_pylist()
+            f"{row['field']}: {row['reason']}".removeprefix(": ") for row in quarantine_table(lake).to_pylist()
         ]
 
 
@@ -60,7 +61,7 @@ def test_an_ad_is_known_by_its_post_and_keeps_what_the_table_says(tmp_path: Path
         found = Landed(tmp_path / name, content, name)
         (row,) = found.ads
         assert (found.file.format, found.file.ads, found.file.posts, found.problems) == ("ads", 1, 0, [])
-        assert row["ad_id"] == str(media_id(CODE))
+        assert row["ad_id"] == str(post_id_of(CODE))
         assert (row["url"], row["caption"]) == (URL, "새 간식")
         assert (row["views"], row["likes"], row["comments"]) == (5000, 120, 4)
         assert row["taken_at"] == datetime(2025, 7, 28, 15, tzinfo=UTC)
@@ -149,7 +150,7 @@ def test_merged_cells_a_title_blank_rows_and_totals_harm_no_ad(tmp_path: Path) -
     stream = io.BytesIO()
     book.save(stream)
     found = Landed(tmp_path, stream.getvalue())
-    assert [row["ad_id"] for row in found.ads] == [str(media_id(CODE)), "https://example.com/ads?id=8"]
+    assert [row["ad_id"] for row in found.ads] == [str(post_id_of(CODE)), "https://example.com/ads?id=8"]
     assert [row["likes"] for row in found.ads] == [120, None]
     assert found.file.unknown_fields == ("Spend",)
     merged, totals = "where cells are merged, split them and fill each one", NO_AD
@@ -229,8 +230,8 @@ def test_a_formula_whose_result_was_never_saved_is_told(changes: dict[str, str],
 @pytest.mark.parametrize(
     ("url", "account", "ad_id"),
     [
-        (f"https://www.instagram.com/Sun_Diary/p/{CODE}/?utm_source=x", "sun_diary", str(media_id(CODE))),
-        (f"instagram.com/p/{CODE}", None, str(media_id(CODE))),
+        (f"https://www.instagram.com/Sun_Diary/p/{CODE}/?utm_source=x", "sun_diary", str(post_id_of(CODE))),
+        (f"instagram.com/p/{CODE}", None, str(post_id_of(CODE))),
         ("https://www.facebook.com/ads/library/?id=123", None, "https://www.facebook.com/ads/library/?id=123"),
     ],
 )
@@ -260,8 +261,8 @@ def test_of_an_ad_that_stands_twice_the_larger_numbers_stay_and_each_look_is_kep
     moments = [datetime(2025, 8, day, tzinfo=UTC) for day in (1, 2)]
     for moment, views in zip(moments, (10, 30), strict=True):
         content = as_xlsx([NAMES, ad(views=views), ad(views=views - 5)])
-        landing.land(write(tmp_path, content, f"{views}.xlsx"), lake, settings=options, observed_at=moment)
-    rows = landing.read_ads(lake).to_pylist()
+        landing.land_file(write(tmp_path, content, f"{views}.xlsx"), lake, settings=options, observed_at=moment)
+    rows = read_ads(lake).to_pylist()
     assert [(row["observed_at"], row["views"]) for row in rows] == [*zip(moments, (10, 30), strict=True)]
 
 
@@ -269,8 +270,8 @@ def test_the_same_table_as_csv_and_workbook_is_read_once(tmp_path: Path) -> None
     lake, options = UPath(tmp_path / "lake"), load_settings()
     rows = [NAMES, ad(), ad(posturl="https://example.com/ads?id=8")]
     for content, name in ((as_xlsx(rows), "ads.xlsx"), (as_text(rows), "ads.csv")):
-        landing.land(write(tmp_path, content, name), lake, settings=options)
-    assert landing.read_ads(lake).num_rows == 2
+        landing.land_file(write(tmp_path, content, name), lake, settings=options)
+    assert read_ads(lake).num_rows == 2
 
 
 @pytest.mark.parametrize(
@@ -325,7 +326,7 @@ def test_a_table_of_unknown_columns_is_refused_with_those_that_ads_need(tmp_path
 
 def test_what_landed_before_ads_were_read_still_counts(tmp_path: Path) -> None:
     lake = UPath(tmp_path / "lake")
-    file = landing.land(write(tmp_path, as_xlsx([NAMES, ad()]), "ads.xlsx"), lake, settings=load_settings())
+    file = landing.land_file(write(tmp_path, as_xlsx([NAMES, ad()]), "ads.xlsx"), lake, settings=load_settings())
     path = manifest_path(lake, file.name)
     known = json.loads(path.read_text())
     assert known.pop("ads") == 1
@@ -333,13 +334,13 @@ def test_what_landed_before_ads_were_read_still_counts(tmp_path: Path) -> None:
     older = read_manifest(lake, file.name)
     assert older
     assert (older.ads, older.records) == (0, 1)
-    assert landing.read_ads(lake).num_rows == 0
+    assert read_ads(lake).num_rows == 0
 
 
 def test_an_ads_table_has_no_posts_and_touches_no_cell(tmp_path: Path) -> None:
     lake = UPath(tmp_path / "lake")
-    file = landing.land(write(tmp_path, as_xlsx([NAMES, ad()]), "ads.xlsx"), lake, settings=load_settings())
-    assert landing.touched(lake, [file], date(2010, 1, 1), date(2100, 1, 1)) == ([], set())
+    file = landing.land_file(write(tmp_path, as_xlsx([NAMES, ad()]), "ads.xlsx"), lake, settings=load_settings())
+    assert affected_cells(lake, [file], date(2010, 1, 1), date(2100, 1, 1)) == ([], set())
     assert (file.accounts, file.days) == ((), {})
 
 
@@ -356,7 +357,7 @@ def test_any_cells_give_ads_or_problems_with_their_row(rows: Rows) -> None:
     for record in records:
         if isinstance(moment := record.get("Date"), datetime):
             record["Date"] = moment.isoformat()
-    result = normalize(enumerate(records), source())
+    result = normalize_records(enumerate(records), source())
     assert result.tables["ads"].num_rows + len(result.problems) == len(rows)
     assert all(problem.error.reason.startswith("x: ") for problem in result.problems)
     assert not any(result.tables[name].num_rows for name in ("posts", "reels", "profiles"))

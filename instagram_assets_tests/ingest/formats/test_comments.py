@@ -9,7 +9,8 @@ import pytest
 from upath import UPath
 
 from instagram_assets.ingest import landing
-from instagram_assets.ingest.formats import comments
+from instagram_assets.ingest.formats import comment_detection
+from instagram_assets.ingest.observations import landed_files, quarantine_table, read_posts, read_profiles
 from instagram_assets.settings import load_settings
 from instagram_assets_tests.ingest.records import post, profile, write
 
@@ -54,17 +55,17 @@ COMMENTS: dict[str, dict[str, Any]] = {
 def stored(lake: UPath) -> str:
     """Everything that the lake holds of its files, as one text."""
     tables = [
-        landing.landed_files(lake, FIRST, LAST),
-        landing.quarantine(lake),
-        landing.read_posts(lake, "posts", ["sun_diary"], FIRST, LAST),
-        landing.read_profiles(lake, ["sun_diary"]),
+        landed_files(lake, FIRST, LAST),
+        quarantine_table(lake),
+        read_posts(lake, "posts", ["sun_diary"], FIRST, LAST),
+        read_profiles(lake, ["sun_diary"]),
     ]
     return json.dumps([table.to_pylist() for table in tables], default=str)
 
 
 def landed(folder: Path, content: object) -> UPath:
     lake = UPath(folder / "lake")
-    landing.land(write(folder, content), lake, settings=SETTINGS)
+    landing.land_file(write(folder, content), lake, settings=SETTINGS)
     return lake
 
 
@@ -75,11 +76,11 @@ def test_a_comment_as_a_record_is_refused_with_a_reason_and_nothing_of_it(
 ) -> None:
     records = [COMMENTS[kind]] * 30
     lake = landed(tmp_path, "\n".join(map(json.dumps, records)) if lines else records)
-    rows = landing.quarantine(lake).to_pylist()
+    rows = quarantine_table(lake).to_pylist()
     assert [(row["index"], row["reason"], row["record"]) for row in rows] == [
-        (index, comments.DROPPED, "") for index in range(30)
+        (index, comment_detection.DROPPED, "") for index in range(30)
     ]
-    assert landing.landed_files(lake, FIRST, LAST)["format"].to_pylist() == [comments.FORMAT]
+    assert landed_files(lake, FIRST, LAST)["format"].to_pylist() == [comment_detection.FORMAT]
     assert not any(word in stored(lake) for word in (SECRET, SOMEBODY))
 
 
@@ -116,7 +117,7 @@ def test_comments_inside_other_things_are_not_stored_either(case: str, tmp_path:
 
 def test_a_bad_record_keeps_what_is_its_own(tmp_path: Path) -> None:
     lake = landed(tmp_path, [post(timestamp="yesterday", caption="my own words"), {"moon": 1, "sun": ["x"]}])
-    mine, unknown = (json.loads(row["record"]) for row in landing.quarantine(lake).to_pylist())
+    mine, unknown = (json.loads(row["record"]) for row in quarantine_table(lake).to_pylist())
     assert (mine["caption"], mine["timestamp"]) == ("my own words", "yesterday")
     assert unknown == {"moon": "(number)", "sun": "(list)"}
 
@@ -124,5 +125,5 @@ def test_a_bad_record_keeps_what_is_its_own(tmp_path: Path) -> None:
 def test_the_authors_words_in_the_form_of_a_comment_are_kept(tmp_path: Path) -> None:
     caption = {"pk": "1", "user_id": "5", "text": "my own words", "created_at": 1753787743}
     item = {"code": "A", "pk": "7", "taken_at": None, "media_type": 1, "caption": caption}
-    (row,) = landing.quarantine(landed(tmp_path, [item])).to_pylist()
+    (row,) = quarantine_table(landed(tmp_path, [item])).to_pylist()
     assert json.loads(row["record"])["caption"]["text"] == "my own words"

@@ -13,11 +13,12 @@ from upath import UPath
 from instagram_assets import read_export
 from instagram_assets.errors import FileError, SettingsError
 from instagram_assets.ingest import folders, landing
-from instagram_assets.ingest.archive_owner import owner_in_name, owner_in_profile, repaired
+from instagram_assets.ingest.archive_layout import fix_mojibake, owner_in_name, owner_in_profile
 from instagram_assets.ingest.inbox import land_files
-from instagram_assets.ingest.normalize import normalize
+from instagram_assets.ingest.normalize import normalize_records
+from instagram_assets.ingest.observations import landed_files, read_posts
 from instagram_assets.settings import Settings, load_settings
-from instagram_assets_tests.ingest.archives import (
+from instagram_assets_tests.ingest.archive_helper import (
     NAME,
     PRIVATE,
     archived,
@@ -65,7 +66,7 @@ def test_any_change_at_any_place_gives_rows_or_an_error(data: st.DataObject) -> 
     content = {"ig_reels_media": [record(archived(1, pictures=2)) | {"title": "a"}, record(archived(2))]}
     content = data.draw(st.sampled_from([content, *content["ig_reels_media"]]))
     path = data.draw(st.sampled_from(places(content)))
-    result = normalize([(3, changed(content, path, data.draw(ANYTHING | st.just(...))))], OURS)
+    result = normalize_records([(3, changed(content, path, data.draw(ANYTHING | st.just(...))))], OURS)
     assert all(problem.error.reason for problem in result.problems)
     for name in ("posts", "reels"):
         result.tables[name].validate(full=True)
@@ -114,12 +115,12 @@ def test_the_text_is_the_first_that_says_something(titles: tuple[str | None, str
 
 @given(st.text(st.characters(exclude_categories=("Cs",))))
 def test_every_text_that_was_taken_for_latin_is_made_right(text: str) -> None:
-    assert repaired(as_latin(text)) == text
+    assert fix_mojibake(as_latin(text)) == text
 
 
 @pytest.mark.parametrize("text", ["café", "오늘의 커피", "naïve ☕️", "Ã", "plain", ""])
 def test_a_text_that_is_right_already_is_left_alone(text: str) -> None:
-    assert repaired(text) == text
+    assert fix_mojibake(text) == text
 
 
 def test_texts_of_other_formats_are_never_repaired() -> None:
@@ -186,7 +187,7 @@ def test_an_archive_that_does_not_say_whose_it_is_is_refused_with_what_to_give(
     assert "does not say whose account it is" in str(error)
     assert "--account NAME" in str(error)
     lake = UPath(settings.folder("lake"))
-    assert landing.landed_files(lake, FIRST, LAST).num_rows == 0
+    assert landed_files(lake, FIRST, LAST).num_rows == 0
     result = land_files([str(path)], lake, settings, account="@Sun_Diary")
     assert (result.landed[0].accounts, result.landed[0].stated_account) == (("sun_diary",), "sun_diary")
     with pytest.raises(FileError, match="whose account"):
@@ -201,11 +202,11 @@ def test_what_a_person_said_of_the_account_stays_true_and_can_be_corrected(tmp_p
     land_files([str(path)], lake, settings, account="moon")
     assert land(settings, str(path)).known[0].stated_account == "moon"
     corrected = land_files([str(path)], lake, settings, account="sun_diary").landed[0]
-    assert (corrected.accounts, landing.read_posts(lake, "posts", ["moon"], FIRST, LAST).num_rows) == (
+    assert (corrected.accounts, read_posts(lake, "posts", ["moon"], FIRST, LAST).num_rows) == (
         ("sun_diary",),
         0,
     )
-    again = landing.land(path, lake, settings=settings)
+    again = landing.land_file(path, lake, settings=settings)
     assert (again.new, again.accounts) == (False, ("sun_diary",))
 
 
@@ -226,7 +227,7 @@ def test_private_files_of_an_archive_are_no_exports_whichever_of_its_folders_is_
     inside: str, tmp_path: Path
 ) -> None:
     folder = unpacked(tmp_path / NAME, [archived(1)])
-    found = folders.look_through(folder / inside)
+    found = folders.scan_folder(folder / inside)
     assert [path.name for path in found.exports] == ["posts_1.json"]
     assert found.passed.total() == len(lying(folder / inside)) - 1
 
@@ -236,7 +237,7 @@ def test_an_archive_of_the_older_layout_is_known_by_any_two_of_its_folders(besid
     (place, content), *_ = files([archived(1)], "content")
     posts = write(tmp_path / Path(place).parent, content, Path(place).name)
     write(tmp_path / beside, [post()], "message_1.json")
-    assert folders.look_through(tmp_path).exports == [posts]
+    assert folders.scan_folder(tmp_path).exports == [posts]
 
 
 def test_an_archive_as_html_is_refused_with_what_to_ask_for(tmp_path: Path) -> None:
@@ -244,4 +245,4 @@ def test_an_archive_as_html_is_refused_with_what_to_ask_for(tmp_path: Path) -> N
         (tmp_path / place).parent.mkdir(parents=True)
         write(tmp_path, "<html>", place)
     with pytest.raises(FileError, match=r"as HTML\. Ask Instagram for it again, and choose JSON"):
-        folders.refuse_empty(tmp_path, folders.look_through(tmp_path))
+        folders.refuse_empty_folder(tmp_path, folders.scan_folder(tmp_path))

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instagram_assets.ingest.normalize import format_of, normalize
+from instagram_assets.ingest.normalize import format_of, normalize_records
 from instagram_assets.ingest.reader.json_values import BadRecord
-from instagram_assets.ingest.reader.records import read_records
+from instagram_assets.ingest.reader.record_reader import read_records
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets_tests.ingest.formats.writers import ALBUM, WRITERS, gallery_dl
 from instagram_assets_tests.ingest.records import LIMITS, errors_of, rows_of, source
@@ -58,7 +58,7 @@ def changed(record: dict[str, Any], path: tuple[Any, ...], value: Any) -> dict[s
 @settings(max_examples=60, deadline=None)
 def test_any_change_at_any_place_gives_rows_of_the_contract_or_an_error(record: dict[str, Any], data: Any) -> None:
     path = data.draw(st.sampled_from(places(record)))
-    result = normalize([(3, changed(record, path, data.draw(ANYTHING | st.just(...))))], source())
+    result = normalize_records([(3, changed(record, path, data.draw(ANYTHING | st.just(...))))], source())
     assert all(problem.error.reason for problem in result.problems)
     for name, table in result.tables.items():
         assert table.schema.equals(CONTRACTS[f"raw_{name}"].schema)

@@ -9,8 +9,10 @@ import pytest
 from upath import UPath
 
 from instagram_assets.ingest import landing
+from instagram_assets.ingest.manifests import LandedFile
 from instagram_assets.ingest.merge import merge_posts
-from instagram_assets.ingest.reader.records import BATCH_RECORDS
+from instagram_assets.ingest.observations import quarantine_table, read_posts, read_profiles
+from instagram_assets.ingest.reader.record_reader import BATCH_RECORDS
 from instagram_assets.settings import load_settings
 from instagram_assets_tests.ingest.formats import writers
 from instagram_assets_tests.ingest.formats.tables import as_csv, as_xlsx
@@ -24,12 +26,12 @@ PLAIN = ALBUM._replace(owner_id=71000001001, likes=100, tagged=())
 MONDAY = datetime(2025, 8, 4, tzinfo=UTC)
 
 
-def land(lake: UPath, folder: Path, name: str, content: Any, observed: datetime | None = None) -> landing.LandedFile:
-    return landing.land(write(folder, content, name), lake, settings=SETTINGS, observed_at=observed)
+def land(lake: UPath, folder: Path, name: str, content: Any, observed: datetime | None = None) -> LandedFile:
+    return landing.land_file(write(folder, content, name), lake, settings=SETTINGS, observed_at=observed)
 
 
 def rows(lake: UPath, account: str = "sun_diary") -> list[dict[str, Any]]:
-    return landing.read_posts(lake, "posts", [account], FIRST, LAST).to_pylist()
+    return read_posts(lake, "posts", [account], FIRST, LAST).to_pylist()
 
 
 def test_one_post_seen_through_six_formats_is_one_row_with_the_observations_that_differ(tmp_path: Path) -> None:
@@ -55,9 +57,9 @@ def test_one_post_seen_through_six_formats_is_one_row_with_the_observations_that
     assert {tuple(medium["url"] for medium in row["media"]) for row in found} == {
         ("https://cdn.example/1.jpg", "https://cdn.example/2.jpg", "https://cdn.example/2.mp4")
     }
-    profiles = landing.read_profiles(lake, ["sun_diary"])
-    reels = landing.read_posts(lake, "reels", ["sun_diary"], FIRST, LAST)
-    (post,) = merge_posts(landing.read_posts(lake, "posts", ["sun_diary"], FIRST, LAST), reels, profiles).to_pylist()
+    profiles = read_profiles(lake, ["sun_diary"])
+    reels = read_posts(lake, "reels", ["sun_diary"], FIRST, LAST)
+    (post,) = merge_posts(read_posts(lake, "posts", ["sun_diary"], FIRST, LAST), reels, profiles).to_pylist()
     assert (post["likes"], post["observations"]) == (110, 5)
 
 
@@ -83,16 +85,16 @@ def test_one_post_as_json_csv_and_of_three_other_tools_is_one_row_with_the_obser
     assert {tuple(medium["url"] for medium in row["media"]) for row in found} == {
         ("https://cdn.example/1.jpg", "https://cdn.example/2.jpg", "https://cdn.example/2.mp4")
     }
-    reels, profiles = landing.read_posts(lake, "reels", ["sun_diary"], FIRST, LAST), landing.read_profiles(lake, [])
-    (post,) = merge_posts(landing.read_posts(lake, "posts", ["sun_diary"], FIRST, LAST), reels, profiles).to_pylist()
+    reels, profiles = read_posts(lake, "reels", ["sun_diary"], FIRST, LAST), read_profiles(lake, [])
+    (post,) = merge_posts(read_posts(lake, "posts", ["sun_diary"], FIRST, LAST), reels, profiles).to_pylist()
     assert (post["likes"], post["observations"]) == (104, 5)
 
 
 def shown(lake: UPath) -> list[tuple[int, str]]:
     """The pictures of the one post in the lake, each with its position."""
-    reels = landing.read_posts(lake, "reels", ["sun_diary"], FIRST, LAST)
-    raw = landing.read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
-    (post,) = merge_posts(raw, reels, landing.read_profiles(lake, ["sun_diary"])).to_pylist()
+    reels = read_posts(lake, "reels", ["sun_diary"], FIRST, LAST)
+    raw = read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
+    (post,) = merge_posts(raw, reels, read_profiles(lake, ["sun_diary"])).to_pylist()
     return [(medium["position"], medium["url"]) for medium in post["media"]]
 
 
@@ -167,4 +169,4 @@ def test_partial_lines_of_zeeschuimer_do_not_refuse_their_file(tmp_path: Path) -
         line["data"]["_zs_partial"] = True
     file = land(lake, tmp_path, "lines.ndjson", "\n".join(map(json.dumps, lines)))
     assert (file.posts, file.quarantined) == (4, 6)
-    assert set(landing.quarantine(lake)["field"].to_pylist()) == {"data.taken_at"}
+    assert set(quarantine_table(lake)["field"].to_pylist()) == {"data.taken_at"}

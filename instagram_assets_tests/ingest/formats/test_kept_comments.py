@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from upath import UPath
 
 from instagram_assets.ingest import landing
-from instagram_assets.ingest.comments import NO_POST, NOBODY, ROUNDED, TEXT_LIMIT
-from instagram_assets.ingest.formats import comment_parts, comments
-from instagram_assets.ingest.manifests import TABLES
-from instagram_assets.ingest.normalize import normalize
-from instagram_assets.ingest.post_ids import media_id
-from instagram_assets.privacy.keys import load_key
+from instagram_assets.ingest.comment_rows import NO_COMMENTER, NO_POST, ROUNDED_ID, TEXT_LIMIT
+from instagram_assets.ingest.formats import comment_detection, comments
+from instagram_assets.ingest.manifests import LANDING_TABLES
+from instagram_assets.ingest.normalize import normalize_records
+from instagram_assets.ingest.observations import quarantine_table, read_comments, read_posts
+from instagram_assets.ingest.post_ids import post_id_of
 from instagram_assets.privacy.pseudonyms import pseudonym
+from instagram_assets.privacy.secret_keys import load_key
 from instagram_assets.schemas import RAW_COMMENTS
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets_tests.ingest.formats.tables import as_xlsx
@@ -51,7 +52,7 @@ def comment(**changes: Any) -> dict[str, Any]:
 
 
 def rows_of(*records: Any) -> Rows:
-    return normalize(enumerate(records), source(pseudonym_of=marked)).tables["comments"].to_pylist()
+    return normalize_records(enumerate(records), source(pseudonym_of=marked)).tables["comments"].to_pylist()
 
 
 def row_of(record: dict[str, Any]) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def row_of(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def problems_of(record: dict[str, Any]) -> list[str]:
-    result = normalize([(0, record)], source(pseudonym_of=marked))
+    result = normalize_records([(0, record)], source(pseudonym_of=marked))
     assert result.tables["comments"].num_rows == 0
     assert all(problem.content is None for problem in result.problems)
     return [str(problem.error) for problem in result.problems]
@@ -73,8 +74,8 @@ class Lake:
         self.settings = kept(folder) if keep else load_settings(data_dir=folder)
         self.root = UPath(folder / "lake")
         self.path = write(folder / "in", content, name)
-        self.file = landing.land(self.path, self.root, settings=self.settings, observed_at=SEEN)
-        self.comments = landing.read_comments(self.root).to_pylist()
+        self.file = landing.land_file(self.path, self.root, settings=self.settings, observed_at=SEEN)
+        self.comments = read_comments(self.root).to_pylist()
 
     @property
     def key(self) -> bytes:
@@ -103,7 +104,7 @@ def test_a_comment_of_any_collector_lands_and_its_names_and_numbers_do_not(kind:
     year = 2021 if "2021" in str(COMMENTS[kind]["timestamp" if "timestamp" in COMMENTS[kind] else "text"]) else 2025
     assert (row["taken_at"].year, row["taken_at"].month) == (year, 7)
     assert row["commenter"] == pseudonym(lake.key, SOMEBODY)
-    assert (lake.file.comments, lake.file.quarantined, lake.file.format) == (1, 0, comments.FORMAT)
+    assert (lake.file.comments, lake.file.quarantined, lake.file.format) == (1, 0, comment_detection.FORMAT)
     assert not any(word in lake.written() for word in ("0000-0000", SOMEBODY, '"99"', "cdn.example"))
 
 
@@ -163,7 +164,7 @@ def test_a_comment_below_a_post_joins_it_by_id_and_code_and_names_its_account(ki
     lake = Lake(tmp_path, [POSTS[kind]])
     (row,) = lake.comments
     assert (row["post_id"], row["shortcode"], row["account"]) == (POST, CODE, "sun_diary")
-    (of_post,) = landing.read_posts(lake.root, "posts", ["sun_diary"], FIRST, LAST).to_pylist()
+    (of_post,) = read_posts(lake.root, "posts", ["sun_diary"], FIRST, LAST).to_pylist()
     assert of_post["post_id"] == row["post_id"]
     assert row["commenter"] == (None if kind == "graph-api" else pseudonym(lake.key, SOMEBODY))
     assert SOMEBODY not in lake.written()
@@ -181,7 +182,7 @@ def test_a_comment_that_stands_alone_has_its_post_from_an_address_or_a_number() 
         row = row_of(comment(**about))
         assert (row["post_id"], row["shortcode"], row["warnings"]) == (POST, CODE, [])
         assert row["account"] is None
-    assert media_id(CODE) == int(POST)
+    assert post_id_of(CODE) == int(POST)
 
 
 def test_replies_say_what_they_answer() -> None:
@@ -211,7 +212,7 @@ def test_comments_on_a_page_of_them_land_and_without_the_setting_the_page_says_h
     assert row["commenter"] == pseudonym(lake.key, SOMEBODY)
     assert row["warnings"] == [NO_POST]
     off = Lake(tmp_path / "off", [page], keep=False)
-    (problem,) = landing.quarantine(off.root).to_pylist()
+    (problem,) = quarantine_table(off.root).to_pylist()
     assert "INSTAGRAM_ASSETS_INGEST__KEEP_COMMENTS=true" in problem["reason"]
     assert SOMEBODY not in off.written()
 
@@ -238,8 +239,8 @@ def test_comments_beside_nothing_that_is_a_post_land_without_one(beside: bytes |
 def test_a_comment_that_zeeschuimer_collected_is_there_once_and_seen_when_it_was(tmp_path: Path) -> None:
     line = {"timestamp_collected": 1753890000000, "source_platform_url": "https://www.instagram.com/sun_diary/"}
     lake = UPath(tmp_path / "lake")
-    landing.land(write(tmp_path, [{**line, "data": APP}]), lake, settings=kept(tmp_path))
-    (row,) = landing.read_comments(lake).to_pylist()
+    landing.land_file(write(tmp_path, [{**line, "data": APP}]), lake, settings=kept(tmp_path))
+    (row,) = read_comments(lake).to_pylist()
     assert (row["account"], row["observed_at"].isoformat()) == ("sun_diary", "2025-07-30T15:40:00+00:00")
 
 
@@ -304,7 +305,7 @@ def test_a_name_that_comes_thousands_of_records_later_is_taken_out_of_earlier_te
 )
 def test_a_deleted_user_is_nobody(nobody: dict[str, Any]) -> None:
     row = row_of(comment(**{"ownerUsername": None, **nobody}))
-    assert (row["commenter"], row["warnings"]) == (None, [NOBODY])
+    assert (row["commenter"], row["warnings"]) == (None, [NO_COMMENTER])
 
 
 def test_a_commenter_that_signs_with_its_own_name_is_not_named_by_it() -> None:
@@ -330,7 +331,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("changes", "reason"), BAD)
 def test_a_bad_comment_is_told_by_its_field_and_nothing_of_it_is_kept(changes: dict[str, Any], reason: str) -> None:
     assert problems_of(comment(**changes)) == [reason]
-    below = normalize([(0, post(latestComments=[comment(**changes)]))], source(pseudonym_of=marked))
+    below = normalize_records([(0, post(latestComments=[comment(**changes)]))], source(pseudonym_of=marked))
     assert below.tables["posts"].num_rows == 1
     assert below.tables["comments"].num_rows == 0
     assert all(problem.content is None for problem in below.problems)
@@ -355,7 +356,7 @@ def test_a_bad_comment_is_told_by_its_field_and_nothing_of_it_is_kept(changes: d
         ),
         ({"postUrl": "https://example.com/"}, "post_id", None, NO_POST),
         ({"postUrl": ..., "postId": "third party"}, "post_id", None, NO_POST),
-        ({"id": 1.8001e16}, "comment_id", "18001000000000000", ROUNDED),
+        ({"id": 1.8001e16}, "comment_id", "18001000000000000", ROUNDED_ID),
         ({"parent_comment_id": ["x"]}, "reply_to", None, "parent_comment_id: what stands there is no id, taken as"),
     ],
 )
@@ -379,15 +380,15 @@ def test_what_is_off_by_default_leaves_no_trace_of_its_being_there(tmp_path: Pat
     assert "comments" not in json.loads((tmp_path / f"lake/landing/files/{lake.file.name}.json").read_text())
     assert not (tmp_path / "lake/landing/comments").exists()
     assert not (tmp_path / "privacy").exists()
-    (row,) = landing.quarantine(lake.root).to_pylist()
-    assert (row["reason"], row["record"]) == (comments.DROPPED, "")
+    (row,) = quarantine_table(lake.root).to_pylist()
+    assert (row["reason"], row["record"]) == (comment_detection.DROPPED, "")
 
 
 def test_keeping_comments_changes_nothing_in_the_other_tables(tmp_path: Path) -> None:
     content = [post(latestComments=[comment()], topComments=[comment()]), profile(), {"moon": 1}]
     on, off = (Lake(tmp_path / str(keep), content, keep=keep) for keep in (True, False))
     assert on.file.comments == 2
-    for table in set(TABLES) - {"comments"}:
+    for table in set(LANDING_TABLES) - {"comments"}:
         name = f"lake/landing/{table}/{on.file.name}.parquet"
         both = [tmp_path / str(keep) / name for keep in (True, False)]
         assert both[0].exists() == both[1].exists()
@@ -401,28 +402,28 @@ def test_a_file_that_landed_without_its_comments_brings_them_when_it_is_given_ag
     digest = off.file.sha256
     assert landing.is_landed(off.root, digest, off.settings)
     assert not landing.is_landed(off.root, digest, kept(tmp_path))
-    again = landing.land(off.path, off.root, settings=kept(tmp_path))
+    again = landing.land_file(off.path, off.root, settings=kept(tmp_path))
     assert (again.new, again.comments, again.quarantined) == (True, 1, 0)
-    assert landing.quarantine(off.root).num_rows == 0
+    assert quarantine_table(off.root).num_rows == 0
     assert landing.is_landed(off.root, digest, kept(tmp_path))
     # Switching it off takes nothing away.
-    assert not landing.land(off.path, off.root, settings=off.settings).new
-    assert landing.read_comments(off.root).num_rows == 1
+    assert not landing.land_file(off.path, off.root, settings=off.settings).new
+    assert read_comments(off.root).num_rows == 1
 
 
 def test_that_comments_were_dropped_stays_known_when_a_file_loses_rows(tmp_path: Path) -> None:
     off = Lake(tmp_path, [post(latestComments=[comment()])], keep=False)
-    counts = dict.fromkeys(TABLES, 0)
+    counts = dict.fromkeys(LANDING_TABLES, 0)
     assert off.file.with_rows(counts).comments is None
-    assert landing.land(off.path, off.root, settings=kept(tmp_path)).with_rows(counts).comments == 0
+    assert landing.land_file(off.path, off.root, settings=kept(tmp_path)).with_rows(counts).comments == 0
 
 
 def test_a_comment_in_two_files_is_there_once_for_each_time_and_knows_its_account(tmp_path: Path) -> None:
     lake = Lake(tmp_path, [comment()], "a.json")
     more = [post(scrapedAt=SEEN.isoformat(), latestComments=[comment(postUrl=..., likesCount=1)])]
     for name, content in (("b.json", more), ("c.json", [comment(scrapedAt="2025-09-02T00:00:00Z", likesCount=5)])):
-        landing.land(write(tmp_path / "in", content, name), lake.root, settings=lake.settings)
-    rows = landing.read_comments(lake.root).to_pylist()
+        landing.land_file(write(tmp_path / "in", content, name), lake.root, settings=lake.settings)
+    rows = read_comments(lake.root).to_pylist()
     assert [(row["observed_at"].day, row["likes"], row["account"]) for row in rows] == [
         (1, 1, "sun_diary"),
         (2, 5, None),
@@ -445,7 +446,7 @@ def test_any_change_of_any_field_gives_rows_or_problems_and_never_a_name(
     record: dict[str, Any], changes: dict[str, Any], below: bool
 ) -> None:
     changed = {**record, **changes}
-    result = normalize([(0, post(latestComments=[changed]) if below else changed)], source(pseudonym_of=marked))
+    result = normalize_records([(0, post(latestComments=[changed]) if below else changed)], source(pseudonym_of=marked))
     table = result.tables["comments"]
     assert table.schema.equals(RAW_COMMENTS.schema)
     assert below or table.num_rows or result.problems
@@ -459,10 +460,10 @@ def test_any_change_of_any_field_gives_rows_or_problems_and_never_a_name(
 @given(ANYTHING)
 @settings(max_examples=100, deadline=None)
 def test_whatever_lies_below_a_post_its_comments_are_found_or_not_and_it_lands(value: Any) -> None:
-    result = normalize([(0, post(latestComments=value, other=[value]))], source(pseudonym_of=marked))
+    result = normalize_records([(0, post(latestComments=value, other=[value]))], source(pseudonym_of=marked))
     assert result.tables["posts"].num_rows == 1
     assert all(problem.error.reason for problem in result.problems)
 
 
 def test_the_mapping_shows_where_a_comments_columns_come_from() -> None:
-    assert set(comment_parts.COMMENT.fields) < set(RAW_COMMENTS.schema.names)
+    assert set(comments.COMMENT.fields) < set(RAW_COMMENTS.schema.names)

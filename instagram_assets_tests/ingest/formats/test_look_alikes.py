@@ -8,11 +8,11 @@ import pytest
 
 from instagram_assets.datasets.parts import one_part
 from instagram_assets.datasets.records import CAPTION_COLUMNS, COLUMNS, merged_records
-from instagram_assets.ingest.formats import comments, graph_api, merged, pages
+from instagram_assets.ingest.formats import comment_detection, graph_api, merged_dataset, nested_posts
 from instagram_assets.ingest.formats.registry import format_of
 from instagram_assets.ingest.merge import merge_posts
-from instagram_assets.ingest.normalize import normalize
-from instagram_assets.ingest.posts import post_rows
+from instagram_assets.ingest.normalize import normalize_records
+from instagram_assets.ingest.post_rows import to_post_rows
 from instagram_assets.schemas import IMAGES
 from instagram_assets_tests.ingest.formats import writers
 from instagram_assets_tests.ingest.formats.writers import ALBUM, Medium
@@ -144,8 +144,8 @@ def of_a_hashtag(account: str, **changes: Any) -> dict[str, Any]:
     """The row of a post as a hashtag's page gives it, where `account` is what was collected."""
     asked = ("id", "caption", "media_type", "media_url", "permalink", "timestamp", "like_count", "comments_count")
     media = {key: value for key, value in writers.graph_api(ALBUM).items() if key in (*asked, "children")} | changes
-    (part,) = pages.found(media, source(), account=account, observed=SEEN)
-    (row,) = post_rows([part], [0], graph_api.POST, source()).rows.to_pylist()
+    (part,) = nested_posts.found(media, source(), account=account, observed=SEEN)
+    (row,) = to_post_rows([part], [0], graph_api.POST, source()).rows.to_pylist()
     return row
 
 
@@ -194,14 +194,14 @@ def test_zeeschuimer_lines_of_other_sites_and_of_comments_are_refused() -> None:
     (other,) = errors_of({**line, "source_platform": "tiktok.com"})
     assert "'tiktok.com', not instagram.com" in other.reason
     (comment,) = errors_of({**line, "data": {"pk": "1", "text": "SECRET", "user": USER, "created_at": 1}})
-    assert comment.reason == comments.DROPPED
+    assert comment.reason == comment_detection.DROPPED
 
 
 def test_a_partial_line_of_zeeschuimer_is_set_aside_without_being_a_sign_of_a_changed_format() -> None:
     line = writers.zeeschuimer(ALBUM)
     del line["data"]["taken_at"]
     line["data"]["_zs_partial"] = True
-    (problem,) = normalize([(0, line)], source()).problems
+    (problem,) = normalize_records([(0, line)], source()).problems
     assert (problem.error.field, problem.lacks) == ("data.taken_at", "")
 
 
@@ -237,12 +237,12 @@ def test_the_merged_dataset_is_read_back_as_what_it_was_made_of(captions: bool) 
         post(id="3697661021377407102", shortCode="DNQuxufAih-", likesCount=-1, type="Video", productType="clips"),
         profile(scrapedAt=(when + timedelta(hours=1)).isoformat()),
     ]
-    tables = normalize(enumerate(exported), source()).tables
+    tables = normalize_records(enumerate(exported), source()).tables
     posts = merge_posts(tables["posts"], tables["reels"], tables["profiles"])
     records = list(merged_records(one_part(posts=posts, images=IMAGES.empty()), "all", captions=False))
     if captions:
         records = [{**record, "imageCaptions": [], "imageCaptionScores": []} for record in records]
-    result = normalize(enumerate(records), source())
+    result = normalize_records(enumerate(records), source())
     assert [problem.error for problem in result.problems] == []
     assert set(result.formats) == {"merged"}
     assert not result.unknown
@@ -261,5 +261,5 @@ def plain(table: pa.Table) -> list[dict[str, Any]]:
 
 def test_every_key_of_the_merged_dataset_is_known_when_it_is_read_back() -> None:
     record = {column.name: None for column in (*COLUMNS, *CAPTION_COLUMNS)}
-    assert merged.is_record(record)
-    assert merged.POST.unknown(record) == {}
+    assert merged_dataset.is_record(record)
+    assert merged_dataset.POST.unknown(record) == {}

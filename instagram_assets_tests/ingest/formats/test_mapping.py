@@ -2,16 +2,18 @@
 
 import pytest
 
-from instagram_assets.ingest.formats import apify, pages
+from instagram_assets.ingest.formats import apify, nested_posts
 from instagram_assets.ingest.formats.mapping import CONTRACTS, SHAPES, columns_of, format_name, kind_of, mapping
 from instagram_assets.ingest.formats.registry import FORMATS
-from instagram_assets.ingest.normalize import normalize
+from instagram_assets.ingest.normalize import normalize_records
 from instagram_assets_tests.ingest.records import post, source
 
 
 def test_every_shape_by_which_records_are_read_has_a_name() -> None:
-    assert {format_name(shape) for _, _, shape in pages.POSTS} <= {name for name, _, _ in FORMATS} | {"apify_overview"}
-    assert "" not in {format_name(shape) for _, _, shape in (*pages.POSTS, *pages.PROFILES)}
+    assert {format_name(shape) for _, _, shape in nested_posts.POSTS} <= {name for name, _, _ in FORMATS} | {
+        "apify_overview"
+    }
+    assert "" not in {format_name(shape) for _, _, shape in (*nested_posts.POSTS, *nested_posts.PROFILES)}
     assert len({id(shape) for _, shape in SHAPES}) == len(SHAPES)
     assert len({(name, kind_of(shape)) for name, shape in SHAPES}) == len(SHAPES)
 
@@ -33,7 +35,7 @@ def test_no_field_of_a_shape_is_left_out_of_the_mapping() -> None:
 def test_a_field_goes_into_the_column_that_the_mapping_names(field: str, column: str) -> None:
     assert columns_of("apify_posts", "post")[field] == column
     value: object = "고양이" if field == "alt" else 4711
-    result = normalize([(0, post(**{field: value}))], source())
+    result = normalize_records([(0, post(**{field: value}))], source())
     assert result.tables["posts"][column].to_pylist() == [value]
 
 

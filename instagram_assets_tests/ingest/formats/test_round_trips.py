@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instagram_assets.ingest.formats.registry import format_of
-from instagram_assets.ingest.normalize import Normalized, normalize
+from instagram_assets.ingest.normalize import NormalizedRecords, normalize_records
 from instagram_assets_tests.ingest.formats import writers
 from instagram_assets_tests.ingest.formats.writers import WRITERS, Plain, Record
 from instagram_assets_tests.ingest.records import SEEN, source
@@ -36,7 +36,7 @@ def expected(post: Plain, name: str) -> dict[str, Any]:
     return row
 
 
-def came_back(result: Normalized) -> list[dict[str, Any]]:
+def came_back(result: NormalizedRecords) -> list[dict[str, Any]]:
     assert [problem.error for problem in result.problems] == []
     rows = [row for name in ("posts", "reels") for row in result.tables[name].to_pylist()]
     return [
@@ -50,7 +50,7 @@ def came_back(result: Normalized) -> list[dict[str, Any]]:
 def test_a_post_comes_back_from_the_record_of_each_format(name: str, post: Plain) -> None:
     record = WRITERS[name](post)
     assert format_of(record)[0] == name.partition("-")[0]
-    result = normalize([(0, record)], source())
+    result = normalize_records([(0, record)], source())
     assert came_back(result) == [expected(post, name)]
     assert result.tables["profiles"].num_rows == 0
 
@@ -59,14 +59,14 @@ def test_a_post_comes_back_from_the_record_of_each_format(name: str, post: Plain
 @given(post=writers.posts())
 @settings(max_examples=30, deadline=None)
 def test_every_field_that_a_tool_always_writes_is_known(name: str, post: Plain) -> None:
-    result = normalize([(0, WRITERS[name](post))], source())
+    result = normalize_records([(0, WRITERS[name](post))], source())
     assert result.unknown == set()
 
 
 @given(post=writers.posts())
 @settings(max_examples=100, deadline=None)
 def test_the_pictures_of_gallery_dl_that_stand_in_one_file_are_one_post(post: Plain) -> None:
-    result = normalize(enumerate(writers.gallery_dl(post)), source())
+    result = normalize_records(enumerate(writers.gallery_dl(post)), source())
     assert came_back(result) == [{**expected(post, "gallery_dl"), "comments": None}]
 
 
@@ -74,7 +74,7 @@ def test_the_pictures_of_gallery_dl_that_stand_in_one_file_are_one_post(post: Pl
 @settings(max_examples=50, deadline=None)
 def test_each_picture_of_gallery_dl_in_a_file_of_its_own_is_the_post_with_that_picture(post: Plain, data: Any) -> None:
     number = data.draw(st.integers(0, len(post.media) - 1))
-    result = normalize([(0, writers.gallery_dl(post)[number])], source())
+    result = normalize_records([(0, writers.gallery_dl(post)[number])], source())
     alone = [address for address in post.media[number] if address]
     assert came_back(result) == [{**expected(post, "gallery_dl"), "comments": None, "media": alone}]
 
@@ -137,7 +137,7 @@ def test_posts_are_found_by_their_shape_in_any_wrapper_once_and_in_order(
     name: str, wrapper: str, posts: list[Plain]
 ) -> None:
     value = WRAPPERS[wrapper]([WRITERS[name](post) for post in posts])
-    result = normalize(enumerate(value if isinstance(value, list) else [value]), source())
+    result = normalize_records(enumerate(value if isinstance(value, list) else [value]), source())
     assert came_back(result) == [expected(post, name) for post in posts]
     assert result.tables["profiles"].num_rows == 0
 
@@ -148,7 +148,7 @@ def test_posts_are_found_by_their_shape_in_any_wrapper_once_and_in_order(
 def test_a_line_of_zeeschuimer_was_observed_when_it_was_collected(name: str, post: Plain, milliseconds: int) -> None:
     record = WRITERS[name](post)
     (record if name == "zeeschuimer" else record["__import_meta"])["timestamp_collected"] = milliseconds
-    (row,) = normalize([(0, record)], source()).tables["posts"].to_pylist()
+    (row,) = normalize_records([(0, record)], source()).tables["posts"].to_pylist()
     assert row["observed_at"] == datetime.fromtimestamp(milliseconds // 1000, UTC).replace(
         microsecond=milliseconds % 1000 * 1000
     )

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from instagram_assets.ingest.post_ids import short_code
+from instagram_assets.ingest.post_ids import shortcode_of
 
 Record = dict[str, Any]
 BEGIN, END = 1_300_000_000, 1_750_000_000
@@ -36,7 +36,7 @@ class Plain(NamedTuple):
 
     @property
     def code(self) -> str:
-        return short_code(self.number)
+        return shortcode_of(self.number)
 
     @property
     def taken_at(self) -> datetime:

@@ -14,7 +14,8 @@ from instagram_assets.lake_index.place import INDEX_FOLDER
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import load_settings
-from instagram_assets.storage.lake import lake_root, write_asset, write_cells
+from instagram_assets.storage.lake import lake_root
+from instagram_assets.storage.lake_writer import write_asset, write_cells
 
 ACCOUNTS = ("sun_diary", "moon_walks", "tree_house")
 COLOURS = ("crimson", "gold", "seagreen", "royalblue", "orchid")

@@ -1,0 +1,279 @@
+"""What the settings ask of the age model, done: trained, judged and kept, and used for shares of an audience."""
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pyarrow as pa
+
+from instagram_assets.age.artifacts import (
+    TEST_USERS,
+    ModelReport,
+    is_model_file,
+    make_report,
+    read_facts,
+    read_test,
+    report_files,
+    unexpected_files,
+)
+from instagram_assets.age.card import TrainingFacts
+from instagram_assets.age.dataset import TrainingData, defining_options, training_data
+from instagram_assets.age.predict import bounded_batches, with_reasons
+from instagram_assets.age.statistics import Prevalence, prevalence, unknown
+from instagram_assets.age.user_texts import UserTexts, texts_table
+from instagram_assets.errors import ModelError, SettingsError
+from instagram_assets.models.local_models import ModelSource, find_model
+from instagram_assets.privacy.tombstones import load_tombstones
+from instagram_assets.schemas import AGE_PREDICTIONS
+from instagram_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from instagram_assets.age.model import AgeModel
+
+
+class TrainingResult(NamedTuple):
+    """A trained model: its folder, whether it was trained just now or kept from before, and what is told of it."""
+
+    folder: Path
+    trained: bool
+    report: ModelReport
+
+
+class Predictions(NamedTuple):
+    """The rows of `age_predictions`, and the share of these people that is at or above the cut-off age.
+
+    `forgotten` counts who was left out, since they were forgotten.
+    """
+
+    table: pa.Table
+    share: Prevalence
+    forgotten: int = 0
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """What is shown of a run; what cannot be told is left out."""
+        accounts, below = self.table.num_rows, self.share.below
+        found = {
+            "accounts": accounts,
+            "with a probability": self.share.n,
+            "with a label": accounts - sum(self.table["abstained"].to_pylist()),
+            "coverage": self.share.n / accounts if accounts else None,
+            "share at or above the cut-off": self.share.share,
+            "share at or above, low": self.share.low,
+            "share at or above, high": self.share.high,
+            "share below the cut-off": below.share,
+            "share below, low": below.low,
+            "share below, high": below.high,
+            "share at or above, uncorrected": self.share.uncorrected,
+            "forgotten, left out": self.forgotten or None,
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def check_enabled(settings: Settings) -> None:
+    """Raise SettingsError unless the age model is turned on and says what for."""
+    switches = {
+        "INSTAGRAM_ASSETS_AGE__ENABLED=true": settings.age.enabled,
+        'INSTAGRAM_ASSETS_AGE__PURPOSE="what it is for, in a sentence"': bool(settings.age.purpose.strip()),
+    }
+    if missing := [name for name, there in switches.items() if not there]:
+        raise SettingsError(
+            "The age model is off: it guesses something sensitive of people, many of them minors. To turn it on, set "
+            f"{' and '.join(missing)} in .env or the environment, or give a command `--purpose`. The purpose will "
+            "stand in the model's card."
+        )
+
+
+def model_folder(settings: Settings) -> Path:
+    """Where the age model that the settings name lies, whether it is trained or not."""
+    return settings.folder("age") / settings.age.finetuned_model_name
+
+
+def train_model(
+    settings: Settings,
+    posts: pa.RecordBatchReader | None = None,
+    on_progress: Callable[[str], None] | None = None,
+    folder: Path | None = None,
+    on_data: Callable[[TrainingData], object] | None = None,
+    on_unused: Callable[[list[str]], object] | None = None,
+) -> TrainingResult:
+    """The age model of the people, options and language model that the settings name, in `folder`.
+
+    What is there already and was made of the same is kept: nothing is trained, and the test users are not looked at
+    again. `posts` are rows of the lake's `posts`, for settings without a folder of texts; null: all of the lake.
+    `folder` is `model_folder` when null. `on_unused` is given a line for each row and user that cannot be
+    used, even when that is an error, `on_data` the people, `on_progress` lines of the training. Raises
+    SettingsError, FileError, ModelError or TrainingDataError before any training, TrainingError when it cannot go on.
+    """
+    check_enabled(settings)
+    options, folder = settings.age, (folder or model_folder(settings)).absolute()
+    _check_replaceable(folder)
+    kept = _kept_facts(folder, settings)
+    backbone = find_model(options.model_name_or_path, options.model_revision, settings.folder("models"), pictures=False)
+    data = training_data(settings, posts, on_unused)
+    if on_data is not None:
+        on_data(data)
+    fingerprint = data.fingerprint(options, backbone.fingerprint)
+    if kept is None or kept.fingerprint != fingerprint:
+        facts = TrainingFacts(
+            purpose=options.purpose.strip(),
+            age_cutoff=options.age_cutoff,
+            fingerprint=fingerprint,
+            backbone=backbone.label,
+            options=defining_options(options),
+            abstain_below=options.abstain_below,
+            data=data.counts,
+            left_out=data.left_out,
+        )
+        return TrainingResult(folder, True, _train(settings, data, backbone, facts, folder, on_progress))
+    facts = replace(kept, purpose=options.purpose.strip(), abstain_below=options.abstain_below)
+    report = make_report(facts, read_test(folder))
+    if facts != kept:
+        _describe_anew(folder, report, settings)
+    return TrainingResult(folder, False, report)
+
+
+def predict_users(
+    users: Iterable[UserTexts],
+    settings: Settings,
+    on_progress: Callable[[int], None] | None = None,
+    folder: Path | None = None,
+) -> Predictions:
+    """One row of `age_predictions` for each user, by the model in `folder` (null: `model_folder`), and their share.
+
+    Who was forgotten is left out. `on_progress` is given the number of users that are done. Raises SettingsError when
+    the age model is off or was trained for another cut-off than the settings say, ModelError when it is not there or
+    damaged.
+    """
+    from instagram_assets.age.model_files import find_age_model, load_age_model
+    from instagram_assets.age.predict import predict
+
+    check_enabled(settings)
+    options, folder = settings.age, folder or model_folder(settings)
+    source = find_age_model(folder, settings.folder("models"))
+    if options.age_cutoff != source.config.age_cutoff:
+        raise SettingsError(
+            f"INSTAGRAM_ASSETS_AGE__AGE_CUTOFF={options.age_cutoff}, but the model in {folder} was trained for "
+            f"{source.config.age_cutoff}. Set it to that, or train again."
+        )
+    loaded = load_age_model(source, options.device, options.precision)
+    tables, done = [AGE_PREDICTIONS.empty()], 0
+    gone, forgotten = 0, load_tombstones(settings.folder("privacy"))
+
+    def left() -> Iterator[UserTexts]:
+        nonlocal gone
+        for user in users:
+            if forgotten.has("account", user.username):
+                gone += 1
+            else:
+                yield user
+
+    for some in bounded_batches(left()):
+
+        def tell(posts: int, of: int, before: int = done, users: int = len(some)) -> None:
+            if on_progress is not None:
+                on_progress(before + users * posts // of)
+
+        tables.append(with_reasons(predict(texts_table(some), loaded, tell), some))
+        done += len(some)
+        tell(0, 1, done)
+    table = pa.concat_tables(tables)
+    share = _share(table["probability"].drop_null(), folder, converted=not source.config.metrics)
+    return Predictions(table, share, gone)
+
+
+def _share(probabilities: pa.ChunkedArray, folder: Path, converted: bool) -> Prevalence:
+    """The corrected share of label 1; not known, with the reason, where the model's test users are not there."""
+    if converted:
+        return unknown(
+            probabilities,
+            f"the model in {folder} was converted from a .pth, which brings no test users ({TEST_USERS}), and without "
+            "them a share cannot be corrected. Train an age model to get one",
+        )
+    try:
+        test = read_test(folder)
+    except ModelError as error:
+        return unknown(probabilities, str(error))
+    return prevalence(probabilities, test["label"], test["model"])
+
+
+def stored_report(settings: Settings) -> ModelReport | None:
+    """The report of the trained model of the settings; None when there is none, or none with test users."""
+    folder = model_folder(settings)
+    facts = read_facts(folder)
+    return make_report(facts, read_test(folder)) if facts and (folder / TEST_USERS).is_file() else None
+
+
+def _check_replaceable(folder: Path) -> None:
+    """Raise ModelError where no model can be kept, or where keeping it would take away files that are not ours."""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not there.is_dir():
+        raise ModelError(f"{there}: is a file, so no model can be kept there. Name a folder.")
+    if there == folder and (names := unexpected_files(folder)):
+        raise ModelError(
+            f"{folder}: holds other files ({names[0]!a}{f' and {len(names) - 1} more' if names[1:] else ''}), and a "
+            "training would replace them. Move them away, or name another folder."
+        )
+
+
+def _kept_facts(folder: Path, settings: Settings) -> TrainingFacts | None:
+    """What is known of the whole model that lies in the folder; None when there is none, or a damaged one."""
+    from instagram_assets.age.model_files import find_age_model
+
+    try:
+        find_age_model(folder, settings.folder("models"))
+        read_test(folder)
+    except ModelError:
+        return None
+    return read_facts(folder)
+
+
+def _train(
+    settings: Settings,
+    data: TrainingData,
+    backbone: ModelSource,
+    facts: TrainingFacts,
+    folder: Path,
+    on_progress: Callable[[str], None] | None,
+) -> ModelReport:
+    """Train, judge and keep; what a run that was killed has done of the training is not done again."""
+    from instagram_assets.age.holdout import predict_test_set
+    from instagram_assets.age.trainer import train
+
+    options, work = settings.age, folder.with_name(f".{folder.name}.training")
+    people, parts = data.split.people, data.split.parts
+    trained = train(people, parts, backbone, options, work, on_progress)
+    calibration, test = predict_test_set(people, parts, trained, options)
+    history = [epoch._asdict() for epoch in trained.history]
+    report = make_report(replace(facts, **calibration._asdict(), history=history), test)
+    _save(folder, trained.model, trained.tokenizer, report, test)
+    shutil.rmtree(work, ignore_errors=True)
+    return report
+
+
+def _describe_anew(folder: Path, report: ModelReport, settings: Settings) -> None:
+    """Tell another purpose or band of abstention; the weights stay."""
+    from instagram_assets.age.model_files import find_age_model, load_age_model
+
+    loaded = load_age_model(find_age_model(folder, settings.folder("models")), "cpu", "fp32")
+    _save(folder, loaded.model, loaded.tokenizer, report, read_test(folder))
+
+
+def _save(folder: Path, model: "AgeModel", tokenizer: Any, report: ModelReport, test: pa.Table) -> None:
+    """Make or replace the model's folder, whole or not at all."""
+    from instagram_assets.age.model_files import AgeConfig, save_age_model
+
+    facts = report.facts
+    config = AgeConfig(
+        age_cutoff=facts.age_cutoff,
+        max_seq_len=facts.options["max_seq_len"],
+        model_name_or_path=facts.backbone,
+        purpose=facts.purpose,
+        calibration=(facts.slope, facts.intercept),
+        abstain_below=facts.abstain_below,
+        metrics=report.numbers,
+    )
+    beside = report_files(report, test)
+    save_age_model(folder, model, tokenizer, config, report.card, beside, is_model_file)

@@ -1,0 +1,244 @@
+"""The runs of the Dagster UI, started from a shell: same jobs, same history."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Collection, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import dagster as dg
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
+from dagster._core.execution.api import execute_run_iterator
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+
+from instagram_assets.automation.dead_runs import (
+    PROCESS_TAG,
+    STOPPED,
+    close_dead_runs,
+    reason_of,
+    this_process,
+)
+from instagram_assets.automation.home import is_made, make_home
+from instagram_assets.automation.plan import MADE_OF, datasets_are_due, exact_ranges, plan
+from instagram_assets.automation.run_history import COMMAND_TAG
+from instagram_assets.datasets.missing import missing_datasets
+from instagram_assets.definitions import defs
+from instagram_assets.errors import RunFailedError, SettingsError
+from instagram_assets.homes import HOMES
+from instagram_assets.ingest.manifests import clear_pending, pending_files
+from instagram_assets.partitions import (
+    PARTITION,
+    RANGE_END,
+    RANGE_START,
+    is_outdated,
+    known_accounts,
+    register_accounts,
+    register_search,
+)
+from instagram_assets.settings import settings
+from instagram_assets.storage.atomic import remedy
+from instagram_assets.storage.lake import open_lake, values_in
+
+# Dagster writes the events of a box in batches of this size; without it the batched log does nothing.
+EVENT_BATCH_SIZE = "1000"
+_RAW_TABLES = ("raw_posts", "raw_reels", "raw_profiles")
+LOCATION = "instagram_assets"
+"""The name of the code location, as `workspace.yaml` has it."""
+# Boxes are many, and their stages short.
+_STAGES_OF_BOXES: dict[str, Any] = {"loggers": {"stages": {"config": {"seconds": 2.0}}}}
+
+
+_command: ContextVar[str] = ContextVar("command", default="")
+
+
+def prepare_home(deployment: str = "sqlite") -> Path:
+    """Make DAGSTER_HOME with the deployment's dagster.yaml and databases; point this process and its children at it.
+
+    A dagster.yaml that is not one of ours for SQLite, unchanged, stays. Whoever opens Dagster's instance comes by here
+    first: of two first starts one waits. Raises SettingsError when the folder cannot be written or the deployment is
+    not known, StorageError when a database is damaged.
+    """
+    home = settings().folder("dagster")
+    source = HOMES / deployment / "dagster.yaml"
+    if not source.is_file():
+        known = ", ".join(sorted(file.parent.name for file in HOMES.glob("*/dagster.yaml")))
+        raise SettingsError(f"There is no deployment {deployment}. Name one of {known}.")
+    try:
+        settings().folder("inbox").mkdir(parents=True, exist_ok=True)
+        make_home(home, source, databases=deployment == "sqlite")
+    except OSError as error:
+        raise SettingsError(f"{home} cannot be written ({error.strerror}). {remedy(error)}.") from error
+    _point_at(home)
+    return home
+
+
+def _point_at(home: Path) -> None:
+    """Dagster's own settings name its home by the environment, which other threads read: what stands there stays."""
+    wanted = {"DAGSTER_HOME": str(home), "DAGSTER_EVENT_BATCH_SIZE": EVENT_BATCH_SIZE}
+    os.environ.update({name: value for name, value in wanted.items() if os.environ.get(name) != value})
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
+
+
+@contextmanager
+def open_instance() -> Generator[dg.DagsterInstance]:
+    """The Dagster instance of DAGSTER_HOME."""
+    prepare_home()
+    with dg.DagsterInstance.get() as instance:
+        close_dead_runs(instance)
+        _register_again(instance)
+        yield instance
+
+
+@contextmanager
+def look_at_instance(home: Path | None = None) -> Generator[dg.DagsterInstance | None]:
+    """The Dagster instance of a home, else DAGSTER_HOME, as it is; null where none was made.
+
+    Nothing is made or mended, as `open_instance` does: whoever looks may do so while runs go on.
+    """
+    home = home or settings().folder("dagster")
+    if not is_made(home):
+        yield None
+        return
+    _point_at(home)
+    with dg.DagsterInstance.get() as instance:
+        yield instance
+
+
+def _register_again(instance: dg.DagsterInstance) -> None:
+    """Register what the lake has rows of in a new record of Dagster: its database was damaged, or left behind."""
+    if not known_accounts(instance):
+        register_accounts(
+            instance, sorted(set().union(*(values_in(open_lake(settings()), name) for name in _RAW_TABLES)))
+        )
+    if not instance.get_dynamic_partitions("searches"):
+        for name in sorted(values_in(open_lake(settings()), "search_results")):
+            register_search(instance, name)
+
+
+def run_job(
+    instance: dg.DagsterInstance,
+    name: str,
+    *,
+    tags: dict[str, str] | None = None,
+    config: dict[str, Any] | None = None,
+    assets: Sequence[dg.AssetKey] | None = None,
+    resources: Mapping[str, object] | None = None,
+) -> list[dg.AssetMaterialization]:
+    """Run one job, or only some of its assets, in this process; what was materialized that has no partitions.
+
+    `resources` stand in the place of those of the definitions. Raises RunFailedError with the error's message, and
+    KeyboardInterrupt when a signal stopped the run.
+    """
+    job = defs.resolve_job_def(name)
+    if resources:
+        given = {key: dg.ResourceDefinition.hardcoded_resource(value) for key, value in resources.items()}
+        job = job.with_top_level_resources({**job.resource_defs, **given})
+    if assets:
+        job = job.get_subset(asset_selection=set(assets))
+    run = instance.create_run_for_job(
+        job,
+        run_config={**_STAGES_OF_BOXES, **(config or {})},
+        tags={**job.run_tags, **(tags or {}), **_tags_of_command()},
+        asset_selection=frozenset(assets) if assets else None,
+        remote_job_origin=_shown_as(name),
+    )
+    made: list[dg.AssetMaterialization] = []
+    failure = ""
+    # Events are looked at one by one: those of 20,000 cells take hundreds of megabytes together.
+    for event in execute_run_iterator(InMemoryJob(job), run, instance):
+        if event.is_step_failure:
+            failure = failure or f"{name}, step {event.step_key}: {reason_of(event)}"
+        elif event.event_type == dg.DagsterEventType.RUN_FAILURE:
+            failure = failure or f"{name}: {reason_of(event)}"
+        elif event.is_step_materialization and event.partition is None:
+            made.append(event.step_materialization_data.materialization)
+    if failure.endswith(STOPPED):
+        raise KeyboardInterrupt(failure)  # and not an error, after which a command may go on
+    if instance.get_run_by_id(run.run_id).status != dg.DagsterRunStatus.SUCCESS:  # pyright: ignore[reportOptionalMemberAccess] it was made here
+        raise RunFailedError(failure or f"{name}: the run failed; see it in the Dagster UI")
+    return made
+
+
+@contextmanager
+def as_command(name: str) -> Generator[None]:
+    """Mark the runs that are made while the block runs as those of one command."""
+    token = _command.set(name)
+    try:
+        yield
+    finally:
+        _command.reset(token)
+
+
+def _tags_of_command() -> dict[str, str]:
+    # A command that failed says so; the daemon must not start it again.
+    return {PROCESS_TAG: this_process(), "dagster/max_retries": "0", COMMAND_TAG: _command.get() or uuid4().hex}
+
+
+def _shown_as(job: str) -> RemoteJobOrigin:
+    """Where the Dagster UI shows a run: at the job of the code location that `dev` serves."""
+    location = RegisteredCodeLocationOrigin(LOCATION)
+    return RemoteJobOrigin(RemoteRepositoryOrigin(location, SINGLETON_REPOSITORY_NAME), job)
+
+
+def land(instance: dg.DagsterInstance, files: Sequence[Path], observed_at: str = "", account: str = "") -> None:
+    """Land files, or what lies in the inbox when none are named."""
+    named = tuple(file.absolute() for file in files)
+    options = {"ops": {"landed": {"config": {"observed_at": observed_at, "account": account}}}}
+    run_job(instance, "landing", config=options, resources={"landing_files": named})
+
+
+def bring_up_to_date(instance: dg.DagsterInstance) -> int:
+    """Make all tables that landed files still wait for, also those of an interrupted run; how many runs it took."""
+    due = plan(instance)
+    if due.profiles:
+        run_job(instance, "profiles", tags=due.profiles)
+    for number, part in enumerate(due.boxes, start=1):
+        if len(due.boxes) > 1:
+            print(f"tables: run {number} of {len(due.boxes)}, {span(part.tags)}", file=sys.stderr)
+        run_job(instance, "box", tags=due.tags_of(part), assets=due.assets)
+    clear_pending(open_lake(settings()), due.files)
+    return len(due.boxes) + bool(due.profiles)
+
+
+def finish(instance: dg.DagsterInstance, leave: Sequence[str] = ()) -> None:
+    """Make all tables that landed files wait for, then the datasets, where a table is newer. Raises RunFailedError.
+
+    What `leave` names is made by a later step. When older posts have landed another process does it: Dagster's days
+    are those of the time when it was loaded.
+    """
+    if not is_outdated():
+        if bring_up_to_date(instance) or datasets_are_due(instance):
+            some = [dg.AssetKey(name) for name in MADE_OF if name not in leave] if leave else None
+            run_job(instance, "datasets", assets=some)
+        return
+    words = [sys.executable, "-m", "instagram_assets.cli", "finish", "--command", _command.get()]
+    words += [word for name in leave for word in ("--leave", name)]
+    done = subprocess.run(words, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        raise RunFailedError("the tables could not be made; the reason stands above")
+
+
+def estimate_ages(instance: dg.DagsterInstance, accounts: Collection[str]) -> None:
+    """Train the age model, unless nothing changed, and ask it about these accounts. Raises RunFailedError."""
+    run_job(instance, "age_training")
+    for tags in exact_ranges(known_accounts(instance), accounts):
+        run_job(instance, "age_estimates", tags=tags)
+
+
+def is_complete() -> bool:
+    """True when the lake has posts, no landed file waits for its tables, and all that is made of the lake is there."""
+    written = not {"dataset_csv", "dataset_json", "dataset_parquet"} & set(missing_datasets(settings()))
+    asked = not settings().age.enabled or (open_lake(settings()) / "age_predictions").exists()
+    return written and asked and (open_lake(settings()) / "posts").exists() and not pending_files(open_lake(settings()))
+
+
+def span(tags: Mapping[str, str] | None) -> str:
+    """What a run is over, in words: a partition, or the first and the last; nothing for a run of the whole lake."""
+    if not tags:
+        return ""
+    return tags.get(PARTITION) or f"{tags[RANGE_START]} … {tags[RANGE_END]}"

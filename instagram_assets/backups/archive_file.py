@@ -1,0 +1,268 @@
+"""A `.tar` or `.zip` with one backup: files under the names that they have in the data folder, the manifest last.
+
+It needs this program to be checked, and not to be unpacked: `tar xf` gives the data folder.
+"""
+
+import hashlib
+import io
+import os
+import tarfile
+import time
+import warnings
+import zipfile
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Lock
+from typing import IO, BinaryIO, Protocol, Self
+
+from upath import UPath
+
+from instagram_assets.backups.location import OpenFile, Readable, StoredFile
+from instagram_assets.backups.manifest import MANIFEST_SUFFIX, Manifest, ManifestEntry, is_backup_id, unpack
+from instagram_assets.errors import FileError, StorageError
+from instagram_assets.storage.atomic import is_local, make_folder, refusal, sweep_beside, sync_folders, temporary_beside
+
+_SUFFIXES = (".tar", ".zip")
+_DATA, _SNAPSHOTS = "data/", "snapshots/"
+_CHUNK = 1 << 20
+_EARLIEST = 315_532_800  # 1980, the first year that a .zip can tell
+_BROKEN = (tarfile.TarError, zipfile.BadZipFile, EOFError, KeyError, NotImplementedError)
+
+
+def is_backup_archive(path: UPath) -> bool:
+    """True for what ends in .tar or .zip and is not a folder."""
+    return path.suffix in _SUFFIXES and not (is_local(path) and os.path.isdir(path.path))
+
+
+class BackupArchive:
+    """The backup in one file, which may not be there yet."""
+
+    threads = 1
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.where = str(path)
+        self._packed: _Packed | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._packed:
+            self._packed.close()
+
+    def ids(self) -> list[str]:
+        """The one backup that is in it; none where there is no file. Raises FileError when it has no manifest."""
+        if not self.path.exists():
+            return []
+        found = [name.removeprefix(_SNAPSHOTS).removesuffix(MANIFEST_SUFFIX) for name in self._read.names]
+        names = [name for name in found if is_backup_id(name)]
+        if not names:
+            raise FileError(
+                self.where,
+                "has no manifest: it is cut off, or no backup",
+                "Use another copy of it; what is whole in it can be taken out, unchecked, by tar or unzip",
+            )
+        return names
+
+    def manifest(self, name: str) -> Manifest:
+        """What the backup says of itself. Raises StorageError when it is damaged."""
+        try:
+            with self._read.open(f"{_SNAPSHOTS}{name}{MANIFEST_SUFFIX}") as stream:
+                return unpack(name, stream.read(), self.where)
+        except (*_BROKEN, OSError) as error:
+            raise StorageError(
+                f"{self.where}: its manifest cannot be read ({error}). Use another copy of it."
+            ) from error
+
+    def open(self, entry: ManifestEntry) -> BinaryIO:
+        """The bytes of a file."""
+        try:
+            return self._read.open(_DATA + entry.path)  # pyright: ignore[reportReturnType] it reads binary
+        except _BROKEN as error:
+            raise OSError(f"not in the archive: {error}") from error
+
+    @contextmanager
+    def writing(self) -> Generator["_Writing"]:
+        """Make the backup. Raises FileError when the file is there already: it holds one backup."""
+        if os.path.lexists(self.path):
+            raise FileError(self.where, "is there already, and one file holds one backup", "Give another name")
+        temporary = temporary_beside(self.path)
+        try:
+            make_folder(self.path.parent)
+            sweep_beside(self.path)
+            with open(temporary, "xb") as stream:
+                os.fchmod(stream.fileno(), 0o600)  # it holds what is known of people
+                writing = _Writing(self.path, temporary, stream)
+                try:
+                    yield writing
+                except BaseException:
+                    writing.abandon()
+                    raise
+        except OSError as error:
+            raise refusal(self.path, error) from error
+        finally:
+            with suppress(FileNotFoundError):
+                temporary.unlink()
+
+    @property
+    def _read(self) -> "_Packed":
+        if self._packed is None:
+            try:
+                self._packed = _Zip(self.path) if self.path.suffix == ".zip" else _Tar(self.path)
+            except (*_BROKEN, ValueError) as error:
+                raise FileError(
+                    self.where, f"is cut off, or no {self.path.suffix} ({error})", "Use another copy of it"
+                ) from error
+            except OSError as error:
+                raise FileError(
+                    self.where, f"cannot be read ({error.strerror})", "Give this user the right to"
+                ) from error
+        return self._packed
+
+
+class _Writing:
+    """A backup that is being made."""
+
+    def __init__(self, final: Path, temporary: Path, stream: BinaryIO) -> None:
+        self._final, self._temporary, self._stream = final, temporary, stream
+        self._pack: _Pack = _ZipWriter(stream) if final.suffix == ".zip" else _TarWriter(stream)
+        self._lock = Lock()
+
+    @property
+    def latest(self) -> Manifest | None:
+        """None: the file is new."""
+        return None
+
+    def has(self, entry: ManifestEntry) -> bool:
+        """False: the file is new."""
+        return False
+
+    def keep(self, path: str, source: OpenFile) -> StoredFile:
+        """Store the bytes of one file, as many as it had when it was opened."""
+        with self._lock, source() as stream:
+            hashed = _Hashed(stream, stream.size)
+            self._pack.add(_DATA + path, hashed, stream.size, stream.modified_ns // 1_000_000_000)
+            if hashed.left:
+                raise EOFError
+        return StoredFile(stream.size, hashed.sha256, stream.size)
+
+    def publish(self, name: str, manifest: bytes) -> None:
+        """Close the file and give it its name."""
+        self._pack.add(f"{_SNAPSHOTS}{name}{MANIFEST_SUFFIX}", io.BytesIO(manifest), len(manifest), int(time.time()))
+        self._pack.close()
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+        os.replace(self._temporary, self._final)
+        sync_folders([self._final.parent])
+
+    def abandon(self) -> None:
+        """Write nothing more."""
+        self._pack.abandon()
+
+
+class _Hashed:
+    """A stream of a known length that is hashed as it is read; a shorter one is filled with zeros, and says so."""
+
+    def __init__(self, stream: Readable, size: int) -> None:
+        self._stream, self.left, self._digest = stream, size, hashlib.sha256()
+        self._filled = 0
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    def read(self, size: int = -1, /) -> bytes:
+        wanted = self.left - self._filled if size < 0 else min(size, self.left - self._filled)
+        data = self._stream.read(wanted) if wanted else b""
+        if data:
+            self.left -= len(data)
+            self._digest.update(data)
+        elif wanted:
+            self._filled += wanted
+            data = bytes(wanted)
+        return data
+
+
+class _Pack(Protocol):
+    def add(self, name: str, stream: Readable, size: int, moment: int) -> None: ...
+
+    def close(self) -> None: ...
+
+    def abandon(self) -> None: ...
+
+
+class _TarWriter:
+    def __init__(self, stream: BinaryIO) -> None:
+        self._tar = tarfile.TarFile(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT, copybufsize=_CHUNK)
+
+    def add(self, name: str, stream: Readable, size: int, moment: int) -> None:
+        told = tarfile.TarInfo(name)
+        told.size, told.mtime, told.mode = size, max(moment, 0), 0o600
+        self._tar.addfile(told, stream)  # pyright: ignore[reportArgumentType] it needs read() alone
+
+    def close(self) -> None:
+        self._tar.close()
+
+    def abandon(self) -> None:
+        """Nothing: it writes its end only when it is closed."""
+
+
+class _ZipWriter:
+    def __init__(self, stream: BinaryIO) -> None:
+        self._zip = zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED)
+
+    def add(self, name: str, stream: Readable, size: int, moment: int) -> None:
+        told = zipfile.ZipInfo(name, time.gmtime(max(moment, _EARLIEST))[:6])
+        told.external_attr = 0o600 << 16
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # a file that changed is stored again, and the last counts
+            with self._zip.open(told, "w", force_zip64=size > 1 << 30) as target:
+                while data := stream.read(_CHUNK):
+                    target.write(data)
+
+    def close(self) -> None:
+        self._zip.close()
+
+    def abandon(self) -> None:
+        self._zip.fp = None  # else it would write its end when it is thrown away, where there is no room, and complain
+
+
+class _Packed(Protocol):
+    names: list[str]
+
+    def open(self, name: str) -> IO[bytes]: ...
+
+    def close(self) -> None: ...
+
+
+class _Tar:
+    def __init__(self, path: Path) -> None:
+        self._tar = tarfile.open(path, "r:")  # noqa: SIM115
+        try:
+            self._members = {member.name: member for member in self._tar.getmembers() if member.isreg()}
+        except BaseException:
+            self._tar.close()
+            raise
+        self.names = list(self._members)
+
+    def open(self, name: str) -> IO[bytes]:
+        stream = self._tar.extractfile(self._members[name])
+        assert stream is not None
+        return stream
+
+    def close(self) -> None:
+        self._tar.close()
+
+
+class _Zip:
+    def __init__(self, path: Path) -> None:
+        self._zip = zipfile.ZipFile(path)
+        self.names = self._zip.namelist()
+
+    def open(self, name: str) -> IO[bytes]:
+        return self._zip.open(name)
+
+    def close(self) -> None:
+        self._zip.close()

@@ -1,0 +1,292 @@
+"""What a backup contains, and in which order it is stored, so that runs may go on meanwhile.
+
+Nothing stops for a backup: what was stored at the end is younger than what was stored first. Each part may speak only
+of parts that come later, or of those that are told again at the end:
+
+1. Dagster's history, its list of runs last. It may call a run unfinished that has finished since, as after a power cut:
+   the next command closes it. It never tells of cells that are not there.
+2. What was collected and paid, then the inbox: first what waits, then what is done. A file that moves meanwhile is in
+   both; it is left out of what waits. What is in `done` has landed before it came there, so the landing zone comes
+   after.
+3. The landing zone: manifests, then the notes of what is not materialized yet, then the rows. A manifest's rows were
+   there before it. A note that is gone by now was settled when its cells were durable, and those come later.
+4. The tables, those that are made of others first: a caption names an image, an image a post.
+5. What landed while the tables were stored, perhaps rows of which are among them: its manifest, its rows and its source
+   again, with a note that its cells are due. One plain run after a restore makes them whole.
+6. What models computed, which is folded into other files at any time: it is listed again until nothing was gone. Then
+   the index of the media, and the media, which are there before a row or the index names them.
+
+SQLite's databases are copied by its backup interface, each as it is at one moment.
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, SecretStr
+from upath import UPath
+
+from instagram_assets.backups.database_copies import PostgresHome, postgres_of
+from instagram_assets.backups.files_to_store import (
+    FileReading,
+    FileToStore,
+    NeverStored,
+    file_from_bytes,
+    files_below,
+    no_file,
+    stored_file_at,
+)
+from instagram_assets.datasets.own_files import is_made_again
+from instagram_assets.errors import StorageError
+from instagram_assets.ingest.folders import DONE, REJECTED
+from instagram_assets.privacy.data_inventory import OWN_FOLDERS
+from instagram_assets.privacy.secret_keys import KeyName, find_key
+from instagram_assets.schemas import CONTRACTS
+from instagram_assets.settings import NESTED, PREFIX, Settings, environment_names
+from instagram_assets.storage.atomic import is_local
+from instagram_assets.storage.lake import lake_root, names_in
+
+LANDED, PENDING = "lake/landing/files/", "lake/landing/pending/"
+# What the lake says of itself. Up to when observations are gone comes after the tables that lost them.
+_OF_THE_LAKE = ("_layout.json", "_retention.json")
+# Of the data folder: stored as parts of their own, made again from what is stored, fetched again, or never stored.
+_PARTS = ("lake", "media", "inbox", "dagster")
+_DERIVED = ("datasets", "reports", "models", "demo", "index", "thumbnails")
+_PRIVACY = "privacy"
+_HISTORY = re.compile(r"(history|schedules|storage)(/.*)?|dagster\.yaml")
+_SECRET = re.compile(r"(?im)^(\s*\w*(?:password|secret|token|api_key|postgres_url)\w*\s*:[ \t]*)(?!\{?\s*env:)\S.*$")
+
+
+@dataclass(frozen=True)
+class BackupPart:
+    """Files that are stored together; `list` may be asked again when one of them was gone.
+
+    Of a part with `only`, files with other hashes are left out.
+    """
+
+    name: str
+    list: Callable[[], Iterable[FileToStore]]
+    only: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class BackupContents:
+    """What is stored: the folders that the settings name and the home of Dagster.
+
+    `home` is None where the history is to be left out. Raises SettingsError where PostgreSQL cannot be found.
+    """
+
+    settings: Settings
+    home: Path | None
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    with_datasets: bool = False
+
+    @cached_property
+    def never(self) -> NeverStored:
+        """What is left out of every part, with what of it was met so far."""
+        folder = self.settings.folder("privacy")
+        keys: set[bytes] = set()
+        names: tuple[KeyName, ...] = ("pseudonyms", "tombstones")
+        for name in names:
+            with suppress(StorageError):  # a backup is made although a key is damaged
+                keys |= {key.hex().encode()} if (key := find_key(folder, name)) else set()
+        return NeverStored(os.path.realpath(folder), frozenset(keys))
+
+    @cached_property
+    def made_again(self) -> set[str]:
+        """Datasets that were met and left out so far, since a run makes them again."""
+        return set()
+
+    @property
+    def lake(self) -> UPath:
+        return lake_root(self.settings)
+
+    def parts(self) -> Iterator[BackupPart]:
+        """Everything but what landed meanwhile, in two halves: see `late`."""
+        if self.home:
+            yield BackupPart("history", self._history)
+        yield BackupPart("data folder", self._rest)
+        inbox = UPath(self.settings.folder("inbox"))
+        yield BackupPart("inbox", lambda: self._below(inbox, "inbox/", lambda path: _first(path) in (DONE, REJECTED)))
+        for name in (DONE, REJECTED):
+            yield BackupPart(f"inbox/{name}", lambda name=name: self._below(inbox / name, f"inbox/{name}/"))
+        landing = self.lake / "landing"
+        yield BackupPart("landed", lambda: self._below(landing / "files", LANDED))
+        yield BackupPart("pending", lambda: self._below(landing / "pending", PENDING))
+        # What is spooled there is not published yet.
+        for name in self._folders(landing, "lake/landing/", {"files", "pending"}):
+            yield BackupPart(f"landing/{name}", lambda name=name: self._below(landing / name, f"lake/landing/{name}/"))
+        known = [name for name in reversed(CONTRACTS) if name != "landing"]
+        for name in self._folders(self.lake, "lake/", {*known, "landing", "features"}):
+            yield BackupPart(name, lambda name=name: self._below(self.lake / name, f"lake/{name}/"))
+        for name in known:
+            yield BackupPart(name, lambda name=name: self._below(self.lake / name, f"lake/{name}/", own=_any_name))
+        yield BackupPart("layout", self._layout)
+
+    def late(self, stored: Mapping[str, str]) -> Iterator[BackupPart]:
+        """What landed since the manifests were stored, of which the stamps are given: with a note that it is due."""
+        landing = self.lake / "landing"
+        names = {
+            found.path.removeprefix(LANDED).removesuffix(".json")
+            for found in self._below(landing / "files", LANDED)
+            if stored.get(found.path) != found.stamp
+        }
+        if not names:
+            return
+        yield BackupPart("landed late", lambda: _of(names, self._below(landing / "files", LANDED)))
+        seen = datetime.now(UTC).isoformat().encode()
+        yield BackupPart("pending late", lambda: (file_from_bytes(PENDING + name, seen) for name in sorted(names)))
+        for table in self._folders(landing, "lake/landing/", {"files", "pending"}):
+            prefix = f"lake/landing/{table}/"
+            below_it = partial(self._below, landing / table, prefix)
+            yield BackupPart(f"late {table}", lambda below_it=below_it: _of(names, below_it()))
+        done, sources = UPath(self.settings.folder("inbox")) / DONE, frozenset(map(_sha256, names))
+        yield BackupPart("late sources", lambda: self._below(done, f"inbox/{DONE}/"), only=sources)
+
+    def last(self) -> Iterator[BackupPart]:
+        """What tables refer to."""
+        yield BackupPart("features", lambda: self._below(self.lake / "features", "lake/features/", own=_any_name))
+        media = self.settings.folder("media")
+        yield BackupPart("media index", lambda: stored_file_at(media / "index.sqlite", "media/index.sqlite"))
+        stored = partial(self._below, UPath(media), "media/", lambda path: _first(path) in _NOT_MEDIA, _any_name)
+        yield BackupPart("media", stored)
+
+    def roots(self) -> list[Path]:
+        """The folders of this machine that are stored: a backup into one of them would store itself."""
+        lake = [Path(self.lake.path)] if is_local(self.lake) else []
+        return [self.settings.data_dir.absolute(), self.settings.folder("media"), *lake]
+
+    def _history(self) -> Iterator[FileToStore]:
+        assert self.home
+        home = self.home.absolute()
+        if postgres := postgres_of(home, self.environment):
+            yield FileToStore("dagster/postgres.dump", 0, 0, "", lambda: _dumped(postgres))
+        try:
+            text = (home / "dagster.yaml").read_text("utf-8", "surrogateescape")
+            yield file_from_bytes("dagster/dagster.yaml", _SECRET.sub(r"\1# left out of the backup", text).encode())
+        except FileNotFoundError:
+            pass
+        kept = [
+            found
+            for found in self._below(UPath(home), "dagster/", lambda path: not _HISTORY.fullmatch(path), _any_name)
+            if found.path != "dagster/dagster.yaml"
+        ]
+        yield from sorted(kept, key=lambda found: _late_in_history(found.path))
+
+    def _rest(self) -> Iterator[FileToStore]:
+        yield file_from_bytes(SETTINGS_FILE, settings_text(self.settings).encode())
+        data = Path(os.path.realpath(self.settings.data_dir))
+        others = [*_PARTS, *_DERIVED, _PRIVACY, SETTINGS_FILE, "accounts.toml"]
+        others.remove("datasets")  # what no run makes again is always stored
+        session = self.settings.reels.session_file
+        own = {os.path.realpath(path) for path in (*self.roots()[1:], self.settings.folder("privacy"))}
+        own |= {os.path.realpath(Path(session).expanduser())} if session else set()
+        own |= {os.path.realpath(self.home)} if self.home else set()
+
+        def leaves(path: str) -> bool:
+            is_left = "/" not in path and (path in others or path.startswith("."))
+            return is_left or f"{data}/{path}" in own or (not self.with_datasets and self._is_made_again(path))
+
+        yield from self._below(UPath(data), "", leaves, OWN_FOLDERS.__contains__)
+        yield from stored_file_at(self.settings.accounts_file, "accounts.toml")
+
+    def _is_made_again(self, path: str) -> bool:
+        """True below the datasets for what a run makes again; people put files of their own beside it."""
+        first, _, rest = path.partition("/")
+        is_it = first == "datasets" and bool(rest) and is_made_again(self.settings, rest)
+        if is_it:
+            self.made_again.add("/".join(path.split("/")[:2]))
+        return is_it
+
+    def _below(
+        self, root: UPath, prefix: str, leaves: Callable[[str], bool] = no_file, own: Callable[[str], bool] = no_file
+    ) -> Iterator[FileToStore]:
+        return files_below(root, prefix, self.never, leaves, own)
+
+    def _folders(self, root: UPath, prefix: str, known: set[str]) -> list[str]:
+        """What else lies in a folder of the lake, but for links."""
+        found = sorted(names_in(root, hidden=False) - known)
+        return [name for name in found if not (is_local(root) and self.never.has_link(root / name, prefix + name))]
+
+    def _layout(self) -> Iterator[FileToStore]:
+        for name in _OF_THE_LAKE:
+            yield from stored_file_at(self.lake / name, f"lake/{name}")
+
+
+def _any_name(name: str) -> bool:
+    """True for each folder where all are the program's own: they may lie on another disk."""
+    return True
+
+
+_NOT_MEDIA = ("incoming", "index.sqlite")
+
+
+def _of(names: set[str], found: Iterable[FileToStore]) -> Iterator[FileToStore]:
+    return (each for each in found if each.path.rpartition("/")[2].partition(".")[0] in names)
+
+
+def _sha256(name: str) -> str:
+    return name.rpartition("-")[0]
+
+
+def _first(path: str) -> str:
+    return path.partition("/")[0]
+
+
+def _late_in_history(path: str) -> tuple[bool, bool, str]:
+    """The list of runs last, before it what all runs made: they tell of what the logs of single runs have."""
+    return path == "dagster/history/runs.db", path == "dagster/history/runs/index.db", path
+
+
+def _dumped(postgres: PostgresHome) -> FileReading:
+    stream = postgres.dump()
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(0)
+    return FileReading(stream, size, 0)
+
+
+SETTINGS_FILE = "settings.env"
+"""The file of a backup with the settings, in the form of `.env`."""
+_HERE = ("DATA_DIR", "LAKE", "MEDIA_DIR", "MODELS_DIR", f"PRIVACY{NESTED}FOLDER")
+"""Settings with paths, which do not hold where a backup is restored."""
+_LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+def settings_text(settings: Settings) -> str:
+    """The settings that differ from their defaults, in the form of `.env`; secrets are mentioned without their value.
+
+    Options of file systems, among which keys may be, count as secrets; a login is taken out of an address.
+    """
+    lines = ["# The settings in force when the backup was made: copy into .env what is to hold again."]
+    for name, default, _ in environment_names():
+        value = _setting_value(settings, name.removeprefix(PREFIX).lower().split(NESTED))
+        if value == default or (isinstance(value, SecretStr) and not value.get_secret_value()):
+            continue
+        short = name.removeprefix(PREFIX)
+        if isinstance(value, SecretStr | dict):
+            lines.append(f"# {name} was set; a backup has no secrets: set it again")
+        elif short in _HERE:
+            lines.append(f"# {name} was {_dotenv_text(value)}")
+        else:
+            lines.append(f"{name}={_dotenv_text(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _setting_value(section: BaseModel, names: list[str]) -> Any:
+    found: Any = section
+    for name in names:
+        found = getattr(found, name)
+    return found
+
+
+def _dotenv_text(value: Any) -> str:
+    """A value in dotenv syntax."""
+    text = str(value).lower() if isinstance(value, bool) else _LOGIN.sub("", str(value))
+    return text if re.fullmatch(r"[\w./:,@+%-]*", text) else json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,291 @@
+"""Lists the files to back up on disk or in an object store, and reads each of them consistently."""
+
+import hashlib
+import io
+import os
+import re
+import sqlite3
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple, Self
+
+from upath import UPath
+
+from instagram_assets.backups.database_copies import copy_of, is_sqlite, log_stamp
+from instagram_assets.backups.manifest import portable
+from instagram_assets.errors import StorageError
+from instagram_assets.storage import object_store
+from instagram_assets.storage.atomic import is_local, is_temporary
+
+_DATABASE = re.compile(r"\.(sqlite|db)$")
+_BESIDE_DATABASE = re.compile(r"\.(sqlite|db)-(wal|shm|journal)$")
+# Also what people and programs call copies of them: `pseudonyms (1).key`, `tombstones.jsonl~`.
+_OF_KEYS = re.compile(r"(pseudonyms.*\.key|tombstones.*\.(key|jsonl)).*")
+_SIZES_OF_KEYS = (64, 65)
+"""Hexadecimal digits, perhaps with a newline."""
+_IS_LINK = "a link; what it leads to is stored where it lies, or is not part of the data folder"
+_IS_KEY = "a key or tombstones, or named like them"
+
+
+class UnreadableFileError(Exception):
+    """A file cannot be read; the message says why."""
+
+
+class VanishedError(Exception):
+    """A listed file does not exist any more: it was moved, merged or removed. List again."""
+
+
+@dataclass(frozen=True)
+class FileToStore:
+    """A file to back up: its path in the backup, a stamp that changes with it, and a function that opens it.
+
+    Opening raises GoneError or UnreadableError, and so does reading what was opened.
+    """
+
+    path: str
+    size: int
+    modified_ns: int
+    stamp: str
+    open: Callable[[], "FileReading"]
+
+
+class FileReading:
+    """The bytes of one file. What goes wrong with it is told apart from what goes wrong where it is stored.
+
+    `is_changed` says, once it is closed, that somebody wrote in the file while it was read.
+    """
+
+    def __init__(self, stream: BinaryIO, size: int, modified_ns: int, before: os.stat_result | None = None) -> None:
+        self._stream, self.size, self.modified_ns = stream, size, modified_ns
+        self._before = before
+        self.is_changed = False
+
+    def read(self, size: int = -1, /) -> bytes:
+        try:
+            return self._stream.read(size)
+        except OSError as error:
+            raise UnreadableFileError(error.strerror or str(error)) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._before:
+            now = os.fstat(self._stream.fileno())
+            self.is_changed = (now.st_size, now.st_mtime_ns) != (self._before.st_size, self._before.st_mtime_ns)
+        self._stream.close()
+
+
+def no_file(path: str) -> bool:
+    """True for no path."""
+    return False
+
+
+@dataclass(frozen=True)
+class NeverStored:
+    """What is never stored, wherever it is met: the folder of the keys, copies of them, and what links lead to.
+
+    `left_out` gets the place of each copy and link, with what it is.
+    """
+
+    folder: str
+    keys: frozenset[bytes]
+    left_out: dict[str, str] = field(default_factory=dict[str, str])
+
+    def has(self, entry: "os.DirEntry[str]", place: str, real: str) -> bool:
+        """Whether an entry that in truth lies at `real` is left out."""
+        if real == self.folder:
+            return True
+        if entry.is_symlink():
+            # What a link leads to belongs to somebody else, or is stored, or left out, where it lies.
+            return self.notes(place, _IS_LINK)
+        is_key = _OF_KEYS.fullmatch(entry.name) is not None and not entry.is_dir()
+        return (is_key or self._is_copy(entry)) and self.notes(place, _IS_KEY)
+
+    def has_link(self, path: UPath, place: str) -> bool:
+        """Whether a folder is left out that only people can have made, since it is a link."""
+        return os.path.islink(path.path) and self.notes(place, _IS_LINK)
+
+    def has_object(self, path: str, place: str) -> bool:
+        """As `has`, of what is in an object store, where there are no links."""
+        return _OF_KEYS.fullmatch(path.rpartition("/")[2]) is not None and self.notes(place, _IS_KEY)
+
+    def _is_copy(self, entry: "os.DirEntry[str]") -> bool:
+        if not self.keys or not entry.is_file() or entry.stat().st_size not in _SIZES_OF_KEYS:
+            return False
+        return Path(entry.path).read_bytes().strip() in self.keys
+
+    def notes(self, place: str, what: str) -> bool:
+        """Remember what was left out; true."""
+        self.left_out[portable(place)] = what
+        return True
+
+
+def files_below(
+    root: UPath,
+    prefix: str,
+    never: NeverStored,
+    leaves: Callable[[str], bool] = no_file,
+    own: Callable[[str], bool] = no_file,
+) -> Iterator[FileToStore]:
+    """The files below a folder or an address, in the order of their names; `leaves` says which paths are left out.
+
+    Sockets, temporary files and what belongs to a database that is not at rest are left out, too. The folder itself
+    may be a link, to another disk perhaps, and so may folders directly in it of which `own` says that they are ours.
+    """
+    if not is_local(root):
+        found = _objects_below(root, prefix, leaves)
+        yield from (each for each in found if not never.has_object(each.path, each.path))
+        return
+    real = os.path.realpath(root.path)
+    if not Path(real).is_relative_to(never.folder):
+        yield from _files_below(_Folder(root.path, real, ""), prefix, never, leaves, own)
+
+
+def stored_file_at(file: UPath | Path, place: str) -> Iterator[FileToStore]:
+    """One file, where it is there."""
+    path = UPath(file)
+    if not is_local(path):
+        yield from (found for found in _objects_below(path, place, lambda inner: inner != ""))
+        return
+    try:
+        told = os.stat(path.path)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        yield _unreadable(place, error)
+        return
+    if stat.S_ISREG(told.st_mode):
+        yield _file(path.path, place, told)
+
+
+def file_from_bytes(path: str, content: bytes, modified_ns: int = 0) -> FileToStore:
+    """A file that only is in the backup."""
+    stamp = hashlib.sha256(content).hexdigest()[:16]
+    return FileToStore(
+        path, len(content), modified_ns, stamp, lambda: FileReading(io.BytesIO(content), len(content), modified_ns)
+    )
+
+
+def _change_stamp(told: os.stat_result) -> str:
+    """What is another text when a file has been replaced or written to."""
+    return f"{told.st_size:x}-{told.st_mtime_ns:x}-{told.st_ctime_ns:x}-{told.st_ino:x}"
+
+
+class _Folder(NamedTuple):
+    """A folder: as it is reached, where it is in truth, and its path below the root."""
+
+    path: str
+    real: str
+    inner: str
+
+
+def _files_below(
+    folder: _Folder, prefix: str, never: NeverStored, leaves: Callable[[str], bool], own: Callable[[str], bool]
+) -> Iterator[FileToStore]:
+    try:
+        with os.scandir(folder.path) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        yield _unreadable(prefix + folder.inner, error)
+        return
+    for entry in found:
+        path = f"{folder.inner}{entry.name}"
+        if is_temporary(entry.name) or _BESIDE_DATABASE.search(entry.name) or leaves(path):
+            continue
+        try:
+            is_own = not folder.inner and entry.is_symlink() and entry.is_dir() and own(entry.name)
+            real = os.path.realpath(entry.path) if is_own else os.path.join(folder.real, entry.name)
+            if is_own and Path(real).is_relative_to(never.folder):
+                continue
+            if not is_own and never.has(entry, prefix + path, real):
+                continue
+            if entry.is_dir():
+                yield from _files_below(_Folder(entry.path, real, f"{path}/"), prefix, never, leaves, no_file)
+            elif entry.is_file():
+                yield _file(entry.path, prefix + path, entry.stat())
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            yield _unreadable(prefix + path, error)
+
+
+def _file(path: str, place: str, told: os.stat_result) -> FileToStore:
+    is_database = _DATABASE.search(path) is not None
+    stamp = _change_stamp(told) + (log_stamp(path) if is_database else "")
+    opened = partial(_open_database if is_database else _open_file, path)
+    return FileToStore(portable(place), told.st_size, told.st_mtime_ns, stamp, opened)
+
+
+def _open_database(path: str) -> FileReading:
+    """A copy of a database as it is at one moment, whoever writes in it; what only is named like one is a file."""
+    with _open_file(path) as begin:
+        if not is_sqlite(begin.read(16)):
+            return _open_file(path)
+        modified_ns = begin.modified_ns
+    try:
+        copy = copy_of(path)
+    except (sqlite3.Error, OSError) as error:
+        raise UnreadableFileError(f"the database cannot be copied: {error}") from error
+    size = copy.seek(0, os.SEEK_END)
+    copy.seek(0)
+    return FileReading(copy, size, modified_ns)
+
+
+def _open_file(path: str) -> FileReading:
+    try:
+        stream = open(path, "rb", buffering=0)  # noqa: SIM115
+    except FileNotFoundError as error:
+        raise VanishedError from error
+    except OSError as error:
+        raise UnreadableFileError(error.strerror or str(error)) from error
+    told = os.fstat(stream.fileno())
+    return FileReading(io.BufferedReader(stream, 1 << 17), told.st_size, told.st_mtime_ns, told)
+
+
+def _objects_below(root: UPath, prefix: str, leaves: Callable[[str], bool]) -> Iterator[FileToStore]:
+    store: Any = root.fs
+    store.invalidate_cache()  # s3fs remembers listings, and other processes write, too
+    base = root.path.rstrip("/")
+    try:
+        found = store.find(base, detail=True)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StorageError(f"{root}: cannot be read ({error}). Run again when the store answers.") from error
+    for name, told in sorted(found.items()):
+        path = name.removeprefix(base).removeprefix("/")
+        if leaves(path) or name.endswith("/"):
+            continue
+        modified = told.get("LastModified")
+        modified_ns = int(modified.timestamp() * 1_000_000_000) if modified else 0
+        tag = str(told.get("ETag", "")).strip('"')
+        opened = partial(_open_object, root / path if path else root, told["size"], modified_ns)
+        yield FileToStore(prefix + path, told["size"], modified_ns, f"{told['size']:x}-{tag}" if tag else "", opened)
+
+
+def _open_object(path: UPath, size: int, modified_ns: int) -> FileReading:
+    """One version of an object: small ones by one request, large ones are never written a second time."""
+    try:
+        if size <= object_store.LARGEST:
+            data = object_store.read_object(path)
+            return FileReading(io.BytesIO(data), len(data), modified_ns)
+        return FileReading(path.open("rb"), size, modified_ns)  # pyright: ignore[reportArgumentType] it acts as a file
+    except FileNotFoundError as error:
+        raise VanishedError from error
+    except OSError as error:
+        raise UnreadableFileError(str(error)) from error
+
+
+def _unreadable(place: str, error: OSError) -> FileToStore:
+    """A file, or a whole folder, that cannot even be looked at: it is named with those that are missing."""
+
+    def refused() -> FileReading:
+        raise UnreadableFileError(error.strerror or str(error))
+
+    return FileToStore(portable(place.rstrip("/")), 0, 0, "", refused)

@@ -1,0 +1,145 @@
+"""What changed in the fields of landed files: missing, new and retyped ones, file by file and format by format.
+
+A file is compared with the files of the same format and kind that were first seen before it; tables with tables, since
+in CSV and workbooks an empty field is not there, and most are texts. A field that a column of ours is made of is missed
+by every file until one has it again, or another field of that column.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal, NamedTuple
+
+from instagram_assets.ingest.field_statistics import FieldTypes, field_types, required_fields
+from instagram_assets.ingest.formats.mapping import columns_of
+from instagram_assets.ingest.manifests import LandedFile
+
+ChangeKind = Literal["missing", "new", "retyped"]
+
+MIN_RECORDS, SHARE_OF_FILES = 20, 0.95
+"""Of a file with enough records, a field is expected that this share of the earlier files has in every record.
+
+Of a file with few, as tools write that make one for each post, only a field that all of them have.
+"""
+
+NEWEST_WINDOW = timedelta(days=1)
+
+_TABLES = (".csv", ".tsv", ".xlsx")
+_PACKED = (".gz", ".xz")
+
+
+class FieldChange(NamedTuple):
+    """One change: a file's format and kind (`post`, `reel`, `profile`, `ad`), the field, its types before and now.
+
+    `column` is the column of ours that the field goes into; empty for none. Types are JSON Schema's, parted by `|`.
+    """
+
+    file: str
+    sha256: str
+    first_seen: datetime
+    format: str
+    kind: str
+    change: ChangeKind
+    field: str
+    column: str
+    before: str
+    now: str
+
+    def shown(self) -> dict[str, str]:
+        """The change as plain values, of those that say something."""
+        names = ("file", "format", "kind", "change", "field", "column", "before", "now")
+        return {name: value for name in names if (value := getattr(self, name))}
+
+    def __str__(self) -> str:
+        into = f" (column {self.column})" if self.column else ""
+        types = f": {self.before} → {self.now}" if self.change == "retyped" else ""
+        return f"{self.file}, {self.format} {self.kind}: {self.change} {self.field}{into}{types}"
+
+
+class _Found(NamedTuple):
+    """A change of a field, with its types before and now."""
+
+    change: ChangeKind
+    field: str
+    before: frozenset[str] = frozenset()
+    now: frozenset[str] = frozenset()
+
+
+@dataclass
+class _Earlier:
+    """What the files so far have had of one format and kind."""
+
+    files: int = 0
+    records: int = 0
+    always: Counter[str] = field(default_factory=Counter[str])
+    types: dict[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    missed: set[str] = field(default_factory=set[str])
+
+    def add(self, noted: FieldTypes, records: int, missing: Iterable[str]) -> None:
+        """Take a file in that misses these fields."""
+        self.missed = (self.missed | set(missing)) - noted.keys()
+        self.files += 1
+        self.records += records
+        self.always.update(required_fields(noted))
+        for name, types in noted.items():
+            self.types[name] = self.types.get(name, frozenset[str]()) | field_types(types)
+
+    def changes(self, noted: FieldTypes, records: int, columns: Mapping[str, str]) -> Iterator[_Found]:
+        """How a file of so many records differs: missing fields, new ones, then those of other types."""
+        if not self.files:
+            return
+        unfilled = set(columns.values()) - {columns.get(name) for name in noted}
+        for name in sorted(self.always.keys() - noted.keys()):
+            if self._is_expected(name, records, columns) or (name in self.missed and columns.get(name) in unfilled):
+                yield _Found("missing", name, self.types[name])
+        for name in noted:
+            if name not in self.types:
+                yield _Found("new", name, now=field_types(noted[name]))
+        for name in noted:
+            before, now = self.types.get(name), field_types(noted[name])
+            if before and now - before:
+                yield _Found("retyped", name, before, now)
+
+    def _is_expected(self, name: str, records: int, columns: Mapping[str, str]) -> bool:
+        """A field without a column may be missing by chance, until enough records had it."""
+        if self.always[name] == self.files:
+            return name in columns or self.records >= MIN_RECORDS
+        return records >= MIN_RECORDS and self.always[name] >= SHARE_OF_FILES * self.files
+
+
+def field_changes(files: Iterable[LandedFile]) -> list[FieldChange]:
+    """All changes in the fields of landed files, in the order in which the files were first seen."""
+    earlier: dict[tuple[str, bool], _Earlier] = {}
+    found: list[FieldChange] = []
+    for file in sorted(files, key=lambda file: (file.first_seen, file.file, file.sha256)):
+        for key, noted in file.fields.items():
+            name, _, kind = key.partition("/")
+            before = earlier.setdefault((key, _is_table(file.file)), _Earlier())
+            columns, records = columns_of(name, "post" if kind == "reel" else kind), file.rows(f"{kind}s")
+            changes = list(before.changes(noted, records, columns))
+            found += [
+                FieldChange(
+                    *(file.file, file.sha256, file.first_seen, name, kind, one.change, one.field),
+                    columns.get(one.field, ""),
+                    *("|".join(sorted(types)) for types in (one.before, one.now)),
+                )
+                for one in changes
+            ]
+            before.add(noted, records, (one.field for one in changes if one.change == "missing"))
+    return found
+
+
+def newest_field_changes(files: Sequence[LandedFile]) -> list[FieldChange]:
+    """The changes in the files that were first seen within a day of the newest."""
+    if not files:
+        return []
+    since = max(file.first_seen for file in files) - NEWEST_WINDOW
+    return [change for change in field_changes(files) if change.first_seen >= since]
+
+
+def _is_table(name: str) -> bool:
+    bare = name.lower()
+    for packed in _PACKED:
+        bare = bare.removesuffix(packed)
+    return bare.endswith(_TABLES)

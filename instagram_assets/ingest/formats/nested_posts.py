@@ -1,0 +1,151 @@
+"""Posts and profiles anywhere in a JSON value, found by their own shape and not by where they stand.
+
+So the wrapper does not matter: pages of timelines, hashtags and places, `_sharedData`, `sections`, connections with
+`edges`, saved answers of any collector.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from instagram_assets.ingest import field_values
+from instagram_assets.ingest.formats import (
+    apify,
+    app_api,
+    comment_detection,
+    gallery_dl,
+    graph_api,
+    graphql,
+    instagrapi,
+)
+from instagram_assets.ingest.formats.shapes import PRIVATE, Part, PostShape, ProfileShape
+from instagram_assets.ingest.reader.json_values import Record
+from instagram_assets.ingest.record_source import OBSERVED_FIELDS, RecordSource, observed_at_of
+
+Recognise = Callable[[Record], bool]
+
+# Each with its format's name; the first that recognises a record counts.
+POSTS: tuple[tuple[str, Recognise, PostShape], ...] = (
+    ("apify_posts", apify.is_post, apify.POST),
+    ("instagrapi", instagrapi.is_media, instagrapi.MEDIA),
+    ("timeline", app_api.is_item, app_api.POST),
+    ("graph_api", graph_api.is_media, graph_api.POST),
+    ("gallery_dl", gallery_dl.is_file, gallery_dl.POST),
+    ("graph_nodes", graphql.is_node, graphql.POST),
+    ("apify_overview", apify.is_overview, apify.OVERVIEW),
+)
+PROFILES: tuple[tuple[str, Recognise, ProfileShape], ...] = (
+    ("apify_profiles", apify.is_profile, apify.PROFILE),
+    ("graph_api", graph_api.is_user, graph_api.PROFILE),
+    ("app_profiles", app_api.is_user, app_api.PROFILE),
+    ("web_profile", graphql.is_user, graphql.PROFILE),
+)
+
+_DEPTH = 32
+# Every post has one of these, so most of what lies around posts needs no closer look.
+_OF_POSTS = frozenset(
+    {
+        *("shortCode", "shortcode", "code", "media_type", "post_shortcode", "edge_media_to_caption"),
+        *("timestamp", "displayUrl", "ownerUsername"),
+    }
+)
+# Who looked at the page, and whom or what it suggests beside the post: nobody collected these.
+_NOT_COLLECTED = PRIVATE | {
+    *("viewer", "viewer_data", "current_user", "logged_in_user", "edge_web_media_to_related_media"),
+    *("edge_chaining", "chaining", "suggested_users", "profile_context_facepile_users"),
+}
+
+
+class _Around(NamedTuple):
+    """What is known of a place from what it stands in."""
+
+    account: str | None = None
+    observed_at: datetime | None = None
+    aside: bool = False
+    depth: int = 0
+
+
+def found(
+    value: object,
+    source: RecordSource,
+    place: str = "",
+    account: str | None = None,
+    observed: datetime | None = None,
+) -> Iterator[Part]:
+    """The posts and profiles in a value, in their order, each with its place; `account` and `observed` if not said.
+
+    What stands below a post belongs to it, so its owner and its children are no parts of their own. Of a profile's
+    posts the account is the profile's. A post that is found twice has the same `twin`.
+    """
+    return _walk(value, place, _Around(account, observed), source)
+
+
+def parts(record: Record, source: RecordSource) -> Iterator[Part]:
+    """The posts and profiles anywhere in a record."""
+    return found(record, source)
+
+
+def holds_any(record: Record) -> bool:
+    """True when there is a post or a profile somewhere in a record."""
+    return any(True for _ in _walk(record, "", _Around(), None))
+
+
+def _walk(value: Any, place: str, around: _Around, source: RecordSource | None) -> Iterator[Part]:
+    if around.depth > _DEPTH:
+        return
+    below = _Around(around.account, around.observed_at, around.aside, around.depth + 1)
+    if isinstance(value, list):
+        for number, item in enumerate(value):
+            if isinstance(item, (dict, list)):
+                yield from _walk(item, f"{place}[{number}]", below, source)
+        return
+    record: Record = value
+    if comment_detection.is_comment(record):
+        return
+    if shape := _post_shape(record):
+        if not is_story(record):
+            # Whether there is a post at all is asked without a source, and needs no more than that.
+            yield _post(shape, record, place, around) if source else Part(shape, record)
+        return
+    if shape := _profile_shape(record):
+        yield Part(shape, record, place, observed_at=around.observed_at, aside=around.aside)
+        if source and any(name in record for name in OBSERVED_FIELDS):
+            below = below._replace(observed_at=observed_at_of(record, source, []) or around.observed_at)
+        below = below._replace(aside=True)
+    if isinstance(name := record.get("username"), str) and field_values.is_account_name(name):
+        below = below._replace(account=name.casefold())
+    for key, inner in record.items():
+        if isinstance(inner, (dict, list)) and inner and key not in _NOT_COLLECTED:
+            yield from _walk(inner, f"{place}.{key}" if place else key, below, source)
+
+
+def _post(shape: PostShape, record: Record, place: str, around: _Around) -> Part:
+    if shape is graph_api.POST:
+        record = graph_api.owned(record, around.account)
+    code = shape.value("shortcode", record) or shape.value("post_id", record)
+    seen = [record[name] for name in OBSERVED_FIELDS if name in record] or around.observed_at
+    return Part(
+        shape, record, place, around.account, around.observed_at, around.aside, f"{code} {seen}" if code else ""
+    )
+
+
+def _post_shape(record: Record) -> PostShape | None:
+    if record.keys().isdisjoint(_OF_POSTS):
+        return None
+    for _, recognise, shape in POSTS:
+        if recognise(record):
+            return shape
+    return apify.POST if apify.is_scant_post(record) else None
+
+
+def _profile_shape(record: Record) -> ProfileShape | None:
+    if "username" not in record:
+        return None
+    return next((shape for _, recognise, shape in PROFILES if recognise(record)), None)
+
+
+def is_story(record: Record) -> bool:
+    """True for a story in any of the forms that posts have: it is gone after a day, and is not read."""
+    if record.get("product_type") == "story" or record.get("media_product_type") == "STORY":
+        return True
+    return instagrapi.is_story(record) or (gallery_dl.is_file(record) and gallery_dl.is_story(record))

@@ -1,0 +1,324 @@
+"""Landing files and folders one after the other: each comes to its end, whatever it is, and none stops the others."""
+
+import os
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from upath import UPath
+
+from instagram_assets.errors import BusyFileError, FileError, InstagramAssetsError
+from instagram_assets.ingest.archive_layout import archive_root_of
+from instagram_assets.ingest.archive_pictures import (
+    StorePictures,
+    files_read_text,
+    store_unpacked_pictures,
+    store_zipped_pictures,
+    stored_pictures_text,
+)
+from instagram_assets.ingest.companion_files import pictures_beside
+from instagram_assets.ingest.folders import (
+    DONE,
+    REJECTED,
+    FolderContents,
+    file_identities,
+    move_out,
+    name_in_folder,
+    path_identity,
+    refuse_empty_folder,
+    scan_folder,
+)
+from instagram_assets.ingest.landing import land_file
+from instagram_assets.ingest.landing_repair import RepairReport
+from instagram_assets.ingest.manifests import LandedFile
+from instagram_assets.ingest.observations import media_by_file
+from instagram_assets.ingest.reader.byte_streams import Identity, changed
+from instagram_assets.ingest.record_source import observed_at_beside
+from instagram_assets.ingest.redact.inbox_redaction import Place
+from instagram_assets.ingest.redact.redactor import scrubbed_name
+from instagram_assets.ingest.zips import is_zip
+from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN, Forgotten
+from instagram_assets.settings import Settings
+from instagram_assets.storage.atomic import remedy
+
+# What this program itself has written is no export: folders that are never entered from above.
+_OURS = ("inbox", "lake", "media", "models", "datasets", "reports", "dagster", "index", "thumbnails")
+# Errors that say nothing about the machine: they come from what is in the file, and would come again.
+_THE_FILES = (
+    FileError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+_SHEETS_SHOWN = 5
+PAST_RETENTION = "what was in it is past retention (INSTAGRAM_ASSETS_PRIVACY__KEEP_RAW_DAYS), and nothing was taken"
+
+# Of files that have landed, were known before, were rejected, and are left.
+LandingCounts = tuple[int, int, int, int]
+
+
+@dataclass
+class LandingReport:
+    """What landing a number of files led to.
+
+    Every file is in one of the lists: `landed`, `known` from before, `rejected` as bad, `left` where it is with the
+    reason, or `gone` since it was named. `folders` says in a line each what was found in folders, `mended` is what else
+    was made whole in the landing zone.
+    """
+
+    landed: list[LandedFile] = field(default_factory=list[LandedFile])
+    known: list[LandedFile] = field(default_factory=list[LandedFile])
+    rejected: list[FileError] = field(default_factory=list[FileError])
+    left: list[FileError] = field(default_factory=list[FileError])
+    gone: list[Path] = field(default_factory=list[Path])
+    folders: list[str] = field(default_factory=list[str])
+    mended: RepairReport = field(default_factory=RepairReport)
+
+    @property
+    def failures(self) -> list[InstagramAssetsError]:
+        """What a person must know about, each with its remedy."""
+        return [*self.rejected, *self.left, *self.mended.lost]
+
+
+@dataclass(frozen=True)
+class LandingEntry:
+    """A named file, or a folder with the files that may be exports; `inside` the inbox it is moved afterwards."""
+
+    path: Path
+    files: list[Path]
+    inside: bool
+    contents: FolderContents | None = None
+    before: dict[str, Identity] = field(default_factory=dict[str, Identity])
+    kept: str = ""
+    """What became of its pictures, where it is an archive."""
+
+
+@dataclass
+class LandingRun:
+    """Landing under way: where to, and what came of it so far."""
+
+    lake: UPath
+    settings: Settings
+    inbox: Path
+    observed_at: datetime | None
+    account: str = ""
+    keep: StorePictures | None = None
+    forgotten: Forgotten = NOTHING_FORGOTTEN
+    result: LandingReport = field(default_factory=LandingReport)
+    is_swept: bool = False
+    read: list[tuple[Path, LandedFile]] = field(default_factory=list[tuple[Path, LandedFile]])
+    """Files of the folder that is under way, which have landed or were known."""
+
+    def opened(self, path: Path) -> Iterator[LandingEntry]:
+        """The files and folders that a name stands for; nothing for a folder that cannot be used, which is said."""
+        inside = path.parent == self.inbox
+        if not path.is_dir():
+            if (kept := self._keep_of(path, [archive_root_of(path)])) is not None:
+                yield LandingEntry(path, [path], inside, kept=kept)
+            return
+        identity, before = path_identity(path), file_identities(path)
+        try:
+            if inside and path.is_symlink():
+                raise FileError(str(path), "this link leads to a folder elsewhere", "Copy the folder itself here")
+            ours = {self.settings.data_dir.absolute(), *map(self.settings.folder, _OURS)}
+            contents = scan_folder(path, ours)
+            refuse_empty_folder(path, contents)
+        except FileError as error:
+            self._end(path, identity, error, inside=inside)
+            return
+        roots = [*contents.archives, *map(archive_root_of, contents.exports)]
+        if (kept := self._keep_of(path, roots)) is not None:
+            yield LandingEntry(path, contents.exports, inside, contents, before, kept)
+
+    def _keep_of(self, path: Path, roots: Iterable[Path | None]) -> str | None:
+        """Keep the pictures of unpacked archives, and say how many; null when the disk refuses, which is said."""
+        if self.keep is None:
+            return ""
+        try:
+            found = dict.fromkeys(root for root in roots if root)
+            return ", ".join(filter(None, (store_unpacked_pictures(root, self.account, self.keep) for root in found)))
+        except (InstagramAssetsError, OSError) as error:
+            self.result.left.append(self._left(path, error))
+            return None
+
+    def land(self, path: Path, entry: LandingEntry) -> None:
+        """Land one file, and say what became of it; of an archive its pictures are kept before its rows can be seen."""
+        before = path_identity(path)
+        try:
+            zipped = store_zipped_pictures(path, self.account, self.keep) if is_zip(path) else ""
+            said = self.observed_at or observed_at_beside(path) or observed_at_beside(entry.path)
+            name = name_in_folder(entry.path, path) if entry.contents else ""
+            file = land_file(
+                path,
+                self.lake,
+                settings=self.settings,
+                observed_at=said,
+                account=self.account,
+                name=name,
+                is_swept=self.is_swept,
+                forgotten=self.forgotten,
+            )
+        except Exception as error:
+            self._end(path, before, error, inside=entry.inside)
+            return
+        self.is_swept = True
+        self.read.append((path, file))
+        if file.is_past:
+            self._tell(name or path.name, PAST_RETENTION)
+        if told := zipped or ("" if entry.contents else entry.kept):
+            self._tell(name or path.name, told)
+        if file.passed_over and file.new:
+            self._tell(name or path.name, _passed_over(file))
+        if file.forgotten and file.new:
+            self._tell(name or path.name, forgotten_records_text(file.forgotten))
+        if entry.inside and not entry.contents and not file.new and file.file not in ("", path.name):
+            self._tell(path.name, f"the very same as {file.file}, which has landed")
+        (self.result.landed if file.new else self.result.known).append(file)
+        if entry.inside and not entry.contents:
+            self._put_aside(path, before)
+
+    def close(self, entry: LandingEntry, before: LandingCounts) -> None:
+        """Say what was found in a folder; in the inbox, move it to `done/` when all in it has come to its end."""
+        contents = entry.contents
+        read, self.read = self.read, []
+        if contents is None:
+            return
+        self.result.left += map(self._without_names, contents.unread)
+        kept = entry.kept or self._keep_beside(entry.path, read)
+        landed, known, rejected, left = map(int.__sub__, self.counts, before)
+        told = [files_read_text(landed + known)]
+        told += [f"{known:,} of them before"] if known else []
+        told += [f"{rejected:,} rejected"] if rejected else []
+        told += [f"{left:,} left"] if left else []
+        told += [contents.others] if contents.passed else []
+        told += [kept] if kept else []
+        self._tell(entry.path.name, ", ".join(told))
+        if not entry.inside or left or not entry.path.is_dir():
+            return
+        identity = path_identity(entry.path)
+        try:
+            # Bad files have been moved out of it by now; any other change is somebody's who still writes.
+            if not file_identities(entry.path).items() <= entry.before.items():
+                raise changed(entry.path)
+        except (InstagramAssetsError, OSError) as error:
+            self.result.left.append(self._left(entry.path, error))
+            return
+        self._put_aside(entry.path, identity)
+
+    def _keep_beside(self, folder: Path, read: Sequence[tuple[Path, LandedFile]]) -> str:
+        """Keep the pictures that lie beside the files of posts, and say how many; empty for none."""
+        if self.keep is None:
+            return ""
+        try:
+            media = media_by_file(self.lake, [file for _, file in read])
+            found = [pair for path, file in read for pair in pictures_beside(path, media.get(file.sha256, []))]
+            return stored_pictures_text(self.keep(found)) if found else ""
+        except (InstagramAssetsError, OSError) as error:
+            self.result.left.append(self._left(folder, error))
+            return ""
+
+    @property
+    def counts(self) -> LandingCounts:
+        """How many files have landed, were known, were rejected and are left so far."""
+        result = self.result
+        return len(result.landed), len(result.known), len(result.rejected), len(result.left)
+
+    def _put_aside(self, path: Path, before: Identity | None) -> None:
+        try:
+            if (cleaned := self._cleaned(path, before)) is not None:
+                path, before = cleaned
+                move_out(path, self.inbox / DONE, before)
+        except (InstagramAssetsError, OSError) as error:
+            if path_identity(path) is not None:  # else another run has moved it
+                self.result.left.append(self._left(path, error))
+
+    def _cleaned(self, path: Path, before: Identity | None) -> tuple[Path, Identity | None] | None:
+        """A file or folder of the inbox without what is forgotten, under the name that it has then; null for nothing.
+
+        Raises BusyFileError when it is not the one of `before` any more.
+        """
+        if not self.forgotten:
+            return path, before
+        if path_identity(path) != before:
+            raise changed(path)
+        place = Place(self.lake, self.forgotten, self.settings.ingest.encoding)
+        for task in list(place.tasks(path)):
+            place.do(task)
+            if task.path == path and task.to is None:
+                return None
+            path = task.to if task.path == path and task.to else path
+        return path, path_identity(path)
+
+    def _tell(self, name: str, told: str) -> None:
+        self.result.folders.append(f"{scrubbed_name(name, self.forgotten)}: {self.forgotten.scrub(told)}")
+
+    def _left(self, path: Path, error: Exception) -> FileError:
+        return self._without_names(_left(path, error))
+
+    def _without_names(self, error: FileError) -> FileError:
+        """An error that says nothing of what is forgotten: it is shown, logged, and kept beside the file."""
+        if not self.forgotten:
+            return error
+        scrub = self.forgotten.scrub
+        path = Path(error.file)
+        above = self.inbox if path.is_relative_to(self.inbox) else path.parent
+        file = str(above / scrubbed_name(str(path.relative_to(above)), self.forgotten))
+        return replace(error, file=file, problem=scrub(error.problem), remedy=scrub(error.remedy))
+
+    def _end(self, path: Path, before: Identity | None, error: Exception, *, inside: bool) -> None:
+        """Say what becomes of a file or folder that could not land, and do it."""
+        if inside and path_identity(path) is None:
+            self.result.gone.append(path)
+            return
+        if isinstance(error, BusyFileError) or not isinstance(error, _THE_FILES):
+            self.result.left.append(self._left(path, error))
+            return
+        bad = self._without_names(error if isinstance(error, FileError) else _unforeseen(path, error))
+        try:
+            if inside and (cleaned := self._cleaned(path, before)) is not None:
+                move_out(cleaned[0], self.inbox / REJECTED, cleaned[1], f"{bad}\n")
+            elif inside:
+                self._tell(path.name, "it was removed, since what was forgotten stands in it")
+            self.result.rejected.append(bad)
+        except (InstagramAssetsError, OSError) as refused:
+            self.result.left.append(self._left(path, refused))
+
+
+def forgotten_records_text(number: int) -> str:
+    """Such as "12 records were left out, since what they are about was forgotten"."""
+    if number == 1:
+        return "1 record was left out, since what it is about was forgotten"
+    return f"{number:,} records were left out, since what they are about was forgotten"
+
+
+def _passed_over(file: LandedFile) -> str:
+    """Such as "1 sheet was passed over, as its columns are none that we know: 'notes' with what, who"."""
+    number, shown = len(file.passed_over), "; ".join(file.passed_over[:_SHEETS_SHOWN])
+    more = "; …" if number > _SHEETS_SHOWN else ""
+    was = "1 sheet was passed over, as its" if number == 1 else f"{number:,} sheets were passed over, as their"
+    return f"{was} columns are none that we know: {shown}{more}"
+
+
+def _left(path: Path, error: Exception) -> FileError:
+    if isinstance(error, FileError):
+        return error
+    said = str(error).rstrip(".") if isinstance(error, InstagramAssetsError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, OSError):
+        return BusyFileError(str(path), os.strerror(error.errno or 0), f"{remedy(error)}, then run again")
+    if isinstance(error, MemoryError):
+        return BusyFileError(str(path), "there is not enough memory", "Free some, then run again")
+    return BusyFileError(str(path), said, "The file stays where it is")
+
+
+def _unforeseen(path: Path, error: Exception) -> FileError:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(last.filename).name}, line {last.lineno}"
+    problem = f"our program failed ({type(error).__name__} in {where}: {ascii(str(error))[:300]})"
+    return FileError(str(path), problem, "Report this line, and put the file into the inbox again after an update")

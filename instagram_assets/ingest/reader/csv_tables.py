@@ -1,0 +1,258 @@
+"""Tables as CSV: each row as the nested record that its collector flattened, in bounded memory."""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import dropwhile, islice
+from pathlib import Path
+from typing import NamedTuple
+
+from instagram_assets.errors import FileError, RecordError
+from instagram_assets.ingest.formats import ads, cell_values
+from instagram_assets.ingest.reader.byte_streams import looks_like, wrong_encoding
+from instagram_assets.ingest.reader.json_values import BadRecord, PlacedRecord, Record
+from instagram_assets.ingest.reader.json_window import SPLIT
+from instagram_assets.ingest.reader.text_lines import Lines
+from instagram_assets.ingest.reader.unflatten import Unflattener
+from instagram_assets.settings import IngestSettings
+
+SEPARATORS = ",;\t"
+UNREAD_SEPARATORS = "|^~"
+"""What tables are parted by that are not read, but told as such."""
+
+_SAMPLE = 100
+_NAMES_SHOWN = 8
+_NAME_SHOWN = 40
+# What Excel reads in a first line of its own.
+_HINT = re.compile(r"sep=.[\r\n]*\Z")
+_ESCAPED = re.compile("[\udc80-\udcff]")
+
+Item = tuple[Record | BadRecord, int]
+
+
+class Header(NamedTuple):
+    """How the cells of a table are parted, and what its columns are called."""
+
+    separator: str
+    names: list[str]
+
+
+def table_in(head: bytes) -> Header | None:
+    """The header of a table that a file begins with, where its first rows are records that we know."""
+    return next((header for header, rows in _guesses(head) if is_known_table(header.names, rows)), None)
+
+
+def unread_separator(head: bytes) -> str:
+    """What parts the cells of a table of records that we know, where that is not read; empty for anything else."""
+    guesses = _guesses(head, UNREAD_SEPARATORS)
+    return next((header.separator for header, rows in guesses if is_known_table(header.names, rows)), "")
+
+
+def unknown_columns(head: bytes) -> str:
+    """The first columns of a table that a file begins with; empty when it looks like none."""
+    for header, rows in _guesses(head):
+        width = len(header.names)
+        named = all(name.strip() and len(name) <= _NAME_SHOWN for name in header.names)
+        if named and rows and all(len(row) == width for row in rows):
+            return shown(header.names)
+    return ""
+
+
+def shown(names: Sequence[str]) -> str:
+    """Some names of columns, for people to read."""
+    first = [name[:_NAME_SHOWN] for name in names[:_NAMES_SHOWN]]
+    more = ["…"] if len(names) > len(first) else []
+    return ", ".join([name if name.isprintable() else ascii(name)[1:-1] for name in first] + more)
+
+
+def is_known_table(names: Sequence[str], rows: Iterable[Sequence[object]]) -> bool:
+    """True when a table's rows are records of some format, to judge by its names and some of its rows."""
+    unflattener = Unflattener(names, cell_values.converter)
+    samples = [["x"] * len(names), *rows]
+    return any(cell_values.is_known(unflattener.record(row)) for row in samples)
+
+
+def is_title(row: Sequence[object]) -> bool:
+    """True for a row of several cells of which one is filled: what spreadsheets have above the names of columns."""
+    return len(row) > 1 and sum(cell is not None and str(cell).strip() != "" for cell in row) == 1
+
+
+def check_names(names: Sequence[str], path: Path, where: str) -> None:
+    """Raise FileError when two columns have one name."""
+    given = [name for name in names if name]
+    if len(set(given)) < len(given):
+        twice = shown(sorted({name for name in given if given.count(name) > 1}))
+        raise FileError(str(path), f"columns named twice: {twice}", "Give each column its own name", where)
+
+
+def decoder_of(names: Sequence[str]) -> Callable[[Sequence[object], str], Record]:
+    """What makes a record of a row's cells and place: of our own columns as `datasets` writes them, else nested."""
+    record_of = Unflattener(names, cell_values.converter).record
+    if not cell_values.is_own(list(names)):
+        if ads.is_table(names):
+            return lambda row, place: ads.placed(names, record_of(row), place)
+        return lambda row, place: PlacedRecord(record_of(row), place)
+    from instagram_assets.datasets.csv import decoders, unguard_of
+
+    decode, unguarded = decoders(names), unguard_of(names, None)
+
+    def own_record_of(row: Sequence[object], place: str) -> Record:
+        both = zip(decode, unguarded(row), strict=False)
+        cells = [decoder(cell) if isinstance(cell, str) and cell else cell for decoder, cell in both]
+        return PlacedRecord(record_of(cells), place)
+
+    return own_record_of
+
+
+def table_records(chunks: Iterator[bytes], header: Header, path: Path, limits: IngestSettings) -> Iterator[Item]:
+    """The records of a CSV file with the lengths of their texts.
+
+    A row that does not fit the header, or is not UTF-8, is a BadRecord that names its line. Raises FileError when
+    the file is in another encoding, or a quote is never closed.
+    """
+    lines = _Rows(Lines(chunks, path, limits), path, limits)
+    if cell_values.is_own(header.names) and header.separator == ",":
+        yield from _own_records(lines, path)
+        return
+    # Its own limit is 128 KiB a cell, and one for all threads; what bounds memory here is the length of a row.
+    csv.field_size_limit(max(csv.field_size_limit(), limits.max_record_mb << 20))
+    reader = csv.reader(lines, delimiter=header.separator, strict=True)
+    names = _names_in(reader, lines, path)
+    check_names(names, path, f"line {lines.number}")
+    record_of = decoder_of(names)
+    while True:
+        start = lines.begin()
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            if lines.ended:
+                problem, remedy = "a quote is opened here and never closed", "Fetch or export it again, or close it"
+                raise FileError(str(path), problem, remedy, f"line {start}") from error
+            yield _bad(start, 'a quote stands in the middle of a cell and should be ""', lines.text), len(lines.text)
+            continue
+        if problem := lines.problem(start):
+            yield _bad(start, problem, lines.text), len(lines.text)
+        elif any(cell.strip() for cell in row):
+            fault = _misfit(row, names, lines.text)
+            yield _bad(start, fault, lines.text) if fault else record_of(row, f"line {start}"), len(lines.text)
+
+
+def _names_in(reader: Iterator[list[str]], lines: "_Rows", path: Path) -> list[str]:
+    """The names of the columns, below titles. Raises FileError where the file ends in the middle of them."""
+    try:
+        header = next((row for row in reader if any(row) and not is_title(row)), [])
+    except csv.Error as error:
+        problem = f"the names of the columns cannot be read ({error})"
+        raise FileError(str(path), problem, "Fetch or export it again", f"line {lines.number}") from error
+    return [name.strip() for name in header]
+
+
+class _Rows:
+    """Lines from the header on, with the text of the row that is being read."""
+
+    def __init__(self, lines: Lines, path: Path, limits: IngestSettings) -> None:
+        self._lines = lines
+        self._path = path
+        self._limit = limits.max_record_mb << 20
+        self._parts: list[str] = []
+        self._held = 0
+        self._before_header = True
+
+    @property
+    def number(self) -> int:
+        return self._lines.number
+
+    @property
+    def ended(self) -> bool:
+        return self._lines.ended
+
+    @property
+    def text(self) -> str:
+        return "".join(self._parts)
+
+    def begin(self) -> int:
+        """Forget the row before; the number of the line in which the next one begins."""
+        self._parts, self._held = [], 0
+        return self.number + 1
+
+    def problem(self, start: int) -> str:
+        """What is wrong with the bytes of the row; empty when nothing is. Raises FileError for another encoding."""
+        text = self.text
+        if text.isascii() or not (found := _ESCAPED.search(text)):
+            return ""
+        if guess := looks_like(text.encode("utf-8", "surrogateescape")):
+            raise wrong_encoding(self._path, guess, f"line {start}")
+        return f"not UTF-8 at character {found.start() + 1} of the row"
+
+    def __iter__(self) -> "_Rows":
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        while self._before_header and (not line.strip() or _HINT.match(line.lstrip("\ufeff "))):
+            line = next(self._lines)
+        if self._before_header:
+            line, self._before_header = line.lstrip("\ufeff "), False
+        self._parts.append(line)
+        self._held += len(line)
+        if self._held > self._limit:
+            where = f"line {self.number - len(self._parts) + 1}"
+            raise FileError(str(self._path), f"a record is larger than {self._limit >> 20} MB", SPLIT, where)
+        return line
+
+
+def _guesses(head: bytes, separators: str = SEPARATORS) -> Iterator[tuple[Header, list[list[str]]]]:
+    """The header that each separator makes of a file's beginning, that of most columns first, with some rows."""
+    text = head.decode("utf-8", "surrogateescape").lstrip("\ufeff \t\r\n")
+    if _HINT.match(text.partition("\n")[0]):
+        text = text.partition("\n")[2]
+    found: list[tuple[Header, list[list[str]]]] = []
+    for separator in separators:
+        rows = list(dropwhile(is_title, islice(_whole_rows(text, separator), _SAMPLE)))
+        # Thousands of columns may fill all of the beginning: then what there is of their names must do.
+        rows = rows or list(islice(_whole_rows(text, separator, strict=False), 1))
+        if rows and len(rows[0]) > 1:
+            found.append((Header(separator, [name.strip() for name in rows[0]]), rows[1:]))
+    yield from sorted(found, key=lambda guess: -len(guess[0].names))
+
+
+def _whole_rows(text: str, separator: str, *, strict: bool = True) -> Iterator[list[str]]:
+    """The rows of a text that may stop in the middle of one; without `strict` that one, too."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=strict)
+    while True:
+        try:
+            row = next(reader)
+        except (StopIteration, csv.Error):
+            return
+        if any(row):
+            yield row
+
+
+def _misfit(row: Sequence[str], names: Sequence[str], text: str) -> str:
+    """What is wrong with a row's number of cells; empty when nothing is: spreadsheets leave out empty ones."""
+    if any(cell.strip() for cell in row[len(names) :]):
+        return f"{len(row)} cells, but the header names {len(names)} columns; put texts in quotes"
+    if len(row) < len(names) and not text.endswith(("\n", "\r")):
+        return f"the file ends in the middle of this row, after {len(row)} of {len(names)} cells"
+    return ""
+
+
+def _bad(line: int, problem: str, text: str) -> BadRecord:
+    return BadRecord(RecordError("", f"line {line}: {problem}"), text)
+
+
+def _own_records(lines: _Rows, path: Path) -> Iterator[Item]:
+    """The records of our own CSV, value for value."""
+    from instagram_assets.datasets.csv import read_rows
+
+    lines.begin()
+    for start, row in read_rows(lines, path):
+        problem = lines.problem(start) or (row.problem if isinstance(row, FileError) else "")
+        if problem or isinstance(row, FileError):
+            yield _bad(start, problem, lines.text), len(lines.text)
+        else:
+            yield PlacedRecord(row, f"line {start}"), len(lines.text)
+        lines.begin()

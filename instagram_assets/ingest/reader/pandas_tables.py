@@ -1,0 +1,125 @@
+"""Tables as JSON, in each form that pandas writes them (`DataFrame.to_json`, `to_dict`), as records."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeGuard
+
+from instagram_assets.errors import FileError, RecordError
+from instagram_assets.ingest.formats import apify, cell_values
+from instagram_assets.ingest.post_ids import post_id_of
+from instagram_assets.ingest.reader.json_values import BadRecord, Record
+from instagram_assets.ingest.reader.unflatten import NAMELESS
+
+OF_TABLES = ("columns", "index", "schema")
+"""What a table says of its rows before they come."""
+
+Item = tuple[Record | BadRecord, int]
+
+_SAMPLE = 100
+_LEAST_CELLS = 3
+_FROM_PANDAS = "Write it with DataFrame.to_json(orient='records')"
+
+
+def opened(items: Iterator[Item], path: Path) -> Iterator[Item]:
+    """The records of a file, where its only one is a whole table, its rows.
+
+    Raises FileError for rows of values whose columns nobody names.
+    """
+    first = list(islice(items, 2))
+    if first and all(_is_row_of_values(record) for record, _ in first):
+        raise FileError(str(path), "its rows have values but no names of columns (orient='values')", _FROM_PANDAS)
+    if len(first) == 1:
+        record, length = first[0]
+        if isinstance(record, dict) and (rows := rows_in(record)):
+            yield from ((row, length // len(rows)) for row in rows)
+            return
+    yield from first
+    yield from items
+
+
+def rows_in(record: Record) -> list[Record | BadRecord]:
+    """The rows of the table that a record is; nothing when it is none, or one of records that we do not know."""
+    for rows in _readings(record):
+        if any(cell_values.is_known(row) for row in rows[:_SAMPLE] if isinstance(row, dict)):
+            return rows
+    return []
+
+
+def named(items: Iterator[Item], said: Record) -> Iterator[Item]:
+    """The records below `data`, named by what a table `said` before them: its `columns`, `index`, or `schema`."""
+    names, keys = said.get("columns"), _keys_of_rows(said.get("schema"))
+    index = said.get("index")
+    labels: Iterator[object] = iter(index if isinstance(index, list) else [])  # pyright: ignore[reportUnknownArgumentType]
+    for record, length in items:
+        if isinstance(record, BadRecord) and _are_names(names) and isinstance(record.content, list):
+            yield _labelled([_row(names, record.content)], [next(labels, None)])[0], length
+        elif keys and isinstance(record, dict):
+            yield {key: value for key, value in record.items() if key not in keys}, length
+        else:
+            yield record, length
+
+
+def _readings(record: Record) -> Iterator[list[Record | BadRecord]]:
+    """What the rows of a table are, by each form that it can be in."""
+    names, data = record.get("columns"), record.get("data")
+    if _are_names(names) and isinstance(data, list):
+        rows = [_row(names, row) for row in data]
+        index = record.get("index")
+        yield _labelled(rows, index) if isinstance(index, list) and len(index) == len(rows) else rows
+    values: list[Any] = list(record.values())
+    if len(values) > 1 and all(isinstance(column, list) and len(column) == len(values[0]) for column in values):
+        yield [_row(list(record), row) for row in zip(*values, strict=True)]
+    if not values or not all(isinstance(value, dict) and value.keys() == values[0].keys() for value in values):
+        return
+    if len(values) > 1:
+        yield _labelled(
+            [_row(list(record), [column[label] for column in values]) for label in values[0]], list(values[0])
+        )
+    if len(values) > 1 or next(iter(record)).isdigit():  # else a record in a wrapper
+        yield _labelled([_without_nothing(row) for row in values], list(record))
+
+
+def _labelled(rows: list[Record | BadRecord], labels: Sequence[object]) -> list[Record | BadRecord]:
+    """The rows, each with its label as its short code where it is that of its id: `set_index("shortCode")`."""
+    return [
+        {**row, "shortCode": label} if isinstance(row, dict) and _is_code_of(label, row) else row
+        for label, row in zip(labels, rows, strict=True)
+    ]
+
+
+def _is_code_of(label: object, row: Record) -> bool:
+    if not isinstance(label, str) or "shortCode" in row or not apify.is_scant_post(row):
+        return False
+    number = post_id_of(label)
+    return number is not None and str(row.get("id")) == str(number)
+
+
+def _row(names: Sequence[str], row: object) -> Record | BadRecord:
+    if not isinstance(row, list | tuple):
+        return BadRecord(RecordError("", "no row of values"), None)
+    if len(row) != len(names):  # pyright: ignore[reportUnknownArgumentType]
+        return BadRecord(RecordError("", f"a row of {len(row)} values below {len(names)} columns"), None)  # pyright: ignore[reportUnknownArgumentType]
+    return _without_nothing(dict(zip(names, row, strict=True)))  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _without_nothing(row: Record) -> Record:
+    """A row without what is null, NaN or no time: pandas gives every row every column."""
+    return {key: value for key, value in row.items() if value is not None and value == value and value != "NaT"}
+
+
+def _are_names(names: object) -> TypeGuard[list[str]]:
+    return isinstance(names, list) and len(names) > 1 and all(isinstance(name, str) for name in names)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+
+
+def _keys_of_rows(schema: object) -> frozenset[str]:
+    """The columns of a schema that only number the rows."""
+    keys = schema.get("primaryKey") if isinstance(schema, dict) and "fields" in schema else None
+    return NAMELESS.intersection(keys) if isinstance(keys, list) else frozenset()
+
+
+def _is_row_of_values(record: Record | BadRecord) -> bool:
+    content = record.content if isinstance(record, BadRecord) else None
+    if not isinstance(content, list) or len(content) < _LEAST_CELLS:  # pyright: ignore[reportUnknownArgumentType]
+        return False
+    return any(isinstance(cell, str | int | float) for cell in content)  # pyright: ignore[reportUnknownVariableType]

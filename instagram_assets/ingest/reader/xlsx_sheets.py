@@ -1,0 +1,247 @@
+"""Excel workbooks (XLSX): the rows of each sheet that has records, as nested records."""
+
+import html
+import re
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from instagram_assets.errors import FileError, RecordError
+from instagram_assets.ingest.formats.ads import NEEDED
+from instagram_assets.ingest.reader.byte_streams import UNPACKED_FREE, UNPACKED_RATIO, changed, check_regular, identity
+from instagram_assets.ingest.reader.csv_tables import Item, check_names, decoder_of, is_known_table, shown
+from instagram_assets.ingest.reader.json_values import BadRecord
+
+_XML_CHUNK = 1 << 20
+# A cell of a formula without a value. An empty text is a value, which Excel writes as one of a text.
+_CELL = re.compile(
+    rb"""<(?:\w+:)?c\b(?P<attributes>[^<>]*)>\s*
+    (?:<(?:\w+:)?f\b[^<>]*(?:/>|>(?P<formula>[^<]*)</(?:\w+:)?f>))\s*
+    (?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>""",
+    re.VERBOSE,
+)
+_PLACE = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{1,3})([0-9]{1,7})["']""")
+_TEXT = re.compile(rb"""\bt\s*=\s*["']str["']""")
+# What a cell takes at most: 32,767 characters, each of them escaped.
+_LONGEST = 1 << 18
+
+
+class Formula(NamedTuple):
+    """A formula at a row, from 1, and a column, from 0."""
+
+    row: int
+    column: int
+    text: str
+
+
+def unsaved_formulas(sheet: BinaryIO) -> Iterator[Formula]:
+    """The formulas without a saved result of a sheet's XML, in their order, in bounded memory."""
+    held = b""
+    while chunk := sheet.read(_XML_CHUNK):
+        held += chunk
+        end = 0
+        for cell in _CELL.finditer(held) if b"<f" in held or b":f" in held else ():
+            end = cell.end()
+            place = _PLACE.search(cell["attributes"])
+            if place and not _TEXT.search(cell["attributes"]):
+                text = html.unescape((cell["formula"] or b"").decode("utf-8", "replace"))
+                yield Formula(int(place[2]), _column(place[1].decode()), f"={text}")
+        held = held[max(end, len(held) - _LONGEST) :]
+
+
+def _column(letters: str) -> int:
+    """A as 0, Z as 25, AA as 26."""
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + ord(letter) - ord("A") + 1
+    return number - 1
+
+
+MOST_ROWS = 1_048_576
+"""What a sheet of Excel holds."""
+
+_PART = "xl/workbook.xml"
+_MOST_UNPACKED = 1 << 30
+_AT_ONCE = 500
+_SAMPLE = 100
+_MOST_TITLES = 10
+_ERRORS = frozenset(("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA", "#SPILL!"))
+# How XLSX writes characters that XML has not.
+_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_SAVE_AS = "Save it again as XLSX, or as CSV UTF-8"
+
+Row = tuple[object, ...]
+Passed = Callable[[str], None]
+"""Who is told of a sheet that is not read, such as "'notes' with what, who"."""
+
+
+def is_workbook(path: Path) -> bool:
+    """True for a ZIP with what every workbook has. Raises FileError for what is no file that can be read."""
+    check_regular(path)  # opening a pipe would wait for ever
+    try:
+        with path.open("rb") as stream:
+            if stream.read(2) != b"PK":
+                return False
+        with zipfile.ZipFile(path) as archive:
+            return _PART in archive.namelist()
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
+        return False
+
+
+def workbook_records(path: Path, passed: Passed = lambda _: None) -> Iterator[Item]:
+    """The records of each sheet whose rows are records of a format that we know, one sheet after the other.
+
+    `passed` is told of each other sheet that is not empty, when the workbook has been read.
+
+    A row that does not fit its header is a BadRecord that names sheet and row. Texts that the sheet keeps as
+    numbers, yes or no and times come back as texts where their column holds texts. Raises FileError when the
+    workbook is damaged, unpacks to too much, or has no sheet of records, which are then named.
+    """
+    before = identity(check_regular(path))
+    _check_size(path)
+    passed_over, empty = list[str](), list[str]()
+    found = False
+    with open(path, "rb") as stream:
+        book = _opened(stream, path)
+        try:
+            for sheet in book.worksheets:
+                rows = enumerate(_rows(sheet, path), 1)
+                header = _header(row for _, row in rows)
+                names = [_name(cell) for cell in header]
+                sample = list(islice(rows, _SAMPLE))
+                if not is_known_table(names, [row for _, row in sample]):
+                    title = sheet.title[:40]
+                    empty += [] if names else [repr(title)]
+                    passed_over += [f"{title!r} with {shown(names)}"] if names else []
+                    continue
+                found = True
+                check_names(names, path, f"sheet {sheet.title!r}")
+                yield from _records(chain(sample, rows), names, sheet.title)
+        finally:
+            book.close()
+    if not found:
+        sheets = "; ".join([*passed_over, *(f"{title} with nothing" for title in empty)][:5]) or "none at all"
+        raise FileError(
+            str(path),
+            f"no sheet of this workbook has columns that we know (its sheets: {sheets})",
+            f"Give one whose first row has the names of the export's columns; {NEEDED}",
+        )
+    if identity(check_regular(path)) != before:
+        raise changed(path)
+    for told in passed_over:
+        passed(told)
+
+
+def _check_size(path: Path) -> None:
+    """Raise FileError for a workbook that unpacks to far more than its size, or cannot be unpacked."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise _damaged(path, error) from error
+    if any(member.flag_bits & 1 for member in members):
+        raise FileError(str(path), "this workbook is locked with a password", "Save it without one")
+    unpacked, packed = sum(member.file_size for member in members), path.stat().st_size
+    if unpacked > max(UNPACKED_FREE, packed * UNPACKED_RATIO):
+        problem = f"it unpacks to more than {UNPACKED_RATIO} times its size"
+        raise FileError(str(path), problem, "If you trust it, save it as CSV UTF-8")
+    if unpacked > _MOST_UNPACKED:
+        problem = f"this workbook unpacks to more than {_MOST_UNPACKED >> 30} GB, which is read whole"
+        raise FileError(str(path), problem, "Export it as CSV or JSON, which may be of any size")
+
+
+def _opened(stream: Any, path: Path) -> Any:
+    from openpyxl import load_workbook
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about styles and such, which we do not read
+            return load_workbook(stream, read_only=True, data_only=True, keep_links=False)
+    except (MemoryError, FileError):
+        raise
+    except Exception as error:  # a damaged one makes openpyxl stumble in any way
+        raise _damaged(path, error) from error
+
+
+def _rows(sheet: Any, path: Path) -> Iterator[Row]:
+    """The rows of a sheet as it says them, whatever it says of its size; a formula stands where its result is not."""
+    try:
+        sheet.reset_dimensions()
+        rows = _with_formulas(sheet.iter_rows(values_only=True), sheet)
+        read = 0
+        while True:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                batch: list[Row] = list(islice(rows, _AT_ONCE))
+            read += len(batch)
+            if not batch:
+                return
+            if read > MOST_ROWS:
+                problem = f"sheet {sheet.title!r} has more than {MOST_ROWS:,} rows"
+                raise FileError(str(path), problem, "Export it as CSV or JSON, which may be of any size")
+            yield from batch
+    except (MemoryError, FileError):
+        raise
+    except Exception as error:
+        raise _damaged(path, error) from error
+
+
+def _with_formulas(rows: Iterator[Row], sheet: Any) -> Iterator[Row]:
+    with sheet._get_source() as source:  # the way by which openpyxl itself opens the XML of a sheet
+        formulas = unsaved_formulas(source)
+        formula = next(formulas, None)
+        for number, row in enumerate(rows, 1):
+            cells = row
+            while formula and formula.row <= number:
+                if formula.row == number and formula.column < len(cells) and cells[formula.column] is None:
+                    cells = (*cells[: formula.column], formula.text, *cells[formula.column + 1 :])
+                formula = next(formulas, None)
+            yield cells
+
+
+def _header(rows: Iterator[Row]) -> Row:
+    """The row of names: the first that has several, below titles; without one the first that has any."""
+    title: Row = ()
+    for row in islice((row for row in rows if any(map(_is_there, row))), _MOST_TITLES + 1):
+        if sum(map(_is_there, row)) > 1:
+            return row
+        title = title or row
+    return title
+
+
+def _records(rows: Iterator[tuple[int, Row]], names: Sequence[str], title: str) -> Iterator[Item]:
+    record_of = decoder_of(names)
+    for number, row in rows:
+        clean = [_value(cell) for cell in row]
+        if not any(map(_is_there, clean)):
+            continue
+        length = sum(len(cell) if isinstance(cell, str) else 8 for cell in clean)
+        if any(map(_is_there, clean[len(names) :])):
+            problem = f"sheet {title!r}, row {number}: more cells than the first row has names"
+            yield BadRecord(RecordError("", problem), None), length
+        else:
+            yield record_of(clean, f"sheet {title!r}, row {number}"), length
+
+
+def _value(cell: object) -> object:
+    if not isinstance(cell, str):
+        return cell
+    if cell in _ERRORS:
+        return None
+    return _ESCAPED.sub(lambda code: chr(int(code[1], 16)), cell) if "_x" in cell else cell
+
+
+def _is_there(cell: object) -> bool:
+    return cell is not None and not (isinstance(cell, str) and not cell.strip())
+
+
+def _name(cell: object) -> str:
+    return "" if cell is None else str(_value(cell)).strip()
+
+
+def _damaged(path: Path, error: Exception) -> FileError:
+    said = f"{type(error).__name__}: {ascii(str(error))[:200]}"
+    return FileError(str(path), f"this is a damaged workbook ({said})", _SAVE_AS)

@@ -1,0 +1,172 @@
+"""Tables as CSV without what is forgotten: rows go, and of others only the cells change in which a name stands."""
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from instagram_assets.ingest.reader.csv_tables import Header, decoder_of, is_title
+from instagram_assets.ingest.reader.json_values import Record, parse
+from instagram_assets.ingest.redact.json_documents import NotRewritableError, Tally
+from instagram_assets.ingest.redact.json_spans import rewritten
+from instagram_assets.ingest.redact.redactor import GONE, Scrubber
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r(?!\Z)|\n)")
+_HINT = re.compile(r"sep=.[\r\n]*\Z")
+_LONGEST_CELL = 1 << 30
+
+
+def scrubbed_table(chunks: Iterator[str], header: Header, scrubber: Scrubber, tally: Tally) -> Iterator[str]:
+    """The text of a CSV file without what is forgotten. Raises NotRewritableError where a quote is never closed."""
+    csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
+    rows = _Rows(chunks)
+    reader = csv.reader(rows, delimiter=header.separator, strict=True)
+    record_of: Any = None
+    names: list[str] = []
+    while True:
+        rows.text = ""
+        try:
+            row = next(reader)
+        except StopIteration:
+            yield rows.text
+            return
+        except csv.Error as error:
+            if rows.ended:
+                raise NotRewritableError("a quote is never closed") from error
+            yield from _by_text(rows.text, scrubber, tally)
+            continue
+        if record_of is not None:
+            yield from _row(rows.text, row, names, record_of, header.separator, scrubber, tally)
+        elif any(row) and not is_title(row) and not _HINT.match(rows.text.lstrip("\ufeff ")):
+            names = [name.strip().lstrip("\ufeff ") for name in row]
+            record_of = decoder_of(names)
+            yield rows.text
+        else:
+            yield scrubber.text(rows.text)
+
+
+def marked_cells(cells: Sequence[Any], names: Sequence[str], record: Record, scrubber: Scrubber) -> list[Any] | None:
+    """The cells of a row without what is forgotten, each the same object where it held nothing of it; null for all.
+
+    `record` is what `ingest` makes of the row; `names` are the columns'.
+    """
+    if scrubber.marked(record) is GONE:
+        return None
+    flat = {name: cell for name, cell in zip(names, cells, strict=False) if cell is not None}
+    walked = scrubber.marked(flat)
+    if walked is GONE:
+        return None
+    new: list[Any] = []
+    for place, cell in enumerate(cells):
+        after = walked.get(names[place], cell) if place < len(names) else scrubber.record(cell)
+        is_empty = after is GONE or (after is None and cell is not None)
+        new.append("" if is_empty else _cell(cell, after, scrubber))
+    return new
+
+
+def _cell(before: Any, after: Any, scrubber: Scrubber) -> Any:
+    """A cell after its text was scrubbed; JSON in it is taken apart, so that whole objects go."""
+    if not isinstance(before, str) or before[:1] not in ("[", "{"):
+        return after
+    try:
+        value, end = parse(before, 0)
+    except (json.JSONDecodeError, IndexError):
+        return after
+    if end != len(before):
+        return after
+    marked = scrubber.marked(value)
+    if marked is value:
+        return after
+    return "" if marked is GONE else scrubber.text(rewritten(before, value, marked, scrubber.text))
+
+
+def _row(
+    text: str,
+    row: list[str],
+    names: list[str],
+    record_of: Callable[[Sequence[object], str], Record],
+    separator: str,
+    scrubber: Scrubber,
+    tally: Tally,
+) -> Iterator[str]:
+    if not any(cell.strip() for cell in row):
+        yield text
+        return
+    if not scrubber.may_hold(text):
+        tally.left += 1
+        yield text
+        return
+    cells = marked_cells(row, names, record_of(row, ""), scrubber)
+    if cells is None:
+        tally.gone += 1
+        return
+    tally.left += 1
+    if all(new is old for new, old in zip(cells, row, strict=True)) or cells == row:
+        yield text
+        return
+    tally.touched += 1
+    yield _written(text, row, cells, separator)
+
+
+def _written(text: str, row: list[str], cells: list[Any], separator: str) -> str:
+    """The text of a row with other cells; those that stay are copied with their quotes."""
+    cell = re.compile(rf'"(?:[^"]|"")*"|[^{re.escape(separator)}\r\n]*')
+    parts: list[str] = []
+    at = 0
+    for before, after in zip(row, cells, strict=True):
+        found = cell.match(text, at)
+        end = found.end() if found else at
+        raw = text[at:end]
+        parts.append(raw if after == before else _quoted(str(after), separator, is_quoted=raw.startswith('"')))
+        at = end + 1
+    return separator.join(parts) + text[at - 1 :]
+
+
+def _quoted(cell: str, separator: str, *, is_quoted: bool) -> str:
+    if not is_quoted and not any(sign in cell for sign in (separator, '"', "\r", "\n")):
+        return cell
+    doubled = cell.replace('"', '""')
+    return f'"{doubled}"'
+
+
+def _by_text(text: str, scrubber: Scrubber, tally: Tally) -> Iterator[str]:
+    """A row that cannot be taken apart: it goes where a name stands in it."""
+    if scrubber.text(text) != text:
+        tally.gone += 1
+        return
+    tally.left += 1
+    yield text
+
+
+class _Rows:
+    """The lines of a text, and those of the row that is being read."""
+
+    def __init__(self, chunks: Iterator[str]) -> None:
+        self._lines = _lines(chunks)
+        self.text = ""
+        self.ended = False
+
+    def __iter__(self) -> "_Rows":
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines, None)
+        if line is None:
+            self.ended = True
+            raise StopIteration
+        # What is no line of the row is passed on as one that is empty.
+        self.text += line
+        return line
+
+
+def _lines(chunks: Iterator[str]) -> Iterator[str]:
+    held = ""
+    for chunk in chunks:
+        text, at = held + chunk, 0
+        for found in _LINE.finditer(text):
+            yield found[0]
+            at = found.end()
+        held = text[at:]
+    if held:
+        yield held

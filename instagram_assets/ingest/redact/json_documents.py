@@ -1,0 +1,325 @@
+"""JSON files without what is forgotten, a record at a time: arrays, one record a line, wrappers, whole tables.
+
+What is left is copied character by character; of a record in which a name stands only that value is written anew.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from instagram_assets.ingest.formats import cell_values
+from instagram_assets.ingest.reader.json_values import MAX_DEPTH, BadRecord, Record, parse
+from instagram_assets.ingest.reader.record_reader import WRAPPERS
+from instagram_assets.ingest.redact.json_spans import rewritten
+from instagram_assets.ingest.redact.redactor import GONE, Scrubber
+
+_WHITE = " \t\r\n"
+_LONGEST = 1 << 30
+
+
+class NotRewritableError(Exception):
+    """A file whose records cannot be told apart."""
+
+
+@dataclass
+class Tally:
+    """How many records are gone from a file, in how many others a name was replaced, and how many are left."""
+
+    gone: int = 0
+    touched: int = 0
+    left: int = 0
+
+    @property
+    def changed(self) -> bool:
+        return self.gone > 0 or self.touched > 0
+
+
+class Text:
+    """The text that is not written yet, and the place in it."""
+
+    def __init__(self, chunks: Iterator[str]) -> None:
+        self._chunks = chunks
+        self.text = ""
+        self.at = 0
+
+    def more(self) -> bool:
+        """Take in at least as much again as is left; False at the end of the file."""
+        self.text, self.at = self.text[self.at :], 0
+        wanted, parts = len(self.text), [self.text]
+        if wanted > _LONGEST:
+            raise NotRewritableError("a record is larger than 1 GB")
+        for chunk in self._chunks:
+            parts.append(chunk)
+            wanted -= len(chunk)
+            if wanted <= 0 and chunk:
+                break
+        self.text = "".join(parts)
+        return len(parts) > 1
+
+    def space(self) -> str:
+        """The white space that stands here."""
+        found = ""
+        while True:
+            at = self.at
+            while at < len(self.text) and self.text[at] in _WHITE:
+                at += 1
+            found += self.text[self.at : at]
+            self.at = at
+            if at < len(self.text) or not self.more():
+                return found
+
+    def sign(self) -> str:
+        """The character that stands here; empty at the end."""
+        return self.text[self.at] if self.at < len(self.text) or self.more() else ""
+
+    def take(self, length: int = 1) -> str:
+        taken = self.text[self.at : self.at + length]
+        self.at += len(taken)
+        return taken
+
+    def value(self) -> tuple[Any, str]:
+        """The JSON value that stands here, with its text. Raises NotRewritableError where none stands."""
+        while True:
+            try:
+                value, end = parse(self.text, self.at)
+            except (json.JSONDecodeError, IndexError) as error:
+                if self.more():
+                    continue
+                raise NotRewritableError("it is no whole JSON") from error
+            if end == len(self.text) and self.text[end - 1] not in '}]"' and self.more():
+                continue
+            return value, self.take(end - self.at)
+
+
+def scrubbed_lines(chunks: Iterator[str], scrubber: Scrubber, tally: Tally) -> Iterator[str]:
+    """A text of one record a line, without those that are gone; a line that is no JSON is judged as a text."""
+    held = ""
+    for chunk in chunks:
+        *lines, held = (held + chunk).split("\n")
+        for line in lines:
+            yield from _line(line, "\n", scrubber, tally)
+    if held:
+        yield from _line(held, "", scrubber, tally)
+
+
+def _line(line: str, end: str, scrubber: Scrubber, tally: Tally) -> Iterator[str]:
+    body = line.strip(_WHITE)
+    if not body or not scrubber.may_hold(body):
+        tally.left += bool(body)
+        yield line + end
+        return
+    try:
+        value, length = parse(body, 0)
+    except (json.JSONDecodeError, IndexError):
+        length, value = -1, None
+    if length != len(body):
+        # It may be cut off in the middle of a record that is gone: then none of it may stay.
+        if scrubber.text(body) != body:
+            tally.gone += 1
+            return
+        tally.left += 1
+        yield line + end
+        return
+    if (new := record_text(body, value, scrubber, tally)) is not None:
+        yield (line if new is body else line.replace(body, new, 1)) + end
+
+
+def record_text(text: str, value: Any, scrubber: Scrubber, tally: Tally) -> str | None:
+    """The text of one record without what is forgotten, the same object where nothing was; null for all of it."""
+    if not scrubber.may_hold(text):
+        tally.left += 1
+        return text
+    if isinstance(value, BadRecord):
+        value = value.content
+    if isinstance(value, dict) and (table := _table(value, scrubber, tally)) is not None:  # pyright: ignore[reportUnknownArgumentType]
+        return rewritten(text, value, table, lambda key: key) if tally.changed else text
+    marked = scrubber.marked(value)
+    if marked is GONE:
+        tally.gone += 1
+        return None
+    tally.left += 1
+    new = text if marked is value else rewritten(text, value, marked, scrubber.text)
+    if text.count("{") + text.count("[") > MAX_DEPTH:
+        new = scrubber.text(new)  # what lies too deep is read by nobody, and may hold a name all the same
+    if new == text:
+        return text
+    tally.touched += 1
+    return new
+
+
+def scrubbed_document(chunks: Iterator[str], scrubber: Scrubber, tally: Tally) -> Iterator[str]:
+    """A JSON document without what is forgotten. Raises NotRewritableError for what is none."""
+    text = Text(chunks)
+    yield text.space()
+    first = text.sign()
+    if first == "[":
+        yield from _elements(text, scrubber, tally, None)
+    elif first == "{" and _wraps(text):
+        yield from _members(text, scrubber, tally)
+    elif first:
+        value, written = text.value()
+        yield from _whole(value, written, scrubber, tally)
+    yield text.space()
+    if text.sign():
+        raise NotRewritableError("something stands after its end")
+
+
+def _wraps(text: Text) -> bool:
+    """True for an object around an array of records, as far as its beginning tells."""
+    from instagram_assets.ingest.reader.record_reader import HEAD, is_wrapper
+
+    while len(text.text) - text.at < HEAD and text.more():
+        pass
+    return is_wrapper(text.text[text.at : text.at + HEAD].encode("utf-8", "surrogatepass"))
+
+
+def _elements(text: Text, scrubber: Scrubber, tally: Tally, names: list[str] | None) -> Iterator[str]:
+    """The elements of an array, each with the white space around it."""
+    yield text.take()
+    first_lead: str | None = None
+    is_first = True
+    while True:
+        lead = text.space()
+        first_lead = lead if first_lead is None else first_lead
+        if text.sign() == "]":
+            yield lead + text.take()
+            return
+        value, written = text.value()
+        trail = text.space()
+        if isinstance(value, list) and names and len(value) == len(names):  # pyright: ignore[reportUnknownArgumentType]
+            new = _row_text(written, value, names, scrubber, tally)  # pyright: ignore[reportUnknownArgumentType]
+        else:
+            new = record_text(written, value, scrubber, tally)
+        following = text.sign()
+        if following not in (",", "]") or not following:
+            raise NotRewritableError("its array is broken")
+        if new is not None:
+            yield (first_lead if is_first else f",{lead}") + new + ("" if following == "]" else trail)
+            is_first = False
+        text.take()
+        if following == "]":
+            yield trail + "]"
+            return
+
+
+def _row_text(text: str, row: list[Any], names: list[str], scrubber: Scrubber, tally: Tally) -> str | None:
+    """A row of values below named columns."""
+    old = dict(zip(names, row, strict=True))
+    marked = scrubber.marked(old)
+    if marked is GONE:
+        tally.gone += 1
+        return None
+    tally.left += 1
+    if marked is old:
+        return text
+    tally.touched += 1
+    # A row keeps its width.
+    cells = [None if marked.get(name) is GONE else marked.get(name) for name in names]
+    return rewritten(text, row, cells, scrubber.text)
+
+
+def _members(text: Text, scrubber: Scrubber, tally: Tally) -> Iterator[str]:
+    """The members of a wrapper, the arrays of records in it one by one."""
+    yield text.take()
+    names: list[str] | None = None
+    while True:
+        yield text.space()
+        if text.sign() == "}":
+            yield text.take()
+            return
+        key, written = text.value()
+        yield written
+        yield text.space()
+        if text.sign() != ":":
+            raise NotRewritableError("it is no whole JSON")
+        yield text.take() + text.space()
+        if key in WRAPPERS and text.sign() == "[":
+            yield from _elements(text, scrubber, tally, names)
+        else:
+            value, written = text.value()
+            if key == "columns" and isinstance(value, list) and all(isinstance(name, str) for name in value):  # pyright: ignore[reportUnknownVariableType]
+                names = value
+                yield written
+            else:
+                yield from _aside(value, written, scrubber, tally)
+        yield text.space()
+        if text.sign() not in (",", "}") or not text.sign():
+            raise NotRewritableError("it is no whole JSON")
+        if text.sign() == ",":
+            yield text.take()
+
+
+def _aside(value: Any, written: str, scrubber: Scrubber, tally: Tally) -> Iterator[str]:
+    """What stands beside the records; null in the place of what is gone."""
+    marked = scrubber.marked(value)
+    if marked is value:
+        yield written
+        return
+    tally.touched += 1
+    yield "null" if marked is GONE else rewritten(written, value, marked, scrubber.text)
+
+
+def _whole(value: Any, written: str, scrubber: Scrubber, tally: Tally) -> Iterator[str]:
+    """A document that is one value: a record, a whole table, or JSON that was written as JSON once more."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        inner = _inside(value, scrubber, tally)
+        if tally.changed:
+            yield json.dumps(inner, ensure_ascii=written.isascii()) if tally.left else ""
+        else:
+            yield written
+        return
+    if (new := record_text(written, value, scrubber, tally)) is not None:
+        yield new
+
+
+def _inside(text: str, scrubber: Scrubber, tally: Tally) -> str:
+    from instagram_assets.ingest.reader.record_reader import HEAD, is_lines
+
+    is_one_a_line = is_lines(text[:HEAD].encode("utf-8", "surrogatepass"))
+    read = scrubbed_lines if is_one_a_line else scrubbed_document
+    return "".join(read(iter([text]), scrubber, tally))
+
+
+def _table(record: Record, scrubber: Scrubber, tally: Tally) -> Any:
+    """A table as one object, in the forms of pandas, without the rows that are gone; null where it is none."""
+    values: list[Any] = list(record.values())
+    if len(values) > 1 and all(isinstance(column, list) and len(column) == len(values[0]) for column in values):
+        rows: list[Record] = [dict(zip(record, row, strict=True)) for row in zip(*values, strict=True)]
+        if not _are_known(rows):
+            return None
+        marked = [_row(row, scrubber, tally) for row in rows]
+        return {name: [_cell(row, name) for row in marked] for name in record} if tally.changed else record
+    if not values or not all(isinstance(value, dict) and value.keys() == values[0].keys() for value in values):
+        return None
+    labels: list[str] = list(values[0])
+    rows = [{name: column[label] for name, column in record.items()} for label in labels]
+    if len(values) > 1 and _are_known(rows):
+        marked = [_row(row, scrubber, tally) for row in rows]
+        by_label = dict(zip(labels, marked, strict=True))
+        if not tally.changed:
+            return record
+        return {name: {label: _cell(row, name) for label, row in by_label.items()} for name in record}
+    if (len(values) > 1 or next(iter(record)).isdigit()) and _are_known(values):
+        return {label: _row(row, scrubber, tally) for label, row in record.items()}
+    return None
+
+
+def _are_known(rows: list[Record]) -> bool:
+    # As the reader of tables does it: nothing in a cell is no value.
+    return any(cell_values.is_known({key: cell for key, cell in row.items() if cell is not None}) for row in rows[:100])
+
+
+def _row(row: Record, scrubber: Scrubber, tally: Tally) -> Any:
+    marked = scrubber.marked(row)
+    tally.gone += marked is GONE
+    tally.left += marked is not GONE
+    tally.touched += marked is not GONE and marked is not row
+    return marked
+
+
+def _cell(row: Any, name: str) -> Any:
+    """A cell of a marked row: GONE with its row, nothing where only the cell goes."""
+    if row is GONE:
+        return GONE
+    return None if row[name] is GONE else row[name]

@@ -1,0 +1,91 @@
+"""A JSON text with some of its values changed, and every other character as it was.
+
+So numbers keep their digits, unknown fields their place, and a record its white space.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from instagram_assets.ingest.reader.json_values import Record, parse
+from instagram_assets.ingest.redact.redactor import GONE
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+
+Rename = Callable[[str], str]
+
+
+def rewritten(text: str, old: Any, marked: Any, rename: Rename) -> str:
+    """The text of a JSON value, `old` when parsed, as that of `marked`: `old` with other values or GONE in it.
+
+    What is the same object in both is copied as it stands. `rename` gives the new name of each key.
+    """
+    start = _skip(text, 0)
+    changed, end = _value(text, start, old, marked, rename)
+    return f"{text[:start]}{changed}{text[end:]}"
+
+
+def _value(text: str, at: int, old: Any, marked: Any, rename: Rename) -> tuple[str, int]:
+    end = parse(text, at)[1]
+    if marked is old:
+        return text[at:end], end
+    if isinstance(marked, dict) and isinstance(old, dict):
+        return _object(text, at, old, marked, rename), end  # pyright: ignore[reportUnknownArgumentType] keys are texts
+    if isinstance(marked, list) and isinstance(old, list) and len(marked) == len(old):  # pyright: ignore[reportUnknownArgumentType]
+        return _array(text, at, old, marked, rename), end  # pyright: ignore[reportUnknownArgumentType]
+    # The text itself tells whether its writer escaped what is not ASCII.
+    return json.dumps(marked, ensure_ascii=text[at:end].isascii()), end
+
+
+def _object(text: str, at: int, old: Record, marked: Record, rename: Rename) -> str:
+    members: list[tuple[str, int, int, int]] = []
+    place = _skip(text, at + 1)
+    while text[place] != "}":
+        key, after = parse(text, place)
+        start = _skip(text, _skip(text, after) + 1)
+        end = parse(text, start)[1]
+        members.append((key, place, start, end))
+        place = _skip(text, end)
+        place = _skip(text, place + 1) if text[place] == "," else place
+    last = {key: number for number, (key, *_) in enumerate(members)}
+    parts: list[tuple[int, str]] = []
+    for number, (key, key_at, start, _) in enumerate(members):
+        # Of a key that stands twice the last value counts: what is read nowhere is not kept here.
+        if last[key] != number or marked.get(key, GONE) is GONE:
+            continue
+        name, written = rename(key), text[key_at:start]
+        if name != key:
+            written = json.dumps(name, ensure_ascii=False) + text[parse(text, key_at)[1] : start]
+        parts.append((number, written + _value(text, start, old.get(key), marked[key], rename)[0]))
+    return _joined(text, at, parts, [(key_at, end) for _, key_at, _, end in members], "{}")
+
+
+def _array(text: str, at: int, old: list[Any], marked: list[Any], rename: Rename) -> str:
+    items: list[tuple[int, int]] = []
+    parts: list[tuple[int, str]] = []
+    place = _skip(text, at + 1)
+    for number, (before, after) in enumerate(zip(old, marked, strict=True)):
+        end = parse(text, place)[1]
+        items.append((place, end))
+        if after is not GONE:
+            parts.append((number, _value(text, place, before, after, rename)[0]))
+        place = _skip(text, end)
+        place = _skip(text, place + 1) if text[place] == "," else place
+    return _joined(text, at, parts, items, "[]")
+
+
+def _joined(text: str, at: int, kept: list[tuple[int, str]], places: list[tuple[int, int]], brackets: str) -> str:
+    """What is kept of an object or array, each with what stood before it; `places` is where each of them stood."""
+    if not kept:
+        return brackets
+    written = [text[at : places[0][0]], kept[0][1]]
+    for number, part in kept[1:]:
+        written += [text[places[number - 1][1] : places[number][0]], part]
+    last = places[-1][1]
+    return "".join([*written, text[last : text.index(brackets[1], last)], brackets[1]])
+
+
+def _skip(text: str, at: int) -> int:
+    space = _SPACE.match(text, at)
+    return space.end() if space else at

@@ -1,0 +1,149 @@
+"""A ZIP without what is forgotten: its members as files of their own, and their names."""
+
+import hashlib
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from instagram_assets.errors import FileError
+from instagram_assets.ingest.companion_files import companion_stem, is_picture_of_post
+from instagram_assets.ingest.redact.file_redaction import (
+    GONE_WHOLE,
+    UNCHANGED,
+    Scrubbed,
+    by_bytes,
+    scrub_file,
+    with_owner,
+)
+from instagram_assets.ingest.redact.redactor import Scrubber, scrubbed_name
+from instagram_assets.ingest.zips import ZIP_ERRORS, owner_in_zip
+from instagram_assets.storage.atomic import temporary_beside
+
+MEDIA = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".heic", ".mp4", ".mov", ".m4v", ".webm")
+"""Endings of files that are pictures or videos of posts."""
+_PIECE = 1 << 20
+
+
+class _Member(NamedTuple):
+    info: zipfile.ZipInfo
+    name: str
+    verb: Literal["copy", "rewrite", "remove"]
+    rows: int = 0
+
+
+def scrub_zip(path: Path, target: Path, scrubber: Scrubber, encoding: str) -> Scrubbed:
+    """As `scrub_file`, of a ZIP.
+
+    One that is the archive of a forgotten account goes whole, and so does a damaged one in which its name stands.
+    """
+    try:
+        owner = owner_in_zip(path)
+        if scrubber.forgotten.has("account", owner):
+            return GONE_WHOLE
+        with zipfile.ZipFile(path) as packed:
+            members = _looked_through(packed, target, with_owner(scrubber, path, owner), encoding)
+            changed = [member for member in members if member.verb != "copy" or member.name != member.info.filename]
+            left = [member for member in members if member.verb != "remove"]
+            if not changed:
+                return UNCHANGED
+            rows = sum(member.rows for member in members)
+            if not any(not member.info.is_dir() for member in left):
+                return Scrubbed(rows, False, True)
+            _write(packed, target, left, with_owner(scrubber, path, owner), encoding)
+            return Scrubbed(rows, True)
+    except (FileError, *ZIP_ERRORS):
+        target.unlink(missing_ok=True)
+        return by_bytes(path, scrubber)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+
+
+def is_media(name: str) -> bool:
+    """True for the name of a picture or a video."""
+    return name.lower().endswith(MEDIA)
+
+
+def _looked_through(packed: zipfile.ZipFile, target: Path, scrubber: Scrubber, encoding: str) -> list[_Member]:
+    """What becomes of each member."""
+    found: dict[str, _Member] = {}
+    stems: set[str] = set()
+    infos = packed.infolist()
+    for info in infos:
+        name = scrubbed_name(info.filename, scrubber.forgotten)
+        found[info.filename] = _Member(info, name, "copy")
+        if info.is_dir() or is_media(info.filename):
+            continue
+        result = _scrubbed(packed, info, target, scrubber, encoding, None)
+        verb = "remove" if result.is_gone else "rewrite" if result.changed else "copy"
+        found[info.filename] = _Member(info, name, verb, result.rows)
+        if result.is_gone:
+            stems.add(companion_stem(info.filename))
+    for info in infos:
+        member = found[info.filename]
+        if not is_media(info.filename):
+            # The caption that Instaloader writes beside a post that is gone.
+            if member.verb == "copy" and info.filename.rpartition(".")[0] in stems:
+                found[info.filename] = member._replace(verb="remove")
+            continue
+        if _is_theirs(info.filename, scrubber, stems) or scrubber.forgotten.has("image", _sha256(packed, info)):
+            found[info.filename] = member._replace(verb="remove", rows=1)
+    return [found[info.filename] for info in infos]
+
+
+def _is_theirs(name: str, scrubber: Scrubber, stems: set[str]) -> bool:
+    """True for a picture beside a post that is gone, in a folder of a forgotten account, or named after it."""
+    *folders, own = name.split("/")
+    if (
+        is_picture_of_post(name, stems)
+        or name.rpartition(".")[0] in stems
+        or scrubbed_name(own, scrubber.forgotten) != own
+    ):
+        return True
+    return any(scrubber.forgotten.has("account", folder) for folder in folders)
+
+
+def _write(packed: zipfile.ZipFile, target: Path, members: list[_Member], scrubber: Scrubber, encoding: str) -> None:
+    with zipfile.ZipFile(target, "x") as out:
+        for member in members:
+            info = zipfile.ZipInfo(member.name, member.info.date_time)
+            info.compress_type, info.external_attr = member.info.compress_type, member.info.external_attr
+            if member.info.is_dir():
+                out.writestr(info, b"")
+            elif member.verb == "copy":
+                with packed.open(member.info) as source, out.open(info, "w", force_zip64=True) as written:
+                    shutil.copyfileobj(source, written, _PIECE)
+            else:
+                _scrubbed(packed, member.info, target, scrubber, encoding, (out, info))
+
+
+def _scrubbed(
+    packed: zipfile.ZipFile,
+    info: zipfile.ZipInfo,
+    target: Path,
+    scrubber: Scrubber,
+    encoding: str,
+    out: tuple[zipfile.ZipFile, zipfile.ZipInfo] | None,
+) -> Scrubbed:
+    """Scrub one member in a temporary file, and write it into another ZIP where one is given."""
+    unpacked, cleaned = temporary_beside(target.parent / "member"), temporary_beside(target.parent / "scrubbed")
+    try:
+        with packed.open(info) as source, unpacked.open("xb") as written:
+            shutil.copyfileobj(source, written, _PIECE)
+        result = scrub_file(unpacked, cleaned, scrubber.forgotten, source=scrubber.source, encoding=encoding)
+        if out and result.changed:
+            with cleaned.open("rb") as source, out[0].open(out[1], "w", force_zip64=True) as written:
+                shutil.copyfileobj(source, written, _PIECE)
+        return result
+    finally:
+        unpacked.unlink(missing_ok=True)
+        cleaned.unlink(missing_ok=True)
+
+
+def _sha256(packed: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
+    digest = hashlib.sha256()
+    with packed.open(info) as stream:
+        while data := stream.read(_PIECE):
+            digest.update(data)
+    return digest.hexdigest()

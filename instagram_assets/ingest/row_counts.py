@@ -1,0 +1,74 @@
+"""What is in a file's spooled rows, counted a row group at a time, so that memory hardly grows with the file."""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from instagram_assets.arrow import compute
+
+SORTED_AT_ONCE = 1 << 18
+
+KeyHashes = npt.NDArray[np.int64]
+
+
+@dataclass
+class RowCounts:
+    """Rows, warned rows and doubled observations, accounts, and posts for each day."""
+
+    rows: int = 0
+    warned: int = 0
+    doubled: int = 0
+    accounts: set[str] = field(default_factory=set[str])
+    days: Counter[date] = field(default_factory=Counter[date])
+
+
+def count_rows(paths: list[Path]) -> RowCounts:
+    """What is in some files of posts or of profiles. An observation of a post is doubled wherever it stands again."""
+    total = RowCounts()
+    seen = array("q")
+    for rows in _row_groups(paths, ["account", "day", "post_id", "observed_at", "warnings"]):
+        total.rows += rows.num_rows
+        total.warned += compute.sum(compute.greater(compute.list_value_length(rows["warnings"]), 0)).as_py() or 0
+        total.accounts.update(rows["account"].unique().to_pylist())
+        if "day" in rows.column_names:
+            total.days.update(
+                {pair["values"]: pair["counts"] for pair in compute.value_counts(rows["day"]).to_pylist()}
+            )
+            moments = compute.cast(rows["observed_at"], pa.int64()).to_pylist()
+            keys = zip(rows["account"].to_pylist(), rows["post_id"].to_pylist(), moments, strict=True)
+            seen.extend(map(hash, keys))
+    hashes = _numbers(seen)
+    total.doubled = len(hashes) - sum(len(np.unique(hashes[part])) for part in _parts(hashes))
+    return total
+
+
+def _row_groups(paths: list[Path], columns: list[str] | None = None) -> Iterator[Any]:
+    """The rows of Parquet files as tables, a row group at a time; columns that a file does not have are left out."""
+    import pyarrow.parquet as pq
+
+    for path in paths:
+        with pq.ParquetFile(path) as file:
+            names = [name for name in columns or file.schema_arrow.names if name in file.schema_arrow.names]
+            for group in range(file.num_row_groups):
+                yield file.read_row_group(group, columns=names, use_threads=False)
+
+
+def _parts(keys: KeyHashes) -> Iterator[npt.NDArray[np.bool_]]:
+    """The keys in parts that can be sorted in little memory, equal ones in the same part."""
+    number = len(keys) // SORTED_AT_ONCE + 1
+    for part in range(number):
+        chosen = keys % number == part
+        if chosen.any():
+            yield chosen
+
+
+def _numbers(hashes: "array[int]") -> KeyHashes:
+    return np.frombuffer(hashes, dtype=np.int64)

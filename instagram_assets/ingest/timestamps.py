@@ -1,0 +1,72 @@
+"""What a time in a record may be: text or a number, with or without a zone."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from instagram_assets.errors import RecordError
+from instagram_assets.ingest.field_values import MISSING, is_missing, shown_value
+
+INSTAGRAM_LAUNCH = datetime(2010, 10, 6, tzinfo=UTC)
+
+_NUMBER = re.compile(r"[0-9]{1,19}(?:\.[0-9]{1,9})?")
+_SLASHES = re.compile(r"(\d{4})/(\d\d)/(\d\d)(?!\d)")
+_AS_WANTED = "write 2025-07-29T11:15:43Z"
+# What databases and programming languages write behind a time: "UTC", " +0900", " +0000 UTC".
+_ZONE = re.compile(r"\s*(?:UTC|GMT|(?P<offset>[+-]\d\d:?\d\d)(?:\s+[A-Z]{3,4})?)\Z", re.IGNORECASE)
+
+
+def parse_timestamp(value: object, field: str, warnings: list[str], zone: ZoneInfo, now: datetime) -> datetime:
+    """A time in UTC, between Instagram's beginning and one day after `now`.
+
+    ISO 8601 with an offset or "UTC" behind it; without one it is read in `zone` with a warning. Numbers, also as text,
+    count from 1970 in seconds, milliseconds or microseconds, told apart by their magnitude.
+    """
+    if value == "" or is_missing(value):
+        raise RecordError(field, MISSING)
+    try:
+        if type(value) is str and len(value) == 24 and value.endswith("Z"):
+            when = datetime.fromisoformat(value)  # as nearly all are written: 2025-07-29T11:15:43.000Z
+        elif isinstance(value, str) and not _NUMBER.fullmatch(value):
+            when = _from_text(value.strip(), field, warnings, zone)
+        else:
+            when = _from_number(value, field)
+    except (ValueError, OverflowError, OSError) as error:  # the C library has years of its own that it refuses
+        raise RecordError(field, f"{shown_value(value)} is no possible time: {_AS_WANTED}") from error
+    if when < INSTAGRAM_LAUNCH:
+        raise RecordError(field, f"{shown_value(value)} is before Instagram began: {_AS_WANTED}")
+    if when > now and when > now + timedelta(days=1):
+        raise RecordError(field, f"{shown_value(value)} is in the future")
+    return when
+
+
+def _from_number(value: object, field: str) -> datetime:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise RecordError(field, f"{shown_value(value)} is no time: {_AS_WANTED}")
+    number = (
+        float(value) if isinstance(value, str) and "." in value else int(value) if isinstance(value, str) else value
+    )
+    divisor = 1 if number < 1e11 else 1_000 if number < 1e14 else 1_000_000
+    if isinstance(number, float):
+        return datetime.fromtimestamp(number / divisor, UTC)
+    whole, rest = divmod(number, divisor)
+    return datetime.fromtimestamp(whole, UTC) + timedelta(microseconds=rest * 1_000_000 // divisor)
+
+
+def _from_text(value: str, field: str, warnings: list[str], zone: ZoneInfo) -> datetime:
+    when = datetime.fromisoformat(_as_iso(value))
+    if when.tzinfo is not None:
+        return when.astimezone(UTC)
+    local = when.replace(tzinfo=zone)
+    utc = local.astimezone(UTC)
+    if utc.astimezone(zone).replace(tzinfo=None) != when:
+        raise RecordError(field, f"{shown_value(value)} does not exist in {zone.key}: clocks skip that hour")
+    warnings.append(f"{field}: no time zone, read as {zone.key}")
+    return utc
+
+
+def _as_iso(value: str) -> str:
+    """A time with its zone as ISO 8601 writes it; year first, slashes become dashes."""
+    value = _SLASHES.sub(r"\1-\2-\3", value, count=1)
+    zone = _ZONE.search(value, 8)  # behind the date, whose dashes look like an offset's
+    return value[: zone.start()] + (zone["offset"] or "+00:00") if zone else value

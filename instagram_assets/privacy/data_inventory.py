@@ -1,0 +1,94 @@
+"""The inventory of the data folder: which personal data each file holds, and what `forget` does with it."""
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+
+class InventoryEntry(NamedTuple):
+    """Files of the data folder by a pattern of their paths; what they hold of whom; how `forget` treats them."""
+
+    pattern: str
+    holds: str
+    forget: str
+
+
+_ROWS = "rows of the subject go; in others' its name becomes a pseudonym"
+_WHOLE = "the account's folder goes; " + _ROWS
+
+INVENTORY: tuple[InventoryEntry, ...] = (
+    InventoryEntry(
+        "inbox/*", "exports as they came: posts, profiles and texts of whoever is in them", "rewritten without it"
+    ),
+    InventoryEntry("lake/_layout.json", "the lake's layout and first year; nobody", "stays"),
+    InventoryEntry("lake/_retention.json", "up to when observations are gone; nobody", "stays"),
+    InventoryEntry("lake/landing/*", "records by file, and which files landed", _ROWS),
+    InventoryEntry(
+        "lake/features/*", "what models said of pictures, videos and texts", "rows of its media and texts go"
+    ),
+    InventoryEntry("lake/*/part.parquet", "tables of the whole lake", _ROWS),
+    InventoryEntry("lake/*", "the lake's tables, a folder for each account or search", _WHOLE),
+    InventoryEntry(
+        "media/index.sqlite*", "which address brought which picture", "its rows go, then the file is compacted"
+    ),
+    InventoryEntry("media/*", "pictures and videos", "go, unless posts of others have them as well"),
+    InventoryEntry(
+        "index/*", "made from the lake, for the web app; nothing of its own", "goes whole, and is made again"
+    ),
+    InventoryEntry(
+        "thumbnails/*", "small copies of pictures in `media/`; nothing of their own", "go with their pictures"
+    ),
+    InventoryEntry(
+        "datasets/search/*", "pictures of image searches, and where they came from", "pictures, lines and sheets go"
+    ),
+    InventoryEntry("datasets/delta/*", "Delta tables", "rows go, then all older versions"),
+    InventoryEntry("datasets/pseudonymous/*", "exports without names", "rows go by the subject's pseudonym"),
+    InventoryEntry("datasets/*", "CSV, JSON and Parquet that go out", _ROWS),
+    InventoryEntry("reports/age_model-*", "pictures of the age model's counts; nobody", "stay"),
+    InventoryEntry(
+        "reports/failures.jsonl", "failed runs with their errors, which may quote names", "names become pseudonyms"
+    ),
+    InventoryEntry("reports/search/*", "candidates of searches of which nothing was kept", "pictures and lines go"),
+    InventoryEntry("reports/*", "contact sheets, charts and pages", "pictures go, and pages that name it; made again"),
+    InventoryEntry(
+        "ledger/calls.sqlite*", "calls to Gemini: video, cost, answer", "video and answer go; the cost stays"
+    ),
+    InventoryEntry("ledger/under_way/*", "videos that are being asked about", "go"),
+    InventoryEntry(
+        "scrapes/*", "which names were asked of Apify, and when", "finished ones go; open ones lose the name"
+    ),
+    InventoryEntry(
+        "collection/books.sqlite*", "whom we asked about, and pages of it", "go; that a request was made stays"
+    ),
+    InventoryEntry("collection/answers/*", "answers in an unknown form", "go where they name it"),
+    InventoryEntry("alerts/*", "what was told by webhook or mail", "names become pseudonyms"),
+    InventoryEntry("accounts.toml", "whom to collect", "its entry goes; the rest stays byte for byte"),
+    InventoryEntry(".restor*.json", "which backup was brought back into the folder; nobody", "stays"),
+    InventoryEntry("age/*", "the age model; its test users have no names", "stays: train it again without the subject"),
+    InventoryEntry("demo/*", "invented people of the demo", "files of the subject go; " + _ROWS),
+    InventoryEntry(
+        "dagster/*", "runs, events and logs, named by account and day", "its cells go, elsewhere a pseudonym stands"
+    ),
+    InventoryEntry("models/*", "models of others; nobody", "stays"),
+    InventoryEntry("privacy/*.key", "keys of pseudonyms and tombstones; nobody without a name to try", "stay"),
+    InventoryEntry("privacy/tombstones.jsonl", "keyed hashes of what was forgotten", "gets a line for each identifier"),
+    InventoryEntry("privacy/forgetting/*", "what is being forgotten, in clear, until it is done", "goes at the end"),
+    InventoryEntry("privacy/proofs/*", "what was forgotten when, without names", "gets a report"),
+    InventoryEntry("privacy/*", "which backups there are, and aliases of comments' authors", "stays, without names"),
+)
+"""The first whose pattern fits a path counts; `*` stands for folders as well."""
+
+OWN_FOLDERS = frozenset(place.pattern.partition("/")[0] for place in INVENTORY if "/" in place.pattern)
+"""Folders of the data folder that are the program's: they may be links, to another disk perhaps. No other link is
+followed, for what it leads to is somebody else's."""
+
+
+def inventory_entry_of(path: str) -> InventoryEntry | None:
+    """The entry of a file, by its path below the data folder; null where there is none."""
+    return next((place for place in INVENTORY if fnmatchcase(path, place.pattern)), None)
+
+
+def inventory_markdown(places: Iterable[InventoryEntry] = INVENTORY) -> str:
+    """The table as Markdown, for the documents."""
+    lines = [f"| `{place.pattern}` | {place.holds} | {place.forget} |" for place in places]
+    return "\n".join(["| in the data folder | what of whom | `forget` |", "|---|---|---|", *lines, ""])

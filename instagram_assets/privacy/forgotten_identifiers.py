@@ -1,0 +1,211 @@
+"""What is erased: a matcher of identifiers of accounts, posts and images (`Forgotten`), and their replacements."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from instagram_assets.privacy.names_in_text import WordContext, names_pattern, replace_names, words_pattern
+from instagram_assets.schemas.account_names import counts_alone, is_meant
+
+if TYPE_CHECKING:
+    from instagram_assets.privacy.byte_patterns import LongPatterns
+
+IdentifierKind = Literal["account", "profile_id", "post_id", "shortcode", "image", "url"]
+"""Kinds of identifiers: an account's name or `#tag`, Instagram's id of a profile, the id and the shortcode of a post,
+the SHA-256 of an image's or video's bytes, and what its address stands for (`url_identity`)."""
+
+ERASED_ID = "forgotten"
+"""The replacement of an erased identifier that is no name."""
+ERASED_URL = "https://forgotten.invalid/"
+"""The replacement of an erased image's URL: a host that is never assigned (RFC 2606)."""
+
+_WORDS: tuple[IdentifierKind, ...] = ("post_id", "shortcode", "profile_id", "image")
+_LONGEST = 4_000
+"""Characters of one pattern: with 20,000, RE2 exceeds its DFA memory and becomes a thousand times slower."""
+
+
+class Forgotten(Protocol):
+    """Tells whether an identifier is erased, and scrubs erased names from texts."""
+
+    @property
+    def patterns(self) -> Sequence[str] | None:
+        """RE2 regular expressions: a text that matches none of them mentions nothing that is erased.
+
+        Null where the identifiers are known only as hashes.
+        """
+        ...
+
+    def __bool__(self) -> bool: ...
+
+    def has(self, kind: IdentifierKind, value: str | None) -> bool:
+        """Whether this identifier is erased; accounts in any case."""
+        ...
+
+    def scrub(self, text: str) -> str:
+        """The text with a pseudonym for every erased account name, where an account is meant."""
+        ...
+
+    def named(self, text: str) -> str:
+        """As `scrub`, for a value that consists of names: there every whole word counts."""
+        ...
+
+
+class _Nothing:
+    """Nothing is erased."""
+
+    @property
+    def patterns(self) -> Sequence[str]:
+        return ()
+
+    def __bool__(self) -> bool:
+        return False
+
+    def has(self, kind: IdentifierKind, value: str | None) -> bool:
+        return False
+
+    def scrub(self, text: str) -> str:
+        return text
+
+    def named(self, text: str) -> str:
+        return text
+
+
+NOTHING_FORGOTTEN: Forgotten = _Nothing()
+"""For callers without tombstones."""
+
+
+@dataclass(frozen=True)
+class Identifiers:
+    """All identifiers of a running erasure, in clear.
+
+    `accounts` maps names in lower case, and `#tag` for a hashtag whose collection is erased, to their pseudonyms: rows
+    of these accounts, owners, posts and images are removed, mentions by others become the pseudonym. `bare` are
+    names that are erased as bare words although they are ordinary words.
+    """
+
+    accounts: Mapping[str, str] = field(default_factory=dict[str, str])
+    profile_ids: frozenset[str] = frozenset()
+    post_ids: frozenset[str] = frozenset()
+    shortcodes: frozenset[str] = frozenset()
+    images: frozenset[str] = frozenset()
+    urls: frozenset[str] = frozenset()
+    bare: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, part.name) for part in fields(self))
+
+    def of(self, kind: IdentifierKind) -> Iterable[str]:
+        """All identifiers of a kind."""
+        return self._by_kind[kind]
+
+    def has(self, kind: IdentifierKind, value: str | None) -> bool:
+        """Whether this identifier is one of them; accounts in any case."""
+        if not value:
+            return False
+        return (value.casefold() if kind == "account" else value) in self._by_kind[kind]
+
+    def scrub(self, text: str) -> str:
+        """The text with pseudonyms for account names, and `forgotten` for other identifiers."""
+        if self._names is not None:
+            text = replace_names(text, self._names, self._where_meant)
+        return text if self._others is None else self._others.sub(_instead, text)
+
+    def named(self, text: str) -> str:
+        """As `scrub`, for a value that consists of names: there every whole word counts."""
+        if self._names is not None:
+            text = replace_names(text, self._names, self._of_a_name)
+        return self.scrub(text)
+
+    def counts_alone(self, name: str) -> bool:
+        """Whether a name is erased, and searched for, wherever it is a whole word."""
+        return counts_alone(name) or name in self.bare
+
+    def _where_meant(self, word: str, around: WordContext) -> str | None:
+        name = word.casefold()
+        is_it = self.counts_alone(name) or is_meant(name, around.before, around.after)
+        return self.accounts[name] if is_it else None
+
+    def _of_a_name(self, word: str, around: WordContext) -> str | None:
+        return replacement_of_name(self.accounts[word.casefold()], around)
+
+    @property
+    def patterns(self) -> Sequence[str]:
+        """RE2 regular expressions, at least one of which matches each text that mentions one of them."""
+        return self._patterns
+
+    @cached_property
+    def _by_kind(self) -> dict[IdentifierKind, Iterable[str]]:
+        return {
+            "account": self.accounts,
+            "profile_id": self.profile_ids,
+            "post_id": self.post_ids,
+            "shortcode": self.shortcodes,
+            "image": self.images,
+            "url": self.urls,
+        }
+
+    @cached_property
+    def long_patterns(self) -> "LongPatterns":
+        """All identifiers but names and short ones, for a search in time independent of their number."""
+        from instagram_assets.privacy.byte_patterns import TAIL, LongPatterns
+
+        words = (word.encode() for word in self._exact)
+        return LongPatterns({word: ("", "utf-8") for word in words if len(word) >= TAIL})
+
+    @cached_property
+    def short_patterns(self) -> Sequence[str]:
+        """As `patterns`, for what is not in `long_patterns`."""
+        from instagram_assets.privacy.byte_patterns import TAIL
+
+        short = [word for word in self._exact if len(word.encode()) < TAIL]
+        return [*_alternatives(self.accounts, "(?i)"), *_alternatives(short, "")]
+
+    @cached_property
+    def _exact(self) -> set[str]:
+        files = {url.rpartition("/")[2] if url.startswith("instagram:") else url for url in self.urls}
+        return files.union(*(self.of(kind) for kind in _WORDS))
+
+    @cached_property
+    def _patterns(self) -> list[str]:
+        return [*_alternatives(self.accounts, "(?i)"), *_alternatives(self._exact, "")]
+
+    @cached_property
+    def _names(self) -> re.Pattern[str] | None:
+        return names_pattern(name for name in self.accounts if not name.startswith("#"))
+
+    @cached_property
+    def _others(self) -> re.Pattern[str] | None:
+        """Post ids, shortcodes and hashes: whole words, since a longer number is another id."""
+        return words_pattern(word for kind in _WORDS for word in self.of(kind))
+
+
+def replacement_of_name(pseudonym: str, around: WordContext) -> str | None:
+    """The pseudonym in a value that is a name; null after a #, where the word is a hashtag of the same name."""
+    return None if around.before.endswith("#") else pseudonym
+
+
+def is_search_of(query: str, forgotten: Forgotten) -> bool:
+    """Whether an image search was for an erased account; for an ordinary word only if it has an @ before it."""
+    said = query.strip()
+    return forgotten.has("account", said.removeprefix("@")) and forgotten.scrub(said) != said
+
+
+def _instead(found: re.Match[str]) -> str:
+    """The replacement of an identifier; 0 where it may be a number in JSON, which stays valid."""
+    text = found.string
+    before, after = text[: found.start()].rstrip()[-1:], text[found.end() :].lstrip()[:1]
+    return "0" if found[0].isdecimal() and before in tuple(":[,") and after in tuple(",]}") else ERASED_ID
+
+
+def _alternatives(words: Iterable[str], flags: str) -> list[str]:
+    """Regular expressions that match any of these words, each of limited length."""
+    patterns: list[str] = []
+    some: list[str] = []
+    for word in sorted(re.escape(word) for word in words):
+        if some and sum(map(len, some)) + len(word) > _LONGEST:
+            patterns.append(flags + "|".join(some))
+            some = []
+        some.append(word)
+    return [*patterns, flags + "|".join(some)] if some else patterns

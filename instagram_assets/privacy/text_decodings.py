@@ -1,0 +1,131 @@
+"""Decodes texts in every way that could hide a name: escapes, percent-encoding, look-alike letters, base64.
+
+What takes names out of texts and what searches for them read alike, so that a text without names is found to be one.
+"""
+
+import html
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from itertools import islice
+from urllib.parse import unquote
+
+from instagram_assets.schemas.account_names import UNSEEN, base64_decodings
+
+_ESCAPED = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|([nrtbf\"\\/]))")
+_UNSEEN = re.compile(UNSEEN)
+_RUN = re.compile(r"[A-Za-z0-9+/_-]{6,}")
+_LONG = 16
+_REMEMBERED = 64
+_BREAK = re.compile(r"[A-Za-z0-9+/_-][ \t]*\r?\n[ \t>]*[A-Za-z0-9+/_-]")
+_BROKEN = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{4,}+(?:[ \t]*\r?\n[ \t>]*+[A-Za-z0-9+/_-]++)+")
+_BETWEEN = re.compile(r"[ \t\r\n>]+")
+# Noise has no such long runs of signs that can be seen, of two bytes each even less.
+_STRETCH, _WIDE_STRETCH = re.compile(r"[^\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd]{4,}"), re.compile(r"[\x20-\x7e]{4,}")
+_STRETCH_BYTES, _STRETCH_OVER_LINES = 9, 16
+_PARTS = re.compile(r"[+/_-]")
+# Pseudonyms of ours, hashes and numbers are no base64 of anything, and in many of them any short name would be found.
+_OF_NO_TEXT = re.compile(r"(?:person|post|profile)_[0-9a-f]{16}|[0-9a-f]{32,}|[0-9]+")
+# Signs that each way of reading leaves as they are: ASCII but what begins an escape, and letters and pictures that no
+# other sign looks like. Neither spaces nor combining signs are among them.
+_PICTURES = "\u2190-\u21ff\u232b-\u23ff\u2500-\u27bf\u2b00-\u2bff\U0001f191-\U0001f1ff\U0001f252-\U0001faff"
+_PLAIN = (
+    r"!-$'-\[\]-~\u00a1-\u00a7\u00b7\u00bf-\u0131\u2012-\u2016\u2018-\u2023\u3001-\u3029\u3041-\u3096\u30a1-\u30fe"
+    rf"\u3130-\u318f\u4e00-\u9fff\uac00-\ud7a3{_PICTURES}"
+)
+_NOT_PLAIN = re.compile(rf"[^\x00- {_PLAIN}\x7f]")
+# What joins pictures and gives them colour is seen by nobody, but parts no word behind a picture.
+_DISGUISED = re.compile(rf"(?<!\S)(?:[{_PLAIN}]++|(?<=[{_PICTURES}])[\u200d\ufe0e\ufe0f])*+\S++")
+_MOST_TRIES = 200_000
+_MOST_LAYERS = 5
+
+
+def unescape_json(text: str) -> str:
+    """A text with its JSON escapes decoded."""
+    return _ESCAPED.sub(_instead, text) if "\\" in text else text
+
+
+def decoded_variants(text: str) -> Iterator[str]:
+    """The text after each decoding that changes it, applied one after the other; nothing for plain text.
+
+    What was written so twice and more (`%2540`, `&amp;#64;`), as addresses in addresses are, is undone as often.
+    """
+    for _ in range(_MOST_LAYERS):
+        before = text
+        for undo in (unescape_json, _without_entities, _unquoted, _folded):
+            if (plain := undo(text)) != text:
+                yield plain
+                text = plain
+        if text == before:
+            return
+
+
+def may_be_encoded(piece: str) -> bool:
+    """False for a run of signs without spaces that reads the same in every `spellings` of it."""
+    return _NOT_PLAIN.search(piece) is not None and _DISGUISED.search(piece) is not None
+
+
+def replace_encoded(text: str, replace: Callable[[str], str]) -> str:
+    """A text with `replace` applied to each run of characters without spaces that may be encoded."""
+    return _DISGUISED.sub(lambda found: replace(found[0]), text) if _NOT_PLAIN.search(text) else text
+
+
+def decode_base64_runs(text: str) -> Iterator[tuple[str, str]]:
+    """Runs that may be base64, each with its decoded text; short ones only where that is printable ASCII."""
+    runs = dict.fromkeys(run for run in _RUN.findall(text) if not _OF_NO_TEXT.fullmatch(run))
+    long = [run for run in runs if len(run) >= _LONG]
+    # In a path, and in a name of several words, one of them may be it.
+    parts = (part for run in long for part in _PARTS.split(run) if 6 <= len(part) < len(run))
+    for run in islice(dict.fromkeys((*long, *runs, *parts)), 2 * _MOST_TRIES):
+        said = _decoded(run) if len(run) > _REMEMBERED else _known(run)
+        yield from ((run, plain) for plain in said)
+
+
+def decode_wrapped_base64(text: str) -> Iterator[tuple[str, str]]:
+    """As `decode_base64_runs`, for base64 that is wrapped over lines, as in mails and key files."""
+    if not _BREAK.search(text):
+        return
+    for found in _BROKEN.finditer(text):
+        for data in base64_decodings(_BETWEEN.sub("", found[0])):
+            yield from ((found[0], plain) for plain in _stretches(data, _STRETCH_OVER_LINES))
+
+
+@lru_cache(100_000)
+def _known(run: str) -> tuple[str, ...]:
+    return tuple(_decoded(run) if len(run) >= _LONG else _decoded_short(run))
+
+
+def _decoded(run: str) -> Iterator[str]:
+    for data in base64_decodings(run):
+        yield from _stretches(data, _STRETCH_BYTES)
+
+
+def _stretches(data: bytes, shortest: int) -> Iterator[str]:
+    """What can be read in some bytes, as UTF-8 of so many bytes at least, and as UTF-16."""
+    for plain in _STRETCH.findall(data.decode("utf-8", "replace")):
+        if len(plain.encode()) >= shortest:
+            yield plain
+    for half in (data, data[1:]):
+        yield from _WIDE_STRETCH.findall(half.decode("utf-16-le", "replace"))
+
+
+def _decoded_short(run: str) -> Iterator[str]:
+    return (data.decode() for data in base64_decodings(run) if data.isascii() and data.decode().isprintable())
+
+
+def _instead(found: re.Match[str]) -> str:
+    return chr(int(found[1], 16)) if found[1] else {"n": "\n", "r": "\r", "t": "\t"}.get(found[2], found[2])
+
+
+def _without_entities(text: str) -> str:
+    return html.unescape(text) if "&" in text else text
+
+
+def _unquoted(text: str) -> str:
+    return unquote(text, errors="replace") if "%" in text else text
+
+
+def _folded(text: str) -> str:
+    """With plain letters for those that only look otherwise, such as full-width ones, and none that nobody sees."""
+    return text if text.isascii() else unicodedata.normalize("NFKC", _UNSEEN.sub("", text))

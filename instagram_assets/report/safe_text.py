@@ -1,0 +1,39 @@
+"""Untrusted text made safe for a terminal, a log or a page: control and direction characters, length."""
+
+import unicodedata
+
+# With these signs `gpj.exe` is shown as `exe.jpg` (Unicode Technical Report 36, bidirectional text spoofing).
+_TURNING = frozenset(map(chr, (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+_NO_WRITING = ("Cc", "Cs", "Zl", "Zp")
+
+
+def printable(value: object, most: int | None = None, kept: str = "") -> str:
+    """A value as text without control characters, but those in `kept`; cut after `most` letters.
+
+    >>> printable("red \\x1b[31m", 60)
+    'red \ufffd[31m'
+    """
+    text = str(value)
+    cut = text if most is None or len(text) <= most else text[:most] + "…"
+    return "".join(letter if letter.isprintable() or letter in kept else "\ufffd" for letter in cut)
+
+
+def first_control_character(text: str, allowed: str = "") -> str:
+    """The first sign that controls what is shown in the place of being shown, but those allowed; nothing without one.
+
+    These are control characters, halves of surrogate pairs, line and paragraph separators, and signs of direction.
+
+    >>> f"U+{ord(strange_sign(chr(0x202E) + 'gpj.exe')):04X}"
+    'U+202E'
+    """
+    return next((sign for sign in text if sign not in allowed and _is_strange(sign)), "")
+
+
+def replace_control_characters(text: str, most: int) -> str:
+    """The text with a replacement character for each such sign; cut after `most` letters."""
+    cut = text if len(text) <= most else text[: most - 1] + "…"
+    return "".join("\ufffd" if _is_strange(sign) else sign for sign in cut)
+
+
+def _is_strange(sign: str) -> bool:
+    return sign in _TURNING or unicodedata.category(sign) in _NO_WRITING

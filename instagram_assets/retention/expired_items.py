@@ -1,0 +1,107 @@
+"""What is due to go: one file, said before it is done."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from instagram_assets.calendar import day_of
+from instagram_assets.settings import PrivacySettings
+
+LANDING_PLACE, TABLES_PLACE, INBOX_PLACE, MEDIA_PLACE, MEDIA_ROWS_PLACE = (
+    "landing zone",
+    "tables",
+    "files that came in",
+    "media",
+    "rows of media",
+)
+"""Where something is due."""
+
+
+@dataclass(frozen=True)
+class RetentionLimits:
+    """Moments before which observations and media are past; null keeps all."""
+
+    raw: datetime | None
+    media: datetime | None
+
+    def __bool__(self) -> bool:
+        return self.raw is not None or self.media is not None
+
+
+@dataclass(frozen=True)
+class ExpiredItem:
+    """What goes of one file, or the file itself; `apply` does it, whole or not at all, and again at will.
+
+    `what` is the table that has the rows, or the kind of file. `rows` are the observations, records or media that go,
+    observed from `first` to `last`, or put there then where nobody knows (null where that is not known either);
+    `bytes` is what they take on disk.
+    """
+
+    place: str
+    what: str
+    path: str
+    rows: int
+    bytes: int
+    first: datetime | None
+    last: datetime | None
+    apply: Callable[[], object]
+
+
+@dataclass(frozen=True)
+class ExpiredTotal:
+    """All that is due of one kind in one place, from the first to the last day, of the zone that was asked for."""
+
+    place: str
+    what: str
+    files: int
+    rows: int
+    bytes: int
+    first: date | None
+    last: date | None
+
+    def __str__(self) -> str:
+        unit = "rows" if self.place in (LANDING_PLACE, TABLES_PLACE, MEDIA_ROWS_PLACE) else "files"
+        number = f"{self.rows:,} {unit if self.rows != 1 else unit[:-1]}"
+        return f"{self.place}, {self.what}: {number}{self._days}, {self.bytes / 1e6:,.1f} MB"
+
+    @property
+    def _days(self) -> str:
+        if self.first is None:
+            return ""
+        return f", {self.first}" if self.first == self.last else f", {self.first}…{self.last}"
+
+
+def retention_limits(settings: PrivacySettings, now: datetime) -> RetentionLimits:
+    """What is past by the settings, seen from a moment."""
+
+    def limit(days: int) -> datetime | None:
+        return max(now.astimezone(UTC) - timedelta(days=days), _INSTAGRAM_BEGAN) if days else None
+
+    return RetentionLimits(limit(settings.keep_raw_days), limit(settings.keep_media_days))
+
+
+def expired_totals(dues: Iterable[ExpiredItem], time_zone: ZoneInfo) -> list[ExpiredTotal]:
+    """What is due, by place and kind, in the order in which they first came; days are of the zone."""
+    found: dict[tuple[str, str], list[ExpiredItem]] = {}
+    for due in dues:
+        found.setdefault((due.place, due.what), []).append(due)
+    return [_total(*key, parts, time_zone) for key, parts in found.items()]
+
+
+def _total(place: str, what: str, parts: list[ExpiredItem], time_zone: ZoneInfo) -> ExpiredTotal:
+    first = min((part.first for part in parts if part.first), default=None)
+    last = max((part.last for part in parts if part.last), default=None)
+    days = (day_of(moment, time_zone) if moment else None for moment in (first, last))
+    files = len({part.path for part in parts})
+    return ExpiredTotal(place, what, files, sum(p.rows for p in parts), sum(p.bytes for p in parts), *days)
+
+
+def apply_each(dues: Iterable[ExpiredItem]) -> Iterator[ExpiredItem]:
+    """Each, after it was done."""
+    for due in dues:
+        due.apply()
+        yield due
+
+
+_INSTAGRAM_BEGAN = datetime(2010, 10, 6, tzinfo=UTC)

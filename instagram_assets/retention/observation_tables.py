@@ -1,0 +1,89 @@
+"""Erases expired observations from the lake's tables, by when they were observed; what was derived from them stays."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+from upath import UPath
+
+from instagram_assets.arrow import compute
+from instagram_assets.ingest.manifests import manifest_versions, read_manifest
+from instagram_assets.ingest.observations import landed_files
+from instagram_assets.retention.expired_items import TABLES_PLACE, ExpiredItem
+from instagram_assets.retention.landing_rows import expired_files
+from instagram_assets.storage.lake import Days, contract_of, files, read_rows, read_table
+from instagram_assets.storage.lake_writer import alone, replace_file, write_asset
+
+RowsChange = Callable[[pa.Table], pa.Table]
+
+
+def replace_rows(path: UPath, name: str, change: RowsChange) -> None:
+    """Replace the rows of one file of an asset by what `change` makes of them; one that is not there stays so.
+
+    On an object store `change` may be called again. Raises StorageError for damage, or when the disk refuses.
+    """
+    nothing = contract_of(name).empty()
+    with alone(path.parent):
+        if path.exists():
+            replace_file(path, name, lambda old: change(nothing if (rows := old()) is None else rows))
+
+
+OBSERVATION_TABLES = ("raw_posts", "raw_reels", "raw_profiles", "raw_ads", "raw_comments")
+_MOMENT = "observed_at"
+
+
+def expired_observations(lake: UPath, before: datetime, days: Days) -> Iterator[ExpiredItem]:
+    """What is past in the tables of observations, of bad records and of files.
+
+    The last two follow the landing zone as it is when they are reached, or as it will be. `days` are the lake's first
+    and last.
+    """
+    for name in OBSERVATION_TABLES:
+        for path in files(lake, name):
+            moments: Any = read_rows(path, name, columns=[_MOMENT])[_MOMENT]
+            past = moments.filter(compute.less(moments, pa.scalar(before, moments.type)))
+            if not len(past):
+                continue
+            share = path.stat().st_size * len(past) // len(moments)
+            span = compute.min(past).as_py(), compute.max(past).as_py()
+            act = partial(replace_rows, path, name, partial(_since, before))
+            yield ExpiredItem(TABLES_PLACE, name, str(path.relative_to(lake)), len(past), share, *span, act)
+    yield from _of_files(lake, before, days)
+
+
+def _since(before: datetime, rows: pa.Table) -> pa.Table:
+    return rows.filter(compute.greater_equal(rows[_MOMENT], pa.scalar(before, rows[_MOMENT].type)))
+
+
+def _of_files(lake: UPath, before: datetime, days: Days) -> Iterator[ExpiredItem]:
+    """What `quarantine` and `landed_files` say of files that lost rows, or will."""
+    newest = (read_manifest(lake, names[-1]) for names in manifest_versions(lake).values())
+    shortened = [file for file in newest if file and file.past_before]
+    due = list(expired_files(lake, before))
+    no_bad = {file.sha256 for file in shortened if not file.quarantined}
+    no_bad |= {look.file.sha256 for look in due if any(part.table == "quarantine" for part in look.parts)}
+    whole = {file.sha256 for file in shortened if file.is_past} | {look.file.sha256 for look in due if look.is_whole}
+    if not (shortened or due):
+        return
+    gone = pa.array(no_bad, pa.string())
+    for path in files(lake, "quarantine"):
+        named = read_rows(path, "quarantine", columns=["sha256"])["sha256"]
+        if number := compute.sum(compute.is_in(named, value_set=gone)).as_py():
+            act = partial(replace_rows, path, "quarantine", partial(_not_of, gone))
+            yield ExpiredItem(TABLES_PLACE, "quarantine", str(path.relative_to(lake)), number, 0, None, None, act)
+    for path in files(lake, "landed_files"):
+        earlier = read_table(lake, "landed_files")
+        number = compute.sum(compute.is_in(earlier["sha256"], value_set=pa.array(whole, pa.string()))).as_py() or 0
+        if number or not landed_files(lake, *days).equals(earlier):
+            act = partial(_write_files, lake, days)
+            yield ExpiredItem(TABLES_PLACE, "landed_files", str(path.relative_to(lake)), number, 0, None, None, act)
+
+
+def _write_files(lake: UPath, days: Days) -> None:
+    write_asset(lake, "landed_files", landed_files(lake, *days))
+
+
+def _not_of(files: pa.Array, rows: pa.Table) -> pa.Table:
+    return rows.filter(compute.invert(compute.is_in(rows["sha256"], value_set=files)))

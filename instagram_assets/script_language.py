@@ -1,0 +1,31 @@
+"""The language of a text, detected by its script alone: Korean, English, mixed or other."""
+
+import re
+import unicodedata
+from typing import Literal
+
+TextLanguage = Literal["ko", "en", "mixed", "other"]
+
+CLEAR_SHARE = 0.8
+_HANGUL = re.compile("[\u1100-\u11ff\u3131-\u318e\ua960-\ua97c\uac00-\ud7fb]")
+_LATIN = re.compile("[A-Za-zÀ-ÖØ-öø-ɏ]")
+
+
+def detect_language(text: str) -> TextLanguage | None:
+    """`ko` or `en` when four fifths of the letters are Korean or Latin, `mixed` when both together are, else `other`.
+
+    None when there are no letters. By letters, French is `en` too. Never raises.
+    """
+    if text.isascii():
+        return "en" if _LATIN.search(text) else None
+    # Full-width and mathematical letters are letters as well, and NFKC leaves Korean ones Korean.
+    text = unicodedata.normalize("NFKC", text)
+    letters = sum(map(str.isalpha, text))
+    if not letters:
+        return None
+    korean, latin = len(_HANGUL.findall(text)), len(_LATIN.findall(text))
+    if korean >= CLEAR_SHARE * letters:
+        return "ko"
+    if latin >= CLEAR_SHARE * letters:
+        return "en"
+    return "mixed" if korean and latin and korean + latin >= CLEAR_SHARE * letters else "other"

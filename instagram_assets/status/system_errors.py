@@ -1,0 +1,168 @@
+"""Errors of the operating system and of Dagster's databases, explained with a remedy."""
+
+import errno
+import os
+import re
+import shlex
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from instagram_assets.errors import StorageError
+from instagram_assets.settings import Settings
+from instagram_assets.storage.atomic import remedy
+
+_EXPLAINED = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG),
+    *(errno.ENAMETOOLONG, errno.EIO),
+)
+_SQLITE_MESSAGES = {
+    sqlite3.SQLITE_CORRUPT: "database disk image is malformed",
+    sqlite3.SQLITE_NOTADB: "file is not a database",
+    sqlite3.SQLITE_FULL: "database or disk is full",
+    sqlite3.SQLITE_IOERR: "disk I/O error",
+    sqlite3.SQLITE_CANTOPEN: "unable to open database file",
+}
+"""How SQLite says what went wrong, where only its words are left."""
+_WITHOUT: dict[str, str] = {
+    "runs.db": "without the list of earlier runs, and runs that wait in the queue are not started",
+    "index.db": "without the record of which run made what and when: in the UI assets look as if they had never been "
+    "made. Accounts and searches are registered again",
+    "schedules.db": "without the ticks of sensors and schedules, which run as the code has them switched on",
+}
+_LOG_OF_ONE_RUN = "without the log of that one run"
+
+
+def explain_error(error: BaseException, settings: Settings) -> str:
+    """An explanation with a remedy for an error of the system or of Dagster's database; empty for any other error."""
+    for cause in _causes(error):
+        if isinstance(cause, OSError) and cause.errno in _EXPLAINED:
+            return _refused(cause, settings.data_dir)
+        if isinstance(cause, sqlite3.Error):
+            return _of_database(cause, _home(settings))
+        if type(cause).__module__ == "alembic.util.exc" or type(cause).__name__ == "DagsterInstanceSchemaOutdated":
+            return _of_another_version(cause, _home(settings))
+    return ""
+
+
+def add_remedy(message: str, settings: Settings) -> str:
+    """An error message, with a remedy added where it is one of the system or of Dagster's database."""
+    if found := re.search(r"\[Errno (\d+)\]", message):
+        number = int(found[1])
+        return (
+            f"{message.rstrip('.')}. {remedy(OSError(number, ''))}, then run again."
+            if number in _EXPLAINED
+            else message
+        )
+    for code, said in _SQLITE_MESSAGES.items():
+        # Other databases, the index of the media or the ledger, are named in their errors, with what to do.
+        if said in message and not re.search(r"\.sqlite\b", message):
+            error = sqlite3.DatabaseError(said)
+            error.sqlite_errorcode = code
+            return _of_database(error, _home(settings))
+    return message
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """True when the database file is corrupt, rather than unreadable at the moment."""
+    return _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def damaged_database(path: Path, error: object) -> StorageError:
+    """The error for a corrupt Dagster database: what to do, and what is lost."""
+    where = f"{shlex.quote(str(path))}*"
+    return StorageError(
+        f"{path}: this database of Dagster is damaged ({error}). The lake and the datasets are whole: they do not lie "
+        f"in it. Stop what is running, move it away (mkdir damaged; mv {where} damaged/), and run again: a new one is "
+        f"made, {_WITHOUT.get(path.name, _LOG_OF_ONE_RUN)}."
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error:
+        yield error
+        error = error.__cause__
+
+
+def _refused(error: OSError, data: Path) -> str:
+    reason = os.strerror(error.errno or 0)
+    place = str(error.filename) if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        place = place or str(_fullest(data))
+        return f"{place}: {reason}. {remedy(error)}, then run again: what is finished stays finished."
+    return f"{place or 'The machine refuses'}: {reason}. {remedy(error)}, then run again."
+
+
+def _fullest(data: Path) -> Path:
+    """The data or temporary folder with the least free space."""
+    folders = [folder for folder in (data.absolute(), Path(tempfile.gettempdir())) if folder.is_dir()]
+    return min(folders, key=lambda folder: shutil.disk_usage(folder).free, default=Path.cwd())
+
+
+def _of_database(error: sqlite3.Error, home: Path) -> str:
+    match _code(error):
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            path, found = next(_damaged(home), (home, error))
+            return str(damaged_database(path, found))
+        case sqlite3.SQLITE_FULL:
+            advice = "Free space on that disk"
+        case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
+            refusal = _refusal_to_write(home)  # SQLite does not say what the system said
+            advice = (
+                remedy(refusal) if refusal else "Allow more open files (`ulimit -n 4096`), and look after that disk"
+            )
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            advice = "Another process has held it for half a minute: wait for it or end it"
+        case _:
+            return ""
+    return f"{home}: Dagster's database refused ({error}). {advice}, then run again: what is finished stays finished."
+
+
+def _of_another_version(error: BaseException, home: Path) -> str:
+    if "Can't locate revision" in str(error):
+        return (
+            f"{home}: these databases were written by a newer Dagster ({error}). Use the version that wrote them, or "
+            f"move them away (mv {shlex.quote(str(home))} …) and run again: new ones are made, without the history "
+            "of runs. The lake and the datasets do not lie in them."
+        )
+    return (
+        f"{home}: these databases are of another version of Dagster ({str(error).splitlines()[0]}). Bring them up to "
+        f"date with DAGSTER_HOME={shlex.quote(str(home))} dagster instance migrate, then run again."
+    )
+
+
+def _damaged(home: Path) -> Iterator[tuple[Path, object]]:
+    """Corrupt databases below a folder with what SQLite says, those of all runs first."""
+    files = sorted(home.rglob("*.db"), key=lambda path: path.name not in _WITHOUT)
+    for path in files:
+        try:
+            with closing(sqlite3.connect(path)) as database:
+                (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
+        except sqlite3.Error as error:
+            if is_damage(error):
+                yield path, error
+        else:
+            if found != "ok":
+                yield path, " ".join(str(found).split())
+
+
+def _refusal_to_write(folder: Path) -> OSError | None:
+    """The system's error when a file is written in a folder now; None when that works."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as stream:
+            stream.write(bytes(1 << 16))
+    except OSError as error:
+        return error
+    return None
+
+
+def _home(settings: Settings) -> Path:
+    return Path(os.environ.get("DAGSTER_HOME") or settings.folder("dagster"))
+
+
+def _code(error: sqlite3.Error) -> int:
+    """The primary result code of SQLite, without what extends it; 0 when there is none."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF

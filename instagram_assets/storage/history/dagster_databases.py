@@ -1,0 +1,252 @@
+"""The databases of a Dagster home, in SQLite or PostgreSQL; and that none keeps on disk what was deleted."""
+
+import os
+import re
+import sqlite3
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import dagster as dg
+import sqlalchemy as sa
+from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata
+from dagster._core.storage.runs.schema import RunStorageSqlMetadata
+from dagster._core.storage.schedules.schema import ScheduleStorageSqlMetadata
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+
+from instagram_assets.errors import StorageError
+from instagram_assets.storage.history.embedded_images import KEEP_IMAGES, ImageRemover
+from instagram_assets.storage.history.name_matcher import NameMatcher
+from instagram_assets.storage.history.sqlite_free_space import deleted_row_bytes
+
+_SQLITE = b"SQLite format 3\0"
+_OF_ALL_RUNS = ("dynamic_partitions", "asset_keys", "daemon_heartbeats")
+"""Tables that have rows only where the history of all runs is."""
+_BESIDE = ("-wal", "-shm", "-journal")
+_SECONDS_FOR_LOCKS = 30
+_LARGE = 64 << 20
+"""Bytes above which a database is searched whole, not only where no row is."""
+_AT_ONCE, _LAPPING = 16 << 20, 4 << 10
+_UNEMPTIED = 1 << 30
+"""A bit of the `user_version` of an SQLite database of which rows went or changed, until it has been written anew."""
+_OF_A_PICTURE = re.compile(rb"[0-9A-Za-z+/]{400}")
+"""A part of a picture in base64; a row of one is cut at pages."""
+_OF_DAGSTER = frozenset[str]().union(
+    *(each.tables.keys() for each in (SqlEventLogStorageMetadata, RunStorageSqlMetadata, ScheduleStorageSqlMetadata)),
+    ["alembic_version"],
+)
+"""The tables of this version of Dagster: in PostgreSQL others may lie beside them, which are not Dagster's."""
+
+
+class DagsterDatabase(NamedTuple):
+    """A database of Dagster's; `file` is that of an SQLite one."""
+
+    url: str
+    file: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """What a person knows it by: its file, or its address without a password."""
+        return str(self.file or sa.make_url(self.url).render_as_string(hide_password=True))
+
+    @contextmanager
+    def transaction(self) -> Generator[sa.Connection]:
+        """A connection in a transaction that is committed at the end. Raises StorageError where others keep it busy."""
+        engine = self._engine()
+        try:
+            with engine.begin() as connection:
+                if self.file is None:
+                    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_SECONDS_FOR_LOCKS}s'")
+                yield connection
+        except OperationalError as error:
+            raise self._busy(str(error.orig)) from error
+
+    def owns(self, table: str) -> bool:
+        """True for a table that is Dagster's: of an SQLite file in its home every one."""
+        return self.file is not None or table in _OF_DAGSTER
+
+    def is_log_of_a_run(self) -> bool:
+        """True for an SQLite file that has nothing of all runs; quick, for thousands of logs."""
+        if self.file is None:
+            return False
+        with closing(sqlite3.connect(self.file, timeout=_SECONDS_FOR_LOCKS)) as database:
+            try:
+                tables = _names_of_tables(database)
+                return "runs" not in tables and not _has_rows(
+                    database, [each for each in _OF_ALL_RUNS if each in tables]
+                )
+            except sqlite3.OperationalError as error:
+                raise self._busy(str(error)) from error
+
+    def is_free_of(self, may_change: Callable[[str], bool]) -> bool:
+        """True for the log of a run of which no text may change; quick, for thousands of logs."""
+        if self.file is None:
+            return False
+        with closing(sqlite3.connect(self.file, timeout=_SECONDS_FOR_LOCKS)) as database:
+            try:
+                tables = _names_of_tables(database)
+                if "runs" in tables or _has_rows(database, [name for name in _OF_ALL_RUNS if name in tables]):
+                    return False
+                return not any(_mentions(database, name, may_change) for name in tables)
+            except sqlite3.OperationalError as error:
+                raise self._busy(str(error)) from error
+
+    def mark_changed(self, connection: sa.Connection) -> None:
+        """In the transaction in which rows went or changed: note it for `empty`, also of a later try."""
+        if self.file is not None:
+            version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+            connection.exec_driver_sql(f"PRAGMA user_version = {version | _UNEMPTIED}")
+
+    def empty(self, words: NameMatcher, pictures: ImageRemover = KEEP_IMAGES) -> None:
+        """Leave nothing on disk of rows that were deleted or changed, now or earlier.
+
+        An SQLite database stays byte by byte where no row was, and no free place in it holds what is forgotten.
+        """
+        if self.file is not None:
+            _empty_file(self.file, words, pictures, self._busy)
+            return
+        with self._engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql(f"SET lock_timeout = '{_SECONDS_FOR_LOCKS}s'")
+            try:
+                for table in sa.inspect(connection).get_table_names():
+                    if self.owns(table):  # the statistics of a column hold values, too
+                        connection.exec_driver_sql(f'VACUUM (FULL, ANALYZE) "{table}"')
+            except OperationalError as error:
+                raise self._busy(str(error.orig)) from error
+
+    def _engine(self) -> sa.Engine:
+        timeout = {"timeout": _SECONDS_FOR_LOCKS} if self.file else {}
+        return sa.create_engine(self.url, poolclass=NullPool, connect_args=timeout)
+
+    def _busy(self, reason: str) -> StorageError:
+        return StorageError(
+            f"{self.name}: cannot be used ({reason.strip()}). End what uses Dagster's history, then repeat the command."
+        )
+
+
+def dagster_databases(home: Path, url: str | None) -> list[DagsterDatabase]:
+    """The databases of a home: the one that is named, those of its dagster.yaml, or the SQLite files in it.
+
+    SQLite files are there beside PostgreSQL, too, when the history moved from the one to the other.
+    """
+    files = [DagsterDatabase(f"sqlite:///{path}", path) for path in sqlite_files(home)]
+    return [*files, *(DagsterDatabase(_with_driver(each)) for each in ([url] if url else _urls(home)))]
+
+
+def _with_driver(url: str) -> str:
+    """Since SQLAlchemy 2.1 a plain `postgresql` means psycopg 3, which dagster-postgres does not use."""
+    parts = sa.make_url(url)
+    named = parts.set(drivername="postgresql+psycopg2") if parts.drivername == "postgresql" else parts
+    return named.render_as_string(hide_password=False)
+
+
+def sqlite_files(home: Path) -> list[Path]:
+    """The SQLite databases below a folder, by what is in them."""
+    return sorted(path for path in home_files_below(home) if _is_sqlite(path))
+
+
+def belongs_to_sqlite(path: Path) -> bool:
+    """True for an SQLite database, and for what SQLite keeps beside one."""
+    for ending in _BESIDE:
+        if path.name.endswith(ending):
+            path = path.with_name(path.name.removesuffix(ending))
+    return _is_sqlite(path)
+
+
+def remove_sqlite(path: Path) -> None:
+    """Take away a database with what SQLite keeps beside it."""
+    for ending in (*_BESIDE, ""):  # without its database, SQLite would not look at what is beside it
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+
+
+def home_files_below(folder: Path) -> Iterator[Path]:
+    """The files below a folder, without those that links lead to."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = Path(parent, name)
+            if path.is_file() and not path.is_symlink():
+                yield path
+
+
+def _is_sqlite(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(_SQLITE)) == _SQLITE
+    except FileNotFoundError:
+        return False
+
+
+def _urls(home: Path) -> list[str]:
+    """The addresses of the databases that a home's dagster.yaml names, which may take parts from the environment."""
+    if not (home / "dagster.yaml").exists():
+        return []
+    before = os.environ.get("DAGSTER_HOME")
+    os.environ["DAGSTER_HOME"] = str(home)
+    try:
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            storages: Iterable[object] = (
+                instance.run_storage,
+                instance.event_log_storage,
+                instance.schedule_storage,
+            )
+            found = [getattr(storage, "postgres_url", None) for storage in storages]
+    finally:
+        if before is None:
+            del os.environ["DAGSTER_HOME"]
+        else:
+            os.environ["DAGSTER_HOME"] = before
+    return list(dict.fromkeys(url for url in found if isinstance(url, str)))
+
+
+def _empty_file(path: Path, words: NameMatcher, pictures: ImageRemover, busy: Callable[[str], StorageError]) -> None:
+    with closing(sqlite3.connect(path, timeout=_SECONDS_FOR_LOCKS, isolation_level=None)) as database:
+        try:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            version = int(database.execute("PRAGMA user_version").fetchone()[0])
+            is_marked = bool(version & _UNEMPTIED)
+            if is_marked or _holds_where_no_row_is(path, words, pictures):
+                database.execute("VACUUM")
+            if is_marked:
+                database.execute(f"PRAGMA user_version = {version & ~_UNEMPTIED}")
+            is_busy, *_ = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.OperationalError as error:
+            raise busy(str(error)) from error
+    if is_busy:
+        raise busy("somebody reads it")
+
+
+def _names_of_tables(database: sqlite3.Connection) -> list[str]:
+    return [str(name) for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+
+
+def _has_rows(database: sqlite3.Connection, tables: Iterable[str]) -> bool:
+    return any(database.execute(f'SELECT 1 FROM "{name}" LIMIT 1').fetchone() for name in tables)
+
+
+def _mentions(database: sqlite3.Connection, table: str, may_change: Callable[[str], bool]) -> bool:
+    for row in database.execute(f'SELECT * FROM "{table}"'):
+        for value in row:
+            if isinstance(value, bytes) or (isinstance(value, str) and may_change(value)):
+                return True
+    return False
+
+
+def _holds_where_no_row_is(path: Path, words: NameMatcher, pictures: ImageRemover) -> bool:
+    """Whether bytes that no row has any more hold what is forgotten: of rows that others deleted."""
+    if path.stat().st_size > _LARGE:
+        return any(words.may_be_among(piece.decode("utf-8", "replace")) for piece in _pieces(path))
+    dead = deleted_row_bytes(path.read_bytes())
+    if pictures is not KEEP_IMAGES and _OF_A_PICTURE.search(dead):
+        return True
+    return words.may_be_among(dead.decode("utf-8", "replace"))
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    """A large file in pieces, each with the end of the one before it."""
+    before = b""
+    with path.open("rb") as stream:
+        while read := stream.read(_AT_ONCE):
+            yield before + read
+            before = read[-_LAPPING:]

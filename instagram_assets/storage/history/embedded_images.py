@@ -1,0 +1,102 @@
+"""Pictures that Dagster's history shows go where they may show what is forgotten: nobody can search in pixels.
+
+They stand in the metadata of events, as Markdown or HTML with the picture's bytes in base64. Each is known by the name
+that its file has among the reports, so that one rule tells of both which may show it.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+IMAGE_URL_PREFIX = "data:image/"
+"""Stands in each text that shows a picture."""
+MayShow = Callable[[str], bool]
+"""Tells of a picture's name whether it may show what is forgotten."""
+_PICTURE = re.compile(
+    r"!\[(?P<title>[^\]]*)\]\(data:image/[^)]*\)|data:image/[\w.+-]+(?:;[\w.=-]+)*,[0-9A-Za-z+/=%_-]*"
+)
+_TAKEN = "taken away, since it may have shown what was forgotten"
+_FILE = ": file"
+"""What follows a picture's title in the label of where it is kept."""
+
+
+def image_name(asset: str, title: str) -> str:
+    """What a picture of an asset is called, without the ending of its file."""
+    return f"{asset}-{title.replace(' ', '-')}"
+
+
+class ImageRemover:
+    """Takes pictures out of values of JSON, and out of texts.
+
+    `may_show` tells which go; a line says so in their place. Those with one of `names` in their title are about what
+    is forgotten alone, and go whole, with their label and the place of their file.
+    """
+
+    def __init__(self, may_show: MayShow, names: Iterable[str] = ()) -> None:
+        self._may_show = may_show
+        self._names = frozenset(name.casefold() for name in names if name)
+
+    def may_be_in(self, text: str) -> bool:
+        """False when a text surely shows no picture."""
+        return IMAGE_URL_PREFIX in text
+
+    def taken_from(self, value: Any, asset: str = "", title: str = "") -> Any:
+        """A value without the pictures that go; what tells of which asset it is stands in it."""
+        if isinstance(value, str):
+            return (
+                _PICTURE.sub(lambda found: self._instead(found, asset, title), value)
+                if IMAGE_URL_PREFIX in value
+                else value
+            )
+        if isinstance(value, list):
+            whole = {label for each in value if (label := self._label_of_own(each))}
+            return [
+                self.taken_from(each, asset, title)
+                for each in value
+                if not whole or _label_of(each).removesuffix(_FILE) not in whole
+            ]
+        if isinstance(value, dict):
+            asset, title = _asset_of(value) or asset, _label_of(value) or title
+            return {key: self.taken_from(each, asset, title) for key, each in value.items()}
+        return value
+
+    def _instead(self, found: re.Match[str], asset: str, label: str) -> str:
+        title = found["title"] or label
+        if not self._may_show(image_name(asset, title)) and not self._is_about_it(title):
+            return found[0]
+        return f"*{title or 'picture'}: {_TAKEN}*"
+
+    def _label_of_own(self, entry: Any) -> str | None:
+        """The label of an entry of metadata that shows a picture of what is forgotten alone."""
+        label = _label_of(entry)
+        return label if label and self._is_about_it(label) and _shows_picture(entry) else None
+
+    def _is_about_it(self, title: str) -> bool:
+        """Charts of one account are titled `top words of jane`."""
+        return title.rpartition(" of ")[2].casefold() in self._names
+
+
+def _shows_picture(value: Any) -> bool:
+    if isinstance(value, str):
+        return IMAGE_URL_PREFIX in value
+    inner: Iterable[Any] = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(map(_shows_picture, inner))
+
+
+def _label_of(entry: Any) -> str:
+    label = entry.get("label") if isinstance(entry, dict) else None
+    return label if isinstance(label, str) else ""
+
+
+def _asset_of(value: dict[str, Any]) -> str:
+    """The name of the asset that an event is about; the step that made it is called like it."""
+    key = value.get("asset_key")
+    path = key.get("path") if isinstance(key, dict) else None
+    if isinstance(path, list) and path:
+        return str(path[-1])
+    step = value.get("step_key")
+    return step if isinstance(step, str) else ""
+
+
+KEEP_IMAGES = ImageRemover(lambda name: False)
+"""For whom no picture goes."""

@@ -1,0 +1,75 @@
+"""Which cells of Dagster's history belong to forgotten accounts, and what is left of a range of them."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+RANGE_START = "dagster/asset_partition_range_start"
+RANGE_END = "dagster/asset_partition_range_end"
+PARTITION = "dagster/partition"
+_BETWEEN = "|"
+"""What stands between the dimensions of a cell's key, in Dagster 1.13."""
+
+
+class ErasedCells:
+    """The partitions that go, by their dynamic definition, and the order in which all of each were added.
+
+    A key is a partition, or several of different dimensions: `jane`, `jane|2025-01-01`.
+    """
+
+    def __init__(self, gone: Mapping[str, Collection[str]], orders: Mapping[str, Sequence[str]]) -> None:
+        self.by_definition = {definition: frozenset(keys) for definition, keys in gone.items()}
+        self.gone = frozenset[str]().union(*self.by_definition.values())
+        self._orders = orders
+
+    def has(self, key: str) -> bool:
+        """True when a key is a cell of a forgotten account."""
+        return key in self.gone or (_BETWEEN in key and not self.gone.isdisjoint(key.split(_BETWEEN)))
+
+    def left_of(self, start: str, end: str) -> tuple[str, str] | None:
+        """The ends of what is left of a range of keys; None when nothing is.
+
+        A range goes over partitions in the order in which they were added, so an end that goes moves inwards to the
+        next that stays.
+        """
+        if not self.has(start) and not self.has(end):
+            return start, end
+        firsts, lasts = start.split(_BETWEEN), end.split(_BETWEEN)
+        if len(firsts) != len(lasts):
+            return None
+        for place, (first, last) in enumerate(zip(firsts, lasts, strict=True)):
+            if first in self.gone or last in self.gone:
+                left = self._left(first, last)
+                if left is None:
+                    return None
+                firsts[place], lasts[place] = left
+        return _BETWEEN.join(firsts), _BETWEEN.join(lasts)
+
+    def _left(self, first: str, last: str) -> tuple[str, str] | None:
+        for order in self._orders.values():
+            if first in order and last in order:
+                staying = [key for key in order[order.index(first) : order.index(last) + 1] if key not in self.gone]
+                return (staying[0], staying[-1]) if staying else None
+        # Dagster does not know one of them any more, so the range means nothing to it: what is known to stay is left.
+        known = [key for key in (first, last) if key not in self.gone]
+        return (known[0], known[0]) if known else None
+
+    def are_all(self, tags: Mapping[str, str]) -> bool:
+        """True when the run of these tags was about forgotten accounts alone."""
+        start, end = tags.get(RANGE_START), tags.get(RANGE_END)
+        if start and end:
+            return self.left_of(start, end) is None
+        named = [value for name, value in tags.items() if name == PARTITION or name.startswith(f"{PARTITION}/")]
+        return any(self.has(value) for value in named)
+
+    def are_all_of(self, config: Any) -> bool:
+        """True when a part of a run's config names forgotten accounts and no others."""
+        if isinstance(config, dict):
+            return any(
+                (name == "account" and value in self.gone) if isinstance(value, str) else self.are_all_of(value)
+                for name, value in config.items()
+            )
+        if not isinstance(config, list) or not config:
+            return False
+        if all(isinstance(each, str) for each in config):
+            return all(each in self.gone for each in config)
+        return any(self.are_all_of(each) for each in config)

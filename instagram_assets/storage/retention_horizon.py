@@ -1,0 +1,78 @@
+"""Up to when retention has taken observations and media away: in `_retention.json` of the lake, never earlier again.
+
+What is made of observations reads it, so that tables keep what was made of those that are gone. `past_before` of a
+landed file is not the same moment: it is where that one file was cut, and a file that comes in later lands whole,
+however old its records are, until retention runs again.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from upath import UPath
+
+from instagram_assets.errors import StorageError
+from instagram_assets.storage import atomic, object_store
+from instagram_assets.storage.locks import alone_in
+
+FILE = "_retention.json"
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """What was observed before `raw` is gone, and so are media of what was last observed before `media`.
+
+    `changed` is when rows or files last went. Null: never.
+    """
+
+    raw: datetime | None = None
+    media: datetime | None = None
+    changed: datetime | None = None
+
+
+def read_horizon(lake: UPath) -> Horizon:
+    """The horizon of a lake; all null where retention never ran. Raises StorageError when it cannot be read."""
+    path = lake / FILE
+    try:
+        found = json.loads(path.read_bytes() if atomic.is_local(lake) else object_store.read_object(path))
+        moments = {name: datetime.fromisoformat(text) for name, text in found.items() if text}
+        if any(moment.tzinfo is None for moment in moments.values()):
+            raise ValueError("a moment without its zone")
+        return Horizon(**moments)
+    except (FileNotFoundError, NotADirectoryError):
+        return Horizon()
+    except OSError as error:
+        raise StorageError(
+            f"{path}: cannot be read ({error.strerror or error}). Fix access, then run again."
+        ) from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise StorageError(
+            f"{path}: damaged ({error}). It says up to when observations are gone; put back a copy of it, or delete it "
+            "and run `instagram-assets retention`, before any table is made again."
+        ) from error
+
+
+def move_horizon(lake: UPath, raw: datetime | None, media: datetime | None, now: datetime) -> Horizon:
+    """Have the lake say that what was observed before these moments goes; it never says an earlier one than before."""
+
+    def moved(before: Horizon) -> Horizon:
+        return replace(before, raw=_later(before.raw, raw), media=_later(before.media, media), changed=now)
+
+    if atomic.is_local(lake):
+        with alone_in(Path(lake.path)):
+            after = moved(read_horizon(lake))
+            data = _to_bytes(after)
+            atomic.write_atomic(lake / FILE, lambda stream: stream.write(data))
+        return after
+    object_store.change_object(lake / FILE, lambda _: _to_bytes(moved(read_horizon(lake))))
+    return read_horizon(lake)
+
+
+def _later(before: datetime | None, after: datetime | None) -> datetime | None:
+    return max((moment for moment in (before, after) if moment), default=None)
+
+
+def _to_bytes(horizon: Horizon) -> bytes:
+    moments = {name: moment.isoformat() if moment else None for name, moment in vars(horizon).items()}
+    return json.dumps(moments).encode() + b"\n"

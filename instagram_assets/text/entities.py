@@ -1,0 +1,113 @@
+"""Entities in captions: hashtags, mentions, emojis, laughter and URLs, split from the prose before tokenization.
+
+They are found here and not by a tokenizer, so that every tokenizer gives the same ones, and so that hashtags and
+mentions equal those of `posts`. Emojis are found by the structure that Unicode gives them (UTS #51, ED-14 to ED-16), so
+that skin tones, flags, keycaps and joined figures stay whole even where Unicode lists no such combination.
+"""
+
+import re
+import unicodedata
+from functools import cache
+from typing import NamedTuple
+
+from instagram_assets.ingest.field_values import is_account_name
+from instagram_assets.ingest.hashtags import MENTION_PATTERN, URL_PATTERN, hashtag_pattern
+
+# Words of the Latin alphabet with an apostrophe inside, which tokenizers cut in three.
+_CONTRACTION = r"(?<!\w)[A-Za-z]+['’][A-Za-z]+(?!\w)"
+_LAUGHTER = r"[ㅋㅎ]{2,}|(?<![ㄱ-ㅣ])[ㅋㅎ](?![ㄱ-ㅣ])|[ㅠㅜ]+|(?P<jamo>[ㄱ-ㅣ])(?P=jamo)+"
+# Korean ties particles to the word before; behind a mention there is no word left that would give them away.
+_PARTICLE = re.compile(
+    r"(?:이?랑|와|과|은|는|이|가|을|를|의|에|에서|에게|에게서|한테|께|께서|도|만|까지|부터|처럼|으?로|이?나|하고)(?!\w)"
+)
+_CRYING = "ㅠㅜ"
+# Half-width kana are among them; their sound marks may also stand behind a kana of full width, and then join it.
+_FANCY = re.compile(
+    "(?:[\u3046-\u30fd](?=[\uff9e\uff9f]))?[\U0001d400-\U0001d7ff\uff01-\uff5e\uff61-\uff9f\u24b6-\u24e9\u2102-\u2134]+"
+)
+_UNSEEN = re.compile("[\u00ad\u200c-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\u20e3\U000e0000-\U000e007f]+")
+_BLANK = re.compile("[\x00-\x1f\x7f-\x9f\u115f\u1160\u200b\u2800\u3164\uffa0\ufffc\ufffd\ud800-\udfff#@]+")
+
+
+class Span(NamedTuple):
+    """A span of a caption as written; its kind is `prose`, `address` (a URL or e-mail) or one of `pos.POS_CLASSES`."""
+
+    kind: str
+    raw: str
+
+
+def split_entities(caption: str) -> list[Span]:
+    """Split a caption into spans of entities and prose; concatenated they are the caption in NFC. Never raises."""
+    caption = unicodedata.normalize("NFC", caption)
+    found: list[Span] = []
+    end = 0
+    for match in _entity_pattern().finditer(caption):
+        kind, start = match.lastgroup or "", match.start()
+        if start < end or (kind == "mention" and not is_account_name(match[0][1:])):
+            continue
+        if start > end:
+            found.append(Span("prose", caption[end:start]))
+        found.append(Span(kind, match[0]))
+        end = match.end()
+        if kind in ("mention", "foreign") and (particle := _PARTICLE.match(caption, end)):
+            found.append(Span("particle", particle[0]))
+            end = particle.end()
+    if end < len(caption):
+        found.append(Span("prose", caption[end:]))
+    return found
+
+
+def canonical_form(span: Span) -> str:
+    """The canonical form of an entity: fully qualified emojis, laughter as two letters, no # and @, lower case."""
+    if span.kind == "hashtag":
+        # Joiners and selectors stay: they are part of the tag.
+        return _folded(span.raw[1:].lstrip("\ufe0f")).lower()
+    if span.kind == "mention":
+        return span.raw[1:].casefold()
+    if span.kind == "emoji":
+        bare = _without_selectors(span.raw)
+        return _qualified().get(bare, span.raw)
+    if span.kind == "interjection":
+        letter = span.raw[0]
+        return 2 * (_CRYING[0] if letter in _CRYING else letter)
+    return plain_text(span.raw).replace("’", "'").lower()
+
+
+def plain_text(text: str) -> str:
+    """Unicode-normalised text: styled, full-width and half-width letters as ordinary ones, no invisible characters."""
+    if text.isascii() and text.isprintable() and "#" not in text and "@" not in text:
+        return text
+    return _BLANK.sub(" ", _UNSEEN.sub("", _folded(text)))
+
+
+@cache
+def _entity_pattern() -> re.Pattern[str]:
+    """The regular expression of all entities, with a named group for each kind."""
+    from emoji import EMOJI_DATA
+
+    tones = "[\U0001f3fb-\U0001f3ff]"
+    regional = "[\U0001f1e6-\U0001f1ff]"
+    single = {key for key in map(_without_selectors, EMOJI_DATA) if len(key) == 1}
+    element = f"[{re.escape(''.join(sorted(single)))}][\ufe0e\ufe0f]?{tones}?[\U000e0020-\U000e007f]*"
+    emoji = f"[0-9#*]\ufe0f?\u20e3|{regional}{regional}|{element}(?:\u200d{element})*"
+    return re.compile(
+        f"(?P<hashtag>{hashtag_pattern()})|(?P<mention>{MENTION_PATTERN})|(?P<address>{URL_PATTERN})"
+        f"|(?P<emoji>{emoji})|(?P<interjection>{_LAUGHTER})|(?P<foreign>{_CONTRACTION})"
+    )
+
+
+@cache
+def _qualified() -> dict[str, str]:
+    """The fully qualified spelling of each emoji by the one without variation selectors."""
+    from emoji import EMOJI_DATA, STATUS
+
+    whole = STATUS["fully_qualified"]
+    return {_without_selectors(key): key for key, data in EMOJI_DATA.items() if data["status"] == whole}
+
+
+def _folded(text: str) -> str:
+    return _FANCY.sub(lambda match: unicodedata.normalize("NFKC", match[0]), text)
+
+
+def _without_selectors(emoji: str) -> str:
+    return emoji.replace("\ufe0e", "").replace("\ufe0f", "")
