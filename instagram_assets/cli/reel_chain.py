@@ -14,7 +14,7 @@ import dagster as dg
 import pyarrow as pa
 
 from instagram_assets.automation import shell_runs
-from instagram_assets.automation.reels import Step, cells_of, next_step
+from instagram_assets.automation.reel_steps import ReelStep, due_cells, next_step
 from instagram_assets.calendar import monday
 from instagram_assets.cli.arguments import say
 from instagram_assets.cli.tables import near
@@ -79,7 +79,7 @@ def follow(dagster: dg.DagsterInstance, days: Days) -> Chain:
     return chain
 
 
-def do(dagster: dg.DagsterInstance, step: Step, chain: Chain) -> None:
+def do(dagster: dg.DagsterInstance, step: ReelStep, chain: Chain) -> None:
     """Do one step, and note it in the chain."""
     chain.steps.append(step.key)
     if step.box:
@@ -93,9 +93,9 @@ def do(dagster: dg.DagsterInstance, step: Step, chain: Chain) -> None:
         _make_tables(dagster, chain)
 
 
-def _watch(dagster: dg.DagsterInstance, step: Step, chain: Chain) -> None:
+def _watch(dagster: dg.DagsterInstance, step: ReelStep, chain: Chain) -> None:
     due = [reel for reel in due_reels(open_lake(settings()), chain.days, settings()) if reel not in chain.tried]
-    cells = cells_of(step, due, known_accounts(dagster))
+    cells = due_cells(step, due, known_accounts(dagster))
     rest = sum(Cell(reel.account, reel.day) not in cells for reel in due)
     say(f"reels: {step.words}" + (f"; then {rest:,} more" if rest else ""))
     chain.tried += [reel for reel in due if Cell(reel.account, reel.day) in cells]

@@ -48,7 +48,7 @@ def reels(
     back = days or settings().reels.days
     wanted = _wanted(scrape, back) if scrape else None
     from instagram_assets.automation import shell_runs
-    from instagram_assets.automation.reels import days_back
+    from instagram_assets.automation.reel_steps import days_back
     from instagram_assets.cli import reel_chain
     from instagram_assets.cli.scrape import scrape_into_inbox
 

@@ -22,7 +22,7 @@ def status(as_json: AsJson = False) -> None:
 
     check_stages(settings())
     from instagram_assets.automation import shell_runs
-    from instagram_assets.automation.run_history import RunHistory, read_history
+    from instagram_assets.automation.run_states import RunHistory, read_history
     from instagram_assets.cli import endings
     from instagram_assets.cli.state_lines import history_lines, print_state
     from instagram_assets.lake_index.freshness import find_index
@@ -75,13 +75,13 @@ def tidy(
     days: Annotated[int | None, typer.Option(min=0, help="Keep so many days in the place of HISTORY_DAYS.")] = None,
 ) -> None:
     """Take runs, their logs and reports that are older than HISTORY_DAYS; what is known of each cell stays."""
+    from instagram_assets.automation import history_cleanup as history
     from instagram_assets.automation import shell_runs
-    from instagram_assets.automation import tidy as history
     from instagram_assets.settings import settings
 
     before = history.limit(settings().history_days if days is None else days)
     with shell_runs.open_instance() as dagster:
-        typer.echo(str(history.tidy(dagster, before, settings().folder("reports"))))
+        typer.echo(str(history.delete_old_runs(dagster, before, settings().folder("reports"))))
 
 
 def _tell_damage() -> int:

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from math import isfinite
 from typing import Any
 
-from instagram_assets.datasets import cells
+from instagram_assets.datasets import csv_cells
 from instagram_assets.insights.charts import Chart
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.reading import LakeIndex
@@ -67,7 +67,7 @@ def csv_lines(answer: ChartData, *, spreadsheet_safe: bool) -> Iterator[str]:
     """An answer as CSV with a byte order mark, as the project's other files; `spreadsheet_safe` as there."""
     yield f"{_BOM}{','.join(answer.columns)}\r\n"
     for row in answer.rows:
-        written = (cells.encode(_plain(value), spreadsheet_safe=spreadsheet_safe) for value in row)
+        written = (csv_cells.encode(_plain(value), spreadsheet_safe=spreadsheet_safe) for value in row)
         yield f"{','.join(written)}\r\n"
 
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from instagram_assets.automation import pause
+from instagram_assets.automation import forget_requests
 from instagram_assets.errors import DagsterDownError, DagsterRefusedError, NotFoundError
 from instagram_assets.web.dagster_queries import (
     ADD_PARTITION,
@@ -90,7 +90,7 @@ class DagsterApi:
 
     async def errors(self, run_ids: Sequence[str]) -> dict[str, str]:
         """Why some runs failed, by run: it changes only where somebody is forgotten, so it is remembered."""
-        if self._errors_since != (changed := pause.last_change()):
+        if self._errors_since != (changed := forget_requests.last_change()):
             self._errors.clear()
             self._errors_since = changed
         if unknown := [run_id for run_id in run_ids if run_id not in self._errors]:

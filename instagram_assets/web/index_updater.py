@@ -14,8 +14,8 @@ from typing import get_args
 
 from upath import UPath
 
-from instagram_assets.automation.children import Child, child_processes
-from instagram_assets.automation.pause import is_paused, last_change
+from instagram_assets.automation.child_processes import Child, child_processes
+from instagram_assets.automation.forget_requests import is_paused, last_change
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.lake_index.changes import fingerprint
 from instagram_assets.lake_index.facets import choices_of, clusters_of

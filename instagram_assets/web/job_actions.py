@@ -8,14 +8,14 @@ from weakref import WeakValueDictionary
 
 from starlette.concurrency import run_in_threadpool
 
-from instagram_assets.automation.pause import refuse_while_paused
-from instagram_assets.automation.run_states import UNDER_WAY
-from instagram_assets.automation.searches import run_tags
-from instagram_assets.datasets.folder_removal import Removed, remove_folder
+from instagram_assets.automation.forget_requests import refuse_while_paused
+from instagram_assets.automation.run_states import ACTIVE_STATUSES
+from instagram_assets.automation.search_runs import search_run_tags
 from instagram_assets.errors import ConflictError, DagsterRefusedError, NotFoundError
 from instagram_assets.partitions import FOLDER_TAG, PARTITION
 from instagram_assets.search.requests import load_request, searches_folder
 from instagram_assets.settings import Settings
+from instagram_assets.storage.folders import Removed, remove_folder
 from instagram_assets.web.job_requests import JobBody
 from instagram_assets.web.jobs import Job, State, find_job, folder_of, newest_of
 from instagram_assets.web.services import Services
@@ -127,16 +127,16 @@ async def apply_decisions(services: Services, search: str) -> str:
         raise NotFoundError("This collection has no folder of images.")
     request = await run_in_threadpool(lambda: load_request(services.lake, search))
     async with alone_with(services, [search]):
-        if await services.dagster.runs({PARTITION: search}, limit=1, statuses=UNDER_WAY):
+        if await services.dagster.runs({PARTITION: search}, limit=1, statuses=ACTIVE_STATUSES):
             raise ConflictError(f"A run works on the folder {search}. Wait until it has ended, or cancel it.")
-        return await services.dagster.launch("search", {}, run_tags(request), assets=["search_dataset"])
+        return await services.dagster.launch("search", {}, search_run_tags(request), assets=["search_dataset"])
 
 
 async def _folders_in_use(services: Services) -> set[str]:
     """The folders of searches that wait or go on, also of those that the history does not show."""
     found, cursor = set[str](), None
     while True:
-        runs = await services.dagster.runs({}, limit=_RUNS_AT_ONCE, cursor=cursor, statuses=UNDER_WAY)
+        runs = await services.dagster.runs({}, limit=_RUNS_AT_ONCE, cursor=cursor, statuses=ACTIVE_STATUSES)
         # Also of other jobs: in the UI somebody may make some of a search's tables by themselves.
         found |= {run.tags.get(FOLDER_TAG) or run.tags.get(PARTITION, "") for run in runs}
         if len(runs) < _RUNS_AT_ONCE:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from instagram_assets.automation.searches import run_config, run_tags, search_request
+from instagram_assets.automation.search_runs import search_request, search_run_config, search_run_tags
 from instagram_assets.partitions import QUERY_TAG
 from instagram_assets.search.engine import LONGEST_QUERY, MOST_IMAGES
 from instagram_assets.settings import Settings
@@ -52,7 +52,9 @@ class SearchBody(_Body):
         given = self.model_dump(include={"limit", "subject", "min_side", "min_sharpness"})
         request = search_request(settings, self.query, self.folder.strip(), refresh=self.refresh, **given)
         check_search(settings)
-        return Start("search", run_config(request, refresh=self.refresh), run_tags(request), request.search)
+        return Start(
+            "search", search_run_config(request, refresh=self.refresh), search_run_tags(request), request.search
+        )
 
 
 class ScrapeBody(_Body):
@@ -65,7 +67,7 @@ class ScrapeBody(_Body):
 
     def start(self, settings: Settings) -> Start:
         """The run that does it. Raises ScrapeRequestError, and ScrapeRefusedError or SettingsError without a token."""
-        from instagram_assets.automation.scrape import run_config
+        from instagram_assets.automation.scrape_job import scrape_run_config
         from instagram_assets.privacy.tombstones import load_tombstones
         from instagram_assets.sources.forgotten import refuse_forgotten
         from instagram_assets.sources.requests import load_request, parse_day
@@ -74,7 +76,7 @@ class ScrapeBody(_Body):
         day, asked = parse_day(self.newer_than), load_request(self.name, settings.apify.inputs_dir)
         refuse_forgotten(asked.of(self.names, day, settings.zone), load_tombstones(settings.folder("privacy")))
         check_token(settings.apify)
-        config = run_config(self.name, self.names, day, again=self.again)
+        config = scrape_run_config(self.name, self.names, day, again=self.again)
         return Start("scrape", config, _told(self.names or [self.name]))
 
 

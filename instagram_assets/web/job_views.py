@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from instagram_assets.datasets.folder import why_not
+from instagram_assets.datasets.image_folder import why_not
 from instagram_assets.errors import DagsterDownError, InstagramAssetsError
 from instagram_assets.search.requests import SearchRequest, find_request
 from instagram_assets.storage.lake import read_table

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from instagram_assets.automation.run_states import GOING, WAITING
-from instagram_assets.automation.searches import STEPS as STEPS_OF_SEARCH
+from instagram_assets.automation.run_states import RUNNING_STATUSES, WAITING_STATUSES
+from instagram_assets.automation.search_runs import SEARCH_STEPS as STEPS_OF_SEARCH
 from instagram_assets.errors import NotFoundError, SearchRequestError
 from instagram_assets.partitions import (
     CANDIDATES_TAG,
@@ -68,8 +68,8 @@ class Kind(StrEnum):
 KINDS = {"search": Kind.search, "scrape": Kind.apify, "collect_accounts": Kind.collector}
 """By the name of the job of Dagster."""
 STATUSES: Mapping[State, Sequence[str]] = {
-    State.queued: WAITING,
-    State.running: GOING,
+    State.queued: WAITING_STATUSES,
+    State.running: RUNNING_STATUSES,
     State.done: ("SUCCESS",),
     State.failed: ("FAILURE",),
     State.cancelled: ("CANCELED",),

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from instagram_assets.automation.pause import PAUSED, is_paused
+from instagram_assets.automation.forget_requests import PAUSED_MESSAGE, is_paused
 from instagram_assets.errors import PausedError
 from instagram_assets.web.access import CSRF_HEADER, PAGE_TOKEN, SESSION, Access, TooManyTriesError
 from instagram_assets.web.error_responses import error_name, error_response, error_status, is_for_programs
@@ -133,7 +133,7 @@ class NoChangesWhilePaused:
         if not changes or scope["path"] in _TOUCH_NO_DATA or not await run_in_threadpool(is_paused):
             await self._app(scope, receive, send)
             return
-        error = PausedError(PAUSED)
+        error = PausedError(PAUSED_MESSAGE)
         await error_response(Request(scope), error_status(error), error_name(error), str(error))(scope, receive, send)
 
 

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from instagram_assets import __version__
-from instagram_assets.automation.pause import is_paused
+from instagram_assets.automation.forget_requests import is_paused
 from instagram_assets.web.access import SESSION, csrf_token
 from instagram_assets.web.reasons import reason_words, viral_words
 from instagram_assets.web.services import LIMITS

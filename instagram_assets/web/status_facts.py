@@ -135,8 +135,8 @@ def of_index(root: UPath, settings: Settings) -> Iterator[Fact]:
 def of_runs(settings: Settings) -> Iterator[Fact]:
     """Dagster's run history: what failed last, died, waits and runs; and what was switched off in its UI."""
     from instagram_assets.automation import shell_runs
-    from instagram_assets.automation.run_history import read_history
-    from instagram_assets.automation.switches import switched_off
+    from instagram_assets.automation.run_states import read_history
+    from instagram_assets.automation.sensors import switched_off
 
     try:
         with shell_runs.look_at_instance(settings.folder("dagster")) as dagster:

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
-from instagram_assets.automation.children import child_processes
-from instagram_assets.automation.pause import is_paused, last_change
+from instagram_assets.automation.child_processes import child_processes
+from instagram_assets.automation.forget_requests import is_paused, last_change
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.lake_index.place import INDEX_FOLDER, index_file, version_stamp
 from instagram_assets.settings import Settings

@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from upath import UPath
 
-from instagram_assets.automation import pause
+from instagram_assets.automation import forget_requests
 from instagram_assets.errors import DamagedError, NotReadyError
 from instagram_assets.lake_index.derived import remove_index
 from instagram_assets.lake_index.orders import shared_orders
@@ -71,14 +71,18 @@ def test_nothing_is_updated_while_something_is_forgotten(
     services: Services, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path_factory.mktemp("pause")
-    monkeypatch.setenv(pause.PAUSE_FOLDER, str(folder))
+    monkeypatch.setenv(forget_requests.PAUSE_FOLDER, str(folder))
     monkeypatch.setattr(index_updater, "_LOOK_SECONDS", 0.05)
-    pause.tell(folder, pause.Wish("@jane", phase=pause.Phase.forgetting))
+    forget_requests.write_state(
+        folder, forget_requests.ForgetRequest("@jane", phase=forget_requests.ForgetPhase.forgetting)
+    )
     with index_updates(services.settings):
         time.sleep(0.5)
         assert not index_state(services).is_updating
         assert not index_state(services).is_there
-        pause.tell(folder, pause.Wish("@jane", phase=pause.Phase.done))
+        forget_requests.write_state(
+            folder, forget_requests.ForgetRequest("@jane", phase=forget_requests.ForgetPhase.done)
+        )
         until(lambda: index_state(services).is_there)
 
 

@@ -212,8 +212,8 @@ def test_posts_without_words_have_no_chart(tmp_path: Path) -> None:
 def test_a_long_table_is_cut_on_the_page_and_whole_in_the_csv(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("shown_numbers", "pages.insights"):
-        monkeypatch.setattr(f"instagram_assets.web.{module}.MOST_LINES", 3)
+    for module in ("chart_rendering", "pages.insights"):
+        monkeypatch.setattr(f"instagram_assets.web.{module}.MOST_TABLE_ROWS", 3)
     rows = len(numbers_of(client, "top_words")["rows"])
     part = unescape(part_of(client, "top_words"))
     assert part.count("<tr>") == 3 + 1

@@ -9,8 +9,7 @@ from uuid import uuid4
 import pytest
 
 from instagram_assets.automation.imported_jobs import import_jobs, run_id_of
-from instagram_assets.automation.searches import search_folder
-from instagram_assets.datasets.folder_removal import Removed
+from instagram_assets.automation.search_runs import search_folder
 from instagram_assets.errors import (
     CollectionRefusedError,
     ConflictError,
@@ -20,6 +19,7 @@ from instagram_assets.errors import (
     SettingsError,
 )
 from instagram_assets.ingest.dashboard_jobs import DashboardJob
+from instagram_assets.storage.folders import Removed
 from instagram_assets.web import job_actions, jobs
 from instagram_assets.web.job_requests import CollectionBody, ScrapeBody, SearchBody
 from instagram_assets.web.jobs import Job, Kind, State

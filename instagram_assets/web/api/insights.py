@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel, Field
 
-from instagram_assets.datasets.cells import utf8
+from instagram_assets.datasets.csv_cells import utf8
 from instagram_assets.insights.answers import ChartData, chart_data, chart_json, csv_lines
 from instagram_assets.insights.charts import ChartKind, Page
 from instagram_assets.insights.every import CHARTS, chart_of

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Header, Path, Request, Response
 from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
-from instagram_assets.automation.pause import PAUSED, is_paused
+from instagram_assets.automation.forget_requests import PAUSED_MESSAGE, is_paused
 from instagram_assets.errors import DecodeError, InstagramAssetsError, MediaRefusedError, NotFoundError, PausedError
 from instagram_assets.lake_index.derived import THUMBNAILS
 from instagram_assets.lake_index.thumbnails import Thumbnails, stored_image
@@ -90,7 +90,7 @@ def _made_before(store: Thumbnails, image_id: str) -> bytes:
     if (known := store.kept(image_id)) is not None:
         return known
     if is_paused():
-        raise PausedError(PAUSED)
+        raise PausedError(PAUSED_MESSAGE)
     raise _NotMadeError
 
 
