@@ -26,13 +26,13 @@ def status(as_json: AsJson = False) -> None:
     from instagram_assets.cli import endings
     from instagram_assets.cli.state_lines import history_lines, print_state
     from instagram_assets.lake_index.freshness import find_index
-    from instagram_assets.lake_index.place import FOLDER
+    from instagram_assets.lake_index.place import INDEX_FOLDER
     from instagram_assets.status.data_status import read_data_status
     from instagram_assets.storage.lake import lake_root
     from instagram_assets.storage.migration import refuse_older
 
     refuse_older(root := lake_root(settings()))
-    state, index = read_data_status(root, settings()), find_index(root, settings().folder(FOLDER))
+    state, index = read_data_status(root, settings()), find_index(root, settings().folder(INDEX_FOLDER))
     if not as_json:
         print_state(state, settings(), *filter(None, [index.line]))
     try:

@@ -13,7 +13,7 @@ from instagram_assets.errors import DagsterDownError, InstagramAssetsError
 from instagram_assets.settings import Settings
 from instagram_assets.status.data_status import AgeModelQuality, Output, TableStatus, read_age_model_quality
 from instagram_assets.storage.lake import lake_root
-from instagram_assets.web.remembered import Remembered
+from instagram_assets.web.background_value import BackgroundValue
 from instagram_assets.web.services import Services
 from instagram_assets.web.status_facts import (
     Fact,
@@ -63,18 +63,18 @@ class PlatformStatus:
         return not (self.tables or self.landed or self.waits)
 
 
-def counted(services: Services) -> Remembered[PlatformStatus]:
+def counted(services: Services) -> BackgroundValue[PlatformStatus]:
     """What was counted of this data folder, remembered for some seconds."""
     settings = services.settings
     key = (str(settings.data_dir.absolute()), settings.lake_uri, forget_requests.last_change())
     with _lock:
         if key not in _counted:
             _counted.clear()  # what was found before may name who was forgotten since
-        return _counted.setdefault(key, Remembered(lambda: read_status(settings), _SECONDS))
+        return _counted.setdefault(key, BackgroundValue(lambda: read_status(settings), _SECONDS))
 
 
 _lock = threading.Lock()
-_counted: dict[tuple[str, str, float], Remembered[PlatformStatus]] = {}
+_counted: dict[tuple[str, str, float], BackgroundValue[PlatformStatus]] = {}
 
 
 def read_status(settings: Settings) -> PlatformStatus:

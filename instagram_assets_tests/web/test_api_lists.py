@@ -14,7 +14,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from instagram_assets.automation.forget_requests import PAUSE_FOLDER, ForgetPhase, ForgetRequest
-from instagram_assets.lake_index.place import FOLDER
+from instagram_assets.lake_index.place import INDEX_FOLDER
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.settings import load_settings
 from instagram_assets_tests.datasets.listed import Listed
@@ -26,7 +26,7 @@ MINE = "/api/lists/여행 2026"
 @pytest.fixture
 def listed(data_dir: Path) -> Listed:
     made = Listed(load_settings(data_dir=data_dir))
-    update_index(made.lake, made.settings.folder(FOLDER), made.settings.time_zone)
+    update_index(made.lake, made.settings.folder(INDEX_FOLDER), made.settings.time_zone)
     return made
 
 

@@ -15,7 +15,7 @@ from instagram_assets.web.access import Access
 from instagram_assets.web.api_reference import operations
 from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi
-from instagram_assets.web.jobs import history
+from instagram_assets.web.job_actions import run_history
 from instagram_assets.web.services import Services
 from instagram_assets.web.uploads import take
 from instagram_assets.web.words import words_in
@@ -68,7 +68,7 @@ def test_it_is_said_in_both_languages() -> None:
 
 def test_nobody_opens_dagsters_history(tmp_path: Path, dev_folder: Path) -> None:
     forget_requests.write_state(dev_folder, ForgetRequest(ABOUT, phase=ForgetPhase.forgetting))
-    with pytest.raises(PausedError), history(load_settings(data_dir=tmp_path)):
+    with pytest.raises(PausedError), run_history(load_settings(data_dir=tmp_path)):
         pass
 
 

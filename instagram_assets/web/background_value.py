@@ -19,7 +19,7 @@ class _Found(Generic[T]):
     fresh_until: float
 
 
-class Remembered(Generic[T]):
+class BackgroundValue(Generic[T]):
     """What `find` answers, remembered for some seconds, and ten times as long as finding it took."""
 
     def __init__(self, find: Callable[[], T], seconds: float) -> None:

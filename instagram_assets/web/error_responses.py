@@ -54,7 +54,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 """What every route of the API may answer beside what it promises."""
 
 
-def answer_problems(app: FastAPI) -> None:
+def add_error_handlers(app: FastAPI) -> None:
     """Answer errors of this package, of FastAPI's validation and of its routing, and those that nobody expected."""
     app.add_exception_handler(errors.InstagramAssetsError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -62,7 +62,7 @@ def answer_problems(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-def problem(
+def error_response(
     request: Request, status: int, error: str, detail: str = "", headers: Mapping[str, str] | None = None
 ) -> Response:
     """An answer that says why something was not done; without `detail` the words `errors.ERROR` say all there is."""
@@ -88,12 +88,12 @@ def reader_words(request: Request) -> Words:
     return words_in("en") if is_program else words_of(request)
 
 
-def status_of(error: errors.InstagramAssetsError) -> int:
+def error_status(error: errors.InstagramAssetsError) -> int:
     """The status that answers an error of this package."""
     return next((status for kind, status in _STATUSES if isinstance(error, kind)), _UNPROCESSABLE)
 
 
-def name_of(error: Exception) -> str:
+def error_name(error: Exception) -> str:
     """The class of an error as programs read it: `not_found` of NotFoundError."""
     name = type(error).__name__.removesuffix("Error")
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
@@ -101,24 +101,26 @@ def name_of(error: Exception) -> str:
 
 async def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.InstagramAssetsError)
-    return problem(request, status_of(error), name_of(error), str(error))
+    return error_response(request, error_status(error), error_name(error), str(error))
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return problem(request, _UNPROCESSABLE, "invalid", " ".join(_told(request, fault) for fault in error.errors()[:10]))
+    return error_response(
+        request, _UNPROCESSABLE, "invalid", " ".join(_told(request, fault) for fault in error.errors()[:10])
+    )
 
 
 async def _of_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     name = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_").replace("-", "_")
     detail = "" if f"errors.{name}" in words_in("en").texts else str(error.detail)
-    return problem(request, error.status_code, name, detail, error.headers)
+    return error_response(request, error.status_code, name, detail, error.headers)
 
 
 async def _unexpected(request: Request, _: Exception) -> Response:
     """The server's log has the traceback; nobody else is to read it."""
-    return problem(request, 500, "bug")
+    return error_response(request, 500, "bug")
 
 
 def _in_words(words: Words, error: str, detail: str) -> str:

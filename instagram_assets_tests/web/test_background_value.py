@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from instagram_assets.web.remembered import Remembered
+from instagram_assets.web.background_value import BackgroundValue
 
 
 def test_all_who_ask_at_once_get_what_one_look_found() -> None:
@@ -16,7 +16,7 @@ def test_all_who_ask_at_once_get_what_one_look_found() -> None:
         may_end.wait(10)
         return 7
 
-    remembered = Remembered(find, 60)
+    remembered = BackgroundValue(find, 60)
     assert remembered.newest() is None
     with ThreadPoolExecutor(8) as pool:
         asked = [pool.submit(remembered.wait) for _ in range(8)]
@@ -27,7 +27,7 @@ def test_all_who_ask_at_once_get_what_one_look_found() -> None:
 
 def test_what_is_no_longer_fresh_is_shown_while_a_newer_one_is_found() -> None:
     answers = iter(range(1, 100))
-    remembered = Remembered(lambda: next(answers), 0)
+    remembered = BackgroundValue(lambda: next(answers), 0)
     first = remembered.wait()
     assert remembered.newest() == first
     assert remembered.wait() > first
@@ -41,7 +41,7 @@ def test_what_went_wrong_is_raised_where_somebody_asks_and_tried_again() -> None
             raise error
         return "well"
 
-    remembered = Remembered(find, 0)
+    remembered = BackgroundValue(find, 0)
     with pytest.raises(OSError, match="no disk"):
         remembered.wait()
     assert remembered.wait() == "well"

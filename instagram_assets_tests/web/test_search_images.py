@@ -14,7 +14,7 @@ from instagram_assets.lake_index.thumbnails import SIDE
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets.web.dagster_api import DagsterApi
 from instagram_assets.web.picture_bytes import thumbnail, whole
-from instagram_assets.web.pictures import Picture, Place, Show, counts_of, find_image, images_of
+from instagram_assets.web.search_images import Picture, Place, Show, counts_of, find_image, images_of
 from instagram_assets.web.services import Services
 from instagram_assets_tests.web.searches import Search, picture, url
 

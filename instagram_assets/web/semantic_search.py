@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instagram_assets.errors import InstagramAssetsError, ModelError, NotFoundError, NotReadyError
-from instagram_assets.lake_index.memory import Memory, PerIndex
+from instagram_assets.lake_index.memory import PerIndex, SizedCache
 from instagram_assets.lake_index.nearest import Vectors
 from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.models.local_models import find_model, locate_model
@@ -30,8 +30,8 @@ _SECONDS_BETWEEN_TRIES = 15
 _TEXTS_KEPT = 256
 _MOST_KEPT = 32 << 20
 """Bytes of similarities, of 4 MB each with a million images: pages of one search are asked one after another."""
-_SIMILARITIES: PerIndex[Memory[NDArray[np.float32]]] = PerIndex(
-    lambda _: Memory(_MOST_KEPT, lambda found: found.nbytes)
+_SIMILARITIES: PerIndex[SizedCache[NDArray[np.float32]]] = PerIndex(
+    lambda _: SizedCache(_MOST_KEPT, lambda found: found.nbytes)
 )
 
 

@@ -1,6 +1,6 @@
 """The images of a search: those of its folder, those left out and why, and those that a run has just fetched."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -12,8 +12,8 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from instagram_assets.datasets.image_folder import DELETED
-from instagram_assets.datasets.overrides import read_overrides
-from instagram_assets.errors import NotFoundError
+from instagram_assets.datasets.overrides import check_decision, decide, read_overrides
+from instagram_assets.errors import NotFoundError, SearchRequestError
 from instagram_assets.media.index import Entry, Index
 from instagram_assets.schemas.search import DROPPED, KEPT, Decision, Override
 from instagram_assets.search.requests import search_folder
@@ -294,3 +294,28 @@ def _once(lines: Iterator[Row]) -> dict[str, Row]:
         if line["image_id"] not in found or (line["kept"] and not found[line["image_id"]]["kept"]):
             found[line["image_id"]] = line
     return found
+
+
+def decide_on_images(
+    services: Services,
+    search: str,
+    image_ids: Sequence[str],
+    names: Sequence[str],
+    decision: Decision | None,
+    why: str,
+    at: datetime,
+) -> tuple[Collection[str], list[Picture]]:
+    """Decide about images of a search; which these are by their hashes, and all its images as they are now.
+
+    Raises NotFoundError for an image that the search does not have, and SearchRequestError where none is named.
+    """
+    check_decision(decision, why)
+    every = images_of(services, search)
+    known = {picture.image_id for picture in every}
+    if missing := [image_id for image_id in image_ids if image_id not in known]:
+        raise NotFoundError(f"There is no image {missing[0]!r} here.")
+    chosen = {*image_ids, *(find_image(every, name).image_id for name in names)}
+    if not chosen:
+        raise SearchRequestError("No image is named. Give image_ids or filenames.")
+    decide(services.lake, search, chosen, decision, why, at)
+    return chosen, images_of(services, search)

@@ -12,7 +12,7 @@ from upath import UPath
 
 from instagram_assets.demo import MODELS
 from instagram_assets.errors import InstagramAssetsError, ModelError, NotFoundError, NotReadyError
-from instagram_assets.lake_index.place import FOLDER
+from instagram_assets.lake_index.place import INDEX_FOLDER
 from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.schemas import CONTRACTS
@@ -20,7 +20,7 @@ from instagram_assets.settings import load_settings
 from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets.vision.embed import open_embedder
 from instagram_assets.vision.pipeline import find_embedder
-from instagram_assets.web import meaning
+from instagram_assets.web import semantic_search
 from instagram_assets.web.dagster_api import DagsterApi
 from instagram_assets.web.index_service import index_of
 from instagram_assets.web.services import Services
@@ -49,7 +49,7 @@ def write_index(services: Services, model: str, vectors: np.ndarray) -> LakeInde
     ]
     write_cells(lake, "search_images", ["shapes"], None, CONTRACTS["search_images"].table(images))
     write_cells(lake, "search_embeddings", ["shapes"], None, CONTRACTS["search_embeddings"].table(embedded))
-    update_index(lake, folder / FOLDER, "Asia/Seoul")
+    update_index(lake, folder / INDEX_FOLDER, "Asia/Seoul")
     return index_of(services)
 
 
@@ -58,7 +58,7 @@ def when_ready(services: Services, text: str) -> np.ndarray:
     pause = threading.Event()
     for _ in range(PATIENCE * 20):
         try:
-            return meaning.text_vector(services, text)
+            return semantic_search.text_vector(services, text)
         except NotReadyError:
             pause.wait(0.05)
     raise AssertionError(f"no answer within {PATIENCE} seconds")
@@ -78,7 +78,7 @@ def test_a_text_finds_the_image_that_it_describes(shapes: tuple[Services, LakeIn
     for number, text in enumerate(TEXTS):
         vector = when_ready(services, text)
         assert np.linalg.norm(vector) == pytest.approx(1, abs=0.01)
-        similarities = meaning.similarities(services, index, text=text)
+        similarities = semantic_search.similarities(services, index, text=text)
         row = index.rows("SELECT vector FROM images WHERE image_id = $1", image_id(number))[0]["vector"]
         assert int(np.argmax(similarities)) == row
         assert similarities[row] > 0.98
@@ -87,11 +87,11 @@ def test_a_text_finds_the_image_that_it_describes(shapes: tuple[Services, LakeIn
 def test_an_image_is_nearest_to_itself(shapes: tuple[Services, LakeIndex]) -> None:
     services, index = shapes
     for number in range(len(TEXTS)):
-        similarities = meaning.similarities(services, index, image_id=image_id(number))
+        similarities = semantic_search.similarities(services, index, image_id=image_id(number))
         row = index.rows("SELECT vector FROM images WHERE image_id = $1", image_id(number))[0]["vector"]
         assert int(np.argmax(similarities)) == row
     with pytest.raises(NotFoundError, match="no such image"):
-        meaning.vector_of_image(services, index, image_id(77))
+        semantic_search.vector_of_image(services, index, image_id(77))
 
 
 def test_the_gallery_is_sorted_by_likeness(shapes: tuple[Services, LakeIndex]) -> None:
@@ -117,7 +117,7 @@ def test_the_model_is_loaded_behind_the_first_question(shapes: tuple[Services, L
     # Settings that no other test has, so that nothing is loaded for them.
     services = services_of(index.folder.parent, **CLIP, precision="fp32")
     with pytest.raises(NotReadyError, match="being loaded"):
-        meaning.text_vector(services, TEXTS[0])
+        semantic_search.text_vector(services, TEXTS[0])
     assert when_ready(services, TEXTS[0]).shape == (512,)
 
 
@@ -129,7 +129,7 @@ def test_many_ask_at_once(shapes: tuple[Services, LakeIndex]) -> None:
     def ask(number: int) -> None:
         try:
             for each in range(5):
-                meaning.text_vector(services, f"a {'very ' * (number + each)}red circle")
+                semantic_search.text_vector(services, f"a {'very ' * (number + each)}red circle")
         except InstagramAssetsError as error:
             failures.append(error)
 
@@ -144,7 +144,7 @@ def test_many_ask_at_once(shapes: tuple[Services, LakeIndex]) -> None:
 def test_a_model_that_is_not_here_is_named_and_not_fetched(tmp_path: Path) -> None:
     services = services_of(tmp_path, embedding_model="somebody/clip-of-theirs")
     write_index(services, "clip-of-theirs@1", np.eye(3, 16, dtype=np.float32))
-    assert not meaning.is_there(services)
+    assert not semantic_search.is_there(services)
     with pytest.raises(ModelError, match="models pull"):
         when_ready(services, "a dog")
     assert not list(tmp_path.rglob("*.safetensors"))
@@ -160,18 +160,20 @@ def test_images_of_another_model_are_refused(tmp_path: Path) -> None:
 def test_without_embeddings_it_says_how_to_make_them(tmp_path: Path) -> None:
     services = services_of(tmp_path)
     write_index(services, "clip@1", np.empty((0, 4), np.float32))
-    assert meaning.is_there(services)
+    assert semantic_search.is_there(services)
     with pytest.raises(ModelError, match="materialize embeddings"):
-        meaning.text_vector(services, "a dog")
+        semantic_search.text_vector(services, "a dog")
 
 
 def test_words_that_the_model_never_learned_are_told(shapes: tuple[Services, LakeIndex]) -> None:
     services, _ = shapes
     when_ready(services, TEXTS[0])
-    assert meaning.reads(services, "a red circle, 100 %")
-    assert not meaning.reads(services, "빨간 동그라미")
+    assert semantic_search.reads(services, "a red circle, 100 %")
+    assert not semantic_search.reads(services, "빨간 동그라미")
 
 
 def test_the_app_starts_without_torch() -> None:
-    code = "import sys, instagram_assets.web.app, instagram_assets.web.meaning; sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys, instagram_assets.web.app, instagram_assets.web.semantic_search; sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -14,7 +14,7 @@ from instagram_assets.storage.atomic import is_local
 from instagram_assets.storage.lake import files, values_in
 from instagram_assets.storage.migration import refuse_older
 from instagram_assets.storage.parquet_files import footer_counts
-from instagram_assets.web.remembered import Remembered
+from instagram_assets.web.background_value import BackgroundValue
 
 SECONDS = 10
 _ACCOUNTS = ("raw_posts", "raw_reels", "raw_profiles")
@@ -23,7 +23,7 @@ _MOST_LAKES = 8
 
 
 @dataclass(frozen=True)
-class Overview:
+class LakeCounts:
     """How many accounts, hashtags, posts, images (fetched) and searches the lake has; damaged tables are left out."""
 
     accounts: int
@@ -38,7 +38,7 @@ class Overview:
         return not (self.accounts or self.hashtags or self.searches)
 
 
-def overview_of(root: UPath) -> Overview | None:
+def lake_counts(root: UPath) -> LakeCounts | None:
     """The numbers of a lake as they were some seconds ago; nothing while they are counted for the first time.
 
     Raises StorageError when the lake cannot be read.
@@ -47,17 +47,17 @@ def overview_of(root: UPath) -> Overview | None:
 
 
 @lru_cache(_MOST_LAKES)
-def _remembered(root: UPath) -> Remembered[Overview]:
+def _remembered(root: UPath) -> BackgroundValue[LakeCounts]:
     footers: dict[str, tuple[object, int, Counter[str]]] = {}
-    return Remembered(lambda: _count(root, footers), SECONDS)
+    return BackgroundValue(lambda: _count(root, footers), SECONDS)
 
 
-def _count(root: UPath, footers: dict[str, tuple[object, int, Counter[str]]]) -> Overview:
+def _count(root: UPath, footers: dict[str, tuple[object, int, Counter[str]]]) -> LakeCounts:
     refuse_older(root)
     posts, images = (_footers(files(root, name), name, footers) for name in ("posts", "images"))
     names = set[str]().union(*(values_in(root, name) for name in _ACCOUNTS))
     hashtags = sum(map(is_hashtag, names))
-    return Overview(
+    return LakeCounts(
         accounts=len(names) - hashtags,
         hashtags=hashtags,
         posts=sum(rows for rows, _ in posts),

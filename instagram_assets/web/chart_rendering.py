@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from instagram_assets.insights.answers import Answer, as_json
-from instagram_assets.web.moments import moment
+from instagram_assets.insights.answers import ChartData, chart_json
 from instagram_assets.web.reasons import viral_words
+from instagram_assets.web.rendering import format_time
 from instagram_assets.web.words import Words
 
-NOTHING = "–"
+NO_VALUE = "–"
 # Columns whose values have words of their own, and what these are called.
 _VALUES: Mapping[str, Callable[[Any], str]] = {
     "pos": lambda value: f"filter.parts.{value}",
@@ -27,12 +27,12 @@ _TIMES = ("ratio",)
 _REASON = "reason"
 """Why a post is called viral."""
 _SIZES = 8
-MOST_LINES = 120
+MOST_TABLE_ROWS = 120
 """Rows of the table on the page; the CSV has all."""
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """One value as text; numbers stand to the right."""
 
     text: str
@@ -40,10 +40,10 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Line:
+class TableRow:
     """A row of the table, with the address of its posts."""
 
-    cells: list[Cell]
+    cells: list[TableCell]
     link: str | None
 
 
@@ -52,24 +52,24 @@ def column_name(words: Words, name: str) -> str:
     return words.known(f"insights.columns.{name}", otherwise=name)
 
 
-def shown_columns(answer: Answer) -> list[str]:
+def table_columns(answer: ChartData) -> list[str]:
     """The columns of the table on the page."""
     return [name for name in answer.columns if name not in answer.chart.hidden]
 
 
-def lines_of(answer: Answer, words: Words, zone: ZoneInfo) -> list[Line]:
+def table_rows(answer: ChartData, words: Words, zone: ZoneInfo) -> list[TableRow]:
     """The table on the page, MOST_LINES of it."""
     places = [(place, name) for place, name in enumerate(answer.columns) if name not in answer.chart.hidden]
     return [
-        Line([_cell(answer, name, row[place], words, zone) for place, name in places], link)
-        for row, link in zip(answer.rows[:MOST_LINES], answer.links[:MOST_LINES], strict=True)
+        TableRow([_cell(answer, name, row[place], words, zone) for place, name in places], link)
+        for row, link in zip(answer.rows[:MOST_TABLE_ROWS], answer.links[:MOST_TABLE_ROWS], strict=True)
     ]
 
 
-def drawn(answer: Answer, words: Words) -> dict[str, Any]:
+def script_data(answer: ChartData, words: Words) -> dict[str, Any]:
     """What static/charts.js draws: the numbers, the words on the axes, and those for values."""
     kinds = {name: _values_of(answer, name, words) for name in answer.columns if name in _VALUES}
-    told, columns = as_json(answer), shown_columns(answer)
+    told, columns = chart_json(answer), table_columns(answer)
     places = [answer.columns.index(name) for name in columns]
     return {
         **told,
@@ -102,7 +102,7 @@ class CloudWord:
     link: str | None
 
 
-def cloud_of(answer: Answer) -> list[CloudWord]:
+def cloud_of(answer: ChartData) -> list[CloudWord]:
     """The words of a cloud by the alphabet, their size by the square root of their number, as areas are seen."""
     x, y = answer.columns.index(answer.chart.x), answer.columns.index(answer.chart.y)
     largest = max((row[y] for row in answer.rows), default=1) or 1
@@ -113,7 +113,7 @@ def cloud_of(answer: Answer) -> list[CloudWord]:
     return sorted(found, key=lambda word: (word.text.casefold(), word.text))
 
 
-def has_few(answer: Answer) -> bool:
+def has_few(answer: ChartData) -> bool:
     """Whether a row counts too few posts to say much."""
     if "few" not in answer.columns:
         return False
@@ -121,32 +121,34 @@ def has_few(answer: Answer) -> bool:
     return any(row[place] for row in answer.rows)
 
 
-def _values_of(answer: Answer, name: str, words: Words) -> dict[str, str]:
+def _values_of(answer: ChartData, name: str, words: Words) -> dict[str, str]:
     place = answer.columns.index(name)
     there = {row[place] for row in answer.rows if row[place] is not None}
     return {str(value): words.known(_VALUES[name](value), otherwise=str(value)) for value in there}
 
 
-def _cell(answer: Answer, name: str, value: Any, words: Words, zone: ZoneInfo) -> Cell:
+def _cell(answer: ChartData, name: str, value: Any, words: Words, zone: ZoneInfo) -> TableCell:
     if value is None:
-        return Cell(words("insights.all_accounts") if name == answer.chart.series == "account" else NOTHING, False)
+        return TableCell(
+            words("insights.all_accounts") if name == answer.chart.series == "account" else NO_VALUE, False
+        )
     if name == _REASON:
-        return Cell(viral_words(words, value), False)
+        return TableCell(viral_words(words, value), False)
     if name in _VALUES:
-        return Cell(words.known(_VALUES[name](value), otherwise=str(value)), False)
+        return TableCell(words.known(_VALUES[name](value), otherwise=str(value)), False)
     if isinstance(value, bool):
-        return Cell(words("insights.yes" if value else "insights.no"), False)
+        return TableCell(words("insights.yes" if value else "insights.no"), False)
     if name == "hour":
-        return Cell(f"{value:02}:00", True)
+        return TableCell(f"{value:02}:00", True)
     if name in _TIMES:
-        return Cell(f"×{_number(value, is_percent=False)}", True)
+        return TableCell(f"×{_number(value, is_percent=False)}", True)
     if isinstance(value, int | float):
-        return Cell(_number(value, is_percent=name in answer.chart.percent), True)
+        return TableCell(_number(value, is_percent=name in answer.chart.percent), True)
     if isinstance(value, datetime):
-        return Cell(moment(value, zone), False)
+        return TableCell(format_time(value, zone), False)
     if isinstance(value, list):
-        return Cell(", ".join(map(str, value)), False)
-    return Cell(str(value), False)
+        return TableCell(", ".join(map(str, value)), False)
+    return TableCell(str(value), False)
 
 
 def _number(value: float, *, is_percent: bool) -> str:

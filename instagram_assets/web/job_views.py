@@ -1,18 +1,59 @@
-"""What the lake knows of a job beyond its run: what was asked for, and why candidates were left out."""
+"""What pages show of jobs beside their runs: whether Dagster answers, the request, reasons, duration."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from instagram_assets.datasets.image_folder import why_not
-from instagram_assets.errors import InstagramAssetsError
+from instagram_assets.errors import DagsterDownError, InstagramAssetsError
 from instagram_assets.search.requests import SearchRequest, find_request
 from instagram_assets.storage.lake import read_table
-from instagram_assets.web.jobs import Job, Kind
-from instagram_assets.web.moments import stretch
+from instagram_assets.web.jobs import Job, Kind, State, find_jobs
+from instagram_assets.web.rendering import format_duration
 from instagram_assets.web.services import Services
 from instagram_assets.web.words import Words
+
+_STARTS_RUNS = "QUEUED_RUN_COORDINATOR"
+"""The daemon without which runs wait."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Jobs, newest first, and whether older ones follow; `is_down` when Dagster did not answer, so that there are none.
+
+    `waits` says that nothing starts runs now.
+    """
+
+    jobs: Sequence[Job] = ()
+    before: str | None = None
+    is_down: bool = False
+    waits: bool = False
+
+    @property
+    def polls(self) -> bool:
+        """Whether there will be news without anybody's doing."""
+        return self.is_down or any(job.is_open for job in self.jobs)
+
+
+async def watch(
+    services: Services, *, before: str | None = None, size: int = 25, states: Sequence[State] = ()
+) -> Watched:
+    """The jobs as `find_jobs` gives them, and how Dagster is."""
+    try:
+        page, waits = await asyncio.gather(
+            find_jobs(services, before=before, size=size, states=states), nothing_starts(services)
+        )
+    except DagsterDownError:
+        return Watched(is_down=True)
+    return Watched(page.jobs, page.before, waits=waits)
+
+
+async def nothing_starts(services: Services) -> bool:
+    """Whether runs would wait: the daemon that starts them does not run."""
+    return not (await services.dagster.daemons()).get(_STARTS_RUNS, True)
+
 
 _ASKED = ("subject", "min_side", "min_sharpness")
 _COLUMNS = ("kept", "reason")
@@ -56,7 +97,7 @@ def took(job: Job, words: Words) -> str:
     """How long a job took, or has been at work until now; empty before it began, and where its end is not known."""
     if job.started_at is None or (job.finished_at is None and not job.is_open):
         return ""
-    return stretch((job.finished_at or datetime.now(UTC)) - job.started_at, words)
+    return format_duration((job.finished_at or datetime.now(UTC)) - job.started_at, words)
 
 
 def _asked(request: SearchRequest) -> dict[str, Any]:
