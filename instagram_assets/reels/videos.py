@@ -25,7 +25,8 @@ from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.outcomes import MediaRequest, Outcome, Progress
 from instagram_assets.media.store import MediaStore
 from instagram_assets.media.video import VideoFacts, poster, probe
-from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN, Forgotten
+from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN as NOTHING
+from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.reels.instagram_session import read_session
 from instagram_assets.reels.url_refresh import UrlRefresher, UrlSource, check_instaloader
 from instagram_assets.settings import DownloadSettings, ReelSettings
@@ -75,9 +76,7 @@ class _Seen:
     reason: str | None = None
 
 
-def video_options(
-    download: DownloadSettings, reels: ReelSettings, forgotten: Forgotten = NOTHING_FORGOTTEN
-) -> DownloadOptions:
+def video_options(download: DownloadSettings, reels: ReelSettings, forgotten: Forgotten = NOTHING) -> DownloadOptions:
     """How videos are fetched by the settings: few at once and with more time than images, for they are large."""
     options = DownloadOptions.of(download, forgotten)
     return replace(
