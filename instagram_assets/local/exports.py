@@ -29,7 +29,7 @@ class Export(NamedTuple):
     posts: pa.Table
     reels: pa.Table
     profiles: pa.Table
-    quarantine_table: pa.Table
+    quarantine: pa.Table
 
 
 def read_export(

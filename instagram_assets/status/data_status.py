@@ -98,8 +98,8 @@ class ExportFiles:
     """Export files by state: landed, landed but not yet processed, waiting in the inbox, rejected, damaged."""
 
     landed: int
-    pending_files: list[str]
-    waiting_entries: list[str]
+    pending: list[str]
+    waiting: list[str]
     rejected: list[Reason]
     damaged: list[Reason]
 

@@ -61,7 +61,7 @@ class RejectedFile:
 class InboxState:
     """One page of each list, and how many entries each has in all; `has_more` when any of them goes on."""
 
-    waiting_entries: Sequence[WaitingFile]
+    waiting: Sequence[WaitingFile]
     waiting_total: int
     landed: Sequence[LandedEntry]
     landed_total: int
