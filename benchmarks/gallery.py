@@ -1,4 +1,4 @@
-"""The gallery as people use it, in Chromium: `python -m benchmarks.gallery [--quick] [--json] [--data FOLDER]`.
+"""The gallery as people use it, in Chromium: `python -m benchmarks.gallery [--quick] [--json] [--data INDEX_FOLDER]`.
 
 Over a lake of 100,000 images, with `--quick` of 10,000, or over the data folder of one that was written before: the
 first 60 thumbnails; scrolling by wheel, slowly and fast, dragging the bar to the middle, the keys End and Home: tiles
@@ -23,7 +23,7 @@ from benchmarks.measure import Report
 from benchmarks.web_index import make
 from benchmarks.web_lake import settings_of, write_lake
 from benchmarks.web_programs import browser, program
-from instagram_assets.lake_index.reading import Opened
+from instagram_assets.lake_index.reading import IndexHandle
 from instagram_assets.lake_index.thumbnails import small_jpeg
 
 _NOBODY = "http://127.0.0.1:1"
@@ -76,7 +76,7 @@ def _give_pictures(data: Path) -> None:
     settings = settings_of(data)
     media = settings.folder("media")
     shutil.rmtree(settings.folder("thumbnails"), ignore_errors=True)
-    index = Opened(settings.folder("index")).newest()
+    index = IndexHandle(settings.folder("index")).newest()
     for row in index.rows("SELECT DISTINCT image_id, path FROM images WHERE image_id IS NOT NULL AND path IS NOT NULL"):
         place = media / row["image_id"][:2] / f"{row['image_id']}.jpg"
         if not place.exists():

@@ -65,14 +65,14 @@ def land_lake(folder: str, accounts: int, days: int) -> None:
     """In a child: an export of one post per cell into the landing zone, accounts and profiles known."""
     from instagram_assets import partitions
     from instagram_assets.automation import shell_runs
-    from instagram_assets.automation.plan import plan
+    from instagram_assets.automation.run_plan import plan_runs
 
     posts, profiles = Path(folder) / "posts.json", Path(folder) / "profiles.json"
     write_posts(posts, accounts * days, accounts, days)
     write_profiles(profiles, accounts)
     with shell_runs.open_instance() as instance:
         shell_runs.land(instance, [posts, profiles])
-        plan(instance)  # makes the accounts known
+        plan_runs(instance)  # makes the accounts known
         tags = {partitions.RANGE_START: account_name(0), partitions.RANGE_END: account_name(accounts - 1)}
         shell_runs.run_job(instance, "profiles", tags=tags)
 

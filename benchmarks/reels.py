@@ -19,9 +19,9 @@ from google.genai import types
 
 from benchmarks.measure import ROUNDS, Measured, Report, alternate, in_child, median_cpu_seconds, median_seconds
 from instagram_assets.demo.gemini import GeminiServer
-from instagram_assets.reels.analysis import Analysis, Hypotheses, Video
+from instagram_assets.reels.analysis_schema import Analysis, Hypotheses, Video
+from instagram_assets.reels.call_ledger import Ledger, Prices
 from instagram_assets.reels.gemini import GeminiAnalyser
-from instagram_assets.reels.ledger import Ledger, Prices
 from instagram_assets.reels.prompts import WATCH, suppose
 from instagram_assets.settings import GeminiSettings
 

@@ -26,7 +26,7 @@ _LIMIT = 500
 
 def ours(hits_file: str, folder: str) -> int:
     """The stages of the job `search` after its page, in a child; how many images the subject's cluster has."""
-    from instagram_assets.datasets.folder import write_folder
+    from instagram_assets.datasets.image_folder import write_folder
     from instagram_assets.search.candidates import embeddings_table, fetch_results, images_table
     from instagram_assets.search.image_selection import select_images
     from instagram_assets.search.requests import SearchRequest, results_table

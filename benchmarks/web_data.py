@@ -12,7 +12,7 @@ from upath import UPath
 
 from benchmarks.forget_lake import write_data
 from benchmarks.web_history import write_history
-from instagram_assets.datasets.folder import write_folder
+from instagram_assets.datasets.image_folder import write_folder
 from instagram_assets.demo.scenes import COLOURS, SHAPES, Scene, draw
 from instagram_assets.partitions import register_search
 from instagram_assets.schemas import CONTRACTS

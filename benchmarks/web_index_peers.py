@@ -13,7 +13,7 @@ from upath import UPath
 from benchmarks.measure import Report, in_child
 from benchmarks.web_asking import timed_once_each
 from benchmarks.web_lake import settings_of
-from instagram_assets.lake_index.nearest import Vectors, nearest
+from instagram_assets.lake_index.nearest import Vectors, nearest_rows
 from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.lake_index.vectors import embedding_parts
 
@@ -106,7 +106,10 @@ def recall(folder: str) -> dict[str, float]:
     asked[::2] = exact[chance.integers(0, len(exact), _QUERIES // 2)] + 0.02 * asked[::2]
     asked /= np.linalg.norm(asked, axis=1, keepdims=True)
     shares = [
-        len({*nearest(vectors.similarities(each), _FIRST).tolist()} & {*nearest(exact @ each, _FIRST).tolist()})
+        len(
+            {*nearest_rows(vectors.similarities(each), _FIRST).tolist()}
+            & {*nearest_rows(exact @ each, _FIRST).tolist()}
+        )
         for each in asked
     ]
     return {

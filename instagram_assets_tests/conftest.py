@@ -43,6 +43,7 @@ ROOM = 4 << 30
 # Begun first, so that no worker is left alone with one of them at the end.
 SLOWEST = (
     *(
+        "test_wheel",
         "test_collecting",
         "test_forgetting",
         "test_erasure",
@@ -53,8 +54,8 @@ SLOWEST = (
         "test_jobs",
     ),
     *("test_dagster_api", "test_api_jobs", "test_pages", "test_accessible", "test_schema"),
-    *("test_interrupted", "test_commands", "test_search", "test_without_models", "test_archive", "test_home"),
-    *("test_landing_faults", "test_summary", "test_mutations", "test_interrupted_training", "test_parts"),
+    *("test_interrupted", "test_commands", "test_search", "test_without_models", "test_home"),
+    *("test_landing_faults", "test_summary", "test_mutations", "test_interrupted_training", "test_table_parts"),
     *("test_killed_scrape", "test_reel_chain", "test_running"),
     *(
         "test_pipeline",

@@ -28,7 +28,7 @@ STARTERS = (
         "typer.testing",
         "instagram_assets.automation.shell_runs",
     ),
-    *("instagram_assets.demo", "instagram_assets.vision", "instagram_assets.automation.home"),
+    *("instagram_assets.demo", "instagram_assets.vision", "instagram_assets.automation.dagster_home"),
     "instagram_assets.local.looks",
     *("instagram_assets.age.pipeline", "instagram_assets.text.tokens", "instagram_assets.text.counts"),
     *(

@@ -73,7 +73,7 @@ def memory_path(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def dagster_home(memory_path: Path, data_dir: Path) -> Path:
-    """A DAGSTER_HOME in which nothing happened yet: faults in a first start are tested with `automation.home`."""
+    """A DAGSTER_HOME in which nothing happened yet: a first start is tested with `automation.dagster_home`."""
     return Path(shutil.move(prepare_home(), memory_path / "dagster"))
 
 

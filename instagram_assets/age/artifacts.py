@@ -15,9 +15,9 @@ from instagram_assets.age.card import PREDICTOR_NAMES, TrainingFacts, model_card
 from instagram_assets.age.holdout import TEST_SCHEMA, majority_baseline
 from instagram_assets.age.model_files import CARD, CONFIG, HEAD
 from instagram_assets.age.statistics import Evaluation, evaluate
-from instagram_assets.datasets.swap import LITTER
 from instagram_assets.errors import ModelError
 from instagram_assets.report.charts import bar_chart, calibration_plot, line_chart, matrix_chart
+from instagram_assets.storage.folder_swap import LITTER
 
 _LANGUAGES = {"ko": "Korean", "en": "English", "mixed": "Korean and English", "other": "other", None: "no letters"}
 FEWEST_SHOWN = 10

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from instagram_assets.age.encode import PostEncoder
-from instagram_assets.datasets.swap import replace_folder
 from instagram_assets.errors import ModelError
 from instagram_assets.models.devices import choose_device, choose_dtype
 from instagram_assets.models.file_checks import check_complete, check_files, model_fingerprint, read_config, sha256
 from instagram_assets.models.local_models import ModelSource, loading_errors, quiet_transformers
 from instagram_assets.storage.atomic import write_atomic
+from instagram_assets.storage.folder_swap import replace_folder
 
 if TYPE_CHECKING:
     import torch

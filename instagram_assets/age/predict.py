@@ -12,7 +12,7 @@ from instagram_assets.age.encode import UserVector
 from instagram_assets.age.user_texts import UserTexts, texts_of_posts, user_texts
 from instagram_assets.arrow import compute
 from instagram_assets.arrow import compute as arrow
-from instagram_assets.datasets import cells
+from instagram_assets.datasets import csv_cells
 from instagram_assets.errors import FileError
 from instagram_assets.schemas import AGE_PREDICTIONS
 from instagram_assets.storage.atomic import write_atomic
@@ -136,15 +136,15 @@ def write_predictions_csv(
 
     The first two columns are those of bumc_instascraping, `Username` and `Age is equal to or greater than 21` (or
     whatever the cut-off is): `1`, `0`, or empty where the model abstained. The columns of `age_predictions` follow.
-    UTF-8 with a byte order mark, so that spreadsheets read it; `spreadsheet_safe` is that of `datasets.cells.encode`.
+    UTF-8 with a byte order mark, so that spreadsheets read it; `spreadsheet_safe` as in `datasets.csv_cells.encode`.
     """
     others = [name for name in AGE_PREDICTIONS.schema.names if name not in ("account", "at_least_cutoff")]
     rows: list[list[Any]] = [["Username", f"Age is equal to or greater than {age_cutoff}", *others]]
     for row in predictions.to_pylist():
         answer = None if row["at_least_cutoff"] is None else int(row["at_least_cutoff"])
         rows.append([row["account"], answer, *(row[name] for name in others)])
-    lines = (",".join(cells.encode(value, spreadsheet_safe=spreadsheet_safe) for value in row) for row in rows)
-    content = cells.utf8("\ufeff" + "".join(f"{line}\r\n" for line in lines))
+    lines = (",".join(csv_cells.encode(value, spreadsheet_safe=spreadsheet_safe) for value in row) for row in rows)
+    content = csv_cells.utf8("\ufeff" + "".join(f"{line}\r\n" for line in lines))
     write_atomic(path, lambda stream: stream.write(content))
 
 

@@ -11,20 +11,21 @@ import dagster as dg
 import pyarrow as pa
 
 from instagram_assets.assets.parts import OWNERS, whole
-from instagram_assets.datasets.checked import Check, named_when_checked
 from instagram_assets.datasets.csv import CAPTION_RAW, IMPRESSION, write_csv
 from instagram_assets.datasets.delta import TABLES, Made, target_of, write_delta
 from instagram_assets.datasets.json import json_name, write_json
 from instagram_assets.datasets.parquet import SCHEMA, write_parquet
-from instagram_assets.datasets.parts import Parts, has_rows, read_once
 from instagram_assets.datasets.pseudonymous import (
     PSEUDONYMS,
+    Check,
     check_before,
     declared_pseudonyms,
+    named_when_checked,
     pseudonymous_by,
     pseudonymous_months,
 )
 from instagram_assets.datasets.records import CAPTION_COLUMNS, COLUMNS, Kind, merged_records
+from instagram_assets.datasets.table_parts import Parts, has_rows, read_once
 from instagram_assets.privacy.lake_names import read_lake_names
 from instagram_assets.privacy.pseudonyms import Pseudonymizer
 from instagram_assets.report.progress import counter, show_progress, track

@@ -23,14 +23,14 @@ from instagram_assets.media.excluded import PAST, joined, only_of, without
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.store import MediaStore
 from instagram_assets.privacy.tombstones import load_tombstones
-from instagram_assets.reels import hypotheses, steps
+from instagram_assets.reels import hypotheses, run_analysis
 from instagram_assets.reels.analyses import VIDEO_COLUMNS
-from instagram_assets.reels.measures import with_damage
+from instagram_assets.reels.video_measures import with_damage
 from instagram_assets.reels.videos import open_addresses, video_options
 from instagram_assets.reels.videos import reel_videos as videos_of_reels
-from instagram_assets.reels.week_files import write_pages
-from instagram_assets.reels.week_page import SMALL_Q
-from instagram_assets.reels.week_views import as_markdown
+from instagram_assets.reels.weekly_report import SMALL_Q
+from instagram_assets.reels.weekly_report_files import write_pages
+from instagram_assets.reels.weekly_report_views import report_markdown
 from instagram_assets.report.contact_sheets import captioned_sheet
 from instagram_assets.report.progress import counter, download_update, show_progress
 from instagram_assets.settings import settings
@@ -91,9 +91,9 @@ def reel_analyses(context: dg.AssetExecutionContext, reel_videos: pa.Table) -> p
     watched = only_of(earlier_rows(context), gone) if gone.num_rows else None
     wanted = reel_videos if watched is None else without(reel_videos, watched)
     with failing_clearly(), show_progress(context.log.info, counter("analysed")) as report:
-        table = steps.analyse(wanted, settings(), report)
+        table = run_analysis.analyse(wanted, settings(), report)
     table = table if watched is None else joined(table, watched)
-    show(context, steps.numbers_of(table, settings()))
+    show(context, run_analysis.numbers_of(table, settings()))
     return table
 
 
@@ -122,10 +122,10 @@ def viral_hypotheses(
     contrasts = sum(row["kind"] == "contrast" for row in rows)
     show(context, {"contrasts": contrasts, f"with q < {SMALL_Q}": clear, "of the model": len(rows) - contrasts})
     media, reports = settings().folder("media"), settings().folder("reports")
-    lake, unanswered = open_lake(settings()), partial(steps.unanswered_usd, settings=settings())
+    lake, unanswered = open_lake(settings()), partial(run_analysis.unanswered_usd, settings=settings())
     if pages := write_pages(lake, media, reports, hypotheses=table, unanswered=unanswered):
-        context.add_output_metadata(steps.numbers_of_week(lake, pages[-1][0].week, settings()))
-        told = dg.MetadataValue.md(as_markdown(*pages[-1]))
+        context.add_output_metadata(run_analysis.numbers_of_week(lake, pages[-1][0].week, settings()))
+        told = dg.MetadataValue.md(report_markdown(*pages[-1]))
         newest = dg.MetadataValue.path(str(pages[-1][1]))
         context.add_output_metadata({"page of the week": told, "page": newest, "pages written": len(pages)})
     return table

@@ -10,8 +10,7 @@ import dagster as dg
 import pyarrow as pa
 
 from instagram_assets.assets.parts import described, show
-from instagram_assets.datasets.folder import why_not
-from instagram_assets.datasets.folder_state import check_growing, preferences
+from instagram_assets.datasets.image_folder import why_not
 from instagram_assets.datasets.overrides import overrides_of, read_overrides
 from instagram_assets.datasets.pseudonymous import declared_pseudonyms
 from instagram_assets.errors import SearchRequestError
@@ -40,6 +39,7 @@ from instagram_assets.search.requests import (
 )
 from instagram_assets.search.subject import clusters_table
 from instagram_assets.settings import settings
+from instagram_assets.storage.folders import check_growing, preferences
 from instagram_assets.storage.lake import open_lake
 from instagram_assets.vision import pipeline
 

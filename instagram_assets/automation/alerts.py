@@ -19,7 +19,7 @@ from instagram_assets.alerts.channels import NOWHERE, channels
 from instagram_assets.alerts.deliver import FOLDER, Delivery, deliver, trouble_line
 from instagram_assets.alerts.message import Alert
 from instagram_assets.assets.ingest import REJECTED_FILES
-from instagram_assets.automation.dead_runs import class_of, ended_by_signal, refuses
+from instagram_assets.automation.failure_reasons import ended_by_signal, failure_class, is_refusal
 from instagram_assets.calendar import day_of
 from instagram_assets.partitions import PARTITION, RANGE_END, RANGE_START, known_accounts, selection
 from instagram_assets.settings import settings
@@ -91,13 +91,13 @@ def _of_run(instance: dg.DagsterInstance, run: dg.DagsterRun, ended: datetime, z
         for record in instance.get_records_for_run(run.run_id, of_type=_FAILURES).records
         if record.event_log_entry.dagster_event
     ]
-    steps = [event for event in events if event.is_step_failure and class_of(event) != _FAILED_CHECK]
+    steps = [event for event in events if event.is_step_failure and failure_class(event) != _FAILED_CHECK]
     if any(map(ended_by_signal, events)) or (not steps and any(event.is_step_failure for event in events)):
         return
     first = next(iter(steps or events), None)
-    error, step = (class_of(first), first.step_key or "") if first else ("", "")
+    error, step = (failure_class(first), first.step_key or "") if first else ("", "")
     files = _rejected_files(first) if first else 0
-    source = bool(files) or refuses(error)
+    source = bool(files) or is_refusal(error)
     yield Alert(
         kind="source" if source else "run",
         day=day_of(ended, zone),

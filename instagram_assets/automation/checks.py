@@ -12,8 +12,8 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetC
 from instagram_assets.age.card import is_clearly_better
 from instagram_assets.age.pipeline import stored_report
 from instagram_assets.arrow import compute
-from instagram_assets.automation.collect import may_go_on, no_hours_missing
-from instagram_assets.automation.identifiers import identifier_checks
+from instagram_assets.automation.collect_job import may_go_on, no_hours_missing
+from instagram_assets.automation.pseudonym_checks import identifier_checks
 from instagram_assets.calendar import day_of
 from instagram_assets.ingest.field_drift import newest_field_changes
 from instagram_assets.ingest.manifests import manifests

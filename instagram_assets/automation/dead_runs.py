@@ -1,67 +1,69 @@
-"""Why runs failed, and runs whose process died without a word."""
+"""Runs whose process died: found, and marked as failed, so that they block no others."""
 
 import hashlib
 import json
 import os
-import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
 from socket import gethostname
 
 import dagster as dg
-from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.storage.tags import GRPC_INFO_TAG
-from dagster_shared.error import SerializableErrorInfo
-
-from instagram_assets.errors import InstagramAssetsError, SourceRefusedError, names_below
-from instagram_assets.settings import settings
-from instagram_assets.status.system_errors import add_remedy
 
 PROCESS_TAG = ".dagster/instagram_assets_process"
 """The hidden tag of a run of a shell: the process that it goes on in."""
-STOPPED = "stopped by Ctrl-C or a signal. Run the same command again: it goes on where this one was."
-_OPEN = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
-
-_WAITING = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.MANAGED]
+_WITH_PROCESS = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+"""Statuses of runs that have, or may have, a process; one that is being cancelled still has its own."""
+_WITHOUT_PROCESS = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.MANAGED]
 
 
 def this_process() -> str:
-    """Names this process: host, number, and its start, since numbers come back."""
+    """Identifies this process: host, process id and start time, since process ids are reused."""
     return f"{gethostname()}:{os.getpid()}:{_start_of(os.getpid())}"
 
 
 def sockets_folder() -> str:
-    """How the names of folders begin in which code servers of this machine have their sockets."""
+    """Name prefix of the temporary folders in which code servers of this machine have their sockets."""
     return f"instagram_assets-{hashlib.blake2b(gethostname().encode(), digest_size=4).hexdigest()}-"
 
 
 def close_dead_runs(instance: dg.DagsterInstance, *, of_shells: bool = False) -> int:
-    """Mark runs as failed whose process of this machine is gone, and free what they held; how many there were.
+    """Mark runs whose process on this machine is gone as failed, and free their pool slots; returns their number.
 
-    Those of a shell are gone with their process, those that `dev` launched with its code server; `of_shells` looks at
-    the former alone. Dagster itself would count them as running for hours, and nothing else would start.
+    A run that was being cancelled becomes cancelled. Runs started by a command are gone with its process, those that
+    `dev` launched with its code server; `of_shells` checks only the former. Dagster itself would count them as running
+    for hours, and nothing else would start.
     """
     closed = 0
     for run in _open_runs(instance):
         if not (_process_is_gone(run) or (not of_shells and _code_server_is_gone(run.tags))):
             continue
-        # It may have ended well just before its process was looked for.
+        # It may have ended normally just before its process was checked.
         now = instance.get_run_by_id(run.run_id)
         if now is None or now.is_finished:
             continue
-        instance.report_run_failed(now, "The process of this run ended without a word; run it again.")
+        message = "The process of this run ended unexpectedly; run it again."
+        if now.status == dg.DagsterRunStatus.CANCELING:
+            instance.report_run_canceled(now, message)
+        else:
+            instance.report_run_failed(now, message)
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
         closed += 1
     return closed
 
 
 def close_restored_runs(instance: dg.DagsterInstance) -> int:
-    """Mark all runs as failed that had not ended when the record was backed up; how many there were.
+    """Mark all runs that had not ended when a backup of Dagster's database was made as failed; returns their number.
 
-    Whatever process or machine they went on in: none of them goes on with this copy of the record.
+    Whatever process or machine they ran in, they do not go on in the restored copy.
     """
-    runs = instance.get_runs(dg.RunsFilter(statuses=[*_OPEN, *_WAITING]))
+    runs = instance.get_runs(dg.RunsFilter(statuses=[*_WITH_PROCESS, *_WITHOUT_PROCESS]))
     for run in runs:
         instance.report_run_failed(run, "This run had not ended when the backup was made; run it again.")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
@@ -69,12 +71,12 @@ def close_restored_runs(instance: dg.DagsterInstance) -> int:
 
 
 def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    """Runs that Dagster calls running and whose process of this machine is gone."""
+    """Runs that Dagster lists as running although their process on this machine is gone."""
     return [run for run in _open_runs(instance) if _process_is_gone(run) or _code_server_is_gone(run.tags)]
 
 
 def _open_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    return list(instance.get_runs(dg.RunsFilter(statuses=_OPEN)))
+    return list(instance.get_runs(dg.RunsFilter(statuses=_WITH_PROCESS)))
 
 
 def _process_is_gone(run: dg.DagsterRun) -> bool:
@@ -93,63 +95,8 @@ def _code_server_is_gone(tags: Mapping[str, str]) -> bool:
         return client.connect_ex(str(path)) != 0
 
 
-def reason_of(event: dg.DagsterEvent) -> str:
-    """Why a step, or a whole run, failed: our own error's words where there is one, else those of the first cause."""
-    error = _error_of(event)
-    if was_stopped(error):
-        return STOPPED
-    data = event.step_failure_data.user_failure_data if event.is_step_failure else None
-    error = _first_cause(error)
-    told = data.description if data else None
-    reason = (told or (_without_class(error.message, error.cls_name) if error else event.message) or "").strip()
-    return add_remedy(reason, settings())
-
-
-def class_of(event: dg.DagsterEvent) -> str:
-    """The class of the error whose words `reason_of` gives; empty when there is none, or when a signal stopped it."""
-    error = _error_of(event)
-    cause = None if was_stopped(error) else _first_cause(error)
-    return (cause.cls_name if cause else "") or ""
-
-
-def ended_by_signal(event: dg.DagsterEvent) -> bool:
-    """True when a person or the system ended the run by a signal."""
-    return was_stopped(_error_of(event))
-
-
-def refuses(name: str) -> bool:
-    """True when a class of errors, by its name, says that a source of records refuses us."""
-    return name in names_below(SourceRefusedError)
-
-
-def _error_of(event: dg.DagsterEvent) -> SerializableErrorInfo | None:
-    return event.step_failure_data.error if event.is_step_failure else event.job_failure_data.error
-
-
-def _first_cause(error: SerializableErrorInfo | None) -> SerializableErrorInfo | None:
-    """Our own error among the causes, else the first of them."""
-    ours = names_below(InstagramAssetsError)
-    while error and error.cause and error.cls_name not in ours:
-        error = error.cause
-    return error
-
-
-def was_stopped(error: SerializableErrorInfo | None) -> bool:
-    """True when what failed is that a signal came."""
-    while error:
-        if error.cls_name == DagsterExecutionInterruptedError.__name__:
-            return True
-        error = error.cause or error.context
-    return False
-
-
-def _without_class(message: str, name: str | None) -> str:
-    """The message without the class that tracebacks put before it, with its module or without."""
-    return re.sub(rf"\A([\w.]+\.)?{name}: ", "", message)
-
-
 def _start_of(number: int) -> str:
-    """When a process started, in the kernel's ticks; empty when there is none or the system does not say."""
+    """Start time of a process in kernel ticks; empty when there is none or the system does not tell."""
     try:
         return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[19]
     except OSError:

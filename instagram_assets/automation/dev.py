@@ -1,4 +1,4 @@
-"""What `instagram-assets dev` consists of: a code server, Dagster's daemon and UI, and the web app.
+"""The processes of `instagram-assets dev`: a Dagster code server, daemon and UI, and the web app.
 
 `dagster dev` starts its own web server, around which nothing can be put, and leaves its children behind when killed.
 """
@@ -19,17 +19,24 @@ from typing import NamedTuple
 
 import dagster as dg
 
-from instagram_assets.automation.children import Child, Children, child_processes, wait_for
+from instagram_assets.automation.child_processes import Child, Children, child_processes, wait_for
+from instagram_assets.automation.code_server import CODE_SERVER_HOST, CODE_SERVER_PORT, CODE_SERVER_SOCKET
 from instagram_assets.automation.dead_runs import sockets_folder
-from instagram_assets.automation.dev_news import News
-from instagram_assets.automation.pause import PAUSE_FOLDER, Phase, Wish, asked_for, tell, tidy
-from instagram_assets.automation.paused_forgetting import forget_in_child, runs_under_way
-from instagram_assets.automation.reload import HOST, PORT, SOCKET
+from instagram_assets.automation.dev_events import EventReporter
+from instagram_assets.automation.forget_requests import (
+    PAUSE_FOLDER,
+    ForgetPhase,
+    ForgetRequest,
+    delete_old_state,
+    pending_request,
+    write_state,
+)
+from instagram_assets.automation.forget_while_paused import active_run_names, run_forget_command
 from instagram_assets.errors import DevError
 from instagram_assets.settings import settings
 from instagram_assets.storage.locks import at_work_in
 
-LOCATION = "instagram_assets"
+LOCATION_NAME = "instagram_assets"
 DEFINITIONS = "instagram_assets.definitions"
 _PYTHON = (sys.executable, "-m")
 _PACKAGE_ROOT = Path(__file__).parent.parent.parent
@@ -66,7 +73,7 @@ def run_dev(
             wish = dev.serve(listeners.ui)
             while wish:
                 say("Dagster is away while something is forgotten; the web app says how far it is")
-                told = forget_in_child(wish, lasting.folder, ended)
+                told = run_forget_command(wish, lasting.folder, ended)
                 wish = None if ended.is_set() else dev.serve(_listen_again(dev.ui_address), told)
         finally:
             listeners.close()
@@ -94,7 +101,7 @@ class _Dev:
         self._verbose, self._level = verbose, "debug" if verbose else "warning"
         self._web: Child | None = None
 
-    def serve(self, ui: socket.socket, forgotten: Wish | None = None) -> Wish | None:
+    def serve(self, ui: socket.socket, forgotten: ForgetRequest | None = None) -> ForgetRequest | None:
         """Serve until a signal comes, or until something is to be forgotten: given back when all but the web app ended.
 
         `forgotten` was before, which is told once all is there again.
@@ -107,7 +114,7 @@ class _Dev:
                 if self._ended.is_set():
                     return None
                 if forgotten:
-                    tell(self._lasting.folder, forgotten)
+                    write_state(self._lasting.folder, forgotten)
                     self._say("Dagster is there again")
                 else:
                     self._say(f"Web app     {_url(self._web_address)}")
@@ -120,10 +127,10 @@ class _Dev:
     def _start(self, group: Children, ui: socket.socket) -> Generator[Child]:
         """Each as soon as it is started; the code server alone until it answers, since all ask it."""
         code_socket = group.folder / "code.sock"
-        server = {"socket": str(code_socket), "location_name": LOCATION}
+        server = {"socket": str(code_socket), "location_name": LOCATION_NAME}
         _workspace(group).write_text(json.dumps({"load_from": [{"grpc_server": server}]}), "utf-8")
         code = [*_PYTHON, "dagster", "code-server", "start", "-m", DEFINITIONS, "-d", str(_PACKAGE_ROOT)]
-        options = ["--location-name", LOCATION, "--log-level", self._level]
+        options = ["--location-name", LOCATION_NAME, "--log-level", self._level]
         child = group.start("code server", [*code, *options], _environment(group))
         yield child
         _until(lambda: _answers(code_socket), child, self._ended)
@@ -145,26 +152,26 @@ class _Dev:
         command = [*_PYTHON, "dagster._daemon", "run", "-w", str(_workspace(group)), "--log-level", self._level]
         return group.start("daemon", command, _environment(group))
 
-    def _until_asked(self, group: Children, running: list[Child]) -> Wish | None:
+    def _until_asked(self, group: Children, running: list[Child]) -> ForgetRequest | None:
         """Watch until something is to be forgotten while no run goes on; the daemon, which starts runs, has ended."""
         while wish := self._watch(running):
             daemon = running.pop()
             daemon.process.terminate()
             wait_for(daemon, _SECONDS_FOR_ALL)
-            if not (going := runs_under_way()):
-                tell(self._lasting.folder, wish.at(Phase.stopping))
+            if not (going := active_run_names()):
+                write_state(self._lasting.folder, wish.at(ForgetPhase.stopping))
                 return wish
-            tell(self._lasting.folder, wish.at(Phase.refused, ", ".join(going)))
+            write_state(self._lasting.folder, wish.at(ForgetPhase.refused, ", ".join(going)))
             running.append(self._start_daemon(group))
         return None
 
-    def _watch(self, running: list[Child]) -> Wish | None:
+    def _watch(self, running: list[Child]) -> ForgetRequest | None:
         """Tell what happens until a signal comes or something is to be forgotten."""
         watched = [*running, *filter(None, [self._web])]
         failed = _new_lines(self._failures, self._failures.stat().st_size if self._failures.exists() else 0)
         said = {child.name: _new_lines(child.log) for child in watched} if self._verbose else {}
         with dg.DagsterInstance.get() as instance:
-            news = News(instance, self._say)
+            news = EventReporter(instance, self._say)
             while not self._ended.wait(_LOOK_EVERY):
                 for name, lines in said.items():
                     for line in next(lines):
@@ -172,11 +179,11 @@ class _Dev:
                 for child in watched:
                     if child.ended:
                         raise DevError(child.last_words())
-                news.look()
+                news.report()
                 for line in next(failed):
                     self._say(_failure(json.loads(line)))
-                tidy(self._lasting.folder)
-                if wish := asked_for(self._lasting.folder):
+                delete_old_state(self._lasting.folder)
+                if wish := pending_request(self._lasting.folder):
                     return wish
         return None
 
@@ -195,9 +202,9 @@ def _workspace(group: Children) -> Path:
 
 def _environment(group: Children) -> dict[str, str]:
     """That of whoever asks the code server of this group; the token of the web app is for that alone."""
-    left_out = (HOST, PORT, settings().web.token_variable)
+    left_out = (CODE_SERVER_HOST, CODE_SERVER_PORT, settings().web.token_variable)
     others = {name: value for name, value in os.environ.items() if name not in left_out}
-    return {**others, SOCKET: str(group.folder / "code.sock")}
+    return {**others, CODE_SERVER_SOCKET: str(group.folder / "code.sock")}
 
 
 def _start_server(

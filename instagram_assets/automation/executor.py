@@ -17,7 +17,7 @@ from dagster._core.execution.retries import RetryMode
 from dagster._core.execution.step_dependency_config import StepDependencyConfig
 from dagster._core.executor.in_process import InProcessExecutor
 
-from instagram_assets.automation.dead_runs import was_stopped
+from instagram_assets.automation.failure_reasons import was_interrupted
 
 
 class StoppableExecutor(InProcessExecutor):
@@ -29,7 +29,7 @@ class StoppableExecutor(InProcessExecutor):
         events = cast(Generator[dg.DagsterEvent], super().execute(plan_context, execution_plan))
         for event in events:
             yield event
-            if event.is_step_up_for_retry and was_stopped(event.step_retry_data.error):
+            if event.is_step_up_for_retry and was_interrupted(event.step_retry_data.error):
                 yield events.throw(DagsterExecutionInterruptedError())
 
 

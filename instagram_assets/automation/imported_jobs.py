@@ -26,7 +26,7 @@ from instagram_assets.partitions import (
     SHOWN_IN_HISTORY,
 )
 
-JOB = "imported_search"
+IMPORTED_SEARCH_JOB = "imported_search"
 """The job that they are runs of, which is none of ours: a failure there needs nobody."""
 
 _NAMESPACE = UUID("5b0f0c53-9f0e-4a8c-8f4b-6f1c0c2a6d0e")
@@ -49,7 +49,11 @@ def import_jobs(instance: dg.DagsterInstance, jobs: Sequence[DashboardJob]) -> i
     runs = sql_storage(instance)
     new = {run_id_of(job): job for job in jobs}
     with runs.connect() as connection:
-        there = set(connection.execute(sa.select(RunsTable.c.run_id).where(RunsTable.c.pipeline_name == JOB)).scalars())
+        there = set(
+            connection.execute(
+                sa.select(RunsTable.c.run_id).where(RunsTable.c.pipeline_name == IMPORTED_SEARCH_JOB)
+            ).scalars()
+        )
     left = sorted(
         ((run_id, job) for run_id, job in new.items() if run_id not in there),
         key=lambda each: each[1].started_at or each[1].finished_at or _LATEST,
@@ -85,13 +89,13 @@ def _insert(connection: sa.Connection, all_jobs: Sequence[tuple[str, DashboardJo
     below = min(1, 1 if lowest is None else int(lowest)) - 1
     rows, tags = list[dict[str, object]](), list[dict[str, str]]()
     for place, (run_id, job) in enumerate(jobs):
-        run = dg.DagsterRun(job_name=JOB, run_id=run_id, status=_STATUSES[job.status], tags=_tags(job))
+        run = dg.DagsterRun(job_name=IMPORTED_SEARCH_JOB, run_id=run_id, status=_STATUSES[job.status], tags=_tags(job))
         created = (job.started_at or job.finished_at or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None)
         rows.append(
             {
                 "id": below - place,
                 "run_id": run_id,
-                "pipeline_name": JOB,
+                "pipeline_name": IMPORTED_SEARCH_JOB,
                 "status": run.status.value,
                 "run_body": serialize_value(run),
                 "create_timestamp": created,
@@ -132,6 +136,11 @@ def _write_log(instance: dg.DagsterInstance, run_id: str, job: DashboardJob) -> 
         return
     at = (job.finished_at or job.started_at or datetime.now(UTC)).timestamp()
     entry = dg.EventLogEntry(
-        error_info=None, level=logging.INFO, user_message=job.log, run_id=run_id, timestamp=at, job_name=JOB
+        error_info=None,
+        level=logging.INFO,
+        user_message=job.log,
+        run_id=run_id,
+        timestamp=at,
+        job_name=IMPORTED_SEARCH_JOB,
     )
     instance.event_log_storage.store_event(entry)

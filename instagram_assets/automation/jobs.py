@@ -1,17 +1,45 @@
-"""One job per partitioning: a run can hold only one."""
+"""All jobs of the platform: one per partitioning, since a run can hold only one, and those that maintain it."""
 
 from collections.abc import Collection
 
 import dagster as dg
 
-from instagram_assets.automation.collect import collect_job
-from instagram_assets.automation.delta import delta_job
-from instagram_assets.automation.retention import retention_job
-from instagram_assets.automation.scrape import scrape_job
-from instagram_assets.automation.tidy import tidy_job
+from instagram_assets.automation.collect_job import collect_job
+from instagram_assets.automation.history_cleanup import tidy_job
+from instagram_assets.automation.retention_job import retention_job
+from instagram_assets.automation.scrape_job import scrape_job
 from instagram_assets.partitions import HISTORY_TAG, SHOWN_IN_HISTORY
 from instagram_assets.settings import settings
 from instagram_assets.status.preflight import missing_models
+from instagram_assets.storage.lake import open_lake
+
+
+@dg.op(
+    name="delta_files",
+    description="Merge small files of the Delta tables, and delete those that only old versions need.",
+)
+def delta_op(context: dg.OpExecutionContext) -> None:
+    from instagram_assets.datasets import delta
+    from instagram_assets.datasets.pseudonymous import declared_pseudonyms
+
+    root, target, options = open_lake(settings()), delta.target_of(settings()), settings().delta
+    pseudonyms = declared_pseudonyms(settings(), root)
+    for table in delta.optimize(root, target, options.options, pseudonyms=pseudonyms, warn=context.log.warning):
+        context.log.info(f"{table.uri}: {table.files:,} files, {table.written:,} of them new")
+    keep = options.keep_hours
+    for gone in delta.vacuum(root, target, options.options, keep_hours=keep, warn=context.log.warning):
+        context.log.info(f"{gone.uri}: {gone.files:,} files went that no version of the last {keep} hours needs")
+
+
+@dg.job(
+    name="delta_upkeep",
+    description="Maintain the Delta tables: merge small files, and delete those that only old versions need.",
+    # As other jobs: a killed run stays "started" for ever unless a limit ends it.
+    tags={"dagster/max_runtime": "21600"},
+)
+def delta_job() -> None:
+    delta_op()
+
 
 # A killed run stays "started" for ever in Dagster's run history unless a limit ends it.
 _TAGS = {"dagster/max_runtime": "21600"}
@@ -30,52 +58,53 @@ RESULTS_OF_REELS = ("viral_hypotheses", "dataset_delta")
 landing = dg.define_asset_job(
     "landing",
     dg.AssetSelection.assets("landed_files", "quarantine", "raw_ads", "raw_comments"),
-    description="Read the new files of the inbox into the landing zone.",
+    description="Import new files of the inbox: validate their records and store them in the landing zone.",
     # A bad file is bad again the second time.
     tags=_TAGS | {"dagster/max_retries": "0"},
 )
 profiles = dg.define_asset_job(
     "profiles",
     dg.AssetSelection.assets("raw_profiles"),
-    description="Bring the profiles of accounts up to date.",
+    description="Update the table of profiles (raw_profiles) for a range of accounts.",
     tags=_TAGS,
 )
 box = dg.define_asset_job(
     "box",
     dg.AssetSelection.assets(*_BOX),
-    description="Make all tables of a box of accounts × days.",
+    description="Compute all tables that are partitioned by account × day, for a box: a range of accounts and of days.",
     tags=_TAGS,
 )
 reels = dg.define_asset_job(
     "reels",
     dg.AssetSelection.assets("reel_videos", "reel_analyses"),
-    description="Fetch the videos of reels and watch them. Off until its settings turn it on.",
+    description="Download the videos of reels and have a language model analyse them. Off by default.",
     tags=_TAGS,
 )
 datasets = dg.define_asset_job(
     "datasets",
     _DATASETS,
-    description="Write the datasets that go out, and what is made of the whole lake at once.",
+    description="Write the datasets (CSV, JSON, Parquet, Delta) and the tables computed from the whole lake at once: "
+    "clusters, topics, word counts, metrics, viral labels and hypotheses.",
     tags=_TAGS,
 )
 search = dg.define_asset_job(
     "search",
     dg.AssetSelection.groups("search"),
-    description="Make a folder of images of one subject from an image search.",
+    description="Search images on the web for a query, and write a folder with the images of its subject.",
     # A page, a model or a subject that is missing is missing again the second time.
     tags=_TAGS | {"dagster/max_retries": "0", HISTORY_TAG: SHOWN_IN_HISTORY},
 )
 age_training = dg.define_asset_job(
     "age_training",
     dg.AssetSelection.assets("age_model"),
-    description="Train the age model and judge it, unless nothing changed. Off until its settings turn it on.",
+    description="Train the age model and evaluate it on its test set, unless nothing changed. Off by default.",
     # What is missing is missing again the second time; a training that was killed goes on when it is started again.
     tags=_TAGS | {"dagster/max_retries": "0"},
 )
 age_estimates = dg.define_asset_job(
     "age_estimates",
     dg.AssetSelection.assets("age_predictions"),
-    description="Estimate which share of the accounts is of the cut-off age or older.",
+    description="Predict for each account whether its author is at or above the cut-off age, and estimate the share.",
     tags=_TAGS | {"dagster/max_retries": "0"},
 )
 

@@ -6,14 +6,13 @@ from typing import Any
 
 import dagster as dg
 
-from instagram_assets.automation.collect import collect_hashtags, daily_collect
-from instagram_assets.automation.delta import delta_job
-from instagram_assets.automation.jobs import box, box_assets, datasets, reels, skipped_tags
-from instagram_assets.automation.plan import datasets_are_due
-from instagram_assets.automation.reels import NOT_WATCHED, days_back, next_batch
-from instagram_assets.automation.retention import NOT_SET, retention_job
-from instagram_assets.automation.scrape import run_config, scrape_job
-from instagram_assets.automation.tidy import tidy_job
+from instagram_assets.automation.collect_job import collect_hashtags, daily_collect
+from instagram_assets.automation.history_cleanup import tidy_job
+from instagram_assets.automation.jobs import box, box_assets, datasets, delta_job, reels, skipped_tags
+from instagram_assets.automation.reel_steps import NOT_WATCHED, days_back, next_batch
+from instagram_assets.automation.retention_job import NO_LIMIT_SET, retention_job
+from instagram_assets.automation.run_plan import datasets_are_due
+from instagram_assets.automation.scrape_job import scrape_job, scrape_run_config
 from instagram_assets.calendar import day_of
 from instagram_assets.errors import InstagramAssetsError, ScrapeRequestError, SettingsError
 from instagram_assets.partitions import box as box_of
@@ -86,17 +85,17 @@ def _daily_config(name: str, morning: date, tell: Callable[[str], object]) -> di
     try:
         asked = load_request(name, settings().apify.inputs_dir)
     except InstagramAssetsError:
-        return run_config(name, [], None)
+        return scrape_run_config(name, [], None)
     day = morning - timedelta(days=1) if asked.takes_day else None
     file = settings().accounts_file
     if asked.names_somebody or not file.exists():
-        return run_config(name, [], day)
+        return scrape_run_config(name, [], day)
     try:
-        return run_config(
+        return scrape_run_config(
             name, registered(asked, file, morning, load_tombstones(settings().folder("privacy")), tell), day
         )
     except SettingsError:
-        config = run_config(name, [], day)
+        config = scrape_run_config(name, [], day)
         config["ops"]["collect"]["config"]["registered"] = True
         return config
 
@@ -117,7 +116,7 @@ def weekly_reels(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.Sk
     except ScrapeRequestError as error:
         return dg.SkipReason(str(error))
     first = day - timedelta(days=settings().reels.days) if request.takes_day else None
-    return dg.RunRequest(f"weekly_reels:{day}", run_config(_REELS, names, first))
+    return dg.RunRequest(f"weekly_reels:{day}", scrape_run_config(_REELS, names, first))
 
 
 @dg.schedule(cron_schedule=settings().reels.batch_cron, job=reels, execution_timezone=_TIME_ZONE)
@@ -156,7 +155,7 @@ weekly_delta_upkeep = dg.ScheduleDefinition(
 def retention(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Take away what is older than the settings keep it. Off until switched on, as nothing of it comes back."""
     if not retention_limits(settings().privacy, context.scheduled_execution_time):
-        return dg.SkipReason(NOT_SET)
+        return dg.SkipReason(NO_LIMIT_SET)
     return dg.RunRequest(f"retention:{context.scheduled_execution_time.isoformat()}")
 
 

@@ -1,9 +1,10 @@
-"""What starts by itself: new files land, landed files become tables, failures are written down and told."""
+"""Sensors: land inbox files, run what landed files need, log failed runs; and which schedules and sensors are off."""
 
 import hashlib
 import json
 import math
 import os
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import time
@@ -11,13 +12,15 @@ from time import time
 import dagster as dg
 
 from instagram_assets.automation.alerts import alerts_sensor
-from instagram_assets.automation.dead_runs import close_dead_runs, reason_of
-from instagram_assets.automation.inbox_asks import Ask, files_under_way, read_asks, write_asks
+from instagram_assets.automation.code_server import NO_CODE_SERVER, reload_location
+from instagram_assets.automation.dead_runs import close_dead_runs
+from instagram_assets.automation.failure_reasons import failure_reason
+from instagram_assets.automation.inbox_attempts import InboxAttempt, files_of_active_runs, read_attempts, write_attempts
 from instagram_assets.automation.jobs import box, landing, profiles
-from instagram_assets.automation.plan import plan
-from instagram_assets.automation.reels import reel_steps
-from instagram_assets.automation.reload import NO_CODE_SERVER, reload_location
-from instagram_assets.automation.run_states import has_failed, unfinished
+from instagram_assets.automation.reel_steps import reel_steps
+from instagram_assets.automation.run_plan import plan_runs
+from instagram_assets.automation.run_states import has_active_run, newest_run_failed
+from instagram_assets.automation.schedules import schedules
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.ingest import inbox
 from instagram_assets.ingest.folders import modification_time
@@ -28,7 +31,7 @@ from instagram_assets.settings import settings
 from instagram_assets.status.preflight import skipped_line
 from instagram_assets.storage.lake import open_lake
 
-RUNNING = dg.DefaultSensorStatus.RUNNING
+_RUNNING = dg.DefaultSensorStatus.RUNNING
 # Launching a run takes the daemon a moment, and a tick may not last long.
 _BOXES_PER_TICK = 50
 # A file of this size is hashed by the sensor, which then needs no run to see that it is known already.
@@ -38,7 +41,7 @@ _PATIENCE = 300
 _TOLD_FILES = 20
 
 
-@dg.sensor(job=landing, minimum_interval_seconds=10, default_status=RUNNING)
+@dg.sensor(job=landing, minimum_interval_seconds=10, default_status=_RUNNING)
 def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Start one landing run for all complete files of the inbox that none is queued or running for.
 
@@ -46,10 +49,10 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
     twice as long each time up to an hour.
     """
     folder, now = settings().folder("inbox"), time()
-    asked = read_asks(context.cursor)
+    asked = read_attempts(context.cursor)
     close_dead_runs(context.instance, of_shells=True)
     # Before the folder is looked at: a run that ends in between has moved its files by then.
-    under_way = files_under_way(context.instance)
+    under_way = files_of_active_runs(context.instance)
     if under_way is None:
         return dg.SkipReason("A run lands files that it does not name, and these may be among them")
     forgotten = load_tombstones(settings().folder("privacy"))
@@ -59,11 +62,11 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
         for path in inbox.waiting_entries(folder)
     ]
     present = {path.name: path for path in renamed}
-    new: dict[str, Ask] = {}
+    new: dict[str, InboxAttempt] = {}
     for name, path in present.items():
         if name in under_way or not _is_settled(path):
             continue
-        earlier = asked.get(name, Ask("", 0, 0.0))
+        earlier = asked.get(name, InboxAttempt("", 0, 0.0))
         try:
             mark = inbox.entry_fingerprint(path) if _can_be_read(path) else "not a file"
             if mark == earlier.mark and earlier.is_fresh(now):
@@ -89,7 +92,7 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
         new[name] = earlier.again(mark, now)
     kept = {name: ask for name, ask in asked.items() if name in present} | new
     if not new:
-        context.update_cursor(write_asks(kept))
+        context.update_cursor(write_attempts(kept))
         late = [ask.told(name) for name, ask in kept.items() if name not in under_way]
         return dg.SkipReason("\n".join(late[:_TOLD_FILES]) or f"Nothing new in {folder}")
     request = dg.RunRequest(
@@ -97,30 +100,30 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
         run_key=f"landing:{_digest(new)}",
         run_config={"ops": {"landed": {"config": {"files": sorted(new)}}}},
     )
-    return dg.SensorResult(run_requests=[request], cursor=write_asks(kept))
+    return dg.SensorResult(run_requests=[request], cursor=write_attempts(kept))
 
 
-@dg.sensor(jobs=[profiles, box], minimum_interval_seconds=10, default_status=RUNNING)
+@dg.sensor(jobs=[profiles, box], minimum_interval_seconds=10, default_status=_RUNNING)
 def landed_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """When no more files are landing: one run for new profiles, then the fewest boxes for what was touched."""
-    if unfinished(context.instance, "landing") or _files_on_their_way():
+    if has_active_run(context.instance, "landing") or _files_on_their_way():
         return dg.SkipReason("Files are still landing")
-    if unfinished(context.instance, "profiles"):
+    if has_active_run(context.instance, "profiles"):
         return dg.SkipReason("The profiles are still running")
-    if unfinished(context.instance, "retention"):
+    if has_active_run(context.instance, "retention"):
         return dg.SkipReason("Old observations are being taken away, and runs would read them meanwhile")
     if is_outdated():
         # Dagster's days are those of the time when the definitions were loaded.
         known = reload_location()
         return dg.SkipReason(f"Older posts have landed: {'days are loaded anew' if known else NO_CODE_SERVER}")
-    due = plan(context.instance)
+    due = plan_runs(context.instance)
     if not due.files:
         return dg.SkipReason("No landed file waits for its tables")
     if due.profiles and context.cursor != due.key:
         tags = due.profiles | {PLAN: due.key}
         request = dg.RunRequest(job_name="profiles", run_key=f"profiles:{due.key}", tags=tags)
         return dg.SensorResult(run_requests=[request], cursor=due.key)
-    if due.profiles and has_failed(context.instance, "profiles", {PLAN: due.key}):
+    if due.profiles and newest_run_failed(context.instance, "profiles", {PLAN: due.key}):
         return dg.SkipReason("The run of the profiles failed: mend what its page says and re-execute it there")
     begun = context.instance.get_runs(dg.RunsFilter(job_name="box", tags={PLAN: due.key}))
     known = {run.tags.get(RANGE_START, "") + run.tags.get(RANGE_END, "") for run in begun}
@@ -144,7 +147,7 @@ def landed_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.S
     )
 
 
-@dg.run_failure_sensor(default_status=RUNNING)
+@dg.run_failure_sensor(default_status=_RUNNING)
 def failure_log(context: dg.RunFailureSensorContext) -> None:
     """Write every failed run into data/reports/failures.jsonl, with its error."""
     run = context.dagster_run
@@ -153,7 +156,7 @@ def failure_log(context: dg.RunFailureSensorContext) -> None:
         "job": run.job_name,
         "run": run.run_id,
         "error": context.failure_event.message,
-        "steps": {event.step_key: reason_of(event) for event in context.get_step_failure_events()},
+        "steps": {event.step_key: failure_reason(event) for event in context.get_step_failure_events()},
     }
     path = settings().folder("reports") / "failures.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -195,3 +198,24 @@ def _age(path: Path) -> float:
 
 
 sensors = [inbox_sensor, landed_sensor, reel_steps, failure_log, alerts_sensor]
+
+
+@dataclass(frozen=True)
+class SwitchedOff:
+    """Names of what does not run: `by_hand` was stopped by somebody, `by_default` waits to be switched on."""
+
+    by_hand: list[str]
+    by_default: list[str]
+
+
+def switched_off(instance: dg.DagsterInstance) -> SwitchedOff:
+    """What is off, as Dagster has stored it; what was never touched is as its definition says."""
+    stored = {state.instigator_name: state.status.value for state in instance.all_instigator_state()}
+    by_hand: list[str] = []
+    by_default: list[str] = []
+    for one in (*schedules, *sensors):
+        runs_unasked = one.default_status.value == "RUNNING"
+        said = stored.get(one.name, "DECLARED_IN_CODE")
+        if said == "STOPPED" or (said == "DECLARED_IN_CODE" and not runs_unasked):
+            (by_hand if runs_unasked else by_default).append(one.name)
+    return SwitchedOff(by_hand, by_default)

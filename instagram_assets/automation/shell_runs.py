@@ -16,17 +16,12 @@ from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY
 from dagster._core.execution.api import execute_run_iterator
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
-from instagram_assets.automation.dead_runs import (
-    PROCESS_TAG,
-    STOPPED,
-    close_dead_runs,
-    reason_of,
-    this_process,
-)
-from instagram_assets.automation.home import is_made, make_home
-from instagram_assets.automation.plan import MADE_OF, datasets_are_due, exact_ranges, plan
-from instagram_assets.automation.run_history import COMMAND_TAG
-from instagram_assets.datasets.missing import missing_datasets
+from instagram_assets.automation.dagster_home import is_home_complete, make_dagster_home
+from instagram_assets.automation.dead_runs import PROCESS_TAG, close_dead_runs, this_process
+from instagram_assets.automation.failure_reasons import STOPPED, failure_reason
+from instagram_assets.automation.run_plan import DATASET_INPUTS, datasets_are_due, exact_ranges, plan_runs
+from instagram_assets.automation.run_states import COMMAND_TAG
+from instagram_assets.datasets.dataset_files import missing_datasets
 from instagram_assets.definitions import defs
 from instagram_assets.errors import RunFailedError, SettingsError
 from instagram_assets.homes import HOMES
@@ -70,7 +65,7 @@ def prepare_home(deployment: str = "sqlite") -> Path:
         raise SettingsError(f"There is no deployment {deployment}. Name one of {known}.")
     try:
         settings().folder("inbox").mkdir(parents=True, exist_ok=True)
-        make_home(home, source, databases=deployment == "sqlite")
+        make_dagster_home(home, source, databases=deployment == "sqlite")
     except OSError as error:
         raise SettingsError(f"{home} cannot be written ({error.strerror}). {remedy(error)}.") from error
     _point_at(home)
@@ -101,7 +96,7 @@ def look_at_instance(home: Path | None = None) -> Generator[dg.DagsterInstance |
     Nothing is made or mended, as `open_instance` does: whoever looks may do so while runs go on.
     """
     home = home or settings().folder("dagster")
-    if not is_made(home):
+    if not is_home_complete(home):
         yield None
         return
     _point_at(home)
@@ -152,9 +147,9 @@ def run_job(
     # Events are looked at one by one: those of 20,000 cells take hundreds of megabytes together.
     for event in execute_run_iterator(InMemoryJob(job), run, instance):
         if event.is_step_failure:
-            failure = failure or f"{name}, step {event.step_key}: {reason_of(event)}"
+            failure = failure or f"{name}, step {event.step_key}: {failure_reason(event)}"
         elif event.event_type == dg.DagsterEventType.RUN_FAILURE:
-            failure = failure or f"{name}: {reason_of(event)}"
+            failure = failure or f"{name}: {failure_reason(event)}"
         elif event.is_step_materialization and event.partition is None:
             made.append(event.step_materialization_data.materialization)
     if failure.endswith(STOPPED):
@@ -194,7 +189,7 @@ def land(instance: dg.DagsterInstance, files: Sequence[Path], observed_at: str =
 
 def bring_up_to_date(instance: dg.DagsterInstance) -> int:
     """Make all tables that landed files still wait for, also those of an interrupted run; how many runs it took."""
-    due = plan(instance)
+    due = plan_runs(instance)
     if due.profiles:
         run_job(instance, "profiles", tags=due.profiles)
     for number, part in enumerate(due.boxes, start=1):
@@ -213,7 +208,7 @@ def finish(instance: dg.DagsterInstance, leave: Sequence[str] = ()) -> None:
     """
     if not is_outdated():
         if bring_up_to_date(instance) or datasets_are_due(instance):
-            some = [dg.AssetKey(name) for name in MADE_OF if name not in leave] if leave else None
+            some = [dg.AssetKey(name) for name in DATASET_INPUTS if name not in leave] if leave else None
             run_job(instance, "datasets", assets=some)
         return
     words = [sys.executable, "-m", "instagram_assets.cli", "finish", "--command", _command.get()]

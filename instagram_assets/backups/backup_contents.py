@@ -43,7 +43,7 @@ from instagram_assets.backups.files_to_store import (
     no_file,
     stored_file_at,
 )
-from instagram_assets.datasets.own_files import is_made_again
+from instagram_assets.datasets.dataset_files import is_made_again
 from instagram_assets.errors import StorageError
 from instagram_assets.ingest.folders import DONE, REJECTED
 from instagram_assets.privacy.data_inventory import OWN_FOLDERS

@@ -141,7 +141,7 @@ def check_tombstones(name: str, count: int, key: str, folder: Path, *, can_forge
         raise StorageError(
             f"{folder}: there are no keys and no tombstones, and nothing else tells who was forgotten since "
             f"{restore_cutoff(name)}: "
-            "people could come back who asked to be forgotten. {_REMEDY} Only if nobody was forgotten "
+            f"people could come back who asked to be forgotten. {_REMEDY} Only if nobody was forgotten "
             "since then, or it is lost for good: --without-tombstones."
         )
 

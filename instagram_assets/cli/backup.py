@@ -59,7 +59,7 @@ def backup(
     _tell_missing(made.missing, "could not be read, and so not stored")
 
 
-@commands.command()
+@commands.command("restore")
 @clear_errors
 def restore_backup(
     where: Where,

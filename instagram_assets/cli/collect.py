@@ -189,7 +189,7 @@ def _clear(database: "CollectorDatabase") -> None:
 
 def _note_standing(database: "CollectorDatabase") -> None:
     """Bring the table that the UI shows up to date, as a run of Dagster's would have."""
-    from instagram_assets.automation.collect import note_status
+    from instagram_assets.automation.collect_job import note_status
     from instagram_assets.automation.shell_runs import open_instance
     from instagram_assets.collect.clock import SystemClock
     from instagram_assets.errors import InstagramAssetsError

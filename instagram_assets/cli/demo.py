@@ -132,7 +132,7 @@ def _collected(dagster: "dg.DagsterInstance", pictures: str, folder: Path) -> li
 
     `folder` takes the books: what is invented here must not count in those of real sites.
     """
-    from instagram_assets.automation.collect import note_status
+    from instagram_assets.automation.collect_job import note_status
     from instagram_assets.collect.collection_scope import CollectionScope
     from instagram_assets.collect.collector import collect
     from instagram_assets.collect.database import CollectorDatabase

@@ -284,9 +284,9 @@ def _check_declared(asset: str) -> None:
 
     if not settings().privacy.pseudonymous_exports:
         return
-    from instagram_assets.automation.identifiers import FILES
+    from instagram_assets.automation.pseudonym_checks import DATASET_FILES
     from instagram_assets.datasets.pseudonymous import check_pseudonymous, known_to
     from instagram_assets.storage.lake import open_lake
 
     known, _ = known_to(settings(), open_lake(settings()))
-    check_pseudonymous(FILES[asset](), known)
+    check_pseudonymous(DATASET_FILES[asset](), known)

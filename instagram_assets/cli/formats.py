@@ -39,7 +39,7 @@ def formats(
     _show(rows)
 
 
-@commands.command()
+@commands.command("drift")
 @clear_errors
 def field_changes(as_json: AsJson = False) -> None:
     """Show what changed in the fields of landed files: missing, new and retyped ones, the newest files last.

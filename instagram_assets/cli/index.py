@@ -51,7 +51,7 @@ def index(
 
 def _updated(*, rebuild: bool) -> "Updated":
     from instagram_assets.lake_index.derived import THUMBNAILS, sweep_thumbnails
-    from instagram_assets.lake_index.place import FOLDER
+    from instagram_assets.lake_index.place import INDEX_FOLDER
     from instagram_assets.lake_index.update import update_index
     from instagram_assets.report.progress import counter, show_progress
     from instagram_assets.settings import settings
@@ -59,7 +59,9 @@ def _updated(*, rebuild: bool) -> "Updated":
 
     found = settings()
     with show_progress(say, counter("months of accounts")) as report:
-        done = update_index(open_lake(found), found.folder(FOLDER), found.time_zone, rebuild=rebuild, report=report)
+        done = update_index(
+            open_lake(found), found.folder(INDEX_FOLDER), found.time_zone, rebuild=rebuild, report=report
+        )
     # What changed the lake may have taken pictures along; a thumbnail goes with its picture.
     if done.is_new or done.changed:
         sweep_thumbnails(found.folder(THUMBNAILS), found.folder("media"))
@@ -69,7 +71,7 @@ def _updated(*, rebuild: bool) -> "Updated":
 def _made_ahead(*, alone: bool) -> "Ahead":
     """Thumbnails of what the index has, in as many threads as there are processors, beside others in half of them."""
     from instagram_assets.lake_index.derived import THUMBNAILS
-    from instagram_assets.lake_index.place import FOLDER
+    from instagram_assets.lake_index.place import INDEX_FOLDER
     from instagram_assets.lake_index.reading import LakeIndex
     from instagram_assets.lake_index.thumbnails import Thumbnails
     from instagram_assets.lake_index.thumbnails_ahead import be_quiet, make_ahead, most_images, newest_images
@@ -81,7 +83,7 @@ def _made_ahead(*, alone: bool) -> "Ahead":
     found = settings()
     most, pixels = found.web.thumbnails_mb << 20, found.download.max_megapixels
     store = Thumbnails(found.folder(THUMBNAILS), found.folder("media"), most, pixels)
-    index = LakeIndex(found.folder(FOLDER))
+    index = LakeIndex(found.folder(INDEX_FOLDER))
     wanted = newest_images(index, most_images(store))
     index.close()  # it may be replaced, or have to be forgotten, meanwhile
     cores = os.cpu_count() or 1

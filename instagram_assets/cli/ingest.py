@@ -26,7 +26,7 @@ def ingest(
 
     check_ingest(settings(), files, observed_at, account)
     from instagram_assets.automation import shell_runs
-    from instagram_assets.automation.run_history import read_history
+    from instagram_assets.automation.run_states import read_history
     from instagram_assets.cli import endings
     from instagram_assets.cli.state_lines import empty_inbox_line, moved_line, print_state
     from instagram_assets.ingest.folders import REJECTED

@@ -14,17 +14,17 @@ import dagster as dg
 import pyarrow as pa
 
 from instagram_assets.automation import shell_runs
-from instagram_assets.automation.reels import Step, cells_of, next_step
+from instagram_assets.automation.reel_steps import ReelStep, due_cells, next_step
 from instagram_assets.calendar import monday
 from instagram_assets.cli.arguments import say
 from instagram_assets.cli.tables import near
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError, RunFailedError
 from instagram_assets.ingest.inbox import waiting_entries
 from instagram_assets.partitions import Cell, is_outdated, known_accounts
-from instagram_assets.reels.analyses import by_video
-from instagram_assets.reels.due import DueReel, due_reels
-from instagram_assets.reels.steps import unanswered_usd
-from instagram_assets.reels.week_files import write_pages
+from instagram_assets.reels.analyses import rows_by_video
+from instagram_assets.reels.pending_reels import PendingReel, find_pending_reels
+from instagram_assets.reels.run_analysis import unanswered_usd
+from instagram_assets.reels.weekly_report_files import write_pages
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import Days, open_lake, read_table
 
@@ -38,7 +38,7 @@ class Chain:
 
     days: Days
     steps: list[str] = field(default_factory=list[str])
-    tried: list[DueReel] = field(default_factory=list[DueReel])
+    tried: list[PendingReel] = field(default_factory=list[PendingReel])
     errors: list[InstagramAssetsError] = field(default_factory=list[InstagramAssetsError])
 
     @property
@@ -79,7 +79,7 @@ def follow(dagster: dg.DagsterInstance, days: Days) -> Chain:
     return chain
 
 
-def do(dagster: dg.DagsterInstance, step: Step, chain: Chain) -> None:
+def do(dagster: dg.DagsterInstance, step: ReelStep, chain: Chain) -> None:
     """Do one step, and note it in the chain."""
     chain.steps.append(step.key)
     if step.box:
@@ -93,9 +93,11 @@ def do(dagster: dg.DagsterInstance, step: Step, chain: Chain) -> None:
         _make_tables(dagster, chain)
 
 
-def _watch(dagster: dg.DagsterInstance, step: Step, chain: Chain) -> None:
-    due = [reel for reel in due_reels(open_lake(settings()), chain.days, settings()) if reel not in chain.tried]
-    cells = cells_of(step, due, known_accounts(dagster))
+def _watch(dagster: dg.DagsterInstance, step: ReelStep, chain: Chain) -> None:
+    due = [
+        reel for reel in find_pending_reels(open_lake(settings()), chain.days, settings()) if reel not in chain.tried
+    ]
+    cells = due_cells(step, due, known_accounts(dagster))
     rest = sum(Cell(reel.account, reel.day) not in cells for reel in due)
     say(f"reels: {step.words}" + (f"; then {rest:,} more" if rest else ""))
     chain.tried += [reel for reel in due if Cell(reel.account, reel.day) in cells]
@@ -155,7 +157,7 @@ def pages(weeks: Collection[date] = ()) -> list[Path]:
 
 
 def _cost(days: Days) -> str:
-    rows = by_video(_rows(days, "reel_analyses", "video_id", "prompt_tokens", "answer_tokens", "cost_usd"))
+    rows = rows_by_video(_rows(days, "reel_analyses", "video_id", "prompt_tokens", "answer_tokens", "cost_usd"))
     tokens = sum((row["prompt_tokens"] or 0) + (row["answer_tokens"] or 0) for row in rows)
     dollars = sum(row["cost_usd"] or 0 for row in rows)
     if not tokens and not dollars:

@@ -48,7 +48,7 @@ def reels(
     back = days or settings().reels.days
     wanted = _wanted(scrape, back) if scrape else None
     from instagram_assets.automation import shell_runs
-    from instagram_assets.automation.reels import days_back
+    from instagram_assets.automation.reel_steps import days_back
     from instagram_assets.cli import reel_chain
     from instagram_assets.cli.scrape import scrape_into_inbox
 
@@ -99,9 +99,9 @@ def page(
     from instagram_assets.calendar import week_name
     from instagram_assets.cli.tables import near
     from instagram_assets.errors import SettingsError
-    from instagram_assets.reels.steps import unanswered_usd
-    from instagram_assets.reels.week_page import read_week, weeks_of
-    from instagram_assets.reels.week_views import write_page
+    from instagram_assets.reels.run_analysis import unanswered_usd
+    from instagram_assets.reels.weekly_report import read_week, weeks_of
+    from instagram_assets.reels.weekly_report_views import write_page
     from instagram_assets.settings import settings
     from instagram_assets.sources.accounts import parse_week
     from instagram_assets.storage.lake import open_lake

@@ -27,15 +27,15 @@ def retention(
 
     Says first what goes: rows and files, their days, and what they take on disk.
     """
-    from instagram_assets.automation import retention as past
+    from instagram_assets.automation import retention_job as past
     from instagram_assets.automation import shell_runs
     from instagram_assets.errors import SettingsError
-    from instagram_assets.lake_index.place import FOLDER as INDEX
+    from instagram_assets.lake_index.place import INDEX_FOLDER as INDEX
     from instagram_assets.lake_index.place import index_file
     from instagram_assets.settings import settings
 
-    limits = past.limits()
-    due = past.look(limits)
+    limits = past.current_limits()
+    due = past.preview_deletions(limits)
     if dry_run or not due:
         _tell(due, "would go" if due else "is past", as_json)
         return
@@ -45,7 +45,7 @@ def retention(
         _tell(due, "would go", as_json)
         typer.confirm("Nothing of it comes back. Take it away?", abort=True)
     with shell_runs.open_instance() as dagster:
-        went = past.retain(dagster, limits)
+        went = past.delete_expired(dagster, limits)
         for observation in past.observations(went):
             dagster.report_runless_asset_event(observation)
     _tell(went, "went", as_json)

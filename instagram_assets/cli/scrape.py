@@ -74,7 +74,7 @@ def scrape_into_inbox(
     Ctrl-C ends Apify's run, too.
     """
     from instagram_assets.automation import shell_runs
-    from instagram_assets.automation.scrape import run_config
+    from instagram_assets.automation.scrape_job import scrape_run_config
     from instagram_assets.settings import settings
     from instagram_assets.sources import notes
     from instagram_assets.sources.arrivals import place_of
@@ -83,7 +83,7 @@ def scrape_into_inbox(
     folder = settings().folder("scrapes") / request.name
     before = notes.find(folder, request.digest)
     try:
-        shell_runs.run_job(dagster, "scrape", config={**run_config(name, names, day, again=again), **_STAGES})
+        shell_runs.run_job(dagster, "scrape", config={**scrape_run_config(name, names, day, again=again), **_STAGES})
     except KeyboardInterrupt as stop:
         note = notes.find(folder, request.digest)
         if note and note.status == "ABORTED":

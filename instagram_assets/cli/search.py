@@ -49,7 +49,7 @@ def search_command(
     refuse_forgotten(query, load_tombstones(settings().folder("privacy")))  # before models are asked for
     check_search(settings())
     from instagram_assets.automation import shell_runs
-    from instagram_assets.automation.searches import search_folder, search_request
+    from instagram_assets.automation.search_runs import search_folder, search_request
     from instagram_assets.cli.searches import search
 
     given = {

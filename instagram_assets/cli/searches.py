@@ -4,9 +4,9 @@ from typing import Any, NamedTuple
 
 import dagster as dg
 
-from instagram_assets.automation.searches import run_config, run_tags, search_request
+from instagram_assets.automation.search_runs import search_request, search_run_config, search_run_tags
 from instagram_assets.automation.shell_runs import run_job
-from instagram_assets.datasets.folder import why_not
+from instagram_assets.datasets.image_folder import why_not
 from instagram_assets.partitions import register_search
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
@@ -34,8 +34,8 @@ def search(
     """
     request = search_request(settings(), query, out, refresh=refresh, **given)
     register_search(instance, request.search)
-    config = run_config(request, refresh=refresh) | _STAGES
-    run_job(instance, "search", tags=run_tags(request), config=config)
+    config = search_run_config(request, refresh=refresh) | _STAGES
+    run_job(instance, "search", tags=search_run_tags(request), config=config)
     rows = read_table(open_lake(settings()), "search_dataset", [request.search])
     candidates = rows.to_pylist()
     return SearchResult(request.search, sum(rows["kept"].to_pylist()), len(candidates), why_not(candidates))

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from instagram_assets.alerts.deliver import trouble_line
-from instagram_assets.automation.run_history import RunHistory
+from instagram_assets.automation.run_states import RunHistory
 from instagram_assets.cli.tables import near
 from instagram_assets.ingest.folders import REJECTED
 from instagram_assets.settings import Settings

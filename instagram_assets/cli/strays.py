@@ -4,10 +4,10 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from instagram_assets.cli.arguments import say
-from instagram_assets.datasets.swap import LITTER
 from instagram_assets.privacy.identifier_leaks import NamedFile, foreign_entries, foreign_files, mask_file_names
 from instagram_assets.privacy.lake_names import LakeNames
 from instagram_assets.settings import settings
+from instagram_assets.storage.folder_swap import LITTER
 
 _MOST = 5
 

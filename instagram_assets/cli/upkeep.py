@@ -22,17 +22,17 @@ def status(as_json: AsJson = False) -> None:
 
     check_stages(settings())
     from instagram_assets.automation import shell_runs
-    from instagram_assets.automation.run_history import RunHistory, read_history
+    from instagram_assets.automation.run_states import RunHistory, read_history
     from instagram_assets.cli import endings
     from instagram_assets.cli.state_lines import history_lines, print_state
     from instagram_assets.lake_index.freshness import find_index
-    from instagram_assets.lake_index.place import FOLDER
+    from instagram_assets.lake_index.place import INDEX_FOLDER
     from instagram_assets.status.data_status import read_data_status
     from instagram_assets.storage.lake import lake_root
     from instagram_assets.storage.migration import refuse_older
 
     refuse_older(root := lake_root(settings()))
-    state, index = read_data_status(root, settings()), find_index(root, settings().folder(FOLDER))
+    state, index = read_data_status(root, settings()), find_index(root, settings().folder(INDEX_FOLDER))
     if not as_json:
         print_state(state, settings(), *filter(None, [index.line]))
     try:
@@ -75,13 +75,13 @@ def tidy(
     days: Annotated[int | None, typer.Option(min=0, help="Keep so many days in the place of HISTORY_DAYS.")] = None,
 ) -> None:
     """Take runs, their logs and reports that are older than HISTORY_DAYS; what is known of each cell stays."""
+    from instagram_assets.automation import history_cleanup as history
     from instagram_assets.automation import shell_runs
-    from instagram_assets.automation import tidy as history
     from instagram_assets.settings import settings
 
     before = history.limit(settings().history_days if days is None else days)
     with shell_runs.open_instance() as dagster:
-        typer.echo(str(history.tidy(dagster, before, settings().folder("reports"))))
+        typer.echo(str(history.delete_old_runs(dagster, before, settings().folder("reports"))))
 
 
 def _tell_damage() -> int:

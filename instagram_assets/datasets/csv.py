@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow as pa
 
-from instagram_assets.datasets import cells
+from instagram_assets.datasets import csv_cells
 from instagram_assets.datasets.records import CAPTION_COLUMNS, COLUMNS, Kind, kind_of
 from instagram_assets.engagement.impressions import impression as impression_of
 from instagram_assets.errors import ContractError, FileError
@@ -61,8 +61,8 @@ def write_csv(
 
     def write(stream: BinaryIO) -> None:
         nonlocal rows, left_out
-        header = (cells.encode(name, spreadsheet_safe=spreadsheet_safe) for name in names)
-        stream.write(cells.utf8(f"{_BOM}{','.join(header)}{_END}"))
+        header = (csv_cells.encode(name, spreadsheet_safe=spreadsheet_safe) for name in names)
+        stream.write(csv_cells.utf8(f"{_BOM}{','.join(header)}{_END}"))
         for record in records:
             if kind and (kind_of(record) or kind) != kind:
                 left_out += 1
@@ -72,10 +72,10 @@ def write_csv(
             rows += 1
             row = {**record, **_options_of(record, impression, caption_raw)}
             line = (
-                cells.encode(row.get(n), _TYPES.get(n), caption=n == "caption", spreadsheet_safe=spreadsheet_safe)
+                csv_cells.encode(row.get(n), _TYPES.get(n), caption=n == "caption", spreadsheet_safe=spreadsheet_safe)
                 for n in names
             )
-            stream.write(cells.utf8(f"{','.join(line)}{_END}"))
+            stream.write(csv_cells.utf8(f"{','.join(line)}{_END}"))
 
     write_atomic(path, write)
     return CsvCounts(rows, left_out)
@@ -139,14 +139,14 @@ def unguard_of(names: Sequence[str], spreadsheet_safe: bool | None) -> Callable[
         is_safe = spreadsheet_safe
         if is_safe is None:
             is_safe = place is not None and place < len(row) and str(row[place]).startswith("'")
-        return [cells.unguard(cell) if isinstance(cell, str) else cell for cell in row] if is_safe else row
+        return [csv_cells.unguard(cell) if isinstance(cell, str) else cell for cell in row] if is_safe else row
 
     return unguarded
 
 
 def decoders(names: Sequence[str]) -> list[Callable[[str], Any]]:
     """For each column what turns the text of its cells into values."""
-    return [cells.decoder(_TYPES.get(name), caption=name == "caption") for name in names]
+    return [csv_cells.decoder(_TYPES.get(name), caption=name == "caption") for name in names]
 
 
 def columns_of(records: Iterable[dict[str, Any]]) -> list[str]:
@@ -186,7 +186,7 @@ def _whole(value: Any) -> int | None:
 
 
 def _column_names(row: list[str | None], path: Path, spreadsheet_safe: bool) -> list[str]:
-    names = [(cells.unguard(cell or "") if spreadsheet_safe else cell or "") for cell in row]
+    names = [(csv_cells.unguard(cell or "") if spreadsheet_safe else cell or "") for cell in row]
     names[0] = names[0].lstrip(_BOM)
     if twice := {name for name in names if names.count(name) > 1}:
         raise FileError(str(path), f"columns named twice: {sorted(twice)}", "Give each column its own name", "line 1")

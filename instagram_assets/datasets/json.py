@@ -2,15 +2,12 @@
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from instagram_assets.datasets.cells import utf8
-from instagram_assets.errors import FileError
-from instagram_assets.ingest.reader.json_values import BadRecord
-from instagram_assets.ingest.reader.record_reader import read_records
-from instagram_assets.settings import IngestSettings, Mode
+from instagram_assets.datasets.csv_cells import utf8
+from instagram_assets.settings import Mode
 from instagram_assets.storage.atomic import write_atomic
 
 WITH_CAPTIONS = "_with_captions"
@@ -40,19 +37,6 @@ def write_json(records: Iterable[dict[str, Any]], path: Path) -> int:
 
     write_atomic(path, write)
     return count
-
-
-def read_merged_json(path: Path, limits: IngestSettings | None = None) -> Iterator[dict[str, Any]]:
-    """Each record of a merged dataset: ours, or one that refine.py or image_caption.py made, whatever its keys.
-
-    Memory stays bounded; without `limits` the default ones hold. Raises FileError naming the place
-    when the file is not JSON or holds something else than objects.
-    """
-    for index, record in read_records(path, limits or IngestSettings()):
-        if isinstance(record, BadRecord):
-            remedy = "Give a merged dataset: an array of objects"
-            raise FileError(str(path), f"cannot be used ({record.error})", remedy, f"record {index}, counted from 0")
-        yield record
 
 
 def _dump(record: dict[str, Any]) -> str:

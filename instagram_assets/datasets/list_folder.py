@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 from upath import UPath
 
-from instagram_assets.datasets.folder import write_folder
-from instagram_assets.datasets.folder_state import MANIFEST, look
+from instagram_assets.datasets.image_folder import write_folder
 from instagram_assets.datasets.list_images import listed_images
 from instagram_assets.datasets.lists import kept_in
 from instagram_assets.errors import NothingDoneError
 from instagram_assets.schemas.search import Override
+from instagram_assets.storage.folders import MANIFEST, look
 
 Row = dict[str, Any]
 

@@ -10,13 +10,19 @@ import pyarrow as pa
 
 from instagram_assets import schemas
 from instagram_assets.arrow import compute
-from instagram_assets.datasets.checked import Check
-from instagram_assets.datasets.joins import images_beside, posts_once, values_beside, with_captions
-from instagram_assets.datasets.overview import Overview, look_over
-from instagram_assets.datasets.parts import Parts, one_part
-from instagram_assets.datasets.swap import replace_folder
+from instagram_assets.datasets.post_joins import (
+    Overview,
+    images_beside,
+    look_over,
+    posts_once,
+    values_beside,
+    with_captions,
+)
+from instagram_assets.datasets.pseudonymous import Check
+from instagram_assets.datasets.table_parts import Parts, one_part
 from instagram_assets.privacy.identifier_leaks import named_files
 from instagram_assets.storage.atomic import write_atomic
+from instagram_assets.storage.folder_swap import replace_folder
 from instagram_assets.storage.layout import folder_name
 
 ROWS_OF_GROUP = 10_000

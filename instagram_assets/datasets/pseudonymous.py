@@ -1,24 +1,61 @@
-"""The lake as pseudonymous exports see it: nobody's name in any table, and no order that would tell whose rows they
-are.
+"""Pseudonymous exports: the lake with names replaced, and files that are published once they name nobody."""
 
-Rows are in the order of pseudonyms: in that of names whoever knows which accounts are collected could count.
-"""
-
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import pyarrow as pa
 from upath import UPath
 
-from instagram_assets.datasets.checked import Check
-from instagram_assets.datasets.parts import Parts
+from instagram_assets.datasets.table_parts import Parts
 from instagram_assets.errors import IdentifierError
 from instagram_assets.privacy.identifier_leaks import NamedFile, find_identifier_leaks, format_leaks
 from instagram_assets.privacy.lake_names import LakeNames, read_lake_names
 from instagram_assets.privacy.pseudonyms import Pseudonymizer, load_pseudonymizer
 from instagram_assets.privacy.secret_keys import key_id, load_key
 from instagram_assets.settings import Settings
+from instagram_assets.storage.atomic import refusal, sync_folders, temporary_beside
 from instagram_assets.storage.lake import Days, months, values_in
+
+Check = Callable[[Iterable[NamedFile]], object]
+"""Raises an error where files are not to go out."""
+
+
+@contextmanager
+def named_when_checked(check: Check | None) -> Generator[Callable[[Path], Path]]:
+    """Gives, for the path that a file is to have, the one to write it to; without a `check` they are the same.
+
+    At the end all are checked, then all get their names. Where the check raises, none does, and what lies under
+    these names stays. What a process that was killed leaves is swept like all temporary files.
+    """
+    waiting: dict[Path, Path] = {}
+
+    def place(final: Path) -> Path:
+        if check is None:
+            return final
+        return waiting.setdefault(final, temporary_beside(final))
+
+    try:
+        yield place
+        if check is None:
+            return
+        check([NamedFile(final.name, partial(open, written, "rb")) for final, written in waiting.items()])
+        for final, written in waiting.items():
+            _give_name(written, final)
+    finally:
+        for written in waiting.values():
+            written.unlink(missing_ok=True)
+
+
+def _give_name(written: Path, final: Path) -> None:
+    try:
+        os.replace(written, final)
+        sync_folders([final.parent])
+    except OSError as error:
+        raise refusal(final, error) from error
+
 
 PSEUDONYMS = "pseudonyms by key"
 """What a dataset's run says in Dagster: the id of the key; nothing where names stand in it."""

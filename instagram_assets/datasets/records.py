@@ -7,9 +7,8 @@ import pyarrow as pa
 
 from instagram_assets import schemas
 from instagram_assets.arrow import compute
-from instagram_assets.datasets.joins import images_beside, posts_once, with_captions
-from instagram_assets.datasets.overview import Overview, look_over
-from instagram_assets.datasets.parts import Parts
+from instagram_assets.datasets.post_joins import Overview, images_beside, look_over, posts_once, with_captions
+from instagram_assets.datasets.table_parts import Parts
 from instagram_assets.schemas import Column
 from instagram_assets.settings import Mode
 

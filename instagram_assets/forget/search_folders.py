@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from instagram_assets.datasets.folder import sheet_of
-from instagram_assets.datasets.folder_state import MANIFEST
 from instagram_assets.forget.file_operations import remove_path, rename_path
 from instagram_assets.forget.files_and_folders import file_steps, link_steps, path_below
 from instagram_assets.forget.steps import Step
@@ -20,6 +18,7 @@ from instagram_assets.ingest.redact.redactor import Scrubber
 from instagram_assets.privacy.forgotten_identifiers import Forgotten, is_search_of
 from instagram_assets.storage.atomic import write_atomic
 from instagram_assets.storage.content_keys import url_identity
+from instagram_assets.storage.folders import MANIFEST, sheet_of
 from instagram_assets.storage.owned_files import alone_in, claims_of, digest, publish, rename_claim, stage, staging
 
 _AREA = "datasets"

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from math import isfinite
 from typing import Any
 
-from instagram_assets.datasets import cells
+from instagram_assets.datasets import csv_cells
 from instagram_assets.insights.charts import Chart
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.reading import LakeIndex
@@ -15,7 +15,7 @@ _BOM = "\ufeff"
 
 
 @dataclass(frozen=True)
-class Answer:
+class ChartData:
     """What a chart says: `rows` with a value for each of `columns`, `links` with the posts of each, null for none."""
 
     chart: Chart
@@ -26,7 +26,7 @@ class Answer:
     links: list[str | None]
 
 
-def answer_of(index: LakeIndex, chart: Chart, wanted: Filter) -> Answer:
+def chart_data(index: LakeIndex, chart: Chart, wanted: Filter) -> ChartData:
     """What a chart says of what is wanted."""
     kept = Filter(**{name: getattr(wanted, name) for name in chart.fields})
     table = chart.numbers(index, kept)
@@ -37,17 +37,17 @@ def answer_of(index: LakeIndex, chart: Chart, wanted: Filter) -> Answer:
         posts = chart.posts(row, kept)
         links.append(None if posts is None else f"{'/gallery' if posts.cluster else '/posts'}?{posts.to_query()}")
         rows.append(tuple(row[name] for name in columns))
-    return Answer(chart, kept, columns, rows, links)
+    return ChartData(chart, kept, columns, rows, links)
 
 
-def passed_over(chart: Chart, wanted: Filter) -> list[str]:
+def ignored_fields(chart: Chart, wanted: Filter) -> list[str]:
     """Fields of a filter that say something and that the chart's numbers do not keep to."""
     nothing = Filter()
     said = (name for name in Filter.__dataclass_fields__ if getattr(wanted, name) != getattr(nothing, name))
     return [name for name in said if name not in chart.fields]
 
 
-def as_json(answer: Answer) -> dict[str, Any]:
+def chart_json(answer: ChartData) -> dict[str, Any]:
     """An answer for programs; days and times as ISO 8601."""
     chart = answer.chart
     return {
@@ -63,11 +63,11 @@ def as_json(answer: Answer) -> dict[str, Any]:
     }
 
 
-def csv_lines(answer: Answer, *, spreadsheet_safe: bool) -> Iterator[str]:
+def csv_lines(answer: ChartData, *, spreadsheet_safe: bool) -> Iterator[str]:
     """An answer as CSV with a byte order mark, as the project's other files; `spreadsheet_safe` as there."""
     yield f"{_BOM}{','.join(answer.columns)}\r\n"
     for row in answer.rows:
-        written = (cells.encode(_plain(value), spreadsheet_safe=spreadsheet_safe) for value in row)
+        written = (csv_cells.encode(_plain(value), spreadsheet_safe=spreadsheet_safe) for value in row)
         yield f"{','.join(written)}\r\n"
 
 

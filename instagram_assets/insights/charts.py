@@ -9,11 +9,11 @@ import pyarrow as pa
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.reading import LakeIndex
 
-Kind = Literal["bar", "line", "scatter", "heatmap", "cloud", "shares"]
+ChartKind = Literal["bar", "line", "scatter", "heatmap", "cloud", "shares"]
 """How numbers are drawn, see `Chart`."""
 Page = Literal["words", "times", "growth", "viral", "groups"]
 """Pages of the insights, each with some charts."""
-PAGES: tuple[Page, ...] = get_args(Page)
+CHART_PAGES: tuple[Page, ...] = get_args(Page)
 
 Row = Mapping[str, Any]
 
@@ -38,7 +38,7 @@ class Chart:
 
     name: str
     page: Page
-    kind: Kind
+    kind: ChartKind
     numbers: Callable[[LakeIndex, Filter], pa.Table]
     x: str
     y: str

@@ -5,11 +5,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from instagram_assets.insights.asked import OF_IMAGES, numbered, only
+from instagram_assets.insights.asked import OF_IMAGES, add_value, keep_fields
 from instagram_assets.insights.charts import Chart, Row
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.reading import LakeIndex
-from instagram_assets.lake_index.selecting import Where, where_of
+from instagram_assets.lake_index.selecting import SqlCondition, condition_of
 
 MOST_GROUPS = 25
 """Groups that a chart has room for."""
@@ -88,7 +88,7 @@ def cluster_sheets(index: LakeIndex, wanted: Filter, offset: int = 0) -> list[Sh
     """The largest clusters from `offset` on, at most MOST_SHEETS, each with images evenly drawn by time."""
     found = _clusters(index, wanted, MOST_SHEETS, offset).to_pylist()
     where = _images_where(wanted)
-    names = numbered(where, [row["cluster"] for row in found])
+    names = add_value(where, [row["cluster"] for row in found])
     # Drawn by numbers: the names of all images of large clusters would take far longer.
     drawn = index.rows(
         f"""WITH chosen AS (
@@ -146,15 +146,15 @@ def _clusters(index: LakeIndex, wanted: Filter, most: int, offset: int = 0, *, h
     )
 
 
-def _images_where(wanted: Filter) -> Where:
-    where = where_of(only(wanted, OF_IMAGES), "images")
+def _images_where(wanted: Filter) -> SqlCondition:
+    where = condition_of(keep_fields(wanted, OF_IMAGES), "images")
     where.add("cluster IS NOT NULL AND account IS NOT NULL")
     return where
 
 
 def images_of_cluster(row: Row, wanted: Filter) -> Filter:
     """The images of a row's cluster, of the accounts and days that are wanted."""
-    return only(wanted, OF_IMAGES).but(cluster=(row["cluster"],))
+    return keep_fields(wanted, OF_IMAGES).but(cluster=(row["cluster"],))
 
 
 def _images_of_month(row: Row, wanted: Filter) -> Filter:

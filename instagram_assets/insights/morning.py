@@ -11,7 +11,7 @@ from instagram_assets.lake_index.reading import LakeIndex
 
 DAYS_BEFORE = 28
 """Days before that a day is compared with."""
-MOST_POSTS = 8
+MOST_SHOWN_POSTS = 8
 """Posts of an account that are shown; the others are counted."""
 _MOST_WORDS = 20
 _RISEN_POSTS, _RISEN_BY = 3, 3
@@ -121,7 +121,7 @@ class AccountDay:
 
 
 @dataclass(frozen=True)
-class Morning:
+class DaySummary:
     """One day of the lake; `active` are accounts with posts, what matters most first, `silent` those without."""
 
     day: date
@@ -171,18 +171,18 @@ class Morning:
         return [(each.account, getattr(each, trouble)) for each in self.active if getattr(each, trouble)]
 
 
-def morning(index: LakeIndex, day: date, accounts: Sequence[str] = ()) -> Morning:
+def day_summary(index: LakeIndex, day: date, accounts: Sequence[str] = ()) -> DaySummary:
     """What is known of a day of these accounts, or of all."""
     chosen = list(accounts)
     [span] = index.rows(_SPAN, day, chosen)
     if span["last"] is None:
-        return Morning(day, None, None, None, 0, None)
+        return DaySummary(day, None, None, None, 0, None)
     posts = index.rows(_POSTS, day, chosen)
     every = _accounts(index, day, chosen, posts)
     silent = [each for each in every if not each.posts]
     viral = sorted((post for post in posts if post["viral"]), key=_by_ratio)
     is_compared = span["compared"] > 0
-    return Morning(
+    return DaySummary(
         day,
         span["last"],
         span["before"],

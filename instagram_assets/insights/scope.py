@@ -16,7 +16,7 @@ MOST_SUGGESTED = 30
 
 
 @dataclass(frozen=True)
-class Scope:
+class DayRange:
     """The first and the last day with a post, null where there is none."""
 
     first: date | None
@@ -29,10 +29,10 @@ class Scope:
         return wanted.but(first=self.last - timedelta(days - 1), last=self.last)
 
 
-def scope_of(index: LakeIndex) -> Scope:
+def day_range(index: LakeIndex) -> DayRange:
     """The days of the posts that there are."""
     [row] = index.rows("SELECT min(day) AS first, max(day) AS last FROM posts")
-    return Scope(row["first"], row["last"])
+    return DayRange(row["first"], row["last"])
 
 
 def repeated_posts(index: LakeIndex, wanted: Filter) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from instagram_assets.calendar import monday
-from instagram_assets.insights.asked import OF_POSTS, numbered, posts_where
+from instagram_assets.insights.asked import OF_POSTS, add_value, posts_where
 from instagram_assets.insights.charts import Chart, Row
 from instagram_assets.insights.growth import MOST_POINTS, one_post
 from instagram_assets.insights.times import posts_of_period
@@ -109,7 +109,7 @@ def reels_of_week(index: LakeIndex, wanted: Filter, week: date | None = None) ->
     chosen = monday(week) if week else max(weeks, default=None)
     if chosen is None:
         return ReelsOfWeek(None, None, None, 0, [])
-    first = numbered(where, chosen)
+    first = add_value(where, chosen)
     rows = index.rows(
         "SELECT account, post_id, shortcode, day, taken_at, caption, likes, comments, views, plays, impression, viral, "
         "viral_reason, poster, first_image, hook, hypotheses, count(*) OVER () AS total "

@@ -62,7 +62,7 @@ def parts_of(root: UPath, known: Known) -> Parts:
     return dict(sorted(found.items(), key=lambda pair: (pair[0].kind, pair[0].month, pair[0].owner)))
 
 
-def changed(parts: Parts, known: Known) -> tuple[set[Part], set[Part]]:
+def changed_parts(parts: Parts, known: Known) -> tuple[set[Part], set[Part]]:
     """The parts whose rows are others than those that an index remembers, and those that are gone."""
     before: dict[Part, dict[str, str]] = {}
     for (table, owner, month), remembered in known.items():

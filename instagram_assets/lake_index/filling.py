@@ -22,7 +22,7 @@ _ROWS_AT_ONCE = 60_000
 _CELLS = [name for name in NEEDED if "day" in CONTRACTS[name].partitions and name not in VECTORS]
 _PROFILES = ["raw_profiles"]
 _SEARCHES = ["search_images", "search_clusters"]
-Report = Callable[[int, int], None]
+ProgressReport = Callable[[int, int], None]
 """Told how many months of accounts are in, of how many."""
 _SCRATCH = """
 CREATE TABLE scratch.terms (term INTEGER, text VARCHAR);
@@ -40,7 +40,7 @@ class Filling:
         root: UPath,
         parts: Parts,
         zone: str,
-        report: Report,
+        report: ProgressReport,
     ) -> None:
         self._connection, self._root, self._parts, self._zone, self._report = connection, root, parts, zone, report
 
@@ -71,7 +71,7 @@ class Filling:
     def _insert(self, parts: Parts, terms_in: str) -> None:
         connection = self._connection
         labels, clusters = (self._whole(name) for name in ("viral_labels", "clusters"))
-        rows.take_labels(connection, labels, clusters)
+        rows.collect_labels(connection, labels, clusters)
         del labels, clusters
         cells = {part: files for part, files in parts.items() if part.kind == "cell"}
         done = 0
@@ -93,7 +93,7 @@ class Filling:
 
     def _whole(self, name: str) -> pa.Table:
         files = self._parts.get(Part(name), {})
-        return read(files[name]) if name in files else _nothing(name)
+        return read_lake_file(files[name]) if name in files else _nothing(name)
 
     def _batches(self, parts: Parts, names: list[str]) -> Iterator[tuple[int, dict[str, pa.Table]]]:
         """How many parts, and the rows of their tables, some parts at a time."""
@@ -103,7 +103,7 @@ class Filling:
             number += 1
             for name in names:
                 if name in files:
-                    table = read(files[name])
+                    table = read_lake_file(files[name])
                     waiting[name].append(table)
                     count += table.num_rows
             if count >= _ROWS_AT_ONCE:
@@ -145,7 +145,7 @@ def _nothing(name: str) -> pa.Table:
     return pa.schema([schema.field(column) for column in NEEDED[name]]).empty_table()
 
 
-def read(file: File) -> pa.Table:
+def read_lake_file(file: File) -> pa.Table:
     """The rows of a file; none where it was removed since it was listed, which the next update sees."""
     try:
         return read_rows(file.path, file.table, columns=NEEDED[file.table])

@@ -19,11 +19,11 @@ YEARS = (1900, 2200)
 """The first and the last year of a day; ranges before and after it are days as well."""
 MOST_VALUES = 500
 """Values of one field, such as accounts."""
-Kind = Literal["", "post", "reel"]
-Quality = Literal["", "passed", "failed"]
-Status = Literal["", "ok", "failed", "expired", "refused"]
-Source = Literal["", "posts", "searches"]
-Decided = Literal["", "kept", "dropped", "undecided"]
+KindFilter = Literal["", "post", "reel"]
+QualityFilter = Literal["", "passed", "failed"]
+StatusFilter = Literal["", "ok", "failed", "expired", "refused"]
+SourceFilter = Literal["", "posts", "searches"]
+DecidedFilter = Literal["", "kept", "dropped", "undecided"]
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "kind": ("", "post", "reel"),
     "quality": ("", "passed", "failed"),
@@ -49,18 +49,18 @@ class Filter:
     word: str = ""
     pos: str = ""
     """A word of the tokens, and its part of speech; the latter alone for charts of words."""
-    kind: Kind = ""
+    kind: KindFilter = ""
     weekday: int | None = None
     hour: int | None = None
     """When it was posted, in the time zone of the data; 1: Monday."""
     viral: Literal["", "yes", "no"] = ""
     post: str = ""
     """A `post_id`: its images."""
-    source: Source = ""
+    source: SourceFilter = ""
     search: tuple[str, ...] = ()
     """Images of these searches."""
-    status: Status = ""
-    quality: Quality = ""
+    status: StatusFilter = ""
+    quality: QualityFilter = ""
     sharp: float | None = None
     """Least sharpness of images: variance of the Laplacian."""
     cluster: tuple[str, ...] = ()
@@ -68,7 +68,7 @@ class Filter:
     near: str = ""
     """An `image_id`: its near-duplicates, itself included."""
     list_name: str = ""
-    decided: Decided = ""
+    decided: DecidedFilter = ""
     """Images that a named list keeps, drops, or says nothing of."""
 
     @classmethod

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from upath import UPath
 
 from instagram_assets.lake_index.changes import fingerprint
-from instagram_assets.lake_index.place import index_file, lake_seen
+from instagram_assets.lake_index.place import index_file, indexed_fingerprint
 from instagram_assets.lake_index.tables import NEEDED
 from instagram_assets.storage.lake import names_in
 
@@ -42,4 +42,4 @@ def find_index(root: UPath, folder: Path) -> IndexFound:
     """How the index in a folder is now: a look at the times of the lake's folders. Raises StorageError and OSError."""
     if not index_file(folder).exists():
         return IndexFound("missing" if names_in(root) & set(NEEDED) else "none")
-    return IndexFound("current" if fingerprint(root) == lake_seen(folder) else "behind")
+    return IndexFound("current" if fingerprint(root) == indexed_fingerprint(folder) else "behind")

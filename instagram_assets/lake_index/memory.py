@@ -20,7 +20,7 @@ class _Entry(Generic[T]):
     size: int = 0
 
 
-class Memory(Generic[T]):
+class SizedCache(Generic[T]):
     """Values by their keys, at most `limit` bytes of them: what was not asked for the longest goes first."""
 
     def __init__(self, limit: int, size_of: Callable[[T], int]) -> None:
@@ -94,12 +94,12 @@ class PerIndex(Generic[T]):
     def __init__(self, make: Callable[["LakeIndex"], T]) -> None:
         self._make = make
         self._lock = threading.Lock()
-        self._of_indexes: WeakKeyDictionary[LakeIndex, Memory[tuple[T]]] = WeakKeyDictionary()
+        self._of_indexes: WeakKeyDictionary[LakeIndex, SizedCache[tuple[T]]] = WeakKeyDictionary()
 
     def of(self, index: "LakeIndex") -> T:
         """That of an index. Raises what making it raises, and tries again the next time."""
         with self._lock:
-            memory = self._of_indexes.setdefault(index, Memory(1, lambda _: 0))
+            memory = self._of_indexes.setdefault(index, SizedCache(1, lambda _: 0))
         return memory.get("", lambda: (self._make(index),))[0]
 
     def __len__(self) -> int:

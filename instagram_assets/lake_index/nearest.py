@@ -82,7 +82,7 @@ class Vectors:
             np.dot(numbers[:count], asked, out=found[start : start + count])
 
 
-def nearest(similarities: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+def nearest_rows(similarities: NDArray[np.float32], count: int) -> NDArray[np.int64]:
     """The rows of the `count` largest similarities, largest first."""
     count = min(count, len(similarities))
     some = np.argpartition(-similarities, count - 1)[:count] if count else np.empty(0, np.int64)

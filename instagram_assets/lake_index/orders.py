@@ -10,10 +10,10 @@ import pyarrow as pa
 from instagram_assets.arrow import compute
 from instagram_assets.errors import QueryError
 from instagram_assets.lake_index.filters import Filter
-from instagram_assets.lake_index.memory import Memory, PerIndex
+from instagram_assets.lake_index.memory import PerIndex, SizedCache
 from instagram_assets.lake_index.reading import LakeIndex
-from instagram_assets.lake_index.selecting import Of, terms_sql, where_of, wishes_of
-from instagram_assets.lake_index.terms import Wish
+from instagram_assets.lake_index.selecting import Of, condition_of, query_terms_of, term_sql
+from instagram_assets.lake_index.terms import QueryTerm
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +44,9 @@ class Orders:
     """Orders of rows, remembered of each index that is open while they fit into `limit` bytes; for many threads."""
 
     def __init__(self, limit: int = LIMIT) -> None:
-        self._memories: PerIndex[Memory[np.ndarray]] = PerIndex(lambda _: Memory(limit, lambda numbers: numbers.nbytes))
+        self._memories: PerIndex[SizedCache[np.ndarray]] = PerIndex(
+            lambda _: SizedCache(limit, lambda numbers: numbers.nbytes)
+        )
 
     def __len__(self) -> int:
         """Of how many indexes orders are remembered."""
@@ -105,7 +107,7 @@ class Orders:
     def _matching(self, index: LakeIndex, wanted: Filter, of: Of) -> "np.ndarray":
         """For each row, by its number, whether it is wanted. Words are looked up one by one, the rarest costs least."""
         asked = wanted.but(q="", hashtag=(), word="")
-        where = where_of(asked, of)
+        where = condition_of(asked, of)
         size = _size(index, of)
         if where.parts:
             found = _mask(_numbers(index, f"SELECT {_NUMBERS[of]} FROM {of} WHERE {where.sql}", *where.values), size)
@@ -113,7 +115,7 @@ class Orders:
             found = self._kept(
                 index, ("there", of), lambda: _mask(_numbers(index, f"SELECT {_NUMBERS[of]} FROM {of}"), size)
             )
-        for wish in wishes_of(wanted):
+        for wish in query_terms_of(wanted):
             said = _saying(index, wish, "posts")
             if of == "images":
                 posts = self._kept(index, ("posts of images",), lambda: _by_image(index, "post"))
@@ -152,9 +154,9 @@ def _every(index: LakeIndex, of: Of, sort: str) -> "np.ndarray":
     return _int32(rows["number"].combine_chunks().take(places))
 
 
-def _saying(index: LakeIndex, wish: Wish, of: Of) -> "np.ndarray":
+def _saying(index: LakeIndex, wish: QueryTerm, of: Of) -> "np.ndarray":
     """For each row, by its number, whether its caption has a term that fits; of posts with one place more, false."""
-    terms = _numbers(index, terms_sql(wish).replace("?", "$1") + " ORDER BY term", wish.text)
+    terms = _numbers(index, term_sql(wish).replace("?", "$1") + " ORDER BY term", wish.text)
     size = _size(index, of) + (of == "posts")
     if not len(terms):
         return _mask(terms, size)

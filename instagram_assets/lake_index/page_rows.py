@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.reading import LakeIndex
-from instagram_assets.lake_index.selecting import Of, where_of
+from instagram_assets.lake_index.selecting import Of, condition_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,11 +23,11 @@ def rows_of(
     of_row = ", ".join(f"t.{name}" for name in columns)
     sql = f"SELECT {of_row} FROM (SELECT unnest($1::INTEGER[]) AS {number}) n JOIN {of} t USING ({number})"
     found = index.rows(sql, sorted(wanted))
-    by_number = {row[number]: row for row in finite(found)}
+    by_number = {row[number]: row for row in nan_as_none(found)}
     return [by_number[each] for each in wanted if each in by_number]
 
 
-def finite(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def nan_as_none(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows with null for numbers that are none, which JSON does not have."""
     for row in rows:
         for name, value in row.items():
@@ -64,7 +64,7 @@ def images_with(index: LakeIndex, image_id: str) -> Sequence[dict[str, Any]]:
 
 def near_duplicates(index: LakeIndex, image_id: str) -> int:
     """How many other images are near-duplicates of one, or are the same again, as `Filter.near` finds them."""
-    where = where_of(Filter(near=image_id), "images")
+    where = condition_of(Filter(near=image_id), "images")
     [row] = index.rows(f"SELECT count(*) AS number FROM images WHERE {where.sql}", *where.values)
     return max(0, row["number"] - 1)
 
@@ -88,9 +88,9 @@ def post_of(index: LakeIndex, account: str, post_id: str) -> dict[str, Any] | No
     return next(iter(post_rows(index, [found[0]["post"]])), None) if found else None
 
 
-def looks_of(index: LakeIndex, post: int) -> list[dict[str, Any]]:
+def observations_of(index: LakeIndex, post: int) -> list[dict[str, Any]]:
     """A post's numbers over time, the oldest first: `observed_at`, `likes`, `comments`, `views`, `plays`."""
-    return finite(
+    return nan_as_none(
         index.rows(
             "SELECT observed_at, likes, comments, views, plays FROM looks WHERE post = $1 ORDER BY observed_at", post
         )

@@ -9,13 +9,13 @@ import shutil
 import time
 from pathlib import Path
 
-from instagram_assets.lake_index.spilling import PREFIX, sweep
+from instagram_assets.lake_index.spilling import SPILL_PREFIX, remove_left_spill_folders
 from instagram_assets.storage.atomic import is_temporary
 
-FOLDER = "index"
-WORK = "new"
+INDEX_FOLDER = "index"
+WORK_FOLDER = "new"
 """The folder below it in which the next version is made; who finds it without its maker may remove it."""
-SEEN = "seen.txt"
+LAKE_FINGERPRINT_FILE = "seen.txt"
 """What the lake's folders looked like when the index was last brought up to date, see `changes.fingerprint`."""
 _FILE = re.compile(r"^index-[0-9]{20}\.duckdb$")
 _NOBODY = "index-00000000000000000000.duckdb"
@@ -37,7 +37,7 @@ def next_file(folder: Path) -> Path:
     return folder / f"index-{max(time.time_ns(), last + 1):020}.duckdb"
 
 
-def stamp_of(path: Path) -> str:
+def version_stamp(path: Path) -> str:
     """What tells one version of the file from another; empty where there is none."""
     try:
         stat = os.stat(path)
@@ -46,33 +46,36 @@ def stamp_of(path: Path) -> str:
     return f"{path.stem.removeprefix('index-')}-{stat.st_ino:x}-{stat.st_size:x}"
 
 
-def is_own(name: str) -> bool:
+def is_index_file(name: str) -> bool:
     """Whether a file of the folder is one of ours."""
     return (
-        name in (WORK, SEEN) or bool(_FILE.match(name)) or name.startswith(("vectors-", PREFIX)) or is_temporary(name)
+        name in (WORK_FOLDER, LAKE_FINGERPRINT_FILE)
+        or bool(_FILE.match(name))
+        or name.startswith(("vectors-", SPILL_PREFIX))
+        or is_temporary(name)
     )
 
 
-def lake_seen(folder: Path) -> str:
+def indexed_fingerprint(folder: Path) -> str:
     """The fingerprint of the lake that the index was last brought up to date with; empty where that is not known."""
     try:
-        return (folder / SEEN).read_text("ascii", "replace")
+        return (folder / LAKE_FINGERPRINT_FILE).read_text("ascii", "replace")
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return ""
 
 
-def remove_old(folder: Path, vectors: str = "") -> None:
+def remove_old_versions(folder: Path, vectors: str = "") -> None:
     """Take away what the newest version does not need, of which `vectors` is the other file; for who is alone there."""
     newest = index_file(folder).name
-    sweep(folder)
+    remove_left_spill_folders(folder)
     for name in os.listdir(folder):
-        if not is_own(name) or name in (newest, vectors) or name.startswith(PREFIX):
+        if not is_index_file(name) or name in (newest, vectors) or name.startswith(SPILL_PREFIX):
             continue
-        if name != SEEN or (folder / name).is_dir():
-            remove(folder / name)
+        if name != LAKE_FINGERPRINT_FILE or (folder / name).is_dir():
+            remove_path(folder / name)
 
 
-def remove(path: Path) -> None:
+def remove_path(path: Path) -> None:
     """Take a file, a link or a whole folder away; nothing where there is none."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)

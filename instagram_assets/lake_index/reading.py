@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from instagram_assets.errors import DamagedError, NotReadyError, QueryError, StorageError
-from instagram_assets.lake_index.place import index_file, stamp_of
-from instagram_assets.lake_index.spilling import let_go, spill_folder
+from instagram_assets.lake_index.place import index_file, version_stamp
+from instagram_assets.lake_index.spilling import release_spill_folder, spill_folder
 from instagram_assets.lake_index.tables import VERSION
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class LakeIndex:
         return QueryError(f"{self.path.name}: {error}")
 
 
-class Opened:
+class IndexHandle:
     """The newest version of an index that there is."""
 
     def __init__(self, folder: Path) -> None:
@@ -102,9 +102,9 @@ class Opened:
     def newest(self) -> LakeIndex:
         """The index as it is now. Raises as `LakeIndex` does."""
         with self._lock:
-            self._let_go()
+            self._release()
             if self._index is None:
-                stamp = stamp_of(index_file(self._folder))
+                stamp = version_stamp(index_file(self._folder))
                 try:
                     self._index = LakeIndex(self._folder)
                 except DamagedError:
@@ -112,29 +112,29 @@ class Opened:
                     raise
             return self._index
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Close an index that was replaced or removed, with all that is remembered of it, though nobody asks again."""
         with self._lock:
-            self._let_go()
+            self._release()
 
     @property
     def is_damaged(self) -> bool:
         """Whether the version that is there was found to be damaged, by opening it or by a question."""
         with self._lock:
-            self._let_go()
+            self._release()
             if self._index is not None:
                 return self._index.is_damaged
-            return bool(self._damaged) and self._damaged == stamp_of(index_file(self._folder))
+            return bool(self._damaged) and self._damaged == version_stamp(index_file(self._folder))
 
-    def _let_go(self) -> None:
-        if self._index is not None and self._index.stamp != stamp_of(index_file(self._folder)):
+    def _release(self) -> None:
+        if self._index is not None and self._index.stamp != version_stamp(index_file(self._folder)):
             self._index = None
 
 
 @lru_cache(maxsize=8)
-def opened(folder: Path) -> Opened:
+def index_handle(folder: Path) -> IndexHandle:
     """What this process has open in a folder, one for all who ask."""
-    return Opened(folder)
+    return IndexHandle(folder)
 
 
 def _opened(folder: Path) -> tuple[Path, str, "DuckDBPyConnection"]:
@@ -143,7 +143,7 @@ def _opened(folder: Path) -> tuple[Path, str, "DuckDBPyConnection"]:
 
     for last in range(_TRIES - 1, -1, -1):
         path = index_file(folder)
-        stamp = stamp_of(path)
+        stamp = version_stamp(path)
         if not stamp:
             raise NotReadyError("The index of the lake is not made yet: `instagram-assets index` makes it.")
         try:
@@ -155,7 +155,7 @@ def _opened(folder: Path) -> tuple[Path, str, "DuckDBPyConnection"]:
 
 
 @contextmanager
-def connected(path: Path) -> Generator["DuckDBPyConnection"]:
+def open_read_only(path: Path) -> Generator["DuckDBPyConnection"]:
     """A file open for reading while the block runs, whatever version it is of. Raises DuckDB's errors."""
     connection = _connect(path)
     try:
@@ -181,13 +181,13 @@ def _connect(path: Path) -> "DuckDBPyConnection":
             },
         )
     except BaseException:
-        let_go(path)
+        release_spill_folder(path)
         raise
 
 
 def _close(connection: "DuckDBPyConnection", path: Path) -> None:
     connection.close()
-    let_go(path)
+    release_spill_folder(path)
 
 
 def _connected(path: Path) -> "DuckDBPyConnection":

@@ -203,7 +203,7 @@ def replace_whole(connection: "DuckDBPyConnection", tables: Mapping[str, pa.Tabl
             connection.execute(_HYPOTHESES)
 
 
-def take_labels(connection: "DuckDBPyConnection", labels: pa.Table, clusters: pa.Table) -> None:
+def collect_labels(connection: "DuckDBPyConnection", labels: pa.Table, clusters: pa.Table) -> None:
     """Have what is said of single posts and images for the whole lake at hand, in DuckDB's own memory."""
     with _registered(connection, {"viral_labels": labels, "clusters": clusters}):
         connection.execute("CREATE OR REPLACE TEMP TABLE labels AS SELECT * FROM lake_viral_labels WHERE kind <> 'ad'")

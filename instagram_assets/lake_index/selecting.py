@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from instagram_assets.lake_index.filters import Filter, cluster_of
-from instagram_assets.lake_index.terms import Wish, folded, token_term, wishes
+from instagram_assets.lake_index.terms import QueryTerm, folded_text, query_terms, token_term
 
 Of = Literal["posts", "images"]
 
 
 @dataclass
-class Where:
+class SqlCondition:
     """A condition in SQL with the values of its `$1`, `$2`, …"""
 
     parts: list[str] = field(default_factory=list[str])
@@ -30,12 +30,12 @@ class Where:
         return " AND ".join(self.parts) or "true"
 
 
-def where_of(wanted: Filter, of: Of) -> Where:
+def condition_of(wanted: Filter, of: Of) -> SqlCondition:
     """The condition on a row of `posts`, or of `images`; with what a named list says of an image it has nothing to do.
 
     Fields that only images have are no condition on posts.
     """
-    where = Where()
+    where = SqlCondition()
     if wanted.account:
         _add_any(where, "account", wanted.account)
     if wanted.first:
@@ -48,7 +48,7 @@ def where_of(wanted: Filter, of: Of) -> Where:
         where.add("viral IS NOT DISTINCT FROM ?", wanted.viral == "yes")
     if wanted.post:
         where.add("post_id = ?", wanted.post)
-    for wish in wishes_of(wanted):
+    for wish in query_terms_of(wanted):
         _add_wish(where, wish, of)
     if wanted.pos and not wanted.word:
         terms = "SELECT term FROM terms WHERE ends_with(text, ?)"
@@ -60,25 +60,25 @@ def where_of(wanted: Filter, of: Of) -> Where:
     return where
 
 
-def wishes_of(wanted: Filter) -> list[Wish]:
+def query_terms_of(wanted: Filter) -> list[QueryTerm]:
     """All words that a filter asks for, of captions, hashtags and tokens."""
-    tags = [Wish("#" + folded(tag), whole=True) for tag in wanted.hashtag]
-    token = token_term(wanted.word, wanted.pos) if wanted.pos else folded(wanted.word)
-    return [*wishes(wanted.q), *tags, *([Wish(token, whole=True)] if wanted.word else ())]
+    tags = [QueryTerm("#" + folded_text(tag), whole=True) for tag in wanted.hashtag]
+    token = token_term(wanted.word, wanted.pos) if wanted.pos else folded_text(wanted.word)
+    return [*query_terms(wanted.q), *tags, *([QueryTerm(token, whole=True)] if wanted.word else ())]
 
 
-def terms_sql(wish: Wish) -> str:
+def term_sql(wish: QueryTerm) -> str:
     """The question for the terms that fit a wish, whose text is `?`."""
     match = "text = ?" if wish.whole else "contains(text, ?)" if wish.is_inside else "starts_with(text, ?)"
     return f"SELECT term FROM terms WHERE {match}"
 
 
-def _add_any(where: Where, column: str, values: Sequence[str]) -> None:
+def _add_any(where: SqlCondition, column: str, values: Sequence[str]) -> None:
     where.add(f"{column} IN ({', '.join('?' * len(values))})", *values)
 
 
-def _add_wish(where: Where, wish: Wish, of: Of) -> None:
-    terms = f"SEMI JOIN ({terms_sql(wish)}) USING (term)"
+def _add_wish(where: SqlCondition, wish: QueryTerm, of: Of) -> None:
+    terms = f"SEMI JOIN ({term_sql(wish)}) USING (term)"
     if of == "posts":
         where.add(f"post IN (SELECT post FROM post_terms {terms})", wish.text)
         return
@@ -90,14 +90,14 @@ def _add_wish(where: Where, wish: Wish, of: Of) -> None:
     )
 
 
-def _of_posts(where: Where, wanted: Filter) -> None:
+def _of_posts(where: SqlCondition, wanted: Filter) -> None:
     if wanted.weekday is not None:
         where.add("weekday = ?", wanted.weekday)
     if wanted.hour is not None:
         where.add("hour = ?", wanted.hour)
 
 
-def _of_images(where: Where, wanted: Filter) -> None:
+def _of_images(where: SqlCondition, wanted: Filter) -> None:
     if wanted.source == "posts":
         where.add("account IS NOT NULL")
     elif wanted.source == "searches":
@@ -118,6 +118,6 @@ def _of_images(where: Where, wanted: Filter) -> None:
             "near_group IN (SELECT near_group FROM images WHERE image_id = ?) OR image_id = ?", wanted.near, wanted.near
         )
     if wanted.weekday is not None or wanted.hour is not None:
-        times = Where(values=where.values)
+        times = SqlCondition(values=where.values)
         _of_posts(times, wanted)
         where.parts.append(f"(post IN (SELECT post FROM posts WHERE {times.sql}))")

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-PREFIX = "spilled-"
+SPILL_PREFIX = "spilled-"
 
 
 @dataclass
@@ -44,7 +44,7 @@ def spill_folder(path: Path) -> str:
         return _held[path].folder
 
 
-def let_go(path: Path) -> None:
+def release_spill_folder(path: Path) -> None:
     """Say that one connection to the file is closed; with the last one its folder goes."""
     with _lock:
         held = _held.get(path)
@@ -58,10 +58,10 @@ def let_go(path: Path) -> None:
     os.close(held.descriptor)
 
 
-def sweep(folder: Path) -> None:
+def remove_left_spill_folders(folder: Path) -> None:
     """Remove what killed processes left in the folder of an index."""
     for name in os.listdir(folder):
-        if name.startswith(PREFIX) and (descriptor := _opened(folder / name)) is not None:
+        if name.startswith(SPILL_PREFIX) and (descriptor := _opened(folder / name)) is not None:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder / name, ignore_errors=True)
@@ -73,7 +73,7 @@ def sweep(folder: Path) -> None:
 
 def _made(folder: Path) -> _Held | None:
     try:
-        made = tempfile.mkdtemp(prefix=PREFIX, dir=folder)
+        made = tempfile.mkdtemp(prefix=SPILL_PREFIX, dir=folder)
     except OSError:
         return None
     descriptor = os.open(made, os.O_RDONLY | os.O_DIRECTORY)

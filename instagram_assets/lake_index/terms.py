@@ -19,7 +19,7 @@ _CJK = re.compile("[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\
 _LOOKS: dict[int, None] = dict.fromkeys((0xFE0E, 0xFE0F))
 
 
-def folded(text: str) -> str:
+def folded_text(text: str) -> str:
     """Text as it is compared: in one form of Unicode, without the difference of upper and lower case, of wide and
     narrow letters, and of an emoji in colour or not.
     """
@@ -37,10 +37,10 @@ def terms_of(text: str, words: Iterable[str] = ()) -> set[str]:
     >>> sorted(terms_of("@sun_diary"))
     ['@sun_diary', 'diary', 'sun', 'sun_diary']
     """
-    found = _pieces(folded(text))
+    found = _pieces(folded_text(text))
     found |= {term[1:] for term in found if term[:1] in ("#", "@")}
     found |= {part for term in found if term[:1] not in ("#", "@") for part in _JOINTS.split(term)}
-    found |= {folded(word)[:LONGEST] for word in words}
+    found |= {folded_text(word)[:LONGEST] for word in words}
     return found - {""}
 
 
@@ -50,7 +50,7 @@ def token_term(word: str, pos: str) -> str:
 
 
 @dataclass(frozen=True)
-class Wish:
+class QueryTerm:
     """One word that was asked for: found whole, or as the beginning of longer ones."""
 
     text: str
@@ -62,7 +62,7 @@ class Wish:
         return not self.whole and self.text[:1] not in ("#", "@") and bool(_CJK.search(self.text))
 
 
-def wishes(query: str) -> list[Wish]:
+def query_terms(query: str) -> list[QueryTerm]:
     """What a query asks for, all of it at once: each word, and each of those in quotes whole.
 
     Signs beside words are passed over; a query of nothing else asks for the sign itself. Of words of which one begins
@@ -73,12 +73,12 @@ def wishes(query: str) -> list[Wish]:
     >>> wishes("cats & dogs"), wishes("!!")
     ([Wish(text='cats', whole=False), Wish(text='dogs', whole=False)], [Wish(text='!!', whole=True)])
     """
-    found: dict[Wish, None] = {}
+    found: dict[QueryTerm, None] = {}
     for quoted, bare in re.findall(r'"([^"]*)"|([^\s"]+)', _straight(query)):
-        found |= {Wish(piece, bool(quoted)): None for piece in sorted(_pieces(folded(quoted or bare)))}
+        found |= {QueryTerm(piece, bool(quoted)): None for piece in sorted(_pieces(folded_text(quoted or bare)))}
     if not found:
-        signs = folded(query).strip()
-        return [Wish(signs[:LONGEST], whole=True)] if signs else []
+        signs = folded_text(query).strip()
+        return [QueryTerm(signs[:LONGEST], whole=True)] if signs else []
     needed = [wish for wish in found if not any(_says_more(other, wish) for other in found)]
     return sorted(needed, key=lambda wish: -len(wish.text))[:MOST_WISHES] if len(needed) > MOST_WISHES else needed
 
@@ -91,6 +91,6 @@ def _straight(query: str) -> str:
     return query.translate(dict.fromkeys(map(ord, "“”„＂«»"), '"'))
 
 
-def _says_more(other: Wish, wish: Wish) -> bool:
+def _says_more(other: QueryTerm, wish: QueryTerm) -> bool:
     """Whether every row that has `other` has `wish`, too."""
     return not wish.whole and wish != other and other.text.startswith(wish.text)

@@ -13,10 +13,17 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.errors import DiskFullError, StorageError
-from instagram_assets.lake_index.changes import Known, Part, Parts, changed, fingerprint, owners, parts_of
-from instagram_assets.lake_index.filling import Filling, Report, read
-from instagram_assets.lake_index.place import SEEN, WORK, index_file, next_file, remove, remove_old
-from instagram_assets.lake_index.reading import connected
+from instagram_assets.lake_index.changes import Known, Part, Parts, changed_parts, fingerprint, owners, parts_of
+from instagram_assets.lake_index.filling import Filling, ProgressReport, read_lake_file
+from instagram_assets.lake_index.place import (
+    LAKE_FINGERPRINT_FILE,
+    WORK_FOLDER,
+    index_file,
+    next_file,
+    remove_old_versions,
+    remove_path,
+)
+from instagram_assets.lake_index.reading import open_read_only
 from instagram_assets.lake_index.tables import SCHEMA, VECTORS, VERSION
 from instagram_assets.lake_index.vectors import are_whole, write_vectors
 from instagram_assets.storage.atomic import make_folder, refusal, sync_folders, write_atomic
@@ -56,7 +63,7 @@ class _Old:
 
 
 def update_index(
-    root: UPath, folder: Path, zone: str, *, rebuild: bool = False, report: Report = lambda *_: None
+    root: UPath, folder: Path, zone: str, *, rebuild: bool = False, report: ProgressReport = lambda *_: None
 ) -> Updated:
     """Make the index what the lake is now; with `rebuild`, all of it anew.
 
@@ -71,10 +78,10 @@ def update_index(
         with alone_in(folder, "Put the data folder on a local disk: INSTAGRAM_ASSETS_DATA_DIR"):
             seen = fingerprint(root)
             old = _old(index_file(folder), zone, rebuild=rebuild)
-            remove_old(folder, old.facts.get("vectors", ""))
+            remove_old_versions(folder, old.facts.get("vectors", ""))
             parts = parts_of(root, old.known)
             done = _updated(root, folder, zone, old, parts, began, report)
-            write_atomic(folder / SEEN, lambda stream: stream.write(seen.encode()))
+            write_atomic(folder / LAKE_FINGERPRINT_FILE, lambda stream: stream.write(seen.encode()))
             return done
     except duckdb.Error as error:
         raise _refused(folder, error) from error
@@ -82,16 +89,18 @@ def update_index(
         raise refusal(folder, error) from error
 
 
-def _updated(root: UPath, folder: Path, zone: str, old: _Old, parts: Parts, began: float, report: Report) -> Updated:
+def _updated(
+    root: UPath, folder: Path, zone: str, old: _Old, parts: Parts, began: float, report: ProgressReport
+) -> Updated:
     import duckdb
 
-    differ, gone = changed(parts, old.known)
+    differ, gone = changed_parts(parts, old.known)
     why = old.why or _worth_a_new_one(old, parts, differ, gone)
     if not why and not differ and not gone:
         return Updated(int(old.facts["posts"]), int(old.facts["images"]), 0, False, "", monotonic() - began)
     make = _Maker(root, folder, zone, parts, report)
     try:
-        facts = make.anew() if why else make.changed(old, differ, gone)
+        facts = make.anew() if why else make.updated_copy(old, differ, gone)
     except (duckdb.OutOfMemoryException, duckdb.InterruptException):
         raise
     except (
@@ -127,7 +136,7 @@ def _old(path: Path, zone: str, *, rebuild: bool) -> _Old:
     if not path.exists():
         return _Old(None, {}, {}, "first")
     try:
-        with connected(path) as connection:
+        with open_read_only(path) as connection:
             facts = dict(connection.execute("SELECT name, value FROM facts").fetchall())
             if facts.get("version") != str(VERSION):
                 return _Old(None, {}, facts, "version")
@@ -147,9 +156,9 @@ def _old(path: Path, zone: str, *, rebuild: bool) -> _Old:
 class _Maker:
     """Makes the next version in a folder of its own."""
 
-    def __init__(self, root: UPath, folder: Path, zone: str, parts: Parts, report: Report) -> None:
+    def __init__(self, root: UPath, folder: Path, zone: str, parts: Parts, report: ProgressReport) -> None:
         self._root, self._folder, self._zone, self._parts, self._report = root, folder, zone, parts, report
-        self._work = folder / WORK
+        self._work = folder / WORK_FOLDER
         self._file = self._work / "index.duckdb"
 
     def anew(self) -> dict[str, str]:
@@ -164,7 +173,7 @@ class _Maker:
             connection.execute("CHECKPOINT")
         return facts
 
-    def changed(self, old: _Old, differ: set[Part], gone: set[Part]) -> dict[str, str]:
+    def updated_copy(self, old: _Old, differ: set[Part], gone: set[Part]) -> dict[str, str]:
         """A copy of the old index in which the parts that differ are other rows; its facts."""
         assert old.path
         self._begin()
@@ -179,7 +188,7 @@ class _Maker:
                 for table in VECTORS
                 if table in files and files[table].stamp != old.known.get((table, part.owner, part.month), ("", ""))[1]
             ]
-            vectors = write_vectors(connection, self._folder, self._embeddings, lambda: map(read, others))
+            vectors = write_vectors(connection, self._folder, self._embeddings, lambda: map(read_lake_file, others))
             facts = self._facts(connection, vectors, int(old.facts["appended"]) + appended)
             connection.execute("CHECKPOINT")
         return facts
@@ -190,10 +199,10 @@ class _Maker:
             os.fsync(stream.fileno())
         os.rename(self._file, next_file(self._folder))
         sync_folders([self._folder])
-        remove_old(self._folder, vectors)
+        remove_old_versions(self._folder, vectors)
 
     def _begin(self) -> None:
-        remove(self._work)
+        remove_path(self._work)
         make_folder(self._work)
 
     def _connected(self) -> "DuckDBPyConnection":
@@ -215,7 +224,7 @@ class _Maker:
         return connection
 
     def _embeddings(self) -> Iterable[pa.Table]:
-        return (read(files[table]) for files in self._parts.values() for table in VECTORS if table in files)
+        return (read_lake_file(files[table]) for files in self._parts.values() for table in VECTORS if table in files)
 
     def _facts(self, connection: "DuckDBPyConnection", vectors: str, appended: int) -> dict[str, str]:
         """Write down what the new version is."""

@@ -13,12 +13,21 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from instagram_assets.datasets.csv import write_csv
-from instagram_assets.datasets.folder import kind_of
-from instagram_assets.datasets.json import read_merged_json, write_json
+from instagram_assets.datasets.image_folder import kind_of
+from instagram_assets.datasets.json import write_json
 from instagram_assets.datasets.records import CAPTION_COLUMNS
 from instagram_assets.ingest.reader.byte_streams import changed, check_regular, identity
 from instagram_assets.local.outputs import REMEDY, captions_of, check_outputs, is_itself
-from instagram_assets.local.sources import Tell, aloud, image_ids, images_in, is_address, name_in, pictures_below
+from instagram_assets.local.sources import (
+    Tell,
+    aloud,
+    image_ids,
+    images_in,
+    is_address,
+    name_in,
+    pictures_below,
+    read_merged_json,
+)
 from instagram_assets.settings import IngestSettings
 from instagram_assets.storage.owned_files import Fill, rewrite, write_ours
 from instagram_assets.vision.image_batches import Failed

@@ -97,7 +97,8 @@ def cluster_files(embeddings: pa.Table, options: ClusterSettings, source: Path) 
 
     `source` is where the files are named from, as `source_of` says.
     """
-    from instagram_assets.vision.cluster import NOISE, largest_cluster
+    from instagram_assets.schemas.images import NOISE
+    from instagram_assets.vision.cluster import largest_cluster
     from instagram_assets.vision.dbscan import dbscan
     from instagram_assets.vision.embed import as_vectors
 

@@ -16,13 +16,14 @@ import pyarrow as pa
 
 from instagram_assets import schemas
 from instagram_assets.datasets.csv import columns_of, write_csv
-from instagram_assets.datasets.joins import posts_once
-from instagram_assets.datasets.json import json_name, read_merged_json, write_json
-from instagram_assets.datasets.parts import one_part
+from instagram_assets.datasets.json import json_name, write_json
+from instagram_assets.datasets.post_joins import posts_once
 from instagram_assets.datasets.records import Kind, kind_of, merged_records
+from instagram_assets.datasets.table_parts import one_part
 from instagram_assets.errors import FileError
 from instagram_assets.ingest.merge import merge_posts
 from instagram_assets.local.exports import read_export
+from instagram_assets.local.sources import read_merged_json
 from instagram_assets.media.images import fetch_images
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.outcomes import Progress

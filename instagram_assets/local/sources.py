@@ -8,13 +8,14 @@ import hashlib
 import logging
 import os
 import stat
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from instagram_assets.datasets.json import read_merged_json
 from instagram_assets.errors import FileError
+from instagram_assets.ingest.reader.json_values import BadRecord
+from instagram_assets.ingest.reader.record_reader import read_records
 from instagram_assets.media import sniff
 from instagram_assets.settings import IngestSettings
 from instagram_assets.storage.owned_files import claims_of
@@ -47,6 +48,19 @@ def images_of(source: Path, limits: IngestSettings | None = None, tell: Tell = a
     records = read_merged_json(source, limits)
     named = (image for record in records for image in images_in(record) if isinstance(image, str))
     return [source.parent / image for image in dict.fromkeys(named) if not is_address(image)]
+
+
+def read_merged_json(path: Path, limits: IngestSettings | None = None) -> Iterator[dict[str, Any]]:
+    """Each record of a merged dataset: ours, or one that refine.py or image_caption.py made, whatever its keys.
+
+    Memory stays bounded; without `limits` the default ones hold. Raises FileError naming the place
+    when the file is not JSON or holds something else than objects.
+    """
+    for index, record in read_records(path, limits or IngestSettings()):
+        if isinstance(record, BadRecord):
+            remedy = "Give a merged dataset: an array of objects"
+            raise FileError(str(path), f"cannot be used ({record.error})", remedy, f"record {index}, counted from 0")
+        yield record
 
 
 def images_in(record: Mapping[str, Any]) -> list[object]:

@@ -1,4 +1,4 @@
-"""How images and videos are fetched: the limits and freedoms that a caller may set."""
+"""The options of a download: limits, timeouts, retries and permissions, with the defaults of the settings."""
 
 from dataclasses import dataclass, fields
 from typing import Self
@@ -8,23 +8,26 @@ from instagram_assets.media.outcomes import Kind
 from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN, Forgotten
 from instagram_assets.settings import DownloadSettings
 
+_DEFAULTS = DownloadSettings()
+"""The defaults of the settings, whatever the environment says; they stand there only."""
+
 
 @dataclass(frozen=True)
 class DownloadOptions:
-    """What one download may do. Times in seconds; `DownloadSettings` explains the shared fields."""
+    """The limits and permissions of one download. Times in seconds; `DownloadSettings` explains the shared fields."""
 
-    max_concurrent_requests: int = 50
-    max_per_host: int = 0
-    retry_count: int = 3
-    timeout: float = 5
-    deadline: float = 120
-    cache_images: bool = True
-    max_image_mb: float = 50
-    max_video_mb: float = 500
-    max_megapixels: float = 40
-    allow_http: bool = False
-    allow_loopback: bool = False
-    honour_noai: bool = False
+    max_concurrent_requests: int = _DEFAULTS.max_concurrent_requests
+    max_per_host: int = _DEFAULTS.max_per_host
+    retry_count: int = _DEFAULTS.retry_count
+    timeout: float = _DEFAULTS.timeout
+    deadline: float = _DEFAULTS.deadline
+    cache_images: bool = _DEFAULTS.cache_images
+    max_image_mb: float = _DEFAULTS.max_image_mb
+    max_video_mb: float = _DEFAULTS.max_video_mb
+    max_megapixels: float = _DEFAULTS.max_megapixels
+    allow_http: bool = _DEFAULTS.allow_http
+    allow_loopback: bool = _DEFAULTS.allow_loopback
+    honour_noai: bool = _DEFAULTS.honour_noai
     retry_wait: float = 0.5
     """Upper bound of the random wait before the first retry; it doubles with every further one."""
     max_retry_wait: float = 30
@@ -36,12 +39,12 @@ class DownloadOptions:
     """What must not be asked for, nor stored where other addresses lead to it."""
 
     def limits(self, kind: Kind) -> Limits:
-        """What a body of this kind may be."""
+        """The size limits of a response body of this kind."""
         megabytes = self.max_image_mb if kind == "image" else self.max_video_mb
         return Limits(kind, int(megabytes * 1_000_000), self.max_megapixels)
 
     @classmethod
     def of(cls, settings: DownloadSettings, forgotten: Forgotten = NOTHING_FORGOTTEN) -> Self:
-        """The options that the settings ask for, without what was forgotten."""
+        """The options that the settings name; nothing in `forgotten` is downloaded."""
         shared = {field.name for field in fields(cls)} & DownloadSettings.model_fields.keys()
         return cls(**{name: getattr(settings, name) for name in shared}, forgotten=forgotten)

@@ -9,8 +9,8 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets import schemas
-from instagram_assets.reels.analysis import FAILED, NO_VIDEO, OK, Analyser, OnProgress, Row, Video
-from instagram_assets.reels.measures import measured
+from instagram_assets.reels.analysis_schema import FAILED, NO_VIDEO, OK, Analyser, OnProgress, Row, Video
+from instagram_assets.reels.video_measures import measure_videos
 
 VIDEO_COLUMNS = ("post_id", "account", "day", "video_id", "path", "duration", "status", "reason")
 """What is used of `reel_videos`."""
@@ -49,21 +49,21 @@ def reel_analyses(
             wanted[-1] = Video(row["video_id"], path, row["duration"], label)
     each = list(dict.fromkeys(video for video in wanted if video is not None))
     found = dict(zip(each, analyser.analyse(each, on_progress) if each else [], strict=True))
-    measures = measured({video.video_id: video.path for video in each}, features)
+    measures = measure_videos({video.video_id: video.path for video in each}, features)
     for row, video in zip(rows, wanted, strict=True):
         if video is not None:
             row |= _with_measures(found[video], measures[video.video_id])
     return schemas.REEL_ANALYSES.table(rows)
 
 
-def numbers(table: pa.Table, unanswered_usd: float = 0.0) -> dict[str, float]:
+def analysis_counts(table: pa.Table, unanswered_usd: float = 0.0) -> dict[str, float]:
     """What a table of `reel_analyses` comes to: rows by status, seconds, tokens and dollars, each video once.
 
     Seconds, tokens and dollars per video are those by which the size of a batch is chosen; what of the cost is
     `unanswered_usd`, the most that calls without an answer can have cost, stands apart.
     """
     rows = table.select(["video_id", "status", "analyser", "seconds", *_SUMS]).to_pylist()
-    videos = by_video(rows)
+    videos = rows_by_video(rows)
     seconds = [row["seconds"] for row in videos if row["seconds"] is not None]
     sums = {name: sum(row[name] or 0 for row in videos) for name in _SUMS}
     asked = [row for row in videos if row["prompt_tokens"]]
@@ -77,7 +77,7 @@ def numbers(table: pa.Table, unanswered_usd: float = 0.0) -> dict[str, float]:
     return {"reels": len(rows), "videos": len(videos), "local": on_this_machine, **statuses, **sums, **apart, **means}
 
 
-def by_video(rows: Iterable[Row]) -> list[Row]:
+def rows_by_video(rows: Iterable[Row]) -> list[Row]:
     """One row of each video: where two posts show it both have its tokens and its cost, which were paid once."""
     return list({row["video_id"]: row for row in rows if row["video_id"]}.values())
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from upath import UPath
 
 from instagram_assets.errors import AnalyserRefusedError
-from instagram_assets.reels.analysis import (
+from instagram_assets.reels.analysis_schema import (
     FAILED,
     OVER_BUDGET,
     Analyser,
@@ -30,11 +30,17 @@ from instagram_assets.reels.analysis import (
     Row,
     Video,
 )
-from instagram_assets.reels.answers import Answer, read_answer
-from instagram_assets.reels.gemini_api import GaveUpError, GeminiApi, Patience, StoppedError, UnreadableError
-from instagram_assets.reels.gemini_rows import Problem, row_of, with_backup
-from instagram_assets.reels.kept_answers import KeptAnswers, Known
-from instagram_assets.reels.ledger import UNREADABLE, About, Ledger, Spent
+from instagram_assets.reels.answer_cache import AnswerCache, CachedAnswers
+from instagram_assets.reels.call_ledger import UNREADABLE_CALL, CallSubject, Ledger, Spent
+from instagram_assets.reels.gemini_api import (
+    GaveUpError,
+    GeminiApi,
+    GeminiRetries,
+    StoppedError,
+    UnreadableResponseError,
+)
+from instagram_assets.reels.gemini_rows import AnalysisProblem, row_of, with_backup
+from instagram_assets.reels.model_responses import ModelResponse, parse_response
 from instagram_assets.reels.prompts import WATCH, Question, mend, suppose
 from instagram_assets.settings import GeminiSettings
 from instagram_assets.storage import feature_files
@@ -59,7 +65,7 @@ class NotAnsweredError(Exception):
 
     def __init__(self, status: str, reason: str) -> None:
         super().__init__(reason)
-        self.problem = Problem(status, reason)
+        self.problem = AnalysisProblem(status, reason)
 
 
 @dataclass
@@ -67,7 +73,7 @@ class _Visit:
     """One video, with each label that it is wanted with, what is known of it, and whether it may be at Gemini."""
 
     videos: list[Video]
-    known: Known
+    known: CachedAnswers
     was_sent: bool = False
 
     @property
@@ -103,13 +109,13 @@ class GeminiAnalyser:
         folder: Path,
         *,
         backup: Analyser | None = None,
-        patience: Patience | None = None,
+        patience: GeminiRetries | None = None,
     ) -> None:
         self._key, self._options, self._ledger = key, options, ledger
-        self._kept = KeptAnswers(root, ledger, options.model)
+        self._kept = AnswerCache(root, ledger, options.model)
         self._under_way = folder / "under_way"
         self._backup = backup
-        self._patience = patience or Patience(options.attempts, max_wait=options.max_wait)
+        self._patience = patience or GeminiRetries(options.attempts, max_wait=options.max_wait)
 
     def analyse(self, videos: Sequence[Video], on_progress: OnProgress | None = None) -> list[Row]:
         """One row per video, in their order; each video is given once, or once per label.
@@ -125,7 +131,7 @@ class GeminiAnalyser:
         for video in videos:
             if self._is_wanted(video, known, spent[video.video_id]):
                 visits.setdefault(video.video_id, _Visit([], known)).videos.append(video)
-        problems: dict[Video, Problem] = {}
+        problems: dict[Video, AnalysisProblem] = {}
         if visits or self._left_over():
             problems = self._watch_all(list(visits.values()), questions.values(), len(videos), on_progress)
             known, spent = self._kept.known(ids, questions.values()), self._spent(ids, questions)
@@ -133,7 +139,7 @@ class GeminiAnalyser:
         rows = [row_of(video, model, known, spent[video.video_id], problems.get(video), most) for video in videos]
         return with_backup(videos, rows, spent, most, self._backup)
 
-    def _is_wanted(self, video: Video, known: Known, spent: Spent) -> bool:
+    def _is_wanted(self, video: Video, known: CachedAnswers, spent: Spent) -> bool:
         """Whether a question of a video has no answer yet, and was not refused too often."""
         if (video.video_id, WATCH.version) not in known:
             return spent.lasting < self._options.failures_for_backup
@@ -142,9 +148,9 @@ class GeminiAnalyser:
 
     def _watch_all(
         self, visits: list[_Visit], questions: Iterable[Question], total: int, on_progress: OnProgress | None
-    ) -> dict[Video, Problem]:
+    ) -> dict[Video, AnalysisProblem]:
         """Watch each video, in as many threads as the settings allow; what went wrong with which."""
-        stop, problems = threading.Event(), dict[Video, Problem]()
+        stop, problems = threading.Event(), dict[Video, AnalysisProblem]()
         done = total - sum(len(visit.videos) for visit in visits)
         with GeminiApi(self._key, self._options, self._patience, stop) as api:
             if visits:
@@ -170,7 +176,7 @@ class GeminiAnalyser:
                 self._kept.keep(questions)
         return problems
 
-    def _watch(self, api: GeminiApi, visit: _Visit) -> dict[Video, Problem]:
+    def _watch(self, api: GeminiApi, visit: _Visit) -> dict[Video, AnalysisProblem]:
         """Ask what is not known of one video, alone with it; what went wrong, by label."""
         folder = self._under_way / visit.video.video_id
         visit.was_sent = folder.exists()
@@ -180,12 +186,12 @@ class GeminiAnalyser:
             finally:
                 self._leave(api, folder, visit.was_sent)
 
-    def _ask_all(self, api: GeminiApi, visit: _Visit) -> dict[Video, Problem]:
+    def _ask_all(self, api: GeminiApi, visit: _Visit) -> dict[Video, AnalysisProblem]:
         try:
             analysis = self._answer(visit, WATCH) or self._analysis(api, visit)
         except NotAnsweredError as error:
             return dict.fromkeys(visit.videos, error.problem)
-        problems: dict[Video, Problem] = {}
+        problems: dict[Video, AnalysisProblem] = {}
         for video in visit.videos:
             question = suppose(video.viral)
             try:
@@ -223,8 +229,8 @@ class GeminiAnalyser:
         """The video at Gemini, where it can be asked about."""
         try:
             return api.ready(visit.video, visit.note_sent)
-        except (UnreadableError, GaveUpError) as error:
-            status = UNREADABLE if isinstance(error, UnreadableError) else FAILED
+        except (UnreadableResponseError, GaveUpError) as error:
+            status = UNREADABLE_CALL if isinstance(error, UnreadableResponseError) else FAILED
             self._ledger.note(self._about(visit.video.video_id, "upload", WATCH), status, str(error))
             raise NotAnsweredError(FAILED, str(error)) from error
 
@@ -246,12 +252,12 @@ class GeminiAnalyser:
 
     def _call(
         self, api: GeminiApi, question: Question, kind: str, video_id: str, text: _Text, started: float
-    ) -> Answer:
+    ) -> ModelResponse:
         """One call that is answered, in whatever way; each try is written down before it is made."""
         about = self._about(video_id, kind, question)
         prompt_tokens, answer_tokens = text.tokens + _question_tokens(question), self._options.max_answer_tokens
 
-        def once() -> Answer:
+        def once() -> ModelResponse:
             api.go_on()
             number = self._ledger.reserve(about, prompt_tokens, answer_tokens)
             if number is None:
@@ -262,7 +268,7 @@ class GeminiAnalyser:
             except BaseException as error:
                 self._write_failure(api, number, error, time.monotonic() - begun)
                 raise
-            answer, usage = read_answer(response, question.form, text.length), response.usage_metadata
+            answer, usage = parse_response(response, question.form, text.length), response.usage_metadata
             self._ledger.settle(
                 number,
                 answer.status,
@@ -312,8 +318,8 @@ class GeminiAnalyser:
     def _spent(self, video_ids: Sequence[str], versions: Iterable[str]) -> dict[str, Spent]:
         return self._ledger.spent(video_ids, self._options.model, list(versions))
 
-    def _about(self, video_id: str, kind: str, question: Question) -> About:
-        return About(video_id, kind, self._options.model, question.version)
+    def _about(self, video_id: str, kind: str, question: Question) -> CallSubject:
+        return CallSubject(video_id, kind, self._options.model, question.version)
 
     def _over_budget(self) -> NotAnsweredError:
         most = self._options.max_usd_per_day

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 from pydantic import BaseModel
 
 from instagram_assets.errors import AnalyserRefusedError, InstagramAssetsError
-from instagram_assets.reels.analysis import Video
+from instagram_assets.reels.analysis_schema import Video
 from instagram_assets.settings import GeminiSettings
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class GaveUpError(Exception):
     """One request did not succeed, however often it was tried; the message is the reason."""
 
 
-class UnreadableError(Exception):
+class UnreadableResponseError(Exception):
     """Gemini has the video and cannot read it."""
 
 
@@ -52,7 +52,7 @@ class StoppedError(Exception):
     """The work was told to end."""
 
 
-class Patience(NamedTuple):
+class GeminiRetries(NamedTuple):
     """How often what failed in passing is tried, and the limits of the first and of the longest wait in seconds."""
 
     attempts: int = 6
@@ -60,7 +60,7 @@ class Patience(NamedTuple):
     max_wait: float = 60.0
 
 
-class Problem(NamedTuple):
+class ApiProblem(NamedTuple):
     """Why a request failed: whether it may pass, and after how many seconds; whether nothing can have been charged."""
 
     reason: str
@@ -73,7 +73,7 @@ class Problem(NamedTuple):
 class GeminiApi:
     """One connection to Gemini, for several threads. The key is sent in a header and stands in no message."""
 
-    def __init__(self, key: str, options: GeminiSettings, patience: Patience, stop: threading.Event) -> None:
+    def __init__(self, key: str, options: GeminiSettings, patience: GeminiRetries, stop: threading.Event) -> None:
         import httpx2
         from google import genai
         from google.genai import types
@@ -136,7 +136,7 @@ class GeminiApi:
             file = self.retried(lambda: self._client.files.get(name=name))
         if _state(file) != "ACTIVE":
             said = file.error.message if file.error else ""
-            raise UnreadableError(self._clean(f"Gemini cannot read the video ({said or _state(file)})"))
+            raise UnreadableResponseError(self._clean(f"Gemini cannot read the video ({said or _state(file)})"))
         return file
 
     def delete(self, video_id: str) -> None:
@@ -181,7 +181,7 @@ class GeminiApi:
                 self._wait((problem.retry_after or 0) + random.uniform(0, limit))
         raise AssertionError("there is at least one attempt")
 
-    def problem_of(self, error: BaseException) -> Problem | None:
+    def problem_of(self, error: BaseException) -> ApiProblem | None:
         """What an error of a request means; None for those that are none of the network's or of Gemini's."""
         import httpx2
         from google.genai import errors
@@ -191,31 +191,31 @@ class GeminiApi:
         if isinstance(error, httpx2.HTTPError):
             never_sent = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
             reason = self._clean(f"no answer from {self._options.api_url} ({type(error).__name__})")
-            return Problem(reason, passing=True, uncharged=isinstance(error, never_sent))
+            return ApiProblem(reason, passing=True, uncharged=isinstance(error, never_sent))
         if isinstance(error, OSError):
-            return Problem(f"the video cannot be read from its file ({error.strerror or type(error).__name__})")
-        ours = (GaveUpError, UnreadableError, StoppedError, InstagramAssetsError)
+            return ApiProblem(f"the video cannot be read from its file ({error.strerror or type(error).__name__})")
+        ours = (GaveUpError, UnreadableResponseError, StoppedError, InstagramAssetsError)
         if isinstance(error, _OTHER_FORMS) and not isinstance(error, ours):
-            return Problem(
+            return ApiProblem(
                 f"an answer that is none of Gemini's ({type(error).__name__})", passing=True, uncharged=False
             )
         return None
 
-    def _refusal(self, error: Any) -> Problem:
+    def _refusal(self, error: Any) -> ApiProblem:
         """What an error that Gemini told means: https://ai.google.dev/gemini-api/docs/troubleshooting."""
         told = self._clean(f"{error.code} {error.status or ''}: {error.message or 'no reason given'}").rstrip(".")
         if error.code >= 500 or error.code in _BUSY:
-            return Problem(told, passing=True, retry_after=_retry_after(error))
+            return ApiProblem(told, passing=True, retry_after=_retry_after(error))
         where = f"Set {self._options.key_variable} to a key from https://aistudio.google.com/apikey"
         if "API_KEY" in json.dumps(error.details) or error.code in (401, 402):
-            return Problem(f"Gemini refuses the key: {told}. {where}.", refused=True)
+            return ApiProblem(f"Gemini refuses the key: {told}. {where}.", refused=True)
         if error.code == 403 and not _is_missing(error):
-            return Problem(
+            return ApiProblem(
                 f"Gemini does not allow it: {told}. Look after the key's project, or: {where}.", refused=True
             )
         if error.code == 404 and "models/" in str(error.response and error.response.url):
-            return Problem(f"Gemini has no model {self._options.model}: {told}. {_OTHER_MODEL}.", refused=True)
-        return Problem(told)
+            return ApiProblem(f"Gemini has no model {self._options.model}: {told}. {_OTHER_MODEL}.", refused=True)
+        return ApiProblem(told)
 
     def _find(self, name: str) -> "types.File | None":
         return self._unless_missing(lambda: self._client.files.get(name=name))

@@ -5,22 +5,24 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from instagram_assets.errors import FileError, InstagramAssetsError
-from instagram_assets.reels.analysis import FAILED, OK, OVER_BUDGET, Analyser, Analysis, Hypotheses, Row, Video
-from instagram_assets.reels.kept_answers import Known
-from instagram_assets.reels.ledger import UNANSWERED, UNREADABLE, Spent
+from instagram_assets.reels.analysis_schema import FAILED, OK, OVER_BUDGET, Analyser, Analysis, Hypotheses, Row, Video
+from instagram_assets.reels.answer_cache import CachedAnswers
+from instagram_assets.reels.call_ledger import UNANSWERED, UNREADABLE_CALL, Spent
 from instagram_assets.reels.prompts import PROMPTS, WATCH, suppose
 
 logger = logging.getLogger(__name__)
 
 
-class Problem(NamedTuple):
+class AnalysisProblem(NamedTuple):
     """Why there is no answer: the status of its row, and the reason."""
 
     status: str
     reason: str
 
 
-def row_of(video: Video, model: str, known: Known, spent: Spent, problem: Problem | None, failures: int) -> Row:
+def row_of(
+    video: Video, model: str, known: CachedAnswers, spent: Spent, problem: AnalysisProblem | None, failures: int
+) -> Row:
     """The row of one video: what is known of it, what its calls cost, and what is missing why.
 
     Where the hypotheses were refused `failures` times, the analysis is good without them.
@@ -100,7 +102,9 @@ def _unanswered(spent: Spent) -> str:
     return f"up to {spent.unanswered_usd:.4f} USD of the cost are of {calls} never came"
 
 
-def _last(spent: Spent) -> Problem:
+def _last(spent: Spent) -> AnalysisProblem:
     """The last failure that stands in the ledger."""
     known = spent.last_status or FAILED
-    return Problem(FAILED if known in (UNANSWERED, UNREADABLE) else known, spent.last_reason or "not asked")
+    return AnalysisProblem(
+        FAILED if known in (UNANSWERED, UNREADABLE_CALL) else known, spent.last_reason or "not asked"
+    )

@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from instagram_assets.arrow import compute
 from instagram_assets.calendar import monday
-from instagram_assets.reels.analysis import OK
-from instagram_assets.reels.contrasts import PARTS_OF_DAY, LabelledReel, contrasts
-from instagram_assets.reels.supposed import Supposition, supposed
+from instagram_assets.reels.analysis_schema import OK
+from instagram_assets.reels.group_contrasts import PARTS_OF_DAY, LabelledReel, contrasts
+from instagram_assets.reels.model_hypotheses import ModelHypothesis, group_hypotheses
 from instagram_assets.schemas import VIRAL_HYPOTHESES
 
 POST_COLUMNS = ("post_id", "account", "day", "kind", "taken_at", "caption", "hashtags", "mentions", "duration")
@@ -65,8 +65,8 @@ def viral_hypotheses(
 
 def _of_week(week: date, reels: Iterable[tuple[LabelledReel, list[str]]]) -> list[Row]:
     found = list(reels)
-    said = [Supposition(reel.post_id, reel.viral, text) for reel, texts in found for text in texts]
-    return [*contrasts(week, [reel for reel, _ in found]), *supposed(week, said)]
+    said = [ModelHypothesis(reel.post_id, reel.viral, text) for reel, texts in found for text in texts]
+    return [*contrasts(week, [reel for reel, _ in found]), *group_hypotheses(week, said)]
 
 
 def _better(

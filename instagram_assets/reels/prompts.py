@@ -11,7 +11,7 @@ from functools import cached_property
 
 from pydantic import BaseModel
 
-from instagram_assets.reels.analysis import Analysis, Hypotheses
+from instagram_assets.reels.analysis_schema import Analysis, Hypotheses
 
 ANSWERS_IN = "English"
 """The language of the answers; what is said in a video is quoted as it is said."""

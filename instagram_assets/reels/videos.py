@@ -26,8 +26,8 @@ from instagram_assets.media.outcomes import MediaRequest, Outcome, Progress
 from instagram_assets.media.store import MediaStore
 from instagram_assets.media.video import VideoFacts, poster, probe
 from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN, Forgotten
-from instagram_assets.reels.fresh import Addresses, FreshAddresses, check_instaloader
-from instagram_assets.reels.session import read_session
+from instagram_assets.reels.instagram_session import read_session
+from instagram_assets.reels.url_refresh import UrlRefresher, UrlSource, check_instaloader
 from instagram_assets.settings import DownloadSettings, ReelSettings
 from instagram_assets.storage.content_keys import url_identity
 
@@ -88,22 +88,22 @@ def video_options(
     )
 
 
-def open_addresses(reels: ReelSettings) -> Addresses | None:
+def open_addresses(reels: ReelSettings) -> UrlSource | None:
     """Who is asked for fresh addresses by the settings; null without a session file.
 
-    Raises FileError and SettingsError as `read_session` and `FreshAddresses` do.
+    Raises FileError and SettingsError as `read_session` and `UrlRefresher` do.
     """
     if not reels.session_file:
         return None
     check_instaloader()
-    return FreshAddresses(read_session(reels.session_file, reels.session_user))
+    return UrlRefresher(read_session(reels.session_file, reels.session_user))
 
 
 def reel_videos(
     posts: pa.Table,
     store: MediaStore,
     options: DownloadOptions,
-    addresses: Addresses | None = None,
+    addresses: UrlSource | None = None,
     *,
     may_wait: bool = True,
     on_progress: Callable[[Progress], None] | None = None,
@@ -216,7 +216,7 @@ def _asked_anew(
     outcomes: Mapping[ReelKey, Outcome],
     store: MediaStore,
     options: DownloadOptions,
-    addresses: Addresses,
+    addresses: UrlSource,
     may_wait: bool,
 ) -> dict[ReelKey, Outcome]:
     """How it ended for the reels that were asked for anew; what was had before a refusal is fetched and kept."""
@@ -245,7 +245,7 @@ def _asked_anew(
 class _Asking:
     """Asks for one address after another until there is a reason to stop, and keeps why there is none."""
 
-    def __init__(self, addresses: Addresses) -> None:
+    def __init__(self, addresses: UrlSource) -> None:
         self.limit: RateLimitedError | None = None
         self._addresses = addresses
         self._stop = ""

@@ -89,6 +89,9 @@ EMBEDDINGS = Contract(
     BY_CELL,
 )
 
+NOISE = -1
+"""The label of images that are in no cluster."""
+
 CLUSTERS = Contract(
     "one image",
     (

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from instagram_assets.datasets.folder import Row, why_not
-from instagram_assets.datasets.pseudonymous_folder import write_declared
+from instagram_assets.datasets.image_folder import Row, why_not, write_declared
 from instagram_assets.errors import NothingKeptError
 from instagram_assets.privacy.pseudonyms import Pseudonymizer
 from instagram_assets.report.contact_sheets import captioned_sheet, labelled_sheet

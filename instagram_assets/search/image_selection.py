@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 
 from instagram_assets.schemas import SEARCH_DATASET
+from instagram_assets.schemas.images import NOISE
 from instagram_assets.schemas.search import DROPPED, KEPT, NOTHING, Override
-from instagram_assets.vision.cluster import NOISE
 
 Row = dict[str, Any]
 

@@ -11,7 +11,7 @@ from upath import UPath
 
 from instagram_assets.errors import InstagramAssetsError, ModelError
 from instagram_assets.lake_index.freshness import find_index
-from instagram_assets.lake_index.place import FOLDER
+from instagram_assets.lake_index.place import INDEX_FOLDER
 from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.models.file_checks import model_size
 from instagram_assets.models.local_models import NamedModel, locate_model, named_models
@@ -94,11 +94,11 @@ def _index(settings: Settings) -> DoctorFinding:
     """The index of the lake, opened: a damaged one, or one of another version, is made anew by the same command."""
     what, remedy = "index for the gallery and the insights", "Run `instagram-assets index`"
     try:
-        found = find_index(lake_root(settings), settings.folder(FOLDER))
+        found = find_index(lake_root(settings), settings.folder(INDEX_FOLDER))
         if found.how in ("none", "missing"):
             said = "nothing to make it of yet" if found.how == "none" else "not made yet"
             return DoctorFinding(what, said, found.how == "none", needed=False, remedy=remedy)
-        LakeIndex(settings.folder(FOLDER)).close()
+        LakeIndex(settings.folder(INDEX_FOLDER)).close()
     except InstagramAssetsError as error:
         problem, _, helps = str(error).partition(". ")
         return DoctorFinding(what, problem, False, needed=False, remedy=helps.removesuffix(".") or remedy)
@@ -106,7 +106,7 @@ def _index(settings: Settings) -> DoctorFinding:
         return DoctorFinding(
             what, f"{type(error).__name__}: {error}", False, needed=False, remedy="Mend the lake first"
         )
-    said = "behind the lake" if found.how == "behind" else str(settings.folder(FOLDER))
+    said = "behind the lake" if found.how == "behind" else str(settings.folder(INDEX_FOLDER))
     return DoctorFinding(what, said, found.how == "current", needed=False, remedy=remedy)
 
 

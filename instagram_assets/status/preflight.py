@@ -107,7 +107,7 @@ def check_search(settings: Settings) -> None:
 
 def check_reels(settings: Settings) -> None:
     """Raise SettingsError or FileError when reels are enabled and Gemini's key or the session file is missing."""
-    from instagram_assets.reels.steps import check_analyser
+    from instagram_assets.reels.run_analysis import check_analyser
     from instagram_assets.reels.videos import open_addresses
 
     check_analyser(settings)

@@ -16,11 +16,11 @@ import pyarrow as pa
 
 from instagram_assets.arrow import compute
 from instagram_assets.schemas import TOPICS
+from instagram_assets.schemas.images import NOISE
 from instagram_assets.schemas.text import ALL_ACCOUNTS
 from instagram_assets.settings import TextSettings
 from instagram_assets.text.caption_groups import caption_groups
 from instagram_assets.text.document_term_matrix import DocumentTermMatrix, count_terms
-from instagram_assets.vision.cluster import NOISE
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

@@ -9,14 +9,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from instagram_assets.schemas import CLUSTERS
+from instagram_assets.schemas.images import NOISE
 from instagram_assets.settings import ClusterSettings
 from instagram_assets.vision.dbscan import dbscan
 from instagram_assets.vision.embedding_matrix import ImageVectors
 from instagram_assets.vision.eps_neighbours import UnitVectors
 
 ClusterLabels = NDArray[np.int32]
-
-NOISE = -1
 
 
 class LargestCluster(NamedTuple):

@@ -190,7 +190,7 @@ def cluster_lines(clusters: pa.Table, images: _Rows, settings: Settings, most: i
     `images` is a table or stream of that name, with the columns image_id, path and status.
     """
     from instagram_assets.report.contact_sheets import evenly_spaced
-    from instagram_assets.vision.cluster import NOISE
+    from instagram_assets.schemas.images import NOISE
 
     stored = _stored(images)
     known = stored["image_id"].combine_chunks()

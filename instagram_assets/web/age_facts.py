@@ -1,13 +1,13 @@
-"""What the folder of the age model keeps: how good it is, what it rests on, and the share of all accounts together.
+"""What the age page says: the model's settings, metrics and statistics of accounts, and its card as HTML."""
 
-Of a model that is switched off nothing is read, and of single accounts nothing is told.
-"""
-
+import re
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
+from markupsafe import Markup
 from pydantic import TypeAdapter, ValidationError
 
 from instagram_assets.age.artifacts import FEWEST_SHOWN
@@ -16,6 +16,10 @@ from instagram_assets.age.statistics import Evaluation, Prevalence, prevalence, 
 from instagram_assets.errors import ModelError, StorageError
 from instagram_assets.settings import Settings
 from instagram_assets.storage.lake import lake_root, read_table
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+
 
 State = Literal["off", "untrained", "problem", "not_judged", "ready"]
 """`off`: switched off or without a purpose; `not_judged`: converted from an old file, which brings no measures."""
@@ -156,3 +160,36 @@ def _text(path: Path) -> str:
 
 def _unusable(path: Path, problem: str) -> ModelError:
     return ModelError(f"{path}: {problem}. Train the age model again (`instagram-assets train`), or name another.")
+
+
+_PICTURE = re.compile(r"^!\[[^\]\n]*\]\([^)\n]*\)[ \t]*$", re.MULTILINE)
+_DEEPEST = 6
+
+
+def markdown_html(text: str, below: int, wide: str) -> Markup:
+    """The text as HTML. Its headings stand below one of the level `below`; wide tables are regions called `wide`.
+
+    Whatever is HTML in it is shown as it is written. Pictures that stand alone are left out: they lie beside the file,
+    where no page finds them.
+
+    >>> str(rendered("# A <b>\\n\\n`c`", 2, "table"))
+    '<h3>A &lt;b&gt;</h3>\\n<p><code>c</code></p>\\n'
+    """
+    tokens = _parser().parse(_PICTURE.sub("", text))
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(int(token.tag[1:]) + below, _DEEPEST)}"
+        if token.type == "td_open":
+            token.attrSet("class", "whole")  # else small screens give a column the width of a letter
+        token.attrs.pop("style", None)  # how a column is aligned; the policy of the pages takes no styles from them
+    html = str(_parser().renderer.render(tokens, _parser().options, {}))
+    region = Markup('<div class="scroll" tabindex="0" role="region" aria-label="{}"><table>').format(wide)
+    return Markup(html.replace("<table>", region).replace("</table>", "</table></div>"))
+
+
+@cache
+def _parser() -> "MarkdownIt":
+    from markdown_it import MarkdownIt
+
+    made = MarkdownIt("commonmark", {"html": False}).enable("table")
+    return made.disable(["link", "image", "autolink", "reference", "html_inline", "html_block"])

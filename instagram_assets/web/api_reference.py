@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from instagram_assets import __version__
-from instagram_assets.web.problems import Problem
+from instagram_assets.web.error_responses import Problem
 
 Schema = Mapping[str, Any]
 _LIMITS = (

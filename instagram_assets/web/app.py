@@ -19,10 +19,10 @@ from instagram_assets.web.api import posts as api_posts
 from instagram_assets.web.api import server as api_server
 from instagram_assets.web.api import thumbnails as api_thumbnails
 from instagram_assets.web.api_reference import document_api
+from instagram_assets.web.error_responses import RESPONSES, add_error_handlers
 from instagram_assets.web.index_service import answer_waiting
 from instagram_assets.web.middleware import LoginGate, NoChangesWhilePaused, SmallBodies
 from instagram_assets.web.pages import accounts, collect, gallery, history, insights, morning, posts, server, start
-from instagram_assets.web.problems import RESPONSES, answer_problems
 from instagram_assets.web.services import Services
 
 _API = (
@@ -41,7 +41,7 @@ def create_app(services: Services, access: Access | None = None) -> FastAPI:
         app.include_router(module.router, responses=RESPONSES)
     for module in _PAGES:
         app.include_router(module.router)
-    answer_problems(app)
+    add_error_handlers(app)
     answer_waiting(app)
     document_api(app)
     # The last is asked first.

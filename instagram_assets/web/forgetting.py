@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from threading import Lock
 
-from instagram_assets.automation import pause
-from instagram_assets.automation.pause import Phase, Wish, pause_folder
-from instagram_assets.automation.run_states import UNDER_WAY
+from instagram_assets.automation import forget_requests
+from instagram_assets.automation.forget_requests import ForgetPhase, ForgetRequest, pause_folder
+from instagram_assets.automation.run_states import ACTIVE_STATUSES
 from instagram_assets.errors import BusyError, ConflictError, DagsterDownError, ForgetError
 from instagram_assets.forget import erasure, erasure_journal
 from instagram_assets.forget.ambiguous_names import AmbiguousName, count_ambiguous_names
@@ -61,7 +61,7 @@ class Preview:
 class Progress:
     """How far it is with one name: null `wish` where nobody asked; `is_unfinished` says that an earlier try stopped."""
 
-    wish: Wish | None
+    wish: ForgetRequest | None
     log: list[str]
     is_unfinished: bool
     can_pause: bool
@@ -103,10 +103,10 @@ def preview(settings: Settings, name: str) -> Preview:
 def progress(settings: Settings, name: str) -> Progress:
     """How far it is with one name, and what a person can do."""
     name, folder = canonical(name), pause_folder()
-    wish = pause.current(folder) if folder else None
+    wish = forget_requests.current_request(folder) if folder else None
     if wish and wish.target != _target(name):
         wish = None
-    log = pause.log_lines(folder) if folder and wish and wish.phase != Phase.asked else []
+    log = forget_requests.forget_log_lines(folder) if folder and wish and wish.phase != ForgetPhase.asked else []
     is_under_way = wish is not None and not wish.phase.is_over
     stopped = not is_under_way and name in unfinished(settings)
     return Progress(wish, log, stopped, folder is not None, command_for(name))
@@ -118,7 +118,7 @@ def unfinished(settings: Settings) -> list[str]:
     return [target.value for target in targets if target.kind in ("account", "hashtag")]
 
 
-async def wish_for(services: Services, name: str, confirm: str, *, is_bare: bool = False) -> Wish:
+async def wish_for(services: Services, name: str, confirm: str, *, is_bare: bool = False) -> ForgetRequest:
     """Have `dev` forget it.
 
     Raises ForgetError unless the name was typed, and ConflictError where no `dev` could do it, while something else is
@@ -136,15 +136,15 @@ async def wish_for(services: Services, name: str, confirm: str, *, is_bare: bool
         raise ConflictError(
             f"Nothing was done: runs go on ({', '.join(going)}). Wait for their end or cancel them, then ask again."
         )
-    wish = Wish(_target(name), is_bare)
-    pause.ask(folder, wish)
+    wish = ForgetRequest(_target(name), is_bare)
+    forget_requests.submit_request(folder, wish)
     return wish
 
 
 async def runs_under_way(services: Services) -> list[str]:
     """Runs that wait or go on, by their job and the beginning of their id; none where Dagster is away."""
     try:
-        runs = await services.dagster.runs({}, limit=_MOST_RUNS, statuses=UNDER_WAY)
+        runs = await services.dagster.runs({}, limit=_MOST_RUNS, statuses=ACTIVE_STATUSES)
     except DagsterDownError:
         return []
     return [f"{run.job} {run.run_id[:8]}" for run in runs]

@@ -9,10 +9,10 @@ from starlette.concurrency import run_in_threadpool
 
 from instagram_assets.errors import DamagedError, InstagramAssetsError, NotReadyError
 from instagram_assets.lake_index.changes import fingerprint
-from instagram_assets.lake_index.place import FOLDER, lake_seen
-from instagram_assets.lake_index.reading import LakeIndex, opened
+from instagram_assets.lake_index.place import INDEX_FOLDER, indexed_fingerprint
+from instagram_assets.lake_index.reading import LakeIndex, index_handle
+from instagram_assets.web.error_responses import error_name, error_response, error_status, is_for_programs
 from instagram_assets.web.index_updater import updater_of
-from instagram_assets.web.problems import is_for_programs, name_of, problem, status_of
 from instagram_assets.web.rendering import render
 from instagram_assets.web.services import Services, services_of
 
@@ -40,8 +40,8 @@ def index_of(services: Services) -> LakeIndex:
     Raises NotReadyError while the first one is made, and while one that is damaged is made anew; DamagedError where
     nobody does so by itself.
     """
-    folder = services.settings.folder(FOLDER)
-    place = opened(folder)
+    folder = services.settings.folder(INDEX_FOLDER)
+    place = index_handle(folder)
     updater = updater_of(folder)
     try:
         index = place.newest()
@@ -56,7 +56,7 @@ def index_of(services: Services) -> LakeIndex:
 
 def index_state(services: Services) -> IndexState:
     """How the index is, found out quickly; for pages and for the status."""
-    folder = services.settings.folder(FOLDER)
+    folder = services.settings.folder(INDEX_FOLDER)
     updater = updater_of(folder)
     made_at, trouble = None, ""
     try:
@@ -73,7 +73,7 @@ def index_state(services: Services) -> IndexState:
         updater is not None and updater.is_updating,
         problem,
         made_at,
-        made_at is not None and now != lake_seen(folder),
+        made_at is not None and now != indexed_fingerprint(folder),
         updater is not None,
     )
 
@@ -87,7 +87,7 @@ async def _waiting(request: Request, error: Exception) -> Response:
     assert isinstance(error, NotReadyError)
     state = await run_in_threadpool(index_state, services_of(request))
     if is_for_programs(request) or state.is_there:
-        return problem(request, status_of(error), name_of(error), str(error))
+        return error_response(request, error_status(error), error_name(error), str(error))
     if request.headers.get("HX-Request"):  # a part of a page, which htmx puts in only where all is well
         return render(request, "index_state.html", state=state, is_waiting=True)
     return render(request, "index_waits.html", 409, page=_page(request), state=state)

@@ -14,16 +14,16 @@ from typing import get_args
 
 from upath import UPath
 
-from instagram_assets.automation.children import Child, child_processes
-from instagram_assets.automation.pause import is_paused, last_change
+from instagram_assets.automation.child_processes import Child, child_processes
+from instagram_assets.automation.forget_requests import is_paused, last_change
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.lake_index.changes import fingerprint
 from instagram_assets.lake_index.facets import choices_of, clusters_of
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.nearest import Vectors
 from instagram_assets.lake_index.orders import PostSort, Sort, shared_orders
-from instagram_assets.lake_index.place import FOLDER, index_file, lake_seen, stamp_of
-from instagram_assets.lake_index.reading import LakeIndex, opened
+from instagram_assets.lake_index.place import INDEX_FOLDER, index_file, indexed_fingerprint, version_stamp
+from instagram_assets.lake_index.reading import LakeIndex, index_handle
 from instagram_assets.settings import PREFIX, Settings
 from instagram_assets.storage.atomic import is_local
 from instagram_assets.storage.lake import lake_root
@@ -43,10 +43,10 @@ class IndexUpdater:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._folder = settings.folder(FOLDER)
+        self._folder = settings.folder(INDEX_FOLDER)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="index-updater", daemon=True)
-        self._opened = opened(self._folder)
+        self._opened = index_handle(self._folder)
         self._seen: str | None = None
         self._warm = ""
         self._failures = 0
@@ -68,7 +68,7 @@ class IndexUpdater:
             began = monotonic()
             wait = _LOOK_SECONDS
             # Also while something is forgotten: what is remembered of an index that is gone has to go.
-            self._opened.let_go()
+            self._opened.release()
             if is_paused():
                 continue
             try:
@@ -93,7 +93,7 @@ class IndexUpdater:
         if not index_file(self._folder).exists() or self.problem or self._opened.is_damaged:
             return True
         now = fingerprint(root)
-        return not now or now not in (self._seen, lake_seen(self._folder))
+        return not now or now not in (self._seen, indexed_fingerprint(self._folder))
 
     def _update(self, root: UPath) -> None:
         """Have a child do it. While something is forgotten it ends: it would keep what goes."""
@@ -120,7 +120,7 @@ class IndexUpdater:
 
     def _warm_up(self) -> None:
         """Have at hand what the first pages of a new version ask for, before somebody waits for it."""
-        stamp = stamp_of(index_file(self._folder))
+        stamp = version_stamp(index_file(self._folder))
         if self.problem or not stamp or stamp == self._warm:
             return
         with suppress(InstagramAssetsError):  # who asks for it meets it again, and is told
@@ -138,7 +138,7 @@ class IndexUpdater:
 @contextmanager
 def index_updates(settings: Settings) -> Generator[IndexUpdater]:
     """Keep the index of these settings up to date while the block runs."""
-    folder = settings.folder(FOLDER)
+    folder = settings.folder(INDEX_FOLDER)
     updater = IndexUpdater(settings)
     _updaters[folder] = updater
     updater.start()

@@ -1,21 +1,19 @@
-"""What somebody collected: runs of Dagster, as the history shows them; to find, start, cancel and remove them."""
+"""Jobs as the history shows them: the runs of Dagster that collect something, with state, counts and folder."""
 
 import asyncio
 import re
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from instagram_assets.automation.pause import refuse_while_paused
-from instagram_assets.automation.run_states import GOING, UNDER_WAY, WAITING
-from instagram_assets.automation.searches import STEPS as STEPS_OF_SEARCH
-from instagram_assets.datasets.folder_removal import Removed, remove_folder
-from instagram_assets.errors import ConflictError, DagsterRefusedError, NotFoundError
+from instagram_assets.automation.run_states import RUNNING_STATUSES, WAITING_STATUSES
+from instagram_assets.automation.search_runs import SEARCH_STEPS as STEPS_OF_SEARCH
+from instagram_assets.errors import NotFoundError, SearchRequestError
 from instagram_assets.partitions import (
     CANDIDATES_TAG,
     COUNTED_BY_TAG,
@@ -31,15 +29,13 @@ from instagram_assets.partitions import (
     SHOWN_IN_HISTORY,
 )
 from instagram_assets.report.safe_text import replace_control_characters
-from instagram_assets.search.requests import is_search_name, searches_folder
+from instagram_assets.search.requests import is_search_name, search_folder
 from instagram_assets.settings import Settings
-from instagram_assets.web.dagster_api import Run
-from instagram_assets.web.folder_locks import alone_with
+from instagram_assets.web.dagster_queries import Run
 from instagram_assets.web.services import Services
-from instagram_assets.web.wanted import CollectionBody, JobBody, ScrapeBody, SearchBody
 
 if TYPE_CHECKING:
-    import dagster as dg
+    pass
 
 MOST_AT_ONCE = 100
 _RUNS_AT_ONCE = 500
@@ -72,8 +68,8 @@ class Kind(StrEnum):
 KINDS = {"search": Kind.search, "scrape": Kind.apify, "collect_accounts": Kind.collector}
 """By the name of the job of Dagster."""
 STATUSES: Mapping[State, Sequence[str]] = {
-    State.queued: WAITING,
-    State.running: GOING,
+    State.queued: WAITING_STATUSES,
+    State.running: RUNNING_STATUSES,
     State.done: ("SUCCESS",),
     State.failed: ("FAILURE",),
     State.cancelled: ("CANCELED",),
@@ -154,117 +150,20 @@ def folder_of(job: Job) -> str:
     return job.folder if job.kind is Kind.search and not job.is_imported else ""
 
 
+def folder_path(settings: Settings, job: Job) -> Path | None:
+    """The folder, if it is there. That of an earlier dashboard is never joined with ours."""
+    try:
+        path = search_folder(settings, job.folder) if folder_of(job) else Path(job.folder)
+        return path if job.folder and path.is_absolute() and path.is_dir() else None
+    except (OSError, ValueError, SearchRequestError):  # a name that no file, or no search, can have
+        return None
+
+
 async def newest_of(services: Services, folder: str) -> Job | None:
     """The job whose images a folder holds: of those in the history the last one that is done."""
     wanted = {HISTORY_TAG: SHOWN_IN_HISTORY, FOLDER_TAG: folder}
     runs = await services.dagster.runs(wanted, limit=1, statuses=STATUSES[State.done])
     return (await _jobs(services, runs))[0] if runs else None
-
-
-async def start_search(services: Services, wanted: SearchBody) -> Job:
-    """Start an image search. Raises the error of whatever is wrong with it before anything is started."""
-    return await _start(services, wanted)
-
-
-async def start_scrape(services: Services, wanted: ScrapeBody) -> Job:
-    """Start an actor of Apify, which costs money; as `start_search`."""
-    return await _start(services, wanted)
-
-
-async def start_collection(services: Services, wanted: CollectionBody) -> Job:
-    """Start our own collector; as `start_search`."""
-    return await _start(services, wanted)
-
-
-async def cancel(services: Services, job_id: str) -> Job:
-    """Cancel a job that waits or goes on; what it has made stays. To ask again changes nothing.
-
-    Raises NotFoundError, and ConflictError for a job that has come to its own end.
-    """
-    job = await find_job(services, job_id)
-    if job.is_cancelling or job.state is State.cancelled:
-        return job
-    if job.is_open:
-        try:
-            await services.dagster.terminate(job_id)
-        except DagsterRefusedError:
-            if (job := await find_job(services, job_id)).is_cancelling or job.state is State.cancelled:
-                return job
-            if job.is_open:
-                raise
-        else:
-            return await find_job(services, job_id)
-    raise ConflictError(f"{job.query or job_id} has ended already ({job.state}), so there is nothing to cancel.")
-
-
-async def remove(services: Services, job_id: str, *, files: bool = False) -> Removed:
-    """Take a job that has ended out of the history; with `files` also the folder of its search.
-
-    Of the folder our own images, manifest and card go while they are as we wrote them. What people put or changed there
-    stays, and so does the lake: the run's tables are Dagster's record of what was made. Raises NotFoundError, and
-    ConflictError for a job that waits or goes on, and with `files` where the folder is another job's: of one that waits
-    or goes on, or, later than this one, is done.
-    """
-    job = await find_job(services, job_id)
-    if job.is_open:
-        raise ConflictError(f"{job.query or job_id} is {job.state}. Cancel it first.")
-    folder = folder_of(job) if files else ""
-
-    def work() -> Removed:
-        from instagram_assets.automation.hidden_runs import hide_runs
-
-        with history(services.settings) as instance:
-            removed = _remove_folders(services.settings, [folder]) if folder else Removed(0, [])
-            hide_runs(instance, [job_id])
-        return removed
-
-    async with alone_with(services, [folder]):
-        if folder and folder in await _folders_in_use(services):
-            raise ConflictError(f"Another collection works on the folder {folder}. Cancel it first.")
-        if folder and (owner := await newest_of(services, folder)) and owner.job_id != job_id:
-            at = owner.created_at.astimezone(services.settings.zone)
-            raise ConflictError(
-                f"The images of the folder {folder} are those of another collection: {owner.query}, "
-                f"{at:%Y-%m-%d %H:%M}. Delete them with that one, or this one without images."
-            )
-        return await asyncio.to_thread(work)
-
-
-async def clear(services: Services, *, files: bool = False) -> int:
-    """Take all jobs that have ended out of the history, as `remove` does; how many.
-
-    Folders stay that are in use, or that a job wrote which ended only since it was looked which have.
-    """
-
-    def look() -> dict[str, str]:
-        from instagram_assets.automation.hidden_runs import ended_runs
-
-        with history(services.settings) as instance:
-            return ended_runs(instance)
-
-    def work(ended: Mapping[str, str], folders: Sequence[str]) -> int:
-        from instagram_assets.automation.hidden_runs import hide_runs
-
-        with history(services.settings) as instance:
-            _remove_folders(services.settings, folders)
-            return hide_runs(instance, list(ended))
-
-    ended = await asyncio.to_thread(look)
-    folders = {*ended.values()} - {""} if files else set[str]()
-    async with alone_with(services, folders):
-        in_use = await _folders_in_use(services) if folders else set[str]()
-        now = await asyncio.to_thread(look)
-        later = {folder for run_id, folder in now.items() if run_id not in ended}
-        return await asyncio.to_thread(work, ended, sorted(folders - in_use - later))
-
-
-async def _start(services: Services, wanted: JobBody) -> Job:
-    start = await asyncio.to_thread(wanted.start, services.settings)
-    async with alone_with(services, [start.search]):
-        if start.search:
-            await services.dagster.add_partition("searches", start.search)
-        started = await services.dagster.launch(start.job, start.config, start.tags)
-    return await find_job(services, started)
 
 
 def is_id(text: str) -> bool:
@@ -346,41 +245,3 @@ def _short(error: str) -> str:
     line = next((line.strip() for line in error.splitlines() if line.strip()), "")
     first = replace_control_characters(line.replace("\t", " "), _LONGEST_TAG)
     return first if len(first) <= _LONGEST_ERROR else f"{first[: _LONGEST_ERROR - 1]}…"
-
-
-async def _folders_in_use(services: Services) -> set[str]:
-    """The folders of searches that wait or go on, also of those that the history does not show."""
-    found, cursor = set[str](), None
-    while True:
-        runs = await services.dagster.runs({}, limit=_RUNS_AT_ONCE, cursor=cursor, statuses=UNDER_WAY)
-        # Also of other jobs: in the UI somebody may make some of a search's tables by themselves.
-        found |= {run.tags.get(FOLDER_TAG) or run.tags.get(PARTITION, "") for run in runs}
-        if len(runs) < _RUNS_AT_ONCE:
-            return found - {""}
-        cursor = runs[-1].run_id
-
-
-def _remove_folders(settings: Settings, names: Sequence[str]) -> Removed:
-    """Names come from tags, which anybody can write: a path among them leads nowhere."""
-    base = searches_folder(settings)
-    with suppress(FileNotFoundError):
-        there = {entry.name: entry for entry in base.iterdir() if entry.is_dir() and not entry.is_symlink()}
-        each = [remove_folder(there[name]) for name in names if name in there]
-        return Removed(sum(removed.files for removed in each), [name for removed in each for name in removed.left])
-    return Removed(0, [])
-
-
-@contextmanager
-def history(settings: Settings) -> "Generator[dg.DagsterInstance]":
-    """Dagster's own storage of runs: its GraphQL can neither tag a run nor take one in.
-
-    Raises NotFoundError, and PausedError while something is being forgotten: nobody else may have it open then.
-    """
-    from instagram_assets.automation.shell_runs import look_at_instance
-
-    refuse_while_paused()
-    home = settings.folder("dagster")
-    with look_at_instance(home) as instance:
-        if instance is None:
-            raise NotFoundError(f"{home}: Dagster has no history there. Start it with: instagram-assets dev.")
-        yield instance

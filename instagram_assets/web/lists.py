@@ -16,7 +16,7 @@ from instagram_assets.errors import NotFoundError, NothingDoneError, NotReadyErr
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.orders import NO_DECISIONS, Decisions
 from instagram_assets.lake_index.reading import LakeIndex
-from instagram_assets.lake_index.selecting import where_of
+from instagram_assets.lake_index.selecting import condition_of
 from instagram_assets.storage.atomic import is_local
 from instagram_assets.storage.file_stamps import stamp
 from instagram_assets.storage.lake import files
@@ -39,7 +39,7 @@ def filter_of_fields(given: Mapping[str, Sequence[str]]) -> Filter:
 
 def found_images(lake: UPath, index: LakeIndex, wanted: Filter) -> pa.Array:
     """The image_id of every stored image that a filter finds, each once; `list_name` and `decided` count as well."""
-    where = where_of(wanted, "images")
+    where = condition_of(wanted, "images")
     sql = f"SELECT DISTINCT image_id FROM images WHERE image_id IS NOT NULL AND ({where.sql})"
     found = index.ask(sql, *where.values)["image_id"].combine_chunks()
     if not wanted.decided:

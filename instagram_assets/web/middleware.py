@@ -9,11 +9,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from instagram_assets.automation.pause import PAUSED, is_paused
+from instagram_assets.automation.forget_requests import PAUSED_MESSAGE, is_paused
 from instagram_assets.errors import PausedError
 from instagram_assets.web.access import CSRF_HEADER, PAGE_TOKEN, SESSION, Access, TooManyTriesError
+from instagram_assets.web.error_responses import error_name, error_response, error_status, is_for_programs
 from instagram_assets.web.guard import SAFE_METHODS
-from instagram_assets.web.problems import is_for_programs, name_of, problem, status_of
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -114,7 +114,7 @@ async def _read_body(receive: Receive) -> bytes | None:
 
 async def _refuse_body(status: int, error: str, scope: Scope, receive: Receive, send: Send) -> None:
     request = Request(scope)
-    answer = problem(request, status, error)
+    answer = error_response(request, status, error)
     answer.headers["Connection"] = "close"  # the rest is not read
     await answer(scope, receive, send)
 
@@ -133,8 +133,8 @@ class NoChangesWhilePaused:
         if not changes or scope["path"] in _TOUCH_NO_DATA or not await run_in_threadpool(is_paused):
             await self._app(scope, receive, send)
             return
-        error = PausedError(PAUSED)
-        await problem(Request(scope), status_of(error), name_of(error), str(error))(scope, receive, send)
+        error = PausedError(PAUSED_MESSAGE)
+        await error_response(Request(scope), error_status(error), error_name(error), str(error))(scope, receive, send)
 
 
 _OPEN_PATHS = ("/login", "/api/login")
@@ -171,7 +171,7 @@ class LoginGate:
         """Without a token this server is for this machine alone, also when a proxy asks in the place of others."""
         if self._access.is_demanded or not any(name in request.headers for name in _FORWARDED):
             return None
-        return problem(request, 403, "forwarded")
+        return error_response(request, 403, "forwarded")
 
     def _not_let_in(self, request: Request) -> Response | None:
         path = request.url.path
@@ -186,7 +186,7 @@ class LoginGate:
             return RedirectResponse(_login(request.url.path, request.url.query), 303)
         # htmx opens the address, in the place of the part that it asked for.
         headers = {"WWW-Authenticate": "Bearer", "HX-Redirect": _login(*_page_of(request))}
-        return problem(request, 401, "login_required", headers=headers)
+        return error_response(request, 401, "login_required", headers=headers)
 
     def _not_of_our_pages(self, request: Request) -> Response | None:
         """Browsers say by some mark that they are one; of these only pages of this server know the token."""
@@ -194,14 +194,14 @@ class LoginGate:
             return None
         if self._access.is_page_token(request.headers.get(CSRF_HEADER, ""), request.scope[SESSION]):
             return None
-        return problem(request, 403, "stale_page")
+        return error_response(request, 403, "stale_page")
 
 
 def _no_address(request: Request) -> Response | None:
     """Routes are found by patterns whose end overlooks a line break, so that another address would be answered."""
     if not request.scope["path"].endswith("\n"):
         return None
-    return problem(request, 404, "not_found")
+    return error_response(request, 404, "not_found")
 
 
 def refused_token(request: Request, access: Access, said: str) -> Response | None:
@@ -211,8 +211,8 @@ def refused_token(request: Request, access: Access, said: str) -> Response | Non
             return None
     except TooManyTriesError as error:
         headers = {"Retry-After": str(int(error.seconds) + 1)}
-        return problem(request, 429, "too_many_tries", headers=headers)
-    return problem(request, 401, "wrong_token", headers={"WWW-Authenticate": "Bearer"})
+        return error_response(request, 429, "too_many_tries", headers=headers)
+    return error_response(request, 401, "wrong_token", headers={"WWW-Authenticate": "Bearer"})
 
 
 def _page_of(request: Request) -> tuple[str, str]:

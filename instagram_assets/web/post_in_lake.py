@@ -7,7 +7,7 @@ from typing import Any
 from upath import UPath
 
 from instagram_assets.errors import StorageError
-from instagram_assets.lake_index.page_rows import finite
+from instagram_assets.lake_index.page_rows import nan_as_none
 from instagram_assets.storage.lake import files, read_rows, read_table
 
 _VIDEO = ("video_id", "url", "path", "bytes", "duration", "width", "height", "codec", "has_audio", "status", "reason")
@@ -53,7 +53,7 @@ def _row(
         found.problems.append(str(error))
         return None
     numbers = [place for place, post_id in enumerate(rows["post_id"].to_pylist()) if post_id == row["post_id"]]
-    return finite(rows.slice(numbers[0], 1).to_pylist())[0] if numbers else None
+    return nan_as_none(rows.slice(numbers[0], 1).to_pylist())[0] if numbers else None
 
 
 def _rule(root: UPath, kind: str, found: PostInLake) -> str | None:

@@ -1,21 +1,43 @@
-"""Pages from templates, in the reader's language and theme."""
+"""Pages from templates in the reader's language and theme, and how they format times and durations."""
 
+from datetime import datetime, timedelta
 from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from instagram_assets import __version__
-from instagram_assets.automation.pause import is_paused
+from instagram_assets.automation.forget_requests import is_paused
 from instagram_assets.web.access import SESSION, csrf_token
-from instagram_assets.web.limits import LIMITS
-from instagram_assets.web.moments import moment
 from instagram_assets.web.reasons import reason_words, viral_words
+from instagram_assets.web.services import LIMITS
 from instagram_assets.web.words import LANGUAGES, Words, language_of, words_in
+
+
+def format_time(at: datetime, zone: ZoneInfo) -> str:
+    """A time to the minute, in the time zone of the settings: the same in every language, and sorted as it is read."""
+    return at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
+
+
+def format_clock(seconds: float, zone: ZoneInfo) -> str:
+    """The time of day to the second of a moment in seconds since 1970."""
+    return datetime.fromtimestamp(seconds, zone).strftime("%H:%M:%S")
+
+
+def format_duration(length: timedelta, words: Words) -> str:
+    """A length of time by its two largest units, such as `3 min 20 s`."""
+    seconds = max(0, round(length.total_seconds()))
+    if seconds < 60:
+        return words("job.seconds", seconds=seconds)
+    if seconds < 3_600:
+        return words("job.minutes", minutes=seconds // 60, seconds=seconds % 60)
+    return words("job.hours", hours=seconds // 3_600, minutes=seconds % 3_600 // 60)
+
 
 FOLDER = Path(__file__).parent
 THEMES = ("auto", "light", "dark")
@@ -77,5 +99,5 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    cast("dict[str, Any]", made.filters)["moment"] = moment
+    cast("dict[str, Any]", made.filters)["format_time"] = format_time
     return made

@@ -9,7 +9,8 @@ from time import monotonic
 from typing import Any
 
 from instagram_assets.errors import NotFoundError
-from instagram_assets.web.dagster_api import DagsterApi, Event
+from instagram_assets.web.dagster_api import DagsterApi
+from instagram_assets.web.dagster_queries import Event
 
 _PAGE = 500
 _MOST_PAGES = 40

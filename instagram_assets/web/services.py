@@ -1,4 +1,4 @@
-"""What the routes of the web app work with, made once when it starts."""
+"""What the routes of the web app work with: settings, lake and Dagster; and how long inputs of forms may be."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -6,6 +6,9 @@ from typing import Annotated
 from fastapi import Depends, Request
 from upath import UPath
 
+from instagram_assets.datasets.overrides import LONGEST_WHY
+from instagram_assets.search.engine import LONGEST_QUERY, MOST_IMAGES
+from instagram_assets.search.requests import LARGEST_SHARPNESS, LARGEST_SIDE, LONGEST_NAME
 from instagram_assets.settings import Settings
 from instagram_assets.storage.lake import lake_root
 from instagram_assets.web.dagster_api import DagsterApi
@@ -37,3 +40,21 @@ async def _given(request: Request) -> Services:
 
 Given = Annotated[Services, Depends(_given)]
 """A parameter of a route that gets the services."""
+
+
+LONGEST_ACCOUNT = 200
+"""Characters of an account's name, or of a part of one."""
+MOST_POSTS = 100_000
+"""Of one account in one collection."""
+
+LIMITS = {
+    "query": LONGEST_QUERY,
+    "images": MOST_IMAGES,
+    "folder": LONGEST_NAME,
+    "side": LARGEST_SIDE,
+    "sharpness": LARGEST_SHARPNESS,
+    "posts": MOST_POSTS,
+    "why": LONGEST_WHY,
+    "account": LONGEST_ACCOUNT,
+}
+"""As templates have them: `limits.query`."""

@@ -79,9 +79,11 @@ def serve_dagster_ui(listener: socket.socket, workspace: Path | None, names: Ite
     from dagster_webserver.app import create_app_from_workspace_process_context
     from dagster_webserver.version import __version__
 
-    from instagram_assets.automation.dev import DEFINITIONS, LOCATION
+    from instagram_assets.automation.dev import DEFINITIONS, LOCATION_NAME
 
-    target = WorkspaceFileTarget([str(workspace)]) if workspace else ModuleTarget(DEFINITIONS, None, None, LOCATION)
+    target = (
+        WorkspaceFileTarget([str(workspace)]) if workspace else ModuleTarget(DEFINITIONS, None, None, LOCATION_NAME)
+    )
     host, port = listener.getsockname()[:2]
     allowed = local_names(port, [f"{host}:{port}", *names])
     with DagsterInstance.get() as instance, at_work_in(Path(instance.root_directory)):

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 
 from upath import UPath
 
-from instagram_assets.automation import pause
+from instagram_assets.automation import forget_requests
 from instagram_assets.errors import DagsterDownError, InstagramAssetsError
 from instagram_assets.settings import Settings
 from instagram_assets.status.data_status import AgeModelQuality, Output, TableStatus, read_age_model_quality
 from instagram_assets.storage.lake import lake_root
-from instagram_assets.web.remembered import Remembered
+from instagram_assets.web.background_value import BackgroundValue
 from instagram_assets.web.services import Services
 from instagram_assets.web.status_facts import (
     Fact,
@@ -63,18 +63,18 @@ class PlatformStatus:
         return not (self.tables or self.landed or self.waits)
 
 
-def counted(services: Services) -> Remembered[PlatformStatus]:
+def counted(services: Services) -> BackgroundValue[PlatformStatus]:
     """What was counted of this data folder, remembered for some seconds."""
     settings = services.settings
-    key = (str(settings.data_dir.absolute()), settings.lake_uri, pause.last_change())
+    key = (str(settings.data_dir.absolute()), settings.lake_uri, forget_requests.last_change())
     with _lock:
         if key not in _counted:
             _counted.clear()  # what was found before may name who was forgotten since
-        return _counted.setdefault(key, Remembered(lambda: read_status(settings), _SECONDS))
+        return _counted.setdefault(key, BackgroundValue(lambda: read_status(settings), _SECONDS))
 
 
 _lock = threading.Lock()
-_counted: dict[tuple[str, str, float], Remembered[PlatformStatus]] = {}
+_counted: dict[tuple[str, str, float], BackgroundValue[PlatformStatus]] = {}
 
 
 def read_status(settings: Settings) -> PlatformStatus:
@@ -84,7 +84,7 @@ def read_status(settings: Settings) -> PlatformStatus:
     state = of_lake(root, settings, facts.append) if root is not None else None
     if state and root is not None:
         facts += [*of_state(state, settings), *of_index(root, settings)]
-    if not pause.is_paused():  # then nobody may have the history's databases open
+    if not forget_requests.is_paused():  # then nobody may have the history's databases open
         facts += of_runs(settings)
     facts += [*of_collectors(settings), *of_machine(settings)]
     return PlatformStatus(

@@ -10,7 +10,7 @@ from upath import UPath
 
 from instagram_assets.errors import InstagramAssetsError, StorageError
 from instagram_assets.lake_index.freshness import find_index
-from instagram_assets.lake_index.place import FOLDER
+from instagram_assets.lake_index.place import INDEX_FOLDER
 from instagram_assets.settings import Settings
 from instagram_assets.status.data_status import DataStatus, ExportFiles, LeftOut, read_data_status
 from instagram_assets.web.index_updater import updater_of
@@ -116,7 +116,7 @@ def of_state(state: DataStatus, settings: Settings) -> Iterator[Fact]:
 
 def of_index(root: UPath, settings: Settings) -> Iterator[Fact]:
     """An index that is not as the lake is: it becomes so by itself where this process keeps it, unless that fails."""
-    folder = settings.folder(FOLDER)
+    folder = settings.folder(INDEX_FOLDER)
     updater = updater_of(folder)
     if updater and updater.problem:
         yield Fact("index_failed", "bad", 1, "", *_parted(updater.problem))
@@ -135,8 +135,8 @@ def of_index(root: UPath, settings: Settings) -> Iterator[Fact]:
 def of_runs(settings: Settings) -> Iterator[Fact]:
     """Dagster's run history: what failed last, died, waits and runs; and what was switched off in its UI."""
     from instagram_assets.automation import shell_runs
-    from instagram_assets.automation.run_history import read_history
-    from instagram_assets.automation.switches import switched_off
+    from instagram_assets.automation.run_states import read_history
+    from instagram_assets.automation.sensors import switched_off
 
     try:
         with shell_runs.look_at_instance(settings.folder("dagster")) as dagster:

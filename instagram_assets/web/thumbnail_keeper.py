@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
-from instagram_assets.automation.children import child_processes
-from instagram_assets.automation.pause import is_paused, last_change
+from instagram_assets.automation.child_processes import child_processes
+from instagram_assets.automation.forget_requests import is_paused, last_change
 from instagram_assets.errors import InstagramAssetsError
-from instagram_assets.lake_index.place import FOLDER, index_file, stamp_of
+from instagram_assets.lake_index.place import INDEX_FOLDER, index_file, version_stamp
 from instagram_assets.settings import Settings
 from instagram_assets.web.index_updater import CLI, environment_of, reason_of
 
@@ -32,7 +32,7 @@ class ThumbnailKeeper:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._folder = settings.folder(FOLDER)
+        self._folder = settings.folder(INDEX_FOLDER)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="thumbnail-keeper", daemon=True)
         self._done = ""
@@ -51,7 +51,7 @@ class ThumbnailKeeper:
         wait = _LOOK_SECONDS
         while not self._ended.wait(wait):
             wait = _LOOK_SECONDS
-            stamp = stamp_of(index_file(self._folder))
+            stamp = version_stamp(index_file(self._folder))
             if not stamp or stamp == self._done or is_paused():
                 continue
             try:
@@ -74,7 +74,7 @@ class ThumbnailKeeper:
             while not child.ended:
                 if self._ended.wait(_TICK) or is_paused() or last_change() != paused_before:
                     return False
-                is_newer = stamp_of(index_file(self._folder)) != stamp
+                is_newer = version_stamp(index_file(self._folder)) != stamp
                 if is_newer and monotonic() - began > _NEWER_SECONDS:
                     return False
             self.problem = reason_of(child) if child.process.returncode else ""

@@ -18,7 +18,7 @@ from typing import BinaryIO, Protocol
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from instagram_assets.automation.pause import refuse_while_paused
+from instagram_assets.automation.forget_requests import refuse_while_paused
 from instagram_assets.errors import DiskFullError, FileError, NotTakenError, StorageError, TooLargeError
 from instagram_assets.ingest.folders import is_ignored, is_named_as_export, is_named_as_table
 from instagram_assets.ingest.reader.file_types import HEAD, data_kind, text_kind

@@ -10,7 +10,7 @@ import dagster as dg
 from dagster._core.storage.tags import TagType, get_tag_type
 
 from instagram_assets.automation.dead_runs import PROCESS_TAG, close_dead_runs, sockets_folder, this_process
-from instagram_assets.automation.run_history import COMMAND_TAG
+from instagram_assets.automation.run_states import COMMAND_TAG
 from instagram_assets.definitions import defs
 from instagram_assets.partitions import PLAN
 
@@ -38,6 +38,18 @@ def test_a_dead_run_is_closed_and_frees_its_slot_and_a_living_one_goes_on(instan
     closed = instance.get_run_by_id(gone)
     assert closed
     assert closed.status == dg.DagsterRunStatus.FAILURE
+
+
+def test_a_run_whose_process_died_while_it_was_cancelled_becomes_cancelled(instance: dg.DagsterInstance) -> None:
+    run = instance.create_run_for_job(
+        defs.resolve_job_def("landing"),
+        tags={PROCESS_TAG: f"{gethostname()}:4194304:1"},
+        status=dg.DagsterRunStatus.CANCELING,
+    )
+    assert close_dead_runs(instance) == 1
+    closed = instance.get_run_by_id(run.run_id)
+    assert closed
+    assert closed.status == dg.DagsterRunStatus.CANCELED
 
 
 def test_what_the_ui_runs_again_of_a_command_that_has_ended_goes_on(instance: dg.DagsterInstance) -> None:

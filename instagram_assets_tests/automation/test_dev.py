@@ -28,7 +28,14 @@ def test_a_killed_dev_leaves_no_process(tmp_path: Path) -> None:
     with start_dev(tmp_path) as dev:
         wait_until_it_says(dev, "Dagster UI")
         family = dev.family
-        programs = ("code-server start", "api grpc", "dagster-ui", "cli web", "dagster._daemon run", "children_guard")
+        programs = (
+            "code-server start",
+            "api grpc",
+            "dagster-ui",
+            "cli web",
+            "dagster._daemon run",
+            "process_group_guard",
+        )
         assert {name for name in programs if any(name in words for words in family.values())} == set(programs)
         assert end(dev, signal.SIGKILL)[0] == -signal.SIGKILL
         wait_until_ended(list(family), PATIENCE)

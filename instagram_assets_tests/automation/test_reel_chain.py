@@ -13,8 +13,8 @@ import dagster as dg
 import pytest
 
 from instagram_assets.automation.jobs import RESULTS_OF_REELS
-from instagram_assets.automation.plan import MADE_OF, last_made
-from instagram_assets.automation.reels import days_back, next_step, reel_steps
+from instagram_assets.automation.reel_steps import days_back, next_step, reel_steps
+from instagram_assets.automation.run_plan import DATASET_INPUTS, last_materialized
 from instagram_assets.automation.shell_runs import bring_up_to_date, finish, land, run_job
 from instagram_assets.calendar import today, week_name
 from instagram_assets.cli.reel_chain import Chain, do, follow, summary
@@ -90,14 +90,14 @@ def test_what_is_left_to_the_chain_is_made_once_and_all_else_before_it(
 ) -> None:
     land(instance, [])
     finish(instance, leave=RESULTS_OF_REELS)
-    made = {name: last_made(instance, name) for name in MADE_OF}
+    made = {name: last_materialized(instance, name) for name in DATASET_INPUTS}
     assert {name for name, at in made.items() if not at} == set(RESULTS_OF_REELS)
     follow(instance, days_back(7)).raise_errors()
     for name in RESULTS_OF_REELS:
         events = instance.fetch_materializations(dg.AssetKey(name), limit=9).records
         assert len(events) == 1, name
     assert {name: at for name, at in made.items() if at} == {
-        name: last_made(instance, name) for name in MADE_OF if name not in RESULTS_OF_REELS
+        name: last_materialized(instance, name) for name in DATASET_INPUTS if name not in RESULTS_OF_REELS
     }
 
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from instagram_assets.cli import app
-from instagram_assets.lake_index.place import FOLDER, index_file
+from instagram_assets.lake_index.place import INDEX_FOLDER, index_file
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets.status.doctor import examine
 from instagram_assets.storage.lake import lake_root
@@ -70,7 +70,7 @@ def test_an_index_that_was_never_made_or_is_behind_is_told_with_the_command(shel
 def test_the_doctor_tells_a_damaged_index_and_the_command_mends_it(shell: Shell, data_dir: Path) -> None:
     settings = written(data_dir)
     assert shell("index").exit_code == 0
-    file = index_file(settings.folder(FOLDER))
+    file = index_file(settings.folder(INDEX_FOLDER))
     file.write_bytes(b"no index" * 1_000)
     found, well, remedy = of_doctor(settings)
     assert str(file) in found

@@ -12,10 +12,10 @@ from instagram_assets.cli.reel_chain import Chain, summary
 from instagram_assets.demo.apify import Actor
 from instagram_assets.demo.films import films
 from instagram_assets.demo.server import DemoServer
-from instagram_assets.reels.due import DueReel
-from instagram_assets.reels.ledger import About
+from instagram_assets.reels.call_ledger import CallSubject
+from instagram_assets.reels.pending_reels import PendingReel
 from instagram_assets.reels.prompts import WATCH
-from instagram_assets.reels.steps import open_ledger
+from instagram_assets.reels.run_analysis import open_ledger
 from instagram_assets.settings import settings
 from instagram_assets_tests import commands
 from instagram_assets_tests.conftest import post
@@ -55,7 +55,7 @@ def test_the_summary_names_the_page_of_each_week_in_which_reels_were_tried(lake:
     days = (MONDAY, WEEK_AFTER)
     told = [
         [line for line in summary(Chain(days, tried=tried)) if line.startswith("Page of the week: ")]
-        for tried in ([DueReel("sun_diary", MONDAY + timedelta(days=2), "1", again=False)], [])
+        for tried in ([PendingReel("sun_diary", MONDAY + timedelta(days=2), "1", again=False)], [])
     ]
     assert [[line[-8:-5] for line in lines] for lines in told] == [["W43", "W44"], ["W44"]]
 
@@ -66,7 +66,7 @@ def test_the_summary_tells_the_cost_of_calls_whose_answers_never_came_apart(data
     # Two posts show the one video.
     store(a_week([a_reel(1, viral=True, account=name, of_analysis=paid) for name in ("sun_diary", "sea.mom")]))
     ledger = open_ledger(settings())
-    number = ledger.reserve(About("aa", "analysis", settings().gemini.model, WATCH.version), 40_000, 3000)
+    number = ledger.reserve(CallSubject("aa", "analysis", settings().gemini.model, WATCH.version), 40_000, 3000)
     assert number
     if not unanswered:
         ledger.settle(number, "ok", prompt_tokens=3000, answer_tokens=500)

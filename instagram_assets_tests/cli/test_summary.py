@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from instagram_assets.automation.dead_runs import PROCESS_TAG
-from instagram_assets.automation.run_history import read_history
+from instagram_assets.automation.run_states import read_history
 from instagram_assets.automation.shell_runs import bring_up_to_date, land, open_instance
 from instagram_assets.cli import app, endings
 from instagram_assets.cli.state_lines import file_lines, history_lines, left_out_lines

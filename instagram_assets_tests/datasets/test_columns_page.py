@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from instagram_assets import schemas
 from instagram_assets.datasets import csv, records
 from instagram_assets.datasets.parquet import SCHEMA, write_parquet
-from instagram_assets.datasets.parts import one_part
+from instagram_assets.datasets.table_parts import one_part
 from instagram_assets.schemas import Column
 from instagram_assets_tests.datasets.tables import posts
 

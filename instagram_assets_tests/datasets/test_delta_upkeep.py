@@ -72,7 +72,7 @@ def test_what_has_no_reels_is_still_known_after_the_upkeep(tmp_path: Path):
 
 
 def test_the_weekly_job_does_both(root: UPath, data_dir: Path, instance: dg.DagsterInstance):
-    from instagram_assets.automation.delta import delta_job
+    from instagram_assets.automation.jobs import delta_job
     from instagram_assets.datasets.delta import target_of
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake

@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from instagram_assets.datasets.folder import CARD, DELETED, LEFT, Written, sheet_of, write_folder
-from instagram_assets.datasets.folder_state import MANIFEST, OLD_SHEET, check_growing, preferences, read_manifest
+from instagram_assets.datasets.image_folder import CARD, DELETED, LEFT, Written, write_folder
 from instagram_assets.errors import SearchRequestError, StorageError
 from instagram_assets.schemas import SEARCH_DATASET
 from instagram_assets.schemas.search import Decision, Override
+from instagram_assets.storage.folders import MANIFEST, OLD_SHEET, check_growing, preferences, read_manifest, sheet_of
 from instagram_assets.storage.owned_files import HIDDEN
 
 ASKED = {"query": "고양이", "limit": 50}

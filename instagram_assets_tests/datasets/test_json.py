@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.datasets.json import json_name, read_merged_json, write_json
-from instagram_assets.datasets.parts import one_part
+from instagram_assets.datasets.json import json_name, write_json
 from instagram_assets.datasets.records import merged_records
+from instagram_assets.datasets.table_parts import one_part
 from instagram_assets.errors import FileError
+from instagram_assets.local.sources import read_merged_json
 from instagram_assets_tests.datasets.tables import image, images, post, posts
 
 

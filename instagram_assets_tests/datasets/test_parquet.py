@@ -9,7 +9,7 @@ import pytest
 
 from instagram_assets import schemas
 from instagram_assets.datasets.parquet import write_parquet
-from instagram_assets.datasets.parts import one_part
+from instagram_assets.datasets.table_parts import one_part
 from instagram_assets.engagement.impressions import impressions
 from instagram_assets.errors import StorageError
 from instagram_assets_tests.datasets.tables import caption, captions, image, images, post, posts
@@ -118,5 +118,5 @@ def test_a_file_that_somebody_put_there_stops_it_and_stays(tmp_path: Path, name:
 
 def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="dataset"):
+    with pytest.raises(StorageError, match="file: cannot be written"):
         _write(tmp_path / "file" / "dataset", post("1"))

@@ -12,8 +12,8 @@ from typing import Any
 
 from PIL import Image
 
-from instagram_assets.datasets.folder import sheet_of, write_folder
-from instagram_assets.datasets.folder_state import MANIFEST
+from instagram_assets.datasets.image_folder import write_folder
+from instagram_assets.storage.folders import MANIFEST, sheet_of
 from instagram_assets.storage.owned_files import HIDDEN
 from instagram_assets_tests.faults.campaign import Scenario
 

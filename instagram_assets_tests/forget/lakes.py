@@ -13,7 +13,7 @@ from upath import UPath
 
 from instagram_assets.ingest.post_ids import shortcode_of
 from instagram_assets.lake_index.derived import THUMBNAILS
-from instagram_assets.lake_index.place import FOLDER as INDEX
+from instagram_assets.lake_index.place import INDEX_FOLDER as INDEX
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.media.index import Entry, Index
 from instagram_assets.schemas import CONTRACTS

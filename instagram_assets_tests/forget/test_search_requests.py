@@ -7,7 +7,7 @@ from urllib.parse import quote
 import dagster as dg
 import pytest
 
-from instagram_assets.automation.searches import run_tags
+from instagram_assets.automation.search_runs import search_run_tags
 from instagram_assets.automation.shell_runs import open_instance
 from instagram_assets.cli.forget import history_part
 from instagram_assets.datasets.overrides import decide
@@ -124,7 +124,7 @@ def test_what_a_search_for_the_account_was_called_is_nowhere_any_more(
     monkeypatch.setenv("DAGSTER_HOME", str(chosen.folder("dagster")))
     with open_instance() as instance:
         instance.add_dynamic_partitions("searches", [request.search])
-        tags = {**run_tags(request), HISTORY_TAG: SHOWN_IN_HISTORY}
+        tags = {**search_run_tags(request), HISTORY_TAG: SHOWN_IN_HISTORY}
         job = defs.resolve_job_def("search")
         instance.create_run_for_job(job, status=dg.DagsterRunStatus.SUCCESS, tags=tags)
     subject = erasure.find_subject(chosen, "@sun.diary")

@@ -9,13 +9,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from upath import UPath
 
-from instagram_assets.insights.answers import Answer, answer_of
+from instagram_assets.insights.answers import ChartData, chart_data
 from instagram_assets.insights.every import chart_of
 from instagram_assets.insights.word_counts import Range, month_of, split, year_of
 from instagram_assets.lake import Lake
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.reading import LakeIndex
-from instagram_assets.lake_index.selecting import where_of
+from instagram_assets.lake_index.selecting import condition_of
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.text.pos import CONTENT_CLASSES
 from instagram_assets_tests.insights.word_lake import write_words
@@ -45,8 +45,8 @@ class Both(NamedTuple):
     view: list[dict[str, Any]]
     """All rows of `token_counts`."""
 
-    def answer(self, name: str, wanted: Filter) -> Answer:
-        return answer_of(self.asked, chart_of(name), wanted)
+    def answer(self, name: str, wanted: Filter) -> ChartData:
+        return chart_data(self.asked, chart_of(name), wanted)
 
     def rows(self, name: str, wanted: Filter) -> list[dict[str, Any]]:
         answer = self.answer(name, wanted)
@@ -190,7 +190,7 @@ def test_rising_words_are_compared_with_as_many_days_before(both: Both, wanted: 
 
 def posts_of(both: Both, link: str) -> set[str]:
     """The posts that a link shows."""
-    where = where_of(Filter.of(parse_qs(urlsplit(link).query)), "posts")
+    where = condition_of(Filter.of(parse_qs(urlsplit(link).query)), "posts")
     return {row["post_id"] for row in both.asked.rows(f"SELECT post_id FROM posts WHERE {where.sql}", *where.values)}
 
 

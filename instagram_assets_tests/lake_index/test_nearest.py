@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from instagram_assets.errors import VectorsError
-from instagram_assets.lake_index.nearest import Vectors, nearest
+from instagram_assets.lake_index.nearest import Vectors, nearest_rows
 from instagram_assets.lake_index.vectors import VectorFile, write_vectors
 from instagram_assets_tests.lake_index.vector_lakes import embedded, index_with, unit_vectors
 
@@ -30,13 +30,13 @@ def test_similarities_are_those_of_an_exact_search(vectors: Vectors) -> None:
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, exact @ asked, atol=2**-8)
         best = set(np.argsort(-(exact @ asked))[:100].tolist())
-        assert len(best & set(nearest(found, 100).tolist())) >= 95
+        assert len(best & set(nearest_rows(found, 100).tolist())) >= 95
 
 
 def test_the_nearest_to_an_image_is_itself(vectors: Vectors) -> None:
     for row in (0, 1, 59_999, 60_000, COUNT - 1):
         found = vectors.similarities(vectors.of(row))
-        assert nearest(found, 1).tolist() == [row]
+        assert nearest_rows(found, 1).tolist() == [row]
         assert found[row] == pytest.approx(1, abs=0.01)
 
 
@@ -76,6 +76,6 @@ def test_a_row_that_is_not_there_is_refused(vectors: Vectors) -> None:
 
 
 def test_the_largest_come_first() -> None:
-    assert nearest(np.array([0.1, 0.9, -0.3, 0.5], np.float32), 3).tolist() == [1, 3, 0]
-    assert nearest(np.array([0.1, 0.9], np.float32), 10).tolist() == [1, 0]
-    assert nearest(np.empty(0, np.float32), 10).tolist() == []
+    assert nearest_rows(np.array([0.1, 0.9, -0.3, 0.5], np.float32), 3).tolist() == [1, 3, 0]
+    assert nearest_rows(np.array([0.1, 0.9], np.float32), 10).tolist() == [1, 0]
+    assert nearest_rows(np.empty(0, np.float32), 10).tolist() == []

@@ -9,9 +9,9 @@ import pytest
 
 from instagram_assets.errors import QueryError
 from instagram_assets.lake_index.filters import Filter
-from instagram_assets.lake_index.memory import Memory
+from instagram_assets.lake_index.memory import SizedCache
 from instagram_assets.lake_index.orders import Orders, Sort
-from instagram_assets.lake_index.page_rows import image_rows, images_of_post, looks_of, post_of
+from instagram_assets.lake_index.page_rows import image_rows, images_of_post, observations_of, post_of
 from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets_tests.lake_index.query_lake import indexed
 
@@ -85,7 +85,7 @@ def test_many_threads_get_the_same(index: LakeIndex) -> None:
 
 
 def test_memory_keeps_within_its_limit() -> None:
-    memory: Memory[bytes] = Memory(100, len)
+    memory: SizedCache[bytes] = SizedCache(100, len)
     for number in range(20):
         memory.get(number, lambda: bytes(30))
     assert memory.size <= 100
@@ -94,7 +94,7 @@ def test_memory_keeps_within_its_limit() -> None:
 
 
 def test_who_waits_for_what_failed_makes_it_anew() -> None:
-    memory: Memory[int] = Memory(100, lambda _: 1)
+    memory: SizedCache[int] = SizedCache(100, lambda _: 1)
     begun, go_on = Event(), Event()
 
     def fails() -> int:
@@ -115,5 +115,5 @@ def test_one_post_with_its_images_and_numbers(index: LakeIndex) -> None:
     post = post_of(index, "#육아일기", "002")
     assert post is not None
     assert [row["position"] for row in images_of_post(index, "#육아일기", "002")] == [0, 1]
-    assert [row["likes"] for row in looks_of(index, post["post"])] == [post["likes"]]
+    assert [row["likes"] for row in observations_of(index, post["post"])] == [post["likes"]]
     assert post_of(index, "#육아일기", "x") is None

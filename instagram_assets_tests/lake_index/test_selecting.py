@@ -11,7 +11,7 @@ from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.orders import Orders
 from instagram_assets.lake_index.page_rows import image_rows, post_rows
 from instagram_assets.lake_index.reading import LakeIndex
-from instagram_assets.lake_index.selecting import where_of
+from instagram_assets.lake_index.selecting import condition_of
 from instagram_assets_tests.lake_index.query_lake import image_id, indexed
 
 Row = dict[str, Any]
@@ -67,7 +67,7 @@ def test_posts(known: tuple[LakeIndex, list[Row], list[Row]], wanted: Filter, fi
     found = post_rows(index, Orders().posts(index, wanted))
     expected = sorted((post["account"], post["post_id"]) for post in posts if fits(post))
     assert sorted((row["account"], row["post_id"]) for row in found) == expected
-    where = where_of(wanted, "posts")
+    where = condition_of(wanted, "posts")
     assert index.rows(f"SELECT count(*) AS n FROM posts WHERE {where.sql}", *where.values) == [{"n": len(expected)}]
 
 
@@ -95,7 +95,7 @@ def test_images(known: tuple[LakeIndex, list[Row], list[Row]], wanted: Filter, f
     found = image_rows(index, Orders().images(index, wanted))
     expected = sorted(image["image_id"] for image in images if fits(image))
     assert sorted(row["image_id"] for row in found) == expected
-    where = where_of(wanted, "images")
+    where = condition_of(wanted, "images")
     assert index.rows(f"SELECT count(*) AS n FROM images WHERE {where.sql}", *where.values) == [{"n": len(expected)}]
 
 

@@ -6,18 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instagram_assets.lake_index.terms import LONGEST, MOST_WISHES, Wish, folded, terms_of, wishes
+from instagram_assets.lake_index.terms import LONGEST, MOST_WISHES, QueryTerm, folded_text, query_terms, terms_of
 
 
 def finds(query: str, caption: str) -> bool:
     terms = terms_of(caption)
 
-    def fits(wish: Wish) -> bool:
+    def fits(wish: QueryTerm) -> bool:
         if wish.whole:
             return wish.text in terms
         return any(wish.text in term if wish.is_inside else term.startswith(wish.text) for term in terms)
 
-    asked = wishes(query)
+    asked = query_terms(query)
     return bool(asked) and all(map(fits, asked))
 
 
@@ -48,15 +48,15 @@ def test_a_query_does_not_find(query: str, caption: str) -> None:
 
 @given(st.text(alphabet=st.characters(categories=["L", "Nd"]), min_size=1, max_size=20))
 def test_each_word_finds_the_caption_that_has_it(word: str) -> None:
-    assert finds(word, f"one {word} two") or not wishes(word)[0].text.isalnum()
+    assert finds(word, f"one {word} two") or not query_terms(word)[0].text.isalnum()
 
 
 @given(st.text(max_size=300))
 def test_whatever_is_typed_asks_for_few_short_words(query: str) -> None:
-    asked = wishes(query)
+    asked = query_terms(query)
     assert len(asked) <= MOST_WISHES
     assert all(0 < len(wish.text) <= LONGEST for wish in asked)
-    assert bool(asked) == bool(folded(query).strip())
+    assert bool(asked) == bool(folded_text(query).strip())
 
 
 @given(st.text(max_size=100))

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from instagram_assets.cli import app
 from instagram_assets.lake_index import thumbnails_ahead
-from instagram_assets.lake_index.place import FOLDER
+from instagram_assets.lake_index.place import INDEX_FOLDER
 from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.lake_index.thumbnails import SIDE, Thumbnails, small_jpeg
 from instagram_assets.lake_index.thumbnails_ahead import make_ahead, newest_images
@@ -23,11 +23,11 @@ from instagram_assets_tests.web.journeys.gallery_lake import write_gallery_lake
 
 def test_the_newest_come_first_and_each_once(tmp_path: Path) -> None:
     images = write_gallery_lake(tmp_path)
-    found = newest_images(LakeIndex(load_settings(data_dir=tmp_path).folder(FOLDER)), 1_000)
+    found = newest_images(LakeIndex(load_settings(data_dir=tmp_path).folder(INDEX_FOLDER)), 1_000)
     days = {image.image_id: image.day for image in images}
     assert sorted(found) == sorted(days)
     assert [days[each] for each in found] == sorted(days.values(), reverse=True)
-    assert newest_images(LakeIndex(load_settings(data_dir=tmp_path).folder(FOLDER)), 3) == found[:3]
+    assert newest_images(LakeIndex(load_settings(data_dir=tmp_path).folder(INDEX_FOLDER)), 3) == found[:3]
 
 
 def test_only_what_is_missing_is_made_and_what_cannot_be_shown_is_counted(tmp_path: Path) -> None:

@@ -28,9 +28,9 @@ from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.memory import PerIndex
 from instagram_assets.lake_index.nearest import Vectors
 from instagram_assets.lake_index.orders import Orders
-from instagram_assets.lake_index.place import index_file, is_own, lake_seen
-from instagram_assets.lake_index.reading import LakeIndex, Opened
-from instagram_assets.lake_index.spilling import PREFIX
+from instagram_assets.lake_index.place import index_file, indexed_fingerprint, is_index_file
+from instagram_assets.lake_index.reading import IndexHandle, LakeIndex
+from instagram_assets.lake_index.spilling import SPILL_PREFIX
 from instagram_assets.lake_index.term_rows import _terms  # pyright: ignore[reportPrivateUsage]
 from instagram_assets.lake_index.terms import terms_of, token_term
 from instagram_assets.lake_index.update import Updated, update_index
@@ -202,9 +202,9 @@ def test_an_empty_lake_has_an_empty_index(tmp_path: Path) -> None:
 def test_the_folders_tell_that_the_lake_changed(tmp_path: Path) -> None:
     root, folder = lake(tmp_path), tmp_path / "index"
     update_index(root, folder, ZONE)
-    assert lake_seen(folder) == fingerprint(root) != ""
+    assert indexed_fingerprint(folder) == fingerprint(root) != ""
     small_lakes.write_month(root, "jane", 2026, 10, 2, Random(3))
-    assert lake_seen(folder) != fingerprint(root)
+    assert indexed_fingerprint(folder) != fingerprint(root)
 
 
 def test_only_the_newest_files_stay_and_all_can_be_removed(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_only_the_newest_files_stay_and_all_can_be_removed(tmp_path: Path) -> No
     update_index(root, folder, ZONE)
     names = os.listdir(folder)
     assert len(names) == 3
-    assert all(map(is_own, names))
+    assert all(map(is_index_file, names))
     assert remove_index(folder)
     assert os.listdir(folder) == []
     with pytest.raises(NotReadyError):
@@ -225,7 +225,7 @@ def test_only_the_newest_files_stay_and_all_can_be_removed(tmp_path: Path) -> No
 def test_many_threads_ask_while_it_is_replaced(tmp_path: Path) -> None:
     root, folder = lake(tmp_path), tmp_path / "index"
     update_index(root, folder, ZONE)
-    opened, ended = Opened(folder), threading.Event()
+    opened, ended = IndexHandle(folder), threading.Event()
     wrong: list[object] = []
     asked: list[int] = []
 
@@ -260,16 +260,16 @@ def test_many_threads_ask_while_it_is_replaced(tmp_path: Path) -> None:
 def test_an_index_that_is_gone_is_not_kept_in_memory(tmp_path: Path) -> None:
     root, folder = lake(tmp_path), tmp_path / "index"
     update_index(root, folder, ZONE)
-    orders, memory, opened = Orders(), PerIndex(lambda index: index.fact("posts")), Opened(folder)
+    orders, memory, opened = Orders(), PerIndex(lambda index: index.fact("posts")), IndexHandle(folder)
     known = [weakref.ref(_asked(opened.newest(), orders, memory))]
     assert (len(orders), len(memory)) == (1, 1)
     small_lakes.write_month(root, "jane", 2026, 10, 2, Random(1))
     update_index(root, folder, ZONE)
-    opened.let_go()  # without anybody who asks
+    opened.release()  # without anybody who asks
     assert (len(orders), len(memory)) == (0, 0)
     known.append(weakref.ref(_asked(opened.newest(), orders, memory)))
     remove_index(folder)
-    opened.let_go()
+    opened.release()
     gc.collect()
     assert [each() for each in known] == [None, None]
     assert (len(orders), len(memory)) == (0, 0)
@@ -290,16 +290,16 @@ def _asked(index: LakeIndex, orders: Orders, memory: PerIndex[str]) -> LakeIndex
 def test_what_a_killed_program_spilled_goes_with_the_next_update(tmp_path: Path) -> None:
     root, folder = lake(tmp_path), tmp_path / "index"
     update_index(root, folder, ZONE)
-    (folder / f"{PREFIX}killed").mkdir()
-    (folder / f"{PREFIX}killed" / "duckdb_temp_storage_DEFAULT-0.tmp").write_text("captions")
+    (folder / f"{SPILL_PREFIX}killed").mkdir()
+    (folder / f"{SPILL_PREFIX}killed" / "duckdb_temp_storage_DEFAULT-0.tmp").write_text("captions")
     index = LakeIndex(folder)
     of_index = index.rows("SELECT current_setting('temp_directory') AS place")[0]["place"]
     assert Path(of_index).parent == folder
     small_lakes.write_labels(root, Random(5))
     update_index(root, folder, ZONE)
-    assert [name for name in os.listdir(folder) if name.startswith(PREFIX)] == [Path(of_index).name]
+    assert [name for name in os.listdir(folder) if name.startswith(SPILL_PREFIX)] == [Path(of_index).name]
     index.close()
-    assert not [name for name in os.listdir(folder) if name.startswith(PREFIX)]
+    assert not [name for name in os.listdir(folder) if name.startswith(SPILL_PREFIX)]
 
 
 def test_an_image_of_two_clusterings_is_one_image(tmp_path: Path) -> None:
@@ -326,7 +326,7 @@ def test_an_image_of_two_clusterings_is_one_image(tmp_path: Path) -> None:
 def test_damage_that_a_question_meets_is_known_until_there_is_another_index(tmp_path: Path) -> None:
     root, folder = lake(tmp_path), tmp_path / "index"
     update_index(root, folder, ZONE)
-    opened = Opened(folder)
+    opened = IndexHandle(folder)
     assert opened.newest().ask("SELECT * FROM facts").num_rows
     assert not opened.is_damaged
     opened.newest().is_damaged = True

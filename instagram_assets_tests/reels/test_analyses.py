@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from instagram_assets.reels import measures
-from instagram_assets.reels.analyses import numbers, reel_analyses
-from instagram_assets.reels.analysis import OnProgress, Row, Video
+from instagram_assets.reels import video_measures
+from instagram_assets.reels.analyses import analysis_counts, reel_analyses
+from instagram_assets.reels.analysis_schema import OnProgress, Row, Video
 from instagram_assets.schemas import REEL_ANALYSES, REEL_VIDEOS, VIRAL_LABELS
 from instagram_assets_tests.media.real_films import chequered, save_film
 from instagram_assets_tests.reels.watching import analyser_of, video_of
@@ -112,7 +112,9 @@ def test_a_video_is_measured_once_for_all_posts_and_runs(tmp_path: Path, monkeyp
     videos = table(reel("a", film), reel("b", film, account="other"))
     first = reel_analyses(videos, tmp_path, tmp_path / "features", Each("gemini", ["blocked"]))
     assert None not in first["loudness"].to_pylist()
-    monkeypatch.setattr(measures, "MEASURES", dict.fromkeys(measures.MEASURES))  # nothing can measure any more
+    monkeypatch.setattr(
+        video_measures, "VIDEO_MEASURES", dict.fromkeys(video_measures.VIDEO_MEASURES)
+    )  # nothing can measure any more
     again = reel_analyses(videos, tmp_path, tmp_path / "features", Each("local", ["ok"]))
     for name in ("loudness", "cuts_per_minute"):
         assert again[name].equals(first[name])
@@ -142,7 +144,7 @@ def test_a_damaged_film_says_so_with_its_video_and_its_analysis_and_is_compared_
     damaged.path.write_bytes(body)
     damaged = damaged._replace(video_id=hashlib.sha256(body).hexdigest())
     rows = [reel("a", film), reel("b", damaged), reel("c", damaged, reason="no poster"), reel("d", None)]
-    videos = measures.with_damage(table(*rows), tmp_path, tmp_path / "features")
+    videos = video_measures.with_damage(table(*rows), tmp_path, tmp_path / "features")
     told = videos["reason"].to_pylist()
     assert (told[0], told[3]) == (None, "the address is no longer valid")
     assert re.fullmatch(r"no loudness: \d+ of \d+ parts .*; no cuts per minute: \d+ of 40 pictures cannot .*", told[1])
@@ -181,7 +183,7 @@ def test_the_numbers_of_a_run_count_each_video_once(gemini: FaultyGemini, tmp_pa
     one, two = video_of(tmp_path, 1), video_of(tmp_path, 2)
     gemini.failures = [Failure(GENERATE, BLOCKED, video=two.video_id)]
     videos = table(reel("a", one), reel("b", one), reel("c", two), reel("d", None))
-    told = numbers(reel_analyses(videos, one.path.parent, tmp_path / "features", analyser_of(tmp_path, gemini)))
+    told = analysis_counts(reel_analyses(videos, one.path.parent, tmp_path / "features", analyser_of(tmp_path, gemini)))
     assert {name: told[name] for name in ("reels", "videos", "local", "ok", "blocked", "no_video")} == {
         "reels": 4,
         "videos": 2,
@@ -198,4 +200,4 @@ def test_the_numbers_of_a_run_count_each_video_once(gemini: FaultyGemini, tmp_pa
 
 
 def test_the_numbers_of_nothing_are_none() -> None:
-    assert numbers(REEL_ANALYSES.empty())["reels"] == 0
+    assert analysis_counts(REEL_ANALYSES.empty())["reels"] == 0

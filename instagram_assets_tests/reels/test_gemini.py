@@ -15,7 +15,7 @@ import pytest
 from instagram_assets.demo.gemini import Answer
 from instagram_assets.demo.json_server import Reply
 from instagram_assets.errors import AnalyserRefusedError, FileError, ModelError
-from instagram_assets.reels.gemini_api import Patience
+from instagram_assets.reels.gemini_api import GeminiRetries
 from instagram_assets.reels.prompts import PROMPTS
 from instagram_assets.schemas import REEL_ANALYSES
 from instagram_assets.storage.locks import alone_in
@@ -255,7 +255,7 @@ def test_a_wait_that_is_asked_for_is_waited(gemini: FaultyGemini, tmp_path: Path
         Failure(GENERATE, refusal(503, "UNAVAILABLE", "Wait.", headers={"Retry-After": soon})),
     ]
     started = monotonic()
-    (row,) = analyser_of(tmp_path, gemini, patience=Patience(6, 0.001, 5)).analyse([video_of(tmp_path, 1)])
+    (row,) = analyser_of(tmp_path, gemini, patience=GeminiRetries(6, 0.001, 5)).analyse([video_of(tmp_path, 1)])
     assert row["status"] == "ok"
     assert monotonic() - started > 0.99
 
@@ -479,7 +479,7 @@ def test_a_model_that_is_not_there_is_named(gemini: FaultyGemini, tmp_path: Path
 def test_no_server_is_a_row_and_costs_nothing(tmp_path: Path) -> None:
     with FaultyGemini() as gemini:
         pass
-    (row,) = analyser_of(tmp_path, gemini, patience=Patience(2, 0.001, 0.01)).analyse([video_of(tmp_path, 1)])
+    (row,) = analyser_of(tmp_path, gemini, patience=GeminiRetries(2, 0.001, 0.01)).analyse([video_of(tmp_path, 1)])
     assert (row["status"], row["cost_usd"]) == ("failed", 0)
     assert "ConnectError" in row["reason"]
 

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from instagram_assets.reels.contrasts import FEATURES, SMALLEST_GROUP, LabelledReel, contrasts, welch_interval
+from instagram_assets.reels.group_contrasts import FEATURES, SMALLEST_GROUP, LabelledReel, contrasts, welch_interval
 from instagram_assets.reels.hypotheses import viral_hypotheses
-from instagram_assets.reels.supposed import telling_words
+from instagram_assets.reels.model_hypotheses import telling_words
 from instagram_assets.schemas import VIRAL_HYPOTHESES
 from instagram_assets_tests.reels.weeks import MONDAY, Row, Week, a_reel, a_week
 

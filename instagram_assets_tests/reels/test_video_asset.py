@@ -14,7 +14,7 @@ from instagram_assets.cli.selections import materialize
 from instagram_assets.errors import RunFailedError
 from instagram_assets.media.excluded import PAST as RETAINED
 from instagram_assets.partitions import window
-from instagram_assets.reels import fresh
+from instagram_assets.reels import url_refresh
 from instagram_assets.retention.expired_items import RetentionLimits
 from instagram_assets.retention.retention import apply_retention
 from instagram_assets.settings import settings
@@ -104,18 +104,18 @@ def test_a_limit_of_instagram_is_waited_for_by_the_run_and_at_last_a_reason(
     body: bytes,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(fresh, "WAIT", 0.01)
+    monkeypatch.setattr(url_refresh, "WAIT", 0.01)
     monkeypatch.setenv(f"{PREFIX}REELS__SESSION_FILE", str(session_file))
     direct, old = server.on("/direct.mp4", answer(body)), expiring(server.url("/old.mp4"), PAST)
     land(instance, tmp_path, reel(1, direct), reel(2, old), reel(3, old.replace("old", "older")))
-    instagram.says = {"CODE2": server.on("/fresh.mp4", answer(body)), "CODE3": LIMIT}
+    instagram.says = {"CODE2": server.on("/url_refresh.mp4", answer(body)), "CODE3": LIMIT}
     rows = make().to_pylist()
     assert [row["status"] for row in rows] == ["ok", "ok", "expired"]
     assert "not asked anew: Instagram wants fewer requests" in rows[2]["reason"]
     assert instagram.shortcodes == ["CODE2", "CODE3", "CODE3", "CODE3"]
     instagram.says["CODE3"] = server.on("/third.mp4", answer(body))
     assert make()["status"].to_pylist() == ["ok"] * 3
-    assert [server.hits(path) for path in ("/direct.mp4", "/fresh.mp4", "/third.mp4")] == [1, 1, 1]
+    assert [server.hits(path) for path in ("/direct.mp4", "/url_refresh.mp4", "/third.mp4")] == [1, 1, 1]
 
 
 def test_a_session_file_from_elsewhere_ends_the_run_before_any_work(

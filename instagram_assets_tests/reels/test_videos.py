@@ -27,8 +27,8 @@ from instagram_assets.errors import (
 )
 from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.store import MediaStore
-from instagram_assets.reels.fresh import FreshAddresses
-from instagram_assets.reels.session import read_session
+from instagram_assets.reels.instagram_session import read_session
+from instagram_assets.reels.url_refresh import UrlRefresher
 from instagram_assets.reels.videos import NO_ADDRESS, reel_videos, video_options
 from instagram_assets.schemas import POSTS, REEL_VIDEOS
 from instagram_assets.settings import DownloadSettings, ReelSettings
@@ -300,7 +300,7 @@ def test_instagram_itself_is_asked_through_instaloader(
     server: HostileServer, store: MediaStore, body: bytes, instagram: LoopbackInstagram, session_file: Path
 ) -> None:
     instagram.says = {"CODE1": server.on("/fresh.mp4", answer(body)), "CODE3": LIMIT}
-    addresses = FreshAddresses(read_session(str(session_file)))
+    addresses = UrlRefresher(read_session(str(session_file)))
     posts = table_of(*(reel(n, expiring(server.url("/old.mp4"), PAST)) for n in (1, 2, 3, 4)))
     rows = reel_videos(posts, store, OPTIONS, addresses, may_wait=False).to_pylist()
     assert [row["status"] for row in rows] == ["ok", "failed", "expired", "expired"]

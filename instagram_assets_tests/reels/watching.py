@@ -7,13 +7,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from instagram_assets.demo.gemini import GeminiServer
-from instagram_assets.reels.analysis import Analyser, OnProgress, Row, Video
+from instagram_assets.reels.analysis_schema import Analyser, OnProgress, Row, Video
+from instagram_assets.reels.call_ledger import Ledger, Prices
 from instagram_assets.reels.gemini import GeminiAnalyser
-from instagram_assets.reels.gemini_api import Patience
-from instagram_assets.reels.ledger import Ledger, Prices
+from instagram_assets.reels.gemini_api import GeminiRetries
 from instagram_assets.settings import GeminiSettings
 
-QUICK = Patience(6, 0.004, 0.02)
+QUICK = GeminiRetries(6, 0.004, 0.02)
 """Waits that a test can wait for."""
 
 
@@ -58,7 +58,7 @@ def ledger_of(folder: Path, options: GeminiSettings) -> Ledger:
 
 
 def analyser_of(
-    folder: Path, gemini: GeminiServer, *, backup: Analyser | None = None, patience: Patience = QUICK, **more: Any
+    folder: Path, gemini: GeminiServer, *, backup: Analyser | None = None, patience: GeminiRetries = QUICK, **more: Any
 ) -> GeminiAnalyser:
     """An analyser whose ledger and answers lie in a folder."""
     options = options_of(gemini, **more)

@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from instagram_assets.automation import progress_logger as module
-from instagram_assets.automation.dev_news import News
+from instagram_assets.automation.dev_events import EventReporter
 from instagram_assets.automation.imported_jobs import import_jobs
 from instagram_assets.automation.progress_logger import progress_logger
 from instagram_assets.automation.shell_runs import bring_up_to_date, land
@@ -89,7 +89,7 @@ def test_what_was_told_on_its_way_is_told_to_its_end(
 
 def test_of_a_folder_of_many_files_a_running_dev_names_some(instance: dg.DagsterInstance, data_dir: Path) -> None:
     lines: list[str] = []
-    news = News(instance, lines.append)
+    news = EventReporter(instance, lines.append)
     (data_dir / "mine").mkdir()
     for number in range(8):
         export(data_dir / "mine" / f"{number}.json", [post(number)])
@@ -104,7 +104,7 @@ def test_a_running_dev_tells_nothing_of_jobs_that_were_imported(
     instance: dg.DagsterInstance, data_dir: Path, status: str
 ) -> None:
     lines: list[str] = []
-    news = News(instance, lines.append)
+    news = EventReporter(instance, lines.append)
     import_jobs(instance, [DashboardJob("x", "cats", None, "", status, None, "", "", None, None)])
     news.look()
     assert not lines
@@ -114,7 +114,7 @@ def test_a_running_dev_tells_what_landed_and_which_runs_started_and_ended(
     instance: dg.DagsterInstance, data_dir: Path
 ) -> None:
     lines: list[str] = []
-    news = News(instance, lines.append)
+    news = EventReporter(instance, lines.append)
     land(instance, [export(data_dir / "posts.json", [post(1), {"error": "not_found"}])])
     news.look()
     started, landed, ended = lines

@@ -222,3 +222,16 @@ def test_a_time_that_never_comes_is_refused_by_its_setting(text: str, monkeypatc
 def test_a_time_by_the_clock_is_taken(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INSTAGRAM_ASSETS_REELS__BATCH_CRON", text)
     assert load_settings().reels.batch_cron == text
+
+
+def test_schedules_run_when_the_settings_say() -> None:
+    from instagram_assets.automation.schedules import schedules
+    from instagram_assets.settings import settings
+
+    known = {
+        value
+        for section in (settings().schedules, settings().collection, settings().reels, settings().privacy)
+        for name, value in section
+        if name.endswith("_cron")
+    }
+    assert {schedule.cron_schedule for schedule in schedules} <= known

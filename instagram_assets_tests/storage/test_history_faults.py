@@ -123,7 +123,7 @@ def test_databases_hold_nothing_on_disk_of_what_an_earlier_try_deleted(lived: Pa
         connection.execute("pragma secure_delete = off")  # as SQLite is by itself, not as Debian builds it
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("instagram_assets.storage.history.dagster_databases.Database.empty", lambda *_: None)
+        patch.setattr("instagram_assets.storage.history.dagster_databases.DagsterDatabase.empty", lambda *_: None)
         event.listen(Engine, "connect", kept)
         forget(str(home))
         event.remove(Engine, "connect", kept)

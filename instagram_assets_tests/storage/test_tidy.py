@@ -13,7 +13,7 @@ from dagster._core.storage.event_log.schema import AssetEventTagsTable, SqlEvent
 from dagster._core.storage.runs import SqlRunStorage
 from dagster._core.storage.runs.schema import RunTagsTable
 
-from instagram_assets.automation.tidy import tidy
+from instagram_assets.automation.history_cleanup import delete_old_runs
 from instagram_assets_tests.conftest import OpenHome
 from instagram_assets_tests.storage import event_log_chain as chain
 
@@ -74,7 +74,7 @@ def test_when_all_runs_are_gone_every_cell_and_check_stands_as_before(
         ran(instance, tags=tags)
     before = known(instance)
     (reports / "new.html").write_text("new")
-    freed = tidy(instance, datetime.now(UTC) + LATER, reports)
+    freed = delete_old_runs(instance, datetime.now(UTC) + LATER, reports)
     assert freed.runs == 3
     assert freed.events > 24 * 3
     assert freed.reports == 2
@@ -86,7 +86,7 @@ def test_when_all_runs_are_gone_every_cell_and_check_stands_as_before(
     home = Path(instance.root_directory)
     assert {path.name for path in (home / "history" / "runs").glob("*.db")} <= {"index.db"}
     assert not any(path.is_file() for path in (home / "storage").rglob("*"))
-    again = tidy(instance, datetime.now(UTC) + LATER, reports)
+    again = delete_old_runs(instance, datetime.now(UTC) + LATER, reports)
     assert (again.runs, again.events) == (0, 0)
     assert ran(instance, tags=chain.of_cell(CELL)).run_id == instance.get_runs()[0].run_id
     assert chain.states(instance, "third")["materialized"] == chain.CELLS
@@ -98,7 +98,7 @@ def test_a_newer_run_and_all_that_it_logged_stay(instance: dg.DagsterInstance, r
     newer = ran(instance, tags=chain.of_cell(CELL))
     told = [record.event_log_entry for record in instance.get_records_for_run(newer.run_id).records]
     before = known(instance)
-    assert tidy(instance, limit, reports).runs == 1
+    assert delete_old_runs(instance, limit, reports).runs == 1
     assert [run.run_id for run in instance.get_runs()] == [newer.run_id]
     assert [record.event_log_entry for record in instance.get_records_for_run(newer.run_id).records] == told
     assert known(instance) == before
@@ -106,7 +106,7 @@ def test_a_newer_run_and_all_that_it_logged_stay(instance: dg.DagsterInstance, r
 
 def test_a_run_that_goes_on_is_not_touched_however_old(instance: dg.DagsterInstance, reports: Path) -> None:
     run = chain.start(instance)
-    assert tidy(instance, datetime.now(UTC) + LATER, reports).runs == 0
+    assert delete_old_runs(instance, datetime.now(UTC) + LATER, reports).runs == 0
     chain.execute(instance, run)
     assert chain.states(instance, "third")["materialized"] == chain.CELLS
 
@@ -115,7 +115,7 @@ def test_tags_of_events_that_went_are_gone_with_them(instance: dg.DagsterInstanc
     for _ in range(2):
         ran(instance, tags=chain.of_cell(CELL))
     assert rows(instance, AssetEventTagsTable)
-    tidy(instance, datetime.now(UTC) + LATER, reports)
+    delete_old_runs(instance, datetime.now(UTC) + LATER, reports)
     log = instance.event_log_storage
     assert isinstance(log, SqlEventLogStorage)
     orphan = AssetEventTagsTable.c.event_id.not_in(sa.select(SqlEventLogStorageTable.c.id))

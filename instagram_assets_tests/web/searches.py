@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from instagram_assets.datasets.folder import write_folder
-from instagram_assets.datasets.folder_state import preferences
+from instagram_assets.datasets.image_folder import write_folder
 from instagram_assets.datasets.overrides import read_overrides
 from instagram_assets.media.incoming import Limits
 from instagram_assets.media.store import MediaStore
@@ -17,6 +16,7 @@ from instagram_assets.schemas import SEARCH_CLUSTERS, SEARCH_DATASET, SEARCH_IMA
 from instagram_assets.search.image_selection import select_images
 from instagram_assets.settings import Settings
 from instagram_assets.storage.content_keys import url_identity
+from instagram_assets.storage.folders import preferences
 from instagram_assets.storage.lake import lake_root
 from instagram_assets.storage.lake_writer import write_cells
 

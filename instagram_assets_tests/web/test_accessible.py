@@ -10,19 +10,19 @@ import pytest
 from selenium.webdriver.chrome.webdriver import WebDriver
 
 from instagram_assets.datasets.lists import decide
-from instagram_assets.lake_index.place import FOLDER as FOLDER_OF_INDEX
+from instagram_assets.lake_index.place import INDEX_FOLDER as FOLDER_OF_INDEX
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import load_settings
 from instagram_assets.storage.lake import lake_root
 from instagram_assets.storage.lake_writer import write_cells
+from instagram_assets.web.collect_methods import CollectForm
 from instagram_assets.web.rendering import FOLDER
-from instagram_assets.web.ways import Way
 from instagram_assets_tests.web.axe import faults, keyboard_faults, overflow
 from instagram_assets_tests.web.clients import served
 from instagram_assets_tests.web.screenshots import browser_with_korean, set_width, show
 
-WAYS = tuple(f"/collect?way={way}" for way in Way)
+WAYS = tuple(f"/collect?way={way}" for way in CollectForm)
 PAGES = (
     "/",
     "/gallery",

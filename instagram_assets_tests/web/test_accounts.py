@@ -16,11 +16,11 @@ from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets.web.account_lake import account_lake
 from instagram_assets.web.accounts import Account, Sort, account_detail, find_account, list_accounts
 from instagram_assets.web.app import create_app
+from instagram_assets.web.collect_methods import refresh_methods
 from instagram_assets.web.dagster_api import DagsterApi
-from instagram_assets.web.line_chart import line_of
-from instagram_assets.web.refresh_ways import ways_to_refresh
+from instagram_assets.web.job_requests import CollectionBody, ScrapeBody
 from instagram_assets.web.services import Services
-from instagram_assets.web.wanted import CollectionBody, ScrapeBody
+from instagram_assets.web.svg_charts import line_of
 
 TAG = "#육아일기"
 FIRST = datetime(2026, 11, 1, 3, tzinfo=UTC)
@@ -266,7 +266,7 @@ def test_of_many_numbers_the_line_keeps_the_last(services: Services) -> None:
 def test_a_way_that_is_not_set_up_names_what_to_set(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("INSTAGRAM_GRAPH_TOKEN", "APIFY_TOKEN"):
         monkeypatch.delenv(variable, raising=False)
-    missing = {way.name: way.missing for way in ways_to_refresh(services.settings, "sun_diary")}
+    missing = {way.name: way.missing for way in refresh_methods(services.settings, "sun_diary")}
     assert missing == {
         "graph_api": "INSTAGRAM_GRAPH_TOKEN",
         "instagram": "INSTAGRAM_ASSETS_COLLECTION__PURPOSE",
@@ -282,16 +282,16 @@ def test_ways_that_are_set_up_are_the_request_that_starts_them(tmp_path: Path, m
         graph_api={"user_id": "17841400000000000"},
         collection={"purpose": "a study", "allowed": "sun_diary"},
     )
-    assert all(way.is_ready for way in ways_to_refresh(settings, "sun_diary"))
-    of_tag = {way.name: way.body for way in ways_to_refresh(settings, TAG)}
+    assert all(way.is_ready for way in refresh_methods(settings, "sun_diary"))
+    of_tag = {way.name: way.body for way in refresh_methods(settings, TAG)}
     assert of_tag == {
         "graph_api": {"names": [TAG], "site": "graph_api", "again": True},
         "apify": {"name": "hashtags", "names": ["육아일기"], "again": True},
     }
     models = {"/api/collect": CollectionBody, "/api/scrape": ScrapeBody}
-    for way in [*ways_to_refresh(settings, "sun_diary"), *ways_to_refresh(settings, TAG)]:
+    for way in [*refresh_methods(settings, "sun_diary"), *refresh_methods(settings, TAG)]:
         assert models[way.address].model_validate(way.body).start(settings).config
-    refused = {way.name: way.refused for way in ways_to_refresh(settings, "moon_cooks")}
+    refused = {way.name: way.refused for way in refresh_methods(settings, "moon_cooks")}
     assert "moon_cooks" in refused["instagram"]
 
 

@@ -15,8 +15,7 @@ from instagram_assets.schemas import AGE_PREDICTIONS
 from instagram_assets.settings import load_settings
 from instagram_assets.storage.lake import lake_root
 from instagram_assets.storage.lake_writer import write_cells
-from instagram_assets.web.age_facts import read_age_facts
-from instagram_assets.web.markdown import rendered
+from instagram_assets.web.age_facts import markdown_html, read_age_facts
 from instagram_assets_tests.age.judged_models import save_judged_model
 from instagram_assets_tests.web.clients import app_of, client_of
 
@@ -211,11 +210,11 @@ def test_the_card_is_shown_as_text_whatever_its_purpose_holds(data: Path) -> Non
     ],
 )
 def test_markdown_is_headings_lists_tables_and_code_and_nothing_that_leads_out(text: str, shown: str) -> None:
-    assert str(rendered(text, 2, "table")) == shown
+    assert str(markdown_html(text, 2, "table")) == shown
 
 
 def test_tables_can_be_scrolled_and_have_no_styles_of_their_own() -> None:
-    made = str(rendered("| a | b |\n|:-:|--:|\n| <i> | `c` |", 2, 'of "x"'))
+    made = str(markdown_html("| a | b |\n|:-:|--:|\n| <i> | `c` |", 2, 'of "x"'))
     assert "style=" not in made
     assert '<div class="scroll" tabindex="0" role="region" aria-label="of &#34;x&#34;"><table>' in made
     assert '<td class="whole">&lt;i&gt;</td>' in made

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from starlette.testclient import TestClient
 
-from instagram_assets.automation.pause import PAUSE_FOLDER, Phase, Wish
-from instagram_assets.lake_index.place import FOLDER
+from instagram_assets.automation.forget_requests import PAUSE_FOLDER, ForgetPhase, ForgetRequest
+from instagram_assets.lake_index.place import INDEX_FOLDER
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.settings import load_settings
 from instagram_assets_tests.datasets.listed import Listed
@@ -26,7 +26,7 @@ MINE = "/api/lists/여행 2026"
 @pytest.fixture
 def listed(data_dir: Path) -> Listed:
     made = Listed(load_settings(data_dir=data_dir))
-    update_index(made.lake, made.settings.folder(FOLDER), made.settings.time_zone)
+    update_index(made.lake, made.settings.folder(INDEX_FOLDER), made.settings.time_zone)
     return made
 
 
@@ -184,7 +184,9 @@ def test_nothing_is_decided_or_exported_while_something_is_forgotten(
     decide(client, image_ids=[listed.ids["1-0"]], decision="keep")
     monkeypatch.setenv(PAUSE_FOLDER, str(tmp_path / "dev"))
     (tmp_path / "dev").mkdir()
-    (tmp_path / "dev" / "state.json").write_text(json.dumps(asdict(Wish("sun_diary", phase=Phase.forgetting))))
+    (tmp_path / "dev" / "state.json").write_text(
+        json.dumps(asdict(ForgetRequest("sun_diary", phase=ForgetPhase.forgetting)))
+    )
     body = {"image_ids": [listed.ids["1-0"]], "decision": None}
     for answer in (client.get(f"{MINE}/export"), client.post(f"{MINE}/decisions", json=body), client.delete(MINE)):
         assert (answer.status_code, answer.json()["error"]) == (409, "paused")

@@ -18,9 +18,9 @@ import pytest
 from starlette.testclient import TestClient
 from upath import UPath
 
-from instagram_assets.automation import pause
-from instagram_assets.automation.pause import PAUSE_FOLDER, Phase, Wish
-from instagram_assets.automation.paused_forgetting import forget_in_child, runs_under_way
+from instagram_assets.automation import forget_requests
+from instagram_assets.automation.forget_requests import PAUSE_FOLDER, ForgetPhase, ForgetRequest
+from instagram_assets.automation.forget_while_paused import active_run_names, run_forget_command
 from instagram_assets.errors import BusyError, ConflictError, ForgetError
 from instagram_assets.forget import erasure, erasure_journal
 from instagram_assets.ingest.landing import land_file
@@ -215,13 +215,13 @@ def test_without_dev_the_page_gives_the_command_and_nothing_is_done(client: Test
 @pytest.mark.parametrize("confirm", ["", "moon_cooks", "sun_diar", "*"])
 def test_it_is_confirmed_by_the_name_alone(client: TestClient, dev_folder: Path, confirm: str) -> None:
     assert client.post(f"/api/accounts/{NAME}/forget", json={"confirm": confirm}).status_code == 422
-    assert pause.current(dev_folder) is None
+    assert forget_requests.current_request(dev_folder) is None
 
 
 def test_what_was_confirmed_is_asked_of_dev_once(client: TestClient, dev_folder: Path) -> None:
     answer = client.post(f"/api/accounts/{NAME}/forget", json={"confirm": "@Sun_Diary", "bare": True})
     assert (answer.status_code, answer.json()) == (202, {"phase": "asked"})
-    wish = pause.asked_for(dev_folder)
+    wish = forget_requests.pending_request(dev_folder)
     assert wish
     assert wish.command == ["forget", "--yes", "--bare", "--", "@sun_diary"]
     assert client.post("/api/accounts/moon_cooks/forget", json={"confirm": "moon_cooks"}).status_code == 409
@@ -229,25 +229,25 @@ def test_what_was_confirmed_is_asked_of_dev_once(client: TestClient, dev_folder:
 
 def test_the_page_follows_it_to_its_end(client: TestClient, dev_folder: Path) -> None:
     page = f"/accounts/{NAME}/forget/progress"
-    wish = Wish(f"@{NAME}")
-    pause.ask(dev_folder, wish)
+    wish = ForgetRequest(f"@{NAME}")
+    forget_requests.submit_request(dev_folder, wish)
     assert "every 2s" in client.get(page).text
-    (dev_folder / pause.LOG).write_text("lake … (1 of about 9)\n<script>\n", "utf-8")
-    pause.tell(dev_folder, wish.at(Phase.forgetting))
+    (dev_folder / forget_requests.FORGET_LOG).write_text("lake … (1 of about 9)\n<script>\n", "utf-8")
+    forget_requests.write_state(dev_folder, wish.at(ForgetPhase.forgetting))
     shown = client.get(page).text
     assert "lake … (1 of about 9)\n&lt;script&gt;" in shown
-    pause.tell(dev_folder, wish.at(Phase.done, "/data/privacy/proofs/proof.json"))
+    forget_requests.write_state(dev_folder, wish.at(ForgetPhase.done, "/data/privacy/proofs/proof.json"))
     shown = client.get(page).text
     assert "/data/privacy/proofs/proof.json" in shown
     assert "every 2s" not in shown
     assert "<form" not in shown
 
 
-@pytest.mark.parametrize("phase", [Phase.refused, Phase.failed])
+@pytest.mark.parametrize("phase", [ForgetPhase.refused, ForgetPhase.failed])
 def test_what_did_not_come_to_its_end_says_why_and_can_be_asked_again(
-    client: TestClient, dev_folder: Path, phase: Phase
+    client: TestClient, dev_folder: Path, phase: ForgetPhase
 ) -> None:
-    pause.tell(dev_folder, Wish(f"@{NAME}").at(phase, "because <of> it"))
+    forget_requests.write_state(dev_folder, ForgetRequest(f"@{NAME}").at(phase, "because <of> it"))
     shown = client.get(f"/accounts/{NAME}/forget").text
     assert "because &lt;of&gt; it" in shown
     assert "<form" in shown
@@ -255,8 +255,8 @@ def test_what_did_not_come_to_its_end_says_why_and_can_be_asked_again(
 
 
 def test_of_another_account_its_page_tells_nothing(client: TestClient, dev_folder: Path) -> None:
-    pause.tell(dev_folder, Wish("@moon_cooks").at(Phase.forgetting))
-    (dev_folder / pause.LOG).write_text("@moon_cooks: 1 post", "utf-8")
+    forget_requests.write_state(dev_folder, ForgetRequest("@moon_cooks").at(ForgetPhase.forgetting))
+    (dev_folder / forget_requests.FORGET_LOG).write_text("@moon_cooks: 1 post", "utf-8")
     assert "moon_cooks" not in client.get(f"/accounts/{NAME}/forget").text
 
 
@@ -271,24 +271,26 @@ def test_what_was_stopped_in_the_middle_is_told_with_how_to_finish_it(client: Te
 
 
 def test_the_words_of_what_ended_go_after_a_while(dev_folder: Path) -> None:
-    wish = Wish(f"@{NAME}", phase=Phase.done, changed_at=time.time() - 10_000)
+    wish = ForgetRequest(f"@{NAME}", phase=ForgetPhase.done, changed_at=time.time() - 10_000)
     (dev_folder / "forget.log").write_text(NAME, "utf-8")
     (dev_folder / "forget.previous.log").write_text(NAME, "utf-8")
-    pause.tell(dev_folder, wish)
-    pause.tidy(dev_folder)
+    forget_requests.write_state(dev_folder, wish)
+    forget_requests.delete_old_state(dev_folder)
     assert list(dev_folder.iterdir()) == []
 
 
 def test_what_goes_on_is_not_tidied_away(dev_folder: Path) -> None:
-    pause.tell(dev_folder, Wish(f"@{NAME}", phase=Phase.forgetting, changed_at=time.time() - 10_000))
-    pause.tidy(dev_folder)
-    assert pause.current(dev_folder)
+    forget_requests.write_state(
+        dev_folder, ForgetRequest(f"@{NAME}", phase=ForgetPhase.forgetting, changed_at=time.time() - 10_000)
+    )
+    forget_requests.delete_old_state(dev_folder)
+    assert forget_requests.current_request(dev_folder)
 
 
 def test_two_wishes_at_once_are_one(dev_folder: Path) -> None:
-    pause.ask(dev_folder, Wish(f"@{NAME}"))
+    forget_requests.submit_request(dev_folder, ForgetRequest(f"@{NAME}"))
     with pytest.raises(ConflictError):
-        pause.ask(dev_folder, Wish("@moon_cooks"))
+        forget_requests.submit_request(dev_folder, ForgetRequest("@moon_cooks"))
     assert len(list(dev_folder.iterdir())) == 1
 
 
@@ -298,12 +300,12 @@ def test_a_signal_in_the_middle_ends_it_and_the_same_again_finishes_it(
     monkeypatch.setenv("DAGSTER_HOME", instance.root_directory)
     ended = Event()
     ended.set()
-    wish = Wish(f"@{NAME}")
-    assert forget_in_child(wish, dev_folder, ended).phase == Phase.failed
-    done = forget_in_child(wish, dev_folder, Event())
-    assert done.phase == Phase.done
+    wish = ForgetRequest(f"@{NAME}")
+    assert run_forget_command(wish, dev_folder, ended).phase == ForgetPhase.failed
+    done = run_forget_command(wish, dev_folder, Event())
+    assert done.phase == ForgetPhase.done
     assert Path(done.detail).is_file()
-    assert f"Proof: {done.detail}" in pause.log_lines(dev_folder)
+    assert f"Proof: {done.detail}" in forget_requests.forget_log_lines(dev_folder)
     assert holds(filled, NAME) == []
 
 
@@ -313,39 +315,41 @@ def test_what_cannot_be_forgotten_says_why(
     monkeypatch.setenv("DAGSTER_HOME", instance.root_directory)
     (filled / "notes").mkdir()
     (filled / "notes" / "mine.md").write_text(f"ask {NAME}", "utf-8")
-    failed = forget_in_child(Wish(f"@{NAME}"), dev_folder, Event())
-    assert failed.phase == Phase.failed
+    failed = run_forget_command(ForgetRequest(f"@{NAME}"), dev_folder, Event())
+    assert failed.phase == ForgetPhase.failed
     assert "mine.md" in failed.detail
     assert unfinished(settings()) == [NAME]
 
 
 def test_runs_that_go_on_are_named(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAGSTER_HOME", instance.root_directory)
-    assert runs_under_way() == []
+    assert active_run_names() == []
     run = instance.create_run_for_job(_waits, status=dg.DagsterRunStatus.STARTED)
     instance.create_run_for_job(_waits, status=dg.DagsterRunStatus.SUCCESS)
-    assert runs_under_way() == [f"_waits {run.run_id[:8]}"]
+    assert active_run_names() == [f"_waits {run.run_id[:8]}"]
 
 
 def test_what_was_counted_before_is_counted_anew_after_a_forgetting(filled: Path, dev_folder: Path) -> None:
     services = Services(settings(), DagsterApi("http://127.0.0.1:9"), "http://127.0.0.1:9")
     before = counted(services)
     assert counted(services) is before
-    pause.tell(dev_folder, Wish(f"@{NAME}", phase=Phase.done))
+    forget_requests.write_state(dev_folder, ForgetRequest(f"@{NAME}", phase=ForgetPhase.done))
     assert counted(services) is not before
 
 
 @pytest.mark.parametrize(
     ("phase", "is_away"),
     [
-        (Phase.asked, False),
-        (Phase.stopping, True),
-        (Phase.forgetting, True),
-        (Phase.starting, True),
-        (Phase.done, False),
+        (ForgetPhase.asked, False),
+        (ForgetPhase.stopping, True),
+        (ForgetPhase.forgetting, True),
+        (ForgetPhase.starting, True),
+        (ForgetPhase.done, False),
     ],
 )
-def test_every_page_says_why_dagster_is_away(client: TestClient, dev_folder: Path, phase: Phase, is_away: bool) -> None:
-    pause.tell(dev_folder, Wish(f"@{NAME}", phase=phase))
+def test_every_page_says_why_dagster_is_away(
+    client: TestClient, dev_folder: Path, phase: ForgetPhase, is_away: bool
+) -> None:
+    forget_requests.write_state(dev_folder, ForgetRequest(f"@{NAME}", phase=phase))
     shown = client.get("/accounts").text
     assert (words_in("en")("forget.paused") in shown) == is_away

@@ -14,10 +14,10 @@ from starlette.testclient import TestClient
 
 from instagram_assets.errors import ConflictError
 from instagram_assets.web.app import create_app
-from instagram_assets.web.decisions import apply_decisions
-from instagram_assets.web.jobs import Job, State, start_search
+from instagram_assets.web.job_actions import apply_decisions, start
+from instagram_assets.web.job_requests import SearchBody
+from instagram_assets.web.jobs import Job, State
 from instagram_assets.web.services import Services
-from instagram_assets.web.wanted import SearchBody
 from instagram_assets_tests.servers.dev import Dev
 from instagram_assets_tests.servers.searching_dev import CATS
 from instagram_assets_tests.web.jobs_of import services_for, until
@@ -62,7 +62,7 @@ class Cats(NamedTuple):
     def again(self, **given: Any) -> Job:
         """The same search again."""
         wanted = {"query": self.job.query, "folder": self.job.folder, "limit": 10, **given}
-        started = asyncio.run(start_search(self.services, SearchBody.model_validate(wanted)))
+        started = asyncio.run(start(self.services, SearchBody.model_validate(wanted)))
         return self.until_ended(started.job_id)
 
     def until_ended(self, job_id: str) -> Job:
@@ -80,7 +80,7 @@ class Cats(NamedTuple):
 def cats(collecting_dev: Dev) -> Cats:
     services = services_for(collecting_dev)
     wanted = SearchBody(query=CATS, folder="kept and dropped", limit=10)
-    started = asyncio.run(start_search(services, wanted))
+    started = asyncio.run(start(services, wanted))
     job = asyncio.run(until(services, started.job_id, *ENDED))
     assert job.state is State.done, job.error
     return Cats(services, TestClient(create_app(services), raise_server_exceptions=False), job)

@@ -9,11 +9,11 @@ import pytest
 from fastapi.testclient import TestClient
 from upath import UPath
 
-from instagram_assets.automation import pause
+from instagram_assets.automation import forget_requests
 from instagram_assets.errors import DamagedError, NotReadyError
 from instagram_assets.lake_index.derived import remove_index
 from instagram_assets.lake_index.orders import shared_orders
-from instagram_assets.lake_index.place import FOLDER, index_file
+from instagram_assets.lake_index.place import INDEX_FOLDER, index_file
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.settings import load_settings
 from instagram_assets.web import index_updater
@@ -71,21 +71,25 @@ def test_nothing_is_updated_while_something_is_forgotten(
     services: Services, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path_factory.mktemp("pause")
-    monkeypatch.setenv(pause.PAUSE_FOLDER, str(folder))
+    monkeypatch.setenv(forget_requests.PAUSE_FOLDER, str(folder))
     monkeypatch.setattr(index_updater, "_LOOK_SECONDS", 0.05)
-    pause.tell(folder, pause.Wish("@jane", phase=pause.Phase.forgetting))
+    forget_requests.write_state(
+        folder, forget_requests.ForgetRequest("@jane", phase=forget_requests.ForgetPhase.forgetting)
+    )
     with index_updates(services.settings):
         time.sleep(0.5)
         assert not index_state(services).is_updating
         assert not index_state(services).is_there
-        pause.tell(folder, pause.Wish("@jane", phase=pause.Phase.done))
+        forget_requests.write_state(
+            folder, forget_requests.ForgetRequest("@jane", phase=forget_requests.ForgetPhase.done)
+        )
         until(lambda: index_state(services).is_there)
 
 
 def test_a_damaged_index_is_made_anew_by_itself(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_updater, "_LOOK_SECONDS", 0.1)
     small_lakes.write_month(services.lake, "jane", 2026, 10, 3, Random(1))
-    folder = services.settings.folder(FOLDER)
+    folder = services.settings.folder(INDEX_FOLDER)
     update_index(services.lake, folder, ZONE)
     path = index_file(folder)
     path.write_bytes(b"no index")
@@ -101,7 +105,7 @@ def test_damage_that_a_question_meets_is_mended_while_pages_wait(
     client: TestClient, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(index_updater, "_LOOK_SECONDS", 0.1)
-    folder = services.settings.folder(FOLDER)
+    folder = services.settings.folder(INDEX_FOLDER)
     small_lakes.write_month(services.lake, "jane", 2026, 10, 3, Random(1))
     update_index(services.lake, folder, ZONE)
     before, asked = index_file(folder), index_of(services)
@@ -121,7 +125,7 @@ def test_the_first_questions_to_a_new_index_are_answered_beforehand(
     known = len(shared_orders())
     with index_updates(services.settings):
         until(lambda: len(shared_orders()) > known)
-        remove_index(services.settings.folder(FOLDER))
+        remove_index(services.settings.folder(INDEX_FOLDER))
         until(lambda: index_state(services).is_there)
         assert _posts(services) == 3
 
@@ -141,7 +145,7 @@ def test_people_see_a_page_that_waits_for_the_index(client: TestClient, services
     assert "instagram-assets index" in part.text
     assert "<html" not in part.text
     assert "HX-Refresh" not in client.get("/index/notice?waiting=true").headers
-    update_index(services.lake, services.settings.folder(FOLDER), ZONE)
+    update_index(services.lake, services.settings.folder(INDEX_FOLDER), ZONE)
     assert client.get("/index/notice?waiting=true").headers["HX-Refresh"] == "true"
     assert client.get("/needs_the_index").status_code == 200
     assert "notice" not in client.get("/index/notice").text.replace("/index/notice", "")

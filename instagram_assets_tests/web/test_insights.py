@@ -15,10 +15,10 @@ import pytest
 from starlette.testclient import TestClient
 from upath import UPath
 
-from instagram_assets.insights.charts import PAGES
+from instagram_assets.insights.charts import CHART_PAGES
 from instagram_assets.insights.every import CHARTS
 from instagram_assets.lake_index.update import update_index
-from instagram_assets.web.shown_numbers import MOST_LINES
+from instagram_assets.web.chart_rendering import MOST_TABLE_ROWS
 from instagram_assets.web.words import words_in
 from instagram_assets_tests.insights.lakes import ZONE, post, small
 from instagram_assets_tests.insights.word_lake import TRAP, post_of, write_posts, write_words
@@ -59,7 +59,7 @@ def links_in(page: str, path: str) -> list[str]:
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", CHART_PAGES)
 def test_a_page_loads_each_of_its_charts_with_the_filter(client: TestClient, page: str, language: str) -> None:
     text = client.get(f"/insights/{page}?{FILTER}", headers={"Accept-Language": language}).text
     loaded = {unescape(address) for address in re.findall(r'hx-get="(/insights/charts/[^"]+)"', text)}
@@ -71,7 +71,7 @@ def test_a_page_loads_each_of_its_charts_with_the_filter(client: TestClient, pag
 def test_the_first_page_is_that_of_words_and_others_keep_the_filter(client: TestClient) -> None:
     text = client.get(f"/insights?{FILTER}").text
     assert '<a href="/insights/words' in text
-    assert links_in(text, "/insights/")[: len(PAGES)] == [f"/insights/{page}?{FILTER}" for page in PAGES]
+    assert links_in(text, "/insights/")[: len(CHART_PAGES)] == [f"/insights/{page}?{FILTER}" for page in CHART_PAGES]
 
 
 def test_what_is_chosen_stands_in_the_form_and_can_be_taken_out(client: TestClient) -> None:
@@ -123,7 +123,7 @@ def test_a_chart_is_the_same_as_json_as_csv_and_as_a_table(client: TestClient, n
     assert header == told["columns"]
     assert len(lines) == len(told["rows"]) == len(told["links"])
     part = part_of(client, name, FILTER)
-    assert part.count("<tr>") == (min(len(told["rows"]), MOST_LINES) + 1 if told["rows"] else 0)
+    assert part.count("<tr>") == (min(len(told["rows"]), MOST_TABLE_ROWS) + 1 if told["rows"] else 0)
     if name not in WORD_CHARTS:
         return
     for row, line in zip(told["rows"], lines, strict=True):
@@ -212,8 +212,8 @@ def test_posts_without_words_have_no_chart(tmp_path: Path) -> None:
 def test_a_long_table_is_cut_on_the_page_and_whole_in_the_csv(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("shown_numbers", "pages.insights"):
-        monkeypatch.setattr(f"instagram_assets.web.{module}.MOST_LINES", 3)
+    for module in ("chart_rendering", "pages.insights"):
+        monkeypatch.setattr(f"instagram_assets.web.{module}.MOST_TABLE_ROWS", 3)
     rows = len(numbers_of(client, "top_words")["rows"])
     part = unescape(part_of(client, "top_words"))
     assert part.count("<tr>") == 3 + 1
@@ -222,7 +222,7 @@ def test_a_long_table_is_cut_on_the_page_and_whole_in_the_csv(
 
 def test_the_age_page_is_a_tab_that_keeps_the_filter(client: TestClient) -> None:
     text = client.get(f"/age?{FILTER}").text
-    assert links_in(text, "/insights/") == [f"/insights/{page}?{FILTER}" for page in PAGES]
+    assert links_in(text, "/insights/") == [f"/insights/{page}?{FILTER}" for page in CHART_PAGES]
     assert f"/age?{FILTER}" in links_in(client.get(f"/insights/words?{FILTER}").text, "/age")
     assert client.get("/age?first=nonsense").status_code == 200
 

@@ -9,8 +9,7 @@ from uuid import uuid4
 import pytest
 
 from instagram_assets.automation.imported_jobs import import_jobs, run_id_of
-from instagram_assets.automation.searches import search_folder
-from instagram_assets.datasets.folder_removal import Removed
+from instagram_assets.automation.search_runs import search_folder
 from instagram_assets.errors import (
     CollectionRefusedError,
     ConflictError,
@@ -20,10 +19,11 @@ from instagram_assets.errors import (
     SettingsError,
 )
 from instagram_assets.ingest.dashboard_jobs import DashboardJob
-from instagram_assets.web import jobs
+from instagram_assets.storage.folders import Removed
+from instagram_assets.web import job_actions, jobs
+from instagram_assets.web.job_requests import CollectionBody, ScrapeBody, SearchBody
 from instagram_assets.web.jobs import Job, Kind, State
 from instagram_assets.web.services import Services
-from instagram_assets.web.wanted import CollectionBody, ScrapeBody, SearchBody
 from instagram_assets_tests.servers.dev import Dev
 from instagram_assets_tests.servers.searching_dev import CATS, HANGING, NOTHING
 from instagram_assets_tests.web.jobs_of import services_for, until
@@ -39,7 +39,7 @@ def services(collecting_dev: Dev) -> Services:
 async def search(services: Services, word: str, **given: object) -> Job:
     """A job for the word in a folder of its own."""
     wanted = {"query": word, "folder": uuid4().hex, "limit": 12, **given}
-    return await jobs.start_search(services, SearchBody.model_validate(wanted))
+    return await job_actions.start(services, SearchBody.model_validate(wanted))
 
 
 class Watched(NamedTuple):
@@ -84,7 +84,7 @@ def test_a_removed_job_takes_our_files_along_where_asked_and_leaves_those_of_peo
     (folder / "labels.csv").write_text("mine")
     changed = folder / "img_0001.jpg"
     changed.write_bytes(b"mine, too")
-    removed = asyncio.run(jobs.remove(services, watched.done.job_id, files=True))
+    removed = asyncio.run(job_actions.remove(services, watched.done.job_id, files=True))
     assert removed.left == ["img_0001.jpg", "labels.csv"]
     assert sorted(path.name for path in folder.iterdir() if not path.name.startswith(".")) == removed.left
     assert changed.read_bytes() == b"mine, too"
@@ -105,12 +105,12 @@ def test_a_job_that_goes_on_is_cancelled_and_only_then_removed(services: Service
         job = await search(services, HANGING)
         running = await until(services, job.job_id, State.running)
         with pytest.raises(ConflictError, match="Cancel it first"):
-            await jobs.remove(services, running.job_id)
-        await jobs.cancel(services, job.job_id)
+            await job_actions.remove(services, running.job_id)
+        await job_actions.cancel(services, job.job_id)
         cancelled = await until(services, job.job_id, *ENDED)
         assert cancelled.state is State.cancelled
-        assert (await jobs.cancel(services, job.job_id)).state is State.cancelled
-        await jobs.remove(services, job.job_id)
+        assert (await job_actions.cancel(services, job.job_id)).state is State.cancelled
+        await job_actions.remove(services, job.job_id)
         with pytest.raises(NotFoundError):
             await jobs.find_job(services, job.job_id)
 
@@ -120,14 +120,14 @@ def test_a_job_that_goes_on_is_cancelled_and_only_then_removed(services: Service
 def test_a_folder_that_another_job_works_on_stays(services: Services) -> None:
     async def conflict() -> None:
         first = await search(services, HANGING)
-        await jobs.cancel(services, first.job_id)
+        await job_actions.cancel(services, first.job_id)
         assert (await until(services, first.job_id, *ENDED)).started_at is None
         second = await search(services, HANGING, folder=first.folder)
         with pytest.raises(ConflictError, match=f"works on the folder {first.folder}"):
-            await jobs.remove(services, first.job_id, files=True)
-        await jobs.cancel(services, second.job_id)
+            await job_actions.remove(services, first.job_id, files=True)
+        await job_actions.cancel(services, second.job_id)
         await until(services, second.job_id, *ENDED)
-        assert await jobs.remove(services, first.job_id, files=True) == Removed(0, [])
+        assert await job_actions.remove(services, first.job_id, files=True) == Removed(0, [])
 
     asyncio.run(conflict())
 
@@ -136,18 +136,18 @@ def test_the_history_is_paged_and_cleared_of_all_that_ended(services: Services) 
     async def clear() -> None:
         made = [await search(services, HANGING) for _ in range(3)]
         for job in made[:2]:
-            await jobs.cancel(services, job.job_id)
+            await job_actions.cancel(services, job.job_id)
             await until(services, job.job_id, *ENDED)
         first = await jobs.find_jobs(services, size=2)
         second = await jobs.find_jobs(services, size=2, before=first.before)
         ids = [job.job_id for job in (*first.jobs, *second.jobs)]
         assert ids[:3] == [job.job_id for job in reversed(made)]
         assert len(set(ids)) == len(ids)
-        assert await jobs.clear(services) >= 2
+        assert await job_actions.clear(services) >= 2
         left = await jobs.find_jobs(services)
         assert [job.job_id for job in left.jobs] == [made[2].job_id]
         assert left.before is None
-        await jobs.cancel(services, made[2].job_id)
+        await job_actions.cancel(services, made[2].job_id)
         await until(services, made[2].job_id, *ENDED)
 
     asyncio.run(clear())
@@ -160,7 +160,7 @@ def test_a_job_of_an_earlier_dashboard_is_in_the_history_and_no_folder_goes_with
     )
     folder = search_folder(services.settings, CATS)
     folder.mkdir(parents=True, exist_ok=True)
-    with jobs.history(services.settings) as instance:
+    with job_actions.run_history(services.settings) as instance:
         assert import_jobs(instance, [old]) == 1
 
     async def look() -> None:
@@ -172,7 +172,7 @@ def test_a_job_of_an_earlier_dashboard_is_in_the_history_and_no_folder_goes_with
         assert (await jobs.find_jobs(services, size=100)).jobs[-1] == job
         (line,) = (await services.dagster.events(job.job_id)).events
         assert line.message == old.log
-        assert await jobs.remove(services, job.job_id, files=True) == Removed(0, [])
+        assert await job_actions.remove(services, job.job_id, files=True) == Removed(0, [])
         assert folder.is_dir()
 
     asyncio.run(look())
@@ -180,7 +180,7 @@ def test_a_job_of_an_earlier_dashboard_is_in_the_history_and_no_folder_goes_with
 
 @pytest.mark.parametrize("job_id", ["", "x", "../x", "a" * 36, "00000000-0000-4000-8000-000000000000", "\0", "고양이"])
 def test_a_job_that_is_not_there_is_told(services: Services, job_id: str) -> None:
-    asked: list[Callable[[Services, str], Awaitable[object]]] = [jobs.find_job, jobs.cancel, jobs.remove]
+    asked: list[Callable[[Services, str], Awaitable[object]]] = [jobs.find_job, job_actions.cancel, job_actions.remove]
 
     async def ask() -> None:
         for each in asked:
@@ -206,7 +206,7 @@ def test_a_job_that_is_not_there_is_told(services: Services, job_id: str) -> Non
 )
 def test_a_search_that_makes_no_sense_starts_nothing(services: Services, given: dict[str, object], said: str) -> None:
     with pytest.raises(SearchRequestError, match=said):
-        asyncio.run(jobs.start_search(services, SearchBody.model_validate(given)))
+        asyncio.run(job_actions.start(services, SearchBody.model_validate(given)))
 
 
 def test_a_scrape_or_a_collection_that_makes_no_sense_starts_nothing(services: Services) -> None:
@@ -214,15 +214,15 @@ def test_a_scrape_or_a_collection_that_makes_no_sense_starts_nothing(services: S
         before = (await jobs.find_jobs(services, size=100)).jobs
         for name in ("../posts", "nothing", "post"):
             with pytest.raises(ScrapeRequestError):
-                await jobs.start_scrape(services, ScrapeBody(name=name))
+                await job_actions.start(services, ScrapeBody(name=name))
         with pytest.raises(ScrapeRequestError, match="yesterday"):
-            await jobs.start_scrape(services, ScrapeBody(name="posts", names=["cat"], newer_than="yesterday"))
+            await job_actions.start(services, ScrapeBody(name="posts", names=["cat"], newer_than="yesterday"))
         with pytest.raises(SettingsError, match="TOKEN"):
-            await jobs.start_scrape(services, ScrapeBody(name="posts", names=["cat"]))
+            await job_actions.start(services, ScrapeBody(name="posts", names=["cat"]))
         with pytest.raises(CollectionRefusedError):
-            await jobs.start_collection(services, CollectionBody(names=["no account!"]))
+            await job_actions.start(services, CollectionBody(names=["no account!"]))
         with pytest.raises(SettingsError, match="accounts"):
-            await jobs.start_collection(services, CollectionBody())
+            await job_actions.start(services, CollectionBody())
         assert (await jobs.find_jobs(services, size=100)).jobs == before
 
     asyncio.run(ask())

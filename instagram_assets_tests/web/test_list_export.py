@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from instagram_assets.datasets.list_streams import zip_stream
+from instagram_assets.datasets.list_export import zip_stream
 from instagram_assets.datasets.lists import decide
 from instagram_assets.schemas import IMAGES
 from instagram_assets.settings import Settings, load_settings

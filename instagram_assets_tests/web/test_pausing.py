@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.automation import pause
-from instagram_assets.automation.pause import PAUSE_FOLDER, PAUSED, Phase, Wish
+from instagram_assets.automation import forget_requests
+from instagram_assets.automation.forget_requests import PAUSE_FOLDER, PAUSED_MESSAGE, ForgetPhase, ForgetRequest
 from instagram_assets.errors import PausedError
 from instagram_assets.settings import load_settings
 from instagram_assets.web.access import Access
 from instagram_assets.web.api_reference import operations
 from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi
-from instagram_assets.web.jobs import history
+from instagram_assets.web.job_actions import run_history
 from instagram_assets.web.services import Services
 from instagram_assets.web.uploads import take
 from instagram_assets.web.words import words_in
@@ -36,22 +36,24 @@ def dev_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(("method", "path"), OTHERS, ids=[" ".join(each) for each in OTHERS])
-@pytest.mark.parametrize("phase", [Phase.stopping, Phase.forgetting, Phase.starting])
-def test_no_operation_changes_anything(tmp_path: Path, dev_folder: Path, method: str, path: str, phase: Phase) -> None:
-    pause.tell(dev_folder, Wish(ABOUT, phase=phase))
+@pytest.mark.parametrize("phase", [ForgetPhase.stopping, ForgetPhase.forgetting, ForgetPhase.starting])
+def test_no_operation_changes_anything(
+    tmp_path: Path, dev_folder: Path, method: str, path: str, phase: ForgetPhase
+) -> None:
+    forget_requests.write_state(dev_folder, ForgetRequest(ABOUT, phase=phase))
     answer = client_of(app_of(tmp_path / "data")).request(method, re.sub(r"\{\w+\}", "posts.json", path))
-    assert (answer.status_code, answer.json()) == (409, {"detail": PAUSED, "error": "paused"})
+    assert (answer.status_code, answer.json()) == (409, {"detail": PAUSED_MESSAGE, "error": "paused"})
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize("phase", [Phase.asked, Phase.done, Phase.refused, Phase.failed])
-def test_before_and_after_it_things_change_as_ever(tmp_path: Path, dev_folder: Path, phase: Phase) -> None:
-    pause.tell(dev_folder, Wish(ABOUT, phase=phase))
+@pytest.mark.parametrize("phase", [ForgetPhase.asked, ForgetPhase.done, ForgetPhase.refused, ForgetPhase.failed])
+def test_before_and_after_it_things_change_as_ever(tmp_path: Path, dev_folder: Path, phase: ForgetPhase) -> None:
+    forget_requests.write_state(dev_folder, ForgetRequest(ABOUT, phase=phase))
     assert client_of(app_of(tmp_path)).put("/api/inbox/posts.json", content=b"[]").status_code == 201
 
 
 def test_logging_in_and_out_and_looking_go_on(tmp_path: Path, dev_folder: Path) -> None:
-    pause.tell(dev_folder, Wish(ABOUT, phase=Phase.forgetting))
+    forget_requests.write_state(dev_folder, ForgetRequest(ABOUT, phase=ForgetPhase.forgetting))
     services = Services(load_settings(data_dir=tmp_path), DagsterApi(NOBODY), NOBODY)
     client = client_of(create_app(services, Access("a token that is long enough")))
     token = {"token": "a token that is long enough"}
@@ -60,20 +62,20 @@ def test_logging_in_and_out_and_looking_go_on(tmp_path: Path, dev_folder: Path) 
 
 
 def test_it_is_said_in_both_languages() -> None:
-    assert words_in("en")("errors.paused") == PAUSED
-    assert words_in("ko")("errors.paused") != PAUSED
+    assert words_in("en")("errors.paused") == PAUSED_MESSAGE
+    assert words_in("ko")("errors.paused") != PAUSED_MESSAGE
 
 
 def test_nobody_opens_dagsters_history(tmp_path: Path, dev_folder: Path) -> None:
-    pause.tell(dev_folder, Wish(ABOUT, phase=Phase.forgetting))
-    with pytest.raises(PausedError), history(load_settings(data_dir=tmp_path)):
+    forget_requests.write_state(dev_folder, ForgetRequest(ABOUT, phase=ForgetPhase.forgetting))
+    with pytest.raises(PausedError), run_history(load_settings(data_dir=tmp_path)):
         pass
 
 
 def test_a_file_that_is_being_sent_when_it_begins_does_not_arrive(tmp_path: Path, dev_folder: Path) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         yield b"[" + b" " * (1 << 21)
-        pause.tell(dev_folder, Wish(ABOUT, phase=Phase.stopping))
+        forget_requests.write_state(dev_folder, ForgetRequest(ABOUT, phase=ForgetPhase.stopping))
         yield b"]"
 
     with pytest.raises(PausedError):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from instagram_assets.datasets.folder import DELETED, LEFT, kind_of
+from instagram_assets.datasets.image_folder import DELETED, LEFT, kind_of
 from instagram_assets.engagement.virality_rules import RULES, Items
 from instagram_assets.schemas import SEARCH_CLUSTERS, SEARCH_IMAGES, SEARCH_RESULTS
 from instagram_assets.schemas.search import Decision, Override

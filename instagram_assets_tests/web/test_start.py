@@ -16,10 +16,10 @@ from instagram_assets.settings import Settings, load_settings
 from instagram_assets.storage.lake import files, lake_root
 from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets.web.app import create_app
+from instagram_assets.web.background_value import BackgroundValue
 from instagram_assets.web.dagster_api import DagsterApi
-from instagram_assets.web.overview import Overview, overview_of
+from instagram_assets.web.lake_counts import LakeCounts, lake_counts
 from instagram_assets.web.pages.start import POLICY
-from instagram_assets.web.remembered import Remembered
 from instagram_assets.web.services import Services
 from instagram_assets_tests.web.clients import served
 
@@ -61,10 +61,10 @@ def put_posts(settings: Settings, account: str, count: int) -> None:
     put(settings, "posts", account, rows)
 
 
-def counted(root: UPath) -> Overview:
+def counted(root: UPath) -> LakeCounts:
     found = None
     while found is None:
-        found = overview_of(root)
+        found = lake_counts(root)
     return found
 
 
@@ -90,7 +90,7 @@ def test_the_numbers_are_those_of_the_lake(client: TestClient, services: Service
         for position, status in enumerate(("ok", "ok", "failed"))
     ]
     put(services.settings, "images", "sun_diary", images)
-    assert counted(services.lake) == Overview(accounts=1, hashtags=1, posts=5, images=2, searches=0)
+    assert counted(services.lake) == LakeCounts(accounts=1, hashtags=1, posts=5, images=2, searches=0)
     text = client.get("/start/overview").text
     assert "<strong>5</strong>" in text
     assert "every 1s" not in text
@@ -153,7 +153,7 @@ def test_what_takes_time_is_asked_once_and_nobody_waits_for_it() -> None:
         may_end.wait()
         return "found"
 
-    fact = Remembered(find, seconds=1_000)
+    fact = BackgroundValue(find, seconds=1_000)
     assert [fact.newest(), fact.newest()] == [None, None]
     may_end.set()
     assert fact.newest(patience=60) == "found"
@@ -169,7 +169,7 @@ def test_what_was_found_before_is_told_while_it_is_asked_anew() -> None:
         told.append(1)
         return len(told)
 
-    fact = Remembered(find, seconds=0)
+    fact = BackgroundValue(find, seconds=0)
     assert fact.newest(patience=60) == 1
     assert fact.newest(patience=60) == 1
     may_end.set()
@@ -183,7 +183,7 @@ def test_an_error_is_told_until_it_is_mended() -> None:
             raise StorageError(said.pop())
         return "there"
 
-    fact = Remembered(find, seconds=0)
+    fact = BackgroundValue(find, seconds=0)
     with pytest.raises(StorageError, match="the disk is away"):
         fact.newest(patience=60)
     while True:

@@ -23,7 +23,7 @@ from instagram_assets.collect.database import CollectorDatabase
 from instagram_assets.definitions import defs
 from instagram_assets.ingest.inbox import land_files
 from instagram_assets.ingest.manifests import manifest_path, pending_names
-from instagram_assets.lake_index.place import FOLDER
+from instagram_assets.lake_index.place import INDEX_FOLDER
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.settings import settings
 from instagram_assets.status.data_status import read_data_status
@@ -269,7 +269,7 @@ def test_an_index_that_is_not_as_the_lake_is_told_with_what_helps(
     assert found() == []
     write_cells(lake, "posts", ["mina.draws"], (day, day), posts(post_row("1", day=day)))
     assert found() == [("index_missing", "info")]
-    update_index(lake, settings().folder(FOLDER), settings().time_zone)
+    update_index(lake, settings().folder(INDEX_FOLDER), settings().time_zone)
     assert found() == []
     write_cells(lake, "posts", ["mina.draws"], (day, day), posts(post_row("2", day=day)))
     assert found() == [("index_behind", "warning")]

@@ -15,7 +15,7 @@ from instagram_assets.partitions import (
     PARTITION,
     QUERY_TAG,
 )
-from instagram_assets.web.dagster_api import Run
+from instagram_assets.web.dagster_queries import Run
 from instagram_assets.web.jobs import Job, State, folder_of, job_of
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.automation.children import Children
-from instagram_assets.automation.pause import PAUSE_FOLDER, Phase, Wish
+from instagram_assets.automation.child_processes import Children
+from instagram_assets.automation.forget_requests import PAUSE_FOLDER, ForgetPhase, ForgetRequest
 from instagram_assets.settings import load_settings
 from instagram_assets.web import thumbnail_keeper
 from instagram_assets.web.thumbnail_keeper import making_ahead
@@ -55,7 +55,7 @@ def test_while_something_is_forgotten_its_child_is_gone(tmp_path: Path, monkeypa
     write_gallery_lake(tmp_path)
     with making_ahead(load_settings(data_dir=tmp_path)):
         until(lambda: len(children) == 1)
-        state.write_text(json.dumps(asdict(Wish("sun_diary", phase=Phase.forgetting))))
+        state.write_text(json.dumps(asdict(ForgetRequest("sun_diary", phase=ForgetPhase.forgetting))))
         until(lambda: children[0].ended)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownLambdaType, reportUnknownMemberType, reportUnknownArgumentType]
         time.sleep(0.3)
         assert len(children) == 1

@@ -16,7 +16,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
-from instagram_assets.automation.pause import PAUSE_FOLDER, Phase, Wish
+from instagram_assets.automation.forget_requests import PAUSE_FOLDER, ForgetPhase, ForgetRequest
 from instagram_assets.cli import app
 from instagram_assets.errors import NotFoundError
 from instagram_assets.lake_index import thumbnails as making
@@ -165,7 +165,9 @@ def test_none_is_made_while_something_is_forgotten(
     body = client.get(f"/api/thumbnails/{old}").content
     monkeypatch.setenv(PAUSE_FOLDER, str(tmp_path / "dev"))
     (tmp_path / "dev").mkdir()
-    (tmp_path / "dev" / "state.json").write_text(json.dumps(asdict(Wish("sun_diary", phase=Phase.forgetting))))
+    (tmp_path / "dev" / "state.json").write_text(
+        json.dumps(asdict(ForgetRequest("sun_diary", phase=ForgetPhase.forgetting)))
+    )
     assert client.get(f"/api/thumbnails/{old}").content == body
     answer = client.get(f"/api/thumbnails/{new}")
     assert (answer.status_code, answer.json()["error"]) == (409, "paused")

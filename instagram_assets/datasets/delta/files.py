@@ -18,8 +18,8 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
-from instagram_assets.datasets.checked import Check
 from instagram_assets.datasets.delta.places import Place
+from instagram_assets.datasets.pseudonymous import Check
 from instagram_assets.errors import StorageError
 from instagram_assets.privacy.pseudonyms import Pseudonymizer
 from instagram_assets.schemas import CONTRACTS

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import pyarrow as pa
 from upath import UPath
 
-from instagram_assets.datasets.checked import Check
 from instagram_assets.datasets.delta import log
 from instagram_assets.datasets.delta.files import (
     ACCOUNTS_OF_FILE,
@@ -32,6 +31,7 @@ from instagram_assets.datasets.delta.files import (
 )
 from instagram_assets.datasets.delta.history import drop_history, named_file
 from instagram_assets.datasets.delta.places import Place, place_of
+from instagram_assets.datasets.pseudonymous import Check
 from instagram_assets.errors import StorageError
 from instagram_assets.privacy.pseudonyms import Pseudonymizer
 from instagram_assets.storage.file_stamps import stamps

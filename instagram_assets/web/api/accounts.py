@@ -8,8 +8,7 @@ from pydantic import BaseModel, Field
 
 from instagram_assets.web.accounts import Account, Sort, account_detail, list_accounts
 from instagram_assets.web.forgetting import preview, progress, wish_for
-from instagram_assets.web.limits import LONGEST_ACCOUNT
-from instagram_assets.web.services import Given
+from instagram_assets.web.services import LONGEST_ACCOUNT, Given
 
 router = APIRouter(prefix="/api", tags=["accounts"])
 

@@ -11,7 +11,7 @@ from instagram_assets.lake_index.orders import Sort, shared_orders
 from instagram_assets.lake_index.page_rows import image_rows
 from instagram_assets.web.index_service import index_of
 from instagram_assets.web.lists import decisions_of
-from instagram_assets.web.meaning import reads, similarities
+from instagram_assets.web.semantic_search import reads, similarities
 from instagram_assets.web.services import Given
 from instagram_assets.web.url_filter import DocumentedFilter, Limit, Offset
 

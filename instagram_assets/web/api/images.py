@@ -10,11 +10,19 @@ from starlette.concurrency import run_in_threadpool
 from instagram_assets.datasets.overrides import LONGEST_WHY
 from instagram_assets.schemas.search import Decision
 from instagram_assets.web.api.jobs import JobId
-from instagram_assets.web.decisions import apply_decisions, decide_about
+from instagram_assets.web.job_actions import apply_decisions
 from instagram_assets.web.jobs import find_job, folder_of
 from instagram_assets.web.picture_bytes import thumbnail as small
 from instagram_assets.web.picture_bytes import whole
-from instagram_assets.web.pictures import Picture, Show, counts_of, find_picture, images_of, shown
+from instagram_assets.web.search_images import (
+    Picture,
+    Show,
+    counts_of,
+    decide_on_images,
+    find_picture,
+    images_of,
+    shown,
+)
 from instagram_assets.web.services import Given
 
 router = APIRouter(prefix="/api", tags=["images"])
@@ -71,12 +79,12 @@ async def list_images(
     """The images of a search, also while it works; none of other collections."""
     search = folder_of(await find_job(services, job_id))
     every = await run_in_threadpool(images_of, services, search)
-    wanted = shown(every, show)
+    body = shown(every, show)
     return Images(
-        images=wanted[(page - 1) * size : page * size],
+        images=body[(page - 1) * size : page * size],
         counts=counts_of(every),
         pending=sum(picture.is_pending for picture in every),
-        pages=-(-len(wanted) // size),
+        pages=-(-len(body) // size),
     )
 
 
@@ -105,12 +113,12 @@ async def image(
 
 
 @router.post("/jobs/{job_id}/images/decisions")
-async def decide(services: Given, job_id: JobId, wanted: DecisionBody) -> Decided:
+async def decide(services: Given, job_id: JobId, body: DecisionBody) -> Decided:
     """Keep or drop images by hand, or take that back. It survives later runs; the folder follows when it is written."""
     search = folder_of(await find_job(services, job_id))
     chosen, every = await run_in_threadpool(
-        lambda: decide_about(
-            services, search, wanted.image_ids, wanted.filenames, wanted.decision, wanted.why, datetime.now(UTC)
+        lambda: decide_on_images(
+            services, search, body.image_ids, body.filenames, body.decision, body.why, datetime.now(UTC)
         )
     )
     return Decided(

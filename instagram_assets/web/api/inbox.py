@@ -10,7 +10,7 @@ from pydantic import AwareDatetime
 from starlette.requests import ClientDisconnect
 
 from instagram_assets.errors import FileError, NotTakenError
-from instagram_assets.web.inbox import InboxState, read_inbox
+from instagram_assets.web.inbox_state import InboxState, read_inbox
 from instagram_assets.web.services import Given
 from instagram_assets.web.uploads import Uploaded, take
 

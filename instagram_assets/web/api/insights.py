@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel, Field
 
-from instagram_assets.datasets.cells import utf8
-from instagram_assets.insights.answers import Answer, answer_of, as_json, csv_lines
-from instagram_assets.insights.charts import Kind, Page
+from instagram_assets.datasets.csv_cells import utf8
+from instagram_assets.insights.answers import ChartData, chart_data, chart_json, csv_lines
+from instagram_assets.insights.charts import ChartKind, Page
 from instagram_assets.insights.every import CHARTS, chart_of
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.web.age_facts import AgeFacts, read_age_facts
@@ -29,7 +29,7 @@ class ChartTold(BaseModel):
 
     name: str
     page: Page
-    kind: Kind
+    kind: ChartKind
     title: str
     about: Annotated[str, Field(description="What is counted and how.")]
     fields: Annotated[list[str], Field(description="Parameters that its numbers keep to; it passes over others.")]
@@ -45,7 +45,7 @@ class Numbers(BaseModel):
     """The numbers of a chart, and the page of the posts behind each row."""
 
     name: str
-    kind: Kind
+    kind: ChartKind
     x: str
     y: str
     series: str
@@ -105,11 +105,11 @@ def chart_csv(services: Given, name: Name, wanted: UrlFilter) -> Response:
 @router.get("/insights/{name}", tags=_TAGS, dependencies=[_Documented])
 def chart_numbers(services: Given, name: Name, wanted: UrlFilter) -> Numbers:
     """The numbers of a chart."""
-    return Numbers(**as_json(_answer(services, name, wanted)))
+    return Numbers(**chart_json(_answer(services, name, wanted)))
 
 
-def _answer(services: Given, name: str, wanted: Filter) -> Answer:
-    return answer_of(index_of(services), chart_of(name), wanted)
+def _answer(services: Given, name: str, wanted: Filter) -> ChartData:
+    return chart_data(index_of(services), chart_of(name), wanted)
 
 
 @router.get("/age", tags=["age model"])

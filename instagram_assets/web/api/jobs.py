@@ -7,13 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from instagram_assets.datasets.folder_removal import Removed
-from instagram_assets.web import jobs
+from instagram_assets.storage.folders import Removed
+from instagram_assets.web import job_actions, jobs
+from instagram_assets.web.job_requests import CollectionBody, ScrapeBody, SearchBody
 from instagram_assets.web.jobs import MOST_AT_ONCE, Job, JobPage, State
-from instagram_assets.web.pictures import forget_jobs
 from instagram_assets.web.run_log import check_cursor
+from instagram_assets.web.search_images import forget_jobs
 from instagram_assets.web.services import Given
-from instagram_assets.web.wanted import CollectionBody, ScrapeBody, SearchBody
 
 router = APIRouter(prefix="/api", tags=["jobs"])
 
@@ -55,21 +55,21 @@ class Cleared(BaseModel):
 
 
 @router.post("/run", status_code=201)
-async def run(services: Given, wanted: SearchBody) -> Job:
+async def run(services: Given, body: SearchBody) -> Job:
     """Search for a word and make a folder of sharp, different images of that one subject."""
-    return await jobs.start_search(services, wanted)
+    return await job_actions.start(services, body)
 
 
 @router.post("/scrape", status_code=201)
-async def scrape(services: Given, wanted: ScrapeBody) -> Job:
+async def scrape(services: Given, body: ScrapeBody) -> Job:
     """Run an actor of Apify; what it collects comes into the inbox. It costs money."""
-    return await jobs.start_scrape(services, wanted)
+    return await job_actions.start(services, body)
 
 
 @router.post("/collect", status_code=201)
-async def collect(services: Given, wanted: CollectionBody) -> Job:
+async def collect(services: Given, body: CollectionBody) -> Job:
     """Collect accounts and hashtags by Meta's official API, or from the site where it is allowed."""
-    return await jobs.start_collection(services, wanted)
+    return await job_actions.start(services, body)
 
 
 @router.get("/jobs")
@@ -84,9 +84,9 @@ async def find(
 
 
 @router.post("/jobs/clear")
-async def clear(services: Given, wanted: ClearBody) -> Cleared:
+async def clear(services: Given, body: ClearBody) -> Cleared:
     """Take all jobs that have ended out of the history. What they made stays, with `files` but for their folders."""
-    count = await jobs.clear(services, files=wanted.files)
+    count = await job_actions.clear(services, files=body.files)
     forget_jobs()
     return Cleared(jobs=count)
 
@@ -117,12 +117,12 @@ async def log(services: Given, job_id: JobId, cursor: Annotated[str | None, Quer
 @router.post("/jobs/{job_id}/cancel")
 async def cancel(services: Given, job_id: JobId) -> Job:
     """Cancel a job that waits or goes on. What it has made stays."""
-    return await jobs.cancel(services, job_id)
+    return await job_actions.cancel(services, job_id)
 
 
 @router.delete("/jobs/{job_id}")
 async def delete(services: Given, job_id: JobId, files: Files = False) -> Removed:
     """Take a job that has ended out of the history. What it made stays, with `files` but for its folder."""
-    removed = await jobs.remove(services, job_id, files=files)
+    removed = await job_actions.remove(services, job_id, files=files)
     forget_jobs()
     return removed

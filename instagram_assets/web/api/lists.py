@@ -19,8 +19,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from instagram_assets.automation.pause import PAUSED, is_paused
-from instagram_assets.datasets.list_streams import MEDIA_TYPES, Form, csv_stream, jsonl_stream, zip_stream
+from instagram_assets.automation.forget_requests import PAUSED_MESSAGE, is_paused
+from instagram_assets.datasets.list_export import MEDIA_TYPES, Form, csv_stream, jsonl_stream, zip_stream
 from instagram_assets.datasets.lists import (
     LONGEST_NAME,
     Changed,
@@ -248,7 +248,7 @@ def export(
 ) -> StreamingResponse:
     """Exactly the images that a list keeps; one whose file is gone is named with the reason. Sent while it is made."""
     if is_paused():
-        raise PausedError(PAUSED)
+        raise PausedError(PAUSED_MESSAGE)
     settings = services.settings
     if settings.privacy.pseudonymous_exports:
         raise SettingsError(

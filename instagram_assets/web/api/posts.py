@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from instagram_assets.errors import NotFoundError
 from instagram_assets.lake_index.orders import PostSort, shared_orders
-from instagram_assets.lake_index.page_rows import images_of_post, looks_of, post_of, post_rows
+from instagram_assets.lake_index.page_rows import images_of_post, observations_of, post_of, post_rows
 from instagram_assets.web.index_service import index_of
 from instagram_assets.web.post_in_lake import read_post
 from instagram_assets.web.services import Given
@@ -149,7 +149,7 @@ def post(
         source_file=row["source_file"],
         source_index=row["source_index"],
         poster=row["poster"],
-        numbers=[NumbersAnswer(**look) for look in looks_of(index, row["post"])],
+        numbers=[NumbersAnswer(**look) for look in observations_of(index, row["post"])],
         stored=[ImageOfPostAnswer.of(image) for image in images_of_post(index, account, post_id)],
     )
 

@@ -11,12 +11,12 @@ from fastapi import APIRouter, Header, Path, Request, Response
 from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
-from instagram_assets.automation.pause import PAUSED, is_paused
+from instagram_assets.automation.forget_requests import PAUSED_MESSAGE, is_paused
 from instagram_assets.errors import DecodeError, InstagramAssetsError, MediaRefusedError, NotFoundError, PausedError
 from instagram_assets.lake_index.derived import THUMBNAILS
 from instagram_assets.lake_index.thumbnails import Thumbnails, stored_image
+from instagram_assets.web.error_responses import error_name, error_response, error_status
 from instagram_assets.web.picture_bytes import Body, whole
-from instagram_assets.web.problems import name_of, problem, status_of
 from instagram_assets.web.services import Given, Services
 
 router = APIRouter(prefix="/api", tags=["pictures"])
@@ -90,7 +90,7 @@ def _made_before(store: Thumbnails, image_id: str) -> bytes:
     if (known := store.kept(image_id)) is not None:
         return known
     if is_paused():
-        raise PausedError(PAUSED)
+        raise PausedError(PAUSED_MESSAGE)
     raise _NotMadeError
 
 
@@ -116,7 +116,7 @@ def _answer(request: Request, tag: str, known: str | None, make: Callable[[], Bo
 
 def _no_picture(request: Request, error: InstagramAssetsError) -> Response:
     headers = {"Cache-Control": "no-store", "Vary": "Accept"}
-    status = status_of(error)
+    status = error_status(error)
     if request.headers.get("accept", "").startswith("image/"):
         return FileResponse(_NO_PICTURE, status, headers)
-    return problem(request, status, name_of(error), str(error), headers)
+    return error_response(request, status, error_name(error), str(error), headers)

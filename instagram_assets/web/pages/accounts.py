@@ -9,12 +9,11 @@ from fastapi.responses import HTMLResponse
 
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.web.accounts import Sort, account_detail, is_known, list_accounts
+from instagram_assets.web.collect_methods import refresh_methods
 from instagram_assets.web.forgetting import canonical, preview, progress, runs_under_way, unfinished
-from instagram_assets.web.limits import LONGEST_ACCOUNT
-from instagram_assets.web.line_chart import line_of
-from instagram_assets.web.refresh_ways import ways_to_refresh
 from instagram_assets.web.rendering import render, words_of
-from instagram_assets.web.services import Given
+from instagram_assets.web.services import LONGEST_ACCOUNT, Given
+from instagram_assets.web.svg_charts import line_of
 
 router = APIRouter(include_in_schema=False)
 _SHOWN_FOLLOWERS = 200
@@ -62,7 +61,7 @@ def account(request: Request, services: Given, name: str) -> HTMLResponse:
         account=detail.account,
         line=line_of(detail.followers),
         followers=detail.followers[: -_SHOWN_FOLLOWERS - 1 : -1],
-        ways=ways_to_refresh(services.settings, detail.account.name),
+        methods=refresh_methods(services.settings, detail.account.name),
         link=account_address,
         settings=services.settings,
     )

@@ -1,43 +1,43 @@
 """The page to collect: forms to start a collection, export files to upload, and what runs."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
-from instagram_assets.web.inbox import read_inbox
+from instagram_assets.web.collect_methods import CollectForm, MethodName, apify_inputs, method_problem
+from instagram_assets.web.inbox_state import read_inbox
+from instagram_assets.web.job_views import watch
 from instagram_assets.web.jobs import Kind
 from instagram_assets.web.pages.history import job_values
 from instagram_assets.web.rendering import render
 from instagram_assets.web.services import Given, Services
 from instagram_assets.web.uploads import ENDINGS
-from instagram_assets.web.watching import watch
-from instagram_assets.web.ways import Way, apify_inputs, usable, why_no_apify, why_not_by
 
 router = APIRouter(include_in_schema=False)
 _LATELY = 8
 
 
 @router.get("/collect", name="collect")
-async def collect(request: Request, services: Given, way: str = Way.search) -> HTMLResponse:
-    """The form of one way to collect, and what runs."""
+async def collect(request: Request, services: Given, way: str = CollectForm.search) -> HTMLResponse:
+    """One form to collect with, and what runs. `way` in the address names the form."""
     settings = services.settings
     # In threads: a slow disk must hold up nobody else.
-    inputs = await run_in_threadpool(apify_inputs, settings.apify) if way == Way.apify else []
-    no_apify = await run_in_threadpool(why_no_apify, settings)
-    not_by = await run_in_threadpool(why_not_by, settings)
+    inputs = await run_in_threadpool(apify_inputs, settings.apify) if way == CollectForm.apify else []
+    names: tuple[MethodName, ...] = get_args(MethodName)
+    problems = {name: await run_in_threadpool(method_problem, settings, name) for name in names}
     return render(
         request,
         "collect.html",
         page="collect",
-        ways=list(Way),
-        way=way if way in set(Way) else Way.search,
+        forms=list(CollectForm),
+        form=way if way in set(CollectForm) else CollectForm.search,
         settings=settings,
-        inputs=usable(inputs),
-        broken=[one.problem for one in inputs if one.problem],
-        why_no_apify=no_apify,
-        why_not_by=not_by,
+        inputs=[each for each in inputs if not each.problem],
+        broken=[each.problem for each in inputs if each.problem],
+        apify_problem=problems["apify"],
+        site_problems={name: problem for name, problem in problems.items() if name != "apify"},
         watched=await watch(services, size=_LATELY),
         **job_values(request, services),
     )

@@ -26,8 +26,7 @@ from instagram_assets.lake_index.page_rows import images_with, near_duplicates, 
 from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.schemas.search import Override
 from instagram_assets.web.index_service import index_of
-from instagram_assets.web.jobs import Job, newest_of
-from instagram_assets.web.places import path_of
+from instagram_assets.web.jobs import Job, folder_path, newest_of
 from instagram_assets.web.rendering import render, words_of
 from instagram_assets.web.services import Given, Services
 from instagram_assets.web.url_filter import UrlFilter, address, chips_of, kept_fields
@@ -111,7 +110,7 @@ async def gallery_image(
         override=override,
         problem=trouble,
         job=job,
-        folder=path_of(services.settings, job) if job else None,
+        folder=folder_path(services.settings, job) if job else None,
         **also,
     )
 

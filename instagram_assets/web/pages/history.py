@@ -10,15 +10,12 @@ from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
 from instagram_assets.errors import StorageError
-from instagram_assets.web.job_details import details_of, took
-from instagram_assets.web.jobs import Job, State, find_job, folder_of, newest_of
-from instagram_assets.web.moments import clock
-from instagram_assets.web.pictures import Picture, Show, counts_of, images_of, shown
-from instagram_assets.web.places import path_of
-from instagram_assets.web.rendering import render, words_of
+from instagram_assets.web.job_views import details_of, nothing_starts, took, watch
+from instagram_assets.web.jobs import Job, State, find_job, folder_of, folder_path, newest_of
+from instagram_assets.web.rendering import format_clock, render, words_of
 from instagram_assets.web.run_log import check_cursor, last_lines, lines_of
+from instagram_assets.web.search_images import Picture, Show, counts_of, images_of, shown
 from instagram_assets.web.services import Given, Services
-from instagram_assets.web.watching import nothing_starts, watch
 
 router = APIRouter(include_in_schema=False)
 _MOST_PAGES_BACK = 20
@@ -30,9 +27,9 @@ def job_values(request: Request, services: Services) -> dict[str, Any]:
     zone = services.settings.zone
     return {
         "dagster_url": services.dagster_url.rstrip("/"),
-        "path_of": partial(path_of, services.settings),
+        "folder_path": partial(folder_path, services.settings),
         "zone": zone,
-        "clock": partial(clock, zone=zone),
+        "clock": partial(format_clock, zone=zone),
         "took": partial(took, words=words_of(request)),
     }
 

@@ -8,34 +8,33 @@ from fastapi.responses import HTMLResponse
 
 from instagram_assets.calendar import week_name
 from instagram_assets.errors import NotFoundError, NotReadyError, QueryError
-from instagram_assets.insights.answers import answer_of, passed_over
-from instagram_assets.insights.asked import FEW, OF_IMAGES, only
-from instagram_assets.insights.charts import PAGES
+from instagram_assets.insights.answers import chart_data, ignored_fields
+from instagram_assets.insights.asked import FEW, OF_IMAGES, keep_fields
+from instagram_assets.insights.charts import CHART_PAGES
 from instagram_assets.insights.every import CHARTS, chart_of
 from instagram_assets.insights.groups import MOST_SHEETS, Sheet, cluster_sheets, images_of_cluster, topic_sheets
-from instagram_assets.insights.scope import STRETCHES, accounts_like, repeated_posts, scope_of, unknown_accounts
+from instagram_assets.insights.scope import STRETCHES, accounts_like, day_range, repeated_posts, unknown_accounts
 from instagram_assets.insights.virality import hypotheses, reels_of_week
 from instagram_assets.lake_index.facets import clusters_of
-from instagram_assets.lake_index.filters import Filter, Kind
+from instagram_assets.lake_index.filters import Filter, KindFilter
 from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.text.pos import POS_CLASSES
-from instagram_assets.web.age_facts import read_age_facts
-from instagram_assets.web.index_service import index_of
-from instagram_assets.web.markdown import rendered
-from instagram_assets.web.pages.morning import day_of, picture_of, post_link
-from instagram_assets.web.pages.start import week_pages
-from instagram_assets.web.reliability import reliability_of
-from instagram_assets.web.rendering import render, words_of
-from instagram_assets.web.services import Given, Services
-from instagram_assets.web.shown_numbers import (
-    MOST_LINES,
+from instagram_assets.web.age_facts import markdown_html, read_age_facts
+from instagram_assets.web.chart_rendering import (
+    MOST_TABLE_ROWS,
     cloud_of,
     column_name,
-    drawn,
     has_few,
-    lines_of,
-    shown_columns,
+    script_data,
+    table_columns,
+    table_rows,
 )
+from instagram_assets.web.index_service import index_of
+from instagram_assets.web.pages.morning import day_of, picture_of, post_link
+from instagram_assets.web.pages.start import week_pages
+from instagram_assets.web.rendering import render, words_of
+from instagram_assets.web.services import Given, Services
+from instagram_assets.web.svg_charts import reliability_of
 from instagram_assets.web.url_filter import UrlFilter, address, chips_of, filter_of_request, kept_fields
 
 router = APIRouter(include_in_schema=False)
@@ -46,7 +45,7 @@ _HALF = 80
 @router.get("/insights/reels")
 def reels(request: Request, services: Given, wanted: UrlFilter, week: str = "") -> HTMLResponse:
     """The reels of a week, with what may set the viral ones apart. Raises QueryError, NotReadyError."""
-    asked = only(wanted, ("account",))
+    asked = keep_fields(wanted, ("account",))
     index = index_of(services)
     found = reels_of_week(index, asked, day_of(week))
     of_week = Filter(first=found.week, last=found.week)
@@ -73,7 +72,7 @@ def sheets(
     request: Request, services: Given, wanted: UrlFilter, offset: Annotated[int, Query(ge=0, le=100_000)] = 0
 ) -> HTMLResponse:
     """The largest clusters and topics, each with some of its images. Raises QueryError, NotReadyError."""
-    asked = only(wanted, OF_IMAGES)
+    asked = keep_fields(wanted, OF_IMAGES)
     index = index_of(services)
     clusters = cluster_sheets(index, asked, offset)
     return render(
@@ -103,7 +102,7 @@ def _gallery_of(sheet: Sheet, wanted: Filter) -> str:
     return f"/gallery?{images_of_cluster(sheet.numbers, wanted).to_query()}"
 
 
-_FIRST = PAGES[0]
+_FIRST = CHART_PAGES[0]
 
 
 @router.get("/insights", name="insights")
@@ -127,7 +126,7 @@ def chart(request: Request, services: Given, name: str, wanted: UrlFilter) -> HT
     found = chart_of(name)
     address = f"/insights/charts/{name}?{wanted.to_query()}"
     try:
-        answer = answer_of(index_of(services), found, wanted)
+        answer = chart_data(index_of(services), found, wanted)
     except NotReadyError:
         return render(request, "insights_chart.html", chart=found, answer=None, address=address, few=0)
     words = words_of(request)
@@ -138,23 +137,23 @@ def chart(request: Request, services: Given, name: str, wanted: UrlFilter) -> HT
         answer=answer,
         address=address,
         csv=f"/api/insights/{name}.csv?{answer.wanted.to_query()}",
-        columns=[column_name(words, column) for column in shown_columns(answer)],
-        lines=lines_of(answer, words, services.settings.zone),
-        left_out=max(0, len(answer.rows) - MOST_LINES),
+        columns=[column_name(words, column) for column in table_columns(answer)],
+        lines=table_rows(answer, words, services.settings.zone),
+        left_out=max(0, len(answer.rows) - MOST_TABLE_ROWS),
         few=FEW if has_few(answer) else 0,
         link_text=words.known(f"insights.links.{name}", otherwise=words("insights.to_posts")),
         has_links=any(answer.links),
-        drawn=drawn(answer, words),
+        drawn=script_data(answer, words),
         cloud=cloud_of(answer) if found.kind == "cloud" else [],
-        passed_over=[words(f"filter.fields.{field}") for field in passed_over(found, wanted)],
+        passed_over=[words(f"filter.fields.{field}") for field in ignored_fields(found, wanted)],
     )
 
 
 @router.get("/insights/{page}", name="insights_page")
 def page(request: Request, services: Given, page: str) -> HTMLResponse:
     """One page of charts. Raises NotFoundError."""
-    if page not in PAGES:
-        raise NotFoundError(f"There is no page of insights {page!r}. There are: {', '.join(PAGES)}.")
+    if page not in CHART_PAGES:
+        raise NotFoundError(f"There is no page of insights {page!r}. There are: {', '.join(CHART_PAGES)}.")
     return _page(request, services, page)
 
 
@@ -167,7 +166,7 @@ def _page(request: Request, services: Services, page: str) -> HTMLResponse:
     index = _index_or_none(services)
     charts = [chart for chart in CHARTS.values() if chart.page == page]
     fields = {field for chart in charts for field in chart.fields}
-    scope = scope_of(index) if index else None
+    scope = day_range(index) if index else None
     words = words_of(request)
     answer = render(
         request,
@@ -175,7 +174,7 @@ def _page(request: Request, services: Services, page: str) -> HTMLResponse:
         422 if problem else 200,
         page="insights",
         shown=page,
-        tabs=PAGES,
+        tabs=CHART_PAGES,
         wanted=wanted,
         problem=problem,
         is_made=index is not None,
@@ -196,7 +195,7 @@ def _page(request: Request, services: Services, page: str) -> HTMLResponse:
             for stretch in [scope.stretch(wanted, days)]
         ],
         scope=scope,
-        kinds=[(kind, words(f"filter.values.kind_{kind}")) for kind in get_args(Kind) if kind],
+        kinds=[(kind, words(f"filter.values.kind_{kind}")) for kind in get_args(KindFilter) if kind],
         parts_of_speech=[(pos, words(f"filter.parts.{pos}")) for pos in POS_CLASSES],
     )
     # What a browser shows as the address is without the fields that were left empty.
@@ -222,12 +221,12 @@ def age(request: Request, services: Given) -> HTMLResponse:
         "age.html",
         page="insights",
         shown="age",
-        tabs=PAGES,
+        tabs=CHART_PAGES,
         query=_tab_query(request),
         found=found,
         own=model,
         diagram=reliability_of(model.bins) if model else None,
-        card=rendered(found.card, 2, words_of(request)("age.table")) if found.card else "",
+        card=markdown_html(found.card, 2, words_of(request)("age.table")) if found.card else "",
     )
 
 

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 
 from instagram_assets.calendar import today
 from instagram_assets.errors import QueryError
-from instagram_assets.insights.morning import DAYS_BEFORE, MOST_POSTS, Morning, Row, morning, yesterday
+from instagram_assets.insights.morning import DAYS_BEFORE, MOST_SHOWN_POSTS, DaySummary, Row, day_summary, yesterday
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.web.index_service import index_of
 from instagram_assets.web.rendering import render, words_of
@@ -30,9 +30,9 @@ def morning_page(request: Request, services: Given, wanted: UrlFilter, day: str 
     """What the accounts did on a day. Raises QueryError, NotReadyError."""
     last = yesterday(today(services.settings.zone))
     asked = day_of(day)
-    found = morning(index_of(services), asked or last, wanted.account)
+    found = day_summary(index_of(services), asked or last, wanted.account)
     if not asked and found.is_unknown and found.newest:
-        found = morning(index_of(services), found.newest, wanted.account)
+        found = day_summary(index_of(services), found.newest, wanted.account)
     chosen = found.day
     shown = {"page": "morning", "day": chosen, "query": _query(wanted, chosen), "wanted": wanted}
     weekday = words_of(request)(f"morning.weekdays.{chosen.isoweekday()}")
@@ -57,12 +57,12 @@ def more_accounts(
 ) -> HTMLResponse:
     """The accounts that come after those that are shown, as a part of the page. Raises QueryError."""
     chosen = day_of(day) or yesterday(today(services.settings.zone))
-    found = morning(index_of(services), chosen, wanted.account)
+    found = day_summary(index_of(services), chosen, wanted.account)
     shown = _shown(services, found, wanted, offset)
     return render(request, "morning_accounts.html", day=chosen, query=_query(wanted, chosen), wanted=wanted, **shown)
 
 
-def _shown(services: Services, found: Morning, wanted: Filter, offset: int) -> dict[str, Any]:
+def _shown(services: Services, found: DaySummary, wanted: Filter, offset: int) -> dict[str, Any]:
     of_day = Filter(account=wanted.account, first=found.day, last=found.day)
     return {
         "morning": found,
@@ -70,7 +70,7 @@ def _shown(services: Services, found: Morning, wanted: Filter, offset: int) -> d
         "accounts": found.active[offset : offset + PAGE],
         "offset": offset + PAGE,
         "rest": max(0, len(found.active) - offset - PAGE),
-        "most_posts": MOST_POSTS,
+        "most_posts": MOST_SHOWN_POSTS,
         "zone": services.settings.zone,
         "post_link": post_link,
         "query_of": partial(_query, wanted),

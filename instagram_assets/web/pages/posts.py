@@ -9,12 +9,12 @@ from fastapi.responses import HTMLResponse
 from instagram_assets.errors import NotFoundError
 from instagram_assets.lake_index.facets import choices_of, clusters_of
 from instagram_assets.lake_index.orders import shared_orders
-from instagram_assets.lake_index.page_rows import images_of_post, looks_of, near_duplicates, post_of, post_rows
+from instagram_assets.lake_index.page_rows import images_of_post, near_duplicates, observations_of, post_of, post_rows
 from instagram_assets.web.index_service import index_of
-from instagram_assets.web.line_chart import line_of
 from instagram_assets.web.post_in_lake import read_post
 from instagram_assets.web.rendering import render, words_of
 from instagram_assets.web.services import Given
+from instagram_assets.web.svg_charts import line_of
 from instagram_assets.web.url_filter import UrlFilter, address, chips_of, kept_fields
 
 router = APIRouter(include_in_schema=False)
@@ -79,7 +79,7 @@ def post(
     row = post_of(index, account, post_id)
     if row is None:
         raise NotFoundError(f"There is no post {post_id!r} of {account!r}.")
-    images, looks = images_of_post(index, account, post_id), looks_of(index, row["post"])
+    images, looks = images_of_post(index, account, post_id), observations_of(index, row["post"])
     likes = [(look["observed_at"], look["likes"]) for look in looks if look["likes"] is not None]
     chosen = next((each for each in images if each["position"] == image), None)
     shown = chosen or next(iter(images), None)

@@ -8,8 +8,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from instagram_assets.web.access import SESSION, Access
 from instagram_assets.web.api_reference import reference_of
 from instagram_assets.web.index_service import notice
-from instagram_assets.web.moments import moment
-from instagram_assets.web.rendering import render, words_of
+from instagram_assets.web.rendering import format_time, render, words_of
 from instagram_assets.web.services import Given, Services
 from instagram_assets.web.status import counted, in_words, of_dagster
 from instagram_assets.web.status_facts import AS_IT_SHOULD_BE
@@ -39,7 +38,7 @@ async def _status_shown(request: Request, services: Services) -> dict[str, Any]:
         "is_counting": remembered.is_finding,
         "as_it_should_be": AS_IT_SHOULD_BE,
         "dagster_url": services.dagster_url,
-        "counted_at": moment(found.counted_at, services.settings.zone) if found else "",
+        "counted_at": format_time(found.counted_at, services.settings.zone) if found else "",
     }
 
 

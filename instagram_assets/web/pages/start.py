@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse
 
 from instagram_assets.errors import NotFoundError, StorageError
-from instagram_assets.web.overview import overview_of
+from instagram_assets.web.lake_counts import lake_counts
 from instagram_assets.web.rendering import render, words_of
 from instagram_assets.web.services import Given, Services
 from instagram_assets.web.status import counted, in_words, of_dagster
@@ -100,6 +100,6 @@ def report(services: Given, name: str) -> FileResponse:
 def _overview(services: Services) -> dict[str, Any]:
     found: dict[str, Any] = {"counted": None, "problem": "", "inbox": services.settings.folder("inbox")}
     try:
-        return found | {"counted": overview_of(services.lake)}
+        return found | {"counted": lake_counts(services.lake)}
     except StorageError as error:
         return found | {"problem": str(error)}

@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from instagram_assets.lake_index.place import FOLDER
+from instagram_assets.lake_index.place import INDEX_FOLDER
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import load_settings
@@ -58,7 +58,7 @@ def write_gallery_lake(data: Path) -> list[Stored]:
     wanted = set(CONTRACTS["clusters"].schema.names)
     rows = [{name: value for name, value in row.items() if name in wanted} for row in clusters]
     write_asset(lake, "clusters", CONTRACTS["clusters"].table(rows))
-    update_index(lake, settings.folder(FOLDER), settings.time_zone)
+    update_index(lake, settings.folder(INDEX_FOLDER), settings.time_zone)
     return every
 
 

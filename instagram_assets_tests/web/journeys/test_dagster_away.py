@@ -1,7 +1,6 @@
 """The web app without Dagster: it says so, all else goes on, and the page that is open recovers by itself."""
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Generator
@@ -13,7 +12,7 @@ from selenium.webdriver import Chrome
 
 from instagram_assets.demo import MODELS
 from instagram_assets.web.http_server import listen
-from instagram_assets_tests.servers.dev import ROOT
+from instagram_assets_tests.servers.dev import ROOT, kill_all
 from instagram_assets_tests.servers.searching_dev import CATS
 from instagram_assets_tests.web.journeys.person import Person
 
@@ -78,8 +77,7 @@ def test_a_page_says_that_dagster_is_away_and_recovers_when_it_comes(browser: Ch
             person.reads(person.t("collect.none"))
             # No daemon runs here: what is started would wait, and the page says that, too.
             person.reads(person.t("job.nothing_starts"))
-            dagster.send_signal(signal.SIGKILL)
-            dagster.wait()
+            kill_all(dagster)
 
         person.fills(person.t("collect.search.query"), CATS)
         person.presses(person.t("collect.start"), "#search-form")

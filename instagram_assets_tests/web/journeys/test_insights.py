@@ -11,7 +11,7 @@ from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
 from upath import UPath
 
-from instagram_assets.insights.charts import PAGES
+from instagram_assets.insights.charts import CHART_PAGES
 from instagram_assets.insights.every import CHARTS
 from instagram_assets.lake_index.update import update_index
 from instagram_assets_tests.insights.lakes import ZONE, Row, image_id, random_posts, small
@@ -171,7 +171,7 @@ def test_nobody_is_kept_out(browser: Chrome, url: str, width: int) -> None:
 
 def test_every_chart_of_every_page_is_drawn_without_a_complaint(browser: Chrome, everything: str) -> None:
     person = Person(browser, everything)
-    for page in PAGES:
+    for page in CHART_PAGES:
         person.opens(f"/insights/{page}?{SECOND_HALF if page == 'words' else ''}")
         person.sees(".chart-card")
         person.until(lambda: not person.all(".loading"), "all charts")

@@ -1,0 +1,162 @@
+"""Creation of DAGSTER_HOME with its configuration and SQLite databases, atomically and under a lock.
+
+Dagster itself creates its databases in several steps. What two concurrent first starts, or one that was killed, leave
+behind is never repaired by a later start; here a database is complete or absent.
+"""
+
+import hashlib
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+# Private in dagster 1.13.27: what its SQLite databases are made by.
+from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.runs import SqliteRunStorage
+from dagster._core.storage.schedules import SqliteScheduleStorage
+from dagster._core.storage.sqlite import LAST_KNOWN_STAMPED_SQLITE_ALEMBIC_REVISION
+
+from instagram_assets.errors import SettingsError
+from instagram_assets.status.system_errors import damaged_database, is_damage
+from instagram_assets.storage.atomic import make_folder, sync_folders, write_atomic
+from instagram_assets.storage.locks import alone_in
+
+_UNFINISHED = ".unfinished"
+"""Where databases are made; what lies here when nobody has the lock was left by a process that died."""
+_MAKERS: dict[str, Callable[[str], SqliteRunStorage | SqliteEventLogStorage | SqliteScheduleStorage]] = {
+    "history/runs.db": SqliteRunStorage.from_local,
+    "history/runs/index.db": SqliteEventLogStorage,
+    "schedules/schedules.db": SqliteScheduleStorage.from_local,
+}
+_BESIDE = ("-wal", "-shm", "-journal")
+_WHOLE = 1
+"""SQLite's `user_version` of the databases that were made here, which Dagster leaves at 0."""
+# Tables that have rows before anybody has stored anything.
+_VERSION = "alembic_version"
+_OWN = {_VERSION, "secondary_indexes", "instance_info", "sqlite_sequence"}
+_SECONDS_FOR_LOCKS = 30.0
+_STORAGES = ("storage", "run_storage", "event_log_storage", "schedule_storage")
+SHIPPED_CONFIG_HASHES = frozenset(
+    (
+        "9227ffb07cd2f34aeed44429c18fc01f0bceb68856202c3732e4b40e6ccac127",
+        "f843bec45fff739fea3501bec76837b3f4b738045eee8636013248b425021de1",
+        "3340cfa2ee55397ca18e708e922cc363374f600f5b0af8c27d4d1f02b4895a76",
+    )
+)
+"""The SHA-256 of each dagster.yaml for SQLite that ever came with this program: whoever has one of them wrote none."""
+
+
+def make_dagster_home(home: Path, configuration: Path, *, databases: bool) -> None:
+    """Make DAGSTER_HOME with its dagster.yaml, a copy of `configuration`, and with `databases` those of SQLite.
+
+    A dagster.yaml that somebody put there or changed stays as it is, and where it names another database none of SQLite
+    is made. Whoever starts meanwhile waits. What a start that died left half done is made anew, unless something was
+    stored in it already. Raises StorageError for a damaged database, SettingsError for a dagster.yaml that is no YAML,
+    OSError when the folder cannot be written.
+    """
+    with alone_in(home, "Put Dagster's home on a local disk: INSTAGRAM_ASSETS_DATA_DIR"):
+        if _is_ours(home / "dagster.yaml"):
+            _copy(configuration, home / "dagster.yaml")
+        for name in _MAKERS if databases and _is_in_sqlite(home) else ():
+            try:
+                if _has_to_be_made(home / name):
+                    _make(home, name)
+                else:
+                    _leave_one_version(home / name)
+            except sqlite3.DatabaseError as error:
+                if not is_damage(error):
+                    raise
+                raise damaged_database(home / name, error) from error
+        shutil.rmtree(home / _UNFINISHED, ignore_errors=True)
+
+
+def is_home_complete(home: Path) -> bool:
+    """True when a start has finished making DAGSTER_HOME: nothing has to be written to read from it."""
+    if not (home / "dagster.yaml").is_file():
+        return False
+    return all((home / name).is_file() for name in _MAKERS) or not _is_in_sqlite(home)
+
+
+def _is_ours(file: Path) -> bool:
+    """True for a dagster.yaml that a start of ours put there, now or long ago, and nobody changed; or for none."""
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest() in SHIPPED_CONFIG_HASHES
+    except FileNotFoundError:
+        return True
+
+
+def _is_in_sqlite(home: Path) -> bool:
+    """Whether a home's dagster.yaml leaves its storages to SQLite, where Dagster has them unless it says otherwise."""
+    import yaml
+
+    file = home / "dagster.yaml"
+    try:
+        said: Any = yaml.safe_load(file.read_bytes())
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise SettingsError(f"{file}: cannot be read as YAML ({reason}). Mend it, or move it away.") from error
+    if not isinstance(said, dict):
+        return True
+    return all("sqlite" in str(said[part]).casefold() for part in _STORAGES if part in said)  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _copy(source: Path, target: Path) -> None:
+    """A reader beside us never sees half of it."""
+    content = source.read_bytes()
+    if not target.exists() or target.read_bytes() != content:
+        write_atomic(target, lambda stream: stream.write(content))
+
+
+def _has_to_be_made(path: Path) -> bool:
+    """True for a database that is not there, or that was not made here and in which nothing is stored."""
+    if not path.exists():
+        return True
+    with closing(_opened(path)) as database:
+        if database.execute("PRAGMA user_version").fetchone() == (_WHOLE,):
+            return False
+        return not any(_has_rows(database, table) for table in _tables(database) - _OWN)
+
+
+def _make(home: Path, name: str) -> None:
+    """Have Dagster make a database where nobody looks, and give it its place when it is whole and durable."""
+    folder, final = home / _UNFINISHED, home / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    _MAKERS[name](str(folder)).dispose()
+    made = folder / final.name
+    with closing(_opened(made)) as database:
+        database.execute(f"PRAGMA user_version = {_WHOLE}")
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with made.open("rb") as stream:
+        os.fsync(stream.fileno())
+    make_folder(final.parent)
+    for ending in _BESIDE:  # SQLite would take what is left of another for a part of this one
+        final.with_name(final.name + ending).unlink(missing_ok=True)
+    sync_folders([final.parent])
+    os.replace(made, final)
+    sync_folders([final.parent])
+
+
+def _leave_one_version(path: Path) -> None:
+    """Take away the older of two versions, which two first starts at once wrote before they excluded each other."""
+    with closing(_opened(path)) as database, database:
+        if _VERSION in _tables(database):
+            database.execute(
+                f"DELETE FROM {_VERSION} WHERE version_num = ? AND (SELECT count(*) FROM {_VERSION}) > 1",
+                [LAST_KNOWN_STAMPED_SQLITE_ALEMBIC_REVISION],
+            )
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=_SECONDS_FOR_LOCKS)
+
+
+def _tables(database: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+def _has_rows(database: sqlite3.Connection, table: str) -> bool:
+    return database.execute(f'SELECT 1 FROM "{table}" LIMIT 1').fetchone() is not None

@@ -1,0 +1,215 @@
+"""The chain of runs from new reels to the weekly report: labels, analysis of reels in batches, hypotheses, datasets.
+
+The next step is derived from the current state of the lake; nothing is stored between steps, so that after a crash the
+next evaluation finds what is still to be done.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from datetime import date, timedelta
+from typing import NamedTuple
+
+import dagster as dg
+
+from instagram_assets.automation.jobs import RESULTS_OF_REELS, datasets
+from instagram_assets.automation.jobs import reels as reels_job
+from instagram_assets.automation.run_plan import last_materialized
+from instagram_assets.automation.run_states import has_active_run, newest_run_failed
+from instagram_assets.calendar import today
+from instagram_assets.engagement.kept_labels import other_rule
+from instagram_assets.engagement.virality_rules import described
+from instagram_assets.ingest.inbox import waiting_entries
+from instagram_assets.ingest.manifests import pending_files
+from instagram_assets.partitions import PLAN, Box, Cell, boxes, known_accounts, window
+from instagram_assets.reels.pending_reels import PendingReel, find_pending_reels
+from instagram_assets.settings import settings
+from instagram_assets.storage.lake import Days, open_lake
+
+STEP_TAG = "instagram_assets/reels_step"
+"""The tag of a run that the sensor asked for: the key of its step."""
+NOT_WATCHED = "Reels are not watched: set INSTAGRAM_ASSETS_REELS__ENABLED=true"
+LABELS_TABLE = "viral_labels"
+_LABELLED = ("posts", "raw_ads")
+WATCHED_TABLES = ("reel_videos", "reel_analyses")
+# While a run of one of these goes on, what it makes is not known yet.
+_JOBS = ("collect_accounts", "scrape", "landing", "profiles", "box", "datasets", "reels")
+
+
+class ReelStep(NamedTuple):
+    """One run that is due: of a job, with tags and assets; its key is the same as long as nothing changes.
+
+    A step without a job stands for files that have landed or lie in the inbox, whose tables are to be made first.
+    """
+
+    job: str
+    key: str
+    words: str
+    assets: tuple[str, ...] = ()
+    box: Box | None = None
+    reels: int = 0
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags of its run."""
+        return self.box.tags | {PLAN: "reels"} if self.box else {}
+
+    @property
+    def selection(self) -> list[dg.AssetKey]:
+        return [dg.AssetKey(name) for name in self.assets]
+
+
+def days_back(days: int) -> Days:
+    """Today and so many days before, as far as the lake goes."""
+    last = today(settings().zone)
+    return max(last - timedelta(days=days), window()[0]), last
+
+
+def next_step(
+    instance: dg.DagsterInstance, days: Days, *, tried: Collection[Cell] = (), again: bool = True
+) -> ReelStep | None:
+    """The step that is due now, of reels of these days; null when nothing is.
+
+    Reels of the cells that were `tried` wait no more; without `again`, so do those that did not succeed before.
+    """
+    if _files_wait():
+        return ReelStep("", "files", "files wait for their tables")
+    due = [reel for reel in find_pending_reels(open_lake(settings()), days, settings()) if again or not reel.again]
+    due = [reel for reel in due if Cell(reel.account, reel.day) not in tried]
+    watched = _newest(instance, WATCHED_TABLES)
+    if not due and not watched:
+        return None
+    if _labels_are_old(instance):
+        key = f"labels:{_newest(instance, _LABELLED)}:{described(settings().virality)}"
+        return ReelStep(datasets.name, key, "labels", (LABELS_TABLE,))
+    if due:
+        return _next_of(instance, due)
+    made_of = max(watched, last_materialized(instance, LABELS_TABLE))
+    if any(made_of > last_materialized(instance, name) for name in RESULTS_OF_REELS):
+        return ReelStep(datasets.name, f"results:{made_of}", "hypotheses, Delta tables and the page", RESULTS_OF_REELS)
+    return None
+
+
+def next_batch(instance: dg.DagsterInstance, days: Days) -> ReelStep | str:
+    """The batch of reels to watch now, also of those that did not succeed before; or why there is none."""
+    if busy := _busy(instance):
+        return busy
+    if _files_wait():
+        return "Files wait for their tables"
+    due = find_pending_reels(open_lake(settings()), days, settings())
+    if not due:
+        return "No reel waits to be watched"
+    if not settings().reels.hide_label and _labels_are_old(instance):
+        return "Labels wait to be made, and the prompt tells them"
+    return _next_of(instance, due)
+
+
+def _next_of(instance: dg.DagsterInstance, due: Sequence[PendingReel]) -> ReelStep:
+    """The first batch: what was tried before must not hold up what was not."""
+    fresh = [reel for reel in due if not reel.again]
+    return next(batches(fresh or due, known_accounts(instance), settings().reels.batch_reels))
+
+
+def batches(due: Sequence[PendingReel], order: Sequence[str], most: int) -> Iterator[ReelStep]:
+    """Runs over accounts × days that watch due reels, at most `most` each, but a day of an account as a whole.
+
+    `order` is the insertion order of all accounts.
+    """
+    counts = Counter(Cell(reel.account, reel.day) for reel in due)
+    places = {name: place for place, name in enumerate(order)}
+    for part in boxes(counts, order):
+        inside = [cell for cell in counts if _is_inside(cell, part, places)]
+        for cells in _divided(sorted(inside, key=lambda cell: (places[cell.account], cell.day)), counts, most):
+            box = _around(cells)
+            chosen = sorted(reel for reel in due if Cell(reel.account, reel.day) in set(cells))
+            key = hashlib.sha256(
+                repr([(reel.account, str(reel.day), reel.post_id) for reel in chosen]).encode()
+            ).hexdigest()
+            yield ReelStep(
+                reels_job.name, f"watch:{key[:16]}", _words(box, len(chosen)), WATCHED_TABLES, box, len(chosen)
+            )
+
+
+def due_cells(step: ReelStep, due: Sequence[PendingReel], order: Sequence[str]) -> set[Cell]:
+    """The cells of a step in which reels were due."""
+    places = {name: place for place, name in enumerate(order)}
+    found = (Cell(reel.account, reel.day) for reel in due)
+    return {cell for cell in found if step.box and _is_inside(cell, step.box, places)}
+
+
+def _divided(cells: list[Cell], counts: Counter[Cell], most: int) -> Iterator[list[Cell]]:
+    """Parts of a box with at most so many reels each: by accounts first, whose files are apart, then by days."""
+    if len(cells) == 1 or sum(counts[cell] for cell in cells) <= most:
+        yield cells
+        return
+    accounts = list(dict.fromkeys(cell.account for cell in cells))
+    if len(accounts) > 1:
+        first = set(accounts[: len(accounts) // 2])
+        parts = ([cell for cell in cells if (cell.account in first) == chosen] for chosen in (True, False))
+    else:
+        parts = iter([cells[: len(cells) // 2], cells[len(cells) // 2 :]])
+    for part in parts:
+        yield from _divided(part, counts, most)
+
+
+def _around(cells: Sequence[Cell]) -> Box:
+    """The box around cells that are in the order of their accounts."""
+    days = [cell.day for cell in cells]
+    return Box(cells[0].account, cells[-1].account, min(days), max(days))
+
+
+def _is_inside(cell: Cell, box: Box, places: dict[str, int]) -> bool:
+    inside = places[box.first_account] <= places[cell.account] <= places[box.last_account]
+    return inside and box.first_day <= cell.day <= box.last_day
+
+
+def _words(box: Box, reels: int) -> str:
+    def span(first: str | date, last: str | date) -> str:
+        return str(first) if first == last else f"{first} … {last}"
+
+    days, accounts = span(box.first_day, box.last_day), span(box.first_account, box.last_account)
+    return f"{reels:,} reel{'' if reels == 1 else 's'} of {accounts}, {days}"
+
+
+def _busy(instance: dg.DagsterInstance) -> str:
+    """That a run goes on whose end has to be waited for; empty when none does."""
+    job = next((name for name in _JOBS if has_active_run(instance, name)), "")
+    return f"A run of {job} goes on" if job else ""
+
+
+def _files_wait() -> bool:
+    return bool(waiting_entries(settings().folder("inbox")) or pending_files(open_lake(settings())))
+
+
+def _labels_are_old(instance: dg.DagsterInstance) -> bool:
+    """True when posts are newer than their labels, or the settings name another rule."""
+    newer = _newest(instance, _LABELLED) > last_materialized(instance, LABELS_TABLE)
+    return newer or other_rule(open_lake(settings()), settings().virality) != ""
+
+
+def _newest(instance: dg.DagsterInstance, names: Sequence[str]) -> float:
+    return max(last_materialized(instance, name) for name in names)
+
+
+@dg.sensor(jobs=[datasets, reels_job], minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.STOPPED)
+def reel_steps(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """The next step from new reels to the page of their week, each when the last has ended. Off until switched on."""
+    if not settings().reels.enabled:
+        return dg.SkipReason(NOT_WATCHED)
+    if busy := _busy(context.instance):
+        return dg.SkipReason(busy)
+    # What did not succeed is tried again by the clock, not every minute.
+    step = next_step(context.instance, days_back(settings().reels.days), again=False)
+    if step is None:
+        return dg.SkipReason("No reel waits, and all that is made of them is there")
+    if not step.job:
+        return dg.SkipReason("Files wait for their tables")
+    if newest_run_failed(context.instance, step.job, {STEP_TAG: step.key}):
+        return dg.SkipReason(f"The run for {step.words} failed: mend what its page says and re-execute it there")
+    return _request_of(step)
+
+
+def _request_of(step: ReelStep) -> dg.RunRequest:
+    """The step as a run that Dagster is to start, once as long as nothing changes."""
+    tags = step.tags | {STEP_TAG: step.key}
+    return dg.RunRequest(run_key=f"reels:{step.key}", job_name=step.job, tags=tags, asset_selection=step.selection)

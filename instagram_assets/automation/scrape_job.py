@@ -1,0 +1,86 @@
+"""The job `scrape`: run an actor of Apify and put the records that it collected into the inbox."""
+
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from instagram_assets.assets.parts import failing_clearly
+from instagram_assets.calendar import today
+from instagram_assets.partitions import HISTORY_TAG, SHOWN_IN_HISTORY
+from instagram_assets.privacy.tombstones import load_tombstones
+from instagram_assets.settings import settings
+from instagram_assets.sources.forgotten import refuse_forgotten
+from instagram_assets.sources.registered import registered
+from instagram_assets.sources.requests import load_request, parse_day
+from instagram_assets.sources.scrape import Scraped, scrape
+
+_MINUTES_MORE = 30
+
+
+class ScrapeConfig(dg.Config):
+    """Which input to scrape, for which accounts or hashtags, and the day of the oldest post; none are as it says."""
+
+    name: str
+    names: list[str] = []
+    newer_than: str = ""
+    again: bool = False
+    """Also when the same has just been scraped."""
+    registered: bool = False
+    """Whom the registry collects this week, in the place of names."""
+
+
+def scrape_run_config(name: str, names: list[str], newer_than: date | None, *, again: bool = False) -> dict[str, Any]:
+    """The config of a run of the job."""
+    day = newer_than.isoformat() if newer_than else ""
+    return {"ops": {"collect": {"config": {"name": name, "names": names, "newer_than": day, "again": again}}}}
+
+
+@dg.op(
+    name="collect",  # stands in stored run configs
+    description="Run an Apify actor, wait for it, and put the records that it collected into the inbox.",
+    tags={"kind": "apify"},
+)
+def run_actor(context: dg.OpExecutionContext, config: ScrapeConfig) -> None:
+    """Cancelling the run aborts the actor's, too."""
+    with failing_clearly():
+        asked = load_request(config.name, settings().apify.inputs_dir)
+        forgotten, names = load_tombstones(settings().folder("privacy")), config.names
+        if config.registered:
+            day = today(settings().zone)
+            names = registered(asked, settings().accounts_file, day, forgotten, context.log.warning)
+        request = asked.of(names, parse_day(config.newer_than), settings().zone)
+        refuse_forgotten(request, forgotten)
+        done = scrape(
+            request,
+            settings().apify,
+            settings().folder("inbox"),
+            settings().folder("scrapes"),
+            context.log.info,
+            again=config.again,
+        )
+    context.add_output_metadata(_told(done))
+
+
+def _told(done: Scraped) -> dict[str, Any]:
+    told: dict[str, Any] = {"run of Apify": done.run, "records": done.items}
+    if done.file:
+        told["file"] = dg.MetadataValue.path(str(done.file))
+    if done.charge_usd is not None:
+        told["charged, US dollars"] = done.charge_usd
+    return told | {"known before": done.is_known}
+
+
+@dg.job(
+    name="scrape",
+    description="Collect posts, reels or profiles by an Apify actor, which costs money, and put them into the inbox, "
+    "from where they land like any other export.",
+    tags={
+        "dagster/max_runtime": str(60 * (settings().apify.run_minutes + _MINUTES_MORE)),
+        # What failed at Apify would be paid a second time.
+        "dagster/max_retries": "0",
+        HISTORY_TAG: SHOWN_IN_HISTORY,
+    },
+)
+def scrape_job() -> None:
+    run_actor()

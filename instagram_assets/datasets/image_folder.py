@@ -1,0 +1,314 @@
+"""A folder of images with a manifest and a card, numbered, and updated without touching what people changed."""
+
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from instagram_assets.errors import FileError, StorageError
+from instagram_assets.media.decode import open_image, reencode
+from instagram_assets.privacy.pseudonyms import Pseudonymizer
+from instagram_assets.report.contact_sheets import contact_sheet
+from instagram_assets.schemas import SEARCH_DATASET
+from instagram_assets.schemas.search import NOTHING, Override
+from instagram_assets.storage.atomic import write_atomic
+from instagram_assets.storage.folders import MANIFEST, Before, Past, check_not_fewer, look, sheet_of
+from instagram_assets.storage.owned_files import alone_in, claims_of, digest, publish, stage, staging, write_ours
+
+Row = dict[str, Any]
+
+CARD = "dataset_card.md"
+DELETED = "deleted by hand"
+LEFT = "not among the results any more"
+OURS = ("number", "file_sha256", "by_hand", "decided_at")
+"""What a line of the manifest has beside the columns of `schemas.SEARCH_DATASET`: the picture's number in names of
+files, the SHA-256 of the file as it was written, `changed` or `deleted` where somebody did that to the file, `kept` or
+`dropped` where they decided so about the picture, and when they decided what was done here."""
+
+_FEW = 5
+
+
+class Written(NamedTuple):
+    """The rows as they came true, with `file`, and what a person should be told."""
+
+    rows: list[Row]
+    notes: list[str]
+
+
+def write_folder(
+    folder: Path,
+    rows: Sequence[Row],
+    files: Mapping[str, Path],
+    asked: Mapping[str, object],
+    *,
+    reencoded: bool = False,
+    refresh: bool = False,
+    by_hand: Mapping[str, Override] = NOTHING,
+    has_card: bool = True,
+) -> Written:
+    """Make the folder, or bring it up to date: kept images, manifest and card; a contact sheet lies beside it.
+
+    `rows` are those of `schemas.SEARCH_DATASET` as `judge` gives them, without `file`; `files` says where each
+    image_id lies, with its true extension; `asked` is what the card says about the search. Images are img_0001.jpg …
+    in the order of the rows, new ones after those that are there. They are the bytes that were fetched; with
+    `reencoded`, JPEGs made anew. What somebody changed stays as it is, and what somebody deleted stays away,
+    until they say by `by_hand` that it is to be kept; what they keep stays also when it is no candidate any more.
+    When killed, the next call goes on from there. Raises SearchRequestError before any change where the folder would
+    have fewer images than before, unless `refresh` is given, and StorageError when the disk refuses. What they dropped,
+    and what they had kept and keep no longer, may go without. Without `has_card` there is no card and no contact sheet.
+    """
+    with alone_in(folder):
+        before = look(folder)
+        settled = _settled(rows, before, files, reencoded, by_hand)
+        kept = [row for row in settled if row["kept"]]
+        if not refresh:
+            check_not_fewer(folder, before, by_hand, len(kept))
+        with staging(folder):
+            staged: dict[str, str] = {}
+            for row in kept:
+                if row["file_sha256"] is None:
+                    row["file_sha256"] = staged[row["file"]] = _stage(folder, row, files, reencoded)
+            card_is_ours = has_card and _is_ours(folder, CARD)
+            if card_is_ours:
+                text = card(settled[: len(rows)], asked, folder.name)
+                staged[CARD] = stage(folder, CARD, lambda path: _write(path, text.encode()))
+            staged[MANIFEST] = stage(folder, MANIFEST, lambda path: _write(path, manifest(settled).encode()))
+            gone = _gone(before, {row["file"] for row in kept})
+            publish(folder, staged, gone=gone)
+    notes = [
+        *_notes(settled, sorted(gone)),
+        *([f"{CARD} is not as we wrote it, and stays; take it away to get one"] if has_card > card_is_ours else []),
+    ]
+    if kept and has_card:
+        notes += _write_sheet(folder, [folder / row["file"] for row in kept])
+    columns = rows[0].keys() if rows else ()
+    return Written([{name: row[name] for name in columns} for row in settled[: len(rows)]], notes)
+
+
+def _settled(
+    rows: Sequence[Row], before: Before, files: Mapping[str, Path], reencoded: bool, by_hand: Mapping[str, Override]
+) -> list[Row]:
+    """The lines of the manifest: the rows with `file` and `OURS`, then pictures that are no candidates any more.
+
+    Of a kept row whose file is still to be written, `file_sha256` is null.
+    """
+    known = max((past.number for past in before.pictures.values()), default=0)
+    fresh = (number for number in count(known + 1) if number not in before.numbers)
+    seen = set[str]()
+    settled: list[Row] = []
+    for row in rows:
+        image_id: str = row["image_id"] or ""  # of what was not fetched, which the folder never has
+        again = image_id in seen
+        seen.add(image_id)
+        past, override = (None, None) if again else (before.pictures.get(image_id), by_hand.get(image_id))
+        extension = files[image_id].suffix if row["kept"] and not reencoded else ".jpg"
+        place = _place(row, past, override, fresh, extension)
+        line = {**row, "file": None, **dict.fromkeys(OURS), **place}
+        if line["kept"] and past and line["by_hand"] is None:
+            _keep_file(line, past, before, reencoded)
+        settled.append({**line, **_said_by_hand(line, override)})
+    left = {image_id: past for image_id, past in before.pictures.items() if image_id not in seen}
+    return settled + [
+        _no_candidate(past, by_hand.get(image_id)) for image_id, past in left.items() if past.state != "found"
+    ]
+
+
+def _place(row: Row, past: Past | None, override: Override | None, fresh: Iterator[int], extension: str) -> Row:
+    """What the folder's past says of a row: which file is its own, or that it was deleted by hand."""
+    if past and past.state == "deleted" and not (row["kept"] and _is_wanted_back(past, override)):
+        said = {"kept": False, "reason": DELETED, "by_hand": "deleted", "decided_at": past.row.get("decided_at")}
+        return {**said, "number": past.number, "file_sha256": past.row.get("file_sha256")}
+    if not row["kept"]:
+        return {"number": past.number if past and past.state != "found" else None}
+    if past and past.state == "changed":
+        written = past.row.get("file_sha256") or row["image_id"]
+        return {"number": past.number, "file": past.file, "file_sha256": written, "by_hand": "changed"}
+    number = past.number if past else next(fresh)
+    return {"number": number, "file": f"img_{number:04}{extension}"}
+
+
+def _is_wanted_back(past: Past, override: Override | None) -> bool:
+    """Whether somebody said `keep` of a picture whose file was deleted, and not before it was deleted."""
+    if override is None or override.decision != "keep":
+        return False
+    return past.row.get("decided_at") != override.decided_at.isoformat()
+
+
+def _said_by_hand(line: Row, override: Override | None) -> Row:
+    """What a line says of a decision that was followed, as far as it could be."""
+    if override is None:
+        return {}
+    at = {"decided_at": override.decided_at.isoformat()}
+    if line["by_hand"] == "deleted":
+        return at if override.decision == "drop" else {}
+    if line["kept"] != (override.decision == "keep"):  # what cannot be decoded cannot be kept
+        return at
+    return {"by_hand": line["by_hand"] or ("kept" if line["kept"] else "dropped"), **at}
+
+
+def _keep_file(row: Row, past: Past, before: Before, reencoded: bool) -> None:
+    """Set `file_sha256` where the file is there already, or where somebody else's lies in its place."""
+    there, ours = before.disk.get(row["file"]), before.ours.get(row["file"], set())
+    written = past.row.get("file_sha256")
+    if there and (there == written != row["image_id"] if reencoded else there == row["image_id"]):
+        row["file_sha256"] = there
+    elif row["file"] in before.disk and there not in ours:
+        row |= {"file": past.file or row["file"], "file_sha256": written or row["image_id"], "by_hand": "changed"}
+
+
+def _no_candidate(past: Past, override: Override | None) -> Row:
+    """The line of a picture that the folder has or had, and the search has not: nobody else gets its number."""
+    written = {"file_sha256": past.row.get("file_sha256"), "number": past.number}
+    if override and override.decision == "keep" and past.state in ("ours", "changed"):
+        line = {**past.row, "rank": None, "kept": True, "reason": override.reason, "file": past.file, **written}
+        line["by_hand"] = "changed" if past.state == "changed" else None
+        return line | {"file_sha256": line["file_sha256"] or line["image_id"]} | _said_by_hand(line, override)
+    deleted = past.state == "deleted"
+    said = {"kept": False, "reason": DELETED if deleted else LEFT, "by_hand": "deleted" if deleted else None}
+    line = {**past.row, "rank": None, **said, "file": None, **written}
+    return line | _said_by_hand(line, override)
+
+
+def _gone(before: Before, names: set[str]) -> dict[str, str]:
+    """The files of ours that are not wanted any more, each with the bytes that it must have to be taken away."""
+    return {
+        name: sha256
+        for name, sha256 in before.disk.items()
+        if name not in names and sha256 and sha256 in before.ours.get(name, ())
+    }
+
+
+def _stage(folder: Path, row: Row, files: Mapping[str, Path], reencoded: bool) -> str:
+    source = files[row["image_id"]]
+    if reencoded:
+        return stage(folder, row["file"], lambda path: _write(path, reencode(open_image(source))))
+    sha256 = stage(folder, row["file"], lambda path: _copy(source, path))
+    if sha256 != row["image_id"]:
+        raise StorageError(f"{source}: is damaged: its bytes are not those of its name. Take it away, search again.")
+    return sha256
+
+
+def _is_ours(folder: Path, name: str) -> bool:
+    """True where there is no such file, or one that is as we wrote it."""
+    claim = claims_of(folder).get(name)
+    return not os.path.lexists(folder / name) or (claim is not None and digest(folder / name) in claim.sha256)
+
+
+def _write_sheet(folder: Path, images: Sequence[Path]) -> list[str]:
+    """Draw the contact sheet beside the folder; where another file has its name, a line that says so."""
+    sheet = sheet_of(folder)
+    try:
+        write_ours({sheet: lambda path: _write(path, contact_sheet(images))}, folder, "It stays; move it to get one")
+    except FileError as error:
+        return [f"no contact sheet: {error}"]
+    return []
+
+
+def _notes(settled: Sequence[Row], gone: Sequence[str]) -> list[str]:
+    """What was found changed or deleted by hand, and what was taken away."""
+    changed = [row["file"] for row in settled if row["by_hand"] == "changed"]
+    deleted = [f"img_{row['number']:04}" for row in settled if row["by_hand"] == "deleted"]
+    lists = {"changed by hand, stay as they are": changed, "deleted by hand, stay away": deleted, "taken away": gone}
+    return [f"{len(names)} images {what}: {_some(names)}" for what, names in lists.items() if names]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = [f"and {len(names) - _FEW} more"] if len(names) > _FEW else []
+    return ", ".join([*names[:_FEW], *more])
+
+
+def manifest(rows: Sequence[Row]) -> str:
+    """One line of JSON per candidate, in the order of the rows; `image_id` is called what it is, `sha256`."""
+    renamed = [{"sha256" if name == "image_id" else name: value for name, value in row.items()} for row in rows]
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in renamed)
+
+
+def card(rows: Sequence[Row], asked: Mapping[str, object], name: str) -> str:
+    """What the dataset is, in Markdown: counts, why candidates were left out, settings, and the contact sheet.
+
+    `name` is the folder's.
+    """
+    kept = sum(row["kept"] for row in rows)
+    query = _inline(str(asked.get("query", "")))
+    lines = [
+        f"# {query}",
+        "",
+        f"{kept} images of one subject, from {len(rows)} results of an image search. `{MANIFEST}` has one line per",
+        "result, with its address and why it was left out. The images belong to their owners: look at each source.",
+        "",
+    ]
+    if kept:
+        lines += [f"![The images, nearest to the middle of the cluster first](../{quote(name)}.jpg)", ""]
+    lines += ["| left out because | results |", "|---|---|"]
+    lines += [f"| {_inline(reason)} | {count} |" for reason, count in why_not(rows).items()]
+    lines += ["", "| setting | value |", "|---|---|"]
+    lines += [f"| {name} | {_inline(str(value))} |" for name, value in asked.items()]
+    return "\n".join(lines) + "\n"
+
+
+def why_not(rows: Sequence[Row]) -> dict[str, int]:
+    """How many candidates were left out for each kind of reason, most frequent first."""
+    reasons = (str(row["reason"]) for row in rows if not row["kept"])
+    return dict(Counter(map(kind_of, reasons)).most_common())
+
+
+def kind_of(reason: str) -> str:
+    """What stands before the numbers of a reason: `smaller than 300 px` of `smaller than 300 px (240 x 180)`."""
+    for end in (" (", ": ", "; "):
+        reason = reason.split(end, 1)[0]
+    return reason
+
+
+def _inline(text: str) -> str:
+    """Text that cannot end a table's cell or begin something else in Markdown."""
+    plain = " ".join(text.split())
+    return "".join(f"\\{sign}" if sign in "\\`*_[]<>|#!~" else sign for sign in plain)
+
+
+def _copy(source: Path, target: Path) -> None:
+    with open(source, "rb") as stream:
+        write_atomic(target, lambda out: shutil.copyfileobj(stream, out), sync_folder=False)
+
+
+def _write(target: Path, data: bytes) -> None:
+    write_atomic(target, lambda out: out.write(data), sync_folder=False)
+
+
+_OF_FOLDER = ("file", "kept")
+
+
+def write_declared(
+    pseudonyms: Pseudonymizer | None,
+    folder: Path,
+    rows: Sequence[Row],
+    files: Mapping[str, Path],
+    asked: Mapping[str, object],
+    by_hand: Mapping[str, Override] = NOTHING,
+    **options: bool,
+) -> Written:
+    """As `write_folder`; with `pseudonyms` addresses go from its manifest, and names from that and its card.
+
+    The rows that are given back have them still, for the lake.
+    """
+    if pseudonyms is None:
+        return write_folder(folder, rows, files, asked, by_hand=by_hand, **options)
+    shown = pseudonyms.table(SEARCH_DATASET.table([dict(row) for row in rows])).to_pylist()
+    told = {name: pseudonyms.text(str(value)) for name, value in asked.items()}
+    told_by_hand = {
+        image_id: replace(override, why=pseudonyms.text(override.why)) for image_id, override in by_hand.items()
+    }
+    written, notes = write_folder(folder, shown, files, told, by_hand=told_by_hand, **options)
+    true = [row | _came_true(row, *said) for row, *said in zip(rows, shown, written, strict=True)]
+    return Written(true, notes)
+
+
+def _came_true(row: Row, shown: Row, written: Row) -> Row:
+    """What the folder says of a row, in which a reason that came from the row is as it was."""
+    reason = row["reason"] if written["reason"] == shown["reason"] else written["reason"]
+    return {name: written[name] for name in _OF_FOLDER} | {"reason": reason}

@@ -1,0 +1,137 @@
+"""A list as one file that is made while it is sent: a ZIP of its images with a manifest, CSV or lines of JSON."""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from itertools import count
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, Literal, cast
+
+from instagram_assets.datasets import csv_cells
+from instagram_assets.datasets.list_images import COLUMNS, GONE, NAMES, Row
+from instagram_assets.storage.folders import MANIFEST
+
+Form = Literal["zip", "csv", "jsonl"]
+MEDIA_TYPES: dict[Form, str] = {
+    "zip": "application/zip",
+    "csv": "text/csv; charset=utf-8",
+    "jsonl": "application/jsonl; charset=utf-8",
+}
+DAMAGED = "its file is damaged: the bytes are not those of its name"
+_CHUNK = 256 << 10
+_IN_MEMORY = 4 << 20
+_NEW_YEAR = (1980, 1, 1, 0, 0, 0)
+_RENAMED = {"image_id": "sha256"}
+
+
+def csv_stream(rows: Iterable[Row], *, spreadsheet_safe: bool = False) -> Iterator[bytes]:
+    """One line per image, under the names of `COLUMNS`; cells as in CSV datasets, with the mark of UTF-8 in front."""
+    yield csv_cells.utf8("\ufeff" + ",".join(NAMES) + "\r\n")
+    yield from _chunks(csv_cells.utf8(_csv_line(row, spreadsheet_safe)) for row in rows)
+
+
+def jsonl_stream(rows: Iterable[Row]) -> Iterator[bytes]:
+    """One line of JSON per image, with the keys of `COLUMNS`."""
+    yield from _chunks(_json_line(row) for row in rows)
+
+
+def zip_stream(rows: Iterable[Row], media: Path) -> Iterator[bytes]:
+    """img_0001.jpg … as they were fetched, not packed, and a manifest with a line for each, those without a file too.
+
+    Memory holds one image; the manifest waits in a temporary file when it is long.
+    """
+    out, numbers = _Out(), count(1)
+    with SpooledTemporaryFile(_IN_MEMORY) as manifest, zipfile.ZipFile(cast(BinaryIO, out), "w") as archive:
+        for row in rows:
+            data, reason = _bytes_of(row, media)
+            name = f"img_{next(numbers):04}{Path(row['file']).suffix}" if data is not None else None
+            if name and data is not None:
+                archive.writestr(_entry(name), data)
+            manifest.write(manifest_line(row | {"file": name, "reason": reason}))
+            if out.size >= _CHUNK:
+                yield out.take()
+        manifest.seek(0)
+        with archive.open(_entry(MANIFEST), "w", force_zip64=True) as entry:
+            while piece := manifest.read(_CHUNK):
+                entry.write(piece)
+                yield out.take()
+    yield out.take()
+
+
+def manifest_line(row: Row) -> bytes:
+    """A line of the manifest; `image_id` is called what it is, `sha256`, and what is not known is left out."""
+    said = {_RENAMED.get(name, name): value for name, value in row.items() if value is not None or name == "file"}
+    return _json_line(said)
+
+
+class _Out:
+    """A stream that can only be written, and hands over what was written since."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self.size = 0
+
+    def write(self, data: bytes) -> int:
+        self._parts.append(bytes(data))
+        self.size += len(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def take(self) -> bytes:
+        """What was written since the last time."""
+        data = b"".join(self._parts)
+        self._parts, self.size = [], 0
+        return data
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, _NEW_YEAR)
+    entry.external_attr = 0o644 << 16
+    return entry
+
+
+def _bytes_of(row: Row, media: Path) -> tuple[bytes | None, str | None]:
+    """The bytes of an image, or why there are none; it may go while others are being sent."""
+    if not row["file"]:
+        return None, row["reason"]
+    try:
+        data = (media / row["file"]).read_bytes()
+    except OSError:
+        return None, GONE
+    if hashlib.sha256(data).hexdigest() != row["image_id"]:
+        return None, DAMAGED
+    return data, None
+
+
+def _csv_line(row: Row, spreadsheet_safe: bool) -> str:
+    line: list[str] = []
+    for each in COLUMNS:
+        value, is_caption = _plain(row[each.name]), each.name == "post_caption"
+        line.append(csv_cells.encode(value, each.type, caption=is_caption, spreadsheet_safe=spreadsheet_safe))
+    return ",".join(line) + "\r\n"
+
+
+def _json_line(row: Row) -> bytes:
+    return csv_cells.utf8(json.dumps({name: _plain(value) for name, value in row.items()}, ensure_ascii=False) + "\n")
+
+
+def _plain(value: object) -> object:
+    return value.isoformat() if isinstance(value, date | datetime) else value
+
+
+def _chunks(lines: Iterable[bytes]) -> Iterator[bytes]:
+    held: list[bytes] = []
+    size = 0
+    for line in lines:
+        held.append(line)
+        size += len(line)
+        if size >= _CHUNK:
+            yield b"".join(held)
+            held, size = [], 0
+    if held:
+        yield b"".join(held)

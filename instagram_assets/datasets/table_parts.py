@@ -1,0 +1,121 @@
+"""Tables in parts, one after another, so that a lake need not fit into memory; whole, or cut to listed images."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+import pyarrow as pa
+
+from instagram_assets.arrow import compute
+from instagram_assets.schemas import CONTRACTS
+
+ROWS_OF_PART = 2_000
+"""So many rows cost more than that they are a part: an account's month has few."""
+MOST_BYTES_KEPT = 256 << 20
+
+
+class Parts(Protocol):
+    """Gives the named tables part by part; of a table in `columns` only these are needed.
+
+    A post's images, captions and impression are in its part. The parts follow each other by account and time, and no
+    post of a later part is before one of an earlier part. `partial(months, root)` gives those of a lake. It is called
+    more than once, since some things show only when all parts were seen.
+    """
+
+    def __call__(
+        self, names: Sequence[str], columns: Mapping[str, Sequence[str]] | None = None, /
+    ) -> Iterator[Mapping[str, pa.Table]]: ...
+
+
+def one_part(**tables: pa.Table) -> Parts:
+    """Tables in memory, by the names of `schemas.CONTRACTS`, as the only part; those not given have no rows."""
+    return parts_of([tables])
+
+
+def parts_of(parts: Sequence[Mapping[str, pa.Table]]) -> Parts:
+    """Tables in memory as parts, in their order."""
+
+    def give(
+        names: Sequence[str], columns: Mapping[str, Sequence[str]] | None = None, /
+    ) -> Iterator[Mapping[str, pa.Table]]:
+        chosen = columns or {}
+        for tables in parts:
+            given = {name: tables.get(name, CONTRACTS[name].empty()) for name in names}
+            yield {name: table.select(chosen.get(name, table.column_names)) for name, table in given.items()}
+
+    return give
+
+
+def read_once(parts: Parts, names: Sequence[str], most_bytes: int = MOST_BYTES_KEPT) -> Parts:
+    """The rows of these tables kept in memory, in fewer parts, if there is room: datasets take them several times.
+
+    Without room the parts are given back as they are: what was joined must be the same parts each time.
+    """
+    held: list[Mapping[str, pa.Table]] = []
+    room = most_bytes
+    for part in _joined(parts(names)):
+        room -= sum(table.nbytes for table in part.values())
+        if room < 0:
+            return parts
+        held.append(part)
+    return parts_of(held)
+
+
+def _joined(parts: Iterable[Mapping[str, pa.Table]]) -> Iterator[Mapping[str, pa.Table]]:
+    """Neighbours as one part as long as they have less than `ROWS_OF_PART` rows together."""
+    held: list[Mapping[str, pa.Table]] = []
+    count = 0
+    for part in parts:
+        held.append(part)
+        count += sum(table.num_rows for table in part.values())
+        if count >= ROWS_OF_PART:
+            yield _as_one(held)
+            held, count = [], 0
+    if held:
+        yield _as_one(held)
+
+
+def _as_one(parts: Sequence[Mapping[str, pa.Table]]) -> Mapping[str, pa.Table]:
+    return {name: pa.concat_tables([part[name] for part in parts]).combine_chunks() for name in parts[0]}
+
+
+def has_rows(parts: Parts, name: str) -> bool:
+    """Whether a table has a row in any part."""
+    return any(part[name].num_rows for part in parts([name], {name: ["account"]}))
+
+
+_KEY = ("account", "post_id")
+
+
+def only_images(parts: Parts, image_ids: pa.Array, met: set[str] | None = None) -> Parts:
+    """As `parts`, with these images and their posts alone; `met` gets those that were in a part."""
+
+    def give(
+        names: Sequence[str], columns: Mapping[str, Sequence[str]] | None = None, /
+    ) -> Iterator[Mapping[str, pa.Table]]:
+        wanted = dict(columns or {})
+        asked = list(dict.fromkeys([*names, "images"]))
+        # Which posts have one of the images is seen by these columns, whoever asked for others.
+        more = {"images": ("image_id", *_KEY), "posts": _KEY}
+        read = {name: list(dict.fromkeys([*wanted[name], *more.get(name, ())])) for name in wanted}
+        if "images" not in names:
+            read["images"] = list(more["images"])
+        for part in parts(asked, read):
+            chosen = _chosen(part, image_ids)
+            if met is not None:
+                met.update(chosen["images"]["image_id"].to_pylist())
+            yield {name: chosen[name].select(wanted.get(name, chosen[name].column_names)) for name in names}
+
+    return give
+
+
+def _chosen(part: Mapping[str, pa.Table], image_ids: pa.Array) -> dict[str, pa.Table]:
+    images = part["images"].filter(compute.is_in(part["images"]["image_id"], value_set=image_ids))
+    chosen = {**part, "images": images}
+    if "posts" in part:
+        posts = part["posts"]
+        chosen["posts"] = posts.filter(compute.is_in(_keys(posts), value_set=_keys(images)))
+    return chosen
+
+
+def _keys(table: pa.Table) -> pa.Array:
+    return compute.binary_join_element_wise(*(table[name] for name in _KEY), "/").combine_chunks()

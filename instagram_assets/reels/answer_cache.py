@@ -1,0 +1,74 @@
+"""The answers that were paid: in the ledger from the moment they came, in the feature store for good.
+
+The ledger is a file of this machine and of one data folder; the store is a part of the lake, which many may share.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import pyarrow as pa
+from upath import UPath
+
+from instagram_assets.reels.analysis_schema import Analysis
+from instagram_assets.reels.call_ledger import Ledger
+from instagram_assets.reels.prompts import Question
+from instagram_assets.storage.features import FeatureStore
+
+ANSWERS = pa.schema(
+    [("video_id", pa.string()), ("answer", pa.string()), ("seconds", pa.float64()), ("reason", pa.string())]
+)
+"""What is kept of an answer: JSON in the question's form, seconds from sending the video, and what was odd about it."""
+
+
+class CachedAnswer(NamedTuple):
+    """One answer that is kept."""
+
+    answer: str
+    seconds: float
+    reason: str | None
+
+
+CachedAnswers: TypeAlias = dict[tuple[str, str], CachedAnswer]
+"""Answers by video and version of the question."""
+
+
+class AnswerCache:
+    """The answers of one model, below `root` and in the ledger."""
+
+    def __init__(self, root: UPath | Path, ledger: Ledger, model: str) -> None:
+        self._root, self._ledger, self._model = root, ledger, model
+
+    def known(self, video_ids: Iterable[str], questions: Iterable[Question]) -> CachedAnswers:
+        """What the store has of these videos."""
+        ids = list(video_ids)
+        return {
+            (row["video_id"], question.version): CachedAnswer(row["answer"], row["seconds"], row["reason"])
+            for question in questions
+            for row in self._store(question).find(ids).to_pylist()
+        }
+
+    def came_since(self, video_id: str, question: Question) -> str | None:
+        """An answer that another process had to pay in the meantime, wherever it stands now."""
+        if not self._ledger.was_answered(video_id, self._model, question.version):
+            return None
+        if standing := self._ledger.answers(self._model, [question.version], [video_id]):
+            return standing[-1].answer
+        known = self.known([video_id], [question])
+        return known[video_id, question.version].answer if known else None
+
+    def keep(self, questions: Iterable[Question]) -> None:
+        """Put the answers that stand in the ledger into the store; only then are they taken out there."""
+        for question in questions:
+            if not (standing := self._ledger.answers(self._model, [question.version])):
+                continue
+            rows = [
+                {"video_id": one.video_id, "answer": one.answer, "seconds": one.seconds, "reason": one.reason}
+                for one in standing
+            ]
+            self._store(question).append(pa.Table.from_pylist(rows, schema=ANSWERS))
+            self._ledger.forget_answers([one.id for one in standing])
+
+    def _store(self, question: Question) -> FeatureStore:
+        kind = "reel_analyses" if question.form is Analysis else "reel_hypotheses"
+        return FeatureStore(self._root, kind, f"{self._model}@{question.version}", ANSWERS)

@@ -1,0 +1,111 @@
+"""What the settings ask for, done: the analyser chosen and opened, told of labels or not, its ledger closed."""
+
+from collections.abc import Generator, Iterable
+from contextlib import closing, contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+from upath import UPath
+
+from instagram_assets.errors import StorageError
+from instagram_assets.reels.analyses import LABEL_COLUMNS, analysis_counts, reel_analyses
+from instagram_assets.reels.analysis_schema import Analyser, OnProgress
+from instagram_assets.reels.call_ledger import Ledger, Prices, Spent
+from instagram_assets.settings import Settings
+from instagram_assets.sources.secrets import read_secret
+from instagram_assets.storage.lake import open_lake, read_table
+from instagram_assets.vision.pipeline import features_folder
+
+
+def check_analyser(settings: Settings) -> None:
+    """Raise SettingsError when reels are to be watched by Gemini and its key is not there; nothing is sent."""
+    if settings.reels.enabled and settings.reels.analyser == "gemini":
+        gemini_key(settings)
+
+
+def gemini_key(settings: Settings) -> str:
+    """Gemini's key, from the environment variable that the settings name. Raises SettingsError when it is not there."""
+    remedy = "Make one at https://aistudio.google.com/apikey, or set INSTAGRAM_ASSETS_REELS__ANALYSER=local."
+    return read_secret(settings.gemini.key_variable, "Gemini's API key", remedy)
+
+
+def open_ledger(settings: Settings) -> Ledger:
+    """What calls cost, by the settings' prices, in the data folder."""
+    options = settings.gemini
+    prices = Prices(options.usd_per_million_prompt_tokens, options.usd_per_million_answer_tokens)
+    return Ledger(_ledger_file(settings), prices, options.max_usd_per_day, settings.zone)
+
+
+def _ledger_file(settings: Settings) -> Path:
+    return settings.folder("ledger") / "calls.sqlite"
+
+
+def unanswered_usd(video_ids: Iterable[str], settings: Settings) -> float:
+    """What of these videos' cost is, at the most, of calls whose answers never came."""
+    return sum(one.unanswered_usd for one in _spent(video_ids, settings).values())
+
+
+def numbers_of(analyses: pa.Table, settings: Settings) -> dict[str, float]:
+    """See `analyses.numbers`, with what this machine's ledger knows of calls without an answer."""
+    columns = analyses.select(["video_id", "cost_usd"]).to_pylist()
+    paid = {row["video_id"] for row in columns if row["video_id"] and row["cost_usd"]}
+    return analysis_counts(analyses, unanswered_usd(paid, settings))
+
+
+def numbers_of_week(lake: UPath, week: date, settings: Settings) -> dict[str, float]:
+    """What a video took, of those of the week that begins on a day: seconds, tokens and dollars, by their names."""
+    columns = ("video_id", "status", "analyser", "seconds", "prompt_tokens", "answer_tokens", "cost_usd")
+    rows = read_table(lake, "reel_analyses", days=(week, week + timedelta(days=6)), columns=columns)
+    return {name: value for name, value in numbers_of(rows, settings).items() if name.endswith("_per_video")}
+
+
+def refused_for_good(video_ids: Iterable[str], settings: Settings) -> set[str]:
+    """Those of these videos that Gemini refused so often that it is asked no more."""
+    most = settings.gemini.failures_for_backup
+    return {video_id for video_id, spent in _spent(video_ids, settings).items() if spent.lasting >= most}
+
+
+def _spent(video_ids: Iterable[str], settings: Settings) -> dict[str, Spent]:
+    """What the calls with the present questions came to, as far as this machine knows."""
+    from instagram_assets.reels.prompts import QUESTIONS
+
+    ids = list(video_ids)
+    if not ids or not _ledger_file(settings).exists():
+        return {}
+    with closing(open_ledger(settings)) as ledger:
+        return ledger.spent(ids, settings.gemini.model, [question.version for question in QUESTIONS])
+
+
+@contextmanager
+def open_analyser(settings: Settings) -> Generator[Analyser]:
+    """The analyser that the settings name. Raises SettingsError, before any work, when its key is not there."""
+    from instagram_assets.reels.local_model import open_local
+
+    if settings.reels.analyser == "local":
+        yield open_local(settings)
+        return
+    from instagram_assets.reels.gemini import GeminiAnalyser
+
+    key, folder = gemini_key(settings), settings.folder("ledger")
+    root = features_folder(settings)
+    with closing(open_ledger(settings)) as ledger:
+        yield GeminiAnalyser(key, settings.gemini, ledger, root, folder, backup=open_local(settings))
+
+
+def analyse(videos: pa.Table, settings: Settings, on_progress: OnProgress | None = None) -> pa.Table:
+    """The rows of `reel_analyses` for rows of `reel_videos`; the lake's labels are told only where the settings say so.
+
+    Raises SettingsError before any work, and AnalyserRefusedError or StorageError; what was paid is kept.
+    """
+    check_analyser(settings)
+    labels = None
+    if not settings.reels.hide_label:
+        labels = read_table(open_lake(settings), "viral_labels", columns=LABEL_COLUMNS)
+        if not labels.num_rows:
+            raise StorageError(
+                "The lake has no viral_labels yet, and INSTAGRAM_ASSETS_REELS__HIDE_LABEL is false. Materialize "
+                "viral_labels first, or hide the label."
+            )
+    with open_analyser(settings) as analyser:
+        return reel_analyses(videos, settings.folder("media"), features_folder(settings), analyser, labels, on_progress)

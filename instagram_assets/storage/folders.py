@@ -1,0 +1,299 @@
+"""Folders of images that people may edit: which files are ours, and which somebody added, changed or deleted."""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import pyarrow as pa
+
+from instagram_assets.errors import ImagesWouldGoError, StorageError
+from instagram_assets.schemas import SEARCH_DATASET
+from instagram_assets.schemas.search import NOTHING, Override
+from instagram_assets.storage.atomic import sync_folders
+from instagram_assets.storage.owned_files import HIDDEN, alone_in, claims_of, digest, publish, remove_ours
+
+Row = dict[str, Any]
+
+MANIFEST = "manifest.jsonl"
+OLD_SHEET = "contact_sheet.jpg"
+"""Where the contact sheet lay when it still was among the images."""
+
+_IMAGE = re.compile(r"img_(?P<number>\d{4,9})\.(jpg|jpeg|png|webp|gif|avif)")
+_NUMBERED = re.compile(r"img_(\d{4,9})\b")
+_HASH = re.compile(r"[0-9a-f]{64}")
+_HIGHEST, _LARGEST = 999_999_999, (1 << 31) - 1
+_TEXTS = ("file_sha256", "by_hand", "decided_at")
+_TYPES: dict[str, pa.DataType] = {
+    **{column.name: column.type for column in SEARCH_DATASET.columns},
+    **dict.fromkeys(_TEXTS, pa.string()),
+}
+_REMEDY = (
+    "Let them go with refresh (in the web app 'Search anew, and replace what the folder holds'; in a shell --refresh; "
+    "in the Dagster UI that of search_results), or give another folder."
+)
+
+
+class Past(NamedTuple):
+    """A picture that the folder has or had, as the manifest has it (`row`, with `image_id`).
+
+    ours: its file is as we wrote it. changed: somebody's own file lies in its place. deleted: somebody took it away.
+    gone: we did. found: a file of ours, or one with the bytes of a picture, of which no manifest speaks.
+    """
+
+    row: Row
+    number: int
+    file: str | None
+    state: Literal["ours", "changed", "deleted", "gone", "found"]
+
+
+class Before(NamedTuple):
+    """The state of a folder.
+
+    `pictures` by image_id; `ours` and `disk` say by name which hashes are ours and which lies there; `numbers` are
+    those that no other picture may get; `present` are the images that a smaller search would take away, and
+    `kept_by_hand` those of them that somebody kept when the folder was written.
+    """
+
+    pictures: dict[str, Past]
+    ours: dict[str, set[str]]
+    disk: dict[str, str | None]
+    numbers: set[int]
+    present: frozenset[str]
+    kept_by_hand: frozenset[str]
+
+
+def sheet_of(folder: Path) -> Path:
+    """Where the contact sheet lies: beside the folder, not among the images to train on."""
+    return folder.with_name(f"{folder.name}.jpg")
+
+
+def look(folder: Path) -> Before:
+    """What lies in the folder, by its manifest and what is remembered of our files. Raises StorageError if damaged."""
+    rows = read_manifest(folder)
+    ours = {name: set(claim.sha256) for name, claim in claims_of(folder).items()}
+    names = os.listdir(folder) if folder.is_dir() else []
+    disk = {name: digest(folder / name) for name in names if _IMAGE.fullmatch(name)}
+    for row in rows or []:
+        if row["file"]:
+            ours.setdefault(row["file"], set()).add(row.get("file_sha256") or row["image_id"])
+    if _is_old_layout(rows) and (sheet := digest(folder / OLD_SHEET)):
+        ours.setdefault(OLD_SHEET, set()).add(sheet)
+    pictures = {row["image_id"]: _past(row, disk, ours) for row in rows or [] if row.get("number")}
+    listed = {past.file for past in pictures.values()}
+    for name, sha256 in disk.items():
+        # A run that died had put it here; or the manifest was taken away.
+        if sha256 and name not in listed and (rows is None or sha256 in ours.get(name, ())):
+            pictures.setdefault(sha256, Past({}, _number(name), name, "found"))
+    if OLD_SHEET in ours:
+        disk[OLD_SHEET] = digest(folder / OLD_SHEET)
+    present = frozenset(
+        image_id
+        for image_id, past in pictures.items()
+        if (past.file in ours if past.state == "found" else past.state in ("ours", "changed") and past.row["file"])
+    )
+    by_hand = frozenset(image_id for image_id in present if _was_kept_by_hand(pictures[image_id].row))
+    there = {int(match[1]) for name in names if (match := _NUMBERED.match(name))}
+    return Before(pictures, ours, disk, there | {past.number for past in pictures.values()}, present, by_hand)
+
+
+def preferences(folder: Path) -> dict[str, int]:
+    """The pictures by image_id that come before others: 0 is in the folder, 1 was deleted from it by hand."""
+    order = {"ours": 0, "changed": 0, "deleted": 1}
+    pictures = look(folder).pictures.items()
+    return {image_id: order[past.state] for image_id, past in pictures if past.state in order}
+
+
+def check_growing(
+    folder: Path, limit: int, min_side: int, min_sharpness: float, by_hand: Mapping[str, Override] = NOTHING
+) -> None:
+    """Raise ImagesWouldGoError where a search with these limits would take images away that the folder has.
+
+    Those that somebody dropped by hand are to go, and those that they kept stay: neither counts. Nor do those that
+    they had kept and keep no longer.
+    """
+    held = [row for row in read_manifest(folder) or [] if row["file"] and (folder / row["file"]).exists()]
+    rows = [row for row in held if row["image_id"] not in by_hand and not _was_kept_by_hand(row)]
+    kept = sum(row["image_id"] in by_hand and by_hand[row["image_id"]].decision == "keep" for row in held)
+    if rows and limit < len(rows) + kept:
+        less = min(len(rows), len(rows) + kept - limit)
+        raise ImagesWouldGoError(
+            f"{folder} holds {len(held)} images, and limit {limit} would take {less} away. {_REMEDY}"
+        )
+    small = sum(min(row.get("width") or min_side, row.get("height") or min_side) < min_side for row in rows)
+    blurred = sum((row.get("sharpness") or min_sharpness) < min_sharpness for row in rows)
+    for count, limit_said in ((small, f"min_side {min_side}"), (blurred, f"min_sharpness {min_sharpness:g}")):
+        if count:
+            raise ImagesWouldGoError(
+                f"{folder} holds {len(held)} images, and {limit_said} would take {count} away. {_REMEDY}"
+            )
+
+
+def check_not_fewer(folder: Path, before: Before, by_hand: Mapping[str, Override], after: int) -> None:
+    """Raise ImagesWouldGoError where the folder would have fewer images than before; what is to go does not count."""
+    dropped = {image_id for image_id, override in by_hand.items() if override.decision == "drop"}
+    taken_back = before.kept_by_hand - by_hand.keys()
+    if after < len(before.present - dropped - taken_back):
+        raise ImagesWouldGoError(
+            f"{folder} holds {len(before.present)} images, and this search found {after} of its subject. "
+            f"Nothing was changed. {_REMEDY}"
+        )
+
+
+def read_manifest(folder: Path) -> list[Row] | None:
+    """The rows of the manifest, with `image_id` for `sha256`, null names of files that are none of ours, and `number`.
+
+    Null when there is no manifest. Raises StorageError naming the line when it cannot be read.
+    """
+    path, rows = folder / MANIFEST, list[Row]()
+    if path.exists() and not path.is_file():  # a pipe, which would never come to its end
+        raise StorageError(f"{path}: is no file. Take it away.")
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be read ({error.strerror}). Mend that, or take it away.") from error
+    for number, line in enumerate(lines, start=1):
+        try:
+            rows.append(_row(json.loads(line)))
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+            raise StorageError(
+                f"{path}, line {number}: cannot be read ({error}). Mend it; or take the file away: images that still "
+                "are as they were written are known by their bytes."
+            ) from error
+    return rows
+
+
+def _row(said: Mapping[str, Any]) -> Row:
+    row = {"image_id" if name == "sha256" else name: value for name, value in said.items()}
+    _check(row)
+    file = row.get("file")
+    if not isinstance(file, str) or not _IMAGE.fullmatch(file):  # a path that leads elsewhere is none of ours
+        row["file"] = file = None
+    if file and not row.get("number"):
+        row["number"] = _number(file)
+    if not isinstance(row.get("number"), int):
+        row.pop("number", None)
+    elif not 0 < row["number"] <= _HIGHEST:
+        raise ValueError(f"number {str(row['number'])[:20]} is in no name of an image")
+    elif not isinstance(row.get("image_id"), str):
+        raise ValueError("an image without its sha256")
+    return row
+
+
+def _check(row: Row) -> None:
+    """Raise ValueError for what somebody has written that is not as the columns say."""
+    for name, column_type in _TYPES.items():
+        value = row.get(name)
+        if value is None:
+            if name == "kept":
+                raise ValueError("kept is missing")
+            continue
+        said = "sha256" if name == "image_id" else name
+        if not _is_of(value, column_type):
+            raise ValueError(f"{said} is no {column_type}")
+        if isinstance(value, str):
+            value.encode()  # halves of surrogate pairs are in no text
+        elif not -_LARGEST <= value <= _LARGEST:
+            raise ValueError(f"{said} is too large, or no number")
+    if row.get("image_id") and not _HASH.fullmatch(row["image_id"]):
+        raise ValueError("sha256 is none")
+
+
+def _is_of(value: object, column_type: pa.DataType) -> bool:
+    if isinstance(value, bool) or pa.types.is_boolean(column_type):
+        return isinstance(value, bool) and pa.types.is_boolean(column_type)
+    if pa.types.is_string(column_type):
+        return isinstance(value, str)
+    return isinstance(value, int) or (isinstance(value, float) and pa.types.is_floating(column_type))
+
+
+def _was_kept_by_hand(row: Row) -> bool:
+    """Whether a line with a file has it since somebody decided so; of a file that they changed, too."""
+    return bool(row.get("file") and row.get("decided_at"))
+
+
+def _is_old_layout(rows: list[Row] | None) -> bool:
+    """True for a manifest of the time when the contact sheet lay in the folder: it does not remember our bytes."""
+    return bool(rows) and any(row["file"] for row in rows) and not any("file_sha256" in row for row in rows)
+
+
+def _past(row: Row, disk: Mapping[str, str | None], ours: Mapping[str, set[str]]) -> Past:
+    number, file = row["number"], row["file"]
+    if file:
+        if file not in disk:
+            return Past(row, number, None, "deleted")
+        return Past(row, number, file, "ours" if disk[file] in ours[file] else "changed")
+    back = next((name for name in sorted(disk) if _number(name) == number), None)
+    if row.get("by_hand") == "deleted":
+        if back is None:
+            return Past(row, number, None, "deleted")
+        return Past(row, number, back, "ours" if disk[back] == row["image_id"] else "changed")
+    if back and disk[back] not in ours.get(back, ()):
+        return Past(row, number, back, "changed")
+    return Past(row, number, None, "gone")
+
+
+def _number(name: str) -> int:
+    match = _IMAGE.fullmatch(name)
+    return int(match["number"]) if match else 0
+
+
+@dataclass(frozen=True)
+class Removed:
+    """How many files went, and the names of those that stay, since they are somebody else's or were changed."""
+
+    files: int
+    left: list[str]
+
+
+def remove_folder(folder: Path) -> Removed:
+    """Take away our images, manifest and card that still are as we wrote them, and the contact sheet beside the folder.
+
+    The folder goes when nothing is left in it. The lake and the media store keep what they have, so that the same
+    search makes the folder again without fetching an image twice. When killed, the next call goes on from there. Raises
+    StorageError when the manifest is damaged.
+    """
+    if not folder.is_dir():
+        return Removed(0, [])
+    sheet = sheet_of(folder)
+    had_sheet = sheet.exists()
+    remove_ours(sheet, folder)
+    with alone_in(folder):
+        gone = _ours(folder)
+        # The manifest goes last: what is ours is known by it, too.
+        for names in ([name for name in gone if name != MANIFEST], [name for name in gone if name == MANIFEST]):
+            if names:
+                publish(folder, {}, gone={name: gone[name] for name in names})
+        left = sorted(name for name in os.listdir(folder) if name != HIDDEN)
+        if not left:
+            _remove_empty(folder)
+    return Removed(len(gone) + (had_sheet and not sheet.exists()), left)
+
+
+def _ours(folder: Path) -> dict[str, str]:
+    """The files that lie there as we wrote them, each with its SHA-256."""
+    ours = look(folder).ours
+    for name, claim in claims_of(folder).items():
+        ours.setdefault(name, set()).update(claim.sha256)
+    found = {name: digest(folder / name) for name in ours}
+    return {name: sha256 for name, sha256 in found.items() if sha256 and sha256 in ours[name]}
+
+
+def _remove_empty(folder: Path) -> None:
+    """Take away our notes and the folder, unless somebody has just put something there."""
+    hidden = folder / HIDDEN
+    if hidden.is_dir():
+        for entry in hidden.iterdir():
+            if entry.is_file():
+                entry.unlink()
+        with suppress(OSError):
+            hidden.rmdir()
+    with suppress(OSError):
+        folder.rmdir()
+        sync_folders([folder.parent])

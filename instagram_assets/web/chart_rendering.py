@@ -1,0 +1,160 @@
+"""Numbers of charts as people read them, and what the script that draws them is given."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from instagram_assets.insights.answers import ChartData, chart_json
+from instagram_assets.web.reasons import viral_words
+from instagram_assets.web.rendering import format_time
+from instagram_assets.web.words import Words
+
+NO_VALUE = "–"
+# Columns whose values have words of their own, and what these are called.
+_VALUES: Mapping[str, Callable[[Any], str]] = {
+    "pos": lambda value: f"filter.parts.{value}",
+    "kind": lambda value: f"filter.values.kind_{value}",
+    "weekday": lambda value: f"insights.weekdays.{value}",
+    "label": lambda value: f"insights.labels.{value}",
+    "how": lambda value: f"insights.hows.{value}",
+    "source": lambda value: f"insights.sources.{value}",
+    "name": lambda value: f"insights.names.{value}",
+}
+_TIMES = ("ratio",)
+"""Columns that say how many times as much as usual."""
+_REASON = "reason"
+"""Why a post is called viral."""
+_SIZES = 8
+MOST_TABLE_ROWS = 120
+"""Rows of the table on the page; the CSV has all."""
+
+
+@dataclass(frozen=True)
+class TableCell:
+    """One value as text; numbers stand to the right."""
+
+    text: str
+    is_number: bool
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """A row of the table, with the address of its posts."""
+
+    cells: list[TableCell]
+    link: str | None
+
+
+def column_name(words: Words, name: str) -> str:
+    """The title of a column."""
+    return words.known(f"insights.columns.{name}", otherwise=name)
+
+
+def table_columns(answer: ChartData) -> list[str]:
+    """The columns of the table on the page."""
+    return [name for name in answer.columns if name not in answer.chart.hidden]
+
+
+def table_rows(answer: ChartData, words: Words, zone: ZoneInfo) -> list[TableRow]:
+    """The table on the page, MOST_LINES of it."""
+    places = [(place, name) for place, name in enumerate(answer.columns) if name not in answer.chart.hidden]
+    return [
+        TableRow([_cell(answer, name, row[place], words, zone) for place, name in places], link)
+        for row, link in zip(answer.rows[:MOST_TABLE_ROWS], answer.links[:MOST_TABLE_ROWS], strict=True)
+    ]
+
+
+def script_data(answer: ChartData, words: Words) -> dict[str, Any]:
+    """What static/charts.js draws: the numbers, the words on the axes, and those for values."""
+    kinds = {name: _values_of(answer, name, words) for name in answer.columns if name in _VALUES}
+    told, columns = chart_json(answer), table_columns(answer)
+    places = [answer.columns.index(name) for name in columns]
+    return {
+        **told,
+        "columns": columns,
+        "rows": [
+            [
+                viral_words(words, row[place]) if name == _REASON else row[place]
+                for place, name in zip(places, columns, strict=True)
+            ]
+            for row in told["rows"]
+        ],
+        "labels": {name: column_name(words, name) for name in columns},
+        "values": kinds,
+        "percent": list(answer.chart.percent),
+        "times": list(_TIMES),
+        "rest": words("insights.rest"),
+        "middle": answer.chart.middle,
+        "all": words("insights.all_accounts"),
+        "title": words(f"insights.charts.{answer.chart.name}"),
+    }
+
+
+@dataclass(frozen=True)
+class CloudWord:
+    """A word of a cloud: how large it is, 1 to 8, and the address of its posts."""
+
+    text: str
+    size: int
+    number: str
+    link: str | None
+
+
+def cloud_of(answer: ChartData) -> list[CloudWord]:
+    """The words of a cloud by the alphabet, their size by the square root of their number, as areas are seen."""
+    x, y = answer.columns.index(answer.chart.x), answer.columns.index(answer.chart.y)
+    largest = max((row[y] for row in answer.rows), default=1) or 1
+    found = [
+        CloudWord(str(row[x]), 1 + round((_SIZES - 1) * (row[y] / largest) ** 0.5), f"{row[y]:,}", link)
+        for row, link in zip(answer.rows, answer.links, strict=True)
+    ]
+    return sorted(found, key=lambda word: (word.text.casefold(), word.text))
+
+
+def has_few(answer: ChartData) -> bool:
+    """Whether a row counts too few posts to say much."""
+    if "few" not in answer.columns:
+        return False
+    place = answer.columns.index("few")
+    return any(row[place] for row in answer.rows)
+
+
+def _values_of(answer: ChartData, name: str, words: Words) -> dict[str, str]:
+    place = answer.columns.index(name)
+    there = {row[place] for row in answer.rows if row[place] is not None}
+    return {str(value): words.known(_VALUES[name](value), otherwise=str(value)) for value in there}
+
+
+def _cell(answer: ChartData, name: str, value: Any, words: Words, zone: ZoneInfo) -> TableCell:
+    if value is None:
+        return TableCell(
+            words("insights.all_accounts") if name == answer.chart.series == "account" else NO_VALUE, False
+        )
+    if name == _REASON:
+        return TableCell(viral_words(words, value), False)
+    if name in _VALUES:
+        return TableCell(words.known(_VALUES[name](value), otherwise=str(value)), False)
+    if isinstance(value, bool):
+        return TableCell(words("insights.yes" if value else "insights.no"), False)
+    if name == "hour":
+        return TableCell(f"{value:02}:00", True)
+    if name in _TIMES:
+        return TableCell(f"×{_number(value, is_percent=False)}", True)
+    if isinstance(value, int | float):
+        return TableCell(_number(value, is_percent=name in answer.chart.percent), True)
+    if isinstance(value, datetime):
+        return TableCell(format_time(value, zone), False)
+    if isinstance(value, list):
+        return TableCell(", ".join(map(str, value)), False)
+    return TableCell(str(value), False)
+
+
+def _number(value: float, *, is_percent: bool) -> str:
+    """`1,234`, `0.0123` to three digits that count, `12.3 %`."""
+    if is_percent:
+        return f"{value:.1%}"
+    if isinstance(value, int) or float(value).is_integer():
+        return f"{value:,.0f}"
+    return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -1,0 +1,124 @@
+"""The methods by which the web app can collect, the requests that start them, and why one cannot be used yet."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal
+
+from instagram_assets.collect.graph_api_site import check_graph_api_settings
+from instagram_assets.collect.permission import ALLOWED_SETTING, PURPOSE_SETTING, check_allowed
+from instagram_assets.collect.site import GRAPH_API, INSTAGRAM
+from instagram_assets.errors import InstagramAssetsError
+from instagram_assets.settings import ApifySettings, Settings
+from instagram_assets.sources.names import is_hashtag
+from instagram_assets.sources.requests import EXAMPLES, load_request
+from instagram_assets.sources.scrape import check_token
+
+MethodName = Literal["graph_api", "instagram", "apify"]
+_GRAPH_USER = "INSTAGRAM_ASSETS_GRAPH_API__USER_ID"
+
+
+class CollectForm(StrEnum):
+    """The forms of the page to collect, each a tab."""
+
+    search = "search"
+    apify = "apify"
+    collector = "collector"
+    files = "files"
+
+
+@dataclass(frozen=True)
+class RefreshMethod:
+    """A method to collect one account or hashtag again: the request of the REST API, or why it cannot be sent.
+
+    `missing` names the setting or environment variable that has to be set first; `refused` is the message where
+    something else prevents it. A method is ready when both are empty.
+    """
+
+    name: MethodName
+    address: str
+    body: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    missing: str = ""
+    refused: str = ""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it can be started now."""
+        return not (self.missing or self.refused)
+
+
+@dataclass(frozen=True)
+class ApifyInput:
+    """An input file of an actor; `problem` says why the file cannot be used.
+
+    `whom` is what it takes: `accounts`, `hashtags`, `pages`, or empty where the file itself names all of them.
+    """
+
+    name: str
+    actor: str = ""
+    whom: str = ""
+    problem: str = ""
+
+
+def method_problem(settings: Settings, method: MethodName, accounts: Sequence[str] = ()) -> str:
+    """What has to be set before a method can collect, of these accounts where some are named; empty when nothing."""
+    match method:
+        case "graph_api":
+            return _message(lambda: check_graph_api_settings(settings.graph_api))
+        case "instagram":
+            return _message(lambda: check_allowed(settings, accounts))
+        case "apify":
+            return _message(lambda: check_token(settings.apify))
+
+
+def refresh_methods(settings: Settings, name: str) -> list[RefreshMethod]:
+    """All methods for an account or hashtag, the official one first; Instagram's site has accounts alone."""
+    scraped = {"name": "hashtags" if is_hashtag(name) else "posts", "names": [name.removeprefix("#")], "again": True}
+    requests: dict[MethodName, tuple[str, dict[str, Any]]] = {
+        "graph_api": ("/api/collect", {"names": [name], "site": GRAPH_API, "again": True}),
+        "instagram": ("/api/collect", {"names": [name], "site": INSTAGRAM, "again": True}),
+        "apify": ("/api/scrape", scraped),
+    }
+    if is_hashtag(name):
+        del requests["instagram"]
+    return [_refresh_method(settings, method, name, *request) for method, request in requests.items()]
+
+
+def apify_inputs(options: ApifySettings) -> list[ApifyInput]:
+    """All inputs by name: those of the settings' folder, or else the package's examples."""
+    folder = Path(options.inputs_dir).expanduser().absolute() if options.inputs_dir else EXAMPLES
+    return [_apify_input(path.stem, options.inputs_dir) for path in sorted(folder.glob("*.json"))]
+
+
+def _refresh_method(
+    settings: Settings, method: MethodName, name: str, address: str, body: dict[str, Any]
+) -> RefreshMethod:
+    problem = method_problem(settings, method, [name])
+    needed = {
+        "graph_api": (settings.graph_api.token_variable, _GRAPH_USER),
+        "instagram": (PURPOSE_SETTING, ALLOWED_SETTING),
+        "apify": (settings.apify.token_variable,),
+    }
+    # The message begins with the setting that it is about.
+    missing = next((setting for setting in needed[method] if problem.startswith(f"{setting} ")), "")
+    return RefreshMethod(method, address, body, missing, "" if missing else problem)
+
+
+def _apify_input(name: str, folder: str) -> ApifyInput:
+    try:
+        found = load_request(name, folder)
+    except InstagramAssetsError as error:
+        return ApifyInput(name, problem=str(error))
+    if not found.names_field:
+        return ApifyInput(name, found.actor)
+    whom = "pages" if found.takes_addresses else "hashtags" if found.takes_hashtags else "accounts"
+    return ApifyInput(name, found.actor, whom)
+
+
+def _message(check: Callable[[], object]) -> str:
+    try:
+        check()
+    except InstagramAssetsError as error:
+        return str(error)
+    return ""

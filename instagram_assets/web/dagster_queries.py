@@ -1,0 +1,195 @@
+"""The GraphQL documents that the web app sends to Dagster's webserver, and how their answers are read.
+
+Dagster says that its GraphQL may change; a test sends each of these documents to a real webserver.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from instagram_assets.errors import DagsterRefusedError, InstagramAssetsError, names_below
+
+_MOST_WORDS = 300
+# What somebody who follows a run wants to read; of the rest Dagster writes a dozen lines for each step.
+_FAILURES = ("ExecutionStepFailureEvent", "RunFailureEvent")
+_READ = (
+    "LogMessageEvent",
+    *("RunEnqueuedEvent", "RunStartEvent", "RunSuccessEvent", "RunCancelingEvent", "RunCanceledEvent"),
+    *("ExecutionStepStartEvent", "ExecutionStepSuccessEvent", "ExecutionStepUpForRetryEvent"),
+    *("ExecutionStepSkippedEvent", *_FAILURES),
+)
+_CONSEQUENCE = "Dependencies for step "
+_STEPS_FAILED = "Steps failed: "
+_RUN = "runId jobName status creationTime startTime endTime tags {key value} assetSelection {path}"
+_CAUSES = "error {message className causes {message className}}"
+_PYTHON_ERROR = "... on PythonError {message}"
+
+RUNS = f"""query ($filter: RunsFilter!, $cursor: String, $limit: Int!) {{
+  runsOrError(filter: $filter, cursor: $cursor, limit: $limit) {{
+    __typename ... on Runs {{results {{{_RUN}}}}} ... on InvalidPipelineRunsFilterError {{message}} {_PYTHON_ERROR}
+  }}
+}}"""
+ONE_RUN = f"""query ($run: ID!) {{
+  runOrError(runId: $run) {{
+    __typename ... on Run {{{_RUN} stepStats {{stepKey status}}}} {_PYTHON_ERROR}
+  }}
+}}"""
+STEPS = f"""query ($filter: RunsFilter!) {{
+  runsOrError(filter: $filter) {{
+    __typename ... on Runs {{results {{runId stepStats {{stepKey status}}}}}}
+    ... on InvalidPipelineRunsFilterError {{message}} {_PYTHON_ERROR}
+  }}
+}}"""
+ERRORS = f"""query ($filter: RunsFilter!) {{
+  runsOrError(filter: $filter) {{
+    __typename
+    ... on Runs {{results {{runId eventConnection {{events {{
+      __typename
+      ... on ExecutionStepFailureEvent {{message {_CAUSES}}} ... on RunFailureEvent {{message {_CAUSES}}}
+    }}}}}}}}
+    ... on InvalidPipelineRunsFilterError {{message}} {_PYTHON_ERROR}
+  }}
+}}"""
+EVENTS = f"""query ($run: ID!, $cursor: String, $limit: Int!) {{
+  logsForRun(runId: $run, afterCursor: $cursor, limit: $limit) {{
+    __typename
+    ... on EventConnection {{cursor hasMore events {{
+      __typename ... on MessageEvent {{timestamp level stepKey message}}
+      ... on ExecutionStepFailureEvent {{{_CAUSES}}}
+      ... on RunFailureEvent {{{_CAUSES}}}
+    }}}}
+    ... on RunNotFoundError {{message}} {_PYTHON_ERROR}
+  }}
+}}"""
+REPOSITORIES = f"""{{
+  repositoriesOrError {{
+    __typename ... on RepositoryConnection {{nodes {{name location {{name}} jobs {{name}}}}}}
+    ... on RepositoryNotFoundError {{message}} {_PYTHON_ERROR}
+  }}
+}}"""
+LAUNCH = f"""mutation ($parameters: ExecutionParams!) {{
+  launchRun(executionParams: $parameters) {{
+    __typename ... on LaunchRunSuccess {{run {{runId}}}}
+    ... on RunConfigValidationInvalid {{errors {{message}}}} ... on PipelineNotFoundError {{message}}
+    ... on InvalidSubsetError {{message}} ... on UnauthorizedError {{message}} ... on RunConflict {{message}}
+    {_PYTHON_ERROR}
+  }}
+}}"""
+ADD_PARTITION = f"""mutation ($key: String!, $definition: String!, $repository: RepositorySelector!) {{
+  addDynamicPartition(partitionKey: $key, partitionsDefName: $definition, repositorySelector: $repository) {{
+    __typename ... on UnauthorizedError {{message}} ... on DuplicateDynamicPartitionError {{message}} {_PYTHON_ERROR}
+  }}
+}}"""
+TERMINATE = f"""mutation ($run: String!, $policy: TerminateRunPolicy!) {{
+  terminateRun(runId: $run, terminatePolicy: $policy) {{
+    __typename ... on TerminateRunFailure {{message}} ... on RunNotFoundError {{message}}
+    ... on UnauthorizedError {{message}} {_PYTHON_ERROR}
+  }}
+}}"""
+DAEMONS = "{instance {daemonHealth {allDaemonStatuses {daemonType required healthy}}}}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as Dagster has it; times are seconds since 1970, null where it has not come so far.
+
+    `status` is Dagster's own: QUEUED, NOT_STARTED, STARTING, STARTED, SUCCESS, FAILURE, CANCELING, CANCELED.
+    `steps` names each step that has begun with its status (IN_PROGRESS, SUCCESS, FAILURE, SKIPPED), in their order;
+    `DagsterApi.runs` leaves it empty, since it costs a look at each run's events: see `DagsterApi.steps`.
+    `assets` are those that it was asked for, empty where it makes all of its job.
+    """
+
+    run_id: str
+    job: str
+    status: str
+    tags: Mapping[str, str]
+    created: float
+    started: float | None
+    ended: float | None
+    steps: Mapping[str, str]
+    assets: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Event:
+    """A line of a run's log; `step` is empty for those of the run itself, `error` holds the reason of a failure."""
+
+    seconds: float
+    level: str
+    step: str
+    message: str
+    kind: str
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Events:
+    """Lines of a run's log, and the cursor behind the last of them."""
+
+    events: Sequence[Event]
+    cursor: str
+    has_more: bool
+
+
+def checked(said: dict[str, Any], *kinds: str) -> dict[str, Any]:
+    """An answer of one of these kinds. Raises DagsterRefusedError with its words for any other."""
+    if said["__typename"] in kinds:
+        return said
+    told = [each["message"] for each in said.get("errors", ())] or [said.get("message", "")]
+    raise DagsterRefusedError(refusal_words(told) if any(told) else f"Dagster refuses it: {said['__typename']}.")
+
+
+def refusal_words(messages: Sequence[str]) -> str:
+    """The first lines of what Dagster says."""
+    first = [message.strip().partition("\n")[0] for message in messages if message.strip()]
+    return f"Dagster refuses it: {'; '.join(first)[:_MOST_WORDS] or 'it does not say why'}"
+
+
+def tag_pairs(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"key": key, "value": value} for key, value in tags.items()]
+
+
+def read_run(said: dict[str, Any]) -> Run:
+    tags = {tag["key"]: tag["value"] for tag in said["tags"]}
+    times = (said["creationTime"], said["startTime"], said["endTime"])
+    assets = ["/".join(asset["path"]) for asset in said["assetSelection"] or ()]
+    return Run(said["runId"], said["jobName"], said["status"], tags, *times, read_steps(said), assets)
+
+
+def read_steps(said: dict[str, Any]) -> dict[str, str]:
+    return {step["stepKey"]: step["status"] or "IN_PROGRESS" for step in said.get("stepStats", ())}
+
+
+def read_error(said: dict[str, Any]) -> str:
+    """Why a run failed. The words of a step say more than "Execution of run failed. Steps failed: …"."""
+    events = said["eventConnection"]["events"]
+    reasons = (_reason(event) for kind in _FAILURES for event in events if event["__typename"] == kind)
+    return next(filter(None, reasons), "")
+
+
+def is_shown(said: dict[str, Any]) -> bool:
+    """False for what only Dagster's own people need, and for the steps that are not done since another failed."""
+    return said["__typename"] in _READ and not said["message"].startswith(_CONSEQUENCE)
+
+
+def read_event(said: dict[str, Any]) -> Event:
+    kind, step = said["__typename"], said["stepKey"] or ""
+    # Where a step failed, its own line has told why.
+    tells = kind == "ExecutionStepFailureEvent" or (kind == "RunFailureEvent" and _STEPS_FAILED not in said["message"])
+    seconds = float(said["timestamp"]) / 1_000
+    message = said["message"] or ("The run waits for its turn." if kind == "RunEnqueuedEvent" else "")
+    return Event(seconds, said["level"], step, message, kind, _reason(said) if tells else "")
+
+
+def _reason(said: dict[str, Any]) -> str:
+    """The words of our own error among the causes, else of the first of them, without its class."""
+    error = said.get("error")
+    if not error:
+        return str(said["message"]).strip()
+    ours = names_below(InstagramAssetsError)
+    chain = [error, *error["causes"]]
+    first = next((each for each in chain if each["className"] in ours), chain[-1])
+    message = first["message"].strip()
+    head, colon, rest = message.partition(": ")
+    words = rest if colon and head.rpartition(".")[2] == first["className"] else message
+    return words.partition("\nStacktrace:")[0].strip()  # a browser's, of addresses only

@@ -1,0 +1,153 @@
+"""What is answered when something cannot be done: JSON `{detail, error}` to programs, a page to people."""
+
+import re
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from instagram_assets import errors
+from instagram_assets.web.access import CSRF_HEADER
+from instagram_assets.web.rendering import render, words_of
+from instagram_assets.web.words import Words, words_in
+
+# The first that fits; whatever else this package raises on purpose is a request that cannot be followed.
+_STATUSES: tuple[tuple[type[errors.InstagramAssetsError], int], ...] = (
+    (errors.NotFoundError, 404),
+    (errors.ConflictError, 409),
+    (errors.BusyError, 409),
+    (errors.BusyFileError, 409),
+    (errors.NotTakenError, 415),
+    (errors.TooLargeError, 413),
+    (errors.DiskFullError, 507),
+    (errors.DagsterDownError, 503),
+    (errors.DagsterRefusedError, 502),
+    (errors.RateLimitedError, 429),
+    (errors.BudgetSpentError, 429),
+    (errors.BreakerOpenError, 429),
+    # What is there, or is set, does not let it be done: another request would not help.
+    (errors.SettingsError, 409),
+    (errors.StorageError, 409),
+    (errors.ModelError, 409),
+)
+_UNPROCESSABLE = 422
+
+
+class Problem(BaseModel):
+    """Why something was not done."""
+
+    detail: str = Field(description="What is wrong and what to do, for people")
+    error: str = Field(description="The kind, for programs", examples=["not_found", "conflict", "dagster_down"])
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": Problem, "description": "It cannot be done as it was asked, or as things are"},
+    502: {"model": Problem, "description": "Dagster refuses it"},
+    503: {"model": Problem, "description": "Dagster does not answer"},
+    507: {"model": Problem, "description": "The disk is full"},
+}
+"""What every route of the API may answer beside what it promises."""
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Answer errors of this package, of FastAPI's validation and of its routing, and those that nobody expected."""
+    app.add_exception_handler(errors.InstagramAssetsError, _ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def error_response(
+    request: Request, status: int, error: str, detail: str = "", headers: Mapping[str, str] | None = None
+) -> Response:
+    """An answer that says why something was not done; without `detail` the words `errors.ERROR` say all there is."""
+    words = reader_words(request)
+    told = _in_words(words, error, detail)
+    if is_for_programs(request):
+        content = Problem(detail=_printable(told), error=error).model_dump()
+        return JSONResponse(content, status, headers)
+    title = words.known(f"errors.title_{status}", otherwise=words("errors.title"))
+    page = render(request, "problem.html", status, page="", title=title, detail=told, number=status)
+    page.headers.update(headers or {})
+    return page
+
+
+def is_for_programs(request: Request) -> bool:
+    """True where answers are JSON."""
+    return request.url.path.startswith("/api/") or request.url.path == "/openapi.json"
+
+
+def reader_words(request: Request) -> Words:
+    """The words for who asks: to programs always English, to people, our pages among them, their own language."""
+    is_program = is_for_programs(request) and CSRF_HEADER not in request.headers
+    return words_in("en") if is_program else words_of(request)
+
+
+def error_status(error: errors.InstagramAssetsError) -> int:
+    """The status that answers an error of this package."""
+    return next((status for kind, status in _STATUSES if isinstance(error, kind)), _UNPROCESSABLE)
+
+
+def error_name(error: Exception) -> str:
+    """The class of an error as programs read it: `not_found` of NotFoundError."""
+    name = type(error).__name__.removesuffix("Error")
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+async def _ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, errors.InstagramAssetsError)
+    return error_response(request, error_status(error), error_name(error), str(error))
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return error_response(
+        request, _UNPROCESSABLE, "invalid", " ".join(_told(request, fault) for fault in error.errors()[:10])
+    )
+
+
+async def _of_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    name = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_").replace("-", "_")
+    detail = "" if f"errors.{name}" in words_in("en").texts else str(error.detail)
+    return error_response(request, error.status_code, name, detail, error.headers)
+
+
+async def _unexpected(request: Request, _: Exception) -> Response:
+    """The server's log has the traceback; nobody else is to read it."""
+    return error_response(request, 500, "bug")
+
+
+def _in_words(words: Words, error: str, detail: str) -> str:
+    """What is known of a kind of error, and which thing it is about, which errors tell in English."""
+    name = f"errors.{error}"
+    if not detail or detail == words_in("en").known(name, otherwise=""):
+        return words.known(name, otherwise=detail)
+    kind = "" if words.language == "en" else words.known(name, otherwise="")
+    return f"{kind.rstrip('.')}. {detail}" if kind else detail
+
+
+def _told(request: Request, fault: Mapping[str, Any]) -> str:
+    """One fault of a request in words that name its field."""
+    words = reader_words(request)
+    context = fault.get("ctx") or {}
+    reason = words.known(f"errors.field_{fault['type']}", otherwise=str(fault["msg"]))
+    for name, value in context.items():
+        reason = reason.replace(f"{{{name}}}", str(value))
+    field = _field(fault["loc"])
+    return f"{field}: {reason.rstrip('.')}." if field else f"{reason.rstrip('.')}."
+
+
+def _field(place: Sequence[int | str]) -> str:
+    """`names.0` of ("body", "names", 0); nothing where it is the body itself, or a place in broken JSON."""
+    return ".".join(map(str, place[1:])) if len(place) > 1 and isinstance(place[1], str) else ""
+
+
+def _printable(text: str) -> str:
+    """What was asked may hold halves of surrogate pairs, which no answer can."""
+    return text.encode("utf-8", "replace").decode()

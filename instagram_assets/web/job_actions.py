@@ -1,0 +1,187 @@
+"""What changes jobs and their folders: start, cancel, remove, and write the folder of a search anew."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
+
+from starlette.concurrency import run_in_threadpool
+
+from instagram_assets.automation.forget_requests import refuse_while_paused
+from instagram_assets.automation.run_states import ACTIVE_STATUSES
+from instagram_assets.automation.search_runs import search_run_tags
+from instagram_assets.errors import ConflictError, DagsterRefusedError, NotFoundError
+from instagram_assets.partitions import FOLDER_TAG, PARTITION
+from instagram_assets.search.requests import load_request, searches_folder
+from instagram_assets.settings import Settings
+from instagram_assets.storage.folders import Removed, remove_folder
+from instagram_assets.web.job_requests import JobBody
+from instagram_assets.web.jobs import Job, State, find_job, folder_of, newest_of
+from instagram_assets.web.services import Services
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+_RUNS_AT_ONCE = 500
+
+
+async def start(services: Services, body: JobBody) -> Job:
+    """Start a collection. Raises the error of whatever is wrong with the request before anything is started."""
+    run = await asyncio.to_thread(body.start, services.settings)
+    async with alone_with(services, [run.search]):
+        if run.search:
+            await services.dagster.add_partition("searches", run.search)
+        started = await services.dagster.launch(run.job, run.config, run.tags)
+    return await find_job(services, started)
+
+
+async def cancel(services: Services, job_id: str) -> Job:
+    """Cancel a job that waits or goes on; what it has made stays. To ask again changes nothing.
+
+    Raises NotFoundError, and ConflictError for a job that has come to its own end.
+    """
+    job = await find_job(services, job_id)
+    if job.is_cancelling or job.state is State.cancelled:
+        return job
+    if job.is_open:
+        try:
+            await services.dagster.terminate(job_id)
+        except DagsterRefusedError:
+            if (job := await find_job(services, job_id)).is_cancelling or job.state is State.cancelled:
+                return job
+            if job.is_open:
+                raise
+        else:
+            return await find_job(services, job_id)
+    raise ConflictError(f"{job.query or job_id} has ended already ({job.state}), so there is nothing to cancel.")
+
+
+async def remove(services: Services, job_id: str, *, files: bool = False) -> Removed:
+    """Take a job that has ended out of the history; with `files` also the folder of its search.
+
+    Of the folder our own images, manifest and card go while they are as we wrote them. What people put or changed there
+    stays, and so does the lake: the run's tables are Dagster's record of what was made. Raises NotFoundError, and
+    ConflictError for a job that waits or goes on, and with `files` where the folder is another job's: of one that waits
+    or goes on, or, later than this one, is done.
+    """
+    job = await find_job(services, job_id)
+    if job.is_open:
+        raise ConflictError(f"{job.query or job_id} is {job.state}. Cancel it first.")
+    folder = folder_of(job) if files else ""
+
+    def work() -> Removed:
+        from instagram_assets.automation.hidden_runs import hide_runs
+
+        with run_history(services.settings) as instance:
+            removed = _remove_folders(services.settings, [folder]) if folder else Removed(0, [])
+            hide_runs(instance, [job_id])
+        return removed
+
+    async with alone_with(services, [folder]):
+        if folder and folder in await _folders_in_use(services):
+            raise ConflictError(f"Another collection works on the folder {folder}. Cancel it first.")
+        if folder and (owner := await newest_of(services, folder)) and owner.job_id != job_id:
+            at = owner.created_at.astimezone(services.settings.zone)
+            raise ConflictError(
+                f"The images of the folder {folder} are those of another collection: {owner.query}, "
+                f"{at:%Y-%m-%d %H:%M}. Delete them with that one, or this one without images."
+            )
+        return await asyncio.to_thread(work)
+
+
+async def clear(services: Services, *, files: bool = False) -> int:
+    """Take all jobs that have ended out of the history, as `remove` does; how many.
+
+    Folders stay that are in use, or that a job wrote which ended only since it was looked which have.
+    """
+
+    def look() -> dict[str, str]:
+        from instagram_assets.automation.hidden_runs import ended_runs
+
+        with run_history(services.settings) as instance:
+            return ended_runs(instance)
+
+    def work(ended: Mapping[str, str], folders: Sequence[str]) -> int:
+        from instagram_assets.automation.hidden_runs import hide_runs
+
+        with run_history(services.settings) as instance:
+            _remove_folders(services.settings, folders)
+            return hide_runs(instance, list(ended))
+
+    ended = await asyncio.to_thread(look)
+    folders = {*ended.values()} - {""} if files else set[str]()
+    async with alone_with(services, folders):
+        in_use = await _folders_in_use(services) if folders else set[str]()
+        now = await asyncio.to_thread(look)
+        later = {folder for run_id, folder in now.items() if run_id not in ended}
+        return await asyncio.to_thread(work, ended, sorted(folders - in_use - later))
+
+
+async def apply_decisions(services: Services, search: str) -> str:
+    """Start a run that only writes the folder of a search; its id.
+
+    Raises NotFoundError for what is no search, and ConflictError while another run works on the folder.
+    """
+    if not search:
+        raise NotFoundError("This collection has no folder of images.")
+    request = await run_in_threadpool(lambda: load_request(services.lake, search))
+    async with alone_with(services, [search]):
+        if await services.dagster.runs({PARTITION: search}, limit=1, statuses=ACTIVE_STATUSES):
+            raise ConflictError(f"A run works on the folder {search}. Wait until it has ended, or cancel it.")
+        return await services.dagster.launch("search", {}, search_run_tags(request), assets=["search_dataset"])
+
+
+async def _folders_in_use(services: Services) -> set[str]:
+    """The folders of searches that wait or go on, also of those that the history does not show."""
+    found, cursor = set[str](), None
+    while True:
+        runs = await services.dagster.runs({}, limit=_RUNS_AT_ONCE, cursor=cursor, statuses=ACTIVE_STATUSES)
+        # Also of other jobs: in the UI somebody may make some of a search's tables by themselves.
+        found |= {run.tags.get(FOLDER_TAG) or run.tags.get(PARTITION, "") for run in runs}
+        if len(runs) < _RUNS_AT_ONCE:
+            return found - {""}
+        cursor = runs[-1].run_id
+
+
+def _remove_folders(settings: Settings, names: Sequence[str]) -> Removed:
+    """Names come from tags, which anybody can write: a path among them leads nowhere."""
+    base = searches_folder(settings)
+    with suppress(FileNotFoundError):
+        there = {entry.name: entry for entry in base.iterdir() if entry.is_dir() and not entry.is_symlink()}
+        each = [remove_folder(there[name]) for name in names if name in there]
+        return Removed(sum(removed.files for removed in each), [name for removed in each for name in removed.left])
+    return Removed(0, [])
+
+
+@contextmanager
+def run_history(settings: Settings) -> "Generator[dg.DagsterInstance]":
+    """Dagster's own storage of runs: its GraphQL can neither tag a run nor take one in.
+
+    Raises NotFoundError, and PausedError while something is being forgotten: nobody else may have it open then.
+    """
+    from instagram_assets.automation.shell_runs import look_at_instance
+
+    refuse_while_paused()
+    home = settings.folder("dagster")
+    with look_at_instance(home) as instance:
+        if instance is None:
+            raise NotFoundError(f"{home}: Dagster has no history there. Start it with: instagram-assets dev.")
+        yield instance
+
+
+_locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+
+
+@asynccontextmanager
+async def alone_with(services: Services, folders: Iterable[str]) -> AsyncGenerator[None]:
+    """Nobody else of this process is here with one of these folders; a name that is empty is none.
+
+    In one order for all, so that no two wait for each other.
+    """
+    place = str(services.settings.folder("datasets").absolute())
+    locks = [_locks.setdefault((place, name), asyncio.Lock()) for name in sorted({*folders} - {""})]
+    async with AsyncExitStack() as held:
+        for lock in locks:
+            await held.enter_async_context(lock)
+        yield

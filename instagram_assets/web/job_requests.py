@@ -1,0 +1,114 @@
+"""What somebody asks the web app to collect, checked as the commands `search`, `scrape` and `collect` check it."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from instagram_assets.automation.search_runs import search_request, search_run_config, search_run_tags
+from instagram_assets.partitions import QUERY_TAG
+from instagram_assets.search.engine import LONGEST_QUERY, MOST_IMAGES
+from instagram_assets.settings import Settings
+from instagram_assets.web.services import MOST_POSTS
+
+Name = Annotated[str, Field(max_length=300)]
+Names = Annotated[list[Name], Field(max_length=1_000)]
+Day = Annotated[str, Field(max_length=40, description="The day of the oldest post wanted, such as 2026-11-20.")]
+
+
+class Start(NamedTuple):
+    """A run to start: the job of Dagster, its config and tags, and the partition of `searches` that it makes."""
+
+    job: str
+    config: dict[str, Any]
+    tags: dict[str, str]
+    search: str = ""
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class SearchBody(_Body):
+    """An image search; what is not given is as the settings say."""
+
+    query: Annotated[str, Field(description="The search word, such as cat.", max_length=10_000)]
+    limit: Annotated[int | None, Field(description=f"Images wanted, 1 to {MOST_IMAGES}.")] = None
+    folder: Annotated[str, Field(description="Name of the folder; empty: the word.", max_length=10_000)] = ""
+    subject: Annotated[
+        Literal["largest", "query"], Field(description="The largest cluster, or the one that fits the word best.")
+    ] = "largest"
+    min_side: Annotated[int | None, Field(description="Both sides have at least this many pixels.")] = None
+    min_sharpness: Annotated[float | None, Field(description="Least sharpness at standard size.")] = None
+    refresh: Annotated[bool, Field(description="Ask the page again, and let images go that it does not have.")] = False
+
+    def start(self, settings: Settings) -> Start:
+        """The run that does it. Raises SearchRequestError, and ModelError or SettingsError for what is missing."""
+        from instagram_assets.privacy.tombstones import load_tombstones
+        from instagram_assets.search.requests import refuse_forgotten
+        from instagram_assets.status.preflight import check_search
+
+        refuse_forgotten(self.query, load_tombstones(settings.folder("privacy")))  # before models are asked for
+        given = self.model_dump(include={"limit", "subject", "min_side", "min_sharpness"})
+        request = search_request(settings, self.query, self.folder.strip(), refresh=self.refresh, **given)
+        check_search(settings)
+        return Start(
+            "search", search_run_config(request, refresh=self.refresh), search_run_tags(request), request.search
+        )
+
+
+class ScrapeBody(_Body):
+    """What an actor of Apify is to collect; without names those that its input names. It costs money."""
+
+    name: Annotated[Name, Field(description="The input: posts, reels, profiles, hashtags, or one of your own.")]
+    names: Names = []
+    newer_than: Day = ""
+    again: Annotated[bool, Field(description="Also when the same was scraped within the last twelve hours.")] = False
+
+    def start(self, settings: Settings) -> Start:
+        """The run that does it. Raises ScrapeRequestError, and ScrapeRefusedError or SettingsError without a token."""
+        from instagram_assets.automation.scrape_job import scrape_run_config
+        from instagram_assets.privacy.tombstones import load_tombstones
+        from instagram_assets.sources.forgotten import refuse_forgotten
+        from instagram_assets.sources.requests import load_request, parse_day
+        from instagram_assets.sources.scrape import check_token
+
+        day, asked = parse_day(self.newer_than), load_request(self.name, settings.apify.inputs_dir)
+        refuse_forgotten(asked.of(self.names, day, settings.zone), load_tombstones(settings.folder("privacy")))
+        check_token(settings.apify)
+        config = scrape_run_config(self.name, self.names, day, again=self.again)
+        return Start("scrape", config, _told(self.names or [self.name]))
+
+
+class CollectionBody(_Body):
+    """Whom our own collector is to ask about; without names whom the registry has this week."""
+
+    names: Annotated[Names, Field(description="Accounts, and hashtags with their #.")] = []
+    site: Annotated[
+        Literal["", "graph_api", "instagram"], Field(description="Else as the registry says, or the official API.")
+    ] = ""
+    posts: Annotated[int | None, Field(description="Most posts of one account.", ge=1, le=MOST_POSTS)] = None
+    newer_than: Day = ""
+    again: Annotated[
+        bool, Field(description="Also what was collected already, and who was not found, private or renamed.")
+    ] = False
+
+    def start(self, settings: Settings) -> Start:
+        """The run that does it. Raises CollectionRefusedError or SettingsError."""
+        from instagram_assets.collect.collect_targets import choose_targets
+        from instagram_assets.sources.requests import parse_day
+
+        day = parse_day(self.newer_than)
+        choose_targets(settings, self.names, by=self.site or None)
+        options = {"names": self.names, "by": self.site, "posts": self.posts or 0, "again": self.again}
+        config = {**options, "newer_than": day.isoformat() if day else ""}
+        return Start("collect_accounts", {"ops": {"collected_accounts": {"config": config}}}, _told(self.names))
+
+
+JobBody = SearchBody | ScrapeBody | CollectionBody
+
+
+def _told(names: Sequence[str]) -> dict[str, str]:
+    told = ", ".join(names)
+    cut = told if len(told) <= LONGEST_QUERY else f"{told[: LONGEST_QUERY - 1]}…"
+    return {QUERY_TAG: cut} if cut else {}

@@ -1,0 +1,113 @@
+"""What pages show of jobs beside their runs: whether Dagster answers, the request, reasons, duration."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from instagram_assets.datasets.image_folder import why_not
+from instagram_assets.errors import DagsterDownError, InstagramAssetsError
+from instagram_assets.search.requests import SearchRequest, find_request
+from instagram_assets.storage.lake import read_table
+from instagram_assets.web.jobs import Job, Kind, State, find_jobs
+from instagram_assets.web.rendering import format_duration
+from instagram_assets.web.services import Services
+from instagram_assets.web.words import Words
+
+_STARTS_RUNS = "QUEUED_RUN_COORDINATOR"
+"""The daemon without which runs wait."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Jobs, newest first, and whether older ones follow; `is_down` when Dagster did not answer, so that there are none.
+
+    `waits` says that nothing starts runs now.
+    """
+
+    jobs: Sequence[Job] = ()
+    before: str | None = None
+    is_down: bool = False
+    waits: bool = False
+
+    @property
+    def polls(self) -> bool:
+        """Whether there will be news without anybody's doing."""
+        return self.is_down or any(job.is_open for job in self.jobs)
+
+
+async def watch(
+    services: Services, *, before: str | None = None, size: int = 25, states: Sequence[State] = ()
+) -> Watched:
+    """The jobs as `find_jobs` gives them, and how Dagster is."""
+    try:
+        page, waits = await asyncio.gather(
+            find_jobs(services, before=before, size=size, states=states), nothing_starts(services)
+        )
+    except DagsterDownError:
+        return Watched(is_down=True)
+    return Watched(page.jobs, page.before, waits=waits)
+
+
+async def nothing_starts(services: Services) -> bool:
+    """Whether runs would wait: the daemon that starts them does not run."""
+    return not (await services.dagster.daemons()).get(_STARTS_RUNS, True)
+
+
+_ASKED = ("subject", "min_side", "min_sharpness")
+_COLUMNS = ("kept", "reason")
+
+
+@dataclass(frozen=True)
+class Details:
+    """`left_out` counts candidates by reason; `problem` says why that cannot be told.
+
+    `wish` is what starts the same again, as `POST /api/run` takes it; empty where the page cannot start it.
+    """
+
+    asked: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    left_out: Mapping[str, int] = field(default_factory=dict[str, int])
+    wish: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    problem: str = ""
+
+
+def details_of(services: Services, job: Job, *, is_newest: bool) -> Details:
+    """What the lake holds of a job, and, of the newest of its folder, why candidates were left out.
+
+    It reads files, so call it in a thread.
+    """
+    if job.kind is not Kind.search:
+        return Details()
+    wish: dict[str, Any] = {"query": job.query}
+    if not job.is_imported:  # of an earlier dashboard's it is a path
+        wish["folder"] = job.folder
+    if job.limit:
+        wish["limit"] = job.limit
+    try:
+        request = find_request(services.lake, job.folder) if job.folder else None
+        left_out = _left_out(services, job) if is_newest else {}
+    except InstagramAssetsError as error:
+        return Details(wish=wish, problem=str(error))
+    asked = _asked(request) if request and request.query == job.query else {}
+    return Details(asked, left_out, wish | asked)
+
+
+def took(job: Job, words: Words) -> str:
+    """How long a job took, or has been at work until now; empty before it began, and where its end is not known."""
+    if job.started_at is None or (job.finished_at is None and not job.is_open):
+        return ""
+    return format_duration((job.finished_at or datetime.now(UTC)) - job.started_at, words)
+
+
+def _asked(request: SearchRequest) -> dict[str, Any]:
+    return {name: getattr(request, name) for name in _ASKED}
+
+
+def _left_out(services: Services, job: Job) -> dict[str, int]:
+    """Why the candidates of the folder's newest run are not in it; nothing for runs before that one."""
+    if not job.folder or not job.candidates:
+        return {}
+    rows = read_table(services.lake, "search_dataset", [job.folder]).select(_COLUMNS).to_pylist()
+    is_newest = (len(rows), sum(row["kept"] for row in rows)) == (job.candidates, job.kept)
+    return why_not(rows) if is_newest else {}

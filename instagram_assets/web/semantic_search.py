@@ -1,0 +1,186 @@
+"""Search by meaning: a text or an image as a vector, and how near every image of the index is to it.
+
+Texts go through the text half of the embedding model that the settings name, when its files are on this machine:
+nothing is fetched. It is loaded in a thread of its own the first time that somebody asks, and then kept.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instagram_assets.errors import InstagramAssetsError, ModelError, NotFoundError, NotReadyError
+from instagram_assets.lake_index.memory import PerIndex, SizedCache
+from instagram_assets.lake_index.nearest import Vectors
+from instagram_assets.lake_index.reading import LakeIndex
+from instagram_assets.models.local_models import find_model, locate_model
+from instagram_assets.settings import ModelSettings
+from instagram_assets.web.index_service import index_of
+from instagram_assets.web.services import Services
+
+if TYPE_CHECKING:
+    from instagram_assets.vision.embed import Embedder
+
+_SECONDS_BETWEEN_TRIES = 15
+"""After loading failed: what was missing may have been fetched since."""
+_TEXTS_KEPT = 256
+_MOST_KEPT = 32 << 20
+"""Bytes of similarities, of 4 MB each with a million images: pages of one search are asked one after another."""
+_SIMILARITIES: PerIndex[SizedCache[NDArray[np.float32]]] = PerIndex(
+    lambda _: SizedCache(_MOST_KEPT, lambda found: found.nbytes)
+)
+
+
+def is_there(services: Services) -> bool:
+    """Whether the files of the embedding model are on this machine. They are not read for it."""
+    models, folder = services.settings.models, services.settings.folder("models")
+    try:
+        locate_model(models.embedding_model, models.embedding_revision, folder)
+    except (ModelError, OSError):
+        return False
+    return True
+
+
+def text_vector(services: Services, text: str) -> NDArray[np.float32]:
+    """What a text means, as the indexed images have it: a unit vector of their width.
+
+    Raises NotReadyError while the model is loaded, ModelError where there is none, where it is another one than that
+    of the images, or where no image has an embedding.
+    """
+    return _tower(services).vector(text, vectors_of(index_of(services)).model)
+
+
+def reads(services: Services, text: str) -> bool:
+    """Whether the model knows the words of a text; false for Korean and a model that learned English alone.
+
+    True as long as that cannot be told, which is until the model is loaded.
+    """
+    return _tower(services).reads(text)
+
+
+def vector_of_image(services: Services, index: LakeIndex, image_id: str) -> NDArray[np.float32]:
+    """The embedding of an image of the index, by its number there. Raises NotFoundError when it has none."""
+    del services  # whatever the settings name: images are compared with images
+    rows = index.rows("SELECT vector FROM images WHERE image_id = $1 AND vector IS NOT NULL LIMIT 1", image_id)
+    if not rows:
+        raise NotFoundError(f"{image_id}: no such image in the index, or none that was embedded.")
+    return vectors_of(index).of(rows[0]["vector"])
+
+
+def vectors_of(index: LakeIndex) -> Vectors:
+    """The embeddings of the index. Raises ModelError where no image has one, DamagedError for a damaged file."""
+    vectors = Vectors.of_index(index)
+    if vectors is None:
+        raise ModelError(
+            "No image has an embedding yet, so nothing can be found by meaning. "
+            "Make them: instagram-assets materialize embeddings."
+        )
+    return vectors
+
+
+def similarities(services: Services, index: LakeIndex, *, text: str = "", image_id: str = "") -> NDArray[np.float32]:
+    """The cosine of a text, or of an image, and each row of the embeddings of the index; kept for the next page of it.
+
+    Whoever asks must not change them. Raises as `text_vector` and `vector_of_image` do.
+    """
+    vectors = vectors_of(index)
+    vector = _tower(services).vector(text, vectors.model) if text else vector_of_image(services, index, image_id)
+    return _SIMILARITIES.of(index).get(vector.tobytes(), lambda: _similarities(vectors, vector))
+
+
+def _similarities(vectors: Vectors, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    found = vectors.similarities(vector)
+    found.flags.writeable = False
+    return found
+
+
+class _Tower:
+    """An embedding model for texts, loaded once in the background."""
+
+    def __init__(self, folder: Path, models: ModelSettings) -> None:
+        self._folder, self._models = folder, models
+        self._lock = threading.Lock()
+        # One at a time: fast tokenizers refuse a second thread.
+        self._at_work = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._label = ""
+        self._embedder: Embedder | None = None
+        self._error: InstagramAssetsError | None = None
+        self._tried_at = float("-inf")
+        self._texts: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+
+    def vector(self, text: str, wanted: str) -> NDArray[np.float32]:
+        """The unit vector of a text by the model with this label. Raises NotReadyError and ModelError."""
+        embedder = self._loaded()
+        if self._label != wanted:
+            raise ModelError(
+                f"The images were embedded by {wanted}, and the settings name {self._label}: what one says means "
+                "nothing to the other. Name that model in INSTAGRAM_ASSETS_MODELS__EMBEDDING_MODEL, or embed the "
+                "images again: instagram-assets materialize embeddings."
+            )
+        with self._at_work:
+            if text in self._texts:
+                self._texts.move_to_end(text)
+                return self._texts[text]
+            found = embedder.texts([text])[0]
+            if not np.isfinite(found).all():
+                raise ModelError(f"{self._label} makes no vector of this text. Try other words.")
+            self._texts[text] = found
+            if len(self._texts) > _TEXTS_KEPT:
+                self._texts.popitem(last=False)
+            return found
+
+    def reads(self, text: str) -> bool:
+        """Whether the model knows the words; true while it is not loaded."""
+        embedder = self._embedder
+        if embedder is None:
+            return True
+        with self._at_work:
+            return embedder.reads(text)
+
+    def _loaded(self) -> "Embedder":
+        with self._lock:
+            if self._embedder is not None:
+                return self._embedder
+            if self._thread is None and time.monotonic() - self._tried_at >= _SECONDS_BETWEEN_TRIES:
+                self._thread = threading.Thread(target=self._load, name="embedding model", daemon=True)
+                self._error = None
+                self._thread.start()
+            if self._error is not None:
+                raise ModelError(str(self._error)) from self._error
+        raise NotReadyError("The embedding model is being loaded, which takes some seconds. Ask again.")
+
+    def _load(self) -> None:
+        from instagram_assets.vision.embed import Embedder
+        from instagram_assets.vision.load_models import load_embedder
+
+        models = self._models
+        try:
+            source = find_model(models.embedding_model, models.embedding_revision, self._folder)
+            # Of one text at a time the processor makes little work, and runs need the memory of a GPU.
+            embedder = Embedder(load_embedder(source, "cpu", models.precision), models.draft)
+            embedder.texts(["warm"])
+            self._label, self._embedder = source.label, embedder
+        except InstagramAssetsError as error:
+            self._error = error
+        except Exception as error:
+            self._error = ModelError(f"The embedding model cannot be loaded ({type(error).__name__}: {error}).")
+        with self._lock:
+            self._tried_at, self._thread = time.monotonic(), None
+
+
+_TOWERS: dict[tuple[Path, str], _Tower] = {}
+_TOWERS_LOCK = threading.Lock()
+
+
+def _tower(services: Services) -> _Tower:
+    models = services.settings.models
+    key = services.settings.folder("models"), models.model_dump_json()
+    with _TOWERS_LOCK:
+        if key not in _TOWERS:
+            _TOWERS[key] = _Tower(key[0], models)
+        return _TOWERS[key]

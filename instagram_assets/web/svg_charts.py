@@ -1,0 +1,96 @@
+"""Charts as coordinates of an SVG that the page draws without a script: numbers over time, and reliability diagrams."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from instagram_assets.age.statistics import Bin
+
+_WIDTH, _HEIGHT = 640, 160
+_MOST_POINTS = 320
+_INSET = 4
+
+
+@dataclass(frozen=True)
+class Polyline:
+    """`points` as SVG has them, in a picture of `width` by `height`, and the bounds of what they show."""
+
+    points: str
+    lowest: int
+    highest: int
+    first: datetime
+    last: datetime
+    width: int = _WIDTH
+    height: int = _HEIGHT
+
+
+def line_of(values: Sequence[tuple[datetime, int]]) -> Polyline | None:
+    """The line through numbers in the order of their times; null where there are fewer than two.
+
+    Of more than can be seen, every n-th and the last one.
+    """
+    if len(values) < 2:
+        return None
+    numbers, times = [number for _, number in values], [at.timestamp() for at, _ in values]
+    lowest, highest, span = min(numbers), max(numbers), (times[-1] - times[0]) or 1.0
+    step = -(-len(values) // _MOST_POINTS)
+    shown = [*range(0, len(values) - 1, step), len(values) - 1]
+
+    def point(index: int) -> str:
+        across = (times[index] - times[0]) / span
+        up = (numbers[index] - lowest) / (highest - lowest) if highest > lowest else 0.5
+        return f"{_INSET + across * (_WIDTH - 2 * _INSET):.1f},{_HEIGHT - _INSET - up * (_HEIGHT - 2 * _INSET):.1f}"
+
+    return Polyline(" ".join(map(point, shown)), lowest, highest, values[0][0], values[-1][0])
+
+
+_DIAGRAM, _LEFT, _TOP, _INNER = 300, 40, 10, 240
+_TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+@dataclass(frozen=True)
+class BinMark:
+    """A bin: its point, the ends of the observed share's interval, and how large it is drawn."""
+
+    x: float
+    y: float
+    low: float
+    high: float
+    radius: float
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """The marks, and where the axes and their ticks are: each tick with its place across and up."""
+
+    marks: list[BinMark]
+    ticks: list[tuple[str, float, float]]
+    left: int = _LEFT
+    right: int = _LEFT + _INNER
+    top: int = _TOP
+    bottom: int = _TOP + _INNER
+    size: int = _DIAGRAM
+
+
+def reliability_of(bins: Sequence[Bin]) -> Reliability:
+    """The diagram of bins of users; a mark's area grows with the number of users in it."""
+    most = max((found.observed.n for found in bins), default=1)
+    marks = [
+        BinMark(
+            _across(found.predicted),
+            _up(found.observed.share or 0.0),
+            _up(found.observed.low),
+            _up(found.observed.high),
+            round(2 + 4 * (found.observed.n / most) ** 0.5, 1),
+        )
+        for found in bins
+    ]
+    return Reliability(marks, [(f"{tick:.0%}", _across(tick), _up(tick)) for tick in _TICKS])
+
+
+def _across(share: float) -> float:
+    return round(_LEFT + share * _INNER, 1)
+
+
+def _up(share: float) -> float:
+    return round(_TOP + (1 - share) * _INNER, 1)
