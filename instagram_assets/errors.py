@@ -151,7 +151,13 @@ class AnalyserRefusedError(SourceRefusedError):
 
 
 class ContractError(InstagramAssetsError):
-    """A table lacks columns of its contract, or columns that were requested."""
+    """A table lacks columns of its contract, or columns that were requested.
+
+    >>> from instagram_assets import cluster_embeddings, measure_images
+    >>> cluster_embeddings(measure_images("pictures"))
+    Traceback (most recent call last):
+    instagram_assets.errors.ContractError: the table has no column embedding, model. Give what embed_images gave, ...
+    """
 
 
 class StorageError(InstagramAssetsError):
@@ -173,7 +179,13 @@ class IdentifierError(InstagramAssetsError):
 
 
 class ModelError(InstagramAssetsError):
-    """A model is not there, is damaged, or is not one that can do the work asked of it."""
+    """A model is not there, is damaged, or is not one that can do the work asked of it.
+
+    >>> from instagram_assets import caption_images
+    >>> caption_images("pictures", model="Salesforce/blip-image-captioning-base")
+    Traceback (most recent call last):
+    instagram_assets.errors.ModelError: Salesforce/blip-image-captioning-base at revision main is not on this ...
+    """
 
 
 class ForgetError(InstagramAssetsError):
@@ -181,7 +193,13 @@ class ForgetError(InstagramAssetsError):
 
 
 class ListError(InstagramAssetsError):
-    """The name of a list of images is not allowed, or what is to be put into the list is no image."""
+    """The name of a list of images is not allowed, or what is to be put into the list is no image.
+
+    >>> from instagram_assets.datasets.lists import list_name
+    >>> list_name("../cats")
+    Traceback (most recent call last):
+    instagram_assets.errors.ListError: '../cats': no list is called so. A name begins with a letter ...
+    """
 
 
 class NothingDoneError(InstagramAssetsError):

@@ -91,7 +91,15 @@ def test_every_name_is_there_typed_and_explained(name: str) -> None:
 
 
 def test_every_error_stands_in_one_module_below_one_base_and_says_that_it_is_one() -> None:
-    for module in ("cli", "definitions", "local.looks", "local.searches", "local.ages", "age.train", "alerts.deliver"):
+    for module in (
+        "cli",
+        "definitions",
+        "local.looks",
+        "local.searches",
+        "local.ages",
+        "age.trainer",
+        "alerts.deliver",
+    ):
         __import__(f"instagram_assets.{module}")
     found = list(_below(errors.InstagramAssetsError))
     assert len(found) > 30

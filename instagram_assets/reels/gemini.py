@@ -32,13 +32,7 @@ from instagram_assets.reels.analysis_schema import (
 )
 from instagram_assets.reels.answer_cache import AnswerCache, CachedAnswers
 from instagram_assets.reels.call_ledger import UNREADABLE_CALL, CallSubject, Ledger, Spent
-from instagram_assets.reels.gemini_api import (
-    GaveUpError,
-    GeminiApi,
-    GeminiRetries,
-    StoppedError,
-    UnreadableResponseError,
-)
+from instagram_assets.reels.gemini_api import GaveUpError, GeminiApi, GeminiRetries, StoppedError, UnreadableVideoError
 from instagram_assets.reels.gemini_rows import AnalysisProblem, row_of, with_backup
 from instagram_assets.reels.model_responses import ModelResponse, parse_response
 from instagram_assets.reels.prompts import WATCH, Question, mend, suppose
@@ -229,8 +223,8 @@ class GeminiAnalyser:
         """The video at Gemini, where it can be asked about."""
         try:
             return api.ready(visit.video, visit.note_sent)
-        except (UnreadableResponseError, GaveUpError) as error:
-            status = UNREADABLE_CALL if isinstance(error, UnreadableResponseError) else FAILED
+        except (UnreadableVideoError, GaveUpError) as error:
+            status = UNREADABLE_CALL if isinstance(error, UnreadableVideoError) else FAILED
             self._ledger.note(self._about(visit.video.video_id, "upload", WATCH), status, str(error))
             raise NotAnsweredError(FAILED, str(error)) from error
 

@@ -44,7 +44,7 @@ class GaveUpError(Exception):
     """One request did not succeed, however often it was tried; the message is the reason."""
 
 
-class UnreadableResponseError(Exception):
+class UnreadableVideoError(Exception):
     """Gemini has the video and cannot read it."""
 
 
@@ -136,7 +136,7 @@ class GeminiApi:
             file = self.retried(lambda: self._client.files.get(name=name))
         if _state(file) != "ACTIVE":
             said = file.error.message if file.error else ""
-            raise UnreadableResponseError(self._clean(f"Gemini cannot read the video ({said or _state(file)})"))
+            raise UnreadableVideoError(self._clean(f"Gemini cannot read the video ({said or _state(file)})"))
         return file
 
     def delete(self, video_id: str) -> None:
@@ -194,7 +194,7 @@ class GeminiApi:
             return ApiProblem(reason, passing=True, uncharged=isinstance(error, never_sent))
         if isinstance(error, OSError):
             return ApiProblem(f"the video cannot be read from its file ({error.strerror or type(error).__name__})")
-        ours = (GaveUpError, UnreadableResponseError, StoppedError, InstagramAssetsError)
+        ours = (GaveUpError, UnreadableVideoError, StoppedError, InstagramAssetsError)
         if isinstance(error, _OTHER_FORMS) and not isinstance(error, ours):
             return ApiProblem(
                 f"an answer that is none of Gemini's ({type(error).__name__})", passing=True, uncharged=False

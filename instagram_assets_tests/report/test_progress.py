@@ -94,7 +94,7 @@ def test_of_a_folder_of_many_files_a_running_dev_names_some(instance: dg.Dagster
     for number in range(8):
         export(data_dir / "mine" / f"{number}.json", [post(number)])
     land(instance, [data_dir / "mine"])
-    news.look()
+    news.report()
     landed = [line for line in lines if line.startswith("Landed")]
     assert (len(landed), landed[-1]) == (6, "Landed 3 more files: 3 records")
 
@@ -106,7 +106,7 @@ def test_a_running_dev_tells_nothing_of_jobs_that_were_imported(
     lines: list[str] = []
     news = EventReporter(instance, lines.append)
     import_jobs(instance, [DashboardJob("x", "cats", None, "", status, None, "", "", None, None)])
-    news.look()
+    news.report()
     assert not lines
 
 
@@ -116,14 +116,14 @@ def test_a_running_dev_tells_what_landed_and_which_runs_started_and_ended(
     lines: list[str] = []
     news = EventReporter(instance, lines.append)
     land(instance, [export(data_dir / "posts.json", [post(1), {"error": "not_found"}])])
-    news.look()
+    news.report()
     started, landed, ended = lines
     assert "of landing started" in started
     assert landed == "Landed posts.json: 2 records, 1 posts, 1 quarantined"
     assert ended.startswith(f"{started.partition(' started')[0]} ended after")
     bring_up_to_date(instance)
-    news.look()
-    news.look()
+    news.report()
+    news.report()
     assert next(line.partition(" of ")[2] for line in lines[3:]) == (
         "box started: sun_diary|2026-10-20 … sun_diary|2026-10-20"
     )
