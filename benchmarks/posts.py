@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.captions import caption, comment, mentioned
-from instagram_assets.demo.codes import media_id
+from instagram_assets.demo.sample_catalogue import new_media_id
 from instagram_assets.ingest.post_ids import shortcode_of
 
 Item = dict[str, Any]
@@ -73,7 +73,7 @@ def _post(number: int, account: int, day: int) -> Item:
     taken_at = _NOON + timedelta(days=day, seconds=chance.randrange(36_000))
     name, owner_id = account_name(account), _owner_id(account)
     kind = chance.choices(("Image", "Sidecar", "Video"), (45, 30, 25))[0]
-    key = media_id(taken_at, number * 2_654_435_761 % 2**23)
+    key = new_media_id(taken_at, number * 2_654_435_761 % 2**23)
     size = chance.choice((1080, 1350, 1440))
     children = [_child(key + place, owner_id, chance) for place in range(1, chance.randint(3, 7))]
     children = children if kind == "Sidecar" else []

@@ -18,7 +18,7 @@ from google import genai
 from google.genai import types
 
 from benchmarks.measure import ROUNDS, Measured, Report, alternate, in_child, median_cpu_seconds, median_seconds
-from instagram_assets.demo.gemini import GeminiServer
+from instagram_assets.demo.gemini_server import GeminiServer
 from instagram_assets.reels.analysis_schema import Analysis, Hypotheses, Video
 from instagram_assets.reels.call_ledger import Ledger, Prices
 from instagram_assets.reels.gemini import GeminiAnalyser

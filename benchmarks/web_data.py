@@ -13,7 +13,7 @@ from upath import UPath
 from benchmarks.forget_lake import write_data
 from benchmarks.web_history import write_history
 from instagram_assets.datasets.image_folder import write_folder
-from instagram_assets.demo.scenes import COLOURS, SHAPES, Scene, draw
+from instagram_assets.demo.synthetic_images import SCENE_COLOURS, SCENE_SHAPES, Scene, encode_image
 from instagram_assets.partitions import register_search
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.search.requests import SearchRequest, save_hits, save_request
@@ -73,9 +73,9 @@ def _pictures(media: Path, count: int) -> Iterator[tuple[str, Path, int]]:
     """Pictures in the media folder: the SHA-256 of each, its file and its width."""
     chance = random.Random(20)
     for number in range(count):
-        shape, colour = chance.choice(list(SHAPES)), chance.choice(list(COLOURS))
+        shape, colour = chance.choice(list(SCENE_SHAPES)), chance.choice(list(SCENE_COLOURS))
         scene = Scene(shape, colour, chance.choice(_BACKGROUNDS), 400, 300, number)
-        content = draw(scene)
+        content = encode_image(scene)
         image_id = hashlib.sha256(content).hexdigest()
         path = media / image_id[:2] / f"{image_id}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)

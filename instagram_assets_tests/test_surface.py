@@ -14,8 +14,8 @@ from upath import UPath
 import instagram_assets
 from instagram_assets import errors, merge_posts, read_export, tokenize
 from instagram_assets.datasets.csv import write_csv
-from instagram_assets.demo.scenes import Scene, draw
 from instagram_assets.demo.search_site import Results, SearchPage
+from instagram_assets.demo.synthetic_images import Scene, encode_image
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets_tests.conftest import export, post, profile
@@ -31,7 +31,7 @@ def pictures(folder: Path) -> Path:
     for shape, colour in (("circle", "red"), ("star", "blue")):
         for number in range(4):
             scene = Scene(shape, colour, "white", 400, 400, number)
-            (folder / f"{colour}_{shape}_{number}.jpg").write_bytes(draw(scene))
+            (folder / f"{colour}_{shape}_{number}.jpg").write_bytes(encode_image(scene))
     return folder
 
 

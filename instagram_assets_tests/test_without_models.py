@@ -20,7 +20,7 @@ from instagram_assets.automation.sensors import landed_sensor
 from instagram_assets.automation.shell_runs import land
 from instagram_assets.definitions import defs
 from instagram_assets.demo import SAMPLE
-from instagram_assets.demo.export import FILES, PLACEHOLDER_URL
+from instagram_assets.demo.export import EXPORT_FILES, PLACEHOLDER_URL
 from instagram_assets.demo.server import DemoServer
 from instagram_assets.settings import load_settings, settings
 from instagram_assets.status.preflight import missing_models, skipped_line
@@ -67,7 +67,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     """The machine, with a small export of which the pictures are on it."""
     machine = Machine(tmp_path)
     with DemoServer(port=0) as server:
-        for name in FILES:
+        for name in EXPORT_FILES:
             records = json.loads((SAMPLE / name).read_text("utf-8").replace(PLACEHOLDER_URL, server.url))
             (tmp_path / name).write_text(json.dumps(records[:POSTS], ensure_ascii=False), "utf-8")
         yield machine

@@ -15,7 +15,7 @@ from instagram_assets.cli.tables import near
 if TYPE_CHECKING:
     import dagster as dg
 
-    from instagram_assets.demo.apify import ApifyServer
+    from instagram_assets.demo.apify_server import ApifyServer
 
 commands = typer.Typer()
 
@@ -30,12 +30,12 @@ def demo(
 ) -> None:
     """Run everything once on the sample export, with pictures from a server on this machine."""
     from instagram_assets.demo import MODELS, SAMPLE
-    from instagram_assets.demo.apify import ApifyServer
-    from instagram_assets.demo.environment import use_demo, write_demo_people
-    from instagram_assets.demo.gemini import GeminiServer
+    from instagram_assets.demo.apify_server import ApifyServer
+    from instagram_assets.demo.demo_settings import use_demo_settings, write_demo_people
+    from instagram_assets.demo.gemini_server import GeminiServer
     from instagram_assets.settings import load_settings
 
-    use_demo(MODELS, load_settings())
+    use_demo_settings(MODELS, load_settings())
     os.environ.setdefault("INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_HTTP", "true")
     os.environ.setdefault("INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_LOOPBACK", "true")
     # Pictures and films are drawn when they are asked for, which takes its time on a busy machine.
@@ -51,8 +51,8 @@ def demo(
     from instagram_assets.cli.endings import ingest, judge
     from instagram_assets.cli.reel_chain import pages
     from instagram_assets.cli.state_lines import print_state
-    from instagram_assets.demo.catalogue import ACCOUNTS, PRIVATE_ACCOUNT
-    from instagram_assets.demo.export import OBSERVED_AT, with_base_url
+    from instagram_assets.demo.export import SAMPLE_OBSERVED_AT, with_base_url
+    from instagram_assets.demo.sample_catalogue import ACCOUNTS, PRIVATE_ACCOUNT
     from instagram_assets.demo.server import DEMO_PORT, DemoServer
     from instagram_assets.settings import settings
     from instagram_assets.status.data_status import read_data_status
@@ -69,11 +69,11 @@ def demo(
     ):
         with_base_url(SAMPLE, Path(folder), server.url)
         files = [Path(folder) / f"{kind}.json" for kind in ("posts", "profiles")]
-        files.append(_scraped(apify, Path(folder), [account.name for account in ACCOUNTS], OBSERVED_AT))
+        files.append(_scraped(apify, Path(folder), [account.name for account in ACCOUNTS], SAMPLE_OBSERVED_AT))
         _land_collected(dagster, _collected(dagster, server.url, Path(folder)))
         # What is made of watched reels would be made twice, first of none.
         later = RESULTS_OF_REELS if settings().reels.enabled else ()
-        work = ingest(dagster, files, OBSERVED_AT.isoformat(), leave=later)
+        work = ingest(dagster, files, SAMPLE_OBSERVED_AT.isoformat(), leave=later)
         if not work.errors and settings().age.enabled:
             write_demo_people(settings())
             # Only the invented ones: of others in the lake, who brought them has said nothing about ages.
@@ -99,9 +99,9 @@ def _watch(dagster: "dg.DagsterInstance") -> None:
     from datetime import timedelta
 
     from instagram_assets.cli.reel_chain import follow
-    from instagram_assets.demo.catalogue import DAYS, FIRST_DAY
+    from instagram_assets.demo.sample_catalogue import DAYS, SAMPLE_FIRST_DAY
 
-    follow(dagster, (FIRST_DAY, FIRST_DAY + timedelta(days=DAYS - 1))).raise_errors()
+    follow(dagster, (SAMPLE_FIRST_DAY, SAMPLE_FIRST_DAY + timedelta(days=DAYS - 1))).raise_errors()
 
 
 def _scraped(apify: "ApifyServer", folder: Path, accounts: list[str], moment: datetime) -> Path:
@@ -110,13 +110,13 @@ def _scraped(apify: "ApifyServer", folder: Path, accounts: list[str], moment: da
     `folder` has the reels, and takes the notes. Nothing of one's own settings or token is used: this must never reach
     the real Apify.
     """
-    from instagram_assets.demo.apify import Actor
+    from instagram_assets.demo.apify_server import ApifyActor
     from instagram_assets.settings import ApifySettings, settings
     from instagram_assets.sources.requests import load_request
     from instagram_assets.sources.scrape import scrape
 
     request = load_request("reels").of(accounts, None, settings().zone)
-    apify.actors[request.actor] = Actor(json.loads((folder / "reels.json").read_bytes()), ends_at=moment)
+    apify.actors[request.actor] = ApifyActor(json.loads((folder / "reels.json").read_bytes()), ends_at=moment)
     options = ApifySettings(api_url=apify.url, token_variable=_APIFY_TOKEN)
     os.environ[_APIFY_TOKEN] = apify.token
     try:
@@ -137,15 +137,15 @@ def _collected(dagster: "dg.DagsterInstance", pictures: str, folder: Path) -> li
     from instagram_assets.collect.collector import collect
     from instagram_assets.collect.database import CollectorDatabase
     from instagram_assets.collect.site_sessions import SiteSession, graph_api_session, instagram_session
-    from instagram_assets.demo import collection
-    from instagram_assets.demo.graph_api import GraphApiServer
-    from instagram_assets.demo.instagram_site import InstagramServer
+    from instagram_assets.demo import collected_samples as collected
+    from instagram_assets.demo.graph_api_server import GraphApiServer
+    from instagram_assets.demo.instagram_server import InstagramServer
     from instagram_assets.settings import CollectionSettings, GraphApiSettings, settings
     from instagram_assets.sources.arrivals import place_of
 
     database, clock, inbox = (
         CollectorDatabase(folder / "collection"),
-        collection.StoppedClock(),
+        collected.StoppedClock(),
         settings().folder("inbox"),
     )
 
@@ -163,16 +163,23 @@ def _collected(dagster: "dg.DagsterInstance", pictures: str, folder: Path) -> li
         places = (place_of(one.file) for one in done if one.file)
         return [place for place in places if place]
 
-    api = GraphApiServer(collection.graph_accounts(pictures), [collection.graph_hashtag(pictures)], now=clock.now)
+    api = GraphApiServer(
+        collected.collected_accounts_of_api(pictures),
+        [collected.collected_hashtag(pictures)],
+        now=clock.now,
+    )
     os.environ[_GRAPH_TOKEN] = api.token
     try:
-        with api, InstagramServer(dict.fromkeys(collection.BY_SITE, collection.person(pictures))) as site:
+        with (
+            api,
+            InstagramServer(dict.fromkeys(collected.INSTAGRAM_SUBJECTS, collected.site_person(pictures))) as site,
+        ):
             official = GraphApiSettings(token_variable=_GRAPH_TOKEN, user_id=api.own_id, api_url=api.url)
             options = CollectionSettings(instagram_url=site.url)
             with graph_api_session(official, options, database, clock, _say_nothing) as collector:
-                found = files_of(collector, collection.BY_API)
+                found = files_of(collector, collected.GRAPH_API_SUBJECTS)
             with instagram_session(options, database, clock, _say_nothing) as collector:
-                found += files_of(collector, collection.BY_SITE)
+                found += files_of(collector, collected.INSTAGRAM_SUBJECTS)
         note_status(dagster, database, clock.now())
         return found
     finally:

@@ -31,10 +31,10 @@ def dev(
     """Serve the web app and the Dagster UI on 127.0.0.1, with sensors and schedules, until Ctrl-C."""
     if demo_models:
         from instagram_assets.demo import MODELS
-        from instagram_assets.demo.environment import use_demo
+        from instagram_assets.demo.demo_settings import use_demo_settings
         from instagram_assets.settings import load_settings
 
-        use_demo(MODELS, load_settings())
+        use_demo_settings(MODELS, load_settings())
     from instagram_assets.settings import settings
     from instagram_assets.web.http_server import LOOPBACK, listen
 

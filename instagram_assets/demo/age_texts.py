@@ -9,11 +9,11 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from instagram_assets.demo.diary import diary
-from instagram_assets.demo.scenes import Scene
-from instagram_assets.demo.splits import all_subjects
+from instagram_assets.demo.dataset_splits import all_subjects
+from instagram_assets.demo.sample_captions import diary_caption
+from instagram_assets.demo.synthetic_images import Scene
 
-Language = Literal["ko", "en"]
+PostLanguage = Literal["ko", "en"]
 
 _KOREAN: Mapping[str, tuple[str, ...]] = {
     "everyday": (
@@ -244,7 +244,7 @@ _ENGLISH_BLANKS: Mapping[str, tuple[str, ...]] = {
     "mood": ("lol", "so tired", "love it", "happy", "ugh", "so good", "finally", "!!", "...", ""),
     "count": tuple("23456789"),
 }
-_FRAMES: Mapping[Language, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
+_FRAMES: Mapping[PostLanguage, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "ko": (
         ("오늘", "어제", "방금", "요즘", "드디어", "결국"),
         ("내일도 힘내자", "사진은 나중에", "기록용", "오늘도 끝", "또 가고 싶다", "자야 하는데"),
@@ -271,13 +271,13 @@ _SHORT = ("ㅋㅋㅋ", "굿모닝", "좋은 하루", "good morning", "throwback"
 
 PAPERCRAFT = "papercraft"
 """The theme of the demo's own accounts; who writes about it writes as they do, in Korean."""
-THEMES = (*_KOREAN, PAPERCRAFT)
+POST_THEMES = (*_KOREAN, PAPERCRAFT)
 
 
-def post(theme: str, language: Language, rng: random.Random) -> str:
+def sample_post(theme: str, language: PostLanguage, rng: random.Random) -> str:
     """One post about the theme: a sentence, often with something before and after it, emojis and hashtags."""
     if theme == PAPERCRAFT:
-        return diary(Scene(*rng.choice(all_subjects()), 640, 640, seed=0), rng)
+        return diary_caption(Scene(*rng.choice(all_subjects()), 640, 640, seed=0), rng)
     if theme == "everyday" and rng.random() < 0.08:
         return rng.choice(_SHORT)
     openings, closings, tags = _FRAMES[language]
@@ -294,12 +294,12 @@ def post(theme: str, language: Language, rng: random.Random) -> str:
     return " ".join(parts) + (rng.choice((" ", "\n")) + " ".join(chosen) if chosen else "")
 
 
-def wordless(rng: random.Random) -> str:
+def emoji_post(rng: random.Random) -> str:
     """A post of emojis alone."""
     return "".join(rng.choices(_EMOJIS, k=rng.randint(1, 4)))
 
 
-def _sentence(theme: str, language: Language, rng: random.Random) -> str:
+def _sentence(theme: str, language: PostLanguage, rng: random.Random) -> str:
     sentences, blanks = (_KOREAN, _KOREAN_BLANKS) if language == "ko" else (_ENGLISH, _ENGLISH_BLANKS)
     sentence = rng.choice(sentences[theme])
     return sentence.format_map({name: _fill(blanks[name], rng) for name in _blanks_of(sentence)}).strip()

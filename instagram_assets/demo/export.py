@@ -7,14 +7,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from instagram_assets.demo import SAMPLE
-from instagram_assets.demo.catalogue import ACCOUNTS, PRIVATE_ACCOUNT, SEED, Account, Post, portraits, posts, reels
-from instagram_assets.demo.items import Item, no_items, not_found, post_item, profile_item, reel_item
+from instagram_assets.demo.apify_items import ApifyItem, no_items, not_found, post_item, profile_item, reel_item
+from instagram_assets.demo.sample_catalogue import (
+    ACCOUNTS,
+    PRIVATE_ACCOUNT,
+    SEED,
+    SampleAccount,
+    SamplePost,
+    portraits,
+    sample_posts,
+    sample_reels,
+)
 from instagram_assets.errors import FileError
 from instagram_assets.storage.atomic import write_atomic
 
 PLACEHOLDER_URL = "https://cdn.demo.invalid"  # where the committed sample's pictures are; nobody answers there
-OBSERVED_AT = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)  # when the sample was "read"
-FILES = ("posts.json", "reels.json", "profiles.json")
+SAMPLE_OBSERVED_AT = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)  # when the sample was "read"
+EXPORT_FILES = ("posts.json", "reels.json", "profiles.json")
 _PINNED = {"demo.bada.diary": (31, 12), "demo.sol.garden": (7,)}  # places in the account's posts, oldest first
 
 
@@ -23,11 +32,11 @@ def make_export(folder: Path, base_url: str = PLACEHOLDER_URL, seed: int = SEED)
     pictures = portraits(seed)
     profiles = [profile_item(account, pictures[account.name], base_url) for account in (*ACCOUNTS, PRIVATE_ACCOUNT)]
     items = {
-        "posts.json": _post_items(posts(seed), base_url),
-        "reels.json": [reel_item(reel, base_url) for reel in reversed(reels(seed))],
+        "posts.json": _post_items(sample_posts(seed), base_url),
+        "reels.json": [reel_item(reel, base_url) for reel in reversed(sample_reels(seed))],
         "profiles.json": profiles,
     }
-    for name in FILES:
+    for name in EXPORT_FILES:
         _write_text(folder / name, "[\n" + ",\n".join(map(_line, items[name])) + "\n]\n")
 
 
@@ -36,7 +45,7 @@ def with_base_url(folder_in: Path, folder_out: Path, base_url: str) -> None:
 
     Raises FileError when one of the three files is not there.
     """
-    for name in FILES:
+    for name in EXPORT_FILES:
         try:
             text = (folder_in / name).read_text("utf-8")
         except OSError as error:
@@ -45,7 +54,7 @@ def with_base_url(folder_in: Path, folder_out: Path, base_url: str) -> None:
         _write_text(folder_out / name, text.replace(PLACEHOLDER_URL, base_url.rstrip("/")))
 
 
-def _post_items(all_posts: Sequence[Post], base_url: str) -> list[Item]:
+def _post_items(all_posts: Sequence[SamplePost], base_url: str) -> list[ApifyItem]:
     """All accounts' items in the actor's order, with the accidents that real exports have."""
     items = [item for account in ACCOUNTS for item in _account_items(account, all_posts, base_url)]
     same, changed = items[40], items[140]
@@ -57,7 +66,7 @@ def _post_items(all_posts: Sequence[Post], base_url: str) -> list[Item]:
     return [*items, no_items(PRIVATE_ACCOUNT)]
 
 
-def _account_items(account: Account, all_posts: Sequence[Post], base_url: str) -> list[Item]:
+def _account_items(account: SampleAccount, all_posts: Sequence[SamplePost], base_url: str) -> list[ApifyItem]:
     """One account's items: the first pinned post, then newest first; a second pinned post comes last."""
     own = [post for post in all_posts if post.account == account]
     pinned = [own[place] for place in _PINNED.get(account.name, ())]
@@ -68,7 +77,7 @@ def _account_items(account: Account, all_posts: Sequence[Post], base_url: str) -
     ]
 
 
-def _line(item: Item) -> str:
+def _line(item: ApifyItem) -> str:
     return json.dumps(item, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -86,7 +95,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     make_export(options.folder, options.base_url, options.seed)
-    for name in FILES:
+    for name in EXPORT_FILES:
         print(options.folder / name)
 
 

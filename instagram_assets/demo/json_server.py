@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 from urllib.parse import parse_qs, unquote
 
 
-class Request(NamedTuple):
+class JsonRequest(NamedTuple):
     """One request as it came; header names in lower case, of each word of the query the last value."""
 
     method: str
@@ -18,7 +18,7 @@ class Request(NamedTuple):
     body: bytes
 
 
-class Reply(NamedTuple):
+class JsonReply(NamedTuple):
     """What goes back; without a status the connection is cut."""
 
     status: int
@@ -46,7 +46,7 @@ class JsonServer:
         self._http.shutdown()
         self._http.server_close()
 
-    def respond(self, request: Request) -> Reply:
+    def respond(self, request: JsonRequest) -> JsonReply:
         """The reply to one request; requests may come side by side."""
         raise NotImplementedError
 
@@ -75,7 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
         words = {name: values[-1] for name, values in parse_qs(query).items()}
         headers = {name.lower(): value for name, value in self.headers.items()}
         body = self.rfile.read(int(headers.get("content-length") or 0))
-        reply = self.json_server.respond(Request(self.command, unquote(path), words, headers, body))
+        reply = self.json_server.respond(JsonRequest(self.command, unquote(path), words, headers, body))
         if not reply.status:
             self.close_connection = True
             return

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal, Self, cast
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from instagram_assets.demo.scenes import CONTENT_TYPES, Scene, draw
+from instagram_assets.demo.synthetic_images import CONTENT_TYPES, Scene, encode_image
 from instagram_assets.search.sites import Site, load_site
 
 Markup = Literal["new", "old", "unknown", "strange"]
@@ -103,7 +103,7 @@ class SearchPage:
         self.delay = delay
         self.requests: Counter[str] = Counter()
         self.stopping = threading.Event()
-        self._picture = lru_cache(4096)(draw)
+        self._picture = lru_cache(4096)(encode_image)
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), self)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)

@@ -17,13 +17,13 @@ from time import time
 from typing import Any, NamedTuple, Self, cast
 from urllib.parse import parse_qs
 
-from instagram_assets.demo.catalogue import SEED, Answer, catalogue
-from instagram_assets.demo.collection import media
-from instagram_assets.demo.films import Film, films, shoot
-from instagram_assets.demo.scenes import CONTENT_TYPES, Scene, draw
+from instagram_assets.demo.collected_samples import site_media
+from instagram_assets.demo.sample_catalogue import SEED, MissingImage, image_catalogue
+from instagram_assets.demo.sample_videos import SampleVideo, render_video, sample_videos
+from instagram_assets.demo.synthetic_images import CONTENT_TYPES, Scene, encode_image
 from instagram_assets.errors import SettingsError
 
-HOST = "127.0.0.1"
+LOOPBACK_HOST = "127.0.0.1"
 DEMO_PORT = 48123  # fixed, because addresses are kept in the lake and a second demo must make the same lake
 COUNT_PATH = "/-/count"
 _KEPT_PICTURES, _KEPT_FILMS = 32, 4
@@ -32,7 +32,7 @@ _IDLE_SECONDS = 60
 _LOGIN_PAGE = b"<!doctype html><html><head><title>Log in</title></head><body>Log in to continue.</body></html>"
 
 
-class Reply(NamedTuple):
+class ImageReply(NamedTuple):
     """What goes back for one request."""
 
     status: HTTPStatus
@@ -49,16 +49,20 @@ class DemoServer:
 
     def __init__(self, port: int = DEMO_PORT, seed: int = SEED) -> None:
         self.requests: Counter[str] = Counter()
-        self._files: dict[str, Scene | Film | Answer] = {**catalogue(seed), **films(seed), **media()}
-        self._picture = lru_cache(_KEPT_PICTURES)(draw)
-        self._film = lru_cache(_KEPT_FILMS)(shoot)
+        self._files: dict[str, Scene | SampleVideo | MissingImage] = {
+            **image_catalogue(seed),
+            **sample_videos(seed),
+            **site_media(),
+        }
+        self._picture = lru_cache(_KEPT_PICTURES)(encode_image)
+        self._film = lru_cache(_KEPT_FILMS)(render_video)
         self._pens = ThreadPoolExecutor(_DRAWN_AT_ONCE)
         self._lock = threading.Lock()
         try:
-            self._server = _Server((HOST, port), self)
+            self._server = _Server((LOOPBACK_HOST, port), self)
         except (OSError, OverflowError) as error:
             raise SettingsError(
-                f"--port {port}: {HOST}:{port} cannot be used ({error}). "
+                f"--port {port}: {LOOPBACK_HOST}:{port} cannot be used ({error}). "
                 "End the program that has it, or choose another port with --port."
             ) from error
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -66,7 +70,7 @@ class DemoServer:
     @property
     def url(self) -> str:
         """Where the server listens, without a slash at the end."""
-        return f"http://{HOST}:{self._server.server_port}"
+        return f"http://{LOOPBACK_HOST}:{self._server.server_port}"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -79,25 +83,25 @@ class DemoServer:
         self._server.hang_up()
         self._pens.shutdown()
 
-    def reply(self, target: str) -> Reply:
+    def reply(self, target: str) -> ImageReply:
         """The answer to a request for `target`, a path with its query; counts it."""
         path, _, query = target.partition("?")
         if path == COUNT_PATH:
             with self._lock:
-                return Reply(HTTPStatus.OK, "application/json", json.dumps(self.requests).encode())
+                return ImageReply(HTTPStatus.OK, "application/json", json.dumps(self.requests).encode())
         with self._lock:
             self.requests[path] += 1
-        content = self._files.get(basename(path), Answer.MISSING)
-        if content is Answer.MISSING:
-            return Reply(HTTPStatus.NOT_FOUND, "text/plain", b"Not Found")
+        content = self._files.get(basename(path), MissingImage.MISSING)
+        if content is MissingImage.MISSING:
+            return ImageReply(HTTPStatus.NOT_FOUND, "text/plain", b"Not Found")
         if _expired(query):
-            return Reply(HTTPStatus.FORBIDDEN, "text/plain", b"URL signature expired")
+            return ImageReply(HTTPStatus.FORBIDDEN, "text/plain", b"URL signature expired")
         if isinstance(content, Scene):
             picture = self._pens.submit(self._picture, content).result()
-            return Reply(HTTPStatus.OK, CONTENT_TYPES[content.format], picture)
-        if isinstance(content, Film):
-            return Reply(HTTPStatus.OK, "video/mp4", self._pens.submit(self._film, content).result())
-        return Reply(HTTPStatus.OK, "text/html; charset=utf-8", _LOGIN_PAGE)
+            return ImageReply(HTTPStatus.OK, CONTENT_TYPES[content.format], picture)
+        if isinstance(content, SampleVideo):
+            return ImageReply(HTTPStatus.OK, "video/mp4", self._pens.submit(self._film, content).result())
+        return ImageReply(HTTPStatus.OK, "text/html; charset=utf-8", _LOGIN_PAGE)
 
 
 def _expired(query: str) -> bool:

@@ -38,14 +38,13 @@ DIRECT, INSTALOADER = "direct", "instaloader"
 NO_ADDRESS = "no address of a video came with the post"
 
 _AT_ONCE = 8
-"""Videos under way together: more would share one line, and none would be whole in time."""
+"""Concurrent downloads of videos: more would share the bandwidth, and none would finish in time."""
 _SECONDS = 600.0
 _ASKED_TOGETHER = 8
-"""Fresh addresses that are asked before their videos are fetched: what a kill may cost in requests."""
+"""Refreshed URLs per batch, requested before their videos are downloaded: what a kill may cost in requests."""
 _MOST_LOST = 3
 """Requests in a row without an answer, after which no more are made."""
-_LOOKING = 2
-_POSTER_VERSION = 1
+_LOOKING, _POSTER_VERSION = 2, 1
 ASKED_ANEW = "; asked anew: "
 """Parts in a reason what the address ended with from what Instagram said of another one."""
 _ASK_ANEW = re.compile(r"HTTP (403|404|410)$|HTML instead of a video$")

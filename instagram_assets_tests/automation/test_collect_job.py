@@ -26,8 +26,8 @@ from instagram_assets.collect.database import CollectorDatabase
 from instagram_assets.collect.results import CollectionOutcome, RunResult
 from instagram_assets.collect.site_sessions import graph_api_session
 from instagram_assets.definitions import defs
-from instagram_assets.demo.graph_api import error
-from instagram_assets.demo.graph_media import account, hashtag
+from instagram_assets.demo.graph_api_data import graph_account, graph_hashtag
+from instagram_assets.demo.graph_api_server import graph_api_error
 from instagram_assets.errors import RunFailedError
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
@@ -50,8 +50,11 @@ source = "apify"
 @pytest.fixture
 def api(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyGraph]:
     """The official API with an account and a hashtag, and a registry that names them."""
-    accounts = [account("sun_diary", 8, NOW - timedelta(hours=2)), account("moon_cooks", 3, NOW - timedelta(hours=3))]
-    with FaultyGraph(accounts, [hashtag("육아일기", NOW - timedelta(days=1), 2, 5)], token=TOKEN) as server:
+    accounts = [
+        graph_account("sun_diary", 8, NOW - timedelta(hours=2)),
+        graph_account("moon_cooks", 3, NOW - timedelta(hours=3)),
+    ]
+    with FaultyGraph(accounts, [graph_hashtag("육아일기", NOW - timedelta(days=1), 2, 5)], token=TOKEN) as server:
         data_dir.mkdir(parents=True, exist_ok=True)
         (data_dir / "accounts.toml").write_text(REGISTRY, "utf-8")
         monkeypatch.setenv("INSTAGRAM_GRAPH_TOKEN", TOKEN)
@@ -149,7 +152,7 @@ def test_hours_of_which_nothing_is_known_of_a_hashtag_are_a_warning_that_names_t
 def test_a_token_that_ended_fails_the_run_once_with_what_to_do_and_asks_nothing_more(
     instance: dg.DagsterInstance, api: FaultyGraph, data_dir: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    api.failures.append(Failure("business_discovery", error(190, "Session has expired", 463)))
+    api.failures.append(Failure("business_discovery", graph_api_error(190, "Session has expired", 463)))
     with pytest.raises(RunFailedError, match="graph_api"):
         run_job(instance, "collect_accounts", config=collect_run_config("all"))
     check: Any = may_go_on()
@@ -168,7 +171,7 @@ def test_a_run_that_is_stopped_before_it_brings_anything_fails_whatever_was_ther
     instance: dg.DagsterInstance, api: FaultyGraph
 ) -> None:
     run_job(instance, "collect_accounts", config=naming("sun_diary"))
-    api.failures.append(Failure("business_discovery", error(190, "Session has expired", 463)))
+    api.failures.append(Failure("business_discovery", graph_api_error(190, "Session has expired", 463)))
     with pytest.raises(RunFailedError, match="graph_api"):
         run_job(instance, "collect_accounts", config=naming("sun_diary", "moon_cooks"))
 
@@ -240,8 +243,8 @@ def test_a_run_waits_for_another_that_collects_and_for_an_hour_at_most(
                 clock.before_sleep = lambda _: None
             else:
                 began = clock.now()
-                (error,) = collected_by(options, "moon_cooks").errors
-                assert "Another run collects" in str(error)
+                (graph_api_error,) = collected_by(options, "moon_cooks").errors
+                assert "Another run collects" in str(graph_api_error)
                 assert clock.now() - began == pytest.approx(3_600, abs=15)
                 running.close()
     assert sum("It is waited for." in line for line in told) == 2

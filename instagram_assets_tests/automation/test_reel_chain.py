@@ -19,14 +19,14 @@ from instagram_assets.automation.shell_runs import bring_up_to_date, finish, lan
 from instagram_assets.calendar import today, week_name
 from instagram_assets.cli.reel_chain import Chain, do, follow, summary
 from instagram_assets.definitions import defs
-from instagram_assets.demo.films import films
+from instagram_assets.demo.sample_videos import sample_videos
 from instagram_assets.demo.server import DemoServer
 from instagram_assets.errors import NothingDoneError
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets_tests.conftest import export, post
 
-FILMS = sorted(films(), key=lambda name: films()[name].seconds)[:2]
+FILMS = sorted(sample_videos(), key=lambda name: sample_videos()[name].seconds)[:2]
 """The shortest ones."""
 ACCOUNTS = ("sun_diary", "sea.mom")
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ from instagram_assets.automation.schedules import daily_scrape, schedules
 from instagram_assets.automation.scrape_job import scrape_run_config
 from instagram_assets.automation.shell_runs import bring_up_to_date, land, run_job
 from instagram_assets.definitions import defs
-from instagram_assets.demo.apify import Actor
+from instagram_assets.demo.apify_server import ApifyActor
 from instagram_assets.errors import RunFailedError
 from instagram_assets.ingest.inbox import waiting_entries
 from instagram_assets.settings import settings
@@ -20,7 +20,7 @@ from instagram_assets.sources.registered import registered
 from instagram_assets.sources.requests import load_request
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets_tests.conftest import post
-from instagram_assets_tests.servers.apify import Failure, FaultyApify, refusal
+from instagram_assets_tests.servers.apify import Failure, FaultyApify, apify_error
 from instagram_assets_tests.sources.conftest import REELS
 
 CANARY = "apify_api_canary"
@@ -30,7 +30,7 @@ CANARY = "apify_api_canary"
 def apify(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyApify]:
     """Apify with an actor that has two reels, as the settings name it."""
     with FaultyApify(CANARY) as server:
-        server.actors[REELS] = Actor([post(number, type="Video", productType="clips") for number in (1, 2)])
+        server.actors[REELS] = ApifyActor([post(number, type="Video", productType="clips") for number in (1, 2)])
         monkeypatch.setenv("APIFY_TOKEN", CANARY)
         monkeypatch.setenv("INSTAGRAM_ASSETS_APIFY__API_URL", server.url)
         settings.cache_clear()
@@ -68,7 +68,7 @@ def test_a_run_says_what_came_and_what_it_cost(instance: dg.DagsterInstance, api
 def test_the_token_is_in_no_file_of_a_run_that_failed_and_one_that_did_not(
     instance: dg.DagsterInstance, apify: FaultyApify, data_dir: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    apify.failures.append(Failure("POST", "/runs", refusal(403, "no", f"Bearer {CANARY} may not do this")))
+    apify.failures.append(Failure("POST", "/runs", apify_error(403, "no", f"Bearer {CANARY} may not do this")))
     with pytest.raises(RunFailedError, match="Bearer … may not do this"):
         scrape(instance)
     scrape(instance)
@@ -104,7 +104,7 @@ def test_a_missing_token_fails_the_run_with_what_to_set(
 def test_a_refusal_that_a_person_has_to_look_at_is_told_as_one_of_a_source(
     instance: dg.DagsterInstance, apify: FaultyApify, status: int
 ) -> None:
-    apify.failures.append(Failure("POST", "/runs", refusal(status, "no", "No!")))
+    apify.failures.append(Failure("POST", "/runs", apify_error(status, "no", "No!")))
     with pytest.raises(RunFailedError):
         scrape(instance)
     (run,) = instance.get_runs(dg.RunsFilter(job_name="scrape"))

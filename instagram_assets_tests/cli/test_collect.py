@@ -10,9 +10,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from instagram_assets.demo.graph_api import GraphApiServer
-from instagram_assets.demo.graph_media import account, hashtag
-from instagram_assets.demo.instagram_people import Person
+from instagram_assets.demo.graph_api_data import graph_account, graph_hashtag
+from instagram_assets.demo.graph_api_server import GraphApiServer
+from instagram_assets.demo.instagram_data import SitePerson
 from instagram_assets_tests import commands
 from instagram_assets_tests.servers.instagram_site import InstagramSiteServer
 
@@ -31,14 +31,14 @@ accounts = [
 
 @pytest.fixture
 def site() -> Iterator[InstagramSiteServer]:
-    with InstagramSiteServer({"sea.walks": Person.made("sea.walks", 14)}) as server:
+    with InstagramSiteServer({"sea.walks": SitePerson.made("sea.walks", 14)}) as server:
         yield server
 
 
 @pytest.fixture
 def api() -> Iterator[GraphApiServer]:
-    accounts = [account("sun_diary", 8, NOW - timedelta(hours=2))]
-    hashtags = [hashtag("육아일기", NOW - timedelta(days=2), 2, 5)]
+    accounts = [graph_account("sun_diary", 8, NOW - timedelta(hours=2))]
+    hashtags = [graph_hashtag("육아일기", NOW - timedelta(days=2), 2, 5)]
     with GraphApiServer(accounts, hashtags, token=TOKEN) as server:
         yield server
 

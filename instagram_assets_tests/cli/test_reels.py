@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from instagram_assets.cli import app
 from instagram_assets.cli.reel_chain import Chain, summary
-from instagram_assets.demo.apify import Actor
-from instagram_assets.demo.films import films
+from instagram_assets.demo.apify_server import ApifyActor
+from instagram_assets.demo.sample_videos import sample_videos
 from instagram_assets.demo.server import DemoServer
 from instagram_assets.reels.call_ledger import CallSubject
 from instagram_assets.reels.pending_reels import PendingReel
@@ -126,10 +126,10 @@ def test_what_whose_turn_it_is_published_is_scraped_and_watched_and_paid_once(tm
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "accounts.toml").write_text('accounts = [{name = "sun_diary"}]', "utf-8")
     day = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
-    film = min(films(), key=lambda name: films()[name].seconds)
+    film = min(sample_videos(), key=lambda name: sample_videos()[name].seconds)
     with FaultyApify(TOKEN) as apify, DemoServer(0) as server:
         reel = post(1, day=day, type="Video", productType="clips", videoUrl=f"{server.url}/{film}")
-        apify.actors[REELS] = Actor([reel])
+        apify.actors[REELS] = ApifyActor([reel])
         told = [_chain(tmp_path, apify) for _ in range(2)]
         assert len(apify.runs) == 1
         assert server.requests[f"/{film}"] == 1

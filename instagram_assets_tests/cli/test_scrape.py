@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.demo.apify import Actor
+from instagram_assets.demo.apify_server import ApifyActor
 from instagram_assets_tests import commands
 from instagram_assets_tests.conftest import post
 from instagram_assets_tests.servers.apify import FaultyApify
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def apify() -> Iterator[FaultyApify]:
     with FaultyApify(TOKEN) as server:
-        server.actors[REELS] = Actor([post(number, type="Video", productType="clips") for number in (1, 2)])
+        server.actors[REELS] = ApifyActor([post(number, type="Video", productType="clips") for number in (1, 2)])
         yield server
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from instagram_assets import read_export
 from instagram_assets.age.user_texts import texts_of_folder
-from instagram_assets.demo.instagram_people import Person
+from instagram_assets.demo.instagram_data import SitePerson
 from instagram_assets_tests import commands
 from instagram_assets_tests.servers.instagram_site import (
     CHECKPOINT,
@@ -31,7 +31,7 @@ FAST = ("--ratelimit", "1000,1")
 
 @pytest.fixture
 def site() -> Iterator[InstagramSiteServer]:
-    with InstagramSiteServer({name: Person.made(name, 30) for name in USERS}) as server:
+    with InstagramSiteServer({name: SitePerson.made(name, 30) for name in USERS}) as server:
         yield server
 
 

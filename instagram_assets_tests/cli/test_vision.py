@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from instagram_assets.cli import app
 from instagram_assets.demo import MODELS
-from instagram_assets.demo.scenes import Scene, draw
+from instagram_assets.demo.synthetic_images import Scene, encode_image
 from instagram_assets.settings import settings
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +42,7 @@ def pictures(tmp_path: Path) -> Path:
     folder = tmp_path / "pictures"
     folder.mkdir()
     for seed, subject in enumerate(SUBJECTS):
-        (folder / f"{seed}.jpg").write_bytes(draw(Scene(*subject, 400, 500, seed=900 + seed)))
+        (folder / f"{seed}.jpg").write_bytes(encode_image(Scene(*subject, 400, 500, seed=900 + seed)))
     (folder / "page.jpg").write_text("<html>Log in</html>")
     return folder
 
@@ -58,7 +58,7 @@ def test_what_is_made_of_two_folders_of_one_name_lies_apart_and_names_files_alik
         folder = tmp_path / parent / "photos"
         (folder / "more").mkdir(parents=True)
         for seed, name in enumerate(("0.jpg", "more/1.jpg", "more/2.jpg")):
-            (folder / name).write_bytes(draw(Scene("circle", colour, "white", 400, 500, seed=seed)))
+            (folder / name).write_bytes(encode_image(Scene("circle", colour, "white", 400, 500, seed=seed)))
         for command in ("caption", "embed", "cluster"):
             done = run(command, folder)
             assert done.exit_code == 0, done.output
@@ -224,9 +224,9 @@ def test_equal_files_are_one_image_and_that_is_said(run: Run, different: int, sh
     folder.mkdir()
     subject = ("circle", "red", "white", 400, 500)
     for number in range(6):
-        (folder / f"copy{number}.jpg").write_bytes(draw(Scene(*subject, seed=900)))
+        (folder / f"copy{number}.jpg").write_bytes(encode_image(Scene(*subject, seed=900)))
     for number in range(different):
-        (folder / f"other{number}.jpg").write_bytes(draw(Scene(*subject, seed=901 + number)))
+        (folder / f"other{number}.jpg").write_bytes(encode_image(Scene(*subject, seed=901 + number)))
     done = run("cluster", folder, "--eps", 0.18)
     assert done.exit_code == 0, done.output
     (row,) = [line.replace("│", " ").split() for line in done.output.splitlines() if "copy0.jpg" in line]

@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 from instagram_assets.collect.database import CollectorDatabase
 from instagram_assets.collect.graph_api_site import GraphApiSite
 from instagram_assets.collect.site import Classification, CrawlPage, Request, Response, ResponseOutcome
-from instagram_assets.demo.graph_media import GraphAccount, GraphHashtag, account, hashtag
+from instagram_assets.demo.graph_api_data import GraphAccount, GraphHashtag, graph_account, graph_hashtag
 from instagram_assets.settings import GraphApiSettings
 from instagram_assets_tests.collect.virtual_clock import VirtualClock
 from instagram_assets_tests.servers.graph_api import FaultyGraph
@@ -138,5 +138,5 @@ def days(number: int) -> timedelta:
     return timedelta(days=number)
 
 
-SUN = account("sun_diary", 120, BEGIN - timedelta(hours=1))
-DIARY = hashtag(TAG[1:], BEGIN - days(1), 40, 80)
+SUN = graph_account("sun_diary", 120, BEGIN - timedelta(hours=1))
+DIARY = graph_hashtag(TAG[1:], BEGIN - days(1), 40, 80)

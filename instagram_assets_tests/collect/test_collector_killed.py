@@ -19,7 +19,7 @@ from instagram_assets_tests.collect.virtual_clock import START
 from instagram_assets_tests.collect.windows import assert_kept
 from instagram_assets_tests.faults.harness import Worker
 from instagram_assets_tests.servers import instagram_site as words
-from instagram_assets_tests.servers.instagram_people import Person
+from instagram_assets_tests.servers.instagram_people import SitePerson
 from instagram_assets_tests.servers.instagram_site import Asked, InstagramSiteServer
 
 USERS = [f"user.{number:02}" for number in range(50)]
@@ -70,7 +70,7 @@ def collect_to_the_end(worker: Worker, folder: Path, kills: set[int]) -> Trial:
             killed.add(asked.number)
             os.kill(clock.worker, signal.SIGKILL)
 
-    people = {name: Person.made(name, POSTS) for name in USERS}
+    people = {name: SitePerson.made(name, POSTS) for name in USERS}
     with InstagramSiteServer(people, now=clock.now) as server:
         server.script, server.before = every_tenth(1), kill
         for _ in range(300):

@@ -25,12 +25,12 @@ from instagram_assets.settings import CollectionSettings
 from instagram_assets.settings.rates import parse_rates
 from instagram_assets_tests.collect.virtual_clock import START, VirtualClock
 from instagram_assets_tests.servers import instagram_site as words
-from instagram_assets_tests.servers.instagram_people import Person
+from instagram_assets_tests.servers.instagram_people import SitePerson
 from instagram_assets_tests.servers.instagram_site import SESSION, Asked, InstagramSiteServer
 
 NEWEST = datetime.fromtimestamp(START, UTC) - timedelta(hours=2)
-SUN = Person.made("sun_diary", 40, newest=NEWEST)
-PEOPLE = {"sun_diary": SUN, "moon.cafe": Person.made("moon.cafe", 2, newest=NEWEST)}
+SUN = SitePerson.made("sun_diary", 40, newest=NEWEST)
+PEOPLE = {"sun_diary": SUN, "moon.cafe": SitePerson.made("moon.cafe", 2, newest=NEWEST)}
 CSRF = "canary-csrf"
 LOGIN = Cookies("77", SESSION, CSRF)
 
@@ -128,7 +128,7 @@ def test_who_is_refused_for_good_ends_nothing_for_others(stand: Stand, word: str
 
 
 def test_only_new_posts_are_asked_for_and_old_pinned_ones_stand_in_nobodys_way(stand: Stand) -> None:
-    pinned = Person.made("sun_diary", 60, pinned=(30, 31, 59), newest=NEWEST)
+    pinned = SitePerson.made("sun_diary", 60, pinned=(30, 31, 59), newest=NEWEST)
     stand.server.people["sun_diary"] = pinned
     known = {"sun_diary": KnownPosts(newest=pinned.posts[4].taken_at)}
     (found,) = stand.run("sun_diary", known=known)

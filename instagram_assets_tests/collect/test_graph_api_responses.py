@@ -14,7 +14,7 @@ from instagram_assets.collect.database import CollectorDatabase
 from instagram_assets.collect.graph_api_site import GraphApiSite
 from instagram_assets.collect.graph_api_usage import parse_usage
 from instagram_assets.collect.site import Classification, Request, Response, ResponseOutcome
-from instagram_assets.demo.graph_api import ACCOUNT, RECENT, SEARCH, error
+from instagram_assets.demo.graph_api_server import ACCOUNT_REQUEST, RECENT_REQUEST, SEARCH_REQUEST, graph_api_error
 from instagram_assets.settings import GraphApiSettings
 from instagram_assets_tests.collect.graph import DIARY, SUN, TAG, Told, desk
 from instagram_assets_tests.collect.virtual_clock import VirtualClock
@@ -67,7 +67,7 @@ def test_an_error_of_an_account_means_what_its_code_says(
     tmp_path: Path, code: int, subcode: int, outcome: ResponseOutcome, logged: str
 ) -> None:
     with desk(tmp_path, [SUN]) as at:
-        at.graph.failures.append(Failure(ACCOUNT, error(code, f"said by {at.graph.token}", subcode)))
+        at.graph.failures.append(Failure(ACCOUNT_REQUEST, graph_api_error(code, f"said by {at.graph.token}", subcode)))
         classification = at.classification("sun_diary")
         assert classification.outcome is outcome
         assert logged in classification.reason
@@ -83,14 +83,14 @@ def test_an_error_of_an_account_means_what_its_code_says(
         (2, ResponseOutcome.TRANSIENT, "error 2"),
     ],
 )
-@pytest.mark.parametrize("kind", [SEARCH, RECENT])
+@pytest.mark.parametrize("kind", [SEARCH_REQUEST, RECENT_REQUEST])
 def test_an_error_of_a_hashtag_means_what_its_code_says(
     tmp_path: Path, kind: str, code: int, outcome: ResponseOutcome, logged: str
 ) -> None:
     with desk(tmp_path, [], [DIARY]) as at:
-        if kind == RECENT:
+        if kind == RECENT_REQUEST:
             at.pages(TAG)
-        at.graph.failures.append(Failure(kind, error(code, "no")))
+        at.graph.failures.append(Failure(kind, graph_api_error(code, "no")))
         classification = at.classification(TAG)
         assert (classification.outcome, logged in classification.reason) == (outcome, True)
 

@@ -11,8 +11,14 @@ from instagram_assets.collect.clock import SystemClock
 from instagram_assets.collect.database import CollectorDatabase
 from instagram_assets.collect.graph_api_site import GraphApiSite, open_graph_api_site
 from instagram_assets.collect.site import CrawlPage, Response, ResponseOutcome
-from instagram_assets.demo.graph_api import ACCOUNT, RECENT, SEARCH, TOP, error
-from instagram_assets.demo.graph_media import account, hashtag
+from instagram_assets.demo.graph_api_data import graph_account, graph_hashtag
+from instagram_assets.demo.graph_api_server import (
+    ACCOUNT_REQUEST,
+    RECENT_REQUEST,
+    SEARCH_REQUEST,
+    TOP_REQUEST,
+    graph_api_error,
+)
 from instagram_assets.errors import SettingsError
 from instagram_assets.settings import GraphApiSettings
 from instagram_assets_tests.collect.graph import BEGIN, DIARY, SUN, TAG, days, desk
@@ -48,7 +54,7 @@ def test_a_post_is_kept_with_its_children_and_without_likes_that_are_hidden(tmp_
 
 
 def test_an_account_without_posts_is_its_profile(tmp_path: Path) -> None:
-    with desk(tmp_path, [account("quiet", 0, BEGIN)]) as at:
+    with desk(tmp_path, [graph_account("quiet", 0, BEGIN)]) as at:
         (page,) = at.pages("quiet")
         assert (len(page.records), page.posts, page.cursor) == (1, [], None)
 
@@ -59,16 +65,21 @@ def test_a_hashtag_is_the_newest_posts_of_a_day_and_the_top_ones_and_its_id_is_a
         pages = at.pages(TAG)
         assert set(codes(pages[1:3])) == expected
         assert len(codes(pages[1:3])) == len(expected) == 80
-        assert [asked.kind for asked in at.graph.requests] == [SEARCH, RECENT, RECENT, TOP]
+        assert [asked.kind for asked in at.graph.requests] == [
+            SEARCH_REQUEST,
+            RECENT_REQUEST,
+            RECENT_REQUEST,
+            TOP_REQUEST,
+        ]
         at.clock.sleep(43_200)
         at.pages(TAG)
-        assert [asked.kind for asked in at.graph.requests][4:] == [RECENT, RECENT, TOP]
+        assert [asked.kind for asked in at.graph.requests][4:] == [RECENT_REQUEST, RECENT_REQUEST, TOP_REQUEST]
 
 
 def test_top_posts_are_left_out_where_the_setting_says_so(tmp_path: Path) -> None:
     with desk(tmp_path, [], [DIARY], top_media=False) as at:
         at.pages(TAG)
-        assert [asked.kind for asked in at.graph.requests] == [SEARCH, RECENT, RECENT]
+        assert [asked.kind for asked in at.graph.requests] == [SEARCH_REQUEST, RECENT_REQUEST, RECENT_REQUEST]
 
 
 def test_a_cursor_that_is_the_same_on_every_page_still_leads_through_all_of_them(tmp_path: Path) -> None:
@@ -76,16 +87,23 @@ def test_a_cursor_that_is_the_same_on_every_page_still_leads_through_all_of_them
         pages = at.pages(TAG)
         expected = {post.code for post in DIARY.posts if BEGIN - days(1) < post.taken_at <= BEGIN}
         assert set(codes(pages[1:4])) == expected
-        assert at.graph.count(RECENT) == 3
+        assert at.graph.count(RECENT_REQUEST) == 3
 
 
 def test_a_cursor_that_leads_nowhere_ends_the_newest_posts_and_the_top_ones_come_all_the_same(tmp_path: Path) -> None:
     with desk(tmp_path, [], [DIARY]) as at:
         node = DIARY.posts[0].node
         page = {"data": [node], "paging": {"cursors": {"after": "same"}, "next": "https://graph.facebook.com/x"}}
-        at.graph.failures.append(Failure(RECENT, error(0, "")._replace(status=200, body=page), times=1_000))
+        at.graph.failures.append(
+            Failure(RECENT_REQUEST, graph_api_error(0, "")._replace(status=200, body=page), times=1_000)
+        )
         at.pages(TAG)
-        assert [asked.kind for asked in at.graph.requests] == [SEARCH, RECENT, RECENT, TOP]
+        assert [asked.kind for asked in at.graph.requests] == [
+            SEARCH_REQUEST,
+            RECENT_REQUEST,
+            RECENT_REQUEST,
+            TOP_REQUEST,
+        ]
 
 
 def test_a_full_page_goes_on_where_the_api_names_no_next_one(tmp_path: Path) -> None:
@@ -93,18 +111,21 @@ def test_a_full_page_goes_on_where_the_api_names_no_next_one(tmp_path: Path) -> 
         nodes = [post.node for post in DIARY.posts[:50]]
         page = {"data": nodes, "paging": {"cursors": {"after": "MQ=="}}}
         at.graph.failures += [
-            Failure(RECENT, error(0, "")._replace(status=200, body=page)),
-            Failure(RECENT, error(0, "")._replace(status=200, body={**page, "data": [DIARY.posts[51].node]})),
+            Failure(RECENT_REQUEST, graph_api_error(0, "")._replace(status=200, body=page)),
+            Failure(
+                RECENT_REQUEST,
+                graph_api_error(0, "")._replace(status=200, body={**page, "data": [DIARY.posts[51].node]}),
+            ),
         ]
         assert len(codes(at.pages(TAG))) == 51
-        assert at.graph.count(RECENT) == 2
+        assert at.graph.count(RECENT_REQUEST) == 2
 
 
 def test_top_posts_are_as_many_pages_as_are_worth_it(tmp_path: Path) -> None:
-    busy = hashtag("산책", BEGIN - days(10), 10, 20)
+    busy = graph_hashtag("산책", BEGIN - days(10), 10, 20)
     with desk(tmp_path, [], [replace(busy, top=busy.posts)], page_size=10) as at:
         at.pages("#산책")
-        assert at.graph.count(TOP) == 4
+        assert at.graph.count(TOP_REQUEST) == 4
 
 
 def test_posts_of_a_hashtag_have_no_owner(tmp_path: Path) -> None:
@@ -117,9 +138,11 @@ def test_posts_of_a_hashtag_have_no_owner(tmp_path: Path) -> None:
 def test_the_token_stands_in_the_header_alone_and_nowhere_in_the_books_or_in_words(tmp_path: Path) -> None:
     with desk(tmp_path, [SUN], [DIARY]) as at:
         at.graph.failures.append(
-            Failure(ACCOUNT, error(190, f"Malformed access token {at.graph.token}"), about="other")
+            Failure(ACCOUNT_REQUEST, graph_api_error(190, f"Malformed access token {at.graph.token}"), about="other")
         )
-        at.graph.failures.append(Failure(ACCOUNT, error(1, f"with {at.graph.token} in it"), about="third"))
+        at.graph.failures.append(
+            Failure(ACCOUNT_REQUEST, graph_api_error(1, f"with {at.graph.token} in it"), about="third")
+        )
         pages = [*at.pages("sun_diary"), *at.pages(TAG)]
         verdicts = [at.classification("other"), at.classification("third")]
         asked = repr([at.site.next_request("sun_diary", []), at.site.token_request(), at.site])
@@ -131,7 +154,7 @@ def test_the_token_stands_in_the_header_alone_and_nowhere_in_the_books_or_in_wor
 def test_an_answer_of_unknown_form_is_kept_for_a_person_without_the_token(tmp_path: Path) -> None:
     with desk(tmp_path, [SUN]) as at:
         body = {"surprise": f"https://graph.facebook.com/x?access_token={at.graph.token}&limit=5"}
-        at.graph.failures.append(Failure(ACCOUNT, error(0, "")._replace(status=200, body=body)))
+        at.graph.failures.append(Failure(ACCOUNT_REQUEST, graph_api_error(0, "")._replace(status=200, body=body)))
         classification = at.classification("sun_diary")
         assert classification.outcome is ResponseOutcome.CONTRACT_CHANGED
         assert "surprise" in classification.content
@@ -207,7 +230,7 @@ def test_a_post_with_a_strange_time_or_address_is_kept_and_only_not_known_by_the
 
 
 def test_only_the_fields_that_were_asked_for_come(tmp_path: Path) -> None:
-    with desk(tmp_path, [SUN], [hashtag("산책", BEGIN - timedelta(hours=3), 1, 5)]) as at:
+    with desk(tmp_path, [SUN], [graph_hashtag("산책", BEGIN - timedelta(hours=3), 1, 5)]) as at:
         (page, *_) = at.pages("sun_diary")
         assert set(page.records[1]) >= {"id", "permalink", "timestamp", "username", "media_product_type"}
         of_hashtags = {key for page in at.pages("#산책") for record in page.records for key in record}

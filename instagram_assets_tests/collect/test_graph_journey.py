@@ -25,8 +25,8 @@ from instagram_assets.collect.limiter import Limiter
 from instagram_assets.collect.requester import Requester
 from instagram_assets.collect.results import CollectionOutcome, SubjectResult
 from instagram_assets.collect.site import Request, Response
-from instagram_assets.demo.graph_api import ACCOUNT, RECENT, SEARCH, error
-from instagram_assets.demo.graph_media import account, hashtag
+from instagram_assets.demo.graph_api_data import graph_account, graph_hashtag
+from instagram_assets.demo.graph_api_server import ACCOUNT_REQUEST, RECENT_REQUEST, SEARCH_REQUEST, graph_api_error
 from instagram_assets.errors import BreakerOpenError, IdentityStoppedError
 from instagram_assets.settings import GraphApiSettings
 from instagram_assets.settings.rates import parse_rates
@@ -34,7 +34,7 @@ from instagram_assets_tests.collect.graph import BEGIN, DIARY, SUN, TAG, Told
 from instagram_assets_tests.collect.virtual_clock import VirtualClock
 from instagram_assets_tests.servers.graph_api import Failure, FaultyGraph
 
-OTHER = account("moon.cafe", 30, BEGIN - timedelta(hours=2))
+OTHER = graph_account("moon.cafe", 30, BEGIN - timedelta(hours=2))
 
 
 @dataclass
@@ -105,7 +105,7 @@ def outcomes(found: list[SubjectResult]) -> list[tuple[str, CollectionOutcome]]:
 def test_accounts_and_a_hashtag_are_collected_within_the_limits(tmp_path: Path) -> None:
     with journey(tmp_path, rates="1,30") as at:
         found = at.run("sun_diary", "moon.cafe", TAG)
-        asked_at = utc_datetime(next(asked.at for asked in at.graph.requests if asked.kind == RECENT))
+        asked_at = utc_datetime(next(asked.at for asked in at.graph.requests if asked.kind == RECENT_REQUEST))
         shown = [post for post in DIARY.posts if asked_at - timedelta(days=1) < post.taken_at <= asked_at]
         assert [(each.outcome, each.posts) for each in found] == [
             (CollectionOutcome.COMPLETE, 100),
@@ -120,7 +120,7 @@ def test_accounts_and_a_hashtag_are_collected_within_the_limits(tmp_path: Path) 
 
 def test_what_cannot_be_had_ends_its_subject_and_nothing_else(tmp_path: Path) -> None:
     with journey(tmp_path) as at:
-        at.graph.failures.append(Failure(RECENT, error(24, "sensitive"), about=TAG))
+        at.graph.failures.append(Failure(RECENT_REQUEST, graph_api_error(24, "sensitive"), about=TAG))
         found = at.run("nobody", TAG, "#없는것", "#육아🌙", "sun_diary")
         assert outcomes(found) == [
             ("nobody", CollectionOutcome.NOT_FOUND),
@@ -133,20 +133,22 @@ def test_what_cannot_be_had_ends_its_subject_and_nothing_else(tmp_path: Path) ->
 
 def test_a_cut_answer_is_asked_again_and_comes_whole(tmp_path: Path) -> None:
     with journey(tmp_path) as at:
-        at.graph.failures.append(Failure(ACCOUNT, error(2, "Service temporarily unavailable"), times=3))
-        at.graph.failures.append(Failure(RECENT, error(0, "")._replace(status=0), times=2))
+        at.graph.failures.append(
+            Failure(ACCOUNT_REQUEST, graph_api_error(2, "Service temporarily unavailable"), times=3)
+        )
+        at.graph.failures.append(Failure(RECENT_REQUEST, graph_api_error(0, "")._replace(status=0), times=2))
         assert [each.outcome for each in at.run("sun_diary", TAG)] == [
             CollectionOutcome.COMPLETE,
             CollectionOutcome.COMPLETE,
         ]
-        assert at.graph.count(ACCOUNT) == 3 + 2
-        assert at.graph.count(SEARCH) == 1
+        assert at.graph.count(ACCOUNT_REQUEST) == 3 + 2
+        assert at.graph.count(SEARCH_REQUEST) == 1
 
 
 @pytest.mark.parametrize("code", [10, 190, 368])
 def test_what_a_person_must_mend_is_asked_for_once_and_never_again(tmp_path: Path, code: int) -> None:
     with journey(tmp_path) as at:
-        at.graph.failures.append(Failure(ACCOUNT, error(code, "no"), times=1_000))
+        at.graph.failures.append(Failure(ACCOUNT_REQUEST, graph_api_error(code, "no"), times=1_000))
         for _ in range(3):
             with pytest.raises(IdentityStoppedError):
                 at.run("sun_diary", "moon.cafe", TAG)
@@ -155,16 +157,16 @@ def test_what_a_person_must_mend_is_asked_for_once_and_never_again(tmp_path: Pat
 
 def test_a_throttled_identity_waits_and_what_it_had_is_not_asked_again(tmp_path: Path) -> None:
     with journey(tmp_path) as at:
-        at.graph.failures += [Failure(RECENT, error(4, "Application request limit reached"))]
+        at.graph.failures += [Failure(RECENT_REQUEST, graph_api_error(4, "Application request limit reached"))]
         with pytest.raises(BreakerOpenError):
             at.run(TAG)
         with pytest.raises(BreakerOpenError):
             at.run(TAG, "sun_diary")
-        assert [asked.kind for asked in at.graph.requests] == [SEARCH, RECENT]
+        assert [asked.kind for asked in at.graph.requests] == [SEARCH_REQUEST, RECENT_REQUEST]
         at.clock.sleep(900)
         (found,) = at.run(TAG)
         assert found.outcome is CollectionOutcome.COMPLETE
-        assert at.graph.count(SEARCH) == 1
+        assert at.graph.count(SEARCH_REQUEST) == 1
 
 
 def test_at_95_percent_what_came_is_kept_and_nothing_is_asked_until_the_time_that_the_api_names(tmp_path: Path) -> None:
@@ -173,11 +175,11 @@ def test_at_95_percent_what_came_is_kept_and_nothing_is_asked_until_the_time_tha
         with pytest.raises(BreakerOpenError) as raised:
             at.run("sun_diary")
         assert "97 %" in str(raised.value)
-        assert at.graph.count(ACCOUNT) == 1
+        assert at.graph.count(ACCOUNT_REQUEST) == 1
         at.graph.usage, at.graph.regain = 10, 0
         at.clock.sleep(20 * 60)
         (found,) = at.run("sun_diary")
-        assert (found.outcome, at.graph.count(ACCOUNT)) == (CollectionOutcome.COMPLETE, 2)
+        assert (found.outcome, at.graph.count(ACCOUNT_REQUEST)) == (CollectionOutcome.COMPLETE, 2)
 
 
 def test_from_75_percent_on_the_run_goes_on_more_slowly(tmp_path: Path) -> None:
@@ -189,7 +191,7 @@ def test_from_75_percent_on_the_run_goes_on_more_slowly(tmp_path: Path) -> None:
 
 
 def test_the_31st_hashtag_is_refused_before_it_is_asked_and_the_run_goes_on(tmp_path: Path) -> None:
-    tags = [hashtag(f"tag{number}", BEGIN, 2, 2) for number in range(31)]
+    tags = [graph_hashtag(f"tag{number}", BEGIN, 2, 2) for number in range(31)]
     with journey(tmp_path, tags=tags, top_media=False) as at:
         found = at.run(*(f"#{tag.name}" for tag in tags), "sun_diary")
         assert [each.outcome for each in found] == [CollectionOutcome.COMPLETE] * 30 + [
@@ -202,12 +204,12 @@ def test_the_31st_hashtag_is_refused_before_it_is_asked_and_the_run_goes_on(tmp_
 
 def test_a_hashtag_that_the_api_refuses_for_its_budget_waits_and_others_go_on(tmp_path: Path) -> None:
     with journey(tmp_path) as at:
-        at.graph.failures.append(Failure(SEARCH, error(18, "too many"), times=1_000))
+        at.graph.failures.append(Failure(SEARCH_REQUEST, graph_api_error(18, "too many"), times=1_000))
         first = at.run(TAG, "sun_diary")
         assert outcomes(first) == [(TAG, CollectionOutcome.OPEN), ("sun_diary", CollectionOutcome.COMPLETE)]
         at.clock.sleep(3_600)
         at.run(TAG)
-        assert at.graph.count(SEARCH) == 1
+        assert at.graph.count(SEARCH_REQUEST) == 1
 
 
 def exported(at: Journey) -> list[tuple[object, object]]:
@@ -240,11 +242,13 @@ def test_the_token_stands_in_no_file_whatever_went_wrong(tmp_path: Path) -> None
         check_token_expiry(at.requester, at.site.token_request(), at.database, at.site.identity, at.clock, at.logged)
         leaky = {"odd": f"https://graph.facebook.com/x?access_token={at.graph.token}"}
         at.graph.failures += [
-            Failure(RECENT, error(1, f"with {at.graph.token}"), times=2),
-            Failure(ACCOUNT, error(0, "")._replace(status=200, body=leaky), about="moon.cafe"),
+            Failure(RECENT_REQUEST, graph_api_error(1, f"with {at.graph.token}"), times=2),
+            Failure(ACCOUNT_REQUEST, graph_api_error(0, "")._replace(status=200, body=leaky), about="moon.cafe"),
         ]
         found = at.run("sun_diary", "moon.cafe", TAG)
-        at.graph.failures.append(Failure(ACCOUNT, error(190, f"Malformed access token {at.graph.token}")))
+        at.graph.failures.append(
+            Failure(ACCOUNT_REQUEST, graph_api_error(190, f"Malformed access token {at.graph.token}"))
+        )
         with pytest.raises(IdentityStoppedError) as raised:
             at.run("nobody")
         said = f"{found} {at.logged.lines} {raised.value!r}"

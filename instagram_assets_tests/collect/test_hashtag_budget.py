@@ -8,8 +8,8 @@ import pytest
 from instagram_assets.collect.crawls import delete_old_requests
 from instagram_assets.collect.hashtag_budget import BUDGET_WINDOW, budget_used
 from instagram_assets.collect.site import ResponseOutcome
-from instagram_assets.demo.graph_api import SEARCH, error
-from instagram_assets.demo.graph_media import GraphHashtag, hashtag
+from instagram_assets.demo.graph_api_data import GraphHashtag, graph_hashtag
+from instagram_assets.demo.graph_api_server import SEARCH_REQUEST, graph_api_error
 from instagram_assets_tests.collect.graph import BEGIN, Desk, desk
 from instagram_assets_tests.servers.graph_api import Failure
 
@@ -17,7 +17,7 @@ DAY = 86_400
 
 
 def tags(number: int) -> list[GraphHashtag]:
-    return [hashtag(f"tag{each}", BEGIN, 60, 1) for each in range(number)]
+    return [graph_hashtag(f"tag{each}", BEGIN, 60, 1) for each in range(number)]
 
 
 def used(at: Desk) -> list[str]:
@@ -99,7 +99,7 @@ def test_the_books_never_count_less_than_the_server_over_20_days_of_random_runs(
 def test_the_apis_own_word_that_the_budget_is_spent_is_believed_for_a_day(tmp_path: Path) -> None:
     with desk(tmp_path, [], tags(3)) as at:
         at.pages("#tag0")
-        at.graph.failures.append(Failure(SEARCH, error(18, "too many")))
+        at.graph.failures.append(Failure(SEARCH_REQUEST, graph_api_error(18, "too many")))
         assert at.classification("#tag1").outcome is ResponseOutcome.BUDGET_SPENT
         assert "something else asks for the same account" in at.site.refusal("#tag2")
         assert at.site.refusal("#tag0") == ""

@@ -12,8 +12,8 @@ from instagram_assets.collect.collector import collect
 from instagram_assets.collect.hashtag_gaps import HashtagGap, all_hashtag_gaps, hashtag_gaps
 from instagram_assets.collect.results import CollectionOutcome
 from instagram_assets.collect.site import Request, Response
-from instagram_assets.demo.graph_api import RECENT, SEARCH, error
-from instagram_assets.demo.graph_media import hashtag
+from instagram_assets.demo.graph_api_data import graph_hashtag
+from instagram_assets.demo.graph_api_server import RECENT_REQUEST, SEARCH_REQUEST, graph_api_error
 from instagram_assets.ingest import landing
 from instagram_assets.ingest.merge import merge_posts
 from instagram_assets.ingest.observations import read_posts, read_profiles
@@ -53,14 +53,14 @@ def merged(inbox: Path, lake: UPath) -> list[dict[str, Any]]:
 def test_of_30_days_with_two_runs_each_and_one_day_missed_every_post_is_a_row_but_those_of_the_gap_which_is_named(
     tmp_path: Path,
 ) -> None:
-    tag, missed = hashtag(TAG[1:], BEGIN - days(1), 32, 30), (BEGIN + days(14)).date()
+    tag, missed = graph_hashtag(TAG[1:], BEGIN - days(1), 32, 30), (BEGIN + days(14)).date()
     times = [BEGIN + days(day) + timedelta(hours=hour, minutes=59) for day in range(30) for hour in (11, 23)]
     with desk(tmp_path / "books", [], [tag], page_size=20, top_media=False) as at:
         for when in times:
             if when.date() != missed:
                 assert run(at, tmp_path, when) == [CollectionOutcome.COMPLETE]
         (gap,) = hashtag_gaps(at.database, TAG, at.clock.now())
-        assert at.graph.count(SEARCH) == 1
+        assert at.graph.count(SEARCH_REQUEST) == 1
     # The runs at 23:59 before and at 11:59 after the missed day leave its first half open.
     assert gap.words(SEOUL) == f"{TAG}: posts may be missing from 2026-09-15 08:59 to 20:59 (12.0 hours)"
 
@@ -95,7 +95,7 @@ def test_a_hashtag_that_is_not_collected_any_more_misses_nothing_after_its_last_
 
 def test_only_whole_runs_count_and_a_hashtag_that_was_never_collected_has_no_gap(tmp_path: Path) -> None:
     with desk(tmp_path / "books", [], [DIARY]) as at:
-        at.graph.failures.append(Failure(RECENT, error(2, "later"), times=1))
+        at.graph.failures.append(Failure(RECENT_REQUEST, graph_api_error(2, "later"), times=1))
         assert run(at, tmp_path, BEGIN) == [CollectionOutcome.OPEN]
         assert hashtag_gaps(at.database, TAG, (BEGIN + days(3)).timestamp()) == []
         assert hashtag_gaps(at.database, "#other", BEGIN.timestamp()) == []

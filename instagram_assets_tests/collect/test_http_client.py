@@ -21,7 +21,7 @@ from instagram_assets_tests.servers import hostile
 from instagram_assets_tests.servers import instagram_site as words
 from instagram_assets_tests.servers.forward_proxy import ForwardProxy
 from instagram_assets_tests.servers.hostile import HostileServer
-from instagram_assets_tests.servers.instagram_people import Person
+from instagram_assets_tests.servers.instagram_people import SitePerson
 from instagram_assets_tests.servers.instagram_site import SESSION, InstagramSiteServer
 
 LOGIN = Cookies("77", SESSION, "canary-token")
@@ -30,7 +30,7 @@ _BODY = b'{"data": {}}' * 10
 
 @pytest.fixture
 def server() -> Iterator[InstagramSiteServer]:
-    with InstagramSiteServer({"sun_diary": Person.made("sun_diary", 13)}, slow=2) as server:
+    with InstagramSiteServer({"sun_diary": SitePerson.made("sun_diary", 13)}, slow=2) as server:
         yield server
 
 

@@ -15,7 +15,7 @@ from instagram_assets_tests.collect.virtual_clock import VirtualClock
 from instagram_assets_tests.servers import forward_proxy
 from instagram_assets_tests.servers import instagram_site as words
 from instagram_assets_tests.servers.forward_proxy import ForwardProxy
-from instagram_assets_tests.servers.instagram_people import Person
+from instagram_assets_tests.servers.instagram_people import SitePerson
 from instagram_assets_tests.servers.instagram_site import SESSION, InstagramSiteServer
 
 CLOSED = Proxy("127.0.0.1", 9)
@@ -24,7 +24,7 @@ LOGIN = Cookies("77", SESSION, "canary-token")
 
 @pytest.fixture
 def server() -> Iterator[InstagramSiteServer]:
-    with InstagramSiteServer({"sun_diary": Person.made("sun_diary", 13)}, slow=2) as server:
+    with InstagramSiteServer({"sun_diary": SitePerson.made("sun_diary", 13)}, slow=2) as server:
         yield server
 
 
@@ -49,7 +49,7 @@ def test_tls_goes_through_the_proxy_unseen_with_its_login_for_the_proxy_alone(
 ) -> None:
     context = tls(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
-    people = {"sun_diary": Person.made("sun_diary", 3)}
+    people = {"sun_diary": SitePerson.made("sun_diary", 3)}
     with (
         InstagramSiteServer(people, tls=context) as server,
         ForwardProxy(kind) as proxy,
@@ -104,7 +104,7 @@ def test_a_proxy_that_refuses_the_tunnel_costs_no_request_of_the_site(
 ) -> None:
     context = tls(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
-    people = {"sun_diary": Person.made("sun_diary", 3)}
+    people = {"sun_diary": SitePerson.made("sun_diary", 3)}
     with (
         InstagramSiteServer(people, tls=context) as server,
         ForwardProxy(kind) as bad,

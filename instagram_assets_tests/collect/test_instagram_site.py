@@ -22,10 +22,10 @@ from instagram_assets.collect.instagram_site import InstagramSite
 from instagram_assets.collect.site import Classification, CrawlPage, Request, Response, ResponseOutcome
 from instagram_assets.settings import CollectionSettings
 from instagram_assets_tests.servers import instagram_site as words
-from instagram_assets_tests.servers.instagram_people import MadePost, Person
+from instagram_assets_tests.servers.instagram_people import SitePerson, SitePost
 from instagram_assets_tests.servers.instagram_site import SESSION, InstagramSiteServer
 
-SUN = Person.made("sun_diary", 31, pinned=(20, 3))
+SUN = SitePerson.made("sun_diary", 31, pinned=(20, 3))
 LOGIN = Cookies("77", SESSION, "canary-token")
 
 
@@ -128,7 +128,7 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
     return {**{name: row[name] for name in wanted}, "caption": row["caption"], "pictures": pictures}
 
 
-def _expected(post: MadePost) -> dict[str, Any]:
+def _expected(post: SitePost) -> dict[str, Any]:
     return {
         "post_id": str(post.number),
         "owner": post.owner,
@@ -152,7 +152,7 @@ def test_people_whom_the_site_merely_suggests_are_not_collected(server: Instagra
 def test_a_profile_of_any_number_of_posts_has_an_end(
     server: InstagramSiteServer, posts: int, cookies: Cookies | None
 ) -> None:
-    server.people["sun_diary"] = Person.made("sun_diary", posts)
+    server.people["sun_diary"] = SitePerson.made("sun_diary", posts)
 
     pages = collected(site_of(server, cookies))
 

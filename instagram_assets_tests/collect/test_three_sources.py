@@ -19,7 +19,7 @@ from instagram_assets.collect.limiter import Limiter
 from instagram_assets.collect.requester import Requester
 from instagram_assets.collect.results import CollectionOutcome
 from instagram_assets.collect.site import Request, Response, SiteAdapter
-from instagram_assets.demo.graph_media import GraphAccount, GraphMedium, GraphPost
+from instagram_assets.demo.graph_api_data import GraphAccount, GraphMedium, GraphPost
 from instagram_assets.ingest import landing
 from instagram_assets.ingest.merge import merge_posts
 from instagram_assets.ingest.observations import read_posts, read_profiles
@@ -29,13 +29,13 @@ from instagram_assets_tests.collect.virtual_clock import START, VirtualClock
 from instagram_assets_tests.ingest.formats.writers import Medium, Plain, apify
 from instagram_assets_tests.ingest.records import write
 from instagram_assets_tests.servers.graph_api import FaultyGraph
-from instagram_assets_tests.servers.instagram_people import MadePost, Person
+from instagram_assets_tests.servers.instagram_people import SitePerson, SitePost
 from instagram_assets_tests.servers.instagram_site import InstagramSiteServer
 
 NAME = "sun_diary"
 BEGAN = datetime.fromtimestamp(START, UTC)
 HOUR = timedelta(hours=1)
-MADE = Person.made(NAME, 4, newest=BEGAN - timedelta(days=3))
+MADE = SitePerson.made(NAME, 4, newest=BEGAN - timedelta(days=3))
 """Of its posts one is an image; the others are as they come."""
 (IMAGE,) = (post for post in MADE.posts if post.kind == "image")
 
@@ -79,7 +79,7 @@ def test_one_post_of_three_sources_is_one_row_with_three_observations(tmp_path: 
     assert seen == [(BEGAN, IMAGE.likes), (BEGAN + HOUR, (IMAGE.likes or 0) + 10), (BEGAN + 2 * HOUR, 77)]
 
 
-def in_the_api(post: MadePost) -> GraphPost:
+def in_the_api(post: SitePost) -> GraphPost:
     """A post of the site as Meta's API has it: its id is another, its code the same."""
     kind = "VIDEO" if post.is_video else "CAROUSEL_ALBUM" if post.kind == "sidecar" else "IMAGE"
     return GraphPost(
@@ -96,7 +96,7 @@ def in_the_api(post: MadePost) -> GraphPost:
     )
 
 
-def in_an_export(post: MadePost) -> Plain:
+def in_an_export(post: SitePost) -> Plain:
     """The same post two hours later, for a writer of Apify's form."""
     seconds = int(post.taken_at.timestamp())
     media = (Medium(post.picture()),)

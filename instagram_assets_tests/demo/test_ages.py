@@ -10,30 +10,30 @@ import pytest
 
 from instagram_assets.age.labels import join_labels_and_texts, read_labels
 from instagram_assets.age.user_texts import texts_of_folder
-from instagram_assets.demo.ages import CUTOFF, LABELS, PEOPLE, TEXTS, Person, people, write_people
+from instagram_assets.demo.age_people import CUTOFF, LABELS, PEOPLE, TEXTS, AgePerson, age_people, write_age_people
 
 THIS_YEAR = 2026
 
 
 @pytest.fixture(scope="module")
-def persons() -> list[Person]:
-    return people()
+def persons() -> list[AgePerson]:
+    return age_people()
 
 
 @pytest.fixture(scope="module")
-def folder(persons: list[Person], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(persons: list[AgePerson], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("people")
-    write_people(folder, persons, THIS_YEAR)
+    write_age_people(folder, persons, THIS_YEAR)
     return folder
 
 
-def test_the_same_seed_gives_the_same_people_and_another_seed_others(persons: list[Person]) -> None:
-    assert people() == persons
-    assert not {post for person in people(1, 50) for post in person.posts} >= set(persons[0].posts)
+def test_the_same_seed_gives_the_same_people_and_another_seed_others(persons: list[AgePerson]) -> None:
+    assert age_people() == persons
+    assert not {post for person in age_people(1, 50) for post in person.posts} >= set(persons[0].posts)
 
 
 def test_about_a_third_is_under_the_cutoff_and_some_post_once_and_some_hundreds_of_times(
-    persons: list[Person],
+    persons: list[AgePerson],
 ) -> None:
     young = sum(person.age < CUTOFF for person in persons)
     assert 0.3 < young / len(persons) < 0.4
@@ -42,12 +42,12 @@ def test_about_a_third_is_under_the_cutoff_and_some_post_once_and_some_hundreds_
     assert max(counts) >= 400
 
 
-def test_all_people_are_invented_by_name(persons: list[Person]) -> None:
+def test_all_people_are_invented_by_name(persons: list[AgePerson]) -> None:
     assert len({person.name for person in persons}) == PEOPLE
     assert all(person.name.startswith("demo.age.") for person in persons)
 
 
-def test_the_reader_of_labels_takes_everybody_and_refuses_each_bad_row(folder: Path, persons: list[Person]) -> None:
+def test_the_reader_of_labels_takes_everybody_and_refuses_each_bad_row(folder: Path, persons: list[AgePerson]) -> None:
     labels = read_labels(folder / LABELS, CUTOFF, THIS_YEAR)
     ages = dict(zip(*(labels.table[name].to_pylist() for name in ("username", "age")), strict=True))
     assert all(ages[person.name] == person.age for person in persons)
@@ -55,7 +55,7 @@ def test_the_reader_of_labels_takes_everybody_and_refuses_each_bad_row(folder: P
     assert refused == [f"demo.age.{number}" for number in (9001, 9002, 9003, 9004, 9005, 9005)]
 
 
-def test_the_reader_of_texts_finds_every_post_that_has_words(folder: Path, persons: list[Person]) -> None:
+def test_the_reader_of_texts_finds_every_post_that_has_words(folder: Path, persons: list[AgePerson]) -> None:
     names = [person.name for person in persons]
     table = texts_of_folder(folder / TEXTS, names)
     found = dict(zip(table["username"].to_pylist(), table["texts"].to_pylist(), strict=True))
@@ -70,23 +70,23 @@ def test_whoever_writes_nothing_is_left_out_with_the_reason(folder: Path) -> Non
     assert left_out.keys() >= {"demo.age.9006", "demo.age.9007"}
 
 
-def test_nobody_grows_older_with_the_years(folder: Path, persons: list[Person], tmp_path: Path) -> None:
-    write_people(tmp_path, persons[:40], THIS_YEAR + 9)
+def test_nobody_grows_older_with_the_years(folder: Path, persons: list[AgePerson], tmp_path: Path) -> None:
+    write_age_people(tmp_path, persons[:40], THIS_YEAR + 9)
     later = read_labels(tmp_path / LABELS, CUTOFF, THIS_YEAR + 9).table
     ages = dict(zip(later["username"].to_pylist(), later["age"].to_pylist(), strict=True))
     assert [ages[person.name] for person in persons[:40]] == [person.age for person in persons[:40]]
 
 
 def test_writing_again_touches_nothing_that_is_right_and_mends_what_is_torn(
-    persons: list[Person], tmp_path: Path
+    persons: list[AgePerson], tmp_path: Path
 ) -> None:
-    write_people(tmp_path, persons[:20], THIS_YEAR)
+    write_age_people(tmp_path, persons[:20], THIS_YEAR)
     files = sorted((tmp_path / TEXTS).iterdir())
     torn, whole = files[3], files[4]
     content = torn.read_bytes()
     torn.write_bytes(content[:10])
     before = whole.stat().st_mtime_ns
-    write_people(tmp_path, persons[:20], THIS_YEAR)
+    write_age_people(tmp_path, persons[:20], THIS_YEAR)
     assert torn.read_bytes() == content
     assert whole.stat().st_mtime_ns == before
 
@@ -103,18 +103,18 @@ def test_files_come_in_every_form_that_is_accepted(folder: Path) -> None:
     assert {bool(row["birth_year"]) for row in rows} == {True, False}
 
 
-def test_words_tell_the_age_far_better_than_chance_and_far_from_always(persons: list[Person]) -> None:
+def test_words_tell_the_age_far_better_than_chance_and_far_from_always(persons: list[AgePerson]) -> None:
     right, larger = _accuracy(persons)
     assert larger + 0.1 < right < 0.96
 
 
-def test_with_one_post_an_age_is_harder_to_guess_than_with_many(persons: list[Person]) -> None:
-    few = [person for person in people(3, 3000) if len(person.posts) == 1]
-    many = [person for person in people(4, 1000) if len(person.posts) > 10]
+def test_with_one_post_an_age_is_harder_to_guess_than_with_many(persons: list[AgePerson]) -> None:
+    few = [person for person in age_people(3, 3000) if len(person.posts) == 1]
+    many = [person for person in age_people(4, 1000) if len(person.posts) > 10]
     assert _accuracy(persons, few)[0] + 0.05 < _accuracy(persons, many)[0]
 
 
-def _accuracy(persons: Sequence[Person], asked: Sequence[Person] = ()) -> tuple[float, float]:
+def _accuracy(persons: Sequence[AgePerson], asked: Sequence[AgePerson] = ()) -> tuple[float, float]:
     """How often a classical model is right for people that it has not seen, and the share of the larger class."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression

@@ -9,8 +9,8 @@ import pytest
 
 from instagram_assets.age.labels import read_labels
 from instagram_assets.demo import MODELS
-from instagram_assets.demo.ages import PEOPLE
-from instagram_assets.demo.environment import PURPOSE, use_demo, write_demo_people
+from instagram_assets.demo.age_people import PEOPLE
+from instagram_assets.demo.demo_settings import DEMO_PURPOSE, use_demo_settings, write_demo_people
 from instagram_assets.settings import PREFIX, load_settings
 
 
@@ -28,14 +28,14 @@ def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_the_demo_turns_the_age_model_on_and_says_what_for(clean: Path) -> None:
-    use_demo(MODELS, load_settings())
+    use_demo_settings(MODELS, load_settings())
     age = load_settings().age
-    assert (age.enabled, age.purpose) == (True, PURPOSE)
+    assert (age.enabled, age.purpose) == (True, DEMO_PURPOSE)
     assert age.model_name_or_path == str(MODELS / "bert")
 
 
 def test_the_people_are_written_where_the_settings_look_for_them(clean: Path) -> None:
-    use_demo(MODELS, load_settings())
+    use_demo_settings(MODELS, load_settings())
     settings = load_settings()
     write_demo_people(settings)
     labels = read_labels(Path(settings.age.labels), settings.age.age_cutoff, date.today().year)
@@ -50,7 +50,7 @@ def test_what_the_user_has_set_stays(clean: Path, place: str) -> None:
         Path(".env").write_text(f"{name}=1\n{PREFIX}MODELS__CAPTION_MODEL=mine\n")
     else:
         os.environ |= {name: "1", f"{PREFIX}MODELS__CAPTION_MODEL": "mine"}
-    use_demo(MODELS, load_settings())
+    use_demo_settings(MODELS, load_settings())
     settings = load_settings()
     assert (settings.age.epoch_num, settings.models.caption_model) == (1, "mine")
     assert (settings.age.enabled, settings.models.embedding_model) == (True, str(MODELS / "clip"))
@@ -58,7 +58,7 @@ def test_what_the_user_has_set_stays(clean: Path, place: str) -> None:
 
 def test_people_of_one_s_own_are_never_mixed_with_the_demo_s(clean: Path) -> None:
     os.environ[f"{PREFIX}AGE__LABELS"] = "mine.csv"
-    use_demo(MODELS, load_settings())
+    use_demo_settings(MODELS, load_settings())
     settings = load_settings()
     assert not settings.age.enabled
     assert (settings.age.labels, settings.age.texts) == ("mine.csv", "")

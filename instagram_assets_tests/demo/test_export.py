@@ -14,9 +14,15 @@ import pytest
 
 from instagram_assets.calendar import day_of
 from instagram_assets.demo import SAMPLE
-from instagram_assets.demo.catalogue import Answer, catalogue
-from instagram_assets.demo.export import FILES, OBSERVED_AT, PLACEHOLDER_URL, make_export, with_base_url
-from instagram_assets.demo.scenes import Scene
+from instagram_assets.demo.export import (
+    EXPORT_FILES,
+    PLACEHOLDER_URL,
+    SAMPLE_OBSERVED_AT,
+    make_export,
+    with_base_url,
+)
+from instagram_assets.demo.sample_catalogue import MissingImage, image_catalogue
+from instagram_assets.demo.synthetic_images import Scene
 from instagram_assets.errors import FileError
 from instagram_assets.ingest.post_ids import post_id_of
 
@@ -56,7 +62,7 @@ def media_urls(items: Items) -> set[str]:
     return {part["displayUrl"] for part in parts} | {url for item in items for url in item["images"]}
 
 
-def behind(url: str, files: dict[str, Scene | Answer]) -> Scene | Answer:
+def behind(url: str, files: dict[str, Scene | MissingImage]) -> Scene | MissingImage:
     return files[urlsplit(url).path.rsplit("/", 1)[1]]
 
 
@@ -66,7 +72,7 @@ def account_in(item: dict[str, Any]) -> str:
 
 def test_the_committed_sample_is_what_the_code_makes(tmp_path: Path) -> None:
     make_export(tmp_path)
-    for name in FILES:
+    for name in EXPORT_FILES:
         assert (tmp_path / name).read_bytes() == (SAMPLE / name).read_bytes(), name
 
 
@@ -76,13 +82,13 @@ def test_another_seed_gives_another_export(tmp_path: Path) -> None:
 
 
 def test_the_sample_stays_small() -> None:
-    assert sum((SAMPLE / name).stat().st_size for name in FILES) < 1_500_000
+    assert sum((SAMPLE / name).stat().st_size for name in EXPORT_FILES) < 1_500_000
 
 
 def test_putting_in_a_server_is_the_same_as_exporting_for_it(tmp_path: Path) -> None:
     with_base_url(SAMPLE, tmp_path / "copied", "http://127.0.0.1:48123/")
     make_export(tmp_path / "made", "http://127.0.0.1:48123")
-    for name in FILES:
+    for name in EXPORT_FILES:
         text = (tmp_path / "copied" / name).read_text("utf-8")
         assert text == (tmp_path / "made" / name).read_text("utf-8")
         assert PLACEHOLDER_URL not in text
@@ -100,7 +106,7 @@ def test_there_are_300_posts_and_30_reels_of_six_accounts_in_fourteen_days(posts
     assert len({account_in(item) for item in posts}) == len({account_in(item) for item in reels}) == 6
     days = {day_of(datetime.fromisoformat(item["timestamp"]), SEOUL) for item in (*posts, *reels)}
     assert days == {date(2026, 10, 19) + timedelta(days=step) for step in range(14)}
-    assert max(datetime.fromisoformat(item["timestamp"]) for item in (*posts, *reels)) < OBSERVED_AT
+    assert max(datetime.fromisoformat(item["timestamp"]) for item in (*posts, *reels)) < SAMPLE_OBSERVED_AT
 
 
 def test_every_item_has_the_keys_that_are_always_there(posts: Items, reels: Items) -> None:
@@ -257,25 +263,25 @@ def test_all_accounts_are_invented(posts: Items, reels: Items, profiles: Items) 
 
 
 def test_every_picture_has_a_file_name_that_the_server_knows(posts: Items, reels: Items, profiles: Items) -> None:
-    files = catalogue()
+    files = image_catalogue()
     for url in media_urls([*posts, *reels]) | {profile["profilePicUrl"] for profile in profiles}:
         assert url.startswith(f"{PLACEHOLDER_URL}/v/t51.2885-15/")
         assert re.search(r"/\d{9}_\d{16}_\d{19}_n\.(jpg|png|webp)\?stp=.*&oe=[0-9A-F]{8}$", url)
-        assert isinstance(behind(url, files), Scene | Answer)
+        assert isinstance(behind(url, files), Scene | MissingImage)
 
 
 def test_three_addresses_expired_and_a_few_lead_nowhere(posts: Items, reels: Items) -> None:
     urls = media_urls([*posts, *reels])
     expiry = [datetime.fromtimestamp(int(parse_qs(urlsplit(url).query)["oe"][0], 16), SEOUL) for url in urls]
-    assert sum(moment < OBSERVED_AT for moment in expiry) == 3
+    assert sum(moment < SAMPLE_OBSERVED_AT for moment in expiry) == 3
     assert sum(moment.year == 2036 for moment in expiry) == len(urls) - 3
-    files = catalogue()
-    answers = Counter(content for url in urls if isinstance(content := behind(url, files), Answer))
-    assert answers == {Answer.MISSING: 4, Answer.PAGE: 1}
+    files = image_catalogue()
+    answers = Counter(content for url in urls if isinstance(content := behind(url, files), MissingImage))
+    assert answers == {MissingImage.MISSING: 4, MissingImage.PAGE: 1}
 
 
 def test_pictures_are_of_every_promised_sort(posts: Items) -> None:
-    files = catalogue()
+    files = image_catalogue()
     scenes = [content for url in media_urls(posts) if isinstance(content := behind(url, files), Scene)]
     times = Counter(scenes)
     ordinary = [scene for scene in scenes if not scene.blur and min(scene.size) >= 640]
@@ -290,7 +296,7 @@ def test_pictures_are_of_every_promised_sort(posts: Items) -> None:
 
 
 def test_the_dimensions_are_those_of_the_picture(posts: Items) -> None:
-    files = catalogue()
+    files = image_catalogue()
     for item in posts:
         content = behind(item["displayUrl"], files)
         if isinstance(content, Scene):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from instagram_assets.demo.catalogue import catalogue
-from instagram_assets.demo.scenes import COLOURS, SHAPES, Scene, draw, paint
+from instagram_assets.demo.sample_catalogue import image_catalogue
+from instagram_assets.demo.synthetic_images import SCENE_COLOURS, SCENE_SHAPES, Scene, encode_image, render_image
 
 SCENE = Scene("star", "orange", "blue", 640, 640, seed=7)
 SHARP_ENOUGH = 50
@@ -29,14 +29,14 @@ def sharpness(data: bytes, short_side: int | None = None) -> float:
 @pytest.fixture(scope="module")
 def drawn() -> dict[Scene, bytes]:
     """Every odd scene of the catalogue, and every fifth ordinary one."""
-    scenes = list(dict.fromkeys(content for content in catalogue().values() if isinstance(content, Scene)))
+    scenes = list(dict.fromkeys(content for content in image_catalogue().values() if isinstance(content, Scene)))
     odd = [scene for scene in scenes if scene.blur or scene.crop or scene.format != "JPEG"]
-    return {scene: draw(scene) for scene in [*odd, *scenes[::5]]}
+    return {scene: encode_image(scene) for scene in [*odd, *scenes[::5]]}
 
 
 def test_the_same_scene_gives_the_same_bytes() -> None:
-    assert draw(SCENE) == draw(replace(SCENE))
-    assert draw(SCENE) != draw(replace(SCENE, seed=8))
+    assert encode_image(SCENE) == encode_image(replace(SCENE))
+    assert encode_image(SCENE) != encode_image(replace(SCENE, seed=8))
 
 
 def test_a_picture_has_the_format_and_size_that_its_scene_says(drawn: dict[Scene, bytes]) -> None:
@@ -58,7 +58,7 @@ def test_no_picture_is_larger_than_150_kb(drawn: dict[Scene, bytes]) -> None:
 
 
 def test_a_crop_cuts_two_percent_of_each_side_from_the_same_picture() -> None:
-    whole, cropped = paint(SCENE), paint(replace(SCENE, crop=0.02))
+    whole, cropped = render_image(SCENE), render_image(replace(SCENE, crop=0.02))
     assert cropped.size == (614, 614)
     assert cropped.tobytes() == whole.crop((13, 13, 627, 627)).tobytes()
 
@@ -68,13 +68,15 @@ def test_the_caption_is_a_plain_english_sentence_part() -> None:
 
 
 def test_the_colours_of_the_caption_are_the_colours_of_the_picture() -> None:
-    names = list(COLOURS)
+    names = list(SCENE_COLOURS)
     lights = np.array([0.65, 0.75, 0.85, 0.95])[:, np.newaxis, np.newaxis]
-    values = (np.array(list(COLOURS.values())) * lights).reshape(-1, 3)
-    for number, (shape, colour, background) in enumerate(product(SHAPES, COLOURS, COLOURS)):
+    values = (np.array(list(SCENE_COLOURS.values())) * lights).reshape(-1, 3)
+    for number, (shape, colour, background) in enumerate(product(SCENE_SHAPES, SCENE_COLOURS, SCENE_COLOURS)):
         if colour == background:
             continue
-        pixels = np.asarray(paint(Scene(shape, colour, background, 64, 64, seed=number)), dtype=float).reshape(-1, 3)
+        pixels = np.asarray(render_image(Scene(shape, colour, background, 64, 64, seed=number)), dtype=float).reshape(
+            -1, 3
+        )
         nearest = np.linalg.norm(pixels[:, np.newaxis] - values, axis=2).argmin(axis=1) % len(names)
         shares = np.bincount(nearest, minlength=len(names)) / nearest.size
         assert names[int(shares.argmax())] == background

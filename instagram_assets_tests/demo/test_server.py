@@ -8,13 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from instagram_assets.demo.catalogue import Answer, catalogue, posts
-from instagram_assets.demo.scenes import CONTENT_TYPES, Scene, draw
+from instagram_assets.demo.sample_catalogue import MissingImage, image_catalogue, sample_posts
 from instagram_assets.demo.server import COUNT_PATH, DemoServer
+from instagram_assets.demo.synthetic_images import CONTENT_TYPES, Scene, encode_image
 from instagram_assets.errors import SettingsError
 
 FOLDER = "/v/t51.2885-15/"
-FILES = catalogue()
+FILES = image_catalogue()
 
 
 @pytest.fixture
@@ -50,29 +50,29 @@ def test_a_picture_comes_whole_with_its_type_and_length(client: http.client.HTTP
     assert response.status == 200
     assert response.getheader("Content-Type") == CONTENT_TYPES[scene.format]
     assert response.getheader("Content-Length") == str(len(body))
-    assert body == draw(scene)
+    assert body == encode_image(scene)
 
 
 def test_one_connection_serves_many_requests(client: http.client.HTTPConnection) -> None:
-    ask(client, first(Answer.PAGE))
+    ask(client, first(MissingImage.PAGE))
     connection = client.sock
     for name in list(FILES)[:3]:
         ask(client, FOLDER + name)
-    ask(client, first(Answer.PAGE), method="HEAD")
+    ask(client, first(MissingImage.PAGE), method="HEAD")
     ask(client, FOLDER + "nothing.jpg")
     assert client.sock is connection
 
 
 def test_a_missing_file_is_a_404_and_a_login_page_a_200_with_html(client: http.client.HTTPConnection) -> None:
-    assert ask(client, first(Answer.MISSING))[0].status == 404
+    assert ask(client, first(MissingImage.MISSING))[0].status == 404
     assert ask(client, FOLDER + "no_such_file_n.jpg")[0].status == 404
-    page, body = ask(client, first(Answer.PAGE))
+    page, body = ask(client, first(MissingImage.PAGE))
     assert (page.status, page.getheader("Content-Type")) == (200, "text/html; charset=utf-8")
     assert body.startswith(b"<!doctype html>")
 
 
 def test_an_expired_address_is_refused_as_instagram_does(client: http.client.HTTPConnection) -> None:
-    expired = next(medium for post in posts() for medium in post.media if medium.expired)
+    expired = next(medium for post in sample_posts() for medium in post.media if medium.expired)
     response, body = ask(client, f"{FOLDER}{expired.file_name}?oe=6576D61D")
     assert (response.status, body) == (403, b"URL signature expired")
 
@@ -95,7 +95,7 @@ def test_a_head_request_has_the_length_but_no_body(client: http.client.HTTPConne
 def test_every_request_is_counted_by_its_path_without_the_query(
     server: DemoServer, client: http.client.HTTPConnection
 ) -> None:
-    path = first(Answer.PAGE)
+    path = first(MissingImage.PAGE)
     for query in ("", "?oe=7C2771AB", "?oe=7C2771AC"):
         ask(client, path + query)
     ask(client, "/else")

@@ -20,8 +20,8 @@ from instagram_assets import (
     read_export,
 )
 from instagram_assets.demo import MODELS
-from instagram_assets.demo.scenes import Scene, draw
 from instagram_assets.demo.search_site import Results, SearchPage
+from instagram_assets.demo.synthetic_images import Scene, encode_image
 from instagram_assets.search.requests import SearchRequest, results_table
 from instagram_assets.settings import DownloadSettings, Settings
 from instagram_assets_tests.conftest import export, post
@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
     """Eight good pictures of two kinds, one of them twice, a small one, a broken one, and a note."""
     made = pictures(tmp_path / "pictures")
     (made / "twice.jpg").write_bytes((made / "red_circle_0.jpg").read_bytes())
-    (made / "small.jpg").write_bytes(draw(Scene("ring", "green", "black", 64, 48, 1)))
+    (made / "small.jpg").write_bytes(encode_image(Scene("ring", "green", "black", 64, 48, 1)))
     (made / "broken.jpg").write_bytes(b"no picture")
     (made / "notes.txt").write_text("none either")
     return made

@@ -12,8 +12,8 @@ from time import monotonic
 
 import pytest
 
-from instagram_assets.demo.gemini import Answer
-from instagram_assets.demo.json_server import Reply
+from instagram_assets.demo.gemini_server import GeminiAnswer
+from instagram_assets.demo.json_server import JsonReply
 from instagram_assets.errors import AnalyserRefusedError, FileError, ModelError
 from instagram_assets.reels.gemini_api import GeminiRetries
 from instagram_assets.reels.prompts import PROMPTS
@@ -38,7 +38,7 @@ from instagram_assets_tests.servers.gemini import (
     TRUNCATED,
     Failure,
     FaultyGemini,
-    refusal,
+    google_error,
 )
 
 CANARY = "gemini_key_canary_77"
@@ -132,7 +132,7 @@ def test_a_told_label_stands_in_the_second_question_only_and_costs_no_second_vid
     ],
 )
 def test_what_is_no_answer_has_a_status_is_paid_and_is_asked_again_next_time(
-    gemini: FaultyGemini, tmp_path: Path, answer: Answer, status: str
+    gemini: FaultyGemini, tmp_path: Path, answer: GeminiAnswer, status: str
 ) -> None:
     video = video_of(tmp_path, 1)
     gemini.failures = [Failure(GENERATE, answer)]
@@ -225,7 +225,9 @@ def test_an_answer_without_a_word_is_empty_paid_and_asked_again_next_time(
 @pytest.mark.parametrize("kind", [START, PART, LOOK, GENERATE, DELETE])
 @pytest.mark.parametrize("reply", [OVERLOADED, EXHAUSTED, CUT], ids=["503", "429", "cut"])
 @pytest.mark.bad_input("unusable answer of a language model")
-def test_what_fails_in_passing_is_tried_again(gemini: FaultyGemini, tmp_path: Path, kind: str, reply: Reply) -> None:
+def test_what_fails_in_passing_is_tried_again(
+    gemini: FaultyGemini, tmp_path: Path, kind: str, reply: JsonReply
+) -> None:
     gemini.failures = [Failure(kind, reply, times=2)]
     (row,) = analyser_of(tmp_path, gemini).analyse([video_of(tmp_path, 1)])
     assert row["status"] == "ok"
@@ -250,9 +252,9 @@ def test_a_wait_that_is_asked_for_is_waited(gemini: FaultyGemini, tmp_path: Path
     soon = format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
     info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "0.3s"}
     gemini.failures = [
-        Failure(GENERATE, refusal(429, "RESOURCE_EXHAUSTED", "Wait.", headers={"Retry-After": "0.3"})),
-        Failure(GENERATE, refusal(429, "RESOURCE_EXHAUSTED", "Wait.", [info])),
-        Failure(GENERATE, refusal(503, "UNAVAILABLE", "Wait.", headers={"Retry-After": soon})),
+        Failure(GENERATE, google_error(429, "RESOURCE_EXHAUSTED", "Wait.", headers={"Retry-After": "0.3"})),
+        Failure(GENERATE, google_error(429, "RESOURCE_EXHAUSTED", "Wait.", [info])),
+        Failure(GENERATE, google_error(503, "UNAVAILABLE", "Wait.", headers={"Retry-After": soon})),
     ]
     started = monotonic()
     (row,) = analyser_of(tmp_path, gemini, patience=GeminiRetries(6, 0.001, 5)).analyse([video_of(tmp_path, 1)])
@@ -261,7 +263,9 @@ def test_a_wait_that_is_asked_for_is_waited(gemini: FaultyGemini, tmp_path: Path
 
 
 def test_a_wait_longer_than_allowed_ends_the_tries(gemini: FaultyGemini, tmp_path: Path) -> None:
-    gemini.failures = [Failure(GENERATE, refusal(429, "RESOURCE_EXHAUSTED", "Wait.", headers={"Retry-After": "3600"}))]
+    gemini.failures = [
+        Failure(GENERATE, google_error(429, "RESOURCE_EXHAUSTED", "Wait.", headers={"Retry-After": "3600"}))
+    ]
     (row,) = analyser_of(tmp_path, gemini).analyse([video_of(tmp_path, 1)])
     assert row["status"] == "failed"
     assert row["reason"] == "429 RESOURCE_EXHAUSTED: Wait"
@@ -421,7 +425,7 @@ def test_a_key_or_model_that_is_not_known_ends_the_run_in_words_and_keeps_what_c
     videos = [video_of(tmp_path, number) for number in range(3)]
     said = f"API key not valid: {CANARY}. Please pass a valid API key."
     analyser_of(tmp_path, gemini).analyse(videos[:1])
-    gemini.failures = [Failure(kind, refusal(400, "INVALID_ARGUMENT", said, [{"reason": "API_KEY_INVALID"}]))]
+    gemini.failures = [Failure(kind, google_error(400, "INVALID_ARGUMENT", said, [{"reason": "API_KEY_INVALID"}]))]
     with pytest.raises(AnalyserRefusedError, match="Set GEMINI_API_KEY to a key") as refused:
         analyser_of(tmp_path, gemini, concurrent=1).analyse(videos)
     assert CANARY not in str(refused.value)
@@ -453,17 +457,17 @@ def test_a_wrong_model_is_told_before_a_video_is_sent(gemini: FaultyGemini, tmp_
 
 def test_a_model_that_answers_no_questions_is_told_before_a_video_is_sent(gemini: FaultyGemini, tmp_path: Path) -> None:
     embeds = {"name": "models/gemini-embedding-001", "supportedGenerationMethods": ["embedContent"]}
-    gemini.failures = [Failure(MODEL, Reply(200, embeds))]
+    gemini.failures = [Failure(MODEL, JsonReply(200, embeds))]
     with pytest.raises(AnalyserRefusedError, match=r"gemini-embedding-001 answers no questions\. .*GEMINI__MODEL"):
         analyser_of(tmp_path, gemini, model="gemini-embedding-001").analyse([video_of(tmp_path, 1)])
     assert gemini.count(START) == 0
 
 
 @pytest.mark.parametrize(
-    "reply", [OVERLOADED, EXHAUSTED, CUT, Reply(200, {"name": 7})], ids=["503", "429", "cut", "odd"]
+    "reply", [OVERLOADED, EXHAUSTED, CUT, JsonReply(200, {"name": 7})], ids=["503", "429", "cut", "odd"]
 )
 def test_where_the_model_cannot_be_asked_for_the_work_goes_on(
-    gemini: FaultyGemini, tmp_path: Path, reply: Reply
+    gemini: FaultyGemini, tmp_path: Path, reply: JsonReply
 ) -> None:
     gemini.failures = [Failure(MODEL, reply)]
     (row,) = analyser_of(tmp_path, gemini).analyse([video_of(tmp_path, 1)])
@@ -471,7 +475,7 @@ def test_where_the_model_cannot_be_asked_for_the_work_goes_on(
 
 
 def test_a_model_that_is_not_there_is_named(gemini: FaultyGemini, tmp_path: Path) -> None:
-    gemini.failures = [Failure(GENERATE, refusal(404, "NOT_FOUND", "models/x is not found for API version v1"))]
+    gemini.failures = [Failure(GENERATE, google_error(404, "NOT_FOUND", "models/x is not found for API version v1"))]
     with pytest.raises(AnalyserRefusedError, match=r"no model gemini-2\.5-flash.*GEMINI__MODEL"):
         analyser_of(tmp_path, gemini).analyse([video_of(tmp_path, 1)])
 
@@ -489,8 +493,8 @@ def test_the_key_is_in_no_log_row_or_file(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     gemini.failures = [
-        Failure(GENERATE, refusal(503, "UNAVAILABLE", f"{CANARY} is busy"), times=6),
-        Failure(DELETE, refusal(503, "UNAVAILABLE", f"{CANARY} is busy"), times=6),
+        Failure(GENERATE, google_error(503, "UNAVAILABLE", f"{CANARY} is busy"), times=6),
+        Failure(DELETE, google_error(503, "UNAVAILABLE", f"{CANARY} is busy"), times=6),
     ]
     (row,) = analyser_of(tmp_path, gemini, patience=QUICK).analyse([video_of(tmp_path, 1)])
     assert row["reason"] == "503 UNAVAILABLE: … is busy"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.demo.json_server import Reply
+from instagram_assets.demo.json_server import JsonReply
 from instagram_assets_tests.faults.harness import Fault, Worker, choose
 from instagram_assets_tests.reels.watching import analyser_of, ledger_of, options_of, video_of
 from instagram_assets_tests.servers.gemini import CUT, GENERATE, FaultyGemini
@@ -101,7 +101,7 @@ def test_a_kill_at_any_request_sends_no_video_and_pays_no_answer_twice(
         forget(gemini)
         home, seen = home_of(memory_path, f"request{at}"), list[str]()
 
-        def kill(kind: str, at: int = at, home: Path = home, seen: list[str] = seen) -> Reply | None:
+        def kill(kind: str, at: int = at, home: Path = home, seen: list[str] = seen) -> JsonReply | None:
             seen.append(kind)
             if len(seen) != at:
                 return None
@@ -120,7 +120,7 @@ def test_a_kill_before_a_question_was_handled_reserves_it_at_its_worst(
 ) -> None:
     home = home_of(memory_path, "home")
 
-    def kill(kind: str) -> Reply | None:
+    def kill(kind: str) -> JsonReply | None:
         if kind != GENERATE or gemini.count(GENERATE) > 1:
             return None
         os.killpg(int((home / "pid").read_text()), signal.SIGKILL)

@@ -8,12 +8,12 @@ import pytest
 from google.genai.types import GenerateContentResponse
 from pydantic import BaseModel
 
-from instagram_assets.demo.gemini_answers import answer_for
+from instagram_assets.demo.gemini_responses import response_for
 from instagram_assets.reels.analysis_schema import Analysis, Hypotheses
 from instagram_assets.reels.model_responses import ModelResponse, is_english, parse_response, parse_response_text
 from instagram_assets.reels.prompts import WATCH, mend, suppose
 
-GOOD: dict[str, Any] = answer_for(Analysis.model_json_schema(), "seed")
+GOOD: dict[str, Any] = response_for(Analysis.model_json_schema(), "seed")
 
 
 def response(**candidate: Any) -> dict[str, Any]:
@@ -185,7 +185,7 @@ def test_the_blind_questions_know_of_no_label() -> None:
 def test_more_things_than_are_asked_for_are_cut_and_told_and_not_asked_for_again(
     form: type[BaseModel], name: str, most: int
 ) -> None:
-    good: dict[str, Any] = answer_for(form.model_json_schema(), "seed")
+    good: dict[str, Any] = response_for(form.model_json_schema(), "seed")
     thing = good[name][0]
     for count, cut in ((most, None), (most + 1, f"more than {most} {name.replace('_', ' ')} were told")):
         answer = parse_response_text(json.dumps(good | {name: [thing] * count}), form)

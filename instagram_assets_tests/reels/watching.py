@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from instagram_assets.demo.gemini import GeminiServer
+from instagram_assets.demo.gemini_server import GeminiServer
 from instagram_assets.reels.analysis_schema import Analyser, OnProgress, Row, Video
 from instagram_assets.reels.call_ledger import Ledger, Prices
 from instagram_assets.reels.gemini import GeminiAnalyser

@@ -7,12 +7,12 @@ with FaultyApify() as apify:
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from instagram_assets.demo.apify import ApifyServer, Asked, refusal
-from instagram_assets.demo.json_server import Reply
+from instagram_assets.demo.apify_server import ApifyRequest, ApifyServer, apify_error
+from instagram_assets.demo.json_server import JsonReply
 
-__all__ = ["CUT", "Failure", "FaultyApify", "refusal"]
+__all__ = ["CUT", "Failure", "FaultyApify", "apify_error"]
 
-CUT = Reply(0)
+CUT = JsonReply(0)
 """No answer: the connection ends."""
 
 
@@ -25,7 +25,7 @@ class Failure:
 
     method: str
     path_ends: str
-    reply: Reply
+    reply: JsonReply
     times: int = 1
     handled: bool = False
 
@@ -39,7 +39,7 @@ class FaultyApify(ApifyServer):
         self.before: Callable[[int], object] = _nothing
         self.after: Callable[[int], object] = _nothing
 
-    def answer(self, asked: Asked) -> Reply:
+    def answer(self, asked: ApifyRequest) -> JsonReply:
         number = len(self.requests)
         self.before(number)
         for failure in self.failures:

@@ -8,25 +8,25 @@ with FaultyGemini() as gemini:
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from instagram_assets.demo.gemini import Answer, Asked, GeminiServer, StoredFile, refusal
-from instagram_assets.demo.json_server import Reply
+from instagram_assets.demo.gemini_server import GeminiAnswer, GeminiRequest, GeminiServer, StoredFile, google_error
+from instagram_assets.demo.json_server import JsonReply
 
 MODEL, START, PART, LOOK, DELETE, GENERATE = "model", "start", "part", "look", "delete", "generate"
 """The kinds of requests that a client makes."""
 
-CUT = Reply(0)
+CUT = JsonReply(0)
 """No answer: the connection ends."""
-OVERLOADED = refusal(503, "UNAVAILABLE", "The model is overloaded. Please try again later.")
-EXHAUSTED = refusal(429, "RESOURCE_EXHAUSTED", "You exceeded your current quota.")
+OVERLOADED = google_error(503, "UNAVAILABLE", "The model is overloaded. Please try again later.")
+EXHAUSTED = google_error(429, "RESOURCE_EXHAUSTED", "You exceeded your current quota.")
 
-BLOCKED = Answer(blocked="PROHIBITED_CONTENT", answer_tokens=0)
+BLOCKED = GeminiAnswer(blocked="PROHIBITED_CONTENT", answer_tokens=0)
 """The prompt is refused: no candidate at all."""
-STOPPED = Answer(parts=[], finish="SAFETY", answer_tokens=0)
+STOPPED = GeminiAnswer(parts=[], finish="SAFETY", answer_tokens=0)
 """The answer is refused: a candidate without content."""
-TRUNCATED = Answer('{"speaker": "a young', finish="MAX_TOKENS")
-THOUGHTS = Answer(parts=[{"text": "Let me see.", "thought": True}], answer_tokens=0, thought_tokens=40)
-EMPTY = Answer(candidates=False, answer_tokens=0)
-MALFORMED = Answer('{"speaker": "nobody", "tone": ')
+TRUNCATED = GeminiAnswer('{"speaker": "a young', finish="MAX_TOKENS")
+THOUGHTS = GeminiAnswer(parts=[{"text": "Let me see.", "thought": True}], answer_tokens=0, thought_tokens=40)
+EMPTY = GeminiAnswer(candidates=False, answer_tokens=0)
+MALFORMED = GeminiAnswer('{"speaker": "nobody", "tone": ')
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Failure:
     """
 
     kind: str
-    reply: Reply | Answer | None = None
+    reply: JsonReply | GeminiAnswer | None = None
     times: int = 1
     handled: bool = False
     video: str = ""
@@ -56,15 +56,15 @@ class FaultyGemini(GeminiServer):
         super().__init__(key, latency=latency, looks=looks)
         self.failures: list[Failure] = []
         self.unreadable: set[str] = set()
-        self.before: Callable[[str], Reply | None] = _nothing
+        self.before: Callable[[str], JsonReply | None] = _nothing
         self.after: Callable[[str], object] = _nothing
 
-    def answer(self, asked: Asked, content: bytes = b"") -> Reply:
+    def answer(self, asked: GeminiRequest, content: bytes = b"") -> JsonReply:
         kind = kind_of(asked)
         if instead := self.before(kind):
             return instead
         failure = None if kind == GENERATE else self._next(kind)
-        if failure and isinstance(failure.reply, Reply):
+        if failure and isinstance(failure.reply, JsonReply):
             if failure.handled:
                 super().answer(asked, content)
             # Without it the client itself waits for seconds, three times.
@@ -76,11 +76,11 @@ class FaultyGemini(GeminiServer):
         self.after(kind)
         return reply
 
-    def charged(self, asked: Asked, model: str, video: StoredFile | None, answer: Answer) -> Reply:
+    def charged(self, asked: GeminiRequest, model: str, video: StoredFile | None, answer: GeminiAnswer) -> JsonReply:
         failure = self._next(GENERATE, video.sha256 if video else "", asked.body.decode())
         if failure is None:
             return super().charged(asked, model, video, answer)
-        if isinstance(failure.reply, Reply):
+        if isinstance(failure.reply, JsonReply):
             if failure.handled:
                 super().charged(asked, model, video, answer)
             return failure.reply
@@ -106,7 +106,7 @@ class FaultyGemini(GeminiServer):
                 stored.state = "FAILED"
 
 
-def kind_of(asked: Asked) -> str:
+def kind_of(asked: GeminiRequest) -> str:
     """Which kind of request it is."""
     if asked.path.startswith("/upload/session/"):
         return PART

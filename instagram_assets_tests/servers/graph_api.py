@@ -7,8 +7,8 @@ with FaultyGraph([account(…)], [hashtag(…)], now=clock.now) as graph:
 from dataclasses import dataclass
 from typing import Any
 
-from instagram_assets.demo.graph_api import Asked, GraphApiServer
-from instagram_assets.demo.json_server import Reply
+from instagram_assets.demo.graph_api_server import GraphApiRequest, GraphApiServer
+from instagram_assets.demo.json_server import JsonReply
 
 
 @dataclass
@@ -16,7 +16,7 @@ class Failure:
     """What the next `times` requests of a kind are answered with, where named only those about one subject."""
 
     kind: str
-    reply: Reply
+    reply: JsonReply
     times: int = 1
     about: str = ""
 
@@ -32,7 +32,7 @@ class FaultyGraph(GraphApiServer):
         super().__exit__()
         assert self.leaks == []
 
-    def reply(self, asked: Asked) -> Reply:
+    def reply(self, asked: GraphApiRequest) -> JsonReply:
         for failure in self.failures:
             if failure.times and failure.kind == asked.kind and failure.about in ("", asked.about):
                 failure.times -= 1

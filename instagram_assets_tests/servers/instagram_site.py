@@ -19,8 +19,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple, Self
 from urllib.parse import parse_qs
 
-from instagram_assets.demo.instagram_people import Person
-from instagram_assets.demo.instagram_site import GRAPHQL_PATH, PROFILE_PATH, answered, wanted
+from instagram_assets.demo.instagram_data import SitePerson
+from instagram_assets.demo.instagram_server import GRAPHQL_PATH, PROFILE_PATH, page_response, parse_page_request
 
 SESSION = "77%3Acanary-session%3A28"
 """The cookie by which somebody is logged in here."""
@@ -83,7 +83,7 @@ class InstagramSiteServer:
 
     def __init__(
         self,
-        people: Mapping[str, Person] | None = None,
+        people: Mapping[str, SitePerson] | None = None,
         *,
         now: Callable[[], float] = time.time,
         slow: float = 5,
@@ -121,7 +121,7 @@ class InstagramSiteServer:
 
     def respond(self, method: str, path: str, words: Mapping[str, str], headers: Mapping[str, str]) -> Reply:
         """The reply to one request, with the words of its query and its form."""
-        page = wanted(self.people, path, words, f"sessionid={SESSION}" in headers.get("cookie", ""))
+        page = parse_page_request(self.people, path, words, f"sessionid={SESSION}" in headers.get("cookie", ""))
         with self._lock:
             asked = Asked(
                 len(self.asked) + 1, self.now(), method, path, page.subject, page.cursor, page.logged_in, headers
@@ -133,7 +133,7 @@ class InstagramSiteServer:
         if refused == SLOW:
             self._closing.wait(self._slow)
             return Reply(0)
-        return self._refused(refused) if refused else _json(*answered(self.people, page))
+        return self._refused(refused) if refused else _json(*page_response(self.people, page))
 
     def _refusal(self, asked: Asked) -> str | None:
         """What is refused without being told to."""

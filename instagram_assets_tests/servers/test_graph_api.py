@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from instagram_assets.collect.site import Request
-from instagram_assets.demo.graph_api import HASHTAGS_PER_WEEK, WEEK
-from instagram_assets.demo.graph_media import hashtag
-from instagram_assets.demo.graph_query import Field, QueryFault, fields_of
+from instagram_assets.demo.graph_api_data import graph_hashtag
+from instagram_assets.demo.graph_api_fields import InvalidFieldsError, QueryField, parse_fields
+from instagram_assets.demo.graph_api_server import HASHTAGS_PER_WEEK, WEEK_SECONDS
 from instagram_assets_tests.collect.graph import BEGIN, DIARY, SUN, Desk, desk
 
 DISCOVERY = "business_discovery.username(sun_diary)"
@@ -28,18 +28,18 @@ def code(content: dict[str, object]) -> object:
 
 
 def test_fields_are_a_tree_with_what_stands_behind_their_dots() -> None:
-    (discovery,) = fields_of("business_discovery.username(a.b){id,media.after(X=).limit(5){id,children{media_url}}}")
+    (discovery,) = parse_fields("business_discovery.username(a.b){id,media.after(X=).limit(5){id,children{media_url}}}")
     assert discovery.arguments == {"username": "a.b"}
     media = discovery.within("media")
     assert media
     assert media.arguments == {"after": "X=", "limit": "5"}
-    assert media.fields == [Field("id"), Field("children", fields=[Field("media_url")])]
+    assert media.fields == [QueryField("id"), QueryField("children", fields=[QueryField("media_url")])]
 
 
 @pytest.mark.parametrize("text", ["", "id,", "a{b", "a.b", "a.b(c", "a}", "A"])
 def test_fields_that_are_none_are_refused(text: str) -> None:
-    with pytest.raises(QueryFault):
-        fields_of(text)
+    with pytest.raises(InvalidFieldsError):
+        parse_fields(text)
 
 
 def test_only_what_was_asked_for_comes_and_the_id(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_of_a_hashtag_the_owner_cannot_be_asked_for(tmp_path: Path) -> None:
 
 
 def test_a_hashtag_shows_24_hours_and_not_what_is_still_to_come(tmp_path: Path) -> None:
-    with desk(tmp_path, [], [hashtag("산책", BEGIN - timedelta(days=2), 4, 10)]) as at:
+    with desk(tmp_path, [], [graph_hashtag("산책", BEGIN - timedelta(days=2), 4, 10)]) as at:
         tag = at.graph.hashtags["산책"]
         content = asked(at, f"{tag.id}/recent_media", user_id="1", fields="id", limit="50")
         shown = {post.id for post in tag.posts if BEGIN - timedelta(days=1) < post.taken_at <= BEGIN}
@@ -83,13 +83,13 @@ def test_a_hashtag_shows_24_hours_and_not_what_is_still_to_come(tmp_path: Path) 
 
 
 def test_the_31st_hashtag_of_seven_days_is_refused_and_the_first_leaves_after_them(tmp_path: Path) -> None:
-    tags = [hashtag(f"tag{number}", BEGIN, 1, 1) for number in range(HASHTAGS_PER_WEEK + 1)]
+    tags = [graph_hashtag(f"tag{number}", BEGIN, 1, 1) for number in range(HASHTAGS_PER_WEEK + 1)]
     with desk(tmp_path, [], tags) as at:
         for tag in tags[:-1]:
             assert "data" in asked(at, "ig_hashtag_search", user_id="1", q=tag.name)
         assert code(asked(at, "ig_hashtag_search", user_id="1", q=tags[-1].name)) == 18
         assert "data" in asked(at, "ig_hashtag_search", user_id="1", q=tags[0].name)
-        at.clock.sleep(WEEK)
+        at.clock.sleep(WEEK_SECONDS)
         assert "data" in asked(at, "ig_hashtag_search", user_id="1", q=tags[-1].name)
 
 

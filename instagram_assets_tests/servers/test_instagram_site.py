@@ -10,7 +10,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from instagram_assets_tests.servers.instagram_people import Person
+from instagram_assets_tests.servers.instagram_people import SitePerson
 from instagram_assets_tests.servers.instagram_site import (
     GRAPHQL_PATH,
     LIMIT,
@@ -23,7 +23,9 @@ from instagram_assets_tests.servers.instagram_site import (
 
 @pytest.fixture
 def site() -> Iterator[InstagramSiteServer]:
-    with InstagramSiteServer({"sun_diary": Person.made("sun_diary", 31, pinned=(20, 3))}, now=lambda: 7.0) as server:
+    with InstagramSiteServer(
+        {"sun_diary": SitePerson.made("sun_diary", 31, pinned=(20, 3))}, now=lambda: 7.0
+    ) as server:
         yield server
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from instagram_assets.demo.apify import Actor
+from instagram_assets.demo.apify_server import ApifyActor
 from instagram_assets.settings import ApifySettings
 from instagram_assets.sources.apify import Patience
 from instagram_assets.sources.requests import load_request
@@ -28,7 +28,7 @@ def apify(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyApify]:
     """Apify with an actor that has two reels."""
     monkeypatch.setenv("APIFY_TOKEN", TOKEN)
     with FaultyApify(TOKEN) as server:
-        server.actors[REELS] = Actor([post(number, type="Video", productType="clips") for number in (1, 2)])
+        server.actors[REELS] = ApifyActor([post(number, type="Video", productType="clips") for number in (1, 2)])
         yield server
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from instagram_assets.errors import ScrapeError
-from instagram_assets_tests.servers.apify import CUT, Failure, FaultyApify, refusal
+from instagram_assets_tests.servers.apify import CUT, Failure, FaultyApify, apify_error
 from instagram_assets_tests.sources.conftest import REELS, Collect
 
-BUSY = refusal(503, "internal", "Service is unavailable")
+BUSY = apify_error(503, "internal", "Service is unavailable")
 EVER = 10_000
 
 
@@ -139,7 +139,7 @@ def test_an_earlier_run_that_is_gone_is_told_once(
     apify: FaultyApify, collect: Collect, lines: list[str], tmp_path: Path, path: str
 ) -> None:
     left_started(apify, collect, "old")
-    apify.failures.append(Failure("GET", path, refusal(404, "record-not-found", "Not found"), times=EVER))
+    apify.failures.append(Failure("GET", path, apify_error(404, "record-not-found", "Not found"), times=EVER))
     lines.clear()
     assert collect("new").items == 2
     assert sum("earlier scrape of reels for old" in line for line in lines) == 1
@@ -152,7 +152,7 @@ def test_an_earlier_run_that_cannot_be_read_is_left_for_later(
     apify: FaultyApify, collect: Collect, lines: list[str], tmp_path: Path, path: str
 ) -> None:
     left_started(apify, collect, "old")
-    failure = Failure("GET", path, refusal(500, "internal", "corrupt"), times=EVER)
+    failure = Failure("GET", path, apify_error(500, "internal", "corrupt"), times=EVER)
     apify.failures.append(failure)
     assert collect("new").items == 2
     assert any("reels for old is left as it is" in line and "corrupt" in line for line in lines)

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from upath import UPath
 
-from instagram_assets.demo.apify import Actor
+from instagram_assets.demo.apify_server import ApifyActor
 from instagram_assets.ingest.observations import read_posts
 from instagram_assets.storage.atomic import is_temporary
 from instagram_assets_tests.conftest import post
@@ -64,7 +64,7 @@ def memory_path(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def apify() -> Iterator[FaultyApify]:
     with FaultyApify(TOKEN) as server:
-        server.actors[REELS] = Actor(ITEMS, looks=1, ends_at=datetime.now(UTC) - timedelta(minutes=1))
+        server.actors[REELS] = ApifyActor(ITEMS, looks=1, ends_at=datetime.now(UTC) - timedelta(minutes=1))
         yield server
 
 

@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.demo.json_server import Reply
+from instagram_assets.demo.json_server import JsonReply
 from instagram_assets.errors import GoneError, NothingDoneError, ScrapeError, ScrapeRequestError, SettingsError
 from instagram_assets.ingest.record_source import RecordSource
 from instagram_assets.sources import notes
 from instagram_assets.sources.requests import NEWER_THAN
 from instagram_assets.sources.scrape import MARKER
 from instagram_assets_tests.conftest import post
-from instagram_assets_tests.servers.apify import CUT, Failure, FaultyApify, refusal
+from instagram_assets_tests.servers.apify import CUT, Failure, FaultyApify, apify_error
 from instagram_assets_tests.sources.conftest import REELS, SEOUL, TOKEN, Collect
 
 NO_RUNS = {"total": 0, "offset": 0, "limit": 1000, "count": 0, "desc": True, "items": []}
-BUSY = refusal(503, "internal", "Service is unavailable")
+BUSY = apify_error(503, "internal", "Service is unavailable")
 
 
 def records(path: Path | None) -> list[dict[str, object]]:
@@ -137,7 +137,7 @@ def test_two_calls_at_once_are_one_run(apify: FaultyApify, collect: Collect) -> 
 
 @pytest.mark.parametrize("handled", [True, False], ids=["started", "not started"])
 @pytest.mark.parametrize(
-    "reply", [BUSY, CUT, refusal(429, "rate-limit-exceeded", "Slow down"), refusal(500, "internal", "Boom")]
+    "reply", [BUSY, CUT, apify_error(429, "rate-limit-exceeded", "Slow down"), apify_error(500, "internal", "Boom")]
 )
 def test_a_start_without_an_answer_is_one_run(
     apify: FaultyApify, collect: Collect, reply: object, handled: bool
@@ -176,10 +176,10 @@ def collect_failed(collect: Collect) -> str:
 def test_a_refusal_after_a_start_without_an_answer_does_not_hide_its_run(
     apify: FaultyApify, collect: Collect, refused: int
 ) -> None:
-    hidden = Failure("GET", "/runs", Reply(200, {"data": NO_RUNS}), times=0)
+    hidden = Failure("GET", "/runs", JsonReply(200, {"data": NO_RUNS}), times=0)
     apify.failures += [
         Failure("POST", "/runs", BUSY, handled=True),
-        Failure("POST", "/runs", refusal(refused, "no", "No!"), times=100),
+        Failure("POST", "/runs", apify_error(refused, "no", "No!"), times=100),
         hidden,
     ]
     # The run is listed a moment late: not before the second start, which is refused.
@@ -192,7 +192,7 @@ def test_a_refusal_after_a_start_without_an_answer_does_not_hide_its_run(
 def test_a_run_that_is_gone_is_told_once_and_does_not_stand_in_the_way(
     apify: FaultyApify, collect: Collect, path: str
 ) -> None:
-    apify.failures.append(Failure("GET", path, refusal(404, "record-not-found", "Not found"), times=10_000))
+    apify.failures.append(Failure("GET", path, apify_error(404, "record-not-found", "Not found"), times=10_000))
     with pytest.raises(GoneError, match=r"RUN0001.*the same command starts another|RUN0001.*The same command"):
         collect()
     apify.failures.clear()
@@ -203,7 +203,7 @@ def test_a_refusal_that_lasts_does_not_stand_in_the_way_of_a_mended_input(apify:
     unlisted_after_the_start(apify)
     collect_failed(collect)
     apify.runs.clear()  # it had not been started, then
-    apify.failures[:] = [Failure("POST", "/runs", refusal(400, "no", "No!"))]
+    apify.failures[:] = [Failure("POST", "/runs", apify_error(400, "no", "No!"))]
     with pytest.raises(ScrapeError, match="No!"):
         collect("sea")
     assert collect("sea").run == "RUN0001"
@@ -293,7 +293,7 @@ def test_no_post_since_the_day_that_was_asked_is_an_answer(apify: FaultyApify, c
 def test_a_refusal_is_told_in_words_and_not_tried_again(
     apify: FaultyApify, collect: Collect, status: int, words: str
 ) -> None:
-    apify.failures.append(Failure("POST", "/runs", refusal(status, "no", "No!")))
+    apify.failures.append(Failure("POST", "/runs", apify_error(status, "no", "No!")))
     with pytest.raises(ScrapeError, match=words):
         collect()
     assert apify.count("POST", "/runs") == 1
@@ -322,7 +322,7 @@ def test_nobody_at_the_address_is_told(collect: Collect) -> None:
 def test_an_answer_that_is_none_leaves_no_doubt_about_the_start(
     apify: FaultyApify, collect: Collect, body: object
 ) -> None:
-    apify.failures.append(Failure("POST", "/runs", refusal(201, "", "")._replace(body=body), handled=True))
+    apify.failures.append(Failure("POST", "/runs", apify_error(201, "", "")._replace(body=body), handled=True))
     assert collect().items == 2
     assert len(apify.runs) == 1
 
@@ -332,7 +332,7 @@ def test_an_answer_that_is_none_leaves_no_doubt_about_the_start(
 def test_an_answer_of_another_form_is_told_in_words(
     apify: FaultyApify, collect: Collect, path: str, body: object
 ) -> None:
-    odd = refusal(200, "", "")._replace(body=body)
+    odd = apify_error(200, "", "")._replace(body=body)
     apify.failures.append(Failure("GET", path, odd, times=1000))
     with suppress(ScrapeError):  # and no other error
         assert collect().run == "RUN0001"
@@ -383,7 +383,7 @@ def test_the_token_is_in_no_error_and_no_file(
     apify: FaultyApify, collect: Collect, tmp_path: Path, lines: list[str]
 ) -> None:
     said: list[str] = []
-    for reply in (refusal(403, "no", f"Bearer {TOKEN} may not"), refusal(400, "no", f"token={TOKEN}"), BUSY):
+    for reply in (apify_error(403, "no", f"Bearer {TOKEN} may not"), apify_error(400, "no", f"token={TOKEN}"), BUSY):
         apify.failures.append(Failure("POST", "/runs", reply))
         try:
             collect(again=True)
@@ -418,7 +418,7 @@ def test_what_an_actor_says_is_told_short_without_the_token_and_without_controls
 def test_what_apify_says_of_a_refusal_is_told_short_and_without_controls(
     apify: FaultyApify, collect: Collect, status: int
 ) -> None:
-    apify.failures.append(Failure("POST", "/runs", refusal(status, "no", f"pay\x1b]0;evil\x07{TOKEN}{'x' * 3000}")))
+    apify.failures.append(Failure("POST", "/runs", apify_error(status, "no", f"pay\x1b]0;evil\x07{TOKEN}{'x' * 3000}")))
     with pytest.raises(ScrapeError) as caught:
         collect()
     assert str(caught.value).isprintable()

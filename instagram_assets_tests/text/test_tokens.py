@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 
-from instagram_assets.demo.diary import QUIRKS, quirky_diary
-from instagram_assets.demo.scenes import Scene
+from instagram_assets.demo.sample_captions import CAPTION_QUIRKS, quirky_caption
+from instagram_assets.demo.synthetic_images import Scene
 from instagram_assets.errors import FileError, SettingsError
 from instagram_assets.schemas import TOKENS
 from instagram_assets.settings import TextSettings
@@ -166,12 +166,12 @@ def test_words_are_those_of_the_caption(caption: str) -> None:
             )
 
 
-@pytest.mark.parametrize("quirk", QUIRKS)
+@pytest.mark.parametrize("quirk", CAPTION_QUIRKS)
 def test_the_demos_odd_captions_keep_their_words(quirk: str) -> None:
     import random
 
     scene = Scene("star", "red", "white", 400, 400, seed=1)
-    caption = quirky_diary(quirk, scene, random.Random(1), "demo.bada.diary")
+    caption = quirky_caption(quirk, scene, random.Random(1), "demo.bada.diary")
     found = words(caption)
     if quirk == "empty":
         assert found == []

@@ -17,7 +17,7 @@ import pytest
 import torch
 from PIL import Image
 
-from instagram_assets.demo.scenes import COLOURS, Scene, draw
+from instagram_assets.demo.synthetic_images import SCENE_COLOURS, Scene, encode_image
 from instagram_assets.errors import SettingsError
 from instagram_assets.models.local_models import ModelSource, find_model
 from instagram_assets.schemas import CAPTIONS, IMAGE_QUALITY, IMAGES
@@ -333,10 +333,10 @@ def quality_rows(*rows: dict[str, object]) -> pa.Table:
 
 
 def test_three_bad_files_among_64_cost_three_captions(captioner: Captioner, tmp_path: Path) -> None:
-    colours = [(a, b) for a in COLOURS for b in COLOURS if a != b]
+    colours = [(a, b) for a in SCENE_COLOURS for b in SCENE_COLOURS if a != b]
     for place in range(61):
         colour, background = colours[place % len(colours)]
-        picture = draw(Scene("star", colour, background, 320, 320, seed=place))
+        picture = encode_image(Scene("star", colour, background, 320, 320, seed=place))
         (tmp_path / f"{place}.jpg").write_bytes(picture)
     (tmp_path / "truncated.jpg").write_bytes((tmp_path / "0.jpg").read_bytes()[:2000])
     (tmp_path / "page.jpg").write_text("<!doctype html><title>Login</title>")

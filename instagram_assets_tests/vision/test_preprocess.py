@@ -16,7 +16,7 @@ from transformers import (
     SiglipImageProcessorPil,
 )
 
-from instagram_assets.demo.scenes import Scene, paint
+from instagram_assets.demo.synthetic_images import Scene, render_image
 from instagram_assets.errors import RecordError
 from instagram_assets.vision.preprocess import Preprocessor
 
@@ -118,7 +118,7 @@ def test_without_a_known_size_draft_changes_nothing() -> None:
 def test_draft_changes_pixels_by_little() -> None:
     preprocessor = Preprocessor.of(PROCESSORS["CLIP"], draft=True)
     stream = io.BytesIO()
-    paint(Scene("star", "red", "blue", 1080, 1350, seed=5)).save(stream, "JPEG", quality=90)
+    render_image(Scene("star", "red", "blue", 1080, 1350, seed=5)).save(stream, "JPEG", quality=90)
     with Image.open(stream) as whole, Image.open(stream) as drafted:
         drafted.draft("RGB", (preprocessor.draft, preprocessor.draft))
         assert drafted.size[0] < whole.size[0]

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from instagram_assets import schemas
-from instagram_assets.demo.catalogue import catalogue
-from instagram_assets.demo.scenes import Scene, draw, paint
+from instagram_assets.demo.sample_catalogue import image_catalogue
+from instagram_assets.demo.synthetic_images import Scene, encode_image, render_image
 from instagram_assets.media.decode import open_grey
 from instagram_assets.settings import QualitySettings
 from instagram_assets.vision.quality import (
@@ -125,16 +125,18 @@ def test_the_reason_says_what_is_wrong_with_its_numbers(
 
 
 def test_the_demos_sharp_pictures_pass_and_its_blurred_ones_fail() -> None:
-    scenes = [content for content in catalogue().values() if isinstance(content, Scene) and min(content.size) >= 300]
+    scenes = [
+        content for content in image_catalogue().values() if isinstance(content, Scene) and min(content.size) >= 300
+    ]
     for scene in [*[scene for scene in scenes if scene.blur][:12], *[scene for scene in scenes if not scene.blur][:24]]:
-        with Image.open(io.BytesIO(draw(scene))) as image:
+        with Image.open(io.BytesIO(encode_image(scene))) as image:
             measures = measure_image(image)._asdict() | {"status": "ok"}
         for settings in (DEFAULT, NATIVE):
             assert (rejection_reason(measures, settings) is not None) == bool(scene.blur), scene
 
 
 def test_only_at_the_standard_size_is_a_scene_as_sharp_however_large_it_is() -> None:
-    sharp, blurred = paint(SCENE), paint(replace(SCENE, blur=0.004))
+    sharp, blurred = render_image(SCENE), render_image(replace(SCENE, blur=0.004))
     sizes = [(1080, 1350), (640, 800), (360, 450)]
     of_sharp, of_blurred = (
         [measure_image(image.resize(size, Image.Resampling.BOX)) for size in sizes] for image in (sharp, blurred)
@@ -148,7 +150,7 @@ def test_only_at_the_standard_size_is_a_scene_as_sharp_however_large_it_is() -> 
 def test_a_picture_stored_on_its_side_has_the_measures_of_the_upright_one(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    upright = paint(replace(SCENE, width=320, height=480))
+    upright = render_image(replace(SCENE, width=320, height=480))
     (tmp_path / "upright.png").write_bytes(saved(upright, "PNG"))
     on_side = upright.transpose(Image.Transpose.ROTATE_90)
     (tmp_path / "side.png").write_bytes(saved(on_side, "PNG", exif=exif.tobytes()))
@@ -161,7 +163,7 @@ def test_the_hash_is_the_one_that_the_library_imagehash_defines() -> None:
     from scipy.fft import dct
 
     for seed in range(20):
-        small = np.asarray(paint(replace(SCENE, width=32, height=32, seed=seed)).convert("L"))
+        small = np.asarray(render_image(replace(SCENE, width=32, height=32, seed=seed)).convert("L"))
         whole: Any = dct(dct(small.astype(float), axis=0), axis=1)
         low = whole[:8, :8]
         bits = "".join("1" if above else "0" for above in (low > np.median(low)).flatten())
@@ -170,12 +172,12 @@ def test_the_hash_is_the_one_that_the_library_imagehash_defines() -> None:
 
 def test_a_picture_resized_cropped_a_little_or_encoded_again_looks_alike_and_another_does_not() -> None:
     scenes = [replace(SCENE, seed=seed, shape=shape) for seed in range(3) for shape in ("star", "ring")]
-    hashes = [measure_image(paint(scene)).phash for scene in scenes]
+    hashes = [measure_image(render_image(scene)).phash for scene in scenes]
     for scene, phash in zip(scenes, hashes, strict=True):
-        with Image.open(io.BytesIO(draw(replace(scene, quality=40)))) as encoded:
+        with Image.open(io.BytesIO(encode_image(replace(scene, quality=40)))) as encoded:
             assert distance(measure_image(encoded).phash, phash) <= 4
-        assert distance(measure_image(paint(scene).resize((400, 500))).phash, phash) <= 4
-        assert distance(measure_image(paint(replace(scene, crop=0.01))).phash, phash) <= 8
+        assert distance(measure_image(render_image(scene).resize((400, 500))).phash, phash) <= 4
+        assert distance(measure_image(render_image(replace(scene, crop=0.01))).phash, phash) <= 8
     apart = [distance(a, b) for place, a in enumerate(hashes) for b in hashes[:place]]
     assert min(apart) > DEFAULT.near_duplicate_bits
 
@@ -209,7 +211,7 @@ def library(tmp_path: Path) -> Library:
 
 
 def sharp(seed: int, **changes: Any) -> bytes:
-    return draw(replace(SCENE, width=320, height=320, seed=seed, **changes))
+    return encode_image(replace(SCENE, width=320, height=320, seed=seed, **changes))
 
 
 def table_of(images: pa.Table, folder: Path, settings: QualitySettings = DEFAULT, **more: Any) -> list[dict[str, Any]]:

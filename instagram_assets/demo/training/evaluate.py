@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instagram_assets.age.statistics import wilson_interval
-from instagram_assets.demo.splits import Subject
+from instagram_assets.demo.dataset_splits import ImageSubject
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 EPS, MIN_SAMPLES = 0.18, 3  # the defaults of the settings of clusters
-CANDIDATES = 5
+CANDIDATE_COUNT = 5
 _AT_ONCE = 64
 _LONGEST = 16  # tokens of a new caption; a right one has eight
 
@@ -69,12 +69,12 @@ def candidates_of(models: Models, pictures: "Sequence[Image]", seed: int) -> lis
 
     torch.manual_seed(seed)
     greedy = _generated(models, pictures, do_sample=False)
-    several = {"top_p": 0.9, "top_k": 0, "num_return_sequences": CANDIDATES - 1}
+    several = {"top_p": 0.9, "top_k": 0, "num_return_sequences": CANDIDATE_COUNT - 1}
     sampled = _generated(models, pictures, do_sample=True, **several)
     return [[*first, *others] for first, others in zip(greedy, sampled, strict=True)]
 
 
-def best_of(models: Models, vectors: NDArray[np.float32], candidates: Sequence[Sequence[str]]) -> list[str]:
+def best_candidates(models: Models, vectors: NDArray[np.float32], candidates: Sequence[Sequence[str]]) -> list[str]:
     """Of each picture's candidates the one nearest to its vector."""
     texts = sorted({text for several in candidates for text in several})
     place = {text: column for column, text in enumerate(texts)}
@@ -107,7 +107,7 @@ def text_vectors(models: Models, texts: Sequence[str]) -> NDArray[np.float32]:
     return torch.nn.functional.normalize(vectors).numpy()
 
 
-def largest_group(vectors: NDArray[np.float32], subjects: Sequence[Subject]) -> Score:
+def largest_group(vectors: NDArray[np.float32], subjects: Sequence[ImageSubject]) -> Score:
     """Of the pictures in the largest cluster, how many show the subject that is most frequent in it."""
     groups = _groups(vectors, subjects)
     if not groups:
@@ -116,7 +116,7 @@ def largest_group(vectors: NDArray[np.float32], subjects: Sequence[Subject]) -> 
     return Score(inside.most_common(1)[0][1], inside.total())
 
 
-def merged_subjects(vectors: NDArray[np.float32], subjects: Sequence[Subject]) -> list[list[Subject]]:
+def merged_subjects(vectors: NDArray[np.float32], subjects: Sequence[ImageSubject]) -> list[list[ImageSubject]]:
     """The subjects that are taken for one, as each has at least `MIN_SAMPLES` pictures in the same cluster."""
     found = [
         [subject for subject, count in group.items() if count >= MIN_SAMPLES] for group in _groups(vectors, subjects)
@@ -124,7 +124,7 @@ def merged_subjects(vectors: NDArray[np.float32], subjects: Sequence[Subject]) -
     return [sorted(together) for together in found if len(together) > 1]
 
 
-def _groups(vectors: NDArray[np.float32], subjects: Sequence[Subject]) -> list[Counter[Subject]]:
+def _groups(vectors: NDArray[np.float32], subjects: Sequence[ImageSubject]) -> list[Counter[ImageSubject]]:
     """The subjects in each cluster of DBSCAN."""
     from sklearn.cluster import DBSCAN
 

@@ -4,15 +4,21 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from instagram_assets.demo.splits import Splits
-from instagram_assets.demo.training.evaluate import CANDIDATES, EPS, MIN_SAMPLES, Score
-from instagram_assets.demo.training.exam import COLLECTION, COLLECTIONS, NOISE, CaptionMarks, Marks
+from instagram_assets.demo.dataset_splits import DatasetSplits
+from instagram_assets.demo.training.evaluate import CANDIDATE_COUNT, EPS, MIN_SAMPLES, Score
+from instagram_assets.demo.training.vision_scores import (
+    COLLECTION_SIZES,
+    COLLECTIONS,
+    NOISE_IMAGES,
+    CaptionScores,
+    ModelScores,
+)
 
 _MERGED = 6  # groups of merged subjects that are named
 
 
 @dataclass(frozen=True)
-class Training:
+class ModelTraining:
     """What the card says of the training."""
 
     seed: int
@@ -23,7 +29,7 @@ class Training:
     versions: dict[str, str]
 
 
-def card(folder: Path, training: Training, splits: Splits, marks: Marks, exam_set: str) -> str:
+def models_card(folder: Path, training: ModelTraining, splits: DatasetSplits, marks: ModelScores, exam_set: str) -> str:
     """The card as Markdown; the sizes are those of the files in the folder."""
     return _CARD.format(
         sizes="\n".join(f"| `{name}` | {_size(folder / name)} |" for name in ("blip", "clip")),
@@ -37,26 +43,30 @@ def card(folder: Path, training: Training, splits: Splits, marks: Marks, exam_se
         validation=len(splits.validation),
         test=len(splits.test),
         exam_set=exam_set,
-        candidates=CANDIDATES,
+        candidates=CANDIDATE_COUNT,
         seen=_rows("seen", marks.seen),
         held_out=_rows("never seen", marks.held_out),
         errors=_errors(marks),
         eps=EPS,
         min_samples=MIN_SAMPLES,
         collections=COLLECTIONS,
-        collection=", ".join(map(str, COLLECTION)),
-        noise=NOISE,
+        collection=", ".join(map(str, COLLECTION_SIZES)),
+        noise=NOISE_IMAGES,
         clusters=_cluster_rows(marks),
         merged=_merged(marks),
     )
 
 
-def _rows(name: str, marks: CaptionMarks) -> str:
-    asked = {"greedy": marks.greedy, f"best of {CANDIDATES} by CLIP": marks.chosen, "found by CLIP alone": marks.found}
+def _rows(name: str, marks: CaptionScores) -> str:
+    asked = {
+        "greedy": marks.greedy,
+        f"best of {CANDIDATE_COUNT} by CLIP": marks.chosen,
+        "found by CLIP alone": marks.found,
+    }
     return "\n".join(f"| {name} ({marks.subjects}) | {way} | {_cells(score)} |" for way, score in asked.items())
 
 
-def _cluster_rows(marks: Marks) -> str:
+def _cluster_rows(marks: ModelScores) -> str:
     worst = f"{marks.clusters.worst:.1%}"
     rows = {
         f"pictures in the largest group that show its subject (worst group: {worst})": marks.clusters.purity,
@@ -71,7 +81,7 @@ def _cells(score: Score) -> str:
     return f"{score.share:.1%} | {low:.1%} to {high:.1%} | {score.right} of {score.total}"
 
 
-def _errors(marks: Marks) -> str:
+def _errors(marks: ModelScores) -> str:
     """Which words were confused, most frequent first."""
     confused: Counter[str] = Counter()
     for said, truth in (*marks.seen.errors, *marks.held_out.errors):
@@ -85,7 +95,7 @@ def _errors(marks: Marks) -> str:
     return ", ".join(f"{what} ({count})" for what, count in confused.most_common(6)) or "none"
 
 
-def _merged(marks: Marks) -> str:
+def _merged(marks: ModelScores) -> str:
     groups = [" + ".join(subject.caption for subject in group) for group in marks.clusters.merged]
     named = [f"- {group}" for group in groups[:_MERGED]]
     rest = len(groups) - len(named)
@@ -115,10 +125,11 @@ safetensors. Load them with transformers' `Auto` classes from these folders, as 
 
 ## Data
 
-Scenes of `instagram_assets/demo/scenes.py`: 6 shapes in 8 colours on cloth of another colour, tilted, unevenly lit,
-some blurred, cropped or compressed again, in all sizes of the demo. Of the {trained} + {validation} + {test}
-combinations of shape, colour and background, {trained} are trained on; {validation} are kept for choosing the recipe
-and {test} for the test. Training draws {pictures} pictures of each, at a third of the demo's size.
+Scenes of `instagram_assets/demo/synthetic_images.py`: 6 shapes in 8 colours on cloth of another colour, tilted,
+unevenly lit, some blurred, cropped or compressed again, in all sizes of the demo. Of the
+{trained} + {validation} + {test} combinations of shape, colour and background, {trained} are trained on;
+{validation} are kept for choosing the recipe and {test} for the test. Training draws {pictures} pictures of each, at a
+third of the demo's size.
 
 ## Recipe
 

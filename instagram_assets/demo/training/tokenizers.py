@@ -5,9 +5,23 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from instagram_assets.demo.scenes import COLOURS, SHAPES
+from instagram_assets.demo.synthetic_images import SCENE_COLOURS, SCENE_SHAPES
 
-WORDS = (*SHAPES, *COLOURS, "a", "an", "on", "background", "the", "of", "in", "and", "photo", "picture", "image")
+VOCABULARY = (
+    *SCENE_SHAPES,
+    *SCENE_COLOURS,
+    "a",
+    "an",
+    "on",
+    "background",
+    "the",
+    "of",
+    "in",
+    "and",
+    "photo",
+    "picture",
+    "image",
+)
 BLIP_LENGTH = 48  # tokens; a caption has nine
 CLIP_LENGTH = 77  # as in OpenAI's CLIP: a search text in letters needs room
 LANGUAGE_LENGTH = 64  # tokens; most posts have fewer than 30
@@ -27,7 +41,7 @@ def bert_tokenizer() -> Any:
     """A BertTokenizer as BLIP uses it, with `[DEC]` as the first token of every caption."""
     from transformers import BertTokenizer
 
-    pieces = (*_BERT_SPECIALS, *WORDS, *_LETTERS, *(f"##{letter}" for letter in _LETTERS), *string.punctuation)
+    pieces = (*_BERT_SPECIALS, *VOCABULARY, *_LETTERS, *(f"##{letter}" for letter in _LETTERS), *string.punctuation)
     tokenizer = BertTokenizer(vocab=_numbered(pieces), model_max_length=BLIP_LENGTH)
     tokenizer.add_special_tokens({"bos_token": "[DEC]"})
     return tokenizer
@@ -54,7 +68,7 @@ def clip_tokenizer() -> Any:
 
     letters = list(bytes_to_unicode().values())
     # Longest first: or `green` would join letters in the middle of `background`.
-    words = sorted(WORDS, key=len, reverse=True)
+    words = sorted(VOCABULARY, key=len, reverse=True)
     merges: Any = list(dict.fromkeys(merge for word in words for merge in _merges(word)))
     pieces = (*letters, *(f"{letter}</w>" for letter in letters), *(first + second for first, second in merges))
     vocabulary = _numbered((*pieces, "<|startoftext|>", "<|endoftext|>"))

@@ -7,48 +7,48 @@ from importlib.metadata import version
 from pathlib import Path
 
 from instagram_assets.demo import MODELS
-from instagram_assets.demo.catalogue import SEED
-from instagram_assets.demo.splits import split_subjects
-from instagram_assets.demo.training.card_bert import Reading, bert_card
+from instagram_assets.demo.dataset_splits import split_subjects
+from instagram_assets.demo.sample_catalogue import SEED
 from instagram_assets.demo.training.evaluate import load_models
-from instagram_assets.demo.training.exam import Exam, sit_exam
-from instagram_assets.demo.training.exam_bert import sit_bert_exam
-from instagram_assets.demo.training.lessons import Progress, make_lessons
-from instagram_assets.demo.training.model_card import Training, card
-from instagram_assets.demo.training.towers import train_tower
-from instagram_assets.demo.training.train_bert import READERS, reading, train_bert
+from instagram_assets.demo.training.language_model_card import LanguageTraining, bert_card
+from instagram_assets.demo.training.language_scores import evaluate_bert
+from instagram_assets.demo.training.model_card import ModelTraining, models_card
+from instagram_assets.demo.training.train_bert import TRAINING_PEOPLE, train_bert, training_texts
 from instagram_assets.demo.training.train_blip import train_blip
 from instagram_assets.demo.training.train_clip import train_clip
+from instagram_assets.demo.training.training_set import ReportProgress, make_training_set
+from instagram_assets.demo.training.vision_encoder import train_vision_encoder
+from instagram_assets.demo.training.vision_scores import EvaluationSize, evaluate_models
 from instagram_assets.storage.atomic import write_atomic
 
-CARD = "README.md"
+CARD_FILE = "README.md"
 _THREADS = 1  # the matrices are so small that two threads wait for each other most of the time
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainingRecipe:
     """How much is drawn and learnt."""
 
     pictures: int = 36  # of each combination that is trained on
     tower_steps: int = 3000
     blip_steps: int = 500
     clip_steps: int = 700
-    readers: int = READERS
+    readers: int = TRAINING_PEOPLE
     bert_steps: int = 4000
     examined: int = 900  # people whom the language model is asked about
 
 
-def train(folder: Path, seed: int, recipe: Recipe, progress: Progress) -> Training:
+def train_vision_models(folder: Path, seed: int, recipe: TrainingRecipe, progress: ReportProgress) -> ModelTraining:
     """Write `blip` and `clip` into the folder, and return what their card says of it."""
     wall, cpu = time.perf_counter(), time.process_time()
-    lessons = make_lessons(split_subjects(seed).trained, recipe.pictures, seed, progress)
-    tower, hints = train_tower(lessons, recipe.tower_steps, seed, progress)
+    lessons = make_training_set(split_subjects(seed).trained, recipe.pictures, seed, progress)
+    tower, hints = train_vision_encoder(lessons, recipe.tower_steps, seed, progress)
     blip = train_blip(tower, hints, lessons, recipe.blip_steps, seed, progress)
     clip = train_clip(tower, hints, lessons, recipe.clip_steps, seed, progress)
     for name, parts in (("blip", blip), ("clip", clip)):
         for part in parts:
             part.save_pretrained(folder / name)
-    return Training(
+    return ModelTraining(
         seed,
         recipe.pictures,
         {"image tower": recipe.tower_steps, "BLIP": recipe.blip_steps, "CLIP": recipe.clip_steps},
@@ -58,7 +58,7 @@ def train(folder: Path, seed: int, recipe: Recipe, progress: Progress) -> Traini
     )
 
 
-def examine(folder: Path, training: Training, exam: Exam, validate: bool = False) -> str:
+def evaluate_and_write_card(folder: Path, training: ModelTraining, exam: EvaluationSize, validate: bool = False) -> str:
     """Examine the folder's models on new pictures, write their card and return it.
 
     With `validate` the exam is about the validation set: recipes are compared by it, so that only the
@@ -66,25 +66,25 @@ def examine(folder: Path, training: Training, exam: Exam, validate: bool = False
     """
     splits = split_subjects(training.seed)
     exam_set, held_out = ("validation", splits.validation) if validate else ("test", splits.test)
-    marks = sit_exam(load_models(folder), exam, splits.trained, held_out, f"{training.seed} {exam_set}")
-    text = card(folder, training, splits, marks, exam_set)
-    write_atomic(folder / CARD, lambda stream: stream.write(text.encode()))
+    marks = evaluate_models(load_models(folder), exam, splits.trained, held_out, f"{training.seed} {exam_set}")
+    text = models_card(folder, training, splits, marks, exam_set)
+    write_atomic(folder / CARD_FILE, lambda stream: stream.write(text.encode()))
     return text
 
 
-def train_words(folder: Path, seed: int, recipe: Recipe, progress: Progress) -> str:
+def train_language_model(folder: Path, seed: int, recipe: TrainingRecipe, progress: ReportProgress) -> str:
     """Write `bert` into the folder, with the card that it returns."""
     cpu = time.process_time()
-    texts = reading(seed, recipe.readers)
+    texts = training_texts(seed, recipe.readers)
     model, tokenizer = train_bert(texts, recipe.bert_steps, seed, progress)
     spent = time.process_time() - cpu
     for part in (model.bert, tokenizer):
         part.save_pretrained(folder / "bert")
     progress("exam: asking for hidden words of new posts")
-    marks = sit_bert_exam(model, tokenizer, seed, recipe.examined)
-    told = Reading(len(texts), recipe.bert_steps, seed, spent, _versions())
+    marks = evaluate_bert(model, tokenizer, seed, recipe.examined)
+    told = LanguageTraining(len(texts), recipe.bert_steps, seed, spent, _versions())
     text = bert_card(folder / "bert", model.bert, told, marks)
-    write_atomic(folder / "bert" / CARD, lambda stream: stream.write(text.encode()))
+    write_atomic(folder / "bert" / CARD_FILE, lambda stream: stream.write(text.encode()))
     return text
 
 
@@ -111,11 +111,11 @@ def main() -> None:
         print(f"{time.perf_counter() - started:6.0f} s  {line}", flush=True)
 
     if options.only != "pictures":
-        print(train_words(options.out, options.seed, Recipe(), progress))
+        print(train_language_model(options.out, options.seed, TrainingRecipe(), progress))
     if options.only != "words":
-        training = train(options.out, options.seed, Recipe(), progress)
+        training = train_vision_models(options.out, options.seed, TrainingRecipe(), progress)
         progress("exam: drawing new pictures and asking about them")
-        print(examine(options.out, training, Exam(), options.validate))
+        print(evaluate_and_write_card(options.out, training, EvaluationSize(), options.validate))
 
 
 if __name__ == "__main__":

@@ -3,32 +3,31 @@
 import random
 from typing import TYPE_CHECKING, Any
 
-from instagram_assets.demo.ages import people
-from instagram_assets.demo.diary import diary
-from instagram_assets.demo.splits import all_subjects, scenes_of
-from instagram_assets.demo.training.fit import fit
-from instagram_assets.demo.training.lessons import Progress
+from instagram_assets.demo.age_people import age_people
+from instagram_assets.demo.dataset_splits import all_subjects, render_scenes
+from instagram_assets.demo.sample_captions import diary_caption
 from instagram_assets.demo.training.tokenizers import language_tokenizer
+from instagram_assets.demo.training.training_set import ReportProgress, train_network
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-READERS = 3000  # people whose posts are read; the demo's own are others
+TRAINING_PEOPLE = 3000  # people whose posts are read; the demo's own are others
 _DIARIES = 10  # about each combination of shape, colour and background
-LENGTH = 32  # tokens of a post that are read
+TEXT_LENGTH = 32  # tokens of a post that are read
 _BATCH = 64
 _HIDDEN_SHARE = 0.25  # of the tokens: more than usual, as posts are short
 
 
-def reading(seed: int, people_count: int = READERS) -> list[str]:
+def training_texts(seed: int, people_count: int = TRAINING_PEOPLE) -> list[str]:
     """What the model learns its language from: posts of invented people and diaries about the demo's pictures."""
     rng = random.Random(f"{seed} reading")
-    posts = [text for person in people(f"{seed} reading", people_count) for text in person.posts]
-    diaries = [diary(scene, rng) for scene in scenes_of(all_subjects(), _DIARIES, rng)]
+    posts = [text for person in age_people(f"{seed} reading", people_count) for text in person.posts]
+    diaries = [diary_caption(scene, rng) for scene in render_scenes(all_subjects(), _DIARIES, rng)]
     return list(dict.fromkeys([*posts, *diaries]))
 
 
-def new_model(tokenizer: Any) -> Any:
+def new_bert(tokenizer: Any) -> Any:
     """An untrained BERT that fills in hidden words; its lower part is the language model."""
     from transformers import BertConfig, BertForMaskedLM
 
@@ -49,7 +48,7 @@ def new_model(tokenizer: Any) -> Any:
     )
 
 
-def train_bert(texts: list[str], steps: int, seed: int, progress: Progress) -> tuple[Any, Any]:
+def train_bert(texts: list[str], steps: int, seed: int, progress: ReportProgress) -> tuple[Any, Any]:
     """A BertForMaskedLM that has read the texts, and its tokenizer.
 
     Each hidden word is asked for twice: at its own place, as usual, and at [CLS], which knows no places. So [CLS]
@@ -60,25 +59,25 @@ def train_bert(texts: list[str], steps: int, seed: int, progress: Progress) -> t
 
     torch.manual_seed(seed)
     tokenizer = language_tokenizer(texts)
-    model = new_model(tokenizer)
-    read = tokenizer(texts, truncation=True, max_length=LENGTH, padding=True, return_tensors="pt")
+    model = new_bert(tokenizer)
+    read = tokenizer(texts, truncation=True, max_length=TEXT_LENGTH, padding=True, return_tensors="pt")
 
     def loss(generator: Any) -> "Tensor":
         chosen = torch.randint(len(texts), (_BATCH,), generator=generator)
         longest = int(read["attention_mask"][chosen].sum(1).max())
         ids, mask = (read[name][chosen, :longest] for name in ("input_ids", "attention_mask"))
-        hidden = (torch.rand(ids.shape, generator=generator) < _HIDDEN_SHARE) & can_be_hidden(ids, tokenizer)
+        hidden = (torch.rand(ids.shape, generator=generator) < _HIDDEN_SHARE) & maskable_tokens(ids, tokenizer)
         asked = ids.masked_fill(hidden, tokenizer.mask_token_id)
         states = model.bert(input_ids=asked, attention_mask=mask).last_hidden_state
         owners = hidden.nonzero()[:, 0]
         words = ids[hidden]
         return cross_entropy(model.cls(states[hidden]), words) + cross_entropy(model.cls(states[owners, 0]), words)
 
-    fit("BERT", [model], loss, steps, seed, progress)
+    train_network("BERT", [model], loss, steps, seed, progress)
     return model, tokenizer
 
 
-def can_be_hidden(ids: "Tensor", tokenizer: Any) -> "Tensor":
+def maskable_tokens(ids: "Tensor", tokenizer: Any) -> "Tensor":
     """Which tokens are words and no special ones: bool of the shape of `ids`."""
     import torch
 

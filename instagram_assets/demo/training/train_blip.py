@@ -2,18 +2,18 @@
 
 from typing import TYPE_CHECKING, Any
 
-from instagram_assets.demo.training.fit import fit
-from instagram_assets.demo.training.lessons import (
-    ATTRIBUTES,
-    Lessons,
-    Progress,
-    draw_batch,
-    fair_answers,
-    image_processor,
-    inputs_of,
-)
 from instagram_assets.demo.training.tokenizers import BLIP_LENGTH, bert_tokenizer
-from instagram_assets.demo.training.towers import SIZES, WIDTH, Hints
+from instagram_assets.demo.training.training_set import (
+    ATTRIBUTES,
+    ReportProgress,
+    TrainingSet,
+    draw_batch,
+    image_processor,
+    model_inputs,
+    train_network,
+    trainable_labels,
+)
+from instagram_assets.demo.training.vision_encoder import HIDDEN_SIZE, VISION_CONFIG, AuxiliaryHeads
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,23 +22,23 @@ _WRONG_WORDS = 0.3  # share of the words given to the decoder that are not those
 _PLACES = (3, 2, 6)  # of shape, colour and background among a caption's tokens, the first being [DEC]
 
 
-def new_processor() -> Any:
+def new_blip_processor() -> Any:
     """Image processor and tokenizer together, as `save_pretrained` keeps them."""
     from transformers import BlipProcessor
 
     return BlipProcessor(image_processor(), bert_tokenizer())
 
 
-def new_model(tokenizer: Any) -> Any:
+def new_blip(tokenizer: Any) -> Any:
     """An untrained BLIP."""
     from transformers import BlipConfig, BlipForConditionalGeneration
 
     text = {
-        "hidden_size": WIDTH,
-        "intermediate_size": 2 * WIDTH,
+        "hidden_size": HIDDEN_SIZE,
+        "intermediate_size": 2 * HIDDEN_SIZE,
         "num_hidden_layers": 2,
         "num_attention_heads": 4,
-        "encoder_hidden_size": WIDTH,
+        "encoder_hidden_size": HIDDEN_SIZE,
         "vocab_size": len(tokenizer),
         "max_position_embeddings": BLIP_LENGTH,
         "bos_token_id": tokenizer.bos_token_id,
@@ -50,31 +50,33 @@ def new_model(tokenizer: Any) -> Any:
         "hidden_dropout_prob": 0.0,
         "attention_probs_dropout_prob": 0.0,
     }
-    config = BlipConfig(text_config=text, vision_config=SIZES, projection_dim=WIDTH, image_text_hidden_size=WIDTH)
+    config = BlipConfig(
+        text_config=text, vision_config=VISION_CONFIG, projection_dim=HIDDEN_SIZE, image_text_hidden_size=HIDDEN_SIZE
+    )
     model = BlipForConditionalGeneration(config)
     model.generation_config.max_length = BLIP_LENGTH
     return model
 
 
 def train_blip(
-    tower: Any, hints: Hints, lessons: Lessons, steps: int, seed: int, progress: Progress
+    tower: Any, hints: AuxiliaryHeads, lessons: TrainingSet, steps: int, seed: int, progress: ReportProgress
 ) -> tuple[Any, Any]:
     """A BLIP that starts with the trained tower, and its processor."""
     import torch
     from torch.nn.functional import cross_entropy
 
     torch.manual_seed(seed)
-    processor = new_processor()
+    processor = new_blip_processor()
     tokenizer = processor.tokenizer
-    model = new_model(tokenizer)
+    model = new_blip(tokenizer)
     model.vision_model.load_state_dict(tower.state_dict())
     captions = torch.tensor([_tokens(subject.caption, tokenizer) for subject in lessons.subjects])
-    barred = _barred_words(fair_answers(lessons.attributes), captions.shape[1], tokenizer)
+    barred = _barred_words(trainable_labels(lessons.attributes), captions.shape[1], tokenizer)
     names = torch.tensor(sorted({tokenizer.convert_tokens_to_ids(word) for words in ATTRIBUTES for word in words}))
 
     def loss(generator: Any) -> "Tensor":
         pixels, owners = draw_batch(lessons, generator)
-        seen = model.vision_model(pixel_values=inputs_of(pixels, generator), output_hidden_states=True)
+        seen = model.vision_model(pixel_values=model_inputs(pixels, generator), output_hidden_states=True)
         right = captions[owners]
         # A decoder that trusts its own last words learns which words went together, not what the picture shows.
         given = _with_wrong_words(right, names, generator)
@@ -85,7 +87,7 @@ def train_blip(
             seen.hidden_states, seen.last_hidden_state, pixels, owners
         )
 
-    fit("BLIP", [model, hints.naming, hints.pointing], loss, steps, seed, progress)
+    train_network("BLIP", [model, hints.naming, hints.pointing], loss, steps, seed, progress)
     return model, processor
 
 

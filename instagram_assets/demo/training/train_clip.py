@@ -7,11 +7,18 @@ one subject lie close together, and pictures that differ in one word lie clearly
 
 from typing import TYPE_CHECKING, Any
 
-from instagram_assets.demo.splits import Subject
-from instagram_assets.demo.training.fit import fit
-from instagram_assets.demo.training.lessons import SIDE, Lessons, Progress, draw_batch, image_processor, inputs_of
+from instagram_assets.demo.dataset_splits import ImageSubject
 from instagram_assets.demo.training.tokenizers import CLIP_LENGTH, clip_tokenizer
-from instagram_assets.demo.training.towers import SIZES, WIDTH, Hints
+from instagram_assets.demo.training.training_set import (
+    IMAGE_SIDE,
+    ReportProgress,
+    TrainingSet,
+    draw_batch,
+    image_processor,
+    model_inputs,
+    train_network,
+)
+from instagram_assets.demo.training.vision_encoder import HIDDEN_SIZE, VISION_CONFIG, AuxiliaryHeads
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,13 +29,13 @@ _COSINE_WEIGHT = 60.0
 _WHOLE = 0.5  # share of the texts that are whole captions; the others are what people type into a search box
 
 
-def new_processor() -> Any:
+def new_clip_processor() -> Any:
     """Image processor and tokenizer together, as `save_pretrained` keeps them."""
     from transformers import CLIPImageProcessorPil, CLIPProcessor
 
     like = image_processor()
     images = CLIPImageProcessorPil(
-        size={"height": SIDE, "width": SIDE},
+        size={"height": IMAGE_SIDE, "width": IMAGE_SIDE},
         do_center_crop=False,  # a shape at the edge of a tall picture is still in it
         resample=like.resample,
         image_mean=like.image_mean,
@@ -37,7 +44,7 @@ def new_processor() -> Any:
     return CLIPProcessor(images, clip_tokenizer())
 
 
-def new_model(tokenizer: Any) -> Any:
+def new_clip(tokenizer: Any) -> Any:
     """An untrained CLIP."""
     from transformers import CLIPConfig, CLIPModel
 
@@ -52,19 +59,19 @@ def new_model(tokenizer: Any) -> Any:
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id,
     }
-    return CLIPModel(CLIPConfig(text_config=text, vision_config=SIZES, projection_dim=_EMBEDDING))
+    return CLIPModel(CLIPConfig(text_config=text, vision_config=VISION_CONFIG, projection_dim=_EMBEDDING))
 
 
 def train_clip(
-    tower: Any, hints: Hints, lessons: Lessons, steps: int, seed: int, progress: Progress
+    tower: Any, hints: AuxiliaryHeads, lessons: TrainingSet, steps: int, seed: int, progress: ReportProgress
 ) -> tuple[Any, Any]:
     """A CLIP that starts with the trained tower, and its processor."""
     import torch
     from torch.nn.functional import mse_loss, normalize
 
     torch.manual_seed(seed)
-    processor = new_processor()
-    model = new_model(processor.tokenizer)
+    processor = new_clip_processor()
+    model = new_clip(processor.tokenizer)
     model.vision_model.load_state_dict(_as_clip_weights(tower))
     phrases = [_phrases(subject) for subject in lessons.subjects]
     kinds = len(phrases[0])
@@ -77,7 +84,7 @@ def train_clip(
 
     def loss(generator: Any) -> "Tensor":
         pixels, owners = draw_batch(lessons, generator)
-        seen = model.vision_model(pixel_values=inputs_of(pixels, generator), output_hidden_states=True)
+        seen = model.vision_model(pixel_values=model_inputs(pixels, generator), output_hidden_states=True)
         images = normalize(model.visual_projection(seen.pooler_output))
         whole = torch.rand(len(owners), generator=generator) < _WHOLE
         kind = torch.randint(kinds, (len(owners),), generator=generator).masked_fill(whole, 0)
@@ -91,7 +98,7 @@ def train_clip(
         cosines = mse_loss(images @ images.T, beside) + mse_loss(images @ said.T, described)
         return _COSINE_WEIGHT * cosines + hints.loss(seen.hidden_states, last, pixels, owners)
 
-    fit("CLIP", [model, hints.naming, hints.pointing], loss, steps, seed, progress)
+    train_network("CLIP", [model, hints.naming, hints.pointing], loss, steps, seed, progress)
     return model, processor
 
 
@@ -104,7 +111,7 @@ def _nearness(agree: "Tensor", first: "Tensor", second: "Tensor") -> "Tensor":
     return both / (first.sum(-1) * second.sum(-1)).sqrt()
 
 
-def _phrases(subject: Subject) -> list[tuple[str, tuple[int, int, int]]]:
+def _phrases(subject: ImageSubject) -> list[tuple[str, tuple[int, int, int]]]:
     """Texts that are true of the subject, its caption first; each with the attributes that it names."""
     shape, colour, background = subject
     thing, place = subject.caption.split(" on ")
@@ -124,7 +131,10 @@ def _as_clip_weights(tower: Any) -> dict[str, "Tensor"]:
     """The weights of a BlipVisionModel under CLIP's names; what BLIP adds to a patch, CLIP adds to its position."""
     import torch
 
-    weights: dict[str, Tensor] = {"pre_layrnorm.weight": torch.ones(WIDTH), "pre_layrnorm.bias": torch.zeros(WIDTH)}
+    weights: dict[str, Tensor] = {
+        "pre_layrnorm.weight": torch.ones(HIDDEN_SIZE),
+        "pre_layrnorm.bias": torch.zeros(HIDDEN_SIZE),
+    }
     for name, weight in tower.state_dict().items():
         if ".qkv." in name:
             for part, third in zip(("q_proj", "k_proj", "v_proj"), weight.chunk(3), strict=True):

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instagram_assets.demo import MODELS
-from instagram_assets.demo.catalogue import SEED
-from instagram_assets.demo.splits import all_subjects, split_subjects
+from instagram_assets.demo.dataset_splits import all_subjects, split_subjects
+from instagram_assets.demo.sample_catalogue import SEED
 from instagram_assets.demo.training.evaluate import Models, Score, load_models, text_vectors
-from instagram_assets.demo.training.exam import Exam, Marks, sit_exam
-from instagram_assets.demo.training.tokenizers import WORDS
-from instagram_assets.demo.training.train import CARD, Recipe, examine, train
+from instagram_assets.demo.training.tokenizers import VOCABULARY
+from instagram_assets.demo.training.train import CARD_FILE, TrainingRecipe, evaluate_and_write_card, train_vision_models
+from instagram_assets.demo.training.vision_scores import EvaluationSize, ModelScores, evaluate_models
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,27 +23,27 @@ def models() -> Models:
 
 
 @pytest.fixture(scope="module")
-def marks(models: Models) -> Marks:
+def marks(models: Models) -> ModelScores:
     """An exam on pictures that neither training nor the card's exam has used."""
     splits = split_subjects(SEED)
-    exam = Exam(seen=50, seen_each=1, held_out_each=4)
-    return sit_exam(models, exam, splits.trained, splits.test, seed="test_demo_models")
+    exam = EvaluationSize(seen=50, seen_each=1, held_out_each=4)
+    return evaluate_models(models, exam, splits.trained, splits.test, seed="test_demo_models")
 
 
-def test_captions_of_new_pictures_are_right_to_the_letter(marks: Marks) -> None:
+def test_captions_of_new_pictures_are_right_to_the_letter(marks: ModelScores) -> None:
     assert marks.seen.greedy.share >= 0.9, marks.seen.errors
 
 
-def test_captions_are_right_for_combinations_that_were_never_trained_on(marks: Marks) -> None:
+def test_captions_are_right_for_combinations_that_were_never_trained_on(marks: ModelScores) -> None:
     assert marks.held_out.greedy.share >= 0.65, marks.held_out.errors
 
 
-def test_the_best_of_five_candidates_is_no_worse_than_the_greedy_caption(marks: Marks) -> None:
+def test_the_best_of_five_candidates_is_no_worse_than_the_greedy_caption(marks: ModelScores) -> None:
     assert marks.seen.chosen.right >= marks.seen.greedy.right
     assert marks.held_out.chosen.right >= marks.held_out.greedy.right
 
 
-def test_the_largest_group_shows_one_subject(marks: Marks) -> None:
+def test_the_largest_group_shows_one_subject(marks: ModelScores) -> None:
     assert marks.clusters.purity.share >= 0.98, marks.clusters
 
 
@@ -59,7 +59,7 @@ def test_embeddings_are_as_wide_as_the_table(models: Models) -> None:
 
 def test_the_words_of_captions_are_single_tokens(models: Models) -> None:
     for tokenizer in (models.blip_processor.tokenizer, models.clip_processor.tokenizer):
-        assert [word for word in WORDS if len(tokenizer.tokenize(word)) != 1] == []
+        assert [word for word in VOCABULARY if len(tokenizer.tokenize(word)) != 1] == []
 
 
 @settings(max_examples=60, deadline=None)
@@ -75,10 +75,12 @@ def test_no_subject_is_both_trained_on_and_held_out(seed: int) -> None:
 
 
 def test_a_very_short_training_writes_models_and_a_card(tmp_path: Path) -> None:
-    training = train(tmp_path, 5, Recipe(pictures=1, tower_steps=2, blip_steps=2, clip_steps=2), print)
-    text = examine(tmp_path, training, Exam(seen=8, seen_each=1, held_out_each=2))
+    training = train_vision_models(
+        tmp_path, 5, TrainingRecipe(pictures=1, tower_steps=2, blip_steps=2, clip_steps=2), print
+    )
+    text = evaluate_and_write_card(tmp_path, training, EvaluationSize(seen=8, seen_each=1, held_out_each=2))
     assert "| seen (8) | greedy |" in text
-    assert (tmp_path / CARD).read_text(encoding="utf-8") == text
+    assert (tmp_path / CARD_FILE).read_text(encoding="utf-8") == text
     assert text_vectors(load_models(tmp_path), ["a red star"]).shape == (1, 512)
 
 

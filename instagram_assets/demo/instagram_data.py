@@ -12,13 +12,13 @@ from zlib import crc32
 
 from instagram_assets.ingest.post_ids import shortcode_of
 
-FIRST_PAGE = 12
-MOST_ON_A_PAGE = 50
-NEWEST = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+FIRST_PAGE_SIZE = 12
+MAX_PAGE_SIZE = 50
+NEWEST_POST_AT = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 """When the newest post of a person was made, unless said otherwise."""
 _BETWEEN = timedelta(hours=13)
 _ACCOUNTS = 90_000
-DELIVERY = "https://scontent.cdninstagram.com/v/t51.2885-15"
+CDN_URL = "https://scontent.cdninstagram.com/v/t51.2885-15"
 """Where pictures and films are, unless said otherwise."""
 _KINDS = ("image", "sidecar", "reel", "video")
 _NAMES = {"image": "GraphImage", "sidecar": "GraphSidecar", "reel": "GraphVideo", "video": "GraphVideo"}
@@ -26,7 +26,7 @@ _NUMBERS = {"image": 1, "sidecar": 8, "reel": 2, "video": 2}
 
 
 @dataclass(frozen=True)
-class MadePost:
+class SitePost:
     """A post as its person made it; null `likes` are hidden ones."""
 
     number: int
@@ -39,7 +39,7 @@ class MadePost:
     comments: int
     plays: int | None
     pinned: bool = False
-    delivery: str = DELIVERY
+    delivery: str = CDN_URL
 
     @property
     def shortcode(self) -> str:
@@ -59,12 +59,12 @@ class MadePost:
 
 
 @dataclass(frozen=True)
-class Person:
+class SitePerson:
     """An account. `posts` is the newest first, as they were made; where pinned ones are shown is the site's affair."""
 
     name: str
     profile_id: str
-    posts: tuple[MadePost, ...] = field(repr=False)
+    posts: tuple[SitePost, ...] = field(repr=False)
     private: bool = False
     followers: int = 1_200
     follows: int = 340
@@ -77,9 +77,9 @@ class Person:
         posts: int = 30,
         *,
         pinned: Sequence[int] = (),
-        newest: datetime = NEWEST,
+        newest: datetime = NEWEST_POST_AT,
         private: bool = False,
-        delivery: str = DELIVERY,
+        delivery: str = CDN_URL,
     ) -> Self:
         """A person with so many posts, 13 hours apart; `pinned` are places among them, 0 being the newest."""
         account = crc32(name.encode()) % _ACCOUNTS
@@ -90,15 +90,15 @@ class Person:
         )
         return cls(name, profile_id, made, private=private, followers=1_000 + account % 977)
 
-    def shown(self) -> list[MadePost]:
+    def shown(self) -> list[SitePost]:
         """Its posts as the site lists them: the pinned ones first."""
         return sorted(self.posts, key=lambda post: not post.pinned)
 
-    def without(self, *shortcodes: str) -> "Person":
+    def without(self, *shortcodes: str) -> "SitePerson":
         """The same person after some posts were deleted."""
         return replace(self, posts=tuple(post for post in self.posts if post.shortcode not in shortcodes))
 
-    def with_newer(self, posts: int) -> "Person":
+    def with_newer(self, posts: int) -> "SitePerson":
         """The same person after further posts."""
         newest, before = self.posts[0].taken_at, len(self.posts)
         made = tuple(
@@ -110,11 +110,11 @@ class Person:
         return replace(self, posts=(*made, *self.posts))
 
 
-def _made(person: str, profile_id: str, order: int, taken_at: datetime, delivery: str, pinned: bool) -> MadePost:
+def _made(person: str, profile_id: str, order: int, taken_at: datetime, delivery: str, pinned: bool) -> SitePost:
     """The post that is the `order`-th that its account ever made."""
     kind = _KINDS[order % len(_KINDS)]
     number = 3_000_000_000_000_000_000 + int(profile_id) % _ACCOUNTS * 1_000_000_000 + order * 1_000
-    return MadePost(
+    return SitePost(
         number,
         person,
         profile_id,
@@ -129,7 +129,7 @@ def _made(person: str, profile_id: str, order: int, taken_at: datetime, delivery
     )
 
 
-def profile_answer(person: Person, logged_in: bool) -> dict[str, Any]:
+def profile_response(person: SitePerson, logged_in: bool) -> dict[str, Any]:
     """What `web_profile_info` answers: logged out, the first posts come along."""
     user = {
         "biography": person.biography,
@@ -144,21 +144,21 @@ def profile_answer(person: Person, logged_in: bool) -> dict[str, Any]:
         "is_private": person.private,
         "is_verified": False,
         "category_name": None,
-        "profile_pic_url": f"{DELIVERY}/p_{person.profile_id}_n.jpg?oe=7FFFFFFF",
+        "profile_pic_url": f"{CDN_URL}/p_{person.profile_id}_n.jpg?oe=7FFFFFFF",
         "username": person.name,
         "edge_related_profiles": {"edges": [{"node": {"id": "8000000001", "username": "somebody.suggested"}}]},
         "edge_felix_video_timeline": {"count": 0, "page_info": {"has_next_page": False, "end_cursor": ""}, "edges": []},
-        "edge_owner_to_timeline_media": _media(person, None, 0 if logged_in else FIRST_PAGE),
+        "edge_owner_to_timeline_media": _media(person, None, 0 if logged_in else FIRST_PAGE_SIZE),
     }
     return {"data": {"user": user}, "status": "ok"}
 
 
-def timeline_answer(person: Person, after: str | None, first: int) -> dict[str, Any]:
+def timeline_response(person: SitePerson, after: str | None, first: int) -> dict[str, Any]:
     """A page of posts as who is logged out gets it. Raises ValueError for a cursor that is none of this kind."""
     return {"data": {"user": {"edge_owner_to_timeline_media": _media(person, after, first)}}, "status": "ok"}
 
 
-def app_timeline_answer(person: Person, after: str | None, first: int) -> dict[str, Any]:
+def app_timeline_response(person: SitePerson, after: str | None, first: int) -> dict[str, Any]:
     """A page of posts as who is logged in gets it. Raises ValueError for a cursor that is none of this kind."""
     number = None if after is None else int(after.removesuffix(f"_{person.profile_id}"))
     posts, more = _page(person, number, first)
@@ -178,7 +178,7 @@ def app_timeline_answer(person: Person, after: str | None, first: int) -> dict[s
     }
 
 
-def _media(person: Person, after: str | None, first: int) -> dict[str, Any]:
+def _media(person: SitePerson, after: str | None, first: int) -> dict[str, Any]:
     number = None if after is None else int(base64.b64decode(after, validate=True).decode().removeprefix("after:"))
     posts, more = _page(person, number, first)
     cursor = base64.b64encode(f"after:{posts[-1].number}".encode()).decode() if posts and more else None
@@ -189,7 +189,7 @@ def _media(person: Person, after: str | None, first: int) -> dict[str, Any]:
     }
 
 
-def _page(person: Person, after: int | None, first: int) -> tuple[list[MadePost], bool]:
+def _page(person: SitePerson, after: int | None, first: int) -> tuple[list[SitePost], bool]:
     """The posts behind one, and whether others follow. A post that is gone leaves its place by its age."""
     if person.private:
         return [], False
@@ -199,11 +199,11 @@ def _page(person: Person, after: int | None, first: int) -> tuple[list[MadePost]
         places = [place for place, post in enumerate(shown) if post.number == after]
         older = [place for place, post in enumerate(shown) if not post.pinned and post.number < after]
         begin = places[0] + 1 if places else older[0] if older else len(shown)
-    end = begin + min(first, MOST_ON_A_PAGE)
+    end = begin + min(first, MAX_PAGE_SIZE)
     return shown[begin:end], end < len(shown)
 
 
-def _node(post: MadePost) -> dict[str, Any]:
+def _node(post: SitePost) -> dict[str, Any]:
     """A post as the site's graph has it."""
     film = {
         "video_url": post.film,
@@ -236,7 +236,7 @@ def _node(post: MadePost) -> dict[str, Any]:
     }
 
 
-def _child(post: MadePost, place: int) -> dict[str, Any]:
+def _child(post: SitePost, place: int) -> dict[str, Any]:
     return {
         "__typename": "GraphImage",
         "id": str(post.number + 1 + place),
@@ -247,7 +247,7 @@ def _child(post: MadePost, place: int) -> dict[str, Any]:
     }
 
 
-def _app_node(post: MadePost) -> dict[str, Any]:
+def _app_node(post: SitePost) -> dict[str, Any]:
     """A post as the app's API has it."""
     films = [{"type": 101, "url": post.film, "width": 720, "height": 1280}]
     return {
@@ -274,7 +274,7 @@ def _app_node(post: MadePost) -> dict[str, Any]:
     }
 
 
-def _app_child(post: MadePost, place: int) -> dict[str, Any]:
+def _app_child(post: SitePost, place: int) -> dict[str, Any]:
     return {
         "id": f"{post.number + 1 + place}_{post.owner_id}",
         "media_type": 1,

@@ -18,15 +18,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlencode
 
-from instagram_assets.demo.graph_media import GraphAccount, GraphHashtag, GraphPost
-from instagram_assets.demo.graph_query import Field, QueryFault, fields_of, picked
-from instagram_assets.demo.json_server import JsonServer, Reply, Request
+from instagram_assets.demo.graph_api_data import GraphAccount, GraphHashtag, GraphPost
+from instagram_assets.demo.graph_api_fields import InvalidFieldsError, QueryField, parse_fields, select_fields
+from instagram_assets.demo.json_server import JsonReply, JsonRequest, JsonServer
 
-ACCOUNT, SEARCH, RECENT, TOP = "business_discovery", "ig_hashtag_search", "recent_media", "top_media"
-TOKEN, COUNTED = "debug_token", "recently_searched_hashtags"
+ACCOUNT_REQUEST, SEARCH_REQUEST, RECENT_REQUEST, TOP_REQUEST = (
+    "business_discovery",
+    "ig_hashtag_search",
+    "recent_media",
+    "top_media",
+)
+TOKEN_REQUEST, COUNTED_REQUEST = "debug_token", "recently_searched_hashtags"
 VERSIONS = ("v24.0", "v25.0")
-WEEK = 7 * 86_400
-WINDOW = timedelta(hours=24)
+WEEK_SECONDS = 7 * 86_400
+HASHTAG_WINDOW = timedelta(hours=24)
 HASHTAGS_PER_WEEK = 30
 LARGEST_PAGE = 50
 
@@ -46,13 +51,13 @@ _OF_HASHTAGS = _OF_MEDIA - {"username", "media_product_type", "thumbnail_url", "
 _PERMISSIONS = ("instagram_basic", "instagram_manage_insights", "pages_read_engagement")
 
 
-class Asked(NamedTuple):
+class GraphApiRequest(NamedTuple):
     """One request: when for the server, of which kind, about which account or hashtag, and as it came."""
 
     at: float
     kind: str
     about: str
-    request: Request
+    request: JsonRequest
 
 
 class GraphApiServer(JsonServer):
@@ -80,83 +85,87 @@ class GraphApiServer(JsonServer):
         self.expires_at = 0
         self.permissions = set(_PERMISSIONS)
         self.usage, self.regain = 0, 0
-        self.requests: list[Asked] = []
+        self.requests: list[GraphApiRequest] = []
         self.leaks: list[str] = []
         self.counted: dict[str, float] = {}
         self._positions: dict[str, tuple[float, int]] = {}
         self._lock = threading.Lock()
 
-    def respond(self, request: Request) -> Reply:
+    def respond(self, request: JsonRequest) -> JsonReply:
         """What one request is answered with; one after the other."""
         with self._lock:
-            asked = Asked(self.now(), *self._meaning(request), request)
+            asked = GraphApiRequest(self.now(), *self._meaning(request), request)
             self.requests.append(asked)
             reply = self.reply(asked)
             return reply._replace(headers={**self._usage_headers(), **reply.headers}) if reply.status else reply
 
-    def reply(self, asked: Asked) -> Reply:
+    def reply(self, asked: GraphApiRequest) -> JsonReply:
         """What is answered, before the headers of usage."""
         request = asked.request
         if self.token in f"{request.path}?{urlencode(request.query)}":
             self.leaks.append(request.path)
-            return error(190, "A token in an address is read by many")
+            return graph_api_error(190, "A token in an address is read by many")
         if refused := self._refused(asked):
             return refused
         try:
-            return self._ANSWERS[asked.kind](self, asked) if asked.kind else error(2500, "Unknown path components")
-        except QueryFault as fault:
-            return error(100, f"(#100) {fault}")
+            return (
+                self._ANSWERS[asked.kind](self, asked)
+                if asked.kind
+                else graph_api_error(2500, "Unknown path components")
+            )
+        except InvalidFieldsError as fault:
+            return graph_api_error(100, f"(#100) {fault}")
 
     def count(self, kind: str) -> int:
         """How often such a request came."""
         return sum(asked.kind == kind for asked in self.requests)
 
-    def _refused(self, asked: Asked) -> Reply | None:
+    def _refused(self, asked: GraphApiRequest) -> JsonReply | None:
         if asked.request.path.split("/")[1] not in VERSIONS:
-            return error(2635, "You are calling a deprecated version of the API.")
+            return graph_api_error(2635, "You are calling a deprecated version of the API.")
         if asked.request.headers.get("authorization") != f"Bearer {self.token}":
-            return error(190, "Invalid OAuth access token - Cannot parse access token", status=401)
+            return graph_api_error(190, "Invalid OAuth access token - Cannot parse access token", status=401)
         if self.expires_at and self.now() >= self.expires_at:
-            return error(190, "Error validating access token: Session has expired.", 463, status=401)
-        if asked.kind != TOKEN and "instagram_basic" not in self.permissions:
-            return error(10, "(#10) Application does not have permission for this action", status=403)
+            return graph_api_error(190, "Error validating access token: Session has expired.", 463, status=401)
+        if asked.kind != TOKEN_REQUEST and "instagram_basic" not in self.permissions:
+            return graph_api_error(10, "(#10) Application does not have permission for this action", status=403)
         return None
 
-    def _meaning(self, request: Request) -> tuple[str, str]:
+    def _meaning(self, request: JsonRequest) -> tuple[str, str]:
         """The kind of a request, and which account or hashtag it is about."""
         parts = request.path.strip("/").split("/")[1:]
-        if parts == [SEARCH]:
-            return SEARCH, f"#{request.query.get('q', '')}"
-        if parts == [TOKEN]:
-            return TOKEN, ""
-        if len(parts) == 2 and parts[1] in (RECENT, TOP):
+        if parts == [SEARCH_REQUEST]:
+            return SEARCH_REQUEST, f"#{request.query.get('q', '')}"
+        if parts == [TOKEN_REQUEST]:
+            return TOKEN_REQUEST, ""
+        if len(parts) == 2 and parts[1] in (RECENT_REQUEST, TOP_REQUEST):
             return parts[1], next((f"#{tag.name}" for tag in self.hashtags.values() if tag.id == parts[0]), "")
-        if parts == [self.own_id, COUNTED]:
-            return COUNTED, ""
-        if len(parts) == 1 and ACCOUNT in request.query.get("fields", ""):
-            return ACCOUNT, request.query["fields"].partition("username(")[2].partition(")")[0]
+        if parts == [self.own_id, COUNTED_REQUEST]:
+            return COUNTED_REQUEST, ""
+        if len(parts) == 1 and ACCOUNT_REQUEST in request.query.get("fields", ""):
+            return ACCOUNT_REQUEST, request.query["fields"].partition("username(")[2].partition(")")[0]
         return "", ""
 
-    def _answer_account(self, asked: Asked) -> Reply:
+    def _answer_account(self, asked: GraphApiRequest) -> JsonReply:
         if asked.request.path.rpartition("/")[2] != self.own_id:
-            return error(100, "Unsupported get request. Object does not exist or cannot be loaded.", 33)
-        (wanted,) = fields_of(asked.request.query["fields"])
+            return graph_api_error(100, "Unsupported get request. Object does not exist or cannot be loaded.", 33)
+        (wanted,) = parse_fields(asked.request.query["fields"])
         account = self.accounts.get(wanted.arguments.get("username", "").lower())
         if account is None:
-            return error(110, "Invalid user id", 2207013)
+            return graph_api_error(110, "Invalid user id", 2207013)
         plain = [each for each in wanted.fields if each.name != "media"]
-        about = picked(account.node, plain, _OF_ACCOUNTS, "IGUser")
+        about = select_fields(account.node, plain, _OF_ACCOUNTS, "IGUser")
         if media := wanted.within("media"):
             about["media"] = self._posts_of_account(account, media)
-        return Reply(200, {ACCOUNT: about, "id": self.own_id})
+        return JsonReply(200, {ACCOUNT_REQUEST: about, "id": self.own_id})
 
-    def _posts_of_account(self, account: GraphAccount, media: Field) -> dict[str, Any]:
+    def _posts_of_account(self, account: GraphAccount, media: QueryField) -> dict[str, Any]:
         now = datetime.fromtimestamp(self.now(), UTC)
         there = [post for post in account.posts if post.taken_at <= now]
         begin = _position(media.arguments.get("after", ""))
         limit = int(media.arguments.get("limit", "25"))
         page = there[begin : begin + limit]
-        nodes = [picked(post.node, media.fields, _OF_MEDIA, "IGMedia") for post in page]
+        nodes = [select_fields(post.node, media.fields, _OF_MEDIA, "IGMedia") for post in page]
         cursors = dict[str, str]()
         if begin:
             cursors["before"] = _cursor(begin)
@@ -164,16 +173,16 @@ class GraphApiServer(JsonServer):
             cursors["after"] = _cursor(begin + limit)
         return {"data": nodes, "paging": {"cursors": cursors}} if cursors else {"data": nodes}
 
-    def _answer_search(self, asked: Asked) -> Reply:
+    def _answer_search(self, asked: GraphApiRequest) -> JsonReply:
         hashtag = self.hashtags.get(asked.request.query.get("q", ""))
         if hashtag is None:
-            return error(24, "The requested resource does not exist", 2207024)
-        return self._counts(hashtag) or Reply(200, {"data": [{"id": hashtag.id}]})
+            return graph_api_error(24, "The requested resource does not exist", 2207024)
+        return self._counts(hashtag) or JsonReply(200, {"data": [{"id": hashtag.id}]})
 
-    def _answer_posts(self, asked: Asked) -> Reply:
+    def _answer_posts(self, asked: GraphApiRequest) -> JsonReply:
         hashtag = self.hashtags.get(asked.about.removeprefix("#"))
         if hashtag is None:
-            return error(24, "The requested resource does not exist", 2207024)
+            return graph_api_error(24, "The requested resource does not exist", 2207024)
         if refused := self._counts(hashtag):
             return refused
         query = asked.request.query
@@ -181,7 +190,7 @@ class GraphApiServer(JsonServer):
         as_of, begin = self._place(asked, hashtag)
         there = _shown(hashtag, asked.kind, as_of)
         nodes = [
-            picked(each.node, fields_of(query.get("fields", "id")), _OF_HASHTAGS, "IGMedia")
+            select_fields(each.node, parse_fields(query.get("fields", "id")), _OF_HASHTAGS, "IGMedia")
             for each in there[begin : begin + limit]
         ]
         content: dict[str, Any] = {"data": nodes}
@@ -192,9 +201,9 @@ class GraphApiServer(JsonServer):
                 address = urlencode({"access_token": self.token, **query, "after": after})
                 paging["next"] = f"https://graph.facebook.com{asked.request.path}?{address}"
             content["paging"] = paging
-        return Reply(200, content)
+        return JsonReply(200, content)
 
-    def _place(self, asked: Asked, hashtag: GraphHashtag) -> tuple[float, int]:
+    def _place(self, asked: GraphApiRequest, hashtag: GraphHashtag) -> tuple[float, int]:
         """As of when and from where on a page shows posts: a list does not move while it is turned over."""
         after = asked.request.query.get("after", "")
         if not after:
@@ -210,24 +219,26 @@ class GraphApiServer(JsonServer):
         self._positions[f"{kind} {hashtag.id}"] = as_of, position
         return _encoded("the one cursor")
 
-    def _counts(self, hashtag: GraphHashtag) -> Reply | None:
+    def _counts(self, hashtag: GraphHashtag) -> JsonReply | None:
         """Count a hashtag in the week's budget, or refuse it."""
         now = self.now()
-        counted = {number: since for number, since in self.counted.items() if now - since < WEEK}
+        counted = {number: since for number, since in self.counted.items() if now - since < WEEK_SECONDS}
         if hashtag.id not in counted and len(counted) >= HASHTAGS_PER_WEEK:
-            return error(18, "(#18) You have exceeded the number of unique hashtags", 2207034)
+            return graph_api_error(18, "(#18) You have exceeded the number of unique hashtags", 2207034)
         self.counted = {hashtag.id: now, **counted}
         return None
 
-    def _answer_counted(self, _: Asked) -> Reply:
-        return Reply(200, {"data": [{"id": n} for n, since in self.counted.items() if self.now() - since < WEEK]})
+    def _answer_counted(self, _: GraphApiRequest) -> JsonReply:
+        return JsonReply(
+            200, {"data": [{"id": n} for n, since in self.counted.items() if self.now() - since < WEEK_SECONDS]}
+        )
 
-    def _answer_token(self, asked: Asked) -> Reply:
+    def _answer_token(self, asked: GraphApiRequest) -> JsonReply:
         form = {name: values[-1] for name, values in parse_qs(asked.request.body.decode()).items()}
         if form.get("input_token") != self.token or form.get("method") != "get":
-            return error(100, "(#100) You must provide an input_token")
+            return graph_api_error(100, "(#100) You must provide an input_token")
         about = {"app_id": "1", "type": "USER", "expires_at": self.expires_at, "scopes": sorted(self.permissions)}
-        return Reply(200, {"data": {**about, "is_valid": True, "user_id": "1"}})
+        return JsonReply(200, {"data": {**about, "is_valid": True, "user_id": "1"}})
 
     def _usage_headers(self) -> dict[str, str]:
         shares = {"call_count": self.usage, "total_cputime": self.usage // 2, "total_time": self.usage // 3}
@@ -235,27 +246,27 @@ class GraphApiServer(JsonServer):
         return {"x-app-usage": json.dumps(shares), "x-business-use-case-usage": json.dumps({self.own_id: [case]})}
 
     _ANSWERS = {
-        ACCOUNT: _answer_account,
-        SEARCH: _answer_search,
-        RECENT: _answer_posts,
-        TOP: _answer_posts,
-        TOKEN: _answer_token,
-        COUNTED: _answer_counted,
+        ACCOUNT_REQUEST: _answer_account,
+        SEARCH_REQUEST: _answer_search,
+        RECENT_REQUEST: _answer_posts,
+        TOP_REQUEST: _answer_posts,
+        TOKEN_REQUEST: _answer_token,
+        COUNTED_REQUEST: _answer_counted,
     }
 
 
-def error(code: int, message: str, subcode: int = 0, *, status: int = 400, **more: object) -> Reply:
+def graph_api_error(code: int, message: str, subcode: int = 0, *, status: int = 400, **more: object) -> JsonReply:
     """An error as the API writes it."""
     content = {"message": message, "type": "OAuthException", "code": code, "fbtrace_id": "AbCdEf", **more}
-    return Reply(status, {"error": content | ({"error_subcode": subcode} if subcode else {})})
+    return JsonReply(status, {"error": content | ({"error_subcode": subcode} if subcode else {})})
 
 
 def _shown(hashtag: GraphHashtag, kind: str, as_of: float) -> Sequence[GraphPost]:
     """What a hashtag's page shows at a time, in an order that nobody promised."""
     now = datetime.fromtimestamp(as_of, UTC)
-    if kind == TOP:
+    if kind == TOP_REQUEST:
         return [post for post in hashtag.top if post.taken_at <= now]
-    there = [post for post in hashtag.posts if now - WINDOW < post.taken_at <= now]
+    there = [post for post in hashtag.posts if now - HASHTAG_WINDOW < post.taken_at <= now]
     random.Random(int(as_of)).shuffle(there)
     return there
 
@@ -276,4 +287,4 @@ def _decoded(cursor: str) -> str:
     try:
         return base64.urlsafe_b64decode(cursor).decode()
     except ValueError as fault:
-        raise QueryFault("The cursor is not known") from fault
+        raise InvalidFieldsError("The cursor is not known") from fault

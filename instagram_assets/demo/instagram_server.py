@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
-from instagram_assets.demo.instagram_people import Person, app_timeline_answer, profile_answer, timeline_answer
-from instagram_assets.demo.json_server import JsonServer, Reply, Request
+from instagram_assets.demo.instagram_data import SitePerson, app_timeline_response, profile_response, timeline_response
+from instagram_assets.demo.json_server import JsonReply, JsonRequest, JsonServer
 
 PROFILE_PATH = "/api/v1/users/web_profile_info/"
 GRAPHQL_PATH = "/graphql/query"
 
 
-class Wanted(NamedTuple):
+class PageRequest(NamedTuple):
     """What a request is about: whose page, which it is, and how many posts are to be on it."""
 
     path: str
@@ -22,17 +22,19 @@ class Wanted(NamedTuple):
     logged_in: bool
 
 
-def wanted(people: Mapping[str, Person], path: str, words: Mapping[str, str], logged_in: bool) -> Wanted:
+def parse_page_request(
+    people: Mapping[str, SitePerson], path: str, words: Mapping[str, str], logged_in: bool
+) -> PageRequest:
     """What is asked for by the words of a query and a form."""
     variables: dict[str, Any] = json.loads(words.get("variables", "{}"))
     number = variables.get("id")
     by_number = next((name for name, person in people.items() if person.profile_id == number), "")
     subject = words.get("username") or variables.get("username") or by_number
     first = variables.get("first") or variables.get("data", {}).get("count") or 0
-    return Wanted(path, subject, variables.get("after"), first, logged_in)
+    return PageRequest(path, subject, variables.get("after"), first, logged_in)
 
 
-def answered(people: Mapping[str, Person], page: Wanted) -> tuple[int, dict[str, Any]]:
+def page_response(people: Mapping[str, SitePerson], page: PageRequest) -> tuple[int, dict[str, Any]]:
     """Status and body of what is wanted, as the site says it."""
     if page.path not in (PROFILE_PATH, GRAPHQL_PATH):
         return 404, {"message": "", "status": "fail"}
@@ -40,9 +42,9 @@ def answered(people: Mapping[str, Person], page: Wanted) -> tuple[int, dict[str,
     if person is None:
         return 200, {"data": {"user": None}, "status": "ok"}
     if page.path == PROFILE_PATH:
-        return 200, profile_answer(person, page.logged_in)
+        return 200, profile_response(person, page.logged_in)
     try:
-        answer = app_timeline_answer if page.logged_in else timeline_answer
+        answer = app_timeline_response if page.logged_in else timeline_response
         return 200, answer(person, page.cursor, page.first)
     except ValueError:
         return 400, {"message": "invalid cursor", "status": "fail"}
@@ -51,13 +53,13 @@ def answered(people: Mapping[str, Person], page: Wanted) -> tuple[int, dict[str,
 class InstagramServer(JsonServer):
     """The site as who is not logged in sees it; `people` may be changed, `asked` is what it was asked for."""
 
-    def __init__(self, people: Mapping[str, Person]) -> None:
+    def __init__(self, people: Mapping[str, SitePerson]) -> None:
         super().__init__()
         self.people = dict(people)
-        self.asked: list[Wanted] = []
+        self.asked: list[PageRequest] = []
 
-    def respond(self, request: Request) -> Reply:
+    def respond(self, request: JsonRequest) -> JsonReply:
         form = {name: values[-1] for name, values in parse_qs(request.body.decode()).items()}
-        page = wanted(self.people, request.path, {**request.query, **form}, logged_in=False)
+        page = parse_page_request(self.people, request.path, {**request.query, **form}, logged_in=False)
         self.asked.append(page)
-        return Reply(*answered(self.people, page))
+        return JsonReply(*page_response(self.people, page))

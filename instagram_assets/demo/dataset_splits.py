@@ -11,20 +11,20 @@ from dataclasses import dataclass
 from itertools import permutations, product
 from typing import TYPE_CHECKING, NamedTuple
 
-from instagram_assets.demo.catalogue import REEL_SIZE, SIZES, SMALL_SIZES
-from instagram_assets.demo.scenes import COLOURS, SHAPES, Format, Scene, draw
+from instagram_assets.demo.sample_catalogue import IMAGE_SIZES, REEL_SIZE, SMALL_SIZES
+from instagram_assets.demo.synthetic_images import SCENE_COLOURS, SCENE_SHAPES, ImageFormat, Scene, encode_image
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-HELD_OUT = 20  # subjects kept for validation, and as many others for the test: 12 % of all together
+HELD_OUT_SUBJECTS = 20  # subjects kept for validation, and as many others for the test: 12 % of all together
 _SMALL, _BLURRED, _CROPPED = 0.06, 0.1, 0.05  # shares of the pictures, much as in the catalogue
-_FORMATS: tuple[Format, ...] = ("JPEG", "PNG", "WEBP")
+_FORMATS: tuple[ImageFormat, ...] = ("JPEG", "PNG", "WEBP")
 _QUALITIES = (76, 60, 55)
 _SHORT_SIDES = (180, 360)  # of training pictures: a third of the time of full size, and alike once reduced to 64 pixels
 
 
-class Subject(NamedTuple):
+class ImageSubject(NamedTuple):
     """What a picture shows."""
 
     shape: str
@@ -38,42 +38,44 @@ class Subject(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Splits:
+class DatasetSplits:
     """Every subject in one of three sets."""
 
-    trained: tuple[Subject, ...]
-    validation: tuple[Subject, ...]
-    test: tuple[Subject, ...]
+    trained: tuple[ImageSubject, ...]
+    validation: tuple[ImageSubject, ...]
+    test: tuple[ImageSubject, ...]
 
 
-def all_subjects() -> list[Subject]:
+def all_subjects() -> list[ImageSubject]:
     """Every shape in every colour on every other colour."""
-    return [Subject(shape, *pair) for shape, pair in product(SHAPES, permutations(COLOURS, 2))]
+    return [ImageSubject(shape, *pair) for shape, pair in product(SCENE_SHAPES, permutations(SCENE_COLOURS, 2))]
 
 
-def split_subjects(seed: int) -> Splits:
+def split_subjects(seed: int) -> DatasetSplits:
     """All subjects, dealt out by the seed: most are trained on, two sets of `HELD_OUT` never are."""
     subjects = all_subjects()
     random.Random(f"{seed} subjects").shuffle(subjects)
-    validation, test = subjects[:HELD_OUT], subjects[HELD_OUT : 2 * HELD_OUT]
-    return Splits(tuple(subjects[2 * HELD_OUT :]), tuple(validation), tuple(test))
+    validation, test = subjects[:HELD_OUT_SUBJECTS], subjects[HELD_OUT_SUBJECTS : 2 * HELD_OUT_SUBJECTS]
+    return DatasetSplits(tuple(subjects[2 * HELD_OUT_SUBJECTS :]), tuple(validation), tuple(test))
 
 
-def scenes_of(subjects: Iterable[Subject], each: int, rng: random.Random, reduced: bool = False) -> list[Scene]:
+def render_scenes(
+    subjects: Iterable[ImageSubject], each: int, rng: random.Random, reduced: bool = False
+) -> list[Scene]:
     """`each` scenes of every subject, in the sizes and with the faults of the demo's pictures; smaller if `reduced`."""
     return [_scene(subject, rng, reduced) for subject in subjects for _ in range(each)]
 
 
-def pictures_of(scenes: Sequence[Scene]) -> "list[Image]":
+def decode_scenes(scenes: Sequence[Scene]) -> "list[Image]":
     """The scenes as somebody sees them who downloads and decodes their files."""
     from PIL import Image
 
-    return [Image.open(io.BytesIO(draw(scene))).convert("RGB") for scene in scenes]
+    return [Image.open(io.BytesIO(encode_image(scene))).convert("RGB") for scene in scenes]
 
 
-def _scene(subject: Subject, rng: random.Random, reduced: bool) -> Scene:
+def _scene(subject: ImageSubject, rng: random.Random, reduced: bool) -> Scene:
     # Pictures much wider or taller than square are rare in the demo and harder, so training has more of them.
-    usual = sorted({*SIZES, REEL_SIZE}) if reduced else (*SIZES, REEL_SIZE)
+    usual = sorted({*IMAGE_SIZES, REEL_SIZE}) if reduced else (*IMAGE_SIZES, REEL_SIZE)
     width, height = rng.choice(SMALL_SIZES if rng.random() < _SMALL else usual)
     if reduced:
         scale = min(1, rng.uniform(*_SHORT_SIDES) / min(width, height))

@@ -9,16 +9,21 @@ from datetime import timedelta
 from posixpath import basename
 from urllib.parse import urlsplit
 
-from instagram_assets.demo.films import Film
-from instagram_assets.demo.graph_catalogue import NOW, catalogue_accounts, catalogue_hashtag
-from instagram_assets.demo.graph_media import GraphAccount, GraphHashtag
-from instagram_assets.demo.instagram_people import Person
-from instagram_assets.demo.scenes import COLOURS, SHAPES, Scene
+from instagram_assets.demo.graph_api_data import (
+    SAMPLE_NOW,
+    GraphAccount,
+    GraphHashtag,
+    sample_graph_accounts,
+    sample_graph_hashtag,
+)
+from instagram_assets.demo.instagram_data import SitePerson
+from instagram_assets.demo.sample_videos import SampleVideo
+from instagram_assets.demo.synthetic_images import SCENE_COLOURS, SCENE_SHAPES, Scene
 
-COLLECTED_AT = NOW
+COLLECTED_AT = SAMPLE_NOW
 """When it is collected, so that two demos make the same lake: before the exports were read."""
-BY_API = ("demo.sol.garden", "#육아일기")
-BY_SITE = ("demo.narae.walks",)
+GRAPH_API_SUBJECTS = ("demo.sol.garden", "#육아일기")
+INSTAGRAM_SUBJECTS = ("demo.narae.walks",)
 _POSTS_OF_SITE = 14  # more than come with the profile
 _BEFORE = timedelta(hours=5)
 _SIZE = 640
@@ -40,24 +45,24 @@ class StoppedClock:
         self._now += max(0.0, seconds)
 
 
-def graph_accounts(base_url: str) -> list[GraphAccount]:
+def collected_accounts_of_api(base_url: str) -> list[GraphAccount]:
     """The account of the API, with pictures below `base_url`."""
-    return catalogue_accounts(base_url, BY_API[:1])
+    return sample_graph_accounts(base_url, GRAPH_API_SUBJECTS[:1])
 
 
-def graph_hashtag(base_url: str) -> GraphHashtag:
+def collected_hashtag(base_url: str) -> GraphHashtag:
     """The hashtag of the API, which shows posts of the last day and not whose they are."""
-    return catalogue_hashtag(BY_API[1][1:], base_url)
+    return sample_graph_hashtag(GRAPH_API_SUBJECTS[1][1:], base_url)
 
 
-def person(base_url: str) -> Person:
+def site_person(base_url: str) -> SitePerson:
     """The account of the site."""
-    return Person.made(BY_SITE[0], _POSTS_OF_SITE, newest=COLLECTED_AT - _BEFORE, delivery=base_url)
+    return SitePerson.made(INSTAGRAM_SUBJECTS[0], _POSTS_OF_SITE, newest=COLLECTED_AT - _BEFORE, delivery=base_url)
 
 
-def media() -> dict[str, Scene | Film]:
+def site_media() -> dict[str, Scene | SampleVideo]:
     """Each picture and film of the account of the site by its file name."""
-    posts = person("").posts
+    posts = site_person("").posts
     pictures = [post.picture(place) for post in posts for place in range(_LONGEST_ALBUM)]
     films = [post.film for post in posts if post.is_video]
     return {name: _content(name) for name in map(_name, (*pictures, *films))}
@@ -67,10 +72,10 @@ def _name(address: str) -> str:
     return basename(urlsplit(address).path)
 
 
-def _content(name: str) -> Scene | Film:
+def _content(name: str) -> Scene | SampleVideo:
     """What a file shows; a film begins with what its cover shows."""
     stem, _, suffix = name.rpartition(".")
     rng = random.Random(stem)
-    colour, background = rng.sample(list(COLOURS), 2)
-    scene = Scene(rng.choice(list(SHAPES)), colour, background, _SIZE, _SIZE, rng.randrange(10**6))
-    return Film(scene, _SECONDS, _SCENES, rng.randrange(10**6)) if suffix == "mp4" else scene
+    colour, background = rng.sample(list(SCENE_COLOURS), 2)
+    scene = Scene(rng.choice(list(SCENE_SHAPES)), colour, background, _SIZE, _SIZE, rng.randrange(10**6))
+    return SampleVideo(scene, _SECONDS, _SCENES, rng.randrange(10**6)) if suffix == "mp4" else scene

@@ -5,18 +5,18 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from instagram_assets.demo.catalogue import ACCOUNTS, STRANGER, Account, Medium, Post
-from instagram_assets.demo.diary import diary, quirky_diary
+from instagram_assets.demo.sample_captions import diary_caption, quirky_caption
+from instagram_assets.demo.sample_catalogue import ACCOUNTS, GUEST_ACCOUNT, SampleAccount, SampleMedium, SamplePost
 from instagram_assets.ingest.post_ids import shortcode_of
 
-Item = dict[str, Any]
+ApifyItem = dict[str, Any]
 
 FAR_FUTURE = datetime(2036, 1, 1, tzinfo=UTC)
 LONG_AGO = datetime(2026, 10, 12, tzinfo=UTC)
 _SITE = "https://www.instagram.com"
 
 
-def post_item(post: Post, base_url: str) -> Item:
+def post_item(post: SamplePost, base_url: str) -> ApifyItem:
     """A post as apify/instagram-scraper gives it: 24 keys that are always there, and those of its kind and role."""
     rng = random.Random(post.number)
     item = _media_item(post, base_url, rng)
@@ -27,7 +27,7 @@ def post_item(post: Post, base_url: str) -> Item:
     return item | _role_keys(post, rng)
 
 
-def reel_item(post: Post, base_url: str) -> Item:
+def reel_item(post: SamplePost, base_url: str) -> ApifyItem:
     """A reel as apify/instagram-reel-scraper gives it: plays, views and shares are three different counts."""
     rng = random.Random(post.number)
     item = _media_item(post, base_url, rng)
@@ -41,11 +41,11 @@ def reel_item(post: Post, base_url: str) -> Item:
     return item | _role_keys(post, rng)
 
 
-def profile_item(account: Account, portrait: Medium, base_url: str) -> Item:
+def profile_item(account: SampleAccount, portrait: SampleMedium, base_url: str) -> ApifyItem:
     """A profile as apify/instagram-profile-scraper gives it; `latestPosts` is left empty."""
     rng = random.Random(account.profile_id)
     picture = _picture_url(portrait, base_url)
-    item: Item = {
+    item: ApifyItem = {
         "inputUrl": _profile_url(account),
         "id": account.profile_id,
         "username": account.name,
@@ -81,28 +81,30 @@ def profile_item(account: Account, portrait: Medium, base_url: str) -> Item:
     return item
 
 
-def no_items(account: Account) -> Item:
+def no_items(account: SampleAccount) -> ApifyItem:
     """What the actor writes when an account shows nothing."""
     description = "Empty or private data for provided input"
     return {"error": "no_items", "errorDescription": description, "inputUrl": _profile_url(account)}
 
 
-def not_found() -> Item:
+def not_found() -> ApifyItem:
     """What the actor writes when a post is gone."""
     return {"error": "not_found", "errorDescription": "Post does not exist"}
 
 
-def _media_item(post: Post, base_url: str, rng: random.Random) -> Item:
+def _media_item(post: SamplePost, base_url: str, rng: random.Random) -> ApifyItem:
     """The 24 keys, and the address of the video where there is one."""
     account, cover = post.account, post.media[0]
     caption = (
-        quirky_diary(post.quirk, cover.scene, rng, friend=ACCOUNTS[1].name) if post.quirk else diary(cover.scene, rng)
+        quirky_caption(post.quirk, cover.scene, rng, friend=ACCOUNTS[1].name)
+        if post.quirk
+        else diary_caption(cover.scene, rng)
     )
     reach = max(account.followers, 60) * rng.choice((0.01, 0.02, 0.03, 0.04, 0.06, 0.2))
     likes = round(reach * rng.uniform(0.7, 1.3))
     owner = _collaborator(post) if post.role == "collaboration" else account
     children = _children(post, owner, base_url, rng)
-    item: Item = {
+    item: ApifyItem = {
         "inputUrl": _profile_url(account),
         **_picture_keys("Sidecar" if children else post.kind, post.number, cover, base_url),
         "caption": caption,
@@ -123,7 +125,7 @@ def _media_item(post: Post, base_url: str, rng: random.Random) -> Item:
     return item | ({"videoUrl": _video_url(base_url, rng)} if post.kind == "Video" else {})
 
 
-def _children(post: Post, owner: Account, base_url: str, rng: random.Random) -> list[Item]:
+def _children(post: SamplePost, owner: SampleAccount, base_url: str, rng: random.Random) -> list[ApifyItem]:
     """The parts of a sidecar: each a post of its own, without counts, time and owner's name."""
     if post.kind not in ("Sidecar", "Mixed"):
         return []
@@ -136,7 +138,7 @@ def _children(post: Post, owner: Account, base_url: str, rng: random.Random) -> 
     return children
 
 
-def _picture_keys(kind: str, number: int, medium: Medium, base_url: str) -> Item:
+def _picture_keys(kind: str, number: int, medium: SampleMedium, base_url: str) -> ApifyItem:
     """The keys that posts and their children share, as a child has them."""
     width, height = medium.scene.size
     return {
@@ -161,20 +163,20 @@ def _picture_keys(kind: str, number: int, medium: Medium, base_url: str) -> Item
     }
 
 
-def _collaborator(post: Post) -> Account:
+def _collaborator(post: SamplePost) -> SampleAccount:
     """Who owns a post that was made together: every third time somebody whose profile is not exported."""
     if post.number % 3 == 0:
-        return STRANGER
+        return GUEST_ACCOUNT
     return ACCOUNTS[(ACCOUNTS.index(post.account) + 1) % len(ACCOUNTS)]
 
 
-def _role_keys(post: Post, rng: random.Random) -> Item:
+def _role_keys(post: SamplePost, rng: random.Random) -> ApifyItem:
     """The optional keys that come with what is particular about the post."""
     match post.role:
         case "collaboration":
             return {"coauthorProducers": [_person(post.account)]}
         case "tagged":
-            return {"taggedUsers": [_person(STRANGER)]}
+            return {"taggedUsers": [_person(GUEST_ACCOUNT)]}
         case "place":
             return {"locationName": "바다마을 놀이터, 2층", "locationId": "680000001"}
         case "music":
@@ -189,30 +191,30 @@ def _role_keys(post: Post, rng: random.Random) -> Item:
             return {}
 
 
-def _one_comment(post: Post, rng: random.Random) -> Item:
+def _one_comment(post: SamplePost, rng: random.Random) -> ApifyItem:
     text = rng.choice(("너무 귀여워요 🥰", "우와 잘 만들었다!", "저도 해 볼래요"))
-    comment: Item = {
+    comment: ApifyItem = {
         "id": str(rng.randrange(10**16, 10**17)),
         "text": text,
-        "ownerUsername": STRANGER.name,
+        "ownerUsername": GUEST_ACCOUNT.name,
         "timestamp": _timestamp(post.taken_at + timedelta(minutes=7)),
         "repliesCount": 0,
         "replies": [],
         "likesCount": 1,
-        "owner": _person(STRANGER),
+        "owner": _person(GUEST_ACCOUNT),
     }
     return {"firstComment": text, "latestComments": [comment], "commentsCount": 1}
 
 
-def _person(account: Account) -> Item:
+def _person(account: SampleAccount) -> ApifyItem:
     return {"full_name": account.full_name, "id": account.profile_id, "is_verified": False, "username": account.name}
 
 
-def _profile_url(account: Account) -> str:
+def _profile_url(account: SampleAccount) -> str:
     return f"{_SITE}/{account.name}/"
 
 
-def _picture_url(medium: Medium, base_url: str) -> str:
+def _picture_url(medium: SampleMedium, base_url: str) -> str:
     """A signed address as on Instagram's servers; `oe` is when it expires, in hexadecimal seconds."""
     rng = random.Random(medium.file_name)
     start = LONG_AGO if medium.expired else FAR_FUTURE

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from instagram_assets.demo.age_texts import THEMES, Language, post, wordless
-from instagram_assets.demo.catalogue import SEED
+from instagram_assets.demo.age_texts import POST_THEMES, PostLanguage, emoji_post, sample_post
+from instagram_assets.demo.sample_catalogue import SEED
 
-Choice = TypeVar("Choice")
+Weighted = TypeVar("Choice")
 
 PEOPLE = 1000
 LABELS, TEXTS = "labels.csv", "texts"
@@ -36,7 +36,7 @@ _AT_AGE: Mapping[int, Mapping[str, float]] = {
     24: {"freshman": 14, "senior": 50, "worker": 28, "parent": 8},
     49: {"senior": 4, "worker": 45, "parent": 51},
 }
-_LANGUAGES: Mapping[tuple[Language, ...], float] = {("ko",): 50, ("en",): 30, ("ko", "en"): 20}
+_LANGUAGES: Mapping[tuple[PostLanguage, ...], float] = {("ko",): 50, ("en",): 30, ("ko", "en"): 20}
 # Rows without use: no age, two ages for one person, and people who post nothing or only emojis.
 _USELESS_ROWS = (
     ("demo.age.9001", "twenty", ""),
@@ -52,7 +52,7 @@ _WORDLESS_PERSON = "demo.age.9007"
 
 
 @dataclass(frozen=True)
-class Person:
+class AgePerson:
     """An invented person with `posts` in the order of posting."""
 
     name: str
@@ -60,7 +60,7 @@ class Person:
     posts: tuple[str, ...]
 
 
-def people(seed: int | str = SEED, count: int = PEOPLE) -> list[Person]:
+def age_people(seed: int | str = SEED, count: int = PEOPLE) -> list[AgePerson]:
     """Invented people of 13 to 49 years, about a third of them under 21; another seed gives others.
 
     Which life somebody leads follows from the age only roughly, and most posts are about nothing in particular: so
@@ -70,7 +70,7 @@ def people(seed: int | str = SEED, count: int = PEOPLE) -> list[Person]:
     return [_person(f"demo.age.{number:04d}", rng, busy=number == count) for number in range(1, count + 1)]
 
 
-def write_people(folder: Path, persons: Sequence[Person], this_year: int) -> None:
+def write_age_people(folder: Path, persons: Sequence[AgePerson], this_year: int) -> None:
     """Write LABELS and TEXTS into the folder, in all forms that may come; files that are right already stay.
 
     Some ages are given as years of birth, counted back from `this_year`, so that the people never grow older.
@@ -82,33 +82,33 @@ def write_people(folder: Path, persons: Sequence[Person], this_year: int) -> Non
         if number % 7 == 0:
             _write(folder / TEXTS / f"{name}.json", _timeline(person.posts))
         else:
-            _write(folder / TEXTS / f"{name}.csv", _csv(["text"], ([post] for post in person.posts)))
+            _write(folder / TEXTS / f"{name}.csv", _csv(["text"], ([sample_post] for sample_post in person.posts)))
     _write(folder / TEXTS / f"{_WORDLESS_PERSON}.csv", _csv(["text"], [["🌙🌙"], ["✨"]]))
 
 
-def _person(name: str, rng: random.Random, *, busy: bool) -> Person:
+def _person(name: str, rng: random.Random, *, busy: bool) -> AgePerson:
     age = rng.randint(13, CUTOFF - 1) if rng.random() < _YOUNG_SHARE else rng.randint(CUTOFF, 49)
     life = _LIVES[_pick(next(lives for oldest, lives in _AT_AGE.items() if age <= oldest), rng)]
     languages = _pick(_LANGUAGES, rng)
     count = _BUSY if busy else rng.randint(*_pick(_POSTS, rng))
-    posts = [post(_theme(life, rng), rng.choice(languages), rng) for _ in range(count)]
+    posts = [sample_post(_theme(life, rng), rng.choice(languages), rng) for _ in range(count)]
     if rng.random() < _WORDLESS:
-        posts.insert(rng.randrange(len(posts)), wordless(rng))
-    return Person(name, age, tuple(posts))
+        posts.insert(rng.randrange(len(posts)), emoji_post(rng))
+    return AgePerson(name, age, tuple(posts))
 
 
 def _theme(life: Mapping[str, float], rng: random.Random) -> str:
     chance = rng.random()
     if chance < _OWN:
         return _pick(life, rng)
-    return rng.choice(THEMES) if chance < _OWN + _STRAY else "everyday"
+    return rng.choice(POST_THEMES) if chance < _OWN + _STRAY else "everyday"
 
 
-def _pick(weights: Mapping[Choice, float], rng: random.Random) -> Choice:
+def _pick(weights: Mapping[Weighted, float], rng: random.Random) -> Weighted:
     return rng.choices(list(weights), list(weights.values()))[0]
 
 
-def _labels(persons: Sequence[Person], this_year: int) -> bytes:
+def _labels(persons: Sequence[AgePerson], this_year: int) -> bytes:
     """The label file, with a few rows that must be refused and a few that look odd and are right."""
     rows = []
     for number, person in enumerate(persons):

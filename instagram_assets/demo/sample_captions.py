@@ -3,7 +3,7 @@
 import random
 import unicodedata
 
-from instagram_assets.demo.scenes import Scene
+from instagram_assets.demo.synthetic_images import Scene
 
 _COLOURS = {
     "red": "빨간",
@@ -58,10 +58,20 @@ _TAGS = (
 )
 _JOINTS = ("\n", "\n", "\n\n", " ", " \n")
 
-QUIRKS = ("empty", "separator", "commas", "carriage returns", "glued", "decomposed", "letters", "formula", "quotes")
+CAPTION_QUIRKS = (
+    "empty",
+    "separator",
+    "commas",
+    "carriage returns",
+    "glued",
+    "decomposed",
+    "letters",
+    "formula",
+    "quotes",
+)
 
 
-def diary(scene: Scene, rng: random.Random) -> str:
+def diary_caption(scene: Scene, rng: random.Random) -> str:
     """A diary entry about the picture: one to several lines, emoji, hashtags at the end."""
     lines = [rng.choice(_OPENINGS), _about(scene, rng) + rng.choice(("", f" {rng.choice(_EMOJIS)}", "!", "…"))]
     if rng.random() < 0.6:
@@ -70,7 +80,7 @@ def diary(scene: Scene, rng: random.Random) -> str:
     return rng.choice(_JOINTS).join(lines)
 
 
-def quirky_diary(quirk: str, scene: Scene, rng: random.Random, friend: str) -> str:
+def quirky_caption(quirk: str, scene: Scene, rng: random.Random, friend: str) -> str:
     """A diary entry with one of the QUIRKS that break naive readers; `friend` is an account to mention."""
     about = _about(scene, rng)
     texts = {

@@ -16,10 +16,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from instagram_assets.demo.gemini_answers import answer_for, tokens_of_text, tokens_of_video
-from instagram_assets.demo.json_server import JsonServer, Reply, Request
+from instagram_assets.demo.gemini_responses import response_for, tokens_of_text, tokens_of_video
+from instagram_assets.demo.json_server import JsonReply, JsonRequest, JsonServer
 
-Json = dict[str, Any]
+JsonObject = dict[str, Any]
 
 _USD_PER_PROMPT_TOKEN, _USD_PER_ANSWER_TOKEN = 0.30e-6, 2.50e-6
 _PUBLIC = "https://generativelanguage.googleapis.com/v1beta/"
@@ -43,14 +43,14 @@ class StoredFile:
         return hashlib.sha256(self.content).hexdigest()
 
 
-class Upload(NamedTuple):
+class GeminiUpload(NamedTuple):
     """One file that came whole."""
 
     name: str
     sha256: str
 
 
-class Call(NamedTuple):
+class GeminiCall(NamedTuple):
     """One answer that was given and is charged: to which model and text, of which video, empty for none."""
 
     model: str
@@ -60,7 +60,7 @@ class Call(NamedTuple):
     answer_tokens: int
 
 
-class Asked(NamedTuple):
+class GeminiRequest(NamedTuple):
     """One request as it came; `body` is empty where it was a part of a file."""
 
     method: str
@@ -70,23 +70,23 @@ class Asked(NamedTuple):
     headers: Mapping[str, str]
 
     @property
-    def json(self) -> Json:
+    def json(self) -> JsonObject:
         """The body, read."""
         return json.loads(self.body or b"{}")
 
 
 @dataclass
-class Answer:
+class GeminiAnswer:
     """What a call is answered with: `generateContent`'s candidate, or none, and the tokens that are charged."""
 
     text: str = ""
-    parts: list[Json] | None = None
+    parts: list[JsonObject] | None = None
     finish: str = "STOP"
     blocked: str = ""
     candidates: bool = True
     answer_tokens: int | None = None
     thought_tokens: int = 0
-    more: Json = field(default_factory=dict[str, Any])
+    more: JsonObject = field(default_factory=dict[str, Any])
 
 
 class GeminiServer(JsonServer):
@@ -99,9 +99,9 @@ class GeminiServer(JsonServer):
         super().__init__()
         self.key, self.latency, self.looks = key, latency, looks
         self.files: dict[str, StoredFile] = {}
-        self.uploads: list[Upload] = []
-        self.calls: list[Call] = []
-        self.requests: list[Asked] = []
+        self.uploads: list[GeminiUpload] = []
+        self.calls: list[GeminiCall] = []
+        self.requests: list[GeminiRequest] = []
         self._sessions: dict[str, StoredFile] = {}
         self._lock = threading.Lock()
 
@@ -113,14 +113,14 @@ class GeminiServer(JsonServer):
             for call in self.calls
         )
 
-    def respond(self, request: Request) -> Reply:
+    def respond(self, request: JsonRequest) -> JsonReply:
         """What a request is answered with; the body is kept apart where it is a part of a file."""
         is_part = request.path.startswith("/upload/session/")
         body = b"" if is_part else request.body
-        asked = Asked(request.method, request.path, request.query, body, request.headers)
+        asked = GeminiRequest(request.method, request.path, request.query, body, request.headers)
         return self.received(asked, request.body if is_part else b"")
 
-    def received(self, asked: Asked, content: bytes) -> Reply:
+    def received(self, asked: GeminiRequest, content: bytes) -> JsonReply:
         """Keep the books of a request, and answer it; models think side by side, all else is one after the other."""
         if asked.path.endswith(":generateContent") and self.latency:
             time.sleep(self.latency)
@@ -128,72 +128,72 @@ class GeminiServer(JsonServer):
             self.requests.append(asked)
             return self.answer(asked, content)
 
-    def answer(self, asked: Asked, content: bytes = b"") -> Reply:
+    def answer(self, asked: GeminiRequest, content: bytes = b"") -> JsonReply:
         """What one request is answered with; `content` are the bytes of a file's part."""
         if asked.headers.get("x-goog-api-key") != self.key and not asked.path.startswith("/upload/session/"):
             details = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}]
-            return refusal(400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.", details)
+            return google_error(400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.", details)
         for method, pattern, reply in self._ROUTES:
             if method == asked.method and (found := re.fullmatch(pattern, asked.path)):
                 return reply(self, asked, content, *found.groups())
-        return refusal(404, "NOT_FOUND", "Requested entity was not found.")
+        return google_error(404, "NOT_FOUND", "Requested entity was not found.")
 
-    def answer_of(self, asked: Asked, video: StoredFile | None) -> Answer:
+    def answer_of(self, asked: GeminiRequest, video: StoredFile | None) -> GeminiAnswer:
         """What the model says to a call."""
         options = _named(asked.json, "generationConfig") or {}
         schema = _named(options, "responseSchema") or _named(options, "responseJsonSchema")
         seed = (video.sha256 if video else "") + hashlib.sha256(_text_of(asked.json).encode()).hexdigest()
         if not schema:
-            return Answer("It is a video.")
-        return Answer(json.dumps(answer_for(schema, seed, video.content if video else b""), ensure_ascii=False))
+            return GeminiAnswer("It is a video.")
+        return GeminiAnswer(json.dumps(response_for(schema, seed, video.content if video else b""), ensure_ascii=False))
 
-    def _start(self, asked: Asked, content: bytes) -> Reply:
+    def _start(self, asked: GeminiRequest, content: bytes) -> JsonReply:
         wanted = asked.json.get("file", {})
         name = wanted.get("name") or f"files/file{len(self._sessions):04}"
         if not re.fullmatch(r"files/[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?", name):
-            return refusal(400, "INVALID_ARGUMENT", f"Invalid file name {name}")
+            return google_error(400, "INVALID_ARGUMENT", f"Invalid file name {name}")
         if name in self.files:
-            return refusal(409, "ALREADY_EXISTS", f"The File {name} already exists.")
+            return google_error(409, "ALREADY_EXISTS", f"The File {name} already exists.")
         session = str(len(self._sessions))
         mime_type = _named(wanted, "mimeType") or "application/octet-stream"
         stored = StoredFile(name, _named(wanted, "displayName") or "", mime_type, b"", self.looks, "ACTIVE")
         self._sessions[session] = stored
         address = f"{self.url}/upload/session/{session}?upload_id={session}"
-        return Reply(200, {}, {"x-goog-upload-url": address, "x-goog-upload-status": "active"})
+        return JsonReply(200, {}, {"x-goog-upload-url": address, "x-goog-upload-status": "active"})
 
-    def _part(self, asked: Asked, content: bytes, session: str) -> Reply:
+    def _part(self, asked: GeminiRequest, content: bytes, session: str) -> JsonReply:
         stored = self._sessions.get(session)
         if stored is None or int(asked.headers.get("x-goog-upload-offset", 0)) != len(stored.content):
-            return refusal(400, "INVALID_ARGUMENT", "Upload has already been terminated.")
+            return google_error(400, "INVALID_ARGUMENT", "Upload has already been terminated.")
         stored.content += content
         if "finalize" not in asked.headers.get("x-goog-upload-command", ""):
-            return Reply(200, {}, {"x-goog-upload-status": "active"})
+            return JsonReply(200, {}, {"x-goog-upload-status": "active"})
         if stored.name in self.files:
-            return refusal(409, "ALREADY_EXISTS", f"The File {stored.name} already exists.")
+            return google_error(409, "ALREADY_EXISTS", f"The File {stored.name} already exists.")
         self.files[stored.name] = stored
-        self.uploads.append(Upload(stored.name, stored.sha256))
-        return Reply(200, {"file": _as_json(stored)}, {"x-goog-upload-status": "final"})
+        self.uploads.append(GeminiUpload(stored.name, stored.sha256))
+        return JsonReply(200, {"file": _as_json(stored)}, {"x-goog-upload-status": "final"})
 
-    def _look(self, asked: Asked, content: bytes, name: str) -> Reply:
+    def _look(self, asked: GeminiRequest, content: bytes, name: str) -> JsonReply:
         stored = self.files.get(name)
         if stored is None:
             return _no_file(name)
-        reply = Reply(200, _as_json(stored))
+        reply = JsonReply(200, _as_json(stored))
         stored.looks = max(0, stored.looks - 1)
         return reply
 
-    def _list(self, asked: Asked, content: bytes) -> Reply:
-        return Reply(200, {"files": [_as_json(stored) for stored in self.files.values()]})
+    def _list(self, asked: GeminiRequest, content: bytes) -> JsonReply:
+        return JsonReply(200, {"files": [_as_json(stored) for stored in self.files.values()]})
 
-    def _delete(self, asked: Asked, content: bytes, name: str) -> Reply:
-        return Reply(200, {}) if self.files.pop(name, None) else _no_file(name)
+    def _delete(self, asked: GeminiRequest, content: bytes, name: str) -> JsonReply:
+        return JsonReply(200, {}) if self.files.pop(name, None) else _no_file(name)
 
-    def _model(self, asked: Asked, content: bytes, name: str) -> Reply:
+    def _model(self, asked: GeminiRequest, content: bytes, name: str) -> JsonReply:
         if not name.startswith("gemini-"):
-            return refusal(404, "NOT_FOUND", f"models/{name} is not found for API version v1beta.")
-        return Reply(200, {"name": f"models/{name}", "supportedGenerationMethods": ["generateContent"]})
+            return google_error(404, "NOT_FOUND", f"models/{name} is not found for API version v1beta.")
+        return JsonReply(200, {"name": f"models/{name}", "supportedGenerationMethods": ["generateContent"]})
 
-    def _generate(self, asked: Asked, content: bytes, model: str) -> Reply:
+    def _generate(self, asked: GeminiRequest, content: bytes, model: str) -> JsonReply:
         video = None
         for part in _parts(asked.json):
             if file := _named(part, "fileData"):
@@ -203,10 +203,10 @@ class GeminiServer(JsonServer):
                     return _no_file(name)
                 if video.looks or video.state != "ACTIVE":
                     said = f"The File {name} is not in an ACTIVE state and usage is not allowed."
-                    return refusal(400, "FAILED_PRECONDITION", said)
+                    return google_error(400, "FAILED_PRECONDITION", said)
         return self.charged(asked, model, video, self.answer_of(asked, video))
 
-    def charged(self, asked: Asked, model: str, video: StoredFile | None, answer: Answer) -> Reply:
+    def charged(self, asked: GeminiRequest, model: str, video: StoredFile | None, answer: GeminiAnswer) -> JsonReply:
         """The answer as the API writes it, put into the books."""
         prompt_tokens = tokens_of_text(json.dumps(_contents(asked.json))) + tokens_of_text(
             json.dumps(_named(asked.json, "generationConfig"))
@@ -215,21 +215,25 @@ class GeminiServer(JsonServer):
         candidate_tokens = tokens_of_text(answer.text) if answer.answer_tokens is None else answer.answer_tokens
         sha256 = video.sha256 if video else ""
         self.calls.append(
-            Call(model, _text_of(asked.json), sha256, prompt_tokens, candidate_tokens + answer.thought_tokens)
+            GeminiCall(model, _text_of(asked.json), sha256, prompt_tokens, candidate_tokens + answer.thought_tokens)
         )
-        usage: Json = {"promptTokenCount": prompt_tokens, "candidatesTokenCount": candidate_tokens}
+        usage: JsonObject = {"promptTokenCount": prompt_tokens, "candidatesTokenCount": candidate_tokens}
         usage |= {"thoughtsTokenCount": answer.thought_tokens} if answer.thought_tokens else {}
         usage["totalTokenCount"] = sum(usage.values())
-        body: Json = {"usageMetadata": usage, "modelVersion": model, "responseId": f"response{len(self.calls):05}"}
+        body: JsonObject = {
+            "usageMetadata": usage,
+            "modelVersion": model,
+            "responseId": f"response{len(self.calls):05}",
+        }
         if answer.blocked:
             body["promptFeedback"] = {"blockReason": answer.blocked}
         elif answer.candidates:
             parts = [{"text": answer.text}] if answer.parts is None else answer.parts
             content = {"content": {"parts": parts, "role": "model"}} if parts else {}
             body["candidates"] = [{**content, "finishReason": answer.finish, "index": 0}]
-        return Reply(200, {**body, **answer.more})
+        return JsonReply(200, {**body, **answer.more})
 
-    _ROUTES: tuple[tuple[str, str, Callable[..., Reply]], ...] = (
+    _ROUTES: tuple[tuple[str, str, Callable[..., JsonReply]], ...] = (
         ("POST", r"/upload/v1(?:beta)?/files", _start),
         ("POST", r"/upload/session/(\d+)", _part),
         ("GET", r"/v1(?:beta)?/files", _list),
@@ -240,15 +244,15 @@ class GeminiServer(JsonServer):
     )
 
 
-def refusal(
+def google_error(
     code: int, status: str, message: str, details: object = (), headers: Mapping[str, str] | None = None
-) -> Reply:
+) -> JsonReply:
     """An error as Google's APIs tell it."""
     error = {"code": code, "message": message, "status": status, **({"details": details} if details else {})}
-    return Reply(code, {"error": error}, headers or {})
+    return JsonReply(code, {"error": error}, headers or {})
 
 
-def _as_json(stored: StoredFile) -> Json:
+def _as_json(stored: StoredFile) -> JsonObject:
     return {
         "name": stored.name,
         "displayName": stored.display_name,
@@ -260,24 +264,24 @@ def _as_json(stored: StoredFile) -> Json:
     }
 
 
-def _no_file(name: str) -> Reply:
+def _no_file(name: str) -> JsonReply:
     said = f"You do not have permission to access the File {name.removeprefix('files/')} or it may not exist."
-    return refusal(403, "PERMISSION_DENIED", said)
+    return google_error(403, "PERMISSION_DENIED", said)
 
 
-def _named(data: Json, name: str) -> Any:
+def _named(data: JsonObject, name: str) -> Any:
     """A value by its name, which protobuf's JSON also takes as snake_case; null where it is not there."""
     return data.get(name, data.get(re.sub("[A-Z]", lambda letter: "_" + letter[0].lower(), name)))
 
 
-def _contents(body: Json) -> list[Json]:
+def _contents(body: JsonObject) -> list[JsonObject]:
     contents = body.get("contents", [])
     return contents if isinstance(contents, list) else [contents]
 
 
-def _parts(body: Json) -> list[Json]:
+def _parts(body: JsonObject) -> list[JsonObject]:
     return [part for content in _contents(body) for part in content.get("parts", [])]
 
 
-def _text_of(body: Json) -> str:
+def _text_of(body: JsonObject) -> str:
     return "\n".join(part["text"] for part in _parts(body) if "text" in part)

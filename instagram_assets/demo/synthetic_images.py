@@ -11,10 +11,10 @@ import numpy as np
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-Format = Literal["JPEG", "PNG", "WEBP"]
-Point = tuple[float, float]
+ImageFormat = Literal["JPEG", "PNG", "WEBP"]
+ScenePoint = tuple[float, float]
 
-COLOURS = {
+SCENE_COLOURS = {
     "red": (220, 40, 40),
     "orange": (245, 140, 30),
     "yellow": (240, 215, 50),
@@ -24,7 +24,7 @@ COLOURS = {
     "white": (240, 240, 238),
     "black": (28, 28, 30),
 }
-CONTENT_TYPES: dict[Format, str] = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
+CONTENT_TYPES: dict[ImageFormat, str] = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 _THREADS = 45  # threads of the cloth across the short side, so that small and large pictures look alike
 _CONTRAST = 28  # of a thread, in grey levels
 _GRAIN = 2  # standard deviation, in grey levels
@@ -49,7 +49,7 @@ class Scene:
     seed: int
     blur: float = 0
     crop: float = 0
-    format: Format = "JPEG"
+    format: ImageFormat = "JPEG"
     quality: int = 76
 
     @property
@@ -70,23 +70,23 @@ class Scene:
         return right - left, bottom - top
 
 
-def draw(scene: Scene) -> bytes:
+def encode_image(scene: Scene) -> bytes:
     """The scene as an image file of its format."""
     stream = io.BytesIO()
     options = {} if scene.format == "PNG" else {"quality": scene.quality}
-    paint(scene).save(stream, scene.format, **options)
+    render_image(scene).save(stream, scene.format, **options)
     return stream.getvalue()
 
 
-def paint(scene: Scene) -> "Image":
+def render_image(scene: Scene) -> "Image":
     """The scene as an RGB picture of `scene.size`."""
     from PIL import ImageFilter
 
     rng = random.Random(f"scene {scene.seed}")
     short_side = min(scene.width, scene.height)
-    picture = _cloth(COLOURS[scene.background], (scene.width, scene.height), short_side, rng)
+    picture = _cloth(SCENE_COLOURS[scene.background], (scene.width, scene.height), short_side, rng)
     mask = _mask(scene.shape, round(short_side * rng.uniform(0.5, 0.76)), rng)
-    patch = _cloth(COLOURS[scene.colour], mask.size, short_side, rng)
+    patch = _cloth(SCENE_COLOURS[scene.colour], mask.size, short_side, rng)
     left = round((scene.width - mask.width) * rng.uniform(0.05, 0.95))
     top = round((scene.height - mask.height) * rng.uniform(0.05, 0.95))
     picture.paste(patch, (left, top), mask)
@@ -124,7 +124,7 @@ def _mask(shape: str, side: int, rng: random.Random) -> "Image":
     cos, sin = math.cos(tilt) * middle * 0.88, math.sin(tilt) * middle * 0.88
     mask = Image.new("L", (side * _MASK_SCALE, side * _MASK_SCALE))
     pen = ImageDraw.Draw(mask)
-    for points, fill in SHAPES[shape]:
+    for points, fill in SCENE_SHAPES[shape]:
         pen.polygon([(middle + x * cos - y * sin, middle + x * sin + y * cos) for x, y in points], fill=fill)
     return mask.reduce(_MASK_SCALE)
 
@@ -138,7 +138,7 @@ def _shade(picture: "Image", rng: random.Random) -> None:
     picture.paste((0, 0, 0), (0, 0), corners.resize(picture.size, Image.Resampling.BILINEAR))
 
 
-def _regular(corners: int, radius: float = 1.0, inner: float | None = None) -> list[Point]:
+def _regular(corners: int, radius: float = 1.0, inner: float | None = None) -> list[ScenePoint]:
     """The corners of a regular polygon that stands upright, or of a star when `inner` is given."""
     steps = corners if inner is None else 2 * corners
     radii = [radius if inner is None or step % 2 == 0 else inner for step in range(steps)]
@@ -151,7 +151,7 @@ def _with_article(word: str) -> str:
 
 
 _ARM = 0.3
-SHAPES: dict[str, list[tuple[list[Point], int]]] = {
+SCENE_SHAPES: dict[str, list[tuple[list[ScenePoint], int]]] = {
     "circle": [(_regular(90), 255)],
     "square": [([(-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)], 255)],
     "triangle": [([(0, -0.95), (0.98, 0.75), (-0.98, 0.75)], 255)],

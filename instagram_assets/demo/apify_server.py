@@ -17,35 +17,35 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from instagram_assets.demo.json_server import JsonServer, Reply, Request
+from instagram_assets.demo.json_server import JsonReply, JsonRequest, JsonServer
 
-Json = dict[str, Any]
+JsonObject = dict[str, Any]
 
 _PRICE_OF_A_START, _PRICE_OF_A_RECORD = 0.01, 0.002
 
 
 @dataclass
-class Actor:
+class ApifyActor:
     """What an actor does: its records, how its runs end, and for how many looks they go on.
 
     `schema` are the fields that it knows, empty where it does not say. `ends_at` is when its runs say that they ended.
     """
 
-    items: list[Json] = field(default_factory=list[Json])
+    items: list[JsonObject] = field(default_factory=list[JsonObject])
     status: str = "SUCCEEDED"
     message: str = ""
     looks: int = 1
-    schema: Json = field(default_factory=dict[str, Any])
+    schema: JsonObject = field(default_factory=dict[str, Any])
     ends_at: datetime | None = None
 
 
 @dataclass
-class Run:
+class ApifyRun:
     """One run, as it stands in the books; `looks` are those that are still answered with RUNNING."""
 
     number: int
     actor: str
-    asked: Json
+    asked: JsonObject
     options: Mapping[str, str]
     looks: int
     status: str
@@ -59,7 +59,7 @@ class Run:
         return f"RUN{self.number:04}"
 
 
-class Asked(NamedTuple):
+class ApifyRequest(NamedTuple):
     """One request as it came."""
 
     method: str
@@ -75,9 +75,9 @@ class ApifyServer(JsonServer):
     def __init__(self, token: str = "apify_api_demo") -> None:
         super().__init__()
         self.token = token
-        self.actors: dict[str, Actor] = {}
-        self.runs: list[Run] = []
-        self.requests: list[Asked] = []
+        self.actors: dict[str, ApifyActor] = {}
+        self.runs: list[ApifyRun] = []
+        self.requests: list[ApifyRequest] = []
         self._lock = threading.Lock()
 
     @property
@@ -85,37 +85,39 @@ class ApifyServer(JsonServer):
         """What all runs cost."""
         return sum(self._cost(run) for run in self.runs)
 
-    def answer(self, asked: Asked) -> Reply:
+    def answer(self, asked: ApifyRequest) -> JsonReply:
         """What one request is answered with; requests are answered one after the other."""
         if asked.token != f"Bearer {self.token}":
-            return refusal(401, "user-or-token-not-found", "User was not found or authentication token is not valid")
+            return apify_error(
+                401, "user-or-token-not-found", "User was not found or authentication token is not valid"
+            )
         for method, pattern, reply in self._ROUTES:
             if method == asked.method and (found := re.fullmatch(pattern, asked.path)):
                 return reply(self, asked, *found.groups())
         return _missing("There is no such page")
 
-    def respond(self, request: Request) -> Reply:
+    def respond(self, request: JsonRequest) -> JsonReply:
         """What a request is answered with."""
         body = gzip.decompress(request.body) if request.headers.get("content-encoding") == "gzip" else request.body
         token = request.headers.get("authorization", "")
-        return self.received(Asked(request.method, request.path, request.query, body, token))
+        return self.received(ApifyRequest(request.method, request.path, request.query, body, token))
 
-    def received(self, asked: Asked) -> Reply:
+    def received(self, asked: ApifyRequest) -> JsonReply:
         """Keep the books of a request, and answer it."""
         with self._lock:
             self.requests.append(asked)
             return self.answer(asked)
 
-    def _start(self, asked: Asked, name: str) -> Reply:
+    def _start(self, asked: ApifyRequest, name: str) -> JsonReply:
         actor = self.actors.get(_plain(name))
         if actor is None:
             return _missing("Actor was not found")
         body = json.loads(asked.body or b"{}")
         known = actor.schema.get("properties", {})
         if actor.schema.get("additionalProperties") is False and (strange := sorted(set(body) - set(known))):
-            return refusal(400, "invalid-input", f"Input is not valid: Property input.{strange[0]} is not allowed.")
+            return apify_error(400, "invalid-input", f"Input is not valid: Property input.{strange[0]} is not allowed.")
         begun = (actor.ends_at or datetime.now(UTC)) - timedelta(seconds=30)
-        run = Run(
+        run = ApifyRun(
             len(self.runs) + 1,
             _plain(name),
             body,
@@ -127,9 +129,9 @@ class ApifyServer(JsonServer):
             actor.message,
         )
         self.runs.append(run)
-        return Reply(201, {"data": self._as_json(run)})
+        return JsonReply(201, {"data": self._as_json(run)})
 
-    def _list(self, asked: Asked, name: str) -> Reply:
+    def _list(self, asked: ApifyRequest, name: str) -> JsonReply:
         if _plain(name) not in self.actors:
             return _missing("Actor was not found")
         since = asked.query.get("startedAfter")
@@ -140,9 +142,9 @@ class ApifyServer(JsonServer):
         first, most = int(asked.query.get("offset", 0)), int(asked.query.get("limit", 1000))
         page = [self._as_json(run) for run in runs[first : first + most]]
         numbers = {"total": len(runs), "offset": first, "limit": most, "count": len(page), "desc": True}
-        return Reply(200, {"data": {**numbers, "items": page}})
+        return JsonReply(200, {"data": {**numbers, "items": page}})
 
-    def _build(self, asked: Asked, name: str) -> Reply:
+    def _build(self, asked: ApifyRequest, name: str) -> JsonReply:
         actor = self.actors.get(_plain(name))
         if actor is None:
             return _missing("Actor was not found")
@@ -157,33 +159,33 @@ class ApifyServer(JsonServer):
             "buildNumber": "0.1.1",
             "actorDefinition": {"actorSpecification": 1, "input": actor.schema} if actor.schema else None,
         }
-        return Reply(200, {"data": build})
+        return JsonReply(200, {"data": build})
 
-    def _build_again(self, asked: Asked, build: str) -> Reply:
+    def _build_again(self, asked: ApifyRequest, build: str) -> JsonReply:
         name = next((name for name in self.actors if build.endswith(name.replace("/", "-"))), "")
         return self._build(asked, name)
 
-    def _look(self, asked: Asked, number: str) -> Reply:
+    def _look(self, asked: ApifyRequest, number: str) -> JsonReply:
         run = self._run(number)
         if run is None:
             return _missing("Actor run was not found")
         if run.looks:
             run.looks -= 1
-        return Reply(200, {"data": self._as_json(run)})
+        return JsonReply(200, {"data": self._as_json(run)})
 
-    def _abort(self, asked: Asked, number: str) -> Reply:
+    def _abort(self, asked: ApifyRequest, number: str) -> JsonReply:
         run = self._run(number)
         if run is None:
             return _missing("Actor run was not found")
         if run.looks:
             run.looks, run.status, run.aborted = 0, "ABORTED", True
-        return Reply(200, {"data": self._as_json(run)})
+        return JsonReply(200, {"data": self._as_json(run)})
 
-    def _record(self, asked: Asked, number: str) -> Reply:
+    def _record(self, asked: ApifyRequest, number: str) -> JsonReply:
         run = self._run(number)
-        return Reply(200, run.asked) if run else _missing("Record was not found")
+        return JsonReply(200, run.asked) if run else _missing("Record was not found")
 
-    def _items(self, asked: Asked, number: str) -> Reply:
+    def _items(self, asked: ApifyRequest, number: str) -> JsonReply:
         run = self._run(number)
         if run is None:
             return _missing("Dataset was not found")
@@ -191,19 +193,19 @@ class ApifyServer(JsonServer):
         first, most = int(asked.query.get("offset", 0)), int(asked.query.get("limit", 1000))
         page = items[first : first + most]
         numbers = {"Total": len(items), "Offset": first, "Count": len(page), "Limit": most, "Desc": "false"}
-        return Reply(200, page, {f"X-Apify-Pagination-{name}": str(value) for name, value in numbers.items()})
+        return JsonReply(200, page, {f"X-Apify-Pagination-{name}": str(value) for name, value in numbers.items()})
 
-    def _run(self, number: str) -> Run | None:
+    def _run(self, number: str) -> ApifyRun | None:
         return next((run for run in self.runs if run.id == number), None)
 
-    def _collected(self, run: Run) -> list[Json]:
+    def _collected(self, run: ApifyRun) -> list[JsonObject]:
         most = run.options.get("maxItems")
         return self.actors[run.actor].items[: int(most) if most else None]
 
-    def _cost(self, run: Run) -> float:
+    def _cost(self, run: ApifyRun) -> float:
         return _PRICE_OF_A_START + (0 if run.aborted else _PRICE_OF_A_RECORD * len(self._collected(run)))
 
-    def _as_json(self, run: Run) -> Json:
+    def _as_json(self, run: ApifyRun) -> JsonObject:
         ended = None if run.looks else run.ended_at or run.started_at + timedelta(seconds=20)
         return {
             "id": run.id,
@@ -225,7 +227,7 @@ class ApifyServer(JsonServer):
             "usageTotalUsd": round(self._cost(run), 4),
         }
 
-    _ROUTES: tuple[tuple[str, str, Callable[..., Reply]], ...] = (
+    _ROUTES: tuple[tuple[str, str, Callable[..., JsonReply]], ...] = (
         ("POST", r"/v2/(?:acts|actors)/([^/]+)/runs", _start),
         ("GET", r"/v2/(?:acts|actors)/([^/]+)/runs", _list),
         ("GET", r"/v2/(?:acts|actors)/([^/]+)/builds/default", _build),
@@ -237,13 +239,13 @@ class ApifyServer(JsonServer):
     )
 
 
-def refusal(status: int, kind: str, message: str) -> Reply:
+def apify_error(status: int, kind: str, message: str) -> JsonReply:
     """An error as Apify's API tells it."""
-    return Reply(status, {"error": {"type": kind, "message": message}})
+    return JsonReply(status, {"error": {"type": kind, "message": message}})
 
 
-def _missing(message: str) -> Reply:
-    return refusal(404, "record-not-found", message)
+def _missing(message: str) -> JsonReply:
+    return apify_error(404, "record-not-found", message)
 
 
 def _plain(name: str) -> str:

@@ -8,30 +8,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from instagram_assets.demo.training.fit import fit
-from instagram_assets.demo.training.lessons import (
+from instagram_assets.demo.training.training_set import (
     ATTRIBUTES,
-    SIDE,
-    Lessons,
-    Progress,
-    coverage,
+    IMAGE_SIDE,
+    ReportProgress,
+    TrainingSet,
     draw_batch,
-    fair_answers,
-    inputs_of,
+    model_inputs,
+    shape_coverage,
+    train_network,
+    trainable_labels,
 )
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-WIDTH = 96  # numbers per patch
-PATCH = 8  # pixels
-SIZES: dict[str, Any] = {
-    "hidden_size": WIDTH,
-    "intermediate_size": 2 * WIDTH,
+HIDDEN_SIZE = 96  # numbers per patch
+PATCH_SIZE = 8  # pixels
+VISION_CONFIG: dict[str, Any] = {
+    "hidden_size": HIDDEN_SIZE,
+    "intermediate_size": 2 * HIDDEN_SIZE,
     "num_hidden_layers": 3,
     "num_attention_heads": 4,
-    "image_size": SIDE,
-    "patch_size": PATCH,
+    "image_size": IMAGE_SIDE,
+    "patch_size": PATCH_SIZE,
     "hidden_act": "gelu",
 }
 _CELLS = 4  # of a patch, across and down, in which the shape is pointed at
@@ -40,7 +40,7 @@ _POINTING_WEIGHT = 9.0
 
 
 @dataclass(frozen=True)
-class Hints:
+class AuxiliaryHeads:
     """Two linear readers of a tower that are thrown away after training: one names, the other points."""
 
     naming: Any
@@ -58,35 +58,37 @@ class Hints:
             cross_entropy(answer.masked_fill(~self.fair[owners, place, : answer.shape[1]], -1e9), right)
             for place, (answer, right) in enumerate(zip(answers, self.attributes[owners].T, strict=True))
         ]
-        shares = _by_patch(coverage(pixels, self.attributes[owners]))
+        shares = _by_patch(shape_coverage(pixels, self.attributes[owners]))
         pointed = binary_cross_entropy_with_logits(self.pointing(states[_POINTING_LAYER][:, 1:]), shares)
         return torch.stack(named).sum() + _POINTING_WEIGHT * pointed
 
 
-def new_hints(lessons: Lessons) -> Hints:
+def new_auxiliary_heads(lessons: TrainingSet) -> AuxiliaryHeads:
     """Untrained readers for the subjects of the lessons."""
     from torch import nn
 
-    naming, pointing = nn.Linear(WIDTH, sum(map(len, ATTRIBUTES))), nn.Linear(WIDTH, _CELLS * _CELLS)
-    return Hints(naming, pointing, lessons.attributes, fair_answers(lessons.attributes))
+    naming, pointing = nn.Linear(HIDDEN_SIZE, sum(map(len, ATTRIBUTES))), nn.Linear(HIDDEN_SIZE, _CELLS * _CELLS)
+    return AuxiliaryHeads(naming, pointing, lessons.attributes, trainable_labels(lessons.attributes))
 
 
-def train_tower(lessons: Lessons, steps: int, seed: int, progress: Progress) -> tuple[Any, Hints]:
+def train_vision_encoder(
+    lessons: TrainingSet, steps: int, seed: int, progress: ReportProgress
+) -> tuple[Any, AuxiliaryHeads]:
     """A trained BlipVisionModel and its readers."""
     import torch
     from transformers import BlipVisionConfig, BlipVisionModel
 
     torch.manual_seed(seed)
     # The default spread of new weights, 1e-10, would give every picture the same features.
-    tower = BlipVisionModel(BlipVisionConfig(**SIZES, initializer_range=0.05))
-    hints = new_hints(lessons)
+    tower = BlipVisionModel(BlipVisionConfig(**VISION_CONFIG, initializer_range=0.05))
+    hints = new_auxiliary_heads(lessons)
 
     def loss(generator: Any) -> "Tensor":
         pixels, owners = draw_batch(lessons, generator)
-        seen = tower(pixel_values=inputs_of(pixels, generator), output_hidden_states=True)
+        seen = tower(pixel_values=model_inputs(pixels, generator), output_hidden_states=True)
         return hints.loss(seen.hidden_states, seen.last_hidden_state, pixels, owners)
 
-    fit("image tower", [tower, hints.naming, hints.pointing], loss, steps, seed, progress)
+    train_network("image tower", [tower, hints.naming, hints.pointing], loss, steps, seed, progress)
     return tower, hints
 
 
@@ -94,6 +96,6 @@ def _by_patch(shares: "Tensor") -> "Tensor":
     """The coverage of each patch's cells: float[n, patches, cells]."""
     from torch.nn.functional import adaptive_avg_pool2d
 
-    count, patches = len(shares), SIDE // PATCH
+    count, patches = len(shares), IMAGE_SIDE // PATCH_SIZE
     cells = adaptive_avg_pool2d(shares[:, None], patches * _CELLS)
     return cells.reshape(count, patches, _CELLS, patches, _CELLS).transpose(2, 3).reshape(count, patches**2, _CELLS**2)

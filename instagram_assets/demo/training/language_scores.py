@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from instagram_assets.demo.ages import CUTOFF, Person, people
+from instagram_assets.demo.age_people import CUTOFF, AgePerson, age_people
 from instagram_assets.demo.training.evaluate import Score
-from instagram_assets.demo.training.train_bert import LENGTH, can_be_hidden
+from instagram_assets.demo.training.train_bert import TEXT_LENGTH, maskable_tokens
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-LAYERS = 4  # the last ones, of which the age model sees [CLS]
+POOLED_LAYERS = 4  # the last ones, of which the age model sees [CLS]
 _AT_ONCE = 256
 
 
 @dataclass(frozen=True)
-class BertMarks:
+class BertScores:
     """How often hidden words were guessed, and ages by the untouched vectors; each beside the simplest guess."""
 
     words: Score
@@ -29,14 +29,14 @@ class BertMarks:
     commonest_age: Score
 
 
-def sit_bert_exam(model: Any, tokenizer: Any, seed: int, count: int) -> BertMarks:
+def evaluate_bert(model: Any, tokenizer: Any, seed: int, count: int) -> BertScores:
     """The marks of a BertForMaskedLM for the posts of `count` new people; ages are asked of the half of them."""
     import torch
 
-    persons = people(f"{seed} exam", count)
+    persons = age_people(f"{seed} exam", count)
     with torch.inference_mode():
         words = _guess_words(model, tokenizer, [text for person in persons for text in person.posts], seed)
-    return BertMarks(*words, *guess_ages(model.bert, tokenizer, persons))
+    return BertScores(*words, *predict_ages(model.bert, tokenizer, persons))
 
 
 def _guess_words(model: Any, tokenizer: Any, texts: Sequence[str], seed: int) -> tuple[Score, Score]:
@@ -47,7 +47,7 @@ def _guess_words(model: Any, tokenizer: Any, texts: Sequence[str], seed: int) ->
     right = 0
     asked_for: Counter[int] = Counter()
     for ids, mask in _batches(tokenizer, texts):
-        chances = torch.rand(ids.shape, generator=generator) * can_be_hidden(ids, tokenizer)
+        chances = torch.rand(ids.shape, generator=generator) * maskable_tokens(ids, tokenizer)
         rows, places = torch.arange(len(ids)), chances.argmax(1)
         words = ids[rows, places]
         ids[rows, places] = tokenizer.mask_token_id
@@ -57,7 +57,7 @@ def _guess_words(model: Any, tokenizer: Any, texts: Sequence[str], seed: int) ->
     return Score(right, len(texts)), Score(asked_for.most_common(1)[0][1], len(texts))
 
 
-def guess_ages(bert: Any, tokenizer: Any, persons: Sequence[Person]) -> tuple[Score, Score]:
+def predict_ages(bert: Any, tokenizer: Any, persons: Sequence[AgePerson]) -> tuple[Score, Score]:
     """How many of the people's ages a logistic regression on the untouched vectors gets right, and the larger class.
 
     One half of the people teaches it, the other half is asked about.
@@ -72,7 +72,7 @@ def guess_ages(bert: Any, tokenizer: Any, persons: Sequence[Person]) -> tuple[Sc
     return Score(int((said == asked).sum()), len(asked)), Score(int(max(asked.sum(), (~asked).sum())), len(asked))
 
 
-def _vectors(bert: Any, tokenizer: Any, persons: Sequence[Person]) -> NDArray[np.float32]:
+def _vectors(bert: Any, tokenizer: Any, persons: Sequence[AgePerson]) -> NDArray[np.float32]:
     """Each person's mean over the posts of [CLS] in the last layers, as the age model takes it: [n, 4 · width]."""
     import torch
 
@@ -80,7 +80,7 @@ def _vectors(bert: Any, tokenizer: Any, persons: Sequence[Person]) -> NDArray[np
     with torch.inference_mode():
         for ids, mask in _batches(tokenizer, [post for person in persons for post in person.posts]):
             states = bert(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states
-            posts.append(torch.cat([state[:, 0] for state in states[-LAYERS:]], dim=1))
+            posts.append(torch.cat([state[:, 0] for state in states[-POOLED_LAYERS:]], dim=1))
     counts = np.array([len(person.posts) for person in persons])
     sums = np.add.reduceat(torch.cat(posts).numpy(), np.cumsum(counts) - counts)
     return (sums / counts[:, np.newaxis]).astype(np.float32)
@@ -89,5 +89,5 @@ def _vectors(bert: Any, tokenizer: Any, persons: Sequence[Person]) -> NDArray[np
 def _batches(tokenizer: Any, texts: Sequence[str]) -> "Iterator[tuple[Tensor, Tensor]]":
     for start in range(0, len(texts), _AT_ONCE):
         some = list(texts[start : start + _AT_ONCE])
-        read = tokenizer(some, truncation=True, max_length=LENGTH, padding=True, return_tensors="pt")
+        read = tokenizer(some, truncation=True, max_length=TEXT_LENGTH, padding=True, return_tensors="pt")
         yield read["input_ids"], read["attention_mask"]

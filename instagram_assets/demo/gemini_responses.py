@@ -3,7 +3,7 @@
 import hashlib
 from typing import Any
 
-Json = dict[str, Any]
+JsonObject = dict[str, Any]
 
 _SAID = {
     "speaker": ("nobody", "a young woman", "the owner of the cat", "a voice from behind the camera"),
@@ -38,7 +38,7 @@ _ANYTHING = ("It is what the video shows.", "There is more in it than in the tit
 _SECONDS, _SECONDS_OF_UNKNOWN = 3.0, 10.0
 
 
-def answer_for(schema: Json, seed: str, video: bytes = b"") -> Any:
+def response_for(schema: JsonObject, seed: str, video: bytes = b"") -> Any:
     """A value that fits a schema of Gemini's kind or of JSON Schema, chosen by `seed`; its times lie in the video."""
     most = _seconds_of_mp4(video) or _SECONDS_OF_UNKNOWN
     return _value(schema, schema.get("$defs", {}), "", seed, 0, most)
@@ -54,7 +54,7 @@ def tokens_of_video(content: bytes) -> int:
     return round(290 * (_seconds_of_mp4(content) or _SECONDS_OF_UNKNOWN))
 
 
-def _value(schema: Json, known: Json, name: str, seed: str, place: int, most: float) -> Any:
+def _value(schema: JsonObject, known: JsonObject, name: str, seed: str, place: int, most: float) -> Any:
     if reference := schema.get("$ref"):
         schema = known[reference.rpartition("/")[2]]
     if options := schema.get("anyOf"):

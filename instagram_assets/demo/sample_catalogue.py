@@ -1,4 +1,4 @@
-"""What the demo consists of: accounts, their posts and reels, and the picture behind each file name."""
+"""The demo's sample data: accounts, their posts and reels, and the image behind each file name."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -8,24 +8,36 @@ from enum import Enum
 from typing import Literal, TypeVar
 from zoneinfo import ZoneInfo
 
-from instagram_assets.demo.codes import media_id
-from instagram_assets.demo.diary import QUIRKS
-from instagram_assets.demo.scenes import COLOURS, SHAPES, Format, Scene
+from instagram_assets.demo.sample_captions import CAPTION_QUIRKS
+from instagram_assets.demo.synthetic_images import SCENE_COLOURS, SCENE_SHAPES, ImageFormat, Scene
 
-Kind = Literal["Image", "Sidecar", "Mixed", "Video"]  # mixed: a sidecar whose last part is a video
-Word = TypeVar("Word", bound=str)
+_EPOCH = datetime(2011, 8, 24, 21, 7, 1, 721000, tzinfo=UTC)
+_LOW_BITS = 23
+
+
+def new_media_id(uploaded_at: datetime, low_bits: int) -> int:
+    """The id of something uploaded at `uploaded_at`; `low_bits` (23 bits) tells apart what came in one millisecond.
+
+    The layout is the one that Instagram's engineers described in "Sharding & IDs at Instagram" (2012).
+    """
+    milliseconds = (uploaded_at - _EPOCH) // timedelta(milliseconds=1)
+    return milliseconds << _LOW_BITS | low_bits
+
+
+MediaKind = Literal["Image", "Sidecar", "Mixed", "Video"]  # mixed: a sidecar whose last part is a video
+RoleName = TypeVar("Word", bound=str)
 
 SEED = 2026
 ZONE = ZoneInfo("Asia/Seoul")
-FIRST_DAY = date(2026, 10, 19)
+SAMPLE_FIRST_DAY = date(2026, 10, 19)
 DAYS = 14
 POSTS_PER_ACCOUNT = 50
 REELS_PER_ACCOUNT = 5
 LAST_SECOND = 24 * 60 * 60 - 1
-SUFFIXES: dict[Format, str] = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
+IMAGE_SUFFIXES: dict[ImageFormat, str] = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp"}
 
 
-class Answer(Enum):
+class MissingImage(Enum):
     """What the server says about a file name that has no picture."""
 
     MISSING = "404: the file is gone"
@@ -33,7 +45,7 @@ class Answer(Enum):
 
 
 @dataclass(frozen=True)
-class Account:
+class SampleAccount:
     """An invented account; `subjects` are the shapes that it shows most."""
 
     name: str
@@ -46,7 +58,7 @@ class Account:
 
 
 ACCOUNTS = (
-    Account(
+    SampleAccount(
         "demo.bada.diary",
         "68100000101",
         "바다네 그림일기",
@@ -54,35 +66,43 @@ ACCOUNTS = (
         12840,
         ("circle", "star"),
     ),
-    Account("demo.haneul_cooks", "68100000202", "하늘이네 부엌", "동그란 것만 굽습니다 🍪", 48210, ("ring", "circle")),
-    Account("demo.dalbit.baby", "68100000303", "달빛 아기", "쌍둥이 육아 기록 | 문의는 DM", 3105, ("star", "triangle")),
-    Account("demo.sol.garden", "68100000404", "솔 정원", "네모난 밭, 세모난 지붕", 905, ("square", "triangle")),
-    Account("demo.byeol_cat", "68100000505", "별이와 고양이", "고양이 두 마리, 사람 셋 🐱", 20577, ("cross", "square")),
-    Account("demo.nuri.walks", "68100000606", "누리의 산책", "오늘 시작했어요", 0, ("circle", "cross")),
+    SampleAccount(
+        "demo.haneul_cooks", "68100000202", "하늘이네 부엌", "동그란 것만 굽습니다 🍪", 48210, ("ring", "circle")
+    ),
+    SampleAccount(
+        "demo.dalbit.baby", "68100000303", "달빛 아기", "쌍둥이 육아 기록 | 문의는 DM", 3105, ("star", "triangle")
+    ),
+    SampleAccount("demo.sol.garden", "68100000404", "솔 정원", "네모난 밭, 세모난 지붕", 905, ("square", "triangle")),
+    SampleAccount(
+        "demo.byeol_cat", "68100000505", "별이와 고양이", "고양이 두 마리, 사람 셋 🐱", 20577, ("cross", "square")
+    ),
+    SampleAccount("demo.nuri.walks", "68100000606", "누리의 산책", "오늘 시작했어요", 0, ("circle", "cross")),
 )
-PRIVATE_ACCOUNT = Account("demo.eunha.private", "68100000707", "은하", "", 212, private=True)
-STRANGER = Account("demo.guest_oven", "68100000808", "손님 오븐", "", 0)  # posts with others; no profile is exported
+PRIVATE_ACCOUNT = SampleAccount("demo.eunha.private", "68100000707", "은하", "", 212, private=True)
+GUEST_ACCOUNT = SampleAccount(
+    "demo.guest_oven", "68100000808", "손님 오븐", "", 0
+)  # posts with others; no profile is exported
 
 
 @dataclass(frozen=True)
-class Medium:
+class SampleMedium:
     """One picture of a post, or the cover of one of its videos."""
 
     file_name: str
     scene: Scene
-    answer: Answer | None = None
+    answer: MissingImage | None = None
     expired: bool = False
 
 
 @dataclass(frozen=True)
-class Post:
+class SamplePost:
     """One post or reel. `role` and `quirk` say what is odd about it; empty when nothing is."""
 
-    account: Account
+    account: SampleAccount
     number: int
     taken_at: datetime
-    kind: Kind
-    media: tuple[Medium, ...]
+    kind: MediaKind
+    media: tuple[SampleMedium, ...]
     role: str = ""
     quirk: str = ""
 
@@ -110,8 +130,8 @@ POST_ROLES = {
     "unknown key": 1,
 }
 REEL_ROLES = {"hidden likes": 3, "collaboration": 2, "music": 8, "no views": 4}
-_KINDS: dict[Kind, int] = {"Sidecar": 74, "Mixed": 6, "Video": 35}
-SIZES = (
+_KINDS: dict[MediaKind, int] = {"Sidecar": 74, "Mixed": 6, "Video": 35}
+IMAGE_SIZES = (
     (640, 640),
     (640, 640),
     (640, 640),
@@ -127,27 +147,27 @@ REEL_SIZE = (720, 1280)
 SMALL_SIZES = ((150, 150), (240, 240), (280, 350), (299, 299), (640, 240))
 
 
-def posts(seed: int = SEED) -> list[Post]:
+def sample_posts(seed: int = SEED) -> list[SamplePost]:
     """The 300 posts: account after account, oldest first."""
     rng = random.Random(f"{seed} posts")
     total = POSTS_PER_ACCOUNT * len(ACCOUNTS)
     kinds = _deal(_KINDS, "Image", total, rng)
     roles = _deal(POST_ROLES, "", total, rng)
-    quirks = _deal({quirk: 1 if quirk == "decomposed" else 3 for quirk in QUIRKS}, "", total, rng)
+    quirks = _deal({quirk: 1 if quirk == "decomposed" else 3 for quirk in CAPTION_QUIRKS}, "", total, rng)
     owners = [account for account in ACCOUNTS for _ in range(POSTS_PER_ACCOUNT)]
     moments = [moment for _ in ACCOUNTS for moment in _moments(POSTS_PER_ACCOUNT, rng)]
     lengths = [rng.randint(2, 4) if kind in ("Sidecar", "Mixed") else 1 for kind in kinds]
     slots = [account for account, length in zip(owners, lengths, strict=True) for _ in range(length)]
-    media = iter(_media(slots, PICTURE_ROLES, SIZES, rng))
+    media = iter(_media(slots, PICTURE_ROLES, IMAGE_SIZES, rng))
     return [
-        Post(account, _number(moment, rng), moment, kind, tuple(next(media) for _ in range(length)), role, quirk)
+        SamplePost(account, _number(moment, rng), moment, kind, tuple(next(media) for _ in range(length)), role, quirk)
         for account, moment, kind, length, role, quirk in zip(
             owners, moments, kinds, lengths, roles, quirks, strict=True
         )
     ]
 
 
-def reels(seed: int = SEED) -> list[Post]:
+def sample_reels(seed: int = SEED) -> list[SamplePost]:
     """The 30 reels: account after account, oldest first."""
     rng = random.Random(f"{seed} reels")
     owners = [account for account in ACCOUNTS for _ in range(REELS_PER_ACCOUNT)]
@@ -155,31 +175,31 @@ def reels(seed: int = SEED) -> list[Post]:
     covers = _media(owners, {"blurred": 3}, (REEL_SIZE,), rng)
     roles = _deal(REEL_ROLES, "", len(owners), rng)
     return [
-        Post(account, _number(moment, rng), moment, "Video", (cover,), role)
+        SamplePost(account, _number(moment, rng), moment, "Video", (cover,), role)
         for account, moment, cover, role in zip(owners, moments, covers, roles, strict=True)
     ]
 
 
-def portraits(seed: int = SEED) -> dict[str, Medium]:
+def portraits(seed: int = SEED) -> dict[str, SampleMedium]:
     """Each account's profile picture, by the account's name."""
     rng = random.Random(f"{seed} portraits")
-    accounts = (*ACCOUNTS, PRIVATE_ACCOUNT, STRANGER)
+    accounts = (*ACCOUNTS, PRIVATE_ACCOUNT, GUEST_ACCOUNT)
     pictures = _media(accounts, {}, ((150, 150),), rng)
     return {account.name: picture for account, picture in zip(accounts, pictures, strict=True)}
 
 
-def catalogue(seed: int = SEED) -> dict[str, Scene | Answer]:
+def image_catalogue(seed: int = SEED) -> dict[str, Scene | MissingImage]:
     """Every picture's file name with what the server has for it."""
-    media = [medium for post in (*posts(seed), *reels(seed)) for medium in post.media]
+    media = [medium for post in (*sample_posts(seed), *sample_reels(seed)) for medium in post.media]
     return {medium.file_name: medium.answer or medium.scene for medium in (*media, *portraits(seed).values())}
 
 
 def _media(
-    owners: Sequence[Account], roles: Mapping[str, int], sizes: Sequence[tuple[int, int]], rng: random.Random
-) -> list[Medium]:
+    owners: Sequence[SampleAccount], roles: Mapping[str, int], sizes: Sequence[tuple[int, int]], rng: random.Random
+) -> list[SampleMedium]:
     """One picture for each owner; copies are of a picture that comes earlier."""
     ordinary: list[Scene] = []
-    media: list[Medium] = []
+    media: list[SampleMedium] = []
     for owner, role in zip(owners, ["", *_deal(roles, "", len(owners) - 1, rng)], strict=True):
         scene = _scene(owner, rng.choice(sizes), rng)
         match role:
@@ -202,36 +222,36 @@ def _media(
                 ordinary.append(scene)
             case _:
                 pass
-        answer = {"missing": Answer.MISSING, "page": Answer.PAGE}.get(role)
-        media.append(Medium(_file_name(scene.format, rng), scene, answer, expired=role == "expired"))
+        answer = {"missing": MissingImage.MISSING, "page": MissingImage.PAGE}.get(role)
+        media.append(SampleMedium(_file_name(scene.format, rng), scene, answer, expired=role == "expired"))
     return media
 
 
-def _scene(owner: Account, size: tuple[int, int], rng: random.Random) -> Scene:
-    liked = owner.subjects if owner.subjects and rng.random() < 0.75 else tuple(SHAPES)
-    colour, background = rng.sample(tuple(COLOURS), 2)
+def _scene(owner: SampleAccount, size: tuple[int, int], rng: random.Random) -> Scene:
+    liked = owner.subjects if owner.subjects and rng.random() < 0.75 else tuple(SCENE_SHAPES)
+    colour, background = rng.sample(tuple(SCENE_COLOURS), 2)
     return Scene(rng.choice(liked), colour, background, *size, seed=rng.getrandbits(32))
 
 
-def _file_name(image_format: Format, rng: random.Random) -> str:
+def _file_name(image_format: ImageFormat, rng: random.Random) -> str:
     """A name as Instagram's servers give it: three numbers and `_n`."""
     numbers = (rng.randrange(10 ** (digits - 1), 10**digits) for digits in (9, 16, 19))
-    return "_".join(map(str, numbers)) + f"_n.{SUFFIXES[image_format]}"
+    return "_".join(map(str, numbers)) + f"_n.{IMAGE_SUFFIXES[image_format]}"
 
 
 def _moments(count: int, rng: random.Random) -> list[datetime]:
     """When an account posted, in UTC and in order; the first and last second of a Korean day are among them."""
     seconds = [0, LAST_SECOND, *(rng.randrange(7 * 3600, 23 * 3600) for _ in range(count - 2))]
-    days = [FIRST_DAY + timedelta(days=rng.randrange(DAYS)) for _ in range(count)]
+    days = [SAMPLE_FIRST_DAY + timedelta(days=rng.randrange(DAYS)) for _ in range(count)]
     midnights = (datetime.combine(day, time(), ZONE).astimezone(UTC) for day in days)
     return sorted(midnight + timedelta(seconds=second) for midnight, second in zip(midnights, seconds, strict=True))
 
 
 def _number(taken_at: datetime, rng: random.Random) -> int:
-    return media_id(taken_at, rng.getrandbits(23))
+    return new_media_id(taken_at, rng.getrandbits(23))
 
 
-def _deal(times: Mapping[Word, int], rest: Word, count: int, rng: random.Random) -> list[Word]:
+def _deal(times: Mapping[RoleName, int], rest: RoleName, count: int, rng: random.Random) -> list[RoleName]:
     """`count` words in random order: each word as often as `times` says, and `rest` for what remains."""
     words = [word for word, number in times.items() for _ in range(number)]
     words += [rest] * (count - len(words))

@@ -5,57 +5,57 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-Node = Mapping[str, Any]
+GraphNode = Mapping[str, Any]
 
 _NAME = re.compile(r"[a-z_]+")
 _ARGUMENT = re.compile(r"[^(){},]*")
 
 
-class QueryFault(Exception):
+class InvalidFieldsError(Exception):
     """What was asked for is nothing that the API knows."""
 
 
 @dataclass
-class Field:
+class QueryField:
     """One field, with what stands behind its dots, and the fields within it."""
 
     name: str
     arguments: dict[str, str] = field(default_factory=dict[str, str])
-    fields: "list[Field]" = field(default_factory=list["Field"])
+    fields: "list[QueryField]" = field(default_factory=list["QueryField"])
 
-    def within(self, name: str) -> "Field | None":
+    def within(self, name: str) -> "QueryField | None":
         """The field of that name within this one."""
         return next((each for each in self.fields if each.name == name), None)
 
 
-def fields_of(text: str) -> list[Field]:
+def parse_fields(text: str) -> list[QueryField]:
     """The fields of a request. Raises QueryFault where they are not written as such."""
     fields, end = _fields(text, 0)
     if end != len(text):
-        raise QueryFault(f"Syntax error at character {end} of the fields")
+        raise InvalidFieldsError(f"Syntax error at character {end} of the fields")
     return fields
 
 
-def picked(node: Node, fields: Sequence[Field], known: frozenset[str], kind: str) -> dict[str, Any]:
+def select_fields(node: GraphNode, fields: Sequence[QueryField], known: frozenset[str], kind: str) -> dict[str, Any]:
     """Of a node only what was asked for, its id always; a known field that it does not have is left out."""
     found: dict[str, Any] = {}
     for each in fields:
         if each.name not in known:
-            raise QueryFault(f"Tried accessing nonexisting field ({each.name}) on node type ({kind})")
+            raise InvalidFieldsError(f"Tried accessing nonexisting field ({each.name}) on node type ({kind})")
         if each.name in node:
             found[each.name] = _inner(node[each.name], each, kind)
     return found if "id" not in node else {**found, "id": node["id"]}
 
 
-def _inner(value: Any, asked: Field, kind: str) -> Any:
+def _inner(value: Any, asked: QueryField, kind: str) -> Any:
     if not asked.fields:
         return value
     known = frozenset(("id", "media_type", "media_url", "permalink", "thumbnail_url", "timestamp"))
-    return {"data": [picked(child, asked.fields, known, kind) for child in value["data"]]}
+    return {"data": [select_fields(child, asked.fields, known, kind) for child in value["data"]]}
 
 
-def _fields(text: str, at: int) -> tuple[list[Field], int]:
-    fields = list[Field]()
+def _fields(text: str, at: int) -> tuple[list[QueryField], int]:
+    fields = list[QueryField]()
     while True:
         found, at = _field(text, at)
         fields.append(found)
@@ -64,9 +64,9 @@ def _fields(text: str, at: int) -> tuple[list[Field], int]:
         at += 1
 
 
-def _field(text: str, at: int) -> tuple[Field, int]:
+def _field(text: str, at: int) -> tuple[QueryField, int]:
     name, at = _match(_NAME, text, at)
-    found = Field(name)
+    found = QueryField(name)
     while text[at : at + 1] == ".":
         called, at = _match(_NAME, text, at + 1)
         at = _expect("(", text, at)
@@ -80,11 +80,11 @@ def _field(text: str, at: int) -> tuple[Field, int]:
 
 def _match(pattern: re.Pattern[str], text: str, at: int) -> tuple[str, int]:
     if not (found := pattern.match(text, at)):
-        raise QueryFault(f"Syntax error at character {at} of the fields")
+        raise InvalidFieldsError(f"Syntax error at character {at} of the fields")
     return found[0], found.end()
 
 
 def _expect(sign: str, text: str, at: int) -> int:
     if text[at : at + 1] != sign:
-        raise QueryFault(f"Syntax error at character {at} of the fields: expected {sign}")
+        raise InvalidFieldsError(f"Syntax error at character {at} of the fields: expected {sign}")
     return at + 1

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from instagram_assets.demo.training.evaluate import Score
-from instagram_assets.demo.training.exam_bert import BertMarks
-from instagram_assets.demo.training.train_bert import LENGTH, READERS
+from instagram_assets.demo.training.language_scores import BertScores
+from instagram_assets.demo.training.train_bert import TEXT_LENGTH, TRAINING_PEOPLE
 
 
 @dataclass(frozen=True)
-class Reading:
+class LanguageTraining:
     """What the card says of the training: how many different texts were read, how long and with what."""
 
     texts: int
@@ -20,7 +20,7 @@ class Reading:
     versions: dict[str, str]
 
 
-def bert_card(folder: Path, bert: Any, reading: Reading, marks: BertMarks) -> str:
+def bert_card(folder: Path, bert: Any, reading: LanguageTraining, marks: BertScores) -> str:
     """The card as Markdown; the size is that of the weights in the folder."""
     rows = {
         ("a hidden word of a post", "the model"): marks.words,
@@ -32,8 +32,8 @@ def bert_card(folder: Path, bert: Any, reading: Reading, marks: BertMarks) -> st
         weights=bert.num_parameters(),
         pieces=bert.config.vocab_size,
         megabytes=(folder / "model.safetensors").stat().st_size / 1e6,
-        people=READERS,
-        length=LENGTH,
+        people=TRAINING_PEOPLE,
+        length=TEXT_LENGTH,
         reading=reading,
         versions=", ".join(f"{name} {version}" for name, version in reading.versions.items()),
         rows="\n".join(f"| {asked} | {how} | {_cells(score)} |" for (asked, how), score in rows.items()),
@@ -59,8 +59,8 @@ transformers' `AutoModel` and `AutoTokenizer` from this folder, as any model of 
 
 ## Data
 
-{reading.texts:,} different texts: posts of {people:,} people that `instagram_assets/demo/ages.py` invents, and diaries
-about the demo's pictures. The people whose ages the demo guesses are others, drawn from another seed.
+{reading.texts:,} different texts: posts of {people:,} people that `instagram_assets/demo/age_people.py` invents, and
+diaries about the demo's pictures. The people whose ages the demo guesses are others, drawn from another seed.
 
 ## Recipe
 

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from instagram_assets.demo.catalogue import SEED, reels
-from instagram_assets.demo.items import reel_item
-from instagram_assets.demo.scenes import COLOURS, SHAPES, Scene, paint
+from instagram_assets.demo.apify_items import reel_item
+from instagram_assets.demo.sample_catalogue import SEED, sample_reels
+from instagram_assets.demo.synthetic_images import SCENE_COLOURS, SCENE_SHAPES, Scene, render_image
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -29,7 +29,7 @@ _LOUDNESS = 0.2  # peak, of full scale
 
 
 @dataclass(frozen=True)
-class Film:
+class SampleVideo:
     """One reel, described completely: it begins with the scene of its cover.
 
     `seconds` is its length, `scenes` how many there are, `seed` decides what they show. Without `sound` there is none.
@@ -42,22 +42,24 @@ class Film:
     sound: bool = True
 
 
-def films(seed: int = SEED) -> dict[str, Film]:
+def sample_videos(seed: int = SEED) -> dict[str, SampleVideo]:
     """The films of the demo's reels by their file names; the more played, the faster they cut."""
-    found: dict[str, Film] = {}
-    for reel in reels(seed):
+    found: dict[str, SampleVideo] = {}
+    for reel in sample_reels(seed):
         item = reel_item(reel, "")
         rng = random.Random(f"film {reel.number}")
         plays = item["videoPlayCount"] / max(reel.account.followers, 60)
         pause = rng.uniform(2, 3) if plays > _MANY_PLAYS else rng.uniform(4, 8)
         seconds = item["videoDuration"]
         name = basename(urlsplit(item["videoUrl"]).path)
-        film = Film(reel.media[0].scene, seconds, max(1, round(seconds / pause)), reel.number, rng.random() < 0.9)
+        film = SampleVideo(
+            reel.media[0].scene, seconds, max(1, round(seconds / pause)), reel.number, rng.random() < 0.9
+        )
         found[name] = film
     return found
 
 
-def shoot(film: Film) -> bytes:
+def render_video(film: SampleVideo) -> bytes:
     """The film as an MP4 file: H.264 and AAC."""
     import av
 
@@ -84,7 +86,7 @@ def _write_sound(container: "OutputContainer", sound: Any, tone: NDArray[np.floa
     container.mux(sound.encode())
 
 
-def _frames(film: Film) -> Iterator[NDArray[np.uint8]]:
+def _frames(film: SampleVideo) -> Iterator[NDArray[np.uint8]]:
     count = max(2, round(film.seconds * _FRAMES))
     scenes = _scenes(film)
     for number, pixels in enumerate(scenes):
@@ -94,20 +96,20 @@ def _frames(film: Film) -> Iterator[NDArray[np.uint8]]:
             yield np.ascontiguousarray(pixels[shift : shift + _HEIGHT, shift : shift + _WIDTH])
 
 
-def _scenes(film: Film) -> list[NDArray[np.uint8]]:
+def _scenes(film: SampleVideo) -> list[NDArray[np.uint8]]:
     rng = random.Random(f"film {film.seed}")
     cover = replace(film.cover, width=_WIDTH + _PAN, height=_HEIGHT + _PAN, format="JPEG", crop=0)
     scenes = [cover]
     for _ in range(film.scenes - 1):
-        colour, background = rng.sample(tuple(COLOURS), 2)
-        shape = rng.choice(tuple(SHAPES))
+        colour, background = rng.sample(tuple(SCENE_COLOURS), 2)
+        shape = rng.choice(tuple(SCENE_SHAPES))
         scenes.append(
             replace(cover, shape=shape, colour=colour, background=background, seed=rng.getrandbits(32), blur=0)
         )
-    return [np.asarray(paint(scene), np.uint8) for scene in scenes]
+    return [np.asarray(render_image(scene), np.uint8) for scene in scenes]
 
 
-def _tone(film: Film) -> NDArray[np.float32]:
+def _tone(film: SampleVideo) -> NDArray[np.float32]:
     """One note for each scene."""
     rng = random.Random(f"tone {film.seed}")
     count = round(film.seconds * _SAMPLES)

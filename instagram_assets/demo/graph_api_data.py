@@ -1,20 +1,28 @@
-"""Invented accounts, hashtags and posts as Meta's Graph API knows them: what an owner writes, day after day.
-
-Everything follows from a name and a seed, so that two servers, or a server and a test, mean the same posts.
-"""
+"""Sample accounts, hashtags and posts as Meta's Graph API returns them, for the demo's Graph API server."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from instagram_assets.demo.codes import media_id
-from instagram_assets.demo.diary import diary
-from instagram_assets.demo.scenes import COLOURS, SHAPES, Scene
+from instagram_assets.demo.apify_items import ApifyItem, post_item, reel_item
+from instagram_assets.demo.sample_captions import diary_caption
+from instagram_assets.demo.sample_catalogue import (
+    ACCOUNTS,
+    DAYS,
+    SAMPLE_FIRST_DAY,
+    ZONE,
+    SamplePost,
+    new_media_id,
+    sample_posts,
+    sample_reels,
+)
+from instagram_assets.demo.synthetic_images import SCENE_COLOURS, SCENE_SHAPES, Scene
+from instagram_assets.ingest.hashtags import hashtags_in
 from instagram_assets.ingest.post_ids import shortcode_of
 
-Node = dict[str, Any]
+GraphNode = dict[str, Any]
 
 _CDN = "https://scontent.cdninstagram.com/v"
 _TYPES = ("IMAGE", "IMAGE", "CAROUSEL_ALBUM", "VIDEO")
@@ -48,10 +56,10 @@ class GraphPost:
         return shortcode_of(self.number)
 
     @property
-    def node(self) -> Node:
+    def node(self) -> GraphNode:
         """The post as the API would give it if all fields were asked for; what does not hold is left out."""
         first = self.media[0]
-        node: Node = {
+        node: GraphNode = {
             "id": self.id,
             "caption": self.caption,
             "comments_count": self.comments,
@@ -71,7 +79,7 @@ class GraphPost:
             node |= {"thumbnail_url": first.image, "view_count": self.comments * 40}
         return node
 
-    def _child(self, medium: GraphMedium, place: int) -> Node:
+    def _child(self, medium: GraphMedium, place: int) -> GraphNode:
         kind = "VIDEO" if medium.video else "IMAGE"
         return {"id": f"{self.id}{place}", "media_type": kind, "media_url": medium.video or medium.image}
 
@@ -88,7 +96,7 @@ class GraphAccount:
     biography: str = "그림일기"
 
     @property
-    def node(self) -> Node:
+    def node(self) -> GraphNode:
         """The account without its posts."""
         return {
             "id": self.id,
@@ -113,20 +121,25 @@ class GraphHashtag:
     top: Sequence[GraphPost] = ()
 
 
-def account(name: str, posts: int, newest: datetime, *, hours_apart: float = 12, base_url: str = _CDN) -> GraphAccount:
+def graph_account(
+    name: str, posts: int, newest: datetime, *, hours_apart: float = 12, base_url: str = _CDN
+) -> GraphAccount:
     """An account with so many posts, each so many hours before the one after it."""
     rng = random.Random(f"account {name}")
     made = [
-        post(rng, name, newest - timedelta(hours=hours_apart * number), base_url=base_url) for number in range(posts)
+        graph_post(rng, name, newest - timedelta(hours=hours_apart * number), base_url=base_url)
+        for number in range(posts)
     ]
     return GraphAccount(name, f"1784{rng.randrange(10**12, 10**13)}", made, rng.randrange(200, 60_000))
 
 
-def hashtag(name: str, first_day: datetime, days: int, per_day: int, *, base_url: str = _CDN) -> GraphHashtag:
+def graph_hashtag(name: str, first_day: datetime, days: int, per_day: int, *, base_url: str = _CDN) -> GraphHashtag:
     """A hashtag with so many posts on each of some days, at any time of the day; the three most liked are its top."""
     rng = random.Random(f"hashtag {name}")
     made = [
-        post(rng, f"user{rng.randrange(10**6)}", _within(first_day + timedelta(days=day), rng), name, base_url=base_url)
+        graph_post(
+            rng, f"user{rng.randrange(10**6)}", _within(first_day + timedelta(days=day), rng), name, base_url=base_url
+        )
         for day in range(days)
         for _ in range(per_day)
     ]
@@ -135,21 +148,23 @@ def hashtag(name: str, first_day: datetime, days: int, per_day: int, *, base_url
     return GraphHashtag(name, f"1784{rng.randrange(10**12, 10**13)}", made, top)
 
 
-def post(
+def graph_post(
     rng: random.Random, owner: str, taken_at: datetime, tag: str = "육아일기", *, base_url: str = _CDN
 ) -> GraphPost:
     """One post of an owner; every tenth hides its likes."""
     taken_at = taken_at.astimezone(UTC).replace(microsecond=0)
     kind = rng.choice(_TYPES)
-    scene = Scene(rng.choice(list(SHAPES)), rng.choice(list(COLOURS)), "white", 600, 600, rng.randrange(10**6))
-    number = media_id(taken_at, rng.randrange(1 << 23))
+    scene = Scene(
+        rng.choice(list(SCENE_SHAPES)), rng.choice(list(SCENE_COLOURS)), "white", 600, 600, rng.randrange(10**6)
+    )
+    number = new_media_id(taken_at, rng.randrange(1 << 23))
     album, video = kind == "CAROUSEL_ALBUM", kind == "VIDEO"
     address = f"{base_url}/{shortcode_of(number)}"
     return GraphPost(
         id=f"179{rng.randrange(10**13, 10**14)}",
         number=number,
         owner=owner,
-        caption=f"{diary(scene, rng)} #{tag}",
+        caption=f"{diary_caption(scene, rng)} #{tag}",
         media_type=kind,
         is_reel=video,
         taken_at=taken_at,
@@ -164,3 +179,67 @@ def post(
 
 def _within(day: datetime, rng: random.Random) -> datetime:
     return day + timedelta(seconds=rng.randrange(_DAY_SECONDS))
+
+
+SAMPLE_NOW = datetime.combine(SAMPLE_FIRST_DAY + timedelta(days=DAYS - 1), datetime.min.time(), ZONE).replace(
+    hour=23, minute=59
+)
+"""When the demo's posts have all been made, the last of them within the 24 hours that a hashtag shows."""
+
+_MEDIA_TYPES = {"Image": "IMAGE", "Sidecar": "CAROUSEL_ALBUM", "Video": "VIDEO"}
+
+
+def sample_graph_accounts(base_url: str, names: Sequence[str] = ()) -> list[GraphAccount]:
+    """These accounts of the demo, or all, with the posts that are their own; pictures are at the demo's server."""
+    everything = _newest_first(_all(base_url))
+    return [
+        GraphAccount(
+            each.name,
+            f"1784{int(each.profile_id):013}",
+            [post for post in everything if post.owner == each.name],
+            each.followers,
+            each.full_name,
+            each.biography,
+        )
+        for each in ACCOUNTS
+        if not names or each.name in names
+    ]
+
+
+def sample_graph_hashtag(name: str, base_url: str) -> GraphHashtag:
+    """A hashtag, without its sign, with all posts of the demo that carry it; the three most liked are at its top."""
+    rng = random.Random(f"hashtag {name}")
+    tagged = [post for post in _newest_first(_all(base_url)) if name in hashtags_in(post.caption)]
+    top = sorted(tagged, key=lambda each: (-(each.likes or 0), each.number))[:3]
+    return GraphHashtag(name, f"1784{rng.randrange(10**12, 10**13)}", tagged, top)
+
+
+def _newest_first(made: Iterable[GraphPost]) -> list[GraphPost]:
+    return sorted(made, key=lambda each: (each.taken_at, each.number), reverse=True)
+
+
+def _all(base_url: str) -> list[GraphPost]:
+    return [
+        *(_post(post, post_item(post, base_url)) for post in sample_posts()),
+        *(_post(post, reel_item(post, base_url), is_reel=True) for post in sample_reels()),
+    ]
+
+
+def _post(post: SamplePost, item: ApifyItem, *, is_reel: bool = False) -> GraphPost:
+    likes = item["likesCount"]
+    return GraphPost(
+        id=f"179{post.number % 10**14:014}",
+        number=post.number,
+        owner=item["ownerUsername"],
+        caption=item["caption"],
+        media_type=_MEDIA_TYPES[item["type"]],
+        is_reel=is_reel,
+        taken_at=post.taken_at.astimezone(UTC),
+        likes=None if likes < 0 else likes,
+        comments=item["commentsCount"],
+        media=tuple(_medium(child) for child in item["childPosts"]) or (_medium(item),),
+    )
+
+
+def _medium(item: ApifyItem) -> GraphMedium:
+    return GraphMedium(item["displayUrl"], item.get("videoUrl", ""))

@@ -1,4 +1,4 @@
-"""Training pictures as one array: drawn once, reduced by the models' own processor, varied a little at every use."""
+"""Training data of the demo's models as one array, with augmentation, and their training loop."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from instagram_assets.demo.scenes import COLOURS, SHAPES
-from instagram_assets.demo.splits import Subject, pictures_of, scenes_of
+from instagram_assets.demo.dataset_splits import ImageSubject, decode_scenes, render_scenes
+from instagram_assets.demo.synthetic_images import SCENE_COLOURS, SCENE_SHAPES
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-SIDE = 48  # pixels, of what the models see
-ATTRIBUTES = (tuple(SHAPES), tuple(COLOURS), tuple(COLOURS))
+
+IMAGE_SIDE = 48  # pixels, of what the models see
+ATTRIBUTES = (tuple(SCENE_SHAPES), tuple(SCENE_COLOURS), tuple(SCENE_COLOURS))
 """The words that a shape, its colour and a background can be."""
-Progress = Callable[[str], None]
+ReportProgress = Callable[[str], None]
 _AT_ONCE = 64
 _BATCH = 48
 _STRETCH = (0.88, 1.12)
@@ -24,10 +25,10 @@ _SHIFT = (-0.08, 0.08)  # of half a side
 
 
 @dataclass(frozen=True)
-class Lessons:
+class TrainingSet:
     """Picture i shows `subjects[owners[i]]`: `pixels` is uint8[n, 3, SIDE, SIDE] and `owners` is int64[n]."""
 
-    subjects: tuple[Subject, ...]
+    subjects: tuple[ImageSubject, ...]
     pixels: "Tensor"
     owners: "Tensor"
 
@@ -45,35 +46,35 @@ def image_processor() -> Any:
     """What both models do with a picture first: reduce it to SIDE × SIDE, with nothing cut off, and normalise it."""
     from transformers import BlipImageProcessorPil
 
-    return BlipImageProcessorPil(size={"height": SIDE, "width": SIDE})
+    return BlipImageProcessorPil(size={"height": IMAGE_SIDE, "width": IMAGE_SIDE})
 
 
-def make_lessons(subjects: Sequence[Subject], each: int, seed: int, progress: Progress) -> Lessons:
+def make_training_set(subjects: Sequence[ImageSubject], each: int, seed: int, progress: ReportProgress) -> TrainingSet:
     """`each` pictures of every subject, drawn and reduced."""
     import torch
 
     processor = image_processor()
-    scenes = scenes_of(subjects, each, random.Random(f"{seed} training"), reduced=True)
-    pixels = np.empty((len(scenes), 3, SIDE, SIDE), np.uint8)
+    scenes = render_scenes(subjects, each, random.Random(f"{seed} training"), reduced=True)
+    pixels = np.empty((len(scenes), 3, IMAGE_SIDE, IMAGE_SIDE), np.uint8)
     for start in range(0, len(scenes), _AT_ONCE):
-        pictures = pictures_of(scenes[start : start + _AT_ONCE])
+        pictures = decode_scenes(scenes[start : start + _AT_ONCE])
         reduced = processor(pictures, do_rescale=False, do_normalize=False, return_tensors="np")["pixel_values"]
         pixels[start : start + len(pictures)] = reduced
         if start // _AT_ONCE % 30 == 0:
             progress(f"{start + len(pictures)} of {len(scenes)} pictures drawn")
     owners = torch.arange(len(subjects)).repeat_interleave(each)
-    return Lessons(tuple(subjects), torch.from_numpy(pixels), owners)
+    return TrainingSet(tuple(subjects), torch.from_numpy(pixels), owners)
 
 
-def draw_batch(lessons: Lessons, generator: Any) -> tuple["Tensor", "Tensor"]:
+def draw_batch(lessons: TrainingSet, generator: Any) -> tuple["Tensor", "Tensor"]:
     """Random pictures, varied, with the numbers of their subjects: float32[n, 3, SIDE, SIDE] and int64[n]."""
     import torch
 
     chosen = torch.randint(len(lessons.owners), (_BATCH,), generator=generator)
-    return varied(lessons.pixels[chosen], generator), lessons.owners[chosen]
+    return augment(lessons.pixels[chosen], generator), lessons.owners[chosen]
 
 
-def varied(pixels: "Tensor", generator: Any) -> "Tensor":
+def augment(pixels: "Tensor", generator: Any) -> "Tensor":
     """The pictures as float32 of the same range, half of them mirrored and half of them moved and stretched a little.
 
     None of it changes a caption, and so a picture that was drawn once is many to learn from.
@@ -93,7 +94,7 @@ def varied(pixels: "Tensor", generator: Any) -> "Tensor":
     return grid_sample(pixels.float(), grid, padding_mode="reflection", align_corners=False)
 
 
-def inputs_of(pixels: "Tensor", generator: Any) -> "Tensor":
+def model_inputs(pixels: "Tensor", generator: Any) -> "Tensor":
     """Pixels as the models take them, float32 and normalised, each picture a little lighter or darker."""
     import torch
     from transformers.utils.constants import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
@@ -103,18 +104,18 @@ def inputs_of(pixels: "Tensor", generator: Any) -> "Tensor":
     return (pixels * (light / 255) - mean[:, None, None]) / std[:, None, None]
 
 
-def coverage(pixels: "Tensor", attributes: "Tensor") -> "Tensor":
+def shape_coverage(pixels: "Tensor", attributes: "Tensor") -> "Tensor":
     """How far each pixel is from the background's colour to the shape's: float[n, SIDE, SIDE] between 0 and 1."""
     import torch
 
-    colours = torch.tensor(list(COLOURS.values()), dtype=torch.float32)
+    colours = torch.tensor(list(SCENE_COLOURS.values()), dtype=torch.float32)
     start = colours[attributes[:, 2]]
     way = colours[attributes[:, 1]] - start
     steps = ((pixels - start[:, :, None, None]) * way[:, :, None, None]).sum(1)
     return (steps / (way * way).sum(1)[:, None, None]).clamp(0, 1)
 
 
-def fair_answers(attributes: "Tensor") -> "Tensor":
+def trainable_labels(attributes: "Tensor") -> "Tensor":
     """Which words may be taught as right or wrong for each subject: bool[subjects, 3, 8].
 
     A word is left out where it would make a subject that is never trained on: what no lesson shows
@@ -122,7 +123,7 @@ def fair_answers(attributes: "Tensor") -> "Tensor":
     """
     import torch
 
-    shapes, colours = len(SHAPES), len(COLOURS)
+    shapes, colours = len(SCENE_SHAPES), len(SCENE_COLOURS)
     trained = torch.zeros(shapes, colours, colours, dtype=torch.bool)
     trained[tuple(attributes.T)] = True
     trained |= torch.eye(colours, dtype=torch.bool)
@@ -132,3 +133,54 @@ def fair_answers(attributes: "Tensor") -> "Tensor":
     fair[:, 1] = trained[shape, :, background]
     fair[:, 2] = trained[shape, colour]
     return fair
+
+
+LossFunction = Callable[[Any], "Tensor"]
+"""From a random generator, which draws the batch, to one number."""
+_WARM_UP = 0.05  # share of the steps in which the rate rises
+_DECAY = 0.7  # share of the steps in which it falls
+
+
+def train_network(
+    name: str, parts: Sequence[Any], loss_of: LossFunction, steps: int, seed: int, progress: ReportProgress
+) -> None:
+    """Train all weights of `parts` to lower the loss of random batches."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    optimizers = _optimizers(parts)
+    schedules = [
+        torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step / steps)) for optimizer in optimizers
+    ]
+    for part in parts:
+        part.train()
+    for step in range(steps):
+        loss = loss_of(generator)
+        for optimizer in optimizers:
+            optimizer.zero_grad()
+        loss.backward()
+        for part in parts:
+            torch.nn.utils.clip_grad_norm_(part.parameters(), 1.0)
+        for updated in (*optimizers, *schedules):
+            updated.step()
+        if step % 100 == 0 or step == steps - 1:
+            progress(f"{name}: step {step + 1} of {steps}, loss {loss.item():.3f}")
+    for part in parts:
+        part.eval()
+
+
+def _optimizers(parts: Sequence[Any]) -> list[Any]:
+    """Muon for the matrices between layers, which learn twice as fast with it, and AdamW for the other weights."""
+    import torch
+
+    weights = [(name, weight) for part in parts for name, weight in part.named_parameters()]
+    inner = [weight for name, weight in weights if weight.ndim == 2 and "layer" in name and "embeddings" not in name]
+    known = {id(weight) for weight in inner}
+    others = [weight for _, weight in weights if id(weight) not in known]
+    adam = torch.optim.AdamW(others, lr=1.5e-3, weight_decay=0.01, betas=(0.9, 0.98))
+    return [adam, torch.optim.Muon(inner, lr=0.02, weight_decay=0.01)] if inner else [adam]
+
+
+def _rate(share: float) -> float:
+    """The learning rate after this share of the steps, as a share of the highest."""
+    return min(1.0, (share + 0.001) / _WARM_UP, (1 - share) / _DECAY)

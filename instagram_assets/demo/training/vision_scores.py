@@ -7,25 +7,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from instagram_assets.demo.splits import Subject, all_subjects, pictures_of, scenes_of
+from instagram_assets.demo.dataset_splits import ImageSubject, all_subjects, decode_scenes, render_scenes
 from instagram_assets.demo.training.evaluate import (
     EPS,
     Models,
     Score,
-    best_of,
+    best_candidates,
     candidates_of,
     image_vectors,
     largest_group,
     merged_subjects,
 )
 
-COLLECTION = (24, 12, 8, 5)  # pictures of four subjects, as a small account might have them
-NOISE = 8  # and of one other subject each
+COLLECTION_SIZES = (24, 12, 8, 5)  # pictures of four subjects, as a small account might have them
+NOISE_IMAGES = 8  # and of one other subject each
 COLLECTIONS = 20
 
 
 @dataclass(frozen=True)
-class Exam:
+class EvaluationSize:
     """How many subjects that were trained on are asked about, and how many pictures are drawn of each subject."""
 
     seen: int = 296
@@ -34,7 +34,7 @@ class Exam:
 
 
 @dataclass(frozen=True)
-class CaptionMarks:
+class CaptionScores:
     """Captions that are right to the letter, for one set of subjects."""
 
     subjects: int
@@ -45,50 +45,52 @@ class CaptionMarks:
 
 
 @dataclass(frozen=True)
-class ClusterMarks:
+class ClusterScores:
     """How pictures of subjects that were never trained on fall into groups."""
 
     purity: Score  # of the largest groups of several small collections, added up
     worst: float  # the least pure of them
     together: Score  # pairs of one subject that are neighbours
     apart: Score  # pairs that differ in one word and are not
-    merged: tuple[tuple[Subject, ...], ...]  # when all pictures are grouped at once
+    merged: tuple[tuple[ImageSubject, ...], ...]  # when all pictures are grouped at once
 
 
 @dataclass(frozen=True)
-class Marks:
+class ModelScores:
     """All marks of an exam."""
 
-    seen: CaptionMarks
-    held_out: CaptionMarks
-    clusters: ClusterMarks
+    seen: CaptionScores
+    held_out: CaptionScores
+    clusters: ClusterScores
 
 
-def sit_exam(models: Models, exam: Exam, seen: Sequence[Subject], held_out: Sequence[Subject], seed: str) -> Marks:
+def evaluate_models(
+    models: Models, exam: EvaluationSize, seen: Sequence[ImageSubject], held_out: Sequence[ImageSubject], seed: str
+) -> ModelScores:
     """The marks for fresh pictures; the seed decides which, and must be one that no training used."""
     rng = random.Random(seed)
     seen = seen[: exam.seen]
     seen_marks, seen_vectors = _caption_marks(models, seen, exam.seen_each, rng)
     held_out_marks, vectors = _caption_marks(models, held_out, exam.held_out_each, rng)
-    return Marks(seen_marks, held_out_marks, _cluster_marks(vectors, held_out, seen_vectors, seen, rng))
+    return ModelScores(seen_marks, held_out_marks, _cluster_marks(vectors, held_out, seen_vectors, seen, rng))
 
 
 def _caption_marks(
-    models: Models, subjects: Sequence[Subject], each: int, rng: random.Random
-) -> tuple[CaptionMarks, NDArray[np.float32]]:
+    models: Models, subjects: Sequence[ImageSubject], each: int, rng: random.Random
+) -> tuple[CaptionScores, NDArray[np.float32]]:
     """The marks, and the pictures' vectors as float32[subjects, each, width]."""
-    scenes = scenes_of(subjects, each, rng)
-    pictures = pictures_of(scenes)
+    scenes = render_scenes(subjects, each, rng)
+    pictures = decode_scenes(scenes)
     right = [scene.caption for scene in scenes]
     candidates = candidates_of(models, pictures, seed=rng.getrandbits(32))
     greedy = [first for first, *_ in candidates]
     vectors = image_vectors(models, pictures)
     every_caption = [[subject.caption for subject in all_subjects()]] * len(pictures)
-    marks = CaptionMarks(
+    marks = CaptionScores(
         len(subjects),
         _equal(greedy, right),
-        _equal(best_of(models, vectors, candidates), right),
-        _equal(best_of(models, vectors, every_caption), right),
+        _equal(best_candidates(models, vectors, candidates), right),
+        _equal(best_candidates(models, vectors, every_caption), right),
         tuple((said, truth) for said, truth in zip(greedy, right, strict=True) if said != truth),
     )
     return marks, vectors.reshape(len(subjects), each, -1)
@@ -96,23 +98,25 @@ def _caption_marks(
 
 def _cluster_marks(
     vectors: NDArray[np.float32],
-    subjects: Sequence[Subject],
+    subjects: Sequence[ImageSubject],
     other_vectors: NDArray[np.float32],
-    others: Sequence[Subject],
+    others: Sequence[ImageSubject],
     rng: random.Random,
-) -> ClusterMarks:
+) -> ClusterScores:
     groups: list[Score] = []
     for _ in range(COLLECTIONS):
         chosen = [
             (vectors[place, copy], subjects[place])
-            for place, count in zip(rng.sample(range(len(subjects)), len(COLLECTION)), COLLECTION, strict=True)
+            for place, count in zip(
+                rng.sample(range(len(subjects)), len(COLLECTION_SIZES)), COLLECTION_SIZES, strict=True
+            )
             for copy in rng.sample(range(vectors.shape[1]), min(count, vectors.shape[1]))
         ]
-        chosen += [(other_vectors[place, 0], others[place]) for place in rng.sample(range(len(others)), NOISE)]
+        chosen += [(other_vectors[place, 0], others[place]) for place in rng.sample(range(len(others)), NOISE_IMAGES)]
         groups.append(largest_group(np.stack([vector for vector, _ in chosen]), [subject for _, subject in chosen]))
     flat = vectors.reshape(-1, vectors.shape[2])
     owners = [subject for subject in subjects for _ in range(vectors.shape[1])]
-    return ClusterMarks(
+    return ClusterScores(
         Score(sum(group.right for group in groups), sum(group.total for group in groups)),
         min(group.share for group in groups),
         *_pairs(flat, owners),
@@ -120,7 +124,7 @@ def _cluster_marks(
     )
 
 
-def _pairs(vectors: NDArray[np.float32], owners: Sequence[Subject]) -> tuple[Score, Score]:
+def _pairs(vectors: NDArray[np.float32], owners: Sequence[ImageSubject]) -> tuple[Score, Score]:
     """Of the pairs of one subject, those within EPS; of the pairs that differ in one word, those beyond it."""
     words = np.array(owners)
     agree = (words[:, np.newaxis] == words).sum(2)
