@@ -18,6 +18,7 @@ from dagster._daemon.types import DaemonHeartbeat
 
 from instagram_assets.errors import StorageError
 from instagram_assets.storage.history.history_erasure import HistoryErasure, erase_from_history, refuse_while_running
+from instagram_assets.storage.history.text_reader import read_all_texts
 from instagram_assets.storage.locks import at_work_in
 from instagram_assets_tests.conftest import OpenHome
 from instagram_assets_tests.folder_hashes import digests
@@ -344,3 +345,12 @@ def test_a_database_whose_free_places_hold_a_name_is_written_anew_and_its_neighb
     after = digests(home)
     assert [path for path in before if path.endswith(".db") and after[path] != before[path]] == [str(files[0])]
     assert START.encode() not in files[0].read_bytes()
+
+
+@ON_SQLITE
+def test_every_text_is_read_out_without_knowing_what_to_look_for(instance: dg.DagsterInstance, lived: Path) -> None:
+    heard: list[str] = []
+    read_all_texts(lived, heard.append)
+    assert [name for name in chain.ACCOUNTS if f"{name}|2025-01-03" not in heard] == []  # plain, in a column of its own
+    everything = "\n".join(heard)
+    assert [text for name in chain.ACCOUNTS for text in homes.texts_of(name) if text not in everything] == []

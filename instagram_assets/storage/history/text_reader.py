@@ -56,7 +56,7 @@ class _Heard(NameMatcher):
         super().__init__({})
         self._hear = hear
 
-    def columns_with_mentions(self, text: str) -> bool:
+    def mentions(self, text: str) -> bool:
         return True
 
     def replaced(self, text: str) -> str:
