@@ -12,7 +12,7 @@ from typing import TypeVar
 from instagram_assets.demo.age_texts import POST_THEMES, PostLanguage, emoji_post, sample_post
 from instagram_assets.demo.sample_catalogue import SEED
 
-Weighted = TypeVar("Choice")
+Weighted = TypeVar("Weighted")
 
 PEOPLE = 1000
 LABELS, TEXTS = "labels.csv", "texts"

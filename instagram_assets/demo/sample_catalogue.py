@@ -25,7 +25,7 @@ def new_media_id(uploaded_at: datetime, low_bits: int) -> int:
 
 
 MediaKind = Literal["Image", "Sidecar", "Mixed", "Video"]  # mixed: a sidecar whose last part is a video
-RoleName = TypeVar("Word", bound=str)
+RoleName = TypeVar("RoleName", bound=str)
 
 SEED = 2026
 ZONE = ZoneInfo("Asia/Seoul")

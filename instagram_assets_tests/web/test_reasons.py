@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from instagram_assets.datasets.image_folder import DELETED, LEFT, kind_of
-from instagram_assets.engagement.virality_rules import RULES, Items
+from instagram_assets.engagement.virality_rules import RULES, Floats, Items
 from instagram_assets.schemas import SEARCH_CLUSTERS, SEARCH_IMAGES, SEARCH_RESULTS
 from instagram_assets.schemas.search import Decision, Override
 from instagram_assets.search.image_selection import select_images
@@ -127,7 +127,7 @@ def viral_reasons() -> dict[str, str]:
         (["post", "ad"] * 20, [None] * 40, np.full(40, 0.5)),
         (["ad"] * 4 + ["reel"] * 36, ["jane"] * 40, np.full(40, 900.0)),
     ):
-        numbers = dict.fromkeys(("likes", "comments", "views", "plays"), likes)
+        numbers: dict[str, Floats] = dict.fromkeys(("likes", "comments", "views", "plays"), likes)
         items = Items(kinds, accounts, [str(number) for number in range(40)], nights, ages, numbers)
         for rule, changes in (
             ("top_fraction", {}),
