@@ -99,7 +99,7 @@ CAPTION_COLUMNS: tuple[Column, ...] = (
 def merged_records(
     parts: Parts, mode: Mode, image_folder: str = "", *, captions: bool = False
 ) -> Iterator[dict[str, Any]]:
-    """Each post of a mode once, as a record with the keys of `COLUMNS`; with `captions` also `CAPTION_COLUMNS`.
+    """Yields each post of a mode once, as a dict with the keys of `COLUMNS`; with `captions` also `CAPTION_COLUMNS`.
 
     The parts' tables are `posts` and `images`, and `captions` where these are asked for: `one_part(posts=…, images=…)`
     for tables in memory. Memory holds one part. `image_folder` is where the media folder lies, seen from the folder
