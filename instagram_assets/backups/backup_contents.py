@@ -255,7 +255,7 @@ def _dumped(postgres: PostgresHome) -> FileReading:
 SETTINGS_FILE = "settings.env"
 """The file of a backup with the settings, in the form of `.env`."""
 _HERE = ("DATA_DIR", "LAKE", "MEDIA_DIR", "MODELS_DIR", f"PRIVACY{NESTED}FOLDER")
-"""Settings with paths, which do not hold where a backup is restored."""
+"""Settings with paths, which are not valid where a backup is restored."""
 _LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
 
 

@@ -21,10 +21,10 @@ from instagram_assets.privacy.secret_keys import key_id
 from instagram_assets.privacy.tombstones import load_tombstones
 
 OnBackupProgress = Callable[[int, int], None]
-"""Is told how many files are done, and how many are known of."""
+"""Callback with (number of files done, number of files found so far)."""
 
 _LOOKS = 20
-"""So often a part is listed while files of it are gone."""
+"""The maximum number of times that a part is listed while its files disappear."""
 _TRIES = 3
 _CHANGING = "it was written to while it was read"
 

@@ -16,7 +16,7 @@ from instagram_assets.storage.atomic import sweep_beside, temporary_beside, writ
 
 _MAGIC = b"SQLite format 3\0"
 _AT_LOG, _NO_LOG = 18, b"\1\1"
-"""Where a database says by which version it is written and read: 2 with a log (sqlite.org/fileformat.html), else 1."""
+"""Offset and values of SQLite's format version: 2 with a write-ahead log (sqlite.org/fileformat.html), else 1."""
 _SECONDS_FOR_LOCKS = 60.0
 _POSTGRES = "dagster_postgres"
 _FIELD = re.compile(r"^\s*(username|password|hostname|port|db_name):\s*(.*?)\s*$", re.MULTILINE)

@@ -44,7 +44,7 @@ _ABOUT = b"""Backups made by instagram_assets: `instagram-assets backups FOLDER`
 _IN_MEMORY = 4 << 20
 _CHUNK = 1 << 20
 _THREADS = 16
-"""Several files are on their way at once: a disk takes many fsyncs as one, a store answers many requests."""
+"""Several files are written at once: a disk merges many fsyncs, a store serves many requests."""
 _STALE = timedelta(hours=48)
 _NO_LOCKS = "Back up into a folder on another disk, into s3://…, or into a .tar there"
 

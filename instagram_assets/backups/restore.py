@@ -29,9 +29,9 @@ from instagram_assets.storage.atomic import (
 )
 
 RESTORING_FILE = ".restoring.json"
-"""The file in a folder that is being restored: from which backup."""
+"""The marker file in a folder that is being restored: from which backup."""
 RESTORED_FILE = ".restored.json"
-"""The file in a restored folder: from which backup, and which tombstones it needs."""
+"""The marker file in a restored folder: from which backup, and which tombstones it needs."""
 
 
 class RestoredFolder(msgspec.Struct, kw_only=True):

@@ -11,7 +11,7 @@ from instagram_assets.settings import Mode
 from instagram_assets.storage.atomic import write_atomic
 
 WITH_CAPTIONS = "_with_captions"
-"""What image_caption.py adds to the name of a file to which it adds captions."""
+"""The suffix that image_caption.py adds to the name of a file with captions."""
 
 
 def json_name(mode: Mode, *, captions: bool = False) -> str:

@@ -36,7 +36,7 @@ _POST = {
     "plays": "plays",
     "followers": "followers",
 }
-"""Name here → column of `posts`."""
+"""Name in the result → column of `posts`."""
 _TYPES = {column.name: column for column in schemas.POSTS.columns}
 
 COLUMNS: tuple[Column, ...] = (
@@ -58,7 +58,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("page_url", pa.string(), "Address of the page of results"),
     *(Column(name, _TYPES[source].type, _TYPES[source].meaning) for name, source in _POST.items()),
 )
-"""Every key of a row, in order; null where nothing is known."""
+"""Every key of a row, in order; null where unknown."""
 NAMES = [column.name for column in COLUMNS]
 _READ = {
     "images": ["image_id", "account", "post_id", "position", "url", "path", "width", "height", "status"],

@@ -32,11 +32,11 @@ from instagram_assets.storage.lake_writer import replace_cells
 from instagram_assets.storage.layout import folder_name
 
 PREFIX = "list:"
-"""What the partition of a list begins with; a search cannot be called so, as its name has no colon."""
+"""The prefix of a list's partition; a search has none such, as its name has no colon."""
 LONGEST_NAME = 64
-"""Characters."""
+"""Maximum characters of a list's name."""
 _LONGEST_FOLDER = 255
-"""Bytes of a folder's name on common file systems."""
+"""Maximum bytes of a folder's name on common file systems."""
 _IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 _SHOWN_NAMES = 20
 

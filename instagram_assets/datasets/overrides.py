@@ -18,7 +18,7 @@ from instagram_assets.storage.lake_writer import change_rows
 
 TABLE = "overrides"
 LONGEST_WHY = 1_000
-"""Characters."""
+"""Maximum characters of a reason."""
 
 
 def read_overrides(root: UPath, search: str) -> dict[str, Override]:

@@ -26,7 +26,7 @@ from instagram_assets.storage.folder_swap import replace_folder
 from instagram_assets.storage.layout import folder_name
 
 ROWS_OF_GROUP = 10_000
-"""Rows of a row group: what readers take at once, and what memory holds of an account while it is written."""
+"""Rows of a row group: the unit of reading, and the memory limit while an account is written."""
 
 # Also as it was named when the account stood in the folder's name only.
 _OURS = re.compile(r"([^/]+/)?part-0\.parquet")

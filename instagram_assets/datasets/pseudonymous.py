@@ -20,7 +20,7 @@ from instagram_assets.storage.atomic import refusal, sync_folders, temporary_bes
 from instagram_assets.storage.lake import Days, months, values_in
 
 Check = Callable[[Iterable[NamedFile]], object]
-"""Raises an error where files are not to go out."""
+"""Raises an error if files must not be published."""
 
 
 @contextmanager
@@ -59,7 +59,7 @@ def _give_name(written: Path, final: Path) -> None:
 
 
 PSEUDONYMS = "pseudonyms by key"
-"""What a dataset's run says in Dagster: the id of the key; nothing where names stand in it."""
+"""Dagster metadata of a dataset's run: the id of the pseudonym key; empty if the dataset contains names."""
 
 
 def pseudonymous_months(

@@ -62,7 +62,7 @@ _READ = {
     "images": ["image_id", "account", "post_id", "position", "path", "status"],
     "captions": ["image_id", "caption", "score", "status"],
 }
-"""The tables that records are made of, with the columns that they need."""
+"""The tables and columns that records are built from."""
 _JSON_TYPES = {pa.date32(): pa.string(), schemas.MOMENT: pa.string(), pa.int32(): pa.int64()}
 _PLACED_LAST = (
     Column("displayUrl", pa.string(), "Address of the first picture; of a video, its cover"),
@@ -82,7 +82,7 @@ def _described(name: str, source: str) -> Column:
 
 
 COLUMNS: tuple[Column, ...] = (*(_described(*pair) for pair in FROM_POSTS.items()), *_PLACED_LAST)
-"""Every key of a merged record, in order; each record has all of them, null where nothing is known."""
+"""Every key of a merged record, in order; each record has all of them, null where unknown."""
 
 
 CAPTION_COLUMNS: tuple[Column, ...] = (

@@ -9,7 +9,7 @@ from instagram_assets.arrow import compute
 from instagram_assets.schemas import CONTRACTS
 
 ROWS_OF_PART = 2_000
-"""So many rows cost more than that they are a part: an account's month has few."""
+"""Parts are merged up to so many rows: from there on the overhead per part is negligible."""
 MOST_BYTES_KEPT = 256 << 20
 
 

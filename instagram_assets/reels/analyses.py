@@ -13,10 +13,10 @@ from instagram_assets.reels.analysis_schema import FAILED, NO_VIDEO, OK, Analyse
 from instagram_assets.reels.video_measures import measure_videos
 
 VIDEO_COLUMNS = ("post_id", "account", "day", "video_id", "path", "duration", "status", "reason")
-"""What is used of `reel_videos`."""
+"""The columns that are read from `reel_videos`."""
 
 LABEL_COLUMNS = ("kind", "account", "id", "viral")
-"""What is used of `viral_labels`, where the label is told."""
+"""The columns that are read from `viral_labels`, where labels are passed to the analyser."""
 
 
 def reel_analyses(

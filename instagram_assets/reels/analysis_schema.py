@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, Protocol
 from pydantic import BaseModel, Field
 
 Row = dict[str, Any]
-"""Columns of `reel_analyses` by name; those that are not there are null. Post, account and day are added later."""
+"""Columns of `reel_analyses` by name; missing ones are null. Post, account and day are added later."""
 
 OnProgress = Callable[[int, int], None]
-"""Is told how many are finished, and of how many."""
+"""Callback with (number finished, total number)."""
 
 OK, BLOCKED, TRUNCATED, EMPTY = "ok", "blocked", "truncated", "empty"
 THOUGHTS_ONLY, MALFORMED, FAILED = "thoughts_only", "malformed", "failed"

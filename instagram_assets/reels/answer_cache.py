@@ -18,7 +18,7 @@ from instagram_assets.storage.features import FeatureStore
 ANSWERS = pa.schema(
     [("video_id", pa.string()), ("answer", pa.string()), ("seconds", pa.float64()), ("reason", pa.string())]
 )
-"""What is kept of an answer: JSON in the question's form, seconds from sending the video, and what was odd about it."""
+"""The schema of a cached response: JSON in the prompt's schema, seconds since the upload began, and any anomaly."""
 
 
 class CachedAnswer(NamedTuple):
@@ -30,7 +30,7 @@ class CachedAnswer(NamedTuple):
 
 
 CachedAnswers: TypeAlias = dict[tuple[str, str], CachedAnswer]
-"""Answers by video and version of the question."""
+"""Cached responses by video id and prompt version."""
 
 
 class AnswerCache:

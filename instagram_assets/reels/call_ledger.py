@@ -24,10 +24,10 @@ T = TypeVar("T")
 
 UNANSWERED = "unanswered"
 UNREADABLE_CALL = "unreadable"
-"""Of a video, not a call: Gemini took it and could not read it."""
+"""The status for a video, not a call: Gemini received it and could not read it."""
 
 HYPOTHESES = "hypotheses"
-"""What the kinds of calls for hypotheses begin with."""
+"""The prefix of the call kinds for hypotheses."""
 
 CALLS = pa.schema(
     [

@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 _LONGEST_LOOK = 5.0
 _LATER_LOOK = 1.2
-"""Each wait for a video is so much longer than the last: it is seen at most a fifth later than it became readable."""
+"""The factor between two waits for a video's processing: its end is noticed at most a fifth later."""
 _BUSY = (408, 429)
 _REASON_LENGTH = 200
 _OTHER_MODEL = "Set INSTAGRAM_ASSETS_GEMINI__MODEL to one of https://ai.google.dev/gemini-api/docs/models"

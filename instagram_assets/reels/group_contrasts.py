@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 SMALLEST_GROUP = 5
-"""Viral reels, and others, below which a number is not compared: there is then no row."""
+"""The minimum number of viral reels, and of others, for a comparison; with fewer there is no row."""
 RESAMPLES = 1999
-"""Deals of the labels; where there are no more different ones, each is looked at once."""
+"""The number of label permutations; where fewer different ones exist, each is used once."""
 CONFIDENCE = 0.95
 
 Floats = npt.NDArray[np.float64]
@@ -70,10 +70,10 @@ FEATURES: Mapping[str, Feature] = {
     "evening": _how_often("appear in the evening, from 18 to 24 o'clock"),
     "weekend": _how_often("appear on a Saturday or Sunday"),
 }
-"""What is compared, by name. Likes, comments, views and plays are not: labels are made of them."""
+"""The compared features by name. Likes, comments, views and plays are excluded: labels are computed from them."""
 
 PARTS_OF_DAY = ("night", "morning", "afternoon", "evening")
-"""Six hours each, from midnight on: as an hour, 23 and 0 would be far apart."""
+"""Six hours each, from midnight on: as a number, the hours 23 and 0 would be far apart."""
 
 
 class LabelledReel(NamedTuple):

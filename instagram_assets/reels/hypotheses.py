@@ -15,16 +15,16 @@ from instagram_assets.reels.model_hypotheses import ModelHypothesis, group_hypot
 from instagram_assets.schemas import VIRAL_HYPOTHESES
 
 POST_COLUMNS = ("post_id", "account", "day", "kind", "taken_at", "caption", "hashtags", "mentions", "duration")
-"""What is used of `posts`."""
+"""The columns that are read from `posts`."""
 LABEL_COLUMNS = ("kind", "account", "id", "viral")
-"""What is used of `viral_labels`."""
+"""The columns that are read from `viral_labels`."""
 VIDEO_COLUMNS = ("post_id", "account", "duration", "has_audio", "status")
-"""What is used of `reel_videos`."""
+"""The columns that are read from `reel_videos`."""
 ANALYSIS_COLUMNS = (
     *("post_id", "account", "day", "analyser", "topics", "hypotheses"),
     *("loudness", "cuts_per_minute", "status"),
 )
-"""What is used of `reel_analyses`."""
+"""The columns that are read from `reel_analyses`."""
 
 _SATURDAY = 5
 

@@ -14,7 +14,7 @@ from instagram_assets.reels import session_unpickler
 SESSION_FILE = "INSTAGRAM_ASSETS_REELS__SESSION_FILE"
 SESSION_USER = "INSTAGRAM_ASSETS_REELS__SESSION_USER"
 REQUIRED_COOKIES = ("sessionid", "csrftoken", "ds_user_id")
-"""Cookies without which Instagram takes nobody for logged in."""
+"""Cookies without which Instagram treats a request as not logged in."""
 
 _MAKE = "Make one as yourself: `instaloader --login NAME --sessionfile FILE`"
 _AGAIN = "Run again; if it stays, the Python of this environment cannot start by itself"

@@ -31,16 +31,16 @@ from instagram_assets.vision import pipeline
 T = TypeVar("T")
 
 FRAMES = 6
-"""Frames that are looked at, spread evenly; those like the one before are left out."""
+"""The number of evenly spaced frames that are analysed; those like the one before are left out."""
 TAGS = 8
-"""Tags that a reel gets, of those that fit best."""
+"""The number of best-fitting tags per reel."""
 PROMPT = "a photo of {}"
-"""How CLIP is asked whether a word fits (Radford et al. 2021, arXiv 2103.00020, section 3.1.4)."""
+"""The CLIP prompt template for tags (Radford et al. 2021, arXiv 2103.00020, section 3.1.4)."""
 
 _VERSION = "local-2"
 _LONG_SIDE = 640
 _ALIKE = 6.0
-"""Mean difference of two frames, of 255, below which the second tells nothing new."""
+"""The mean pixel difference of two frames (of 255) below which the second counts as a duplicate."""
 _BATCH = 8
 _NO_MODEL = "the model for them is not on this machine (instagram-assets models pull)"
 _SWITCHES = {"captions": "INSTAGRAM_ASSETS_CAPTIONS__ENABLED", "tags": "INSTAGRAM_ASSETS_EMBEDDINGS__ENABLED"}
@@ -48,7 +48,7 @@ _COLUMNS = ("model", "action", "hook", "timeline", "tags", "seconds", "status", 
 LOCAL_ANSWERS_SCHEMA = pa.schema(
     [pa.field("video_id", pa.string()), *(REEL_ANALYSES.schema.field(name) for name in _COLUMNS)]
 )
-"""What the feature store keeps of a video; columns as in `schemas.REEL_ANALYSES`."""
+"""The schema of a video's cached results; columns as in `schemas.REEL_ANALYSES`."""
 
 
 @dataclass(frozen=True)

@@ -28,11 +28,11 @@ _ENGLISH_SHARE, _ENOUGH_WORDS = 0.15, 12
 # Gemini samples one frame a second, and gives whole seconds.
 _ROUNDING = 1.0
 _LONGEST = 36_000.0
-"""Seconds of a video whose length is not known, at most."""
+"""The assumed maximum duration in seconds of a video whose duration is unknown."""
 _MOST: Mapping[str, int] = {"topics": 8, "key_moments": 5, "hypotheses": 5}
-"""How many of them the questions ask for, at most."""
+"""The maximum list lengths that the prompts ask for."""
 _LONGEST_TEXT = 2000
-"""Characters of one text; a sentence or two is asked for, and what is said in a part may be a few more."""
+"""Maximum characters of one text; prompts ask for a sentence or two, and dialogue may be a few more."""
 
 
 class ModelResponse(NamedTuple):

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from instagram_assets.reels.analysis_schema import Analysis, Hypotheses
 
 ANSWERS_IN = "English"
-"""The language of the answers; what is said in a video is quoted as it is said."""
+"""The language of the responses; speech in a video is quoted in its own language."""
 
 _WATCH = f"""\
 Watch this short vertical video from beginning to end, and listen to it. Then describe it in the given form.
@@ -68,10 +68,10 @@ def suppose(viral: bool | None) -> Question:
 
 
 QUESTIONS = (WATCH, *map(suppose, (None, True, False)))
-"""All that is asked of a video."""
+"""All prompts about a video."""
 
 PROMPTS = version_of(*(question.version for question in QUESTIONS))
-"""The version of all questions together, for the column `prompt`."""
+"""The version of all prompts together, for the column `prompt`."""
 
 
 def mend(problem: str) -> str:

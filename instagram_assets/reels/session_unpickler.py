@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 MAX_SESSION_BYTES = 65_536
 EXIT_REFUSED = 3
-"""The exit status for what holds anything but cookies."""
+"""The exit status for a file with anything but cookies."""
 _MEMORY = 512_000_000
 _SECONDS = 5
 _HARMLESS = ("object.__getattr__", "pickle.find_class", "marshal.loads", "code.__new__")

@@ -20,7 +20,7 @@ VIDEO_MEASURES: Mapping[str, Callable[[Path], float | None]] = {
     "loudness": loudness,
     "cuts_per_minute": cuts_per_minute,
 }
-"""Columns of `schemas.REEL_ANALYSES`, and what measures them."""
+"""Columns of `schemas.REEL_ANALYSES`, and the functions that measure them."""
 
 MEASURES_SCHEMA = pa.schema(
     [
@@ -30,7 +30,7 @@ MEASURES_SCHEMA = pa.schema(
         pa.field("reason", pa.string()),
     ]
 )
-"""What the feature store keeps of a video; `reason` says what could not be measured."""
+"""The schema of a video's cached measures; `reason` tells what could not be measured."""
 
 _VERSION = "2"
 _AT_ONCE = 2

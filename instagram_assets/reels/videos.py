@@ -43,12 +43,12 @@ _SECONDS = 600.0
 _ASKED_TOGETHER = 8
 """Refreshed URLs per batch, requested before their videos are downloaded: what a kill may cost in requests."""
 _MOST_LOST = 3
-"""Requests in a row without an answer, after which no more are made."""
+"""Failed requests in a row after which no more are made."""
 _LOOKING, _POSTER_VERSION = 2, 1
 ASKED_ANEW = "; asked anew: "
-"""Parts in a reason what the address ended with from what Instagram said of another one."""
+"""Separates, in a reason, the failure of the original URL from that of the refreshed one."""
 _ASK_ANEW = re.compile(r"HTTP (403|404|410)$|HTML instead of a video$")
-"""Failures that a fresh address may mend, beside an expiry."""
+"""Failures, besides an expiry, that a fresh URL may fix."""
 
 
 class ReelKey(NamedTuple):

@@ -18,11 +18,11 @@ from instagram_assets.reels.analysis_schema import OK
 from instagram_assets.storage.lake import read_table
 
 MAX_REPORT_REELS = 120
-"""Reels of a page; those that went viral come first."""
+"""The maximum number of reels in a report; viral ones come first."""
 MAX_MODEL_HYPOTHESES = 20
-"""Sentences of the model that a page shows."""
+"""The maximum number of model hypotheses in a report."""
 SMALL_Q = 0.05
-"""A contrast with a q-value below stands out."""
+"""Contrasts with a q-value below this are highlighted."""
 
 Row = dict[str, Any]
 Unanswered = Callable[[Iterable[str]], float]
@@ -76,15 +76,15 @@ class Cost:
     reels: int
     statuses: Mapping[str, int]
     seconds: float | None
-    """Of one video, in the middle."""
+    """The median per video."""
     tokens: float | None
-    """Sent and received, of one video on average; answered calls only."""
+    """Prompt and response tokens per video on average; answered calls only."""
     usd: float | None
-    """Of all together, without what is `unanswered_usd`."""
+    """The total, without `unanswered_usd`."""
     in_vain: int = 0
-    """Videos that were asked about, and were watched by another analyser in the end."""
+    """Videos sent to this analyser that another one analysed in the end."""
     unanswered_usd: float = 0.0
-    """The most that calls can have cost whose answers never came."""
+    """The maximum cost of calls without a response."""
 
 
 @dataclass(frozen=True)

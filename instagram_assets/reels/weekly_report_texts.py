@@ -12,7 +12,7 @@ Row = dict[str, Any]
 
 _VERDICTS = {True: "viral", False: "not viral", None: "no label"}
 _DIFFERENCES = ("difference", "low", "high")
-"""Of two shares these are percentage points."""
+"""Columns that are percentage points for features in percent."""
 _NUMBERS = {"likes": "like", "comments": "comment", "views": "view", "plays": "play"}
 
 

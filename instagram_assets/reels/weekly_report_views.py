@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 MOST_IN_MARKDOWN = 10
-"""Reels that the UI shows: what stands there is kept in Dagster's event log."""
+"""Reels in the Markdown for the UI, which is stored in Dagster's event log."""
 
 _POSTER = (240, 426)
 _QUALITY = 72
 _SMALL_POSTER = (90, 160)
 _SMALL_QUALITY = 60
 _PICTURES_IN_MARKDOWN = 65_000
-"""Characters of all pictures there: with the words they stay below what an event may hold, 100 kB."""
+"""Maximum characters of all images there: with the text they stay below the event limit of 100 kB."""
 _LONGEST = 160
 _EVERYWHERE = re.compile("[\u0000-\u10ff\u2000-\u206f\u2212]")
-"""What every system has letters for: alphabets, punctuation and the minus."""
+"""Characters that every system font has: alphabets, punctuation and the minus."""
 _SIGNS = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~&$:])")
 
 

@@ -15,7 +15,7 @@ LANDING_PLACE, TABLES_PLACE, INBOX_PLACE, MEDIA_PLACE, MEDIA_ROWS_PLACE = (
     "media",
     "rows of media",
 )
-"""Where something is due."""
+"""The locations of expired items."""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ _READ = {
     "posts": ("account", "post_id", "observed_at"),
 }
 _PATHS = {"images": ("path",), "reel_videos": ("path", "poster")}
-"""The columns of each table that say where a file is."""
+"""The columns of each table that contain a file path."""
 
 
 def expired_media(media: Path, lake: UPath, before: datetime, small: Path | None = None) -> Iterator[ExpiredItem]:

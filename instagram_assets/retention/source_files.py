@@ -22,7 +22,7 @@ from instagram_assets.storage.locks import alone_in
 Moments = Sequence[datetime]
 _NOTES = (OBSERVED_AT_SUFFIX, ERROR_SUFFIX)
 _GOING = ".past."
-"""What the name of a folder begins with while it is taken away: a repeat takes the rest, whatever that is."""
+"""The prefix of a folder's name during its deletion: a repeated call deletes the rest."""
 
 
 def expired_source_files(inbox: Path, lake: UPath, before: datetime) -> Iterator[ExpiredItem]:

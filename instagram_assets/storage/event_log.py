@@ -68,12 +68,12 @@ IN_INDEX_ONLY = sa.and_(
     LOG.run_id != "",
     LOG.dagster_event_type.in_([kind.value for kind in OF_CELLS]),
 )
-"""Rows of cells, which the log of their run does not show. Events outside runs have no step either."""
+"""Rows of partitions, which are not in the log of their run. Events outside runs have no step either."""
 _ENDED_BADLY = {DagsterEventType.PIPELINE_FAILURE, DagsterEventType.PIPELINE_CANCELED}
 _STEP_ENDED = {DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE, DagsterEventType.STEP_UP_FOR_RETRY}
 
 _Told: TypeAlias = tuple[str, str | None, str, str]
-"""Run, step, asset and type of event: what has one entry in a run's log."""
+"""Run, step, asset and event type: the key of a summary in a run's log."""
 _Kinds: TypeAlias = DagsterEventType | set[DagsterEventType] | None
 
 make_first_objects()  # every process that plans or makes a run has this log

@@ -15,9 +15,9 @@ from dagster._core.definitions.data_version import (
 from dagster._core.events import AssetMaterializationPlannedData, AssetObservationData, StepMaterializationData
 
 UNTOUCHED = "instagram_assets/untouched"
-"""Metadata of a partition that had no rows and got none: its materialization is not stored."""
+"""Metadata flag of a partition that had no rows and got none: its materialization is not stored."""
 HANDFUL = 10
-"""A run of up to so many partitions of an asset is stored as Dagster stores it, event by event."""
+"""Up to so many partitions of an asset, a run is stored as in stock Dagster, event by event."""
 PLANNED = DagsterEventType.ASSET_MATERIALIZATION_PLANNED
 MADE = DagsterEventType.ASSET_MATERIALIZATION
 OBSERVED = DagsterEventType.ASSET_OBSERVATION

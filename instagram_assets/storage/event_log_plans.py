@@ -20,7 +20,7 @@ from instagram_assets.storage.event_log_entries import MADE, PLANNED, cells_of, 
 
 LOG = SqlEventLogStorageTable.c
 OF_MANY = sa.and_(LOG.dagster_event_type == PLANNED.value, LOG.partition.is_(None), LOG.step_key.is_(None))
-"""Rows of the index that plan many partitions at once. What is in the index only has no step key there."""
+"""Index rows that plan many partitions at once. Rows that are only in the index have no step key."""
 
 
 class Plan:

@@ -19,7 +19,7 @@ from instagram_assets.storage.event_log_plans import LOG
 
 _TAGS = AssetEventTagsTable.c
 _OF_MANY = sa.and_(LOG.step_key.is_(None), ~sa.exists().where(_TAGS.event_id == LOG.id))
-"""Rows of cells that have their tags in the event alone."""
+"""Rows of partitions whose tags are in the event only."""
 
 
 def newest_tags_of_many(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 ROW_GROUP = 1024
-"""Rows that are read together; every row group of a file but its last has so many."""
+"""The number of rows of every row group of a file but its last."""
 
 logger = logging.getLogger(__name__)
 

@@ -37,15 +37,15 @@ from instagram_assets.storage.feature_files import (
 )
 
 BATCH = 256
-"""Most rows that one death of a process may cost."""
+"""The maximum number of rows that a killed process may lose."""
 
 OnProgress = Callable[[int, int], None]
-"""Is told how many are finished, and of how many."""
+"""Callback with (number finished, total number)."""
 
 _MANY = 64
-"""So many small files are folded."""
+"""The number of small files from which they are merged."""
 _FULL = 16_384
-"""A file with so many rows is not folded again: 32 MB of 512-wide vectors."""
+"""A file with so many rows is not merged again: 32 MB of 512-wide vectors."""
 _WRITTEN = "_written"
 
 

@@ -10,7 +10,7 @@ from instagram_assets.storage.atomic import sync_folders
 from instagram_assets.storage.locks import alone_in
 
 LITTER = frozenset((".DS_Store", "Thumbs.db", "desktop.ini"))
-"""Files that file managers leave in any folder that somebody looks at."""
+"""Files that file managers leave in any folder that is opened."""
 
 
 def replace_folder(folder: Path, fill: Callable[[Path], object], is_ours: Callable[[str], bool] | None = None) -> None:

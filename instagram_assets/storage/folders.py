@@ -21,7 +21,7 @@ Row = dict[str, Any]
 
 MANIFEST = "manifest.jsonl"
 OLD_SHEET = "contact_sheet.jpg"
-"""Where the contact sheet lay when it still was among the images."""
+"""The contact sheet's name in the old layout, where it was among the images."""
 
 _IMAGE = re.compile(r"img_(?P<number>\d{4,9})\.(jpg|jpeg|png|webp|gif|avif)")
 _NUMBERED = re.compile(r"img_(\d{4,9})\b")

@@ -23,13 +23,13 @@ from instagram_assets.storage.layout import folder_name, value_of
 from instagram_assets.storage.parquet_files import read_file
 
 Days = tuple[date, date]
-"""The first and the last day of a stretch, both included."""
+"""The first and the last day of a range, both included."""
 
 FILE_OF_ALL_DAYS = "part.parquet"
 _THREADS = 8
 
 MapFunction = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
-"""As `map`, or the `map` of a pool of threads."""
+"""The type of `map`, or of the `map` of a thread pool."""
 
 
 def open_lake(settings: Settings) -> UPath:

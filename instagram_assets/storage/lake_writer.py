@@ -34,7 +34,7 @@ from instagram_assets.storage.locks import alone_in
 from instagram_assets.storage.parquet_files import as_table, damaged, from_bytes, to_bytes
 
 LARGEST_FILE = 1 << 30
-"""Most bytes of a file on a disk; see `objects` for object stores."""
+"""Maximum bytes of a file on a disk; see `object_store` for object stores."""
 
 
 class Written(NamedTuple):

@@ -14,7 +14,7 @@ from upath import UPath
 from instagram_assets.errors import StorageError
 
 LARGEST = 100 << 20
-"""Bytes of an object that is still written with one request."""
+"""Maximum bytes of an object that is written with one request."""
 
 _TRIES = 50
 _LOST = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409", "NoSuchKey", "404"}

@@ -23,7 +23,7 @@ HIDDEN = ".instagram-assets"
 _WRITTEN, _NEW = "written.json", "new"
 
 Fill = Callable[[Path], object]
-"""Makes a file at the path that it is given, durably."""
+"""Writes a file to the given path, durably."""
 
 
 class Claim(NamedTuple):

@@ -24,18 +24,18 @@ from instagram_assets.storage.atomic import is_local, write_atomic
 from instagram_assets.storage.object_store import read_object
 
 STATUSES = b"instagram_assets.status"
-"""Where a footer says how many rows have which status, as JSON, so that counting needs no rows."""
+"""The footer key of the row counts by status (JSON), so that counting reads no rows."""
 
 BY_HAND = frozenset({"overrides"})
-"""Tables that no run makes: they are what people decided."""
+"""Tables that no run creates: they contain manual decisions."""
 _ROWS_AT_ONCE = 4_096
 _MANY_ROWS = 200
-"""Below it dictionaries and zstd cost more time, of both sides, than their bytes are worth: a month has few rows."""
+"""Below it dictionaries and zstd cost more time than their bytes are worth: a month has few rows."""
 _PRUNED = {column for contract in CONTRACTS.values() for column in contract.partitions}
-"""By these a reader skips whole files; bounds of captions and addresses would be half of a small file."""
+"""Columns with min/max statistics, for file skipping; those of captions and URLs would be half of a small file."""
 _SEAL = b"IAcs"
 _SEALS = {_SEAL: 12, b"IAcr": 8}
-"""Marks and how long their seals are; in that of earlier files only the CRC-32 of the footer follows."""
+"""Seal marks and seal lengths; in that of earlier files only the CRC-32 of the footer follows."""
 _BYTES_AT_ONCE = 1 << 20
 _END = 8  # the footer's length in four bytes, then PAR1
 

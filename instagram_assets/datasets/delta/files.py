@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 MONTH = "month"
 ACCOUNTS_OF_FILE, ACCOUNTS_OF_LARGE_FILE = 8, 256
-"""How many neighbours share a file, in the middle: as it is written, and after `optimize`."""
+"""The average number of accounts in a file: as it is written first, and after `optimize`."""
 
 _FORMAT = "1"
 _BOUNDED = ("account", "day", "taken_at")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LOG, ASIDE = "_delta_log", "_damaged"
 COMMITS_OF_CHECKPOINT = 20
-"""So many commits are read one by one before a checkpoint sums them up."""
+"""The number of commits after which a checkpoint is written."""
 MADE_BY = "Made by instagram_assets from its lake; its next run replaces what differs from it."
 
 _COMMIT = re.compile(r"(\d{20})\.json")

@@ -21,7 +21,7 @@ from instagram_assets.storage.atomic import make_folder, refusal, sweep, sync_fo
 from instagram_assets.storage.locks import alone_in
 
 UNSAFE = "allow_unsafe_rename"
-"""Option of delta-rs for mounted volumes without hard links: it commits by rename, and one writer is promised."""
+"""An option of delta-rs for mounted volumes without hard links: it commits by rename, which needs a single writer."""
 
 _ELSEWHERE = "Put the Delta tables on a local disk or an object store: INSTAGRAM_ASSETS_DELTA__TARGET"
 _PROMISE = f'or promise that one run writes at a time: INSTAGRAM_ASSETS_DELTA__OPTIONS={{"{UNSAFE}": "true"}}'

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _TRIES = 5
 
 Change = Callable[[pa.Table], pa.Table]
-"""Gives the rows as they are to be; the very same table where nothing changes."""
+"""Returns the changed rows; the very same table where nothing changes."""
 
 
 def rewrite_rows(place: Place, asked: Asked, change: Change) -> int:

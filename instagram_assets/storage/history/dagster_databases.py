@@ -23,21 +23,21 @@ from instagram_assets.storage.history.sqlite_free_space import deleted_row_bytes
 
 _SQLITE = b"SQLite format 3\0"
 _OF_ALL_RUNS = ("dynamic_partitions", "asset_keys", "daemon_heartbeats")
-"""Tables that have rows only where the history of all runs is."""
+"""Tables that have rows only in the databases with the history of all runs."""
 _BESIDE = ("-wal", "-shm", "-journal")
 _SECONDS_FOR_LOCKS = 30
 _LARGE = 64 << 20
-"""Bytes above which a database is searched whole, not only where no row is."""
+"""Bytes above which a database is searched completely, not only its free space."""
 _AT_ONCE, _LAPPING = 16 << 20, 4 << 10
 _UNEMPTIED = 1 << 30
-"""A bit of the `user_version` of an SQLite database of which rows went or changed, until it has been written anew."""
+"""A bit of an SQLite database's `user_version`: rows were deleted or changed, and it has not been rewritten yet."""
 _OF_A_PICTURE = re.compile(rb"[0-9A-Za-z+/]{400}")
-"""A part of a picture in base64; a row of one is cut at pages."""
+"""A part of a base64 image; rows with one are split over pages."""
 _OF_DAGSTER = frozenset[str]().union(
     *(each.tables.keys() for each in (SqlEventLogStorageMetadata, RunStorageSqlMetadata, ScheduleStorageSqlMetadata)),
     ["alembic_version"],
 )
-"""The tables of this version of Dagster: in PostgreSQL others may lie beside them, which are not Dagster's."""
+"""The tables of this version of Dagster: a PostgreSQL database may contain others."""
 
 
 class DagsterDatabase(NamedTuple):

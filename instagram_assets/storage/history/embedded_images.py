@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 IMAGE_URL_PREFIX = "data:image/"
-"""Stands in each text that shows a picture."""
+"""The prefix of every embedded image."""
 MayShow = Callable[[str], bool]
-"""Tells of a picture's name whether it may show what is forgotten."""
+"""A predicate on an image's name: whether the image may show an erased name."""
 _PICTURE = re.compile(
     r"!\[(?P<title>[^\]]*)\]\(data:image/[^)]*\)|data:image/[\w.+-]+(?:;[\w.=-]+)*,[0-9A-Za-z+/=%_-]*"
 )
 _TAKEN = "taken away, since it may have shown what was forgotten"
 _FILE = ": file"
-"""What follows a picture's title in the label of where it is kept."""
+"""The suffix of an image's title in the label of its file path."""
 
 
 def image_name(asset: str, title: str) -> str:
@@ -99,4 +99,4 @@ def _asset_of(value: dict[str, Any]) -> str:
 
 
 KEEP_IMAGES = ImageRemover(lambda name: False)
-"""For whom no picture goes."""
+"""A remover that removes no image."""

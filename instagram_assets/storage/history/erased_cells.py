@@ -7,7 +7,7 @@ RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 PARTITION = "dagster/partition"
 _BETWEEN = "|"
-"""What stands between the dimensions of a cell's key, in Dagster 1.13."""
+"""The separator of the dimensions in a partition key, in Dagster 1.13."""
 
 
 class ErasedCells:

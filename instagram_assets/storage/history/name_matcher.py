@@ -30,7 +30,7 @@ _ESCAPES = (r"\n", r"\r", r"\t", r"\b", r"\f", r"\u")
 """After these, a letter or digit may belong to the escape, not to the word."""
 _STARTS_OF_PACKED = ("eJ", "eN", "eA", "eF", "H4sI", "eyJ")
 _PACKED = re.compile(rf"(?<![0-9A-Za-z+/])[0-9]?(?:{'|'.join(_STARTS_OF_PACKED)})[0-9A-Za-z+/_-]{{8,}}")
-"""What base64 makes of bytes that zlib or gzip compressed, and of JSON."""
+"""Base64 of bytes compressed by zlib or gzip, and of JSON."""
 _FEW, _NEAR, _SHORT = 24, 200, 1 << 20
 _SHORTEST_ID = 5
 _SHORTEST_NAME = 3
