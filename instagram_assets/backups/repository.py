@@ -1,11 +1,11 @@
-"""A folder, or a place in an object store, with many backups: files by the hash of their bytes, each stored once.
+"""A repository of many backups in a folder or an object store: files stored once, by the hash of their content.
 
     blobs/<first two>/<sha256>      the bytes of files, never changed
     snapshots/<id>.json.gz          one manifest per backup, written when all that it names is durable
     incoming/                       on a disk: what is being written
     running/                        in an object store, which has no locks: who is at work
 
-What is not named by a manifest was left by a backup that died, and is used by the next one or taken by `prune`.
+Files without a manifest entry were left by a killed backup: the next one reuses them, or `prune` removes them.
 """
 
 import hashlib

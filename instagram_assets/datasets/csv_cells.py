@@ -1,4 +1,4 @@
-r"""How one value becomes one CSV cell, and how the cell becomes the value again.
+r"""The encoding of values as CSV cells, and their decoding.
 
     null         an empty cell                    a,,b
     empty text   an empty cell in quotes          a,"",b
@@ -10,11 +10,11 @@ r"""How one value becomes one CSV cell, and how the cell becomes the value again
 A separator that is part of the value gets a backslash, and so does a backslash: `\,` inside list items,
 `\|` for the bars of `|||` and bars beside a newline inside captions, `\\` in both. A lone `\` is the
 list of one empty text; an item `\N` is null. Values with neither separator nor backslash are written as they
-are. Every other text is verbatim. What is neither a text, a number, yes or no, nor a list of what its column
-lists (of texts, when that is not known) is JSON.
+are. Every other text is verbatim. Other values, such as lists whose items do not have the column's item type (text
+when unknown), are JSON.
 
-For spreadsheets a `'` stands before what they would run as a formula, and before digits that they would change: an
-id of more than 15 digits, of which they keep 15, and zeros in front, which they drop.
+With `spreadsheet_safe` a `'` precedes text that a spreadsheet would run as a formula, and digits that it would change:
+ids of more than 15 digits, of which it keeps 15, and leading zeros, which it drops.
 """
 
 import json

@@ -54,7 +54,7 @@ def write_folder(
 ) -> Written:
     """Create or update the dataset folder: images, manifest and card; a contact sheet is written beside it.
 
-    `rows` are those of `schemas.SEARCH_DATASET` as `judge` gives them, without `file`; `files` maps each image_id to
+    `rows` are those of `schemas.SEARCH_DATASET` from `select_images`, without `file`; `files` maps each image_id to
     its file, with its true extension; `asked` are the search settings for the card. Images are img_0001.jpg … in the
     order of the rows, new ones after existing ones. They are the downloaded bytes; with `reencoded`, re-encoded JPEGs.
     Files changed by hand stay as they are, and files deleted by hand are not written again unless `by_hand` says to

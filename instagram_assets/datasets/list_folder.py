@@ -1,4 +1,4 @@
-"""Writes a folder with the kept images of a list: dropped images are removed, files of other people stay.
+"""Writes a folder with the kept images of a list: dropped images are removed, users' own files stay.
 
 Numbers and files that were changed or deleted by hand are treated as in the folders of searches (`image_folder`).
 """

@@ -60,7 +60,7 @@ def write_parquet(parts: Parts, folder: Path, *, check: Check | None = None) -> 
     """
     rows = 0
 
-    def fill(new: Path) -> None:  # whoever replaces the folder whole syncs it
+    def fill(new: Path) -> None:  # `replace_folder` syncs it
         nonlocal rows
         for account, tables in groupby(_by_account(dataset_tables(parts)), key=lambda item: item[0]):
             path = new / folder_name(account) / "part-0.parquet"

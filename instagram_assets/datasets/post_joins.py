@@ -1,4 +1,4 @@
-"""Joins that every dataset starts from: each post once, with its images and captions beside it."""
+"""Joins shared by all datasets: deduplicated posts with their images and captions."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,4 +1,4 @@
-"""Planned events of many partitions: one row per asset while the run goes on, then one row per failed partition.
+"""Planned events of many partitions: one row per asset during the run, then one row per failed partition.
 
 A run of many partitions is planned by one event per asset, which names all of them. While it runs they are in progress.
 When it fails, planned rows of single partitions are added like Dagster's own: pages show them as failed.

@@ -1,4 +1,4 @@
-"""What the lake itself says of its files: how they lie, in `_layout.json`, and the first year that it covers.
+"""The directory layout of the lake's files, and the lake's record of it in `_layout.json` with its first year.
 
 <asset>/<account>/<yyyy-mm>.parquet     tables by account and day; rows sorted by day
 <asset>/<account>/part.parquet          tables by account, or by search

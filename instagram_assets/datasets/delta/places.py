@@ -93,8 +93,8 @@ def folder_of(target: str) -> Path | None:
 def place_of(target: str, table: str, options: Mapping[str, str], lake_options: Mapping[str, Any]) -> Place:
     """Returns the location of a table below `target`, a folder or an address such as s3://…
 
-    What `options` leaves out of address and keys is taken from the lake's own. Raises SettingsError for an address
-    that is none.
+    Address and keys that are missing in `options` come from the lake's own options. Raises SettingsError for an invalid
+    address.
     """
     if folder := folder_of(target):
         return Folder(folder / table, options)

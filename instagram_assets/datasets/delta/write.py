@@ -54,7 +54,7 @@ _LOOK_BACK = 10
 
 
 class Made(NamedTuple):
-    """A Delta table after a run: its address, version, rows and files, and how many files were added and removed."""
+    """A Delta table after a run: its URI, version, rows and files, and how many files were added and removed."""
 
     table: str
     uri: str
