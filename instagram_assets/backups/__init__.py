@@ -1,7 +1,8 @@
-"""Backups: all that cannot be made again, stored elsewhere, and brought back.
+"""Backups of all data that cannot be recomputed: create, verify, prune and restore.
 
-A folder or `s3://…` is a repository of many backups: files by the hash of their bytes, each stored once, and a manifest
-per backup, written last, which makes it count. A `.tar` or `.zip` is one backup under the names that its files have.
+A folder or `s3://…` is a repository of many backups: files stored once by the hash of their content, and a manifest per
+backup, written last, which makes the backup valid. A `.tar` or `.zip` is one backup with the files under their own
+names.
 """
 
 from instagram_assets.backups.create_backup import create_backup

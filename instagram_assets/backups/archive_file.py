@@ -1,6 +1,6 @@
-"""A `.tar` or `.zip` with one backup: files under the names that they have in the data folder, the manifest last.
+"""A backup in one `.tar` or `.zip` file: the files with their paths in the data folder, and the manifest last.
 
-It needs this program to be checked, and not to be unpacked: `tar xf` gives the data folder.
+This program is needed to verify it, but not to unpack it: `tar xf` gives the data folder.
 """
 
 import hashlib
@@ -26,17 +26,17 @@ from instagram_assets.storage.atomic import is_local, make_folder, refusal, swee
 _SUFFIXES = (".tar", ".zip")
 _DATA, _SNAPSHOTS = "data/", "snapshots/"
 _CHUNK = 1 << 20
-_EARLIEST = 315_532_800  # 1980, the first year that a .zip can tell
+_EARLIEST = 315_532_800  # 1980, the earliest year that a .zip can store
 _BROKEN = (tarfile.TarError, zipfile.BadZipFile, EOFError, KeyError, NotImplementedError)
 
 
 def is_backup_archive(path: UPath) -> bool:
-    """True for what ends in .tar or .zip and is not a folder."""
+    """Whether a path ends in .tar or .zip and is not a folder."""
     return path.suffix in _SUFFIXES and not (is_local(path) and os.path.isdir(path.path))
 
 
 class BackupArchive:
-    """The backup in one file, which may not be there yet."""
+    """A backup location that is one archive file, which may not exist yet."""
 
     threads = 1
 
@@ -53,7 +53,7 @@ class BackupArchive:
             self._packed.close()
 
     def ids(self) -> list[str]:
-        """The one backup that is in it; none where there is no file. Raises FileError when it has no manifest."""
+        """Returns the id of its backup; empty where there is no file. Raises FileError when it has no manifest."""
         if not self.path.exists():
             return []
         found = [name.removeprefix(_SNAPSHOTS).removesuffix(MANIFEST_SUFFIX) for name in self._read.names]
@@ -67,7 +67,7 @@ class BackupArchive:
         return names
 
     def manifest(self, name: str) -> Manifest:
-        """What the backup says of itself. Raises StorageError when it is damaged."""
+        """Returns the manifest of the backup. Raises StorageError when it is damaged."""
         try:
             with self._read.open(f"{_SNAPSHOTS}{name}{MANIFEST_SUFFIX}") as stream:
                 return unpack(name, stream.read(), self.where)
@@ -77,7 +77,7 @@ class BackupArchive:
             ) from error
 
     def open(self, entry: ManifestEntry) -> BinaryIO:
-        """The bytes of a file."""
+        """Opens a stored file for reading."""
         try:
             return self._read.open(_DATA + entry.path)  # pyright: ignore[reportReturnType] it reads binary
         except _BROKEN as error:
@@ -85,7 +85,7 @@ class BackupArchive:
 
     @contextmanager
     def writing(self) -> Generator["_Writing"]:
-        """Make the backup. Raises FileError when the file is there already: it holds one backup."""
+        """Context manager that writes the backup. Raises FileError if the file exists: it holds one backup."""
         if os.path.lexists(self.path):
             raise FileError(self.where, "is there already, and one file holds one backup", "Give another name")
         temporary = temporary_beside(self.path)
@@ -93,7 +93,7 @@ class BackupArchive:
             make_folder(self.path.parent)
             sweep_beside(self.path)
             with open(temporary, "xb") as stream:
-                os.fchmod(stream.fileno(), 0o600)  # it holds what is known of people
+                os.fchmod(stream.fileno(), 0o600)  # it contains personal data
                 writing = _Writing(self.path, temporary, stream)
                 try:
                     yield writing
@@ -123,7 +123,7 @@ class BackupArchive:
 
 
 class _Writing:
-    """A backup that is being made."""
+    """A writer of a backup to one archive file."""
 
     def __init__(self, final: Path, temporary: Path, stream: BinaryIO) -> None:
         self._final, self._temporary, self._stream = final, temporary, stream
@@ -132,15 +132,15 @@ class _Writing:
 
     @property
     def latest(self) -> Manifest | None:
-        """None: the file is new."""
+        """Always None: a new archive has no earlier backup."""
         return None
 
     def has(self, entry: ManifestEntry) -> bool:
-        """False: the file is new."""
+        """Always false: a new archive has no files."""
         return False
 
     def keep(self, path: str, source: OpenFile) -> StoredFile:
-        """Store the bytes of one file, as many as it had when it was opened."""
+        """Store the content of one file, up to the size that it had when it was opened."""
         with self._lock, source() as stream:
             hashed = _Hashed(stream, stream.size)
             self._pack.add(_DATA + path, hashed, stream.size, stream.modified_ns // 1_000_000_000)
@@ -149,7 +149,7 @@ class _Writing:
         return StoredFile(stream.size, hashed.sha256, stream.size)
 
     def publish(self, name: str, manifest: bytes) -> None:
-        """Close the file and give it its name."""
+        """Write the manifest, close the archive and rename it to its final name."""
         self._pack.add(f"{_SNAPSHOTS}{name}{MANIFEST_SUFFIX}", io.BytesIO(manifest), len(manifest), int(time.time()))
         self._pack.close()
         self._stream.flush()
@@ -158,12 +158,12 @@ class _Writing:
         sync_folders([self._final.parent])
 
     def abandon(self) -> None:
-        """Write nothing more."""
+        """Stop writing without completing the archive."""
         self._pack.abandon()
 
 
 class _Hashed:
-    """A stream of a known length that is hashed as it is read; a shorter one is filled with zeros, and says so."""
+    """A stream of known length, hashed while it is read; if it ends early, it is padded with zeros and flagged."""
 
     def __init__(self, stream: Readable, size: int) -> None:
         self._stream, self.left, self._digest = stream, size, hashlib.sha256()
@@ -206,7 +206,7 @@ class _TarWriter:
         self._tar.close()
 
     def abandon(self) -> None:
-        """Nothing: it writes its end only when it is closed."""
+        """Does nothing: a tar gets its end only when it is closed."""
 
 
 class _ZipWriter:
@@ -226,7 +226,7 @@ class _ZipWriter:
         self._zip.close()
 
     def abandon(self) -> None:
-        self._zip.fp = None  # else it would write its end when it is thrown away, where there is no room, and complain
+        self._zip.fp = None  # else its end would be written on garbage collection, which fails on a full disk
 
 
 class _Packed(Protocol):

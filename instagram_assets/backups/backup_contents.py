@@ -1,22 +1,22 @@
-"""What a backup contains, and in which order it is stored, so that runs may go on meanwhile.
+"""The contents of a backup, and the order in which they are stored, so that runs may go on meanwhile.
 
-Nothing stops for a backup: what was stored at the end is younger than what was stored first. Each part may speak only
-of parts that come later, or of those that are told again at the end:
+Nothing stops for a backup: what is stored last is newer than what is stored first. Each part may refer only to parts
+that are stored later, or that are stored again at the end:
 
-1. Dagster's history, its list of runs last. It may call a run unfinished that has finished since, as after a power cut:
-   the next command closes it. It never tells of cells that are not there.
-2. What was collected and paid, then the inbox: first what waits, then what is done. A file that moves meanwhile is in
-   both; it is left out of what waits. What is in `done` has landed before it came there, so the landing zone comes
-   after.
-3. The landing zone: manifests, then the notes of what is not materialized yet, then the rows. A manifest's rows were
-   there before it. A note that is gone by now was settled when its cells were durable, and those come later.
-4. The tables, those that are made of others first: a caption names an image, an image a post.
-5. What landed while the tables were stored, perhaps rows of which are among them: its manifest, its rows and its source
-   again, with a note that its cells are due. One plain run after a restore makes them whole.
-6. What models computed, which is folded into other files at any time: it is listed again until nothing was gone. Then
-   the index of the media, and the media, which are there before a row or the index names them.
+1. Dagster's run history, the list of runs last. It may list a run as unfinished that has finished since, as after a
+   power cut: the next command closes it. It never mentions partitions that are missing.
+2. Collected files and paid model responses, then the inbox: first waiting files, then the folder `done`. A file that
+   moves meanwhile is in both; it is removed from the waiting ones. Files in `done` have landed before they were moved
+   there, so the landing zone comes after.
+3. The landing zone: manifests, then the markers of files that are not materialized yet, then the rows. A manifest's
+   rows existed before it. A marker that is gone was removed when its partitions were durable, and those come later.
+4. The tables, derived ones first: a caption refers to an image, an image to a post.
+5. Files that landed while the tables were stored, perhaps with some of their rows in them: manifest, rows and source
+   again, with a marker that their partitions are due. One plain run after a restore completes them.
+6. Model results, whose files are compacted at any time: they are listed again until none has disappeared. Then the
+   index of the media, and the media, which exist before a row or the index refers to them.
 
-SQLite's databases are copied by its backup interface, each as it is at one moment.
+SQLite databases are copied by SQLite's backup API, each as a consistent snapshot.
 """
 
 import json
@@ -54,9 +54,9 @@ from instagram_assets.storage.atomic import is_local
 from instagram_assets.storage.lake import lake_root, names_in
 
 LANDED, PENDING = "lake/landing/files/", "lake/landing/pending/"
-# What the lake says of itself. Up to when observations are gone comes after the tables that lost them.
+# The lake's own metadata. The retention horizon comes after the tables that lost rows by it.
 _OF_THE_LAKE = ("_layout.json", "_retention.json")
-# Of the data folder: stored as parts of their own, made again from what is stored, fetched again, or never stored.
+# In the data folder: stored as parts of their own, recomputed, downloaded again, or never stored.
 _PARTS = ("lake", "media", "inbox", "dagster")
 _DERIVED = ("datasets", "reports", "models", "demo", "index", "thumbnails")
 _PRIVACY = "privacy"
@@ -66,9 +66,9 @@ _SECRET = re.compile(r"(?im)^(\s*\w*(?:password|secret|token|api_key|postgres_ur
 
 @dataclass(frozen=True)
 class BackupPart:
-    """Files that are stored together; `list` may be asked again when one of them was gone.
+    """Files that are stored together; `list` may be called again when one of them disappeared.
 
-    Of a part with `only`, files with other hashes are left out.
+    If `only` is not empty, files with other hashes are left out.
     """
 
     name: str
@@ -78,9 +78,9 @@ class BackupPart:
 
 @dataclass(frozen=True)
 class BackupContents:
-    """What is stored: the folders that the settings name and the home of Dagster.
+    """All files of a backup: the folders that the settings name and the Dagster home.
 
-    `home` is None where the history is to be left out. Raises SettingsError where PostgreSQL cannot be found.
+    `home` is None where the run history is to be left out. Raises SettingsError where PostgreSQL cannot be found.
     """
 
     settings: Settings
@@ -90,18 +90,18 @@ class BackupContents:
 
     @cached_property
     def never(self) -> NeverStored:
-        """What is left out of every part, with what of it was met so far."""
+        """The rules of what is excluded from every part, with the exclusions found so far."""
         folder = self.settings.folder("privacy")
         keys: set[bytes] = set()
         names: tuple[KeyName, ...] = ("pseudonyms", "tombstones")
         for name in names:
-            with suppress(StorageError):  # a backup is made although a key is damaged
+            with suppress(StorageError):  # a backup is made even if a key is damaged
                 keys |= {key.hex().encode()} if (key := find_key(folder, name)) else set()
         return NeverStored(os.path.realpath(folder), frozenset(keys))
 
     @cached_property
     def made_again(self) -> set[str]:
-        """Datasets that were met and left out so far, since a run makes them again."""
+        """Datasets that were left out so far because a run recreates them."""
         return set()
 
     @property
@@ -109,7 +109,7 @@ class BackupContents:
         return lake_root(self.settings)
 
     def parts(self) -> Iterator[BackupPart]:
-        """Everything but what landed meanwhile, in two halves: see `late`."""
+        """Yields all parts but those of `late` and `last`."""
         if self.home:
             yield BackupPart("history", self._history)
         yield BackupPart("data folder", self._rest)
@@ -120,7 +120,7 @@ class BackupContents:
         landing = self.lake / "landing"
         yield BackupPart("landed", lambda: self._below(landing / "files", LANDED))
         yield BackupPart("pending", lambda: self._below(landing / "pending", PENDING))
-        # What is spooled there is not published yet.
+        # Spooled files are not published yet.
         for name in self._folders(landing, "lake/landing/", {"files", "pending"}):
             yield BackupPart(f"landing/{name}", lambda name=name: self._below(landing / name, f"lake/landing/{name}/"))
         known = [name for name in reversed(CONTRACTS) if name != "landing"]
@@ -131,7 +131,7 @@ class BackupContents:
         yield BackupPart("layout", self._layout)
 
     def late(self, stored: Mapping[str, str]) -> Iterator[BackupPart]:
-        """What landed since the manifests were stored, of which the stamps are given: with a note that it is due."""
+        """Yields what landed since the manifests with these stamps were stored, and markers that it is due."""
         landing = self.lake / "landing"
         names = {
             found.path.removeprefix(LANDED).removesuffix(".json")
@@ -151,7 +151,7 @@ class BackupContents:
         yield BackupPart("late sources", lambda: self._below(done, f"inbox/{DONE}/"), only=sources)
 
     def last(self) -> Iterator[BackupPart]:
-        """What tables refer to."""
+        """Yields the parts that tables refer to (model results and media)."""
         yield BackupPart("features", lambda: self._below(self.lake / "features", "lake/features/", own=_any_name))
         media = self.settings.folder("media")
         yield BackupPart("media index", lambda: stored_file_at(media / "index.sqlite", "media/index.sqlite"))
@@ -159,7 +159,7 @@ class BackupContents:
         yield BackupPart("media", stored)
 
     def roots(self) -> list[Path]:
-        """The folders of this machine that are stored: a backup into one of them would store itself."""
+        """Returns the local folders that are backed up: a backup into one of them would contain itself."""
         lake = [Path(self.lake.path)] if is_local(self.lake) else []
         return [self.settings.data_dir.absolute(), self.settings.folder("media"), *lake]
 
@@ -184,7 +184,7 @@ class BackupContents:
         yield file_from_bytes(SETTINGS_FILE, settings_text(self.settings).encode())
         data = Path(os.path.realpath(self.settings.data_dir))
         others = [*_PARTS, *_DERIVED, _PRIVACY, SETTINGS_FILE, "accounts.toml"]
-        others.remove("datasets")  # what no run makes again is always stored
+        others.remove("datasets")  # datasets that no run recreates are always stored
         session = self.settings.reels.session_file
         own = {os.path.realpath(path) for path in (*self.roots()[1:], self.settings.folder("privacy"))}
         own |= {os.path.realpath(Path(session).expanduser())} if session else set()
@@ -198,7 +198,7 @@ class BackupContents:
         yield from stored_file_at(self.settings.accounts_file, "accounts.toml")
 
     def _is_made_again(self, path: str) -> bool:
-        """True below the datasets for what a run makes again; people put files of their own beside it."""
+        """Whether a path below the datasets is one that a run recreates; users may have files of their own there."""
         first, _, rest = path.partition("/")
         is_it = first == "datasets" and bool(rest) and is_made_again(self.settings, rest)
         if is_it:
@@ -211,7 +211,7 @@ class BackupContents:
         return files_below(root, prefix, self.never, leaves, own)
 
     def _folders(self, root: UPath, prefix: str, known: set[str]) -> list[str]:
-        """What else lies in a folder of the lake, but for links."""
+        """Returns the names of the other folders of the lake, without links."""
         found = sorted(names_in(root, hidden=False) - known)
         return [name for name in found if not (is_local(root) and self.never.has_link(root / name, prefix + name))]
 
@@ -221,7 +221,7 @@ class BackupContents:
 
 
 def _any_name(name: str) -> bool:
-    """True for each folder where all are the program's own: they may lie on another disk."""
+    """Always true: all folders there belong to the program, so they may be links to another disk."""
     return True
 
 
@@ -241,7 +241,7 @@ def _first(path: str) -> str:
 
 
 def _late_in_history(path: str) -> tuple[bool, bool, str]:
-    """The list of runs last, before it what all runs made: they tell of what the logs of single runs have."""
+    """Sort key of history files: the run list last, before it the shared event index, first the logs of single runs."""
     return path == "dagster/history/runs.db", path == "dagster/history/runs/index.db", path
 
 
@@ -255,14 +255,14 @@ def _dumped(postgres: PostgresHome) -> FileReading:
 SETTINGS_FILE = "settings.env"
 """The file of a backup with the settings, in the form of `.env`."""
 _HERE = ("DATA_DIR", "LAKE", "MEDIA_DIR", "MODELS_DIR", f"PRIVACY{NESTED}FOLDER")
-"""Settings with paths, which do not hold where a backup is restored."""
+"""Settings with paths, which are not valid where a backup is restored."""
 _LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 def settings_text(settings: Settings) -> str:
-    """The settings that differ from their defaults, in the form of `.env`; secrets are mentioned without their value.
+    """Returns the settings that differ from their defaults, in the form of `.env`; secrets are listed without a value.
 
-    Options of file systems, among which keys may be, count as secrets; a login is taken out of an address.
+    Options of file systems, which may contain keys, count as secrets; credentials are removed from URLs.
     """
     lines = ["# The settings in force when the backup was made: copy into .env what is to hold again."]
     for name, default, _ in environment_names():
@@ -287,6 +287,6 @@ def _setting_value(section: BaseModel, names: list[str]) -> Any:
 
 
 def _dotenv_text(value: Any) -> str:
-    """A value in dotenv syntax."""
+    """Returns a value in dotenv syntax."""
     text = str(value).lower() if isinstance(value, bool) else _LOGIN.sub("", str(value))
     return text if re.fullmatch(r"[\w./:,@+%-]*", text) else json.dumps(text, ensure_ascii=False)

@@ -21,19 +21,19 @@ from instagram_assets.privacy.secret_keys import key_id
 from instagram_assets.privacy.tombstones import load_tombstones
 
 OnBackupProgress = Callable[[int, int], None]
-"""Is told how many files are done, and how many are known of."""
+"""Callback with (number of files done, number of files found so far)."""
 
 _LOOKS = 20
-"""So often a part is listed while files of it are gone."""
+"""The maximum number of times that a part is listed while its files disappear."""
 _TRIES = 3
 _CHANGING = "it was written to while it was read"
 
 
 @dataclass(frozen=True)
 class BackupSummary:
-    """What a backup holds, and what it cost: `new_bytes` were not there before. `missing` could not be read.
+    """The contents and cost of a backup: `new_bytes` were not stored before, `missing` files could not be read.
 
-    `left_out` are links, which are not followed, and copies of keys; `made_again` are datasets that a run makes again.
+    `left_out` are links, which are not followed, and copies of keys; `made_again` are datasets that a run recreates.
     """
 
     where: str
@@ -56,11 +56,11 @@ def create_backup(
     options: dict[str, Any] | None = None,
     on_progress: OnBackupProgress | None = None,
 ) -> BackupSummary:
-    """Back up what belongs to `contents` to a `.tar`, a `.zip`, a folder or `s3://…` (`options` are fsspec's).
+    """Back up `contents` to a `.tar`, a `.zip`, a folder or `s3://…` (`options` are fsspec's).
 
-    Runs may go on meanwhile. Killed at any point there is no backup, and the next one takes over what was stored. A
-    file that cannot be read is named in the summary, and the backup is made without it. Raises StorageError or
-    FileError when the place refuses, NothingDoneError when there is nothing to store.
+    Runs may go on meanwhile. After a kill there is no backup, and the next one reuses what was stored. A file that
+    cannot be read is named in the summary, and the backup is made without it. Raises StorageError or FileError when the
+    location refuses, NothingDoneError when there is nothing to store.
     """
     begun, moment = monotonic(), datetime.now(UTC)
     _refuse_inside(where, contents.roots())
@@ -85,7 +85,7 @@ def create_backup(
             tombstone_key=key_id(tombstones.key) if tombstones else "",
         )
         name, data = pack(manifest)
-        # Whoever is forgotten may be in it: it is noted before it counts.
+        # It may contain people who are erased later, so it is recorded before it becomes valid.
         record_backup(privacy_folder, place.where, name)
         writer.publish(name, data)
         return BackupSummary(
@@ -103,7 +103,7 @@ def create_backup(
 
 
 class _Kept(NamedTuple):
-    """How storing one file ended: an entry, or that it was gone, or why it could not be read."""
+    """The result of storing one file: its manifest entry, or null if it disappeared, or why it could not be read."""
 
     found: FileToStore
     entry: ManifestEntry | None
@@ -112,7 +112,7 @@ class _Kept(NamedTuple):
 
 
 class _Taking:
-    """The files of a backup that is being made."""
+    """Collects and stores the files of a backup that is being created."""
 
     def __init__(self, writer: BackupWriter, threads: int, on_progress: OnBackupProgress | None) -> None:
         self.entries: dict[str, ManifestEntry] = {}
@@ -123,7 +123,7 @@ class _Taking:
         self._done = self._total = 0
 
     def store(self, part: BackupPart) -> None:
-        """Store the files of a part; where one was gone they are listed again, for it may be in another by now."""
+        """Store the files of a part; if one disappeared, list them again, because it may have been moved."""
         for _ in range(_LOOKS):
             new = [found for found in part.list() if not self._is_stored(found)]
             self._total += len(new)
@@ -133,17 +133,17 @@ class _Taking:
         self.missing[part.name] = "its files were moved again and again while they were stored"
 
     def leave_out_moved(self) -> None:
-        """Of files that were moved from what waits in the inbox to what is done, keep the latter; with their notes."""
+        """Remove entries of waiting inbox files (with sidecars) that were moved to the finished ones meanwhile."""
         ended = {(_below(path, end), entry.sha256) for path, entry in self.entries.items() for end in _ENDED}
         waiting = [path for path in self.entries if path.startswith("inbox/") and not path.startswith(_ENDED)]
         moved = {path for path in waiting if (_below(path, "inbox/"), self.entries[path].sha256) in ended}
         for path in waiting:
-            # A note says nothing without its file, and may be equal to that of another one.
+            # A sidecar means nothing without its file, and may be equal to that of another one.
             if path.removesuffix(OBSERVED_AT_SUFFIX) in moved:
                 del self.entries[path]
 
     def stamps(self, prefix: str) -> dict[str, str]:
-        """The stamps of the stored files whose paths begin so."""
+        """Returns the stamps of the stored files whose paths have this prefix."""
         return {path: entry.stamp for path, entry in self.entries.items() if path.startswith(prefix)}
 
     def _is_stored(self, found: FileToStore) -> bool:
@@ -151,7 +151,7 @@ class _Taking:
         return (entry is not None and entry.stamp == found.stamp) or found.path in self.missing
 
     def _is_known(self, found: FileToStore) -> bool:
-        """True for a file that is as it was when the backup before was made: it need not be read."""
+        """Whether a file is unchanged since the previous backup, so that it need not be read."""
         old = self._known.get(found.path)
         if old is None or not found.stamp or old.stamp != found.stamp or not self._writer.has(old):
             return False
@@ -160,7 +160,7 @@ class _Taking:
         return True
 
     def _keep(self, due: list[FileToStore], only: frozenset[str]) -> bool:
-        """Store these files; True when one was gone."""
+        """Store these files; True when one disappeared."""
         some_gone = False
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="backup")
         try:
@@ -209,7 +209,7 @@ _ENDED = (f"inbox/{DONE}/", f"inbox/{REJECTED}/")
 
 
 def _below(path: str, folder: str) -> str:
-    """The rest of a path below a folder; empty for a path elsewhere."""
+    """Returns the rest of a path below a folder; empty for a path elsewhere."""
     return path.removeprefix(folder) if path.startswith(folder) else ""
 
 

@@ -16,7 +16,7 @@ from instagram_assets.storage.atomic import sweep_beside, temporary_beside, writ
 
 _MAGIC = b"SQLite format 3\0"
 _AT_LOG, _NO_LOG = 18, b"\1\1"
-"""Where a database says by which version it is written and read: 2 with a log (sqlite.org/fileformat.html), else 1."""
+"""Offset and values of SQLite's format version: 2 with a write-ahead log (sqlite.org/fileformat.html), else 1."""
 _SECONDS_FOR_LOCKS = 60.0
 _POSTGRES = "dagster_postgres"
 _FIELD = re.compile(r"^\s*(username|password|hostname|port|db_name):\s*(.*?)\s*$", re.MULTILINE)
@@ -31,12 +31,12 @@ _OF_LIBPQ = {
 
 
 def is_sqlite(begin: bytes) -> bool:
-    """True for the first bytes of an SQLite database."""
+    """Whether these are the first bytes of an SQLite database."""
     return begin.startswith(_MAGIC)
 
 
 def log_stamp(path: str) -> str:
-    """What tells that the log beside a database has something that the database has not; empty where it has nothing."""
+    """Returns a stamp of the write-ahead log beside an SQLite database; empty if the log is missing or empty."""
     try:
         told = os.stat(f"{path}-wal")
     except OSError:
@@ -45,10 +45,10 @@ def log_stamp(path: str) -> str:
 
 
 def copy_of(path: str) -> BinaryIO:
-    """A copy of an SQLite database as it is at one moment; it is gone when it is closed. Raises sqlite3.Error, also
-    when the database is damaged.
+    """Returns a consistent copy of an SQLite database as an open file, which is deleted when it is closed.
 
-    Without its log a database is opened for writing, though nothing is written: so SQLite takes its own files away.
+    Raises sqlite3.Error, also when the database is damaged. A database without a write-ahead log is opened for writing,
+    though nothing is written, so that SQLite removes its own temporary files.
     """
     mode = "ro" if os.path.exists(f"{path}-wal") or not os.access(path, os.W_OK) else "rw"
     with _nameless() as (copy, target, checked):
@@ -57,20 +57,20 @@ def copy_of(path: str) -> BinaryIO:
             source.backup(target)
         with closing(checked), _without_log(copy):
             (found,) = checked.execute("PRAGMA quick_check(1)").fetchone()
-        if found != "ok":  # pages are copied as they are
+        if found != "ok":  # a copy of damaged pages succeeds
             raise sqlite3.DatabaseError(f"it is damaged: {' '.join(found.split())}")
         return open(os.dup(copy), "rb")
 
 
 @contextmanager
 def _nameless() -> Generator[tuple[int, sqlite3.Connection, sqlite3.Connection]]:
-    """An empty file that has no name any more, and connections to write in it and to read it.
+    """Context manager: an unlinked temporary file, with one connection that writes to it and one that reads it.
 
-    Whoever is killed leaves nothing of what is copied: SQLite opens by name alone, and the name goes before a byte is
-    in it.
+    A killed process leaves no copy behind: SQLite opens files only by name, and the name is removed before the first
+    write.
     """
     beside = Path(tempfile.gettempdir()) / "instagram-assets.sqlite"
-    with suppress(OSError):  # of other people's nothing can be taken away there
+    with suppress(OSError):  # files of other users cannot be deleted there
         sweep_beside(beside)
     name = temporary_beside(beside)
     copy = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
@@ -80,7 +80,7 @@ def _nameless() -> Generator[tuple[int, sqlite3.Connection, sqlite3.Connection]]
             checked = sqlite3.connect(f"{name.as_uri()}?mode=ro", uri=True)
         finally:
             os.unlink(name)
-        target.execute("PRAGMA journal_mode = OFF")  # a journal would have a name
+        target.execute("PRAGMA journal_mode = OFF")  # a journal would be a file with a name
         yield copy, target, checked
     finally:
         os.close(copy)
@@ -88,7 +88,7 @@ def _nameless() -> Generator[tuple[int, sqlite3.Connection, sqlite3.Connection]]
 
 @contextmanager
 def _without_log(copy: int) -> Generator[None]:
-    """Let a database say of itself that it has no log: SQLite would make one, with a name, to read it."""
+    """Clear the WAL flag in a database's header while it is read: SQLite would create a named log file to read it."""
     said = os.pread(copy, len(_NO_LOG), _AT_LOG)
     os.pwrite(copy, _NO_LOG if said else b"", _AT_LOG)
     try:
@@ -98,18 +98,18 @@ def _without_log(copy: int) -> Generator[None]:
 
 
 class PostgresHome(NamedTuple):
-    """What pg_dump and pg_restore need to reach the database of a Dagster home."""
+    """The connection settings of a Dagster home's PostgreSQL database, for pg_dump and pg_restore."""
 
     variables: dict[str, str]
 
     @property
     def name(self) -> str:
-        """The database as a person knows it."""
+        """The database's name for messages."""
         port = self.variables.get("PGPORT", "5432")
         return f"{self.variables['PGHOST']}:{port}/{self.variables['PGDATABASE']}"
 
     def fill(self, dump: Path) -> None:
-        """Bring a dump back into the database, whole or not at all; once it is in there, nothing is done again.
+        """Restore a dump into the database in one transaction; once restored, a repeated call does nothing.
 
         Raises StorageError, also where the database is not empty.
         """
@@ -119,7 +119,7 @@ class PostgresHome(NamedTuple):
                 "Dagster's history is for PostgreSQL, and pg_restore is not on PATH. Install the client of the "
                 "server's version (apt-get install postgresql-client)."
             )
-        # There while it is filled and settled: a database that has its tables has them by this very dump.
+        # Present while restoring: then a database that has its tables got them from this dump.
         mark = dump.with_name(f"{dump.name}.into")
         is_repeated = mark.exists() and mark.read_text("utf-8") == self.name
         write_atomic(mark, lambda stream: stream.write(self.name.encode()))
@@ -141,7 +141,7 @@ class PostgresHome(NamedTuple):
         raise StorageError(f"{self.name}: pg_restore failed ({done.stderr.strip()}). Mend that, then run again.")
 
     def dump(self) -> BinaryIO:
-        """The database as `pg_restore` takes it; gone when it is closed. Raises StorageError."""
+        """Returns the database dump for `pg_restore` as a temporary open file. Raises StorageError."""
         program = shutil.which("pg_dump")
         if program is None:
             raise StorageError(
@@ -168,9 +168,9 @@ class PostgresHome(NamedTuple):
 
 
 def postgres_of(home: Path, environment: Mapping[str, str]) -> PostgresHome | None:
-    """Where a Dagster home keeps its history, when that is PostgreSQL; null for SQLite.
+    """Returns the PostgreSQL database of a Dagster home's run history; null when that is SQLite.
 
-    Raises SettingsError when its dagster.yaml does not say it as the ones that come with this program do.
+    Raises SettingsError when dagster.yaml configures it in another form than the files that come with this program.
     """
     file = home / "dagster.yaml"
     try:
@@ -180,7 +180,7 @@ def postgres_of(home: Path, environment: Mapping[str, str]) -> PostgresHome | No
     lines = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
     if _POSTGRES not in lines and "postgres:" not in lines:
         return None
-    # `username:` with `env: NAME` in the next line, or behind it.
+    # `username:` with `env: NAME` on the next line, or on the same line.
     joined = re.sub(r":[ \t]*\n[ \t]+env:", ": env:", lines)
     said = {field: _value(file, field, value, environment) for field, value in _FIELD.findall(joined)}
     if missing := sorted(_OF_LIBPQ.keys() - said.keys() - {"port"}):

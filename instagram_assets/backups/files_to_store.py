@@ -22,7 +22,7 @@ from instagram_assets.storage.atomic import is_local, is_temporary
 
 _DATABASE = re.compile(r"\.(sqlite|db)$")
 _BESIDE_DATABASE = re.compile(r"\.(sqlite|db)-(wal|shm|journal)$")
-# Also what people and programs call copies of them: `pseudonyms (1).key`, `tombstones.jsonl~`.
+# Also the usual names of copies: `pseudonyms (1).key`, `tombstones.jsonl~`.
 _OF_KEYS = re.compile(r"(pseudonyms.*\.key|tombstones.*\.(key|jsonl)).*")
 _SIZES_OF_KEYS = (64, 65)
 """Hexadecimal digits, perhaps with a newline."""
@@ -40,9 +40,9 @@ class VanishedError(Exception):
 
 @dataclass(frozen=True)
 class FileToStore:
-    """A file to back up: its path in the backup, a stamp that changes with it, and a function that opens it.
+    """A file to back up: its path in the backup, a stamp that changes with its content, and a function that opens it.
 
-    Opening raises GoneError or UnreadableError, and so does reading what was opened.
+    Opening, and reading what was opened, raise VanishedError or UnreadableFileError.
     """
 
     path: str
@@ -53,9 +53,9 @@ class FileToStore:
 
 
 class FileReading:
-    """The bytes of one file. What goes wrong with it is told apart from what goes wrong where it is stored.
+    """The content of one file as a stream; errors of reading are told apart from errors of storing.
 
-    `is_changed` says, once it is closed, that somebody wrote in the file while it was read.
+    `is_changed` is true, once the stream is closed, if the file was written to while it was read.
     """
 
     def __init__(self, stream: BinaryIO, size: int, modified_ns: int, before: os.stat_result | None = None) -> None:
@@ -80,15 +80,15 @@ class FileReading:
 
 
 def no_file(path: str) -> bool:
-    """True for no path."""
+    """Always false: the filter that matches no path."""
     return False
 
 
 @dataclass(frozen=True)
 class NeverStored:
-    """What is never stored, wherever it is met: the folder of the keys, copies of them, and what links lead to.
+    """The exclusion rules of all backups: the folder of the keys, copies of keys, and link targets.
 
-    `left_out` gets the place of each copy and link, with what it is.
+    `left_out` maps the path of each copy and link to what it is.
     """
 
     folder: str
@@ -96,21 +96,21 @@ class NeverStored:
     left_out: dict[str, str] = field(default_factory=dict[str, str])
 
     def has(self, entry: "os.DirEntry[str]", place: str, real: str) -> bool:
-        """Whether an entry that in truth lies at `real` is left out."""
+        """Whether a directory entry whose real path is `real` is excluded."""
         if real == self.folder:
             return True
         if entry.is_symlink():
-            # What a link leads to belongs to somebody else, or is stored, or left out, where it lies.
+            # A link's target belongs to somebody else, or is stored or excluded under its own path.
             return self.notes(place, _IS_LINK)
         is_key = _OF_KEYS.fullmatch(entry.name) is not None and not entry.is_dir()
         return (is_key or self._is_copy(entry)) and self.notes(place, _IS_KEY)
 
     def has_link(self, path: UPath, place: str) -> bool:
-        """Whether a folder is left out that only people can have made, since it is a link."""
+        """Whether a folder is excluded because it is a link, which only a user can have made."""
         return os.path.islink(path.path) and self.notes(place, _IS_LINK)
 
     def has_object(self, path: str, place: str) -> bool:
-        """As `has`, of what is in an object store, where there are no links."""
+        """Like `has`, for an object store, where there are no links."""
         return _OF_KEYS.fullmatch(path.rpartition("/")[2]) is not None and self.notes(place, _IS_KEY)
 
     def _is_copy(self, entry: "os.DirEntry[str]") -> bool:
@@ -119,7 +119,7 @@ class NeverStored:
         return Path(entry.path).read_bytes().strip() in self.keys
 
     def notes(self, place: str, what: str) -> bool:
-        """Remember what was left out; true."""
+        """Record an excluded path; always true."""
         self.left_out[portable(place)] = what
         return True
 
@@ -131,10 +131,10 @@ def files_below(
     leaves: Callable[[str], bool] = no_file,
     own: Callable[[str], bool] = no_file,
 ) -> Iterator[FileToStore]:
-    """The files below a folder or an address, in the order of their names; `leaves` says which paths are left out.
+    """Yields the files below a folder or an address, in the order of their names; `leaves` filters out paths.
 
-    Sockets, temporary files and what belongs to a database that is not at rest are left out, too. The folder itself
-    may be a link, to another disk perhaps, and so may folders directly in it of which `own` says that they are ours.
+    Sockets, temporary files and the journals of open databases are left out, too. The folder itself may be a link,
+    perhaps to another disk, and so may folders directly in it for which `own` is true (the program's own).
     """
     if not is_local(root):
         found = _objects_below(root, prefix, leaves)
@@ -146,7 +146,7 @@ def files_below(
 
 
 def stored_file_at(file: UPath | Path, place: str) -> Iterator[FileToStore]:
-    """One file, where it is there."""
+    """Yields one file if it exists."""
     path = UPath(file)
     if not is_local(path):
         yield from (found for found in _objects_below(path, place, lambda inner: inner != ""))
@@ -163,7 +163,7 @@ def stored_file_at(file: UPath | Path, place: str) -> Iterator[FileToStore]:
 
 
 def file_from_bytes(path: str, content: bytes, modified_ns: int = 0) -> FileToStore:
-    """A file that only is in the backup."""
+    """Returns a file of the backup that exists only in memory."""
     stamp = hashlib.sha256(content).hexdigest()[:16]
     return FileToStore(
         path, len(content), modified_ns, stamp, lambda: FileReading(io.BytesIO(content), len(content), modified_ns)
@@ -171,12 +171,12 @@ def file_from_bytes(path: str, content: bytes, modified_ns: int = 0) -> FileToSt
 
 
 def _change_stamp(told: os.stat_result) -> str:
-    """What is another text when a file has been replaced or written to."""
+    """Returns a stamp that changes when a file is replaced or written to."""
     return f"{told.st_size:x}-{told.st_mtime_ns:x}-{told.st_ctime_ns:x}-{told.st_ino:x}"
 
 
 class _Folder(NamedTuple):
-    """A folder: as it is reached, where it is in truth, and its path below the root."""
+    """A folder: the path by which it is accessed, its real path, and its path below the root."""
 
     path: str
     real: str
@@ -223,7 +223,7 @@ def _file(path: str, place: str, told: os.stat_result) -> FileToStore:
 
 
 def _open_database(path: str) -> FileReading:
-    """A copy of a database as it is at one moment, whoever writes in it; what only is named like one is a file."""
+    """Opens a consistent copy of an SQLite database, even while in use; a file that only has such a name as it is."""
     with _open_file(path) as begin:
         if not is_sqlite(begin.read(16)):
             return _open_file(path)
@@ -250,7 +250,7 @@ def _open_file(path: str) -> FileReading:
 
 def _objects_below(root: UPath, prefix: str, leaves: Callable[[str], bool]) -> Iterator[FileToStore]:
     store: Any = root.fs
-    store.invalidate_cache()  # s3fs remembers listings, and other processes write, too
+    store.invalidate_cache()  # s3fs caches listings, and other processes write, too
     base = root.path.rstrip("/")
     try:
         found = store.find(base, detail=True)
@@ -270,7 +270,7 @@ def _objects_below(root: UPath, prefix: str, leaves: Callable[[str], bool]) -> I
 
 
 def _open_object(path: UPath, size: int, modified_ns: int) -> FileReading:
-    """One version of an object: small ones by one request, large ones are never written a second time."""
+    """Opens one version of an object: a small one by one request, large ones are never overwritten."""
     try:
         if size <= object_store.LARGEST:
             data = object_store.read_object(path)
@@ -283,7 +283,7 @@ def _open_object(path: UPath, size: int, modified_ns: int) -> FileReading:
 
 
 def _unreadable(place: str, error: OSError) -> FileToStore:
-    """A file, or a whole folder, that cannot even be looked at: it is named with those that are missing."""
+    """Returns an entry for a file or folder that cannot be read; it is reported as missing."""
 
     def refused() -> FileReading:
         raise UnreadableFileError(error.strerror or str(error))

@@ -14,7 +14,7 @@ from instagram_assets.storage.atomic import is_local
 
 
 class Readable(Protocol):
-    """Bytes to be stored, from their beginning."""
+    """A stream of bytes to be stored."""
 
     def read(self, size: int = -1, /) -> bytes: ...
 
@@ -36,7 +36,7 @@ _PACKED = (".gz", ".tgz", ".xz", ".bz2", ".zst", ".7z", ".rar", ".txz", ".tbz2")
 
 
 class StoredFile(NamedTuple):
-    """A stored file: its size, its hash, and the bytes that the location grew by."""
+    """A stored file: its size, its hash, and the bytes by which the location grew."""
 
     size: int
     sha256: str
@@ -48,19 +48,19 @@ class BackupWriter(Protocol):
 
     @property
     def latest(self) -> Manifest | None:
-        """The newest backup there, whose files need not be stored again."""
+        """The newest backup of the location, whose files need not be stored again."""
         ...
 
     def has(self, entry: ManifestEntry) -> bool:
-        """True when the bytes of an entry of `latest` are there."""
+        """Whether the content of an entry of `latest` is stored there."""
         ...
 
     def keep(self, path: str, source: OpenFile) -> StoredFile:
-        """Store the bytes of one file. Called from several threads."""
+        """Store the content of one file. Called from several threads."""
         ...
 
     def publish(self, name: str, manifest: bytes) -> None:
-        """Make the backup count; durable when it returns."""
+        """Complete the backup by writing its manifest; durable when this returns."""
         ...
 
 
@@ -71,19 +71,19 @@ class BackupLocation(Protocol):
     threads: int
 
     def ids(self) -> list[str]:
-        """The backups that are there, oldest first. Raises FileError where there can be none."""
+        """Returns the ids of its backups, oldest first. Raises FileError where there can be none."""
         ...
 
     def manifest(self, name: str) -> Manifest:
-        """The manifest of a backup. Raises StorageError when it is damaged."""
+        """Returns the manifest of a backup. Raises StorageError when it is damaged."""
         ...
 
     def open(self, entry: ManifestEntry) -> BinaryIO:
-        """The bytes of a file. Raises OSError when they are not there or cannot be read."""
+        """Opens a stored file for reading. Raises OSError when it is missing or cannot be read."""
         ...
 
     def writing(self) -> AbstractContextManager[BackupWriter]:
-        """Make a backup; of two at once into one folder the second waits."""
+        """Context manager that writes a new backup; a second writer to the same folder waits."""
         ...
 
 
@@ -116,7 +116,7 @@ def open_location(where: str, options: dict[str, Any] | None = None) -> Generato
 
 @contextmanager
 def _clear_errors(where: str) -> Generator[None]:
-    """The errors of an object store's client, there or of the lake, in words: it may not be installed."""
+    """Context manager that explains errors of an object store's client, which may not be installed."""
     try:
         yield
     except Exception as error:

@@ -35,8 +35,8 @@ def verify_backups(
 ) -> VerifiedBackups:
     """Read every file of every backup of a location and compare it with its hash.
 
-    In a folder or an object store what is damaged is put aside, so that the next backup stores it again while it is
-    there to be read.
+    In a folder or an object store damaged files are set aside, so that the next backup stores them again while the
+    originals still exist.
     """
     damaged: list[Missing] = []
     entries: dict[str, ManifestEntry] = {}
@@ -57,7 +57,7 @@ def verify_backups(
 
 
 def _problem(place: BackupLocation, entry: ManifestEntry) -> str:
-    """Why a stored file is damaged; empty where it is intact."""
+    """Returns why a stored file is damaged; empty where it is intact."""
     digest = hashlib.sha256()
     try:
         with place.open(entry) as stream:
@@ -67,7 +67,7 @@ def _problem(place: BackupLocation, entry: ManifestEntry) -> str:
         return "it is gone"
     except OSError as error:
         return f"it cannot be read ({error.strerror or error})"
-    except Exception as error:  # each kind of archive has errors of its own
+    except Exception as error:  # each archive format raises errors of its own
         return f"it is damaged ({error})"
     if digest.hexdigest() == entry.sha256:
         return ""
@@ -85,7 +85,7 @@ def _chunks(stream: BinaryIO) -> Iterator[bytes]:
 
 @dataclass(frozen=True)
 class PrunedBackups:
-    """The number of backups and stored files that were removed, and their bytes."""
+    """The number of removed backups and stored files, and their bytes."""
 
     backups: int
     files: int
@@ -97,9 +97,9 @@ def prune_backups(
 ) -> PrunedBackups:
     """Keep the newest `keep` complete backups and any newer ones; remove the others.
 
-    Bytes that no backup names go, too, such as those of one that was killed. Killed itself, it goes on when it is
-    repeated. Raises StorageError when a manifest that stays is damaged, since nobody knows what it needs, or while a
-    backup is at work in an object store; FileError for a single file.
+    Stored files that no manifest refers to are removed too, such as those of a killed backup. After a kill a repeated
+    call continues. Raises StorageError when a manifest that stays is damaged, since the files that it needs are
+    unknown, or while a backup is running in an object store; FileError for a single-file backup.
     """
     with open_location(where, options) as place:
         if not isinstance(place, Repository):
@@ -119,7 +119,7 @@ def prune_backups(
 
 
 def _parted(place: Repository, keep: int) -> tuple[list[str], list[str]]:
-    """The backups to keep and to remove; incomplete backups do not count towards `keep`."""
+    """Returns (ids to keep, ids to remove); incomplete backups do not count towards `keep`."""
     kept: list[str] = []
     whole = 0
     names = place.ids()

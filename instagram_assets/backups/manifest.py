@@ -1,7 +1,7 @@
-"""The manifest of a backup: every file with the hash of its bytes, in one file that is written last.
+"""The manifest of a backup: a list of all files with the hashes of their content, in one file that is written last.
 
-The manifest's name ends in a hash of what it says, and it is packed with a checksum: one that is cut off, or changed,
-is not taken for a backup.
+The manifest's name ends in a hash of its content, and it is compressed with a checksum: a truncated or changed one is
+not accepted as a backup.
 """
 
 import gzip
@@ -18,12 +18,12 @@ from instagram_assets.errors import StorageError
 from instagram_assets.storage.layout import value_of
 
 MANIFEST_VERSION = 1
-"""The version of this form; one that is higher is refused."""
+"""The version of this format; higher ones are refused."""
 MANIFEST_SUFFIX = ".json.gz"
 _NAME = re.compile(r"(?P<moment>\d{8}T\d{6}\d{6}Z)-(?P<hash>[0-9a-f]{12})")
 _MOMENT = "%Y%m%dT%H%M%S%fZ"
 _LARGEST = 4 << 30
-"""Bytes that a manifest may unpack to: more than ten million files take."""
+"""Maximum decompressed bytes of a manifest: more than ten million files need."""
 _RAW = ("lake/raw_posts/", "lake/raw_reels/", "lake/raw_profiles/")
 
 _Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
@@ -31,9 +31,9 @@ _Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class ManifestEntry(msgspec.Struct, frozen=True, array_like=True):
-    """One stored file: its place below the data folder, with `/`, its bytes, when it was changed and their hash.
+    """One stored file: its path below the data folder (with `/`), size in bytes, modification time, and hash.
 
-    `stamp` is what the file system told of it when it was read: while it tells the same, the bytes are the same.
+    `stamp` is the file system's state of the file when it was read: an equal stamp means equal content.
     """
 
     path: str
@@ -44,14 +44,18 @@ class ManifestEntry(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Missing(msgspec.Struct, frozen=True, array_like=True):
-    """A file that could not be read, and why."""
+    """A file that could not be read, with the reason."""
 
     path: str
     reason: str
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """One backup. `tombstones` counts what was forgotten before it, by the key `tombstone_key`; neither is in it."""
+    """The manifest of one backup.
+
+    `tombstones` is the number of erasure records (tombstones) at that time, `tombstone_key` the id of their key; the
+    records themselves are not in the backup.
+    """
 
     form: int = MANIFEST_VERSION
     taken_at: datetime
@@ -67,20 +71,20 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def accounts(self) -> frozenset[str]:
-        """The accounts of which observations are in it."""
+        """The accounts that have observations in the backup."""
         names = (entry.path.split("/")[2] for entry in self.entries if entry.path.startswith(_RAW))
         return frozenset(map(value_of, names))
 
 
 def pack(manifest: Manifest) -> tuple[str, bytes]:
-    """The id of a manifest and its bytes; equal manifests have equal ones."""
+    """Returns a manifest's id and its serialized bytes; equal manifests have equal ones."""
     said = msgspec.json.encode(manifest)
     moment = manifest.taken_at.astimezone(UTC).strftime(_MOMENT)
     return f"{moment}-{_hash(said)}", gzip.compress(said, compresslevel=3, mtime=0)
 
 
 def unpack(name: str, data: bytes, where: str) -> Manifest:
-    """The manifest of that id. Raises StorageError when it is damaged, or of a later version of this program."""
+    """Returns the manifest with that id. Raises StorageError when it is damaged, or of a later program version."""
     try:
         said = _unpacked(data)
         if _hash(said) != _NAME.fullmatch(name)["hash"]:  # pyright: ignore[reportOptionalSubscript] told as damage
@@ -104,17 +108,17 @@ def unpack(name: str, data: bytes, where: str) -> Manifest:
 
 
 def is_backup_id(name: str) -> bool:
-    """True for what `pack` gives as an id."""
+    """Whether a name has the form of an id given by `pack`."""
     return _NAME.fullmatch(name) is not None
 
 
 def backup_time(name: str) -> datetime:
-    """When the backup of that id was taken."""
+    """Returns the time at which the backup with that id was taken."""
     return datetime.strptime(name.partition("-")[0], _MOMENT).replace(tzinfo=UTC)
 
 
 def portable(path: str) -> str:
-    """A path as text that every system can write down; names need not be UTF-8, and `//` begins those that are not."""
+    """Returns a path as text that every system can write; paths that are not UTF-8 are encoded and begin with `//`."""
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -123,7 +127,7 @@ def portable(path: str) -> str:
 
 
 def native(path: str) -> str:
-    """The path that was made portable."""
+    """Returns the original path of a result of `portable`."""
     return unquote(path[2:], errors="surrogateescape") if path.startswith("//") else path
 
 
@@ -144,7 +148,7 @@ def _hash(said: bytes) -> str:
 
 
 def _check_path(path: str) -> None:
-    """Nothing is written outside the folder that is restored into, whoever made the manifest."""
+    """Raises an error for a path outside the folder that is restored into, whoever made the manifest."""
     parts = native(path).split("/")
     if any(part in ("", ".", "..") for part in parts) or "\0" in path:
         raise ValueError(f"{path!r} is no place in a data folder")

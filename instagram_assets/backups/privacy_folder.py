@@ -1,7 +1,8 @@
-"""What the privacy folder tells of backups: which were made, and whether it has the tombstones that a restore needs.
+"""The log of backups in the privacy folder, and the check that it has the tombstones which a restore needs.
 
-`<privacy folder>/backups.jsonl` gets a line before a backup counts and one when it is removed. A line has the location,
-the id and the time, and no name of an account: those are in the backup's own manifest only.
+`<privacy folder>/backups.jsonl` gets a line before a backup becomes valid and one when it is removed. A line has the
+location, the id and the time, and no account name: those are only in the backup's own manifest. Tombstones are records
+of erased people, so that a restore can erase them again.
 """
 
 import json
@@ -33,9 +34,9 @@ class Backup:
 
 
 def list_backups(privacy_folder: Path) -> list[Backup]:
-    """The recorded backups, oldest first; a line that a power cut truncated is skipped.
+    """Returns the recorded backups, oldest first; a line that a power cut truncated is skipped.
 
-    Raises StorageError when the notes cannot be read.
+    Raises StorageError when the log cannot be read.
     """
     found: dict[tuple[str, str], Backup] = {}
     for record_backup in _read(privacy_folder / BACKUPS_LOG):
@@ -54,9 +55,9 @@ def backups_holding(
     holds: Callable[[str], bool],
     options: dict[str, Any] | None = None,
 ) -> Iterator[tuple[Backup, bool | None]]:
-    """Each backup with whether an account for which `holds` is true is in it; null where it cannot be looked at now.
+    """Yields each backup with whether it contains an account for which `holds` is true; null if it is inaccessible now.
 
-    `options` are fsspec's, for those in an object store. One that is not there any more is left out.
+    `options` are fsspec's, for those in an object store. Backups that no longer exist are left out.
     """
     from instagram_assets.backups.location import open_location
 
@@ -89,7 +90,7 @@ def _append(folder: Path, notes: list[dict[str, Any]]) -> None:
         make_folder(folder)
         with alone_in(folder, _ELSEWHERE):
             before = file.read_bytes() if file.exists() else b""
-            begin = "\n" if before and not before.endswith(b"\n") else ""  # after a line that was cut off
+            begin = "\n" if before and not before.endswith(b"\n") else ""  # after a truncated line
             with file.open("ab") as stream:
                 stream.write((begin + text).encode("utf-8", "surrogateescape"))
                 stream.flush()
@@ -119,10 +120,10 @@ _REMEDY = "Put your copy of the privacy folder there, or name it: --privacy FOLD
 
 
 def check_tombstones(name: str, count: int, key: str, folder: Path, *, can_forget: bool = True) -> None:
-    """Raise StorageError where erased people could not be recognised in a backup, or not be erased again.
+    """Raise StorageError if erased people could not be recognised in a backup, or not be erased again.
 
-    `name` is the backup's id, empty where nobody knows it any more; `count` and `key` say after how many tombstones it
-    was made, by which key. They tell nothing of who was forgotten later: that only `folder` does.
+    `name` is the backup's id, empty if unknown; `count` and `key` are the number of tombstones when it was made, and
+    the id of their key. They do not cover later erasures: those are only in `folder`.
     """
     here = load_tombstones(folder)
     if here and not can_forget:
@@ -147,18 +148,18 @@ def check_tombstones(name: str, count: int, key: str, folder: Path, *, can_forge
 
 
 def has_keys(folder: Path) -> bool:
-    """Whether a privacy folder has keys or tombstones."""
+    """Whether a privacy folder contains keys or tombstones."""
     return any((folder / each).exists() for each in (TOMBSTONES_FILE, *KEY_FILES))
 
 
 def restore_cutoff(name: str) -> str:
-    """The time of the backup with that id, as text."""
+    """Returns the time of the backup with that id, as text."""
     return f"{backup_time(name):%Y-%m-%d %H:%M} UTC, when the backup was made" if name else "the backup was made"
 
 
 def _can_tell(folder: Path, name: str) -> bool:
-    """Whether a folder would have tombstones if anybody had been erased since the backup.
+    """Whether a folder would contain tombstones if anybody had been erased since the backup.
 
-    It has keys, or it is where this very backup was noted when it was made.
+    True if it has keys, or if it is the folder in which this backup was recorded.
     """
     return has_keys(folder) or any(backup.id == name for backup in list_backups(folder))

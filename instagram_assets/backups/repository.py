@@ -1,11 +1,11 @@
-"""A folder, or a place in an object store, with many backups: files by the hash of their bytes, each stored once.
+"""A repository of many backups in a folder or an object store: files stored once, by the hash of their content.
 
     blobs/<first two>/<sha256>      the bytes of files, never changed
     snapshots/<id>.json.gz          one manifest per backup, written when all that it names is durable
     incoming/                       on a disk: what is being written
     running/                        in an object store, which has no locks: who is at work
 
-What is not named by a manifest was left by a backup that died, and is used by the next one or taken by `prune`.
+Files without a manifest entry were left by a killed backup: the next one reuses them, or `prune` removes them.
 """
 
 import hashlib
@@ -44,13 +44,13 @@ _ABOUT = b"""Backups made by instagram_assets: `instagram-assets backups FOLDER`
 _IN_MEMORY = 4 << 20
 _CHUNK = 1 << 20
 _THREADS = 16
-"""Several files are on their way at once: a disk takes many fsyncs as one, a store answers many requests."""
+"""Several files are written at once: a disk merges many fsyncs, a store serves many requests."""
 _STALE = timedelta(hours=48)
 _NO_LOCKS = "Back up into a folder on another disk, into s3://…, or into a .tar there"
 
 
 class Repository:
-    """The backups of one folder, or below one address of an object store."""
+    """A repository of backups in a folder, or below an address of an object store."""
 
     def __init__(self, root: UPath) -> None:
         self.root = root
@@ -58,7 +58,7 @@ class Repository:
         self.threads = _THREADS
 
     def ids(self) -> list[str]:
-        """The backups that are there, oldest first. Raises FileError where something else lies."""
+        """Returns the ids of its backups, oldest first. Raises FileError if the folder holds other files."""
         self._check()
         names = (
             name.removesuffix(MANIFEST_SUFFIX) for name in self._names("snapshots") if name.endswith(MANIFEST_SUFFIX)
@@ -66,7 +66,7 @@ class Repository:
         return sorted(filter(is_backup_id, names))
 
     def manifest(self, name: str) -> Manifest:
-        """What a backup says of itself. Raises StorageError when it is damaged or cannot be read."""
+        """Returns the manifest of a backup. Raises StorageError when it is damaged or cannot be read."""
         path = self.root / "snapshots" / f"{name}{MANIFEST_SUFFIX}"
         try:
             return unpack(name, path.read_bytes(), self.where)
@@ -74,14 +74,14 @@ class Repository:
             raise _unreadable(path, error) from error
 
     def latest(self) -> Manifest | None:
-        """The newest backup that can be read."""
+        """Returns the manifest of the newest readable backup."""
         for name in reversed(self.ids()):
             with suppress(StorageError):
                 return self.manifest(name)
         return None
 
     def open(self, entry: ManifestEntry) -> BinaryIO:
-        """The bytes of a file; small ones of an object store by one request."""
+        """Opens a stored file for reading; small ones of an object store by one request."""
         blob = self.blob(entry.sha256)
         if not is_local(blob) and entry.size <= _IN_MEMORY:
             store: Any = blob.fs
@@ -89,11 +89,11 @@ class Repository:
         return blob.open("rb")  # pyright: ignore[reportReturnType] a file or what acts as one
 
     def blob(self, sha256: str) -> UPath:
-        """Where bytes of this hash are."""
+        """Returns the path of the content with this hash."""
         return self.root / "blobs" / sha256[:2] / sha256
 
     def blobs(self) -> Iterator[tuple[str, int]]:
-        """The hash and the size of everything that is stored."""
+        """Yields the hash and the size in bytes of every stored file."""
         if is_local(self.root):
             folder = f"{self.root.path}/blobs"
             for first in self._names("blobs"):
@@ -102,19 +102,19 @@ class Repository:
             return
         folder = self.root / "blobs"
         store: Any = folder.fs
-        store.invalidate_cache()  # s3fs remembers listings, and other processes write, too
+        store.invalidate_cache()  # s3fs caches listings, and other processes write, too
         for told in store.find(folder.path, detail=True).values():
             yield told["name"].rpartition("/")[2], told["size"]
 
     @contextmanager
     def writing(self) -> Generator["_Writing"]:
-        """Make a backup; on a disk the second of two at once waits."""
+        """Context manager that writes a new backup; on a disk a second writer waits."""
         with self.alone("backup"):
             yield _Writing(self)
 
     @contextmanager
     def alone(self, work: str) -> Generator[None]:
-        """Keep those out that take files away, or on a disk all others. Raises StorageError when they are at work."""
+        """Context manager: an exclusive lock on a disk; in a store, refuses conflicting work. Raises StorageError."""
         self._check()
         if not is_local(self.root):
             with self._announced(work):
@@ -125,21 +125,21 @@ class Repository:
             is_new = not root.exists()
             make_folder(root)
             if is_new:
-                root.chmod(0o700)  # it holds what is known of people
+                root.chmod(0o700)  # it contains personal data
             with alone_in(root, _NO_LOCKS):
                 if not (root / _README).exists():
                     write_atomic(root / _README, lambda stream: stream.write(_ABOUT))
                 make_folder(root / "incoming")
                 sweep(root / "incoming")
                 for leftover in root.glob("snapshots/.*.tmp"):
-                    leftover.unlink()  # nobody else is here
+                    leftover.unlink()  # safe under the lock
                 yield
         except OSError as error:
             raise refusal(root, error) from error
 
     @contextmanager
     def _announced(self, work: str) -> Generator[None]:
-        """Say in the store that one is at work: a backup and a prune refuse each other, backups do not."""
+        """Context manager: a marker object says that work is running; a backup and a prune exclude each other."""
         mark = self.root / "running" / f"{work}-{uuid.uuid4().hex}"
         try:
             write_atomic(self.root / _README, lambda stream: stream.write(_ABOUT))
@@ -168,7 +168,7 @@ class Repository:
                     )
 
     def _check(self) -> None:
-        """Raise FileError where something else than backups lies: nothing is mixed with it, or taken away."""
+        """Raise FileError if the location holds anything but backups: nothing is mixed with it, or removed."""
         names = self._names("")
         if names and not names & {_README, "snapshots"} and not all(name.startswith(".") for name in names):
             raise FileError(self.where, "holds something else than backups", "Name another or an empty folder")
@@ -189,7 +189,7 @@ class Repository:
 
 
 class _Writing:
-    """A backup that is being made."""
+    """A writer of a backup to the repository."""
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
@@ -201,21 +201,21 @@ class _Writing:
 
     @property
     def latest(self) -> Manifest | None:
-        """The newest backup there that can be read."""
+        """The manifest of the newest readable backup there."""
         return self._latest
 
     def has(self, entry: ManifestEntry) -> bool:
-        """True when the bytes are there, in full length."""
+        """Whether the content of an entry is stored there in full length."""
         return self._has(entry.sha256, entry.size)
 
     def keep(self, path: str, source: OpenFile) -> StoredFile:
-        """Store the bytes of one file, unless they are there."""
+        """Store the content of one file, unless it is stored already."""
         with source() as stream:
             head = stream.read(min(stream.size, _IN_MEMORY) + 1)
             if len(head) > min(stream.size, _IN_MEMORY):
                 return self._keep_large(stream, head)
         digest = hashlib.sha256(head).hexdigest()
-        self._folders.add(digest[:2])  # a backup that died may have left the bytes there, and their name not durable
+        self._folders.add(digest[:2])  # a killed backup may have left the file without a durable folder entry
         if self._has(digest, len(head)):
             return StoredFile(len(head), digest, 0)
         if self._local:
@@ -225,7 +225,7 @@ class _Writing:
         return StoredFile(len(head), digest, len(head))
 
     def publish(self, name: str, manifest: bytes) -> None:
-        """Make the backup count."""
+        """Write the manifest, which makes the backup valid."""
         if self._local:
             sync_many(self._root / "blobs" / first for first in self._folders)
             if self._folders:
@@ -242,7 +242,7 @@ class _Writing:
             return False
 
     def _keep_large(self, stream: Readable, head: bytes) -> StoredFile:
-        """As much as fits is held: what does not is written while it is hashed, and dropped when it is known."""
+        """Store a file too large for memory: it is written while it is hashed, and dropped if its hash is known."""
         incoming = self._root / "incoming" if self._local else None
         copy = _Copy(incoming)
         try:
@@ -266,7 +266,7 @@ class _Writing:
             copy.drop()
 
     def _place(self, temporary: Path | None, digest: str) -> None:
-        """Give durable bytes their name; the names become so before the manifest is written."""
+        """Rename a durable temporary file to its hash; folder entries are synced before the manifest is written."""
         assert temporary
         final = self._blob(digest)
         try:
@@ -284,9 +284,9 @@ class _Writing:
 
 
 class _Copy:
-    """Bytes on their way in and the hash of what went into it: a temporary file in a folder, durable once it is filled.
+    """A temporary copy of incoming data and the hash of it: a file in a folder, durable once it is complete.
 
-    Without a folder it has no name, so that whoever is killed leaves nothing of it.
+    Without a folder the file has no name, so that a killed process leaves nothing behind.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -323,7 +323,7 @@ class _Copy:
 
 
 def sync_many(folders: Iterable[Path]) -> None:
-    """As `sync_folders`, of so many that they are synced at once."""
+    """Like `sync_folders`, for so many folders that they are synced in parallel."""
     with ThreadPoolExecutor(_THREADS) as pool:
         for _ in pool.map(lambda folder: sync_folders([folder]), folders):
             pass

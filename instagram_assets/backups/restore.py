@@ -1,4 +1,4 @@
-"""Restores a backup into an empty folder, with every byte verified; then what was erased since is erased again."""
+"""Restores a backup into an empty folder, verifying every byte, and then repeats all erasures made since the backup."""
 
 import hashlib
 import os
@@ -29,15 +29,16 @@ from instagram_assets.storage.atomic import (
 )
 
 RESTORING_FILE = ".restoring.json"
-"""The file in a folder that is being restored: from which backup."""
+"""The marker file in a folder that is being restored: from which backup."""
 RESTORED_FILE = ".restored.json"
-"""The file in a restored folder: from which backup, and which tombstones it needs."""
+"""The marker file in a restored folder: from which backup, and which tombstones it needs."""
 
 
 class RestoredFolder(msgspec.Struct, kw_only=True):
-    """From which backup a folder was restored, when, and how many files were damaged or missing.
+    """The record in a restored folder: from which backup and when, and how many files were damaged or missing.
 
-    `tombstones` are how many the backup was made after, by the key `tombstone_key`; none where they were not asked.
+    `tombstones` is the number of tombstones of the backup and `tombstone_key` the id of their key; 0 and empty if they
+    were not checked.
     """
 
     source: str
@@ -49,7 +50,7 @@ class RestoredFolder(msgspec.Struct, kw_only=True):
 
 
 def restored_from(folder: Path) -> RestoredFolder | None:
-    """From which backup a folder was restored; null where that is not finished, or never happened."""
+    """Returns which backup a folder was restored from; null if the restore is incomplete or there was none."""
     if (folder / RESTORING_FILE).exists():
         return None
     with suppress(FileNotFoundError, msgspec.MsgspecError):
@@ -58,10 +59,10 @@ def restored_from(folder: Path) -> RestoredFolder | None:
 
 
 def _claim(into: Path, where: str, name: str, privacy_folder: Path) -> None:
-    """Claim an empty folder, or one into which this backup was being restored."""
+    """Claim an empty folder for a restore, or one with an unfinished restore of the same backup."""
     try:
         there = {path.name for path in into.iterdir()} if into.exists() else set[str]()
-        there = {name for name in there if not is_temporary(name)}  # left of a mark that was not finished
+        there = {name for name in there if not is_temporary(name)}  # left by an unfinished marker file
         if privacy_folder.absolute().parent == into:
             there.discard(privacy_folder.name)
         if RESTORING_FILE in there:
@@ -107,10 +108,10 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class RestoreSummary:
-    """What came back. `missing` is damaged or not there, in the backup or when it was made; all else is whole.
+    """The result of a restore. `missing` files are damaged or missing in the backup, or could not be read for it.
 
-    `before` is when it had been brought back already, and nothing was done now: `files` are as they were stored then,
-    `changed` have other bytes since, or are not there any more, and `lost_before` did not come back then.
+    `before` is the time of an earlier complete restore, after which nothing was done now: `files` is the number stored
+    then, `changed` files were changed or removed since, and `lost_before` could not be restored then.
     """
 
     where: str
@@ -136,14 +137,13 @@ def restore_backup(
     after: Callable[[Path], object] | None = None,
     on_progress: OnRestoreProgress | None = None,
 ) -> RestoreSummary:
-    """Fill the folder `into` from a backup: the newest, that of an id, or the newest of a moment or before (`at`).
+    """Restore a backup into the folder `into`: the newest, the one of an id, or the newest up to a timestamp (`at`).
 
-    What is damaged is named in the result, and everything else is brought back. Killed at any point it goes on when it
-    is repeated; when it had ended, its files are looked at and none is changed. `after` is called with the folder
-    before it counts as restored, to apply the tombstones of `privacy_folder`; where the backup knows of some that are
-    not there, or nothing there tells who was forgotten since, nothing is brought back, unless `without_tombstones`.
-    Raises FileError for a folder that is not empty or a backup that is not there, StorageError when a manifest is
-    damaged or the disk refuses.
+    Damaged files are named in the result, and all others are restored. After a kill a repeated call continues; after a
+    complete restore the files are only compared. `after` is called with the folder before it counts as restored, to
+    apply the tombstones of `privacy_folder`; if tombstones of the backup are missing there, or nothing there shows who
+    was erased since, nothing is restored, unless `without_tombstones`. Raises FileError for a folder that is not empty
+    or a backup that does not exist, StorageError when a manifest is damaged or the disk refuses.
     """
     into = into.expanduser().absolute()
     with open_location(where, options) as place:
@@ -174,7 +174,7 @@ def restore_backup(
 def _looked_at(
     where: str, manifest: Manifest, done: RestoredFolder, into: Path, on_progress: OnRestoreProgress | None
 ) -> RestoreSummary:
-    """Compare a folder that was filled with what it was filled from; nothing is written."""
+    """Compare a restored folder with its backup; nothing is written."""
     same = same_bytes = 0
     for number, entry in enumerate(manifest.entries, start=1):
         if _is_there(into / native(entry.path), entry):
@@ -187,13 +187,13 @@ def _looked_at(
 
 
 class _Restoring:
-    """The files of a backup on their way back."""
+    """Restores the files of a backup."""
 
     def __init__(self, place: BackupLocation, into: Path, on_progress: OnRestoreProgress | None, total: int) -> None:
         self._place, self._into, self._on_progress, self._total = place, into, on_progress, total
 
     def all(self, entries: Iterable[ManifestEntry]) -> list[Missing]:
-        """Bring all back, durably; those that are damaged or not there."""
+        """Restore all files durably; returns those that are damaged or missing."""
         missing: list[Missing] = []
         pool = ThreadPoolExecutor(self._place.threads, thread_name_prefix="restore")
         try:
@@ -210,7 +210,7 @@ class _Restoring:
         return missing
 
     def _one(self, entry: ManifestEntry) -> tuple[ManifestEntry, str]:
-        """Bring one file back; why it could not be."""
+        """Restore one file; returns its entry, and why it could not be restored (empty on success)."""
         final = self._into / native(entry.path)
         if _is_there(final, entry):
             return entry, ""
@@ -254,12 +254,12 @@ def _opened(place: BackupLocation, entry: ManifestEntry) -> BinaryIO:
 def _read(source: BinaryIO) -> bytes:
     try:
         return source.read(_CHUNK)
-    except Exception as error:  # each kind of place has errors of its own
+    except Exception as error:  # each kind of location raises errors of its own
         raise UnreadableFileError(f"the backup cannot be read there ({error})") from error
 
 
 def _is_there(final: Path, entry: ManifestEntry) -> bool:
-    """True for a file that an earlier try brought back."""
+    """Whether a file was restored by an earlier attempt."""
     try:
         if final.is_symlink() or final.stat().st_size != entry.size:
             return False

@@ -2,7 +2,7 @@ r"""The merged dataset as CSV for machine learning, and the reader that gives ev
 
 UTF-8 with one byte order mark, so that spreadsheets show Korean; commas; `\r\n` after each record
 (RFC 4180); one kind, posts or reels, per file; a header with the names of `records.COLUMNS`. How values become
-cells is told in `cells`.
+cells is described in `csv_cells`.
 """
 
 import re
@@ -33,7 +33,7 @@ _TYPES = {column.name: column.type for column in (*_KNOWN.values(), IMPRESSION, 
 
 
 class CsvCounts(NamedTuple):
-    """How many records a CSV file holds, and how many of another kind were left out."""
+    """The number of records in a CSV file, and of records of another kind that were left out."""
 
     rows: int
     left_out: int
@@ -49,7 +49,7 @@ def write_csv(
     spreadsheet_safe: bool = False,
     columns: list[str] | None = None,
 ) -> CsvCounts:
-    """Write the records of one kind, or with null all, as CSV; the file appears whole or not at all.
+    """Write the records of one kind (all records if `kind` is null) as CSV; the file is written atomically.
 
     `columns` are the keys to write, in order; without it those of `records.COLUMNS`. `impression` and
     `caption_raw` add the columns `IMPRESSION` and `CAPTION_RAW` after the last of those that are known.
@@ -82,7 +82,7 @@ def write_csv(
 
 
 def read_csv(path: str | Path, *, spreadsheet_safe: bool = False) -> Iterator[dict[str, Any]]:
-    """The records of a CSV file that this package wrote, value for value.
+    """Yields the records of a CSV file that this package wrote, with every value restored to its type.
 
     A run of newlines in a caption comes back as one. Columns that `records` does not document come
     back as text. Read a file that was written with `spreadsheet_safe` with it too: then the ' in
@@ -105,10 +105,10 @@ def read_csv(path: str | Path, *, spreadsheet_safe: bool = False) -> Iterator[di
 def read_rows(
     lines: Iterable[str], path: Path, *, spreadsheet_safe: bool | None = None
 ) -> Iterator[tuple[int, dict[str, Any] | FileError]]:
-    """As `read_csv`, from the lines of a file, each record with the number of its line, a bad one as its error.
+    """Yields (line number, record) for the lines of a CSV file, like `read_csv`; a malformed record as its error.
 
-    Whether the file was written with `spreadsheet_safe`, when that is not said, shows in its ids. Raises FileError
-    where the file cannot be read on.
+    `spreadsheet_safe` is detected from the ids when it is null. Raises FileError where the rest of the file cannot be
+    read.
     """
     rows = _split(lines, path)
     header = next(rows, None)
@@ -132,7 +132,7 @@ def read_rows(
 
 
 def unguard_of(names: Sequence[str], spreadsheet_safe: bool | None) -> Callable[[Sequence[Any]], Sequence[Any]]:
-    """What takes the ' of `spreadsheet_safe` from the cells of a row: from all rows, none, or those whose id has it."""
+    """Returns a function that strips the `'` guards of `spreadsheet_safe` from rows: all, none, or by their id."""
     place = names.index("id") if "id" in names else None
 
     def unguarded(row: Sequence[Any]) -> Sequence[Any]:
@@ -145,12 +145,12 @@ def unguard_of(names: Sequence[str], spreadsheet_safe: bool | None) -> Callable[
 
 
 def decoders(names: Sequence[str]) -> list[Callable[[str], Any]]:
-    """For each column what turns the text of its cells into values."""
+    """Returns for each column the function that decodes the text of its cells."""
     return [csv_cells.decoder(_TYPES.get(name), caption=name == "caption") for name in names]
 
 
 def columns_of(records: Iterable[dict[str, Any]]) -> list[str]:
-    """The keys that records have: those that `records` documents first, in its order, then others as they appear."""
+    """Returns the keys of records: documented ones in the order of `records`, then others as they appear."""
     seen: dict[str, None] = {}
     for record in records:
         seen.update(dict.fromkeys(record))
@@ -165,7 +165,7 @@ def _with_options(columns: list[str], impression: bool, caption_raw: bool) -> li
 
 
 def impression_of_record(record: dict[str, Any]) -> float | None:
-    """What the column `IMPRESSION` says of a record."""
+    """Returns the impression (the value of the column `IMPRESSION`) of a record; null when it is unknown."""
     likes = None if record.get("likesHidden") else _whole(record.get("likesCount"))
     return impression_of(likes, _whole(record.get("commentsCount")), _whole(record.get("followersCount")))
 
@@ -194,7 +194,7 @@ def _column_names(row: list[str | None], path: Path, spreadsheet_safe: bool) -> 
 
 
 def _split(stream: Iterable[str], path: Path) -> Iterator[tuple[int, list[str | None] | FileError]]:
-    """Each record with the number of its first line; a cell is null when empty and without quotes."""
+    """Yields each record with its first line number; a cell is null when it is empty and unquoted."""
     pending: list[str] = []
     number, inside_quotes = 0, False
     try:

@@ -1,4 +1,4 @@
-r"""How one value becomes one CSV cell, and how the cell becomes the value again.
+r"""The encoding of values as CSV cells, and their decoding.
 
     null         an empty cell                    a,,b
     empty text   an empty cell in quotes          a,"",b
@@ -10,11 +10,11 @@ r"""How one value becomes one CSV cell, and how the cell becomes the value again
 A separator that is part of the value gets a backslash, and so does a backslash: `\,` inside list items,
 `\|` for the bars of `|||` and bars beside a newline inside captions, `\\` in both. A lone `\` is the
 list of one empty text; an item `\N` is null. Values with neither separator nor backslash are written as they
-are. Every other text is verbatim. What is neither a text, a number, yes or no, nor a list of what its column
-lists (of texts, when that is not known) is JSON.
+are. Every other text is verbatim. Other values, such as lists whose items do not have the column's item type (text
+when unknown), are JSON.
 
-For spreadsheets a `'` stands before what they would run as a formula, and before digits that they would change: an
-id of more than 15 digits, of which they keep 15, and zeros in front, which they drop.
+With `spreadsheet_safe` a `'` precedes text that a spreadsheet would run as a formula, and digits that it would change:
+ids of more than 15 digits, of which it keeps 15, and leading zeros, which it drops.
 """
 
 import json
@@ -64,7 +64,7 @@ def quote(text: str) -> str:
 
 
 def utf8(text: str) -> bytes:
-    """A text in UTF-8; halves of characters, which JSON can carry and UTF-8 cannot, become U+FFFD."""
+    """Returns a text encoded as UTF-8; unpaired surrogates, which JSON allows and UTF-8 does not, become U+FFFD."""
     try:
         return text.encode()
     except UnicodeEncodeError:
@@ -72,12 +72,12 @@ def utf8(text: str) -> bytes:
 
 
 def unguard(text: str) -> str:
-    """The text without the ' that `spreadsheet_safe` put in front."""
+    """Returns the text without the `'` that `spreadsheet_safe` put in front."""
     return text[1:] if text[:1] == "'" and _is_guarded(text) else text
 
 
 def decoder(type_: pa.DataType | None, *, caption: bool = False) -> Callable[[str], Any]:
-    """What turns the text of a cell, quotes already gone, into a value of a column's type; None is unknown.
+    """Returns the function from the unquoted text of a cell to a value of a column's type; None is unknown.
 
     A text that does not fit the type comes back as it is.
     """
@@ -97,7 +97,7 @@ def decoder(type_: pa.DataType | None, *, caption: bool = False) -> Callable[[st
 
 
 def _is_guarded(text: str) -> bool:
-    """True for what a spreadsheet would run or change, with any number of ' in front."""
+    """Whether a spreadsheet would run the text as a formula or change its digits, with any number of `'` in front."""
     return bool(_FORMULA.match(text) or _CHANGED_DIGITS.match(text))
 
 
@@ -119,7 +119,7 @@ def _decode_caption(text: str) -> str:
 
 
 def _is_joined(items: list[Any], type_: pa.DataType | None) -> bool:
-    """True when the items are joined, false when they become JSON."""
+    """Whether a list is written as items joined by commas; false when it is written as JSON."""
     if type_ is None or not pa.types.is_list(type_):
         return all(isinstance(item, str) for item in items)
     if pa.types.is_string(type_.value_type):

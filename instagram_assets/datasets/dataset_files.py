@@ -1,4 +1,4 @@
-"""The files in data/datasets that runs of the platform write, and which of them are missing."""
+"""File names of the datasets in data/datasets that runs of the platform write, and which of them are missing."""
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -15,21 +15,21 @@ PSEUDONYMOUS = "pseudonymous"
 
 
 def merged(settings: Settings) -> list[str]:
-    """The merged dataset's files, without and with captions."""
+    """Returns the file names of the merged dataset, without and with captions."""
     return [json_name(settings.mode, captions=each) for each in (False, True)]
 
 
 def names_of_datasets(settings: Settings) -> set[str]:
-    """The files and folders of all datasets that these settings make, and of exports without names."""
+    """Returns the names of all dataset files and folders for these settings, including pseudonymous exports."""
     delta = _delta(settings)
     return {*CSV, *merged(settings), PARQUET, SEARCH, PSEUDONYMOUS} | ({delta} if delta else set())
 
 
 def is_made_again(settings: Settings, path: str) -> bool:
-    """True for a file or folder, by its path below `data/datasets`, that a plain run with these settings makes again.
+    """Whether a plain run with these settings recreates a file or folder, given by its path below `data/datasets`.
 
-    Not so for folders of image searches, in which people choose, nor for what `export` was asked for: pseudonyms are
-    others once the key is another. Of a folder with a person's own files among ours these are told apart.
+    False for folders of image searches, which hold manual decisions, and for pseudonymous exports, whose pseudonyms
+    differ once the key has changed. In a folder that holds a user's own files too, each path is decided separately.
     """
     first, _, rest = path.partition("/")
     if first in _being_written((*CSV, *merged(settings))):
@@ -42,14 +42,14 @@ def is_made_again(settings: Settings, path: str) -> bool:
 
 
 def _delta(settings: Settings) -> str:
-    """The folder of the Delta tables directly in `data/datasets`; empty where they are elsewhere."""
+    """Returns the name of the Delta tables' folder if it is directly in `data/datasets`; else an empty text."""
     folder = folder_of(target_of(settings))
     is_here = folder is not None and folder.parent == settings.folder("datasets").absolute()
     return folder.name if folder and is_here else ""
 
 
 def _being_written(names: tuple[str, ...]) -> set[str]:
-    """These names, and those that they have while they are replaced."""
+    """Returns these names and the temporary names that they have while they are being replaced."""
     return {*names, *(f".{name}.{state}" for name in names for state in ("new", "old"))}
 
 
@@ -57,9 +57,9 @@ _KINDS = ("post", "reel")
 
 
 def missing_datasets(settings: Settings) -> Iterator[str]:
-    """The names of the datasets of which a file, or the whole folder, is not there.
+    """Yields the names of the datasets that are missing a file or their whole folder.
 
-    The Delta tables count where they are on this machine; where there is no row there are none.
+    Delta tables are checked only where they are in a local folder; those without rows are not expected to exist.
     """
     folder = settings.folder("datasets")
     kinds = _KINDS if settings.mode == "all" else (settings.mode,)

@@ -1,4 +1,4 @@
-"""A folder of images with a manifest and a card, numbered, and updated without touching what people changed."""
+"""Writes and updates an image dataset folder with manifest and card (README), preserving manual changes."""
 
 import json
 import os
@@ -35,7 +35,7 @@ _FEW = 5
 
 
 class Written(NamedTuple):
-    """The rows as they came true, with `file`, and what a person should be told."""
+    """The manifest rows as written, with `file`, and the messages for the user."""
 
     rows: list[Row]
     notes: list[str]
@@ -52,16 +52,16 @@ def write_folder(
     by_hand: Mapping[str, Override] = NOTHING,
     has_card: bool = True,
 ) -> Written:
-    """Make the folder, or bring it up to date: kept images, manifest and card; a contact sheet lies beside it.
+    """Create or update the dataset folder: images, manifest and card; a contact sheet is written beside it.
 
-    `rows` are those of `schemas.SEARCH_DATASET` as `judge` gives them, without `file`; `files` says where each
-    image_id lies, with its true extension; `asked` is what the card says about the search. Images are img_0001.jpg …
-    in the order of the rows, new ones after those that are there. They are the bytes that were fetched; with
-    `reencoded`, JPEGs made anew. What somebody changed stays as it is, and what somebody deleted stays away,
-    until they say by `by_hand` that it is to be kept; what they keep stays also when it is no candidate any more.
-    When killed, the next call goes on from there. Raises SearchRequestError before any change where the folder would
-    have fewer images than before, unless `refresh` is given, and StorageError when the disk refuses. What they dropped,
-    and what they had kept and keep no longer, may go without. Without `has_card` there is no card and no contact sheet.
+    `rows` are those of `schemas.SEARCH_DATASET` from `select_images`, without `file`; `files` maps each image_id to
+    its file, with its true extension; `asked` are the search settings for the card. Images are img_0001.jpg … in the
+    order of the rows, new ones after existing ones. They are the downloaded bytes; with `reencoded`, re-encoded JPEGs.
+    Files changed by hand stay as they are, and files deleted by hand are not written again unless `by_hand` says to
+    keep them; images kept by hand stay even when they are no candidates any more. After a kill the next call continues.
+    Raises SearchRequestError before any change where the folder would have fewer images than before, unless `refresh`
+    is given, and StorageError when the disk refuses. Images dropped by hand, and those no longer kept by hand, do not
+    count as fewer. Without `has_card` there is no card and no contact sheet.
     """
     with alone_in(folder):
         before = look(folder)
@@ -94,7 +94,7 @@ def write_folder(
 def _settled(
     rows: Sequence[Row], before: Before, files: Mapping[str, Path], reencoded: bool, by_hand: Mapping[str, Override]
 ) -> list[Row]:
-    """The lines of the manifest: the rows with `file` and `OURS`, then pictures that are no candidates any more.
+    """Returns the manifest rows: `rows` with `file` and the `OURS` columns, then images that are no longer candidates.
 
     Of a kept row whose file is still to be written, `file_sha256` is null.
     """
@@ -103,7 +103,7 @@ def _settled(
     seen = set[str]()
     settled: list[Row] = []
     for row in rows:
-        image_id: str = row["image_id"] or ""  # of what was not fetched, which the folder never has
+        image_id: str = row["image_id"] or ""  # null for images that were not downloaded, which the folder never has
         again = image_id in seen
         seen.add(image_id)
         past, override = (None, None) if again else (before.pictures.get(image_id), by_hand.get(image_id))
@@ -120,7 +120,7 @@ def _settled(
 
 
 def _place(row: Row, past: Past | None, override: Override | None, fresh: Iterator[int], extension: str) -> Row:
-    """What the folder's past says of a row: which file is its own, or that it was deleted by hand."""
+    """Returns what the folder's earlier state gives a row: its number and file, or that it was deleted by hand."""
     if past and past.state == "deleted" and not (row["kept"] and _is_wanted_back(past, override)):
         said = {"kept": False, "reason": DELETED, "by_hand": "deleted", "decided_at": past.row.get("decided_at")}
         return {**said, "number": past.number, "file_sha256": past.row.get("file_sha256")}
@@ -134,26 +134,26 @@ def _place(row: Row, past: Past | None, override: Override | None, fresh: Iterat
 
 
 def _is_wanted_back(past: Past, override: Override | None) -> bool:
-    """Whether somebody said `keep` of a picture whose file was deleted, and not before it was deleted."""
+    """Whether a user decided to keep an image whose file was deleted, and decided so after the deletion."""
     if override is None or override.decision != "keep":
         return False
     return past.row.get("decided_at") != override.decided_at.isoformat()
 
 
 def _said_by_hand(line: Row, override: Override | None) -> Row:
-    """What a line says of a decision that was followed, as far as it could be."""
+    """Returns the columns that record a manual decision about a row, as far as it could be followed."""
     if override is None:
         return {}
     at = {"decided_at": override.decided_at.isoformat()}
     if line["by_hand"] == "deleted":
         return at if override.decision == "drop" else {}
-    if line["kept"] != (override.decision == "keep"):  # what cannot be decoded cannot be kept
+    if line["kept"] != (override.decision == "keep"):  # an image that cannot be decoded cannot be kept
         return at
     return {"by_hand": line["by_hand"] or ("kept" if line["kept"] else "dropped"), **at}
 
 
 def _keep_file(row: Row, past: Past, before: Before, reencoded: bool) -> None:
-    """Set `file_sha256` where the file is there already, or where somebody else's lies in its place."""
+    """Set `file_sha256` if the file is there already; mark the row as changed if a user's own file has its name."""
     there, ours = before.disk.get(row["file"]), before.ours.get(row["file"], set())
     written = past.row.get("file_sha256")
     if there and (there == written != row["image_id"] if reencoded else there == row["image_id"]):
@@ -163,7 +163,7 @@ def _keep_file(row: Row, past: Past, before: Before, reencoded: bool) -> None:
 
 
 def _no_candidate(past: Past, override: Override | None) -> Row:
-    """The line of a picture that the folder has or had, and the search has not: nobody else gets its number."""
+    """Returns the manifest row of an image that is no longer a search result; its number is not reused."""
     written = {"file_sha256": past.row.get("file_sha256"), "number": past.number}
     if override and override.decision == "keep" and past.state in ("ours", "changed"):
         line = {**past.row, "rank": None, "kept": True, "reason": override.reason, "file": past.file, **written}
@@ -176,7 +176,7 @@ def _no_candidate(past: Past, override: Override | None) -> Row:
 
 
 def _gone(before: Before, names: set[str]) -> dict[str, str]:
-    """The files of ours that are not wanted any more, each with the bytes that it must have to be taken away."""
+    """Returns our files that are not needed any more, each with the SHA-256 that it must have to be deleted."""
     return {
         name: sha256
         for name, sha256 in before.disk.items()
@@ -195,13 +195,13 @@ def _stage(folder: Path, row: Row, files: Mapping[str, Path], reencoded: bool) -
 
 
 def _is_ours(folder: Path, name: str) -> bool:
-    """True where there is no such file, or one that is as we wrote it."""
+    """Whether the name is free, or its file is unchanged since we wrote it."""
     claim = claims_of(folder).get(name)
     return not os.path.lexists(folder / name) or (claim is not None and digest(folder / name) in claim.sha256)
 
 
 def _write_sheet(folder: Path, images: Sequence[Path]) -> list[str]:
-    """Draw the contact sheet beside the folder; where another file has its name, a line that says so."""
+    """Write the contact sheet beside the folder; returns a message where another file has its name."""
     sheet = sheet_of(folder)
     try:
         write_ours({sheet: lambda path: _write(path, contact_sheet(images))}, folder, "It stays; move it to get one")
@@ -211,7 +211,7 @@ def _write_sheet(folder: Path, images: Sequence[Path]) -> list[str]:
 
 
 def _notes(settled: Sequence[Row], gone: Sequence[str]) -> list[str]:
-    """What was found changed or deleted by hand, and what was taken away."""
+    """Returns messages about files changed or deleted by hand, and about files that were removed."""
     changed = [row["file"] for row in settled if row["by_hand"] == "changed"]
     deleted = [f"img_{row['number']:04}" for row in settled if row["by_hand"] == "deleted"]
     lists = {"changed by hand, stay as they are": changed, "deleted by hand, stay away": deleted, "taken away": gone}
@@ -224,13 +224,13 @@ def _some(names: Sequence[str]) -> str:
 
 
 def manifest(rows: Sequence[Row]) -> str:
-    """One line of JSON per candidate, in the order of the rows; `image_id` is called what it is, `sha256`."""
+    """Returns the manifest: one JSON line per candidate, in the order of the rows; `image_id` is named `sha256`."""
     renamed = [{"sha256" if name == "image_id" else name: value for name, value in row.items()} for row in rows]
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in renamed)
 
 
 def card(rows: Sequence[Row], asked: Mapping[str, object], name: str) -> str:
-    """What the dataset is, in Markdown: counts, why candidates were left out, settings, and the contact sheet.
+    """Returns the dataset card in Markdown: counts, reasons for rejected candidates, settings, and the contact sheet.
 
     `name` is the folder's.
     """
@@ -253,20 +253,20 @@ def card(rows: Sequence[Row], asked: Mapping[str, object], name: str) -> str:
 
 
 def why_not(rows: Sequence[Row]) -> dict[str, int]:
-    """How many candidates were left out for each kind of reason, most frequent first."""
+    """Returns the number of rejected candidates by kind of reason, most frequent first."""
     reasons = (str(row["reason"]) for row in rows if not row["kept"])
     return dict(Counter(map(kind_of, reasons)).most_common())
 
 
 def kind_of(reason: str) -> str:
-    """What stands before the numbers of a reason: `smaller than 300 px` of `smaller than 300 px (240 x 180)`."""
+    """Returns a reason without its numbers: `smaller than 300 px` of `smaller than 300 px (240 x 180)`."""
     for end in (" (", ": ", "; "):
         reason = reason.split(end, 1)[0]
     return reason
 
 
 def _inline(text: str) -> str:
-    """Text that cannot end a table's cell or begin something else in Markdown."""
+    """Returns text escaped for a Markdown table cell."""
     plain = " ".join(text.split())
     return "".join(f"\\{sign}" if sign in "\\`*_[]<>|#!~" else sign for sign in plain)
 
@@ -292,9 +292,9 @@ def write_declared(
     by_hand: Mapping[str, Override] = NOTHING,
     **options: bool,
 ) -> Written:
-    """As `write_folder`; with `pseudonyms` addresses go from its manifest, and names from that and its card.
+    """Like `write_folder`; with `pseudonyms` the manifest has no URLs, and neither manifest nor card has names.
 
-    The rows that are given back have them still, for the lake.
+    The returned rows still have both, for the lake.
     """
     if pseudonyms is None:
         return write_folder(folder, rows, files, asked, by_hand=by_hand, **options)
@@ -309,6 +309,6 @@ def write_declared(
 
 
 def _came_true(row: Row, shown: Row, written: Row) -> Row:
-    """What the folder says of a row, in which a reason that came from the row is as it was."""
+    """Returns the columns that writing the folder set for a row, with the row's own reason without pseudonyms."""
     reason = row["reason"] if written["reason"] == shown["reason"] else written["reason"]
     return {name: written[name] for name in _OF_FOLDER} | {"reason": reason}

@@ -11,19 +11,19 @@ from instagram_assets.settings import Mode
 from instagram_assets.storage.atomic import write_atomic
 
 WITH_CAPTIONS = "_with_captions"
-"""What image_caption.py adds to the name of a file to which it adds captions."""
+"""The suffix that image_caption.py adds to the name of a file with captions."""
 
 
 def json_name(mode: Mode, *, captions: bool = False) -> str:
-    """The name of the merged dataset's file, as the users of refine.py and image_caption.py know it."""
+    """Returns the file name of the merged dataset, as the users of refine.py and image_caption.py know it."""
     return f"merged_dataset_{mode}_with_images{WITH_CAPTIONS if captions else ''}.json"
 
 
 def write_json(records: Iterable[dict[str, Any]], path: Path) -> int:
-    """Write records as a JSON array in UTF-8, one record per line; how many.
+    """Write records as a JSON array in UTF-8, one record per line; returns their number.
 
-    The file appears whole or not at all, whatever the number of records; equal records give equal bytes.
-    Numbers that JSON does not know (NaN, infinity) become null.
+    The file is written atomically, whatever the number of records; equal records give equal bytes. Numbers that JSON
+    does not know (NaN, infinity) become null.
     """
     count = 0
 

@@ -1,4 +1,4 @@
-"""A list as one file that is made while it is sent: a ZIP of its images with a manifest, CSV or lines of JSON."""
+"""Streaming export of an image list as one file: a ZIP of its images with a manifest, CSV or JSON lines."""
 
 import hashlib
 import json
@@ -28,18 +28,18 @@ _RENAMED = {"image_id": "sha256"}
 
 
 def csv_stream(rows: Iterable[Row], *, spreadsheet_safe: bool = False) -> Iterator[bytes]:
-    """One line per image, under the names of `COLUMNS`; cells as in CSV datasets, with the mark of UTF-8 in front."""
+    """Yields a CSV with a UTF-8 BOM, one row per image and the columns of `COLUMNS`; cells as in CSV datasets."""
     yield csv_cells.utf8("\ufeff" + ",".join(NAMES) + "\r\n")
     yield from _chunks(csv_cells.utf8(_csv_line(row, spreadsheet_safe)) for row in rows)
 
 
 def jsonl_stream(rows: Iterable[Row]) -> Iterator[bytes]:
-    """One line of JSON per image, with the keys of `COLUMNS`."""
+    """Yields one JSON line per image, with the keys of `COLUMNS`."""
     yield from _chunks(_json_line(row) for row in rows)
 
 
 def zip_stream(rows: Iterable[Row], media: Path) -> Iterator[bytes]:
-    """img_0001.jpg … as they were fetched, not packed, and a manifest with a line for each, those without a file too.
+    """Yields a ZIP of the stored images (img_0001.jpg …, uncompressed) and a manifest that has all images.
 
     Memory holds one image; the manifest waits in a temporary file when it is long.
     """
@@ -62,13 +62,13 @@ def zip_stream(rows: Iterable[Row], media: Path) -> Iterator[bytes]:
 
 
 def manifest_line(row: Row) -> bytes:
-    """A line of the manifest; `image_id` is called what it is, `sha256`, and what is not known is left out."""
+    """Returns a line of the manifest as JSON; `image_id` is named `sha256`, and unknown values are left out."""
     said = {_RENAMED.get(name, name): value for name, value in row.items() if value is not None or name == "file"}
     return _json_line(said)
 
 
 class _Out:
-    """A stream that can only be written, and hands over what was written since."""
+    """A write-only stream that buffers what is written until it is taken."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -80,10 +80,10 @@ class _Out:
         return len(data)
 
     def flush(self) -> None:
-        """Nothing waits."""
+        """Does nothing: there is no further buffer."""
 
     def take(self) -> bytes:
-        """What was written since the last time."""
+        """Returns and clears what was written since the last call."""
         data = b"".join(self._parts)
         self._parts, self.size = [], 0
         return data
@@ -96,7 +96,7 @@ def _entry(name: str) -> zipfile.ZipInfo:
 
 
 def _bytes_of(row: Row, media: Path) -> tuple[bytes | None, str | None]:
-    """The bytes of an image, or why there are none; it may go while others are being sent."""
+    """Returns (bytes, null) of an image, or (null, the reason): its file may disappear while others are being sent."""
     if not row["file"]:
         return None, row["reason"]
     try:

@@ -1,6 +1,6 @@
-"""A folder of the images that a list keeps, in which people work too: dropped images go, files of others stay.
+"""Writes a folder with the kept images of a list: dropped images are removed, users' own files stay.
 
-Numbers, changed and deleted files are looked after as in the folders of searches (`folder`).
+Numbers and files that were changed or deleted by hand are treated as in the folders of searches (`image_folder`).
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ Row = dict[str, Any]
 
 
 class ListFolder(NamedTuple):
-    """A folder that was written: how many images it has, why others are not in it, and what a person should be told."""
+    """The result of writing a list's folder: number of images, why others are missing, and messages for the user."""
 
     folder: Path
     images: int
@@ -30,19 +30,19 @@ class ListFolder(NamedTuple):
 
 
 def write_list_folder(root: UPath, name: str, said: Mapping[str, Override], media: Path, folder: Path) -> ListFolder:
-    """Make the folder hold the images that a list keeps, as they were fetched; or bring it up to date.
+    """Create or update a folder with the images that a list keeps, as they were downloaded.
 
-    img_0001.jpg … keep their numbers, `manifest.jsonl` says of each image where it came from, and of one that is not
-    there why. An image whose file the media store has no more stays where the folder has it. When killed, the next call
-    goes on from there. Raises NothingDoneError, before any change, where the list keeps no image or no file is there
-    any more, StorageError for damage.
+    Images keep their numbers (img_0001.jpg …); `manifest.jsonl` has the source of each image, or why it is missing. An
+    image whose file the media store no longer has stays if the folder has it. After a kill the next call continues.
+    Raises NothingDoneError, before any change, where the list keeps no image or no file exists any more, StorageError
+    for damage.
     """
     rows = list(listed_images(root, kept_in(said), media))
     held = look(folder).present
     if not any(row["file"] or row["image_id"] in held for row in rows):
         raise NothingDoneError(f"The list {name} keeps no image that is there, so nothing was written.")
     files = {row["image_id"]: media / row["file"] for row in rows if row["file"]}
-    # Of what the folder has, and the store has not, the folder's own line stays.
+    # Images that the folder has and the store has not keep the folder's manifest row.
     lines = [_line(row) for row in rows if row["file"] or row["image_id"] not in held]
     written = write_folder(folder, lines, files, {}, refresh=True, by_hand=said, has_card=False)
     kept = len(look(folder).present)
@@ -51,6 +51,6 @@ def write_list_folder(root: UPath, name: str, said: Mapping[str, Override], medi
 
 
 def _line(row: Row) -> Row:
-    """A row as the manifest has it: times as texts, and whether the image is kept."""
+    """Returns a row in the form of the manifest: timestamps as text, and whether the image is kept."""
     plain = {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in row.items()}
     return {**plain, "file": None, "kept": bool(row["file"])}

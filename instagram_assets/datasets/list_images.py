@@ -1,6 +1,6 @@
-"""The images of a list with where each came from: its post or its search, its looks, and where its file lies.
+"""The images of a list with their metadata: post or search of origin, visual features, and path of the stored file.
 
-An image that stands in several posts or searches is given once, with the first by account and time; posts come first.
+An image that is in several posts or searches is given once, with the first by account and time; posts come first.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -36,7 +36,7 @@ _POST = {
     "plays": "plays",
     "followers": "followers",
 }
-"""Name here → column of `posts`."""
+"""Name in the result → column of `posts`."""
 _TYPES = {column.name: column for column in schemas.POSTS.columns}
 
 COLUMNS: tuple[Column, ...] = (
@@ -58,7 +58,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("page_url", pa.string(), "Address of the page of results"),
     *(Column(name, _TYPES[source].type, _TYPES[source].meaning) for name, source in _POST.items()),
 )
-"""Every key of a row, in order; null where nothing is known."""
+"""Every key of a row, in order; null where unknown."""
 NAMES = [column.name for column in COLUMNS]
 _READ = {
     "images": ["image_id", "account", "post_id", "position", "url", "path", "width", "height", "status"],
@@ -69,7 +69,7 @@ _READ = {
 
 
 class Cell(NamedTuple):
-    """Where images of a list are: an account, and the days of their posts."""
+    """An account and a range of days that contain posts with images of a list."""
 
     account: str
     days: Days
@@ -81,16 +81,16 @@ def listed_images(
     media: Path,
     cells: Iterable[Cell] | None = None,
 ) -> Iterator[Row]:
-    """Each image once, as a row with the keys of `COLUMNS`; `file` is below `media`, null where there is none there.
+    """Yields each image once, as a row with the keys of `COLUMNS`; `file` is relative to `media`, null if not stored.
 
-    `cells` are where images of posts are, when that is known; for the rest all of the lake is looked through. Memory
+    `cells` are the partitions whose posts have the images, when known; for the rest the whole lake is scanned. Memory
     holds the hashes, the clusters of these images, and one account and month. Raises StorageError for damage.
     """
     wanted = pa.array(image_ids, pa.string())
     seen = set[str]()
     clusters = _by_image(root, "clusters", wanted, ("scope", "cluster"))
     found = (_of_posts(root, cells, wanted), _of_searches(root, wanted, seen))
-    # What was known of the places may be older than the lake: then all of it is looked through.
+    # The known partitions may be older than the lake: then the whole lake is scanned.
     again = () if cells is None else (_of_posts(root, None, wanted),)
     for rows in (*found, *again):
         if len(seen) == len(wanted):
@@ -137,12 +137,12 @@ def _of_part(part: dict[str, pa.Table], wanted: pa.Array) -> Iterator[Row]:
 
 
 def _near(table: pa.Table, images: pa.Table) -> list[Row]:
-    """The rows of the posts of these images."""
+    """Returns the rows of a table that belong to the posts of these images."""
     return table.filter(compute.is_in(table["post_id"], value_set=images["post_id"].combine_chunks())).to_pylist()
 
 
 def _of_searches(root: UPath, wanted: pa.Array, seen: set[str]) -> Iterator[Row]:
-    """Images of searches that are in no post, by search and rank."""
+    """Yields images found by searches that are in no post, by search and rank."""
     table = read_table(root, "search_images")
     images = table.filter(compute.is_in(table["image_id"], value_set=wanted))
     found = [row for row in images.to_pylist() if row["image_id"] not in seen]

@@ -1,8 +1,8 @@
-"""Named lists of images: what somebody keeps or drops by hand while looking through the gallery, taken by exports.
+"""Named lists of images that users keep or drop by hand in the gallery, and that exports use.
 
-A list is kept in the table `overrides` beside what is decided about images of searches, in a partition `list:NAME`: no
-search is called so. An image is in it by its hash, so that a list holds when the image is fetched again or its
-clusters are made anew. A list about whose images nothing is decided any more is not there.
+A list is stored in the table `overrides`, like the decisions about search results, in a partition `list:NAME`; no
+search has such a name. Images are identified by their hash, so that a list stays valid when an image is downloaded
+again or clusters are recomputed. A list without any decision does not exist.
 """
 
 import re
@@ -32,17 +32,17 @@ from instagram_assets.storage.lake_writer import replace_cells
 from instagram_assets.storage.layout import folder_name
 
 PREFIX = "list:"
-"""What the partition of a list begins with; a search cannot be called so, as its name has no colon."""
+"""The prefix of a list's partition; a search has none such, as its name has no colon."""
 LONGEST_NAME = 64
-"""Characters."""
+"""Maximum characters of a list's name."""
 _LONGEST_FOLDER = 255
-"""Bytes of a folder's name on common file systems."""
+"""Maximum bytes of a folder's name on common file systems."""
 _IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 _SHOWN_NAMES = 20
 
 
 class ListCount(NamedTuple):
-    """A list, and how many images it keeps and drops; `problem` names its file where that is damaged."""
+    """A list with the number of images that it keeps and drops; `problem` names its file if that is damaged."""
 
     name: str
     kept: int
@@ -51,10 +51,10 @@ class ListCount(NamedTuple):
 
 
 class Changed(NamedTuple):
-    """A list after somebody decided, and what it had said before of the images that they decided about.
+    """The result of a change to a list: its new counts, and the previous decisions about the changed images.
 
-    `found` counts these images, `left` those among them that stay dropped since somebody dropped them by hand;
-    `earlier` are the rows that the list had of them.
+    `found` is the number of images of the request, `left` the number of those that stay dropped because they were
+    dropped by hand; `earlier` are their previous rows.
     """
 
     now: ListCount
@@ -65,13 +65,13 @@ class Changed(NamedTuple):
 
     @property
     def undo(self) -> dict[str, Override | None]:
-        """What `decide_about` takes to undo it: of each image all that was said of it, when and why as well."""
+        """The argument for `decide_about` that undoes the change: the previous decisions with time and reason."""
         said = overrides_of(self.earlier)
         return {image_id: said.get(image_id) for image_id in self.before}
 
 
 def list_name(text: str) -> str:
-    """The name as lists are called: NFC, without spaces around it. Raises ListError for what no list can be called."""
+    """Returns a list's normalized name: NFC, stripped of spaces. Raises ListError for an invalid name."""
     name = unicodedata.normalize("NFC", text).strip(" ")
     is_plain = all(sign in "-_ " or unicodedata.category(sign)[0] in "LMN" for sign in name)
     if not name or not is_plain or unicodedata.category(name[0])[0] not in "LN" or len(name) > LONGEST_NAME:
@@ -88,39 +88,39 @@ def list_name(text: str) -> str:
 
 
 def fits(partition: str) -> bool:
-    """Whether the partition of a list, `list:NAME`, has a name that is not too long."""
+    """Whether the name in a list's partition `list:NAME` is within the length limit."""
     return len(partition) <= len(PREFIX) + LONGEST_NAME and _size(partition) <= _LONGEST_FOLDER
 
 
 def partition_of(name: str) -> str:
-    """The partition of `overrides` in which a list is kept."""
+    """Returns the partition of `overrides` for the list of this name."""
     return PREFIX + name
 
 
 def is_list(partition: str) -> bool:
-    """Whether a partition of `overrides` is a list's, and not a search's."""
+    """Whether a partition of `overrides` belongs to a list rather than to a search."""
     return partition.startswith(PREFIX)
 
 
 def list_names(root: UPath) -> list[ListCount]:
-    """All lists that there are, by name; one that is damaged says so and hides no other."""
+    """Returns all lists with their counts, sorted by name; a damaged one has `problem` set and hides no other."""
     names = sorted(value.removeprefix(PREFIX) for value in values_in(root, TABLE) if is_list(value))
     return [count for count in (_count(root, name) for name in names) if count.kept or count.dropped or count.problem]
 
 
 def read_list(root: UPath, name: str) -> dict[str, Override]:
-    """What a list says of each image, by image_id; nothing of a list that is not there. Raises StorageError."""
+    """Returns the decisions of a list by image_id; empty if there is no such list. Raises StorageError."""
     return overrides_of(read_table(root, TABLE, [partition_of(list_name(name))]))
 
 
 def read_decisions(root: UPath, name: str) -> dict[str, Decision]:
-    """As `read_list`, without when and why: a million images in a second."""
+    """Like `read_list`, without time and reason: a million images in a second."""
     rows = read_table(root, TABLE, [partition_of(list_name(name))], columns=["image_id", "decision"])
     return dict(zip(rows["image_id"].to_pylist(), rows["decision"].to_pylist(), strict=True))
 
 
 def find_list(root: UPath, name: str) -> dict[str, Override]:
-    """As `read_list`. Raises NotFoundError, which tells the lists that there are, for one that is not there."""
+    """Like `read_list`, but raises NotFoundError, which names the existing lists, if there is no such list."""
     found = read_list(root, name)
     if not found:
         raise NotFoundError(f"There is no list {list_name(name)!r}. {_told(list_names(root))}")
@@ -128,7 +128,7 @@ def find_list(root: UPath, name: str) -> dict[str, Override]:
 
 
 def kept_in(overrides: Mapping[str, Override]) -> list[str]:
-    """The images that a list keeps, in the order in which somebody decided so."""
+    """Returns the images that a list keeps, in the order of the decisions."""
     kept = [(override.decided_at, image_id) for image_id, override in overrides.items() if override.decision == "keep"]
     return [image_id for _, image_id in sorted(kept)]
 
@@ -136,10 +136,10 @@ def kept_in(overrides: Mapping[str, Override]) -> list[str]:
 def decide(
     root: UPath, name: str, image_ids: Iterable[str], decision: Decision | None, why: str, at: datetime
 ) -> Changed:
-    """Keep or drop images, or take back what was decided about them; the list is made when it is not there.
+    """Keep or drop images, or revoke earlier decisions about them; the list is created if it does not exist.
 
-    `at` is when they decided, an aware time. Of two who decide at once about different images both are heard. Raises
-    ListError for a name that no list has and what is no image_id, SearchRequestError for an unknown decision.
+    `at` is the time of the decision (timezone-aware). Concurrent decisions about different images are both stored.
+    Raises ListError for an invalid list name or image_id, SearchRequestError for an unknown decision.
     """
     return decide_about(root, name, dict.fromkeys(image_ids, decision), why, at)
 
@@ -147,9 +147,9 @@ def decide(
 def decide_about(
     root: UPath, name: str, decisions: Mapping[str, Decision | Override | None], why: str, at: datetime
 ) -> Changed:
-    """As `decide`, with a decision of its own for each image; one that is whole is taken as it is, with when and why.
+    """Like `decide`, with one decision per image; an `Override` is stored as it is, with its time and reason.
 
-    What `undo` of an earlier change says undoes that.
+    The value of `undo` of an earlier change undoes that change.
     """
     name = list_name(name)
     check_images(decisions)
@@ -165,10 +165,9 @@ def decide_about(
 def decide_found(
     root: UPath, name: str, image_ids: pa.Array, decision: Decision | None, why: str, at: datetime
 ) -> Changed:
-    """Decide about all images that something found; to keep them leaves those alone that the list drops by hand.
+    """Apply one decision to all images of a query result; with `keep`, images that were dropped by hand stay dropped.
 
-    Images about which the list says the same already stay as they are, with their reason; `before` is of those alone
-    that changed.
+    Images that have the same decision already keep their row and reason; `before` has only the changed images.
     """
     name = list_name(name)
     check_decision(decision, why)
@@ -198,9 +197,9 @@ def decide_found(
 
 
 def delete_list(root: UPath, name: str) -> ListCount:
-    """Take a list away, and say what it was; images stay. Raises NotFoundError where there is none.
+    """Delete a list and return its previous counts; images stay. Raises NotFoundError where there is none.
 
-    One that is damaged goes as well, without anybody knowing what it was.
+    A damaged list is deleted too; its counts are then unknown.
     """
     name = list_name(name)
     if (count := _count(root, name)).problem:
@@ -213,20 +212,20 @@ def delete_list(root: UPath, name: str) -> ListCount:
 
 
 def check_images(image_ids: Iterable[str]) -> None:
-    """Raise ListError for what is not the SHA-256 of an image."""
+    """Raise ListError for texts that are no image_id (SHA-256)."""
     for image_id in image_ids:
         if not _IMAGE_ID.fullmatch(image_id):
             raise ListError(f"{image_id[:80]!a}: no image_id. It is the SHA-256 of the image: 64 digits 0-9 and a-f.")
 
 
 def count_of(name: str, rows: pa.Table) -> ListCount:
-    """How many images the rows of a list keep and drop."""
+    """Returns the number of kept and dropped images in the rows of a list."""
     kept = compute.sum(compute.equal(rows["decision"], "keep"), min_count=0).as_py() or 0
     return ListCount(name, kept, rows.num_rows - kept)
 
 
 def count_said(name: str, said: Mapping[str, Override]) -> ListCount:
-    """How many images a list that was read keeps and drops."""
+    """Returns the number of kept and dropped images in the decisions of a list."""
     kept = sum(override.decision == "keep" for override in said.values())
     return ListCount(name, kept, len(said) - kept)
 
@@ -239,7 +238,7 @@ def _count(root: UPath, name: str) -> ListCount:
 
 
 def _size(partition: str) -> int:
-    """Bytes of the folder's name."""
+    """Returns the length of a partition's folder name in bytes."""
     return len(folder_name(partition).encode())
 
 

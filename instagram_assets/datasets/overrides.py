@@ -1,4 +1,4 @@
-"""What people decided by hand about images of a search, or of a list: kept or dropped, until it is taken back."""
+"""Manual decisions (overrides) about images of a search or a list: each keeps or drops an image until it is revoked."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
@@ -18,16 +18,16 @@ from instagram_assets.storage.lake_writer import change_rows
 
 TABLE = "overrides"
 LONGEST_WHY = 1_000
-"""Characters."""
+"""Maximum characters of a reason."""
 
 
 def read_overrides(root: UPath, search: str) -> dict[str, Override]:
-    """What was decided about the images of a search, by image_id. Raises StorageError for damage."""
+    """Returns the decisions about the images of a search, by image_id. Raises StorageError for damage."""
     return overrides_of(read_table(root, TABLE, [search]))
 
 
 def overrides_of(table: pa.Table) -> dict[str, Override]:
-    """The rows of one search in `overrides`, by image_id."""
+    """Returns the rows of one search in `overrides` as decisions by image_id."""
     return {
         row["image_id"]: Override(row["decision"], row["why"] or "", row["decided_at"]) for row in table.to_pylist()
     }
@@ -36,10 +36,10 @@ def overrides_of(table: pa.Table) -> dict[str, Override]:
 def decide(
     root: UPath, search: str, image_ids: Iterable[str], decision: Decision | None, why: str, at: datetime
 ) -> dict[str, Override]:
-    """Keep or drop images of a search by hand, or take back what was decided about them; what is decided now.
+    """Keep or drop images of a search by hand, or revoke earlier decisions; returns all present decisions.
 
-    `at` is when they decided, an aware time. Of two who decide at once about different images both are heard.
-    Raises SearchRequestError for a decision that there is not and a reason that is too long.
+    `at` is the time of the decision (timezone-aware). Concurrent decisions about different images are both stored.
+    Raises SearchRequestError for an unknown decision and a reason that is too long.
     """
     chosen = set(image_ids)
     check_decision(decision, why)
@@ -50,14 +50,14 @@ def decide(
 
 
 class Decided(NamedTuple):
-    """The rows of a search, or of a list, before and after somebody decided."""
+    """The rows of a search or a list before and after a change."""
 
     before: pa.Table
     now: pa.Table
 
 
 def decide_each(root: UPath, search: str, decisions: Mapping[str, Override | None]) -> Decided:
-    """Write what is decided about each image in one step; null takes back what was decided about it."""
+    """Write one decision per image in one atomic step; null revokes the decision about an image."""
     said: list[dict[str, object]] = [
         {"search": search, "image_id": image_id, **asdict(override)}
         for image_id, override in decisions.items()
@@ -68,7 +68,7 @@ def decide_each(root: UPath, search: str, decisions: Mapping[str, Override | Non
 
 
 def change_overrides(root: UPath, search: str, change: Callable[[pa.Table], pa.Table]) -> Decided:
-    """Put in the place of a search's rows what `change` makes of them; two who do so at once are both heard."""
+    """Replace a search's rows by the result of `change`; concurrent changes are applied one after the other."""
     decided: list[Decided] = []
 
     def changed(old: pa.Table) -> pa.Table:
@@ -80,12 +80,12 @@ def change_overrides(root: UPath, search: str, change: Callable[[pa.Table], pa.T
 
 
 def without(rows: pa.Table, image_ids: pa.Array) -> pa.Table:
-    """The rows but those of these images."""
+    """Returns the rows except those of these images."""
     return rows.filter(compute.invert(compute.is_in(rows["image_id"], value_set=image_ids)))
 
 
 def check_decision(decision: str | None, why: str) -> None:
-    """Raise SearchRequestError for a decision that there is not, and a reason that is too long or cannot be shown."""
+    """Raise SearchRequestError for an unknown decision, and a reason that is too long or not printable."""
     if decision is not None and decision not in get_args(Decision):
         raise SearchRequestError(f"decision {decision!r}: it is keep, drop, or null to take it back.")
     if len(why) > LONGEST_WHY:

@@ -26,7 +26,7 @@ from instagram_assets.storage.folder_swap import replace_folder
 from instagram_assets.storage.layout import folder_name
 
 ROWS_OF_GROUP = 10_000
-"""Rows of a row group: what readers take at once, and what memory holds of an account while it is written."""
+"""Rows of a row group: the unit of reading, and the memory limit while an account is written."""
 
 # Also as it was named when the account stood in the folder's name only.
 _OURS = re.compile(r"([^/]+/)?part-0\.parquet")
@@ -41,14 +41,14 @@ SCHEMA = pa.schema(
     [
         *schemas.POSTS.schema,
         pa.field("images", pa.list_(pa.struct(_IMAGE_FIELDS))),
-        # The word has other meanings elsewhere, so what it is here goes with the file.
+        # The word has other meanings elsewhere, so its definition is stored in the file.
         schemas.IMPRESSIONS.schema.field("impression").with_metadata({"description": _IMPRESSION}),
     ]
 )
 
 
 def write_parquet(parts: Parts, folder: Path, *, check: Check | None = None) -> int:
-    """Replace `folder` with the dataset: every post once, with its images and impression; how many posts.
+    """Replace `folder` with the dataset: one row per post, with its images and impression; returns the number of posts.
 
     Raises StorageError, and changes nothing, where the folder holds other files than those of such a dataset.
 
@@ -60,7 +60,7 @@ def write_parquet(parts: Parts, folder: Path, *, check: Check | None = None) -> 
     """
     rows = 0
 
-    def fill(new: Path) -> None:  # whoever replaces the folder whole syncs it
+    def fill(new: Path) -> None:  # `replace_folder` syncs it
         nonlocal rows
         for account, tables in groupby(_by_account(dataset_tables(parts)), key=lambda item: item[0]):
             path = new / folder_name(account) / "part-0.parquet"
@@ -76,12 +76,12 @@ def write_parquet(parts: Parts, folder: Path, *, check: Check | None = None) -> 
 
 
 def is_ours(name: str) -> bool:
-    """True for a file that `write_parquet` makes, by its path seen from the folder."""
+    """Whether a path, relative to the folder, is that of a file that `write_parquet` writes."""
     return _OURS.fullmatch(name) is not None
 
 
 def dataset_tables(parts: Parts) -> Iterator[pa.Table]:
-    """The parts, each post once, in the order account, time, post id, with the columns `images` and `impression`."""
+    """Yields parts, each post once, sorted by account, time, post id, with the columns `images` and `impression`."""
     overview = look_over(parts, "all", captions=True)
     return (_with_all(part, overview) for part in parts(_TABLES))
 
@@ -97,7 +97,7 @@ def _with_all(part: Mapping[str, pa.Table], overview: Overview) -> pa.Table:
 
 
 def _by_account(tables: Iterable[pa.Table]) -> Iterator[tuple[str, pa.Table]]:
-    """The rows of each account of each table."""
+    """Yields the rows of each account of each table."""
     for table in tables:
         accounts = compute.run_end_encode(table["account"].combine_chunks())
         begin = 0
@@ -107,7 +107,7 @@ def _by_account(tables: Iterable[pa.Table]) -> Iterator[tuple[str, pa.Table]]:
 
 
 def write_tables(path: Path, tables: Iterator[pa.Table], *, sync_folder: bool = True) -> int:
-    """Write tables of one schema as one Parquet file, which appears whole or not at all; how many rows."""
+    """Write tables of one schema atomically as one Parquet file; returns the number of rows."""
     import pyarrow.parquet as pq
 
     rows = 0
@@ -125,7 +125,7 @@ def write_tables(path: Path, tables: Iterator[pa.Table], *, sync_folder: bool = 
 
 
 def _row_groups(first: pa.Table, others: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """The rows in groups of one size, so that the bytes do not depend on the parts that the rows came in."""
+    """Yields row groups of one size, so that the bytes do not depend on how the rows were partitioned."""
     held = first
     for table in others:
         held = pa.concat_tables([held, table])

@@ -1,4 +1,4 @@
-"""Joins that every dataset starts from: each post once, with its images and captions beside it."""
+"""Joins shared by all datasets: deduplicated posts with their images and captions."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +21,7 @@ _POSTS = ("account", "owner", "day", "post_id", "kind")
 
 @dataclass(frozen=True)
 class Overview:
-    """What a part must know of the others.
+    """State shared between parts while joining: duplicate posts to skip, and captions of images in several parts.
 
     `repeats` are the keys (`row_key`) of rows of `posts` whose post is kept in another row. `captions` are the caption
     and score of pictures that are in several parts, by image_id.
@@ -32,7 +32,7 @@ class Overview:
 
 
 def look_over(parts: Parts, mode: Mode, *, captions: bool) -> Overview:
-    """Read the narrow columns of all parts."""
+    """Read the narrow columns of all parts, and return the state that is shared between them."""
     narrow: list[pa.Table] = []
     hashes: list[Hashes] = []
     names = ["posts", *(["images", "captions"] if captions else [])]
@@ -49,17 +49,17 @@ def look_over(parts: Parts, mode: Mode, *, captions: bool) -> Overview:
 
 
 def of_mode(posts: pa.Table, mode: Mode) -> pa.Table:
-    """The posts of one kind, or all."""
+    """Returns the posts of one kind, or all."""
     return posts if mode == "all" else posts.filter(compute.equal(posts["kind"], mode))
 
 
 def foreign(posts: pa.Table) -> Any:
-    """True where the account is not known to own the post."""
+    """Whether the account is not known to own the post, for each row."""
     return compute.fill_null(compute.not_equal(posts["account"], posts["owner"]), True)
 
 
 def row_key(posts: pa.Table) -> Any:
-    """What names a row of `posts`: account, day and post id as one text."""
+    """Returns the unique key of each row of `posts`: account, day and post id as one text."""
     parts = (posts["account"], posts["day"].cast(pa.string()), posts["post_id"])
     return compute.binary_join_element_wise(*parts, "/", null_handling="replace", null_replacement="").combine_chunks()
 
@@ -69,7 +69,7 @@ def _narrow(posts: pa.Table) -> pa.Table:
 
 
 def _repeats(posts: pa.Table) -> pa.Array:
-    """The keys of all rows but one of each post; a key that the row to keep has too is left to its part."""
+    """Returns the keys of the duplicate rows of each post, except those in the same part as the row to keep."""
     counts = compute.value_counts(posts["post_id"])
     often = counts.field("values").filter(compute.greater(counts.field("counts"), 1))
     several = posts.filter(compute.is_in(posts["post_id"], value_set=often))
@@ -85,18 +85,18 @@ def _made(captions: pa.Table) -> pa.Table:
 
 
 def _hashes(image_ids: pa.ChunkedArray) -> Hashes:
-    """A number for each different image_id. Of two with the same number a caption may be kept in vain, no more."""
+    """Returns a hash of each distinct image_id. A collision only keeps a caption in memory without need."""
     return np.fromiter(map(hash, compute.unique(image_ids.drop_null()).to_pylist()), np.int64)
 
 
 def _twice(hashes: list[Hashes]) -> frozenset[int]:
-    """The hashes that are in several parts."""
+    """Returns the hashes that are in several parts."""
     ordered = np.sort(np.concatenate([np.empty(0, np.int64), *hashes]))
     return frozenset(ordered[1:][ordered[1:] == ordered[:-1]].tolist())
 
 
 def _captions_of(parts: Parts, shared: frozenset[int]) -> dict[str, Caption]:
-    """The first caption that was made of each picture in several parts."""
+    """Returns the first caption of each image that is in several parts."""
     found: dict[str, Caption] = {}
     for part in parts(["captions"], {"captions": [*_CAPTION.names, "status"]}):
         rows = zip(*(_made(part["captions"])[name].to_pylist() for name in _CAPTION.names), strict=True)
@@ -107,17 +107,17 @@ def _captions_of(parts: Parts, shared: frozenset[int]) -> dict[str, Caption]:
 
 
 def as_table(captions: dict[str, Caption], image_ids: Any) -> pa.Table:
-    """The captions of some pictures, those that are known, as columns of `schemas.CAPTIONS`."""
+    """Returns the known captions of some images, as columns of `schemas.CAPTIONS`."""
     known = [image_id for image_id in compute.unique(image_ids).to_pylist() if image_id in captions] if captions else []
     rows = [dict(zip(_CAPTION.names, (image_id, *captions[image_id]), strict=True)) for image_id in known]
     return pa.Table.from_pylist(rows, schema=_CAPTION)
 
 
 def posts_once(posts: pa.Table, mode: Mode, overview: Overview | None = None) -> pa.Table:
-    """The posts of a mode, each once, in the order account, time, post id.
+    """Returns the posts of a mode without duplicates, sorted by account, time and post id.
 
-    A collaboration that was collected under several accounts keeps the row whose account is its
-    owner, else that of the first account by name; if that is in another part, which `overview` knows, it has none here.
+    A collaboration that was collected under several accounts keeps the row whose account is its owner, else that of the
+    first account by name; if that row is in another part, as `overview` tells, it has none here.
     """
     posts = of_mode(posts, mode)
     if overview and len(overview.repeats):
@@ -132,7 +132,7 @@ def posts_once(posts: pa.Table, mode: Mode, overview: Overview | None = None) ->
 
 
 def images_beside(posts: pa.Table, images: pa.Table, columns: list[str]) -> pa.Array:
-    """For each post the list of its images, in their order, as structs of `columns`.
+    """Returns for each post the list of its images, in their order, as structs of `columns`.
 
     `images` is a table of `schemas.IMAGES`; a post without images has an empty list.
     """
@@ -146,10 +146,10 @@ def images_beside(posts: pa.Table, images: pa.Table, columns: list[str]) -> pa.A
 
 
 def with_captions(images: pa.Table, captions: pa.Table, overview: Overview | None = None) -> pa.Table:
-    """The images with the columns `caption` and `caption_score` of the same picture; null where it has none.
+    """Returns the images with the columns `caption` and `caption_score` of the same image; null where it has none.
 
-    `captions` is a table of `schemas.CAPTIONS`; a picture that is captioned in one post is so in all, also in those of
-    other parts, which `overview` knows.
+    `captions` is a table of `schemas.CAPTIONS`; an image that is captioned in one post has the caption in all, also
+    across parts, through `overview`.
     """
     made = captions.filter(compute.equal(captions["status"], "ok")).select(["image_id", "caption", "score"])
     if overview:
@@ -161,7 +161,7 @@ def with_captions(images: pa.Table, captions: pa.Table, overview: Overview | Non
 
 
 def values_beside(posts: pa.Table, table: pa.Table, column: str) -> Any:
-    """For each post the value of a column in a table with one row per post; null when it has no row there."""
+    """Returns for each post the value of a column in a table with one row per post; null when it has no row there."""
     return table[column].combine_chunks().take(compute.index_in(_post_key(posts), value_set=_post_key(table)))
 
 

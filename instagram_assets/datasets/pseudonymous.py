@@ -1,4 +1,4 @@
-"""Pseudonymous exports: the lake with names replaced, and files that are published once they name nobody."""
+"""Pseudonymous exports: the lake's tables with names replaced, and files that are published only after a leak check."""
 
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -20,15 +20,16 @@ from instagram_assets.storage.atomic import refusal, sync_folders, temporary_bes
 from instagram_assets.storage.lake import Days, months, values_in
 
 Check = Callable[[Iterable[NamedFile]], object]
-"""Raises an error where files are not to go out."""
+"""Raises an error if files must not be published."""
 
 
 @contextmanager
 def named_when_checked(check: Check | None) -> Generator[Callable[[Path], Path]]:
-    """Gives, for the path that a file is to have, the one to write it to; without a `check` they are the same.
+    """Context manager that gives a function from a file's final path to the temporary path to write it to.
 
-    At the end all are checked, then all get their names. Where the check raises, none does, and what lies under
-    these names stays. What a process that was killed leaves is swept like all temporary files.
+    At the end all files are checked, then all are renamed. If the check raises, none is, and existing files stay.
+    Without a `check` files are written to their final paths. Leftovers of a killed process are removed like all
+    temporary files.
     """
     waiting: dict[Path, Path] = {}
 
@@ -58,13 +59,13 @@ def _give_name(written: Path, final: Path) -> None:
 
 
 PSEUDONYMS = "pseudonyms by key"
-"""What a dataset's run says in Dagster: the id of the key; nothing where names stand in it."""
+"""Dagster metadata of a dataset's run: the id of the pseudonym key; empty if the dataset contains names."""
 
 
 def pseudonymous_months(
     root: UPath, pseudonyms: Pseudonymizer, *, accounts: Sequence[str] | None = None, days: Days | None = None
 ) -> Parts:
-    """As `storage.lake.months`, with pseudonyms in the place of names, and by them in order."""
+    """Like `storage.lake.months`, with names replaced by pseudonyms, and sorted by these."""
 
     def give(
         names: Sequence[str], columns: Mapping[str, Sequence[str]] | None = None, /
@@ -78,20 +79,20 @@ def pseudonymous_months(
 
 
 def known_to(settings: Settings, root: UPath) -> tuple[LakeNames, Pseudonymizer]:
-    """Who is known in the lake, and what stands for them. Raises StorageError for a damaged key."""
+    """Returns the names and ids in the lake, and their pseudonymizer. Raises StorageError for a damaged key."""
     known = read_lake_names(root)
     return known, load_pseudonymizer(settings.folder("privacy"), known)
 
 
 def declared_pseudonyms(settings: Settings, root: UPath) -> Pseudonymizer | None:
-    """What stands for names in the datasets where the settings declare them pseudonymous; else null."""
+    """Returns the pseudonymizer for datasets if the settings declare them pseudonymous; else null."""
     return known_to(settings, root)[1] if settings.privacy.pseudonymous_exports else None
 
 
 def pseudonymous_by(settings: Settings) -> str:
-    """The id of the key by which datasets are to be pseudonymous; empty where they are to have names.
+    """Returns the id of the pseudonym key for datasets; empty if the settings do not declare them pseudonymous.
 
-    It tells nothing of the key. Raises StorageError for a damaged one.
+    The id reveals nothing of the key. Raises StorageError for a damaged one.
     """
     if not settings.privacy.pseudonymous_exports:
         return ""
@@ -109,7 +110,7 @@ _NOT_WRITTEN = (
 
 
 def check_pseudonymous(files: Iterable[NamedFile], known: LakeNames, remedy: str = _LIE_THERE) -> None:
-    """Raises IdentifierError, saying file and place, where a name or an id of the lake stands in files."""
+    """Raises IdentifierError, with file and position, where files contain a name or an id of the lake."""
     if found := find_identifier_leaks(files, known):
         raise IdentifierError(
             f"Names or ids of the lake stand in files that are to be pseudonymous:\n{format_leaks(found)}\n{remedy}"
@@ -117,5 +118,5 @@ def check_pseudonymous(files: Iterable[NamedFile], known: LakeNames, remedy: str
 
 
 def check_before(known: LakeNames) -> Check:
-    """As `check_pseudonymous`, of files that do not have their names yet: without them, where it raises."""
+    """Returns `check_pseudonymous` as a check of files before they are published: if it raises, none is."""
     return partial(check_pseudonymous, known=known, remedy=_NOT_WRITTEN)

@@ -62,7 +62,7 @@ _READ = {
     "images": ["image_id", "account", "post_id", "position", "path", "status"],
     "captions": ["image_id", "caption", "score", "status"],
 }
-"""The tables that records are made of, with the columns that they need."""
+"""The tables and columns that records are built from."""
 _JSON_TYPES = {pa.date32(): pa.string(), schemas.MOMENT: pa.string(), pa.int32(): pa.int64()}
 _PLACED_LAST = (
     Column("displayUrl", pa.string(), "Address of the first picture; of a video, its cover"),
@@ -82,7 +82,7 @@ def _described(name: str, source: str) -> Column:
 
 
 COLUMNS: tuple[Column, ...] = (*(_described(*pair) for pair in FROM_POSTS.items()), *_PLACED_LAST)
-"""Every key of a merged record, in order; each record has all of them, null where nothing is known."""
+"""Every key of a merged record, in order; each record has all of them, null where unknown."""
 
 
 CAPTION_COLUMNS: tuple[Column, ...] = (
@@ -99,7 +99,7 @@ CAPTION_COLUMNS: tuple[Column, ...] = (
 def merged_records(
     parts: Parts, mode: Mode, image_folder: str = "", *, captions: bool = False
 ) -> Iterator[dict[str, Any]]:
-    """Each post of a mode once, as a record with the keys of `COLUMNS`; with `captions` also `CAPTION_COLUMNS`.
+    """Yields each post of a mode once, as a dict with the keys of `COLUMNS`; with `captions` also `CAPTION_COLUMNS`.
 
     The parts' tables are `posts` and `images`, and `captions` where these are asked for: `one_part(posts=…, images=…)`
     for tables in memory. Memory holds one part. `image_folder` is where the media folder lies, seen from the folder

@@ -1,4 +1,4 @@
-"""Some posts of a lake as one file: of these accounts and days, with these columns, as CSV, JSON or Parquet."""
+"""Export of selected posts as one file: chosen accounts, days and columns, as CSV, JSON or Parquet."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -24,9 +24,9 @@ _RECORD = (*(column.name for column in (*COLUMNS, *CAPTION_COLUMNS)), IMPRESSION
 
 
 class Chosen(NamedTuple):
-    """Which posts, and which of their columns; null stands for all. Days are the first and the last.
+    """A selection of posts and of their columns; null selects all. Days are the first and the last.
 
-    `images` are hashes: of posts that have one of them these images alone.
+    `images` are hashes: of posts that contain one of them, only these images are exported.
     """
 
     accounts: Sequence[str] | None = None
@@ -36,14 +36,14 @@ class Chosen(NamedTuple):
 
 
 class WrittenFile(NamedTuple):
-    """A file and how many posts it has."""
+    """A written file and its number of posts."""
 
     path: Path
     rows: int
 
 
 def columns_of(form: Form) -> list[str]:
-    """The names of all columns of a form: CSV and JSON have those of the merged record, Parquet those of the lake."""
+    """Returns all column names of a format: CSV and JSON have those of the merged record, Parquet those of the lake."""
     return list(SCHEMA.names if form == "parquet" else _RECORD)
 
 
@@ -60,12 +60,12 @@ def write_selection(
     check: Check | None = None,
     met: set[str] | None = None,
 ) -> list[WrittenFile]:
-    """Write the chosen posts of a lake into `folder`, each once: as posts.json, posts.parquet, or a CSV for each kind.
+    """Write the selected posts of a lake into `folder`, each once: posts.json, posts.parquet, or a CSV for each kind.
 
-    `media` is where the media folder lies, seen from `folder`; JSON and CSV name images by it. Memory holds one account
-    and month. With `pseudonyms` nobody is named in the files; where `check` raises an error, none of them gets its
-    name. `met` gets the hashes of chosen images that a post has. Raises QueryError for a column that there is not,
-    NothingDoneError, before any file is replaced, when no post is chosen.
+    `media` is the path of the media folder relative to `folder`; JSON and CSV refer to images by it. Memory holds one
+    account and month. With `pseudonyms` the files contain no names; where `check` raises an error, no file is
+    published. `met` receives the hashes of selected images that a post has. Raises QueryError for an unknown column,
+    NothingDoneError, before any file is replaced, when no post is selected.
     """
     known = columns_of(form)
     names = list(chosen.columns or known)

@@ -1,4 +1,4 @@
-"""Tables in parts, one after another, so that a lake need not fit into memory; whole, or cut to listed images."""
+"""Tables split into parts that are read one after another, so that a lake need not fit into memory."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
@@ -9,16 +9,16 @@ from instagram_assets.arrow import compute
 from instagram_assets.schemas import CONTRACTS
 
 ROWS_OF_PART = 2_000
-"""So many rows cost more than that they are a part: an account's month has few."""
+"""Parts are merged up to so many rows: from there on the overhead per part is negligible."""
 MOST_BYTES_KEPT = 256 << 20
 
 
 class Parts(Protocol):
-    """Gives the named tables part by part; of a table in `columns` only these are needed.
+    """A function that yields the named tables part by part; `columns` restricts the columns of a table.
 
-    A post's images, captions and impression are in its part. The parts follow each other by account and time, and no
-    post of a later part is before one of an earlier part. `partial(months, root)` gives those of a lake. It is called
-    more than once, since some things show only when all parts were seen.
+    A post's images, captions and impression are in its part. Parts are sorted by account and time: no post of a later
+    part is before one of an earlier part. `partial(months, root)` gives those of a lake. It is called more than once,
+    since some facts are known only when all parts were read.
     """
 
     def __call__(
@@ -27,12 +27,12 @@ class Parts(Protocol):
 
 
 def one_part(**tables: pa.Table) -> Parts:
-    """Tables in memory, by the names of `schemas.CONTRACTS`, as the only part; those not given have no rows."""
+    """Returns in-memory tables, by the names of `schemas.CONTRACTS`, as the only part; missing ones have no rows."""
     return parts_of([tables])
 
 
 def parts_of(parts: Sequence[Mapping[str, pa.Table]]) -> Parts:
-    """Tables in memory as parts, in their order."""
+    """Returns in-memory tables as parts, in their order."""
 
     def give(
         names: Sequence[str], columns: Mapping[str, Sequence[str]] | None = None, /
@@ -46,9 +46,9 @@ def parts_of(parts: Sequence[Mapping[str, pa.Table]]) -> Parts:
 
 
 def read_once(parts: Parts, names: Sequence[str], most_bytes: int = MOST_BYTES_KEPT) -> Parts:
-    """The rows of these tables kept in memory, in fewer parts, if there is room: datasets take them several times.
+    """Returns parts that hold these tables in memory, in fewer parts, if they fit: datasets read them several times.
 
-    Without room the parts are given back as they are: what was joined must be the same parts each time.
+    If they do not fit, `parts` is returned unchanged.
     """
     held: list[Mapping[str, pa.Table]] = []
     room = most_bytes
@@ -61,7 +61,7 @@ def read_once(parts: Parts, names: Sequence[str], most_bytes: int = MOST_BYTES_K
 
 
 def _joined(parts: Iterable[Mapping[str, pa.Table]]) -> Iterator[Mapping[str, pa.Table]]:
-    """Neighbours as one part as long as they have less than `ROWS_OF_PART` rows together."""
+    """Yields adjacent parts merged until they have at least `ROWS_OF_PART` rows together."""
     held: list[Mapping[str, pa.Table]] = []
     count = 0
     for part in parts:
@@ -87,14 +87,14 @@ _KEY = ("account", "post_id")
 
 
 def only_images(parts: Parts, image_ids: pa.Array, met: set[str] | None = None) -> Parts:
-    """As `parts`, with these images and their posts alone; `met` gets those that were in a part."""
+    """Returns `parts` restricted to these images and their posts; `met` receives the images that were in a part."""
 
     def give(
         names: Sequence[str], columns: Mapping[str, Sequence[str]] | None = None, /
     ) -> Iterator[Mapping[str, pa.Table]]:
         wanted = dict(columns or {})
         asked = list(dict.fromkeys([*names, "images"]))
-        # Which posts have one of the images is seen by these columns, whoever asked for others.
+        # These columns tell which posts have one of the images, so they are always read.
         more = {"images": ("image_id", *_KEY), "posts": _KEY}
         read = {name: list(dict.fromkeys([*wanted[name], *more.get(name, ())])) for name in wanted}
         if "images" not in names:

@@ -1,1 +1,1 @@
-"""Reels watched: their videos, what a language model says of each, and what sets the viral ones apart."""
+"""Reel analysis: video download, analysis by a language model, and comparison of viral with other reels."""

@@ -1,4 +1,4 @@
-"""From videos to the rows of `reel_analyses`: each video is watched and measured once, however many posts show it."""
+"""Builds the table `reel_analyses` from videos: each is analysed and measured once, however many posts show it."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -13,10 +13,10 @@ from instagram_assets.reels.analysis_schema import FAILED, NO_VIDEO, OK, Analyse
 from instagram_assets.reels.video_measures import measure_videos
 
 VIDEO_COLUMNS = ("post_id", "account", "day", "video_id", "path", "duration", "status", "reason")
-"""What is used of `reel_videos`."""
+"""The columns that are read from `reel_videos`."""
 
 LABEL_COLUMNS = ("kind", "account", "id", "viral")
-"""What is used of `viral_labels`, where the label is told."""
+"""The columns that are read from `viral_labels`, where labels are passed to the analyser."""
 
 
 def reel_analyses(
@@ -27,11 +27,11 @@ def reel_analyses(
     labels: pa.Table | None = None,
     on_progress: OnProgress | None = None,
 ) -> pa.Table:
-    """The rows of `reel_analyses` for rows of `reel_videos`, whose files lie below `media`.
+    """Returns the rows of `reel_analyses` for rows of `reel_videos`, whose files are below `media`.
 
-    Loudness and cuts are measured of each video that is there, and kept below `features`.
-    With `labels`, rows of `viral_labels`, the analyser is told which reels went viral, where that is known.
-    Raises what the analyser raises about all videos; one that fails is a row.
+    Loudness and cuts are measured for each stored video, and cached below `features`. With `labels`, rows of
+    `viral_labels`, the analyser gets the viral label of each reel where it is known. Raises the analyser's errors that
+    concern all videos; the failure of one video is a row.
     """
     viral = _viral(labels) if labels is not None else {}
     places = ["post_id", "account", "day"]
@@ -57,10 +57,10 @@ def reel_analyses(
 
 
 def analysis_counts(table: pa.Table, unanswered_usd: float = 0.0) -> dict[str, float]:
-    """What a table of `reel_analyses` comes to: rows by status, seconds, tokens and dollars, each video once.
+    """Returns totals of a `reel_analyses` table: rows by status, seconds, tokens, dollars, counting each video once.
 
-    Seconds, tokens and dollars per video are those by which the size of a batch is chosen; what of the cost is
-    `unanswered_usd`, the most that calls without an answer can have cost, stands apart.
+    Seconds, tokens and dollars per video help to choose a batch size; `unanswered_usd`, the maximum cost of calls
+    without a response, is listed separately.
     """
     rows = table.select(["video_id", "status", "analyser", "seconds", *_SUMS]).to_pylist()
     videos = rows_by_video(rows)
@@ -78,12 +78,12 @@ def analysis_counts(table: pa.Table, unanswered_usd: float = 0.0) -> dict[str, f
 
 
 def rows_by_video(rows: Iterable[Row]) -> list[Row]:
-    """One row of each video: where two posts show it both have its tokens and its cost, which were paid once."""
+    """Returns one row per video: when two posts show it, both rows have its tokens and cost, which were paid once."""
     return list({row["video_id"]: row for row in rows if row["video_id"]}.values())
 
 
 def _with_measures(row: Row, measures: Row) -> Row:
-    """A row with what was measured, and where it is an analysis also why something could not be."""
+    """Returns a row with its measured columns, and for an analysis also the reason why a measure is missing."""
     both = {**row, **measures, "reason": row.get("reason")}
     if row["status"] == OK and measures["reason"]:
         both["reason"] = "; ".join(filter(None, (row.get("reason"), measures["reason"])))
@@ -94,6 +94,6 @@ _SUMS = ("prompt_tokens", "answer_tokens", "cost_usd")
 
 
 def _viral(labels: pa.Table) -> dict[tuple[str, str], bool | None]:
-    """Which reels went viral; null where that cannot be told."""
+    """Returns whether each reel went viral; null where that is unknown."""
     rows = labels.select(list(LABEL_COLUMNS)).to_pylist()
     return {(row["account"], row["id"]): row["viral"] for row in rows if row["kind"] == "reel"}

@@ -1,6 +1,6 @@
-"""What watching a reel means: the videos that go in, the fields that come out, and who can do it.
+"""The interface of reel analysers: input videos, the schema of their results, and the `Analyser` protocol.
 
-An analyser never raises for one video: it gives a row with `status` and `reason`. What it raises is about all of them.
+An analyser never raises for one video: it returns a row with `status` and `reason`. Its exceptions concern all of them.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, Protocol
 from pydantic import BaseModel, Field
 
 Row = dict[str, Any]
-"""Columns of `reel_analyses` by name; those that are not there are null. Post, account and day are added later."""
+"""Columns of `reel_analyses` by name; missing ones are null. Post, account and day are added later."""
 
 OnProgress = Callable[[int, int], None]
-"""Is told how many are finished, and of how many."""
+"""Callback with (number finished, total number)."""
 
 OK, BLOCKED, TRUNCATED, EMPTY = "ok", "blocked", "truncated", "empty"
 THOUGHTS_ONLY, MALFORMED, FAILED = "thoughts_only", "malformed", "failed"
@@ -21,7 +21,7 @@ OVER_BUDGET, NO_VIDEO = "over_budget", "no_video"
 
 
 class Video(NamedTuple):
-    """One stored video: hash of its bytes, file, length in seconds where known, whether it went viral where told."""
+    """One stored video: SHA-256, file, duration in seconds if known, and viral label if the analyser may see it."""
 
     video_id: str
     path: Path
@@ -30,13 +30,13 @@ class Video(NamedTuple):
 
 
 class Analyser(Protocol):
-    """Watches videos; `name` is what stands in the column `analyser`."""
+    """A backend that analyses videos; `name` is stored in the column `analyser`."""
 
     @property
     def name(self) -> str: ...
 
     def analyse(self, videos: Sequence[Video], on_progress: OnProgress | None = None) -> list[Row]:
-        """One row per video, in their order, whatever fails; each video is given once."""
+        """Returns one row per video, in their order, also for failures; each video is passed once."""
         ...
 
 

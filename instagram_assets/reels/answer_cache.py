@@ -1,6 +1,6 @@
-"""The answers that were paid: in the ledger from the moment they came, in the feature store for good.
+"""Cache of paid model responses: first in the call ledger, then permanently in the feature store.
 
-The ledger is a file of this machine and of one data folder; the store is a part of the lake, which many may share.
+The ledger is a local file of one data folder; the store is a part of the lake, which many may share.
 """
 
 from collections.abc import Iterable
@@ -18,11 +18,11 @@ from instagram_assets.storage.features import FeatureStore
 ANSWERS = pa.schema(
     [("video_id", pa.string()), ("answer", pa.string()), ("seconds", pa.float64()), ("reason", pa.string())]
 )
-"""What is kept of an answer: JSON in the question's form, seconds from sending the video, and what was odd about it."""
+"""The schema of a cached response: JSON in the prompt's schema, seconds since the upload began, and any anomaly."""
 
 
 class CachedAnswer(NamedTuple):
-    """One answer that is kept."""
+    """One cached model response."""
 
     answer: str
     seconds: float
@@ -30,17 +30,17 @@ class CachedAnswer(NamedTuple):
 
 
 CachedAnswers: TypeAlias = dict[tuple[str, str], CachedAnswer]
-"""Answers by video and version of the question."""
+"""Cached responses by video id and prompt version."""
 
 
 class AnswerCache:
-    """The answers of one model, below `root` and in the ledger."""
+    """The cached responses of one model, in the feature store below `root` and in the ledger."""
 
     def __init__(self, root: UPath | Path, ledger: Ledger, model: str) -> None:
         self._root, self._ledger, self._model = root, ledger, model
 
     def known(self, video_ids: Iterable[str], questions: Iterable[Question]) -> CachedAnswers:
-        """What the store has of these videos."""
+        """Returns the cached responses in the store for these videos."""
         ids = list(video_ids)
         return {
             (row["video_id"], question.version): CachedAnswer(row["answer"], row["seconds"], row["reason"])
@@ -49,7 +49,7 @@ class AnswerCache:
         }
 
     def came_since(self, video_id: str, question: Question) -> str | None:
-        """An answer that another process had to pay in the meantime, wherever it stands now."""
+        """Returns a response that another process obtained since, from the ledger or the store; null if none."""
         if not self._ledger.was_answered(video_id, self._model, question.version):
             return None
         if standing := self._ledger.answers(self._model, [question.version], [video_id]):
@@ -58,7 +58,7 @@ class AnswerCache:
         return known[video_id, question.version].answer if known else None
 
     def keep(self, questions: Iterable[Question]) -> None:
-        """Put the answers that stand in the ledger into the store; only then are they taken out there."""
+        """Copy responses from the ledger to the store, then delete them from the ledger."""
         for question in questions:
             if not (standing := self._ledger.answers(self._model, [question.version])):
                 continue

@@ -1,8 +1,8 @@
-"""What asking a model costs: a row per call, written before it at the most that it can cost, and then as it was.
+"""Ledger of paid model calls: one row per call, written before it with its maximum cost and updated afterwards.
 
-So the money of a day is never passed, whatever is under way, in however many processes. A call whose answer died on its
-way to us keeps the status `unanswered` and its worst cost, since nobody can know whether it was charged.
-An answer stands in the row of its call until it is kept elsewhere: what was paid is not lost by a kill.
+So the daily budget is never exceeded, with any number of concurrent calls and processes. A call whose response was lost
+keeps the status `unanswered` and its maximum cost, since it is unknown whether it was charged. A response stays in its
+row until it is cached elsewhere, so that a kill loses nothing that was paid for.
 """
 
 import sqlite3
@@ -24,10 +24,10 @@ T = TypeVar("T")
 
 UNANSWERED = "unanswered"
 UNREADABLE_CALL = "unreadable"
-"""Of a video, not a call: Gemini took it and could not read it."""
+"""The status for a video, not a call: Gemini received it and could not read it."""
 
 HYPOTHESES = "hypotheses"
-"""What the kinds of calls for hypotheses begin with."""
+"""The prefix of the call kinds for hypotheses."""
 
 CALLS = pa.schema(
     [
@@ -61,12 +61,12 @@ class Prices(NamedTuple):
     answer: float
 
     def cost(self, prompt_tokens: int, answer_tokens: int) -> float:
-        """What so many tokens cost."""
+        """Returns the cost of so many tokens in US dollars."""
         return (prompt_tokens * self.prompt + answer_tokens * self.answer) / 1e6
 
 
 class CallSubject(NamedTuple):
-    """What a call is about."""
+    """The subject of a call: its video, kind, model and prompt."""
 
     video_id: str
     kind: str
@@ -75,7 +75,7 @@ class CallSubject(NamedTuple):
 
 
 class LedgerAnswer(NamedTuple):
-    """An answer that stands in the ledger; `id` is its row."""
+    """A response stored in the ledger; `id` is its row."""
 
     id: int
     video_id: str
@@ -87,11 +87,11 @@ class LedgerAnswer(NamedTuple):
 
 @dataclass
 class Spent:
-    """What a video's calls cost together, and how they failed: how often, how often for good, and how the last time.
+    """The total cost of a video's calls, and their failures: number, number of permanent ones, and the last one.
 
-    `failures` and `lasting` are of calls for the analysis, `unsupposed` those for hypotheses that failed for good.
-    `unanswered` calls are in the cost with `unanswered_usd`, the most that they can have been charged, and not in the
-    tokens, which nobody knows.
+    `failures` and `lasting` count calls for the analysis, `unsupposed` permanent failures for hypotheses. `unanswered`
+    calls are in the cost with `unanswered_usd`, the most that they can have been charged, and not in the tokens, which
+    are unknown.
     """
 
     prompt_tokens: int = 0
@@ -107,9 +107,9 @@ class Spent:
 
 
 class Ledger:
-    """The calls of all days in one SQLite file, and the money of each. Safe for several threads and processes.
+    """All calls and the daily budget in one SQLite file. Safe for several threads and processes.
 
-    Raises StorageError when the disk refuses or the file is damaged: without it nobody knows what was spent.
+    Raises StorageError when the disk refuses or the file is damaged: without it the spending is unknown.
     """
 
     def __init__(self, file: Path, prices: Prices, max_usd_per_day: float, zone: ZoneInfo) -> None:
@@ -119,9 +119,10 @@ class Ledger:
         self._held: dict[str, float] = {}
 
     def hold(self, video_id: str, prompt_tokens: int, answer_tokens: int) -> bool:
-        """Set money aside for the first call about a video while it is sent, at its worst cost: whether that fits.
+        """Reserve budget for a video's first call during its upload, at its maximum cost; returns whether it fits.
 
-        `reserve` takes it, `release` gives it back. Only this process knows of it; it waits as `reserve` does.
+        `reserve` consumes the reservation, `release` cancels it. It is known in this process only; this waits as
+        `reserve` does.
         """
         cost = self._prices.cost(prompt_tokens, answer_tokens)
 
@@ -135,17 +136,17 @@ class Ledger:
             return bool(held)
 
     def release(self, video_id: str) -> None:
-        """Give back what is held for a video, if anything still is."""
+        """Cancel the reservation for a video, if there still is one."""
         with self._settled:
             if self._held.pop(video_id, None) is not None:
                 self._settled.notify_all()
 
     def reserve(self, about: CallSubject, prompt_tokens: int, answer_tokens: int) -> int | None:
-        """Write a call down at the most that it can cost, before it is made: the number of its row.
+        """Record a call with its maximum cost before it is made; returns its row number.
 
-        None when that could pass the day's money, or what is left of it by those who hold some. While calls of this
-        process are under way, which may turn out cheaper, it waits for them first; and where nothing is held for its
-        video, for those who hold some.
+        None when it could exceed the daily budget, or what reservations leave of it. While calls of this process are
+        running, which may turn out cheaper, it waits for them first; without a reservation for its video, also for
+        other videos' reservations.
         """
         cost = self._prices.cost(prompt_tokens, answer_tokens)
         moment = datetime.now(UTC)
@@ -164,7 +165,7 @@ class Ledger:
             ).lastrowid
 
         with self._settled:
-            # Two who hold money must not wait for each other.
+            # Two holders of reservations must not wait for each other.
             number = self._when_settled(write, lambda: bool(self._under_way or held_by_others()))
             if number is not None:
                 self._under_way += 1
@@ -182,7 +183,7 @@ class Ledger:
         reason: str | None = None,
         answer: str | None = None,
     ) -> None:
-        """Write down what became of a call: with what it really cost, and its answer; durable when this returns."""
+        """Record the outcome of a call: its actual cost and its response; durable when this returns."""
         cost = self._prices.cost(prompt_tokens, answer_tokens)
         row = (status, prompt_tokens, answer_tokens, cost, seconds, reason, answer, number)
         self._end(
@@ -192,11 +193,11 @@ class Ledger:
         )
 
     def leave_unanswered(self, number: int, reason: str, seconds: float) -> None:
-        """A call that may have been charged, or not: its worst cost stays."""
+        """Record a call that may or may not have been charged: its maximum cost stays."""
         self._end("UPDATE calls SET reason=?, seconds=? WHERE id=?", (reason, seconds, number))
 
     def note(self, about: CallSubject, status: str, reason: str) -> None:
-        """Write down what failed and costs nothing, such as a video that cannot be read."""
+        """Record a failure that costs nothing, such as a video that cannot be read."""
         moment = datetime.now(UTC)
         row = (*about, self._day(), moment.isoformat(timespec="milliseconds"), status, reason)
         self._write(
@@ -206,7 +207,7 @@ class Ledger:
         )
 
     def answers(self, model: str, prompts: Collection[str], videos: Iterable[str] | None = None) -> list[LedgerAnswer]:
-        """The answers to these prompts that stand here, of all videos or of some, oldest first."""
+        """Returns the responses to these prompts in the ledger, of all videos or of some, oldest first."""
         some = set(videos) if videos is not None else None
 
         def read(connection: sqlite3.Connection) -> list[LedgerAnswer]:
@@ -221,7 +222,7 @@ class Ledger:
         return self._file.do(read)
 
     def was_answered(self, video_id: str, model: str, prompt: str) -> bool:
-        """Whether such a call was answered in a way that can be used, wherever the answer is now."""
+        """Whether such a call ever had a usable response, wherever it is stored now."""
         return self._file.do(
             lambda connection: (
                 connection.execute(
@@ -233,11 +234,11 @@ class Ledger:
         )
 
     def forget_answers(self, numbers: Sequence[int]) -> None:
-        """Take answers away that are kept elsewhere; what they cost stays."""
+        """Delete responses that are cached elsewhere; their costs stay."""
         self._write("UPDATE calls SET answer=NULL WHERE id=?", [(number,) for number in numbers])
 
     def spent(self, video_ids: Iterable[str], model: str, prompts: Collection[str]) -> dict[str, Spent]:
-        """What the calls for each video cost, and how they failed; of these prompts, and of sending the video."""
+        """Returns the cost and failures of each video's calls, for these prompts and for its upload."""
         wanted = list(dict.fromkeys(video_ids))
         found = {video_id: Spent() for video_id in wanted}
 
@@ -257,11 +258,11 @@ class Ledger:
         return found
 
     def day_usd(self, day: str | None = None) -> float:
-        """What a day cost, today's if none is given; calls under way and unanswered ones at their worst."""
+        """Returns the cost of a day (default: today) in US dollars; running and unanswered calls at their maximum."""
         return self._file.do(lambda connection: _sum(connection, day or self._day()))
 
     def table(self) -> pa.Table:
-        """All calls, oldest first."""
+        """Returns all calls as a table, oldest first."""
         names = ", ".join(CALLS.names)
         rows = self._file.do(lambda connection: connection.execute(f"SELECT {names} FROM calls ORDER BY id").fetchall())
         return pa.Table.from_pylist([dict(zip(CALLS.names, row, strict=True)) for row in rows], schema=CALLS)
@@ -279,7 +280,7 @@ class Ledger:
     def _when_settled(
         self, work: Callable[[str, sqlite3.Connection], T | None], may_change: Callable[[], bool]
     ) -> T | None:
-        """What `work` gives in a transaction of its own; tried again after each call that ends, while that may help."""
+        """Returns the result of `work` in its own transaction, retried after each call that ends, until not null."""
         while True:
             result = self._file.alone(partial(work, self._day()))
             if result is not None:
@@ -289,7 +290,7 @@ class Ledger:
             self._settled.wait()
 
     def _end(self, statement: str, row: Sequence[object]) -> None:
-        """Write down how a call ended, and tell those who wait for its money."""
+        """Record how a call ended, and notify the threads that wait for its budget."""
         try:
             self._write(statement, [row])
         finally:

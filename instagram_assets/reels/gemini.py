@@ -1,8 +1,8 @@
-"""Reels watched by Gemini: each video is sent once, each answer is paid once, and no failure costs a neighbour.
+"""The Gemini analyser: uploads each video once, pays for each response once, and isolates failures of single videos.
 
-What was answered stands in the ledger at once and then in the feature store, by hash of the video, question and model;
-only what is in neither is asked for. A video's folder in `under_way` is there from before it is sent until it is taken
-away from Gemini, and locked meanwhile: two processes do not watch one video, and what a killed one left is found.
+Responses are stored in the ledger at once and then in the feature store, by hash of the video, prompt and model; only
+missing ones are requested. A video's folder in `under_way` exists from before its upload until its deletion from
+Gemini, and is locked meanwhile: so no two processes upload one video, and leftovers of a killed process are found.
 """
 
 import json
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _ELSEWHERE = "Put the data folder on a local disk: INSTAGRAM_ASSETS_DATA_DIR"
-# Of the picture 258 tokens a second, of the sound 32, and some for marks of time:
+# 258 tokens a second for the images, 32 for the sound, and some for timestamps:
 # https://ai.google.dev/gemini-api/docs/tokens
 _TOKENS_PER_SECOND = 300
 _LEAST_BYTES_PER_SECOND = 12_500
@@ -55,7 +55,7 @@ _VIDEO_ID = re.compile("[0-9a-f]{64}")
 
 
 class NotAnsweredError(Exception):
-    """A question has no answer that can be used, with the status of its row and the reason."""
+    """Raised when a prompt has no usable response; it has the status of its row and the reason."""
 
     def __init__(self, status: str, reason: str) -> None:
         super().__init__(reason)
@@ -64,7 +64,7 @@ class NotAnsweredError(Exception):
 
 @dataclass
 class _Visit:
-    """One video, with each label that it is wanted with, what is known of it, and whether it may be at Gemini."""
+    """One video to analyse: its label variants, its cached responses, and whether it may have been uploaded."""
 
     videos: list[Video]
     known: CachedAnswers
@@ -79,7 +79,7 @@ class _Visit:
 
 
 class _Text(NamedTuple):
-    """What is sent with a question, the most tokens that it can be, and how long the video in it is, if one is."""
+    """The content of a request, its maximum number of tokens, and the duration of the video in it, if any."""
 
     contents: "list[types.Content]"
     tokens: int
@@ -87,9 +87,10 @@ class _Text(NamedTuple):
 
 
 class GeminiAnalyser:
-    """Watches videos by Gemini, several at once; `backup` watches those for which Gemini keeps failing.
+    """Analyses videos with Gemini, several at once; `backup` analyses those for which Gemini keeps failing.
 
-    `root` is where answers are kept, `folder` that of the ledger and of what is under way, on a local disk.
+    `root` is the folder of cached responses, `folder` that of the ledger and of the markers of running work, on a local
+    disk.
     """
 
     name = "gemini"
@@ -112,10 +113,10 @@ class GeminiAnalyser:
         self._patience = patience or GeminiRetries(options.attempts, max_wait=options.max_wait)
 
     def analyse(self, videos: Sequence[Video], on_progress: OnProgress | None = None) -> list[Row]:
-        """One row per video, in their order; each video is given once, or once per label.
+        """Returns one row per video, in their order; each video is passed once, or once per label.
 
-        Raises AnalyserRefusedError when Gemini does not know the key or the model, StorageError when the disk refuses;
-        what was answered until then is kept.
+        Raises AnalyserRefusedError when Gemini rejects the key or the model, StorageError when the disk refuses;
+        responses until then are cached.
         """
         questions = {question.version: question for video in videos for question in (WATCH, suppose(video.viral))}
         ids = [video.video_id for video in videos]
@@ -134,7 +135,7 @@ class GeminiAnalyser:
         return with_backup(videos, rows, spent, most, self._backup)
 
     def _is_wanted(self, video: Video, known: CachedAnswers, spent: Spent) -> bool:
-        """Whether a question of a video has no answer yet, and was not refused too often."""
+        """Whether a prompt for a video has no response yet, and has not failed too often."""
         if (video.video_id, WATCH.version) not in known:
             return spent.lasting < self._options.failures_for_backup
         supposed = (video.video_id, suppose(video.viral).version) in known
@@ -143,7 +144,7 @@ class GeminiAnalyser:
     def _watch_all(
         self, visits: list[_Visit], questions: Iterable[Question], total: int, on_progress: OnProgress | None
     ) -> dict[Video, AnalysisProblem]:
-        """Watch each video, in as many threads as the settings allow; what went wrong with which."""
+        """Analyse each video, in as many threads as the settings allow; returns the problems by video."""
         stop, problems = threading.Event(), dict[Video, AnalysisProblem]()
         done = total - sum(len(visit.videos) for visit in visits)
         with GeminiApi(self._key, self._options, self._patience, stop) as api:
@@ -164,14 +165,14 @@ class GeminiAnalyser:
                 for future in clearing:
                     future.result()
             finally:
-                # What is under way is paid: it is waited for, whatever ends the work.
+                # Running calls are paid for, so they are awaited, whatever ends the work.
                 stop.set()
                 pool.shutdown(wait=True, cancel_futures=True)
                 self._kept.keep(questions)
         return problems
 
     def _watch(self, api: GeminiApi, visit: _Visit) -> dict[Video, AnalysisProblem]:
-        """Ask what is not known of one video, alone with it; what went wrong, by label."""
+        """Send the missing prompts for one video while holding its lock; returns the problems by label."""
         folder = self._under_way / visit.video.video_id
         visit.was_sent = folder.exists()
         with alone_in(folder, _ELSEWHERE):
@@ -198,17 +199,17 @@ class GeminiAnalyser:
         return problems
 
     def _answer(self, visit: _Visit, question: Question) -> str | None:
-        """The answer to a question that need not be asked, or no more."""
+        """Returns the response to a prompt from the cache, or from another process since; null if there is none."""
         known = visit.known.get((visit.video.video_id, question.version))
         return known.answer if known else self._kept.came_since(visit.video.video_id, question)
 
     def _analysis(self, api: GeminiApi, visit: _Visit) -> str:
-        """The answer to the first question, as JSON."""
+        """Returns the response to the first prompt, as JSON."""
         from google.genai import types
 
         video, started = visit.video, time.monotonic()
         tokens = _video_tokens(video)
-        # Held while it is sent: else more videos are sent together than there is money to ask about.
+        # Reserved during the upload: else more videos are uploaded than the budget covers.
         if not self._ledger.hold(video.video_id, tokens + _question_tokens(WATCH), self._options.max_answer_tokens):
             raise self._over_budget()
         try:
@@ -220,7 +221,7 @@ class GeminiAnalyser:
             self._ledger.release(video.video_id)
 
     def _ready(self, api: GeminiApi, visit: _Visit) -> "types.File":
-        """The video at Gemini, where it can be asked about."""
+        """Uploads the video unless it is there, and returns it once Gemini can process it."""
         try:
             return api.ready(visit.video, visit.note_sent)
         except (UnreadableVideoError, GaveUpError) as error:
@@ -229,7 +230,7 @@ class GeminiAnalyser:
             raise NotAnsweredError(FAILED, str(error)) from error
 
     def _ask(self, api: GeminiApi, question: Question, video_id: str, text: _Text, started: float) -> str:
-        """The answer to a question as JSON; one in another form or language is asked for once more."""
+        """Returns the response to a prompt as JSON; a malformed one, or one not in English, is requested once more."""
         answer = self._call(api, question, question.kind, video_id, text, started)
         if answer.mendable:
             more = [_content("model", answer.text or "{}"), _content("user", mend(answer.reason or ""))]
@@ -247,7 +248,7 @@ class GeminiAnalyser:
     def _call(
         self, api: GeminiApi, question: Question, kind: str, video_id: str, text: _Text, started: float
     ) -> ModelResponse:
-        """One call that is answered, in whatever way; each try is written down before it is made."""
+        """Sends a prompt and returns the response, whatever its status; each attempt is recorded before it is made."""
         about = self._about(video_id, kind, question)
         prompt_tokens, answer_tokens = text.tokens + _question_tokens(question), self._options.max_answer_tokens
 
@@ -287,7 +288,7 @@ class GeminiAnalyser:
             self._ledger.leave_unanswered(number, problem.reason if problem else type(error).__name__, seconds)
 
     def _leave(self, api: GeminiApi, folder: Path, sent: bool) -> None:
-        """Take a video away from Gemini; where that does not succeed, its folder says so to the next run."""
+        """Delete a video from Gemini; if that fails, its folder stays as a marker for the next run."""
         try:
             if sent:
                 api.delete(folder.name)
@@ -296,15 +297,15 @@ class GeminiAnalyser:
             logger.warning("%s: the video is still at Gemini, which keeps it for two days (%s)", folder.name, error)
 
     def _clear(self, api: GeminiApi, video_id: str) -> None:
-        """Take away what a killed run left at Gemini of a video that needs no watching."""
+        """Delete what a killed run left at Gemini of a video that needs no analysis."""
         folder = self._under_way / video_id
         with suppress(FileNotFoundError), feature_files.alone_in(UPath(folder)) as alone:
-            # Else another process is watching it, and takes it away itself.
+            # Else another process is analysing it, and deletes it itself.
             if alone and folder.exists():
                 self._leave(api, folder, True)
 
     def _left_over(self) -> list[str]:
-        """Videos that another process is watching, or that a killed one left at Gemini."""
+        """Returns the videos that another process is analysing, or that a killed one left at Gemini."""
         with suppress(FileNotFoundError):
             return sorted(name for name in os.listdir(self._under_way) if _VIDEO_ID.fullmatch(name))
         return []
@@ -329,7 +330,7 @@ def _content(role: str, text: str) -> "types.Content":
 
 
 def _most_tokens(text: str) -> int:
-    """No token is shorter than a byte."""
+    """Returns an upper bound of a text's tokens: its length in bytes, as no token is shorter."""
     return len(text.encode())
 
 
@@ -338,7 +339,7 @@ def _question_tokens(question: Question) -> int:
 
 
 def _video_tokens(video: Video) -> int:
-    """The most tokens that a video can be; where its length is not known, as if it were very tightly packed."""
+    """Returns the maximum number of tokens of a video; of unknown duration, as if it were very highly compressed."""
     seconds = video.duration or os.path.getsize(video.path) / _LEAST_BYTES_PER_SECOND
     return math.ceil(seconds + 1) * _TOKENS_PER_SECOND
 

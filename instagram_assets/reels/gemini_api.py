@@ -1,7 +1,7 @@
-"""Gemini's API by Google's own client: files that are sent once, questions, and failures told apart.
+"""Client for Gemini's API on top of google-genai: uploads, prompts, retries, and classification of errors.
 
-Written against google-genai 3.6. Its own retries wait a fixed time with a little jitter and know no Retry-After, so
-they stay off; here each wait is random between nothing and twice the last limit, as AWS calls it: full jitter.
+Written against google-genai 3.6. Its own retries wait a fixed time with a little jitter and ignore Retry-After, so they
+stay off; here each wait is random between zero and an exponentially growing limit (full jitter):
 https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 """
 
@@ -32,28 +32,28 @@ T = TypeVar("T")
 
 _LONGEST_LOOK = 5.0
 _LATER_LOOK = 1.2
-"""Each wait for a video is so much longer than the last: it is seen at most a fifth later than it became readable."""
+"""The factor between two waits for a video's processing: its end is noticed at most a fifth later."""
 _BUSY = (408, 429)
 _REASON_LENGTH = 200
 _OTHER_MODEL = "Set INSTAGRAM_ASSETS_GEMINI__MODEL to one of https://ai.google.dev/gemini-api/docs/models"
-# What the client raises of answers that are none of Gemini's.
+# Exceptions of the client for responses that do not come from Gemini.
 _OTHER_FORMS = (ValueError, LookupError, TypeError, AttributeError)
 
 
 class GaveUpError(Exception):
-    """One request did not succeed, however often it was tried; the message is the reason."""
+    """Raised when a request failed after all retries; the message is the reason."""
 
 
 class UnreadableVideoError(Exception):
-    """Gemini has the video and cannot read it."""
+    """Raised when Gemini has the video and cannot read it."""
 
 
 class StoppedError(Exception):
-    """The work was told to end."""
+    """Raised when the work was asked to stop."""
 
 
 class GeminiRetries(NamedTuple):
-    """How often what failed in passing is tried, and the limits of the first and of the longest wait in seconds."""
+    """Retry settings: the number of attempts on transient errors, and the first and the longest wait in seconds."""
 
     attempts: int = 6
     first_wait: float = 1.0
@@ -61,7 +61,7 @@ class GeminiRetries(NamedTuple):
 
 
 class ApiProblem(NamedTuple):
-    """Why a request failed: whether it may pass, and after how many seconds; whether nothing can have been charged."""
+    """A classified error: whether it is transient, the seconds to wait, and whether it certainly was not charged."""
 
     reason: str
     passing: bool = False
@@ -71,7 +71,7 @@ class ApiProblem(NamedTuple):
 
 
 class GeminiApi:
-    """One connection to Gemini, for several threads. The key is sent in a header and stands in no message."""
+    """A connection to Gemini, usable from several threads. The key is sent in a header and never in a message."""
 
     def __init__(self, key: str, options: GeminiSettings, patience: GeminiRetries, stop: threading.Event) -> None:
         import httpx2
@@ -95,9 +95,9 @@ class GeminiApi:
         self._client.close()
 
     def check_model(self) -> None:
-        """Ask once for the model, which costs nothing, so that a wrong name or key is told before any video is sent.
+        """Look the model up once, which costs nothing, so that a wrong name or key is reported before any upload.
 
-        Raises AnalyserRefusedError. What fails in passing is left to the calls that matter.
+        Raises AnalyserRefusedError. Transient errors are ignored here: later calls handle them.
         """
         try:
             model = self._client.models.get(model=self._options.model)
@@ -112,12 +112,12 @@ class GeminiApi:
             raise AnalyserRefusedError(f"Gemini's model {self._options.model} answers no questions. {_OTHER_MODEL}.")
 
     def ready(self, video: Video, on_sent: Callable[[], object]) -> "types.File":
-        """The video as Gemini has it, sent unless it is there already, once it can be asked about.
+        """Returns the uploaded video once Gemini has processed it; it is uploaded unless it is there already.
 
-        `on_sent` is called before it may be there for the first time.
+        `on_sent` is called before the upload.
 
-        Its name there follows from its bytes and our key, so that what a killed run sent is found again. Raises
-        UnreadableError, GaveUpError, StoppedError, AnalyserRefusedError.
+        Its name there is derived from its bytes and our key, so that the upload of a killed run is found again. Raises
+        UnreadableVideoError, GaveUpError, StoppedError, AnalyserRefusedError.
         """
         name = self._name(video.video_id)
 
@@ -140,16 +140,16 @@ class GeminiApi:
         return file
 
     def delete(self, video_id: str) -> None:
-        """Take a video away from Gemini, if it is there."""
+        """Delete a video from Gemini, if it is there."""
         name = self._name(video_id)
         self.retried(lambda: self._unless_missing(lambda: self._client.files.delete(name=name)))
 
     def go_on(self) -> None:
-        """Raise StoppedError when the work was told to end: what is under way is finished, nothing new begins."""
+        """Raise StoppedError when the work was asked to stop: running work is finished, nothing new begins."""
         self._wait(0)
 
     def generate(self, contents: "Sequence[types.Content]", form: type[BaseModel]) -> "types.GenerateContentResponse":
-        """One answer in the form of `form`, asked for once; raises what the client raises."""
+        """Returns one response in the JSON schema of `form`, without retries; raises the client's exceptions."""
         from google.genai import types
 
         config = types.GenerateContentConfig(
@@ -161,9 +161,9 @@ class GeminiApi:
         return self._client.models.generate_content(model=self._options.model, contents=list(contents), config=config)
 
     def retried(self, call: Callable[[], T]) -> T:
-        """What `call` gives, tried again after failures that may pass.
+        """Returns the result of `call`, retried after transient errors.
 
-        Raises GaveUpError, StoppedError, and AnalyserRefusedError for what would meet every other video, too.
+        Raises GaveUpError, StoppedError, and AnalyserRefusedError for errors that would affect every other video, too.
         """
         for attempt in range(self._patience.attempts):
             try:
@@ -182,7 +182,7 @@ class GeminiApi:
         raise AssertionError("there is at least one attempt")
 
     def problem_of(self, error: BaseException) -> ApiProblem | None:
-        """What an error of a request means; None for those that are none of the network's or of Gemini's."""
+        """Returns the classification of a request's error; None if neither the network nor Gemini caused it."""
         import httpx2
         from google.genai import errors
 
@@ -202,7 +202,7 @@ class GeminiApi:
         return None
 
     def _refusal(self, error: Any) -> ApiProblem:
-        """What an error that Gemini told means: https://ai.google.dev/gemini-api/docs/troubleshooting."""
+        """Returns the classification of an API error: https://ai.google.dev/gemini-api/docs/troubleshooting."""
         told = self._clean(f"{error.code} {error.status or ''}: {error.message or 'no reason given'}").rstrip(".")
         if error.code >= 500 or error.code in _BUSY:
             return ApiProblem(told, passing=True, retry_after=_retry_after(error))
@@ -237,7 +237,7 @@ class GeminiApi:
             raise
 
     def _name(self, video_id: str) -> str:
-        """A name that only who has the key and the video can know; names are shared by all of Gemini's users."""
+        """Returns a file name derived from the key and the video: names are shared by all of Gemini's users."""
         return f"files/{hmac.new(self._key.encode(), video_id.encode(), hashlib.sha256).hexdigest()[:40]}"
 
     def _wait(self, seconds: float) -> None:
@@ -245,7 +245,7 @@ class GeminiApi:
             raise StoppedError("the work was told to end")
 
     def _clean(self, text: str) -> str:
-        """A reason for a table: in one line, not too long, and without the key."""
+        """Returns an error message for a table: in one line, truncated, and without the key."""
         return re.sub(r"\s+", " ", text.replace(self._key, "…")).strip()[:_REASON_LENGTH]
 
 
@@ -254,12 +254,12 @@ def _state(file: "types.File") -> str:
 
 
 def _is_missing(error: Any) -> bool:
-    """Of a file that is not there Google says that it is forbidden, or may not exist."""
+    """Whether an error means a missing file, for which Google also answers "forbidden"."""
     return error.code == 404 or (error.code == 403 and "may not exist" in (error.message or ""))
 
 
 def _retry_after(error: Any) -> float | None:
-    """Seconds that the other side asks us to wait: in a header, or in the details as Google's APIs tell it."""
+    """Returns the seconds of Retry-After: from the header, or from the error details of Google's APIs; null if none."""
     headers = getattr(error.response, "headers", None) or {}
     if told := headers.get("retry-after"):
         try:

@@ -1,4 +1,4 @@
-"""From what Gemini said, or did not, to rows of `reel_analyses`; and from there to the analyser of this machine."""
+"""Builds the rows of `reel_analyses` from Gemini's responses and failures, with the local analyser as fallback."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 class AnalysisProblem(NamedTuple):
-    """Why there is no answer: the status of its row, and the reason."""
+    """The reason for a missing response: the status of its row, and the message."""
 
     status: str
     reason: str
@@ -23,9 +23,9 @@ class AnalysisProblem(NamedTuple):
 def row_of(
     video: Video, model: str, known: CachedAnswers, spent: Spent, problem: AnalysisProblem | None, failures: int
 ) -> Row:
-    """The row of one video: what is known of it, what its calls cost, and what is missing why.
+    """Returns the row of one video: its cached responses, the cost of its calls, and the reason for missing parts.
 
-    Where the hypotheses were refused `failures` times, the analysis is good without them.
+    Where the hypotheses failed `failures` times, the analysis counts as complete without them.
     """
     watched = known.get((video.video_id, WATCH.version))
     supposed = known.get((video.video_id, suppose(video.viral).version))
@@ -63,9 +63,9 @@ def row_of(
 def with_backup(
     videos: Sequence[Video], rows: list[Row], spent: Mapping[str, Spent], failures: int, backup: Analyser | None
 ) -> list[Row]:
-    """The rows, those that Gemini failed to give `failures` times from `backup`; costs and label stay as they are.
+    """Returns the rows, with those for which Gemini failed `failures` times replaced by results of `backup`.
 
-    What `backup` cannot do either leaves Gemini's row, with both reasons.
+    Costs and label stay. Where `backup` fails too, Gemini's row stays, with both reasons.
     """
     places = [
         place
@@ -79,7 +79,7 @@ def with_backup(
     try:
         found = dict(zip(wanted, backup.analyse(list(wanted.values())), strict=True))
     except InstagramAssetsError as error:
-        # The words of other errors may name folders of this machine, which no table of the lake does.
+        # Messages of other errors may contain local paths, which tables of the lake must not have.
         why = error.problem if isinstance(error, FileError) else type(error).__name__
         logger.warning("%s", error)
         found = dict.fromkeys(wanted, Row(status=FAILED, reason=why))
@@ -103,7 +103,7 @@ def _unanswered(spent: Spent) -> str:
 
 
 def _last(spent: Spent) -> AnalysisProblem:
-    """The last failure that stands in the ledger."""
+    """Returns the last failure in the ledger."""
     known = spent.last_status or FAILED
     return AnalysisProblem(
         FAILED if known in (UNANSWERED, UNREADABLE_CALL) else known, spent.last_reason or "not asked"

@@ -14,21 +14,21 @@ import numpy as np
 import numpy.typing as npt
 
 SMALLEST_GROUP = 5
-"""Viral reels, and others, below which a number is not compared: there is then no row."""
+"""The minimum number of viral reels, and of others, for a comparison; with fewer there is no row."""
 RESAMPLES = 1999
-"""Deals of the labels; where there are no more different ones, each is looked at once."""
+"""The number of label permutations; where fewer different ones exist, each is used once."""
 CONFIDENCE = 0.95
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Row = dict[str, object]
 
-# Deals of a week's labels that are held at once: a few tens of megabytes for a thousand reels.
+# Permutations held in memory at once: a few tens of megabytes for a thousand reels.
 _BATCH = 200
 
 
 class Feature(NamedTuple):
-    """A number of a reel: sentences for viral reels that have more, less or as much of it; its unit, `%` for shares."""
+    """A numeric feature of a reel: sentences for more, less or equal values of viral reels; its unit (`%`: shares)."""
 
     more: str
     less: str
@@ -70,14 +70,14 @@ FEATURES: Mapping[str, Feature] = {
     "evening": _how_often("appear in the evening, from 18 to 24 o'clock"),
     "weekend": _how_often("appear on a Saturday or Sunday"),
 }
-"""What is compared, by name. Likes, comments, views and plays are not: labels are made of them."""
+"""The compared features by name. Likes, comments, views and plays are excluded: labels are computed from them."""
 
 PARTS_OF_DAY = ("night", "morning", "afternoon", "evening")
-"""Six hours each, from midnight on: as an hour, 23 and 0 would be far apart."""
+"""Six hours each, from midnight on: as a number, the hours 23 and 0 would be far apart."""
 
 
 class LabelledReel(NamedTuple):
-    """A reel that is viral or not, and what is known of its FEATURES; one that is not known is left out."""
+    """A reel with its viral label and its values of FEATURES; unknown values are left out."""
 
     post_id: str
     viral: bool
@@ -85,9 +85,9 @@ class LabelledReel(NamedTuple):
 
 
 def contrasts(week: date, reels: Sequence[LabelledReel]) -> list[Row]:
-    """Rows of `schemas.VIRAL_HYPOTHESES` of kind `contrast` of one week, in the order of FEATURES.
+    """Returns the rows of `schemas.VIRAL_HYPOTHESES` of kind `contrast` for one week, in the order of FEATURES.
 
-    Of a number there is none where fewer than SMALLEST_GROUP viral reels or others have it, or all have the same.
+    A feature is left out when fewer than SMALLEST_GROUP viral or other reels have a value, or all values are equal.
     """
     compared = [found for name in FEATURES if (found := _Compared.of(name, reels)) is not None]
     if not compared:
@@ -103,7 +103,7 @@ def contrasts(week: date, reels: Sequence[LabelledReel]) -> list[Row]:
 
 
 class _Compared(NamedTuple):
-    """One number of the reels of a week that have it."""
+    """One feature of a week's reels: the values and labels of the reels that have it."""
 
     name: str
     post_ids: list[str]
@@ -143,7 +143,7 @@ class _Compared(NamedTuple):
         }
 
     def _sides(self, middle: float, difference: float) -> tuple[list[str], list[str]]:
-        """Who lies on the side of the middle where the sentence wants it, and who on the other."""
+        """Returns the post ids on the side of the middle that the sentence predicts, and those on the other side."""
         supporting: list[str] = []
         contradicting: list[str] = []
         for post_id, value, viral in zip(self.post_ids, self.values.tolist(), self.viral.tolist(), strict=True):
@@ -162,7 +162,7 @@ def _sentence(name: str, difference: float) -> str:
 
 
 def welch_interval(one: Floats, two: Floats, confidence: float = CONFIDENCE) -> tuple[float | None, float | None]:
-    """Where the difference of two means lies (Welch 1947); null when neither group varies, which tells nothing."""
+    """Returns Welch's confidence interval of the difference of two means (1947); nulls when neither group varies."""
     from scipy.stats import t
 
     parts = [float(group.var(ddof=1)) / len(group) for group in (one, two)]
@@ -176,7 +176,7 @@ def welch_interval(one: Floats, two: Floats, confidence: float = CONFIDENCE) -> 
 
 
 def _chances(compared: Sequence[_Compared], seed: int) -> list[float]:
-    """The p-value of each, in their order; numbers of the same reels share their deals."""
+    """Returns the p-value of each feature, in their order; features of the same reels share their permutations."""
     from scipy.stats import permutation_test
 
     test: Callable[..., Any] = permutation_test
@@ -206,5 +206,5 @@ def _scaled(values: Floats) -> Floats:
 
 
 def _difference(one: Floats, two: Floats, axis: int) -> Floats:
-    # In another order of adding, equal differences come out unequal in their last digits, and would count as smaller.
+    # Another order of summation makes equal differences unequal in the last digits, which would count as smaller.
     return np.round(one.mean(axis=axis) - two.mean(axis=axis), 12)

@@ -1,4 +1,4 @@
-"""What may set the viral reels of a week apart from its others: by their numbers, and as a model supposes."""
+"""Hypotheses why the viral reels of a week did better: group contrasts of features, and a model's suggestions."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
@@ -15,16 +15,16 @@ from instagram_assets.reels.model_hypotheses import ModelHypothesis, group_hypot
 from instagram_assets.schemas import VIRAL_HYPOTHESES
 
 POST_COLUMNS = ("post_id", "account", "day", "kind", "taken_at", "caption", "hashtags", "mentions", "duration")
-"""What is used of `posts`."""
+"""The columns that are read from `posts`."""
 LABEL_COLUMNS = ("kind", "account", "id", "viral")
-"""What is used of `viral_labels`."""
+"""The columns that are read from `viral_labels`."""
 VIDEO_COLUMNS = ("post_id", "account", "duration", "has_audio", "status")
-"""What is used of `reel_videos`."""
+"""The columns that are read from `reel_videos`."""
 ANALYSIS_COLUMNS = (
     *("post_id", "account", "day", "analyser", "topics", "hypotheses"),
     *("loudness", "cuts_per_minute", "status"),
 )
-"""What is used of `reel_analyses`."""
+"""The columns that are read from `reel_analyses`."""
 
 _SATURDAY = 5
 
@@ -36,10 +36,10 @@ Key = tuple[str, str]
 def viral_hypotheses(
     posts: pa.Table | pa.RecordBatchReader, labels: pa.Table, videos: pa.Table, analyses: pa.Table, zone: ZoneInfo
 ) -> pa.Table:
-    """Hypotheses of each week in which a reel was analysed: a table of `schemas.VIRAL_HYPOTHESES`, sorted by week.
+    """Returns the hypotheses of each week with an analysed reel: a table of `schemas.VIRAL_HYPOTHESES`, sorted by week.
 
-    Weeks begin on Monday; parts of the day are those of `zone`. All reels of such a week that have a label count, each
-    once. The same tables give the same bytes, in whatever order their rows come.
+    Weeks begin on Monday; parts of the day are those of `zone`. All labelled reels of such a week count, each once. The
+    same tables give the same bytes, in whatever order their rows come.
     """
     watched = analyses.filter(compute.equal(analyses["status"], "ok"))
     weeks = {monday(day) for day in watched["day"].unique().to_pylist()}
@@ -72,14 +72,14 @@ def _of_week(week: date, reels: Iterable[tuple[LabelledReel, list[str]]]) -> lis
 def _better(
     known: tuple[LabelledReel, list[str]] | None, found: tuple[LabelledReel, list[str]]
 ) -> tuple[LabelledReel, list[str]]:
-    """Of a reel that two accounts have: the one of which more is known, else that of the first account."""
+    """Returns the better record of a reel that two accounts have: more known values, else the first account's."""
     if known is None:
         return found
     return max(known, found, key=lambda each: (bool(each[1]), len(each[0].numbers)))
 
 
 def _reels(posts: pa.Table | pa.RecordBatchReader, weeks: set[date]) -> Iterable[Row]:
-    """The reels of these weeks, read part by part: captions of a whole lake need not be held at once."""
+    """Yields the reels of these weeks, batch by batch, so that not all captions of a lake are in memory."""
     first, last = min(weeks), max(weeks) + timedelta(days=6)
     batches = posts if isinstance(posts, pa.RecordBatchReader) else posts.to_batches()
     for batch in batches:
@@ -92,7 +92,7 @@ def _reels(posts: pa.Table | pa.RecordBatchReader, weeks: set[date]) -> Iterable
 
 
 def _viral(labels: pa.Table) -> dict[Key, bool]:
-    """Whether a reel went viral, of those of which it can be told."""
+    """Returns whether each reel went viral, without those of which it is unknown."""
     known = labels.filter(compute.and_(compute.equal(labels["kind"], "reel"), compute.is_valid(labels["viral"])))
     return {(row["account"], row["id"]): row["viral"] for row in known.select(LABEL_COLUMNS).to_pylist()}
 
@@ -106,7 +106,7 @@ def _key(row: Row) -> Key:
 
 
 def _numbers(post: Row, video: Mapping[str, Any], analysis: Mapping[str, Any], zone: ZoneInfo) -> dict[str, float]:
-    """What is known of a reel's FEATURES; loudness and cuts are those of the video, whatever became of its analysis."""
+    """Returns a reel's known values of FEATURES; loudness and cuts come from the video, even if its analysis failed."""
     by_gemini = analysis.get("analyser") == "gemini" and analysis.get("status") == OK
     found: dict[str, float | None] = {
         "duration": post["duration"] if video.get("duration") is None else video["duration"],

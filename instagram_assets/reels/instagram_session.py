@@ -1,4 +1,4 @@
-"""A session of Instaloader's, read with care: only one's own file, in a process apart, as nothing but cookies."""
+"""Reads Instaloader session files safely: only the user's own file, in a separate process, and only its cookies."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from instagram_assets.reels import session_unpickler
 SESSION_FILE = "INSTAGRAM_ASSETS_REELS__SESSION_FILE"
 SESSION_USER = "INSTAGRAM_ASSETS_REELS__SESSION_USER"
 REQUIRED_COOKIES = ("sessionid", "csrftoken", "ds_user_id")
-"""Cookies without which Instagram takes nobody for logged in."""
+"""Cookies without which Instagram treats a request as not logged in."""
 
 _MAKE = "Make one as yourself: `instaloader --login NAME --sessionfile FILE`"
 _AGAIN = "Run again; if it stays, the Python of this environment cannot start by itself"
@@ -22,7 +22,7 @@ _SECONDS = 30
 
 
 class InstagramSession:
-    """A person's login: the account's name and its cookies, which no text of it shows."""
+    """An Instagram login: the account's name and its cookies, which are not in its repr."""
 
     def __init__(self, user: str, cookies: dict[str, str]) -> None:
         self.user = user
@@ -33,9 +33,9 @@ class InstagramSession:
 
 
 def read_session(file: str, user: str = "") -> InstagramSession:
-    """The session in a file that Instaloader wrote; without `user` the name in `session-NAME` counts.
+    """Returns the session in a file that Instaloader wrote; without `user` the name comes from `session-NAME`.
 
-    Raises FileError for a file that is not there, that others may have written, or that holds anything but cookies;
+    Raises FileError for a missing file, one that others may have written, or one with anything but cookies;
     SettingsError without a name.
     """
     path = Path(file).expanduser()
@@ -51,7 +51,7 @@ def read_session(file: str, user: str = "") -> InstagramSession:
 
 
 def _check_there(path: Path) -> None:
-    """Raises FileError for a file that is missing; what else may be wrong with it is for others to say."""
+    """Raises FileError for a missing file; other problems are reported elsewhere."""
     try:
         path.lstat()
     except FileNotFoundError as error:
@@ -62,10 +62,10 @@ def _check_there(path: Path) -> None:
 
 
 def _bytes_of(path: Path) -> bytes:
-    """The bytes of a file that only its owner, who is us, may write; what is checked is what is read."""
+    """Returns the content of a file that only we can write; the checked descriptor is the one that is read."""
     try:
         folder = path.parent.resolve().stat()
-        # Not waiting for the other end of a pipe, and not following a link that somebody may turn.
+        # Does not block on a pipe, and does not follow a link, which could be switched.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
         remedy = "Name the file itself, no link to it" if path.is_symlink() else f"Set {SESSION_FILE} to one"
@@ -84,7 +84,7 @@ def _bytes_of(path: Path) -> bytes:
 
 
 def _check_owner(path: Path, status: os.stat_result, folder: os.stat_result) -> None:
-    """Raises FileError where another user could have written the file, which is a program once it is loaded."""
+    """Raises FileError where another user could have written the file: a pickle is code once it is loaded."""
     if status.st_uid != os.geteuid():
         raise FileError(str(path), "belongs to another user, and a session file is a program", _MAKE)
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
@@ -97,15 +97,15 @@ def _check_owner(path: Path, status: os.stat_result, folder: os.stat_result) -> 
 
 
 def _cookies(path: Path, data: bytes) -> dict[str, str]:
-    """The cookies of a pickled session, made in a process that has no files, no network and no environment."""
+    """Returns the cookies of a pickled session, loaded in a process without files, network and environment."""
     program = [sys.executable, "-I", "-S", session_unpickler.__file__]
-    # Some Pythons find their own library by it.
+    # Some Pythons need it to find their library.
     environment = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
     try:
         done = subprocess.run(program, input=data, capture_output=True, env=environment, cwd="/", timeout=_SECONDS)
     except (subprocess.TimeoutExpired, OSError) as error:
         raise FileError(str(path), f"cannot be read in a process apart ({type(error).__name__})", _AGAIN) from None
-    # A negative code is a limit of the process that was reached.
+    # A negative code means that a resource limit of the process was reached.
     if done.returncode < 0 or done.returncode == session_unpickler.EXIT_REFUSED:
         problem = "is no session of Instaloader: it holds more than names and values of cookies"
         raise FileError(str(path), problem, f"Do not use it. {_MAKE}")

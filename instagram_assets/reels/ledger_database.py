@@ -1,4 +1,4 @@
-"""The file that a ledger is kept in: SQLite, for several threads and processes, durable at each step."""
+"""The SQLite file of the call ledger: access from several threads and processes, durable at each step."""
 
 import sqlite3
 import threading
@@ -42,9 +42,9 @@ _INDEXES = (
 
 
 class LedgerFile:
-    """The calls in one SQLite file. Raises StorageError when the disk refuses or the file is damaged.
+    """The SQLite file with the calls. Raises StorageError when the disk refuses or the file is damaged.
 
-    A damaged one is not made anew by itself: nobody would know what was spent.
+    A damaged one is not recreated automatically: the spending would be unknown.
     """
 
     def __init__(self, file: Path) -> None:
@@ -55,7 +55,7 @@ class LedgerFile:
         self.do(lambda connection: None)
 
     def do(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """What `work` gives, with the file to itself among the threads of this process."""
+        """Returns the result of `work`, serialized among the threads of this process."""
         with self._lock:
             try:
                 return work(self._open())
@@ -63,7 +63,7 @@ class LedgerFile:
                 raise StorageError(f"{self._file}: {error}. {_remedy(error)}, then run again.") from error
 
     def alone(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """What `work` gives in a transaction that no other process writes beside; durable when this returns."""
+        """Returns the result of `work` in an exclusive write transaction; durable when this returns."""
         return self.do(lambda connection: _alone(connection, work))
 
     def close(self) -> None:
@@ -103,7 +103,7 @@ def _alone(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], 
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Change to WAL; SQLite refuses that at once, timeout or not, while another process does the same."""
+    """Switch to WAL, with retries: SQLite refuses at once, despite the timeout, while another process switches."""
     end = time.monotonic() + LOCK_TIMEOUT
     while True:
         try:
@@ -125,5 +125,5 @@ def _remedy(error: sqlite3.Error) -> str:
 
 
 def _code(error: sqlite3.Error) -> int:
-    """SQLite's primary result code; 0 when Python's own layer complained."""
+    """Returns SQLite's primary result code; 0 for errors of Python's own layer."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF

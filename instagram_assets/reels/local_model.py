@@ -1,7 +1,7 @@
-"""The analysis of reels on this machine: what some of their frames show, in words and tags.
+"""The local analyser of reels: captions and tags of some of their frames, by models on this machine.
 
-It needs neither network nor key, and of the models only those for images. What it cannot know stays null: who speaks,
-what is said, and why a reel may have gone viral.
+It needs neither network nor API key, and only the models for images. What it cannot know stays null: who speaks, what
+is said, and why a reel may have gone viral.
 """
 
 import hashlib
@@ -31,16 +31,16 @@ from instagram_assets.vision import pipeline
 T = TypeVar("T")
 
 FRAMES = 6
-"""Frames that are looked at, spread evenly; those like the one before are left out."""
+"""The number of evenly spaced frames that are analysed; those like the one before are left out."""
 TAGS = 8
-"""Tags that a reel gets, of those that fit best."""
+"""The number of best-fitting tags per reel."""
 PROMPT = "a photo of {}"
-"""How CLIP is asked whether a word fits (Radford et al. 2021, arXiv 2103.00020, section 3.1.4)."""
+"""The CLIP prompt template for tags (Radford et al. 2021, arXiv 2103.00020, section 3.1.4)."""
 
 _VERSION = "local-2"
 _LONG_SIDE = 640
 _ALIKE = 6.0
-"""Mean difference of two frames, of 255, below which the second tells nothing new."""
+"""The mean pixel difference of two frames (of 255) below which the second counts as a duplicate."""
 _BATCH = 8
 _NO_MODEL = "the model for them is not on this machine (instagram-assets models pull)"
 _SWITCHES = {"captions": "INSTAGRAM_ASSETS_CAPTIONS__ENABLED", "tags": "INSTAGRAM_ASSETS_EMBEDDINGS__ENABLED"}
@@ -48,12 +48,12 @@ _COLUMNS = ("model", "action", "hook", "timeline", "tags", "seconds", "status", 
 LOCAL_ANSWERS_SCHEMA = pa.schema(
     [pa.field("video_id", pa.string()), *(REEL_ANALYSES.schema.field(name) for name in _COLUMNS)]
 )
-"""What the feature store keeps of a video; columns as in `schemas.REEL_ANALYSES`."""
+"""The schema of a video's cached results; columns as in `schemas.REEL_ANALYSES`."""
 
 
 @dataclass(frozen=True)
 class _Models:
-    """What there is to look at frames with; `lacking` says why a part is left out."""
+    """The available models for frames; `lacking` lists why a part is left out."""
 
     label: str | None
     fingerprint: str
@@ -63,9 +63,9 @@ class _Models:
 
 
 class LocalAnalyser:
-    """An `Analyser` that works by the settings' models for captions and embeddings, and without those that are missing.
+    """An `Analyser` with the settings' models for captions and embeddings, without those that are missing.
 
-    `words` are the tags to choose from; without them a list that comes with the package.
+    `words` are the candidate tags; by default a list that comes with the package.
     """
 
     name = "local"
@@ -75,7 +75,7 @@ class LocalAnalyser:
         self._words = list(dict.fromkeys(words)) or built_in_words()
 
     def analyse(self, videos: Sequence[Video], on_progress: OnProgress | None = None) -> list[Row]:
-        """See `Analyser.analyse`. What was found of a video is kept, and not looked for again with the same models."""
+        """See `Analyser.analyse`. Results are cached, and not computed again with the same models."""
         models = _models(self._settings, self._words)
         store = FeatureStore(
             pipeline.features_folder(self._settings), "reel_local", models.fingerprint, LOCAL_ANSWERS_SCHEMA
@@ -111,7 +111,7 @@ class LocalAnalyser:
         return {**found, "model": models.label, "seconds": seconds, "status": OK, "reason": reason}
 
     def _told(self, images: Sequence[tuple[str, Path]], moments: Sequence[float], duration: float) -> Row:
-        """What the frames show, in words: one part of the timeline for each that shows something else."""
+        """Returns the caption part of a row: a timeline with one segment per distinct caption."""
         table = pipeline.caption_files(dict(images), settings=self._settings)
         captions: dict[str, str] = dict(zip(table["image_id"].to_pylist(), table["caption"].to_pylist(), strict=True))
         timeline = timeline_parts([captions[image_id] for image_id, _ in images], moments, duration)
@@ -121,7 +121,7 @@ class LocalAnalyser:
         return {"timeline": timeline, "action": "; then ".join(events), "hook": f"Begins with {events[0]}"}
 
     def _tagged(self, images: Sequence[tuple[str, Path]], words: NDArray[np.float32]) -> list[dict[str, object]]:
-        """The words that fit best, with the mean of their cosines over the frames."""
+        """Returns the best-fitting tags, each with its mean cosine similarity over the frames."""
         from instagram_assets.arrow import compute as arrow
         from instagram_assets.vision.embed import as_vectors
 
@@ -141,17 +141,17 @@ class LocalAnalyser:
 
 
 def open_local(settings: Settings) -> LocalAnalyser:
-    """The analyser of this machine by the settings."""
+    """Returns the local analyser for the settings."""
     return LocalAnalyser(settings)
 
 
 def built_in_words() -> list[str]:
-    """The tags that come with the package."""
+    """Returns the tags that come with the package."""
     return tomllib.loads(files("instagram_assets.reels").joinpath("tags.toml").read_text("utf-8"))["words"]
 
 
 def distinct_frames(shown: Sequence[tuple[float, Picture]]) -> list[tuple[float, Picture]]:
-    """Frames without those that look like the one before."""
+    """Returns the frames without those that look like the one before."""
     kept: list[tuple[float, Picture]] = []
     for moment, picture in shown:
         if not kept or np.abs(picture.astype(np.int16) - kept[-1][1]).mean() >= _ALIKE:
@@ -160,7 +160,7 @@ def distinct_frames(shown: Sequence[tuple[float, Picture]]) -> list[tuple[float,
 
 
 def timeline_parts(events: Sequence[str | None], moments: Sequence[float], duration: float) -> list[dict[str, object]]:
-    """A timeline of what was seen at some moments: each lasts until halfway to the next; equal neighbours are one."""
+    """Returns a timeline of timed captions: each lasts until halfway to the next; equal neighbours merge."""
     ends = [(one + other) / 2 for one, other in pairwise(moments)]
     bounds = [0.0, *ends, max(duration, moments[-1])]
     found: list[dict[str, object]] = []
@@ -175,7 +175,7 @@ def timeline_parts(events: Sequence[str | None], moments: Sequence[float], durat
 
 
 def _models(settings: Settings, words: Sequence[str]) -> _Models:
-    """The models that are there and switched on; loads none."""
+    """Returns the models that are installed and enabled, without loading any."""
     from instagram_assets.vision.caption_tables import caption_store
     from instagram_assets.vision.embed import embedding_store
 
@@ -188,12 +188,12 @@ def _models(settings: Settings, words: Sequence[str]) -> _Models:
                 return find()
             lacking.append(f"no {what}: {_SWITCHES[what]} is off")
         except ModelError:
-            lacking.append(f"no {what}: {_NO_MODEL}")  # the error's own words name folders of this machine
+            lacking.append(f"no {what}: {_NO_MODEL}")  # the error's own message contains local paths
         return None
 
     told = there("captions", settings.captions.enabled, partial(pipeline.find_caption_models, settings))
     tagged = there("tags", settings.embeddings.enabled, partial(pipeline.find_embedder, settings))
-    # The folders of both stores are named by all that decides what comes out.
+    # The cache folder's name covers everything that affects the results.
     by = [
         caption_store(root, *told, settings.models, settings.captions).folder.name if told else "",
         embedding_store(root, tagged, settings.models).folder.name if tagged else "",
@@ -205,7 +205,7 @@ def _models(settings: Settings, words: Sequence[str]) -> _Models:
 
 
 def _saved(picture: Picture, folder: Path) -> tuple[str, Path]:
-    """A frame as a file, which captions and embeddings are made of and kept by: its hash, and where it is."""
+    """Returns the hash and the path of a frame saved as a file, from which captions and embeddings are computed."""
     from PIL import Image
 
     path = folder / "frame.png"

@@ -1,4 +1,4 @@
-"""What a model that watched the reels supposes of them, with the reels for which it said so."""
+"""Hypotheses suggested by a model that analysed the reels, grouped, with the reels that support each."""
 
 import re
 import unicodedata
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 Row = dict[str, object]
 
-# Words that say nothing of what is supposed. "not", "no", "less" and their like do: without them opposites were equal.
+# Stop words. "not", "no", "less" and the like are none: without them opposites would be equal.
 _EMPTY = frozenset(
     """
     a an the this that these those it its is are was were be been being has have had do does did
@@ -21,7 +21,7 @@ _EMPTY = frozenset(
 
 
 class ModelHypothesis(NamedTuple):
-    """One sentence that the model said of one reel."""
+    """One hypothesis that the model stated about one reel."""
 
     post_id: str
     viral: bool
@@ -29,10 +29,10 @@ class ModelHypothesis(NamedTuple):
 
 
 def group_hypotheses(week: date, said: Iterable[ModelHypothesis]) -> list[Row]:
-    """Rows of `schemas.VIRAL_HYPOTHESES` of kind `model` of one week, those that most viral reels support first.
+    """Returns the rows of `schemas.VIRAL_HYPOTHESES` of kind `model` for one week, sorted by number of viral reels.
 
-    Sentences are the same where they have the same words but for their order and for words that say nothing. No more:
-    a measure of likeness also puts "fast cuts" and "slow cuts" together, which are opposites.
+    Sentences are grouped when they have the same words, apart from order and stop words. No more: embedding similarity
+    also groups "fast cuts" with "slow cuts", which are opposites.
     """
     groups: dict[frozenset[str], list[ModelHypothesis]] = {}
     for each in said:
@@ -43,7 +43,7 @@ def group_hypotheses(week: date, said: Iterable[ModelHypothesis]) -> list[Row]:
 
 
 def telling_words(text: str) -> frozenset[str]:
-    """The words of a sentence that say what is supposed, in one case and number."""
+    """Returns the words of a sentence without stop words, lower-cased and in the singular."""
     words = re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold().replace("n't", " not").replace("’", ""))
     telling = [word for word in words if word not in _EMPTY] or words
     return frozenset(_singular(word) for word in telling)

@@ -1,4 +1,4 @@
-"""An answer of a model, read: what it says in the asked form, or why it says nothing that can be used."""
+"""Parsing of model responses: the structured result, or the reason why a response cannot be used."""
 
 import math
 import re
@@ -25,20 +25,20 @@ _ENGLISH = frozenset(
 )
 # English prose has 30 to 40 % of these words; German, Dutch and Danish, which share some of them, below 12 %.
 _ENGLISH_SHARE, _ENOUGH_WORDS = 0.15, 12
-# Gemini sees one picture a second, and tells whole seconds.
+# Gemini samples one frame a second, and gives whole seconds.
 _ROUNDING = 1.0
 _LONGEST = 36_000.0
-"""Seconds of a video whose length is not known, at most."""
+"""The assumed maximum duration in seconds of a video whose duration is unknown."""
 _MOST: Mapping[str, int] = {"topics": 8, "key_moments": 5, "hypotheses": 5}
-"""How many of them the questions ask for, at most."""
+"""The maximum list lengths that the prompts ask for."""
 _LONGEST_TEXT = 2000
-"""Characters of one text; a sentence or two is asked for, and what is said in a part may be a few more."""
+"""Maximum characters of one text; prompts ask for a sentence or two, and dialogue may be a few more."""
 
 
 class ModelResponse(NamedTuple):
-    """One answer: its text, what it says in the asked form, and why not, or what is odd about it.
+    """One parsed response: its text, its structured result, and why it cannot be used, or what is odd about it.
 
-    What was cut from it is no reason to ask, and pay, once more.
+    Truncated values are no reason to pay for another request.
     """
 
     status: str
@@ -49,21 +49,21 @@ class ModelResponse(NamedTuple):
 
     @property
     def told(self) -> str | None:
-        """Reason and cuts, as they are kept with the answer."""
+        """The reason and the truncations, as they are stored with the response."""
         return "; ".join(filter(None, (self.reason, self.cut))) or None
 
     @property
     def mendable(self) -> bool:
-        """Whether asking once more may help: it has a text, in another form or language than was asked."""
+        """Whether a repeated request may help: there is a text, but in another form or language than requested."""
         return self.status == MALFORMED or (self.status == OK and self.reason is not None)
 
 
 def parse_response(
     response: "GenerateContentResponse", form: type[BaseModel], length: float | None = None
 ) -> ModelResponse:
-    """What a response says of a video of that length in seconds.
+    """Returns the parsed response of a model about a video of `length` seconds.
 
-    Never raises: what cannot be used has a status of its own, with a reason.
+    Never raises: an unusable response has a status of its own, with a reason.
     """
     if response.prompt_feedback and (why := response.prompt_feedback.block_reason):
         return ModelResponse(BLOCKED, reason=f"Gemini refuses what it was sent ({_name(why)})")
@@ -85,9 +85,9 @@ def parse_response(
 
 
 def parse_response_text(text: str, form: type[BaseModel], length: float | None = None) -> ModelResponse:
-    """What a text says in the asked form; one in a code fence counts, as models like to write it.
+    """Returns the parsed text of a response; JSON in a Markdown code fence is accepted.
 
-    Times are cut to the video; that some were far from it is a reason to ask once more.
+    Times are clipped to the video's duration; times far outside are a reason to request once more.
     """
     fenced = _FENCE.match(text)
     try:
@@ -110,7 +110,7 @@ def parse_response_text(text: str, form: type[BaseModel], length: float | None =
 
 
 def is_english(said: BaseModel) -> bool:
-    """Whether what a model wrote itself is English, told by letters and by the commonest words; short texts count."""
+    """Whether a model's own words are English, by letters and the most frequent words; short texts count as English."""
     text = " ".join(_own_words(said))
     if detect_language(text) not in (None, "en"):
         return False
@@ -126,7 +126,7 @@ def _has_words(value: Any) -> bool:
 
 
 def _bounded(said: BaseModel) -> tuple[BaseModel, list[str]]:
-    """The same with no more and no longer things than are asked for, and what was cut."""
+    """Returns the result with lists and texts cut to the allowed lengths, and what was cut."""
     values, cuts = said.model_dump(), list[str]()
     for name, most in _MOST.items():
         if len(values.get(name, ())) > most:
@@ -151,10 +151,10 @@ def _shortened(value: Any) -> Any:
 
 
 def _within(said: Analysis, length: float) -> tuple[Analysis, bool]:
-    """The same with each time inside the video, and whether one was further off than rounding explains."""
+    """Returns the analysis with all times clipped to the video, and whether one was off by more than rounding."""
     parts, moments = said.timeline, said.key_moments
     times = [time for part in parts for time in (part.start, part.end)] + [moment.at for moment in moments]
-    # What is not a number is in no order with any.
+    # NaN compares with nothing.
     right = all(0 <= time <= length + _ROUNDING for time in times) and all(part.start <= part.end for part in parts)
 
     def inside(time: float) -> float:
@@ -170,7 +170,7 @@ def _within(said: Analysis, length: float) -> tuple[Analysis, bool]:
 
 
 def _own_words(said: BaseModel) -> list[str]:
-    """All texts but what is quoted; topics are names as often as words."""
+    """Returns all texts of a result except quotations and topics, which often are names."""
     if isinstance(said, Analysis):
         events = [part.event for part in said.timeline] + [moment.event for moment in said.key_moments]
         return [said.speaker, said.tone, said.setting, said.action, said.hook, *events]
@@ -181,5 +181,5 @@ def _own_words(said: BaseModel) -> list[str]:
 
 
 def _name(reason: object) -> str:
-    """The name of one of the API's reasons, known to the client or newer."""
+    """Returns the name of an API enum value, whether the client knows it or not."""
     return str(getattr(reason, "value", reason) or "no reason given")

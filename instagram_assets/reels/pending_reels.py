@@ -1,4 +1,4 @@
-"""Which reels wait to be watched: those that nobody watched yet, and those of which it may succeed the next time."""
+"""Finds the reels that still need an analysis, or for which another attempt may succeed."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -23,7 +23,7 @@ _ANALYSES = ("post_id", "account", "video_id", "status", "analyser", "model", "p
 
 
 class PendingReel(NamedTuple):
-    """A reel that waits; `again` says that it was tried before."""
+    """A reel that needs an analysis; `again` is true when an earlier attempt was made."""
 
     account: str
     day: date
@@ -32,11 +32,11 @@ class PendingReel(NamedTuple):
 
 
 def find_pending_reels(lake: UPath, days: Days, settings: Settings) -> list[PendingReel]:
-    """The reels of these days that wait, by account, day and id.
+    """Returns the reels of these days that need an analysis, sorted by account, day and id.
 
-    One waits again that has no analysis, or one that was made otherwise than the settings want it now: on this machine
-    in the place of Gemini, unless that refused it for good, by another model, question or knowledge of its label. One
-    without a video waits again when fetching it failed, when there is a new address, or when Instagram can be asked.
+    These are reels without an analysis, or with one that differs from the settings: made locally instead of by Gemini
+    (unless Gemini failed permanently), or by another model, prompt or label visibility. A reel without a video needs
+    one when its download failed, when there is a new URL, or when Instagram can be asked.
     """
     posts = read_table(lake, "posts", days=days, columns=_POSTS)
     reels = posts.filter(compute.equal(posts["kind"], "reel")).to_pylist()
@@ -52,7 +52,7 @@ def find_pending_reels(lake: UPath, days: Days, settings: Settings) -> list[Pend
         key = post["account"], post["post_id"]
         analysis, video = analyses.get(key), videos.get(key)
         if video and video["reason"] == PAST:
-            continue  # it was here, and there is nothing left to watch
+            continue  # analysed before, and the video no longer exists
         if (
             analysis is None
             or _may_succeed(analysis, video, post, can_ask=bool(settings.reels.session_file))
@@ -74,7 +74,7 @@ def _may_succeed(analysis: Row, video: Row | None, post: Row, *, can_ask: bool) 
 
 
 def _is_otherwise(analysis: Row, settings: Settings, *, has_label: bool) -> bool:
-    """Whether there is an analysis that Gemini would now be asked for anew."""
+    """Whether an existing analysis would now be requested from Gemini again."""
     if settings.reels.analyser != "gemini" or analysis["status"] != OK:
         return False
     wanted = ("gemini", settings.gemini.model, PROMPTS, not has_label)
@@ -82,7 +82,7 @@ def _is_otherwise(analysis: Row, settings: Settings, *, has_label: bool) -> bool
 
 
 def _labels(lake: UPath, settings: Settings) -> set[tuple[str, str]]:
-    """The reels of which the model is told whether they went viral."""
+    """Returns the reels whose viral label is passed to the model."""
     if settings.reels.hide_label:
         return set()
     rows = read_table(lake, "viral_labels", columns=["kind", "account", "id", "viral"]).to_pylist()

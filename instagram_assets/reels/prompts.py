@@ -1,7 +1,7 @@
-"""What a model is asked, and the version of it: an answer is only good for the question that it was given to.
+"""The prompts for the model and their versions: a cached response is valid only for the prompt that it answers.
 
-Neither question has the post's caption, its numbers or its label in it, but for the second one where the label is told.
-The second is asked of the first one's answer, in words alone: when a label changes, no video is sent again.
+Neither prompt contains the post's caption, its numbers or its label, except the second one where labels are enabled.
+The second gets the first one's response as text: when a label changes, no video is uploaded again.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from instagram_assets.reels.analysis_schema import Analysis, Hypotheses
 
 ANSWERS_IN = "English"
-"""The language of the answers; what is said in a video is quoted as it is said."""
+"""The language of the responses; speech in a video is quoted in its own language."""
 
 _WATCH = f"""\
 Watch this short vertical video from beginning to end, and listen to it. Then describe it in the given form.
@@ -39,7 +39,7 @@ This answer cannot be used: {problem}. Give the whole answer again, in the given
 
 @dataclass(frozen=True)
 class Question:
-    """One question, and the form of its answer; `version` names both."""
+    """One prompt and the schema of its response; `version` identifies both."""
 
     kind: str
     text: str
@@ -48,13 +48,13 @@ class Question:
 
     @cached_property
     def version(self) -> str:
-        """First 12 hex digits of the SHA-256 of text and schema, and of the version of the question before it."""
+        """First 12 hex digits of the SHA-256 of text, schema, and the version of the previous prompt."""
         schema = json.dumps(self.form.model_json_schema(), sort_keys=True)
         return version_of(self.text, schema, *filter(None, [self.after]))
 
 
 def version_of(*texts: str) -> str:
-    """First 12 hex digits of the SHA-256 of texts."""
+    """Returns the first 12 hex digits of the SHA-256 of texts."""
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:12]
 
 
@@ -62,18 +62,18 @@ WATCH = Question("analysis", _WATCH, Analysis)
 
 
 def suppose(viral: bool | None) -> Question:
-    """The question for hypotheses; of a reel of which is told that it went viral or did not, or nothing is."""
+    """Returns the prompt for hypotheses about a reel that went viral, one that did not, or one of unknown label."""
     label = _HIDDEN if viral is None else _VIRAL if viral else _NOT_VIRAL
     return Question("hypotheses", _SUPPOSE.format(label=label), Hypotheses, WATCH.version)
 
 
 QUESTIONS = (WATCH, *map(suppose, (None, True, False)))
-"""All that is asked of a video."""
+"""All prompts about a video."""
 
 PROMPTS = version_of(*(question.version for question in QUESTIONS))
-"""The version of all questions together, for the column `prompt`."""
+"""The version of all prompts together, for the column `prompt`."""
 
 
 def mend(problem: str) -> str:
-    """What is said to an answer that cannot be used, once."""
+    """Returns the follow-up prompt after an unusable response, which is sent once."""
     return _MEND.format(problem=problem, language=ANSWERS_IN)

@@ -1,4 +1,4 @@
-"""What the settings ask for, done: the analyser chosen and opened, told of labels or not, its ledger closed."""
+"""Runs the analysis of reels by the settings: chooses and opens the analyser, passes labels, and closes the ledger."""
 
 from collections.abc import Generator, Iterable
 from contextlib import closing, contextmanager
@@ -19,19 +19,19 @@ from instagram_assets.vision.pipeline import features_folder
 
 
 def check_analyser(settings: Settings) -> None:
-    """Raise SettingsError when reels are to be watched by Gemini and its key is not there; nothing is sent."""
+    """Raise SettingsError when Gemini is the analyser and its key is missing; nothing is sent."""
     if settings.reels.enabled and settings.reels.analyser == "gemini":
         gemini_key(settings)
 
 
 def gemini_key(settings: Settings) -> str:
-    """Gemini's key, from the environment variable that the settings name. Raises SettingsError when it is not there."""
+    """Returns Gemini's API key from the environment variable in the settings. Raises SettingsError if it is not set."""
     remedy = "Make one at https://aistudio.google.com/apikey, or set INSTAGRAM_ASSETS_REELS__ANALYSER=local."
     return read_secret(settings.gemini.key_variable, "Gemini's API key", remedy)
 
 
 def open_ledger(settings: Settings) -> Ledger:
-    """What calls cost, by the settings' prices, in the data folder."""
+    """Returns the call ledger in the data folder, with the prices of the settings."""
     options = settings.gemini
     prices = Prices(options.usd_per_million_prompt_tokens, options.usd_per_million_answer_tokens)
     return Ledger(_ledger_file(settings), prices, options.max_usd_per_day, settings.zone)
@@ -42,32 +42,32 @@ def _ledger_file(settings: Settings) -> Path:
 
 
 def unanswered_usd(video_ids: Iterable[str], settings: Settings) -> float:
-    """What of these videos' cost is, at the most, of calls whose answers never came."""
+    """Returns the maximum cost of these videos' calls without a response, in US dollars."""
     return sum(one.unanswered_usd for one in _spent(video_ids, settings).values())
 
 
 def numbers_of(analyses: pa.Table, settings: Settings) -> dict[str, float]:
-    """See `analyses.numbers`, with what this machine's ledger knows of calls without an answer."""
+    """Returns `analyses.analysis_counts` with the maximum cost of unanswered calls from the local ledger."""
     columns = analyses.select(["video_id", "cost_usd"]).to_pylist()
     paid = {row["video_id"] for row in columns if row["video_id"] and row["cost_usd"]}
     return analysis_counts(analyses, unanswered_usd(paid, settings))
 
 
 def numbers_of_week(lake: UPath, week: date, settings: Settings) -> dict[str, float]:
-    """What a video took, of those of the week that begins on a day: seconds, tokens and dollars, by their names."""
+    """Returns seconds, tokens and dollars per video of the week that begins on `week`, by name."""
     columns = ("video_id", "status", "analyser", "seconds", "prompt_tokens", "answer_tokens", "cost_usd")
     rows = read_table(lake, "reel_analyses", days=(week, week + timedelta(days=6)), columns=columns)
     return {name: value for name, value in numbers_of(rows, settings).items() if name.endswith("_per_video")}
 
 
 def refused_for_good(video_ids: Iterable[str], settings: Settings) -> set[str]:
-    """Those of these videos that Gemini refused so often that it is asked no more."""
+    """Returns those of these videos for which Gemini failed so often that it is not tried again."""
     most = settings.gemini.failures_for_backup
     return {video_id for video_id, spent in _spent(video_ids, settings).items() if spent.lasting >= most}
 
 
 def _spent(video_ids: Iterable[str], settings: Settings) -> dict[str, Spent]:
-    """What the calls with the present questions came to, as far as this machine knows."""
+    """Returns the cost and failures of each video's calls with the present prompts, by the local ledger."""
     from instagram_assets.reels.prompts import QUESTIONS
 
     ids = list(video_ids)
@@ -79,7 +79,7 @@ def _spent(video_ids: Iterable[str], settings: Settings) -> dict[str, Spent]:
 
 @contextmanager
 def open_analyser(settings: Settings) -> Generator[Analyser]:
-    """The analyser that the settings name. Raises SettingsError, before any work, when its key is not there."""
+    """Opens the analyser of the settings. Raises SettingsError, before any work, when its key is missing."""
     from instagram_assets.reels.local_model import open_local
 
     if settings.reels.analyser == "local":
@@ -94,9 +94,9 @@ def open_analyser(settings: Settings) -> Generator[Analyser]:
 
 
 def analyse(videos: pa.Table, settings: Settings, on_progress: OnProgress | None = None) -> pa.Table:
-    """The rows of `reel_analyses` for rows of `reel_videos`; the lake's labels are told only where the settings say so.
+    """Returns the rows of `reel_analyses` for rows of `reel_videos`; labels are passed only if the settings say so.
 
-    Raises SettingsError before any work, and AnalyserRefusedError or StorageError; what was paid is kept.
+    Raises SettingsError before any work, and AnalyserRefusedError or StorageError; paid responses are cached.
     """
     check_analyser(settings)
     labels = None

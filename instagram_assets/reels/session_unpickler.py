@@ -1,8 +1,8 @@
-"""A program that reads a session of Instaloader from its standard input and writes its cookies as JSON.
+"""A sandboxed program that reads an Instaloader session from standard input and writes its cookies as JSON.
 
-Sessions are pickles, and a pickle is a program that runs when it is read. So it is read here, in a process of its own
-(`python -I -S unpickle.py`) that can open no file and no connection, by an unpickler that makes nothing but dicts and
-texts. It imports nothing of this package.
+Sessions are pickles, and a pickle can run code when it is loaded. So it is loaded here, in a separate process (`python
+-I -S session_unpickler.py`) that can open no file and no connection, by an unpickler that creates only dicts and texts.
+It imports nothing of this package.
 """
 
 import json
@@ -14,14 +14,14 @@ from typing import Any, NoReturn
 
 MAX_SESSION_BYTES = 65_536
 EXIT_REFUSED = 3
-"""The exit status for what holds anything but cookies."""
+"""The exit status for a file with anything but cookies."""
 _MEMORY = 512_000_000
 _SECONDS = 5
 _HARMLESS = ("object.__getattr__", "pickle.find_class", "marshal.loads", "code.__new__")
 
 
 class _PlainUnpickler(pickle.Unpickler):
-    """Makes containers, texts and numbers; whatever would name a class or a function is refused."""
+    """An unpickler for containers, texts and numbers; it refuses any class or function."""
 
     def find_class(self, module_name: str, global_name: str, /) -> NoReturn:
         raise pickle.UnpicklingError("names code")
@@ -31,11 +31,11 @@ class _PlainUnpickler(pickle.Unpickler):
 
 
 def shut() -> None:
-    """From here on this process opens no file and no connection, starts no other, and ends soon."""
+    """Restrict this process: no files, no connections, no subprocesses, and a short CPU time."""
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # The kernel itself gives no further descriptor: neither file nor socket nor pipe.
+    # The kernel then gives no further descriptor: neither file nor socket nor pipe.
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
 
     def refuse(event: str, _: tuple[Any, ...]) -> None:
@@ -46,7 +46,7 @@ def shut() -> None:
 
 
 def cookies_of(data: bytes) -> dict[str, str]:
-    """The cookies that a pickled session holds. Raises ValueError for anything else."""
+    """Returns the cookies in a pickled session. Raises ValueError for anything else."""
     found: Any = _PlainUnpickler(BytesIO(data)).load()
     if type(found) is not dict:
         raise ValueError("no dict")
@@ -60,7 +60,7 @@ def cookies_of(data: bytes) -> dict[str, str]:
 
 
 def main() -> int:
-    """0 with JSON on the standard output, or `EXIT_REFUSED` with nothing: what was wrong may hold cookies."""
+    """Writes the cookies and returns 0, or `EXIT_REFUSED` without output: an error message might contain cookies."""
     data = sys.stdin.buffer.read(MAX_SESSION_BYTES + 1)
     shut()
     try:

@@ -1,4 +1,4 @@
-"""Fresh addresses of videos whose own expired: Instaloader asks Instagram, with one's own session, once per reel."""
+"""Refreshes expired video URLs: one request per reel to Instagram through Instaloader, with the user's session."""
 
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,19 +25,19 @@ _TIMEOUT = 30.0
 
 
 class UrlSource(Protocol):
-    """Who knows where a video is to be had now."""
+    """A source of current video URLs."""
 
     def ask(self, shortcode: str) -> str:
-        """The address of a reel's video.
+        """Returns the current URL of a reel's video.
 
-        Raises MediaFailedError when there is none, MediaTransientError when there was no answer, RateLimitedError
-        when all must wait, SessionRefusedError when nothing more may be asked.
+        Raises MediaFailedError when there is none, MediaTransientError when there was no response, RateLimitedError
+        when all requests must wait, SessionRefusedError when no more requests are allowed.
         """
         ...
 
 
 def check_instaloader() -> None:
-    """Raises SettingsError with the command when Instaloader is not installed."""
+    """Raises SettingsError with the install command when Instaloader is not installed."""
     if find_spec("instaloader") is None:
         raise SettingsError(
             f"{SESSION_FILE} needs Instaloader, which is not installed. Run `pip install 'instagram_assets[reels]'`, "
@@ -46,7 +46,7 @@ def check_instaloader() -> None:
 
 
 class UrlRefresher:
-    """Asks Instagram by Instaloader: one request for each reel, none again after a refusal, and never a wait.
+    """A `UrlSource` that uses Instaloader: one request per reel, none after a refusal, and no waiting.
 
     Raises SettingsError when Instaloader is not installed.
     """
@@ -57,7 +57,7 @@ class UrlRefresher:
         self._refusal = ""
 
     def ask(self, shortcode: str) -> str:
-        """See `Addresses.ask`."""
+        """See `UrlSource.ask`."""
         if self._refusal:
             raise SessionRefusedError(self._refusal)
         try:
@@ -79,7 +79,7 @@ class UrlRefresher:
             QueryReturnedNotFoundException,
         )
 
-        # Instaloader's texts hold addresses and whatever the server said: ours say the same on every run.
+        # Instaloader's messages contain URLs and server texts: ours are the same on every run.
         try:
             url = Post.from_shortcode(self._loader.context, shortcode).video_url
         except (AbortDownloadException, LoginRequiredException, LoginException) as error:
@@ -101,7 +101,7 @@ def _loader(session: InstagramSession) -> "Instaloader":
     from instaloader import Instaloader, RateController
 
     class NeverWaiting(RateController):
-        """Says how long to wait in place of waiting: whoever runs us does that."""
+        """A rate controller that raises instead of sleeping: the caller decides how to wait."""
 
         def sleep(self, secs: float) -> None:
             raise RateLimitedError(_too_many(secs), secs)
@@ -115,14 +115,14 @@ def _loader(session: InstagramSession) -> "Instaloader":
     loader = Instaloader(
         sleep=False,
         quiet=True,
-        # A second try would be a second request; whether there is one is decided above.
+        # Instaloader's retry would be a second request; retries are decided above.
         max_connection_attempts=1,
         request_timeout=_TIMEOUT,
         rate_controller=controller,
-        # Its interface would be asked a second time for each reel.
+        # Its iPhone API would be a second request per reel.
         iphone_support=False,
     )
-    # It prints to the standard error even when it is to be quiet.
+    # It prints to standard error even in quiet mode.
     loader.context.error = _say_nothing
     loader.load_session(session.user, dict(session.cookies))
     return loader
@@ -136,7 +136,7 @@ def _connection_problem(error: Exception) -> Exception:
     from instaloader.exceptions import TooManyRequestsException
 
     cause, text = error.__cause__, str(error)
-    # Instagram also says it with 401 and these words.
+    # Instagram also signals it with 401 and this message.
     if isinstance(cause, TooManyRequestsException) or "wait a few minutes" in text:
         return RateLimitedError(_too_many(WAIT), WAIT)
     if any(f" {status} " in text for status in ("401", "403")):

@@ -1,6 +1,6 @@
-"""What is measured of a video, whoever watches it: how loud it is, and how often it is cut.
+"""Measures of a video that no model is needed for: its loudness and its cuts.
 
-Both are properties of the bytes, so they are kept by their hash, and each film is decoded for them once.
+Both depend on the content alone, so they are cached by its hash, and each video is decoded for them once.
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -20,7 +20,7 @@ VIDEO_MEASURES: Mapping[str, Callable[[Path], float | None]] = {
     "loudness": loudness,
     "cuts_per_minute": cuts_per_minute,
 }
-"""Columns of `schemas.REEL_ANALYSES`, and what measures them."""
+"""Columns of `schemas.REEL_ANALYSES`, and the functions that measure them."""
 
 MEASURES_SCHEMA = pa.schema(
     [
@@ -30,7 +30,7 @@ MEASURES_SCHEMA = pa.schema(
         pa.field("reason", pa.string()),
     ]
 )
-"""What the feature store keeps of a video; `reason` says what could not be measured."""
+"""The schema of a video's cached measures; `reason` tells what could not be measured."""
 
 _VERSION = "2"
 _AT_ONCE = 2
@@ -38,9 +38,9 @@ _BATCH = 16
 
 
 def measure_videos(videos: Mapping[str, Path], root: UPath | Path) -> dict[str, Row]:
-    """The columns of MEASURES of each video (video_id → its file), and `reason`: why one of them is missing.
+    """Returns the columns of MEASURES for each video (video_id → its file), and `reason`: why one of them is missing.
 
-    What was measured is kept below `root`; what could not be is null, and is tried again the next time.
+    Results are cached below `root`; failed ones are null, and are tried again the next time.
     """
     store = FeatureStore(root, "reel_measures", _VERSION, MEASURES_SCHEMA)
 
@@ -56,7 +56,7 @@ def measure_videos(videos: Mapping[str, Path], root: UPath | Path) -> dict[str, 
 
 
 def with_damage(videos: pa.Table, media: Path, root: UPath | Path) -> pa.Table:
-    """Rows of `reel_videos` whose reasons also say what of a film below `media` cannot be measured, being damaged."""
+    """Returns rows of `reel_videos` with reasons that also tell what of a damaged file cannot be measured."""
     rows = videos.to_pylist()
     files = {row["video_id"]: media / row["path"] for row in rows if row["status"] == OK and row["path"]}
     found = measure_videos({video_id: file for video_id, file in files.items() if file.is_file()}, root)

@@ -1,4 +1,4 @@
-"""From posts to the videos of their reels: fetched once, asked for anew where the address expired, looked into."""
+"""Builds the table `reel_videos` from posts: downloads videos once, refreshes expired URLs, and probes the files."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -43,16 +43,16 @@ _SECONDS = 600.0
 _ASKED_TOGETHER = 8
 """Refreshed URLs per batch, requested before their videos are downloaded: what a kill may cost in requests."""
 _MOST_LOST = 3
-"""Requests in a row without an answer, after which no more are made."""
+"""Failed requests in a row after which no more are made."""
 _LOOKING, _POSTER_VERSION = 2, 1
 ASKED_ANEW = "; asked anew: "
-"""Parts in a reason what the address ended with from what Instagram said of another one."""
+"""Separates, in a reason, the failure of the original URL from that of the refreshed one."""
 _ASK_ANEW = re.compile(r"HTTP (403|404|410)$|HTML instead of a video$")
-"""Failures that a fresh address may mend, beside an expiry."""
+"""Failures, besides an expiry, that a fresh URL may fix."""
 
 
 class ReelKey(NamedTuple):
-    """Which reel of which account; sorts as the rows of `reel_videos` do."""
+    """The key of a reel: account, day and post; it sorts like the rows of `reel_videos`."""
 
     account: str
     day: date
@@ -68,7 +68,7 @@ class _Reel:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What was found in a video's file: facts and poster, or why there are none."""
+    """The result of probing a video file: metadata and poster, or why they are missing."""
 
     facts: VideoFacts | None = None
     poster: str | None = None
@@ -76,7 +76,7 @@ class _Seen:
 
 
 def video_options(download: DownloadSettings, reels: ReelSettings, forgotten: Forgotten = NOTHING) -> DownloadOptions:
-    """How videos are fetched by the settings: few at once and with more time than images, for they are large."""
+    """Returns the download options for videos: fewer at once and longer timeouts than for images."""
     options = DownloadOptions.of(download, forgotten)
     return replace(
         options,
@@ -87,7 +87,7 @@ def video_options(download: DownloadSettings, reels: ReelSettings, forgotten: Fo
 
 
 def open_addresses(reels: ReelSettings) -> UrlSource | None:
-    """Who is asked for fresh addresses by the settings; null without a session file.
+    """Returns the source of fresh URLs by the settings; null without a session file.
 
     Raises FileError and SettingsError as `read_session` and `UrlRefresher` do.
     """
@@ -106,11 +106,11 @@ def reel_videos(
     may_wait: bool = True,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> pa.Table:
-    """The rows of `reel_videos` for the reels of `posts`, their files and posters being in the store.
+    """Returns the rows of `reel_videos` for the reels of `posts`; files and posters are in the store afterwards.
 
-    What is stored is not fetched again, what expires soonest is fetched first. `addresses` is asked for reels whose
-    address has expired or is gone. Raises StorageError when the disk refuses, and RateLimitedError when `addresses`
-    must wait and `may_wait`; else the rows that are left say so.
+    Stored videos are not downloaded again; those that expire soonest come first. `addresses` is asked for reels whose
+    URL has expired or is missing. Raises StorageError when the disk refuses, and RateLimitedError when `addresses` must
+    wait and `may_wait`; else the remaining rows say so.
     """
     reels = reels_of(posts)
     outcomes = _asked_before(reels, store, options)
@@ -124,7 +124,7 @@ def reel_videos(
 
 
 def reels_of(posts: pa.Table) -> list[_Reel]:
-    """The reels among posts, each with the address of its first video."""
+    """Returns the reels among posts, each with the URL of its first video."""
     reels: list[_Reel] = []
     for post in posts.select(["account", "day", "post_id", "shortcode", "kind", "media"]).to_pylist():
         if post["kind"] != "reel":
@@ -135,23 +135,23 @@ def reels_of(posts: pa.Table) -> list[_Reel]:
 
 
 def address_of(media: list[dict[str, Any]] | None) -> str | None:
-    """Where a post's first video is, by its media."""
+    """Returns the URL of the first video in a post's media; null if there is none."""
     films = [one for one in media or [] if one["kind"] == "video" and one["url"]]
     return min(films, key=lambda one: one["position"])["url"] if films else None
 
 
 def _anew(reel: _Reel) -> str:
-    """Where the store keeps what was had from an address that was asked anew: the same whatever that address was."""
+    """Returns the store's key for a video with a refreshed URL, which does not depend on that URL."""
     return f"reel:{reel.shortcode}"
 
 
 def _page(reel: _Reel) -> str:
-    """The address that a fresh one was asked of; unlike it, the same on every run."""
+    """Returns the URL of the reel's page, which is stable, unlike the video's URL."""
     return f"https://www.instagram.com/reel/{reel.shortcode}/"
 
 
 def _asked_before(reels: Sequence[_Reel], store: MediaStore, options: DownloadOptions) -> dict[ReelKey, Outcome]:
-    """The outcome for each reel whose video is stored since its address was asked anew in an earlier run."""
+    """Returns the outcome for each reel whose video was stored through a refreshed URL in an earlier run."""
     if not options.cache_images:
         return {}
     known = store.find({_anew(reel) for reel in reels if reel.shortcode})
@@ -187,7 +187,7 @@ def _fetched(
     options: DownloadOptions,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> dict[ReelKey, Outcome]:
-    """The outcome for each reel, of which those without an address are not asked."""
+    """Returns the download outcome for each reel; those without a URL fail without a request."""
     from instagram_assets.media.download import download_all
 
     requests = [MediaRequest(reel.key, reel.url, "video") for reel in reels if reel.url]
@@ -197,13 +197,13 @@ def _fetched(
 
 
 def needs_address(status: str, reason: str | None) -> bool:
-    """Whether a video ended so that only another address may bring it; what was said after that is passed over."""
+    """Whether a download failed so that only a fresh URL may help; later parts of the reason are ignored."""
     first = (reason or "").partition("; ")[0]
     return status == "expired" or (status != "ok" and (first == NO_ADDRESS or bool(_ASK_ANEW.search(first))))
 
 
 def _may_be_asked(reel: _Reel, outcome: Outcome, forgotten: Forgotten) -> bool:
-    """True where a fresh address may bring what the post's own did not; nobody is asked for what was forgotten."""
+    """Whether a fresh URL may help where the post's own did not; never for accounts and reels subject to erasure."""
     if forgotten.has("account", reel.key.account) or forgotten.has("shortcode", reel.shortcode):
         return False
     return bool(reel.shortcode) and needs_address(outcome.status, outcome.reason)
@@ -217,7 +217,7 @@ def _asked_anew(
     addresses: UrlSource,
     may_wait: bool,
 ) -> dict[ReelKey, Outcome]:
-    """How it ended for the reels that were asked for anew; what was had before a refusal is fetched and kept."""
+    """Returns the outcomes with refreshed URLs; what was refreshed before a refusal is downloaded and kept."""
     anew: dict[ReelKey, Outcome] = {}
     asking = _Asking(addresses)
     by_shortcode: dict[str | None, list[_Reel]] = {}
@@ -241,7 +241,7 @@ def _asked_anew(
 
 
 class _Asking:
-    """Asks for one address after another until there is a reason to stop, and keeps why there is none."""
+    """Requests fresh URLs one after another until there is a reason to stop, and records why one is missing."""
 
     def __init__(self, addresses: UrlSource) -> None:
         self.limit: RateLimitedError | None = None
@@ -252,7 +252,7 @@ class _Asking:
         self._in_a_row = 0
 
     def url(self, reel: _Reel) -> str | None:
-        """The reel's address now; null where there is none, or nothing is asked any more."""
+        """Returns the reel's current URL; null where there is none, or no more requests are made."""
         assert reel.shortcode
         if self._stop:
             return None
@@ -276,7 +276,7 @@ class _Asking:
         return None
 
     def ended(self, reel: _Reel, before: Outcome) -> Outcome:
-        """How it ended for a reel without a fresh address."""
+        """Returns the outcome for a reel without a fresh URL."""
         code = reel.shortcode or ""
         if code in self._gone:
             return replace(before, status="failed", reason=f"{before.reason}{ASKED_ANEW}{self._gone[code]}")
@@ -285,7 +285,7 @@ class _Asking:
 
 
 def _looked_into(outcomes: Iterable[Outcome], store: MediaStore, options: DownloadOptions) -> dict[str, _Seen]:
-    """Facts and poster of each video that is stored (video_id → what was found); a poster is made once."""
+    """Returns metadata and poster of each stored video (video_id → result); a poster is made once."""
     videos = {outcome.image_id: outcome for outcome in outcomes if outcome.image_id}
     posters = store.find(map(_poster_identity, videos))
 
@@ -328,7 +328,7 @@ def _row(reel: _Reel, outcome: Outcome, seen: Mapping[str, _Seen]) -> dict[str, 
         return row
     facts = found.facts
     if facts is None:
-        # It came whole, so it would come the same again.
+        # The download was complete, so the damage would come again.
         return row | {"status": "failed", "reason": found.reason}
     return row | {
         "video_id": outcome.image_id,

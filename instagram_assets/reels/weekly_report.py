@@ -1,4 +1,4 @@
-"""What a page of a week shows: its reels with their labels and what a model saw, the contrasts, and what it cost."""
+"""The data of the weekly report: a week's reels with labels and analyses, the contrasts, and the costs."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -18,11 +18,11 @@ from instagram_assets.reels.analysis_schema import OK
 from instagram_assets.storage.lake import read_table
 
 MAX_REPORT_REELS = 120
-"""Reels of a page; those that went viral come first."""
+"""The maximum number of reels in a report; viral ones come first."""
 MAX_MODEL_HYPOTHESES = 20
-"""Sentences of the model that a page shows."""
+"""The maximum number of model hypotheses in a report."""
 SMALL_Q = 0.05
-"""A contrast with a q-value below stands out."""
+"""Contrasts with a q-value below this are highlighted."""
 
 Row = dict[str, Any]
 Unanswered = Callable[[Iterable[str]], float]
@@ -51,7 +51,7 @@ _ANALYSIS = (
 
 @dataclass(frozen=True)
 class Reel:
-    """One reel of a page: rows of its four tables; where there is none all is null."""
+    """One reel of the report with its rows in four tables; missing rows are all null."""
 
     post: Row
     label: Row
@@ -64,32 +64,32 @@ class Reel:
 
     @property
     def is_analysed(self) -> bool:
-        """Whether it has all that an analysis gives."""
+        """Whether its analysis is complete."""
         return self.analysis.get("status") == OK
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What the analyses of a week by one analyser took, so that the size of a batch can be chosen."""
+    """The cost of a week's analyses by one analyser, for choosing the size of a batch."""
 
     analyser: str
     reels: int
     statuses: Mapping[str, int]
     seconds: float | None
-    """Of one video, in the middle."""
+    """The median per video."""
     tokens: float | None
-    """Sent and received, of one video on average; answered calls only."""
+    """Prompt and response tokens per video on average; answered calls only."""
     usd: float | None
-    """Of all together, without what is `unanswered_usd`."""
+    """The total, without `unanswered_usd`."""
     in_vain: int = 0
-    """Videos that were asked about, and were watched by another analyser in the end."""
+    """Videos sent to this analyser that another one analysed in the end."""
     unanswered_usd: float = 0.0
-    """The most that calls can have cost whose answers never came."""
+    """The maximum cost of calls without a response."""
 
 
 @dataclass(frozen=True)
 class WeekPage:
-    """All that a page shows of the week that begins on `week`."""
+    """All data of the report on the week that begins on `week`."""
 
     week: date
     reels: Sequence[Reel]
@@ -101,7 +101,7 @@ class WeekPage:
 
     @property
     def name(self) -> str:
-        """Such as 2026-W48."""
+        """The ISO week, such as 2026-W48."""
         return week_name(self.week)
 
     @property
@@ -114,18 +114,18 @@ class WeekPage:
         return dict(found)
 
     def poster(self, reel: Reel) -> Path | None:
-        """Where the reel's picture lies."""
+        """Returns the path of the reel's poster image."""
         path = reel.video.get("poster")
         return self.media / path if path else None
 
 
 def page_name(week: date) -> str:
-    """The file of the page of the week that begins on a day, such as reels-2026-W48.html."""
+    """Returns the file name of a week's report, such as reels-2026-W48.html."""
     return f"reels-{week_name(week)}.html"
 
 
 def weeks_of(lake: UPath) -> list[date]:
-    """The Mondays of the weeks of which there are videos or analyses, the newest last."""
+    """Returns the Mondays of the weeks with videos or analyses, the newest last."""
     days: set[date] = set()
     for name in ("reel_videos", "reel_analyses"):
         days |= set(read_table(lake, name, columns=["day"])["day"].unique().to_pylist())
@@ -135,9 +135,9 @@ def weeks_of(lake: UPath) -> list[date]:
 def read_week(
     lake: UPath, week: date, media: Path, hypotheses: pa.Table | None = None, unanswered: Unanswered | None = None
 ) -> WeekPage:
-    """What the lake has of the week that begins on `week`; `hypotheses` stands in the place of the lake's.
+    """Returns the report data of the week that begins on `week` from the lake; `hypotheses` replaces the lake's table.
 
-    `unanswered` tells what of the cost of some videos is of calls without an answer.
+    `unanswered` returns how much of the cost of some videos is due to calls without a response.
     """
     days = (week, week + timedelta(days=6))
 
@@ -172,7 +172,7 @@ def week_page(
     media: Path,
     unanswered: Unanswered | None = None,
 ) -> WeekPage:
-    """The page of rows of one week; posters lie below `media`."""
+    """Returns the report data built from the rows of one week; posters are below `media`."""
     of_labels = {(row["account"], row["id"]): row for row in labels}
     of_videos, of_analyses = _by_key(videos), _by_key(analyses)
     reels = [
@@ -198,7 +198,7 @@ def week_page(
 
 
 def _place(reel: Reel) -> tuple[Any, ...]:
-    """Viral reels first, those with the highest score before; then what was analysed."""
+    """Sort key of reels: viral ones by descending score, then analysed ones."""
     order = {True: 0, False: 1, None: 2}[reel.viral]
     score = reel.label.get("score")
     return order, score is None, -(score or 0.0), not reel.is_analysed, reel.post["account"], reel.post["post_id"]
@@ -209,7 +209,7 @@ def _chance(row: Row) -> tuple[float, float, str]:
 
 
 def _costs(analyses: Collection[Row], unanswered: Unanswered | None) -> list[Cost]:
-    """What each analyser took; money is Gemini's, also of what this machine watched after it failed."""
+    """Returns the cost of each analyser; money is Gemini's, also of videos that the local one did after it failed."""
     of_each: dict[str, list[Row]] = {}
     for row in analyses:
         of_each.setdefault(row["analyser"] or "none", []).append(row)

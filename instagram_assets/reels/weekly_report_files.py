@@ -1,4 +1,4 @@
-"""Which pages of weeks are to be written: those of weeks whose reels were watched since, and of the newest."""
+"""Writes the weekly reports that are out of date: those of weeks with changed analyses, and of the newest week."""
 
 import re
 from collections.abc import Collection
@@ -28,10 +28,10 @@ def write_pages(
     weeks: Collection[date] = (),
     unanswered: Unanswered | None = None,
 ) -> list[tuple[WeekPage, Path]]:
-    """Write the page of the newest week, of `weeks`, and of each that has none of its present rows; the newest last.
+    """Write the reports of the newest week, of `weeks`, and of each week whose data changed; the newest last.
 
-    A page says what it was made of, so nothing is remembered elsewhere. Months are told apart, not days: with one week,
-    the others of its month are written, too. `hypotheses` and `unanswered` are as in `read_week`.
+    A report contains a stamp of its data, so nothing is stored elsewhere. Stamps are per month: with one week, the
+    others of its month are written, too. `hypotheses` and `unanswered` are as in `read_week`.
     """
     known = weeks_of(lake)
     said = read_table(lake, "viral_hypotheses") if hypotheses is None else hypotheses
@@ -50,7 +50,7 @@ def write_pages(
 
 
 def _made_of(week: date, files: dict[str, str], hypotheses: pa.Table) -> str:
-    """A stamp that is another one when the rows that a week's page shows of watched reels are others."""
+    """Returns a stamp that changes when the rows behind a week's report change."""
     months = {f"{day:%Y-%m}" for day in (week, week + timedelta(days=6))}
     inside = [f"{name}:{stamp}" for name, stamp in sorted(files.items()) if name.rpartition("/")[2] in months]
     said = hypotheses.filter(compute.equal(hypotheses["week"], pa.scalar(week, pa.date32()))).to_pylist()
@@ -58,7 +58,7 @@ def _made_of(week: date, files: dict[str, str], hypotheses: pa.Table) -> str:
 
 
 def _said_in(path: Path) -> str:
-    """What a page says that it was made of; nothing where there is no page, or an older one."""
+    """Returns the stamp stored in a report; empty where there is none, or an older format."""
     try:
         with path.open(encoding="utf-8", errors="replace") as stream:
             found = _MADE_OF.search(stream.read(_HEAD))

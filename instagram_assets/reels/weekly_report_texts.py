@@ -1,4 +1,4 @@
-"""Numbers and addresses of a page of the week, as people read them."""
+"""Formatting of the weekly report's numbers and links for readers."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -12,19 +12,19 @@ Row = dict[str, Any]
 
 _VERDICTS = {True: "viral", False: "not viral", None: "no label"}
 _DIFFERENCES = ("difference", "low", "high")
-"""Of two shares these are percentage points."""
+"""Columns that are percentage points for features in percent."""
 _NUMBERS = {"likes": "like", "comments": "comment", "views": "view", "plays": "play"}
 
 
 class AnalysisState(NamedTuple):
-    """How a reel was analysed, or was not, where that is worth a mark; and the reason of its row."""
+    """The badge that tells how a reel was analysed, empty in the normal case, and the reason in its row."""
 
     mark: str
     reason: str
 
 
 def analysis_state(reel: Reel) -> AnalysisState:
-    """Such as `analysed on this machine` with `Gemini failed 5 times (…)`, or `not analysed: blocked` with why."""
+    """Returns e.g. `analysed on this machine` with `Gemini failed 5 times (…)`, or `not analysed: blocked` with why."""
     analysis, video = reel.analysis, reel.video
     reason = str(analysis.get("reason") or "")
     if reel.is_analysed:
@@ -34,7 +34,7 @@ def analysis_state(reel: Reel) -> AnalysisState:
         return AnalysisState(f"not analysed: {_spoken(NO_VIDEO)}", ": ".join(str(word) for word in words if word))
     if not analysis.get("status"):
         return AnalysisState("not analysed yet", reason)
-    # Where only the hypotheses were not to be had, the rest is there.
+    # Where only the hypotheses are missing, the analysis is there.
     lacking = "no hypotheses" if analysis.get("action") or analysis.get("hook") else "not analysed"
     return AnalysisState(f"{lacking}: {_spoken(analysis['status'])}", reason.removeprefix("no hypotheses: "))
 
@@ -44,32 +44,32 @@ def _spoken(status: str) -> str:
 
 
 def label_text(reel: Reel) -> str:
-    """Such as `viral, score 3.21`."""
+    """Returns a reel's label, such as `viral, score 3.21`."""
     score = reel.label.get("score")
     return _VERDICTS[reel.viral] + (f", score {score:,.2f}" if score is not None else "")
 
 
 def reel_numbers(reel: Reel) -> list[str]:
-    """Such as `1,204 likes`; what is unknown is left out."""
+    """Returns a reel's counts, such as `1,204 likes`; unknown ones are left out."""
     found = [count_text(reel.post[name], noun) for name, noun in _NUMBERS.items() if reel.post.get(name) is not None]
     duration = reel.video.get("duration")
     return found + ([f"{duration:,.0f} s"] if duration is not None else [])
 
 
 def link(reel: Reel) -> str:
-    """The reel's address, if it is one that a browser opens as a page; else nothing."""
+    """Returns the reel's URL if it is a web address; else an empty text."""
     url = str(reel.post.get("url") or "")
     return url if urlsplit(url).scheme in ("https", "http") else ""
 
 
 def value_text(row: Row, name: str) -> str:
-    """A number of a contrast in the unit of its feature; – where there is none."""
+    """Returns a number of a contrast in the unit of its feature; – where there is none."""
     unit = _unit(row) if name not in _DIFFERENCES or _unit(row) != "%" else "points"
     return f"{_bare(row, name)} {unit}".strip()
 
 
 def interval_text(row: Row) -> str:
-    """Such as `1.2 to 3.4 s`."""
+    """Returns a confidence interval, such as `1.2 to 3.4 s`."""
     return "–" if row["low"] is None else f"{_bare(row, 'low')} to {value_text(row, 'high')}"
 
 
@@ -88,7 +88,7 @@ def _unit(row: Row) -> str:
 
 
 def interval_span(row: Row) -> Mapping[str, float] | None:
-    """Where an interval lies on a line from 0 to 100 with no difference in its middle; null where there is none."""
+    """Returns an interval's position on a scale from 0 to 100 with zero difference in the middle; null if none."""
     if row["low"] is None:
         return None
     reach = max(abs(row["low"]), abs(row["high"])) * 1.05
@@ -97,7 +97,7 @@ def interval_span(row: Row) -> Mapping[str, float] | None:
 
 
 def cost_line(cost: Cost) -> str:
-    """Such as `gemini: 12 reels (ok 11, blocked 1), 8.1 s and 3,400 tokens a reel, 0.0312 US dollars in all`."""
+    """Returns e.g. `gemini: 12 reels (ok 11, blocked 1), 8.1 s and 3,400 tokens a reel, 0.0312 US dollars in all`."""
     statuses = ", ".join(f"{_spoken(status)} {count:,}" for status, count in cost.statuses.items())
     each = [f"{cost.seconds:,.1f} s"] if cost.seconds is not None else []
     each += [count_text(round(cost.tokens), "token")] if cost.tokens is not None else []
@@ -110,7 +110,7 @@ def cost_line(cost: Cost) -> str:
 
 
 def report_summary(page: WeekPage) -> str:
-    """Such as `12 reels: 3 viral, 9 not viral`."""
+    """Returns the report's summary, such as `12 reels: 3 viral, 9 not viral`."""
     total = len(page.reels) + page.left_out
     parts = ", ".join(
         f"{page.counts[name]:,} {name}" for name in ("viral", "not viral", "without a label") if name in page.counts
@@ -120,5 +120,5 @@ def report_summary(page: WeekPage) -> str:
 
 
 def count_text(number: int, noun: str) -> str:
-    """A number with its noun, such as `1 reel` or `2 reels`."""
+    """Returns a number with its noun, such as `1 reel` or `2 reels`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

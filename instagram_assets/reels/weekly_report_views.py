@@ -1,4 +1,4 @@
-"""A page of the week as one HTML file that needs no other, and as Markdown for the Dagster UI."""
+"""Renders the weekly report as one self-contained HTML file, and as Markdown for the Dagster UI."""
 
 import base64
 import re
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 MOST_IN_MARKDOWN = 10
-"""Reels that the UI shows: what stands there is kept in Dagster's event log."""
+"""Reels in the Markdown for the UI, which is stored in Dagster's event log."""
 
 _POSTER = (240, 426)
 _QUALITY = 72
 _SMALL_POSTER = (90, 160)
 _SMALL_QUALITY = 60
 _PICTURES_IN_MARKDOWN = 65_000
-"""Characters of all pictures there: with the words they stay below what an event may hold, 100 kB."""
+"""Maximum characters of all images there: with the text they stay below the event limit of 100 kB."""
 _LONGEST = 160
 _EVERYWHERE = re.compile("[\u0000-\u10ff\u2000-\u206f\u2212]")
-"""What every system has letters for: alphabets, punctuation and the minus."""
+"""Characters that every system font has: alphabets, punctuation and the minus."""
 _SIGNS = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~&$:])")
 
 
 def write_page(page: WeekPage, folder: Path, made_of: str = "") -> Path:
-    """Write the page's HTML file into a folder; its path. Raises StorageError when the disk refuses.
+    """Write the report's HTML file into a folder and return its path. Raises StorageError when the disk refuses.
 
-    `made_of` stands in its head, by which a later run sees whether it is of the present rows.
+    `made_of`, a stamp of the data, is stored in its head, so that a later run sees whether it is up to date.
     """
     path = folder / page.file_name
     data = report_html(page, made_of).encode()
@@ -50,7 +50,7 @@ def write_page(page: WeekPage, folder: Path, made_of: str = "") -> Path:
 
 
 def report_html(page: WeekPage, made_of: str = "") -> str:
-    """The page as HTML in which posters are inlined; everything that came from elsewhere is escaped."""
+    """Returns the report as HTML with inlined posters; all external text is escaped."""
     shown = {
         "page": page,
         "last": page.week + timedelta(days=6),
@@ -61,13 +61,13 @@ def report_html(page: WeekPage, made_of: str = "") -> str:
     }
     html = _template().render(shown, font="")
     letters = sorted(set(_EVERYWHERE.sub("", html)))
-    # It stands before the system's own fonts, among which a browser stops looking, and is asked for nothing else.
+    # Listed before the system fonts, at which a browser stops looking, and used for these letters only.
     own = ", ".join(f"U+{ord(letter):X}" for letter in letters)
     return _template().render(shown, font=font_data_uri(letters), letters=own) if letters else html
 
 
 def report_markdown(page: WeekPage, path: Path | None = None) -> str:
-    """The page in short: contrasts, the reels that went viral, what the model supposes, and what it cost."""
+    """Returns the report's summary in Markdown: contrasts, viral reels, the model's hypotheses, and the costs."""
     lines = [
         f"**Reels of {page.name}**, {page.week} to {page.week + timedelta(days=6)}. {texts.report_summary(page)}",
         "",
@@ -123,7 +123,7 @@ def _state(reel: Reel) -> str:
 
 
 def _plain(text: object) -> str:
-    """A text of which Markdown makes nothing else, in one line, cut where it is long."""
+    """Returns a text escaped for Markdown, in one line and truncated."""
     words = " ".join(str(text or "").split())
     shown = words if len(words) <= _LONGEST else f"{words[: _LONGEST - 1]}…"
     return _SIGNS.sub(r"\\\1", shown)
@@ -134,7 +134,7 @@ def _address(url: str) -> str:
 
 
 def _frames(page: WeekPage, reels: Sequence[Reel]) -> list[str]:
-    """A small picture of each reel as Markdown, as long as there is room for them."""
+    """Returns a thumbnail of each reel as Markdown, as long as there is room."""
     frames: list[str] = []
     left = _PICTURES_IN_MARKDOWN
     for reel in reels:
@@ -146,7 +146,7 @@ def _frames(page: WeekPage, reels: Sequence[Reel]) -> list[str]:
 
 
 def _picture(path: Path | None, size: tuple[int, int] = _POSTER, quality: int = _QUALITY) -> str:
-    """A small JPEG as a data URI; nothing when it cannot be read."""
+    """Returns a small JPEG as a data URI; empty when it cannot be read."""
     if path is None:
         return ""
     try:

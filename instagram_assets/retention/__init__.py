@@ -1,1 +1,1 @@
-"""Observations and media that are older than a setting go; what was made of them stays."""
+"""Retention: deletes observations and media that are older than the limits in the settings; derived data stays."""

@@ -1,4 +1,4 @@
-"""What is due to go: one file, said before it is done."""
+"""The items that retention deletes, one per file and table: listed first, applied later, and summed up for reports."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ LANDING_PLACE, TABLES_PLACE, INBOX_PLACE, MEDIA_PLACE, MEDIA_ROWS_PLACE = (
     "media",
     "rows of media",
 )
-"""Where something is due."""
+"""The locations of expired items."""
 
 
 @dataclass(frozen=True)
 class RetentionLimits:
-    """Moments before which observations and media are past; null keeps all."""
+    """The timestamps before which observations and media have expired; null keeps all."""
 
     raw: datetime | None
     media: datetime | None
@@ -31,11 +31,11 @@ class RetentionLimits:
 
 @dataclass(frozen=True)
 class ExpiredItem:
-    """What goes of one file, or the file itself; `apply` does it, whole or not at all, and again at will.
+    """Expired content of one file, or an expired file; `apply` deletes it, atomically and idempotently.
 
-    `what` is the table that has the rows, or the kind of file. `rows` are the observations, records or media that go,
-    observed from `first` to `last`, or put there then where nobody knows (null where that is not known either);
-    `bytes` is what they take on disk.
+    `what` is the table of the rows, or the kind of file. `rows` is the number of expired observations, records or
+    media, observed from `first` to `last`; where that is unknown, these are the times at which the file arrived, or
+    null. `bytes` is the size on disk.
     """
 
     place: str
@@ -50,7 +50,7 @@ class ExpiredItem:
 
 @dataclass(frozen=True)
 class ExpiredTotal:
-    """All that is due of one kind in one place, from the first to the last day, of the zone that was asked for."""
+    """The sum of expired items of one kind in one location, from the first to the last day (local dates)."""
 
     place: str
     what: str
@@ -73,7 +73,7 @@ class ExpiredTotal:
 
 
 def retention_limits(settings: PrivacySettings, now: datetime) -> RetentionLimits:
-    """What is past by the settings, seen from a moment."""
+    """Returns the retention limits of the settings, relative to `now`."""
 
     def limit(days: int) -> datetime | None:
         return max(now.astimezone(UTC) - timedelta(days=days), _INSTAGRAM_BEGAN) if days else None
@@ -82,7 +82,7 @@ def retention_limits(settings: PrivacySettings, now: datetime) -> RetentionLimit
 
 
 def expired_totals(dues: Iterable[ExpiredItem], time_zone: ZoneInfo) -> list[ExpiredTotal]:
-    """What is due, by place and kind, in the order in which they first came; days are of the zone."""
+    """Returns sums of expired items by location and kind, in order of first appearance; days are in the time zone."""
     found: dict[tuple[str, str], list[ExpiredItem]] = {}
     for due in dues:
         found.setdefault((due.place, due.what), []).append(due)
@@ -98,7 +98,7 @@ def _total(place: str, what: str, parts: list[ExpiredItem], time_zone: ZoneInfo)
 
 
 def apply_each(dues: Iterable[ExpiredItem]) -> Iterator[ExpiredItem]:
-    """Each, after it was done."""
+    """Applies each item and yields it afterwards."""
     for due in dues:
         due.apply()
         yield due

@@ -1,8 +1,8 @@
-"""The landing zone: rows of files that came in, by when they were observed.
+"""Retention in the landing zone: deletes rows of imported files by the time at which they were observed.
 
-A file all of whose rows are past stays known by its hash alone, so that it lands nothing when it comes again. What is
-half done can be read at every point: first the manifest says that sizes are open, or that nothing is left; then tables
-are replaced or taken away; at last the manifest says what is there.
+Of a file whose rows have all expired only the hash is kept, so that it is not imported again. Every intermediate state
+is readable: first the manifest says that sizes are unknown, or that nothing is left; then tables are replaced or
+deleted; last the manifest describes the result.
 """
 
 from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ _MOMENT = "observed_at"
 
 @dataclass(frozen=True)
 class ExpiredRows:
-    """What of one table of a landed file is past: so many rows of all, observed from `first` to `last`."""
+    """The expired rows of one table of a landed file: their number out of all, observed from `first` to `last`."""
 
     table: str
     past: int
@@ -54,7 +54,7 @@ class ExpiredRows:
 
 @dataclass(frozen=True)
 class ExpiredFile:
-    """A landed file of which something is past; `superseded` are names of manifests that older rules left."""
+    """A landed file with expired rows; `superseded` are the names of manifests written by older parser versions."""
 
     file: LandedFile
     parts: tuple[ExpiredRows, ...]
@@ -62,12 +62,12 @@ class ExpiredFile:
 
     @property
     def is_whole(self) -> bool:
-        """True when all rows of the file are past."""
+        """Whether all rows of the file have expired."""
         return sum(part.past for part in self.parts) == sum(map(self.file.rows, LANDING_TABLES))
 
 
 def expired_files(lake: UPath, before: datetime) -> Iterator[ExpiredFile]:
-    """The landed files with rows that were observed before a moment; those that still wait for their tables stay."""
+    """Yields the landed files with rows observed before a timestamp, except those that are not materialized yet."""
     waiting = {file.sha256 for file in pending_files(lake)}
     for sha256, names in sorted(manifest_versions(lake).items()):
         if sha256 in waiting or (file := read_manifest(lake, names[-1])) is None or file.is_past:
@@ -78,14 +78,14 @@ def expired_files(lake: UPath, before: datetime) -> Iterator[ExpiredFile]:
 
 
 def count_waiting_files(lake: UPath, before: datetime) -> int:
-    """How many landed files have nothing that goes yet only since their tables are not made."""
+    """Returns the number of landed files with expired rows that are kept because they are not materialized yet."""
     return sum(any(_parts(lake, file, before)) for file in pending_files(lake) if not file.is_past)
 
 
 def expired_landing_rows(lake: UPath, before: datetime) -> Iterator[ExpiredItem]:
-    """What is past in the landing zone, and what an interrupted run or landing has left there."""
+    """Yields the expired rows in the landing zone, and leftovers of interrupted runs or imports."""
     for look in expired_files(lake, before):
-        # One of them does it all: the others only count.
+        # The first item does the work for the file: the others only count.
         act = partial(_take, lake, look.file.name, look.superseded, before)
         for part in look.parts:
             share = part.bytes * part.past // max(part.rows, 1)
@@ -101,7 +101,7 @@ def _parts(lake: UPath, file: LandedFile, before: datetime) -> Iterator[ExpiredR
         if not file.rows(table):
             continue
         if _MOMENT not in LANDING_CONTRACTS[table].schema.names:
-            # Of a bad record nobody knows when it was observed: it counts as the file does.
+            # A bad record has no time of observation: it expires with its file.
             if file.observed_at < before:
                 rows = file.rows(table)
                 yield ExpiredRows(table, rows, rows, file.sizes.get(table, 0), file.observed_at, file.observed_at)
@@ -115,9 +115,9 @@ def _parts(lake: UPath, file: LandedFile, before: datetime) -> Iterator[ExpiredR
 
 
 def _moments(path: UPath, before: datetime) -> tuple[Any, int, int] | None:
-    """When the rows of a table that are past were observed, of how many in all, and its bytes; null for none.
+    """Returns the observation times of a table's expired rows, its total rows and bytes; null if none has expired.
 
-    Row groups of which the statistics say that they are not past are not read. Raises StorageError.
+    Row groups whose statistics show no expired rows are not read. Raises StorageError.
     """
     import pyarrow.parquet as pq
 
@@ -149,12 +149,12 @@ def _may_be_past(group: Any, before: datetime) -> bool:
 
 
 def _is_open(file: LandedFile) -> bool:
-    """True for a file whose tables were being replaced when a run died."""
+    """Whether a run was interrupted while it replaced the tables of a file."""
     return file.past_before is not None and not file.sizes and any(map(file.rows, LANDING_TABLES))
 
 
 def _take(lake: UPath, name: str, superseded: Sequence[str], before: datetime) -> None:
-    """Take the rows of a landed file away that were observed before a moment."""
+    """Delete the rows of a landed file that were observed before a timestamp."""
     spool = spool_folder(lake)
     try:
         with alone_in(spool):
@@ -178,7 +178,7 @@ def _take(lake: UPath, name: str, superseded: Sequence[str], before: datetime) -
 
 
 def _only_known(file: LandedFile, before: datetime) -> LandedFile:
-    """That these bytes were here, and nothing of what was in them: names of files hold names of accounts, too."""
+    """Returns a manifest with the file's hash and no content: file names contain account names, too."""
     return LandedFile(
         file="",
         sha256=file.sha256,
@@ -197,7 +197,7 @@ def _only_known(file: LandedFile, before: datetime) -> LandedFile:
 
 
 def _shorten(lake: UPath, look: ExpiredFile, before: datetime) -> set[str]:
-    """Replace the tables that have past rows; which tables have rows now."""
+    """Replace the tables that have expired rows; returns the names of the tables that still have rows."""
     open_ended = replace(look.file, past_before=before, sizes={}, checksums={})
     write_manifest(lake, open_ended)
     for part in look.parts:
@@ -208,7 +208,7 @@ def _shorten(lake: UPath, look: ExpiredFile, before: datetime) -> set[str]:
 
 
 def _rewrite(path: UPath, table: str, before: datetime) -> None:
-    """Write a table without its past rows, little of it in memory at a time."""
+    """Rewrite a table without its expired rows, batch by batch."""
     import pyarrow.parquet as pq
 
     schema = LANDING_CONTRACTS[table].schema
@@ -221,7 +221,7 @@ def _rewrite(path: UPath, table: str, before: datetime) -> None:
             with pq.ParquetWriter(target, schema, **options) as writer:
                 for batch in old.iter_batches(ROW_GROUP, use_threads=False):
                     if _MOMENT not in schema.names:
-                        continue  # the table counts as its file does, and all of it is past
+                        continue  # the table expires with its file, so all of it has
                     rows = pa.Table.from_batches([batch])
                     recent = rows.filter(compute.greater_equal(rows[_MOMENT], pa.scalar(before, rows[_MOMENT].type)))
                     if recent.num_rows:
@@ -239,7 +239,7 @@ def _has_dictionary(parquet: Any, name: str) -> bool:
 
 
 def _as_it_is(lake: UPath, file: LandedFile) -> LandedFile:
-    """A file's manifest made again by the tables that it has."""
+    """Returns a file's manifest, recomputed from its tables."""
     counts: dict[str, int] = {}
     sizes: dict[str, int] = {}
     checksums: dict[str, int] = {}
@@ -277,7 +277,7 @@ def _counted(days: list[Any]) -> dict[str, int]:
 
 
 def _leftovers(lake: UPath, before: datetime) -> Iterator[ExpiredItem]:
-    """Tables whose manifest says that nothing is left, or that no manifest knows and nobody wrote to since."""
+    """Yields tables of fully expired files, and old tables without a manifest (last modified before the limit)."""
     waiting = {file.sha256 for file in pending_files(lake)}
     known = manifest_versions(lake)
     past = {sha256 for sha256, names in known.items() if (file := read_manifest(lake, names[-1])) and file.is_past}
@@ -291,7 +291,7 @@ def _leftovers(lake: UPath, before: datetime) -> Iterator[ExpiredItem]:
 
 
 def _is_older(path: UPath, before: datetime) -> bool:
-    """True for a file of this machine that nobody wrote to since a moment."""
+    """Whether a local file was last modified before a timestamp."""
     try:
         return is_local(path) and Path(path.path).stat().st_mtime < before.timestamp()
     except FileNotFoundError:
@@ -304,4 +304,4 @@ def _remove_table(lake: UPath, path: UPath) -> None:
 
 
 def _nothing() -> None:
-    """What is done for a file is done once."""
+    """Does nothing: another item of the same file does the work."""

@@ -1,7 +1,7 @@
-"""Images and videos: a file goes when every post that shows it was last observed too long ago.
+"""Retention of images and videos: deletes a file once every post that shows it was last observed too long ago.
 
-First the rows that speak of it say so, then the index forgets its addresses, then the file goes, and its thumbnail
-last: killed anywhere, the next run finds what is left. What an image search found is held by its search.
+The order is: rows that refer to it, its URLs in the index, the file, and its thumbnail. If killed, the next run finds
+the rest. Results of an image search are kept with their search.
 """
 
 import os
@@ -33,14 +33,14 @@ _READ = {
     "posts": ("account", "post_id", "observed_at"),
 }
 _PATHS = {"images": ("path",), "reel_videos": ("path", "poster")}
-"""The columns of each table that say where a file is."""
+"""The columns of each table that contain a file path."""
 
 
 def expired_media(media: Path, lake: UPath, before: datetime, small: Path | None = None) -> Iterator[ExpiredItem]:
-    """What is past in the media folder, and the rows that speak of it: the rows first.
+    """Yields the expired files in the media folder, and before them the rows that refer to them.
 
-    A file that no row speaks of counts by when it was written. Below `small` are thumbnails: those of files that go,
-    and of files that are gone. Raises StorageError for a damaged table.
+    A file without rows expires by its modification time. `small` is the folder of thumbnails: those of deleted and of
+    missing files expire. Raises StorageError for a damaged table.
     """
     last, held = _last_shown(lake), _held(lake)
     past: dict[str, list[tuple[Path, datetime]]] = {}
@@ -70,7 +70,7 @@ def _files(media: Path, lake: UPath, past: Mapping[str, list[tuple[Path, datetim
 
 
 def _thumbnails(media: Path, small: Path, past: Collection[str]) -> Iterator[ExpiredItem]:
-    """Those whose picture goes with this run, or is not there any more."""
+    """Yields the thumbnails whose image expires in this run, or no longer exists."""
     gone: dict[Path, list[Path]] = {}
     for path in without_picture(small, media, past):
         gone.setdefault(path.parent, []).append(path)
@@ -80,7 +80,7 @@ def _thumbnails(media: Path, small: Path, past: Collection[str]) -> Iterator[Exp
 
 
 def _last_shown(lake: UPath) -> dict[str, datetime]:
-    """When each file was last observed in a post, by its hash."""
+    """Returns when each file was last observed in a post, by its hash."""
     last: dict[str, datetime] = {}
     for tables in months(lake, list(_READ), _READ):
         posts = tables["posts"]
@@ -93,7 +93,7 @@ def _last_shown(lake: UPath) -> dict[str, datetime]:
 
 
 def _shown(tables: dict[str, pa.Table]) -> Iterator[tuple[str, str]]:
-    """Pairs of a post and the hash of a file that it shows."""
+    """Yields pairs of a post's id and the hash of a file that it shows."""
     images, videos = tables["images"], tables["reel_videos"]
     yield from zip(images["post_id"].to_pylist(), images["image_id"].to_pylist(), strict=True)
     for row in videos.to_pylist():
@@ -103,7 +103,7 @@ def _shown(tables: dict[str, pa.Table]) -> Iterator[tuple[str, str]]:
 
 
 def _held(lake: UPath) -> set[str]:
-    """The hashes of what image searches found."""
+    """Returns the hashes of images found by image searches."""
     return set(read_table(lake, "search_images", columns=["image_id"])["image_id"].drop_null().to_pylist())
 
 
@@ -114,7 +114,7 @@ def _stored(media: Path) -> Iterator[Path]:
 
 
 def _rows(lake: UPath, last: Mapping[str, datetime]) -> Iterator[ExpiredItem]:
-    """The rows that speak of files that go; `last` says when each was last observed."""
+    """Yields the rows that refer to expired files; `last` maps each hash to the last observation."""
     past = pa.array(last, pa.string())
     for name, columns in _PATHS.items():
         for path in files(lake, name):
@@ -144,12 +144,12 @@ def _speaks_of(rows: pa.Table, columns: Iterable[str], past: pa.Array) -> Any:
 
 
 def _is_of(paths: Any, past: pa.Array) -> Any:
-    """True for paths below the media folder whose hash is one of these; a path is two digits, a slash and the hash."""
+    """Whether each path below the media folder has one of these hashes; a path is two digits, a slash and the hash."""
     return compute.is_in(compute.utf8_slice_codeunits(paths, 3, 67), value_set=past)
 
 
 def _said(name: str, past: pa.Array, rows: pa.Table) -> pa.Table:
-    """The rows, of which those whose file goes say so, and where it is no more."""
+    """Returns the rows, with a reason and no path where their file has expired."""
     texts = rows.schema.field("reason").type
     for column in _PATHS[name]:
         gone = _is_of(rows[column], past)
@@ -163,7 +163,7 @@ def _said(name: str, past: pa.Array, rows: pa.Table) -> pa.Table:
 
 
 def _remove(media: Path, paths: Sequence[Path]) -> None:
-    """Forget the addresses of files, then take them away."""
+    """Remove the URLs of files from the index, then delete the files."""
     if (media / _INDEX).exists():
         index = Index(media / _INDEX)
         try:

@@ -1,4 +1,4 @@
-"""Erases expired observations from the lake's tables, by when they were observed; what was derived from them stays."""
+"""Deletes expired observations from the lake's tables, by the time of observation; what was derived from them stays."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -20,7 +20,7 @@ RowsChange = Callable[[pa.Table], pa.Table]
 
 
 def replace_rows(path: UPath, name: str, change: RowsChange) -> None:
-    """Replace the rows of one file of an asset by what `change` makes of them; one that is not there stays so.
+    """Replace the rows of one file of an asset by the result of `change`; a missing file stays missing.
 
     On an object store `change` may be called again. Raises StorageError for damage, or when the disk refuses.
     """
@@ -35,10 +35,10 @@ _MOMENT = "observed_at"
 
 
 def expired_observations(lake: UPath, before: datetime, days: Days) -> Iterator[ExpiredItem]:
-    """What is past in the tables of observations, of bad records and of files.
+    """Yields the expired rows in the tables of observations, bad records and imported files.
 
-    The last two follow the landing zone as it is when they are reached, or as it will be. `days` are the lake's first
-    and last.
+    The last two follow the landing zone, as it is or as it will be after this run. `days` are the lake's first and
+    last.
     """
     for name in OBSERVATION_TABLES:
         for path in files(lake, name):
@@ -58,7 +58,7 @@ def _since(before: datetime, rows: pa.Table) -> pa.Table:
 
 
 def _of_files(lake: UPath, before: datetime, days: Days) -> Iterator[ExpiredItem]:
-    """What `quarantine` and `landed_files` say of files that lost rows, or will."""
+    """Yields the rows of `quarantine` and `landed_files` about files that lost rows, or will."""
     newest = (read_manifest(lake, names[-1]) for names in manifest_versions(lake).values())
     shortened = [file for file in newest if file and file.past_before]
     due = list(expired_files(lake, before))

@@ -1,9 +1,9 @@
-"""What is older than the settings keep it, found and taken away.
+"""Retention: finds and deletes observations and media that are older than the limits in the settings.
 
-Old is what was observed before the limit: `observed_at` says when we got it, not when it was posted. Observations go
-from the landing zone, from the tables of observations and from `inbox/done`; media from their folder. What was made of
-them stays: posts, words, captions, labels, and a cell that is made again keeps it. The lake says up to when
-observations are gone before the first of them goes. Killed anywhere, a repeat finds what is left.
+Age is counted from `observed_at`, the time of collection, not of posting. Observations are deleted from the landing
+zone, from the tables of observations and from `inbox/done`; media from their folder. Derived data stays: posts, words,
+captions, labels, also when a partition is recomputed. The lake records the retention horizon before the first deletion.
+After a kill, a repeated call finds the rest.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,7 +30,11 @@ from instagram_assets.storage.retention_horizon import move_horizon
 
 @dataclass(frozen=True)
 class RetentionResult:
-    """What goes, or went; `waiting` landed files have past rows that go once their tables are made."""
+    """The deleted items, or those to delete.
+
+    `waiting` is the number of landed files with expired rows that are not materialized yet; they are kept until they
+    are.
+    """
 
     limits: RetentionLimits
     totals: list[ExpiredTotal]
@@ -45,11 +49,11 @@ class RetentionResult:
 
     @property
     def numbers(self) -> dict[str, int]:
-        """How many rows or files, by place and kind."""
+        """The number of rows or files by location and kind."""
         return {f"{total.place}, {total.what}": total.rows for total in self.totals}
 
     def lines(self) -> Iterator[str]:
-        """What goes in words: the limits, then a line for each place and kind."""
+        """Yields the report lines: the limits, then a line for each location and kind."""
         for what, limit in (("Observations", self.limits.raw), ("Images and videos", self.limits.media)):
             yield f"{what} last observed before {limit:%Y-%m-%dT%H:%M:%SZ}" if limit else f"{what}: all are kept"
         yield from map(str, self.totals)
@@ -60,7 +64,10 @@ class RetentionResult:
 
 
 def preview_retention(lake: UPath, settings: Settings, limits: RetentionLimits, days: Days) -> RetentionResult:
-    """What would go now; nothing is changed. `days` are the lake's first and last. Raises StorageError for damage."""
+    """Returns what would be deleted now; nothing is changed.
+
+    `days` are the lake's first and last. Raises StorageError for damage.
+    """
     return RetentionResult(
         limits, expired_totals(_dues(lake, settings, limits, days), settings.zone), _waiting(lake, limits)
     )
@@ -74,9 +81,9 @@ def apply_retention(
     now: datetime,
     on_progress: Callable[[ExpiredItem], object] | None = None,
 ) -> RetentionResult:
-    """Take away what is past, and say what it was. `on_progress` is told of each file when it is done.
+    """Delete what has expired, and return what was deleted; `on_progress` is called after each item.
 
-    Raises StorageError when the disk refuses, or a table is damaged: what is done by then stays done.
+    Raises StorageError when the disk refuses, or a table is damaged: what was deleted before stays deleted.
     """
     done: list[ExpiredItem] = []
     for due in _dues(lake, settings, limits, days):
@@ -90,7 +97,7 @@ def apply_retention(
 
 
 def _dues(lake: UPath, settings: Settings, limits: RetentionLimits, days: Days) -> Iterator[ExpiredItem]:
-    # Files that came in are known to be past by their rows, so they go before these.
+    # Source files expire by their rows in the landing zone, so they are checked before these go.
     if limits.raw:
         yield from expired_source_files(settings.folder("inbox"), lake, limits.raw)
         yield from expired_landing_rows(lake, limits.raw)

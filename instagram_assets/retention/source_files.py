@@ -1,4 +1,4 @@
-"""Files of the inbox that were put aside: they go when all that they brought is past, others by when they came."""
+"""Retention of imported source files: deletes each once all its rows have expired, others by time of arrival."""
 
 import os
 import shutil
@@ -22,20 +22,20 @@ from instagram_assets.storage.locks import alone_in
 Moments = Sequence[datetime]
 _NOTES = (OBSERVED_AT_SUFFIX, ERROR_SUFFIX)
 _GOING = ".past."
-"""What the name of a folder begins with while it is taken away: a repeat takes the rest, whatever that is."""
+"""The prefix of a folder's name during its deletion: a repeated call deletes the rest."""
 
 
 def expired_source_files(inbox: Path, lake: UPath, before: datetime) -> Iterator[ExpiredItem]:
-    """What is past in `done` and `rejected`; what waits in the inbox is left.
+    """Yields the expired files in `done` and `rejected`; files that wait in the inbox stay.
 
-    A file that landed goes when all of its records are past, a folder with all in it when that is so of each file in
-    it that landed. What never landed goes by when it was put there. To know a file by its bytes, all are read.
+    A landed file expires when all of its records have, a folder when all its landed files have. Files that never landed
+    expire by the time at which they were put there. Files are identified by their hash, so all are read.
     """
     past, known = _past_hashes(lake, before)
     for folder in (inbox / DONE, inbox / REJECTED):
         for entry in _entries(folder):
             hashes = {path: file_sha256(path) for path in _files_of(entry)} if folder.name == DONE else {}
-            # What was forgotten has been taken out of some files: they landed by another hash.
+            # Erasure rewrote some files: they landed under another hash.
             originals = {path: original_hash(lake, sha256) for path, sha256 in hashes.items()}
             landed = {path: sha256 for path, sha256 in originals.items() if sha256 in known}
             if entry.name.startswith(_GOING):
@@ -52,9 +52,9 @@ def expired_source_files(inbox: Path, lake: UPath, before: datetime) -> Iterator
 
 
 def _past_hashes(lake: UPath, before: datetime) -> tuple[dict[str, Moments], set[str]]:
-    """The hashes of files of which nothing is left or stays, and of all files that landed.
+    """Returns the hashes of fully expired files with their first and last observation, and of all landed files.
 
-    With each the first and the last moment at which its records were observed, as long as it has any.
+    Only as long as a file has records are its times known.
     """
     known = manifest_versions(lake)
     past: dict[str, Moments] = {
@@ -69,7 +69,7 @@ def _past_hashes(lake: UPath, before: datetime) -> tuple[dict[str, Moments], set
 
 
 def _entries(folder: Path) -> Iterator[Path]:
-    """What lies in a folder, without the notes that go with what they are about."""
+    """Yields the entries of a folder, without the sidecar files that belong to other entries."""
     names = sorted(os.listdir(folder)) if folder.is_dir() else []
     for name in names:
         about = next((name.removesuffix(ending) for ending in _NOTES if name.endswith(ending)), name)
@@ -78,7 +78,7 @@ def _entries(folder: Path) -> Iterator[Path]:
 
 
 def _files_of(entry: Path) -> list[Path]:
-    """The file, or those of a folder; no link is followed."""
+    """Returns the file itself, or the files of a folder; links are not followed."""
     if entry.is_symlink() or not entry.is_dir():
         return [entry] if entry.is_file() else []
     found = (Path(parent, name) for parent, _, names in os.walk(entry) for name in names)
@@ -86,7 +86,7 @@ def _files_of(entry: Path) -> list[Path]:
 
 
 def _put_there(entry: Path) -> datetime:
-    """When something was moved to where it lies, which its time of change says."""
+    """Returns when an entry was moved to its folder, by its change time (ctime)."""
     return datetime.fromtimestamp(entry.lstat().st_ctime, UTC)
 
 
@@ -101,7 +101,7 @@ def _due(folder: Path, path: Path, moments: Moments) -> ExpiredItem:
 
 
 def _remove(folder: Path, path: Path) -> None:
-    """Take a file or folder away with its notes; what is gone already is no error."""
+    """Delete a file or folder with its sidecar files; missing ones are no error."""
     try:
         with alone_in(folder):
             if path.is_dir() and not path.is_symlink():
@@ -110,7 +110,7 @@ def _remove(folder: Path, path: Path) -> None:
                 shutil.rmtree(going)
             else:
                 path.unlink(missing_ok=True)
-            # The notes go last: without them a repeat would not know what else was theirs.
+            # Sidecars go last: without the main file a repeated call still finds them.
             for ending in _NOTES:
                 path.with_name(path.name + ending).unlink(missing_ok=True)
             if path.parent.is_dir():

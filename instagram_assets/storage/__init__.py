@@ -1,1 +1,1 @@
-"""How tables and files are kept: whole or not at all."""
+"""Storage of tables and files with atomic writes: the lake, the feature store, and Dagster's databases."""

@@ -1,7 +1,7 @@
-"""Files that appear whole or not at all, and stay after a power cut.
+"""Atomic and durable file writes.
 
-The recipe is restic's and SQLite's: write beside the final name, fsync, rename, fsync the folder.
-Object stores publish an object when it is closed, so there a plain write is enough.
+The recipe is restic's and SQLite's: write beside the final name, fsync, rename, fsync the folder. Object stores publish
+an object when it is closed, so there a plain write is enough.
 """
 
 import errno
@@ -22,7 +22,7 @@ from instagram_assets.errors import StorageError
 
 _TEMPORARY = re.compile(r"^\..*\.(?P<host>[^.]*)\.(?P<pid>\d+)\.[0-9a-f]{32}\.tmp$")
 
-# File systems take names of 255 bytes; host, process and 32 digits need the rest.
+# File names are limited to 255 bytes; host, process and 32 digits need the rest.
 _LONGEST_STEM = 110
 _REMEDIES = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "Free space on that disk"),
@@ -37,7 +37,7 @@ _REMEDIES = {
 
 
 def is_local(path: UPath) -> bool:
-    """True when the path is a plain file of this machine."""
+    """Whether the path is on a local file system."""
     return path.protocol in ("", "file")
 
 
@@ -49,12 +49,11 @@ def write_atomic(
     sweep_folder: bool = True,
     private: bool = False,
 ) -> None:
-    """Make or replace the file `path` with what `write` puts into it.
+    """Create or replace the file `path` atomically with what `write` writes.
 
     With `sync_folder=False` the caller syncs the folders itself, new parents too, once for many files; with
-    `sweep_folder=False` it has swept them itself, which costs a look at all files of the folder;
-    with `private` only this user may read it.
-    Until the new file is whole the old one stands. What dead processes left of earlier tries goes. Raises
+    `sweep_folder=False` it has swept them itself, which costs a listing of the folder; with `private` only this user
+    may read it. Until the new file is complete the old one stays. Temporary files of dead processes are removed. Raises
     StorageError when the disk refuses.
     """
     target = UPath(path)
@@ -89,31 +88,31 @@ def _for_owner(path: str, flags: int) -> int:
 
 
 def refusal(path: UPath | Path, error: OSError) -> StorageError:
-    """The error for a file or folder that could not be written, with what helps."""
+    """Returns the error for a file or folder that could not be written, with a remedy."""
     reason = os.strerror(error.errno) if error.errno else str(error)
     name = str(path).encode("utf-8", "replace").decode()
     return StorageError(f"{name}: cannot be written ({reason}). {remedy(error)}, then run again.")
 
 
 def remedy(error: OSError) -> str:
-    """What helps when the machine refuses, without a full stop."""
+    """Returns a remedy for an error of the operating system, without a full stop."""
     return _REMEDIES.get(error.errno or 0, "Free space or fix access")
 
 
 def temporary_beside(final: Path) -> Path:
-    """A name for a temporary file in the same folder that says which process owns it."""
+    """Returns the name of a temporary file in the same folder, which contains the host and the process."""
     return final.parent / f".{_stem(final)}.{_host()}.{os.getpid()}.{uuid.uuid4().hex}.tmp"
 
 
 def shortened(name: str, limit: int) -> str:
-    """A file name cut to at most `limit` bytes, between two characters."""
+    """Returns a file name cut to at most `limit` bytes, between two characters."""
     while name and len(os.fsencode(name)) > limit:
         name = name[:-1]
     return name
 
 
 def _stem(final: Path) -> str:
-    """What the names of a file's temporary files begin with, short enough to leave room for the rest."""
+    """Returns the prefix of a file's temporary files, short enough to leave room for the rest."""
     name = os.fsencode(final.name)
     if len(name) <= _LONGEST_STEM:
         return final.name
@@ -121,12 +120,12 @@ def _stem(final: Path) -> str:
 
 
 def is_temporary(name: str) -> bool:
-    """True for the names that `temporary_beside` gives."""
+    """Whether a name is one that `temporary_beside` gives."""
     return _TEMPORARY.match(name) is not None
 
 
 def make_folder(folder: Path, *, sync: bool = True) -> None:
-    """Make a folder and its missing parents; with `sync` they survive a power cut."""
+    """Create a folder and its missing parents; with `sync` they survive a power cut."""
     missing: list[Path] = []
     while not folder.is_dir():
         missing.append(folder)
@@ -138,7 +137,7 @@ def make_folder(folder: Path, *, sync: bool = True) -> None:
 
 
 def sync_folders(folders: Iterable[Path]) -> None:
-    """Make names that were added to or taken from these folders survive a power cut."""
+    """Sync folders to disk, so that added and removed names survive a power cut."""
     for folder in folders:
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -148,7 +147,7 @@ def sync_folders(folders: Iterable[Path]) -> None:
 
 
 def remove_durably(path: UPath | Path) -> bool:
-    """Take a file away; True when it was there."""
+    """Delete a file durably; returns whether it existed."""
     target = UPath(path)
     try:
         target.unlink()
@@ -160,17 +159,17 @@ def remove_durably(path: UPath | Path) -> bool:
 
 
 def sweep(folder: Path) -> int:
-    """Take away temporary files below `folder` that dead processes of this machine left; how many."""
+    """Remove temporary files of dead local processes below `folder`; returns their number."""
     return sum(
         _remove_if_dead(Path(parent, name))
         for parent, _, names in os.walk(folder)
         for name in names
-        if _TEMPORARY.match(name)  # a path for each of thousands of files costs more than all else here
+        if _TEMPORARY.match(name)  # creating path objects for thousands of files would be the main cost
     )
 
 
 def sweep_in(folder: Path) -> int:
-    """As `sweep`, but of the folder alone, not of those in it."""
+    """Like `sweep`, without subfolders."""
     try:
         return sum(_remove_if_dead(folder / name) for name in os.listdir(folder) if _TEMPORARY.match(name))
     except FileNotFoundError:
@@ -178,13 +177,13 @@ def sweep_in(folder: Path) -> int:
 
 
 def sweep_beside(final: Path) -> None:
-    """Take away temporary files of one file that dead processes of this machine left."""
+    """Remove temporary files that dead local processes left of one file."""
     for leftover in final.parent.glob(f".{glob.escape(_stem(final))}.*.tmp"):
         _remove_if_dead(leftover)
 
 
 def _remove_if_dead(path: Path) -> bool:
-    """Take away a temporary file whose process of this machine is gone; True when it was one."""
+    """Remove a temporary file if its local process is dead; returns whether it was removed."""
     owner = _TEMPORARY.match(path.name)
     if not owner or owner["host"] != _host() or _alive(int(owner["pid"])):
         return False

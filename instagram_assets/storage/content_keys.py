@@ -1,4 +1,4 @@
-"""Keys of content: the SHA-256 of a file, and what a media URL stands for whatever host and signature it has today."""
+"""Keys of content: the SHA-256 of files, and identities of media URLs that do not depend on host and signature."""
 
 import hashlib
 import re
@@ -7,7 +7,7 @@ from urllib.parse import unquote_plus, urlsplit
 
 
 def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes as 64 hexadecimal digits. Raises OSError when it cannot be read."""
+    """Returns the SHA-256 of a file as 64 hexadecimal digits. Raises OSError when it cannot be read."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -18,10 +18,10 @@ _SIZE_PART = re.compile(r"^([sp]\d+x\d+|e\d+|c\d+(\.\d+){3}a?|sh\d+\.\d+)$")
 
 
 def url_identity(url: str) -> str:
-    """The stable identity of a media URL, which does not change with host, signature or expiry.
+    """Returns the stable identity of a media URL, which does not change with host, signature or expiry.
 
-    On Instagram's delivery hosts: file name and size variant; the host, the signature and the expiry
-    change with every collection. Elsewhere: the whole address without its fragment.
+    On Instagram's delivery hosts: file name and size variant; the host, the signature and the expiry change with every
+    collection. Elsewhere: the whole address without its fragment.
     """
     parts = urlsplit(url)
     *folders, name = parts.path.split("/")
@@ -33,11 +33,11 @@ def url_identity(url: str) -> str:
 
 
 def is_instagram_cdn(host: str) -> bool:
-    """True for the hosts that deliver Instagram's media."""
+    """Whether a host delivers Instagram's media."""
     return host.lower().endswith(_CDN)
 
 
 def query_values(query: str, name: str) -> list[str]:
-    """The values of one query parameter; several times faster than parsing the whole query."""
+    """Returns the values of one query parameter; several times faster than parsing the whole query."""
     found = f"&{query}".split(f"&{name}=")[1:]
     return [unquote_plus(text) for rest in found if (text := rest.partition("&")[0])]

@@ -1,7 +1,7 @@
-"""DuckDB over the lake: a connection of its own that knows the tables it is given, and nothing else of this machine.
+"""DuckDB connections over the lake: a sandboxed connection sees only the tables that it is given.
 
-Files are read by our own readers, which check them and know every kind of lake; DuckDB gets record batches, and writes
-no file but those in which it sets aside what does not fit into its memory.
+Files are read by our own readers, which verify them and support every kind of lake; DuckDB gets record batches, and
+writes only the files to which it spills what does not fit into memory.
 """
 
 import tempfile
@@ -25,14 +25,14 @@ _MEMORY = "512MB"
 
 
 class Query(Protocol):
-    """From SQL, with `$1`, `$2`, … for the values, to its rows."""
+    """A function from SQL, with `$1`, `$2`, … for the parameters, to a table of rows."""
 
     def __call__(self, sql: str, *values: Any) -> pa.Table: ...
 
 
 @dataclass
 class Source:
-    """Files of a table, which DuckDB reads from the first each time that a query names the table."""
+    """The files of a table; DuckDB reads them from the beginning for each query that uses the table."""
 
     table: str
     columns: Sequence[str]
@@ -56,13 +56,13 @@ class Source:
 
 @contextmanager
 def connected(what: str, sources: Mapping[str, Source]) -> Generator[Query]:
-    """A DuckDB that knows these tables. Of errors `what` says for whom it works."""
+    """Context manager that yields a DuckDB query function for these tables; `what` names the caller in errors."""
     import duckdb
 
     with tempfile.TemporaryDirectory(prefix="instagram_assets-sql-") as folder:
         config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": _MEMORY,
-            "threads": 1,  # the files are read in Python, by one: a second thread waits, and costs half as much again
+            "threads": 1,  # one Python thread reads the files: a second one only waits, and costs half again
             "temp_directory": folder,
             "preserve_insertion_order": False,
             "autoinstall_known_extensions": False,
@@ -73,7 +73,7 @@ def connected(what: str, sources: Mapping[str, Source]) -> Generator[Query]:
                 connection.register(name, source)
             for setting in (
                 "TimeZone = 'UTC'",
-                # Else a name in SQL may mean a variable of Python's.
+                # Else a name in SQL may refer to a Python variable.
                 "python_enable_replacements = false",
                 "enable_external_access = false",
                 "lock_configuration = true",
@@ -90,15 +90,15 @@ def _run(
     sql: str,
     values: Sequence[Any],
 ) -> pa.Table:
-    """The rows of one statement. What our own readers raise comes out as itself, not in DuckDB's words."""
+    """Returns the rows of one statement. Errors of our own readers are raised unchanged, not as DuckDB errors."""
     import duckdb
 
     try:
         relation = connection.sql(sql, params=list(values))
-        # Statements that are no question give no relation, whatever DuckDB's types say.
+        # Statements other than queries return no relation, contrary to DuckDB's types.
         return pa.table({}) if relation is None else relation.to_arrow_table()  # pyright: ignore[reportUnnecessaryComparison]
     except RuntimeError as error:
-        if str(error) == "Query interrupted":  # DuckDB's words for Ctrl-C
+        if str(error) == "Query interrupted":  # DuckDB's message for Ctrl-C
             raise KeyboardInterrupt from error
         raise
     except duckdb.Error as error:

@@ -1,14 +1,15 @@
-"""Dagster's event log in SQLite, made for runs over many partitions: every event of a cell is stored once.
+"""Dagster's event log in SQLite, optimized for runs over many partitions: each event of a partition is stored once.
 
 Stock SQLite storage commits four times per event and stores each asset event twice, which makes the log the main cost
-of a run over many partitions. Here the events of cells are in the index only, a batch of them in one transaction, and
-the run's own log says once per asset how many there were. Dagster hands events over in batches when
-DAGSTER_EVENT_BATCH_SIZE is set. Every question about cells is answered as stock storage answers it, from the index.
-What differs on purpose: the log of a run has one event an asset and type; planned events of more than HANDFUL
-partitions are one event, with the subset; materializations of more than HANDFUL partitions say less, and only they
-themselves have their tags.
+of a run over many partitions. Here events of partitions (`cells`) are in the index only, a batch of them in one
+transaction, and the run's own log has one summary per asset. Dagster passes events in batches when
+DAGSTER_EVENT_BATCH_SIZE is set. Every query about partitions returns what stock storage returns, from the index.
+Intended differences: the log of a run has one event per asset and type; planned events of more than HANDFUL partitions
+are one event, with the subset; materializations of more than HANDFUL partitions have less metadata, and their tags are
+in the events only.
 
-In the table, rows of cells have no step key and summaries in a run's log no asset key; so one database can hold both.
+In the table, rows of partitions have no step key and summaries in a run's log no asset key; so one database can hold
+both.
 
 Written against dagster 1.13.27. What is private there and used here and in `event_log_plans`: `_event_to_row`,
 `_store_asset_event_tags`, `_store_asset_event`, `_get_assets_details`, `_add_assets_wipe_filter_to_query` and
@@ -67,23 +68,23 @@ IN_INDEX_ONLY = sa.and_(
     LOG.run_id != "",
     LOG.dagster_event_type.in_([kind.value for kind in OF_CELLS]),
 )
-"""Rows of cells, which the log of their run does not show. Events outside runs have no step either."""
+"""Rows of partitions, which are not in the log of their run. Events outside runs have no step either."""
 _ENDED_BADLY = {DagsterEventType.PIPELINE_FAILURE, DagsterEventType.PIPELINE_CANCELED}
 _STEP_ENDED = {DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE, DagsterEventType.STEP_UP_FOR_RETRY}
 
 _Told: TypeAlias = tuple[str, str | None, str, str]
-"""Run, step, asset and type of event: what has one entry in a run's log."""
+"""Run, step, asset and event type: the key of a summary in a run's log."""
 _Kinds: TypeAlias = DagsterEventType | set[DagsterEventType] | None
 
 make_first_objects()  # every process that plans or makes a run has this log
 
 
 class CellEventLog(SqlEventLogStorage):
-    """An event log of runs over many partitions; to be put before a stock storage."""
+    """Mixin for Dagster's event log storage, optimized for runs over many partitions; precedes a stock storage."""
 
     @cached_property
     def _told(self) -> dict[_Told, tuple[int, CellCounts]]:
-        """What steps that are at work told so far: the row in the run's log, and what it counts."""
+        """The per-asset summaries of running steps: the row in the run's log, and the counts so far."""
         return {}
 
     @property
@@ -91,7 +92,7 @@ class CellEventLog(SqlEventLogStorage):
         return True
 
     def store_event(self, event: EventLogEntry) -> None:
-        """Store one event; before the end of a run that failed, which cells it did not make."""
+        """Store one event; when a failed run ends, first store which partitions it did not make."""
         if is_of_cells(event):
             self.store_event_batch([event])
             return
@@ -105,14 +106,14 @@ class CellEventLog(SqlEventLogStorage):
     def _plan_what_failed(self, run_id: str) -> None:
         try:
             self._insert_planned(what_failed(self, self._instance_or_none, run_id))
-        except Exception:  # that the run has ended must be stored whatever happens here
+        except Exception:  # the end of the run must be stored whatever happens here
             logging.getLogger(__name__).exception(f"Which cells run {run_id} did not make could not be stored.")
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """Store events; all events of cells together or none of them.
+        """Store events; the events of partitions are stored in one transaction.
 
-        When this raises, Dagster stores each event again by itself. So the transaction of the busy shared database
-        comes before the run's own log: when it fails, nothing of it is there to be stored twice.
+        When this raises, Dagster stores each event again by itself. So the transaction of the shared database comes
+        before the run's own log: when it fails, nothing of it is there to be stored twice.
         """
         cells: dict[str, list[EventLogEntry]] = defaultdict(list)
         for event in events:
@@ -146,7 +147,7 @@ class CellEventLog(SqlEventLogStorage):
         self._told.update({told: (ids[told], counts[told]) for told in entries if told[3] != PLANNED.value})
 
     def _insert_planned(self, events: Sequence[EventLogEntry]) -> None:
-        """Store what is known of cells afterwards: the rows of their assets stay."""
+        """Store planned events of failed partitions, without changing the rows of their assets."""
         if not events:
             return
         rows = [{**self._event_to_row(event), "step_key": None} for event in events]
@@ -160,9 +161,9 @@ class CellEventLog(SqlEventLogStorage):
         many: Sequence[Sequence[EventLogEntry]],
         entries: Mapping[_Told, EventLogEntry],
     ) -> dict[_Told, int]:
-        """Store events of cells, and where one database holds all the entries of the run's log, in one transaction.
+        """Store events of partitions in one transaction, with the run log's entries if they are in the same database.
 
-        `many` are materializations of more than HANDFUL cells, asset by asset; their tags are in the events alone.
+        `many` are materializations of more than HANDFUL partitions, asset by asset; their tags are in the events alone.
         """
         insert = sa.insert(SqlEventLogStorageTable)
         with_id = insert.returning(LOG.id, sort_by_parameter_order=True)
@@ -183,9 +184,9 @@ class CellEventLog(SqlEventLogStorage):
             return {} if self.is_run_sharded else self._tell(connection, entries)
 
     def _tell(self, connection: sa.Connection, entries: Mapping[_Told, EventLogEntry]) -> dict[_Told, int]:
-        """Put entries into the log of their run, each in the place of the one that it continues.
+        """Add summaries to the log of their run, replacing the earlier summary of the same asset and type.
 
-        The new row comes before the old one goes, so that its id is higher: who follows the log sees it.
+        The new row is inserted before the old one is deleted, so that its id is higher and readers of the log see it.
         """
         insert = sa.insert(SqlEventLogStorageTable).returning(LOG.id, sort_by_parameter_order=True)
         rows = [{**self._event_to_row(entry), "asset_key": None, "partition": None} for entry in entries.values()]
@@ -199,7 +200,7 @@ class CellEventLog(SqlEventLogStorage):
         return self._instance if self.has_instance else None
 
     def get_asset_partitions_for_run(self, run_id: str, of_type: _Kinds = None) -> Mapping[AssetKey, Set[str | None]]:
-        """The partitions of each asset that the events of a run are about, from the index and the run's own log."""
+        """Returns the partitions of each asset in the events of a run, from the index and the run's own log."""
         found: dict[AssetKey, set[str | None]] = defaultdict(set)
         if self.is_run_sharded:
             for key, cells in super().get_asset_partitions_for_run(run_id, of_type).items():
@@ -216,10 +217,9 @@ class CellEventLog(SqlEventLogStorage):
         return found
 
     def get_asset_keys_for_run(self, run_id: str, of_type: _Kinds = None) -> Set[AssetKey]:
-        """The assets that the events of a run are about.
+        """Returns the assets in the events of a run.
 
-        An asset of many partitions is materialized by a run once its step has ended well: one whose events were cut
-        off by the end of the process is made again by a re-execution from failure.
+        An asset of many partitions counts as materialized only once its step succeeded: a re-execution retries others.
         """
         of_run = (LOG.run_id == run_id, is_of_type(of_type))
         named = sa.select(LOG.asset_key).distinct().where(*of_run, LOG.asset_key.is_not(None), sa.not_(IN_INDEX_ONLY))
@@ -236,14 +236,14 @@ class CellEventLog(SqlEventLogStorage):
         return {_asset_key(name) for name in names} | {event.asset_key for event in events if event.asset_key}
 
     def get_stats_for_run(self, run_id: str) -> DagsterRunStatsSnapshot:
-        """Counts of a run's events, where each materialized cell is one."""
+        """Returns the event counts of a run, where each materialized partition counts as one."""
         stats = super().get_stats_for_run(run_id)
         query = sa.select(sa.func.count()).where(
             LOG.run_id == run_id, LOG.dagster_event_type == MADE.value, LOG.asset_key.is_not(None)
         )
         with self.index_connection() as connection:
             made = connection.execute(query).scalar_one()
-        # What was wiped is gone from an index of its own, and still in the run's log.
+        # Wiped events are gone from a separate index, and still in the run's log.
         return copy(stats, materializations=max(made, stats.materializations) if self.is_run_sharded else made)
 
     def get_latest_tags_by_partition(
@@ -255,14 +255,14 @@ class CellEventLog(SqlEventLogStorage):
         before_cursor: int | None = None,
         after_cursor: int | None = None,
     ) -> Mapping[str, Mapping[str, str]]:
-        """These tags of the newest event of each partition: of few cells from their table, of many from the events."""
+        """Returns the given tags of each partition's newest event, from the table of tags or from the events."""
         chosen = (asset_key, event_type, tag_keys, asset_partitions, before_cursor, after_cursor)
         return newest_tags_of_many(self, *chosen) | dict(super().get_latest_tags_by_partition(*chosen))
 
     def get_updated_data_version_partitions(
         self, asset_key: AssetKey, partitions: Iterable[str], since_storage_id: int
     ) -> set[str]:
-        """Those of the partitions whose data version is another one than before an event."""
+        """Returns the partitions whose data version changed since an event."""
         named = list(partitions)
         before = newest_versions(self, asset_key, named, LOG.id <= since_storage_id)
         now = newest_versions(self, asset_key, named, LOG.id > since_storage_id)
@@ -274,14 +274,14 @@ class CellEventLog(SqlEventLogStorage):
         filter_tags: Mapping[str, str] | None = None,
         filter_event_id: int | None = None,
     ) -> Sequence[Mapping[str, str]]:
-        """The tags of each event of an asset: of its few cells from their table, of its many from the events."""
+        """Returns the tags of each event of an asset, from the table of tags or from the events themselves."""
         in_table = super().get_event_tags_for_asset(asset_key, filter_tags, filter_event_id)
         return [*in_table, *tags_of_many(self, asset_key, filter_tags or {}, filter_event_id)]
 
     def get_latest_asset_partition_materialization_attempts_without_materializations(
         self, asset_key: AssetKey, after_storage_id: int | None = None
     ) -> Mapping[str, tuple[str, int]]:
-        """Cells whose newest attempt goes on, failed or was canceled: the run and the event of each."""
+        """Returns (run id, event id) by partition for those whose newest attempt is running, failed or was canceled."""
         single = super().get_latest_asset_partition_materialization_attempts_without_materializations(
             asset_key, after_storage_id
         )
@@ -290,7 +290,7 @@ class CellEventLog(SqlEventLogStorage):
     def get_latest_planned_materialization_info(
         self, asset_key: AssetKey, partition: str | None = None
     ) -> PlannedMaterializationInfo | None:
-        """The newest run that was to make an asset, or one partition of it."""
+        """Returns the newest run that was planned to materialize an asset, or one partition of it."""
         if partition is None:
             return super().get_latest_planned_materialization_info(asset_key)
         query = sa.select(LOG.id, LOG.run_id).where(
@@ -309,13 +309,13 @@ class CellEventLog(SqlEventLogStorage):
 
 
 class BatchSqliteEventLogStorage(CellEventLog, SqliteEvents):
-    """Stock SQLite event log in which the events of cells are stored once, and a batch of them at once."""
+    """Stock SQLite event log in which events of partitions are stored once and in batches."""
 
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> "BatchSqliteEventLogStorage":
-        """The log of the Dagster home `base_dir`, in the folder where the stock storage keeps it."""
+        """Creates the storage for the Dagster home `base_dir`, in the folder of the stock storage."""
         return cls(os.path.join(config_value["base_dir"], "history", "runs"), inst_data)
 
 
@@ -324,7 +324,7 @@ def _kinds(of_type: _Kinds) -> Set[DagsterEventType]:
 
 
 def is_of_type(of_type: _Kinds) -> sa.ColumnElement[bool]:
-    """An SQL condition on the type of a row's event; true for every row when no type is given."""
+    """Returns an SQL condition on the event type of a row; true for every row when no type is given."""
     return LOG.dagster_event_type.in_([kind.value for kind in _kinds(of_type)]) if of_type else sa.true()
 
 
@@ -336,8 +336,8 @@ def _asset_key(name: str) -> AssetKey:
 
 
 def _keep_ids_in_commit_order(connection: sa.Connection) -> None:
-    # Sensors and the partition status cache remember the highest id they saw. Without the lock another
-    # run could commit a higher id before this transaction ends, and its events would never be looked at.
+    # Sensors and the partition status cache store the highest id they read. Without the lock another
+    # run could commit a higher id before this transaction ends, and its events would never be read.
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text(f"LOCK TABLE {SqlEventLogStorageTable.name} IN SHARE ROW EXCLUSIVE MODE"))
 

@@ -1,4 +1,4 @@
-"""Stored forms of the events of cells: a small entry per cell in the index, one per asset in the run log."""
+"""Stored forms of partition events: a small entry per partition in the index, and one per asset in the run's log."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence, Set
@@ -15,9 +15,9 @@ from dagster._core.definitions.data_version import (
 from dagster._core.events import AssetMaterializationPlannedData, AssetObservationData, StepMaterializationData
 
 UNTOUCHED = "instagram_assets/untouched"
-"""Metadata of a partition that had no rows and got none: its materialization is not stored."""
+"""Metadata flag of a partition that had no rows and got none: its materialization is not stored."""
 HANDFUL = 10
-"""A run of up to so many partitions of an asset is stored as Dagster stores it, event by event."""
+"""Up to so many partitions of an asset, a run is stored as in stock Dagster, event by event."""
 PLANNED = DagsterEventType.ASSET_MATERIALIZATION_PLANNED
 MADE = DagsterEventType.ASSET_MATERIALIZATION
 OBSERVED = DagsterEventType.ASSET_OBSERVATION
@@ -26,20 +26,20 @@ ROWS = "dagster/partition_row_count"
 
 
 class CellCounts(NamedTuple):
-    """Partitions of an asset that a step has told of so far, and their rows where events say them."""
+    """The number of partitions of an asset that a step has reported so far, and their rows if the events have them."""
 
     cells: int = 0
     rows: int | None = None
 
     def and_also(self, entries: Sequence[EventLogEntry]) -> "CellCounts":
-        """These and the partitions of more entries of the same asset and type."""
+        """Returns the sum with the partitions of more entries of the same asset and type."""
         rows = [count for entry in entries if (count := _rows(entry)) is not None]
         total = (self.rows or 0) + sum(rows) if rows or self.rows is not None else None
         return CellCounts(self.cells + sum(len(cells_of(entry)) for entry in entries), total)
 
 
 def is_of_cells(entry: EventLogEntry) -> bool:
-    """True for a run's event about one partition, or about many at once."""
+    """Whether an event concerns one partition, or many at once."""
     if not entry.run_id:
         return False
     if made := materialization_of(entry):
@@ -51,19 +51,19 @@ def is_of_cells(entry: EventLogEntry) -> bool:
 
 
 def is_untouched(entry: EventLogEntry) -> bool:
-    """True for the materialization of a partition that had no rows and got none."""
+    """Whether an event is the materialization of a partition that had no rows and got none."""
     made = materialization_of(entry)
     return made is not None and UNTOUCHED in made.metadata
 
 
 def materialization_of(entry: EventLogEntry) -> dg.AssetMaterialization | None:
-    """What an event materialized; None for any other. Dagster's own properties check the type at every question."""
+    """Returns an event's materialization, or None; faster than Dagster's properties, which check the type."""
     data = entry.dagster_event.event_specific_data if entry.dagster_event else None
     return data.materialization if isinstance(data, StepMaterializationData) else None
 
 
 def cells_of(entry: EventLogEntry) -> Set[str]:
-    """The partitions that an event is about."""
+    """Returns the partitions that an event is about."""
     if made := materialization_of(entry):
         return {made.partition} if made.partition is not None else set()
     event = entry.get_dagster_event()
@@ -73,25 +73,25 @@ def cells_of(entry: EventLogEntry) -> Set[str]:
 
 
 def of_each_cell(entry: EventLogEntry) -> list[EventLogEntry]:
-    """A planned event of a few partitions as one event for each; any other as it is."""
+    """Returns a planned event of a few partitions as one event for each; any other unchanged."""
     if entry.get_dagster_event().partitions_subset is None or len(cells := cells_of(entry)) > HANDFUL:
         return [entry]
     return [planned(entry, cell) for cell in sorted(cells)]
 
 
 def planned(entry: EventLogEntry, cell: str | None) -> EventLogEntry:
-    """A planned event for one partition of its asset; None: without saying which."""
+    """Returns a planned event for one partition of its asset; with None, for no particular one."""
     event = entry.get_dagster_event()
     data = AssetMaterializationPlannedData(event.asset_materialization_planned_data.asset_key, partition=cell)
     return entry._replace(dagster_event=event._replace(event_specific_data=data))
 
 
 def lightened(entry: EventLogEntry) -> EventLogEntry:
-    """A materialization as one of many: without what is the same for all of its run and read by nobody.
+    """Returns a materialization without the metadata that is the same for its whole run and that nobody reads.
 
-    The versions of its inputs go as well, unless its asset has a code version of its own. In a run of a hundred cells
-    or more Dagster writes the newest version of any cell of the input there; without them the UI tells by times
-    whether a cell is older than what it was made from, which is right for each cell.
+    The versions of its inputs are removed as well, unless its asset has a code version of its own. In a run of a
+    hundred partitions or more Dagster writes the newest version of any partition of the input there; without them the
+    UI compares timestamps to see whether a partition is out of date, which is right for each partition.
     """
     event = entry.get_dagster_event()
     data = event.step_materialization_data
@@ -105,7 +105,7 @@ def lightened(entry: EventLogEntry) -> EventLogEntry:
 
 
 def kept_tags(made: dg.AssetMaterialization, run_id: str) -> dict[str, str]:
-    """The tags that a materialization keeps as one of many."""
+    """Returns the tags that a materialization keeps in its compact form."""
     tags = made.tags or {}
     if tags.get(CODE_VERSION_TAG) != run_id:
         return dict(tags)
@@ -113,7 +113,7 @@ def kept_tags(made: dg.AssetMaterialization, run_id: str) -> dict[str, str]:
 
 
 def summary(newest: EventLogEntry, counted: CellCounts) -> EventLogEntry:
-    """What the run's log says of an asset: the one event, or one in the place of many."""
+    """Returns the entry of an asset in the run's log: the single event, or a summary of many."""
     event = newest.get_dagster_event()
     key = event.asset_key
     if newest.dagster_event_type == PLANNED:
@@ -146,7 +146,7 @@ Row = dict[str, Any]
 
 
 def rows_of_many(events: Sequence[EventLogEntry], row_of: Callable[[EventLogEntry], Row]) -> Iterator[Row]:
-    """The rows of materializations of many cells of one asset by one step, as `row_of` makes each of the lightened.
+    """Yields the database rows of many materializations of one asset by one step, each made compact by `lightened`.
 
     `row_of` is the storage's own function from an event to its row.
     """

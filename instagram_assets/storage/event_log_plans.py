@@ -1,7 +1,7 @@
-"""Planned events of many partitions: one row an asset while the run goes on, one row a cell that failed.
+"""Planned events of many partitions: one row per asset during the run, then one row per failed partition.
 
-A run of many partitions is planned by one event an asset, which names all of them. While it runs they are in progress.
-When it ends badly, planned rows of single cells take the place that Dagster's own have: pages show them as failed.
+A run of many partitions is planned by one event per asset, which names all of them. While it runs they are in progress.
+When it fails, planned rows of single partitions are added like Dagster's own: pages show them as failed.
 """
 
 # pyright: reportPrivateUsage=false
@@ -20,11 +20,11 @@ from instagram_assets.storage.event_log_entries import MADE, PLANNED, cells_of, 
 
 LOG = SqlEventLogStorageTable.c
 OF_MANY = sa.and_(LOG.dagster_event_type == PLANNED.value, LOG.partition.is_(None), LOG.step_key.is_(None))
-"""Rows of the index that plan many partitions at once. What is in the index only has no step key there."""
+"""Index rows that plan many partitions at once. Rows that are only in the index have no step key."""
 
 
 class Plan:
-    """That a run intends to make these partitions of an asset."""
+    """A planned event: a run intends to materialize these partitions of an asset."""
 
     def __init__(self, storage_id: int, run_id: str, event: str) -> None:
         self.storage_id = storage_id
@@ -45,7 +45,7 @@ class Plan:
 
 
 def plans_of_run(storage: SqlEventLogStorage, run_id: str) -> list[Plan]:
-    """The plans of a run for many partitions, but not those of assets that were wiped since."""
+    """Returns the multi-partition plans of a run, except those of assets that were wiped since."""
     found = _plans(storage, LOG.run_id == run_id)
     keys = [plan.key for plan in found]
     return [
@@ -56,7 +56,7 @@ def plans_of_run(storage: SqlEventLogStorage, run_id: str) -> list[Plan]:
 
 
 def plans_of_asset(storage: SqlEventLogStorage, key: AssetKey, after: int | None = None) -> list[Plan]:
-    """The plans of an asset for many partitions that came after an event, oldest first."""
+    """Returns the multi-partition plans of an asset after an event, oldest first."""
     details = storage._get_assets_details([key])
     kept = sa.select(LOG.id).where(LOG.asset_key == key.to_string(), OF_MANY, LOG.id > (after or 0))
     return _plans(storage, LOG.id.in_(storage._add_assets_wipe_filter_to_query(kept, details, [key])))
@@ -75,10 +75,10 @@ def with_plans_of_many(
     attempts: Mapping[str, tuple[str, int]],
     after: int | None,
 ) -> dict[str, tuple[str, int]]:
-    """Cells that were planned and not made, each with its run and event: those of single rows, and of whole plans.
+    """Returns (run id, event id) of partitions that were planned and not materialized: from `attempts` and from plans.
 
-    A plan counts while its run goes on. Once that has ended, its failed cells have rows of their own, and a cell that
-    failed before it is no longer counted: its newest attempt did not fail.
+    A plan counts while its run goes on. Once that has ended, its failed partitions have rows of their own, and a
+    partition that failed before it no longer counts: its newest attempt did not fail.
     """
     found = dict(attempts)
     plans = plans_of_asset(storage, key, after)
@@ -102,11 +102,11 @@ def _runs_going_on(instance: DagsterInstance | None) -> set[str]:
 
 
 def what_failed(storage: SqlEventLogStorage, instance: DagsterInstance | None, run_id: str) -> list[EventLogEntry]:
-    """Planned events of the cells that a run which ended badly was to make and did not.
+    """Returns planned events for the partitions that a failed run was to materialize and did not.
 
-    Which cells are to be made the log learns from the assets before: what was made of a finished asset is what the
-    next ones get, so a cell that has no rows does not fail. Of an asset with nothing before it in the run, all cells of
-    the plan count. Not told are cells that were made, or planned again, since: how they stand is known from that.
+    Which partitions an asset is to have follows from its upstream assets in the run: what they materialized, so a
+    partition without rows does not fail. For an asset without upstream assets in the run, all partitions of the plan
+    count. Partitions that were materialized or planned again since are left out.
     """
     plans = plans_of_run(storage, run_id)
     if not plans:
@@ -131,7 +131,7 @@ def _settled(storage: SqlEventLogStorage, plan: Plan) -> set[str]:
 def _reached(
     storage: SqlEventLogStorage, instance: DagsterInstance | None, plans: Sequence[Plan]
 ) -> Callable[[str], Set[str]]:
-    """For a step, the cells that the steps before it gave it; without such steps all that were planned."""
+    """Returns a function from a step to the partitions that its upstream steps made; without these, all planned."""
     run_id = plans[0].run_id
     parents = _steps_before(instance, run_id)
     finished = steps_that_succeeded(storage, run_id)
@@ -169,7 +169,7 @@ def _steps_before(instance: DagsterInstance | None, run_id: str) -> Mapping[str,
 
 
 def steps_that_succeeded(storage: SqlEventLogStorage, run_id: str) -> set[str]:
-    """The keys of a run's steps that ended well."""
+    """Returns the keys of a run's successful steps."""
     query = sa.select(LOG.step_key).where(
         LOG.run_id == run_id, LOG.dagster_event_type == DagsterEventType.STEP_SUCCESS.value
     )

@@ -20,13 +20,13 @@ from instagram_assets.storage.event_log_plans import LOG
 
 
 class BatchPostgresEventLogStorage(CellEventLog, PostgresEventLogStorage):
-    """Stock PostgreSQL event log in which the events of cells are stored once, and a batch of them at once."""
+    """Stock PostgreSQL event log in which events of partitions are stored once and in batches."""
 
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> "BatchPostgresEventLogStorage":
-        """The log in the database that `postgres_db` or `postgres_url` names."""
+        """Creates the storage for the database that `postgres_db` or `postgres_url` names."""
         return cls(
             pg_url_from_config(config_value),
             config_value.get("should_autocreate_tables", True),
@@ -42,9 +42,9 @@ class BatchPostgresEventLogStorage(CellEventLog, PostgresEventLogStorage):
         limit: int | None = None,
         ascending: bool = True,
     ) -> EventLogConnection:
-        """The log of a run, in which one entry stands for the cells of an asset.
+        """Returns the log of a run, in which one entry stands for the partitions of an asset.
 
-        As the stock storage has it, which has no place for a filter of its own.
+        A copy of the stock method, which has no hook for another filter.
         """
         query = sa.select(LOG.id, LOG.event).where(LOG.run_id == run_id, sa.not_(IN_INDEX_ONLY), is_of_type(of_type))
         start = EventLogCursor.parse(cursor) if cursor is not None else None

@@ -1,6 +1,6 @@
-"""Tags of the events of cells, read from the events: those of many cells have no rows in Dagster's table of tags.
+"""Tags of partition events, read from the events: events of many partitions have no rows in Dagster's table of tags.
 
-Three such rows and their indexes would be a fifth of what a cell takes on disk. Written against dagster 1.13.27.
+Three such rows and their indexes would be a fifth of what a partition takes on disk. Written against dagster 1.13.27.
 """
 
 # pyright: reportPrivateUsage=false
@@ -19,7 +19,7 @@ from instagram_assets.storage.event_log_plans import LOG
 
 _TAGS = AssetEventTagsTable.c
 _OF_MANY = sa.and_(LOG.step_key.is_(None), ~sa.exists().where(_TAGS.event_id == LOG.id))
-"""Rows of cells that have their tags in the event alone."""
+"""Rows of partitions whose tags are in the event only."""
 
 
 def newest_tags_of_many(
@@ -31,7 +31,7 @@ def newest_tags_of_many(
     before: int | None,
     after: int | None,
 ) -> dict[str, dict[str, str]]:
-    """The named tags of each partition whose newest event of a type has no rows in the table of tags."""
+    """Returns the named tags of each partition whose newest event of a type has no rows in the table of tags."""
     newest = storage._latest_event_ids_by_partition_subquery(key, [kind], partitions, before, after)
     query = sa.select(LOG.partition, LOG.event).where(LOG.id.in_(sa.select(newest.c.id)), _OF_MANY)
     wanted = set(names)
@@ -44,7 +44,7 @@ def newest_tags_of_many(
 def newest_versions(
     storage: SqlEventLogStorage, key: AssetKey, partitions: Sequence[str], when: sa.ColumnElement[bool]
 ) -> dict[str, str]:
-    """The data version of each partition in its newest event that says one, of the events that meet a condition."""
+    """Returns each partition's data version from its newest event that has one, among those matching a condition."""
     named = sa.and_(_TAGS.event_id == LOG.id, _TAGS.key == DATA_VERSION_TAG)
     is_made, is_observed = LOG.dagster_event_type == MADE.value, LOG.dagster_event_type == OBSERVED.value
     newest = (
@@ -64,7 +64,7 @@ def newest_versions(
 def tags_of_many(
     storage: SqlEventLogStorage, key: AssetKey, filter_tags: Mapping[str, str], event_id: int | None
 ) -> Iterator[dict[str, str]]:
-    """The tags of each materialization without rows in the table of tags, if it has all of `filter_tags`."""
+    """Yields the tags of each materialization without rows in the table of tags, if it has all of `filter_tags`."""
     query = sa.select(LOG.event).where(LOG.asset_key == key.to_string(), LOG.dagster_event_type == MADE.value, _OF_MANY)
     if event_id is not None:
         query = query.where(LOG.id == event_id)

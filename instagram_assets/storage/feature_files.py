@@ -1,8 +1,8 @@
-"""The files of a feature store: each written once under a name that says what is in it, and checked when it is read.
+"""Immutable Parquet files of a feature store, with checksums in their names that are verified on reading.
 
-Parquet's page checksums cover the values. The footer, which says where they lie, has its checksum in the file's name:
-of all single bits of a small file, flipped one by one, 2 gave a wrong row without it and none does with it. That of the
-whole file stands there too, for a thorough look.
+Parquet's page checksums cover the values. The footer, which says where they are, has its checksum in the file's name:
+of all single bits of a small file, flipped one by one, 2 gave a wrong row without it and none does with it. The name
+also has the checksum of the whole file, for a full check.
 """
 
 import fcntl
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 ROW_GROUP = 1024
-"""Rows that are read together; every row group of a file but its last has so many."""
+"""The number of rows of every row group of a file but its last."""
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ _FOOTER_END = 8
 
 @dataclass(frozen=True, slots=True, order=True)
 class File:
-    """A stored file: when its newest row was written, its name, its rows, the CRC-32 of its footer and of all of it."""
+    """A stored file: time of its newest row, name, number of rows, and the CRC-32 of its footer and of all bytes."""
 
     written: int
     name: str
@@ -53,11 +53,11 @@ class File:
 
 
 class GoneError(Exception):
-    """A file is no longer there: another process folded it, or it was damaged and moved aside. Look again."""
+    """Raised when a file no longer exists: another process merged it, or it was damaged and moved aside. List again."""
 
 
 def list_files(folder: UPath) -> list[File]:
-    """The stored files, oldest first; what else lies in the folder is none of ours."""
+    """Returns the stored files, oldest first, ignoring other files in the folder."""
     matches = filter(None, map(_NAME.fullmatch, _names(folder)))
     return sorted(
         File(int(m["written"]), m[0], int(m["rows"]), int(m["footer"], 16), int(m["whole"], 16) if m["whole"] else None)
@@ -66,7 +66,7 @@ def list_files(folder: UPath) -> list[File]:
 
 
 def publish(folder: UPath, rows: pa.Table, written: int) -> None:
-    """Write rows as one new file whose name nobody else can have; durable when this returns."""
+    """Write rows as one new file with a unique name; durable when this returns."""
     import pyarrow.parquet as pq
 
     stream = io.BytesIO()
@@ -87,9 +87,9 @@ def publish(folder: UPath, rows: pa.Table, written: int) -> None:
 
 @contextmanager
 def opened(folder: UPath, file: File, columns: pa.Schema) -> Generator["pq.ParquetFile"]:
-    """A stored file to read from.
+    """Context manager that opens a stored file for reading.
 
-    A damaged one, found now or while it is read, is moved to the folder `damaged` with a warning. Then, or when the
+    A damaged file, noticed now or while it is read, is moved to the folder `damaged` with a warning. Then, or when the
     file is gone, raises GoneError; ContractError when it has other columns; StorageError when the disk refuses.
     """
     import pyarrow.parquet as pq
@@ -105,7 +105,7 @@ def opened(folder: UPath, file: File, columns: pa.Schema) -> Generator["pq.Parqu
     except FileNotFoundError as error:
         raise GoneError from error
     except (pa.ArrowException, OSError) as error:
-        # Arrow's complaints about content have no error number; those of disk and network have.
+        # Arrow's errors about content have no errno; those of disk and network have.
         if isinstance(error, OSError) and error.errno is not None:
             raise StorageError(f"{path}: cannot be read ({error.strerror}). Fix access, then run again.") from error
         _move_aside(folder, file, error)
@@ -113,7 +113,7 @@ def opened(folder: UPath, file: File, columns: pa.Schema) -> Generator["pq.Parqu
 
 
 def check_features(stream: BinaryIO, file: File) -> None:
-    """Read all of a stored file, little of it at a time. Raises ArrowInvalid, or OSError, when it is damaged."""
+    """Read a stored file completely, in small pieces. Raises ArrowInvalid, or OSError, when it is damaged."""
     if _footer_crc(stream) != file.footer:
         raise pa.ArrowInvalid("the footer is not the one that was written")
     if file.whole is not None:
@@ -122,7 +122,7 @@ def check_features(stream: BinaryIO, file: File) -> None:
 
 
 def remove(folder: UPath, files: Iterable[File]) -> None:
-    """Take files away, those that another process took before included."""
+    """Delete files, ignoring those that another process deleted before."""
     for file in files:
         (folder / file.name).unlink(missing_ok=True)
     if atomic.is_local(folder):
@@ -131,7 +131,7 @@ def remove(folder: UPath, files: Iterable[File]) -> None:
 
 @contextmanager
 def alone_in(folder: UPath) -> Generator[bool]:
-    """True when no other process of this machine is in here; always true on object stores, which have no locks."""
+    """Context manager: true if this process got the folder's lock; always true on object stores without locks."""
     if not atomic.is_local(folder):
         yield True
         return
@@ -153,7 +153,7 @@ def _names(folder: UPath) -> list[str]:
             return os.listdir(folder.path)
         except FileNotFoundError:
             return []
-    # The file system remembers listings, which another process may have changed.
+    # The file system caches listings, which another process may have changed.
     folder.fs.invalidate_cache(folder.path)
     return [path.name for path in folder.iterdir()] if folder.exists() else []
 
@@ -187,7 +187,7 @@ def _move_aside(folder: UPath, file: File, error: Exception) -> None:
 
 
 def _footer_crc(stream: BinaryIO) -> int:
-    """CRC-32 of a Parquet file's footer; 0 when it has none."""
+    """Returns the CRC-32 of a Parquet file's footer; 0 when it has none."""
     size = stream.seek(0, os.SEEK_END)
     stream.seek(max(0, size - _FOOTER_END))
     length = int.from_bytes(stream.read(4), "little") + _FOOTER_END

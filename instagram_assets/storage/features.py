@@ -1,13 +1,13 @@
-"""What models computed, kept per image or text and model: a run that dies loses one batch, a re-run computes nothing.
+"""Feature store: cached model results per image or text and model, written in batches, so that re-runs compute nothing.
 
-Below `<root>/<kind>/<fingerprint>/` lie Parquet files that are written once and never changed. A batch of results is
-one new file; when there are many small files, they are folded into one large one, and only when that one is safe
-do the small ones go. So at every moment each row is in at least one file, whoever else appends, folds or dies, on a
-disk as on an object store. The same key in two files is one row: the one that was written last.
+Below `<root>/<kind>/<fingerprint>/` are Parquet files that are written once and never changed. A batch of results is
+one new file; many small files are merged into one large one, and only when that one is durable are the small ones
+deleted. So each row is always in at least one file, whichever other process appends, merges or dies, on a disk as on an
+object store. The same key in two files is one row: the one that was written last.
 
 DESIGN §5 asks for folders by the first two characters of the image id. A batch of 256 images would then be up to 256
-files of one row, and every question would open all folders. Files in the order of writing keep together
-what was computed together, which is also what is asked for together.
+files of one row, and every query would open all folders. Files in the order of writing keep together what was computed
+together, which is also what is queried together.
 """
 
 import time
@@ -37,22 +37,22 @@ from instagram_assets.storage.feature_files import (
 )
 
 BATCH = 256
-"""Most rows that one death of a process may cost."""
+"""The maximum number of rows that a killed process may lose."""
 
 OnProgress = Callable[[int, int], None]
-"""Is told how many are finished, and of how many."""
+"""Callback with (number finished, total number)."""
 
 _MANY = 64
-"""So many small files are folded."""
+"""The number of small files from which they are merged."""
 _FULL = 16_384
-"""A file with so many rows is not folded again: 32 MB of 512-wide vectors."""
+"""A file with so many rows is not merged again: 32 MB of 512-wide vectors."""
 _WRITTEN = "_written"
 
 
 class FeatureStore:
-    """The results of one kind and one fingerprint: a table with `schema`, one row per key.
+    """The cached results of one kind and one fingerprint: a table with `schema`, one row per key.
 
-    The key is the first column: an `image_id`, or the hash of whatever else was looked at.
+    The key is the first column: an `image_id`, or the hash of another input.
 
     `kind` names what is computed (`captions`), `fingerprint` the model and everything else that changes results, so
     also the version of the columns. Several processes may use one store. Raises StorageError when the disk refuses,
@@ -70,10 +70,10 @@ class FeatureStore:
         self._appended = 0
 
     def find(self, keys: Iterable[str]) -> pa.Table:
-        """The rows of those keys that are known, each once, in the order of `keys`.
+        """Returns the stored rows of these keys, each once, in the order of `keys`.
 
-        Only row groups that hold them are read; memory holds twice the result and some rows of one file. A damaged
-        file is moved to the folder `damaged` with a warning, and its rows are no longer known.
+        Only row groups that contain them are read; memory holds twice the result and some rows of one file. A damaged
+        file is moved to the folder `damaged` with a warning, and its rows count as missing.
         """
         wanted = pa.array(list(dict.fromkeys(keys)), pa.string())
         while len(wanted):
@@ -84,7 +84,7 @@ class FeatureStore:
         return self.schema.empty_table()
 
     def append(self, table: pa.Table) -> None:
-        """Keep these rows, all or none, in place of older rows of the same keys; durable when this returns.
+        """Store these rows atomically, replacing older rows of the same keys; durable when this returns.
 
         When a key is in the table twice, the later row counts.
         """
@@ -92,7 +92,7 @@ class FeatureStore:
         rows = rows.take(_newest(_codes(rows[self.key]), np.zeros(rows.num_rows, np.int64)))
         if not rows.num_rows:
             return
-        # Clocks may step back; what this process wrote later must win all the same.
+        # Clocks may step back; later rows of this process must still count as newer.
         self._last = max(time.time_ns(), self._last + 1)
         written = pa.array(np.full(rows.num_rows, self._last))
         publish(self.folder, rows.append_column(_WRITTEN, written), self._last)
@@ -101,10 +101,10 @@ class FeatureStore:
             self.tidy()
 
     def tidy(self) -> None:
-        """Take away what dead processes left half done, and fold small files into large ones when there are many.
+        """Remove leftovers of dead processes, and merge small files into large ones when there are many.
 
-        On object stores, which have no locks, two processes may fold the same files: then rows are there twice, which
-        no reader notices. On a disk the second leaves the work to the first.
+        On object stores, which have no locks, two processes may merge the same files: then rows are there twice, which
+        readers ignore. On a disk the second leaves the work to the first.
         """
         if atomic.is_local(self.folder):
             atomic.sweep(Path(self.folder.path))
@@ -115,7 +115,7 @@ class FeatureStore:
                 self._fold(group)
 
     def _fold(self, files: list[File]) -> None:
-        """Put the rows of several files into one new file, then take the old ones away."""
+        """Write the rows of several files into one new file, then delete the old ones."""
         whole: list[pa.Table] = []
         folded: list[File] = []
         for file in files:
@@ -133,10 +133,10 @@ class FeatureStore:
         remove(self.folder, folded)
 
     def _locate(self, wanted: pa.Array) -> tuple[list[File], NDArray[np.int64]]:
-        """Files, and for each row of the answer: its file's place among them and its own place in that file."""
+        """Returns the files, and for each row of the result (file number, row number in that file)."""
         files: list[File] = []
         found: list[NDArray[np.int64]] = [np.empty((4, 0), np.int64)]
-        # A file may be folded while we look; its rows are then in one that was not there before.
+        # A file may be merged meanwhile; its rows are then in a new file.
         while unseen := sorted(set(list_files(self.folder)) - set(files)):
             for number, file in enumerate(unseen, start=len(files)):
                 try:
@@ -155,7 +155,7 @@ class FeatureStore:
         return files, np.stack([file[newest], row[newest]])
 
     def _take(self, files: list[File], found: NDArray[np.int64]) -> pa.Table:
-        """The rows at those places, in that order; only the row groups that hold them are read."""
+        """Returns the rows at those positions, in that order; only the row groups that contain them are read."""
         tables: list[pa.Table] = [self.schema.empty_table()]
         order: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
         for number in np.unique(found[0]).tolist():
@@ -182,18 +182,18 @@ def computed(
     skip_existing: bool = True,
     on_progress: OnProgress | None = None,
 ) -> pa.Table:
-    """One row per key, in the order of `keys`: from the store what is known, the rest computed and kept.
+    """Returns one row per key, in the order of `keys`: cached rows from the store, the rest computed and stored.
 
-    `compute` is called once with the unknown keys, each once, in order, and not at all when there are none. It
-    yields tables of finished rows as they come, with the columns of the store. They are kept in batches of
-    `batch` rows; when `compute` or `on_progress` raises, what was yielded is kept before the error goes on, and
-    `compute` is closed.
+    `compute` is called once with the missing keys, each once, in order, and not at all when there are none. It yields
+    tables of finished rows as they come, with the columns of the store. They are stored in batches of `batch` rows;
+    when `compute` or `on_progress` raises, what was yielded is stored before the error goes on, and `compute` is
+    closed.
 
-    Where the store has a column `status`, rows with another status than `ok` are returned and not kept, for next time
-    they may succeed. A yielded table may have one more column, the boolean `permanent`: a failure for which it is
-    true lies in what was looked at, and is kept too. `skip_existing=False` computes all anew and replaces what was
-    kept. `on_progress` gets the number of finished keys and of all, whenever some were computed.
-    Raises ContractError when `compute` ends without a row for each key, or gives rows of others.
+    If the store has a column `status`, rows with another status than `ok` are returned and not stored: they may succeed
+    next time. A yielded table may have one more column, the boolean `permanent`: a failure for which it is true lies in
+    the input, and is stored too. `skip_existing=False` computes all anew and replaces stored rows. `on_progress` gets
+    the number of finished keys and of all, whenever some were computed. Raises ContractError when `compute` ends
+    without a row for each key, or gives rows of others.
     """
     wanted = list(dict.fromkeys(keys))
     known = store.find(wanted) if skip_existing else store.schema.empty_table()
@@ -216,7 +216,7 @@ def computed(
 
 
 def _counted(tables: Iterator[pa.Table], done: int, total: int, on_progress: OnProgress | None) -> Iterator[pa.Table]:
-    """The tables as they come, each told when the next one is asked for: then it was taken care of."""
+    """Yields the tables as they come, and reports progress once each has been processed."""
     for table in tables:
         yield table
         done += table.num_rows
@@ -225,7 +225,7 @@ def _counted(tables: Iterator[pa.Table], done: int, total: int, on_progress: OnP
 
 
 def _kept(tables: Iterator[pa.Table], store: FeatureStore, batch: int) -> list[pa.Table]:
-    """All rows of the tables, those worth keeping appended to the store on the way."""
+    """Returns all rows of the tables, appending those worth caching to the store on the way."""
     fresh: list[pa.Table] = []
     pending = store.schema.empty_table()
     try:
@@ -249,7 +249,7 @@ def _worth_keeping(table: pa.Table) -> Any:
 
 
 def _conform(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
-    """The columns of the schema, in its order and types."""
+    """Returns the columns of the schema, in its order and types."""
     if missing := set(schema.names) - set(table.column_names):
         raise ContractError(f"{name}: columns missing {sorted(missing)}")
     try:
@@ -262,19 +262,19 @@ def _conform(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
 
 
 def _newest(places: NDArray[np.int64], written: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The rows, in their order, that are the newest of their place; of equally new ones the last."""
+    """Returns the indices of the newest row per result position, in their order; of equally new ones the last."""
     order = np.lexsort((written, places))
     last = np.append(places[order][1:] != places[order][:-1], True) if len(order) else np.empty(0, bool)
     return np.sort(order[last])
 
 
 def _codes(column: Any) -> NDArray[np.int64]:
-    """A number for each value of a text column, equal for equal texts."""
+    """Returns an integer code for each value of a text column, equal for equal texts."""
     return column.combine_chunks().dictionary_encode().indices.to_numpy()
 
 
 def _groups(files: list[File]) -> Iterator[list[File]]:
-    """Files in their order, cut so that each group but the last makes a full file."""
+    """Yields groups of consecutive files, each but the last large enough for a full file."""
     group: list[File] = []
     for file in files:
         group.append(file)

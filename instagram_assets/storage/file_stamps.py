@@ -1,4 +1,4 @@
-"""What tells that a file of the lake changed, without reading its rows: said by its bytes, or by the store."""
+"""Stamps of the lake's files: fingerprints that change with the rows, from checksums or ETags."""
 
 import hashlib
 import os
@@ -15,10 +15,10 @@ from instagram_assets.storage.parquet_files import damaged, read_seal_of
 
 
 def stamps(root: UPath, name: str) -> dict[UPath, str]:
-    """Each file of an asset with a stamp that is another one when its rows are others.
+    """Returns the files of an asset, each with a stamp that changes when its rows change.
 
-    On a disk it is made of the checksums in the file's seal, so that a copy of the lake has the same stamps and no
-    clock counts; on an object store it is the ETag. Raises StorageError for damage.
+    On a disk it is made of the checksums in the file's seal (see `parquet_files`), so that a copy of the lake has the
+    same stamps and no clock counts; on an object store it is the ETag. Raises StorageError for damage.
     """
     paths = files(root, name)
     if is_local(root):
@@ -27,12 +27,12 @@ def stamps(root: UPath, name: str) -> dict[UPath, str]:
 
 
 def stamp(path: UPath, name: str) -> str:
-    """The stamp of one file of an asset on a disk, as `stamps` gives it. Raises StorageError for damage."""
+    """Returns the stamp of one file of an asset on a disk, like `stamps`. Raises StorageError for damage."""
     return _of_file(path, name)
 
 
 def is_current(path: UPath, name: str, stamp: str) -> bool:
-    """Whether a file of an asset still is the one that had this stamp."""
+    """Whether a file of an asset still has this stamp."""
     try:
         if is_local(path):
             return _of_file(path, name) == stamp
@@ -53,7 +53,7 @@ def _of_file(path: UPath, name: str) -> str:
 
 
 def _hash_of(stream: BinaryIO) -> str:
-    """Of a file whose seal says nothing of its rows, as earlier versions wrote them."""
+    """Returns the hash of a file whose seal has no checksum of its rows, as earlier versions wrote them."""
     stream.seek(0)
     found = hashlib.sha256()
     while data := stream.read(1 << 20):
@@ -63,7 +63,7 @@ def _hash_of(stream: BinaryIO) -> str:
 
 def _of_objects(folder: UPath, paths: Iterable[UPath]) -> dict[UPath, str]:
     store: Any = folder.fs
-    store.invalidate_cache(folder.path)  # s3fs remembers listings, and other processes write, too
+    store.invalidate_cache(folder.path)  # s3fs caches listings, and other processes write, too
     found = store.find(folder.path, detail=True)
     return {path: _of_object(found[path.path]) for path in paths if path.path in found}
 
@@ -73,7 +73,7 @@ def _of_object(told: Mapping[str, Any]) -> str:
 
 
 def combined(parts: Iterable[str]) -> str:
-    """One stamp of many, in their order."""
+    """Returns one stamp that combines several, in their order."""
     found = hashlib.sha256()
     for part in parts:
         found.update(f"{len(part)}:{part}".encode())

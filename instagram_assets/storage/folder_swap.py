@@ -1,4 +1,4 @@
-"""A folder of files that is replaced as a whole, so that nobody reads half of the old and half of the new."""
+"""Atomic replacement of a whole folder, so that no reader sees a mix of old and new files."""
 
 import os
 import shutil
@@ -10,17 +10,17 @@ from instagram_assets.storage.atomic import sync_folders
 from instagram_assets.storage.locks import alone_in
 
 LITTER = frozenset((".DS_Store", "Thumbs.db", "desktop.ini"))
-"""Files that file managers leave in any folder that somebody looks at."""
+"""Files that file managers leave in any folder that is opened."""
 
 
 def replace_folder(folder: Path, fill: Callable[[Path], object], is_ours: Callable[[str], bool] | None = None) -> None:
-    """Make or replace `folder` with what `fill` puts into an empty folder beside it.
+    """Create or replace `folder` with what `fill` writes into an empty folder beside it.
 
-    Only for folders in which nobody works: all that is in it goes. `is_ours` says so of each file, by its path seen
-    from the folder; where it does not, StorageError is raised and nothing changes.
-    The new folder takes the place of the old by rename, after its last file is on disk; `fill` makes its
-    own files durable (`write_atomic`). When killed, the old or the new folder is whole: the next call
-    goes on from there. Two processes at once take turns. Raises StorageError when the disk refuses.
+    Only for folders that users do not edit: all their files are deleted. `is_ours` tells for each file, by its relative
+    path, whether the program wrote it; if one is not, StorageError is raised and nothing changes. The new folder
+    replaces the old one by rename, after its last file is durable; `fill` makes its own files durable (`write_atomic`).
+    After a kill the old or the new folder is complete, and the next call continues. Two processes at once take turns.
+    Raises StorageError when the disk refuses.
     """
     try:
         with alone_in(folder.parent):
@@ -35,11 +35,11 @@ def replace_folder(folder: Path, fill: Callable[[Path], object], is_ours: Callab
             try:
                 fill(new)
             except BaseException:
-                shutil.rmtree(new, ignore_errors=True)  # what is wrong with it may be that it names somebody
+                shutil.rmtree(new, ignore_errors=True)  # it may have been rejected because it contains names
                 raise
             sync_folders([Path(parent) for parent, _, _ in os.walk(new)])
             if is_ours:
-                _check_ours(folder, is_ours)  # somebody may have put a file there meanwhile
+                _check_ours(folder, is_ours)  # a user may have put a file there meanwhile
             if folder.exists():
                 folder.rename(old)
             new.rename(folder)

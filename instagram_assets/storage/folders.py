@@ -1,4 +1,4 @@
-"""Folders of images that people may edit: which files are ours, and which somebody added, changed or deleted."""
+"""Image folders that users may edit: tells our files from files that users added, changed or deleted."""
 
 import json
 import os
@@ -21,7 +21,7 @@ Row = dict[str, Any]
 
 MANIFEST = "manifest.jsonl"
 OLD_SHEET = "contact_sheet.jpg"
-"""Where the contact sheet lay when it still was among the images."""
+"""The contact sheet's name in the old layout, where it was among the images."""
 
 _IMAGE = re.compile(r"img_(?P<number>\d{4,9})\.(jpg|jpeg|png|webp|gif|avif)")
 _NUMBERED = re.compile(r"img_(\d{4,9})\b")
@@ -39,10 +39,10 @@ _REMEDY = (
 
 
 class Past(NamedTuple):
-    """A picture that the folder has or had, as the manifest has it (`row`, with `image_id`).
+    """An image that the folder has or had, with its manifest row (`row`, with `image_id`) and its state.
 
-    ours: its file is as we wrote it. changed: somebody's own file lies in its place. deleted: somebody took it away.
-    gone: we did. found: a file of ours, or one with the bytes of a picture, of which no manifest speaks.
+    ours: its file is unchanged. changed: a user's own file has its name. deleted: a user deleted it. gone: we deleted
+    it. found: a file of ours, or one with the content of an image, without a manifest row.
     """
 
     row: Row
@@ -52,11 +52,11 @@ class Past(NamedTuple):
 
 
 class Before(NamedTuple):
-    """The state of a folder.
+    """The present state of an image folder.
 
-    `pictures` by image_id; `ours` and `disk` say by name which hashes are ours and which lies there; `numbers` are
-    those that no other picture may get; `present` are the images that a smaller search would take away, and
-    `kept_by_hand` those of them that somebody kept when the folder was written.
+    `pictures` by image_id; `ours` and `disk` map file names to the hashes that we wrote and to the present hash;
+    `numbers` are those that no other image may get; `present` are the images that a smaller search would remove, and
+    `kept_by_hand` those of them that a user kept when the folder was written.
     """
 
     pictures: dict[str, Past]
@@ -68,12 +68,12 @@ class Before(NamedTuple):
 
 
 def sheet_of(folder: Path) -> Path:
-    """Where the contact sheet lies: beside the folder, not among the images to train on."""
+    """Returns the path of the contact sheet: beside the folder, not among the training images."""
     return folder.with_name(f"{folder.name}.jpg")
 
 
 def look(folder: Path) -> Before:
-    """What lies in the folder, by its manifest and what is remembered of our files. Raises StorageError if damaged."""
+    """Returns the state of a folder from its manifest and our record of files. Raises StorageError if damaged."""
     rows = read_manifest(folder)
     ours = {name: set(claim.sha256) for name, claim in claims_of(folder).items()}
     names = os.listdir(folder) if folder.is_dir() else []
@@ -86,7 +86,7 @@ def look(folder: Path) -> Before:
     pictures = {row["image_id"]: _past(row, disk, ours) for row in rows or [] if row.get("number")}
     listed = {past.file for past in pictures.values()}
     for name, sha256 in disk.items():
-        # A run that died had put it here; or the manifest was taken away.
+        # An interrupted run had put it here; or the manifest was deleted.
         if sha256 and name not in listed and (rows is None or sha256 in ours.get(name, ())):
             pictures.setdefault(sha256, Past({}, _number(name), name, "found"))
     if OLD_SHEET in ours:
@@ -102,7 +102,7 @@ def look(folder: Path) -> Before:
 
 
 def preferences(folder: Path) -> dict[str, int]:
-    """The pictures by image_id that come before others: 0 is in the folder, 1 was deleted from it by hand."""
+    """Returns the priority of images by image_id: 0 for those in the folder, 1 for those deleted from it by hand."""
     order = {"ours": 0, "changed": 0, "deleted": 1}
     pictures = look(folder).pictures.items()
     return {image_id: order[past.state] for image_id, past in pictures if past.state in order}
@@ -111,10 +111,9 @@ def preferences(folder: Path) -> dict[str, int]:
 def check_growing(
     folder: Path, limit: int, min_side: int, min_sharpness: float, by_hand: Mapping[str, Override] = NOTHING
 ) -> None:
-    """Raise ImagesWouldGoError where a search with these limits would take images away that the folder has.
+    """Raise ImagesWouldGoError if a search with these limits would remove images from the folder.
 
-    Those that somebody dropped by hand are to go, and those that they kept stay: neither counts. Nor do those that
-    they had kept and keep no longer.
+    Images dropped by hand, kept by hand, and no longer kept by hand do not count.
     """
     held = [row for row in read_manifest(folder) or [] if row["file"] and (folder / row["file"]).exists()]
     rows = [row for row in held if row["image_id"] not in by_hand and not _was_kept_by_hand(row)]
@@ -134,7 +133,7 @@ def check_growing(
 
 
 def check_not_fewer(folder: Path, before: Before, by_hand: Mapping[str, Override], after: int) -> None:
-    """Raise ImagesWouldGoError where the folder would have fewer images than before; what is to go does not count."""
+    """Raise ImagesWouldGoError if the folder would have fewer images than before, not counting dropped ones."""
     dropped = {image_id for image_id, override in by_hand.items() if override.decision == "drop"}
     taken_back = before.kept_by_hand - by_hand.keys()
     if after < len(before.present - dropped - taken_back):
@@ -145,12 +144,12 @@ def check_not_fewer(folder: Path, before: Before, by_hand: Mapping[str, Override
 
 
 def read_manifest(folder: Path) -> list[Row] | None:
-    """The rows of the manifest, with `image_id` for `sha256`, null names of files that are none of ours, and `number`.
+    """Returns the manifest rows, with `image_id` for `sha256`, null for file names that are not ours, and `number`.
 
     Null when there is no manifest. Raises StorageError naming the line when it cannot be read.
     """
     path, rows = folder / MANIFEST, list[Row]()
-    if path.exists() and not path.is_file():  # a pipe, which would never come to its end
+    if path.exists() and not path.is_file():  # a named pipe, for example, would block
         raise StorageError(f"{path}: is no file. Take it away.")
     try:
         lines = path.read_bytes().splitlines()
@@ -173,7 +172,7 @@ def _row(said: Mapping[str, Any]) -> Row:
     row = {"image_id" if name == "sha256" else name: value for name, value in said.items()}
     _check(row)
     file = row.get("file")
-    if not isinstance(file, str) or not _IMAGE.fullmatch(file):  # a path that leads elsewhere is none of ours
+    if not isinstance(file, str) or not _IMAGE.fullmatch(file):  # a path that leads elsewhere is not ours
         row["file"] = file = None
     if file and not row.get("number"):
         row["number"] = _number(file)
@@ -187,7 +186,7 @@ def _row(said: Mapping[str, Any]) -> Row:
 
 
 def _check(row: Row) -> None:
-    """Raise ValueError for what somebody has written that is not as the columns say."""
+    """Raise ValueError for a row that a user edited into something that does not match the columns."""
     for name, column_type in _TYPES.items():
         value = row.get(name)
         if value is None:
@@ -198,7 +197,7 @@ def _check(row: Row) -> None:
         if not _is_of(value, column_type):
             raise ValueError(f"{said} is no {column_type}")
         if isinstance(value, str):
-            value.encode()  # halves of surrogate pairs are in no text
+            value.encode()  # raises for unpaired surrogates
         elif not -_LARGEST <= value <= _LARGEST:
             raise ValueError(f"{said} is too large, or no number")
     if row.get("image_id") and not _HASH.fullmatch(row["image_id"]):
@@ -214,12 +213,12 @@ def _is_of(value: object, column_type: pa.DataType) -> bool:
 
 
 def _was_kept_by_hand(row: Row) -> bool:
-    """Whether a line with a file has it since somebody decided so; of a file that they changed, too."""
+    """Whether a row has a file because a user decided so, also if the user changed the file."""
     return bool(row.get("file") and row.get("decided_at"))
 
 
 def _is_old_layout(rows: list[Row] | None) -> bool:
-    """True for a manifest of the time when the contact sheet lay in the folder: it does not remember our bytes."""
+    """Whether a manifest is of the old layout, with the contact sheet in the folder and without hashes of our files."""
     return bool(rows) and any(row["file"] for row in rows) and not any("file_sha256" in row for row in rows)
 
 
@@ -246,18 +245,18 @@ def _number(name: str) -> int:
 
 @dataclass(frozen=True)
 class Removed:
-    """How many files went, and the names of those that stay, since they are somebody else's or were changed."""
+    """The number of deleted files, and the names of those that stay because they are a user's or were changed."""
 
     files: int
     left: list[str]
 
 
 def remove_folder(folder: Path) -> Removed:
-    """Take away our images, manifest and card that still are as we wrote them, and the contact sheet beside the folder.
+    """Delete our unchanged images, manifest and card, and the contact sheet beside the folder.
 
-    The folder goes when nothing is left in it. The lake and the media store keep what they have, so that the same
-    search makes the folder again without fetching an image twice. When killed, the next call goes on from there. Raises
-    StorageError when the manifest is damaged.
+    The folder is removed if it is empty then. The lake and the media store keep what they have, so that the same search
+    recreates the folder without downloading an image twice. After a kill the next call continues. Raises StorageError
+    when the manifest is damaged.
     """
     if not folder.is_dir():
         return Removed(0, [])
@@ -266,7 +265,7 @@ def remove_folder(folder: Path) -> Removed:
     remove_ours(sheet, folder)
     with alone_in(folder):
         gone = _ours(folder)
-        # The manifest goes last: what is ours is known by it, too.
+        # The manifest is deleted last: it identifies our files.
         for names in ([name for name in gone if name != MANIFEST], [name for name in gone if name == MANIFEST]):
             if names:
                 publish(folder, {}, gone={name: gone[name] for name in names})
@@ -277,7 +276,7 @@ def remove_folder(folder: Path) -> Removed:
 
 
 def _ours(folder: Path) -> dict[str, str]:
-    """The files that lie there as we wrote them, each with its SHA-256."""
+    """Returns the unchanged files that we wrote, each with its SHA-256."""
     ours = look(folder).ours
     for name, claim in claims_of(folder).items():
         ours.setdefault(name, set()).update(claim.sha256)
@@ -286,7 +285,7 @@ def _ours(folder: Path) -> dict[str, str]:
 
 
 def _remove_empty(folder: Path) -> None:
-    """Take away our notes and the folder, unless somebody has just put something there."""
+    """Remove our records and the folder, unless a user has just put something there."""
     hidden = folder / HIDDEN
     if hidden.is_dir():
         for entry in hidden.iterdir():

@@ -1,7 +1,7 @@
-"""Reading the lake: each asset's table as Parquet files, one per account and month.
+"""Reading of the lake: each asset's table in Parquet files, one per account and month.
 
-A cell is one partition: an account, or an account on one day; it is the rows of its day in the file of its month. How
-the files lie is said in `layout`; `lake_writer` replaces the cells of a run.
+A cell is one partition: an account, or an account on one day; it is the rows of its day in the file of its month. The
+directory layout is described in `layout`; `lake_writer` replaces the cells of a run.
 """
 
 import os
@@ -23,17 +23,17 @@ from instagram_assets.storage.layout import folder_name, value_of
 from instagram_assets.storage.parquet_files import read_file
 
 Days = tuple[date, date]
-"""The first and the last day of a stretch, both included."""
+"""The first and the last day of a range, both included."""
 
 FILE_OF_ALL_DAYS = "part.parquet"
 _THREADS = 8
 
 MapFunction = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
-"""As `map`, or the `map` of a pool of threads."""
+"""The type of `map`, or of the `map` of a thread pool."""
 
 
 def open_lake(settings: Settings) -> UPath:
-    """The root of the lake that the settings name; one of an older layout is rewritten first."""
+    """Returns the root of the lake in the settings; a lake with an older layout is migrated first."""
     from instagram_assets.storage.migration import migrate
 
     root = lake_root(settings)
@@ -42,7 +42,7 @@ def open_lake(settings: Settings) -> UPath:
 
 
 def lake_root(settings: Settings) -> UPath:
-    """As `open_lake`, of whatever layout. Raises SettingsError for an address that no file system here knows."""
+    """Like `open_lake`, without migration. Raises SettingsError for a URL that no installed file system supports."""
     try:
         return UPath(settings.lake_uri, **settings.lake_options)
     except (ValueError, TypeError, ImportError) as error:
@@ -59,8 +59,10 @@ def read_table(
     days: Days | None = None,
     columns: Sequence[str] | None = None,
 ) -> pa.Table:
-    """The rows of one asset: of all accounts in the order of their names or of those given in theirs, of all days or
-    some, with all columns or those named; what was never written is zero rows. Raises StorageError for damage.
+    """Returns the rows of one asset.
+
+    `accounts` are returned in their order, by default all in alphabetical order; `days` and `columns` restrict the
+    result. What was never written is zero rows. Raises StorageError for damage.
     """
     paths = files(root, name, accounts, days)
     schema = _schema(name, columns)
@@ -76,7 +78,7 @@ def read_batches(
     days: Days | None = None,
     columns: Sequence[str] | None = None,
 ) -> pa.RecordBatchReader:
-    """As `read_table`, with one file in memory at a time."""
+    """Like `read_table`, as a reader of record batches with one file in memory at a time."""
     paths = files(root, name, accounts, days)
     batches = (batch for path in paths for batch in read_rows(path, name, days, columns).to_batches())
     return pa.RecordBatchReader.from_batches(_schema(name, columns), batches)
@@ -90,10 +92,10 @@ def months(
     accounts: Iterable[str] | None = None,
     days: Days | None = None,
 ) -> Iterator[dict[str, pa.Table]]:
-    """For each account (by name) and month (ascending): the rows of each named asset in that account and month.
+    """Yields for each account (by name) and month (ascending) the rows of each named asset.
 
-    An asset without a file there has zero rows; of an asset in `columns` only these are read. Together the months hold
-    every row of the assets, or of these accounts and days, once. Raises StorageError when a file is damaged.
+    An asset without a file there has zero rows; of an asset in `columns` only these are read. Together the months
+    contain every row of the assets, or of these accounts and days, once. Raises StorageError when a file is damaged.
     """
     chosen = columns or {}
     of_each = {name: files(root, name, accounts, days) for name in names}
@@ -111,7 +113,7 @@ def months(
 
 
 def read_rows(path: UPath, name: str, days: Days | None = None, columns: Sequence[str] | None = None) -> pa.Table:
-    """The rows of one file of an asset, of all days or some. Raises StorageError when it is damaged."""
+    """Returns the rows of one file of an asset, of all days or some. Raises StorageError when it is damaged."""
     wanted = columns if columns is None or not days or "day" in columns else [*columns, "day"]
     rows = read_file(path, name, wanted)
     if wanted is None:
@@ -124,9 +126,9 @@ def read_rows(path: UPath, name: str, days: Days | None = None, columns: Sequenc
 
 
 def files(root: UPath, name: str, accounts: Iterable[str] | None = None, days: Days | None = None) -> list[UPath]:
-    """The files that hold the rows of one asset, account by account and month by month.
+    """Returns the files with the rows of one asset, account by account and month by month.
 
-    They may also hold rows of other days of their months.
+    They may also contain rows of other days of their months.
     """
     folder = root / name
     if not contract_of(name).partitions:
@@ -147,29 +149,29 @@ def files(root: UPath, name: str, accounts: Iterable[str] | None = None, days: D
 
 
 def values_in(root: UPath, name: str) -> set[str]:
-    """The accounts, or the searches, of which an asset has files."""
+    """Returns the accounts, or the searches, for which an asset has files."""
     return {value_of(folder) for folder in names_in(root / name, hidden=False)}
 
 
 def contract_of(name: str) -> Contract:
-    """The contract of a table. Raises ContractError when there is none of this name."""
+    """Returns the contract (schema) of a table. Raises ContractError when there is none with this name."""
     if name not in CONTRACTS:
         raise ContractError(f"{name}: no contract in `schemas` says its columns")
     return CONTRACTS[name]
 
 
 def names_in(folder: UPath, *, hidden: bool = True) -> set[str]:
-    """What is in a folder; nothing when it is not there. Without `hidden`, only what readers do not skip."""
+    """Returns the names in a folder; empty if it does not exist. Without `hidden`, only what readers do not skip."""
     try:
         names = os.listdir(folder.path) if atomic.is_local(folder) else object_store.object_names(folder)
-    except (FileNotFoundError, NotADirectoryError):  # object stores say the latter
+    except (FileNotFoundError, NotADirectoryError):  # object stores raise the latter
         return set()
     return {name for name in names if hidden or not name.startswith((".", "_"))}
 
 
 @contextmanager
 def parallel_map(root: UPath) -> Generator[MapFunction]:
-    """`map` over many files: in threads on object stores, one after another on a disk.
+    """Context manager that yields a `map` over many files: in threads on object stores, sequential on a disk.
 
     On a disk small files keep the processor busy and Python's lock held: four threads take twice the time of one.
     """
@@ -195,5 +197,5 @@ def parquet_names(folder: UPath) -> set[str]:
 
 
 def has_days_of(file: str, days: Days | None) -> bool:
-    """True when the month of a file has one of these days."""
+    """Whether the month of a file contains one of these days."""
     return days is None or f"{days[0]:%Y-%m}" <= file.removesuffix(".parquet") <= f"{days[1]:%Y-%m}"

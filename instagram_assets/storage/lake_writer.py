@@ -1,4 +1,4 @@
-"""Writing the lake: the cells of a run are replaced in the files of their months, all other cells are kept.
+"""Writing of the lake: replaces the partitions (cells) of a run in the files of their months, and keeps all others.
 
 Two runs that write one file wait for each other, on a disk by a lock on the account's folder, on an object store by
 conditional writes.
@@ -34,11 +34,11 @@ from instagram_assets.storage.locks import alone_in
 from instagram_assets.storage.parquet_files import as_table, damaged, from_bytes, to_bytes
 
 LARGEST_FILE = 1 << 30
-"""Most bytes of a file on a disk; see `objects` for object stores."""
+"""Maximum bytes of a file on a disk; see `object_store` for object stores."""
 
 
 class Written(NamedTuple):
-    """What writing did to cells, each named by the values of its partition columns as texts.
+    """The result of writing cells, each named by the values of its partition columns as texts.
 
     `rows` counts the rows of each cell that has some; `emptied` had rows before and has none now.
     """
@@ -48,7 +48,7 @@ class Written(NamedTuple):
 
 
 def write_asset(root: UPath, name: str, obj: Any) -> int:
-    """Replace the table of an asset without partitions; the number of its rows."""
+    """Replace the table of an asset without partitions; returns the number of its rows."""
     set_up(root)
     table, folder = as_table(obj, name), root / name
     with alone(folder):
@@ -57,10 +57,10 @@ def write_asset(root: UPath, name: str, obj: Any) -> int:
 
 
 def write_cells(root: UPath, name: str, accounts: Iterable[str], days: Days | None, obj: Any) -> Written:
-    """Make the cells of these accounts, on these days, hold exactly the rows of `obj`.
+    """Replace the rows of these accounts on these days by exactly the rows of `obj`.
 
-    `obj` is a table, a data frame, or a reader whose rows of one account stand together. Without `days` a cell is all
-    that an account, or a search, has. Raises ContractError when rows belong to other cells or the columns are wrong,
+    `obj` is a table, a data frame, or a reader whose rows of one account are adjacent. Without `days` a cell is all
+    rows of an account, or a search. Raises ContractError when rows belong to other cells or the columns are wrong,
     StorageError when the disk refuses.
     """
     set_up(root)
@@ -68,7 +68,7 @@ def write_cells(root: UPath, name: str, accounts: Iterable[str], days: Days | No
 
 
 def replace_cells(root: UPath, name: str, accounts: Iterable[str], days: Days | None, obj: Any) -> Written:
-    """As `write_cells`, in a lake that is set up."""
+    """Like `write_cells`, for a lake whose layout file exists."""
     contract, wanted = contract_of(name), dict.fromkeys(accounts)
     written = Written({}, set())
     with parallel_map(root) as each:
@@ -83,10 +83,10 @@ def replace_cells(root: UPath, name: str, accounts: Iterable[str], days: Days | 
 
 
 def change_rows(root: UPath, name: str, account: str, change: Callable[[pa.Table], pa.Table]) -> None:
-    """Make what an account, or a search, has in a table without days what `change` makes of it.
+    """Replace an account's, or a search's, rows in a table without days by the result of `change`.
 
-    Who does so at the same time waits, or does it again: nobody's change is lost. On an object store `change` may be
-    called several times. Raises StorageError for damage, and when the disk refuses.
+    Concurrent changes wait, or are repeated: none is lost. On an object store `change` may be called several times.
+    Raises StorageError for damage, and when the disk refuses.
     """
     set_up(root)
     folder, nothing = root / name / folder_name(account), contract_of(name).empty()
@@ -100,9 +100,9 @@ def change_rows(root: UPath, name: str, account: str, change: Callable[[pa.Table
 
 
 def as_stored(name: str, accounts: Iterable[str], obj: Any) -> pa.Table:
-    """A table or data frame as `read_table` gives it back after it was written as the cells of these accounts.
+    """Returns a table or data frame as `read_table` would return it after writing it as the cells of these accounts.
 
-    Rows of other accounts, which writing refuses, stand at the end.
+    Rows of other accounts, which writing refuses, come last.
     """
     contract = contract_of(name)
     of_account = dict(rows_by_account(obj, name, contract))
@@ -113,7 +113,7 @@ def as_stored(name: str, accounts: Iterable[str], obj: Any) -> pa.Table:
 def _write_account(
     root: UPath, name: str, account: str, days: Days | None, table: pa.Table, written: Written, each: MapFunction
 ) -> None:
-    """Write one account's files with the folder's lock held."""
+    """Write one account's files while holding the folder's lock."""
     folder = root / name / folder_name(account)
     if not table.num_rows and not names_in(folder):
         return
@@ -132,7 +132,7 @@ def _write_account(
 
 @contextmanager
 def alone(folder: UPath) -> Generator[None]:
-    """Hold the lock of a folder on a disk and sync it at the end; on object stores each write is conditional instead.
+    """Context manager: on a disk, hold a folder's lock and sync it at the end; on object stores writes are conditional.
 
     A folder that is left empty is removed: its name is that of an account.
     """
@@ -147,7 +147,7 @@ def alone(folder: UPath) -> Generator[None]:
 
 
 def _is_removed(folder: Path) -> bool:
-    """Remove a folder if it is empty; who waits for its lock makes it again."""
+    """Remove a folder if it is empty; waiting writers recreate it."""
     with suppress(OSError):
         folder.rmdir()
         return True
@@ -155,7 +155,7 @@ def _is_removed(folder: Path) -> bool:
 
 
 def _check_cells(name: str, account: str, wanted: Mapping[str, None], days: Days | None, table: pa.Table) -> None:
-    """Raises ContractError when rows belong to cells that are not written."""
+    """Raises ContractError when rows belong to cells that are not to be written."""
     outside = table.slice(0, 0)
     if days and not compute.all(inside := rows_within(table, days)).as_py():
         outside = table.filter(compute.invert(inside))
@@ -179,7 +179,7 @@ def _write_file(path: UPath, name: str, account: str, days: Days | None, table: 
         old = read_old()
         if old is None:
             return table
-        # Files are in the order of days, so the new rows belong between two slices of the old ones.
+        # Files are sorted by day, so the new rows belong between two slices of the old ones.
         start, end = _range_of(old, days)
         gone.update(old["day"][start:end].unique().to_pylist())
         return pa.concat_tables([old[:start], table, old[end:]])
@@ -191,9 +191,10 @@ def _write_file(path: UPath, name: str, account: str, days: Days | None, table: 
 
 
 def replace_file(path: UPath, name: str, change: Callable[[Callable[[], pa.Table | None]], pa.Table]) -> None:
-    """Make a file hold what `change` makes of its rows, which it may ask for; on a disk, with the folder's lock held.
+    """Replace a file's rows by the result of `change`, which gets a function that reads the present rows.
 
-    A file that is replaced whole is not read, so that a damaged one can be made anew.
+    On a disk the caller holds the folder's lock. A file that is replaced completely is not read, so that a damaged one
+    can be recreated.
     """
     contract = contract_of(name)
 
@@ -225,7 +226,7 @@ def replace_file(path: UPath, name: str, change: Callable[[Callable[[], pa.Table
 
 
 def _range_of(table: pa.Table, days: Days) -> tuple[int, int]:
-    """The half-open range of row numbers of these days in a table sorted by day."""
+    """Returns the half-open range of row numbers of these days in a table sorted by day."""
     first, last = (pa.scalar(day, pa.date32()) for day in days)
     before, through = compute.less(table["day"], first), compute.less_equal(table["day"], last)
     return compute.sum(before, min_count=0).as_py(), compute.sum(through, min_count=0).as_py()
@@ -255,9 +256,9 @@ def rows_by_account(obj: Any, name: str, contract: Contract) -> Iterator[tuple[s
 
 
 def sort_by_cell(table: pa.Table, contract: Contract) -> pa.Table:
-    """The table sorted by account, day and key; tables without days keep the order of each account's rows.
+    """Returns the table sorted by account, day and key; tables without days keep the order of each account's rows.
 
-    A table that is in order is not copied.
+    A sorted table is not copied.
     """
     keys = [*contract.partitions, *contract.key] if "day" in contract.partitions else contract.partitions
     order = compute.sort_indices(table, sort_keys=[(name, "ascending") for name in dict.fromkeys(keys)])
@@ -265,7 +266,7 @@ def sort_by_cell(table: pa.Table, contract: Contract) -> pa.Table:
 
 
 def split_rows(table: pa.Table, column: str, key: Callable[[Any], str]) -> Iterator[tuple[str, pa.Table]]:
-    """Slices of adjacent rows whose value in a column has the same key."""
+    """Yields slices of adjacent rows whose value in a column has the same key."""
     if not table.num_rows:
         return
     runs = compute.run_end_encode(table[column].combine_chunks())

@@ -1,4 +1,4 @@
-"""What the lake itself says of its files: how they lie, in `_layout.json`, and the first year that it covers.
+"""The directory layout of the lake's files, and the lake's record of it in `_layout.json` with its first year.
 
 <asset>/<account>/<yyyy-mm>.parquet     tables by account and day; rows sorted by day
 <asset>/<account>/part.parquet          tables by account, or by search
@@ -25,14 +25,14 @@ _PLAIN = "_.-"
 
 @dataclass(frozen=True)
 class Layout:
-    """The version of the files' layout, and the year whose 1 January is the lake's first day; 0: not known yet."""
+    """The layout version of the lake's files, and the year on whose 1 January the lake begins; 0: not known yet."""
 
     version: int = VERSION
     first_year: int = 0
 
 
 def read_layout(root: UPath) -> Layout | None:
-    """What the lake says of itself; None when it says nothing: it is empty, or of the first layout.
+    """Returns the layout recorded in the lake; None when there is none: it is empty, or of the first layout.
 
     Raises StorageError when it is of a later version than this program, or damaged.
     """
@@ -58,7 +58,7 @@ def read_layout(root: UPath) -> Layout | None:
 
 
 def set_up(root: UPath) -> None:
-    """Have the lake say its layout before anything is written into it; the store is tried once."""
+    """Write the layout file before anything else into a lake; an object store is tested once for conditional writes."""
     if not atomic.is_local(root):
         object_store.check_conditions(root)
     if read_layout(root) is None:
@@ -66,7 +66,7 @@ def set_up(root: UPath) -> None:
 
 
 def lower_first_year(root: UPath, year: int) -> bool:
-    """Let the lake begin on 1 January of `year` if it begins later; True when that changed something."""
+    """Move the lake's first day to 1 January of `year` if it is later; returns whether that changed it."""
     before = read_layout(root)
     if before and before.first_year and before.first_year <= year:
         return False
@@ -75,8 +75,10 @@ def lower_first_year(root: UPath, year: int) -> bool:
 
 
 def folder_name(value: str) -> str:
-    """The folder of an account or a search: letters and digits of any script, `_`, `-` and `.` as they are, the rest
-    percent-encoded; so is a `_` or `.` in front, since readers skip such names.
+    """Returns the folder name of an account or a search.
+
+    Letters and digits of any script, `_`, `-` and `.` are unchanged, the rest is percent-encoded; so is a leading `_`
+    or `.`, since readers skip such names.
 
     >>> folder_name("_jane"), folder_name("#육아일기"), folder_name("007")
     ('%5Fjane', '%23육아일기', '007')
@@ -86,7 +88,7 @@ def folder_name(value: str) -> str:
 
 
 def value_of(folder: str) -> str:
-    """The account or search whose folder it is."""
+    """Returns the account or search to which a folder name belongs."""
     return unquote(folder)
 
 
@@ -95,7 +97,7 @@ def _is_plain(character: str) -> bool:
 
 
 def write_layout(root: UPath, layout: Layout) -> None:
-    """Have the lake say this of itself; for whoever is alone in its folder."""
+    """Write the layout file; the caller holds the lock."""
     atomic.write_atomic(root / FILE, lambda stream: stream.write(_to_bytes(layout)))
 
 

@@ -1,4 +1,4 @@
-"""Who writes in a folder writes there alone."""
+"""Advisory locks on folders, for exclusive writing and for detecting running programs."""
 
 import errno
 import fcntl
@@ -16,14 +16,14 @@ _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 @contextmanager
 def alone_in(folder: Path, elsewhere: str = _ELSEWHERE) -> Generator[None]:
-    """Wait until no other thread or process is in here, and keep them out; the folder is made when it is missing.
+    """Context manager: wait for and hold an exclusive lock on a folder, which is created if missing.
 
-    The lock is the kernel's, on the folder itself: it dies with its process, and there is no file that could be left
-    behind. Raises StorageError where the file system has no locks, with `elsewhere` as the remedy.
+    The lock is the kernel's, on the folder itself: it ends with its process, and leaves no lock file behind. Raises
+    StorageError where the file system has no locks, with `elsewhere` as the remedy.
     """
     descriptor = _lock(folder, elsewhere)
     while not _still_there(descriptor, folder):
-        # Its account was forgotten while we waited: what we hold is the lock of a folder without a name.
+        # The folder was removed by an erasure while we waited: our lock is on a folder without a name.
         os.close(descriptor)
         descriptor = _lock(folder, elsewhere)
     try:
@@ -34,9 +34,9 @@ def alone_in(folder: Path, elsewhere: str = _ELSEWHERE) -> Generator[None]:
 
 @contextmanager
 def alone_or(folder: Path, refusal: Exception) -> Generator[None]:
-    """As `alone_in`, for work that takes long: raises `refusal` at once when somebody else is in there.
+    """Like `alone_in`, for long work: raises `refusal` at once when the lock is taken.
 
-    Where the file system has no locks, nobody is kept out.
+    Where the file system has no locks, nobody is excluded.
     """
     make_folder(folder)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -55,9 +55,10 @@ def alone_or(folder: Path, refusal: Exception) -> Generator[None]:
 
 @contextmanager
 def at_work_in(home: Path) -> Generator[None]:
-    """Tell by a lock that a program works in a home for long; it waits while `nobody_at_work_in` it.
+    """Context manager: a shared lock that marks a long-running program in a home.
 
-    Any number may. Where the file system has no locks, nothing is told.
+    It waits while `nobody_at_work_in` is held; any number may hold it. Where the file system has no locks, it does
+    nothing.
     """
     make_folder(_folder_of_work(home))
     descriptor = os.open(_folder_of_work(home), os.O_RDONLY | os.O_DIRECTORY)
@@ -71,7 +72,7 @@ def at_work_in(home: Path) -> Generator[None]:
 
 @contextmanager
 def nobody_at_work_in(home: Path, refusal: Exception) -> Generator[None]:
-    """Keep out who would tell that it is `at_work_in` a home. Raises `refusal` when somebody is."""
+    """Context manager: exclude programs that would use `at_work_in`. Raises `refusal` when one is running."""
     make_folder(_folder_of_work(home))
     descriptor = os.open(_folder_of_work(home), os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -85,7 +86,7 @@ def nobody_at_work_in(home: Path, refusal: Exception) -> Generator[None]:
 
 
 def _folder_of_work(home: Path) -> Path:
-    """Where `dev` keeps its logs; the home itself is locked for moments, by whoever starts."""
+    """Returns the folder to lock, that of `dev`'s logs: the home itself is locked briefly at each start."""
     return home / "dev"
 
 
@@ -96,7 +97,7 @@ def _lock(folder: Path, elsewhere: str) -> int:
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
             break
         except FileNotFoundError:
-            continue  # removed since it was made
+            continue  # removed since it was created
         except OSError as error:
             raise refusal(folder, error) from error
     try:

@@ -1,8 +1,8 @@
-"""A lake of the first layout rewritten into that of `layout`: one file per account and month, and no second copy.
+"""Migration of a lake from the first layout to that of `layout`: one file per account and month, without copies.
 
 The first layout had a file per cell, `<asset>/account=…/day=…/part.parquet`, and below `read/` copies by month. Each
-account's old files go after all that was in them stands in new ones, so a migration that was killed goes on where it
-was when it is run again.
+account's old files are deleted after all their rows are in new ones, so a killed migration continues when it is run
+again.
 """
 
 import logging
@@ -34,14 +34,14 @@ logger = logging.getLogger(__name__)
 _OLD = re.compile(r"(account|search)=(?P<value>.+)")
 _DAY = "day="
 _PART = "part.parquet"
-# Copies, and tables that are views by now.
+# Copies, and tables that are now computed as views.
 _DROPPED = ("read", "token_counts", "post_metrics")
 
 
 def migrate(root: UPath, on_progress: Callable[[int, int], None] | None = None) -> bool:
-    """Rewrite a lake of the first layout; True when it was one. `on_progress` gets the tables rewritten, and all.
+    """Migrate a lake of the first layout; returns whether it was one. `on_progress` gets the tables done, and all.
 
-    A process that comes second waits for the first. Raises StorageError when an old file is damaged, with what to do.
+    A second process waits for the first. Raises StorageError when an old file is damaged, with a remedy.
     """
     if not _is_due(root):
         return False
@@ -65,19 +65,19 @@ def migrate(root: UPath, on_progress: Callable[[int, int], None] | None = None) 
 
 
 def first_year(root: UPath) -> int:
-    """The year with which the lake begins, whether it is rewritten already or not; 0: not known yet."""
+    """Returns the year with which the lake begins, migrated or not; 0: not known yet."""
     layout = read_layout(root) or _layout_of_old(root)
     return layout.first_year
 
 
 def refuse_older(root: UPath) -> None:
-    """Raise StorageError for a lake of the first layout, for who only looks at it."""
+    """Raise StorageError for a lake of the first layout, for callers that only read."""
     if _is_due(root):
         raise StorageError(f"{root}: of an older layout. Run instagram-assets migrate, which rewrites it.")
 
 
 def _is_due(root: UPath) -> bool:
-    """True for a lake that has files of the first layout, or whose migration was broken off."""
+    """Whether a lake has files of the first layout, or an interrupted migration."""
     layout = read_layout(root)
     if layout:
         return layout.version < VERSION
@@ -86,7 +86,7 @@ def _is_due(root: UPath) -> bool:
 
 
 def _layout_of_old(root: UPath) -> Layout:
-    """What a lake of the first layout would say of itself."""
+    """Returns the layout record for a lake of the first layout."""
     days = [
         day
         for name in ("raw_posts", "raw_reels", "posts")
@@ -99,7 +99,7 @@ def _layout_of_old(root: UPath) -> Layout:
 def _rewrite(root: UPath, name: str) -> None:
     folders = _old_folders(root / name)
     if (root / name / _PART).exists():
-        write_asset(root, name, _read(root / name / _PART, name))  # where it was, with its footer's checksum
+        write_asset(root, name, _read(root / name / _PART, name))  # the same path, now with its footer's checksum
     for value, folder in folders.items():
         for _, group in groupby(_days(folder), key=lambda day: (day.year, day.month)):
             _rewrite_days(root, name, value, folder, list(group))
@@ -109,7 +109,7 @@ def _rewrite(root: UPath, name: str) -> None:
 
 
 def _rewrite_days(root: UPath, name: str, account: str, folder: UPath, days: list[date]) -> None:
-    """Take over the cells of one month; those that an interrupted migration took over before stay as they are."""
+    """Migrate the cells of one month; those that an interrupted migration has done before stay as they are."""
     stretch = days[0], days[-1]
     there = read_table(root, name, [account], stretch)
     taken = compute.is_in(there["day"], value_set=pa.array(days, pa.date32()))
@@ -118,7 +118,7 @@ def _rewrite_days(root: UPath, name: str, account: str, folder: UPath, days: lis
 
 
 def _old_folders(asset: UPath) -> dict[str, UPath]:
-    """The folders of the first layout by the account or search that they are of."""
+    """Returns the folders of the first layout by account or search."""
     matches = filter(None, map(_OLD.fullmatch, sorted(names_in(asset))))
     return {unquote(match["value"]): asset / match[0] for match in matches}
 

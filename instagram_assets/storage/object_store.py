@@ -1,8 +1,8 @@
-"""Objects of a store that two writers change at once: each write says which version it replaces.
+"""Optimistic concurrency for objects in a store: each write is conditional on the version that it replaces.
 
 S3 has no locks. A `put_object` with the ETag of the bytes that were read succeeds only while these are the newest; else
-the change is made again on the newer ones. s3fs drops that condition from large writes, so its client is called
-directly, with one request an object.
+the change is repeated on the newer ones. s3fs drops that condition from large writes, so its client is called directly,
+with one request per object.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from upath import UPath
 from instagram_assets.errors import StorageError
 
 LARGEST = 100 << 20
-"""Bytes of an object that is still written with one request."""
+"""Maximum bytes of an object that is written with one request."""
 
 _TRIES = 50
 _LOST = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409", "NoSuchKey", "404"}
@@ -27,10 +27,10 @@ class _Version(NamedTuple):
 
 
 def change_object(path: UPath, change: Callable[[bytes | None], bytes]) -> None:
-    """Replace an object by what `change` makes of its bytes, None when there is none, whoever else writes it too.
+    """Replace an object by the result of `change` on its bytes (None when there is none), safely with other writers.
 
     `change` is called again when another writer came first. Equal bytes are not written. Raises StorageError where the
-    store knows no conditional writes, when the object becomes too large, or when it cannot be reached.
+    store does not support conditional writes, when the object becomes too large, or when it cannot be reached.
     """
     for _ in range(_TRIES):
         before = _get(path)
@@ -50,7 +50,7 @@ def change_object(path: UPath, change: Callable[[bytes | None], bytes]) -> None:
 
 
 def read_object(path: UPath) -> bytes:
-    """All bytes of one version of an object. Raises FileNotFoundError, or StorageError as `change_object`."""
+    """Returns all bytes of one version of an object. Raises FileNotFoundError, or StorageError as `change_object`."""
     found = _get(path)
     if found is None:
         raise FileNotFoundError(str(path))
@@ -58,13 +58,13 @@ def read_object(path: UPath) -> bytes:
 
 
 def object_names(folder: UPath) -> list[str]:
-    """What stands in a folder now: s3fs remembers listings, and other processes write, too."""
+    """Returns the names in a folder without s3fs's cache of listings, as other processes write, too."""
     return [name.rstrip("/").rpartition("/")[2] for name in folder.fs.ls(folder.path, detail=False, refresh=True)]
 
 
 @cache
 def check_conditions(root: UPath) -> None:
-    """Try once whether the store below `root` honours conditions. Raises StorageError when it does not."""
+    """Test once whether the store below `root` supports conditional writes. Raises StorageError when it does not."""
     if root.protocol not in ("s3", "s3a"):
         raise StorageError(
             f"{root}: only disks and S3 with its conditional writes keep two runs apart, not {root.protocol}. "
@@ -89,7 +89,7 @@ def _get(path: UPath) -> _Version | None:
 
 
 def _put(path: UPath, data: bytes, tag: str | None) -> bool:
-    """Write an object that has this ETag, or that is not there; False when it is another by now."""
+    """Write an object if it still has this ETag, or does not exist; False when it has changed."""
 
     async def put(client: Any, bucket: str, key: str) -> bool:
         condition = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
@@ -100,7 +100,7 @@ def _put(path: UPath, data: bytes, tag: str | None) -> bool:
 
 
 def _called(path: UPath, request: Callable[..., Any], expected: set[str], otherwise: Any) -> Any:
-    """What one request gives; `otherwise` when it fails with an error code of `expected`."""
+    """Returns the result of one request; `otherwise` when it fails with an error code in `expected`."""
     from botocore.exceptions import BotoCoreError, ClientError
     from fsspec.asyn import sync
 

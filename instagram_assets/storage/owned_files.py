@@ -1,8 +1,8 @@
-"""Files of ours in folders that people use, too: what we wrote stands in a hidden folder there, by name and hash.
+"""Ownership of files in folders that users edit, too: a hidden record of the files that we wrote, by name and hash.
 
-A file is ours while its bytes are those that we wrote. Whatever else lies there, and whatever somebody changed, is
-theirs: never replaced and never taken away. `.instagram-assets/written.json` says what we wrote; while files are being
-replaced it has their old and their new hash, so that a run which dies at any point leaves nothing that nobody owns.
+A file is ours while its bytes are those that we wrote. All other files, and changed ones, belong to the user: never
+replaced and never deleted. The record is `.instagram-assets/written.json`; while files are being replaced it has their
+old and their new hash, so that a run which dies at any point leaves no file without an owner.
 """
 
 import hashlib
@@ -23,18 +23,18 @@ HIDDEN = ".instagram-assets"
 _WRITTEN, _NEW = "written.json", "new"
 
 Fill = Callable[[Path], object]
-"""Makes a file at the path that it is given, durably."""
+"""Writes a file to the given path, durably."""
 
 
 class Claim(NamedTuple):
-    """What we wrote under a name: the SHA-256 of its bytes (of all that may lie there), and what it was made of."""
+    """The record of a file that we wrote: its SHA-256 (several while it is replaced), and the source of its content."""
 
     sha256: tuple[str, ...]
     source: str
 
 
 def write_ours(files: Mapping[Path, Fill], source: Path, remedy: str) -> None:
-    """Make or replace files of one folder, each whole or not at all, and remember that they were made of `source`.
+    """Create or replace files of one folder atomically, and record that they were made from `source`.
 
     Raises FileError with the remedy where one of them is not ours to replace, as `check_free` does. Two processes at
     once take turns.
@@ -48,7 +48,7 @@ def write_ours(files: Mapping[Path, Fill], source: Path, remedy: str) -> None:
 
 
 def rewrite(path: Path, fill: Fill) -> None:
-    """Replace a file by what was made of itself: it stays ours, or somebody else's, as it was."""
+    """Replace a file by a new version of itself without changing who owns it."""
     folder = path.parent
     with alone_in(folder), staging(folder):
         sha256 = stage(folder, path.name, fill)
@@ -61,7 +61,7 @@ def rewrite(path: Path, fill: Fill) -> None:
 
 
 def remove_ours(path: Path, source: Path) -> None:
-    """Take away a file that we made of `source`, while it is as we wrote it; any other stays."""
+    """Delete a file that we made from `source` if it is unchanged; any other stays."""
     claim = claims_of(path.parent).get(path.name)
     if claim is None or claim.source != _seen_from(path.parent, source):
         return
@@ -72,7 +72,7 @@ def remove_ours(path: Path, source: Path) -> None:
 
 
 def rename_claim(before: Path, after: Path, source: Path) -> None:
-    """Note that a file of ours, made of `source`, is called otherwise in its folder now."""
+    """Record that a file of ours, made from `source`, was renamed in its folder."""
     with alone_in(after.parent):
         claims = claims_of(after.parent)
         if claim := claims.pop(before.name, None):
@@ -81,7 +81,7 @@ def rename_claim(before: Path, after: Path, source: Path) -> None:
 
 
 def check_free(path: Path, source: Path, remedy: str) -> None:
-    """Raise FileError where a file of that name is not ours, was changed by hand, or was made of something else."""
+    """Raise FileError where a file of that name is not ours, was changed by hand, or was made from another source."""
     if not os.path.lexists(path):
         return
     claim = claims_of(path.parent).get(path.name)
@@ -96,7 +96,7 @@ def check_free(path: Path, source: Path, remedy: str) -> None:
 
 @contextmanager
 def alone_in(folder: Path) -> Generator[None]:
-    """Make the folder if need be, and keep others of its writers waiting. Raises StorageError when the disk refuses."""
+    """Context manager: create the folder if needed and hold its lock. Raises StorageError when the disk refuses."""
     try:
         with locks.alone_in(folder):
             yield
@@ -108,7 +108,7 @@ def alone_in(folder: Path) -> Generator[None]:
 
 
 def claims_of(folder: Path) -> dict[str, Claim]:
-    """What we wrote into a folder, by name; nothing where that is not known."""
+    """Returns our record of a folder's files, by name; empty where there is none."""
     try:
         content = json.loads((folder / HIDDEN / _WRITTEN).read_bytes())
         return {
@@ -117,11 +117,11 @@ def claims_of(folder: Path) -> dict[str, Claim]:
     except FileNotFoundError:
         return {}
     except (ValueError, KeyError, TypeError, AttributeError):
-        return {}  # somebody wrote into it: nothing is ours then, which costs no file
+        return {}  # a user edited the record: then nothing counts as ours, so that no file is lost
 
 
 def digest(path: Path) -> str | None:
-    """The SHA-256 of a file in hexadecimal digits; null where there is none, or something else than a plain file."""
+    """Returns the SHA-256 of a file in hexadecimal digits; null where there is none, or no regular file."""
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
             return None
@@ -133,7 +133,7 @@ def digest(path: Path) -> str | None:
 
 @contextmanager
 def staging(folder: Path) -> Generator[None]:
-    """Where `stage` may be used: what was not published, also by a run that died, is gone before and after."""
+    """Context manager for `stage`: unpublished files, also of a killed run, are deleted before and after."""
     hidden = folder / HIDDEN
     shutil.rmtree(hidden / _NEW, ignore_errors=True)
     try:
@@ -141,11 +141,11 @@ def staging(folder: Path) -> Generator[None]:
     finally:
         shutil.rmtree(hidden / _NEW, ignore_errors=True)
         with suppress(OSError):
-            hidden.rmdir()  # stays where it holds what was written
+            hidden.rmdir()  # fails, as intended, if it has the record
 
 
 def stage(folder: Path, name: str, fill: Fill) -> str:
-    """Make a file aside, for `publish`; its SHA-256. The caller holds the folder's lock."""
+    """Write a file to the staging folder for `publish`; returns its SHA-256. The caller holds the folder's lock."""
     path = folder / HIDDEN / _NEW / name
     make_folder(path.parent, sync=False)
     fill(path)
@@ -158,11 +158,11 @@ def stage(folder: Path, name: str, fill: Fill) -> str:
 def publish(
     folder: Path, staged: Mapping[str, str], source: Path | None = None, gone: Mapping[str, str] | None = None
 ) -> None:
-    """Put staged files (name and SHA-256) in their places, then take away those of `gone` that still are as given.
+    """Move staged files (name and SHA-256) to their final names, then delete those of `gone` whose hash is unchanged.
 
-    The last of `staged` comes when the others are durable: it may speak of them. What is in its place already is
-    left. Without a source, or for a file that has one, as it was said before. The caller holds the folder's lock, and
-    has looked that no name is somebody else's.
+    The last of `staged` is moved when the others are durable: it may refer to them. Files that are there already are
+    left. Without `source` the recorded source is kept. The caller holds the folder's lock, and has checked that no name
+    belongs to a user's file.
     """
     before, gone = claims_of(folder), gone or {}
     after = {name: claim for name, claim in before.items() if name not in gone}
@@ -189,7 +189,7 @@ def publish(
 
 
 def _either(before: Mapping[str, Claim], after: Mapping[str, Claim], gone: Mapping[str, str]) -> dict[str, Claim]:
-    """The claims while files are replaced: whichever of the two lies there is ours."""
+    """Returns the record while files are replaced: both the old and the new hash count as ours."""
     going = {name: Claim((sha256,), "") for name, sha256 in gone.items()}
     found: dict[str, Claim] = {}
     for name in {**before, **after, **going}:
@@ -206,5 +206,5 @@ def _remember(folder: Path, claims: Mapping[str, Claim]) -> None:
 
 
 def _seen_from(folder: Path, source: Path) -> str:
-    """The source as a path from the folder, so that both can be moved together."""
+    """Returns the source as a path relative to the folder, so that both can be moved together."""
     return os.path.relpath(source.resolve(), folder.resolve())

@@ -1,8 +1,8 @@
-"""One table as one Parquet file, checked when it is read: its pages by Parquet's checksums, its footer by ours.
+"""Parquet files with full integrity checks: pages by Parquet's checksums, the footer by a seal of our own.
 
-Parquet protects the values, and neither the footer that says where they lie, where a flipped bit can give wrong rows,
-nor the headers of pages. So a seal of twelve bytes stands before the footer, which every reader passes over: a mark,
-the CRC-32 of all that stands before the seal, which only a thorough look compares, and the CRC-32 of the footer.
+Parquet protects the values, and neither the footer that says where they are, where a flipped bit can give wrong rows,
+nor the headers of pages. So a seal of twelve bytes is before the footer, which every reader skips: a mark, the CRC-32
+of everything before the seal, which only a full check compares, and the CRC-32 of the footer.
 """
 
 import io
@@ -24,24 +24,24 @@ from instagram_assets.storage.atomic import is_local, write_atomic
 from instagram_assets.storage.object_store import read_object
 
 STATUSES = b"instagram_assets.status"
-"""Where a footer says how many rows have which status, as JSON, so that counting needs no rows."""
+"""The footer key of the row counts by status (JSON), so that counting reads no rows."""
 
 BY_HAND = frozenset({"overrides"})
-"""Tables that no run makes: they are what people decided."""
+"""Tables that no run creates: they contain manual decisions."""
 _ROWS_AT_ONCE = 4_096
 _MANY_ROWS = 200
-"""Below it dictionaries and zstd cost more time, of both sides, than their bytes are worth: a month has few rows."""
+"""Below it dictionaries and zstd cost more time than their bytes are worth: a month has few rows."""
 _PRUNED = {column for contract in CONTRACTS.values() for column in contract.partitions}
-"""By these a reader skips whole files; bounds of captions and addresses would be half of a small file."""
+"""Columns with min/max statistics, for file skipping; those of captions and URLs would be half of a small file."""
 _SEAL = b"IAcs"
 _SEALS = {_SEAL: 12, b"IAcr": 8}
-"""Marks and how long their seals are; in that of earlier files only the CRC-32 of the footer follows."""
+"""Seal marks and seal lengths; in that of earlier files only the CRC-32 of the footer follows."""
 _BYTES_AT_ONCE = 1 << 20
 _END = 8  # the footer's length in four bytes, then PAR1
 
 
 def to_bytes(table: pa.Table) -> bytes:
-    """The Parquet file of a table: the same bytes for the same rows."""
+    """Returns a table as a Parquet file: the same bytes for the same rows."""
     import pyarrow.parquet as pq
 
     stream = io.BytesIO()
@@ -66,13 +66,13 @@ def to_bytes(table: pa.Table) -> bytes:
 
 
 def write_file(path: UPath | Path, table: pa.Table, *, sync_folder: bool = True) -> None:
-    """Write a table; `sync_folder` is as in `write_atomic`. Raises StorageError."""
+    """Write a table to a file; `sync_folder` is as in `write_atomic`. Raises StorageError."""
     data = to_bytes(table)
     write_atomic(path, lambda stream: stream.write(data), sync_folder=sync_folder)
 
 
 def read_file(path: UPath, name: str, columns: Sequence[str] | None = None) -> pa.Table:
-    """The rows of one file of the asset `name`, all columns or those named. Raises StorageError when it is damaged."""
+    """Returns the rows of one file of the asset `name`, all columns or those named. Raises StorageError if damaged."""
     try:
         data = Path(path.path).read_bytes() if is_local(path) else read_object(path)
         return from_bytes(data, columns)
@@ -81,7 +81,7 @@ def read_file(path: UPath, name: str, columns: Sequence[str] | None = None) -> p
 
 
 def from_bytes(data: bytes, columns: Sequence[str] | None = None, *, sealed: bool = True) -> pa.Table:
-    """The rows of a file that `to_bytes` made, or with `sealed=False` of any other with page checksums.
+    """Returns the rows of a file made by `to_bytes`, or with `sealed=False` of any other with page checksums.
 
     Raises ArrowInvalid, or OSError, when it is damaged.
     """
@@ -96,7 +96,7 @@ def from_bytes(data: bytes, columns: Sequence[str] | None = None, *, sealed: boo
 
 
 def check_table(stream: BinaryIO) -> None:
-    """Read all of a file that `to_bytes` made, little of it at a time. Raises as `from_bytes` does."""
+    """Verify all of a file made by `to_bytes`, in small pieces. Raises as `from_bytes` does."""
     size = stream.seek(0, os.SEEK_END)
     stream.seek(max(size - _END, 0))
     footer = int.from_bytes(stream.read(4), "little") + _END
@@ -109,7 +109,7 @@ def check_table(stream: BinaryIO) -> None:
 
 
 def read_seal_of(stream: BinaryIO, size: int) -> bytes | None:
-    """The checksums of a file of so many bytes, of its rows and of its footer; null where it has none of the rows.
+    """Returns the checksums of a file's rows and footer; null where it has none of the rows. `size` is in bytes.
 
     Raises ArrowInvalid when it does not end as a file of the lake does.
     """
@@ -124,13 +124,13 @@ def read_seal_of(stream: BinaryIO, size: int) -> bytes | None:
 
 
 def check_bytes(stream: BinaryIO, crc: int, length: int | None = None) -> None:
-    """Compare the CRC-32 of a file, or of its first bytes. Raises ArrowInvalid when it is another."""
+    """Compare the CRC-32 of a file, or of its first bytes. Raises ArrowInvalid when it differs."""
     if crc_of(stream, length) != crc:
         raise pa.ArrowInvalid("its bytes are not those that were written")
 
 
 def crc_of(stream: BinaryIO, length: int | None = None) -> int:
-    """The CRC-32 of a file, or of its first bytes, little of it read at a time."""
+    """Returns the CRC-32 of a file, or of its first bytes, reading it in small pieces."""
     left = stream.seek(0, os.SEEK_END) if length is None else length
     stream.seek(0)
     crc = 0
@@ -140,7 +140,7 @@ def crc_of(stream: BinaryIO, length: int | None = None) -> int:
 
 
 def check_rows(stream: BinaryIO, rows: int | None = None) -> None:
-    """Read all of a Parquet file with page checksums, little of it at a time.
+    """Verify all of a Parquet file with page checksums, in small pieces.
 
     Raises ArrowInvalid, or OSError, when it is damaged or has another number of `rows`.
     """
@@ -154,7 +154,7 @@ def check_rows(stream: BinaryIO, rows: int | None = None) -> None:
 
 
 def footer_counts(path: UPath, name: str) -> tuple[int, Counter[str]]:
-    """How many rows a file of the asset `name` has, and of which status, without reading them."""
+    """Returns the number of rows of a file of the asset `name`, and the counts by status, without reading rows."""
     import pyarrow.parquet as pq
 
     try:
@@ -166,7 +166,7 @@ def footer_counts(path: UPath, name: str) -> tuple[int, Counter[str]]:
 
 
 def damaged(path: UPath, name: str, error: Exception) -> StorageError:
-    """What to tell of a file that cannot be read; only a store over a network may read it the next time."""
+    """Returns the error for an unreadable file; only for network storage it suggests a retry."""
     lasting = isinstance(error, pa.ArrowException) or is_local(path)
     remedy = (
         "Nothing can make it again: it is what people decided. Put it back from a backup: instagram-assets restore."
@@ -177,7 +177,7 @@ def damaged(path: UPath, name: str, error: Exception) -> StorageError:
 
 
 def as_table(obj: Any, name: str) -> pa.Table:
-    """A table, a reader or a data frame as a table of the contract `name`, where there is one.
+    """Returns a table, a reader or a data frame as a table with the schema of the contract `name`, where there is one.
 
     Raises ContractError when the columns are wrong.
     """
@@ -198,7 +198,7 @@ def _counted(table: pa.Table) -> pa.Table:
 
 
 def _footer_start(whole: memoryview) -> int:
-    """Where the footer begins. Raises ArrowInvalid when this cannot be a Parquet file."""
+    """Returns the offset of the footer. Raises ArrowInvalid when this cannot be a Parquet file."""
     at = len(whole) - _END - int.from_bytes(whole[-_END:-4], "little")
     if bytes(whole[-4:]) != b"PAR1" or at < 4:
         raise pa.ArrowInvalid("it does not end as a Parquet file does")
@@ -206,7 +206,7 @@ def _footer_start(whole: memoryview) -> int:
 
 
 def _read_seal(whole: memoryview, at: int) -> tuple[int, int | None]:
-    """The length of the seal before a footer, and the CRC-32 of all before it; null in a seal of the footer alone.
+    """Returns the length of the seal before a footer, and the CRC-32 of all before it; null in a footer-only seal.
 
     Raises ArrowInvalid when the footer is not the one that was sealed.
     """

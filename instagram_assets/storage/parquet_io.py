@@ -1,8 +1,8 @@
-"""One table in, one table out, for one partition or ten thousand: the lake as Dagster's IO manager.
+"""Dagster's IO manager for the lake: one table in, one table out, for one partition or ten thousand.
 
-An asset's value is one `pa.Table`, or a `pa.RecordBatchReader` with the rows of one account together. Its `account`
-and `day` columns say which cell a row belongs to. An input whose metadata lists `COLUMNS` gets only these. What a step
-wrote is handed to the next steps of its run from memory.
+An asset's value is one `pa.Table`, or a `pa.RecordBatchReader` whose rows of one account are adjacent. The `account`
+and `day` columns tell which partition a row belongs to. An input whose metadata lists `COLUMNS` gets only these. The
+output of a step is passed to the next steps of its run in memory.
 """
 
 from collections.abc import Generator, Mapping, Sequence
@@ -35,16 +35,16 @@ _NEWEST = "instagram_assets/newest"
 
 
 class Chosen(NamedTuple):
-    """The accounts, or searches, and the days of a run; None stands for all."""
+    """The accounts, or searches, and the days that a run selects; None stands for all."""
 
     names: tuple[str, ...] | None = None
     days: Days | None = None
 
 
 class ParquetTables(dg.IOManager):
-    """Keeps every asset's table in the lake at `root`.
+    """IO manager that stores every asset's table in the lake at `root`.
 
-    Not configurable: a run's config comes from whoever starts the run, and would name any place to write to.
+    Not configurable: run config comes from whoever starts the run, and could name any path to write to.
     """
 
     def __init__(self, root: UPath) -> None:
@@ -89,14 +89,14 @@ class ParquetTables(dg.IOManager):
         if _is_pandas(wanted):
             import pandas as pd
 
-            # Arrow-backed columns keep ids as text, integers whole and lists as lists.
+            # Arrow-backed columns keep ids as text, integers as integers and lists as lists.
             return found.to_pandas(types_mapper=pd.ArrowDtype)
         return found
 
     def rows(self, run: str, name: str, chosen: Chosen, columns: Sequence[str] | None = None, *, step: str) -> pa.Table:
-        """What an asset has there, in all columns or these: from memory when this run wrote just that.
+        """Returns an asset's rows, in all columns or these: from memory if this run wrote exactly these rows.
 
-        `step` is the one that reads it, once.
+        `step` is the step that reads them, once.
         """
         found = self._handed.take(run, name, chosen, step)
         if found is None:
@@ -104,13 +104,13 @@ class ParquetTables(dg.IOManager):
         return found if columns is None else found.select(list(columns))
 
     def let_go(self) -> None:
-        """Forget what was handed over, at the end of a run."""
+        """Release the tables in memory, at the end of a run."""
         self._handed.clear()
 
 
 @contextmanager
 def not_tried_again() -> Generator[None]:
-    """What would fail the same way at once: a damaged file, a table without its columns."""
+    """Context manager that disables retries for errors that would recur: a damaged file, missing columns."""
     try:
         yield
     except (DamagedError, ContractError) as error:
@@ -118,7 +118,7 @@ def not_tried_again() -> Generator[None]:
 
 
 def tables_of_run(root: UPath) -> Generator[ParquetTables]:
-    """The IO manager of one run, after which nothing of it stays in memory."""
+    """Yields the IO manager of one run, and releases its memory at the end of the run."""
     tables = ParquetTables(root)
     try:
         yield tables
@@ -127,7 +127,7 @@ def tables_of_run(root: UPath) -> Generator[ParquetTables]:
 
 
 def _steps_around(step: StepExecutionContext) -> tuple[set[str], set[str]]:
-    """Of a step that writes: those that read nothing any more, itself and all before it, and those that may read it."""
+    """Returns two sets of steps for one that writes: itself and those before it, and those that read its output."""
     needs = step.execution_plan.get_executable_step_deps()
     before, found = set[str](), {step.step.key}
     while found:
@@ -137,7 +137,7 @@ def _steps_around(step: StepExecutionContext) -> tuple[set[str], set[str]]:
 
 
 def _wanted(context: dg.InputContext) -> Chosen:
-    """What of an asset a step reads."""
+    """Returns the selection of an asset's rows that a step reads."""
     step = context.step_context
     of_step = step.entity_partitions_def
     if not context.has_asset_partitions or of_step is None:
@@ -158,7 +158,7 @@ def _chosen(definition: dg.PartitionsDefinition, keys: dg.PartitionKeyRange, ins
 
 
 def _by_account(definition: dg.PartitionsDefinition) -> dg.PartitionsDefinition | None:
-    """The accounts of account × day partitions; none of other partitions."""
+    """Returns the account dimension of account × day partitions; none for other partitions."""
     if not isinstance(definition, dg.MultiPartitionsDefinition):
         return None
     return next(part.partitions_def for part in definition.partitions_defs if part.name == "account")
@@ -169,7 +169,7 @@ def _is_pandas(wanted: Any) -> bool:
 
 
 def _of_each_partition(context: dg.OutputContext, written: Written) -> dict[str, dict[str, Any]]:
-    """The metadata of each partition of the run: its rows, or the mark that nothing was there before or after."""
+    """Returns the metadata of each partition of the run: its rows, or a flag that it was and is empty."""
     counts = {"|".join(cell): rows for cell, rows in written.rows.items()}
     counts |= {"|".join(cell): 0 for cell in written.emptied}
     metadata: dict[str, dict[str, Any]] = {key: {"dagster/partition_row_count": rows} for key, rows in counts.items()}
@@ -181,7 +181,7 @@ def _of_each_partition(context: dg.OutputContext, written: Written) -> dict[str,
 
 
 def _add_partition_metadata(context: dg.OutputContext, metadata: Mapping[str, Mapping[str, Any]]) -> None:
-    """Give each partition of the run its own metadata.
+    """Attach metadata to each partition of the run.
 
     `context.add_asset_metadata` lists all partitions on every call, which takes hours for 10,000 of them; so the
     accumulator behind it is set once (dagster 1.13.27).
@@ -198,10 +198,10 @@ def _add_partition_metadata(context: dg.OutputContext, metadata: Mapping[str, Ma
 
 
 def add_to_newest_event(context: dg.AssetExecutionContext, metadata: Mapping[str, Any]) -> None:
-    """Show metadata once, in the last event that this step stores of its asset, whatever the number of partitions.
+    """Attach metadata once, to the last event that this step stores of its asset, whatever the number of partitions.
 
-    That event is the newest one, which the page of the asset shows. Until the step's output is handled, when it is
-    known which partition comes last, the metadata waits under a name that no partition has.
+    That event is the newest one, which the page of the asset shows. Until the step's output is handled, when the last
+    partition is known, the metadata waits under a name that no partition has.
     """
     step = context.get_step_execution_context()
     accumulated = step._metadata_accumulator.with_additional_asset_metadata(  # pyright: ignore[reportPrivateUsage]

@@ -1,7 +1,7 @@
-"""Up to when retention has taken observations and media away: in `_retention.json` of the lake, never earlier again.
+"""The retention horizon: timestamps in `_retention.json` of the lake, before which retention has deleted data.
 
-What is made of observations reads it, so that tables keep what was made of those that are gone. `past_before` of a
-landed file is not the same moment: it is where that one file was cut, and a file that comes in later lands whole,
+They never move back. Derived assets read them, so that tables keep rows whose observations were deleted. `past_before`
+of a landed file is another timestamp: the limit applied to that one file; a file that arrives later lands completely,
 however old its records are, until retention runs again.
 """
 
@@ -21,9 +21,9 @@ FILE = "_retention.json"
 
 @dataclass(frozen=True)
 class Horizon:
-    """What was observed before `raw` is gone, and so are media of what was last observed before `media`.
+    """The timestamps before which observations (`raw`) and media last observed (`media`) have been deleted.
 
-    `changed` is when rows or files last went. Null: never.
+    `changed` is when rows or files were last deleted. Null: never.
     """
 
     raw: datetime | None = None
@@ -32,7 +32,7 @@ class Horizon:
 
 
 def read_horizon(lake: UPath) -> Horizon:
-    """The horizon of a lake; all null where retention never ran. Raises StorageError when it cannot be read."""
+    """Returns the horizon of a lake; all null where retention never ran. Raises StorageError when it cannot be read."""
     path = lake / FILE
     try:
         found = json.loads(path.read_bytes() if atomic.is_local(lake) else object_store.read_object(path))
@@ -54,7 +54,7 @@ def read_horizon(lake: UPath) -> Horizon:
 
 
 def move_horizon(lake: UPath, raw: datetime | None, media: datetime | None, now: datetime) -> Horizon:
-    """Have the lake say that what was observed before these moments goes; it never says an earlier one than before."""
+    """Move the lake's retention horizon to these timestamps, never back; returns the new one."""
 
     def moved(before: Horizon) -> Horizon:
         return replace(before, raw=_later(before.raw, raw), media=_later(before.media, media), changed=now)

@@ -1,4 +1,4 @@
-"""Memory of runs in one process: tables passed from step to step, and Dagster objects that would keep large values."""
+"""In-memory cache of tables passed between the steps of a run, and a workaround for Dagster objects that pin memory."""
 
 from collections.abc import Collection, Hashable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ MOST_BYTES = 256 << 20
 
 @dataclass
 class _Kept:
-    """A table, the cells whose rows it has, and the steps that may still ask for it."""
+    """A cached table, the cells that it covers, and the steps that may still read it."""
 
     cells: Hashable
     table: pa.Table
@@ -26,9 +26,9 @@ class _Kept:
 
 
 class HandOver:
-    """The newest tables of one run, of at most `most_bytes` together; whoever finds nothing here reads the lake.
+    """Cache of the newest tables of one run, up to `most_bytes` in total; on a miss the lake is read.
 
-    A table is let go as soon as no step is left that may read it; a step that is tried again reads the lake.
+    A table is released as soon as no step is left that may read it; a retried step reads the lake.
     """
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
@@ -37,10 +37,10 @@ class HandOver:
         self._tables: dict[str, _Kept] = {}
 
     def keep(self, run: str, name: str, cells: Hashable, table: pa.Table, readers: Collection[str]) -> None:
-        """Hand over to these steps what now lies in the lake as the rows of these cells, exactly as reading gives it.
+        """Cache a table that was written to the lake as the rows of these cells, for these reading steps.
 
-        Tables of earlier runs go, and the oldest of this one when there is no room; one that is too large is not kept,
-        nor one that no step reads.
+        Tables of earlier runs are dropped, and the oldest of this one when there is no room; a table that is too large
+        or that no step reads is not cached.
         """
         if run != self._run:
             self._run, self._tables = run, {}
@@ -51,11 +51,11 @@ class HandOver:
             del self._tables[next(iter(self._tables))]
 
     def drop(self, name: str) -> None:
-        """Forget a table that is being written: should that fail, what lies in the lake is not known."""
+        """Remove a table that is about to be rewritten: after a failure the lake's content is unknown."""
         self._tables.pop(name, None)
 
     def take(self, run: str, name: str, cells: Hashable, reader: str) -> pa.Table | None:
-        """The rows of these cells, if this run wrote just them; the step that reads them does not ask again."""
+        """Returns the rows of these cells if this run wrote exactly these, else null; a step gets them only once."""
         kept = self._tables.get(name)
         if not kept or run != self._run:
             return None
@@ -65,20 +65,20 @@ class HandOver:
         return kept.table if kept.cells == cells else None
 
     def ended(self, steps: Collection[str]) -> None:
-        """Say that steps have ended: they will ask for nothing."""
+        """Mark steps as ended: they will not read any more."""
         for kept in self._tables.values():
             kept.waiting.difference_update(steps)
         self._tables = {name: kept for name, kept in self._tables.items() if kept.waiting}
-        # Arrow keeps for later what its tables no longer take.
+        # Arrow keeps released memory for later use.
         pa.default_memory_pool().release_unused()
 
     def clear(self) -> None:
-        """Let go of everything, at the end of a run."""
+        """Remove everything, at the end of a run."""
         self._run, self._tables = "", {}
 
 
 def make_first_objects() -> None:
-    """Make the first object of each class whose first object is made beside much that it would keep."""
+    """Create the first instance of each class whose first instance would otherwise pin large objects in memory."""
     none = dg.DynamicPartitionsDefinition(name="none").empty_subset()
     UpstreamPartitionsResult(partitions_subset=none, required_but_nonexistent_subset=none)
     StepInputData(input_name="input", type_check_data=TypeCheckData(success=True, label="type"))

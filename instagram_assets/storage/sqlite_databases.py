@@ -1,8 +1,8 @@
-"""Dagster's databases in SQLite, opened at the price of a file: one engine each, and no migration read.
+"""Dagster's SQLite storages with fast opening: one engine per database, and no reading of Alembic migrations.
 
-Stock storage makes an engine for each statement, and whoever opens a database reads the 90 files of Alembic's
-migrations to learn whether it has a version: together a good part of what a small run takes. What is stored, and when a
-database has to be made or mended, is as in stock storage.
+Stock storage creates an engine for each statement, and reads the 90 files of Alembic's migrations when a database is
+opened, to learn whether it has a version: together a good part of the time of a small run. What is stored, and when a
+database has to be created or migrated, is as in stock storage.
 
 Written against dagster 1.13.27. What is private there and used here and in `event_log`: `_conn_string`, `_initdb`,
 `_db_lock`, `_initialized_dbs`.
@@ -39,9 +39,9 @@ _VERSION = sa.Table(
 
 @lru_cache(maxsize=32)
 def engine_of(url: str) -> sa.Engine:
-    """The engine of a database, which holds no connection.
+    """Returns the cached engine of a database, without a connection pool.
 
-    Compiled statements are not kept: each would hold the cells that it was first asked about.
+    Compiled statements are not cached: each would keep the partitions of its first query in memory.
     """
     timeout = {"timeout": SQLITE_BUSY_TIMEOUT_SECONDS}
     return sa.create_engine(url, poolclass=NullPool, query_cache_size=0, connect_args=timeout)
@@ -49,13 +49,13 @@ def engine_of(url: str) -> sa.Engine:
 
 @contextmanager
 def connected(url: str) -> Generator[sa.Connection]:
-    """A connection in a transaction of its own."""
+    """Context manager that yields a connection in its own transaction."""
     with engine_of(url).connect() as connection, connection.begin():
         yield connection
 
 
 def is_made(engine: sa.Engine, tables: Sequence[str] = ()) -> bool:
-    """True when a database has one version, and these tables: whoever made it came to the end."""
+    """Whether a database has a single schema version and these tables, so that its creation was completed."""
     with engine.connect() as connection:
         if not all(engine.dialect.has_table(connection, name) for name in (_VERSION.name, *tables)):
             return False
@@ -63,7 +63,7 @@ def is_made(engine: sa.Engine, tables: Sequence[str] = ()) -> bool:
 
 
 class _Kept:
-    """A stock storage whose engine is kept."""
+    """Mixin for a stock storage that reuses one engine."""
 
     _conn_string: str
 
@@ -74,25 +74,25 @@ class _Kept:
 
 
 class SqliteRuns(_Kept, SqliteRunStorage):
-    """Stock list of runs, opened at the price of a file."""
+    """Stock SQLite storage of runs with fast opening."""
 
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> "SqliteRuns":
-        """The list of the Dagster home `base_dir`, where the stock storage keeps it."""
+        """Creates the storage for the Dagster home `base_dir`, at the path of the stock storage."""
         folder = os.path.join(config_value["base_dir"], "history")
         return _opened(cls, folder, "runs", inst_data, [InstanceInfo.name])
 
 
 class SqliteSchedules(_Kept, SqliteScheduleStorage):
-    """Stock record of sensors and schedules, opened at the price of a file."""
+    """Stock SQLite storage of sensors and schedules with fast opening."""
 
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> "SqliteSchedules":
-        """The record of the Dagster home `base_dir`, where the stock storage keeps it."""
+        """Creates the storage for the Dagster home `base_dir`, at the path of the stock storage."""
         folder = os.path.join(config_value["base_dir"], "schedules")
         return _opened(cls, folder, "schedules", inst_data)
 
@@ -101,14 +101,14 @@ def _opened(
     storage: Any, folder: str, name: str, inst_data: ConfigurableClassData | None, tables: Sequence[str] = ()
 ) -> Any:
     url = create_db_conn_string(folder, name)
-    # Where there is none, looking would make an empty one.
+    # Inspecting a missing database would create an empty one.
     if os.path.exists(os.path.join(folder, f"{name}.db")) and is_made(engine_of(url), tables):
         return storage(url, inst_data)
     return storage.from_local(folder, inst_data)
 
 
 class SqliteEvents(SqliteEventLogStorage):
-    """Stock event log, opened at the price of a file."""
+    """Stock SQLite event log with fast opening."""
 
     @contextmanager
     def _connect(self, shard: str) -> Generator[sa.Connection]:
@@ -126,14 +126,14 @@ class SqliteEvents(SqliteEventLogStorage):
         if not for_index_shard:
             try:
                 _make_log_of_run(engine)
-            except DatabaseError:  # another process makes it, too; stock storage waits for that
+            except DatabaseError:  # another process creates it, too; stock storage waits for that
                 super()._initdb(engine)
             return
         super()._initdb(engine, for_index_shard)
 
 
 def _make_log_of_run(engine: sa.Engine) -> None:
-    """What stock storage makes, in one transaction: it is there whole or not at all."""
+    """Create the tables of a run's log like stock storage, in one transaction, so that they are complete or absent."""
     with engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA journal_mode=WAL")
         connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,7 +1,7 @@
-"""The lake's views: tables that nobody stores, computed by DuckDB from those that are.
+"""Views of the lake: tables that are not stored but computed by DuckDB from stored ones.
 
-An account's rows are made of that account's alone, so some accounts are worked on after others, and memory does not
-grow with the lake.
+An account's rows depend on that account alone, so accounts are processed in groups, and memory does not grow with the
+lake.
 """
 
 import re
@@ -19,19 +19,19 @@ from instagram_assets.storage.duckdb_connection import Query, Source, connected
 from instagram_assets.storage.lake import Days, files
 from instagram_assets.storage.layout import value_of
 
-# Accounts are worked on together until they have as many files: few enough for memory, enough to be worth a query.
+# Accounts are grouped until they have as many files: few enough for memory, enough to be worth a query.
 _FILES = 100
 
 
 def read_view(root: UPath, name: str, accounts: Collection[str] | None = None, days: Days | None = None) -> pa.Table:
-    """The rows of a view, in its order: of these accounts, from the first to the last of `days`; None means all.
+    """Returns a view's rows, in its order: of these accounts, from the first to the last of `days`; None is all.
 
-    Raises StorageError when a file that it reads is damaged, or there is no room for what memory does not hold.
+    Raises StorageError when a file that it reads is damaged, or the disk has no room to spill.
     """
     view = VIEWS[name]
     sources = _sources(view)
     with connected(name, sources) as query:
-        # Every order begins with the account, so that sorted parts follow one another.
+        # Every sort order begins with the account, so that sorted groups can be concatenated.
         parts = [
             view.contract.conform(query(f"{_select(view, days)} ORDER BY {view.order}"), name)
             for _ in _each_part(sources, root, view, accounts, days)
@@ -43,7 +43,7 @@ def read_view(root: UPath, name: str, accounts: Collection[str] | None = None, d
 def open_view(
     root: UPath, name: str, accounts: Collection[str] | None = None, days: Days | None = None
 ) -> Generator[Query]:
-    """Ask a view several questions: it is computed once, and its rows need not fit into memory.
+    """Context manager for several queries of one view: it is computed once, and its rows need not fit into memory.
 
     Yields a function from SQL, in which the view has its name, to rows. Accounts, days and errors are `read_view`'s.
     """
@@ -57,11 +57,11 @@ def open_view(
 
 
 def ask(root: UPath, sql: str, *values: Any) -> pa.Table:
-    """The rows that a question gives, in which each table and each view of the lake has its name.
+    """Returns the rows of an SQL query over the lake, in which each table and each view has its name.
 
-    Only tables that the question names are read, each as a whole, and of those that a view is made of the columns that
-    it needs. Sums are integers where they fit; a name that comes twice gets a number. Raises QueryError for what
-    DuckDB does not understand, StorageError as `read_view` does.
+    Only tables in the query are read, each as a whole, and of those behind a view the columns that it needs. Sums are
+    integers where they fit; a duplicate column name gets a number. Raises QueryError for invalid SQL, StorageError as
+    `read_view` does.
     """
     named = {name for name in CONTRACTS if re.search(rf"\b{name}\b", sql, re.IGNORECASE)}
     views = [name for name in VIEWS if name in named]
@@ -79,7 +79,7 @@ def ask(root: UPath, sql: str, *values: Any) -> pa.Table:
 
 
 def _plain(rows: pa.Table) -> pa.Table:
-    """The same rows with names that differ, and with integers where DuckDB adds up to decimals without a fraction."""
+    """Returns the rows with unique column names, and integers where DuckDB's sums are decimals without a fraction."""
     names: list[str] = []
     for name in rows.column_names:
         number = next(n for n in count() if (f"{name}_{n}" if n else name) not in names)
@@ -97,12 +97,12 @@ def _as_integers(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def accounts_of(root: UPath, name: str) -> list[str]:
-    """The accounts that have rows in the tables that a view reads, sorted."""
+    """Returns the accounts that have rows in the tables that a view reads, sorted."""
     return list(_by_account(root, VIEWS[name], None, None))
 
 
 def _sources(view: View) -> dict[str, Source]:
-    """The tables that a view reads, without files yet."""
+    """Returns the tables that a view reads, without files yet."""
     return {table: Source(table, columns) for table, columns in view.reads.items()}
 
 
@@ -114,7 +114,7 @@ def _select(view: View, days: Days | None) -> str:
 def _each_part(
     sources: Mapping[str, Source], root: UPath, view: View, accounts: Collection[str] | None, days: Days | None
 ) -> Iterator[None]:
-    """Give the sources the files of some accounts after those of others, in the accounts' order."""
+    """Sets the files of one group of accounts after the other in `sources`, in the accounts' order."""
     waiting: dict[str, list[UPath]] = {table: [] for table in sources}
     by_account = list(_by_account(root, view, accounts, days).values())
     for number, of_account in enumerate(by_account, 1):
@@ -129,7 +129,7 @@ def _each_part(
 def _by_account(
     root: UPath, view: View, accounts: Collection[str] | None, days: Days | None
 ) -> dict[str, dict[str, list[UPath]]]:
-    """The files of each account, by table, that hold the rows which a view needs for these days."""
+    """Returns the files of each account, by table, with the rows that a view needs for these days."""
     found: dict[str, dict[str, list[UPath]]] = defaultdict(lambda: defaultdict(list))
     for table in view.reads:
         for path in files(root, table, accounts, days if view.by_day else None):

@@ -1,4 +1,4 @@
-"""The lake's tables as Delta tables, which Databricks, Spark, DuckDB, polars and pandas read."""
+"""Export of the lake's tables as Delta tables, which Databricks, Spark, DuckDB, polars and pandas read."""
 
 from instagram_assets.datasets.delta.history import files_beside_tables, files_of_tables
 from instagram_assets.datasets.delta.log import check

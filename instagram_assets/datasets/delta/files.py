@@ -1,8 +1,8 @@
-"""Which files a Delta table consists of, and how one is written: a group of accounts in a month.
+"""The Parquet files of a Delta table: how they are written, each for a group of accounts and a month.
 
 A file per account and month would be 2,400 a year for 200 accounts, each of some forty rows, and readers pay for each
-file. So neighbouring accounts share one. Where a group ends is told by the names alone: a new account joins the group
-of its neighbours, and all other files stay as they are.
+file. So neighbouring accounts share one. Group boundaries depend on the account names alone: a new account joins the
+group of its neighbours, and all other files stay as they are.
 """
 
 import json
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 MONTH = "month"
 ACCOUNTS_OF_FILE, ACCOUNTS_OF_LARGE_FILE = 8, 256
-"""How many neighbours share a file, in the middle: as it is written, and after `optimize`."""
+"""The average number of accounts in a file: as it is written first, and after `optimize`."""
 
 _FORMAT = "1"
 _BOUNDED = ("account", "day", "taken_at")
@@ -44,7 +44,7 @@ _ANY_TIME = {"min": datetime(1970, 1, 1, tzinfo=UTC), "max": datetime(9999, 1, 1
 
 
 class Source(NamedTuple):
-    """A file of the lake with its stamp, and what its account is called in the table."""
+    """A source file of the lake with its stamp (a content fingerprint), and the account's name in the Delta table."""
 
     path: UPath
     stamp: str
@@ -56,7 +56,7 @@ class Source(NamedTuple):
 
 
 class Group(NamedTuple):
-    """What one file of a Delta table is made of; `month` is null in a table without partitions."""
+    """The lake files that one file of a Delta table is built from; `month` is null in a table without partitions."""
 
     month: str | None
     stamp: str
@@ -64,8 +64,11 @@ class Group(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """A Delta table: its name, the table of the lake that it has the rows of, of which kind they are, what stands
-    for names where it is pseudonymous, and what has to find nothing in a file before a version names it."""
+    """The specification of a Delta table: its name, the lake table that its rows come from, and which kind of rows.
+
+    `pseudonyms` replaces names where the table is pseudonymous; `check` must pass for a new file before it is
+    committed.
+    """
 
     name: str
     asset: str
@@ -74,7 +77,7 @@ class Asked(NamedTuple):
     check: Check | None = None
 
     def source(self, path: UPath, stamp: str) -> Source:
-        """A file of the lake as a part of this table."""
+        """Returns a file of the lake as a source of this table."""
         account = value_of(path.parent.name)
         return Source(path, stamp, self.pseudonyms.person(account) if self.pseudonyms else account)
 
@@ -84,12 +87,12 @@ class Asked(NamedTuple):
 
     @property
     def bounded(self) -> list[str]:
-        """The columns of which the log has bounds: none of a table that is one file."""
+        """The columns for which the Delta log stores min/max statistics: none for a table that is one file."""
         return [name for name in _BOUNDED if self.by_month and name in CONTRACTS[self.asset].schema.names]
 
     @property
     def schema(self) -> pa.Schema:
-        """The columns of the table with their meanings, as Delta keeps them; the month last."""
+        """The columns of the table with their meanings as Delta column comments; the month comes last."""
         columns = CONTRACTS[self.asset].columns
         fields = [pa.field(each.name, each.type, metadata={"comment": each.meaning}) for each in columns]
         if self.by_month:
@@ -99,7 +102,7 @@ class Asked(NamedTuple):
 
 
 def groups(asked: Asked, sources: Iterable[Source], accounts: int = ACCOUNTS_OF_FILE) -> list[Group]:
-    """The groups of which a table's files are made, each of some `accounts` neighbours, a power of two."""
+    """Returns the groups that a table's files are built from, each of about `accounts` neighbours (a power of two)."""
     pseudonymous = (asked.pseudonyms.version,) if asked.pseudonyms else ()
     marks = (_FORMAT, str(CONTRACTS[asked.asset].schema), asked.kind or "", *pseudonymous)
     if not asked.by_month:
@@ -125,16 +128,16 @@ def _neighbours(sources: Sequence[Source], accounts: int) -> Iterator[list[Sourc
 
 
 def stamp_in(path: str) -> str:
-    """The stamp of the group of which a file was made; of a file that others wrote, something that is none."""
+    """Returns the stamp in the name of a data file; for a file of another writer, a text that matches no stamp."""
     return path.rpartition("/")[2].removesuffix(".parquet").rpartition("-")[0]
 
 
 class LakeChangedError(Exception):
-    """A file of the lake is another one than when its stamp was taken: all has to be compared again."""
+    """Raised when a lake file changed after its stamp was taken: the whole table has to be compared again."""
 
 
 def write_group(place: Place, asked: Asked, group: Group) -> "AddAction | None":
-    """Write a group's rows as a file of a table, and what the log is to say of it; null where it has no rows.
+    """Write a group's rows as a data file of a table and return its `add` action for the log; null if it has no rows.
 
     Memory holds the rows of the group. Raises LakeChangedError.
     """
@@ -143,11 +146,11 @@ def write_group(place: Place, asked: Asked, group: Group) -> "AddAction | None":
 
 
 def write_rows(place: Place, asked: Asked, table: pa.Table, month: str | None, stamp: str) -> "AddAction":
-    """Write rows as a file of a table, named after the stamp of what they were made of; what the log is to say."""
+    """Write rows as a data file named after the stamp of its sources, and return its `add` action for the log."""
     from deltalake.transaction import AddAction
 
     folder = f"{MONTH}={month}/" if month else ""
-    # Each try has a name of its own: no version of the table ever means another file by the same one.
+    # A new name on each attempt, so that no two versions of the table mean different files by one name.
     name = f"{folder}{stamp}-{uuid.uuid4().hex[:12]}.parquet"
     size = place.write(name, _writes(table))
     partition: Mapping[str, str | None] = {MONTH: month} if month else {}
@@ -160,12 +163,12 @@ def _rows_of(asked: Asked, group: Group) -> pa.Table:
     except StorageError:
         _check_unchanged(asked, group)
         raise
-    # A file's name must never promise other rows than it has.
+    # The stamp in a file's name must match its rows.
     _check_unchanged(asked, group)
     table = pa.concat_tables([CONTRACTS[asked.asset].schema.empty_table(), *tables]).combine_chunks()
     if asked.pseudonyms is None:
         return table
-    # In the order of pseudonyms: that of names would tell them.
+    # Sorted by pseudonym: the order of names would give them away.
     return asked.pseudonyms.table(table).sort_by([(name, "ascending") for name in CONTRACTS[asked.asset].key])
 
 
@@ -189,7 +192,7 @@ def _writes(table: pa.Table) -> Callable[[BinaryIO], object]:
 
 
 def _bounds(table: pa.Table, columns: Sequence[str]) -> dict[str, Any]:
-    """What the log says of a file's rows: how many, and between which values they lie."""
+    """Returns the log's statistics of a file: the number of rows, and the minimum and maximum of each column."""
     known = {name: table[name].null_count < table.num_rows for name in columns}  # account and day always are
     found = {name: compute.min_max(table[name]).as_py() if known[name] else _ANY_TIME for name in columns}
     return {
@@ -201,7 +204,7 @@ def _bounds(table: pa.Table, columns: Sequence[str]) -> dict[str, Any]:
 
 
 def _text(value: Any, *, up: bool = False) -> str:
-    """A bound as Delta writes it; moments in milliseconds, so that the upper one has to be rounded up."""
+    """Returns a minimum or maximum as text for the log; timestamps are in milliseconds, so a maximum is rounded up."""
     if not isinstance(value, datetime):
         return str(value)
     moment = value + timedelta(microseconds=-value.microsecond % 1000 if up else 0)

@@ -1,4 +1,4 @@
-"""A Delta table without its past: older versions hold what the newest has not."""
+"""Removal of a Delta table's history: older versions, whose files may hold rows that the newest version has not."""
 
 import io
 import re
@@ -21,10 +21,10 @@ _VERSION = re.compile(r"(\d{20})\.(?:checkpoint\.)?.*(?:json|parquet|crc)")
 
 
 def drop_history(place: Place) -> int:
-    """Take away all files and log entries of older versions, and what was set aside; the version that is left.
+    """Delete all files and log entries of older versions, and damaged files set aside; returns the remaining version.
 
-    Whoever reads an older version meanwhile fails. The caller is alone in the table's folder, and its log is whole.
-    When stopped, the next call goes on from there: each step leaves a table that can be read. Raises StorageError.
+    Readers of an older version fail meanwhile. The caller holds the table's lock, and its log is intact. After an
+    interruption the next call continues: each step leaves a readable table. Raises StorageError.
     """
     table = log.open_table(place)
     if table is None:
@@ -42,7 +42,7 @@ def drop_history(place: Place) -> int:
 def files_of_tables(
     root: UPath, target: str, options: Mapping[str, str], tables: Iterable[Asked]
 ) -> Iterator[NamedFile]:
-    """All files of these tables below `target`, of their logs as well, and empty folders where there are folders."""
+    """Yields all files of these tables below `target`, including their logs, and empty folders on a file system."""
     for asked in tables:
         place = place_of(target, asked.name, options, root.storage_options)
         if isinstance(place, Folder):
@@ -53,12 +53,12 @@ def files_of_tables(
 
 
 def named_file(place: Place, table: str, name: str) -> NamedFile:
-    """A file of a table, as a check of what goes out takes it."""
+    """Returns a file of a table in the form that checks of outgoing files take."""
     return NamedFile(f"{table}/{name}", partial(_open, place, name))
 
 
 def files_beside_tables(target: str, tables: Iterable[Asked]) -> Iterator[NamedFile]:
-    """What else lies in a folder `target` than these tables; nothing of an address."""
+    """Yields the files in a local folder `target` that do not belong to these tables; nothing for a store's address."""
     if folder := folder_of(target):
         yield from foreign_files(folder, [asked.name for asked in tables])
 
@@ -68,7 +68,7 @@ def _open(place: Place, name: str) -> io.BytesIO:
 
 
 def _drop_log(place: Place, table: "DeltaTable") -> None:
-    """Sum the log up in a checkpoint of the newest version, then take what is older."""
+    """Write a checkpoint of the newest version, then delete the older log entries."""
     if not _older(place, table.version()):
         return
     log.checkpoint(place, table, after=0)

@@ -1,7 +1,7 @@
-"""The log of a Delta table: looked at before it is trusted, mended when it is damaged, written durably.
+"""The transaction log of a Delta table: damage detection, repair and durable commits.
 
-delta-rs reads a commit file without bytes as one that changed nothing, so what a power cut left would be read as the
-table, with rows missing or double. Nobody opens a table here before `look` has passed it.
+delta-rs reads a commit file without bytes as one that changed nothing, so a commit that a power cut left empty would
+give a table with missing or duplicate rows. So every table here is checked by `look` before it is opened.
 """
 
 import io
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LOG, ASIDE = "_delta_log", "_damaged"
 COMMITS_OF_CHECKPOINT = 20
-"""So many commits are read one by one before a checkpoint sums them up."""
+"""The number of commits after which a checkpoint is written."""
 MADE_BY = "Made by instagram_assets from its lake; its next run replaces what differs from it."
 
 _COMMIT = re.compile(r"(\d{20})\.json")
@@ -31,7 +31,7 @@ _HINT = "_last_checkpoint"
 
 
 class Damage(NamedTuple):
-    """What is wrong with a version's file; `files` of the log have to go so that the rest is whole, if any is."""
+    """Damage in a version's log file; `files` are the log files whose removal makes the rest of the log intact."""
 
     version: int
     file: str
@@ -40,7 +40,7 @@ class Damage(NamedTuple):
 
 
 def look(place: Place) -> Damage | None:
-    """The first damage of a table's log; null when there is none, or no table."""
+    """Returns the first damage in a table's log; null when there is none, or no table."""
     names = place.sizes(LOG)
     commits = {int(found[1]): name for name in names if (found := _COMMIT.fullmatch(name))}
     checkpoints = sorted((int(found[1]), name) for name in names if (found := _CHECKPOINT.fullmatch(name)))
@@ -49,7 +49,7 @@ def look(place: Place) -> Damage | None:
     for version, name in checkpoints:
         if version == newest and (problem := _problem_of_checkpoint(place, name)):
             others = tuple(each for each in (name, _HINT) if each in names)
-            # What a checkpoint sums up stands in the commits, too, until they are old.
+            # Commits that a checkpoint covers are still in the log until they are old.
             return Damage(version, name, problem, others if set(range(version + 1)) <= commits.keys() else whole)
     if _HINT in names and (problem := _problem_of_hint(place.read(f"{LOG}/{_HINT}"), {v for v, _ in checkpoints})):
         return Damage(max(newest, 0), _HINT, problem, (_HINT,))
@@ -58,7 +58,7 @@ def look(place: Place) -> Damage | None:
         if version not in commits:
             return Damage(version, f"{version:020}.json", "missing, though later versions are there", whole)
         if problem := _problem_of_commit(place, commits[version]):
-            # The table as it was before its newest version is whole; what others build upon is not.
+            # Dropping the newest version restores the one before; dropping an older one would break those built on it.
             only_it = version == last and version > 0
             return Damage(version, commits[version], problem, (commits[version],) if only_it else whole)
     return None
@@ -74,10 +74,10 @@ def check(place: Place) -> None:
 
 
 def mend(place: Place) -> Iterator[str]:
-    """Move what is damaged out of a table's log, until the rest is whole or nothing is left; what was done, each time.
+    """Move damaged files out of a table's log until the rest is intact or nothing is left; yields a message for each.
 
-    Nothing is deleted: it lies in the folder `_damaged` of the table, which readers and `vacuum` pass over. Raises
-    StorageError for a table of somebody else.
+    Nothing is deleted: the files go to the folder `_damaged` of the table, which readers and `vacuum` ignore. Raises
+    StorageError for a table that this program did not create.
     """
     while damage := look(place):
         _refuse_unexpected(place)
@@ -89,7 +89,7 @@ def mend(place: Place) -> Iterator[str]:
 
 
 def _refuse_unexpected(place: Place) -> None:
-    """Raises StorageError when what can be read of a damaged log says that somebody else made the table."""
+    """Raises StorageError when the readable part of a damaged log shows that another program created the table."""
     for name in place.sizes(LOG):
         for line in place.read(f"{LOG}/{name}").splitlines() if _COMMIT.fullmatch(name) else ():
             try:
@@ -115,7 +115,7 @@ def _outcome(damage: Damage) -> str:
 
 def _set_aside(place: Place, names: Sequence[str]) -> str:
     number = next(number for number in range(1, 10_000) if not place.sizes(f"{ASIDE}/{number}"))
-    # The newest first: what is left when this is stopped is a shorter log, and no gap.
+    # Newest first: an interruption then leaves a shorter log, and no gap.
     for name in sorted(names, reverse=True):
         place.move(f"{LOG}/{name}", f"{ASIDE}/{number}/{name}")
     return f"{ASIDE}/{number}"
@@ -156,9 +156,9 @@ def _problem_of_hint(data: bytes, versions: set[int]) -> str:
 
 
 def open_table(place: Place) -> "DeltaTable | None":
-    """The newest version of a table of ours; null where there is none. Raises StorageError.
+    """Returns the newest version of a table that this program created; null where there is none. Raises StorageError.
 
-    Its log is to be looked at before.
+    The caller has checked its log before.
     """
     from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError, DeltaProtocolError, TableNotFoundError
@@ -195,11 +195,10 @@ def commit(
     removed: "Sequence[RemoveAction]",
     told: dict[str, Any],
 ) -> bool:
-    """Make the next version of a table, its first where `table` is null; False when another writer came first.
+    """Commit the next version of a table, its first if `table` is null; False when another writer committed first.
 
-    `bounded` are the columns of which the log has bounds, each without nulls.
-    All files that it names are on disk before, and the version itself is when this returns. A table of other columns
-    is replaced whole.
+    `bounded` are the columns with min/max statistics in the log, each without nulls. The data files are durable before
+    the commit, and the commit is when this returns. A table with other columns is replaced completely.
     """
     from deltalake import CommitProperties, PostCommitHookProperties, Schema
     from deltalake.exceptions import CommitFailedError, DeltaError
@@ -248,7 +247,7 @@ def commit(
 
 
 def _told_bounds(columns: Sequence[str]) -> dict[str, str | None]:
-    """The property that says of which columns the log has bounds.
+    """Returns the table property that names the columns with min/max statistics in the log.
 
     Without it delta-rs gives pyarrow and DuckDB "at least null" for the others, and they leave all rows out.
     """
@@ -267,7 +266,7 @@ def same_columns(table: "DeltaTable", schema: pa.Schema) -> bool:
 
 @contextmanager
 def clearly(place: Place) -> Generator[None]:
-    """Raise StorageError in the place of delta-rs's own error."""
+    """Context manager that turns errors of delta-rs into StorageError."""
     from deltalake.exceptions import DeltaError
 
     try:
@@ -282,7 +281,7 @@ def _refused(place: Place, error: Exception) -> StorageError:
 
 
 def checkpoint(place: Place, table: "DeltaTable", *, after: int = COMMITS_OF_CHECKPOINT) -> None:
-    """Sum up the log where so many versions came since it was summed up."""
+    """Write a checkpoint of the log when at least `after` commits have been made since the last one."""
     found = (int(match[1]) for name in place.sizes(LOG) if (match := _CHECKPOINT.fullmatch(name)))
     if table.version() - max(found, default=-1) <= after:
         return
@@ -292,5 +291,5 @@ def checkpoint(place: Place, table: "DeltaTable", *, after: int = COMMITS_OF_CHE
 
 
 def sync_log(place: Place) -> None:
-    """Make all of a table's log survive a power cut."""
+    """Sync all files of a table's log to disk, so that they survive a power cut."""
     place.sync({f"{LOG}/{name}" for name in place.sizes(LOG)})

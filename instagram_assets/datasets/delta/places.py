@@ -1,7 +1,7 @@
-"""Where a Delta table stands: a folder of this machine, or a store that delta-rs reaches.
+"""Storage locations of Delta tables: a local folder, or an object store that delta-rs supports.
 
-delta-rs writes its log without fsync, and reads an empty commit as one without changes. So the files of rows are ours,
-on disk before they are named in the log, and the log is looked at before it is trusted.
+delta-rs writes its log without fsync, and reads an empty commit as one without changes. So data files are written here,
+and durable before the log names them, and the log is checked before it is trusted.
 """
 
 import errno
@@ -21,7 +21,7 @@ from instagram_assets.storage.atomic import make_folder, refusal, sweep, sync_fo
 from instagram_assets.storage.locks import alone_in
 
 UNSAFE = "allow_unsafe_rename"
-"""Option of delta-rs for mounted volumes without hard links: it commits by rename, and one writer is promised."""
+"""An option of delta-rs for mounted volumes without hard links: it commits by rename, which needs a single writer."""
 
 _ELSEWHERE = "Put the Delta tables on a local disk or an object store: INSTAGRAM_ASSETS_DELTA__TARGET"
 _PROMISE = f'or promise that one run writes at a time: INSTAGRAM_ASSETS_DELTA__OPTIONS={{"{UNSAFE}": "true"}}'
@@ -36,65 +36,65 @@ _OF_FSSPEC = {
 
 
 class Place(Protocol):
-    """A folder with a Delta table; names are seen from it, with `/` between their parts."""
+    """The location of one Delta table; file names are relative to it, with `/` between their parts."""
 
     uri: str
     options: dict[str, str]
 
     def alone(self) -> Any:
-        """Keep other writers of this machine out, where the file system can."""
+        """Context manager: holds the table's lock against other local writers, where the file system has locks."""
         ...
 
     def sizes(self, folder: str = "") -> dict[str, int]:
-        """The files directly in a folder, with their bytes; none where it is missing."""
+        """Returns the files directly in a folder with their sizes in bytes; empty if it is missing."""
         ...
 
     def names(self) -> list[str]:
-        """All files of the table's folder, at any depth."""
+        """Returns the names of all files in the table's folder, at any depth."""
         ...
 
     def size(self, name: str) -> int | None:
-        """The bytes of a file, -1 where it is missing; null where to ask would cost a request for each file."""
+        """Returns a file's size in bytes, -1 if missing; null where each check would cost a request."""
         ...
 
     def read(self, name: str) -> bytes:
-        """All bytes of a file."""
+        """Returns the content of a file."""
         ...
 
     def write(self, name: str, fill: Callable[[BinaryIO], object]) -> int:
-        """Make a new file with what `fill` puts into it; how many bytes. It is durable after `sync`."""
+        """Create a file with what `fill` writes, and return its size in bytes; it is durable after `sync`."""
         ...
 
     def sync(self, names: Iterable[str]) -> None:
-        """Make files, and all folders above them, survive a power cut."""
+        """Sync files and all folders above them to disk, so that they survive a power cut."""
         ...
 
     def move(self, name: str, to: str) -> None:
-        """Give a file another name."""
+        """Rename a file."""
         ...
 
     def remove(self, name: str) -> None:
-        """Take a file away, if it is there."""
+        """Delete a file if it exists."""
         ...
 
 
 def target_of(settings: Settings) -> str:
-    """Where the settings say that the Delta tables are."""
+    """Returns the folder or address of the Delta tables, by the settings."""
     return settings.delta.target or str(settings.folder("datasets") / "delta")
 
 
 def folder_of(target: str) -> Path | None:
-    """The folder that a target is; null for an address of a store."""
+    """Returns a target as a local folder; null for the address of an object store."""
     if target.startswith("file://"):
         return Path(target.removeprefix("file://"))
     return None if "://" in target else Path(target).expanduser().absolute()
 
 
 def place_of(target: str, table: str, options: Mapping[str, str], lake_options: Mapping[str, Any]) -> Place:
-    """The place of a table below `target`, a folder or an address such as s3://…
+    """Returns the location of a table below `target`, a folder or an address such as s3://…
 
-    What `options` leaves out of address and keys is taken from the lake's own. Raises SettingsError for an address
-    that is none.
+    Address and keys that are missing in `options` come from the lake's own options. Raises SettingsError for an invalid
+    address.
     """
     if folder := folder_of(target):
         return Folder(folder / table, options)
@@ -102,7 +102,7 @@ def place_of(target: str, table: str, options: Mapping[str, str], lake_options: 
 
 
 class Folder:
-    """A folder of this machine, or of a volume that is mounted here."""
+    """A table in a folder of this machine, or of a mounted volume."""
 
     def __init__(self, path: Path, options: Mapping[str, str]) -> None:
         self.path, self.uri, self.options = path, str(path), dict(options)
@@ -127,7 +127,7 @@ class Folder:
             try:
                 yield
             finally:
-                with suppress(OSError):  # made for its lock, and left empty where the table has no row
+                with suppress(OSError):  # created for its lock, and left empty where the table has no row
                     self.path.rmdir()
 
     def sizes(self, folder: str = "") -> dict[str, int]:
@@ -155,14 +155,14 @@ class Folder:
     def write(self, name: str, fill: Callable[[BinaryIO], object]) -> int:
         path = self.path / name
         make_folder(path.parent, sync=False)
-        # No version names it yet, so nobody reads it; all are synced together, which a disk does far quicker.
+        # Not in the log yet, so nobody reads it; one sync for all files is much faster.
         with open(path, "xb") as stream:
             fill(stream)
             return stream.tell()
 
     def sync(self, names: Iterable[str]) -> None:
         wanted = sorted(set(names))
-        # At once, so that the disk's journal is written once for many.
+        # In parallel, so that the disk's journal is written once for many.
         with ThreadPoolExecutor(_SYNCED_AT_ONCE) as pool:
             list(pool.map(self._sync, [self.path / name for name in wanted]))
         folders = {self.path / parent for name in wanted for parent in PurePosixPath(name).parents}
@@ -171,9 +171,9 @@ class Folder:
 
     def _sync(self, path: Path) -> None:
         try:
-            sync_folders([path])  # which is done to files in the same way
+            sync_folders([path])  # files are synced in the same way
         except OSError as error:
-            # Volumes that other machines lend sync when a file is closed, and refuse to sync a folder.
+            # Network volumes sync a file when it is closed, and cannot sync a folder.
             if not (self._unsafe and error.errno in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF)):
                 raise
 
@@ -187,7 +187,7 @@ class Folder:
 
 
 class Store:
-    """An object store, reached as delta-rs reaches it, so that one set of options serves both."""
+    """A table in an object store, accessed through delta-rs, so that one set of options serves data files and log."""
 
     def __init__(self, uri: str, options: Mapping[str, str]) -> None:
         self.uri, self.options = uri, dict(options)
@@ -199,7 +199,7 @@ class Store:
 
         class Objects(DeltaStorageHandler):
             def put(self, name: str, data: bytes) -> None:
-                # Called directly: what pyarrow's streams would hand on is a buffer, and it takes bytes alone.
+                # Called directly: pyarrow's streams would pass a buffer, and this takes only bytes.
                 stream: Any = self._handler.open_output_stream(name, None)
                 stream.write(data)
                 stream.close()
@@ -252,7 +252,7 @@ class Store:
         return len(data)
 
     def sync(self, names: Iterable[str]) -> None:
-        """An object is there, for good, when its request was answered."""
+        """Does nothing: an object is durable once its request was answered."""
 
     def move(self, name: str, to: str) -> None:
         self._files.put(to, self.read(name))
@@ -264,7 +264,7 @@ class Store:
 
 
 def _translated(target: str, lake_options: Mapping[str, Any]) -> dict[str, str]:
-    """The lake's options for fsspec as delta-rs names them, for a target on S3."""
+    """Returns the lake's fsspec options under the names of delta-rs, for a target on S3."""
     if not target.startswith(("s3://", "s3a://")):
         return {}
     found = {ours: str(lake_options[name]) for name, ours in _OF_FSSPEC.items() if lake_options.get(name)}

@@ -1,4 +1,4 @@
-"""A Delta table whose rows are changed in place: files that hold what changes are written anew, and the past goes."""
+"""Changes rows of a Delta table (such as erasure): rewrites the affected files and deletes all older versions."""
 
 import io
 import uuid
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 _TRIES = 5
 
 Change = Callable[[pa.Table], pa.Table]
-"""Gives the rows as they are to be; the very same table where nothing changes."""
+"""Returns the changed rows; the very same table where nothing changes."""
 
 
 def rewrite_rows(place: Place, asked: Asked, change: Change) -> int:
-    """Change the rows of a table, then take away all older versions, which still have them; the bytes written.
+    """Change the rows of a table, then delete all older versions, which still hold the old rows; returns bytes written.
 
-    Files in which nothing changes stay; one that is damaged goes, since nobody knows what is in it. A table of other
-    columns than the contract's, or whose log cannot be mended, goes whole: `export delta` makes it again from the lake.
-    When stopped anywhere, the next call goes on from there. Raises StorageError when the disk or the store refuses.
+    Files in which nothing changes stay; a damaged file is deleted, since its content is unknown. A table whose columns
+    differ from the contract's, or whose log cannot be repaired, is deleted completely: `export delta` recreates it from
+    the lake. After an interruption the next call continues. Raises StorageError when the disk or the store refuses.
     """
     with place.alone():
         for _ in log.mend(place):
@@ -47,7 +47,7 @@ def rewrite_rows(place: Place, asked: Asked, change: Change) -> int:
                     continue
                 removed.append(removal(file))
                 if after is not None and after.num_rows:
-                    # No stamp of the lake's: the next export compares these rows with the lake.
+                    # Not a stamp of the lake: the next export compares these rows with the lake.
                     added.append(write_rows(place, asked, after, file.partition.get(MONTH), uuid.uuid4().hex[:16]))
             if not removed or _commit(place, asked, added, removed):
                 drop_history(place)
@@ -56,9 +56,9 @@ def rewrite_rows(place: Place, asked: Asked, change: Change) -> int:
 
 
 def rows_of_file(place: Place, name: str) -> pa.Table | None:
-    """The rows of a Parquet file in a table's folder, whatever version it is of; null for one that is damaged.
+    """Returns the rows of a Parquet file in a table's folder, of any version; null for a damaged file.
 
-    A run that was killed left it half written, and no version names it.
+    A run that was killed may leave a file half written, which no version names.
     """
     import pyarrow.parquet as pq
 
@@ -76,6 +76,6 @@ def _commit(place: Place, asked: Asked, added: "list[AddAction]", removed: "list
 
 
 def _remove(place: Place) -> None:
-    """All files of a table, the newest of its log first: what is left when this is stopped is a shorter log."""
+    """Delete all files of a table, newest log entries first, so that an interruption leaves a shorter log."""
     for name in sorted(place.names(), key=lambda name: (name.startswith(f"{log.LOG}/"), name), reverse=True):
         place.remove(name)

@@ -1,4 +1,4 @@
-"""What keeps Delta tables quick and small: few large files, and no files of versions that are long gone."""
+"""Maintenance of Delta tables: compaction into large files, and removal of files of old versions."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from instagram_assets.privacy.pseudonyms import Pseudonymizer
 
 
 class Vacuumed(NamedTuple):
-    """How many files of older versions, and of stopped runs, went from a table."""
+    """The number of files of older versions and of stopped runs that were removed from a table."""
 
     table: str
     uri: str
@@ -28,10 +28,10 @@ def optimize(
     pseudonyms: Pseudonymizer | None = None,
     warn: Callable[[str], object] = print,
 ) -> list[Made]:
-    """Have the tables below `target` consist of few large files, but for the newest month, which changes every day.
+    """Compact the tables below `target` into few large files, except the newest month, which changes every day.
 
     The rows come from the lake, so the tables are up to date afterwards; arguments are those of `write_delta`. A file
-    whose rows change later is parted again by the run that sees it. `pseudonyms` are those that the tables are written
+    whose rows change later is split again by the run that sees it. `pseudonyms` are those that the tables are written
     with. Raises StorageError.
     """
     found = (
@@ -49,7 +49,7 @@ def vacuum(
     keep_hours: int,
     warn: Callable[[str], object] = print,
 ) -> list[Vacuumed]:
-    """Take files that no version of the last `keep_hours` needs, and sum the log up; readers of older versions fail.
+    """Delete files that no version of the last `keep_hours` needs, which ends access to older ones; write checkpoints.
 
     On an object store no run may write meanwhile when `keep_hours` is shorter than a run. Raises StorageError.
     """
@@ -61,7 +61,7 @@ def vacuum(
             table = log.open_table(place)
             if table is None:
                 continue
-            # On disk before older files go, so that no power cut leaves an old version whose files are gone.
+            # Durable before older files go, so that a power cut leaves no old version without its files.
             log.checkpoint(place, table, after=0)
             with log.clearly(place):
                 gone = table.vacuum(keep_hours, dry_run=False, enforce_retention_duration=False, full=True)

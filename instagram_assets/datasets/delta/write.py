@@ -1,9 +1,9 @@
-"""Delta tables made from the lake: only what changed is written, and each run's outcome appears at once or not at all.
+"""Incremental export of the lake to Delta tables: only changed files are written, in one atomic commit per table.
 
-Each file of a table has the stamp of the lake's files that it was made of in its name. So the log of the table, and it
-alone, says what is up to date: the names that should stand there are compared with those that do. What differs is
-written, then named in one commit, together with what is to go. Nothing to do is no new version; a run that was killed
-left the table as it was; no row can come twice.
+Each data file's name contains the stamp of the lake files that it was built from. So the table's log alone says what is
+up to date: the expected names are compared with the existing ones. Differences are written, then committed together
+with the removals. Without a difference there is no new version; a killed run leaves the table as it was; no row is
+duplicated.
 """
 
 import json
@@ -54,7 +54,7 @@ _LOOK_BACK = 10
 
 
 class Made(NamedTuple):
-    """A Delta table after a run: its address, version, rows and files, and how many of these were new or went."""
+    """A Delta table after a run: its URI, version, rows and files, and how many files were added and removed."""
 
     table: str
     uri: str
@@ -66,7 +66,7 @@ class Made(NamedTuple):
 
 
 class TableFile(NamedTuple):
-    """A file of a version of a table: its name, bytes, rows and partition."""
+    """A data file of a table version: its name, size in bytes, number of rows and partition."""
 
     path: str
     size: int
@@ -83,12 +83,12 @@ def write_delta(
     check: Check | None = None,
     warn: Callable[[str], object] = print,
 ) -> list[Made]:
-    """Bring the Delta tables below `target` up to date with the lake at `root`; those that have, or had, rows.
+    """Bring the Delta tables below `target` up to date with the lake at `root`; returns those that have, or had, rows.
 
     `target` is a folder or an address such as s3://…, `options` are delta-rs's own for it. A damaged log is set aside
-    and told to `warn`; the table is then made again. Memory holds the rows of a few accounts' month. Two runs at once
-    take turns on a disk; on a store the later one starts again. With `pseudonyms` nobody is named in the tables, and
-    they keep no older versions, in which somebody may be. New files of which `check` raises an error go again, and
+    and reported to `warn`; the table is then recreated. Memory holds the rows of a few accounts' month. Two concurrent
+    runs take turns on a disk; on a store the later one starts again. With `pseudonyms` the tables contain no names, and
+    no older versions are kept, in which names may be. New files for which `check` raises an error are deleted, and
     their table stays as it was. Raises StorageError.
     """
     made: list[Made] = []
@@ -100,7 +100,7 @@ def write_delta(
 
 
 def merge_files(root: UPath, place: Place, asked: Asked, warn: Callable[[str], object]) -> Made | None:
-    """As `write_delta` for one table, with as many accounts in a file as reading is best with; but the newest month."""
+    """Like `write_delta` for one table, with large files (many accounts each) for all but the newest month."""
     return _bring_up_to_date(root, place, asked, warn, large=True)
 
 
@@ -115,7 +115,7 @@ def _bring_up_to_date(
         for trial in range(_TRIES):
             if trial:
                 time.sleep(random.uniform(0, 0.05 * 2 ** min(trial, 6)))
-            # Looked at when nobody else is in here: an older view of the lake must not follow a newer one.
+            # Checked under the lock: an older view of the lake must not follow a newer one.
             sources = [asked.source(path, stamp) for path, stamp in stamps(root, asked.asset).items()]
             with suppress(LakeChangedError):
                 made = _next_version(place, asked, log.open_table(place), sources, large=large)
@@ -132,7 +132,7 @@ def _bring_up_to_date(
 def _next_version(
     place: Place, asked: Asked, table: "DeltaTable | None", sources: Sequence[Source], *, large: bool
 ) -> Made | None:
-    """The table when it has the lake's rows; null when another writer came first."""
+    """Returns the table once it has the lake's rows; null when another writer committed first."""
     schema = asked.schema
     same = table is not None and log.same_columns(table, schema)
     here = files_of_version(table) if table is not None and same else []
@@ -163,10 +163,10 @@ def _next_version(
 
 
 def _choose(asked: Asked, sources: Sequence[Source], known: Collection[str], *, large: bool) -> Iterator[Group]:
-    """The groups that a table's files should be of: large ones where they stand, or are asked for, else small ones."""
+    """Yields the groups for a table's files: large ones if they exist already or are requested, else small ones."""
     newest = max((each.month for each in sources), default="")
     for group in groups(asked, sources, ACCOUNTS_OF_LARGE_FILE):
-        # The newest month changes every day, and would have to be written whole each time.
+        # The newest month changes every day, and would have to be rewritten each time.
         if group.stamp in known or (large and group.month != newest):
             yield group
         else:
@@ -176,7 +176,7 @@ def _choose(asked: Asked, sources: Sequence[Source], known: Collection[str], *, 
 def _written(
     place: Place, asked: Asked, new: Iterable[Group], empty: Collection[str]
 ) -> "tuple[list[AddAction], list[str]]":
-    """What the log is to say of each new file, and the stamps of groups without rows, so that nobody looks again."""
+    """Returns the `add` actions of the new files, and the stamps of groups without rows, which later runs skip."""
     added: list[AddAction] = []
     without: list[str] = []
     try:
@@ -195,21 +195,21 @@ def _written(
 
 
 def _drop(place: Place, added: "Iterable[AddAction]") -> None:
-    """Take files away that no version names."""
+    """Delete files that no version refers to."""
     for action in added:
         with suppress(OSError, StorageError):
             place.remove(action.path)
 
 
 def removal(file: TableFile) -> "RemoveAction":
-    """What the log is to say of a file that goes."""
+    """Returns the `remove` action for a file."""
     from deltalake.transaction import RemoveAction
 
     return RemoveAction(file.path, True, int(time.time() * 1000), file.size, dict(file.partition))
 
 
 def files_of_version(table: "DeltaTable") -> list[TableFile]:
-    """The files that the newest version consists of."""
+    """Returns the data files of the newest version."""
     found = pa.table(table.get_add_actions(flatten=True)).to_pylist()
     return [
         TableFile(
@@ -223,7 +223,7 @@ def files_of_version(table: "DeltaTable") -> list[TableFile]:
 
 
 def _known_empty(table: "DeltaTable") -> set[str]:
-    """The groups of which an earlier run found that they have no rows; of others it is looked at again."""
+    """Returns the stamps of groups that an earlier run found to have no rows."""
     told = next((each["instagram_assets"] for each in table.history(_LOOK_BACK) if "instagram_assets" in each), {})
     return set(told.get("empty", ()))
 

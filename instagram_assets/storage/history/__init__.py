@@ -1,1 +1,1 @@
-"""Dagster's own history without names that are forgotten: its databases, its logs and the files beside them."""
+"""Erasure of people and searches from Dagster's run history: its databases, its logs and the files beside them."""

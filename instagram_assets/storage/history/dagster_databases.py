@@ -1,4 +1,4 @@
-"""The databases of a Dagster home, in SQLite or PostgreSQL; and that none keeps on disk what was deleted."""
+"""The databases of a Dagster home, in SQLite or PostgreSQL, and their cleanup: deleted rows leave nothing on disk."""
 
 import os
 import re
@@ -23,37 +23,37 @@ from instagram_assets.storage.history.sqlite_free_space import deleted_row_bytes
 
 _SQLITE = b"SQLite format 3\0"
 _OF_ALL_RUNS = ("dynamic_partitions", "asset_keys", "daemon_heartbeats")
-"""Tables that have rows only where the history of all runs is."""
+"""Tables that have rows only in the databases with the history of all runs."""
 _BESIDE = ("-wal", "-shm", "-journal")
 _SECONDS_FOR_LOCKS = 30
 _LARGE = 64 << 20
-"""Bytes above which a database is searched whole, not only where no row is."""
+"""Bytes above which a database is searched completely, not only its free space."""
 _AT_ONCE, _LAPPING = 16 << 20, 4 << 10
 _UNEMPTIED = 1 << 30
-"""A bit of the `user_version` of an SQLite database of which rows went or changed, until it has been written anew."""
+"""A bit of an SQLite database's `user_version`: rows were deleted or changed, and it has not been rewritten yet."""
 _OF_A_PICTURE = re.compile(rb"[0-9A-Za-z+/]{400}")
-"""A part of a picture in base64; a row of one is cut at pages."""
+"""A part of a base64 image; rows with one are split over pages."""
 _OF_DAGSTER = frozenset[str]().union(
     *(each.tables.keys() for each in (SqlEventLogStorageMetadata, RunStorageSqlMetadata, ScheduleStorageSqlMetadata)),
     ["alembic_version"],
 )
-"""The tables of this version of Dagster: in PostgreSQL others may lie beside them, which are not Dagster's."""
+"""The tables of this version of Dagster: a PostgreSQL database may contain others."""
 
 
 class DagsterDatabase(NamedTuple):
-    """A database of Dagster's; `file` is that of an SQLite one."""
+    """A database of a Dagster home; `file` is the path of an SQLite one, else null."""
 
     url: str
     file: Path | None = None
 
     @property
     def name(self) -> str:
-        """What a person knows it by: its file, or its address without a password."""
+        """Its name in messages: the file, or the URL without a password."""
         return str(self.file or sa.make_url(self.url).render_as_string(hide_password=True))
 
     @contextmanager
     def transaction(self) -> Generator[sa.Connection]:
-        """A connection in a transaction that is committed at the end. Raises StorageError where others keep it busy."""
+        """Context manager: a transaction, committed at the end. Raises StorageError while the database is locked."""
         engine = self._engine()
         try:
             with engine.begin() as connection:
@@ -64,11 +64,11 @@ class DagsterDatabase(NamedTuple):
             raise self._busy(str(error.orig)) from error
 
     def owns(self, table: str) -> bool:
-        """True for a table that is Dagster's: of an SQLite file in its home every one."""
+        """Whether a table belongs to Dagster: in an SQLite file of the home every one does."""
         return self.file is not None or table in _OF_DAGSTER
 
     def is_log_of_a_run(self) -> bool:
-        """True for an SQLite file that has nothing of all runs; quick, for thousands of logs."""
+        """Whether an SQLite file is the log of a single run; fast, for thousands of logs."""
         if self.file is None:
             return False
         with closing(sqlite3.connect(self.file, timeout=_SECONDS_FOR_LOCKS)) as database:
@@ -81,7 +81,7 @@ class DagsterDatabase(NamedTuple):
                 raise self._busy(str(error)) from error
 
     def is_free_of(self, may_change: Callable[[str], bool]) -> bool:
-        """True for the log of a run of which no text may change; quick, for thousands of logs."""
+        """Whether a single run's log has no text that may change; fast, for thousands of logs."""
         if self.file is None:
             return False
         with closing(sqlite3.connect(self.file, timeout=_SECONDS_FOR_LOCKS)) as database:
@@ -94,15 +94,15 @@ class DagsterDatabase(NamedTuple):
                 raise self._busy(str(error)) from error
 
     def mark_changed(self, connection: sa.Connection) -> None:
-        """In the transaction in which rows went or changed: note it for `empty`, also of a later try."""
+        """Mark, in the same transaction, that rows were deleted or changed: for `empty`, also in a later attempt."""
         if self.file is not None:
             version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
             connection.exec_driver_sql(f"PRAGMA user_version = {version | _UNEMPTIED}")
 
     def empty(self, words: NameMatcher, pictures: ImageRemover = KEEP_IMAGES) -> None:
-        """Leave nothing on disk of rows that were deleted or changed, now or earlier.
+        """Remove all remains of deleted or changed rows from disk, from this and earlier attempts.
 
-        An SQLite database stays byte by byte where no row was, and no free place in it holds what is forgotten.
+        An SQLite database stays unchanged where no row changed and no free space contains erased names.
         """
         if self.file is not None:
             _empty_file(self.file, words, pictures, self._busy)
@@ -111,7 +111,7 @@ class DagsterDatabase(NamedTuple):
             connection.exec_driver_sql(f"SET lock_timeout = '{_SECONDS_FOR_LOCKS}s'")
             try:
                 for table in sa.inspect(connection).get_table_names():
-                    if self.owns(table):  # the statistics of a column hold values, too
+                    if self.owns(table):  # column statistics contain values, too
                         connection.exec_driver_sql(f'VACUUM (FULL, ANALYZE) "{table}"')
             except OperationalError as error:
                 raise self._busy(str(error.orig)) from error
@@ -127,28 +127,28 @@ class DagsterDatabase(NamedTuple):
 
 
 def dagster_databases(home: Path, url: str | None) -> list[DagsterDatabase]:
-    """The databases of a home: the one that is named, those of its dagster.yaml, or the SQLite files in it.
+    """Returns the databases of a home: the one of `url`, those of its dagster.yaml, or the SQLite files in it.
 
-    SQLite files are there beside PostgreSQL, too, when the history moved from the one to the other.
+    With PostgreSQL, SQLite files are included too: they remain when the history was moved.
     """
     files = [DagsterDatabase(f"sqlite:///{path}", path) for path in sqlite_files(home)]
     return [*files, *(DagsterDatabase(_with_driver(each)) for each in ([url] if url else _urls(home)))]
 
 
 def _with_driver(url: str) -> str:
-    """Since SQLAlchemy 2.1 a plain `postgresql` means psycopg 3, which dagster-postgres does not use."""
+    """Returns a URL with the psycopg2 driver: since SQLAlchemy 2.1 plain `postgresql` means psycopg 3."""
     parts = sa.make_url(url)
     named = parts.set(drivername="postgresql+psycopg2") if parts.drivername == "postgresql" else parts
     return named.render_as_string(hide_password=False)
 
 
 def sqlite_files(home: Path) -> list[Path]:
-    """The SQLite databases below a folder, by what is in them."""
+    """Returns the SQLite databases below a folder, identified by content."""
     return sorted(path for path in home_files_below(home) if _is_sqlite(path))
 
 
 def belongs_to_sqlite(path: Path) -> bool:
-    """True for an SQLite database, and for what SQLite keeps beside one."""
+    """Whether a file is an SQLite database or one of SQLite's files beside it."""
     for ending in _BESIDE:
         if path.name.endswith(ending):
             path = path.with_name(path.name.removesuffix(ending))
@@ -156,13 +156,13 @@ def belongs_to_sqlite(path: Path) -> bool:
 
 
 def remove_sqlite(path: Path) -> None:
-    """Take away a database with what SQLite keeps beside it."""
-    for ending in (*_BESIDE, ""):  # without its database, SQLite would not look at what is beside it
+    """Delete a database with SQLite's files beside it."""
+    for ending in (*_BESIDE, ""):  # SQLite ignores these files when their database is missing
         path.with_name(path.name + ending).unlink(missing_ok=True)
 
 
 def home_files_below(folder: Path) -> Iterator[Path]:
-    """The files below a folder, without those that links lead to."""
+    """Yields the files below a folder, except those behind links."""
     for parent, _, names in os.walk(folder):
         for name in names:
             path = Path(parent, name)
@@ -179,7 +179,7 @@ def _is_sqlite(path: Path) -> bool:
 
 
 def _urls(home: Path) -> list[str]:
-    """The addresses of the databases that a home's dagster.yaml names, which may take parts from the environment."""
+    """Returns the database URLs in a home's dagster.yaml, which may refer to environment variables."""
     if not (home / "dagster.yaml").exists():
         return []
     before = os.environ.get("DAGSTER_HOME")
@@ -234,7 +234,7 @@ def _mentions(database: sqlite3.Connection, table: str, may_change: Callable[[st
 
 
 def _holds_where_no_row_is(path: Path, words: NameMatcher, pictures: ImageRemover) -> bool:
-    """Whether bytes that no row has any more hold what is forgotten: of rows that others deleted."""
+    """Whether free space in an SQLite file contains erased names, from rows that others deleted."""
     if path.stat().st_size > _LARGE:
         return any(words.may_be_among(piece.decode("utf-8", "replace")) for piece in _pieces(path))
     dead = deleted_row_bytes(path.read_bytes())
@@ -244,7 +244,7 @@ def _holds_where_no_row_is(path: Path, words: NameMatcher, pictures: ImageRemove
 
 
 def _pieces(path: Path) -> Iterator[bytes]:
-    """A large file in pieces, each with the end of the one before it."""
+    """Yields a large file in overlapping chunks."""
     before = b""
     with path.open("rb") as stream:
         while read := stream.read(_AT_ONCE):

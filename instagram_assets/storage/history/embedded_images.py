@@ -1,7 +1,7 @@
-"""Pictures that Dagster's history shows go where they may show what is forgotten: nobody can search in pixels.
+"""Removal of images embedded in Dagster's history that may show erased names, since pixels cannot be searched.
 
-They stand in the metadata of events, as Markdown or HTML with the picture's bytes in base64. Each is known by the name
-that its file has among the reports, so that one rule tells of both which may show it.
+They are in the metadata of events, as Markdown or HTML with base64 data. Each is identified by the name that its file
+has among the reports, so that one rule tells of both whether they may show an erased name.
 """
 
 import re
@@ -9,27 +9,27 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 IMAGE_URL_PREFIX = "data:image/"
-"""Stands in each text that shows a picture."""
+"""The prefix of every embedded image."""
 MayShow = Callable[[str], bool]
-"""Tells of a picture's name whether it may show what is forgotten."""
+"""A predicate on an image's name: whether the image may show an erased name."""
 _PICTURE = re.compile(
     r"!\[(?P<title>[^\]]*)\]\(data:image/[^)]*\)|data:image/[\w.+-]+(?:;[\w.=-]+)*,[0-9A-Za-z+/=%_-]*"
 )
 _TAKEN = "taken away, since it may have shown what was forgotten"
 _FILE = ": file"
-"""What follows a picture's title in the label of where it is kept."""
+"""The suffix of an image's title in the label of its file path."""
 
 
 def image_name(asset: str, title: str) -> str:
-    """What a picture of an asset is called, without the ending of its file."""
+    """Returns the name of an asset's image, without the file extension."""
     return f"{asset}-{title.replace(' ', '-')}"
 
 
 class ImageRemover:
-    """Takes pictures out of values of JSON, and out of texts.
+    """Removes images from JSON values and from texts.
 
-    `may_show` tells which go; a line says so in their place. Those with one of `names` in their title are about what
-    is forgotten alone, and go whole, with their label and the place of their file.
+    `may_show` tells by name which ones are removed; a note replaces them. Those with one of `names` in their title
+    concern only what is erased, and are removed with their label and file path.
     """
 
     def __init__(self, may_show: MayShow, names: Iterable[str] = ()) -> None:
@@ -37,11 +37,11 @@ class ImageRemover:
         self._names = frozenset(name.casefold() for name in names if name)
 
     def may_be_in(self, text: str) -> bool:
-        """False when a text surely shows no picture."""
+        """False when a text certainly contains no image."""
         return IMAGE_URL_PREFIX in text
 
     def taken_from(self, value: Any, asset: str = "", title: str = "") -> Any:
-        """A value without the pictures that go; what tells of which asset it is stands in it."""
+        """Returns a value without the images to remove; the asset that it is about is found in the value itself."""
         if isinstance(value, str):
             return (
                 _PICTURE.sub(lambda found: self._instead(found, asset, title), value)
@@ -67,12 +67,12 @@ class ImageRemover:
         return f"*{title or 'picture'}: {_TAKEN}*"
 
     def _label_of_own(self, entry: Any) -> str | None:
-        """The label of an entry of metadata that shows a picture of what is forgotten alone."""
+        """Returns the label of a metadata entry whose image shows only what is erased."""
         label = _label_of(entry)
         return label if label and self._is_about_it(label) and _shows_picture(entry) else None
 
     def _is_about_it(self, title: str) -> bool:
-        """Charts of one account are titled `top words of jane`."""
+        """Whether a title names what is erased; charts of one account are titled like `top words of jane`."""
         return title.rpartition(" of ")[2].casefold() in self._names
 
 
@@ -89,7 +89,7 @@ def _label_of(entry: Any) -> str:
 
 
 def _asset_of(value: dict[str, Any]) -> str:
-    """The name of the asset that an event is about; the step that made it is called like it."""
+    """Returns the name of an event's asset; the step that made it has the same name."""
     key = value.get("asset_key")
     path = key.get("path") if isinstance(key, dict) else None
     if isinstance(path, list) and path:
@@ -99,4 +99,4 @@ def _asset_of(value: dict[str, Any]) -> str:
 
 
 KEEP_IMAGES = ImageRemover(lambda name: False)
-"""For whom no picture goes."""
+"""A remover that removes no image."""

@@ -1,4 +1,4 @@
-"""Which cells of Dagster's history belong to forgotten accounts, and what is left of a range of them."""
+"""The partitions of erased accounts in Dagster's history, and the remainder of partition ranges without them."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -7,11 +7,11 @@ RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 PARTITION = "dagster/partition"
 _BETWEEN = "|"
-"""What stands between the dimensions of a cell's key, in Dagster 1.13."""
+"""The separator of the dimensions in a partition key, in Dagster 1.13."""
 
 
 class ErasedCells:
-    """The partitions that go, by their dynamic definition, and the order in which all of each were added.
+    """The erased partition keys by dynamic partitions definition, and all keys of each in the order of creation.
 
     A key is a partition, or several of different dimensions: `jane`, `jane|2025-01-01`.
     """
@@ -22,14 +22,14 @@ class ErasedCells:
         self._orders = orders
 
     def has(self, key: str) -> bool:
-        """True when a key is a cell of a forgotten account."""
+        """Whether a key is a partition of an erased account."""
         return key in self.gone or (_BETWEEN in key and not self.gone.isdisjoint(key.split(_BETWEEN)))
 
     def left_of(self, start: str, end: str) -> tuple[str, str] | None:
-        """The ends of what is left of a range of keys; None when nothing is.
+        """Returns the first and last key of what remains of a range; None when nothing does.
 
-        A range goes over partitions in the order in which they were added, so an end that goes moves inwards to the
-        next that stays.
+        A range covers partitions in the order in which they were added, so an erased end moves inwards to the next key
+        that stays.
         """
         if not self.has(start) and not self.has(end):
             return start, end
@@ -49,12 +49,12 @@ class ErasedCells:
             if first in order and last in order:
                 staying = [key for key in order[order.index(first) : order.index(last) + 1] if key not in self.gone]
                 return (staying[0], staying[-1]) if staying else None
-        # Dagster does not know one of them any more, so the range means nothing to it: what is known to stay is left.
+        # Dagster no longer knows one end, so the range is invalid: only the end that is known to stay remains.
         known = [key for key in (first, last) if key not in self.gone]
         return (known[0], known[0]) if known else None
 
     def are_all(self, tags: Mapping[str, str]) -> bool:
-        """True when the run of these tags was about forgotten accounts alone."""
+        """Whether the run with these tags concerned only erased accounts."""
         start, end = tags.get(RANGE_START), tags.get(RANGE_END)
         if start and end:
             return self.left_of(start, end) is None
@@ -62,7 +62,7 @@ class ErasedCells:
         return any(self.has(value) for value in named)
 
     def are_all_of(self, config: Any) -> bool:
-        """True when a part of a run's config names forgotten accounts and no others."""
+        """Whether a part of a run's config names erased accounts and no others."""
         if isinstance(config, dict):
             return any(
                 (name == "account" and value in self.gone) if isinstance(value, str) else self.are_all_of(value)

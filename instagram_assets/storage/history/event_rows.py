@@ -1,6 +1,6 @@
-"""Events of forgotten cells and of runs that go leave Dagster's event log; what is known of the other cells stays.
+"""Deletes events of erased partitions and runs from Dagster's event log, keeping the state of all other partitions.
 
-Written against dagster 1.13.27: its tables, and what stands in the row of an asset.
+Written against dagster 1.13.27: its tables, and the content of an asset's row.
 """
 
 from collections.abc import Collection
@@ -24,9 +24,9 @@ _PLANNED = DagsterEventType.ASSET_MATERIALIZATION_PLANNED.value
 def erase_events(
     connection: sa.Connection, tables: Tables, cells: ErasedCells, runs: Collection[str], changed: ChangeCounts
 ) -> None:
-    """Delete the events and check results of forgotten cells, and of runs that go.
+    """Delete the events and check results of erased partitions, and of erased runs.
 
-    What such a run made of an asset without partitions stays: nothing else knows of it.
+    Materializations of unpartitioned assets by such a run stay: they are the only record of these.
     """
     log = tables["event_logs"].c
     made_whole = sa.and_(
@@ -52,7 +52,7 @@ def erase_events(
 def repair_asset_rows(
     connection: sa.Connection, tables: Tables, rewriter: ValueRewriter, runs: Collection[str], changed: ChangeCounts
 ) -> None:
-    """Let the row of each asset whose newest event went, or changed, say what its newest event says now.
+    """Update the row of each asset whose newest event was deleted or changed to its present newest event.
 
     The events have been rewritten before.
     """
@@ -61,7 +61,7 @@ def repair_asset_rows(
         row: dict[str, Any] = {str(name): value for name, value in found.items()}
         new: dict[str, Any] = {}
         if row["cached_status_data"] and rewriter.has_mention(row["cached_status_data"]):
-            new["cached_status_data"] = None  # Dagster makes it anew
+            new["cached_status_data"] = None  # Dagster recomputes it
         if _is_outdated(connection, log, row, rewriter, gone):
             new |= _row_of_asset(connection, log, row)
             if not (row["wipe_timestamp"] or new["last_materialization_timestamp"]) and not _has_events(
@@ -91,7 +91,7 @@ def _has_events(connection: sa.Connection, log: Any, row: dict[str, Any]) -> boo
 
 
 def _of_cells(partition: sa.ColumnElement[Any], cells: ErasedCells) -> sa.ColumnElement[bool]:
-    """The condition on the key of a partition that it is a cell of a forgotten account."""
+    """Returns the SQL condition that a partition key belongs to an erased account."""
     return sa.or_(
         *(
             sa.or_(
@@ -110,9 +110,9 @@ def _empty_status(connection: sa.Connection, tables: Tables, assets: sa.Select[A
 
 
 def _keep_highest_id(connection: sa.Connection, table: sa.Table, gone: sa.ColumnElement[bool]) -> None:
-    """Leave an empty entry in the place of the newest event of an SQLite database, if that one goes.
+    """Replace the newest event of an SQLite database by an empty one, if it is to be deleted.
 
-    SQLite would give its number again, and who follows the log by numbers (sensors) would not see the next events.
+    SQLite would reuse its id, and readers that follow the log by ids (sensors) would miss the next events.
     """
     if connection.dialect.name != "sqlite" or "asset_event_tags" not in table.metadata.tables:
         return
@@ -130,7 +130,7 @@ def _keep_highest_id(connection: sa.Connection, table: sa.Table, gone: sa.Column
 
 
 def _row_of_asset(connection: sa.Connection, log: Any, row: dict[str, Any]) -> dict[str, Any]:
-    """What the row of an asset is to say, as `_store_asset_event` of Dagster's storage would have it."""
+    """Returns the new content of an asset's row, as Dagster's `_store_asset_event` would write it."""
     of_asset = [log.asset_key == row["asset_key"]]
     if row["wipe_timestamp"]:
         of_asset.append(log.timestamp > row["wipe_timestamp"])

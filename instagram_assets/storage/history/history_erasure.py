@@ -1,8 +1,8 @@
-"""Dagster's own history forgets accounts, hashtags and searches, in SQLite and in PostgreSQL.
+"""Erases accounts, hashtags and searches from Dagster's history, in SQLite and in PostgreSQL.
 
-Dagster has no call for it: it can forget a run, but then what the run made of other accounts is missing, too. Here the
-events of forgotten cells go, a run that was about forgotten accounts alone goes whole, and in all that stays a
-pseudonym stands in the place of the name: in each table, found by looking, and in each file of the home.
+Dagster has no call for it: it can delete a run, but then the run's results for other accounts are missing, too. Here
+the events of erased partitions are deleted, a run about erased accounts only is deleted completely, and everywhere else
+a pseudonym replaces the name: in each table of the database, and in each file of the home.
 
 Written against dagster 1.13.27.
 """
@@ -38,7 +38,7 @@ from instagram_assets.storage.history.value_rewriter import ValueRewriter
 from instagram_assets.storage.locks import alone_in, nobody_at_work_in
 
 _ELSEWHERE = "Put Dagster's home on a local disk: INSTAGRAM_ASSETS_DATA_DIR"
-# Dagster's daemon says every 30 seconds that it is there.
+# Dagster's daemon sends a heartbeat every 30 seconds.
 _DAEMON_IS_THERE = timedelta(seconds=60)
 _DEV_RUNS = "`instagram-assets dev` or its UI runs"
 _DONE_BY_HAND = ("snapshots", "asset_keys", "dynamic_partitions")
@@ -46,12 +46,11 @@ _DONE_BY_HAND = ("snapshots", "asset_keys", "dynamic_partitions")
 
 @dataclass(frozen=True)
 class HistoryErasure:
-    """What was done: rows that went and rows that were rewritten by table, runs, and files of the home.
+    """The result of an erasure: deleted and rewritten rows by table, runs, and files of the home.
 
-    `elsewhere` names columns of tables that lie in Dagster's database, are not Dagster's, and hold what was forgotten:
-    they are left as they are. `common` are names that are also words of the history itself (an asset, a number): they
-    were replaced only where nothing but an account can be meant, and may still stand elsewhere as the word that they
-    are.
+    `elsewhere` names columns of foreign tables in Dagster's database that contain erased names: they are left
+    unchanged. `common` are names that are also words of the history itself (an asset, a number): they were replaced
+    only where an account is certainly meant, and may remain elsewhere as ordinary words.
     """
 
     deleted: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -74,17 +73,17 @@ def erase_from_history(
     words: Collection[str] = (),
     may_show: MayShow | None = None,
 ) -> HistoryErasure:
-    """Take names and identifiers out of the history of the Dagster home `home`, which nobody may use meanwhile.
+    """Erase names and identifiers from the history of the Dagster home `home`, which must not be in use.
 
-    `names` maps each name that may stand in a text (an account, a `#tag`, a search) to its pseudonym, which must be
-    able to be an account. `ids` are other identifiers (posts, images, files of addresses): `forgotten` stands in their
-    place. `url` is the history's database in PostgreSQL; by default what the home's dagster.yaml says. `partitions`
-    are those of the `names` that go, by their dynamic definition; by default all, in every definition. `words` are
-    those that are ordinary words, as `account_words` has it; what the history itself is called by counts as such.
-    `may_show` tells by its name which picture that events show may show what is forgotten: it goes, by default none.
+    `names` maps each name that may be in a text (an account, a `#tag`, a search) to its pseudonym, which must be a
+    valid account name. `ids` are other identifiers (posts, images, URL file names): `forgotten` replaces them. `url` is
+    the history's database in PostgreSQL; by default the one in the home's dagster.yaml. `partitions` are the erased
+    `names` by dynamic partitions definition; by default all, in every definition. `words` are those that are ordinary
+    words, as `account_words` returns them; names used by the history itself count as such. `may_show` tells by name
+    which embedded image may show an erased name and is removed; by default none.
 
-    Killed anywhere and repeated, it ends as if it had not been. Raises StorageError while `instagram-assets dev`, the
-    UI, a daemon or a run uses the home; runs whose process died count until `close_dead_runs` has closed them.
+    After a kill, a repeated call gives the same result. Raises StorageError while `instagram-assets dev`, the UI, a
+    daemon or a run uses the home; runs whose process died count until `close_dead_runs` has closed them.
     """
     if not home.is_dir():
         return HistoryErasure()
@@ -95,9 +94,9 @@ def erase_from_history(
 
 
 def refuse_while_running(home: Path, *, url: str | None = None) -> None:
-    """Raise StorageError while others use a Dagster home, as `forget_in_history` would; nothing is changed.
+    """Raise StorageError while a Dagster home is in use, as `erase_from_history` would; nothing is changed.
 
-    For who has other things to write first, which are not to be half done.
+    For callers that write other things first, which must not be left half done.
     """
     if not home.is_dir():
         return
@@ -113,10 +112,10 @@ def refuse_while_running(home: Path, *, url: str | None = None) -> None:
 
 
 class _Forgetting:
-    """One forgetting, whose steps stand in the order that makes it repeatable.
+    """One erasure, whose steps are ordered so that it can be repeated after an interruption.
 
-    What tells which runs go, and how ranges are cut, goes last: the list of runs after the events and logs of those
-    that go, the partitions after the runs.
+    What determines the erased runs and the range ends is deleted last: the list of runs after their events and logs,
+    the partitions after the runs.
     """
 
     def __init__(
@@ -135,7 +134,7 @@ class _Forgetting:
         found: list[tuple[DagsterDatabase, list[HistoryRun]]] = []
         orders: dict[str, list[str]] = {}
         common = {*usual, *filter(is_word_of_ours, names)}
-        # A history that moved to PostgreSQL has left files behind, in which a run may go on for ever.
+        # A history that moved to PostgreSQL has left files behind, in which a run may seem to go on for ever.
         is_elsewhere = any(database.file is None for database in databases)
         looked_for = ValueRewriter(NameMatcher(names, ids), ErasedCells({}, {}), pictures)
         self._clean = [database for database in databases if database.is_free_of(looked_for.may_change)]
@@ -156,7 +155,7 @@ class _Forgetting:
         self._databases = [database for database, _ in sorted(found, key=lambda pair: bool(pair[1]))]
 
     def done(self) -> HistoryErasure:
-        """Do it; what was done."""
+        """Run the erasure and return its result."""
         gone = {run.run_id for run in self._gone}
         remove_run_files(self._home, gone, self._files)
         clean = [each for each in self._clean if not self._remove_log_of(each, gone)]
@@ -183,7 +182,7 @@ class _Forgetting:
 
     @contextmanager
     def _noted(self, database: DagsterDatabase) -> Generator[sa.Connection]:
-        """A transaction that leaves a mark in the database when a row of it went or changed."""
+        """Context manager: a transaction that marks the database as changed when a row of it was."""
         with database.transaction() as connection:
             before = self._changed.rows
             yield connection
@@ -191,7 +190,7 @@ class _Forgetting:
                 database.mark_changed(connection)
 
     def _remove_log_of(self, database: DagsterDatabase, runs: Collection[str]) -> bool:
-        """Remove the database that is the log of a run that goes; True when it was one."""
+        """Delete the database of an erased run's log; returns whether it was one."""
         if database.file is None or database.file.stem not in runs:
             return False
         remove_sqlite(database.file)
@@ -214,7 +213,7 @@ class _Forgetting:
         if "asset_keys" in own:
             repair_asset_rows(connection, own, self._rewriter, ids, self._changed)
             rewrite_table(connection, own["asset_keys"], self._rewriter, self._changed)
-        of_others = ValueRewriter(self._rewriter.words, self._cells)  # what their pictures show nobody knows
+        of_others = ValueRewriter(self._rewriter.words, self._cells)  # the content of their images is unknown
         for name in tables.keys() - own.keys():
             self._elsewhere += [
                 f"{name}.{column}" for column in columns_with_mentions(connection, tables[name], of_others)
@@ -240,7 +239,7 @@ def _read_orders(connection: sa.Connection, tables: Tables, orders: dict[str, li
 
 
 def _words_of(connection: sa.Connection, tables: Tables) -> set[str]:
-    """Words by which the history calls other things than accounts: assets, steps, jobs, tags."""
+    """Returns words that the history uses for other things than accounts: assets, steps, jobs, tags."""
     found: set[str] = set()
     columns = (("asset_keys", "asset_key"), ("runs", "pipeline_name"), ("run_tags", "key"))
     for name, column in columns:

@@ -1,4 +1,4 @@
-"""Files of a Dagster home besides its databases: what steps printed, logs of processes, values between steps."""
+"""Erasure from the other files of a Dagster home: step output, process logs, and values passed between steps."""
 
 import os
 import shutil
@@ -15,21 +15,21 @@ CONFIG_FILES = ("dagster.yaml", "workspace.yaml")
 
 @dataclass
 class ChangedFiles:
-    """How many files went, and how many were rewritten."""
+    """The number of files that were deleted and rewritten."""
 
     removed: int = 0
     rewritten: int = 0
 
 
 def remove_run_files(home: Path, runs: Iterable[str], changed: ChangedFiles) -> None:
-    """Remove what steps of these runs printed, and the values that they kept."""
+    """Delete the output of these runs' steps, and the values that the steps stored."""
     for run in runs:
         changed.removed += _remove(home / "storage" / run)
 
 
 def rewrite_home_files(home: Path, rewriter: ValueRewriter, changed: ChangedFiles) -> None:
-    """Remove files and folders that are named after what is forgotten, and rewrite files that mention it."""
-    sweep(home)  # what a try that was killed left
+    """Delete files and folders whose names contain an erased name, and rewrite files that mention one."""
+    sweep(home)  # leftovers of a killed attempt
     for path in list(_named(home, rewriter)):
         changed.removed += _remove(path)
     for path in list(home_files_below(home)):
@@ -43,7 +43,7 @@ def rewrite_home_files(home: Path, rewriter: ValueRewriter, changed: ChangedFile
 
 
 def _named(home: Path, rewriter: ValueRewriter) -> Iterator[Path]:
-    """Files and folders that are named after what is forgotten, but not what lies in such a folder."""
+    """Yields files and folders whose names contain an erased name, without the content of such a folder."""
     for parent, folders, files in os.walk(home):
         found = {name for name in (*folders, *files) if _is_meant(name, rewriter)}
         yield from (Path(parent, name) for name in sorted(found))
@@ -55,7 +55,7 @@ def _is_meant(name: str, rewriter: ValueRewriter) -> bool:
 
 
 def _remove(path: Path) -> int:
-    """Remove a file or folder; how many files that were."""
+    """Delete a file or folder; returns the number of files."""
     if path.is_dir() and not path.is_symlink():
         count = sum(1 for _ in home_files_below(path))
         shutil.rmtree(path)
@@ -67,7 +67,7 @@ def _remove(path: Path) -> int:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """What old files are judged by, their time, stays."""
+    """Replace a file's content but keep its modification time, by which old files are cleaned up."""
     status = path.stat()
     write_atomic(path, lambda stream: stream.write(content))
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))

@@ -1,8 +1,7 @@
-"""Forgotten names in text: found in every spelling that Dagster's history has of them, and replaced.
+"""Finds and replaces erased names in text, in every encoding in which Dagster's history has them.
 
-A name is found as it is, with the escapes of JSON however often it was packed (`\\uc721`), percent-encoded
-(`%EC%9C%A1`), and with the escapes of Python's bytes. Only whole names count: `jane` is not in `jane_doe`, `jane.b` or
-`xjane`.
+A name is found in plain form, with JSON escapes at any nesting depth (`\\uc721`), percent-encoded (`%EC%9C%A1`), and
+with the escapes of Python's bytes. Only whole names count: `jane` is not in `jane_doe`, `jane.b` or `xjane`.
 """
 
 import re
@@ -13,35 +12,35 @@ from functools import cached_property
 from instagram_assets.schemas.account_names import base64_core, is_meant
 
 REPLACEMENT = "forgotten"
-"""What stands in the place of a forgotten identifier that is no name."""
-# Before a name may stand an escape that ends in a letter: a line break of JSON, or a character of a web address.
+"""The replacement of an erased identifier that is not a name."""
+# An escape that ends in a letter may precede a name: a JSON line break, or a percent-encoded character.
 _BEGINS = (
     r"(?:(?<!{word})(?<!{word}\.)|(?<=\\[nrtbf])|(?<=\\u00[0-9a-f][0-9a-f])(?<!\\u005f)(?<!\\u002e)"
     r"|(?<=%[0-7][0-9a-f])(?<!%5f)(?<!%2e))"
 )
-# What follows a dot belongs to the name (`jane.b`), unless it is the ending of a file (`jane.json`).
+# A part after a dot belongs to the name (`jane.b`), unless it is a file extension (`jane.json`).
 _ENDINGS = (
     "csv|html?|gz|heic|jpe?g|jsonl?|log|md|mov|mp4|ndjson|parquet|png|tar|tmp|txt|webp|xlsx?|xz|zip|zst|7z|observed_at"
 )
 _ENDS = rf"(?!{{word}})(?:(?!\.{{word}})|(?=\.(?:{_ENDINGS})(?!{{word}})))"
-# Another letter in an escape: of JSON beyond ASCII, or a byte of UTF-8 beyond ASCII.
+# A following letter in escaped form: a non-ASCII JSON escape, or a non-ASCII byte of UTF-8.
 _NO_LETTER_FOLLOWS = r"(?!\\+u(?!00)[0-9a-f]{4})(?!\\+x[89a-f][0-9a-f])(?!%(?:25)*[89a-f][0-9a-f])"
 _TOKEN = r"%(?:25)*[0-9A-Fa-f]{{2}}|\\+u00[0-9A-Fa-f]{{2}}|\\+[nrtbf]|([0-9A-Za-z]{{{shortest},}})"
 _ESCAPES = (r"\n", r"\r", r"\t", r"\b", r"\f", r"\u")
 """After these, a letter or digit may belong to the escape, not to the word."""
 _STARTS_OF_PACKED = ("eJ", "eN", "eA", "eF", "H4sI", "eyJ")
 _PACKED = re.compile(rf"(?<![0-9A-Za-z+/])[0-9]?(?:{'|'.join(_STARTS_OF_PACKED)})[0-9A-Za-z+/_-]{{8,}}")
-"""What base64 makes of bytes that zlib or gzip compressed, and of JSON."""
+"""Base64 of bytes compressed by zlib or gzip, and of JSON."""
 _FEW, _NEAR, _SHORT = 24, 200, 1 << 20
 _SHORTEST_ID = 5
 _SHORTEST_NAME = 3
 
 
 class NameMatcher:
-    """What is to be forgotten: names with what stands in their place, and other identifiers.
+    """The names and identifiers to erase, with their replacements.
 
     `common` are ordinary words, and those that mean something else in Dagster's history, such as its assets. A name
-    that is one of them, or a number, or very short, is replaced only where nothing but an account can be meant.
+    that is one of them, or a number, or very short, is replaced only where an account is certainly meant.
     """
 
     def __init__(self, names: Mapping[str, str], ids: Collection[str] = (), common: Collection[str] = ()) -> None:
@@ -51,7 +50,7 @@ class NameMatcher:
         self.weak = {name for name in self.names if _is_weak(name, usual)}
 
     def mentions(self, text: str) -> bool:
-        """False when a text surely has nothing to forget, in any spelling; quick, for very many texts."""
+        """False when a text certainly contains nothing to erase, in any encoding; fast, for very many texts."""
         low = text.lower()
         if any(anchor in low for anchor in self._anchors) or any(anchor in text for anchor in self._in_base64):
             return True
@@ -60,9 +59,9 @@ class NameMatcher:
         return any(start in text for start in _STARTS_OF_PACKED) and _PACKED.search(text) is not None
 
     def may_be_among(self, text: str) -> bool:
-        """False when none of them stands in a text whose words run together, as those of neighbouring columns do.
+        """False when no name occurs in a text without separators, such as concatenated columns.
 
-        Quick, for texts in which nothing is most likely.
+        Fast, for texts that most likely contain none.
         """
         low = text.lower()
         if any(anchor in low for anchor in self._anchors) and self._run_together.search(text):
@@ -77,7 +76,7 @@ class NameMatcher:
         return not self._tokens.isdisjoint(self._words_of(text))
 
     def replaced(self, text: str) -> str:
-        """The text with a pseudonym or `forgotten` in the place of all that is to be forgotten."""
+        """Returns the text with pseudonyms, or `forgotten`, in place of everything to erase."""
         if self._pattern:
             text = self._pattern.sub(self._instead, text)
         if not self.ids:
@@ -88,7 +87,7 @@ class NameMatcher:
         return text
 
     def overwritten(self, content: bytes) -> bytes:
-        """Bytes that are no text, with each mention overwritten at its length."""
+        """Returns binary data with each mention overwritten, keeping its length."""
         text = content.decode("latin-1")
         matches = [match for pattern in self._all_patterns(text) for match in pattern.finditer(text)]
         found = [match.span() for match in matches if self._instead(match) != match[0]]
@@ -104,7 +103,7 @@ class NameMatcher:
             yield from self._by_anchor[anchor]
 
     def _instead(self, match: re.Match[str]) -> str:
-        """What stands in the place of a match: the same where it is a word like others."""
+        """Returns the replacement of a match: the match itself where it is used as an ordinary word."""
         if match.lastgroup is None:
             return REPLACEMENT
         name, text = self._of_group[match.lastgroup], match.string
@@ -125,7 +124,7 @@ class NameMatcher:
 
     @cached_property
     def _run_together(self) -> re.Pattern[str]:
-        """Names without what has to stand around them; those that are words where an account or a cell is meant."""
+        """A pattern for names without word boundaries; ambiguous ones only where an account or a partition is meant."""
         parts = [
             rf"(?:[@＠/=]|%40|%2f){body}|{body}\|" if name in self.weak else body
             for name in self.names
@@ -135,7 +134,7 @@ class NameMatcher:
 
     @cached_property
     def _by_anchor(self) -> dict[str, list[re.Pattern[str]]]:
-        """For each identifier's longest part of letters and digits, the patterns to look for where it stands."""
+        """The search patterns by each identifier's longest alphanumeric part."""
         found: dict[str, list[re.Pattern[str]]] = {}
         begins = r"(?:(?<![0-9A-Za-z])|(?<=\\[nrtbf])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u00[0-9A-Fa-f]{2}))"
         for each in sorted(self.ids, key=len, reverse=True):
@@ -145,7 +144,7 @@ class NameMatcher:
 
     @cached_property
     def _anchors(self) -> list[str]:
-        """In lower case, pieces of which one stands in every text that has a name, or one of few identifiers."""
+        """Lower-case substrings, one of which is in every text that contains a name, or one of few identifiers."""
         of_names = {anchor for name in self.names for form in _forms(name) for anchor in _anchors_of(form.lower())}
         return sorted(of_names | ({each.lower() for each in self.ids} if self._few_ids else set()))
 
@@ -154,7 +153,7 @@ class NameMatcher:
         return frozenset() if self._few_ids else frozenset(map(_longest_part, self.ids))
 
     def _words_of(self, text: str) -> list[str]:
-        """The parts of a text that identifiers may stand in, none that is too short."""
+        """Returns the parts of a text that may be identifiers, without those that are too short."""
         has_escapes = "%" in text or any(escape in text for escape in _ESCAPES)
         return (self._token if has_escapes else self._plain_token).findall(text)
 
@@ -176,7 +175,7 @@ class NameMatcher:
 
     @cached_property
     def _in_base64(self) -> list[str]:
-        """What base64 of any text makes of a name in it, whatever stands around it, at each of three alignments."""
+        """The base64 forms of the names at each of the three alignments, whatever surrounds them."""
         words = [*self.names, *(self.ids if self._few_ids else ())]
         found = {
             letters
@@ -192,7 +191,7 @@ def _is_weak(name: str, common: Collection[str]) -> bool:
 
 
 def _forms(name: str) -> set[str]:
-    """Composed and decomposed letters, as file names of macOS have them."""
+    """Returns the composed and decomposed Unicode forms of a name, as file names of macOS have them."""
     return {name, unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name)}
 
 
@@ -204,13 +203,13 @@ def _spellings(name: str) -> str:
 
 
 def _body(name: str) -> str:
-    """A name in all its spellings, whatever stands around it."""
+    """Returns a regular expression for a name in all its encodings, without boundaries."""
     bodies = ["".join(map(_spelled, form)) for form in sorted(_forms(name))]
     return bodies[0] if len(bodies) == 1 else f"(?:{'|'.join(bodies)})"
 
 
 def _spelled(character: str) -> str:
-    """One character in all its spellings; letters and digits of ASCII have but one."""
+    """Returns a regular expression for one character in all its encodings; ASCII letters and digits have only one."""
     if character.isascii() and character.isalnum():
         return character
     units = character.encode("utf-16-be")
@@ -228,8 +227,8 @@ def _anchors_of(form: str) -> set[str]:
     units, encoded = first.encode("utf-16-be"), first.encode()
     percent = {
         "%" + f"%{escape}".join(f"{byte:02x}" for byte in encoded) for escape in ("", "25")
-    }  # of twice encoded text the first percent sign is followed by 25, too
-    # With the backslash of the escape: `xec` alone stands in "execution".
+    }  # in doubly encoded text the first percent sign is followed by 25
+    # With the escape's backslash: `xec` alone is in "execution".
     return {first, f"\\u{units[0]:02x}{units[1]:02x}", f"\\x{encoded[0]:02x}"} | {
         piece.removeprefix("%") for piece in percent
     }

@@ -1,6 +1,6 @@
-"""Runs of forgotten accounts leave Dagster's list of runs; a run that was about others too is one about the others now.
+"""Deletes runs of erased accounts from Dagster's list of runs, and removes these accounts from runs about others too.
 
-Written against dagster 1.13.27: its tables, and that a snapshot's name is the hash of what it says.
+Written against dagster 1.13.27: its tables, and that a snapshot's name is the hash of its content.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ _UNFINISHED = {status.value for status in NOT_FINISHED_STATUSES}
 
 
 class HistoryRun(NamedTuple):
-    """A run as the list of runs has it."""
+    """A run in Dagster's list of runs."""
 
     run_id: str
     status: str
@@ -32,12 +32,12 @@ class HistoryRun(NamedTuple):
 
     @property
     def is_unfinished(self) -> bool:
-        """True while it waits or goes on."""
+        """Whether the run is queued or in progress."""
         return self.status in _UNFINISHED
 
 
 def load_runs(connection: sa.Connection, tables: Tables) -> list[HistoryRun]:
-    """All runs."""
+    """Returns all runs."""
     tags: dict[str, dict[str, str]] = {}
     for row in connection.execute(sa.select(tables["run_tags"])):
         tags.setdefault(row.run_id, {})[row.key] = row.value
@@ -59,7 +59,7 @@ def _run(row: sa.Row[Any], tags: Mapping[str, str]) -> HistoryRun:
 
 
 def runs_to_erase(runs: Sequence[HistoryRun], cells: ErasedCells) -> list[HistoryRun]:
-    """Runs that were about forgotten accounts alone."""
+    """Returns the runs that concerned only erased accounts."""
     return [run for run in runs if cells.are_all(run.tags) or cells.are_all_of(run.config)]
 
 
@@ -70,9 +70,9 @@ def erase_runs(
     gone: Sequence[HistoryRun],
     changed: ChangeCounts,
 ) -> None:
-    """Delete runs and their snapshots, move the ends of the ranges of others, and rewrite snapshots.
+    """Delete runs and their snapshots, adjust the ranges of other runs, and rewrite snapshots.
 
-    The texts of the runs that stay are rewritten afterwards, like those of all tables.
+    The texts of the remaining runs are rewritten afterwards, like those of all tables.
     """
     erase_run_rows(connection, tables, [run.run_id for run in gone], changed)
     _move_ends(connection, tables, rewriter.cells, changed)
@@ -81,7 +81,7 @@ def erase_runs(
 
 
 def erase_run_rows(connection: sa.Connection, tables: Tables, runs: Collection[str], changed: ChangeCounts) -> None:
-    """Delete what any table but the event log has of runs; the runs themselves last, since others point at them."""
+    """Delete the runs' rows from all tables but the event log; the runs themselves last, since others refer to them."""
     of_runs = [table for name, table in tables.items() if "run_id" in table.c and name != "event_logs"]
     of_runs.sort(key=lambda table: table.name == "runs")
     for each in in_batches(runs):
@@ -90,7 +90,7 @@ def erase_run_rows(connection: sa.Connection, tables: Tables, runs: Collection[s
 
 
 def _move_ends(connection: sa.Connection, tables: Tables, cells: ErasedCells, changed: ChangeCounts) -> None:
-    """Tags stand in rows of their own, an end of a range in one, so the two are looked at together."""
+    """Adjust the two tags of a partition range together: they are stored in separate rows."""
     tags = tables["run_tags"]
     ends: dict[str, dict[str, str]] = {}
     for row in connection.execute(sa.select(tags).where(tags.c.key.in_([RANGE_START, RANGE_END]))):
@@ -107,7 +107,7 @@ def _move_ends(connection: sa.Connection, tables: Tables, cells: ErasedCells, ch
 
 
 def _forget_snapshots(connection: sa.Connection, tables: Tables, named: Collection[str], changed: ChangeCounts) -> None:
-    """Delete those of the named snapshots that no run and no other snapshot names any more."""
+    """Delete those of the named snapshots that no run and no other snapshot refers to any more."""
     table, left = tables["snapshots"], set(named)
     while left:
         used = frozenset[str]().union(*(run.snapshots for run in load_runs(connection, tables)))
@@ -129,12 +129,12 @@ def _snapshots(connection: sa.Connection, table: sa.Table) -> dict[str, str]:
 def _rewrite_snapshots(
     connection: sa.Connection, tables: Tables, rewriter: ValueRewriter, changed: ChangeCounts
 ) -> None:
-    """Rewrite snapshots and give each its new name, also where other snapshots and runs name it."""
+    """Rewrite snapshots and their content-hash names, also where other snapshots and runs refer to them."""
     table = tables["snapshots"]
     texts = _snapshots(connection, table)
     new = {name: rewriter.text(text) for name, text in texts.items()}
     names: dict[str, str] = {}
-    while True:  # a plan names its job: its own name changes after that of the job has
+    while True:  # a plan contains the name of its job, so its own name changes after the job's
         now = {name: _renamed(text, names) for name, text in new.items()}
         found = {name: _name(now[name]) for name in new if now[name] != texts[name]}
         if found == names:
@@ -163,7 +163,7 @@ def _renamed(text: str, names: Mapping[str, str]) -> str:
 
 
 def _canonical(text: str) -> str:
-    """As Dagster itself would write it."""
+    """Returns JSON as Dagster itself would serialize it."""
     return serialize_value(deserialize_value(text))
 
 

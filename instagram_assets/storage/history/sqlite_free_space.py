@@ -1,7 +1,7 @@
-"""What an SQLite file still has on disk of rows that are gone: free pages, gaps in pages, and ends of overflow pages.
+"""Reads the remains of deleted rows in an SQLite file: free pages, gaps in pages, and ends of overflow pages.
 
-After https://www.sqlite.org/fileformat2.html. Only bytes that no row has any more are given, so that a database which
-holds a word in rows alone need not be written anew.
+After https://www.sqlite.org/fileformat2.html. Only bytes outside of present rows are returned, so that a database which
+contains a word only in present rows need not be rewritten.
 """
 
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ _KINDS = (_INDEX_INTERIOR, _TABLE_INTERIOR, _INDEX_LEAF, _TABLE_LEAF)
 
 
 def deleted_row_bytes(content: bytes) -> bytes:
-    """All that no row has any more, piece by piece with a zero between, without pieces of zeros alone.
+    """Returns all bytes outside of present rows, as chunks separated by a zero byte, without chunks of zeros only.
 
-    Of databases that vacuum themselves, which Dagster makes none of, it is everything. Raises IndexError for damage.
+    For databases with auto-vacuum, which Dagster does not create, these are all bytes. Raises IndexError for damage.
     """
     if _u32(content, _VACUUMS_ITSELF):
         return content
@@ -42,7 +42,7 @@ class _Pages:
         return self._content[(number - 1) * self._size : (number - 1) * self._size + self._usable]
 
     def _free(self) -> Iterator[tuple[int, bytes]]:
-        """Pages that nobody uses, by their number; each trunk lists others."""
+        """Yields the free pages with their numbers; each trunk page lists others."""
         trunk, seen = _u32(self._content, 32), set[int]()
         while trunk and trunk not in seen:
             seen.add(trunk)
@@ -68,7 +68,7 @@ class _Pages:
                 yield from self._end_of_overflow(page, _u16(page, cells + 2 * place), kind)
 
     def _end_of_overflow(self, page: bytes, cell: int, kind: int) -> Iterator[bytes]:
-        """What is behind the last byte of a row that goes on in other pages."""
+        """Yields the unused bytes after a row's end in its last overflow page."""
         size, at = _varint(page, cell + 4 if kind == _INDEX_INTERIOR else cell)
         if kind == _TABLE_LEAF:
             _, at = _varint(page, at)
@@ -84,7 +84,7 @@ class _Pages:
             number = _u32(overflow, 0)
 
     def _bytes_here(self, size: int, kind: int) -> int:
-        """How many bytes of a row stand in its own page."""
+        """Returns the number of a row's bytes in its own page."""
         most = self._usable - 35 if kind == _TABLE_LEAF else (self._usable - 12) * 64 // 255 - 23
         if size <= most:
             return size
@@ -102,7 +102,7 @@ def _u32(content: bytes, at: int) -> int:
 
 
 def _varint(content: bytes, at: int) -> tuple[int, int]:
-    """A number of one to nine bytes, and where it ends."""
+    """Returns a variable-length integer of one to nine bytes, and the position after it."""
     value = 0
     for place in range(8):
         byte = content[at + place]

@@ -1,6 +1,6 @@
-"""Every table of a database, found by looking, rewritten value by value.
+"""Rewrites every table of a database value by value; tables are discovered by inspection.
 
-That all tables are looked at, and not those we know, keeps the promise when a new version of Dagster has one more.
+So tables that a new version of Dagster adds are covered, too.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ from instagram_assets.storage.history.value_rewriter import ValueRewriter
 Tables = Mapping[str, sa.Table]
 _ROWS_AT_ONCE = 2_000
 _VALUES_AT_ONCE = 500
-# Tables of so many rows that a row is taken apart only when a name may be in it.
+# In tables of more rows, a row is parsed only if a name may be in it.
 _LARGE = ("event_logs", "asset_event_tags")
 _seen: dict[str, Mapping[str, sa.Table]] = {}
 _NO_TEXT = (sa.Integer, sa.Numeric, sa.Boolean, sa.Date, sa.DateTime, sa.Time, sa.Interval)
@@ -23,7 +23,7 @@ _NO_TEXT = (sa.Integer, sa.Numeric, sa.Boolean, sa.Date, sa.DateTime, sa.Time, s
 
 @dataclass
 class ChangeCounts:
-    """Rows that went and rows that were rewritten, by table, and the runs of rows that were rewritten."""
+    """Deleted and rewritten rows by table, and the runs whose rows were rewritten."""
 
     deleted: Counter[str] = field(default_factory=Counter[str])
     rewritten: Counter[str] = field(default_factory=Counter[str])
@@ -31,12 +31,12 @@ class ChangeCounts:
 
     @property
     def rows(self) -> int:
-        """How many rows that were."""
+        """The total number of rows."""
         return self.deleted.total() + self.rewritten.total()
 
 
 def tables_of(connection: sa.Connection) -> dict[str, sa.Table]:
-    """The tables of a database, as they are there; those of a thousand logs of runs are looked at once."""
+    """Returns the tables of a database by inspection; the equal schemas of thousands of run logs are inspected once."""
     made_by = ""
     if connection.dialect.name == "sqlite":
         found = connection.exec_driver_sql("SELECT sql FROM sqlite_master ORDER BY name").scalars()
@@ -49,10 +49,10 @@ def tables_of(connection: sa.Connection) -> dict[str, sa.Table]:
 
 
 def rewrite_table(connection: sa.Connection, table: sa.Table, rewriter: ValueRewriter, changed: ChangeCounts) -> None:
-    """Rewrite every text of a table that has something to forget."""
+    """Rewrite every text of a table that contains something to erase."""
     texts = [column for column in table.columns if not isinstance(column.type, _NO_TEXT)]
     for row in _rows(connection, table, rewriter) if texts else ():
-        # In tables of keys and values the key says what the value is.
+        # In key-value tables the key tells what the value is.
         fields = {"value": str(row["key"])} if "key" in row else {}
         values = {
             column.name: new
@@ -67,7 +67,7 @@ def rewrite_table(connection: sa.Connection, table: sa.Table, rewriter: ValueRew
 
 
 def columns_with_mentions(connection: sa.Connection, table: sa.Table, rewriter: ValueRewriter) -> list[str]:
-    """The columns of a table that have something to forget."""
+    """Returns the columns of a table that contain something to erase."""
     texts = [column.name for column in table.columns if not isinstance(column.type, _NO_TEXT)]
     rows = _rows(connection, table, rewriter) if texts else ()
     return sorted({name for row in rows for name in texts if _rewritten(rewriter, row[name], name) is not None})
@@ -82,14 +82,14 @@ def delete_rows(
 
 
 def in_batches(values: Iterable[str]) -> Iterator[Sequence[str]]:
-    """Values in slices of which each can stand in one statement."""
+    """Yields slices of values that fit into one SQL statement."""
     listed = sorted(values)
     for start in range(0, len(listed), _VALUES_AT_ONCE):
         yield listed[start : start + _VALUES_AT_ONCE]
 
 
 def _rewritten(rewriter: ValueRewriter, value: Any, name: str) -> Any:
-    """The new value; none where there is nothing to forget."""
+    """Returns the new value; null where there is nothing to erase."""
     if isinstance(value, str):
         new: Any = rewriter.text(value, name)
     elif isinstance(value, bytes | memoryview):
@@ -101,7 +101,7 @@ def _rewritten(rewriter: ValueRewriter, value: Any, name: str) -> Any:
 
 
 def _rows(connection: sa.Connection, table: sa.Table, rewriter: ValueRewriter) -> Iterator[dict[str, Any]]:
-    """The rows of a table to look at: of a large one those that may have something to forget."""
+    """Yields the rows to check: of a large table only those that may contain something to erase."""
     for row in all_rows(connection, table):
         texts = "\0".join(value for value in row.values() if isinstance(value, str)) if table.name in _LARGE else ""
         if table.name not in _LARGE or rewriter.may_change(texts):
@@ -109,7 +109,7 @@ def _rows(connection: sa.Connection, table: sa.Table, rewriter: ValueRewriter) -
 
 
 def all_rows(connection: sa.Connection, table: sa.Table) -> Iterator[dict[str, Any]]:
-    """The rows of a table, a slice of it at a time where it has a number to go by."""
+    """Yields the rows of a table, in slices if it has an integer key."""
     key = _number(table)
     last = None
     while True:

@@ -1,4 +1,4 @@
-"""Every text of Dagster's history, read out however it is packed: for who does not know what to look for."""
+"""Extracts every text in Dagster's history, decoding nested formats, for checks without a fixed list of names."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,10 +14,10 @@ Hear = Callable[[str], None]
 
 
 def read_all_texts(home: Path, hear: Hear, *, url: str | None = None) -> None:
-    """Give `hear` each text of the history of the Dagster home `home`: of tables, files, and their names.
+    """Pass each text in the history of the Dagster home `home` to `hear`: of tables, files, and their names.
 
-    Each is taken apart as `forget_in_history` takes it apart, and nothing is changed. `url` is the history's database
-    in PostgreSQL; by default what the home's dagster.yaml says. Raises StorageError where others keep it busy.
+    Values are decoded as `erase_from_history` does, and nothing is changed. `url` is the history's database in
+    PostgreSQL; by default the one in the home's dagster.yaml. Raises StorageError while others lock it.
     """
     rewriter = ValueRewriter(_Heard(hear), ErasedCells({}, {}))
     for database in dagster_databases(home, url):
@@ -32,9 +32,9 @@ def read_all_texts(home: Path, hear: Hear, *, url: str | None = None) -> None:
 
 
 def rows_on_servers(home: Path, *, url: str | None = None) -> Iterator[tuple[str, str, dict[str, object]]]:
-    """Each row of Dagster's tables that are in no file of its home but in PostgreSQL, with its database and table.
+    """Yields (database, table, row) for Dagster's tables in PostgreSQL, which are in no file of the home.
 
-    Raises StorageError where others keep it busy.
+    Raises StorageError while others lock it.
     """
     for database in dagster_databases(home, url) if home.is_dir() else ():
         if database.file is not None:
@@ -50,7 +50,7 @@ def rows_on_servers(home: Path, *, url: str | None = None) -> Iterator[tuple[str
 
 
 class _Heard(NameMatcher):
-    """Looks for no word, and tells each text in which words would be looked for."""
+    """A matcher without names that passes each text to a callback instead of searching it."""
 
     def __init__(self, hear: Hear) -> None:
         super().__init__({})

@@ -1,8 +1,8 @@
-"""What Dagster's history holds in a column or file, rewritten without forgotten names: JSON, text or packed bytes.
+"""Rewrites values of Dagster's history without erased names: JSON, text or compressed bytes.
 
-Values of Dagster are JSON, often with more JSON inside as a string, some packed by zlib and base64. They are taken
-apart down to their texts, so that what is put together again is read by Dagster as before. What a value says about the
-code (its origin: folders, modules, commands) stays. Written against dagster 1.13.27.
+Dagster's values are JSON, often with nested JSON strings, some compressed by zlib and base64-encoded. They are decoded
+down to their texts, and encoded again so that Dagster reads them as before. What a value says about the code (its
+origin: folders, modules, commands) stays. Written against dagster 1.13.27.
 """
 
 import binascii
@@ -19,9 +19,9 @@ from instagram_assets.storage.history.embedded_images import KEEP_IMAGES, ImageR
 from instagram_assets.storage.history.erased_cells import RANGE_END, RANGE_START, ErasedCells
 from instagram_assets.storage.history.name_matcher import NameMatcher
 
-# Fields in which a list holds keys of partitions, of which those that are forgotten go.
+# Fields with lists of partition keys, from which erased ones are removed.
 _OF_KEYS = re.compile(r"subset|partition|^(?:names|accounts|keys)$")
-# Fields of which a whole text is a key: there a name is meant even when it is a common word.
+# Fields whose whole text is a key: there a name is meant even when it is a common word.
 _OF_ONE_KEY = re.compile(r"partition(?!s_def|_set)|subset|^(?:account|search|names|accounts)$")
 _BASE64 = re.compile(
     r"(?<![0-9A-Za-z+/_-])([0-9]?)((?:[0-9A-Za-z+/_-]{4}){2,}(?:[0-9A-Za-z+/_-]{2,3})?={0,2})(?![0-9A-Za-z+/=_-])"
@@ -34,7 +34,7 @@ _RANGES = ((RANGE_START, RANGE_END), ("start", "end"))
 
 
 class ValueRewriter:
-    """Rewrites values; the same value comes back where there is nothing to forget."""
+    """Rewrites values; a value without anything to erase is returned unchanged."""
 
     def __init__(self, words: NameMatcher, cells: ErasedCells, pictures: ImageRemover = KEEP_IMAGES) -> None:
         self.words = words
@@ -42,27 +42,27 @@ class ValueRewriter:
         self.pictures = pictures
 
     def text(self, text: str, field: str = "") -> str:
-        """A text, taken apart when it is JSON; `field` is the column or field that it stands in."""
+        """Returns a text without erased names, decoded if it is JSON; `field` is its column or field."""
         return self._text(self._without_pictures(text), field, _DEEPEST)
 
     def data(self, content: bytes) -> bytes:
-        """Bytes: text in UTF-8 or UTF-16, packed by zlib or gzip, or others, in which mentions are overwritten."""
+        """Returns bytes without erased names: UTF-8 or UTF-16 text, zlib or gzip data, or other binary data."""
         return self._data(content, _DEEPEST)
 
     def value(self, value: Any, field: str = "") -> Any:
-        """A value as JSON has it."""
+        """Returns a JSON value without erased names."""
         return self._value(value, field, _DEEPEST)
 
     def may_change(self, text: str) -> bool:
-        """False when a text surely has nothing to forget; quick, for very many texts."""
+        """False when a text certainly contains nothing to erase; fast, for very many texts."""
         return self.pictures.may_be_in(text) or self.words.mentions(text)
 
     def has_mention(self, text: str, field: str = "") -> bool:
-        """True when a text is not free of what is to be forgotten."""
+        """Whether a text contains something to erase."""
         return self.may_change(text) and self.text(text, field) != text
 
     def _without_pictures(self, text: str) -> str:
-        """Taken out of the whole first: which asset a picture is of is said elsewhere in it."""
+        """Returns a text without images to remove; done first on the whole value, whose other parts name the asset."""
         if not self.pictures.may_be_in(text):
             return text
         if text.lstrip()[:1] in ("{", "["):
@@ -98,7 +98,7 @@ class ValueRewriter:
     def _list(self, values: list[Any], field: str, depth: int) -> list[Any]:
         if _OF_KEYS.search(field):
             kept = [each for each in values if not (isinstance(each, str) and self.cells.has(each))]
-            # No names at all would often mean all of them: then the pseudonyms stand there.
+            # An empty list of names would often mean all: then the pseudonyms stay in it.
             values = kept if kept or field == "subset" else values
         values = [each for each in values if not self._is_gone(each)]
         return [self._value(each, field, depth) for each in values]
@@ -107,7 +107,7 @@ class ValueRewriter:
         return self.cells.has(key) and key not in self.words.weak
 
     def _is_gone(self, value: Any) -> bool:
-        """True for a range of cells of which nothing is left."""
+        """Whether a value is a partition range of which nothing remains."""
         ends = _ends_of(value)
         return ends is not None and self.cells.left_of(*ends) is None
 
@@ -120,7 +120,7 @@ class ValueRewriter:
             return {"__mapping_items__": [[self._value(each, field, depth) for each in pair] for pair in kept]}
         changed: dict[str, Any] = {}
         for key, inner in value.items():
-            # The fields of a class of Dagster are no names; what a set is of, is known from the field it stands in.
+            # Fields of Dagster's classes are not names; what a set contains follows from its field.
             own = field if key in ("__set__", "__frozenset__") else key
             changed[key if name else self._text(key, "", depth)] = self._value(inner, own, depth)
         return self._with_range(value, changed)
@@ -133,7 +133,7 @@ class ValueRewriter:
         return changed
 
     def _base64(self, match: re.Match[str], depth: int) -> str:
-        # A digit before it may say how it is packed, as in the cursors of Dagster's automation.
+        # A leading digit may give the compression format, as in the cursors of Dagster's automation.
         for kept, packed in {"": match[0], match[1]: match[2]}.items():
             if (changed := self._unpacked(packed, depth)) != packed:
                 return kept + changed
