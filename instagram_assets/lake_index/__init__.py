@@ -1,1 +1,3 @@
-"""An index of the lake for looking: what pages ask for in no time, made of the lake's tables and of nothing else."""
+"""The gallery's search index: a DuckDB file built from the lake's tables, which the web pages query instead of the
+lake.
+"""
