@@ -7,8 +7,7 @@ from instagram_assets.storage.lake import read_table
 
 
 def other_rule(lake: UPath, options: ViralitySettings) -> str:
-    """Returns the rule of the lake's labels if it differs from that of the options; empty if it is equal or there are
-    none.
+    """The rule of the lake's labels if it differs from that of the options; empty if it is equal or there are none.
 
     Raises StorageError when the labels are damaged.
     """

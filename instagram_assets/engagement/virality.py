@@ -112,8 +112,7 @@ def own_rule(name: str) -> Callable[[pa.Table], Any]:
 
 
 def _own(items: pa.Table, name: str) -> pa.Table:
-    """Runs a user-defined rule, which returns a table, data frame or dict of columns, with `viral` for each row in
-    order.
+    """Runs a user-defined rule, which returns a table, data frame or dict of columns, with `viral` for each row.
 
     `score` and `reason` are optional. Pandas objects in another order are sorted by their index.
     """

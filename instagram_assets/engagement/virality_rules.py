@@ -52,9 +52,7 @@ class Items:
         return self.numbers["likes"] + self.numbers["comments"] if name == "engagement" else self.numbers[name]
 
     def groups(self, scope: str) -> dict[str, Integers]:
-        """Returns the rows to compare with each other, by group name: of one kind, and of one account if `scope` says
-        so.
-        """
+        """The rows to compare with each other, by group name: of one kind, and of one account if `scope` says so."""
         rows: dict[str, list[int]] = {}
         for row, (kind, account) in enumerate(zip(self.kinds, self.accounts, strict=True)):
             rows.setdefault(_group(kind, account, scope), []).append(row)
@@ -156,9 +154,7 @@ RULES: dict[str, Rule] = {"top_fraction": top_fraction, "threshold": threshold, 
 
 
 def described(options: ViralitySettings) -> str:
-    """Returns the description of a rule with all its parameters, as stored with each label; a user's own rule with its
-    hash.
-    """
+    """The description of a rule with all its parameters, as stored with each label; a user's own rule with its hash."""
     by = "by all" if options.scope == "all" else "by account"
     if options.rule == "top_fraction":
         return f"top_fraction {options.fraction:g} of {options.measure} {by}"

@@ -16,9 +16,7 @@ _BOM = "\ufeff"
 
 @dataclass(frozen=True)
 class ChartData:
-    """The data of a chart: `rows` with a value for each of `columns`, and `links` to the posts of each row, None for no
-    link.
-    """
+    """The data of a chart: `rows` with a value for each of `columns`, `links` to the posts of each row or None."""
 
     chart: Chart
     wanted: Filter
@@ -66,9 +64,7 @@ def chart_json(answer: ChartData) -> dict[str, Any]:
 
 
 def csv_lines(answer: ChartData, *, spreadsheet_safe: bool) -> Iterator[str]:
-    """Yields chart data as CSV lines with a byte order mark; `spreadsheet_safe` escapes formulas, as in the other
-    exports.
-    """
+    """Yields chart data as CSV lines, the first with a byte order mark; `spreadsheet_safe` escapes formulas."""
     yield f"{_BOM}{','.join(answer.columns)}\r\n"
     for row in answer.rows:
         written = (csv_cells.encode(_plain(value), spreadsheet_safe=spreadsheet_safe) for value in row)

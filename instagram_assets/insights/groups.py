@@ -29,8 +29,7 @@ class Sheet:
 
 
 def clusters(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """Returns the largest clusters of images: `cluster` (`SCOPE/NUMBER`), `name`, `images`, `share`, `posts`,
-    `accounts`.
+    """The largest clusters of images: `cluster` (`SCOPE/NUMBER`), `name`, `images`, `share`, `posts`, `accounts`.
 
     `images` counts an image once per post, `share` is of the clustered images of its scope, including noise, which
     belongs to no cluster and is marked `noise`. Images of searches are left out.
@@ -72,8 +71,7 @@ def topic_sizes(index: LakeIndex, wanted: Filter) -> pa.Table:
 
 
 def topics(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """Returns the largest topics: `source`, `scope`, `topic`, `name`, `telling` (characteristic words), `images`,
-    `posts`.
+    """The largest topics: `source`, `scope`, `topic`, `name`, `telling` (characteristic words), `images`, `posts`.
 
     They come from the table `topics`, for all days; a filter on accounts selects the topics of all accounts and their
     own.
@@ -88,9 +86,7 @@ def topics(index: LakeIndex, wanted: Filter) -> pa.Table:
 
 
 def cluster_sheets(index: LakeIndex, wanted: Filter, offset: int = 0) -> list[Sheet]:
-    """Returns the largest clusters from `offset` on, at most MOST_SHEETS, each with sample images evenly spaced in
-    time.
-    """
+    """The largest clusters from `offset` on, at most MOST_SHEETS, each with sample images evenly spaced in time."""
     found = _clusters(index, wanted, MOST_SHEETS, offset).to_pylist()
     where = _images_where(wanted)
     names = add_value(where, [row["cluster"] for row in found])

@@ -57,8 +57,7 @@ def likes_followers(index: LakeIndex, wanted: Filter) -> pa.Table:
 
 
 def post_likes_followers(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """Returns single posts: `account`, `post_id`, `day`, `followers`, `likes`; a sample of MOST_POINTS if there are
-    more.
+    """Single posts: `account`, `post_id`, `day`, `followers`, `likes`; a sample of MOST_POINTS if there are more.
 
     The sample are the posts with the smallest hashes of account and `post_id`: every post has the same chance, and the
     result is reproducible.
@@ -73,8 +72,7 @@ def post_likes_followers(index: LakeIndex, wanted: Filter) -> pa.Table:
 
 
 def growth_curves(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """Returns likes by hours since publication: `account`, `hours`, median `likes`, quartiles `low`, `high`, `posts`,
-    `few`.
+    """Likes by hours since publication: `account`, `hours`, median `likes`, quartiles `low`, `high`, `posts`, `few`.
 
     Only posts whose likes were observed at least twice; `hours` is the last of AGES that had passed, and of a post's
     observations between two of them the last counts. At most _MOST_CURVES accounts, those with the most such posts.
@@ -108,8 +106,7 @@ def growth_curves(index: LakeIndex, wanted: Filter) -> pa.Table:
 
 
 def impressions(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """Returns each account's median `impression` by day, week or month: `first_day`, `last_day`, `account`, `posts`,
-    `few`.
+    """Each account's median `impression` by day, week or month: `first_day`, `last_day`, `account`, `posts`, `few`.
 
     At most MOST_LINES accounts, those with the most posts; periods without a known impression have no row.
     """

@@ -54,9 +54,7 @@ def repeated_posts(index: LakeIndex, wanted: Filter) -> int:
 
 
 def _repeated(index: LakeIndex) -> pa.Table:
-    """Returns the rows of all posts stored more than once: `account`, `day`, `kind`, and `same`, equal for the same
-    post.
-    """
+    """The rows of all posts stored more than once: `account`, `day`, `kind`, and `same`, equal for the same post."""
     return index.ask(
         "SELECT account, day, kind, dense_rank() OVER (ORDER BY post_id) AS same FROM posts "
         "WHERE post_id IN (SELECT post_id FROM posts GROUP BY post_id HAVING count(*) > 1)"

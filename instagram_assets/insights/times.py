@@ -40,8 +40,7 @@ def posting_times(index: LakeIndex, wanted: Filter) -> pa.Table:
 
 
 def best_hours(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """Returns hours of the day, best first: `hour`, `ratio` as in `posting_times`, its quartiles `low`, `high`,
-    `known`.
+    """Hours of the day, best first: `hour`, `ratio` as in `posting_times`, its quartiles `low`, `high`, `known`.
 
     Hours with `few` posts come last.
     """

@@ -42,8 +42,7 @@ class ReelsOfWeek:
 
 
 def viral_weeks(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """Returns posts of each week by their label: `first_day`, `last_day`, `label` (viral, other, unknown), `posts`,
-    also 0.
+    """Posts of each week by their label: `first_day`, `last_day`, `label` (viral, other, unknown), `posts`, also 0.
 
     `unknown` are those that the rule cannot label, such as posts with hidden likes.
     """
@@ -81,8 +80,7 @@ def viral_posts(index: LakeIndex, wanted: Filter) -> pa.Table:
 
 
 def hypotheses(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """Returns hypotheses on what distinguishes viral reels of a week: `week`, `how`, `hypothesis`, and the evidence for
-    each.
+    """Hypotheses on what distinguishes viral reels of a week: `week`, `how`, `hypothesis`, and the evidence for each.
 
     A statistical test has `difference` with the 95 % interval from `low` to `high` and `q_value`; a hypothesis proposed
     by a language model has the numbers of reels that agree and disagree, `supported` and `contradicted`. All accounts

@@ -39,9 +39,7 @@ def top_hashtags(index: LakeIndex, wanted: Filter) -> pa.Table:
 
 
 def top_words_by_account(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """Returns the top words per account, for the accounts with the most posts: `account`, `word`, `pos`, `count`,
-    `posts`.
-    """
+    """The top words per account, for the accounts with the most posts: `account`, `word`, `pos`, `count`, `posts`."""
     accounts = busiest_accounts(index, wanted, MOST_ACCOUNTS)
     part = counted(_of_each(wanted, accounts))
     return index.ask(
@@ -55,9 +53,7 @@ def top_words_by_account(index: LakeIndex, wanted: Filter) -> pa.Table:
 
 
 def pos_shares(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """Returns the share of each part of speech in all words: `account` (null for all together), `pos`, `count`,
-    `share`.
-    """
+    """The share of each part of speech in all words: `account` (null for all together), `pos`, `count`, `share`."""
     accounts = busiest_accounts(index, wanted, MOST_ACCOUNTS)
     tables = [
         index.ask(
@@ -102,8 +98,7 @@ def vocabulary_shares(index: LakeIndex, wanted: Filter) -> pa.Table:
 
 
 def rising_words(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """Returns words whose share grew over the preceding period of equal length: `word`, `pos`, `count`, `before`,
-    `rise`.
+    """Words whose share grew over the preceding period of equal length: `word`, `pos`, `count`, `before`, `rise`.
 
     `rise` is the difference of the shares in all counted words; empty if the preceding period has no words.
     """
@@ -167,9 +162,7 @@ def _classes(wanted: Filter) -> list[str]:
 
 
 def _range_of(index: LakeIndex, wanted: Filter) -> Filter:
-    """Returns the filter with both days set: an open end becomes the end of the data, or `RISING_DAYS` before the last
-    day.
-    """
+    """The filter with both days set: an open end becomes the end of the data, or `RISING_DAYS` before the last day."""
     [row] = index.rows("SELECT max(day) AS last FROM posts")
     last = wanted.last or row["last"]
     if last is None:

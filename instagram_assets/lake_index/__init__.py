@@ -1,3 +1,1 @@
-"""The gallery's search index: a DuckDB file built from the lake's tables, which the web pages query instead of the
-lake.
-"""
+"""The search index of the web pages: a DuckDB file built from the lake's tables and queried in their place."""

@@ -23,8 +23,7 @@ _SETTLED_NS = 2_000_000_000
 
 
 class Part(NamedTuple):
-    """A unit of the lake that is indexed together: an account's month, an account's profiles, a search, or a whole
-    table.
+    """A unit of the lake indexed together: an account's month, an account's profiles, a search, or a whole table.
 
     `kind` is `cell`, `profiles`, `search`, or the name of the table.
     """
@@ -36,8 +35,9 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class File:
-    """One file of the lake; equal `seen` means that the file was not replaced, equal `stamp` that its rows are the
-    same.
+    """One file of the lake; equal `seen`: the file was not replaced, equal `stamp`: its rows are the same.
+
+    `seen` is cheap to get: it is made of inode, mtime and size, or of the object store's ETag.
     """
 
     table: str
@@ -75,8 +75,7 @@ def changed_parts(parts: Parts, known: Known) -> tuple[set[Part], set[Part]]:
 
 
 def fingerprint(root: UPath) -> str:
-    """Returns a SHA-256 hex digest of the lake's folder timestamps, which changes whenever a file of the lake is
-    written.
+    """A SHA-256 hex digest of the lake's folder timestamps, which changes whenever a file of the lake is written.
 
     Files are replaced by renaming, which changes their folder's mtime, so the files are not read. Empty for a lake in
     an object store.

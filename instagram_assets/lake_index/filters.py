@@ -36,9 +36,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Filter:
-    """Filter criteria for posts and images; an empty field matches everything. Each field is a URL parameter of that
-    name.
-    """
+    """Filter criteria for posts and images; an empty field matches everything. Each field is a URL parameter."""
 
     account: tuple[str, ...] = ()
     first: date | None = None

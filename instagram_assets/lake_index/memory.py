@@ -35,8 +35,7 @@ class SizedCache(Generic[T]):
             return sum(entry.size for entry in self._entries.values())
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Returns the cached value of a key, or computes it by `make` while other threads wait. Raises what `make`
-        raises.
+        """The cached value of a key, or computes it by `make` while other threads wait. Raises what `make` raises.
 
         `make` may call `get` for other keys, not for its own.
         """

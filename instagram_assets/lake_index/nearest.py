@@ -49,8 +49,7 @@ class Vectors:
         return from_bfloat16(np.array(self._rows[row]))
 
     def similarities(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Returns the cosine similarity of `vector`, float32[width] of any norm, with each row: float32[rows], without
-        NaN.
+        """The cosine similarity of `vector`, float32[width] of any norm, with each row: float32[rows], without NaN.
 
         Raises VectorsError for a vector of another width, of norm zero, or with NaN or infinity.
         """

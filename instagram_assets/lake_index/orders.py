@@ -85,9 +85,7 @@ class Orders:
         )
 
     def posts(self, index: LakeIndex, wanted: Filter, sort: PostSort = "newest") -> "np.ndarray":
-        """Returns the numbers of the posts that match a filter, as `images` does; decisions on images do not apply to
-        posts.
-        """
+        """The numbers of the posts that match a filter, as `images` does; decisions on images do not apply to posts."""
         if sort not in get_args(PostSort):
             raise QueryError(f"sort={sort}: posts are sorted by {', '.join(get_args(PostSort))}.")
         plain = wanted.but(list_name="", decided="")
@@ -108,9 +106,7 @@ class Orders:
         return numbers[np.argsort(-similarities[vectors[numbers]], kind="stable")]
 
     def _matching(self, index: LakeIndex, wanted: Filter, of: Of) -> "np.ndarray":
-        """Returns a boolean mask over row numbers: which rows match. Words are looked up one by one, the rarest costs
-        least.
-        """
+        """A boolean mask over row numbers: which rows match. Words are looked up one by one, the rarest costs least."""
         asked = wanted.but(q="", hashtag=(), word="")
         where = condition_of(asked, of)
         size = _size(index, of)

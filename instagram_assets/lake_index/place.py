@@ -65,8 +65,9 @@ def indexed_fingerprint(folder: Path) -> str:
 
 
 def remove_old_versions(folder: Path, vectors: str = "") -> None:
-    """Delete the files that the newest version, with its embedding file `vectors`, does not need; the caller holds the
-    lock.
+    """Delete the files that the newest version, with its embedding file `vectors`, does not need.
+
+    The caller must hold the folder's lock.
     """
     newest = index_file(folder).name
     remove_left_spill_folders(folder)

@@ -114,9 +114,7 @@ class IndexHandle:
             return self._index
 
     def release(self) -> None:
-        """Close an index that was replaced or removed, with all that is cached of it, without waiting for the next
-        query.
-        """
+        """Close an index that was replaced or removed, with all that is cached of it, before the next query."""
         with self._lock:
             self._release()
 
@@ -141,9 +139,7 @@ def index_handle(folder: Path) -> IndexHandle:
 
 
 def _opened(folder: Path) -> tuple[Path, str, "DuckDBPyConnection"]:
-    """Opens the newest file; returns its path, version stamp and connection. Retries if it is removed before it is
-    opened.
-    """
+    """Opens the newest file; returns its path, version stamp and connection. Retries if the file was replaced."""
     import duckdb
 
     for last in range(_TRIES - 1, -1, -1):

@@ -233,9 +233,7 @@ def _forget_rows(connection: "DuckDBPyConnection", gone: list[int]) -> None:
 
 
 def _erase(path: Path, known: VectorFile, gone: list[int]) -> None:
-    """Overwrite rows with zeros, so that no data of an erased account stays; in an older index they are similar to
-    nothing.
-    """
+    """Overwrite rows with zeros, so that nothing of erased accounts stays; readers of older indexes find no match."""
     if not gone:
         return
     with path.open("r+b") as stream, mmap.mmap(stream.fileno(), 0) as whole:

@@ -21,8 +21,7 @@ def predict_ages(
     settings: Settings | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Predictions:
-    """Predicts whether users are of the cut-off age or older: `table` (contract `age_predictions`), and the `share` of
-    all.
+    """Predicts which users are of the cut-off age or older: `table` (contract `age_predictions`), and their `share`.
 
     Disabled until enabled with a stated purpose: by `purpose`, one sentence, or by `settings.age`. It infers sensitive
     data and must not be used for decisions about a person; its intended result is the share, with a confidence

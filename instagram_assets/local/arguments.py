@@ -21,9 +21,7 @@ def settings_or_defaults(settings: Settings | None) -> Settings:
 
 
 def with_values(section: Section, **given: Any) -> Section:
-    """Returns a section of the settings with the values that are not None replaced. Raises SettingsError for invalid
-    ones.
-    """
+    """A section of the settings with the values that are not None replaced. Raises SettingsError for invalid ones."""
     values = {name: value for name, value in given.items() if value is not None}
     try:
         return type(section).model_validate(section.model_dump(exclude_unset=True) | values)

@@ -70,8 +70,7 @@ def caption_json(
     max_images_per_post: int = 0,
     limits: IngestSettings | None = None,
 ) -> CaptionSummary:
-    """Write a copy of a merged JSON with captions for the `images` of each record, in the keys
-    `records.CAPTION_COLUMNS`.
+    """Write a copy of a merged JSON with captions of each record's `images`, in the keys `records.CAPTION_COLUMNS`.
 
     `images` are paths, absolute or relative to the folder of `file`. All other keys keep their values and order. `out`
     defaults to `<name>_with_captions.json` beside `file`, or to `file` itself if it has that name already; it is

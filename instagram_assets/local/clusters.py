@@ -41,8 +41,7 @@ class FileClusters(NamedTuple):
 
 
 def embed_source(source: Path, embed: Embed, limits: IngestSettings | None = None, tell: Tell = aloud) -> pa.Table:
-    """Returns one row per image of a folder or merged JSON: file (as by `name_in`), image_id, embedding, status,
-    reason.
+    """One row per image of a folder or merged JSON: file (as by `name_in`), image_id, embedding, status, reason.
 
     The schema metadata contain the path of the folder or JSON. A file that fails is a row with the reason; `tell` is
     called with a line about files that are not images. Raises FileError if there is no image.
@@ -82,9 +81,7 @@ def source_of(embeddings: pa.Table, file: Path) -> Path:
 
 
 def read_embeddings(file: Path) -> pa.Table:
-    """Reads the table of `embed_source` from Parquet. Raises FileError if there is none, ContractError for another
-    table.
-    """
+    """Reads the table of `embed_source` from Parquet. Raises FileError if missing, ContractError for another table."""
     import pyarrow.parquet as pq
 
     if not file.is_file():

@@ -38,8 +38,7 @@ def read_export(
     account: str = "",
     settings: Settings | None = None,
 ) -> Export:
-    """Reads posts, reels and profiles, and the records that are invalid, from files of any format that `ingest`
-    supports.
+    """Reads posts, reels and profiles, and the invalid records, from files of any format that `ingest` supports.
 
     Each of `paths` is a file, a folder with such files at any depth (`.json`, `.jsonl`, `.ndjson`, `.csv`, `.tsv`, also
     compressed with gzip or xz; `.xlsx`, `.zip`), or a list of these; all are read as one export, so duplicates across
@@ -79,8 +78,7 @@ def read_export(
 def merge_posts(
     posts: Export | Table, reels: Table | None = None, profiles: Table | None = None, mode: Mode = "all"
 ) -> pa.Table:
-    """Returns one row per post or reel: its newest observation, with its owner's profile at that time (contract
-    `posts`).
+    """One row per post or reel: its newest observation, with its owner's profile at that time (contract `posts`).
 
     Takes the result of `read_export`, or tables of the contracts `raw_posts`, `raw_reels` and `raw_profiles`, with rows
     in any order. A post that was ever observed as a reel is a reel. `mode` is `all`, `post` or `reel`. Sorted by

@@ -31,8 +31,7 @@ def measure_images(
     keep: str | Path | None = None,
     on_progress: OnProgress | None = None,
 ) -> pa.Table:
-    """Measures the size, sharpness and near-duplicates of images, and whether they pass: `passed`, else with a
-    `reason`.
+    """Measures size, sharpness and near-duplicates of images, and whether they pass: `passed`, else with `reason`.
 
     Columns as in the contract `image_quality`, plus `file`, `width` and `height` (pixels); `near_group` is the image_id
     of the first of its near-duplicates. The limits are those of `settings.quality` unless given. Later steps skip
@@ -123,8 +122,7 @@ def embed_images(
     keep: str | Path | None = None,
     on_progress: OnProgress | None = None,
 ) -> pa.Table:
-    """Embeds images as vectors: column `embedding`, list<float32> of unit length, close to each other for similar
-    images.
+    """Embeds images as vectors: column `embedding`, list<float32> of unit length, close together for similar images.
 
     `model` is a folder, or a Hub id that `instagram-assets models pull` has fetched (at `revision`); the default is
     that of `settings.models`. Images of a table with `passed` false are skipped. `folder` is the media folder, for the

@@ -27,9 +27,7 @@ def clusters_of(source: Path) -> Path:
 
 
 def sheet_of(table: Path, source: Path) -> Path:
-    """Returns the path of the contact sheet for a CSV: beside it, or beside the image folder if the CSV is in that
-    folder.
-    """
+    """The path of the contact sheet for a CSV: beside it, or beside the image folder if the CSV is in that folder."""
     sheet = table.with_suffix(".jpg")
     if not source.is_dir() or not sheet.resolve().is_relative_to(source.resolve()):
         return sheet
@@ -38,8 +36,7 @@ def sheet_of(table: Path, source: Path) -> Path:
 
 
 def captions_of(source: Path, out: Path | None = None) -> list[Path]:
-    """Returns the output paths of captioning: for a folder `captions.json` and `captions.csv`, in it or in the folder
-    `out`.
+    """The output paths of captioning: for a folder `captions.json` and `captions.csv`, in it or in the folder `out`.
 
     For a JSON `<name>_with_captions.json` beside it, or `out`; a JSON that already has that name is replaced.
     """

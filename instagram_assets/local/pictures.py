@@ -37,9 +37,7 @@ class Pictures(NamedTuple):
     unseen: dict[int, tuple[str, str | None]]
 
     def answered(self, found: pa.Table) -> pa.Table:
-        """Returns each row joined with the columns of `found` for its image; `found` has image_id, status, reason, and
-        others.
-        """
+        """Returns each row joined with the columns of `found` for its image, among them status and reason."""
         places = {image_id: place for place, image_id in enumerate(found["image_id"].to_pylist())}
         rows = found.take(pa.array([places.get(image_id) for image_id in self._looked_at()], pa.int64()))
         table = self.place.append_column("image_id", pa.array(self.image_ids, pa.string()))

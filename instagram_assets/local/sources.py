@@ -70,9 +70,7 @@ def images_in(record: Mapping[str, Any]) -> list[object]:
 
 
 def pictures_below(folder: Path, tell: Tell = aloud) -> list[Path]:
-    """Returns the image files below a folder, sorted; calls `tell` with a line about others. Raises FileError if
-    missing.
-    """
+    """The image files below a folder, sorted; calls `tell` with a line about others. Raises FileError if missing."""
     found = look_below(folder)
     if found.others:
         tell(passed_over(folder, found.others))

@@ -75,9 +75,7 @@ def check_url(url: str | None, options: DownloadOptions) -> str:
 
 
 def is_in_archive(url: str | None) -> bool:
-    """Whether the URL refers to a file of a user's own data archive, which cannot be downloaded, only found in the
-    store.
-    """
+    """Whether the URL refers to a file of a user's own data archive, which is in the store or unavailable."""
     return url is not None and url.startswith(f"{ARCHIVE_SCHEME}://")
 
 

@@ -58,8 +58,7 @@ async def download(
     options: DownloadOptions,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> AsyncGenerator[Outcome, None]:
-    """Yields one outcome per request, in order of completion. An `ok` image is stored durably when its outcome is
-    yielded.
+    """Yields one outcome per request, in order of completion; an `ok` image is already stored durably.
 
     Raises StorageError when the disk or the limit on open files refuses. Leaving the loop early cancels pending
     downloads and leaves no partial file.

@@ -38,9 +38,7 @@ def rare_collections() -> Generator[None]:
 
 
 async def in_thread(work: Callable[[], T], threads: Executor) -> T:
-    """Returns the result of blocking work in a thread. When cancelled, it waits for the work, so that no thread is left
-    over.
-    """
+    """Returns the result of blocking work in a thread; when cancelled, it first waits for the thread to end."""
     done = asyncio.get_running_loop().run_in_executor(threads, work)
     try:
         return await asyncio.shield(done)

@@ -14,8 +14,7 @@ PAST = "past retention"
 
 
 def past_rows(earlier: pa.Table, posts: pa.Table, before: datetime | None) -> pa.Table:
-    """Returns the earlier rows of `images` or `reel_videos` whose files were deleted and whose posts were not observed
-    since.
+    """The earlier rows of `images` or `reel_videos` whose files were deleted and whose posts were not observed since.
 
     `posts` needs account, post_id and observed_at; `before` is the retention cut-off, None if media are not deleted.
     """

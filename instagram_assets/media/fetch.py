@@ -110,9 +110,7 @@ class Fetch:
             await asyncio.sleep(pause)
 
     def _pause(self, problem: MediaTransientError) -> float:
-        """Returns the seconds to wait: the server's `Retry-After`, else full jitter; raises the problem after the last
-        try.
-        """
+        """The seconds to wait: the server's `Retry-After`, else full jitter; raises the problem after the last try."""
         bound = min(self._options.max_retry_wait, self._options.retry_wait * 2 ** (self.attempts - 1))
         pause = random.uniform(0, bound) if problem.retry_after is None else problem.retry_after
         in_time = asyncio.get_running_loop().time() + pause < self._until

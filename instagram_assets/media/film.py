@@ -1,5 +1,4 @@
-"""Opens a video with FFmpeg and decodes it within limits: the first ten minutes, bounded frame size, two minutes of
-work.
+"""Opens a video with FFmpeg and decodes it within limits: ten minutes of video, frame size, two minutes of work.
 
 Only MP4, QuickTime and WebM are opened, and no file that they refer to. FFmpeg's errors become FileError.
 """

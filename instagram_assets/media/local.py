@@ -25,8 +25,7 @@ _UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
 
 
 def keep_pictures(pictures: Iterable[Opened], store: MediaStore, options: DownloadOptions) -> Counter[str]:
-    """Stores images under their URLs; returns how many are stored (`KEPT`, first), and counts of the reasons for
-    others.
+    """Stores images under their URLs; returns how many are stored (`KEPT`, first), and counts of reasons for others.
 
     Images already stored are not opened; those erased, by URL or bytes, are not stored. Raises StorageError when the
     disk refuses.

@@ -24,8 +24,7 @@ def fetch_candidates(
     options: DownloadOptions,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> list[Outcome]:
-    """Downloads the images of a table of `search_results`; returns outcomes in its order, each with the rank as its
-    key.
+    """Downloads the images of a table of `search_results`; returns outcomes in its order, keyed by rank.
 
     If an original fails, its thumbnail is downloaded. A host that does not connect is tried once in all. Raises
     StorageError when the disk refuses.
@@ -60,9 +59,7 @@ def _with_both_reasons(outcome: Outcome, failed: Mapping[Any, Outcome]) -> Outco
 def fetch_results(
     results: pa.Table, settings: Settings, on_progress: Callable[[Progress], None] | None = None
 ) -> list[Outcome]:
-    """Downloads the images of a table of `search_results` into the media store; returns one outcome per row, in its
-    order.
-    """
+    """Downloads the images of a table of `search_results` into the media store; returns one outcome per row."""
     options = DownloadOptions.of(settings.download, load_tombstones(settings.folder("privacy")))
     with MediaStore(settings.folder("media")) as store:
         return fetch_candidates(results, store, options, on_progress)
@@ -71,9 +68,7 @@ def fetch_results(
 def images_table(
     outcomes: list[Outcome], request: SearchRequest, settings: Settings, on_progress: OnProgress | None = None
 ) -> pa.Table:
-    """Returns the rows of `search_images`: each image with its measurements, and whether it passes this search's
-    limits.
-    """
+    """The rows of `search_images`: each image with its measurements, and whether it passes this search's limits."""
     from instagram_assets.vision.quality import measure_all, quality_store, rejection_reason
 
     media = settings.folder("media")

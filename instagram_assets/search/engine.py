@@ -1,4 +1,4 @@
-"""Image search engines: a query goes in, the URLs of the images that a search page shows for it come out.
+"""Image search engines: take a query, return the URLs of the images on a search page.
 
 hits = search_source(settings).search("고양이", 50)
 """

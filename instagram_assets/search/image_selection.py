@@ -21,8 +21,7 @@ def select_images(
     before: Mapping[str, int] | None = None,
     by_hand: Mapping[str, Override] = NOTHING,
 ) -> list[Row]:
-    """Returns one row per candidate with `kept` or the reason why not; columns of `schemas.SEARCH_DATASET` without
-    `file`.
+    """One row per candidate with `kept` or the reason why not; columns of `schemas.SEARCH_DATASET` without `file`.
 
     Selected images come first, nearest to the subject's centre first, then the others by rank. Of near-duplicates the
     largest file is selected. Images in `before` come before all others, smallest number first, also when the limit is

@@ -91,8 +91,9 @@ def image_address(attributes: Attributes, site: Site) -> str:
 
 
 def unwrap(address: str, site: Site) -> tuple[str, str]:
-    """Returns the URLs of original and thumbnail, if `address` is a thumbnail URL that contains the original's; else it
-    and ''.
+    """Returns the URLs of original and thumbnail for a thumbnail URL that contains the original's.
+
+    For any other URL, returns itself and ''.
     """
     original = address
     for _ in range(_DEEPEST_WRAPPING):

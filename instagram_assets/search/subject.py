@@ -21,9 +21,7 @@ NEAR_DISTANCE = 0.02
 
 
 class SubjectChoice(NamedTuple):
-    """The subject's cluster (-1 for none), whether another fits equally well, and each cluster's similarity to the
-    query.
-    """
+    """The subject's cluster (-1 for none), whether another fits equally well, and similarities to the query."""
 
     label: int
     tied: bool
@@ -31,9 +29,7 @@ class SubjectChoice(NamedTuple):
 
 
 def cluster_centres(labels: ClusterLabels, vectors: UnitVectors) -> UnitVectors:
-    """Returns each cluster's normalised mean embedding: float32[clusters, width] of unit length; zero if they cancel
-    out.
-    """
+    """Each cluster's normalised mean embedding: float32[clusters, width] of unit length; zero if they cancel out."""
     sums = np.stack(
         [vectors[labels == label].sum(axis=0) for label in range(labels.max(initial=NOISE) + 1)]
         or [np.empty(0, np.float32)]
@@ -44,8 +40,7 @@ def cluster_centres(labels: ClusterLabels, vectors: UnitVectors) -> UnitVectors:
 def choose_subject(
     labels: ClusterLabels, vectors: UnitVectors, text: NDArray[np.float32] | None = None
 ) -> SubjectChoice:
-    """Chooses the largest cluster, or the one whose centre is nearest to a text embedding; of equals the smallest
-    label.
+    """Chooses the largest cluster, or that whose centre is nearest to a text embedding; of equals the smallest label.
     """
     first = largest_cluster(labels)
     if text is None or first.label == NOISE:

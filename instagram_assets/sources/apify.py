@@ -146,9 +146,7 @@ class Apify:
         return self._run(run)
 
     def find(self, after: str, after_at: str, is_ours: Callable[[Any], bool]) -> ActorRun | None:
-        """Returns the newest run since run `after`, which began at `after_at`, whose input `is_ours` accepts; else
-        None.
-        """
+        """The newest run since run `after`, which began at `after_at`, whose input `is_ours` accepts; else None."""
         since = datetime.fromisoformat(after_at) if after_at else None
         with self._in_words("its runs cannot be listed"):
             runs = self._client.actor(self.actor).runs()
@@ -192,8 +190,9 @@ class Apify:
                     )
 
     def items(self, run: ActorRun) -> Iterator[dict[str, Any]]:
-        """Yields the run's dataset items, read in pages, without empty items and hidden fields. Raises GoneError if
-        deleted.
+        """Yields the run's dataset items, page by page, without empty ones and hidden fields.
+
+        Raises GoneError if the dataset was deleted.
         """
         from apify_client.errors import NotFoundError
 
@@ -286,9 +285,7 @@ class Apify:
         )
 
     def _said(self, text: str | None) -> str:
-        """Returns a message of an actor or Apify, shortened, without the token, control characters and the final full
-        stop.
-        """
+        """A message of an actor or Apify, shortened, without the token, control characters and the final full stop."""
         words = " ".join((text or "").split())
         return printable(words.replace(self.token, "…"), _LONGEST_MESSAGE).rstrip(".")
 

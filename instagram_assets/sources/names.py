@@ -58,8 +58,7 @@ def hashtag(text: str) -> str:
 
 
 def page(text: str) -> str:
-    """Returns the URL of a profile's or hashtag's page from its name or URL in any form; other Instagram URLs
-    unchanged.
+    """The URL of a profile's or hashtag's page from its name or URL in any form; other Instagram URLs unchanged.
 
     Raises ValueError, which says what to do, for what is neither a name nor a URL of Instagram's.
     """

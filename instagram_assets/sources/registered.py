@@ -17,8 +17,7 @@ def registered(
     forgotten: Forgotten = NOTHING_FORGOTTEN,
     tell: Callable[[str], object] = lambda _: None,
 ) -> list[str]:
-    """Returns the names Apify collects in the ISO week of `day`: accounts or hashtags, depending on the request's
-    input.
+    """The names Apify collects in the ISO week of `day`: accounts or hashtags, depending on the request's input.
 
     Erased names are left out, and their number is reported through `tell`. Raises SettingsError for a registry `file`
     that cannot be read, ScrapeRequestError if it has no names for the request.

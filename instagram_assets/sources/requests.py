@@ -56,9 +56,7 @@ class ScrapeRequest:
     newer_than: date | None = None
 
     def limits(self, options: ApifySettings) -> tuple[int, float]:
-        """Returns the maximum number of items and the maximum cost of a run in US dollars: the lower of file and
-        settings.
-        """
+        """The maximum number of items and the maximum cost of a run in US dollars: the lower of file and settings."""
         items = min(self.max_items or options.max_items, options.max_items)
         return items, min(self.max_total_charge_usd or options.max_total_charge_usd, options.max_total_charge_usd)
 
@@ -74,9 +72,7 @@ class ScrapeRequest:
 
     @property
     def digest(self) -> str:
-        """SHA-256 hex digest that identifies the request: equal for equal input and names, whatever their order and
-        spelling.
-        """
+        """SHA-256 hex digest that identifies the request: equal for equal input and names in any order and spelling."""
         asked = dict(self.input)
         if isinstance(names := asked.get(self.names_field), list):
             asked[self.names_field] = sorted({self._same(name) for name in names})  # pyright: ignore[reportUnknownVariableType]

@@ -60,8 +60,7 @@ def scrape(
     again: bool = False,
     patience: Patience = PATIENT,
 ) -> Scraped:
-    """Run the request's actor, wait for it, and save its dataset in the inbox; records of starts are stored in
-    `folder`.
+    """Run the request's actor, wait for it, and save its dataset in the inbox; `folder` holds the records of starts.
 
     Finished runs of earlier requests of this name are fetched first; problems with them are reported and do not stop
     this one. A request that succeeded within the last twelve hours is not run again unless `again` is true; if its file
@@ -243,9 +242,7 @@ class _Work:
         return self.note
 
     def _found(self, apify: Apify, note: Note, looks: int) -> ActorRun | None:
-        """Returns the run of a start without a response, after at most `looks` searches: Apify may list it a moment
-        late.
-        """
+        """The run of a start without a response, after at most `looks` searches: Apify may list it a moment late."""
 
         def is_ours(asked: object) -> bool:
             if not isinstance(asked, Mapping):
@@ -262,9 +259,7 @@ class _Work:
         return None
 
     def _brought(self, apify: Apify, run: ActorRun, note: Note) -> int:
-        """Writes the run's dataset to the inbox unless it is there or was already landed; returns the number of
-        records.
-        """
+        """Writes the run's dataset to the inbox unless it is or was there; returns the number of records."""
         return bring(self.inbox / file_name(note.actor, run), lambda: apify.items(run))
 
     def _end(self, note: Note, status: str, run: ActorRun | None = None, file: str = "", items: int = 0) -> Note:
