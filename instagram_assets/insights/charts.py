@@ -25,15 +25,15 @@ class Chart:
     `insights.charts.NAME` has its title, `insights.about.NAME` what is counted and how, in one sentence, and
     `insights.columns.COLUMN` the titles of its columns. `x`, `y`, `series` and `size` are columns of the numbers:
 
-        bar       a bar of length `y` for each `x`, one below the other; with `series` one picture for each of it
+        bar       a bar of length `y` for each `x`, one below the other; with `series` one panel per value
         line      `y` over the time or day `x`, or a number above 0, a line for each value of `series`
         scatter   a point at `x`, `y`, logarithmic but for a day, its area by `size`, its colour by `series`
         heatmap   a cell for each `x` and `y`, coloured by `size`
         cloud     `x` as words, as large as `y` says
         shares    for each `series` one bar of 100 %, cut into `x` by `y`
 
-    A null in `series` means all of them together. `posts` gives the posts behind a row, null where there are none to
-    show; numbers and posts keep to the fields of the filter that `fields` names, and to no others.
+    A null in `series` means all values together. `posts` returns the filter for the posts behind a row, None if there
+    are none to show; both the numbers and the posts use only the filter fields named in `fields`.
     """
 
     name: str

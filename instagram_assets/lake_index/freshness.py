@@ -17,7 +17,7 @@ REMEDY = "instagram-assets index, or the web app by itself"
 
 @dataclass(frozen=True)
 class IndexFound:
-    """The state of the index: `none`, `missing`, `behind` or up to date.
+    """The state of the index: `none`, `missing`, `behind` or `current`.
 
     `none` if the lake has no data to index, `missing` if the index was not built yet, `behind` if the lake was written
     since; the latter is not detected for a lake in an object store.

@@ -40,8 +40,7 @@ def cluster_centres(labels: ClusterLabels, vectors: UnitVectors) -> UnitVectors:
 def choose_subject(
     labels: ClusterLabels, vectors: UnitVectors, text: NDArray[np.float32] | None = None
 ) -> SubjectChoice:
-    """Chooses the largest cluster, or that whose centre is nearest to a text embedding; of equals the smallest label.
-    """
+    """Chooses the largest cluster, or that whose centre is nearest to a text embedding; of ties the smallest label."""
     first = largest_cluster(labels)
     if text is None or first.label == NOISE:
         return SubjectChoice(first.label, first.tied, {})
