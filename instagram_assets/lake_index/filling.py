@@ -96,7 +96,7 @@ class Filling:
         return read_lake_file(files[name]) if name in files else _nothing(name)
 
     def _batches(self, parts: Parts, names: list[str]) -> Iterator[tuple[int, dict[str, pa.Table]]]:
-        """Yields batches of parts: how many parts the batch holds, and the rows of their tables."""
+        """Yields batches of parts: the number of parts in the batch, and the rows of their tables by table name."""
         waiting: dict[str, list[pa.Table]] = {name: [] for name in names}
         number = count = 0
         for files in parts.values():

@@ -80,7 +80,7 @@ def most_images(store: Thumbnails) -> int:
 
 
 def be_quiet() -> None:
-    """Lower this process's CPU and I/O priority for the rest of its life."""
+    """Lower this process's CPU priority for the rest of its life."""
     os.nice(_NICE)
 
 

@@ -172,7 +172,7 @@ class Fetch:
         )
 
     def _headers(self) -> dict[str, str]:
-        """Returns the range headers that resume an interrupted body, if the server gave a validator for it."""
+        """Returns the request headers, with a range to resume an interrupted body if the server gave an ETag for it."""
         accept = _ACCEPT[self._limits.kind]
         if not self._incoming.received:
             return accept

@@ -46,7 +46,7 @@ class Note:
         return not self.status
 
     def is_old(self, now: datetime) -> bool:
-        """Whether the request is so old that it is not resumed any more."""
+        """Whether the request is older than REPEATED_WITHIN, so that nobody waits for its result any more."""
         return now - datetime.fromisoformat(self.asked_at) >= REPEATED_WITHIN
 
     def is_repetition(self, now: datetime) -> bool:
