@@ -1,1 +1,1 @@
-"""Failures told outside this machine, by a webhook and by mail: once per cause and day, without anybody's data."""
+"""Failure alerts by webhook and e-mail, once per cause and day, without personal data."""

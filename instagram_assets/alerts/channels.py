@@ -1,4 +1,4 @@
-"""The ways out: a webhook and SMTP. What goes wrong is said without the address, which is a secret, and the people."""
+"""Alert channels: webhook and SMTP. Error messages omit the webhook's URL, which is a secret, and e-mail addresses."""
 
 import asyncio
 import smtplib
@@ -19,13 +19,13 @@ NOWHERE = (
     "…__MAIL_FROM and …__MAIL_TO, in the environment or .env"
 )
 WEBHOOK_SECONDS = 10.0
-"""How long a webhook may take to answer."""
+"""Timeout of a webhook request in seconds."""
 SMTP_SECONDS = 5.0
-"""How long a mail server may take for each of its answers."""
+"""Timeout of each SMTP response in seconds."""
 _AGENT = "instagram_assets (alerts)"
-# What smtplib itself says where a machine has no name; the machine's own may be a person's.
+# The name smtplib itself sends for a nameless machine; the real hostname may contain a person's name.
 _HELLO = "[127.0.0.1]"
-# A folded subject looks odd in some programs; the limit of RFC 5322 is 998.
+# Folded subjects look odd in some mail programs; the limit of RFC 5322 is 998.
 _POLICY = SMTP.clone(max_line_length=500)
 _HELP = {
     "SMTPNotSupportedError": "the mail server lacks STARTTLS or logins; see INSTAGRAM_ASSETS_ALERTS__SMTP_SECURITY",
@@ -38,9 +38,9 @@ _HELP = {
 
 
 class Channel(NamedTuple):
-    """A way out: `webhook` or `mail`, and what sends an alert by it.
+    """An alert channel: its name, `webhook` or `mail`, and the function that sends an alert.
 
-    It gives back what is to be said although the alert went out, mostly nothing, or raises UndeliveredError.
+    The function returns a remark on a delivered alert, mostly empty, or raises UndeliveredError.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Channel(NamedTuple):
 
 
 def channels(options: AlertSettings) -> list[Channel]:
-    """The ways out that the settings name."""
+    """Returns the channels configured in the settings."""
     found: list[Channel] = []
     if options.webhook_url.get_secret_value():
         found.append(Channel("webhook", lambda alert: post(alert, options)))
@@ -58,7 +58,7 @@ def channels(options: AlertSettings) -> list[Channel]:
 
 
 def post(alert: Alert, options: AlertSettings) -> str:
-    """Post an alert to the webhook. Raises UndeliveredError unless the answer is a 2xx; no redirect is followed."""
+    """Posts an alert to the webhook, without following redirects. Raises UndeliveredError unless the status is 2xx."""
     body = payload(alert, options.webhook_form, options.ui_url)
     status, said = asyncio.run(_post(options.webhook_url.get_secret_value(), body))
     if not status:
@@ -69,7 +69,10 @@ def post(alert: Alert, options: AlertSettings) -> str:
 
 
 async def _post(url: str, body: dict[str, Any]) -> tuple[int, str]:
-    """Status and `Retry-After` of the answer; without an answer 0 and why. No error leaves, since it names the URL."""
+    """Returns status and `Retry-After` of the response, or 0 and the reason.
+
+    It raises nothing, since the errors' texts contain the URL.
+    """
     import aiohttp
 
     timeout = aiohttp.ClientTimeout(total=WEBHOOK_SECONDS)
@@ -85,7 +88,7 @@ async def _post(url: str, body: dict[str, Any]) -> tuple[int, str]:
 
 
 def send_mail(alert: Alert, options: AlertSettings) -> str:
-    """Hand an alert to the mail server; how many of several addresses it refused. Raises UndeliveredError."""
+    """Sends an alert by SMTP; returns how many recipients were rejected, if any. Raises UndeliveredError."""
     refused, reason = 0, ""
     try:
         with _connected(options) as server:
@@ -93,10 +96,10 @@ def send_mail(alert: Alert, options: AlertSettings) -> str:
                 server.login(options.smtp_user, options.smtp_password.get_secret_value())
             refused = len(server.send_message(_mail(alert, options)))
     except (smtplib.SMTPException, OSError, ValueError) as error:
-        reason = in_words(error)  # the error itself may name people
+        reason = in_words(error)  # the error itself may contain addresses
     if reason:
         raise UndeliveredError(reason)
-    # The others have it: a further try would bring it to them twice.
+    # The other recipients have it: a retry would send it to them twice.
     return f"{refused} of {len(options.recipients)} addresses were refused" if refused else ""
 
 
@@ -121,13 +124,13 @@ def _mail(alert: Alert, options: AlertSettings) -> EmailMessage:
     mail["To"] = ", ".join(options.recipients)
     mail["Date"] = format_datetime(datetime.now(UTC))
     mail["Message-ID"] = make_msgid(domain=options.mail_from.rpartition("@")[2])
-    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence is answered to it
+    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: suppresses automatic replies
     mail.set_content(as_text(alert, options.ui_url) + "\n")
     return mail
 
 
 def in_words(error: BaseException) -> str:
-    """Why nothing was delivered: a code or a class and what it means, never what the error itself says."""
+    """Returns why delivery failed: a code or exception class and its meaning, never the error's own text."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return f"SMTP {min(code for code, _ in error.recipients.values())}: no address was taken"
     if isinstance(error, smtplib.SMTPResponseException):
@@ -137,7 +140,7 @@ def in_words(error: BaseException) -> str:
 
 
 def seconds_of(wait: str, now: datetime) -> float:
-    """Seconds that `Retry-After` asks for, given as a number or as a date; 0 when it says neither."""
+    """Returns the seconds of a `Retry-After` value, a number or a date; 0 if it is neither."""
     if wait.strip().isascii() and wait.strip().isdecimal():
         return float(wait)
     try:

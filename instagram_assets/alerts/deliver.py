@@ -1,8 +1,8 @@
-"""Sending what is due: each cause once a day by each way out, whoever sends, and again later what did not go out.
+"""Delivers alerts: each cause once a day per channel, across processes, with retries of failed ones.
 
-Below `data/alerts` lies `sent.json`, the one record of it. Who sends holds the folder's lock from reading the record
-to writing it, so two daemons send nothing twice. An alert is noted after it went out: a process that is killed in
-between, and an answer that is lost, lead to a second one, never to none.
+Deliveries are recorded in `data/alerts/sent.json`. The folder is locked from reading the record to writing it, so two
+daemons do not send an alert twice. An alert is recorded after it was sent: a killed process or a lost response leads to
+a duplicate, never to a missing alert.
 """
 
 from collections.abc import Sequence
@@ -23,10 +23,10 @@ from instagram_assets.storage.atomic import write_atomic
 from instagram_assets.storage.locks import alone_in
 
 FOLDER = "alerts"
-"""Below the data folder: where the record of sent alerts is."""
+"""Folder in the data folder for the record of sent alerts."""
 RECORD = "sent.json"
 _ELSEWHERE = "Put the data folder on a local disk: INSTAGRAM_ASSETS_DATA_DIR"
-# A sensor may take a minute: after this long no further alert is begun, and the next tick goes on.
+# A sensor tick may take a minute: after this long no further alert is started, and the next tick continues.
 _SECONDS_TO_BEGIN = 10.0
 _DAYS_KEPT = 7
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
@@ -35,7 +35,7 @@ _LONGEST_ASKED = 86_400.0
 
 @dataclass(frozen=True)
 class Trouble:
-    """A way out by which nothing goes out: why, since when, after how many tries, and when the next one is due."""
+    """A failing channel: the reason, since when, the number of tries, and when the next one is due."""
 
     channel: str
     reason: str
@@ -50,7 +50,7 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Delivery:
-    """What sending led to: `sent` are titles with their way out, `remarks` what is to be said of those."""
+    """The result of a delivery: `sent` are titles with their channel, `remarks` messages about those."""
 
     sent: list[str] = field(default_factory=list[str])
     remarks: list[str] = field(default_factory=list[str])
@@ -58,17 +58,17 @@ class Delivery:
 
 
 class _Record(BaseModel):
-    """The days on which a cause was told, by way out, and the ways out that are in trouble."""
+    """The days on which each cause was sent, by channel, and the failing channels."""
 
     sent: dict[str, dict[str, list[date]]] = Field(default_factory=dict[str, dict[str, list[date]]])
     troubles: dict[str, Trouble] = Field(default_factory=dict[str, Trouble])
 
 
 def deliver(alerts: Sequence[Alert], options: AlertSettings, folder: Path, now: datetime) -> Delivery:
-    """Send the alerts of causes that have not been told on their day, by every way out; `folder` keeps the record.
+    """Sends the alerts whose cause was not sent yet on their day, by every channel; `folder` holds the record.
 
-    A way out that fails keeps its alerts for a later call with them: the next one, then after 1, 2, 4 … at most 60
-    minutes, and never before `Retry-After`. Raises StorageError for a damaged record, or one that cannot be written.
+    Alerts of a failing channel are retried on the next call with them, then after 1, 2, 4 … at most 60 minutes, and
+    never before `Retry-After`. Raises StorageError for a record that is damaged or cannot be written.
     """
     done = Delivery()
     if not alerts:
@@ -83,13 +83,13 @@ def deliver(alerts: Sequence[Alert], options: AlertSettings, folder: Path, now: 
 
 
 def troubles(options: AlertSettings, folder: Path) -> list[Trouble]:
-    """The ways out of the settings by which alerts could not be sent the last time."""
+    """Returns the configured channels whose last delivery failed."""
     names = {channel.name for channel in channels(options)}
     return [trouble for trouble in _read(folder).troubles.values() if trouble.channel in names]
 
 
 def trouble_line(trouble: Trouble, zone: ZoneInfo) -> str:
-    """Such as `alerts: nothing goes out by webhook since 2026-11-27 09:00 (HTTP 503, 2 tries); …`."""
+    """Returns a message like `alerts: nothing goes out by webhook since 2026-11-27 09:00 (HTTP 503, 2 tries); …`."""
     since, until = (moment.astimezone(zone).strftime("%Y-%m-%d %H:%M") for moment in (trouble.since, trouble.next_try))
     tries = "1 try" if trouble.tries == 1 else f"{trouble.tries} tries"
     return (
@@ -99,7 +99,7 @@ def trouble_line(trouble: Trouble, zone: ZoneInfo) -> str:
 
 
 def end_trouble(name: str, folder: Path) -> None:
-    """What waits for this way out is sent the next time: it was seen to work."""
+    """Mark a channel as working, so that its pending alerts are sent the next time."""
     with alone_in(folder, _ELSEWHERE):
         record = _read(folder)
         if record.troubles.pop(name, None):
@@ -109,7 +109,7 @@ def end_trouble(name: str, folder: Path) -> None:
 def _send(
     channel: Channel, alerts: list[Alert], record: _Record, folder: Path, now: datetime, until: float, done: Delivery
 ) -> None:
-    """Send by one way out until it fails, noting each alert in the record and in `done`."""
+    """Send alerts by one channel until it fails, adding each to the record and to `done`."""
     for alert in alerts:
         if monotonic() > until:
             return
@@ -135,7 +135,7 @@ def _send(
 
 def _trouble(name: str, error: UndeliveredError, before: Trouble | None, now: datetime) -> Trouble:
     tries = before.tries + 1 if before else 1
-    # The first failure may be a passing one: the very next tick tries again.
+    # The first failure may be transient: the very next tick retries.
     wait = min(_FIRST_WAIT * 2 ** min(tries - 2, 10), _LONGEST_WAIT) if tries > 1 else timedelta(0)
     asked = timedelta(seconds=min(error.seconds, _LONGEST_ASKED))
     return Trouble(name, str(error), before.since if before else now, tries, now + max(wait, asked))
@@ -146,7 +146,7 @@ def _was_told(record: _Record, channel: str, alert: Alert) -> bool:
 
 
 def _note(record: _Record, channel: str, alert: Alert) -> None:
-    """Note that an alert was sent, and forget what is long past."""
+    """Record that an alert was sent, and delete old entries."""
     told = record.sent.setdefault(channel, {})
     told[alert.cause] = [*told.get(alert.cause, []), alert.day]
     oldest = alert.day - timedelta(days=_DAYS_KEPT)

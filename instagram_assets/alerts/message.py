@@ -1,7 +1,7 @@
-"""A failure as what may leave the machine: names from our own code, numbers and the run, nothing that data brought.
+"""The content of alerts: names from this program's code, counts and the run, but no personal data.
 
-An error's message may hold an account, a caption, an address or a path; a partition's key does. None of them has a
-place in an Alert, so none can be sent.
+An error's message may contain an account, a caption, a URL or a path; a partition key does. An Alert has no field for
+any of these, so none can be sent.
 """
 
 from dataclasses import asdict, dataclass
@@ -26,21 +26,21 @@ class Alert:
     check: str = ""
     severity: str = ""
     error: str = ""
-    """The error's class."""
+    """The exception's class name."""
     cells: int = 0
-    """How many accounts × days the run was over; 0 when it has none."""
+    """Number of account × day partitions of the run; 0 if it has none."""
     files: int = 0
-    """How many files were refused."""
+    """Number of rejected files."""
     run: str = ""
 
     @property
     def cause(self) -> str:
-        """What is told once a day."""
+        """Key for deduplication: alerts with the same cause are sent once a day."""
         return ":".join(part for part in (self.kind, self.job, self.step, self.asset, self.check) if part)
 
     @property
     def title(self) -> str:
-        """The failure in one line."""
+        """One-line summary of the failure."""
         error = f": {self.error}" if self.error else ""
         match self.kind:
             case "run":
@@ -58,7 +58,7 @@ class Alert:
 
 
 def as_text(alert: Alert, ui: str) -> str:
-    """The alert as lines: the title, what is known, and where to look; `ui` is the address of the Dagster UI."""
+    """Returns the alert as lines of text: the title, the details, and a link; `ui` is the URL of the Dagster UI."""
     known = {
         "day": alert.day.isoformat(),
         "cells of the run": f"{alert.cells:,}" if alert.cells else "",
@@ -71,26 +71,26 @@ def as_text(alert: Alert, ui: str) -> str:
 
 
 def as_json(alert: Alert, ui: str) -> dict[str, Any]:
-    """The alert as plain values, without those that it has not."""
+    """Returns the alert as JSON values, without empty fields."""
     values = asdict(alert) | {"day": alert.day.isoformat(), "cause": alert.cause, "title": alert.title}
     values |= {"link": link_of(alert, ui), "command": WHERE_ELSE}
     return {name: value for name, value in values.items() if value}
 
 
 def payload(alert: Alert, form: Form, ui: str) -> dict[str, Any]:
-    """What is posted to a webhook: plain JSON, or what incoming webhooks of Slack or Discord take."""
+    """Returns the JSON body for a webhook: plain, or in the format of Slack's or Discord's incoming webhooks."""
     match form:
         case "json":
             return as_json(alert, ui)
         case "slack":
             return {"text": _for_slack(as_text(alert, ui))}
         case "discord":
-            # Nothing in it may call people: no @everyone, no mention.
+            # Suppresses notifications of people: no @everyone, no mention.
             return {"content": as_text(alert, ui)[:_LONGEST_DISCORD], "allowed_mentions": {"parse": []}}
 
 
 def link_of(alert: Alert, ui: str) -> str:
-    """The page of the run in the Dagster UI, or of the asset, or the UI's own."""
+    """Returns the URL of the run in the Dagster UI, or of the asset, or of the UI itself."""
     root = ui.rstrip("/")
     if alert.run:
         return f"{root}/runs/{alert.run}"
@@ -98,5 +98,5 @@ def link_of(alert: Alert, ui: str) -> str:
 
 
 def _for_slack(text: str) -> str:
-    """The three characters that Slack reads as its own are escaped, as its reference for formatting text asks."""
+    """Escapes the three characters that are special in Slack, as its reference for formatting text requires."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,1 +1,1 @@
-"""Numbers about how people react to posts."""
+"""Engagement metrics of posts: impressions, growth of likes over time, and virality labels."""

@@ -1,4 +1,4 @@
-"""The impression of a post: how many reactions it got for each follower of its owner."""
+"""The impression of a post: its likes and comments per follower of its owner."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from instagram_assets.arrow import compute
 
 
 def impression(likes: int | None, comments: int | None, followers: int | None) -> float | None:
-    """(likes + comments) / followers of one post.
+    """Returns (likes + comments) / followers of one post.
 
-    None when a number is unknown or negative (hidden likes arrive as -1), or when nobody follows.
+    None if a number is unknown or negative (hidden likes arrive as -1), or if there are no followers.
     """
     if likes is None or comments is None or followers is None:
         return None
@@ -21,11 +21,10 @@ def impression(likes: int | None, comments: int | None, followers: int | None) -
 
 
 def impressions(posts: pa.Table) -> pa.Table:
-    """The impression of every post: a table of `schemas.IMPRESSIONS` in the order of `posts`.
+    """Returns the impression of every post: a table of `schemas.IMPRESSIONS` in the order of `posts`.
 
-    `posts` is a table of `schemas.POSTS`; its `followers` were observed nearest to the post's own
-    observation. The rule is that of `impression`, and so are its nulls; hidden likes are unknown even
-    when a number came with them.
+    `posts` is a table of `schemas.POSTS`; its `followers` were observed nearest to the post's own observation. Computed
+    as by `impression`, with the same nulls; hidden likes are unknown even if the data contains a number.
     """
     hidden = compute.fill_null(posts["likes_hidden"], False)
     likes = compute.if_else(hidden, None, _at_least(posts["likes"], 0))

@@ -1,4 +1,4 @@
-"""By which rule the labels that the lake keeps were made."""
+"""Detects whether the virality labels in the lake were made by another rule than the configured one."""
 
 from upath import UPath
 
@@ -7,7 +7,7 @@ from instagram_assets.storage.lake import read_table
 
 
 def other_rule(lake: UPath, options: ViralitySettings) -> str:
-    """The rule of the lake's labels where it is another than that of the options; empty where it is not, or none are.
+    """The rule of the lake's labels if it differs from that of the options; empty if it is equal or there are none.
 
     Raises StorageError when the labels are damaged.
     """

@@ -1,4 +1,4 @@
-"""What people did with a post over time: questions to the view `post_metrics`, from `open_view`."""
+"""Aggregates of post metrics over time, queried from the view `post_metrics`, which `open_view` opens."""
 
 from typing import NamedTuple
 
@@ -10,25 +10,25 @@ _DAY = 24 * 60 * 60 * 1_000_000
 
 
 class Size(NamedTuple):
-    """How much was seen: observations, and the posts that they are of."""
+    """Number of observations, and of the posts that they are of."""
 
     observations: int
     posts: int
 
 
 def size(query: Query) -> Size:
-    """How much was seen; a post that two accounts have is one."""
+    """Returns the number of observations and posts; a post stored for two accounts counts once."""
     (row,) = query("SELECT count(*) AS observations, count(DISTINCT post_id) AS posts FROM post_metrics").to_pylist()
     return Size(**row)
 
 
 def growth(query: Query, name: str) -> list[tuple[float, float]]:
-    """How one of GROWING grew: (days since a post's first look, median of now / then), sorted by day.
+    """Returns the growth of a metric in GROWING: (days since a post's first observation, median of now / then), by day.
 
-    Counted are posts with two looks or more whose number was known and above zero at the first; a day is rounded down,
-    and of the looks at a post on one day the last counts, so that one that is looked at often weighs like the others.
+    Only posts with at least two observations whose first value is known and above zero; days are rounded down, and of a
+    post's observations on one day the last counts, so that frequently observed posts weigh no more than others.
     """
-    # Medians by place, since DuckDB's own would keep each day's ratios in memory, and interpolates in another rounding.
+    # Medians by row number, since DuckDB's own would keep each day's ratios in memory, and rounds differently.
     rows = query(
         f"""WITH looks AS (
             SELECT

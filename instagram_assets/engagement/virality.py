@@ -1,4 +1,4 @@
-"""Which posts, reels and ads went viral, by a rule that the settings choose; recorded with each label."""
+"""Labels posts, reels and ads as viral by a configurable rule, which is recorded with each label."""
 
 import importlib
 import traceback
@@ -17,15 +17,15 @@ from instagram_assets.settings import ViralitySettings
 
 
 def in_order(given: Any, rows: int) -> Any:
-    """A data frame, or a dict with series in it, sorted by an index that numbers the rows; anything else as it is.
+    """Returns a data frame or dict of series sorted by its index of row numbers; any other value unchanged.
 
-    Raises ContractError for an index that does not: which row is meant cannot be told. A number of rows that does not
-    fit is left to others.
+    Raises ContractError for an index that is not a permutation of row numbers. A wrong number of rows is checked
+    elsewhere.
     """
     if isinstance(given, Mapping):
         return {name: in_order(values, rows) for name, values in given.items()}  # pyright: ignore[reportUnknownVariableType]
     index: Any = getattr(given, "index", None)
-    if not hasattr(index, "to_list") or len(given) != rows:  # no table of pandas
+    if not hasattr(index, "to_list") or len(given) != rows:  # not a pandas object
         return given
     places = index.to_list()
     if places == [*range(rows)]:
@@ -40,12 +40,12 @@ def in_order(given: Any, rows: int) -> Any:
 
 
 ITEM_COLUMNS = tuple(name for name in VIRAL_LABELS.schema.names if name not in ("viral", "score", "rule", "reason"))
-"""What a rule gets to see of each post, reel or ad."""
+"""The columns of each post, reel or ad that a rule receives."""
 
 POST_COLUMNS = ("post_id", "likes_hidden", *(name for name in ITEM_COLUMNS if name != "id"))
-"""What is used of `posts`."""
+"""The columns of `posts` that are read."""
 AD_COLUMNS = ("ad_id", "source_sha256", *(name for name in ITEM_COLUMNS if name not in ("id", "kind", "plays")))
-"""What is used of `raw_ads`."""
+"""The columns of `raw_ads` that are read."""
 
 _NUMBERS = ("likes", "comments", "views", "plays")
 _VERDICT = {"viral": pa.bool_(), "score": pa.float64(), "reason": pa.string()}
@@ -54,17 +54,17 @@ _WANTS = "It has to give a table with viral (true, false or null) and perhaps sc
 
 
 def viral_labels(posts: pa.Table, ads: pa.Table, options: ViralitySettings) -> pa.Table:
-    """Every post, reel and ad with its label: a table of `schemas.VIRAL_LABELS`, sorted by account and time.
+    """Returns a label for every post, reel and ad: a table of `schemas.VIRAL_LABELS`, sorted by account and time.
 
-    `posts` has the columns of `schemas.POSTS` that a label needs, `ads` those of `schemas.RAW_ADS`, of which the newest
-    observation of each ad counts. Raises SettingsError for a rule that is not there, ContractError for one that does
-    not give what it should.
+    `posts` has the columns POST_COLUMNS of `schemas.POSTS`, `ads` the columns AD_COLUMNS of `schemas.RAW_ADS`, of which
+    the newest observation of each ad is used. Raises SettingsError for an unknown rule, ContractError for one that
+    returns invalid values.
     """
     return label(items_of(posts, ads), options)
 
 
 def items_of(posts: pa.Table, ads: pa.Table) -> pa.Table:
-    """Posts, reels and ads as one table of ITEM_COLUMNS; hidden likes are unknown."""
+    """Returns posts, reels and ads as one table of ITEM_COLUMNS; hidden likes become null."""
     hidden = compute.fill_null(posts["likes_hidden"], False)
     of_posts = _with(posts, id=posts["post_id"], likes=compute.if_else(hidden, None, posts["likes"]))
     newest = ads.sort_by([("observed_at", "descending"), ("source_sha256", "descending")])
@@ -78,7 +78,7 @@ def items_of(posts: pa.Table, ads: pa.Table) -> pa.Table:
 
 
 def label(items: pa.Table, options: ViralitySettings) -> pa.Table:
-    """Items with the label, score and reason of the rule that the options name (contract VIRAL_LABELS)."""
+    """Returns items with the label, score and reason by the rule in the options (contract VIRAL_LABELS)."""
     rule = RULES.get(options.rule)
     if rule is None:
         verdicts = _own(items, options.rule)
@@ -93,7 +93,7 @@ def label(items: pa.Table, options: ViralitySettings) -> pa.Table:
 
 
 def own_rule(name: str) -> Callable[[pa.Table], Any]:
-    """The function that `module:function` names. Raises SettingsError when there is none such."""
+    """Imports a user-defined rule `module:function`. Raises SettingsError if it does not exist."""
     module, _, function = name.partition(":")
     where = f"INSTAGRAM_ASSETS_VIRALITY__RULE={name}"
     try:
@@ -101,7 +101,7 @@ def own_rule(name: str) -> Callable[[pa.Table], Any]:
     except ImportError as error:
         remedy = "Install its package, or name its folder in PYTHONPATH"
         raise SettingsError(f"{where}: {module} cannot be imported ({error}). {remedy}.") from error
-    except (Exception, SystemExit) as error:  # it is other people's code
+    except (Exception, SystemExit) as error:  # arbitrary user code
         raise SettingsError(f"{where}: {module} fails when it is imported: {_told(error)}. Mend it.") from error
     found: Any = getattr(imported, function, None)
     if found is None:
@@ -112,9 +112,9 @@ def own_rule(name: str) -> Callable[[pa.Table], Any]:
 
 
 def _own(items: pa.Table, name: str) -> pa.Table:
-    """What a team's own rule says: a table, a data frame or a dict of columns, with `viral` for each row in its order.
+    """Runs a user-defined rule, which returns a table, data frame or dict of columns, with `viral` for each row.
 
-    `score` and `reason` may be left out. What pandas gives in another order comes back in that of its index.
+    `score` and `reason` are optional. Pandas objects in another order are sorted by their index.
     """
     function = own_rule(name)
     try:
@@ -126,7 +126,7 @@ def _own(items: pa.Table, name: str) -> pa.Table:
         given = {column: columns[column] for column in _VERDICT}
     except InstagramAssetsError:
         raise
-    except (Exception, SystemExit) as error:  # it is other people's code
+    except (Exception, SystemExit) as error:  # arbitrary user code
         raise ContractError(f"The rule {name} failed: {_told(error)}. {_WANTS}.") from error
     if rows != items.num_rows:
         raise ContractError(f"The rule {name} gave {rows} rows for {items.num_rows} items. {_WANTS}.")
@@ -134,7 +134,7 @@ def _own(items: pa.Table, name: str) -> pa.Table:
 
 
 def _cast(values: Any, items: pa.Table, column: str, rule: str) -> Any:
-    """A column of verdicts with the type that it has to have. Raises ContractError, which names a row that has not."""
+    """Casts a column of a rule's results to its type. Raises ContractError, which names an invalid row."""
     try:
         return values.cast(_VERDICT[column])
     except pa.ArrowException as error:
@@ -149,14 +149,14 @@ def _cast(values: Any, items: pa.Table, column: str, rule: str) -> Any:
 
 
 def _told(error: BaseException) -> str:
-    """What other people's code raised, and in which line of theirs."""
+    """Describes an exception of user code, with the line in which it was raised."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<frozen")]
     where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {error}{where}"
 
 
 def _numbers(items: pa.Table) -> Items:
-    """The columns as rules compute with them."""
+    """Converts the columns to the numpy arrays that rules compute with."""
     moments = {name: items[name].cast(pa.int64()) for name in ("taken_at", "observed_at")}
     taken = np.asarray(compute.fill_null(moments["taken_at"], 0))
     ages = _floats(compute.subtract(moments["observed_at"], moments["taken_at"])) / _HOUR
@@ -169,6 +169,6 @@ def _floats(column: Any) -> Floats:
 
 
 def _with(table: pa.Table, **columns: Any) -> pa.Table:
-    """The table with these columns in the place of those of their names, or beside."""
+    """Returns the table with these columns added or replaced."""
     kept = {name: table[name] for name in table.column_names}
     return pa.table({**kept, **columns})

@@ -1,7 +1,6 @@
-"""When a post is viral: rules over numbers, each of which gives a label, a score and the reason in words.
+"""Rules that label posts as viral by their metrics, with a score and a reason in words.
 
-Posts, reels and ads are each compared with their own kind. No rule guesses: what cannot be told has a null label and
-the reason.
+Posts, reels and ads are each compared with their own kind. Undecidable items get a null label and the reason.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,24 +20,24 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 LEAST = 5
-"""Fewer items of a group than this are not compared."""
+"""Minimum number of items in a group for a comparison."""
 LEAST_AGE = 1.0
-"""Hours: what was read sooner after its publication tells nothing."""
+"""Minimum age of a post in hours at its observation; earlier values are not used."""
 
 # 1.4826 times the median absolute deviation of normally distributed values is their standard deviation.
 _SIGMA_OF_MAD = 1.4826
-# Of the logarithm: no account is so steady that a tenth more is news.
+# Minimum spread of the logarithm: no account is so steady that a tenth more is exceptional.
 _LEAST_SPREAD = 0.1
-# Values compared in one step, so that long histories need little memory.
+# Number of values compared in one step, so that long histories need little memory.
 _AT_ONCE = 1 << 20
 _KINDS = {"post": "posts", "reel": "reels", "ad": "ads"}
 
 
 @dataclass(frozen=True)
 class Items:
-    """What rules look at: row by row kind, account and id, when it was published and how old it was when it was read.
+    """The input of rules as arrays: per row kind, account, id, time of publication, and age at the observation.
 
-    `taken_at` is in microseconds, `ages` are hours, `numbers` are by their names, NaN where unknown.
+    `taken_at` is in microseconds, `ages` in hours, `numbers` are arrays by metric, NaN where unknown.
     """
 
     kinds: Sequence[str]
@@ -49,11 +48,11 @@ class Items:
     numbers: dict[str, Floats]
 
     def measured(self, name: str) -> Floats:
-        """One of `VIRALITY_MEASURES`."""
+        """Returns the values of one of `VIRALITY_MEASURES`."""
         return self.numbers["likes"] + self.numbers["comments"] if name == "engagement" else self.numbers[name]
 
     def groups(self, scope: str) -> dict[str, Integers]:
-        """The rows that are compared with each other, by what they are called: of one kind, and perhaps one account."""
+        """The rows to compare with each other, by group name: of one kind, and of one account if `scope` says so."""
         rows: dict[str, list[int]] = {}
         for row, (kind, account) in enumerate(zip(self.kinds, self.accounts, strict=True)):
             rows.setdefault(_group(kind, account, scope), []).append(row)
@@ -62,7 +61,7 @@ class Items:
 
 @dataclass
 class Verdicts:
-    """What a rule says of each row: viral or not or null, how much so, NaN for unknown, and why."""
+    """The output of rules per row: viral, not viral or null; the score, NaN if unknown; and the reason."""
 
     viral: list[bool | None]
     scores: Floats
@@ -70,7 +69,7 @@ class Verdicts:
 
     @classmethod
     def none(cls, number: int) -> "Verdicts":
-        """Nothing is told yet."""
+        """Returns results for `number` rows without any label yet."""
         return cls([None] * number, np.full(number, np.nan), [""] * number)
 
     def put(self, row: int, viral: bool | None, score: float, reason: str) -> None:
@@ -81,11 +80,11 @@ Rule = Callable[[Items, ViralitySettings], Verdicts]
 
 
 def top_fraction(items: Items, options: ViralitySettings) -> Verdicts:
-    """Viral are those of a group with the most, at most `fraction` of it; the score is the share of others beaten.
+    """Labels as viral the top `fraction` of each group; the score is the share of the other items that are lower.
 
-    A row is viral when it and all that did as well or better are no more than that fraction: those that tie across the
-    cut are not. A group of fewer than five, or of so few that the fraction is less than one of them, is not compared.
-    In the scope `all` a post that two accounts have counts once.
+    A row is viral if it and all rows with equal or higher values are at most that fraction: ties across the cut are
+    not. A group of fewer than five, or of so few that the fraction is less than one item, is not compared. In the scope
+    `all` a post stored for two accounts counts once.
     """
     found, values, what = _begin(items, options)
     for name, rows in items.groups(options.scope).items():
@@ -105,9 +104,9 @@ def top_fraction(items: Items, options: ViralitySettings) -> Verdicts:
 
 
 def threshold(items: Items, options: ViralitySettings) -> Verdicts:
-    """Viral is what reached one of the numbers that are asked; the score is how many times the one it came nearest to.
+    """Labels as viral what reached a configured threshold; the score is the highest ratio of value to threshold.
 
-    What is not known, or not asked (0), does not count. Views and plays differ by far and stand apart.
+    Unknown values and unset thresholds (0) are ignored. Views and plays differ widely and have separate thresholds.
     """
     found = Verdicts.none(len(items.ids))
     asked = {name: getattr(options, f"min_{name}") for name in ("likes", "views", "plays")}
@@ -125,15 +124,16 @@ def threshold(items: Items, options: ViralitySettings) -> Verdicts:
 
 
 def account_baseline(items: Items, options: ViralitySettings) -> Verdicts:
-    """Viral is what stands out from the posts of its account before it; the score is a robust z.
+    """Labels as viral what exceeds the previous posts of its account by a robust z-score.
 
     z = (x − median) / (1.4826 MAD), x the logarithm of the measure, median and MAD (median absolute deviation) those of
-    the `previous` posts of the same kind and account before it. What was read early is taken for what it will become:
-    a share of 1 − 2^(−age / half-life) has come by then. Later posts never count, so they change no earlier label.
+    the `previous` posts of the same kind and account before it. Early observations are extrapolated: a share of 1 −
+    2^(−age / half-life) of the final value is expected by then. Later posts never count, so they change no earlier
+    label.
 
-    The spread is at least a tenth, and at least what counting alone gives, so that few likes do not look unusual.
-    A half-life of 19 to 21 hours is what has been published (Simply Measured, 2014, and later counts).
-    Iglewicz and Hoaglin, How to detect and handle outliers, 1993.
+    The spread is at least a tenth, and at least the Poisson counting error, so that few likes do not look unusual. A
+    half-life of 19 to 21 hours is what has been published (Simply Measured, 2014, and later counts). Iglewicz and
+    Hoaglin, How to detect and handle outliers, 1993.
     """
     found, values, what = _begin(items, options)
     early = items.ages < LEAST_AGE
@@ -150,11 +150,11 @@ def account_baseline(items: Items, options: ViralitySettings) -> Verdicts:
 
 
 RULES: dict[str, Rule] = {"top_fraction": top_fraction, "threshold": threshold, "account_baseline": account_baseline}
-"""The rules that settings can name."""
+"""The built-in rules, by their name in the settings."""
 
 
 def described(options: ViralitySettings) -> str:
-    """A rule with all that it depends on, as it stands beside each label; of one's own a hash of its module's file."""
+    """The description of a rule with all its parameters, as stored with each label; a user's own rule with its hash."""
     by = "by all" if options.scope == "all" else "by account"
     if options.rule == "top_fraction":
         return f"top_fraction {options.fraction:g} of {options.measure} {by}"
@@ -169,16 +169,16 @@ def described(options: ViralitySettings) -> str:
 
 
 def _version_of(module: str) -> str:
-    """The first digits of the hash of a module's file, which is not run; empty where there is none."""
+    """Returns the first digits of the hash of a module's file, without importing it; empty if there is none."""
     try:
         found = find_spec(module)
         return sha256(Path(found.origin).read_bytes()).hexdigest()[:8] if found and found.origin else ""
-    except (Exception, SystemExit):  # the package around it is other people's code
+    except (Exception, SystemExit):  # the enclosing package is arbitrary user code
         return ""
 
 
 def _begin(items: Items, options: ViralitySettings) -> tuple[Verdicts, Floats, str]:
-    """Nothing told but of what is unknown, the measure, and what it is called."""
+    """Returns results with reasons for unknown values only, the values of the measure, and its display name."""
     values, what = items.measured(options.measure), VIRALITY_MEASURES[options.measure]
     found = Verdicts.none(len(items.ids))
     for row in np.flatnonzero(np.isnan(values)):
@@ -194,11 +194,11 @@ def _group(kind: str, account: str | None, scope: str) -> str:
 
 
 def _rank(found: Verdicts, row: int, value: float, ranked: Floats, fraction: float, what: str) -> None:
-    """Say where one value stands among `ranked`, which is sorted and holds it."""
+    """Set the label of one row by the rank of its value among the sorted values `ranked`, which include it."""
     number = len(ranked)
     below, up_to = (int(np.searchsorted(ranked, value, side)) for side in ("left", "right"))
     above, equal = number - up_to, up_to - below
-    # In whole parts of a million, so that 0.2 of 15 is 3.
+    # In integer millionths, so that 0.2 of 15 is 3.
     viral = (above + equal) * 1_000_000 <= round(fraction * 1_000_000) * number
     shared = f", shared by {equal:,}" if equal > 1 else ""
     reason = f"place {above + 1:,} of {number:,}{shared}, among {what} ({value:,.0f}); viral are the top {fraction:.4%}"
@@ -215,9 +215,9 @@ def _compare(
     group: str,
     what: str,
 ) -> None:
-    """Judge the posts of one group, sorted by time, by those before each of them."""
+    """Set the labels of one group's posts, sorted by time, each compared with those before it."""
     x = np.log1p(values[rows] / shares[rows])
-    # Of posts of one moment none is before the other.
+    # Posts with the same timestamp are not before each other.
     before = np.searchsorted(items.taken_at[rows], items.taken_at[rows], "left")
     usual, spread = _usual(x, before, options.previous)
     counted = 1 / np.sqrt(1 + np.expm1(usual) * shares[rows])
@@ -238,7 +238,7 @@ def _compare(
 
 
 def _usual(x: Floats, before: Integers, previous: int) -> tuple[Floats, Floats]:
-    """The median, and the spread around it, of the last `previous` of so many values before each; NaN for none."""
+    """Returns the median and spread of the last `previous` of the values before each one; NaN if there are none."""
     windows: Any = np.lib.stride_tricks.sliding_window_view(np.concatenate([np.full(previous, np.nan), x]), previous)
     usual, spread = np.empty(len(x)), np.empty(len(x))
     size = max(1, _AT_ONCE // previous)
@@ -252,15 +252,15 @@ def _usual(x: Floats, before: Integers, previous: int) -> tuple[Floats, Floats]:
 
 
 def _come(ages: Floats, half_life: float) -> Floats:
-    """The share of its reactions that a post has at an age in hours."""
+    """Returns the expected share of a post's final reactions at an age in hours."""
     if not half_life:
         return np.ones(len(ages))
     return 1 - np.exp2(-np.maximum(ages, LEAST_AGE) / half_life)
 
 
 def _medians(windows: Floats, numbers: Integers) -> Floats:
-    """The median of each row's numbers, of which there are so many; the others are NaN, and so is that of none."""
-    ordered = np.sort(windows, axis=1)  # NaN stands last
+    """Returns the median of each row without NaN, `numbers` having the counts of other values; NaN for no values."""
+    ordered = np.sort(windows, axis=1)  # NaN is sorted last
     places, last = np.arange(len(windows)), np.maximum(numbers, 1)
     middle: Any = (ordered[places, (last - 1) // 2] + ordered[places, last // 2]) / 2
     return middle
@@ -271,6 +271,6 @@ def _ceiling(number: float) -> int:
 
 
 def _without_zeros(text: str) -> str:
-    """20.0000% as 20 %."""
+    """Returns a percentage without trailing zeros: `20.0000%` becomes `20 %`."""
     head, _, share = text.rpartition(" ")
     return f"{head} {float(share.removesuffix('%')):g} %"

@@ -1,1 +1,1 @@
-"""What the numbers say: each chart as a table of numbers, asked of the index, and the posts behind each of its rows."""
+"""Charts and daily summaries, computed as tables by querying the index, with links to the posts behind each row."""

@@ -1,4 +1,4 @@
-"""The numbers of a chart for a filter, with the address of the posts behind each row; as JSON and as CSV."""
+"""The data of a chart for a filter, with the URL of the posts behind each row, as JSON and CSV."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,18 +16,18 @@ _BOM = "\ufeff"
 
 @dataclass(frozen=True)
 class ChartData:
-    """What a chart says: `rows` with a value for each of `columns`, `links` with the posts of each, null for none."""
+    """The data of a chart: `rows` with a value for each of `columns`, `links` to the posts of each row or None."""
 
     chart: Chart
     wanted: Filter
-    """What the numbers keep to: of the filter the fields that the chart knows."""
+    """The filter, reduced to the fields that the chart supports."""
     columns: tuple[str, ...]
     rows: list[tuple[Any, ...]]
     links: list[str | None]
 
 
 def chart_data(index: LakeIndex, chart: Chart, wanted: Filter) -> ChartData:
-    """What a chart says of what is wanted."""
+    """Computes the data of a chart for a filter."""
     kept = Filter(**{name: getattr(wanted, name) for name in chart.fields})
     table = chart.numbers(index, kept)
     columns = tuple(table.column_names)
@@ -41,14 +41,14 @@ def chart_data(index: LakeIndex, chart: Chart, wanted: Filter) -> ChartData:
 
 
 def ignored_fields(chart: Chart, wanted: Filter) -> list[str]:
-    """Fields of a filter that say something and that the chart's numbers do not keep to."""
+    """Returns the names of non-empty filter fields that the chart does not support."""
     nothing = Filter()
     said = (name for name in Filter.__dataclass_fields__ if getattr(wanted, name) != getattr(nothing, name))
     return [name for name in said if name not in chart.fields]
 
 
 def chart_json(answer: ChartData) -> dict[str, Any]:
-    """An answer for programs; days and times as ISO 8601."""
+    """Returns chart data as JSON values; days and times in ISO 8601."""
     chart = answer.chart
     return {
         "name": chart.name,
@@ -64,7 +64,7 @@ def chart_json(answer: ChartData) -> dict[str, Any]:
 
 
 def csv_lines(answer: ChartData, *, spreadsheet_safe: bool) -> Iterator[str]:
-    """An answer as CSV with a byte order mark, as the project's other files; `spreadsheet_safe` as there."""
+    """Yields chart data as CSV lines, the first with a byte order mark; `spreadsheet_safe` escapes formulas."""
     yield f"{_BOM}{','.join(answer.columns)}\r\n"
     for row in answer.rows:
         written = (csv_cells.encode(_plain(value), spreadsheet_safe=spreadsheet_safe) for value in row)

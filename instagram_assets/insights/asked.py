@@ -1,4 +1,4 @@
-"""What charts of posts keep to of a filter, and how few numbers are too few to say much."""
+"""Which filter fields charts of posts and images support, SQL conditions for them, and the limits charts share."""
 
 from typing import Any
 
@@ -6,22 +6,22 @@ from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.selecting import SqlCondition, condition_of
 
 OF_POSTS = ("account", "first", "last", "kind")
-"""Fields of the filter that charts of posts keep to."""
+"""Filter fields that charts of posts support."""
 OF_IMAGES = ("account", "first", "last")
-"""Those of charts of images."""
+"""Filter fields that charts of images support."""
 FEW = 5
-"""Fewer posts than these are said to be few: their median says little."""
+"""Below this number of posts a row is marked `few`: its median is not reliable."""
 MOST_LINES = 12
-"""Accounts that a chart of lines has room for."""
+"""Maximum number of accounts in a line chart."""
 
 
 def keep_fields(wanted: Filter, fields: tuple[str, ...]) -> Filter:
-    """The filter with these fields of it alone."""
+    """Returns the filter reduced to these fields."""
     return Filter(**{name: getattr(wanted, name) for name in fields})
 
 
 def posts_where(wanted: Filter, *conditions: str) -> SqlCondition:
-    """The condition on a row of `posts` that a chart keeps to, with others that have no values."""
+    """Returns the SQL condition on rows of `posts` for a chart's filter, and further conditions without parameters."""
     where = condition_of(keep_fields(wanted, OF_POSTS), "posts")
     for condition in conditions:
         where.add(condition)
@@ -29,6 +29,6 @@ def posts_where(wanted: Filter, *conditions: str) -> SqlCondition:
 
 
 def add_value(where: SqlCondition, value: Any) -> str:
-    """Give a question one more value; what stands for it in the SQL."""
+    """Adds a parameter value to a condition; returns its placeholder for the SQL."""
     where.values.append(value)
     return f"${len(where.values)}"

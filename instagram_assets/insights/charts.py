@@ -1,4 +1,4 @@
-"""What a chart is: numbers as a table, how they are drawn, and which posts are behind a row."""
+"""The definition of a chart: the query for its table, how it is drawn, and the filter for the posts behind a row."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.reading import LakeIndex
 
 ChartKind = Literal["bar", "line", "scatter", "heatmap", "cloud", "shares"]
-"""How numbers are drawn, see `Chart`."""
+"""The kinds of charts, described in `Chart`."""
 Page = Literal["words", "times", "growth", "viral", "groups"]
-"""Pages of the insights, each with some charts."""
+"""Pages of the insights, each with several charts."""
 CHART_PAGES: tuple[Page, ...] = get_args(Page)
 
 Row = Mapping[str, Any]
@@ -25,15 +25,15 @@ class Chart:
     `insights.charts.NAME` has its title, `insights.about.NAME` what is counted and how, in one sentence, and
     `insights.columns.COLUMN` the titles of its columns. `x`, `y`, `series` and `size` are columns of the numbers:
 
-        bar       a bar of length `y` for each `x`, one below the other; with `series` one picture for each of it
+        bar       a bar of length `y` for each `x`, one below the other; with `series` one panel per value
         line      `y` over the time or day `x`, or a number above 0, a line for each value of `series`
         scatter   a point at `x`, `y`, logarithmic but for a day, its area by `size`, its colour by `series`
         heatmap   a cell for each `x` and `y`, coloured by `size`
         cloud     `x` as words, as large as `y` says
         shares    for each `series` one bar of 100 %, cut into `x` by `y`
 
-    A null in `series` means all of them together. `posts` gives the posts behind a row, null where there are none to
-    show; numbers and posts keep to the fields of the filter that `fields` names, and to no others.
+    A null in `series` means all values together. `posts` returns the filter for the posts behind a row, None if there
+    are none to show; both the numbers and the posts use only the filter fields named in `fields`.
     """
 
     name: str
@@ -47,8 +47,8 @@ class Chart:
     fields: tuple[str, ...] = ("account", "first", "last")
     posts: Callable[[Row, Filter], Filter | None] = lambda row, wanted: None
     percent: tuple[str, ...] = ()
-    """Columns from 0 to 1 that people read in percent."""
+    """Columns with values from 0 to 1 that are displayed in percent."""
     middle: float | None = None
-    """Of a heatmap the value between less and more, such as 1 where an account is as usual."""
+    """The neutral value of a heatmap's colour scale, such as 1 for an account's usual engagement."""
     hidden: tuple[str, ...] = ()
-    """Columns that programs get and the table on the page leaves out, such as identifiers."""
+    """Columns that are exported but not shown in the page's table, such as identifiers."""

@@ -1,4 +1,4 @@
-"""All charts, by name."""
+"""The registry of all charts, by name."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ CHARTS: Mapping[str, Chart] = {chart.name: chart for chart in _EVERY}
 
 
 def chart_of(name: str) -> Chart:
-    """The chart of a name. Raises NotFoundError."""
+    """Returns the chart of a name. Raises NotFoundError."""
     if name not in CHARTS:
         raise NotFoundError(f"There is no chart {name!r}. There are: {', '.join(CHARTS)}.")
     return CHARTS[name]

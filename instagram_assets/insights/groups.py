@@ -1,4 +1,4 @@
-"""Charts of groups of images: clusters of what looks alike, and topics, which name them; with some images of each."""
+"""Charts of image clusters, grouped by embedding, and of the topics that name them, with sample images of each."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +12,9 @@ from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.lake_index.selecting import SqlCondition, condition_of
 
 MOST_GROUPS = 25
-"""Groups that a chart has room for."""
+"""Maximum number of clusters or topics in a chart."""
 MOST_SHEETS, SHEET = 12, 12
-"""Contact sheets of a page, and images of each."""
+"""Maximum number of contact sheets per page, and of images per sheet."""
 _MOST_LINES = 8
 NOISE = -1
 _TOPIC_OF = "LEFT JOIN topics t ON t.source = 'clusters' AND t.scope = c.scope AND t.topic = c.cluster"
@@ -22,7 +22,7 @@ _TOPIC_OF = "LEFT JOIN topics t ON t.source = 'clusters' AND t.scope = c.scope A
 
 @dataclass(frozen=True)
 class Sheet:
-    """A group with some of its images: `numbers` is its row of `clusters` or `topics`."""
+    """A cluster or topic with sample images: `numbers` is its row of `clusters` or `topics`."""
 
     numbers: dict[str, Any]
     image_ids: list[str]
@@ -31,16 +31,16 @@ class Sheet:
 def clusters(index: LakeIndex, wanted: Filter) -> pa.Table:
     """The largest clusters of images: `cluster` (`SCOPE/NUMBER`), `name`, `images`, `share`, `posts`, `accounts`.
 
-    `images` counts a picture as often as it was posted, `share` is of the images of its scope that were clustered,
-    noise among them, which is no cluster and has `noise`. Images of searches are left out.
+    `images` counts an image once per post, `share` is of the clustered images of its scope, including noise, which
+    belongs to no cluster and is marked `noise`. Images of searches are left out.
     """
     return _clusters(index, wanted, MOST_GROUPS, has_noise=True)
 
 
 def topic_sizes(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """Posts per month with images of the largest clusters: `first_day`, `last_day`, `cluster`, `name`, `posts`.
+    """Returns posts per month with images of the largest clusters: `first_day`, `last_day`, `cluster`, `name`, `posts`.
 
-    Of _MOST_LINES clusters, also months without any; noise is left out.
+    Of _MOST_LINES clusters, including months without any; noise is left out.
     """
     where = _images_where(wanted)
     return index.ask(
@@ -71,9 +71,10 @@ def topic_sizes(index: LakeIndex, wanted: Filter) -> pa.Table:
 
 
 def topics(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """The largest topics: `source`, `scope`, `topic`, `name`, `telling` (words), `images`, `posts`.
+    """The largest topics: `source`, `scope`, `topic`, `name`, `telling` (characteristic words), `images`, `posts`.
 
-    As the table topics has them, of all days; for wanted accounts those of all accounts and their own.
+    They come from the table `topics`, for all days; a filter on accounts selects the topics of all accounts and their
+    own.
     """
     return index.ask(
         "SELECT source, scope, topic, coalesce(name, source || ' ' || scope || '/' || topic) AS name, "
@@ -85,11 +86,11 @@ def topics(index: LakeIndex, wanted: Filter) -> pa.Table:
 
 
 def cluster_sheets(index: LakeIndex, wanted: Filter, offset: int = 0) -> list[Sheet]:
-    """The largest clusters from `offset` on, at most MOST_SHEETS, each with images evenly drawn by time."""
+    """The largest clusters from `offset` on, at most MOST_SHEETS, each with sample images evenly spaced in time."""
     found = _clusters(index, wanted, MOST_SHEETS, offset).to_pylist()
     where = _images_where(wanted)
     names = add_value(where, [row["cluster"] for row in found])
-    # Drawn by numbers: the names of all images of large clusters would take far longer.
+    # Sampled by row number: reading the names of all images of large clusters would take far longer.
     drawn = index.rows(
         f"""WITH chosen AS (
             SELECT DISTINCT split_part(name, '/', 1) AS scope, split_part(name, '/', 2)::INTEGER AS cluster
@@ -114,7 +115,7 @@ def cluster_sheets(index: LakeIndex, wanted: Filter, offset: int = 0) -> list[Sh
 
 
 def topic_sheets(index: LakeIndex, wanted: Filter) -> list[Sheet]:
-    """The largest topics of images that a model captioned alike, with some of their images."""
+    """Returns the largest topics of images, grouped by generated caption, with sample images of each."""
     rows = index.rows(
         "SELECT name, words, images, posts, image_ids FROM topics WHERE source = 'captions' "
         "AND (len($1) = 0 OR scope = 'all' OR list_contains($1, scope)) "
@@ -153,7 +154,7 @@ def _images_where(wanted: Filter) -> SqlCondition:
 
 
 def images_of_cluster(row: Row, wanted: Filter) -> Filter:
-    """The images of a row's cluster, of the accounts and days that are wanted."""
+    """Returns the filter for the images of a row's cluster, within the filter's accounts and days."""
     return keep_fields(wanted, OF_IMAGES).but(cluster=(row["cluster"],))
 
 

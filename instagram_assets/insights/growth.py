@@ -1,4 +1,4 @@
-"""Charts of how accounts grow and posts gather likes: followers, likes by followers, likes by age, impressions."""
+"""Charts of follower growth and engagement: followers, likes by followers, likes by age of a post, impressions."""
 
 from datetime import date
 
@@ -11,17 +11,17 @@ from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.reading import LakeIndex
 
 MOST_POINTS = 500
-"""Posts that a scatter plot has room for."""
+"""Maximum number of posts in a scatter plot."""
 AGES = (1, 2, 3, 6, 12, 24, 48, 72, 120, 168, 336, 720)
-"""Hours since publication at which likes are told: each stands for the time from it to the next."""
+"""Hours since publication at which likes are shown: each stands for the time from it to the next."""
 _AGE = f"CASE {' '.join(f'WHEN age >= {hours * 3_600} THEN {hours}' for hours in reversed(AGES))} END"
 _MOST_CURVES = 6
 
 
 def followers(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """Followers of each account by day, the last number of the day that was read: `day`, `account`, `followers`.
+    """Returns the followers of each account by day, the last value observed that day: `day`, `account`, `followers`.
 
-    Of many accounts those with the most followers, MOST_LINES of them.
+    At most MOST_LINES accounts, those with the most followers.
     """
     return index.ask(
         f"""WITH zone AS (SELECT value FROM facts WHERE name = 'time_zone'),
@@ -44,7 +44,7 @@ def followers(index: LakeIndex, wanted: Filter) -> pa.Table:
 
 
 def likes_followers(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """Each account: `account`, `followers`, median `likes`, `posts` with both known, `few` of them.
+    """Returns one row per account: `account`, `followers`, median `likes`, `posts` with both known, `few`.
 
     `followers` is the median of what was observed nearest to its posts.
     """
@@ -57,10 +57,10 @@ def likes_followers(index: LakeIndex, wanted: Filter) -> pa.Table:
 
 
 def post_likes_followers(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """Single posts: `account`, `post_id`, `day`, `followers`, `likes`; of many a sample of MOST_POINTS.
+    """Single posts: `account`, `post_id`, `day`, `followers`, `likes`; a sample of MOST_POINTS if there are more.
 
-    Those with the smallest hashes of their account and `post_id`: every post has the same chance, and the same are
-    drawn each time.
+    The sample are the posts with the smallest hashes of account and `post_id`: every post has the same chance, and the
+    result is reproducible.
     """
     where = posts_where(wanted, "likes IS NOT NULL", "followers > 0")
     return index.ask(
@@ -74,8 +74,8 @@ def post_likes_followers(index: LakeIndex, wanted: Filter) -> pa.Table:
 def growth_curves(index: LakeIndex, wanted: Filter) -> pa.Table:
     """Likes by hours since publication: `account`, `hours`, median `likes`, quartiles `low`, `high`, `posts`, `few`.
 
-    Of posts whose likes were read twice or oftener; `hours` is the last of AGES that had passed, and of a post's looks
-    between two of them the last counts. Of many accounts the _MOST_CURVES with the most such posts.
+    Only posts whose likes were observed at least twice; `hours` is the last of AGES that had passed, and of a post's
+    observations between two of them the last counts. At most _MOST_CURVES accounts, those with the most such posts.
     """
     where = posts_where(wanted)
     return index.ask(
@@ -106,9 +106,9 @@ def growth_curves(index: LakeIndex, wanted: Filter) -> pa.Table:
 
 
 def impressions(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """Median `impression` of each account by day, week or month: `first_day`, `last_day`, `account`, `posts`, `few`.
+    """Each account's median `impression` by day, week or month: `first_day`, `last_day`, `account`, `posts`, `few`.
 
-    Of many accounts those with the most posts, MOST_LINES of them; periods without a known impression have no row.
+    At most MOST_LINES accounts, those with the most posts; periods without a known impression have no row.
     """
     where = posts_where(wanted, "impression IS NOT NULL")
     [span] = index.rows(f"SELECT min(day) AS first, max(day) AS last FROM posts WHERE {where.sql}", *where.values)
@@ -135,7 +135,7 @@ def _posts_of_account(row: Row, wanted: Filter) -> Filter:
 
 
 def one_post(row: Row, wanted: Filter) -> Filter:
-    """The post of a row alone, whatever else is wanted."""
+    """Returns the filter for the single post of a row."""
     del wanted
     return Filter(account=(row["account"],), post=row["post_id"])
 

@@ -1,4 +1,4 @@
-"""What accounts did on one day, for who looks at it the next morning: posts, followers, words, what is missing."""
+"""The daily summary of accounts, read the next morning: posts, followers, new words, and missing data."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,14 +10,14 @@ from instagram_assets.insights.asked import FEW
 from instagram_assets.lake_index.reading import LakeIndex
 
 DAYS_BEFORE = 28
-"""Days before that a day is compared with."""
+"""Length in days of the preceding period that a day is compared with."""
 MOST_SHOWN_POSTS = 8
-"""Posts of an account that are shown; the others are counted."""
+"""Maximum number of an account's posts that are shown; the others are only counted."""
 _MOST_WORDS = 20
 _RISEN_POSTS, _RISEN_BY = 3, 3
-"""A word has risen when so many posts of the day have it, and so many times the share of those before."""
+"""A word is rising if at least so many posts of the day have it, and their share grew by at least this factor."""
 _DAYS_OF_FOLLOWERS = 60
-"""A number of followers that is older says nothing of the day."""
+"""Maximum age in days of a follower count that is used for the day."""
 
 _OF_ACCOUNTS = "(len($2) = 0 OR list_contains($2, account))"
 _POSTS = f"""
@@ -32,7 +32,7 @@ SELECT
 FROM posts p LEFT JOIN usual u USING (account) WHERE p.day = $1 AND {_OF_ACCOUNTS.replace("account)", "p.account)")}
 ORDER BY p.account, p.taken_at, p.post_id
 """
-# Who collects in the morning reads the followers of the day before then: the last number up to the next day counts.
+# Morning collection reads the followers of the day before: use the last value up to the next day.
 _FOLLOWERS = f"""
 WITH zone AS (SELECT value FROM facts WHERE name = 'time_zone'),
 days AS (
@@ -45,7 +45,7 @@ SELECT
     max(day, 2)[2] AS day_before
 FROM days WHERE day <= $1::DATE + 1 GROUP BY account
 """
-# Words that nobody wrote in the weeks before, and those that a larger share of posts has: $3 of the day, $4 before.
+# New words of the period and those with a higher share of posts: $3 posts of the day, $4 posts before.
 _WORDS = f"""
 WITH days AS (
     SELECT word, sum(posts) FILTER (day = $1) AS posts, coalesce(sum(posts) FILTER (day < $1), 0) AS before
@@ -88,10 +88,10 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class AccountDay:
-    """What one account did on the day.
+    """The activity of one account on one day.
 
-    `usual` is its median of likes and comments over the DAYS_BEFORE days before, null without FEW posts of which they
-    are known; `growth` is null unless its followers were read on two days.
+    `usual` is its median of likes and comments over the DAYS_BEFORE days before, None with fewer than FEW posts for
+    which they are known; `growth` is None unless its followers were observed on two days.
     """
 
     account: str
@@ -105,74 +105,74 @@ class AccountDay:
     failed: int = 0
     blurred: int = 0
     last_day: date | None = None
-    """Of its post before the day."""
+    """Day of its last post before this day."""
     is_collected: bool = False
-    """Whether anything of it was read after the day's end, so that no posts are none."""
+    """Whether it was collected after the end of the day, so that no posts means that it did not post."""
 
     @property
     def viral(self) -> int:
-        """Posts that went viral."""
+        """Number of posts that went viral."""
         return sum(post["viral"] is True for post in self.posts)
 
     @property
     def best_ratio(self) -> float | None:
-        """That of its best post against what is usual."""
+        """Engagement of its best post divided by the usual engagement."""
         return max((post["ratio"] for post in self.posts if post["ratio"] is not None), default=None)
 
 
 @dataclass(frozen=True)
 class DaySummary:
-    """One day of the lake; `active` are accounts with posts, what matters most first, `silent` those without."""
+    """The summary of one day; `active` are accounts with posts, most important first, `silent` those without."""
 
     day: date
     newest: date | None
-    """The newest day with a post; null in an empty lake."""
+    """The newest day with a post; None in an empty lake."""
     before: date | None
     after: date | None
-    """The nearest days with posts."""
+    """The nearest days with posts, before and after."""
     later_posts: int
-    """Posts of later days that are there by now."""
+    """Number of posts of later days in the lake."""
     seen_at: datetime | None
-    """When the newest numbers were read."""
+    """Timestamp of the newest observation."""
     active: Sequence[AccountDay] = ()
     silent: Sequence[AccountDay] = ()
     missing: Sequence[AccountDay] = ()
-    """Accounts without posts of which nothing was read since: whether they posted is not known."""
+    """Accounts without posts that were not collected since: whether they posted is unknown."""
     words: Sequence[Row] = ()
     is_compared: bool = False
-    """Whether there are posts in the weeks before, so that words can be new."""
+    """Whether there are posts in the preceding weeks, so that new words can be found."""
     viral: Sequence[Row] = field(default_factory=list[Row])
     best: Row | None = None
 
     @property
     def is_unknown(self) -> bool:
-        """Whether nothing was read of the day or since, so that there is nothing to say of it."""
+        """Whether nothing was collected on the day or since, so that there is nothing to summarise."""
         return self.newest is not None and self.newest < self.day and not self.active and not self.silent
 
     @property
     def posts(self) -> int:
-        """Posts of the day."""
+        """Number of posts of the day."""
         return sum(len(each.posts) for each in self.active)
 
     @property
     def repeated(self) -> int:
-        """Different posts of the day that stand below several accounts, such as an account and a hashtag."""
+        """Number of distinct posts of the day that are stored for several accounts, as for an account and a hashtag."""
         counts = Counter(post["post_id"] for each in self.active for post in each.posts)
         return sum(count > 1 for count in counts.values())
 
     @property
     def growths(self) -> list[int]:
-        """Followers since they were read on a day before, of each account of which both numbers are known."""
+        """Follower growth since the previous observation, for each account with both values known."""
         every = (*self.active, *self.silent, *self.missing)
         return [each.growth for each in every if each.growth is not None]
 
     def images(self, trouble: str) -> list[tuple[str, int]]:
-        """Accounts with images that were `refused`, `failed` or `blurred`, and how many."""
+        """Returns accounts with `refused`, `failed` or `blurred` images, as `trouble` says, and the number of these."""
         return [(each.account, getattr(each, trouble)) for each in self.active if getattr(each, trouble)]
 
 
 def day_summary(index: LakeIndex, day: date, accounts: Sequence[str] = ()) -> DaySummary:
-    """What is known of a day of these accounts, or of all."""
+    """Computes the summary of a day for these accounts, or for all."""
     chosen = list(accounts)
     [span] = index.rows(_SPAN, day, chosen)
     if span["last"] is None:
@@ -230,7 +230,7 @@ def _account(row: Row, posts: Sequence[Row], followers: Row | None, images: Row 
 
 
 def _best(posts: Sequence[Row]) -> Row | None:
-    """The post that did best against what its account is used to, else with the highest impression, else most likes."""
+    """Returns the post with the highest engagement relative to its account, or highest impression, or most likes."""
     for name in ("ratio", "impression", "likes"):
         known = [post for post in posts if post[name] is not None]
         if known:
@@ -247,5 +247,5 @@ def _by_weight(each: AccountDay) -> tuple[Any, ...]:
 
 
 def yesterday(today: date) -> date:
-    """The day that a morning looks back on."""
+    """Returns the day that the morning summary covers."""
     return today - timedelta(days=1)

@@ -1,4 +1,4 @@
-"""Which accounts and days there are to choose from."""
+"""The accounts and days that the filter form of the insights offers."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -11,34 +11,34 @@ from instagram_assets.lake_index.memory import PerIndex
 from instagram_assets.lake_index.reading import LakeIndex
 
 STRETCHES = (7, 30, 90)
-"""Days that can be chosen at once, counted back from the newest post."""
+"""Lengths of the preset date ranges in days, counted back from the newest post."""
 MOST_SUGGESTED = 30
 
 
 @dataclass(frozen=True)
 class DayRange:
-    """The first and the last day with a post, null where there is none."""
+    """The first and the last day with a post, None if there is none."""
 
     first: date | None
     last: date | None
 
     def stretch(self, wanted: Filter, days: int) -> Filter:
-        """The filter for the last so many days of the data; 0 for all of them."""
+        """Returns the filter for the last `days` days of the data; 0 for all of them."""
         if not days or self.last is None:
             return wanted.but(first=None, last=None)
         return wanted.but(first=self.last - timedelta(days - 1), last=self.last)
 
 
 def day_range(index: LakeIndex) -> DayRange:
-    """The days of the posts that there are."""
+    """Returns the first and the last day with a post."""
     [row] = index.rows("SELECT min(day) AS first, max(day) AS last FROM posts")
     return DayRange(row["first"], row["last"])
 
 
 def repeated_posts(index: LakeIndex, wanted: Filter) -> int:
-    """How many different posts are there more than once, such as in the collections of an account and of a hashtag.
+    """Returns how many distinct posts are stored more than once, such as for an account and for a hashtag.
 
-    Each of their rows counts wherever posts are counted, as in the lake's own tables.
+    Each of their rows is counted in every post count, as in the lake's own tables.
     """
     rows = _REPEATED.of(index)
     if wanted.account:
@@ -54,7 +54,7 @@ def repeated_posts(index: LakeIndex, wanted: Filter) -> int:
 
 
 def _repeated(index: LakeIndex) -> pa.Table:
-    """The rows of all posts that are there more than once: `account`, `day`, `kind`, and `same` for the same post."""
+    """The rows of all posts stored more than once: `account`, `day`, `kind`, and `same`, equal for the same post."""
     return index.ask(
         "SELECT account, day, kind, dense_rank() OVER (ORDER BY post_id) AS same FROM posts "
         "WHERE post_id IN (SELECT post_id FROM posts GROUP BY post_id HAVING count(*) > 1)"
@@ -65,7 +65,7 @@ _REPEATED: PerIndex[pa.Table] = PerIndex(_repeated)
 
 
 def accounts_like(index: LakeIndex, typed: str) -> list[str]:
-    """Accounts whose name holds what is typed, those that begin with it first, at most `MOST_SUGGESTED`."""
+    """Returns accounts whose name contains the text, prefix matches first, at most `MOST_SUGGESTED`."""
     rows = index.rows(
         "SELECT account FROM (SELECT DISTINCT account FROM posts) WHERE contains(lower(account), lower($1)) "
         "ORDER BY NOT starts_with(lower(account), lower($1)), account LIMIT $2",
@@ -76,7 +76,7 @@ def accounts_like(index: LakeIndex, typed: str) -> list[str]:
 
 
 def unknown_accounts(index: LakeIndex, wanted: Filter) -> list[str]:
-    """Accounts of a filter that no post is of."""
+    """Returns the accounts of a filter that have no post in the index."""
     rows = index.rows("SELECT DISTINCT account FROM posts WHERE list_contains($1, account)", list(wanted.account))
     there = {row["account"] for row in rows}
     return [account for account in wanted.account if account not in there]

@@ -1,4 +1,4 @@
-"""Charts of when posts were published, and how people reacted by weekday and hour."""
+"""Charts of when posts were published, and of engagement by weekday and hour."""
 
 from datetime import date
 
@@ -9,8 +9,8 @@ from instagram_assets.insights.charts import Chart, Row
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.reading import LakeIndex
 
-# Reactions to a post against those that its account usually gets, the median of the same choice of posts: accounts of
-# any size count alike. An account that usually gets none has no ratio.
+# Engagement relative to the account's median over the same filtered posts: accounts of
+# any size weigh the same. An account with a median of 0 has no ratio.
 _RATIOS = """
 WITH chosen AS (SELECT account, weekday, hour, likes + comments AS engagement FROM posts WHERE {where}),
 usual AS (
@@ -21,14 +21,14 @@ ratios AS (
 )
 """
 _DAYS_OF_DAYS, _DAYS_OF_WEEKS = 62, 800
-"""Longest stretches whose posts are counted by day, and by week; beyond they are by month."""
+"""Longest ranges in days whose posts are counted by day, and by week; longer ones are counted by month."""
 
 
 def posting_times(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """Each hour of the week with posts: `weekday` (1: Monday), `hour`, `posts`, `known`, `ratio`, `few`.
+    """Returns each hour of the week with posts: `weekday` (1: Monday), `hour`, `posts`, `known`, `ratio`, `few`.
 
-    `ratio` is the median over the posts whose engagement (likes + comments) is known, `known` of them, of engagement
-    against the median of the post's account; `few` says that they are fewer than FEW.
+    `ratio` is the median, over the `known` posts whose engagement (likes + comments) is known, of engagement divided by
+    the median of the post's account; `few` is true below FEW such posts.
     """
     where = posts_where(wanted)
     return index.ask(
@@ -40,9 +40,9 @@ def posting_times(index: LakeIndex, wanted: Filter) -> pa.Table:
 
 
 def best_hours(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """Hours of the day, best first: `hour`, `ratio` as in `posting_times`, its quartiles `low` and `high`, `known`.
+    """Hours of the day, best first: `hour`, `ratio` as in `posting_times`, its quartiles `low`, `high`, `known`.
 
-    Hours with few posts stand at the end, `few`.
+    Hours with `few` posts come last.
     """
     where = posts_where(wanted)
     return index.ask(
@@ -55,9 +55,9 @@ def best_hours(index: LakeIndex, wanted: Filter) -> pa.Table:
 
 
 def posting_frequency(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """Posts of each account by day, week or month: `first_day`, `last_day`, `account`, `posts`, also where it is 0.
+    """Returns posts of each account by day, week or month: `first_day`, `last_day`, `account`, `posts`, including 0.
 
-    Of many accounts those with the most posts, MOST_LINES of them; periods are as long as the stretch of days needs.
+    At most MOST_LINES accounts, those with the most posts; the period depends on the length of the date range.
     """
     where = posts_where(wanted)
     [span] = index.rows(f"SELECT min(day) AS first, max(day) AS last FROM posts WHERE {where.sql}", *where.values)
@@ -82,13 +82,13 @@ def posting_frequency(index: LakeIndex, wanted: Filter) -> pa.Table:
 
 
 def period_of(first: date | None, last: date | None) -> str:
-    """By what posts of a stretch of days are counted, as SQL calls it: `day`, `week` (from Monday) or `month`."""
+    """Returns the SQL unit by which posts of a date range are counted: `day`, `week` (from Monday) or `month`."""
     days = (last - first).days if first and last else 0
     return "day" if days <= _DAYS_OF_DAYS else "week" if days <= _DAYS_OF_WEEKS else "month"
 
 
 def within(row: Row, wanted: Filter) -> tuple[date, date]:
-    """The days of a row's period that the filter wants."""
+    """Returns the days of a row's period that lie in the filter's date range."""
     return max(row["first_day"], wanted.first or date.min), min(row["last_day"], wanted.last or date.max)
 
 
@@ -97,7 +97,7 @@ def _posts_of_hours(row: Row, wanted: Filter) -> Filter:
 
 
 def posts_of_period(row: Row, wanted: Filter) -> Filter:
-    """The posts of an account, where the row names one, and of a period."""
+    """Returns the filter for the posts of a row's period, and of its account if it has one."""
     first, last = within(row, wanted)
     found = wanted.but(first=first, last=last)
     return found.but(account=(row["account"],)) if row.get("account") else found

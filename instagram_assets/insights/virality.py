@@ -1,4 +1,4 @@
-"""Charts of what went viral by the rule of the labels, the reels of a week, and what may set viral ones apart."""
+"""Charts of viral posts by the label rule, the reels of a week, and hypotheses on what distinguishes viral ones."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -15,7 +15,7 @@ from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.reading import LakeIndex
 
 MOST_REELS = 24
-"""Reels of a week that are shown; those that went viral come first."""
+"""Maximum number of a week's reels that are shown; viral ones come first."""
 _MOST_WEEKS = 6
 _LABEL = "CASE viral WHEN true THEN 'viral' WHEN false THEN 'other' ELSE 'unknown' END"
 _CHOICES = {"viral": "yes", "other": "no"}
@@ -23,9 +23,10 @@ _CHOICES = {"viral": "yes", "other": "no"}
 
 @dataclass(frozen=True)
 class ReelsOfWeek:
-    """Reels published in one week, from `week`, its Monday, on; null where there are no reels at all.
+    """Reels published in the week that starts on the Monday `week`; None if there are no reels at all.
 
-    `total` are all of them, `reels` those that are shown; `before` and `after` are the nearest weeks with reels.
+    `total` is the number of all of them, `reels` are those shown; `before` and `after` are the nearest weeks with
+    reels.
     """
 
     week: date | None
@@ -43,7 +44,7 @@ class ReelsOfWeek:
 def viral_weeks(index: LakeIndex, wanted: Filter) -> pa.Table:
     """Posts of each week by their label: `first_day`, `last_day`, `label` (viral, other, unknown), `posts`, also 0.
 
-    `unknown` are those of which the rule cannot tell, such as posts with hidden likes.
+    `unknown` are those that the rule cannot label, such as posts with hidden likes.
     """
     where = posts_where(wanted)
     return index.ask(
@@ -63,12 +64,12 @@ def viral_weeks(index: LakeIndex, wanted: Filter) -> pa.Table:
 
 
 def viral_posts(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """What went viral: `day`, `account`, `post_id`, `kind`, `impression`, `score`, `likes`, `reason`, newest first.
+    """Returns viral posts, newest first: `day`, `account`, `post_id`, `kind`, `impression`, `score`, `likes`, `reason`.
 
-    Of many the newest MOST_POINTS; `impression` is null where likes or followers are not known, `score` is the rule's.
+    At most MOST_POINTS; `impression` is None if likes or followers are unknown, `score` is the rule's.
     """
     where = posts_where(wanted, "viral")
-    # Which are the newest is found without the reasons of all, which are long.
+    # The newest are selected without reading the reasons, which are long.
     return index.ask(
         f"""SELECT day, account, post_id, kind, impression, viral_score AS score, likes, viral_reason AS reason
         FROM posts WHERE post IN (
@@ -79,11 +80,11 @@ def viral_posts(index: LakeIndex, wanted: Filter) -> pa.Table:
 
 
 def hypotheses(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """What may set viral reels of a week apart: `week`, `how`, `hypothesis`, and how it stands with each.
+    """Hypotheses on what distinguishes viral reels of a week: `week`, `how`, `hypothesis`, and the evidence for each.
 
-    Of a contrast of numbers its `difference` with the 95 % interval from `low` to `high` and `q_value`; of what a model
-    supposes how many reels are for it and against it, `supported` and `contradicted`. All accounts together, of weeks
-    that the wanted days touch the newest _MOST_WEEKS.
+    A statistical test has `difference` with the 95 % interval from `low` to `high` and `q_value`; a hypothesis proposed
+    by a language model has the numbers of reels that agree and disagree, `supported` and `contradicted`. All accounts
+    together, at most the newest _MOST_WEEKS weeks of the filter's date range.
     """
     first = monday(wanted.first) if wanted.first else date(1, 1, 1)
     return index.ask(
@@ -97,7 +98,7 @@ def hypotheses(index: LakeIndex, wanted: Filter) -> pa.Table:
 
 
 def reels_of_week(index: LakeIndex, wanted: Filter, week: date | None = None) -> ReelsOfWeek:
-    """The reels of the week of a day, else of the newest week that has any; the wanted days do not count."""
+    """Returns the reels of the week of a day, else of the newest week that has any; ignores the filter's date range."""
     where = posts_where(wanted.but(kind="reel", first=None, last=None))
     weeks = [
         row["week"]

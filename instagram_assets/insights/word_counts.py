@@ -1,4 +1,4 @@
-"""Where counts of words come from: the sums of the whole years and months of a range, and the days at its ends."""
+"""Word counts over a date range, from the precomputed sums of whole years and months and from the remaining days."""
 
 from calendar import monthrange
 from collections.abc import Callable
@@ -12,29 +12,29 @@ from instagram_assets.lake_index.reading import LakeIndex
 
 @dataclass
 class Counted:
-    """A part of a question with rows `word`, `account`, `count`, `posts`, and the values of its `$1`, `$2`, …"""
+    """A SQL subquery with columns `word`, `account`, `count`, `posts`, and its parameter values for `$1`, `$2`, …"""
 
     sql: str = ""
     values: list[Any] = field(default_factory=list[Any])
 
     def value(self, value: Any) -> str:
-        """Give the question one more value; what stands for it in the SQL."""
+        """Adds a parameter value to the query; returns its placeholder for the SQL."""
         self.values.append(value)
         return f"${len(self.values)}"
 
 
 @dataclass(frozen=True)
 class Range:
-    """Days from `first` to `last`, both included, null without an end."""
+    """Days from `first` to `last`, both included, None for an open end."""
 
     first: date | None
     last: date | None
 
 
 def counted(wanted: Filter, values: list[Any] | None = None) -> Counted:
-    """The counts of the accounts and days that are wanted; `values` are those of the question it becomes a part of.
+    """Returns the subquery of word counts for a filter's accounts and days; `values` are the outer query's parameters.
 
-    Without accounts whole years have `account` null: ask for it where accounts are wanted alone.
+    Without a filter on accounts, rows of whole years have `account` null: only select it for a filter on accounts.
     """
     part = Counted(values=[] if values is None else values)
     years, rest = (None, [Range(wanted.first, wanted.last)])
@@ -60,9 +60,9 @@ def counted(wanted: Filter, values: list[Any] | None = None) -> Counted:
 def split(
     first: date | None, last: date | None, unit: Callable[[date], tuple[date, date]]
 ) -> tuple[Range | None, list[Range]]:
-    """The whole months or years in a range, null where there are none, and the days at its ends that are in none.
+    """Splits a date range into its whole months or years, None if it has none, and the remaining days at its ends.
 
-    `unit` gives the first and the last day of the month or year that a day is in.
+    `unit` returns the first and the last day of the month or year that contains a day.
 
     >>> split(date(2026, 9, 20), date(2026, 11, 30), month_of)[0]
     Range(first=datetime.date(2026, 10, 1), last=datetime.date(2026, 11, 30))
@@ -70,7 +70,7 @@ def split(
     start = None if first is None else first if first == unit(first)[0] else unit(first)[1] + timedelta(1)
     end = None if last is None else last if last == unit(last)[1] else unit(last)[0] - timedelta(1)
     if start and end and start > end:
-        # None lies between: days, which may hold the end of one and the start of the next.
+        # No whole unit: the remaining days may be the end of one and the start of the next.
         return None, [Range(first, last)]
     days = [Range(first, start - timedelta(1))] if first and start and first < start else []
     days += [Range(end + timedelta(1), last)] if last and end and end < last else []
@@ -78,17 +78,17 @@ def split(
 
 
 def month_of(day: date) -> tuple[date, date]:
-    """The first and the last day of a day's month."""
+    """Returns the first and the last day of the month of a day."""
     return day.replace(day=1), day.replace(day=monthrange(day.year, day.month)[1])
 
 
 def year_of(day: date) -> tuple[date, date]:
-    """The first and the last day of a day's year."""
+    """Returns the first and the last day of the year of a day."""
     return date(day.year, 1, 1), date(day.year, 12, 31)
 
 
 def busiest_accounts(index: LakeIndex, wanted: Filter, most: int) -> list[str]:
-    """Of the accounts that are wanted those with most posts in the days that are wanted; equal ones by the alphabet."""
+    """Returns the filter's accounts with the most posts in its date range, at most `most`; ties are alphabetical."""
     rows = index.rows(
         "SELECT account FROM posts WHERE (len($1) = 0 OR list_contains($1, account)) "
         "AND day >= coalesce($2, '0001-01-01'::DATE) AND day <= coalesce($3, '9999-12-31'::DATE) "

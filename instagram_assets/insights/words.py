@@ -1,4 +1,4 @@
-"""Charts of the words in captions; all of them count as the view `token_counts` does."""
+"""Charts of the words in captions, counted as in the view `token_counts`."""
 
 from datetime import timedelta
 from typing import Any
@@ -14,32 +14,32 @@ from instagram_assets.text.pos import CONTENT_CLASSES
 
 MOST_WORDS, MOST_IN_CLOUD, MOST_OF_ACCOUNT, MOST_HASHTAGS, MOST_RISING = 30, 90, 10, 20, 20
 MOST_ACCOUNTS = 6
-"""Accounts that are shown one by one."""
+"""Maximum number of accounts that are shown separately."""
 RISING_DAYS = 30
-"""Days that are compared with those before where no days are chosen."""
+"""Default length in days of the period that is compared with the preceding one."""
 LEAST_RISING = 3
-"""Times that a word must stand in captions to be called rising."""
+"""Minimum count of a word to be considered rising."""
 _FIELDS = ("account", "first", "last", "pos")
 
 
 def top_words(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """The words that stand most often in captions: `word`, `pos`, `count`, `posts`."""
+    """Returns the most frequent words in captions: `word`, `pos`, `count`, `posts`."""
     return _most(index, wanted, _classes(wanted), MOST_WORDS)
 
 
 def word_cloud(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """As `top_words`, more of them."""
+    """Returns the same table as `top_words` with more rows."""
     return _most(index, wanted, _classes(wanted), MOST_IN_CLOUD)
 
 
 def top_hashtags(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """The hashtags that stand most often in captions: `hashtag`, `count`, `posts`."""
+    """Returns the most frequent hashtags in captions: `hashtag`, `count`, `posts`."""
     found = _most(index, wanted, ["hashtag"], MOST_HASHTAGS)
     return found.drop_columns(["pos"]).rename_columns(["hashtag", "count", "posts"])
 
 
 def top_words_by_account(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """The top words of some accounts, those with most posts first: `account`, `word`, `pos`, `count`, `posts`."""
+    """The top words per account, for the accounts with the most posts: `account`, `word`, `pos`, `count`, `posts`."""
     accounts = busiest_accounts(index, wanted, MOST_ACCOUNTS)
     part = counted(_of_each(wanted, accounts))
     return index.ask(
@@ -53,7 +53,7 @@ def top_words_by_account(index: LakeIndex, wanted: Filter) -> pa.Table:
 
 
 def pos_shares(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """The share of each part of speech in all words: `account`, null for all together, `pos`, `count`, `share`."""
+    """The share of each part of speech in all words: `account` (null for all together), `pos`, `count`, `share`."""
     accounts = busiest_accounts(index, wanted, MOST_ACCOUNTS)
     tables = [
         index.ask(
@@ -70,10 +70,10 @@ def pos_shares(index: LakeIndex, wanted: Filter) -> pa.Table:
 
 
 def vocabulary_shares(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """What the most frequent 10, 30 and 50 % of the different words make up of all that was written.
+    """Returns the share of all word occurrences that the most frequent 10, 30 and 50 % of distinct words account for.
 
-    `account`, null for all of them together; `part`, 0.1 to 0.5; `words` that this part is, rounded up to whole words,
-    of `different` ones; `count`, how often they stand there, of `written` words in all; `share`, 0 to 1.
+    `account`, null for all together; `part`, 0.1 to 0.5; `words`, the number of words in this part, rounded up, of
+    `different` distinct ones; `count`, their occurrences, of `written` in all; `share`, 0 to 1.
     """
     accounts = busiest_accounts(index, wanted, MOST_ACCOUNTS)
     tables = [
@@ -98,9 +98,9 @@ def vocabulary_shares(index: LakeIndex, wanted: Filter) -> pa.Table:
 
 
 def rising_words(index: LakeIndex, wanted: Filter) -> pa.Table:
-    """Words that take up more of what is written than in as many days before: `word`, `pos`, `count`, `before`, `rise`.
+    """Words whose share grew over the preceding period of equal length: `word`, `pos`, `count`, `before`, `rise`.
 
-    `rise` is the difference of the shares in all words of the classes that are counted; nothing without words before.
+    `rise` is the difference of the shares in all counted words; empty if the preceding period has no words.
     """
     now = _range_of(index, wanted)
     if now.first is None or now.last is None:
@@ -148,12 +148,12 @@ def _most(index: LakeIndex, wanted: Filter, classes: list[str], most: int) -> pa
 
 
 def _all_and_each(wanted: Filter, accounts: list[str]) -> list[tuple[str, Counted]]:
-    """What is counted for all together and then account by account, each with the SQL of its column `account`."""
+    """Returns the word counts of all accounts together and then of each, with the SQL of their column `account`."""
     return [("NULL::VARCHAR", counted(wanted)), ("account", counted(_of_each(wanted, accounts)))]
 
 
 def _of_each(wanted: Filter, accounts: list[str]) -> Filter:
-    """The filter for some accounts; where none has a post it stays as it is, and finds nothing."""
+    """Returns the filter for some accounts; unchanged if `accounts` is empty, since it matches nothing then."""
     return wanted.but(account=tuple(accounts)) if accounts else wanted
 
 
@@ -162,7 +162,7 @@ def _classes(wanted: Filter) -> list[str]:
 
 
 def _range_of(index: LakeIndex, wanted: Filter) -> Filter:
-    """The filter with both days; what is left open ends with the data, or is as long as `RISING_DAYS`."""
+    """The filter with both days set: an open end becomes the end of the data, or `RISING_DAYS` before the last day."""
     [row] = index.rows("SELECT max(day) AS last FROM posts")
     last = wanted.last or row["last"]
     if last is None:
@@ -187,7 +187,7 @@ def _vocabulary(row: Row, wanted: Filter) -> Filter:
 
 
 def _account(row: Row) -> dict[str, Any]:
-    """The account of a row, as changes to a filter; none where the row is of all."""
+    """Returns the account of a row as changes to a filter; empty if the row is of all accounts."""
     return {"account": (row["account"],)} if row.get("account") is not None else {}
 
 

@@ -1,1 +1,1 @@
-"""An index of the lake for looking: what pages ask for in no time, made of the lake's tables and of nothing else."""
+"""The search index of the web pages: a DuckDB file built from the lake's tables and queried in their place."""

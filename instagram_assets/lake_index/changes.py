@@ -1,4 +1,4 @@
-"""Which parts of the lake are others than when the index was made, told by the stamps of their files."""
+"""Detects which partitions of the lake changed since the index was built, by comparing file stamps."""
 
 import hashlib
 import os
@@ -19,11 +19,11 @@ from instagram_assets.storage.lake import files
 from instagram_assets.storage.layout import value_of
 
 _SETTLED_NS = 2_000_000_000
-"""Of a file that was written just now a second change might not show in its times, so its rows are looked at again."""
+"""Age in nanoseconds below which a file is always re-read: a second write within it may not change its mtime."""
 
 
 class Part(NamedTuple):
-    """What is taken into the index as one: an account's month, an account's profiles, a search, or a whole table.
+    """A unit of the lake indexed together: an account's month, an account's profiles, a search, or a whole table.
 
     `kind` is `cell`, `profiles`, `search`, or the name of the table.
     """
@@ -35,7 +35,10 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class File:
-    """One file of the lake; `seen` tells cheaply that it is the same file, `stamp` that its rows are the same."""
+    """One file of the lake; equal `seen`: the file was not replaced, equal `stamp`: its rows are the same.
+
+    `seen` is cheap to get: it is made of inode, mtime and size, or of the object store's ETag.
+    """
 
     table: str
     path: UPath
@@ -44,15 +47,15 @@ class File:
 
 
 Parts = dict[Part, dict[str, File]]
-"""The files of each part, by the table that they are of."""
+"""The files of each part, by table name."""
 Known = Mapping[tuple[str, str, str], tuple[str, str]]
-"""What an index remembers: `seen` and `stamp` by table, owner and month."""
+"""The `seen` and `stamp` values stored in an index, by (table, owner, month)."""
 
 
 def parts_of(root: UPath, known: Known) -> Parts:
-    """The lake's files as they are now, in the order in which they are taken in: month by month.
+    """Returns the lake's current files grouped by part, in the order in which they are indexed: month by month.
 
-    A file that `known` has seen is not opened. Raises StorageError for damage.
+    A file whose `seen` value equals the one in `known` is not opened. Raises StorageError for a damaged file.
     """
     found: Parts = {}
     for table in NEEDED:
@@ -63,7 +66,7 @@ def parts_of(root: UPath, known: Known) -> Parts:
 
 
 def changed_parts(parts: Parts, known: Known) -> tuple[set[Part], set[Part]]:
-    """The parts whose rows are others than those that an index remembers, and those that are gone."""
+    """Returns the parts that are new or whose stamps differ from those stored in an index, and the removed parts."""
     before: dict[Part, dict[str, str]] = {}
     for (table, owner, month), remembered in known.items():
         before.setdefault(_named(table, owner, month), {})[table] = remembered[1]
@@ -72,9 +75,10 @@ def changed_parts(parts: Parts, known: Known) -> tuple[set[Part], set[Part]]:
 
 
 def fingerprint(root: UPath) -> str:
-    """Another text as soon as a file of a lake on a disk was written, without a look at the files themselves.
+    """A SHA-256 hex digest of the lake's folder timestamps, which changes whenever a file of the lake is written.
 
-    Files are replaced by renaming, which their folders tell. Empty for a lake in an object store.
+    Files are replaced by renaming, which changes their folder's mtime, so the files are not read. Empty for a lake in
+    an object store.
     """
     if not is_local(root):
         return ""
@@ -96,7 +100,7 @@ def _folders(folder: str, *, deep: bool) -> Iterable[str]:
 
 def _files_of(root: UPath, table: str, known: Known) -> Iterator[File]:
     if not is_local(root):
-        # What the store lists it says the stamps of as well.
+        # A listing of the object store already contains the ETags.
         yield from (File(table, path, tag, tag) for path, tag in stamps(root, table).items())
         return
     settled = time.time_ns() - _SETTLED_NS
@@ -130,5 +134,5 @@ def _named(table: str, owner: str, month: str) -> Part:
 
 
 def owners(parts: Iterable[Part]) -> set[tuple[bool, str]]:
-    """The accounts and searches that these parts are of; True for searches."""
+    """Returns the owners of these parts as (is it a search?, name of the account or search)."""
     return {(part.kind == "search", part.owner) for part in parts if part.owner}

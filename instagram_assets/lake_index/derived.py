@@ -1,7 +1,7 @@
-"""What is made from the lake and the media for looking at them: the index and the thumbnails, and how they go.
+"""Removal of the files derived from the lake and the media: the index and the thumbnails.
 
-Both can be made again at any time, so nothing of them is kept, backed up or mended: what may hold something that has to
-go is taken away.
+Both can be rebuilt at any time, so they are neither backed up nor repaired: a file that may contain data subject to
+erasure is deleted.
 """
 
 import os
@@ -14,25 +14,24 @@ from instagram_assets.storage.atomic import refusal, sync_folders
 from instagram_assets.storage.locks import alone_in
 
 THUMBNAILS = "thumbnails"
-"""Folder of the small pictures in the data folder: `aa/<image_id>.jpg`."""
+"""Name of the thumbnail folder in the data folder, which holds `aa/<image_id>.jpg`."""
 
 _IMAGE = re.compile(r"[0-9a-f]{64}")
 _STORED = re.compile(r"(?P<sha256>[0-9a-f]{64})\.[a-z0-9]+(\.damaged)?")
-"""A file of the media store."""
+"""Pattern of a file name in the media store."""
 _ELSEWHERE = "Put INSTAGRAM_ASSETS_DATA_DIR on a local disk"
 
 
 def holds_index(folder: Path) -> bool:
-    """Whether anything lies in the folder of the index, also what a killed update left."""
+    """Whether the index folder contains any file, including leftovers of a killed update."""
     return folder.is_dir() and any(folder.iterdir())
 
 
 def remove_index(folder: Path) -> int:
-    """Take all that lies in the folder of the index away; how many files went.
+    """Delete everything in the index folder except the folder and its lock file; returns the number of deleted files.
 
-    Nothing can be taken out of it alone: DuckDB packs its values, and keeps those of deleted rows until it needs the
-    room. An update that goes on is waited for, and its index goes, too; the folder itself stays, with its lock. Raises
-    StorageError when the disk refuses.
+    Single rows cannot be erased: DuckDB compresses values together and keeps those of deleted rows until the space is
+    reused. Waits for a running update and deletes its index, too. Raises StorageError when the disk refuses.
     """
     if not folder.is_dir():
         return 0
@@ -49,7 +48,7 @@ def remove_index(folder: Path) -> int:
 
 
 def thumbnails(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Each file among the thumbnails that is of an image, with its image_id: half written ones as well."""
+    """Yields (image_id, path) of each thumbnail file, including half-written ones."""
     for below in sorted(folder.glob("[0-9a-f][0-9a-f]")):
         for name in sorted(os.listdir(below)) if below.is_dir() else ():
             if named := _IMAGE.search(name):
@@ -57,7 +56,7 @@ def thumbnails(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def is_image_id(text: str) -> bool:
-    """Whether it has the form of an image_id, 64 hex digits, which can be no path.
+    """Whether the text is a valid image_id, 64 hex digits, which cannot be a path.
 
     >>> is_image_id("../../etc/passwd")
     False
@@ -66,7 +65,7 @@ def is_image_id(text: str) -> bool:
 
 
 def without_picture(folder: Path, media: Path, past: Collection[str] = ()) -> Iterator[Path]:
-    """The thumbnails whose picture is not in the media folder any more, or whose image_id is among `past`."""
+    """Yields the thumbnails whose image is not in the media folder any more, or whose image_id is among `past`."""
     there: dict[str, set[str]] = {}
     for image_id, path in thumbnails(folder):
         below = image_id[:2]
@@ -77,7 +76,7 @@ def without_picture(folder: Path, media: Path, past: Collection[str] = ()) -> It
 
 
 def sweep_thumbnails(folder: Path, media: Path) -> int:
-    """Take the thumbnails away whose picture is gone; how many. None while the media folder itself is not there.
+    """Delete the thumbnails whose image is gone; returns their number. Does nothing if the media folder does not exist.
 
     Raises StorageError when the disk refuses.
     """
@@ -104,7 +103,7 @@ def _files(path: Path) -> int:
 
 
 def _remove(path: Path) -> None:
-    if _is_folder(path):  # where DuckDB puts what memory has no room for
+    if _is_folder(path):  # DuckDB's spill folder
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

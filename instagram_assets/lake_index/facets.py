@@ -1,4 +1,4 @@
-"""What can be chosen next: how many of the images that are wanted each account, cluster, hashtag and status has."""
+"""Facet counts of the gallery's filter form: how many matching images each account, cluster, hashtag and status has."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     import numpy as np
 
 MOST = 500
-"""Values of one field: the most frequent."""
+"""Maximum number of values per field; the most frequent are returned."""
 _MOST_WORDS = 3
 _PLAIN = ("account", "search", "kind", "status", "passed")
 
 
 @dataclass(frozen=True)
 class ClusterNames:
-    """What clusters are called by their topics, by `SCOPE/NUMBER`; one without a topic has its number alone."""
+    """Display names of clusters, by `SCOPE/NUMBER`; a cluster without a topic is shown by its number alone."""
 
     names: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def label(self, cluster: str) -> str:
-        """A cluster with its name, as a form or a page shows it.
+        """Returns a cluster's identifier followed by its name, for forms and pages.
 
         >>> ClusterNames({"all/3": "cats, windows"}).label("all/3")
         'all/3 · cats, windows'
@@ -37,7 +37,7 @@ class ClusterNames:
 
 
 def _cluster_names(index: LakeIndex) -> ClusterNames:
-    """The names of all clusters that have a topic: the topic's own, else its first words."""
+    """Returns the names of all clusters that have a topic: the topic's own name, or else its first words."""
     rows = index.rows(
         "SELECT scope || '/' || topic AS cluster, "
         f"coalesce(nullif(name, ''), array_to_string(words[:{_MOST_WORDS}], ', ')) AS name "
@@ -48,13 +48,13 @@ def _cluster_names(index: LakeIndex) -> ClusterNames:
 
 @dataclass(frozen=True)
 class _Coded:
-    """A field of all rows: its values, and for each row which of them it has; one more than there are for none."""
+    """A dictionary-encoded field: the distinct values, and a code per row; the code `len(values)` stands for null."""
 
     values: Sequence[Any]
     codes: "np.ndarray"
 
     def counts(self, rows: "np.ndarray") -> list[dict[str, Any]]:
-        """How many of these rows have each value, the most frequent first."""
+        """Returns the number of these rows per value, the most frequent first."""
         import numpy as np
 
         counts = np.bincount(self.codes[rows], minlength=len(self.values) + 1)[:-1]
@@ -64,7 +64,7 @@ class _Coded:
 
 @dataclass(frozen=True)
 class _Columns:
-    """What is counted, by the number of the image; `tags` by the place of each use of a hashtag in `tagged`."""
+    """The encoded fields of all images, indexed by image number; `tags` is indexed by position in `tagged`."""
 
     fields: dict[str, _Coded]
     days: "np.ndarray"
@@ -74,9 +74,9 @@ class _Columns:
 
 
 def facets_of(index: LakeIndex, numbers: "np.ndarray") -> dict[str, Any]:
-    """Counts of the images of these numbers: for each field a list of `value` and `images`, and the first and last day.
+    """Returns the counts of the images with these numbers: per field a list of `value` and `images`, and the day range.
 
-    Hashtags count posts that have such images. At most `MOST` values of each field, the most frequent first.
+    Hashtags count the posts that have such images. At most `MOST` values per field, the most frequent first.
     """
     import numpy as np
 
@@ -93,7 +93,7 @@ def facets_of(index: LakeIndex, numbers: "np.ndarray") -> dict[str, Any]:
 
 
 def _columns_of(index: LakeIndex) -> _Columns:
-    """The columns of one version, some 100 MB of a million images."""
+    """Loads the encoded columns of one version of the index, about 100 MB for a million images."""
     import numpy as np
 
     size = index.rows("SELECT coalesce(max(image), -1) + 1 AS n FROM images")[0]["n"]
@@ -113,7 +113,7 @@ def _columns_of(index: LakeIndex) -> _Columns:
 
 
 def _coded(column: pa.ChunkedArray, rows: "np.ndarray", size: int) -> _Coded:
-    """A column of images whose numbers are `rows`."""
+    """Returns an encoded column of images whose numbers are `rows`."""
     import numpy as np
 
     found = column.combine_chunks().dictionary_encode()
@@ -124,7 +124,7 @@ def _coded(column: pa.ChunkedArray, rows: "np.ndarray", size: int) -> _Coded:
 
 
 def _coded_pairs(scopes: pa.ChunkedArray, clusters: pa.ChunkedArray, rows: "np.ndarray", size: int) -> _Coded:
-    """The clusters, each by its scope and number."""
+    """Returns the encoded column of clusters, each value a (scope, number) pair."""
     import numpy as np
 
     of_scopes, of_clusters = _coded(scopes, rows, size), _coded(clusters, rows, size)
@@ -141,12 +141,12 @@ _COLUMNS: PerIndex[_Columns] = PerIndex(_columns_of)
 
 
 def choices_of(index: LakeIndex) -> dict[str, Any]:
-    """What can be chosen among all images, the most frequent first, as `facets_of` has it; cached per index."""
+    """Returns the facet counts of all images as `facets_of` does, the most frequent first; cached per index."""
     return _CHOICES.of(index)
 
 
 def clusters_of(index: LakeIndex) -> ClusterNames:
-    """The names of clusters, cached per index."""
+    """Returns the names of all clusters, cached per index."""
     return _CLUSTERS.of(index)
 
 

@@ -1,4 +1,4 @@
-"""Fills an index from the parts of the lake, some of them in memory at a time."""
+"""Fills an index from the parts of the lake, in batches that fit in memory."""
 
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _ROWS_AT_ONCE = 60_000
-"""Of all tables together: what is read before it is put in."""
+"""Rows of all tables together that are read into memory before they are inserted."""
 _CELLS = [name for name in NEEDED if "day" in CONTRACTS[name].partitions and name not in VECTORS]
 _PROFILES = ["raw_profiles"]
 _SEARCHES = ["search_images", "search_clusters"]
 ProgressReport = Callable[[int, int], None]
-"""Told how many months of accounts are in, of how many."""
+"""Progress callback: called with the number of account months inserted so far, and of all."""
 _SCRATCH = """
 CREATE TABLE scratch.terms (term INTEGER, text VARCHAR);
 CREATE TABLE scratch.post_terms (term INTEGER, post INTEGER);
@@ -32,7 +32,7 @@ CREATE TABLE scratch.image_terms (term INTEGER, image INTEGER);
 
 
 class Filling:
-    """Puts parts of the lake into an index that is open for writing."""
+    """Inserts parts of the lake into an index that is open for writing."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Filling:
         self._connection, self._root, self._parts, self._zone, self._report = connection, root, parts, zone, report
 
     def fill(self, scratch: Path) -> None:
-        """Put in everything; `scratch` is a file for what is sorted at the end."""
+        """Insert all parts; `scratch` is the path of a temporary database for rows that are sorted at the end."""
         self._connection.execute(f"ATTACH '{str(scratch).replace(chr(39), chr(39) * 2)}' AS scratch")
         self._connection.execute(_SCRATCH)
         self._insert(self._parts, "scratch")
@@ -55,7 +55,7 @@ class Filling:
         self._remember(self._parts)
 
     def change(self, differ: Collection[Part], gone: Collection[Part]) -> int:
-        """Take away what is gone, and put what differs in the place of what it was; how many rows were added."""
+        """Delete the rows of removed parts and replace those of changed parts; returns the number of rows added."""
         connection = self._connection
         rows.remove_parts(connection, [*differ, *gone])
         before = self._count()
@@ -96,7 +96,7 @@ class Filling:
         return read_lake_file(files[name]) if name in files else _nothing(name)
 
     def _batches(self, parts: Parts, names: list[str]) -> Iterator[tuple[int, dict[str, pa.Table]]]:
-        """How many parts, and the rows of their tables, some parts at a time."""
+        """Yields batches of parts: the number of parts in the batch, and the rows of their tables by table name."""
         waiting: dict[str, list[pa.Table]] = {name: [] for name in names}
         number = count = 0
         for files in parts.values():
@@ -146,7 +146,7 @@ def _nothing(name: str) -> pa.Table:
 
 
 def read_lake_file(file: File) -> pa.Table:
-    """The rows of a file; none where it was removed since it was listed, which the next update sees."""
+    """Returns the rows of a file; no rows if it was removed since it was listed, which the next update handles."""
     try:
         return read_rows(file.path, file.table, columns=NEEDED[file.table])
     except (FileNotFoundError, StorageError):

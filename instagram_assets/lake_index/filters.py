@@ -1,4 +1,4 @@
-"""Which posts and images are wanted: one filter for the gallery, the posts and every chart, kept in an address."""
+"""The filter on posts and images that the gallery, post list and charts share, and its form as URL parameters."""
 
 import math
 import re
@@ -14,11 +14,11 @@ from instagram_assets.errors import QueryError
 Number = TypeVar("Number", int, float)
 
 LONGEST_TEXT = 300
-"""Characters of a text in a filter."""
+"""Maximum number of characters of a text in a filter."""
 YEARS = (1900, 2200)
-"""The first and the last year of a day; ranges before and after it are days as well."""
+"""The first and the last year of a date that a filter accepts."""
 MOST_VALUES = 500
-"""Values of one field, such as accounts."""
+"""Maximum number of values of one field, such as accounts."""
 KindFilter = Literal["", "post", "reel"]
 QualityFilter = Literal["", "passed", "failed"]
 StatusFilter = Literal["", "ok", "failed", "expired", "refused"]
@@ -36,44 +36,44 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Filter:
-    """What is wanted; an empty field wants everything. Each field is a parameter of an address, by its name."""
+    """Filter criteria for posts and images; an empty field matches everything. Each field is a URL parameter."""
 
     account: tuple[str, ...] = ()
     first: date | None = None
     last: date | None = None
-    """Days of the posts, both included."""
+    """Range of the posts' days, both included."""
     q: str = ""
-    """Words of captions, all of them: of the post, or of what an image shows."""
+    """Words that must all occur in the caption: the post's own, or the one generated for an image."""
     hashtag: tuple[str, ...] = ()
-    """Without #; all of them."""
+    """Hashtags without #, all of which must occur."""
     word: str = ""
     pos: str = ""
-    """A word of the tokens, and its part of speech; the latter alone for charts of words."""
+    """A token's word and its part of speech; the part of speech alone only applies to charts of words."""
     kind: KindFilter = ""
     weekday: int | None = None
     hour: int | None = None
-    """When it was posted, in the time zone of the data; 1: Monday."""
+    """Weekday (1: Monday) and hour of posting, in the time zone of the data."""
     viral: Literal["", "yes", "no"] = ""
     post: str = ""
-    """A `post_id`: its images."""
+    """A `post_id` whose images match."""
     source: SourceFilter = ""
     search: tuple[str, ...] = ()
-    """Images of these searches."""
+    """Searches whose images match."""
     status: StatusFilter = ""
     quality: QualityFilter = ""
     sharp: float | None = None
-    """Least sharpness of images: variance of the Laplacian."""
+    """Minimum sharpness of images: variance of the Laplacian."""
     cluster: tuple[str, ...] = ()
-    """`SCOPE/NUMBER`, such as `all/3`; any of them."""
+    """Clusters as `SCOPE/NUMBER`, such as `all/3`, any of which matches."""
     near: str = ""
-    """An `image_id`: its near-duplicates, itself included."""
+    """An `image_id` whose near-duplicates match, itself included."""
     list_name: str = ""
     decided: DecidedFilter = ""
-    """Images that a named list keeps, drops, or says nothing of."""
+    """Whether images match that a named list keeps, drops, or does not contain."""
 
     @classmethod
     def of(cls, given: Mapping[str, Sequence[str]]) -> Self:
-        """The filter of an address's parameters; others are passed over. Raises QueryError for what no field takes."""
+        """Parses a filter from URL parameters; unknown ones are ignored. Raises QueryError for an invalid value."""
         values: dict[str, Any] = {}
         for field in fields(cls):
             said = [text for text in map(_clean, given.get(field.name, ())) if text]
@@ -88,11 +88,11 @@ class Filter:
         return found
 
     def but(self, **changes: Any) -> Self:
-        """The same with other values for some fields."""
+        """Returns a copy with some fields changed."""
         return replace(self, **changes)
 
     def to_query(self, **also: str) -> str:
-        """The parameters of an address that says the same, and those of `also`; nothing for what is empty."""
+        """Returns the filter as a URL query string with the parameters of `also` added; empty fields are left out."""
         pairs: list[tuple[str, str]] = []
         for field in fields(self):
             value = getattr(self, field.name)
@@ -104,7 +104,7 @@ class Filter:
 
 
 def cluster_of(text: str) -> tuple[str, int]:
-    """Scope and number of `SCOPE/NUMBER`. Raises QueryError where it is none.
+    """Parses `SCOPE/NUMBER` into scope and number. Raises QueryError for any other text.
 
     >>> cluster_of("search:sun/moon/3")
     ('search:sun/moon', 3)
@@ -116,7 +116,7 @@ def cluster_of(text: str) -> tuple[str, int]:
 
 
 def _clean(text: str) -> str:
-    """Text in one form of Unicode, without what no database or address takes."""
+    """Returns the text in one Unicode normal form, without characters that a database or URL cannot hold."""
     whole = text.encode("utf-8", "replace").decode().replace("\0", "")
     return unicodedata.normalize("NFC", whole).strip()
 
@@ -144,7 +144,7 @@ def _read(name: str, said: Sequence[str]) -> object:
 
 
 def _values(name: str, said: Sequence[str]) -> tuple[str, ...]:
-    """Different values in the order given, as the lake writes them."""
+    """Returns the distinct values in the order given, normalised as in the lake."""
     if name == "hashtag":
         said = [text.lstrip("@#＃").strip() for text in said]
     elif name == "account":

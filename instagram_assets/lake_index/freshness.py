@@ -1,4 +1,4 @@
-"""Whether there is an index of the lake, and whether it is behind the lake, told without opening it."""
+"""Whether the index exists and is up to date with the lake, determined without opening it."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,8 +17,10 @@ REMEDY = "instagram-assets index, or the web app by itself"
 
 @dataclass(frozen=True)
 class IndexFound:
-    """`none` where the lake has nothing for an index, `missing` where none was made yet, `behind` where the lake was
-    written since; of a lake in an object store only `instagram-assets index` can tell that.
+    """The state of the index: `none`, `missing`, `behind` or `current`.
+
+    `none` if the lake has no data to index, `missing` if the index was not built yet, `behind` if the lake was written
+    since; the latter is not detected for a lake in an object store.
     """
 
     how: How
@@ -28,7 +30,7 @@ class IndexFound:
 
     @property
     def line(self) -> str:
-        """What a person should be told; empty where nothing is to be done."""
+        """Message that tells the user what to do; empty if the index is up to date."""
         match self.how:
             case "missing":
                 return f"The gallery and the insights have no index of the lake yet; made by {REMEDY}"
@@ -39,7 +41,7 @@ class IndexFound:
 
 
 def find_index(root: UPath, folder: Path) -> IndexFound:
-    """How the index in a folder is now: a look at the times of the lake's folders. Raises StorageError and OSError."""
+    """Returns the state of the index in a folder, from the lake's folder mtimes. Raises StorageError and OSError."""
     if not index_file(folder).exists():
         return IndexFound("missing" if names_in(root) & set(NEEDED) else "none")
     return IndexFound("current" if fingerprint(root) == indexed_fingerprint(folder) else "behind")

@@ -1,4 +1,4 @@
-"""What was computed once and is asked for again: kept while it fits, each thing made by one thread for all who wait."""
+"""In-memory caches of computed values: limited by size, or one value per open index; one thread computes each value."""
 
 import threading
 from collections import OrderedDict
@@ -21,7 +21,7 @@ class _Entry(Generic[T]):
 
 
 class SizedCache(Generic[T]):
-    """Values by their keys, at most `limit` bytes of them: what was not asked for the longest goes first."""
+    """An LRU cache of at most `limit` bytes; the least recently used values are evicted first. Thread-safe."""
 
     def __init__(self, limit: int, size_of: Callable[[T], int]) -> None:
         self._limit, self._size_of = limit, size_of
@@ -30,14 +30,14 @@ class SizedCache(Generic[T]):
 
     @property
     def size(self) -> int:
-        """Bytes of what is kept."""
+        """Total bytes of the cached values."""
         with self._lock:
             return sum(entry.size for entry in self._entries.values())
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The value of a key, made where it is not there; whoever asks meanwhile waits for it. Raises what `make` does.
+        """The cached value of a key, or computes it by `make` while other threads wait. Raises what `make` raises.
 
-        `make` may ask for other keys, not for its own.
+        `make` may call `get` for other keys, not for its own.
         """
         while True:
             with self._lock:
@@ -52,10 +52,10 @@ class SizedCache(Generic[T]):
             entry.made.wait()
             if entry.value is not None:
                 return entry.value
-            # Who made it failed: perhaps it works now.
+            # The thread that computed it failed; try again here.
 
     def forget(self, is_old: Callable[[Hashable], bool]) -> None:
-        """Let go of what is of no use any more."""
+        """Evict the keys for which `is_old` is true."""
         with self._lock:
             for key in [key for key, entry in self._entries.items() if entry.made.is_set() and is_old(key)]:
                 del self._entries[key]
@@ -75,7 +75,7 @@ class SizedCache(Generic[T]):
         return value
 
     def _drop(self, newest: Hashable) -> None:
-        """Keep within the limit; what is just made is given out, and kept unless it alone is too large."""
+        """Evict down to the limit; the newest value stays cached unless it alone exceeds the limit."""
         total = sum(entry.size for entry in self._entries.values())
         for key, entry in list(self._entries.items()):
             if total <= self._limit:
@@ -86,9 +86,9 @@ class SizedCache(Generic[T]):
 
 
 class PerIndex(Generic[T]):
-    """Something of each index that is open: made by one thread for all who ask, and gone as soon as the index is.
+    """A cache of one value per open index: computed by one thread, and dropped when the index is closed.
 
-    What is made must not hold the index.
+    The value must not hold a reference to the index.
     """
 
     def __init__(self, make: Callable[["LakeIndex"], T]) -> None:
@@ -97,11 +97,11 @@ class PerIndex(Generic[T]):
         self._of_indexes: WeakKeyDictionary[LakeIndex, SizedCache[tuple[T]]] = WeakKeyDictionary()
 
     def of(self, index: "LakeIndex") -> T:
-        """That of an index. Raises what making it raises, and tries again the next time."""
+        """Returns the value for an index. Raises what computing it raises, and tries again on the next call."""
         with self._lock:
             memory = self._of_indexes.setdefault(index, SizedCache(1, lambda _: 0))
         return memory.get("", lambda: (self._make(index),))[0]
 
     def __len__(self) -> int:
-        """Of how many indexes it is kept."""
+        """Number of indexes that a value is cached for."""
         return len(self._of_indexes)

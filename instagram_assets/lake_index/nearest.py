@@ -1,7 +1,7 @@
-"""How near every image is to a text or to another image: cosines of one vector and all, by one scan of the file.
+"""Exact nearest-neighbour search over the image embeddings: cosine similarity of one vector with all, by one file scan.
 
-The rows stay bfloat16 in the page cache, and are made float32 a few hundred at a time in a buffer that the processor's
-cache holds: as fast as reading them, on any processor, and exact but for the rounding of what is stored.
+The rows stay bfloat16 in the page cache, and are converted to float32 a few hundred at a time in a buffer that fits the
+CPU cache: as fast as reading them, on any CPU, and exact except for the rounding of what is stored.
 """
 
 import itertools
@@ -19,16 +19,16 @@ from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.lake_index.vectors import HEADER, VectorFile, check_file, from_bfloat16
 
 _NUMBERS_AT_ONCE = 1 << 18
-"""Of the buffer, 1 MB; OpenBLAS starts threads of its own for twice that, which fight ours."""
+"""Numbers in the float32 buffer, 1 MB; for twice that OpenBLAS starts threads of its own, which compete with ours."""
 _LEAST_ROWS = 50_000
-"""Of a thread: fewer are done before another has begun."""
+"""Minimum rows per thread: fewer are finished before another thread has started."""
 _MOST_THREADS = 8
 
 
 class Vectors:
-    """The embeddings of one version of the index. Safe to be asked by many threads.
+    """The embeddings of one version of the index, memory-mapped. Thread-safe.
 
-    Raises DamagedError when the file is not whole.
+    Raises DamagedError when the file is truncated or not the expected one.
     """
 
     def __init__(self, folder: Path, known: VectorFile) -> None:
@@ -39,19 +39,19 @@ class Vectors:
 
     @classmethod
     def of_index(cls, index: LakeIndex) -> "Vectors | None":
-        """Those of an index, opened once for each of its versions; null where it has none."""
+        """Returns the embeddings of an index, opened once per version; None if it has none."""
         return _OF_INDEXES.of(index)
 
     def of(self, row: int) -> NDArray[np.float32]:
-        """The vector of a row as float32[width]. Raises VectorsError where there is no such row."""
+        """Returns the embedding in a row as float32[width]. Raises VectorsError if there is no such row."""
         if not 0 <= row < self.rows:
             raise VectorsError(f"row {row}: the index has {self.rows} embeddings.")
         return from_bfloat16(np.array(self._rows[row]))
 
     def similarities(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The cosine of `vector`, float32[width] of any length, and each row: float32[rows], without NaN.
+        """The cosine similarity of `vector`, float32[width] of any norm, with each row: float32[rows], without NaN.
 
-        Raises VectorsError for a vector of another width, without length, or with numbers that are none.
+        Raises VectorsError for a vector of another width, of norm zero, or with NaN or infinity.
         """
         asked = np.asarray(vector, np.float32)
         if asked.shape != (self.width,):
@@ -83,7 +83,7 @@ class Vectors:
 
 
 def nearest_rows(similarities: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-    """The rows of the `count` largest similarities, largest first."""
+    """Returns the row numbers of the `count` largest similarities, largest first."""
     count = min(count, len(similarities))
     some = np.argpartition(-similarities, count - 1)[:count] if count else np.empty(0, np.int64)
     return some[np.argsort(-similarities[some], kind="stable")]
@@ -98,7 +98,7 @@ def _opened(index: LakeIndex) -> Vectors | None:
         raise
 
 
-# The file is mapped: as long as it is, it takes its place on the disk, though it was removed.
+# A mapped file occupies disk space until it is unmapped, even after it was removed.
 _OF_INDEXES: PerIndex[Vectors | None] = PerIndex(_opened)
 
 

@@ -1,4 +1,4 @@
-"""The order of all rows that a filter wants, as their numbers: computed once, so that any page of it is a slice."""
+"""Sorted row numbers of all rows that match a filter, computed once and cached, so that any page is a slice of them."""
 
 from collections.abc import Callable, Hashable, Mapping
 from functools import lru_cache
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 Sort = Literal["newest", "oldest", "likes", "impression", "sharpest", "blurriest", "similar"]
 PostSort = Literal["newest", "oldest", "likes", "impression"]
 Decisions = Mapping[str, Literal["keep", "drop"]]
-"""What a named list says, by image_id."""
+"""The decisions of a named list, by image_id."""
 NO_DECISIONS: Decisions = {}
 
 LIMIT = 256 << 20
-"""Bytes of orders that are remembered of an index: some 60 of a million rows each."""
+"""Maximum bytes of cached orders per index: about 60 orders of a million rows each."""
 
 _SAID = {"kept": "keep", "dropped": "drop"}
 _NUMBERS: Mapping[Of, str] = {"posts": "post", "images": "image"}
-# Nulls come last whichever way; rows that are equal stay in the order of their numbers.
+# Nulls come last in both directions; ties stay in the order of their row numbers.
 _SORTS: Mapping[str, tuple[str, Literal["ascending", "descending"]]] = {
     "newest": ("taken_at", "descending"),
     "oldest": ("taken_at", "ascending"),
@@ -41,7 +41,7 @@ _SORTS: Mapping[str, tuple[str, Literal["ascending", "descending"]]] = {
 
 
 class Orders:
-    """Orders of rows, remembered of each index that is open while they fit into `limit` bytes; for many threads."""
+    """A cache of sorted row numbers, up to `limit` bytes per open index. Thread-safe."""
 
     def __init__(self, limit: int = LIMIT) -> None:
         self._memories: PerIndex[SizedCache[np.ndarray]] = PerIndex(
@@ -49,7 +49,7 @@ class Orders:
         )
 
     def __len__(self) -> int:
-        """Of how many indexes orders are remembered."""
+        """Number of indexes that have cached orders."""
         return len(self._memories)
 
     def images(
@@ -60,10 +60,11 @@ class Orders:
         decisions: Decisions = NO_DECISIONS,
         similarities: "np.ndarray | None" = None,
     ) -> "np.ndarray":
-        """The numbers of the images that are wanted, int32, not to be written to.
+        """Returns the numbers of the images that match a filter, sorted, as a read-only int32 array.
 
-        `decisions` are those of the filter's list; `similarities`, float32 by row of the vectors, is what `similar`
-        sorts by, which leaves out images without a vector. Raises QueryError for a sort that cannot be.
+        `decisions` are those of the list named in the filter; `similarities`, float32 by row of the embedding file, are
+        the key of the sort `similar`, which leaves out images without an embedding. Raises QueryError for an impossible
+        sort.
         """
         if sort not in get_args(Sort):
             raise QueryError(f"sort={sort}: images are sorted by {', '.join(get_args(Sort))}.")
@@ -84,7 +85,7 @@ class Orders:
         )
 
     def posts(self, index: LakeIndex, wanted: Filter, sort: PostSort = "newest") -> "np.ndarray":
-        """The numbers of the posts that are wanted, as `images`; what a list says of images is nothing to posts."""
+        """The numbers of the posts that match a filter, as `images` does; decisions on images do not apply to posts."""
         if sort not in get_args(PostSort):
             raise QueryError(f"sort={sort}: posts are sorted by {', '.join(get_args(PostSort))}.")
         plain = wanted.but(list_name="", decided="")
@@ -105,7 +106,7 @@ class Orders:
         return numbers[np.argsort(-similarities[vectors[numbers]], kind="stable")]
 
     def _matching(self, index: LakeIndex, wanted: Filter, of: Of) -> "np.ndarray":
-        """For each row, by its number, whether it is wanted. Words are looked up one by one, the rarest costs least."""
+        """A boolean mask over row numbers: which rows match. Words are looked up one by one, the rarest costs least."""
         asked = wanted.but(q="", hashtag=(), word="")
         where = condition_of(asked, of)
         size = _size(index, of)
@@ -119,7 +120,7 @@ class Orders:
             said = _saying(index, wish, "posts")
             if of == "images":
                 posts = self._kept(index, ("posts of images",), lambda: _by_image(index, "post"))
-                # The last place is that of images without a post.
+                # The last element stands for images without a post.
                 said = said[posts] | _saying(index, wish, "images")
             else:
                 said = said[:-1]
@@ -139,12 +140,12 @@ class Orders:
 
 @lru_cache(maxsize=1)
 def shared_orders() -> Orders:
-    """The orders that all requests of this process share."""
+    """Returns the cache that all requests of this process share."""
     return Orders()
 
 
 def _every(index: LakeIndex, of: Of, sort: str) -> "np.ndarray":
-    """All rows in an order: Arrow sorts one column several times as fast as DuckDB does with the number beside it."""
+    """Returns all row numbers in sort order: Arrow sorts one column several times as fast as DuckDB sorts two."""
     column, direction = _SORTS[sort]
     rows = index.ask(f"SELECT {_NUMBERS[of]} AS number, {column} AS key FROM {of} ORDER BY 1")
     keys = rows["key"].combine_chunks()
@@ -155,7 +156,7 @@ def _every(index: LakeIndex, of: Of, sort: str) -> "np.ndarray":
 
 
 def _saying(index: LakeIndex, wish: QueryTerm, of: Of) -> "np.ndarray":
-    """For each row, by its number, whether its caption has a term that fits; of posts with one place more, false."""
+    """Returns a boolean mask over row numbers: which captions match the term; for posts one element more, False."""
     terms = _numbers(index, term_sql(wish).replace("?", "$1") + " ORDER BY term", wish.text)
     size = _size(index, of) + (of == "posts")
     if not len(terms):
@@ -163,7 +164,7 @@ def _saying(index: LakeIndex, wish: QueryTerm, of: Of) -> "np.ndarray":
     table, number = ("post_terms", "post") if of == "posts" else ("image_terms", "image")
     low, high = int(terms[0]), int(terms[-1])
     if high - low + 1 == len(terms):
-        # Neighbours, as the beginning of a word finds them in an index that was made whole: one stretch of the table.
+        # Consecutive term numbers, as for a prefix in a newly built index: one contiguous range of the table.
         rows = _numbers(index, f"SELECT {number} FROM {table} WHERE term BETWEEN $1 AND $2", low, high)
     else:
         with index.cursor() as cursor:
@@ -173,12 +174,12 @@ def _saying(index: LakeIndex, wish: QueryTerm, of: Of) -> "np.ndarray":
 
 
 def _size(index: LakeIndex, of: Of) -> int:
-    """One more than the highest number: rows that were taken out leave gaps."""
+    """Returns the highest row number plus one; deleted rows leave gaps."""
     return index.rows(f"SELECT coalesce(max({_NUMBERS[of]}), -1) + 1 AS n FROM {of}")[0]["n"]
 
 
 def _by_image(index: LakeIndex, column: Literal["vector", "post"]) -> "np.ndarray":
-    """A number of each image, by the image's own; -1 where there is none."""
+    """Returns the vector or post number of each image, indexed by image number, int32; -1 where there is none."""
     import numpy as np
 
     table = index.ask(f"SELECT image, coalesce({column}, -1)::INTEGER AS number FROM images")
@@ -188,7 +189,7 @@ def _by_image(index: LakeIndex, column: Literal["vector", "post"]) -> "np.ndarra
 
 
 def _decided(index: LakeIndex, decided: str, decisions: Decisions) -> "np.ndarray":
-    """For each image whether a list says so of it."""
+    """Returns a boolean mask over image numbers: which images have this decision in the list."""
     wanted = (
         list(decisions)
         if decided == "undecided"

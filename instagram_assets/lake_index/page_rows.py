@@ -1,4 +1,4 @@
-"""Rows of a page, images or posts, by their numbers and in the order of these."""
+"""Reads the rows of images and posts shown on one page, by row number and in the given order."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def rows_of(
     index: LakeIndex, of: Of, number: str, columns: Sequence[str], numbers: "np.ndarray | Iterable[int]"
 ) -> list[dict[str, Any]]:
-    """The rows with these numbers, in their order; what is not there is left out."""
+    """Returns the rows with these numbers, in that order; missing ones are left out."""
     wanted = [int(each) for each in numbers]
     if not wanted:
         return []
@@ -28,7 +28,7 @@ def rows_of(
 
 
 def nan_as_none(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows with null for numbers that are none, which JSON does not have."""
+    """Returns the rows with NaN and infinity replaced by None, since JSON does not have them."""
     for row in rows:
         for name, value in row.items():
             if isinstance(value, float) and not math.isfinite(value):
@@ -44,12 +44,12 @@ IMAGE_COLUMNS = (
 
 
 def image_rows(index: LakeIndex, numbers: "np.ndarray | Iterable[int]") -> list[dict[str, Any]]:
-    """The images of these numbers, in their order; `likes`, `impression` and `viral` are their posts'."""
+    """Returns the images with these numbers, in that order; `likes`, `impression` and `viral` are their posts'."""
     return rows_of(index, "images", "image", IMAGE_COLUMNS, numbers)
 
 
 def images_of_post(index: LakeIndex, account: str, post_id: str) -> list[dict[str, Any]]:
-    """The images of one post in their order."""
+    """Returns the images of one post in their order."""
     found = index.rows(
         "SELECT image FROM images WHERE account = $1 AND post_id = $2 ORDER BY position, image", account, post_id
     )
@@ -57,13 +57,13 @@ def images_of_post(index: LakeIndex, account: str, post_id: str) -> list[dict[st
 
 
 def images_with(index: LakeIndex, image_id: str) -> Sequence[dict[str, Any]]:
-    """The images of the same bytes, wherever they are; none where the id is unknown."""
+    """Returns all rows of images with the same bytes; empty if the id is unknown."""
     found = index.rows("SELECT image FROM images WHERE image_id = $1 ORDER BY image", image_id)
     return image_rows(index, [row["image"] for row in found])
 
 
 def near_duplicates(index: LakeIndex, image_id: str) -> int:
-    """How many other images are near-duplicates of one, or are the same again, as `Filter.near` finds them."""
+    """Returns how many other images are near-duplicates or copies of an image, as `Filter.near` matches them."""
     where = condition_of(Filter(near=image_id), "images")
     [row] = index.rows(f"SELECT count(*) AS number FROM images WHERE {where.sql}", *where.values)
     return max(0, row["number"] - 1)
@@ -78,18 +78,18 @@ POST_COLUMNS = (
 
 
 def post_rows(index: LakeIndex, numbers: "np.ndarray | Iterable[int]") -> list[dict[str, Any]]:
-    """The posts of these numbers, in their order."""
+    """Returns the posts with these numbers, in that order."""
     return rows_of(index, "posts", "post", POST_COLUMNS, numbers)
 
 
 def post_of(index: LakeIndex, account: str, post_id: str) -> dict[str, Any] | None:
-    """One post; null where there is none such."""
+    """Returns one post; None if it is not in the index."""
     found = index.rows("SELECT post FROM posts WHERE account = $1 AND post_id = $2", account, post_id)
     return next(iter(post_rows(index, [found[0]["post"]])), None) if found else None
 
 
 def observations_of(index: LakeIndex, post: int) -> list[dict[str, Any]]:
-    """A post's numbers over time, the oldest first: `observed_at`, `likes`, `comments`, `views`, `plays`."""
+    """Returns a post's metrics over time, the oldest first: `observed_at`, `likes`, `comments`, `views`, `plays`."""
     return nan_as_none(
         index.rows(
             "SELECT observed_at, likes, comments, views, plays FROM looks WHERE post = $1 ORDER BY observed_at", post

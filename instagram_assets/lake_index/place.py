@@ -1,6 +1,6 @@
-"""Where the index lies: files in `index` of the data folder, of which the newest whole one counts.
+"""File names and versions of the index in the data folder's `index` folder; the newest complete file is current.
 
-Each version has a name of its own: DuckDB takes two files that had one name after the other for the same.
+Each version has a unique name: DuckDB would mistake two files that had the same name one after the other.
 """
 
 import os
@@ -14,31 +14,31 @@ from instagram_assets.storage.atomic import is_temporary
 
 INDEX_FOLDER = "index"
 WORK_FOLDER = "new"
-"""The folder below it in which the next version is made; who finds it without its maker may remove it."""
+"""The subfolder in which the next version is built; a leftover of a killed process may be removed."""
 LAKE_FINGERPRINT_FILE = "seen.txt"
-"""What the lake's folders looked like when the index was last brought up to date, see `changes.fingerprint`."""
+"""File with the lake's fingerprint at the last update of the index, see `changes.fingerprint`."""
 _FILE = re.compile(r"^index-[0-9]{20}\.duckdb$")
 _NOBODY = "index-00000000000000000000.duckdb"
 _AHEAD_NS = 10 * 365 * 86_400 * 10**9
-"""How far ahead of the clock the number of a version may be: clocks are set back, but not by ten years."""
+"""How far in the future the timestamp in a version's name may be: clocks are set back, but not by ten years."""
 
 
 def index_file(folder: Path) -> Path:
-    """The newest whole file of the index in its folder; one that is not there where there is none.
+    """Returns the path of the newest complete index file; a path that does not exist if there is none.
 
-    What is called so and was never made here does not count: a folder, or a number far ahead of the clock.
+    Folders and files with a timestamp too far in the future are ignored: they were not made by this program.
     """
     return folder / max(_files(folder), default=_NOBODY)
 
 
 def next_file(folder: Path) -> Path:
-    """What the next version is called: later than all, also than those that are gone, whatever the clock does."""
+    """Returns the path for the next version: its number exceeds all used before, even if the clock was set back."""
     last = _number(index_file(folder).name)
     return folder / f"index-{max(time.time_ns(), last + 1):020}.duckdb"
 
 
 def version_stamp(path: Path) -> str:
-    """What tells one version of the file from another; empty where there is none."""
+    """Returns a text that identifies this version of the file; empty if there is none."""
     try:
         stat = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -47,7 +47,7 @@ def version_stamp(path: Path) -> str:
 
 
 def is_index_file(name: str) -> bool:
-    """Whether a file of the folder is one of ours."""
+    """Whether a file name in the index folder is one that this program creates."""
     return (
         name in (WORK_FOLDER, LAKE_FINGERPRINT_FILE)
         or bool(_FILE.match(name))
@@ -57,7 +57,7 @@ def is_index_file(name: str) -> bool:
 
 
 def indexed_fingerprint(folder: Path) -> str:
-    """The fingerprint of the lake that the index was last brought up to date with; empty where that is not known."""
+    """Returns the lake's fingerprint at the last update of the index; empty if unknown."""
     try:
         return (folder / LAKE_FINGERPRINT_FILE).read_text("ascii", "replace")
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
@@ -65,7 +65,10 @@ def indexed_fingerprint(folder: Path) -> str:
 
 
 def remove_old_versions(folder: Path, vectors: str = "") -> None:
-    """Take away what the newest version does not need, of which `vectors` is the other file; for who is alone there."""
+    """Delete the files that the newest version, with its embedding file `vectors`, does not need.
+
+    The caller must hold the folder's lock.
+    """
     newest = index_file(folder).name
     remove_left_spill_folders(folder)
     for name in os.listdir(folder):
@@ -76,7 +79,7 @@ def remove_old_versions(folder: Path, vectors: str = "") -> None:
 
 
 def remove_path(path: Path) -> None:
-    """Take a file, a link or a whole folder away; nothing where there is none."""
+    """Delete a file, a link or a whole folder; does nothing if there is none."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

@@ -1,4 +1,4 @@
-"""The index opened for reading, by many threads at once; a newer version is taken up as soon as it is there."""
+"""Opens the index read-only for many threads, and switches to a newer version as soon as there is one."""
 
 import threading
 import weakref
@@ -23,42 +23,43 @@ _TRIES = 5
 
 
 class LakeIndex:
-    """One version of the index. Safe to be asked by many threads, each by a cursor of its own.
+    """One version of the index, open for reading. Thread-safe: each query uses a cursor of its own.
 
-    Raises NotReadyError where none was made yet, or one of another version of this program; DamagedError for damage.
-    What others remember of it they keep by `memory.PerIndex`, so that it goes with it.
+    Raises NotReadyError if none was built yet, or only one in the format of another program version; DamagedError for a
+    damaged file. Caches that belong to it use `memory.PerIndex`, so that they are dropped with it.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.path, self.stamp, self._connection = _opened(folder)
-        # Who asks holds it: it is closed when it was replaced and nobody asks any more.
+        # Callers hold a reference: it is closed once it was replaced and no query uses it any more.
         self._close = weakref.finalize(self, _close, self._connection, self.path)
         self.is_damaged = False
-        """Whether a question met damage: this version has to be made anew."""
+        """Whether a query found damage: this version has to be rebuilt."""
 
     def ask(self, sql: str, *values: Any) -> pa.Table:
-        """The rows of a question, in which `$1`, `$2`, … stand for `values`; without rows where it is no question.
+        """Runs a SQL query and returns its rows; `$1`, `$2`, … stand for `values`. Other statements return no rows.
 
-        Raises DamagedError when the file is damaged, StorageError when memory does not suffice, QueryError for others.
+        Raises DamagedError when the file is damaged, StorageError when memory does not suffice, QueryError for other
+        errors.
         """
         import duckdb
 
         with self.cursor() as cursor:
             try:
                 relation = cursor.sql(sql, params=list(values))
-                # Statements that are no question give no relation, whatever DuckDB's types say.
+                # Statements other than queries return no relation, whatever DuckDB's types say.
                 return pa.table({}) if relation is None else relation.to_arrow_table()  # pyright: ignore[reportUnnecessaryComparison]
             except duckdb.Error as error:
                 raise self._told(error) from error
 
     def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
-        """As `ask`, as dictionaries."""
+        """Runs a SQL query as `ask` does and returns its rows as dictionaries."""
         return self.ask(sql, *values).to_pylist()
 
     @contextmanager
     def cursor(self) -> Generator["DuckDBPyConnection"]:
-        """A connection of one's own to the same data, in which temporary tables may be made."""
+        """Yields a separate connection to the same data, in which temporary tables may be created."""
         cursor = self._connection.cursor()
         try:
             yield cursor
@@ -66,12 +67,12 @@ class LakeIndex:
             cursor.close()
 
     def fact(self, name: str) -> str:
-        """A fact of this version, see `tables.SCHEMA`; empty where it is not said."""
+        """Returns a metadata value of this version, see `tables.SCHEMA`; empty if it is not set."""
         found = self.rows("SELECT value FROM facts WHERE name = $1", name)
         return found[0]["value"] if found else ""
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._close()
 
     def _told(self, error: Exception) -> Exception:
@@ -91,7 +92,7 @@ class LakeIndex:
 
 
 class IndexHandle:
-    """The newest version of an index that there is."""
+    """A handle on the newest version of the index in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -100,7 +101,7 @@ class IndexHandle:
         self._damaged = ""
 
     def newest(self) -> LakeIndex:
-        """The index as it is now. Raises as `LakeIndex` does."""
+        """Returns the current version of the index, opening it if it was replaced. Raises as `LakeIndex` does."""
         with self._lock:
             self._release()
             if self._index is None:
@@ -113,13 +114,13 @@ class IndexHandle:
             return self._index
 
     def release(self) -> None:
-        """Close an index that was replaced or removed, with all that is remembered of it, though nobody asks again."""
+        """Close an index that was replaced or removed, with all that is cached of it, before the next query."""
         with self._lock:
             self._release()
 
     @property
     def is_damaged(self) -> bool:
-        """Whether the version that is there was found to be damaged, by opening it or by a question."""
+        """Whether the current version was found to be damaged, on opening or by a query."""
         with self._lock:
             self._release()
             if self._index is not None:
@@ -133,12 +134,12 @@ class IndexHandle:
 
 @lru_cache(maxsize=8)
 def index_handle(folder: Path) -> IndexHandle:
-    """What this process has open in a folder, one for all who ask."""
+    """Returns the handle on the index in a folder that all threads of this process share."""
     return IndexHandle(folder)
 
 
 def _opened(folder: Path) -> tuple[Path, str, "DuckDBPyConnection"]:
-    """The newest file with its stamp, open. An older one may go between being found and being opened."""
+    """Opens the newest file; returns its path, version stamp and connection. Retries if the file was replaced."""
     import duckdb
 
     for last in range(_TRIES - 1, -1, -1):
@@ -156,7 +157,7 @@ def _opened(folder: Path) -> tuple[Path, str, "DuckDBPyConnection"]:
 
 @contextmanager
 def open_read_only(path: Path) -> Generator["DuckDBPyConnection"]:
-    """A file open for reading while the block runs, whatever version it is of. Raises DuckDB's errors."""
+    """Opens a file read-only while the block runs, in whatever format version. Raises DuckDB's errors."""
     connection = _connect(path)
     try:
         yield connection
@@ -165,7 +166,7 @@ def open_read_only(path: Path) -> Generator["DuckDBPyConnection"]:
 
 
 def _connect(path: Path) -> "DuckDBPyConnection":
-    """Open a file for reading: always alike, as DuckDB wants it of all who have one open in a process."""
+    """Opens a file read-only, with the same options each time, as DuckDB requires within one process."""
     import duckdb
 
     try:

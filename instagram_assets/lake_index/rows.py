@@ -1,7 +1,7 @@
-"""From parts of the lake to rows of the index, and away again: SQL over what was read of some parts at a time.
+"""SQL that inserts rows of lake tables into the index and deletes them again, for a batch of parts at a time.
 
-The rows of a part are made of that part's rows alone, and of what is kept for the whole lake (clusters, labels), so
-that an index that was brought up to date many times says what one says that was made anew.
+The rows of a part depend only on that part's rows and on the tables for the whole lake (clusters, labels), so an index
+that was updated many times has the same contents as one that was rebuilt.
 """
 
 from collections.abc import Iterable, Mapping
@@ -40,7 +40,7 @@ LEFT JOIN (
     FROM lake_images WHERE status = 'ok' GROUP BY ALL
 ) m USING (account, day, post_id)
 """
-# An image that was clustered among all and among its account's counts as one of all.
+# An image clustered both among all images and within its account gets the cluster among all.
 _IMAGES = """
 INSERT INTO images
 SELECT
@@ -167,9 +167,9 @@ AND term NOT IN (
 def insert_cells(
     connection: "DuckDBPyConnection", tables: Mapping[str, pa.Table], zone: str, *, terms_in: str = "main"
 ) -> None:
-    """Put in what was read of some accounts' months, none of which the index has; its words are found in `terms_in`.
+    """Insert the rows of account months that are not in the index yet; terms are looked up in the schema `terms_in`.
 
-    The temporary tables `labels` and `groups` are there, see `take_labels`.
+    Needs the temporary tables `labels` and `groups`, see `collect_labels`.
     """
     with _registered(connection, tables):
         connection.execute(_POSTS, {"zone": zone})
@@ -183,19 +183,19 @@ def insert_cells(
 
 
 def insert_profiles(connection: "DuckDBPyConnection", tables: Mapping[str, pa.Table]) -> None:
-    """Put in the profiles of accounts that the index has none of."""
+    """Insert the profiles of accounts that have none in the index yet."""
     with _registered(connection, tables):
         connection.execute(_FOLLOWERS)
 
 
 def insert_searches(connection: "DuckDBPyConnection", tables: Mapping[str, pa.Table]) -> None:
-    """Put in the images of searches that the index has none of."""
+    """Insert the images of searches that have none in the index yet."""
     with _registered(connection, tables):
         connection.execute(_SEARCHES)
 
 
 def replace_whole(connection: "DuckDBPyConnection", tables: Mapping[str, pa.Table]) -> None:
-    """Put topics or hypotheses in the place of all that the index has; tables that are not given stay."""
+    """Replace all topics or hypotheses in the index; tables that are not given stay."""
     with _registered(connection, tables):
         if "topics" in tables:
             connection.execute(_TOPICS)
@@ -204,14 +204,14 @@ def replace_whole(connection: "DuckDBPyConnection", tables: Mapping[str, pa.Tabl
 
 
 def collect_labels(connection: "DuckDBPyConnection", labels: pa.Table, clusters: pa.Table) -> None:
-    """Have what is said of single posts and images for the whole lake at hand, in DuckDB's own memory."""
+    """Load the lake-wide labels and clusters of posts and images into temporary DuckDB tables."""
     with _registered(connection, {"viral_labels": labels, "clusters": clusters}):
         connection.execute("CREATE OR REPLACE TEMP TABLE labels AS SELECT * FROM lake_viral_labels WHERE kind <> 'ad'")
         connection.execute("CREATE OR REPLACE TEMP TABLE groups AS SELECT * FROM lake_clusters")
 
 
 def apply_labels(connection: "DuckDBPyConnection", *, labels: bool, clusters: bool) -> None:
-    """Bring the posts up to date with other labels, and the images with these and with other clusters."""
+    """Update posts with changed labels, and images with changed labels and clusters."""
     if labels:
         connection.execute(_LABELS)
     if clusters:
@@ -219,7 +219,7 @@ def apply_labels(connection: "DuckDBPyConnection", *, labels: bool, clusters: bo
 
 
 def remove_parts(connection: "DuckDBPyConnection", parts: Iterable[Part]) -> None:
-    """Take away all rows of these parts; words and terms that are left over go with `remove_unused`."""
+    """Delete all rows of these parts; words and terms without rows are deleted by `remove_unused`."""
     cells = [part for part in parts if part.kind == "cell"]
     gone = pa.table(
         {
@@ -239,7 +239,7 @@ def remove_parts(connection: "DuckDBPyConnection", parts: Iterable[Part]) -> Non
 
 
 def count_years(connection: "DuckDBPyConnection", *, changed: bool = False) -> None:
-    """Count the words of all accounts together by year, from those by month; those of changed years alone anew."""
+    """Sum the monthly word counts of all accounts into yearly ones; with `changed` only of years that changed."""
     years = "SELECT DISTINCT date_trunc('year', month) FROM " + ("gone" if changed else "word_months")
     connection.execute(f"DELETE FROM word_years WHERE year IN ({years})")
     connection.execute(
@@ -249,7 +249,7 @@ def count_years(connection: "DuckDBPyConnection", *, changed: bool = False) -> N
 
 
 def remove_unused(connection: "DuckDBPyConnection") -> None:
-    """Take away the words and terms that only rows had which `remove_parts` took away."""
+    """Delete the words and terms that no row uses any more after `remove_parts`."""
     connection.execute(_REMOVE_UNUSED)
 
 
@@ -262,7 +262,7 @@ def _value(connection: "DuckDBPyConnection", sql: str) -> int:
 
 
 class _registered:
-    """Tables of the lake by the names `lake_…`, while the block runs."""
+    """Context manager that registers tables of the lake with DuckDB under the names `lake_…`."""
 
     def __init__(self, connection: "DuckDBPyConnection", tables: Mapping[str, pa.Table]) -> None:
         self._connection, self._tables = connection, tables

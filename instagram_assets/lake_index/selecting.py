@@ -1,4 +1,4 @@
-"""Which posts or images a filter wants, as SQL over the tables of the index."""
+"""Translates a filter into SQL conditions on the index tables of posts and images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,13 +12,13 @@ Of = Literal["posts", "images"]
 
 @dataclass
 class SqlCondition:
-    """A condition in SQL with the values of its `$1`, `$2`, …"""
+    """A SQL condition with the values of its parameters `$1`, `$2`, …"""
 
     parts: list[str] = field(default_factory=list[str])
     values: list[Any] = field(default_factory=list[Any])
 
     def add(self, sql: str, *values: Any) -> None:
-        """One more condition, in which `?` stands for each value."""
+        """Add a condition with AND, in which `?` stands for each value."""
         for value in values:
             self.values.append(value)
             sql = sql.replace("?", f"${len(self.values)}", 1)
@@ -26,14 +26,14 @@ class SqlCondition:
 
     @property
     def sql(self) -> str:
-        """The whole condition."""
+        """The combined condition."""
         return " AND ".join(self.parts) or "true"
 
 
 def condition_of(wanted: Filter, of: Of) -> SqlCondition:
-    """The condition on a row of `posts`, or of `images`; with what a named list says of an image it has nothing to do.
+    """Returns the condition on rows of `posts` or `images`; decisions of a named list are not part of it.
 
-    Fields that only images have are no condition on posts.
+    Fields that only images have are ignored for posts.
     """
     where = SqlCondition()
     if wanted.account:
@@ -61,14 +61,14 @@ def condition_of(wanted: Filter, of: Of) -> SqlCondition:
 
 
 def query_terms_of(wanted: Filter) -> list[QueryTerm]:
-    """All words that a filter asks for, of captions, hashtags and tokens."""
+    """Returns all terms that a filter searches for, in captions, hashtags and tokens."""
     tags = [QueryTerm("#" + folded_text(tag), whole=True) for tag in wanted.hashtag]
     token = token_term(wanted.word, wanted.pos) if wanted.pos else folded_text(wanted.word)
     return [*query_terms(wanted.q), *tags, *([QueryTerm(token, whole=True)] if wanted.word else ())]
 
 
 def term_sql(wish: QueryTerm) -> str:
-    """The question for the terms that fit a wish, whose text is `?`."""
+    """Returns the SQL query for the terms that match a query term, whose text is the parameter `?`."""
     match = "text = ?" if wish.whole else "contains(text, ?)" if wish.is_inside else "starts_with(text, ?)"
     return f"SELECT term FROM terms WHERE {match}"
 

@@ -1,7 +1,7 @@
-"""Where a query of the index puts what memory has no room for: a folder beside the index, gone with who asked.
+"""Temporary folders for DuckDB queries on the index that exceed memory, one per process and open version.
 
-Each process has one for each version that it has open, and holds its lock. One without its process was left behind by
-a killed one, and goes with the next update.
+The process holds the folder's lock. A folder whose lock is free was left behind by a killed process, and the next
+update removes it.
 """
 
 import fcntl
@@ -18,7 +18,7 @@ SPILL_PREFIX = "spilled-"
 
 @dataclass
 class _Held:
-    """A folder, its lock, and how many connections of this process may write there."""
+    """A spill folder, its lock, and the number of this process's connections that use it."""
 
     folder: str
     descriptor: int
@@ -30,9 +30,9 @@ _lock = threading.Lock()
 
 
 def spill_folder(path: Path) -> str:
-    """The folder for a file of the index, the same for all who have it open in this process until each `let_go`es.
+    """Returns the spill folder for an index file, shared by this process until each user calls `release_spill_folder`.
 
-    Empty where none can be made, such as on a disk that is only read: queries then have the memory alone.
+    Empty if none can be created, such as on a read-only disk: queries then use memory alone.
     """
     with _lock:
         if path not in _held:
@@ -45,7 +45,7 @@ def spill_folder(path: Path) -> str:
 
 
 def release_spill_folder(path: Path) -> None:
-    """Say that one connection to the file is closed; with the last one its folder goes."""
+    """Release one connection's use of the spill folder; the last one removes it."""
     with _lock:
         held = _held.get(path)
         if held is None:
@@ -59,14 +59,14 @@ def release_spill_folder(path: Path) -> None:
 
 
 def remove_left_spill_folders(folder: Path) -> None:
-    """Remove what killed processes left in the folder of an index."""
+    """Remove the spill folders that killed processes left in an index folder."""
     for name in os.listdir(folder):
         if name.startswith(SPILL_PREFIX) and (descriptor := _opened(folder / name)) is not None:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder / name, ignore_errors=True)
             except OSError:
-                continue  # somebody has it
+                continue  # in use by another process
             finally:
                 os.close(descriptor)
 
@@ -77,7 +77,7 @@ def _made(folder: Path) -> _Held | None:
     except OSError:
         return None
     descriptor = os.open(made, os.O_RDONLY | os.O_DIRECTORY)
-    with suppress(OSError):  # a file system without locks has no index that is brought up to date either
+    with suppress(OSError):  # an index on a file system without locks is never updated
         fcntl.flock(descriptor, fcntl.LOCK_SH)
     return _Held(made, descriptor)
 

@@ -1,11 +1,11 @@
-"""The tables of the index, as DuckDB has them: what pages filter, sort and count, each row numbered in its table.
+"""The DuckDB tables of the index, which pages filter, sort and count; each row is numbered within its table.
 
-Numbers of rows (`post`, `image`, `word`, `term`, `vector`) hold within one version of the index and nowhere else:
-addresses of pages name accounts, `post_id` and `image_id`.
+Row numbers (`post`, `image`, `word`, `term`, `vector`) are valid within one version of the index only: URLs of pages
+use accounts, `post_id` and `image_id`.
 """
 
 VERSION = 4
-"""Changes with the tables: an index of another version is made anew."""
+"""Version of the table format; an index of another version is rebuilt."""
 
 SCHEMA = """
 CREATE TABLE files (              -- what the index is made of: each file of the lake that it reads
@@ -108,6 +108,6 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "search_embeddings": ("image_id", "embedding", "model"),
     "search_clusters": ("search", "image_id", "cluster", "near_group"),
 }
-"""The tables of the lake that it is made of, and which of their columns."""
+"""The tables of the lake that the index is built from, and their columns that it reads."""
 VECTORS = ("embeddings", "search_embeddings")
-"""Those of them that `vectors.py` reads, and only where they changed."""
+"""The tables that `vectors.py` reads, and only where they changed."""

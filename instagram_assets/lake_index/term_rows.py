@@ -1,4 +1,4 @@
-"""The terms of the index: which posts and images have each, numbered as they come, and in order in a new index."""
+"""Inserts the full-text search terms of posts and images into the index."""
 
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ FROM (SELECT DISTINCT text FROM found) f ANTI JOIN terms USING (text)
 
 
 def sort_terms(connection: "DuckDBPyConnection", scratch: str) -> None:
-    """Number the terms in their order, and put what was found in `scratch` into the index in that order."""
+    """Number the terms collected in `scratch` in sorted order, and insert them and their rows into the index."""
     connection.execute(
         f"CREATE TEMP TABLE ordered AS SELECT term, (row_number() OVER (ORDER BY text) - 1)::INTEGER AS place, text "
         f"FROM {scratch}.terms"
@@ -32,14 +32,14 @@ def sort_terms(connection: "DuckDBPyConnection", scratch: str) -> None:
 
 
 def insert_post_terms(connection: "DuckDBPyConnection", terms_in: str) -> None:
-    """What posts are found by: their captions, taken apart, and each different word of their tokens once."""
+    """Insert the search terms of new posts: those of their captions, and each distinct word of their tokens."""
     captions = connection.sql(
         # Collectors may list hashtags that the caption does not have.
         "SELECT post, concat_ws(' ', caption, array_to_string(list_transform(hashtags, lambda tag: '#' || tag), ' ')) "
         "AS caption FROM new_posts WHERE caption IS NOT NULL OR len(hashtags) > 0"
     ).to_arrow_table()
     words = connection.sql(
-        # DISTINCT beside a recursive unnest looks at the words alone, not at their parts of speech.
+        # DISTINCT beside a recursive unnest compares the words alone, not their parts of speech.
         "SELECT DISTINCT word, pos FROM (SELECT unnest(tokens, recursive := true) FROM lake_tokens)"
     ).to_arrow_table()
     different: list[tuple[str, str]] = [
@@ -69,7 +69,7 @@ def insert_post_terms(connection: "DuckDBPyConnection", terms_in: str) -> None:
 
 
 def insert_image_terms(connection: "DuckDBPyConnection", terms_in: str, first: int) -> None:
-    """What images from the number `first` on are found by: what they show, taken apart."""
+    """Insert the search terms of the generated captions of images from the number `first` on."""
     captions = connection.sql(
         "SELECT image, caption FROM images WHERE image >= $1 AND caption IS NOT NULL", params=[first]
     ).to_arrow_table()
@@ -80,7 +80,7 @@ def insert_image_terms(connection: "DuckDBPyConnection", terms_in: str, first: i
 
 
 def _terms(rows: list[int], captions: list[str]) -> pa.Table:
-    """Each different term of each caption."""
+    """Returns one row per caption and distinct term."""
     texts: list[str] = []
     of_rows: list[int] = []
     for row, caption in zip(rows, captions, strict=True):

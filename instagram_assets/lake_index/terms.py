@@ -1,4 +1,4 @@
-"""How a caption is taken apart into what it is found by, and what somebody types is asked."""
+"""Splits captions into search terms, and parses the text of a search query."""
 
 import re
 import unicodedata
@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 TOKEN_MARK = "\x1f"
-"""Stands between the word and the part of speech of a token."""
+"""Separator between a token's word and its part of speech."""
 LONGEST = 60
-"""Characters of a term; what is longer is cut."""
+"""Maximum characters of a term; longer ones are cut."""
 MOST_WISHES = 16
-"""Words of a query that are looked for; more of them are passed over."""
+"""Maximum number of terms of a query; further ones are ignored."""
 _EMOJI = "[\U0001f1e6-\U0001faff\u2190-\u21ff\u2300-\u27bf\u2b00-\u2bff]"
 # A word with its # or @, or an emoji with its skin tone and whatever is joined to it.
 _PIECE = re.compile(rf"[#@]?[\w·.]+|{_EMOJI}(?:[\U0001f3fb-\U0001f3ff]|\u200d{_EMOJI})*", re.UNICODE)
@@ -20,17 +20,15 @@ _LOOKS: dict[int, None] = dict.fromkeys((0xFE0E, 0xFE0F))
 
 
 def folded_text(text: str) -> str:
-    """Text as it is compared: in one form of Unicode, without the difference of upper and lower case, of wide and
-    narrow letters, and of an emoji in colour or not.
-    """
+    """Returns text normalised for comparison: NFKC, case-folded, and without emoji presentation selectors."""
     once = unicodedata.normalize("NFKC", text).casefold()
     return unicodedata.normalize("NFKC", once.encode("utf-8", "replace").decode()).translate(_LOOKS)
 
 
 def terms_of(text: str, words: Iterable[str] = ()) -> set[str]:
-    """The terms of a caption, with those of its tokens; a hashtag or mention is one without its sign, too.
+    """Returns the search terms of a caption and its tokens; a hashtag or mention is also a term without its sign.
 
-    Of words joined by `_`, `.` or `·`, as in names of accounts, each part is one as well.
+    Names joined by `_`, `.` or `·`, such as those of accounts, are split: each part is a term as well.
 
     >>> sorted(terms_of("Cats at #home"))
     ['#home', 'at', 'cats', 'home']
@@ -45,28 +43,28 @@ def terms_of(text: str, words: Iterable[str] = ()) -> set[str]:
 
 
 def token_term(word: str, pos: str) -> str:
-    """The term of a token as one part of speech, exactly as the view `token_counts` counts it; nobody can type it."""
+    """Returns the term for a token with a part of speech, as the view `token_counts` counts it; no user can type it."""
     return f"{word}{TOKEN_MARK}{pos}"
 
 
 @dataclass(frozen=True)
 class QueryTerm:
-    """One word that was asked for: found whole, or as the beginning of longer ones."""
+    """One term of a query, which matches a whole term or the beginning of longer ones."""
 
     text: str
     whole: bool
 
     @property
     def is_inside(self) -> bool:
-        """Whether it is found inside of longer words, too: where words are written without spaces between them."""
+        """Whether it also matches inside longer words: true for scripts written without spaces between words."""
         return not self.whole and self.text[:1] not in ("#", "@") and bool(_CJK.search(self.text))
 
 
 def query_terms(query: str) -> list[QueryTerm]:
-    """What a query asks for, all of it at once: each word, and each of those in quotes whole.
+    """Parses a query into terms, all of which must match: each word is a prefix, each quoted text is matched whole.
 
-    Signs beside words are passed over; a query of nothing else asks for the sign itself. Of words of which one begins
-    the other the longer says it all.
+    Punctuation beside words is ignored; a query of punctuation alone searches for it. A term that is a prefix of
+    another one is dropped.
 
     >>> wishes('육아 "산책"')
     [Wish(text='육아', whole=False), Wish(text='산책', whole=True)]
@@ -92,5 +90,5 @@ def _straight(query: str) -> str:
 
 
 def _says_more(other: QueryTerm, wish: QueryTerm) -> bool:
-    """Whether every row that has `other` has `wish`, too."""
+    """Whether every row that matches `other` also matches `wish`."""
     return not wish.whole and wish != other and other.text.startswith(wish.text)

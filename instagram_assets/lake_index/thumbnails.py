@@ -1,4 +1,4 @@
-"""Small pictures of the media store: each made once, kept in a folder that stays below a size, never a link."""
+"""Thumbnails of stored images: made once each, and cached in a folder of limited size."""
 
 import os
 import threading
@@ -13,31 +13,31 @@ from instagram_assets.media.decode import open_image, reencode
 from instagram_assets.storage.atomic import is_temporary, make_folder, refusal, temporary_beside
 
 SIDE = 320
-"""Pixels of a thumbnail's longer side at most."""
+"""Maximum length of a thumbnail's longer side in pixels."""
 EXTENSIONS = (".jpg", ".webp", ".png", ".gif", ".avif")
-"""Endings of stored images, the most common first."""
+"""File extensions of stored images, the most common first."""
 _QUALITY = 80
 _BEGINNING, _END = b"\xff\xd8", b"\xff\xd9"
-# Removal goes below the limit, so that it is not gone through again for each new one.
+# Eviction goes below the limit, so that the folder is not scanned again for each new thumbnail.
 _AFTER_REMOVAL = 0.9
 _SEEN_AGAIN_SECONDS = 3_600
-"""A thumbnail is marked as used at most so often: a mark costs a write."""
+"""Minimum seconds between two updates of a thumbnail's last-used time, since each is a write."""
 _LOCKS = 64
 _COUNTED_AGAIN = 0.05
-"""After growing by this share of the limit the folder is counted again: other processes make thumbnails, too."""
+"""Growth, as a share of the limit, after which the folder is measured again: other processes add thumbnails, too."""
 
 
 def small_jpeg(path: Path, max_megapixels: float) -> bytes:
-    """A small JPEG of an image, upright. Raises DecodeError or MediaRefusedError."""
+    """Returns a small JPEG of an image, rotated upright. Raises DecodeError or MediaRefusedError."""
     image = open_image(path, max_megapixels, fit=SIDE)
     image.thumbnail((SIDE, SIDE))
     return reencode(image, _QUALITY)
 
 
 def stored_image(media: Path, image_id: str) -> Path:
-    """The file of an image below the media folder; raises NotFoundError for links, and where there is none.
+    """Returns the path of a stored image; raises NotFoundError for symbolic links and if there is none.
 
-    An image lies under the hash of its bytes, so nothing but its id is needed to find it.
+    Images are stored under the hash of their bytes, so the id alone gives the path.
     """
     if is_image_id(image_id):
         root = media.resolve()
@@ -49,9 +49,9 @@ def stored_image(media: Path, image_id: str) -> Path:
 
 
 class Thumbnails:
-    """A folder of small JPEGs, `aa/<image_id>.jpg`, of at most `most_bytes`: the least recently used go first.
+    """A folder of small JPEGs, `aa/<image_id>.jpg`, of at most `most_bytes`; the least recently used are evicted first.
 
-    Safe to be asked by many threads. At most as many are made at once as there are processors.
+    Thread-safe. At most as many thumbnails are made at once as there are CPU cores.
     """
 
     def __init__(self, folder: Path, media: Path, most_bytes: int, max_megapixels: float = 40) -> None:
@@ -64,10 +64,10 @@ class Thumbnails:
         self._grown = 0
 
     def of(self, image_id: str) -> bytes:
-        """The thumbnail of a stored image, made now where there is none yet.
+        """Returns the thumbnail of a stored image as JPEG bytes, made now if it is not cached.
 
-        Raises NotFoundError where the image is not stored (any more), DecodeError or MediaRefusedError for one that
-        cannot be shown, StorageError when the disk refuses.
+        Raises NotFoundError if the image is not stored (any more), DecodeError or MediaRefusedError for one that cannot
+        be shown, StorageError when the disk refuses.
         """
         source = self._source(image_id)
         place = self.place(image_id)
@@ -79,20 +79,20 @@ class Thumbnails:
             return self._made(image_id, source, None)
 
     def make(self, image_id: str, used_at: float) -> int:
-        """Make the thumbnail of a stored image that is said to have none, as if last used at a time; its bytes.
+        """Make a thumbnail that is not cached yet and set its last-used time to `used_at`; returns its size in bytes.
 
-        Raises as `of`; StorageError also where it cannot be kept.
+        Raises as `of` does; StorageError also if it cannot be written.
         """
         source = self._source(image_id)
         with self._locks[int(image_id[:4], 16) % _LOCKS]:
             return len(self._made(image_id, source, used_at))
 
     def place(self, image_id: str) -> Path:
-        """Where the thumbnail of an image lies, or would."""
+        """Returns the path at which the thumbnail of an image is or would be cached."""
         return self.folder / image_id[:2] / f"{image_id}.jpg"
 
     def sizes(self) -> dict[str, int]:
-        """The bytes of each thumbnail that is there, by image_id."""
+        """Returns the size in bytes of each cached thumbnail, by image_id."""
         return {path.stem: size for _, size, path in self._every() if is_image_id(path.stem)}
 
     def _made(self, image_id: str, source: Path, used_at: float | None) -> bytes:
@@ -101,37 +101,37 @@ class Thumbnails:
         try:
             self._keep(self.place(image_id), made, used_at)
         except StorageError:
-            # What cannot be kept is shown all the same, and made again the next time.
+            # One that cannot be written is returned all the same, and made again next time.
             if used_at is not None:
                 raise
-        # Whoever forgets takes pictures away first: what was kept after that would stay for good.
+        # Erasure deletes images first: a thumbnail written after that would never be deleted.
         self._source(image_id)
         return made
 
     def kept(self, image_id: str) -> bytes | None:
-        """The thumbnail of a stored image as it was made before; null where it would have to be made.
+        """Returns the cached thumbnail of a stored image; None if it would have to be made.
 
-        Raises NotFoundError where the image is not stored (any more).
+        Raises NotFoundError if the image is not stored (any more).
         """
         self._source(image_id)
         return _read(self.place(image_id))
 
     def size(self) -> int:
-        """Bytes of all thumbnails."""
+        """Total bytes of all thumbnails."""
         return sum(size for _, size, _ in self._every())
 
     def _source(self, image_id: str) -> Path:
         try:
             return stored_image(self.media, image_id)
         except NotFoundError:
-            # A thumbnail does not outlive its picture, which may have been forgotten.
+            # The thumbnail must not outlive its image, which may have been erased.
             if is_image_id(image_id):
                 with suppress(FileNotFoundError, NotADirectoryError):
                     self.place(image_id).unlink()
             raise
 
     def _keep(self, place: Path, data: bytes, used_at: float | None) -> None:
-        # Without fsync: one that a power cut spoiled does not end as a JPEG does, and is made again.
+        # Without fsync: a file truncated by a power cut lacks the JPEG end marker, and is made again.
         temporary = temporary_beside(place)
         try:
             make_folder(place.parent, sync=False)
@@ -160,7 +160,7 @@ class Thumbnails:
                 self._size = self._remove_oldest(int(self.most_bytes * _AFTER_REMOVAL))
 
     def _remove_oldest(self, until: int) -> int:
-        """Remove what was not looked at for the longest until this many bytes are left; how many are."""
+        """Evict the least recently used thumbnails down to `until` bytes; returns the bytes left."""
         every = sorted(self._every())
         left = sum(size for _, size, _ in every)
         for _, size, path in every:
@@ -171,7 +171,7 @@ class Thumbnails:
         return left
 
     def _every(self) -> list[tuple[float, int, Path]]:
-        """When each was used, its bytes and its file; links and files of others are none."""
+        """Returns last-used time, size in bytes and path of each thumbnail, without links and foreign files."""
         found: list[tuple[float, int, Path]] = []
         for folder in _entries(self.folder, lambda each: each.is_dir(follow_symlinks=False)):
             for file in _entries(Path(folder.path), lambda each: each.is_file(follow_symlinks=False)):
@@ -192,7 +192,7 @@ def _entries(folder: Path, wanted: Callable[["os.DirEntry[str]"], bool]) -> list
 
 
 def _read(place: Path) -> bytes | None:
-    """A whole thumbnail, marked as used; null where there is none, or one that was not written to its end."""
+    """Returns a complete thumbnail and updates its last-used time; None if there is none or it is truncated."""
     try:
         handle = os.open(place, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError:
@@ -202,7 +202,7 @@ def _read(place: Path) -> bytes | None:
         stat = os.fstat(handle)
     if not (data.startswith(_BEGINNING) and data.endswith(_END)):
         return None
-    # A clock that is set back makes no difference: it is only an order.
+    # A clock that is set back does no harm: the times are only compared with each other.
     with suppress(OSError):
         now = time.time()
         if now - stat.st_mtime > _SEEN_AGAIN_SECONDS:

@@ -1,7 +1,7 @@
-"""Thumbnails made before somebody looks: those of the newest images first, as many as the folder may hold.
+"""Pre-generates thumbnails of the newest images, as many as the cache folder may hold.
 
-It can be ended at any time, by a signal too: each thumbnail is whole or not there, and the next time goes on with those
-that are missing.
+It can be interrupted at any time, by a signal too: each thumbnail is complete or missing, and the next run continues
+with the missing ones.
 """
 
 import os
@@ -17,18 +17,19 @@ from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.lake_index.thumbnails import Thumbnails
 
 _SHARE = 0.8
-"""Of the limit of the folder at most: the rest is for what people look at, and nothing is removed to make one ahead."""
+"""Maximum share of the folder's limit: the rest is for images that users open, and nothing is evicted to pre-generate.
+"""
 _LEAST_FREE = 1 << 30
-"""Bytes of the disk that are left to others."""
+"""Bytes of disk space that are left free."""
 _BATCH = 64
 _LEAST_BYTES = 2_000
-"""A thumbnail has more, so that no more images than this are asked for."""
+"""Minimum bytes of a thumbnail, from which follows the maximum number of images to query."""
 _NICE = 19
 
 
 @dataclass(frozen=True)
 class Ahead:
-    """What was done: thumbnails `made`, images whose file `failed`, and `left` that there is no room for."""
+    """Counts of a run: thumbnails `made`, images whose file `failed`, and images `left` out for lack of space."""
 
     made: int
     failed: int
@@ -37,7 +38,7 @@ class Ahead:
 
 
 def newest_images(index: LakeIndex, most: int) -> list[str]:
-    """The `image_id` of stored images as the gallery has them, the newest first, each once; at most so many."""
+    """Returns the distinct `image_id`s of at most `most` stored images, the newest first, in the gallery's order."""
     sql = (
         "SELECT image_id FROM (SELECT image_id, max(taken_at) AS newest, min(image) AS image FROM images"
         " WHERE image_id IS NOT NULL GROUP BY image_id) ORDER BY newest DESC NULLS LAST, image LIMIT $1"
@@ -51,11 +52,11 @@ def make_ahead(
     workers: int = 1,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Ahead:
-    """Make what is missing of these thumbnails, in their order, in `workers` threads.
+    """Make the missing thumbnails of these images, in order, in `workers` threads.
 
-    `image_ids` have the most wanted first. A thumbnail that is made counts as used a second before the one in front of
-    it, so that the last of them are the first to go. `report` gets how many images were gone through, and of how many.
-    Raises StorageError when the disk refuses.
+    `image_ids` are sorted by priority. Each thumbnail gets a last-used time a second before that of its predecessor, so
+    that the last ones are evicted first. `report` is called with the number of images done and of all. Raises
+    StorageError when the disk refuses.
     """
     start, started_at = time.monotonic(), time.time()
     there, most = store.sizes(), int(store.most_bytes * _SHARE)
@@ -74,12 +75,12 @@ def make_ahead(
 
 
 def most_images(store: Thumbnails) -> int:
-    """More images than the folder can have thumbnails."""
+    """Returns an upper bound on the number of thumbnails that fit in the folder."""
     return store.most_bytes // _LEAST_BYTES
 
 
 def be_quiet() -> None:
-    """Leave the processor to whatever else wants it, for the rest of this process."""
+    """Lower this process's CPU priority for the rest of its life."""
     os.nice(_NICE)
 
 
@@ -89,7 +90,7 @@ def _has_room(store: Thumbnails) -> bool:
 
 
 def _make(store: Thumbnails, wanted: tuple[str, float]) -> int:
-    """The bytes of a thumbnail that was made now; 0 where its picture is gone or cannot be shown."""
+    """Makes a thumbnail and returns its size in bytes; 0 if its image is gone or cannot be decoded."""
     image_id, used_at = wanted
     try:
         return store.make(image_id, used_at)

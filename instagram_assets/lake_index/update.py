@@ -1,4 +1,4 @@
-"""Brings the index up to date with the lake: a new file beside the old one, which it replaces when it is whole."""
+"""Updates the index from the lake: writes a new file beside the old one and replaces it once complete."""
 
 import os
 import shutil
@@ -34,15 +34,16 @@ if TYPE_CHECKING:
 
 _MEMORY, _THREADS = "700MB", 2
 _MOST_APPENDED = 0.2
-"""Of all posts and images; with more of them out of their order the index is made anew, which sorts it."""
+"""Share of appended, unsorted posts and images above which the index is rebuilt, which sorts them."""
 Why = str
-"""Why an index was made anew: `first`, `version`, `damaged`, `time_zone`, `asked`, `grown`, `left` (an account or a
-search left the lake: nothing of it is to stay in the file); empty when it was only brought up to date."""
+"""Why an index was rebuilt: `first`, `version`, `damaged`, `time_zone`, `asked`, `grown`, or `left` (an account or a
+search was removed from the lake, and its data must not stay in the file); empty for an incremental update.
+"""
 
 
 @dataclass(frozen=True)
 class Updated:
-    """What an update did: how much the index has now, how many parts changed, and why it was made anew, if it was."""
+    """Result of an update: the row counts of the index, how many parts changed, and why it was rebuilt, if it was."""
 
     posts: int
     images: int
@@ -54,7 +55,7 @@ class Updated:
 
 @dataclass(frozen=True)
 class _Old:
-    """What there was before."""
+    """The previous version of the index."""
 
     path: Path | None
     known: Known
@@ -65,10 +66,10 @@ class _Old:
 def update_index(
     root: UPath, folder: Path, zone: str, *, rebuild: bool = False, report: ProgressReport = lambda *_: None
 ) -> Updated:
-    """Make the index what the lake is now; with `rebuild`, all of it anew.
+    """Bring the index up to date with the lake; with `rebuild` from scratch.
 
-    Whoever reads the old one goes on. Two at once wait for each other. Raises StorageError for a damaged table of the
-    lake and when the disk refuses, DiskFullError when it is full: the old index stays.
+    Readers continue with the old version. Concurrent updates wait for each other. Raises StorageError for a damaged
+    table of the lake and when the disk refuses, DiskFullError when it is full: the old index stays.
     """
     import duckdb
 
@@ -130,7 +131,7 @@ def _worth_a_new_one(old: _Old, parts: Parts, differ: set[Part], gone: set[Part]
 
 
 def _old(path: Path, zone: str, *, rebuild: bool) -> _Old:
-    """What the index remembers that is there; of one that cannot be gone on with, why."""
+    """Reads the metadata of the existing index, or the reason why it cannot be updated incrementally."""
     import duckdb
 
     if not path.exists():
@@ -154,7 +155,7 @@ def _old(path: Path, zone: str, *, rebuild: bool) -> _Old:
 
 
 class _Maker:
-    """Makes the next version in a folder of its own."""
+    """Builds the next version in a working folder."""
 
     def __init__(self, root: UPath, folder: Path, zone: str, parts: Parts, report: ProgressReport) -> None:
         self._root, self._folder, self._zone, self._parts, self._report = root, folder, zone, parts, report
@@ -162,7 +163,7 @@ class _Maker:
         self._file = self._work / "index.duckdb"
 
     def anew(self) -> dict[str, str]:
-        """The whole index from nothing; its facts."""
+        """Build the whole index from scratch; returns its metadata."""
         self._begin()
         with self._connected() as connection:
             connection.execute(SCHEMA)
@@ -174,7 +175,7 @@ class _Maker:
         return facts
 
     def updated_copy(self, old: _Old, differ: set[Part], gone: set[Part]) -> dict[str, str]:
-        """A copy of the old index in which the parts that differ are other rows; its facts."""
+        """Copy the old index and replace the rows of changed parts; returns its metadata."""
         assert old.path
         self._begin()
         shutil.copyfile(old.path, self._file)
@@ -194,7 +195,7 @@ class _Maker:
         return facts
 
     def publish(self, vectors: str) -> None:
-        """Give the new file its name, and take away what was before."""
+        """Rename the new file to its final name, and delete the previous versions."""
         with open(self._file, "rb") as stream:
             os.fsync(stream.fileno())
         os.rename(self._file, next_file(self._folder))
@@ -227,7 +228,7 @@ class _Maker:
         return (read_lake_file(files[table]) for files in self._parts.values() for table in VECTORS if table in files)
 
     def _facts(self, connection: "DuckDBPyConnection", vectors: str, appended: int) -> dict[str, str]:
-        """Write down what the new version is."""
+        """Write the metadata of the new version to the index and return it."""
         posts, images = (
             connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0] for table in ("posts", "images")
         )

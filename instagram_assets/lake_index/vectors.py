@@ -1,8 +1,8 @@
-"""The embeddings of the index: one row for each different image, in bfloat16, in a file of its own.
+"""The embedding file of the index: one bfloat16 row per distinct image.
 
-A header of 4,096 bytes, then rows of `width` bfloat16 of unit length. Rows are only ever added, and the index says how
-many are its own, so that who reads an older index goes on with the same file. `vectors` in the index says which image
-has which row; rows of images that are gone are zeros, until so many are that all is written anew under another name.
+A header of 4,096 bytes, then rows of `width` bfloat16 of unit length. Rows are only ever appended, and the index stores
+how many belong to it, so that readers of an older index can use the same file. The index column `vector` maps images to
+rows; rows of deleted images are zeroed, until there are so many that the file is rewritten under another name.
 """
 
 import json
@@ -29,21 +29,21 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 HEADER = 4_096
-"""Bytes before the first row."""
+"""Size of the header in bytes."""
 _MARK = "instagram_assets vectors 1"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS vectors (vector INTEGER, image_id BLOB);   -- rows that an image has; its SHA-256
 CREATE TABLE IF NOT EXISTS vector_file (file VARCHAR, model VARCHAR, width INTEGER, count INTEGER);
 """
 _GONE_SHARE = 1 / 3
-"""Rows without an image, of all, from which on everything is written anew."""
+"""Share of rows without an image above which the file is rewritten."""
 Parts = Callable[[], Iterable[pa.Table]]
-"""Gives tables with `image_id`, `embedding`, `model`, little of the lake at a time."""
+"""A function that yields tables with `image_id`, `embedding`, `model`, each a small part of the lake."""
 
 
 @dataclass(frozen=True)
 class VectorFile:
-    """Which file an index has its embeddings in, by which model, how wide, and how many rows of it count."""
+    """Metadata of an index's embedding file: its name, model, width, and number of valid rows."""
 
     file: str
     model: str
@@ -52,19 +52,19 @@ class VectorFile:
 
 
 def embedding_parts(root: UPath) -> Iterator[pa.Table]:
-    """The embeddings of all posts and searches of a lake, one file at a time. Raises StorageError for damage."""
+    """Yields the embeddings of all posts and searches of a lake, one file at a time. Raises StorageError for damage."""
     for name in ("embeddings", "search_embeddings"):
         for path in files(root, name):
             yield read_rows(path, name, columns=("image_id", "embedding", "model"))
 
 
 def write_vectors(connection: "DuckDBPyConnection", folder: Path, every: Parts, changed: Parts | None = None) -> str:
-    """Write the embeddings and number the images by them; the file's name, empty without embeddings.
+    """Write the embedding file and set the row number of each image; returns the file's name, empty without embeddings.
 
-    `connection` is that of the new index, in which the rows of `images` are. `every` gives the embeddings of the whole
-    lake; `changed` those of its changed cells alone, which are added to the file that the index had. All is written
-    anew without it, when that file is damaged, and when a third of its rows belong to images that are gone or were
-    embedded by another model since. Of several models the one with most rows counts. Raises StorageError.
+    `connection` is that of the new index, whose `images` are already inserted. `every` yields the embeddings of the
+    whole lake; `changed` only those of changed cells, which are appended to the existing file. The file is rewritten if
+    `changed` is None, if it is damaged, or if a third of its rows belong to images that are gone or were embedded by
+    another model since. Of several models the one with most rows is used. Raises StorageError.
     """
     connection.execute(_TABLES)
     known = _known(connection)
@@ -82,7 +82,7 @@ def write_vectors(connection: "DuckDBPyConnection", folder: Path, every: Parts, 
 
 
 def are_whole(connection: "DuckDBPyConnection", folder: Path) -> bool:
-    """Whether the embeddings that belong to an index are there; true of one without embeddings."""
+    """Whether the embedding file of an index is complete; true for an index without embeddings."""
     known = _known(connection)
     try:
         if known:
@@ -93,7 +93,7 @@ def are_whole(connection: "DuckDBPyConnection", folder: Path) -> bool:
 
 
 def check_file(path: Path, wanted: VectorFile) -> None:
-    """Raise DamagedError unless the file is there, is the one that is wanted, and has all its rows."""
+    """Raise DamagedError unless the file exists, matches `wanted`, and has all its rows."""
     remedy = "Run `instagram-assets index --rebuild`."
     try:
         with path.open("rb") as stream:
@@ -108,13 +108,13 @@ def check_file(path: Path, wanted: VectorFile) -> None:
 
 
 def to_bfloat16(vectors: NDArray[np.float32]) -> NDArray[np.uint16]:
-    """The bits of the nearest bfloat16 of each number; of two as near the even one."""
+    """Returns the bits of the nearest bfloat16 of each number, ties to even."""
     bits = np.ascontiguousarray(vectors, np.float32).view(np.uint32)
     return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
 
 
 def from_bfloat16(bits: NDArray[np.uint16]) -> NDArray[np.float32]:
-    """The numbers that these bits stand for."""
+    """Converts bfloat16 bits to float32."""
     return (bits.astype(np.uint32) << 16).view(np.float32)
 
 
@@ -130,7 +130,7 @@ def _set_known(connection: "DuckDBPyConnection", made: VectorFile | None) -> Non
 
 
 class _Writer:
-    """Rows that are added to an open file, each image once."""
+    """Appends rows to an open embedding file, each image once."""
 
     def __init__(self, stream: BinaryIO, known: VectorFile, ids: set[bytes]) -> None:
         self.known, self.seen, self.new = known, ids, list[bytes]()
@@ -138,7 +138,7 @@ class _Writer:
         stream.seek(HEADER + known.count * known.width * 2)
 
     def add(self, ids: list[str], vectors: NDArray[np.float32]) -> None:
-        """Write those whose image has no row yet and whose numbers can be one."""
+        """Write the embeddings of images that have no row yet, except vectors that cannot be normalised."""
         lengths = np.linalg.norm(vectors, axis=1)
         good = np.isfinite(lengths) & (lengths > 0)
         chosen: list[int] = []
@@ -156,7 +156,7 @@ class _Writer:
         os.fsync(self._stream.fileno())
 
     def record(self, connection: "DuckDBPyConnection") -> None:
-        """Say in the index which image has which row."""
+        """Store the row number of each image in the index."""
         start = self.known.count
         rows = pa.table(
             {
@@ -171,7 +171,7 @@ class _Writer:
 
 
 def _by_model(table: pa.Table) -> Iterator[tuple[str, list[str], NDArray[np.float32]]]:
-    """For each model and width: the images and their vectors."""
+    """Yields for each model and width its image ids and vectors."""
     rows = table.filter(table["embedding"].is_valid())
     if not rows.num_rows:
         return
@@ -185,7 +185,7 @@ def _by_model(table: pa.Table) -> Iterator[tuple[str, list[str], NDArray[np.floa
 
 
 def _added(connection: "DuckDBPyConnection", folder: Path, known: VectorFile, changed: Parts) -> bool:
-    """Add what is new to the file that is there; false when all has to be written anew."""
+    """Append new rows to the existing file; returns False if it has to be rewritten."""
     path = folder / known.file
     try:
         check_file(path, known)
@@ -194,7 +194,7 @@ def _added(connection: "DuckDBPyConnection", folder: Path, known: VectorFile, ch
     rows = {image_id: row for row, image_id in connection.execute("SELECT vector, image_id FROM vectors").fetchall()}
     there, others = len(rows), set[bytes]()
     with path.open("r+b") as stream:
-        # What another update that did not come to its end has added is written over.
+        # Rows appended by an update that did not finish are overwritten.
         writer = _Writer(stream, known, set(rows))
         for table in changed():
             for model, image_ids, vectors in _by_model(table):
@@ -202,7 +202,7 @@ def _added(connection: "DuckDBPyConnection", folder: Path, known: VectorFile, ch
                     writer.add(image_ids, vectors)
                 else:
                     others.update(map(bytes.fromhex, image_ids))
-        # What was embedded again, by another model, is in another space now.
+        # Images embedded again by another model are in a different vector space now.
         gone = sorted({*_gone(connection), *(rows[image_id] for image_id in others & rows.keys())})
         count = known.count + len(writer.new)
         if count - (there + len(writer.new) - len(gone)) > _GONE_SHARE * count:
@@ -215,7 +215,7 @@ def _added(connection: "DuckDBPyConnection", folder: Path, known: VectorFile, ch
 
 
 def _gone(connection: "DuckDBPyConnection") -> list[int]:
-    """Rows of images that are in no post and no search any more."""
+    """Returns the rows of images that are in no post and no search any more."""
     found = connection.execute(
         "SELECT vector FROM vectors "
         "WHERE image_id NOT IN (SELECT unhex(image_id) FROM images WHERE image_id IS NOT NULL)"
@@ -233,7 +233,7 @@ def _forget_rows(connection: "DuckDBPyConnection", gone: list[int]) -> None:
 
 
 def _erase(path: Path, known: VectorFile, gone: list[int]) -> None:
-    """Overwrite rows with zeros: of whom was forgotten nothing stays; who reads an older index finds it unlike all."""
+    """Overwrite rows with zeros, so that nothing of erased accounts stays; readers of older indexes find no match."""
     if not gone:
         return
     with path.open("r+b") as stream, mmap.mmap(stream.fileno(), 0) as whole:
@@ -244,7 +244,7 @@ def _erase(path: Path, known: VectorFile, gone: list[int]) -> None:
 
 
 def _written_anew(connection: "DuckDBPyConnection", folder: Path, every: Parts) -> None:
-    """Write all rows, of each model into a file of its own, of which the largest is kept."""
+    """Rewrite all rows, one file per model, and keep the largest file."""
     writers: dict[tuple[str, int], _Writer] = {}
     kept: _Writer | None = None
     with ExitStack() as stack:

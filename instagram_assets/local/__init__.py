@@ -1,1 +1,1 @@
-"""The same work on plain files, without a lake: what a person in a notebook calls."""
+"""The Python API for notebooks: the pipeline's steps on plain files and tables, without a lake or Dagster."""

@@ -1,4 +1,4 @@
-"""The age model asked about people whose texts are at hand; off until somebody says what for."""
+"""Age predictions for users from their texts; disabled until a purpose is stated."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -21,13 +21,14 @@ def predict_ages(
     settings: Settings | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Predictions:
-    """Whether people are of the cut-off age or older: `table` (contract `age_predictions`), and the `share` of all.
+    """Predicts which users are of the cut-off age or older: `table` (contract `age_predictions`), and their `share`.
 
-    Off until somebody turns it on and says what for: by `purpose`, in a sentence, or by `settings.age`. It guesses
-    something sensitive of people and is not for decisions about a person; the share, with its interval, is what it is
-    there for. `texts` are lists of texts by user name, a folder with a CSV or JSON per user, or a table of posts, of
-    which each account's own count. `model` is the folder of a trained age model. `on_progress` is given the number of
-    users that are done. Raises SettingsError while it is off, ModelError when the model is not there.
+    Disabled until enabled with a stated purpose: by `purpose`, one sentence, or by `settings.age`. It infers sensitive
+    data and must not be used for decisions about a person; its intended result is the share, with a confidence
+    interval. `texts` are lists of texts by user name, a folder with a CSV or JSON file per user, or a table of posts,
+    of which only each account's own posts are used. `model` is the folder of a trained age model. `on_progress` is
+    called with the number of users done. Raises SettingsError while it is disabled, ModelError if the model does not
+    exist.
 
     >>> from instagram_assets import predict_ages
     >>> predict_ages({"sun_diary": ["school again", "homework"]}, "age_model")

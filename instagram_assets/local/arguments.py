@@ -1,4 +1,4 @@
-"""What a notebook hands over: settings or none, single values beside them, and tables of any library."""
+"""Converts arguments of the notebook API: optional settings, overrides of single settings, tables of any library."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,16 +12,16 @@ from instagram_assets.settings import Settings
 
 Section = TypeVar("Section", bound=BaseModel)
 Table = Any
-"""A pyarrow table, or what can be one without a copy: a data frame of pandas 3 or polars, a relation of DuckDB."""
+"""A pyarrow table, or what converts to one without a copy: a data frame of pandas 3 or polars, a DuckDB relation."""
 
 
 def settings_or_defaults(settings: Settings | None) -> Settings:
-    """The settings given, else every default, whatever `.env` and the environment say."""
+    """Returns the given settings, or else all defaults, ignoring `.env` and the environment."""
     return Settings.model_construct() if settings is None else settings
 
 
 def with_values(section: Section, **given: Any) -> Section:
-    """A part of the settings with the values that are given and not None. Raises SettingsError for what is no value."""
+    """A section of the settings with the values that are not None replaced. Raises SettingsError for invalid ones."""
     values = {name: value for name, value in given.items() if value is not None}
     try:
         return type(section).model_validate(section.model_dump(exclude_unset=True) | values)
@@ -32,12 +32,12 @@ def with_values(section: Section, **given: Any) -> Section:
 
 
 def is_table(value: object) -> bool:
-    """True for what has columns with names."""
+    """Whether the value has named columns."""
     return hasattr(value, "__arrow_c_stream__") and (hasattr(value, "columns") or hasattr(value, "schema"))
 
 
 def table_of(value: Table, columns: Sequence[str], remedy: str) -> pa.Table:
-    """A table with at least these columns. Raises ContractError with the remedy."""
+    """Converts the value to a pyarrow table with at least these columns. Raises ContractError with the remedy."""
     if not is_table(value):
         raise ContractError(f"{type(value).__name__} is no table. {remedy}.")
     table: pa.Table = value if isinstance(value, pa.Table) else pa.table(value)
@@ -47,6 +47,6 @@ def table_of(value: Table, columns: Sequence[str], remedy: str) -> pa.Table:
 
 
 def paths_of(value: str | Path | Iterable[str | Path]) -> list[Path]:
-    """One path or several, with `~` for the home folder."""
+    """Returns one or several paths as a list, with `~` expanded."""
     some = [value] if isinstance(value, str | Path) else list(value)
     return [Path(one).expanduser() for one in some]

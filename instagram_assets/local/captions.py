@@ -1,7 +1,7 @@
-"""Captions for files of others, without Dagster: a merged JSON in, the same JSON with captions out; or a folder.
+"""Adds captions to the images of a merged JSON or of a folder, without Dagster: reads files, writes files.
 
-What image_caption.py of data_refine does. How images are captioned is the caller's: a function from
-image files to a table, such as `caption_all` with its model and store bound to it.
+The equivalent of image_caption.py of data_refine. How images are captioned is passed in as a function from image files
+to a table, such as `caption_all` with its model and store bound to it.
 """
 
 import os
@@ -33,16 +33,16 @@ from instagram_assets.storage.owned_files import Fill, rewrite, write_ours
 from instagram_assets.vision.image_batches import Failed
 
 Caption = Callable[[Mapping[str, Path]], pa.Table]
-"""From image ids (the files' SHA-256) and files to rows with image_id, caption, score, status and reason."""
+"""A function from image ids (the files' SHA-256) and files to rows of image_id, caption, score, status and reason."""
 
 CAPTIONS, SCORES = (column.name for column in CAPTION_COLUMNS)
 
 
 class CaptionSummary(NamedTuple):
-    """What was written and how it went.
+    """The output files of a captioning run and its counts.
 
-    Of the `images`, `captioned` got a caption now, `kept` had one, `left_out` were beyond the limit per post, and
-    `without` counts the others by the kind of their reason.
+    Of the `images`, `captioned` got a new caption, `kept` already had one, `left_out` exceeded the limit per post, and
+    `without` counts the remaining ones by kind of reason.
     """
 
     path: Path
@@ -70,14 +70,14 @@ def caption_json(
     max_images_per_post: int = 0,
     limits: IngestSettings | None = None,
 ) -> CaptionSummary:
-    """Add to each record of a merged JSON the captions of its `images`, as `records.CAPTION_COLUMNS` tells.
+    """Write a copy of a merged JSON with captions of each record's `images`, in the keys `records.CAPTION_COLUMNS`.
 
-    `images` are paths, absolute or seen from the folder of `file`. All other keys stay, in their order. `out` is
-    `<name>_with_captions.json` beside `file` when not given, or `file` itself when that is its name already; it
-    appears whole or not at all. `caption` is called once with all images that need a caption, and not at all when
-    none does: with `skip_existing` those that have one keep it. `max_images_per_post` 0 means all. An image
-    whose file cannot be used gets null. The JSON is read twice rather than held. Raises FileError when it is no
-    merged dataset or changes meanwhile; before any work when another file than one made of `file` would be replaced.
+    `images` are paths, absolute or relative to the folder of `file`. All other keys keep their values and order. `out`
+    defaults to `<name>_with_captions.json` beside `file`, or to `file` itself if it has that name already; it is
+    written atomically. `caption` is called once with all images that need a caption, and not at all if none does: with
+    `skip_existing` existing captions are kept. `max_images_per_post` 0 means all. An image whose file cannot be used
+    gets null. The JSON is read twice instead of held in memory. Raises FileError if it is not a merged dataset or
+    changes during the run, and before any work if it would overwrite a file that was not made from `file`.
     """
     check_regular(file)
     (path,) = outputs = captions_of(file, out)
@@ -126,11 +126,11 @@ def caption_json(
 
 
 def caption_folder(folder: Path, out: Path | None, caption: Caption, tell: Tell = aloud) -> CaptionSummary:
-    """Caption every image below a folder; what they show is in captions.json and captions.csv in `out`, else there.
+    """Write captions of all images below a folder to captions.json and captions.csv in `out`, by default in the folder.
 
-    A record has `file`, seen from `folder`, `image_id`, `caption`, `score`, and `reason` when there is no caption.
-    Hidden files are passed over, and so are others that are no images, which `tell` gets a line about. Raises FileError
-    when there is no such folder, and, before any work, when other files than those made of `folder` would be replaced.
+    A record has `file` (relative to `folder`), `image_id`, `caption`, `score`, and `reason` if there is no caption.
+    Hidden files are skipped; other files that are not images are skipped with a line to `tell`. Raises FileError if
+    there is no such folder, and before any work if it would overwrite files that were not made from `folder`.
     """
     files = pictures_below(folder, tell)
     path, table = outputs = captions_of(folder, out)
@@ -148,13 +148,13 @@ def caption_folder(folder: Path, out: Path | None, caption: Caption, tell: Tell 
 
 
 def _existing(record: Mapping[str, Any], key: str) -> list[Any]:
-    """What the record says of each image; nulls when that is not as long as the list of images."""
+    """Returns a record's existing value per image; nulls if their number differs from that of the images."""
     images, values = images_in(record), record.get(key)
     return list(values) if isinstance(values, list) and len(values) == len(images) else [None] * len(images)
 
 
 def _caption_files(files: Iterable[Path], caption: Caption) -> dict[Path, _Result]:
-    """The caption of each file, or why there is none; equal files are captioned once."""
+    """Returns the caption of each file, or why there is none; identical files are captioned once."""
     known = image_ids(files)
     images: dict[str, Path] = {}
     for path, image_id in known.items():

@@ -1,4 +1,4 @@
-"""Embeddings and clusters for image files of others, without Dagster: a folder or a merged JSON in, files out."""
+"""Embeds and clusters the images of a folder or merged JSON, without Dagster: reads files, writes files."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -13,14 +13,14 @@ from instagram_assets.settings import ClusterSettings, IngestSettings
 from instagram_assets.vision.image_batches import Failed
 
 Embed = Callable[[Mapping[str, Path]], pa.Table]
-"""From image ids and files to rows with image_id, embedding, status and reason."""
+"""A function from image ids and files to a table of image_id, embedding, status and reason."""
 
 CLUSTER_COLUMNS: tuple[str, ...] = ("file", "image_id", "cluster", "is_largest", "reason")
 _SOURCE = b"instagram_assets.source"
 
 
 class FileGroup(NamedTuple):
-    """A cluster, or the noise: its number, its files, and how many images they are, where equal files are one."""
+    """A cluster, or the noise: its number, its files, and its number of distinct images."""
 
     label: int
     files: list[Path]
@@ -35,16 +35,16 @@ class FileClusters(NamedTuple):
 
     @property
     def equal_files(self) -> str:
-        """A line where files are equal, since they count once; empty where none are."""
+        """A message that identical files are counted once; empty if there are none."""
         files, images = sum(len(group.files) for group in self.groups), sum(group.images for group in self.groups)
         return f"Equal files count once: {files:,} files are {_counted(images)}." if images < files else ""
 
 
 def embed_source(source: Path, embed: Embed, limits: IngestSettings | None = None, tell: Tell = aloud) -> pa.Table:
-    """One row per image file of a folder or merged JSON: file (as `name_in` says), image_id, embedding, status, reason.
+    """One row per image of a folder or merged JSON: file (as by `name_in`), image_id, embedding, status, reason.
 
-    The table's metadata say which folder or JSON it was. A file that fails is a row with the reason; `tell`
-    gets a line about files that are no images. Raises FileError when there is no image.
+    The schema metadata contain the path of the folder or JSON. A file that fails is a row with the reason; `tell` is
+    called with a line about files that are not images. Raises FileError if there is no image.
     """
     files = images_of(source, limits, tell)
     if not files:
@@ -69,9 +69,9 @@ def embed_source(source: Path, embed: Embed, limits: IngestSettings | None = Non
 
 
 def source_of(embeddings: pa.Table, file: Path) -> Path:
-    """The folder or JSON whose images are in `embeddings`, read from `file`; the file itself when that is not known.
+    """Returns the folder or JSON that `embeddings`, read from `file`, were computed from; `file` itself if unknown.
 
-    A folder that was moved with its embeddings in it is where these are.
+    If it does not exist any more, it was moved together with its embeddings: returns the folder of `file`.
     """
     said = (embeddings.schema.metadata or {}).get(_SOURCE)
     if said is None:
@@ -81,7 +81,7 @@ def source_of(embeddings: pa.Table, file: Path) -> Path:
 
 
 def read_embeddings(file: Path) -> pa.Table:
-    """What `embed_source` gave, from a Parquet file. Raises FileError without one, ContractError for another table."""
+    """Reads the table of `embed_source` from Parquet. Raises FileError if missing, ContractError for another table."""
     import pyarrow.parquet as pq
 
     if not file.is_file():
@@ -93,9 +93,9 @@ def read_embeddings(file: Path) -> pa.Table:
 
 
 def cluster_files(embeddings: pa.Table, options: ClusterSettings, source: Path) -> FileClusters:
-    """The cluster of each file of `embed_source`; a file that equals another has its cluster, and counts once.
+    """Clusters the files of `embed_source`; identical files share a cluster and count once.
 
-    `source` is where the files are named from, as `source_of` says.
+    `source` is the folder or JSON that file names are relative to, as returned by `source_of`.
     """
     from instagram_assets.schemas.images import NOISE
     from instagram_assets.vision.cluster import largest_cluster

@@ -1,4 +1,4 @@
-"""Pictures of posts, of search results or of addresses, fetched into a folder."""
+"""Downloads the images of posts, search results or URLs into a folder."""
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from pathlib import Path
@@ -29,13 +29,13 @@ def download_images(
     settings: Settings | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> pa.Table:
-    """Fetch pictures into `folder`, each once, and say of each how it went: the contract `images`, and `file`.
+    """Download images into `folder`, each once; returns a row per image: the contract `images`, and its `file`.
 
-    `images` is a table of posts (of which the first `images_per_post` pictures are taken; 0, the default: all), what
-    `search_images` gave, or addresses. Of addresses and results, post, account and day are null and `position` is the
-    place, from 0. What is in the folder is not fetched again. `status` is `ok`, `failed`, `expired` or `refused`, with
-    the `reason`; only public https addresses are asked, unless `settings.download` says otherwise. Raises StorageError
-    when the disk refuses.
+    `images` is a table of posts (of which the first `images_per_post` images are taken; 0, the default: all), the table
+    of `search_images`, or URLs. For URLs and search results, post, account and day are null and `position` is the index
+    from 0. Files already in the folder are not downloaded again. `status` is `ok`, `failed`, `expired` or `refused`,
+    with the `reason`; only public https URLs are requested, unless `settings.download` allows others. Raises
+    StorageError when the disk refuses.
 
     >>> from instagram_assets import download_images, load_settings
     >>> here = load_settings(download={"allow_http": True, "allow_loopback": True})  # this machine's own test server
@@ -52,7 +52,7 @@ https is fetched'}]
     is_posts, is_results = columns >= set(_OF_POSTS), columns >= set(_OF_RESULTS)
     if isinstance(given, pa.Table) and not is_posts and not is_results:
         raise ContractError(f"neither posts nor search results: {', '.join(given.column_names)}. {_REMEDY}.")
-    with MediaStore(root) as store:  # which makes the folder, so not before all is well
+    with MediaStore(root) as store:  # creates the folder, so only after all arguments were checked
         if is_posts:
             most = download.images_per_post if images_per_post is None else images_per_post
             rows, _ = fetch_images(given, store, options, most, on_progress)
@@ -82,7 +82,7 @@ def _fetch(
 
 
 def _rows(outcomes: Iterable[Outcome]) -> pa.Table:
-    """Outcomes as rows of `images` that belong to no post."""
+    """Returns download outcomes as rows of `images` without a post."""
     told = [name for name in IMAGES.schema.names if name in Outcome.__dataclass_fields__]
     return IMAGES.table(
         [

@@ -1,4 +1,4 @@
-"""An export as tables, without a lake: what was observed, and what could not be used."""
+"""Reads an export into tables without a lake: its observations and its invalid records."""
 
 import tempfile
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ _MERGED = "Give what read_export gave"
 
 
 class Export(NamedTuple):
-    """The observations in an export (contracts `raw_posts`, `raw_reels`, `raw_profiles`), and its bad records."""
+    """The observations in an export (contracts `raw_posts`, `raw_reels`, `raw_profiles`), and its invalid records."""
 
     posts: pa.Table
     reels: pa.Table
@@ -38,15 +38,14 @@ def read_export(
     account: str = "",
     settings: Settings | None = None,
 ) -> Export:
-    """The posts, reels and profiles in files of any format that `ingest` knows, and the records that are bad.
+    """Reads posts, reels and profiles, and the invalid records, from files of any format that `ingest` supports.
 
     Each of `paths` is a file, a folder with such files at any depth (`.json`, `.jsonl`, `.ndjson`, `.csv`, `.tsv`, also
-    packed with gzip or xz; `.xlsx`, `.zip`), or a list of these; all are read as one export, so that what stands in two
-    files is there once. Records that do not say when they were observed count as observed when their file was last
-    changed, and all of them at `observed_at` where that is given; those of Instagram's own archive that do not say
-    whose they are, are `account`'s. Of `settings`, the time zone decides the days, and `ingest` how files are read;
-    comments are dropped in any case, since only the lake keeps them.
-    Raises FileError when a file cannot be used.
+    compressed with gzip or xz; `.xlsx`, `.zip`), or a list of these; all are read as one export, so duplicates across
+    files are removed. Records without an observation time get `observed_at`, or else the modification time of their
+    file; those of Instagram's own archive without an account get `account`. Of `settings`, the time zone determines the
+    days, and `ingest` how files are read; comments are always dropped, since only the lake stores them. Raises
+    FileError for an unusable file.
 
     >>> from instagram_assets import read_export
     >>> export = read_export("posts.json", "profiles.json")
@@ -70,7 +69,7 @@ def read_export(
             for path in _files([path for some in paths for path in paths_of(some)])
         ]
         accounts = sorted({account for file in landed for account in (*file.accounts, *file.profile_accounts)})
-        # A dataset has no start day as the lake has.
+        # A dataset has no start day, unlike the lake.
         posts = read_posts(lake, "posts", accounts, date.min, date.max)
         reels = read_posts(lake, "reels", accounts, date.min, date.max)
         return Export(posts, reels, read_profiles(lake, accounts), quarantine_table(lake))
@@ -79,11 +78,11 @@ def read_export(
 def merge_posts(
     posts: Export | Table, reels: Table | None = None, profiles: Table | None = None, mode: Mode = "all"
 ) -> pa.Table:
-    """One row per post or reel: its newest observation, with its owner's profile of that time (contract `posts`).
+    """One row per post or reel: its newest observation, with its owner's profile at that time (contract `posts`).
 
-    Takes what `read_export` gave, or tables of the contracts `raw_posts`, `raw_reels` and `raw_profiles`, in any order
-    of rows. A post that was ever seen as a reel is a reel. `mode` is `all`, `post` or `reel`. Sorted by account, day,
-    post_id. Raises ContractError for other tables.
+    Takes the result of `read_export`, or tables of the contracts `raw_posts`, `raw_reels` and `raw_profiles`, with rows
+    in any order. A post that was ever observed as a reel is a reel. `mode` is `all`, `post` or `reel`. Sorted by
+    account, day, post_id. Raises ContractError for other tables.
 
     >>> from instagram_assets import merge_posts, read_export
     >>> posts = merge_posts(read_export("posts.json", "profiles.json"))

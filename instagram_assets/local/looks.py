@@ -1,8 +1,8 @@
-"""Pictures measured, captioned, embedded and clustered, each step taking what the one before it gave.
+"""Measures, captions, embeds and clusters images, each step on the output of the previous one.
 
-Every function takes a folder, one file or several, or a table with a column `file`, and gives one row per picture:
-its `file`, which picture of which post it is where that is known, its `image_id` (SHA-256 of the bytes), what was
-found, and `status` and `reason`. A picture that fails is a row with the reason.
+Every function takes a folder, one or several files, or a table with a column `file`, and returns one row per image: its
+`file`, the post and position if known, its `image_id` (SHA-256 of the bytes), the results, and `status` and `reason`.
+An image that fails is a row with the reason.
 """
 
 from functools import partial
@@ -31,12 +31,12 @@ def measure_images(
     keep: str | Path | None = None,
     on_progress: OnProgress | None = None,
 ) -> pa.Table:
-    """How large, how sharp and how alike pictures are, and which are good enough: `passed`, with the `reason` if not.
+    """Measures size, sharpness and near-duplicates of images, and whether they pass: `passed`, else with `reason`.
 
-    Columns as in the contract `image_quality`, beside `file`, `width` and `height` (pixels); `near_group` is the
-    image_id of the first of those that look alike. The limits are those of `settings.quality` but for what is given.
-    What comes next leaves out what did not pass. `folder` is the media folder, for the lake's table `images`; in
-    `keep` measures stay for the next time.
+    Columns as in the contract `image_quality`, plus `file`, `width` and `height` (pixels); `near_group` is the image_id
+    of the first of its near-duplicates. The limits are those of `settings.quality` unless given. Later steps skip
+    images that did not pass. `folder` is the media folder, for the lake's table `images`; measurements are cached in
+    `keep`.
 
     >>> from instagram_assets import measure_images
     >>> measured = measure_images("pictures")
@@ -77,13 +77,13 @@ def caption_images(
     keep: str | Path | None = None,
     on_progress: OnProgress | None = None,
 ) -> pa.Table:
-    """What pictures show, in one sentence each: columns `caption`, `score`, `candidates` and `model`.
+    """Describes each image in one sentence: columns `caption`, `score`, `candidates` and `model`.
 
-    `model` is a folder, or a hub id that `instagram-assets models pull` has fetched (`revision` says which of it);
-    else the one of `settings.models`. With a `scorer`, an embedding model, several captions are made and the one that
-    fits best is kept, with its cosine as `score`; without settings and scorer the likeliest one is. Pictures of a
-    table with `passed` false are skipped. `folder` is the media folder, for the lake's table `images`; in `keep`
-    captions stay for the next time. Raises ModelError before any work when a model is not there.
+    `model` is a folder, or a Hub id that `instagram-assets models pull` has fetched (at `revision`); the default is
+    that of `settings.models`. With a `scorer`, an embedding model, several captions are generated and the best match is
+    returned, with its cosine similarity as `score`; without settings and scorer, the most likely one is. Images of a
+    table with `passed` false are skipped. `folder` is the media folder, for the lake's table `images`; captions are
+    cached in `keep`. Raises ModelError before any work if a model does not exist.
 
     >>> from instagram_assets import caption_images
     >>> from instagram_assets.demo import MODELS  # small models that know the demo's coloured shapes
@@ -122,12 +122,12 @@ def embed_images(
     keep: str | Path | None = None,
     on_progress: OnProgress | None = None,
 ) -> pa.Table:
-    """Pictures as vectors: column `embedding`, list<float32> of unit length, near each other when pictures are alike.
+    """Embeds images as vectors: column `embedding`, list<float32> of unit length, close together for similar images.
 
-    `model` is a folder, or a hub id that `instagram-assets models pull` has fetched (`revision` says which of it);
-    else the one of `settings.models`. Pictures of a table with `passed` false are skipped. `folder` is the media
-    folder, for the lake's table `images`; in `keep` embeddings stay for the next time. Raises ModelError before any
-    work when the model is not there.
+    `model` is a folder, or a Hub id that `instagram-assets models pull` has fetched (at `revision`); the default is
+    that of `settings.models`. Images of a table with `passed` false are skipped. `folder` is the media folder, for the
+    lake's table `images`; embeddings are cached in `keep`. Raises ModelError before any work if the model does not
+    exist.
 
     >>> from instagram_assets import embed_images
     >>> from instagram_assets.demo import MODELS
@@ -162,12 +162,12 @@ def cluster_embeddings(
     min_samples: int | None = None,
     settings: Settings | None = None,
 ) -> pa.Table:
-    """Which pictures show the same kind of thing: columns `cluster` (-1 noise, null for no embedding) and `is_largest`.
+    """Clusters images by embedding: columns `cluster` (-1 noise, null without an embedding) and `is_largest`.
 
-    `embeddings` is what `embed_images` gave, or the lake's table of that name; the answer has its rows in their order.
-    DBSCAN on cosine distance: pictures nearer than `eps` (0 to 2) are neighbours, and one with `min_samples` of them,
-    itself included, is the core of a cluster; both are as in `settings.clusters` when not given. Equal files count
-    once. Raises ContractError for another table.
+    `embeddings` is the table of `embed_images`, or the lake's table of that name; the result has its rows in the same
+    order. DBSCAN on cosine distance: images closer than `eps` (0 to 2) are neighbours, and an image with `min_samples`
+    neighbours, itself included, is the core of a cluster; the defaults are those of `settings.clusters`. Identical
+    files count once. Raises ContractError for another table.
 
     >>> from instagram_assets import cluster_embeddings, embed_images, measure_images
     >>> from instagram_assets.demo import MODELS

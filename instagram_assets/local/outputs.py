@@ -1,4 +1,4 @@
-"""Where captions, embeddings and clusters of the images of others go: to these images, so that no two folders clash."""
+"""Paths of the output files of captioning, embedding and clustering: beside or in their source, without collisions."""
 
 import os
 from pathlib import Path
@@ -14,12 +14,12 @@ _EMBEDDINGS, _CLUSTERS = "embeddings", "clusters"
 
 
 def embeddings_of(source: Path) -> Path:
-    """`embeddings.parquet` in a folder of images; beside a JSON, `<name>_embeddings.parquet`."""
+    """Returns where embeddings go: `embeddings.parquet` in a folder; beside a JSON, `<name>_embeddings.parquet`."""
     return _output(source, f"{_EMBEDDINGS}.parquet")
 
 
 def clusters_of(source: Path) -> Path:
-    """`clusters.csv` in a folder of images; beside a JSON, `<name>_clusters.csv`; beside embeddings in their stead."""
+    """Returns where clusters go: `clusters.csv` in a folder; beside a JSON or embeddings, `<name>_clusters.csv`."""
     if source.suffix != ".parquet":
         return _output(source, f"{_CLUSTERS}.csv")
     begin, found, _ = source.stem.rpartition(_EMBEDDINGS)
@@ -27,7 +27,7 @@ def clusters_of(source: Path) -> Path:
 
 
 def sheet_of(table: Path, source: Path) -> Path:
-    """Where the contact sheet of a CSV goes: beside it, or beside the folder of the images that it would lie among."""
+    """The path of the contact sheet for a CSV: beside it, or beside the image folder if the CSV is in that folder."""
     sheet = table.with_suffix(".jpg")
     if not source.is_dir() or not sheet.resolve().is_relative_to(source.resolve()):
         return sheet
@@ -36,9 +36,9 @@ def sheet_of(table: Path, source: Path) -> Path:
 
 
 def captions_of(source: Path, out: Path | None = None) -> list[Path]:
-    """The files that captioning makes: for a folder `captions.json` and `captions.csv`, there or in the folder `out`.
+    """The output paths of captioning: for a folder `captions.json` and `captions.csv`, in it or in the folder `out`.
 
-    For a JSON `<name>_with_captions.json` beside it, or `out`; one that has captions already is replaced.
+    For a JSON `<name>_with_captions.json` beside it, or `out`; a JSON that already has that name is replaced.
     """
     if source.is_dir():
         return [(out or source) / f"captions{ending}" for ending in (".json", ".csv")]
@@ -46,12 +46,12 @@ def captions_of(source: Path, out: Path | None = None) -> list[Path]:
 
 
 def is_itself(path: Path, source: Path) -> bool:
-    """True where an output takes the place of what it was made of."""
+    """Whether an output would overwrite its own source."""
     return path.absolute() == source.absolute()
 
 
 def check_outputs(paths: list[Path], source: Path) -> None:
-    """Raise FileError where a file cannot be written, is not ours to replace, or was made of another `source`."""
+    """Raise FileError if a file cannot be written, or if it exists and was not made by this program from `source`."""
     for path in paths:
         there = next(folder for folder in path.absolute().parents if folder.exists())
         if not os.access(there, os.W_OK):
@@ -61,7 +61,7 @@ def check_outputs(paths: list[Path], source: Path) -> None:
 
 
 def bare_name(file: Path) -> str:
-    """The name without what says how a JSON is packed: `posts` of `posts.json.gz`."""
+    """Returns the file name without the extensions of JSON and compression: `posts` for `posts.json.gz`."""
     name = file.name
     for ending in _ENDINGS:
         name = name.removesuffix(ending)

@@ -1,4 +1,4 @@
-"""The pictures that a person names: a folder, files, or a table of an earlier step; and answers beside them."""
+"""Resolves the images that a user passes (folder, files, or a table) to files, and joins results to their rows."""
 
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
@@ -15,20 +15,20 @@ from instagram_assets.local.sources import image_ids, images_of, is_address
 from instagram_assets.vision.image_batches import Failed
 
 Source = str | Path | Iterable[str | Path] | Table
-"""A folder of images, a merged JSON that names some, one image file, several of these, or a table with `file`."""
+"""A folder of images, a merged JSON that lists images, one image file, several of these, or a table with `file`."""
 
 PLACE = ("post_id", "account", "day", "position")
-"""Columns of a table that say which picture of which post it is; where they are there, answers keep them."""
+"""Columns that identify the post and position of an image; results keep those that the input has."""
 
 _REMEDY = "Give a folder, files, or what download_images or measure_images gave"
 _NO_FILE = "there is no file"
 
 
 class Pictures(NamedTuple):
-    """Pictures as rows: `place` has `file` and those of PLACE that are known, one row for each.
+    """Input images as rows: the table `place` has `file` and the columns of PLACE that are known.
 
-    `files` are those to look at by their image_id (equal files once). `unseen` has, for each row that is not looked
-    at, its status and reason.
+    `files` are the distinct files to process, by image_id. `unseen` has status and reason, by row number, of each row
+    that is not processed.
     """
 
     place: pa.Table
@@ -37,7 +37,7 @@ class Pictures(NamedTuple):
     unseen: dict[int, tuple[str, str | None]]
 
     def answered(self, found: pa.Table) -> pa.Table:
-        """Each row with the columns of `found` for its image; `found` has image_id, status and reason, among others."""
+        """Returns each row joined with the columns of `found` for its image, among them status and reason."""
         places = {image_id: place for place, image_id in enumerate(found["image_id"].to_pylist())}
         rows = found.take(pa.array([places.get(image_id) for image_id in self._looked_at()], pa.int64()))
         table = self.place.append_column("image_id", pa.array(self.image_ids, pa.string()))
@@ -56,10 +56,10 @@ class Pictures(NamedTuple):
 
 
 def read_pictures(source: Source, folder: str | Path | None = None) -> Pictures:
-    """What is to be looked at. Raises FileError when that is nothing, ContractError for a table without files.
+    """Resolves the images to process. Raises FileError if there are none, ContractError for a table without files.
 
-    Rows of a table that say `passed` false are skipped, those without a file keep their reason. A table of the lake's
-    `images` has `path` instead of `file`: `folder` is the media folder that it is seen from.
+    Rows with `passed` false are skipped, those without a file keep their reason. A table of the lake's `images` has
+    `path` instead of `file`: `folder` is the media folder that it is relative to.
     """
     place, files, unseen = _of_table(source, folder) if is_table(source) else _of_paths(source)
     known = image_ids(dict.fromkeys(file for file in files if file is not None))
@@ -77,7 +77,7 @@ def read_pictures(source: Source, folder: str | Path | None = None) -> Pictures:
 
 @contextmanager
 def kept_in(keep: str | Path | None) -> Generator[UPath]:
-    """The folder where results are kept; without one they are forgotten when the block ends."""
+    """Yields the cache folder for results; without one, a temporary folder that is deleted when the block ends."""
     if keep is not None:
         yield UPath(Path(keep).expanduser().absolute())
         return

@@ -1,7 +1,7 @@
-"""The two programs of data_refine, without Dagster: refine.py and to_csv.py.
+"""Equivalents of data_refine's programs refine.py and to_csv.py, without Dagster.
 
-`refine` turns a folder with an export into a merged JSON with its images; `to_csv` turns any merged or
-captioned JSON into CSV.
+`refine` turns a folder with an export into a merged JSON with its images; `to_csv` turns any merged or captioned JSON
+into CSV.
 """
 
 import json
@@ -42,7 +42,7 @@ _PROFILES = ("profiles.json", "profile.json")
 
 
 class RefineResult(NamedTuple):
-    """What `refine` made: the merged JSON, how many of what is in it, and the file of bad records, if any."""
+    """The result of `refine`: the merged JSON, its counts, and the file of invalid records, if any."""
 
     json: Path
     records: int
@@ -55,7 +55,7 @@ class RefineResult(NamedTuple):
 
 
 class CsvFile(NamedTuple):
-    """One CSV file that `to_csv` made."""
+    """One CSV file written by `to_csv`."""
 
     path: Path
     kind: Kind
@@ -71,14 +71,13 @@ def refine(
     observed_at: datetime | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> RefineResult:
-    """Merge the export in `folder` and fetch its images; everything lies under `out` afterwards.
+    """Merge the export in `folder` and download its images; all output is written to `out`.
 
-    The export is posts.json, reels.json and profiles.json (or post.json, reel.json, profile.json); posts or
-    reels must be there, of any day. `out` gets the merged JSON, `images/` and, when records were bad,
-    quarantine.jsonl. Records that do not say when they were observed count as observed at `observed_at`,
-    else when their file was last changed. Running it again fetches no image twice and gives equal files.
-    Raises FileError when a file cannot be used, or, before any work, when one would be replaced that was changed by
-    hand or made of another folder.
+    The export is posts.json, reels.json and profiles.json (or post.json, reel.json, profile.json); posts or reels are
+    required, of any day. `out` gets the merged JSON, `images/` and, if records were invalid, quarantine.jsonl. Records
+    without an observation time get `observed_at`, or else the modification time of their file. Running it again
+    downloads no image twice and writes identical files. Raises FileError for an unusable file, or, before any work, if
+    it would overwrite a file that was edited by hand or made from another folder.
     """
     path = out / json_name(settings.mode)
     for output in (path, out / QUARANTINE):
@@ -115,12 +114,12 @@ def to_csv(
     spreadsheet_safe: bool = False,
     limits: IngestSettings | None = None,
 ) -> list[CsvFile]:
-    """Write a merged or captioned JSON as CSV beside it, with every key that its records have as a column.
+    """Write a merged or captioned JSON as CSV beside it, with a column for every key of its records.
 
-    With a `kind`, or when the records are all of one, the file is `<name>.csv`; else there are two,
-    `<name>_post.csv` and `<name>_reel.csv`. Records that do not say their kind count as `kind`, else as posts.
-    The JSON is read twice rather than held, so that its size does not matter. Raises FileError when it is no
-    merged dataset, and when a CSV would be replaced that this did not make of it, or that was changed since.
+    With a `kind`, or if all records are of one, the file is `<name>.csv`; else there are two, `<name>_post.csv` and
+    `<name>_reel.csv`. Records without a kind count as `kind`, else as posts. The JSON is read twice instead of held in
+    memory, so it may be of any size. Raises FileError if it is not a merged dataset, and if it would overwrite a CSV
+    that was not made from it by this function, or that was changed since.
     """
 
     def kind_or_default(record: dict[str, Any]) -> Kind:

@@ -1,4 +1,4 @@
-"""What an image search shows for a word."""
+"""Runs an image search for a word, for use in notebooks."""
 
 import pyarrow as pa
 
@@ -12,11 +12,11 @@ from instagram_assets.settings import Settings
 def search_images(
     word: str, limit: int | None = None, *, settings: Settings | None = None, on_progress: HitProgress | None = None
 ) -> pa.Table:
-    """The addresses of the pictures that an image search shows for a word: the contract `search_results`.
+    """Returns the URLs of the images that an image search shows for a word: the contract `search_results`.
 
-    Chromium and its driver have to be on this machine; which site is asked, and how, is as in `settings.search`. Give
-    the answer to `download_images`. A page that shows no picture is kept in `settings.folder("reports")`, and named
-    in the error. Raises SearchError, of which each kind says what to do.
+    Requires Chromium and its driver on this machine; `settings.search` chooses the site and how it is read. Pass the
+    result to `download_images`. A page without images is saved in `settings.folder("reports")`, and named in the error.
+    Raises SearchError, of which each subclass says what to do.
 
     >>> from instagram_assets import load_settings, search_images
     >>> found = search_images("고양이", 3, settings=load_settings())

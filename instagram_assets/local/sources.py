@@ -1,7 +1,7 @@
-"""The images of others: those below a folder, or those that a merged JSON names, under the hash of their bytes.
+"""Finds the image files below a folder or listed in a merged JSON, and hashes them.
 
-In a folder the bytes decide, whatever a file is called: `.jfif` and names without an ending are images, too. A file
-that is called an image and is none stays among them, so that its row says so; others are passed over, and told.
+In a folder the content decides, not the name: `.jfif` and names without an extension may be images, too. A file with an
+image extension that is not an image is kept, so that its row says so; others are skipped and reported.
 """
 
 import hashlib
@@ -22,26 +22,26 @@ from instagram_assets.storage.owned_files import claims_of
 from instagram_assets.vision.image_batches import Failed
 
 PICTURES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif"))
-"""Endings that call a file an image: of the formats that `media.decode` reads."""
+"""File extensions of the image formats that `media.decode` reads."""
 
 Tell = Callable[[str], object]
-"""Says something to whoever waits for the result."""
+"""A callback for messages to the user."""
 aloud: Tell = logging.getLogger(__name__).warning
 
 _HASHING_THREADS = 4
 
 
 class Below(NamedTuple):
-    """The images below a folder, sorted, and its other files by the reason why they are none."""
+    """The image files below a folder, sorted, and its other files by the reason why they are not images."""
 
     pictures: list[Path]
     others: dict[str, list[Path]]
 
 
 def images_of(source: Path, limits: IngestSettings | None = None, tell: Tell = aloud) -> list[Path]:
-    """The image files below a folder, or those that the records of a merged JSON name, each once.
+    """Returns the image files below a folder, or those listed in the records of a merged JSON, without duplicates.
 
-    `tell` gets a line about other files in the folder. Raises FileError when there is neither.
+    `tell` is called with a line about other files in the folder. Raises FileError if there is neither folder nor file.
     """
     if source.is_dir():
         return pictures_below(source, tell)
@@ -51,10 +51,10 @@ def images_of(source: Path, limits: IngestSettings | None = None, tell: Tell = a
 
 
 def read_merged_json(path: Path, limits: IngestSettings | None = None) -> Iterator[dict[str, Any]]:
-    """Each record of a merged dataset: ours, or one that refine.py or image_caption.py made, whatever its keys.
+    """Yields the records of a merged dataset, made by this program, refine.py or image_caption.py, with whatever keys.
 
-    Memory stays bounded; without `limits` the default ones hold. Raises FileError naming the place
-    when the file is not JSON or holds something else than objects.
+    Memory stays bounded; `limits` default to those of the settings. Raises FileError with the position if the file is
+    not JSON or contains anything but objects.
     """
     for index, record in read_records(path, limits or IngestSettings()):
         if isinstance(record, BadRecord):
@@ -64,13 +64,13 @@ def read_merged_json(path: Path, limits: IngestSettings | None = None) -> Iterat
 
 
 def images_in(record: Mapping[str, Any]) -> list[object]:
-    """What a record of a merged JSON lists as its `images`; nothing when that is no list."""
+    """Returns the list `images` of a record; empty if it is not a list."""
     images = record.get("images")
     return list(images) if isinstance(images, list) else []
 
 
 def pictures_below(folder: Path, tell: Tell = aloud) -> list[Path]:
-    """The image files below a folder, sorted; `tell` gets a line about others. Raises FileError without a folder."""
+    """The image files below a folder, sorted; calls `tell` with a line about others. Raises FileError if missing."""
     found = look_below(folder)
     if found.others:
         tell(passed_over(folder, found.others))
@@ -78,7 +78,7 @@ def pictures_below(folder: Path, tell: Tell = aloud) -> list[Path]:
 
 
 def look_below(folder: Path) -> Below:
-    """What is below a folder, without hidden files and those that we wrote. Raises FileError when it is no folder."""
+    """Scans a folder, without hidden files and those this program wrote. Raises FileError if it is not a folder."""
     if not folder.is_dir():
         raise FileError(str(folder), "is no folder", "Name a folder with images")
     found = Below([], {})
@@ -98,7 +98,7 @@ def look_below(folder: Path) -> Below:
 
 
 def passed_over(folder: Path, others: Mapping[str, list[Path]]) -> str:
-    """A line about files that are no images: how many, why, and one of each kind."""
+    """Returns a message about skipped files: how many, why, and an example of each kind."""
     number = sum(map(len, others.values()))
     kinds = sorted(others.items(), key=lambda kind: -len(kind[1]))
     told = "; ".join(f"{len(files):,} {why}, such as {name_in(folder, files[0])}" for why, files in kinds)
@@ -106,10 +106,10 @@ def passed_over(folder: Path, others: Mapping[str, list[Path]]) -> str:
 
 
 def name_in(source: Path, file: Path) -> str:
-    """How outputs name a file of `images_of`: seen from the folder, or from that of the JSON, as text.
+    """Returns the name of a file of `images_of` in outputs: its path relative to the folder, or to that of the JSON.
 
-    A file elsewhere, which only a JSON can name, keeps its whole path. Names on disk need not be UTF-8: what is not
-    stands as U+FFFD.
+    A file elsewhere, which only a JSON can list, keeps its whole path. Bytes of the name that are not UTF-8 become
+    U+FFFD.
     """
     folder = source if source.is_dir() else source.parent
     seen = file.relative_to(folder) if file.is_relative_to(folder) else file
@@ -117,20 +117,20 @@ def name_in(source: Path, file: Path) -> str:
 
 
 def image_ids(files: Iterable[Path]) -> dict[Path, str | Failed]:
-    """The SHA-256 of each file in hexadecimal digits, or why it cannot be read."""
+    """Returns the SHA-256 of each file in hexadecimal digits, or why it cannot be read."""
     paths = list(files)
     with ThreadPoolExecutor(_HASHING_THREADS) as pool:
         return dict(zip(paths, pool.map(_image_id, paths), strict=True))
 
 
 def is_address(image: str) -> bool:
-    """True for an address where a file is expected."""
+    """Whether the text is a URL instead of a file path."""
     return image.startswith(("http://", "https://"))
 
 
 def _image_id(path: Path) -> str | Failed:
     try:
-        # A pipe or a device would never end.
+        # Reading a pipe or a device would never end.
         if not stat.S_ISREG(os.stat(path).st_mode):
             return Failed("not a file")
         with open(path, "rb") as stream:
@@ -142,7 +142,7 @@ def _image_id(path: Path) -> str | Failed:
 
 
 def _why_none(path: Path) -> str | None:
-    """Why a file is no image, empty for one; null for a folder, a pipe, a device."""
+    """Returns why a file is not an image, empty if it is one; None for a folder, a pipe, a device."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return None

@@ -1,4 +1,4 @@
-"""Texts as words with their parts of speech."""
+"""Tokenizes texts into words with their parts of speech."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -21,12 +21,12 @@ def tokenize(
     settings: Settings | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> pa.Table:
-    """The words of texts in their order, without stop words, and by part of speech: `nouns`, `verbs`, `hashtags`, …
+    """Returns the words of texts in order, without stop words, and by part of speech: `nouns`, `verbs`, `hashtags`, …
 
-    Of a table of posts, the contract `tokens`: one row per post that has a caption. Of texts, one row for each, also
-    an empty one, with the `text` in the place of post, account and day. `text.pos.CLASSES` lists the parts of speech.
-    The tokenizer and the file of one's own words are those of `settings.text`. Raises SettingsError when the tokenizer
-    is not installed, FileError when the words file is bad.
+    For a table of posts, the contract `tokens`: one row per post that has a caption. For texts, one row each, also for
+    an empty one, with `text` instead of post, account and day. `text.pos.CLASSES` lists the parts of speech. The
+    tokenizer and the user's words file are those of `settings.text`. Raises SettingsError if the tokenizer is not
+    installed, FileError if the words file is invalid.
 
     >>> from instagram_assets import tokenize
     >>> tokenize(["#산책 @sun_diary ☀️", None]).select(["hashtags", "mentions", "emojis"]).to_pylist()
@@ -50,11 +50,11 @@ def tokenize(
 
 
 def _column(texts: Any) -> pa.Array:
-    """Texts of any library as one Arrow array; what is missing there is null."""
+    """Converts texts of any library to one Arrow array; missing ones become null."""
     if isinstance(texts, str):
         return pa.array([texts], pa.string())
     if isinstance(texts, pa.ChunkedArray):
         return texts.cast(pa.string()).combine_chunks()
-    if hasattr(texts, "to_numpy"):  # a column of pandas or polars
+    if hasattr(texts, "to_numpy"):  # a pandas or polars column
         return pa.array(texts).cast(pa.string())
     return pa.array(list(texts), pa.string())

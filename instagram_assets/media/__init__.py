@@ -1,1 +1,1 @@
-"""Bytes in: images fetched safely, checked while they arrive, and kept once."""
+"""Downloads images and videos safely, validates them while they arrive, and stores each once."""

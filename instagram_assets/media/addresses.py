@@ -1,4 +1,4 @@
-"""Which addresses may be asked, what they stand for, and until when they are valid."""
+"""Which URLs may be requested, their identity in the store, when their signatures expire, and the guard on sockets."""
 
 import ipaddress
 import re
@@ -23,7 +23,7 @@ _HOST_NAME = re.compile(r"^(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?$"
 _NOT_IN_ADDRESSES = re.compile(r"[\x00-\x20\x7f-\x9f\ud800-\udfff\\]")
 _ENDS_IN_NUMBER = re.compile(r"(^|\.)(\d+|0[xX][0-9a-fA-F]*)\.?$")
 
-# Python 3.11 calls several of these global: the lists of IANA grew, and translated addresses hide an IPv4 one.
+# Python 3.11 calls several of these global: IANA's lists grew, and translated addresses embed an IPv4 one.
 _CLOSED = [
     ipaddress.ip_network(text)
     for text in (
@@ -39,17 +39,17 @@ _CLOSED = [
         *("2001::/23", "2001:db8::/32", "3fff::/20"),
     )
 ]
-# All of IPv6 that IANA has given out; what lies beside it, such as RFC 2765's `::ffff:0:7f00:1`, is nobody's.
+# All IPv6 space that IANA has allocated; anything else, such as RFC 2765's `::ffff:0:7f00:1`, is not public.
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class RefusedAddress(OSError):
-    """A connection to an address that is not public was about to be made."""
+    """Raised for an attempt to connect to an address that is not public."""
 
 
 def check_url(url: str | None, options: DownloadOptions) -> str:
-    """The address itself when it may be asked; raises MediaRefusedError with the reason otherwise."""
+    """Returns the URL if it may be requested; raises MediaRefusedError with the reason otherwise."""
     if not url or not url.strip():
         raise MediaRefusedError("empty address")
     if len(url) * 4 > MAX_LENGTH and len(url.encode("utf-8", "surrogatepass")) > MAX_LENGTH:
@@ -75,12 +75,12 @@ def check_url(url: str | None, options: DownloadOptions) -> str:
 
 
 def is_in_archive(url: str | None) -> bool:
-    """True for what came in a person's own archive: the store has it, or nobody."""
+    """Whether the URL refers to a file of a user's own data archive, which is in the store or unavailable."""
     return url is not None and url.startswith(f"{ARCHIVE_SCHEME}://")
 
 
 def expiry(url: str) -> datetime | None:
-    """When the signature of the address ends (`oe`, hexadecimal Unix time); null when it states none."""
+    """Returns when the signature of a URL expires (`oe`, hexadecimal Unix time); None if it has none."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     if not is_instagram_cdn(host) and not is_loopback(host):
@@ -95,7 +95,7 @@ def expiry(url: str) -> datetime | None:
 
 @lru_cache
 def is_loopback(host: str) -> bool:
-    """True when the host is this machine, by name or address."""
+    """Whether the host is this machine, by name or address."""
     try:
         return _unwrapped(ipaddress.ip_address(host)).is_loopback
     except ValueError:
@@ -104,20 +104,20 @@ def is_loopback(host: str) -> bool:
 
 
 def is_public(ip: str | Address) -> bool:
-    """True for addresses of the open Internet, whatever way they are wrapped."""
+    """Whether the address is a public Internet address, also if embedded in an IPv6 one."""
     outer = ipaddress.ip_address(ip.partition("%")[0]) if isinstance(ip, str) else ip
     inner = _unwrapped(outer)
     if inner.version == 6 and inner not in _GLOBAL_UNICAST:
         return False
-    # `in` is false for the other family, and a NAT64 address was judged by what it wraps.
+    # `in` is false for the other family, and a NAT64 address is judged by the IPv4 address in it.
     return inner.is_global and not inner.is_multicast and not any(inner in network for network in _CLOSED)
 
 
 def guarded_socket_factory(options: DownloadOptions) -> Callable[[Any], socket.socket]:
-    """A factory for aiohttp's TCPConnector that opens sockets to public addresses only.
+    """Returns a factory for aiohttp's TCPConnector that opens sockets to public addresses only.
 
-    It sees the address that is really dialled: for literals, names, redirects and names that change their
-    answer. Loopback is open when the options say so.
+    It checks the IP address that is connected to, so it covers literals, names, redirects and DNS rebinding. Loopback
+    is allowed if the options say so.
     """
 
     def open_socket(address_info: tuple[int, int, int, str, tuple[Any, ...]]) -> socket.socket:
@@ -157,7 +157,7 @@ def _check_host(host: str, allow_loopback: bool) -> None:
 
 
 def _unwrapped(ip: Address) -> Address:
-    """The IPv4 address inside a mapped, 6to4 or NAT64 one; any other address itself."""
+    """Returns the IPv4 address inside a mapped, 6to4 or NAT64 address; any other address unchanged."""
     if isinstance(ip, ipaddress.IPv4Address):
         return ip
     if ip in _NAT64:

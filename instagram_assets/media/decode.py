@@ -1,6 +1,6 @@
-"""From a file to pixels that mean what a viewer would see, and back to bytes without what a viewer would not.
+"""Decodes image files to upright 8-bit RGB or grey pixels, and re-encodes them as JPEG without metadata.
 
-Orientation, transparency, palettes, CMYK and 16-bit are settled here once, so that no later stage thinks of them.
+Orientation, transparency, palettes, CMYK and 16-bit are handled only here, so that later stages need not.
 """
 
 import io
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
-"""Named one by one: with its full list Pillow starts Ghostscript for an EPS."""
+"""The formats that Pillow may open: with all formats allowed it would run Ghostscript for an EPS."""
 _PILLOW = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 _ORIENTATION = 0x0112
 
 
 def open_image(path: Path, max_megapixels: float = 40, draft: int = 0, fit: int = 0) -> "Image":
-    """The picture as 8-bit RGB, upright, on white where it was transparent; the first frame of an animation.
+    """Returns the image as 8-bit RGB, upright, on white where it was transparent; the first frame of an animation.
 
     A JPEG may be decoded smaller, which is much faster: with `draft` no side is below that many pixels, with `fit` the
-    longer side is not, as a thumbnail that fits into a square needs it.
-    Raises DecodeError for a damaged, unknown or missing file and MediaRefusedError for one with too many pixels.
+    longer side is not, as for a thumbnail that fits into a square. Raises DecodeError for a damaged, unknown or missing
+    file and MediaRefusedError for one with too many pixels.
     """
     with _opened(path, max_megapixels) as picture:
         if draft:
@@ -41,10 +41,10 @@ def open_image(path: Path, max_megapixels: float = 40, draft: int = 0, fit: int 
 
 
 def open_grey(path: Path, max_megapixels: float = 40) -> "Image":
-    """The picture's brightness as 8-bit grey, otherwise as `open_image` gives it, and in about two thirds of the time.
+    """Returns the image's luminance as 8-bit grey, otherwise as `open_image` does, in about two thirds of the time.
 
-    Of a JPEG it is the brightness that the file itself stores, as OpenCV reads it with IMREAD_GRAYSCALE: the
-    colours are not decoded, and not rounded once more. Raises what `open_image` raises.
+    For a JPEG it is the luminance channel stored in the file, as read by OpenCV with IMREAD_GRAYSCALE: colours are not
+    decoded, and not rounded once more. Raises what `open_image` raises.
     """
     with _opened(path, max_megapixels) as picture:
         picture.draft("L", None)
@@ -53,7 +53,7 @@ def open_grey(path: Path, max_megapixels: float = 40) -> "Image":
 
 
 def reencode(image: "Image", quality: int = 90) -> bytes:
-    """The picture as a JPEG that carries its pixels and nothing else: no EXIF, place, comment or profile."""
+    """Returns the image as a JPEG with its pixels only: no EXIF, location, comment or colour profile."""
     from PIL import Image
 
     bare = Image.frombytes("RGB", image.size, image.convert("RGB").tobytes())
@@ -64,7 +64,7 @@ def reencode(image: "Image", quality: int = 90) -> bytes:
 
 @contextmanager
 def _opened(path: Path, max_megapixels: float) -> Generator["Image"]:
-    """A file whose header was read and whose size is allowed; what goes wrong with it is one of our errors."""
+    """Yields an image whose header was read and whose size is allowed; turns Pillow's errors into ours."""
     from PIL import Image, UnidentifiedImageError
 
     _silence_pillow()
@@ -79,21 +79,21 @@ def _opened(path: Path, max_megapixels: float) -> Generator["Image"]:
     except FileNotFoundError:
         raise DecodeError(str(path), "the file is missing") from None
     except (OSError, SyntaxError, ValueError, LookupError, TypeError, EOFError, struct.error) as error:
-        # The reason of an OSError of the system, without the path: reasons end up in tables.
+        # The reason of an OSError of the system, without the path: reasons are stored in tables.
         reason = (isinstance(error, OSError) and error.strerror) or error
         raise DecodeError(str(path), f"cannot be decoded ({reason})") from error
 
 
 def _fitted(size: tuple[int, int], side: int) -> tuple[int, int]:
-    """Width and height with the longer one made `side`, rounded up."""
+    """Returns width and height scaled so that the longer one is `side`, rounded up."""
     longer = max(size)
     return -(-size[0] * side // longer), -(-size[1] * side // longer)
 
 
 def _silence_pillow() -> None:
-    """Keep Pillow from warning about large pictures, for which we have a limit of our own, and odd metadata.
+    """Suppress Pillow's warnings about large images, for which we have our own limit, and about odd metadata.
 
-    The filter stays: to put filters back, as `warnings.catch_warnings` does, is not safe in threads.
+    The filter stays installed: restoring filters, as `warnings.catch_warnings` does, is not thread-safe.
     """
     if warnings.filters[:1] != [_PILLOW]:
         warnings.filterwarnings("ignore", module=_PILLOW[3].pattern)
@@ -109,7 +109,7 @@ def _on_white(picture: "Image") -> "Image":
     from PIL import Image
 
     if picture.mode.startswith("I"):
-        # Sixteen bits: Pillow's own conversion cuts off all above 255.
+        # 16 bits per channel: Pillow's own conversion clips all values above 255.
         return picture.convert("F").point(lambda value: value * (255 / 65535)).convert("L")
     if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
         layer = picture.convert("RGBA")
@@ -119,12 +119,12 @@ def _on_white(picture: "Image") -> "Image":
 
 
 def _in_mode(mode: str, picture: "Image") -> "Image":
-    # Pillow's own conversion copies the picture even when there is nothing to convert.
+    # Pillow's own conversion copies the image even if there is nothing to convert.
     return picture if picture.mode == mode else picture.convert(mode)
 
 
 def _upright(pixels: "Image", picture: "Image") -> "Image":
-    """The pixels of a loaded picture, turned as its EXIF says; damaged EXIF says nothing."""
+    """Returns the pixels of a loaded image, rotated by its EXIF orientation; damaged EXIF is ignored."""
     from PIL.Image import Transpose
 
     turns = {

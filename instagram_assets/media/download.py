@@ -1,4 +1,4 @@
-"""Many images and videos at once: what is known is not asked again, what expires soonest is asked first.
+"""Downloads many images and videos concurrently, soonest expiry first; cached ones are not requested again.
 
 async for outcome in download([MediaRequest("a", "https://…")], store, DownloadOptions()):
     print(outcome.key, outcome.status, outcome.path)
@@ -41,15 +41,15 @@ if TYPE_CHECKING:
 __all__ = ["DownloadOptions", "MediaRequest", "Outcome", "Progress", "download", "download_all"]
 
 _BATCH = 64
-"""Bodies made durable together, and at most so many wait for it: this bounds what is held in memory."""
+"""Maximum number of bodies that are fsynced together, and that may wait for it: this bounds memory."""
 _GATHER = 0.02
-"""Seconds in which a batch comes together: waiting a little makes each body cheaper."""
+"""Seconds to wait for a batch to fill: a short wait reduces the cost per body."""
 _NEVER = datetime.max.replace(tzinfo=UTC)
 _Numbered = tuple[int, Outcome]
 _Ended = tuple[Sequence[int], Status, str]
-"""The places of requests that need no fetching, and how they end."""
+"""The indexes of requests that need no download, and their status and reason."""
 NOT_IN_STORE = "in no archive that was read"
-"""Why a picture of a person's own archive is not there."""
+"""The reason for a missing image of a user's own archive."""
 
 
 async def download(
@@ -58,10 +58,10 @@ async def download(
     options: DownloadOptions,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> AsyncGenerator[Outcome, None]:
-    """One outcome per request, as they come. An `ok` image is in the store for good when its outcome is given.
+    """Yields one outcome per request, in order of completion; an `ok` image is already stored durably.
 
-    Raises StorageError when the disk or the limit on open files refuses. Leaving the loop early cancels
-    what is under way and leaves no partial file.
+    Raises StorageError when the disk or the limit on open files refuses. Leaving the loop early cancels pending
+    downloads and leaves no partial file.
     """
     async with aclosing(_numbered(list(requests), store, options, on_progress)) as outcomes:
         async for _, outcome in outcomes:
@@ -74,9 +74,9 @@ def download_all(
     options: DownloadOptions,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> list[Outcome]:
-    """The outcomes in the order of the requests. May be called where an event loop runs, and then blocks it.
+    """Returns the outcomes in the order of the requests. May be called while an event loop runs, and then blocks it.
 
-    SIGINT and SIGTERM are handled as `run_until_told` says: what was reported stays, nothing half done does.
+    SIGINT and SIGTERM are handled as by `run_until_told`: reported images stay, and no partial file does.
     """
 
     async def collect() -> list[Outcome]:
@@ -94,7 +94,7 @@ def download_all(
 
 @dataclass(slots=True)
 class _Job:
-    """One body to fetch, and the places of all the requests that it answers."""
+    """One body to download, and the indexes of all requests that it answers."""
 
     identity: str
     url: str
@@ -113,7 +113,7 @@ async def _numbered(
     options: DownloadOptions,
     on_progress: Callable[[Progress], None] | None,
 ) -> AsyncGenerator[_Numbered, None]:
-    """Outcomes as they come, each with the place of its request."""
+    """Yields outcomes in order of completion, each with the index of its request."""
     progress = Progress(total=len(requests))
     start = time.monotonic()
     run = _Run(requests, store, options)
@@ -132,7 +132,7 @@ async def _numbered(
 
 
 class _Run:
-    """One download under way: workers fetch, one keeper makes what they bring durable, batch by batch."""
+    """One download run: workers fetch bodies, and one task stores them durably, batch by batch."""
 
     def __init__(self, requests: Sequence[MediaRequest], store: MediaStore, options: DownloadOptions) -> None:
         self.outcomes: asyncio.Queue[_Numbered | None] = asyncio.Queue()
@@ -145,8 +145,8 @@ class _Run:
         self._arrivals: asyncio.Queue[tuple[_Job, Arrival, int] | None] = asyncio.Queue(_BATCH)
 
     async def all(self) -> None:
-        """Bring every request to its outcome."""
-        # Begun before the first body: where memory is used up, Python waits for ever for a thread that cannot begin.
+        """Process every request to its outcome."""
+        # Started before the first body: when memory is exhausted, Python waits forever for a thread that cannot start.
         with self._thread:
             await self._all()
 
@@ -174,17 +174,17 @@ class _Run:
     async def _fetch_all(self, jobs: list[_Job]) -> None:
         queue = HostQueue(jobs, lambda job: job.host, self._options.max_per_host)
         count = min(self._options.max_concurrent_requests, len(jobs))
-        jobs.clear()  # each is forgotten when it is done
+        jobs.clear()  # each is released when it is done
         async with open_session(self._options) as session, asyncio.TaskGroup() as group:
             group.create_task(self._keep())
             await asyncio.gather(*(group.create_task(self._work(session, queue)) for _ in range(count)))
             await self._arrivals.put(None)
 
     def _plan(self) -> tuple[list[_Ended], list[tuple[_Job, Entry]], list[_Job]]:
-        """What cannot be had and why, what is stored, and what must be fetched, soonest to expire first."""
+        """Returns the requests that cannot be downloaded, those cached, and the jobs to run, soonest expiry first."""
         refused: list[_Ended] = []
         jobs: dict[str, _Job] = {}
-        # What is stored stays, also when its address may no longer be asked.
+        # Cached files stay available, even if their URL may no longer be requested.
         any_known = replace(self._options, allow_http=True, allow_loopback=True)
         for place, request in enumerate(self._requests):
             if is_forgotten(request.url, self._options.forgotten):
@@ -251,7 +251,7 @@ class _Run:
             raise
 
     async def _keep(self) -> None:
-        """Take all that waits, make it durable together, only then report it."""
+        """Store the waiting bodies durably as one batch, and only then report them."""
         last = False
         while not last and (first := await self._arrivals.get()) is not None:
             if self._arrivals.qsize() < _BATCH // 2:
@@ -269,7 +269,7 @@ class _Run:
                 self._have(job, entry, attempts)
 
     async def _is_refused(self, job: _Job, arrival: Arrival, attempts: int) -> bool:
-        """True for bytes that were forgotten, whatever address led to them: they are not stored."""
+        """Whether the bytes are erased ones, from whatever URL: they must not be stored."""
         forgotten = self._options.forgotten
         if not forgotten or not forgotten.has("image", await in_thread(arrival.digest, self._thread)):
             return False
@@ -278,7 +278,7 @@ class _Run:
         return True
 
     def _have(self, job: _Job, entry: Entry, attempts: int) -> None:
-        """Report what is stored to each request that asked for it; the limits hold for the cache, too."""
+        """Report a stored body to each request for it; the size limits apply to cached ones, too."""
         for number, place in enumerate(job.places):
             request = self._requests[place]
             if self._options.forgotten.has("image", entry.image_id):
@@ -315,7 +315,7 @@ class _Run:
 
 
 def _check_entry(entry: Entry, limits: Limits) -> None:
-    """Raises MediaRefusedError for a stored body that these limits would not have let in."""
+    """Raises MediaRefusedError for a stored body that exceeds the current limits."""
     kind = "video" if entry.ext in ("mp4", "mov") else "image"
     if kind != limits.kind:
         raise MediaRefusedError("a video instead of an image" if kind == "video" else "an image instead of a video")
@@ -325,7 +325,7 @@ def _check_entry(entry: Entry, limits: Limits) -> None:
 
 
 def _in_words(problem: BaseException) -> BaseException:
-    """The problem that ended the run, in words that say what to do."""
+    """Returns the exception that ended the run as one that says what to do."""
     if isinstance(problem, MemoryError) or str(problem) == "can't start new thread":
         remedy = "Raise its limit (ulimit -v) or lower max_concurrent_requests"
         return StorageError(f"Out of memory. {remedy}, then run again.")

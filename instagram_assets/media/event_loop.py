@@ -1,4 +1,4 @@
-"""What keeps the event loop fast and free, and ends its work in good order when the program is told to stop."""
+"""Event loop setup (uvloop, rarer garbage collection, threads), and an orderly shutdown on SIGINT and SIGTERM."""
 
 import asyncio
 import gc
@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 _ALLOCATIONS = 50_000
-"""New objects after which Python looks for cyclic garbage."""
+"""Number of new objects after which Python's cyclic garbage collector runs."""
 
 
 def event_loop() -> asyncio.AbstractEventLoop:
-    """A new event loop: uvloop's, a sixth faster over TLS, where that library exists (not on Windows)."""
+    """Returns a new event loop: uvloop's, a sixth faster over TLS, if that library is available (not on Windows)."""
     try:
         import uvloop
     except ImportError:
@@ -27,7 +27,7 @@ def event_loop() -> asyncio.AbstractEventLoop:
 
 @contextmanager
 def rare_collections() -> Generator[None]:
-    """Let Python look for cyclic garbage less often: by default that takes a sixth of a download's time."""
+    """Context manager that makes cyclic garbage collection rarer: by default it takes a sixth of a download's time."""
     before = gc.get_threshold()
     if before[0]:
         gc.set_threshold(max(before[0], _ALLOCATIONS), *before[1:])
@@ -38,7 +38,7 @@ def rare_collections() -> Generator[None]:
 
 
 async def in_thread(work: Callable[[], T], threads: Executor) -> T:
-    """The result of blocking work. When cancelled, the work is seen to its end first: no thread outlives us."""
+    """Returns the result of blocking work in a thread; when cancelled, it first waits for the thread to end."""
     done = asyncio.get_running_loop().run_in_executor(threads, work)
     try:
         return await asyncio.shield(done)
@@ -53,11 +53,11 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def run_until_told(work: Coroutine[Any, Any, T]) -> T:
-    """The result of `work`, as `asyncio.run` gives it, unless SIGINT or SIGTERM comes.
+    """Returns the result of `work`, as `asyncio.run` does, unless SIGINT or SIGTERM comes.
 
-    The first signal cancels the work, waits until it has cleaned up, and is then delivered to whoever listened
-    before: Python's own handler raises KeyboardInterrupt, Dagster's its own exception, and without one the
-    process ends. A second signal ends the process without waiting. Outside the main thread, signals are left alone.
+    The first signal cancels the work, waits for its clean-up, and is then passed on to the previous handler: Python's
+    own raises KeyboardInterrupt, Dagster's its own exception, and without one the process ends. A second signal ends
+    the process without waiting. Outside the main thread, signals are not handled.
     """
     if threading.current_thread() is not threading.main_thread():
         with asyncio.Runner(loop_factory=event_loop) as runner:

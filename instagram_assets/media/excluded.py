@@ -1,4 +1,4 @@
-"""Images and videos that are not fetched again: what was forgotten, and what went with retention."""
+"""Images and videos that must not be downloaded again: erased ones, and those deleted by the retention policy."""
 
 from datetime import datetime
 from typing import Any
@@ -10,13 +10,13 @@ from instagram_assets.media.addresses import is_in_archive, url_identity
 from instagram_assets.privacy.forgotten_identifiers import ERASED_URL, Forgotten
 
 PAST = "past retention"
-"""The reason of a row whose file was here and went with retention; its `status` stays, its `path` is null."""
+"""The reason of a row whose file was deleted by the retention policy; its `status` stays, its `path` is null."""
 
 
 def past_rows(earlier: pa.Table, posts: pa.Table, before: datetime | None) -> pa.Table:
-    """The earlier rows of `images` or `reel_videos` whose files went, of posts that were not observed since.
+    """The earlier rows of `images` or `reel_videos` whose files were deleted and whose posts were not observed since.
 
-    `posts` needs account, post_id and observed_at; `before` is up to when media are gone, null where none are.
+    `posts` needs account, post_id and observed_at; `before` is the retention cut-off, None if media are not deleted.
     """
     if before is None:
         return earlier.slice(0, 0)
@@ -26,31 +26,31 @@ def past_rows(earlier: pa.Table, posts: pa.Table, before: datetime | None) -> pa
 
 
 def only_of(rows: pa.Table, others: pa.Table) -> pa.Table:
-    """The rows about posts that the others are about, too."""
+    """Returns the rows whose post is also in `others` (semi-join)."""
     return rows.filter(compute.is_in(_keys(rows), value_set=_keys(others)))
 
 
 def without(rows: pa.Table, others: pa.Table) -> pa.Table:
-    """The rows about posts that the others are not about."""
+    """Returns the rows whose post is not in `others` (anti-join)."""
     return rows.filter(compute.invert(compute.is_in(_keys(rows), value_set=_keys(others))))
 
 
 def joined(rows: pa.Table, others: pa.Table) -> pa.Table:
-    """Rows of one table of media together, in its order: by account, day and post."""
+    """Concatenates rows of one media table, sorted by account, day and post."""
     return pa.concat_tables([rows, others]).sort_by([(name, "ascending") for name in ("account", "day", "post_id")])
 
 
 def _keys(rows: pa.Table) -> Any:
-    """What names the post of each row."""
+    """Returns a key per row that identifies its post."""
     return compute.binary_join_element_wise(rows["account"], rows["post_id"], "/").combine_chunks()
 
 
 WAS_FORGOTTEN = "was forgotten"
-"""Why a picture is not there."""
+"""The reason for an image that was erased."""
 
 
 def is_forgotten(url: str | None, forgotten: Forgotten) -> bool:
-    """True for the address of what was forgotten, and for all in the archive of an account that was."""
+    """Whether the URL's file was erased, or is in the archive of an erased account."""
     if url == ERASED_URL:
         return True
     if not url or not forgotten:
@@ -59,5 +59,5 @@ def is_forgotten(url: str | None, forgotten: Forgotten) -> bool:
         return True
     try:
         return forgotten.has("url", url_identity(url))
-    except ValueError:  # no address at all, which others say better
+    except ValueError:  # not a URL, which other checks report better
         return False

@@ -1,4 +1,4 @@
-"""One image or video over the network: tries, redirects, waits and continued bodies."""
+"""Downloads one image or video over HTTP: retries, redirects, back-off and resumed bodies."""
 
 import asyncio
 import errno
@@ -34,21 +34,20 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 _PASSING = {408, 425, 429}
 _SIGNATURE_EXPIRED = b"url signature expired"
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)$")
-# HTTP dates and seconds both; more digits than this is nonsense.
+# Both HTTP dates and seconds; more digits than this are invalid.
 _SECONDS = re.compile(r"\d{1,9}$")
 _ACCEPT: dict[Kind, dict[str, str]] = {
     "image": {"Accept": "image/jpeg,image/png,image/webp,image/gif"},
     "video": {"Accept": "video/mp4,video/quicktime"},
 }
 _READ_BUFFER = 1_000_000
-"""Above the size of most images: a fuller buffer makes aiohttp stop and start the connection."""
+"""Larger than most images: a full buffer makes aiohttp pause and resume the connection."""
 
 
 def open_session(options: DownloadOptions, resolver: "AbstractResolver | None" = None) -> "ClientSession":
-    """The one client session of a download: kept connections, one TLS context, no cookies, no proxy.
+    """Returns the client session of a download: keep-alive, one TLS context, no cookies, no proxy.
 
-    Names are looked up by `resolver`, by default the system's; whatever it answers, each address is checked
-    when it is dialled.
+    Names are resolved by `resolver`, by default the system's; each resulting address is checked on connecting.
     """
     import aiohttp
 
@@ -70,7 +69,7 @@ def open_session(options: DownloadOptions, resolver: "AbstractResolver | None" =
 
 
 class Fetch:
-    """The way of one image or video: the tries share what has arrived. Use it once, with `run`."""
+    """One download of an image or video; its retries resume from the bytes received so far. Use it once, with `run`."""
 
     def __init__(
         self, session: "ClientSession", incoming: Incoming, url: str, limits: Limits, options: DownloadOptions
@@ -85,10 +84,10 @@ class Fetch:
         self._until = 0.0
 
     async def run(self) -> Arrival:
-        """What was asked for, after as many tries as it needs and may have.
+        """Returns the body, after at most the allowed number of tries.
 
         Raises MediaError (MediaTransientError only after the last try), and StorageError when the disk or the limit on
-        open files refuses. Whatever is raised, no file stays.
+        open files refuses. On any error, no file is left.
         """
         self._until = asyncio.get_running_loop().time() + self._options.deadline
         try:
@@ -111,7 +110,7 @@ class Fetch:
             await asyncio.sleep(pause)
 
     def _pause(self, problem: MediaTransientError) -> float:
-        """Seconds that the server asked for, else full jitter; the problem itself when there is no further try."""
+        """The seconds to wait: the server's `Retry-After`, else full jitter; raises the problem after the last try."""
         bound = min(self._options.max_retry_wait, self._options.retry_wait * 2 ** (self.attempts - 1))
         pause = random.uniform(0, bound) if problem.retry_after is None else problem.retry_after
         in_time = asyncio.get_running_loop().time() + pause < self._until
@@ -148,7 +147,7 @@ class Fetch:
             raise MediaTransientError("connection lost") from None
 
     async def _follow(self) -> Arrival:
-        """Ask, and follow redirects; each address is checked before it is asked."""
+        """Requests the URL and follows redirects; each URL is checked before it is requested."""
         url = self._url
         for _ in range(MAX_REDIRECTS + 1):
             self._asked = url
@@ -167,13 +166,13 @@ class Fetch:
         raise MediaFailedError(f"more than {MAX_REDIRECTS} redirects")
 
     def _unreachable(self, reason: str) -> MediaTransientError:
-        """No connection: to the host of the address itself, or to one that it redirects to."""
+        """Returns the error for a failed connection: to the URL's own host, or to one that it redirects to."""
         return (
             MediaUnreachableError(reason) if host_of(self._asked) == host_of(self._url) else MediaTransientError(reason)
         )
 
     def _headers(self) -> dict[str, str]:
-        """What continues a body which broke off, when the server can prove that it is the same one."""
+        """Returns the request headers, with a range to resume an interrupted body if the server gave an ETag for it."""
         accept = _ACCEPT[self._limits.kind]
         if not self._incoming.received:
             return accept
@@ -198,7 +197,7 @@ class Fetch:
         return self._incoming.finish()
 
     async def _check_status(self, response: "ClientResponse") -> None:
-        """Nothing for a body that may be taken, after it was decided where it goes on; an error for the rest."""
+        """Raises an error unless the response has a usable body; first decides whether it resumes or restarts."""
         status = response.status
         if status == 206 and self._continues(response):
             return
@@ -226,12 +225,12 @@ class Fetch:
 
 
 def host_of(url: str) -> str:
-    """The host and port of an address, in lower case."""
+    """Returns the host and port of a URL in lower case."""
     return urlsplit(url).netloc.lower()
 
 
 def _check_own_fault(error: OSError) -> None:
-    """Raises what it is when there is no connection for a reason that lies on our side."""
+    """Raises MediaRefusedError for an address that is not public, and StorageError for too many open files."""
     if isinstance(error, RefusedAddress):
         raise MediaRefusedError("address is not public") from error
     if error.errno in (errno.EMFILE, errno.ENFILE):
@@ -241,14 +240,14 @@ def _check_own_fault(error: OSError) -> None:
 
 
 def _for_want_of_memory(error: BaseException | None) -> bool:
-    """True when a connection ended because this process had no memory for what came: asyncio hides it below."""
+    """Whether a connection ended because this process ran out of memory: asyncio hides the cause."""
     while error is not None and not isinstance(error, MemoryError):
         error = error.__cause__ or error.__context__
     return error is not None
 
 
 def _retry_after(text: str) -> float | None:
-    """The wait in seconds that a `Retry-After` asks for, in either of its forms; null when it makes no sense."""
+    """Returns the wait in seconds of a `Retry-After` header, in either of its forms; None if it is invalid."""
     text = text.strip()
     if _SECONDS.match(text):
         return float(text)
@@ -256,7 +255,7 @@ def _retry_after(text: str) -> float | None:
         moment = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
-    # "-0000" leaves the time naive, yet HTTP dates are always UTC.
+    # "-0000" leaves the time naive, but HTTP dates are always UTC.
     moment = moment.replace(tzinfo=moment.tzinfo or UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 

@@ -1,6 +1,6 @@
-"""A film opened by FFmpeg and read within bounds: the first ten minutes, pictures of a sane size, two minutes of work.
+"""Opens a video with FFmpeg and decodes it within limits: ten minutes of video, frame size, two minutes of work.
 
-Only MP4, QuickTime and WebM are opened, and nothing that they point to. What FFmpeg complains of is a FileError.
+Only MP4, QuickTime and WebM are opened, and no file that they refer to. FFmpeg's errors become FileError.
 """
 
 import time
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 LONGEST = 600.0
-"""Seconds of a film that are looked at; most reels last up to three minutes."""
+"""Maximum seconds of a video that are decoded; most reels last up to three minutes."""
 MOST_SECONDS = 120.0
-"""Time after which the decoder is stopped: a reel of 90 seconds takes about one."""
+"""Time limit for decoding in seconds: a reel of 90 seconds takes about one."""
 MAX_MEGAPIXELS = 40.0
 
 Skip = Literal["DEFAULT", "BIDIR", "NONKEY"]
-"""Which pictures are left out: none, those made from later ones too, all but those that need no other."""
+"""Which frames are skipped: none, B-frames (BIDIR), or all but key frames (NONKEY)."""
 
 _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm"
 _MOST_BAD = 50
-"""Parts in a row that cannot be decoded, after which the rest is not tried."""
+"""Number of consecutive undecodable packets after which decoding stops."""
 
 
 class Film:
-    """One film under way: its picture, its sound, how long it is, and its decoded parts."""
+    """An open video: its video stream, its audio stream, its duration, and its decoded frames."""
 
     def __init__(self, path: Path, container: "InputContainer", picture: "VideoStream") -> None:
         self.path = path
@@ -49,7 +49,7 @@ class Film:
 
     @property
     def stated_length(self) -> float | None:
-        """Seconds by the header; null where it tells none."""
+        """Duration in seconds from the header; None if it has none."""
         stream = self.picture
         if stream.duration and stream.time_base:
             return float(stream.duration * stream.time_base)
@@ -57,17 +57,17 @@ class Film:
 
     @property
     def length(self) -> float:
-        """Seconds that are looked at: by the index, which knows what there is, else by the header."""
+        """Seconds that are decoded: from the index, which lists the frames, or else from the header."""
         entries, base = self.picture.index_entries, self.picture.time_base
         stated = self.stated_length or 0.0
         if len(entries) and base:
-            # The last picture stays for a while that only the header knows; a header may also be far from the truth.
+            # Only the header knows how long the last frame is shown; a header may also be far from the truth.
             there = float((entries[len(entries) - 1].timestamp - entries[0].timestamp) * base)
             stated = stated if there <= stated <= there + 10 else there
         return min(stated, LONGEST)
 
     def pictures(self, skip: Skip = "DEFAULT") -> Iterator["VideoFrame"]:
-        """Decoded pictures from where the film stands; damaged ones are passed over."""
+        """Yields decoded video frames from the current position; damaged ones are skipped."""
         from av.error import InvalidDataError
 
         self.picture.codec_context.skip_frame = skip
@@ -90,7 +90,7 @@ class Film:
         self._count_missing(self.picture)
 
     def sounds(self) -> Iterator["AudioFrame"]:
-        """Decoded parts of the first sound from where the film stands; damaged ones are passed over."""
+        """Yields decoded frames of the first audio stream from the current position; damaged ones are skipped."""
         from av.error import InvalidDataError
 
         stream = self.container.streams.audio[0]
@@ -111,17 +111,17 @@ class Film:
         self._count_missing(stream)
 
     def check_whole(self, what: str) -> None:
-        """Raises FileError when of what was read to its end some parts are damaged, or not there."""
+        """Raises FileError if frames of what was read to its end are damaged or missing."""
         if self._damaged:
             raise refusal(self.path, f"{self._damaged:,} of {self._read:,} {what} cannot be decoded")
 
     def _count_missing(self, stream: "VideoStream | AudioStream") -> None:
-        """Count what the index names and the file, cut off, does not have."""
+        """Count the frames that are in the index but missing from a truncated file."""
         missing = max(0, len(stream.index_entries) - self._read)
         self._damaged, self._read = self._damaged + missing, self._read + missing
 
     def _is_beyond(self, pts: int | None, stream: object) -> bool:
-        """True after the part that is looked at; raises FileError when that takes too long."""
+        """Whether the timestamp is past the part that is decoded; raises FileError past the time limit."""
         if time.monotonic() > self._end:
             raise refusal(self.path, f"is not decoded within {MOST_SECONDS:g} seconds")
         base = getattr(stream, "time_base", None)
@@ -131,13 +131,13 @@ class Film:
 
 @contextmanager
 def opened(path: Path) -> Generator[Film]:
-    """The film in a file. Raises FileError, also for what goes wrong inside the block."""
+    """Yields the video in a file. Raises FileError, also for decoding errors inside the block."""
     import av
     from av.error import FFmpegError
     from av.stream import Disposition
 
     _check_file(path)
-    # Playlists and the like would have other files and addresses opened.
+    # Playlist formats would open other files and URLs.
     options = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
     try:
         with av.open(str(path), options=options) as container:
@@ -154,13 +154,13 @@ def opened(path: Path) -> Generator[Film]:
 
 
 def check_size(path: Path, width: int, height: int) -> None:
-    """Raises FileError for pictures that would fill the memory."""
+    """Raises FileError for frames that would exhaust memory."""
     if width * height > MAX_MEGAPIXELS * 1_000_000:
         raise refusal(path, f"has pictures of {width} x {height} pixels, more than {MAX_MEGAPIXELS:g} megapixels")
 
 
 def refusal(path: Path, problem: str) -> FileError:
-    """The error for a film that cannot be used."""
+    """Returns the error for a video that cannot be used."""
     return FileError(str(path), problem, "Fetch the video again, or leave it out")
 
 

@@ -1,4 +1,4 @@
-"""Which address is asked next: the soonest to expire, among the hosts that may be asked at this moment."""
+"""A job queue with a limit on concurrent requests per host, in the given order of priority."""
 
 import asyncio
 from collections import deque
@@ -10,9 +10,9 @@ T = TypeVar("T")
 
 
 class HostQueue(Generic[T]):
-    """Hands out jobs, given in order, so that no host has more than `per_host` of them at once (0: any number).
+    """Hands out jobs in order, so that no host has more than `per_host` of them at once (0: any number).
 
-    A job of a busy host lets later jobs of other hosts go first. Whoever takes a job gives it back when done.
+    Jobs of a busy host are skipped in favour of later jobs of other hosts. The caller gives each job back when done.
     """
 
     def __init__(self, jobs: Iterable[T], host_of: Callable[[T], str], per_host: int) -> None:
@@ -22,12 +22,12 @@ class HostQueue(Generic[T]):
             self._waiting.setdefault(self._host_of(job), deque()).append((place, job))
         self._left = sum(map(len, self._waiting.values()))
         self._free = dict.fromkeys(self._waiting, per_host or self._left)
-        # Hosts that may be asked, by the place of their next job.
+        # Heap of hosts below the limit, by the index of their next job.
         self._open = sorted((jobs[0][0], host) for host, jobs in self._waiting.items())
         self._change = asyncio.Event()
 
     async def take(self) -> T | None:
-        """The next job; null when there is none left."""
+        """Returns the next job; None if there is none left."""
         while self._left and not self._open:
             self._change.clear()
             await self._change.wait()
@@ -43,7 +43,7 @@ class HostQueue(Generic[T]):
         return job
 
     def give_back(self, job: T) -> None:
-        """Say that the job is done, so that its host may be asked again."""
+        """Mark the job as done, so that its host may be requested again."""
         host = self._host_of(job)
         self._free[host] += 1
         if self._free[host] == 1:

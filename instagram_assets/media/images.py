@@ -1,4 +1,4 @@
-"""From posts to their images: which to fetch, and the table of what came."""
+"""Derives image requests from posts, and builds the table `images` from the download outcomes."""
 
 from collections.abc import Callable, Iterable
 from datetime import date
@@ -13,7 +13,7 @@ from instagram_assets.media.store import MediaStore
 
 
 class ImageKey(NamedTuple):
-    """Which image of which post; sorts as the rows of `images` do."""
+    """Identifies an image of a post; sorts as the rows of `images` do."""
 
     account: str
     day: date
@@ -29,10 +29,10 @@ def fetch_images(
     on_progress: Callable[[Progress], None] | None = None,
     past: pa.Table | None = None,
 ) -> tuple[pa.Table, Progress]:
-    """The rows of `images` for these posts, their files being in the store, and the count of how it went.
+    """Downloads the images of posts into the store; returns the rows of `images` and the counts by outcome.
 
-    `images_per_post` 0 takes all. `past` are rows whose files went with retention: they stay, and nothing is fetched
-    for them. Raises StorageError when the disk refuses.
+    `images_per_post` 0 takes all. `past` are rows whose files were deleted by the retention policy: they are kept as
+    they are, and not downloaded again. Raises StorageError when the disk refuses.
     """
     from instagram_assets.media.download import download_all
 
@@ -57,7 +57,7 @@ def fetch_images(
 
 
 def posts_to_requests(posts: pa.Table, images_per_post: int = 0) -> list[MediaRequest]:
-    """The images of each post in their order, the first `images_per_post` of them; covers of videos count."""
+    """Returns requests for the first `images_per_post` images of each post, in order; video covers are images, too."""
     requests: list[MediaRequest] = []
     for post in posts.select(["account", "day", "post_id", "media"]).to_pylist():
         media: list[dict[str, Any]] = post["media"] or []
@@ -69,14 +69,14 @@ def posts_to_requests(posts: pa.Table, images_per_post: int = 0) -> list[MediaRe
 
 
 def image_rows(outcomes: Iterable[Outcome]) -> pa.Table:
-    """Outcomes whose keys are ImageKeys as a table of `schemas.IMAGES`, sorted by that key."""
+    """Returns outcomes whose keys are ImageKeys as a table of `schemas.IMAGES`, sorted by that key."""
     rows = [_row(outcome) for outcome in outcomes]
     rows.sort(key=lambda row: (row["account"], row["day"], row["post_id"], row["position"]))
     return schemas.IMAGES.table(rows)
 
 
 def _by_key(rows: pa.Table) -> dict[object, int]:
-    """The place of each row, by its ImageKey."""
+    """Returns the index of each row, by its ImageKey."""
     columns = (rows[name].to_pylist() for name in ImageKey._fields)
     return {ImageKey(*key): place for place, key in enumerate(zip(*columns, strict=True))}
 

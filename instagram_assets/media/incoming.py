@@ -1,4 +1,4 @@
-"""One body on its way into the store: small ones wait in memory, large ones go to disk as they arrive."""
+"""Receives one response body: small ones are buffered in memory, large ones are written to disk as they arrive."""
 
 import errno
 import hashlib
@@ -14,12 +14,12 @@ from instagram_assets.media.sniff import HEAD
 from instagram_assets.media.verify import MediaFacts, check_head, check_media
 
 SPILL = 256_000
-"""Bytes that a body may hold in memory; what is larger goes to its temporary file as it arrives."""
+"""Maximum bytes of a body buffered in memory; a larger one goes to its temporary file as it arrives."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a body may be: a kind of media, and how large in bytes and megapixels."""
+    """The allowed kind of media, and its maximum size in bytes and megapixels."""
 
     kind: Kind
     max_bytes: int
@@ -28,24 +28,24 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A whole, checked image or video, not yet in the store: small ones in memory, large ones in a temporary file."""
+    """A complete, validated image or video that is not in the store yet: in memory, or in a temporary file if large."""
 
     temporary: str
     size: int
     facts: MediaFacts
     body: bytes
-    """All of a small body; empty for a large one."""
+    """The bytes of a small body; empty for a large one."""
     sha256: str
-    """Of a large body, in hexadecimal digits; empty for a small one."""
+    """SHA-256 of a large body, in hexadecimal digits; empty for a small one."""
 
     def digest(self) -> str:
-        """The SHA-256 of its bytes in hexadecimal digits."""
+        """Returns the SHA-256 of its bytes in hexadecimal digits."""
         return self.sha256 or hashlib.sha256(self.body).hexdigest()
 
     def settle(self) -> str:
-        """Make its bytes survive a power cut in the temporary file; the SHA-256 in hexadecimal digits.
+        """Write and fsync its bytes to the temporary file; returns the SHA-256 in hexadecimal digits.
 
-        Hashing and writing are done here, in a thread, to keep the loop free for the network.
+        Hashing and writing are done here, in a thread, to keep the event loop free for the network.
         """
         sha256 = self.digest()
         descriptor = os.open(self.temporary, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
@@ -57,16 +57,16 @@ class Arrival:
         return sha256
 
     def discard(self) -> None:
-        """Take the temporary file away."""
+        """Delete the temporary file."""
         with suppress(FileNotFoundError):
             os.unlink(self.temporary)
 
 
 class Incoming:
-    """Takes a body piece by piece; ends in an Arrival (`finish`) or in nothing (`abandon`).
+    """Receives a body chunk by chunk; ends in an Arrival (`finish`) or is discarded (`abandon`).
 
-    Raises MediaError as `check_media` does, MediaRefusedError above the limit in bytes, StorageError when the disk does
-    not take it.
+    Raises MediaError as `check_media` does, MediaRefusedError above the limit in bytes, StorageError when the disk
+    refuses.
     """
 
     def __init__(self, temporary: str, limits: Limits) -> None:
@@ -78,11 +78,11 @@ class Incoming:
 
     @property
     def received(self) -> int:
-        """Bytes taken so far."""
+        """Number of bytes received so far."""
         return self._received
 
     def restart(self) -> None:
-        """Forget what came: the body begins anew."""
+        """Discard the bytes received: the body starts again."""
         self._received = 0
         self._pieces: list[bytes] = []
         if self._stream is not None:
@@ -91,7 +91,7 @@ class Incoming:
             self._stream.truncate()
 
     def write(self, piece: bytes) -> None:
-        """The next bytes of the body."""
+        """Append the next bytes of the body."""
         first = self._received < HEAD
         self._received += len(piece)
         if self._received > self._limits.max_bytes:
@@ -103,12 +103,12 @@ class Incoming:
             self._spill()
 
     def finish(self) -> Arrival:
-        """The whole image or video. Afterwards its bytes belong to the Arrival."""
+        """Returns the complete image or video, which takes over the bytes."""
         body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         try:
             facts = self._check(body)
         except MediaTransientError:
-            self.restart()  # bytes that are wrong cannot be continued by a later try
+            self.restart()  # invalid bytes cannot be resumed by a later try
             raise
         sha256 = self._hash.hexdigest() if self._spilled else ""
         self._close()
@@ -116,7 +116,7 @@ class Incoming:
         return Arrival(self._temporary, self._received, facts, body, sha256)
 
     def abandon(self) -> None:
-        """Leave nothing behind."""
+        """Discard the bytes and delete the temporary file."""
         self._close()
         if self._spilled:
             with suppress(FileNotFoundError):
@@ -164,12 +164,12 @@ def _write(descriptor: int, data: bytes) -> None:
 
 
 def too_large(limits: Limits) -> str:
-    """The reason for a body above the limit."""
+    """Returns the reason for a body above the size limit."""
     return f"larger than {limits.max_bytes / 1_000_000:g} MB"
 
 
 def cannot_store(folder: str | os.PathLike[str], error: OSError) -> StorageError:
-    """A disk's refusal in words, with what to do."""
+    """Returns the StorageError for a failed write, which says what to do."""
     remedies = {
         errno.ENOSPC: "Free space",
         errno.EDQUOT: "Free space or raise the quota",

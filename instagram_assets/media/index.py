@@ -1,4 +1,4 @@
-"""The media store's index in SQLite: which address gave which image. It can always be made again."""
+"""The media store's SQLite index from URL identity to image, which can be rebuilt at any time."""
 
 import json
 import logging
@@ -18,7 +18,7 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 LOCK_TIMEOUT = 60.0
-"""Seconds to wait for another process that writes."""
+"""Seconds to wait for a write lock that another process holds."""
 _BATCH = 500
 _COLUMNS = "identity, image_id, ext, bytes, modified_ns, width, height, note"
 _SCHEMA = """
@@ -37,7 +37,7 @@ CREATE TABLE IF NOT EXISTS images (
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What one address gave: the image, its size in bytes and pixels, and its file's time of change."""
+    """The image stored for a URL identity, its size in bytes and pixels, and its file's mtime."""
 
     identity: str
     image_id: str
@@ -50,15 +50,15 @@ class Entry:
 
     @property
     def path(self) -> str:
-        """File below the media folder."""
+        """Path of the file relative to the media folder."""
         return f"{self.image_id[:2]}/{self.image_id}.{self.ext}"
 
 
 class Index:
-    """Entries by identity. Safe to use from several threads and processes.
+    """Entries by URL identity. Safe to use from several threads and processes.
 
-    A damaged file is moved aside and replaced by an empty one, with a warning. Raises StorageError when the
-    disk refuses or another process holds the file for longer than a minute.
+    A damaged file is moved aside and replaced by an empty one, with a warning. Raises StorageError when the disk
+    refuses or another process holds the lock for longer than a minute.
     """
 
     def __init__(self, file: Path) -> None:
@@ -68,7 +68,7 @@ class Index:
         self._do(lambda connection: None)
 
     def find(self, identities: Iterable[str]) -> dict[str, Entry]:
-        """The entries of those identities that are known."""
+        """Returns the entries of those identities that are in the index."""
         wanted = list(identities)
 
         def read(connection: sqlite3.Connection) -> dict[str, Entry]:
@@ -83,7 +83,7 @@ class Index:
         return self._do(read)
 
     def record(self, entries: Sequence[Entry]) -> None:
-        """Add or replace entries, all or none, durably."""
+        """Insert or replace entries in one durable transaction."""
         rows = [(e.identity, e.image_id, e.ext, e.bytes, e.modified_ns, e.width, e.height, e.note) for e in entries]
 
         def write(connection: sqlite3.Connection) -> None:
@@ -93,7 +93,7 @@ class Index:
         self._do(write)
 
     def remove(self, identities: Iterable[str]) -> None:
-        """Forget entries."""
+        """Delete entries."""
         rows = [(identity,) for identity in identities]
 
         def write(connection: sqlite3.Connection) -> None:
@@ -103,19 +103,19 @@ class Index:
         self._do(write)
 
     def remove_images(self, image_ids: Iterable[str]) -> None:
-        """Forget all entries of these images; what was written of them is overwritten in the file."""
+        """Delete all entries of these images and overwrite their bytes in the file."""
         wanted = json.dumps(list(image_ids))
 
         def write(connection: sqlite3.Connection) -> None:
             connection.execute("PRAGMA secure_delete = ON")
-            with connection:  # one look at all entries, which have no index by image
+            with connection:  # one scan of all entries, which are not indexed by image
                 connection.execute("DELETE FROM images WHERE image_id IN (SELECT value FROM json_each(?))", [wanted])
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
         self._do(write)
 
     def close(self) -> None:
-        """Close the file; the next call opens it again."""
+        """Close the connection; the next call opens it again."""
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
@@ -171,7 +171,7 @@ class Index:
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Change to WAL; SQLite refuses that at once, timeout or not, while another process does the same."""
+    """Switch to WAL; SQLite fails at once, despite the timeout, while another process does the same."""
     end = time.monotonic() + LOCK_TIMEOUT
     while True:
         try:
@@ -189,5 +189,5 @@ def _is_damage(error: sqlite3.Error) -> bool:
 
 
 def _code(error: sqlite3.Error) -> int:
-    """SQLite's primary result code; 0 when Python's own layer complained."""
+    """Returns SQLite's primary result code; 0 for an error of Python's own layer."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF

@@ -1,4 +1,4 @@
-"""Pictures that lie at hand, in a person's own archive: into the store as if they had been fetched."""
+"""Stores images from a user's own data archive, as if they had been downloaded."""
 
 import zipfile
 import zlib
@@ -16,7 +16,7 @@ from instagram_assets.media.store import MediaStore
 from instagram_assets.storage.content_keys import url_identity
 
 Opened = tuple[str, Callable[[], BinaryIO]]
-"""The address of a picture, and how to open it."""
+"""The URL of an image, and a function that opens it."""
 KEPT = "kept"
 
 _BATCH = 64
@@ -25,10 +25,10 @@ _UNREADABLE = (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
 
 
 def keep_pictures(pictures: Iterable[Opened], store: MediaStore, options: DownloadOptions) -> Counter[str]:
-    """Put pictures into the store under their addresses; how many are there (`KEPT`, first), and why others are not.
+    """Stores images under their URLs; returns how many are stored (`KEPT`, first), and counts of reasons for others.
 
-    What is there already is not opened; what was forgotten, by its address or its bytes, is not stored. Raises
-    StorageError when the disk refuses.
+    Images already stored are not opened; those erased, by URL or bytes, are not stored. Raises StorageError when the
+    disk refuses.
     """
     counts: Counter[str] = Counter({KEPT: 0})
     left = iter(pictures)
@@ -59,13 +59,13 @@ def keep_pictures(pictures: Iterable[Opened], store: MediaStore, options: Downlo
 
 
 def keep_in(folder: Path, options: DownloadOptions, pictures: Iterable[Opened]) -> Counter[str]:
-    """As `keep_pictures`, into the store in a folder."""
+    """Opens the media store in a folder and calls `keep_pictures`."""
     with MediaStore(folder) as store:
         return keep_pictures(pictures, store, options)
 
 
 def _arrived(opened: Callable[[], BinaryIO], incoming: Incoming, counts: Counter[str]) -> Arrival | None:
-    """A whole, checked picture; null for none, which is counted with the reason."""
+    """Returns a complete, validated image; None for an invalid one, which is counted by reason."""
     arrival = None
     try:
         with opened() as stream:

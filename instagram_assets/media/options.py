@@ -9,7 +9,7 @@ from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN, Fo
 from instagram_assets.settings import DownloadSettings
 
 _DEFAULTS = DownloadSettings()
-"""The defaults of the settings, whatever the environment says; they stand there only."""
+"""The defaults of the settings, ignoring the environment; they are defined only there."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class DownloadOptions:
     retry_wait: float = 0.5
     """Upper bound of the random wait before the first retry; it doubles with every further one."""
     max_retry_wait: float = 30
-    """Where that doubling ends."""
+    """Maximum of that doubling wait."""
     user_agent: str = "instagram-assets"
     skip_dead_hosts: bool = False
-    """Ask a host that gave no connection not again, and none of its other addresses: it costs one timeout in all."""
+    """Do not retry a host that refused a connection, nor its other URLs: a dead host costs one timeout in all."""
     forgotten: Forgotten = NOTHING_FORGOTTEN
-    """What must not be asked for, nor stored where other addresses lead to it."""
+    """Erased URLs that must not be requested, and erased content that must not be stored from any URL."""
 
     def limits(self, kind: Kind) -> Limits:
         """The size limits of a response body of this kind."""
@@ -45,6 +45,6 @@ class DownloadOptions:
 
     @classmethod
     def of(cls, settings: DownloadSettings, forgotten: Forgotten = NOTHING_FORGOTTEN) -> Self:
-        """The options that the settings name; nothing in `forgotten` is downloaded."""
+        """Returns the options from the settings; nothing in `forgotten` is downloaded."""
         shared = {field.name for field in fields(cls)} & DownloadSettings.model_fields.keys()
         return cls(**{name: getattr(settings, name) for name in shared}, forgotten=forgotten)

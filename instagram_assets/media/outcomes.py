@@ -1,4 +1,4 @@
-"""The words of a download: what is asked for, how it ended, and how far it is."""
+"""The types of a download: request, outcome and progress."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ Kind = Literal["image", "video"]
 
 @dataclass(frozen=True, slots=True)
 class MediaRequest:
-    """One image or video to fetch. `key` is the caller's own name for it and comes back with the outcome."""
+    """One image or video to download. `key` is chosen by the caller and returned with the outcome."""
 
     key: Hashable
     url: str | None
@@ -19,7 +19,7 @@ class MediaRequest:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one request ended. `image_id` (SHA-256 of the bytes) to `bytes` are null unless `status` is `ok`."""
+    """The result of one request. `image_id` (SHA-256 of the bytes) to `bytes` are None unless `status` is `ok`."""
 
     key: Hashable
     url: str | None
@@ -27,29 +27,29 @@ class Outcome:
     reason: str | None = None
     image_id: str | None = None
     path: str | None = None
-    """File below the media folder."""
+    """Path of the file relative to the media folder."""
     width: int | None = None
     height: int | None = None
     bytes: int | None = None
     cached: bool = False
-    """True when no request of its own was made for it."""
+    """True if no HTTP request was made for it."""
     attempts: int = 0
 
 
 @dataclass(slots=True)
 class Progress:
-    """How far a download is; updated in place with each outcome."""
+    """Progress counts of a download; updated in place with each outcome."""
 
     total: int = 0
     done: int = 0
     ok: int = 0
-    """Images that are there now, the cached ones included."""
+    """Number of images available now, including cached ones."""
     cached: int = 0
     failed: int = 0
     expired: int = 0
     refused: int = 0
     bytes: int = 0
-    """Bytes fetched; cached images do not count."""
+    """Bytes downloaded, without cached images."""
     seconds: float = 0.0
 
     @property

@@ -1,11 +1,11 @@
-"""What a body is that is no image or video we take: the reason that the user reads."""
+"""Detects the format of a file by its first bytes, and describes why it is not an accepted image or video."""
 
 import re
 
 from instagram_assets.media.outcomes import Kind
 
 HEAD = 512
-"""Bytes that decide."""
+"""Number of leading bytes that are inspected."""
 
 _BRANDS = {
     "avif": "AVIF",
@@ -41,7 +41,7 @@ _IMAGES = {
     "GIF": re.compile(rb"GIF8[79]a"),
 }
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-# The brand, or one of the others that the file names after its version.
+# The brand, or one of the compatible brands listed after its version.
 _AVIF = re.compile(rb"avi[fs]|.{8}(?:.{4})*?avi[fs]", re.S)
 _TEXTS = (
     (re.compile(rb"(<\?xml[^>]*>\s*)?(<!--.*?-->\s*|<!DOCTYPE\s+svg[^>]*>\s*)*<svg\b", re.I | re.S), "SVG"),
@@ -55,14 +55,14 @@ _TEXTS = (
 
 
 def is_image(head: bytes) -> bool:
-    """True for the beginning of a file of a format that `media.decode` reads."""
+    """Whether the bytes start like a file of a format that `media.decode` reads."""
     if head[4:8] == b"ftyp":
         return bool(_AVIF.match(head, 8, min(int.from_bytes(head[:4], "big"), len(head))))
     return any(signature.match(head) for signature in _IMAGES.values())
 
 
 def describe(head: bytes, kind: Kind) -> str:
-    """Why a file that begins with `head` (its first 512 bytes, or all of it) is refused where `kind` was asked."""
+    """Returns why a file that starts with `head` (first 512 bytes, or all) is rejected where `kind` was expected."""
     wanted = "an image" if kind == "image" else "a video"
     if head[4:8] == b"ftyp":
         brand = _BRANDS.get(head[8:12].decode("latin-1"))
@@ -81,21 +81,21 @@ def describe(head: bytes, kind: Kind) -> str:
 
 
 def image_format(head: bytes) -> str | None:
-    """The format of the image that a file begins with, of those that we know by name; null for none."""
+    """Returns the name of a known image format by the first bytes; None for others."""
     if head[4:8] == b"ftyp":
         return _BRANDS.get(head[8:12].decode("latin-1"))
     if name := next((name for name, signature in _IMAGES.items() if signature.match(head)), None):
         return name
     name = next((name for signature, name in _UNSUPPORTED.items() if head.startswith(signature)), None)
-    return name if is_binary(head) else None  # a text may begin with BM
+    return name if is_binary(head) else None  # text may begin with BM
 
 
 def text_format(head: bytes) -> str | None:
-    """The format that a text shows in its first signs: SVG, HTML, XML or JSON; null for none of them."""
+    """Returns the text format by the first bytes: SVG, HTML, XML or JSON; None for others."""
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     return next((name for pattern, name in _TEXTS if pattern.match(text)), None)
 
 
 def is_binary(head: bytes) -> bool:
-    """True where bytes stand that no text has."""
+    """Whether the bytes include some that no text contains."""
     return _CONTROLS.search(head) is not None

@@ -1,7 +1,7 @@
-"""Images and videos on disk under the hash of their bytes, with an index of which address gave which.
+"""Content-addressed storage of images and videos on disk, named by SHA-256, with an index by URL.
 
-Nothing is recorded before the file it speaks of would survive a power cut: first the file's data, then its
-name, then the index. So a crash at any point costs work at most, and what was reported is there.
+Writes are ordered so that the index never refers to a file that a power cut could lose: first the file's data, then its
+name, then the index. A crash at any point only loses work, never what was reported as stored.
 """
 
 import hashlib
@@ -19,9 +19,9 @@ from instagram_assets.media.index import Entry, Index
 from instagram_assets.storage.atomic import make_folder, sweep, sync_folders, temporary_beside
 
 _SYNC_THREADS = 8
-"""More of them gained nothing on the disks tried."""
+"""Number of fsync threads; more gained nothing on the disks tried."""
 _WAITING = 0.0003
-"""Seconds for one fsync above which there is a disk to wait for."""
+"""Seconds for one fsync above which fsyncs are done in parallel."""
 
 
 class MediaStore:
@@ -40,7 +40,7 @@ class MediaStore:
             raise cannot_store(self.root, error) from error
         self._index = Index(self.root / "index.sqlite")
         self._threads = ThreadPoolExecutor(_SYNC_THREADS, thread_name_prefix="media-sync")
-        # One name that says whose it is, with a number for each body in the place of its last digits.
+        # A temporary name with this process's marker; the last digits are replaced by a number per body.
         self._temporary = str(temporary_beside(self._incoming / "body")).removesuffix(".tmp")[:-16]
         self._numbers = count()
         self.sweep()
@@ -52,18 +52,18 @@ class MediaStore:
         self.close()
 
     def close(self) -> None:
-        """Let go of the index and the threads."""
+        """Close the index and the threads."""
         self._threads.shutdown()
         self._index.close()
 
     def sweep(self) -> int:
-        """Take away what dead processes left half done; how many files."""
+        """Delete the temporary files of dead processes; returns their number."""
         return sweep(self._incoming)
 
     def find(self, identities: Iterable[str]) -> dict[str, Entry]:
-        """The stored images of those identities that are known and whose file is as it was recorded.
+        """Returns the entries of those identities that are stored and whose file is unchanged.
 
-        Entries whose file is missing or other than recorded are forgotten, so that they are fetched again.
+        Entries whose file is missing or changed are deleted, so that they are downloaded again.
         """
         found = self._index.find(identities)
         renewed: list[Entry] = []
@@ -81,18 +81,18 @@ class MediaStore:
         return {identity: entry for identity, entry in found.items() if identity not in set(lost)}
 
     def incoming(self, limits: Limits) -> Incoming:
-        """A place for one body to arrive in."""
+        """Returns a receiver for one response body."""
         return Incoming(f"{self._temporary}{next(self._numbers):016x}.tmp", limits)
 
     def keep(self, arrivals: Sequence[tuple[str, Arrival]]) -> list[Entry]:
-        """Take what arrived in for good, each with its identity; durable when this returns.
+        """Store complete bodies, each under its URL identity; durable on return.
 
-        Blocks for the disk: call it from a thread. On an error nothing of the batch is recorded.
+        Blocks for disk I/O: call it from a thread. On an error nothing of the batch is recorded.
         """
         try:
             hashes = self._settle([arrival for _, arrival in arrivals])
             entries = [self._name(*pair, sha256) for pair, sha256 in zip(arrivals, hashes, strict=True)]
-            # After the first, which waits for the disk's journal, the other folders cost next to nothing.
+            # The first fsync waits for the disk's journal; the other folders cost next to nothing after it.
             sync_folders([self.root, self._incoming, *{self.root / entry.image_id[:2] for entry in entries}])
         except BaseException as error:
             for _, arrival in arrivals:
@@ -104,7 +104,7 @@ class MediaStore:
         return entries
 
     def keep_made(self, identity: str, body: bytes, limits: Limits) -> Entry:
-        """Take an image that was made here in for good, checked as if it had been fetched."""
+        """Store an image that was generated locally, validated like a downloaded one."""
         incoming = self.incoming(limits)
         try:
             incoming.write(body)
@@ -115,14 +115,14 @@ class MediaStore:
         return self.keep([(identity, arrival)])[0]
 
     def also_as(self, identity: str, entry: Entry) -> None:
-        """Find what is stored by a further identity from now on."""
+        """Add a further identity for a stored file."""
         self._index.record([replace(entry, identity=identity)])
 
     def _settle(self, arrivals: Sequence[Arrival]) -> list[str]:
-        """Make the bytes durable; their hashes.
+        """Fsync the bodies; returns their hashes.
 
-        Where the disk makes us wait, many at once, for it takes several fsyncs as one. Where it does not, one
-        after another, for threads cost more than they gain. An error is raised when all threads have ended.
+        On a slow disk in parallel, since it handles several fsyncs as one; on a fast one sequentially, since threads
+        cost more than they gain. An error is raised when all threads have ended.
         """
         if not self._disk_waits:
             return _settle_each(arrivals)
@@ -135,7 +135,7 @@ class MediaStore:
         return hashes
 
     def _name(self, identity: str, arrival: Arrival, sha256: str) -> Entry:
-        """Give the file its final name. An older file of that name is replaced: it may have been damaged."""
+        """Rename the file to its final name. An existing file is replaced: it may have been damaged."""
         facts = arrival.facts
         modified = os.stat(arrival.temporary).st_mtime_ns
         entry = Entry(identity, sha256, facts.ext, arrival.size, modified, facts.width, facts.height, facts.note)
@@ -148,7 +148,7 @@ class MediaStore:
         return entry
 
     def _inspect(self, entry: Entry) -> Entry | None:
-        """The entry when its file is intact, with the new time when only that moved; null otherwise."""
+        """Returns the entry if its file is intact, with a new mtime if only that changed; None otherwise."""
         path = f"{self.root}/{entry.path}"
         try:
             status = os.stat(path)
@@ -170,7 +170,7 @@ def _settle_each(arrivals: Iterable[Arrival]) -> list[str]:
 
 
 def _fsync_seconds(file: Path) -> float:
-    """How long this disk takes for one fsync: the best of three."""
+    """Returns the duration of one fsync on this disk in seconds: the best of three."""
     seconds: list[float] = []
     try:
         with open(file, "xb", buffering=0) as stream:

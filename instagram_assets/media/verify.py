@@ -1,7 +1,7 @@
-"""Is this a whole image or video? Answered from its structure, without decoding.
+"""Validates that bytes are a complete image or video, from the file structure, without decoding.
 
-Each format is read as its specification lays it out, up to the end that it states. The bytes may be a `bytes`
-object or a file in memory (`mmap`), so a body of any size is read the same way.
+Each format is parsed by its specification, up to the end that it states. The bytes may be a `bytes` object or a
+memory-mapped file, so a body of any size is read the same way.
 """
 
 import re
@@ -22,7 +22,7 @@ Data = bytes | mmap
 
 @dataclass(frozen=True, slots=True)
 class MediaFacts:
-    """What the bytes say about themselves; `note` tells what was odd, else null. Size in pixels, before rotation."""
+    """Format and size of a validated file, in pixels, before rotation; `note` describes an anomaly, else None."""
 
     ext: str
     width: int
@@ -31,10 +31,10 @@ class MediaFacts:
 
 
 def check_media(data: Data, kind: Kind, max_megapixels: float) -> MediaFacts:
-    """The facts about a whole image or video of at most `max_megapixels` a frame.
+    """Validates a complete image or video of at most `max_megapixels` per frame and returns its facts.
 
-    Raises MediaRefusedError for what is none of the formats taken or has too many pixels, and MediaTransientError for a
-    damaged or unfinished one, which may come whole next time.
+    Raises MediaRefusedError for unsupported formats or too many pixels, and MediaTransientError for a damaged or
+    truncated file, which may be complete on the next try.
     """
     head = data[:HEAD]
     check_head(head, kind, complete=True)
@@ -53,9 +53,9 @@ def check_media(data: Data, kind: Kind, max_megapixels: float) -> MediaFacts:
 
 
 def check_head(head: bytes, kind: Kind, *, complete: bool = False) -> None:
-    """Nothing when a file may begin like this; MediaRefusedError for what is no such media, once that can be told.
+    """Raises MediaRefusedError if a file that starts with these bytes cannot be an accepted image or video.
 
-    With `complete` the head is the whole file, and MediaTransientError is raised when it breaks off.
+    With `complete` the head is the whole file, and MediaTransientError is raised if it is truncated.
     """
     formats = _IMAGES if kind == "image" else _VIDEOS
     if any(signature.match(head) for signature, _ in formats):
@@ -69,7 +69,7 @@ def check_head(head: bytes, kind: Kind, *, complete: bool = False) -> None:
 
 
 def check_size(width: int, height: int, max_megapixels: float) -> None:
-    """Raises MediaRefusedError when the picture has more pixels than allowed."""
+    """Raises MediaRefusedError if the image has more pixels than allowed."""
     if width * height > max_megapixels * 1_000_000:
         raise MediaRefusedError(f"{width} x {height} pixels, more than {max_megapixels:g} megapixels")
 
@@ -82,12 +82,12 @@ def _could_become(head: bytes, kind: Kind) -> bool:
 
 
 _Found = tuple[MediaFacts, int]
-"""The facts, and where the file ends by its own account."""
+"""The facts, and the end of the file as stated in it."""
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 def _jpeg(data: Data, max_megapixels: float) -> _Found:
-    """Segments from marker to marker up to the end marker (ITU-T T.81, Annex B)."""
+    """Parses segments from marker to marker up to the end marker (ITU-T T.81, Annex B)."""
     at, width, height, scans = 2, 0, 0, 0
     while found := _MARKER.search(data, at):
         at = found.end()
@@ -116,7 +116,7 @@ def _jpeg(data: Data, max_megapixels: float) -> _Found:
             check_size(width, height, max_megapixels)
         elif marker == 0xDA:
             scans += 1
-            # No scan contains the end marker, so a file that ends with it is whole; searching costs ten times more.
+            # No scan contains the end marker, so a file that ends with it is complete; searching costs ten times more.
             if width and height and data[-2:] == b"\xff\xd9" and at + length <= len(data) - 2:
                 return MediaFacts("jpg", width, height), len(data)
         at += length
@@ -124,7 +124,7 @@ def _jpeg(data: Data, max_megapixels: float) -> _Found:
 
 
 def _png(data: Data, max_megapixels: float) -> _Found:
-    """Chunks up to IEND, each with its checksum (PNG specification, section 5)."""
+    """Parses chunks up to IEND, each with its checksum (PNG specification, section 5)."""
     length, kind, width, height = struct.unpack_from(">I4sII", data, 8)
     if (length, kind) != (13, b"IHDR") or not width or not height:
         raise MediaTransientError("damaged PNG")
@@ -137,7 +137,7 @@ def _png(data: Data, max_megapixels: float) -> _Found:
                 raise MediaTransientError("damaged PNG")
             end = at + 8 + length
             (checksum,) = struct.unpack_from(">I", data, end)
-            # Other chunks carry no pixels, and old programs are careless with theirs.
+            # Other chunks carry no pixels, and old programs write wrong checksums for theirs.
             if kind[0] < 0x60 and zlib.crc32(view[at + 4 : end]) != checksum:
                 raise MediaTransientError("damaged PNG")
             pixels |= kind == b"IDAT"
@@ -151,7 +151,7 @@ def _png(data: Data, max_megapixels: float) -> _Found:
 
 
 def _webp(data: Data, max_megapixels: float) -> _Found:
-    """Chunks that fill the RIFF size (RFC 9649)."""
+    """Parses the chunks that fill the RIFF size (RFC 9649)."""
     at, end = 12, 8 + int.from_bytes(data[4:8], "little")
     size: tuple[int, int] | None = None
     pixels = animated = False
@@ -174,7 +174,7 @@ def _webp(data: Data, max_megapixels: float) -> _Found:
 
 
 def _ends_in_zeros(data: Data, start: int, length: int) -> bool:
-    """True when a kilobyte of zeros ends the chunk: its arithmetic coder never writes that, a lost write does."""
+    """Whether a kilobyte of zeros ends the chunk: the arithmetic coder never writes that, a lost write does."""
     return length >= 1024 and not any(data[start + length - 1024 : start + length])
 
 
@@ -192,7 +192,7 @@ def _webp_size(kind: bytes, start: bytes) -> tuple[int, int] | None:
 
 
 def _gif(data: Data, max_megapixels: float) -> _Found:
-    """Blocks up to the trailer (GIF89a specification)."""
+    """Parses blocks up to the trailer (GIF89a specification)."""
     width, height, flags = struct.unpack_from("<HHB", data, 6)
     if not width or not height:
         raise MediaTransientError("damaged GIF")
@@ -219,7 +219,7 @@ def _gif_colours(flags: int) -> int:
 
 
 def _film(data: Data, max_megapixels: float) -> _Found:
-    """Boxes up to the end of the file, each to its stated end (ISO/IEC 14496-12; QuickTime lays them out alike)."""
+    """Parses boxes up to the end of the file, each to its stated end (ISO/IEC 14496-12; same layout in QuickTime)."""
     at, found, size = 0, set[bytes](), (0, 0)
     while at < len(data):
         kind, body, end = _box(data, at, len(data))
@@ -240,7 +240,7 @@ def _film(data: Data, max_megapixels: float) -> _Found:
 
 
 def _box(data: Data, at: int, limit: int) -> tuple[bytes, int, int]:
-    """Name, start of the content and stated end of the box at `at`."""
+    """Returns name, start of the content and stated end of the box at `at`."""
     length, kind = struct.unpack_from(">I4s", data, at)
     body = at + 8
     if length == 1:
@@ -254,7 +254,7 @@ def _box(data: Data, at: int, limit: int) -> tuple[bytes, int, int]:
 
 
 def _film_size(data: Data, at: int, end: int) -> tuple[int, int]:
-    """Width and height of the largest track's picture, from its header."""
+    """Returns width and height of the largest video track, from its header."""
     largest = (0, 0)
     while at < end:
         kind, body, after = _box(data, at, end)
@@ -263,7 +263,7 @@ def _film_size(data: Data, at: int, end: int) -> tuple[int, int]:
         if kind == b"trak":
             largest = max(largest, _film_size(data, body, after))
         elif kind == b"tkhd":
-            # Both are 16.16 fixed point; version 1 has longer times before them.
+            # Both are 16.16 fixed point; version 1 has longer time fields before them.
             width, height = struct.unpack_from(">II", data, body + (88 if data[body] else 76))
             largest = max(largest, (width >> 16, height >> 16))
         at = after

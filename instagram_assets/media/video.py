@@ -1,4 +1,4 @@
-"""What a film is and what it shows: its facts, some of its pictures, how loud it is, how often it is cut."""
+"""Video analysis: metadata, sample frames, poster, audio loudness, and cuts per minute."""
 
 import io
 import math
@@ -16,29 +16,29 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
 Picture = NDArray[np.uint8]
-"""uint8[height, width, 3]: one picture in RGB, upright."""
+"""uint8[height, width, 3]: one frame in RGB, upright."""
 LONG_SIDE = 1280
-"""Pixels of a picture's longer side at most; larger ones are made smaller."""
+"""Maximum length of a frame's longer side in pixels; larger frames are scaled down."""
 QUIETEST = -120.0
-"""Loudness of silence in dB of full scale, where the logarithm has no end."""
+"""Loudness of silence in dB of full scale, where the logarithm would be minus infinity."""
 CUT = 27.0
-"""Mean difference of brightness, of 255, from which two pictures are two shots: the threshold of PySceneDetect."""
+"""Mean difference of luminance, of 255, above which two frames belong to two shots: PySceneDetect's threshold."""
 
 _SHORTEST_SHOT = 0.25
 _COMPARED_PER_SECOND = 10
 _SMALL = 48
 _CANDIDATES = 9
 _UNIFORM = 8.0
-"""Standard deviation of brightness below which a picture is one colour: black, white, a fade."""
+"""Standard deviation of luminance below which a frame counts as one colour: black, white, a fade."""
 _NO_PICTURE = "none of its pictures can be decoded"
 
 
 @dataclass(frozen=True, slots=True)
 class VideoFacts:
-    """What a film's header and first picture say; width and height as it is shown, after rotation."""
+    """Metadata from a video's header and first frame; width and height as displayed, after rotation."""
 
     duration: float | None
-    """Length in seconds; null where the file does not tell."""
+    """Length in seconds; None if the file does not state it."""
     width: int
     height: int
     codec: str
@@ -46,9 +46,9 @@ class VideoFacts:
 
 
 def probe(path: Path) -> VideoFacts:
-    """What a film is. Its first picture is decoded, so what passes can be watched.
+    """Returns a video's metadata. Its first frame is decoded, so an accepted file can be played.
 
-    Raises FileError for what is no film, is damaged, or has no picture.
+    Raises FileError for a file that is no video, is damaged, or has no video frames.
     """
     with opened(path) as film:
         first = next(film.pictures(), None)
@@ -60,16 +60,15 @@ def probe(path: Path) -> VideoFacts:
 
 
 def frames(path: Path, count: int = 8, long_side: int = LONG_SIDE) -> list[Picture]:
-    """At most `count` pictures spread evenly over a film, in their order; fewer of a film that has fewer.
+    """Returns at most `count` frames spread evenly over a video, in order; fewer if it has fewer.
 
-    Where enough pictures can be decoded without their neighbours, the nearest of these are taken.
-    Raises FileError as `probe` does.
+    If there are enough key frames, the nearest of these are taken. Raises FileError as `probe` does.
     """
     return [picture for _, picture in timed_frames(path, count, long_side)]
 
 
 def timed_frames(path: Path, count: int = 8, long_side: int = LONG_SIDE) -> list[tuple[float, Picture]]:
-    """As `frames`, each picture with its moment in seconds from the film's start."""
+    """Returns the same as `frames`, each frame with its timestamp in seconds from the video's start."""
     with opened(path) as film:
         wanted = [(place + 0.5) / count * film.length for place in range(count)]
         keys = _nearest_keys(film, wanted)
@@ -81,7 +80,7 @@ def timed_frames(path: Path, count: int = 8, long_side: int = LONG_SIDE) -> list
 
 
 def poster(path: Path, long_side: int = LONG_SIDE) -> bytes:
-    """One telling picture of a film as JPEG. Raises FileError as `probe` does."""
+    """Returns one representative frame of a video as JPEG. Raises FileError as `probe` does."""
     from PIL import Image
 
     out = io.BytesIO()
@@ -90,9 +89,9 @@ def poster(path: Path, long_side: int = LONG_SIDE) -> bytes:
 
 
 def telling(pictures: Sequence[Picture]) -> Picture:
-    """The picture that stands best for all: its histogram is nearest to the mean one, as in FFmpeg's `thumbnail`.
+    """Returns the most representative frame: its histogram is nearest to the mean one, as in FFmpeg's `thumbnail`.
 
-    Pictures of one colour, such as the black ones of a beginning, count only where there are no others.
+    Frames of one colour, such as black ones at the beginning, are used only if there are no others.
     """
     greys = [picture.mean(axis=2) for picture in pictures]
     shown = [place for place, grey in enumerate(greys) if grey.std() >= _UNIFORM] or list(range(len(pictures)))
@@ -102,9 +101,9 @@ def telling(pictures: Sequence[Picture]) -> Picture:
 
 
 def loudness(path: Path) -> float | None:
-    """Root mean square of the sound in dB of full scale, all channels together; null without sound.
+    """Returns the root mean square of the audio in dB of full scale, all channels together; None without audio.
 
-    Raises FileError when the file or its sound is damaged, also in part: what is left would be another film's.
+    Raises FileError if the file or part of its audio is damaged: the rest would give a wrong value.
     """
     with opened(path) as film:
         if not film.has_sound:
@@ -121,17 +120,17 @@ def loudness(path: Path) -> float | None:
 
 
 def cuts_per_minute(path: Path) -> float:
-    """How often the picture changes at once, per minute of film.
+    """Returns the number of cuts between shots per minute of video.
 
-    A cut is where the brightness of two pictures, up to ten in a second and reduced to 48 × 48, differs by `CUT` or
-    more on average, a quarter of a second or more after the last cut. This is pairwise comparison (Zhang, Kankanhalli
-    and Smoliar 1993, Automatic partitioning of full-motion video) with the threshold of PySceneDetect's detector of
-    content. What fades slowly is no cut. Raises FileError as `probe` does, and where some pictures are damaged.
+    A cut is where the luminance of two frames, up to ten per second and scaled to 48 × 48, differs by `CUT` or more on
+    average, at least a quarter of a second after the last cut. This is pairwise comparison (Zhang, Kankanhalli and
+    Smoliar 1993, Automatic partitioning of full-motion video) with the threshold of PySceneDetect's content detector.
+    Slow fades are not cuts. Raises FileError as `probe` does, and if some frames are damaged.
     """
     cuts, compared, cut_at = 0, -math.inf, -math.inf
     before: NDArray[np.float32] | None = None
     with opened(path) as film:
-        # Edges need not be smoothed, and between two cuts there are pictures enough that are not made of later ones.
+        # Deblocking is not needed, and without B-frames there are enough frames between two cuts.
         film.picture.codec_context.options = {"skip_loop_filter": "all"}
         for frame in film.pictures("BIDIR"):
             moment = frame.time or 0.0
@@ -155,7 +154,7 @@ def _start(film: Film) -> float:
 
 
 def _nearest_keys(film: Film, wanted: Sequence[float]) -> list[int]:
-    """The timestamps of the key pictures nearest to some moments, each once."""
+    """Returns the distinct timestamps of the key frames nearest to the given times."""
     base = film.picture.time_base
     keys = np.array([entry.timestamp for entry in film.picture.index_entries if entry.is_keyframe], np.int64)
     if not base or not len(keys):
@@ -173,7 +172,7 @@ def _at_keys(film: Film, keys: Sequence[int]) -> list["VideoFrame"]:
 
 
 def _at_moments(film: Film, wanted: Sequence[float]) -> list["VideoFrame"]:
-    """The first picture at each moment or after it, all of them decoded in one go."""
+    """Returns the first frame at or after each of the given times, decoded in one pass."""
     found: list[VideoFrame] = []
     start, last = _start(film), None
     for frame in film.pictures():
@@ -193,10 +192,10 @@ def _upright(frame: "VideoFrame", long_side: int) -> Picture:
 
 
 def _small_grey(frame: "VideoFrame") -> NDArray[np.float32]:
-    """The brightness of a picture, reduced to 48 × 48."""
+    """Returns the luminance of a frame, scaled to 48 × 48."""
     import cv2
 
-    # FFmpeg's own reduction takes longer than the decoding; most films hold the brightness by itself.
+    # FFmpeg's own scaling takes longer than the decoding; most videos store the luminance as a plane of its own.
     if frame.format.name not in ("yuv420p", "yuvj420p", "nv12", "gray"):
         frame = frame.reformat(format="gray")
     plane = frame.planes[0]
@@ -205,12 +204,12 @@ def _small_grey(frame: "VideoFrame") -> NDArray[np.float32]:
 
 
 def _quarters(frame: "VideoFrame") -> int:
-    """Quarter turns, counterclockwise, after which a picture stands upright."""
+    """Returns the number of counterclockwise quarter turns that make a frame upright."""
     return round(frame.rotation / 90) % 4
 
 
 def _of_full_scale(values: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Samples of any type as numbers of which 1 is the loudest, in one row."""
+    """Returns samples of any type scaled to full scale 1.0, as one flat array."""
     flat = values.ravel()
     if flat.dtype.kind not in "iu":
         return flat.astype(np.float64)

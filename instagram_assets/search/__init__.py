@@ -1,1 +1,1 @@
-"""Image search: a word in, a folder of sharp images of one subject out."""
+"""Image search: builds a folder of sharp images of one subject from a search query."""

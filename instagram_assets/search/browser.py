@@ -1,4 +1,4 @@
-"""A headless Chromium, driven by Selenium, that always ends with the work that it was started for."""
+"""A headless Chromium, driven by Selenium, that is always terminated with the block or process that started it."""
 
 import os
 import re
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 DRIVERS = ("chromedriver", "chromium.chromedriver")
 
-# Services that Chromium asks of its own accord, whatever the flags say: here their names lead nowhere.
+# Services that Chromium contacts by itself, despite all flags: their names are made unresolvable here.
 _OWN_SERVICES = (
     *(f"{name}.google.com" for name in ("accounts", "android.clients", "mtalk", "safebrowsing", "sb-ssl")),
     *(f"clients{number}.google.com" for number in ("", *range(1, 7))),
@@ -30,7 +30,7 @@ _OWN_SERVICES = (
     *(f"{name}.googleapis.com" for name in ("safebrowsing", "chromesyncpasswords-pa", "passwordsleakcheck-pa")),
     *(f"{name}.gvt1.com" for name in ("redirector", "edgedl.me", "dl")),
 )
-# The browser speaks to the page's servers and to nobody else, and asks nothing of a user who is not there.
+# The browser only contacts the page's servers, and shows no prompts, since there is no user.
 _QUIET_FLAGS = (
     "--no-first-run",
     "--no-default-browser-check",
@@ -51,7 +51,7 @@ _QUIET_FLAGS = (
     "--no-pings",
     "--mute-audio",
     "--disable-gpu",
-    "--disable-dev-shm-usage",  # containers have 64 MB there, which a page of pictures fills
+    "--disable-dev-shm-usage",  # /dev/shm has 64 MB in containers, which a page of images fills
     "--window-size=1280,1600",
 )
 _STARTED = re.compile(r"started successfully on port (\d+)")
@@ -62,10 +62,11 @@ _DIED = ("disconnected", "tab crashed", "not reachable", "no such window", "targ
 
 @contextmanager
 def open_browser(options: SearchSettings) -> Generator["WebDriver"]:
-    """A fresh browser with an empty profile, for as long as the block runs.
+    """Yields a new browser with an empty profile, for as long as the block runs.
 
-    It ends with the block, with an exception, and with this process, however that ends. What Selenium raises in the
-    block becomes BrowserDiedError, or PageError when the page is at fault. Raises BrowserMissingError, with advice.
+    It is terminated with the block, on an exception, and with this process, however that ends. Selenium's exceptions in
+    the block become BrowserDiedError, or PageError for a fault of the page. Raises BrowserMissingError, which says what
+    to do.
     """
     browser = find_browser(options)
     driver = find_driver(options, browser)
@@ -74,19 +75,19 @@ def open_browser(options: SearchSettings) -> Generator["WebDriver"]:
 
 
 def find_browser(options: SearchSettings) -> str:
-    """The browser's path. Raises BrowserMissingError."""
+    """Returns the browser's path. Raises BrowserMissingError."""
     return _program(options.browser, BROWSERS, "browser", "chromium")
 
 
 def find_driver(options: SearchSettings, browser: str) -> str:
-    """The driver's path; it is fetched where none is there and the settings allow it. Raises BrowserMissingError."""
+    """Returns the driver's path, downloading it if missing and allowed by the settings. Raises BrowserMissingError."""
     if options.fetch_driver and not options.driver and not any(map(shutil.which, DRIVERS)):
         return _fetched_driver(browser)
     return _program(options.driver, DRIVERS, "driver", "chromium-driver")
 
 
 def _fetched_driver(browser: str) -> str:
-    """The driver that Selenium Manager has kept, or fetches, for this browser."""
+    """Returns the driver for this browser that Selenium Manager has cached or downloads."""
     from selenium.common.exceptions import WebDriverException
     from selenium.webdriver.common.selenium_manager import SeleniumManager
 
@@ -96,7 +97,7 @@ def _fetched_driver(browser: str) -> str:
             return path
         problem = f"what it names is no program: {found['driver_path'] or 'nothing'}"
     except (WebDriverException, OSError, ValueError, KeyError) as error:
-        # What went wrong stands in the lines after the command.
+        # The lines after the command contain the error.
         problem = " ".join(str(getattr(error, "msg", None) or error).split())
     raise BrowserMissingError(
         f"no driver for the search: none is on PATH, and Selenium Manager fetched none ({problem}). Check the network, "
@@ -119,7 +120,7 @@ def _program(given: str, names: tuple[str, ...], what: str, package: str) -> str
 
 @contextmanager
 def _running(driver: str) -> Generator[int]:
-    """The driver under its guard; its port. Both, and all that they start, are gone when the block is left."""
+    """Yields the port of the driver, run under its guard process. Both, and all their children, end with the block."""
     folder = tempfile.mkdtemp(prefix="search-")
     guard = subprocess.Popen(
         [sys.executable, "-I", str(Path(__file__).with_name("browser_guard.py")), folder, driver, "--port=0"],
@@ -150,7 +151,7 @@ def _running(driver: str) -> Generator[int]:
 
 
 def _environment(folder: str) -> dict[str, str]:
-    """Ours, but all that the browser writes goes where its guard takes it away, and no proxy finds its own services."""
+    """Returns our environment with all writable paths in `folder`, and without a proxy for local services."""
     direct = [os.environ.get("no_proxy") or os.environ.get("NO_PROXY", ""), *_OWN_SERVICES]
     homes = dict.fromkeys(("TMPDIR", "HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), folder)
     return {**os.environ, **homes, **dict.fromkeys(("no_proxy", "NO_PROXY"), ",".join(filter(None, direct)))}
@@ -180,13 +181,13 @@ def _session(port: int, browser: str, options: SearchSettings) -> "WebDriver":
     chosen.binary_location = browser
     chosen.page_load_strategy = "eager"
     chosen.unhandled_prompt_behavior = "dismiss"
-    # `visit` reads in the log which requests are under way.
+    # `visit` reads pending requests from this log.
     chosen.set_capability("goog:loggingPrefs", {"performance": "ALL"})
     chosen.add_experimental_option("perfLoggingPrefs", {"enableNetwork": True, "enablePage": False})
     for flag in _flags(options):
         chosen.add_argument(flag)
     address = f"http://127.0.0.1:{port}"
-    # The driver is on this machine: no proxy of the environment's stands between.
+    # The driver is on this machine: do not use the environment's proxy.
     direct = ClientConfig(
         address,
         proxy=Proxy({"proxyType": ProxyType.DIRECT}),
@@ -208,13 +209,13 @@ def _flags(options: SearchSettings) -> Iterator[str]:
     if options.headless:
         yield "--headless=new"
     if os.geteuid() == 0:
-        yield "--no-sandbox"  # Chromium refuses to start as root with it
+        yield "--no-sandbox"  # Chromium refuses to start as root without it
     yield from shlex.split(options.flags)
 
 
 @contextmanager
 def _our_errors() -> Generator[None]:
-    """Selenium's exceptions, told in our words; what a script of ours does wrong stays as it is."""
+    """Context manager that turns Selenium's exceptions into ours; errors in our own scripts stay as they are."""
     from selenium.common.exceptions import (
         InvalidSessionIdException,
         NoSuchWindowException,

@@ -1,8 +1,8 @@
-"""Keeps a driver and its browser from outliving us: run as a script, it ends both when our end of its input closes.
+"""Terminates a driver and its browser when the parent process ends: run as a script, it watches its standard input.
 
-Our end closes whatever happens to us, a SIGKILL too, where no clean-up of our own would run.
+The parent's end of the pipe closes however the parent ends, SIGKILL included, when no clean-up code would run.
     python -I browser_guard.py FOLDER DRIVER [ARGUMENT...]
-The folder, with the browser's profile and all its temporary files, goes with them.
+The folder, with the browser's profile and all its temporary files, is deleted, too.
 """
 
 import os
@@ -19,9 +19,9 @@ _SECONDS_TO_VANISH = 5.0
 def main() -> None:
     folder, *command = sys.argv[1:]
     try:
-        # A session of their own: what they start stays in their process group, and Ctrl-C in a terminal is ours alone.
+        # Own session: children stay in one process group, and Ctrl-C in a terminal only reaches the parent.
         driver = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
-        os.close(1)  # else whoever reads the driver's lines would never see their end
+        os.close(1)  # else readers of the driver's output would never see its end
         sys.stdin.buffer.read()
         end(driver)
     finally:
@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def end(driver: subprocess.Popen[bytes]) -> None:
-    """Kill the driver's process group, and wait until nothing of it is left."""
+    """Kill the driver's process group, and wait until all of it has ended."""
     with suppress(ProcessLookupError):
         os.killpg(driver.pid, signal.SIGKILL)
     driver.wait()

@@ -1,4 +1,4 @@
-"""The candidate images of a search: fetched, measured against the search's limits, and embedded."""
+"""The candidate images of a search: downloaded, measured against the search's limits, and embedded."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -24,10 +24,10 @@ def fetch_candidates(
     options: DownloadOptions,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> list[Outcome]:
-    """The outcomes for a table of `search_results`, in its order, each with the rank as its key.
+    """Downloads the images of a table of `search_results`; returns outcomes in its order, keyed by rank.
 
-    Where an original cannot be had, its thumbnail is fetched. A host that does not connect is tried once in all.
-    Raises StorageError when the disk refuses.
+    If an original fails, its thumbnail is downloaded. A host that does not connect is tried once in all. Raises
+    StorageError when the disk refuses.
     """
     from instagram_assets.media.download import download_all
 
@@ -35,7 +35,7 @@ def fetch_candidates(
     skip_dead = replace(options, skip_dead_hosts=True)
     originals = download_all(_requests(rows, "url"), store, skip_dead, on_progress)
     failed = {outcome.key: outcome for outcome in originals if outcome.status != "ok"}
-    # The thumbnail of what was forgotten is the same picture.
+    # The thumbnail of an erased image shows the same picture.
     second = [
         row
         for row in rows
@@ -51,7 +51,7 @@ def _requests(rows: Sequence[Mapping[str, Any]], column: str) -> list[MediaReque
 
 
 def _with_both_reasons(outcome: Outcome, failed: Mapping[Any, Outcome]) -> Outcome:
-    """The outcome of a thumbnail, whose reason also says why it is not the original."""
+    """Returns the outcome of a thumbnail, with the reason why the original failed added."""
     parts = [f"original: {failed[outcome.key].reason}", *([f"thumbnail: {outcome.reason}"] if outcome.reason else [])]
     return replace(outcome, reason="; ".join(parts))
 
@@ -59,7 +59,7 @@ def _with_both_reasons(outcome: Outcome, failed: Mapping[Any, Outcome]) -> Outco
 def fetch_results(
     results: pa.Table, settings: Settings, on_progress: Callable[[Progress], None] | None = None
 ) -> list[Outcome]:
-    """Fetch the images of a table of `search_results` into the media store: one outcome per row, in its order."""
+    """Downloads the images of a table of `search_results` into the media store; returns one outcome per row."""
     options = DownloadOptions.of(settings.download, load_tombstones(settings.folder("privacy")))
     with MediaStore(settings.folder("media")) as store:
         return fetch_candidates(results, store, options, on_progress)
@@ -68,7 +68,7 @@ def fetch_results(
 def images_table(
     outcomes: list[Outcome], request: SearchRequest, settings: Settings, on_progress: OnProgress | None = None
 ) -> pa.Table:
-    """The rows of `search_images`: each image with its measures, and whether it passes this search's own limits."""
+    """The rows of `search_images`: each image with its measurements, and whether it passes this search's limits."""
     from instagram_assets.vision.quality import measure_all, quality_store, rejection_reason
 
     media = settings.folder("media")
@@ -102,7 +102,7 @@ def images_table(
 def embeddings_table(
     images: pa.Table, request: SearchRequest, settings: Settings, on_progress: OnProgress | None = None
 ) -> pa.Table:
-    """The rows of `search_embeddings`, one per different image that passed. Raises ModelError before any work."""
+    """Returns the rows of `search_embeddings`, one per distinct passed image. Raises ModelError before any work."""
     passed = images.filter(images["passed"])
     if not passed.num_rows:
         return SEARCH_EMBEDDINGS.empty()

@@ -1,4 +1,4 @@
-"""Image search engines: a query goes in, the URLs of the images that a search page shows for it come out.
+"""Image search engines: take a query, return the URLs of the images on a search page.
 
 hits = search_source(settings).search("고양이", 50)
 """
@@ -36,28 +36,28 @@ __all__ = [
 ]
 
 MOST_IMAGES = 500
-"""The most images that one search may be limited to."""
+"""Maximum number of images of one search."""
 MOST_HITS = 2 * MOST_IMAGES
-"""The most results that are read of one page: small, blurred and duplicate images are dropped later."""
+"""Maximum number of results read from one page: small, blurred and duplicate images are dropped later."""
 LONGEST_QUERY = 200
 
 
 class SearchSource(Protocol):
-    """One image search engine. A second one is a table in the sites file, or a class with this method."""
+    """Interface of an image search engine. Further ones are tables in the sites file, or classes with this method."""
 
     def search(self, query: str, limit: int, on_progress: HitProgress | None = None) -> list[SearchHit]:
-        """Up to `limit` (1 to MOST_HITS) different images in the page's order, at least one.
+        """Returns up to `limit` (1 to MOST_HITS) different images in the page's order, at least one.
 
-        Raises SearchError, of which each kind says what to do: see `errors`.
+        Raises SearchError, of which each subclass says what to do: see `errors`.
         """
         ...
 
 
 @dataclass(frozen=True)
 class SearchReport:
-    """What a search found: its hits, the page's title and address, what each selector matches, and the seconds.
+    """The result of a search: its hits, the page's title and URL, the number of matches per selector, and the seconds.
 
-    `exhausted` is true when the page showed fewer images than were asked for.
+    `exhausted` is true if the page showed fewer images than requested.
     """
 
     hits: Sequence[SearchHit]
@@ -71,9 +71,9 @@ class SearchReport:
 
 @dataclass(frozen=True)
 class BrowserSearch:
-    """A search engine as Chromium shows it: one page at a time, scrolled in steps with pauses.
+    """A search engine used through Chromium: one page at a time, scrolled in steps with pauses.
 
-    A page that shows no images is saved in the folder `reports`, as HTML and as a picture.
+    A page without images is saved in the folder `reports`, as HTML and as a screenshot.
     """
 
     site: Site
@@ -85,14 +85,14 @@ class BrowserSearch:
         return list(self.report(query, limit, on_progress).hits)
 
     def report(self, query: str, limit: int, on_progress: HitProgress | None = None) -> SearchReport:
-        """As `search`, and how it went. A browser that dies midway is replaced once."""
+        """Runs a search like `search`, and returns its details. A browser that dies midway is replaced once."""
         query = clean_query(query)
         if not 1 <= limit <= MOST_HITS:
             raise SearchRequestError(f"limit {limit}: allowed are 1 to {MOST_HITS} images of one search page.")
         try:
             return self._run(query, limit, on_progress)
         except BrowserDiedError:
-            pass  # once may be chance
+            pass  # the first time may be chance
         try:
             return self._run(query, limit, on_progress)
         except BrowserDiedError as error:
@@ -120,16 +120,16 @@ class BrowserSearch:
 
 
 def search_source(settings: Settings) -> BrowserSearch:
-    """The search engine that the settings choose. Raises SettingsError."""
+    """Returns the search engine configured in the settings. Raises SettingsError."""
     options = settings.search
     return BrowserSearch(load_site(options.site, options.sites_file), options, settings.folder("reports"))
 
 
 def clean_query(query: str) -> str:
-    """A search query normalised to Unicode NFC, without spaces around it.
+    """Returns a search query normalised to Unicode NFC, without surrounding spaces.
 
-    Emoji, slashes and dots are words like any other: a query is never part of a path. Raises SearchRequestError when
-    it is empty, too long, or holds what cannot be typed.
+    Emoji, slashes and dots are allowed: a query is never part of a path. Raises SearchRequestError if it is empty, too
+    long, or contains control characters.
     """
     query = unicodedata.normalize("NFC", query).strip()
     if not query:
@@ -145,7 +145,7 @@ def clean_query(query: str) -> str:
 
 
 def read_saved_results(file: Path, site: Site) -> SearchReport:
-    """The results on a page that somebody saved, read without a browser. Raises FileError, SearchError."""
+    """Reads the results from a saved page, without a browser. Raises FileError, SearchError."""
     begun = time.monotonic()
     html = read_saved(file)
     page = read_results_page(html, site, site.selectors)

@@ -1,4 +1,4 @@
-"""The output folder of a search: written, counted, and drawn as contact sheets."""
+"""Writes the output folder of a search, with counts and contact sheets."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from instagram_assets.schemas.search import DROPPED, Override
 
 @dataclass(frozen=True)
 class SearchFolder:
-    """A written folder; `is_wanting` when no image was good enough and it only holds the manifest with the reasons."""
+    """A written folder; `is_wanting` if no image was good enough and it only contains the manifest with the reasons."""
 
     folder: Path
     rows: list[Row]
     files: Mapping[str, Path]
-    """The file of each image_id."""
+    """The file of each image by image_id."""
     notes: Sequence[str]
     """Warnings for the user."""
     is_wanting: bool
@@ -31,11 +31,11 @@ class SearchFolder:
 
     @cached_property
     def left_out(self) -> dict[str, int]:
-        """How many images are not in it, by the kind of reason."""
+        """Returns the number of images that are not in the folder, by kind of reason."""
         return why_not(self.rows)
 
     def sheets(self, font: str) -> dict[str, bytes | None]:
-        """JPEG contact sheets of the kept images and of those left out, with reasons; null without any."""
+        """Returns JPEG contact sheets of the selected images and of the others, with reasons; None for an empty one."""
         files = self.files
         kept = [files[row["image_id"]] for row in self.kept]
         others = [row for row in self.rows if not row["kept"] and row["image_id"] in files]
@@ -46,7 +46,7 @@ class SearchFolder:
         }
 
     def check(self) -> None:
-        """Raise NothingKeptError where no image was good enough."""
+        """Raise NothingKeptError if no image was good enough."""
         if not self.is_wanting:
             return
         counts = ", ".join(f"{count} {reason}" for reason, count in self.left_out.items())
@@ -68,10 +68,10 @@ def write_search_folder(
     reencoded: bool,
     refresh: bool,
 ) -> SearchFolder:
-    """Write the folder of a search with `write_declared`; `if_none` gets it where no image was good enough.
+    """Write the folder of a search with `write_declared`; to `if_none` instead if no image was good enough.
 
-    So nothing goes out of `folder` because a search found nothing. Whoever dropped all images by hand meant the folder
-    to be without them.
+    So a search without results does not empty `folder`. If the user rejected all images by hand, `folder` is written
+    without any.
     """
     some = any(row["kept"] or (row["reason"] or "").startswith(DROPPED) for row in rows)
     target = folder if some else if_none

@@ -1,4 +1,4 @@
-"""Which candidates of a search are kept in its folder, or why not."""
+"""Selects the candidates of a search for its folder, with a reason for each rejected one."""
 
 from collections.abc import Iterable, Mapping
 from math import inf
@@ -21,15 +21,14 @@ def select_images(
     before: Mapping[str, int] | None = None,
     by_hand: Mapping[str, Override] = NOTHING,
 ) -> list[Row]:
-    """One row per candidate with `kept` or the reason why not; the rest as in `schemas.SEARCH_DATASET` without `file`.
+    """One row per candidate with `kept` or the reason why not; columns of `schemas.SEARCH_DATASET` without `file`.
 
-    First the kept ones, nearest to the subject's centre first, then the others by rank. Of the same picture the
-    largest file is kept. Images that `before` names go before all others, also where the limit is reached, those with
-    the smallest number first: so a larger search takes none away that somebody works with.
+    Selected images come first, nearest to the subject's centre first, then the others by rank. Of near-duplicates the
+    largest file is selected. Images in `before` come before all others, smallest number first, also when the limit is
+    reached: so a larger search removes no image that is already in use.
 
-    What somebody kept `by_hand` is kept whatever else is said of it, unless it was not fetched or cannot be decoded,
-    and the others have what it leaves of the limit. What they dropped is not, and the same picture in other files
-    neither.
+    Images accepted `by_hand` are always selected, unless they were not downloaded or cannot be decoded, and count
+    towards the limit first. Rejected ones are not, nor are their near-duplicates.
     """
     order = before or {}
     clusters_by_id: dict[str, Row] = {row["image_id"]: row for row in clusters.to_pylist()}
@@ -54,7 +53,7 @@ def select_images(
 
 
 def _nearest_first(row: Row) -> tuple[float, int]:
-    """Sort key: distance to the centre; images of no cluster, kept by hand, come last."""
+    """Sort key: distance to the centre; images in no cluster, accepted by hand, come last."""
     return inf if row["distance"] is None else row["distance"], row["rank"]
 
 
@@ -75,9 +74,9 @@ def _decision(image: Row, by_hand: Mapping[str, Override]) -> str | None:
 def _best_of_group(
     clusters_by_id: Mapping[str, Row], images: Iterable[Row], order: Mapping[str, int], by_hand: Mapping[str, Override]
 ) -> dict[str, Row]:
-    """For each group of the same picture the image of the subject with the largest file, of equals the first.
+    """Returns for each near-duplicate group the subject's image with the largest file, of equals the first.
 
-    One that was kept by hand wins, else one that the folder knows; a dropped one keeps its group away.
+    One accepted by hand wins, else one already in the folder, else a rejected one, so that its whole group is left out.
     """
 
     def priority(image: Row) -> tuple[bool, float, bool, int, int]:
@@ -100,10 +99,10 @@ def _verdict(
     by_hand: Mapping[str, Override],
     override: Override | None,
 ) -> tuple[bool, str | None]:
-    """Whether a candidate is kept, and why not or that somebody decided so."""
+    """Returns whether a candidate is selected, and why not or that it was decided by hand."""
     if override and override.decision == "drop":
         return False, override.reason
-    # What has no sharpness could not be decoded.
+    # Images without a sharpness could not be decoded.
     if override and image["status"] == "ok" and image["sharpness"] is not None:
         return True, override.reason
     reason = _why_not(image, cluster_row, seen, best, by_hand)
@@ -113,7 +112,7 @@ def _verdict(
 def _why_not(
     image: Row, cluster_row: Row, seen: Mapping[str, int], best: Mapping[str, Row], by_hand: Mapping[str, Override]
 ) -> str | None:
-    """Why a candidate is not kept, in words; null when it is."""
+    """Returns why a candidate is not selected, in words; None if it is."""
     if image["status"] != "ok" or not image["passed"]:
         return image["reason"] if image["status"] == "ok" else f"not fetched: {image['reason']}"
     if image["image_id"] in seen:

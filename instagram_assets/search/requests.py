@@ -29,9 +29,9 @@ from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import write_atomic
 
 LONGEST_NAME = 120
-"""Bytes of a search's name as a folder, where each Korean letter takes nine."""
+"""Maximum bytes of a search's folder name, where each Korean letter takes nine."""
 LARGEST_SIDE, LARGEST_SHARPNESS = 10_000, 100_000
-"""The most that a search may demand of images, in pixels and as variance of the Laplacian."""
+"""Upper bounds on a search's limits for images: side in pixels, and sharpness as variance of the Laplacian."""
 _CANDIDATES_PER_IMAGE = 2
 _HARMLESS = re.compile(r"\w([\w -]*\w)?")
 
@@ -52,7 +52,7 @@ class SearchRequest(BaseModel):
     subject: Literal["largest", "query"] = "largest"
     """Which cluster is the subject: the largest, or the one whose centre fits the query best."""
     reencode: bool = False
-    """Write JPEGs made anew in the place of the original bytes."""
+    """Write re-encoded JPEGs instead of the original bytes."""
 
     @field_validator("search")
     @classmethod
@@ -63,14 +63,14 @@ class SearchRequest(BaseModel):
 
     @property
     def candidates(self) -> int:
-        """How many results are read from the page: small, blurred and duplicate images are dropped later."""
+        """Number of results to read from the page: small, blurred and duplicate images are dropped later."""
         return min(MOST_HITS, _CANDIDATES_PER_IMAGE * self.limit)
 
     @classmethod
     def of(cls, settings: Settings, query: str, search: str = "", **given: Any) -> Self:
-        """A request with the settings' defaults, but for `given` values that are not null; its name by the query.
+        """Returns a request with the settings' defaults, overridden by `given` values that are not None.
 
-        Raises SearchRequestError with the allowed range.
+        The name defaults to one made from the query. Raises SearchRequestError with the allowed range.
         """
         query = clean_query(query)
         refuse_forgotten(query, load_tombstones(settings.folder("privacy")))
@@ -85,7 +85,7 @@ class SearchRequest(BaseModel):
         return cls._validated({"search": search or search_name(query), "query": query} | usual, given)
 
     def but(self, **given: Any) -> Self:
-        """A copy with the `given` values that are not null. Raises SearchRequestError with the allowed range."""
+        """Returns a copy with the `given` values except None. Raises SearchRequestError with the allowed range."""
         return self._validated(self.model_dump(), given)
 
     @classmethod
@@ -99,13 +99,13 @@ class SearchRequest(BaseModel):
 
 
 def refuse_forgotten(query: str, forgotten: Forgotten) -> None:
-    """Raise SearchRequestError, without the query in it, for a query that names a forgotten account."""
+    """Raise SearchRequestError, without the query in it, for a query that names an erased account."""
     if forgotten.scrub(query) != query or forgotten.has("account", f"#{query.removeprefix('#')}"):
         raise SearchRequestError("this search names an account that was forgotten. Search for another word.")
 
 
 def without_forgotten(hits: Sequence[SearchHit], forgotten: Forgotten) -> list[SearchHit]:
-    """The hits without forgotten images, ranked anew, and with forgotten names masked in URLs."""
+    """Returns the hits without erased images, ranked anew, and with erased names masked in URLs."""
     if not forgotten:
         return list(hits)
     left = [hit for hit in hits if not any(is_forgotten(url, forgotten) for url in (hit.url, hit.fallback_url))]
@@ -122,9 +122,9 @@ def without_forgotten(hits: Sequence[SearchHit], forgotten: Forgotten) -> list[S
 
 
 def search_name(text: str) -> str:
-    """A folder name for a search: the text itself when it is short and only words, else a slug with a hash.
+    """Returns the folder name for a search: the query itself if it is short and only words, else a slug with a hash.
 
-    Never a path: there are no dots, slashes or signs in it.
+    Never a path: it contains no dots, slashes or punctuation.
     """
     text = unicodedata.normalize("NFC", text).strip()
     if _HARMLESS.fullmatch(text) and len(quote(text, safe="")) <= LONGEST_NAME:
@@ -142,12 +142,12 @@ def is_search_name(text: str) -> bool:
 
 
 def searches_folder(settings: Settings) -> Path:
-    """The folder that holds the output folders of all searches."""
+    """Returns the folder that contains the output folders of all searches."""
     return settings.folder("datasets") / "search"
 
 
 def search_folder(settings: Settings, search: str) -> Path:
-    """The output folder of a search. Raises SearchRequestError for an invalid name, such as a path."""
+    """Returns the output folder of a search. Raises SearchRequestError for an invalid name, such as a path."""
     if not is_search_name(search):
         raise SearchRequestError(f"{search[:80]!a}: no search is called so. {search_name(search)!r} could be one.")
     return searches_folder(settings) / search
@@ -159,7 +159,7 @@ def save_request(lake: UPath, request: SearchRequest) -> None:
 
 
 def load_request(lake: UPath, search: str) -> SearchRequest:
-    """The request of that name. Raises SearchRequestError when there is none, StorageError when it is damaged."""
+    """Returns the request of that name. Raises SearchRequestError if there is none, StorageError if it is damaged."""
     request = find_request(lake, search)
     if request is None:
         raise SearchRequestError(f"the search {search!r} was never asked for. Give search_results a query.")
@@ -167,7 +167,7 @@ def load_request(lake: UPath, search: str) -> SearchRequest:
 
 
 def find_request(lake: UPath, search: str) -> SearchRequest | None:
-    """The request of that name; null when there is none. Raises StorageError when it is damaged."""
+    """Returns the request of that name; None if there is none. Raises StorageError if it is damaged."""
     path = _folder(lake, search) / "request.json"
     data = _read(path)
     if data is None:
@@ -179,13 +179,13 @@ def find_request(lake: UPath, search: str) -> SearchRequest | None:
 
 
 def save_hits(lake: UPath, request: SearchRequest, source: str, hits: Sequence[SearchHit]) -> None:
-    """Cache the results for this request."""
+    """Cache the search results for this request."""
     found = {**_cache_key(request, source), "hits": [asdict(hit) for hit in hits]}
     _write(_folder(lake, request.search) / "hits.json", found)
 
 
 def load_hits(lake: UPath, request: SearchRequest, source: str) -> list[SearchHit] | None:
-    """The cached results of an equal request to the same source, else null. Raises StorageError when damaged."""
+    """Returns the cached results of an equal request to the same source, else None. Raises StorageError if damaged."""
     path = _folder(lake, request.search) / "hits.json"
     found = _read(path)
     if found is None or {name: found.get(name) for name in _cache_key(request, source)} != _cache_key(request, source):
@@ -197,7 +197,7 @@ def load_hits(lake: UPath, request: SearchRequest, source: str) -> list[SearchHi
 
 
 def results_table(request: SearchRequest, source: str, hits: Sequence[SearchHit]) -> pa.Table:
-    """The rows of `schemas.SEARCH_RESULTS`."""
+    """Returns search results as rows of `schemas.SEARCH_RESULTS`."""
     every = {"search": request.search, "query": request.query, "source": source}
     return schemas.SEARCH_RESULTS.table([{**every, **asdict(hit)} for hit in hits])
 

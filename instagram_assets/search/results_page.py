@@ -1,4 +1,4 @@
-"""A page of image-search results, live or saved: the URLs of the images on it, or why there are none."""
+"""Parses a page of image-search results, live or saved: the image URLs on it, or why there are none."""
 
 import re
 from collections import Counter
@@ -19,8 +19,9 @@ _ADDRESS_SIGNS = "%/?#[]@!$&'()*+,;=:~"
 class SearchHit:
     """One image on a page of search results.
 
-    `rank` counts from 1 in the page's order. `url` is the original where the page names it; then `fallback_url` is
-    its thumbnail, else empty. `selector` matched it, on the page `page_url`.
+    `rank` counts from 1 in the page's order. `url` is the original if the page contains its URL, with the thumbnail's
+    in `fallback_url`; else `url` is the thumbnail and `fallback_url` empty. `selector` matched it, on the page
+    `page_url`.
     """
 
     rank: int
@@ -32,11 +33,11 @@ class SearchHit:
 
 @dataclass(frozen=True)
 class ResultsPage:
-    """A snapshot of a page of results.
+    """A snapshot of a page of search results.
 
-    `counts` says for each image selector how many elements it matches; `images` are the attributes of those of
-    `selector`, the first that matches, which is empty when none matches. `walls` and `nothing_found` are the selectors
-    and texts of the site's that apply. `status` is HTTP's, 0 when unknown.
+    `counts` has the number of matching elements per image selector; `images` are the attributes of those of `selector`,
+    the first with a match, which is empty if none matches. `walls` and `nothing_found` are the site's selectors and
+    texts that apply. `status` is the HTTP status, 0 if unknown.
     """
 
     url: str
@@ -52,7 +53,7 @@ class ResultsPage:
 
 
 class FoundImages:
-    """The distinct images of a page that is read repeatedly while it is scrolled, in the page's order."""
+    """The distinct images of a page, in the page's order, accumulated over snapshots while it is scrolled."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -68,18 +69,18 @@ class FoundImages:
             if address := image_address(attributes, self._site):
                 url, thumbnail = unwrap(address, self._site)
                 shown.setdefault(url, before.get(url) or SearchHit(0, url, thumbnail, page.selector, page.url))
-        # Some pages take away what was scrolled out of view: it stood before what is there now.
+        # Some pages remove what was scrolled out of view: it came before what is there now.
         self._hits = {url: hit for url, hit in before.items() if url not in shown} | shown
         return len(self._hits) - len(before)
 
     def hits(self, limit: int | None = None) -> list[SearchHit]:
-        """The first `limit` images, all without a limit, ranked from 1."""
+        """Returns the first `limit` images, or all without a limit, ranked from 1."""
         first = list(self._hits.values())[:limit]
         return [replace(hit, rank=rank) for rank, hit in enumerate(first, start=1)]
 
 
 def image_address(attributes: Attributes, site: Site) -> str:
-    """The URL in an image element's attributes; empty while it is a placeholder."""
+    """Returns the URL in an image element's attributes; empty while it is a placeholder."""
     if any(attributes.get(side, "").strip() in ("0", "1") for side in ("width", "height")):
         return ""
     for name in site.attributes:
@@ -90,7 +91,10 @@ def image_address(attributes: Attributes, site: Site) -> str:
 
 
 def unwrap(address: str, site: Site) -> tuple[str, str]:
-    """The original's URL and the thumbnail's, when `address` is a thumbnail that contains it; else itself and ''."""
+    """Returns the URLs of original and thumbnail for a thumbnail URL that contains the original's.
+
+    For any other URL, returns itself and ''.
+    """
     original = address
     for _ in range(_DEEPEST_WRAPPING):
         inner = _inner(original, site)
@@ -101,7 +105,7 @@ def unwrap(address: str, site: Site) -> tuple[str, str]:
 
 
 def check_results_page(page: ResultsPage, site: Site) -> None:
-    """Raise ConsentPageError, PageError or NoResultsError when the page shows that instead of results."""
+    """Raise ConsentPageError, PageError or NoResultsError if the page is one of these instead of results."""
     host = urlsplit(page.url).hostname or ""
     if page.status in (401, 403, 407, 429):
         raise ConsentPageError(
@@ -121,11 +125,11 @@ def check_results_page(page: ResultsPage, site: Site) -> None:
 
 
 def read_results_page(html: str, site: Site, selectors: Sequence[str]) -> ResultsPage:
-    """Parse a saved page; its images are the elements that the first of `selectors` with a match finds."""
+    """Parses a saved page; its images are the elements matched by the first of `selectors` that matches any."""
     parsed = parse_page(html, dict.fromkeys(site.every_selector))
     found = parsed.matches
     selector = next((text for text in selectors if found[text]), "")
-    texts = "" if selector else parsed.text  # a caption among results may say anything
+    texts = "" if selector else parsed.text  # a caption among results may contain these words
     said = [text for text in site.nothing_found if found[text]]
     said += [text for text in site.nothing_found_texts if text in texts]
     return ResultsPage(
@@ -140,7 +144,7 @@ def read_results_page(html: str, site: Site, selectors: Sequence[str]) -> Result
 
 
 def _usable(text: str) -> str:
-    """The text as a percent-encoded http(s) URL; empty when it is none."""
+    """Returns the text as a percent-encoded http(s) URL; empty if it is not one."""
     text = text.strip()
     if text.startswith("//"):
         text = f"https:{text}"
@@ -151,7 +155,7 @@ def _usable(text: str) -> str:
         hostname, _ = parts.hostname, parts.port
         bare = parts._replace(fragment="").geturl()
         return quote(bare, safe=_ADDRESS_SIGNS) if parts.scheme in ("http", "https") and hostname else ""
-    except ValueError:  # a host or port that is none, or a character that has no encoding
+    except ValueError:  # invalid host or port, or a character that cannot be encoded
         return ""
 
 
@@ -163,14 +167,14 @@ def _inner(address: str, site: Site) -> str:
     for pair in parts.query.split("&"):
         name, _, value = pair.partition("=")
         if name == site.thumbnail_parameter:
-            return _usable(unquote(value))  # not `parse_qs`: there a + would become a space
+            return _usable(unquote(value))  # not `parse_qs`: it would turn + into a space
     return ""
 
 
 _ADDRESS = re.compile(r"\s*(?:https?:)?//[^\s/][^\s]*\s*")
 _RELATIVE = re.compile(r"\s*(?:\./|(?![a-z][a-z0-9+.-]*:|[/#?]))\S", re.IGNORECASE)
 _LEAST_PICTURE = 2_000
-"""Least length in characters of a data: URL that is a picture; placeholders are shorter."""
+"""Minimum length in characters of a data: URL that is an image; placeholders are shorter."""
 _SHOWN = 80
 _COPY = (
     "name the copy in INSTAGRAM_ASSETS_SEARCH__SITES_FILE, and try it on the page with "
@@ -180,7 +184,7 @@ _HTML_ONLY = 'save it as HTML alone ("Webpage, HTML Only" in Chrome and Edge, "W
 
 
 def nothing_matched(page: ResultsPage, site: Site, source: str) -> NothingMatchedError:
-    """The error for a page without images: each selector, how many elements it matches, and what to do."""
+    """Returns the error for a page without images: each selector, its number of matches, and what to do."""
     tried = "; ".join(f"{text}: {count}" for text, count in page.counts.items())
     if page.selector:
         where = ", ".join(site.attributes)
@@ -195,7 +199,7 @@ def nothing_matched(page: ResultsPage, site: Site, source: str) -> NothingMatche
 
 
 def _without_addresses(images: Sequence[Attributes], site: Site, *, is_saved: bool) -> str:
-    """What to do about matched elements without a URL in the attributes that a site lists."""
+    """Returns what to do about matched elements without a URL in the attributes that the site's configuration lists."""
     others = Counter(
         name
         for attributes in images

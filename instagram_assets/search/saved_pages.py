@@ -1,6 +1,6 @@
-"""Result pages that somebody saved in a browser: files to HTML, and HTML to the elements that CSS selectors match.
+"""Reads result pages saved in a browser: extracts the HTML of a file, and matches CSS selectors in it.
 
-A file holds HTML alone, or the archive of one file (MHTML, RFC 2557).
+A file contains plain HTML, or a single-file archive (MHTML, RFC 2557).
 """
 
 import re
@@ -16,13 +16,13 @@ Attributes = Mapping[str, str]
 """The attributes of an HTML element by name; empty text for one without a value."""
 
 _NOT_SHOWN = ("script", "style", "title", "textarea", "template", "iframe", "noembed", "noframes", "xmp")
-"""Elements whose content is neither part of the page's text nor found by selectors."""
+"""Elements whose content is neither part of the page's visible text nor matched by selectors."""
 _RAW_TEXT = re.compile(
     r"<!--.*?(?:-->|\Z)|(<(noscript|script|style|title|textarea|iframe|noembed|noframes|xmp)\b"
     r"(?:[^'\">]|'[^']*'|\"[^\"]*\")*>).*?(?=</\2\b|\Z)",
     re.DOTALL | re.IGNORECASE,
 )
-"""Comments, and the elements whose content is text: `noscript` is one where scripts run; not so to libxml2."""
+"""Comments, and elements with raw text: browsers with scripts treat `noscript` as one, libxml2 does not."""
 
 _ARCHIVE = re.compile(rb"\A(?:[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*)*?content-type:\s*multipart/related", re.IGNORECASE)
 _REMEDY = 'Save the page as HTML ("Webpage, HTML Only", "Page Source" in Safari)'
@@ -35,7 +35,7 @@ _OTHERS = {
 
 
 def read_saved(file: Path) -> str:
-    """The HTML of a saved page. Raises FileError for a file that is none."""
+    """Returns the HTML of a saved page. Raises FileError for a file that is not one."""
     try:
         data = file.read_bytes()
     except OSError as error:
@@ -51,7 +51,7 @@ def read_saved(file: Path) -> str:
 
 
 def _page_in(archive: bytes, file: Path) -> str:
-    """The page in an archive of one file, with its address where browsers write it into HTML."""
+    """Returns the HTML page in an MHTML archive, with its URL added as browsers do in saved HTML."""
     from email import message_from_bytes, policy
 
     message = message_from_bytes(archive.lstrip(), policy=policy.default)
@@ -59,7 +59,7 @@ def _page_in(archive: bytes, file: Path) -> str:
         if part.get_content_type() == "text/html":
             content: bytes = part.get_payload(decode=True)  # pyright: ignore[reportAssignmentType] bytes of a part without parts
             html = content.decode(_known(part.get_content_charset()), errors="replace")
-            # Long headers are folded, wherever that may be in an address.
+            # Long headers are folded, anywhere within a URL.
             url = "".join(str(message["Snapshot-Content-Location"] or part["Content-Location"] or "").split())
             is_known = re.match(r"https?://\S+\Z", url)
             return f"<!-- saved from url=({len(url):04d}){url} -->\n{html}" if is_known else html
@@ -77,9 +77,9 @@ def _known(charset: str | None) -> str:
 
 @dataclass
 class ParsedPage:
-    """What was read from a page: its title, the text it shows, its URL if the file says it, and the selected elements.
+    """A parsed page: its title, visible text, URL if the file contains it, and the matched elements.
 
-    `matches` holds for each selector the attributes of the elements that it matches, in the page's order.
+    `matches` has, per selector, the attributes of the matched elements, in the page's order.
     """
 
     title: str
@@ -89,14 +89,14 @@ class ParsedPage:
 
 
 def parse_page(html: str, selectors: Iterable[str]) -> ParsedPage:
-    """Parse a page as a browser serialises it: outer HTML, or what it saves. Never raises for malformed HTML.
+    """Parses a page as serialised by a browser: outer HTML, or a saved file. Never raises for malformed HTML.
 
-    Raises SettingsError for what is no CSS selector.
+    Raises SettingsError for an invalid CSS selector.
     """
     from lxml import etree  # pyright: ignore[reportAttributeAccessIssue] compiled, without types
 
     select = {text: _compiled(text) for text in selectors}
-    # Bytes, so that no declaration in the page says another encoding.
+    # As bytes, so that no declaration in the page can name another encoding.
     parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
     root: Any = etree.fromstring(_RAW_TEXT.sub(_without_noscript, html).encode(errors="replace"), parser)
     if root is None:  # without any element or text
@@ -120,21 +120,21 @@ def _without_noscript(raw: re.Match[str]) -> str:
 
 
 def check_selector(text: str) -> None:
-    """Raise SettingsError for what is no CSS selector, or one that only a browser understands."""
+    """Raise SettingsError for an invalid CSS selector, or one that only a browser supports."""
     _compiled(text)
 
 
 @cache
 def _compiled(text: str) -> Callable[[Any], list[Any]]:
-    """A function from a root element to the elements that the CSS selector matches. Raises SettingsError."""
+    """Returns a function from a root element to the elements that match the CSS selector. Raises SettingsError."""
     from cssselect import ExpressionError, HTMLTranslator, SelectorError
     from cssselect.xpath import XPathExpr
     from lxml import etree  # pyright: ignore[reportAttributeAccessIssue] compiled, without types
 
     class Translator(HTMLTranslator):
-        """CSS to XPath that tests each element by its ancestors and siblings, in time linear in the page.
+        """Translates CSS to XPath that tests each element by its ancestors and siblings, in time linear in the page.
 
-        cssselect itself walks from each left element to all on its right, which is quadratic in a long page.
+        cssselect's own translation goes from each left element to all on its right, which is quadratic in a long page.
         """
 
         def xpath_descendant_combinator(self, left: XPathExpr, right: XPathExpr) -> XPathExpr:
@@ -160,7 +160,7 @@ def _compiled(text: str) -> Callable[[Any], list[Any]]:
 
     try:
         find = etree.XPath(Translator().css_to_xpath(text))
-        find(etree.Element("html"))  # a namespace shows only here
+        find(etree.Element("html"))  # an undefined namespace is only detected here
     except (SelectorError, etree.XPathError) as error:
         raise SettingsError(
             f"selector {text!r}: not understood ({error}). Write a CSS selector such as img.name, #id img or "

@@ -1,4 +1,4 @@
-"""Which sites can be searched, and how their pages are read: `search_sites.toml` or a file of the user's."""
+"""Configuration of searchable sites and how their pages are parsed: `search_sites.toml` or a file of the user's."""
 
 import tomllib
 from pathlib import Path
@@ -17,7 +17,7 @@ _Texts = tuple[Annotated[str, Field(min_length=1)], ...]
 
 
 class Site(BaseModel):
-    """One site's image search; `search_sites.toml` explains the fields."""
+    """Configuration of one site's image search; `search_sites.toml` explains the fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -56,7 +56,7 @@ class Site(BaseModel):
 
     @property
     def image_selectors(self) -> tuple[str, ...]:
-        """All selectors of images, in the order in which they are tried."""
+        """All image selectors, in the order in which they are tried."""
         return self.selectors + self.last_resort
 
     @property
@@ -64,12 +64,12 @@ class Site(BaseModel):
         return self.image_selectors + self.nothing_found + self.walls
 
     def address(self, query: str) -> str:
-        """The address of the first page of results."""
+        """Returns the URL of the first page of results."""
         return self.url.replace(_QUERY_PLACEHOLDER, quote(query, safe=""))
 
 
 def load_site(name: str, file: str = "") -> Site:
-    """The site of that name, from the package's file or from `file`. Raises SettingsError naming file and field."""
+    """Loads a site from the package's sites file or from `file`. Raises SettingsError naming file and field."""
     path = Path(file) if file else SITES_FILE
     try:
         sites = tomllib.loads(path.read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""Which cluster of a search's images shows its subject, and which of the images are near-duplicates."""
+"""Determines which cluster of a search's images shows its subject, and which images are near-duplicates."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,11 +17,11 @@ from instagram_assets.vision.cluster import ClusterLabels, largest_cluster
 from instagram_assets.vision.eps_neighbours import UnitVectors
 
 NEAR_DISTANCE = 0.02
-"""Cosine distance up to which two images may be the same picture; re-encoded and reduced ones are below 0.01."""
+"""Maximum cosine distance of near-duplicates; re-encoded and scaled copies are below 0.01."""
 
 
 class SubjectChoice(NamedTuple):
-    """The subject's cluster (-1 without any), whether another fits as well, and how each fits the query if asked."""
+    """The subject's cluster (-1 for none), whether another fits equally well, and similarities to the query."""
 
     label: int
     tied: bool
@@ -29,7 +29,7 @@ class SubjectChoice(NamedTuple):
 
 
 def cluster_centres(labels: ClusterLabels, vectors: UnitVectors) -> UnitVectors:
-    """Each cluster's normalized mean embedding: float32[clusters, width] of unit length; zero if they cancel out."""
+    """Each cluster's normalised mean embedding: float32[clusters, width] of unit length; zero if they cancel out."""
     sums = np.stack(
         [vectors[labels == label].sum(axis=0) for label in range(labels.max(initial=NOISE) + 1)]
         or [np.empty(0, np.float32)]
@@ -40,7 +40,7 @@ def cluster_centres(labels: ClusterLabels, vectors: UnitVectors) -> UnitVectors:
 def choose_subject(
     labels: ClusterLabels, vectors: UnitVectors, text: NDArray[np.float32] | None = None
 ) -> SubjectChoice:
-    """The largest cluster, or with a text's embedding the one whose centre is nearest; of equals the smallest label."""
+    """Chooses the largest cluster, or that whose centre is nearest to a text embedding; of ties the smallest label."""
     first = largest_cluster(labels)
     if text is None or first.label == NOISE:
         return SubjectChoice(first.label, first.tied, {})
@@ -50,7 +50,7 @@ def choose_subject(
 
 
 def centre_distances(labels: ClusterLabels, vectors: UnitVectors) -> NDArray[np.float32]:
-    """The cosine distance of each image to its cluster's centre, never below 0; NaN for noise."""
+    """Returns the cosine distance of each image to its cluster's centre, never below 0; NaN for noise."""
     found = np.full(len(labels), np.nan, np.float32)
     inside = labels != NOISE
     if inside.any():
@@ -62,11 +62,11 @@ def centre_distances(labels: ClusterLabels, vectors: UnitVectors) -> NDArray[np.
 def near_duplicate_groups(
     image_ids: Sequence[str], phashes: Sequence[str | None], vectors: UnitVectors, bits: int
 ) -> list[str]:
-    """For each image the first image_id among its near-duplicates; its own when there are none.
+    """Returns for each image the first image_id among its near-duplicates; its own if there are none.
 
-    Two images are the same picture when their perceptual hashes differ in at most `bits` of 64 and their embeddings
-    are within `NEAR_DISTANCE`: alone, the hash confuses simple pictures and the embedding pictures of one kind. A
-    chain of such pairs is one group.
+    Two images are near-duplicates if their perceptual hashes differ in at most `bits` of 64 bits and their embeddings
+    are within `NEAR_DISTANCE`: the hash alone confuses simple images, the embedding alone different images of one kind.
+    A chain of such pairs is one group.
     """
     from scipy.sparse.csgraph import connected_components
 
@@ -85,7 +85,7 @@ def near_duplicate_groups(
 
 
 class ClusteredSearch(NamedTuple):
-    """The rows of `search_clusters`, the subject's cluster, and what other values of eps would give."""
+    """The rows of `search_clusters`, the subject's cluster, and the clusterings for other values of eps."""
 
     table: pa.Table
     choice: SubjectChoice
@@ -95,9 +95,9 @@ class ClusteredSearch(NamedTuple):
 def clusters_table(
     embeddings: pa.Table, images: pa.Table, request: SearchRequest, settings: Settings
 ) -> ClusteredSearch:
-    """The rows of `search_clusters`, one per embedded image, in the order of their first rank.
+    """Returns the rows of `search_clusters`, one per embedded image, in the order of their first rank.
 
-    Of clusters that fit equally well the smallest label is the subject, so the one that the page shows first.
+    Of clusters that fit equally well the smallest label is the subject: the one that the page shows first.
     """
     from instagram_assets.vision.cluster import eps_sweep
     from instagram_assets.vision.dbscan import dbscan

@@ -1,4 +1,4 @@
-"""Scroll through a page of image results in the browser until there are enough images or no more."""
+"""Scrolls a page of image results in the browser until there are enough images or no more."""
 
 import hashlib
 import json
@@ -50,7 +50,7 @@ return {
 };
 }
 """
-# At the end a step back and forth: some pages load more only when they are told of a movement.
+# At the end a step back and forth: some pages only load more on a scroll event.
 _STEP = """
 const root = document.scrollingElement ?? document.documentElement;
 if (root.scrollTop + innerHeight >= root.scrollHeight - 2) {
@@ -92,7 +92,7 @@ def save_page(browser: "WebDriver", folder: Path, query: str) -> str:
     """Save the page as HTML and as a screenshot for debugging; returns a sentence that says where."""
     from selenium.common.exceptions import WebDriverException
 
-    # The word is no part of the name: it may hold what a path must not.
+    # The query is not part of the name: it may contain what a path must not.
     name = f"search-{hashlib.sha256(query.encode()).hexdigest()[:8]}"
     page, picture = folder / f"{name}.html", folder / f"{name}.png"
     try:
@@ -107,7 +107,7 @@ def save_page(browser: "WebDriver", folder: Path, query: str) -> str:
 
 
 def _open(browser: "WebDriver", address: str) -> bool:
-    """Load the page; false when it did not end in time. What has arrived may be enough."""
+    """Loads the page; returns False on a timeout, when the part that has loaded may be enough."""
     from selenium.common.exceptions import TimeoutException
 
     try:
@@ -126,7 +126,7 @@ class _Traffic:
         self._begun: dict[str, float] = {}
 
     def busy(self) -> bool:
-        """True while a request waits for its answer; one that waits longer than a page may take no longer counts."""
+        """Whether a request is pending; one that is pending for longer than the page timeout does not count."""
         for entry in self._browser.execute("getLog", {"type": "performance"})["value"]:
             event = json.loads(entry["message"])["message"]
             if event["method"] == "Network.requestWillBeSent":
@@ -145,10 +145,9 @@ def _scroll_through(
     options: SearchSettings,
     on_progress: HitProgress | None,
 ) -> tuple[ResultsPage, FoundImages]:
-    """Scroll in steps, until there are enough images or nothing has moved at the page's end for `site.patience`.
+    """Scroll in steps, until there are enough images or nothing changes at the page's end for `site.patience`.
 
-    Some pages speak to their server without end: what brings no image for as long as a page may take is no sign of
-    more.
+    Some pages send requests endlessly: those without new images for the page timeout are ignored.
     """
     findings = FoundImages(site)
     moved = advanced = time.monotonic()

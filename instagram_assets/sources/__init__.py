@@ -1,1 +1,1 @@
-"""Where records come from that nobody brings as a file."""
+"""Data collection: the registry of accounts to collect, and scraping through Apify's actors into the inbox."""

@@ -1,4 +1,4 @@
-"""Whom to collect: a registry of accounts and hashtags, kept by people as a TOML file.
+"""The registry of accounts and hashtags to collect, a TOML file edited by people.
 
 [[accounts]]
 name = "sun_diary"            # or a hashtag: "#육아일기"
@@ -33,7 +33,7 @@ from instagram_assets.sources.rotation import Turn, monday_of, turn
 Kind = Literal["account", "hashtag"]
 State = Literal["collected", "waits", "not begun", "ended", "forgotten"]
 Source = Literal["apify", "graph_api", "instagram", "files"]
-"""Who collects an entry: Apify's actors, we by Meta's official API or from the site, or somebody who brings files."""
+"""Who collects an entry: Apify's actors, Meta's Graph API, this program from the site, or people who bring files."""
 
 _TABLES = ("accounts", "rotation")
 _SHOWN = 60
@@ -58,7 +58,7 @@ Word = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^\S(.*\S)?$"
 
 
 class Entry(BaseModel):
-    """One account or hashtag: `name` in the form that the lake has, a hashtag's with `#`; days are inclusive."""
+    """One account or hashtag: `name` as in the lake, a hashtag's with `#`; the first and last day are inclusive."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
 
@@ -97,7 +97,7 @@ class Entry(BaseModel):
 
 
 class Rotation(BaseModel):
-    """How many of a group are collected an ISO week, and from which week on."""
+    """How many entries of a group are collected per ISO week, and from which week on."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
 
@@ -107,9 +107,9 @@ class Rotation(BaseModel):
 
 @dataclass(frozen=True)
 class Registry:
-    """The entries of a registry in their order, and the rotations of their groups.
+    """The entries of a registry file in order, and the rotations of their groups.
 
-    Entries that were `forgotten` are never collected, and no turn is theirs.
+    Entries subject to erasure (`forgotten`) are never collected and take no turn in a rotation.
     """
 
     file: Path
@@ -122,7 +122,7 @@ class Registry:
         return frozenset(entry.name for entry in self.entries)
 
     def states(self, week: date) -> dict[str, State]:
-        """What is with each entry in the ISO week of a day, in the order of the file."""
+        """Returns the state of each entry in the ISO week of a day, by name, in the order of the file."""
         monday = monday_of(week)
         in_turn = {group: frozenset(self.in_turn(group, monday)) for group in self.rotations}
         gone = self.forgotten_entries
@@ -133,7 +133,7 @@ class Registry:
 
     @property
     def forgotten_entries(self) -> tuple[Entry, ...]:
-        """The entries that were forgotten, and those in whose place a pseudonym stands since."""
+        """The erased entries, including those whose name was replaced by a pseudonym."""
         return tuple(
             entry
             for entry in self.entries
@@ -141,12 +141,12 @@ class Registry:
         )
 
     def collected(self, week: date) -> tuple[Entry, ...]:
-        """The entries that are collected in the ISO week of a day: those of a rotation in turn, of others all."""
+        """Returns the entries collected in the ISO week of a day: of rotated groups those in turn, of others all."""
         states = self.states(week)
         return tuple(entry for entry in self.entries if states[entry.name] == "collected")
 
     def in_turn(self, group: str, week: date) -> tuple[str, ...]:
-        """The names of a rotated group whose turn it is in the ISO week of a day."""
+        """Returns the names of a rotated group whose turn it is in the ISO week of a day."""
         rotation = self.rotations[group]
         gone = self.forgotten_entries
         members = [entry for entry in self.entries if entry.group == group and entry not in gone]
@@ -155,16 +155,16 @@ class Registry:
 
 
 def names_for_apify(registry: Registry, week: date, kind: Kind) -> list[str]:
-    """Whom Apify collects in the ISO week of a day, as its actors take them: hashtags without their sign.
+    """Returns the names that Apify collects in the ISO week of a day, as its actors expect them: hashtags without `#`.
 
-    An entry that does not say who collects it is one of them.
+    Entries without a `source` are included.
     """
     found = (entry for entry in registry.collected(week) if entry.kind == kind and entry.source in (None, "apify"))
     return [entry.name.removeprefix("#") for entry in found]
 
 
 def load_registry(file: Path, forgotten: Forgotten = NOTHING_FORGOTTEN) -> Registry:
-    """The registry in a TOML file. Raises SettingsError naming the file, every entry that is wrong, and what to do."""
+    """Loads a registry from a TOML file. Raises SettingsError naming the file, every invalid entry, and what to do."""
     content = _read(file)
     problems = [
         f"{_shown(key)} is no table of a registry. {_nearest(key, _TABLES)}" for key in content if key not in _TABLES
@@ -189,7 +189,7 @@ def _ended(problem: str) -> str:
 
 
 def parse_week(text: str) -> date:
-    """The Monday of an ISO week such as `2026-W48`. Raises SettingsError."""
+    """Returns the Monday of an ISO week such as `2026-W48`. Raises SettingsError for other texts."""
     year, _, number = text.upper().partition("-W")
     try:
         return date.fromisocalendar(int(year), int(number), 1)
@@ -222,7 +222,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _encoding(error: UnicodeDecodeError) -> str:
-    """What a file that is no UTF-8 is, as far as that can be told: Windows in Korea writes CP949."""
+    """Guesses the encoding of a file that is not UTF-8, for the error message: Windows in Korea writes CP949."""
     try:
         error.object.decode("cp949")
     except UnicodeDecodeError:
@@ -253,7 +253,7 @@ def _rotations(content: dict[str, Any], problems: list[str]) -> dict[str, Rotati
 
 
 def _twice(listed: Iterable[Any]) -> list[str]:
-    """Those that stand twice, also where another part of their entry is wrong."""
+    """Returns a problem message for each duplicate name, even if another field of its entry is invalid."""
     first: dict[str, int] = {}
     problems: list[str] = []
     for number, found in enumerate(listed, 1):
@@ -277,7 +277,7 @@ def _without_members(listed: Iterable[Any], rotations: Iterable[str]) -> list[st
 
 
 def _told(error: ValidationError, model: type[BaseModel]) -> list[str]:
-    """Each thing that is wrong, with its field and what to do."""
+    """Returns one message per validation error, with its field and what to do."""
     known = [field.alias or name for name, field in model.model_fields.items()]
     told: list[str] = []
     for problem in error.errors():

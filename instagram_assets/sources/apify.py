@@ -1,7 +1,7 @@
-"""Apify's API, by its own client: one actor's runs and what they collected, with errors in words.
+"""A client for Apify's API, built on apify-client 3.4: runs of one actor and their datasets, with readable errors.
 
-Written against apify-client 3.4. Its answers to reading are asked for again after a passing failure; a start is not,
-since a run that is started twice is paid twice.
+Read requests are retried after transient failures; starting a run is not, since a run that is started twice is paid
+twice.
 """
 
 import difflib
@@ -29,14 +29,14 @@ _PAGE = 1000
 _LONGEST_MESSAGE = 500
 _RUNS_LOOKED_AT = 1000
 _LATE = timedelta(minutes=10)
-# What the client raises of answers that are none of Apify's.
+# Exceptions of the client for responses that are not in Apify's format.
 _OTHER_FORMS = (ValueError, LookupError, TypeError)
 
 
 class Patience(NamedTuple):
-    """How often and how soon what failed in passing is tried again; each further pause is twice as long.
+    """The retry policy: number of tries and the first pause, which doubles with each further try.
 
-    `answer` is how long Apify may take to say that a run goes on: only between two answers a signal is heard.
+    `answer` is the maximum time of one request that waits for a run: signals are only handled between two requests.
     """
 
     tries: int = 4
@@ -48,7 +48,7 @@ PATIENT = Patience()
 
 
 class Limits(NamedTuple):
-    """What a run may bring, cost and take at most."""
+    """The maximum number of items, cost and duration of a run."""
 
     max_items: int
     max_total_charge_usd: float
@@ -56,7 +56,7 @@ class Limits(NamedTuple):
 
 
 class ActorRun(NamedTuple):
-    """A run of an actor as far as we look at it."""
+    """The fields of an actor run that this program uses."""
 
     id: str
     status: str
@@ -69,16 +69,16 @@ class ActorRun(NamedTuple):
 
     @property
     def page(self) -> str:
-        """Where a person looks at it."""
+        """URL of the run's page in Apify's console."""
         return f"{CONSOLE}/actors/runs/{self.id}"
 
 
 @dataclass(frozen=True)
 class Apify:
-    """An account of Apify's, for one actor.
+    """An Apify account, for the runs of one actor.
 
-    `place` is where the actor and its input are named, `variable` the environment variable that the token is from: for
-    errors.
+    `place` is the file that names the actor and its input, `variable` the environment variable of the token: both are
+    only used in error messages.
     """
 
     actor: str
@@ -89,9 +89,9 @@ class Apify:
     patience: Patience = PATIENT
 
     def check_input(self, asked: Mapping[str, Any]) -> bool:
-        """Whether the actor lets other fields stand beside its own; true where it does not say so.
+        """Returns whether the actor accepts unknown input fields; True if its schema does not say so.
 
-        Raises ScrapeRequestError for a field that it does not know: it would run all the same, without it.
+        Raises ScrapeRequestError for a field that is not in its schema: the run would ignore it.
         """
         from apify_client.errors import ForbiddenError, NotFoundError
 
@@ -99,7 +99,7 @@ class Apify:
             try:
                 build = self._client.actor(self.actor).default_build().get()
             except (ForbiddenError, NotFoundError):
-                return True  # not for everybody to see, or there is no such actor: the start says so
+                return True  # private, or there is no such actor: starting it gives the error
         schema: dict[str, Any] = (build.actor_definition.input if build and build.actor_definition else None) or {}
         known = list(schema.get("properties", {}))
         for name in asked:
@@ -112,20 +112,20 @@ class Apify:
         return schema.get("additionalProperties", True) is not False
 
     def newest_run(self) -> ActorRun | None:
-        """The run of the actor that was started last; null when there was none, or no such actor."""
+        """Returns the actor's most recently started run; None if there is none, or no such actor."""
         from apify_client.errors import NotFoundError
 
         with self._in_words("its runs cannot be listed"):
             try:
                 runs = self._client.actor(self.actor).runs().list(limit=1, desc=True).items
             except NotFoundError:
-                return None  # the start says so
+                return None  # starting it gives the error
         return self._run(runs[0]) if runs else None
 
     def start(self, asked: Mapping[str, Any], limits: Limits) -> ActorRun:
-        """Start a run, with one request.
+        """Start a run with a single request and return it.
 
-        Raises UnansweredError when it is not known whether there is one now, ScrapeError when there surely is none.
+        Raises UnansweredError when it is unknown whether a run was started, ScrapeError when certainly none was.
         """
         import impit
         from apify_client.errors import ApifyApiError
@@ -146,7 +146,7 @@ class Apify:
         return self._run(run)
 
     def find(self, after: str, after_at: str, is_ours: Callable[[Any], bool]) -> ActorRun | None:
-        """The newest run that came after run `after`, which began at `after_at`, and whose input is ours."""
+        """The newest run since run `after`, which began at `after_at`, whose input `is_ours` accepts; else None."""
         since = datetime.fromisoformat(after_at) if after_at else None
         with self._in_words("its runs cannot be listed"):
             runs = self._client.actor(self.actor).runs()
@@ -159,7 +159,7 @@ class Apify:
         return None
 
     def look(self, run_id: str) -> ActorRun:
-        """The run as it is now. Raises GoneError when there is none of that number any more."""
+        """Returns the current state of a run. Raises GoneError if it does not exist any more."""
         with self._in_words(f"run {run_id} cannot be looked at"):
             answer = self._client.run(run_id).get()
         if answer is None:
@@ -167,9 +167,9 @@ class Apify:
         return self._run(answer)
 
     def wait(self, run_id: str, limit: timedelta, tell: Callable[[str], object]) -> ActorRun:
-        """The run when it has ended, however it did.
+        """Waits for a run to end and returns it, whatever its status.
 
-        Raises GoneError when there is none of that number any more, ScrapeError when it goes on past `limit`.
+        Raises GoneError if it does not exist any more, ScrapeError if it takes longer than `limit`.
         """
         told, begun = "", monotonic()
         with self._in_words(f"run {run_id} cannot be watched; it goes on"):
@@ -190,7 +190,10 @@ class Apify:
                     )
 
     def items(self, run: ActorRun) -> Iterator[dict[str, Any]]:
-        """What the run collected, in pages, without empty items and hidden fields. Raises GoneError when it is gone."""
+        """Yields the run's dataset items, page by page, without empty ones and hidden fields.
+
+        Raises GoneError if the dataset was deleted.
+        """
         from apify_client.errors import NotFoundError
 
         with self._in_words(f"the records of run {run.id} cannot be read; they stay there"):
@@ -202,7 +205,7 @@ class Apify:
                 ) from self._cause(error)
 
     def abort(self, run_id: str) -> ActorRun:
-        """End a run, which then costs no more; one that had ended stays as it was."""
+        """Aborts a run, which stops its cost, and returns it; a finished run is unchanged."""
         with self._in_words(f"run {run_id} could not be aborted and goes on: end it at {CONSOLE}/actors/runs/{run_id}"):
             return self._run(self._client.run(run_id).abort())
 
@@ -230,7 +233,7 @@ class Apify:
 
     @contextmanager
     def _in_words(self, problem: str) -> Generator[None]:
-        """Errors of the client as our own, which say what to do."""
+        """Context manager that turns errors of the client into ScrapeErrors that say what to do."""
         import impit
         from apify_client.errors import ApifyApiError
 
@@ -282,10 +285,10 @@ class Apify:
         )
 
     def _said(self, text: str | None) -> str:
-        """What an actor or Apify says, for people: without the token, control characters and a full stop, and short."""
+        """A message of an actor or Apify, shortened, without the token, control characters and the final full stop."""
         words = " ".join((text or "").split())
         return printable(words.replace(self.token, "…"), _LONGEST_MESSAGE).rstrip(".")
 
     def _cause(self, error: Exception) -> Exception | None:
-        """The error to tell with ours; none that holds the token."""
+        """Returns the exception to chain to ours; None if its text contains the token."""
         return None if self.token in str(error) else error

@@ -1,4 +1,4 @@
-"""What a run collected, as a file in the inbox: named as Apify names it, and whole or not there."""
+"""Writes the dataset of a run to an inbox file, named like Apify's own exports, atomically."""
 
 import json
 import os
@@ -17,7 +17,7 @@ _NO_LETTER = re.compile(r"[^A-Za-z0-9]")
 
 
 def file_name(actor: str, run: ActorRun) -> str:
-    """The name that Apify gives the dataset of a run, with the time when it had ended, and the run's own number.
+    """Returns Apify's file name for the dataset of a run, with the time at which it ended, followed by the run id.
 
     Two runs may end in the same millisecond.
     """
@@ -28,13 +28,13 @@ def file_name(actor: str, run: ActorRun) -> str:
 
 
 def place_of(file: Path) -> Path | None:
-    """Where a file of the inbox lies by now: there, or where landing has put it; null when it is gone."""
+    """Returns where an inbox file is now: in the inbox, or in a subfolder after landing; None if it is gone."""
     places = (file, file.parent / DONE / file.name, file.parent / REJECTED / file.name)
     return next((place for place in places if os.path.lexists(place)), None)
 
 
 def bring(path: Path, items: Callable[[], Iterator[dict[str, Any]]]) -> int:
-    """Write the items as a file of the inbox, unless it is there or was read from there; how many there are."""
+    """Writes items to an inbox file, unless it exists or was already landed; returns the number of records."""
     if there := place_of(path):
         return _count(there)
     found = items()
@@ -55,13 +55,13 @@ def bring(path: Path, items: Callable[[], Iterator[dict[str, Any]]]) -> int:
 
 
 def _count(path: Path) -> int:
-    """The records of a file that we wrote: each is in a line of its own, between two brackets."""
+    """Returns the number of records in a file written by `bring`: one per line, between two brackets."""
     with path.open("rb") as stream:
         return sum(1 for _ in stream) - 2
 
 
 def _line(item: dict[str, Any]) -> bytes:
-    """A record as JSON; half an emoji, which no encoding has, stays the escape that it was."""
+    """Returns a record as JSON bytes; lone surrogates stay escaped."""
     try:
         return json.dumps(item, ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:

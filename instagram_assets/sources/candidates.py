@@ -1,4 +1,4 @@
-"""Who else might be collected: people whom collected posts name again and again. Nobody is added by this."""
+"""Suggests accounts to collect: those that collected posts mention repeatedly. Nothing is added to the registry."""
 
 import re
 from collections.abc import Collection
@@ -11,7 +11,7 @@ from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN, Fo
 from instagram_assets.privacy.pseudonyms import FORGOTTEN_PREFIX
 
 COLUMNS = ("post_id", "account", "owner", "day", "coauthors", "mentions", "tagged")
-"""What is read of `posts`."""
+"""The columns of `posts` that are read."""
 
 CANDIDATES = pa.schema(
     [
@@ -35,13 +35,14 @@ _TO_MONDAY = 3  # 1 January 1970, day 0, was a Thursday
 
 
 def candidates(posts: pa.Table, known: Collection[str] = (), forgotten: Forgotten = NOTHING_FORGOTTEN) -> pa.Table:
-    """The accounts that posts name as co-authors, in captions or by tags, but who is `known` or `forgotten`.
+    """Returns the accounts that posts name as co-author, in captions or by tags, except `known` and `forgotten` ones.
 
-    `posts` is a table of `schemas.POSTS` with at least COLUMNS. Who names itself does not count; who owns a post that
-    was collected of another account is its co-author. The rows (schema CANDIDATES) are ranked by how steadily they are
-    named, which is the ISO weeks with a post that does, then by the number of posts, then of those written together: so
-    a name that stands for weeks is before one of a single campaign. `share_of_weeks` is of the weeks that have posts at
-    all, `named_by` counts the accounts whose posts name it, `own_posts` posts of its own that are in the table already.
+    `posts` is a table of `schemas.POSTS` with at least COLUMNS. Accounts naming themselves do not count; the owner of a
+    post collected for another account counts as its co-author. The rows (schema CANDIDATES) are sorted by the number of
+    ISO weeks with a post that names the account, then by the number of such posts, then by co-authored posts: an
+    account named steadily ranks above one of a single campaign. `share_of_weeks` is relative to the weeks that have
+    posts, `named_by` counts the accounts whose posts name it, `own_posts` the posts of its own that are already in the
+    table.
     """
     week = compute.divide(compute.add(posts["day"].cast(pa.int32()), _TO_MONDAY), 7)
     posts = posts.select(list(COLUMNS)).append_column("week", week)
@@ -66,7 +67,7 @@ def candidates(posts: pa.Table, known: Collection[str] = (), forgotten: Forgotte
 
 
 def _named(posts: pa.Table, known: Collection[str]) -> pa.Table:
-    """A row for each name in a post and each way in which the post names it."""
+    """Returns one row per post, name and way of naming (co-author, mention, tag)."""
     parts = [_in_list(posts, role, column) for role, column in _ROLES.items()]
     parts.append(_with_role(posts, posts["owner"], "coauthored"))
     every: Any = pa.concat_tables(parts)
@@ -75,14 +76,14 @@ def _named(posts: pa.Table, known: Collection[str]) -> pa.Table:
 
 
 def _without_forgotten(named: pa.Table, forgotten: Forgotten) -> pa.Table:
-    """Without who was forgotten since, and without the pseudonyms that stand for others: nobody has such a name."""
+    """Returns the rows without erased names and without pseudonyms, which are no real account names."""
     names: list[str] = named["name"].unique().to_pylist()
     gone = [name for name in names if _PSEUDONYM.fullmatch(name) or forgotten.has("account", name)]
     return named.filter(compute.invert(compute.is_in(named["name"], value_set=pa.array(gone, pa.string()))))
 
 
 def _in_list(posts: pa.Table, role: str, column: str) -> pa.Table:
-    """A row for each name in a column of lists; the owner's own is left out."""
+    """Returns one row per name in a list column, without the post's owner."""
     lists: Any = posts[column].combine_chunks()
     rows: Any = _with_role(posts.take(compute.list_parent_indices(lists)), compute.list_flatten(lists), role)
     return rows.filter(compute.fill_null(compute.not_equal(rows["name"], rows["owner"]), True))
@@ -94,7 +95,7 @@ def _with_role(posts: pa.Table, names: Any, role: str) -> pa.Table:
 
 
 def _posts_of(rows: pa.Table, column: str, names: Any) -> Any:
-    """How many posts there are of each name."""
+    """Returns the number of posts per name."""
     groups: Any = rows.group_by(column).aggregate([("post_id", "count_distinct")])
     places = compute.index_in(names, value_set=groups[column])
     return compute.fill_null(compute.take(groups["post_id_count_distinct"], places), 0)

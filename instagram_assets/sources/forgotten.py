@@ -1,4 +1,4 @@
-"""Whom nobody collects any more: names that were forgotten, in a request, in a registry, among candidates."""
+"""Rejects scrape requests that name erased accounts, hashtags or posts."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,9 +11,9 @@ from instagram_assets.sources.requests import ScrapeRequest
 
 
 def refuse_forgotten(request: ScrapeRequest, forgotten: Forgotten) -> None:
-    """Raise ScrapeRequestError where a request asks for what was forgotten, by its place and not by its name.
+    """Raise ScrapeRequestError if a request names something erased; the message gives its position, not its name.
 
-    What is raised is logged, and a log is kept where the name must not come back to.
+    Error messages are logged, and logs must not contain the name again.
     """
     if not forgotten:
         return
@@ -33,7 +33,7 @@ def refuse_forgotten(request: ScrapeRequest, forgotten: Forgotten) -> None:
 
 
 def is_forgotten(text: object, forgotten: Forgotten, request: ScrapeRequest | None = None) -> bool:
-    """True for an account, a hashtag or a post that was forgotten, by its name or an address."""
+    """Whether the text is the name or URL of an erased account, hashtag or post."""
     if not isinstance(text, str):
         return False
     if request and request.takes_hashtags and forgotten.has("account", f"#{text.removeprefix('#').casefold()}"):

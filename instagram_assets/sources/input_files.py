@@ -1,4 +1,4 @@
-"""JSON files that people write by hand, read strictly: what could be taken for two things is refused in words."""
+"""A strict reader for hand-written JSON files, which rejects ambiguous content with a readable error."""
 
 import json
 import math
@@ -12,10 +12,10 @@ MOST_LEVELS = 20
 
 
 def read_object(file: Path, remedy: str) -> dict[str, Any]:
-    """The one JSON object in a file.
+    """Returns the single JSON object in a file.
 
-    Raises FileError, with `remedy`, for what is no JSON, a key that stands twice, a number that is not finite, half a
-    character, and what is nested deeper than MOST_LEVELS.
+    Raises FileError, with `remedy`, for invalid JSON, duplicate keys, numbers that are not finite, lone surrogates, and
+    nesting deeper than MOST_LEVELS.
     """
 
     def refuse(problem: str) -> FileError:
@@ -56,7 +56,7 @@ def _text(file: Path, remedy: str) -> str:
 
 
 def _problems(value: Any, place: tuple[str, ...]) -> Iterator[str]:
-    """What in a JSON value cannot be sent as it stands, with its field."""
+    """Yields a message for each value that cannot be sent as JSON, with its field."""
     field = ".".join(map(_shown, place))
     if len(place) > MOST_LEVELS:
         yield _TOO_DEEP

@@ -1,4 +1,4 @@
-"""What an account or a hashtag is called: one rule for the registry, the command line and what tells requests apart."""
+"""Normalises names of accounts and hashtags, for the registry, the command line and the comparison of requests."""
 
 import re
 import unicodedata
@@ -16,9 +16,9 @@ _PROFILES = re.compile(r"(?:_u/)?([^/?#]+)/?(?:reels/?|tagged/?)?(?:[?#].*)?", r
 
 
 def account(text: str) -> str:
-    """An account's name in lower case, out of `@Name` or the address of its profile.
+    """Returns an account's name in lower case, from `@Name` or the URL of its profile.
 
-    Raises ValueError, with what to do, for what no account is called.
+    Raises ValueError, which says what to do, for an invalid name.
     """
     if address := _ADDRESS.match(text.strip()):
         found = _PROFILES.fullmatch(text.strip()[address.end() :])
@@ -36,9 +36,9 @@ def account(text: str) -> str:
 
 
 def hashtag(text: str) -> str:
-    """A hashtag in lower case and without its sign, out of `#Tag`, `Tag` or the address of its page.
+    """Returns a hashtag in lower case and without `#`, from `#Tag`, `Tag` or the URL of its page.
 
-    Raises ValueError, with what to do, for what is no hashtag.
+    Raises ValueError, which says what to do, for an invalid hashtag.
     """
     if address := _ADDRESS.match(text.strip()):
         found = _TAGS.fullmatch(text.strip()[address.end() :])
@@ -58,9 +58,9 @@ def hashtag(text: str) -> str:
 
 
 def page(text: str) -> str:
-    """The address of a profile's or hashtag's page for its name or address in any form; of another page, as it stands.
+    """The URL of a profile's or hashtag's page from its name or URL in any form; other Instagram URLs unchanged.
 
-    Raises ValueError, with what to do, for what is neither a name nor an address of Instagram's.
+    Raises ValueError, which says what to do, for what is neither a name nor a URL of Instagram's.
     """
     given = text.strip()
     address = _ADDRESS.match(given)
@@ -75,5 +75,5 @@ def page(text: str) -> str:
 
 
 def is_hashtag(text: str) -> bool:
-    """Whether a name that may be either is written as a hashtag."""
+    """Whether a name is written as a hashtag, not as an account."""
     return text.strip().startswith(tuple(HASHTAG_SIGNS))

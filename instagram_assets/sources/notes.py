@@ -1,4 +1,4 @@
-"""What is known of each start of an actor, written down before it: so nothing is started, and paid, twice."""
+"""Persistent records of actor starts, written before each start so that no run is started, and paid, twice."""
 
 import json
 from collections.abc import Callable
@@ -11,17 +11,17 @@ from instagram_assets.errors import FileError
 from instagram_assets.storage.atomic import remove_durably, write_atomic
 
 REPEATED_WITHIN = timedelta(hours=12)
-"""An equal request that comes so soon after one that succeeded is taken for its repetition."""
+"""Time after a successful request within which an equal one counts as a repetition and is not run again."""
 
 
 @dataclass(frozen=True)
 class Note:
-    """One start of an actor, and how far it has come.
+    """The record of one actor start and its progress.
 
-    `marker` finds the run of a start that was never answered, `after` and `after_at` are the newest run of the actor
-    before it. `run` is empty until its number is known, `status` until nothing remains to be done; what SUCCEEDED is
-    in the inbox. `is_cancelled` says that it was called off before its run was known. `asked_at`, `after_at` and
-    `ended_at` are ISO times.
+    `marker` is an input field that identifies the run of a start without a response; `after` and `after_at` are the
+    actor's newest run before it. `run` is empty until the run's id is known, `status` until the request is finished;
+    the records of a SUCCEEDED one are in the inbox. `is_cancelled` is true if it was cancelled before its run was
+    known. `asked_at`, `after_at` and `ended_at` are ISO timestamps.
     """
 
     name: str
@@ -42,38 +42,38 @@ class Note:
 
     @property
     def is_open(self) -> bool:
-        """Whether a run was started, or may have been, whose records are not in the inbox yet."""
+        """Whether a run was or may have been started whose records are not in the inbox yet."""
         return not self.status
 
     def is_old(self, now: datetime) -> bool:
-        """Whether it was asked for so long ago that nobody waits for it any more."""
+        """Whether the request is older than REPEATED_WITHIN, so that nobody waits for its result any more."""
         return now - datetime.fromisoformat(self.asked_at) >= REPEATED_WITHIN
 
     def is_repetition(self, now: datetime) -> bool:
-        """Whether it succeeded so lately that the same request would bring the same."""
+        """Whether it succeeded so recently that an equal request is not run again."""
         return self.status == "SUCCEEDED" and now - datetime.fromisoformat(self.ended_at) < REPEATED_WITHIN
 
 
 def save(folder: Path, note: Note) -> Note:
-    """Write a note down, durably; the note."""
+    """Writes a record durably to the folder and returns it."""
     text = json.dumps(asdict(note), ensure_ascii=False, indent=1)
     write_atomic(_path(folder, note.digest), lambda stream: stream.write(text.encode()))
     return note
 
 
 def forget(folder: Path, note: Note) -> None:
-    """Take a note away: the start was refused, so that nothing runs."""
+    """Deletes the record of a start that Apify rejected, so that no run exists."""
     remove_durably(_path(folder, note.digest))
 
 
 def find(folder: Path, digest: str) -> Note | None:
-    """The note of a request; null when it was never made. Raises FileError when the note cannot be read."""
+    """Returns the record of a request by its digest; None if there is none. Raises FileError if it is unreadable."""
     path = _path(folder, digest)
     return _read(path) if path.exists() else None
 
 
 def open_notes(folder: Path, tell_damaged: Callable[[FileError], object]) -> list[Note]:
-    """The notes of starts that are not finished, the oldest first; `tell_damaged` is given what cannot be read."""
+    """Returns the records of unfinished starts, oldest first; `tell_damaged` is called for each unreadable one."""
     found: list[Note] = []
     for path in sorted(folder.glob("[!.]*.json")):
         try:
@@ -87,7 +87,7 @@ def open_notes(folder: Path, tell_damaged: Callable[[FileError], object]) -> lis
 
 
 def now() -> datetime:
-    """This moment, in UTC."""
+    """Returns the current time in UTC."""
     return datetime.now(UTC)
 
 

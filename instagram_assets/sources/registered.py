@@ -1,4 +1,4 @@
-"""Whom a scrape is about when the registry says it: one answer by hand, from the UI and every morning."""
+"""Selects from the registry the names for a scrape, for the command line, the UI and the daily schedule alike."""
 
 from collections.abc import Callable
 from datetime import date
@@ -17,10 +17,10 @@ def registered(
     forgotten: Forgotten = NOTHING_FORGOTTEN,
     tell: Callable[[str], object] = lambda _: None,
 ) -> list[str]:
-    """Whom Apify collects by the registry in `file` in the ISO week of `day`, accounts or hashtags as the input takes.
+    """The names Apify collects in the ISO week of `day`: accounts or hashtags, depending on the request's input.
 
-    Who was `forgotten` is left out, and how many they are is told. Raises SettingsError for a registry that cannot be
-    read, ScrapeRequestError when it names nobody for it.
+    Erased names are left out, and their number is reported through `tell`. Raises SettingsError for a registry `file`
+    that cannot be read, ScrapeRequestError if it has no names for the request.
     """
     registry = load_registry(file, forgotten)
     kind = "hashtag" if request.takes_hashtags else "account"

@@ -1,9 +1,9 @@
-"""What an actor is asked for: its input from a JSON file, for named accounts or hashtags, from a day on.
+"""Scrape requests: an actor with its input, read from a JSON file, for given accounts or hashtags and a first day.
 
     {"actor": "apify/instagram-reel-scraper", "names_field": "username", "input": {"username": [], "resultsLimit": 50}}
 
-`names_field` is the field of the input that takes names; `max_items` and `max_total_charge_usd` are limits below those
-of the settings. `"takes_day": false` says that the actor does not take the day of the oldest post.
+`names_field` is the input field for names; `max_items` and `max_total_charge_usd` are limits below those of the
+settings. `"takes_day": false` says that the actor has no input field for the day of the oldest post.
 """
 
 import difflib
@@ -27,10 +27,10 @@ from instagram_assets.sources.names import account, hashtag, page
 
 EXAMPLES = Path(__file__).with_name("examples")
 NEWER_THAN = "onlyPostsNewerThan"
-"""The field in which Apify's Instagram actors take the day of the oldest post that is wanted."""
+"""The input field of Apify's Instagram actors for the day of the oldest post to collect."""
 
 FIRST_POSTS = date(2010, 10, 6)
-"""When Instagram began."""
+"""The day on which Instagram started."""
 
 _ACTOR = re.compile(r"[A-Za-z0-9][\w.-]*(?:[/~][\w.-]+)?")
 _NAME = re.compile(r"\w[\w.-]*")
@@ -40,9 +40,9 @@ _REMEDY = 'Mend that file; such as {"actor": "apify/instagram-reel-scraper", "in
 
 @dataclass(frozen=True)
 class ScrapeRequest:
-    """One input for one actor, with the limits of what its run may bring and cost.
+    """One input for one actor, with the limits on its run's items and cost.
 
-    `newer_than` is the day of the oldest post that is wanted, null where the input alone decides.
+    `newer_than` is the day of the oldest post to collect, None if only the input decides.
     """
 
     name: str
@@ -56,12 +56,12 @@ class ScrapeRequest:
     newer_than: date | None = None
 
     def limits(self, options: ApifySettings) -> tuple[int, float]:
-        """How many records a run may bring, and how many US dollars it may cost: each the lower one."""
+        """The maximum number of items and the maximum cost of a run in US dollars: the lower of file and settings."""
         items = min(self.max_items or options.max_items, options.max_items)
         return items, min(self.max_total_charge_usd or options.max_total_charge_usd, options.max_total_charge_usd)
 
     def capped(self, options: ApifySettings) -> list[str]:
-        """The limits of the file that the settings do not allow, in words."""
+        """Returns a message for each limit in the file that exceeds the settings' limit."""
         own = {"max_items": self.max_items, "max_total_charge_usd": self.max_total_charge_usd}
         return [
             f"{field} of {self.file} is above INSTAGRAM_ASSETS_APIFY__{field.upper()}, "
@@ -72,7 +72,7 @@ class ScrapeRequest:
 
     @property
     def digest(self) -> str:
-        """Tells requests apart: equal for the same input and names to the same actor, in whatever order and form."""
+        """SHA-256 hex digest that identifies the request: equal for equal input and names in any order and spelling."""
         asked = dict(self.input)
         if isinstance(names := asked.get(self.names_field), list):
             asked[self.names_field] = sorted({self._same(name) for name in names})  # pyright: ignore[reportUnknownVariableType]
@@ -81,21 +81,21 @@ class ScrapeRequest:
 
     @property
     def names_somebody(self) -> bool:
-        """Whether the input says itself whom it is about."""
+        """Whether the input already contains names."""
         return bool(self.names_field and self.input.get(self.names_field))
 
     @property
     def takes_hashtags(self) -> bool:
-        """Whether the names that it takes are hashtags, not accounts."""
+        """Whether the input field for names expects hashtags, not accounts."""
         return "hashtag" in self.names_field.casefold()
 
     @property
     def takes_addresses(self) -> bool:
-        """Whether the names that it takes are addresses of pages, as in `directUrls`."""
+        """Whether the input field for names expects URLs of pages, as `directUrls` does."""
         return "url" in self.names_field.casefold()
 
     def _name(self, given: str) -> str:
-        """A name as the actor takes it. Raises ScrapeRequestError for what nobody is called."""
+        """Returns a name in the form the actor expects. Raises ScrapeRequestError for an invalid name."""
         try:
             rule = page if self.takes_addresses else hashtag if self.takes_hashtags else account
             return rule(given)
@@ -103,16 +103,16 @@ class ScrapeRequest:
             raise ScrapeRequestError(f"{given!r}: {error}.") from error
 
     def _same(self, name: object) -> str:
-        """A name of the file or the command line as one that is equal for all its forms."""
+        """Returns a name in a canonical form, equal for all its spellings."""
         try:
             return self._name(name) if isinstance(name, str) else json.dumps(name, sort_keys=True)
         except ScrapeRequestError:
             return str(name)
 
     def of(self, names: Sequence[str], newer_than: date | None, zone: ZoneInfo) -> "ScrapeRequest":
-        """The same for these accounts or hashtags, or those of the file when none are given.
+        """Returns a copy for these accounts or hashtags, or for those of the file when none are given.
 
-        Posts of `newer_than`, a day in the time zone, and of later days are asked for. Raises ScrapeRequestError.
+        It collects posts from the start of the day `newer_than` in the time zone. Raises ScrapeRequestError.
         """
         asked = dict(self.input)
         if names:
@@ -131,16 +131,16 @@ class ScrapeRequest:
         if newer_than and not self.takes_day:
             raise ScrapeRequestError(f"{self.name}: {self.actor} takes no day, says {self.file}. Leave it out.")
         if newer_than:
-            # The actors know no time zones: the day that it is in UTC when the day begins here.
+            # The actors use UTC: take the UTC day at the moment this day begins in the time zone.
             begins = datetime.combine(newer_than, time(), zone).astimezone(UTC)
             asked[NEWER_THAN] = begins.date().isoformat()
         return replace(self, input=asked, newer_than=newer_than)
 
 
 def load_request(name: str, folder: str = "") -> ScrapeRequest:
-    """The request in NAME.json of a folder, or of the package's examples where none is named.
+    """Loads a request from NAME.json in a folder, or in the package's examples if no folder is given.
 
-    Raises ScrapeRequestError when there is none of that name, FileError when it is not as it should be.
+    Raises ScrapeRequestError if there is no such file, FileError if it is invalid.
     """
     place = Path(folder).expanduser().absolute() if folder else EXAMPLES
     known = sorted(path.stem for path in place.glob("*.json"))
@@ -167,14 +167,14 @@ def load_request(name: str, folder: str = "") -> ScrapeRequest:
 
 
 def parse_day(text: str) -> date | None:
-    """A day from its ISO form; null for no text. Raises ScrapeRequestError for what is none, or has not come."""
+    """Parses an ISO date; None for an empty text. Raises ScrapeRequestError for an invalid or future one."""
     if not text:
         return None
     try:
         day = date.fromisoformat(text)
     except ValueError as error:
         raise ScrapeRequestError(f"{text!r}: not a day. Use the form 2026-11-20.") from error
-    if not FIRST_POSTS <= day <= date.today() + timedelta(days=1):  # somewhere it is tomorrow already
+    if not FIRST_POSTS <= day <= date.today() + timedelta(days=1):  # tomorrow has begun in some time zone
         raise ScrapeRequestError(f"{text}: there are no posts of that day. Allowed: {FIRST_POSTS} to today.")
     return day
 
@@ -207,7 +207,7 @@ def _yes_or_no(value: object, file: Path) -> bool:
 
 
 def _limit(content: Mapping[str, Any], field: str, kinds: UnionType | type[int], file: Path) -> Any:
-    """A limit of the file's own, within the bounds of the setting of that name; null where it has none."""
+    """Returns a limit from the file, validated against the setting of that name; None if the file has none."""
     value = content.get(field)
     if value is None:
         return None

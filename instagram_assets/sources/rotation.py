@@ -1,12 +1,12 @@
-"""Whose turn it is: so many of a group an ISO week, nobody twice before all had their turn.
+"""Round-robin rotation: a fixed number of a group's members per ISO week, none twice before all had their turn.
 
-A queue, replayed week by week from the rotation's first: who was never collected stands at its front, whoever was
-goes to its end. Nothing is stored, so that a week's answer is the same on every machine and at any time.
+It replays a queue week by week from the rotation's first: members never collected are at its front, collected ones go
+to its end. Nothing is stored, so a week's result is the same on every machine and at any time.
 
-The pool may change. Who is added with a first day joins on the first Monday from that day on, before all who had their
-turn; who ends with a last day leaves. Neither changes a turn of an earlier week, nor the order of the others. A member
-that is added without a first day counts as there from the beginning, and one whose entry is deleted as never there:
-then past turns read differently, and this week's move by about one place for each round that is over.
+The pool may change. A member with a first day joins on the first Monday from that day on, ahead of all who had their
+turn; one with a last day leaves after it. Neither changes a turn of an earlier week, nor the order of the others. A
+member added without a first day counts as present from the beginning, and a deleted entry as never present: then past
+turns are recomputed differently, and this week's shift by about one position per finished round.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ _WEEK = timedelta(days=7)
 
 
 class Turn(NamedTuple):
-    """A member of a rotation, and the days between which it is one; null for always."""
+    """A member of a rotation, and the first and last day of its membership; None for no bound."""
 
     name: str
     begins: date | None = None
@@ -27,17 +27,17 @@ class Turn(NamedTuple):
 
 
 def turn(members: Collection[Turn], per_week: int, begins: date, week: date) -> tuple[str, ...]:
-    """The members that are in turn in the ISO week of a day, in the order of the queue; none before the first week.
+    """Returns the members whose turn is the ISO week of a day, in queue order; none before the first week.
 
-    The rotation's first week is that of the day `begins`. Members of one day are queued in an order of their own,
-    whatever theirs in `members` is.
+    The rotation's first week is that of the day `begins`. Members that join on the same day are ordered by a hash of
+    their name, not by their order in `members`.
     """
     first = monday_of(begins)
     joining: dict[date, list[Turn]] = defaultdict(list)
     for member in sorted(members, key=_place):
         joining[_joins(member, begins)].append(member)
     new, waiting, taken = deque[Turn](), deque[Turn](), list[Turn]()
-    for number in range((monday_of(week) - first) // _WEEK + 1):  # the week after the last may be past all dates
+    for number in range((monday_of(week) - first) // _WEEK + 1):  # the week after the last may exceed date.max
         monday = first + number * _WEEK
         new.extend(joining[monday])
         taken = _next(new, waiting, per_week, monday)
@@ -46,12 +46,12 @@ def turn(members: Collection[Turn], per_week: int, begins: date, week: date) -> 
 
 
 def monday_of(day: date) -> date:
-    """The Monday of a day's ISO week."""
+    """Returns the Monday of a day's ISO week."""
     return day - timedelta(days=day.weekday())
 
 
 def _joins(member: Turn, begins: date) -> date:
-    """The first Monday on which a member is one: a week that has begun does not change any more."""
+    """Returns the Monday from which a member takes part: a week that has begun does not change any more."""
     if member.begins is None or member.begins <= begins:
         return monday_of(begins)
     ahead = timedelta(days=-member.begins.weekday() % 7)
@@ -59,7 +59,7 @@ def _joins(member: Turn, begins: date) -> date:
 
 
 def _next(new: deque[Turn], waiting: deque[Turn], number: int, monday: date) -> list[Turn]:
-    """Take the next members out of their queues; those that have ended are left out for good."""
+    """Takes the next members out of the queues; those whose last day has passed are dropped."""
     taken: list[Turn] = []
     while len(taken) < number and (queue := new or waiting):
         member = queue.popleft()
@@ -69,5 +69,5 @@ def _next(new: deque[Turn], waiting: deque[Turn], number: int, monday: date) -> 
 
 
 def _place(member: Turn) -> tuple[str, str]:
-    """An order that is nobody's choice: the alphabet would favour names, the file whoever was written first."""
+    """Sort key by hash: alphabetical or file order would favour certain members."""
     return hashlib.sha256(member.name.encode()).hexdigest(), member.name

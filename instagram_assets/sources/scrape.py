@@ -1,8 +1,8 @@
-"""Posts, reels and profiles collected by one of Apify's actors, as an export file in the inbox.
+"""Runs a scrape on one of Apify's actors and saves its posts, reels or profiles as an export file in the inbox.
 
-One request is one run, whatever dies on the way: a note is written before the start, and the same request goes on from
-it. A start that was not answered is looked for among the actor's runs before it is tried again. Of what other requests
-left behind, only what was paid is brought in.
+One request is one run, even if the process is killed: a record is written before the start, and the same request
+resumes from it. After a start without a response, the actor's runs are searched before it is retried. Of other
+requests' unfinished runs, only results that were already paid for are fetched.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,13 +24,13 @@ from instagram_assets.sources.secrets import read_secret
 from instagram_assets.storage.locks import alone_in
 
 MARKER = "instagramAssetsStart"
-"""The field of an actor's input by which we know our own start again; actors leave alone what they do not know."""
+"""The input field that identifies runs started by this program; actors ignore unknown fields."""
 
 GONE = "GONE"
-"""The status of a note whose run, or what it collected, Apify no longer has."""
+"""The status of a record whose run or dataset Apify no longer has."""
 
 _TRIES_FOR_OTHERS = 2
-"""Fewer than for what was asked: what cannot be had of an earlier scrape now is tried again by the next."""
+"""Number of tries for other requests' runs, lower than for the current one: the next scrape tries them again."""
 
 _SHOWN = 3
 
@@ -38,9 +38,9 @@ Tell = Callable[[str], object]
 
 
 class Scraped(NamedTuple):
-    """What a request brought: its run, its file wherever it lies (null when there was nothing), and what Apify charged.
+    """The result of a scrape: its run, its file (None if it has no records), number of records, and cost.
 
-    `is_known` says that an equal request had just been answered, so that nothing was started.
+    `is_known` is true if an equal request had recently succeeded, so that nothing was started.
     """
 
     run: str
@@ -60,14 +60,14 @@ def scrape(
     again: bool = False,
     patience: Patience = PATIENT,
 ) -> Scraped:
-    """Run the request's actor, wait for it, and put what it collected into the inbox; notes of it are in `folder`.
+    """Run the request's actor, wait for it, and save its dataset in the inbox; `folder` holds the records of starts.
 
-    What earlier calls of this name collected for other requests is fetched first; whatever is wrong with them is told
-    and stands in nobody's way. A request that succeeded within the last twelve hours is not run anew unless `again`
-    says so; a file of it that is gone is fetched again, which costs nothing. An interruption (Ctrl-C, or SIGTERM as
-    Dagster gives it) aborts the run. `tell` is given a line for each step. Raises SettingsError for a missing token,
-    ScrapeRequestError and ScrapeError when Apify refuses, cannot be reached, or its run does not succeed,
-    NothingDoneError when it collected nothing.
+    Finished runs of earlier requests of this name are fetched first; problems with them are reported and do not stop
+    this one. A request that succeeded within the last twelve hours is not run again unless `again` is true; if its file
+    is gone, it is fetched again, which costs nothing. An interruption (Ctrl-C, or Dagster's SIGTERM) aborts the run.
+    `tell` is called with a line for each step. Raises SettingsError for a missing token, ScrapeRequestError and
+    ScrapeError when Apify rejects the request, cannot be reached, or its run does not succeed, NothingDoneError when it
+    collected nothing.
     """
     work = _Work(request, options, inbox, folder / request.name, tell, patience)
     with alone_in(work.folder, "Put the data folder on a local disk: INSTAGRAM_ASSETS_DATA_DIR"):
@@ -90,7 +90,7 @@ class _Work:
     patience: Patience
     token: str = field(init=False, repr=False)
     note: Note | None = None
-    """Of what was asked, not of an earlier scrape."""
+    """The record of the current request, not of an earlier scrape."""
 
     def __post_init__(self) -> None:
         self.token = check_token(self.options)
@@ -101,7 +101,7 @@ class _Work:
                 self._settle(note)
         known = notes.find(self.folder, self.request.digest)
         if known and known.is_open and known.run and known.is_old(notes.now()):
-            self._settle(known)  # should it have failed long ago, that is no answer to who asks today
+            self._settle(known)  # an old failure must not become the answer to today's request
             known = notes.find(self.folder, self.request.digest)
         if known and known.is_open:
             self.tell(f"going on with what began at {known.asked_at}")
@@ -112,7 +112,7 @@ class _Work:
         return self._finish(self._noted())
 
     def abort(self) -> None:
-        """End the run that is under way; what already succeeded waits for the next call."""
+        """Abort the current run; if it has already succeeded, the next call fetches its data."""
         note = self.note
         if note is None or not note.is_open:
             return
@@ -135,7 +135,7 @@ class _Work:
         self.tell(f"Apify's run {run.id} was aborted")
 
     def _settle(self, note: Note) -> None:
-        """Bring in what an earlier scrape of another request collected; it is never started or waited for."""
+        """Fetch the data of another request's earlier run, without starting or waiting for it."""
         whom = f"an earlier scrape of {note.name} for {_whom(note, self.request.names_field)}"
         apify = replace(self._apify(note), patience=self.patience._replace(tries=_TRIES_FOR_OTHERS))
         try:
@@ -161,14 +161,14 @@ class _Work:
             self.tell(f"{whom} {_outcome(run, count, file)}")
 
     def _unstarted(self, note: Note, whom: str) -> None:
-        """Leave an earlier start alone of which Apify has no run: who wants it gives its command again."""
+        """Report an earlier start for which Apify has no run; its record is deleted if it was cancelled or is old."""
         if note.is_cancelled or note.is_old(notes.now()):
             notes.forget(self.folder, note)
         if not note.is_cancelled:
             self.tell(f"{whom} was never started; the same command starts it")
 
     def _noted(self) -> Note:
-        """The note of a start that is about to be made."""
+        """Writes the record of a new request, starts its run, and returns the record."""
         apify = self._apify(self.request)
         marked = apify.check_input(self.request.input)
         newest = apify.newest_run()
@@ -212,9 +212,9 @@ class _Work:
         return self._scraped(self.note)
 
     def _started(self, apify: Apify, note: Note, *, doubtful: bool) -> Note:
-        """The note with the number of its run: of one that there is already, or of a new one.
+        """Returns the record with the id of its run: an existing one, or a new one.
 
-        `doubtful` says that it may have been started before. Where that stays unknown the note does not go.
+        `doubtful` means that a run may have been started before. If that stays unknown, the record is kept.
         """
         self.note = note
         pause, tries = self.patience.pause.total_seconds(), self.patience.tries
@@ -242,7 +242,7 @@ class _Work:
         return self.note
 
     def _found(self, apify: Apify, note: Note, looks: int) -> ActorRun | None:
-        """The run of a start that was not answered, looked for so often: Apify may list it a moment late."""
+        """The run of a start without a response, after at most `looks` searches: Apify may list it a moment late."""
 
         def is_ours(asked: object) -> bool:
             if not isinstance(asked, Mapping):
@@ -259,7 +259,7 @@ class _Work:
         return None
 
     def _brought(self, apify: Apify, run: ActorRun, note: Note) -> int:
-        """Put what the run collected into the inbox, unless it is there or was read from there; how many records."""
+        """Writes the run's dataset to the inbox unless it is or was there; returns the number of records."""
         return bring(self.inbox / file_name(note.actor, run), lambda: apify.items(run))
 
     def _end(self, note: Note, status: str, run: ActorRun | None = None, file: str = "", items: int = 0) -> Note:
@@ -292,14 +292,14 @@ class _Work:
 
 
 def check_token(options: ApifySettings) -> str:
-    """Apify's token. Raises SettingsError, with what to set, where there is none."""
+    """Returns Apify's token. Raises SettingsError, which says what to set, if there is none."""
     variable = options.token_variable
     remedy = f"Copy it from {CONSOLE}/settings/integrations and set it with: export {variable}=…"
     return read_secret(variable, "Apify's token", remedy)
 
 
 def _whom(note: Note, field: str) -> str:
-    """Those whom a request was about, as a person knows it again."""
+    """Returns the names that a request was for, for messages."""
     names = note.input.get(field)
     if not isinstance(names, list) or not names:
         return "whom its file names"

@@ -1,4 +1,4 @@
-"""Secrets, which settings know by the names of their environment variables: read at the call, never kept or shown."""
+"""Reads secrets from the environment variables named in the settings, at each call; they are never stored or shown."""
 
 import os
 
@@ -6,9 +6,9 @@ from instagram_assets.errors import SettingsError
 
 
 def read_secret(variable: str, what: str, remedy: str) -> str:
-    """The value of an environment variable that holds `what`, such as `Apify's token`.
+    """Returns the value of an environment variable that holds `what`, such as `Apify's token`.
 
-    Raises SettingsError, with the variable's name and never its value, where it is not set or cannot be a secret.
+    Raises SettingsError, with the variable's name and never its value, if it is not set or cannot be a secret.
     """
     value = os.environ.get(variable, "")
     if not value.strip():
