@@ -59,7 +59,7 @@ class Account:
 
     @property
     def state(self) -> str:
-        """The account's most important state, as a word: a collector site's if it has a problem, else the registry's."""
+        """The account's most important state: a collector site's if it has a problem, else the registry's."""
         if self.turn == "forgotten":
             return "forgotten"
         if self.lake.problem:
