@@ -85,7 +85,7 @@ def _failed_runs(instance: dg.DagsterInstance, since: datetime, zone: ZoneInfo) 
 
 
 def _of_run(instance: dg.DagsterInstance, run: dg.DagsterRun, ended: datetime, zone: ZoneInfo) -> Iterator[Alert]:
-    """One alert for a failed run; none if a person cancelled it, or if only checks failed, which have their own alerts."""
+    """One alert for a failed run; none if a person cancelled it, or if checks failed, which have their own alerts."""
     events = [
         record.event_log_entry.dagster_event
         for record in instance.get_records_for_run(run.run_id, of_type=_FAILURES).records

@@ -89,6 +89,6 @@ def transaction(runs: SqlRunStorage) -> Generator[sa.Connection]:
         if connection.in_transaction():  # of SQLite
             yield connection
             return
-        connection.execution_options(isolation_level="READ COMMITTED")  # autocommit on PostgreSQL
+        connection.execution_options(isolation_level="READ COMMITTED")  # Dagster sets AUTOCOMMIT
         with connection.begin():
             yield connection

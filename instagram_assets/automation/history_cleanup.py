@@ -92,7 +92,7 @@ def _old_runs(instance: dg.DagsterInstance, before: datetime) -> Iterator[list[s
 
 
 def _forget_events(log: SqlEventLogStorage, runs: Sequence[str]) -> int:
-    """Delete the events of runs from the event index, but keep the newest of each partition and check; returns the count."""
+    """Delete events of runs from the event index, except the newest of each partition and check; returns the count."""
     newer = SqlEventLogStorageTable.alias("newer").c
     newer_check = AssetCheckExecutionsTable.alias("newer").c
     same = (newer.asset_key == _EVENTS.asset_key, newer.dagster_event_type == _EVENTS.dagster_event_type)
