@@ -52,7 +52,7 @@ class RefreshMethod:
 class ApifyInput:
     """An input file of an actor; `problem` says why the file cannot be used.
 
-    `whom` is what it takes: `accounts`, `hashtags`, `pages`, or empty where the file itself names all of them.
+    `whom` is the kind of names it accepts: `accounts`, `hashtags`, `pages`, or empty if the file contains all names.
     """
 
     name: str
