@@ -1,1 +1,1 @@
-"""The age model: which share of an audience is of an age, with honest uncertainty."""
+"""The age model: estimates which share of an audience is above a cut-off age, with confidence intervals."""

@@ -1,4 +1,4 @@
-"""What is told of a trained age model and lies beside its weights: measures, pictures, the card, test predictions."""
+"""The report files of a trained age model, stored beside its weights: metrics, plots, model card, test predictions."""
 
 import io
 import json
@@ -31,7 +31,7 @@ PLOT_NAMES = ("calibration", "confusion", "baselines", "losses", "AUC-by-pass")
 
 
 class ModelReport(NamedTuple):
-    """All there is to say: evaluations of `model`, `tfidf` and `majority`, pictures as PNG by name, and the card."""
+    """A model's report: evaluations of `model`, `tfidf` and `majority`, plots as PNG by name, and the model card."""
 
     facts: TrainingFacts
     evaluations: dict[str, Evaluation]
@@ -40,12 +40,12 @@ class ModelReport(NamedTuple):
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """The content of metrics.json: the facts and all measures, as plain values."""
+        """The content of metrics.json: training facts and all metrics, as JSON-serialisable values."""
         return {**asdict(self.facts), "test": {name: asdict(found) for name, found in self.evaluations.items()}}
 
     @property
     def numbers(self) -> dict[str, float]:
-        """The measures that are followed from one training to the next; those that are not defined are left out."""
+        """The metrics to compare between trainings, by name; undefined ones are left out."""
         model, base, words = (self.evaluations[name] for name in ("model", "majority", "tfidf"))
         found = {
             "test users": model.n,
@@ -66,7 +66,7 @@ class ModelReport(NamedTuple):
 
 
 def make_report(facts: TrainingFacts, test: pa.Table) -> ModelReport:
-    """The report of a model by its predictions for the test users (the columns of `TEST_SCHEMA`, at least one row)."""
+    """The report of a model, from its predictions for the test users (columns as `TEST_SCHEMA`, at least one row)."""
     labels = test["label"].to_pylist()
     train = facts.data["train"]
     chances = {
@@ -80,7 +80,7 @@ def make_report(facts: TrainingFacts, test: pa.Table) -> ModelReport:
         "language": [_LANGUAGES[language] for language in test["language"].to_pylist()],
         "number of posts": test["posts"].to_pylist(),
     }
-    # Of a test set that is itself so small, no part is told.
+    # If the test set itself is below the minimum size, it is not divided into groups.
     groups = {name: _large_enough(own) for name, own in groups.items() if len(labels) >= FEWEST_SHOWN}
     found = {name: evaluate(labels, p, groups, facts.abstain_below) for name, p in chances.items()}
     pictures = _pictures(facts, found)
@@ -88,9 +88,10 @@ def make_report(facts: TrainingFacts, test: pa.Table) -> ModelReport:
 
 
 def _large_enough(groups: list[str]) -> list[str]:
-    """The group of each user, the groups with too few users made one.
+    """The group of each user, with groups below the minimum size merged.
 
-    Where these together are too few as well, the next larger group joins them: else they would follow from the whole.
+    If the merged group is still too small, the next larger group joins it: otherwise its values could be computed from
+    the total.
     """
     pooled: set[str] = set()
     together = 0
@@ -120,7 +121,7 @@ def _pictures(facts: TrainingFacts, evaluations: Mapping[str, Evaluation]) -> di
 
 
 def _courses(facts: TrainingFacts) -> dict[str, bytes]:
-    """How the training went, pass by pass; nothing for a model whose training is not known."""
+    """Plots of the training history by epoch; empty for a model whose training is unknown."""
     if not facts.history:
         return {}
     curves = {
@@ -137,7 +138,7 @@ def _courses(facts: TrainingFacts) -> dict[str, bytes]:
 METRICS, TEST_USERS = "metrics.json", "test_users.parquet"
 
 _OURS = {CARD, CONFIG, HEAD, METRICS, TEST_USERS, *(f"{name}.png" for name in PLOT_NAMES)}
-# What transformers saves of an encoder and of its tokenizer.
+# Files that transformers saves for an encoder and its tokenizer.
 _SAVED = re.compile(
     r"config\.json|generation_config\.json|model(-\d+-of-\d+)?\.safetensors|model\.safetensors\.index\.json"
     r"|tokenizer(_config)?\.json|special_tokens_map\.json|added_tokens\.json|chat_template\.jinja"
@@ -146,9 +147,9 @@ _SAVED = re.compile(
 
 
 def unexpected_files(folder: Path) -> list[str]:
-    """The names in a folder that a training would replace although it did not write them, sorted.
+    """The files in a folder that a training would overwrite although it did not write them, sorted by name.
 
-    Where there is no age model, these are all: `config.json` is then somebody else's.
+    Without an age model in the folder these are all files: a `config.json` then belongs to another program.
     """
     names = sorted(path.name for path in folder.iterdir() if path.name not in LITTER)
     if CONFIG not in names:
@@ -157,12 +158,12 @@ def unexpected_files(folder: Path) -> list[str]:
 
 
 def is_model_file(name: str) -> bool:
-    """True for the names of the files that make up an age model."""
+    """Whether a file name is one of those that an age model consists of."""
     return name in _OURS or _SAVED.fullmatch(name) is not None
 
 
 def report_files(report: ModelReport, test: pa.Table) -> dict[str, bytes]:
-    """The files by name; the same for the same report."""
+    """The report's files by name; deterministic."""
     import pyarrow.parquet as pq
 
     stream = io.BytesIO()
@@ -173,7 +174,7 @@ def report_files(report: ModelReport, test: pa.Table) -> dict[str, bytes]:
 
 
 def read_facts(folder: Path) -> TrainingFacts | None:
-    """What is known of the model in a folder; None when there is none, or what is written is not ours."""
+    """The training facts of the model in a folder; None when there is no model, or its metrics file is not ours."""
     try:
         content = json.loads((folder / METRICS).read_text(encoding="utf-8"))
         return TrainingFacts(**{field.name: content[field.name] for field in fields(TrainingFacts)})
@@ -193,7 +194,7 @@ def read_test(folder: Path) -> pa.Table:
     except (pa.ArrowException, OSError, ValueError) as error:
         first_line = next(iter(str(error).splitlines()), "")
         raise _without_test(path, f"damaged or not ours ({first_line})") from error
-    # No cast: an older file has exact numbers of posts, which are not told any more.
+    # No cast: older files have exact numbers of posts, which are no longer stored.
     if test.schema != TEST_SCHEMA:
         raise _without_test(path, "damaged or not ours (it has other columns)")
     return test

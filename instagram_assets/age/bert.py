@@ -112,7 +112,7 @@ class Bert:
             return torch.cat(seen[-CLS_LAYERS:], dim=-1)
 
     def _attention(self, layer: _Layer, x: "Tensor", asking: "Tensor | None", runs: list[tuple[int, int]]) -> "Tensor":
-        """Attention within each post: to the tokens `asking`, one of every post, or to all of them."""
+        """Attention within each post, of the query tokens `asking` (one per post), or of all tokens."""
         import torch
         from torch.nn.functional import scaled_dot_product_attention
 
@@ -175,7 +175,7 @@ def unpadded_vectors(backbone: Any, posts: list[NDArray[np.int64]]) -> "Tensor":
     x = (embedded if projection is None else projection(embedded))[0]
     seen = [x[starts]]
     for number, layer in enumerate(backbone.encoder.layer, start=1):
-        # Of the last layer only [CLS] is asked for.
+        # The last layer only computes [CLS].
         last = number == len(backbone.encoder.layer)
         asking = x[starts] if last else x
         attended = layer.attention.output(
@@ -187,7 +187,7 @@ def unpadded_vectors(backbone: Any, posts: list[NDArray[np.int64]]) -> "Tensor":
 
 
 def _attention(attention: Any, asking: "Tensor", x: "Tensor", runs: list[tuple[int, int]]) -> "Tensor":
-    """Attention within each post; `asking` are the tokens to compute queries for, equally many of every post."""
+    """Attention within each post; `asking` are the query tokens, equally many of every post."""
     import torch
     from torch.nn.functional import scaled_dot_product_attention
 

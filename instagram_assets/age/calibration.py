@@ -1,6 +1,6 @@
 """Platt scaling: calibrates the age model's logits on the validation users, by ridge logistic regression.
 
-Own code and not scikit-learn's: with few users a prior on the slope keeps probabilities away from 0 and 1.
+Not scikit-learn's implementation: with few users a prior on the slope keeps probabilities away from 0 and 1.
 """
 
 from typing import NamedTuple
@@ -28,10 +28,10 @@ class Calibration(NamedTuple):
 
 
 def calibrate(logits: ArrayLike, labels: ArrayLike) -> Calibration:
-    """The calibration for these users, who were not trained on: logits, and labels 0 or 1.
+    """Fit the calibration on logits and labels (0 or 1) of users that were not used for training.
 
-    Few users, one class only or logits that tell nothing give probabilities near the share of label 1, never
-    near 0 or 1. A slope below 0 would turn the model's answers around; it becomes 0. Raises ValueError without users.
+    Few users, one class only or uninformative logits give probabilities near the share of label 1, never near 0 or 1. A
+    slope below 0, which would invert the predictions, becomes 0. Raises ValueError without users.
     """
     x, y = _pair(logits, labels)
     ones = y.sum()

@@ -1,4 +1,4 @@
-"""The model card: what an age model is for, what it learned from, how good it is, and what it must not be used for.
+"""The model card: an age model's purpose, training data, accuracy, and limits of use.
 
 Sections as in Mitchell et al., Model Cards for Model Reporting (2019).
 """
@@ -22,7 +22,7 @@ of the above, and `test_users.parquet` the test users without names, by whom a s
 
 @dataclass(frozen=True)
 class TrainingFacts:
-    """What is known of a training beside its test predictions.
+    """Facts about a training beyond its test predictions.
 
     `data` has for `train`, `validation` and `test` the numbers of users, of those with label 1, and of posts;
     `left_out` says how many rows, users and texts could not be used; `history` has one entry per pass over the users.
@@ -72,7 +72,7 @@ def model_card(facts: TrainingFacts, evaluations: Mapping[str, Evaluation], pict
 
 
 def comparison(evaluations: Mapping[str, Evaluation]) -> str:
-    """The measures of the model beside those of the baselines, as a Markdown table."""
+    """The metrics of the model beside those of the baselines, as a Markdown table."""
     heads = ("", "accuracy", "balanced accuracy", "AUC", "Brier score", "calibration error")
     lines = [
         (
@@ -86,7 +86,7 @@ def comparison(evaluations: Mapping[str, Evaluation]) -> str:
 
 
 def breakdown(groups: Sequence[GroupMetrics]) -> str:
-    """How good the model is in each group of test users, as a Markdown table."""
+    """The metrics of each group of test users, as a Markdown table."""
     lines = [
         (
             group.name,
@@ -112,7 +112,7 @@ def baseline_verdict(evaluations: Mapping[str, Evaluation]) -> str:
 
 
 def is_clearly_better(better: Share, worse: Share) -> bool:
-    """True when the intervals are disjoint and the first is the higher."""
+    """Whether the confidence intervals are disjoint and the first is the higher."""
     return better.low > worse.high
 
 

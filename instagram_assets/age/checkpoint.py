@@ -1,8 +1,8 @@
-"""How far a training has come, on disk: a training that dies goes on from there.
+"""Checkpoints of the age model's training, from which an interrupted training resumes.
 
-Each checkpoint is a new file, named after the training it belongs to, its number and the hash of its bytes. The one
-before it stays until the next is safe, so that a damaged file costs the work since the one before. Weights are
-safetensors, the rest is JSON in their header: reading a checkpoint runs no code.
+Each checkpoint is a new file, named after the training's fingerprint, its number and the hash of its content. The
+previous one is kept until the next is synced, so that a damaged file costs only the work since the previous one.
+Tensors are stored as safetensors with the state as JSON in the header: reading a checkpoint runs no code.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ _FACTS = "facts"
 
 
 class Checkpoint(NamedTuple):
-    """Tensors by name, and facts that JSON can hold, as they were when checkpoint `number` was written."""
+    """A checkpoint's number, its tensors by name, and its JSON-serialisable state."""
 
     number: int
     tensors: dict[str, "Tensor"]
@@ -44,7 +44,8 @@ class _File(NamedTuple):
 def save_checkpoint(folder: Path, training: str, checkpoint: Checkpoint) -> None:
     """Write a checkpoint of the training with the fingerprint `training`; durable when this returns.
 
-    Of that training's older checkpoints all but the one before go. Raises StorageError when the disk refuses.
+    Of that training's older checkpoints all but the previous one are deleted. Raises StorageError when it cannot be
+    written.
     """
     from safetensors.torch import save
 
@@ -59,9 +60,9 @@ def save_checkpoint(folder: Path, training: str, checkpoint: Checkpoint) -> None
 
 
 def load_checkpoint(folder: Path, training: str) -> Checkpoint | None:
-    """The newest whole checkpoint of the training with that fingerprint; those of others are not looked at.
+    """The newest undamaged checkpoint of the training with that fingerprint; None without one.
 
-    A damaged file is passed over with a warning.
+    Damaged files are skipped with a warning.
     """
     if folder.is_dir():
         sweep(folder)
@@ -74,7 +75,7 @@ def load_checkpoint(folder: Path, training: str) -> Checkpoint | None:
 
 
 def remove_others(folder: Path, training: str) -> None:
-    """Take away the checkpoints of all other trainings."""
+    """Delete the checkpoints of all other trainings."""
     own = {file.path for file in _files(folder, training)}
     for path in folder.iterdir():
         if _NAME.fullmatch(path.name) and path not in own:
@@ -82,7 +83,7 @@ def remove_others(folder: Path, training: str) -> None:
 
 
 def select_prefix(part: str, tensors: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
-    """Those tensors whose name begins with `part` and a slash, without that beginning."""
+    """The tensors whose names begin with `part` and a slash, with that prefix removed."""
     return {name.removeprefix(f"{part}/"): tensor for name, tensor in tensors.items() if name.startswith(f"{part}/")}
 
 

@@ -126,7 +126,7 @@ def training_data(
 
 
 def _without_forgotten(labels: Labels, forgotten: Forgotten) -> tuple[Labels, int]:
-    """The labels without those of users who were forgotten, and how many these are."""
+    """The labels without those of erased users, and the number of these."""
     if not forgotten:
         return labels, 0
     table, refused = (
@@ -153,7 +153,7 @@ def _sources(options: AgeSettings) -> str:
 
 
 def _numbers(people: LabelledTexts, refused: pa.Table) -> str:
-    """How many people and rows there were, and the first of those without texts."""
+    """The numbers of users and rows, and the first users without texts, as text for an error."""
     silent = people.left_out.num_rows
     said = (
         f"Of {people.table.num_rows + silent} users with a label {silent} have no texts; "
@@ -174,7 +174,7 @@ def _texts(settings: Settings, posts: pa.RecordBatchReader | None, usernames: Co
 
 
 def _posts_of(posts: pa.RecordBatchReader, usernames: Collection[str]) -> pa.RecordBatchReader:
-    """The posts of some accounts, with the columns that texts are made of."""
+    """The posts of some accounts, with the columns needed for user texts."""
     wanted = pa.array(sorted(usernames), pa.string())
 
     def chosen() -> Iterator[pa.RecordBatch]:

@@ -113,7 +113,7 @@ _POSTS_AT_ONCE, _TOKENS_AT_ONCE = 50_000, 4_000_000
 _BATCH_TOKENS = {"cpu": 1024, "mps": 4096, "cuda": 16_384}  # of the CPU: 512 to 2048 differ by a few percent
 _READ_AT_ONCE = 1024
 _NARROW = 128  # width below which bf16 is no faster, and rounds more: fewer numbers average it out
-_CHARACTERS_PER_TOKEN = 32  # of ordinary text two to four; what is far behind the cut is not worth reading
+_CHARACTERS_PER_TOKEN = 32  # ordinary text has two to four; text far beyond the truncation is not tokenized
 
 
 class UserVector(NamedTuple):
@@ -235,11 +235,11 @@ def tokenize_posts(tokenizer: Any, texts: Sequence[str], max_seq_len: int) -> li
     for start in range(0, len(texts), _READ_AT_ONCE):
         some = [text[: max_seq_len * _CHARACTERS_PER_TOKEN] for text in texts[start : start + _READ_AT_ONCE]]
         read = tokenizer(
-            # Half a surrogate pair is no character that a tokenizer takes.
+            # Lone surrogates are not accepted by tokenizers.
             [text.encode("utf-8", "replace").decode() for text in some],
             truncation=True,
             max_length=max_seq_len,
-            # Nobody's "[SEP]" in a post is the end of it.
+            # A "[SEP]" written in a post must not be parsed as the special token.
             split_special_tokens=True,
             return_attention_mask=False,
             return_token_type_ids=False,

@@ -1,4 +1,4 @@
-"""After the training: calibration on validation users, then one look at test users, beside baselines."""
+"""Evaluation after training: calibration on validation users, then predictions for test users, also by baselines."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,7 +23,7 @@ MAX_TFIDF_FEATURES = 100_000
 
 
 class TextUsers(NamedTuple):
-    """People with labels: the posts of each, and 0 or 1 for each."""
+    """Labelled users: the posts of each, and its label 0 or 1."""
 
     texts: _Texts
     labels: ArrayLike
@@ -35,10 +35,10 @@ def majority_baseline(train_labels: ArrayLike, n: int) -> Floats:
 
 
 def fit_tfidf(train: TextUsers, validation: TextUsers, seed: int) -> Callable[[_Texts], Floats]:
-    """Logistic regression on TF-IDF of characters (1 to 4 within words); gives the probabilities of any users.
+    """Fit logistic regression on character n-grams (1 to 4, within words) with TF-IDF; returns its prediction function.
 
-    It is as well off as the age model: it weighs the classes equally, and is calibrated on the validation users.
-    Characters and not words, so that Korean endings need no tokenizer.
+    For a fair comparison it also weights the classes equally, and is calibrated on the validation users. Characters
+    instead of words, so that Korean suffixes need no tokenizer.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
@@ -79,7 +79,7 @@ POST_COUNT_CLASSES = {1: "1 post", 2: "2 to 9 posts", 10: "10 to 49 posts", 50: 
 
 
 class TestPredictions(NamedTuple):
-    """The calibration, and the test users with what was predicted of them (the columns of `TEST_SCHEMA`)."""
+    """The calibration, and the test users with their predictions (the columns of `TEST_SCHEMA`)."""
 
     calibration: Calibration
     test: pa.Table
@@ -90,12 +90,12 @@ def predict_test_set(
 ) -> TestPredictions:
     """Calibrate a trained model and predict the test users, beside the TF-IDF baseline.
 
-    `people` has username, label and texts, `parts` says the part of each username.
+    `people` has username, label and texts; `parts` maps each username to its set.
     """
     calibration = calibrate(trained.logits, trained.labels)
     train, validation = (_users(_part_of(people, parts, part), options.max_posts) for part in ("train", "validation"))
     tfidf = fit_tfidf(train, validation, options.seed)
-    # Nothing is chosen below this line: the test users only say how good all of it is.
+    # Nothing is tuned below this line: the test users are only used for evaluation.
     test = _part_of(people, parts, "test")
     texts = _users(test, options.max_posts).texts
     rows = pa.table(
@@ -107,7 +107,7 @@ def predict_test_set(
             "posts": [post_count_class(number) for number in compute.list_value_length(test["texts"]).to_pylist()],
         }
     )
-    # In the order of the names a row would say whose it is.
+    # Sorted by name, a row would reveal its user.
     return TestPredictions(
         calibration, rows.cast(TEST_SCHEMA).sort_by([("model", "ascending"), ("tfidf", "ascending")])
     )
@@ -118,12 +118,12 @@ def _part_of(people: pa.Table, parts: Mapping[str, str], part: str) -> pa.Table:
 
 
 def _users(people: pa.Table, most_posts: int) -> TextUsers:
-    """The people with their first posts, as many as a training step sees: memory does not grow with the others."""
+    """The users with their first posts, as many as a training step uses, to limit memory."""
     return TextUsers(compute.list_slice(people["texts"], 0, most_posts).to_pylist(), people["label"].to_numpy())
 
 
 def _logits(people: pa.Table, trained: "TrainedModel", options: AgeSettings) -> NDArray[np.float64]:
-    """The model's logits of these users, float64[users], computed as predictions are."""
+    """The model's logits for these users, float64[users], computed as in predictions."""
     import torch
 
     from instagram_assets.age.encode import PostEncoder

@@ -21,7 +21,7 @@ from instagram_assets.settings import IngestSettings
 CSV_SEPARATORS = ",;\t|"
 BAD_ROW = "is no row of this table"
 
-# Stands for "none": in a table of one column every separator belongs to the text.
+# Means no separator: in a table of one column every separator is part of the text.
 _NO_SEPARATOR = "\x1f"
 _SPREADSHEETS = (".xlsx", ".xls", ".ods")
 _TO_UNDERSCORE = re.compile(r"[\s.\-]+")
@@ -53,7 +53,7 @@ def read_csv_rows(
     if first is None:
         raise FileError(str(path), "the file is empty", "A CSV file starts with a line of column names")
     separator, places, width = _header(first.lstrip("\ufeff "), path, lines.number, columns, needed)
-    # Its own limit is 128 KiB a cell, and one for all threads; what bounds memory here is the length of a line.
+    # csv's own limit of 128 KiB per cell is global to the process; here the line length limits memory.
     csv.field_size_limit(max(csv.field_size_limit(), limits.max_record_mb << 20))
     before = lines.number
     reader = csv.reader(lines, delimiter=separator, strict=True)
@@ -80,7 +80,7 @@ def read_csv_rows(
 
 
 def _with_true_encoding(path: Path, limits: IngestSettings) -> IngestSettings:
-    """The limits, with CP949 as the encoding where the file is not in theirs and clearly in that one."""
+    """The limits with CP949 as the encoding where the file is clearly in CP949 and not in the configured encoding."""
     refused = _wrong_encoding(path, limits)
     if refused is None:
         return limits
@@ -92,7 +92,7 @@ def _with_true_encoding(path: Path, limits: IngestSettings) -> IngestSettings:
 
 
 def _wrong_encoding(path: Path, limits: IngestSettings) -> tuple[str | None, FileError] | None:
-    """The encoding that a file is probably in, and the error that says so, where it is not in that of the limits."""
+    """The probable encoding of a file and the error that names it; null where the configured encoding fits."""
     decoder = codecs.getincrementaldecoder("utf-8")("surrogatepass")
     line = 1
     try:
@@ -101,7 +101,7 @@ def _wrong_encoding(path: Path, limits: IngestSettings) -> tuple[str | None, Fil
             line += chunk.count(b"\n")
     except UnicodeDecodeError as error:
         before = error.object[: error.start]
-        # From the beginning of a line, so that a guess does not start in the middle of a character.
+        # From the beginning of a line, so that detection does not start within a character.
         guess = looks_like(error.object[before.rfind(b"\n") + 1 :])
         line += before.count(b"\n")
         return guess, wrong_encoding(path, guess, f"line {line}")
@@ -115,7 +115,7 @@ def _wrong_encoding(path: Path, limits: IngestSettings) -> tuple[str | None, Fil
 def _header(
     line: str, path: Path, number: int, columns: Mapping[str, Sequence[str]], needed: Sequence[Sequence[str]]
 ) -> tuple[str, dict[str, int], int]:
-    """The separator, the place of each wanted column that is there, and how many columns there are."""
+    """The separator, the index of each requested column that exists, and the number of columns."""
     found = [(separator, *_places(line, separator, columns)) for separator in (_NO_SEPARATOR, *CSV_SEPARATORS)]
     separator, places, names = max(found, key=lambda entry: (len(entry[1]), len(entry[2])))
     where = f"line {number}"
@@ -203,7 +203,7 @@ def read_labels(path: Path, cutoff: int, this_year: int, limits: IngestSettings 
                 raise RecordError("", row.problem)
             said.append(_Said(row.line, _username(username), _age(row.cells, this_year)))
         except RecordError as error:
-            # What cannot be a name is only shown in the reason, where nothing in it can harm a terminal.
+            # An invalid name is only shown in the reason, where control characters are escaped.
             shown = username if _USERNAME.fullmatch(username) else ""
             refused.append((row.line, shown, error.field, error.reason))
     ages: dict[str, list[_Said]] = defaultdict(list)

@@ -1,7 +1,7 @@
-"""An age model of the source, a `.pth` of torch, turned into one of ours.
+"""Converts age models of the original project, torch `.pth` files, into our format.
 
-The source's names of tensors are not documented. Its architecture is, so tensors are told apart by their shapes and
-by the language model's own names, whatever stands before those.
+The tensor names of the original are not documented, but its architecture is, so tensors are matched by their shapes and
+by the language model's own names after any prefix.
 """
 
 import hashlib
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 _Shape = tuple[int, ...]
 
 _TIMEOUT = 900
-# Parts of language models that the age model does not use, and counters that were once saved with the weights.
+# Tensors of language models that the age model does not use, and buffers that older versions saved.
 _UNUSED = ("pooler.", "position_ids", "token_type_ids", "cls.", "lm_head.")
 _SHOWN = 4
-_WAY = "1"  # counted up when a change of the program would make another model of the same file
+_WAY = "1"  # incremented when a code change would convert the same file to another model
 
 
 def resolve_model(path: Path, settings: Settings) -> tuple[Path, Settings]:
-    """The folder of the age model at `path`, and the settings with the cut-off and length that it was trained with.
+    """The folder of the age model at `path`, and the settings with the model's cut-off age and maximum length.
 
-    A `.pth` file is converted first, as trained with those of the settings. Raises SettingsError when the settings,
-    where they say something, ask for others than a folder's; ModelError when there is no usable model.
+    A `.pth` file is converted first, with the values of the settings. Raises SettingsError when explicit settings
+    differ from the model's; ModelError when there is no usable model.
     """
     options, cache = settings.age, settings.folder("models")
     if path.exists() and not path.is_dir():
@@ -63,11 +63,11 @@ def resolve_model(path: Path, settings: Settings) -> tuple[Path, Settings]:
 
 
 def convert_legacy_model(path: Path, backbone: ModelSource, config: AgeConfig, root: Path, cache: Path) -> Path:
-    """The folder below `root` with the age model of a `.pth` file, made when it is not there yet.
+    """Convert a `.pth` file to an age model in a folder below `root`, unless it exists; returns the folder.
 
-    `backbone` is the language model that it was fine-tuned from, `config` what the file does not say, and `cache`
-    where hashes of large files are remembered. It gives probabilities as they were trained, not calibrated. Raises
-    ModelError as `read_legacy_weights` does.
+    `backbone` is the language model that it was fine-tuned from, `config` has the values that the file lacks, and
+    `cache` is the folder of cached file hashes. The model's probabilities are not calibrated. Raises ModelError as
+    `read_legacy_weights` does.
     """
     _check_file(path)
     made_of = hashlib.sha256(f"{_WAY}\0{sha256(path)}\0{backbone.fingerprint}".encode()).hexdigest()
@@ -82,7 +82,7 @@ def _is_there(folder: Path, config: AgeConfig, cache: Path) -> bool:
     try:
         return find_age_model(folder, cache).config == config
     except ModelError:
-        return False  # it never was, or somebody damaged it
+        return False  # not converted yet, or damaged
 
 
 class LegacyModel(NamedTuple):
@@ -93,10 +93,10 @@ class LegacyModel(NamedTuple):
 
 
 def read_legacy_weights(path: Path, backbone: ModelSource) -> LegacyModel:
-    """The age model in a `.pth` file, on top of the language model that it was fine-tuned from.
+    """Load the age model of a `.pth` file, given the language model that it was fine-tuned from.
 
-    The file is read in a process of its own with limits, and nothing in it is run. Raises ModelError when it holds
-    more than weights, is damaged, or when its tensors do not fit the language model; then it names them.
+    The file is read in a separate process with resource limits, and no code in it is run. Raises ModelError when it
+    contains more than weights, is damaged, or when its tensors do not fit the language model; the message names them.
     """
     from safetensors.torch import load_file
 
@@ -120,9 +120,9 @@ def read_legacy_weights(path: Path, backbone: ModelSource) -> LegacyModel:
 def match_tensors(
     file: str, found: Mapping[str, _Shape], wanted: Mapping[str, _Shape], backbone: str
 ) -> dict[str, str]:
-    """Our name of each tensor to its name in a file, by the shapes of both.
+    """Map our tensor names to those in a file, by shapes.
 
-    `wanted` are the tensors of an `AgeModel`. Raises ModelError that names those which do not fit.
+    `wanted` are the tensors of an `AgeModel`. Raises ModelError naming the tensors that do not match.
     """
     ours = {name.removeprefix("backbone."): name for name in wanted if name.startswith("backbone.")}
     needed = {name: full for name, full in ours.items() if not _is_unused(name)}
@@ -154,7 +154,7 @@ def match_tensors(
 
 
 def _prefix(found: Mapping[str, _Shape], needed: Mapping[str, str]) -> str:
-    """What stands before the language model's names in a file: what fits most of them."""
+    """The prefix of the language model's tensor names in a file: the one with most matches."""
     fitting = Counter(
         theirs.removesuffix(name)
         for theirs in found

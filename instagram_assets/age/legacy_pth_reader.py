@@ -27,23 +27,23 @@ def main(source: str, target: str) -> None:
     try:
         content = torch.load(source, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        # torch's own words advise to switch the guard off.
+        # torch's own error message recommends disabling the protection.
         asked = _ASKED_FOR.search(str(error))
         detail = f"it asks for {asked[1]}" if asked else "it has a form that no file of weights has"
         _refuse("is a pickle that holds more than weights, and could run code when read", detail)
-    except Exception as error:  # bytes that are none of torch's can make its reader stumble in any way
+    except Exception as error:  # invalid files can raise any exception in torch's reader
         _refuse("is damaged, or no file of torch weights", _first_line(error))
     weights = {name: value for name, value in _state(content).items() if isinstance(value, torch.Tensor)}
     if not weights:
         _refuse("holds no weights by name", f"found a {type(content).__name__}")
     try:
         save_file({name: _plain(tensor) for name, tensor in weights.items()}, target)
-    except Exception as error:  # sparse and quantised tensors, no memory, no disk
+    except Exception as error:  # sparse and quantised tensors, out of memory, disk errors
         _refuse("holds weights that cannot be copied", _first_line(error))
 
 
 def _state(content: Any) -> dict[str, Any]:
-    """The names and tensors of a state dict, also where a training script put it beside its other notes."""
+    """The state dict in a file's content, also if it is nested in a training script's dictionary."""
     if not isinstance(content, dict):
         return {}
     named = {name: value for name, value in content.items() if isinstance(name, str)}
@@ -54,23 +54,23 @@ def _state(content: Any) -> dict[str, Any]:
 
 
 def _plain(tensor: Any) -> Any:
-    """A copy that shares no memory, as safetensors wants it; floats in full precision."""
+    """A contiguous copy of a tensor that shares no memory, as safetensors requires; floats in float32."""
     import torch
 
     return tensor.detach().to(torch.float32 if tensor.is_floating_point() else tensor.dtype).clone().contiguous()
 
 
 def _limit(size: int) -> None:
-    """Let this process take a few times the file's size more than it has, and some minutes of computing."""
+    """Limit this process's memory to a few times the file's size, and its CPU time to some minutes."""
     try:
         import resource
-    except ImportError:  # not on Windows
+    except ImportError:  # not available on Windows
         return
     resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
     try:
         with open("/proc/self/statm", encoding="ascii") as stream:
             held = int(stream.read().split()[0]) * resource.getpagesize()
-    except OSError:  # only Linux tells
+    except OSError:  # available on Linux only
         return
     most = held + 4 * size + _SPARE
     resource.setrlimit(resource.RLIMIT_AS, (most, most))

@@ -1,4 +1,4 @@
-"""The age model: a language model reads each post, and two layers on top see the mean of a user's posts.
+"""The age model as torch modules: a language model encodes each post, and a head classifies the mean of a user's posts.
 
 Importing this loads torch, so import it inside the function that needs it.
 """
@@ -14,7 +14,7 @@ CLS_LAYERS = 4
 
 
 class AgeHead(nn.Module):
-    """The two layers on top: from a user's vector to one number, the logit of being of the cut-off age or older.
+    """The classification head: from a user's vector to the logit of being at or above the cut-off age.
 
     For a language model of width 768: 3072 → 384 → GELU → 1. A logit is not yet a calibrated probability.
     """
@@ -46,7 +46,7 @@ class AgeModel(nn.Module):
 
 
 def post_vectors(model: AgeModel, ids: Tensor, mask: Tensor) -> Tensor:
-    """What the last four layers make of each post's first token, [CLS], side by side: float[posts, 4 · width].
+    """Post embeddings: the concatenated [CLS] vectors of the last four layers, float[posts, 4 · width].
 
     The lowest of the four comes first. Posts are padded on the right, so that [CLS] stands at position 0.
     """

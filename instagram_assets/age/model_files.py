@@ -1,6 +1,6 @@
-"""The age model as a folder: language model and tokenizer as transformers saves them, and beside them what is ours.
+"""Saving and loading of age models: a folder with language model and tokenizer as in transformers, and our own files.
 
-`age_head.safetensors` holds the layers on top, `age_config.json` what the numbers mean, `README.md` the model card.
+`age_head.safetensors` contains the head, `age_config.json` the configuration, `README.md` the model card.
 """
 
 import hashlib
@@ -33,10 +33,10 @@ POSITIVE = "age>=cutoff"
 
 @dataclass(frozen=True)
 class AgeConfig:
-    """What the numbers of an age model mean, and where it comes from.
+    """Configuration of an age model: cut-off age, calibration and origin.
 
-    The probability is sigmoid(a · logit + b) with `calibration` (a, b). `model_name_or_path` is the language model
-    that training began with, `purpose` what the model is for.
+    The probability is sigmoid(a · logit + b) with `calibration` (a, b). `model_name_or_path` is the language model that
+    training started from, `purpose` the declared use of the model.
     """
 
     age_cutoff: int
@@ -50,14 +50,14 @@ class AgeConfig:
 
 @dataclass(frozen=True)
 class AgeModelSource:
-    """An age model's files, found whole and harmless; `files.fingerprint` stands for all that decides a prediction."""
+    """The verified files of an age model; `files.fingerprint` identifies everything that determines a prediction."""
 
     files: ModelSource
     config: AgeConfig = field(hash=False)
 
     @property
     def label(self) -> str:
-        """The folder's name with the start of the fingerprint, as it stands in tables."""
+        """The folder's name with the start of the fingerprint, as stored in tables."""
         return self.files.label
 
 
@@ -70,7 +70,7 @@ class Backbone(NamedTuple):
 
 @dataclass(frozen=True)
 class LoadedAgeModel:
-    """An age model ready to work: posts through `encoder`, which computes in `dtype`, users through `model.head`.
+    """A loaded age model: `encoder` encodes posts in precision `dtype`, `model.head` classifies users.
 
     The weights of `model` itself are float32.
     """
@@ -92,11 +92,10 @@ def save_age_model(
     beside: Mapping[str, bytes] | None = None,
     is_ours: Callable[[str], bool] | None = None,
 ) -> None:
-    """Make or replace the folder of an age model, whole or not at all; `card` is the text of its README.md.
+    """Write or replace the folder of an age model atomically; `card` is the text of its README.md.
 
-    `beside` are further files, by name; `is_ours` is that of `replace_folder`.
-    Raises ModelError when the weights hold NaN or infinity, and StorageError when the disk refuses or the folder
-    holds files of somebody else.
+    `beside` are further files, by name; `is_ours` is that of `replace_folder`. Raises ModelError when the weights
+    contain NaN or infinity, and StorageError when the folder cannot be written or contains other files.
     """
     from safetensors.torch import save
 
@@ -109,7 +108,7 @@ def save_age_model(
             model.backbone.save_pretrained(new)
             tokenizer.save_pretrained(new)
         for file in new.iterdir():
-            # safetensors' own files can be read by nobody else.
+            # safetensors creates files that only their owner can read.
             file.chmod((new / "config.json").stat().st_mode)
             _sync(file)
         ours = {HEAD: save(head), CONFIG: described.encode(), CARD: card.encode(), **(beside or {})}
@@ -120,9 +119,9 @@ def save_age_model(
 
 
 def find_age_model(folder: Path, cache: Path) -> AgeModelSource:
-    """The age model in a folder, checked without loading torch; `cache` is where hashes of large files are remembered.
+    """Verify the age model in a folder, without loading torch; `cache` is the folder of cached file hashes.
 
-    Raises ModelError when the folder holds none, when a file is missing or cut off, and when it could run code.
+    Raises ModelError when there is no model, when a file is missing or truncated, and when it could run code.
     """
     if not folder.is_dir():
         raise ModelError(
@@ -135,7 +134,7 @@ def find_age_model(folder: Path, cache: Path) -> AgeModelSource:
     if not (folder / HEAD).is_file():
         raise ModelError(f"{folder / HEAD}: these weights are missing. Train the age model again, or name another.")
     check_complete(folder / HEAD)
-    # What it is for and how good it is changes no prediction.
+    # Purpose and metrics do not affect predictions.
     defining = json.dumps(asdict(replace(config, purpose="", metrics={}, model_name_or_path="")), sort_keys=True)
     parts = (model_fingerprint(folder, cache / "digests.json"), sha256(folder / HEAD), defining)
     whole = hashlib.sha256("\0".join(parts).encode()).hexdigest()
@@ -143,18 +142,18 @@ def find_age_model(folder: Path, cache: Path) -> AgeModelSource:
 
 
 def load_age_model(source: AgeModelSource, device: str = "auto", precision: str = "auto") -> LoadedAgeModel:
-    """An age model ready to predict; the last one loaded is kept.
+    """Load an age model; the last one loaded is cached.
 
-    Raises ModelError when the files hold another kind of model or weights that are no numbers.
+    Raises ModelError when the files contain another kind of model, or weights that are NaN or infinite.
     """
     return _loaded(source, device, precision)
 
 
 def load_backbone(source: ModelSource) -> Backbone:
-    """A language model to train on, each time from its files.
+    """Load a language model for training, each time from its files.
 
-    Raises ModelError for what is no encoder of text with a [CLS] token and at least four layers, and for weights
-    that are missing or no numbers.
+    Raises ModelError for what is not a text encoder with a [CLS] token and at least four layers, and for weights that
+    are missing, NaN or infinite.
     """
     with loading_errors(source):
         return _language_model(source)
@@ -206,7 +205,7 @@ def _language_model(source: ModelSource) -> Backbone:
             f"{source.name}: the age model needs an encoder of text with at least {CLS_LAYERS} layers. "
             "Name one such as bert-base-uncased."
         )
-    # The pooler is not asked for: many models come without its weights, and training would save ones made at random.
+    # Without the pooler: many models lack its weights, and training would save randomly initialised ones.
     if getattr(model, "pooler", None) is not None:
         model.pooler = None
     if missing := sorted(name for name in report["missing_keys"] if not name.startswith("pooler.")):
@@ -219,7 +218,7 @@ def _language_model(source: ModelSource) -> Backbone:
 
 
 def _read_age_config(folder: Path) -> AgeConfig:
-    """What `age_config.json` says. Raises ModelError naming the key that is wrong."""
+    """Read `age_config.json`. Raises ModelError naming an invalid key."""
     content = read_config(folder, CONFIG)
 
     def checked(key: str, kinds: type | tuple[type, ...], fits: bool = True) -> Any:

@@ -1,4 +1,4 @@
-"""What the settings ask of the age model, done: trained, judged and kept, and used for shares of an audience."""
+"""The age model as configured by the settings: train, evaluate and save it, and predict shares of an audience."""
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class TrainingResult(NamedTuple):
-    """A trained model: its folder, whether it was trained just now or kept from before, and what is told of it."""
+    """A trained model: its folder, whether it was trained now or before, and its report."""
 
     folder: Path
     trained: bool
@@ -42,9 +42,9 @@ class TrainingResult(NamedTuple):
 
 
 class Predictions(NamedTuple):
-    """The rows of `age_predictions`, and the share of these people that is at or above the cut-off age.
+    """The rows of `age_predictions`, and the estimated share of these users at or above the cut-off age.
 
-    `forgotten` counts who was left out, since they were forgotten.
+    `forgotten` counts users that were left out because they were erased.
     """
 
     table: pa.Table
@@ -53,7 +53,7 @@ class Predictions(NamedTuple):
 
     @property
     def numbers(self) -> dict[str, float]:
-        """What is shown of a run; what cannot be told is left out."""
+        """The numbers to show for a run, by name; undefined ones are left out."""
         accounts, below = self.table.num_rows, self.share.below
         found = {
             "accounts": accounts,
@@ -73,7 +73,7 @@ class Predictions(NamedTuple):
 
 
 def check_enabled(settings: Settings) -> None:
-    """Raise SettingsError unless the age model is turned on and says what for."""
+    """Raise SettingsError unless the age model is enabled and its purpose is declared."""
     switches = {
         "INSTAGRAM_ASSETS_AGE__ENABLED=true": settings.age.enabled,
         'INSTAGRAM_ASSETS_AGE__PURPOSE="what it is for, in a sentence"': bool(settings.age.purpose.strip()),
@@ -87,7 +87,7 @@ def check_enabled(settings: Settings) -> None:
 
 
 def model_folder(settings: Settings) -> Path:
-    """Where the age model that the settings name lies, whether it is trained or not."""
+    """The folder of the configured age model, trained or not."""
     return settings.folder("age") / settings.age.finetuned_model_name
 
 
@@ -99,13 +99,13 @@ def train_model(
     on_data: Callable[[TrainingData], object] | None = None,
     on_unused: Callable[[list[str]], object] | None = None,
 ) -> TrainingResult:
-    """The age model of the people, options and language model that the settings name, in `folder`.
+    """Train the age model on the configured users, options and language model, and save it in `folder`.
 
-    What is there already and was made of the same is kept: nothing is trained, and the test users are not looked at
-    again. `posts` are rows of the lake's `posts`, for settings without a folder of texts; null: all of the lake.
-    `folder` is `model_folder` when null. `on_unused` is given a line for each row and user that cannot be
-    used, even when that is an error, `on_data` the people, `on_progress` lines of the training. Raises
-    SettingsError, FileError, ModelError or TrainingDataError before any training, TrainingError when it cannot go on.
+    A model trained from the same inputs is reused: nothing is trained, and the test users are not evaluated again.
+    `posts` are rows of the lake's `posts`, for settings without a folder of texts; null: all of the lake. `folder` is
+    `model_folder` when null. `on_unused` is called with a line for each row and user that cannot be used, even when
+    that is an error, `on_data` with the training data, `on_progress` with progress lines. Raises SettingsError,
+    FileError, ModelError or TrainingDataError before any training, TrainingError when it cannot continue.
     """
     check_enabled(settings)
     options, folder = settings.age, (folder or model_folder(settings)).absolute()
@@ -141,11 +141,10 @@ def predict_users(
     on_progress: Callable[[int], None] | None = None,
     folder: Path | None = None,
 ) -> Predictions:
-    """One row of `age_predictions` for each user, by the model in `folder` (null: `model_folder`), and their share.
+    """Predict users by the model in `folder` (null: `model_folder`): a row of `age_predictions` each, and their share.
 
-    Who was forgotten is left out. `on_progress` is given the number of users that are done. Raises SettingsError when
-    the age model is off or was trained for another cut-off than the settings say, ModelError when it is not there or
-    damaged.
+    Erased users are left out. `on_progress` is called with the number of users done. Raises SettingsError when the age
+    model is disabled or was trained for another cut-off age than configured, ModelError when it is missing or damaged.
     """
     from instagram_assets.age.model_files import find_age_model, load_age_model
     from instagram_assets.age.predict import predict
@@ -185,7 +184,7 @@ def predict_users(
 
 
 def _share(probabilities: pa.ChunkedArray, folder: Path, converted: bool) -> Prevalence:
-    """The corrected share of label 1; not known, with the reason, where the model's test users are not there."""
+    """The corrected share of label 1; unknown, with the reason, where the model has no test users."""
     if converted:
         return unknown(
             probabilities,
@@ -200,14 +199,14 @@ def _share(probabilities: pa.ChunkedArray, folder: Path, converted: bool) -> Pre
 
 
 def stored_report(settings: Settings) -> ModelReport | None:
-    """The report of the trained model of the settings; None when there is none, or none with test users."""
+    """The report of the configured model; None when it is not trained, or has no test users."""
     folder = model_folder(settings)
     facts = read_facts(folder)
     return make_report(facts, read_test(folder)) if facts and (folder / TEST_USERS).is_file() else None
 
 
 def _check_replaceable(folder: Path) -> None:
-    """Raise ModelError where no model can be kept, or where keeping it would take away files that are not ours."""
+    """Raise ModelError where a model cannot be saved, or would overwrite files that are not ours."""
     there = next(path for path in (folder, *folder.parents) if path.exists())
     if not there.is_dir():
         raise ModelError(f"{there}: is a file, so no model can be kept there. Name a folder.")
@@ -219,7 +218,7 @@ def _check_replaceable(folder: Path) -> None:
 
 
 def _kept_facts(folder: Path, settings: Settings) -> TrainingFacts | None:
-    """What is known of the whole model that lies in the folder; None when there is none, or a damaged one."""
+    """The training facts of the complete model in the folder; None when it is missing or damaged."""
     from instagram_assets.age.model_files import find_age_model
 
     try:
@@ -238,7 +237,7 @@ def _train(
     folder: Path,
     on_progress: Callable[[str], None] | None,
 ) -> ModelReport:
-    """Train, judge and keep; what a run that was killed has done of the training is not done again."""
+    """Train, evaluate and save; an interrupted training is resumed from its checkpoint."""
     from instagram_assets.age.holdout import predict_test_set
     from instagram_assets.age.trainer import train
 
@@ -254,7 +253,7 @@ def _train(
 
 
 def _describe_anew(folder: Path, report: ModelReport, settings: Settings) -> None:
-    """Tell another purpose or band of abstention; the weights stay."""
+    """Update the model's stored purpose and abstention threshold; the weights stay."""
     from instagram_assets.age.model_files import find_age_model, load_age_model
 
     loaded = load_age_model(find_age_model(folder, settings.folder("models")), "cpu", "fp32")
@@ -262,7 +261,7 @@ def _describe_anew(folder: Path, report: ModelReport, settings: Settings) -> Non
 
 
 def _save(folder: Path, model: "AgeModel", tokenizer: Any, report: ModelReport, test: pa.Table) -> None:
-    """Make or replace the model's folder, whole or not at all."""
+    """Write or replace the model's folder atomically."""
     from instagram_assets.age.model_files import AgeConfig, save_age_model
 
     facts = report.facts

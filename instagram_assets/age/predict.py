@@ -1,4 +1,4 @@
-"""What the age model says of each account of an audience: a calibrated probability, or why there is none."""
+"""Predictions of the age model for each account: a calibrated probability, or the reason for none."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby, islice
@@ -29,9 +29,9 @@ _USER = 200
 
 
 def audience(accounts: Sequence[str], posts: pa.RecordBatchReader) -> Iterator[UserTexts]:
-    """The texts of each account once: first those that have posts, in the order of `posts`, then the others.
+    """The texts of each account once: first of those with posts, in the order of `posts`, then of the others.
 
-    In `posts` the rows of an account stand together, as the lake gives them.
+    `posts` must be grouped by account, as the lake returns them.
     """
     missing = dict.fromkeys(accounts)
     for account, parts in groupby(_by_account(posts), key=lambda part: part[0]):
@@ -42,7 +42,7 @@ def audience(accounts: Sequence[str], posts: pa.RecordBatchReader) -> Iterator[U
 
 
 def bounded_batches(users: Iterable[UserTexts]) -> Iterator[list[UserTexts]]:
-    """Users in lists with about 20 million characters of text each."""
+    """Split users into lists with about 20 million characters of text each."""
     held, size = list[UserTexts](), 0
     for user in users:
         held.append(user)
@@ -55,7 +55,7 @@ def bounded_batches(users: Iterable[UserTexts]) -> Iterator[list[UserTexts]]:
 
 
 def with_reasons(predictions: pa.Table, users: Sequence[UserTexts]) -> pa.Table:
-    """Predictions of these users where those without texts say why they have none."""
+    """Predictions with the reason filled in for users without texts."""
     reasons = pa.array([user.reason for user in users], pa.string())
     skipped = compute.equal(predictions["status"], "skipped")
     told = compute.if_else(skipped, compute.coalesce(reasons, predictions["reason"]), predictions["reason"])
@@ -63,7 +63,7 @@ def with_reasons(predictions: pa.Table, users: Sequence[UserTexts]) -> pa.Table:
 
 
 def _by_account(posts: pa.RecordBatchReader) -> Iterator[tuple[str, pa.RecordBatch]]:
-    """The stretches of rows of one account in each batch."""
+    """Runs of adjacent rows of one account in each batch."""
     for batch in posts:
         own = batch.select(AUTHOR_TEXT_COLUMNS)
         names = own["account"].to_pylist()
@@ -84,8 +84,8 @@ _USERS_AT_ONCE = 256
 def predict(users: pa.Table, loaded: "LoadedAgeModel", on_progress: _OnProgress | None = None) -> pa.Table:
     """One row of `age_predictions` for each row of `users`, in their order.
 
-    `users` has `username` and `texts` (list<string>), for example as `age.labels` makes it; null and blank texts do not
-    count. Who has no text is `skipped`, with the reason. `on_progress` is told how many of all posts are done.
+    `users` has `username` and `texts` (list<string>), for example from `age.labels`; null and blank texts are ignored.
+    Users without text are `skipped`, with the reason. `on_progress` is called with the number of posts done.
     """
     config = loaded.source.config
     total = arrow.sum(arrow.list_value_length(users["texts"])).as_py() or 0
@@ -121,7 +121,7 @@ def iter_user_texts(table: pa.Table) -> Iterator[tuple[str, Iterator[str | None]
 
 
 def check_output_file(path: Path) -> None:
-    """Raise FileError where a file could not be written because a folder, or a file in a folder's place, is there."""
+    """Raise FileError where a file cannot be written because its path is a folder, or a parent is a file."""
     if path.is_dir():
         raise FileError(str(path), "is a folder", f"Name the file to write, such as {path / 'predictions.csv'}")
     above = next(folder for folder in path.absolute().parents if folder.exists())
@@ -132,7 +132,7 @@ def check_output_file(path: Path) -> None:
 def write_predictions_csv(
     predictions: pa.Table, path: Path, age_cutoff: int, *, spreadsheet_safe: bool = False
 ) -> None:
-    """A table of `age_predictions` as CSV, the old one replaced whole.
+    """Write a table of `age_predictions` as CSV, replacing an old file atomically.
 
     The first two columns are those of bumc_instascraping, `Username` and `Age is equal to or greater than 21` (or
     whatever the cut-off is): `1`, `0`, or empty where the model abstained. The columns of `age_predictions` follow.
@@ -160,7 +160,7 @@ def _probabilities(users: list[UserVector], loaded: "LoadedAgeModel") -> list[fl
 
 
 def _judged(probability: float, posts: int, abstain_below: float) -> dict[str, Any]:
-    """What depends on the probability; it stands for nothing when the user has no text."""
+    """The columns derived from the probability; null when the user has no text."""
     if posts and np.isfinite(probability):
         abstained = max(probability, 1 - probability) < abstain_below
         label = None if abstained else probability >= 0.5

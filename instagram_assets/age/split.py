@@ -40,7 +40,7 @@ def split_users(labelled: pa.Table, seed: int, validation_share: float, test_sha
     for label in (0, 1):
         group = [name for name, own in zip(names, labels, strict=True) if own == label]
         _check_enough(len(group), label, len(names))
-        # At least one for each part, however few there are.
+        # At least one for each set, even with few users.
         test = min(max(1, round(len(group) * test_share)), len(group) - 2)
         held_out = test + min(max(1, round(len(group) * validation_share)), len(group) - test - 1)
         for place, name in enumerate(sorted(group, key=lambda name: _random_key(seed, name))):

@@ -1,4 +1,4 @@
-"""How good predictions are, and the share of an audience, with the uncertainty that the number of users leaves."""
+"""Metrics of binary predictions with confidence intervals, and the estimated share of label 1 in an audience."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -86,10 +86,10 @@ def evaluate(
     groups: Mapping[str, Sequence[str]] | None = None,
     abstain_below: float = 0.5,
 ) -> Evaluation:
-    """All measures for the labels (0 or 1) and probabilities of the same users, at least one.
+    """All metrics for the labels (0 or 1) and probabilities of the same users, at least one.
 
-    `groups` says for each way of grouping which group each user is in. Raises ValueError for lists of different
-    users, no user, and what is no label or probability.
+    `groups` maps each way of grouping to the group of each user. Raises ValueError for lists of different lengths, no
+    users, and invalid labels or probabilities.
     """
     from sklearn.metrics import brier_score_loss, confusion_matrix
 
@@ -140,7 +140,7 @@ def wilson_interval(count: int, n: int) -> tuple[float, float]:
 
 
 def auc(labels: ArrayLike, scores: ArrayLike) -> float | None:
-    """The share of pairs, one user of each class, in which label 1 has the higher score; a tie counts half."""
+    """Area under the ROC curve: the share of pairs in which label 1 has the higher score; ties count half."""
     from sklearn.metrics import roc_auc_score
 
     y = np.asarray(labels)
@@ -148,18 +148,18 @@ def auc(labels: ArrayLike, scores: ArrayLike) -> float | None:
 
 
 def calibration_line(labels: ArrayLike, probabilities: ArrayLike) -> tuple[float | None, float | None]:
-    """Slope and intercept of the label on the predicted log-odds; None, None where there is no such line."""
+    """Slope and intercept of the label on the predicted log-odds; None, None where they are undefined."""
     y, x = np.asarray(labels, dtype=np.float64), log_odds(probabilities)
     ones, zeros = x[y == 1], x[y == 0]
     if not len(ones) or not len(zeros) or float(np.ptp(x)) < 1e-9:
         return None, None
-    if ones.min() >= zeros.max() or ones.max() <= zeros.min():  # the best slope has no end
+    if ones.min() >= zeros.max() or ones.max() <= zeros.min():  # the likelihood has no maximum
         return None, None
     return fit_logistic_line(x, y)
 
 
 def calibration_bins(labels: ArrayLike, probabilities: ArrayLike) -> list[Bin]:
-    """Up to ten bins with equally many users, at least ten where there are so many, lowest probabilities first."""
+    """Up to ten bins of equal size by ascending probability, with at least ten users each where there are enough."""
     y, p = _checked(labels, probabilities)
     order = np.argsort(p, kind="stable")
     number = max(1, min(_MOST_BINS, len(y) // _USERS_PER_BIN))
@@ -167,12 +167,12 @@ def calibration_bins(labels: ArrayLike, probabilities: ArrayLike) -> list[Bin]:
 
 
 def is_confident(probabilities: Floats, abstain_below: float) -> NDArray[np.bool_]:
-    """Which users get a label: the likelier one has at least the probability `abstain_below`."""
+    """Which users get a label: the more likely class has at least the probability `abstain_below`."""
     return np.maximum(probabilities, 1 - probabilities) >= abstain_below
 
 
 def _grouped(y: _BinaryLabels, p: Floats, right: NDArray[np.bool_], members: Sequence[str]) -> list[GroupMetrics]:
-    """The groups: those whose names begin with a number by that, then the others by name."""
+    """Metrics by group, sorted by group name, those that begin with a number first."""
     if len(members) != len(y):
         raise ValueError(f"{len(members)} users have a group, {len(y)} a label")
     names = np.asarray(members)
@@ -186,7 +186,7 @@ def _grouped(y: _BinaryLabels, p: Floats, right: NDArray[np.bool_], members: Seq
 
 
 def _natural(name: str) -> tuple[int, str]:
-    """Sorts `2 to 9` before `10 to 49`, and both before words."""
+    """Sort key for group names: `2 to 9` before `10 to 49`, and both before words."""
     digits = name.split()[0] if name.strip() else ""
     return (int(digits), "") if digits.isdecimal() else (1 << 62, name)
 
@@ -196,7 +196,7 @@ def _mean(values: Floats) -> float:
 
 
 def _balanced(y: _BinaryLabels, said: _BinaryLabels) -> float | None:
-    """The mean share of right answers of the two classes."""
+    """Balanced accuracy: the mean of both classes' recall."""
     from sklearn.metrics import balanced_accuracy_score
 
     return float(balanced_accuracy_score(y, said)) if 0 < y.sum() < len(y) else None
@@ -221,7 +221,7 @@ _REMEDY = "Label more people, or set a larger INSTAGRAM_ASSETS_AGE__TEST_SHARE"
 
 
 def too_few(test_users: int, positives: int) -> str:
-    """The warning about a test set with too few users of a label; empty when there are enough."""
+    """A warning if the test set has too few users of a label; empty when there are enough."""
     if min(positives, test_users - positives) >= FEWEST:
         return ""
     return (
@@ -231,7 +231,7 @@ def too_few(test_users: int, positives: int) -> str:
 
 
 class _Class(NamedTuple):
-    """Held-out users of one label: the mean and variance of their probabilities, and how many they are."""
+    """Held-out users of one label: mean and variance of their probabilities, and their number."""
 
     mean: float
     variance: float
@@ -242,7 +242,7 @@ class _Class(NamedTuple):
 class Prevalence:
     """The estimated share of people at or above the cut-off, with its 95 % interval.
 
-    `uncorrected` is the mean probability. `share` is None when no share explains what was seen; `note` says why.
+    `uncorrected` is the mean probability. `share` is None when no share is consistent with the data; `note` says why.
     """
 
     share: float | None
@@ -254,7 +254,7 @@ class Prevalence:
 
     @property
     def below(self) -> "Prevalence":
-        """The same for the people below the cut-off."""
+        """The estimate for the people below the cut-off."""
         turned = [None if share is None else 1 - share for share in (self.share, self.uncorrected)]
         return Prevalence(turned[0], 1 - self.high, 1 - self.low, turned[1], self.n, self.note)
 
@@ -265,10 +265,10 @@ class Prevalence:
 
 
 def prevalence(probabilities: ArrayLike, held_out_labels: ArrayLike, held_out_probabilities: ArrayLike) -> Prevalence:
-    """The share of label 1 among the people of whom `probabilities` are a sample.
+    """Estimate the share of label 1 in a population of which `probabilities` are a sample.
 
-    The held-out users were used neither to train nor to calibrate. That the method holds asks that people of the same
-    label write alike in both groups; only how many there are of each label may differ.
+    The held-out users must be used neither for training nor for calibration. Assumes that people of the same label
+    write alike in both groups; only the shares of the labels may differ (label shift).
     """
     scores = np.asarray(probabilities, dtype=np.float64)
     y, p = np.asarray(held_out_labels), np.asarray(held_out_probabilities, dtype=np.float64)
@@ -291,7 +291,7 @@ def prevalence(probabilities: ArrayLike, held_out_labels: ArrayLike, held_out_pr
 
 
 def unknown(probabilities: ArrayLike, note: str) -> Prevalence:
-    """Any share is possible, for the reason `note`, or because nobody has a probability."""
+    """An unknown share with the interval 0 to 1, for the reason `note`, or because there are no probabilities."""
     scores = np.asarray(probabilities, dtype=np.float64)
     if not len(scores):
         return Prevalence(None, 0.0, 1.0, None, 0, "no account has a probability")
@@ -299,9 +299,9 @@ def unknown(probabilities: ArrayLike, note: str) -> Prevalence:
 
 
 def _class(scores: Floats) -> _Class:
-    """The mean, and the variance as if one user more had probability 0 and one more 1.
+    """The mean, and the variance with two pseudo-observations added: probability 0 and 1.
 
-    Few held-out users without an error do not prove that there are none: Agresti and Coull (1998) add the same users.
+    A few held-out users without an error do not prove that errors never occur: Agresti and Coull (1998) add the same.
     """
     return _Class(float(scores.mean()), float(np.var([*scores, 0.0, 1.0], ddof=1)), len(scores))
 
@@ -309,7 +309,7 @@ def _class(scores: Floats) -> _Class:
 def _interval(mean: float, n: int, zero: _Class, one: _Class) -> tuple[float, float] | None:
     """The shares π with (mean - expected(π))² ≤ z² variance(π), both quadratic in π; None when there is none.
 
-    The variance has three sources: who is in the audience and how they score, and both means of the held-out users.
+    The variance has three sources: sampling of the audience, and the means of both classes of held-out users.
     """
     gap = one.mean - zero.mean
     # Coefficients of 1, π and π².

@@ -1,4 +1,4 @@
-"""The training of the age model: from people with labels and texts to weights, and how they came to be."""
+"""Training of the age model: from labelled users and texts to weights and a training history."""
 
 import hashlib
 import json
@@ -48,12 +48,11 @@ _DEFINITION = "age-training-1"
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A trained age model in evaluation mode, and how it came to be.
+    """A trained age model in evaluation mode, with its training history.
 
-    `best` is the place in `history` of the pass whose weights these are. `logits` are those of the validation users
-    `names`, all their posts seen, as predictions see them: to calibrate with, float32[users], beside `labels` of 0
-    and 1. `positive_weight` is what users of label 1 counted for while training. `fingerprint` stands for all that
-    decided the weights.
+    `best` is the index in `history` of the epoch whose weights these are. `logits`, float32[users], are those of the
+    validation users `names` with all their posts, as in predictions, for calibration with `labels` (0 or 1).
+    `positive_weight` is the loss weight of label 1. `fingerprint` identifies everything that determines the weights.
     """
 
     model: "AgeModel"
@@ -77,14 +76,14 @@ def train(
     *,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> TrainedModel:
-    """Train the age model on the people (username, label, texts) whom `parts` has in "train".
+    """Train the age model on the users (username, label, texts) that `parts` assigns to "train".
 
-    Those in "validation" say when to stop; nobody else is looked at. Below `folder` the vectors of posts and the state
-    of the training are kept: what died goes on from there, to the same weights bit for bit on the same CPU with as
-    many threads, and what has ended is only read. `on_progress` is given a line every `print_step` steps.
+    Those in "validation" are used for early stopping, other users not at all. Post vectors and checkpoints are cached
+    below `folder`: an interrupted training resumes, with bit-identical weights on the same CPU with the same number of
+    threads, and a finished one is only loaded. `on_progress` is called with a line every `print_step` steps.
 
-    Raises TrainingDataError when a label is missing among the people, TrainingError when the loss is no number,
-    SettingsError, ModelError, and StorageError when the disk refuses.
+    Raises TrainingDataError when one label has no users, TrainingError when the loss is NaN or infinite, SettingsError,
+    ModelError, and StorageError when the disk cannot be written.
     """
     import torch
 
@@ -102,7 +101,7 @@ def train(
     positive_weight = float((learners.labels == 0).sum() / (learners.labels == 1).sum())
     with _reproducible(device):
         language_model, tokenizer = load_backbone(backbone)
-        # Narrow language models are computed in float32 whatever is asked for.
+        # Narrow language models are computed in float32 whatever the setting.
         dtype = PostEncoder(language_model, tokenizer, options.max_seq_len, device, dtype).dtype
         torch.manual_seed(options.seed)
         model = AgeModel(language_model).to(device).eval().requires_grad_(False)
@@ -169,7 +168,7 @@ def _check(users: Mapping[str, LabelledUsers], options: AgeSettings) -> None:
 
 
 def _loss(positive_weight: float, device: "torch.device") -> LossFunction:
-    """Binary cross-entropy, summed over users, with both classes of the training users counting alike."""
+    """Binary cross-entropy, summed over users, with both classes of the training users weighted equally."""
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits
 
@@ -185,7 +184,7 @@ def _loss(positive_weight: float, device: "torch.device") -> LossFunction:
 def _fingerprint(
     texts: pa.Array, users: Mapping[str, LabelledUsers], backbone: ModelSource, options: AgeSettings, place: str
 ) -> str:
-    """What decides the weights, as 64 hexadecimal digits: people, texts, settings, language model, precision."""
+    """SHA-256 (hex) over everything that determines the weights: users, texts, settings, language model, precision."""
     settings = weight_options(options)
     whole = hashlib.sha256(json.dumps([_DEFINITION, backbone.fingerprint, settings, place], sort_keys=True).encode())
     for text in texts.to_pylist():
@@ -198,13 +197,13 @@ def _fingerprint(
 
 
 def _where_it_stands(folder: Path, training: str) -> tuple[TrainingState, int]:
-    """The state to go on from, and the number of the checkpoint that it was in."""
+    """The state of the last checkpoint, or the initial one, and the checkpoint's number."""
     found = load_checkpoint(folder, training)
     return (TrainingState.of(found.facts, found.tensors), found.number) if found else (TrainingState(), 0)
 
 
 def _keeper(folder: Path, training: str, state: TrainingState, number: int, seconds: float) -> Callable[[bool], None]:
-    """Writes a checkpoint of `state` when asked to with true, else when the last one is some seconds old."""
+    """A function that writes a checkpoint of `state`: always when called with true, else at intervals of `seconds`."""
     last = time.monotonic()
 
     def keep(now: bool) -> None:
@@ -219,9 +218,9 @@ def _keeper(folder: Path, training: str, state: TrainingState, number: int, seco
 
 @contextmanager
 def _reproducible(device: "torch.device") -> Generator[None]:
-    """The same numbers for the same work, and torch's own random numbers left as they were.
+    """Context manager: deterministic computation, with torch's global random state restored afterwards.
 
-    On other devices than the CPU, torch has no reproducible way for all that a language model does.
+    On devices other than the CPU, torch has no deterministic implementation of some operations of language models.
     """
     import torch
 

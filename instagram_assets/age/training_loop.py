@@ -1,7 +1,7 @@
-"""Passes over the users until validation gets no better; a training that dies goes on as if it had not.
+"""The training loop: epochs with early stopping on the validation users, which resumes exactly after an interruption.
 
-All that a step draws at random follows from the seed and the step's place. So weights, the optimiser's moments and
-the place are the whole state, and going on from there gives the same weights, bit for bit, on the same machine.
+All random choices of a step follow from the seed and the step's index. So weights, the optimiser's moments and the
+position are the whole state, and resuming from them gives bit-identical weights on the same machine.
 """
 
 import math
@@ -25,7 +25,7 @@ MAX_GRAD_NORM = 1.0
 
 
 class Epoch(NamedTuple):
-    """One pass over the training users: mean losses per user, classes weighted alike, and the AUC reached."""
+    """Metrics of one epoch: mean losses per user, with classes weighted equally, and the validation AUC."""
 
     stage: str
     epoch: int
@@ -35,7 +35,7 @@ class Epoch(NamedTuple):
 
 
 class TrainingProgress(NamedTuple):
-    """Where a training is, counted from 1; `loss` is the mean over the users seen in this pass."""
+    """Position of a training (counted from 1), and `loss`, the mean over the users seen in this epoch."""
 
     stage: str
     epoch: int
@@ -50,7 +50,7 @@ class TrainingProgress(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainingStage:
-    """What is trained at a time: parameters by name, in groups of one learning rate each.
+    """One training stage: its trainable parameters by name, in groups with one learning rate each.
 
     `learn(users, epoch)` adds the gradient of the mean loss of these training users, and returns that loss.
     `judge()` gives the logits of all validation users, float32 on the CPU.
@@ -68,7 +68,7 @@ class TrainingStage:
 
 
 class TrainingPlan(NamedTuple):
-    """What holds in all stages. `loss` is that of logits, as a mean, against the validation users' labels."""
+    """Options of all stages; `loss` is the mean loss of logits against the validation users' labels."""
 
     users: int
     users_per_step: int
@@ -81,10 +81,10 @@ class TrainingPlan(NamedTuple):
 
 @dataclass
 class TrainingState:
-    """Where a training stands, and its tensors: `best/` and `now/` the weights, `moments/` the optimiser's, `logits`.
+    """State of a training with tensors: weights in `best/` and `now/`, optimiser moments in `moments/`, `logits`.
 
-    `stage` is the number of the stage under way, `best` the place in `history` of the best pass so far, `waited` the
-    passes since then, `loss` the sum over the users seen in this pass. Tensors may be those in use, not copies.
+    `stage` is the number of the current stage, `best` the index in `history` of the best epoch so far, `waited` the
+    number of epochs since then, `loss` the sum over the users seen in this epoch. Tensors may be shared, not copied.
     """
 
     stage: int = 0
@@ -97,17 +97,17 @@ class TrainingState:
     tensors: "dict[str, Tensor]" = field(default_factory=dict[str, Any])
 
     def facts(self) -> dict[str, Any]:
-        """All but the tensors, for JSON."""
+        """The state without the tensors, JSON-serialisable."""
         return {name: value for name, value in vars(self).items() if name != "tensors"}
 
     @staticmethod
     def of(facts: Mapping[str, Any], tensors: "dict[str, Tensor]") -> "TrainingState":
-        """The state that gave these facts."""
+        """The state restored from `facts` and tensors."""
         numbers = {name: value for name, value in facts.items() if name != "history"}
         return TrainingState(**numbers, history=[Epoch(*epoch) for epoch in facts["history"]], tensors=tensors)
 
     def next_stage(self) -> None:
-        """Stand before the first step of the stage that follows."""
+        """Move to the first step of the next stage."""
         self.stage, self.epoch, self.step, self.loss, self.waited = self.stage + 1, 0, 0, 0.0, 0
         self.tensors = {name: tensor for name, tensor in self.tensors.items() if name.startswith(("best/", "logits"))}
 
@@ -119,11 +119,11 @@ def train_stage(
     keep: Callable[[bool], None],
     tell: Callable[[TrainingProgress], None],
 ) -> None:
-    """Train one stage, from where `state` stands to its end, and leave the best weights in the parameters.
+    """Train one stage from `state` to its end, and leave the best weights in the parameters.
 
-    The best pass of all stages has the highest AUC on the validation users, and of equals the lowest loss. `keep` is
-    called when the state is one to go on from, with true at the end of a pass. Raises TrainingError when a loss or a
-    gradient is no number.
+    The best epoch of all stages has the highest AUC on the validation users, and among equals the lowest loss. `keep`
+    is called whenever the state can be saved, with true at the end of an epoch. Raises TrainingError when a loss or a
+    gradient is NaN or infinite.
     """
     import torch
 
@@ -155,7 +155,7 @@ def train_stage(
 
 
 def copy_weights(weights: "Mapping[str, Tensor]", parameters: "Mapping[str, Tensor]") -> None:
-    """Copy weights into the parameters of those names; parameters without one stay as they are."""
+    """Copy weights into the parameters of the same names; other parameters stay unchanged."""
     import torch
 
     with torch.no_grad():
@@ -167,7 +167,7 @@ def copy_weights(weights: "Mapping[str, Tensor]", parameters: "Mapping[str, Tens
 def _step(
     stage: TrainingStage, optimizer: "torch.optim.Optimizer", users: NDArray[np.int64], state: TrainingState
 ) -> float:
-    """One step of the optimiser; the mean loss of the users before it."""
+    """One optimiser step; returns the users' mean loss before it."""
     from torch.nn.utils import clip_grad_norm_
 
     optimizer.zero_grad()
@@ -184,7 +184,7 @@ def _step(
 
 
 def _judge(stage: TrainingStage, plan: TrainingPlan, state: TrainingState) -> None:
-    """Add the pass that has ended to the history, and keep its weights when it is the best."""
+    """Evaluate the finished epoch, add it to the history, and store its weights if it is the best."""
     import torch
     from sklearn.metrics import roc_auc_score
 
@@ -216,7 +216,7 @@ def _optimizer(stage: TrainingStage, moments: "Mapping[str, Tensor]") -> "torch.
     optimizer = torch.optim.AdamW(groups, fused=True)
     for name, parameter in stage.parameters.items():
         if own := select_prefix(name, moments):
-            # A copy, for what is read from a file may lie at an odd address, where sums are added in another order.
+            # A copy, since a tensor read from a file may be unaligned, which changes the order of summation.
             optimizer.state[parameter] = {key: tensor.to(parameter.device).clone() for key, tensor in own.items()}
     return optimizer
 
@@ -230,5 +230,5 @@ def _moments(stage: TrainingStage, optimizer: "torch.optim.Optimizer") -> "list[
 
 
 def _number(place: tuple[int, ...]) -> int:
-    """A seed for torch out of several numbers."""
+    """A seed for torch derived from several numbers."""
     return int(np.random.SeedSequence(place).generate_state(1, np.uint64)[0])

@@ -1,4 +1,4 @@
-"""The two stages of training: first the layers on top alone, then with them the language model's last layers."""
+"""The two training stages: first the head alone, then the head together with the language model's last layers."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -44,7 +44,7 @@ def head_stage(
     loss: LossFunction,
     options: AgeSettings,
 ) -> TrainingStage:
-    """The first stage, on mean vectors of training and validation users: float32[users, 4 · width]."""
+    """Stage 1 trains the head, on mean vectors of training and validation users: float32[users, 4 · width]."""
     import torch
 
     device = next(model.head.parameters()).device
@@ -74,11 +74,11 @@ def fine_tuning_stage(
     *,
     tokens_at_once: int = TOKENS_AT_ONCE,
 ) -> TrainingStage:
-    """The second stage: the last `trained_layers` layers of the language model, and the layers on top.
+    """Stage 2 fine-tunes the last `trained_layers` layers of the language model together with the head.
 
-    Products of matrices are computed in `dtype`, weights and sums are float32. Layers below stay as they are, in
-    evaluation mode. Memory holds the intermediate results of about `tokens_at_once` tokens. Raises ModelError when
-    the language model's layers cannot be told apart.
+    Matrix products are computed in `dtype`, weights and sums are float32. Lower layers are frozen, in evaluation mode.
+    Memory holds the activations of about `tokens_at_once` tokens. Raises ModelError when the language model's layers
+    cannot be identified.
     """
     import torch
 
@@ -118,7 +118,7 @@ def fine_tuning_stage(
 def top_layers(backbone: Any, count: int) -> list[Any]:
     """The last `count` layers of a language model, or all of them when it has fewer.
 
-    Raises ModelError when they cannot be told apart.
+    Raises ModelError when they cannot be identified.
     """
     from torch.nn import ModuleList
 
@@ -133,7 +133,7 @@ def top_layers(backbone: Any, count: int) -> list[Any]:
 
 
 class _Learner:
-    """The age model while its language model learns: users' posts to logits, with gradients for the top layers."""
+    """The age model during fine-tuning: users' posts to logits, with gradients for the top layers."""
 
     def __init__(
         self,
@@ -154,8 +154,8 @@ class _Learner:
     def logits(self, group: UserGroup) -> "Tensor":
         """The logits of a group's users, from their posts' mean vectors: float32[users].
 
-        Each different post is computed once. What a group with more tokens than memory should hold needs for its
-        gradients is computed again when they are (Chen et al. 2016, arXiv 1604.06174).
+        Each distinct post is computed once. Activations of a group with more tokens than the memory limit are
+        recomputed in the backward pass (gradient checkpointing, Chen et al. 2016, arXiv 1604.06174).
         """
         import torch
         from torch.utils.checkpoint import checkpoint
@@ -189,7 +189,7 @@ class _Learner:
         return post_vectors(self._model, ids.to(self._device), mask.to(self._device)).float()
 
     def _learning(self) -> None:
-        """Dropout in the layers that learn, and none below them."""
+        """Enable dropout in the trained layers only."""
         self._model.eval()
         for layer in self._layers:
             layer.train()

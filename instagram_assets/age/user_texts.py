@@ -1,4 +1,4 @@
-"""What people wrote: the texts of each account, from posts, or from a folder with one file per user."""
+"""User texts: the texts of each account, from posts, or from a folder with one file per user."""
 
 import re
 from collections import Counter, defaultdict
@@ -38,7 +38,7 @@ _BATCH = 10_000_000
 
 
 class UserTexts(NamedTuple):
-    """One account: its texts, how many of its posts had none, and why there are no texts or what could not be read."""
+    """One account: its texts, the number of posts without text, and the reason for missing texts or read errors."""
 
     username: str
     texts: list[str]
@@ -47,7 +47,7 @@ class UserTexts(NamedTuple):
 
 
 def normalised_text(value: object) -> str | None:
-    """A post's text in NFC without white space around it; null when it has neither letter nor digit, as emojis."""
+    """A post's text in NFC, stripped of white space; null when it contains no letter or digit, such as emojis only."""
     try:
         text = (field_values.parse_text(value, "text", []) or "").strip()
     except RecordError:
@@ -60,7 +60,7 @@ def normalised_text(value: object) -> str | None:
 def user_texts(
     username: str, captions: Iterable[object], *, by_others: int = 0, reason: str | None = None
 ) -> UserTexts:
-    """An account with the readable ones among its captions; `by_others` are posts in its timeline that others wrote."""
+    """An account with its usable captions; `by_others` counts posts in its timeline by other authors."""
     received = list(captions)
     texts = [text for caption in received if (text := normalised_text(caption))]
     left_out = len(received) - len(texts) + by_others
@@ -70,8 +70,8 @@ def user_texts(
 def texts_of_posts(posts: pa.Table | pa.RecordBatchReader) -> pa.Table:
     """The texts of each account's own posts (a table of `posts`), in the order in which accounts first appear.
 
-    Posts in a timeline that somebody else wrote, as in collaborations, do not count; where the owner is not known it
-    is the account. Returns the columns of `USER_TEXTS`.
+    Posts in a timeline by another author, as in collaborations, do not count; an unknown owner counts as the account.
+    Returns the columns of `USER_TEXTS`.
     """
     captions: dict[str, list[str | None]] = defaultdict(list)
     by_others: Counter[str] = Counter()
@@ -120,14 +120,14 @@ def _why_none(total: int, by_others: int) -> str:
 TEXT_COLUMNS = ("text", "caption")
 
 _USER_FILE = re.compile(r"(?P<name>[^.].*)\.(?P<kind>csv|tsv|json|jsonl|ndjson|xlsx)(\.gz|\.xz)?", re.IGNORECASE)
-# What Instaloader and gallery-dl write into a file of each post, whatever they call it.
+# Files that Instaloader and gallery-dl write for each post, in all their variants.
 _OF_ONE_POST = re.compile(rb'"instaloader"\s*:\s*\{|"category"\s*:\s*"instagram"')
 _LISTS = ("texts", "captions")
 _REMEDY = "None of this file can be used: give texts or posts"
 
 
 class _Caption(NamedTuple):
-    """A post's text as received, who wrote it where the file says so, and what is wrong where it is no post."""
+    """A post's text as received, its author if known, and an error where the record is not a post."""
 
     text: object
     owner: object = None
@@ -136,9 +136,9 @@ class _Caption(NamedTuple):
 
 @dataclass
 class UserTextFolder:
-    """What lies in a folder: the files of each user, and the texts of posts by their owner.
+    """The contents of a folder: the files of each user, and the texts of posts by their owner.
 
-    `passed` counts what was passed over by its kind, `.txt` or `folder`.
+    `passed` counts ignored entries by kind, `.txt` or `folder`.
     """
 
     limits: IngestSettings
@@ -162,8 +162,8 @@ def texts_of_folder(
 ) -> pa.Table:
     """The texts of the users that have a file in a folder, or of `usernames`, as the columns of `USER_TEXTS`.
 
-    Raises FileError when there is no such folder or no user file in it; a file that cannot be read is its user's
-    `reason` and keeps nobody else waiting.
+    Raises FileError when the folder does not exist or has no user file; an unreadable file becomes its user's `reason`
+    and does not affect others.
     """
     return texts_table(users_of_folder(folder, usernames, limits))
 
@@ -171,12 +171,12 @@ def texts_of_folder(
 def users_of_folder(
     folder: Path, usernames: Collection[str] | None = None, limits: IngestSettings | None = None
 ) -> Iterator[UserTexts]:
-    """As `texts_of_folder`, one user at a time, sorted by name or in the order of `usernames`."""
+    """Like `texts_of_folder`, one user at a time, sorted by name or in the order of `usernames`."""
     yield from scan_user_folder(folder, limits).users(usernames)
 
 
 def scan_user_folder(folder: Path, limits: IngestSettings | None = None) -> UserTextFolder:
-    """What lies in a folder. Raises FileError when there is no file in it that may be read.
+    """List the user files of a folder. Raises FileError when there is no file in it that may be read.
 
     A user's files are `name.csv` with a column `text` or `caption`, and `name.json`: a list of texts or of posts of
     any format that `ingest` knows, an object with a list `texts`, or the source's `edge_owner_to_timeline_media`.
@@ -204,7 +204,7 @@ def scan_user_folder(folder: Path, limits: IngestSettings | None = None) -> User
 
 
 def _is_of_archive(path: Path) -> bool:
-    """True for the files of a person's own archive, which are named after what is in them."""
+    """Whether a file has one of the names used in Instagram's archive of a person's own data."""
     return is_posts_file(f"media/{path.name}") and archive_owner(path) is not None
 
 
@@ -218,7 +218,7 @@ def _is_of_one_post(path: Path, limits: IngestSettings) -> bool:
 
 
 def _is_gathered(path: Path, found: UserTextFolder) -> bool:
-    """Give the posts of a file to their owners. False where nothing in it has an owner: it is of whoever it names."""
+    """Assign the posts of a file to their owners; false if none has an owner, so that the file's name is the user."""
     source = RecordSource(path.name, "", datetime.now(UTC), ZoneInfo("UTC"), path=path, find_owner=archive_owner)
     posts: dict[str, list[object]] = defaultdict(list)
     others = 0
@@ -233,7 +233,7 @@ def _is_gathered(path: Path, found: UserTextFolder) -> bool:
         return False
     for owner, texts in posts.items():
         found.posts[owner] += texts
-    return bool(posts) or not others  # a profile alone is no user's file, nor is an empty one
+    return bool(posts) or not others  # a profile alone is not a user's file, nor is an empty one
 
 
 def _user(username: str, files: list[Path], posts: list[object], limits: IngestSettings) -> UserTexts:
@@ -270,7 +270,7 @@ def _read(path: Path, limits: IngestSettings, username: str) -> Iterator[_Captio
 
 
 def _captions(record: Record | BadRecord, source: RecordSource) -> Iterator[_Caption]:
-    """The posts in a record of any shape, or what is wrong with it."""
+    """The posts in a record of any format, or its error."""
     if isinstance(record, BadRecord):
         text = bare_text(record)
         yield _Caption(text, problem="" if text is not None else str(record.error))
@@ -292,6 +292,6 @@ def _captions(record: Record | BadRecord, source: RecordSource) -> Iterator[_Cap
 
 
 def _caption(part: Part) -> _Caption:
-    # The source kept so little of a node that it may not look like one.
+    # The original project stored so little of a node that it may not be recognised as one.
     shape = graphql.POST if "edge_media_to_caption" in part.record else part.shape
     return _Caption(shape.value("caption", part.record), shape.value("owner", part.record))

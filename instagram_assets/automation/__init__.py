@@ -1,1 +1,1 @@
-"""When things run, and what is checked."""
+"""Automation: jobs, schedules, sensors, asset checks, alerts, and the processes of `instagram-assets dev`."""

@@ -1,7 +1,7 @@
-"""What failed of late, as alerts, and the sensor that sends them.
+"""Alerts about recent failures, and the sensor that sends them.
 
-What is due is read from Dagster's history each time, so nothing has to be remembered between two ticks: an alert that
-did not go out is simply due again.
+Pending alerts are derived from Dagster's history each time, so that no state is stored between two ticks: an alert that
+could not be sent is still pending at the next one.
 """
 
 from collections import Counter
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-# Private in dagster 1.13.27: the states that its freshness daemon notes, and how checks ended.
+# Private in dagster 1.13.27: the states recorded by its freshness daemon, and check results.
 from dagster._core.definitions.freshness import FreshnessState
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
@@ -24,9 +24,9 @@ from instagram_assets.calendar import day_of
 from instagram_assets.partitions import PARTITION, RANGE_END, RANGE_START, known_accounts, selection
 from instagram_assets.settings import settings
 
-# What did not go out within a day is told by `status` alone.
+# What could not be sent within a day is reported by `status` only.
 _LOOK_BACK = timedelta(days=1)
-# On a bad day hundreds of runs of a job fail of one cause; the log of each one that is looked at is a file.
+# After a common cause hundreds of runs of a job may fail; reading the log of each one opens a file.
 _MOST_RUNS_OF_A_JOB = 10
 _FAILED_CHECK = "DagsterAssetCheckFailedError"
 _FAILURES = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
@@ -50,7 +50,7 @@ def alerts_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
 def send_due(
     instance: dg.DagsterInstance, assets: Collection[dg.AssetKey], checks: Collection[dg.AssetCheckKey], now: datetime
 ) -> Delivery:
-    """Send what failed within a day before `now`, of these assets and checks and of all jobs, and was not told yet."""
+    """Send alerts not yet sent for failures of these assets and checks and all jobs within a day before `now`."""
     due = list(find_failures(instance, assets, checks, now, settings().zone))
     return deliver(due, settings().alerts, settings().folder(FOLDER), now)
 
@@ -62,7 +62,7 @@ def find_failures(
     now: datetime,
     zone: ZoneInfo,
 ) -> Iterator[Alert]:
-    """What failed within a day before `now`, the newest of each cause and day."""
+    """Alerts for failures within a day before `now`, the newest of each cause and day."""
     since = now - _LOOK_BACK
     found: dict[tuple[str, object], Alert] = {}
     for alert in (
@@ -85,7 +85,7 @@ def _failed_runs(instance: dg.DagsterInstance, since: datetime, zone: ZoneInfo) 
 
 
 def _of_run(instance: dg.DagsterInstance, run: dg.DagsterRun, ended: datetime, zone: ZoneInfo) -> Iterator[Alert]:
-    """One alert for a failed run; none when a person stopped it, or when it failed of checks, which are told."""
+    """One alert for a failed run; none if a person cancelled it, or if checks failed, which have their own alerts."""
     events = [
         record.event_log_entry.dagster_event
         for record in instance.get_records_for_run(run.run_id, of_type=_FAILURES).records
@@ -103,7 +103,7 @@ def _of_run(instance: dg.DagsterInstance, run: dg.DagsterRun, ended: datetime, z
         day=day_of(ended, zone),
         job=run.job_name,
         step=step,
-        error="" if files else error,  # that of a refused file says no more than that it was
+        error="" if files else error,  # the error of a rejected file only says that it was rejected
         cells=_cells(instance, run),
         files=files,
         run=run.run_id,
@@ -134,27 +134,27 @@ def _failed_checks(
 def _overdue(
     instance: dg.DagsterInstance, assets: Collection[dg.AssetKey], now: datetime, zone: ZoneInfo
 ) -> Iterator[Alert]:
-    """An alert for each day on which an asset is overdue, as Dagster's freshness daemon noted it."""
+    """An alert for each day on which an asset is overdue, as recorded by Dagster's freshness daemon."""
     for key, record in sorted(instance.get_freshness_state_records(list(assets)).items()):
         if record.freshness_state == FreshnessState.FAIL:
             yield Alert(kind="freshness", day=day_of(now, zone), asset=key.path[-1])
 
 
 def _rejected_files(event: dg.DagsterEvent) -> int:
-    """How many files the landing run put aside as bad."""
+    """The number of files that the landing run rejected."""
     data = event.step_failure_data.user_failure_data if event.is_step_failure else None
     counted = data.metadata.get(REJECTED_FILES) if data else None
     return int(str(counted.value)) if counted else 0
 
 
 def _cells(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int:
-    """How many partitions a run is over: accounts × days, accounts, or one; 0 when it has none."""
+    """The number of partitions of a run: accounts × days, accounts, or one; 0 when it has none."""
     first, last = run.tags.get(RANGE_START), run.tags.get(RANGE_END)
     if not first or not last:
         return int(PARTITION in run.tags)
     order = known_accounts(instance)
     if any(key.split("|")[0] not in order for key in (first, last)):
-        return 0  # of an account that has been taken out since
+        return 0  # the account may have been erased since
     if "|" not in first:
         return order.index(last) - order.index(first) + 1
     chosen = selection(dg.PartitionKeyRange(first, last), order)

@@ -1,4 +1,4 @@
-"""What is checked after each run; every check reads only the cells of its run, and the columns it needs."""
+"""The asset checks that follow each run; each reads only the partitions of its run, and the columns that it needs."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -109,7 +109,7 @@ def fields_as_before() -> dg.AssetCheckResult:
 
 
 def broken_promises(posts: pa.Table) -> list[str]:
-    """What about the table is not as `schemas.POSTS` says, in words; empty when all is well."""
+    """Deviations of the table from `schemas.POSTS`, as messages; empty when there are none."""
     problems = [f"column {field.name} is missing" for field in POSTS.schema if field.name not in posts.column_names]
     problems += [
         f"column {field.name} is {posts.schema.field(field.name).type}, not {field.type}"
@@ -136,10 +136,10 @@ def _share(what: str, count: int, total: int, largest: float) -> dg.AssetCheckRe
 def of_run(
     asset: str, judge: Callable[[pa.Table], dg.AssetCheckResult], *columns: str, blocking: bool = False
 ) -> dg.AssetChecksDefinition:
-    """`judge` as a check of what a run wrote of an asset, with these columns, or all.
+    """An asset check that applies `judge` to what a run wrote of an asset, with these columns, or all.
 
-    It has no partitions, of which Dagster would show no result. It has no input and logs its evaluation itself, since
-    of a check without partitions Dagster lists every account × day for either.
+    It has no partitions, since Dagster would show no result of a partitioned check. It has no input and logs its
+    evaluation itself, since for an unpartitioned check Dagster would list every account × day for either.
     """
 
     @dg.asset_check(  # pyright: ignore[reportArgumentType]  it may be a generator
@@ -166,7 +166,7 @@ def of_run(
 
 
 def _newest(instance: dg.DagsterInstance, asset: dg.AssetKey) -> AssetCheckEvaluationTargetMaterializationData | None:
-    """What the UI shows as checked."""
+    """The materialization to which the UI attaches the check result."""
     for record in instance.get_asset_records([asset]):
         if newest := record.asset_entry.last_materialization_record:
             return AssetCheckEvaluationTargetMaterializationData(
@@ -176,7 +176,7 @@ def _newest(instance: dg.DagsterInstance, asset: dg.AssetKey) -> AssetCheckEvalu
 
 
 def _rows(context: dg.AssetCheckExecutionContext, asset: str, columns: tuple[str, ...]) -> pa.Table:
-    """The rows of the run's cells; of a run without partitions all rows."""
+    """The rows of the run's partitions; of a run without partitions all rows."""
     tags, tables = context.run.tags, context.resources.io_manager
     first, last = (tags.get(name) or tags.get(PARTITION) for name in (RANGE_START, RANGE_END))
     chosen = Chosen()

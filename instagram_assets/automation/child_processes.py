@@ -27,7 +27,7 @@ class Child(NamedTuple):
         return self.process.poll() is not None
 
     def last_words(self) -> str:
-        """Its exit status, the last lines of its log, and the log's path."""
+        """Its exit status, the last lines of its log, and the log's path, for an error message."""
         lines = self.log.read_text("utf-8", "replace").splitlines()[-_TOLD_LINES:]
         told = f"The {self.name} ended with status {self.process.poll()}."
         if not any(map(str.strip, lines)):

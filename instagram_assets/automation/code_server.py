@@ -15,7 +15,7 @@ NO_CODE_SERVER = (
     f"(neither {CODE_SERVER_SOCKET} nor {CODE_SERVER_PORT} is set). "
     "Start them again: `instagram-assets dev` needs no telling the next time"
 )
-# Importing everything takes seconds; a machine with other work takes its time.
+# Importing everything takes seconds, longer on a busy machine.
 _SECONDS = 120
 
 

@@ -27,13 +27,13 @@ collect_job = dg.define_asset_job(
     dg.AssetSelection.assets("collected_accounts"),
     description="Collect new posts of the registered accounts and hashtags, by Meta's official API or from the site, "
     "and put them into the inbox.",
-    # Who was refused is refused again; what is not whole is gone on with by the next run.
+    # A refused request would be refused again; an incomplete collection is continued by the next run.
     tags={"dagster/max_runtime": "43200", "dagster/max_retries": "0", HISTORY_TAG: SHOWN_IN_HISTORY},
 )
 
 
 def note_status(instance: dg.DagsterInstance, database: CollectorDatabase, now: float) -> None:
-    """Bring the table of whom we collect up to date after a collection that was no run, in the lake and in the UI."""
+    """Update the table of collected accounts in the lake and in the Dagster UI, after a collection outside of a run."""
     table, shown = how_each_stands(database, now)
     write_asset(open_lake(settings()), "collected_accounts", table)
     rows = {"dagster/row_count": table.num_rows}
@@ -41,7 +41,7 @@ def note_status(instance: dg.DagsterInstance, database: CollectorDatabase, now: 
 
 
 def collect_run_config(of: TargetKind, newer_than: str = "") -> dict[str, Any]:
-    """The config of a run of the job by the clock, which also brings what earlier runs missed."""
+    """The config of a scheduled run of the job, which also catches up what earlier runs missed."""
     config = {"of": of, "newer_than": newer_than, "catches_up": True}
     return {"ops": {"collected_accounts": {"config": config}}}
 

@@ -1,8 +1,8 @@
-"""What steps print, kept as Dagster keeps it, by children that Ctrl-C does not reach.
+"""Compute logs of steps, as in stock Dagster, but with helper processes that Ctrl-C does not reach.
 
-While a step runs, Dagster has a `tail` that shows what is printed and a `watch_orphans` that ends the tail should the
-step's process die. A terminal's Ctrl-C goes to the whole group of processes, and of it the watcher, a Python script
-without a handler, dies with a traceback in the middle of what the command says. Both are ended by the step's own
+While a step runs, Dagster has a `tail` process that shows its output and a `watch_orphans` process that ends the tail
+if the step's process dies. A terminal's Ctrl-C goes to the whole process group, and the watcher, a Python script
+without a signal handler, would print a traceback in the middle of a command's output. Both are ended by the step's own
 process in any case, by SIGTERM.
 """
 
@@ -21,13 +21,13 @@ _STREAMS = (1, 2)
 
 
 class QuietComputeLogs(LocalComputeLogManager):
-    """Stock files of what steps print; what shows them meanwhile is started with SIGINT blocked."""
+    """Stock compute logs in files, whose helper processes are started with SIGINT blocked."""
 
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> "QuietComputeLogs":
-        """The files of the Dagster home `base_dir`, in the folder where stock Dagster keeps them."""
+        """An instance for the Dagster home `base_dir`, with the files where stock Dagster keeps them."""
         return cls(os.path.join(config_value["base_dir"], "storage"), inst_data=inst_data)
 
     @contextmanager
@@ -40,9 +40,9 @@ class QuietComputeLogs(LocalComputeLogManager):
 
 @contextmanager
 def _streams_given_back() -> Generator[None]:
-    """Have what is printed after the block go where it went before, whatever happens in it.
+    """Context manager: restore stdout and stderr after the block, whatever happens in it.
 
-    Dagster flushes before it gives them back: on a full disk that fails, and all that a command says would be lost.
+    Dagster flushes before it restores them: on a full disk that fails, and all later output would be lost.
     """
     with ExitStack() as stack:
         for descriptor in _STREAMS:
@@ -54,9 +54,9 @@ def _streams_given_back() -> Generator[None]:
 
 @contextmanager
 def _interrupts_blocked() -> Generator[None]:
-    """Keep SIGINT from this thread while the block runs, and for good from processes that are started in it.
+    """Context manager: block SIGINT in this thread during the block, and permanently in processes started in it.
 
-    One that comes meanwhile is delivered afterwards: none is lost.
+    A signal that arrives meanwhile is delivered afterwards.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -1,7 +1,7 @@
-"""Creation of DAGSTER_HOME with its configuration and SQLite databases, atomically and under a lock.
+"""Creates DAGSTER_HOME with its configuration and SQLite databases, atomically and under a lock.
 
-Dagster itself creates its databases in several steps. What two concurrent first starts, or one that was killed, leave
-behind is never repaired by a later start; here a database is complete or absent.
+Dagster itself creates its databases in several steps. Incomplete ones, left by two concurrent first starts or by one
+that was killed, are never repaired by a later start; here a database is complete or absent.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-# Private in dagster 1.13.27: what its SQLite databases are made by.
+# Private in dagster 1.13.27: the functions that create its SQLite databases.
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.runs import SqliteRunStorage
 from dagster._core.storage.schedules import SqliteScheduleStorage
@@ -34,7 +34,7 @@ _MAKERS: dict[str, Callable[[str], SqliteRunStorage | SqliteEventLogStorage | Sq
 _BESIDE = ("-wal", "-shm", "-journal")
 _WHOLE = 1
 """SQLite's `user_version` of the databases that were made here, which Dagster leaves at 0."""
-# Tables that have rows before anybody has stored anything.
+# Tables with initial rows in a new database.
 _VERSION = "alembic_version"
 _OWN = {_VERSION, "secondary_indexes", "instance_info", "sqlite_sequence"}
 _SECONDS_FOR_LOCKS = 30.0
@@ -50,11 +50,11 @@ SHIPPED_CONFIG_HASHES = frozenset(
 
 
 def make_dagster_home(home: Path, configuration: Path, *, databases: bool) -> None:
-    """Make DAGSTER_HOME with its dagster.yaml, a copy of `configuration`, and with `databases` those of SQLite.
+    """Create DAGSTER_HOME with a dagster.yaml, a copy of `configuration`, and with `databases` those of SQLite.
 
-    A dagster.yaml that somebody put there or changed stays as it is, and where it names another database none of SQLite
-    is made. Whoever starts meanwhile waits. What a start that died left half done is made anew, unless something was
-    stored in it already. Raises StorageError for a damaged database, SettingsError for a dagster.yaml that is no YAML,
+    A dagster.yaml that a person added or changed stays, and where it names another database none of SQLite is created.
+    Concurrent starts wait. What an interrupted start left incomplete is created again, unless something is stored in it
+    already. Raises StorageError for a damaged database, SettingsError for a dagster.yaml that is not valid YAML,
     OSError when the folder cannot be written.
     """
     with alone_in(home, "Put Dagster's home on a local disk: INSTAGRAM_ASSETS_DATA_DIR"):
@@ -74,14 +74,14 @@ def make_dagster_home(home: Path, configuration: Path, *, databases: bool) -> No
 
 
 def is_home_complete(home: Path) -> bool:
-    """True when a start has finished making DAGSTER_HOME: nothing has to be written to read from it."""
+    """Whether DAGSTER_HOME is completely initialised, so that it can be read without writing to it."""
     if not (home / "dagster.yaml").is_file():
         return False
     return all((home / name).is_file() for name in _MAKERS) or not _is_in_sqlite(home)
 
 
 def _is_ours(file: Path) -> bool:
-    """True for a dagster.yaml that a start of ours put there, now or long ago, and nobody changed; or for none."""
+    """Whether a dagster.yaml was written by this package and not changed since, or does not exist."""
     try:
         return hashlib.sha256(file.read_bytes()).hexdigest() in SHIPPED_CONFIG_HASHES
     except FileNotFoundError:
@@ -89,7 +89,7 @@ def _is_ours(file: Path) -> bool:
 
 
 def _is_in_sqlite(home: Path) -> bool:
-    """Whether a home's dagster.yaml leaves its storages to SQLite, where Dagster has them unless it says otherwise."""
+    """Whether the storages configured in dagster.yaml are SQLite databases, which is also Dagster's default."""
     import yaml
 
     file = home / "dagster.yaml"
@@ -104,14 +104,14 @@ def _is_in_sqlite(home: Path) -> bool:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """A reader beside us never sees half of it."""
+    """Copy a file atomically: a concurrent reader never sees half of it."""
     content = source.read_bytes()
     if not target.exists() or target.read_bytes() != content:
         write_atomic(target, lambda stream: stream.write(content))
 
 
 def _has_to_be_made(path: Path) -> bool:
-    """True for a database that is not there, or that was not made here and in which nothing is stored."""
+    """Whether a database does not exist, or was not created here and is empty."""
     if not path.exists():
         return True
     with closing(_opened(path)) as database:
@@ -121,7 +121,7 @@ def _has_to_be_made(path: Path) -> bool:
 
 
 def _make(home: Path, name: str) -> None:
-    """Have Dagster make a database where nobody looks, and give it its place when it is whole and durable."""
+    """Have Dagster create a database at a temporary path, and rename it when it is complete and synced."""
     folder, final = home / _UNFINISHED, home / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -133,7 +133,7 @@ def _make(home: Path, name: str) -> None:
     with made.open("rb") as stream:
         os.fsync(stream.fileno())
     make_folder(final.parent)
-    for ending in _BESIDE:  # SQLite would take what is left of another for a part of this one
+    for ending in _BESIDE:  # SQLite would take a leftover write-ahead log of another database for a part of this one
         final.with_name(final.name + ending).unlink(missing_ok=True)
     sync_folders([final.parent])
     os.replace(made, final)
@@ -141,7 +141,7 @@ def _make(home: Path, name: str) -> None:
 
 
 def _leave_one_version(path: Path) -> None:
-    """Take away the older of two versions, which two first starts at once wrote before they excluded each other."""
+    """Delete the older of two schema versions, written by two concurrent first starts of versions without the lock."""
     with closing(_opened(path)) as database, database:
         if _VERSION in _tables(database):
             database.execute(

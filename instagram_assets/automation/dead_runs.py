@@ -1,4 +1,4 @@
-"""Runs whose process died: found, and marked as failed, so that they block no others."""
+"""Detection of runs whose process died, which are marked as failed, so that they block no others."""
 
 import hashlib
 import json

@@ -1,6 +1,7 @@
 """The processes of `instagram-assets dev`: a Dagster code server, daemon and UI, and the web app.
 
-`dagster dev` starts its own web server, around which nothing can be put, and leaves its children behind when killed.
+`dagster dev` starts its own web server, which cannot be put behind a guard, and leaves its child processes behind when
+killed.
 """
 
 import http.client
@@ -41,13 +42,13 @@ DEFINITIONS = "instagram_assets.definitions"
 _PYTHON = (sys.executable, "-m")
 _PACKAGE_ROOT = Path(__file__).parent.parent.parent
 _SECONDS_TO_START = 180.0
-# The daemon first: it would start failed runs again at once, on a code server that is ending too.
+# The daemon first: it would retry failed runs at once, on a code server that is ending too.
 _SECONDS_FOR_DAEMON, _SECONDS_FOR_ALL = 3.0, 5.0
 _LOOK_EVERY = 1.0
 
 
 class Listeners(NamedTuple):
-    """Where the Dagster UI and the web app are served; whoever starts them closes both."""
+    """Listening sockets of the Dagster UI and the web app; the caller closes both."""
 
     ui: socket.socket
     web: socket.socket
@@ -60,11 +61,11 @@ class Listeners(NamedTuple):
 def run_dev(
     listeners: Listeners, home: Path, failures: Path, say: Callable[[str], None], *, verbose: bool = False
 ) -> None:
-    """Serve until SIGTERM or SIGINT at both listeners, which are closed. DAGSTER_HOME is made already.
+    """Serve both apps until SIGTERM or SIGINT; closes the listeners. DAGSTER_HOME must exist.
 
-    Tells with `say` where the web app and the UI are once they answer, files that land, runs that start and end, and
-    each run of which `failures` says that it failed; with `verbose` also all that the children say. Raises DevError
-    with the last words of a child that ended. While the web app has something forgotten, it alone is there.
+    Reports with `say` the URLs of the web app and the UI once they respond, landed files, runs that start and end, and
+    failed runs, which are read from `failures`; with `verbose` also all output of the child processes. Raises DevError
+    with the last output of a child that ended. During an erasure requested by the web app, only the web app runs.
     """
     with _ended_by_signals() as ended, child_processes(home / "dev", sockets_folder()) as lasting:
         say(f"Logs        {home / 'dev'}")
@@ -81,7 +82,7 @@ def run_dev(
 
 
 class _Dev:
-    """The code server, the UI and the daemon, which end together; and the web app, which stays among the `lasting`."""
+    """The child processes: code server, UI and daemon, which restart together; the web app is in group `lasting`."""
 
     def __init__(
         self,
@@ -102,9 +103,9 @@ class _Dev:
         self._web: Child | None = None
 
     def serve(self, ui: socket.socket, forgotten: ForgetRequest | None = None) -> ForgetRequest | None:
-        """Serve until a signal comes, or until something is to be forgotten: given back when all but the web app ended.
+        """Serve until a signal, or until an erasure is requested: returned once all but the web app has stopped.
 
-        `forgotten` was before, which is told once all is there again.
+        `forgotten` is the erasure before, reported as finished once everything runs again.
         """
         with at_work_in(self._home), child_processes(self._home / "dev", sockets_folder()) as group:
             running: list[Child] = []
@@ -125,7 +126,7 @@ class _Dev:
                 _end(group, running)
 
     def _start(self, group: Children, ui: socket.socket) -> Generator[Child]:
-        """Each as soon as it is started; the code server alone until it answers, since all ask it."""
+        """Start the child processes; the code server first, until it responds, since the others depend on it."""
         code_socket = group.folder / "code.sock"
         server = {"socket": str(code_socket), "location_name": LOCATION_NAME}
         _workspace(group).write_text(json.dumps({"load_from": [{"grpc_server": server}]}), "utf-8")
@@ -153,7 +154,7 @@ class _Dev:
         return group.start("daemon", command, _environment(group))
 
     def _until_asked(self, group: Children, running: list[Child]) -> ForgetRequest | None:
-        """Watch until something is to be forgotten while no run goes on; the daemon, which starts runs, has ended."""
+        """Watch until an erasure is requested and no run is active; the daemon, which starts runs, is stopped then."""
         while wish := self._watch(running):
             daemon = running.pop()
             daemon.process.terminate()
@@ -166,7 +167,7 @@ class _Dev:
         return None
 
     def _watch(self, running: list[Child]) -> ForgetRequest | None:
-        """Tell what happens until a signal comes or something is to be forgotten."""
+        """Report events until a signal arrives or an erasure is requested."""
         watched = [*running, *filter(None, [self._web])]
         failed = _new_lines(self._failures, self._failures.stat().st_size if self._failures.exists() else 0)
         said = {child.name: _new_lines(child.log) for child in watched} if self._verbose else {}
@@ -189,7 +190,7 @@ class _Dev:
 
 
 def _listen_again(address: tuple[str, int]) -> socket.socket:
-    """At the address where the UI was, which others could take while it was away."""
+    """Listen again at the UI's address, which another process may have taken meanwhile."""
     try:
         return socket.create_server(address, backlog=2_048)
     except OSError as error:
@@ -201,7 +202,7 @@ def _workspace(group: Children) -> Path:
 
 
 def _environment(group: Children) -> dict[str, str]:
-    """That of whoever asks the code server of this group; the token of the web app is for that alone."""
+    """Environment variables for clients of this group's code server, without the web app's token."""
     left_out = (CODE_SERVER_HOST, CODE_SERVER_PORT, settings().web.token_variable)
     others = {name: value for name, value in os.environ.items() if name not in left_out}
     return {**others, CODE_SERVER_SOCKET: str(group.folder / "code.sock")}
@@ -210,7 +211,7 @@ def _environment(group: Children) -> dict[str, str]:
 def _start_server(
     group: Children, name: str, command: Sequence[str], listener: socket.socket, environment: Mapping[str, str]
 ) -> Child:
-    """Start what serves at a socket, which is closed here: else a page would wait for ever for one that has died."""
+    """Start a server on a socket and close our copy of it: otherwise clients of a dead server would wait forever."""
     descriptor = listener.fileno()
     child = group.start(name, [*command, "--listener", str(descriptor)], environment, [descriptor])
     listener.close()
@@ -249,7 +250,7 @@ def _serves(host: str, port: int, path: str) -> bool:
 
 
 def _new_lines(file: Path, told: int = 0) -> Generator[list[str]]:
-    """Each time the whole lines that a growing file has more than before, after its first `told` bytes."""
+    """Each time it is advanced, the complete lines appended to a file since, after its first `told` bytes."""
     while True:
         new = b""
         if file.exists() and file.stat().st_size > told:
@@ -277,7 +278,7 @@ def _end(group: Children, running: list[Child]) -> None:
 
 @contextmanager
 def _ended_by_signals() -> Generator[Event]:
-    """An event that SIGTERM and SIGINT set, in the place of what they do elsewhere."""
+    """Context manager: an event that SIGTERM and SIGINT set, instead of their usual effect."""
     ended = Event()
     numbers = (signal.SIGTERM, signal.SIGINT)
     before = [signal.signal(number, lambda *_: ended.set()) for number in numbers]

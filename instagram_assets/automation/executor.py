@@ -1,6 +1,6 @@
-"""All steps of a run in one process, so that models load once; a run that is told to stop stops.
+"""The executor: all steps of a run in one process, so that models load once; a cancelled run stops without retries.
 
-Dagster tries a step that has a retry policy again also when a person ended its run (1.13.27).
+Dagster 1.13.27 retries a step with a retry policy even when a person cancelled its run.
 """
 
 from collections.abc import Generator, Iterator, Mapping
@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import dagster as dg
 
-# Private in dagster 1.13.27; an executor of one's own is made of these.
+# Private in dagster 1.13.27; required for a custom executor.
 from dagster._core.definitions.executor_definition import IN_PROC_CONFIG
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.execution.context.system import PlanOrchestrationContext
@@ -21,7 +21,7 @@ from instagram_assets.automation.failure_reasons import was_interrupted
 
 
 class StoppableExecutor(InProcessExecutor):
-    """Dagster's own in-process executor, but an interrupted step ends its run."""
+    """Dagster's in-process executor, except that an interrupted step ends its run."""
 
     def execute(
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan

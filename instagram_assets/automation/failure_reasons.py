@@ -38,7 +38,7 @@ def ended_by_signal(event: dg.DagsterEvent) -> bool:
 
 
 def is_refusal(name: str) -> bool:
-    """True for the class name of an error by which a data source is_refusal access."""
+    """Whether an error class (by name) means that a data source refused access."""
     return name in names_below(SourceRefusedError)
 
 

@@ -1,10 +1,10 @@
-"""Runs leave the history that people see with a tag: to delete a run would erase what it materialized.
+"""Hides runs from the web app's history by removing a tag: deleting a run would delete its materializations.
 
-The tag goes, and is not set to another value: a run that is made again has the tags of the first and those of its job,
-so it is in the history like any other.
+The tag is removed, not changed: a re-executed run has the tags of the first and those of its job, so it is in the
+history like any other.
 
-Dagster's GraphQL cannot tag a run, and `DagsterInstance.add_run_tags` takes a transaction for each: of 10,000 runs
-minutes. Written against dagster 1.13.27; private there are the tables of its run storage.
+Dagster's GraphQL cannot tag a run, and `DagsterInstance.add_run_tags` takes a transaction for each, which takes minutes
+for 10,000 runs. Written against dagster 1.13.27; the tables of its run storage are private.
 """
 
 import json
@@ -27,18 +27,18 @@ _ENDED = _RUNS.status.in_([status.value for status in FINISHED_STATUSES])
 
 
 def hide_runs(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> int:
-    """Take runs that have ended out of the history; how many were in it. Nothing of what they made is touched."""
+    """Hide finished runs from the history; returns how many were in it. Their materializations stay."""
     runs = sql_storage(instance)
     slices = (run_ids[start : start + _RUNS_AT_ONCE] for start in range(0, len(run_ids), _RUNS_AT_ONCE))
     return sum(_hide(runs, each) for each in slices)
 
 
 def ended_runs(instance: dg.DagsterInstance) -> dict[str, str]:
-    """The runs of the history that have ended, each with the name of its folder, empty where it has none."""
+    """The finished runs of the history, each with the name of its folder, empty where it has none."""
     shown = sa.select(_TAGS.run_id).where(_TAGS.key == HISTORY_TAG, _TAGS.value == SHOWN_IN_HISTORY)
     folders = sa.select(_TAGS.run_id, _TAGS.value).where(_TAGS.key == FOLDER_TAG)
     with sql_storage(instance).connect() as connection:
-        # Three questions, since SQLite joins a table of tags with itself in minutes.
+        # Three queries, since SQLite takes minutes to join a table of tags with itself.
         of_history = set(connection.execute(shown).scalars())
         folder_of = {row.run_id: row.value for row in connection.execute(folders)}
         ended = connection.execute(sa.select(_RUNS.run_id).where(_ENDED)).scalars()
@@ -46,7 +46,7 @@ def ended_runs(instance: dg.DagsterInstance) -> dict[str, str]:
 
 
 def sql_storage(instance: dg.DagsterInstance) -> SqlRunStorage:
-    """The storage of runs. Raises StorageError where it is no SQL database."""
+    """Dagster's run storage. Raises StorageError where it is not an SQL database."""
     runs = instance.run_storage
     if not isinstance(runs, SqlRunStorage):
         raise StorageError(f"{type(runs).__name__} is no SQL database; Dagster's history is left as it is.")
@@ -54,13 +54,13 @@ def sql_storage(instance: dg.DagsterInstance) -> SqlRunStorage:
 
 
 def _hide(runs: SqlRunStorage, run_ids: Sequence[str]) -> int:
-    """In one transaction, with the runs locked: a tag stands in a row of its own and in the run's body.
+    """Remove the tag in one transaction, with the runs locked, both from the tags table and from the run's JSON body.
 
-    Dagster may write the body of before again when it adds tags at the same time: hiding again mends that.
+    If Dagster adds tags at the same time, it may write the old body back: hiding the run again repairs that.
     """
     chosen = sa.select(_RUNS.run_id, _RUNS.run_body).where(_RUNS.run_id.in_(run_ids), _ENDED).with_for_update()
     with transaction(runs) as connection:
-        # SQLite knows no lock of rows, and locks all at the first statement that writes, whatever it finds.
+        # SQLite has no row locks; it locks the database at the first write statement, even one that changes nothing.
         connection.execute(sa.update(RunsTable).where(_RUNS.run_id.is_(None)).values(run_id=_RUNS.run_id))
         ended = {row.run_id: row.run_body for row in connection.execute(chosen)}
         of_runs = sa.and_(_TAGS.run_id.in_(list(ended)), _TAGS.key == HISTORY_TAG, _TAGS.value == SHOWN_IN_HISTORY)
@@ -74,7 +74,7 @@ def _hide(runs: SqlRunStorage, run_ids: Sequence[str]) -> int:
 
 
 def _hidden(text: str) -> str | None:
-    """The body of a run without its tag; null where it has none."""
+    """A run's JSON body without the tag; null where it has none."""
     body: dict[str, Any] = json.loads(text)
     if (body.get("tags") or {}).get(HISTORY_TAG) != SHOWN_IN_HISTORY:
         return None
@@ -84,11 +84,11 @@ def _hidden(text: str) -> str | None:
 
 @contextmanager
 def transaction(runs: SqlRunStorage) -> Generator[sa.Connection]:
-    """A connection in a transaction that is committed at the end."""
+    """Context manager: a connection in a transaction that is committed at the end."""
     with runs.connect() as connection:
         if connection.in_transaction():  # of SQLite
             yield connection
             return
-        connection.execution_options(isolation_level="READ COMMITTED")  # of PostgreSQL each statement stands alone
+        connection.execution_options(isolation_level="READ COMMITTED")  # Dagster sets AUTOCOMMIT
         with connection.begin():
             yield connection

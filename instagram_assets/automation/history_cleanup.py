@@ -92,11 +92,11 @@ def _old_runs(instance: dg.DagsterInstance, before: datetime) -> Iterator[list[s
 
 
 def _forget_events(log: SqlEventLogStorage, runs: Sequence[str]) -> int:
-    """Delete the events of runs from the index; how many. Those that say how a cell or a check stands stay."""
+    """Delete events of runs from the event index, except the newest of each partition and check; returns the count."""
     newer = SqlEventLogStorageTable.alias("newer").c
     newer_check = AssetCheckExecutionsTable.alias("newer").c
     same = (newer.asset_key == _EVENTS.asset_key, newer.dagster_event_type == _EVENTS.dagster_event_type)
-    # Each partition by itself, so that the index is used; null is no value that equals another.
+    # Each partition by itself, so that the index is used; null equals no value in SQL.
     surpassed = sa.or_(
         _EVENTS.partition.is_not(None)
         & sa.exists().where(*same, newer.partition == _EVENTS.partition, newer.id > _EVENTS.id),
@@ -131,7 +131,7 @@ def _remove_database(path: Path) -> None:
 
 
 def _remove_old(folder: Path, before: datetime) -> int:
-    """Remove the files of a folder that nobody wrote to since a moment; how many."""
+    """Delete the files of a folder that were last modified before a timestamp; returns their number."""
     old = [path for path in folder.rglob("*") if path.is_file() and path.stat().st_mtime < before.timestamp()]
     for path in old:
         path.unlink(missing_ok=True)
@@ -139,7 +139,7 @@ def _remove_old(folder: Path, before: datetime) -> int:
 
 
 def _shrunk(database: Path) -> bool:
-    """Give the free pages of an SQLite database back to the disk, unless somebody writes to it all the time."""
+    """Return the free pages of an SQLite database to the disk; false if it was busy all the time."""
     with closing(sqlite3.connect(database, timeout=_SECONDS_FOR_LOCKS, isolation_level=None)) as connection:
         try:
             connection.execute("VACUUM")
@@ -150,7 +150,7 @@ def _shrunk(database: Path) -> bool:
 
 
 def _bytes(folder: Path) -> int:
-    """Bytes of the files below a folder; those that go meanwhile count for nothing."""
+    """Total size of the files below a folder; files that vanish meanwhile are ignored."""
     found = 0
     for path in folder.rglob("*"):
         try:
@@ -176,5 +176,5 @@ def tidy_job() -> None:
 
 
 def limit(days: int) -> datetime:
-    """The moment so many days ago."""
+    """The timestamp that many days ago."""
     return datetime.now(UTC) - timedelta(days=days)

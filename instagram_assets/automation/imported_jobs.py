@@ -1,6 +1,6 @@
-"""Jobs of an earlier dashboard as runs of Dagster's history: there is nothing behind them, and nothing starts them.
+"""Imports jobs of an earlier dashboard into Dagster's history as runs, which have no output and cannot be re-executed.
 
-Written against dagster 1.13.27; private there are the tables of its run storage.
+Written against dagster 1.13.27; the tables of its run storage are private.
 """
 
 import logging
@@ -42,9 +42,9 @@ _LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 def import_jobs(instance: dg.DagsterInstance, jobs: Sequence[DashboardJob]) -> int:
-    """Add jobs that were not imported before to the history, older than all that is there; how many.
+    """Add jobs that were not imported before to the history, older than all existing runs; returns their number.
 
-    Killed anywhere, the next import goes on: a run comes with all its tags, after its log.
+    An import that was killed is completed by the next one: a run is written with all its tags, after its log.
     """
     runs = sql_storage(instance)
     new = {run_id_of(job): job for job in jobs}
@@ -70,14 +70,14 @@ def import_jobs(instance: dg.DagsterInstance, jobs: Sequence[DashboardJob]) -> i
 
 
 def run_id_of(job: DashboardJob) -> str:
-    """The id of its run, the same at each import."""
+    """The run id of a job, the same at each import."""
     return str(uuid5(_NAMESPACE, job.id))
 
 
 def _insert(connection: sa.Connection, all_jobs: Sequence[tuple[str, DashboardJob]]) -> int:
-    """Those that no other import at the same time has added; how many.
+    """Insert the runs that no concurrent import has added; returns their number.
 
-    The history is in the order of the rows' numbers: old jobs get those below all others, the newest first.
+    The history is sorted by row id: imported jobs get ids below all others, the newest job the highest.
     """
     _wait_for_others(connection)
     ids = [run_id for run_id, _ in all_jobs]
@@ -111,10 +111,10 @@ def _insert(connection: sa.Connection, all_jobs: Sequence[tuple[str, DashboardJo
 
 
 def _wait_for_others(connection: sa.Connection) -> None:
-    """One import at a time writes, until the transaction ends."""
+    """Lock the import, so that only one writes at a time, until the transaction ends."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-    else:  # SQLite locks at the first statement that writes, whatever it finds
+    else:  # SQLite locks the database at the first write statement, even one that changes nothing
         connection.execute(sa.update(RunsTable).where(RunsTable.c.run_id.is_(None)).values(run_id=RunsTable.c.run_id))
 
 
@@ -131,7 +131,7 @@ def _tags(job: DashboardJob) -> dict[str, str]:
 
 
 def _write_log(instance: dg.DagsterInstance, run_id: str, job: DashboardJob) -> None:
-    """The log as one event of the run, unless an import that was killed has written it."""
+    """Write the log as one event of the run, unless an interrupted import has written it."""
     if not job.log or instance.get_records_for_run(run_id, limit=1).records:
         return
     at = (job.finished_at or job.started_at or datetime.now(UTC)).timestamp()

@@ -36,7 +36,7 @@ class InboxAttempt(NamedTuple):
         return InboxAttempt(mark, self.times + 1 if mark == self.mark else 1, now)
 
     def told(self, name: str) -> str:
-        """Such as "a.json was asked for 3 times and lies in the inbox still: again at 10:20:00 UTC"."""
+        """A log message such as "a.json was asked for 3 times and lies in the inbox still: again at 10:20:00 UTC"."""
         again = datetime.fromtimestamp(self.at, UTC) + timedelta(seconds=self.wait)
         often = "once" if self.times == 1 else f"{self.times} times"
         return f"{name} was asked for {often} and lies in the inbox still: again at {again:%H:%M:%S} UTC"
@@ -69,7 +69,7 @@ def files_of_active_runs(instance: dg.DagsterInstance) -> frozenset[str] | None:
 
 def _ask(value: object) -> InboxAttempt | None:
     match value:
-        case str():  # as cursors were before they counted
+        case str():  # cursors of an older version, without counts
             return InboxAttempt(value, 1, 0.0)
         case [str() as mark, int() as times, int() | float() as at]:
             return InboxAttempt(mark, times, at)

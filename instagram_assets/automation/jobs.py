@@ -1,4 +1,4 @@
-"""All jobs of the platform: one per partitioning, since a run can hold only one, and those that maintain it."""
+"""The Dagster jobs: one per partitioning, since a run can hold only one, and maintenance jobs."""
 
 from collections.abc import Collection
 
@@ -34,20 +34,20 @@ def delta_op(context: dg.OpExecutionContext) -> None:
 @dg.job(
     name="delta_upkeep",
     description="Maintain the Delta tables: merge small files, and delete those that only old versions need.",
-    # As other jobs: a killed run stays "started" for ever unless a limit ends it.
+    # As for other jobs: a killed run stays "started" forever unless a time limit ends it.
     tags={"dagster/max_runtime": "21600"},
 )
 def delta_job() -> None:
     delta_op()
 
 
-# A killed run stays "started" for ever in Dagster's run history unless a limit ends it.
+# A killed run stays "started" forever in Dagster's run history unless a time limit ends it.
 _TAGS = {"dagster/max_runtime": "21600"}
 _BOX = (
     *("raw_posts", "raw_reels", "posts", "impressions", "tokens"),
     *("images", "image_quality", "captions", "embeddings"),
 )
-# Made from the whole lake at once, so never with a box.
+# Computed from the whole lake at once, so never part of a partitioned run.
 _WHOLE_LAKE = dg.AssetSelection.assets(
     *("clusters", "topics", "token_counts", "post_metrics", "viral_labels", "viral_hypotheses")
 )
@@ -59,7 +59,7 @@ landing = dg.define_asset_job(
     "landing",
     dg.AssetSelection.assets("landed_files", "quarantine", "raw_ads", "raw_comments"),
     description="Import new files of the inbox: validate their records and store them in the landing zone.",
-    # A bad file is bad again the second time.
+    # A bad file fails again at a retry.
     tags=_TAGS | {"dagster/max_retries": "0"},
 )
 profiles = dg.define_asset_job(
@@ -91,14 +91,14 @@ search = dg.define_asset_job(
     "search",
     dg.AssetSelection.groups("search"),
     description="Search images on the web for a query, and write a folder with the images of its subject.",
-    # A page, a model or a subject that is missing is missing again the second time.
+    # A missing page, model or subject is still missing at a retry.
     tags=_TAGS | {"dagster/max_retries": "0", HISTORY_TAG: SHOWN_IN_HISTORY},
 )
 age_training = dg.define_asset_job(
     "age_training",
     dg.AssetSelection.assets("age_model"),
     description="Train the age model and evaluate it on its test set, unless nothing changed. Off by default.",
-    # What is missing is missing again the second time; a training that was killed goes on when it is started again.
+    # What is missing is still missing at a retry; an interrupted training resumes when it is started again.
     tags=_TAGS | {"dagster/max_retries": "0"},
 )
 age_estimates = dg.define_asset_job(
@@ -114,10 +114,10 @@ SKIPPED = "instagram_assets/skipped"
 
 
 def box_assets(*, reels: bool = True, missing: Collection[str] | None = None) -> list[dg.AssetKey]:
-    """The tables that a planned run over a box makes; those that it leaves out stay as they are.
+    """The assets of a planned run over accounts × days; the tables left out keep their rows.
 
-    Left out are stages that the settings switch off, and those whose models are missing: `missing`, or when null what
-    is missing now. `reels` says whether reels have come; if not, `raw_reels` stays as it is, too.
+    Left out are stages that the settings disable, and those whose models are missing: `missing`, or null to check now.
+    `reels` says whether new reels have landed; if not, `raw_reels` is left out, too.
     """
     options = settings()
     pictures = options.download.download_images
@@ -133,7 +133,7 @@ def box_assets(*, reels: bool = True, missing: Collection[str] | None = None) ->
 
 
 def skipped_tags(missing: Collection[str] | None = None) -> dict[str, str]:
-    """The tags that say of a planned run what it leaves out; `missing` is as in `box_assets`."""
+    """The run tags that list what a planned run leaves out; `missing` is as in `box_assets`."""
     missing = missing_models(settings()) if missing is None else missing
     return {SKIPPED: ", ".join(missing)} if missing else {}
 

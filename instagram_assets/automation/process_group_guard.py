@@ -1,9 +1,9 @@
-"""Keeps child processes from outliving us: a script that kills its process group when our end of its input closes.
+"""A guard process that prevents orphaned child processes: it kills its process group when our end of its stdin closes.
 
-Our end closes whatever happens to us, a SIGKILL too, where no clean-up of our own would run. The group is its own, so
-that its number cannot be given to others before it has ended.
+Our end closes however this process ends, even by SIGKILL, where no clean-up code would run. The guard leads the process
+group, so that the group id cannot be reused before it has ended.
     python -I -S process_group_guard.py FOLDER
-The folder, with the children's sockets, goes with them.
+The folder, with the children's sockets, is deleted as well.
 """
 
 import os
@@ -13,7 +13,7 @@ import sys
 
 
 def main() -> None:
-    # Those who are asked nicely are the others.
+    # SIGTERM is meant for the other processes of the group.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     sys.stdin.buffer.read()

@@ -1,4 +1,4 @@
-"""A run's own log lines on the standard error, bare: how far it is, for a person at a shell."""
+"""A logger for commands: a run's own log lines on stderr without prefix, to show its progress in a terminal."""
 
 import logging
 import re
@@ -9,7 +9,7 @@ import dagster as dg
 
 
 class _OwnWords(logging.Formatter):
-    """The line as the asset logged it, without time, run and step."""
+    """Formats a record as its message alone, without time, run and step."""
 
     def format(self, record: logging.LogRecord) -> str:
         return _words(record)
@@ -19,7 +19,7 @@ def _words(record: logging.LogRecord) -> str:
     return getattr(record, "dagster_meta", {}).get("orig_message") or record.getMessage()
 
 
-# When the last line was told, by whichever run of this process, and of what it said that there is more to do.
+# When the last line was printed, by any run of this process, and the last progress message not printed yet.
 _last = -float("inf")
 _unfinished = ""
 _COUNTED = re.compile(r"(.+?) ([\d,]+)/([\d,]+)")
@@ -37,7 +37,7 @@ def progress_logger(init: dg.InitLoggerContext) -> logging.Logger:
     """
     handler = logging.StreamHandler()
     handler.setFormatter(_OwnWords())
-    # Failures are told by whoever started the run; Dagster's own errors only say which steps it left out for them.
+    # Failures are printed by the caller; Dagster's own errors only list the steps that were skipped because of them.
     handler.addFilter(lambda record: record.levelno < logging.ERROR)
     handler.addFilter(lambda record: not getattr(record, "dagster_meta", {}).get("dagster_event"))
     handler.addFilter(_at_most_every(init.logger_config["seconds"]))

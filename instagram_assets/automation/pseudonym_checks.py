@@ -32,7 +32,7 @@ _OF_NOBODY = (*LITTER, "selection")
 
 
 def identifier_checks() -> list[dg.AssetChecksDefinition]:
-    """`no_raw_identifiers` of each dataset that goes out."""
+    """The check `no_raw_identifiers` for each exported dataset."""
     return [_check(asset, each) for asset, each in DATASET_FILES.items()]
 
 
@@ -57,7 +57,7 @@ def _check(asset: str, files: _Files) -> dg.AssetChecksDefinition:
 
 
 def _below(*names: str) -> Iterator[NamedFile]:
-    """Files and folders of `data/datasets`, and what belongs to no dataset there: it may be handed out with them."""
+    """The named dataset files of `data/datasets`, and unknown files there, which may be handed out with them."""
     folder = settings().folder("datasets")
     yield from named_files(folder / name for name in names)
     yield from foreign_files(folder, names_of_datasets(settings()))

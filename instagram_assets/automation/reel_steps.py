@@ -32,14 +32,14 @@ NOT_WATCHED = "Reels are not watched: set INSTAGRAM_ASSETS_REELS__ENABLED=true"
 LABELS_TABLE = "viral_labels"
 _LABELLED = ("posts", "raw_ads")
 WATCHED_TABLES = ("reel_videos", "reel_analyses")
-# While a run of one of these goes on, what it makes is not known yet.
+# While a run of one of these jobs is active, the next step cannot be determined.
 _JOBS = ("collect_accounts", "scrape", "landing", "profiles", "box", "datasets", "reels")
 
 
 class ReelStep(NamedTuple):
-    """One run that is due: of a job, with tags and assets; its key is the same as long as nothing changes.
+    """One pending run: its job, tags and assets, with a run key that stays the same as long as nothing changes.
 
-    A step without a job stands for files that have landed or lie in the inbox, whose tables are to be made first.
+    A step without a job means that export files are still being landed or processed, which has to finish first.
     """
 
     job: str
@@ -60,7 +60,7 @@ class ReelStep(NamedTuple):
 
 
 def days_back(days: int) -> Days:
-    """Today and so many days before, as far as the lake goes."""
+    """Today and the given number of days before, limited to the lake's days."""
     last = today(settings().zone)
     return max(last - timedelta(days=days), window()[0]), last
 
@@ -68,9 +68,9 @@ def days_back(days: int) -> Days:
 def next_step(
     instance: dg.DagsterInstance, days: Days, *, tried: Collection[Cell] = (), again: bool = True
 ) -> ReelStep | None:
-    """The step that is due now, of reels of these days; null when nothing is.
+    """The next pending step, for reels of these days; null when there is none.
 
-    Reels of the cells that were `tried` wait no more; without `again`, so do those that did not succeed before.
+    Reels of the partitions in `tried` are not pending; without `again`, neither are those that failed before.
     """
     if _files_wait():
         return ReelStep("", "files", "files wait for their tables")
@@ -91,7 +91,7 @@ def next_step(
 
 
 def next_batch(instance: dg.DagsterInstance, days: Days) -> ReelStep | str:
-    """The batch of reels to watch now, also of those that did not succeed before; or why there is none."""
+    """The next batch of reels to analyse, including those that failed before; or the reason why there is none."""
     if busy := _busy(instance):
         return busy
     if _files_wait():
@@ -105,13 +105,13 @@ def next_batch(instance: dg.DagsterInstance, days: Days) -> ReelStep | str:
 
 
 def _next_of(instance: dg.DagsterInstance, due: Sequence[PendingReel]) -> ReelStep:
-    """The first batch: what was tried before must not hold up what was not."""
+    """The first batch, of new reels if there are any, so that failed ones do not block them."""
     fresh = [reel for reel in due if not reel.again]
     return next(batches(fresh or due, known_accounts(instance), settings().reels.batch_reels))
 
 
 def batches(due: Sequence[PendingReel], order: Sequence[str], most: int) -> Iterator[ReelStep]:
-    """Runs over accounts × days that watch due reels, at most `most` each, but a day of an account as a whole.
+    """Batches of at most `most` pending reels, as runs over accounts × days; a day of an account is never split.
 
     `order` is the insertion order of all accounts.
     """
@@ -131,14 +131,14 @@ def batches(due: Sequence[PendingReel], order: Sequence[str], most: int) -> Iter
 
 
 def due_cells(step: ReelStep, due: Sequence[PendingReel], order: Sequence[str]) -> set[Cell]:
-    """The cells of a step in which reels were due."""
+    """The partitions of a step that contain pending reels."""
     places = {name: place for place, name in enumerate(order)}
     found = (Cell(reel.account, reel.day) for reel in due)
     return {cell for cell in found if step.box and _is_inside(cell, step.box, places)}
 
 
 def _divided(cells: list[Cell], counts: Counter[Cell], most: int) -> Iterator[list[Cell]]:
-    """Parts of a box with at most so many reels each: by accounts first, whose files are apart, then by days."""
+    """Split partitions into parts with at most `most` reels: by accounts, whose files are separate, then by days."""
     if len(cells) == 1 or sum(counts[cell] for cell in cells) <= most:
         yield cells
         return
@@ -153,7 +153,7 @@ def _divided(cells: list[Cell], counts: Counter[Cell], most: int) -> Iterator[li
 
 
 def _around(cells: Sequence[Cell]) -> Box:
-    """The box around cells that are in the order of their accounts."""
+    """The smallest range of accounts × days around partitions sorted by account."""
     days = [cell.day for cell in cells]
     return Box(cells[0].account, cells[-1].account, min(days), max(days))
 
@@ -172,7 +172,7 @@ def _words(box: Box, reels: int) -> str:
 
 
 def _busy(instance: dg.DagsterInstance) -> str:
-    """That a run goes on whose end has to be waited for; empty when none does."""
+    """The name of an active run that must finish first, as a message; empty when there is none."""
     job = next((name for name in _JOBS if has_active_run(instance, name)), "")
     return f"A run of {job} goes on" if job else ""
 
@@ -182,7 +182,7 @@ def _files_wait() -> bool:
 
 
 def _labels_are_old(instance: dg.DagsterInstance) -> bool:
-    """True when posts are newer than their labels, or the settings name another rule."""
+    """Whether posts are newer than their labels, or the configured rule has changed."""
     newer = _newest(instance, _LABELLED) > last_materialized(instance, LABELS_TABLE)
     return newer or other_rule(open_lake(settings()), settings().virality) != ""
 
@@ -198,7 +198,7 @@ def reel_steps(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipRe
         return dg.SkipReason(NOT_WATCHED)
     if busy := _busy(context.instance):
         return dg.SkipReason(busy)
-    # What did not succeed is tried again by the clock, not every minute.
+    # Failures are retried by the schedule, not every minute.
     step = next_step(context.instance, days_back(settings().reels.days), again=False)
     if step is None:
         return dg.SkipReason("No reel waits, and all that is made of them is there")
@@ -210,6 +210,6 @@ def reel_steps(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipRe
 
 
 def _request_of(step: ReelStep) -> dg.RunRequest:
-    """The step as a run that Dagster is to start, once as long as nothing changes."""
+    """The run request of a step, with a run key, so that Dagster starts it once as long as nothing changes."""
     tags = step.tags | {STEP_TAG: step.key}
     return dg.RunRequest(run_key=f"reels:{step.key}", job_name=step.job, tags=tags, asset_selection=step.selection)

@@ -18,7 +18,7 @@ NO_LIMIT_SET = (
     "Everything is kept: set INSTAGRAM_ASSETS_PRIVACY__KEEP_RAW_DAYS or INSTAGRAM_ASSETS_PRIVACY__KEEP_MEDIA_DAYS to a "
     "number of days"
 )
-# What they read or write would be taken away below their hands.
+# Runs of these jobs would lose files that they read or write.
 _JOBS = ("landing", "profiles", "box", "reels", "search", "datasets")
 _TRIES, _WAIT = 12, 300
 ROWS_GONE, OBSERVED_BEFORE = "rows past retention", "observed before"
@@ -26,7 +26,7 @@ ROWS_GONE, OBSERVED_BEFORE = "rows past retention", "observed before"
 
 
 def current_limits() -> RetentionLimits:
-    """What is past by the settings now. Raises SettingsError when these keep everything."""
+    """The cutoff dates by the current settings. Raises SettingsError when these keep everything."""
     found = retention_limits(settings().privacy, datetime.now(UTC))
     if not found:
         raise SettingsError(f"{NO_LIMIT_SET}.")
@@ -45,13 +45,13 @@ def delete_expired(instance: dg.DagsterInstance, at: RetentionLimits) -> Retenti
 
 
 def refuse_busy(instance: dg.DagsterInstance) -> None:
-    """Raise BusyError while runs go on that read or write what may go."""
+    """Raise BusyError while runs are active that read or write what may be deleted."""
     if busy := next((job for job in _JOBS if has_active_run(instance, job)), None):
         raise BusyError(f"A run of the job {busy} goes on, and retention would take away what it works on.")
 
 
 def observations(went: RetentionResult) -> Iterator[dg.AssetObservation]:
-    """What went of each table, for its page."""
+    """Asset observations with the number of deleted rows of each table, for its page in the UI."""
     tables = set(_TABLES) & {total.what for total in went.totals}
     for name in sorted(tables):
         rows = sum(total.rows for total in went.totals if total.what == name and total.place in _TABLES[name])
@@ -94,7 +94,7 @@ def _as_list(went: RetentionResult) -> str:
 @dg.job(
     name="retention",
     description="Take away observations and media that are older than the settings keep; what was made of them stays.",
-    # As other jobs: a killed run stays "started" for ever unless a limit ends it.
+    # As for other jobs: a killed run stays "started" forever unless a time limit ends it.
     tags={"dagster/max_runtime": "21600"},
 )
 def retention_job() -> None:

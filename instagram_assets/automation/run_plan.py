@@ -1,4 +1,4 @@
-"""The plan of runs after files have landed: profiles first, then the fewest boxes of accounts × days, then datasets."""
+"""Plans the runs after files have landed: profiles, then the fewest ranges of accounts × days, then datasets."""
 
 import hashlib
 from collections.abc import Collection, Sequence
@@ -47,7 +47,7 @@ DATASET_INPUTS = {
 
 
 class RunPlan(NamedTuple):
-    """Runs that bring the lake up to date with `files`; `missing` says which stages lack their models, and why."""
+    """The runs that process the landed `files`; `missing` maps stages without their models to the reason."""
 
     files: list[LandedFile]
     profiles: dict[str, str] | None
@@ -56,20 +56,20 @@ class RunPlan(NamedTuple):
     missing: dict[str, str]
 
     def tags_of(self, part: Box) -> dict[str, str]:
-        """All tags of the run of one of the boxes."""
+        """All tags of the run of one of the ranges of accounts × days."""
         return part.tags | {PLAN: self.key} | skipped_tags(self.missing)
 
     @property
     def key(self) -> str:
-        """The same for the same files, whatever their order."""
+        """The run key: the same for the same files, in any order."""
         return hashlib.sha256(" ".join(sorted(file.sha256 for file in self.files)).encode()).hexdigest()[:16]
 
 
 def plan_runs(instance: dg.DagsterInstance) -> RunPlan:
-    """The runs that the landed files still wait for; none when nothing is pending.
+    """The runs for all landed files that are not yet processed; empty when nothing is pending.
 
-    Their accounts are registered here: whoever was killed before, what is planned is known. What is damaged in the
-    landing zone is read again first; raises StorageError when that cannot be.
+    Registers their accounts as partitions first, so that the planned partitions exist even after a crash. Damaged files
+    of the landing zone are ingested again; raises StorageError when that is impossible.
     """
     if not pending_files(open_lake(settings())):
         return RunPlan([], None, [], [], {})
@@ -87,23 +87,23 @@ def plan_runs(instance: dg.DagsterInstance) -> RunPlan:
 
 
 def account_range(order: Sequence[str], chosen: Sequence[str]) -> dict[str, str] | None:
-    """The run tags of one run over the chosen accounts; None when there is none."""
+    """The run tags of one run over the range of the chosen accounts; None when there is none."""
     places = sorted(place for place, name in enumerate(order) if name in set(chosen))
     return {RANGE_START: order[places[0]], RANGE_END: order[places[-1]]} if places else None
 
 
 def exact_ranges(order: Sequence[str], chosen: Collection[str]) -> list[dict[str, str]]:
-    """The run tags of the fewest runs that are over the chosen accounts and over nobody else."""
+    """The run tags of the fewest runs that cover exactly the chosen accounts."""
     wanted = set(chosen)
     groups = (list(group) for is_chosen, group in groupby(order, wanted.__contains__) if is_chosen)
     return [{RANGE_START: group[0], RANGE_END: group[-1]} for group in groups]
 
 
 def datasets_are_due(instance: dg.DagsterInstance) -> bool:
-    """True when one of what the job `datasets` makes is older than what it is made of, or was never made of it.
+    """Whether any output of the job `datasets` is missing or older than its inputs.
 
-    So are viral labels that another rule has made than that of the settings, and datasets that name pictures which went
-    with retention since, or people otherwise than the settings say, or whose files are not there any more.
+    Also true for viral labels by a rule other than the configured one, and for datasets that refer to images deleted by
+    retention, that are pseudonymised otherwise than configured, or whose files are missing.
     """
     made = {
         name: last_materialized(instance, name)
@@ -118,12 +118,12 @@ def datasets_are_due(instance: dg.DagsterInstance) -> bool:
         return True
     try:
         return other_rule(open_lake(settings()), settings().virality) != ""
-    except StorageError:  # the labels are damaged: made anew they are whole
+    except StorageError:  # the labels are damaged: computing them again repairs them
         return True
 
 
 def _name_people_otherwise(instance: dg.DagsterInstance) -> bool:
-    """True when a dataset has names in the place of pseudonyms, or those of another key, or the other way round."""
+    """Whether a dataset's pseudonymisation differs from the settings: names or pseudonyms, or another key."""
     wanted = pseudonymous_by(settings())
     for name in DATASET_INPUTS:
         event = instance.get_latest_materialization_event(dg.AssetKey(name)) if name.startswith("dataset_") else None
@@ -135,18 +135,18 @@ def _name_people_otherwise(instance: dg.DagsterInstance) -> bool:
 
 
 def _lack_files(instance: dg.DagsterInstance) -> bool:
-    """True when a dataset was written whose files are gone, as after a restore: the history came back without them."""
+    """Whether files of a materialized dataset are missing, as after a restore, which brings back the history only."""
     for name in missing_datasets(settings()):
         event = instance.get_latest_materialization_event(dg.AssetKey(name))
         made = event.asset_materialization if event else None
         rows = made.metadata.get("dagster/row_count") if made else None
-        # Of no rows there is no Delta table.
+        # A table without rows has no Delta table.
         if made and (name != "dataset_delta" or (rows and rows.value)):
             return True
     return False
 
 
 def last_materialized(instance: dg.DagsterInstance, name: str) -> float:
-    """When a table was last made, in whichever part, in seconds since 1970; 0 when it never was."""
+    """Unix timestamp of the newest materialization of any partition of a table; 0 when there is none."""
     event = instance.get_latest_materialization_event(dg.AssetKey(name))
     return event.timestamp if event else 0.0

@@ -1,4 +1,4 @@
-"""The states of runs in Dagster's instance: which are active, which failed last and why."""
+"""Run states in Dagster's instance: active runs, and the last failures with their reasons."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from instagram_assets.assets.ingest import FOLDERS
 from instagram_assets.automation.dead_runs import dead_runs
 from instagram_assets.automation.failure_reasons import failure_reason
 
-# A run is handed on as soon as it is made: one that waits longer was made by a daemon that died then.
+# Runs are submitted right after creation: one that is still not was created by a daemon that died.
 _LONGEST_UNSENT = timedelta(minutes=5)
 
 WAITING_STATUSES = ("QUEUED", "NOT_STARTED")
@@ -54,7 +54,7 @@ ENDINGS = ("ok", "failed", "expired", "refused")
 
 @dataclass(frozen=True)
 class FailedRun:
-    """The newest failed run of a job, and the first line of why; `succeeded_since`: a later run of the job did not."""
+    """The newest failed run of a job with the first line of its error; `succeeded_since` if a later one succeeded."""
 
     job: str
     run: str
@@ -65,7 +65,7 @@ class FailedRun:
 
 @dataclass(frozen=True)
 class RunHistory:
-    """Runs that failed last, one for each job, and how many runs of which job wait, run, or ended without a word."""
+    """The last failed run of each job, and the numbers of queued, active and dead runs by job."""
 
     failed: list[FailedRun] = field(default_factory=list[FailedRun])
     queued: dict[str, int] = field(default_factory=dict[str, int])
@@ -75,7 +75,7 @@ class RunHistory:
 
 def read_history(instance: dg.DagsterInstance) -> RunHistory:
     """Read the newest failure of each job and the counts of queued, running and dead runs."""
-    from instagram_assets.automation.jobs import jobs  # its jobs ask this module whether others run
+    from instagram_assets.automation.jobs import jobs  # imported here, since its jobs import this module
 
     failed = (_newest_failure(instance, job.name) for job in jobs)
     dead = dead_runs(instance)
@@ -87,7 +87,7 @@ def read_history(instance: dg.DagsterInstance) -> RunHistory:
 
 
 def endings_of(instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> dict[str, Counter[str]]:
-    """How the rows of each table ended in some runs: counts of ENDINGS, by table."""
+    """Outcomes of table rows in some runs: counts of ENDINGS, by table."""
     found: dict[str, Counter[str]] = {}
     for run in runs:
         records = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ASSET_OBSERVATION).records
@@ -102,7 +102,7 @@ def endings_of(instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> d
 
 
 def folders_read(instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> list[str]:
-    """What landing runs found in folders, a line each."""
+    """What landing runs found in folders, one line per folder."""
     found: list[str] = []
     for run in runs:
         if run.job_name != "landing":
@@ -117,7 +117,7 @@ def folders_read(instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) ->
 
 
 def first_error(instance: dg.DagsterInstance, run: str) -> str:
-    """Why a run failed: the first step's reason, else what the run itself says; its first line."""
+    """The first line of a failed run's error: of its first failed step, else of the run itself."""
     kinds = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
     events = [
         record.event_log_entry.dagster_event

@@ -1,4 +1,4 @@
-"""What runs by the clock."""
+"""The Dagster schedules."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -78,9 +78,9 @@ def daily_scrape(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] |
 
 
 def _daily_config(name: str, morning: date, tell: Callable[[str], object]) -> dict[str, Any]:
-    """What the run of a daily input is about. Raises ScrapeRequestError when it is nobody's turn.
+    """The config of a run of a daily Apify input. Raises ScrapeRequestError when no account is due.
 
-    An input or a registry that cannot be read is the failure of that run, which is told as any other, and of no other.
+    An unreadable input or registry makes that run fail, with an alert as for any failed run, and no other run.
     """
     try:
         asked = load_request(name, settings().apify.inputs_dir)
@@ -145,7 +145,7 @@ weekly_delta_upkeep = dg.ScheduleDefinition(
     cron_schedule=settings().schedules.delta_cron,
     job=delta_job,
     execution_timezone=_TIME_ZONE,
-    # Each night's versions keep their files, so without it a disk fills up.
+    # Old versions of Delta tables keep their files, so without this a disk fills up.
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Weekly, on Monday at five by default: merge small files of the Delta tables, delete old versions.",
 )

@@ -31,13 +31,13 @@ class ScrapeConfig(dg.Config):
 
 
 def scrape_run_config(name: str, names: list[str], newer_than: date | None, *, again: bool = False) -> dict[str, Any]:
-    """The config of a run of the job."""
+    """The run config of the job `scrape`."""
     day = newer_than.isoformat() if newer_than else ""
     return {"ops": {"collect": {"config": {"name": name, "names": names, "newer_than": day, "again": again}}}}
 
 
 @dg.op(
-    name="collect",  # stands in stored run configs
+    name="collect",  # must not be renamed: stored run configs contain it
     description="Run an Apify actor, wait for it, and put the records that it collected into the inbox.",
     tags={"kind": "apify"},
 )
@@ -77,7 +77,7 @@ def _told(done: Scraped) -> dict[str, Any]:
     "from where they land like any other export.",
     tags={
         "dagster/max_runtime": str(60 * (settings().apify.run_minutes + _MINUTES_MORE)),
-        # What failed at Apify would be paid a second time.
+        # A retry of a failed Apify run would be paid a second time.
         "dagster/max_retries": "0",
         HISTORY_TAG: SHOWN_IN_HISTORY,
     },

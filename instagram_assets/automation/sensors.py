@@ -1,4 +1,4 @@
-"""Sensors: land inbox files, run what landed files need, log failed runs; and which schedules and sensors are off."""
+"""Sensors that land inbox files, start runs for landed files and log failures; and the list of disabled ones."""
 
 import hashlib
 import json
@@ -32,11 +32,11 @@ from instagram_assets.status.preflight import skipped_line
 from instagram_assets.storage.lake import open_lake
 
 _RUNNING = dg.DefaultSensorStatus.RUNNING
-# Launching a run takes the daemon a moment, and a tick may not last long.
+# Launching a run takes the daemon a moment, and a tick has a time limit.
 _BOXES_PER_TICK = 50
-# A file of this size is hashed by the sensor, which then needs no run to see that it is known already.
+# Files up to this size are hashed by the sensor, which then needs no run to detect duplicates.
 _HASHED_BY_SENSOR = 64 << 20
-# A file that cannot land must not hold up those that did.
+# A file that cannot land must not block the processing of others.
 _PATIENCE = 300
 _TOLD_FILES = 20
 
@@ -51,12 +51,12 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
     folder, now = settings().folder("inbox"), time()
     asked = read_attempts(context.cursor)
     close_dead_runs(context.instance, of_shells=True)
-    # Before the folder is looked at: a run that ends in between has moved its files by then.
+    # Queried before the folder is listed: a run that ends in between has moved its files by then.
     under_way = files_of_active_runs(context.instance)
     if under_way is None:
         return dg.SkipReason("A run lands files that it does not name, and these may be among them")
     forgotten = load_tombstones(settings().folder("privacy"))
-    # A run's config names its files, and is kept.
+    # Run configs are stored, and contain the file names.
     renamed = [
         inbox.rename_without_forgotten(path, forgotten) if _is_settled(path) else path
         for path in inbox.waiting_entries(folder)
@@ -72,7 +72,7 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
             if mark == earlier.mark and earlier.is_fresh(now):
                 continue
             if (
-                not forgotten  # else the run takes out of it what must not be put aside
+                not forgotten  # else the run decides which files must not be moved to the rejected folder
                 and path.is_file()
                 and path.stat().st_size <= _HASHED_BY_SENSOR
                 and inbox.is_already_landed(path, open_lake(settings()), settings())
@@ -83,7 +83,7 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
         except (InstagramAssetsError, OSError) as error:
             if not os.path.lexists(path):
                 continue
-            # The landing run says why; words that differ each time, such as a request's number, would ask without end.
+            # The landing run reports the reason; a reason that differs each time would make Dagster log every tick.
             mark = f"cannot be read: {type(error).__name__}"
             if mark == earlier.mark and earlier.is_fresh(now):
                 continue
@@ -96,7 +96,7 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
         late = [ask.told(name) for name, ask in kept.items() if name not in under_way]
         return dg.SkipReason("\n".join(late[:_TOLD_FILES]) or f"Nothing new in {folder}")
     request = dg.RunRequest(
-        # Of this try: with the key of one that came to nothing, no run would start.
+        # A run key per try: Dagster starts no second run with the key of a failed one.
         run_key=f"landing:{_digest(new)}",
         run_config={"ops": {"landed": {"config": {"files": sorted(new)}}}},
     )
@@ -113,7 +113,7 @@ def landed_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.S
     if has_active_run(context.instance, "retention"):
         return dg.SkipReason("Old observations are being taken away, and runs would read them meanwhile")
     if is_outdated():
-        # Dagster's days are those of the time when the definitions were loaded.
+        # Dagster's daily partitions are those at the time when the definitions were loaded.
         known = reload_location()
         return dg.SkipReason(f"Older posts have landed: {'days are loaded anew' if known else NO_CODE_SERVER}")
     due = plan_runs(context.instance)
@@ -129,7 +129,7 @@ def landed_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.S
     known = {run.tags.get(RANGE_START, "") + run.tags.get(RANGE_END, "") for run in begun}
     missing = [part for part in due.boxes if part.tags[RANGE_START] + part.tags[RANGE_END] not in known]
     if not missing:
-        # The runs are stored now, so the files no longer have to remember them.
+        # The runs are stored now, so the pending files can be cleared.
         clear_pending(open_lake(settings()), due.files)
         return dg.SkipReason(f"{len(due.boxes)} box runs cover the landed files")
     if line := skipped_line(due.missing):
@@ -165,7 +165,7 @@ def failure_log(context: dg.RunFailureSensorContext) -> None:
 
 
 def _digest(value: object) -> str:
-    """Run keys stand in an index, and Postgres takes no long ones there."""
+    """A short hash for run keys, since Postgres limits the length of indexed values."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -174,23 +174,23 @@ def _can_be_read(path: Path) -> bool:
 
 
 def _is_settled(path: Path) -> bool:
-    """True when a file, or anything in a folder, has not changed for a while."""
+    """Whether a file, or anything in a folder, has not changed for a while."""
     try:
         return all(abs(time() - stamp) >= settings().ingest.settle_seconds for stamp in modification_time(path))
     except FileNotFoundError:
         return False
     except OSError:
-        return True  # the landing run says what is wrong with it
+        return True  # the landing run reports the error
 
 
 def _files_on_their_way() -> bool:
-    """True while a complete file lies in the inbox whose landing run must come first, but not for ever."""
+    """Whether a complete file in the inbox is still to be landed first; false after some time."""
     waiting = inbox.waiting_entries(settings().folder("inbox"))
     return any(_is_settled(path) and _age(path) < _PATIENCE for path in waiting)
 
 
 def _age(path: Path) -> float:
-    """Seconds since the file came to lie there; infinite when it is gone."""
+    """Seconds since the file was added to the inbox; infinite when it no longer exists."""
     try:
         return time() - path.lstat().st_ctime
     except FileNotFoundError:
@@ -202,14 +202,14 @@ sensors = [inbox_sensor, landed_sensor, reel_steps, failure_log, alerts_sensor]
 
 @dataclass(frozen=True)
 class SwitchedOff:
-    """Names of what does not run: `by_hand` was stopped by somebody, `by_default` waits to be switched on."""
+    """Names of disabled schedules and sensors: `by_hand` were stopped by a person, `by_default` never started."""
 
     by_hand: list[str]
     by_default: list[str]
 
 
 def switched_off(instance: dg.DagsterInstance) -> SwitchedOff:
-    """What is off, as Dagster has stored it; what was never touched is as its definition says."""
+    """Disabled schedules and sensors by Dagster's stored state; without one, the default of the definition counts."""
     stored = {state.instigator_name: state.status.value for state in instance.all_instigator_state()}
     by_hand: list[str] = []
     by_default: list[str] = []

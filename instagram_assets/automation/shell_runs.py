@@ -1,4 +1,4 @@
-"""The runs of the Dagster UI, started from a shell: same jobs, same history."""
+"""Runs started from a shell: the same jobs and the same history as in the Dagster UI."""
 
 import os
 import subprocess
@@ -39,12 +39,12 @@ from instagram_assets.settings import settings
 from instagram_assets.storage.atomic import remedy
 from instagram_assets.storage.lake import open_lake, values_in
 
-# Dagster writes the events of a box in batches of this size; without it the batched log does nothing.
+# Dagster writes events in batches of this size; without it the batched event log has no effect.
 EVENT_BATCH_SIZE = "1000"
 _RAW_TABLES = ("raw_posts", "raw_reels", "raw_profiles")
 LOCATION = "instagram_assets"
 """The name of the code location, as `workspace.yaml` has it."""
-# Boxes are many, and their stages short.
+# Runs over many partitions with short steps.
 _STAGES_OF_BOXES: dict[str, Any] = {"loggers": {"stages": {"config": {"seconds": 2.0}}}}
 
 
@@ -52,11 +52,11 @@ _command: ContextVar[str] = ContextVar("command", default="")
 
 
 def prepare_home(deployment: str = "sqlite") -> Path:
-    """Make DAGSTER_HOME with the deployment's dagster.yaml and databases; point this process and its children at it.
+    """Create DAGSTER_HOME with the deployment's dagster.yaml and databases, and set it in the environment.
 
-    A dagster.yaml that is not one of ours for SQLite, unchanged, stays. Whoever opens Dagster's instance comes by here
-    first: of two first starts one waits. Raises SettingsError when the folder cannot be written or the deployment is
-    not known, StorageError when a database is damaged.
+    A dagster.yaml that is not our unchanged one for SQLite stays. All code that opens Dagster's instance calls this
+    first: of two concurrent first starts one waits. Raises SettingsError when the folder cannot be written or the
+    deployment is unknown, StorageError when a database is damaged.
     """
     home = settings().folder("dagster")
     source = HOMES / deployment / "dagster.yaml"
@@ -73,7 +73,7 @@ def prepare_home(deployment: str = "sqlite") -> Path:
 
 
 def _point_at(home: Path) -> None:
-    """Dagster's own settings name its home by the environment, which other threads read: what stands there stays."""
+    """Set DAGSTER_HOME in the environment; unchanged if already equal, since other threads read it."""
     wanted = {"DAGSTER_HOME": str(home), "DAGSTER_EVENT_BATCH_SIZE": EVENT_BATCH_SIZE}
     os.environ.update({name: value for name, value in wanted.items() if os.environ.get(name) != value})
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
@@ -81,7 +81,7 @@ def _point_at(home: Path) -> None:
 
 @contextmanager
 def open_instance() -> Generator[dg.DagsterInstance]:
-    """The Dagster instance of DAGSTER_HOME."""
+    """Context manager: the Dagster instance of DAGSTER_HOME."""
     prepare_home()
     with dg.DagsterInstance.get() as instance:
         close_dead_runs(instance)
@@ -91,9 +91,9 @@ def open_instance() -> Generator[dg.DagsterInstance]:
 
 @contextmanager
 def look_at_instance(home: Path | None = None) -> Generator[dg.DagsterInstance | None]:
-    """The Dagster instance of a home, else DAGSTER_HOME, as it is; null where none was made.
+    """Context manager: the Dagster instance of a home, else of DAGSTER_HOME, read-only; null where there is none.
 
-    Nothing is made or mended, as `open_instance` does: whoever looks may do so while runs go on.
+    Unlike `open_instance` it neither creates nor repairs anything, so it can be used while runs are active.
     """
     home = home or settings().folder("dagster")
     if not is_home_complete(home):
@@ -105,7 +105,7 @@ def look_at_instance(home: Path | None = None) -> Generator[dg.DagsterInstance |
 
 
 def _register_again(instance: dg.DagsterInstance) -> None:
-    """Register what the lake has rows of in a new record of Dagster: its database was damaged, or left behind."""
+    """Register the partitions of existing lake rows in a new Dagster database (the old one was damaged or lost)."""
     if not known_accounts(instance):
         register_accounts(
             instance, sorted(set().union(*(values_in(open_lake(settings()), name) for name in _RAW_TABLES)))
@@ -124,10 +124,10 @@ def run_job(
     assets: Sequence[dg.AssetKey] | None = None,
     resources: Mapping[str, object] | None = None,
 ) -> list[dg.AssetMaterialization]:
-    """Run one job, or only some of its assets, in this process; what was materialized that has no partitions.
+    """Run a job, or only some of its assets, in this process; returns the materializations that have no partitions.
 
-    `resources` stand in the place of those of the definitions. Raises RunFailedError with the error's message, and
-    KeyboardInterrupt when a signal stopped the run.
+    `resources` replace those of the definitions. Raises RunFailedError with the error's message, and KeyboardInterrupt
+    when a signal stopped the run.
     """
     job = defs.resolve_job_def(name)
     if resources:
@@ -144,7 +144,7 @@ def run_job(
     )
     made: list[dg.AssetMaterialization] = []
     failure = ""
-    # Events are looked at one by one: those of 20,000 cells take hundreds of megabytes together.
+    # Events are read one by one: those of 20,000 partitions would take hundreds of megabytes.
     for event in execute_run_iterator(InMemoryJob(job), run, instance):
         if event.is_step_failure:
             failure = failure or f"{name}, step {event.step_key}: {failure_reason(event)}"
@@ -153,7 +153,7 @@ def run_job(
         elif event.is_step_materialization and event.partition is None:
             made.append(event.step_materialization_data.materialization)
     if failure.endswith(STOPPED):
-        raise KeyboardInterrupt(failure)  # and not an error, after which a command may go on
+        raise KeyboardInterrupt(failure)  # not an error, which a command might ignore
     if instance.get_run_by_id(run.run_id).status != dg.DagsterRunStatus.SUCCESS:  # pyright: ignore[reportOptionalMemberAccess] it was made here
         raise RunFailedError(failure or f"{name}: the run failed; see it in the Dagster UI")
     return made
@@ -161,7 +161,7 @@ def run_job(
 
 @contextmanager
 def as_command(name: str) -> Generator[None]:
-    """Mark the runs that are made while the block runs as those of one command."""
+    """Context manager: tag the runs made in the block as those of one command."""
     token = _command.set(name)
     try:
         yield
@@ -170,25 +170,25 @@ def as_command(name: str) -> Generator[None]:
 
 
 def _tags_of_command() -> dict[str, str]:
-    # A command that failed says so; the daemon must not start it again.
+    # A failed command reports the error itself; the daemon must not retry its runs.
     return {PROCESS_TAG: this_process(), "dagster/max_retries": "0", COMMAND_TAG: _command.get() or uuid4().hex}
 
 
 def _shown_as(job: str) -> RemoteJobOrigin:
-    """Where the Dagster UI shows a run: at the job of the code location that `dev` serves."""
+    """The job of the code location that `dev` serves, at which the Dagster UI shows a run."""
     location = RegisteredCodeLocationOrigin(LOCATION)
     return RemoteJobOrigin(RemoteRepositoryOrigin(location, SINGLETON_REPOSITORY_NAME), job)
 
 
 def land(instance: dg.DagsterInstance, files: Sequence[Path], observed_at: str = "", account: str = "") -> None:
-    """Land files, or what lies in the inbox when none are named."""
+    """Land files, or those of the inbox when none are named."""
     named = tuple(file.absolute() for file in files)
     options = {"ops": {"landed": {"config": {"observed_at": observed_at, "account": account}}}}
     run_job(instance, "landing", config=options, resources={"landing_files": named})
 
 
 def bring_up_to_date(instance: dg.DagsterInstance) -> int:
-    """Make all tables that landed files still wait for, also those of an interrupted run; how many runs it took."""
+    """Process all landed files that are pending, also those of an interrupted run; returns the number of runs."""
     due = plan_runs(instance)
     if due.profiles:
         run_job(instance, "profiles", tags=due.profiles)
@@ -201,10 +201,10 @@ def bring_up_to_date(instance: dg.DagsterInstance) -> int:
 
 
 def finish(instance: dg.DagsterInstance, leave: Sequence[str] = ()) -> None:
-    """Make all tables that landed files wait for, then the datasets, where a table is newer. Raises RunFailedError.
+    """Process all pending landed files, then rebuild outdated datasets. Raises RunFailedError.
 
-    What `leave` names is made by a later step. When older posts have landed another process does it: Dagster's days
-    are those of the time when it was loaded.
+    Assets in `leave` are left to a later step. When posts older than the known days have landed, a new process does it:
+    Dagster's daily partitions are fixed when the definitions are loaded.
     """
     if not is_outdated():
         if bring_up_to_date(instance) or datasets_are_due(instance):
@@ -219,21 +219,21 @@ def finish(instance: dg.DagsterInstance, leave: Sequence[str] = ()) -> None:
 
 
 def estimate_ages(instance: dg.DagsterInstance, accounts: Collection[str]) -> None:
-    """Train the age model, unless nothing changed, and ask it about these accounts. Raises RunFailedError."""
+    """Train the age model, unless nothing changed, and predict these accounts. Raises RunFailedError."""
     run_job(instance, "age_training")
     for tags in exact_ranges(known_accounts(instance), accounts):
         run_job(instance, "age_estimates", tags=tags)
 
 
 def is_complete() -> bool:
-    """True when the lake has posts, no landed file waits for its tables, and all that is made of the lake is there."""
+    """Whether the lake has posts, no landed file is pending, and all derived tables and datasets are up to date."""
     written = not {"dataset_csv", "dataset_json", "dataset_parquet"} & set(missing_datasets(settings()))
     asked = not settings().age.enabled or (open_lake(settings()) / "age_predictions").exists()
     return written and asked and (open_lake(settings()) / "posts").exists() and not pending_files(open_lake(settings()))
 
 
 def span(tags: Mapping[str, str] | None) -> str:
-    """What a run is over, in words: a partition, or the first and the last; nothing for a run of the whole lake."""
+    """The partitions of a run as text: one, or the first and the last; empty for a run without partitions."""
     if not tags:
         return ""
     return tags.get(PARTITION) or f"{tags[RANGE_START]} … {tags[RANGE_END]}"

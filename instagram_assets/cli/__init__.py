@@ -1,4 +1,4 @@
-"""The same work from a shell. Each command imports what it needs, so that --help answers at once."""
+"""The command line interface; commands import their dependencies when they run, so that `--help` responds at once."""
 
 from typing import Annotated
 

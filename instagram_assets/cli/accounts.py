@@ -1,4 +1,4 @@
-"""Whom to collect, as the registry says it."""
+"""Commands that show the registry of accounts to collect, and candidates for it."""
 
 import json
 from typing import TYPE_CHECKING, Annotated, Any

@@ -1,4 +1,4 @@
-"""The age model from a shell: trained on labels and texts, and used for a folder of texts. Off by default."""
+"""Commands of the age model: train it on labels and texts, and predict a folder of texts. Disabled by default."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -127,12 +127,12 @@ def predict(
 
 
 def _settings(given: dict[str, Any], purpose: str | None) -> "Settings":
-    """The settings with what was given; to say what the age model is for turns it on."""
+    """The settings with command line options applied; giving a purpose enables the age model."""
     return chosen_settings(age={**given, "purpose": purpose, "enabled": True if purpose else None})
 
 
 def _tell_unused(lines: list[str]) -> None:
-    """Name the rows of the labels and the users that cannot be used."""
+    """Print the rows of the labels and the users that cannot be used."""
     for line in _shown(lines):
         typer.echo(f"not used: {line}", err=True)
 
@@ -143,7 +143,7 @@ def _tell_warning(data: "TrainingData") -> None:
 
 
 def _counts(predictions: "pa.Table") -> str:
-    """How many users have what, and why some have nothing."""
+    """How many users have which prediction, and the reasons for those without, as text."""
     rows = predictions.to_pylist()
     labelled = sum(not row["abstained"] for row in rows)
     with_one = sum(row["probability"] is not None for row in rows)
@@ -153,6 +153,6 @@ def _counts(predictions: "pa.Table") -> str:
 
 
 def _shown(lines: list[str]) -> list[str]:
-    """The first lines, and how many more there are."""
+    """The first lines, and the number of the others."""
     more = [f"and {len(lines) - _MOST_SHOWN} more"] if len(lines) > _MOST_SHOWN else []
     return [*lines[:_MOST_SHOWN], *more]

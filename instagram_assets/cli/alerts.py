@@ -1,4 +1,4 @@
-"""Failures told outside this machine: tried, or sent now."""
+"""Commands for alerts about failures: send a test message, or send pending alerts now."""
 
 from typing import TYPE_CHECKING
 
@@ -63,7 +63,7 @@ def send() -> None:
 
 
 def _channels() -> "list[Channel]":
-    """The ways out of the settings; raises SettingsError when they name none."""
+    """The configured alert channels; raises SettingsError when there are none."""
     from instagram_assets.alerts.channels import NOWHERE, channels
     from instagram_assets.errors import SettingsError
     from instagram_assets.settings import settings

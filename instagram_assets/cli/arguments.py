@@ -1,4 +1,4 @@
-"""What several commands take, and how they take settings."""
+"""Options that several commands share, and the settings with command line options applied."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +14,7 @@ ObservedAt = Annotated[str, typer.Option(help="When the numbers were read, such 
 
 
 def chosen_settings(**sections: dict[str, Any]) -> "Settings":
-    """The settings with what was given on the command line; what was not given is null. Raises SettingsError."""
+    """The settings with command line options applied; options not given are null. Raises SettingsError."""
     from instagram_assets.settings import load_settings
 
     given = {
@@ -24,5 +24,5 @@ def chosen_settings(**sections: dict[str, Any]) -> "Settings":
 
 
 def say(line: str) -> None:
-    """Print a line of progress on the standard error."""
+    """Print a progress line on stderr."""
     typer.echo(line, err=True)

@@ -1,4 +1,4 @@
-"""Backups from a shell: made, listed, brought back."""
+"""Commands for backups: create, list, verify and restore."""
 
 import os
 from pathlib import Path
@@ -154,7 +154,7 @@ def backups(
 
 
 def _check(where: str) -> None:
-    """Read every stored file; damage is named, and ends with 1."""
+    """Read every stored file of a backup; prints damaged ones, and exits with 1 if there are any."""
     from instagram_assets.backups.maintenance import verify_backups
     from instagram_assets.report.progress import counter, show_progress
 
@@ -166,7 +166,7 @@ def _check(where: str) -> None:
 
 
 def folder_of_keys(named: Path | None, filled: Path | None) -> Path:
-    """Where the keys and tombstones are: as named, or set, or in the folder that is filled, or in the data folder."""
+    """The folder of keys and tombstones: given, else configured, else in the restored or the data folder."""
     from instagram_assets.settings import settings
 
     usual = settings().folder("privacy")
@@ -177,7 +177,7 @@ def folder_of_keys(named: Path | None, filled: Path | None) -> Path:
 
 
 def tell_without_tombstones(name: str) -> None:
-    """Say aloud that nobody was forgotten again."""
+    """Print a warning that erasures were not applied again."""
     from instagram_assets.backups.privacy_folder import restore_cutoff
 
     typer.secho(
@@ -189,9 +189,9 @@ def tell_without_tombstones(name: str) -> None:
 
 
 def _settle(folder: Path, keys: Path, *, without_tombstones: bool) -> None:
-    """Close the runs of a folder that was brought back, and take out whoever was forgotten by these keys."""
+    """Finish a restore: close runs that were active, and apply erasures again by the tombstones in `keys`."""
     home = folder / "dagster"
-    # A home with PostgreSQL would lead to the server's database, which is another one than the dump.
+    # A home with PostgreSQL would open the server's database, which is not the restored one
     has_history = (home / "history" / "runs.db").exists() and not (home / "postgres.dump").exists()
     if has_history:
         close_runs(home)
@@ -210,7 +210,7 @@ def _settle(folder: Path, keys: Path, *, without_tombstones: bool) -> None:
 
 
 def _tell_before(done: "RestoreSummary") -> None:
-    """What a repeated command found in a folder that had been filled; with 1 where it was not all there then."""
+    """Print what a repeated restore found in the already filled folder; exits with 1 if files are missing."""
     from instagram_assets.settings import settings
 
     assert done.before
@@ -227,7 +227,7 @@ def _tell_before(done: "RestoreSummary") -> None:
 
 
 def close_runs(home: Path) -> None:
-    """End what was under way when the backup was made, in this home and no other."""
+    """Mark runs that were active when the backup was made as failed, in this Dagster home only."""
     import dagster as dg
 
     from instagram_assets.automation.dead_runs import close_restored_runs
@@ -245,14 +245,14 @@ def close_runs(home: Path) -> None:
 
 
 def _options(where: str) -> dict[str, Any] | None:
-    """How to reach an object store: as the lake is reached, if it is in one."""
+    """Options of the object store: those of the lake, if it is in one."""
     from instagram_assets.settings import settings
 
     return settings().lake_options if "://" in where else None
 
 
 def _tell_missing(missing: "Sequence[Missing]", what: str) -> None:
-    """Name what is missing, and end with 1."""
+    """Print the missing files, and exit with 1."""
     if not missing:
         return
     _name(missing)
@@ -261,7 +261,7 @@ def _tell_missing(missing: "Sequence[Missing]", what: str) -> None:
 
 
 def _name(missing: "Sequence[Missing]") -> None:
-    """The first of what is missing, a line each, and how many more there are."""
+    """Print the first missing files, one per line, and the number of the others."""
     from instagram_assets.backups.manifest import native
     from instagram_assets.report.safe_text import printable
 
@@ -272,7 +272,7 @@ def _name(missing: "Sequence[Missing]") -> None:
 
 
 def _number(number: int, one: str, many: str) -> str:
-    """A number with its noun."""
+    """A number with its noun in singular or plural."""
     return f"{number:,} {one if number == 1 else many}"
 
 

@@ -1,4 +1,4 @@
-"""Collecting by ourselves: Meta's official API for everybody, Instagram's site for whom somebody allowed it."""
+"""Commands of our own collector: Meta's official API for any account, Instagram's site for explicitly allowed ones."""
 
 import json
 from pathlib import Path
@@ -150,7 +150,7 @@ def scrape_users(
         there = [name for name in users.names if not again and folder.path(name).exists()]
         if there:
             say(f"{len(there):,} of {len(users.names):,} users have their file already; --again collects them anew")
-        # Whether somebody was collected already is told by the folder, and how far by what is wanted.
+        # Existing files tell which users are complete; the progress of others depends on the requested posts.
         scope = CollectionScope(chosen.collection.posts_per_account, day, fresh=0.0)
         options = CollectionOptions(
             *(chosen, database, clock, scope, folder.arrivals),
@@ -173,7 +173,7 @@ def _database(chosen: "Settings") -> "CollectorDatabase":
 
 
 def _clear(database: "CollectorDatabase") -> None:
-    """Let all identities ask again that were stopped until a person has done something."""
+    """Clear the stopped state of all identities, which waited for a person to resolve a problem."""
     from instagram_assets.collect.identities import clear_stop, identity_states
 
     stopped = [
@@ -188,7 +188,7 @@ def _clear(database: "CollectorDatabase") -> None:
 
 
 def _note_standing(database: "CollectorDatabase") -> None:
-    """Bring the table that the UI shows up to date, as a run of Dagster's would have."""
+    """Update the table of collected accounts that the UI shows, as a Dagster run would."""
     from instagram_assets.automation.collect_job import note_status
     from instagram_assets.automation.shell_runs import open_instance
     from instagram_assets.collect.clock import SystemClock
@@ -197,12 +197,12 @@ def _note_standing(database: "CollectorDatabase") -> None:
     try:
         with open_instance() as instance:
             note_status(instance, database, SystemClock().now())
-    except InstagramAssetsError as error:  # what was collected is there all the same
+    except InstagramAssetsError as error:  # the collected data is safe all the same
         say(f"The table of accounts in the UI is not up to date: {error}")
 
 
 def _end(done: "RunResult", as_json: bool, *, there: int = 0, hint: str = "") -> None:
-    """Say what came of it, and fail where something is missing."""
+    """Print the summary, and exit with an error where something is missing."""
     from instagram_assets.cli.collecting import as_json as plain
     from instagram_assets.cli.collecting import raise_errors, summary
 

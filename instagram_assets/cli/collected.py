@@ -1,4 +1,4 @@
-"""How it stands with the accounts and hashtags that we collect ourselves, and with who asks for them."""
+"""Command that shows the state of collected accounts and hashtags, and of the identities that request them."""
 
 import json
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""How a collection shows in a terminal: progress for each account, the time left by the limits, a summary."""
+"""Display of a collection in a terminal: progress of each account, estimated time left, and a summary."""
 
 import sys
 from collections import Counter
@@ -25,7 +25,7 @@ _MOST_SHOWN = 30
 
 
 class Progress(ProgressListener):
-    """Says of each subject what came of it, with the time that the limits still need, and shows what is asked."""
+    """Prints each subject's result with the estimated time left by the rate limits, and shows current requests."""
 
     def __init__(self) -> None:
         super().__init__(_say)
@@ -36,7 +36,7 @@ class Progress(ProgressListener):
 
     @contextmanager
     def during_site(self, session: SiteSession, subjects: Sequence[str], scope: CollectionScope) -> Generator[None]:
-        """Progress at one site. What is kept of it is said where somebody stops it."""
+        """Context manager: progress at one site; an interrupted collection prints what was saved."""
         name, self._session, self._asked, self._doing = session.site.name, session, [], ""
         self._count, self._each = len(subjects), session.requests_for(scope.posts)
         self.log(f"{name}: {_many(subjects)}, at most {_time(session, self._count * self._each)} by the limits")
@@ -65,9 +65,9 @@ class Progress(ProgressListener):
 
 
 def raise_errors(done: RunResult, there: int = 0) -> None:
-    """Raise what went wrong, what is not whole yet, or that nothing was done, as one error.
+    """Raise errors, incomplete subjects, or that nothing was done, as one error.
 
-    `there` is how many had their file before.
+    `there` is the number of subjects whose file existed before.
     """
     told = [str(error) for error in done.errors]
     if unfinished := done.of(*UNFINISHED):
@@ -81,7 +81,7 @@ def raise_errors(done: RunResult, there: int = 0) -> None:
 
 
 def _line(found: SubjectResult, identity: str) -> str:
-    """What came of one subject, in a line; why who asks may not go on is said once, at the end."""
+    """The result of one subject as a line; why an identity was stopped is printed once, at the end."""
     parts = [f"{found.subject}: {_words(found.outcome)}"]
     if found.posts:
         parts.append(f"{found.posts:,} post{'' if found.posts == 1 else 's'}")
@@ -92,7 +92,7 @@ def _line(found: SubjectResult, identity: str) -> str:
 
 
 def summary(done: RunResult) -> Table:
-    """What came of everybody: each by name where they are few, else those that are not complete and a count."""
+    """The summary table: each subject by name if they are few, else the incomplete ones and a count."""
     table = Table(title="Collected", title_justify="left")
     for name, right in (("account", False), ("", False), ("posts", True), ("requests", True), ("file, or why", False)):
         table.add_column(name, justify="right" if right else "left", overflow="fold")
@@ -119,7 +119,7 @@ def summary(done: RunResult) -> Table:
 
 
 def as_json(done: RunResult, there: int = 0) -> dict[str, Any]:
-    """What came of everybody as plain values; `there` is how many had their file before."""
+    """The results as JSON-serialisable values; `there` is the number of subjects whose file existed before."""
 
     def plain(one: SubjectResult) -> dict[str, Any]:
         until = utc_datetime(one.until).isoformat() if one.until else None
@@ -130,16 +130,16 @@ def as_json(done: RunResult, there: int = 0) -> dict[str, Any]:
 
 
 def _say(line: str) -> None:
-    # By way of sys.stderr, which a live bar takes over: typer.echo would write into the bar.
+    # Via sys.stderr, which a live progress bar redirects: typer.echo would write into the bar.
     print(line, file=sys.stderr, flush=True)
 
 
 def _nothing(_: str) -> None:
-    """Where nobody looks at a terminal, each account's line says enough."""
+    """Ignore a status text: without a terminal, each account's line is enough."""
 
 
 def _nothing_to_show() -> None:
-    """Between two sites."""
+    """Clear the display between two sites."""
 
 
 def _words(outcome: CollectionOutcome) -> str:
@@ -151,7 +151,7 @@ def _until(one: SubjectResult) -> str:
 
 
 def _left(session: SiteSession, asked: Sequence[int], count: int, each: int) -> str:
-    """How long so many more subjects take, if they need as many requests as those did that needed any."""
+    """Estimated time for `count` more subjects, if each takes as many requests as those did that needed any."""
     if not count:
         return ""
     needed = [requests for requests in asked if requests] or [each]

@@ -1,4 +1,4 @@
-"""Delta tables from a shell: written somewhere, kept quick and small."""
+"""Commands that maintain Delta tables, and their export to any folder."""
 
 from typing import TYPE_CHECKING
 
@@ -44,7 +44,7 @@ def vacuum() -> None:
 
 
 def write(out: str, *, pseudonymous: bool = False) -> None:
-    """Write the tables below a folder or an address of one's own, without Dagster."""
+    """Write the Delta tables below a folder or URL, without Dagster."""
     from itertools import chain
 
     from instagram_assets.cli.strays import strays
@@ -57,7 +57,7 @@ def write(out: str, *, pseudonymous: bool = False) -> None:
     known, pseudonyms = known_to(settings(), root) if pseudonymous else (None, None)
     check = check_before(known) if known else None
     made = delta.write_delta(root, out, options, pseudonyms=pseudonyms, check=check, warn=say)
-    if known:  # also what lies there from before, and its log
+    if known:  # also tables written there before, and their transaction log
         folder, names = delta.folder_of(out), {asked.name for asked in delta.TABLES}
         beside = strays(folder, names, known) if folder else ()
         check_pseudonymous(chain(delta.files_of_tables(root, out, options, delta.TABLES), beside), known)

@@ -1,4 +1,4 @@
-"""The demo: everything once on the sample, with stand-ins of Instagram, Apify and Gemini on this machine."""
+"""The demo: the whole pipeline once on sample data, with local stand-ins for Instagram, Apify and Gemini."""
 
 import json
 import os
@@ -38,10 +38,10 @@ def demo(
     use_demo_settings(MODELS, load_settings())
     os.environ.setdefault("INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_HTTP", "true")
     os.environ.setdefault("INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_LOOPBACK", "true")
-    # Pictures and films are drawn when they are asked for, which takes its time on a busy machine.
+    # Images and videos are generated on request, which is slow on a busy machine.
     os.environ.setdefault("INSTAGRAM_ASSETS_DOWNLOAD__TIMEOUT", "60")
     gemini = GeminiServer()
-    # Over whatever is set: what is invented here must never be sent to the real Gemini, nor be paid.
+    # Overrides all settings: invented data must not be sent to the real Gemini, nor cost money.
     os.environ["INSTAGRAM_ASSETS_REELS__ANALYSER"] = "gemini"
     os.environ["INSTAGRAM_ASSETS_GEMINI__API_URL"] = gemini.url
     os.environ["INSTAGRAM_ASSETS_GEMINI__KEY_VARIABLE"] = _GEMINI_KEY
@@ -71,12 +71,12 @@ def demo(
         files = [Path(folder) / f"{kind}.json" for kind in ("posts", "profiles")]
         files.append(_scraped(apify, Path(folder), [account.name for account in ACCOUNTS], SAMPLE_OBSERVED_AT))
         _land_collected(dagster, _collected(dagster, server.url, Path(folder)))
-        # What is made of watched reels would be made twice, first of none.
+        # Tables derived from analysed reels would be computed twice, first without any.
         later = RESULTS_OF_REELS if settings().reels.enabled else ()
         work = ingest(dagster, files, SAMPLE_OBSERVED_AT.isoformat(), leave=later)
         if not work.errors and settings().age.enabled:
             write_demo_people(settings())
-            # Only the invented ones: of others in the lake, who brought them has said nothing about ages.
+            # Only invented accounts: for others in the lake, no consent to age estimation exists.
             shell_runs.estimate_ages(dagster, [account.name for account in (*ACCOUNTS, PRIVATE_ACCOUNT)])
         if not work.errors and settings().reels.enabled:
             _watch(dagster)
@@ -95,7 +95,7 @@ def demo(
 
 
 def _watch(dagster: "dg.DagsterInstance") -> None:
-    """Watch the reels of the sample's days, and make all that is made of that."""
+    """Analyse the reels of the sample's days, and compute everything derived from them."""
     from datetime import timedelta
 
     from instagram_assets.cli.reel_chain import follow
@@ -105,10 +105,10 @@ def _watch(dagster: "dg.DagsterInstance") -> None:
 
 
 def _scraped(apify: "ApifyServer", folder: Path, accounts: list[str], moment: datetime) -> Path:
-    """The file of the demo's reels, scraped from its Apify into the inbox, or where landing put it before.
+    """The file of the demo's reels, scraped from the local Apify server into the inbox, or its landed copy.
 
-    `folder` has the reels, and takes the notes. Nothing of one's own settings or token is used: this must never reach
-    the real Apify.
+    `folder` contains the reels and the scraper's state. No configured token is used: the real Apify must never be
+    called.
     """
     from instagram_assets.demo.apify_server import ApifyActor
     from instagram_assets.settings import ApifySettings, settings
@@ -123,14 +123,14 @@ def _scraped(apify: "ApifyServer", folder: Path, accounts: list[str], moment: da
         done = scrape(request, options, settings().folder("inbox"), folder, lambda line: None)
     finally:
         del os.environ[_APIFY_TOKEN]
-    assert done.file is not None  # it has just been written, or was there
+    assert done.file is not None  # it was just written, or existed
     return done.file
 
 
 def _collected(dagster: "dg.DagsterInstance", pictures: str, folder: Path) -> list[Path]:
-    """The files of a hashtag and two accounts, collected into the inbox, or where landing put them before.
+    """The files of a hashtag and two accounts, collected into the inbox, or their landed copies.
 
-    `folder` takes the books: what is invented here must not count in those of real sites.
+    `folder` contains the collector's state: demo requests must not count as requests to real sites.
     """
     from instagram_assets.automation.collect_job import note_status
     from instagram_assets.collect.collection_scope import CollectionScope
@@ -187,7 +187,7 @@ def _collected(dagster: "dg.DagsterInstance", pictures: str, folder: Path) -> li
 
 
 def _land_collected(dagster: "dg.DagsterInstance", files: list[Path]) -> None:
-    """Land what was collected for itself: it says when it was seen, and the exports do not."""
+    """Land the collected files separately: they contain observation times, which the exports lack."""
     from instagram_assets.automation import shell_runs
     from instagram_assets.settings import settings
 
@@ -196,4 +196,4 @@ def _land_collected(dagster: "dg.DagsterInstance", files: list[Path]) -> None:
 
 
 def _say_nothing(_: str) -> None:
-    """Waits of the demo take no time."""
+    """Ignore a message: waits of the demo take no time."""

@@ -1,4 +1,4 @@
-"""The web app and the Dagster UI with all that belongs to them, or the UI alone."""
+"""Commands that serve the web app and the Dagster UI with all their processes, or the UI alone."""
 
 import socket
 from pathlib import Path
@@ -38,7 +38,7 @@ def dev(
     from instagram_assets.settings import settings
     from instagram_assets.web.http_server import LOOPBACK, listen
 
-    # First: a port that is taken is told before seconds of imports.
+    # First: report a port that is in use before importing for seconds.
     ui = listen(LOOPBACK, port)
     web = listen(LOOPBACK, settings().web.port if web_port is None else web_port, "--web-port")
     from instagram_assets.status.preflight import check_stages, missing_models, skipped_line
@@ -52,17 +52,17 @@ def dev(
     from instagram_assets.forget.erasure_journal import unfinished_targets
 
     with open_instance():
-        pass  # makes DAGSTER_HOME and closes runs that died
+        pass  # creates DAGSTER_HOME and closes dead runs
     folder = settings().folder
     failures = folder("reports") / "failures.jsonl"
     typer.echo(f"Inbox       {folder('inbox')}: files put there are read by themselves")
-    if unfinished_targets(folder("privacy")):  # not whom: what is said here may be kept
+    if unfinished_targets(folder("privacy")):  # without the name, since the output may be stored
         typer.echo("Forgetting was begun and stopped before its end: the web app says how to finish it")
     try:
         run_dev(Listeners(ui, web), folder("dagster"), failures, typer.echo, verbose=verbose)
     finally:
         with open_instance() as instance:  # closes runs that ended with it
-            instance.wipe_daemon_heartbeats()  # by them others would think that the daemon is still there
+            instance.wipe_daemon_heartbeats()  # otherwise other processes would think that the daemon is still running
 
 
 @commands.command("dagster-ui")
@@ -82,7 +82,7 @@ def dagster_ui(
     from instagram_assets.web.http_server import listen
     from instagram_assets.web.serving import serve_dagster_ui
 
-    if listener is not None:  # of `dev`, which has made DAGSTER_HOME
+    if listener is not None:  # shared with `dev`, which has created DAGSTER_HOME
         serve_dagster_ui(socket.socket(fileno=listener), workspace, names)
         return
     from instagram_assets.automation.shell_runs import prepare_home

@@ -1,4 +1,4 @@
-"""How the work of a command ended: what of it came to nothing is an error, said after the summary."""
+"""The outcome of a command: failures are collected, and raised as one error after the summary."""
 
 from collections import Counter
 from collections.abc import Generator, Sequence
@@ -28,8 +28,7 @@ _MOST_NAMED = 5
 class Work:
     """What a command did.
 
-    Files that were new, names of those that had been read before, what was found in folders, its runs, how their rows
-    ended by table, and errors on the way.
+    New files, names of files read before, contents of folders, runs, outcomes of their rows by table, and errors.
     """
 
     files: list[LandedFile] = field(default_factory=list[LandedFile])
@@ -41,17 +40,17 @@ class Work:
 
     @property
     def came_to_nothing(self) -> list[str]:
-        """The tables of which the runs could make no row."""
+        """The tables for which the runs produced no row."""
         return [table for table, counts in self.endings.items() if not counts["ok"] and counts.total()]
 
     def without_told(self, state: DataStatus) -> DataStatus:
-        """The state without the rejected files that the errors are about: each is told once, at the end."""
+        """The status without the rejected files that are part of `errors`, so that each is reported only once."""
         told = "\n".join(map(str, self.errors))
         rejected = [reason for reason in state.files.rejected if reason.words not in told]
         return replace(state, files=replace(state.files, rejected=rejected))
 
     def raise_errors(self) -> None:
-        """Raise what went wrong, as one error."""
+        """Raise the collected errors as one."""
         if len(self.errors) == 1:
             raise self.errors[0]
         if self.errors:
@@ -60,7 +59,7 @@ class Work:
 
 @contextmanager
 def watched(instance: dg.DagsterInstance) -> Generator[Work]:
-    """Work whose endings are those of the runs that the block makes, and not of others that go on beside it."""
+    """Context manager: record the outcomes of the runs that the block starts, not of concurrent ones."""
     work, name = Work(), uuid4().hex
     with shell_runs.as_command(name):
         yield work
@@ -77,9 +76,9 @@ def ingest(
     account: str = "",
     leave: Sequence[str] = (),
 ) -> Work:
-    """Land files and make all that they touch; what goes wrong is kept, so that the good files do not wait for it.
+    """Land files and process all that is pending; errors are collected, so that good files are processed anyway.
 
-    What `leave` names is made by a later step.
+    Assets in `leave` are left to a later step.
     """
     before, without = set(newest_manifests(open_lake(settings()))), _without_comments()
     with watched(instance) as work:
@@ -102,7 +101,7 @@ def ingest(
 
 
 def judge(work: Work, state: DataStatus) -> None:
-    """Add to the errors of the work what came to nothing: all files that were new, or all rows of a stage."""
+    """Add an error if all new files were rejected, or all rows of a stage failed."""
     first, last = first_day(), window()[1]
     used = sum(file.taken - file.outside(first, last) for file in work.files)
     if not used and work.files:
@@ -117,7 +116,7 @@ def judge(work: Work, state: DataStatus) -> None:
 
 
 def as_json(state: DataStatus, history: RunHistory | None, work: Work | None = None) -> dict[str, Any]:
-    """The state, the run history, and what a command did, as one object of plain values."""
+    """Status, run history and the outcome of a command as one JSON-serialisable object."""
     whole = state.as_json() | {"dagster": asdict(history) if history else None}
     if work is None:
         return whole
@@ -132,19 +131,19 @@ def as_json(state: DataStatus, history: RunHistory | None, work: Work | None = N
 
 
 def _without_comments() -> set[str]:
-    """The names of landed files that would bring their comments now."""
+    """The names of landed files whose comments were skipped and would be ingested now."""
     if not settings().ingest.keep_comments:
         return set()
     found = set[str]()
     for name in newest_manifests(open_lake(settings())):
-        with suppress(StorageError):  # it is read again anyway
+        with suppress(StorageError):  # it will be read again anyway
             if (file := read_manifest(open_lake(settings()), name)) and lacks_wanted_comments(file, settings()):
                 found.add(name)
     return found
 
 
 def _nothing(rows: int, left_out: Sequence[LeftOut]) -> str:
-    """That none of a run's rows came out, and why: what is said of the table, where these are all that it left out."""
+    """The message that a run produced no rows, with the reasons of the table where they explain all of them."""
     reasons = "; ".join(map(told, left_out))
     if sum(left.count for left in left_out) != rows:
         return f"all {rows:,} of this run came to nothing. Of the whole table: {reasons}"

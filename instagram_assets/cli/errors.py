@@ -1,4 +1,4 @@
-"""How commands tell errors."""
+"""Error output of commands."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -10,7 +10,7 @@ from instagram_assets.errors import InstagramAssetsError
 
 
 def clear_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Show our own errors, and the machine's refusals, as one red paragraph and exit with 1; 130 after Ctrl-C.
+    """Decorator: print our own and system errors as one red paragraph, and exit with 1; with 130 after Ctrl-C.
 
     Anything else is a bug and keeps its traceback.
     """
@@ -39,5 +39,5 @@ def clear_errors(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _tell(words: str) -> None:
-    # Not by rich, which opens files to be loaded: there may be no room for more.
+    # Not by rich, which imports modules on use: the file limit may be reached.
     typer.secho(f"Error: {words}", fg="red", err=True)

@@ -1,4 +1,4 @@
-"""Datasets that go out: of the lake, or of export files without a lake."""
+"""Commands that export datasets: from the lake, or from export files without a lake."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -258,7 +258,7 @@ def _export_some(
         check=check,
         met=met,
     )
-    if known:  # what lies beside may be handed out with it; Delta tables are searched when they are written
+    if known:  # unknown files there may be handed out with it; Delta tables are searched when they are written
         check_pseudonymous(strays(folder, {file.path.name for file in written} | {"delta"}, known), known)
     for file in written:
         typer.echo(f"{file.path}: {file.rows:,} posts")
@@ -267,7 +267,7 @@ def _export_some(
 
 
 def _kept_by(root: "UPath", list_name: str) -> "pa.Array":
-    """The images that a list keeps. Raises NotFoundError where there is none, NothingDoneError where it keeps none."""
+    """The image ids that a list keeps. Raises NotFoundError for an unknown list, NothingDoneError if it keeps none."""
     import pyarrow as pa
 
     from instagram_assets.datasets.lists import find_list, kept_in
@@ -279,7 +279,7 @@ def _kept_by(root: "UPath", list_name: str) -> "pa.Array":
 
 
 def _check_declared(asset: str) -> None:
-    """Raises IdentifierError where a dataset is declared pseudonymous, and is not."""
+    """Raise IdentifierError where a dataset declared as pseudonymous is not."""
     from instagram_assets.settings import settings
 
     if not settings().privacy.pseudonymous_exports:

@@ -1,4 +1,4 @@
-"""Forgetting from a shell: shown first, asked, done, and proved."""
+"""Command that erases an account, hashtag, post or image: preview, confirmation, erasure and proof."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -52,7 +52,7 @@ def forget(
     from instagram_assets.storage.lake import lake_root
 
     chosen = settings()
-    if not dry_run:  # before anything is written: the history's own step comes after the tombstones
+    if not dry_run:  # before anything is written: the step for the run history comes after the tombstones
         refuse_while_running(chosen.folder("dagster"))
     subject = erasure.find_subject(chosen, target, is_bare=bare)
     parts = erasure.planners_for(subject, [history_part(chosen)])
@@ -67,7 +67,7 @@ def forget(
         if not typer.confirm("Forget it for good? There is no way back"):
             typer.echo("Nothing was done.")
             raise typer.Exit(1)
-        refuse_while_running(chosen.folder("dagster"))  # the answer may have taken long
+        refuse_while_running(chosen.folder("dagster"))  # the confirmation may have taken long
     rows = rows_on_servers(chosen.folder("dagster"))
     report = erasure.erase(chosen, subject, parts, Telling(len(steps)), previewed=steps, rows=rows)
     _tell_done(report)
@@ -75,9 +75,9 @@ def forget(
 
 
 def history_part(chosen: "Settings", home: Path | None = None) -> "StepPlanner":
-    """Dagster's own history as a part: the first one, since it refuses while others are at work.
+    """The erasure step for Dagster's history; the first one, since it refuses while other processes are active.
 
-    `home` is another one than that of the settings.
+    `home` overrides the DAGSTER_HOME of the settings.
     """
     home = home or chosen.folder("dagster")
 
@@ -114,7 +114,7 @@ def history_part(chosen: "Settings", home: Path | None = None) -> "StepPlanner":
 
 
 def _in_clear(home: Path, forgotten: "Forgotten") -> "Identifiers":
-    """What is to be forgotten in a history; of tombstones, whose names nobody knows, those that stand in it."""
+    """The identifiers to erase in a history; of tombstones, which store only hashes, those that occur in it."""
     from instagram_assets.forget.tombstone_matcher import TombstoneMatcher
     from instagram_assets.privacy.forgotten_identifiers import Identifiers
     from instagram_assets.privacy.tombstones import Tombstones
@@ -129,7 +129,7 @@ def _in_clear(home: Path, forgotten: "Forgotten") -> "Identifiers":
 
 
 def _hashes(home: Path) -> dict[Path, str]:
-    """The SHA-256 of each file of a Dagster home; not of what SQLite keeps beside a database while it is used."""
+    """SHA-256 of each file of a Dagster home, without SQLite's temporary files."""
     import hashlib
 
     from instagram_assets.storage.history.dagster_databases import home_files_below
@@ -147,7 +147,7 @@ def _tell_subject(subject: "ErasureSubject", steps: "Sequence[Step]") -> None:
 
     known = subject.identifiers
     if not subject.is_known:
-        # The index goes whole, whether it names it or not.
+        # The index is deleted completely, whether it contains the name or not.
         is_named = any(step.is_certain and step.area != INDEX for step in steps)
         here = "nothing of its own is here, and what names it loses the name" if is_named else "nothing of it is here"
         after = (
@@ -199,7 +199,7 @@ def _counted(count: int, one: str, many: str = "") -> str:
 
 
 class Telling:
-    """Says how far it is, at most once for each place."""
+    """Prints progress, at most once for each location."""
 
     def __init__(self, count: int) -> None:
         self._count, self._done, self._place = count, 0, ""

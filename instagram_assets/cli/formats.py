@@ -1,4 +1,4 @@
-"""What is read of the files that come in: which field goes into which column, and what changed in their fields."""
+"""Commands about input formats: which field becomes which column, and changes of fields over time."""
 
 import json
 from typing import TYPE_CHECKING, Annotated

@@ -1,4 +1,4 @@
-"""The history of an earlier dashboard, brought into that of the web app."""
+"""Command that imports the job history of an earlier dashboard."""
 
 from pathlib import Path
 from typing import Annotated

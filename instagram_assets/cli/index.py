@@ -1,4 +1,4 @@
-"""The index of the lake, made from a shell."""
+"""Command that builds or updates the search index of the lake."""
 
 import json
 import os
@@ -62,14 +62,14 @@ def _updated(*, rebuild: bool) -> "Updated":
         done = update_index(
             open_lake(found), found.folder(INDEX_FOLDER), found.time_zone, rebuild=rebuild, report=report
         )
-    # What changed the lake may have taken pictures along; a thumbnail goes with its picture.
+    # Changes of the lake may have deleted images; their thumbnails are deleted too.
     if done.is_new or done.changed:
         sweep_thumbnails(found.folder(THUMBNAILS), found.folder("media"))
     return done
 
 
 def _made_ahead(*, alone: bool) -> "Ahead":
-    """Thumbnails of what the index has, in as many threads as there are processors, beside others in half of them."""
+    """Create thumbnails of the indexed images, in one thread per processor if `alone`, else in half as many."""
     from instagram_assets.lake_index.derived import THUMBNAILS
     from instagram_assets.lake_index.place import INDEX_FOLDER
     from instagram_assets.lake_index.reading import LakeIndex
@@ -85,7 +85,7 @@ def _made_ahead(*, alone: bool) -> "Ahead":
     store = Thumbnails(found.folder(THUMBNAILS), found.folder("media"), most, pixels)
     index = LakeIndex(found.folder(INDEX_FOLDER))
     wanted = newest_images(index, most_images(store))
-    index.close()  # it may be replaced, or have to be forgotten, meanwhile
+    index.close()  # meanwhile the index may be replaced, or an erasure may need to delete it
     cores = os.cpu_count() or 1
     with show_progress(say, counter("thumbnails")) as report:
         return make_ahead(store, wanted, cores if alone else max(1, cores // 2), report)

@@ -1,4 +1,4 @@
-"""From export files to every table that they touch."""
+"""Commands that ingest export files into all tables."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The lake from a shell: its tables, any question in SQL, and assets made again."""
+"""Commands on the lake: list its tables, query it by SQL, and materialize assets again."""
 
 import csv
 import json
@@ -106,7 +106,7 @@ def _print(rows: "pa.Table", *, as_csv: bool, as_json: bool) -> None:
 
 
 def _show(rows: "pa.Table") -> None:
-    """For a terminal: a table, or where its columns do not fit one row below the other."""
+    """Print rows as a table, or where the columns are too wide for the terminal, one column per line."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -132,14 +132,14 @@ def _show(rows: "pa.Table") -> None:
 
 
 def _values(rows: "pa.Table") -> Iterator[tuple[Any, ...]]:
-    """Row by row; a float that is no number is null, which JSON has and NaN it has not."""
+    """The rows as tuples; NaN and infinity become null, since JSON does not have them."""
     for batch in rows.to_batches(max_chunksize=1000):
         for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             yield tuple(None if isinstance(value, float) and not math.isfinite(value) else value for value in values)
 
 
 def _cell(value: Any) -> Any:
-    """A value for a cell: null is empty, what has parts is JSON."""
+    """A value for a table cell: null is empty, nested values are JSON."""
     if isinstance(value, list | dict):
         return json.dumps(value, ensure_ascii=False, default=str)
     return "" if value is None else value

@@ -1,4 +1,4 @@
-"""Lists of images, kept or dropped by hand in the gallery: which there are, what one says, and the end of one."""
+"""Commands on lists of images that people kept or dropped in the gallery: show and delete."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Pseudonyms from a shell: whose one is, and how all of them are cut off from their names."""
+"""Commands on pseudonyms: compute the pseudonym of a name, and rotate the key."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""The chain from new reels to the page of their week, done at once from a shell, and what came of it."""
+"""Runs all steps from new reels to the weekly report from a shell, and summarises the result."""
 
 import subprocess
 import sys
@@ -28,13 +28,13 @@ from instagram_assets.reels.weekly_report_files import write_pages
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import Days, open_lake, read_table
 
-# Files may come while others are made into tables; those that never become any must not hold up for ever.
+# New files may arrive during processing; files that never become tables must not block the chain.
 _LOOKS = 3
 
 
 @dataclass
 class Chain:
-    """What was done: the steps, the reels that were tried, and errors on the way."""
+    """The result so far: the steps done, the reels analysed, and errors."""
 
     days: Days
     steps: list[str] = field(default_factory=list[str])
@@ -46,7 +46,7 @@ class Chain:
         return {Cell(reel.account, reel.day) for reel in self.tried}
 
     def raise_errors(self) -> None:
-        """Raise what went wrong as one error; that none of the new reels could be watched is one, too."""
+        """Raise the collected errors as one; it is an error, too, if no new reel could be analysed."""
         if self.errors:
             raise self.errors[0] if len(self.errors) == 1 else InstagramAssetsError("\n".join(map(str, self.errors)))
         rows = _rows(self.days, "reel_analyses", "post_id", "account", "status", "reason")
@@ -59,13 +59,13 @@ class Chain:
 
 
 class OlderPostsError(Exception):
-    """Posts have landed that are older than the days that this process knows: another one goes on."""
+    """Posts have landed that are older than the days known to this process: a new process has to continue."""
 
 
 def follow(dagster: dg.DagsterInstance, days: Days) -> Chain:
-    """Do one step after the other until none is due, each batch of reels once.
+    """Run one step after the other until none is pending, each batch of reels once.
 
-    A batch that fails does not hold up the others, another step ends the chain; the chain keeps the errors. Raises
+    A failed batch does not stop the others; another failed step ends the chain. Errors are collected. Raises
     OlderPostsError.
     """
     chain = Chain(days)
@@ -80,7 +80,7 @@ def follow(dagster: dg.DagsterInstance, days: Days) -> Chain:
 
 
 def do(dagster: dg.DagsterInstance, step: ReelStep, chain: Chain) -> None:
-    """Do one step, and note it in the chain."""
+    """Run one step, and record it in the chain."""
     chain.steps.append(step.key)
     if step.box:
         _watch(dagster, step, chain)
@@ -108,7 +108,7 @@ def _make_tables(dagster: dg.DagsterInstance, chain: Chain) -> None:
     try:
         if waiting_entries(settings().folder("inbox")):
             shell_runs.land(dagster, [])
-    except RunFailedError as error:  # bad files were put aside; the good ones have landed
+    except RunFailedError as error:  # bad files were rejected; the good ones have landed
         chain.errors.append(error)
     if is_outdated():
         raise OlderPostsError
@@ -116,13 +116,13 @@ def _make_tables(dagster: dg.DagsterInstance, chain: Chain) -> None:
 
 
 def go_on_elsewhere(days: int) -> int:
-    """The same command in a process that knows older days; its exit code."""
+    """Run the same command in a new process, which knows older days; returns its exit code."""
     words = [sys.executable, "-m", "instagram_assets.cli", "reels", "--days", str(days)]
     return subprocess.run(words, stdin=subprocess.DEVNULL).returncode
 
 
 def summary(chain: Chain) -> Iterator[str]:
-    """What there is now of the days: reels, videos and analyses with how they ended, what they cost, and the page."""
+    """Summary lines: reels, videos and analyses with their outcomes, the cost, and the report."""
     first, last = chain.days
     if not chain.steps:
         yield f"Nothing to do: no reel of {first} to {last} waits, and all that is made of them is there."
@@ -143,13 +143,13 @@ def _counted(words: Iterable[str]) -> str:
 
 
 def _ended(analysis: dict[str, Any]) -> str:
-    """How an analysis ended, and that it is none of Gemini's where it was to be one."""
+    """The outcome of an analysis, with a note if another backend was used instead of Gemini."""
     in_its_place = settings().reels.analyser == "gemini" and analysis["analyser"] == "local"
     return f"{analysis['status']} on this machine" if in_its_place else analysis["status"]
 
 
 def pages(weeks: Collection[date] = ()) -> list[Path]:
-    """The pages of these weeks and of the newest, as far as reels of them were watched, written anew; newest last."""
+    """Write the reports of these weeks and of the newest week with analysed reels; returns their paths, newest last."""
     media, reports = settings().folder("media"), settings().folder("reports")
     unanswered = partial(unanswered_usd, settings=settings())
     written = write_pages(open_lake(settings()), media, reports, weeks=weeks, unanswered=unanswered)

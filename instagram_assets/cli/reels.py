@@ -1,4 +1,4 @@
-"""Reels watched, from a shell: the chain from new reels to the page of their week, and the page alone."""
+"""Commands on reels: run all steps from new reels to the weekly report, or write the report alone."""
 
 from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
@@ -65,7 +65,7 @@ def reels(
 
 
 def _wanted(name: str, days: int) -> "tuple[ScrapeRequest, list[str], date | None]":
-    """The input to scrape, for whom, and the day of the oldest reel. Raises what would stop the scrape."""
+    """The Apify request, the accounts, and the day of the oldest reel. Raises what would prevent the scrape."""
     from datetime import timedelta
 
     from instagram_assets.calendar import today

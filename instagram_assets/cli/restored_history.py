@@ -1,4 +1,4 @@
-"""Dagster's history in PostgreSQL, brought back from a backup into an empty database and settled there."""
+"""Command that restores Dagster's history from a backup into an empty PostgreSQL database."""
 
 import os
 from pathlib import Path
@@ -39,7 +39,7 @@ def restore_history(
     dump = home / "postgres.dump"
     if not dump.exists():
         raise FileError(str(dump), "is not there", "Name the folder that `instagram-assets restore` filled")
-    said = restored_from(home.parent)  # null where a .tar was unpacked by hand
+    said = restored_from(home.parent)  # null where a .tar was unpacked manually
     name = said.id if said else ""
     if not without_tombstones:
         check_tombstones(name, said.tombstones if said else 0, said.tombstone_key if said else "", keys)
@@ -59,7 +59,7 @@ def restore_history(
 
 
 def _forget_again(home: Path, keys: Path) -> None:
-    """Take out whoever was forgotten, recognised word by word."""
+    """Apply erasures again to the restored history, word by word."""
     from instagram_assets.cli.forget import history_part
     from instagram_assets.forget.steps import StepResult
     from instagram_assets.privacy.tombstones import load_tombstones

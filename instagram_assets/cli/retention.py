@@ -1,4 +1,4 @@
-"""What is older than the settings keep it, looked at and taken away from a shell."""
+"""Command that shows and deletes data older than the retention period of the settings."""
 
 import json
 import sys

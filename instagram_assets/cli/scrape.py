@@ -1,4 +1,4 @@
-"""Posts, reels and profiles by Apify's actors, from a shell."""
+"""Command that scrapes posts, reels and profiles by Apify actors."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -53,7 +53,7 @@ def scrape_command(
     if registered:
         names = whom(asked, settings().accounts_file, today(settings().zone), forgotten, typer.echo)
     refuse_forgotten(asked.of(names or [], day, settings().zone), forgotten)
-    check_token(settings().apify)  # what cannot be done is told before anything is made
+    check_token(settings().apify)  # invalid requests fail before anything is created
     from instagram_assets.automation import shell_runs
 
     with shell_runs.open_instance() as dagster:
@@ -69,9 +69,9 @@ def scrape_into_inbox(
     *,
     again: bool = False,
 ) -> bool:
-    """Scrape as a run, and say what came and what it cost; whether a file waits in the inbox now.
+    """Scrape in a Dagster run, and print the result and cost; returns whether a file waits in the inbox.
 
-    Ctrl-C ends Apify's run, too.
+    Ctrl-C aborts the Apify run, too.
     """
     from instagram_assets.automation import shell_runs
     from instagram_assets.automation.scrape_job import scrape_run_config
@@ -98,7 +98,7 @@ def scrape_into_inbox(
 
 
 def _lines(note: "Note", before: "Note | None", request: "ScrapeRequest", path: Path | None) -> "Iterator[str]":
-    """What a scrape brought, what it cost where it was paid just now, and what became of its file."""
+    """Lines about a scrape: its records, its cost where it was just paid, and the state of its file."""
     from instagram_assets.cli.tables import near
     from instagram_assets.ingest.folders import DONE, ERROR_SUFFIX, REJECTED
 
@@ -117,7 +117,7 @@ def _lines(note: "Note", before: "Note | None", request: "ScrapeRequest", path: 
 
 
 def _dollars(amount: float) -> str:
-    """An amount to the cent, or where that says too little to a tenth of one."""
+    """An amount in dollars, to the cent, or where that is too coarse to a tenth of a cent."""
     if 0 < amount < 0.0005:
         return "less than 0.001 US dollars"
     return f"{amount:,.3f}".removesuffix("0") + " US dollars"

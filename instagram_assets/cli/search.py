@@ -1,4 +1,4 @@
-"""A word goes in, a folder of images of that one subject comes out."""
+"""Commands of the image search: collect a folder of images of one subject for a search word."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -46,7 +46,7 @@ def search_command(
     from instagram_assets.settings import settings
     from instagram_assets.status.preflight import check_search
 
-    refuse_forgotten(query, load_tombstones(settings().folder("privacy")))  # before models are asked for
+    refuse_forgotten(query, load_tombstones(settings().folder("privacy")))  # before the models are checked
     check_search(settings())
     from instagram_assets.automation import shell_runs
     from instagram_assets.automation.search_runs import search_folder, search_request
@@ -61,9 +61,7 @@ def search_command(
         "subject": subject.value,
         "reencode": reencode,
     }
-    search_request(
-        settings(), query, out, refresh=refresh, **given
-    )  # what cannot be done is told before anything is made
+    search_request(settings(), query, out, refresh=refresh, **given)  # invalid requests fail before anything is created
     with shell_runs.open_instance() as dagster:
         found = search(dagster, query, out, refresh=refresh, **given)
     typer.echo(f"{search_folder(settings(), found.search)}: {found.kept} of {found.candidates} results")

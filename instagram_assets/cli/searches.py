@@ -1,4 +1,4 @@
-"""Image searches started from a shell: what is asked is checked before any work, and ends as a folder of images."""
+"""Image searches from a shell: validates the request, runs the search, and returns a summary of its folder."""
 
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ _STAGES: dict[str, Any] = {"loggers": {"stages": {"config": {"seconds": 0.0}}}}
 
 
 class SearchResult(NamedTuple):
-    """What a search left: its name, the images kept, the candidates, and how many were left out for which reason."""
+    """The result of a search: its name, the images kept, the candidates, and counts of those left out by reason."""
 
     search: str
     kept: int
@@ -26,11 +26,11 @@ class SearchResult(NamedTuple):
 def search(
     instance: dg.DagsterInstance, query: str, out: str = "", *, refresh: bool = False, **given: Any
 ) -> SearchResult:
-    """Make the folder of one image search, with progress on the standard error; `out` names it, else the query does.
+    """Run one image search, with progress on stderr; `out` names its folder, else the query does.
 
-    `given` are fields of SearchRequest; null is as the settings say. What was finished before is not done again.
-    Raises SearchRequestError before any work, as `search_request` does, RunFailedError with the reason when no image is
-    kept or, without `refresh`, when the folder would have fewer than before.
+    `given` are fields of SearchRequest; null means the setting's value. Results of earlier runs are reused. Raises
+    SearchRequestError before any work, as `search_request` does, RunFailedError with the reason when no image is kept
+    or, without `refresh`, when the folder would have fewer than before.
     """
     request = search_request(settings(), query, out, refresh=refresh, **given)
     register_search(instance, request.search)

@@ -1,4 +1,4 @@
-"""Assets that somebody selected, made again from a shell: which, of whom and of which days, in which runs."""
+"""Materializes selected assets from a shell, for some accounts and days."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -21,7 +21,7 @@ from instagram_assets.storage.retention_horizon import read_horizon
 
 
 def materialize(instance: dg.DagsterInstance, selection: str, accounts: str = "", days: str = "") -> Iterator[str]:
-    """Make the selected assets again, one job after another; yields a line for each run.
+    """Materialize the selected assets again, one job after another; yields a line for each run.
 
     `accounts` is names separated by commas or a file with one per line, `days` one day or first..last; empty
     means all accounts, and the days that hold posts. The age model is left out where it is off and not all that is
@@ -53,15 +53,15 @@ def _select(selection: str) -> set[dg.AssetKey]:
     graph = defs.resolve_asset_graph()
     try:
         wanted = dg.AssetSelection.from_string(selection).resolve(graph)
-    except Exception as error:  # the parser raises kinds of its own, each with a page of text
+    except Exception as error:  # the parser raises its own error types, with long messages
         wanted, cause = set[dg.AssetKey](), error
     else:
         cause = None
-    wanted &= graph.materializable_asset_keys  # what people decide by hand no run makes
+    wanted &= graph.materializable_asset_keys  # tables of manual decisions are not computed by a run
     if not wanted:
         names = ", ".join(sorted(key.path[-1] for key in graph.materializable_asset_keys))
         raise SettingsError(f"{selection!r} selects no asset. Assets are: {names}.") from cause
-    # What one function makes together is made together.
+    # Assets of one function are computed together.
     return {other for key in wanted for other in graph.get(key).execution_set_asset_keys}
 
 
@@ -70,7 +70,7 @@ def _keys_of(*jobs: str) -> set[dg.AssetKey]:
 
 
 def chosen_accounts(text: str, order: Sequence[str]) -> list[str]:
-    """Account names from a list or a file with one per line; comments, blank lines and doubles are left out.
+    """Account names from a list or a file with one per line; comments, blank lines and duplicates are left out.
 
     Empty means all of `order`, the accounts there are. Raises SettingsError for accounts that are not among them.
     """
@@ -89,7 +89,7 @@ def chosen_accounts(text: str, order: Sequence[str]) -> list[str]:
 
 
 def _tags(instance: dg.DagsterInstance, job: str, chosen: Sequence[str], days: str) -> Sequence[dict[str, str] | None]:
-    """The tags of each run that a job needs for these accounts and days, or for all searches."""
+    """The run tags of each run of a job for these accounts and days, or for all searches."""
     order = known_accounts(instance)
     if job in ("landing", "datasets", "age_training"):
         return [None]
@@ -106,7 +106,7 @@ def _tags(instance: dg.DagsterInstance, job: str, chosen: Sequence[str], days: s
 
 
 def _cells_known(days: Days) -> set[tuple[str, date]]:
-    """The cells of these days that have posts: landed ones, and those whose observations went with retention."""
+    """The partitions of these days that have posts, including those whose observations were deleted by retention."""
     lake = open_lake(settings())
     cells = affected_cells(lake, manifests(lake), *days).cells
     if read_horizon(lake).raw:
@@ -118,7 +118,7 @@ def _cells_known(days: Days) -> set[tuple[str, date]]:
 def day_range(text: str) -> tuple[date, date]:
     """The first and the last day of one day or `first..last`; of the whole lake when empty.
 
-    Raises SettingsError for what is no day, or outside the lake's window.
+    Raises SettingsError for an invalid day, or one outside the lake's range.
     """
     if not text:
         return window()
@@ -130,7 +130,7 @@ def day_range(text: str) -> tuple[date, date]:
 
 
 def named_days(text: str) -> tuple[date, date]:
-    """The first and the last day of one day or `first..last`. Raises SettingsError for what is no day."""
+    """The first and the last day of one day or `first..last`. Raises SettingsError for an invalid day."""
     first, dots, last = text.partition("..")
     try:
         return date.fromisoformat(first), date.fromisoformat(last if dots else first)

@@ -1,4 +1,4 @@
-"""What there is, what was left out and why, and Dagster's run history, as a table and lines for a terminal."""
+"""Formats the data status and Dagster's run history as a table and lines for a terminal."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -30,7 +30,7 @@ _INGEST = "run instagram-assets ingest"
 
 
 def print_state(state: DataStatus, settings: Settings, *notes: str) -> None:
-    """Print each stage with its rows in and out, the files that went out, and a line for all that was left out."""
+    """Print each stage with its rows in and out, the dataset files, and a line for all rows that were left out."""
     table = Table(title="What there is now", title_justify="left")
     for column in ("table", "in", "out", "left out"):
         table.add_column(column, justify="right" if column in ("in", "out") else "left", overflow="fold")
@@ -48,19 +48,19 @@ def print_state(state: DataStatus, settings: Settings, *notes: str) -> None:
 
 
 def place_lines(state: DataStatus, settings: Settings) -> Iterator[str]:
-    """Where everything lies, and how large what went out is."""
+    """The paths of lake, media and datasets, with the sizes of datasets."""
     yield f"Tables are in {_near(settings.lake_uri)}, pictures in {near(settings.folder('media'))}."
     yield from (f"{_near(output.path)}  {decimal(output.bytes)}" for output in state.datasets)
 
 
 def left_out_lines(state: DataStatus) -> Iterator[str]:
-    """One line for each way in which rows of a stage were left out, with the reasons and what helps."""
+    """One line for each kind of rows left out of a stage, with the reasons and the remedy."""
     for stage in state.stages:
         yield from (f"{stage.name} {told(left)}" for left in stage.left_out)
 
 
 def told(left: LeftOut) -> str:
-    """Such as `46 refused: http addresses; set INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_HTTP=true`."""
+    """A line such as `46 refused: http addresses; set INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_HTTP=true`."""
     single = len(left.reasons) == 1
     reasons = [_reason(reason, counted=not single) for reason in left.reasons]
     where = [f"each is in {_near(left.where)}"] if left.where else []
@@ -68,18 +68,18 @@ def told(left: LeftOut) -> str:
 
 
 def skipped_lines(state: DataStatus) -> Iterator[str]:
-    """The one line of the stages that lack their models."""
+    """One line about the stages whose models are missing."""
     if state.skipped:
         yield skipped_line({skipped.stage: skipped.reason for skipped in state.skipped})
 
 
 def alert_lines(state: DataStatus, zone: ZoneInfo) -> Iterator[str]:
-    """The ways by which failures cannot be told."""
+    """Lines about alert channels that do not work."""
     yield from (trouble_line(trouble, zone) for trouble in state.alerts)
 
 
 def file_lines(found: ExportFiles, rejected: Path) -> Iterator[str]:
-    """What of the export files waits, was rejected into that folder, or is damaged."""
+    """Lines about export files that wait, were rejected into that folder, or are damaged."""
     if found.waiting:
         yield f"{_files(found.waiting, 'file')} in the inbox: {_some(found.waiting)}; {_INGEST}"
     if found.pending:
@@ -91,7 +91,7 @@ def file_lines(found: ExportFiles, rejected: Path) -> Iterator[str]:
 
 
 def empty_inbox_line(inbox: Path) -> str:
-    """What a command says that found nothing to land, and what to do."""
+    """The message when there is nothing to land, with what to do."""
     return (
         f"Nothing new: the inbox, {near(inbox)}, is empty. Put export files or folders of them into it, "
         "or name them: instagram-assets ingest FILE"
@@ -99,13 +99,13 @@ def empty_inbox_line(inbox: Path) -> str:
 
 
 def moved_line(files: int, rejected: Path) -> str:
-    """Where the files lie that a command rejected, whose errors are told elsewhere."""
+    """The message with the folder of rejected files, whose errors are printed separately."""
     moved = "1 file was" if files == 1 else f"{files:,} files were"
     return f"{moved} moved to {near(rejected)}; the error below says why"
 
 
 def history_lines(history: RunHistory) -> Iterator[str]:
-    """What waits, runs or failed in Dagster."""
+    """Lines about queued, active and failed runs in Dagster."""
     for word, counts in (("wait", history.queued), ("run", history.running)):
         if counts:
             yield f"runs that {word}: {', '.join(f'{count:,} {job}' for job, count in counts.items())}"
@@ -136,7 +136,7 @@ def _near(path: str) -> str:
 
 
 def _age_model(model: AgeModelQuality) -> str:
-    """How good the model is for people whom it had never seen, beside the answer that needs no model."""
+    """The model's accuracy on test users, next to that of the majority baseline."""
     if model.problem:
         return f"[red]{escape(model.problem)}[/]"
     if model.accuracy is None:

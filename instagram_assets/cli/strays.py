@@ -1,4 +1,4 @@
-"""What lies in the folder of an export without names beside it, and may be handed out with it."""
+"""Finds unknown files in the folder of a pseudonymous export, which may be handed out with it."""
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -13,9 +13,9 @@ _MOST = 5
 
 
 def strays(folder: Path, ours: Collection[str], known: LakeNames) -> Iterator[NamedFile]:
-    """What else lies in the folder than `ours`: to be searched below `data/datasets`, and only named elsewhere.
+    """Files not among `ours`, to be searched for names; outside of `data/datasets` they are only listed in a warning.
 
-    Elsewhere it may be somebody's home.
+    Any other folder may be a user's home.
     """
     if folder.absolute().is_relative_to(settings().folder("datasets").absolute()):
         yield from foreign_files(folder, ours)

@@ -1,4 +1,4 @@
-"""What was found or made, as tables for a terminal."""
+"""Tables and lines for a terminal: results of refine, clusters, doctor, models, words, viral posts, and searches."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ WIDEST_WORD = 30
 
 
 def refine_table(result: RefineResult) -> Table:
-    """What `refine` made."""
+    """The results of `refine`."""
     table = Table(title="Refined", title_justify="left", show_header=False)
     for name, value in result._asdict().items():
         table.add_row(name, str(value))
@@ -36,7 +36,7 @@ def refine_table(result: RefineResult) -> Table:
 
 
 def clusters_table(groups: Sequence[FileGroup]) -> Table:
-    """How many images each cluster has, in how many files where some are equal, and one of them."""
+    """The number of images in each cluster, the number of files where some are identical, and an example."""
     table = Table(title="Clusters", title_justify="left")
     some_equal = any(group.images < len(group.files) for group in groups)
     for column in ("cluster", "images", *(["files"] if some_equal else []), "such as"):
@@ -49,7 +49,7 @@ def clusters_table(groups: Sequence[FileGroup]) -> Table:
 
 
 def finding_lines(findings: Iterable[DoctorFinding]) -> Iterator[str]:
-    """What the doctor found, a line each, so that paths and commands stay whole; with a remedy where one is needed."""
+    """The doctor's findings, one line each, so that paths and commands are not wrapped; with a remedy where needed."""
     for finding in findings:
         mark = "[green]ok      [/]" if finding.well else "[red]missing [/]" if finding.needed else "[yellow]optional[/]"
         remedy = f". {finding.remedy}" if finding.remedy and not finding.well else ""
@@ -57,7 +57,7 @@ def finding_lines(findings: Iterable[DoctorFinding]) -> Iterator[str]:
 
 
 def models_table() -> Table:
-    """The models that the settings name and where they are; no model is loaded."""
+    """The configured models and where they are; no model is loaded."""
     cache = settings().folder("models")
     table = Table(title="Models", title_justify="left", show_header=False)
     table.add_column()
@@ -79,7 +79,7 @@ def models_table() -> Table:
 
 
 def words_table(title: str, what: str, lines: Mapping[str, Mapping[str, int]]) -> Table:
-    """The top words of each account or time, each with how often it was written."""
+    """The top words of each account or period, with their counts."""
     table = Table(title=title, title_justify="left")
     table.add_column(what)
     table.add_column("words", overflow="fold")
@@ -89,7 +89,7 @@ def words_table(title: str, what: str, lines: Mapping[str, Mapping[str, int]]) -
 
 
 def viral_table(labels: pa.Table, measure: str, most: int) -> Table:
-    """What went viral, those with the highest score first; the titles are what the rule is and what is shown."""
+    """Viral posts by descending score; the titles name the rule and the measure."""
     rows = labels.filter(labels["viral"]).sort_by([("score", "descending"), ("id", "ascending")]).slice(0, most)
     rule = labels["rule"][0].as_py() if labels.num_rows else "no rule"
     table = Table(title=f"Viral by {escape(rule)}", title_justify="left")
@@ -110,7 +110,7 @@ def viral_table(labels: pa.Table, measure: str, most: int) -> Table:
 
 
 def viral_counts(labels: pa.Table) -> str:
-    """How many are viral, and of how many nothing can be told, with the most frequent reason."""
+    """The number of viral posts, and of those that could not be labelled, with the most frequent reason."""
     counts = Counter(labels["viral"].to_pylist())
     told = f"{counts[True]:,} of {labels.num_rows:,} are viral"
     if not counts[None]:
@@ -121,14 +121,14 @@ def viral_counts(labels: pa.Table) -> str:
 
 
 def readable(word: str) -> str:
-    """A word of a width that leaves room for others; what is cut off stands as …."""
+    """The word truncated to a maximum width, with … at the end."""
     if cell_len(word) <= WIDEST_WORD:
         return word
     return f"{set_cell_size(word, WIDEST_WORD - 1).rstrip()}…"
 
 
 def search_table(report: SearchReport, site: Site) -> Table:
-    """What each selector matches on a search page, and the first images that the deciding one gives."""
+    """The number of matches of each selector on a search page, and the first images of the selector that is used."""
     found = f"{len(report.hits)} images in {report.seconds:.1f} s"
     table = Table(title=f"{escape(report.title) or 'no title'}: {found}", title_justify="left")
     table.add_column("selector", overflow="fold")
@@ -143,5 +143,5 @@ def search_table(report: SearchReport, site: Site) -> Table:
 
 
 def near(path: Path) -> str:
-    """The path as one would type it from here."""
+    """The path relative to the current directory, if it is below that."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

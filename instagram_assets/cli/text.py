@@ -1,4 +1,4 @@
-"""The words that people use, per account and over time, from what is in the lake."""
+"""Command that shows word frequencies of the lake's posts, per account and over time."""
 
 import csv
 import sys

@@ -1,4 +1,4 @@
-"""Looking at what there is, the state of the data folder and of the machine, and tidying what is old of it."""
+"""Maintenance commands: status, doctor, and cleanup of old history."""
 
 import json
 from typing import Annotated
@@ -39,7 +39,7 @@ def status(as_json: AsJson = False) -> None:
         with shell_runs.look_at_instance() as dagster:
             history = read_history(dagster) if dagster else RunHistory()
     except Exception:
-        if as_json:  # where Dagster cannot be asked, what the lake says is told all the same
+        if as_json:  # without access to Dagster, the status of the lake is printed all the same
             typer.echo(json.dumps(endings.as_json(state, None) | {"index": index.as_json()}, ensure_ascii=False))
         raise
     if as_json:
@@ -85,7 +85,7 @@ def tidy(
 
 
 def _tell_damage() -> int:
-    """Print each damaged file with the command that makes it again, as it is found; how many there are."""
+    """Print each damaged file with the command that restores it, as it is found; returns their number."""
     from instagram_assets.settings import settings
     from instagram_assets.status.integrity import IntegrityCheck
     from instagram_assets.storage.lake import open_lake

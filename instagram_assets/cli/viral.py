@@ -1,4 +1,4 @@
-"""What went viral, by the rule of the settings or one that is given, from what is in the lake."""
+"""Command that shows viral posts of the lake, by the configured or a given rule."""
 
 from datetime import datetime
 from pathlib import Path
@@ -59,7 +59,7 @@ def viral(
 
 
 def _say_whether_older() -> None:
-    """Say when the lake keeps labels of another rule than that of the settings, and how they are made anew."""
+    """Print a note when the stored labels were made by a rule other than the configured one, and how to update them."""
     from instagram_assets.engagement.kept_labels import other_rule
     from instagram_assets.engagement.virality_rules import described
     from instagram_assets.errors import StorageError
@@ -88,7 +88,7 @@ def _labels(settings: "Settings") -> "pa.Table":
 
 
 def _chosen(labels: "pa.Table", accounts: str, days: str) -> "pa.Table":
-    """The labels of some accounts and days."""
+    """The labels of the selected accounts and days."""
     import pyarrow as pa
 
     from instagram_assets.calendar import day_of

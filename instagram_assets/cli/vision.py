@@ -1,4 +1,4 @@
-"""Captions, embeddings and clusters for image files, without Dagster; and the models that make them."""
+"""Commands that caption, embed and cluster image files without Dagster, and manage models."""
 
 import subprocess
 import sys
@@ -62,7 +62,7 @@ def caption(
     chosen = chosen_settings(captions=given, models={"device": device, "caption_model": model})
     options = chosen.captions
     if options.run_in_background if run_in_background is None else run_in_background:
-        # What is missing is told here: nobody reads a log to learn that nothing was started.
+        # Missing models are reported here: nobody reads a log to learn that nothing was started.
         if not source.exists():
             raise FileError(str(source), "no such file or folder", "Check the name")
         check_outputs(captions_of(source, out), source)
@@ -211,7 +211,7 @@ def _check_some_worked(table: Any) -> None:
 
 
 def _start_in_background(reports: Path) -> None:
-    """Start this very command again on its own, and say how to follow and end it."""
+    """Start this command again as a background process, and print how to follow and stop it."""
     reports.mkdir(parents=True, exist_ok=True)
     log = reports / f"caption-{datetime.now():%Y%m%d-%H%M%S-%f}.log"
     command = [sys.executable, "-m", "instagram_assets.cli", *sys.argv[1:], "--no-run-in-background"]

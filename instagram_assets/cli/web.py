@@ -1,4 +1,4 @@
-"""The web app alone: beside a Dagster webserver that runs already."""
+"""Command that serves the web app alone, next to a Dagster webserver that is already running."""
 
 import socket
 from typing import Annotated
@@ -37,7 +37,7 @@ def web(
 
     options = settings().web
     url = dagster or options.dagster_url
-    if listener is not None:  # of `dev`
+    if listener is not None:  # shared with `dev`
         serve_web_app(socket.socket(fileno=listener), url, names)
         return
     with listen(host, options.port if port is None else port) as given:

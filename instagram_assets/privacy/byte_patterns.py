@@ -20,7 +20,7 @@ from instagram_assets.schemas.account_names import UNSEEN_SIGNS, base64_core, is
 
 TAIL = 8
 """Bytes at the end of a word that are hashed: ids of posts of one time have a common prefix."""
-_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # of Fibonacci hashing: 2^64 by the golden ratio
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # multiplier of Fibonacci hashing: 2^64 divided by the golden ratio
 _SHIFT = np.uint64(44)
 _NEAR = 480
 """Bytes around a match that are decoded to tell whether it is a whole word."""
@@ -67,12 +67,12 @@ class BytePatterns:
         return bool(self._names or self._words or self.meant)
 
     def may_stand_in(self, texts: pa.Array) -> bool:
-        """A fast prefilter: false when none of these texts has a match."""
+        """A fast prefilter: false when none of these texts can contain a match."""
         parts = (self._long, self._short, self._of_meant)
         return any(part.may_stand_in(texts) for part in parts)
 
     def are_in(self, values: pa.Array) -> bool:
-        """Whether one of these values, which are account names, is one of the ordinary words."""
+        """Whether one of these values, which are account names, is one of the names that are ordinary words."""
         if not self.meant:
             return False
         words = compute.utf8_lower(compute.utf8_trim(values.cast(pa.large_string()), " @"))
@@ -80,7 +80,7 @@ class BytePatterns:
         return bool(compute.any(found).as_py())
 
     def find(self, data: bytes) -> list[ByteMatch]:
-        """The matches in some bytes, as whole names and words."""
+        """All matches of whole names and words in some bytes."""
         found = [*self._long.find(data), *self._short.find(data)]
         return [*(find for find in found if self._is_whole(data, find)), *self._of_meant.find(data)]
 
@@ -88,7 +88,7 @@ class BytePatterns:
         begin = max(find.offset - _NEAR, 0)
         near, place = data[begin : find.offset + _NEAR], find.offset - begin
         if find.form in _OTHER_ORDER:
-            # At the ends of a run of letters, bytes of one byte order are a shorter run of the other.
+            # At its ends, text of one byte order looks like a shorter text of the other.
             other = place - 1 if find.form == "utf-16-le" else place + 1
             said = _utf16(near, other, _OTHER_ORDER[find.form]) if other >= 0 else ("", "")
             if said[1][: len(find.word)].casefold() == find.word.casefold() and not self._stands_at(*said, find.word):
@@ -117,7 +117,7 @@ class LongPatterns:
         self._table[_hashed(self._tails)] = True
 
     def may_stand_in(self, texts: pa.Array) -> bool:
-        """Whether one of them is in the bytes of these texts, perhaps across the end of one."""
+        """Whether one of the patterns occurs in the bytes of these texts, even across the boundary between two."""
         data = texts.buffers()[2]
         return data is not None and next(self.find(memoryview(data)), None) is not None
 
@@ -144,7 +144,7 @@ class LongPatterns:
 
 
 class _ShortPatterns:
-    """Matches byte strings in any case by regular expressions."""
+    """Matches byte strings, ignoring case, by regular expressions."""
 
     def __init__(self, forms: dict[bytes, tuple[str, str]]) -> None:
         self._forms = {form.lower(): said for form, said in forms.items()}
@@ -165,7 +165,7 @@ class _ShortPatterns:
         self._exact = re.compile(b"|".join(map(re.escape, longest)), re.IGNORECASE) if longest else None
 
     def may_stand_in(self, texts: pa.Array) -> bool:
-        """Whether one of these texts has a match."""
+        """Whether one of these texts contains a match."""
         return any(
             compute.any(compute.match_substring_regex(texts, pattern)).as_py() for pattern in self._text_patterns
         )
@@ -182,7 +182,7 @@ class _ShortPatterns:
 
 
 class _OrdinaryWords:
-    """Matches ordinary words together with what precedes them where an account is meant."""
+    """Matches account names that are ordinary words, with preceding characters that show an account is meant."""
 
     def __init__(self, names: frozenset[str]) -> None:
         found = {
@@ -204,7 +204,7 @@ class _OrdinaryWords:
                 yield ByteMatch(name, find.form, find.offset)
 
     def _meant_at(self, data: bytes, find: ByteMatch, pattern: re.Pattern[str]) -> str | None:
-        """The account name that a match means; null where it is an ordinary word."""
+        """The account name of a match; null where it is used as an ordinary word."""
         begin = max(find.offset - _NEAR, 0)
         near, place = data[begin : find.offset + _NEAR], find.offset - begin
         is_wide = find.form in _OTHER_ORDER
@@ -219,7 +219,7 @@ class _OrdinaryWords:
 
 
 def _as_utf8(text: str) -> str:
-    """Text that was decoded as Latin-1, decoded as UTF-8; it may begin and end within a character."""
+    """UTF-8 text from a Latin-1 decoded string; it may be cut within a character at both ends."""
     return text.encode("latin-1").decode("utf-8", "ignore")
 
 

@@ -1,7 +1,7 @@
 """Searches every byte of folders for names and identifiers: raw bytes, and the contents of compressed formats.
 
-Unpacks Parquet pages and footers, gzip, xz, zip and tar, and values of SQLite databases, compressed ones too. It
-verifies that what was erased is gone.
+Unpacks Parquet pages and footers, gzip, xz, zip and tar, and values of SQLite databases, compressed ones too. Used to
+verify that erased data is gone.
 """
 
 import gzip
@@ -55,7 +55,7 @@ _UNREADABLE = (
 
 
 class FileMatch(NamedTuple):
-    """Where a match is: the file, the part of it (name, bytes, a column, a member), and the encoding."""
+    """Location of a match: the file, its part (file name, raw bytes, column, archive member), and the encoding."""
 
     path: str
     part: str
@@ -114,7 +114,7 @@ def search_folders(
 
 
 def search_streams(streams: Iterable[tuple[str, IO[bytes]]], patterns: BytePatterns) -> ByteSearchResult:
-    """Search named streams as files are searched: objects of an object store."""
+    """Search named streams, such as objects of an object store, as files are searched."""
     search = _Search(patterns, lambda files: None)
     for name, stream in streams:
         search.search_stream(name, stream)
@@ -123,7 +123,7 @@ def search_streams(streams: Iterable[tuple[str, IO[bytes]]], patterns: BytePatte
 
 
 def search_rows(rows: Iterable[tuple[str, str, Mapping[str, object]]], patterns: BytePatterns) -> ByteSearchResult:
-    """Search rows of databases on servers, each with the name of its database and table."""
+    """Search rows of database servers, given as (database, table, row)."""
     search = _Search(patterns, lambda files: None)
     databases = set[str]()
     for database, table, values in rows:
@@ -135,7 +135,7 @@ def search_rows(rows: Iterable[tuple[str, str, Mapping[str, object]]], patterns:
 
 
 def search_bytes(data: bytes, patterns: BytePatterns) -> list[FileMatch]:
-    """Search bytes as a file is searched."""
+    """Search bytes like the content of a file."""
     search = _Search(patterns, lambda files: None)
     search.search_contents("", "bytes", io.BytesIO(data), 0)
     search.finish()
@@ -143,7 +143,7 @@ def search_bytes(data: bytes, patterns: BytePatterns) -> list[FileMatch]:
 
 
 class _Search:
-    """Batches small pieces for one search; where a batch has a match, its pieces are searched one by one."""
+    """Collects small pieces into batches that are searched at once; in one with a match, each piece is searched."""
 
     def __init__(self, patterns: BytePatterns, on_file: Callable[[int], None]) -> None:
         self._patterns, self._on_file = patterns, on_file
@@ -155,7 +155,7 @@ class _Search:
     def search_path(self, path: Path) -> None:
         self._add(str(path), "name", os.fsencode(f"/{path.name}/"))
         if path.is_symlink() or (path.exists() and not path.is_file()):
-            return  # only the name of a link counts, and opening a pipe would block
+            return  # a link has only its name searched, and opening a pipe would block
         self.searched.files += 1
         self._on_file(self.searched.files)
         try:
@@ -221,7 +221,7 @@ class _Search:
             self._search_tar(path, part, whole, depth)
 
     def _search_stream(self, path: str, part: str, stream: IO[bytes], depth: int) -> None:
-        """A stream that can be read only once: spooled, since it may be compressed again."""
+        """Search a stream that can be read only once, spooled to a temporary file: it may be compressed again."""
         import tempfile
 
         with tempfile.SpooledTemporaryFile(max_size=_PIECE) as spool:
@@ -256,7 +256,7 @@ class _Search:
                     self._search_tables(str(table.schema))
 
     def _search_database(self, path: str) -> None:
-        """Each value by itself: in the file they follow each other without separators."""
+        """Search a database value by value: in the file, values follow each other without separators."""
         # Without a write-ahead log it is opened as immutable: otherwise SQLite would create one.
         how = "mode=ro" if os.path.exists(f"{path}-wal") else "immutable=1"
         address = f"file:{quote(path)}?{how}"

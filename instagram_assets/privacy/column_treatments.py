@@ -1,6 +1,6 @@
 """How a pseudonymous export treats each column: kept, pseudonymised, masked or emptied.
 
-Whoever adds a column to a table that goes out says here what becomes of it; until then no pseudonymous export is made.
+A column that is added to an exported table must get a treatment here; until then pseudonymous exports fail.
 """
 
 from typing import Literal, NamedTuple
@@ -26,7 +26,7 @@ TREATMENT_TEXTS: dict[TreatmentKind, str] = {
 
 
 class Treatment(NamedTuple):
-    """What becomes of a column, and why where that is not plain."""
+    """The treatment of a column, with the reason where it is not obvious."""
 
     kind: TreatmentKind
     why: str = ""
@@ -107,7 +107,7 @@ COLUMN_TREATMENTS: dict[str, Treatment] = {
 
 
 def treatments_markdown() -> str:
-    """The table as Markdown, for the documents: columns that change, then those that stay."""
+    """The treatments as a Markdown table for the documentation: columns that change, then those that stay."""
     alike: dict[Treatment, list[str]] = {}
     for name, treatment in COLUMN_TREATMENTS.items():
         alike.setdefault(treatment, []).append(f"`{name}`")

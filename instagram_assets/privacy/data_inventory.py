@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class InventoryEntry(NamedTuple):
-    """Files of the data folder by a pattern of their paths; what they hold of whom; how `forget` treats them."""
+    """Files of the data folder by a pattern of their paths: the personal data they hold, and how `forget` treats it."""
 
     pattern: str
     holds: str
@@ -89,6 +89,6 @@ def inventory_entry_of(path: str) -> InventoryEntry | None:
 
 
 def inventory_markdown(places: Iterable[InventoryEntry] = INVENTORY) -> str:
-    """The table as Markdown, for the documents."""
+    """The inventory as a Markdown table for the documentation."""
     lines = [f"| `{place.pattern}` | {place.holds} | {place.forget} |" for place in places]
     return "\n".join(["| in the data folder | what of whom | `forget` |", "|---|---|---|", *lines, ""])

@@ -37,7 +37,7 @@ _DAMAGE = (
     *(pa.ArrowException, OSError, EOFError, ValueError, RuntimeError, struct.error),
     *(zlib.error, lzma.LZMAError, zipfile.BadZipFile),
 )
-# Forms whose texts are packed, or written otherwise than texts are, by the bytes they begin with.
+# Formats with compressed or otherwise encoded texts, by their first bytes (magic numbers).
 _NOT_SEARCHED: tuple[tuple[bytes, str], ...] = (
     *((bytes((0x80, protocol)), "pickle") for protocol in range(2, 6)),
     *((begin, "Arrow IPC (Feather)") for begin in (b"ARROW1", b"FEA1", b"\xff\xff\xff\xff")),
@@ -54,8 +54,9 @@ _NOT_SEARCHED: tuple[tuple[bytes, str], ...] = (
 
 
 class FileText(NamedTuple):
-    """A text and its location in the file; `whole` when each of its lines is one whole value, `json` when its
-    letters may be escaped, `path` when a file or folder is called so.
+    """A text and its location in a file.
+
+    `whole` if each line is one complete value, `json` if it may contain JSON escapes, `path` if it is a file's name.
     """
 
     where: str
@@ -72,7 +73,7 @@ class UnsearchableError(Exception):
 def texts_of_file(stream: BinaryIO) -> Iterator[FileText]:
     """All texts of a file, in chunks of some megabytes.
 
-    Raises UnreadableError for a file that is damaged, locked by a password, or in a form that is not searched.
+    Raises UnreadableError for a file that is damaged, encrypted with a password, or in a format that is not supported.
     """
     head = stream.read(16)
     stream.seek(0)
@@ -118,7 +119,7 @@ def _of_zip(stream: BinaryIO) -> Iterator[FileText]:
 
 
 def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    """The bytes of a member; what zipfile says of one that it cannot unpack has its name, and is not told."""
+    """The bytes of an archive member; errors of zipfile are replaced, since they contain the member's name."""
     if member.flag_bits & _ENCRYPTED:
         raise UnsearchableError("has a member with a password, which cannot be searched; unpack it, or take it away")
     try:
@@ -145,7 +146,7 @@ def _of_parquet(stream: BinaryIO) -> Iterator[FileText]:
     for batch in file.iter_batches(batch_size=20_000):
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
             for values in _leaves(column):
-                # An empty line between, so that of two values nothing is read as one.
+                # An empty line between values, so that no match spans two of them.
                 yield FileText(f"column {name}", "\n\n".join(values), whole=True)
 
 
@@ -175,11 +176,11 @@ def _leaves(column: Any) -> Iterator[list[str]]:
 
 
 def _long_numbers(column: Any) -> list[str]:
-    """The different whole numbers of a column that are long enough to be an id wherever they stand."""
+    """The distinct integers of a column that have enough digits to be an id."""
     if pa.types.is_decimal(column.type):
         different = [number for number in set(column.drop_null().to_pylist()) if number >= _SHORTEST_ID]
     elif column.type.bit_width < _BITS_OF_ID and not pa.types.is_integer(column.type):
-        return []  # it holds no number of so many digits as it is
+        return []  # no number of this type has that many digits
     else:
         different = column.filter(compute.greater_equal(column, _SHORTEST_ID)).unique().drop_null().to_pylist()
     return [str(int(number)) for number in different if math.isfinite(number)]
@@ -206,7 +207,7 @@ def _codec_of(data: bytes) -> str:
 
 
 def _printable(data: bytes) -> Iterator[str]:
-    """Runs of ASCII in bytes, as UTF-8 and as UTF-16 in both orders."""
+    """Runs of printable ASCII in bytes, decoded as UTF-8 and as UTF-16 in both byte orders."""
     for found in _WORDS_IN_BYTES.findall(data):
         yield found.decode()
     for codec in ("utf-16-le", "utf-16-be"):
@@ -216,8 +217,9 @@ def _printable(data: bytes) -> Iterator[str]:
 
 
 def location_of(word: str, text: FileText) -> str:
-    """Where a word stands that a reading of a text has: its line, of a disguised one that of its run; of a text that is
-    no lines, or where it cannot be told, the text.
+    """The location of a word in a text: its line, or that of the encoded run that contains it.
+
+    Falls back to the location of the text itself where it has no lines or the line is unknown.
     """
     begin, _, number = text.where.rpartition(" ")
     if begin != "line" or not number.isdigit():

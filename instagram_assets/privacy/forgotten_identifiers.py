@@ -1,4 +1,4 @@
-"""What is erased: a matcher of identifiers of accounts, posts and images (`Forgotten`), and their replacements."""
+"""Identifiers of accounts, posts and images that are erased: the matcher protocol `Forgotten`, and replacements."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,7 +31,7 @@ class Forgotten(Protocol):
 
     @property
     def patterns(self) -> Sequence[str] | None:
-        """RE2 regular expressions: a text that matches none of them mentions nothing that is erased.
+        """RE2 regular expressions: a text that matches none of them contains no erased identifier.
 
         Null where the identifiers are known only as hashes.
         """
@@ -40,7 +40,7 @@ class Forgotten(Protocol):
     def __bool__(self) -> bool: ...
 
     def has(self, kind: IdentifierKind, value: str | None) -> bool:
-        """Whether this identifier is erased; accounts in any case."""
+        """Whether this identifier is erased; account names are compared ignoring case."""
         ...
 
     def scrub(self, text: str) -> str:
@@ -48,7 +48,7 @@ class Forgotten(Protocol):
         ...
 
     def named(self, text: str) -> str:
-        """As `scrub`, for a value that consists of names: there every whole word counts."""
+        """Like `scrub`, for a value that consists of names: there every whole word counts as a name."""
         ...
 
 
@@ -101,7 +101,7 @@ class Identifiers:
         return self._by_kind[kind]
 
     def has(self, kind: IdentifierKind, value: str | None) -> bool:
-        """Whether this identifier is one of them; accounts in any case."""
+        """Whether this identifier is erased; account names are compared ignoring case."""
         if not value:
             return False
         return (value.casefold() if kind == "account" else value) in self._by_kind[kind]
@@ -113,13 +113,13 @@ class Identifiers:
         return text if self._others is None else self._others.sub(_instead, text)
 
     def named(self, text: str) -> str:
-        """As `scrub`, for a value that consists of names: there every whole word counts."""
+        """Like `scrub`, for a value that consists of names: there every whole word counts as a name."""
         if self._names is not None:
             text = replace_names(text, self._names, self._of_a_name)
         return self.scrub(text)
 
     def counts_alone(self, name: str) -> bool:
-        """Whether a name is erased, and searched for, wherever it is a whole word."""
+        """Whether every whole-word occurrence of a name is erased, even without an @ before it."""
         return counts_alone(name) or name in self.bare
 
     def _where_meant(self, word: str, around: WordContext) -> str | None:
@@ -132,7 +132,7 @@ class Identifiers:
 
     @property
     def patterns(self) -> Sequence[str]:
-        """RE2 regular expressions, at least one of which matches each text that mentions one of them."""
+        """RE2 regular expressions: each text that mentions an identifier matches at least one of them."""
         return self._patterns
 
     @cached_property
@@ -148,7 +148,7 @@ class Identifiers:
 
     @cached_property
     def long_patterns(self) -> "LongPatterns":
-        """All identifiers but names and short ones, for a search in time independent of their number."""
+        """Matcher of all identifiers except names and short ones, whose run time does not depend on their number."""
         from instagram_assets.privacy.byte_patterns import TAIL, LongPatterns
 
         words = (word.encode() for word in self._exact)
@@ -156,7 +156,7 @@ class Identifiers:
 
     @cached_property
     def short_patterns(self) -> Sequence[str]:
-        """As `patterns`, for what is not in `long_patterns`."""
+        """Like `patterns`, for the identifiers that are not in `long_patterns`."""
         from instagram_assets.privacy.byte_patterns import TAIL
 
         short = [word for word in self._exact if len(word.encode()) < TAIL]
@@ -177,12 +177,12 @@ class Identifiers:
 
     @cached_property
     def _others(self) -> re.Pattern[str] | None:
-        """Post ids, shortcodes and hashes: whole words, since a longer number is another id."""
+        """Pattern of post ids, shortcodes and hashes as whole words, since a longer number is another id."""
         return words_pattern(word for kind in _WORDS for word in self.of(kind))
 
 
 def replacement_of_name(pseudonym: str, around: WordContext) -> str | None:
-    """The pseudonym in a value that is a name; null after a #, where the word is a hashtag of the same name."""
+    """The pseudonym for a name; null after a #, where the word is a hashtag of the same name."""
     return None if around.before.endswith("#") else pseudonym
 
 
@@ -193,7 +193,7 @@ def is_search_of(query: str, forgotten: Forgotten) -> bool:
 
 
 def _instead(found: re.Match[str]) -> str:
-    """The replacement of an identifier; 0 where it may be a number in JSON, which stays valid."""
+    """The replacement of an identifier; 0 where it may be a number in JSON, so that the JSON stays valid."""
     text = found.string
     before, after = text[: found.start()].rstrip()[-1:], text[found.end() :].lstrip()[:1]
     return "0" if found[0].isdecimal() and before in tuple(":[,") and after in tuple(",]}") else ERASED_ID

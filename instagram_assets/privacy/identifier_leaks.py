@@ -1,12 +1,12 @@
 """Searches pseudonymous exports for names and ids of the lake that leaked into them, in any encoding.
 
-Searched are names of files and folders, empty ones too, all bytes of texts (UTF-8, UTF-16, escaped as JSON and as
-addresses do, in base64), the columns, statistics and notes of Parquet files, and what is packed in zip, gzip, xz and
-bzip2. A file is cut into words, and these are looked up, so that the number of names does not matter.
+It searches names of files and folders, empty ones too, all bytes of texts (UTF-8, UTF-16, JSON and URL escapes,
+base64), the columns, statistics and metadata of Parquet files, and the contents of zip, gzip, xz and bzip2. Text is
+split into words, which are looked up in a set, so that run time does not depend on the number of names.
 
-An account's name counts wherever it stands as a whole word; that of somebody who is only mentioned, unless it is
-distinctive, and a name that is a word of our formats as well (`video`), behind an @. Ids of fewer than nine digits
-count where they are a whole value: elsewhere they are numbers.
+An account's name counts as a leak wherever it is a whole word; the name of an account that is only mentioned, unless it
+is distinctive, and a name that is also a word of our file formats (`video`), only after an @. Ids of fewer than nine
+digits count only as a whole value: elsewhere they are ordinary numbers.
 """
 
 import io
@@ -28,7 +28,7 @@ from instagram_assets.schemas.account_names import UNSEEN, vocabulary
 from instagram_assets.storage.atomic import is_temporary
 
 _AFTER_AT = re.compile(rf"[@＠﹫]{UNSEEN}*(?!{NOT_A_NAME})({ACCOUNT_NAME})")
-# Between quotes that end a value, and are none of its own signs: those are escaped in JSON and doubled in CSV.
+# Between quotes that end a value and are not part of it: those inside are escaped in JSON and doubled in CSV.
 _VALUE = re.compile(r'(?<![\\"])"(\d{1,8})"(?!")')
 _LARGEST_NUMBER = 8
 MAX_LEAKS = 20
@@ -38,7 +38,7 @@ FOREIGN_FILE_NOTE = "not made by this export"
 
 
 class NamedFile(NamedTuple):
-    """A file, or a folder, by its name as it is seen from the export, what opens it, and what is to be said of it."""
+    """A file or folder to search: its path relative to the export, a function that opens it, a note for messages."""
 
     name: str
     open: Callable[[], BinaryIO]
@@ -66,9 +66,9 @@ class _Needles(NamedTuple):
 def find_identifier_leaks(
     files: Iterable[NamedFile], known: LakeNames, *, most: int = MAX_LEAKS
 ) -> list[IdentifierLeak]:
-    """The leaks in files and file names; at most `most`, none when all is well.
+    """The identifiers that leaked into files or file names, at most `most`.
 
-    Nothing that is given back tells a whole name. A file that cannot be read is a finding: nobody knows what is in it.
+    Results never contain a complete name. An unreadable file is reported as well, since its content is unknown.
     """
     needles = _needles(known)
     found: dict[IdentifierLeak, None] = {}
@@ -100,9 +100,9 @@ def _needles(known: LakeNames) -> _Needles:
 
 
 def named_files(paths: Iterable[Path], note: str = "") -> Iterator[NamedFile]:
-    """These files, and all files of these folders, named as they are seen from above; what is not there is left out.
+    """Files to search: these files, and all files of these folders, by relative path; missing ones are left out.
 
-    A folder without anything counts for its name. What a link to a folder leads to is not read, and told.
+    An empty folder counts for its name. Links to folders are reported, and not followed.
     """
     for path in paths:
         if path.is_dir():
@@ -120,19 +120,19 @@ def named_files(paths: Iterable[Path], note: str = "") -> Iterator[NamedFile]:
 
 
 def foreign_files(folder: Path, ours: Collection[str]) -> Iterator[NamedFile]:
-    """What else lies in the folder of an export than `ours`, the names of its files and folders."""
+    """Files to search in the folder of an export that are not among `ours`, the names of its own files and folders."""
     return named_files(foreign_entries(folder, ours), FOREIGN_FILE_NOTE)
 
 
 def foreign_entries(folder: Path, ours: Collection[str]) -> list[Path]:
-    """The files and folders in a folder but these, and those that are being written."""
+    """Files and folders in a folder that are not among `ours`, without temporary files of running writes."""
     known = {*ours, *(f".{name}.{state}" for name in ours for state in ("new", "old"))}
     entries = sorted(folder.iterdir()) if folder.is_dir() else []
     return [entry for entry in entries if entry.name not in known and not is_temporary(entry.name)]
 
 
 def _open_file(path: Path) -> BinaryIO:
-    # To open a pipe waits for whoever writes into it, for ever where nobody does.
+    # Opening a pipe waits for a writer, possibly forever.
     if not path.is_file() and path.exists():
         raise UnsearchableError("is no file but a pipe, a socket or a device, which is not searched; take it away")
     return path.open("rb")
@@ -152,8 +152,8 @@ def _in_file(file: NamedFile, needles: _Needles) -> Iterator[IdentifierLeak]:
     except UnsearchableError as error:
         yield IdentifierLeak(hidden, "all of it", str(error))
     except OSError as error:
-        if not (file.note and isinstance(error, FileNotFoundError)):  # what lies beside may go meanwhile
-            # The whole of what it says has the path, in which a name may stand.
+        if not (file.note and isinstance(error, FileNotFoundError)):  # files may vanish meanwhile
+            # The complete error message contains the path, which may contain a name.
             yield IdentifierLeak(hidden, "all of it", f"cannot be read ({error.strerror or type(error).__name__})")
 
 
@@ -171,26 +171,26 @@ def _hits(text: str, needles: _Needles) -> Iterator[tuple[str, str]]:
 
 
 def _values(text: FileText, needles: _Needles) -> Iterator[tuple[str, str]]:
-    """Ids that are a whole value; what a text quotes looks like one as soon as escapes are undone."""
+    """Ids that are a whole value; quoted text looks like a value once escapes are decoded."""
     if needles.numbers:
         values = text.text.split("\n") if text.whole else _VALUE.findall(text.text)
         yield from ((number, "the id") for number in sorted(needles.numbers.intersection(values)))
 
 
 def _joined(text: FileText, needles: _Needles) -> Iterator[tuple[str, str]]:
-    """Names between words joined by `_`, where a file is called so."""
+    """Names in file names, between words joined by `_`."""
     if text.path:
         found = accounts_in_file_name(text.text, lambda part: part.casefold() in needles.alone)
         yield from ((word, "the name") for word in sorted(found))
 
 
 def _beginning(word: str) -> str:
-    """What tells which one was found to whoever knows the lake, and not the whole of it."""
+    """The first characters of a name: enough to recognise it for people who know the lake."""
     return f"{word[: min(3, len(word) - 1)]}…"
 
 
 def _without(name: str, needles: _Needles) -> str:
-    """The path of a file in which no whole name stands."""
+    """The path of a file with names masked."""
     words = {word for reading in text_variants(FileText("", name)) for word, _ in _hits(reading, needles)}
     words |= {word for word, _ in _joined(FileText("", name, path=True), needles)}
     for word in sorted(words, key=len, reverse=True):

@@ -23,7 +23,7 @@ _TABLES = ("posts", "raw_profiles", "raw_ads")
 class LakeNames:
     """Names and ids of a lake; names are in lower case.
 
-    `names` are all that stand in it, `alone` those that are known without an @ before them, `ids` the ids and
+    `names` are all names that occur, `alone` those that are recognised without an @ before them, `ids` the ids and
     shortcodes of posts and profiles.
     """
 
@@ -33,7 +33,7 @@ class LakeNames:
 
 
 def read_lake_names(root: UPath) -> LakeNames:
-    """The names and ids of a lake; memory holds one file and these."""
+    """The names and ids of a lake; memory holds one file and the result."""
     accounts, others, ids = set[str](), set[str](), set[str]()
     for asset in _TABLES:
         schema = CONTRACTS[asset].schema
@@ -49,7 +49,7 @@ def read_lake_names(root: UPath) -> LakeNames:
 
 
 def make_lake_names(accounts: Iterable[str], others: Iterable[str] = (), ids: Iterable[str] = ()) -> LakeNames:
-    """As `read_lake_names`, of accounts that are collected or post, of others who are only mentioned, and of ids."""
+    """Names as by `read_lake_names`, from collected or posting accounts, accounts only mentioned, and ids."""
     first = {name.casefold() for name in accounts if not name.startswith("#")}
     second = {name.casefold().lstrip("@") for name in others}
     alone = {name for name in first if is_standalone_name(name)} | {name for name in second if is_distinctive(name)}

@@ -1,7 +1,7 @@
 """Masks personal data in texts: pseudonyms for names, `[e-mail]`, `[phone]`, `[link]` and `[id]` for contact data.
 
-Every `@name` becomes a pseudonym. Names without a sign do where they are known and cannot be taken for ordinary words.
-What others call somebody in words stays, as do prices, amounts and dates, which datasets are read for.
+Every `@name` becomes a pseudonym. Names without an @ become one where they are known and are not ordinary words. Real
+names, prices, amounts and dates stay, since datasets are analysed for them.
 """
 
 import re
@@ -40,7 +40,7 @@ _SHORTEST = 3
 def is_standalone_name(name: str) -> bool:
     """Whether an account name is recognised in a text without an @ before it.
 
-    Names of one or two letters, and of digits alone, are words and numbers of any text.
+    Names of one or two letters, and of digits only, are words and numbers in many texts.
     """
     return len(name) >= _SHORTEST and not name.isdigit() and not name.startswith("#")
 
@@ -54,15 +54,15 @@ def mentioned_names(text: str) -> set[str]:
 
 
 def mask(text: str, pseudonym: Callable[[str], str], names: Collection[str], ids: Collection[str] = frozenset()) -> str:
-    """A text without names and contact data, also in encoded form (escapes, look-alike letters, base64).
+    """A text with names and contact data masked, also in encoded form (escapes, look-alike letters, base64).
 
-    `pseudonym` gives what stands for a name; `names` are those, in lower case, that are replaced without an @ as well;
-    `ids` lead to a post or a person as an address does.
+    `pseudonym` maps a name to its replacement; `names` (lower case) are also replaced without an @ before them; `ids`
+    identify a post or a person and are masked like URLs.
     """
     given = set[str]()
 
     def told(name: str) -> str:
-        if name in given:  # which another reading has behind its sign
+        if name in given:  # which may appear after its sign in another decoding
             return name
         given.add(answer := pseudonym(name))
         return answer
@@ -71,7 +71,7 @@ def mask(text: str, pseudonym: Callable[[str], str], names: Collection[str], ids
     for _ in range(_MOST_READINGS):
         if (shown := _without_hidden(text, told, names, ids)) == text:
             break
-        text = _plain(shown, told, names, ids)  # a name may have been glued to what is gone
+        text = _plain(shown, told, names, ids)  # a name may have been adjacent to removed text
     return text
 
 
@@ -83,7 +83,7 @@ def mask_names(text: str, pseudonym: Callable[[str], str], names: Collection[str
 
 
 def _plain(text: str, pseudonym: Callable[[str], str], names: Collection[str], ids: Collection[str]) -> str:
-    """As `mask`, of a text as it stands."""
+    """Like `mask`, without decoding the text."""
 
     def instead(found: re.Match[str]) -> str:
         if found.lastgroup == "name":
@@ -91,7 +91,7 @@ def _plain(text: str, pseudonym: Callable[[str], str], names: Collection[str], i
         if found.lastgroup == "apart":
             return found["spaced"] + pseudonym(found["apart"])
         if found.lastgroup in _PERHAPS_KNOWN and found[found.lastgroup].casefold() in names:
-            return found[0]  # the pseudonym says more
+            return found[0]  # the pseudonym is more informative
         return _way(found)
 
     personal = pii_pattern_for(text)
@@ -99,7 +99,7 @@ def _plain(text: str, pseudonym: Callable[[str], str], names: Collection[str], i
         text = personal.sub(instead, text)
     text = _without_ids(text, ids)
     if personal and any(mark in text for mark in PLACEHOLDERS):
-        # What is glued to a number or an address, and the second of two with a stroke between, is known for one now.
+        # Removal exposes data that was adjacent to a number or URL, or the second of two separated by a slash.
         for _ in range(_MOST_READINGS):
             if (told := _without_ids(personal.sub(_way_beside, text), ids)) == text:
                 break
@@ -108,7 +108,7 @@ def _plain(text: str, pseudonym: Callable[[str], str], names: Collection[str], i
 
 
 def _without_ids(text: str, ids: Collection[str]) -> str:
-    """A text in which ids that lead to a post or a person are links."""
+    """A text in which ids of posts and persons are replaced by the placeholder of links."""
     if ids and not _codes(text).isdisjoint(ids):
         text = ID_PATTERN.sub(lambda found: LINK if found[0] in ids else found[0], text)
     if ids and _MAY_BE_SHORT_ID.search(text):
@@ -117,7 +117,7 @@ def _without_ids(text: str, ids: Collection[str]) -> str:
 
 
 def _way(found: re.Match[str]) -> str:
-    """The placeholder of contact data: an address or a number."""
+    """The placeholder for contact data: `[link]`, `[phone]` and so on."""
     match found.lastgroup:
         case "link" | "site":
             return LINK
@@ -130,7 +130,7 @@ def _way(found: re.Match[str]) -> str:
 
 
 def _way_beside(found: re.Match[str]) -> str:
-    """As `_way`, where others have been taken out: they stay, as names do."""
+    """Like `_way` for contact data next to already masked data, which stays."""
     if found.lastgroup in (*_NAMED, *_PERHAPS_KNOWN):
         return found[0]
     own = found[0].find("[") if found.lastgroup == "link" else -1
@@ -141,7 +141,7 @@ def _way_beside(found: re.Match[str]) -> str:
 
 
 def _without_hidden(text: str, pseudonym: Callable[[str], str], names: Collection[str], ids: Collection[str]) -> str:
-    """A text with the names masked that appear once it is decoded."""
+    """A text with the names masked that appear only after decoding."""
 
     def undisguised(piece: str) -> str:
         return _undisguised(piece, pseudonym, names, ids)
@@ -156,7 +156,7 @@ def _without_hidden(text: str, pseudonym: Callable[[str], str], names: Collectio
 
 
 def _undisguised(piece: str, pseudonym: Callable[[str], str], names: Collection[str], ids: Collection[str]) -> str:
-    """A run of signs without spaces: as it was, unless somebody is named in it once it is read otherwise."""
+    """Mask a run of characters without spaces if any of its decodings contains a name; else return it unchanged."""
     if may_be_encoded(piece):
         for _ in range(_MOST_READINGS):
             readings = ((reading, _plain(reading, pseudonym, names, ids)) for reading in decoded_variants(piece))
@@ -172,7 +172,7 @@ def _undisguised(piece: str, pseudonym: Callable[[str], str], names: Collection[
 
 
 def _naming(found: Iterable[tuple[str, str]], names: Collection[str], ids: Collection[str]) -> list[str]:
-    """The runs of base64 that name somebody, of runs with what they say."""
+    """The base64 runs whose decoded text contains a name, from pairs of run and decoded text."""
     return [run for run, said in found if not (whole_words(said).isdisjoint(names) and _codes(said).isdisjoint(ids))]
 
 

@@ -42,18 +42,18 @@ _NUMBER = re.compile(r"v?[0-9]+(?:t[0-9]+)?z?", re.IGNORECASE)
 
 
 def scrub_file_name(name: str, forgotten: Forgotten) -> str:
-    """A file's or folder's name, or a path of them, with pseudonyms for accounts that stand between words joined by _.
+    """A file or folder name, or a path, with pseudonyms for account names that stand between words joined by `_`.
 
-    Of `sun_diary` are `posts_sun_diary_2025.json` and `sun_diary_게시물.json`: all around it are words that files are
-    called by, numbers, or letters that no account's name has. In `sun_diary_cafe.json`, `posts.sun_diary.json` and
-    `sun_diary.b.json` it is a part of what may be another account, and stays. What files are called by is no account's
-    name, though one is called `posts`.
+    `sun_diary` is recognised in `posts_sun_diary_2025.json` and `sun_diary_게시물.json`: all other parts are usual
+    words of file names, numbers, or characters that account names cannot have. In `sun_diary_cafe.json`,
+    `posts.sun_diary.json` and `sun_diary.b.json` it may be part of another account's name, and stays. A word usual in
+    file names, such as `posts`, never counts as an account.
     """
     return forgotten.scrub("/".join(_without_accounts(each, forgotten) for each in name.split("/")))
 
 
 def _without_accounts(name: str, forgotten: Forgotten) -> str:
-    """The name of one file or folder; an ordinary word is an account's only where all around it can be told apart."""
+    """One path component with names replaced; an ordinary word is a name only if all other parts are recognised."""
     in_any_way = partial(_is_name, forgotten=forgotten, is_known=True)
     is_known = all(_told_apart(run, in_any_way) is not None for run in _RUN.findall(name))
 
@@ -68,7 +68,7 @@ def _without_accounts(name: str, forgotten: Forgotten) -> str:
 
 
 def accounts_in_file_name(name: str, is_account: Callable[[str], bool]) -> set[str]:
-    """The accounts in a file name, between usual words; none whose name consists of such words."""
+    """The accounts in a file name, between usual words; none if the name consists of usual words only."""
 
     def is_somebody(part: str) -> bool:
         return len(part) <= _LONGEST and is_account(part) and not all(map(_is_word, part.split("_")))
@@ -78,7 +78,7 @@ def accounts_in_file_name(name: str, is_account: Callable[[str], bool]) -> set[s
 
 
 class _Told(NamedTuple):
-    """What begins a name, its parts between `_`, each with whether it is an account, and its endings."""
+    """A parsed file name: its prefix, its parts between `_` with whether each is an account, and its suffixes."""
 
     start: str
     parts: list[tuple[str, bool]]
@@ -86,7 +86,7 @@ class _Told(NamedTuple):
 
 
 def _told_apart(run: str, is_account: Callable[[str], bool]) -> _Told | None:
-    """A run of letters, digits, `_` and dots; null where it cannot be told apart into words and names."""
+    """Parse a run of letters, digits, `_` and dots; null where it is not composed of usual words and account names."""
     rest, ending = run.removeprefix("."), ""
     start = run[: len(run) - len(rest)]
     while rest:
@@ -99,9 +99,9 @@ def _told_apart(run: str, is_account: Callable[[str], bool]) -> _Told | None:
 
 
 def _words_and_accounts(parts: list[str], is_account: Callable[[str], bool]) -> list[tuple[str, bool]] | None:
-    """Parts between `_`, of which some together are an account; null when one is neither that nor a word.
+    """Parts between `_`, with consecutive ones joined to account names; null if one is neither name nor usual word.
 
-    What follows is told apart before what stands in front, and the longest name is taken.
+    Dynamic programming from the right; at each part the longest account name is preferred.
     """
     after: dict[int, list[tuple[str, bool]] | None] = {len(parts): []}
     for first in reversed(range(len(parts))):
@@ -132,7 +132,7 @@ def strip_suffixes(name: str) -> str:
 
 
 def is_common_file_word(word: str) -> bool:
-    """Whether a word is usual in names of files and folders, so that it means no account."""
+    """Whether a word is common in names of files and folders, so that it does not count as an account."""
     return word.casefold() in _WORDS or is_word_of_ours(word)
 
 

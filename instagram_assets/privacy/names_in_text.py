@@ -8,12 +8,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-# What may stand right before a name though it ends in a letter or digit: `%40jane`, and in JSON `\u0040jane`, `\njane`.
+# What may precede a name although it ends in a letter or digit: `%40jane`, and in JSON `\u0040jane`, `\njane`.
 _BEFORE = r"(?:(?<![A-Za-z0-9_])(?<![A-Za-z0-9_]\.)|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\[nrt]))"
-# The same before other identifiers, to which no dot and no _ belongs.
+# The same for other identifiers, which contain neither dot nor _.
 _BEFORE_WORD = r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4})|(?<=\\[nrt]))"
 FILE_ENDINGS = "jpe?g|png|webp|gif|heic|mp4|mov|json|jsonl|ndjson|csv|tsv|txt|xz|gz|zip|html?|xlsx?|md|parquet"
-# A dot belongs to a name where more of the name follows, other than the ending of a file.
+# A dot belongs to a name if more of the name follows, except a file suffix.
 _AFTER = rf"(?![A-Za-z0-9_])(?!\.(?!(?:{FILE_ENDINGS})(?![A-Za-z0-9_]))[A-Za-z0-9_])"
 _ESCAPE = r"%[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\[nrt]"
 _TOKEN = re.compile(rf"(?:{_ESCAPE})|(?P<word>[A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)")
@@ -25,7 +25,7 @@ _ENDING = re.compile(FILE_ENDINGS, re.IGNORECASE)
 
 
 class WordContext(NamedTuple):
-    """The position of a word in a text, with the text before and after it."""
+    """A word's position in a text, with the text before and after it."""
 
     text: str
     start: int
@@ -45,20 +45,20 @@ ReplaceWord = Callable[[str, WordContext], str | None]
 
 
 def names_pattern(names: Iterable[str]) -> re.Pattern[str] | None:
-    """A pattern that finds each of these names, in any case, where it stands as a whole; null for no names."""
-    # The longest first, so that of two names that begin alike the whole one is found.
+    """A pattern that matches each of these names as a whole name, in any case; null for no names."""
+    # The longest first, so that of two names with a common prefix the whole one is found.
     found = sorted((re.escape(name) for name in names if name), key=len, reverse=True)
     return re.compile(rf"{_BEFORE}(?:{'|'.join(found)}){_AFTER}", re.IGNORECASE | re.ASCII) if found else None
 
 
 def words_pattern(words: Iterable[str]) -> re.Pattern[str] | None:
-    """A pattern that finds each of these identifiers where it stands as a whole word; null for none."""
+    """A pattern that matches each of these identifiers as a whole word; null for none."""
     found = sorted((re.escape(word) for word in words if word), key=len, reverse=True)
     return re.compile(rf"{_BEFORE_WORD}(?:{'|'.join(found)})(?![A-Za-z0-9])", re.ASCII) if found else None
 
 
 def replace_names(text: str, pattern: re.Pattern[str], replace: ReplaceWord) -> str:
-    """A text with another word for every name that the pattern finds; null leaves one."""
+    """A text with every match of the pattern replaced; where `replace` returns null, it stays."""
 
     def word(found: re.Match[str]) -> str:
         answer = replace(found[0], WordContext(text, found.start(), found.end()))
@@ -68,7 +68,7 @@ def replace_names(text: str, pattern: re.Pattern[str], replace: ReplaceWord) -> 
 
 
 def whole_words(text: str) -> set[str]:
-    """All that could be a name in a text, in lower case: of `jane.Then` both `jane.then` and `jane`."""
+    """All substrings that could be a name in a text, in lower case: of `jane.Then` both `jane.then` and `jane`."""
     words = {word.casefold() for word in _WORD.findall(text)}
     for word in [word for word in words if "." in word or len(word) > _LONGEST]:
         words.remove(word)
@@ -89,7 +89,7 @@ def replace_known(text: str, replace: Callable[[str], str | None]) -> str:
 
 
 def _starts(word: str) -> Iterator[str]:
-    if len(word) > _LONGEST:  # nobody's name, but it may begin with one
+    if len(word) > _LONGEST:  # not a name, but it may begin with one
         word = word[: _LONGEST + 1].rpartition(".")[0]
     while word:
         yield word

@@ -1,7 +1,7 @@
 """Regular expressions of personal data in texts: addresses, @names, messenger ids, phone, bank and ID numbers.
 
-One place for all of it, which comments and exports read alike. Prices, dates, years and sizes are nobody's: a number
-counts by its form, never by its length alone.
+Used for both comments and exports. Prices, dates, years and sizes are not personal: a number counts by its format,
+never by its length alone.
 """
 
 import re
@@ -23,22 +23,22 @@ NOT_A_NAME = (
 """What follows an @ and is no name but a time or a small number: `@7pm`, `3@2`."""
 
 _AT = r"(?:[@＠﹫]|%40|&\#0*64;|&\#[xX]0*40;|&commat;)"
-# An address ends where a hashtag in another script is glued to it, and never with what ends a sentence.
+# A URL ends before a hashtag in another script, and never includes final punctuation.
 _IN_LINK = r"(?:(?!#[^!-~])[!-~])*(?<![.,;:!?)\]}'\"])"
 _DOMAIN = r"(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,24}"
 _ENDS = r"(?:kr|com|net|org|shop|store|co|io|me|KR|COM|NET|ORG|SHOP|STORE|CO|IO|ME)"
-# Hosts of everybody, which lead to nobody.
+# Hosts of public services, which identify no person.
 _OF_ALL = (
     r"(?i:(?:naver|google|gmail|youtube|instagram|facebook|tiktok|twitter|x|kakao|tistory|nate|coupang|amazon|netflix"
     r"|gmarket|musinsa|oliveyoung|kurly|yes24|cafe24|blogspot|wordpress|tumblr)\.com|(?:daum|hanmail|nate)\.net"
     r"|(?:kyobobook|aladin|11st|cgv|naver|google|yahoo)\.co\.kr|(?:t|naver|line)\.me)"
 )
-# A host without a path: of two parts or more, of which one before the last has a letter.
+# A host without a path: two parts or more, with a letter in the one before the last.
 _SITE = (
     rf"(?<![A-Za-z0-9_.%+@＠﹫\-])(?!{_OF_ALL}(?![A-Za-z0-9_.-]))(?=[0-9.-]*[A-Za-z])"
     rf"(?:[A-Za-z0-9][A-Za-z0-9-]*\.)*[A-Za-z0-9][A-Za-z0-9-]+\.{_ENDS}(?![A-Za-z0-9_@＠﹫/-]|\.[A-Za-z0-9_])"
 )
-# Where the first part of the host says whose it is.
+# Hosts whose first label identifies the owner.
 _HOMES = (
     r"(?:tistory\.com|blogspot\.(?:com|kr)|wordpress\.com|tumblr\.com|github\.io|carrd\.co|notion\.(?:site|so)|imweb\.me"
     r"|modoo\.at|cafe24\.com|egloos\.com|substack\.com|wixsite\.com|weebly\.com|bandcamp\.com|myshopify\.com|ameblo\.jp)"
@@ -48,7 +48,7 @@ _MAIL_HOSTS = (
     r"|(?:yahoo|naver|hotmail)\.co\.(?:kr|jp|uk))"
 )
 _LOCAL = "A-Za-z0-9._%+\\-\u00c0-\u024f"
-# With `at` and `dot` in words a space may stand beside them.
+# With `at` and `dot` spelled out, spaces may surround them.
 _SPELT_AT = r"(?:[(\[{<] ?(?:at|앳|골뱅이) ?[)\]}>]|골뱅이)"
 _SPELT_DOT = r"(?:\.|[(\[{<] ?(?:dot|닷|점) ?[)\]}>])"
 _GAP = r"[\s().\-/·•∙・~_ㅡ‐-―−－．ー]"
@@ -76,7 +76,7 @@ _PHONES = (
     rf"(?<![A-Za-z0-9])[공영0０oO][일1１lI][공영0０oO](?:{_GAP}{{0,3}}[{_SPELT}\d]){{7,8}}",
 )
 _ALONE = r"(?<!\d)(?<!\d[.,])(?<!\d[-/])"
-# The last two letters of what stands before the number of an account or a card.
+# The last two letters of labels that precede an account or card number.
 _BANKS = (
     "국민|신한|우리|하나|농협|기업|카뱅|토스|은행|뱅크|금고|마을|신협|수협|체국|부산|대구|광주|전북|경남|제주|제일|씨티|산업"
     "|계좌|입금|카드|KB|NH|MG|SC|BK"
@@ -87,19 +87,19 @@ _BEHIND_BANKS = (
 )
 _DATE = r"(?:19|20)\d\d(?:(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])|-\d\d?-|-(?:19|20)\d\d)"
 _NUMBERS = (
-    # A resident's number, whose first half is a date of birth.
+    # A resident registration number, whose first half is a date of birth.
     r"(?<!\d)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\s?[-–~]\s?[1-8]\d{6}(?!\d)",
     # 농협 301-0123-4567-81, 부산 112-2001-2345-06, 새마을금고 9002-1234-5678-9, 토스 1000-1234-5678
     rf"{_ALONE}\d{{3}}-\d{{4}}-\d{{4}}-\d\d(?!\d|-\d)",
     rf"{_ALONE}9\d{{3}}-\d{{4}}-\d{{4}}-\d(?!\d|-\d)",
     rf"{_ALONE}(?!(?:\d\d00-){{2}}\d\d00)10\d\d-\d{{4}}-\d{{4}}(?!\d|-\d)",
-    # A card: 4111-1111-1111-1111, 4111 1111 1111 1111, 3782 822463 10005; no years and no round prices.
+    # Payment cards: 4111-1111-1111-1111, 4111 1111 1111 1111, 3782 822463 10005; not years or round prices.
     rf"{_ALONE}(?!(?:\d\d00-){{3}}\d\d00)(?!(?:(?:19|20)\d\d-){{3}})\d{{4}}(?:-\d{{4}}){{3}}(?!\d|-\d)",
     rf"{_ALONE}(?<!\d )[3-9]\d{{3}}(?:[ \u00a0]\d{{4}}){{3}}(?!\d|-\d)",
     rf"{_ALONE}(?<!\d )3[47]\d\d[ \u00a0]\d{{6}}[ \u00a0]\d{{5}}(?!\d|-\d)",
-    # Any right behind the name of a bank: 신한 110123456789, 하나은행: 12-1234-567890; not a date.
+    # Any number right after the name of a bank: 신한 110123456789, 하나은행: 12-1234-567890; but not a date.
     rf"{_ALONE}(?:{_BEHIND_BANKS})(?!{_DATE})(?:\d{{10,16}}(?![\d-])|(?=(?:\d-?){{10,16}}(?![\d-]))\d+(?:-\d+)+)",
-    # A bank account: three or four parts, of which one has five digits or more, as no date and no size does.
+    # Bank accounts: three or four parts, one with five digits or more, unlike dates and sizes.
     r"(?<!\d)(?<!\d[.,])(?<!\d[-/])(?=[\d-]*\d{5})(?=(?:\d-?){10,16}(?![\d-]))\d{2,8}(?:-\d{2,8}){2,3}(?![\d]|-\d)",
 )
 
@@ -108,10 +108,10 @@ _MESSENGERS = (
     r"|(?<![A-Za-z0-9_.@/-])(?i:kakao(?:[ -]?talk)?|telegram|instagram|insta|wechat|whats ?app|discord|snapchat"
     r"|tik ?tok|twitter|threads))"
 )
-_LINE_WORD = r"(?:라인|(?<![A-Za-z0-9_.@/-])(?i:line))"  # also a word of any text
+_LINE_WORD = r"(?:라인|(?<![A-Za-z0-9_.@/-])(?i:line))"  # also an ordinary word
 _ID_WORD = r"[ _]?(?:(?i:id)(?![A-Za-z0-9_])|아이디|계정)"
 _COLON = r" ?[:：=>→▶👉☞] ?"
-# What people do there, and pseudonyms of ours.
+# Path segments of actions, and our own pseudonyms.
 _NO_HANDLE = (
     r"(?!(?i:follow|please|check|link|here|search|below|with|from|this|join|open|live|story|stories|reels?|post|http|https"
     r"|add|and|the|for|now|via)(?![A-Za-z0-9_.-]))(?!(?:person|post|profile)_[0-9a-f]{16})"
@@ -128,15 +128,15 @@ _KINDS: dict[str, str] = {
     "link": rf"(?P<link>(?<![A-Za-z0-9])(?:(?i:https?)://|(?i:www)\.){_IN_LINK}"
     rf"|(?<![A-Za-z0-9.@_-])(?:{_DOMAIN}/{_IN_LINK}|(?:[A-Za-z0-9-]+\.)+(?i:{_HOMES})(?![A-Za-z0-9_-])))"
     rf"|(?P<site>{_SITE})",
-    # No run of letters is looked through more than once, so that a long one takes no long time.
+    # Linear time: no run of letters is scanned more than once.
     "at": rf"(?P<mail>(?<![{_LOCAL}])[{_LOCAL}]+{UNSEEN}*(?:(?<!\.){_AT}\s?|\s{_AT}\s){UNSEEN}*{_DOMAIN}"
     r"(?![A-Za-z0-9_])"
     rf"|(?<![\w.%+\-])[\w.%+\-]+\s?{_AT}\s?(?i:{_MAIL_HOSTS})(?![A-Za-z0-9_])"
     rf"|(?<![{_LOCAL}])[{_LOCAL}]+ ?{_SPELT_AT} ?[A-Za-z0-9-]+(?: ?{_SPELT_DOT} ?[A-Za-z0-9-]+)+)"
     rf"|(?P<sign>{_AT}{UNSEEN}*)(?!{NOT_A_NAME})(?P<name>{ACCOUNT_NAME}|\w+)"
-    # Behind a space only what cannot be an ordinary word: `@ home`, `@ 7pm`.
+    # After a space only what cannot be an ordinary word: `@ home`, `@ 7pm` stay.
     rf"|(?P<spaced>{_AT}\s)(?P<apart>(?=[A-Za-z_])(?=[A-Za-z]*[0-9_.][A-Za-z0-9_]){ACCOUNT_NAME})",
-    # What no number begins with is passed over at once.
+    # Fast path: characters that start no number are skipped.
     "phone": rf"(?P<phone>(?=[\d(+＋공영oO])(?:{'|'.join((*_PHONES, *_NUMBERS))}))",
 }
 """Everything that leads to somebody, by what is looked for together: groups say what it is."""
@@ -146,7 +146,7 @@ _SIGNS: dict[str, re.Pattern[str]] = {
     "handle": re.compile(
         rf"[톡오램타챗앱드터인oOmMaAtTpPdDkKrRsSeE](?:{_COLON}(?=[0-9_.-]*[A-Za-z])|{_ID_WORD}| {_DISTINCTIVE})"
     ),
-    # It begins with letters, not with a set of them: such are found fast.
+    # Starts with literal letters instead of a character class, which is faster to search.
     "link": re.compile(rf"://|w(?i:ww)\.|W(?i:ww)\.|\.(?:[A-Za-z]{{2,24}}/|{_ENDS}(?![A-Za-z0-9_])|(?i:{_HOMES}))"),
     "at": re.compile(r"@|＠|﹫|%40|&#|&commat|골뱅이|앳|\( ?at|\[ ?at|\{ ?at|< ?at"),
     "phone": re.compile(rf"\d(?:{_GAP}{{0,5}}\d){{7}}|[공영0０oO][일1１lI][공영0０oO]"),
@@ -172,8 +172,7 @@ _DAY = re.compile(r"[0-3]\d(?!\d)")
 
 
 def is_personal_number(found: re.Match[str]) -> bool:
-    """Whether a match is a personal number; false for what has a phone number's form by chance: the end of a price or
-    date, such as 12,010 1234 5678, or four prices beside each other."""
+    """Whether a match is a personal number, not part of a price or date (12,010 1234 5678) or a list of prices."""
     if _IN_SPACES.fullmatch(found[0]):
         return _is_number_of_card(found[0])
     before = found.string[max(0, found.start() - 20) : found.start()]
@@ -183,6 +182,6 @@ def is_personal_number(found: re.Match[str]) -> bool:
 
 
 def _is_number_of_card(text: str) -> bool:
-    """Whether the last digit is the one that the others give (ISO/IEC 7812-1, Luhn's)."""
+    """Whether the check digit of a card number is valid (Luhn algorithm, ISO/IEC 7812-1)."""
     digits = [int(sign) for sign in reversed(text) if sign.isdigit()]
     return sum(digit if place % 2 == 0 else sum(divmod(2 * digit, 10)) for place, digit in enumerate(digits)) % 10 == 0

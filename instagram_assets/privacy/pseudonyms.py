@@ -28,8 +28,8 @@ _OF_FORGOTTEN = re.compile(rf"{FORGOTTEN_PREFIX}[0-9a-f]{{{_DIGITS}}}")
 def pseudonym(key: bytes, name: str, prefix: str = PERSON_PREFIX) -> str:
     """A name's pseudonym, `prefix` and 16 hexadecimal digits: HMAC-SHA256 (RFC 2104) of the name in lower case.
 
-    It is made of the letters that names of accounts are made of, so it can stand wherever a name does. With 64 bits
-    two of a million names meet with a probability of 3 in 100 million.
+    It consists of characters allowed in account names, so it can replace a name anywhere. With 64 bits, a collision
+    among a million names has a probability of 3 in 100 million.
 
     >>> pseudonym(bytes(32), "Sun_Diary") == pseudonym(bytes(32), "sun_diary")
     True
@@ -74,7 +74,7 @@ class Pseudonymizer:
         return f"{key_id(self.key)}-{MASKING_VERSION}-{len(self.names)}-{_hash_of(self.names)}"
 
     def person(self, name: str) -> str:
-        """The pseudonym of an account; a collected `#tag` stays, without names in it."""
+        """The pseudonym of an account; a collected `#tag` stays, with names in it replaced."""
         return self.words(name) if name.startswith("#") else pseudonym(self.key, name, PERSON_PREFIX)
 
     def post(self, post_id: str) -> str:

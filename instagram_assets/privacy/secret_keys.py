@@ -1,7 +1,7 @@
 """The secret keys of pseudonyms and tombstones: created on first use, stored outside the lake.
 
-Who has no key cannot tell which name a pseudonym stands for, nor try names one by one. To throw the key of the
-pseudonyms away is to erase, at once and everywhere, what they stand for.
+Without the key nobody can tell which name a pseudonym stands for, nor test guessed names. Deleting the pseudonym key
+makes all pseudonyms unresolvable at once (crypto-erasure).
 """
 
 import hashlib
@@ -27,10 +27,9 @@ _WRITTEN = re.compile(rb"[0-9a-f]{64}\n?")
 
 
 def load_key(folder: Path, name: KeyName) -> bytes:
-    """The key of that name, 32 bytes, out of `<folder>/<name>.key`; made when there is none.
+    """The 32-byte key of that name, from `<folder>/<name>.key`; generated if missing.
 
-    Two processes that need it at once get the same one. Raises StorageError when it cannot be read, is damaged, or
-    cannot be written.
+    Concurrent callers get the same key. Raises StorageError when it cannot be read, is damaged, or cannot be written.
     """
     return find_key(folder, name) or _make(folder, name)
 
@@ -55,7 +54,7 @@ def find_key(folder: Path, name: KeyName) -> bytes | None:
 def rotate_key(folder: Path) -> None:
     """Replace the key of the pseudonyms: the old pseudonyms can no longer be resolved.
 
-    Raises StorageError when the disk refuses; then the old key stands.
+    Raises StorageError when it cannot be written; then the old key stays.
     """
     _make(folder, "pseudonyms", replace=True)
 
@@ -70,7 +69,7 @@ def _file(folder: Path, name: KeyName) -> Path:
 
 
 def _make(folder: Path, name: KeyName, *, replace: bool = False) -> bytes:
-    """Write a new key that only its owner may read, and give it; the one that is there already unless `replace`."""
+    """Write a new key, readable by its owner only, and return it; the existing one is returned unless `replace`."""
     file, key = _file(folder, name), secrets.token_bytes(_BYTES)
     try:
         make_folder(folder)

@@ -31,8 +31,8 @@ def caption_hash(value: object) -> str | None:
 def rehash_scrubbed(before: object, after: object, known: object) -> str | None:
     """The new hash of a scrubbed caption; null where the old one was not the hash of the caption as received.
 
-    The old hash would identify the post to whoever has it; the new one is what the same post gets when it is ingested
-    after the erasure.
+    The old hash would still identify the post; the new one equals the hash that the post gets when it is ingested after
+    the erasure.
     """
     return caption_hash(after) if known and known == caption_hash(before) else None
 
@@ -79,7 +79,7 @@ ScrubText = Callable[[str], str]
 def scrub_table(table: pa.Table, forgotten: Forgotten) -> pa.Table:
     """The table without rows of what is erased, and without its names and identifiers in the others.
 
-    Rows keep their order and columns their types. The same object when nothing changes.
+    Row order and column types stay. Returns the same object when nothing changes.
     """
     if not table.num_rows or not may_hold(table, forgotten):
         return table
@@ -93,7 +93,7 @@ def scrub_table(table: pa.Table, forgotten: Forgotten) -> pa.Table:
 
 
 def may_hold(table: pa.Table, forgotten: Forgotten) -> bool:
-    """A fast prefilter: false when no text of the table mentions what is erased."""
+    """A fast prefilter: false when no text of the table mentions an erased identifier."""
     if forgotten.patterns is None:
         return bool(forgotten)
     arrays = [texts for column in table.columns for chunk in column.chunks for texts in texts_in(chunk)]

@@ -1,6 +1,6 @@
 """Decodes texts in every way that could hide a name: escapes, percent-encoding, look-alike letters, base64.
 
-What takes names out of texts and what searches for them read alike, so that a text without names is found to be one.
+Masking and the search for leaks use the same decodings, so that a masked text passes the search.
 """
 
 import html
@@ -21,21 +21,21 @@ _REMEMBERED = 64
 _BREAK = re.compile(r"[A-Za-z0-9+/_-][ \t]*\r?\n[ \t>]*[A-Za-z0-9+/_-]")
 _BROKEN = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{4,}+(?:[ \t]*\r?\n[ \t>]*+[A-Za-z0-9+/_-]++)+")
 _BETWEEN = re.compile(r"[ \t\r\n>]+")
-# Noise has no such long runs of signs that can be seen, of two bytes each even less.
+# Random bytes contain no such long runs of printable characters, least of all in two-byte encodings.
 _STRETCH, _WIDE_STRETCH = re.compile(r"[^\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd]{4,}"), re.compile(r"[\x20-\x7e]{4,}")
 _STRETCH_BYTES, _STRETCH_OVER_LINES = 9, 16
 _PARTS = re.compile(r"[+/_-]")
-# Pseudonyms of ours, hashes and numbers are no base64 of anything, and in many of them any short name would be found.
+# Our pseudonyms, hashes and numbers are not base64, and decoding many of them yields any short name by chance.
 _OF_NO_TEXT = re.compile(r"(?:person|post|profile)_[0-9a-f]{16}|[0-9a-f]{32,}|[0-9]+")
-# Signs that each way of reading leaves as they are: ASCII but what begins an escape, and letters and pictures that no
-# other sign looks like. Neither spaces nor combining signs are among them.
+# Characters that every decoding leaves unchanged: ASCII except escape starts, and letters and emojis without
+# look-alikes. Neither spaces nor combining characters are among them.
 _PICTURES = "\u2190-\u21ff\u232b-\u23ff\u2500-\u27bf\u2b00-\u2bff\U0001f191-\U0001f1ff\U0001f252-\U0001faff"
 _PLAIN = (
     r"!-$'-\[\]-~\u00a1-\u00a7\u00b7\u00bf-\u0131\u2012-\u2016\u2018-\u2023\u3001-\u3029\u3041-\u3096\u30a1-\u30fe"
     rf"\u3130-\u318f\u4e00-\u9fff\uac00-\ud7a3{_PICTURES}"
 )
 _NOT_PLAIN = re.compile(rf"[^\x00- {_PLAIN}\x7f]")
-# What joins pictures and gives them colour is seen by nobody, but parts no word behind a picture.
+# Emoji joiners and modifiers are invisible, but do not separate words.
 _DISGUISED = re.compile(rf"(?<!\S)(?:[{_PLAIN}]++|(?<=[{_PICTURES}])[\u200d\ufe0e\ufe0f])*+\S++")
 _MOST_TRIES = 200_000
 _MOST_LAYERS = 5
@@ -47,9 +47,9 @@ def unescape_json(text: str) -> str:
 
 
 def decoded_variants(text: str) -> Iterator[str]:
-    """The text after each decoding that changes it, applied one after the other; nothing for plain text.
+    """Each result of decoding the text once more, while that changes it; nothing for plain text.
 
-    What was written so twice and more (`%2540`, `&amp;#64;`), as addresses in addresses are, is undone as often.
+    Nested encodings (`%2540`, `&amp;#64;`), as in URLs within URLs, are decoded repeatedly.
     """
     for _ in range(_MOST_LAYERS):
         before = text
@@ -62,7 +62,7 @@ def decoded_variants(text: str) -> Iterator[str]:
 
 
 def may_be_encoded(piece: str) -> bool:
-    """False for a run of signs without spaces that reads the same in every `spellings` of it."""
+    """False for a run of characters without spaces that no decoding changes."""
     return _NOT_PLAIN.search(piece) is not None and _DISGUISED.search(piece) is not None
 
 
@@ -75,7 +75,7 @@ def decode_base64_runs(text: str) -> Iterator[tuple[str, str]]:
     """Runs that may be base64, each with its decoded text; short ones only where that is printable ASCII."""
     runs = dict.fromkeys(run for run in _RUN.findall(text) if not _OF_NO_TEXT.fullmatch(run))
     long = [run for run in runs if len(run) >= _LONG]
-    # In a path, and in a name of several words, one of them may be it.
+    # Only a part of a path, or of several joined words, may be base64.
     parts = (part for run in long for part in _PARTS.split(run) if 6 <= len(part) < len(run))
     for run in islice(dict.fromkeys((*long, *runs, *parts)), 2 * _MOST_TRIES):
         said = _decoded(run) if len(run) > _REMEMBERED else _known(run)
@@ -102,7 +102,7 @@ def _decoded(run: str) -> Iterator[str]:
 
 
 def _stretches(data: bytes, shortest: int) -> Iterator[str]:
-    """What can be read in some bytes, as UTF-8 of so many bytes at least, and as UTF-16."""
+    """Readable texts in some bytes: UTF-8 with a minimum number of bytes, and UTF-16."""
     for plain in _STRETCH.findall(data.decode("utf-8", "replace")):
         if len(plain.encode()) >= shortest:
             yield plain
@@ -127,5 +127,5 @@ def _unquoted(text: str) -> str:
 
 
 def _folded(text: str) -> str:
-    """With plain letters for those that only look otherwise, such as full-width ones, and none that nobody sees."""
+    """The text with look-alike letters (such as full-width ones) as plain letters, and without invisible characters."""
     return text if text.isascii() else unicodedata.normalize("NFKC", _UNSEEN.sub("", text))

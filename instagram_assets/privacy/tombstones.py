@@ -1,7 +1,7 @@
-"""Tombstones: keyed hashes of erased identifiers, by which these are refused when they are collected again.
+"""Tombstones: keyed hashes of erased identifiers, which block these from being collected again.
 
-`<folder>/tombstones.jsonl` has a line for each identifier; the key beside it is the only way to compute the hash of a
-name, so whoever has the file alone learns how much was forgotten and when, not what.
+`<folder>/tombstones.jsonl` has a line for each identifier; hashes can only be computed with the key beside it, so the
+file alone reveals how much was erased and when, but not what.
 """
 
 import hashlib
@@ -30,14 +30,14 @@ _KINDS: tuple[IdentifierKind, ...] = ("account", "profile_id", "post_id", "short
 
 @dataclass(frozen=True)
 class Tombstones:
-    """What was forgotten, as hashes by `key`; tells whether an identifier is one of them. Empty without a key."""
+    """Set of erased identifiers, stored as hashes by `key`; empty without a key."""
 
     key: bytes = b""
     hashes: frozenset[str] = frozenset()
 
     @property
     def patterns(self) -> None:
-        """Null: whether a word was forgotten is known when it is asked for."""
+        """Null: hashes cannot be searched for by patterns, only looked up word by word."""
 
     def __bool__(self) -> bool:
         return bool(self.hashes)
@@ -46,7 +46,7 @@ class Tombstones:
         return len(self.hashes)
 
     def has(self, kind: IdentifierKind, value: str | None) -> bool:
-        """True when this identifier was forgotten; accounts in any case."""
+        """Whether this identifier is erased; account names are compared ignoring case."""
         if not value or not self.hashes:
             return False
         known = self._cache.get((kind, value))
@@ -57,15 +57,15 @@ class Tombstones:
         return known
 
     def scrub(self, text: str) -> str:
-        """The text with a pseudonym in the place of every account's name that was forgotten, where one is meant."""
+        """The text with a pseudonym for every erased account name, where an account is meant."""
         return replace_words(text, self._is_account, self._where_meant) if self.hashes else text
 
     def named(self, text: str) -> str:
-        """As `scrub`, of a value that is a name or names: there each whole word is meant."""
+        """Like `scrub`, for a value that consists of names: there every whole word counts as a name."""
         return self.scrub(replace_words(text, self._is_account, self._of_a_name)) if self.hashes else text
 
     def is_bare(self, name: str) -> bool:
-        """Whether a name that is an ordinary word was forgotten as a bare word, too."""
+        """Whether a name that is an ordinary word was erased as a bare word, too."""
         return _bare_mark(self.key, name) in self.hashes
 
     def _is_account(self, name: str) -> bool:
@@ -83,7 +83,7 @@ class Tombstones:
         return _hash(self.key, kind, value)
 
     def pseudonym(self, name: str) -> str:
-        """What stands for an account's name once it is forgotten; for a hashtag's it begins with # as well."""
+        """The replacement of an erased account name; for a hashtag it begins with # as well."""
         return f"#{self.pseudonym(name[1:])}" if name.startswith("#") else pseudonym(self.key, name, FORGOTTEN_PREFIX)
 
     @cached_property
@@ -92,9 +92,9 @@ class Tombstones:
 
 
 class LatestTombstones:
-    """Tombstones that are reloaded when their file changes: for long work during which something may be erased.
+    """Tombstones that are reloaded when their file changes, for long work during which an erasure may happen.
 
-    Raises what `load_tombstones` raises, at any question.
+    All methods raise what `load_tombstones` raises.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -103,25 +103,25 @@ class LatestTombstones:
 
     @property
     def patterns(self) -> None:
-        """Null: whether a word was forgotten is known when it is asked for."""
+        """Null: hashes cannot be searched for by patterns, only looked up word by word."""
 
     def __bool__(self) -> bool:
         return bool(self._now())
 
     def has(self, kind: IdentifierKind, value: str | None) -> bool:
-        """True when this identifier was forgotten; accounts in any case."""
+        """Whether this identifier is erased; account names are compared ignoring case."""
         return self._now().has(kind, value)
 
     def scrub(self, text: str) -> str:
-        """The text with a pseudonym in the place of every account's name that was forgotten, where one is meant."""
+        """The text with a pseudonym for every erased account name, where an account is meant."""
         return self._now().scrub(text)
 
     def named(self, text: str) -> str:
-        """As `scrub`, of a value that is a name or names: there each whole word is meant."""
+        """Like `scrub`, for a value that consists of names: there every whole word counts as a name."""
         return self._now().named(text)
 
     def _now(self) -> Tombstones:
-        stamp = self._stamp_now()  # read before the file: whoever changes it in between is seen the next time
+        stamp = self._stamp_now()  # taken before reading, so that a concurrent change is noticed the next time
         if stamp != self._stamp:
             if not stamp and self._loaded:
                 raise StorageError(
@@ -145,8 +145,8 @@ class LatestTombstones:
 def load_tombstones(folder: Path) -> Tombstones:
     """The tombstones of a privacy folder; none where there is no such file.
 
-    Raises StorageError when they cannot be read, are damaged, or their key is missing: without them what was forgotten
-    would come back.
+    Raises StorageError when they cannot be read, are damaged, or their key is missing: erased data could then be
+    collected again.
     """
     file = folder / TOMBSTONES_FILE
     hashes = _read(file)
@@ -162,14 +162,14 @@ def load_tombstones(folder: Path) -> Tombstones:
 
 
 def tombstone_key(folder: Path) -> Tombstones:
-    """The tombstones, with their key made where there is none yet: to make pseudonyms of what will be forgotten."""
+    """The tombstones with their key, which is created if missing: to compute pseudonyms before an erasure."""
     return Tombstones(load_key(folder, "tombstones"), frozenset(_read(folder / TOMBSTONES_FILE)))
 
 
 def add_tombstones(folder: Path, identifiers: Identifiers, day: date) -> int:
     """Store tombstones of identifiers with the day; returns how many are new. Durable when it returns.
 
-    Raises StorageError when the disk refuses or the file is damaged.
+    Raises StorageError when it cannot be written or the file is damaged.
     """
     key = load_key(folder, "tombstones")
     file = folder / TOMBSTONES_FILE
@@ -202,7 +202,7 @@ def _hash(key: bytes, kind: IdentifierKind, value: str) -> str:
 
 
 def _read(file: Path) -> dict[str, str]:
-    """The day of each hash."""
+    """The erasure day of each hash."""
     try:
         lines = file.read_text("utf-8").splitlines()
     except FileNotFoundError:

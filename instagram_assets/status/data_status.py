@@ -31,7 +31,7 @@ from instagram_assets.storage.parquet_files import footer_counts
 _T = TypeVar("_T")
 MOST_REASONS = 3
 OLDER = "older ones: unset INSTAGRAM_ASSETS_START_DAY, or split the accounts over several data folders"
-# Where the rows of a stage come from; of the others, what came in is what they have.
+# The input stages of each table; other tables have no input, and their rows in equal their rows out.
 _INPUTS = {
     "posts": ("raw_posts", "raw_reels"),
     "image_quality": ("images",),
@@ -42,7 +42,7 @@ _INPUTS = {
     "viral_labels": ("posts", "raw_ads"),
     "tokens": ("posts",),
 }
-# Why a table has fewer rows than come in, where that is as it should be.
+# Why a table legitimately has fewer rows than its input.
 _LESS = {
     "posts": ("merged", "older or doubled observations of a post"),
     "clusters": ("merged", "pictures that several posts have"),
@@ -199,7 +199,7 @@ def _count(root: UPath, name: str) -> _Counted:
 
 def _stage(name: str, counts: dict[str, _Counted], root: UPath) -> TableStatus:
     counted = counts[name]
-    # Of what is past retention only what was made of it is still there.
+    # After retention, only tables derived from the deleted rows still exist.
     rows_in = max(sum(counts[source].out for source in _INPUTS.get(name, ())), counted.rows)
     left_out = _left_out(name, counted)
     less = rows_in - counted.rows
@@ -220,7 +220,7 @@ def _left_out(name: str, counted: _Counted) -> list[LeftOut]:
 
 
 def _records(landed: Sequence[LandedFile], root: UPath) -> TableStatus:
-    """The records of all landed files as a row of the overview, before the raw tables."""
+    """The records of all landed files as the first row of the overview, before the raw tables."""
     first, last = first_day(), window()[1]
     outside, quarantined = sum(file.outside(first, last) for file in landed), sum(file.quarantined for file in landed)
     taken = sum(file.taken for file in landed)
@@ -240,7 +240,7 @@ def _records(landed: Sequence[LandedFile], root: UPath) -> TableStatus:
 
 
 def _in_words(counts: Iterable[tuple[str | None, int]], reword: Callable[[Cause], Cause] | None = None) -> list[Reason]:
-    """The most frequent causes behind reasons, then the rest in one; `reword` changes a cause's wording."""
+    """The most frequent causes of row reasons with counts, the rest as one entry; `reword` changes the wording."""
     causes: Counter[Cause] = Counter()
     for reason, count in counts:
         place, _, said = (reason or "").rpartition("\0")
@@ -257,7 +257,7 @@ def _grouped(table: pa.Table, columns: list[str]) -> Iterator[tuple[str, str | N
 
 
 def _landed(root: UPath) -> tuple[list[LandedFile], list[Reason]]:
-    """The landed files, and those whose manifest or tables are damaged, each with what to do."""
+    """The landed files, and damaged manifests or tables, each with its remedy."""
     remedy = "run instagram-assets ingest: it is read again from inbox/done"
     landed: list[LandedFile] = []
     broken: list[Reason] = []

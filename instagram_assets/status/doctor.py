@@ -24,7 +24,7 @@ SMALLEST_FREE_GB = 2
 
 
 class DoctorFinding(NamedTuple):
-    """The result of one check. Nothing works without what is `needed`; the others serve some stages."""
+    """The result of one check; if `needed`, nothing works without it, otherwise only some stages are affected."""
 
     what: str
     found: str
@@ -91,7 +91,7 @@ def _lake(settings: Settings) -> DoctorFinding:
 
 
 def _index(settings: Settings) -> DoctorFinding:
-    """The index of the lake, opened: a damaged one, or one of another version, is made anew by the same command."""
+    """Opens the index of the lake; a damaged or outdated one is rebuilt by the command `index`."""
     what, remedy = "index for the gallery and the insights", "Run `instagram-assets index`"
     try:
         found = find_index(lake_root(settings), settings.folder(INDEX_FOLDER))

@@ -1,4 +1,4 @@
-"""Integrity check of every stored file: which are damaged, and the command that makes each of them again."""
+"""Integrity check of every stored file: which are damaged, and the command that restores each of them."""
 
 import hashlib
 import os
@@ -39,7 +39,7 @@ from instagram_assets.storage.parquet_files import BY_HAND, check_bytes, check_r
 _COMMAND = "instagram-assets"
 _GONE = "gone"
 _MEDIA = re.compile(r"(?P<sha256>[0-9a-f]{64})\.[a-z0-9]+")
-# The tables that are made of what a kind of features holds.
+# The tables derived from each kind of cached features.
 _MADE_OF = {
     "quality": "image_quality",
     "captions": "captions",
@@ -106,8 +106,8 @@ class IntegrityCheck:
     def _read_again(self, sha256: str, name: str, damaged: UPath | None = None) -> str:
         """The command that ingests a source file again in place of damaged rows.
 
-        A file that is not in `inbox/done` is requested by name. Nothing is removed before the file is found and its
-        hash is right, so the command can be pasted as it is.
+        A file that is not in `inbox/done` has to be supplied by name. The damaged rows are only removed after the file
+        was found with the right hash, so the command can be pasted as it is.
         """
         if sha256 in self._put_aside:
             return _without(damaged, f"{_COMMAND} materialize landed_files")
@@ -132,7 +132,7 @@ class IntegrityCheck:
         """The arguments of `materialize` for a file: its table, account and days."""
         partitions = CONTRACTS[name].partitions
         if name == "quarantine":
-            return "landed_files"  # one function makes both
+            return "landed_files"  # one function computes both
         if "account" not in partitions:
             return name
         account = f"{name} --accounts {shlex.quote(value_of(path.parent.name))}"
@@ -161,7 +161,7 @@ class IntegrityCheck:
                 try:
                     rows = read_rows(file, name, columns=["image_id", *CONTRACTS[name].partitions])
                 except StorageError:
-                    continue  # told by itself
+                    continue  # reported separately
                 found = rows.filter(compute.equal(rows["image_id"], sha256)).slice(0, 1).to_pylist()
                 if found:
                     day = f" --days {found[0]['day']}" if "day" in found[0] else ""
@@ -199,7 +199,7 @@ class IntegrityCheck:
 
 
 def _check_landed(stream: BinaryIO, landed: LandedFile, table: str) -> None:
-    if table in landed.checksums:  # earlier manifests have none
+    if table in landed.checksums:  # manifests of earlier versions have none
         check_bytes(stream, landed.checksums[table])
     check_rows(stream, landed.rows(table))
 

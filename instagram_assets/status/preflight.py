@@ -31,7 +31,7 @@ def missing_models(settings: Settings) -> dict[str, str]:
 
 
 def how_to_have(stages: Collection[str]) -> str:
-    """The commands that make skipped stages and everything downstream of them."""
+    """The commands that compute skipped stages and everything downstream of them, as text."""
     selection = " or ".join(f"key:{stage}+" for stage in stages)
     return f"instagram-assets models pull, then instagram-assets materialize '{selection}'"
 
@@ -72,7 +72,7 @@ def check_ingest(settings: Settings, files: Sequence[Path], observed_at: str, ac
 
 
 def check_stages(settings: Settings) -> None:
-    """Raise SettingsError or FileError for settings of the folders, of words and of devices that cannot work here."""
+    """Raise SettingsError or FileError for settings of folders, the lexicon or devices that cannot work here."""
     from instagram_assets.storage.lake import lake_root
     from instagram_assets.text.tokens import find_tokenizer
 
@@ -97,7 +97,7 @@ def _check_folder(folder: Path, setting: str) -> None:
 
 
 def check_search(settings: Settings) -> None:
-    """Raise the error of what an image search needs and this machine lacks; the browser is checked when it starts."""
+    """Raise an error if something that an image search needs is missing; the browser is checked when it starts."""
     from instagram_assets.search.engine import search_source
 
     check_stages(settings)

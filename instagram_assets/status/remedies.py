@@ -1,4 +1,4 @@
-"""Causes behind the `reason` of table rows, each in fixed words and with its remedy."""
+"""Known causes behind the `reason` of table rows, each with a fixed wording and a remedy."""
 
 import re
 from typing import NamedTuple
@@ -44,9 +44,9 @@ _KNOWN: tuple[tuple[str, Cause], ...] = (
     ("dropped on purpose", Cause("other people's comments, dropped on purpose", "to keep them under pseudonyms, "
         f"{_SET}INGEST__KEEP_COMMENTS=true and ingest the file again")),
 )  # fmt: skip
-# Where the row of a table stands says nothing of the cause.
+# Row positions in a reason are irrelevant for its cause.
 _PLACE = re.compile(r"^(?:line \d+|sheet '.*?', row \d+): ")
-# What stands before these words is one record's own value.
+# What precedes these words is a value of that one record.
 _OF_ONE_VALUE = re.compile(r"^.+? (?=is (?:not a |no |none of |negative|before |in the future))")
 _LONGEST = 120
 
@@ -60,7 +60,7 @@ def for_videos(cause: Cause) -> Cause:
 def cause_of(reason: str | None, field: str = "") -> Cause:
     """The cause behind a row's `reason`: a known one, else the reason itself without the row's own value.
 
-    `field` is where in a record it is, for records in quarantine.
+    `field` is the record's field with the error, for records in quarantine.
     """
     said = reason or "no reason given"
     for pattern, cause in _KNOWN:

@@ -58,7 +58,7 @@ def add_remedy(message: str, settings: Settings) -> str:
             else message
         )
     for code, said in _SQLITE_MESSAGES.items():
-        # Other databases, the index of the media or the ledger, are named in their errors, with what to do.
+        # Other databases (media index, cost ledger) have error messages with their own remedies.
         if said in message and not re.search(r"\.sqlite\b", message):
             error = sqlite3.DatabaseError(said)
             error.sqlite_errorcode = code
@@ -110,7 +110,7 @@ def _of_database(error: sqlite3.Error, home: Path) -> str:
         case sqlite3.SQLITE_FULL:
             advice = "Free space on that disk"
         case sqlite3.SQLITE_IOERR | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
-            refusal = _refusal_to_write(home)  # SQLite does not say what the system said
+            refusal = _refusal_to_write(home)  # SQLite does not pass on the operating system's error
             advice = (
                 remedy(refusal) if refusal else "Allow more open files (`ulimit -n 4096`), and look after that disk"
             )
@@ -135,7 +135,7 @@ def _of_another_version(error: BaseException, home: Path) -> str:
 
 
 def _damaged(home: Path) -> Iterator[tuple[Path, object]]:
-    """Corrupt databases below a folder with what SQLite says, those of all runs first."""
+    """Corrupt databases below a folder with SQLite's error message; the main run database first."""
     files = sorted(home.rglob("*.db"), key=lambda path: path.name not in _WITHOUT)
     for path in files:
         try:
@@ -150,7 +150,7 @@ def _damaged(home: Path) -> Iterator[tuple[Path, object]]:
 
 
 def _refusal_to_write(folder: Path) -> OSError | None:
-    """The system's error when a file is written in a folder now; None when that works."""
+    """The operating system's error for a test write in a folder; None when it works."""
     try:
         with tempfile.TemporaryFile(dir=folder) as stream:
             stream.write(bytes(1 << 16))

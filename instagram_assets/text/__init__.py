@@ -1,1 +1,1 @@
-"""Words: what captions are made of, how often, and what groups of them are about."""
+"""Text analysis: tokenization of captions, word frequencies, and topics of groups of images."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-# Captions compared with all others at once: few, so that their weights stay in the processor's cache.
+# Captions per block: few, so that their weights stay in the processor's cache.
 _BLOCK = 32
 _ROUNDING = 1e-6
 
@@ -22,11 +22,11 @@ def caption_groups(
 ) -> list[list[str]]:
     """Groups of at least `min_size` images whose captions (image_id → caption) are alike: the largest group first.
 
-    Captions are alike when the cosine of their words' TF-IDF weights is at least `similarity`. The caption that most
-    images are like takes these images as its group, then the next of those that are left, and so on (the community
-    detection of Sentence Transformers). So each group has a caption that all its captions are like: groups never chain
-    into one, as those of DBSCAN do where captions come from one mould. The order of the captions does not matter;
-    image ids are sorted within each group. `on_progress` gets the captions compared, and all.
+    Captions are similar when the cosine of their words' TF-IDF weights is at least `similarity`. The caption with the
+    most similar ones forms a group with them, then the next among the remaining captions, and so on (community
+    detection as in Sentence Transformers). So each group has a central caption that all its captions are similar to:
+    groups never chain into one, as those of DBSCAN do with captions of one template. The order of the captions does not
+    matter; image ids are sorted within each group. `on_progress` gets the captions compared, and all.
     """
     if not captions:
         return []  # before scikit-learn is loaded, which takes seconds
@@ -56,7 +56,7 @@ def _weights(texts: list[str]) -> "csr_array":
     from scipy.sparse import csr_array
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    # One letter is a word too: in Korean many are.
+    # One letter counts as a word: in Korean many words have one.
     vectorizer = TfidfVectorizer(stop_words="english", token_pattern=r"(?u)\b\w+\b")
     try:
         return csr_array(vectorizer.fit_transform(texts), dtype=np.float32)
@@ -67,7 +67,7 @@ def _weights(texts: list[str]) -> "csr_array":
 def _count_alike(
     weights: "csr_array", sizes: NDArray[np.int64], similarity: float, on_progress: Callable[[int, int], None] | None
 ) -> NDArray[np.int64]:
-    """How many images are like each caption, its own included: int64[captions]."""
+    """The number of captions similar to each caption, itself included: int64[captions]."""
     alike = np.zeros(len(sizes), np.int64)
     for start in range(0, len(sizes), _BLOCK):
         block = slice(start, start + _BLOCK)
@@ -78,5 +78,5 @@ def _count_alike(
 
 
 def _near(weights: "csr_array", block: slice, similarity: float) -> NDArray[np.bool_]:
-    """Which captions are like those of the block: bool[captions, block]."""
+    """Which captions are similar to those of the block: bool[captions, block]."""
     return weights @ np.ascontiguousarray(weights[block].toarray().T) >= similarity - _ROUNDING

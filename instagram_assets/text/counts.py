@@ -37,12 +37,12 @@ def top_words(query: Query, n: int, pos: str | None = None) -> dict[str, int]:
 
 
 def top_words_by_account(query: Query, n: int, pos: str | None = None) -> dict[str, dict[str, int]]:
-    """The same for each account that wrote anything, by name."""
+    """Like `top_words`, for each account that wrote anything, by name."""
     return _top_words(query, "account", n, pos)
 
 
 def top_words_over_time(query: Query, n: int, pos: str | None = None) -> dict[str, dict[str, int]]:
-    """The same for each day, such as `2026-11-02`, or each month when there are more than `MOST_DAYS` days."""
+    """Like `top_words`, for each day such as `2026-11-02`, or each month when there are more than `MOST_DAYS` days."""
     (days,) = query("SELECT count(DISTINCT day) AS days FROM token_counts")["days"].to_pylist()
     form = "%Y-%m-%d" if days <= MOST_DAYS else "%Y-%m"
     return _top_words(query, f"strftime(day, '{form}')", n, pos)
@@ -57,10 +57,10 @@ def most_writing(query: Query, n: int) -> list[str]:
 def vocabulary_shares(
     query: Query, shares: Sequence[int] = SHARES, classes: Collection[str] = CONTENT_CLASSES
 ) -> dict[int, float]:
-    """For each percentage of the different words, the most frequent first: their part of all that was written, 0 to 1.
+    """The share of all written words that the most frequent `shares` percent of distinct words make up, 0 to 1.
 
-    {10: 0.6} says that the top tenth of the vocabulary makes up 60 % of it; a word is one per part of speech, and a
-    part of the vocabulary is rounded up to whole words. Nothing written gives no shares.
+    {10: 0.6} says that the most frequent tenth of the vocabulary makes up 60 % of all words; a word counts once per
+    part of speech, and the number of words is rounded up. Empty when there are no words.
     """
     rows = query(
         """WITH vocabulary AS (
@@ -110,10 +110,10 @@ _ACCOUNTS = 6
 
 
 def count_pictures(query: Query, font: str = "") -> dict[str, bytes]:
-    """Pictures by title: parts of speech, top words of all and of some accounts, the vocabulary's shares, a word cloud.
+    """Charts as PNG by title: parts of speech, top words of all and of some accounts, vocabulary shares, a word cloud.
 
-    `query` asks the view `token_counts`; no counts give no pictures. The accounts are those that wrote most; `font` is
-    that of the settings.
+    `query` queries the view `token_counts`; empty when there are no counts. The accounts are those with the most words;
+    `font` is that of the settings.
     """
     words = top_words(query, _CLOUD)
     if not words:
@@ -127,7 +127,7 @@ def count_pictures(query: Query, font: str = "") -> dict[str, bytes]:
         "word cloud": word_cloud(words, "words", font=font),
     }
     accounts = most_writing(query, _ACCOUNTS)
-    # Of one account these are the words of all.
+    # With one account, these would equal the words of all.
     if len(accounts) > 1:
         by_account = top_words_by_account(query, _BARS)
         for account in accounts:

@@ -1,8 +1,8 @@
 """Entities in captions: hashtags, mentions, emojis, laughter and URLs, split from the prose before tokenization.
 
-They are found here and not by a tokenizer, so that every tokenizer gives the same ones, and so that hashtags and
-mentions equal those of `posts`. Emojis are found by the structure that Unicode gives them (UTS #51, ED-14 to ED-16), so
-that skin tones, flags, keycaps and joined figures stay whole even where Unicode lists no such combination.
+They are found here and not by a tokenizer, so that all tokenizers give the same ones, and so that hashtags and mentions
+equal those of `posts`. Emojis are found by the structure defined by Unicode (UTS #51, ED-14 to ED-16), so that skin
+tones, flags, keycaps and joined emojis stay whole even where Unicode lists no such combination.
 """
 
 import re
@@ -13,10 +13,10 @@ from typing import NamedTuple
 from instagram_assets.ingest.field_values import is_account_name
 from instagram_assets.ingest.hashtags import MENTION_PATTERN, URL_PATTERN, hashtag_pattern
 
-# Words of the Latin alphabet with an apostrophe inside, which tokenizers cut in three.
+# Latin words with an apostrophe inside, which tokenizers split in three.
 _CONTRACTION = r"(?<!\w)[A-Za-z]+['’][A-Za-z]+(?!\w)"
 _LAUGHTER = r"[ㅋㅎ]{2,}|(?<![ㄱ-ㅣ])[ㅋㅎ](?![ㄱ-ㅣ])|[ㅠㅜ]+|(?P<jamo>[ㄱ-ㅣ])(?P=jamo)+"
-# Korean ties particles to the word before; behind a mention there is no word left that would give them away.
+# Korean attaches particles to the preceding word; after a mention they would be tokenized as words of their own.
 _PARTICLE = re.compile(
     r"(?:이?랑|와|과|은|는|이|가|을|를|의|에|에서|에게|에게서|한테|께|께서|도|만|까지|부터|처럼|으?로|이?나|하고)(?!\w)"
 )

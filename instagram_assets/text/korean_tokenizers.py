@@ -47,7 +47,7 @@ def _kiwi(own: tuple[tuple[str, str], ...], workers: int) -> "Kiwi":
     kiwi = Kiwi(num_workers=workers)
     for word, pos in own:
         form = word.removesuffix("다") if pos in ("verb", "adjective") else word
-        kiwi.add_user_word(form, cast("Any", _TAGS[pos]))  # annotated as an enumeration, but the name is wanted
+        kiwi.add_user_word(form, cast("Any", _TAGS[pos]))  # annotated as an enumeration, but accepts the name
     return kiwi
 
 

@@ -28,7 +28,7 @@ _LISTS = {
     "hashtags": "hashtag",
     "mentions": "mention",
 }
-# Stop words are words: what they are spelled like in these classes says something else.
+# Only in word classes: in other classes (emojis, hashtags) a stop word's spelling means something else.
 _NEVER_STOPPED = {"particle", "ending", "affix", "symbol", "number", "emoji", "hashtag", "mention"}
 _JAMO = re.compile("[ㄱ-ㆎ]+")
 
@@ -68,7 +68,7 @@ def token_batches(
     tokenizer = find_tokenizer(options)
     total = posts.num_rows if isinstance(posts, pa.Table) else 0
     done = 0
-    # A table of many cells comes in many small chunks, which would keep the threads waiting for each other.
+    # A table of many partitions comes in many small chunks, which would keep the threads waiting for each other.
     for whole in posts.select(_READ).combine_chunks().to_batches() if isinstance(posts, pa.Table) else posts:
         for start in range(0, whole.num_rows, _BATCH):
             batch = whole.slice(start, _BATCH)
@@ -93,7 +93,7 @@ def tokens_table(
 def _tokenize(cut: Sequence[Sequence[Span]], tokenizer: Tokenizer) -> list[list[TaggedWord]]:
     """Tokenize captions that are split into spans; each distinct span of prose is analysed once."""
     prose = dict.fromkeys(text for caption in cut for piece in caption if (text := _prose(piece)))
-    # Of no prose a tokenizer need not be loaded, which takes seconds.
+    # Without prose the tokenizer is not loaded, which takes seconds.
     words = dict(zip(prose, tokenizer.tokenize(list(prose)), strict=True)) if prose else {}
     return [_tokens(caption, words, tokenizer.words.stop) for caption in cut]
 
@@ -113,7 +113,7 @@ def _tokens(caption: Sequence[Span], words: dict[str, list[TaggedWord]], stop: f
 
 
 def _refined(token: TaggedWord) -> TaggedWord:
-    """The token in lower case; signs that are letters after all get the class of such words."""
+    """The token in lower case; a symbol with letters becomes an interjection (Korean jamo) or a foreign word."""
     word, pos = token[0].strip().lower(), token[1]
     if pos != "symbol" or not any(map(str.isalpha, word)):
         return word, pos
@@ -138,7 +138,7 @@ def _batch(posts: pa.RecordBatch, tokenizer: Tokenizer) -> pa.RecordBatch:
 
 
 def _own_text(caption: Sequence[Span]) -> str:
-    """What the writer wrote: not the letters of addresses and of others' names."""
+    """The caption's prose and hashtags: without the letters of URLs and of mentioned names."""
     return " ".join(piece.raw for piece in caption if piece.kind not in ("address", "mention"))
 
 

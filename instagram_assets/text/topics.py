@@ -137,7 +137,7 @@ def _topics(
 
 
 def _different(posts: Iterable[_Post]) -> list[_Post]:
-    """Each post once, also when several accounts published it together."""
+    """Posts without duplicates, also when several accounts published one together."""
     return list({post.post_id: post for post in sorted(posts, reverse=True)}.values())
 
 

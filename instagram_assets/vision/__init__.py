@@ -1,1 +1,1 @@
-"""Pixels to meaning: quality, captions, embeddings and clusters."""
+"""Computer vision: image quality, captions, embeddings, clusters, and near-duplicates."""

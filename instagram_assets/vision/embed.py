@@ -77,9 +77,9 @@ class Embedder:
         return np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
 
     def reads(self, text: str) -> bool:
-        """Whether the model has learned the words of a text: not those that its tokenizer takes apart into bytes.
+        """Whether the model supports the language of a text: false when its tokenizer splits the words into bytes.
 
-        That of CLIP, which learned from English, makes two or three pieces of each syllable of Korean.
+        CLIP's tokenizer, trained on English, makes two or three tokens of each syllable of Korean.
         """
         foreign = [character for character in text if character.isalpha() and not character.isascii()]
         if not foreign:
@@ -177,12 +177,12 @@ def embeddings_table(
     ids = arrow.unique(quality["image_id"].filter(selected))
     features = embed({image_id: files[image_id] for image_id in ids.to_pylist()}) if len(ids) else EMBEDDINGS.empty()
     indices = arrow.index_in(quality["image_id"], value_set=ids)
-    # The same image may have passed in one row and not in another of an older definition: the row decides.
+    # The same image may have passed in one row and not in another, made by earlier settings.
     found = features.take(arrow.if_else(selected, indices, None))
     table = quality.select([name for name in EMBEDDINGS.schema.names if name in quality.schema.names])
     columns = {
         "embedding": found["embedding"],
-        # Only where it was used, so that a partition does not depend on the others of its run.
+        # Only in rows with an embedding, so that a partition does not depend on the others of its run.
         "model": arrow.if_else(selected, model, None),
         "status": arrow.if_else(selected, found["status"], arrow.if_else(lost, "failed", "skipped")),
         "reason": arrow.if_else(selected, found["reason"], arrow.if_else(lost, _FILE_MISSING, quality["reason"])),

@@ -60,7 +60,7 @@ def read_vectors(
     if others := sum(models.values()) - models.get(chosen, 0):
         left_out[OTHER_MODEL] += others
     vectors = found.pop(chosen, _Model(""))
-    # Before anything is sorted: they may be as large as what is kept.
+    # Freed before sorting: the buffers may be as large as the matrix.
     found.clear()
     return vectors.sorted(models, dict(left_out))
 
@@ -148,7 +148,7 @@ class _Growing:
             self._array = np.empty((4096, self.width), np.float32)
         after = self._rows + len(rows)
         if after > len(self._array):
-            # realloc moves pages of memory, not their bytes: the vectors are never there twice.
+            # realloc moves memory pages instead of bytes: the vectors are never in memory twice.
             self._array.resize((after + after // 8, self.width), refcheck=False)
         self._array[self._rows : after] = rows
         self._rows = after

@@ -119,5 +119,5 @@ def _pays(rows: int) -> bool:
 
 def _take(vectors: UnitVectors, rows: RowIndices) -> UnitVectors:
     first, last = int(rows[0]), int(rows[-1])
-    # Rows that stand together need no copy.
+    # Adjacent rows need no copy.
     return vectors[first : last + 1] if last - first == len(rows) - 1 else vectors[rows]

@@ -84,7 +84,7 @@ def _next(ahead: deque[tuple[_K, Future[_T | Failed]]]) -> tuple[_K, _T | Failed
 
 
 def _decode_reason(error: Exception) -> str:
-    """Why an image could not be decoded, without its path: reasons go into tables, which are the same anywhere."""
+    """Why an image could not be decoded, without its path, since stored reasons must not depend on the machine."""
     if isinstance(error, RecordError | MediaRefusedError):
         return error.reason
     return f"{type(error).__name__}: {error}"
@@ -107,7 +107,7 @@ def retry_in_halves(items: list[_T], work: Callable[[list[_T]], list[_R]]) -> li
         if len(results) != len(items):
             raise AssertionError(f"{len(results)} results for {len(items)} items")
         return list(results)
-    # Only here is the error gone, and with it the tensors that its frames held.
+    # Only here is the error freed, and with it the tensors that its stack frames hold.
     if starved:
         _free_memory()
     if len(items) == 1:
@@ -127,7 +127,7 @@ def _out_of_memory(error: Exception) -> bool:
 def _free_memory() -> None:
     """Collect garbage and empty torch's memory caches on CUDA and MPS."""
     gc.collect()
-    torch = sys.modules.get("torch")  # where it is not loaded it holds nothing
+    torch = sys.modules.get("torch")  # if torch is not loaded, it holds no memory
     if torch and torch.cuda.is_available():
         torch.cuda.empty_cache()
     if torch and torch.backends.mps.is_available():

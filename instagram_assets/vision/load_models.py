@@ -107,7 +107,7 @@ def _embedder(source: ModelSource, device: str, precision: str) -> LoadedModel:
                 "Name one of CLIP's or SigLIP's kind."
             )
         loaded = _load(kind, source, device, precision)
-        # fp32 is there to give transformers' own numbers to the last digit, bf16 to be fast.
+        # fp32 must reproduce transformers' own values exactly, bf16 must be fast.
         if loaded.dtype.itemsize < 4:
             fold_quick_gelu(loaded.model)
         return loaded

@@ -194,7 +194,7 @@ def cluster_lines(clusters: pa.Table, images: _Rows, settings: Settings, most: i
 
     stored = _stored(images)
     known = stored["image_id"].combine_chunks()
-    # Cells of `images` may have been made again since the embeddings were.
+    # Partitions of `images` may have been recomputed since the embeddings were.
     there = compute.is_in(clusters["image_id"], value_set=known)
     rows = clusters.select(["scope", "cluster", "image_id"]).filter(there)
     groups: dict[tuple[str, int], list[int]] = {}

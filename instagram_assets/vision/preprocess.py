@@ -100,7 +100,7 @@ class _Recipe:
         height, width = self._resized(image)
         pixels = np.asarray(image.resize((width, height), Resampling(self.filter)))
         top, left = (height - self.height) // 2, (width - self.width) // 2
-        # A copy, so that the rest is not kept with it.
+        # A copy, so that the full image can be freed.
         return pixels[top : top + self.height, left : left + self.width].copy()
 
     def batch(self, prepared: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
@@ -115,7 +115,7 @@ class _Recipe:
     def _resized(self, image: "Image") -> tuple[int, int]:
         if self.shortest is None:
             return self.resized
-        # Cut off, not rounded, as transformers does.
+        # Truncated, not rounded, as transformers does.
         longest = int(self.shortest * max(image.size) / min(image.size))
         return (longest, self.shortest) if image.width <= image.height else (self.shortest, longest)
 

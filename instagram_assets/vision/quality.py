@@ -139,7 +139,7 @@ def rejection_reason(row: Mapping[str, Any], settings: QualitySettings) -> str |
         reasons.append(f"smaller than {settings.min_side} px ({row['width']} x {row['height']})")
     column, threshold = _sharpness_threshold(settings)
     if row[column] < threshold:
-        # Cut off, not rounded: 49.97 is not "50 below 50".
+        # Truncated, not rounded: 49.97 must not be reported as "50 below 50".
         what = "native sharpness" if settings.sharpness == "native" else "sharpness"
         reasons.append(f"blurred: {what} {math.floor(row[column] * 10) / 10:g} below {threshold:g}")
     return "; ".join(reasons) or None
@@ -173,7 +173,7 @@ def perceptual_hash(grey: NDArray[np.uint8]) -> str | None:
     # OpenCV scales the first row and column to make the transform orthonormal; the hash is defined without.
     low[0] *= math.sqrt(2)
     low[:, 0] *= math.sqrt(2)
-    # Rounded, since what should be zero is noise of the arithmetic.
+    # Rounded, since values that should be zero contain rounding errors.
     low = np.round(low, 6)
     return np.packbits(low > np.median(low)).tobytes().hex()
 

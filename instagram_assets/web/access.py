@@ -1,7 +1,8 @@
-"""Who may use the web app: the token that it demands beyond this machine, and that of its own pages (CSRF).
+"""Authentication of the web app: the access token required beyond this machine, and the CSRF token of its pages.
 
-Programs send the token (`Authorization: Bearer`). A browser gets a cookie for it that this server has signed with the
-time of its end. Its key is made anew with each start: what was ended is over for good, and the token is in no cookie.
+Programs send the access token (`Authorization: Bearer`). A browser gets a session cookie with its expiry time, signed
+with a key that is generated at each start: expired or ended sessions cannot be revived, and the cookie does not contain
+the token.
 """
 
 import hashlib
@@ -29,7 +30,7 @@ _WHAT, _REMEDY = "the web app's token", "Make one: openssl rand -hex 32."
 
 
 class TooManyTriesError(Exception):
-    """Wrong tokens came too fast; after `seconds` the next one is looked at."""
+    """Too many wrong tokens from one client; the next one is checked after `seconds`."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
@@ -37,9 +38,9 @@ class TooManyTriesError(Exception):
 
 
 class Access:
-    """What is demanded of requests: without a token nothing but that pages' own requests are theirs.
+    """What requests must prove: the access token if configured, else only that changes come from our own pages.
 
-    `clock` gives seconds since 1970. `port` is part of the cookie's name, since ports of a host share cookies.
+    `clock` gives Unix timestamps. `port` is part of the cookie's name, since the ports of a host share cookies.
     """
 
     def __init__(self, token: str = "", port: int = 0, clock: Callable[[], float] = time.time) -> None:
@@ -53,11 +54,11 @@ class Access:
 
     @property
     def is_demanded(self) -> bool:
-        """True when a token is demanded."""
+        """Whether an access token is required."""
         return bool(self._token)
 
     def is_token(self, said: str, client: str) -> bool:
-        """True for the token. Raises TooManyTriesError while this client has given too many wrong ones, of late."""
+        """Whether the token is right. Raises TooManyTriesError after too many recent wrong ones from this client."""
         now, network = self._clock(), _network_of(client)
         wrong = self._wrong.setdefault(network, deque(maxlen=_TRIES))
         self._wrong.move_to_end(network)
@@ -71,37 +72,37 @@ class Access:
         return False
 
     def new_session(self) -> str:
-        """A cookie's value for who has given the token."""
+        """The cookie value of a new session, for a client that has given the token."""
         claim = f"{int(self._clock()) + SESSION_SECONDS}.{secrets.token_urlsafe(16)}"
         return f"{claim}.{_signed(self._session_key, claim)}"
 
     def session(self, cookie: str) -> str:
-        """The cookie's value when it is one of ours and has not ended; else nothing."""
+        """The cookie's value if its signature is valid and it has not expired; else an empty string."""
         claim, _, signature = cookie.rpartition(".")
         if not _same(_signed(self._session_key, claim), signature) or cookie in self._ended:
             return ""
         return cookie if int(claim.partition(".")[0]) > self._clock() else ""
 
     def end_session(self, cookie: str) -> None:
-        """Take the cookie no more, wherever it may have been kept."""
+        """End a session: its cookie is no longer accepted, even from a copy."""
         if self.session(cookie):
             now = self._clock()
             self._ended = {ended: until for ended, until in self._ended.items() if until > now}
             self._ended[cookie] = int(cookie.partition(".")[0])
 
     def page_token(self, session: str) -> str:
-        """What the pages of a session send with everything that changes something."""
+        """The CSRF token of a session, which its pages send with every request that changes something."""
         return _signed(self._page_key, session)
 
     def is_page_token(self, said: str, session: str) -> bool:
-        """True for the token of this session's pages since the server was started."""
+        """Whether the given value is the CSRF token of this session; restarting the server invalidates it."""
         return _same(self.page_token(session), said)
 
 
 def access_for(host: str, port: int, *, is_named: bool, variable: str) -> Access:
-    """What a server at an address demands: a token when others can reach it or know it by name, or when one is set.
+    """Access rules of a server: a token is required when others can reach it, it has a name, or a token is set.
 
-    Raises SettingsError when there is none in the environment variable, or one that can be guessed.
+    Raises SettingsError when a required token is missing from the environment variable, or is easy to guess.
     """
     if is_loopback(host) and not is_named and not os.environ.get(variable):
         return Access(port=port)
@@ -112,17 +113,17 @@ def access_for(host: str, port: int, *, is_named: bool, variable: str) -> Access
 
 
 def is_loopback(host: str) -> bool:
-    """True for an address that only this machine reaches."""
+    """Whether a host is a loopback address, reachable from this machine only."""
     return ipaddress.ip_address(host).is_loopback
 
 
 def csrf_token(request: Request) -> str:
-    """The token that the pages send with everything that changes something."""
+    """The CSRF token of the request's session."""
     return request.scope.get(PAGE_TOKEN, "")
 
 
 def _network_of(client: str) -> str:
-    """Who has one address of IPv6 has the 64 bits of its network too."""
+    """The client's network, for rate limits: the first 64 bits of an IPv6 address, since one client has the rest."""
     try:
         address = ipaddress.ip_address(client)
     except ValueError:
@@ -139,5 +140,5 @@ def _signed(key: bytes, text: str) -> str:
 
 
 def _same(right: str, said: str) -> bool:
-    """Compared in a time that tells nothing; texts as such may not hold what is not ASCII."""
+    """Compare two secrets in constant time, as bytes: texts with non-ASCII characters cannot be compared so."""
     return hmac.compare_digest(right.encode(), said.encode("utf-8", "replace"))

@@ -1,7 +1,8 @@
-"""What the lake has of each account: newest day, number of posts, newest number of followers; never a second truth.
+"""What the lake has of each account: newest day, number of posts and newest number of followers, cached from the files.
 
-Files of the lake are replaced by renaming, so the time of an account's folder says whether what was read still holds.
-Counting takes a footer of each month: what is not counted yet is said to be so, and a thread goes on counting.
+Lake files are replaced by renaming, so the modification time of an account's folder says whether a cached value is
+still valid. Post counts are read from one Parquet footer per month, in a background thread; until then they are marked
+as being counted.
 """
 
 import os
@@ -35,7 +36,7 @@ _OBJECTS_SECONDS = 300.0
 
 
 class Followers(NamedTuple):
-    """How many followers a profile had when it was read."""
+    """The number of followers of a profile and when it was observed."""
 
     at: datetime
     number: int
@@ -43,7 +44,7 @@ class Followers(NamedTuple):
 
 @dataclass(frozen=True)
 class InLake:
-    """What the lake has of an account: `posts` is null while it is counted, `problem` names a file that is damaged."""
+    """Statistics of one account in the lake: `posts` is null while being counted, `problem` names a damaged file."""
 
     newest_day: date | None = None
     posts: int | None = None
@@ -52,7 +53,7 @@ class InLake:
 
 
 class AccountLake:
-    """The accounts of one lake. Safe to be asked by many threads."""
+    """Cached statistics of all accounts of one lake; thread-safe."""
 
     def __init__(self, root: UPath) -> None:
         self._root = root
@@ -62,7 +63,7 @@ class AccountLake:
         self._starting = threading.Lock()
 
     def accounts(self, patience: float) -> dict[str, InLake]:
-        """Every account and hashtag of which the lake has files; counts are waited for at most `patience` seconds."""
+        """All accounts and hashtags with files in the lake; waits at most `patience` seconds for their counts."""
         folders = {table: names_in(self._root / table, hidden=False) for table in TABLES}
         names = {value_of(folder) for found in folders.values() for folder in found}
         self._drop_all_but(folders)
@@ -74,7 +75,7 @@ class AccountLake:
         return any(names_in(self._root / table / folder_name(name), hidden=False) for table in TABLES)
 
     def account(self, name: str) -> InLake:
-        """What the lake has of one, counted."""
+        """The statistics of one account, with its posts counted."""
         folder = folder_name(name)
         folders = {table: {folder} for table in TABLES if names_in(self._root / table / folder, hidden=False)}
         for table, read in ((POSTS, _posts), (PROFILES, _followers)):
@@ -83,7 +84,7 @@ class AccountLake:
         return self._in_lake(folder, folders)
 
     def _in_lake(self, folder: str, folders: Mapping[str, set[str]]) -> InLake:
-        """What is known by now; the newest day costs one footer, and is read at once."""
+        """The statistics cached so far; the newest day takes one footer and is read at once."""
         there = [table for table in _POSTS_OF if folder in folders.get(table, ())]
         days = [self._remembered(f"{table}:day", folder, _newest_day) for table in there]
         posts = self._known_of(POSTS, folder) if POSTS in there else 0
@@ -97,7 +98,7 @@ class AccountLake:
         )
 
     def _count(self, of_posts: Iterable[str], of_profiles: Iterable[str]) -> Future[None]:
-        """Go on counting in a thread what is not known by now."""
+        """Count in a background thread what is not cached yet."""
         with self._starting:
             if self._counting is None or self._counting.done():
                 self._counting = self._worker.submit(self._count_all, sorted(of_posts), sorted(of_profiles))
@@ -110,7 +111,7 @@ class AccountLake:
             self._remembered(POSTS, folder, _posts)
 
     def _remembered(self, table: str, folder: str, read: Callable[[UPath, str], object]) -> object:
-        """What was read of a folder, read again once it changed; an error that says which file is damaged."""
+        """The value read from a folder, cached until the folder changes; for a damaged file an error that names it."""
         name = table.partition(":")[0]
         path = self._root / name / folder
         stamp, key = self._stamp(path), (table, folder)
@@ -121,7 +122,7 @@ class AccountLake:
             found = read(path, name)
         except DamagedError as error:
             found = error
-        # Still shown while it is changing, and read again the next time.
+        # The old value is still shown while a folder changes; it is read again the next time.
         self._known[key] = (stamp if time.time() - stamp > _SETTLED_SECONDS or not is_local(path) else 0.0, found)
         return found
 
@@ -138,25 +139,25 @@ class AccountLake:
             return 0.0
 
     def _drop_all_but(self, folders: Mapping[str, set[str]]) -> None:
-        """What is known of folders that are gone goes too: they may have been forgotten."""
+        """Drop the cached values of folders that no longer exist: their accounts may have been erased."""
         for key in [key for key in list(self._known) if key[1] not in folders[key[0].partition(":")[0]]]:
             self._known.pop(key, None)
 
 
 def account_lake(settings: Settings) -> AccountLake:
-    """The accounts of the lake that the settings name, with what is remembered of it."""
+    """The account statistics of the configured lake, with their cache."""
     root = lake_root(settings)
     return _of(str(root), root)
 
 
 def followers_over_time(settings: Settings, name: str) -> list[Followers]:
-    """Each number of followers that was read of an account, the oldest first. Raises StorageError for damage."""
+    """All observed follower counts of an account, oldest first. Raises StorageError for a damaged file."""
     folder = lake_root(settings) / PROFILES / folder_name(name)
     return sorted(_observed(folder, PROFILES))
 
 
 def last_posts(settings: Settings, name: str, most: int) -> list[dict[str, object]]:
-    """The newest posts of an account, the newest first, with what a page shows. Raises StorageError for damage."""
+    """The newest posts of an account, newest first, as rows for a page. Raises StorageError for a damaged file."""
     columns = ("post_id", "shortcode", "kind", "owner", "taken_at", "caption", "likes", "likes_hidden", "comments")
     folder = lake_root(settings) / POSTS / folder_name(name)
     rows: list[dict[str, object]] = []
@@ -170,7 +171,7 @@ def last_posts(settings: Settings, name: str, most: int) -> list[dict[str, objec
 
 @lru_cache(maxsize=4)
 def _of(address: str, root: UPath) -> AccountLake:
-    del address  # which tells lakes apart
+    del address  # distinguishes lakes
     return AccountLake(root)
 
 
@@ -194,7 +195,7 @@ def _observed(folder: UPath, table: str) -> Iterator[Followers]:
 
 
 def _newest_day(folder: UPath, table: str) -> date | None:
-    """The last day of the last month, by the bounds in its footer."""
+    """The newest day of a table of an account, from the statistics in the footer of its last month."""
     import pyarrow.parquet as pq
 
     file = max(_tables(folder), default=None)

@@ -1,4 +1,4 @@
-"""Accounts and hashtags: those that the registry names, that the lake has, and that were asked about, as one list."""
+"""The list of all known accounts and hashtags: those in the registry, the lake, and the collectors' request logs."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -40,9 +40,9 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True)
 class Account:
-    """One account or hashtag, `#` included, by all that is known of it.
+    """One account or hashtag (with its `#`), with everything known about it.
 
-    `entry` and `turn` are of the registry, `sites` of who collects, each null or empty where it does not know it.
+    `entry` and `turn` come from the registry, `sites` from the collectors; each is null or empty where unknown.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Account:
 
     @property
     def state(self) -> str:
-        """What matters most about it, as a word: that of a site where something is the matter, else of the registry."""
+        """The account's most important state: a collector site's if it has a problem, else the registry's."""
         if self.turn == "forgotten":
             return "forgotten"
         if self.lake.problem:
@@ -74,24 +74,24 @@ class Account:
 
     @property
     def reason(self) -> str:
-        """Why it is in that state, as the site or the lake said it."""
+        """The reason for the state, as reported by the site or the lake."""
         if self.lake.problem:
             return self.lake.problem
         return next((site.reason for site in self.sites if site.reason), "")
 
     @property
     def next_at(self) -> datetime | None:
-        """When it may be asked about again, where that is later than now."""
+        """The earliest time of the next request about the account; null if that is now."""
         return max((site.next_at for site in self.sites if site.next_at), default=None)
 
     @property
     def refusals(self) -> int:
-        """Requests of the last seven days that no site answered."""
+        """Number of requests about it in the last seven days that failed at every site."""
         return sum(site.refusals for site in self.sites)
 
     @property
     def requests_today(self) -> int:
-        """Requests that were made about it today, at all sites."""
+        """Number of requests about it today, at all sites."""
         return sum(site.requests_today for site in self.sites)
 
     @property
@@ -102,7 +102,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Listing:
-    """A page of accounts. `problems` are of the registry or the books, which then tell nothing."""
+    """A page of accounts. `problems` are read errors of the registry or request logs, whose data is then missing."""
 
     accounts: list[Account]
     total: int
@@ -132,7 +132,7 @@ class Detail:
 def list_accounts(
     services: Services, query: str = "", sort: Sort = Sort.newest, page: int = 1, size: int = 50
 ) -> Listing:
-    """The accounts whose name holds `query`; a page behind the last one is the last one."""
+    """A page of the accounts whose name contains `query`; a page number beyond the end gives the last page."""
     settings, known = services.settings, _Known(services.settings)
     wanted = query.strip().casefold().removeprefix("@")
     in_lake = account_lake(settings).accounts(PATIENCE)
@@ -148,12 +148,12 @@ def list_accounts(
 
 
 def find_account(services: Services, name: str) -> Account:
-    """What is known of one, by its name in the lake's form. Raises NotFoundError."""
+    """One account, by its name in the lake's form. Raises NotFoundError if it is unknown."""
     return _find(_Known(services.settings), name)
 
 
 def is_known(services: Services, name: str) -> bool:
-    """Whether there is a page about it."""
+    """Whether an account or hashtag is known, so that it has a page."""
     try:
         return bool(find_account(services, name))
     except NotFoundError:
@@ -161,7 +161,7 @@ def is_known(services: Services, name: str) -> bool:
 
 
 def account_detail(services: Services, name: str) -> Detail:
-    """One account with what its page shows. Raises NotFoundError; of a damaged file the detail says which."""
+    """One account with followers and newest posts. Raises NotFoundError; reports damaged files in `problem`."""
     known = _Known(services.settings)
     account, problem = _find(known, name), ""
     followers: list[Followers] = []
@@ -175,7 +175,7 @@ def account_detail(services: Services, name: str) -> Detail:
 
 
 class _Known:
-    """What the registry and the books say of everybody, each read once."""
+    """The registry and the collectors' request logs of all accounts, each read once."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

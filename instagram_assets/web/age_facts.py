@@ -1,4 +1,4 @@
-"""What the age page says: the model's settings, metrics and statistics of accounts, and its card as HTML."""
+"""Data of the age model page: the model's settings and metrics, statistics over accounts, the model card as HTML."""
 
 import re
 from dataclasses import dataclass, field
@@ -69,7 +69,7 @@ class AgeFacts:
 
 
 def read_age_facts(settings: Settings) -> AgeFacts:
-    """The model that the settings name; a damaged, foreign or missing one is told in `problem`, never raised."""
+    """Read the configured age model; a damaged, foreign or missing one is reported in `problem`, never raised."""
     from instagram_assets.age.model_files import CARD, find_age_model
     from instagram_assets.age.pipeline import model_folder
 
@@ -96,12 +96,12 @@ def read_age_facts(settings: Settings) -> AgeFacts:
     try:
         audience = read_audience(settings, folder, source.label, is_judged=bool(known))
         return AgeFacts("ready" if known else "not_judged", audience=audience, **about)
-    except (ModelError, StorageError) as error:  # how good it is can be told all the same
+    except (ModelError, StorageError) as error:  # the metrics can be shown all the same
         return AgeFacts("ready" if known else "not_judged", audience_problem=str(error), **about)
 
 
 def read_audience(settings: Settings, folder: Path, model: str, *, is_judged: bool) -> Audience | None:
-    """What this model predicted of all accounts of the lake together; null where it was asked of none.
+    """The model's predictions aggregated over all accounts of the lake; null where it has made none.
 
     Raises StorageError for a damaged table, ModelError for damaged test users.
     """
@@ -115,7 +115,7 @@ def read_audience(settings: Settings, folder: Path, model: str, *, is_judged: bo
     counts = (own.num_rows, own.num_rows - abstained, abstained, table.num_rows - own.num_rows)
     chances = own["probability"].drop_null()
     if len(chances) < FEWEST_SHOWN:
-        # How many of them got a label would tell of single ones.
+        # The number of labelled accounts would reveal single ones.
         return Audience(own.num_rows, 0, 0, counts[3], too_few=True)
     if not is_judged:
         return Audience(*counts)
@@ -127,7 +127,7 @@ def read_audience(settings: Settings, folder: Path, model: str, *, is_judged: bo
 
 
 def _judged(folder: Path) -> dict[str, Any]:
-    """The measures on the test users, and what the model rests on. Raises ModelError where they cannot be read."""
+    """The metrics on the test users and the training data's statistics. Raises ModelError where they cannot be read."""
     import json
 
     from instagram_assets.age.artifacts import METRICS
@@ -167,7 +167,7 @@ _DEEPEST = 6
 
 
 def markdown_html(text: str, below: int, wide: str) -> Markup:
-    """The text as HTML. Its headings stand below one of the level `below`; wide tables are regions called `wide`.
+    """Markdown as HTML, with headings shifted below level `below`; wide tables become regions labelled `wide`.
 
     Whatever is HTML in it is shown as it is written. Pictures that stand alone are left out: they lie beside the file,
     where no page finds them.
@@ -181,7 +181,7 @@ def markdown_html(text: str, below: int, wide: str) -> Markup:
             token.tag = f"h{min(int(token.tag[1:]) + below, _DEEPEST)}"
         if token.type == "td_open":
             token.attrSet("class", "whole")  # else small screens give a column the width of a letter
-        token.attrs.pop("style", None)  # how a column is aligned; the policy of the pages takes no styles from them
+        token.attrs.pop("style", None)  # column alignment; the pages' content security policy forbids inline styles
     html = str(_parser().renderer.render(tokens, _parser().options, {}))
     region = Markup('<div class="scroll" tabindex="0" role="region" aria-label="{}"><table>').format(wide)
     return Markup(html.replace("<table>", region).replace("</table>", "</table></div>"))

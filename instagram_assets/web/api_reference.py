@@ -1,4 +1,4 @@
-"""The OpenAPI document of the REST API, and the page that explains it: paths, fields and answers."""
+"""The OpenAPI document of the REST API, and the data of its documentation page: operations, fields and responses."""
 
 import json
 import re
@@ -27,7 +27,7 @@ _LIMITS = (
 
 @dataclass(frozen=True)
 class Field:
-    """A parameter of an operation, or a field of a body; `schema` names the table that tells the rest."""
+    """A parameter of an operation, or a field of a body; `schema` names the object type that has the details."""
 
     name: str
     kind: str
@@ -40,7 +40,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Answer:
-    """What an operation answers; `schema` names the table of its fields, `kind` is its type."""
+    """A response of an operation; `schema` names the object type of its fields, `kind` is its JSON type."""
 
     status: str
     kind: str
@@ -50,7 +50,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Operation:
-    """A method of an address: what it does, takes and answers, and a command that asks it."""
+    """A method of a path: what it does, its parameters, body and responses, and an example shell command."""
 
     method: str
     path: str
@@ -62,13 +62,13 @@ class Operation:
 
     @property
     def anchor(self) -> str:
-        """The part of the page's address that leads to it."""
+        """The fragment of the page's URL that links to it."""
         return re.sub(r"[^a-z0-9]+", "-", f"{self.method} {self.path}".lower()).strip("-")
 
 
 @dataclass(frozen=True)
 class Table:
-    """The fields of an object that operations take or answer."""
+    """The fields of an object type that operations take or return."""
 
     name: str
     about: str
@@ -77,16 +77,16 @@ class Table:
 
 @dataclass(frozen=True)
 class Reference:
-    """All operations by their group, and the objects that they name."""
+    """All operations by group, and the object types that they use."""
 
     groups: Mapping[str, Sequence[Operation]]
     tables: Sequence[Table]
 
 
 def reference_of(document: Schema, address: str, *, token_variable: str = "") -> Reference:
-    """The document as people read it; commands ask the server at `address`.
+    """The API reference for a page, from an OpenAPI document; example commands call the server at `address`.
 
-    `token_variable` is the environment variable with the token that they send, empty where none is demanded.
+    `token_variable` is the environment variable of the token that they send, empty where none is required.
     """
     groups: dict[str, list[Operation]] = {}
     schemas: Schema = document.get("components", {}).get("schemas", {})
@@ -128,7 +128,7 @@ def _command(
     *,
     token_variable: str,
 ) -> str:
-    """A line for a shell."""
+    """An example shell command (curl) for an operation."""
     words = ["curl"]
     if token_variable:
         words += ["-H", f'"Authorization: Bearer ${token_variable}"']
@@ -147,7 +147,7 @@ def _command(
 
 
 def _example(schema: Schema, schemas: Schema) -> Any:
-    """What a request may hold at least; of an object the fields that it must have, or the first."""
+    """A minimal example value of a schema: of an object its required fields, or else the first one."""
     schema = _resolved(schema, schemas)
     for key in ("examples", "enum"):
         if schema.get(key):
@@ -191,7 +191,7 @@ def _field(name: str, schema: Schema, schemas: Schema, place: str, *, is_require
 
 
 def _kind(schema: Schema, schemas: Schema) -> tuple[str, str]:
-    """A type in words of JSON, with its limits; and the name of the object that it is or holds."""
+    """A type in JSON terms with its limits, and the name of the object type that it is or contains."""
     if reference := schema.get("$ref"):
         name = str(reference).rpartition("/")[2]
         found = schemas.get(name, {})
@@ -220,7 +220,7 @@ def _resolved(schema: Schema, schemas: Schema) -> Schema:
 
 
 def _filled(path: str) -> str:
-    """Parameters in capitals, as commands of this package show what is to be filled in."""
+    """A path with its parameters in capitals, as commands of this package show placeholders."""
     return re.sub(r"\{(\w+)(?::\w+)?\}", lambda match: quote(match[1].upper()), path)
 
 
@@ -235,7 +235,7 @@ _PROBLEM = {"application/json": {"schema": {"$ref": "#/components/schemas/Proble
 
 
 def document_api(app: FastAPI) -> None:
-    """Make the application's OpenAPI document ours; it is made once, when it is first asked for."""
+    """Replace the application's OpenAPI document by ours, which is built on first use."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:

@@ -1,4 +1,4 @@
-"""The web app: all of its routes, and how errors are answered."""
+"""The FastAPI application of the web app: its routes, middleware and error handlers."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ _PAGES = (start, morning, gallery, posts, insights, collect, history, accounts, 
 
 
 def create_app(services: Services, access: Access | None = None) -> FastAPI:
-    """The application, without the guard around it; without `access` it demands no token."""
+    """Create the application, without the guard around it; without `access` no token is required."""
     access = access or Access()
     app = FastAPI(title="instagram_assets", version=__version__, docs_url=None, redoc_url=None)
     app.state.services, app.state.access = services, access
@@ -44,7 +44,7 @@ def create_app(services: Services, access: Access | None = None) -> FastAPI:
     add_error_handlers(app)
     answer_waiting(app)
     document_api(app)
-    # The last is asked first.
+    # The middleware that is added last runs first.
     app.add_middleware(SmallBodies)
     app.add_middleware(NoChangesWhilePaused)
     app.add_middleware(LoginGate, access=access)

@@ -1,4 +1,4 @@
-"""An answer that takes long to find: found in a thread of its own, once for all who ask, and remembered for a while."""
+"""A cached value that takes long to compute: computed in a thread, once for all callers, and kept for a while."""
 
 import threading
 import time
@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-# Finding takes at most a tenth of the time, however long it takes.
+# Computing takes at most a tenth of the time, however slow it is.
 _TIMES_AS_LONG = 10
 
 
@@ -20,7 +20,7 @@ class _Found(Generic[T]):
 
 
 class BackgroundValue(Generic[T]):
-    """What `find` answers, remembered for some seconds, and ten times as long as finding it took."""
+    """The result of `find`, cached for some seconds, and at least ten times as long as computing it took."""
 
     def __init__(self, find: Callable[[], T], seconds: float) -> None:
         self._find, self._seconds = find, seconds
@@ -30,13 +30,13 @@ class BackgroundValue(Generic[T]):
 
     @property
     def is_finding(self) -> bool:
-        """True while a newer answer is on its way."""
+        """Whether a newer value is being computed."""
         return self._is_finding
 
     def newest(self, patience: float = 0.0) -> T | None:
-        """The last answer at once, however old; null where the first one is still to come after `patience` seconds.
+        """The last value at once, however old; null where the first one is not ready after `patience` seconds.
 
-        A newer one is looked for where it is not fresh. Raises what `find` raised the last time.
+        Starts computing a newer one if it is stale. Raises what `find` raised the last time.
         """
         with self._changed:
             self._begin()
@@ -44,7 +44,7 @@ class BackgroundValue(Generic[T]):
             return _value(self._found) if self._found else None
 
     def wait(self) -> T:
-        """A fresh answer. Raises what `find` raises."""
+        """A fresh value, waiting for it. Raises what `find` raises."""
         with self._changed:
             self._begin()
             self._changed.wait_for(lambda: not self._is_finding)
@@ -65,7 +65,7 @@ class BackgroundValue(Generic[T]):
         begun, value, error = time.monotonic(), None, None
         try:
             value = self._find()
-        except Exception as raised:  # it is raised where somebody asks
+        except Exception as raised:  # raised in the caller instead
             error = raised
         now = time.monotonic()
         kept = max(self._seconds, _TIMES_AS_LONG * (now - begun))

@@ -1,4 +1,4 @@
-"""Numbers of charts as people read them, and what the script that draws them is given."""
+"""Chart data for pages: formatted table cells, and the JSON that the chart script draws."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from instagram_assets.web.rendering import format_time
 from instagram_assets.web.words import Words
 
 NO_VALUE = "–"
-# Columns whose values have words of their own, and what these are called.
+# Columns whose values are translated, and the prefix of their translations.
 _VALUES: Mapping[str, Callable[[Any], str]] = {
     "pos": lambda value: f"filter.parts.{value}",
     "kind": lambda value: f"filter.values.kind_{value}",
@@ -33,7 +33,7 @@ MOST_TABLE_ROWS = 120
 
 @dataclass(frozen=True)
 class TableCell:
-    """One value as text; numbers stand to the right."""
+    """The text of one table cell; numbers are aligned to the right."""
 
     text: str
     is_number: bool
@@ -41,7 +41,7 @@ class TableCell:
 
 @dataclass(frozen=True)
 class TableRow:
-    """A row of the table, with the address of its posts."""
+    """A row of the table below a chart, with the URL of its posts."""
 
     cells: list[TableCell]
     link: str | None
@@ -53,12 +53,12 @@ def column_name(words: Words, name: str) -> str:
 
 
 def table_columns(answer: ChartData) -> list[str]:
-    """The columns of the table on the page."""
+    """The column names of the table on the page."""
     return [name for name in answer.columns if name not in answer.chart.hidden]
 
 
 def table_rows(answer: ChartData, words: Words, zone: ZoneInfo) -> list[TableRow]:
-    """The table on the page, MOST_LINES of it."""
+    """The rows of the table on the page, at most MOST_LINES."""
     places = [(place, name) for place, name in enumerate(answer.columns) if name not in answer.chart.hidden]
     return [
         TableRow([_cell(answer, name, row[place], words, zone) for place, name in places], link)
@@ -67,7 +67,7 @@ def table_rows(answer: ChartData, words: Words, zone: ZoneInfo) -> list[TableRow
 
 
 def script_data(answer: ChartData, words: Words) -> dict[str, Any]:
-    """What static/charts.js draws: the numbers, the words on the axes, and those for values."""
+    """The input of static/charts.js: numbers, axis titles, and translations of values."""
     kinds = {name: _values_of(answer, name, words) for name in answer.columns if name in _VALUES}
     told, columns = chart_json(answer), table_columns(answer)
     places = [answer.columns.index(name) for name in columns]
@@ -94,7 +94,7 @@ def script_data(answer: ChartData, words: Words) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class CloudWord:
-    """A word of a cloud: how large it is, 1 to 8, and the address of its posts."""
+    """A word of a word cloud: its size, 1 to 8, and the URL of its posts."""
 
     text: str
     size: int
@@ -103,7 +103,7 @@ class CloudWord:
 
 
 def cloud_of(answer: ChartData) -> list[CloudWord]:
-    """The words of a cloud by the alphabet, their size by the square root of their number, as areas are seen."""
+    """The words of a word cloud, alphabetically; size grows with the square root of the count."""
     x, y = answer.columns.index(answer.chart.x), answer.columns.index(answer.chart.y)
     largest = max((row[y] for row in answer.rows), default=1) or 1
     found = [
@@ -114,7 +114,7 @@ def cloud_of(answer: ChartData) -> list[CloudWord]:
 
 
 def has_few(answer: ChartData) -> bool:
-    """Whether a row counts too few posts to say much."""
+    """Whether a row has too few posts to be reliable."""
     if "few" not in answer.columns:
         return False
     place = answer.columns.index("few")
@@ -152,7 +152,7 @@ def _cell(answer: ChartData, name: str, value: Any, words: Words, zone: ZoneInfo
 
 
 def _number(value: float, *, is_percent: bool) -> str:
-    """`1,234`, `0.0123` to three digits that count, `12.3 %`."""
+    """A formatted number: `1,234`, `0.0123` with three significant digits, `12.3 %`."""
     if is_percent:
         return f"{value:.1%}"
     if isinstance(value, int) or float(value).is_integer():

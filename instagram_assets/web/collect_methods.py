@@ -1,4 +1,4 @@
-"""The methods by which the web app can collect, the requests that start them, and why one cannot be used yet."""
+"""The collection methods that the web app offers, the requests that start them, and why one is unavailable."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ _GRAPH_USER = "INSTAGRAM_ASSETS_GRAPH_API__USER_ID"
 
 
 class CollectForm(StrEnum):
-    """The forms of the page to collect, each a tab."""
+    """The forms of the page for starting a collection, each a tab."""
 
     search = "search"
     apify = "apify"
@@ -30,7 +30,7 @@ class CollectForm(StrEnum):
 
 @dataclass(frozen=True)
 class RefreshMethod:
-    """A method to collect one account or hashtag again: the request of the REST API, or why it cannot be sent.
+    """A method to collect one account or hashtag again: the request of the REST API, or why it is unavailable.
 
     `missing` names the setting or environment variable that has to be set first; `refused` is the message where
     something else prevents it. A method is ready when both are empty.
@@ -52,7 +52,7 @@ class RefreshMethod:
 class ApifyInput:
     """An input file of an actor; `problem` says why the file cannot be used.
 
-    `whom` is what it takes: `accounts`, `hashtags`, `pages`, or empty where the file itself names all of them.
+    `whom` is the kind of names it accepts: `accounts`, `hashtags`, `pages`, or empty if the file contains all names.
     """
 
     name: str
@@ -62,7 +62,7 @@ class ApifyInput:
 
 
 def method_problem(settings: Settings, method: MethodName, accounts: Sequence[str] = ()) -> str:
-    """What has to be set before a method can collect, of these accounts where some are named; empty when nothing."""
+    """The setting that is missing for a method, for these accounts where some are named; empty when nothing is."""
     match method:
         case "graph_api":
             return _message(lambda: check_graph_api_settings(settings.graph_api))
@@ -73,7 +73,7 @@ def method_problem(settings: Settings, method: MethodName, accounts: Sequence[st
 
 
 def refresh_methods(settings: Settings, name: str) -> list[RefreshMethod]:
-    """All methods for an account or hashtag, the official one first; Instagram's site has accounts alone."""
+    """All methods for an account or hashtag, the official API first; Instagram's site supports accounts only."""
     scraped = {"name": "hashtags" if is_hashtag(name) else "posts", "names": [name.removeprefix("#")], "again": True}
     requests: dict[MethodName, tuple[str, dict[str, Any]]] = {
         "graph_api": ("/api/collect", {"names": [name], "site": GRAPH_API, "again": True}),
@@ -86,7 +86,7 @@ def refresh_methods(settings: Settings, name: str) -> list[RefreshMethod]:
 
 
 def apify_inputs(options: ApifySettings) -> list[ApifyInput]:
-    """All inputs by name: those of the settings' folder, or else the package's examples."""
+    """All Apify input files by name: those of the configured folder, or else the package's examples."""
     folder = Path(options.inputs_dir).expanduser().absolute() if options.inputs_dir else EXAMPLES
     return [_apify_input(path.stem, options.inputs_dir) for path in sorted(folder.glob("*.json"))]
 

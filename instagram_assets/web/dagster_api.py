@@ -1,4 +1,4 @@
-"""A client of Dagster: the GraphQL of its webserver, for everything that the web app asks it."""
+"""A client of the GraphQL API of Dagster's webserver, for all requests of the web app."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,8 @@ _LOOKS, _SECONDS_BETWEEN_LOOKS = 5, 0.5
 class DagsterApi:
     """A Dagster webserver at an address such as http://127.0.0.1:3000.
 
-    Its methods raise DagsterDownError when it does not answer, and DagsterRefusedError with its words when it says no.
+    Its methods raise DagsterDownError when it does not answer, and DagsterRefusedError with its error message
+    otherwise.
     """
 
     def __init__(self, url: str) -> None:
@@ -50,7 +51,7 @@ class DagsterApi:
     async def launch(
         self, job: str, config: Mapping[str, Any], tags: Mapping[str, str], assets: Sequence[str] = ()
     ) -> str:
-        """Start a run of a job of this code location, of all its assets or of some; its id."""
+        """Start a run of a job of this code location, for all its assets or some; returns the run id."""
         some = {"assetSelection": [{"path": [name]} for name in assets]} if assets else {}
         parameters = {
             "selector": {"jobName": job, **await self._place_of(job), **some},
@@ -61,7 +62,7 @@ class DagsterApi:
         return checked(said["launchRun"], "LaunchRunSuccess")["run"]["runId"]
 
     async def add_partition(self, definition: str, key: str) -> None:
-        """Register a dynamic partition; one that is there already stays."""
+        """Register a dynamic partition; does nothing if it exists."""
         place = await self._place_of(None)
         said = await self._ask(ADD_PARTITION, key=key, definition=definition, repository=place)
         checked(said["addDynamicPartition"], "AddDynamicPartitionSuccess", "DuplicateDynamicPartitionError")
@@ -69,7 +70,7 @@ class DagsterApi:
     async def runs(
         self, tags: Mapping[str, str], *, limit: int, cursor: str | None = None, statuses: Sequence[str] = ()
     ) -> list[Run]:
-        """The newest runs that have all these tags; `cursor` is the id of the last run of the page before."""
+        """The newest runs that have all these tags; `cursor` is the id of the last run of the previous page."""
         wanted: dict[str, Any] = {"tags": tag_pairs(tags)}
         if statuses:
             wanted["statuses"] = list(statuses)
@@ -77,19 +78,19 @@ class DagsterApi:
         return [read_run(found) for found in checked(said["runsOrError"], "Runs")["results"]]
 
     async def run(self, run_id: str) -> Run | None:
-        """One run; null when there is none with this id."""
+        """One run by its id; null when there is none."""
         said = (await self._ask(ONE_RUN, run=run_id))["runOrError"]
         return None if said["__typename"] == "RunNotFoundError" else read_run(checked(said, "Run"))
 
     async def steps(self, run_ids: Sequence[str]) -> dict[str, Mapping[str, str]]:
-        """The steps of some runs, by run, as `Run.steps` has them."""
+        """The steps of some runs, by run id, as in `Run.steps`."""
         if not run_ids:
             return {}
         said = await self._ask(STEPS, filter={"runIds": list(run_ids)})
         return {found["runId"]: read_steps(found) for found in checked(said["runsOrError"], "Runs")["results"]}
 
     async def errors(self, run_ids: Sequence[str]) -> dict[str, str]:
-        """Why some runs failed, by run: it changes only where somebody is forgotten, so it is remembered."""
+        """The error messages of failed runs, by run id; cached, since they change only when an account is erased."""
         if self._errors_since != (changed := forget_requests.last_change()):
             self._errors.clear()
             self._errors_since = changed
@@ -103,7 +104,7 @@ class DagsterApi:
         return known
 
     async def events(self, run_id: str, cursor: str | None = None, limit: int = 500) -> Events:
-        """The log of a run from a cursor on: of so many events those that people read.
+        """The log events of a run after a cursor, without Dagster's internal ones; reads at most `limit`.
 
         Raises NotFoundError when there is no such run.
         """
@@ -115,14 +116,14 @@ class DagsterApi:
         return Events(read, found["cursor"], found["hasMore"])
 
     async def terminate(self, run_id: str) -> None:
-        """Cancel a run that waits or runs. Raises NotFoundError when there is no such run."""
+        """Cancel a queued or running run. Raises NotFoundError when there is no such run."""
         said = (await self._ask(TERMINATE, run=run_id, policy="SAFE_TERMINATE"))["terminateRun"]
         if said["__typename"] == "RunNotFoundError":
             raise NotFoundError(f"There is no run {run_id}.")
         if said["__typename"] == "TerminateRunFailure" and (run := await self.run(run_id)):
             if run.status == "CANCELING":
                 return
-            if run.status in _STARTING:  # its process looks before it begins whether it was marked
+            if run.status in _STARTING:  # the run's process checks for this mark when it starts
                 marked = await self._ask(TERMINATE, run=run_id, policy="MARK_AS_CANCELED_IMMEDIATELY")
                 checked(marked["terminateRun"], "TerminateRunSuccess")
                 await self._end_what_began(run_id)
@@ -130,7 +131,7 @@ class DagsterApi:
         checked(said, "TerminateRunSuccess")
 
     async def _end_what_began(self, run_id: str) -> None:
-        """Terminate a run whose process had looked just before it was marked: it begins then, as if nothing were."""
+        """Terminate a run whose process checked for the mark just before it was set, and so started anyway."""
         for _ in range(_LOOKS):
             await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
             run = await self.run(run_id)
@@ -147,7 +148,7 @@ class DagsterApi:
         return {daemon["daemonType"]: bool(daemon["healthy"]) for daemon in every if daemon["required"]}
 
     async def _place_of(self, job: str | None) -> dict[str, str]:
-        """The repository that has the job, as Dagster selects it; the first that has jobs where none is named."""
+        """The repository selector of a job; of the first repository with jobs where none is named."""
         said = checked((await self._ask(REPOSITORIES))["repositoriesOrError"], "RepositoryConnection")
         for node in said["nodes"]:
             names = [each["name"] for each in node["jobs"]]
@@ -157,7 +158,7 @@ class DagsterApi:
         raise DagsterRefusedError(f"Dagster has not loaded {missing}. See Deployment in its UI for why.")
 
     async def _ask(self, document: str, **variables: Any) -> dict[str, Any]:
-        """The data of an answer. A session for each question: it costs 0.3 ms, and belongs to no event loop."""
+        """The data of a GraphQL response; a session per request costs 0.3 ms and is bound to no event loop."""
         import aiohttp
 
         body = {"query": document, "variables": variables}
@@ -173,7 +174,7 @@ class DagsterApi:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             reason = f"no answer in {_SECONDS:.0f} s" if isinstance(error, asyncio.TimeoutError) else str(error)
             raise self._down(reason) from error
-        # GraphQL has its errors in the body; Dagster answers a wrong variable with status 500 beside them.
+        # GraphQL has its errors in the body; for an invalid variable Dagster responds with status 500 as well.
         if not isinstance(said, dict) or not (said.get("data") or said.get("errors")):
             raise self._down(f"answered with status {answer.status} and no GraphQL")
         if said.get("errors") or not isinstance(said.get("data"), dict):

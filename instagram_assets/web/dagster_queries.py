@@ -1,6 +1,6 @@
-"""The GraphQL documents that the web app sends to Dagster's webserver, and how their answers are read.
+"""The GraphQL documents that the web app sends to Dagster's webserver, and parsers of the responses.
 
-Dagster says that its GraphQL may change; a test sends each of these documents to a real webserver.
+Dagster says that its GraphQL schema may change; a test sends each of these documents to a real webserver.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import Any
 from instagram_assets.errors import DagsterRefusedError, InstagramAssetsError, names_below
 
 _MOST_WORDS = 300
-# What somebody who follows a run wants to read; of the rest Dagster writes a dozen lines for each step.
+# Event types of interest to users; Dagster writes a dozen others for each step.
 _FAILURES = ("ExecutionStepFailureEvent", "RunFailureEvent")
 _READ = (
     "LogMessageEvent",
@@ -91,12 +91,12 @@ DAEMONS = "{instance {daemonHealth {allDaemonStatuses {daemonType required healt
 
 @dataclass(frozen=True)
 class Run:
-    """A run as Dagster has it; times are seconds since 1970, null where it has not come so far.
+    """A Dagster run; times are Unix timestamps, null until the event has happened.
 
-    `status` is Dagster's own: QUEUED, NOT_STARTED, STARTING, STARTED, SUCCESS, FAILURE, CANCELING, CANCELED.
-    `steps` names each step that has begun with its status (IN_PROGRESS, SUCCESS, FAILURE, SKIPPED), in their order;
-    `DagsterApi.runs` leaves it empty, since it costs a look at each run's events: see `DagsterApi.steps`.
-    `assets` are those that it was asked for, empty where it makes all of its job.
+    `status` is Dagster's own: QUEUED, NOT_STARTED, STARTING, STARTED, SUCCESS, FAILURE, CANCELING, CANCELED. `steps`
+    maps each started step to its status (IN_PROGRESS, SUCCESS, FAILURE, SKIPPED), in order; `DagsterApi.runs` leaves it
+    empty, since it takes a query of each run's events: see `DagsterApi.steps`. `assets` is the run's asset selection,
+    empty where it makes all assets of its job.
     """
 
     run_id: str
@@ -112,7 +112,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Event:
-    """A line of a run's log; `step` is empty for those of the run itself, `error` holds the reason of a failure."""
+    """An event of a run's log; `step` is empty for run-level events, `error` holds the reason of a failure."""
 
     seconds: float
     level: str
@@ -124,7 +124,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Events:
-    """Lines of a run's log, and the cursor behind the last of them."""
+    """Events of a run's log, and the cursor after the last of them."""
 
     events: Sequence[Event]
     cursor: str
@@ -132,7 +132,7 @@ class Events:
 
 
 def checked(said: dict[str, Any], *kinds: str) -> dict[str, Any]:
-    """An answer of one of these kinds. Raises DagsterRefusedError with its words for any other."""
+    """A GraphQL result of one of the expected types. Raises DagsterRefusedError with its message for any other."""
     if said["__typename"] in kinds:
         return said
     told = [each["message"] for each in said.get("errors", ())] or [said.get("message", "")]
@@ -140,7 +140,7 @@ def checked(said: dict[str, Any], *kinds: str) -> dict[str, Any]:
 
 
 def refusal_words(messages: Sequence[str]) -> str:
-    """The first lines of what Dagster says."""
+    """The first lines of Dagster's error messages."""
     first = [message.strip().partition("\n")[0] for message in messages if message.strip()]
     return f"Dagster refuses it: {'; '.join(first)[:_MOST_WORDS] or 'it does not say why'}"
 
@@ -161,20 +161,20 @@ def read_steps(said: dict[str, Any]) -> dict[str, str]:
 
 
 def read_error(said: dict[str, Any]) -> str:
-    """Why a run failed. The words of a step say more than "Execution of run failed. Steps failed: …"."""
+    """Why a run failed: the error of a step if there is one, since it says more than "Execution of run failed. …"."""
     events = said["eventConnection"]["events"]
     reasons = (_reason(event) for kind in _FAILURES for event in events if event["__typename"] == kind)
     return next(filter(None, reasons), "")
 
 
 def is_shown(said: dict[str, Any]) -> bool:
-    """False for what only Dagster's own people need, and for the steps that are not done since another failed."""
+    """False for events that only Dagster's developers need, and for steps skipped since another failed."""
     return said["__typename"] in _READ and not said["message"].startswith(_CONSEQUENCE)
 
 
 def read_event(said: dict[str, Any]) -> Event:
     kind, step = said["__typename"], said["stepKey"] or ""
-    # Where a step failed, its own line has told why.
+    # Where a step failed, its own event has the reason.
     tells = kind == "ExecutionStepFailureEvent" or (kind == "RunFailureEvent" and _STEPS_FAILED not in said["message"])
     seconds = float(said["timestamp"]) / 1_000
     message = said["message"] or ("The run waits for its turn." if kind == "RunEnqueuedEvent" else "")
@@ -182,7 +182,7 @@ def read_event(said: dict[str, Any]) -> Event:
 
 
 def _reason(said: dict[str, Any]) -> str:
-    """The words of our own error among the causes, else of the first of them, without its class."""
+    """The message of this package's own error among the causes, else of the first cause, without its class name."""
     error = said.get("error")
     if not error:
         return str(said["message"]).strip()
@@ -192,4 +192,4 @@ def _reason(said: dict[str, Any]) -> str:
     message = first["message"].strip()
     head, colon, rest = message.partition(": ")
     words = rest if colon and head.rpartition(".")[2] == first["className"] else message
-    return words.partition("\nStacktrace:")[0].strip()  # a browser's, of addresses only
+    return words.partition("\nStacktrace:")[0].strip()  # a link in the browser, which only shows URLs

@@ -1,4 +1,4 @@
-"""What is answered when something cannot be done: JSON `{detail, error}` to programs, a page to people."""
+"""Error responses of the web app: JSON `{detail, error}` for programs, a page for people."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from instagram_assets.web.access import CSRF_HEADER
 from instagram_assets.web.rendering import render, words_of
 from instagram_assets.web.words import Words, words_in
 
-# The first that fits; whatever else this package raises on purpose is a request that cannot be followed.
+# The first match counts; any other error of this package is an invalid request.
 _STATUSES: tuple[tuple[type[errors.InstagramAssetsError], int], ...] = (
     (errors.NotFoundError, 404),
     (errors.ConflictError, 409),
@@ -30,7 +30,7 @@ _STATUSES: tuple[tuple[type[errors.InstagramAssetsError], int], ...] = (
     (errors.RateLimitedError, 429),
     (errors.BudgetSpentError, 429),
     (errors.BreakerOpenError, 429),
-    # What is there, or is set, does not let it be done: another request would not help.
+    # Something on the server prevents it (a file or a setting): another request would not help.
     (errors.SettingsError, 409),
     (errors.StorageError, 409),
     (errors.ModelError, 409),
@@ -55,7 +55,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Answer errors of this package, of FastAPI's validation and of its routing, and those that nobody expected."""
+    """Register handlers for errors of this package, FastAPI's validation and routing, and unexpected exceptions."""
     app.add_exception_handler(errors.InstagramAssetsError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _of_http)
@@ -65,7 +65,7 @@ def add_error_handlers(app: FastAPI) -> None:
 def error_response(
     request: Request, status: int, error: str, detail: str = "", headers: Mapping[str, str] | None = None
 ) -> Response:
-    """An answer that says why something was not done; without `detail` the words `errors.ERROR` say all there is."""
+    """An error response; without `detail` its text is the translation `errors.ERROR`."""
     words = reader_words(request)
     told = _in_words(words, error, detail)
     if is_for_programs(request):
@@ -78,23 +78,23 @@ def error_response(
 
 
 def is_for_programs(request: Request) -> bool:
-    """True where answers are JSON."""
+    """Whether the request gets JSON responses."""
     return request.url.path.startswith("/api/") or request.url.path == "/openapi.json"
 
 
 def reader_words(request: Request) -> Words:
-    """The words for who asks: to programs always English, to people, our pages among them, their own language."""
+    """The translations for the client: English for programs, the reader's language for people and our pages."""
     is_program = is_for_programs(request) and CSRF_HEADER not in request.headers
     return words_in("en") if is_program else words_of(request)
 
 
 def error_status(error: errors.InstagramAssetsError) -> int:
-    """The status that answers an error of this package."""
+    """The HTTP status for an error of this package."""
     return next((status for kind, status in _STATUSES if isinstance(error, kind)), _UNPROCESSABLE)
 
 
 def error_name(error: Exception) -> str:
-    """The class of an error as programs read it: `not_found` of NotFoundError."""
+    """The error's name for programs: `not_found` for NotFoundError."""
     name = type(error).__name__.removesuffix("Error")
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
@@ -119,12 +119,12 @@ async def _of_http(request: Request, error: Exception) -> Response:
 
 
 async def _unexpected(request: Request, _: Exception) -> Response:
-    """The server's log has the traceback; nobody else is to read it."""
+    """A response without details: the traceback is in the server's log only."""
     return error_response(request, 500, "bug")
 
 
 def _in_words(words: Words, error: str, detail: str) -> str:
-    """What is known of a kind of error, and which thing it is about, which errors tell in English."""
+    """The translated message of an error, followed by the English detail where that says which thing it is about."""
     name = f"errors.{error}"
     if not detail or detail == words_in("en").known(name, otherwise=""):
         return words.known(name, otherwise=detail)
@@ -133,7 +133,7 @@ def _in_words(words: Words, error: str, detail: str) -> str:
 
 
 def _told(request: Request, fault: Mapping[str, Any]) -> str:
-    """One fault of a request in words that name its field."""
+    """The message of one validation error, with the name of its field."""
     words = reader_words(request)
     context = fault.get("ctx") or {}
     reason = words.known(f"errors.field_{fault['type']}", otherwise=str(fault["msg"]))
@@ -144,10 +144,10 @@ def _told(request: Request, fault: Mapping[str, Any]) -> str:
 
 
 def _field(place: Sequence[int | str]) -> str:
-    """`names.0` of ("body", "names", 0); nothing where it is the body itself, or a place in broken JSON."""
+    """The field name `names.0` for ("body", "names", 0); empty for the body itself, or a position in invalid JSON."""
     return ".".join(map(str, place[1:])) if len(place) > 1 and isinstance(place[1], str) else ""
 
 
 def _printable(text: str) -> str:
-    """What was asked may hold halves of surrogate pairs, which no answer can."""
+    """The text without lone surrogates, which a request may contain and a response cannot."""
     return text.encode("utf-8", "replace").decode()

@@ -1,7 +1,7 @@
-"""Forgetting an account or hashtag from the web app: what would go, the wish for it, and how far it is.
+"""Erasure of an account or hashtag from the web app: preview, request and progress.
 
-Forgetting needs the data folder for itself. Where `dev` runs the app, it ends all else meanwhile, does it, and starts
-again; elsewhere a person has to stop Dagster, and the page gives the command.
+Erasure needs exclusive use of the data folder. Where `dev` runs the app, it stops all other processes, erases, and
+restarts them; elsewhere a person has to stop Dagster, and the page shows the command.
 """
 
 import shlex
@@ -39,13 +39,13 @@ class Place:
 
     @property
     def is_certain(self) -> bool:
-        """Whether anything is known to go from there."""
+        """Whether rows or files are known to be erased from this location."""
         return bool(self.removed or self.rewritten or self.rows)
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What would go. `also` are other names of the same account, `words` names that are ordinary words as well."""
+    """Preview of an erasure. `also` are other names of the account, `words` those that are ordinary words as well."""
 
     name: str
     is_known: bool
@@ -59,7 +59,7 @@ class Preview:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far it is with one name: null `wish` where nobody asked; `is_unfinished` says that an earlier try stopped."""
+    """Progress of an erasure: `wish` is null without a request; `is_unfinished` if an earlier try was stopped."""
 
     wish: ForgetRequest | None
     log: list[str]
@@ -69,7 +69,7 @@ class Progress:
 
 
 def canonical(name: str) -> str:
-    """The name as the lake has it. Raises ForgetError for what is called like nobody."""
+    """The name in the lake's form. Raises ForgetError for an invalid name."""
     try:
         found = f"#{hashtag(name)}" if is_hashtag(name) else account(name)
     except ValueError as error:
@@ -80,12 +80,12 @@ def canonical(name: str) -> str:
 
 
 def preview(settings: Settings, name: str) -> Preview:
-    """What would go, looked for in everything that is kept; nothing is changed. It may take many seconds.
+    """Search all stored data for what would be erased, without changes. It may take many seconds.
 
-    Raises BusyError while another one is looked for.
+    Raises BusyError while another preview is running.
     """
     name = canonical(name)
-    if not _one_preview.acquire(blocking=False):  # who waited here would take a thread from everybody else
+    if not _one_preview.acquire(blocking=False):  # a waiting request would block one of the server's threads
         raise BusyError("What would go is being looked for already, maybe in another tab. Ask again in a minute.")
     try:
         subject = erasure.find_subject(settings, _target(name))
@@ -101,7 +101,7 @@ def preview(settings: Settings, name: str) -> Preview:
 
 
 def progress(settings: Settings, name: str) -> Progress:
-    """How far it is with one name, and what a person can do."""
+    """The progress of the erasure of one name, and what a person can do."""
     name, folder = canonical(name), pause_folder()
     wish = forget_requests.current_request(folder) if folder else None
     if wish and wish.target != _target(name):
@@ -113,16 +113,16 @@ def progress(settings: Settings, name: str) -> Progress:
 
 
 def unfinished(settings: Settings) -> list[str]:
-    """Accounts and hashtags whose forgetting was begun and is not at its end."""
+    """Accounts and hashtags whose erasure was begun and not finished."""
     targets = erasure_journal.unfinished_targets(settings.folder("privacy"))
     return [target.value for target in targets if target.kind in ("account", "hashtag")]
 
 
 async def wish_for(services: Services, name: str, confirm: str, *, is_bare: bool = False) -> ForgetRequest:
-    """Have `dev` forget it.
+    """Submit a request to erase a name, which `dev` processes.
 
-    Raises ForgetError unless the name was typed, and ConflictError where no `dev` could do it, while something else is
-    forgotten, and while runs go on: nothing is stopped unasked.
+    Raises ForgetError unless the name was typed as confirmation, and ConflictError where no `dev` is running, while
+    another erasure is pending, and while runs are active, since no run is stopped without being asked to.
     """
     name, folder = canonical(name), pause_folder()
     if confirm.strip().removeprefix("@").casefold() != name:
@@ -142,7 +142,7 @@ async def wish_for(services: Services, name: str, confirm: str, *, is_bare: bool
 
 
 async def runs_under_way(services: Services) -> list[str]:
-    """Runs that wait or go on, by their job and the beginning of their id; none where Dagster is away."""
+    """Queued and active runs, as job name and shortened run id; empty where Dagster is not running."""
     try:
         runs = await services.dagster.runs({}, limit=_MOST_RUNS, statuses=ACTIVE_STATUSES)
     except DagsterDownError:
@@ -151,12 +151,12 @@ async def runs_under_way(services: Services) -> list[str]:
 
 
 def command_for(name: str, *, is_bare: bool = False) -> str:
-    """The command that does it, as a shell takes it."""
+    """The shell command that does the erasure."""
     return shlex.join(["instagram-assets", "forget", *(["--bare"] if is_bare else []), _target(name)])
 
 
 def _target(name: str) -> str:
-    """An account with its @, so that nothing else can be meant."""
+    """The command's argument: an account with its @, so that it is unambiguous."""
     return name if is_hashtag(name) else f"@{name}"
 
 

@@ -1,7 +1,7 @@
-"""Keeps foreign web pages away from a server on this machine: an ASGI middleware around any application.
+"""ASGI middleware that protects a local server from requests of other sites' pages (CSRF, DNS rebinding).
 
-A browser lets every page send requests to 127.0.0.1, and a server without a login cannot tell whose they are, unless
-it looks at what browsers say of themselves (OWASP, Cross-Site Request Forgery Prevention; W3C, Fetch Metadata).
+A browser lets every page send requests to 127.0.0.1, and a server without a login can tell their origin only from the
+headers that browsers set (OWASP, Cross-Site Request Forgery Prevention; W3C, Fetch Metadata).
 """
 
 import json
@@ -18,9 +18,9 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 _log = logging.getLogger(__name__)
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 """By these nothing is changed, and no body is sent."""
-# Of others' pages a browser may still show one of ours: a link that someone follows, never a picture or a frame.
+# Another site may only navigate to our pages by a link, never embed them as an image or a frame.
 _FOLLOWED_LINK = ((b"sec-fetch-mode", "navigate"), (b"sec-fetch-dest", "document"))
-# Browsers that know the second leave the first alone; both, since neither stands in every application's answers.
+# Browsers that support the second header ignore the first; both are set, since not every application's responses do.
 _NO_FOREIGN_FRAMES = (
     (b"x-frame-options", b"SAMEORIGIN"),
     (b"content-security-policy", b"frame-ancestors 'self'"),
@@ -28,7 +28,7 @@ _NO_FOREIGN_FRAMES = (
 
 
 class Refusal(NamedTuple):
-    """Why a request is not answered; `error` is the kind, for programs."""
+    """Why a request is rejected; `error` is the kind of reason, for programs."""
 
     status: int
     reason: str
@@ -39,17 +39,17 @@ Rule = Callable[[Scope], Refusal | None]
 
 
 def only_json(scope: Scope) -> Refusal | None:
-    """Bodies are JSON, whatever the method: a form can send what it likes without asking first."""
+    """Rule for bodies: only JSON, since an HTML form can send other types without a CORS preflight."""
     if scope.get("method", "GET") in SAFE_METHODS or _media_types(scope) == ["application/json"]:
         return None
     return Refusal(415, "Only bodies with Content-Type: application/json are taken.", "not_json")
 
 
 def rest(scope: Scope) -> Refusal | None:
-    """Bodies are JSON, but for those of PUT, which are files, and of DELETE, which there are none of.
+    """Rule for bodies of a REST API: JSON, except files in PUT and no body in DELETE.
 
-    No page of another site can send either without asking first, which is never allowed. A POST without a body needs
-    no type: of a browser's it would be known by its origin, which all of them send with a POST.
+    Pages of other sites need a CORS preflight for both methods, which is never granted. A POST without a body needs no
+    type: browsers send the origin with every POST, which is checked.
     """
     if scope["type"] != "http" or scope["method"] == "PUT":
         return None
@@ -63,7 +63,7 @@ def rest(scope: Scope) -> Refusal | None:
 
 
 def local_names(port: int, others: Iterable[str] = ()) -> frozenset[str]:
-    """The `Host` headers under which a server at this port may be asked: this machine's own names, and `others`.
+    """The allowed `Host` headers of a server at this port: this machine's own names, and `others`.
 
     Others are names as a browser's address bar shows them, with the port unless it is the scheme's own.
     """
@@ -74,12 +74,11 @@ def local_names(port: int, others: Iterable[str] = ()) -> frozenset[str]:
 def guarded(
     application: Application, names: frozenset[str], bodies: Rule = only_json, *, json_below: str | None = None
 ) -> Application:
-    """The application behind a guard that answers only under `names`, and only what is no other page's doing.
+    """The application behind a guard that accepts only requests under `names` that no other site's page has caused.
 
-    Refused, with a text that says why: other hosts (a name that was made to lead here), other origins, also of
-    WebSockets; what a browser says comes from another site, except that someone follows a link; GraphQL by GET, since
-    Dagster runs mutations that way; and the bodies that `bodies` refuses. Below the path
-    `json_below` refusals are JSON.
+    Rejected, with a text that says why: other hosts (DNS rebinding), other origins, also of WebSockets; requests that
+    the browser marks as cross-site, except navigation by a link; GraphQL by GET, since Dagster runs mutations that way;
+    and the bodies that `bodies` rejects. Below the path `json_below` error responses are JSON.
     """
 
     async def guard(scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,7 +94,7 @@ def guarded(
 
 
 def refusal_of(scope: Scope, names: frozenset[str], bodies: Rule = only_json) -> Refusal | None:
-    """Why this request is refused; nothing when it may pass."""
+    """Why this request is rejected; null when it is allowed."""
     method = scope.get("method", "GET")
     hosts, origins = _values(scope, b"host"), _values(scope, b"origin")
     if len(hosts) != 1 or hosts[0].lower() not in names:
@@ -114,12 +113,12 @@ def refusal_of(scope: Scope, names: frozenset[str], bodies: Rule = only_json) ->
 
 
 def _at_port(host: str, port: int) -> list[str]:
-    """Browsers leave the scheme's own port away."""
+    """The host with its port, and without it where it is the scheme's default, as browsers omit that."""
     return [f"{host}:{port}"] if port not in (80, 443) else [host, f"{host}:{port}"]
 
 
 def _is_cross_site(scope: Scope, method: str) -> bool:
-    """True when the browser says so. Another port of this machine is `same-site`, and as foreign as any."""
+    """Whether the browser marks the request as cross-site or `same-site`, which is another port of this machine."""
     said = _values(scope, b"sec-fetch-site")
     if all(site in ("same-origin", "none") for site in said):
         return False
@@ -136,12 +135,12 @@ def _has_body(scope: Scope) -> bool:
 
 
 def _media_types(scope: Scope) -> list[str]:
-    """Without parameters: a form may send `text/plain; application/json`, in which others find what they look for."""
+    """The media types of the request without parameters, since a form may send `text/plain; application/json`."""
     return [value.partition(";")[0].strip().lower() for value in _values(scope, b"content-type")]
 
 
 def _host_of(origin: str) -> str:
-    """Host and port of an origin; nothing of `null`, which is what sandboxed pages and files say."""
+    """Host and port of an origin; empty for `null`, which sandboxed pages and local files send."""
     scheme, separator, host = origin.lower().partition("://")
     return host if separator and scheme in ("http", "https") else ""
 
@@ -155,7 +154,7 @@ def _quoted(values: list[str]) -> str:
 
 
 def _unframed(send: Send) -> Send:
-    """Adds to every answer that no other site may show it in a frame, where clicks could be stolen."""
+    """Adds headers to every response that forbid other sites to show it in a frame (clickjacking)."""
 
     async def sending(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
@@ -168,7 +167,7 @@ def _unframed(send: Send) -> Send:
 async def _answer(scope: Scope, receive: Receive, send: Send, refusal: Refusal, *, is_json: bool) -> None:
     _tell(refusal)
     if scope["type"] == "websocket":
-        await receive()  # the connection must be announced before it can be refused, which is a 403 without a text
+        await receive()  # a WebSocket must be received before it is rejected, with a 403 without a text
         await send({"type": "websocket.close", "code": 1008, "reason": refusal.reason[:120]})
         return
     told = json.dumps({"detail": refusal.reason, "error": refusal.error}) if is_json else f"{refusal.reason}\n"
@@ -185,5 +184,5 @@ async def _answer(scope: Scope, receive: Receive, send: Send, refusal: Refusal, 
 
 @lru_cache(100)
 def _tell(refusal: Refusal) -> None:
-    """Once for each reason: a page may ask a thousand times."""
+    """Log each reason once: a page may repeat its request a thousand times."""
     _log.warning("Refused with %s: %r", refusal.status, refusal.reason)

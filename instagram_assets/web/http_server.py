@@ -1,4 +1,4 @@
-"""Sockets that servers are handed, and the HTTP server of the web app and of the Dagster UI."""
+"""Listening sockets, and the uvicorn server of the web app and of the Dagster UI."""
 
 import socket
 from typing import TYPE_CHECKING
@@ -14,9 +14,9 @@ LOOPBACK = "127.0.0.1"
 
 
 def listen(host: str, port: int, option: str = "--port") -> socket.socket:
-    """A socket that listens there; port 0 takes a free one.
+    """A listening socket at this address; port 0 takes a free one.
 
-    Raises SettingsError when it cannot be had, with the option that would choose another.
+    Raises SettingsError when the address is not available, naming the option that selects another.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -30,26 +30,26 @@ def listen(host: str, port: int, option: str = "--port") -> socket.socket:
 
 
 def place_of(listener: socket.socket) -> str:
-    """Host and port as they stand in an address: 127.0.0.1:3001, [::1]:3001."""
+    """Host and port as in a URL: 127.0.0.1:3001, [::1]:3001."""
     host, port = listener.getsockname()[:2]
     return f"[{host}]:{port}" if listener.family == socket.AF_INET6 else f"{host}:{port}"
 
 
-# A page that is open keeps its WebSocket for ever, and an answer under way must not hold up the end.
+# Seconds to wait at shutdown: an open page keeps its WebSocket for ever, and a slow response must not block the end.
 _SECONDS_TO_FINISH = 2
 
 
 def http_server(application: Application, *, is_behind_proxy: bool = False) -> "uvicorn.Server":
-    """A server that cuts off headers above 64 KiB.
+    """A uvicorn server that limits headers to 64 KiB.
 
-    With `is_behind_proxy` it takes a proxy's word for whose address a request came from; else anybody on this machine
-    could name another one with each request.
+    With `is_behind_proxy` it trusts a proxy's header for the client's address; otherwise any local process could forge
+    another address with each request.
     """
     import uvicorn
 
     config = uvicorn.Config(
         application,  # pyright: ignore[reportArgumentType]  # ours says less about messages than uvicorn's own types
-        http="h11",  # httptools 0.9 reads headers without a limit, before anything of ours sees the request
+        http="h11",  # httptools 0.9 reads headers without a limit, before any of our code sees the request
         log_level="warning",
         server_header=False,
         proxy_headers=is_behind_proxy,

@@ -1,4 +1,4 @@
-"""What became of export files: what waits in the inbox, what has landed, what was rejected and why; newest first."""
+"""The state of export files: waiting in the inbox, landed, or rejected with the reason; newest first."""
 
 import os
 import stat
@@ -72,7 +72,7 @@ class InboxState:
 
 
 def read_inbox(lake: UPath, settings: Settings, page: int = 1, size: int = 25) -> InboxState:
-    """Page `page` of what there is, `size` of each. Of landed files only those of the page are opened."""
+    """Page `page` of each list, with `size` entries. Only the landed files of that page are opened."""
     inbox = settings.folder("inbox")
     begin, end = (page - 1) * size, page * size
     waits, landed, rejected = waiting_entries(inbox), _landed_names(lake), _notes(inbox / REJECTED)
@@ -91,7 +91,7 @@ def read_inbox(lake: UPath, settings: Settings, page: int = 1, size: int = 25) -
 
 
 def _waiting(path: Path) -> WaitingFile | None:
-    """What is known of it; null when it has just landed."""
+    """A file or folder that waits in the inbox; null when it has just landed."""
     try:
         status = path.lstat()
     except OSError:
@@ -100,13 +100,13 @@ def _waiting(path: Path) -> WaitingFile | None:
 
 
 def _landed_names(lake: UPath) -> list[tuple[float, str]]:
-    """The manifests that count with when they were written, the newest first; none is opened."""
+    """Names of the current manifests with their modification times, newest first; none is opened."""
     times = dict(_times(lake / "landing" / "files"))
     return sorted(((times.get(f"{name}.json", 0.0), name) for name in newest_manifests(lake)), reverse=True)
 
 
 def _times(folder: UPath) -> Iterable[tuple[str, float]]:
-    """The names in a folder and when each was last written, by one listing."""
+    """The names in a folder with their modification times, by one listing."""
     if is_local(folder):
         return [(path.name, time) for time, path in _children(Path(folder.path))]
     try:
@@ -126,20 +126,20 @@ def _landed(lake: UPath, name: str, time: float, noted: set[str]) -> LandedEntry
         file = read_manifest(lake, name)
     except StorageError as error:
         return LandedEntry(f"{sha256[:12]}…", _moment(time), problem=str(error))
-    if file is None:  # it was read again by newer rules, or forgotten, since its name was listed
+    if file is None:  # it was ingested again by a newer version, or erased, since its name was listed
         return LandedEntry(f"{sha256[:12]}…", _moment(time))
     counts = (file.records, file.posts, file.reels, file.profiles, file.quarantined)
     return LandedEntry(_shown(file.file), _moment(time), *counts, is_pending=sha256 in noted)
 
 
 def _notes(folder: Path) -> list[tuple[float, Path]]:
-    """The notes beside rejected files and when each was written, the newest first."""
+    """The note files beside rejected files with their modification times, newest first."""
     return sorted(((time, path) for time, path in _children(folder) if path.name.endswith(ERROR_SUFFIX)), reverse=True)
 
 
 def _rejected(note: Path, time: float, inbox: Path) -> RejectedFile:
     try:
-        if not stat.S_ISREG(note.lstat().st_mode):  # a link may lead anywhere, and a pipe does not end
+        if not stat.S_ISREG(note.lstat().st_mode):  # a symbolic link may lead anywhere, and a pipe does not end
             raise OSError("the note is no file")
         with note.open(encoding="utf-8", errors="replace") as stream:
             reason = stream.read(_LONGEST_REASON).strip()
@@ -149,7 +149,7 @@ def _rejected(note: Path, time: float, inbox: Path) -> RejectedFile:
 
 
 def _children(folder: Path) -> list[tuple[float, Path]]:
-    """What lies in a folder, but hidden, and when it was last written; what goes meanwhile is left out."""
+    """The entries of a folder with their modification times, without hidden ones and those that vanish meanwhile."""
     found: list[tuple[float, Path]] = []
     try:
         with os.scandir(folder) as entries:
@@ -163,7 +163,7 @@ def _children(folder: Path) -> list[tuple[float, Path]]:
 
 
 def _shown(name: str) -> str:
-    """A name that can be sent: on disks names need not be UTF-8."""
+    """The name as valid UTF-8, which names on disk need not be."""
     return name.encode("utf-8", "replace").decode()
 
 

@@ -1,4 +1,4 @@
-"""The index of the lake as pages have it: the newest version, its state, and the answer while there is none."""
+"""The search index of the lake for pages: its newest version, its state, and the response while it is being built."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,9 +21,9 @@ _DAMAGED = "The index of the lake is damaged, and is made anew. Ask again."
 
 @dataclass(frozen=True)
 class IndexState:
-    """How the index is. `problem` says why it cannot be made or read; `made_at` is null where there is none.
+    """The state of the index. `problem` says why it cannot be built or read; `made_at` is null where there is none.
 
-    `behind` is true when the lake on a disk was written since; `is_kept` when somebody brings it up to date by itself.
+    `behind` is true when a local lake was written since; `is_kept` when an updater process keeps it up to date.
     """
 
     is_there: bool
@@ -35,10 +35,10 @@ class IndexState:
 
 
 def index_of(services: Services) -> LakeIndex:
-    """The index as it is now, which is never made here.
+    """The current index; it is never built in this process.
 
-    Raises NotReadyError while the first one is made, and while one that is damaged is made anew; DamagedError where
-    nobody does so by itself.
+    Raises NotReadyError while it is built for the first time or rebuilt after damage; DamagedError where no updater
+    would rebuild it.
     """
     folder = services.settings.folder(INDEX_FOLDER)
     place = index_handle(folder)
@@ -55,7 +55,7 @@ def index_of(services: Services) -> LakeIndex:
 
 
 def index_state(services: Services) -> IndexState:
-    """How the index is, found out quickly; for pages and for the status."""
+    """The state of the index, determined quickly; for pages and for the status."""
     folder = services.settings.folder(INDEX_FOLDER)
     updater = updater_of(folder)
     made_at, trouble = None, ""
@@ -79,7 +79,7 @@ def index_state(services: Services) -> IndexState:
 
 
 def answer_waiting(app: FastAPI) -> None:
-    """Answer NotReadyError in `app`, wherever it is raised."""
+    """Register a handler in `app` that responds to NotReadyError."""
     app.add_exception_handler(NotReadyError, _waiting)
 
 
@@ -88,7 +88,7 @@ async def _waiting(request: Request, error: Exception) -> Response:
     state = await run_in_threadpool(index_state, services_of(request))
     if is_for_programs(request) or state.is_there:
         return error_response(request, error_status(error), error_name(error), str(error))
-    if request.headers.get("HX-Request"):  # a part of a page, which htmx puts in only where all is well
+    if request.headers.get("HX-Request"):  # a page fragment, which htmx inserts only from a successful response
         return render(request, "index_state.html", state=state, is_waiting=True)
     return render(request, "index_waits.html", 409, page=_page(request), state=state)
 
@@ -98,7 +98,7 @@ def _page(request: Request) -> str:
 
 
 def notice(request: Request, *, is_waiting: bool) -> HTMLResponse:
-    """The notice as it is now; a page that waits is told to load itself once the index is there."""
+    """The notice about the index; a waiting page is told to reload once the index is ready."""
     state = index_state(services_of(request))
     answer = render(request, "index_state.html", state=state, is_waiting=is_waiting)
     if is_waiting and state.is_there:

@@ -1,4 +1,4 @@
-"""Keeps the index up to date with the lake while the web app runs: looks every few seconds, and works in a child."""
+"""Keeps the index up to date with the lake while the web app runs: polls, and updates in a child process."""
 
 import json
 import os
@@ -39,7 +39,7 @@ _COMMAND = (*CLI, "index", "--json")
 
 
 class IndexUpdater:
-    """A thread that keeps one index, from `start` to `stop`; nothing of it is left then."""
+    """A thread that keeps one index up to date, from `start` to `stop`."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -58,7 +58,7 @@ class IndexUpdater:
         self._thread.start()
 
     def stop(self) -> None:
-        """End it, and the child that is at work; the index stays as it was."""
+        """Stop the thread and its child process; the index stays as it was."""
         self._ended.set()
         self._thread.join()
 
@@ -67,7 +67,7 @@ class IndexUpdater:
         while not self._ended.wait(wait):
             began = monotonic()
             wait = _LOOK_SECONDS
-            # Also while something is forgotten: what is remembered of an index that is gone has to go.
+            # Also during an erasure: caches of a deleted index have to be dropped.
             self._opened.release()
             if is_paused():
                 continue
@@ -89,14 +89,14 @@ class IndexUpdater:
                 wait = min(_FIRST_WAIT * 2 ** (self._failures - 1), _LONGEST_WAIT)
 
     def _is_needed(self, root: UPath) -> bool:
-        """Whether the lake is another one than at the last look; of an object store nobody knows without a list."""
+        """Whether the lake has changed since the last poll; always true for object stores, which need a listing."""
         if not index_file(self._folder).exists() or self.problem or self._opened.is_damaged:
             return True
         now = fingerprint(root)
         return not now or now not in (self._seen, indexed_fingerprint(self._folder))
 
     def _update(self, root: UPath) -> None:
-        """Have a child do it. While something is forgotten it ends: it would keep what goes."""
+        """Update the index in a child process; an erasure stops it, since the index would keep erased data."""
         before, paused_before = fingerprint(root), last_change()
         self.is_updating = True
         try:
@@ -119,11 +119,11 @@ class IndexUpdater:
             self.is_updating = False
 
     def _warm_up(self) -> None:
-        """Have at hand what the first pages of a new version ask for, before somebody waits for it."""
+        """Fill the caches for the first pages of a new version before they are requested."""
         stamp = version_stamp(index_file(self._folder))
         if self.problem or not stamp or stamp == self._warm:
             return
-        with suppress(InstagramAssetsError):  # who asks for it meets it again, and is told
+        with suppress(InstagramAssetsError):  # the request that needs it raises the error again
             index = self._opened.newest()
             for step in _warm_ups(index):
                 if self._ended.is_set() or is_paused():
@@ -137,7 +137,7 @@ class IndexUpdater:
 
 @contextmanager
 def index_updates(settings: Settings) -> Generator[IndexUpdater]:
-    """Keep the index of these settings up to date while the block runs."""
+    """Context manager: keep the index of these settings up to date while the block runs."""
     folder = settings.folder(INDEX_FOLDER)
     updater = IndexUpdater(settings)
     _updaters[folder] = updater
@@ -153,12 +153,12 @@ _updaters: dict[Path, IndexUpdater] = {}
 
 
 def updater_of(folder: Path) -> IndexUpdater | None:
-    """Who keeps the index in this folder, in this process; null where nobody does."""
+    """The updater of the index in this folder in this process; null where there is none."""
     return _updaters.get(folder)
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
-    """In which a command has the same lake, data folder and days. The token of the web app is for that alone."""
+    """Environment variables for a child process: the same lake, data folder and days, without the web app's token."""
     others = {name: value for name, value in os.environ.items() if name != settings.web.token_variable}
     given = {
         "DATA_DIR": str(settings.data_dir.absolute()),
@@ -172,13 +172,13 @@ def environment_of(settings: Settings) -> dict[str, str]:
 
 
 def reason_of(child: Child) -> str:
-    """What the command said last: its error is one paragraph."""
+    """The last paragraph of a child's output, which is the error message of a command."""
     said = child.log.read_text("utf-8", "replace").strip()
     return said.splitlines()[-1][:2_000] if said else f"The command ended with status {child.process.returncode}."
 
 
 def _warm_ups(index: LakeIndex) -> Iterator[Callable[[], object]]:
-    """Steps that fill the caches of a new index, what pages need first before the rest; requests wait for one step."""
+    """Steps that fill the caches of a new index, the most important first; a request waits for at most one step."""
     yield partial(shared_orders().images, index, Filter())
     yield partial(shared_orders().posts, index, Filter())
     yield partial(choices_of, index)
@@ -189,5 +189,5 @@ def _warm_ups(index: LakeIndex) -> Iterator[Callable[[], object]]:
             yield partial(shared_orders().images, index, Filter(), sort)
     for sort in get_args(PostSort):
         yield partial(shared_orders().posts, index, Filter(), sort)
-    # Of words in captions: which posts images have.
+    # For words in captions: which posts images belong to.
     yield partial(shared_orders().images, index, Filter(q="a"))

@@ -1,4 +1,4 @@
-"""What changes jobs and their folders: start, cancel, remove, and write the folder of a search anew."""
+"""Actions on collection jobs and their folders: start, cancel, remove, and rewrite the folder of a search."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Generator, Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ _RUNS_AT_ONCE = 500
 
 
 async def start(services: Services, body: JobBody) -> Job:
-    """Start a collection. Raises the error of whatever is wrong with the request before anything is started."""
+    """Start a collection. Raises the error of an invalid request before anything is started."""
     run = await asyncio.to_thread(body.start, services.settings)
     async with alone_with(services, [run.search]):
         if run.search:
@@ -37,9 +37,9 @@ async def start(services: Services, body: JobBody) -> Job:
 
 
 async def cancel(services: Services, job_id: str) -> Job:
-    """Cancel a job that waits or goes on; what it has made stays. To ask again changes nothing.
+    """Cancel a queued or running job; its output stays. Cancelling twice does nothing more.
 
-    Raises NotFoundError, and ConflictError for a job that has come to its own end.
+    Raises NotFoundError, and ConflictError for a job that has finished.
     """
     job = await find_job(services, job_id)
     if job.is_cancelling or job.state is State.cancelled:
@@ -58,12 +58,12 @@ async def cancel(services: Services, job_id: str) -> Job:
 
 
 async def remove(services: Services, job_id: str, *, files: bool = False) -> Removed:
-    """Take a job that has ended out of the history; with `files` also the folder of its search.
+    """Remove a finished job from the history; with `files` also the folder of its search.
 
-    Of the folder our own images, manifest and card go while they are as we wrote them. What people put or changed there
-    stays, and so does the lake: the run's tables are Dagster's record of what was made. Raises NotFoundError, and
-    ConflictError for a job that waits or goes on, and with `files` where the folder is another job's: of one that waits
-    or goes on, or, later than this one, is done.
+    In the folder our own images, manifest and dataset card are deleted if unchanged since we wrote them. Files that
+    people added or changed stay, and so does the lake: the run's materializations are Dagster's record of what was
+    made. Raises NotFoundError, and ConflictError for a queued or running job, and with `files` where the folder belongs
+    to another job that is queued, running or finished later than this one.
     """
     job = await find_job(services, job_id)
     if job.is_open:
@@ -91,9 +91,9 @@ async def remove(services: Services, job_id: str, *, files: bool = False) -> Rem
 
 
 async def clear(services: Services, *, files: bool = False) -> int:
-    """Take all jobs that have ended out of the history, as `remove` does; how many.
+    """Remove all finished jobs from the history, as `remove` does; returns their number.
 
-    Folders stay that are in use, or that a job wrote which ended only since it was looked which have.
+    Folders stay that are in use, or that were written by a job that finished after the check.
     """
 
     def look() -> dict[str, str]:
@@ -119,9 +119,9 @@ async def clear(services: Services, *, files: bool = False) -> int:
 
 
 async def apply_decisions(services: Services, search: str) -> str:
-    """Start a run that only writes the folder of a search; its id.
+    """Start a run that only rewrites the folder of a search, applying people's decisions; returns the run id.
 
-    Raises NotFoundError for what is no search, and ConflictError while another run works on the folder.
+    Raises NotFoundError when there is no such search, and ConflictError while another run uses the folder.
     """
     if not search:
         raise NotFoundError("This collection has no folder of images.")
@@ -133,11 +133,11 @@ async def apply_decisions(services: Services, search: str) -> str:
 
 
 async def _folders_in_use(services: Services) -> set[str]:
-    """The folders of searches that wait or go on, also of those that the history does not show."""
+    """The folders of queued and running searches, also of those hidden from the history."""
     found, cursor = set[str](), None
     while True:
         runs = await services.dagster.runs({}, limit=_RUNS_AT_ONCE, cursor=cursor, statuses=ACTIVE_STATUSES)
-        # Also of other jobs: in the UI somebody may make some of a search's tables by themselves.
+        # Also of other jobs: in the Dagster UI somebody may materialize some of a search's tables.
         found |= {run.tags.get(FOLDER_TAG) or run.tags.get(PARTITION, "") for run in runs}
         if len(runs) < _RUNS_AT_ONCE:
             return found - {""}
@@ -145,7 +145,7 @@ async def _folders_in_use(services: Services) -> set[str]:
 
 
 def _remove_folders(settings: Settings, names: Sequence[str]) -> Removed:
-    """Names come from tags, which anybody can write: a path among them leads nowhere."""
+    """Delete the folders of searches; names come from run tags, which anybody can write: paths are ignored."""
     base = searches_folder(settings)
     with suppress(FileNotFoundError):
         there = {entry.name: entry for entry in base.iterdir() if entry.is_dir() and not entry.is_symlink()}
@@ -156,9 +156,9 @@ def _remove_folders(settings: Settings, names: Sequence[str]) -> Removed:
 
 @contextmanager
 def run_history(settings: Settings) -> "Generator[dg.DagsterInstance]":
-    """Dagster's own storage of runs: its GraphQL can neither tag a run nor take one in.
+    """Context manager: Dagster's instance, since its GraphQL API can neither tag a run nor import one.
 
-    Raises NotFoundError, and PausedError while something is being forgotten: nobody else may have it open then.
+    Raises NotFoundError, and PausedError during an erasure, which needs exclusive use of it.
     """
     from instagram_assets.automation.shell_runs import look_at_instance
 
@@ -175,9 +175,9 @@ _locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary
 
 @asynccontextmanager
 async def alone_with(services: Services, folders: Iterable[str]) -> AsyncGenerator[None]:
-    """Nobody else of this process is here with one of these folders; a name that is empty is none.
+    """Context manager: hold this process's locks of these folders; empty names are ignored.
 
-    In one order for all, so that no two wait for each other.
+    Locks are acquired in sorted order, which avoids deadlocks.
     """
     place = str(services.settings.folder("datasets").absolute())
     locks = [_locks.setdefault((place, name), asyncio.Lock()) for name in sorted({*folders} - {""})]

@@ -1,4 +1,4 @@
-"""What somebody asks the web app to collect, checked as the commands `search`, `scrape` and `collect` check it."""
+"""Request bodies that start a collection, validated as the commands `search`, `scrape` and `collect` do."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, NamedTuple
@@ -17,7 +17,7 @@ Day = Annotated[str, Field(max_length=40, description="The day of the oldest pos
 
 
 class Start(NamedTuple):
-    """A run to start: the job of Dagster, its config and tags, and the partition of `searches` that it makes."""
+    """A run to start: the Dagster job, its config and tags, and the key of its partition of `searches`."""
 
     job: str
     config: dict[str, Any]
@@ -43,12 +43,12 @@ class SearchBody(_Body):
     refresh: Annotated[bool, Field(description="Ask the page again, and let images go that it does not have.")] = False
 
     def start(self, settings: Settings) -> Start:
-        """The run that does it. Raises SearchRequestError, and ModelError or SettingsError for what is missing."""
+        """The run for this request. Raises SearchRequestError; ModelError or SettingsError for what is missing."""
         from instagram_assets.privacy.tombstones import load_tombstones
         from instagram_assets.search.requests import refuse_forgotten
         from instagram_assets.status.preflight import check_search
 
-        refuse_forgotten(self.query, load_tombstones(settings.folder("privacy")))  # before models are asked for
+        refuse_forgotten(self.query, load_tombstones(settings.folder("privacy")))  # before the models are checked
         given = self.model_dump(include={"limit", "subject", "min_side", "min_sharpness"})
         request = search_request(settings, self.query, self.folder.strip(), refresh=self.refresh, **given)
         check_search(settings)
@@ -66,7 +66,7 @@ class ScrapeBody(_Body):
     again: Annotated[bool, Field(description="Also when the same was scraped within the last twelve hours.")] = False
 
     def start(self, settings: Settings) -> Start:
-        """The run that does it. Raises ScrapeRequestError, and ScrapeRefusedError or SettingsError without a token."""
+        """The run for this request. Raises ScrapeRequestError; ScrapeRefusedError or SettingsError without a token."""
         from instagram_assets.automation.scrape_job import scrape_run_config
         from instagram_assets.privacy.tombstones import load_tombstones
         from instagram_assets.sources.forgotten import refuse_forgotten
@@ -94,7 +94,7 @@ class CollectionBody(_Body):
     ] = False
 
     def start(self, settings: Settings) -> Start:
-        """The run that does it. Raises CollectionRefusedError or SettingsError."""
+        """The run for this request. Raises CollectionRefusedError or SettingsError."""
         from instagram_assets.collect.collect_targets import choose_targets
         from instagram_assets.sources.requests import parse_day
 

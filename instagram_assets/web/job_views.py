@@ -1,4 +1,4 @@
-"""What pages show of jobs beside their runs: whether Dagster answers, the request, reasons, duration."""
+"""Data of job pages in addition to runs: whether Dagster responds, the original request, reasons, duration."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -21,9 +21,9 @@ _STARTS_RUNS = "QUEUED_RUN_COORDINATOR"
 
 @dataclass(frozen=True)
 class Watched:
-    """Jobs, newest first, and whether older ones follow; `is_down` when Dagster did not answer, so that there are none.
+    """A page of jobs, newest first, and whether older ones follow; empty with `is_down` if Dagster did not respond.
 
-    `waits` says that nothing starts runs now.
+    `waits` is true when queued runs are not started because the daemon for that is not running.
     """
 
     jobs: Sequence[Job] = ()
@@ -33,14 +33,14 @@ class Watched:
 
     @property
     def polls(self) -> bool:
-        """Whether there will be news without anybody's doing."""
+        """Whether the page should poll, because something changes without user action."""
         return self.is_down or any(job.is_open for job in self.jobs)
 
 
 async def watch(
     services: Services, *, before: str | None = None, size: int = 25, states: Sequence[State] = ()
 ) -> Watched:
-    """The jobs as `find_jobs` gives them, and how Dagster is."""
+    """A page of jobs as `find_jobs` gives them, with Dagster's availability."""
     try:
         page, waits = await asyncio.gather(
             find_jobs(services, before=before, size=size, states=states), nothing_starts(services)
@@ -51,7 +51,7 @@ async def watch(
 
 
 async def nothing_starts(services: Services) -> bool:
-    """Whether runs would wait: the daemon that starts them does not run."""
+    """Whether queued runs would wait because the daemon that starts them does not run."""
     return not (await services.dagster.daemons()).get(_STARTS_RUNS, True)
 
 
@@ -61,9 +61,9 @@ _COLUMNS = ("kept", "reason")
 
 @dataclass(frozen=True)
 class Details:
-    """`left_out` counts candidates by reason; `problem` says why that cannot be told.
+    """Details of one job from the lake: `left_out` counts candidates by reason; `problem` says why they cannot be read.
 
-    `wish` is what starts the same again, as `POST /api/run` takes it; empty where the page cannot start it.
+    `wish` is the body of `POST /api/run` that starts the same again; empty where the page cannot start it.
     """
 
     asked: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -73,14 +73,14 @@ class Details:
 
 
 def details_of(services: Services, job: Job, *, is_newest: bool) -> Details:
-    """What the lake holds of a job, and, of the newest of its folder, why candidates were left out.
+    """Read the details of a job, and, of the newest job of its folder, why candidates were left out.
 
     It reads files, so call it in a thread.
     """
     if job.kind is not Kind.search:
         return Details()
     wish: dict[str, Any] = {"query": job.query}
-    if not job.is_imported:  # of an earlier dashboard's it is a path
+    if not job.is_imported:  # a path in jobs of an earlier dashboard
         wish["folder"] = job.folder
     if job.limit:
         wish["limit"] = job.limit
@@ -94,7 +94,7 @@ def details_of(services: Services, job: Job, *, is_newest: bool) -> Details:
 
 
 def took(job: Job, words: Words) -> str:
-    """How long a job took, or has been at work until now; empty before it began, and where its end is not known."""
+    """The duration of a job, so far if it is running; empty before its start, or when its end is unknown."""
     if job.started_at is None or (job.finished_at is None and not job.is_open):
         return ""
     return format_duration((job.finished_at or datetime.now(UTC)) - job.started_at, words)
@@ -105,7 +105,7 @@ def _asked(request: SearchRequest) -> dict[str, Any]:
 
 
 def _left_out(services: Services, job: Job) -> dict[str, int]:
-    """Why the candidates of the folder's newest run are not in it; nothing for runs before that one."""
+    """Counts of candidates that the folder's newest run left out, by reason; empty for earlier runs."""
     if not job.folder or not job.candidates:
         return {}
     rows = read_table(services.lake, "search_dataset", [job.folder]).select(_COLUMNS).to_pylist()

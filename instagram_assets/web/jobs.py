@@ -1,4 +1,4 @@
-"""Jobs as the history shows them: the runs of Dagster that collect something, with state, counts and folder."""
+"""Collection jobs for the history pages: Dagster runs that collect something, with state, counts and folder."""
 
 import asyncio
 import re
@@ -105,7 +105,7 @@ class Job:
 
     @property
     def is_open(self) -> bool:
-        """Whether it waits or goes on, so that it can be cancelled and not removed."""
+        """Whether it is queued or running, so that it can be cancelled but not removed."""
         return self.state in _OPEN
 
 
@@ -136,7 +136,7 @@ async def find_jobs(
 
 
 async def find_job(services: Services, job_id: str) -> Job:
-    """One job. Raises NotFoundError when there is none with this id, or it was taken out of the history."""
+    """One job. Raises NotFoundError when its id is unknown or it was removed from the history."""
     _check_id(job_id)
     run = await services.dagster.run(job_id)
     if run is None or run.tags.get(HISTORY_TAG) != SHOWN_IN_HISTORY:
@@ -146,28 +146,28 @@ async def find_job(services: Services, job_id: str) -> Job:
 
 
 def folder_of(job: Job) -> str:
-    """The search whose images a job has; empty for jobs that are none, and those of an earlier dashboard."""
+    """The name of the search whose images a job has; empty for other jobs, and those of an earlier dashboard."""
     return job.folder if job.kind is Kind.search and not job.is_imported else ""
 
 
 def folder_path(settings: Settings, job: Job) -> Path | None:
-    """The folder, if it is there. That of an earlier dashboard is never joined with ours."""
+    """The path of the job's folder, if it exists; null for jobs of an earlier dashboard."""
     try:
         path = search_folder(settings, job.folder) if folder_of(job) else Path(job.folder)
         return path if job.folder and path.is_absolute() and path.is_dir() else None
-    except (OSError, ValueError, SearchRequestError):  # a name that no file, or no search, can have
+    except (OSError, ValueError, SearchRequestError):  # not a valid name of a file or of a search
         return None
 
 
 async def newest_of(services: Services, folder: str) -> Job | None:
-    """The job whose images a folder holds: of those in the history the last one that is done."""
+    """The job whose images a folder holds: the last finished one of the history."""
     wanted = {HISTORY_TAG: SHOWN_IN_HISTORY, FOLDER_TAG: folder}
     runs = await services.dagster.runs(wanted, limit=1, statuses=STATUSES[State.done])
     return (await _jobs(services, runs))[0] if runs else None
 
 
 def is_id(text: str) -> bool:
-    """Whether a text has the form of a job's id."""
+    """Whether a text has the form of a job id."""
     return _RUN_ID.fullmatch(text) is not None
 
 
@@ -181,7 +181,7 @@ def _unknown(job_id: str) -> NotFoundError:
 
 
 async def _jobs(services: Services, runs: Sequence[Run]) -> list[Job]:
-    """The jobs that these runs are; only those that go on are asked for steps, those that failed for why."""
+    """The jobs of these runs; steps are queried for running ones only, errors for failed ones only."""
     going = [run.run_id for run in runs if _STATES.get(run.status) is State.running and not run.steps]
     failed = [run.run_id for run in runs if _state(run) is State.failed and IMPORTED_TAG not in run.tags]
     steps, errors = await asyncio.gather(services.dagster.steps(going), services.dagster.errors(failed))
@@ -189,14 +189,14 @@ async def _jobs(services: Services, runs: Sequence[Run]) -> list[Job]:
 
 
 def job_of(run: Run, steps: Mapping[str, str], error: str) -> Job:
-    """Anybody can write tags, so of those that make no sense is shown what can be."""
+    """The job of a run; invalid tags, which anybody can write, are ignored."""
     kind, state, tags = KINDS.get(run.job, Kind.search), _state(run), run.tags
     said = tags.get(FOLDER_TAG) or (tags.get(PARTITION, "") if kind is Kind.search else "")
     is_imported = IMPORTED_TAG in tags
     folder = _readable(tags.get(OUT_DIR_TAG, "")) if is_imported else said if is_search_name(said) else ""
-    # Of a run that was cancelled while it waited Dagster takes its end for its start, too.
+    # For a run that was cancelled in the queue Dagster gives its end as its start, too.
     never_began = state is State.cancelled and run.started == run.ended and not is_imported
-    # One that was made again has the counts of the first until it has its own.
+    # A re-executed run has the counts of the first until it has its own.
     has_counted = tags.get(COUNTED_BY_TAG, "" if _PARENT in tags else run.run_id) == run.run_id
     counts = tags if has_counted else {}
     every = len(run.assets) or (len(STEPS_OF_SEARCH) if kind is Kind.search else 1)
@@ -232,7 +232,7 @@ def _number(text: str | None) -> int | None:
 def _moment(seconds: float | None) -> datetime | None:
     try:
         return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):  # no time of this calendar
+    except (ValueError, OverflowError, OSError):  # not a representable date
         return None
 
 
@@ -241,7 +241,7 @@ def _readable(text: str) -> str:
 
 
 def _short(error: str) -> str:
-    """The first line of an error, in which our own say all."""
+    """The first line of an error, which is the whole message of our own errors."""
     line = next((line.strip() for line in error.splitlines() if line.strip()), "")
     first = replace_control_characters(line.replace("\t", " "), _LONGEST_TAG)
     return first if len(first) <= _LONGEST_ERROR else f"{first[: _LONGEST_ERROR - 1]}…"

@@ -1,4 +1,4 @@
-"""What there is in the lake, by its numbers: read from footers, and from each file once."""
+"""Counts of what the lake contains, read from Parquet footers and cached by file."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -34,12 +34,12 @@ class LakeCounts:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was collected or searched for so far."""
+        """Whether nothing has been collected or searched for yet."""
         return not (self.accounts or self.hashtags or self.searches)
 
 
 def lake_counts(root: UPath) -> LakeCounts | None:
-    """The numbers of a lake as they were some seconds ago; nothing while they are counted for the first time.
+    """The counts of a lake, cached for some seconds; null while they are computed for the first time.
 
     Raises StorageError when the lake cannot be read.
     """
@@ -69,7 +69,7 @@ def _count(root: UPath, footers: dict[str, tuple[object, int, Counter[str]]]) ->
 def _footers(
     paths: Iterable[UPath], name: str, known: dict[str, tuple[object, int, Counter[str]]]
 ) -> list[tuple[int, Counter[str]]]:
-    """Rows and statuses of files; those that are as they were when they were last read are not read again."""
+    """Row and status counts of files, from the cache for files that have not changed."""
     found: list[tuple[int, Counter[str]]] = []
     for path in paths:
         stamp = _stamp(path)
@@ -87,7 +87,7 @@ def _footers(
 
 
 def _stamp(path: UPath) -> object:
-    """What changes with a file on a disk; nothing elsewhere, where asking for it takes as long as reading."""
+    """A value that changes when a local file does; null elsewhere, where a stat call costs as much as reading."""
     if not is_local(path):
         return None
     try:

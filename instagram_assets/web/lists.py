@@ -1,4 +1,4 @@
-"""Lists of images for the gallery: images that a filter finds, checks of image ids, the decisions of a list."""
+"""Lists of images in the gallery: filter queries, validation of image ids, and the decisions of a list."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
@@ -25,8 +25,8 @@ from instagram_assets.web.services import Services
 
 
 def filter_of_fields(given: Mapping[str, Sequence[str]]) -> Filter:
-    """The filter of fields that somebody wrote. Raises QueryError also for a field that there is not, and for several
-    values of one that takes one: something else than was meant would be found.
+    """The filter of form or query fields. Raises QueryError for an unknown field, and for several values of a
+    single-value field: the result would not be what was meant.
     """
     known = [field.name for field in fields(Filter)]
     if strange := [name for name in given if name not in known]:
@@ -38,13 +38,13 @@ def filter_of_fields(given: Mapping[str, Sequence[str]]) -> Filter:
 
 
 def found_images(lake: UPath, index: LakeIndex, wanted: Filter) -> pa.Array:
-    """The image_id of every stored image that a filter finds, each once; `list_name` and `decided` count as well."""
+    """The distinct image_id of all stored images that match a filter, `list_name` and `decided` included."""
     where = condition_of(wanted, "images")
     sql = f"SELECT DISTINCT image_id FROM images WHERE image_id IS NOT NULL AND ({where.sql})"
     found = index.ask(sql, *where.values)["image_id"].combine_chunks()
     if not wanted.decided:
         return found
-    # As in the gallery: where no list is named, nothing is kept or dropped.
+    # As in the gallery: where no list is named, there are no decisions.
     decisions = read_decisions(lake, wanted.list_name) if wanted.list_name else {}
     if wanted.decided == "undecided":
         return found.filter(compute.invert(compute.is_in(found, value_set=pa.array(decisions, pa.string()))))
@@ -54,9 +54,9 @@ def found_images(lake: UPath, index: LakeIndex, wanted: Filter) -> pa.Array:
 
 
 def check_known(services: Services, image_ids: Sequence[str], name: str) -> None:
-    """Raise NotFoundError for an image that neither the index nor the list knows, such as one that was forgotten.
+    """Raise NotFoundError for an image that is neither in the index nor in the list, such as an erased one.
 
-    While the first index is being made nobody can tell, and nothing is refused.
+    While the first index is being built, all ids are accepted.
     """
     list_name(name)
     check_images(image_ids)
@@ -75,10 +75,10 @@ def check_known(services: Services, image_ids: Sequence[str], name: str) -> None
 
 
 def rows_of(services: Services, name: str) -> Iterator[Row]:
-    """The images that a list keeps with where each came from, from the lake, at those places that the index names.
+    """The rows of the images that a list keeps, with their sources, read from the lake at the locations in the index.
 
-    Raises NotFoundError for a list that is not there, NothingDoneError for one that keeps nothing, and at once what
-    reading the first image raises.
+    Raises NotFoundError for an unknown list, NothingDoneError for one that keeps nothing, and at once what reading the
+    first image raises.
     """
     image_ids = kept_in(find_list(services.lake, name))
     if not image_ids:
@@ -88,7 +88,7 @@ def rows_of(services: Services, name: str) -> Iterator[Row]:
 
 
 def _cells(services: Services, image_ids: Sequence[str]) -> list[Cell] | None:
-    """The accounts and months of these images; null while nobody knows."""
+    """The partitions (account, month) of these images; null without an index."""
     try:
         index = index_of(services)
     except NotReadyError:
@@ -102,7 +102,7 @@ def _cells(services: Services, image_ids: Sequence[str]) -> list[Cell] | None:
 
 
 def decisions_of(services: Services, name: str) -> Decisions:
-    """What a named list says, by image_id; nothing where there is none such. Raises StorageError for damage.
+    """The decisions of a named list, by image_id; empty if it does not exist. Raises StorageError for damage.
 
     It is cached until the list changes: every page of the gallery needs it.
     """

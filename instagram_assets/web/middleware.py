@@ -1,4 +1,4 @@
-"""The middleware around the routes: headers, limits on bodies, no changes during a forget, and login."""
+"""ASGI middleware of the web app: headers, limits on bodies, no changes during an erasure, and login."""
 
 import asyncio
 from urllib.parse import quote, urlsplit
@@ -27,12 +27,12 @@ _ALWAYS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-# The addresses of pages' files carry what they hold, so that a new version is another address.
+# URLs of static files contain a hash, so that a new version has a new URL.
 _FOR_GOOD, _NEVER = "public, max-age=31536000, immutable", "no-store"
 
 
 class Headers:
-    """A middleware; what an answer says of its own keeping, as images do, stays, and so does a policy of its own."""
+    """Middleware that adds security and cache headers; a response's own cache headers and security policy stay."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -45,7 +45,7 @@ class Headers:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                # A document that is whole in itself may bring a policy of its own, in the place of that for pages.
+                # A self-contained document may set its own content security policy.
                 own = [said for said in headers.getlist(_POLICY) if "default-src" in said]
                 for name, value in _ALWAYS.items():
                     headers[name] = value
@@ -69,9 +69,9 @@ _BODY_SECONDS = 30.0
 
 
 class SmallBodies:
-    """A middleware that refuses bodies above 1 MiB, and those that do not end in `seconds`.
+    """Middleware that rejects bodies above 1 MiB, and those that do not end within `seconds`.
 
-    But for PUT, whose files are streamed, measured and timed elsewhere.
+    Except for PUT, whose files are streamed, and limited elsewhere.
     """
 
     def __init__(self, app: ASGIApp, seconds: float = _BODY_SECONDS) -> None:
@@ -101,7 +101,7 @@ class SmallBodies:
 
 
 async def _read_body(receive: Receive) -> bytes | None:
-    """The body, or as much of it as shows that it is too large; null where who asked is gone."""
+    """The body, or as much of it as shows that it is too large; null where the client has disconnected."""
     body = bytearray()
     message: Message = {"type": "http.request", "more_body": True}
     while message.get("more_body") and len(body) <= MOST_BYTES:
@@ -123,7 +123,7 @@ _TOUCH_NO_DATA = ("/api/login", "/api/logout")
 
 
 class NoChangesWhilePaused:
-    """A middleware that answers 409 to whatever would change something meanwhile, but for logging in and out."""
+    """Middleware that responds 409 to all changes during an erasure, except login and logout."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -143,9 +143,9 @@ _BROWSER_HEADERS = ("origin", "sec-fetch-site", "cookie")
 
 
 class LoginGate:
-    """A middleware that lets in whoever has the token or a session, and changes only from our own pages.
+    """Middleware that requires the access token or a session, and the CSRF token of our own pages for changes.
 
-    It is inside the application, so its refusals are pages of it.
+    It is inside the application, so that its error responses are pages of it.
     """
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
@@ -168,7 +168,7 @@ class LoginGate:
         await (refusal or self._app)(scope, receive, send)
 
     def _not_from_here(self, request: Request) -> Response | None:
-        """Without a token this server is for this machine alone, also when a proxy asks in the place of others."""
+        """The error response to another machine where no token is configured, or to a proxy; null when allowed."""
         if self._access.is_demanded or not any(name in request.headers for name in _FORWARDED):
             return None
         return error_response(request, 403, "forwarded")
@@ -184,12 +184,12 @@ class LoginGate:
             return None
         if not is_for_programs(request) and "hx-request" not in request.headers:
             return RedirectResponse(_login(request.url.path, request.url.query), 303)
-        # htmx opens the address, in the place of the part that it asked for.
+        # htmx opens this URL as a page, instead of inserting the part that it requested.
         headers = {"WWW-Authenticate": "Bearer", "HX-Redirect": _login(*_page_of(request))}
         return error_response(request, 401, "login_required", headers=headers)
 
     def _not_of_our_pages(self, request: Request) -> Response | None:
-        """Browsers say by some mark that they are one; of these only pages of this server know the token."""
+        """The error response to a browser's change request without our pages' CSRF token; null when allowed."""
         if request.method in SAFE_METHODS or not any(name in request.headers for name in _BROWSER_HEADERS):
             return None
         if self._access.is_page_token(request.headers.get(CSRF_HEADER, ""), request.scope[SESSION]):
@@ -198,14 +198,14 @@ class LoginGate:
 
 
 def _no_address(request: Request) -> Response | None:
-    """Routes are found by patterns whose end overlooks a line break, so that another address would be answered."""
+    """404 for a path with a line break at its end, which route patterns would ignore; null for others."""
     if not request.scope["path"].endswith("\n"):
         return None
     return error_response(request, 404, "not_found")
 
 
 def refused_token(request: Request, access: Access, said: str) -> Response | None:
-    """The answer to a wrong token, or to one that comes too soon after many wrong ones; nothing to the right one."""
+    """The error response to a wrong token, or one sent too soon after many wrong ones; null for the right one."""
     try:
         if access.is_token(said, request.client.host if request.client else ""):
             return None
@@ -216,7 +216,7 @@ def refused_token(request: Request, access: Access, said: str) -> Response | Non
 
 
 def _page_of(request: Request) -> tuple[str, str]:
-    """Path and query of the page that shows the part which is asked for; the start where it names none."""
+    """Path and query of the page that contains the requested part; the start page where the request names none."""
     try:
         page = urlsplit(request.headers.get("hx-current-url", "/"))
     except ValueError:

@@ -1,6 +1,6 @@
-"""The bytes of images as a browser may have them: thumbnails and JPEGs made anew, never a file that is anything else.
+"""Images that are safe to send to a browser: thumbnails and re-encoded JPEGs, never a file of any other kind.
 
-What somebody put into a folder, or a site delivered, may be a page or a program that calls itself a picture.
+A file in a folder or from a site may be an HTML page or a program with the name of an image.
 """
 
 from dataclasses import dataclass
@@ -17,19 +17,19 @@ _TYPES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 
 @dataclass(frozen=True)
 class Body:
-    """An image as it is sent."""
+    """The bytes of an image response, with their media type."""
 
     data: bytes
     media_type: str
 
 
 def thumbnail(path: Path, max_megapixels: float) -> Body:
-    """A small JPEG of an image, upright. Raises DecodeError, MediaRefusedError or NotFoundError."""
+    """A thumbnail of an image as upright JPEG. Raises DecodeError, MediaRefusedError or NotFoundError."""
     return Body(small_jpeg(path, max_megapixels), "image/jpeg")
 
 
 def whole(path: Path, max_megapixels: float) -> Body:
-    """An image as it is where it is just a JPEG, PNG or WebP, else as a JPEG made anew; raises as `thumbnail`."""
+    """The original bytes of a clean JPEG, PNG or WebP, else the image re-encoded as JPEG; raises as `thumbnail`."""
     try:
         if path.stat().st_size <= _LARGEST:
             data = path.read_bytes()
@@ -39,5 +39,5 @@ def whole(path: Path, max_megapixels: float) -> Body:
     except FileNotFoundError:
         raise NotFoundError(f"The file of {path.name} is not there any more.") from None
     except InstagramAssetsError:
-        pass  # what is odd in it is not in a JPEG made anew, and what cannot be decoded is told below
+        pass  # re-encoding removes anything unusual, and undecodable images raise below
     return Body(reencode(open_image(path, max_megapixels)), "image/jpeg")

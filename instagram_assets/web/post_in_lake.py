@@ -1,4 +1,4 @@
-"""What only the lake knows of one post: its words, how it was labelled, its video, and where it came from."""
+"""Details of one post that are only in the lake and not in the index: tokens, labels, video, and source."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ _VIDEO = ("video_id", "url", "path", "bytes", "duration", "width", "height", "co
 
 @dataclass
 class PostInLake:
-    """Empty where the lake has nothing; `problems` says what could not be read."""
+    """Details of one post; fields are empty where the lake has nothing; `problems` says what could not be read."""
 
     tokens: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     mentions: list[str] = field(default_factory=list[str])
@@ -28,7 +28,7 @@ class PostInLake:
 
 
 def read_post(root: UPath, row: dict[str, Any]) -> PostInLake:
-    """What the lake says of a row of the index's `posts`, from the files of its account and month."""
+    """The details of a post, given its row of the index's `posts`, from the files of its account and month."""
     found = PostInLake()
     if post := _row(root, "posts", row, ("mentions", "source_sha256"), found):
         found.mentions, found.source_sha256 = post["mentions"] or [], post["source_sha256"]
@@ -57,7 +57,7 @@ def _row(
 
 
 def _rule(root: UPath, kind: str, found: PostInLake) -> str | None:
-    """The rule of a kind of posts: the same for all of them, since all are labelled at once."""
+    """The labelling rule of a kind of posts: the same for all of them, since all are labelled at once."""
     from instagram_assets.arrow import compute
 
     try:

@@ -1,6 +1,6 @@
-"""Why an image was left out, and why a post is called viral or not, in the reader's language.
+"""Translation of reasons: why an image was left out, and why a post is labelled viral or not.
 
-Reasons stand in tables and manifests as English sentences with numbers in them; what is not known stays as it is.
+Tables and manifests store reasons as English sentences with numbers in them; unknown ones are shown as they are.
 """
 
 import re
@@ -9,7 +9,7 @@ from instagram_assets.web.words import Words
 
 _NUMBER = r"[\d.]+"
 _DOUBLED = r"doubled: same picture as result (?P<rank>\d+), "
-# The longer form of a reason first; its words are those of `reasons.NAME`.
+# The longer form of a reason first; its translation is `reasons.NAME`.
 _KNOWN = {
     "smaller_than": r"smaller than (?P<side>\d+) px \((?P<width>\d+) x (?P<height>\d+)\)",
     "smaller": r"smaller than (?P<side>\d+) px",
@@ -45,7 +45,7 @@ _COUNT = r"[\d,]+"
 _NUMBER_OF = rf"(?P<number>{_COUNT}) of"
 _MEASURE = r"(?P<measure>(?:likes|comments|views|plays)(?: (?:and|or) (?:likes|comments|views|plays))*)"
 _GROUP = r"(?P<group>(?:all|the) .+?)"
-# What the rules of engagement/virality_rules.py say; the words are those of `viral.NAME`.
+# Reasons of engagement/virality_rules.py; their translation is `viral.NAME`.
 _VIRAL = {
     "unknown": rf"{_MEASURE} hidden or unknown",
     "unknown_numbers": rf"{_MEASURE} unknown",
@@ -81,7 +81,7 @@ def reason_words(words: Words, reason: str) -> str:
 
 
 def viral_words(words: Words, reason: str | None) -> str:
-    """Why a post is viral or not, in words; what a rule of one's own says stays as it is."""
+    """The translated reason of a virality label; reasons of user-defined rules are returned unchanged."""
     for name, pattern in _VIRAL_PATTERNS.items():
         if match := pattern.fullmatch(reason or ""):
             return words(f"viral.{name}", **_values(words, match))
@@ -100,7 +100,7 @@ def _in_words(words: Words, reason: str) -> str:
 
 
 def _values(words: Words, match: re.Match[str]) -> dict[str, str]:
-    """What stands in a reason, with words for what is measured and what it is compared with."""
+    """The values in a reason, with the measure and the comparison translated."""
     found = match.groupdict()
     if measure := found.get("measure"):
         names = [words(f"viral.measures.{name}") for name in re.split(" and | or ", measure)]

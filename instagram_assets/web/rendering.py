@@ -1,4 +1,4 @@
-"""Pages from templates in the reader's language and theme, and how they format times and durations."""
+"""Rendering of Jinja templates in the reader's language and theme, and formatting of times and durations."""
 
 from datetime import datetime, timedelta
 from functools import cache, partial
@@ -20,17 +20,17 @@ from instagram_assets.web.words import LANGUAGES, Words, language_of, words_in
 
 
 def format_time(at: datetime, zone: ZoneInfo) -> str:
-    """A time to the minute, in the time zone of the settings: the same in every language, and sorted as it is read."""
+    """A time to the minute in the configured time zone: the same in every language, and sortable as text."""
     return at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
 
 
 def format_clock(seconds: float, zone: ZoneInfo) -> str:
-    """The time of day to the second of a moment in seconds since 1970."""
+    """The time of day to the second of a Unix timestamp."""
     return datetime.fromtimestamp(seconds, zone).strftime("%H:%M:%S")
 
 
 def format_duration(length: timedelta, words: Words) -> str:
-    """A length of time by its two largest units, such as `3 min 20 s`."""
+    """A duration in its two largest units, such as `3 min 20 s`."""
     seconds = max(0, round(length.total_seconds()))
     if seconds < 60:
         return words("job.seconds", seconds=seconds)
@@ -46,11 +46,11 @@ PAGES = ("start", "morning", "gallery", "insights", "collect", "history", "accou
 
 
 def render(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """A page or a part of one; `values` are what the template shows.
+    """Render a page or a fragment; `values` are the template's variables.
 
-    Every template also has `t` (words in the reader's language), `language`, `theme`, `csrf`, `is_logged_in`,
-    `is_paused` (Dagster is away while something is forgotten), `limits` (how much may be typed), `stamp`, `request`,
-    and `in_words` and `why_viral`, which translate reasons.
+    Every template also has `t` (translations in the reader's language), `language`, `theme`, `csrf`, `is_logged_in`,
+    `is_paused` (Dagster is stopped during an erasure), `limits` (maximum lengths of inputs), `stamp`, `request`, and
+    `in_words` and `why_viral`, which translate reasons.
     """
     words = words_of(request)
     theme = request.cookies.get("theme", "auto")
@@ -76,13 +76,13 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
 
 
 def words_of(request: Request) -> Words:
-    """The words of the reader's language: as chosen, else as the browser prefers."""
+    """The translations in the reader's language: the chosen one, else the browser's preference."""
     return words_in(language_of(request.cookies.get("language", ""), request.headers.get("accept-language", "")))
 
 
 @cache
 def stamp() -> str:
-    """What stands behind the addresses of static files, so that browsers may keep them: it changes with them."""
+    """The version in URLs of static files, which changes with their content, so that browsers can cache them."""
     found = sha256()
     for path in sorted((FOLDER / "static").iterdir()):
         found.update(path.read_bytes())
@@ -91,7 +91,7 @@ def stamp() -> str:
 
 @cache
 def environment() -> Environment:
-    """Templates in which everything is escaped, and a name that nothing gives is an error."""
+    """The Jinja environment: all values are escaped, and an undefined variable is an error."""
     made = Environment(
         loader=FileSystemLoader(FOLDER / "templates"),
         autoescape=select_autoescape(default=True, default_for_string=True),

@@ -1,4 +1,4 @@
-"""The log of a run for reading: page by page, all lines or those that warn, and its end at once."""
+"""Paging through the log of a run: all events or only warnings, from a cursor or from the end."""
 
 import base64
 import json
@@ -30,7 +30,7 @@ class Lines:
 
 
 async def lines_of(dagster: DagsterApi, run_id: str, cursor: str | None, *, only_warnings: bool) -> Lines:
-    """The next lines from a cursor on; where few of them warn, further ones are looked through."""
+    """The next lines after a cursor; where few of them are warnings, further pages are read."""
     found: list[Event] = []
     cursor, has_more = cursor or "", True
     for _ in range(_MOST_PAGES if only_warnings else 1):
@@ -43,9 +43,9 @@ async def lines_of(dagster: DagsterApi, run_id: str, cursor: str | None, *, only
 
 
 async def last_lines(dagster: DagsterApi, run_id: str, *, only_warnings: bool) -> Lines:
-    """The last lines of a log, of which Dagster gives no end but by all that stands before it.
+    """The last lines of a log; Dagster can only page from the beginning, so all before them is read.
 
-    Of one that is too long for that, the last of what was read in time: what follows comes by the cursor.
+    For a log too long for the time limit, the last of what was read in time; its cursor continues from there.
     """
     kept: deque[Event] = deque(maxlen=_PAGE)
     cursor, has_more, count = "", True, 0
@@ -66,7 +66,7 @@ def _warns(event: Event) -> bool:
 
 
 def check_cursor(cursor: str) -> None:
-    """Raise NotFoundError for what is no cursor as Dagster gives them: base64 of JSON with a number."""
+    """Raise NotFoundError for an invalid cursor: Dagster's are base64 of JSON with a number."""
     try:
         said: Any = json.loads(base64.b64decode(cursor[: _LONGEST_CURSOR + 1], validate=True))
         kind, place = said["type"], said["value"]

@@ -1,4 +1,4 @@
-"""The images of a search: those of its folder, those left out and why, and those that a run has just fetched."""
+"""The images of a search: those in its folder, those left out with reasons, and those that a run has just fetched."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -77,14 +77,14 @@ class Picture:
 
     @property
     def is_by_hand(self) -> bool:
-        """Whether somebody decided about it, or changed or deleted its file."""
+        """Whether a person decided about it, or changed or deleted its file."""
         return self.decision is not None or bool(self.file_by_hand)
 
 
 def images_of(services: Services, search: str) -> list[Picture]:
-    """The images of a search, the folder's first, each once; also while a run works, those that it has fetched.
+    """The images of a search without duplicates, the folder's first; during a run also those already fetched.
 
-    Raises StorageError where a table or the folder's manifest is damaged, and SearchRequestError for what is no name of
+    Raises StorageError where a table or the folder's manifest is damaged, and SearchRequestError for an invalid name of
     a search.
     """
     settings, lake = services.settings, services.lake
@@ -115,7 +115,7 @@ def images_of(services: Services, search: str) -> list[Picture]:
 
 
 def shown(pictures: Sequence[Picture], show: Show) -> list[Picture]:
-    """Those that are wanted."""
+    """The images that match a selection."""
     match show:
         case Show.all:
             return list(pictures)
@@ -128,12 +128,12 @@ def shown(pictures: Sequence[Picture], show: Show) -> list[Picture]:
 
 
 def counts_of(pictures: Sequence[Picture]) -> dict[str, int]:
-    """How many there are of each kind that can be asked for."""
+    """The number of images of each selection."""
     return {show.value: len(shown(pictures, show)) for show in Show}
 
 
 def find_image(pictures: Iterable[Picture], name: str) -> Picture:
-    """The image of that name, which is looked up and never made a path of. Raises NotFoundError."""
+    """The image of that name, compared with known names and never used as a path. Raises NotFoundError."""
     for picture in pictures:
         if picture.name == name:
             return picture
@@ -143,7 +143,7 @@ def find_image(pictures: Iterable[Picture], name: str) -> Picture:
 async def find_picture(services: Services, job_id: str, name: str) -> Picture:
     """An image of a job by its name. Raises NotFoundError.
 
-    A page of sixty asks sixty times: what a moment ago was listed is not listed again.
+    The list is cached for a moment: a page of sixty images makes sixty requests.
     """
     place = services.dagster.url, job_id
     looked_up, search = _folders.get(place, (0.0, None))
@@ -160,7 +160,7 @@ async def find_picture(services: Services, job_id: str, name: str) -> Picture:
 
 
 def forget_jobs() -> None:
-    """Look each job up again: some were taken out of the history."""
+    """Clear the cache of jobs: some were removed from the history."""
     _folders.clear()
 
 
@@ -171,13 +171,13 @@ def _remember(memory: dict[tuple[str, str], T], key: tuple[str, str], value: T) 
 
 
 class _Finder:
-    """Where the bytes of a search's images lie: only files of the folder and the media store, never links."""
+    """Finds the files of a search's images: only in its folder and the media store, never through symbolic links."""
 
     def __init__(self, media: Path, folder: Path, fetched: Mapping[str, Row], *, has_manifest: bool) -> None:
         self._media, self._folder, self._fetched, self._has_manifest = media, folder, fetched, has_manifest
 
     def judged(self, line: Row, of_lake: Row, override: Override | None) -> Picture | None:
-        """The image of a line of the manifest; null where its bytes are nowhere any more."""
+        """The image of a line of the manifest; null where its file is gone."""
         image_id: str = line["image_id"]
         file: str | None = line.get("file")
         own = self._folder / file if file else None
@@ -188,7 +188,7 @@ class _Finder:
         kept = bool(line["kept"]) and is_there
         touched = line.get("by_hand") if line.get("by_hand") in ("changed", "deleted") else ""
         is_missing = bool(line["kept"]) and not is_there
-        # Without its manifest the whole folder was taken away, and the next run makes it again.
+        # Without its manifest the whole folder was deleted, and the next run writes it again.
         deleted = is_missing and self._has_manifest
         reason = DELETED if deleted else FOLDER_GONE if is_missing else line.get("reason") or ""
         return self._picture(
@@ -196,7 +196,7 @@ class _Finder:
             path,
             name=path.name,
             place=Place.kept if kept else Place.left_out,
-            # In a pseudonymous folder names are hidden, which are not from whoever wrote them.
+            # A pseudonymous folder has pseudonymous names, except in files that a person put there.
             reason=override.reason if override and reason.startswith((KEPT, DROPPED)) else reason,
             file_by_hand="deleted" if deleted else touched or "",
             override=override,
@@ -204,7 +204,7 @@ class _Finder:
         )
 
     def candidate(self, row: Row, override: Override | None) -> Picture | None:
-        """An image that was fetched, and of which nobody has said yet whether it is kept."""
+        """An image that was fetched but not yet classified as kept or left out."""
         path = self._stored(row["image_id"])
         if path is None:
             return None
@@ -249,17 +249,17 @@ class _Finder:
 
 
 def _is_pending(line: Row, override: Override | None, deleted: bool) -> bool:
-    """Whether the folder was not written since somebody decided, or took that back."""
+    """Whether the folder has not been rewritten since a person decided about the image, or withdrew the decision."""
     if override is None:
         return line.get("by_hand") in ("kept", "dropped")
-    if "decided_at" not in line:  # from the lake, which does not say
+    if "decided_at" not in line:  # from the lake, which has no such field
         return (override.decision == "keep") != bool(line["kept"])
     done = line["decided_at"] == override.decided_at.isoformat()
     return not done and not (deleted and override.decision == "drop")
 
 
 def _just_fetched(services: Services, search: str, images: Sequence[Row]) -> dict[str, Row]:
-    """Images of results that a run is fetching, of which no table speaks yet: those whose address gave one."""
+    """Images being fetched by the current run and not yet in any table: those whose URL has been downloaded."""
     results = read_table(services.lake, "search_results", [search]).to_pylist()
     spoken_of = {row["url"] for row in images}
     new = [row for row in results if row["url"] not in spoken_of and row["fallback_url"] not in spoken_of]
@@ -305,9 +305,9 @@ def decide_on_images(
     why: str,
     at: datetime,
 ) -> tuple[Collection[str], list[Picture]]:
-    """Decide about images of a search; which these are by their hashes, and all its images as they are now.
+    """Store decisions about images, given by hash or name; returns these and the new state of all images.
 
-    Raises NotFoundError for an image that the search does not have, and SearchRequestError where none is named.
+    Raises NotFoundError for an image that the search does not have, and SearchRequestError where none is given.
     """
     check_decision(decision, why)
     every = images_of(services, search)

@@ -1,7 +1,7 @@
-"""Search by meaning: a text or an image as a vector, and how near every image of the index is to it.
+"""Semantic search: embeds a text or takes an image's embedding, and computes its similarity to all images of the index.
 
-Texts go through the text half of the embedding model that the settings name, when its files are on this machine:
-nothing is fetched. It is loaded in a thread of its own the first time that somebody asks, and then kept.
+Texts are embedded by the text encoder of the configured embedding model, if its files are on this machine: nothing is
+downloaded. It is loaded in a background thread on first use, and then stays in memory.
 """
 
 import threading
@@ -36,7 +36,7 @@ _SIMILARITIES: PerIndex[SizedCache[NDArray[np.float32]]] = PerIndex(
 
 
 def is_there(services: Services) -> bool:
-    """Whether the files of the embedding model are on this machine. They are not read for it."""
+    """Whether the files of the embedding model are on this machine, without reading them."""
     models, folder = services.settings.models, services.settings.folder("models")
     try:
         locate_model(models.embedding_model, models.embedding_revision, folder)
@@ -46,25 +46,25 @@ def is_there(services: Services) -> bool:
 
 
 def text_vector(services: Services, text: str) -> NDArray[np.float32]:
-    """What a text means, as the indexed images have it: a unit vector of their width.
+    """The embedding of a text in the space of the indexed images: a unit vector of their dimension.
 
-    Raises NotReadyError while the model is loaded, ModelError where there is none, where it is another one than that
-    of the images, or where no image has an embedding.
+    Raises NotReadyError while the model is loading, ModelError where there is none, where it differs from that of the
+    images, or where no image has an embedding.
     """
     return _tower(services).vector(text, vectors_of(index_of(services)).model)
 
 
 def reads(services: Services, text: str) -> bool:
-    """Whether the model knows the words of a text; false for Korean and a model that learned English alone.
+    """Whether the model supports the language of a text; false for Korean and a model trained on English only.
 
-    True as long as that cannot be told, which is until the model is loaded.
+    True until the model is loaded, since it is unknown before.
     """
     return _tower(services).reads(text)
 
 
 def vector_of_image(services: Services, index: LakeIndex, image_id: str) -> NDArray[np.float32]:
-    """The embedding of an image of the index, by its number there. Raises NotFoundError when it has none."""
-    del services  # whatever the settings name: images are compared with images
+    """The embedding of an image, by its number in the index. Raises NotFoundError when it has none."""
+    del services  # independent of the settings: images are compared with images
     rows = index.rows("SELECT vector FROM images WHERE image_id = $1 AND vector IS NOT NULL LIMIT 1", image_id)
     if not rows:
         raise NotFoundError(f"{image_id}: no such image in the index, or none that was embedded.")
@@ -72,7 +72,7 @@ def vector_of_image(services: Services, index: LakeIndex, image_id: str) -> NDAr
 
 
 def vectors_of(index: LakeIndex) -> Vectors:
-    """The embeddings of the index. Raises ModelError where no image has one, DamagedError for a damaged file."""
+    """The embeddings of the index. Raises ModelError where there are none, DamagedError for a damaged file."""
     vectors = Vectors.of_index(index)
     if vectors is None:
         raise ModelError(
@@ -83,9 +83,9 @@ def vectors_of(index: LakeIndex) -> Vectors:
 
 
 def similarities(services: Services, index: LakeIndex, *, text: str = "", image_id: str = "") -> NDArray[np.float32]:
-    """The cosine of a text, or of an image, and each row of the embeddings of the index; kept for the next page of it.
+    """Cosine similarities of a text or an image to each row of the index's embeddings; cached for the next page.
 
-    Whoever asks must not change them. Raises as `text_vector` and `vector_of_image` do.
+    Callers must not modify the array. Raises as `text_vector` and `vector_of_image` do.
     """
     vectors = vectors_of(index)
     vector = _tower(services).vector(text, vectors.model) if text else vector_of_image(services, index, image_id)
@@ -99,7 +99,7 @@ def _similarities(vectors: Vectors, vector: NDArray[np.float32]) -> NDArray[np.f
 
 
 class _Tower:
-    """An embedding model for texts, loaded once in the background."""
+    """The text encoder of an embedding model, loaded once in the background."""
 
     def __init__(self, folder: Path, models: ModelSettings) -> None:
         self._folder, self._models = folder, models
@@ -135,7 +135,7 @@ class _Tower:
             return found
 
     def reads(self, text: str) -> bool:
-        """Whether the model knows the words; true while it is not loaded."""
+        """Whether the model supports the text's language; true while it is not loaded."""
         embedder = self._embedder
         if embedder is None:
             return True
@@ -161,7 +161,7 @@ class _Tower:
         models = self._models
         try:
             source = find_model(models.embedding_model, models.embedding_revision, self._folder)
-            # Of one text at a time the processor makes little work, and runs need the memory of a GPU.
+            # On the CPU, which is fast enough for one text; runs need the memory of a GPU.
             embedder = Embedder(load_embedder(source, "cpu", models.precision), models.draft)
             embedder.texts(["warm"])
             self._label, self._embedder = source.label, embedder

@@ -1,4 +1,4 @@
-"""What the routes of the web app work with: settings, lake and Dagster; and how long inputs of forms may be."""
+"""Dependencies of the web app's routes: settings, lake and Dagster client; and maximum lengths of form inputs."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -16,7 +16,7 @@ from instagram_assets.web.dagster_api import DagsterApi
 
 @dataclass(frozen=True)
 class Services:
-    """The settings, and Dagster by its webserver's GraphQL; `dagster_url` is where a browser finds its UI."""
+    """The settings and the Dagster client; `dagster_url` is the URL of the Dagster UI for browsers."""
 
     settings: Settings
     dagster: DagsterApi
@@ -24,17 +24,17 @@ class Services:
 
     @property
     def lake(self) -> UPath:
-        """The root of the lake. Raises SettingsError for an address that no file system here knows."""
+        """The root of the lake. Raises SettingsError for a URL of an unsupported file system."""
         return lake_root(self.settings)
 
 
 def services_of(request: Request) -> Services:
-    """The services of the application that answers this request."""
+    """The services of the application that handles this request."""
     return request.app.state.services
 
 
 async def _given(request: Request) -> Services:
-    """The same, as a coroutine: for a plain function FastAPI would take a thread at each request."""
+    """`services_of` as a coroutine: FastAPI would run a plain function in a thread for each request."""
     return services_of(request)
 
 

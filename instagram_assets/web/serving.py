@@ -23,8 +23,8 @@ from instagram_assets.web.services import Services
 
 
 def protected(listener: socket.socket, services: Services, names: Iterable[str] = ()) -> ASGIApp:
-    """The app as it is served at a socket: with its guard, its headers, and the token that it demands there."""
-    from instagram_assets.web.app import create_app  # the Dagster UI needs none of it
+    """The complete web app for a socket: with its guard, its headers, and the access token if required."""
+    from instagram_assets.web.app import create_app  # not needed by the Dagster UI
 
     host, port = listener.getsockname()[:2]
     others = tuple(names)
@@ -36,9 +36,9 @@ def protected(listener: socket.socket, services: Services, names: Iterable[str] 
 def serve_web_app(
     listener: socket.socket, dagster_url: str, names: Iterable[str] = (), ready: Callable[[], None] = lambda: None
 ) -> None:
-    """Serve until SIGTERM or SIGINT; `dagster_url` is the webserver's address, `names` are as in `local_names`.
+    """Serve until SIGTERM or SIGINT; `dagster_url` is the webserver's URL, `names` are as in `local_names`.
 
-    `ready` is called when nothing is missing any more. Raises SettingsError when others can reach it and no token is
+    `ready` is called once everything is set up. Raises SettingsError when others can reach the server and no token is
     set.
     """
     from instagram_assets.web.index_updater import index_updates
@@ -49,14 +49,14 @@ def serve_web_app(
     application = protected(listener, services, names)
     ready()
     server = http_server(application, is_behind_proxy=is_behind_proxy(listener.getsockname()[0], names))
-    # uvicorn finishes what is under way and then raises the signal again, which is to end this as Ctrl-C does.
+    # uvicorn finishes open requests and then raises the signal again, which must end this process as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt), index_updates(services.settings), making_ahead(services.settings):
         server.run(sockets=[listener])
 
 
 def is_behind_proxy(host: str, names: tuple[str, ...]) -> bool:
-    """Whether others reach it by a proxy: it has a name of its own and listens to this machine alone.
+    """Whether clients connect through a proxy: the server has a name of its own and listens on loopback only.
 
     Where proxies are named (uvicorn's FORWARDED_ALLOW_IPS), as in containers, it may listen anywhere.
     """
@@ -70,7 +70,7 @@ _STATEMENT_TIMEOUT, _POOL_RECYCLE, _POOL_OVERFLOW, _POLL_RATE = 15_000, 3_600, 2
 def serve_dagster_ui(listener: socket.socket, workspace: Path | None, names: Iterable[str] = ()) -> None:
     """Serve the UI of DAGSTER_HOME until SIGTERM or SIGINT; `names` as in `local_names`.
 
-    The definitions are those of the code servers that the workspace names; without one, this package's.
+    The definitions come from the code servers that the workspace file names; without one, from this package.
     """
     from dagster import DagsterInstance
     from dagster._core.workspace.context import WorkspaceProcessContext
@@ -91,7 +91,7 @@ def serve_dagster_ui(listener: socket.socket, workspace: Path | None, names: Ite
         with WorkspaceProcessContext(instance, target, __version__) as context:
             application = create_app_from_workspace_process_context(context, "", _POLL_RATE, lifespan=_lifespan)
             server = http_server(guarded(application, allowed))
-            # uvicorn finishes what is under way and then raises the signal again, which must not skip the rest.
+            # uvicorn finishes open requests and then raises the signal again, which must not skip the clean-up.
             setup_interrupt_handlers()
             with contextlib.suppress(KeyboardInterrupt):
                 server.run(sockets=[listener])

@@ -1,4 +1,4 @@
-"""The status: the facts of `instagram-assets status`, what needs a person first."""
+"""The platform status, as in `instagram-assets status`: facts, with those that need a person first."""
 
 import asyncio
 import threading
@@ -29,7 +29,7 @@ from instagram_assets.web.status_facts import (
 from instagram_assets.web.words import Words
 
 _SECONDS = 5.0
-# What needs a person most stands first.
+# What needs a person most comes first.
 _ORDER = ("layout_older", "lake_unreadable", "settings_wrong", "disk_nearly_full", "dagster_down", "daemon_stopped")
 _OF_DAGSTER = ("dagster_down", "dagster_refuses", "daemon_stopped")
 
@@ -54,22 +54,22 @@ class PlatformStatus:
 
     @property
     def is_moving(self) -> bool:
-        """True where something changes by itself: what waits or runs, or Dagster that may come back."""
+        """Whether something changes by itself: runs or files are pending, or Dagster may come back."""
         return bool(self.waits) or any(fact.name in _OF_DAGSTER for fact in self.needs)
 
     @property
     def is_empty(self) -> bool:
-        """True where nobody has put anything in yet."""
+        """Whether there is no data yet."""
         return not (self.tables or self.landed or self.waits)
 
 
 def counted(services: Services) -> BackgroundValue[PlatformStatus]:
-    """What was counted of this data folder, remembered for some seconds."""
+    """The status of this data folder, cached for some seconds."""
     settings = services.settings
     key = (str(settings.data_dir.absolute()), settings.lake_uri, forget_requests.last_change())
     with _lock:
         if key not in _counted:
-            _counted.clear()  # what was found before may name who was forgotten since
+            _counted.clear()  # older values may contain the name of an erased account
         return _counted.setdefault(key, BackgroundValue(lambda: read_status(settings), _SECONDS))
 
 
@@ -78,13 +78,13 @@ _counted: dict[tuple[str, str, float], BackgroundValue[PlatformStatus]] = {}
 
 
 def read_status(settings: Settings) -> PlatformStatus:
-    """Look at everything: the lake, the inbox, the machine, Dagster's history and the collectors' books."""
+    """Compute the status: the lake, the inbox, the machine, Dagster's history and the collectors' state."""
     facts: list[Fact] = [*of_settings(settings)]
     root = _root_of(settings, facts)
     state = of_lake(root, settings, facts.append) if root is not None else None
     if state and root is not None:
         facts += [*of_state(state, settings), *of_index(root, settings)]
-    if not forget_requests.is_paused():  # then nobody may have the history's databases open
+    if not forget_requests.is_paused():  # an erasure needs exclusive use of the history's databases
         facts += of_runs(settings)
     facts += [*of_collectors(settings), *of_machine(settings)]
     return PlatformStatus(
@@ -101,14 +101,14 @@ def read_status(settings: Settings) -> PlatformStatus:
 
 
 def in_words(platform: PlatformStatus, now: Sequence[Fact], words: Words) -> PlatformStatus:
-    """The platform with what Dagster says of itself at this moment, each fact in words."""
+    """The status with current facts about Dagster added, each translated."""
     needs = _most_pressing([*now, *platform.needs])
     told = ([fact.told(words) for fact in facts] for facts in (needs, platform.waits, platform.to_know))
     return replace(platform, **dict(zip(("needs", "waits", "to_know"), told, strict=True)))
 
 
 async def of_dagster(services: Services, patience: float = 3.0) -> list[Fact]:
-    """Whether Dagster answers within so many seconds, and which of its daemons do not run."""
+    """Facts about Dagster: whether it responds within `patience` seconds, and which of its daemons do not run."""
     try:
         async with asyncio.timeout(patience):
             daemons = await services.dagster.daemons()

@@ -1,4 +1,4 @@
-"""What there is to say of the platform, one fact each: what, how many, why, and what helps."""
+"""The facts of the platform status, one finding each: what, how many, why, and the remedy."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -41,7 +41,7 @@ class Fact:
     title: str = ""
 
     def told(self, words: Words) -> "Fact":
-        """With its title, and a remedy where its finder gave none, in these words."""
+        """The fact with its translated title, and a translated remedy where it has none."""
         one = f"status.facts_one.{self.name}"
         name = one if self.count == 1 and one in words.texts else f"status.facts.{self.name}"
         title = words(name, count=f"{self.count:,}", subject=self.subject)
@@ -49,7 +49,7 @@ class Fact:
 
 
 def of_settings(settings: Settings) -> Iterator[Fact]:
-    """Settings that cannot work here, as each command would refuse them."""
+    """Settings that do not work on this machine, with the error that commands would raise."""
     from instagram_assets.status.preflight import check_reels, check_stages
 
     for check in (check_stages, check_reels):
@@ -67,19 +67,19 @@ def of_machine(settings: Settings) -> Iterator[Fact]:
     for finding in examine_read_only(settings):
         if finding.what == "disk" and not finding.well:
             yield Fact("disk_nearly_full", "bad", why=finding.found, remedy=finding.remedy)
-        elif not finding.well and not finding.what.startswith("model for"):  # their stages say so
+        elif not finding.well and not finding.what.startswith("model for"):  # reported by their stages
             yield Fact("not_on_this_machine", "info", subject=finding.what, why=finding.found, remedy=finding.remedy)
 
 
 def free_bytes(settings: Settings) -> int | None:
-    """Room on the disk of the data folder; null where nobody can tell."""
+    """Free bytes on the disk of the data folder; null where unknown."""
     with suppress(OSError):
         return shutil.disk_usage(settings.data_dir).free
     return None
 
 
 def of_lake(root: UPath, settings: Settings, tell: Callable[[Fact], None]) -> DataStatus | None:
-    """The state of the lake; null where nothing can be said of it, and what is damaged of it is told."""
+    """The state of the lake; null where it cannot be read; damaged files are reported as facts by `tell`."""
     from instagram_assets.storage.migration import refuse_older
 
     def damaged(name: str, error: StorageError) -> None:
@@ -99,7 +99,7 @@ def of_lake(root: UPath, settings: Settings, tell: Callable[[Fact], None]) -> Da
 
 
 def of_state(state: DataStatus, settings: Settings) -> Iterator[Fact]:
-    """What waits and what is wrong with files, models and alerts."""
+    """Facts about pending or invalid files, models and alerts."""
     yield from _of_files(state.files, f"{settings.folder('inbox')}/")
     for skipped in state.skipped:
         yield Fact("stage_skipped", "warning", 1, skipped.stage, skipped.reason, skipped.remedy)
@@ -115,7 +115,7 @@ def of_state(state: DataStatus, settings: Settings) -> Iterator[Fact]:
 
 
 def of_index(root: UPath, settings: Settings) -> Iterator[Fact]:
-    """An index that is not as the lake is: it becomes so by itself where this process keeps it, unless that fails."""
+    """An index that is out of date, unless this process updates it without errors."""
     folder = settings.folder(INDEX_FOLDER)
     updater = updater_of(folder)
     if updater and updater.problem:
@@ -133,7 +133,7 @@ def of_index(root: UPath, settings: Settings) -> Iterator[Fact]:
 
 
 def of_runs(settings: Settings) -> Iterator[Fact]:
-    """Dagster's run history: what failed last, died, waits and runs; and what was switched off in its UI."""
+    """Facts from Dagster's run history: failed, dead, queued and active runs; and what was switched off in its UI."""
     from instagram_assets.automation import shell_runs
     from instagram_assets.automation.run_states import read_history
     from instagram_assets.automation.sensors import switched_off
@@ -160,7 +160,7 @@ def of_runs(settings: Settings) -> Iterator[Fact]:
 
 
 def of_collectors(settings: Settings) -> Iterator[Fact]:
-    """Sites that wait for a person, or are left alone for a while."""
+    """Collector sites that wait for a person, or are paused for a while."""
     from instagram_assets.collect.clock import SystemClock
     from instagram_assets.collect.collection_status import identity_statuses
     from instagram_assets.collect.database import CollectorDatabase
@@ -183,7 +183,7 @@ def of_collectors(settings: Settings) -> Iterator[Fact]:
 
 
 def _of_files(files: ExportFiles, inbox: str) -> Iterator[Fact]:
-    """`inbox` is left away where names of files begin with it."""
+    """Facts about export files; the prefix `inbox` is removed from file names."""
     for reason in files.rejected[:_MOST_NAMED]:
         yield Fact("file_rejected", "bad", 1, "", *_parted(reason.words.replace(inbox, "")))
     for reason in files.damaged[:_MOST_NAMED]:
@@ -198,14 +198,14 @@ def _of_files(files: ExportFiles, inbox: str) -> Iterator[Fact]:
 
 
 def _first(left: LeftOut) -> tuple[str, str]:
-    """The reasons of what was left out, and what helps against the most frequent of them."""
+    """The reasons why files were left out, and the remedy for the most frequent one."""
     several = len(left.reasons) > 1
     why = " · ".join(f"{reason.count:,} × {reason.words}" if several else reason.words for reason in left.reasons)
     return why, next((reason.remedy for reason in left.reasons if reason.remedy), "")
 
 
 def _parted(error: object) -> tuple[str, str]:
-    """What is wrong and what helps of `FILE: PROBLEM. REMEDY.`, as this package's errors are made."""
+    """Problem and remedy of a message `FILE: PROBLEM. REMEDY.`, the form of this package's errors."""
     first = next((line for line in str(error).splitlines() if line.strip()), "")
     why, _, remedy = first.partition(". ")
     return (f"{why}." if remedy else why), remedy

@@ -1,4 +1,4 @@
-"""Charts as coordinates of an SVG that the page draws without a script: numbers over time, and reliability diagrams."""
+"""SVG coordinates of charts that need no script: time series lines and reliability diagrams."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _INSET = 4
 
 @dataclass(frozen=True)
 class Polyline:
-    """`points` as SVG has them, in a picture of `width` by `height`, and the bounds of what they show."""
+    """A line: `points` in SVG syntax, in a picture of `width` by `height`, and the range of its data."""
 
     points: str
     lowest: int
@@ -25,9 +25,9 @@ class Polyline:
 
 
 def line_of(values: Sequence[tuple[datetime, int]]) -> Polyline | None:
-    """The line through numbers in the order of their times; null where there are fewer than two.
+    """The line through values in order of time; null where there are fewer than two.
 
-    Of more than can be seen, every n-th and the last one.
+    A long series is thinned out to every n-th point and the last one.
     """
     if len(values) < 2:
         return None
@@ -50,7 +50,7 @@ _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 @dataclass(frozen=True)
 class BinMark:
-    """A bin: its point, the ends of the observed share's interval, and how large it is drawn."""
+    """A bin of a reliability diagram: its point, the ends of the observed share's interval, and its drawn size."""
 
     x: float
     y: float
@@ -61,7 +61,7 @@ class BinMark:
 
 @dataclass(frozen=True)
 class Reliability:
-    """The marks, and where the axes and their ticks are: each tick with its place across and up."""
+    """A reliability diagram: its bins, and the positions of axes and ticks in x and y."""
 
     marks: list[BinMark]
     ticks: list[tuple[str, float, float]]
@@ -73,7 +73,7 @@ class Reliability:
 
 
 def reliability_of(bins: Sequence[Bin]) -> Reliability:
-    """The diagram of bins of users; a mark's area grows with the number of users in it."""
+    """The reliability diagram of bins of users; the area of a point grows with the number of users in it."""
     most = max((found.observed.n for found in bins), default=1)
     marks = [
         BinMark(

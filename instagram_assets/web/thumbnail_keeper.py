@@ -1,4 +1,4 @@
-"""Has thumbnails made ahead while the web app runs: after each new version of the index, in a quiet child."""
+"""Creates thumbnails in advance while the web app runs: after each new index version, in a low-priority child."""
 
 import logging
 import tempfile
@@ -25,9 +25,9 @@ _COMMAND = (*CLI, "index", "--thumbnails", "--as-it-is", "--json")
 
 
 class ThumbnailKeeper:
-    """A thread that has the thumbnails made which are missing, from `start` to `stop`.
+    """A thread that creates missing thumbnails in advance, from `start` to `stop`.
 
-    While something is being forgotten nothing is made. What fails is tried again with the next index, or later.
+    It pauses during an erasure. Failures are retried with the next index version, or later.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -43,7 +43,7 @@ class ThumbnailKeeper:
         self._thread.start()
 
     def stop(self) -> None:
-        """End it, and the child that is at work; what it has made stays."""
+        """Stop the thread and its child process; thumbnails already made stay."""
         self._ended.set()
         self._thread.join()
 
@@ -64,7 +64,7 @@ class ThumbnailKeeper:
                 wait = _AFTER_FAILURE
 
     def _make(self, stamp: str) -> bool:
-        """Have a child make them; whether it came to its end with all that this index has."""
+        """Create the thumbnails of an index version in a child process; returns whether all are done."""
         began, paused_before = monotonic(), last_change()
         with (
             tempfile.TemporaryDirectory(prefix="instagram_assets-thumbnails-") as logs,
@@ -83,7 +83,7 @@ class ThumbnailKeeper:
 
 @contextmanager
 def making_ahead(settings: Settings) -> Generator[None]:
-    """Have thumbnails made ahead while the block runs, unless the settings say otherwise."""
+    """Context manager: create thumbnails in advance while the block runs, unless the settings disable it."""
     if not settings.web.thumbnails_ahead:
         yield
         return

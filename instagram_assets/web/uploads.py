@@ -1,4 +1,4 @@
-"""Export files put into the inbox by the web app: streamed to a hidden file, and under their name when whole."""
+"""Uploads of export files into the inbox: streamed to a hidden file, and renamed when complete."""
 
 import asyncio
 import codecs
@@ -62,13 +62,13 @@ async def take(
     said: int | None = None,
     modified: datetime | None = None,
 ) -> Uploaded:
-    """Put what comes in chunks into the inbox under this name, numbered where it is taken by other bytes.
+    """Stream an upload into the inbox under this name, with a number appended where other content has that name.
 
-    `said` is how many bytes were announced; `modified`, when the file was last written where it comes from, stays its
-    time, since that tells when records were observed that do not say it. Memory stays flat, and until all is there and
-    synced the inbox does not see it. Raises FileError for a name that no file may have and for one that comes to its
-    end too early, NotTakenError for what is no export, PausedError while something is being forgotten, TooLargeError
-    above `web.max_upload_mb`, DiskFullError, and StorageError when the disk refuses; none of them leaves anything.
+    `said` is the announced size in bytes; `modified`, when the file was last written at its source, becomes its
+    modification time, which dates records without an observation time. Memory use is constant, and the inbox does not
+    see the file before it is complete and synced. Raises FileError for an invalid name and for an incomplete upload,
+    NotTakenError for what is no export, PausedError during an erasure, TooLargeError above `web.max_upload_mb`,
+    DiskFullError, and StorageError when the disk refuses; no files are left behind then.
     """
     name, inbox = plain_name(name), settings.folder("inbox")
     most = settings.web.max_upload_mb << 20
@@ -87,7 +87,7 @@ async def take(
 
 
 def plain_name(name: str) -> str:
-    """The name in Unicode's composed form. Raises FileError for a path, a hidden file, and what cannot be shown."""
+    """The name in Unicode NFC. Raises FileError for a path, a hidden file, and names with unprintable characters."""
     name = unicodedata.normalize("NFC", name)
     problem = ""
     if "/" in name or "\\" in name:
@@ -107,7 +107,7 @@ def plain_name(name: str) -> str:
 
 
 def refuse_kind(name: str, head: bytes) -> None:
-    """Raise NotTakenError when a file begins as nothing does that the inbox reads; the reader judges the rest."""
+    """Raise NotTakenError if a file's first bytes are of no format that the inbox reads; the reader checks the rest."""
     if head.startswith((*_PACKED, *_WIDE_MARKS)):
         return
     kind = data_kind(head)
@@ -136,7 +136,7 @@ def _refuse_large(name: str, size: int, most: int, settings: Settings) -> None:
 
 
 def _prepare(inbox: Path, name: str, size: int) -> Path:
-    """A name for the hidden file, after a look at the room; what broken-off uploads left goes."""
+    """The path of the hidden file, after a check of free space; deletes leftovers of aborted uploads."""
     try:
         make_folder(inbox)
         sweep_in(inbox)
@@ -151,7 +151,7 @@ def _prepare(inbox: Path, name: str, size: int) -> Path:
 
 
 async def _write(name: str, chunks: AsyncIterator[bytes], to: Path, most: int, settings: Settings) -> _Written:
-    """Write what comes, looking at its beginning before anything is written and at its size all the time."""
+    """Write the chunks, checking the first bytes before anything is written, and the size continuously."""
     digest, buffer, total = hashlib.sha256(), bytearray(), 0
     stream: BinaryIO | None = None
     try:
@@ -162,7 +162,7 @@ async def _write(name: str, chunks: AsyncIterator[bytes], to: Path, most: int, s
                 if stream is None:
                     refuse_kind(name, bytes(buffer[:HEAD]))
                     stream = await run_in_threadpool(open, to, "xb")
-                await run_in_threadpool(refuse_while_paused)  # it may have begun since the first byte
+                await run_in_threadpool(refuse_while_paused)  # an erasure may have begun since the first byte
                 await run_in_threadpool(_append, stream, bytes(buffer), digest)
                 total += len(buffer)
                 buffer.clear()
@@ -175,12 +175,12 @@ async def _write(name: str, chunks: AsyncIterator[bytes], to: Path, most: int, s
         return _Written(total + len(buffer), digest.hexdigest())
     finally:
         if stream is not None:
-            with suppress(OSError):  # what is told is the first error
+            with suppress(OSError):  # the first error is the one to report
                 stream.close()
 
 
 async def _in_time(name: str, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The chunks; FileError when none comes for long."""
+    """The chunks; raises FileError when none arrives for a long time."""
     while True:
         try:
             async with asyncio.timeout(_SECONDS_WITHOUT_A_BYTE):
@@ -205,19 +205,19 @@ def _append(stream: BinaryIO, data: bytes, digest: _Digest, *, is_last: bool = F
 
 
 def _publish(temporary: Path, final: Path, written: _Written, modified: datetime | None) -> Uploaded:
-    """Give the whole file its name, or a numbered one where that is taken; nothing is overwritten."""
+    """Rename the complete file, or to a numbered name where that is taken; nothing is overwritten."""
     refuse_while_paused()
     now = datetime.now(UTC)
     if modified is not None and 0 < modified.timestamp() < now.timestamp():
         os.utime(temporary, (now.timestamp(), modified.timestamp()))
-    with alone_in(final.parent):  # of two that choose a name at once
+    with alone_in(final.parent):  # if two uploads choose the same name at once
         path, is_new = next(filter(None, (_placed(temporary, final, number, written) for number in count(1))))
     sync_folders([final.parent])
     return Uploaded(path.name, written.bytes, written.sha256, is_new)
 
 
 def _placed(temporary: Path, final: Path, number: int, written: _Written) -> tuple[Path, bool] | None:
-    """Where the file lies by this number, and whether it is new there; null when other bytes have that name."""
+    """The path of the file with this number, and whether it is new there; null when other content has that name."""
     path = final if number == 1 else _numbered(final, number)
     if _has(path, written):
         return path, False
@@ -225,7 +225,7 @@ def _placed(temporary: Path, final: Path, number: int, written: _Written) -> tup
 
 
 def _numbered(path: Path, number: int) -> Path:
-    """`posts-2.json` of `posts.json`, `posts-2.json.gz` of `posts.json.gz`."""
+    """A path with a number: `posts-2.json` for `posts.json`, `posts-2.json.gz` for `posts.json.gz`."""
     stem, dot, ending = path.name.partition(".")
     if len(ending) > len(".jsonl.gz"):
         stem, dot, ending = path.name.rpartition(".")
@@ -233,15 +233,15 @@ def _numbered(path: Path, number: int) -> Path:
 
 
 def _has(path: Path, written: _Written) -> bool:
-    """True when these bytes are there under this name already."""
+    """Whether a file with this name and content exists already."""
     try:
         return path.is_file() and path.stat().st_size == written.bytes and file_sha256(path) == written.sha256
-    except OSError:  # it moved on meanwhile, or is not for us to read
+    except OSError:  # it was landed meanwhile, or is not readable
         return False
 
 
 def _named(temporary: Path, path: Path) -> bool:
-    """Give a file this name unless another has it; a link fails then, where renaming would overwrite."""
+    """Give a file this name unless it is taken; a hard link fails then, where renaming would overwrite."""
     try:
         os.link(temporary, path)
     except FileExistsError:
@@ -249,7 +249,7 @@ def _named(temporary: Path, path: Path) -> bool:
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
             raise
-        if os.path.lexists(path):  # a file system without links
+        if os.path.lexists(path):  # a file system without hard links
             return False
         os.rename(temporary, path)
         return True

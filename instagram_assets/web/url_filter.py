@@ -1,4 +1,4 @@
-"""The filter in an address: as a parameter of routes, as chips that each remove a value, as hidden form fields."""
+"""Filters in URLs: as a parameter of routes, as chips that each remove one value, and as hidden form fields."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
@@ -74,7 +74,7 @@ NO_NAMES = ClusterNames()
 
 @dataclass(frozen=True)
 class Chip:
-    """One value that is chosen, and the filter that says all but it."""
+    """One selected value, and the filter without it."""
 
     field: str
     name: str
@@ -85,7 +85,7 @@ class Chip:
 def chips_of(
     wanted: Filter, words: Words, in_fields: Collection[str] = _OF_INSIGHTS, clusters: ClusterNames = NO_NAMES
 ) -> list[Chip]:
-    """What is chosen and stands in no field of the form, in the order of the filter."""
+    """The selected values that have no field in the form, in the order of the filter."""
 
     def text_of(field: str, value: object) -> str:
         return clusters.label(str(value)) if field == "cluster" else _text(field, value, words)
@@ -107,7 +107,7 @@ def chips_of(
 
 
 def kept_fields(wanted: Filter, shown: Collection[str]) -> list[tuple[str, str]]:
-    """Names and values that the form hands on and has no field for; those of its list of accounts among them."""
+    """Names and values that the form submits as hidden fields, including those of its list of accounts."""
     found: list[tuple[str, str]] = []
     for field, value in _said(wanted):
         if isinstance(value, tuple):
@@ -118,7 +118,7 @@ def kept_fields(wanted: Filter, shown: Collection[str]) -> list[tuple[str, str]]
 
 
 def address(path: str, wanted: Filter, also: Mapping[str, str]) -> str:
-    """The address of a page with a filter."""
+    """The URL of a page with a filter."""
     query = wanted.to_query(**also)
     return f"{path}?{query}" if query else path
 

@@ -1,1 +1,1 @@
-"""The pages: one file for each, with the parts of it that are fetched again while it is open."""
+"""The routes of HTML pages: one module for each, with the page fragments that are refreshed while it is open."""

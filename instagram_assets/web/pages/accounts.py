@@ -1,4 +1,4 @@
-"""Accounts and hashtags: how each stands, and what can be done about it."""
+"""Pages of accounts and hashtags: the list, one account with its state, and its erasure."""
 
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
@@ -31,7 +31,7 @@ def accounts(
     listing = list_accounts(services, query, sort, page)
 
     def address(**changes: object) -> str:
-        """This list with something else chosen."""
+        """The URL of this list with some parameters changed."""
         chosen = {"query": query, "sort": sort.value, "page": listing.page} | changes
         return f"/accounts?{urlencode({name: value for name, value in chosen.items() if value not in ('', 1)})}"
 
@@ -51,7 +51,7 @@ def accounts(
 
 @router.get("/accounts/{name}", name="account")
 def account(request: Request, services: Given, name: str) -> HTMLResponse:
-    """One account or hashtag: its numbers, its newest posts, and how it stands with those who collect it."""
+    """The page of one account or hashtag: its numbers, its newest posts, and its state at each collector site."""
     detail = account_detail(services, name)
     return render(
         request,
@@ -68,13 +68,13 @@ def account(request: Request, services: Given, name: str) -> HTMLResponse:
 
 
 def account_address(name: str) -> str:
-    """The page of an account or hashtag."""
+    """The URL of the page of an account or hashtag."""
     return f"/accounts/{quote(name, safe='')}"
 
 
 @router.get("/accounts/{name}/forget", name="forget")
 async def forget(request: Request, services: Given, name: str) -> HTMLResponse:
-    """What forgetting one means, and how far it is."""
+    """The page about erasing an account: what it means, and its progress."""
     values = await _forget_values(services, name)
     known = await run_in_threadpool(is_known, services, values["name"])
     words = words_of(request)
@@ -84,13 +84,13 @@ async def forget(request: Request, services: Given, name: str) -> HTMLResponse:
 
 @router.get("/accounts/{name}/forget/progress", name="forget_progress")
 async def forget_progress(request: Request, services: Given, name: str) -> HTMLResponse:
-    """The part of the page that says how far it is."""
+    """The fragment of the page with the progress of the erasure."""
     return render(request, "forget_progress.html", is_part=True, **await _forget_values(services, name))
 
 
 @router.get("/accounts/{name}/forget/preview", name="forget_preview")
 def forget_preview(request: Request, services: Given, name: str) -> HTMLResponse:
-    """The part of the page that says what would go."""
+    """The fragment of the page that lists what would be erased."""
     found, problem = None, ""
     try:
         found = preview(services.settings, name)

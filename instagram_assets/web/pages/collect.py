@@ -1,4 +1,4 @@
-"""The page to collect: forms to start a collection, export files to upload, and what runs."""
+"""The page for starting a collection: forms, upload of export files, and running jobs."""
 
 from typing import Annotated, Any, get_args
 
@@ -21,9 +21,9 @@ _LATELY = 8
 
 @router.get("/collect", name="collect")
 async def collect(request: Request, services: Given, way: str = CollectForm.search) -> HTMLResponse:
-    """One form to collect with, and what runs. `way` in the address names the form."""
+    """One form to start a collection, and the running jobs. `way` in the URL names the form."""
     settings = services.settings
-    # In threads: a slow disk must hold up nobody else.
+    # In threads: a slow disk must not block other requests.
     inputs = await run_in_threadpool(apify_inputs, settings.apify) if way == CollectForm.apify else []
     names: tuple[MethodName, ...] = get_args(MethodName)
     problems = {name: await run_in_threadpool(method_problem, settings, name) for name in names}
@@ -45,14 +45,14 @@ async def collect(request: Request, services: Given, way: str = CollectForm.sear
 
 @router.get("/collect/jobs")
 async def jobs(request: Request, services: Given) -> HTMLResponse:
-    """The part of the page that says what runs."""
+    """The fragment of the page with the running jobs."""
     watched = await watch(services, size=_LATELY)
     return render(request, "collect_jobs.html", watched=watched, **job_values(request, services))
 
 
 @router.get("/collect/newest")
 async def newest(request: Request, services: Given) -> HTMLResponse:
-    """The part of the page that shows the images of the newest search."""
+    """The fragment of the page that shows the images of the newest search."""
     watched = await watch(services, size=_LATELY)
     found = next((job for job in watched.jobs if job.kind is Kind.search), None)
     return render(request, "collect_newest.html", job=found, again=watched.is_down)
@@ -63,14 +63,14 @@ _FILES = 10
 
 @router.get("/collect/files", name="files")
 def files(request: Request, services: Given) -> HTMLResponse:
-    """Where files are dropped, with the list below."""
+    """The page for uploading export files, with the list of earlier ones."""
     most = services.settings.web.max_upload_mb
     return render(request, "files.html", most_mb=most, endings=",".join(ENDINGS), **_files_shown(services, 1))
 
 
 @router.get("/collect/files/list", name="files_list")
 def files_list(request: Request, services: Given, page: Annotated[int, Query(ge=1, le=1_000_000)] = 1) -> HTMLResponse:
-    """The list alone, which fetches itself again as long as something waits."""
+    """The fragment with the list of files, which refreshes itself as long as one is waiting."""
     return render(request, "files_list.html", **_files_shown(services, page))
 
 

@@ -1,4 +1,4 @@
-"""Every image of the lake and of searches: filtered, sorted, looked at, kept and dropped; and the page of lists."""
+"""The gallery of all images of the lake and of searches, with filters, sorting and decisions; and the page of lists."""
 
 import json
 from collections.abc import Mapping
@@ -54,7 +54,7 @@ def gallery(
     like: Annotated[str, Query(max_length=_LONGEST)] = "",
     to: Annotated[str, Query(max_length=_LONGEST)] = "",
 ) -> HTMLResponse:
-    """The images that the address wants, as a grid that fetches what is looked at. Raises QueryError, NotReadyError."""
+    """The images that match the URL's filter, as a grid that loads lazily. Raises QueryError, NotReadyError."""
     words, index = words_of(request), index_of(services)
     clusters = clusters_of(index)
     sorts = (*SORTS, "similar") if like or to else SORTS
@@ -86,7 +86,7 @@ def gallery(
 async def gallery_image(
     request: Request, services: Given, image_id: str, search: Annotated[str, Query(max_length=_LONGEST)] = ""
 ) -> HTMLResponse:
-    """The part of the panel about an image of a search, or one of any place: where it is from."""
+    """The fragment of the panel about one image, of a search or of the lake, with its sources."""
 
     def look() -> tuple[dict[str, Any], Override | None, str, dict[str, Any]]:
         index = index_of(services)
@@ -116,9 +116,9 @@ async def gallery_image(
 
 
 def _first_images(index: LakeIndex, wanted: Filter, sort: str) -> list[str]:
-    """The image_id of those that are seen first, which a browser may fetch before the script of the grid asks.
+    """The image_id of those visible first, which a browser can fetch before the script of the grid runs.
 
-    Of what takes a model or a list to find out there is none: the page does not wait for that.
+    Empty where finding them needs a model or a list: the page does not wait for that.
     """
     if sort not in SORTS or wanted.decided:
         return []
@@ -128,12 +128,12 @@ def _first_images(index: LakeIndex, wanted: Filter, sort: str) -> list[str]:
 
 
 def script_words(words: Words) -> dict[str, str]:
-    """The words that the script of the grid needs."""
+    """The translations that the script of the grid needs."""
     return {name: words(f"gallery.script.{name}") for name in _SCRIPT}
 
 
 async def _job_of(services: Services, search: str) -> Job | None:
-    """The job that fetched the images of a search; null while Dagster, which knows it, does not answer."""
+    """The job that fetched the images of a search; null where Dagster, which has it, does not respond."""
     try:
         return await newest_of(services, search)
     except (DagsterDownError, DagsterRefusedError):
@@ -141,7 +141,7 @@ async def _job_of(services: Services, search: str) -> Job | None:
 
 
 def _as_json(wanted: Filter) -> str:
-    """The filter as the API takes it in a body: lists for what may stand several times."""
+    """The filter as the API takes it in a body: lists for fields that may have several values."""
     said = {name: value for name, value in asdict(wanted).items() if value not in ((), None, "")}
     return json.dumps({name: list(value) if isinstance(value, tuple) else str(value) for name, value in said.items()})
 
@@ -167,11 +167,11 @@ def lists(request: Request, services: Given) -> HTMLResponse:
 
 
 def gallery_of(name: str, decided: str = "") -> str:
-    """The gallery with the images of a list, those that it keeps or drops where that is said."""
+    """The URL of the gallery with the images of a list, only those kept or dropped where that is given."""
     said = {"list_name": name, "decided": decided}
     return f"/gallery?{urlencode({field: value for field, value in said.items() if value}, quote_via=quote)}"
 
 
 def api_of(name: str) -> str:
-    """The address of a list in the API."""
+    """The URL of a list in the API."""
     return f"/api/lists/{quote(name, safe='')}"

@@ -1,4 +1,4 @@
-"""What was collected: all collections, and each with its images and its log."""
+"""Pages of the collection history: all jobs, and each with its images and its log."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -23,7 +23,7 @@ _ENDED_BY_IT = ("FAILURE", "IN_PROGRESS")
 
 
 def job_values(request: Request, services: Services) -> dict[str, Any]:
-    """What the templates that show jobs need beside them."""
+    """Template variables of pages that show jobs."""
     zone = services.settings.zone
     return {
         "dagster_url": services.dagster_url.rstrip("/"),
@@ -38,7 +38,7 @@ def job_values(request: Request, services: Services) -> dict[str, Any]:
 async def history(
     request: Request, services: Given, before: str = "", state: str = "", newer: str = ""
 ) -> HTMLResponse:
-    """A page of the history; `newer` are the cursors of the pages before it, parted by commas."""
+    """A page of the history; `newer` are the cursors of the pages before it, separated by commas."""
     state = state if state in set(State) else ""
     states = [State(state)] if state else []
     watched = await watch(services, before=before or None, states=states)
@@ -60,7 +60,7 @@ async def history(
 
 @router.get("/jobs/{job_id}", name="job")
 async def job(request: Request, services: Given, job_id: str) -> HTMLResponse:
-    """One collection: how far it is, its numbers and its images."""
+    """The page of one job: progress, counts and images."""
     found = await find_job(services, job_id)
     run = await services.dagster.run(job_id)
     newest = await newest_of(services, folder) if (folder := folder_of(found)) else None
@@ -79,7 +79,7 @@ async def job(request: Request, services: Given, job_id: str) -> HTMLResponse:
 
 @router.get("/jobs/{job_id}/log", name="log")
 async def log(request: Request, services: Given, job_id: str, level: str = "", end: bool = False) -> HTMLResponse:
-    """The log from its beginning, or its last lines; it goes on by itself while the run does."""
+    """The log from its beginning, or its last lines; it is followed while the run is active."""
     found, warns = await find_job(services, job_id), level == "warnings"
     if end:
         lines = await last_lines(services.dagster, job_id, only_warnings=warns)
@@ -91,7 +91,7 @@ async def log(request: Request, services: Given, job_id: str, level: str = "", e
 
 @router.get("/jobs/{job_id}/log/lines")
 async def log_lines(request: Request, services: Given, job_id: str, cursor: str = "", level: str = "") -> HTMLResponse:
-    """The lines behind a cursor."""
+    """The fragment with the log lines after a cursor."""
     found, warns = await find_job(services, job_id), level == "warnings"
     if cursor:
         check_cursor(cursor)
@@ -101,14 +101,14 @@ async def log_lines(request: Request, services: Given, job_id: str, cursor: str 
 
 
 def _steps(job: Job, steps: Mapping[str, str]) -> dict[str, str]:
-    """The steps by what became of them: Dagster calls those failed, too, that ended since somebody cancelled."""
+    """The statuses of steps; those that Dagster calls failed because the run was cancelled are corrected."""
     if job.state is not State.cancelled:
         return dict(steps)
     return {name: "CANCELED" if status in _ENDED_BY_IT else status for name, status in steps.items()}
 
 
 def _address(before: str | None, state: str, newer: Sequence[str]) -> str:
-    """The address of a page of the history."""
+    """The URL of a page of the history."""
     asked = {"before": before or "", "state": state, "newer": ",".join(newer[-_MOST_PAGES_BACK:])}
     given = urlencode({name: value for name, value in asked.items() if value})
     return f"/jobs?{given}" if given else "/jobs"
@@ -153,6 +153,6 @@ async def images(
 
 
 def _image_address(job_id: str, picture: Picture, *, small: bool) -> str:
-    """The address of a picture's bytes."""
+    """The URL of an image's bytes."""
     address = f"/api/jobs/{job_id}/images/{quote(picture.name, safe='')}"
     return f"{address}?{'thumbnail=true&' if small else ''}v={picture.version}"

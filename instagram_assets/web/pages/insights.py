@@ -1,4 +1,4 @@
-"""The insights: pages of charts, reels of a week, contact sheets of clusters, and the age model."""
+"""Pages of insights: charts, reels of a week, contact sheets of clusters, and the age model."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, get_args
@@ -44,7 +44,7 @@ _HALF = 80
 
 @router.get("/insights/reels")
 def reels(request: Request, services: Given, wanted: UrlFilter, week: str = "") -> HTMLResponse:
-    """The reels of a week, with what may set the viral ones apart. Raises QueryError, NotReadyError."""
+    """The page of one week's reels, with features that may distinguish viral ones. Raises QueryError, NotReadyError."""
     asked = keep_fields(wanted, ("account",))
     index = index_of(services)
     found = reels_of_week(index, asked, day_of(week))
@@ -88,13 +88,13 @@ def sheets(
 
 
 def interval_of(row: Mapping[str, Any]) -> dict[str, float]:
-    """Where an interval and its middle stand in a picture 2 * _HALF wide with zero in its middle, each on its scale."""
+    """Coordinates of an interval and its centre in a picture 2 * _HALF wide with zero in its middle, scaled by row."""
     widest = max(abs(row[name]) for name in ("low", "high", "difference")) or 1.0
     return {name: round(_HALF + (_HALF - 4) * row[name] / widest, 1) for name in ("low", "high", "difference")}
 
 
 def frame_of(reel: Mapping[str, Any]) -> str:
-    """The name of the picture of a reel: a frame of its video, else its first image; empty for none."""
+    """The image name that represents a reel: a frame of its video, else its first image; empty for none."""
     return picture_of({**reel, "first_image": None}) or picture_of(reel)
 
 
@@ -108,21 +108,21 @@ _FIRST = CHART_PAGES[0]
 @router.get("/insights", name="insights")
 @router.get(f"/insights/{_FIRST}")
 def first_page(request: Request, services: Given) -> HTMLResponse:
-    """The page that the navigation opens."""
+    """The first page of insights, which the navigation opens."""
     return _page(request, services, _FIRST)
 
 
 @router.get("/insights/accounts", name="insights_accounts")
 def accounts(request: Request, services: Given, account: Annotated[list[str] | None, Query()] = None) -> HTMLResponse:
-    """Accounts to choose from, for what is typed: the last of the field's values."""
+    """Suggestions of accounts for what is typed, the last value of the field."""
     typed = account[-1].strip()[:100] if account else ""
-    index = _index_or_none(services)  # a field has no room to say that there is none yet; the page around it does
+    index = _index_or_none(services)  # a form field cannot show that the index is missing; the page around it does
     return render(request, "filter_accounts.html", accounts=accounts_like(index, typed) if index else [])
 
 
 @router.get("/insights/charts/{name}", name="insights_chart")
 def chart(request: Request, services: Given, name: str, wanted: UrlFilter) -> HTMLResponse:
-    """One chart, as a part of a page."""
+    """One chart, as a fragment of a page."""
     found = chart_of(name)
     address = f"/insights/charts/{name}?{wanted.to_query()}"
     try:
@@ -198,7 +198,7 @@ def _page(request: Request, services: Services, page: str) -> HTMLResponse:
         kinds=[(kind, words(f"filter.values.kind_{kind}")) for kind in get_args(KindFilter) if kind],
         parts_of_speech=[(pos, words(f"filter.parts.{pos}")) for pos in POS_CLASSES],
     )
-    # What a browser shows as the address is without the fields that were left empty.
+    # The URL shown in the browser is without empty fields.
     if "hx-request" in request.headers and not problem:
         answer.headers["HX-Push-Url"] = f"/insights/{page}" + (f"?{wanted.to_query()}" if wanted.to_query() else "")
     return answer
@@ -213,7 +213,7 @@ def _index_or_none(services: Services) -> LakeIndex | None:
 
 @router.get("/age", name="age")
 def age(request: Request, services: Given) -> HTMLResponse:
-    """The age model that the settings name, or why there is none."""
+    """The page of the configured age model, or why there is none."""
     found = read_age_facts(services.settings)
     model = found.evaluations.get("model")
     return render(
@@ -231,7 +231,7 @@ def age(request: Request, services: Given) -> HTMLResponse:
 
 
 def _tab_query(request: Request) -> str:
-    """The filter of the tabs, which says nothing of the age model and is kept for whoever goes back to them."""
+    """The filter of the other tabs, which the age page ignores but keeps in its links."""
     try:
         return filter_of_request(request).to_query()
     except QueryError:

@@ -1,4 +1,4 @@
-"""The page of one day, yesterday unless another is asked for: what accounts did, what is new, what is missing."""
+"""The page of one day, yesterday by default: what accounts posted, what is new, what is missing."""
 
 from datetime import date, timedelta
 from functools import partial
@@ -27,7 +27,7 @@ _FIRST_DAY, _LAST_DAY = date(2010, 1, 1), date(2200, 1, 1)
 
 @router.get("/morning", name="morning")
 def morning_page(request: Request, services: Given, wanted: UrlFilter, day: str = "") -> HTMLResponse:
-    """What the accounts did on a day. Raises QueryError, NotReadyError."""
+    """The activity of accounts on a day. Raises QueryError, NotReadyError."""
     last = yesterday(today(services.settings.zone))
     asked = day_of(day)
     found = day_summary(index_of(services), asked or last, wanted.account)
@@ -55,7 +55,7 @@ def morning_page(request: Request, services: Given, wanted: UrlFilter, day: str 
 def more_accounts(
     request: Request, services: Given, wanted: UrlFilter, day: str, offset: Annotated[int, Query(ge=0, le=100_000)] = 0
 ) -> HTMLResponse:
-    """The accounts that come after those that are shown, as a part of the page. Raises QueryError."""
+    """The next accounts of the list, as a fragment of the page. Raises QueryError."""
     chosen = day_of(day) or yesterday(today(services.settings.zone))
     found = day_summary(index_of(services), chosen, wanted.account)
     shown = _shown(services, found, wanted, offset)
@@ -79,12 +79,12 @@ def _shown(services: Services, found: DaySummary, wanted: Filter, offset: int) -
 
 
 def picture_of(post: Row) -> str:
-    """The name of the picture that stands for a post: its first image, else a frame of its video; empty for none."""
+    """The image name that represents a post: its first image, else a frame of its video; empty for none."""
     return post["first_image"] or (PurePosixPath(post["poster"]).stem if post["poster"] else "")
 
 
 def post_link(post: Row) -> str:
-    """The address of a post's page."""
+    """The URL of a post's page."""
     return f"/posts?{Filter(account=(post['account'],), post=post['post_id']).to_query()}"
 
 
@@ -93,7 +93,7 @@ def _query(wanted: Filter, day: date) -> str:
 
 
 def day_of(text: str) -> date | None:
-    """A day as an address says it; null for nothing. Raises QueryError."""
+    """A day as written in a URL; null for an empty text. Raises QueryError."""
     if not text.strip():
         return None
     try:

@@ -1,4 +1,4 @@
-"""The posts behind a number or a picture: a list by the same filter, and one with all that is known of it."""
+"""Pages of posts: the list of those that match a filter, and one post with all that is known of it."""
 
 from typing import Annotated
 from urllib.parse import quote
@@ -32,7 +32,7 @@ def posts(
     sort: Annotated[str, Query(max_length=20)] = "newest",
     number: Annotated[int, Query(ge=1, le=10_000_000, alias="page")] = 1,
 ) -> HTMLResponse:
-    """The posts that the address wants, page by page. Raises QueryError, NotReadyError."""
+    """The posts that match the URL's filter, page by page. Raises QueryError, NotReadyError."""
     index = index_of(services)
     clusters = clusters_of(index)
     chosen = sort if sort in SORTS else "newest"
@@ -71,9 +71,9 @@ def post(
     image: Annotated[int, Query(ge=0, description="Position of the image that is shown large")] = 0,
     part: Annotated[bool, Query(description="Only what the panel of the gallery shows")] = False,
 ) -> HTMLResponse:
-    """One post: its images, its numbers over time, its words, what was made of it, and where it came from.
+    """One post: its images, its numbers over time, its tokens, what was derived from it, and its source.
 
-    Raises NotFoundError, NotReadyError; what a damaged table does not tell is said in the page.
+    Raises NotFoundError, NotReadyError; a damaged table is reported in the page.
     """
     words, index = words_of(request), index_of(services)
     row = post_of(index, account, post_id)
@@ -103,5 +103,5 @@ def post(
 
 
 def post_address(account: str, post_id: str) -> str:
-    """The page of a post."""
+    """The URL of a post's page."""
     return f"/posts/{quote(account, safe='')}/{quote(post_id, safe='')}"

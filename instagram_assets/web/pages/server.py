@@ -1,4 +1,4 @@
-"""Pages about the web app itself: status, login, the reference of the API, and the notice of the index."""
+"""Pages about the web app itself: status, login, API reference, and the notice about the index."""
 
 from typing import Any
 
@@ -18,13 +18,13 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/status", name="status")
 async def status(request: Request, services: Given) -> HTMLResponse:
-    """All that waits, failed or is missing."""
+    """The status page: what waits, failed or is missing."""
     return render(request, "status.html", page="status", **await _status_shown(request, services))
 
 
 @router.get("/status/facts", name="status_facts")
 async def facts(request: Request, services: Given) -> HTMLResponse:
-    """What changes on the page; while it is being counted, it says so and fetches itself again."""
+    """The fragment with the facts of the status page; it refreshes itself while they are being computed."""
     return render(request, "status_facts.html", **await _status_shown(request, services))
 
 
@@ -44,7 +44,7 @@ async def _status_shown(request: Request, services: Services) -> dict[str, Any]:
 
 @router.get("/login", name="login")
 def login(request: Request, next: str = "/") -> Response:
-    """The form for the token; whoever needs none is sent on."""
+    """The login form; redirects where no login is needed."""
     access: Access = request.app.state.access
     if not access.is_demanded or request.scope[SESSION]:
         return RedirectResponse(_ours(next), 303)
@@ -52,14 +52,16 @@ def login(request: Request, next: str = "/") -> Response:
 
 
 def _ours(address: str) -> str:
-    """A path of this server; `//host` and `/\\\\host` lead to others, and line breaks are dropped by browsers."""
+    """The URL if it is a path of this server, else the start page: `//host` and `/\\host` lead to other sites, and
+    browsers drop line breaks.
+    """
     is_path = address.startswith("/") and address[1:2] not in ("/", "\\") and address.isprintable()
     return address if is_path and address.isascii() else "/"
 
 
 @router.get("/api-reference", name="api")
 def api(request: Request, services: Given) -> HTMLResponse:
-    """What a script can ask, with an example of each."""
+    """The API reference, with an example request for each operation."""
     access: Access = request.app.state.access
     address = str(request.base_url).rstrip("/")
     variable = services.settings.web.token_variable if access.is_demanded else ""
@@ -69,5 +71,5 @@ def api(request: Request, services: Given) -> HTMLResponse:
 
 @router.get("/index/notice", name="index_notice")
 def index_notice(request: Request, waiting: bool = False) -> HTMLResponse:
-    """The notice, which looks again by itself; empty while nothing is to be said."""
+    """The fragment with the notice about the index, which polls; empty while there is nothing to report."""
     return notice(request, is_waiting=waiting)

@@ -1,4 +1,4 @@
-"""The first page: what there is, what needs somebody, where to go on; and the weekly reports on reels."""
+"""The start page with overview, problems and links; and the weekly reports on reels."""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from instagram_assets.web.status import counted, in_words, of_dagster
 from instagram_assets.web.status_facts import Fact
 
 _WEEK_FILE = re.compile(r"reels-(\d{4}-W\d{2})\.html")
-# They are whole in themselves: their pictures, fonts and styles stand in them, and nothing in them may run.
+# The reports are self-contained: images, fonts and styles are embedded, and scripts are forbidden.
 POLICY = (
     "default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'; sandbox allow-popups allow-popups-to-escape-sandbox"
@@ -25,7 +25,7 @@ POLICY = (
 
 @dataclass(frozen=True)
 class WeekPage:
-    """A page on the reels of one week, such as 2026-W44."""
+    """A report on the reels of one week, such as 2026-W44."""
 
     name: str
     week: str
@@ -33,7 +33,7 @@ class WeekPage:
 
 
 def week_pages(folder: Path) -> list[WeekPage]:
-    """All pages on weeks, the newest week first."""
+    """All weekly reports, the newest week first."""
     if not folder.is_dir():
         return []
     found = ((_WEEK_FILE.fullmatch(path.name), path) for path in folder.iterdir() if _is_file(path))
@@ -42,12 +42,12 @@ def week_pages(folder: Path) -> list[WeekPage]:
 
 
 def _is_file(path: Path) -> bool:
-    """A file of its own: a link may lead anywhere, and a pipe does not end."""
+    """Whether a path is a regular file: a symbolic link may lead anywhere, and a pipe does not end."""
     return path.is_file() and not path.is_symlink()
 
 
 def week_page(folder: Path, name: str) -> WeekPage:
-    """The page of this name. Raises NotFoundError."""
+    """The weekly report of this name. Raises NotFoundError."""
     for page in week_pages(folder):
         if page.name == name:
             return page
@@ -61,7 +61,7 @@ _MOST_NEEDS = 4
 
 @router.get("/", name="start")
 def start(request: Request, services: Given) -> HTMLResponse:
-    """What there is, what needs somebody, and where to go on."""
+    """The start page: overview, problems that need a person, and links."""
     weeks = week_pages(services.settings.folder("reports"))[:_LATEST_WEEKS]
     values = _overview(services)
     return render(request, "start.html", page="start", weeks=weeks, dagster_url=services.dagster_url, **values)
@@ -69,13 +69,13 @@ def start(request: Request, services: Given) -> HTMLResponse:
 
 @router.get("/start/overview")
 def overview(request: Request, services: Given) -> HTMLResponse:
-    """The part of the page with the numbers, or with the ways to begin."""
+    """The fragment with the counts, or with ways to begin while there is no data."""
     return render(request, "start_overview.html", **_overview(services))
 
 
 @router.get("/start/attention")
 async def attention(request: Request, services: Given) -> HTMLResponse:
-    """The part of the page that names what needs a person; all of it stands on the page of the state."""
+    """The fragment with the most important problems that need a person; the status page has all of them."""
     remembered = counted(services)
     needs: list[Fact] = []
     found = remembered.newest()
@@ -92,7 +92,7 @@ async def attention(request: Request, services: Given) -> HTMLResponse:
 
 @router.get("/reports/{name}")
 def report(services: Given, name: str) -> FileResponse:
-    """A page on the reels of one week, as the platform wrote it."""
+    """A weekly report on reels, as the platform wrote it."""
     found = week_page(services.settings.folder("reports"), name)
     return FileResponse(found.path, media_type="text/html", headers={"Content-Security-Policy": POLICY})
 

@@ -1,4 +1,4 @@
-"""All words of the web app, one file per language: `en.toml`, `ko.toml`, with the same names."""
+"""Translations of the web app, one file per language (`en.toml`, `ko.toml`) with the same keys."""
 
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ LANGUAGES = {"en": "English", "ko": "한국어"}
 
 
 class Words:
-    """The words of one language, called with a name such as `collect.title` and what stands in its braces.
+    """The translations of one language, called with a key such as `collect.title` and the values of its placeholders.
 
     >>> words_in("en")("history.images", count=3)
     '3 images'
@@ -26,23 +26,23 @@ class Words:
         return self.texts[name].format(**values) if values else self.texts[name]
 
     def known(self, name: str, otherwise: str) -> str:
-        """The words of a name that comes from elsewhere, such as a reason; as it is where there are none."""
+        """The translation of a key from data, such as a reason; `otherwise` where there is none."""
         return self.texts.get(name, otherwise)
 
     def names(self) -> set[str]:
-        """All names."""
+        """All keys."""
         return set(self.texts)
 
 
 @cache
 def words_in(language: str) -> Words:
-    """The words of a language of LANGUAGES."""
+    """The translations of a language of LANGUAGES."""
     text = Path(__file__).with_name(f"{language}.toml").read_text("utf-8")
     return Words(language, dict(_flat(tomllib.loads(text))))
 
 
 def language_of(chosen: str, accepted: str) -> str:
-    """The language that was chosen, else the first one of an `Accept-Language` header that there is, else English."""
+    """The chosen language, else the first supported one of an `Accept-Language` header, else English."""
     preferred = (part.partition(";")[0].strip().partition("-")[0].lower() for part in accepted.split(","))
     return next((code for code in (chosen, *preferred) if code in LANGUAGES), "en")
 
