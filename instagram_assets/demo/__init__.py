@@ -1,4 +1,4 @@
-"""An invented export, the pictures it points to, and the small server that hands them out."""
+"""The demo: synthetic exports and pictures, and local servers that imitate the external APIs."""
 
 from pathlib import Path
 
