@@ -3,5 +3,5 @@
 from pathlib import Path
 
 SAMPLE = Path(__file__).with_name("sample")
-"""The export as files, and the small models that know its pictures."""
+"""Folder with the committed sample export and the small models trained on its pictures."""
 MODELS = SAMPLE / "models"

@@ -270,7 +270,7 @@ _EMOJIS = ("😊", "😂", "🥰", "✨", "🌙", "☕️", "🐱", "🌸", "�
 _SHORT = ("ㅋㅋㅋ", "굿모닝", "좋은 하루", "good morning", "throwback", "no caption", "일상", "weekend")
 
 PAPERCRAFT = "papercraft"
-"""The theme of the demo's own accounts; who writes about it writes as they do, in Korean."""
+"""The theme of the demo's own accounts; posts about it use their captions, in Korean."""
 POST_THEMES = (*_KOREAN, PAPERCRAFT)
 
 

@@ -21,7 +21,7 @@ from instagram_assets.demo.sample_videos import SampleVideo
 from instagram_assets.demo.synthetic_images import SCENE_COLOURS, SCENE_SHAPES, Scene
 
 COLLECTED_AT = SAMPLE_NOW
-"""When it is collected, so that two demos make the same lake: before the exports were read."""
+"""Fixed time of collection, so that two demos produce the same lake; it is before the exports were read."""
 GRAPH_API_SUBJECTS = ("demo.sol.garden", "#육아일기")
 INSTAGRAM_SUBJECTS = ("demo.narae.walks",)
 _POSTS_OF_SITE = 14  # more than the profile response contains

@@ -187,7 +187,7 @@ def _within(day: datetime, rng: random.Random) -> datetime:
 SAMPLE_NOW = datetime.combine(SAMPLE_FIRST_DAY + timedelta(days=DAYS - 1), datetime.min.time(), ZONE).replace(
     hour=23, minute=59
 )
-"""When the demo's posts have all been made, the last of them within the 24 hours that a hashtag shows."""
+"""A time after all of the demo's posts, the last of which is within the 24 hours that a hashtag shows."""
 
 _MEDIA_TYPES = {"Image": "IMAGE", "Sidecar": "CAROUSEL_ALBUM", "Video": "VIDEO"}
 

@@ -15,11 +15,11 @@ from instagram_assets.ingest.post_ids import shortcode_of
 FIRST_PAGE_SIZE = 12
 MAX_PAGE_SIZE = 50
 NEWEST_POST_AT = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
-"""When the newest post of a person was made, unless said otherwise."""
+"""Default time of an account's newest post."""
 _BETWEEN = timedelta(hours=13)
 _ACCOUNTS = 90_000
 CDN_URL = "https://scontent.cdninstagram.com/v/t51.2885-15"
-"""Where pictures and films are, unless said otherwise."""
+"""Default base URL of pictures and videos."""
 _KINDS = ("image", "sidecar", "reel", "video")
 _NAMES = {"image": "GraphImage", "sidecar": "GraphSidecar", "reel": "GraphVideo", "video": "GraphVideo"}
 _NUMBERS = {"image": 1, "sidecar": 8, "reel": 2, "video": 2}

@@ -24,7 +24,7 @@ from instagram_assets.demo.synthetic_images import CONTENT_TYPES, Scene, encode_
 from instagram_assets.search.sites import Site, load_site
 
 Markup = Literal["new", "old", "unknown", "strange"]
-"""Naver's since 2024, Naver's before, one that only the last resorts find, one that nothing finds."""
+"""Naver's markup since 2024, that before, one that only fallback selectors match, and one that no selector matches."""
 
 _THUMBNAIL_WIDTH = 340
 _TEMPLATE = Path(__file__).with_name("search_page.html")
@@ -35,19 +35,19 @@ class Oddity(Enum):
     """Responses other than results."""
 
     EMPTY = auto()
-    """The page says that it found nothing."""
+    """A page without results."""
     CONSENT = auto()
-    """A form that asks for consent."""
+    """A consent form."""
     REDIRECT = auto()
-    """Another host's page."""
+    """A redirect to another host."""
     REFUSED = auto()
     """HTTP 403."""
     BROKEN = auto()
     """HTTP 500."""
     ENDLESS = auto()
-    """HTML that never ends."""
+    """An endless HTML response."""
     HANGING = auto()
-    """A page whose one picture never comes."""
+    """A page whose only picture never loads."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ class Results:
     markup: Markup = "new"
     batch: int = 20
     advertisements: int = 0
-    """So many tiles show the page's first pictures again."""
+    """Number of advertisement tiles, which repeat the page's first pictures."""
     polls: bool = False
-    """The page asks the server for news without end."""
+    """True if the page polls the server endlessly."""
 
 
 def subject(

@@ -19,7 +19,7 @@ ARCHIVE_PICTURES = tuple(
     for place in ("", f"{ACTIVITY_FOLDER}/")
     for kind in ("posts", "archived_posts", "reels", "igtv", "other")
 )
-"""The folders of an archive in which the pictures of posts lie."""
+"""Folders of an archive that contain the pictures of posts."""
 _PICTURES = re.compile(rf"(?:{'|'.join(ARCHIVE_PICTURES)})/(?:.*/)?[^/]+\.(?:jpe?g|png|webp|gif|heic)", re.IGNORECASE)
 _PAGES = re.compile(rf"(?:{ACTIVITY_FOLDER}/)?(?:media|content)/(?:posts_\d+|reels)\.html")
 # Top-level folders of an archive; two of them side by side are not there by chance.

@@ -19,7 +19,7 @@ from instagram_assets.ingest.companion_files import OpenablePicture
 from instagram_assets.ingest.zips import is_zip, open_zip, owner_in_zip, refuse_unusable_zip
 
 StorePictures = Callable[[Iterable[OpenablePicture]], Mapping[str, int]]
-"""Takes pictures for good; says how many are there now, first, and how many are not, by the reason."""
+"""Stores pictures; returns counts by result: the stored ones first, then those not stored, by reason."""
 
 _MOST_REASONS = 3
 

@@ -58,12 +58,12 @@ def _distinctive(names: Iterable[str]) -> set[str]:
 
 
 TEXT_LIMIT = field_values.CAPTION_LIMIT
-"""Instagram takes no longer comments."""
+"""Maximum length of a comment on Instagram."""
 NO_COMMENTER = "nobody is named as who wrote it"
 NO_POST = "nothing says under which post it is"
 ROUNDED_ID = "comment_id: a program has rounded it, so other comments may have the same"
 ROUNDED_POST_ID = "post_id: a program has rounded it, so it may be another post's"
-"""Warnings."""
+"""Texts of errors and warnings."""
 
 _CONCEALED = "what stands there"
 _NUMBER = re.compile(r"[0-9]+(?:_[0-9]+)*")

@@ -21,7 +21,7 @@ from instagram_assets.ingest.record_source import PostKey, RecordSource
 from instagram_assets.settings import IngestSettings
 
 OpenablePicture = tuple[str, Callable[[], BinaryIO]]
-"""The URL of a picture in the tables, and how to open its bytes."""
+"""The URL of a picture in the tables, and a function that opens its bytes."""
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".webp", ".png")
 _ENDINGS = (".xz", ".gz", ".json")

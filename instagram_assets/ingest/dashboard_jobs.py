@@ -23,7 +23,7 @@ JOB_STATUSES = {
     "running": "cancelled",
     "queued": "cancelled",
 }
-"""What a status of the file says now."""
+"""Mapping of the status in the file to the status after the import."""
 
 _FIELDS = {"id", "query", "status", "request_limit", "out_dir", "count", "started_at", "finished_at"}
 _LONGEST_LOG = 1_000_000

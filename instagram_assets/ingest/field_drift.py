@@ -18,9 +18,9 @@ from instagram_assets.ingest.manifests import LandedFile
 ChangeKind = Literal["missing", "new", "retyped"]
 
 MIN_RECORDS, SHARE_OF_FILES = 20, 0.95
-"""Of a file with enough records, a field is expected that this share of the earlier files has in every record.
+"""Minimum records of a file, and share of earlier files whose records all have a field, for it to be expected.
 
-Of a file with few, as tools write that make one for each post, only a field that all of them have.
+In smaller files, as written by tools that make one for each post, only a field that all earlier files have is expected.
 """
 
 NEWEST_WINDOW = timedelta(days=1)

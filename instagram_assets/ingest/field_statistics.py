@@ -12,7 +12,7 @@ TYPE_SAMPLE = 50
 OPTIONAL_MARK = "?"
 
 FieldTypes = Mapping[str, str]
-"""The fields of a format: to each name its JSON types, parted by `|`, with `?` behind where not every record has it."""
+"""Fields of a format: name to JSON types, separated by `|`, with a trailing `?` if not every record has the field."""
 
 # Type names of JSON Schema. Tools write a whole number as 3 or as 3.0, so both are numbers.
 _TYPES = {bool: "boolean", int: "number", float: "number", str: "string", list: "array", dict: "object"}

@@ -22,7 +22,7 @@ from instagram_assets.storage.atomic import make_folder, shortened, sync_folders
 from instagram_assets.storage.locks import alone_in
 
 HEAD_BYTES = 1 << 16
-"""Bytes of a file that say whether it may be an export."""
+"""Bytes at the start of a file that are read to decide whether it may be an export."""
 
 _EXPORTS = (".json", ".jsonl", ".ndjson", ".xlsx", ".xlsm")
 _TABLES = (".csv", ".tsv")

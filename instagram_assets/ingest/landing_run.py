@@ -97,7 +97,7 @@ class LandingEntry:
     contents: FolderContents | None = None
     before: dict[str, Identity] = field(default_factory=dict[str, Identity])
     kept: str = ""
-    """What became of its pictures, where it is an archive."""
+    """Summary of the stored pictures, for an archive."""
 
 
 @dataclass
@@ -114,7 +114,7 @@ class LandingRun:
     result: LandingReport = field(default_factory=LandingReport)
     is_swept: bool = False
     read: list[tuple[Path, LandedFile]] = field(default_factory=list[tuple[Path, LandedFile]])
-    """Files of the folder that is under way, which have landed or were known."""
+    """Files of the current folder that have landed or were known."""
 
     def opened(self, path: Path) -> Iterator[LandingEntry]:
         """Return the files and folders of a name; nothing for a folder that cannot be used, which is logged."""

@@ -254,7 +254,7 @@ def _names(folder: UPath, ending: str) -> Iterator[str]:
 
 
 MAX_CELLS = 500_000
-"""Accounts × days of one asset that Dagster still handles well."""
+"""Maximum accounts × days of one asset that Dagster still handles well."""
 
 
 def extend_to_oldest_post(lake: UPath, last_day: date) -> str:

@@ -67,9 +67,9 @@ def post_id_from_url(address: object) -> str | None:
 
 
 MIN_ROUNDED = 10**15
-"""The least number that a program may have rounded."""
+"""Smallest number that a program may have rounded."""
 SPREADSHEET_DIGITS = 15
-"""How many digits every program keeps."""
+"""Number of digits that every program preserves."""
 
 _EXACT = 2.0**53
 _FEWEST_ZEROS = 4

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 IMAGE_SIDE = 48  # pixels, of the models' input
 ATTRIBUTES = (tuple(SCENE_SHAPES), tuple(SCENE_COLOURS), tuple(SCENE_COLOURS))
-"""The words that a shape, its colour and a background can be."""
+"""Class names of shape, colour and background."""
 ReportProgress = Callable[[str], None]
 _AT_ONCE = 64
 _BATCH = 48
@@ -139,7 +139,7 @@ def trainable_labels(attributes: "Tensor") -> "Tensor":
 
 
 LossFunction = Callable[[Any], "Tensor"]
-"""From a random generator, which draws the batch, to one number."""
+"""Returns the loss of a random batch, given the random generator that draws the batch."""
 _WARM_UP = 0.05  # share of the steps for the warm-up of the learning rate
 _DECAY = 0.7  # share of the steps for its decay
 

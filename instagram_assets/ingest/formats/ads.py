@@ -14,7 +14,7 @@ from instagram_assets.ingest.record_source import RecordSource
 
 FORMAT = "ads"
 PLACE = "(place in the table)"
-"""Key below which the reader of a table of ads says where a row stands in it."""
+"""Key under which the reader of a table of ads stores a row's position."""
 MERGED = "where cells are merged, split them and fill each one"
 NO_AD = "a row of totals, or one below merged cells: split them and fill each one"
 NEEDED = "a table of ads needs Post URL, Date, and one of Views, Likes and Comments"
@@ -46,7 +46,7 @@ AD = AdShape(
     },
     known=frozenset((*_COLUMNS.values(), PLACE)),
 )
-"""The shape of an ad: its fields are columns of the table, of which a record after `named` has ours."""
+"""Field mapping for an ad: its fields are columns of the table; a record from `named` has ours."""
 
 
 def column_of(name: str) -> str | None:

@@ -17,7 +17,7 @@ from instagram_assets.ingest.timestamps import parse_timestamp
 
 NAME = "collected"
 VERSION = 1
-"""The form of the line that is written; older ones stay readable."""
+"""Version of the line format that is written; older ones stay readable."""
 _RECORD = "record"
 
 

@@ -17,7 +17,7 @@ DROPPED = (
 )
 
 OWN_WORDS = frozenset(("caption", "edge_media_to_caption"))
-"""Keys below which stand the words of the post's own author, in a form like a comment's."""
+"""Keys that contain the post author's own texts, in a structure like that of a comment."""
 
 _INSTEAD = "(a comment, not kept)"
 _WORDS = frozenset(("text", "comment", "commentText", "comment_text"))

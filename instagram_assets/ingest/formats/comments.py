@@ -19,10 +19,10 @@ from instagram_assets.ingest.record_source import RecordSource
 from instagram_assets.privacy.pseudonyms import UNNAMED_PREFIX
 
 PAGES = "comment_pages"
-"""Name of the format of records that are no comments, and hold nothing that we know but comments."""
+"""Name of the format of records that are not comments themselves, but contain only comments."""
 
 ANSWERED, POST_ID, SHORTCODE = "(comment it stands under)", "(post it stands under)", "(code of that post)"
-"""Keys under which a comment's record has what only the place says where it was found."""
+"""Keys added to a comment's record for context that only its surroundings contain."""
 
 _NAMES = (
     *("ownerUsername", "owner.username", "user.username", "from.username", "author.username", "username", "userName"),
@@ -33,7 +33,7 @@ DISPLAYED = (
     *("owner.full_name", "user.full_name", "ownerFullName", "from.name", "fullName", "full_name", "name"),
     *("owner.fullName", "user.fullName", "author.name"),
 )
-"""Where the name may stand that a commenter is shown under, which several people may have."""
+"""Paths of a commenter's display name, which is not unique."""
 
 # Lists in which every object with a text is a comment, even without a user name.
 _LISTS = frozenset(

@@ -26,7 +26,7 @@ SHAPES: tuple[tuple[str, Shape], ...] = (
     (ads.FORMAT, ads.AD),
     (comment_detection.FORMAT, comments.COMMENT),
 )
-"""Every shape with the name of its format."""
+"""Every field mapping with the name of its format."""
 
 CONTRACTS: dict[str, Contract] = {
     "post": POSTS_RAW,
@@ -34,7 +34,7 @@ CONTRACTS: dict[str, Contract] = {
     "ad": RAW_ADS,
     "comment": RAW_COMMENTS,
 }
-"""The table that each kind of record goes into."""
+"""The table contract for each kind of record."""
 
 _NAMES = {id(shape): name for name, shape in SHAPES}
 

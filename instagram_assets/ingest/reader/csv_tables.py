@@ -19,7 +19,7 @@ from instagram_assets.settings import IngestSettings
 
 SEPARATORS = ",;\t"
 UNREAD_SEPARATORS = "|^~"
-"""What tables are parted by that are not read, but told as such."""
+"""Unsupported separators, which are recognised only to report them."""
 
 _SAMPLE = 100
 _NAMES_SHOWN = 8

@@ -8,7 +8,7 @@ from instagram_assets.errors import FileError
 from instagram_assets.media.sniff import image_format, is_binary, text_format
 
 HEAD = 512
-"""Bytes that decide."""
+"""Bytes at the start of a file that are enough to detect its type."""
 
 
 class Kind(NamedTuple):

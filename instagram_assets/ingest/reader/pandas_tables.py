@@ -12,7 +12,7 @@ from instagram_assets.ingest.reader.json_values import BadRecord, Record
 from instagram_assets.ingest.reader.unflatten import NAMELESS
 
 OF_TABLES = ("columns", "index", "schema")
-"""What a table says of its rows before they come."""
+"""Keys of a table that come before its rows."""
 
 Item = tuple[Record | BadRecord, int]
 

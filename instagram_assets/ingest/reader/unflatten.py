@@ -8,7 +8,7 @@ from instagram_assets.ingest.reader.json_values import MAX_DEPTH, Record
 
 SEPARATOR = "/"
 NAMELESS = frozenset(("", "Unnamed: 0", "index", "level_0"))
-"""What pandas calls the column of its row numbers."""
+"""Name that pandas gives to the column of the row index."""
 
 # A flattened record with a non-empty list has one of these in its column names.
 _FLAT = frozenset(

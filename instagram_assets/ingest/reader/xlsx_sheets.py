@@ -61,7 +61,7 @@ def _column(letters: str) -> int:
 
 
 MOST_ROWS = 1_048_576
-"""What a sheet of Excel holds."""
+"""Maximum number of rows in an Excel sheet."""
 
 _PART = "xl/workbook.xml"
 _MOST_UNPACKED = 1 << 30
@@ -75,7 +75,7 @@ _SAVE_AS = "Save it again as XLSX, or as CSV UTF-8"
 
 Row = tuple[object, ...]
 Passed = Callable[[str], None]
-"""Who is told of a sheet that is not read, such as "'notes' with what, who"."""
+"""Callback for a sheet that is not read, with a text such as "'notes' with what, who"."""
 
 
 def is_workbook(path: Path) -> bool:

@@ -18,7 +18,7 @@ from instagram_assets.ingest.record_source import RecordSource
 from instagram_assets.privacy.forgotten_identifiers import Forgotten, IdentifierKind
 
 NAME_KEYS = frozenset(("username", "userName", "user_name", "ownerUsername", "account", "author"))
-"""What names a person, where others mention one."""
+"""Fields that contain a person's account name, also where other records mention it."""
 
 _IDS: tuple[IdentifierKind, ...] = ("post_id", "profile_id", "shortcode", "image")
 _FRACTION = re.compile(r"\.0+\Z")

@@ -41,7 +41,7 @@ class Task:
     rows: int
     is_rewritten: bool = False
     before: Identity | None = None
-    """Of a file that goes: what was looked at, so that nothing else goes that was put into its place."""
+    """Identity of a file to be removed when it was scanned, so that a file that has replaced it is not removed."""
 
 
 @dataclass(frozen=True)

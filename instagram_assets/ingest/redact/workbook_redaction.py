@@ -15,7 +15,7 @@ from instagram_assets.ingest.redact.json_documents import Tally
 from instagram_assets.ingest.redact.redactor import Scrubber
 
 BROKEN_BOOK = (FileError, zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, IndexError, EOFError)
-"""What reading a damaged workbook raises."""
+"""Errors that reading a damaged workbook can raise."""
 
 _LONGEST_TITLE = 31
 

@@ -21,7 +21,7 @@ from instagram_assets.ingest.zips import ZIP_ERRORS, owner_in_zip
 from instagram_assets.storage.atomic import temporary_beside
 
 MEDIA = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".heic", ".mp4", ".mov", ".m4v", ".webm")
-"""Endings of files that are pictures or videos of posts."""
+"""File extensions of pictures and videos of posts."""
 _PIECE = 1 << 20
 
 
