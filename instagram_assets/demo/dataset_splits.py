@@ -64,7 +64,7 @@ def render_scenes(
 ) -> list[Scene]:
     """Return `each` scenes of every subject, in the sizes and with the faults of the demo's pictures.
 
-    Smaller if `reduced`.
+    With `reduced` they are smaller, for training.
     """
     return [_scene(subject, rng, reduced) for subject in subjects for _ in range(each)]
 

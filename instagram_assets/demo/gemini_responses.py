@@ -55,7 +55,7 @@ def tokens_of_text(text: str) -> int:
 def tokens_of_video(content: bytes) -> int:
     """Estimate a video's tokens: 258 for the picture and 32 for the sound of each second.
 
-    10 seconds if its length is unknown.
+    A video of unknown length counts as 10 seconds.
     """
     return round(290 * (_seconds_of_mp4(content) or _SECONDS_OF_UNKNOWN))
 

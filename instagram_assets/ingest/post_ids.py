@@ -105,7 +105,7 @@ def restore_ids(ids: Sequence[str | None], codes: Sequence[str | None]) -> Resto
 def normalized_id(value: str) -> str:
     """Return the post's id in a text: the part before "_" and the owner's id.
 
-    A large number without its ".0" or "e+18".
+    A large number loses its ".0" or "e+18".
     """
     if value.isdecimal():
         return value

@@ -98,7 +98,7 @@ def read_zip_batches(
 ) -> Iterator[Batch]:
     """Return a file's records in batches, as `read_batches` does.
 
-    Of a ZIP those of all its exports, numbered consecutively.
+    For a ZIP these are the records of all exports in it, numbered consecutively.
 
     Members are extracted one after the other into a temporary file in `folder`. One that cannot be used becomes a
     BadRecord at its position, and the others go on; raises FileError if all fail. `passed` is called with sheets that

@@ -26,9 +26,9 @@ _SHIFT = (-0.08, 0.08)  # of half a side
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Training pictures: picture i shows `subjects[owners[i]]`.
+    """Training pictures as one array, with the index of the subject that each one shows (`owners`).
 
-    `pixels` is uint8[n, 3, SIDE, SIDE], `owners` int64[n].
+    `pixels` is uint8[n, 3, SIDE, SIDE], `owners` int64[n] into `subjects`.
     """
 
     subjects: tuple[ImageSubject, ...]

@@ -47,7 +47,7 @@ def is_post(record: Record) -> bool:
 
 
 def is_scant_post(record: Record) -> bool:
-    """True for posts and reels, even if they lack one or two required fields."""
+    """True for posts and reels, even if some of the required fields are missing."""
     keys = record.keys()
     return len(keys & _SIGNS) >= 3 and not keys.isdisjoint(_OWN_SIGNS)
 

@@ -120,9 +120,9 @@ def _is_clean(coding: Coding, scrubber: Scrubber) -> bool:
 
 
 def by_bytes(path: Path, scrubber: Scrubber) -> Scrubbed:
-    """Redact a file that cannot be parsed: it is removed if it contains a name.
+    """Redact a file that cannot be parsed: it is removed as a whole if it contains an erased name.
 
-    A picture if its hash or name is erased.
+    A picture or video is not searched for names, but removed if it is itself erased.
     """
     digest, held, is_picture = hashlib.sha256(), b"", False
     with path.open("rb") as stream:
