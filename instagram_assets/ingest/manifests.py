@@ -115,7 +115,7 @@ def manifest_path(lake: UPath, name: str) -> UPath:
 
 
 def pending_path(lake: UPath, name: str) -> UPath:
-    """Return the path of the marker that says that a file's cells are not materialized yet."""
+    """Return the path of the marker of a file whose cells (account × day) are not materialized yet."""
     return lake / "landing" / "pending" / name
 
 
@@ -222,24 +222,24 @@ def first_seen_at(lake: UPath, sha256: str) -> datetime:
 
 
 def mark_pending(lake: UPath, name: str, seen: datetime) -> None:
-    """Record that a file's cells are not materialized yet, and when it was first seen."""
+    """Record that a file's (account, day) cells are not materialized yet, and when it was first seen."""
     noted = seen.isoformat().encode()
     write_atomic(pending_path(lake, name), lambda stream: stream.write(noted), sweep_folder=False)
 
 
 def pending_files(lake: UPath) -> list[LandedFile]:
-    """Return the landed files whose cells are not materialized yet, sorted by name and hash."""
+    """Return the landed files whose (account, day) cells are not materialized yet, sorted by name and hash."""
     files = (replace(file, new=False) for file in (find_landed(lake, sha256) for sha256 in pending_names(lake)) if file)
     return sorted(files, key=lambda file: (file.file, file.sha256))
 
 
 def pending_names(lake: UPath) -> set[str]:
-    """Return the hashes of the landed files whose cells are not materialized yet."""
+    """Return the hashes of the landed files whose (account, day) cells are not materialized yet."""
     return {name.rpartition("-")[0] for name in _names(lake / "landing" / "pending", "")}
 
 
 def clear_pending(lake: UPath, files: Sequence[LandedFile]) -> None:
-    """Record that the cells of these files are materialized."""
+    """Record that the (account, day) cells of these files are materialized."""
     for file in files:
         for version in range(1, file.parser_version + 1):
             remove_durably(pending_path(lake, f"{file.sha256}-{version}"))
