@@ -1,7 +1,7 @@
-"""An invented export, the pictures it points to, and the small server that hands them out."""
+"""The demo: synthetic exports and pictures, and local servers that imitate the external APIs."""
 
 from pathlib import Path
 
 SAMPLE = Path(__file__).with_name("sample")
-"""The export as files, and the small models that know its pictures."""
+"""Folder with the committed sample export and the small models trained on its pictures."""
 MODELS = SAMPLE / "models"

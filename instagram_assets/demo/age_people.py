@@ -1,4 +1,4 @@
-"""The demo's invented people for the age model: who they are, what they post, and the files that say so."""
+"""Synthetic people for the demo of the age model: their posts, and the label and text files with them."""
 
 import csv
 import io
@@ -18,10 +18,10 @@ PEOPLE = 1000
 LABELS, TEXTS = "labels.csv", "texts"
 CUTOFF = 21
 _YOUNG_SHARE = 0.35
-_OWN, _STRAY = 0.6, 0.08  # shares of the posts: about one's own life, about any theme; the rest is everyday
-_WORDLESS = 0.2  # of the people have a post of emojis alone
-_BUSY = 400  # posts of one person, so that a long account is part of every demo
-_POSTS = {(1, 1): 8, (2, 4): 22, (5, 10): 45, (11, 20): 20, (21, 40): 5}  # how many, and how many people in a hundred
+_OWN, _STRAY = 0.6, 0.08  # shares of the posts: about one's own theme, about any other; the rest is everyday
+_WORDLESS = 0.2  # of the people have a post with only emojis
+_BUSY = 400  # posts of one person, so that every demo has a long account
+_POSTS = {(1, 1): 8, (2, 4): 22, (5, 10): 45, (11, 20): 20, (21, 40): 5}  # number of posts → percentage of people
 _LIVES: Mapping[str, Mapping[str, float]] = {
     "pupil": {"school": 5, "exams": 3, "fandom": 3},
     "freshman": {"freshman": 4, "exams": 3, "fandom": 2, "school": 0.5, "office": 0.5},
@@ -29,7 +29,7 @@ _LIVES: Mapping[str, Mapping[str, float]] = {
     "worker": {"office": 6, "household": 3, "graduate": 1, "children": 1},
     "parent": {"children": 5, "papercraft": 2, "household": 2, "office": 2},
 }
-# Of the people up to an age, so many in a hundred lead which life.
+# Maximum age → percentages of life situations of people up to that age.
 _AT_AGE: Mapping[int, Mapping[str, float]] = {
     18: {"pupil": 92, "freshman": 8},
     20: {"pupil": 20, "freshman": 65, "senior": 8, "worker": 7},
@@ -37,7 +37,7 @@ _AT_AGE: Mapping[int, Mapping[str, float]] = {
     49: {"senior": 4, "worker": 45, "parent": 51},
 }
 _LANGUAGES: Mapping[tuple[PostLanguage, ...], float] = {("ko",): 50, ("en",): 30, ("ko", "en"): 20}
-# Rows without use: no age, two ages for one person, and people who post nothing or only emojis.
+# Unusable rows: no age, two ages for one person, and people without posts or with only emojis.
 _USELESS_ROWS = (
     ("demo.age.9001", "twenty", ""),
     ("demo.age.9002", -1, ""),
@@ -53,7 +53,7 @@ _WORDLESS_PERSON = "demo.age.9007"
 
 @dataclass(frozen=True)
 class AgePerson:
-    """An invented person with `posts` in the order of posting."""
+    """A synthetic person with `posts` in the order of posting."""
 
     name: str
     age: int
@@ -61,19 +61,21 @@ class AgePerson:
 
 
 def age_people(seed: int | str = SEED, count: int = PEOPLE) -> list[AgePerson]:
-    """Invented people of 13 to 49 years, about a third of them under 21; another seed gives others.
+    """Return synthetic people of 13 to 49 years, about a third of them under 21; the result depends on the seed.
 
-    Which life somebody leads follows from the age only roughly, and most posts are about nothing in particular: so
-    the best guess is often wrong for who posts little, and for students of about 21.
+    A person's life situation depends only loosely on the age, and most posts are about general themes: so the best
+    prediction is often wrong for people with few posts, and for students of about 21.
     """
     rng = random.Random(f"{seed} ages")
     return [_person(f"demo.age.{number:04d}", rng, busy=number == count) for number in range(1, count + 1)]
 
 
 def write_age_people(folder: Path, persons: Sequence[AgePerson], this_year: int) -> None:
-    """Write LABELS and TEXTS into the folder, in all forms that may come; files that are right already stay.
+    """Write LABELS and TEXTS into the folder, in all supported formats.
 
-    Some ages are given as years of birth, counted back from `this_year`, so that the people never grow older.
+    Files that are already correct are not rewritten.
+
+    Some ages are given as years of birth, counted back from `this_year`, so that the ages are always the same.
     """
     (folder / TEXTS).mkdir(parents=True, exist_ok=True)
     _write(folder / LABELS, _labels(persons, this_year))
@@ -109,7 +111,7 @@ def _pick(weights: Mapping[Weighted, float], rng: random.Random) -> Weighted:
 
 
 def _labels(persons: Sequence[AgePerson], this_year: int) -> bytes:
-    """The label file, with a few rows that must be refused and a few that look odd and are right."""
+    """Return the label file, with a few rows that must be rejected and a few that look odd but are valid."""
     rows = []
     for number, person in enumerate(persons):
         name = f"@{person.name}" if number % 3 == 0 else person.name.upper() if number % 50 == 1 else person.name
@@ -119,7 +121,7 @@ def _labels(persons: Sequence[AgePerson], this_year: int) -> bytes:
 
 
 def _timeline(posts: Sequence[str]) -> bytes:
-    """Posts as a scraper of old wrote them, one file per person."""
+    """Return posts in the format of an older scraper, one file per person."""
     edges = [{"node": {"edge_media_to_caption": {"edges": [{"node": {"text": text}}]}}} for text in posts]
     timeline = {"edge_owner_to_timeline_media": {"count": len(posts), "edges": edges}}
     return json.dumps(timeline, ensure_ascii=False).encode()
@@ -132,6 +134,9 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file unless it is so already; what a kill left of one is not, so nothing needs to be atomic."""
+    """Write a file unless it already has this content.
+
+    A partial write is repaired that way, so it need not be atomic.
+    """
     if not path.is_file() or path.read_bytes() != content:
         path.write_bytes(content)

@@ -1,7 +1,7 @@
-"""What the demo's invented people write about: sentences in Korean and English by theme, with blanks to fill.
+"""Templates for the posts of the demo's synthetic people: Korean and English sentences by theme, with placeholders.
 
-Themes overlap on purpose, as lives do: pupils and parents both speak of homework, students of both sides of
-the cut-off of exams, and everybody of food, weather and cats. Nothing here was written by a real person.
+Themes overlap on purpose: pupils and parents both mention homework, students below and above the age limit mention
+exams, and everybody food, weather and cats. No sentence is by a real person.
 """
 
 import random
@@ -270,12 +270,12 @@ _EMOJIS = ("😊", "😂", "🥰", "✨", "🌙", "☕️", "🐱", "🌸", "�
 _SHORT = ("ㅋㅋㅋ", "굿모닝", "좋은 하루", "good morning", "throwback", "no caption", "일상", "weekend")
 
 PAPERCRAFT = "papercraft"
-"""The theme of the demo's own accounts; who writes about it writes as they do, in Korean."""
+"""The theme of the demo's own accounts; posts about it use their captions, in Korean."""
 POST_THEMES = (*_KOREAN, PAPERCRAFT)
 
 
 def sample_post(theme: str, language: PostLanguage, rng: random.Random) -> str:
-    """One post about the theme: a sentence, often with something before and after it, emojis and hashtags."""
+    """Return a post about the theme: a sentence, often with an introduction, an ending, emojis and hashtags."""
     if theme == PAPERCRAFT:
         return diary_caption(Scene(*rng.choice(all_subjects()), 640, 640, seed=0), rng)
     if theme == "everyday" and rng.random() < 0.08:
@@ -295,7 +295,7 @@ def sample_post(theme: str, language: PostLanguage, rng: random.Random) -> str:
 
 
 def emoji_post(rng: random.Random) -> str:
-    """A post of emojis alone."""
+    """Return a post with only emojis."""
     return "".join(rng.choices(_EMOJIS, k=rng.randint(1, 4)))
 
 

@@ -1,4 +1,4 @@
-"""The demo's posts, reels and profiles as the JSON items that Apify's Instagram actors write."""
+"""Conversion of the demo's posts, reels and profiles to the JSON items of Apify's Instagram actors."""
 
 import random
 import re
@@ -17,7 +17,7 @@ _SITE = "https://www.instagram.com"
 
 
 def post_item(post: SamplePost, base_url: str) -> ApifyItem:
-    """A post as apify/instagram-scraper gives it: 24 keys that are always there, and those of its kind and role."""
+    """Return a post as in apify/instagram-scraper: 24 keys that are always there, and those of its kind and role."""
     rng = random.Random(post.number)
     item = _media_item(post, base_url, rng)
     if post.kind == "Video":
@@ -28,7 +28,7 @@ def post_item(post: SamplePost, base_url: str) -> ApifyItem:
 
 
 def reel_item(post: SamplePost, base_url: str) -> ApifyItem:
-    """A reel as apify/instagram-reel-scraper gives it: plays, views and shares are three different counts."""
+    """Return a reel as in apify/instagram-reel-scraper: plays, views and shares are three different counts."""
     rng = random.Random(post.number)
     item = _media_item(post, base_url, rng)
     plays = round(max(post.account.followers, 60) * rng.choice((0.4, 0.8, 1.5, 3, 12)) * rng.uniform(0.7, 1.3))
@@ -42,7 +42,7 @@ def reel_item(post: SamplePost, base_url: str) -> ApifyItem:
 
 
 def profile_item(account: SampleAccount, portrait: SampleMedium, base_url: str) -> ApifyItem:
-    """A profile as apify/instagram-profile-scraper gives it; `latestPosts` is left empty."""
+    """Return a profile as in apify/instagram-profile-scraper; `latestPosts` is left empty."""
     rng = random.Random(account.profile_id)
     picture = _picture_url(portrait, base_url)
     item: ApifyItem = {
@@ -82,18 +82,18 @@ def profile_item(account: SampleAccount, portrait: SampleMedium, base_url: str) 
 
 
 def no_items(account: SampleAccount) -> ApifyItem:
-    """What the actor writes when an account shows nothing."""
+    """Return the actor's error item for an account without visible posts."""
     description = "Empty or private data for provided input"
     return {"error": "no_items", "errorDescription": description, "inputUrl": _profile_url(account)}
 
 
 def not_found() -> ApifyItem:
-    """What the actor writes when a post is gone."""
+    """Return the actor's error item for a post that does not exist any more."""
     return {"error": "not_found", "errorDescription": "Post does not exist"}
 
 
 def _media_item(post: SamplePost, base_url: str, rng: random.Random) -> ApifyItem:
-    """The 24 keys, and the address of the video where there is one."""
+    """Return the 24 common keys, and the URL of the video if there is one."""
     account, cover = post.account, post.media[0]
     caption = (
         quirky_caption(post.quirk, cover.scene, rng, friend=ACCOUNTS[1].name)
@@ -126,7 +126,7 @@ def _media_item(post: SamplePost, base_url: str, rng: random.Random) -> ApifyIte
 
 
 def _children(post: SamplePost, owner: SampleAccount, base_url: str, rng: random.Random) -> list[ApifyItem]:
-    """The parts of a sidecar: each a post of its own, without counts, time and owner's name."""
+    """Return the items of a sidecar: each is a post item without counts, timestamp and owner's name."""
     if post.kind not in ("Sidecar", "Mixed"):
         return []
     children = [
@@ -139,7 +139,7 @@ def _children(post: SamplePost, owner: SampleAccount, base_url: str, rng: random
 
 
 def _picture_keys(kind: str, number: int, medium: SampleMedium, base_url: str) -> ApifyItem:
-    """The keys that posts and their children share, as a child has them."""
+    """Return the picture keys that posts and their children share, in the form of a child."""
     width, height = medium.scene.size
     return {
         "id": str(number),
@@ -164,14 +164,14 @@ def _picture_keys(kind: str, number: int, medium: SampleMedium, base_url: str) -
 
 
 def _collaborator(post: SamplePost) -> SampleAccount:
-    """Who owns a post that was made together: every third time somebody whose profile is not exported."""
+    """Return the other owner of a joint post: every third time an account whose profile is not exported."""
     if post.number % 3 == 0:
         return GUEST_ACCOUNT
     return ACCOUNTS[(ACCOUNTS.index(post.account) + 1) % len(ACCOUNTS)]
 
 
 def _role_keys(post: SamplePost, rng: random.Random) -> ApifyItem:
-    """The optional keys that come with what is particular about the post."""
+    """Return the optional keys for the special role of the post."""
     match post.role:
         case "collaboration":
             return {"coauthorProducers": [_person(post.account)]}
@@ -215,7 +215,7 @@ def _profile_url(account: SampleAccount) -> str:
 
 
 def _picture_url(medium: SampleMedium, base_url: str) -> str:
-    """A signed address as on Instagram's servers; `oe` is when it expires, in hexadecimal seconds."""
+    """Return a signed URL as on Instagram's servers; `oe` is its expiry time, in hexadecimal seconds."""
     rng = random.Random(medium.file_name)
     start = LONG_AGO if medium.expired else FAR_FUTURE
     return f"{base_url}/v/t51.2885-15/{medium.file_name}?stp=dst-jpg_e35&{_signature(start, rng)}"
@@ -232,5 +232,5 @@ def _signature(expires_after: datetime, rng: random.Random) -> str:
 
 
 def _timestamp(moment: datetime) -> str:
-    """UTC with milliseconds and Z, as the actors write it."""
+    """Format a timestamp in UTC with milliseconds and Z, as the actors do."""
     return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")

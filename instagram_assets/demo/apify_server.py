@@ -1,11 +1,11 @@
-"""A stand-in of Apify's API on this machine: actors that hand out what they are given, with books of what that costs.
+"""A local fake of Apify's API: actors that return given items, and a record of the runs and their cost.
 
     with ApifyServer() as apify:
         apify.actors["apify/instagram-reel-scraper"] = Actor(items)
         ... api_url=apify.url, token=apify.token ...
         assert len(apify.runs) == 1
 
-It speaks what apify-client 3.4 asks for. https://docs.apify.com/api/v2
+It implements what apify-client 3.4 requests. https://docs.apify.com/api/v2
 """
 
 import gzip
@@ -26,9 +26,10 @@ _PRICE_OF_A_START, _PRICE_OF_A_RECORD = 0.01, 0.002
 
 @dataclass
 class ApifyActor:
-    """What an actor does: its records, how its runs end, and for how many looks they go on.
+    """A fake actor: its items, the final status of its runs, and the number of polls for which they keep running.
 
-    `schema` are the fields that it knows, empty where it does not say. `ends_at` is when its runs say that they ended.
+    `schema` are the input fields that it accepts, empty for an undeclared schema. `ends_at` is the finish time that its
+    runs report.
     """
 
     items: list[JsonObject] = field(default_factory=list[JsonObject])
@@ -41,7 +42,7 @@ class ApifyActor:
 
 @dataclass
 class ApifyRun:
-    """One run, as it stands in the books; `looks` are those that are still answered with RUNNING."""
+    """One recorded run; `looks` is the number of polls that are still answered with RUNNING."""
 
     number: int
     actor: str
@@ -60,7 +61,7 @@ class ApifyRun:
 
 
 class ApifyRequest(NamedTuple):
-    """One request as it came."""
+    """One request as received."""
 
     method: str
     path: str
@@ -70,7 +71,7 @@ class ApifyRequest(NamedTuple):
 
 
 class ApifyServer(JsonServer):
-    """A context manager that answers until it is left; `requests` are those that came, in order."""
+    """A context manager that serves the API until its exit; `requests` are those received, in order."""
 
     def __init__(self, token: str = "apify_api_demo") -> None:
         super().__init__()
@@ -82,11 +83,11 @@ class ApifyServer(JsonServer):
 
     @property
     def charged_usd(self) -> float:
-        """What all runs cost."""
+        """Return the cost of all runs, in USD."""
         return sum(self._cost(run) for run in self.runs)
 
     def answer(self, asked: ApifyRequest) -> JsonReply:
-        """What one request is answered with; requests are answered one after the other."""
+        """Return the response to one request; requests are processed one at a time."""
         if asked.token != f"Bearer {self.token}":
             return apify_error(
                 401, "user-or-token-not-found", "User was not found or authentication token is not valid"
@@ -97,13 +98,13 @@ class ApifyServer(JsonServer):
         return _missing("There is no such page")
 
     def respond(self, request: JsonRequest) -> JsonReply:
-        """What a request is answered with."""
+        """Return the response to a request."""
         body = gzip.decompress(request.body) if request.headers.get("content-encoding") == "gzip" else request.body
         token = request.headers.get("authorization", "")
         return self.received(ApifyRequest(request.method, request.path, request.query, body, token))
 
     def received(self, asked: ApifyRequest) -> JsonReply:
-        """Keep the books of a request, and answer it."""
+        """Record a request, and return its response."""
         with self._lock:
             self.requests.append(asked)
             return self.answer(asked)
@@ -240,7 +241,7 @@ class ApifyServer(JsonServer):
 
 
 def apify_error(status: int, kind: str, message: str) -> JsonReply:
-    """An error as Apify's API tells it."""
+    """Return an error response in the format of Apify's API."""
     return JsonReply(status, {"error": {"type": kind, "message": message}})
 
 

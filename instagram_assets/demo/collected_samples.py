@@ -1,7 +1,7 @@
-"""What the demo collects by itself: an account and a hashtag of Meta's API, and an account of Instagram's site.
+"""Sample data for the demo's collectors: an account and a hashtag of Meta's API, and an account of Instagram's site.
 
-Those of the API are the posts of the demo's exports once more, seen by another source; the account of the site is
-invented, and so are its pictures, whose names follow from it: the demo's server has them.
+The API's posts are those of the demo's exports, as seen by another source; the site's account is synthetic, and so are
+its pictures, whose file names are derived from it and served by the demo's server.
 """
 
 import random
@@ -21,10 +21,10 @@ from instagram_assets.demo.sample_videos import SampleVideo
 from instagram_assets.demo.synthetic_images import SCENE_COLOURS, SCENE_SHAPES, Scene
 
 COLLECTED_AT = SAMPLE_NOW
-"""When it is collected, so that two demos make the same lake: before the exports were read."""
+"""Fixed time of collection, so that two demos produce the same lake; it is before the exports were read."""
 GRAPH_API_SUBJECTS = ("demo.sol.garden", "#육아일기")
 INSTAGRAM_SUBJECTS = ("demo.narae.walks",)
-_POSTS_OF_SITE = 14  # more than come with the profile
+_POSTS_OF_SITE = 14  # more than the profile response contains
 _BEFORE = timedelta(hours=5)
 _SIZE = 640
 _SECONDS = 6.0
@@ -33,7 +33,7 @@ _LONGEST_ALBUM = 2
 
 
 class StoppedClock:
-    """A clock that always begins at COLLECTED_AT and moves only while somebody sleeps, at once."""
+    """A fake clock that starts at COLLECTED_AT and advances only, and immediately, when `sleep` is called."""
 
     def __init__(self) -> None:
         self._now = COLLECTED_AT.timestamp()
@@ -46,22 +46,22 @@ class StoppedClock:
 
 
 def collected_accounts_of_api(base_url: str) -> list[GraphAccount]:
-    """The account of the API, with pictures below `base_url`."""
+    """Return the API's account, with picture URLs below `base_url`."""
     return sample_graph_accounts(base_url, GRAPH_API_SUBJECTS[:1])
 
 
 def collected_hashtag(base_url: str) -> GraphHashtag:
-    """The hashtag of the API, which shows posts of the last day and not whose they are."""
+    """Return the API's hashtag, which has posts of the last day without their owners."""
     return sample_graph_hashtag(GRAPH_API_SUBJECTS[1][1:], base_url)
 
 
 def site_person(base_url: str) -> SitePerson:
-    """The account of the site."""
+    """Return the site's account."""
     return SitePerson.made(INSTAGRAM_SUBJECTS[0], _POSTS_OF_SITE, newest=COLLECTED_AT - _BEFORE, delivery=base_url)
 
 
 def site_media() -> dict[str, Scene | SampleVideo]:
-    """Each picture and film of the account of the site by its file name."""
+    """Return each picture and video of the site's account by its file name."""
     posts = site_person("").posts
     pictures = [post.picture(place) for post in posts for place in range(_LONGEST_ALBUM)]
     films = [post.film for post in posts if post.is_video]
@@ -73,7 +73,7 @@ def _name(address: str) -> str:
 
 
 def _content(name: str) -> Scene | SampleVideo:
-    """What a file shows; a film begins with what its cover shows."""
+    """Return the content of a file; a video begins with the scene of its cover image."""
     stem, _, suffix = name.rpartition(".")
     rng = random.Random(stem)
     colour, background = rng.sample(list(SCENE_COLOURS), 2)

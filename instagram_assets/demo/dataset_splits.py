@@ -1,7 +1,7 @@
-"""Which pictures the demo's models learn from, are chosen by and are tested on: three sets that share nothing.
+"""Train, validation and test splits of the demo's vision models, which share no pictures.
 
-A subject is what a picture shows: a shape, its colour and the background. Some subjects are never trained on,
-so that it can be measured whether a model has learnt what the words mean or only which pictures there were.
+A subject is what a picture shows: a shape, its colour and the background. Some subjects are never trained on, to
+measure whether a model generalises to new combinations or has only memorised the training pictures.
 """
 
 import io
@@ -17,15 +17,15 @@ from instagram_assets.demo.synthetic_images import SCENE_COLOURS, SCENE_SHAPES, 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-HELD_OUT_SUBJECTS = 20  # subjects kept for validation, and as many others for the test: 12 % of all together
-_SMALL, _BLURRED, _CROPPED = 0.06, 0.1, 0.05  # shares of the pictures, much as in the catalogue
+HELD_OUT_SUBJECTS = 20  # number of subjects for validation, and as many others for the test: 12 % of all together
+_SMALL, _BLURRED, _CROPPED = 0.06, 0.1, 0.05  # shares of the pictures, similar to the catalogue
 _FORMATS: tuple[ImageFormat, ...] = ("JPEG", "PNG", "WEBP")
 _QUALITIES = (76, 60, 55)
-_SHORT_SIDES = (180, 360)  # of training pictures: a third of the time of full size, and alike once reduced to 64 pixels
+_SHORT_SIDES = (180, 360)  # of training pictures: three times as fast as full size, and equal at 64 pixels
 
 
 class ImageSubject(NamedTuple):
-    """What a picture shows."""
+    """The content of a picture: shape, colour and background."""
 
     shape: str
     colour: str
@@ -33,13 +33,13 @@ class ImageSubject(NamedTuple):
 
     @property
     def caption(self) -> str:
-        """The one right caption."""
+        """Return the subject's only correct caption."""
         return Scene(*self, width=1, height=1, seed=0).caption
 
 
 @dataclass(frozen=True)
 class DatasetSplits:
-    """Every subject in one of three sets."""
+    """Every subject in one of three splits."""
 
     trained: tuple[ImageSubject, ...]
     validation: tuple[ImageSubject, ...]
@@ -47,12 +47,12 @@ class DatasetSplits:
 
 
 def all_subjects() -> list[ImageSubject]:
-    """Every shape in every colour on every other colour."""
+    """Return every shape in every colour on every other colour."""
     return [ImageSubject(shape, *pair) for shape, pair in product(SCENE_SHAPES, permutations(SCENE_COLOURS, 2))]
 
 
 def split_subjects(seed: int) -> DatasetSplits:
-    """All subjects, dealt out by the seed: most are trained on, two sets of `HELD_OUT` never are."""
+    """Split all subjects by the seed: most are for training, two sets of `HELD_OUT_SUBJECTS` are not."""
     subjects = all_subjects()
     random.Random(f"{seed} subjects").shuffle(subjects)
     validation, test = subjects[:HELD_OUT_SUBJECTS], subjects[HELD_OUT_SUBJECTS : 2 * HELD_OUT_SUBJECTS]
@@ -62,19 +62,22 @@ def split_subjects(seed: int) -> DatasetSplits:
 def render_scenes(
     subjects: Iterable[ImageSubject], each: int, rng: random.Random, reduced: bool = False
 ) -> list[Scene]:
-    """`each` scenes of every subject, in the sizes and with the faults of the demo's pictures; smaller if `reduced`."""
+    """Return `each` scenes of every subject, in the sizes and with the faults of the demo's pictures.
+
+    With `reduced` they are smaller, for training.
+    """
     return [_scene(subject, rng, reduced) for subject in subjects for _ in range(each)]
 
 
 def decode_scenes(scenes: Sequence[Scene]) -> "list[Image]":
-    """The scenes as somebody sees them who downloads and decodes their files."""
+    """Return the scenes as pictures decoded from their encoded files, including compression artefacts."""
     from PIL import Image
 
     return [Image.open(io.BytesIO(encode_image(scene))).convert("RGB") for scene in scenes]
 
 
 def _scene(subject: ImageSubject, rng: random.Random, reduced: bool) -> Scene:
-    # Pictures much wider or taller than square are rare in the demo and harder, so training has more of them.
+    # Very wide or tall pictures are rare in the demo and harder, so training has more of them.
     usual = sorted({*IMAGE_SIZES, REEL_SIZE}) if reduced else (*IMAGE_SIZES, REEL_SIZE)
     width, height = rng.choice(SMALL_SIZES if rng.random() < _SMALL else usual)
     if reduced:

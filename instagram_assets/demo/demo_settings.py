@@ -1,4 +1,4 @@
-"""The settings of the demo: its own small models, and its invented people for the age model."""
+"""The settings of the demo: its own small models, and its synthetic people for the age model."""
 
 import os
 from datetime import date
@@ -10,8 +10,8 @@ from instagram_assets.demo.age_people import LABELS, TEXTS, age_people, write_ag
 from instagram_assets.settings import NESTED, PREFIX, Settings
 
 DEMO_PURPOSE = "synthetic demo"
-# For a language model this small: larger steps, fewer passes, and fp32, which is faster where matrices are small.
-# Chosen on other invented people (seeds 11 to 13).
+# For a model this small: larger steps, fewer epochs, and fp32, which is faster for small matrices.
+# Chosen on other synthetic people (seeds 11 to 13).
 _AGE = {
     "ENABLED": "true",
     "PURPOSE": DEMO_PURPOSE,
@@ -27,14 +27,14 @@ _OWN_PEOPLE = ("LABELS", "TEXTS", "MODEL_NAME_OR_PATH")
 
 
 def use_demo_settings(models: Path, settings: Settings) -> None:
-    """Set what the demo needs in this process and its children, unless .env or the environment says otherwise.
+    """Set the demo's environment variables for this process and its children, unless .env or the environment has them.
 
-    `models` is the folder of the demo's models, `settings` are those before. Who names own labels, texts or another
-    language model for the age model keeps all of its settings. Raises SettingsError.
+    `models` is the folder of the demo's models, `settings` are the previous settings. If the user has configured
+    labels, texts or another language model for the age model, all of its settings are kept. Raises SettingsError.
     """
     given = {name.upper() for name in (*dotenv_values(".env"), *os.environ)}
     wanted = {
-        # Models this small are slower on several threads, and differ in the last bits from machine to machine.
+        # Models this small are slower on several threads, and then differ in the last bits between machines.
         "OMP_NUM_THREADS": 1,
         _name("REELS", "ENABLED"): "true",
         _name("MODELS", "CAPTION_MODEL"): models / "blip",
@@ -48,12 +48,12 @@ def use_demo_settings(models: Path, settings: Settings) -> None:
 
 
 def age_people_folder(settings: Settings) -> Path:
-    """Where the demo's people are written: labels and texts."""
+    """Return the folder that the demo's people are written to: labels and texts."""
     return settings.folder("demo") / "age"
 
 
 def write_demo_people(settings: Settings) -> None:
-    """Write the demo's people, if the settings ask for their ages and not for those of others."""
+    """Write the demo's people, if the age model is configured to use them and not the user's own data."""
     folder = age_people_folder(settings)
     if settings.age.labels == str(folder / LABELS):
         write_age_people(folder, age_people(), date.today().year)

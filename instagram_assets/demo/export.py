@@ -1,4 +1,4 @@
-"""The demo's export: posts.json, reels.json and profiles.json as somebody would download them from Apify."""
+"""Generator of the demo's export: posts.json, reels.json and profiles.json in the format of an Apify download."""
 
 import argparse
 import json
@@ -21,14 +21,14 @@ from instagram_assets.demo.sample_catalogue import (
 from instagram_assets.errors import FileError
 from instagram_assets.storage.atomic import write_atomic
 
-PLACEHOLDER_URL = "https://cdn.demo.invalid"  # where the committed sample's pictures are; nobody answers there
-SAMPLE_OBSERVED_AT = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)  # when the sample was "read"
+PLACEHOLDER_URL = "https://cdn.demo.invalid"  # base URL of the pictures in the committed sample; never resolves
+SAMPLE_OBSERVED_AT = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)  # observation time of the sample
 EXPORT_FILES = ("posts.json", "reels.json", "profiles.json")
-_PINNED = {"demo.bada.diary": (31, 12), "demo.sol.garden": (7,)}  # places in the account's posts, oldest first
+_PINNED = {"demo.bada.diary": (31, 12), "demo.sol.garden": (7,)}  # indexes of pinned posts, oldest first
 
 
 def make_export(folder: Path, base_url: str = PLACEHOLDER_URL, seed: int = SEED) -> None:
-    """Write the three files of the export into `folder`; pictures are addressed below `base_url`."""
+    """Write the three files of the export into `folder`; picture URLs are below `base_url`."""
     pictures = portraits(seed)
     profiles = [profile_item(account, pictures[account.name], base_url) for account in (*ACCOUNTS, PRIVATE_ACCOUNT)]
     items = {
@@ -41,7 +41,7 @@ def make_export(folder: Path, base_url: str = PLACEHOLDER_URL, seed: int = SEED)
 
 
 def with_base_url(folder_in: Path, folder_out: Path, base_url: str) -> None:
-    """Copy an export that was made for the placeholder, so that its pictures are addressed below `base_url`.
+    """Copy an export, replacing the placeholder base URL of its pictures by `base_url`.
 
     Raises FileError when one of the three files is not there.
     """
@@ -55,7 +55,7 @@ def with_base_url(folder_in: Path, folder_out: Path, base_url: str) -> None:
 
 
 def _post_items(all_posts: Sequence[SamplePost], base_url: str) -> list[ApifyItem]:
-    """All accounts' items in the actor's order, with the accidents that real exports have."""
+    """Return all accounts' items in the actor's order, with irregularities of real exports such as duplicates."""
     items = [item for account in ACCOUNTS for item in _account_items(account, all_posts, base_url)]
     same, changed = items[40], items[140]
     items.insert(90, same)
@@ -67,7 +67,7 @@ def _post_items(all_posts: Sequence[SamplePost], base_url: str) -> list[ApifyIte
 
 
 def _account_items(account: SampleAccount, all_posts: Sequence[SamplePost], base_url: str) -> list[ApifyItem]:
-    """One account's items: the first pinned post, then newest first; a second pinned post comes last."""
+    """Return one account's items: the first pinned post, then newest first; a second pinned post comes last."""
     own = [post for post in all_posts if post.account == account]
     pinned = [own[place] for place in _PINNED.get(account.name, ())]
     others = [post for post in reversed(own) if post not in pinned]
@@ -86,7 +86,7 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def main() -> None:
-    """Write the export that is kept in git, or one for another server or seed."""
+    """Command line: write the export that is committed to git, or one for another server or seed."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=SAMPLE)
     parser.add_argument("--base-url", default=PLACEHOLDER_URL, help="where the pictures are (default: %(default)s)")

@@ -1,4 +1,4 @@
-"""What the stand-in of Gemini says of a video: values that fit a schema, the same each time for the same video."""
+"""Deterministic responses of the fake Gemini server: values that match a schema, always the same for a video."""
 
 import hashlib
 from typing import Any
@@ -39,18 +39,24 @@ _SECONDS, _SECONDS_OF_UNKNOWN = 3.0, 10.0
 
 
 def response_for(schema: JsonObject, seed: str, video: bytes = b"") -> Any:
-    """A value that fits a schema of Gemini's kind or of JSON Schema, chosen by `seed`; its times lie in the video."""
+    """Return a value that matches a Gemini schema or JSON Schema, chosen by `seed`.
+
+    Its timestamps lie within the video.
+    """
     most = _seconds_of_mp4(video) or _SECONDS_OF_UNKNOWN
     return _value(schema, schema.get("$defs", {}), "", seed, 0, most)
 
 
 def tokens_of_text(text: str) -> int:
-    """About four letters are a token."""
+    """Estimate the tokens of a text, at four letters a token."""
     return -(-len(text) // 4)
 
 
 def tokens_of_video(content: bytes) -> int:
-    """258 tokens for the picture and 32 for the sound of each second; ten seconds where the file does not say."""
+    """Estimate a video's tokens: 258 for the picture and 32 for the sound of each second.
+
+    A video of unknown length counts as 10 seconds.
+    """
     return round(290 * (_seconds_of_mp4(content) or _SECONDS_OF_UNKNOWN))
 
 
@@ -80,7 +86,7 @@ def _number(seed: str) -> int:
 
 
 def _seconds_of_mp4(content: bytes) -> float | None:
-    """The length that stands in the movie header (ISO 14496-12, 8.2.2); None where there is none."""
+    """Return the duration in the movie header (ISO 14496-12, 8.2.2); None if there is none."""
     at = content.find(b"mvhd")
     if at < 0:
         return None

@@ -1,10 +1,10 @@
-"""A stand-in of Google's Gemini on this machine: videos that are sent to it, answers that fit the asked schema, books.
+"""A local fake of Google's Gemini API: video uploads, responses that match the requested schema, and a record of calls.
 
     with GeminiServer() as gemini:
         ... api_url=gemini.url, key=gemini.key ...
         assert len(gemini.uploads) == 1
 
-It speaks what google-genai 3.6 asks for, as `/v1` and as `/v1beta`. https://ai.google.dev/api
+It implements what google-genai 3.6 requests, as `/v1` and as `/v1beta`. https://ai.google.dev/api
 """
 
 import hashlib
@@ -27,7 +27,7 @@ _PUBLIC = "https://generativelanguage.googleapis.com/v1beta/"
 
 @dataclass
 class StoredFile:
-    """One file as it was sent; `looks` are those that are still answered with PROCESSING."""
+    """One uploaded file; `looks` is the number of polls that are still answered with PROCESSING."""
 
     name: str
     display_name: str
@@ -39,19 +39,19 @@ class StoredFile:
 
     @property
     def sha256(self) -> str:
-        """Hash of the bytes."""
+        """Return the SHA-256 of the bytes."""
         return hashlib.sha256(self.content).hexdigest()
 
 
 class GeminiUpload(NamedTuple):
-    """One file that came whole."""
+    """One completed upload."""
 
     name: str
     sha256: str
 
 
 class GeminiCall(NamedTuple):
-    """One answer that was given and is charged: to which model and text, of which video, empty for none."""
+    """One billed call: its model and prompt text, and the video's hash, empty without a video."""
 
     model: str
     text: str
@@ -61,7 +61,7 @@ class GeminiCall(NamedTuple):
 
 
 class GeminiRequest(NamedTuple):
-    """One request as it came; `body` is empty where it was a part of a file."""
+    """One request as received; `body` is empty for a chunk of an upload."""
 
     method: str
     path: str
@@ -71,13 +71,13 @@ class GeminiRequest(NamedTuple):
 
     @property
     def json(self) -> JsonObject:
-        """The body, read."""
+        """Return the parsed JSON body."""
         return json.loads(self.body or b"{}")
 
 
 @dataclass
 class GeminiAnswer:
-    """What a call is answered with: `generateContent`'s candidate, or none, and the tokens that are charged."""
+    """The result of a call: the candidate of `generateContent`, or none, and the billed tokens."""
 
     text: str = ""
     parts: list[JsonObject] | None = None
@@ -90,9 +90,10 @@ class GeminiAnswer:
 
 
 class GeminiServer(JsonServer):
-    """A context manager that answers until it is left; `requests` are those that came, in order.
+    """A context manager that serves the API until its exit; `requests` are those received, in order.
 
-    `latency` is the seconds that each answer of a model takes, `looks` how often a new file is still being processed.
+    `latency` is the response time of a model in seconds, `looks` the number of polls for which a new file is still
+    being processed.
     """
 
     def __init__(self, key: str = "gemini_demo", *, latency: float = 0.0, looks: int = 1) -> None:
@@ -107,21 +108,21 @@ class GeminiServer(JsonServer):
 
     @property
     def charged_usd(self) -> float:
-        """What all calls cost."""
+        """Return the cost of all calls, in USD."""
         return sum(
             call.prompt_tokens * _USD_PER_PROMPT_TOKEN + call.answer_tokens * _USD_PER_ANSWER_TOKEN
             for call in self.calls
         )
 
     def respond(self, request: JsonRequest) -> JsonReply:
-        """What a request is answered with; the body is kept apart where it is a part of a file."""
+        """Return the response to a request; the body of an upload chunk is passed on separately."""
         is_part = request.path.startswith("/upload/session/")
         body = b"" if is_part else request.body
         asked = GeminiRequest(request.method, request.path, request.query, body, request.headers)
         return self.received(asked, request.body if is_part else b"")
 
     def received(self, asked: GeminiRequest, content: bytes) -> JsonReply:
-        """Keep the books of a request, and answer it; models think side by side, all else is one after the other."""
+        """Record a request, and return its response; only model calls run in parallel."""
         if asked.path.endswith(":generateContent") and self.latency:
             time.sleep(self.latency)
         with self._lock:
@@ -129,7 +130,7 @@ class GeminiServer(JsonServer):
             return self.answer(asked, content)
 
     def answer(self, asked: GeminiRequest, content: bytes = b"") -> JsonReply:
-        """What one request is answered with; `content` are the bytes of a file's part."""
+        """Return the response to one request; `content` are the bytes of an upload chunk."""
         if asked.headers.get("x-goog-api-key") != self.key and not asked.path.startswith("/upload/session/"):
             details = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}]
             return google_error(400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.", details)
@@ -139,7 +140,7 @@ class GeminiServer(JsonServer):
         return google_error(404, "NOT_FOUND", "Requested entity was not found.")
 
     def answer_of(self, asked: GeminiRequest, video: StoredFile | None) -> GeminiAnswer:
-        """What the model says to a call."""
+        """Return the model's response to a call."""
         options = _named(asked.json, "generationConfig") or {}
         schema = _named(options, "responseSchema") or _named(options, "responseJsonSchema")
         seed = (video.sha256 if video else "") + hashlib.sha256(_text_of(asked.json).encode()).hexdigest()
@@ -207,7 +208,7 @@ class GeminiServer(JsonServer):
         return self.charged(asked, model, video, self.answer_of(asked, video))
 
     def charged(self, asked: GeminiRequest, model: str, video: StoredFile | None, answer: GeminiAnswer) -> JsonReply:
-        """The answer as the API writes it, put into the books."""
+        """Return the response in the API's format, and record the call as billed."""
         prompt_tokens = tokens_of_text(json.dumps(_contents(asked.json))) + tokens_of_text(
             json.dumps(_named(asked.json, "generationConfig"))
         )
@@ -247,7 +248,7 @@ class GeminiServer(JsonServer):
 def google_error(
     code: int, status: str, message: str, details: object = (), headers: Mapping[str, str] | None = None
 ) -> JsonReply:
-    """An error as Google's APIs tell it."""
+    """Return an error response in the format of Google's APIs."""
     error = {"code": code, "message": message, "status": status, **({"details": details} if details else {})}
     return JsonReply(code, {"error": error}, headers or {})
 
@@ -270,7 +271,7 @@ def _no_file(name: str) -> JsonReply:
 
 
 def _named(data: JsonObject, name: str) -> Any:
-    """A value by its name, which protobuf's JSON also takes as snake_case; null where it is not there."""
+    """Return a field's value, which protobuf's JSON also accepts in snake_case; None if it is missing."""
     return data.get(name, data.get(re.sub("[A-Z]", lambda letter: "_" + letter[0].lower(), name)))
 
 

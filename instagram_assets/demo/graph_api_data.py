@@ -30,7 +30,7 @@ _DAY_SECONDS = 86_400
 
 
 class GraphMedium(NamedTuple):
-    """The addresses of one picture and, where it is the preview of one, of its video."""
+    """The URLs of one picture and, if it is the preview of a video, of that video."""
 
     image: str
     video: str = ""
@@ -38,7 +38,7 @@ class GraphMedium(NamedTuple):
 
 @dataclass(frozen=True)
 class GraphPost:
-    """One post with all fields that the API has of it; `likes` are null where its owner hides them."""
+    """One post with all fields of the API; `likes` are null if its owner hides them."""
 
     id: str
     number: int
@@ -57,7 +57,7 @@ class GraphPost:
 
     @property
     def node(self) -> GraphNode:
-        """The post as the API would give it if all fields were asked for; what does not hold is left out."""
+        """Return the post as the API does if all fields are requested; fields that do not apply are left out."""
         first = self.media[0]
         node: GraphNode = {
             "id": self.id,
@@ -97,7 +97,7 @@ class GraphAccount:
 
     @property
     def node(self) -> GraphNode:
-        """The account without its posts."""
+        """Return the account without its posts."""
         return {
             "id": self.id,
             "username": self.name,
@@ -113,7 +113,7 @@ class GraphAccount:
 
 @dataclass(frozen=True)
 class GraphHashtag:
-    """A hashtag, without its sign, with the posts of many owners, newest first; `top` are those at its top."""
+    """A hashtag, without #, with posts of many owners, newest first; `top` are its top posts."""
 
     name: str
     id: str
@@ -124,7 +124,7 @@ class GraphHashtag:
 def graph_account(
     name: str, posts: int, newest: datetime, *, hours_apart: float = 12, base_url: str = _CDN
 ) -> GraphAccount:
-    """An account with so many posts, each so many hours before the one after it."""
+    """Return an account with `posts` posts, `hours_apart` hours apart."""
     rng = random.Random(f"account {name}")
     made = [
         graph_post(rng, name, newest - timedelta(hours=hours_apart * number), base_url=base_url)
@@ -134,7 +134,10 @@ def graph_account(
 
 
 def graph_hashtag(name: str, first_day: datetime, days: int, per_day: int, *, base_url: str = _CDN) -> GraphHashtag:
-    """A hashtag with so many posts on each of some days, at any time of the day; the three most liked are its top."""
+    """Return a hashtag with `per_day` posts at random times on each of `days` days.
+
+    The three most liked are its top posts.
+    """
     rng = random.Random(f"hashtag {name}")
     made = [
         graph_post(
@@ -151,7 +154,7 @@ def graph_hashtag(name: str, first_day: datetime, days: int, per_day: int, *, ba
 def graph_post(
     rng: random.Random, owner: str, taken_at: datetime, tag: str = "육아일기", *, base_url: str = _CDN
 ) -> GraphPost:
-    """One post of an owner; every tenth hides its likes."""
+    """Return a random post of an owner; one in ten hides its likes."""
     taken_at = taken_at.astimezone(UTC).replace(microsecond=0)
     kind = rng.choice(_TYPES)
     scene = Scene(
@@ -184,13 +187,13 @@ def _within(day: datetime, rng: random.Random) -> datetime:
 SAMPLE_NOW = datetime.combine(SAMPLE_FIRST_DAY + timedelta(days=DAYS - 1), datetime.min.time(), ZONE).replace(
     hour=23, minute=59
 )
-"""When the demo's posts have all been made, the last of them within the 24 hours that a hashtag shows."""
+"""A time after all of the demo's posts, the last of which is within the 24 hours that a hashtag shows."""
 
 _MEDIA_TYPES = {"Image": "IMAGE", "Sidecar": "CAROUSEL_ALBUM", "Video": "VIDEO"}
 
 
 def sample_graph_accounts(base_url: str, names: Sequence[str] = ()) -> list[GraphAccount]:
-    """These accounts of the demo, or all, with the posts that are their own; pictures are at the demo's server."""
+    """Return these accounts of the demo, or all, with only their own posts; pictures are on the demo's server."""
     everything = _newest_first(_all(base_url))
     return [
         GraphAccount(
@@ -207,7 +210,7 @@ def sample_graph_accounts(base_url: str, names: Sequence[str] = ()) -> list[Grap
 
 
 def sample_graph_hashtag(name: str, base_url: str) -> GraphHashtag:
-    """A hashtag, without its sign, with all posts of the demo that carry it; the three most liked are at its top."""
+    """Return a hashtag, without #, with all posts of the demo that have it; the three most liked are its top posts."""
     rng = random.Random(f"hashtag {name}")
     tagged = [post for post in _newest_first(_all(base_url)) if name in hashtags_in(post.caption)]
     top = sorted(tagged, key=lambda each: (-(each.likes or 0), each.number))[:3]

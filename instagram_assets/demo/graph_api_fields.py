@@ -1,4 +1,4 @@
-"""The fields of a request of the Graph API, such as `media.after(CURSOR){id,children{media_url}}`, as a tree."""
+"""Parser for the `fields` parameter of a Graph API request, such as `media.after(CURSOR){id,children{media_url}}`."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,24 +12,24 @@ _ARGUMENT = re.compile(r"[^(){},]*")
 
 
 class InvalidFieldsError(Exception):
-    """What was asked for is nothing that the API knows."""
+    """Raised when the requested fields are unknown to the API or not well-formed."""
 
 
 @dataclass
 class QueryField:
-    """One field, with what stands behind its dots, and the fields within it."""
+    """One requested field, with its modifiers (after the dots) and its subfields."""
 
     name: str
     arguments: dict[str, str] = field(default_factory=dict[str, str])
     fields: "list[QueryField]" = field(default_factory=list["QueryField"])
 
     def within(self, name: str) -> "QueryField | None":
-        """The field of that name within this one."""
+        """Return the subfield of that name."""
         return next((each for each in self.fields if each.name == name), None)
 
 
 def parse_fields(text: str) -> list[QueryField]:
-    """The fields of a request. Raises QueryFault where they are not written as such."""
+    """Parse the requested fields to a tree. Raises InvalidFieldsError when the syntax is wrong."""
     fields, end = _fields(text, 0)
     if end != len(text):
         raise InvalidFieldsError(f"Syntax error at character {end} of the fields")
@@ -37,7 +37,10 @@ def parse_fields(text: str) -> list[QueryField]:
 
 
 def select_fields(node: GraphNode, fields: Sequence[QueryField], known: frozenset[str], kind: str) -> dict[str, Any]:
-    """Of a node only what was asked for, its id always; a known field that it does not have is left out."""
+    """Return only the requested fields of a node, and always its id.
+
+    A known field that it does not have is left out.
+    """
     found: dict[str, Any] = {}
     for each in fields:
         if each.name not in known:

@@ -1,11 +1,11 @@
-"""A stand-in of Meta's Graph API on this machine: accounts, hashtags, their limits, and books of what was asked.
+"""A local fake of Meta's Graph API: accounts, hashtags, rate limits, and a record of the requests.
 
     with GraphApiServer([account("sun_diary", 120, newest)], [hashtag("육아일기", first_day, 30, 80)]) as server:
         ... api_url=server.url, user_id=server.own_id, token=server.token ...
         assert len(server.requests) == 3
 
-It answers with what was asked for and nothing else, as the reference of v25.0 describes (2026-08). `now` says what time
-it is for it: hashtags show 24 hours, and 30 different ones may be asked in seven days.
+It returns only the requested fields, as the reference of v25.0 describes (2026-08). `now` is the server's clock:
+hashtags have posts of the last 24 hours, and 30 different hashtags may be queried in seven days.
 """
 
 import base64
@@ -52,7 +52,7 @@ _PERMISSIONS = ("instagram_basic", "instagram_manage_insights", "pages_read_enga
 
 
 class GraphApiRequest(NamedTuple):
-    """One request: when for the server, of which kind, about which account or hashtag, and as it came."""
+    """One request: its time on the server's clock, its kind, the account or hashtag, and the raw request."""
 
     at: float
     kind: str
@@ -61,11 +61,11 @@ class GraphApiRequest(NamedTuple):
 
 
 class GraphApiServer(JsonServer):
-    """A context manager that answers until it is left; `requests` are those that came, in order.
+    """A context manager that serves the API until its exit; `requests` are those received, in order.
 
-    `leaks` are paths of requests that had the token in their address. `usage` is the percentage that the headers tell,
-    `regain` the minutes until it goes on. With `same_cursor` the cursor of a hashtag is the same on every page, as
-    Meta's reference says of it.
+    `leaks` are paths of requests that had the token in their URL. `usage` is the usage percentage in the response
+    headers, `regain` the minutes until access is regained. With `same_cursor` the cursor of a hashtag is the same on
+    every page, as Meta's reference says.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class GraphApiServer(JsonServer):
         self._lock = threading.Lock()
 
     def respond(self, request: JsonRequest) -> JsonReply:
-        """What one request is answered with; one after the other."""
+        """Return the response to one request; processed one at a time."""
         with self._lock:
             asked = GraphApiRequest(self.now(), *self._meaning(request), request)
             self.requests.append(asked)
@@ -100,7 +100,7 @@ class GraphApiServer(JsonServer):
             return reply._replace(headers={**self._usage_headers(), **reply.headers}) if reply.status else reply
 
     def reply(self, asked: GraphApiRequest) -> JsonReply:
-        """What is answered, before the headers of usage."""
+        """Return the response without the usage headers."""
         request = asked.request
         if self.token in f"{request.path}?{urlencode(request.query)}":
             self.leaks.append(request.path)
@@ -117,7 +117,7 @@ class GraphApiServer(JsonServer):
             return graph_api_error(100, f"(#100) {fault}")
 
     def count(self, kind: str) -> int:
-        """How often such a request came."""
+        """Return how many requests of this kind were received."""
         return sum(asked.kind == kind for asked in self.requests)
 
     def _refused(self, asked: GraphApiRequest) -> JsonReply | None:
@@ -132,7 +132,7 @@ class GraphApiServer(JsonServer):
         return None
 
     def _meaning(self, request: JsonRequest) -> tuple[str, str]:
-        """The kind of a request, and which account or hashtag it is about."""
+        """Return the kind of a request, and the account or hashtag in it."""
         parts = request.path.strip("/").split("/")[1:]
         if parts == [SEARCH_REQUEST]:
             return SEARCH_REQUEST, f"#{request.query.get('q', '')}"
@@ -204,7 +204,7 @@ class GraphApiServer(JsonServer):
         return JsonReply(200, content)
 
     def _place(self, asked: GraphApiRequest, hashtag: GraphHashtag) -> tuple[float, int]:
-        """As of when and from where on a page shows posts: a list does not move while it is turned over."""
+        """Return the snapshot time and offset of a page: the list does not change while it is paged through."""
         after = asked.request.query.get("after", "")
         if not after:
             return asked.at, 0
@@ -220,7 +220,7 @@ class GraphApiServer(JsonServer):
         return _encoded("the one cursor")
 
     def _counts(self, hashtag: GraphHashtag) -> JsonReply | None:
-        """Count a hashtag in the week's budget, or refuse it."""
+        """Count a hashtag towards the weekly limit; returns an error response if that is exceeded."""
         now = self.now()
         counted = {number: since for number, since in self.counted.items() if now - since < WEEK_SECONDS}
         if hashtag.id not in counted and len(counted) >= HASHTAGS_PER_WEEK:
@@ -256,13 +256,13 @@ class GraphApiServer(JsonServer):
 
 
 def graph_api_error(code: int, message: str, subcode: int = 0, *, status: int = 400, **more: object) -> JsonReply:
-    """An error as the API writes it."""
+    """Return an error response in the API's format."""
     content = {"message": message, "type": "OAuthException", "code": code, "fbtrace_id": "AbCdEf", **more}
     return JsonReply(status, {"error": content | ({"error_subcode": subcode} if subcode else {})})
 
 
 def _shown(hashtag: GraphHashtag, kind: str, as_of: float) -> Sequence[GraphPost]:
-    """What a hashtag's page shows at a time, in an order that nobody promised."""
+    """Return the posts on a hashtag's page at a time, in an arbitrary order."""
     now = datetime.fromtimestamp(as_of, UTC)
     if kind == TOP_REQUEST:
         return [post for post in hashtag.top if post.taken_at <= now]

@@ -1,6 +1,6 @@
-"""Made-up people of Instagram and their posts, and how the site tells about them: data alone, without a server.
+"""Synthetic Instagram accounts and posts, and the site's responses for them, without a server.
 
-Everything follows from a name and a number of posts, so that what comes out of a collection can be compared with it.
+All data is derived from a name and a number of posts, so that the results of a collection can be compared with it.
 """
 
 import base64
@@ -15,11 +15,11 @@ from instagram_assets.ingest.post_ids import shortcode_of
 FIRST_PAGE_SIZE = 12
 MAX_PAGE_SIZE = 50
 NEWEST_POST_AT = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
-"""When the newest post of a person was made, unless said otherwise."""
+"""Default time of an account's newest post."""
 _BETWEEN = timedelta(hours=13)
 _ACCOUNTS = 90_000
 CDN_URL = "https://scontent.cdninstagram.com/v/t51.2885-15"
-"""Where pictures and films are, unless said otherwise."""
+"""Default base URL of pictures and videos."""
 _KINDS = ("image", "sidecar", "reel", "video")
 _NAMES = {"image": "GraphImage", "sidecar": "GraphSidecar", "reel": "GraphVideo", "video": "GraphVideo"}
 _NUMBERS = {"image": 1, "sidecar": 8, "reel": 2, "video": 2}
@@ -27,7 +27,7 @@ _NUMBERS = {"image": 1, "sidecar": 8, "reel": 2, "video": 2}
 
 @dataclass(frozen=True)
 class SitePost:
-    """A post as its person made it; null `likes` are hidden ones."""
+    """A synthetic post; `likes` are null if hidden."""
 
     number: int
     owner: str
@@ -50,7 +50,7 @@ class SitePost:
         return self.kind in ("reel", "video")
 
     def picture(self, place: int = 0) -> str:
-        """The address of one of its pictures."""
+        """Return the URL of one of its pictures."""
         return f"{self.delivery}/{self.number}_{place + 1}_{self.owner_id}_n.jpg?oe=7FFFFFFF"
 
     @property
@@ -60,7 +60,7 @@ class SitePost:
 
 @dataclass(frozen=True)
 class SitePerson:
-    """An account. `posts` is the newest first, as they were made; where pinned ones are shown is the site's affair."""
+    """A synthetic account. `posts` are in order of creation, newest first, regardless of pinning."""
 
     name: str
     profile_id: str
@@ -81,7 +81,7 @@ class SitePerson:
         private: bool = False,
         delivery: str = CDN_URL,
     ) -> Self:
-        """A person with so many posts, 13 hours apart; `pinned` are places among them, 0 being the newest."""
+        """Create an account with `posts` posts, 13 hours apart; `pinned` are indexes of posts, 0 being the newest."""
         account = crc32(name.encode()) % _ACCOUNTS
         profile_id = str(7_000_000_000 + account)
         made = tuple(
@@ -91,15 +91,15 @@ class SitePerson:
         return cls(name, profile_id, made, private=private, followers=1_000 + account % 977)
 
     def shown(self) -> list[SitePost]:
-        """Its posts as the site lists them: the pinned ones first."""
+        """Return its posts in the site's order: pinned ones first."""
         return sorted(self.posts, key=lambda post: not post.pinned)
 
     def without(self, *shortcodes: str) -> "SitePerson":
-        """The same person after some posts were deleted."""
+        """Return a copy of the account with some posts deleted."""
         return replace(self, posts=tuple(post for post in self.posts if post.shortcode not in shortcodes))
 
     def with_newer(self, posts: int) -> "SitePerson":
-        """The same person after further posts."""
+        """Return a copy of the account with additional newer posts."""
         newest, before = self.posts[0].taken_at, len(self.posts)
         made = tuple(
             _made(
@@ -111,7 +111,7 @@ class SitePerson:
 
 
 def _made(person: str, profile_id: str, order: int, taken_at: datetime, delivery: str, pinned: bool) -> SitePost:
-    """The post that is the `order`-th that its account ever made."""
+    """Return the account's post number `order`, counted from its first."""
     kind = _KINDS[order % len(_KINDS)]
     number = 3_000_000_000_000_000_000 + int(profile_id) % _ACCOUNTS * 1_000_000_000 + order * 1_000
     return SitePost(
@@ -130,7 +130,7 @@ def _made(person: str, profile_id: str, order: int, taken_at: datetime, delivery
 
 
 def profile_response(person: SitePerson, logged_in: bool) -> dict[str, Any]:
-    """What `web_profile_info` answers: logged out, the first posts come along."""
+    """Return the response of `web_profile_info`; when logged out it contains the first posts."""
     user = {
         "biography": person.biography,
         "bio_links": [],
@@ -154,12 +154,12 @@ def profile_response(person: SitePerson, logged_in: bool) -> dict[str, Any]:
 
 
 def timeline_response(person: SitePerson, after: str | None, first: int) -> dict[str, Any]:
-    """A page of posts as who is logged out gets it. Raises ValueError for a cursor that is none of this kind."""
+    """Return a page of posts in the logged-out format. Raises ValueError for an invalid cursor."""
     return {"data": {"user": {"edge_owner_to_timeline_media": _media(person, after, first)}}, "status": "ok"}
 
 
 def app_timeline_response(person: SitePerson, after: str | None, first: int) -> dict[str, Any]:
-    """A page of posts as who is logged in gets it. Raises ValueError for a cursor that is none of this kind."""
+    """Return a page of posts in the logged-in format. Raises ValueError for an invalid cursor."""
     number = None if after is None else int(after.removesuffix(f"_{person.profile_id}"))
     posts, more = _page(person, number, first)
     connection = {
@@ -190,7 +190,7 @@ def _media(person: SitePerson, after: str | None, first: int) -> dict[str, Any]:
 
 
 def _page(person: SitePerson, after: int | None, first: int) -> tuple[list[SitePost], bool]:
-    """The posts behind one, and whether others follow. A post that is gone leaves its place by its age."""
+    """Return the posts after a cursor, and whether there are more. A cursor stays valid when its post is deleted."""
     if person.private:
         return [], False
     shown = person.shown()
@@ -204,7 +204,7 @@ def _page(person: SitePerson, after: int | None, first: int) -> tuple[list[SiteP
 
 
 def _node(post: SitePost) -> dict[str, Any]:
-    """A post as the site's graph has it."""
+    """Return a post in the site's GraphQL format."""
     film = {
         "video_url": post.film,
         "video_view_count": post.plays,
@@ -248,7 +248,7 @@ def _child(post: SitePost, place: int) -> dict[str, Any]:
 
 
 def _app_node(post: SitePost) -> dict[str, Any]:
-    """A post as the app's API has it."""
+    """Return a post in the app API's format."""
     films = [{"type": 101, "url": post.film, "width": 720, "height": 1280}]
     return {
         "pk": str(post.number),

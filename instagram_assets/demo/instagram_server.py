@@ -1,4 +1,4 @@
-"""A stand-in of Instagram's site for the collector: profiles and pages of posts of made-up people."""
+"""A local fake of Instagram's site for the collector: profiles and pages of posts of synthetic accounts."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ GRAPHQL_PATH = "/graphql/query"
 
 
 class PageRequest(NamedTuple):
-    """What a request is about: whose page, which it is, and how many posts are to be on it."""
+    """A parsed request for posts: the account, the cursor, the number of posts, and whether it is logged in."""
 
     path: str
     subject: str
@@ -25,7 +25,7 @@ class PageRequest(NamedTuple):
 def parse_page_request(
     people: Mapping[str, SitePerson], path: str, words: Mapping[str, str], logged_in: bool
 ) -> PageRequest:
-    """What is asked for by the words of a query and a form."""
+    """Parse a request from its path, query and form parameters."""
     variables: dict[str, Any] = json.loads(words.get("variables", "{}"))
     number = variables.get("id")
     by_number = next((name for name, person in people.items() if person.profile_id == number), "")
@@ -35,7 +35,7 @@ def parse_page_request(
 
 
 def page_response(people: Mapping[str, SitePerson], page: PageRequest) -> tuple[int, dict[str, Any]]:
-    """Status and body of what is wanted, as the site says it."""
+    """Return status and body of the response to a request, as the site does."""
     if page.path not in (PROFILE_PATH, GRAPHQL_PATH):
         return 404, {"message": "", "status": "fail"}
     person = people.get(page.subject)
@@ -51,7 +51,7 @@ def page_response(people: Mapping[str, SitePerson], page: PageRequest) -> tuple[
 
 
 class InstagramServer(JsonServer):
-    """The site as who is not logged in sees it; `people` may be changed, `asked` is what it was asked for."""
+    """A local server for the logged-out site; `people` may be changed, `asked` are the requests received."""
 
     def __init__(self, people: Mapping[str, SitePerson]) -> None:
         super().__init__()

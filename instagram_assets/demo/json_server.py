@@ -1,4 +1,4 @@
-"""What stand-ins of other people's APIs have in common: requests in, JSON out, on this machine until they are left."""
+"""Base class of the local fake APIs: an HTTP server that returns JSON until its exit."""
 
 import json
 import threading
@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, unquote
 
 
 class JsonRequest(NamedTuple):
-    """One request as it came; header names in lower case, of each word of the query the last value."""
+    """One request as received; header names in lower case, of each query parameter the last value."""
 
     method: str
     path: str
@@ -19,7 +19,7 @@ class JsonRequest(NamedTuple):
 
 
 class JsonReply(NamedTuple):
-    """What goes back; without a status the connection is cut."""
+    """A response; without a status the connection is closed."""
 
     status: int
     body: object = None
@@ -27,7 +27,7 @@ class JsonReply(NamedTuple):
 
 
 class JsonServer:
-    """A context manager that listens on a free port of 127.0.0.1; `respond` says what each request is answered with."""
+    """A context manager that listens on a free port of 127.0.0.1; subclasses implement `respond`."""
 
     def __init__(self) -> None:
         server = self
@@ -47,19 +47,19 @@ class JsonServer:
         self._http.server_close()
 
     def respond(self, request: JsonRequest) -> JsonReply:
-        """The reply to one request; requests may come side by side."""
+        """Return the response to one request; may be called concurrently."""
         raise NotImplementedError
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    request_queue_size = 128  # so many may come at once
+    request_queue_size = 128  # limit of simultaneous new connections
 
 
 class _Handler(BaseHTTPRequestHandler):
     json_server: JsonServer
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # head and body in one packet: the second would wait 40 ms for the first to be acknowledged
+    wbufsize = -1  # head and body in one packet: the second would wait 40 ms for the acknowledgement of the first
 
     def do_GET(self) -> None:
         self._reply()
@@ -88,4 +88,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: the books tell what was asked."""
+        """Log nothing: requests are recorded by the servers."""

@@ -1,4 +1,4 @@
-"""The texts of the demo's posts: a Korean picture diary of children who cut shapes from coloured paper."""
+"""Captions of the demo's posts: a Korean picture diary of children who cut shapes from coloured paper."""
 
 import random
 import unicodedata
@@ -72,7 +72,7 @@ CAPTION_QUIRKS = (
 
 
 def diary_caption(scene: Scene, rng: random.Random) -> str:
-    """A diary entry about the picture: one to several lines, emoji, hashtags at the end."""
+    """Return a diary entry about the picture: one or more lines, emoji, hashtags at the end."""
     lines = [rng.choice(_OPENINGS), _about(scene, rng) + rng.choice(("", f" {rng.choice(_EMOJIS)}", "!", "…"))]
     if rng.random() < 0.6:
         lines.append(rng.choice(_CLOSINGS) + rng.choice(("", f" {rng.choice(_EMOJIS)}{rng.choice(_EMOJIS)}")))
@@ -81,7 +81,7 @@ def diary_caption(scene: Scene, rng: random.Random) -> str:
 
 
 def quirky_caption(quirk: str, scene: Scene, rng: random.Random, friend: str) -> str:
-    """A diary entry with one of the QUIRKS that break naive readers; `friend` is an account to mention."""
+    """Return a diary entry with one of the QUIRKS that break naive parsers; `friend` is an account to mention."""
     about = _about(scene, rng)
     texts = {
         "empty": "",
@@ -98,7 +98,7 @@ def quirky_caption(quirk: str, scene: Scene, rng: random.Random, friend: str) ->
 
 
 def _in_fancy_letters(text: str) -> str:
-    """The text in the bold italics that people take from Unicode's mathematical letters."""
+    """Return the text in Unicode's mathematical bold italic letters, as used for decoration."""
     capital, small = ord("A") - 0x1D468, ord("a") - 0x1D482
     return "".join(chr(ord(c) - (capital if c.isupper() else small)) if c.isalpha() else c for c in text)
 

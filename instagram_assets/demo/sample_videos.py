@@ -1,4 +1,4 @@
-"""Synthetic reels: scenes that pan and cut from one to the next, with a tone for each."""
+"""Synthetic reels: scenes with panning and cuts, and a tone for each scene."""
 
 import io
 import random
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
 
 _WIDTH, _HEIGHT = 180, 320
-_PAN = 40  # pixels that a scene is larger than the frame
+_PAN = 40  # pixels by which a scene is larger than the frame
 _FRAMES, _SAMPLES = 6, 16_000  # per second
-_BLOCK = 1024  # samples that AAC takes at once
+_BLOCK = 1024  # samples in an AAC frame
 _NOTES = (262, 294, 330, 392, 440)  # Hz, a pentatonic scale
-_MANY_PLAYS = 2.0  # per follower
+_MANY_PLAYS = 2.0  # plays per follower
 _LOUDNESS = 0.2  # peak, of full scale
 
 
 @dataclass(frozen=True)
 class SampleVideo:
-    """One reel, described completely: it begins with the scene of its cover.
+    """A complete description of one reel, which begins with the scene of its cover image.
 
-    `seconds` is its length, `scenes` how many there are, `seed` decides what they show. Without `sound` there is none.
+    `seconds` is its duration, `scenes` their number, `seed` determines their content. Without `sound` it is silent.
     """
 
     cover: Scene
@@ -43,7 +43,7 @@ class SampleVideo:
 
 
 def sample_videos(seed: int = SEED) -> dict[str, SampleVideo]:
-    """The films of the demo's reels by their file names; the more played, the faster they cut."""
+    """Return the videos of the demo's reels by their file names; more popular ones have faster cuts."""
     found: dict[str, SampleVideo] = {}
     for reel in sample_reels(seed):
         item = reel_item(reel, "")
@@ -60,7 +60,7 @@ def sample_videos(seed: int = SEED) -> dict[str, SampleVideo]:
 
 
 def render_video(film: SampleVideo) -> bytes:
-    """The film as an MP4 file: H.264 and AAC."""
+    """Return the video as an MP4 file: H.264 and AAC."""
     import av
 
     stream = io.BytesIO()
@@ -110,7 +110,7 @@ def _scenes(film: SampleVideo) -> list[NDArray[np.uint8]]:
 
 
 def _tone(film: SampleVideo) -> NDArray[np.float32]:
-    """One note for each scene."""
+    """Return the audio samples, with one note for each scene."""
     rng = random.Random(f"tone {film.seed}")
     count = round(film.seconds * _SAMPLES)
     at = np.arange(count)

@@ -1,4 +1,4 @@
-"""A loopback search engine whose page of images behaves like Naver's, and which serves the images too.
+"""A local image search engine that behaves like Naver's image search, and serves the images, too.
 
 with SearchPage({"고양이": Results(subject(30))}) as server:
     site = server.site()              # the packaged selectors, at this server's address
@@ -24,7 +24,7 @@ from instagram_assets.demo.synthetic_images import CONTENT_TYPES, Scene, encode_
 from instagram_assets.search.sites import Site, load_site
 
 Markup = Literal["new", "old", "unknown", "strange"]
-"""Naver's since 2024, Naver's before, one that only the last resorts find, one that nothing finds."""
+"""Naver's markup since 2024, that before, one that only fallback selectors match, and one that no selector matches."""
 
 _THUMBNAIL_WIDTH = 340
 _TEMPLATE = Path(__file__).with_name("search_page.html")
@@ -32,50 +32,53 @@ _BLANK = base64.b64decode("R0lGODlhAQABAIAAAAAAAAAAACH5BAEAAAAALAAAAAABAAEAAAICR
 
 
 class Oddity(Enum):
-    """Answers that are no results."""
+    """Responses other than results."""
 
     EMPTY = auto()
-    """The page says that it found nothing."""
+    """A page without results."""
     CONSENT = auto()
-    """A form that asks for consent."""
+    """A consent form."""
     REDIRECT = auto()
-    """Another host's page."""
+    """A redirect to another host."""
     REFUSED = auto()
     """HTTP 403."""
     BROKEN = auto()
     """HTTP 500."""
     ENDLESS = auto()
-    """HTML that never ends."""
+    """An endless HTML response."""
     HANGING = auto()
-    """A page whose one picture never comes."""
+    """A page whose only picture never loads."""
 
 
 @dataclass(frozen=True)
 class Results:
-    """Pictures in the page's order; `batch` of them come with each scroll to the end."""
+    """Search results in the page's order; each scroll to the end loads `batch` more."""
 
     pictures: Sequence[Scene]
     markup: Markup = "new"
     batch: int = 20
     advertisements: int = 0
-    """So many tiles show the page's first pictures again."""
+    """Number of advertisement tiles, which repeat the page's first pictures."""
     polls: bool = False
-    """The page asks the server for news without end."""
+    """True if the page polls the server endlessly."""
 
 
 def subject(
     count: int, shape: str = "star", colour: str = "red", background: str = "white", first_seed: int = 1, **look: Any
 ) -> list[Scene]:
-    """Different pictures of one subject, large enough for a dataset; `look` is passed to Scene, such as blur=0.05."""
+    """Return different pictures of one subject, large enough for a dataset.
+
+    `look` is passed to Scene, such as blur=0.05.
+    """
     look = {"width": 640, "height": 480} | look
     return [Scene(shape, colour, background, seed=first_seed + number, **look) for number in range(count)]
 
 
 def mixed(count: int, seed: int = 1) -> list[Scene]:
-    """A page as searches have it: a main subject, another, and blurred, small and doubled pictures, shuffled.
+    """Return realistic results: a main subject, another, and blurred, small and duplicate pictures, shuffled.
 
-    About 60 % of `count` are good pictures of red stars on white, 20 % of green rings on black; the rest are red
-    stars that are blurred, too small, the same bytes again, or the same picture with another quality.
+    About 60 % of `count` are good pictures of red stars on white, 20 % of green rings on black; the rest are red stars
+    that are blurred, too small, the same bytes again, or the same picture with another quality.
     """
     tenth = count // 10
     main = subject(count - 4 * tenth)
@@ -92,10 +95,10 @@ def mixed(count: int, seed: int = 1) -> list[Scene]:
 
 
 class SearchPage:
-    """A context manager that answers searches for `words` until it is left; other words find nothing.
+    """A context manager that serves searches for `words` until its exit; other search terms have no results.
 
-    Each picture request waits `delay` seconds. `requests` says how often each path was asked for, without queries
-    but for the page itself.
+    Each image response is delayed by `delay` seconds. `requests` counts the requests by path, without the query except
+    for the results page.
     """
 
     def __init__(self, words: Mapping[str, Results | Oddity], delay: float = 0) -> None:
@@ -110,19 +113,19 @@ class SearchPage:
 
     @property
     def url(self) -> str:
-        """Where the server listens, without a slash at the end."""
+        """Return the server's base URL, without a slash at the end."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def original(self, word: str, number: int) -> str:
-        """The address of the picture's original; number counts from 0 in the page's order."""
+        """Return the URL of the picture's original; `number` counts from 0 in the page's order."""
         return f"{self.url}/original/{quote(word, safe='')}/{number}.jpg"
 
     def thumbnail(self, word: str, number: int) -> str:
-        """The address of its thumbnail, which names the original as Naver's do."""
+        """Return the URL of its thumbnail, which contains the original's URL as Naver's do."""
         return f"{self.url}/common/?src={quote(self.original(word, number), safe='')}&type=a340"
 
     def site(self, **changes: Any) -> Site:
-        """The packaged site at this server, with short waits, and these changes."""
+        """Return the packaged site configuration for this server, with short waits and the given changes."""
         here = {
             "url": f"{self.url}/search.naver?where=image&query={{query}}",
             "thumbnail_hosts": ("127.0.0.1",),
@@ -131,10 +134,10 @@ class SearchPage:
         return Site.model_validate(load_site("naver").model_dump() | here | changes)
 
     def site_file(self, folder: Path, **changes: Any) -> Path:
-        """`site` as a file, for the setting `sites_file`."""
+        """Write `site` to a file, for the setting `sites_file`."""
         file = folder / "sites.toml"
         fields = self.site(**changes).model_dump(exclude={"name"})
-        # JSON's strings, numbers and lists are written in TOML in the same way.
+        # JSON's strings, numbers and lists are also valid TOML.
         lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in fields.items()]
         file.write_text("\n".join(["[naver]", *lines]), encoding="utf-8")
         return file
@@ -154,7 +157,7 @@ class SearchPage:
             self.requests[path] += 1
 
     def picture(self, path: str, thumbnail: bool) -> Scene | None:
-        """The scene that a path below /original/ names."""
+        """Return the scene of a path below /original/."""
         word, _, file = unquote(path).removeprefix("/original/").rpartition("/")
         results, number = self.words.get(word), file.removesuffix(".jpg")
         if not isinstance(results, Results) or not number.isdecimal() or int(number) >= len(results.pictures):
@@ -168,7 +171,7 @@ class SearchPage:
         return self._picture(scene)
 
     def batch(self, word: str, start: int) -> dict[str, Any]:
-        """What the page's script asks for when it is scrolled to its end."""
+        """Return the next batch of results, which the page's script requests when it is scrolled to its end."""
         results = cast(Results, self.words[word])
         end = min(start + results.batch, len(results.pictures))
         numbers = [*range(start, end), *(range(results.advertisements) if start == 0 else ())]
@@ -185,7 +188,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: a browser leaves in the middle of an answer when it is told to end."""
+        """Log nothing: a browser closes its connections when it is terminated."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -275,7 +278,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: the counts tell what was asked."""
+        """Log nothing: requests are counted."""
 
 
 def _escaped(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The demo's server of pictures and reels: a stand-in for Instagram's, on this machine, that counts requests."""
+"""The demo's local media server: serves pictures and videos in place of Instagram's CDN, and counts requests."""
 
 import argparse
 import hashlib
@@ -24,16 +24,16 @@ from instagram_assets.demo.synthetic_images import CONTENT_TYPES, Scene, encode_
 from instagram_assets.errors import SettingsError
 
 LOOPBACK_HOST = "127.0.0.1"
-DEMO_PORT = 48123  # fixed, because addresses are kept in the lake and a second demo must make the same lake
+DEMO_PORT = 48123  # fixed, because URLs are stored in the lake and a second demo must produce the same lake
 COUNT_PATH = "/-/count"
 _KEPT_PICTURES, _KEPT_FILMS = 32, 4
-_DRAWN_AT_ONCE = 2  # in the order of the requests, so that none waits past a client's time limit
+_DRAWN_AT_ONCE = 2  # in the order of the requests, so that none exceeds a client's timeout
 _IDLE_SECONDS = 60
 _LOGIN_PAGE = b"<!doctype html><html><head><title>Log in</title></head><body>Log in to continue.</body></html>"
 
 
 class ImageReply(NamedTuple):
-    """What goes back for one request."""
+    """The response to one request."""
 
     status: HTTPStatus
     content_type: str
@@ -41,10 +41,9 @@ class ImageReply(NamedTuple):
 
 
 class DemoServer:
-    """A context manager that serves the pictures of `catalogue(seed)`, the films of its reels and what is collected.
+    """A context manager that serves the pictures of `image_catalogue(seed)`, reel videos and the collectors' media.
 
-    `requests` says how often each path was asked for. Port 0 takes any free one.
-    Raises SettingsError when the port is taken.
+    `requests` counts the requests by path. Port 0 takes any free one. Raises SettingsError when the port is taken.
     """
 
     def __init__(self, port: int = DEMO_PORT, seed: int = SEED) -> None:
@@ -69,7 +68,7 @@ class DemoServer:
 
     @property
     def url(self) -> str:
-        """Where the server listens, without a slash at the end."""
+        """Return the server's base URL, without a slash at the end."""
         return f"http://{LOOPBACK_HOST}:{self._server.server_port}"
 
     def __enter__(self) -> Self:
@@ -84,7 +83,7 @@ class DemoServer:
         self._pens.shutdown()
 
     def reply(self, target: str) -> ImageReply:
-        """The answer to a request for `target`, a path with its query; counts it."""
+        """Return the response to a request for `target`, a path with its query; counts it."""
         path, _, query = target.partition("?")
         if path == COUNT_PATH:
             with self._lock:
@@ -105,7 +104,7 @@ class DemoServer:
 
 
 def _expired(query: str) -> bool:
-    """True when the address's `oe`, hexadecimal seconds, is over; an address without one never expires."""
+    """True when the URL's `oe`, hexadecimal seconds, is in the past; a URL without one never expires."""
     try:
         return int(parse_qs(query)["oe"][0], 16) < time()
     except (KeyError, ValueError):
@@ -130,13 +129,13 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def hang_up(self) -> None:
-        """End the connections that clients keep open, so that nobody is answered any more."""
+        """Close the connections that clients keep open, so that no further requests are answered."""
         for connection in tuple(self._open):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), OSError):  # a client that left is no error of ours
+        if not isinstance(sys.exception(), OSError):  # a client that disconnected is not an error of the server
             super().handle_error(request, client_address)
 
 
@@ -165,11 +164,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(reply.body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: the counts tell what was asked."""
+        """Log nothing: requests are counted."""
 
 
 def main() -> None:
-    """Serve the demo's pictures until the input closes, or for a number of seconds."""
+    """Command line: serve the demo's pictures until stdin closes, or for a number of seconds."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument(
         "--port", type=int, default=DEMO_PORT, help="where to listen; 0 takes a free one (default: %(default)s)"
@@ -188,7 +187,7 @@ def main() -> None:
 
 
 def _wait(seconds: float | None) -> None:
-    """Until the time is over or, without a time, until whoever started us closes our input or ends."""
+    """Wait for the given time or, without one, until the parent process closes stdin or ends."""
     if seconds is not None:
         threading.Event().wait(seconds)
         return

@@ -1,4 +1,4 @@
-"""Synthetic pictures: one coloured shape on a cloth, with the caption that is true of it."""
+"""Synthetic pictures: one coloured shape on a woven background, with an exact caption."""
 
 import io
 import math
@@ -25,20 +25,19 @@ SCENE_COLOURS = {
     "black": (28, 28, 30),
 }
 CONTENT_TYPES: dict[ImageFormat, str] = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
-_THREADS = 45  # threads of the cloth across the short side, so that small and large pictures look alike
+_THREADS = 45  # threads of the texture across the short side, so that small and large pictures look alike
 _CONTRAST = 28  # of a thread, in grey levels
 _GRAIN = 2  # standard deviation, in grey levels
-_JPEG_BLOCK = 8  # threads that repeat with the blocks keep the files small
-_MASK_SCALE = 2  # the shape is drawn larger and reduced, for smooth edges
+_JPEG_BLOCK = 8  # threads aligned with the JPEG blocks keep the files small
+_MASK_SCALE = 2  # supersampling of the shape, for smooth edges
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One picture, described completely: the same scene always gives the same bytes.
+    """A complete description of one picture: the same scene always gives the same bytes.
 
-    `seed` decides place, tilt, light and cloth, so that a scene with another blur, crop, quality or
-    format is the same picture again. `blur` is a share of the short side, `crop` what is cut from each
-    side, as a share of it.
+    `seed` determines position, rotation, light and texture, so that a scene with another blur, crop, quality or format
+    is the same picture again. `blur` is a share of the short side, `crop` what is cut from each side, as a share of it.
     """
 
     shape: str
@@ -54,24 +53,24 @@ class Scene:
 
     @property
     def caption(self) -> str:
-        """What the picture shows, in plain English."""
+        """Return what the picture shows, in plain English."""
         return f"{_with_article(self.colour)} {self.shape} on {_with_article(self.background)} background"
 
     @property
     def box(self) -> tuple[int, int, int, int]:
-        """Left, top, right and bottom of what is left after cropping."""
+        """Return left, top, right and bottom of the cropped area."""
         left, top = round(self.width * self.crop), round(self.height * self.crop)
         return left, top, self.width - left, self.height - top
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height of the finished picture, in pixels."""
+        """Return width and height of the final picture, in pixels."""
         left, top, right, bottom = self.box
         return right - left, bottom - top
 
 
 def encode_image(scene: Scene) -> bytes:
-    """The scene as an image file of its format."""
+    """Return the scene as an image file of its format."""
     stream = io.BytesIO()
     options = {} if scene.format == "PNG" else {"quality": scene.quality}
     render_image(scene).save(stream, scene.format, **options)
@@ -79,7 +78,7 @@ def encode_image(scene: Scene) -> bytes:
 
 
 def render_image(scene: Scene) -> "Image":
-    """The scene as an RGB picture of `scene.size`."""
+    """Return the scene as an RGB picture of `scene.size`."""
     from PIL import ImageFilter
 
     rng = random.Random(f"scene {scene.seed}")
@@ -97,7 +96,7 @@ def render_image(scene: Scene) -> "Image":
 
 
 def _cloth(colour: tuple[int, int, int], size: tuple[int, int], short_side: int, rng: random.Random) -> "Image":
-    """A woven surface: enough fine detail that a picture in focus is measurably sharp."""
+    """Return a woven texture: enough fine detail that a picture in focus is measurably sharp."""
     from PIL import Image
 
     blocks = round(short_side / _THREADS / _JPEG_BLOCK)
@@ -116,7 +115,7 @@ def _cloth(colour: tuple[int, int, int], size: tuple[int, int], short_side: int,
 
 
 def _mask(shape: str, side: int, rng: random.Random) -> "Image":
-    """Where the shape is in its square: 255 inside, 0 outside, smooth at the edge."""
+    """Return the shape's mask in its square: 255 inside, 0 outside, smooth at the edge."""
     from PIL import Image, ImageDraw
 
     middle = side * _MASK_SCALE / 2
@@ -130,7 +129,7 @@ def _mask(shape: str, side: int, rng: random.Random) -> "Image":
 
 
 def _shade(picture: "Image", rng: random.Random) -> None:
-    """Darken the picture unevenly, as if a window lit it from one side."""
+    """Darken the picture unevenly, like light from one side."""
     from PIL import Image
 
     corners = Image.new("L", (2, 2))
@@ -139,7 +138,7 @@ def _shade(picture: "Image", rng: random.Random) -> None:
 
 
 def _regular(corners: int, radius: float = 1.0, inner: float | None = None) -> list[ScenePoint]:
-    """The corners of a regular polygon that stands upright, or of a star when `inner` is given."""
+    """Return the corners of an upright regular polygon, or of a star when `inner` is given."""
     steps = corners if inner is None else 2 * corners
     radii = [radius if inner is None or step % 2 == 0 else inner for step in range(steps)]
     angles = [2 * math.pi * step / steps - math.pi / 2 for step in range(steps)]

@@ -1,1 +1,1 @@
-"""Records in: files are read, checked, normalised, and kept in the landing zone."""
+"""Ingest: export files are read, checked, normalized and written to the landing zone."""

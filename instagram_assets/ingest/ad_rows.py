@@ -1,4 +1,4 @@
-"""Ads as rows of RAW_ADS."""
+"""Conversion of ad records to rows of RAW_ADS."""
 
 import re
 from datetime import date, datetime, timedelta
@@ -15,16 +15,16 @@ from instagram_assets.ingest.record_source import LandingRow, RecordSource, obse
 from instagram_assets.ingest.timestamps import parse_timestamp
 
 _NAMES = {column: fields[0] for column, fields in AD.fields.items()}
-# 1,234,567 with every comma in its place; anything else with a comma is left to the rule for counts.
+# 1,234,567 with a comma after every three digits; any other comma is left to the rule for counts.
 _GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
 _DAY_FIRST_YEAR = re.compile(r"(\d{4})\s*[-/.]\s*(\d{1,2})\s*[-/.]\s*(\d{1,2})\.?(?=\D|\Z)(.*)", re.DOTALL)
 _WANTED = "write 2025-07-29, or make it a date of the spreadsheet"
-# Days since 1899-12-30, as spreadsheets count them, from 2000 to 2100: a date whose cell lost its form.
+# Days since 1899-12-30, as spreadsheets count them, from 2000 to 2100: a date whose cell lost its format.
 _SERIAL = range(36_526, 73_051)
 
 
 def to_ad_row(part: Part, index: int, source: RecordSource) -> LandingRow:
-    """One ad as a row. Raises RecordError, with the row's place in its table, when it cannot be used."""
+    """Convert one ad to a row. Raises RecordError, which names the ad's row in its table, when it cannot be used."""
     try:
         return _row(part.record, index, source)
     except RecordError as error:
@@ -55,7 +55,10 @@ def _row(ad: Record, index: int, source: RecordSource) -> LandingRow:
 
 
 def _moment(value: object, source: RecordSource) -> datetime:
-    """The time of a cell; what has no zone, as a spreadsheet's dates have none, is read in the configured one."""
+    """Parse the timestamp of a cell.
+
+    One without a time zone, such as a spreadsheet's date, is read in the configured zone.
+    """
     if isinstance(value, str) and value.strip().isdecimal():
         value = int(value)
     if isinstance(value, int | float) and int(value) in _SERIAL:
@@ -83,7 +86,7 @@ def _with_scheme(url: str) -> str:
 
 
 def _account(ad: Record, url: str, warnings: list[str]) -> str | None:
-    """Whose the ad is: as the table says it, else as the address does (instagram.com/NAME/p/CODE)."""
+    """Return the account of an ad: from the table's own column, else from its URL (instagram.com/NAME/p/CODE)."""
     if not field_values.is_missing(ad.get("account")):
         try:
             return field_values.parse_account_name(ad["account"], _NAMES["account"])

@@ -1,4 +1,4 @@
-"""Layout of Instagram's own data download: which of its files are read (posts and their pictures), and whose it is."""
+"""Layout of Instagram's own data download (the archive): its files with posts and pictures, and its owner."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from instagram_assets.errors import BusyFileError, FileError
 from instagram_assets.ingest import field_values
 from instagram_assets.schemas.contract import ARCHIVE_SCHEME
 
-# Since 2023 all that one did lies in a folder of its own.
+# Since 2023 all of an account's activity is in a folder of its own.
 ACTIVITY_FOLDER = "your_instagram_activity"
 _POSTS = re.compile(rf"(?:{ACTIVITY_FOLDER}/)?(?:media|content)/(?:posts_\d+|reels|igtv_videos|archived_posts)\.json")
 ARCHIVE_PICTURES = tuple(
@@ -19,10 +19,10 @@ ARCHIVE_PICTURES = tuple(
     for place in ("", f"{ACTIVITY_FOLDER}/")
     for kind in ("posts", "archived_posts", "reels", "igtv", "other")
 )
-"""The folders of an archive in which the pictures of posts lie."""
+"""Folders of an archive that contain the pictures of posts."""
 _PICTURES = re.compile(rf"(?:{'|'.join(ARCHIVE_PICTURES)})/(?:.*/)?[^/]+\.(?:jpe?g|png|webp|gif|heic)", re.IGNORECASE)
 _PAGES = re.compile(rf"(?:{ACTIVITY_FOLDER}/)?(?:media|content)/(?:posts_\d+|reels)\.html")
-# Folders at the top of an archive; no two of them lie beside each other by chance.
+# Top-level folders of an archive; two of them side by side are not there by chance.
 _TOPS = frozenset(
     {
         "personal_information",
@@ -34,47 +34,47 @@ _TOPS = frozenset(
 
 
 def is_archive_root(folders: Collection[str]) -> bool:
-    """True for a folder in which these folders lie, if it is an archive's."""
+    """True if a folder with these subfolders is the root of an archive."""
     return ACTIVITY_FOLDER in folders or len(_TOPS.intersection(folders)) >= 2
 
 
 def is_posts_file(place: str) -> bool:
-    """True for a file with posts, by its path in the archive."""
+    """True if this path inside an archive is a file with posts."""
     return _POSTS.fullmatch(place) is not None
 
 
 def archive_root_of(path: Path) -> Path | None:
-    """The folder of the archive in which a file with posts lies; null for any other file."""
+    """Return the root folder of the archive that a file with posts belongs to; None for any other file."""
     places = [(root, path.relative_to(root).as_posix()) for root in path.parents[1:3]]
     return next((root for root, place in reversed(places) if is_posts_file(place)), None)
 
 
 def is_archive_picture(place: str) -> bool:
-    """True for a picture of a post, by its path in the archive."""
+    """True if this path inside an archive is a picture of a post."""
     return _PICTURES.fullmatch(place) is not None
 
 
 def is_html_posts(place: str) -> bool:
-    """True for a page of posts, where the archive was asked for as HTML."""
+    """True if this path inside an archive is an HTML page of posts (the download was requested as HTML, not JSON)."""
     return _PAGES.fullmatch(place) is not None
 
 
 def archive_picture_url(account: str, place: str) -> str:
-    """The address by which tables and the media store know a file of an account's archive."""
+    """Return the URL that identifies a file of an account's archive in tables and in the media store."""
     inside = place.lstrip("/").removeprefix(f"{ACTIVITY_FOLDER}/")
     return f"{ARCHIVE_SCHEME}://{account}/{quote(inside, safe='/~', errors='replace')}"
 
 
-# `instagram-sun_diary-2025-08-30-Ab12Cd`, with more behind it where there are several parts.
+# `instagram-sun_diary-2025-08-30-Ab12Cd`, with a suffix where there are several parts.
 _NAME = re.compile(r"instagram-(?P<name>[A-Za-z0-9._]{1,30})-20\d\d-\d\d-\d\d.*", re.ASCII | re.DOTALL)
-# In the archive's root, and in the two layouts that it has had.
+# Path of the owner's profile, relative to the archive's root, in both layouts that archives have had.
 PERSONAL_FILES = (
     "personal_information/personal_information/personal_information.json",
     "personal_information/personal_information.json",
     "personal_information.json",
     "account_information/personal_information.json",
 )
-# The archive is in the language of its owner's app.
+# Labels in the archive are in the language of its owner's app.
 _USERNAME = (
     *("Username", "사용자 이름", "Benutzername", "Nom d’utilisateur", "Nom d'utilisateur", "Nombre de usuario"),
     *("Nome utente", "Nome de usuário", "Nome de utilizador", "Gebruikersnaam", "ユーザーネーム", "用户名", "用戶名稱"),
@@ -85,13 +85,19 @@ _MOST_BYTES = 1 << 20
 
 
 def owner_in_name(name: str) -> str | None:
-    """The account in the name that Instagram gives an archive, as a ZIP or unpacked; null in any other name."""
+    """Return the account in the file name that Instagram gives an archive (ZIP or unpacked).
+
+    None for any other name.
+    """
     found = _NAME.fullmatch(name)
     return found["name"].casefold() if found and field_values.is_account_name(found["name"]) else None
 
 
 def owner_in_profile(content: bytes) -> str | None:
-    """The account that the archive's `personal_information.json` names; null for none. Nothing else of it is used."""
+    """Return the account in the archive's `personal_information.json`; None if there is none.
+
+    No other field of it is read.
+    """
     try:
         record: Any = json.loads(content)
         told: dict[str, Any] = record["profile_user"][0]["string_map_data"]
@@ -105,7 +111,7 @@ def owner_in_profile(content: bytes) -> str | None:
 
 
 def owner_beside(path: Path) -> str | None:
-    """The account of the archive that a file lies in: from the names of its folders, or the owner's own data in it."""
+    """Return the account of the archive that a file lies in, from its folders' names or from the owner's profile."""
     for folder in (path, *path.parents)[: _LEVELS + 1]:
         if owner := owner_in_name(folder.name):
             return owner
@@ -122,16 +128,19 @@ def owner_beside(path: Path) -> str | None:
 
 
 def agreed_owner(said: str | None, own: str | None, file: str) -> str | None:
-    """Whose archive a file is: what it says itself, else what a person `said`. Raises FileError where they differ."""
+    """Return an archive's owner: as the file states it, else as the user does (`said`).
+
+    Raises FileError if they differ.
+    """
     if own and said and own != said:
         problem = f"this archive is of {own}, and --account says {said}"
-        # The file is as good as ever, so that it stays where it is.
+        # The file itself is valid, so it stays in the inbox.
         raise BusyFileError(file, problem, f"Leave out --account {said}; the archive's own name counts")
     return own or said or None
 
 
 def owner_unknown(file: str) -> FileError:
-    """The error for a file of an archive that does not say whose it is."""
+    """Return the error for a file of an archive whose owner cannot be determined."""
     problem = "this is Instagram's own archive, which does not say whose account it is"
     remedy = (
         "Say it: `instagram-assets ingest FILE --account NAME`; or give the archive whole, as the ZIP or the folder "
@@ -141,7 +150,10 @@ def owner_unknown(file: str) -> FileError:
 
 
 def fix_mojibake(text: str) -> str:
-    """A text whose UTF-8 was taken for Latin-1, as all texts of the archive are, made right; any other as it is."""
+    """Repair mojibake, UTF-8 decoded as Latin-1, which all texts of the archive are.
+
+    Any other text is returned unchanged.
+    """
     if text.isascii():
         return text
     try:

@@ -1,4 +1,4 @@
-"""The pictures of a person's own archive, in a ZIP or unpacked, each with the address that its post has for it."""
+"""Pictures of Instagram's own data download (ZIP or unpacked), each with the URL that its post has for it."""
 
 import os
 import stat
@@ -19,18 +19,21 @@ from instagram_assets.ingest.companion_files import OpenablePicture
 from instagram_assets.ingest.zips import is_zip, open_zip, owner_in_zip, refuse_unusable_zip
 
 StorePictures = Callable[[Iterable[OpenablePicture]], Mapping[str, int]]
-"""Takes pictures for good; says how many are there now, first, and how many are not, by the reason."""
+"""Stores pictures; returns counts by result: the stored ones first, then those not stored, by reason."""
 
 _MOST_REASONS = 3
 
 
 def archive_owner(path: Path) -> str | None:
-    """Whose archive a file is, or is from; null when nothing says it."""
+    """Return the owner of the archive that a file is, or lies in; None if it is not known."""
     return owner_in_zip(path) if is_zip(path) else owner_beside(path)
 
 
 def store_zipped_pictures(path: Path, account: str, keep: StorePictures | None) -> str:
-    """Keep the pictures in a ZIP, and say in words what is in it. Raises FileError when nothing of it can be read."""
+    """Store the pictures in a ZIP, and return a summary of its contents.
+
+    Raises FileError when nothing in it can be read.
+    """
     with open_zip(path) as (packed, found):
         refuse_unusable_zip(path, found)
         told = [files_read_text(len(found.exports)), *([found.others] if found.passed else [])]
@@ -48,18 +51,21 @@ def store_zipped_pictures(path: Path, account: str, keep: StorePictures | None) 
 
 
 def store_unpacked_pictures(root: Path, account: str, keep: StorePictures) -> str:
-    """Keep the pictures of an unpacked archive, and say in words how many; empty where nobody knows whose it is."""
+    """Store the pictures of an unpacked archive, and return a summary such as a count.
+
+    Empty if the owner is not known.
+    """
     owner = agreed_owner(account, owner_beside(root / "posts"), str(root))
     return stored_pictures_text(keep(_pictures_below(root, owner))) if owner else ""
 
 
 def files_read_text(number: int) -> str:
-    """Such as `2 files read`."""
+    """Return a count of files as text, such as `2 files read`."""
     return f"{number:,} {'file' if number == 1 else 'files'} read"
 
 
 def _pictures_below(root: Path, owner: str) -> Iterator[OpenablePicture]:
-    # Whatever else lies in the root, it is not even listed: that may be a whole home folder.
+    # Other folders in the root are not even listed: it may be a whole home folder.
     for parent, folders, names in chain.from_iterable(os.walk(root / place) for place in ARCHIVE_PICTURES):
         folders.sort()
         for name in sorted(names):
@@ -70,7 +76,7 @@ def _pictures_below(root: Path, owner: str) -> Iterator[OpenablePicture]:
 
 
 def stored_pictures_text(counts: Mapping[str, int]) -> str:
-    """Such as `1,057 pictures kept, 3 not (2 × HEIC is not supported, 1 × image ends early)`."""
+    """Return a summary such as `1,057 pictures kept, 3 not (2 × HEIC is not supported, 1 × image ends early)`."""
     (kept, number), *others = counts.items() if counts else [("kept", 0)]
     told = f"{number:,} {'picture' if number == 1 else 'pictures'} {kept}"
     if not others:

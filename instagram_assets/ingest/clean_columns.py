@@ -1,7 +1,7 @@
-"""Columns that need no rule: every value is already what the rule in `values.py` would make of it.
+"""Fast checks that a whole column is already clean, so that the per-value rules of `field_values.py` can be skipped.
 
-Looking at a whole column at once is several times faster than asking the rule about each value. Each
-function takes the values and the set of their types, and may say False when in doubt.
+Checking a whole column at once is several times faster than applying a rule to each value. Each function takes the
+values and the set of their types, and may return False when in doubt.
 """
 
 import string
@@ -22,27 +22,27 @@ _IDENTIFIER = (string.ascii_letters + string.digits + "_.:-").encode()
 
 
 def are_counts(column: Sequence[Any], kinds: ValueTypes) -> bool:
-    """True for whole numbers from 0 to 2^63 - 1, and nulls."""
+    """True if all values are whole numbers from 0 to 2^63 - 1, or null."""
     return kinds <= _COUNT and _between(column, 0, 2**63 - 1)
 
 
 def are_sizes(column: Sequence[Any], kinds: ValueTypes) -> bool:
-    """True for whole numbers from 0 to 2^31 - 1, and nulls."""
+    """True if all values are whole numbers from 0 to 2^31 - 1, or null."""
     return kinds <= _COUNT and _between(column, 0, 2**31 - 1)
 
 
 def are_seconds(column: Sequence[Any], kinds: ValueTypes) -> bool:
-    """True for fractional numbers from 0 to below 1e9, and nulls."""
+    """True if all values are floats from 0 to below 1e9, or null."""
     return kinds <= _LENGTH and all(value is None or 0 <= value < 1e9 for value in column)
 
 
 def are_flags(column: Sequence[Any], kinds: ValueTypes) -> bool:
-    """True for true, false and null."""
+    """True if all values are true, false or null."""
     return kinds <= _FLAG
 
 
 def are_texts(column: Sequence[Any], kinds: ValueTypes) -> bool:
-    """True for texts in NFC without control characters and broken characters, and nulls."""
+    """True if all values are texts in NFC without control characters and lone surrogates, or null."""
     if not kinds <= _TEXT:
         return False
     joined = "\n".join(filter(None, column))
@@ -55,7 +55,7 @@ def are_texts(column: Sequence[Any], kinds: ValueTypes) -> bool:
 
 
 def are_identifiers(column: Sequence[Any], kinds: ValueTypes) -> bool:
-    """True for ids, none of them null."""
+    """True if all values are ids; no nulls."""
     if kinds != {str}:
         return False
     joined = "".join(column)
@@ -64,12 +64,12 @@ def are_identifiers(column: Sequence[Any], kinds: ValueTypes) -> bool:
 
 
 def are_numeric_ids(column: Sequence[Any], kinds: ValueTypes) -> bool:
-    """True for ids of digits alone, none of them null."""
+    """True if all values are ids of digits only; no nulls."""
     return are_identifiers(column, kinds) and "".join(column).isdecimal()
 
 
 def are_urls(column: Sequence[Any], kinds: ValueTypes) -> bool:
-    """True for addresses that can be kept, and nulls."""
+    """True if all values are URLs that can be stored, or null."""
     if not kinds <= _TEXT or "" in column:
         return False
     are_texts = list(filter(None, column))

@@ -1,4 +1,4 @@
-"""Comments as rows of RAW_COMMENTS, pseudonymous: no commenter's name is kept in any column or error."""
+"""Conversion of comments to rows of RAW_COMMENTS with pseudonyms; commenters' names are never stored."""
 
 import re
 from collections.abc import Callable, Collection, Iterable
@@ -23,18 +23,18 @@ _POSTING, _MENTIONED = ("account", "owner"), ("mentions", "tagged", "coauthors")
 
 
 def posting_people(accounts: Iterable[str]) -> set[str]:
-    """The names, in lower case, of these accounts that post."""
+    """Return the names, in lower case, of these accounts that publish posts; comments that mention them are masked."""
     return {name.casefold() for name in accounts if is_standalone_name(name)}
 
 
 def people_in_posts(posts: pa.Table) -> set[str]:
-    """The names in rows of posts."""
+    """Return the account names in rows of posts."""
     found = posting_people(name for column in _POSTING for name in _names(posts[column]))
     return found | _distinctive(name for column in _MENTIONED for name in _names(compute.list_flatten(posts[column])))
 
 
 def people_around_comment(part: Part) -> set[str]:
-    """The names of and in one comment, and of the account under whose post it stands."""
+    """Return the account names of and in one comment, and of the account whose post it is under."""
     writer, text = username(part.record), COMMENT.value("text", part.record)
     found = {writer} if writer else set[str]()
     if isinstance(text, str):
@@ -43,7 +43,7 @@ def people_around_comment(part: Part) -> set[str]:
 
 
 def mask_people(comments: pa.Table, people: Collection[str], pseudonym_of: Callable[[str], str]) -> pa.Table:
-    """Rows of comments in whose texts these people have pseudonyms."""
+    """Return rows of comments with the names of `people` in their texts replaced by pseudonyms."""
     texts = [None if text is None else mask_names(text, pseudonym_of, people) for text in comments["text"].to_pylist()]
     place = comments.schema.get_field_index("text")
     return comments.set_column(place, comments.schema.field(place), pa.array(texts, pa.string()))
@@ -58,21 +58,21 @@ def _distinctive(names: Iterable[str]) -> set[str]:
 
 
 TEXT_LIMIT = field_values.CAPTION_LIMIT
-"""Instagram takes no longer comments."""
+"""Maximum length of a comment on Instagram."""
 NO_COMMENTER = "nobody is named as who wrote it"
 NO_POST = "nothing says under which post it is"
 ROUNDED_ID = "comment_id: a program has rounded it, so other comments may have the same"
 ROUNDED_POST_ID = "post_id: a program has rounded it, so it may be another post's"
-"""Warnings."""
+"""Texts of errors and warnings."""
 
 _CONCEALED = "what stands there"
 _NUMBER = re.compile(r"[0-9]+(?:_[0-9]+)*")
 
 
 def to_comment_row(part: Part, index: int, source: RecordSource, pseudonym_of: Callable[[str], str]) -> LandingRow:
-    """One comment as a row. Raises RecordError, which tells nothing of what the comment says, when it cannot be used.
+    """Convert one comment to a row. Raises RecordError, which contains nothing of the comment's text, if it is invalid.
 
-    `pseudonym_of` gives the pseudonym of a name; `index` is the record's place in the file.
+    `pseudonym_of` returns the pseudonym of a name; `index` is the record's position in the file.
     """
     record = part.record
     warnings: list[str] = []
@@ -112,7 +112,7 @@ def to_comment_row(part: Part, index: int, source: RecordSource, pseudonym_of: C
 
 
 def _asked(record: Record, column: str, rule: Callable[[object, str], Any]) -> Any:
-    """One column's value by its rule. Raises RecordError, without what stands there, which may be anybody's name."""
+    """Return one column's parsed value. Raises RecordError without the value, which may be a person's name."""
     value, name = COMMENT.value(column, record), COMMENT.name(column, record)
     try:
         return rule(value, name)
@@ -121,7 +121,7 @@ def _asked(record: Record, column: str, rule: Callable[[object, str], Any]) -> A
 
 
 def _or_unknown(record: Record, column: str, rule: Callable[[object, str], Any], warnings: list[str]) -> Any:
-    """As `_asked`; what cannot be used is null with a warning."""
+    """Return one column's parsed value like `_asked`, but null with a warning when it is invalid."""
     try:
         return _asked(record, column, rule)
     except RecordError as error:
@@ -130,7 +130,7 @@ def _or_unknown(record: Record, column: str, rule: Callable[[object, str], Any],
 
 
 def _number(value: object, name: str) -> str:
-    """An id that is a number, or several with `_` between: other ids may be names."""
+    """Parse a numeric id, or several joined by `_`: ids of another form may be names."""
     number = field_values.parse_identifier(value, name)
     if not _NUMBER.fullmatch(normalized_id(number)):
         raise RecordError(name, f"{field_values.shown_value(value)} is no id of Instagram's")
@@ -142,7 +142,7 @@ def _optional_number(value: object, name: str) -> str | None:
 
 
 def _written(value: object, name: str, warnings: list[str]) -> str:
-    """The text as received, made fit to store; empty for a picture alone. Nobody knows what null stands for."""
+    """Return the comment's text cleaned for storage; empty for a comment that is only a picture. Null is an error."""
     text = field_values.parse_text(value, name, warnings)
     if text is None:
         raise RecordError(name, field_values.MISSING)
@@ -150,7 +150,7 @@ def _written(value: object, name: str, warnings: list[str]) -> str:
 
 
 def _cut(text: str, warnings: list[str]) -> str:
-    """A text of Instagram's length; cut last, since half a name or number is not recognised as one."""
+    """Truncate a text to Instagram's length limit; done last, since half a name or number is not recognised as one."""
     if len(text) <= TEXT_LIMIT:
         return text
     warnings.append(f"text: longer than {TEXT_LIMIT:,} characters, cut")
@@ -158,7 +158,7 @@ def _cut(text: str, warnings: list[str]) -> str:
 
 
 def _post(record: Record, warnings: list[str]) -> tuple[str | None, str | None]:
-    """The id and the shortcode of the post: both are one number, so one of them is enough."""
+    """Return the id and the shortcode of the post: both encode the same number, so either is enough."""
     code: str | None = COMMENT.value("shortcode", record)
     if known := record.get(POST_ID):
         return known, code

@@ -1,4 +1,4 @@
-"""The `jobs.json` of an earlier dashboard of image searches: its history, to be imported once.
+"""Reader for the `jobs.json` of an earlier dashboard of image searches, whose job history is imported once.
 
 It is a list of jobs, an object of them by their ids, or `{"jobs": …}` with either. A job has `id`, `query`,
 `request_limit`, `out_dir`, `status`, `count`, `error`, `log`, `started_at` and `finished_at`.
@@ -19,11 +19,11 @@ JOB_STATUSES = {
     "failed": "failed",
     "cancelled": "cancelled",
     "canceled": "cancelled",
-    # Nothing goes on of what went on when the file was written.
+    # A job that was running when the file was written is not running any more.
     "running": "cancelled",
     "queued": "cancelled",
 }
-"""What a status of the file says now."""
+"""Mapping of the status in the file to the status after the import."""
 
 _FIELDS = {"id", "query", "status", "request_limit", "out_dir", "count", "started_at", "finished_at"}
 _LONGEST_LOG = 1_000_000
@@ -49,20 +49,23 @@ class DashboardJob:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """All that people wrote, or that was written about them."""
+        """Return all free texts of the job: what users wrote and what was logged about them."""
         return self.id, self.query, self.out_dir, self.error, self.log
 
 
 @dataclass(frozen=True)
 class DashboardJobs:
-    """The jobs of a file in its order, and a line for each entry that is none."""
+    """The jobs of a file in order, and one message for each entry that is not a valid job."""
 
     jobs: list[DashboardJob]
     problems: list[str]
 
 
 def read_dashboard_jobs(path: Path, zone: tzinfo) -> DashboardJobs:
-    """The jobs of a file; times without a zone are in `zone`. Raises FileError for a file that is no jobs.json."""
+    """Read the jobs of a file; times without a zone are in `zone`.
+
+    Raises FileError for a file that is not a jobs.json.
+    """
     try:
         said: Any = json.loads(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
@@ -89,7 +92,7 @@ def read_dashboard_jobs(path: Path, zone: tzinfo) -> DashboardJobs:
 
 
 def _entries(said: "list[Any] | dict[str, Any]") -> Iterator[tuple[str, str | None, Any]]:
-    """Each entry with its place for people and its key."""
+    """Return each entry with its human-readable position and its key."""
     if isinstance(said, dict):
         yield from ((f"job {key!r}", key, entry) for key, entry in said.items())
     else:
@@ -97,7 +100,7 @@ def _entries(said: "list[Any] | dict[str, Any]") -> Iterator[tuple[str, str | No
 
 
 def _job(entry: Any, key: str | None, zone: tzinfo) -> DashboardJob:
-    """Raises ValueError naming the field."""
+    """Parse one job. Raises ValueError naming the invalid field."""
     if not isinstance(entry, dict):
         raise ValueError("is no object")
     said: Mapping[str, Any] = entry  # pyright: ignore[reportUnknownVariableType]
@@ -132,7 +135,7 @@ def _needed(said: Mapping[str, Any], field: str, otherwise: str | None = None) -
 
 
 def _text(said: Mapping[str, Any], field: str) -> str:
-    """A text, or lines of one; empty where there is none."""
+    """Return a text field, joining a list of lines; empty if it is missing."""
     value = said.get(field)
     if value is None:
         return ""
@@ -144,7 +147,7 @@ def _text(said: Mapping[str, Any], field: str) -> str:
 
 
 def _storable(text: str) -> str:
-    """Without what no database takes: halves of surrogate pairs, and NUL."""
+    """Return the text without characters that databases reject: lone surrogates and NUL."""
     return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
@@ -160,7 +163,7 @@ def _count(said: Mapping[str, Any], field: str) -> int | None:
 
 
 def _time(said: Mapping[str, Any], field: str, zone: tzinfo) -> datetime | None:
-    """ISO 8601, or seconds or milliseconds since 1970."""
+    """Parse a timestamp: ISO 8601, or seconds or milliseconds since 1970."""
     value = said.get(field)
     if value is None or value == "":
         return None

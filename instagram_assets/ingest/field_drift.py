@@ -1,8 +1,8 @@
-"""What changed in the fields of landed files: missing, new and retyped ones, file by file and format by format.
+"""Schema drift of landed files: missing, new and retyped fields, for each file and format.
 
-A file is compared with the files of the same format and kind that were first seen before it; tables with tables, since
-in CSV and workbooks an empty field is not there, and most are texts. A field that a column of ours is made of is missed
-by every file until one has it again, or another field of that column.
+A file is compared with the files of the same format and kind that were first seen before it. Tables are compared only
+with tables, since in CSV and workbooks an empty field is absent and most values are texts. A field that feeds one of
+our columns is reported as missing for every file until one has it again, or has another field for that column.
 """
 
 from collections import Counter
@@ -18,9 +18,9 @@ from instagram_assets.ingest.manifests import LandedFile
 ChangeKind = Literal["missing", "new", "retyped"]
 
 MIN_RECORDS, SHARE_OF_FILES = 20, 0.95
-"""Of a file with enough records, a field is expected that this share of the earlier files has in every record.
+"""Minimum records of a file, and share of earlier files whose records all have a field, for it to be expected.
 
-Of a file with few, as tools write that make one for each post, only a field that all of them have.
+In smaller files, as written by tools that make one for each post, only a field that all earlier files have is expected.
 """
 
 NEWEST_WINDOW = timedelta(days=1)
@@ -30,9 +30,9 @@ _PACKED = (".gz", ".xz")
 
 
 class FieldChange(NamedTuple):
-    """One change: a file's format and kind (`post`, `reel`, `profile`, `ad`), the field, its types before and now.
+    """A schema change: a file's format and kind (`post`, `reel`, `profile`, `ad`), the field, its types before and now.
 
-    `column` is the column of ours that the field goes into; empty for none. Types are JSON Schema's, parted by `|`.
+    `column` is our column that the field is stored in; empty for none. Types are JSON Schema's, separated by `|`.
     """
 
     file: str
@@ -47,7 +47,7 @@ class FieldChange(NamedTuple):
     now: str
 
     def shown(self) -> dict[str, str]:
-        """The change as plain values, of those that say something."""
+        """Return the change as a dict of its non-empty values."""
         names = ("file", "format", "kind", "change", "field", "column", "before", "now")
         return {name: value for name in names if (value := getattr(self, name))}
 
@@ -58,7 +58,7 @@ class FieldChange(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """A change of a field, with its types before and now."""
+    """A changed field, with its types before and now."""
 
     change: ChangeKind
     field: str
@@ -68,7 +68,7 @@ class _Found(NamedTuple):
 
 @dataclass
 class _Earlier:
-    """What the files so far have had of one format and kind."""
+    """The fields seen so far in files of one format and kind."""
 
     files: int = 0
     records: int = 0
@@ -77,7 +77,7 @@ class _Earlier:
     missed: set[str] = field(default_factory=set[str])
 
     def add(self, noted: FieldTypes, records: int, missing: Iterable[str]) -> None:
-        """Take a file in that misses these fields."""
+        """Add a file that lacks the `missing` fields."""
         self.missed = (self.missed | set(missing)) - noted.keys()
         self.files += 1
         self.records += records
@@ -86,7 +86,7 @@ class _Earlier:
             self.types[name] = self.types.get(name, frozenset[str]()) | field_types(types)
 
     def changes(self, noted: FieldTypes, records: int, columns: Mapping[str, str]) -> Iterator[_Found]:
-        """How a file of so many records differs: missing fields, new ones, then those of other types."""
+        """Return how a file of `records` records differs: missing fields, new fields, then changed types."""
         if not self.files:
             return
         unfilled = set(columns.values()) - {columns.get(name) for name in noted}
@@ -102,14 +102,14 @@ class _Earlier:
                 yield _Found("retyped", name, before, now)
 
     def _is_expected(self, name: str, records: int, columns: Mapping[str, str]) -> bool:
-        """A field without a column may be missing by chance, until enough records had it."""
+        """True if a file's lack of this field is a change; a rare field without a column may be missing by chance."""
         if self.always[name] == self.files:
             return name in columns or self.records >= MIN_RECORDS
         return records >= MIN_RECORDS and self.always[name] >= SHARE_OF_FILES * self.files
 
 
 def field_changes(files: Iterable[LandedFile]) -> list[FieldChange]:
-    """All changes in the fields of landed files, in the order in which the files were first seen."""
+    """Return all schema changes in landed files, in the order in which the files were first seen."""
     earlier: dict[tuple[str, bool], _Earlier] = {}
     found: list[FieldChange] = []
     for file in sorted(files, key=lambda file: (file.first_seen, file.file, file.sha256)):
@@ -131,7 +131,7 @@ def field_changes(files: Iterable[LandedFile]) -> list[FieldChange]:
 
 
 def newest_field_changes(files: Sequence[LandedFile]) -> list[FieldChange]:
-    """The changes in the files that were first seen within a day of the newest."""
+    """Return the schema changes in files that were first seen within a day of the newest one."""
     if not files:
         return []
     since = max(file.first_seen for file in files) - NEWEST_WINDOW

@@ -1,4 +1,4 @@
-"""Which fields the records of a file have, and of which types: what is remembered to see an exporter change."""
+"""Field statistics of a file's records: which fields they have and of which types, stored to detect schema drift."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,21 +12,21 @@ TYPE_SAMPLE = 50
 OPTIONAL_MARK = "?"
 
 FieldTypes = Mapping[str, str]
-"""The fields of a format: to each name its JSON types, parted by `|`, with `?` behind where not every record has it."""
+"""Fields of a format: name to JSON types, separated by `|`, with a trailing `?` if not every record has the field."""
 
-# The words of JSON Schema. Tools write a whole number as 3 or as 3.0, so both are numbers.
+# Type names of JSON Schema. Tools write a whole number as 3 or as 3.0, so both are numbers.
 _TYPES = {bool: "boolean", int: "number", float: "number", str: "string", list: "array", dict: "object"}
 
 
 @dataclass
 class FieldStatistics:
-    """The fields of many records: those of every record, and the types of each."""
+    """Fields of a set of records: which of them every record has, and the types of each."""
 
     always: set[str] | None = None
     types: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
 
     def add(self, records: Sequence[Record]) -> None:
-        """Take records in. Names are looked at in all of them, types in a few that are spread over them."""
+        """Add records. Names are collected from all of them, types from an evenly spread sample."""
         if not records:
             return
         of_all = set(records[0]).intersection(*records[1:])
@@ -48,7 +48,7 @@ class FieldStatistics:
         )
 
     def noted(self) -> dict[str, str]:
-        """The fields as they are kept, sorted by name."""
+        """Return the statistics in their stored form, field name to types, sorted by name."""
         always = self.always or set[str]()
         return {
             replace_surrogates(name[:NAME_LIMIT]): "|".join(sorted(types)) + ("" if name in always else OPTIONAL_MARK)
@@ -57,10 +57,10 @@ class FieldStatistics:
 
 
 def field_types(noted: str) -> frozenset[str]:
-    """The types of one noted field; none where it never held a value."""
+    """Return the types of one stored field; empty if it never had a value."""
     return frozenset(filter(None, noted.removesuffix(OPTIONAL_MARK).split("|")))
 
 
 def required_fields(noted: FieldTypes) -> Iterator[str]:
-    """The fields that every record has."""
+    """Return the fields that every record has."""
     return (name for name, types in noted.items() if not types.endswith(OPTIONAL_MARK))

@@ -1,7 +1,7 @@
-"""What one field of a record may be: each rule turns a JSON value into ours, or says why it cannot.
+"""Parsing rules for single fields: each turns a JSON value into the stored value, or raises an error that says why not.
 
-Every function takes the value, the field's name and the record's list of warnings. It raises RecordError
-when the record cannot be trusted, and adds a warning when it could be read but was odd.
+Every function takes the value, the field's name and the record's list of warnings. It raises RecordError when the
+record cannot be trusted, and adds a warning when the value was readable but unusual.
 """
 
 import json
@@ -26,10 +26,10 @@ HIDDEN_LIKES = -1
 
 _LARGEST = 2**63 - 1
 _DIGITS = re.compile(r"[0-9]{1,19}(?:\.0+)?")
-# A comma stands inside the numbers that some spreadsheets write for ids.
+# Some spreadsheets write ids with thousands separators.
 _IDENTIFIER = re.compile(rf"(?!.{{{IDENTIFIER_LIMIT + 1}}})[A-Za-z0-9_.:+-]+(?:,[A-Za-z0-9+]+)?")
 _GUARDED = re.compile(rf"""\s*(?:=\s*"({_IDENTIFIER.pattern})"|'?({_IDENTIFIER.pattern}))\s*""")
-# The same words for each value: what is left out is counted by its reason.
+# The same wording for every value: rejected values are counted by their reason.
 FORMULA = " but a formula without a saved result: save the file in a spreadsheet program"
 _DIGITS_ALONE = "; write digits alone, as 1234"
 _NAME_LIMIT = 30
@@ -42,15 +42,15 @@ _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, allow_nan=False).
 
 
 def is_missing(value: object) -> bool:
-    """True for null and for NaN, which pandas writes in its place."""
+    """True for null and for NaN, which pandas writes instead of null."""
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def parse_count(value: object, field: str, warnings: list[str]) -> int | None:
-    """A number of things, 0 to 2^63 - 1; null when unknown.
+    """Parse a count, 0 to 2^63 - 1; null when unknown.
 
-    3.0 and the text "1234" count as numbers; 3.7, true, "1,234" and "1.2k" do not. What is no number or too large
-    to be a count is null with a warning.
+    3.0 and the text "1234" are numbers; 3.7, true, "1,234" and "1.2k" are not. What is not a number or is too large to
+    be a count becomes null with a warning.
     """
     if value is None or (type(value) is int and 0 <= value <= _LARGEST):
         return value
@@ -72,21 +72,21 @@ def parse_count(value: object, field: str, warnings: list[str]) -> int | None:
 
 
 def _hint(value: object) -> str:
-    """What to do about a text that is a number to people, such as "1,234" and "1.2k", and about a formula."""
+    """Return advice for a text that only people read as a number, such as "1,234" and "1.2k", and for a formula."""
     if isinstance(value, str) and value.startswith("="):
         return FORMULA
     return _DIGITS_ALONE if isinstance(value, str) and any(map(str.isdecimal, value)) else ""
 
 
 def parse_likes(value: object, field: str, warnings: list[str]) -> int | None:
-    """The number of likes; HIDDEN when the owner hides it: collectors write -1 then."""
+    """Parse the number of likes; HIDDEN when the owner hides it, which collectors write as -1."""
     if not isinstance(value, bool) and value in (HIDDEN_LIKES, str(HIDDEN_LIKES)):
         return HIDDEN_LIKES
     return parse_count(value, field, warnings)
 
 
 def parse_choice(value: object, field: str, options: Mapping[object, str]) -> str:
-    """One of a few words or numbers, as we call it."""
+    """Map one of a few allowed words or numbers to our name for it."""
     if is_missing(value):
         raise RecordError(field, MISSING)
     if not isinstance(value, str | int) or isinstance(value, bool) or value not in options:
@@ -95,7 +95,7 @@ def parse_choice(value: object, field: str, options: Mapping[object, str]) -> st
 
 
 def parse_size(value: object, field: str, warnings: list[str]) -> int | None:
-    """A width or height in pixels; anything that is none is null with a warning."""
+    """Parse a width or height in pixels; anything else is null with a warning."""
     if type(value) is int and 0 <= value < 2**31:
         return value
     try:
@@ -107,7 +107,7 @@ def parse_size(value: object, field: str, warnings: list[str]) -> int | None:
 
 
 def parse_seconds(value: object, field: str, warnings: list[str]) -> float | None:
-    """A length in seconds; anything that is none is null with a warning."""
+    """Parse a duration in seconds; anything else is null with a warning."""
     if is_missing(value):
         return None
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9:
@@ -117,7 +117,7 @@ def parse_seconds(value: object, field: str, warnings: list[str]) -> float | Non
 
 
 def parse_flag(value: object, field: str, warnings: list[str]) -> bool | None:
-    """True, false or unknown; anything else is null with a warning."""
+    """Parse a boolean: true, false or unknown; anything else is null with a warning."""
     if value is None or isinstance(value, bool):
         return value
     if is_missing(value):
@@ -127,7 +127,7 @@ def parse_flag(value: object, field: str, warnings: list[str]) -> bool | None:
 
 
 def parse_text(value: object, field: str, warnings: list[str]) -> str | None:
-    """A text made fit to store: NFC, Windows line ends and control characters gone, stray surrogates replaced."""
+    """Clean a text for storage: NFC, Windows line ends and control characters removed, lone surrogates replaced."""
     if is_missing(value):
         return None
     if not isinstance(value, str):
@@ -141,7 +141,7 @@ def parse_text(value: object, field: str, warnings: list[str]) -> str | None:
 
 
 def parse_label(value: object, field: str, warnings: list[str]) -> str | None:
-    """A text that only describes; anything but text is null with a warning."""
+    """Parse a purely descriptive text; anything but text is null with a warning."""
     try:
         return parse_text(value, field, warnings)
     except RecordError as error:
@@ -150,9 +150,9 @@ def parse_label(value: object, field: str, warnings: list[str]) -> str | None:
 
 
 def parse_identifier(value: object, field: str) -> str:
-    """An id, verbatim: leading zeros and underscores stay. 44.0 is 44: pandas makes floats of ids.
+    """Parse an id, verbatim: leading zeros and underscores stay. 44.0 is 44: pandas turns ids into floats.
 
-    Blanks around it and the marks by which spreadsheets keep it as text (`'44`, `="44"`) are no part of it.
+    Surrounding blanks and the prefixes by which spreadsheets keep it as text (`'44`, `="44"`) are removed.
     """
     if value == "" or is_missing(value):
         raise RecordError(field, MISSING)
@@ -166,12 +166,15 @@ def parse_identifier(value: object, field: str) -> str:
 
 
 def parse_optional_identifier(value: object, field: str) -> str | None:
-    """An id, or null when there is none."""
+    """Parse an id; None when there is none."""
     return None if value == "" or is_missing(value) else parse_identifier(value, field)
 
 
 def parse_account_name(value: object, field: str) -> str:
-    """An account's name in lower case, without @ and blanks; only names that Instagram itself gives out pass."""
+    """Parse an account's name: lower case, without @ and blanks.
+
+    Raises RecordError for a name that Instagram does not allow.
+    """
     if is_missing(value):
         raise RecordError(field, MISSING)
     if not isinstance(value, str) or not is_account_name(name := strip_at_sign(value)):
@@ -180,13 +183,13 @@ def parse_account_name(value: object, field: str) -> str:
 
 
 def strip_at_sign(value: str) -> str:
-    """A name without the @ before it and the blanks around it."""
+    """Return a name without a leading @ and surrounding blanks."""
     return value.strip(_BLANKS).removeprefix("@").removeprefix("\uff20")
 
 
 def is_account_name(name: str) -> bool:
     """True for 1 to 30 ASCII letters, digits, `_` and single inner dots."""
-    return len(name) <= _NAME_LIMIT and _is_account_name(name)  # what is remembered stays small
+    return len(name) <= _NAME_LIMIT and _is_account_name(name)  # keeps the cache's entries small
 
 
 @lru_cache(maxsize=4096)
@@ -195,7 +198,7 @@ def _is_account_name(name: str) -> bool:
 
 
 def parse_url(value: object, field: str, warnings: list[str]) -> str | None:
-    """A URL, verbatim and unjudged; null with a warning when it is none that can be kept."""
+    """Return a URL verbatim and unchecked; null with a warning when it cannot be stored."""
     if value == "" or is_missing(value):
         return None
     if isinstance(value, str) and len(value) <= URL_LIMIT and (value.isascii() or not _SURROGATES.search(value)):
@@ -205,7 +208,7 @@ def parse_url(value: object, field: str, warnings: list[str]) -> str | None:
 
 
 def parse_hashtags(caption: str | None, listed: object, field: str, warnings: list[str]) -> list[str]:
-    """The caption's hashtags without #, each once, and those of the record's own list where it is the longer one."""
+    """Return the caption's distinct hashtags without #, plus those of the record's own list if that is longer."""
     if caption is None:
         return limit_list((tag.lstrip(HASHTAG_SIGNS) for tag in _texts(listed, field)), field, warnings)
     found = hashtags_in(caption)
@@ -217,7 +220,7 @@ def parse_hashtags(caption: str | None, listed: object, field: str, warnings: li
 
 
 def parse_mentions(caption: str | None, listed: object, field: str, warnings: list[str]) -> list[str]:
-    """The accounts that the caption mentions, each once, and those of the record's own list where it is longer."""
+    """Return the distinct accounts that the caption mentions, plus those of the record's own list if that is longer."""
     found = mentions_in(caption) if caption is not None else []
     if isinstance(listed, list) and len(listed) > len(found):  # pyright: ignore[reportUnknownArgumentType]
         names = (name.removeprefix("@") for name in _texts(listed, field))
@@ -228,7 +231,7 @@ def parse_mentions(caption: str | None, listed: object, field: str, warnings: li
 
 
 def parse_usernames(value: object, field: str, warnings: list[str]) -> list[str]:
-    """Only the names out of a list of accounts: their pictures and full names are not ours to keep."""
+    """Return only the user names from a list of accounts: their pictures and full names must not be stored."""
     if not value:
         return []
     people: list[object] = list(value) if isinstance(value, list) else []  # pyright: ignore[reportUnknownArgumentType]
@@ -238,7 +241,7 @@ def parse_usernames(value: object, field: str, warnings: list[str]) -> list[str]
 
 
 def limit_list(found: Iterable[str], field: str, warnings: list[str]) -> list[str]:
-    """Each value once, in order, at most LIST_LIMIT of them."""
+    """Return the distinct values in order, at most LIST_LIMIT of them."""
     if isinstance(found, list) and len(found) <= LIST_LIMIT:
         return list(dict.fromkeys(found))
     kept = list(islice(dict.fromkeys(islice(found, 100 * LIST_LIMIT)), LIST_LIMIT + 1))
@@ -248,7 +251,10 @@ def limit_list(found: Iterable[str], field: str, warnings: list[str]) -> list[st
 
 
 def extra_as_json(unknown: Mapping[str, object], warnings: list[str]) -> str | None:
-    """Fields without a column as JSON that can be stored; null for none. Numbers that cannot be kept are null in it."""
+    """Return fields without a column as storable JSON; None if there are none.
+
+    Numbers that cannot be stored become null.
+    """
     if not unknown:
         return None
     try:
@@ -263,7 +269,7 @@ def extra_as_json(unknown: Mapping[str, object], warnings: list[str]) -> str | N
 
 
 def replace_surrogates(value: str) -> str:
-    """A text that can be encoded: halves of characters become U+FFFD."""
+    """Replace lone surrogates with U+FFFD, so that the text can be encoded."""
     return value if value.isascii() else _SURROGATES.sub("\ufffd", value)
 
 
@@ -273,9 +279,9 @@ def _texts(value: object, field: str) -> list[str]:
 
 
 def _stream_safe(value: str) -> str:
-    """A text with a joiner after every 30 combining marks in a row: sorting a longer row takes quadratic time.
+    """Insert a joiner after every 30 combining marks in a row: normalizing a longer run takes quadratic time.
 
-    The Stream-Safe Text Format of Unicode Standard Annex #15; no language writes so many.
+    This is the Stream-Safe Text Format of Unicode Standard Annex #15; no language needs longer runs.
     """
     return value if len(value) <= _QUICKLY_SORTED else _marks().sub("\\g<0>\u034f", value)
 
@@ -293,7 +299,7 @@ def _without_controls(value: str) -> str:
 
 
 def shown_value(value: object) -> str:
-    """A value for people to read: short, whatever its size, and of a list or an object not what is in it."""
+    """Return a short display form of a value, whatever its size; the contents of a list or object are not shown."""
     if isinstance(value, list | dict):
         return "an object" if isinstance(value, dict) else "a list"
     if isinstance(value, float) and math.isinf(value):

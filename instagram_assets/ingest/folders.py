@@ -1,4 +1,4 @@
-"""Scanning a folder for export files, and moving files of the inbox without overwriting any."""
+"""Scanning of a folder for export files, and moving of inbox files without overwriting any."""
 
 import codecs
 import hashlib
@@ -22,7 +22,7 @@ from instagram_assets.storage.atomic import make_folder, shortened, sync_folders
 from instagram_assets.storage.locks import alone_in
 
 HEAD_BYTES = 1 << 16
-"""Bytes of a file that say whether it may be an export."""
+"""Bytes at the start of a file that are read to decide whether it may be an export."""
 
 _EXPORTS = (".json", ".jsonl", ".ndjson", ".xlsx", ".xlsm")
 _TABLES = (".csv", ".tsv")
@@ -35,10 +35,10 @@ _MOST_KINDS = 5
 
 @dataclass
 class FolderContents:
-    """What lies in a folder, at any depth: files that may be exports, in order of their paths, and what does not.
+    """Contents of a folder, at any depth: files that may be exports, sorted by path, and everything else.
 
-    `passed` counts the others by their kind, `.jpg` or `link`; `unread` are folders in it that cannot be listed;
-    `archives` are those in it that Instagram gave a person, `is_html` says that one of them is not JSON.
+    `passed` counts the other files by kind, `.jpg` or `link`; `unread` are subfolders that cannot be listed; `archives`
+    are the Instagram data downloads in it, `is_html` is True if one of them is not JSON.
     """
 
     exports: list[Path] = field(default_factory=list[Path])
@@ -49,7 +49,7 @@ class FolderContents:
 
     @property
     def others(self) -> str:
-        """What was passed over, such as `3 passed over (2 .jpg, 1 .txt)`; empty for nothing."""
+        """Return a summary of the ignored files, such as `3 passed over (2 .jpg, 1 .txt)`; empty if there are none."""
         if not self.passed:
             return ""
         kinds = sorted(self.passed.items(), key=lambda kind: (-kind[1], kind[0]))
@@ -60,9 +60,11 @@ class FolderContents:
 
 
 def scan_folder(folder: Path, without: Collection[Path] = ()) -> FolderContents:
-    """What lies in a folder. Hidden and half-copied files and the folders `without` are left; no link is followed.
+    """List a folder's contents.
 
-    Of an archive that Instagram gave a person, nothing is opened here, and only files of posts are exports.
+    Hidden and partially copied files and the folders `without` are skipped; links are not followed.
+
+    In an Instagram data download no file is opened here, and only files of posts are exports.
     """
     found = FolderContents()
 
@@ -92,7 +94,7 @@ def scan_folder(folder: Path, without: Collection[Path] = ()) -> FolderContents:
 
 
 def refuse_empty_folder(folder: Path, contents: FolderContents) -> None:
-    """Raise FileError when nothing in a folder can be read."""
+    """Raise FileError when no file in a folder can be read."""
     if contents.exports:
         return
     if contents.unread:
@@ -105,12 +107,15 @@ def refuse_empty_folder(folder: Path, contents: FolderContents) -> None:
 
 
 def is_ignored(name: str) -> bool:
-    """True for files that are left alone, in a folder and in the inbox: hidden, half copied, or a note beside one."""
+    """True for names that are skipped in folders and the inbox: hidden, partially copied, or a note beside a file."""
     return name.startswith(".") or name.lower().endswith((*_HALF_COPIED, OBSERVED_AT_SUFFIX))
 
 
 def may_be_export(path: Path) -> bool:
-    """True for a file that is named as exports are, or a ZIP; tables and what has no ending are looked into."""
+    """True if a file may be an export, by its extension, or is a ZIP.
+
+    The head of tables and extensionless files is read.
+    """
     if path.suffix.lower() == ".zip" or is_named_as_export(path.name):
         return True
     if "." in path.name and not is_named_as_table(path.name):
@@ -119,33 +124,36 @@ def may_be_export(path: Path) -> bool:
         with path.open("rb") as stream:
             return is_export_head(path.name, stream.read(HEAD_BYTES))
     except OSError:
-        return True  # whoever reads it says why it cannot be read
+        return True  # the reader reports why it cannot be read
 
 
 def is_named_as_export(name: str) -> bool:
-    """True for the endings that only exports have, also packed."""
+    """True for extensions that only exports have, also compressed."""
     return _unpacked(name).endswith(_EXPORTS)
 
 
 def is_named_as_table(name: str) -> bool:
-    """True for the endings of tables as text, which may be anybody's, also packed."""
+    """True for extensions of text tables, which may be anything, also compressed."""
     return _unpacked(name).endswith(_TABLES)
 
 
 def is_export_head(name: str, head: bytes) -> bool:
-    """True for the beginning of a table of records that we know, and for that of JSON in a file without an ending."""
+    """True for the first bytes of a known table of records, and for those of JSON in a file without an extension."""
     if not is_named_as_table(name):
         return head.startswith(_PACKED_MAGIC) or head.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"{", b"[")
     try:
         head = _unpacked_head(head).removeprefix(codecs.BOM_UTF8)
         codecs.getincrementaldecoder("utf-8")().decode(head)
     except (UnicodeDecodeError, zlib.error, lzma.LZMAError, EOFError):
-        return True  # whoever reads it says in which encoding it may be, or how it is damaged
+        return True  # the reader reports its possible encoding, or how it is damaged
     return table_in(head) is not None or unread_separator(head) != ""
 
 
 def _unpacked_head(head: bytes) -> bytes:
-    """The beginning of what is packed in a file that begins so, else the same bytes. Raises for what is damaged."""
+    """Decompress the first bytes of a file if it is compressed, else return them as they are.
+
+    Raises if they are damaged.
+    """
     if not head.startswith(_PACKED_MAGIC):
         return head
     is_gzip = head.startswith(_PACKED_MAGIC[0])
@@ -164,17 +172,17 @@ def _unpacked(name: str) -> str:
 
 
 def is_filled(folder: Path) -> bool:
-    """True when any file lies in a folder: an empty one waits for what will be put into it."""
+    """True when a folder contains any file: an empty one is still waiting to be filled."""
     return any(names for _, _, names in os.walk(folder))
 
 
 def modification_time(path: Path) -> Iterator[float]:
-    """When a file was last written; of a folder, when anything in it was written, renamed or came to lie there."""
+    """Yield the mtime and ctime of a file; of a folder, also those of everything in it."""
     status = os.lstat(path)
     yield status.st_mtime
     if not stat.S_ISDIR(status.st_mode):
         return
-    # Copies may keep the times of what they are copies of; when a file came to lie here cannot be set.
+    # Copies may keep the modification time of their originals; the time of the inode change cannot be set.
     yield status.st_ctime
     for parent, folders, names in os.walk(path):
         for name in (*folders, *names):
@@ -183,7 +191,7 @@ def modification_time(path: Path) -> Iterator[float]:
 
 
 def file_identities(folder: Path) -> dict[str, Identity]:
-    """What tells each file below a folder from any that takes its place, by its path in the folder."""
+    """Return the identity of each file below a folder, by its relative path, to detect that a file was replaced."""
     return {
         os.path.relpath(path, folder): identity(os.lstat(path))
         for parent, _, names in os.walk(folder)
@@ -192,24 +200,24 @@ def file_identities(folder: Path) -> dict[str, Identity]:
 
 
 def folder_identity(folder: Path) -> Identity:
-    """What stays the same as long as no file in a folder is added, taken away or touched."""
-    # Without the inodes, which a move to another disk changes.
+    """Return a folder's identity, which is stable as long as no file in it is added, removed or changed."""
+    # Without inode numbers, which a move to another disk changes.
     known = repr(sorted((name, *status[1:]) for name, status in file_identities(folder).items())).encode()
     digest = int.from_bytes(hashlib.sha256(known).digest()[:8])
     return os.lstat(folder).st_ino, len(known), digest
 
 
 def name_in_folder(folder: Path, file: Path) -> str:
-    """How a file of a folder is called in the tables: its path, from the folder's own name on."""
+    """Return a folder file's name for the tables: its path, starting with the folder's own name."""
     return file.relative_to(folder.parent).as_posix()
 
 
 def _kind_of_other(path: Path, archive: Path | None) -> str:
-    """Of what is no export its kind; empty for an export."""
+    """Return the kind of a file that is not an export; empty for an export."""
     try:
         mode = os.lstat(path).st_mode
     except OSError:
-        return ""  # whoever reads it says so
+        return ""  # the reader reports it
     if stat.S_ISLNK(mode):
         return _LINK
     if not stat.S_ISREG(mode):
@@ -219,7 +227,7 @@ def _kind_of_other(path: Path, archive: Path | None) -> str:
 
 
 def _place(archive: Path, path: Path) -> str:
-    """A file's path in its archive."""
+    """Return a file's path relative to its archive."""
     return path.relative_to(archive).as_posix()
 
 
@@ -231,7 +239,10 @@ _LONGEST_NAME, _LONGEST_SUFFIX = 255, 20
 
 
 def path_identity(path: Path) -> Identity | None:
-    """What tells a file, or a folder with all in it, from any that takes its place; null when it is not there."""
+    """Return the identity of a file, or of a folder with all its files, to detect replacement.
+
+    None if it does not exist.
+    """
     try:
         return folder_identity(path) if path.is_dir() and not path.is_symlink() else identity(os.lstat(path))
     except OSError:
@@ -239,30 +250,30 @@ def path_identity(path: Path) -> Identity | None:
 
 
 def move_out(path: Path, target: Path, before: Identity | None, error: str = "") -> None:
-    """Move a file or folder of the inbox to `target`, numbered where its name is taken, with its error beside it.
+    """Move a file or folder of the inbox to `target` (numbered if taken), with its error in a file beside it.
 
-    Raises BusyFileError when it is not the one of `before` any more, StorageError or OSError when it cannot be moved.
+    Raises BusyFileError when it no longer has the identity `before`, StorageError or OSError when it cannot be moved.
     """
     make_folder(target)
-    with alone_in(target):  # of two that choose a name at once
+    with alone_in(target):  # two processes could choose the same name at once
         name = _free_name(target, path)
         if path_identity(path) != before:
             raise changed(path)
         if error:
             write_atomic(target / f"{name}{ERROR_SUFFIX}", lambda stream: stream.write(error.encode()))
-        # The note goes first: a file that has landed finds its way alone, its note would not.
+        # The note goes first: a landed file can be moved later without it, but its note would be orphaned.
         if os.path.lexists(note := path.with_name(path.name + OBSERVED_AT_SUFFIX)):
             os.replace(note, target / (name + OBSERVED_AT_SUFFIX))
         shutil.move(path, target / name)
         moved = path_identity(target / name)
-        if before and moved and moved[-1] != before[-1]:  # it was replaced in the very last moment
+        if before and moved and moved[-1] != before[-1]:  # it was replaced just before the move
             shutil.move(target / name, path.parent / _free_name(path.parent, path))
             raise changed(path)
     sync_folders([path.parent, target])
 
 
 def _free_name(folder: Path, path: Path) -> str:
-    """The file's name, with a number where it is taken, and room for that of its error and its note."""
+    """Return a free file name, numbered if it is taken, short enough for the names of its error and note files."""
     has_ending = len(path.suffix) <= _LONGEST_SUFFIX and not path.is_dir()
     stem, end = (path.stem, path.suffix) if has_ending else (path.name, "")
     tails = (end if number == 1 else f"-{number}{end}" for number in count(1))

@@ -1,13 +1,13 @@
-r"""Hashtags and mentions as they stand in a caption: one rule for posts, for tokens and for every format.
+r"""Hashtags and mentions in captions: one rule for posts, tokens and all formats.
 
-A hashtag is Unicode's (UAX #31, UAX31-D2, default hashtag identifiers): a sign `#`, `＃` or `﹟`, then characters of
-words in any script with their marks, emoji with all that joins and colours them, keycaps, flags and joiners. Ours are
-these choices, which that rule leaves open: `-`, `+` and `*` end a tag, as on Instagram; a sign ends the tag before it
-and begins the next; the middle dots and the marks of Tibetan and Hebrew stand alone and only inside a tag; numerals
-such as `²` belong to words. A keycap `#️⃣`, an entity `&#39;` and the fragment of an address begin none.
+A hashtag is Unicode's (UAX #31, UAX31-D2, default hashtag identifiers): a sign `#`, `＃` or `﹟`, then word characters
+of any script with their combining marks, emoji with their joiners and modifiers, keycaps and flags. That rule leaves
+some choices open, made here: `-`, `+` and `*` end a tag, as on Instagram; a sign ends the tag before it and begins the
+next; the middle dots and the marks of Tibetan and Hebrew are allowed only inside a tag; numerals such as `²` are word
+characters. A keycap `#️⃣`, an entity `&#39;` and the fragment of a URL do not begin a tag.
 
-Words and their marks are asked of Python's own tables. The package `regex` knows the rest as classes as well, but
-nothing that one constant does not say (looked at in 2026-11).
+Word characters and marks come from Python's own Unicode tables. The package `regex` has the other classes, too, but
+they fit in one constant here (checked in 2026-11).
 """
 
 import re
@@ -22,11 +22,11 @@ HASHTAG_SIGNS = "#＃﹟"
 _LONGEST = 150
 _MEDIAL = "\u00b7\u0387\u05f3\u05f4\u0f0b\u30fb\uff65"
 _JOINERS = "\u200c\u200d"
-# Where marks stand that change the letter before them; none are in the wide blocks of Han and Hangul between.
+# Unicode blocks with combining marks; the wide blocks of Han and Hangul between them have none.
 _MARKED = (range(0x300, 0x3100), range(0xA600, 0xAC00), range(0xFB00, 0x20000), range(0xE0100, 0xE01F0))
-# Characters of names (XID_Continue) that are neither marks nor characters of words for `re`.
+# Identifier characters (XID_Continue) that are neither combining marks nor word characters for `re`.
 _CONNECTORS = "\u203f\u2040\u2054\ufe33\ufe34\ufe4d\ufe4e\ufe4f\uff3f\u2118\u212e"
-# Extended_Pictographic of emoji-data.txt, Unicode 17; the regional letters of flags are no part of it.
+# Extended_Pictographic of emoji-data.txt, Unicode 17; the regional indicators of flags are not part of it.
 _PICTOGRAPHIC = (
     "a9 ae 203c 2049 2122 2139 2194-2199 21a9-21aa 231a-231b 2328 23cf 23e9-23f3 23f8-23fa 24c2 25aa-25ab 25b6 "
     "25c0 25fb-25fe 2600-2604 260e 2611 2614-2615 2618 261d 2620 2622-2623 2626 262a 262e-262f 2638-263a 2640 "
@@ -43,7 +43,7 @@ _PICTOGRAPHIC = (
     "1f85a-1f85f 1f888-1f88f 1f8ae-1f8af 1f8bc-1f8bf 1f8c2-1f8cf 1f8d9-1f8ff 1f90c-1f93a 1f93c-1f945 "
     "1f947-1f9ff 1fa58-1fa5f 1fa6e-1faff 1fc00-1fffd"
 )
-# An address ends where a tag that is not of ASCII was glued to it.
+# A URL ends where a non-ASCII tag was attached to it without a space.
 _TO_ITS_END = r"(?:(?!#[^!-~])[!-~])"
 URL_PATTERN = (
     rf"(?<![A-Za-z0-9'’])(?:(?i:https?)://|www\.){_TO_ITS_END}+"
@@ -53,7 +53,7 @@ URL_PATTERN = (
 
 
 def hashtags_in(caption: str) -> list[str]:
-    """A caption's hashtags in their order, without their signs."""
+    """Return a caption's hashtags in order, without their signs."""
     if _may_hold_address(caption):
         return [match[1] for match in _entities().finditer(caption) if match[1] is not None]
     if not caption.isascii():
@@ -62,7 +62,7 @@ def hashtags_in(caption: str) -> list[str]:
 
 
 def mentions_in(caption: str) -> list[str]:
-    """What follows an @ in a caption and may be an account's name, in its order."""
+    """Return the possible account names after an @ in a caption, in order."""
     if "@" not in caption:
         return []
     if _may_hold_address(caption):
@@ -71,10 +71,10 @@ def mentions_in(caption: str) -> list[str]:
 
 
 def merge_listed(found: list[str], listed: Iterable[str], caption: str, rule: FindTags, sign: str) -> list[str]:
-    """What a rule found in a caption, and what a collector's own list has besides where that list is the longer one.
+    """Return the tags found in a caption, plus those that only the collector's own list has, where that list is longer.
 
-    A list's values are read by the same rule: collectors leave punctuation on them. What stands in the caption behind
-    its sign was seen there, so the list has nothing to say about it.
+    The list's values are parsed by the same rule, since collectors leave punctuation on them. Values that occur in the
+    caption after their sign are skipped, since the rule has already seen them.
     """
     written, known = caption.casefold(), {value.casefold() for value in found}
     agreed, more = set[str](), dict[str, str]()
@@ -92,10 +92,10 @@ def merge_listed(found: list[str], listed: Iterable[str], caption: str, rule: Fi
 
 @cache
 def hashtag_pattern(signs: str = HASHTAG_SIGNS) -> str:
-    """A hashtag as a regular expression whose one group is the tag without its sign."""
+    """Return the regular expression of a hashtag, whose one group is the tag without its sign."""
     first, more = f"[{_bases()}]", f"[{_bases()}{_changing()}]"
     joined = rf"{first}{more}{{0,{_LONGEST - 1}}}(?:[{_MEDIAL}]{more}{{1,{_LONGEST}}}){{0,9}}(?<![{_JOINERS}])"
-    # Most tags are of letters and end before a character of ASCII: no need to look far for what else may follow.
+    # Most tags are plain letters and end before an ASCII character, so that the general part is rarely tried.
     usual = rf"\w{{1,{_LONGEST}}}+(?![^\x00-\x7f])"
     return rf"[{signs}](?!(?<=&#)(?:[0-9]{{1,7}}|[xX][0-9A-Fa-f]{{1,6}});)\ufe0f?({usual}|{joined})"
 
@@ -106,7 +106,7 @@ def _may_hold_address(caption: str) -> bool:
 
 @cache
 def _tags() -> re.Pattern[str]:
-    # With one sign, which stands first, the search leaps from one to the next.
+    # A pattern that starts with a single literal sign lets the search skip ahead quickly.
     return re.compile(hashtag_pattern("#"))
 
 
@@ -122,7 +122,7 @@ def _entities() -> re.Pattern[str]:
 
 @cache
 def _bases() -> str:
-    """What a tag can begin with, as the inside of a class: characters of words, and emoji."""
+    """Return the characters that can begin a tag, as the inside of a regex class: word characters and emoji."""
     regional, tones = "1f1e6-1f1ff", "1f3fb-1f3ff"
     spans = (span.partition("-") for span in f"{_PICTOGRAPHIC} {regional} {tones}".split())
     return rf"\w{_CONNECTORS}" + "".join(_span(int(first, 16), int(last or first, 16)) for first, _, last in spans)
@@ -130,7 +130,7 @@ def _bases() -> str:
 
 @cache
 def _changing() -> str:
-    """What only changes the characters before it, as the inside of a class: marks, selectors, joiners, keycaps."""
+    """Return the modifying characters (marks, selectors, joiners, keycaps) as the inside of a regex class."""
     marks = (number for part in _MARKED for number in part if unicodedata.category(chr(number)) in ("Mn", "Mc"))
     found: list[list[int]] = []
     for number in marks:

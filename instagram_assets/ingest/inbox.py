@@ -1,4 +1,4 @@
-"""The drop folder: what waits in it, and landing it."""
+"""The inbox (drop folder): listing the files that wait in it, and landing them."""
 
 import hashlib
 import os
@@ -33,7 +33,7 @@ from instagram_assets.storage.content_keys import file_sha256
 
 
 def waiting_entries(inbox: Path) -> list[Path]:
-    """What lies in the inbox, sorted by name; hidden and half-copied files and empty folders are left alone."""
+    """List the files and folders in the inbox by name, except hidden, partially copied and empty ones."""
     if not inbox.is_dir():
         return []
     return sorted(
@@ -46,9 +46,9 @@ def waiting_entries(inbox: Path) -> list[Path]:
 
 
 def entry_fingerprint(path: Path) -> str:
-    """A hash of size, modification time, first and last MiB: tells versions of a file apart without reading it all.
+    """Return a hash of size, modification time, first and last MiB, to detect a changed file without a full read.
 
-    Of a folder it is one of the names, sizes and times of all files in it.
+    For a folder it is a hash of the names, sizes and times of all files in it.
     """
     if _is_folder(path):
         return hashlib.sha256(repr(folder_identity(path)).encode()).hexdigest()
@@ -70,15 +70,15 @@ def land_files(
     on_progress: Callable[[int, int], None] | None = None,
     keep: StorePictures | None = None,
 ) -> LandingReport:
-    """Land the named files and folders, or all that wait in the inbox; one bad file never stops the others.
+    """Land the named files and folders, or everything in the inbox; one bad file does not stop the others.
 
-    Names are taken below the inbox, absolute paths as they are. Of a folder each file lands that may be an export.
-    Where `observed_at` says nothing, a file `NAME.observed_at` beside an export, or beside its folder, may. `account`
-    is whose records they are that do not say it. What is in the inbox moves to `done/`, a folder as a whole when all in
-    it has landed or was passed over; a bad file moves to `rejected/` with its error beside it; one that changes
-    meanwhile or meets a full disk stays. Then what is damaged in the landing zone is made whole. `on_progress` is told
-    how many files are done, and of how many; `keep` takes the pictures of archives before their rows can be seen.
-    Raises SettingsError when `observed_at` is not an ISO time with its zone, or `account` no name of an account.
+    Names are relative to the inbox; absolute paths are used as they are. Of a folder each possible export is landed. If
+    `observed_at` is empty, a file `NAME.observed_at` beside an export, or beside its folder, may give it. `account` is
+    the owner of records that do not name one. Files of the inbox move to `done/`, a folder as a whole when all in it
+    has landed or was skipped; a bad file moves to `rejected/` with its error beside it; one that changes meanwhile or
+    meets a full disk stays. Then damaged files in the landing zone are repaired. `on_progress` is called with the
+    number of files done and in total; `keep` stores the pictures of archives before their rows are visible. Raises
+    SettingsError when `observed_at` is not an ISO time with a zone, or `account` is not an account name.
     """
     inbox = settings.folder("inbox")
     forgotten = load_tombstones(settings.folder("privacy"))
@@ -86,9 +86,9 @@ def land_files(
     work = LandingRun(
         lake, settings, inbox, parse_observed_at(observed_at), parse_stated_account(account), keep, forgotten
     )
-    sweep_in(inbox)  # uploads that were broken off
+    sweep_in(inbox)  # interrupted uploads
     if forgotten:
-        sweep(inbox)  # what a killed run wrote in the place of files that lie there
+        sweep(inbox)  # temporary files of a killed run
     paths = [Path(os.path.abspath(inbox / name)) for name in names] or [inbox]
     paths = [found for path in paths for found in (waiting_entries(inbox) if path == inbox else [path])]
     entries = [entry for path in paths for entry in work.opened(path)]
@@ -112,24 +112,24 @@ def _keep_allowed(keep: StorePictures, forgotten: Forgotten, pictures: Iterable[
 
 
 def is_already_landed(path: Path, lake: UPath, settings: Settings) -> bool:
-    """True when a file with these bytes has landed before and nothing of it has to be made again."""
+    """True when a file with these bytes has landed before and none of its rows need to be written again."""
     return is_landed(lake, file_sha256(path), settings)
 
 
 def rename_without_forgotten(path: Path, forgotten: Forgotten) -> Path:
-    """Take forgotten names out of the name of what waits in the inbox; its path then, the same where that fails."""
+    """Remove erased names from the name of a waiting inbox file, and return its new path; unchanged if that fails."""
     to = renamed(path, forgotten)
     if to == path:
         return path
     try:
         rename_with_notes(path, to)
-    except OSError:  # whoever lands it says why
+    except OSError:  # landing it reports why
         return path
     return to
 
 
 def move_to_done(path: Path) -> None:
-    """Move a file of the inbox that is known to `done/`, numbered where one of its name is there.
+    """Move an inbox file that has already landed to `done/`, numbered if its name is taken.
 
     Raises BusyFileError when it changes meanwhile, StorageError or OSError when it cannot be moved.
     """

@@ -1,9 +1,9 @@
-"""The landing zone: every file that came in, read once, its records kept as rows.
+"""The landing zone: every incoming file is read once and its records are stored as Parquet rows.
 
 `<lake>/landing/{posts,reels,profiles,ads,comments,quarantine}/<sha256>-<parser version>.parquet` hold the rows;
-`landing/files/<sha256>-<parser version>.json` is written last and makes them count;
-`landing/pending/…` remembers files whose cells are not materialized yet. What the lake holds is a pure
-function of the set of landed files, whatever the order they came in.
+`landing/files/<sha256>-<parser version>.json` is the manifest, written last, which makes them valid;
+`landing/pending/…` marks files whose cells are not materialized yet. What the lake holds is a pure function of the set
+of landed files, whatever the order they came in.
 """
 
 import errno
@@ -58,7 +58,7 @@ from instagram_assets.storage.lake import values_in
 from instagram_assets.storage.locks import alone_in
 
 _PARQUET_END = b"PAR1"
-_TELLS_STATED = 4  # the first version of the rules whose manifests have `stated_at`
+_TELLS_STATED = 4  # the first parser version whose manifests have `stated_at`
 _DATE = re.compile(r"20\d\d-[01]\d-[0-3]\d")
 
 
@@ -73,24 +73,24 @@ def land_file(
     is_swept: bool = False,
     forgotten: Forgotten | None = None,
 ) -> LandedFile:
-    """Read a file into the landing zone, or say what is known of it when it has landed before (`new` is False).
+    """Land a file: read it into the landing zone, or return its manifest if it has landed before (`new` is False).
 
-    The bytes are hashed first, which costs little, so that known ones are not parsed again, unless their rows are
-    damaged or older rules made them. Nothing of a file can be seen before all of it is there. `observed_at` (aware)
-    is when its records were read from Instagram, whatever they say themselves; stated anew for a file that has landed,
-    it counts, too; so does `account`, whose records they are that do not say it. Of a file that is past retention
-    nothing is read again, unless `observed_at` says that its records are not. `name` is what the tables call the
-    file, by default its own; `is_swept` says that what dead processes left is gone already, which costs a look at
-    every landed file. Of what is `forgotten`, by default as the tombstones say, nothing is taken in. Raises FileError
-    when the file cannot be used, BusyFileError when perhaps it can the next time, StorageError when the lake cannot be
-    written or the tombstones cannot be read; nothing of it is taken then.
+    The bytes are hashed first, which is cheap, so that known files are not parsed again, unless their rows are damaged
+    or come from an older parser. A file becomes visible only when all of it is written. `observed_at` (aware) is when
+    its records were read from Instagram; it overrides the records' own times, also when stated anew for a landed file,
+    and so does `account`, the owner of records that do not name one. A file past retention is not read again, unless
+    `observed_at` puts its records within it. `name` is the file's name in the tables, by default its own; `is_swept`
+    skips the removal of files left by dead processes, which lists every landed file. Records of what is `forgotten`
+    (erased), by default as in the tombstones, are left out. Raises FileError when the file cannot be used,
+    BusyFileError when a retry may succeed, StorageError when the lake cannot be written or the tombstones cannot be
+    read; then nothing is stored.
     """
     before = identity(check_regular(path))
     forgotten = load_tombstones(settings.folder("privacy")) if forgotten is None else forgotten
     digest = original_hash(lake, _sha256_unchanged(path))
     spool = spool_folder(lake)
     try:
-        # Two that read the same file at once would take each other's notes away.
+        # Two processes that read the same file at once would remove each other's notes.
         with alone_in(spool):
             if not is_swept:
                 sweep(spool)
@@ -106,14 +106,14 @@ def land_file(
             keep_extra = settings.ingest.keep_extra
             source = replace(source, account=stated, path=path, find_owner=archive_owner, keep_extra=keep_extra)
             source = replace(source, forgotten=forgotten)
-            # Comments that were kept stay, whatever the setting says now.
+            # Comments that are stored stay, whatever the setting is now.
             if settings.ingest.keep_comments or (earlier and earlier.comments is not None):
                 source = _keeping_comments(source, path, lake, settings)
-            # Rows that are only made whole again change nothing in the cells that were made of them.
+            # Rows that are only repaired change nothing in the cells that were made of them.
             is_news = earlier is None or earlier.parser_version < PARSER_VERSION or is_restated
             landed = _read(path, before, source, lake, spool, settings.ingest, is_news=is_news)
             if earlier and earlier.comments and earlier.name != landed.name:
-                # Older rules left more of other people in their words.
+                # Older parser versions left more of other people's data in their texts.
                 remove_durably(table_path(lake, "comments", earlier.name))
             return landed
     except OSError as error:
@@ -121,13 +121,13 @@ def land_file(
 
 
 def is_landed(lake: UPath, sha256: str, settings: Settings) -> bool:
-    """True when these bytes have landed by the rules of today and are whole, with comments where those are kept."""
+    """True when these bytes have landed with the current parser version and are intact (with comments, if enabled)."""
     file = find_landed(lake, original_hash(lake, sha256))
     return file is not None and (file.is_past or (_stands(lake, file) and not lacks_wanted_comments(file, settings)))
 
 
 def has_all_tables(lake: UPath, file: LandedFile) -> bool:
-    """True when all tables of a landed file are there, in full length."""
+    """True when all tables of a landed file exist in full length."""
     return all(
         _is_whole(table_path(lake, table, file.name), file.sizes.get(table))
         for table in LANDING_TABLES
@@ -139,13 +139,13 @@ def _is_whole(path: UPath, size: int | None) -> bool:
     try:
         if size is not None:
             return path.stat().st_size == size
-        with path.open("rb") as stream:  # landed before sizes were noted
+        with path.open("rb") as stream:  # landed before manifests had sizes
             stream.seek(-len(_PARQUET_END), os.SEEK_END)
             return stream.read() == _PARQUET_END
     except (FileNotFoundError, ValueError):
         return False
     except OSError as error:
-        if error.errno != errno.EINVAL:  # shorter than its end
+        if error.errno != errno.EINVAL:  # the file is shorter than the offset
             raise
         return False
 
@@ -155,7 +155,7 @@ def _stands(lake: UPath, file: LandedFile) -> bool:
 
 
 def _says_else(earlier: LandedFile, observed_at: datetime | None, account: str, settings: Settings) -> bool:
-    """True when a person says now of a landed file what was not said of it before: also that its comments be kept."""
+    """True if the user now states something new about a landed file, including that its comments are to be stored."""
     if lacks_wanted_comments(earlier, settings):
         return True
     is_archive = ARCHIVE in earlier.format
@@ -163,14 +163,12 @@ def _says_else(earlier: LandedFile, observed_at: datetime | None, account: str, 
 
 
 def lacks_wanted_comments(file: LandedFile, settings: Settings) -> bool:
-    """True for a file that landed when comments were dropped, where they are kept now."""
+    """True for a file that landed when comments were dropped, if the settings store them now."""
     return settings.ingest.keep_comments and file.comments is None
 
 
 def _keeping_comments(source: RecordSource, path: Path, lake: UPath, settings: Settings) -> RecordSource:
-    """The source with what comments need: pseudonyms, by the key that is kept outside the lake, the post beside, and
-    the accounts of the lake.
-    """
+    """Return the source with what comments need: pseudonyms, the post beside the file, and the lake's accounts."""
     key = load_key(settings.folder("privacy"), "pseudonyms")
     find_post = partial(post_beside, path, source, settings.ingest)
     people = posting_people(values_in(lake, "posts"))
@@ -178,7 +176,7 @@ def _keeping_comments(source: RecordSource, path: Path, lake: UPath, settings: S
 
 
 def _is_since(earlier: LandedFile, observed_at: datetime | None) -> bool:
-    """True when a person says that a file was observed after what is gone of it by retention."""
+    """True if the stated observation time is later than the rows of the file that retention has removed."""
     return observed_at is not None and earlier.past_before is not None and observed_at >= earlier.past_before
 
 
@@ -192,7 +190,7 @@ def _read(
     *,
     is_news: bool,
 ) -> LandedFile:
-    """Make a file's rows and its manifest; with `is_news` its cells wait to be made."""
+    """Write a file's rows and its manifest; with `is_news` its cells are marked as pending."""
     name = f"{source.sha256}-{PARSER_VERSION}"
     if is_news:
         mark_pending(lake, name, source.first_seen)
@@ -205,8 +203,8 @@ def _read(
                     _publish(files[table], table_path(lake, table, name))
             write_manifest(lake, landed)
     except Exception:
-        # What is half done must not look like work that waits; after a kill the note stays and is not counted.
-        # The manifest may be there all the same, when only making it safe failed: then its cells wait.
+        # A half-written file must not look pending; after a kill its note stays but is not counted.
+        # The manifest may exist although syncing it failed: then its cells are pending.
         if is_news and not manifest_path(lake, name).exists():
             remove_durably(pending_path(lake, name))
         raise
@@ -222,7 +220,7 @@ def _source(
     settings: Settings,
     observed_at: datetime | None,
 ) -> RecordSource:
-    """Where the records come from; what was said of the file when it landed before stays true."""
+    """Return the source of the records; what was stated about the file when it landed before still holds."""
     modified_at = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=now[-1] // 1_000)
     if earlier is None:
         file = os.fsencode(name).decode("utf-8", "replace")
@@ -235,18 +233,18 @@ def _source(
 
 
 def _stated_before(earlier: LandedFile) -> datetime | None:
-    """What a person said of a file when the manifest did not tell it from a guess: no date stands in its name then."""
+    """Return the time that a person stated, for old manifests that do not separate it from one in the file's name."""
     told = earlier.parser_version < _TELLS_STATED and earlier.observed_at != earlier.first_seen
     return earlier.observed_at if told and not _DATE.search(earlier.file) else None
 
 
 def _account_before(earlier: LandedFile, path: Path) -> str | None:
-    """What a person said of the account when the file landed; null where its archive itself says it today."""
+    """Return the account that was stated when the file landed; None if its archive itself names it today."""
     return earlier.stated_account if earlier.stated_account and not archive_owner(path) else None
 
 
 def _sha256_unchanged(path: Path) -> str:
-    """The hash of a plain file that nobody writes to meanwhile."""
+    """Return the SHA-256 of a regular file; raises if it is written to meanwhile."""
     digest = hashlib.sha256()
     for chunk in file_chunks(path):
         digest.update(chunk)
@@ -254,9 +252,9 @@ def _sha256_unchanged(path: Path) -> str:
 
 
 def spool_folder(lake: UPath) -> Path:
-    """Where rows are written before they are published: inside a local lake, so that a rename is enough.
+    """Return the folder for rows before they are published: inside a local lake, so that a rename is enough.
 
-    Whoever changes the landing zone is alone in it.
+    The caller holds the lock on the landing zone.
     """
     folder = Path(lake.path) / "landing" if is_local(lake) else Path(tempfile.gettempdir()) / "instagram-assets-landing"
     try:

@@ -1,4 +1,4 @@
-"""The landing zone made whole again: what is damaged or was read by older rules is read again from `inbox/done`."""
+"""Repair of the landing zone: damaged files, and those of older parser versions, are read again from `inbox/done`."""
 
 import os
 import re
@@ -29,7 +29,7 @@ _NUMBER = re.compile(r"-\d+$")
 
 @dataclass
 class RepairReport:
-    """What was read again, what still stands as older rules have read it, and what cannot be made whole."""
+    """What was read again, what is still of an older parser version, and what cannot be repaired."""
 
     again: list[LandedFile] = field(default_factory=list[LandedFile])
     older: list[LandedFile] = field(default_factory=list[LandedFile])
@@ -38,7 +38,7 @@ class RepairReport:
 
 @dataclass(frozen=True)
 class _Need:
-    """A landed file whose source should be read again; `file` is null when even its manifest cannot be read."""
+    """A landed file whose source should be read again; `file` is null when its manifest cannot be read either."""
 
     name: str
     file: LandedFile | None
@@ -50,10 +50,10 @@ class _Need:
 
 
 def repair_landing(lake: UPath, settings: Settings, *, also_older: bool = True) -> RepairReport:
-    """Read again what is damaged in the landing zone, and what older rules have read, where the source is found.
+    """Read damaged landed files again, and those of older parser versions, where the source file is found.
 
-    Sources are found in `inbox/done` by their hash: for what is damaged among all files, for what only is older among
-    those of its name. Nothing is raised: what cannot be made whole is told.
+    Sources are found in `inbox/done` by their hash: for damaged files among all files, for merely older ones among
+    those with the same name. Nothing is raised: what cannot be repaired is in the report.
     """
     result = RepairReport()
     needs = [need for need in _needs(lake) if need.problem or also_older]
@@ -95,12 +95,12 @@ def _needs(lake: UPath) -> Iterator[_Need]:
 
 
 def _fits(file: LandedFile, table: str, sizes: dict[str, int]) -> bool:
-    """True when a table's file has its size; what has no known size is looked at more closely."""
+    """True when a table's file has the recorded size; without one, its contents are checked."""
     return sizes.get(f"{file.name}.parquet", -1) == file.sizes.get(table)
 
 
 def _sizes(folder: UPath) -> dict[str, int]:
-    """The files of a folder with their sizes, by one listing."""
+    """Return the sizes of a folder's files, by one listing."""
     try:
         listed = folder.fs.ls(folder.path, detail=True)
     except (FileNotFoundError, NotADirectoryError):
@@ -109,7 +109,7 @@ def _sizes(folder: UPath) -> dict[str, int]:
 
 
 def _sources(lake: UPath, folder: Path, needs: Iterable[_Need]) -> dict[str, Path]:
-    """The files of a folder whose bytes are wanted, by hash."""
+    """Return the files of a folder that have the needed hashes, by hash."""
     if not folder.is_dir():
         return {}
     damaged = {need.sha256 for need in needs if need.problem}
@@ -128,13 +128,13 @@ def _sources(lake: UPath, folder: Path, needs: Iterable[_Need]) -> dict[str, Pat
 
 
 def _files_below(folder: Path) -> list[Path]:
-    """The files of a folder and of the folders in it, in order of their paths; no link is followed."""
+    """List the files below a folder recursively, sorted by path; links are not followed."""
     found = (Path(parent, name) for parent, _, names in os.walk(folder) for name in names)
     return sorted(path for path in found if path.is_file())
 
 
 def _unnumbered(name: str) -> str:
-    """A file's name, or its path in a folder, as it was in the inbox: `done` numbers files and folders of one name."""
+    """Return a file's original name in the inbox (or path in a folder), without the number added in `done`."""
     first, inside, rest = os.fsencode(name).decode("utf-8", "replace").partition("/")
     stem, ending = (first, "") if inside else os.path.splitext(first)
     return _NUMBER.sub("", stem) + ending + inside + rest

@@ -1,4 +1,4 @@
-"""Landing files and folders one after the other: each comes to its end, whatever it is, and none stops the others."""
+"""Landing of files and folders one after the other: each ends landed, rejected or left, and none stops the rest."""
 
 import os
 import traceback
@@ -43,9 +43,9 @@ from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN, Fo
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import remedy
 
-# What this program itself has written is no export: folders that are never entered from above.
+# Folders that this program writes contain no exports and are skipped.
 _OURS = ("inbox", "lake", "media", "models", "datasets", "reports", "dagster", "index", "thumbnails")
-# Errors that say nothing about the machine: they come from what is in the file, and would come again.
+# Errors caused by the file's contents and not by the machine: a retry would fail again.
 _THE_FILES = (
     FileError,
     ArithmeticError,
@@ -60,17 +60,17 @@ _THE_FILES = (
 _SHEETS_SHOWN = 5
 PAST_RETENTION = "what was in it is past retention (INSTAGRAM_ASSETS_PRIVACY__KEEP_RAW_DAYS), and nothing was taken"
 
-# Of files that have landed, were known before, were rejected, and are left.
+# Numbers of files that have landed, were known before, were rejected, and were left.
 LandingCounts = tuple[int, int, int, int]
 
 
 @dataclass
 class LandingReport:
-    """What landing a number of files led to.
+    """The result of landing a number of files.
 
-    Every file is in one of the lists: `landed`, `known` from before, `rejected` as bad, `left` where it is with the
-    reason, or `gone` since it was named. `folders` says in a line each what was found in folders, `mended` is what else
-    was made whole in the landing zone.
+    Every file is in one of the lists: `landed`, `known` from before, `rejected` as bad, `left` in place with the
+    reason, or `gone` since it was named. `folders` has one line on the contents of each folder, `mended` is what else
+    was repaired in the landing zone.
     """
 
     landed: list[LandedFile] = field(default_factory=list[LandedFile])
@@ -83,13 +83,13 @@ class LandingReport:
 
     @property
     def failures(self) -> list[InstagramAssetsError]:
-        """What a person must know about, each with its remedy."""
+        """Return the errors that a person must know about, each with its remedy."""
         return [*self.rejected, *self.left, *self.mended.lost]
 
 
 @dataclass(frozen=True)
 class LandingEntry:
-    """A named file, or a folder with the files that may be exports; `inside` the inbox it is moved afterwards."""
+    """A named file, or a folder with its possible exports; if `inside` the inbox it is moved afterwards."""
 
     path: Path
     files: list[Path]
@@ -97,12 +97,12 @@ class LandingEntry:
     contents: FolderContents | None = None
     before: dict[str, Identity] = field(default_factory=dict[str, Identity])
     kept: str = ""
-    """What became of its pictures, where it is an archive."""
+    """Summary of the stored pictures, for an archive."""
 
 
 @dataclass
 class LandingRun:
-    """Landing under way: where to, and what came of it so far."""
+    """A landing run in progress: its target and its results so far."""
 
     lake: UPath
     settings: Settings
@@ -114,10 +114,10 @@ class LandingRun:
     result: LandingReport = field(default_factory=LandingReport)
     is_swept: bool = False
     read: list[tuple[Path, LandedFile]] = field(default_factory=list[tuple[Path, LandedFile]])
-    """Files of the folder that is under way, which have landed or were known."""
+    """Files of the current folder that have landed or were known."""
 
     def opened(self, path: Path) -> Iterator[LandingEntry]:
-        """The files and folders that a name stands for; nothing for a folder that cannot be used, which is said."""
+        """Return the files and folders of a name; nothing for a folder that cannot be used, which is logged."""
         inside = path.parent == self.inbox
         if not path.is_dir():
             if (kept := self._keep_of(path, [archive_root_of(path)])) is not None:
@@ -138,7 +138,10 @@ class LandingRun:
             yield LandingEntry(path, contents.exports, inside, contents, before, kept)
 
     def _keep_of(self, path: Path, roots: Iterable[Path | None]) -> str | None:
-        """Keep the pictures of unpacked archives, and say how many; null when the disk refuses, which is said."""
+        """Store the pictures of unpacked archives, and return their number as text.
+
+        None after a disk error, which is logged.
+        """
         if self.keep is None:
             return ""
         try:
@@ -149,7 +152,7 @@ class LandingRun:
             return None
 
     def land(self, path: Path, entry: LandingEntry) -> None:
-        """Land one file, and say what became of it; of an archive its pictures are kept before its rows can be seen."""
+        """Land one file, and log the result; pictures of an archive are stored before its rows are visible."""
         before = path_identity(path)
         try:
             zipped = store_zipped_pictures(path, self.account, self.keep) if is_zip(path) else ""
@@ -185,7 +188,7 @@ class LandingRun:
             self._put_aside(path, before)
 
     def close(self, entry: LandingEntry, before: LandingCounts) -> None:
-        """Say what was found in a folder; in the inbox, move it to `done/` when all in it has come to its end."""
+        """Log the contents of a folder; in the inbox, move it to `done/` when all its files are landed or rejected."""
         contents = entry.contents
         read, self.read = self.read, []
         if contents is None:
@@ -204,7 +207,7 @@ class LandingRun:
             return
         identity = path_identity(entry.path)
         try:
-            # Bad files have been moved out of it by now; any other change is somebody's who still writes.
+            # Bad files have been moved out by now; any other change means that somebody is still writing.
             if not file_identities(entry.path).items() <= entry.before.items():
                 raise changed(entry.path)
         except (InstagramAssetsError, OSError) as error:
@@ -213,7 +216,7 @@ class LandingRun:
         self._put_aside(entry.path, identity)
 
     def _keep_beside(self, folder: Path, read: Sequence[tuple[Path, LandedFile]]) -> str:
-        """Keep the pictures that lie beside the files of posts, and say how many; empty for none."""
+        """Store the pictures that lie beside the files of posts, and return their number as text; empty for none."""
         if self.keep is None:
             return ""
         try:
@@ -226,7 +229,7 @@ class LandingRun:
 
     @property
     def counts(self) -> LandingCounts:
-        """How many files have landed, were known, were rejected and are left so far."""
+        """Return how many files have landed, were known, were rejected and are left so far."""
         result = self.result
         return len(result.landed), len(result.known), len(result.rejected), len(result.left)
 
@@ -240,9 +243,11 @@ class LandingRun:
                 self.result.left.append(self._left(path, error))
 
     def _cleaned(self, path: Path, before: Identity | None) -> tuple[Path, Identity | None] | None:
-        """A file or folder of the inbox without what is forgotten, under the name that it has then; null for nothing.
+        """Erase forgotten records from an inbox file or folder and return its new path and identity.
 
-        Raises BusyFileError when it is not the one of `before` any more.
+        None if nothing is left.
+
+        Raises BusyFileError when it no longer has the identity `before`.
         """
         if not self.forgotten:
             return path, before
@@ -263,7 +268,7 @@ class LandingRun:
         return self._without_names(_left(path, error))
 
     def _without_names(self, error: FileError) -> FileError:
-        """An error that says nothing of what is forgotten: it is shown, logged, and kept beside the file."""
+        """Return the error without names that are erased: it is shown, logged, and stored beside the file."""
         if not self.forgotten:
             return error
         scrub = self.forgotten.scrub
@@ -273,7 +278,7 @@ class LandingRun:
         return replace(error, file=file, problem=scrub(error.problem), remedy=scrub(error.remedy))
 
     def _end(self, path: Path, before: Identity | None, error: Exception, *, inside: bool) -> None:
-        """Say what becomes of a file or folder that could not land, and do it."""
+        """Decide what to do with a file or folder that could not land, do it, and log it."""
         if inside and path_identity(path) is None:
             self.result.gone.append(path)
             return
@@ -292,7 +297,7 @@ class LandingRun:
 
 
 def forgotten_records_text(number: int) -> str:
-    """Such as "12 records were left out, since what they are about was forgotten"."""
+    """Return a message such as "12 records were left out, since what they are about was forgotten"."""
     if number == 1:
         return "1 record was left out, since what it is about was forgotten"
     return f"{number:,} records were left out, since what they are about was forgotten"

@@ -1,4 +1,4 @@
-"""Manifests of the landing zone: one small JSON file per landed file; a file without one does not count."""
+"""Manifests of the landing zone: one small JSON file for each landed file; rows without one are ignored."""
 
 import json
 import re
@@ -33,18 +33,16 @@ _TIMES = ("first_seen", "observed_at", "stated_at", "modified_at", "past_before"
 
 @dataclass(frozen=True)
 class LandedFile:
-    """One file that was read into the landing zone, and what it brought.
+    """Manifest of one file that was read into the landing zone.
 
-    `days` counts its posts and reels by day, `sizes` says how many bytes its tables have, `checksums` what their CRC-32
-    is. `observed_at` holds for records that say nothing themselves, `stated_at` is what a person said of the file,
-    `modified_at` when it was last written, `stated_account` whose records a person said they are. `new` is False when
-    the file had been read before. `fields` are those of its records, for each format and kind such as
-    `apify_posts/reel`, as `ingest.field_statistics` has them; none where the file landed before that existed.
-    `passed_over`
-    are sheets of workbooks that have something else than records, with the names of their columns. `forgotten` counts
-    records that were left out, since what they are about was forgotten. `comments` is null where they were dropped.
-    Rows that were observed before `past_before` are gone by retention, and reading the file again does not bring them
-    back.
+    `days` counts its posts and reels by day, `sizes` has the bytes of its tables, `checksums` their CRC-32.
+    `observed_at` is the observation time of records that have none, `stated_at` the one that a person stated for the
+    file, `modified_at` its modification time, `stated_account` the owner that a person stated. `new` is False when the
+    file had been read before. `fields` are the field statistics of its records, for each format and kind such as
+    `apify_posts/reel`, as in `ingest.field_statistics`; none for files that landed before those existed. `passed_over`
+    are sheets of workbooks that contain no records, with the names of their columns. `forgotten` counts records that
+    were left out because they are erased. `comments` is null where they were dropped. Rows that were observed before
+    `past_before` were removed by retention, and reading the file again does not bring them back.
     """
 
     file: str
@@ -83,46 +81,46 @@ class LandedFile:
 
     @property
     def is_past(self) -> bool:
-        """True when all its rows are gone by retention: its bytes are known, and nothing else of it."""
+        """True when retention has removed all its rows: only its hash is still known."""
         return self.past_before is not None and not any(map(self.rows, LANDING_TABLES))
 
     def rows(self, table: str) -> int:
-        """Rows that the file has in one of TABLES."""
+        """Return the number of rows that the file has in one of TABLES."""
         return self.quarantined if table == "quarantine" else int(getattr(self, table) or 0)
 
     @property
     def taken(self) -> int:
-        """Rows that it has in all tables but quarantine."""
+        """Return the number of rows in all tables but quarantine."""
         return sum(self.rows(table) for table in LANDING_TABLES if table != "quarantine")
 
     def with_rows(self, counts: Mapping[str, int]) -> "LandedFile":
-        """The file with other numbers of rows in these of TABLES; comments that were dropped are not counted."""
+        """Return the manifest with other row counts for these of TABLES; dropped comments are not counted."""
         fields = {"quarantined" if table == "quarantine" else table: number for table, number in counts.items()}
         return replace(self, **{name: number for name, number in fields.items() if getattr(self, name) is not None})
 
     def outside(self, first_day: date, last_day: date) -> int:
-        """How many of its posts and reels are of days before `first_day` or after `last_day`."""
+        """Return the number of its posts and reels before `first_day` or after `last_day`."""
         first, last = first_day.isoformat(), last_day.isoformat()
         return sum(number for day, number in self.days.items() if not first <= day <= last)
 
 
 def table_path(lake: UPath, table: str, name: str) -> UPath:
-    """Where a landed file's rows of one table are."""
+    """Return the path of a landed file's rows in one table."""
     return lake / "landing" / table / f"{name}.parquet"
 
 
 def manifest_path(lake: UPath, name: str) -> UPath:
-    """Where a landed file's manifest is; its presence is what makes the rows count."""
+    """Return the path of a landed file's manifest; its presence makes the rows valid."""
     return lake / "landing" / "files" / f"{name}.json"
 
 
 def pending_path(lake: UPath, name: str) -> UPath:
-    """Where the note is that a file's cells are not materialized yet."""
+    """Return the path of the marker of a file whose cells (account × day) are not materialized yet."""
     return lake / "landing" / "pending" / name
 
 
 def read_manifest(lake: UPath, name: str) -> LandedFile | None:
-    """One landed file; null when it has not landed. Raises StorageError when the manifest is damaged."""
+    """Read one manifest; None when the file has not landed. Raises StorageError when the manifest is damaged."""
     path = manifest_path(lake, name)
     try:
         find_landed: dict[str, Any] = json.loads(path.read_bytes())
@@ -137,28 +135,28 @@ def read_manifest(lake: UPath, name: str) -> LandedFile | None:
 
 
 def write_manifest(lake: UPath, landed: LandedFile) -> None:
-    """Publish a landed file: from here on it counts."""
+    """Write the manifest of a landed file, which makes its rows visible."""
     find_landed = asdict(landed)
     del find_landed["new"]
     if landed.comments is None:
         del find_landed["comments"]
     find_landed.update({key: find_landed[key].isoformat() for key in _TIMES if find_landed[key]})
     content = json.dumps(find_landed, ensure_ascii=False, sort_keys=True, indent=1).encode()
-    # Who lands a file has swept the landing zone before.
+    # The caller has already swept the landing zone.
     write_atomic(manifest_path(lake, landed.name), lambda stream: stream.write(content), sweep_folder=False)
 
 
 def manifests(lake: UPath, parser_version: int = PARSER_VERSION) -> list[LandedFile]:
-    """Every landed file as the newest rules have read it, up to this version of them, sorted by name and hash.
+    """Return the newest manifest, up to this parser version, of each landed file, sorted by name and hash.
 
-    What older rules have read stays until its source is read again. Files of which all is past retention are left out.
+    Rows of older parser versions stay until their source is read again. Files entirely past retention are left out.
     """
     landed = (read_manifest(lake, name) for name in newest_manifests(lake, parser_version))
     return sorted((file for file in landed if file and not file.is_past), key=lambda file: (file.file, file.sha256))
 
 
 def newest_manifests(lake: UPath, parser_version: int = PARSER_VERSION) -> list[str]:
-    """The names of the manifests that count: of each file's the newest, up to this version of the rules."""
+    """Return the names of the valid manifests: of each file the newest, up to this parser version."""
     found: dict[str, int] = {}
     for name in _names(lake / "landing" / "files", ".json"):
         sha256, _, version = name.removesuffix(".json").rpartition("-")
@@ -168,30 +166,30 @@ def newest_manifests(lake: UPath, parser_version: int = PARSER_VERSION) -> list[
 
 
 def find_landed(lake: UPath, sha256: str) -> LandedFile | None:
-    """What is known of these bytes by the newest rules that have read them; null for nothing that can be used."""
+    """Return the newest readable manifest for this hash; None if there is none."""
     for version in range(PARSER_VERSION, 0, -1):
         try:
             if file := read_manifest(lake, f"{sha256}-{version}"):
                 return file
         except StorageError:
-            continue  # mending reads its source again
+            continue  # the repair reads its source again
     return None
 
 
 def rewritten_path(lake: UPath, sha256: str) -> UPath:
-    """Where it is noted that bytes are those of a landed file without what was forgotten."""
+    """Return the path of the note that a hash belongs to a landed file from which erased records were removed."""
     return lake / "landing" / "rewritten" / sha256
 
 
 def note_rewritten(lake: UPath, sha256: str, original: str) -> None:
-    """Note that these bytes are those of a landed file, `original`, without what was forgotten: both are known."""
+    """Record that these bytes are the landed file `original` without erased records, so that both hashes are known."""
     if sha256 != original:
         path = rewritten_path(lake, sha256)
         write_atomic(path, lambda stream: stream.write(original.encode()), sweep_folder=False)
 
 
 def original_hash(lake: UPath, sha256: str) -> str:
-    """The hash by which these bytes have landed: their own, or that of the file before something was forgotten."""
+    """Return the hash under which these bytes landed: their own, or that of the file before records were erased."""
     try:
         found = rewritten_path(lake, sha256).read_bytes().decode()
     except (FileNotFoundError, NotADirectoryError):
@@ -204,7 +202,7 @@ def original_hash(lake: UPath, sha256: str) -> str:
 
 
 def manifest_versions(lake: UPath) -> dict[str, list[str]]:
-    """The names of all manifests of each file, by its hash, the newest last."""
+    """Return the names of all manifests of each file, by its hash, newest last."""
     found: dict[str, list[tuple[int, str]]] = {}
     for name in _names(lake / "landing" / "files", ".json"):
         sha256, _, version = name.removesuffix(".json").rpartition("-")
@@ -214,7 +212,7 @@ def manifest_versions(lake: UPath) -> dict[str, list[str]]:
 
 
 def first_seen_at(lake: UPath, sha256: str) -> datetime:
-    """When these bytes were first seen: noted by an earlier or a broken-off reading, else now."""
+    """Return when these bytes were first seen: as recorded by an earlier or interrupted read, else now."""
     if file := find_landed(lake, sha256):
         return file.first_seen
     for version in range(PARSER_VERSION, 0, -1):
@@ -224,24 +222,24 @@ def first_seen_at(lake: UPath, sha256: str) -> datetime:
 
 
 def mark_pending(lake: UPath, name: str, seen: datetime) -> None:
-    """Note that a file's cells are not materialized yet, and when it was first seen."""
+    """Record that a file's (account, day) cells are not materialized yet, and when it was first seen."""
     noted = seen.isoformat().encode()
     write_atomic(pending_path(lake, name), lambda stream: stream.write(noted), sweep_folder=False)
 
 
 def pending_files(lake: UPath) -> list[LandedFile]:
-    """The landed files whose cells are not materialized yet, sorted by name and hash."""
+    """Return the landed files whose (account, day) cells are not materialized yet, sorted by name and hash."""
     files = (replace(file, new=False) for file in (find_landed(lake, sha256) for sha256 in pending_names(lake)) if file)
     return sorted(files, key=lambda file: (file.file, file.sha256))
 
 
 def pending_names(lake: UPath) -> set[str]:
-    """The hashes of the files whose cells are not materialized yet."""
+    """Return the hashes of the landed files whose (account, day) cells are not materialized yet."""
     return {name.rpartition("-")[0] for name in _names(lake / "landing" / "pending", "")}
 
 
 def clear_pending(lake: UPath, files: Sequence[LandedFile]) -> None:
-    """Note that the cells of these files are materialized."""
+    """Record that the (account, day) cells of these files are materialized."""
     for file in files:
         for version in range(1, file.parser_version + 1):
             remove_durably(pending_path(lake, f"{file.sha256}-{version}"))
@@ -250,20 +248,20 @@ def clear_pending(lake: UPath, files: Sequence[LandedFile]) -> None:
 def _names(folder: UPath, ending: str) -> Iterator[str]:
     try:
         children = list(folder.iterdir())
-    except (FileNotFoundError, NotADirectoryError):  # object stores say the latter
+    except (FileNotFoundError, NotADirectoryError):  # object stores raise the latter
         return
     yield from (path.name for path in children if path.name.endswith(ending) and not path.name.startswith("."))
 
 
 MAX_CELLS = 500_000
-"""Accounts × days of one asset that Dagster still handles well."""
+"""Maximum accounts × days of one asset that Dagster still handles well."""
 
 
 def extend_to_oldest_post(lake: UPath, last_day: date) -> str:
-    """Let the lake begin on 1 January of the oldest landed post's year; why it does not, or an empty text.
+    """Move the lake's first day back to 1 January of the oldest landed post's year; returns why not, or an empty text.
 
-    Files with posts of the days that are new to the lake wait for their tables again. It never begins later than it
-    did. `last_day` is the lake's last day.
+    Files with posts on the newly included days become pending again. The first day is never moved forward. `last_day`
+    is the lake's last day.
     """
     landed = manifests(lake)
     oldest = min((min(file.days) for file in landed if file.days), default=None)

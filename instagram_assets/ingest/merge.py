@@ -1,4 +1,4 @@
-"""Merges observations of posts and profiles: one row per post, with its owner's profile as it was then."""
+"""Merging of the observations of posts and profiles: one row for each post, with its owner's profile of that time."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ MediaItem = dict[str, Any]
 
 
 def are_partial_albums(posts: pa.Table) -> "Booleans":
-    """True for albums (`type` sidecar) that lack pictures: they have one alone, or a gap before one of theirs."""
+    """True for albums (`type` sidecar) that lack pictures: only one is there, or an earlier position is missing."""
     albums = as_booleans(compute.fill_null(compute.equal(posts["type"], "sidecar"), False))
     if not albums.any():
         return albums
@@ -38,9 +38,9 @@ def are_partial_albums(posts: pa.Table) -> "Booleans":
 
 
 def merged_media(media: Any, order: "Integers", starts: "Integers", first: "Integers", wanted: "Booleans") -> Any:
-    """The column `media` of each group's `first` row; in groups that are `wanted`, with what their other rows add.
+    """Return the column `media` of each group's `first` row; in `wanted` groups, media of the other rows are added.
 
-    `order` has the rows group by group, the best first, `starts` says where each group begins in it.
+    `order` has the row indices group by group, the best first, `starts` the offset of each group in it.
     """
     chosen: Any = media.take(pa.array(first)).combine_chunks()
     groups = np.flatnonzero(wanted)
@@ -55,7 +55,7 @@ def merged_media(media: Any, order: "Integers", starts: "Integers", first: "Inte
 
 
 def _together(views: Sequence[list[MediaItem]]) -> list[MediaItem]:
-    """What stands at each position, from the first view that shows it."""
+    """Return the media item of each position, from the first view that has it."""
     found: dict[int, list[MediaItem]] = {}
     for view in views:
         shown: dict[int, list[MediaItem]] = {}
@@ -75,7 +75,7 @@ _NEWEST_FIRST = [
     ("source_sha256", "ascending"),
     ("source_index", "ascending"),
 ]
-# What a post shows: views of few fields (Apify's Overview, hashtag answers of the Graph API) have none of it.
+# Media columns: views with few fields (Apify's Overview, hashtag responses of the Graph API) have none of them.
 _PICTURES = ("type", "media", "width", "height")
 _PROFILE_FACTS = ("profile_id", "followers", "follows", "posts_count", "biography", "private", "verified")
 
@@ -87,13 +87,14 @@ def merge_posts(
     mode: str = "all",
     known: RetainedRows | None = None,
 ) -> pa.Table:
-    """The newest observation of each post and reel with its owner's profile of that time (contract POSTS).
+    """Return the newest observation of each post and reel with its owner's profile of that time (contract POSTS).
 
-    Where that one has no pictures, they are of the newest that has; what an album lacks is of the others.
+    If that observation has no pictures, they come from the newest one that has; missing album pictures come from the
+    others.
 
-    `raw_posts` and `raw_reels` hold rows of POSTS_RAW, `profiles` of PROFILES_RAW, each in any order. A post that
-    was ever seen as a reel is a reel. `mode` is `all`, `post` or `reel`. `known` stands for observations that are gone
-    by retention: nothing that was made of them is lost. Sorted by account, day, post_id.
+    `raw_posts` and `raw_reels` hold rows of POSTS_RAW, `profiles` of PROFILES_RAW, each in any order. A post that was
+    ever seen as a reel is a reel. `mode` is `all`, `post` or `reel`. `known` stands in for observations that retention
+    has removed, so that nothing derived from them is lost. Sorted by account, day, post_id.
     """
     left = pa.concat_tables([raw_posts, raw_reels])
     observed = (pa.concat_tables([left, retained_as_observations(known)]) if known else left).combine_chunks()
@@ -123,7 +124,7 @@ def merge_posts(
 
 
 def nearest_profiles(posts: pa.Table, profiles: pa.Table) -> "Integers":
-    """For each post the row of its owner's profile observed nearest in time, the later of two; -1 without one.
+    """Return for each post the row index of its owner's profile nearest in time, the later of two; -1 without one.
 
     The owner is found by `owner_id`, else by name. `posts` needs owner, owner_id and observed_at, `profiles`
     profile_id, account and observed_at, sorted so that equal times always come in the same order.
@@ -136,7 +137,7 @@ def nearest_profiles(posts: pa.Table, profiles: pa.Table) -> "Integers":
 
 
 def _first_with_pictures(media: Any, order: "Integers", starts: "Integers") -> "Integers":
-    """Of each group in that order, which begin at `starts`, the first row with pictures, else its first."""
+    """Return the first row of each group (offsets `starts`) that has pictures, else its first row."""
     has = as_booleans(compute.fill_null(compute.greater(compute.list_value_length(media), 0), False))[order]
     places = np.where(has, np.arange(len(order)), len(order))
     found = np.minimum.reduceat(places, starts)
@@ -149,7 +150,7 @@ def _nearest(wanted: Any, when: "Integers", offered: Any, seen: "Integers") -> "
     rows = np.flatnonzero(offers >= 0)
     if not len(rows):
         return np.full(len(when), -1, dtype=np.int64)
-    # One number that sorts by key, then by time: times become ranks, so that it cannot overflow.
+    # One number that sorts by key, then by time: times are replaced by ranks, so that it cannot overflow.
     times = np.unique(np.concatenate([seen, when]))
     place = offers[rows] * len(times) + np.searchsorted(times, seen[rows])
     by_place = np.argsort(place, kind="stable")
@@ -169,7 +170,7 @@ def _with_profiles(posts: pa.Table, profiles: pa.Table) -> pa.Table:
     for name in _PROFILE_FACTS:
         posts = posts.append_column(name, owners[name])
     posts = posts.append_column("profile_observed_at", owners["observed_at"])
-    # Some exports name the owner only by id; the profile knows the name.
+    # Some exports name the owner only by id; the profile has the name.
     return _replaced(posts, "owner", compute.coalesce(posts["owner"], owners["account"]))
 
 

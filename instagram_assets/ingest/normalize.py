@@ -1,4 +1,4 @@
-"""Records of any format we know as rows of the landing zone."""
+"""Conversion of records of any known format to rows of the landing zone."""
 
 import json
 from collections import Counter
@@ -28,7 +28,10 @@ from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, RAW_ADS, RAW_COMME
 
 
 def to_profile_row(part: Part, index: int, source: RecordSource) -> LandingRow:
-    """One profile as a row. Raises RecordError when it cannot be used; `index` is its record's place in the file."""
+    """Convert one profile to a row.
+
+    Raises RecordError if it is invalid; `index` is its record's position in the file.
+    """
     record, shape = part.record, part.shape
     warnings: list[str] = []
 
@@ -65,10 +68,10 @@ _OF_COMMENTS = (comment_detection.FORMAT, comments.PAGES)
 
 @dataclass
 class NormalizedRecords:
-    """What some records became: rows for each landing table, problems, and what is new about their format.
+    """Result of normalizing a batch of records: rows for each landing table, problems, and the fields that were seen.
 
-    `candidates` counts what should have become a row, `unknown` holds names of fields that have no column, `fields` all
-    of each format and kind, such as `apify_posts/reel`, but of what only came along with something else.
+    `candidates` counts the parts that should have become a row, `unknown` holds names of fields without a column,
+    `fields` the field statistics of each format and kind, such as `apify_posts/reel`, without nested records.
     """
 
     tables: dict[str, pa.Table]
@@ -87,17 +90,20 @@ class NormalizedRecords:
         return NormalizedRecords(tables, problems, formats, self.unknown | other.unknown, candidates, fields)
 
     def note_fields(self, kind: str, parts: Sequence[Part]) -> None:
-        """Remember the fields of posts, profiles or ads of one shape and kind; nothing of a shape without a name."""
+        """Add the fields of posts, profiles or ads of one format and kind to the statistics.
+
+        Formats without a name are skipped.
+        """
         records, name = [part.record for part in parts if not part.aside], format_name(parts[0].shape)
         if records and name:
             self.fields.setdefault(f"{name}/{kind}", FieldStatistics()).add(records)
 
 
 def quarantined_content(problem: Problem) -> str:
-    """What quarantine keeps of a bad record, as JSON; empty for nothing.
+    """Return what quarantine stores of a bad record, as JSON; empty for nothing.
 
-    A record of a known format, or a part of one, is kept without other people's words and pictures, any other object
-    only as its keys. What is no object, and text that is not JSON, may be a comment as well as anything: nothing.
+    A record of a known format, or a part of one, is stored without other people's texts and pictures, any other object
+    only as its keys. Non-objects and text that is not JSON are not stored, since they may be a comment.
     """
     if not isinstance(problem.content, dict):
         return ""
@@ -110,11 +116,11 @@ def quarantined_content(problem: Problem) -> str:
 
 
 def normalize_records(records: Iterable[tuple[int, Record]], source: RecordSource) -> NormalizedRecords:
-    """The rows that records become, each with its place in the file, and what is wrong with others.
+    """Convert records to rows, each with its position in the file, and report problems with the others.
 
-    A post is one row; a profile is its own row and one for each post that came with it; an error item of the
-    collector is a problem `source_error: …`; an ad is one row. A comment is a problem, too, or a row where comments are
-    kept. Every format follows the same rules.
+    A post becomes one row; a profile becomes its own row and one for each post nested in it; an error item of the
+    collector becomes a problem `source_error: …`; an ad becomes one row. A comment becomes a problem, or a row if
+    comments are stored. All formats follow the same rules.
     """
     result = NormalizedRecords({})
     of_profiles: dict[int, list[Part]] = {}
@@ -171,7 +177,10 @@ def normalize_records(records: Iterable[tuple[int, Record]], source: RecordSourc
 
 
 def _comments(found: Sequence[tuple[int, Part]], source: RecordSource, result: NormalizedRecords) -> pa.Table:
-    """Comments as rows; a bad one is a problem of which nothing is kept. No comment, no rows: they are dropped."""
+    """Convert comments to rows; a bad one is a problem with no content stored.
+
+    Returns no rows if comments are dropped.
+    """
     if not found or source.pseudonym_of is None:
         return RAW_COMMENTS.empty()
     _meet(found, result, source)
@@ -187,7 +196,7 @@ def _comments(found: Sequence[tuple[int, Part]], source: RecordSource, result: N
 
 
 def _meet(found: Sequence[tuple[int, Part]], result: NormalizedRecords, source: RecordSource) -> None:
-    """Note who is named so far, for the texts of comments: who posts, comments, or is mentioned."""
+    """Add the accounts named so far (owners, commenters, mentions) to the names that are masked in comment texts."""
     posts = [result.tables[kind] for kind in ("posts", "reels")]
     source.people.update(*(people_in_posts(table) for table in posts))
     for _, part in found:
@@ -200,7 +209,10 @@ def _posts(
     result: NormalizedRecords,
     of_comments: list[tuple[int, Part]],
 ) -> pa.Table:
-    """Posts of one shape as rows; the comments below them join `of_comments` where they are kept."""
+    """Convert posts of one format to rows.
+
+    The comments nested in them are added to `of_comments` if they are stored.
+    """
     shape = cast(PostShape, found[0][1].shape)
     if shape.join:
         found = _joined(found, shape, shape.join)
@@ -217,7 +229,7 @@ def _posts(
 
 
 def _below(posts: Sequence[tuple[int, Part]], rows: pa.Table) -> Iterator[tuple[int, Part]]:
-    """The comments below posts, with what their rows say about the posts."""
+    """Return the comments nested in posts, with the post's id, code and account from its row."""
     above = rows.select(list(comments.Around._fields)).to_pylist()
     for (index, part), around in zip(posts, above, strict=True):
         for comment in comments.below_post(part.record, part.place, comments.Around(**around)):
@@ -227,7 +239,7 @@ def _below(posts: Sequence[tuple[int, Part]], rows: pa.Table) -> Iterator[tuple[
 def _joined(
     found: Sequence[tuple[int, Part]], shape: PostShape, join: Callable[[Sequence[Record]], Record]
 ) -> list[tuple[int, Part]]:
-    """The records of each post as one, in the place of the first of them."""
+    """Join the records of each post into one, at the position of its first record."""
     posts: dict[tuple[object, ...], list[tuple[int, Part]]] = {}
     for index, part in found:
         ids = [str(shape.value(name, part.record)) for name in ("post_id", "shortcode")]
@@ -237,14 +249,14 @@ def _joined(
 
 
 def _firsts(indexes: Sequence[int], parts: Sequence[Part], bad: Collection[int]) -> pa.Array:
-    """Which of the good posts are the first of their twins."""
+    """Return for each valid post whether it is the first of its duplicates."""
     good = [(indexes[row], part.twin or row) for row, part in enumerate(parts) if row not in bad]
     first = {twins: place for place, twins in reversed(list(enumerate(good)))}
     return pa.array([first[twins] == place for place, twins in enumerate(good)], pa.bool_())
 
 
 def split_posts_and_reels(rows: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Rows of POSTS_RAW parted into posts and reels."""
+    """Split rows of POSTS_RAW into posts and reels."""
     reels: Any = compute.equal(rows["kind"], "reel")
     number = compute.sum(reels).as_py() or 0
     if number in (0, rows.num_rows):

@@ -1,4 +1,4 @@
-"""What the landed files hold, as tables: files, bad records, observations, and which cells they touch."""
+"""Tables read from the landed files: the files themselves, bad records, observations, and the affected cells."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -22,21 +22,21 @@ CONFLICT = "conflict: the same observation came with other values, the larger co
 
 _WITHOUT_COMMENTS = 3
 _COUNTS = ("likes", "comments", "views", "plays")
-# What a row says of the file that it is from, and not of the post.
+# Columns that describe the row's source file and not the post.
 _OF_THE_FILE = ("observed_at", "warnings", "source_file", "source_sha256", "source_index")
 
 
 class AffectedCells(NamedTuple):
-    """What must be made again after files have landed: accounts with new profiles, and (account, day) cells."""
+    """What must be materialized after files have landed: accounts with new profiles, and (account, day) cells."""
 
     accounts_with_profiles: list[str]
     cells: set[tuple[str, date]]
 
 
 def landed_files(lake: UPath, first_day: date, last_day: date, parser_version: int = PARSER_VERSION) -> pa.Table:
-    """Every landed file (contract LANDED_FILES), sorted by file and hash.
+    """Return the table of all landed files (contract LANDED_FILES), sorted by file and hash.
 
-    `outside_window` counts what is of days before `first_day` or after `last_day`.
+    `outside_window` counts posts before `first_day` or after `last_day`.
     """
     taken = set(LANDED_FILES.schema.names) - {"outside_window", "first_day", "last_day"}
     rows: list[dict[str, object]] = []
@@ -49,10 +49,10 @@ def landed_files(lake: UPath, first_day: date, last_day: date, parser_version: i
 
 
 def quarantine_table(lake: UPath) -> pa.Table:
-    """Every bad record (contract QUARANTINE), sorted by file, hash, index and field."""
+    """Return the table of all bad records (contract QUARANTINE), sorted by file, hash, index and field."""
     landed = manifests(lake)
     table: Any = _rows(lake, landed, "quarantine")
-    # Older rules kept other people's comments.
+    # Older parser versions stored other people's comments.
     old = [file.sha256 for file in landed if file.parser_version < _WITHOUT_COMMENTS]
     of_old: Any = compute.is_in(table["sha256"], value_set=pa.array(old, pa.string()))
     place = table.schema.get_field_index("record")
@@ -63,12 +63,11 @@ def quarantine_table(lake: UPath) -> pa.Table:
 def read_posts(
     lake: UPath, kind: Literal["posts", "reels"], accounts: Sequence[str], first_day: date, last_day: date
 ) -> pa.Table:
-    """The observations of some accounts' posts or reels, first to last day included (contract POSTS_RAW).
+    """Read the observations of some accounts' posts or reels, first to last day included (contract POSTS_RAW).
 
-    The same observation from two places is one row; where they disagree the larger counts stay and `warnings`
-    says so, and of an album each picture is kept. The same record in two files is one observation, too, where neither
-    says when it was read.
-    Sorted by account, day, post_id, observed_at.
+    The same observation from two sources becomes one row; if they differ the larger counts are used, `warnings` says
+    so, and albums keep the pictures of both. The same record in two files is also one observation, if neither says when
+    it was read. Sorted by account, day, post_id, observed_at.
     """
     first, last = first_day.isoformat(), last_day.isoformat()
     wanted = set(accounts)
@@ -85,7 +84,7 @@ def read_posts(
 
 
 def read_profiles(lake: UPath, accounts: Sequence[str]) -> pa.Table:
-    """The observations of some accounts' profiles, one for each time (contract PROFILES_RAW), sorted by both."""
+    """Read the observations of some accounts' profiles, one for each time (contract PROFILES_RAW), sorted by both."""
     wanted = set(accounts)
     files = [file for file in manifests(lake) if not wanted.isdisjoint(file.profile_accounts)]
     rows = _rows(lake, files, "profiles", where=compute.field("account").isin(sorted(wanted)))
@@ -93,9 +92,9 @@ def read_profiles(lake: UPath, accounts: Sequence[str]) -> pa.Table:
 
 
 def read_ads(lake: UPath) -> pa.Table:
-    """The observations of all ads (contract RAW_ADS), sorted by ad and time.
+    """Read the observations of all ads (contract RAW_ADS), sorted by ad and time.
 
-    Of rows of one ad and time, in one table or in several, that with the larger numbers stays.
+    Of several rows with the same ad and time, from one table or more, the one with the larger numbers is used.
     """
     files = [file for file in manifests(lake) if file.ads]
     rows: Any = _without_second_forms(_rows(lake, files, "ads"), files, RAW_ADS.key)
@@ -106,13 +105,14 @@ def read_ads(lake: UPath) -> pa.Table:
 
 
 def read_comments(lake: UPath) -> pa.Table:
-    """The observations of all comments (contract RAW_COMMENTS), sorted by comment and time.
+    """Read the observations of all comments (contract RAW_COMMENTS), sorted by comment and time.
 
-    Of rows of one comment and time the one stays that says the most of its post, then that with the most likes.
+    Of several rows with the same comment and time, the one with the most information on its post is used, then the one
+    with the most likes.
     """
     files = [file for file in manifests(lake) if file.comments]
     rows: Any = _without_second_forms(_rows(lake, files, "comments"), files, RAW_COMMENTS.key)
-    # Nulls stand last, so a row that names its post and account comes before one that does not.
+    # Nulls sort last, so a row that names its post and account comes before one that does not.
     order = [(name, "ascending") for name in (*RAW_COMMENTS.key, "post_id", "account")]
     order += [("likes", "descending"), ("source_sha256", "ascending"), ("source_index", "ascending")]
     rows = rows.sort_by(order)
@@ -120,7 +120,7 @@ def read_comments(lake: UPath) -> pa.Table:
 
 
 def media_by_file(lake: UPath, files: Sequence[LandedFile]) -> dict[str, list[dict[str, Any]]]:
-    """The media of the post in each landed file that brought one post and no more, by the file's hash."""
+    """Return the media of each landed file that contains exactly one post, by the file's hash."""
     found: dict[str, list[dict[str, Any]]] = {}
     for table in ("posts", "reels"):
         single = [file for file in files if file.rows(table) == file.posts + file.reels == 1]
@@ -130,10 +130,10 @@ def media_by_file(lake: UPath, files: Sequence[LandedFile]) -> dict[str, list[di
 
 
 def affected_cells(lake: UPath, files: Sequence[LandedFile], first_day: date, last_day: date) -> AffectedCells:
-    """What these landed files change between the two days, both included.
+    """Return the cells that these landed files change between the two days, both included.
 
-    That is the cells of their posts, and the cells of any landed post whose owner's nearest profile in time is
-    now one of theirs: so the lake does not depend on the order in which files arrive.
+    These are the cells of their posts, and the cells of any landed post whose owner's profile nearest in time is now
+    one of theirs: so the lake does not depend on the order in which files arrive.
     """
     inside: Any = (compute.field("day") >= pa.scalar(first_day)) & (compute.field("day") <= pa.scalar(last_day))
     place = ["account", "day"]
@@ -186,9 +186,9 @@ def _filesystem(lake: UPath) -> Any:
 
 
 def _without_second_forms(rows: pa.Table, files: Sequence[LandedFile], key: Sequence[str]) -> pa.Table:
-    """Of records that are equal but for a time that was only guessed from their files, the first.
+    """Remove duplicates among records that differ only in an observation time that was guessed from their files.
 
-    So the same export as JSON and as a table, or copied to another place, is read once.
+    So the same export as JSON and as a table, or copied to another path, is read once.
     """
     guessed = {file.sha256: {file.modified_at, file.first_seen} for file in files}
     if len(guessed) < 2 or not rows.num_rows:
@@ -213,7 +213,7 @@ def _without_second_forms(rows: pa.Table, files: Sequence[LandedFile], key: Sequ
 
 
 def _several(keys: pa.Table) -> "Booleans":
-    """True for rows whose key stands in more than one of them."""
+    """True for rows whose key occurs more than once."""
     numbered: Any = keys.append_column("place", pa.array(range(keys.num_rows), pa.int64()))
     groups: Any = numbered.group_by(keys.column_names).aggregate([("place", "list")])
     found = np.zeros(keys.num_rows, np.bool_)
@@ -246,14 +246,14 @@ def _without_doubles(rows: pa.Table) -> pa.Table:
 
 
 def _differs(rows: pa.Table) -> "Booleans":
-    """True where a row says something else than the row before it."""
+    """True where a row differs from the row before it."""
     unknown: dict[str, Any] = {name: compute.fill_null(rows[name], -1) for name in _COUNTS}
     unknown["caption_sha256"] = compute.fill_null(rows["caption_sha256"], "")
     return group_starts(pa.table(unknown), list(unknown))
 
 
 def _last_profiles(rows: pa.Table) -> pa.Table:
-    # Which of two files came later must not matter, so the hash decides between them.
+    # The result must not depend on which file came later, so the hash breaks ties.
     newest = [("source_sha256", "descending"), ("source_index", "descending")]
     rows = rows.sort_by([("account", "ascending"), ("observed_at", "ascending"), *newest])
     return rows.take(pa.array(np.flatnonzero(group_starts(rows, ["account", "observed_at"]))))

@@ -1,7 +1,7 @@
-"""Ids, shortcodes and URLs of posts, and ids that lost digits on their way.
+"""Ids, shortcodes and URLs of posts, and the repair of ids that lost digits to floating-point rounding.
 
-JavaScript and pandas keep 53 bits of a number, spreadsheets 15 digits: the shortcode beside an id, which is the same
-number as text, restores it. A smaller number comes through whole, so a code of few letters is not used.
+JavaScript and pandas keep 53 bits of a number, spreadsheets 15 digits: the shortcode beside an id, which encodes the
+same number as text, restores it. Smaller numbers are not rounded, so short codes are not used for that.
 """
 
 import binascii
@@ -24,13 +24,13 @@ from instagram_assets.schemas.account_names import NO_ACCOUNTS
 SHORTCODE_ALPHABET = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
 _DIGIT = {character: digit for digit, character in enumerate(SHORTCODE_ALPHABET)}
 _MOST = 2**63
-# The codes of private accounts' posts carry a key of 28 characters after the number.
+# Codes of private accounts' posts have a key of 28 characters after the number.
 _KEY = 28
 _ADDRESS = re.compile(r"(?:^|[./])instagram\.com/(?:[^/?#]+/)?(?:p|reels?|tv)/([A-Za-z0-9_-]{1,64})")
 
 
 def post_id_of(code: str) -> int | None:
-    """The id that a short code stands for, from 0 to 2^63 - 1; null for what is no code."""
+    """Return the id that a shortcode encodes, from 0 to 2^63 - 1; None for an invalid code."""
     if len(code) > _KEY:
         code = code[:-_KEY]
     if not code or len(code) > 11:
@@ -45,7 +45,7 @@ def post_id_of(code: str) -> int | None:
 
 
 def shortcode_of(number: int) -> str:
-    """The code that stands in a post's address: the id, not negative, in base 64 without leading zeros."""
+    """Return the shortcode of a non-negative id, as in a post's URL: base 64 without leading zeros."""
     code = ""
     while number:
         number, digit = divmod(number, 64)
@@ -54,26 +54,26 @@ def shortcode_of(number: int) -> str:
 
 
 def shortcode_from_url(address: object) -> str | None:
-    """The code in the address of a post or reel; null for any other address."""
+    """Return the shortcode in the URL of a post or reel; None for any other URL."""
     found = _ADDRESS.search(address) if isinstance(address, str) else None
     return found[1] if found else None
 
 
 def post_id_from_url(address: object) -> str | None:
-    """The id that the code in the address of a post or reel stands for, in digits; null where there is none."""
+    """Return the id, in digits, that the shortcode in the URL of a post or reel encodes; None if there is none."""
     code = shortcode_from_url(address)
     number = post_id_of(code) if code else None
     return None if number is None else str(number)
 
 
 MIN_ROUNDED = 10**15
-"""The least number that a program may have rounded."""
+"""Smallest number that a program may have rounded."""
 SPREADSHEET_DIGITS = 15
-"""How many digits every program keeps."""
+"""Number of digits that every program preserves."""
 
 _EXACT = 2.0**53
 _FEWEST_ZEROS = 4
-# Of a million posts none has by chance a number of so few digits before its zeros.
+# Less than one post in a million has by chance so few digits before its trailing zeros.
 _FEWEST_BY_CHANCE = 12
 _OF_OWNER = re.compile(r"([0-9]+)_[0-9]+")
 _FRACTION = re.compile(r"[0-9]{1,40}(?:[.,][0-9]{1,40})?(?:[eE]\+?[0-9]{1,2})?")
@@ -82,14 +82,14 @@ _WIDTH = 12
 
 
 class RestoredIds(NamedTuple):
-    """What shortcodes say about the ids beside them: by row those that are others, and rows without an answer."""
+    """The result of comparing ids with their shortcodes: corrected ids by row, and rows that cannot be decided."""
 
     others: dict[int, str]
     untold: Sequence[int]
 
 
 def restore_ids(ids: Sequence[str | None], codes: Sequence[str | None]) -> RestoredIds:
-    """What the codes say about the ids, many at a time."""
+    """Compare ids with their shortcodes, a column at a time, and return the corrections."""
     others: dict[int, str] = {}
     untold: list[int] = []
     for row in _to_look_at(ids, codes):
@@ -103,7 +103,10 @@ def restore_ids(ids: Sequence[str | None], codes: Sequence[str | None]) -> Resto
 
 
 def normalized_id(value: str) -> str:
-    """The post's id in a text: what stands before "_" and the owner's, a large number without its ".0" or "e+18"."""
+    """Return the post's id in a text: the part before "_" and the owner's id.
+
+    A large number loses its ".0" or "e+18".
+    """
     if value.isdecimal():
         return value
     if both := _OF_OWNER.fullmatch(value):
@@ -113,7 +116,7 @@ def normalized_id(value: str) -> str:
 
 
 def unrounded_id(number: object, other: object) -> object:
-    """A post's number, or the one in "<post>_<owner>" where the number is only what rounding left of it."""
+    """Return a post's id, or the one in "<post>_<owner>" if the id is a rounded form of it."""
     if not isinstance(other, str):
         return other if number is None else number
     post, behind, _ = other.partition("_")
@@ -123,7 +126,7 @@ def unrounded_id(number: object, other: object) -> object:
 
 
 def certain_digits(received: object) -> int | None:
-    """How many digits of a post's number are certain; null where all are, as far as one can see."""
+    """Return how many leading digits of a post's id are exact; None if all are, as far as can be told."""
     if isinstance(received, float):
         return _kept_of(str(int(received))) if received >= _EXACT else None
     text = str(received)
@@ -138,13 +141,13 @@ def certain_digits(received: object) -> int | None:
 
 
 def _kept_of(digits: str) -> int:
-    """How many digits of a large number that was rounded are certain: as many as programs keep, or fewer."""
+    """Return how many leading digits of a rounded large number are exact: at most what programs preserve."""
     kept = len(digits.rstrip("0"))
     return kept if kept < _FEWEST_BY_CHANCE else SPREADSHEET_DIGITS
 
 
 def _large(text: str) -> Decimal | None:
-    """A number with a fraction or an exponent, as programs write it that take ids for numbers."""
+    """Parse a number with a fraction or an exponent, as written by programs that treat ids as numbers."""
     number = Decimal(text.replace(",", ".")) if _FRACTION.fullmatch(text) else None
     return number if number is not None and number >= MIN_ROUNDED else None
 
@@ -157,7 +160,7 @@ def _is_rounded(number: object, exact: str) -> bool:
 
 
 def _lost_capitals(code: str, found: str | None) -> bool:
-    """True for a code whose letters are those of the id in another case, which is how databases may compare texts."""
+    """True if a code differs from the id's own code only in case, as in databases with case-insensitive text."""
     if found is None or not found.isdecimal() or len(found) > 20:
         return False
     own = shortcode_of(int(found))
@@ -165,13 +168,13 @@ def _lost_capitals(code: str, found: str | None) -> bool:
 
 
 def _to_look_at(ids: Sequence[str | None], codes: Sequence[str | None]) -> Sequence[int]:
-    """The rows that are not as usual, where id and code are large and agree."""
+    """Return the rows that need a closer check; usual rows have a large id that agrees with its code."""
     everything = range(len(ids))
     texts = [code.rjust(_WIDTH, SHORTCODE_ALPHABET[0]) for code in codes if code]
     joined = "".join(texts).encode("ascii", "replace")
     if len(texts) < len(ids) or len(joined) != _WIDTH * len(ids) or joined.translate(None, SHORTCODE_ALPHABET.encode()):
         return everything
-    # Twelve letters are nine bytes; the first is empty for every number that is an id.
+    # Twelve letters are nine bytes; the first byte is zero for every number that is an id.
     read = np.frombuffer(binascii.a2b_base64(joined.translate(_TO_BASE64)), np.uint8).reshape(-1, 9)
     numbers = np.ascontiguousarray(read[:, 1:]).view(">u8").ravel().astype(np.uint64)
     written: Any = compute.cast(pa.array(numbers), pa.string())
@@ -201,14 +204,14 @@ def _account_in(address: str) -> str | None:
 
 
 def account_from_url(address: object) -> str | None:
-    """The account that a profile's address or a bare name asks for; null for any other input."""
+    """Return the account that a profile URL or a bare name refers to; None for any other input."""
     if not isinstance(address, str) or len(address) > field_values.URL_LIMIT:
         return None
     return _account_in(field_values.strip_at_sign(address))
 
 
 def post_url(shortcode: object) -> str | None:
-    """The address of a post, for the shapes that do not hold it."""
+    """Return the URL of a post from its shortcode, for formats without a URL."""
     if isinstance(shortcode, str) and _SHORTCODE.fullmatch(shortcode):
         return f"https://www.instagram.com/p/{shortcode}/"
     return None

@@ -1,7 +1,7 @@
-"""Posts and reels of any shape as rows of POSTS_RAW, many at a time.
+"""Conversion of posts and reels of any format to rows of POSTS_RAW, in batches.
 
-Rules are applied column by column: a column that is clean as a whole is taken as it is, in any other the rule
-looks at each value. What a row is does not depend on the rows beside it.
+Rules are applied column by column: a column that is clean as a whole is used unchanged, in any other the rule is
+applied to each value. The resulting row does not depend on the other rows of the batch.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,16 +26,16 @@ from instagram_assets.schemas import MEDIA, POSTS_RAW
 FieldRule = Callable[[Any, str, list[str]], Any]
 ColumnCheck = Callable[[Sequence[Any], set[type]], bool]
 
-# Position, kind, address, width, height.
+# Position, kind, URL, width, height.
 MediaTuple = tuple[int, str, str, int | None, int | None]
 
 MAX_MEDIA = 2 * field_values.LIST_LIMIT
 
 
 class PostRows(NamedTuple):
-    """Posts as rows in their order, the errors of those left out by their place, and the fields without a column.
+    """Rows of posts in order, errors of rejected posts by record position, and names of fields without a column.
 
-    `kinds` has the kind of each post, of those left out, too.
+    `kinds` has the kind of each post, including rejected ones.
     """
 
     rows: pa.Table
@@ -45,10 +45,10 @@ class PostRows(NamedTuple):
 
 
 def to_post_rows(parts: Sequence[Part], indexes: Sequence[int], shape: PostShape, source: RecordSource) -> PostRows:
-    """Posts of one shape as rows of POSTS_RAW; `indexes` are the places of their records in the file."""
+    """Convert posts of one format to rows of POSTS_RAW; `indexes` are the positions of their records in the file."""
     rows = _Rows(parts, shape)
     taken_at = rows.column("taken_at", _moment(source))
-    # Bad rows stand for a moment with any day; they leave before anybody sees them.
+    # Bad rows get a dummy day until they are dropped below.
     days = [when and day_of(when, source.zone) for when in taken_at]
     owner = rows.column("owner", _optional_account, by_value=True)
     likes, likes_hidden = rows.likes()
@@ -99,7 +99,7 @@ def to_post_rows(parts: Sequence[Part], indexes: Sequence[int], shape: PostShape
 
 
 class _Rows:
-    """Posts of one shape on their way to columns, with what is odd or wrong about each."""
+    """A batch of posts of one format being converted to columns, with the warnings and errors of each."""
 
     def __init__(self, parts: Sequence[Part], shape: PostShape) -> None:
         self.parts = parts
@@ -113,9 +113,9 @@ class _Rows:
     def column(
         self, name: str, rule: FieldRule, is_clean: ColumnCheck | None = None, *, by_value: bool = False
     ) -> list[Any]:
-        """One column, each value by its rule; null where the row is in error.
+        """Return one column, each value parsed by its rule; null where the row is in error.
 
-        `by_value` columns repeat a few texts, so the rule is asked once for each.
+        `by_value` columns have few distinct texts, so the rule is applied once to each.
         """
         column = self._received(name)
         kinds = set(map(type, column))
@@ -138,7 +138,7 @@ class _Rows:
         return answered
 
     def post_ids(self, shortcodes: Sequence[str | None]) -> list[str | None]:
-        """The posts' numbers, computed from their shortcodes where a program on the way has rounded them."""
+        """Return the posts' ids, computed from their shortcodes where another program has rounded them."""
         ids: list[str | None] = self.column("post_id", _post_id, clean_columns.are_numeric_ids)
         codes = shortcodes
         if None in codes:
@@ -153,7 +153,7 @@ class _Rows:
         return ids
 
     def accounts(self, owners: Sequence[str | None]) -> list[str | None]:
-        """Who was collected: what the record says came with, else who was asked for, else the owner."""
+        """Return the collected accounts: the one named in the record, else the one requested, else the owner."""
         asked = self._received("account")
         found = [
             part.account or account_from_url(address) or owner
@@ -165,7 +165,7 @@ class _Rows:
         return found
 
     def likes(self) -> tuple[list[int | None], list[bool]]:
-        """The likes, and whether they are hidden: -1, or Instagram says so."""
+        """Return the number of likes, and whether they are hidden: given as -1, or flagged by Instagram."""
         likes = self.column("likes", field_values.parse_likes, clean_columns.are_counts)
         said = self._received("likes_hidden")
         hidden = [number == field_values.HIDDEN_LIKES or flag is True for number, flag in zip(likes, said, strict=True)]
@@ -174,7 +174,7 @@ class _Rows:
         return likes, hidden
 
     def captions(self) -> dict[str, list[Any]]:
-        """The caption and what follows from it."""
+        """Return the column `caption` and the columns derived from it."""
         received = self._received("caption")
         texts = self.column("caption", field_values.parse_text, clean_columns.are_texts)
         tags, names = self._received("hashtags"), self._received("mentions")
@@ -188,14 +188,14 @@ class _Rows:
         }
 
     def people(self, name: str) -> list[list[str]]:
-        """The names of some accounts."""
+        """Return a column of lists of account names."""
         column = self._received(name)
         if not any(column):
             return [[] for _ in column]
         return [self._ask(row, name, value, field_values.parse_usernames) for row, value in enumerate(column)]
 
     def media(self, types: Sequence[str | None]) -> pa.Array:
-        """Images and videos in order, for each post."""
+        """Return the images and videos of each post in order."""
         offsets, media = [0], list[MediaTuple]()
         for row, record in enumerate(self.records):
             pictures = self.shape.pictures(record)
@@ -218,7 +218,7 @@ class _Rows:
         return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), structs, type=MEDIA)
 
     def rest(self, source: RecordSource, taken_at: Sequence[datetime | None]) -> dict[str, Any]:
-        """When each was observed, and the fields that have no column."""
+        """Return the remaining columns: observation timestamps, and the fields that have no column."""
         said = [part.observed_at for part in self.parts]
         if not self.unknown.isdisjoint(OBSERVED_FIELDS):
             said = [
@@ -240,7 +240,7 @@ class _Rows:
         return [None] * len(self.records)
 
     def _say_rounded(self, rows: Sequence[int]) -> None:
-        """Posts whose number has lost digits that nothing beside it tells."""
+        """Add a warning to posts whose id has lost digits that cannot be restored."""
         received = self._received("post_id")
         for row in rows:
             digits = post_ids.certain_digits(received[row])
@@ -254,7 +254,7 @@ class _Rows:
                 self.warnings[row].append(f"{name}: a number as inexact as {value} may be another post's")
 
     def _cover(self, media: list[MediaTuple], row: int, kind: str | None, pictures: Sequence[Picture]) -> None:
-        """What is left of a post whose places have no picture: its cover, or the text and the counts."""
+        """Add the cover image to a post without usable pictures, or a warning that only text and counts are left."""
         image, _, children = self.shape.media_fields
         without, before = RecordError(image, field_values.MISSING), len(media)
         if kind == "sidecar":
@@ -285,7 +285,10 @@ class _Rows:
             return None
 
     def _answers(self, name: str, column: set[str], rule: FieldRule) -> dict[str, Any]:
-        """What the rule says about each value; nothing when one of them is odd, which must be said row by row."""
+        """Return the parsed form of each distinct value.
+
+        Empty if any needs a warning, which must be added row by row.
+        """
         said: list[str] = []
         try:
             answers = {value: rule(value, name, said) for value in column}
@@ -294,7 +297,7 @@ class _Rows:
         return {} if said else answers
 
     def _fail(self, row: int, error: RecordError) -> None:
-        # Without its traceback: that would hold on to the whole batch.
+        # Without its traceback, which would keep the whole batch in memory.
         self.errors.setdefault(row, error.with_traceback(None))
 
 

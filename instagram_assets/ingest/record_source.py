@@ -17,12 +17,12 @@ from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.timestamps import parse_timestamp
 from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN, Forgotten
 
-# A file of this ending beside an export, or beside a folder of them, says when its records were read from Instagram.
+# A file with this extension beside an export, or beside a folder of them, has the observation time of its records.
 OBSERVED_AT_SUFFIX = ".observed_at"
 
 
 def parse_observed_at(text: str) -> datetime | None:
-    """An aware time from its ISO form; None for no text. Raises SettingsError for anything else."""
+    """Parse an aware timestamp in ISO form; None for an empty text. Raises SettingsError for anything else."""
     if not text:
         return None
     try:
@@ -35,7 +35,7 @@ def parse_observed_at(text: str) -> datetime | None:
 
 
 def parse_stated_account(text: str) -> str:
-    """An account's name as tables have it; empty for no text. Raises SettingsError for what no account is called."""
+    """Parse an account name to the form used in tables; empty for no text. Raises SettingsError for an invalid name."""
     if not text:
         return ""
     try:
@@ -45,9 +45,9 @@ def parse_stated_account(text: str) -> str:
 
 
 def observed_at_beside(path: Path) -> datetime | None:
-    """The time that a file of the same name with STATED beside it says; None when there is none.
+    """Read the observation time from the file of the same name with STATED; None if that file does not exist.
 
-    Raises FileError when it says none that can be used.
+    Raises FileError when it contains no valid time.
     """
     note = path.with_name(path.name + OBSERVED_AT_SUFFIX)
     try:
@@ -55,7 +55,7 @@ def observed_at_beside(path: Path) -> datetime | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (SettingsError, ValueError, OSError) as error:
-        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # so there is none
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # so the file cannot exist
             return None
         remedy = "Mend that file, then put both into the inbox again"
         raise FileError(str(note), str(error).rstrip("."), remedy) from error
@@ -63,7 +63,7 @@ def observed_at_beside(path: Path) -> datetime | None:
 
 OBSERVED_FIELDS = ("observed_at", "observedAt", "scrapedAt", "scraped_at")
 
-# The names that Apify gives the datasets of its runs. Other tools put the time of publication into names.
+# File names that Apify gives the datasets of its runs. Other tools put the time of publication into names.
 _RUN_NAME = re.compile(r"dataset_.*?(20\d\d-[01]\d-[0-3]\d)_([0-2]\d)-([0-5]\d)-([0-5]\d)-(\d{3})(?!\d)")
 
 LandingRow = dict[str, Any]
@@ -73,14 +73,14 @@ PostKey = tuple[str, str | None, str]
 
 @dataclass(frozen=True)
 class RecordSource:
-    """The file that records come from: its name and hash, the time zone, and what is known of when it was made.
+    """The source file of records: its name and hash, the time zone, and all that can tell when and of whom it was made.
 
-    `stated_at` is what a person says of it, `modified_at` when it was last written, `first_seen` when it came in.
-    `account` is whose records a person says they are, `path` where the file lies, in which `find_owner` finds whose
-    archive it is: for records that do not say it. `keep_extra` says whether fields without a column are kept. Nothing
-    is taken in of what is `forgotten`. `pseudonym_of` gives a person's pseudonym, null where comments are dropped;
-    `find_post` finds the post beside which a file of comments lies. What was observed before `past_before` is past
-    retention. `people` are names, in lower case, that texts of comments lose: of the lake, and of the file so far.
+    `stated_at` is the observation time that a person stated, `modified_at` the file's modification time, `first_seen`
+    when it came in. `account` is the stated owner, `path` the file's path, from which `find_owner` finds the archive's
+    owner: both for records without one. `keep_extra` is True if fields without a column are stored. Records that are
+    `forgotten` (erased) are left out. `pseudonym_of` returns a person's pseudonym, null if comments are dropped;
+    `find_post` finds the post that a file of comments belongs to. Observations before `past_before` are past retention.
+    `people` are names, in lower case, that are masked in texts of comments: of the lake, and of the file so far.
     """
 
     file: str
@@ -101,36 +101,36 @@ class RecordSource:
 
     @property
     def place(self) -> str:
-        """The file's name for errors: where it lies, if that is known."""
+        """Return the file's name for error messages: its path, if that is known."""
         return str(self.path or self.file)
 
     @cached_property
     def archive_owner(self) -> str | None:
-        """Whose archive the file is from, for records that do not say it; looked for once, where it is asked."""
+        """Return the owner of the file's archive, for records without one; looked up once, on first use."""
         own = self.find_owner(self.path) if self.path and self.find_owner else None
         return agreed_owner(self.account, own, self.place)
 
     @cached_property
     def post_beside(self) -> PostKey | None:
-        """The post beside which the file lies, for comments that do not say it; looked for once, where it is asked."""
+        """Return the post that the file belongs to, for comments without one; looked up once, on first use."""
         return self.find_post() if self.find_post else None
 
     @cached_property
     def _guesses(self) -> tuple[datetime, ...]:
-        """When records that do not say it may have been read, the likeliest first; never after the file was seen."""
+        """Return estimates of when records were read, the likeliest first; never after the file was first seen."""
         found = (_time_in_name(self), self.modified_at)
         return (*(moment for moment in found if moment and moment <= self.first_seen), self.first_seen)
 
     @property
     def observed_at(self) -> datetime:
-        """When records were read from Instagram that say neither that nor when they were published."""
+        """Return the observation time of records that have neither one nor a publication time."""
         return self.stated_at or self._guesses[0]
 
     def observed(self, taken_at: datetime | None, said: datetime | None = None) -> datetime:
-        """When a post of `taken_at` was read from Instagram: the first answer that is after its publication.
+        """Return when a post published at `taken_at` was read from Instagram: the first candidate after that.
 
-        That is what a person stated, what the record `said`, the time in the name of an Apify dataset, when the file
-        was written, when it was first seen.
+        Candidates are the time that a person stated, the one in the record (`said`), the time in the name of an Apify
+        dataset, the file's modification time, and when it was first seen.
         """
         for moment in (self.stated_at, said, *self._guesses):
             if moment and (taken_at is None or moment > taken_at):
@@ -139,7 +139,7 @@ class RecordSource:
 
 
 def observed_at_of(record: Record, source: RecordSource, warnings: list[str]) -> datetime | None:
-    """When the record itself says that it was read from Instagram; null when it does not."""
+    """Return the observation time in the record itself; None if it has none."""
     for each in OBSERVED_FIELDS:
         if record.get(each) is None:
             continue

@@ -1,4 +1,4 @@
-"""What `posts` still knows of observations that are past retention: a stand-in for them when a cell is made again."""
+"""Rows of `posts` that stand in for observations past retention when a cell is materialized again."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class RetainedRows(NamedTuple):
-    """Rows of `posts` as they were made while all was there, and up to when observations are gone.
+    """Rows of `posts` made before observations were removed, and the time before which observations are gone.
 
-    `rows` are those that were made of more observations than are left; `profiled` is all that had a profile.
+    `rows` are those that were made of more observations than are left; `profiled` are all rows that had a profile.
     """
 
     rows: pa.Table
@@ -25,9 +25,9 @@ class RetainedRows(NamedTuple):
 
 
 def retained_rows(earlier: pa.Table, observed: pa.Table, before: datetime) -> RetainedRows:
-    """What the `earlier` rows of POSTS tell of observations that were made before that moment, and are gone.
+    """Return the `earlier` rows of POSTS that were made of observations before `before` which retention has removed.
 
-    Gone are those of a post last observed before it, and some of a post that has fewer left than it was made of.
+    Removed are those of a post last observed before then, and some of a post that has fewer left than it was made of.
     `observed` are the observations that are left (POSTS_RAW).
     """
     left = _counted(earlier, observed)
@@ -37,18 +37,18 @@ def retained_rows(earlier: pa.Table, observed: pa.Table, before: datetime) -> Re
 
 
 def retained_as_observations(known: RetainedRows) -> pa.Table:
-    """The rows as if each were one observation of its post (POSTS_RAW)."""
+    """Return the rows in the form of one observation for each post (POSTS_RAW)."""
     return known.rows.select(POSTS_RAW.schema.names).cast(POSTS_RAW.schema)
 
 
 def with_retained_counts(posts: pa.Table, known: RetainedRows, observed: pa.Table) -> Any:
-    """The column `observations` of merged posts, with those that are gone: never fewer than a post had before."""
+    """Return the column `observations` of merged posts including removed ones: never less than a post had before."""
     rows, place = known.rows, _place_in(known.rows, posts)
     counts = as_integers(posts["observations"])
     has = place >= 0
     if not has.any():
         return posts["observations"]
-    # Of the merged rows, those observations count anew that came after what is remembered.
+    # Of the merged rows, only observations after the retained row are counted again.
     newer = _counted(rows, observed, after=True)
     until = _counted(rows, observed)
     total = np.maximum(_observations(rows), until) + newer
@@ -56,7 +56,7 @@ def with_retained_counts(posts: pa.Table, known: RetainedRows, observed: pa.Tabl
 
 
 def with_retained_profiles(posts: pa.Table, known: RetainedRows, facts: tuple[str, ...]) -> pa.Table:
-    """The posts with the profile that each was merged with before, where that is gone and none is nearer in time."""
+    """Return the posts, with the profile of the retained row where that profile is gone and none is nearer in time."""
     place = _place_in(known.profiled, posts)
     if not (place >= 0).any():
         return posts
@@ -75,13 +75,13 @@ def with_retained_profiles(posts: pa.Table, known: RetainedRows, facts: tuple[st
 
 
 def _distance(moments: Any, when: Any) -> "Integers":
-    """Microseconds between two columns of times; endless where the first is null."""
+    """Return the microseconds between two columns of timestamps; the maximum where the first is null."""
     apart = np.abs(as_integers(compute.fill_null(moments.cast(pa.int64()), 0)) - as_integers(when.cast(pa.int64())))
     return np.where(moments.is_null().to_numpy(), np.iinfo(np.int64).max, apart)
 
 
 def _counted(posts: pa.Table, observed: pa.Table, *, after: bool = False) -> "Integers":
-    """For each post the number of moments of its observations up to its own `observed_at`, or after it."""
+    """Return for each post the number of distinct observation times up to its own `observed_at`, or after it."""
     if not posts.num_rows or not observed.num_rows:
         return np.zeros(posts.num_rows, np.int64)
     keys = ["account", "post_id", "observed_at"]
@@ -95,7 +95,7 @@ def _counted(posts: pa.Table, observed: pa.Table, *, after: bool = False) -> "In
 
 
 def _place_in(posts: pa.Table, rows: pa.Table) -> "Integers":
-    """For each row the place of its post among `posts`; -1 when it is not there."""
+    """Return for each row the index of its post in `posts`; -1 if it is not there."""
     return as_integers(compute.fill_null(compute.index_in(_key(rows), value_set=_key(posts)), -1))
 
 

@@ -1,4 +1,4 @@
-"""What is in a file's spooled rows, counted a row group at a time, so that memory hardly grows with the file."""
+"""Row counts of a file's temporary Parquet files, computed by row group, so that memory hardly grows with the file."""
 
 from array import array
 from collections import Counter
@@ -21,7 +21,7 @@ KeyHashes = npt.NDArray[np.int64]
 
 @dataclass
 class RowCounts:
-    """Rows, warned rows and doubled observations, accounts, and posts for each day."""
+    """Counts of rows, rows with warnings and duplicate observations, accounts, and posts for each day."""
 
     rows: int = 0
     warned: int = 0
@@ -31,7 +31,10 @@ class RowCounts:
 
 
 def count_rows(paths: list[Path]) -> RowCounts:
-    """What is in some files of posts or of profiles. An observation of a post is doubled wherever it stands again."""
+    """Count the rows in files of posts or of profiles.
+
+    A repeated observation of a post counts as a duplicate in any file.
+    """
     total = RowCounts()
     seen = array("q")
     for rows in _row_groups(paths, ["account", "day", "post_id", "observed_at", "warnings"]):
@@ -51,7 +54,7 @@ def count_rows(paths: list[Path]) -> RowCounts:
 
 
 def _row_groups(paths: list[Path], columns: list[str] | None = None) -> Iterator[Any]:
-    """The rows of Parquet files as tables, a row group at a time; columns that a file does not have are left out."""
+    """Return the rows of Parquet files as tables, one for each row group; columns missing in a file are left out."""
     import pyarrow.parquet as pq
 
     for path in paths:
@@ -62,7 +65,7 @@ def _row_groups(paths: list[Path], columns: list[str] | None = None) -> Iterator
 
 
 def _parts(keys: KeyHashes) -> Iterator[npt.NDArray[np.bool_]]:
-    """The keys in parts that can be sorted in little memory, equal ones in the same part."""
+    """Split the key hashes into parts small enough to sort in memory, equal ones in the same part."""
     number = len(keys) // SORTED_AT_ONCE + 1
     for part in range(number):
         chosen = keys % number == part

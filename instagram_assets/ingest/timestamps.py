@@ -1,4 +1,4 @@
-"""What a time in a record may be: text or a number, with or without a zone."""
+"""Parsing of timestamps in records: text or number, with or without a zone."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -12,26 +12,26 @@ INSTAGRAM_LAUNCH = datetime(2010, 10, 6, tzinfo=UTC)
 _NUMBER = re.compile(r"[0-9]{1,19}(?:\.[0-9]{1,9})?")
 _SLASHES = re.compile(r"(\d{4})/(\d\d)/(\d\d)(?!\d)")
 _AS_WANTED = "write 2025-07-29T11:15:43Z"
-# What databases and programming languages write behind a time: "UTC", " +0900", " +0000 UTC".
+# Zone suffixes of databases and programming languages: "UTC", " +0900", " +0000 UTC".
 _ZONE = re.compile(r"\s*(?:UTC|GMT|(?P<offset>[+-]\d\d:?\d\d)(?:\s+[A-Z]{3,4})?)\Z", re.IGNORECASE)
 
 
 def parse_timestamp(value: object, field: str, warnings: list[str], zone: ZoneInfo, now: datetime) -> datetime:
-    """A time in UTC, between Instagram's beginning and one day after `now`.
+    """Parse a timestamp to UTC; it must lie between Instagram's launch and one day after `now`.
 
-    ISO 8601 with an offset or "UTC" behind it; without one it is read in `zone` with a warning. Numbers, also as text,
-    count from 1970 in seconds, milliseconds or microseconds, told apart by their magnitude.
+    ISO 8601 with an offset or a "UTC" suffix; without one it is read in `zone` with a warning. Numbers, also as text,
+    are seconds, milliseconds or microseconds since 1970, told apart by their magnitude.
     """
     if value == "" or is_missing(value):
         raise RecordError(field, MISSING)
     try:
         if type(value) is str and len(value) == 24 and value.endswith("Z"):
-            when = datetime.fromisoformat(value)  # as nearly all are written: 2025-07-29T11:15:43.000Z
+            when = datetime.fromisoformat(value)  # the usual form: 2025-07-29T11:15:43.000Z
         elif isinstance(value, str) and not _NUMBER.fullmatch(value):
             when = _from_text(value.strip(), field, warnings, zone)
         else:
             when = _from_number(value, field)
-    except (ValueError, OverflowError, OSError) as error:  # the C library has years of its own that it refuses
+    except (ValueError, OverflowError, OSError) as error:  # the C library rejects years of its own
         raise RecordError(field, f"{shown_value(value)} is no possible time: {_AS_WANTED}") from error
     if when < INSTAGRAM_LAUNCH:
         raise RecordError(field, f"{shown_value(value)} is before Instagram began: {_AS_WANTED}")
@@ -66,7 +66,7 @@ def _from_text(value: str, field: str, warnings: list[str], zone: ZoneInfo) -> d
 
 
 def _as_iso(value: str) -> str:
-    """A time with its zone as ISO 8601 writes it; year first, slashes become dashes."""
+    """Return a time with its zone in ISO 8601 form: year first, slashes become dashes."""
     value = _SLASHES.sub(r"\1-\2-\3", value, count=1)
-    zone = _ZONE.search(value, 8)  # behind the date, whose dashes look like an offset's
+    zone = _ZONE.search(value, 8)  # after the date, whose dashes look like an offset's
     return value[: zone.start()] + (zone["offset"] or "+00:00") if zone else value

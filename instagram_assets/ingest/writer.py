@@ -1,4 +1,4 @@
-"""One file's records written as Parquet rows beside the lake, with a summary of what they are."""
+"""Writing of one file's records as Parquet rows to temporary files, with a summary for its manifest."""
 
 import gc
 from collections import Counter
@@ -39,7 +39,7 @@ UNEXPECTED_ERROR = "our rules did not foresee this record"
 # One or two records without a field are bad records, not a changed format.
 LEAST_DRIFT = 3
 
-# Columns whose values come again and again; for the others a dictionary is only work.
+# Columns with many repeated values; for the others dictionary encoding costs time for nothing.
 _REPEATED = (
     *("account", "day", "kind", "owner", "owner_id", "owner_full_name", "type", "product_type", "observed_at"),
     *("width", "height", "location", "source_file", "source_sha256", "file", "sha256", "field", "reason"),
@@ -48,7 +48,7 @@ _REPEATED = (
 
 @dataclass
 class _Findings:
-    """What is known of a file besides its rows."""
+    """Statistics collected while reading a file."""
 
     records: int = 0
     candidates: int = 0
@@ -62,7 +62,7 @@ class _Findings:
 
 
 class RowWriter:
-    """A Parquet file that tables are added to, ROW_GROUP rows or more at a time; none is made for no rows."""
+    """Parquet writer that buffers tables to row groups of at least ROW_GROUP rows; creates no file without rows."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._path = path
@@ -107,7 +107,7 @@ class RowWriter:
 def spool_rows(
     path: Path, source: RecordSource, limits: IngestSettings, folder: Path
 ) -> Generator[tuple[LandedFile, dict[str, Path]], None, None]:
-    """Write a file's rows into temporary files in `folder`, one for each table that has some; gone when the block ends.
+    """Write a file's rows into temporary files in `folder`, one for each non-empty table; deleted when the block ends.
 
     Raises FileError when the file cannot be read or its format has drifted.
     """
@@ -133,7 +133,7 @@ def spool_rows(
         yield _summary(paths, rows, source, findings), paths
     finally:
         for writer in writers.values():
-            with suppress(Exception):  # only reached when an error is already on its way
+            with suppress(Exception):  # only reached when another error is already being raised
                 writer.close()
         for spooled in paths.values():
             with suppress(FileNotFoundError):
@@ -141,7 +141,7 @@ def spool_rows(
 
 
 def _without_later_names(path: Path, source: RecordSource) -> None:
-    """Write comments anew without names of whom the file names only after them."""
+    """Rewrite comments to mask names that occur only later in the file."""
     import pyarrow.parquet as pq
 
     assert source.pseudonym_of is not None
@@ -159,7 +159,7 @@ def _without_later_names(path: Path, source: RecordSource) -> None:
 
 @contextmanager
 def _rare_collection() -> Generator[None]:
-    """Look for unreachable cycles seldom: parsed JSON has none, yet each look walks over all of it."""
+    """Run the garbage collector less often: parsed JSON has no reference cycles, yet each run scans all of it."""
     before = gc.get_threshold()
     gc.set_threshold(200_000, *before[1:])
     try:
@@ -169,7 +169,7 @@ def _rare_collection() -> Generator[None]:
 
 
 def to_quarantine_row(problem: Problem, source: RecordSource) -> LandingRow:
-    """A bad record as a row, without what other people wrote and without their pictures."""
+    """Convert a bad record to a quarantine row, without other people's texts and pictures."""
     error = problem.error
     row = {"field": error.field, "reason": error.reason, "record": quarantined_content(problem)[:RECORD_LIMIT]}
     stored = {key: text.encode("utf-8", "replace").decode() for key, text in row.items()}
@@ -177,7 +177,7 @@ def to_quarantine_row(problem: Problem, source: RecordSource) -> LandingRow:
 
 
 def _without_forgotten(batch: Batch, scrubber: Scrubber | None, findings: _Findings) -> Batch:
-    """The records of a batch without what is forgotten, with the places that they have in a file without it."""
+    """Return the batch without erased records, renumbered as in a file without them."""
     if scrubber is None:
         return batch
     quarantined_content: Batch = []
@@ -191,7 +191,7 @@ def _without_forgotten(batch: Batch, scrubber: Scrubber | None, findings: _Findi
 
 
 def _write_batch(batch: Batch, source: RecordSource, writers: Mapping[str, RowWriter], findings: _Findings) -> None:
-    """Send every record to its table."""
+    """Append every record's row to its table."""
     good: list[tuple[int, Record]] = []
     problems: list[Problem] = []
     for index, record in batch:
@@ -218,7 +218,7 @@ def _write_batch(batch: Batch, source: RecordSource, writers: Mapping[str, RowWr
 
 
 def _not_past(rows: pa.Table, source: RecordSource) -> pa.Table:
-    """The rows without those that retention took when the file was read before."""
+    """Return the rows without those that retention removed when the file was read before."""
     if source.past_before is None or not rows.num_rows:
         return rows
     before = pa.scalar(source.past_before, rows.schema.field("observed_at").type)
@@ -226,7 +226,10 @@ def _not_past(rows: pa.Table, source: RecordSource) -> pa.Table:
 
 
 def _located(problem: Problem, places: Mapping[int, str]) -> Problem:
-    """The problem with the place of its row, where it is one of a table; what a collector reported is none of it."""
+    """Return the problem with its table row number, if the file is a table.
+
+    Errors reported by the collector have none.
+    """
     place, error = places.get(problem.place), problem.error
     if place is None or error.reason.startswith(SOURCE_ERROR):
         return problem
@@ -234,7 +237,7 @@ def _located(problem: Problem, places: Mapping[int, str]) -> Problem:
 
 
 def _normalized(records: list[tuple[int, Record]], source: RecordSource) -> NormalizedRecords:
-    """What records become; one that our rules stumble over, though they should not, is a problem and not the end."""
+    """Normalize records; one that raises an unexpected error becomes a problem and does not stop the others."""
     try:
         return normalize_records(records, source)
     except (MemoryError, FileError):  # the latter is about the whole file
@@ -242,7 +245,7 @@ def _normalized(records: list[tuple[int, Record]], source: RecordSource) -> Norm
     except Exception as error:
         if len(records) == 1:
             ((index, record),) = records
-            # What it says may be somebody's words, and a comment's are kept nowhere.
+            # The message may quote a person's text, and a comment's is stored nowhere.
             said = "" if holds_any(record) else f": {ascii(str(error))[:200]}"
             reason = f"{UNEXPECTED_ERROR} ({type(error).__name__}{said})"
             return NormalizedRecords(
@@ -285,7 +288,7 @@ def _summary(paths: dict[str, Path], rows: dict[str, int], source: RecordSource,
         quarantined=rows["quarantine"],
         duplicates=posts.doubled,
         unknown_fields=tuple(sorted(findings.unknown)[:UNKNOWN_LIMIT]),
-        # An empty file and a doubled observation are odd, too.
+        # An empty file and duplicate observations get a warning, too.
         warnings=sum(of.warned for of in (posts, profiles, ads, comments))
         + posts.doubled
         + (findings.records + findings.forgotten == 0),

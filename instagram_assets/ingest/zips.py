@@ -1,4 +1,4 @@
-"""Exports in a ZIP: of what Instagram gave a person only files of posts are opened, and their pictures."""
+"""Reading of exports in a ZIP: of an Instagram data download only files of posts and their pictures are opened."""
 
 import lzma
 import os
@@ -43,7 +43,7 @@ from instagram_assets.storage.atomic import temporary_beside
 ZIP_SUFFIX = ".zip"
 
 _MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
-# A workbook is a ZIP, too; it is read as a table.
+# A workbook is a ZIP, too, but is read as a table.
 _WORKBOOK = "[Content_Types].xml"
 _MOST_MEMBERS = 500_000
 _MOST_PROFILE = 1 << 20
@@ -51,17 +51,16 @@ _MOST_PROFILE = 1 << 20
 _DEEPEST = 3
 _ENCRYPTED = 0x1
 _UNPACK = "unpack it yourself, and give its folder"
-# What zipfile raises for bytes that are no whole ZIP, and for packings that it does not know.
+# What zipfile raises for truncated or damaged ZIPs, and for unsupported compression methods.
 ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, ValueError)
 
 
 @dataclass
 class ZipContents:
-    """What is packed in a ZIP: members with records, an archive's pictures by their places in it, and what is not read.
+    """Contents of a ZIP: members with records, an archive's pictures by their paths in it, and what is not read.
 
-    `beside` counts the pictures that a collector wrote beside its posts' files, which are not taken out of a ZIP.
-    `root` are the folders around what Instagram gave a person, null where it is something else; `personal` is the
-    member that names its owner.
+    `beside` counts the pictures that a collector wrote beside its posts' files, which are not extracted. `root` is the
+    path prefix of an Instagram data download, null for any other ZIP; `personal` is the member that names its owner.
     """
 
     exports: list[zipfile.ZipInfo] = field(default_factory=list[zipfile.ZipInfo])
@@ -74,13 +73,13 @@ class ZipContents:
 
     @property
     def others(self) -> str:
-        """What was passed over, as of a folder."""
+        """Return a summary of the ignored members, as for a folder."""
         return FolderContents(passed=self.passed).others
 
 
 def is_zip(path: Path) -> bool:
-    """True for a ZIP that is no workbook, also for a damaged one."""
-    if not path.is_file():  # opening a pipe would wait for who writes into it
+    """True for a ZIP that is not a workbook, also for a damaged one."""
+    if not path.is_file():  # opening a pipe would block until something writes to it
         return False
     try:
         with path.open("rb") as stream:
@@ -97,11 +96,13 @@ def is_zip(path: Path) -> bool:
 def read_zip_batches(
     path: Path, limits: IngestSettings, folder: Path, passed: Passed = lambda _: None
 ) -> Iterator[Batch]:
-    """The records of a file, as `read_batches` has them; of a ZIP those of all exports in it, numbered through.
+    """Return a file's records in batches, as `read_batches` does.
 
-    Members are unpacked one after the other into a temporary file in `folder`. One that cannot be used is a BadRecord
-    in its place, and the others go on; raises FileError when that is true of all. `passed` is told of sheets that are
-    not read.
+    For a ZIP these are the records of all exports in it, numbered consecutively.
+
+    Members are extracted one after the other into a temporary file in `folder`. One that cannot be used becomes a
+    BadRecord at its position, and the others go on; raises FileError if all fail. `passed` is called with sheets that
+    are not read.
     """
     if not is_zip(path):
         yield from read_batches(path, limits, passed)
@@ -129,7 +130,7 @@ def read_zip_batches(
 
 @contextmanager
 def open_zip(path: Path) -> Generator[tuple[zipfile.ZipFile, ZipContents]]:
-    """A ZIP and what is in it. Raises FileError for what is damaged, encrypted, in pieces, or a bomb."""
+    """Open a ZIP and list its contents. Raises FileError for a damaged, encrypted or multi-part ZIP, or a ZIP bomb."""
     try:
         with zipfile.ZipFile(path) as packed:
             yield packed, _look_into(path, packed)
@@ -140,7 +141,7 @@ def open_zip(path: Path) -> Generator[tuple[zipfile.ZipFile, ZipContents]]:
 
 
 def owner_in_zip(path: Path) -> str | None:
-    """The account of the archive in a ZIP: from its names, or its owner's own data; null when nothing says it."""
+    """Return the account of the archive in a ZIP, from its names or the owner's profile; None if neither has it."""
     if owner := owner_in_name(path.name):
         return owner
     with open_zip(path) as (packed, found):
@@ -152,7 +153,7 @@ def owner_in_zip(path: Path) -> str | None:
             with packed.open(found.personal) as stream:
                 return owner_in_profile(stream.read(_MOST_PROFILE))
         except ZIP_ERRORS:
-            return None  # as when it is not there: the posts may be whole
+            return None  # treated as missing: the posts may be intact
 
 
 def check_zip_readable(path: Path) -> None:
@@ -163,7 +164,7 @@ def check_zip_readable(path: Path) -> None:
 
 
 def refuse_unusable_zip(path: Path, found: ZipContents) -> None:
-    """Raise FileError when nothing of a ZIP can be read; a part with pictures alone is of use."""
+    """Raise FileError when nothing of a ZIP can be read; a part with pictures only is accepted."""
     if found.exports or found.pictures:
         return
     if found.is_html:
@@ -208,11 +209,11 @@ def _begins_as_export(packed: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
         with packed.open(member) as stream:
             return is_export_head(member.filename, stream.read(HEAD_BYTES))
     except ZIP_ERRORS:
-        return True  # whoever reads it says how it is damaged
+        return True  # the reader reports how it is damaged
 
 
 def _sort_in(found: ZipContents, member: zipfile.ZipInfo, place: str) -> None:
-    """Put a member of an archive where it belongs."""
+    """Add a member of an archive to the list that it belongs to."""
     if is_posts_file(place):
         found.exports.append(member)
     elif is_archive_picture(place):
@@ -225,7 +226,7 @@ def _sort_in(found: ZipContents, member: zipfile.ZipInfo, place: str) -> None:
 
 
 def _archive_root(names: list[str], path: Path) -> str | None:
-    """What the places of an archive begin with in a ZIP: nothing, or the folders around it; null for no archive.
+    """Return the path prefix of the archive in a ZIP: empty, or the folders around it; None if it is not an archive.
 
     Raises FileError where it holds the archives of several accounts.
     """
@@ -237,7 +238,7 @@ def _archive_root(names: list[str], path: Path) -> str | None:
     roots = [
         root for root, folders in inside.items() if is_archive_root(folders) or _is_of(root or f"{path.name}/", folders)
     ]
-    # A folder of an archive may look like one itself.
+    # A folder of an archive may look like an archive itself.
     roots = [root for root in roots if not any(root != other and root.startswith(other) for other in roots)]
     if len(roots) > 1:
         problem = f"it holds {len(roots)} archives: {', '.join(sorted(roots))[:200]}"
@@ -246,12 +247,12 @@ def _archive_root(names: list[str], path: Path) -> str | None:
 
 
 def _is_of(root: str, folders: set[str]) -> bool:
-    """True for a part of an archive that has pictures alone, known by its name."""
+    """True for a part of an archive that has only pictures, recognised by its name."""
     return owner_in_name(root.rstrip("/").rpartition("/")[2]) is not None and bool(folders) and folders <= {"media"}
 
 
 def _is_safe(name: str) -> bool:
-    """True for a name that stays inside, whatever it is taken for."""
+    """True for a name that stays inside the target folder on any operating system."""
     parts = name.replace("\\", "/").split("/")
     return not name.startswith(("/", "\\")) and ".." not in parts and not re.match("[A-Za-z]:", name)
 
@@ -266,7 +267,7 @@ def _kind(name: str) -> str:
 
 
 def _refuse_bombs(path: Path, found: ZipContents) -> None:
-    """Raise FileError for records that are encrypted, or unpack to much more than they are packed."""
+    """Raise FileError for members with records that are encrypted or have an excessive compression ratio."""
     if any(member.flag_bits & _ENCRYPTED for member in (*found.exports, *found.pictures.values())):
         raise FileError(str(path), "it is encrypted", "Unpack it with its password, and give its folder")
     unpacked = sum(member.file_size for member in found.exports)
@@ -277,7 +278,7 @@ def _refuse_bombs(path: Path, found: ZipContents) -> None:
 
 @contextmanager
 def _unpacked(path: Path, packed: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> Generator[Path]:
-    """A member as a file of its own, with the ending that it has; gone when the block ends."""
+    """Extract a member to a temporary file with the same extension; deleted when the block ends."""
     file = temporary_beside(folder / f"zipped-{os.getpid()}")
     try:
         try:
@@ -292,7 +293,7 @@ def _unpacked(path: Path, packed: zipfile.ZipFile, member: zipfile.ZipInfo, fold
 
 
 def _whole(file: Path, limits: IngestSettings, name: str, passed: Passed) -> Iterator[Batch]:
-    """The records of a member, as `read_batches` has them; what is wrong with it is raised before the first of them."""
+    """Return a member's records as `read_batches` does, but raise errors about the whole member first."""
     batches = read_batches(file, limits, lambda told: passed(f"{told} in {name}"))
     first = list(islice(batches, 2))
     if len(first) < 2:
@@ -314,7 +315,7 @@ def _refuse_all_bad(path: Path, found: ZipContents, bad: list[FileError]) -> Non
 
 
 def _named(batches: Iterator[Batch], name: str) -> Iterator[Batch]:
-    """The same batches, with errors that name the member and not its temporary file."""
+    """Return the same batches, with errors that name the member instead of its temporary file."""
     try:
         yield from batches
     except FileError as error:

@@ -1,1 +1,1 @@
-"""Makes the demo's small models anew; it is not in the wheel."""
+"""Training of the demo's small models; not part of the wheel."""

@@ -1,6 +1,6 @@
-"""How the demo's models are asked and marked: captions, the choice among candidates, embeddings and clusters.
+"""Inference and evaluation of the demo's models: captions, choice among candidates, embeddings and clusters.
 
-All of it is transformers' and scikit-learn's own way, so that the marks hold for the models and not for our code.
+Only transformers and scikit-learn are used, so that the scores measure the models and not our own code.
 """
 
 from collections import Counter
@@ -18,33 +18,33 @@ from instagram_assets.demo.dataset_splits import ImageSubject
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-EPS, MIN_SAMPLES = 0.18, 3  # the defaults of the settings of clusters
+EPS, MIN_SAMPLES = 0.18, 3  # the default cluster settings
 CANDIDATE_COUNT = 5
 _AT_ONCE = 64
-_LONGEST = 16  # tokens of a new caption; a right one has eight
+_LONGEST = 16  # tokens of a generated caption; a correct one has eight
 
 
 @dataclass(frozen=True)
 class Score:
-    """How many of how many were right."""
+    """A fraction: how many of how many were correct."""
 
     right: int
     total: int
 
     @property
     def share(self) -> float:
-        """Between 0 and 1."""
+        """Return the share of correct ones, between 0 and 1."""
         return self.right / self.total
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % interval of the share by Wilson."""
+        """Return the Wilson 95 % confidence interval of the share."""
         return wilson_interval(self.right, self.total)
 
 
 @dataclass(frozen=True)
 class Models:
-    """Both models with their processors."""
+    """Both vision models with their processors."""
 
     blip: Any
     blip_processor: Any
@@ -53,7 +53,7 @@ class Models:
 
 
 def load_models(folder: Path) -> Models:
-    """The models in `folder/blip` and `folder/clip`, loaded as any model of a hub, without asking one."""
+    """Load the models in `folder/blip` and `folder/clip` as any model of a hub, but offline."""
     from transformers import AutoModel, AutoModelForImageTextToText, AutoProcessor
 
     here: dict[str, Any] = {"local_files_only": True}
@@ -64,7 +64,7 @@ def load_models(folder: Path) -> Models:
 
 
 def candidates_of(models: Models, pictures: "Sequence[Image]", seed: int) -> list[list[str]]:
-    """`CANDIDATES` captions of each picture: the greedy one first, the others by nucleus sampling."""
+    """Generate `CANDIDATES` captions for each picture: the greedy one first, the others by nucleus sampling."""
     import torch
 
     torch.manual_seed(seed)
@@ -75,7 +75,7 @@ def candidates_of(models: Models, pictures: "Sequence[Image]", seed: int) -> lis
 
 
 def best_candidates(models: Models, vectors: NDArray[np.float32], candidates: Sequence[Sequence[str]]) -> list[str]:
-    """Of each picture's candidates the one nearest to its vector."""
+    """Return for each picture the candidate whose embedding is nearest to the picture's."""
     texts = sorted({text for several in candidates for text in several})
     place = {text: column for column, text in enumerate(texts)}
     cosines = vectors @ text_vectors(models, texts).T
@@ -86,7 +86,7 @@ def best_candidates(models: Models, vectors: NDArray[np.float32], candidates: Se
 
 
 def image_vectors(models: Models, pictures: "Sequence[Image]") -> NDArray[np.float32]:
-    """The pictures' embeddings as float32[n, width] of unit length."""
+    """Return the pictures' embeddings as float32[n, width] of unit length."""
     import torch
 
     vectors: list[Any] = []
@@ -98,7 +98,7 @@ def image_vectors(models: Models, pictures: "Sequence[Image]") -> NDArray[np.flo
 
 
 def text_vectors(models: Models, texts: Sequence[str]) -> NDArray[np.float32]:
-    """The texts' embeddings as float32[n, width] of unit length."""
+    """Return the texts' embeddings as float32[n, width] of unit length."""
     import torch
 
     inputs = models.clip_processor(text=list(texts), padding=True, truncation=True, return_tensors="pt")
@@ -108,7 +108,7 @@ def text_vectors(models: Models, texts: Sequence[str]) -> NDArray[np.float32]:
 
 
 def largest_group(vectors: NDArray[np.float32], subjects: Sequence[ImageSubject]) -> Score:
-    """Of the pictures in the largest cluster, how many show the subject that is most frequent in it."""
+    """Return the purity of the largest cluster: how many of its pictures show its most frequent subject."""
     groups = _groups(vectors, subjects)
     if not groups:
         return Score(0, len(subjects))
@@ -117,7 +117,7 @@ def largest_group(vectors: NDArray[np.float32], subjects: Sequence[ImageSubject]
 
 
 def merged_subjects(vectors: NDArray[np.float32], subjects: Sequence[ImageSubject]) -> list[list[ImageSubject]]:
-    """The subjects that are taken for one, as each has at least `MIN_SAMPLES` pictures in the same cluster."""
+    """Return groups of subjects that share a cluster, each with at least `MIN_SAMPLES` pictures in it."""
     found = [
         [subject for subject, count in group.items() if count >= MIN_SAMPLES] for group in _groups(vectors, subjects)
     ]
@@ -125,7 +125,7 @@ def merged_subjects(vectors: NDArray[np.float32], subjects: Sequence[ImageSubjec
 
 
 def _groups(vectors: NDArray[np.float32], subjects: Sequence[ImageSubject]) -> list[Counter[ImageSubject]]:
-    """The subjects in each cluster of DBSCAN."""
+    """Return the counts of subjects in each cluster of DBSCAN."""
     from sklearn.cluster import DBSCAN
 
     labels = DBSCAN(eps=EPS, min_samples=MIN_SAMPLES, metric="cosine").fit_predict(vectors)

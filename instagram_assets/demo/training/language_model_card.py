@@ -1,4 +1,4 @@
-"""The card of the demo's language model: what it is, how it was made and what an exam says of it."""
+"""Model card of the demo's language model: description, training and evaluation results."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from instagram_assets.demo.training.train_bert import TEXT_LENGTH, TRAINING_PEOP
 
 @dataclass(frozen=True)
 class LanguageTraining:
-    """What the card says of the training: how many different texts were read, how long and with what."""
+    """The training facts for the card: number of distinct texts, duration and software."""
 
     texts: int
     steps: int
@@ -21,7 +21,7 @@ class LanguageTraining:
 
 
 def bert_card(folder: Path, bert: Any, reading: LanguageTraining, marks: BertScores) -> str:
-    """The card as Markdown; the size is that of the weights in the folder."""
+    """Return the card as Markdown; the size is that of the weights in the folder."""
     rows = {
         ("a hidden word of a post", "the model"): marks.words,
         ("a hidden word of a post", "always the commonest word"): marks.commonest_word,

@@ -1,4 +1,4 @@
-"""The exam of the demo's language model: hidden words in new posts, and what its vectors tell of people's ages."""
+"""Evaluation of the demo's language model: masked words in new posts, and age prediction from its embeddings."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,13 +15,13 @@ from instagram_assets.demo.training.train_bert import TEXT_LENGTH, maskable_toke
 if TYPE_CHECKING:
     from torch import Tensor
 
-POOLED_LAYERS = 4  # the last ones, of which the age model sees [CLS]
+POOLED_LAYERS = 4  # the last ones, of which the age model uses [CLS]
 _AT_ONCE = 256
 
 
 @dataclass(frozen=True)
 class BertScores:
-    """How often hidden words were guessed, and ages by the untouched vectors; each beside the simplest guess."""
+    """Accuracy for masked words, and for ages from the untuned embeddings; each with a baseline."""
 
     words: Score
     commonest_word: Score
@@ -30,7 +30,7 @@ class BertScores:
 
 
 def evaluate_bert(model: Any, tokenizer: Any, seed: int, count: int) -> BertScores:
-    """The marks of a BertForMaskedLM for the posts of `count` new people; ages are asked of the half of them."""
+    """Evaluate a BertForMaskedLM on the posts of `count` new people; ages are predicted for half of them."""
     import torch
 
     persons = age_people(f"{seed} exam", count)
@@ -40,7 +40,10 @@ def evaluate_bert(model: Any, tokenizer: Any, seed: int, count: int) -> BertScor
 
 
 def _guess_words(model: Any, tokenizer: Any, texts: Sequence[str], seed: int) -> tuple[Score, Score]:
-    """One hidden word of each post: how many are right, and how many if the commonest were always said."""
+    """Mask one word of each post.
+
+    Returns how many are predicted correctly, and the baseline of the most common word.
+    """
     import torch
 
     generator = torch.Generator().manual_seed(seed)
@@ -58,9 +61,9 @@ def _guess_words(model: Any, tokenizer: Any, texts: Sequence[str], seed: int) ->
 
 
 def predict_ages(bert: Any, tokenizer: Any, persons: Sequence[AgePerson]) -> tuple[Score, Score]:
-    """How many of the people's ages a logistic regression on the untouched vectors gets right, and the larger class.
+    """Return the accuracy of a logistic regression for age on the untuned embeddings, and that of the larger class.
 
-    One half of the people teaches it, the other half is asked about.
+    It is trained on one half of the people and evaluated on the other.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -73,7 +76,7 @@ def predict_ages(bert: Any, tokenizer: Any, persons: Sequence[AgePerson]) -> tup
 
 
 def _vectors(bert: Any, tokenizer: Any, persons: Sequence[AgePerson]) -> NDArray[np.float32]:
-    """Each person's mean over the posts of [CLS] in the last layers, as the age model takes it: [n, 4 · width]."""
+    """Return each person's [CLS] of the last layers, averaged over posts as in the age model: [n, 4 · width]."""
     import torch
 
     posts: list[Tensor] = []

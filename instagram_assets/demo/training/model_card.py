@@ -1,4 +1,4 @@
-"""The card of the demo's models: what they are, how they were made and what an exam says of them."""
+"""Model card of the demo's vision models: description, training and evaluation results."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from instagram_assets.demo.training.vision_scores import (
     ModelScores,
 )
 
-_MERGED = 6  # groups of merged subjects that are named
+_MERGED = 6  # groups of merged subjects that are listed
 
 
 @dataclass(frozen=True)
 class ModelTraining:
-    """What the card says of the training."""
+    """The training facts for the card."""
 
     seed: int
     pictures: int
@@ -30,7 +30,7 @@ class ModelTraining:
 
 
 def models_card(folder: Path, training: ModelTraining, splits: DatasetSplits, marks: ModelScores, exam_set: str) -> str:
-    """The card as Markdown; the sizes are those of the files in the folder."""
+    """Return the card as Markdown; the sizes are those of the files in the folder."""
     return _CARD.format(
         sizes="\n".join(f"| `{name}` | {_size(folder / name)} |" for name in ("blip", "clip")),
         seed=training.seed,
@@ -82,7 +82,7 @@ def _cells(score: Score) -> str:
 
 
 def _errors(marks: ModelScores) -> str:
-    """Which words were confused, most frequent first."""
+    """Return the confused words, most frequent first."""
     confused: Counter[str] = Counter()
     for said, truth in (*marks.seen.errors, *marks.held_out.errors):
         words, right = said.split(), truth.split()

@@ -1,4 +1,4 @@
-"""Tokenizers of the demo's models: whole words for what they are trained on, single letters for everything else."""
+"""Tokenizers of the demo's models: whole words for the training vocabulary, single letters for all other text."""
 
 import string
 from collections.abc import Sequence
@@ -23,13 +23,13 @@ VOCABULARY = (
     "image",
 )
 BLIP_LENGTH = 48  # tokens; a caption has nine
-CLIP_LENGTH = 77  # as in OpenAI's CLIP: a search text in letters needs room
+CLIP_LENGTH = 77  # as in OpenAI's CLIP: a query spelled in single letters needs room
 LANGUAGE_LENGTH = 64  # tokens; most posts have fewer than 30
 _SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _BERT_SPECIALS = (*_SPECIALS, "[DEC]", "[ENC]")
 _LETTERS = string.ascii_lowercase + string.digits
-_PIECES = 1200  # that the language model's tokenizer learns
-# BertTokenizer takes Korean syllables apart into these, so that it knows all 11,172 of them.
+_PIECES = 1200  # vocabulary size of the language model's tokenizer
+# BertTokenizer decomposes Korean syllables into these, so that it covers all 11,172 of them.
 _JAMO = "".join(
     chr(code)
     for first, last in ((0x1100, 0x1112), (0x1161, 0x1175), (0x11A8, 0x11C2))
@@ -38,7 +38,7 @@ _JAMO = "".join(
 
 
 def bert_tokenizer() -> Any:
-    """A BertTokenizer as BLIP uses it, with `[DEC]` as the first token of every caption."""
+    """Return a BertTokenizer as BLIP uses it, with `[DEC]` as the first token of every caption."""
     from transformers import BertTokenizer
 
     pieces = (*_BERT_SPECIALS, *VOCABULARY, *_LETTERS, *(f"##{letter}" for letter in _LETTERS), *string.punctuation)
@@ -48,7 +48,7 @@ def bert_tokenizer() -> Any:
 
 
 def language_tokenizer(texts: Sequence[str]) -> Any:
-    """A BertTokenizer for Korean and English: the pieces that are frequent in the texts, and all single letters."""
+    """Return a BertTokenizer for Korean and English: frequent subwords of the texts, and all single letters."""
     from transformers import BertTokenizer
 
     letters = _LETTERS + _JAMO
@@ -62,12 +62,12 @@ def language_tokenizer(texts: Sequence[str]) -> Any:
 
 
 def clip_tokenizer() -> Any:
-    """A CLIPTokenizer: byte pairs that are merged into the captions' words, and bytes for any other text."""
+    """Return a CLIPTokenizer: byte pairs that merge into the captions' words, and bytes for any other text."""
     from transformers import CLIPTokenizer
     from transformers.convert_slow_tokenizer import bytes_to_unicode
 
     letters = list(bytes_to_unicode().values())
-    # Longest first: or `green` would join letters in the middle of `background`.
+    # Longest first: otherwise `green` would merge letters in the middle of `background`.
     words = sorted(VOCABULARY, key=len, reverse=True)
     merges: Any = list(dict.fromkeys(merge for word in words for merge in _merges(word)))
     pieces = (*letters, *(f"{letter}</w>" for letter in letters), *(first + second for first, second in merges))
@@ -76,7 +76,7 @@ def clip_tokenizer() -> Any:
 
 
 def _merges(word: str) -> list[tuple[str, str]]:
-    """The steps that join a word's letters, first to last."""
+    """Return the merges that build a word from its letters, first to last."""
     ends = range(1, len(word))
     starts = [word[:end] for end in (*ends, len(word))]
     return [(start, longer[len(start) :] + ("</w>" if longer == word else "")) for start, longer in pairwise(starts)]

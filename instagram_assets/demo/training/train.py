@@ -1,4 +1,4 @@
-"""Trains the demo's captioner, embedder and language model from nothing, examines them and writes their cards."""
+"""Training of the demo's captioner, embedder and language model from scratch, with evaluation and model cards."""
 
 import argparse
 import time
@@ -22,24 +22,24 @@ from instagram_assets.demo.training.vision_scores import EvaluationSize, evaluat
 from instagram_assets.storage.atomic import write_atomic
 
 CARD_FILE = "README.md"
-_THREADS = 1  # the matrices are so small that two threads wait for each other most of the time
+_THREADS = 1  # the matrices are so small that a second thread mostly waits
 
 
 @dataclass(frozen=True)
 class TrainingRecipe:
-    """How much is drawn and learnt."""
+    """Amounts of training and evaluation data, and numbers of steps."""
 
-    pictures: int = 36  # of each combination that is trained on
+    pictures: int = 36  # of each training combination
     tower_steps: int = 3000
     blip_steps: int = 500
     clip_steps: int = 700
     readers: int = TRAINING_PEOPLE
     bert_steps: int = 4000
-    examined: int = 900  # people whom the language model is asked about
+    examined: int = 900  # people in the language model's evaluation
 
 
 def train_vision_models(folder: Path, seed: int, recipe: TrainingRecipe, progress: ReportProgress) -> ModelTraining:
-    """Write `blip` and `clip` into the folder, and return what their card says of it."""
+    """Train `blip` and `clip`, save them in the folder, and return the training facts for their card."""
     wall, cpu = time.perf_counter(), time.process_time()
     lessons = make_training_set(split_subjects(seed).trained, recipe.pictures, seed, progress)
     tower, hints = train_vision_encoder(lessons, recipe.tower_steps, seed, progress)
@@ -59,10 +59,10 @@ def train_vision_models(folder: Path, seed: int, recipe: TrainingRecipe, progres
 
 
 def evaluate_and_write_card(folder: Path, training: ModelTraining, exam: EvaluationSize, validate: bool = False) -> str:
-    """Examine the folder's models on new pictures, write their card and return it.
+    """Evaluate the folder's models on new pictures, write their card and return it.
 
-    With `validate` the exam is about the validation set: recipes are compared by it, so that only the
-    one that was chosen ever meets the test set.
+    With `validate` the validation set is used: recipes are compared on it, so that only the chosen one is evaluated on
+    the test set.
     """
     splits = split_subjects(training.seed)
     exam_set, held_out = ("validation", splits.validation) if validate else ("test", splits.test)
@@ -73,7 +73,7 @@ def evaluate_and_write_card(folder: Path, training: ModelTraining, exam: Evaluat
 
 
 def train_language_model(folder: Path, seed: int, recipe: TrainingRecipe, progress: ReportProgress) -> str:
-    """Write `bert` into the folder, with the card that it returns."""
+    """Train `bert`, save it in the folder with its card, and return the card."""
     cpu = time.process_time()
     texts = training_texts(seed, recipe.readers)
     model, tokenizer = train_bert(texts, recipe.bert_steps, seed, progress)
@@ -93,7 +93,7 @@ def _versions() -> dict[str, str]:
 
 
 def main() -> None:
-    """Train the demo's captioner, embedder and language model, examine them and write their cards."""
+    """Command line: train the demo's captioner, embedder and language model, evaluate them and write their cards."""
     import torch
     from transformers.utils import logging
 

@@ -1,4 +1,4 @@
-"""The demo's language model: a BERT of a quarter of a million weights that has read invented posts and nothing else."""
+"""Training of the demo's language model: a BERT of a quarter of a million weights, on synthetic posts only."""
 
 import random
 from typing import TYPE_CHECKING, Any
@@ -12,15 +12,15 @@ from instagram_assets.demo.training.training_set import ReportProgress, train_ne
 if TYPE_CHECKING:
     from torch import Tensor
 
-TRAINING_PEOPLE = 3000  # people whose posts are read; the demo's own are others
-_DIARIES = 10  # about each combination of shape, colour and background
-TEXT_LENGTH = 32  # tokens of a post that are read
+TRAINING_PEOPLE = 3000  # people in the training data; the demo's own are others
+_DIARIES = 10  # number of captions for each combination of shape, colour and background
+TEXT_LENGTH = 32  # length in tokens to which posts are truncated
 _BATCH = 64
 _HIDDEN_SHARE = 0.25  # of the tokens: more than usual, as posts are short
 
 
 def training_texts(seed: int, people_count: int = TRAINING_PEOPLE) -> list[str]:
-    """What the model learns its language from: posts of invented people and diaries about the demo's pictures."""
+    """Return the training texts: posts of synthetic people and diary entries about the demo's pictures."""
     rng = random.Random(f"{seed} reading")
     posts = [text for person in age_people(f"{seed} reading", people_count) for text in person.posts]
     diaries = [diary_caption(scene, rng) for scene in render_scenes(all_subjects(), _DIARIES, rng)]
@@ -28,7 +28,7 @@ def training_texts(seed: int, people_count: int = TRAINING_PEOPLE) -> list[str]:
 
 
 def new_bert(tokenizer: Any) -> Any:
-    """An untrained BERT that fills in hidden words; its lower part is the language model."""
+    """Return an untrained BERT for masked language modelling; its encoder is the language model."""
     from transformers import BertConfig, BertForMaskedLM
 
     return BertForMaskedLM(
@@ -49,10 +49,10 @@ def new_bert(tokenizer: Any) -> Any:
 
 
 def train_bert(texts: list[str], steps: int, seed: int, progress: ReportProgress) -> tuple[Any, Any]:
-    """A BertForMaskedLM that has read the texts, and its tokenizer.
+    """Train a BertForMaskedLM on the texts; returns it with its tokenizer.
 
-    Each hidden word is asked for twice: at its own place, as usual, and at [CLS], which knows no places. So [CLS]
-    comes to hold what the whole post is about, before anybody tells it a label.
+    Each masked word is predicted twice: at its own position, as usual, and from [CLS], without a position. So [CLS]
+    learns to represent the whole post before it is trained on any label.
     """
     import torch
     from torch.nn.functional import cross_entropy
@@ -78,7 +78,7 @@ def train_bert(texts: list[str], steps: int, seed: int, progress: ReportProgress
 
 
 def maskable_tokens(ids: "Tensor", tokenizer: Any) -> "Tensor":
-    """Which tokens are words and no special ones: bool of the shape of `ids`."""
+    """Return which tokens are words and not special tokens: bool of the shape of `ids`."""
     import torch
 
     return ~torch.isin(ids, torch.tensor(tokenizer.all_special_ids))

@@ -1,4 +1,4 @@
-"""The demo's captioner: a BLIP of half a million weights that says which shape is on which background."""
+"""Training of the demo's captioner: a BLIP with half a million weights that names a picture's shape and background."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -18,19 +18,19 @@ from instagram_assets.demo.training.vision_encoder import HIDDEN_SIZE, VISION_CO
 if TYPE_CHECKING:
     from torch import Tensor
 
-_WRONG_WORDS = 0.3  # share of the words given to the decoder that are not those of the caption
-_PLACES = (3, 2, 6)  # of shape, colour and background among a caption's tokens, the first being [DEC]
+_WRONG_WORDS = 0.3  # share of the decoder's input tokens that are replaced by wrong words
+_PLACES = (3, 2, 6)  # positions of shape, colour and background among a caption's tokens, the first being [DEC]
 
 
 def new_blip_processor() -> Any:
-    """Image processor and tokenizer together, as `save_pretrained` keeps them."""
+    """Return image processor and tokenizer together, as `save_pretrained` stores them."""
     from transformers import BlipProcessor
 
     return BlipProcessor(image_processor(), bert_tokenizer())
 
 
 def new_blip(tokenizer: Any) -> Any:
-    """An untrained BLIP."""
+    """Return an untrained BLIP."""
     from transformers import BlipConfig, BlipForConditionalGeneration
 
     text = {
@@ -61,7 +61,7 @@ def new_blip(tokenizer: Any) -> Any:
 def train_blip(
     tower: Any, hints: AuxiliaryHeads, lessons: TrainingSet, steps: int, seed: int, progress: ReportProgress
 ) -> tuple[Any, Any]:
-    """A BLIP that starts with the trained tower, and its processor."""
+    """Train a BLIP that starts with the pretrained encoder; returns it with its processor."""
     import torch
     from torch.nn.functional import cross_entropy
 
@@ -78,7 +78,7 @@ def train_blip(
         pixels, owners = draw_batch(lessons, generator)
         seen = model.vision_model(pixel_values=model_inputs(pixels, generator), output_hidden_states=True)
         right = captions[owners]
-        # A decoder that trusts its own last words learns which words went together, not what the picture shows.
+        # A decoder that relies on its previous words learns their co-occurrence instead of what the picture shows.
         given = _with_wrong_words(right, names, generator)
         said = model.text_decoder(input_ids=given, encoder_hidden_states=seen.last_hidden_state, use_cache=False)
         scores = said.logits[:, :-1].masked_fill(barred[owners, 1:], -1e9)
@@ -100,7 +100,7 @@ def _tokens(caption: str, tokenizer: Any) -> list[int]:
 
 
 def _barred_words(fair: "Tensor", length: int, tokenizer: Any) -> "Tensor":
-    """The words at each place of a caption that are neither right nor wrong: bool[subjects, length, words]."""
+    """Return the tokens excluded from the loss at each position of a caption: bool[subjects, length, words]."""
     import torch
 
     barred = torch.zeros(len(fair), length, len(tokenizer), dtype=torch.bool)

@@ -1,8 +1,8 @@
-"""The demo's embedder: a small CLIP for which things are as near as the words agree that describe them.
+"""Training of the demo's embedder: a small CLIP whose cosine similarity reflects how many attributes agree.
 
-Full-size CLIP only has to rank the right caption first. Here the cosine itself is taught: two pictures, or a picture
-and a text, are as similar as the share of shape, colour and background in which they agree. So pictures of
-one subject lie close together, and pictures that differ in one word lie clearly outside of the clusters' `eps`.
+Full-size CLIP only has to rank the correct caption first. Here the cosine itself is the target: two pictures, or a
+picture and a text, are as similar as the share of shape, colour and background in which they agree. So pictures of one
+subject are close together, and pictures that differ in one word lie clearly outside of the clusters' `eps`.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -23,20 +23,20 @@ from instagram_assets.demo.training.vision_encoder import HIDDEN_SIZE, VISION_CO
 if TYPE_CHECKING:
     from torch import Tensor
 
-_EMBEDDING = 512  # numbers, as in OpenAI's CLIP ViT-B/32 and the table of embeddings
+_EMBEDDING = 512  # dimensions, as in OpenAI's CLIP ViT-B/32 and the table of embeddings
 _TEXT_WIDTH = 64
 _COSINE_WEIGHT = 60.0
-_WHOLE = 0.5  # share of the texts that are whole captions; the others are what people type into a search box
+_WHOLE = 0.5  # share of the texts that are whole captions; the others are like typical search queries
 
 
 def new_clip_processor() -> Any:
-    """Image processor and tokenizer together, as `save_pretrained` keeps them."""
+    """Return image processor and tokenizer together, as `save_pretrained` stores them."""
     from transformers import CLIPImageProcessorPil, CLIPProcessor
 
     like = image_processor()
     images = CLIPImageProcessorPil(
         size={"height": IMAGE_SIDE, "width": IMAGE_SIDE},
-        do_center_crop=False,  # a shape at the edge of a tall picture is still in it
+        do_center_crop=False,  # a crop could remove a shape at the edge of a tall picture
         resample=like.resample,
         image_mean=like.image_mean,
         image_std=like.image_std,
@@ -45,7 +45,7 @@ def new_clip_processor() -> Any:
 
 
 def new_clip(tokenizer: Any) -> Any:
-    """An untrained CLIP."""
+    """Return an untrained CLIP."""
     from transformers import CLIPConfig, CLIPModel
 
     text = {
@@ -65,7 +65,7 @@ def new_clip(tokenizer: Any) -> Any:
 def train_clip(
     tower: Any, hints: AuxiliaryHeads, lessons: TrainingSet, steps: int, seed: int, progress: ReportProgress
 ) -> tuple[Any, Any]:
-    """A CLIP that starts with the trained tower, and its processor."""
+    """Train a CLIP that starts with the pretrained encoder; returns it with its processor."""
     import torch
     from torch.nn.functional import mse_loss, normalize
 
@@ -103,16 +103,16 @@ def train_clip(
 
 
 def _nearness(agree: "Tensor", first: "Tensor", second: "Tensor") -> "Tensor":
-    """The cosine of two descriptions, if each were the sum of a direction for every word in it.
+    """Return the target cosine of two descriptions, if each is the sum of one direction for every word in it.
 
-    `agree` is float[n, n, 3]; `first` and `second`, float[3] or float[n, 3], say what each description mentions.
+    `agree` is float[n, n, 3]; `first` and `second`, float[3] or float[n, 3], are the attributes that each mentions.
     """
     both = (agree * first * second).sum(2)
     return both / (first.sum(-1) * second.sum(-1)).sqrt()
 
 
 def _phrases(subject: ImageSubject) -> list[tuple[str, tuple[int, int, int]]]:
-    """Texts that are true of the subject, its caption first; each with the attributes that it names."""
+    """Return texts that are true of the subject, its caption first; each with the attributes that it mentions."""
     shape, colour, background = subject
     thing, place = subject.caption.split(" on ")
     return [
@@ -128,7 +128,10 @@ def _phrases(subject: ImageSubject) -> list[tuple[str, tuple[int, int, int]]]:
 
 
 def _as_clip_weights(tower: Any) -> dict[str, "Tensor"]:
-    """The weights of a BlipVisionModel under CLIP's names; what BLIP adds to a patch, CLIP adds to its position."""
+    """Return a BlipVisionModel's weights under CLIP's names.
+
+    BLIP's patch bias is added to CLIP's position embeddings.
+    """
     import torch
 
     weights: dict[str, Tensor] = {

@@ -1,4 +1,4 @@
-"""Training data of the demo's models as one array, with augmentation, and their training loop."""
+"""Training data of the demo's vision models as one array, with augmentation, and their training loop."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-IMAGE_SIDE = 48  # pixels, of what the models see
+IMAGE_SIDE = 48  # pixels, of the models' input
 ATTRIBUTES = (tuple(SCENE_SHAPES), tuple(SCENE_COLOURS), tuple(SCENE_COLOURS))
-"""The words that a shape, its colour and a background can be."""
+"""Class names of shape, colour and background."""
 ReportProgress = Callable[[str], None]
 _AT_ONCE = 64
 _BATCH = 48
@@ -26,7 +26,10 @@ _SHIFT = (-0.08, 0.08)  # of half a side
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Picture i shows `subjects[owners[i]]`: `pixels` is uint8[n, 3, SIDE, SIDE] and `owners` is int64[n]."""
+    """Training pictures as one array, with the index of the subject that each one shows (`owners`).
+
+    `pixels` is uint8[n, 3, SIDE, SIDE], `owners` int64[n] into `subjects`.
+    """
 
     subjects: tuple[ImageSubject, ...]
     pixels: "Tensor"
@@ -34,7 +37,7 @@ class TrainingSet:
 
     @property
     def attributes(self) -> "Tensor":
-        """The numbers of each subject's shape, colour and background: int64[subjects, 3]."""
+        """Return the class indices of each subject's shape, colour and background: int64[subjects, 3]."""
         import torch
 
         return torch.tensor(
@@ -43,14 +46,14 @@ class TrainingSet:
 
 
 def image_processor() -> Any:
-    """What both models do with a picture first: reduce it to SIDE × SIDE, with nothing cut off, and normalise it."""
+    """Return the image processor of both models: resizes to SIDE × SIDE without cropping, and normalises."""
     from transformers import BlipImageProcessorPil
 
     return BlipImageProcessorPil(size={"height": IMAGE_SIDE, "width": IMAGE_SIDE})
 
 
 def make_training_set(subjects: Sequence[ImageSubject], each: int, seed: int, progress: ReportProgress) -> TrainingSet:
-    """`each` pictures of every subject, drawn and reduced."""
+    """Render `each` pictures of every subject at the models' input size."""
     import torch
 
     processor = image_processor()
@@ -67,7 +70,7 @@ def make_training_set(subjects: Sequence[ImageSubject], each: int, seed: int, pr
 
 
 def draw_batch(lessons: TrainingSet, generator: Any) -> tuple["Tensor", "Tensor"]:
-    """Random pictures, varied, with the numbers of their subjects: float32[n, 3, SIDE, SIDE] and int64[n]."""
+    """Return a random augmented batch with its subject indices: float32[n, 3, SIDE, SIDE] and int64[n]."""
     import torch
 
     chosen = torch.randint(len(lessons.owners), (_BATCH,), generator=generator)
@@ -75,9 +78,9 @@ def draw_batch(lessons: TrainingSet, generator: Any) -> tuple["Tensor", "Tensor"
 
 
 def augment(pixels: "Tensor", generator: Any) -> "Tensor":
-    """The pictures as float32 of the same range, half of them mirrored and half of them moved and stretched a little.
+    """Return the pictures as float32 of the same range, half of them mirrored, half shifted and scaled a little.
 
-    None of it changes a caption, and so a picture that was drawn once is many to learn from.
+    None of it changes a caption, so that one rendered picture yields many training examples.
     """
     import torch
     from torch.nn.functional import affine_grid, grid_sample
@@ -95,7 +98,7 @@ def augment(pixels: "Tensor", generator: Any) -> "Tensor":
 
 
 def model_inputs(pixels: "Tensor", generator: Any) -> "Tensor":
-    """Pixels as the models take them, float32 and normalised, each picture a little lighter or darker."""
+    """Return the models' input: float32 and normalised, with a random change of each picture's brightness."""
     import torch
     from transformers.utils.constants import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 
@@ -105,7 +108,7 @@ def model_inputs(pixels: "Tensor", generator: Any) -> "Tensor":
 
 
 def shape_coverage(pixels: "Tensor", attributes: "Tensor") -> "Tensor":
-    """How far each pixel is from the background's colour to the shape's: float[n, SIDE, SIDE] between 0 and 1."""
+    """Return how close each pixel is to the shape's colour, not the background's: float[n, SIDE, SIDE] in 0 to 1."""
     import torch
 
     colours = torch.tensor(list(SCENE_COLOURS.values()), dtype=torch.float32)
@@ -116,10 +119,10 @@ def shape_coverage(pixels: "Tensor", attributes: "Tensor") -> "Tensor":
 
 
 def trainable_labels(attributes: "Tensor") -> "Tensor":
-    """Which words may be taught as right or wrong for each subject: bool[subjects, 3, 8].
+    """Return which classes may be used as targets or negatives for each subject: bool[subjects, 3, 8].
 
-    A word is left out where it would make a subject that is never trained on: what no lesson shows
-    as right must not be learnt as wrong. A shape of its background's colour is really wrong, so it stays in.
+    A class is left out where it would form a held-out subject: it must not be learnt as wrong, since it is never shown
+    as correct. A shape in its background's colour is really wrong, so it stays in.
     """
     import torch
 
@@ -136,9 +139,9 @@ def trainable_labels(attributes: "Tensor") -> "Tensor":
 
 
 LossFunction = Callable[[Any], "Tensor"]
-"""From a random generator, which draws the batch, to one number."""
-_WARM_UP = 0.05  # share of the steps in which the rate rises
-_DECAY = 0.7  # share of the steps in which it falls
+"""Returns the loss of a random batch, given the random generator that draws the batch."""
+_WARM_UP = 0.05  # share of the steps for the warm-up of the learning rate
+_DECAY = 0.7  # share of the steps for its decay
 
 
 def train_network(
@@ -170,7 +173,7 @@ def train_network(
 
 
 def _optimizers(parts: Sequence[Any]) -> list[Any]:
-    """Muon for the matrices between layers, which learn twice as fast with it, and AdamW for the other weights."""
+    """Return Muon for the matrices between layers, which converges twice as fast, and AdamW for the other weights."""
     import torch
 
     weights = [(name, weight) for part in parts for name, weight in part.named_parameters()]
@@ -182,5 +185,5 @@ def _optimizers(parts: Sequence[Any]) -> list[Any]:
 
 
 def _rate(share: float) -> float:
-    """The learning rate after this share of the steps, as a share of the highest."""
+    """Return the learning rate after this share of the steps, as a share of the maximum."""
     return min(1.0, (share + 0.001) / _WARM_UP, (1 - share) / _DECAY)

@@ -1,7 +1,7 @@
-"""The image tower that both demo models start from: it learns to name what a picture shows and to point at it.
+"""The image encoder that both demo vision models start from, pretrained to classify and to localise the shape.
 
-A transformer that only has to name shapes learns them anew for every pair of colours. One that must also
-say where the shape is has to tell shape from background first, and then knows it in any colour.
+A transformer that only has to classify shapes learns them separately for every pair of colours. One that must also
+localise the shape has to separate it from the background first, and then recognises it in any colour.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from instagram_assets.demo.training.training_set import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-HIDDEN_SIZE = 96  # numbers per patch
+HIDDEN_SIZE = 96  # dimensions per patch
 PATCH_SIZE = 8  # pixels
 VISION_CONFIG: dict[str, Any] = {
     "hidden_size": HIDDEN_SIZE,
@@ -34,14 +34,14 @@ VISION_CONFIG: dict[str, Any] = {
     "patch_size": PATCH_SIZE,
     "hidden_act": "gelu",
 }
-_CELLS = 4  # of a patch, across and down, in which the shape is pointed at
+_CELLS = 4  # of a patch, across and down, for which the shape's coverage is predicted
 _POINTING_LAYER = 1
 _POINTING_WEIGHT = 9.0
 
 
 @dataclass(frozen=True)
 class AuxiliaryHeads:
-    """Two linear readers of a tower that are thrown away after training: one names, the other points."""
+    """Two linear heads on the encoder that are discarded after training: one classifies, the other localises."""
 
     naming: Any
     pointing: Any
@@ -49,7 +49,10 @@ class AuxiliaryHeads:
     fair: "Tensor"
 
     def loss(self, states: Sequence["Tensor"], last: "Tensor", pixels: "Tensor", owners: "Tensor") -> "Tensor":
-        """How badly can be named from `last` and pointed from the first of `states`, float[n, 1 + patches, WIDTH]."""
+        """Return the loss of classifying from `last` and localising from one of `states`.
+
+        `last` and each of `states`, the layers' outputs, are float[n, 1 + patches, HIDDEN_SIZE].
+        """
         import torch
         from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
@@ -64,7 +67,7 @@ class AuxiliaryHeads:
 
 
 def new_auxiliary_heads(lessons: TrainingSet) -> AuxiliaryHeads:
-    """Untrained readers for the subjects of the lessons."""
+    """Return untrained heads for the subjects of the training set."""
     from torch import nn
 
     naming, pointing = nn.Linear(HIDDEN_SIZE, sum(map(len, ATTRIBUTES))), nn.Linear(HIDDEN_SIZE, _CELLS * _CELLS)
@@ -74,12 +77,12 @@ def new_auxiliary_heads(lessons: TrainingSet) -> AuxiliaryHeads:
 def train_vision_encoder(
     lessons: TrainingSet, steps: int, seed: int, progress: ReportProgress
 ) -> tuple[Any, AuxiliaryHeads]:
-    """A trained BlipVisionModel and its readers."""
+    """Train a BlipVisionModel; returns it with its heads."""
     import torch
     from transformers import BlipVisionConfig, BlipVisionModel
 
     torch.manual_seed(seed)
-    # The default spread of new weights, 1e-10, would give every picture the same features.
+    # With the default spread of initial weights, 1e-10, all pictures would have the same features.
     tower = BlipVisionModel(BlipVisionConfig(**VISION_CONFIG, initializer_range=0.05))
     hints = new_auxiliary_heads(lessons)
 
@@ -93,7 +96,7 @@ def train_vision_encoder(
 
 
 def _by_patch(shares: "Tensor") -> "Tensor":
-    """The coverage of each patch's cells: float[n, patches, cells]."""
+    """Return the coverage of each patch's cells: float[n, patches, cells]."""
     from torch.nn.functional import adaptive_avg_pool2d
 
     count, patches = len(shares), IMAGE_SIDE // PATCH_SIZE

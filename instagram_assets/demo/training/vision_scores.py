@@ -1,4 +1,4 @@
-"""The exam of the demo's models: pictures that they have never seen, and the marks for them."""
+"""Evaluation of the demo's vision models on pictures that were not used for training."""
 
 import random
 from collections.abc import Sequence
@@ -19,14 +19,14 @@ from instagram_assets.demo.training.evaluate import (
     merged_subjects,
 )
 
-COLLECTION_SIZES = (24, 12, 8, 5)  # pictures of four subjects, as a small account might have them
+COLLECTION_SIZES = (24, 12, 8, 5)  # pictures of four subjects, as in a small account
 NOISE_IMAGES = 8  # and of one other subject each
 COLLECTIONS = 20
 
 
 @dataclass(frozen=True)
 class EvaluationSize:
-    """How many subjects that were trained on are asked about, and how many pictures are drawn of each subject."""
+    """Numbers of training subjects in the evaluation, and of pictures rendered for each subject."""
 
     seen: int = 296
     seen_each: int = 2
@@ -35,29 +35,29 @@ class EvaluationSize:
 
 @dataclass(frozen=True)
 class CaptionScores:
-    """Captions that are right to the letter, for one set of subjects."""
+    """Exact-match accuracy of captions, for one set of subjects."""
 
     subjects: int
     greedy: Score
     chosen: Score  # the embedder's choice among the candidates
     found: Score  # the embedder's choice among the captions of all subjects
-    errors: tuple[tuple[str, str], ...]  # greedy captions that are wrong, each with the right one
+    errors: tuple[tuple[str, str], ...]  # wrong greedy captions, each with the correct one
 
 
 @dataclass(frozen=True)
 class ClusterScores:
-    """How pictures of subjects that were never trained on fall into groups."""
+    """Clustering quality for pictures of subjects that were never trained on."""
 
-    purity: Score  # of the largest groups of several small collections, added up
-    worst: float  # the least pure of them
-    together: Score  # pairs of one subject that are neighbours
-    apart: Score  # pairs that differ in one word and are not
-    merged: tuple[tuple[ImageSubject, ...], ...]  # when all pictures are grouped at once
+    purity: Score  # of the largest clusters of several small collections, summed
+    worst: float  # the lowest purity among them
+    together: Score  # pairs of one subject within `eps`
+    apart: Score  # pairs that differ in one word and are not within `eps`
+    merged: tuple[tuple[ImageSubject, ...], ...]  # when all pictures are clustered at once
 
 
 @dataclass(frozen=True)
 class ModelScores:
-    """All marks of an exam."""
+    """All scores of an evaluation."""
 
     seen: CaptionScores
     held_out: CaptionScores
@@ -67,7 +67,7 @@ class ModelScores:
 def evaluate_models(
     models: Models, exam: EvaluationSize, seen: Sequence[ImageSubject], held_out: Sequence[ImageSubject], seed: str
 ) -> ModelScores:
-    """The marks for fresh pictures; the seed decides which, and must be one that no training used."""
+    """Evaluate the models on new pictures; the seed selects them, and must not be one that was used for training."""
     rng = random.Random(seed)
     seen = seen[: exam.seen]
     seen_marks, seen_vectors = _caption_marks(models, seen, exam.seen_each, rng)
@@ -78,7 +78,7 @@ def evaluate_models(
 def _caption_marks(
     models: Models, subjects: Sequence[ImageSubject], each: int, rng: random.Random
 ) -> tuple[CaptionScores, NDArray[np.float32]]:
-    """The marks, and the pictures' vectors as float32[subjects, each, width]."""
+    """Return the caption scores, and the pictures' embeddings as float32[subjects, each, width]."""
     scenes = render_scenes(subjects, each, rng)
     pictures = decode_scenes(scenes)
     right = [scene.caption for scene in scenes]
@@ -125,7 +125,7 @@ def _cluster_marks(
 
 
 def _pairs(vectors: NDArray[np.float32], owners: Sequence[ImageSubject]) -> tuple[Score, Score]:
-    """Of the pairs of one subject, those within EPS; of the pairs that differ in one word, those beyond it."""
+    """Return how many pairs of one subject are within EPS, and how many pairs that differ in one word are beyond it."""
     words = np.array(owners)
     agree = (words[:, np.newaxis] == words).sum(2)
     near = 1 - vectors @ vectors.T <= EPS

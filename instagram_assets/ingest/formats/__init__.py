@@ -1,1 +1,1 @@
-"""Each format that posts and profiles come in, one file each; `registry` lists them."""
+"""Parsers for the formats that posts and profiles come in, one module each; `registry` lists them."""

@@ -1,7 +1,7 @@
-"""Ads as a team keeps them in a spreadsheet: Post URL, Captions, Views, Likes, Comments, Date.
+"""Format of ads in a team's spreadsheet: Post URL, Captions, Views, Likes, Comments, Date.
 
-Names of columns count whatever their case, blanks and underscores. A row is known as an ad's by its columns, also where
-cells of it are empty: so that a row of totals, or one whose cells are merged, is told as such.
+Column names are matched without regard to case, blanks and underscores. A row is recognised as an ad by its columns,
+even if some cells are empty, so that a row of totals, or one with merged cells, is reported as such.
 """
 
 import re
@@ -14,7 +14,7 @@ from instagram_assets.ingest.record_source import RecordSource
 
 FORMAT = "ads"
 PLACE = "(place in the table)"
-"""Key below which the reader of a table of ads says where a row stands in it."""
+"""Key under which the reader of a table of ads stores a row's position."""
 MERGED = "where cells are merged, split them and fill each one"
 NO_AD = "a row of totals, or one below merged cells: split them and fill each one"
 NEEDED = "a table of ads needs Post URL, Date, and one of Views, Likes and Comments"
@@ -46,21 +46,21 @@ AD = AdShape(
     },
     known=frozenset((*_COLUMNS.values(), PLACE)),
 )
-"""The shape of an ad: its fields are columns of the table, of which a record after `named` has ours."""
+"""Field mapping for an ad: its fields are columns of the table; a record from `named` has ours."""
 
 
 def column_of(name: str) -> str | None:
-    """The column of ours that a column of such a table is; null for any other."""
+    """Return our column for a column name of such a table; None for any other name."""
     return _COLUMNS.get(_NOT_LETTERS.sub("", name).casefold())
 
 
 def is_number(name: str) -> bool:
-    """True for a column whose cells may be numbers: counts, and dates as spreadsheets count them."""
+    """True for a column whose cells may be numbers: counts, and dates in spreadsheet form (days since 1899-12-30)."""
     return column_of(name) in (*_COUNTS, "taken_at")
 
 
 def is_table(names: Iterable[str]) -> bool:
-    """True for the columns of a table of ads: with an address, a date and a count."""
+    """True if these are the columns of a table of ads: with a URL, a date and a count."""
     found = {column_of(name) for name in names}
     return {"url", "taken_at"} <= found and not found.isdisjoint(_COUNTS)
 
@@ -74,7 +74,7 @@ def is_record(record: Record) -> bool:
 
 
 def parts(record: Record, source: RecordSource) -> tuple[Part, ...]:
-    """The ad. Raises RecordError, which names the row, for a row of totals and one without an address."""
+    """Return the ad in a record. Raises RecordError, which names the row, for a row of totals and one without a URL."""
     ad = named(record)
     if problem := _problem(ad):
         raise RecordError(problem.field, located(ad, problem.reason))
@@ -82,12 +82,15 @@ def parts(record: Record, source: RecordSource) -> tuple[Part, ...]:
 
 
 def located(ad: Record, problem: str) -> str:
-    """What is wrong with a row, with its place in the table where that is known."""
+    """Return the problem of a row as text, with its row number if that is known."""
     return f"{ad[PLACE]}: {problem}" if PLACE in ad else problem
 
 
 def named(record: Record) -> Record:
-    """The record with our names in the place of the table's; of two for one column the first that says something."""
+    """Return the record with our column names.
+
+    Of two columns with the same meaning, the first non-empty one is used.
+    """
     found: Record = {}
     for name, value in record.items():
         ours = column_of(name) or name
@@ -97,12 +100,12 @@ def named(record: Record) -> Record:
 
 
 def fields_of(ad: Record) -> Record:
-    """What a record after `named` has, by the names of the table's columns as we write them."""
+    """Return the fields of a record from `named`, under the table's column names in their usual spelling."""
     return {AD.fields.get(name, (name,))[0]: value for name, value in ad.items() if name != PLACE}
 
 
 def _problem(ad: Record) -> RecordError | None:
-    """Why a row is no ad, to judge by what it lacks; null when it may be one."""
+    """Return why a row is not an ad, judging by its empty fields; None when it may be one."""
     lacks = [name for name in ("url", "taken_at") if ad.get(name) in (None, "")]
     if len(lacks) > 1 or (lacks == ["taken_at"] and not _is_address(ad["url"])):
         return RecordError("", f"has no address and no date: {NO_AD}")
@@ -121,7 +124,7 @@ def _is_address(value: object) -> bool:
 
 
 def placed(names: Sequence[str], record: Record, place: str) -> Record:
-    """A row of a table of ads with its place in it, and null in its empty cells of our columns."""
+    """Return a row of a table of ads with its row number, and null in its empty cells of our columns."""
     if not is_table(names):
         return record
     return {**{name: None for name in names if column_of(name)}, **record, PLACE: place}

@@ -1,6 +1,6 @@
-"""Apify's Instagram items: posts, reels, profiles, and the error items between them.
+"""Format of Apify's Instagram scrapers: posts, reels, profiles, and error items.
 
-Shapes: apify/instagram-scraper, -post-scraper, -reel-scraper and -profile-scraper, 2020 to 2025.
+Sources: apify/instagram-scraper, -post-scraper, -reel-scraper and -profile-scraper, 2020 to 2025.
 """
 
 import re
@@ -15,7 +15,7 @@ from instagram_assets.ingest.post_ids import post_id_of, shortcode_from_url
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.record_source import RecordSource
 
-# Ours alone: the keys of other formats that have some of these too lie elsewhere.
+# Fields that only Apify has at this level; other formats that share some of them nest them elsewhere.
 _OF_POSTS = frozenset(("id", "shortCode", "timestamp"))
 _SIGNS = frozenset(("id", "shortCode", "type", "timestamp", "displayUrl", "ownerUsername", "url", "likesCount"))
 _OWN_SIGNS = frozenset(("shortCode", "displayUrl", "ownerUsername"))
@@ -31,29 +31,29 @@ _REEL_ADDRESS = re.compile(r"instagram\.com/(?:[^/?#]+/)?reels?(?:/|$)")
 
 
 def is_error(record: Record) -> bool:
-    """True for what stands in a post's place when the collector found none."""
+    """True for an error item, written in place of a post when the collector found none."""
     return isinstance(record.get("error"), str) and "id" not in record and "shortCode" not in record
 
 
 def is_profile(record: Record) -> bool:
-    """True for profiles: they have followers, a number of posts or a biography beside a name; posts never have."""
+    """True for profiles, recognised by followers, a number of posts or a biography next to a name."""
     keys = record.keys()
     return "username" in keys and not keys.isdisjoint(_OF_PROFILES) and keys.isdisjoint(_OF_USERS)
 
 
 def is_post(record: Record) -> bool:
-    """True for posts and reels with what all of them have."""
+    """True for posts and reels with all required fields."""
     return record.keys() >= _OF_POSTS and "imageUrls" not in record
 
 
 def is_scant_post(record: Record) -> bool:
-    """True for posts and reels that lack a field or two, too."""
+    """True for posts and reels, even if some of the required fields are missing."""
     keys = record.keys()
     return len(keys & _SIGNS) >= 3 and not keys.isdisjoint(_OWN_SIGNS)
 
 
 def is_overview(record: Record) -> bool:
-    """True for posts of an export of few fields, such as the view "Overview", which has no ids."""
+    """True for posts of an export with few fields, such as the view "Overview", which has no ids."""
     keys = record.keys()
     if "timestamp" not in keys or "id" in keys or keys.isdisjoint(_OF_OVERVIEWS):
         return False
@@ -61,7 +61,7 @@ def is_overview(record: Record) -> bool:
 
 
 def errors(record: Record, source: RecordSource) -> Iterator[Part]:
-    """An error item: raises RecordError with what it reports."""
+    """Parse an error item: always raises RecordError with the reported error."""
     described = record.get("errorDescription")
     about = f": {described}" if isinstance(described, str) else ""
     raise RecordError(
@@ -70,7 +70,7 @@ def errors(record: Record, source: RecordSource) -> Iterator[Part]:
 
 
 def is_reel(record: Record, file: str) -> bool:
-    """True for reels: Instagram says so, an address says so, or a video in a file whose name begins with "reel"."""
+    """True for reels, by Instagram's product type, by a URL, or for a video in a file whose name begins with "reel"."""
     if record.get("productType") == "clips":
         return True
     if record.get("type") != "Video":
@@ -82,7 +82,7 @@ def is_reel(record: Record, file: str) -> bool:
 
 
 def _pictures(record: Record) -> list[Picture]:
-    """The picture, or a sidecar's children; what `images` says counts where they have no address."""
+    """Return the picture of a post, or those of a sidecar's children; URLs missing there are taken from `images`."""
     if record.get("type") != "Sidecar":
         picture = _picture(record)
         if _is_there(picture.image) or not (images := _images(record)):
@@ -112,7 +112,7 @@ def _picture(record: Record) -> Picture:
 
 
 def _leaves(record: Record) -> Iterator[Record]:
-    """A sidecar's children in order, children of children in their parent's place."""
+    """Return a sidecar's children in order; nested children take the position of their parent."""
     for child in records_in(record.get("childPosts")):
         if records_in(child.get("childPosts")):
             yield from _leaves(child)
@@ -197,7 +197,7 @@ def _id(record: Record) -> object:
 
 
 def _type(record: Record) -> object:
-    """The type where it is known: only a reel's address tells what it is."""
+    """Return the post's type: from its field, else Video if the URL is a reel's; None if unknown."""
     if not field_values.is_missing(record.get("type")):
         return record["type"]
     url = record.get("url")

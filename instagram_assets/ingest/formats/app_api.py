@@ -1,4 +1,4 @@
-"""Posts and profiles as the app's API has them; the logged-in site shows the same, and so do its collectors."""
+"""Format of the Instagram app's API: posts and profiles; the logged-in site and its collectors use the same."""
 
 from instagram_assets.ingest.formats.shapes import (
     PRIVATE,
@@ -23,23 +23,23 @@ _SIGNS = frozenset(
 
 
 def is_item(record: Record) -> bool:
-    """True for a post as the app's API has it: its code, and two more of what such posts have."""
+    """True for a post of the app's API: it has a code, and two more of such posts' fields."""
     return "code" in record and len(record.keys() & _SIGNS) >= 2 and not isinstance(record.get("media_type"), str)
 
 
 def is_user(record: Record) -> bool:
-    """True for a profile as the app's API has it: a name, and how many follow it or whom it follows."""
+    """True for a profile of the app's API: it has a name, and a number of followers or followed accounts."""
     keys = record.keys()
     return "username" in keys and ("follower_count" in keys or "following_count" in keys)
 
 
 def post_id(item: Record) -> object:
-    """The post's own number: these ids are "<post>_<owner>", and every other format writes the post alone."""
+    """Return the post's own id: ids here are "<post>_<owner>", while all other formats use only the first part."""
     return unrounded_id(item.get("pk"), item.get("id"))
 
 
 def owner_id(item: Record) -> object:
-    """The owner's own number, also out of "<post>_<owner>"."""
+    """Return the owner's id, also from "<post>_<owner>"."""
     if (number := first(item, _OWNER_ID)) is not None:
         return number
     return item["id"].partition("_")[2] if isinstance(item.get("id"), str) else None
@@ -67,7 +67,7 @@ def _pictures(item: Record) -> list[Picture]:
 
 
 def picture(item: Record) -> Picture:
-    """The largest image and video of a post or of one place of it."""
+    """Return the URLs of the largest image and video of a post or of one item of an album."""
     image, video = _largest(first(item, _IMAGES)), _largest(item.get("video_versions"))
     width, height = item.get("original_width"), item.get("original_height")
     address = image.get("url") or first(item, _ONE_IMAGE)
@@ -76,7 +76,7 @@ def picture(item: Record) -> Picture:
 
 
 def _largest(versions: object) -> Record:
-    """The version with the most pixels, the first of several."""
+    """Return the version with the most pixels; the first one on a tie."""
     return max(records_in(versions), key=_pixels, default={})
 
 
@@ -172,7 +172,7 @@ PROFILE = ProfileShape(
         "category": ("category", "category_name", "business_category_name"),
         "external_url": ("external_url",),
     },
-    # Ways to reach or find a person are dropped on purpose.
+    # Contact data and locations of a person are dropped on purpose.
     known=PRIVATE
     | {
         *("username", "pk", "pk_id", "id", "strong_id__", "follower_count", "following_count", "media_count"),

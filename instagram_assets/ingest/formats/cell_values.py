@@ -1,4 +1,4 @@
-"""What the cells of a table hold: text where JSON has numbers, yes or no, lists and times, by their column's name."""
+"""Conversion of table cells to JSON values (numbers, booleans, lists, timestamps), chosen by the column's name."""
 
 import ast
 import json
@@ -30,7 +30,7 @@ _LONGEST_LITERAL = 1_000_000
 
 
 def is_known(record: Record) -> bool:
-    """True for a row that is itself a record of some format; an error or a status tells nothing of a table."""
+    """True for a row that is a record of some known format; an error or a status alone does not identify one."""
     name, _ = format_of(record)
     if name == "apify_errors":
         return "errorDescription" in record
@@ -40,15 +40,15 @@ def is_known(record: Record) -> bool:
 
 
 def is_own(names: list[str]) -> bool:
-    """True for the columns of our own merged dataset."""
+    """True if these are the columns of our own merged dataset."""
     return merged_dataset.is_record(dict.fromkeys(names))
 
 
 def converter(key: str, is_item: bool) -> Callable[[object], object]:
-    """What turns a cell into the value that JSON has below `key`, or, with `is_item`, in a list there.
+    """Return the function that converts a cell to the JSON value of field `key`, or (`is_item`) of a list item there.
 
-    Cells are texts, or of a workbook also numbers, yes or no, and times. A cell that does not fit comes back as it is:
-    the rules for records say what is wrong with it.
+    Cells are texts, or in a workbook also numbers, booleans and timestamps. A cell that cannot be converted is returned
+    unchanged: the rules for records report the problem.
     """
     kind = _kinds().get(key) or ("number" if ads.is_number(key) else "text")
     return _RULES["text" if is_item and kind == "list" else kind]
@@ -56,7 +56,7 @@ def converter(key: str, is_item: bool) -> Callable[[object], object]:
 
 @cache
 def _kinds() -> dict[str, Kind]:
-    """The kind of each key that is some column of ours."""
+    """Return the value kind (text, time, id, flag, number, list) of each field that maps to one of our columns."""
     found: dict[str, Kind] = {}
     for shape, contract in ((apify.PROFILE, PROFILES_RAW), (merged_dataset.POST, POSTS_RAW), (apify.POST, POSTS_RAW)):
         for column, places in shape.fields.items():
@@ -77,7 +77,7 @@ def _kind_of(column: str, type_: Any) -> Kind:
 
 
 def _text(cell: object) -> object:
-    """Spreadsheets make numbers, times, and yes or no of texts that look like them."""
+    """Convert a cell back to text, since spreadsheets turn some texts into numbers, timestamps or booleans."""
     if isinstance(cell, bool):
         return str(cell).upper()
     if isinstance(cell, float) and cell.is_integer():
@@ -113,7 +113,7 @@ def _number(cell: object) -> object:
 
 
 def _list(cell: object) -> object:
-    """A list as JSON or as Python prints it, which is what pandas writes."""
+    """Parse a list written as JSON or as Python's repr, which is what pandas writes."""
     text = cell.strip() if isinstance(cell, str) else ""
     if not text.startswith("[") or len(text) > _LONGEST_LITERAL:
         return _text(cell)
@@ -132,8 +132,8 @@ def _readings(text: str) -> Iterator[object]:
 
 def _from_python(text: str) -> object:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about backslashes in texts
-        # Through JSON, so that only what JSON has comes out of it.
+        warnings.simplefilter("ignore")  # about invalid backslash escapes in texts
+        # Round trip through JSON, so that only JSON types are returned.
         return json.loads(json.dumps(ast.literal_eval(text)))
 
 

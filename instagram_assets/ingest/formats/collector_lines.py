@@ -1,4 +1,4 @@
-"""What our own collectors write: a line for each record, as its site gave it, with whom it was asked about, and when.
+"""Format of our own collectors: one JSON line for each record as its site returned it, with its query and timestamp.
 
 {"collected": 1, "site": "graph_api", "account": "#육아일기", "observed_at": "2026-11-27T09:10:11.123Z", "record": {}}
 """
@@ -17,18 +17,21 @@ from instagram_assets.ingest.timestamps import parse_timestamp
 
 NAME = "collected"
 VERSION = 1
-"""The form of the line that is written; older ones stay readable."""
+"""Version of the line format that is written; older ones stay readable."""
 _RECORD = "record"
 
 
 def is_line(record: Record) -> bool:
-    """True for a line of our collectors, in whatever version."""
+    """True for a line of our collectors, of any version."""
     version = record.get("collected")
     return isinstance(version, int) and not isinstance(version, bool) and "account" in record and _RECORD in record
 
 
 def parts(record: Record, source: RecordSource) -> Iterator[Part]:
-    """The post or profile, of the account or hashtag that was asked about. Raises RecordError for other lines."""
+    """Return the posts and profiles in a line, assigned to the requested account or hashtag.
+
+    Raises RecordError for others.
+    """
     if record["collected"] != VERSION:
         raise RecordError("collected", f"is version {record['collected']}; a newer instagram_assets reads it")
     account, observed = _account(record["account"]), _observed_at(record, source)
@@ -42,7 +45,7 @@ def parts(record: Record, source: RecordSource) -> Iterator[Part]:
 
 
 def _account(value: object) -> str:
-    """The name of an account, or `#tag` of a hashtag, in the form that the lake has."""
+    """Return the normalized name of an account, or `#tag` of a hashtag."""
     if isinstance(value, str) and value.startswith(tuple(HASHTAG_SIGNS)):
         if hashtags_in(value) != [value[1:]]:
             raise RecordError("account", f"{value[:80]!r} is no hashtag")
@@ -51,5 +54,5 @@ def _account(value: object) -> str:
 
 
 def _observed_at(record: Record, source: RecordSource) -> datetime:
-    """When the record was seen; every line says it."""
+    """Return when the record was observed, which every line contains."""
     return parse_timestamp(record.get("observed_at"), "observed_at", [], source.zone, source.first_seen)

@@ -1,8 +1,8 @@
-"""What other people wrote under a post: recognised wherever it stands, and taken out of what is kept.
+"""Detection of other people's comments, which are removed from everything that is stored.
 
-Nobody under a post asked to be collected. A comment that is a whole record is quarantined without its content; one
-inside a record is taken out before anything of the record is kept, in tables and in quarantine alike. Where a setting
-asks for comments, `comment_parts` finds them, and they are kept in a table of their own under pseudonyms.
+Commenters have not agreed to be collected. A comment that is a whole record is quarantined without its content; one
+nested in a record is removed before anything of the record is stored, in tables and in quarantine alike. Where a
+setting enables comments, `comment_parts` returns them, and they are stored in their own table under pseudonyms.
 """
 
 from typing import Any
@@ -17,11 +17,11 @@ DROPPED = (
 )
 
 OWN_WORDS = frozenset(("caption", "edge_media_to_caption"))
-"""Keys below which stand the words of the post's own author, in a form like a comment's."""
+"""Keys that contain the post author's own texts, in a structure like that of a comment."""
 
 _INSTEAD = "(a comment, not kept)"
 _WORDS = frozenset(("text", "comment", "commentText", "comment_text"))
-# What only stands beside a comment's words, in the forms of Apify, the site and the app.
+# Fields that occur only next to a comment's text, in the formats of Apify, the site and the app.
 _SIGNS = frozenset(
     {
         *("commentUrl", "commentId", "comment_id", "postUrl", "repliesCount", "replies", "answers", "position"),
@@ -47,14 +47,15 @@ def is_comment(record: Record) -> bool:
 
 
 def is_comment_inside(record: Record) -> bool:
-    """True for what is a comment where it stands inside another record: there, a name beside a text is enough."""
+    """True for a nested object that is a comment: inside another record, a user name next to a text is enough."""
     return "commentUrl" in record or _is_comment(record, _SIGNS | _WRITER)
 
 
 def public(value: object, *, nested: bool = False, own: bool = False) -> Any:
-    """A JSON value without comments, and without likers and pictures of other people.
+    """Return a JSON value without comments, and without likers and pictures of other people.
 
-    `nested` values are judged themselves; where the author's `own` words stand, nothing is taken for a comment.
+    With `nested`, the value itself may be a comment; with `own` it contains the author's texts, and nothing in it is
+    taken for a comment.
     """
     if isinstance(value, list):
         return [public(item, nested=True, own=own) for item in value]  # pyright: ignore[reportUnknownVariableType]
@@ -72,7 +73,7 @@ def public(value: object, *, nested: bool = False, own: bool = False) -> Any:
 
 
 def outline(record: Record) -> Record:
-    """Only which keys a record has and what kind of value stands there: of whom it tells is not known."""
+    """Return only the record's keys and the types of their values, since it may be about anybody."""
     return {key: f"({kind_of(value)})" for key, value in record.items()}
 
 

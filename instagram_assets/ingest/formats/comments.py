@@ -1,8 +1,8 @@
-"""Comments found where they stand, with what is around them: alone, on pages of them, below posts, below each other.
+"""Finding comments with their context in a record: alone, on pages of comments, below posts, and as replies.
 
-Read in the exports of Apify's comment scraper (2021 to 2025), the files that Instaloader writes beside posts
-(`…_comments.json`), saved answers of the site, the app and the Graph API, and what Apify, Instaloader and Zeeschuimer
-keep of comments inside a post.
+Supported are the exports of Apify's comment scraper (2021 to 2025), the files that Instaloader writes beside posts
+(`…_comments.json`), saved responses of the site, the app and the Graph API, and comments that Apify, Instaloader and
+Zeeschuimer nest in a post.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,10 +19,10 @@ from instagram_assets.ingest.record_source import RecordSource
 from instagram_assets.privacy.pseudonyms import UNNAMED_PREFIX
 
 PAGES = "comment_pages"
-"""Name of the format of records that are no comments, and hold nothing that we know but comments."""
+"""Name of the format of records that are not comments themselves, but contain only comments."""
 
 ANSWERED, POST_ID, SHORTCODE = "(comment it stands under)", "(post it stands under)", "(code of that post)"
-"""Keys under which a comment's record has what only the place says where it was found."""
+"""Keys added to a comment's record for context that only its surroundings contain."""
 
 _NAMES = (
     *("ownerUsername", "owner.username", "user.username", "from.username", "author.username", "username", "userName"),
@@ -33,9 +33,9 @@ DISPLAYED = (
     *("owner.full_name", "user.full_name", "ownerFullName", "from.name", "fullName", "full_name", "name"),
     *("owner.fullName", "user.fullName", "author.name"),
 )
-"""Where the name may stand that a commenter is shown under, which several people may have."""
+"""Paths of a commenter's display name, which is not unique."""
 
-# Lists in which whatever has a text is a comment, also where nobody is named beside it.
+# Lists in which every object with a text is a comment, even without a user name.
 _LISTS = frozenset(
     {
         *("comments", "latestComments", "topComments", "preview_comments", "comments_preview", "hoisted_comments"),
@@ -44,7 +44,7 @@ _LISTS = frozenset(
         "preview_child_comments",
     }
 )
-# Other posts and people, and whatever belongs to them.
+# Fields with other posts and people, whose contents are not searched.
 _OTHERS = OWN_WORDS | {
     *("childPosts", "latestPosts", "carousel_media", "edge_sidecar_to_children", "edge_web_media_to_related_media"),
     *("edge_owner_to_timeline_media", "edge_chaining", "chaining", "usertags", "edge_media_to_tagged_user"),
@@ -63,18 +63,18 @@ _ADDRESSES = ("postUrl", "post_url", "commentUrl", "comment_url", "inputUrl", "u
 
 
 def username(comment: Record) -> str | None:
-    """The name of the account that wrote it, in lower case; null where none stands there."""
+    """Return the commenter's account name, in lower case; None if there is none."""
     found = (field_values.strip_at_sign(name) for name in _texts(comment, _NAMES))
     return next((name.casefold() for name in found if field_values.is_account_name(name)), None)
 
 
 def display_name(comment: Record) -> str | None:
-    """The name that the commenter is shown under; null where none stands there."""
+    """Return the commenter's display name; None if there is none."""
     return next(_texts(comment, DISPLAYED), None)
 
 
 def _commenter(comment: Record) -> str | None:
-    """What a commenter is known by: an account's name, else its number, else the name it is shown under."""
+    """Return the commenter's identifier: the account name, else the account id, else the display name."""
     if name := username(comment):
         return name
     numbers = (find(comment, place) for place in _NUMBERS)
@@ -91,7 +91,10 @@ def _texts(comment: Record, places: Sequence[str]) -> Iterator[str]:
 
 
 def _answered(comment: Record) -> object:
-    """The id of the comment that it answers; collectors write 0 and nothing where there is none."""
+    """Return the id of the comment that this one replies to.
+
+    None for 0 and "", which collectors write for no parent.
+    """
     said = (comment.get(place) for place in _ANSWERED)
     return next((value for value in said if value not in (None, "", 0, "0")), comment.get(ANSWERED))
 
@@ -122,7 +125,7 @@ COMMENT = CommentShape(
 
 
 class Around(NamedTuple):
-    """What is known of the place where comments stand: the post above it, who was collected with it, and when."""
+    """Context of a comment: the post above it, the account that was collected, and when."""
 
     post_id: str | None = None
     shortcode: str | None = None
@@ -131,7 +134,7 @@ class Around(NamedTuple):
 
 
 def parts(record: Record, source: RecordSource) -> Iterator[Part]:
-    """A comment and its replies, or the comments on a page. Raises RecordError where they are to be dropped."""
+    """Return a comment and its replies, or the comments on a page. Raises RecordError if comments are to be dropped."""
     if source.pseudonym_of is None:
         raise RecordError("", DROPPED)
     post_id, shortcode, account = source.post_beside or (None, None, None)
@@ -139,12 +142,12 @@ def parts(record: Record, source: RecordSource) -> Iterator[Part]:
 
 
 def holds_any(record: Record) -> bool:
-    """True when there is a comment somewhere in a record that is no post."""
+    """True if a record that is not a post contains a comment."""
     return any(True for _ in found(record))
 
 
 def found(record: Record, place: str = "", around: Around = Around()) -> Iterator[Part]:  # noqa: B008
-    """The comments in a record that is no post, itself included, in their order; what stands below posts is theirs."""
+    """Return all comments in a record that is not a post, including itself, in order; nested posts are not searched."""
     if is_comment(record):
         yield from _with_replies(record, place, around, None, aside=False)
     elif record.keys().isdisjoint(_OF_POSTS):
@@ -152,7 +155,7 @@ def found(record: Record, place: str = "", around: Around = Around()) -> Iterato
 
 
 def below_post(post: Record, place: str, around: Around) -> Iterator[Part]:
-    """The comments that stand below a post."""
+    """Return the comments nested in a post."""
     yield from _inside(post, place, around, None, aside=True)
 
 
@@ -181,7 +184,7 @@ def _walk(value: Any, place: str, around: Around, answered: object, *, aside: bo
 
 
 def _with_replies(record: Record, place: str, around: Around, answered: object, *, aside: bool) -> Iterator[Part]:
-    """A comment, then the comments below it, which answer it."""
+    """Return a comment, followed by the replies nested in it."""
     known = {ANSWERED: answered, POST_ID: around.post_id, SHORTCODE: around.shortcode}
     told = {**record, **{key: value for key, value in known.items() if value is not None}}
     yield Part(COMMENT, told, place, around.account, around.observed_at, aside)

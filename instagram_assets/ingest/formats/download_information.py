@@ -1,7 +1,7 @@
-"""Instagram's own archive ("Download your information") as JSON: one's posts, reels, IGTV videos, archived posts.
+"""Format of Instagram's own archive ("Download your information") in JSON: posts, reels, IGTV videos, archived posts.
 
-As archives of 2021 to 2026 are. A post has its media with their files in the archive, its text and its time, and
-nothing else: no id, no code, no numbers. Its id is made of its first file's name, which ends in the medium's number.
+Archives of 2021 to 2026. A post has its media with their paths in the archive, its text and its timestamp, but no id,
+code or counts. Its id is derived from the name of its first file, which ends in the id of the media item.
 """
 
 import hashlib
@@ -33,14 +33,14 @@ _NO_PICTURE = "the archive has none for it"
 
 
 def is_record(record: Record) -> bool:
-    """True for a post of the archive, for a list of them, and for what else lies in its files of media."""
+    """True for a post of the archive, for a list of them, and for other records in its media files."""
     if "media" in record:
         return _is_post(record)
     return any(key in record for key in (*_POSTS, *_OTHERS))
 
 
 def parts(record: Record, source: RecordSource) -> Iterator[Part]:
-    """The posts. Raises RecordError for what is none, FileError where nothing says whose they are."""
+    """Return the posts in a record. Raises RecordError for other records, FileError if their owner is unknown."""
     if "media" in record:
         yield _part(record, source, "", None)
         return
@@ -56,7 +56,7 @@ def parts(record: Record, source: RecordSource) -> Iterator[Part]:
 
 def _is_post(record: Record) -> bool:
     media = record["media"]
-    if media == []:  # a text alone
+    if media == []:  # a text without media
         return "title" in record and "creation_timestamp" in record
     own = records_in(media)[:2]
     return bool(own) and all(
@@ -81,7 +81,7 @@ def _uri(medium: Record) -> str:
 
 
 def _post_id(post: Record) -> str:
-    """`archive-` and the number of its first medium; where files have other names, a hash of time and names."""
+    """Return `archive-` and the id of its first media item; if file names have no id, a hash of timestamp and names."""
     names = [PurePosixPath(_uri(medium)).name for medium in _files(post)]
     number = _NUMBER.search(PurePosixPath(names[0]).stem) if names else None
     if number:
@@ -96,7 +96,7 @@ def _taken_at(post: Record) -> object:
 
 
 def _caption(post: Record) -> object:
-    """The text: with one medium it stands there, with several at the post; empty where only empty ones stand."""
+    """Return the caption: of the only media item, else of the post; empty if all are empty."""
     said = [
         title for holder in (post, *records_in(post.get("media"))[:1]) if (title := holder.get("title")) is not None
     ]

@@ -1,4 +1,4 @@
-"""Answers that say what went wrong, in the place of posts and profiles: web_profile_info, the site, the Graph API."""
+"""Error responses in place of posts and profiles: from web_profile_info, the site, and the Graph API."""
 
 from collections.abc import Iterable
 
@@ -11,12 +11,12 @@ from instagram_assets.ingest.record_source import RecordSource
 
 
 def is_refusal(record: Record) -> bool:
-    """True for an answer that says why there is nothing."""
+    """True for a response that contains an error instead of data."""
     return record.get("status") == "fail" or has_no_user(record) or graph_api.is_refusal(record)
 
 
 def refuse(record: Record, source: RecordSource) -> Iterable[Part]:
-    """An answer without a profile: raises RecordError with what it says went wrong."""
+    """Parse a response without a profile: always raises RecordError with the reported error."""
     if record.get("status") == "fail":
         raise _source_error("status", str(record.get("message") or "no reason given"))
     if has_no_user(record):
@@ -29,6 +29,6 @@ def _source_error(field: str, said: str) -> RecordError:
 
 
 def has_no_user(record: Record) -> bool:
-    """True for the answer to a question about a profile that is not there."""
+    """True for the response to a request for a profile that does not exist."""
     data = record.get("data")
     return isinstance(data, dict) and "user" in data and data["user"] is None

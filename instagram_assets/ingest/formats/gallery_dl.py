@@ -1,8 +1,8 @@
-"""The metadata that gallery-dl writes beside each picture (`--write-metadata`) and its JSON lines.
+"""Format of the metadata that gallery-dl writes beside each picture (`--write-metadata`), and of its JSON lines.
 
-Read in versions 1.19 (2021) to 1.32 (2026). One record is one picture or video with its number in the post: those of
-a file become one post, those of several files are put together where posts are merged. Times are UTC without saying
-so. Comments are not counted.
+Versions 1.19 (2021) to 1.32 (2026). One record is one picture or video with its number in the post. Records of one file
+are joined into a post here; those of several files when posts are merged. Timestamps are UTC without a zone. There is
+no comment count.
 """
 
 from collections.abc import Container, Sequence
@@ -23,18 +23,18 @@ def is_file(record: Record) -> bool:
 
 
 def is_story(record: Record) -> bool:
-    """True for a story or a highlight, which look much like posts."""
+    """True for a story or a highlight, whose metadata is similar to a post's."""
     return record.get("type") in ("story", "highlight") or "expires" in record or "highlight_title" in record
 
 
 def joined(files: Sequence[Record]) -> Record:
-    """The files of one post as one record, each medium once."""
+    """Join the files of one post into one record, each media item once."""
     media = {str(file.get("media_id", place)): file for place, file in enumerate(files)}
     return {**files[0], _FILES: list(media.values())}
 
 
 def _position(file: Record) -> int:
-    """Where the file's picture stands in its post, from 0."""
+    """Return the position of the file's picture in its post, from 0."""
     number = file.get("num")
     return number - 1 if type(number) is int and 0 < number <= LIST_LIMIT else 0
 
@@ -53,7 +53,7 @@ def _type(file: Record) -> str:
 
 
 def _pictures(file: Record) -> list[Picture]:
-    """The pictures at their positions; those between that other records have are empty."""
+    """Return the pictures at their positions; positions whose pictures are in other records are empty."""
     found: dict[int, Picture] = {}
     for one in file.get(_FILES) or [file]:
         picture = Picture(one.get("display_url"), one.get("video_url"), one.get("width"), one.get("height"))
@@ -62,7 +62,7 @@ def _pictures(file: Record) -> list[Picture]:
 
 
 def _free(position: int, taken: Container[int]) -> int:
-    """The position, or the next one where old versions number nothing."""
+    """Return the position, or the next free one, since old versions do not number files."""
     return next(place for place in count(position) if place not in taken)
 
 

@@ -1,8 +1,8 @@
-"""Saved answers of Meta's Graph API ("Instagram API with Facebook Login"): media, pages of media, business discovery.
+"""Format of Meta's Graph API ("Instagram API with Facebook Login"): media, pages of media, business discovery.
 
-Read from the reference of v25.0 (2026). The `id`s of this API are its own: the post's id is computed from the code in
-`permalink`, so that a post that was seen here and in an export stays one post. Posts of a hashtag have no owner: they
-are read where it is said that the hashtag was collected.
+From the reference of v25.0 (2026). This API has its own `id`s: the post's id is computed from the code in `permalink`,
+so that a post from here and from an export is the same post. Posts of a hashtag have no owner: they are accepted only
+if the record says which hashtag was collected.
 """
 
 from dataclasses import replace
@@ -29,32 +29,32 @@ _OF_USERS = frozenset(("followers_count", "follows_count", "media_count"))
 
 
 def is_media(record: Record) -> bool:
-    """True for a post: its type in capitals, and what else one asks for."""
+    """True for a post: it has a type in capitals, and at least one more of the fields that can be requested."""
     kind = record.get("media_type")
     return isinstance(kind, str) and kind in TYPES and len(record.keys() & _OF_MEDIA) >= 2 and "code" not in record
 
 
 def is_user(record: Record) -> bool:
-    """True for a profile, one's own or that of a business discovery."""
+    """True for a profile: one's own, or the result of a business discovery."""
     keys = record.keys()
     return "username" in keys and not keys.isdisjoint(_OF_USERS) and "pk" not in keys and "follower_count" not in keys
 
 
 def is_refusal(record: Record) -> bool:
-    """True for an error in the place of an answer."""
+    """True for an error response."""
     error = record.get("error")
     return isinstance(error, dict) and "message" in error and ("code" in error or "type" in error)
 
 
 def owned(record: Record, account: str | None) -> Record:
-    """A post with its owner: below a profile it stands without one. A hashtag that was collected owns nothing."""
+    """Return a post with its owner, which is missing below a profile; a hashtag that was collected is not an owner."""
     if account is None or account.startswith("#") or first(record, _OWNER) is not None:
         return record
     return {**record, "username": account}
 
 
 def parts(record: Record, source: RecordSource) -> tuple[Part, ...]:
-    """One post. Raises RecordError where it names no owner."""
+    """Return the only post in a record. Raises RecordError if it has no owner."""
     if first(record, _OWNER) is None:
         raise RecordError("username", "was not asked for, and answers of hashtags never have it: whose post is it?")
     return (Part(POST, record),)
@@ -71,13 +71,13 @@ def _post_id(media: Record) -> object:
 
 
 def _is_reel(media: Record) -> bool:
-    """By its product, or by its address where no product can be asked for, as of a hashtag's posts."""
+    """True for a reel, by its product type, or by its URL where that cannot be requested, as for a hashtag's posts."""
     product = media.get("media_product_type")
     return product == "REELS" if product is not None else "/reel/" in str(media.get("permalink"))
 
 
 def _likes_hidden(media: Record) -> bool:
-    """True when the numbers were asked for and this one was left out."""
+    """True when the counts were requested but the number of likes is missing."""
     return "comments_count" in media and media.get("like_count") is None
 
 
@@ -136,16 +136,16 @@ POST = PostShape(
 
 
 OF_HASHTAG = replace(POST)
-"""The same of a hashtag's posts, of which the API tells less: that is no sign that its answers changed."""
+"""Field mapping for a hashtag's posts, which have fewer fields; separate, so that this is no schema drift."""
 
 
 def _product(name: object) -> object:
-    """Instagram's own word: elsewhere reels are `clips`."""
+    """Return the product type in Instagram's internal terms, in which reels are `clips`."""
     return {"REELS": "clips", "FEED": "feed"}.get(name, name) if isinstance(name, str) else name
 
 
 def error_of(record: Record) -> str:
-    """What a refusal says went wrong."""
+    """Return the error message of an error response."""
     return str(find(record, "error.message") or "no reason given")
 
 

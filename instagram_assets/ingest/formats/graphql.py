@@ -1,7 +1,7 @@
-"""Nodes of Instagram's GraphQL answers: GraphImage, GraphVideo, GraphSidecar, with or without XDT before the name.
+"""Format of Instagram's GraphQL responses: nodes GraphImage, GraphVideo, GraphSidecar, with or without the prefix XDT.
 
-Instaloader keeps its posts in the same form, and when logged in fills it with what the app's API says: then the
-time is `date`, the caption a plain text, and the rest is in `iphone_struct`.
+Instaloader stores posts in the same format; when logged in it fills them from the app's API: then the timestamp is
+`date`, the caption a plain text, and the rest is in `iphone_struct`.
 """
 
 from instagram_assets.ingest.formats.shapes import (
@@ -22,13 +22,13 @@ _OF_USERS = frozenset(("edge_followed_by", "edge_follow", "biography"))
 
 
 def is_node(record: Record) -> bool:
-    """True for a post's node, also a bare one, and one of which a collector kept no more than the caption."""
+    """True for a post's node, also without its wrapper, and one that a collector has reduced to its caption."""
     keys = record.keys()
     return "edge_media_to_caption" in keys or ("shortcode" in keys and not keys.isdisjoint(_OF_NODES))
 
 
 def is_user(record: Record) -> bool:
-    """True for a profile's node: a name beside a biography or numbers; people who only stand by a post have neither."""
+    """True for a profile's node: a name with a biography or counts, which people mentioned in a post do not have."""
     keys = record.keys()
     if "username" not in keys:
         return False
@@ -47,7 +47,7 @@ def _type(node: Record) -> object:
 def _caption(node: Record) -> object:
     edges = find(node, "edge_media_to_caption.edges")
     if edges is None:
-        # The app's API says null where a post has no text.
+        # The app's API returns null for a post without text.
         return (node["caption"] or "") if "caption" in node else None
     return first(node, ("edge_media_to_caption.edges.0.node.text",)) if edges else ""
 
@@ -64,7 +64,7 @@ def _picture(node: Record) -> Picture:
 
 
 def _comments(node: Record) -> object:
-    """How many there are; instagram-scraper puts the comments themselves at this place."""
+    """Return the number of comments; instagram-scraper has the comments themselves in this field."""
     number = first(node, _COMMENTS)
     return None if isinstance(number, dict) else number
 

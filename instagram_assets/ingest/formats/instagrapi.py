@@ -1,7 +1,8 @@
-"""What instagrapi and aiograpi dump of a post: `Media.model_dump_json()` or `json.dumps(media.dict(), default=str)`.
+"""Format of posts dumped by instagrapi and aiograpi: `Media.model_dump_json()` or `json.dumps(media.dict())`.
 
-Versions 1.16 (2021) to 3.2 (2026). The app's fields are moved: `caption_text`, a plain list `usertags`, the places of
-an album in `resources`. A `User` dump has the app's own names, so it is read as the app's profile.
+Versions 1.16 (2021) to 3.2 (2026). Compared with the app's API fields are moved: `caption_text`, a plain list
+`usertags`, the items of an album in `resources`. A `User` dump has the app's own field names, so it is parsed as an app
+profile.
 """
 
 from dataclasses import replace
@@ -12,12 +13,12 @@ from instagram_assets.ingest.reader.json_values import Record
 
 
 def is_media(record: Record) -> bool:
-    """True for a dumped `Media`: all versions have these, and the app's own answers never have them."""
+    """True for a dumped `Media`: all versions have these fields, and the app's own responses never do."""
     return "caption_text" in record and "usertags" in record and "media_type" in record
 
 
 def is_story(record: Record) -> bool:
-    """True for a dumped `Story`, which looks much like a `Media`."""
+    """True for a dumped `Story`, which is similar to a `Media`."""
     return "stickers" in record and "links" in record and "media_type" in record
 
 
@@ -33,7 +34,7 @@ def _picture(media: Record) -> Picture:
 
 
 def _views(media: Record, place: str) -> object:
-    """A number of views; instagrapi writes 0 where Instagram says nothing."""
+    """Return a number of views; null for 0, which instagrapi writes when Instagram gives no number."""
     return media.get(place) or None
 
 

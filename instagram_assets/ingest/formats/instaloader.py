@@ -1,4 +1,4 @@
-"""Instaloader's files {"node": …, "instaloader": …}, version 4, posts and profiles, logged in or not."""
+"""Format of Instaloader's files {"node": …, "instaloader": …}, version 4: posts and profiles, logged in or not."""
 
 from collections.abc import Iterator
 
@@ -10,12 +10,12 @@ from instagram_assets.ingest.record_source import RecordSource
 
 
 def is_file(record: Record) -> bool:
-    """True for what Instaloader's `save_structure_to_file` writes."""
+    """True for files written by Instaloader's `save_structure_to_file`."""
     return isinstance(record.get("node"), dict) and isinstance(record.get("instaloader"), dict)
 
 
 def parts(record: Record, source: RecordSource) -> Iterator[Part]:
-    """The post, or the profile with the posts that came along. Raises RecordError for stories, hashtags and lists."""
+    """Return the post, or the profile and the posts in it. Raises RecordError for stories, hashtags and lists."""
     node, kind = record["node"], record["instaloader"].get("node_type")
     if kind == "Post":
         yield Part(graphql.POST, node, "node")

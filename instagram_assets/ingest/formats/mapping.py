@@ -1,4 +1,4 @@
-"""Which field of which format goes into which column, as data; the shapes of the formats say it, and nothing else."""
+"""Table of which source field of each format is stored in which column, derived from the formats' field mappings."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -26,7 +26,7 @@ SHAPES: tuple[tuple[str, Shape], ...] = (
     (ads.FORMAT, ads.AD),
     (comment_detection.FORMAT, comments.COMMENT),
 )
-"""Every shape with the name of its format."""
+"""Every field mapping with the name of its format."""
 
 CONTRACTS: dict[str, Contract] = {
     "post": POSTS_RAW,
@@ -34,17 +34,17 @@ CONTRACTS: dict[str, Contract] = {
     "ad": RAW_ADS,
     "comment": RAW_COMMENTS,
 }
-"""The table that each kind of record goes into."""
+"""The table contract for each kind of record."""
 
 _NAMES = {id(shape): name for name, shape in SHAPES}
 
 
 class Mapped(NamedTuple):
-    """One column of ours in one format, and where it comes from.
+    """One of our columns in one format, and the source fields that it comes from.
 
-    `kind` is `post` (reels too), `profile`, `ad` or `comment`; `fields` are places in a record, or columns of a table
-    of ads, the first that says something counts; `type` is Arrow's of the column. A `computed` column is made of these
-    fields and is not the value itself.
+    `kind` is `post` (reels too), `profile`, `ad` or `comment`; `fields` are paths in a record, or columns of a table of
+    ads, of which the first non-empty one is used; `type` is the column's Arrow type. A `computed` column is derived
+    from these fields instead of copied.
     """
 
     format: str
@@ -56,12 +56,12 @@ class Mapped(NamedTuple):
 
 
 def mapping() -> list[Mapped]:
-    """The columns of every format, posts before profiles, ads and comments, in the order of the table."""
+    """Return the columns of every format, posts before profiles, ads and comments, in the order of the table."""
     return [mapped for name, shape in SHAPES for mapped in _columns(name, shape)]
 
 
 def kind_of(shape: Shape) -> str:
-    """What a shape is one of: the kind under which its columns stand in the mapping."""
+    """Return the kind of record that a shape describes, as in `Mapped.kind`."""
     if isinstance(shape, PostShape):
         return "post"
     if isinstance(shape, CommentShape):
@@ -70,13 +70,13 @@ def kind_of(shape: Shape) -> str:
 
 
 def format_name(shape: Shape) -> str:
-    """The name of a shape's format; empty for one that is not in SHAPES."""
+    """Return the name of a shape's format; empty for one that is not in SHAPES."""
     return _NAMES.get(id(shape), "")
 
 
 @cache
 def columns_of(name: str, kind: str) -> dict[str, str]:
-    """The column of ours that each of a format's own fields goes into, by the field's name at the top of a record."""
+    """Return our column for each of a format's fields, by the field's top-level name."""
     found: dict[str, str] = {}
     for mapped in mapping():
         if mapped.format == name and mapped.kind == kind:

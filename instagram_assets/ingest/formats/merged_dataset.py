@@ -1,7 +1,6 @@
-"""Our own merged dataset as JSON (`merged_dataset_*_with_images.json`, `…_with_captions.json`) or CSV read back.
+"""Format of our own merged dataset: JSON (`merged_dataset_*_with_images.json`, `…_with_captions.json`) or CSV.
 
-`datasets/records.py` and `datasets/csv.py` say what its keys mean. Each post also brings its owner's
-profile as it was then.
+`datasets/records.py` and `datasets/csv.py` document its keys. Each post also contains its owner's profile of that time.
 """
 
 from collections.abc import Iterator
@@ -27,12 +26,12 @@ _OF_PROFILES = {
 
 
 def is_record(record: Record) -> bool:
-    """True for a record of the merged dataset: no exporter writes these keys beside each other."""
+    """True for a record of the merged dataset: no exporter writes this combination of keys."""
     return "imageUrls" in record and "likesHidden" in record and "kind" in record
 
 
 def parts(record: Record, source: RecordSource) -> Iterator[Part]:
-    """The post, and its owner's profile where its followers are known."""
+    """Return the post, and its owner's profile if its number of followers is known."""
     yield Part(POST, record)
     if record.get("followersCount") is not None and record.get("ownerUsername") is not None:
         profile = {key: record.get(name) for key, name in _OF_PROFILES.items()}

@@ -1,7 +1,7 @@
-"""Posts and profiles anywhere in a JSON value, found by their own shape and not by where they stand.
+"""Finding posts and profiles anywhere in a JSON value, recognised by their fields and not by their path.
 
-So the wrapper does not matter: pages of timelines, hashtags and places, `_sharedData`, `sections`, connections with
-`edges`, saved answers of any collector.
+So any wrapper is supported: pages of timelines, hashtags and places, `_sharedData`, `sections`, connections with
+`edges`, saved responses of any collector.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ from instagram_assets.ingest.record_source import OBSERVED_FIELDS, RecordSource,
 
 Recognise = Callable[[Record], bool]
 
-# Each with its format's name; the first that recognises a record counts.
+# Each with its format's name; the first that matches a record is used.
 POSTS: tuple[tuple[str, Recognise, PostShape], ...] = (
     ("apify_posts", apify.is_post, apify.POST),
     ("instagrapi", instagrapi.is_media, instagrapi.MEDIA),
@@ -42,14 +42,14 @@ PROFILES: tuple[tuple[str, Recognise, ProfileShape], ...] = (
 )
 
 _DEPTH = 32
-# Every post has one of these, so most of what lies around posts needs no closer look.
+# Every post has one of these, so that other objects can be skipped quickly.
 _OF_POSTS = frozenset(
     {
         *("shortCode", "shortcode", "code", "media_type", "post_shortcode", "edge_media_to_caption"),
         *("timestamp", "displayUrl", "ownerUsername"),
     }
 )
-# Who looked at the page, and whom or what it suggests beside the post: nobody collected these.
+# Fields for the viewer of the page and for suggested accounts and posts, which nobody meant to collect.
 _NOT_COLLECTED = PRIVATE | {
     *("viewer", "viewer_data", "current_user", "logged_in_user", "edge_web_media_to_related_media"),
     *("edge_chaining", "chaining", "suggested_users", "profile_context_facepile_users"),
@@ -57,7 +57,7 @@ _NOT_COLLECTED = PRIVATE | {
 
 
 class _Around(NamedTuple):
-    """What is known of a place from what it stands in."""
+    """Context inherited from the enclosing objects."""
 
     account: str | None = None
     observed_at: datetime | None = None
@@ -72,21 +72,21 @@ def found(
     account: str | None = None,
     observed: datetime | None = None,
 ) -> Iterator[Part]:
-    """The posts and profiles in a value, in their order, each with its place; `account` and `observed` if not said.
+    """Return all posts and profiles in a value, in order, each with its path; `account` and `observed` are defaults.
 
-    What stands below a post belongs to it, so its owner and its children are no parts of their own. Of a profile's
-    posts the account is the profile's. A post that is found twice has the same `twin`.
+    Objects nested in a post belong to it, so its owner and its children are not returned separately. Posts nested in a
+    profile are assigned to its account. Duplicates of a post have the same `twin`.
     """
     return _walk(value, place, _Around(account, observed), source)
 
 
 def parts(record: Record, source: RecordSource) -> Iterator[Part]:
-    """The posts and profiles anywhere in a record."""
+    """Return the posts and profiles anywhere in a record."""
     return found(record, source)
 
 
 def holds_any(record: Record) -> bool:
-    """True when there is a post or a profile somewhere in a record."""
+    """True when a record contains a post or a profile at any depth."""
     return any(True for _ in _walk(record, "", _Around(), None))
 
 
@@ -104,7 +104,7 @@ def _walk(value: Any, place: str, around: _Around, source: RecordSource | None) 
         return
     if shape := _post_shape(record):
         if not is_story(record):
-            # Whether there is a post at all is asked without a source, and needs no more than that.
+            # Without a source the caller only asks whether there is any post.
             yield _post(shape, record, place, around) if source else Part(shape, record)
         return
     if shape := _profile_shape(record):
@@ -145,7 +145,7 @@ def _profile_shape(record: Record) -> ProfileShape | None:
 
 
 def is_story(record: Record) -> bool:
-    """True for a story in any of the forms that posts have: it is gone after a day, and is not read."""
+    """True for a story in any post format; stories expire after a day and are not read."""
     if record.get("product_type") == "story" or record.get("media_product_type") == "STORY":
         return True
     return instagrapi.is_story(record) or (gallery_dl.is_file(record) and gallery_dl.is_story(record))

@@ -1,4 +1,4 @@
-"""The formats we know: of each its name, how a record of it is recognised, and what is in it: posts, profiles, ads."""
+"""Registry of the known formats: for each its name, how to recognise a record of it, and how to parse it."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -27,7 +27,7 @@ Open = Callable[[Record, RecordSource], Iterable[Part]]
 
 
 def _one(shape: PostShape) -> Open:
-    """How to open a record that is one post."""
+    """Return the parser for a record that is a single post."""
 
     def opened(record: Record, source: RecordSource) -> tuple[Part, ...]:
         if nested_posts.is_story(record):
@@ -39,7 +39,7 @@ def _one(shape: PostShape) -> Open:
     return opened
 
 
-# The first that recognises a record counts. What is common stands first, what looks like much else stands last.
+# The first match is used: common formats come first, those that match many records last.
 FORMATS: tuple[tuple[str, Recognise, Open], ...] = (
     ("apify_posts", apify.is_post, lambda record, _: (Part(apify.POST, record),)),
     (collector_lines.NAME, collector_lines.is_line, collector_lines.parts),
@@ -62,7 +62,7 @@ _KEY_SHOWN = 40
 
 
 def format_of(record: Record) -> tuple[str, Open]:
-    """The name of the record's format and how to open it; the name is empty when it is none that we know."""
+    """Return the name of the record's format and its parser; the name is empty for an unknown format."""
     for name, recognise, opened in FORMATS:
         if recognise(record):
             return name, opened

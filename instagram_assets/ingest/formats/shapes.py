@@ -1,4 +1,7 @@
-"""Where each kind of record keeps what we want to know: one shape for each, the rules are the same for all."""
+"""Field mappings from the formats' records to our columns: one `Shape` for each kind of record.
+
+The rules are shared.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +12,7 @@ from instagram_assets.errors import RecordError
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.record_source import OBSERVED_FIELDS
 
-# Comments, likers and pictures of people who never asked to be collected are dropped on purpose.
+# Comments, likers and pictures of people who did not agree to be collected are dropped on purpose.
 PRIVATE = frozenset(
     {
         *("latestComments", "firstComment", "ownerProfilePicUrl", "likedBy", "relatedProfiles", "latestIgtvVideos"),
@@ -22,7 +25,7 @@ PRIVATE = frozenset(
 
 
 class Picture(NamedTuple):
-    """One place of a post as received: the addresses of its image and its video, and the size in pixels."""
+    """One image or video of a post as received: the URLs of image and video, and the size in pixels."""
 
     image: object
     video: object = None
@@ -32,11 +35,11 @@ class Picture(NamedTuple):
 
 @dataclass(frozen=True)
 class Shape:
-    """Where a record of one kind keeps each of our columns.
+    """Field mapping for one kind of record: where it has the value of each of our columns.
 
-    `fields` maps a column to the places where it may stand ("owner.username"); the first that says something
-    counts. `derived` computes a column's value where no single place holds it; `fields` then still names the place.
-    `known` are the record's own keys that need no mention in `extra`.
+    `fields` maps a column to its possible paths ("owner.username"); the first with a value is used. `derived` computes
+    a column's value that no single path holds; `fields` then still names the source. `known` are keys of the record
+    that are left out of `extra`.
     """
 
     fields: Mapping[str, tuple[str, ...]]
@@ -44,7 +47,7 @@ class Shape:
     derived: Mapping[str, Callable[[Record], object]] = field(default_factory=dict[str, Callable[[Record], object]])
 
     def column(self, name: str, records: Sequence[Record]) -> list[Any]:
-        """One column's values of many records, as received."""
+        """Return one column's unparsed values of many records."""
         if derive := self.derived.get(name):
             return [derive(record) for record in records]
         places = self.fields.get(name)
@@ -56,32 +59,32 @@ class Shape:
         return [first(record, places) for record in records]
 
     def value(self, name: str, record: Record) -> Any:
-        """One column's value of one record, as received."""
+        """Return one column's unparsed value of one record."""
         return self.column(name, [record])[0]
 
     def name(self, column: str, record: Record) -> str:
-        """The place that a column's value comes from, for people to read."""
+        """Return the path that a column's value comes from, for messages."""
         places = self.fields.get(column, (column,))
         return next((place for place in places if find(record, place) is not None), places[0])
 
     def only_place(self, column: str) -> str | None:
-        """The place that a column always comes from; None when there are several."""
+        """Return the only path that a column can come from; None when there are several."""
         places = self.fields.get(column, (column,))
         return places[0] if len(places) == 1 else None
 
     def unknown(self, record: Record) -> Record:
-        """The part of a record that has no column."""
+        """Return the part of a record that is not mapped to any column."""
         return {key: value for key, value in record.items() if key not in self.known and key not in OBSERVED_FIELDS}
 
 
 @dataclass(frozen=True)
 class PostShape(Shape):
-    """The shape of a post: besides its fields also its types, its pictures in order, and what makes it a reel.
+    """Field mapping for a post, with its types, its pictures in order, and the test for a reel.
 
-    `media_fields` name where the image, the video, and the places of a sidecar stand; `cover` is the picture that is
-    left where a sidecar's places are not there. `bare` says what to do about posts without pictures, where the type
-    and the pictures are no required part; empty where they are. Where a post has a record for each of its pictures,
-    `join` makes one of them.
+    `media_fields` are the paths of the image, the video, and the items of a sidecar; `cover` is the picture to use when
+    the sidecar's items are missing. `bare` is the advice for posts without pictures, in formats where type and pictures
+    are optional; empty where they are required. If a post has a separate record for each picture, `join` merges them
+    into one.
     """
 
     types: Mapping[object, str] = field(default_factory=dict[object, str])
@@ -95,25 +98,25 @@ class PostShape(Shape):
 
 @dataclass(frozen=True)
 class ProfileShape(Shape):
-    """The shape of a profile."""
+    """Field mapping for a profile."""
 
 
 @dataclass(frozen=True)
 class AdShape(Shape):
-    """The shape of an ad."""
+    """Field mapping for an ad."""
 
 
 @dataclass(frozen=True)
 class CommentShape(Shape):
-    """The shape of a comment."""
+    """Field mapping for a comment."""
 
 
 class Part(NamedTuple):
-    """A post, profile or ad in a record: its shape, where in the record it stands, and what the record says about it.
+    """A post, profile, ad or comment in a record: its field mapping, its path in the record, and its context.
 
-    `account` is who was collected, `observed_at` when, where the part itself does not say so. `aside` parts came
-    along with something else: what they lack is no sign of a changed format. Of the posts of one record that have the
-    same `twin`, not empty, the first good one counts.
+    `account` is the collected account and `observed_at` the time, if the part itself does not have them. `aside` parts
+    are incidental (nested in something else): missing fields in them do not mean that the format changed. Of posts in
+    one record with the same non-empty `twin`, only the first valid one is used.
     """
 
     shape: Shape
@@ -126,9 +129,9 @@ class Part(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """What is wrong with the record at a place of its file, or with a part of it, and what stood there.
+    """An error in a record at a position of the file, or in a part of it, and the offending content.
 
-    `lacks` is the required field that it has not; `known` says that it is certainly about a post or a profile.
+    `lacks` is the required field that is missing; `known` is True if the record is certainly a post or a profile.
     """
 
     place: int
@@ -139,7 +142,7 @@ class Problem(NamedTuple):
 
 
 def find(record: Record, place: str) -> Any:
-    """What stands at a place such as "owner.username" or "edges.0.node"; None when there is no such place."""
+    """Return the value at a path such as "owner.username" or "edges.0.node"; None when the path does not exist."""
     value: Any = record
     for step in place.split("."):
         if isinstance(value, dict):
@@ -152,7 +155,7 @@ def find(record: Record, place: str) -> Any:
 
 
 def first(record: Record, places: Sequence[str]) -> Any:
-    """What stands at the first of the places that holds something."""
+    """Return the value of the first path that has one."""
     for place in places:
         if (value := find(record, place)) is not None:
             return value
@@ -160,13 +163,13 @@ def first(record: Record, places: Sequence[str]) -> Any:
 
 
 def records_in(value: object) -> list[Record]:
-    """The objects of a list; nothing for anything else."""
+    """Return the objects in a list; empty for anything else."""
     items: list[Any] = list(value) if isinstance(value, list) else []  # pyright: ignore[reportUnknownArgumentType]
     return [item for item in items if isinstance(item, dict)]
 
 
 def nodes_in(connection: object) -> Iterator[tuple[str, Record]]:
-    """The nodes of a GraphQL connection {"edges": [{"node": …}]}, each with its place in it."""
+    """Return the nodes of a GraphQL connection {"edges": [{"node": …}]}, each with its path in it."""
     for number, edge in enumerate(records_in(connection.get("edges") if isinstance(connection, dict) else None)):
         node = edge.get("node")
         if isinstance(node, dict):

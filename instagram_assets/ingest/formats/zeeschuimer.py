@@ -1,8 +1,7 @@
-"""What the browser extension Zeeschuimer collects, one JSON object per line, and what 4CAT makes of its lines.
+"""Format of the browser extension Zeeschuimer (one JSON object per line), and of 4CAT's exports of its lines.
 
-Read in Zeeschuimer 1.0 to 1.13 (2022 to 2026): the post stands in `data` as the site showed it, and
-`timestamp_collected` (milliseconds) says when. 4CAT puts the post's own fields outside and the rest into
-`__import_meta`.
+Zeeschuimer 1.0 to 1.13 (2022 to 2026): `data` has the post as the site returned it, and `timestamp_collected`
+(milliseconds) the time. 4CAT puts the post's own fields at the top level and the rest into `__import_meta`.
 """
 
 from collections.abc import Iterator
@@ -29,7 +28,7 @@ def is_line(record: Record) -> bool:
 
 
 def parts(record: Record, source: RecordSource) -> Iterator[Part]:
-    """The post, seen when it was collected. Raises RecordError for lines of other sites, comments and stories."""
+    """Return the post with its collection time. Raises RecordError for lines of other sites, comments and stories."""
     about, node, place = (record, record["data"], "data") if _WHEN in record else (record[_META], record, "")
     platform = about.get("source_platform")
     if isinstance(platform, str) and platform.casefold().removeprefix("www.") != _SITE:
@@ -40,9 +39,9 @@ def parts(record: Record, source: RecordSource) -> Iterator[Part]:
             raise RecordError(place, comment_detection.DROPPED)
         yield from comments.found(node, place, comments.Around(account=account, observed_at=observed))
         return
-    # Of what a page only announces, the extension keeps what it has: that it lacks fields is no changed format.
+    # Lines of previews are incomplete; their missing fields do not mean that the format changed.
     partial = node.get("_zs_partial") is True
-    if app_api.is_item(node) and not nested_posts.is_story(node):  # as nearly all are
+    if app_api.is_item(node) and not nested_posts.is_story(node):  # the most common case
         yield Part(app_api.POST, node, place, account, observed, aside=partial)
         return
     found = False

@@ -1,1 +1,1 @@
-"""From the bytes of a file to its records."""
+"""Readers that turn the bytes of a file into records."""

@@ -1,8 +1,8 @@
-"""Neighbouring records parted and parsed many at a time, as exact as one by one.
+"""Fast parsing of many JSON records at a time, with the same results as one by one.
 
 msgspec finds where each value of an array ends, and parses it, several times faster than the standard library. It is
-strict where exports are not (NaN, halves of characters, control characters in texts): what it refuses, and what is
-nested deeper than we keep, is left to `json_values`, which decides alone what becomes of it.
+strict where exports are not (NaN, lone surrogates, control characters in texts): what it rejects, and what is nested
+too deeply, is left to `json_values`, which alone decides how to handle it.
 """
 
 import re
@@ -14,7 +14,7 @@ import numpy as np
 
 from instagram_assets.ingest.reader.json_values import MAX_DEPTH, depth_of
 
-# What stands between two neighbours, of records or of objects in one: it is looked for from the end of a text.
+# The separator between two records, or between objects in one; it is searched from the end of the text.
 _BETWEEN = re.compile(rb'\}[ \t\r\n]*,[ \t\r\n]*\{[ \t\r\n]*"[^"\\]*"[ \t\r\n]*:')
 _TAILS = (1 << 16, 1 << 19, 1 << 62)
 
@@ -25,14 +25,16 @@ UNREAD: Any = object()
 
 
 def split(text: bytes) -> tuple[list[bytes], int]:
-    """The first values of an array's text after its bracket or comma, and where the last of them ends.
+    """Split the text of an array, after its bracket or comma, into its first values.
 
-    A few at the end, whole or not, are left out; none come back when the text is not just objects, one after the
-    other, in the strictest JSON.
+    Also returns where the last one ends.
+
+    A few values at the end, complete or not, are left out; the list is empty when the text is not a sequence of objects
+    in strict JSON.
     """
     for end in _ends(text):
         try:
-            # Only an array that is one as a whole passes: so the end that was guessed is the end of a value.
+            # Only a complete array is accepted, so the guessed end is verified as the end of a value.
             return [bytes(raw) for raw in _split(b"[%b]" % text[:end])], end
         except (msgspec.DecodeError, RecursionError):
             continue
@@ -40,7 +42,7 @@ def split(text: bytes) -> tuple[list[bytes], int]:
 
 
 def quick_value(text: bytes) -> Any:
-    """The JSON value that a text is, exactly as `json_values.parse` gives it; UNREAD when that must look at it."""
+    """Parse a JSON text with the same result as `json_values.parse`; UNREAD when only that can parse it."""
     try:
         value = _decode(text)
     except (msgspec.DecodeError, ValueError, RecursionError):  # ValueError: not UTF-8
@@ -51,7 +53,7 @@ def quick_value(text: bytes) -> Any:
 
 
 def _ends(text: bytes) -> Iterator[int]:
-    """Where the last record that another one follows may end: guesses, each from a longer part of the text's end."""
+    """Yield candidate offsets for the end of the last complete record, each from a longer part of the text's end."""
     for tail in _TAILS:
         places = [found.start() for found in _BETWEEN.finditer(text, max(0, len(text) - tail))]
         if places:
@@ -62,8 +64,8 @@ def _ends(text: bytes) -> Iterator[int]:
 
 
 def _depths(text: bytes, places: list[int]) -> Any:
-    """How deep each of the places lies, compared with the first, which is in no string."""
-    # Blanks in the place of escaped signs keep every place where it is.
+    """Return the nesting depth at each offset, relative to the first, which must not be in a string."""
+    # Escapes are replaced by blanks of the same length, which keeps all offsets.
     part = text[places[0] :].replace(b"\\\\", b"  ").replace(b'\\"', b"  ")
     signs = np.frombuffer(part, np.uint8)
     brackets = np.flatnonzero((signs | 0x20 == 0x7B) | (signs | 0x20 == 0x7D))  # [ and ] are 0x20 below { and }
@@ -71,4 +73,4 @@ def _depths(text: bytes, places: list[int]) -> Any:
     brackets = brackets[in_strings == 0]
     steps = np.cumsum(np.where(signs[brackets] | 0x20 == 0x7B, 1, -1))
     found = np.searchsorted(brackets, np.array(places) - places[0])
-    return steps[np.minimum(found, len(steps) - 1)]  # where quotes do not pair, a place may seem to be in a string
+    return steps[np.minimum(found, len(steps) - 1)]  # where quotes are unbalanced, an offset may seem to be in a string

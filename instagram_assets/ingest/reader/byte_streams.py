@@ -1,4 +1,4 @@
-"""A file's bytes as UTF-8 chunks: opened with care, unpacked, decoded, flat in memory."""
+"""Streams of a file's text as UTF-8 chunks: opened safely, decompressed and decoded in constant memory."""
 
 import codecs
 import errno
@@ -39,21 +39,21 @@ _WIDE_MARKS = {
     b"\xff\xfe": "utf-16",
     b"\xfe\xff": "utf-16",
 }
-# Where the zero bytes of an ASCII character stand.
+# Offsets of the zero bytes of an ASCII character in UTF-16 and UTF-32.
 _WIDE_ZEROS = {"x0x0": "utf-16-le", "0x0x": "utf-16-be", "x000": "utf-32-le", "000x": "utf-32-be"}
-# JSON text packs 5 to 30 times; only a bomb goes far beyond, and small files may do as they like.
+# JSON compresses 5 to 30 times; only a decompression bomb far exceeds that, and small files are not checked.
 UNPACKED_FREE = 64 << 20
 UNPACKED_RATIO = 200
-# The largest dictionary that `xz -9` asks for is 64 MiB.
+# The largest dictionary that `xz -9` needs is 64 MiB.
 XZ_MEMORY = 80 << 20
 
 
 def utf8_chunks(path: Path, limits: IngestSettings) -> Iterator[bytes]:
-    """The file's text as UTF-8 bytes without a byte order mark, about 2 MiB at a time.
+    """Yield the file's text as UTF-8 bytes without a byte order mark, about 2 MiB at a time.
 
-    UTF-8 itself is passed on unchecked, so that the reader can tell which record is broken.
-    Raises FileError when the file cannot be read, is packed in a way we do not unpack, is in another
-    encoding than `limits.encoding`, or changes while it is read.
+    UTF-8 itself is not validated here, so that the reader can report which record is broken. Raises FileError when the
+    file cannot be read, has an unsupported compression, is in another encoding than `limits.encoding`, or changes while
+    it is read.
     """
     chunks = _joined(file_chunks(path), HEAD)
     head = next(chunks, b"")
@@ -68,7 +68,7 @@ def utf8_chunks(path: Path, limits: IngestSettings) -> Iterator[bytes]:
     codec = _codec(limits.encoding)
     if codec == "utf-8":
         _refuse_wide(head, path)
-        # Spaces in the mark's place keep every byte offset true.
+        # The byte order mark becomes spaces, which keeps all byte offsets.
         yield head.replace(codecs.BOM_UTF8, b"   ", 1) if head.startswith(codecs.BOM_UTF8) else head
         next(chunks)
         yield from chunks
@@ -77,7 +77,7 @@ def utf8_chunks(path: Path, limits: IngestSettings) -> Iterator[bytes]:
 
 
 def file_chunks(path: Path) -> Iterator[bytes]:
-    """The bytes of a regular file, about 2 MiB at a time; FileError when it is none or changes meanwhile."""
+    """Yield the bytes of a regular file, about 2 MiB at a time; FileError when it is not one or changes meanwhile."""
     check_regular(path)
     try:
         with open(path, "rb") as stream:
@@ -94,7 +94,7 @@ def file_chunks(path: Path) -> Iterator[bytes]:
 
 
 def check_regular(path: Path) -> os.stat_result:
-    """What the system says of a file. Raises FileError unless `path` is a plain one in its own folder."""
+    """Return the file's `os.stat_result`. Raises FileError unless `path` is a regular file and not a link."""
     try:
         status = os.stat(path)
         mode = status.st_mode
@@ -111,30 +111,30 @@ def check_regular(path: Path) -> os.stat_result:
 
 
 def identity(status: os.stat_result) -> Identity:
-    """What stays the same as long as a file is not touched: inode, size, time of change."""
+    """Return what identifies an unchanged file: inode, size, time of change."""
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def changed(path: Path) -> FileError:
-    """The error for a file that somebody still writes."""
+    """Return the error for a file that is still being written."""
     return BusyFileError(str(path), "the file changed while it was read", "Wait until it is complete, then run again")
 
 
 def looks_like(data: bytes) -> str | None:
-    """The name of the encoding that bytes which are not UTF-8 are probably in, if we can tell."""
+    """Return the probable encoding of bytes that are not UTF-8; None if it cannot be told."""
     try:
-        # The bytes may stop in the middle of a character, so their end is not final.
+        # The bytes may stop in the middle of a character, so decoding is not final.
         text = codecs.getincrementaldecoder("cp949")().decode(data)
     except UnicodeDecodeError:
         return None
-    # cp949 covers euc-kr. Stray bytes seldom make two syllables; now and then two bytes of one pass for UTF-8.
+    # cp949 includes euc-kr. Stray bytes rarely form two syllables; sometimes two bytes of one are valid UTF-8.
     syllables = len(re.findall("[가-힣]", text))
     in_utf8 = len(re.findall("[^\x00-\x7f\ufffd]", data.decode("utf-8", "replace")))
     return "cp949" if syllables >= 2 and syllables > in_utf8 else None
 
 
 def wrong_encoding(path: Path, guess: str | None, where: str, problem: str = "this is not UTF-8") -> FileError:
-    """The error for a file in another encoding, with what to set."""
+    """Return the error for a file in another encoding, which says what to set."""
     if guess is None:
         return FileError(str(path), problem, f"Convert the file to UTF-8, or set {ENCODING_SETTING}", where)
     problem = f"{problem} but looks like {guess}"
@@ -149,7 +149,7 @@ def _unreadable(path: Path, error: Exception) -> FileError:
 
 
 def _joined(chunks: Iterator[bytes], least: int) -> Iterator[bytes]:
-    """The same bytes with a first chunk of at least `least` bytes, so that its beginning can be judged."""
+    """Yield the same bytes with a first chunk of at least `least` bytes, enough to detect the file type."""
     head = b""
     for chunk in chunks:
         head += chunk
@@ -180,7 +180,7 @@ def _refuse_wide(head: bytes, path: Path) -> None:
 
 
 def _is_text(data: bytes, encoding: str) -> bool:
-    """True when bytes are the beginning of a text in an encoding: most of any others decode, too, to anything."""
+    """True when bytes are plausibly the start of a text in an encoding: most encodings can decode any bytes."""
     try:
         text = codecs.getincrementaldecoder(encoding)().decode(data)
     except UnicodeDecodeError:
@@ -212,7 +212,7 @@ def _transcoded(chunks: Iterator[bytes], encoding: str, path: Path) -> Iterator[
 
 
 class _Unpacker(Protocol):
-    """One stream of a packed file; `rest` is what follows its end."""
+    """Decompressor for one stream of a compressed file; `rest` is the data after its end."""
 
     name: str
 
@@ -222,11 +222,11 @@ class _Unpacker(Protocol):
     @property
     def rest(self) -> bytes: ...
     def unpack(self, data: bytes) -> bytes:
-        """At most CHUNK further bytes, with `data` added to what is still to be unpacked."""
+        """Return up to CHUNK more decompressed bytes, after adding `data` to the input."""
         ...
 
     def has_more(self) -> bool:
-        """True when more can be unpacked without more data."""
+        """True when more can be decompressed without more input."""
         ...
 
 

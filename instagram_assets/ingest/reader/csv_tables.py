@@ -1,4 +1,4 @@
-"""Tables as CSV: each row as the nested record that its collector flattened, in bounded memory."""
+"""Reader for CSV tables: each row becomes the nested record that its collector flattened, in bounded memory."""
 
 import csv
 import io
@@ -19,12 +19,12 @@ from instagram_assets.settings import IngestSettings
 
 SEPARATORS = ",;\t"
 UNREAD_SEPARATORS = "|^~"
-"""What tables are parted by that are not read, but told as such."""
+"""Unsupported separators, which are recognised only to report them."""
 
 _SAMPLE = 100
 _NAMES_SHOWN = 8
 _NAME_SHOWN = 40
-# What Excel reads in a first line of its own.
+# The separator line of Excel (`sep=;`).
 _HINT = re.compile(r"sep=.[\r\n]*\Z")
 _ESCAPED = re.compile("[\udc80-\udcff]")
 
@@ -32,25 +32,25 @@ Item = tuple[Record | BadRecord, int]
 
 
 class Header(NamedTuple):
-    """How the cells of a table are parted, and what its columns are called."""
+    """Header of a table: its separator and its column names."""
 
     separator: str
     names: list[str]
 
 
 def table_in(head: bytes) -> Header | None:
-    """The header of a table that a file begins with, where its first rows are records that we know."""
+    """Return the header of the table at the start of a file, if its first rows are records of a known format."""
     return next((header for header, rows in _guesses(head) if is_known_table(header.names, rows)), None)
 
 
 def unread_separator(head: bytes) -> str:
-    """What parts the cells of a table of records that we know, where that is not read; empty for anything else."""
+    """Return the unsupported separator of a table of known records; empty for anything else."""
     guesses = _guesses(head, UNREAD_SEPARATORS)
     return next((header.separator for header, rows in guesses if is_known_table(header.names, rows)), "")
 
 
 def unknown_columns(head: bytes) -> str:
-    """The first columns of a table that a file begins with; empty when it looks like none."""
+    """Return the first columns of an unknown table at the start of a file; empty when it does not look like one."""
     for header, rows in _guesses(head):
         width = len(header.names)
         named = all(name.strip() and len(name) <= _NAME_SHOWN for name in header.names)
@@ -60,26 +60,26 @@ def unknown_columns(head: bytes) -> str:
 
 
 def shown(names: Sequence[str]) -> str:
-    """Some names of columns, for people to read."""
+    """Format some column names for a message."""
     first = [name[:_NAME_SHOWN] for name in names[:_NAMES_SHOWN]]
     more = ["…"] if len(names) > len(first) else []
     return ", ".join([name if name.isprintable() else ascii(name)[1:-1] for name in first] + more)
 
 
 def is_known_table(names: Sequence[str], rows: Iterable[Sequence[object]]) -> bool:
-    """True when a table's rows are records of some format, to judge by its names and some of its rows."""
+    """True when a table's rows are records of a known format, judging by its column names and some of its rows."""
     unflattener = Unflattener(names, cell_values.converter)
     samples = [["x"] * len(names), *rows]
     return any(cell_values.is_known(unflattener.record(row)) for row in samples)
 
 
 def is_title(row: Sequence[object]) -> bool:
-    """True for a row of several cells of which one is filled: what spreadsheets have above the names of columns."""
+    """True for a row of several cells of which one is filled: a title, as spreadsheets have above the column names."""
     return len(row) > 1 and sum(cell is not None and str(cell).strip() != "" for cell in row) == 1
 
 
 def check_names(names: Sequence[str], path: Path, where: str) -> None:
-    """Raise FileError when two columns have one name."""
+    """Raise FileError when two columns have the same name."""
     given = [name for name in names if name]
     if len(set(given)) < len(given):
         twice = shown(sorted({name for name in given if given.count(name) > 1}))
@@ -87,7 +87,7 @@ def check_names(names: Sequence[str], path: Path, where: str) -> None:
 
 
 def decoder_of(names: Sequence[str]) -> Callable[[Sequence[object], str], Record]:
-    """What makes a record of a row's cells and place: of our own columns as `datasets` writes them, else nested."""
+    """Return the function that makes a record of a row's cells and position: flat for our own columns, else nested."""
     record_of = Unflattener(names, cell_values.converter).record
     if not cell_values.is_own(list(names)):
         if ads.is_table(names):
@@ -106,16 +106,16 @@ def decoder_of(names: Sequence[str]) -> Callable[[Sequence[object], str], Record
 
 
 def table_records(chunks: Iterator[bytes], header: Header, path: Path, limits: IngestSettings) -> Iterator[Item]:
-    """The records of a CSV file with the lengths of their texts.
+    """Yield the records of a CSV file with the lengths of their texts.
 
-    A row that does not fit the header, or is not UTF-8, is a BadRecord that names its line. Raises FileError when
-    the file is in another encoding, or a quote is never closed.
+    A row that does not match the header, or is not UTF-8, becomes a BadRecord that names its line. Raises FileError
+    when the file is in another encoding, or a quote is never closed.
     """
     lines = _Rows(Lines(chunks, path, limits), path, limits)
     if cell_values.is_own(header.names) and header.separator == ",":
         yield from _own_records(lines, path)
         return
-    # Its own limit is 128 KiB a cell, and one for all threads; what bounds memory here is the length of a row.
+    # The csv module's limit is 128 KiB a cell and global to all threads; memory is bounded by the row length instead.
     csv.field_size_limit(max(csv.field_size_limit(), limits.max_record_mb << 20))
     reader = csv.reader(lines, delimiter=header.separator, strict=True)
     names = _names_in(reader, lines, path)
@@ -141,7 +141,7 @@ def table_records(chunks: Iterator[bytes], header: Header, path: Path, limits: I
 
 
 def _names_in(reader: Iterator[list[str]], lines: "_Rows", path: Path) -> list[str]:
-    """The names of the columns, below titles. Raises FileError where the file ends in the middle of them."""
+    """Return the column names, below title rows. Raises FileError where the file ends within them."""
     try:
         header = next((row for row in reader if any(row) and not is_title(row)), [])
     except csv.Error as error:
@@ -151,7 +151,7 @@ def _names_in(reader: Iterator[list[str]], lines: "_Rows", path: Path) -> list[s
 
 
 class _Rows:
-    """Lines from the header on, with the text of the row that is being read."""
+    """Iterator over lines from the header on, which collects the text of the current row."""
 
     def __init__(self, lines: Lines, path: Path, limits: IngestSettings) -> None:
         self._lines = lines
@@ -174,12 +174,15 @@ class _Rows:
         return "".join(self._parts)
 
     def begin(self) -> int:
-        """Forget the row before; the number of the line in which the next one begins."""
+        """Start a new row, discarding the text of the last one; returns the number of its first line."""
         self._parts, self._held = [], 0
         return self.number + 1
 
     def problem(self, start: int) -> str:
-        """What is wrong with the bytes of the row; empty when nothing is. Raises FileError for another encoding."""
+        """Return the encoding problem of the current row; empty if there is none.
+
+        Raises FileError for another encoding.
+        """
         text = self.text
         if text.isascii() or not (found := _ESCAPED.search(text)):
             return ""
@@ -205,14 +208,14 @@ class _Rows:
 
 
 def _guesses(head: bytes, separators: str = SEPARATORS) -> Iterator[tuple[Header, list[list[str]]]]:
-    """The header that each separator makes of a file's beginning, that of most columns first, with some rows."""
+    """Yield the header that each separator gives for the start of a file, the most columns first, with some rows."""
     text = head.decode("utf-8", "surrogateescape").lstrip("\ufeff \t\r\n")
     if _HINT.match(text.partition("\n")[0]):
         text = text.partition("\n")[2]
     found: list[tuple[Header, list[list[str]]]] = []
     for separator in separators:
         rows = list(dropwhile(is_title, islice(_whole_rows(text, separator), _SAMPLE)))
-        # Thousands of columns may fill all of the beginning: then what there is of their names must do.
+        # Thousands of columns may fill the whole sample: then the names found so far must do.
         rows = rows or list(islice(_whole_rows(text, separator, strict=False), 1))
         if rows and len(rows[0]) > 1:
             found.append((Header(separator, [name.strip() for name in rows[0]]), rows[1:]))
@@ -220,7 +223,7 @@ def _guesses(head: bytes, separators: str = SEPARATORS) -> Iterator[tuple[Header
 
 
 def _whole_rows(text: str, separator: str, *, strict: bool = True) -> Iterator[list[str]]:
-    """The rows of a text that may stop in the middle of one; without `strict` that one, too."""
+    """Yield the complete rows of a text that may be cut off; without `strict` the incomplete last one, too."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=strict)
     while True:
         try:
@@ -232,7 +235,10 @@ def _whole_rows(text: str, separator: str, *, strict: bool = True) -> Iterator[l
 
 
 def _misfit(row: Sequence[str], names: Sequence[str], text: str) -> str:
-    """What is wrong with a row's number of cells; empty when nothing is: spreadsheets leave out empty ones."""
+    """Return the problem with a row's number of cells.
+
+    Empty if there is none: spreadsheets omit empty cells at the end.
+    """
     if any(cell.strip() for cell in row[len(names) :]):
         return f"{len(row)} cells, but the header names {len(names)} columns; put texts in quotes"
     if len(row) < len(names) and not text.endswith(("\n", "\r")):
@@ -245,7 +251,7 @@ def _bad(line: int, problem: str, text: str) -> BadRecord:
 
 
 def _own_records(lines: _Rows, path: Path) -> Iterator[Item]:
-    """The records of our own CSV, value for value."""
+    """Yield the records of our own CSV without converting values."""
     from instagram_assets.datasets.csv import read_rows
 
     lines.begin()

@@ -1,4 +1,4 @@
-"""What a file is that is no export, told by its first bytes, and what to do with it."""
+"""Detection of the type of a file that is not an export, from its first bytes, with advice on what to do."""
 
 import re
 from pathlib import Path
@@ -8,11 +8,11 @@ from instagram_assets.errors import FileError
 from instagram_assets.media.sniff import image_format, is_binary, text_format
 
 HEAD = 512
-"""Bytes that decide."""
+"""Bytes at the start of a file that are enough to detect its type."""
 
 
 class Kind(NamedTuple):
-    """What a file is, with its article, and what to do."""
+    """A file type, as a noun with its article, and advice on what to do."""
 
     name: str
     remedy: str
@@ -47,7 +47,7 @@ _SIGNATURES = {
     **{magic: Kind("a program", _OTHERS) for magic in (b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe")},
     b"#!": Kind("a program", _OTHERS),
 }
-# The name of a ZIP's first member stands 30 bytes in.
+# The name of a ZIP's first member begins at byte 30.
 _OFFICE = re.compile(rb"PK\x03\x04.{26}(?:\[Content_Types\]|docProps/|_rels/|word/|ppt/|xl/)", re.DOTALL)
 _OPEN_DOCUMENT = re.compile(rb"PK\x03\x04.{26}mimetypeapplication/vnd\.oasis\.opendocument", re.DOTALL)
 _PICKLE = re.compile(rb"\x80[\x02-\x05](\x95|[\]}c(\x8c])")
@@ -57,13 +57,13 @@ _PRINTED = re.compile(r"'|(?:None|True|False|nan)\b|(?:datetime\.|Timestamp\(|ar
 
 
 def refuse_data(head: bytes, path: Path) -> None:
-    """Raise FileError when a file begins as no text does: it says what it is."""
+    """Raise FileError, which names the file type, when a file's first bytes are not text."""
     if kind := data_kind(head):
         raise refusal(kind, path)
 
 
 def data_kind(head: bytes) -> Kind | None:
-    """What a file that is no text is, where its beginning tells."""
+    """Return the type of a binary file; None if its first bytes do not tell."""
     if found := next((kind for signature, kind in _SIGNATURES.items() if head.startswith(signature)), None):
         return found
     if name := image_format(head):
@@ -84,7 +84,7 @@ def data_kind(head: bytes) -> Kind | None:
 
 
 def text_kind(head: bytes) -> Kind:
-    """What a text is that is neither JSON nor a table."""
+    """Return the type of a text that is neither JSON nor a table."""
     text = head.lstrip()[: 8 * HEAD]
     if _MHTML.match(text):
         return Kind("a saved web page (MHTML)", _AS_JSON)
@@ -101,15 +101,15 @@ def text_kind(head: bytes) -> Kind:
 
 
 def is_printed_by_python(text: str, at: int) -> bool:
-    """True where Python's notation stands in the place of JSON."""
+    """True where the text is Python's notation instead of JSON."""
     return _PRINTED.match(text, at) is not None
 
 
 def python_refusal(path: Path, where: str) -> FileError:
-    """The error for a file that Python printed."""
+    """Return the error for a file with Python's printed objects."""
     return refusal(_PYTHON, path, where)
 
 
 def refusal(kind: Kind, path: Path, where: str = "") -> FileError:
-    """The error for a file of a kind that is not read."""
+    """Return the error for a file of an unsupported type."""
     return FileError(str(path), f"this is {kind.name}", kind.remedy, where)

@@ -1,4 +1,4 @@
-"""One JSON value out of a text: bounded in depth and digits, in time and memory that grow with its length alone."""
+"""Parsing of single JSON values, with limits on depth and digits, in time and memory linear in the text's length."""
 
 import json
 import math
@@ -19,21 +19,21 @@ TOO_DEEP = f"(nested deeper than {MAX_DEPTH} levels)"
 
 _HOPELESS_DEPTH = 1000
 _CONTAINERS = frozenset((dict, list))
-# Possessive: nothing is remembered for a second try, so that a long string costs no memory. The last string of a text
-# that was cut has no end: taken as one token, too, it is looked at once and not again from each quote inside.
+# Possessive: no backtracking, so that a long string costs no memory. The unterminated last string of a truncated text
+# is also one token: it is scanned once and not again from each quote in it.
 _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 
 
 @dataclass(frozen=True)
 class BadRecord:
-    """A record that cannot be used: why, and what stood there (its text when it is not JSON)."""
+    """A record that cannot be used: the error, and its content (the text when it is not JSON)."""
 
     error: RecordError
     content: object
 
 
 class PlacedRecord(dict[str, Any]):
-    """A record that is a row of a table, and where it stands there: `line 12`, or `sheet 'posts', row 12`."""
+    """A record that is a row of a table, with its position: `line 12`, or `sheet 'posts', row 12`."""
 
     __slots__ = ("place",)
 
@@ -43,11 +43,10 @@ class PlacedRecord(dict[str, Any]):
 
 
 def parse(text: str, at: int) -> tuple[Any, int]:
-    """The JSON value at `at` and where it ends; a BadRecord in its place when it is nested beyond reason.
+    """Parse the JSON value at `at`; returns it with its end. The value is a BadRecord when it is nested too deeply.
 
-    Of a key that stands twice the last value counts. What lies deeper than MAX_DEPTH becomes TOO_DEEP, a whole
-    number of more than MAX_DIGITS digits that Python does not take becomes infinite. Raises JSONDecodeError when it
-    is not JSON, and nothing else.
+    Of duplicate keys the last one is used. Values below MAX_DEPTH become TOO_DEEP; an integer of more than MAX_DIGITS
+    digits, which Python rejects, becomes infinite. Raises only JSONDecodeError, when the text is not JSON.
     """
     try:
         value, end = _scan(text, at)
@@ -55,13 +54,13 @@ def parse(text: str, at: int) -> tuple[Any, int]:
         raise json.JSONDecodeError("Expecting value", text, stopped.value) from None
     except json.JSONDecodeError:
         raise
-    except (RecursionError, ValueError):  # ValueError: more digits than Python makes an int of
+    except (RecursionError, ValueError):  # ValueError: more digits than Python converts to an int
         return _parse_carefully(text, at)
     return (value, end) if depth_of(value) <= MAX_DEPTH else _parse_carefully(text, at)
 
 
 def _parse_carefully(text: str, at: int) -> tuple[Any, int]:
-    """As `parse`, whatever stands there."""
+    """Parse like `parse`, but for deep nesting and huge numbers, too."""
     shallow = _shallow(text, at)
     try:
         value, end = _careful_scan(shallow.text, 0)
@@ -76,22 +75,22 @@ def _parse_carefully(text: str, at: int) -> tuple[Any, int]:
 
 @dataclass
 class _Shallow:
-    """A JSON text with everything below MAX_DEPTH replaced by TOO_DEEP, and where its parts stood before."""
+    """A JSON text with everything below MAX_DEPTH replaced by TOO_DEEP, and the original offsets of its parts."""
 
     text: str = ""
     depth: int = 0
-    # Where each part begins here, and in the text it is from.
+    # Where each part begins here, and in the original text.
     here: list[int] = field(default_factory=list[int])
     there: list[int] = field(default_factory=list[int])
 
     def place(self, at: int) -> int:
-        """Where a place of this text was in the text it is from."""
+        """Return the offset in the original text for an offset in this one."""
         part = bisect_right(self.here, at) - 1
         return self.there[part] + at - self.here[part]
 
 
 def _shallow(text: str, at: int) -> _Shallow:
-    """The JSON value at `at` made shallow. Raises JSONDecodeError when the text ends inside it."""
+    """Return the JSON value at `at` with limited depth. Raises JSONDecodeError when the text ends inside it."""
     if text[at] not in "[{":
         return _Shallow(text[at:], 0, [0], [at])
     instead = json.dumps(TOO_DEEP)
@@ -122,7 +121,7 @@ def _whole_number(digits: str) -> int | float:
 
 
 def depth_of(value: Any) -> int:
-    """How many lists and objects lie in each other."""
+    """Return the nesting depth of lists and objects in a value."""
     level, depth = [value] if type(value) in _CONTAINERS else [], 0
     while level:
         depth += 1
@@ -133,7 +132,7 @@ def depth_of(value: Any) -> int:
 
 _KINDS = ((bool, "true or false"), ((int, float), "number"), (str, "text"), (list, "list"), (dict, "object"))
 
-# What `raw_decode` calls, without a Python function around it: this runs once for each record.
+# What `raw_decode` calls, without its Python wrapper: this runs once for each record.
 _Scan = Callable[[str, int], tuple[Any, int]]
 _scanner: Any = json.JSONDecoder(strict=False)
 _scan: _Scan = _scanner.scan_once
@@ -142,5 +141,5 @@ _careful_scan: _Scan = _careful_scanner.scan_once
 
 
 def kind_of(value: object) -> str:
-    """What a JSON value is, in plain words."""
+    """Return the type of a JSON value in plain words."""
     return next((name for types, name in _KINDS if isinstance(value, types)), "null")

@@ -1,4 +1,4 @@
-"""The part of a JSON text that is being looked at: one value after the other, or many at once."""
+"""A sliding window over a JSON text, from which values are parsed one by one or many at once."""
 
 import codecs
 import json
@@ -19,13 +19,13 @@ TRY_AGAIN = "Fetch or export it again"
 SPLIT = "Split the file, or raise INSTAGRAM_ASSETS_INGEST__MAX_RECORD_MB"
 SPACE = re.compile(r"[ \t\r\n]*")
 
-# Records to read one by one after they could not be read at once; twice as many after each further time.
+# Number of records to parse one by one after bulk parsing failed; doubled after each further failure.
 _LEAST_CAREFULLY, _MOST_CAREFULLY = 100, 1_000_000
 _WHITE = " \t\r\n"
 
 
 class Window:
-    """The part of the text that is being looked at, the place in it, and the length of the value read last."""
+    """The buffered part of the text, the current offset in it, and the length of the value parsed last."""
 
     def __init__(self, chunks: Iterator[bytes], path: Path, limits: IngestSettings) -> None:
         self.path = path
@@ -42,7 +42,7 @@ class Window:
         self._column = 0
 
     def more(self) -> bool:
-        """Take in at least as much again as is still unread; False at the end of the file."""
+        """Read at least as much again as is still unread; False at the end of the file."""
         unread = len(self.text) - self.at
         if unread > self.limit:
             problem = f"a record is larger than {self.limit >> 20} MB"
@@ -60,7 +60,7 @@ class Window:
         return taken > 0
 
     def peek(self) -> str:
-        """The next character that is not white space; empty at the end of the file."""
+        """Return the next character that is not white space; empty at the end of the file."""
         if self.at < len(self.text) and (character := self.text[self.at]) not in _WHITE:
             return character
         while True:
@@ -76,7 +76,7 @@ class Window:
         self.at += 1
 
     def value(self) -> Any:
-        """The JSON value that starts here, or a BadRecord when only this value is unusable."""
+        """Parse the JSON value at the current offset; a BadRecord when only this value is unusable."""
         while True:
             try:
                 value, end = parse(self.text, self.at)
@@ -89,16 +89,16 @@ class Window:
                         continue
                     raise self.error("the file ends in the middle of a record", TRY_AGAIN) from error
                 raise self.error(explain(error), at=self.at + place) from error
-            # A number at the very end of the window may go on in the next chunk.
+            # A number at the very end of the window may continue in the next chunk.
             if end == len(self.text) and self.text[end - 1] not in '}]"' and self.more():
                 continue
             self.at, self.length = end, end - self.at
             return value
 
     def values(self) -> list[tuple[Any, int]]:
-        """Some MiB of an array's values from here on, each with the length of its text.
+        """Parse some MiB of an array's values from the current offset on, each with the length of its text.
 
-        None when they must be read one by one: the last ones, and those among which is one that is out of the ordinary.
+        None when they must be parsed one by one: near the end, and if one of them needs special handling.
         """
         if self._carefully:
             self._carefully -= 1
@@ -121,18 +121,18 @@ class Window:
         return found
 
     def error(self, problem: str, remedy: str = "Mend the file or export it again", at: int | None = None) -> FileError:
-        """A FileError with the line and column of `at`, else of the current place."""
+        """Return a FileError with the line and column of `at`, else of the current offset."""
         return FileError(str(self.path), problem, remedy, self.where(self.at if at is None else at))
 
     def where(self, at: int) -> str:
-        """The line and column of a place in the text."""
+        """Return the line and column of an offset in the text."""
         before = self.text[:at]
         line = self._lines + before.count("\n") + 1
         column = at - before.rfind("\n") if "\n" in before else self._column + at + 1
         return f"line {line}, column {column}"
 
     def _decoded(self, data: bytes, *, final: bool = False) -> str:
-        """The text of the bytes taken last; the beginning of a character at their end waits for the rest of it."""
+        """Decode the bytes read last; an incomplete character at their end is kept for the next call."""
         try:
             text, used = codecs.utf_8_decode(data, "strict", final)
         except UnicodeDecodeError as error:
@@ -154,7 +154,7 @@ class Window:
 
 
 def _value(text: bytes) -> Any:
-    """The value that a text is; UNREAD when it is none, which is for the reader of single values to explain."""
+    """Parse the text of a value; UNREAD when it is invalid, which the reader of single values then explains."""
     value = quick_value(text)
     if value is not UNREAD:
         return value
@@ -165,10 +165,10 @@ def _value(text: bytes) -> Any:
 
 
 def _may_be_cut(error: json.JSONDecodeError, text: str) -> bool:
-    """True when the text may only have stopped too early: the longest token besides a string is -Infinity."""
+    """True when the text may only be cut off: the longest token besides a string is -Infinity."""
     return error.msg.startswith("Unterminated") or error.pos >= len(text) - len("-Infinity")
 
 
 def explain(error: json.JSONDecodeError) -> str:
-    """What is wrong with a text that is not JSON, to go on with."""
+    """Return why a text is not JSON, as part of a message."""
     return error.msg[0].lower() + error.msg[1:]

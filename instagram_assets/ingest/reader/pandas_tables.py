@@ -1,4 +1,4 @@
-"""Tables as JSON, in each form that pandas writes them (`DataFrame.to_json`, `to_dict`), as records."""
+"""Tables as JSON in the layouts that pandas writes (`DataFrame.to_json`, `to_dict`), converted to records."""
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -12,7 +12,7 @@ from instagram_assets.ingest.reader.json_values import BadRecord, Record
 from instagram_assets.ingest.reader.unflatten import NAMELESS
 
 OF_TABLES = ("columns", "index", "schema")
-"""What a table says of its rows before they come."""
+"""Keys of a table that come before its rows."""
 
 Item = tuple[Record | BadRecord, int]
 
@@ -22,9 +22,9 @@ _FROM_PANDAS = "Write it with DataFrame.to_json(orient='records')"
 
 
 def opened(items: Iterator[Item], path: Path) -> Iterator[Item]:
-    """The records of a file, where its only one is a whole table, its rows.
+    """Yield the records of a file; if its only record is a whole table, the table's rows.
 
-    Raises FileError for rows of values whose columns nobody names.
+    Raises FileError for rows of values without column names.
     """
     first = list(islice(items, 2))
     if first and all(_is_row_of_values(record) for record, _ in first):
@@ -39,7 +39,7 @@ def opened(items: Iterator[Item], path: Path) -> Iterator[Item]:
 
 
 def rows_in(record: Record) -> list[Record | BadRecord]:
-    """The rows of the table that a record is; nothing when it is none, or one of records that we do not know."""
+    """Return the rows of the table that a record represents; empty if it is not a table, or its records are unknown."""
     for rows in _readings(record):
         if any(cell_values.is_known(row) for row in rows[:_SAMPLE] if isinstance(row, dict)):
             return rows
@@ -47,7 +47,7 @@ def rows_in(record: Record) -> list[Record | BadRecord]:
 
 
 def named(items: Iterator[Item], said: Record) -> Iterator[Item]:
-    """The records below `data`, named by what a table `said` before them: its `columns`, `index`, or `schema`."""
+    """Yield the records below `data`, with names from the `columns`, `index` or `schema` that precede them (`said`)."""
     names, keys = said.get("columns"), _keys_of_rows(said.get("schema"))
     index = said.get("index")
     labels: Iterator[object] = iter(index if isinstance(index, list) else [])  # pyright: ignore[reportUnknownArgumentType]
@@ -61,7 +61,7 @@ def named(items: Iterator[Item], said: Record) -> Iterator[Item]:
 
 
 def _readings(record: Record) -> Iterator[list[Record | BadRecord]]:
-    """What the rows of a table are, by each form that it can be in."""
+    """Yield the rows of a table in each layout that it could have."""
     names, data = record.get("columns"), record.get("data")
     if _are_names(names) and isinstance(data, list):
         rows = [_row(names, row) for row in data]
@@ -81,7 +81,7 @@ def _readings(record: Record) -> Iterator[list[Record | BadRecord]]:
 
 
 def _labelled(rows: list[Record | BadRecord], labels: Sequence[object]) -> list[Record | BadRecord]:
-    """The rows, each with its label as its short code where it is that of its id: `set_index("shortCode")`."""
+    """Return the rows, each with its index label as shortcode if it matches the id: `set_index("shortCode")`."""
     return [
         {**row, "shortCode": label} if isinstance(row, dict) and _is_code_of(label, row) else row
         for label, row in zip(labels, rows, strict=True)
@@ -104,7 +104,7 @@ def _row(names: Sequence[str], row: object) -> Record | BadRecord:
 
 
 def _without_nothing(row: Record) -> Record:
-    """A row without what is null, NaN or no time: pandas gives every row every column."""
+    """Return a row without null, NaN and NaT values: pandas gives every row every column."""
     return {key: value for key, value in row.items() if value is not None and value == value and value != "NaT"}
 
 
@@ -113,7 +113,7 @@ def _are_names(names: object) -> TypeGuard[list[str]]:
 
 
 def _keys_of_rows(schema: object) -> frozenset[str]:
-    """The columns of a schema that only number the rows."""
+    """Return the columns of a schema that are only the row index."""
     keys = schema.get("primaryKey") if isinstance(schema, dict) and "fields" in schema else None
     return NAMELESS.intersection(keys) if isinstance(keys, list) else frozenset()
 

@@ -1,8 +1,7 @@
-"""A file's JSON records one after the other, whatever the file's size.
+"""Reader for a file's records in batches, for files of any size.
 
-Records are read many at a time where nothing is odd about their text (`split`), else one by one over a sliding
-window of it (`window`): one bad record does not end the file, and NaN, huge numbers and what is nested beyond reason
-are seen.
+Records are parsed in bulk where their text is regular (`split`), else one by one over a sliding window (`window`): one
+bad record does not stop the file, and NaN, huge numbers and excessive nesting are detected.
 """
 
 import json
@@ -29,7 +28,7 @@ WRAPPERS = ("data", "items")
 HEAD = 1 << 20
 _SCALAR = re.compile(rb"\s*(?:null|true|false|NaN|-?Infinity|-?[0-9][0-9.eE+-]*)\s*\Z")
 _STRING = re.compile(rb'\s*"[^"\\]*+(?:\\.[^"\\]*+)*+"\s*\Z', re.DOTALL)
-# A string of records goes on behind the beginning of its file.
+# A document that is a JSON string of records is longer than the head of its file.
 _RECORDS_IN_A_STRING = re.compile(rb'\s*"\s*[{\[]')
 BATCH_TEXT = 4 << 20
 BATCH_RECORDS = 2_000
@@ -43,13 +42,13 @@ _Item = tuple[Record | BadRecord, int]
 
 
 def read_batches(path: Path, limits: IngestSettings, passed: Passed = lambda _: None) -> Iterator[Batch]:
-    """The records of a JSON file with their places, from 0, a few MB of text at a time, in bounded memory.
+    """Yield the records of a file with their positions, from 0, a few MB of text at a time, in bounded memory.
 
     The file is an array, one record per line (NDJSON), an object {"data": […]} or {"items": […]}, one record, or a
-    table as CSV, each also packed with gzip or xz; or a workbook (XLSX). Which of them is found from the content.
-    A bad record is handed out as BadRecord and the file goes on; `passed` is told of sheets that are not read. Raises
+    table as CSV, each also compressed with gzip or xz; or a workbook (XLSX). The type is detected from the content. A
+    bad record is returned as BadRecord and reading continues; `passed` is called with sheets that are not read. Raises
     FileError, with the line and column or the byte, when the file as a whole cannot be used: unreadable, other
-    encoding, broken JSON, a record above `limits.max_record_mb`, something else than an export.
+    encoding, broken JSON, a record above `limits.max_record_mb`, or not an export.
     """
     if is_workbook(path):
         return _batches(workbook_records(path, passed))
@@ -64,19 +63,19 @@ def read_batches(path: Path, limits: IngestSettings, passed: Passed = lambda _: 
 
 
 def read_records(path: Path, limits: IngestSettings) -> Iterator[tuple[int, Record | BadRecord]]:
-    """As `read_batches`, one record at a time."""
+    """Yield the records of a file like `read_batches`, but one at a time."""
     return chain.from_iterable(read_batches(path, limits))
 
 
 def bare_text(record: BadRecord) -> str | None:
-    """The text that stands in the place of a record, for readers to whom a list of texts is welcome; null if none."""
+    """Return the text of a record that is a plain string, for readers that accept a list of texts; None for others."""
     if isinstance(record.content, str) and record.error.reason == f"{kind_of(record.content)}{_NO_OBJECT}":
         return record.content
     return None
 
 
 def _batches(items: Iterator[_Item]) -> Iterator[Batch]:
-    """Records in groups that are small in number and in text."""
+    """Group records into batches with a limited number and amount of text."""
     batch: Batch = []
     length = 0
     for index, (record, characters) in enumerate(items):
@@ -96,7 +95,7 @@ def _from_text(head: bytes, chunks: Iterator[bytes], path: Path, limits: IngestS
 
 
 def _refuse_others(head: bytes, path: Path) -> None:
-    """Raise FileError for a text that is neither JSON nor a table that we know; an empty one is left to others."""
+    """Raise FileError for a text that is neither JSON nor a known table; an empty one is left to the caller."""
     is_json = any(value.match(head) for value in (_SCALAR, _STRING, _RECORDS_IN_A_STRING))
     if not head.strip() or is_json or is_lines(head):
         return
@@ -111,7 +110,7 @@ def _refuse_others(head: bytes, path: Path) -> None:
 
 
 def _head(chunks: Iterator[bytes]) -> bytes:
-    """The beginning of the file, enough to tell what it is; chunks of white space before it are passed over."""
+    """Return the start of the file, enough to detect its type; leading chunks of white space are skipped."""
     head = b""
     for chunk in chunks:
         head += chunk if head or chunk.strip() else b""
@@ -121,10 +120,10 @@ def _head(chunks: Iterator[bytes]) -> bytes:
 
 
 def is_lines(head: bytes) -> bool:
-    """True when the first or second line is a whole object, and the file is not one wrapper around an array."""
+    """True when the first or second line is a complete object, and the file is not one wrapper around an array."""
     lines = head.lstrip().split(b"\n", 2)
-    # In one document a sign that opens or parts stands before a line that begins with an object. So one bad character
-    # in the first of several lines spoils that line, and not the file.
+    # In a single document, a bracket or comma comes before a line that begins with an object. So one bad character
+    # in the first of several lines spoils only that line, and not the file.
     second = len(lines) > 1 and _is_object(lines[1]) and not lines[0].rstrip().endswith((b"[", b",", b":"))
     if lines[0][:1] != b"{":
         return second
@@ -191,7 +190,7 @@ def _from_document(window: Window, limits: IngestSettings, *, wrapped: bool = Fa
 
 
 def _from_string(text: str, path: Path, limits: IngestSettings) -> Iterator[_Item]:
-    """The records of JSON that was written as JSON once more."""
+    """Yield the records of JSON that was encoded as a JSON string."""
     data = text.encode("utf-8", "surrogatepass")
     if is_lines(data[:HEAD]):
         yield from _from_lines(iter([data]), path, limits)
@@ -223,7 +222,7 @@ def _elements(window: Window) -> Iterator[_Item]:
 
 
 def _members(window: Window) -> Iterator[_Item]:
-    """The records of the arrays under a wrapper's key, if need be twice; its other members are passed over."""
+    """Yield the records of the arrays in a wrapper object, reading it twice if needed; other members are skipped."""
     window.take("{", "an object should start here")
     window.peek()
     found, table = "", Record()

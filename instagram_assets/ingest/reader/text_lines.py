@@ -1,4 +1,4 @@
-"""A file's text line by line, for the readers of tables."""
+"""Line iterator over a file's text, for the readers of tables."""
 
 import io
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ from instagram_assets.settings import IngestSettings
 
 
 class Lines:
-    """The lines of UTF-8 chunks with their ends, each at most as long as a record may be.
+    """Iterator over the lines of UTF-8 chunks with their line ends, each limited to the maximum length of a record.
 
-    `number` is that of the last line, `ended` is true behind it. What is not UTF-8 becomes surrogates, or, with
-    `errors` for halves of characters alone, raises UnicodeDecodeError.
+    `number` is that of the last line, `ended` is True after it. Bytes that are not UTF-8 become surrogates, or raise
+    UnicodeDecodeError if `errors` is "surrogatepass".
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Lines:
 
 
 class _Bytes(io.RawIOBase):
-    """Chunks of bytes as a stream."""
+    """A raw byte stream over chunks of bytes."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks

@@ -1,4 +1,4 @@
-"""Rows of a table back as the nested records that they were flattened from: `images/0`, `childPosts/0/displayUrl`."""
+"""Unflattening of table rows to the nested records that they were made from: `images/0`, `childPosts/0/displayUrl`."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -8,9 +8,9 @@ from instagram_assets.ingest.reader.json_values import MAX_DEPTH, Record
 
 SEPARATOR = "/"
 NAMELESS = frozenset(("", "Unnamed: 0", "index", "level_0"))
-"""What pandas calls the column of its row numbers."""
+"""Name that pandas gives to the column of the row index."""
 
-# A record that was flattened and had anything in a list has one of these.
+# A flattened record with a non-empty list has one of these in its column names.
 _FLAT = frozenset(
     {
         *("images/0", "childPosts/0/id", "childPosts/0/displayUrl", "hashtags/0", "mentions/0", "latestPosts/0/id"),
@@ -23,11 +23,11 @@ _Step = str | int
 
 
 class Unflattener:
-    """The plan by which the cells of a row become a record: made once for a table's names.
+    """The plan for converting a row's cells to a nested record, built once from a table's column names.
 
-    A name's parts are the keys of objects, numbers among them the places of lists: a key below which only numbers
-    stand holds a list. What is empty is not there, and lists close up. `convert` gives what turns a cell into a
-    value, by the last key of its column's name and whether the cell is one item of the list there.
+    The parts of a name are keys of objects; numbers among them are list indices: a key with only numbers below it is a
+    list. Empty cells are left out, and list gaps are closed. `convert` returns the cell converter, given the last key
+    of the column's name and whether the cell is one item of a list there.
     """
 
     def __init__(self, names: Sequence[str], convert: Callable[[str, bool], Convert]) -> None:
@@ -40,7 +40,7 @@ class Unflattener:
         ]
 
     def record(self, cells: Sequence[object]) -> Record:
-        """The record of a row's cells; a row may be shorter than the names."""
+        """Return the record of a row's cells; a row may be shorter than the names."""
         record: dict[Any, Any] = {}
         has_lists = False
         for place, path, convert in self._columns:
@@ -56,7 +56,7 @@ class Unflattener:
 
 
 def nested(record: Record) -> Record:
-    """A record of JSON with keys such as `images/0`, as pandas makes of a table, nested again; any other as it is."""
+    """Return a JSON record with keys such as `images/0`, as pandas writes them, nested; any other record unchanged."""
     if record.keys().isdisjoint(_FLAT):
         return record
     cells = [None if isinstance(cell, float) and math.isnan(cell) else cell for cell in record.values()]
@@ -64,7 +64,7 @@ def nested(record: Record) -> Record:
 
 
 def _path(name: str) -> tuple[str, ...]:
-    """The keys that a column's name stands for; a name that is none of a flattened record's is one key."""
+    """Return the keys that a column's name consists of; a name that is not from a flattened record is one key."""
     parts = tuple(name.split(SEPARATOR, MAX_DEPTH))
     whole = len(parts) < MAX_DEPTH and all(parts) and not _is_place(parts[0])
     return parts if whole else (name,)
@@ -75,7 +75,7 @@ def _is_place(part: str) -> bool:
 
 
 def _children(paths: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], bool]:
-    """For each key that has some below it, whether these are all places of a list."""
+    """Return for each key with children whether these are all list indices."""
     beside: dict[tuple[str, ...], bool] = {}
     for path in paths:
         for depth in range(1, len(path)):
@@ -88,7 +88,7 @@ def _with_places(path: tuple[str, ...], beside: dict[tuple[str, ...], bool]) -> 
 
 
 def _last_key(path: tuple[str, ...]) -> str:
-    """The key whose value a cell is, or is one of."""
+    """Return the key whose value, or list item, a cell is."""
     return next((part for part in reversed(path) if not _is_place(part)), path[-1])
 
 
@@ -96,14 +96,14 @@ def _put(record: dict[Any, Any], path: tuple[_Step, ...], value: object) -> None
     inside: Any = record
     for step in path[:-1]:
         inner = inside.get(step)
-        if not isinstance(inner, dict):  # a cell of the key itself beside those below it: these say more
+        if not isinstance(inner, dict):  # a cell of the key itself beside nested ones, which have more data
             inner = inside[step] = {}
         inside = inner
     inside[path[-1]] = value
 
 
 def _with_lists(value: Any) -> Any:
-    """The value with lists in the place of objects whose keys are numbers."""
+    """Return the value with objects whose keys are numbers converted to lists."""
     if not isinstance(value, dict):
         return value
     if value and all(isinstance(key, int) for key in value):

@@ -1,4 +1,4 @@
-"""Excel workbooks (XLSX): the rows of each sheet that has records, as nested records."""
+"""Reader for Excel workbooks (XLSX): the rows of each sheet with records, as nested records."""
 
 import html
 import re
@@ -16,7 +16,7 @@ from instagram_assets.ingest.reader.csv_tables import Item, check_names, decoder
 from instagram_assets.ingest.reader.json_values import BadRecord
 
 _XML_CHUNK = 1 << 20
-# A cell of a formula without a value. An empty text is a value, which Excel writes as one of a text.
+# A formula cell without a cached value. An empty text is a value, which Excel writes with the type of a text.
 _CELL = re.compile(
     rb"""<(?:\w+:)?c\b(?P<attributes>[^<>]*)>\s*
     (?:<(?:\w+:)?f\b[^<>]*(?:/>|>(?P<formula>[^<]*)</(?:\w+:)?f>))\s*
@@ -25,12 +25,12 @@ _CELL = re.compile(
 )
 _PLACE = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{1,3})([0-9]{1,7})["']""")
 _TEXT = re.compile(rb"""\bt\s*=\s*["']str["']""")
-# What a cell takes at most: 32,767 characters, each of them escaped.
+# Maximum size of a cell: 32,767 characters, each of them escaped.
 _LONGEST = 1 << 18
 
 
 class Formula(NamedTuple):
-    """A formula at a row, from 1, and a column, from 0."""
+    """The position of a formula: row, from 1, and column, from 0."""
 
     row: int
     column: int
@@ -38,7 +38,7 @@ class Formula(NamedTuple):
 
 
 def unsaved_formulas(sheet: BinaryIO) -> Iterator[Formula]:
-    """The formulas without a saved result of a sheet's XML, in their order, in bounded memory."""
+    """Yield the formulas in a sheet's XML that have no cached result, in order, in bounded memory."""
     held = b""
     while chunk := sheet.read(_XML_CHUNK):
         held += chunk
@@ -53,7 +53,7 @@ def unsaved_formulas(sheet: BinaryIO) -> Iterator[Formula]:
 
 
 def _column(letters: str) -> int:
-    """A as 0, Z as 25, AA as 26."""
+    """Convert column letters to an index: A is 0, Z is 25, AA is 26."""
     number = 0
     for letter in letters.upper():
         number = number * 26 + ord(letter) - ord("A") + 1
@@ -61,7 +61,7 @@ def _column(letters: str) -> int:
 
 
 MOST_ROWS = 1_048_576
-"""What a sheet of Excel holds."""
+"""Maximum number of rows in an Excel sheet."""
 
 _PART = "xl/workbook.xml"
 _MOST_UNPACKED = 1 << 30
@@ -69,18 +69,18 @@ _AT_ONCE = 500
 _SAMPLE = 100
 _MOST_TITLES = 10
 _ERRORS = frozenset(("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA", "#SPILL!"))
-# How XLSX writes characters that XML has not.
+# XLSX's escapes for characters that XML does not allow.
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _SAVE_AS = "Save it again as XLSX, or as CSV UTF-8"
 
 Row = tuple[object, ...]
 Passed = Callable[[str], None]
-"""Who is told of a sheet that is not read, such as "'notes' with what, who"."""
+"""Callback for a sheet that is not read, with a text such as "'notes' with what, who"."""
 
 
 def is_workbook(path: Path) -> bool:
-    """True for a ZIP with what every workbook has. Raises FileError for what is no file that can be read."""
-    check_regular(path)  # opening a pipe would wait for ever
+    """True for a ZIP with the parts of a workbook. Raises FileError when the path is not a readable file."""
+    check_regular(path)  # opening a pipe would block forever
     try:
         with path.open("rb") as stream:
             if stream.read(2) != b"PK":
@@ -92,13 +92,13 @@ def is_workbook(path: Path) -> bool:
 
 
 def workbook_records(path: Path, passed: Passed = lambda _: None) -> Iterator[Item]:
-    """The records of each sheet whose rows are records of a format that we know, one sheet after the other.
+    """Yield the records of each sheet whose rows are records of a known format, one sheet after the other.
 
-    `passed` is told of each other sheet that is not empty, when the workbook has been read.
+    `passed` is called with each other non-empty sheet, after the workbook has been read.
 
-    A row that does not fit its header is a BadRecord that names sheet and row. Texts that the sheet keeps as
-    numbers, yes or no and times come back as texts where their column holds texts. Raises FileError when the
-    workbook is damaged, unpacks to too much, or has no sheet of records, which are then named.
+    A row that does not match its header becomes a BadRecord that names sheet and row. Texts that the sheet stores as
+    numbers, booleans or timestamps are converted back to texts if their column holds texts. Raises FileError when the
+    workbook is damaged, expands to too much, or has no sheet of records; then the sheets are named.
     """
     before = identity(check_regular(path))
     _check_size(path)
@@ -136,7 +136,7 @@ def workbook_records(path: Path, passed: Passed = lambda _: None) -> Iterator[It
 
 
 def _check_size(path: Path) -> None:
-    """Raise FileError for a workbook that unpacks to far more than its size, or cannot be unpacked."""
+    """Raise FileError for a workbook that expands to far more than its size, or cannot be decompressed."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
@@ -158,16 +158,16 @@ def _opened(stream: Any, path: Path) -> Any:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about styles and such, which we do not read
+            warnings.simplefilter("ignore")  # about styles and similar, which are not read
             return load_workbook(stream, read_only=True, data_only=True, keep_links=False)
     except (MemoryError, FileError):
         raise
-    except Exception as error:  # a damaged one makes openpyxl stumble in any way
+    except Exception as error:  # a damaged workbook can raise any error in openpyxl
         raise _damaged(path, error) from error
 
 
 def _rows(sheet: Any, path: Path) -> Iterator[Row]:
-    """The rows of a sheet as it says them, whatever it says of its size; a formula stands where its result is not."""
+    """Yield the rows of a sheet, ignoring its declared size; a formula without a cached result is a Formula."""
     try:
         sheet.reset_dimensions()
         rows = _with_formulas(sheet.iter_rows(values_only=True), sheet)
@@ -190,7 +190,7 @@ def _rows(sheet: Any, path: Path) -> Iterator[Row]:
 
 
 def _with_formulas(rows: Iterator[Row], sheet: Any) -> Iterator[Row]:
-    with sheet._get_source() as source:  # the way by which openpyxl itself opens the XML of a sheet
+    with sheet._get_source() as source:  # the private method with which openpyxl opens the XML of a sheet
         formulas = unsaved_formulas(source)
         formula = next(formulas, None)
         for number, row in enumerate(rows, 1):
@@ -203,7 +203,7 @@ def _with_formulas(rows: Iterator[Row], sheet: Any) -> Iterator[Row]:
 
 
 def _header(rows: Iterator[Row]) -> Row:
-    """The row of names: the first that has several, below titles; without one the first that has any."""
+    """Return the header row: the first with several cells, below titles; else the first non-empty one."""
     title: Row = ()
     for row in islice((row for row in rows if any(map(_is_there, row))), _MOST_TITLES + 1):
         if sum(map(_is_there, row)) > 1:

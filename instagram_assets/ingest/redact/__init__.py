@@ -1,1 +1,1 @@
-"""Records and files without what is forgotten: as they would be had it never been in them."""
+"""Redaction of records and files: erased people and posts are removed, as if they had never been in them."""

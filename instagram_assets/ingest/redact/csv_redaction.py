@@ -1,4 +1,4 @@
-"""Tables as CSV without what is forgotten: rows go, and of others only the cells change in which a name stands."""
+"""Redaction of CSV tables: rows about erased subjects are removed; in others only the cells with a name change."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ _LONGEST_CELL = 1 << 30
 
 
 def scrubbed_table(chunks: Iterator[str], header: Header, scrubber: Scrubber, tally: Tally) -> Iterator[str]:
-    """The text of a CSV file without what is forgotten. Raises NotRewritableError where a quote is never closed."""
+    """Yield the text of a CSV file without erased data. Raises NotRewritableError where a quote is never closed."""
     csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
     rows = _Rows(chunks)
     reader = csv.reader(rows, delimiter=header.separator, strict=True)
@@ -47,9 +47,9 @@ def scrubbed_table(chunks: Iterator[str], header: Header, scrubber: Scrubber, ta
 
 
 def marked_cells(cells: Sequence[Any], names: Sequence[str], record: Record, scrubber: Scrubber) -> list[Any] | None:
-    """The cells of a row without what is forgotten, each the same object where it held nothing of it; null for all.
+    """Return a row's redacted cells, each the same object if it is unchanged; None if the whole row is removed.
 
-    `record` is what `ingest` makes of the row; `names` are the columns'.
+    `record` is what `ingest` parses from the row; `names` are the column names.
     """
     if scrubber.marked(record) is GONE:
         return None
@@ -66,7 +66,7 @@ def marked_cells(cells: Sequence[Any], names: Sequence[str], record: Record, scr
 
 
 def _cell(before: Any, after: Any, scrubber: Scrubber) -> Any:
-    """A cell after its text was scrubbed; JSON in it is taken apart, so that whole objects go."""
+    """Return a cell after its text was redacted; JSON in it is parsed, so that whole objects can be removed."""
     if not isinstance(before, str) or before[:1] not in ("[", "{"):
         return after
     try:
@@ -110,7 +110,7 @@ def _row(
 
 
 def _written(text: str, row: list[str], cells: list[Any], separator: str) -> str:
-    """The text of a row with other cells; those that stay are copied with their quotes."""
+    """Return the text of a row with changed cells; unchanged ones are copied with their quotes."""
     cell = re.compile(rf'"(?:[^"]|"")*"|[^{re.escape(separator)}\r\n]*')
     parts: list[str] = []
     at = 0
@@ -131,7 +131,7 @@ def _quoted(cell: str, separator: str, *, is_quoted: bool) -> str:
 
 
 def _by_text(text: str, scrubber: Scrubber, tally: Tally) -> Iterator[str]:
-    """A row that cannot be taken apart: it goes where a name stands in it."""
+    """Yield a row that cannot be parsed, unless a name occurs in it; then it is removed."""
     if scrubber.text(text) != text:
         tally.gone += 1
         return
@@ -140,7 +140,7 @@ def _by_text(text: str, scrubber: Scrubber, tally: Tally) -> Iterator[str]:
 
 
 class _Rows:
-    """The lines of a text, and those of the row that is being read."""
+    """Iterator over the lines of a text, which collects those of the current row."""
 
     def __init__(self, chunks: Iterator[str]) -> None:
         self._lines = _lines(chunks)
@@ -155,7 +155,7 @@ class _Rows:
         if line is None:
             self.ended = True
             raise StopIteration
-        # What is no line of the row is passed on as one that is empty.
+        # A skipped line is passed to the csv reader as an empty one.
         self.text += line
         return line
 

@@ -1,4 +1,4 @@
-"""A file without what is forgotten, whatever its format: for the inbox, `done` and `rejected`, and for outputs."""
+"""Redaction of a file of any format: for the inbox, `done` and `rejected`, and for outputs."""
 
 import gzip
 import hashlib
@@ -29,16 +29,17 @@ from instagram_assets.media.sniff import image_format
 from instagram_assets.privacy.forgotten_identifiers import Forgotten
 
 _DAMAGED = (NotRewritableError, gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError, UnicodeError)
-# No identifier is longer, but for addresses; of these the patterns have the names of files.
+# Overlap of chunks: longer than any identifier except URLs, of which the patterns contain only file names.
 _LONGEST = 2_000
 _LATER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 class Scrubbed(NamedTuple):
-    """What scrubbing a file came to.
+    """The result of redacting a file.
 
-    `rows` are the records that are gone and those in which a name was replaced, `changed` says that `target` was
-    written, `is_gone` that nothing is left, or that it cannot be rewritten and a name stands in it: it must go whole.
+    `rows` counts records that were removed or in which a name was replaced; `changed` is True if `target` was written;
+    `is_gone` is True if nothing is left, or if the file cannot be rewritten but contains a name: the file must be
+    deleted.
     """
 
     rows: int
@@ -53,12 +54,11 @@ GONE_WHOLE = Scrubbed(1, False, True)
 def scrub_file(
     path: Path, target: Path, forgotten: Forgotten, *, source: RecordSource | None = None, encoding: str = "utf-8"
 ) -> Scrubbed:
-    """Write a file to `target` (which must not be there) without what is forgotten; nothing where it holds none of it.
+    """Write a redacted copy of a file to `target` (which must not exist), unless the file contains no erased data.
 
-    What is not the subject's is the same byte for byte where the file is no ZIP, workbook, gzip or xz; there the
-    content is. The file itself is not touched. Memory does not grow with it. `source` says whose records they are that
-    do not say it, by default whoever's archive it is; `encoding` is that of texts that do not tell. Raises OSError
-    where the disk refuses.
+    Other data is preserved byte for byte, except that a ZIP, workbook, gzip or xz is recompressed. The file itself is
+    not changed. Memory use is constant. `source` gives the owner of records that do not name one, by default the
+    archive's; `encoding` is that of texts that do not declare one. Raises OSError for disk errors.
     """
     if not forgotten:
         return UNCHANGED
@@ -74,19 +74,19 @@ def scrub_file(
 
 
 def source_of(path: Path) -> RecordSource:
-    """Where the records of a file come from, as far as it matters for what they are about."""
+    """Return the source of a file's records, with only what is needed to decide whom they are about."""
     return RecordSource(path.name, "", _LATER, ZoneInfo("UTC"), path=path, find_owner=_owner)
 
 
 def scrub_text(path: Path, target: Path, scrubber: Scrubber, encoding: str) -> Scrubbed:
-    """As `scrub_file`, of a file that is packed with gzip or xz at most."""
+    """Redact a text file, plain or compressed with gzip or xz, like `scrub_file`."""
     try:
         coding = Coding(path, encoding)
         if coding.is_data:
             return by_bytes(path, scrubber)
         if _is_clean(coding, scrubber):
             return UNCHANGED
-        # Once to see whether anything is in it, which for most files is all; only then to write.
+        # The first pass only searches, which for most files is enough; the second one writes.
         tally = Tally()
         for _ in _pieces(coding, scrubber, tally):
             if tally.changed:
@@ -108,7 +108,7 @@ def scrub_text(path: Path, target: Path, scrubber: Scrubber, encoding: str) -> S
 
 
 def _is_clean(coding: Coding, scrubber: Scrubber) -> bool:
-    """True for a text of which it is told without taking it apart that nothing of what is forgotten is in it."""
+    """True for a text that a quick search shows to be free of erased data, without parsing it."""
     if scrubber.forgotten.patterns is None or scrubber.source.archive_owner is not None:
         return False
     held = ""
@@ -120,7 +120,10 @@ def _is_clean(coding: Coding, scrubber: Scrubber) -> bool:
 
 
 def by_bytes(path: Path, scrubber: Scrubber) -> Scrubbed:
-    """A file that cannot be taken apart goes whole where a name stands in it; a picture where it is forgotten."""
+    """Redact a file that cannot be parsed: it is removed as a whole if it contains an erased name.
+
+    A picture or video is not searched for names, but removed if it is itself erased.
+    """
     digest, held, is_picture = hashlib.sha256(), b"", False
     with path.open("rb") as stream:
         head = stream.read(64)
@@ -128,7 +131,7 @@ def by_bytes(path: Path, scrubber: Scrubber) -> Scrubbed:
         stream.seek(0)
         while data := stream.read(1 << 20):
             digest.update(data)
-            if is_picture:  # in megabytes of noise any short name stands somewhere
+            if is_picture:  # in megabytes of binary data any short name occurs by chance
                 continue
             for text in ((held + data).decode("latin-1"), (held + data)[::2].decode("latin-1")):
                 if scrubber.text(text) != text:
@@ -164,7 +167,7 @@ def _owner(path: Path) -> str | None:
 
 
 def _pieces(coding: Coding, scrubber: Scrubber, tally: Tally) -> Iterator[str]:
-    """The pieces of a text without what is forgotten, by the way in which its records stand in it."""
+    """Yield the redacted text in pieces, by the layout of its records (lines, table, document, plain text)."""
     chunks = coding.chunks()
     head = ""
     for chunk in chunks:
@@ -186,11 +189,11 @@ def _pieces(coding: Coding, scrubber: Scrubber, tally: Tally) -> Iterator[str]:
 
 
 def _plain(chunks: Iterator[str], scrubber: Scrubber, tally: Tally) -> Iterator[str]:
-    """A text without records, such as a page: names in it are replaced."""
+    """Yield a text without records, such as an HTML page, with names replaced."""
     held = ""
     for chunk in chain(chunks, [""]):
         text = held + chunk
-        # A name never goes over the end of a line or a quote; a line may be as long as the file.
+        # Names do not span lines or quotes; a single line may be as long as the file.
         cut = max(text.rfind("\n"), text.rfind(" "), text.rfind('"')) + 1 if chunk else len(text)
         held, part = text[cut:], text[:cut]
         scrubbed = scrubber.text(part)
@@ -200,5 +203,5 @@ def _plain(chunks: Iterator[str], scrubber: Scrubber, tally: Tally) -> Iterator[
 
 
 def with_owner(scrubber: Scrubber, path: Path, owner: str | None) -> Scrubber:
-    """The same scrubber for a file of an archive whose owner is known."""
+    """Return the same redactor for a file of an archive whose owner is known."""
     return Scrubber(scrubber.forgotten, replace(source_of(path), account=owner, find_owner=None))

@@ -1,7 +1,7 @@
-"""Whether a record, or an object in one, is about somebody or a post that is forgotten.
+"""Tests for whether a record, or an object in one, is about an erased person or post.
 
-What a record is about is judged by the readers of the formats themselves, so that what `ingest` would make a row of is
-what goes.
+The subject of a record is found by the format parsers themselves, so that exactly the rows that `ingest` would create
+are removed.
 """
 
 import re
@@ -18,12 +18,12 @@ from instagram_assets.ingest.record_source import RecordSource
 from instagram_assets.privacy.forgotten_identifiers import Forgotten, IdentifierKind
 
 NAME_KEYS = frozenset(("username", "userName", "user_name", "ownerUsername", "account", "author"))
-"""What names a person, where others mention one."""
+"""Fields that contain a person's account name, also where other records mention it."""
 
 _IDS: tuple[IdentifierKind, ...] = ("post_id", "profile_id", "shortcode", "image")
 _FRACTION = re.compile(r"\.0+\Z")
 _TAG_PAGE = re.compile(r"/explore/(?:tags/|search/keyword/\?q=%23)([^/?&#]+)")
-# Where records of any format, of comments, stories and errors, too, name who they are about.
+# Paths at which records of any format, including comments, stories and errors, name their subject.
 _NAMES = (
     *("username", "userName", "ownerUsername", "owner_username", "account", "source_account", "author"),
     *("owner.username", "user.username", "author.username", "from.username", "node.username", "node.owner.username"),
@@ -37,13 +37,13 @@ _POSTS = ("postUrl", "permalink", "post_url", "url", "commentUrl")
 
 
 class Judge:
-    """Tells of records of one source what is forgotten; `source` says whose they are where they do not say it."""
+    """Matcher of one source's records against erased subjects; `source` gives the owner where a record has none."""
 
     def __init__(self, forgotten: Forgotten, source: RecordSource) -> None:
         self._forgotten, self._source = forgotten, source
 
     def parts(self, record: Record) -> tuple[frozenset[int], bool]:
-        """Which objects in a record are forgotten posts and profiles, by their `id()`, and whether all of it is."""
+        """Return which objects in a record are erased posts and profiles, by their `id()`, and whether all of it is."""
         whole = nested(record)
         try:
             parts = list(format_of(whole)[1](whole, self._source))
@@ -54,7 +54,7 @@ class Judge:
         return gone, id(whole) in gone or bool(judged and all(is_gone for _, is_gone in judged))
 
     def is_about(self, record: Record) -> bool:
-        """True for a record of whatever kind that says itself whose it is: of comments, stories and refusals, too."""
+        """True if a record of any kind, including comments, stories and errors, names an erased owner itself."""
         if any(self._is_account(find(record, place)) for place in _NAMES):
             return True
         if any(self._is_account(record.get(key)) for key in _ADDRESSES) or self._is_of_tag(record):
@@ -64,20 +64,20 @@ class Judge:
         return any(self._is_code(shortcode_from_url(record.get(key))) for key in _POSTS)
 
     def is_forgotten_record(self, record: Record) -> bool:
-        """True for a post, or a comment, that is forgotten wherever it stands."""
+        """True for a post, or a comment, that is erased, at any path."""
         if (shape := _post_shape(record)) is not None and self._is_forgotten_post(shape, record):
             return True
         return comment_detection.is_comment(record) and self.is_about(record)
 
     def is_person(self, record: Record) -> bool:
-        """True for an object that is not a post and stands for a forgotten account, by its name or its id."""
+        """True for an object, not a post, that represents an erased account, by its name or its id."""
         if any(self._is_account(record.get(key)) for key in NAME_KEYS):
             return not any(isinstance(record.get(key), dict | list) and record[key] for key in ("edges", "items"))
         is_user = "username" in record or "full_name" in record or record.keys() <= {"id", "pk", "pk_id"}
         return is_user and any(self._is_of("profile_id", record.get(key)) for key in ("id", "pk", "pk_id"))
 
     def is_id(self, text: str) -> bool:
-        """True for an id, code or hash of something that is forgotten, of whichever kind."""
+        """True for an id, code or hash of an erased subject, of any kind."""
         return any(self._forgotten.has(kind, text) for kind in _IDS)
 
     def _is_forgotten(self, part: Part) -> bool:
@@ -104,7 +104,7 @@ class Judge:
         )
         if any(self._says(shape, record, column, kind) for column, kind in pairs):
             return True
-        # The code and the id are one number, and the id alone may have come rounded.
+        # Code and id encode the same number, and the id may be rounded.
         codes = (_said(shape, record, "shortcode"), shortcode_from_url(_said(shape, record, "url")))
         return any(self._is_code(code) for code in codes) or self._is_of_tag(record)
 
@@ -127,7 +127,7 @@ class Judge:
         return self._forgotten.has("account", bare) or self._forgotten.has("account", account_from_url(value))
 
     def _is_of_tag(self, record: Record) -> bool:
-        """True for what was collected from the page of a hashtag that is forgotten."""
+        """True for a record that was collected from the page of an erased hashtag."""
         said = record.get("inputUrl")
         found = _TAG_PAGE.search(said) if isinstance(said, str) else None
         if not found:
@@ -141,7 +141,7 @@ class Judge:
 
 
 def _post_shape(record: Record) -> PostShape | None:
-    """The shape of a post, of a story too; null for anything else."""
+    """Return the field mapping of a post or story; None for anything else."""
     for _, recognise, shape in nested_posts.POSTS:
         if recognise(record):
             return shape
@@ -154,7 +154,7 @@ def _id_of(code: str) -> str | None:
 
 
 def _digits(value: object) -> str:
-    """An id as a text, also one that pandas made a fraction of; empty for what is none."""
+    """Return an id as text, also one that pandas turned into a float; empty for an invalid one."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
     if isinstance(value, float):

@@ -1,7 +1,7 @@
-"""Files and folders of the inbox rewritten where they lie, without what is forgotten, before they are put aside.
+"""In-place redaction of the inbox's files and folders before they are moved to `done` or `rejected`.
 
-A file keeps the time at which it was written, which may be all that says when its records were observed. The landing
-zone knows it afterwards by both hashes, so that neither form lands again.
+A file keeps its modification time, which may be the only hint at when its records were observed. The landing zone
+records both hashes, before and after, so that neither version lands again.
 """
 
 import os
@@ -30,10 +30,10 @@ _PIECE = 1 << 20
 
 @dataclass(frozen=True)
 class Task:
-    """One file or folder that goes or is rewritten, and how many records of what is forgotten are in it.
+    """One file or folder to remove or rewrite, and the number of affected records in it.
 
-    `path` is where it lies now, `to` where it lies afterwards: under another name where its own holds one; null where
-    it goes.
+    `path` is its current path, `to` its path afterwards, with another name if its own contains an erased one; null if
+    it is removed.
     """
 
     path: Path
@@ -41,25 +41,25 @@ class Task:
     rows: int
     is_rewritten: bool = False
     before: Identity | None = None
-    """Of a file that goes: what was looked at, so that nothing else goes that was put into its place."""
+    """Identity of a file to be removed when it was scanned, so that a file that has replaced it is not removed."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where to rewrite, and without what; files that landed are noted in `lake`, texts are in `encoding`."""
+    """Settings of inbox redaction: the lake (whose manifests record changed hashes), erased subjects, encoding."""
 
     lake: UPath
     forgotten: Forgotten
     encoding: str = "utf-8"
 
     def name(self, path: Path) -> Path:
-        """The path with a name that holds nothing of it, numbered where that is taken."""
+        """Return the path with erased names removed from its file name, numbered if that is taken."""
         return renamed(path, self.forgotten)
 
     def tasks(self, path: Path) -> Iterator[Task]:
-        """What must be done to a file, or to a folder with all in it, in order; nothing is changed by asking."""
+        """Yield what must be done to a file, or to all files in a folder, in order; nothing is changed yet."""
         if path.is_symlink() or not path.is_dir():
-            # A link, and what would wait for a writer, is not opened: only its name is looked at.
+            # A link or a pipe is not opened: only its name is checked.
             is_plain = path.is_file() and not path.is_symlink()
             yield from self._of_file(path, self._looked(path) if is_plain else UNCHANGED)
             return
@@ -71,14 +71,17 @@ class Place:
             yield Task(path, to, 1)
 
     def do(self, task: Task) -> int:
-        """Do one task, whole or not at all; how many bytes were written. What is gone already is done."""
+        """Do one task atomically and return the number of bytes written.
+
+        A file that no longer exists counts as done.
+        """
         path = task.path
         if not os.path.lexists(path):
             return 0
         if task.before:
             _check_same(path, task.before)
         if task.to is None:
-            # What is said of it goes first: a repeat finds the file again, and not what stood beside it.
+            # Its notes go first: if this is repeated the file is found again, but its notes would not be.
             for beside in _beside(path):
                 remove_durably(beside)
             if path.is_dir() and not path.is_symlink():
@@ -99,7 +102,7 @@ class Place:
             yield Task(path, self.name(path), max(1, found.rows), found.changed)
 
     def _of_folder(self, folder: Path) -> Iterator[Task]:
-        """The files of a folder, and what lies beside posts that go: their pictures and captions."""
+        """Yield the tasks for a folder's files, including pictures and captions beside removed posts."""
         entries = sorted(folder.iterdir())
         files = [path for path in entries if path.is_file() and not path.is_symlink()]
         looked = {path: self._looked(path) for path in files if not is_media(path.name)}
@@ -121,7 +124,7 @@ class Place:
         return self.forgotten.has("image", file_sha256(path))
 
     def _is_of_forgotten(self, folder: Path) -> bool:
-        """True for the unpacked archive of a forgotten account."""
+        """True for the unpacked archive of an erased account."""
         inside = [entry.name for entry in folder.iterdir() if entry.is_dir()]
         is_archive = is_archive_root(inside) or folder.name == ACTIVITY_FOLDER
         return is_archive and self.forgotten.has("account", owner_beside(folder / "posts"))
@@ -134,7 +137,7 @@ class Place:
             target.unlink(missing_ok=True)
 
     def _rewrite(self, path: Path) -> int:
-        """Put a file without what is forgotten into its place. Raises BusyFileError where it changes meanwhile."""
+        """Replace a file with its redacted version. Raises BusyFileError where it changes meanwhile."""
         target = temporary_beside(path.parent / "scrubbed")
         before = path.stat()
         try:
@@ -145,7 +148,7 @@ class Place:
             size = _settled(target, before)
             _check_same(path, identity(before))
             if find_landed(self.lake, original):
-                # Known before it is there: killed between the two, the file is scrubbed once more.
+                # Recorded before the file is in place: if killed in between, the file is redacted again.
                 note_rewritten(self.lake, file_sha256(target), original)
             os.replace(target, path)
             sync_folders([path.parent])
@@ -155,7 +158,7 @@ class Place:
 
 
 def renamed(path: Path, forgotten: Forgotten) -> Path:
-    """The path with a name in which nothing of what is forgotten stands, numbered where that is taken."""
+    """Return the path with erased names removed from its file name, numbered if that is taken."""
     name = scrubbed_name(path.name, forgotten)
     if name == path.name:
         return path
@@ -167,8 +170,8 @@ def renamed(path: Path, forgotten: Forgotten) -> Path:
 
 
 def rename_with_notes(path: Path, to: Path) -> None:
-    """Give a file or folder another name, and what is said of it beside it."""
-    # The note goes first: a file without it would be observed at another time.
+    """Rename a file or folder together with the note files beside it."""
+    # The note goes first: without it the file would get another observation time.
     for note, new in zip(_beside(path), _beside(to), strict=True):
         if os.path.lexists(note):
             os.replace(note, new)
@@ -177,7 +180,7 @@ def rename_with_notes(path: Path, to: Path) -> None:
 
 
 def _settled(target: Path, before: os.stat_result) -> int:
-    """Make a file survive a power cut, with the times and rights of the one that it replaces; its size."""
+    """Sync a file to disk, with the timestamps and permissions of the one it replaces; returns its size."""
     os.utime(target, ns=(before.st_atime_ns, before.st_mtime_ns))
     target.chmod(before.st_mode & 0o7777)
     with target.open("rb") as stream:
@@ -191,5 +194,5 @@ def _check_same(path: Path, before: Identity) -> None:
 
 
 def _beside(path: Path) -> list[Path]:
-    """What is said of a file or folder beside it: when it was observed, and why it is bad."""
+    """Return the note files beside a file or folder: its observation time, and its error."""
     return [path.with_name(path.name + ending) for ending in (OBSERVED_AT_SUFFIX, ERROR_SUFFIX)]

@@ -1,6 +1,6 @@
-"""JSON files without what is forgotten, a record at a time: arrays, one record a line, wrappers, whole tables.
+"""Redaction of JSON files, one record at a time: arrays, one record a line, wrappers, whole tables.
 
-What is left is copied character by character; of a record in which a name stands only that value is written anew.
+What stays is copied character by character; in a record with a name only that value is rewritten.
 """
 
 import json
@@ -19,12 +19,12 @@ _LONGEST = 1 << 30
 
 
 class NotRewritableError(Exception):
-    """A file whose records cannot be told apart."""
+    """Raised for a file that cannot be split into records."""
 
 
 @dataclass
 class Tally:
-    """How many records are gone from a file, in how many others a name was replaced, and how many are left."""
+    """Counts of a file's records: removed, changed by replacing a name, and left."""
 
     gone: int = 0
     touched: int = 0
@@ -36,7 +36,7 @@ class Tally:
 
 
 class Text:
-    """The text that is not written yet, and the place in it."""
+    """The buffered input text that is not written yet, with the current offset."""
 
     def __init__(self, chunks: Iterator[str]) -> None:
         self._chunks = chunks
@@ -44,7 +44,7 @@ class Text:
         self.at = 0
 
     def more(self) -> bool:
-        """Take in at least as much again as is left; False at the end of the file."""
+        """Read at least as much again as is buffered; False at the end of the file."""
         self.text, self.at = self.text[self.at :], 0
         wanted, parts = len(self.text), [self.text]
         if wanted > _LONGEST:
@@ -58,7 +58,7 @@ class Text:
         return len(parts) > 1
 
     def space(self) -> str:
-        """The white space that stands here."""
+        """Consume and return the white space at the current offset."""
         found = ""
         while True:
             at = self.at
@@ -70,7 +70,7 @@ class Text:
                 return found
 
     def sign(self) -> str:
-        """The character that stands here; empty at the end."""
+        """Return the character at the current offset; empty at the end."""
         return self.text[self.at] if self.at < len(self.text) or self.more() else ""
 
     def take(self, length: int = 1) -> str:
@@ -79,7 +79,10 @@ class Text:
         return taken
 
     def value(self) -> tuple[Any, str]:
-        """The JSON value that stands here, with its text. Raises NotRewritableError where none stands."""
+        """Consume the JSON value at the current offset; returns it with its text.
+
+        Raises NotRewritableError if it is invalid.
+        """
         while True:
             try:
                 value, end = parse(self.text, self.at)
@@ -93,7 +96,7 @@ class Text:
 
 
 def scrubbed_lines(chunks: Iterator[str], scrubber: Scrubber, tally: Tally) -> Iterator[str]:
-    """A text of one record a line, without those that are gone; a line that is no JSON is judged as a text."""
+    """Yield a text of one record a line, without removed ones; a line that is not JSON is redacted as plain text."""
     held = ""
     for chunk in chunks:
         *lines, held = (held + chunk).split("\n")
@@ -114,7 +117,7 @@ def _line(line: str, end: str, scrubber: Scrubber, tally: Tally) -> Iterator[str
     except (json.JSONDecodeError, IndexError):
         length, value = -1, None
     if length != len(body):
-        # It may be cut off in the middle of a record that is gone: then none of it may stay.
+        # It may be the truncated part of a record that is removed: then nothing of it may stay.
         if scrubber.text(body) != body:
             tally.gone += 1
             return
@@ -126,7 +129,7 @@ def _line(line: str, end: str, scrubber: Scrubber, tally: Tally) -> Iterator[str
 
 
 def record_text(text: str, value: Any, scrubber: Scrubber, tally: Tally) -> str | None:
-    """The text of one record without what is forgotten, the same object where nothing was; null for all of it."""
+    """Return the redacted text of one record, the same object if it is unchanged; None if all of it is removed."""
     if not scrubber.may_hold(text):
         tally.left += 1
         return text
@@ -141,7 +144,7 @@ def record_text(text: str, value: Any, scrubber: Scrubber, tally: Tally) -> str 
     tally.left += 1
     new = text if marked is value else rewritten(text, value, marked, scrubber.text)
     if text.count("{") + text.count("[") > MAX_DEPTH:
-        new = scrubber.text(new)  # what lies too deep is read by nobody, and may hold a name all the same
+        new = scrubber.text(new)  # values below the depth limit are never parsed, but may contain a name
     if new == text:
         return text
     tally.touched += 1
@@ -149,7 +152,7 @@ def record_text(text: str, value: Any, scrubber: Scrubber, tally: Tally) -> str 
 
 
 def scrubbed_document(chunks: Iterator[str], scrubber: Scrubber, tally: Tally) -> Iterator[str]:
-    """A JSON document without what is forgotten. Raises NotRewritableError for what is none."""
+    """Yield the redacted text of a JSON document. Raises NotRewritableError for anything else."""
     text = Text(chunks)
     yield text.space()
     first = text.sign()
@@ -166,7 +169,7 @@ def scrubbed_document(chunks: Iterator[str], scrubber: Scrubber, tally: Tally) -
 
 
 def _wraps(text: Text) -> bool:
-    """True for an object around an array of records, as far as its beginning tells."""
+    """True for an object that wraps an array of records, as far as its first characters tell."""
     from instagram_assets.ingest.reader.record_reader import HEAD, is_wrapper
 
     while len(text.text) - text.at < HEAD and text.more():
@@ -175,7 +178,7 @@ def _wraps(text: Text) -> bool:
 
 
 def _elements(text: Text, scrubber: Scrubber, tally: Tally, names: list[str] | None) -> Iterator[str]:
-    """The elements of an array, each with the white space around it."""
+    """Yield the elements of an array, each with the white space around it."""
     yield text.take()
     first_lead: str | None = None
     is_first = True
@@ -204,7 +207,7 @@ def _elements(text: Text, scrubber: Scrubber, tally: Tally, names: list[str] | N
 
 
 def _row_text(text: str, row: list[Any], names: list[str], scrubber: Scrubber, tally: Tally) -> str | None:
-    """A row of values below named columns."""
+    """Return the redacted text of a row of values with named columns."""
     old = dict(zip(names, row, strict=True))
     marked = scrubber.marked(old)
     if marked is GONE:
@@ -214,13 +217,13 @@ def _row_text(text: str, row: list[Any], names: list[str], scrubber: Scrubber, t
     if marked is old:
         return text
     tally.touched += 1
-    # A row keeps its width.
+    # Removed cells become null, so that a row keeps its number of cells.
     cells = [None if marked.get(name) is GONE else marked.get(name) for name in names]
     return rewritten(text, row, cells, scrubber.text)
 
 
 def _members(text: Text, scrubber: Scrubber, tally: Tally) -> Iterator[str]:
-    """The members of a wrapper, the arrays of records in it one by one."""
+    """Yield the members of a wrapper object, with the arrays of records in it element by element."""
     yield text.take()
     names: list[str] | None = None
     while True:
@@ -251,7 +254,7 @@ def _members(text: Text, scrubber: Scrubber, tally: Tally) -> Iterator[str]:
 
 
 def _aside(value: Any, written: str, scrubber: Scrubber, tally: Tally) -> Iterator[str]:
-    """What stands beside the records; null in the place of what is gone."""
+    """Yield a wrapper's member next to the records; null if it is removed."""
     marked = scrubber.marked(value)
     if marked is value:
         yield written
@@ -261,7 +264,7 @@ def _aside(value: Any, written: str, scrubber: Scrubber, tally: Tally) -> Iterat
 
 
 def _whole(value: Any, written: str, scrubber: Scrubber, tally: Tally) -> Iterator[str]:
-    """A document that is one value: a record, a whole table, or JSON that was written as JSON once more."""
+    """Yield a document that is a single value: a record, a whole table, or JSON encoded as a JSON string."""
     if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
         inner = _inside(value, scrubber, tally)
         if tally.changed:
@@ -282,7 +285,7 @@ def _inside(text: str, scrubber: Scrubber, tally: Tally) -> str:
 
 
 def _table(record: Record, scrubber: Scrubber, tally: Tally) -> Any:
-    """A table as one object, in the forms of pandas, without the rows that are gone; null where it is none."""
+    """Return a table as one object, in the layouts of pandas, without removed rows; None if it is not a table."""
     values: list[Any] = list(record.values())
     if len(values) > 1 and all(isinstance(column, list) and len(column) == len(values[0]) for column in values):
         rows: list[Record] = [dict(zip(record, row, strict=True)) for row in zip(*values, strict=True)]
@@ -306,7 +309,7 @@ def _table(record: Record, scrubber: Scrubber, tally: Tally) -> Any:
 
 
 def _are_known(rows: list[Record]) -> bool:
-    # As the reader of tables does it: nothing in a cell is no value.
+    # Empty cells are ignored, as in the reader of tables.
     return any(cell_values.is_known({key: cell for key, cell in row.items() if cell is not None}) for row in rows[:100])
 
 
@@ -319,7 +322,7 @@ def _row(row: Record, scrubber: Scrubber, tally: Tally) -> Any:
 
 
 def _cell(row: Any, name: str) -> Any:
-    """A cell of a marked row: GONE with its row, nothing where only the cell goes."""
+    """Return a cell of a marked row: GONE if the row is removed, null if only the cell is."""
     if row is GONE:
         return GONE
     return None if row[name] is GONE else row[name]

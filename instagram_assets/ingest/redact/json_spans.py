@@ -1,6 +1,6 @@
-"""A JSON text with some of its values changed, and every other character as it was.
+"""Rewriting of single values in a JSON text, with every other character preserved.
 
-So numbers keep their digits, unknown fields their place, and a record its white space.
+So numbers keep their digits, unknown fields their position, and a record its white space.
 """
 
 import json
@@ -17,9 +17,9 @@ Rename = Callable[[str], str]
 
 
 def rewritten(text: str, old: Any, marked: Any, rename: Rename) -> str:
-    """The text of a JSON value, `old` when parsed, as that of `marked`: `old` with other values or GONE in it.
+    """Return the text of a JSON value (`old` when parsed) changed to `marked`: `old` with other values or GONE in it.
 
-    What is the same object in both is copied as it stands. `rename` gives the new name of each key.
+    Objects that are identical in both are copied as text. `rename` returns the new name of each key.
     """
     start = _skip(text, 0)
     changed, end = _value(text, start, old, marked, rename)
@@ -34,7 +34,7 @@ def _value(text: str, at: int, old: Any, marked: Any, rename: Rename) -> tuple[s
         return _object(text, at, old, marked, rename), end  # pyright: ignore[reportUnknownArgumentType] keys are texts
     if isinstance(marked, list) and isinstance(old, list) and len(marked) == len(old):  # pyright: ignore[reportUnknownArgumentType]
         return _array(text, at, old, marked, rename), end  # pyright: ignore[reportUnknownArgumentType]
-    # The text itself tells whether its writer escaped what is not ASCII.
+    # The text shows whether its writer escaped non-ASCII characters.
     return json.dumps(marked, ensure_ascii=text[at:end].isascii()), end
 
 
@@ -51,7 +51,7 @@ def _object(text: str, at: int, old: Record, marked: Record, rename: Rename) -> 
     last = {key: number for number, (key, *_) in enumerate(members)}
     parts: list[tuple[int, str]] = []
     for number, (key, key_at, start, _) in enumerate(members):
-        # Of a key that stands twice the last value counts: what is read nowhere is not kept here.
+        # Of duplicate keys the last one is used; the others are never parsed and so are not copied.
         if last[key] != number or marked.get(key, GONE) is GONE:
             continue
         name, written = rename(key), text[key_at:start]
@@ -76,7 +76,10 @@ def _array(text: str, at: int, old: list[Any], marked: list[Any], rename: Rename
 
 
 def _joined(text: str, at: int, kept: list[tuple[int, str]], places: list[tuple[int, int]], brackets: str) -> str:
-    """What is kept of an object or array, each with what stood before it; `places` is where each of them stood."""
+    """Join the remaining parts of an object or array, each with the text before it.
+
+    `places` are their original spans.
+    """
     if not kept:
         return brackets
     written = [text[at : places[0][0]], kept[0][1]]

@@ -1,4 +1,4 @@
-"""Redacts forgotten people from JSON values: their records go, and mentions of them become pseudonyms."""
+"""Redaction of JSON values: records of erased people are removed, and mentions of them become pseudonyms."""
 
 import re
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ from instagram_assets.schemas.account_names import LISTS_OF_NAMES, NAME_FIELDS
 
 
 class Gone(Enum):
-    """What a value is that must not be there at all."""
+    """Sentinel for a value that must be removed."""
 
     GONE = "gone"
 
@@ -32,7 +32,7 @@ class Gone(Enum):
 GONE: Final = Gone.GONE
 GoneType = Literal[Gone.GONE]
 
-# Numbers, hashes and short codes as they stand in texts and addresses.
+# Numbers, hashes and shortcodes as they occur in texts and URLs.
 _TOKEN = re.compile(
     r"(?<![A-Za-z0-9])[0-9]{4,25}(?![A-Za-z0-9])"
     r"|(?<![A-Za-z0-9])[0-9a-f]{64}(?![A-Za-z0-9])"
@@ -43,14 +43,14 @@ _ID_KEY = re.compile(r"(?:\A|_)(?:id|ids|pk|pks|fbid)(?:_|\Z)|Ids?\Z|ID\Z")
 _ESCAPED = re.compile(r"\\u00([2-7][0-9A-Fa-f])")
 _LAST_PART = re.compile(r"[/.]")
 _ADDRESS = re.compile(r"(?:https?|archive)://\S+\Z")
-# Keys of what only wraps a record: `{"node": …, "cursor": …}`, `{"media": …}`.
+# Keys that only wrap a record: `{"node": …, "cursor": …}`, `{"media": …}`.
 _MOST_AROUND = 3
 _REMEMBERED, _MOST_REMEMBERED = 200, 20_000
 _SEEN = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 class Scrubber:
-    """Takes what is forgotten out of records of one source; `source` says whose they are where they do not say it."""
+    """Redactor for the records of one source; `source` gives the owner of records that do not name one."""
 
     def __init__(self, forgotten: Forgotten, source: RecordSource | None = None) -> None:
         self.forgotten = forgotten
@@ -59,11 +59,11 @@ class Scrubber:
         self._texts: dict[str, str] = {}
 
     def record(self, value: object) -> Any:
-        """A record of a file without what is forgotten, the same object where nothing of it was; GONE for all of it."""
+        """Return a redacted record, the same object if it is unchanged; GONE if all of it is removed."""
         return stripped(self.marked(value), self.text)
 
     def marked(self, value: object) -> Any:
-        """As `record`, with GONE still standing in the place of each part that goes, and keys as they were."""
+        """Return a record like `record` does, but with GONE in place of removed parts, and keys unchanged."""
         if not isinstance(value, dict):
             return self._walk(value, frozenset(), "")
         record: Record = value
@@ -71,9 +71,9 @@ class Scrubber:
         return GONE if is_gone or self._judge.is_about(record) else self._walk(record, gone, "")
 
     def may_hold(self, text: str) -> bool:
-        """False for JSON or another text of which it is quickly told that nothing of what is forgotten is in it."""
+        """False for JSON or other text that a quick search shows to be free of erased data."""
         patterns = self.forgotten.patterns
-        # The page of a hashtag has no sign before its name.
+        # The page of a hashtag has no # before its name.
         if patterns is None or ("/explore" in text and any("#" in pattern for pattern in patterns)):
             return True
         plain = text
@@ -86,7 +86,7 @@ class Scrubber:
         return any(compute.match_substring_regex(texts, pattern)[0].as_py() for pattern in patterns)
 
     def text(self, text: str) -> str:
-        """A text with pseudonyms in the place of names, and `forgotten` in that of other identifiers."""
+        """Return a text with names replaced by pseudonyms, and other identifiers by `forgotten`."""
         if len(text) < 2:
             return text
         known = self._texts.get(text) if len(text) <= _REMEMBERED else None
@@ -96,7 +96,7 @@ class Scrubber:
                 if len(self._texts) >= _MOST_REMEMBERED:
                     self._texts.clear()
                 self._texts[text] = known
-        # The same object where nothing stands in it, by which others see that at once.
+        # The same object if nothing was found, so that callers see it at once.
         return text if known == text else known
 
     def _scrubbed(self, text: str) -> str:
@@ -136,7 +136,7 @@ class Scrubber:
         return FORGOTTEN_ID if is_number and _ID_KEY.search(key) and self._judge.is_id(str(value)) else value
 
     def _of_field(self, key: str, value: str) -> str:
-        """A text by the field in which it stands: where that has names, each word that is one is meant."""
+        """Redact a text according to its field: in fields with names, every word that equals a name is replaced."""
         name = _LAST_PART.split(key)
         is_named = name[-1] in NAME_FIELDS or (len(name) > 1 and name[-1].isdecimal() and name[-2] in LISTS_OF_NAMES)
         if not is_named:
@@ -145,7 +145,7 @@ class Scrubber:
         return self.text(value if named == value else named)
 
     def _walk_item(self, item: Any, gone: frozenset[int], key: str) -> Any:
-        """What becomes of an item of a list; what only wraps what is gone goes with it."""
+        """Redact an item of a list; an object that only wraps a removed one is removed, too."""
         walked = self._walk(item, gone, key)
         if isinstance(walked, dict) and walked is not item:
             around = cast(Record, walked)
@@ -173,7 +173,7 @@ class Scrubber:
         return record if same else walked
 
     def _flattened(self, record: Record) -> Record:
-        """What becomes of the objects in a flattened record, as tables have them: `taggedUsers/0/username`."""
+        """Redact the objects in a flattened record, as tables have them: `taggedUsers/0/username`."""
         groups: dict[str, Record] = {}
         for key, value in record.items():
             prefix, _, name = key.rpartition(SEPARATOR)
@@ -191,7 +191,7 @@ class Scrubber:
         return changed
 
     def _of_person(self, key: str, value: Any) -> Any:
-        """What is left of one field where a forgotten account is mentioned: its pseudonym, and what is yes or no."""
+        """Redact one field of an object that mentions an erased account: its pseudonym and booleans stay."""
         if isinstance(value, bool) or value is None or str(value).casefold() in ("true", "false"):
             return value  # in tables it is a text
         if isinstance(value, str) and key in NAME_KEYS:
@@ -203,10 +203,10 @@ class Scrubber:
 
 
 def scrub_json(value: object, forgotten: Forgotten, source: RecordSource | None = None) -> Any:
-    """A JSON value without what is forgotten: the same object where it held nothing of it, GONE where it is all of it.
+    """Redact a JSON value: the same object if it contains no erased data, GONE if all of it is removed.
 
-    A list's records go one by one. In what stays, names are pseudonyms, ids are `forgotten`, and an address of a
-    forgotten picture is FORGOTTEN_ADDRESS. `source` says whose records they are that do not say it.
+    The records of a list are removed one by one. In what stays, names become pseudonyms, ids become `forgotten`, and
+    URLs of erased pictures become FORGOTTEN_ADDRESS. `source` gives the owner of records that do not name one.
     """
     scrubber = Scrubber(forgotten, source)
     if not isinstance(value, list):
@@ -219,7 +219,7 @@ def scrub_json(value: object, forgotten: Forgotten, source: RecordSource | None 
 
 
 def scrubbed_record(record: Record | BadRecord, scrubber: Scrubber) -> Record | BadRecord | None:
-    """A record as a reader hands it out, without what is forgotten; null for all of it, also of a bad one."""
+    """Redact a record as returned by a reader; None if it is removed, including bad records that contain a name."""
     if not isinstance(record, BadRecord):
         found = scrubber.record(record)
         if found is record or found is GONE:
@@ -227,7 +227,7 @@ def scrubbed_record(record: Record | BadRecord, scrubber: Scrubber) -> Record | 
         return PlacedRecord(found, record.place) if isinstance(record, PlacedRecord) else found
     content = record.content
     found = scrubber.text(content) if isinstance(content, str) else scrubber.record(content)
-    # What cannot be taken apart may be the half of a record that is forgotten.
+    # Unparsable text may be a fragment of an erased record.
     if found is GONE or (isinstance(content, str) and found != content):
         return None
     error = RecordError(record.error.field, scrubber.text(record.error.reason))
@@ -235,7 +235,7 @@ def scrubbed_record(record: Record | BadRecord, scrubber: Scrubber) -> Record | 
 
 
 def stripped(value: Any, rename: Any) -> Any:
-    """A marked value without what is GONE in it, its keys renamed; the same object where there is nothing to do."""
+    """Return a marked value without its GONE parts, its keys renamed; the same object where nothing changes."""
     if value is GONE:
         return GONE
     if isinstance(value, list):
@@ -257,5 +257,5 @@ def _same_or(items: list[Any], new: Iterable[Any]) -> list[Any]:
 
 
 def scrubbed_name(name: str, forgotten: Forgotten) -> str:
-    """A file's or folder's name, or a path of them, with pseudonyms in the place of names that stand in it."""
+    """Return a file or folder name, or path, with the names in it replaced by pseudonyms."""
     return Scrubber(forgotten).text(scrub_file_name(name, forgotten)) if forgotten else name

@@ -1,4 +1,4 @@
-"""A file's text as it is written: packed or not, in any encoding of exports, and back, byte for byte."""
+"""Lossless reading and writing of a file's text in its own compression and encoding."""
 
 import codecs
 import gzip
@@ -18,12 +18,12 @@ _MARKS = (
     (b"\xff\xfe", "utf-16-le"),
     (b"\xfe\xff", "utf-16-be"),
 )
-# Where the zero bytes of an ASCII character stand.
+# Offsets of the zero bytes of an ASCII character in UTF-16 and UTF-32.
 _ZEROS = {"x0x0": "utf-16-le", "0x0x": "utf-16-be", "x000": "utf-32-le", "000x": "utf-32-be"}
 
 
 class Coding:
-    """How a file is packed and encoded."""
+    """Compression and encoding of a file, detected from its first bytes."""
 
     def __init__(self, path: Path, encoding: str) -> None:
         with path.open("rb") as stream:
@@ -46,14 +46,14 @@ class Coding:
         zeros = "".join("0" if byte == 0 else "x" for byte in head[:4])
         if zeros in _ZEROS:
             return _ZEROS[zeros], "surrogatepass"
-        # In a text of bytes no byte is zero: what has some is no text that could be written anew.
+        # Text in a byte encoding has no zero bytes: a file with some is binary and cannot be rewritten.
         self.is_data = b"\0" in head
         if codecs.lookup(wanted).name.replace("utf-8-sig", "utf-8") != "utf-8":
             return wanted, "surrogateescape"
         try:
             codecs.getincrementaldecoder("utf-8")().decode(head)
         except UnicodeDecodeError:
-            # Bytes that are no UTF-8 come back as they were.
+            # Bytes that are not UTF-8 are preserved.
             return looks_like(head) or "utf-8", "surrogateescape"
         return "utf-8", "surrogateescape"
 
@@ -63,7 +63,7 @@ class Coding:
             yield cast(IO[bytes], stream)
 
     def chunks(self) -> Iterator[str]:
-        """The file's text, about 1 MiB at a time, a byte order mark as its first character."""
+        """Yield the file's text, about 1 MiB at a time, a byte order mark as its first character."""
         decoder = codecs.getincrementaldecoder(self.encoding)(self.errors)
         with self._opened() as stream:
             while data := stream.read(CHUNK):
@@ -71,7 +71,7 @@ class Coding:
         yield decoder.decode(b"", True)
 
     def write(self, target: Path, pieces: Iterator[str]) -> None:
-        """Write a text, packed and encoded as the file is."""
+        """Write a text with the compression and encoding of the file."""
         with target.open("xb") as raw, self._packing(raw) as stream:
             for piece in pieces:
                 stream.write(piece.encode(self.encoding, self.errors))
@@ -79,7 +79,7 @@ class Coding:
     @contextmanager
     def _packing(self, raw: BinaryIO) -> Generator[Any]:
         if self.open is gzip.open:
-            # Neither the temporary file's name nor the time of this run belongs into the header.
+            # The gzip header must not contain the temporary file's name or the current time.
             with gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed:
                 yield packed
         elif self.open is lzma.open:

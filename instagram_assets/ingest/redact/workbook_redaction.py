@@ -1,6 +1,6 @@
-"""Workbooks without what is forgotten: the values of their sheets, row by row, in bounded memory.
+"""Redaction of workbooks: the values of their sheets, row by row, in bounded memory.
 
-What is written holds values and no formulas, charts or colours: those of a row that is gone could tell of it.
+Only values are written, no formulas, charts or colours: those could reveal a removed row.
 """
 
 import zipfile
@@ -15,13 +15,13 @@ from instagram_assets.ingest.redact.json_documents import Tally
 from instagram_assets.ingest.redact.redactor import Scrubber
 
 BROKEN_BOOK = (FileError, zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError, IndexError, EOFError)
-"""What reading a damaged workbook raises."""
+"""Errors that reading a damaged workbook can raise."""
 
 _LONGEST_TITLE = 31
 
 
 def scrub_workbook(path: Path, target: Path | None, scrubber: Scrubber, tally: Tally) -> None:
-    """Write a workbook's values without what is forgotten; with no `target` only count. Raises BROKEN_BOOK."""
+    """Write a workbook's redacted values; with no `target` only count. Raises BROKEN_BOOK."""
     import openpyxl
 
     with path.open("rb") as stream:

@@ -1,4 +1,4 @@
-"""A ZIP without what is forgotten: its members as files of their own, and their names."""
+"""Redaction of a ZIP: its members, as separate files, and their names."""
 
 import hashlib
 import shutil
@@ -21,7 +21,7 @@ from instagram_assets.ingest.zips import ZIP_ERRORS, owner_in_zip
 from instagram_assets.storage.atomic import temporary_beside
 
 MEDIA = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".heic", ".mp4", ".mov", ".m4v", ".webm")
-"""Endings of files that are pictures or videos of posts."""
+"""File extensions of pictures and videos of posts."""
 _PIECE = 1 << 20
 
 
@@ -33,9 +33,9 @@ class _Member(NamedTuple):
 
 
 def scrub_zip(path: Path, target: Path, scrubber: Scrubber, encoding: str) -> Scrubbed:
-    """As `scrub_file`, of a ZIP.
+    """Redact a ZIP like `scrub_file`.
 
-    One that is the archive of a forgotten account goes whole, and so does a damaged one in which its name stands.
+    An archive of an erased account is removed as a whole, and so is a damaged ZIP in which its name occurs.
     """
     try:
         owner = owner_in_zip(path)
@@ -61,12 +61,12 @@ def scrub_zip(path: Path, target: Path, scrubber: Scrubber, encoding: str) -> Sc
 
 
 def is_media(name: str) -> bool:
-    """True for the name of a picture or a video."""
+    """True for the file name of a picture or a video."""
     return name.lower().endswith(MEDIA)
 
 
 def _looked_through(packed: zipfile.ZipFile, target: Path, scrubber: Scrubber, encoding: str) -> list[_Member]:
-    """What becomes of each member."""
+    """Return the planned result (kept, changed or removed) of each member."""
     found: dict[str, _Member] = {}
     stems: set[str] = set()
     infos = packed.infolist()
@@ -83,7 +83,7 @@ def _looked_through(packed: zipfile.ZipFile, target: Path, scrubber: Scrubber, e
     for info in infos:
         member = found[info.filename]
         if not is_media(info.filename):
-            # The caption that Instaloader writes beside a post that is gone.
+            # The caption that Instaloader writes beside a removed post.
             if member.verb == "copy" and info.filename.rpartition(".")[0] in stems:
                 found[info.filename] = member._replace(verb="remove")
             continue
@@ -93,7 +93,7 @@ def _looked_through(packed: zipfile.ZipFile, target: Path, scrubber: Scrubber, e
 
 
 def _is_theirs(name: str, scrubber: Scrubber, stems: set[str]) -> bool:
-    """True for a picture beside a post that is gone, in a folder of a forgotten account, or named after it."""
+    """True for a picture beside a removed post, in a folder of an erased account, or named after it."""
     *folders, own = name.split("/")
     if (
         is_picture_of_post(name, stems)
@@ -126,7 +126,7 @@ def _scrubbed(
     encoding: str,
     out: tuple[zipfile.ZipFile, zipfile.ZipInfo] | None,
 ) -> Scrubbed:
-    """Scrub one member in a temporary file, and write it into another ZIP where one is given."""
+    """Redact one member via a temporary file, and write it into another ZIP if one is given."""
     unpacked, cleaned = temporary_beside(target.parent / "member"), temporary_beside(target.parent / "scrubbed")
     try:
         with packed.open(info) as source, unpacked.open("xb") as written:
