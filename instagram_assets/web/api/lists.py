@@ -17,7 +17,6 @@ from pydantic import (
     ValidatorFunctionWrapHandler,
     WrapValidator,
 )
-from pydantic_core import PydanticCustomError
 
 from instagram_assets.automation.forget_requests import PAUSED_MESSAGE, is_paused
 from instagram_assets.datasets.list_export import MEDIA_TYPES, Form, csv_stream, jsonl_stream, zip_stream
@@ -68,7 +67,7 @@ def _checked(value: object, read: ValidatorFunctionWrapHandler) -> datetime:
         return value
     time = read(value) if isinstance(value, str) and "T" in value.upper() else None
     if time is None or not _FIRST_YEAR <= time.year < _LAST_YEAR:
-        raise PydanticCustomError("time", "give a time such as 2026-11-02T09:30:00Z")
+        raise ValueError("give a time such as 2026-11-02T09:30:00Z")
     return time
 
 
