@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from instagram_assets.errors import FileError
 from instagram_assets.ingest.reader.json_values import BadRecord
 from instagram_assets.ingest.reader.record_reader import read_records
-from instagram_assets.media.format_detection import HEAD, describe, is_image
+from instagram_assets.media.format_detection import HEAD_BYTES, is_image, rejection_reason
 from instagram_assets.settings import IngestSettings
 from instagram_assets.storage.owned_files import claims_of
 from instagram_assets.vision.image_batches import Failed
@@ -147,9 +147,9 @@ def _why_none(path: Path) -> str | None:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return None
         with open(path, "rb") as stream:
-            head = stream.read(HEAD)
+            head = stream.read(HEAD_BYTES)
     except (OSError, ValueError) as error:
         return getattr(error, "strerror", None) or str(error)
     if not head:
         return "empty"
-    return "" if is_image(head) else describe(head, "image")
+    return "" if is_image(head) else rejection_reason(head, "image")

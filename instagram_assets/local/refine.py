@@ -25,7 +25,7 @@ from instagram_assets.ingest.merge import merge_posts
 from instagram_assets.local.export_tables import read_export
 from instagram_assets.local.image_files import read_merged_json
 from instagram_assets.media.download_options import DownloadOptions
-from instagram_assets.media.download_types import Progress
+from instagram_assets.media.download_types import DownloadProgress
 from instagram_assets.media.post_images import fetch_images
 from instagram_assets.media.store import MediaStore
 from instagram_assets.settings import IngestSettings, Settings
@@ -69,7 +69,7 @@ def refine(
     *,
     settings: Settings,
     observed_at: datetime | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[DownloadProgress], None] | None = None,
 ) -> RefineResult:
     """Merge the export in `folder` and download its images; all output is written to `out`.
 
@@ -166,11 +166,11 @@ def _export_files(folder: Path) -> list[Path]:
 
 
 def _images(
-    posts: pa.Table, folder: Path, settings: Settings, on_progress: Callable[[Progress], None] | None
-) -> tuple[pa.Table, Progress]:
+    posts: pa.Table, folder: Path, settings: Settings, on_progress: Callable[[DownloadProgress], None] | None
+) -> tuple[pa.Table, DownloadProgress]:
     download = settings.download
     if not download.download_images:
-        return schemas.IMAGES.empty(), Progress()
+        return schemas.IMAGES.empty(), DownloadProgress()
     with MediaStore(folder) as store:
         return fetch_images(posts, store, DownloadOptions.of(download), download.images_per_post, on_progress)
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 from instagram_assets.errors import ContractError
 from instagram_assets.local.notebook_arguments import Table, is_table, settings_or_defaults, table_of
 from instagram_assets.media.download_options import DownloadOptions
-from instagram_assets.media.download_types import MediaRequest, Outcome, Progress
+from instagram_assets.media.download_types import DownloadOutcome, DownloadProgress, MediaRequest
 from instagram_assets.media.post_images import fetch_images
 from instagram_assets.media.store import MediaStore
 from instagram_assets.schemas import IMAGES
@@ -52,7 +52,7 @@ def download_images(
     *,
     images_per_post: int | None = None,
     settings: Settings | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[DownloadProgress], None] | None = None,
 ) -> pa.Table:
     """Download images into `folder`, each once; returns a row per image: the contract `images`, and its `file`.
 
@@ -97,8 +97,8 @@ def _fetch(
     addresses: Sequence[str | None],
     store: MediaStore,
     options: DownloadOptions,
-    on_progress: Callable[[Progress], None] | None,
-) -> list[Outcome]:
+    on_progress: Callable[[DownloadProgress], None] | None,
+) -> list[DownloadOutcome]:
     from instagram_assets.media.download import download_all
 
     keys: Iterable[Hashable] = range(len(addresses))
@@ -106,9 +106,9 @@ def _fetch(
     return download_all(requests, store, options, on_progress)
 
 
-def _rows(outcomes: Iterable[Outcome]) -> pa.Table:
+def _rows(outcomes: Iterable[DownloadOutcome]) -> pa.Table:
     """Returns download outcomes as rows of `images` without a post."""
-    told = [name for name in IMAGES.schema.names if name in Outcome.__dataclass_fields__]
+    told = [name for name in IMAGES.schema.names if name in DownloadOutcome.__dataclass_fields__]
     return IMAGES.table(
         [
             {"position": position, **{name: getattr(outcome, name) for name in told}}
