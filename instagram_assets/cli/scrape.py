@@ -100,7 +100,7 @@ def scrape_into_inbox(
 def _lines(note: "Note", before: "Note | None", request: "ScrapeRequest", path: Path | None) -> "Iterator[str]":
     """Lines about a scrape: its records, its cost where it was just paid, and the state of its file."""
     from instagram_assets.cli.tables import near
-    from instagram_assets.ingest.folders import DONE, ERROR_SUFFIX, REJECTED
+    from instagram_assets.ingest.folder_scan import DONE, ERROR_SUFFIX, REJECTED
 
     was_paid = before is not None and not before.is_open and before.run == note.run
     charged = "" if was_paid or note.charge_usd is None else f", {_dollars(note.charge_usd)} charged"

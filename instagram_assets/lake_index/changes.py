@@ -14,7 +14,7 @@ from instagram_assets.errors import StorageError
 from instagram_assets.lake_index.tables import NEEDED
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.storage.atomic import is_local
-from instagram_assets.storage.file_stamps import stamp, stamps
+from instagram_assets.storage.fingerprints import stamp, stamps
 from instagram_assets.storage.lake import files
 from instagram_assets.storage.layout import value_of
 

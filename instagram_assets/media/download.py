@@ -33,7 +33,7 @@ from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.outcomes import Kind, MediaRequest, Outcome, Progress, Status
 from instagram_assets.media.store import MediaStore
 from instagram_assets.media.verify import check_size
-from instagram_assets.storage.content_keys import url_identity
+from instagram_assets.storage.fingerprints import url_identity
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession

@@ -18,7 +18,7 @@ from instagram_assets.lake_index.orders import NO_DECISIONS, Decisions
 from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.lake_index.selecting import condition_of
 from instagram_assets.storage.atomic import is_local
-from instagram_assets.storage.file_stamps import stamp
+from instagram_assets.storage.fingerprints import stamp
 from instagram_assets.storage.lake import files
 from instagram_assets.web.index_service import index_of
 from instagram_assets.web.services import Services

@@ -19,7 +19,7 @@ from instagram_assets.errors import (
     SettingsError,
 )
 from instagram_assets.ingest.dashboard_jobs import DashboardJob
-from instagram_assets.storage.folders import Removed
+from instagram_assets.storage.image_folder_state import Removed
 from instagram_assets.web import job_actions, jobs
 from instagram_assets.web.job_requests import CollectionBody, ScrapeBody, SearchBody
 from instagram_assets.web.jobs import Job, Kind, State

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from instagram_assets.storage.folders import Removed
+from instagram_assets.storage.image_folder_state import Removed
 from instagram_assets.web import job_actions, jobs
 from instagram_assets.web.job_requests import CollectionBody, ScrapeBody, SearchBody
 from instagram_assets.web.jobs import MOST_AT_ONCE, Job, JobPage, State
