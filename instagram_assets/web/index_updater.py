@@ -24,7 +24,7 @@ from instagram_assets.lake_index.nearest import Vectors
 from instagram_assets.lake_index.orders import PostSort, Sort, shared_orders
 from instagram_assets.lake_index.place import INDEX_FOLDER, index_file, indexed_fingerprint, version_stamp
 from instagram_assets.lake_index.reading import LakeIndex, index_handle
-from instagram_assets.settings import PREFIX, Settings
+from instagram_assets.settings import ENV_PREFIX, Settings
 from instagram_assets.storage.atomic import is_local
 from instagram_assets.storage.lake import lake_root
 
@@ -168,7 +168,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "WEB__THUMBNAILS_MB": str(settings.web.thumbnails_mb),
         "DOWNLOAD__MAX_MEGAPIXELS": str(settings.download.max_megapixels),
     }
-    return {**others, **{f"{PREFIX}{name}": value for name, value in given.items()}}
+    return {**others, **{f"{ENV_PREFIX}{name}": value for name, value in given.items()}}
 
 
 def reason_of(child: Child) -> str:
