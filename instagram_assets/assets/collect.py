@@ -5,7 +5,7 @@ from typing import Any, Literal
 import dagster as dg
 import pyarrow as pa
 
-from instagram_assets.assets.parts import described, failing_clearly
+from instagram_assets.assets.asset_helpers import described, failing_clearly
 from instagram_assets.collect.clock import SystemClock
 from instagram_assets.collect.collect_targets import TargetKind, choose_targets
 from instagram_assets.collect.collection_scope import CollectionScope
@@ -16,7 +16,7 @@ from instagram_assets.collect.status_table import collected_accounts_table as ta
 from instagram_assets.collect.status_table import status_markdown
 from instagram_assets.errors import CollectionRefusedError
 from instagram_assets.settings import settings
-from instagram_assets.sources.requests import parse_day
+from instagram_assets.sources.apify_inputs import parse_day
 
 POOL = "collection"
 """Of this pool one run collects at a time: others of them wait."""
