@@ -19,9 +19,8 @@ from instagram_assets.privacy.pseudonyms import is_forgotten_pseudonym
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.report.safe_text import printable
 from instagram_assets.settings import Settings
-from instagram_assets.sources.accounts import Entry, load_registry
-from instagram_assets.sources.accounts import State as Turn
-from instagram_assets.sources.names import is_hashtag
+from instagram_assets.sources.account_and_hashtag_names import is_hashtag
+from instagram_assets.sources.account_registry import EntryState, RegistryEntry, load_registry
 from instagram_assets.web.account_summaries import Followers, InLake, account_lake, followers_over_time, last_posts
 from instagram_assets.web.dependencies import Services
 
@@ -47,8 +46,8 @@ class Account:
 
     name: str
     lake: InLake
-    entry: Entry | None
-    turn: Turn | None
+    entry: RegistryEntry | None
+    turn: EntryState | None
     sites: tuple[AccountStatus, ...]
     newest_post: date | None
 
@@ -181,8 +180,8 @@ class _Known:
         self.settings = settings
         self.problems: list[str] = []
         self.identities: tuple[IdentityStatus, ...] = ()
-        self._entries: dict[str, Entry] = {}
-        self._turns: dict[str, Turn] = {}
+        self._entries: dict[str, RegistryEntry] = {}
+        self._turns: dict[str, EntryState] = {}
         self._sites: dict[str, list[AccountStatus]] = {}
         for read in (self._read_registry, self._read_books):
             try:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from fastapi import Request
 
 from instagram_assets.errors import SettingsError
-from instagram_assets.sources.secrets import read_secret
+from instagram_assets.settings.environment import read_secret
 
 CSRF_HEADER = "x-csrf-token"
 SESSION_SECONDS = 7 * 24 * 3_600

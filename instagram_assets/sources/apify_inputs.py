@@ -22,10 +22,10 @@ from pydantic import ValidationError
 
 from instagram_assets.errors import FileError, ScrapeRequestError
 from instagram_assets.settings import ApifySettings
-from instagram_assets.sources.input_files import read_object
-from instagram_assets.sources.names import account, hashtag, page
+from instagram_assets.sources.account_and_hashtag_names import page_url, parse_account_name, parse_hashtag
+from instagram_assets.sources.user_files import read_json_object
 
-EXAMPLES = Path(__file__).with_name("examples")
+EXAMPLES_FOLDER = Path(__file__).with_name("examples")
 NEWER_THAN = "onlyPostsNewerThan"
 """The input field of Apify's Instagram actors for the day of the oldest post to collect."""
 
@@ -73,11 +73,11 @@ class ScrapeRequest:
     @property
     def digest(self) -> str:
         """SHA-256 hex digest that identifies the request: equal for equal input and names in any order and spelling."""
-        asked = dict(self.input)
-        if isinstance(names := asked.get(self.names_field), list):
-            asked[self.names_field] = sorted({self._same(name) for name in names})  # pyright: ignore[reportUnknownVariableType]
-        told = json.dumps([self.actor, asked], sort_keys=True, ensure_ascii=False)
-        return hashlib.sha256(told.encode()).hexdigest()
+        run_input = dict(self.input)
+        if isinstance(names := run_input.get(self.names_field), list):
+            run_input[self.names_field] = sorted({self._canonical_name(name) for name in names})  # pyright: ignore[reportUnknownVariableType]
+        text = json.dumps([self.actor, run_input], sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     @property
     def names_somebody(self) -> bool:
@@ -94,18 +94,18 @@ class ScrapeRequest:
         """Whether the input field for names expects URLs of pages, as `directUrls` does."""
         return "url" in self.names_field.casefold()
 
-    def _name(self, given: str) -> str:
+    def _normalise_name(self, given: str) -> str:
         """Returns a name in the form the actor expects. Raises ScrapeRequestError for an invalid name."""
         try:
-            rule = page if self.takes_addresses else hashtag if self.takes_hashtags else account
+            rule = page_url if self.takes_addresses else parse_hashtag if self.takes_hashtags else parse_account_name
             return rule(given)
         except ValueError as error:
             raise ScrapeRequestError(f"{given!r}: {error}.") from error
 
-    def _same(self, name: object) -> str:
+    def _canonical_name(self, name: object) -> str:
         """Returns a name in a canonical form, equal for all its spellings."""
         try:
-            return self._name(name) if isinstance(name, str) else json.dumps(name, sort_keys=True)
+            return self._normalise_name(name) if isinstance(name, str) else json.dumps(name, sort_keys=True)
         except ScrapeRequestError:
             return str(name)
 
@@ -114,14 +114,14 @@ class ScrapeRequest:
 
         It collects posts from the start of the day `newer_than` in the time zone. Raises ScrapeRequestError.
         """
-        asked = dict(self.input)
+        run_input = dict(self.input)
         if names:
             if not self.names_field:
                 raise ScrapeRequestError(
                     f"{self.file} does not say which field of its input takes {', '.join(names)}. Add "
                     '"names_field": "username", or what the actor calls it.'
                 )
-            asked[self.names_field] = list(dict.fromkeys(map(self._name, names)))
+            run_input[self.names_field] = list(dict.fromkeys(map(self._normalise_name, names)))
         elif self.names_field and not self.names_somebody:
             raise ScrapeRequestError(
                 f"{self.name}: nobody is named to be scraped. Name accounts or hashtags, such as "
@@ -133,24 +133,24 @@ class ScrapeRequest:
         if newer_than:
             # The actors use UTC: take the UTC day at the moment this day begins in the time zone.
             begins = datetime.combine(newer_than, time(), zone).astimezone(UTC)
-            asked[NEWER_THAN] = begins.date().isoformat()
-        return replace(self, input=asked, newer_than=newer_than)
+            run_input[NEWER_THAN] = begins.date().isoformat()
+        return replace(self, input=run_input, newer_than=newer_than)
 
 
-def load_request(name: str, folder: str = "") -> ScrapeRequest:
+def load_scrape_request(name: str, folder: str = "") -> ScrapeRequest:
     """Loads a request from NAME.json in a folder, or in the package's examples if no folder is given.
 
     Raises ScrapeRequestError if there is no such file, FileError if it is invalid.
     """
-    place = Path(folder).expanduser().absolute() if folder else EXAMPLES
-    known = sorted(path.stem for path in place.glob("*.json"))
+    inputs = Path(folder).expanduser().absolute() if folder else EXAMPLES_FOLDER
+    known = sorted(path.stem for path in inputs.glob("*.json"))
     if not _NAME.fullmatch(name) or name not in known:
         near = difflib.get_close_matches(name, known, n=1)
-        there = f"There are {', '.join(known)}" if known else "There is none"
+        existing = f"There are {', '.join(known)}" if known else "There is none"
         hint = f" Did you mean {near[0]}?" if near else ""
-        raise ScrapeRequestError(f"{place} has no input {name}. {there}.{hint}")
-    file = place / f"{name}.json"
-    content = read_object(file, _REMEDY)
+        raise ScrapeRequestError(f"{inputs} has no input {name}. {existing}.{hint}")
+    file = inputs / f"{name}.json"
+    content = read_json_object(file, _REMEDY)
     if unknown := [field for field in content if field not in _FIELDS]:
         near = difflib.get_close_matches(unknown[0], _FIELDS, n=1, cutoff=0)[0]
         raise FileError(str(file), f"{unknown[0]} is no field of it. Did you mean {near}?", _REMEDY)
@@ -188,10 +188,10 @@ def _actor(content: dict[str, Any], file: Path) -> str:
 
 
 def _input(content: dict[str, Any], file: Path) -> dict[str, Any]:
-    asked = content.get("input")
-    if not isinstance(asked, dict):
+    run_input = content.get("input")
+    if not isinstance(run_input, dict):
         raise FileError(str(file), "has no input: an object with what the actor takes", _REMEDY)
-    return asked
+    return run_input
 
 
 def _text(value: object, field: str, file: Path) -> str:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instagram_assets.settings.rates import LONGEST_SECONDS, MOST_CALLS, Rate, parse_rate, parse_rates, redundant
+from instagram_assets.settings.rate_limits import LONGEST_SECONDS, MOST_CALLS, Rate, parse_rate, parse_rates, redundant
 
 
 @pytest.mark.parametrize(

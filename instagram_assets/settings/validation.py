@@ -1,15 +1,15 @@
-"""What all sections of settings share: their base class, and checks of addresses, cron strings and request rates."""
+"""The base class of all sections of settings, and the validation of URLs, cron strings and request rates."""
 
 import re
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict
 
-from instagram_assets.settings.rates import parse_rates
+from instagram_assets.settings.rate_limits import parse_rates
 
-PREFIX = "INSTAGRAM_ASSETS_"
+ENV_PREFIX = "INSTAGRAM_ASSETS_"
 """What the environment names of all settings begin with."""
-NESTED = "__"
+ENV_NESTED = "__"
 """What separates a section from its setting in an environment name."""
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 """Host names of this machine, to which secrets may go without https."""
@@ -17,8 +17,11 @@ _CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 _CRON_FIELD = r"(\*|\d+(-\d+)?)(/[1-9]\d*)?"
 
 
-class Section(BaseModel):
-    """A frozen group of settings that refuses unknown names."""
+class SettingsSection(BaseModel):
+    """A frozen group of settings that refuses unknown names.
+
+    A field `max_images` of the section `download` is read from INSTAGRAM_ASSETS_DOWNLOAD__MAX_IMAGES.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from instagram_assets.schemas import POSTS
-from instagram_assets.sources.candidates import CANDIDATES, candidates
+from instagram_assets.sources.account_candidates import CANDIDATE_SCHEMA, account_candidates
 
 MONDAY = date(2026, 9, 7)
 
@@ -18,7 +18,7 @@ def post(number: int, day: date, account: str = "sun", **named: Any) -> dict[str
 
 
 def proposed(*posts: dict[str, Any], known: tuple[str, ...] = ()) -> list[dict[str, Any]]:
-    return candidates(POSTS.table(list(posts)), known).to_pylist()
+    return account_candidates(POSTS.table(list(posts)), known).to_pylist()
 
 
 def names(*posts: dict[str, Any], known: tuple[str, ...] = ()) -> list[str]:
@@ -92,8 +92,8 @@ def test_an_iso_week_begins_on_monday() -> None:
 
 
 def test_posts_without_owners_or_lists_and_no_posts_at_all_propose_nobody() -> None:
-    empty = candidates(POSTS.empty())
-    assert empty.schema == CANDIDATES
+    empty = account_candidates(POSTS.empty())
+    assert empty.schema == CANDIDATE_SCHEMA
     assert empty.num_rows == 0
     assert names(post(1, MONDAY, owner=None, mentions=None, coauthors=None)) == []
     assert names(post(1, MONDAY, owner=None, mentions=["moon"])) == ["moon"]
@@ -101,4 +101,4 @@ def test_posts_without_owners_or_lists_and_no_posts_at_all_propose_nobody() -> N
 
 def test_lists_in_several_chunks_keep_their_posts() -> None:
     tables = [POSTS.table([post(number, MONDAY, mentions=[f"name_{number}"])]) for number in range(3)]
-    assert candidates(pa.concat_tables(tables))["account"].to_pylist() == ["name_0", "name_1", "name_2"]
+    assert account_candidates(pa.concat_tables(tables))["account"].to_pylist() == ["name_0", "name_1", "name_2"]

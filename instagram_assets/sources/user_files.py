@@ -1,17 +1,63 @@
-"""A strict reader for hand-written JSON files, which rejects ambiguous content with a readable error."""
+"""Files that users provide: small ones read whole with clear errors, and strict JSON, which refuses ambiguity."""
 
 import json
 import math
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from instagram_assets.errors import FileError
 
-MOST_LEVELS = 20
+_BYTE_ORDERS = (b"\xff\xfe", b"\xfe\xff")
 
 
-def read_object(file: Path, remedy: str) -> dict[str, Any]:
+class SmallFile(NamedTuple):
+    """The bytes of a file, its path and its `st_mode`."""
+
+    path: Path
+    data: bytes
+    mode: int
+
+    def text(self, remedy: str) -> str:
+        """The decoded text: UTF-8 or, as some Windows programs write it, UTF-16. Raises FileError where it is none."""
+        try:
+            return self.data.decode("utf-16" if self.data[:2] in _BYTE_ORDERS else "utf-8-sig")
+        except UnicodeDecodeError:
+            raise FileError(str(self.path), "is no text", remedy) from None
+
+
+def read_small_file(file: str | Path, most_bytes: int, remedy: str) -> SmallFile:
+    """Read a file. Raises FileError with the remedy where it is missing, no regular file, empty or far too large."""
+    path = Path(file).expanduser()
+    try:
+        # Not waiting for the other end of a pipe.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise FileError(str(path), "does not exist", remedy) from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no possible name"
+        raise FileError(str(path), f"cannot be read ({reason})", remedy) from error
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise FileError(str(path), "is no file", remedy)
+        with os.fdopen(descriptor, "rb", closefd=False) as opened:
+            data = opened.read(most_bytes + 1)
+    finally:
+        os.close(descriptor)
+    if len(data) > most_bytes:
+        raise FileError(str(path), "is far too large", remedy)
+    if not data.strip():
+        raise FileError(str(path), "is empty", remedy)
+    return SmallFile(path, data, mode)
+
+
+MAX_DEPTH = 20
+
+
+def read_json_object(file: Path, remedy: str) -> dict[str, Any]:
     """Returns the single JSON object in a file.
 
     Raises FileError, with `remedy`, for invalid JSON, duplicate keys, numbers that are not finite, lone surrogates, and
@@ -42,7 +88,7 @@ def read_object(file: Path, remedy: str) -> dict[str, Any]:
     return content
 
 
-_TOO_DEEP = f"is nested deeper than {MOST_LEVELS} levels"
+_TOO_DEEP = f"is nested deeper than {MAX_DEPTH} levels"
 
 
 def _text(file: Path, remedy: str) -> str:
@@ -55,10 +101,10 @@ def _text(file: Path, remedy: str) -> str:
         raise FileError(str(file), f"is no UTF-8 (byte {error.start + 1})", "Save it as UTF-8") from error
 
 
-def _problems(value: Any, place: tuple[str, ...]) -> Iterator[str]:
+def _problems(value: Any, path: tuple[str, ...]) -> Iterator[str]:
     """Yields a message for each value that cannot be sent as JSON, with its field."""
-    field = ".".join(map(_shown, place))
-    if len(place) > MOST_LEVELS:
+    field = ".".join(map(_shown, path))
+    if len(path) > MAX_DEPTH:
         yield _TOO_DEEP
     elif isinstance(value, float) and not math.isfinite(value):
         yield f"{field} is no finite number"
@@ -66,10 +112,10 @@ def _problems(value: Any, place: tuple[str, ...]) -> Iterator[str]:
         yield f"{field} holds half a character ({_shown(value)})"
     elif isinstance(value, list):
         for number, part in enumerate(value, 1):  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-            yield from _problems(part, (*place, str(number)))
+            yield from _problems(part, (*path, str(number)))
     elif isinstance(value, dict):
         for key, part in value.items():  # pyright: ignore[reportUnknownVariableType]
-            yield from _problems(part, (*place, str(key)))  # pyright: ignore[reportUnknownArgumentType]
+            yield from _problems(part, (*path, str(key)))  # pyright: ignore[reportUnknownArgumentType]
             if not _is_whole(str(key)):  # pyright: ignore[reportUnknownArgumentType]
                 yield f"{_shown(str(key))} is the name of a field and holds half a character"  # pyright: ignore[reportUnknownArgumentType]
 

@@ -15,11 +15,10 @@ from instagram_assets.schemas import POSTS
 from instagram_assets.search.requests import SearchRequest, without_forgotten
 from instagram_assets.search.results_page import SearchHit
 from instagram_assets.settings import load_settings
-from instagram_assets.sources.accounts import load_registry
-from instagram_assets.sources.candidates import COLUMNS, candidates
-from instagram_assets.sources.forgotten import refuse_forgotten
-from instagram_assets.sources.registered import registered
-from instagram_assets.sources.requests import load_request
+from instagram_assets.sources.account_candidates import POSTS_COLUMNS, account_candidates
+from instagram_assets.sources.account_registry import load_registry
+from instagram_assets.sources.apify_inputs import load_scrape_request
+from instagram_assets.sources.scrape_names import names_from_registry, refuse_forgotten_names
 
 FORGOTTEN = Identifiers(
     accounts={"sun_diary": "forgotten_1", "#육아일기": "#forgotten_2"}, shortcodes=frozenset({"DNQuxufAih9"})
@@ -38,18 +37,18 @@ DAY, SEOUL = date(2026, 11, 27), ZoneInfo("Asia/Seoul")
 def test_a_request_for_who_was_forgotten_is_refused_without_repeating_the_name(
     request_name: str, names: list[str]
 ) -> None:
-    request = load_request(request_name).of(names, None, SEOUL)
+    request = load_scrape_request(request_name).of(names, None, SEOUL)
     with pytest.raises(ScrapeRequestError, match="forgotten") as refused:
-        refuse_forgotten(request, FORGOTTEN)
+        refuse_forgotten_names(request, FORGOTTEN)
     assert "sun_diary" not in str(refused.value).casefold()
-    refuse_forgotten(load_request(request_name).of(["moon"], None, SEOUL), FORGOTTEN)
+    refuse_forgotten_names(load_scrape_request(request_name).of(["moon"], None, SEOUL), FORGOTTEN)
 
 
 @pytest.mark.parametrize("said", ["https://www.instagram.com/p/DNQuxufAih9/", "@sun_diary"])
 def test_what_the_file_of_a_request_says_is_looked_at_as_well(said: str) -> None:
-    request = replace(load_request("reels"), input={"directUrls": [said], "resultsLimit": 5})
+    request = replace(load_scrape_request("reels"), input={"directUrls": [said], "resultsLimit": 5})
     with pytest.raises(ScrapeRequestError, match="forgotten"):
-        refuse_forgotten(request, FORGOTTEN)
+        refuse_forgotten_names(request, FORGOTTEN)
 
 
 def registry(folder: Path, *names: str, rotation: str = "") -> Path:
@@ -67,7 +66,7 @@ def test_an_entry_that_was_forgotten_is_left_out_and_said(tmp_path: Path) -> Non
         "moon.cafe": "collected",
         "#육아일기": "forgotten",
     }
-    assert registered(load_request("reels"), file, DAY, FORGOTTEN, told.append) == ["moon.cafe"]
+    assert names_from_registry(load_scrape_request("reels"), file, DAY, FORGOTTEN, told.append) == ["moon.cafe"]
     assert told == [f"{file}: 2 entries were forgotten and left out"]
 
 
@@ -81,9 +80,9 @@ def test_candidates_are_neither_who_was_forgotten_nor_pseudonyms() -> None:
     names = ["sun_diary", "new.cafe", f"forgotten_{'a1' * 8}"]
     row = {"post_id": "1", "account": "moon.cafe", "owner": "moon.cafe", "day": DAY, "mentions": names}
     posts = pa.Table.from_pylist(
-        [{**row, "coauthors": [], "tagged": []}], pa.schema([POSTS.schema.field(name) for name in COLUMNS])
+        [{**row, "coauthors": [], "tagged": []}], pa.schema([POSTS.schema.field(name) for name in POSTS_COLUMNS])
     )
-    assert candidates(posts, (), FORGOTTEN)["account"].to_pylist() == ["new.cafe"]
+    assert account_candidates(posts, (), FORGOTTEN)["account"].to_pylist() == ["new.cafe"]
 
 
 def test_a_search_for_the_name_is_refused_and_its_pictures_are_not_shown(tmp_path: Path) -> None:

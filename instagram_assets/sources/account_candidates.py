@@ -10,10 +10,10 @@ from instagram_assets.arrow import compute
 from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN, Forgotten
 from instagram_assets.privacy.pseudonyms import FORGOTTEN_PREFIX
 
-COLUMNS = ("post_id", "account", "owner", "day", "coauthors", "mentions", "tagged")
+POSTS_COLUMNS = ("post_id", "account", "owner", "day", "coauthors", "mentions", "tagged")
 """The columns of `posts` that are read."""
 
-CANDIDATES = pa.schema(
+CANDIDATE_SCHEMA = pa.schema(
     [
         ("account", pa.string()),
         ("weeks", pa.int64()),
@@ -34,7 +34,9 @@ _PSEUDONYM = re.compile(rf"{FORGOTTEN_PREFIX}[0-9a-f]{{16}}")
 _TO_MONDAY = 3  # 1 January 1970, day 0, was a Thursday
 
 
-def candidates(posts: pa.Table, known: Collection[str] = (), forgotten: Forgotten = NOTHING_FORGOTTEN) -> pa.Table:
+def account_candidates(
+    posts: pa.Table, known: Collection[str] = (), forgotten: Forgotten = NOTHING_FORGOTTEN
+) -> pa.Table:
     """Returns the accounts that posts name as co-author, in captions or by tags, except `known` and `forgotten` ones.
 
     `posts` is a table of `schemas.POSTS` with at least COLUMNS. Accounts naming themselves do not count; the owner of a
@@ -45,7 +47,7 @@ def candidates(posts: pa.Table, known: Collection[str] = (), forgotten: Forgotte
     table.
     """
     week = compute.divide(compute.add(posts["day"].cast(pa.int32()), _TO_MONDAY), 7)
-    posts = posts.select(list(COLUMNS)).append_column("week", week)
+    posts = posts.select(list(POSTS_COLUMNS)).append_column("week", week)
     named = _without_forgotten(_named(posts, known), forgotten)
     groups: Any = named.group_by("name").aggregate(
         [*((name, "count_distinct") for name in ("week", "post_id", "account")), ("day", "min"), ("day", "max")]
@@ -63,7 +65,7 @@ def candidates(posts: pa.Table, known: Collection[str] = (), forgotten: Forgotte
         "last_day": groups["day_max"],
     }
     ranked = [*((name, "descending") for name in ("weeks", "posts", "coauthored")), ("account", "ascending")]
-    return pa.table(columns).cast(CANDIDATES).sort_by(ranked)
+    return pa.table(columns).cast(CANDIDATE_SCHEMA).sort_by(ranked)
 
 
 def _named(posts: pa.Table, known: Collection[str]) -> pa.Table:
@@ -90,12 +92,12 @@ def _in_list(posts: pa.Table, role: str, column: str) -> pa.Table:
 
 
 def _with_role(posts: pa.Table, names: Any, role: str) -> pa.Table:
-    kept: Any = posts.select(["post_id", "account", "owner", "day", "week"])
-    return kept.append_column("name", names).append_column("role", pa.repeat(role, posts.num_rows))
+    selected: Any = posts.select(["post_id", "account", "owner", "day", "week"])
+    return selected.append_column("name", names).append_column("role", pa.repeat(role, posts.num_rows))
 
 
 def _posts_of(rows: pa.Table, column: str, names: Any) -> Any:
     """Returns the number of posts per name."""
     groups: Any = rows.group_by(column).aggregate([("post_id", "count_distinct")])
-    places = compute.index_in(names, value_set=groups[column])
-    return compute.fill_null(compute.take(groups["post_id_count_distinct"], places), 0)
+    positions = compute.index_in(names, value_set=groups[column])
+    return compute.fill_null(compute.take(groups["post_id_count_distinct"], positions), 0)

@@ -15,7 +15,7 @@ REPEATED_WITHIN = timedelta(hours=12)
 
 
 @dataclass(frozen=True)
-class Note:
+class RunRecord:
     """The record of one actor start and its progress.
 
     `marker` is an input field that identifies the run of a start without a response; `after` and `after_at` are the
@@ -54,39 +54,39 @@ class Note:
         return self.status == "SUCCEEDED" and now - datetime.fromisoformat(self.ended_at) < REPEATED_WITHIN
 
 
-def save(folder: Path, note: Note) -> Note:
+def save_record(folder: Path, record: RunRecord) -> RunRecord:
     """Writes a record durably to the folder and returns it."""
-    text = json.dumps(asdict(note), ensure_ascii=False, indent=1)
-    write_atomic(_path(folder, note.digest), lambda stream: stream.write(text.encode()))
-    return note
+    text = json.dumps(asdict(record), ensure_ascii=False, indent=1)
+    write_atomic(_path(folder, record.digest), lambda stream: stream.write(text.encode()))
+    return record
 
 
-def forget(folder: Path, note: Note) -> None:
+def delete_record(folder: Path, record: RunRecord) -> None:
     """Deletes the record of a start that Apify rejected, so that no run exists."""
-    remove_durably(_path(folder, note.digest))
+    remove_durably(_path(folder, record.digest))
 
 
-def find(folder: Path, digest: str) -> Note | None:
+def find_record(folder: Path, digest: str) -> RunRecord | None:
     """Returns the record of a request by its digest; None if there is none. Raises FileError if it is unreadable."""
     path = _path(folder, digest)
     return _read(path) if path.exists() else None
 
 
-def open_notes(folder: Path, tell_damaged: Callable[[FileError], object]) -> list[Note]:
-    """Returns the records of unfinished starts, oldest first; `tell_damaged` is called for each unreadable one."""
-    found: list[Note] = []
+def open_records(folder: Path, log_damaged: Callable[[FileError], object]) -> list[RunRecord]:
+    """Returns the records of unfinished starts, oldest first; `log_damaged` is called for each unreadable one."""
+    found: list[RunRecord] = []
     for path in sorted(folder.glob("[!.]*.json")):
         try:
-            note = _read(path)
+            record = _read(path)
         except FileError as error:
-            tell_damaged(error)
+            log_damaged(error)
             continue
-        if note.is_open:
-            found.append(note)
-    return sorted(found, key=lambda note: note.asked_at)
+        if record.is_open:
+            found.append(record)
+    return sorted(found, key=lambda record: record.asked_at)
 
 
-def now() -> datetime:
+def utc_now() -> datetime:
     """Returns the current time in UTC."""
     return datetime.now(UTC)
 
@@ -95,11 +95,11 @@ def _path(folder: Path, digest: str) -> Path:
     return folder / f"{digest[:16]}.json"
 
 
-def _read(path: Path) -> Note:
+def _read(path: Path) -> RunRecord:
     try:
-        return Note(**json.loads(path.read_bytes()))
+        return RunRecord(**json.loads(path.read_bytes()))
     except OSError as error:
         raise FileError(str(path), f"cannot be read ({error.strerror})", "Check that you may read it") from error
     except (ValueError, TypeError) as error:
         remedy = "See at https://console.apify.com/actors/runs that no run of it goes on, then delete this file"
-        raise FileError(str(path), "is no note of a scrape", remedy) from error
+        raise FileError(str(path), "is no record of a scrape", remedy) from error

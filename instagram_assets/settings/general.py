@@ -1,22 +1,17 @@
-"""The whole configuration: all sections in one class, read from `.env` and the environment, and `.env.example`."""
+"""The whole configuration: the general settings, such as folders and time zone, and all sections, in one class."""
 
-import difflib
 import os
 from collections.abc import Iterator
 from datetime import date
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from dotenv import dotenv_values
-from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
-from pydantic_settings import SettingsError as SourceError
 
 from instagram_assets.errors import SettingsError
 from instagram_assets.settings.analysis import AgeSettings, GeminiSettings, ReelSettings, TextSettings, ViralitySettings
-from instagram_assets.settings.base import NESTED, PREFIX, Section
 from instagram_assets.settings.collection import (
     AccountSettings,
     ApifySettings,
@@ -34,7 +29,13 @@ from instagram_assets.settings.images import (
     QualitySettings,
     SearchSettings,
 )
-from instagram_assets.settings.operation import AlertSettings, CheckSettings, ScheduleSettings, WebSettings
+from instagram_assets.settings.schedules_checks_alerts_web import (
+    AlertSettings,
+    CheckSettings,
+    ScheduleSettings,
+    WebSettings,
+)
+from instagram_assets.settings.validation import ENV_NESTED, ENV_PREFIX
 
 Mode = Literal["all", "post", "reel"]
 # Of the data folder: what is backed up, handed on, read by others, or taken away whole.
@@ -52,8 +53,8 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_nested_delimiter=NESTED,
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter=ENV_NESTED,
         env_file=".env",
         extra="ignore",
         frozen=True,
@@ -151,7 +152,7 @@ class Settings(BaseSettings):
         for name, place in self._local_folders():
             if _is_below(keys, place) or _is_below(place, keys):
                 raise SettingsError(
-                    f"{PREFIX}PRIVACY__FOLDER={self.folder('privacy')}: the keys would lie together with {name} "
+                    f"{ENV_PREFIX}PRIVACY__FOLDER={self.folder('privacy')}: the keys would lie together with {name} "
                     f"({place}), where whoever gets a copy of it gets them, too. Name a folder that is for them alone "
                     "and move there what is in this one; empty: `privacy` in the data folder."
                 )
@@ -186,84 +187,6 @@ class Settings(BaseSettings):
             "privacy": self.privacy.folder,
         }.get(name)
         return Path(own).expanduser().absolute() if own else self.data_dir.absolute() / name
-
-
-def environment_names(model: type[BaseModel] = Settings, prefix: str = PREFIX) -> Iterator[tuple[str, Any, str]]:
-    """Each setting as (environment name, default, meaning)."""
-    for name, field in model.model_fields.items():
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, Section):
-            yield from environment_names(kind, f"{prefix}{name.upper()}{NESTED}")
-        else:
-            yield f"{prefix}{name.upper()}", field.get_default(call_default_factory=True), field.description or ""
-
-
-def load_settings(**overrides: Any) -> Settings:
-    """The settings from `.env`, the environment and `overrides`, all checked.
-
-    Raises SettingsError naming the key, its value and what is allowed.
-
-    >>> from instagram_assets import load_settings
-    >>> load_settings(clusters={"eps": 0.1}).clusters
-    ClusterSettings(eps=0.1, min_samples=3, scope='all')
-    >>> load_settings(clusters={"eps": 9})
-    Traceback (most recent call last):
-    instagram_assets.errors.SettingsError: INSTAGRAM_ASSETS_CLUSTERS__EPS=9: input should be less than or equal to 2
-    """
-    try:
-        _refuse_unknown_names()
-        return Settings(**overrides)
-    except (SourceError, UnicodeDecodeError) as error:
-        problem = error.__cause__ or error
-        raise SettingsError(f"{error}: {problem}. Mend .env or the environment.") from error
-    except ValidationError as error:
-        problems = "; ".join(_explain(problem) for problem in error.errors())
-        raise SettingsError(problems) from error
-
-
-@cache
-def settings() -> Settings:
-    """The settings of this process, read once."""
-    return load_settings()
-
-
-def env_example() -> str:
-    """The text of `.env.example`: every setting with its meaning and default, commented out."""
-    lines = ["# Copy to .env and take away the # before what you want to change."]
-    for name, default, meaning in environment_names():
-        value = "{}" if default == {} else str(default).lower() if isinstance(default, bool) else default
-        value = "" if default is None else value
-        lines += ["", f"# {meaning}", f"#{name}={value}"]
-    return "\n".join(lines) + "\n"
-
-
-def _refuse_unknown_names() -> None:
-    known = [name for name, _, _ in environment_names()]
-    sections = [
-        name for name in Settings.model_fields if Settings.model_fields[name].default.__class__.__base__ is Section
-    ]
-    known_upper = {*known, *(f"{PREFIX}{name.upper()}" for name in sections)}
-    for name in [*dotenv_values(".env"), *os.environ]:
-        if name.upper().startswith(PREFIX) and name.upper() not in known_upper:
-            nearest = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0)[0]
-            raise SettingsError(f"{name} is not a setting. Did you mean {nearest}?")
-
-
-def _explain(problem: Any) -> str:
-    """A problem as name, value and what is allowed; without the value where it is, or holds, a secret."""
-    key = PREFIX + NESTED.join(str(part).upper() for part in problem["loc"])
-    secret = any(name == key or name.startswith(f"{key}{NESTED}") for name in _secret_names())
-    # Of a whole section only the words tell: its values may be names by the dozen.
-    value = "" if secret or isinstance(problem["input"], dict) else f"={problem['input']!r}"
-    words = problem["msg"].removeprefix("Value error, ")
-    # A sentence begins small after the colon; the name of a setting stays as it is written.
-    begins_as_name = words.split(maxsplit=1)[0].isupper()
-    return f"{key}{value}: {words if begins_as_name else words[0].lower() + words[1:]}"
-
-
-def _secret_names() -> list[str]:
-    """Settings whose values are secrets, and the lake's options, among which keys may be."""
-    return [name for name, default, _ in environment_names() if isinstance(default, SecretStr | dict)]
 
 
 def _is_below(inner: str, outer: str) -> bool:

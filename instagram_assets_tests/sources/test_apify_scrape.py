@@ -11,9 +11,9 @@ import pytest
 from instagram_assets.demo.json_server import JsonReply
 from instagram_assets.errors import GoneError, NothingDoneError, ScrapeError, ScrapeRequestError, SettingsError
 from instagram_assets.ingest.record_source import RecordSource
-from instagram_assets.sources import notes
-from instagram_assets.sources.requests import NEWER_THAN
-from instagram_assets.sources.scrape import MARKER
+from instagram_assets.sources import apify_run_records
+from instagram_assets.sources.apify_inputs import NEWER_THAN
+from instagram_assets.sources.apify_scrape import MARKER
 from instagram_assets_tests.conftest import post
 from instagram_assets_tests.servers.apify import CUT, Failure, FaultyApify, apify_error
 from instagram_assets_tests.sources.conftest import REELS, SEOUL, TOKEN, Collect
@@ -430,7 +430,7 @@ def test_a_note_that_somebody_changed_is_named(collect: Collect, tmp_path: Path)
     collect()
     (path,) = (tmp_path / "scrapes" / "reels").glob("*.json")
     path.write_text("{}")
-    with pytest.raises(Exception, match="is no note of a scrape") as caught:
+    with pytest.raises(Exception, match="is no record of a scrape") as caught:
         collect()
     assert str(path) in str(caught.value)
 
@@ -441,5 +441,5 @@ def test_a_day_later_the_same_request_is_another(collect: Collect, apify: Faulty
     (path,) = folder.glob("*.json")
     note = json.loads(path.read_bytes())
     path.write_text(json.dumps(note | {"ended_at": "2026-11-01T00:00:00+00:00"}))
-    assert not notes.open_notes(folder, lambda error: pytest.fail(str(error)))
+    assert not apify_run_records.open_records(folder, lambda error: pytest.fail(str(error)))
     assert collect().run == "RUN0002"

@@ -6,12 +6,12 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from instagram_assets.settings.base import LOOPBACK_NAMES, Section, checked_cron
+from instagram_assets.settings.validation import LOOPBACK_NAMES, SettingsSection, checked_cron
 
 _ADDRESS = r"[^\s,<>@\"]+@[^\s,<>@\"]+"
 
 
-class AlertSettings(Section):
+class AlertSettings(SettingsSection):
     """Where failures are told outside this machine: by a webhook, by mail, by both or not at all."""
 
     webhook_url: SecretStr = Field(
@@ -80,7 +80,7 @@ class AlertSettings(Section):
         return self
 
 
-class WebSettings(Section):
+class WebSettings(SettingsSection):
     """The web app."""
 
     port: int = Field(default=3001, ge=0, le=65_535, description="Port of the web app; 0 takes a free one")
@@ -109,7 +109,7 @@ class WebSettings(Section):
     )
 
 
-class ScheduleSettings(Section):
+class ScheduleSettings(SettingsSection):
     """When the schedules run that no other section sets, as cron strings in `time_zone`."""
 
     yesterday_cron: str = Field(default="0 9 * * *", description="When the schedule `yesterday` runs, as cron says it")
@@ -128,7 +128,7 @@ class ScheduleSettings(Section):
         return checked_cron(text)
 
 
-class CheckSettings(Section):
+class CheckSettings(SettingsSection):
     """Above which shares the asset checks warn."""
 
     max_quarantined_share: float = Field(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from instagram_assets.errors import SettingsError
-from instagram_assets.sources.accounts import load_registry, parse_week
+from instagram_assets.sources.account_registry import load_registry, parse_week
 
 WEEK_48 = date(2026, 11, 25)
 

@@ -77,18 +77,18 @@ class ActorRun(NamedTuple):
 class Apify:
     """An Apify account, for the runs of one actor.
 
-    `place` is the file that names the actor and its input, `variable` the environment variable of the token: both are
+    `file` is the file that names the actor and its input, `variable` the environment variable of the token: both are
     only used in error messages.
     """
 
     actor: str
-    place: Path
+    file: Path
     url: str
     variable: str
     token: str = field(repr=False)
     patience: Patience = PATIENT
 
-    def check_input(self, asked: Mapping[str, Any]) -> bool:
+    def check_input(self, run_input: Mapping[str, Any]) -> bool:
         """Returns whether the actor accepts unknown input fields; True if its schema does not say so.
 
         Raises ScrapeRequestError for a field that is not in its schema: the run would ignore it.
@@ -102,12 +102,12 @@ class Apify:
                 return True  # private, or there is no such actor: starting it gives the error
         schema: dict[str, Any] = (build.actor_definition.input if build and build.actor_definition else None) or {}
         known = list(schema.get("properties", {}))
-        for name in asked:
+        for name in run_input:
             if known and name not in known:
                 near = difflib.get_close_matches(name, known, n=1)
                 hint = f" Did you mean {near[0]}?" if near else ""
                 raise ScrapeRequestError(
-                    f"{self.place}: {self.actor} has no input field {name}.{hint} It has {', '.join(sorted(known))}."
+                    f"{self.file}: {self.actor} has no input field {name}.{hint} It has {', '.join(sorted(known))}."
                 )
         return schema.get("additionalProperties", True) is not False
 
@@ -122,7 +122,7 @@ class Apify:
                 return None  # starting it gives the error
         return self._run(runs[0]) if runs else None
 
-    def start(self, asked: Mapping[str, Any], limits: Limits) -> ActorRun:
+    def start(self, run_input: Mapping[str, Any], limits: Limits) -> ActorRun:
         """Start a run with a single request and return it.
 
         Raises UnansweredError when it is unknown whether a run was started, ScrapeError when certainly none was.
@@ -132,7 +132,7 @@ class Apify:
 
         try:
             run = self._client_without_retries.actor(self.actor).start(
-                run_input=dict(asked),
+                run_input=dict(run_input),
                 max_items=limits.max_items,
                 max_total_charge_usd=Decimal(str(limits.max_total_charge_usd)),
                 run_timeout=limits.time,
@@ -140,7 +140,9 @@ class Apify:
         except ApifyApiError as error:
             problem = "it is not known whether it was started"
             unknown = error.status_code == 429 or error.status_code >= 500
-            raise self._told(error, problem, UnansweredError if unknown else ScrapeError) from self._cause(error)
+            raise self._as_scrape_error(error, problem, UnansweredError if unknown else ScrapeError) from self._cause(
+                error
+            )
         except (impit.HTTPError, *_OTHER_FORMS) as error:
             raise UnansweredError(self._unreachable("the start was not answered", error)) from self._cause(error)
         return self._run(run)
@@ -166,12 +168,12 @@ class Apify:
             raise self._gone(run_id)
         return self._run(answer)
 
-    def wait(self, run_id: str, limit: timedelta, tell: Callable[[str], object]) -> ActorRun:
+    def wait(self, run_id: str, limit: timedelta, log: Callable[[str], object]) -> ActorRun:
         """Waits for a run to end and returns it, whatever its status.
 
         Raises GoneError if it does not exist any more, ScrapeError if it takes longer than `limit`.
         """
-        told, begun = "", monotonic()
+        logged, begun = "", monotonic()
         with self._in_words(f"run {run_id} cannot be watched; it goes on"):
             while True:
                 answer = self._client.run(run_id).wait_for_finish(wait_duration=self.patience.answer)
@@ -180,9 +182,9 @@ class Apify:
                 run = self._run(answer)
                 if run.status in ENDED:
                     return run
-                if run.message and run.message != told:
-                    told = run.message
-                    tell(f"{run.status}: {told}")
+                if run.message and run.message != logged:
+                    logged = run.message
+                    log(f"{run.status}: {logged}")
                 if monotonic() - begun > (limit + _LATE).total_seconds():
                     raise ScrapeError(
                         f"Apify's run {run_id} is still {run.status} after {limit}. See {run.page}, and run the same "
@@ -240,36 +242,38 @@ class Apify:
         try:
             yield
         except ApifyApiError as error:
-            raise self._told(error, problem) from self._cause(error)
+            raise self._as_scrape_error(error, problem) from self._cause(error)
         except (impit.HTTPError, *_OTHER_FORMS) as error:
             raise ScrapeError(self._unreachable(problem, error)) from self._cause(error)
 
-    def _told(self, error: "ApifyApiError", problem: str, kind: type[ScrapeError] = ScrapeError) -> ScrapeError:
+    def _as_scrape_error(
+        self, error: "ApifyApiError", problem: str, kind: type[ScrapeError] = ScrapeError
+    ) -> ScrapeError:
         kind = ScrapeRefusedError if error.status_code in (401, 402, 403) else kind
-        return kind(self._words(error, problem))
+        return kind(self._message(error, problem))
 
-    def _words(self, error: "ApifyApiError", problem: str) -> str:
-        said = self._said(error.message or error.type) or "it gives no reason"
+    def _message(self, error: "ApifyApiError", problem: str) -> str:
+        reason = self._safe_text(error.message or error.type) or "it gives no reason"
         match error.status_code:
             case 400:
-                return f"{self.place}: Apify refuses the input of {self.actor}: {said}. Mend it, then run again."
+                return f"{self.file}: Apify refuses the input of {self.actor}: {reason}. Mend it, then run again."
             case 401:
                 where = f"{CONSOLE}/settings/integrations"
                 return f"Apify does not know the token in {self.variable}. Copy it anew from {where}, then run again."
             case 402:
-                return f"{self.actor}: Apify wants to be paid: {said}. See {CONSOLE}/billing, then run again."
+                return f"{self.actor}: Apify wants to be paid: {reason}. See {CONSOLE}/billing, then run again."
             case 403:
-                return f"{self.actor}: Apify does not allow it to this account: {said}. See {CONSOLE}/billing."
+                return f"{self.actor}: Apify does not allow it to this account: {reason}. See {CONSOLE}/billing."
             case 404:
-                return f"{self.place}: Apify does not have {self.actor}, or no longer what is asked of it: {said}."
+                return f"{self.file}: Apify does not have {self.actor}, or no longer what is asked of it: {reason}."
             case status:
                 return (
-                    f"{self.actor}: {problem}; Apify answers {status}: {said}. Run the same command again later: it "
+                    f"{self.actor}: {problem}; Apify answers {status}: {reason}. Run the same command again later: it "
                     "goes on from here."
                 )
 
     def _unreachable(self, problem: str, error: Exception) -> str:
-        reason = self._said(f"{type(error).__name__}: {error}".partition("\n")[0])
+        reason = self._safe_text(f"{type(error).__name__}: {error}".partition("\n")[0])
         return f"{self.actor} at {self.url}: {problem} ({reason}). Run the same command again: it goes on from here."
 
     def _run(self, run: Any) -> ActorRun:
@@ -281,10 +285,10 @@ class Apify:
             run.started_at,
             run.finished_at,
             getattr(run, "usage_total_usd", None),
-            self._said(getattr(run, "status_message", None)),
+            self._safe_text(getattr(run, "status_message", None)),
         )
 
-    def _said(self, text: str | None) -> str:
+    def _safe_text(self, text: str | None) -> str:
         """A message of an actor or Apify, shortened, without the token, control characters and the final full stop."""
         words = " ".join((text or "").split())
         return printable(words.replace(self.token, "…"), _LONGEST_MESSAGE).rstrip(".")

@@ -27,12 +27,12 @@ from instagram_assets.errors import SettingsError
 from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN, Forgotten
 from instagram_assets.privacy.pseudonyms import is_forgotten_pseudonym
 from instagram_assets.report.safe_text import printable
-from instagram_assets.sources.names import account, hashtag, is_hashtag
-from instagram_assets.sources.rotation import Turn, monday_of, turn
+from instagram_assets.sources.account_and_hashtag_names import is_hashtag, parse_account_name, parse_hashtag
+from instagram_assets.sources.rotation import RotationMember, members_in_turn, monday_of
 
-Kind = Literal["account", "hashtag"]
-State = Literal["collected", "waits", "not begun", "ended", "forgotten"]
-Source = Literal["apify", "graph_api", "instagram", "files"]
+EntryKind = Literal["account", "hashtag"]
+EntryState = Literal["collected", "waits", "not begun", "ended", "forgotten"]
+EntrySource = Literal["apify", "graph_api", "instagram", "files"]
 """Who collects an entry: Apify's actors, Meta's Graph API, this program from the site, or people who bring files."""
 
 _TABLES = ("accounts", "rotation")
@@ -53,30 +53,30 @@ def _day(value: object) -> object:
         raise ValueError("not a day; write it as 2026-11-02, without a time") from error
 
 
-Day = Annotated[date, BeforeValidator(_day)]
-Word = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^\S(.*\S)?$")]
+_EntryDay = Annotated[date, BeforeValidator(_day)]
+_Word = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^\S(.*\S)?$")]
 
 
-class Entry(BaseModel):
+class RegistryEntry(BaseModel):
     """One account or hashtag: `name` as in the lake, a hashtag's with `#`; the first and last day are inclusive."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
 
     name: str
-    group: Word | None = None
-    tags: tuple[Word, ...] = Field(default=(), strict=False)
-    begins: Day | None = Field(default=None, alias="from")
-    ends: Day | None = Field(default=None, alias="to")
-    source: Source | None = None
+    group: _Word | None = None
+    tags: tuple[_Word, ...] = Field(default=(), strict=False)
+    begins: _EntryDay | None = Field(default=None, alias="from")
+    ends: _EntryDay | None = Field(default=None, alias="to")
+    source: EntrySource | None = None
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> EntryKind:
         return "hashtag" if self.name.startswith("#") else "account"
 
     @field_validator("name")
     @classmethod
     def _as_in_the_lake(cls, text: str) -> str:
-        return f"#{hashtag(text)}" if is_hashtag(text) else account(text)
+        return f"#{parse_hashtag(text)}" if is_hashtag(text) else parse_account_name(text)
 
     @field_validator("tags")
     @classmethod
@@ -102,7 +102,7 @@ class Rotation(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
 
     per_week: int = Field(ge=1, le=100_000)
-    begins: Day = Field(alias="from")
+    begins: _EntryDay = Field(alias="from")
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Registry:
     """
 
     file: Path
-    entries: tuple[Entry, ...]
+    entries: tuple[RegistryEntry, ...]
     rotations: Mapping[str, Rotation]
     forgotten: Forgotten = NOTHING_FORGOTTEN
 
@@ -121,7 +121,7 @@ class Registry:
     def names(self) -> frozenset[str]:
         return frozenset(entry.name for entry in self.entries)
 
-    def states(self, week: date) -> dict[str, State]:
+    def states(self, week: date) -> dict[str, EntryState]:
         """Returns the state of each entry in the ISO week of a day, by name, in the order of the file."""
         monday = monday_of(week)
         in_turn = {group: frozenset(self.in_turn(group, monday)) for group in self.rotations}
@@ -132,7 +132,7 @@ class Registry:
         }
 
     @property
-    def forgotten_entries(self) -> tuple[Entry, ...]:
+    def forgotten_entries(self) -> tuple[RegistryEntry, ...]:
         """The erased entries, including those whose name was replaced by a pseudonym."""
         return tuple(
             entry
@@ -140,7 +140,7 @@ class Registry:
             if self.forgotten.has("account", entry.name) or is_forgotten_pseudonym(entry.name)
         )
 
-    def collected(self, week: date) -> tuple[Entry, ...]:
+    def collected(self, week: date) -> tuple[RegistryEntry, ...]:
         """Returns the entries collected in the ISO week of a day: of rotated groups those in turn, of others all."""
         states = self.states(week)
         return tuple(entry for entry in self.entries if states[entry.name] == "collected")
@@ -150,11 +150,11 @@ class Registry:
         rotation = self.rotations[group]
         gone = self.forgotten_entries
         members = [entry for entry in self.entries if entry.group == group and entry not in gone]
-        turns = [Turn(entry.name, entry.begins, entry.ends) for entry in members]
-        return turn(turns, rotation.per_week, rotation.begins, week)
+        turns = [RotationMember(entry.name, entry.begins, entry.ends) for entry in members]
+        return members_in_turn(turns, rotation.per_week, rotation.begins, week)
 
 
-def names_for_apify(registry: Registry, week: date, kind: Kind) -> list[str]:
+def names_for_apify(registry: Registry, week: date, kind: EntryKind) -> list[str]:
     """Returns the names that Apify collects in the ISO week of a day, as its actors expect them: hashtags without `#`.
 
     Entries without a `source` are included.
@@ -170,13 +170,13 @@ def load_registry(file: Path, forgotten: Forgotten = NOTHING_FORGOTTEN) -> Regis
         f"{_shown(key)} is no table of a registry. {_nearest(key, _TABLES)}" for key in content if key not in _TABLES
     ]
     listed = _entries(content, problems)
-    entries = list[Entry]()
+    entries = list[RegistryEntry]()
     for number, found in enumerate(listed, 1):
-        place = f"entry {number} ({_name_of(found)})"
+        label = f"entry {number} ({_name_of(found)})"
         try:
-            entries.append(Entry.model_validate(found))
+            entries.append(RegistryEntry.model_validate(found))
         except ValidationError as error:
-            problems += [f"{place}: {told}" for told in _told(error, Entry)]
+            problems += [f"{label}: {message}" for message in _validation_messages(error, RegistryEntry)]
     rotations = _rotations(content, problems)
     problems += [*_twice(listed), *_without_members(listed, rotations)]
     if problems:
@@ -197,7 +197,7 @@ def parse_week(text: str) -> date:
         raise SettingsError(f"{text}: not an ISO week. Use the form 2026-W48.") from error
 
 
-def _state(entry: Entry, monday: date, in_turn: frozenset[str] | None) -> State:
+def _state(entry: RegistryEntry, monday: date, in_turn: frozenset[str] | None) -> EntryState:
     if entry.ends and entry.ends < monday:
         return "ended"
     if entry.begins and monday_of(entry.begins) > monday:
@@ -248,7 +248,7 @@ def _rotations(content: dict[str, Any], problems: list[str]) -> dict[str, Rotati
         try:
             rotations[group] = Rotation.model_validate(values)
         except ValidationError as error:
-            problems += [f"[rotation.{_shown(group)}]: {told}" for told in _told(error, Rotation)]
+            problems += [f"[rotation.{_shown(group)}]: {message}" for message in _validation_messages(error, Rotation)]
     return rotations
 
 
@@ -258,7 +258,7 @@ def _twice(listed: Iterable[Any]) -> list[str]:
     problems: list[str] = []
     for number, found in enumerate(listed, 1):
         try:
-            name = Entry.model_validate({"name": found["name"]}).name
+            name = RegistryEntry.model_validate({"name": found["name"]}).name
         except (ValidationError, TypeError, KeyError, IndexError):
             continue
         if (before := first.setdefault(name, number)) != number:
@@ -276,25 +276,25 @@ def _without_members(listed: Iterable[Any], rotations: Iterable[str]) -> list[st
     ]
 
 
-def _told(error: ValidationError, model: type[BaseModel]) -> list[str]:
+def _validation_messages(error: ValidationError, model: type[BaseModel]) -> list[str]:
     """Returns one message per validation error, with its field and what to do."""
     known = [field.alias or name for name, field in model.model_fields.items()]
-    told: list[str] = []
+    messages: list[str] = []
     for problem in error.errors():
         field = ".".join(str(part + 1 if isinstance(part, int) else part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
-            told.append(f"{_shown(field)} is no key of it. {_nearest(field, known)}")
+            messages.append(f"{_shown(field)} is no key of it. {_nearest(field, known)}")
         elif problem["type"] == "missing":
-            told.append(f"it has no {field}; add it")
+            messages.append(f"it has no {field}; add it")
         elif problem["type"] == "model_type":
-            told.append("it is no table; begin it with [[accounts]], in two brackets")
+            messages.append("it is no table; begin it with [[accounts]], in two brackets")
         elif problem["type"] in _IN_WORDS:
-            told.append(f"{field} = {_shown(problem['input'])}: {_IN_WORDS[problem['type']]}")
+            messages.append(f"{field} = {_shown(problem['input'])}: {_IN_WORDS[problem['type']]}")
         else:
             words = problem["msg"].removeprefix("Value error, ")
             value = f" = {_shown(problem['input'])}" if field and not isinstance(problem["input"], dict) else ""
-            told.append(f"{field}{value}: {words[0].lower()}{words[1:]}" if field else words)
-    return told
+            messages.append(f"{field}{value}: {words[0].lower()}{words[1:]}" if field else words)
+    return messages
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

@@ -8,14 +8,14 @@ from instagram_assets.ingest.field_values import is_account_name, strip_at_sign
 from instagram_assets.ingest.hashtags import HASHTAG_SIGNS, hashtags_in
 from instagram_assets.schemas.account_names import NO_ACCOUNTS
 
-INSTAGRAM = "https://www.instagram.com/"
+INSTAGRAM_URL = "https://www.instagram.com/"
 
 _ADDRESS = re.compile(r"(?:https?://)?(?:www\.|m\.)?instagram\.com(?:/|$)", re.IGNORECASE)
 _TAGS = re.compile(r"explore/tags/([^/?#]+)/?(?:[?#].*)?", re.IGNORECASE)
 _PROFILES = re.compile(r"(?:_u/)?([^/?#]+)/?(?:reels/?|tagged/?)?(?:[?#].*)?", re.IGNORECASE)
 
 
-def account(text: str) -> str:
+def parse_account_name(text: str) -> str:
     """Returns an account's name in lower case, from `@Name` or the URL of its profile.
 
     Raises ValueError, which says what to do, for an invalid name.
@@ -35,7 +35,7 @@ def account(text: str) -> str:
     return name.casefold()
 
 
-def hashtag(text: str) -> str:
+def parse_hashtag(text: str) -> str:
     """Returns a hashtag in lower case and without `#`, from `#Tag`, `Tag` or the URL of its page.
 
     Raises ValueError, which says what to do, for an invalid hashtag.
@@ -57,7 +57,7 @@ def hashtag(text: str) -> str:
     return tag.casefold()
 
 
-def page(text: str) -> str:
+def page_url(text: str) -> str:
     """The URL of a profile's or hashtag's page from its name or URL in any form; other Instagram URLs unchanged.
 
     Raises ValueError, which says what to do, for what is neither a name nor a URL of Instagram's.
@@ -67,11 +67,11 @@ def page(text: str) -> str:
     if "/" in given and not address:
         raise ValueError("no address of Instagram's; give one such as https://www.instagram.com/sun_diary/")
     if is_hashtag(given) or (address and _TAGS.fullmatch(given[address.end() :])):
-        return f"{INSTAGRAM}explore/tags/{quote(hashtag(given))}/"
+        return f"{INSTAGRAM_URL}explore/tags/{quote(parse_hashtag(given))}/"
     found = _PROFILES.fullmatch(given[address.end() :]) if address else None
     if address and (found is None or found[1].casefold() in NO_ACCOUNTS):
         return given
-    return f"{INSTAGRAM}{account(given)}/"
+    return f"{INSTAGRAM_URL}{parse_account_name(given)}/"
 
 
 def is_hashtag(text: str) -> bool:

@@ -3,7 +3,7 @@
 import pytest
 
 from instagram_assets.errors import SettingsError
-from instagram_assets.sources.secrets import read_secret
+from instagram_assets.settings.environment import read_secret
 
 CANARY = "apify_api_canary"
 
