@@ -143,7 +143,7 @@ def _hashes(home: Path) -> dict[Path, str]:
 
 
 def _tell_subject(subject: "ErasureSubject", steps: "Sequence[Step]") -> None:
-    from instagram_assets.lake_index.place import INDEX_FOLDER as INDEX
+    from instagram_assets.lake_index.index_files import INDEX_FOLDER as INDEX
 
     known = subject.identifiers
     if not subject.is_known:
