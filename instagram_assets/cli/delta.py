@@ -8,7 +8,7 @@ from instagram_assets.cli.arguments import say
 from instagram_assets.cli.errors import clear_errors
 
 if TYPE_CHECKING:
-    from instagram_assets.datasets.delta import Made
+    from instagram_assets.datasets.delta import ExportedTable
 
 commands = typer.Typer(no_args_is_help=True, help="Keep the Delta tables quick and small.")
 
@@ -22,7 +22,7 @@ def optimize() -> None:
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake
 
-    root, target, options = open_lake(settings()), delta.target_of(settings()), settings().delta.options
+    root, target, options = open_lake(settings()), delta.delta_target(settings()), settings().delta.options
     pseudonyms = declared_pseudonyms(settings(), root)
     _print(delta.optimize(root, target, options, pseudonyms=pseudonyms, warn=say), target)
 
@@ -35,7 +35,7 @@ def vacuum() -> None:
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake
 
-    target, options = delta.target_of(settings()), settings().delta
+    target, options = delta.delta_target(settings()), settings().delta
     done = delta.vacuum(open_lake(settings()), target, options.options, keep_hours=options.keep_hours, warn=say)
     for table in done:
         typer.echo(f"{table.uri}: {table.files:,} files went")
@@ -58,13 +58,13 @@ def write(out: str, *, pseudonymous: bool = False) -> None:
     check = check_before(known) if known else None
     made = delta.write_delta(root, out, options, pseudonyms=pseudonyms, check=check, warn=say)
     if known:  # also tables written there before, and their transaction log
-        folder, names = delta.folder_of(out), {asked.name for asked in delta.TABLES}
+        folder, names = delta.local_folder(out), {asked.name for asked in delta.TABLES}
         beside = strays(folder, names, known) if folder else ()
         check_pseudonymous(chain(delta.files_of_tables(root, out, options, delta.TABLES), beside), known)
     _print(made, out)
 
 
-def _print(made: "list[Made]", target: str) -> None:
+def _print(made: "list[ExportedTable]", target: str) -> None:
     for table in made:
         changed = f"{table.written:,} of {table.files:,} files new" if table.written or table.removed else "unchanged"
         typer.echo(f"{table.uri}: {table.rows:,} rows, version {table.version}, {changed}")

@@ -80,7 +80,7 @@ def dagster_ui(
 ) -> None:
     """Serve the Dagster UI alone, without sensors and schedules; other web pages cannot reach it."""
     from instagram_assets.web.http_server import listen
-    from instagram_assets.web.serving import serve_dagster_ui
+    from instagram_assets.web.run_servers import serve_dagster_ui
 
     if listener is not None:  # shared with `dev`, which has created DAGSTER_HOME
         serve_dagster_ui(socket.socket(fileno=listener), workspace, names)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from upath import UPath
 
-    from instagram_assets.datasets.selection import Form
+    from instagram_assets.datasets.selected_posts import Form
 
 commands = typer.Typer()
 export = typer.Typer(no_args_is_help=True, help="Write the datasets that go out.")
@@ -97,7 +97,7 @@ def export_folder(
     pseudonymous: Annotated[bool, typer.Option("--pseudonymous", help="Refused: it names posts.")] = False,
 ) -> None:
     """Write the images that a list keeps, with manifest.jsonl; again, it brings the folder up to date."""
-    from instagram_assets.datasets.list_folder import write_list_folder
+    from instagram_assets.datasets.list_export import write_list_folder
     from instagram_assets.datasets.lists import find_list
     from instagram_assets.datasets.lists import list_name as checked
     from instagram_assets.settings import settings
@@ -230,7 +230,7 @@ def _export_some(
     from instagram_assets.cli.selections import chosen_accounts, day_range
     from instagram_assets.cli.strays import strays
     from instagram_assets.datasets.pseudonymous import check_before, check_pseudonymous, known_to
-    from instagram_assets.datasets.selection import Chosen, write_selection
+    from instagram_assets.datasets.selected_posts import Chosen, write_selection
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake, values_in
 

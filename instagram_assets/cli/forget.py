@@ -47,8 +47,8 @@ def forget(
     from instagram_assets.forget import erasure
     from instagram_assets.forget.ambiguous_names import count_ambiguous_names
     from instagram_assets.settings import settings
-    from instagram_assets.storage.history.history_erasure import refuse_while_running
-    from instagram_assets.storage.history.text_reader import rows_on_servers
+    from instagram_assets.storage.dagster_history.history_erasure import refuse_while_running
+    from instagram_assets.storage.dagster_history.text_reader import rows_on_servers
     from instagram_assets.storage.lake import lake_root
 
     chosen = settings()
@@ -87,7 +87,7 @@ def history_part(chosen: "Settings", home: Path | None = None) -> "StepPlanner":
         from instagram_assets.forget.steps import Step, StepResult
 
         def apply() -> StepResult:
-            from instagram_assets.storage.history.history_erasure import erase_from_history
+            from instagram_assets.storage.dagster_history.history_erasure import erase_from_history
             from instagram_assets.storage.lake import lake_root
 
             known = _in_clear(home, forgotten)
@@ -118,7 +118,7 @@ def _in_clear(home: Path, forgotten: "Forgotten") -> "Identifiers":
     from instagram_assets.forget.tombstone_matcher import TombstoneMatcher
     from instagram_assets.privacy.forgotten_identifiers import Identifiers
     from instagram_assets.privacy.tombstones import Tombstones
-    from instagram_assets.storage.history.text_reader import read_all_texts
+    from instagram_assets.storage.dagster_history.text_reader import read_all_texts
 
     if isinstance(forgotten, Identifiers):
         return forgotten
@@ -132,7 +132,7 @@ def _hashes(home: Path) -> dict[Path, str]:
     """SHA-256 of each file of a Dagster home, without SQLite's temporary files."""
     import hashlib
 
-    from instagram_assets.storage.history.dagster_databases import home_files_below
+    from instagram_assets.storage.dagster_history.dagster_databases import home_files_below
 
     found: dict[Path, str] = {}
     for path in home_files_below(home):
@@ -143,7 +143,7 @@ def _hashes(home: Path) -> dict[Path, str]:
 
 
 def _tell_subject(subject: "ErasureSubject", steps: "Sequence[Step]") -> None:
-    from instagram_assets.lake_index.place import INDEX_FOLDER as INDEX
+    from instagram_assets.lake_index.index_files import INDEX_FOLDER as INDEX
 
     known = subject.identifiers
     if not subject.is_known:

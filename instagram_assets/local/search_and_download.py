@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from instagram_assets.errors import ContractError
-from instagram_assets.local.notebook_arguments import Table, is_table, settings_or_defaults, table_of
+from instagram_assets.local.notebook_arguments import TableLike, is_table_like, settings_or_defaults, to_table
 from instagram_assets.media.download_options import DownloadOptions
 from instagram_assets.media.download_types import DownloadOutcome, DownloadProgress, MediaRequest
 from instagram_assets.media.post_images import fetch_images
@@ -47,7 +47,7 @@ _OF_RESULTS = ["rank", "url", "fallback_url"]
 
 
 def download_images(
-    images: str | Iterable[str | None] | Table,
+    images: str | Iterable[str | None] | TableLike,
     folder: str | Path,
     *,
     images_per_post: int | None = None,
@@ -72,7 +72,7 @@ https is fetched'}]
     download = settings_or_defaults(settings).download
     options = DownloadOptions.of(download)
     root = Path(folder).expanduser()
-    given: Any = table_of(images, [], _REMEDY) if is_table(images) else _addresses(images)
+    given: Any = to_table(images, [], _REMEDY) if is_table_like(images) else _addresses(images)
     columns = set(given.column_names) if isinstance(given, pa.Table) else set[str]()
     is_posts, is_results = columns >= set(_OF_POSTS), columns >= set(_OF_RESULTS)
     if isinstance(given, pa.Table) and not is_posts and not is_results:
@@ -108,10 +108,10 @@ def _fetch(
 
 def _rows(outcomes: Iterable[DownloadOutcome]) -> pa.Table:
     """Returns download outcomes as rows of `images` without a post."""
-    told = [name for name in IMAGES.schema.names if name in DownloadOutcome.__dataclass_fields__]
+    known = [name for name in IMAGES.schema.names if name in DownloadOutcome.__dataclass_fields__]
     return IMAGES.table(
         [
-            {"position": position, **{name: getattr(outcome, name) for name in told}}
+            {"position": position, **{name: getattr(outcome, name) for name in known}}
             for position, outcome in enumerate(outcomes)
         ]
     )

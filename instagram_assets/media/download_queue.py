@@ -15,7 +15,7 @@ from instagram_assets.media.excluded import WAS_FORGOTTEN, is_forgotten
 from instagram_assets.media.store import MediaStore
 from instagram_assets.media.url_checks import check_url, host_of, is_in_archive, signature_expiry
 from instagram_assets.media.url_index import StoredMedia
-from instagram_assets.storage.content_keys import url_identity
+from instagram_assets.storage.fingerprints import url_identity
 
 _Job = TypeVar("_Job")
 
