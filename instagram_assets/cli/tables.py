@@ -11,7 +11,7 @@ from rich.table import Table
 
 from instagram_assets.calendar import day_of
 from instagram_assets.errors import ModelError
-from instagram_assets.local.clusters import FileGroup
+from instagram_assets.local.cluster_files import FileGroup
 from instagram_assets.local.refine import RefineResult
 from instagram_assets.models.file_checks import model_size
 from instagram_assets.models.local_models import find_model, named_models
