@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from instagram_assets.cli.arguments import AsJson
-from instagram_assets.cli.errors import clear_errors
+from instagram_assets.cli.messages import report_errors
+from instagram_assets.cli.options import JsonOption
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,11 +26,11 @@ _NUMBERS = {
 
 
 @commands.callback(invoke_without_command=True)
-@clear_errors
+@report_errors
 def accounts(
     context: typer.Context,
     week: Annotated[str, typer.Option(help="Only who is collected in that ISO week, such as 2026-W48.")] = "",
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show whom the registry names, and who is collected this week.
 
@@ -61,10 +61,10 @@ def accounts(
 
 
 @commands.command()
-@clear_errors
+@report_errors
 def candidates(
     top: Annotated[int, typer.Option(min=1, max=10_000, help="How many to propose.")] = 20,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Propose accounts that collected posts name again and again, and that the registry has not.
 

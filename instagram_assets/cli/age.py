@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from instagram_assets.cli.arguments import chosen_settings
-from instagram_assets.cli.errors import clear_errors
+from instagram_assets.cli.messages import report_errors
+from instagram_assets.cli.options import settings_with_options
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,30 +18,30 @@ commands = typer.Typer()
 
 _MOST_SHOWN = 20
 
-Purpose = Annotated[str | None, typer.Option(help="What it is for, in a sentence; turns the age model on.")]
-SeqLen = Annotated[int | None, typer.Option("--max-seq-len", help="Longest post, in tokens.")]
-Cutoff = Annotated[int | None, typer.Option("--age-cutoff", help="The label is 1 for this age and older.")]
-Model = Annotated[str | None, typer.Option("--model-name-or-path", help="Language model: hub id or folder.")]
-Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")]
+_Purpose = Annotated[str | None, typer.Option(help="What it is for, in a sentence; turns the age model on.")]
+_MaxSeqLen = Annotated[int | None, typer.Option("--max-seq-len", help="Longest post, in tokens.")]
+_AgeCutoff = Annotated[int | None, typer.Option("--age-cutoff", help="The label is 1 for this age and older.")]
+_Model = Annotated[str | None, typer.Option("--model-name-or-path", help="Language model: hub id or folder.")]
+_Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")]
 
 
 @commands.command()
-@clear_errors
+@report_errors
 def train(
     labels: Annotated[Path | None, typer.Option(help="CSV with username and age or birth_year.")] = None,
     texts: Annotated[Path | None, typer.Option(help="Folder with a CSV or JSON per user; else the lake.")] = None,
     output: Annotated[Path | None, typer.Option(help="Folder to make; else below `age` in the data folder.")] = None,
-    purpose: Purpose = None,
-    max_seq_len: SeqLen = None,
+    purpose: _Purpose = None,
+    max_seq_len: _MaxSeqLen = None,
     print_step: Annotated[int | None, typer.Option(help="Steps between two lines of the log.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the split and of the training.")] = None,
     accumulation_steps: Annotated[int | None, typer.Option(help="Users per step of the optimiser.")] = None,
     learn_rate: Annotated[float | None, typer.Option(help="Learning rate of the language model.")] = None,
     epoch_num: Annotated[int | None, typer.Option(help="Most passes over the users.")] = None,
-    model_name_or_path: Model = None,
+    model_name_or_path: _Model = None,
     finetuned_model_name: Annotated[str | None, typer.Option(help="Name of the model's folder.")] = None,
-    age_cutoff: Cutoff = None,
-    device: Device = None,
+    age_cutoff: _AgeCutoff = None,
+    device: _Device = None,
 ) -> None:
     """Train an age model, judge it on people it has not seen, and write its card.
 
@@ -76,18 +76,18 @@ def train(
 
 
 @commands.command()
-@clear_errors
+@report_errors
 def predict(
     input_dir: Annotated[Path, typer.Option(help="Folder with a JSON or CSV per user, or with files of posts.")],
     finetuned_model_path: Annotated[Path, typer.Option(help="Folder of a trained model, or an old .pth.")],
     prediction_output_file: Annotated[Path, typer.Option(help="The CSV to write.")],
-    max_seq_len: SeqLen = None,
-    age_cutoff: Cutoff = None,
+    max_seq_len: _MaxSeqLen = None,
+    age_cutoff: _AgeCutoff = None,
     model_name_or_path: Annotated[
         str | None, typer.Option(help="Language model below a .pth; a folder brings its own.")
     ] = None,
-    device: Device = None,
-    purpose: Purpose = None,
+    device: _Device = None,
+    purpose: _Purpose = None,
 ) -> None:
     """Predict for each user of a folder whether they are of the cut-off age or older, and the share of all of them.
 
@@ -128,7 +128,7 @@ def predict(
 
 def _settings(given: dict[str, Any], purpose: str | None) -> "Settings":
     """The settings with command line options applied; giving a purpose enables the age model."""
-    return chosen_settings(age={**given, "purpose": purpose, "enabled": True if purpose else None})
+    return settings_with_options(age={**given, "purpose": purpose, "enabled": True if purpose else None})
 
 
 def _tell_unused(lines: list[str]) -> None:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from instagram_assets.cli.arguments import say
-from instagram_assets.cli.errors import clear_errors
+from instagram_assets.cli.messages import counted, print_stderr, report_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,17 +15,17 @@ if TYPE_CHECKING:
     from instagram_assets.backups.restore import RestoreSummary
 
 commands = typer.Typer()
-Where = Annotated[str, typer.Argument(help="A folder or s3://… for many backups, or one .tar or .zip.")]
-WithoutTombstones = Annotated[
+_Where = Annotated[str, typer.Argument(help="A folder or s3://… for many backups, or one .tar or .zip.")]
+WithoutTombstonesOption = Annotated[
     bool, typer.Option("--without-tombstones", help="Although people who were forgotten may come back.")
 ]
 _SHOWN = 20
 
 
 @commands.command()
-@clear_errors
+@report_errors
 def backup(
-    where: Where,
+    where: _Where,
     with_datasets: Annotated[bool, typer.Option(help="The datasets, too, which can be made again.")] = False,
     history: Annotated[bool, typer.Option(help="Dagster's history of runs.")] = True,
 ) -> None:
@@ -43,7 +42,7 @@ def backup(
     chosen = settings()
     home = Path(os.environ.get("DAGSTER_HOME") or chosen.folder("dagster")) if history else None
     contents = BackupContents(chosen, home, with_datasets=with_datasets)
-    with show_progress(say, counter("files")) as report:
+    with show_progress(print_stderr, counter("files")) as report:
         made = create_backup(contents, where, chosen.folder("privacy"), options=_options(where), on_progress=report)
     typer.echo(f"{made.where}: backup {made.id}")
     typer.echo(
@@ -52,7 +51,7 @@ def backup(
     )
     if made.left_out:
         _name(made.left_out)
-        typer.echo(f"{_number(len(made.left_out), 'link or key was', 'links and keys were')} left out, named above.")
+        typer.echo(f"{counted(len(made.left_out), 'link or key was', 'links and keys were')} left out, named above.")
     if made.made_again:
         names = ", ".join(map(printable, made.made_again))
         typer.echo(f"Left out, since a run makes them again: {names} (--with-datasets stores them, too).")
@@ -60,13 +59,13 @@ def backup(
 
 
 @commands.command("restore")
-@clear_errors
+@report_errors
 def restore_backup(
-    where: Where,
+    where: _Where,
     into: Annotated[Path | None, typer.Option(help="An empty folder; by default the data folder.")] = None,
     at: Annotated[str, typer.Option(help="The id of a backup, or a time: the newest of then or before.")] = "",
     privacy: Annotated[Path | None, typer.Option(help="Folder of the keys and tombstones, if not the usual.")] = None,
-    without_tombstones: WithoutTombstones = False,
+    without_tombstones: WithoutTombstonesOption = False,
 ) -> None:
     """Bring a backup back into an empty folder, every byte checked; who was forgotten is forgotten again.
 
@@ -80,8 +79,8 @@ def restore_backup(
 
     chosen = settings()
     folder = into or chosen.data_dir
-    keys = folder_of_keys(privacy, into)
-    with show_progress(say, counter("files")) as report:
+    keys = keys_folder(privacy, into)
+    with show_progress(print_stderr, counter("files")) as report:
         done = bring_back(
             where,
             folder,
@@ -104,7 +103,7 @@ def restore_backup(
         )
     typer.echo(f"Settings: {done.into}/settings.env, to be copied into .env; secrets have to be set again.")
     if without_tombstones:
-        tell_without_tombstones(done.id)
+        warn_without_tombstones(done.id)
     elif not chosen.privacy.folder and has_keys(keys) and keys.absolute() != done.into / "privacy":
         typer.echo(
             f"Keys and tombstones: copy {keys} to {done.into}/privacy, or who was forgotten can be read in again."
@@ -113,9 +112,9 @@ def restore_backup(
 
 
 @commands.command()
-@clear_errors
+@report_errors
 def backups(
-    where: Where,
+    where: _Where,
     keep: Annotated[int | None, typer.Option(min=1, help="Take all but so many of the newest away.")] = None,
     verify_backups: Annotated[bool, typer.Option("--check", help="Read all that is stored and compare it.")] = False,
 ) -> None:
@@ -127,8 +126,8 @@ def backups(
 
     if keep is not None:
         gone = prune_backups(where, keep, settings().folder("privacy"), options=_options(where))
-        went = _number(gone.backups, "backup", "backups")
-        typer.echo(f"{went} went, and {_number(gone.files, 'file', 'files')}, {_size(gone.bytes)}")
+        went = counted(gone.backups, "backup", "backups")
+        typer.echo(f"{went} went, and {counted(gone.files, 'file', 'files')}, {_size(gone.bytes)}")
     damaged = 0
     with open_location(where, _options(where)) as place:
         names = place.ids()
@@ -140,7 +139,7 @@ def backups(
                 typer.echo(f"{name}  damaged: {error}")
                 continue
             moment = found.taken_at.astimezone(settings().zone)
-            lacks = f"  {_number(len(found.missing), 'file', 'files')} missing" if found.missing else ""
+            lacks = f"  {counted(len(found.missing), 'file', 'files')} missing" if found.missing else ""
             typer.echo(
                 f"{name}  {moment:%Y-%m-%d %H:%M %Z}  {len(found.entries):,} files  {_size(found.bytes)}  "
                 f"{len(found.accounts):,} accounts{lacks}"
@@ -158,14 +157,14 @@ def _check(where: str) -> None:
     from instagram_assets.backups.maintenance import verify_backups
     from instagram_assets.report.progress import counter, show_progress
 
-    with show_progress(say, counter("files")) as report:
+    with show_progress(print_stderr, counter("files")) as report:
         found = verify_backups(where, options=_options(where), on_progress=report)
-    read = f"{_number(found.files, 'stored file', 'stored files')} read, {_size(found.bytes)}"
+    read = f"{counted(found.files, 'stored file', 'stored files')} read, {_size(found.bytes)}"
     typer.echo(f"{read}: {len(found.damaged) or 'none'} damaged.")
     _tell_missing(found.damaged, "damaged there; the next backup stores again what is still in the data folder")
 
 
-def folder_of_keys(named: Path | None, filled: Path | None) -> Path:
+def keys_folder(named: Path | None, filled: Path | None) -> Path:
     """The folder of keys and tombstones: given, else configured, else in the restored or the data folder."""
     from instagram_assets.settings import settings
 
@@ -176,7 +175,7 @@ def folder_of_keys(named: Path | None, filled: Path | None) -> Path:
     return own if own.exists() else usual
 
 
-def tell_without_tombstones(name: str) -> None:
+def warn_without_tombstones(name: str) -> None:
     """Print a warning that erasures were not applied again."""
     from instagram_assets.backups.privacy_folder import restore_cutoff
 
@@ -194,16 +193,16 @@ def _settle(folder: Path, keys: Path, *, without_tombstones: bool) -> None:
     # A home with PostgreSQL would open the server's database, which is not the restored one
     has_history = (home / "history" / "runs.db").exists() and not (home / "postgres.dump").exists()
     if has_history:
-        close_runs(home)
+        close_active_runs(home)
     if without_tombstones:
         return
-    from instagram_assets.cli.forget import history_part
+    from instagram_assets.cli.forget import history_erasure_planner
     from instagram_assets.forget.erasure import erase_tombstoned
     from instagram_assets.settings import load_settings
 
     privacy = {"folder": str(keys.absolute())}
     restored = load_settings(data_dir=folder, lake="", media_dir="", privacy=privacy)
-    report = erase_tombstoned(restored, [history_part(restored, home)] if has_history else [])
+    report = erase_tombstoned(restored, [history_erasure_planner(restored, home)] if has_history else [])
     if changed := sum(report.removed.values()) + sum(report.rewritten.values()):
         told = "1 file or folder" if changed == 1 else f"{changed:,} files and folders"
         typer.echo(f"Forgotten again: {told} went or {'was' if changed == 1 else 'were'} rewritten.")
@@ -215,18 +214,18 @@ def _tell_before(done: "RestoreSummary") -> None:
 
     assert done.before
     moment = done.before.astimezone(settings().zone)
-    changed = f"; {_number(done.changed, 'file has', 'files have')} changed since or gone" if done.changed else ""
+    changed = f"; {counted(done.changed, 'file has', 'files have')} changed since or gone" if done.changed else ""
     typer.echo(
         f"{done.into}: backup {done.id} was brought back already, {moment:%Y-%m-%d %H:%M %Z}. Compared with it: "
-        f"{_number(done.files, 'file is', 'files are')} as stored, {_size(done.bytes)}{changed}. Nothing was done."
+        f"{counted(done.files, 'file is', 'files are')} as stored, {_size(done.bytes)}{changed}. Nothing was done."
     )
     if done.lost_before:
-        lost = _number(done.lost_before, "file", "files")
+        lost = counted(done.lost_before, "file", "files")
         typer.secho(f"Error: {lost} did not come back then. Try again into an empty folder.", fg="red", err=True)
         raise typer.Exit(1)
 
 
-def close_runs(home: Path) -> None:
+def close_active_runs(home: Path) -> None:
     """Mark runs that were active when the backup was made as failed, in this Dagster home only."""
     import dagster as dg
 
@@ -256,7 +255,7 @@ def _tell_missing(missing: "Sequence[Missing]", what: str) -> None:
     if not missing:
         return
     _name(missing)
-    typer.secho(f"Error: {_number(len(missing), 'file', 'files')} {what}. All others are whole.", fg="red", err=True)
+    typer.secho(f"Error: {counted(len(missing), 'file', 'files')} {what}. All others are whole.", fg="red", err=True)
     raise typer.Exit(1)
 
 
@@ -266,14 +265,9 @@ def _name(missing: "Sequence[Missing]") -> None:
     from instagram_assets.report.safe_text import printable
 
     for each in missing[:_SHOWN]:
-        say(f"{printable(native(each.path))}: {each.reason}")
+        print_stderr(f"{printable(native(each.path))}: {each.reason}")
     if len(missing) > _SHOWN:
-        say(f"… and {len(missing) - _SHOWN:,} more")
-
-
-def _number(number: int, one: str, many: str) -> str:
-    """A number with its noun in singular or plural."""
-    return f"{number:,} {one if number == 1 else many}"
+        print_stderr(f"… and {len(missing) - _SHOWN:,} more")
 
 
 def _size(number: int) -> str:

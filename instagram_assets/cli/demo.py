@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from instagram_assets.cli.errors import clear_errors
-from instagram_assets.cli.tables import near
+from instagram_assets.cli.messages import relative_path, report_errors
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -23,7 +22,7 @@ _APIFY_TOKEN, _GEMINI_KEY, _GRAPH_TOKEN = "DEMO_APIFY_TOKEN", "DEMO_GEMINI_KEY",
 
 
 @commands.command()
-@clear_errors
+@report_errors
 def demo(
     once: Annotated[bool, typer.Option(help="Do nothing when everything is there already.")] = False,
     port: Annotated[int, typer.Option(help="Where the demo's own picture server listens.")] = 0,
@@ -48,9 +47,10 @@ def demo(
     os.environ[_GEMINI_KEY] = gemini.key
     from instagram_assets.automation import shell_runs
     from instagram_assets.automation.jobs import RESULTS_OF_REELS
-    from instagram_assets.cli.endings import ingest, judge
-    from instagram_assets.cli.reel_chain import pages
-    from instagram_assets.cli.state_lines import print_state
+    from instagram_assets.cli.command_outcome import check_outcome
+    from instagram_assets.cli.ingest import ingest_files
+    from instagram_assets.cli.reel_pipeline import write_weekly_pages
+    from instagram_assets.cli.status_lines import print_status
     from instagram_assets.demo.export import SAMPLE_OBSERVED_AT, with_base_url
     from instagram_assets.demo.sample_catalogue import ACCOUNTS, PRIVATE_ACCOUNT
     from instagram_assets.demo.server import DEMO_PORT, DemoServer
@@ -73,7 +73,7 @@ def demo(
         _land_collected(dagster, _collected(dagster, server.url, Path(folder)))
         # Tables derived from analysed reels would be computed twice, first without any.
         later = RESULTS_OF_REELS if settings().reels.enabled else ()
-        work = ingest(dagster, files, SAMPLE_OBSERVED_AT.isoformat(), leave=later)
+        work = ingest_files(dagster, files, SAMPLE_OBSERVED_AT.isoformat(), leave=later)
         if not work.errors and settings().age.enabled:
             write_demo_people(settings())
             # Only invented accounts: for others in the lake, no consent to age estimation exists.
@@ -87,10 +87,10 @@ def demo(
         "its reels were scraped from a stand-in of Apify and watched by one of Gemini; a hashtag and two accounts were "
         "collected from stand-ins of Meta's API and of Instagram."
     )
-    for page in pages()[-1:]:
-        served += f"\nThe page of the newest week: {near(page)}"
-    print_state(state, settings(), served)
-    judge(work, state)
+    for page in write_weekly_pages()[-1:]:
+        served += f"\nThe page of the newest week: {relative_path(page)}"
+    print_status(state, settings(), served)
+    check_outcome(work, state)
     work.raise_errors()
 
 
@@ -98,10 +98,10 @@ def _watch(dagster: "dg.DagsterInstance") -> None:
     """Analyse the reels of the sample's days, and compute everything derived from them."""
     from datetime import timedelta
 
-    from instagram_assets.cli.reel_chain import follow
+    from instagram_assets.cli.reel_pipeline import run_pipeline
     from instagram_assets.demo.sample_catalogue import DAYS, SAMPLE_FIRST_DAY
 
-    follow(dagster, (SAMPLE_FIRST_DAY, SAMPLE_FIRST_DAY + timedelta(days=DAYS - 1))).raise_errors()
+    run_pipeline(dagster, (SAMPLE_FIRST_DAY, SAMPLE_FIRST_DAY + timedelta(days=DAYS - 1))).raise_errors()
 
 
 def _scraped(apify: "ApifyServer", folder: Path, accounts: list[str], moment: datetime) -> Path:

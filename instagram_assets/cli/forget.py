@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from instagram_assets.cli.arguments import say
-from instagram_assets.cli.errors import clear_errors
+from instagram_assets.cli.messages import counted, print_stderr, report_errors
 
 if TYPE_CHECKING:
     from instagram_assets.forget.ambiguous_names import AmbiguousName
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from instagram_assets.settings import Settings
 
 commands = typer.Typer()
-Target = Annotated[
+_Target = Annotated[
     str,
     typer.Argument(
         help="An account (@name or its address), a #hashtag, a post (address, shortcode or id), or a picture "
@@ -30,9 +29,9 @@ Target = Annotated[
 
 
 @commands.command()
-@clear_errors
+@report_errors
 def forget(
-    target: Target,
+    target: _Target,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     bare: Annotated[
@@ -55,7 +54,7 @@ def forget(
     if not dry_run:  # before anything is written: the step for the run history comes after the tombstones
         refuse_while_running(chosen.folder("dagster"))
     subject = erasure.find_subject(chosen, target, is_bare=bare)
-    parts = erasure.planners_for(subject, [history_part(chosen)])
+    parts = erasure.planners_for(subject, [history_erasure_planner(chosen)])
     steps = erasure.plan_erasure(chosen, subject, parts)
     _tell_subject(subject, steps)
     _tell_steps(steps)
@@ -69,12 +68,12 @@ def forget(
             raise typer.Exit(1)
         refuse_while_running(chosen.folder("dagster"))  # the confirmation may have taken long
     rows = rows_on_servers(chosen.folder("dagster"))
-    report = erasure.erase(chosen, subject, parts, Telling(len(steps)), previewed=steps, rows=rows)
+    report = erasure.erase(chosen, subject, parts, _Progress(len(steps)), previewed=steps, rows=rows)
     _tell_done(report)
     _tell_backups(chosen, subject)
 
 
-def history_part(chosen: "Settings", home: Path | None = None) -> "StepPlanner":
+def history_erasure_planner(chosen: "Settings", home: Path | None = None) -> "StepPlanner":
     """The erasure step for Dagster's history; the first one, since it refuses while other processes are active.
 
     `home` overrides the DAGSTER_HOME of the settings.
@@ -158,7 +157,7 @@ def _tell_subject(subject: "ErasureSubject", steps: "Sequence[Step]") -> None:
         typer.echo(f"{subject.target}: {here}. {after}")
         return
     counts = (("post", "posts", known.post_ids), ("picture or video", "pictures and videos", known.images))
-    said = ", ".join(_counted(len(ids), one, many) for one, many, ids in counts if ids)
+    said = ", ".join(counted(len(ids), one, many) for one, many, ids in counts if ids)
     typer.echo(f"{subject.target}: {said or 'its rows'}")
     if subject.other_names:
         typer.echo(f"The same account by its number, and forgotten with it: {', '.join(subject.other_names)}")
@@ -173,8 +172,8 @@ def _tell_steps(steps: "Sequence[Step]") -> None:
         rows[step.area] += step.rows
     for place in dict.fromkeys(step.area for step in steps):
         counts = ((removed, "file or folder removed", "files and folders removed"), (rewritten, "file rewritten", ""))
-        said = [_counted(count[place], one, many) for count, one, many in counts if count[place]]
-        said += [_counted(rows[place], "row")] if rows[place] else []
+        said = [counted(count[place], one, many) for count, one, many in counts if count[place]]
+        said += [counted(rows[place], "row")] if rows[place] else []
         said = said or ["looked through, and rewritten where it is named"]
         typer.echo(f"  {place:<10} {', '.join(said)}")
 
@@ -183,7 +182,7 @@ def _tell_words(words: "Sequence[AmbiguousName]", when: str = "") -> None:
     from instagram_assets.forget.ambiguous_names import why_not_removable
 
     for word in words:
-        rows = _counted(word.rows, "row") if word.rows else "no row"
+        rows = counted(word.rows, "row") if word.rows else "no row"
         more = "" if when or not word.can_go or not word.rows else "; --bare takes it out of those, too"
         why = "an ordinary word" if word.can_go else why_not_removable(word.name)
         typer.echo(
@@ -192,13 +191,7 @@ def _tell_words(words: "Sequence[AmbiguousName]", when: str = "") -> None:
         )
 
 
-def _counted(count: int, one: str, many: str = "") -> str:
-    """A count with its word: `1 file rewritten`, `2 files rewritten`."""
-    first, _, rest = one.partition(" ")
-    return f"{count:,} {one if count == 1 else many or f'{first}s {rest}'.strip()}"
-
-
-class Telling:
+class _Progress:
     """Prints progress, at most once for each location."""
 
     def __init__(self, count: int) -> None:
@@ -208,14 +201,14 @@ class Telling:
         self._done += 1
         if step.area != self._place:
             self._place = step.area
-            say(f"{step.area} … ({self._done:,} of about {self._count:,})")
+            print_stderr(f"{step.area} … ({self._done:,} of about {self._count:,})")
 
 
 def _tell_done(report: "ErasureReport") -> None:
-    went = _counted(sum(report.removed.values()), "file or folder went", "files and folders went")
-    rewritten = _counted(sum(report.rewritten.values()), "was rewritten", "were rewritten")
+    went = counted(sum(report.removed.values()), "file or folder went", "files and folders went")
+    rewritten = counted(sum(report.rewritten.values()), "was rewritten", "were rewritten")
     typer.echo(f"Forgotten: {went}, {rewritten} ({sum(report.bytes_written.values()) / 1e6:,.1f} MB).")
-    files = _counted(report.searched.files, "file")
+    files = counted(report.searched.files, "file")
     typer.echo(
         f"Searched byte by byte: {files}, {report.searched.bytes / 1e6:,.1f} MB; nothing of it was found. "
         f"{report.seconds:.1f} s"

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from instagram_assets.cli.arguments import AsJson
-from instagram_assets.cli.errors import clear_errors
+from instagram_assets.cli.messages import report_errors
+from instagram_assets.cli.options import JsonOption
 from instagram_assets.report.safe_text import printable
 
 if TYPE_CHECKING:
@@ -16,10 +16,10 @@ commands = typer.Typer()
 
 
 @commands.command()
-@clear_errors
+@report_errors
 def formats(
     name: Annotated[str, typer.Argument(help="A format, such as apify_posts; without it, all of them.")] = "",
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show which field of a format goes into which column, and the column's type.
 
@@ -40,8 +40,8 @@ def formats(
 
 
 @commands.command("drift")
-@clear_errors
-def field_changes(as_json: AsJson = False) -> None:
+@report_errors
+def field_changes(as_json: JsonOption = False) -> None:
     """Show what changed in the fields of landed files: missing, new and retyped ones, the newest files last.
 
     A file is compared with those of its format that came before it.

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import typer
 
-from instagram_assets.cli.errors import clear_errors
+from instagram_assets.cli.messages import report_errors
 
 if TYPE_CHECKING:
     from datetime import date
@@ -18,7 +18,7 @@ commands = typer.Typer()
 
 
 @commands.callback(invoke_without_command=True)
-@clear_errors
+@report_errors
 def reels(
     context: typer.Context,
     scrape: Annotated[
@@ -49,17 +49,17 @@ def reels(
     wanted = _wanted(scrape, back) if scrape else None
     from instagram_assets.automation import shell_runs
     from instagram_assets.automation.reel_steps import days_back
-    from instagram_assets.cli import reel_chain
+    from instagram_assets.cli.reel_pipeline import OlderPostsError, continue_in_new_process, run_pipeline, summary_lines
     from instagram_assets.cli.scrape import scrape_into_inbox
 
     with shell_runs.open_instance() as dagster, shell_runs.as_command(uuid4().hex):
         if wanted:
             scrape_into_inbox(dagster, *wanted)
         try:
-            chain = reel_chain.follow(dagster, days_back(back))
-        except reel_chain.OlderPostsError:
-            raise typer.Exit(reel_chain.go_on_elsewhere(back)) from None
-        for line in reel_chain.summary(chain):
+            chain = run_pipeline(dagster, days_back(back))
+        except OlderPostsError:
+            raise typer.Exit(continue_in_new_process(back)) from None
+        for line in summary_lines(chain):
             typer.echo(line)
     chain.raise_errors()
 
@@ -87,7 +87,7 @@ def _wanted(name: str, days: int) -> "tuple[ScrapeRequest, list[str], date | Non
 
 
 @commands.command()
-@clear_errors
+@report_errors
 def page(
     week: Annotated[
         str, typer.Option(help="The ISO week, such as 2026-W48; none: the newest of which there is one.")
@@ -97,7 +97,7 @@ def page(
     from functools import partial
 
     from instagram_assets.calendar import week_name
-    from instagram_assets.cli.tables import near
+    from instagram_assets.cli.messages import relative_path
     from instagram_assets.errors import SettingsError
     from instagram_assets.reels.run_analysis import unanswered_usd
     from instagram_assets.reels.weekly_report import read_week, weeks_of
@@ -117,4 +117,4 @@ def page(
         raise SettingsError(f"{week}: no reel of that week has been watched. The newest weeks are {known}.")
     unanswered = partial(unanswered_usd, settings=settings())
     shown = read_week(lake, chosen or weeks[-1], settings().folder("media"), unanswered=unanswered)
-    typer.echo(near(write_page(shown, settings().folder("reports"))))
+    typer.echo(relative_path(write_page(shown, settings().folder("reports"))))

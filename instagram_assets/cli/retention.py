@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from instagram_assets.cli.arguments import AsJson
-from instagram_assets.cli.errors import clear_errors
+from instagram_assets.cli.messages import report_errors
+from instagram_assets.cli.options import JsonOption
 
 if TYPE_CHECKING:
     from instagram_assets.retention.retention import RetentionResult
@@ -17,11 +17,11 @@ commands = typer.Typer()
 
 
 @commands.command()
-@clear_errors
+@report_errors
 def retention(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Take away observations and media that are older than the settings keep them; what was made of them stays.
 
@@ -51,6 +51,21 @@ def retention(
     _tell(went, "went", as_json)
     if not as_json and index_file(settings().folder(INDEX)).exists():
         typer.echo("The index has it until it is brought up to date: instagram-assets index, or the web app by itself.")
+
+
+@commands.command()
+@report_errors
+def tidy(
+    days: Annotated[int | None, typer.Option(min=0, help="Keep so many days in the place of HISTORY_DAYS.")] = None,
+) -> None:
+    """Take runs, their logs and reports that are older than HISTORY_DAYS; what is known of each cell stays."""
+    from instagram_assets.automation import history_cleanup as history
+    from instagram_assets.automation import shell_runs
+    from instagram_assets.settings import settings
+
+    before = history.limit(settings().history_days if days is None else days)
+    with shell_runs.open_instance() as dagster:
+        typer.echo(str(history.delete_old_runs(dagster, before, settings().folder("reports"))))
 
 
 def _tell(told: "RetentionResult", how: str, as_json: bool) -> None:

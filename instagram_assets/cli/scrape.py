@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from instagram_assets.cli.errors import clear_errors
+from instagram_assets.cli.messages import report_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ _STAGES: dict[str, Any] = {"loggers": {"stages": {"config": {"seconds": 0.0}}}}
 
 
 @commands.command("scrape")
-@clear_errors
+@report_errors
 def scrape_command(
     name: Annotated[str, typer.Argument(help="The input: posts, reels, profiles, hashtags, or one of your own.")],
     names: Annotated[
@@ -99,7 +99,7 @@ def scrape_into_inbox(
 
 def _lines(note: "Note", before: "Note | None", request: "ScrapeRequest", path: Path | None) -> "Iterator[str]":
     """Lines about a scrape: its records, its cost where it was just paid, and the state of its file."""
-    from instagram_assets.cli.tables import near
+    from instagram_assets.cli.messages import relative_path
     from instagram_assets.ingest.folders import DONE, ERROR_SUFFIX, REJECTED
 
     was_paid = before is not None and not before.is_open and before.run == note.run
@@ -109,11 +109,11 @@ def _lines(note: "Note", before: "Note | None", request: "ScrapeRequest", path: 
     if not note.file:
         yield f"{note.name}: no post of {request.newer_than} or later{charged}"
         return
-    yield f"{near(path) if path else note.file}: {_records(note.items)}{charged}"
+    yield f"{relative_path(path) if path else note.file}: {_records(note.items)}{charged}"
     if path and path.parent.name == DONE:
         yield "It was read already"
     elif path and path.parent.name == REJECTED:
-        yield f"It was rejected; {near(path)}{ERROR_SUFFIX} says why"
+        yield f"It was rejected; {relative_path(path)}{ERROR_SUFFIX} says why"
 
 
 def _dollars(amount: float) -> str:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from instagram_assets.cli.arguments import AsJson, say
-from instagram_assets.cli.errors import clear_errors
+from instagram_assets.cli.messages import print_stderr, report_errors
+from instagram_assets.cli.options import JsonOption
 
 if TYPE_CHECKING:
     from instagram_assets.lake_index.thumbnails_ahead import Ahead
@@ -27,14 +27,14 @@ _WHY = {
 
 
 @commands.command()
-@clear_errors
+@report_errors
 def index(
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Make all of it anew, whatever there is.")] = False,
     with_thumbnails: Annotated[
         bool, typer.Option("--thumbnails", help="Also make missing thumbnails, of the newest images first.")
     ] = False,
     as_it_is: Annotated[bool, typer.Option("--as-it-is", hidden=True, help="Take the index as it is.")] = False,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Bring the index up to date that the gallery and the insights are read from; the web app does so by itself."""
     done = None if as_it_is else _updated(rebuild=rebuild)
@@ -58,7 +58,7 @@ def _updated(*, rebuild: bool) -> "Updated":
     from instagram_assets.storage.lake import open_lake
 
     found = settings()
-    with show_progress(say, counter("months of accounts")) as report:
+    with show_progress(print_stderr, counter("months of accounts")) as report:
         done = update_index(
             open_lake(found), found.folder(INDEX_FOLDER), found.time_zone, rebuild=rebuild, report=report
         )
@@ -87,7 +87,7 @@ def _made_ahead(*, alone: bool) -> "Ahead":
     wanted = newest_images(index, most_images(store))
     index.close()  # meanwhile the index may be replaced, or an erasure may need to delete it
     cores = os.cpu_count() or 1
-    with show_progress(say, counter("thumbnails")) as report:
+    with show_progress(print_stderr, counter("thumbnails")) as report:
         return make_ahead(store, wanted, cores if alone else max(1, cores // 2), report)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from instagram_assets.cli.tables import near
+from instagram_assets.cli.messages import relative_path
 from instagram_assets.collect.clock import duration_text, utc_datetime
 from instagram_assets.collect.collect_all import ProgressListener
 from instagram_assets.collect.collection_scope import CollectionScope
@@ -24,7 +24,7 @@ from instagram_assets.sources.names import is_hashtag
 _MOST_SHOWN = 30
 
 
-class Progress(ProgressListener):
+class CollectionProgress(ProgressListener):
     """Prints each subject's result with the estimated time left by the rate limits, and shows current requests."""
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class Progress(ProgressListener):
         self.log(f"{of_all} {_line(found, self._session.site.identity)}{left}")
 
 
-def raise_errors(done: RunResult, there: int = 0) -> None:
+def raise_collection_errors(done: RunResult, there: int = 0) -> None:
     """Raise errors, incomplete subjects, or that nothing was done, as one error.
 
     `there` is the number of subjects whose file existed before.
@@ -91,7 +91,7 @@ def _line(found: SubjectResult, identity: str) -> str:
     return f"{', '.join(parts)}{why}"
 
 
-def summary(done: RunResult) -> Table:
+def collection_table(done: RunResult) -> Table:
     """The summary table: each subject by name if they are few, else the incomplete ones and a count."""
     table = Table(title="Collected", title_justify="left")
     for name, right in (("account", False), ("", False), ("posts", True), ("requests", True), ("file, or why", False)):
@@ -102,7 +102,7 @@ def summary(done: RunResult) -> Table:
     ][:_MOST_SHOWN]
     for one in shown:
         reason = "see the error" if one.reason in told else one.reason
-        parts = (near(one.file) if one.file else "", reason, _until(one))
+        parts = (relative_path(one.file) if one.file else "", reason, _until(one))
         cells = (
             one.subject,
             _words(one.outcome),
@@ -118,7 +118,7 @@ def summary(done: RunResult) -> Table:
     return table
 
 
-def as_json(done: RunResult, there: int = 0) -> dict[str, Any]:
+def collection_json(done: RunResult, there: int = 0) -> dict[str, Any]:
     """The results as JSON-serialisable values; `there` is the number of subjects whose file existed before."""
 
     def plain(one: SubjectResult) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from instagram_assets.cli.arguments import AsJson
-from instagram_assets.cli.errors import clear_errors
+from instagram_assets.cli.messages import report_errors
+from instagram_assets.cli.options import JsonOption
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,8 +22,8 @@ _RIGHT = ("posts", "refusals", "today")
 
 
 @commands.command()
-@clear_errors
-def collected(as_json: AsJson = False) -> None:
+@report_errors
+def collected(as_json: JsonOption = False) -> None:
     """Show each account and hashtag that was collected: last seen, newest post, refusals, when it may be asked again.
 
     And of who asks: requests of today, what a person has to do, hashtags that count, hours that are missing.

@@ -16,8 +16,7 @@ import pyarrow as pa
 from instagram_assets.automation import shell_runs
 from instagram_assets.automation.reel_steps import ReelStep, due_cells, next_step
 from instagram_assets.calendar import monday
-from instagram_assets.cli.arguments import say
-from instagram_assets.cli.tables import near
+from instagram_assets.cli.messages import print_stderr, relative_path
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError, RunFailedError
 from instagram_assets.ingest.inbox import waiting_entries
 from instagram_assets.partitions import Cell, is_outdated, known_accounts
@@ -33,7 +32,7 @@ _LOOKS = 3
 
 
 @dataclass
-class Chain:
+class ReelPipelineResult:
     """The result so far: the steps done, the reels analysed, and errors."""
 
     days: Days
@@ -62,16 +61,16 @@ class OlderPostsError(Exception):
     """Posts have landed that are older than the days known to this process: a new process has to continue."""
 
 
-def follow(dagster: dg.DagsterInstance, days: Days) -> Chain:
+def run_pipeline(dagster: dg.DagsterInstance, days: Days) -> ReelPipelineResult:
     """Run one step after the other until none is pending, each batch of reels once.
 
     A failed batch does not stop the others; another failed step ends the chain. Errors are collected. Raises
     OlderPostsError.
     """
-    chain = Chain(days)
+    chain = ReelPipelineResult(days)
     while step := next_step(dagster, days, tried=chain.cells):
         try:
-            do(dagster, step, chain)
+            run_step(dagster, step, chain)
         except RunFailedError as error:
             chain.errors.append(error)
             if not step.box:
@@ -79,13 +78,13 @@ def follow(dagster: dg.DagsterInstance, days: Days) -> Chain:
     return chain
 
 
-def do(dagster: dg.DagsterInstance, step: ReelStep, chain: Chain) -> None:
+def run_step(dagster: dg.DagsterInstance, step: ReelStep, chain: ReelPipelineResult) -> None:
     """Run one step, and record it in the chain."""
     chain.steps.append(step.key)
     if step.box:
         _watch(dagster, step, chain)
     elif step.job:
-        say(f"reels: {step.words}")
+        print_stderr(f"reels: {step.words}")
         shell_runs.run_job(dagster, step.job, assets=step.selection)
     elif chain.steps.count(step.key) > _LOOKS:
         raise RunFailedError("Files wait that cannot be made into tables. See: instagram-assets status")
@@ -93,18 +92,18 @@ def do(dagster: dg.DagsterInstance, step: ReelStep, chain: Chain) -> None:
         _make_tables(dagster, chain)
 
 
-def _watch(dagster: dg.DagsterInstance, step: ReelStep, chain: Chain) -> None:
+def _watch(dagster: dg.DagsterInstance, step: ReelStep, chain: ReelPipelineResult) -> None:
     due = [
         reel for reel in find_pending_reels(open_lake(settings()), chain.days, settings()) if reel not in chain.tried
     ]
     cells = due_cells(step, due, known_accounts(dagster))
     rest = sum(Cell(reel.account, reel.day) not in cells for reel in due)
-    say(f"reels: {step.words}" + (f"; then {rest:,} more" if rest else ""))
+    print_stderr(f"reels: {step.words}" + (f"; then {rest:,} more" if rest else ""))
     chain.tried += [reel for reel in due if Cell(reel.account, reel.day) in cells]
     shell_runs.run_job(dagster, step.job, tags=step.tags, assets=step.selection)
 
 
-def _make_tables(dagster: dg.DagsterInstance, chain: Chain) -> None:
+def _make_tables(dagster: dg.DagsterInstance, chain: ReelPipelineResult) -> None:
     try:
         if waiting_entries(settings().folder("inbox")):
             shell_runs.land(dagster, [])
@@ -115,13 +114,13 @@ def _make_tables(dagster: dg.DagsterInstance, chain: Chain) -> None:
     shell_runs.bring_up_to_date(dagster)
 
 
-def go_on_elsewhere(days: int) -> int:
+def continue_in_new_process(days: int) -> int:
     """Run the same command in a new process, which knows older days; returns its exit code."""
     words = [sys.executable, "-m", "instagram_assets.cli", "reels", "--days", str(days)]
     return subprocess.run(words, stdin=subprocess.DEVNULL).returncode
 
 
-def summary(chain: Chain) -> Iterator[str]:
+def summary_lines(chain: ReelPipelineResult) -> Iterator[str]:
     """Summary lines: reels, videos and analyses with their outcomes, the cost, and the report."""
     first, last = chain.days
     if not chain.steps:
@@ -134,8 +133,8 @@ def summary(chain: Chain) -> Iterator[str]:
         yield f"Analyses: {_counted(map(_ended, analyses))}"
     if cost := _cost(chain.days):
         yield cost
-    for page in pages({monday(reel.day) for reel in chain.tried}):
-        yield f"Page of the week: {near(page)}"
+    for page in write_weekly_pages({monday(reel.day) for reel in chain.tried}):
+        yield f"Page of the week: {relative_path(page)}"
 
 
 def _counted(words: Iterable[str]) -> str:
@@ -148,7 +147,7 @@ def _ended(analysis: dict[str, Any]) -> str:
     return f"{analysis['status']} on this machine" if in_its_place else analysis["status"]
 
 
-def pages(weeks: Collection[date] = ()) -> list[Path]:
+def write_weekly_pages(weeks: Collection[date] = ()) -> list[Path]:
     """Write the reports of these weeks and of the newest week with analysed reels; returns their paths, newest last."""
     media, reports = settings().folder("media"), settings().folder("reports")
     unanswered = partial(unanswered_usd, settings=settings())
