@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from instagram_assets.sources.accounts import Entry, Registry, State
 
 commands = typer.Typer()
-_NUMBERS = {
+_COLUMN_TITLES = {
     "weeks": "weeks",
     "posts": "posts",
     "named_by": "named by",
@@ -48,15 +48,15 @@ def accounts(
     states = registry.states(day)
     shown = [entry for entry in registry.entries if not week or states[entry.name] == "collected"]
     if as_json:
-        found = [_plain(entry, states[entry.name]) for entry in shown]
-        told = {"file": str(registry.file), "week": week_name(day), "accounts": found}
-        typer.echo(json.dumps(told, ensure_ascii=False))
+        entries = [_entry_json(entry, states[entry.name]) for entry in shown]
+        result = {"file": str(registry.file), "week": week_name(day), "accounts": entries}
+        typer.echo(json.dumps(result, ensure_ascii=False))
         return
     from rich.console import Console
 
     console = Console()
     if shown:
-        console.print(_table(shown, states, week=week_name(day)))
+        console.print(_accounts_table(shown, states, week=week_name(day)))
     typer.echo(_summary(registry, states, week_name(day)))
 
 
@@ -74,17 +74,17 @@ def candidates(
     from instagram_assets.settings import settings
     from instagram_assets.sources.accounts import load_registry
     from instagram_assets.sources.candidates import COLUMNS
-    from instagram_assets.sources.candidates import candidates as proposed
+    from instagram_assets.sources.candidates import candidates as find_candidates
     from instagram_assets.storage.lake import open_lake, read_table
 
     file = settings().accounts_file
     known = load_registry(file).names if file.exists() or settings().accounts.file else frozenset[str]()
     posts = read_table(open_lake(settings()), "posts", columns=COLUMNS)
-    found = proposed(posts, known, load_tombstones(settings().folder("privacy")))
+    found = find_candidates(posts, known, load_tombstones(settings().folder("privacy")))
     rows = found.slice(0, top).to_pylist()
     if as_json:
-        told = {"file": str(file), "posts": posts.num_rows, "candidates": rows}
-        typer.echo(json.dumps(told, ensure_ascii=False, default=str))
+        result = {"file": str(file), "posts": posts.num_rows, "candidates": rows}
+        typer.echo(json.dumps(result, ensure_ascii=False, default=str))
         return
     from rich.console import Console
 
@@ -93,11 +93,11 @@ def candidates(
     typer.echo(f"{found.num_rows} accounts are named in {posts.num_rows} posts and are not in {file}")
 
 
-def _plain(entry: "Entry", state: "State") -> dict[str, object]:
+def _entry_json(entry: "Entry", state: "State") -> dict[str, object]:
     return {"name": entry.name, "kind": entry.kind, **entry.model_dump(mode="json", by_alias=True), "state": state}
 
 
-def _table(entries: "list[Entry]", states: "dict[str, State]", week: str) -> "Table":
+def _accounts_table(entries: "list[Entry]", states: "dict[str, State]", week: str) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
@@ -117,10 +117,10 @@ def _candidates_table(rows: list[dict[str, Any]]) -> "Table":
 
     table = Table(title="Candidates", title_justify="left", box=SIMPLE)
     table.add_column("account", no_wrap=True)
-    for column in _NUMBERS.values():
+    for column in _COLUMN_TITLES.values():
         table.add_column(column, justify="right")
     for row in rows:
-        table.add_row(row["account"], *(str(row[name]) for name in _NUMBERS))
+        table.add_row(row["account"], *(str(row[name]) for name in _COLUMN_TITLES))
     return table
 
 

@@ -56,9 +56,9 @@ def forget(
     subject = erasure.find_subject(chosen, target, is_bare=bare)
     parts = erasure.planners_for(subject, [history_erasure_planner(chosen)])
     steps = erasure.plan_erasure(chosen, subject, parts)
-    _tell_subject(subject, steps)
-    _tell_steps(steps)
-    _tell_words(count_ambiguous_names(lake_root(chosen), subject.identifiers))
+    _print_subject(subject, steps)
+    _print_steps(steps)
+    _print_ambiguous_names(count_ambiguous_names(lake_root(chosen), subject.identifiers))
     if dry_run:
         typer.echo("Nothing was done.")
         return
@@ -69,8 +69,8 @@ def forget(
         refuse_while_running(chosen.folder("dagster"))  # the confirmation may have taken long
     rows = rows_on_servers(chosen.folder("dagster"))
     report = erasure.erase(chosen, subject, parts, _Progress(len(steps)), previewed=steps, rows=rows)
-    _tell_done(report)
-    _tell_backups(chosen, subject)
+    _print_report(report)
+    _print_backups(chosen, subject)
 
 
 def history_erasure_planner(chosen: "Settings", home: Path | None = None) -> "StepPlanner":
@@ -141,7 +141,7 @@ def _hashes(home: Path) -> dict[Path, str]:
     return found
 
 
-def _tell_subject(subject: "ErasureSubject", steps: "Sequence[Step]") -> None:
+def _print_subject(subject: "ErasureSubject", steps: "Sequence[Step]") -> None:
     from instagram_assets.lake_index.place import INDEX_FOLDER as INDEX
 
     known = subject.identifiers
@@ -157,28 +157,28 @@ def _tell_subject(subject: "ErasureSubject", steps: "Sequence[Step]") -> None:
         typer.echo(f"{subject.target}: {here}. {after}")
         return
     counts = (("post", "posts", known.post_ids), ("picture or video", "pictures and videos", known.images))
-    said = ", ".join(counted(len(ids), one, many) for one, many, ids in counts if ids)
-    typer.echo(f"{subject.target}: {said or 'its rows'}")
+    parts = ", ".join(counted(len(ids), one, many) for one, many, ids in counts if ids)
+    typer.echo(f"{subject.target}: {parts or 'its rows'}")
     if subject.other_names:
         typer.echo(f"The same account by its number, and forgotten with it: {', '.join(subject.other_names)}")
 
 
-def _tell_steps(steps: "Sequence[Step]") -> None:
+def _print_steps(steps: "Sequence[Step]") -> None:
     removed, rewritten, rows = Counter[str](), Counter[str](), Counter[str]()
     for step in steps:
         if not step.is_certain:
             continue
         (removed if step.verb == "remove" else rewritten)[step.area] += 1
         rows[step.area] += step.rows
-    for place in dict.fromkeys(step.area for step in steps):
+    for area in dict.fromkeys(step.area for step in steps):
         counts = ((removed, "file or folder removed", "files and folders removed"), (rewritten, "file rewritten", ""))
-        said = [counted(count[place], one, many) for count, one, many in counts if count[place]]
-        said += [counted(rows[place], "row")] if rows[place] else []
-        said = said or ["looked through, and rewritten where it is named"]
-        typer.echo(f"  {place:<10} {', '.join(said)}")
+        parts = [counted(count[area], one, many) for count, one, many in counts if count[area]]
+        parts += [counted(rows[area], "row")] if rows[area] else []
+        parts = parts or ["looked through, and rewritten where it is named"]
+        typer.echo(f"  {area:<10} {', '.join(parts)}")
 
 
-def _tell_words(words: "Sequence[AmbiguousName]", when: str = "") -> None:
+def _print_ambiguous_names(words: "Sequence[AmbiguousName]", when: str = "") -> None:
     from instagram_assets.forget.ambiguous_names import why_not_removable
 
     for word in words:
@@ -195,16 +195,16 @@ class _Progress:
     """Prints progress, at most once for each location."""
 
     def __init__(self, count: int) -> None:
-        self._count, self._done, self._place = count, 0, ""
+        self._count, self._done, self._area = count, 0, ""
 
     def __call__(self, step: "Step") -> None:
         self._done += 1
-        if step.area != self._place:
-            self._place = step.area
+        if step.area != self._area:
+            self._area = step.area
             print_stderr(f"{step.area} … ({self._done:,} of about {self._count:,})")
 
 
-def _tell_done(report: "ErasureReport") -> None:
+def _print_report(report: "ErasureReport") -> None:
     went = counted(sum(report.removed.values()), "file or folder went", "files and folders went")
     rewritten = counted(sum(report.rewritten.values()), "was rewritten", "were rewritten")
     typer.echo(f"Forgotten: {went}, {rewritten} ({sum(report.bytes_written.values()) / 1e6:,.1f} MB).")
@@ -214,12 +214,12 @@ def _tell_done(report: "ErasureReport") -> None:
         f"{report.seconds:.1f} s"
     )
     typer.echo(f"Proof: {report.proof}")
-    _tell_words(report.ambiguous_names, "Not looked for as a bare word: ")
+    _print_ambiguous_names(report.ambiguous_names, "Not looked for as a bare word: ")
     for left in report.not_erased:
         typer.echo(f"Not touched: {left.what}; {left.remedy}.")
 
 
-def _tell_backups(chosen: "Settings", subject: "ErasureSubject") -> None:
+def _print_backups(chosen: "Settings", subject: "ErasureSubject") -> None:
     from instagram_assets.backups.privacy_folder import backups_holding, list_backups
 
     notes = list_backups(chosen.folder("privacy"))

@@ -30,48 +30,50 @@ def materialize_selection(
     selected; so are captions and embeddings without their models. Raises SettingsError for what is not known,
     ModelError before any work for missing models.
     """
-    wanted = _select(selection)
+    selected = _select_assets(selection)
     missing = missing_models(settings())
-    check_selected([key.path[-1] for key in wanted & _keys_of("box")], missing)
-    left_out = {key for key in wanted if key.path[-1] in missing}
+    check_selected([key.path[-1] for key in selected & _asset_keys_of("box")], missing)
+    left_out = {key for key in selected if key.path[-1] in missing}
     if left_out:
         yield skipped_line({name: why for name, why in missing.items() if dg.AssetKey(name) in left_out})
-    wanted -= left_out
+    selected -= left_out
     order = known_accounts(instance)
-    chosen = parse_accounts(accounts, order)
+    account_names = parse_accounts(accounts, order)
     for job in jobs:
-        assets = [key for key in wanted if key in _keys_of(job.name)]
+        assets = [key for key in selected if key in _asset_keys_of(job.name)]
         if not assets:
             continue
-        if job.name in AGE_JOBS and not settings().age.enabled and not wanted <= _keys_of(*AGE_JOBS):
+        if job.name in AGE_JOBS and not settings().age.enabled and not selected <= _asset_keys_of(*AGE_JOBS):
             yield f"{job.name}: left out, the age model is off"
             continue
-        for tags in _tags(instance, job.name, chosen, days):
+        for tags in _run_tags(instance, job.name, account_names, days):
             run_job(instance, job.name, tags=tags, assets=assets)
             yield f"{job.name}: {', '.join(sorted(key.path[-1] for key in assets))}  {span(tags)}".rstrip()
 
 
-def _select(selection: str) -> set[dg.AssetKey]:
+def _select_assets(selection: str) -> set[dg.AssetKey]:
     graph = defs.resolve_asset_graph()
     try:
-        wanted = dg.AssetSelection.from_string(selection).resolve(graph)
+        selected = dg.AssetSelection.from_string(selection).resolve(graph)
     except Exception as error:  # the parser raises its own error types, with long messages
-        wanted, cause = set[dg.AssetKey](), error
+        selected, cause = set[dg.AssetKey](), error
     else:
         cause = None
-    wanted &= graph.materializable_asset_keys  # tables of manual decisions are not computed by a run
-    if not wanted:
+    selected &= graph.materializable_asset_keys  # tables of manual decisions are not computed by a run
+    if not selected:
         names = ", ".join(sorted(key.path[-1] for key in graph.materializable_asset_keys))
         raise SettingsError(f"{selection!r} selects no asset. Assets are: {names}.") from cause
     # Assets of one function are computed together.
-    return {other for key in wanted for other in graph.get(key).execution_set_asset_keys}
+    return {other for key in selected for other in graph.get(key).execution_set_asset_keys}
 
 
-def _keys_of(*jobs: str) -> set[dg.AssetKey]:
+def _asset_keys_of(*jobs: str) -> set[dg.AssetKey]:
     return {key for job in jobs for key in defs.resolve_job_def(job).asset_layer.executable_asset_keys}
 
 
-def _tags(instance: dg.DagsterInstance, job: str, chosen: Sequence[str], days: str) -> Sequence[dict[str, str] | None]:
+def _run_tags(
+    instance: dg.DagsterInstance, job: str, account_names: Sequence[str], days: str
+) -> Sequence[dict[str, str] | None]:
     """The run tags of each run of a job for these accounts and days, or for all searches."""
     order = known_accounts(instance)
     if job in ("landing", "datasets", "age_training"):
@@ -79,16 +81,16 @@ def _tags(instance: dg.DagsterInstance, job: str, chosen: Sequence[str], days: s
     if job == "search":
         return [{PARTITION: name} for name in instance.get_dynamic_partitions("searches")]
     if job == "age_estimates":
-        return exact_ranges(order, chosen)
+        return exact_ranges(order, account_names)
     if job == "profiles":
-        tags = account_range(order, chosen)
+        tags = account_range(order, account_names)
         return [tags] if tags else []
-    known = _cells_known(parse_days_in_lake(days))
-    cells = (Cell(account, day) for account, day in known if account in set(chosen))
+    known = _cells_with_posts(parse_days_in_lake(days))
+    cells = (Cell(account, day) for account, day in known if account in set(account_names))
     return [part.tags | {PLAN: "materialize"} for part in boxes(cells, order)]
 
 
-def _cells_known(days: Days) -> set[tuple[str, date]]:
+def _cells_with_posts(days: Days) -> set[tuple[str, date]]:
     """The partitions of these days that have posts, including those whose observations were deleted by retention."""
     lake = open_lake(settings())
     cells = affected_cells(lake, manifests(lake), *days).cells

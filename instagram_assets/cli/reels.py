@@ -46,25 +46,25 @@ def reels(
     check_reels(settings())
     check_stages(settings())
     back = days or settings().reels.days
-    wanted = _wanted(scrape, back) if scrape else None
+    scrape_arguments = _scrape_arguments(scrape, back) if scrape else None
     from instagram_assets.automation import shell_runs
     from instagram_assets.automation.reel_steps import days_back
     from instagram_assets.cli.reel_pipeline import OlderPostsError, continue_in_new_process, run_pipeline, summary_lines
     from instagram_assets.cli.scrape import scrape_into_inbox
 
     with shell_runs.open_instance() as dagster, shell_runs.as_command(uuid4().hex):
-        if wanted:
-            scrape_into_inbox(dagster, *wanted)
+        if scrape_arguments:
+            scrape_into_inbox(dagster, *scrape_arguments)
         try:
-            chain = run_pipeline(dagster, days_back(back))
+            result = run_pipeline(dagster, days_back(back))
         except OlderPostsError:
             raise typer.Exit(continue_in_new_process(back)) from None
-        for line in summary_lines(chain):
+        for line in summary_lines(result):
             typer.echo(line)
-    chain.raise_errors()
+    result.raise_errors()
 
 
-def _wanted(name: str, days: int) -> "tuple[ScrapeRequest, list[str], date | None]":
+def _scrape_arguments(name: str, days: int) -> "tuple[ScrapeRequest, list[str], date | None]":
     """The Apify request, the accounts, and the day of the oldest reel. Raises what would prevent the scrape."""
     from datetime import timedelta
 
@@ -76,14 +76,14 @@ def _wanted(name: str, days: int) -> "tuple[ScrapeRequest, list[str], date | Non
     from instagram_assets.sources.requests import load_request
     from instagram_assets.sources.scrape import check_token
 
-    asked = load_request(name, settings().apify.inputs_dir)
+    scrape_input = load_request(name, settings().apify.inputs_dir)
     forgotten = load_tombstones(settings().folder("privacy"))
-    whom = (asked, settings().accounts_file, today(settings().zone), forgotten, typer.echo)
-    names = [] if asked.names_somebody else registered(*whom)
-    day = today(settings().zone) - timedelta(days=days) if asked.takes_day else None
-    refuse_forgotten(asked.of(names, day, settings().zone), forgotten)
+    arguments = (scrape_input, settings().accounts_file, today(settings().zone), forgotten, typer.echo)
+    names = [] if scrape_input.names_somebody else registered(*arguments)
+    day = today(settings().zone) - timedelta(days=days) if scrape_input.takes_day else None
+    refuse_forgotten(scrape_input.of(names, day, settings().zone), forgotten)
     check_token(settings().apify)
-    return asked, names, day
+    return scrape_input, names, day
 
 
 @commands.command()

@@ -41,29 +41,29 @@ def scrape_command(
     from instagram_assets.privacy.tombstones import load_tombstones
     from instagram_assets.settings import settings
     from instagram_assets.sources.forgotten import refuse_forgotten
-    from instagram_assets.sources.registered import registered as whom
+    from instagram_assets.sources.registered import registered as registered_names
     from instagram_assets.sources.requests import load_request, parse_day
     from instagram_assets.sources.scrape import check_token
 
     day = parse_day(newer_than)
-    asked = load_request(name, settings().apify.inputs_dir)
+    scrape_input = load_request(name, settings().apify.inputs_dir)
     if registered and names:
         raise ScrapeRequestError(f"{', '.join(names)}: named beside --registered. Give one of the two.")
     forgotten = load_tombstones(settings().folder("privacy"))
     if registered:
-        names = whom(asked, settings().accounts_file, today(settings().zone), forgotten, typer.echo)
-    refuse_forgotten(asked.of(names or [], day, settings().zone), forgotten)
+        names = registered_names(scrape_input, settings().accounts_file, today(settings().zone), forgotten, typer.echo)
+    refuse_forgotten(scrape_input.of(names or [], day, settings().zone), forgotten)
     check_token(settings().apify)  # invalid requests fail before anything is created
     from instagram_assets.automation import shell_runs
 
     with shell_runs.open_instance() as dagster:
-        if scrape_into_inbox(dagster, asked, names or [], day, again=again):
+        if scrape_into_inbox(dagster, scrape_input, names or [], day, again=again):
             typer.echo("Read it with: instagram-assets ingest (a running `dev` does so by itself)")
 
 
 def scrape_into_inbox(
     dagster: "dg.DagsterInstance",
-    asked: "ScrapeRequest",
+    scrape_input: "ScrapeRequest",
     names: "list[str]",
     day: "date | None",
     *,
@@ -79,7 +79,7 @@ def scrape_into_inbox(
     from instagram_assets.sources import notes
     from instagram_assets.sources.arrivals import place_of
 
-    name, request = asked.name, asked.of(names, day, settings().zone)
+    name, request = scrape_input.name, scrape_input.of(names, day, settings().zone)
     folder = settings().folder("scrapes") / request.name
     before = notes.find(folder, request.digest)
     try:
@@ -92,12 +92,12 @@ def scrape_into_inbox(
     note = notes.find(folder, request.digest)
     assert note is not None  # the run succeeded
     path = place_of(settings().folder("inbox") / note.file) if note.file else None
-    for line in _lines(note, before, request, path):
+    for line in _result_lines(note, before, request, path):
         typer.echo(line)
     return path is not None and path.parent == settings().folder("inbox")
 
 
-def _lines(note: "Note", before: "Note | None", request: "ScrapeRequest", path: Path | None) -> "Iterator[str]":
+def _result_lines(note: "Note", before: "Note | None", request: "ScrapeRequest", path: Path | None) -> "Iterator[str]":
     """Lines about a scrape: its records, its cost where it was just paid, and the state of its file."""
     from instagram_assets.cli.messages import relative_path
     from instagram_assets.ingest.folders import DONE, ERROR_SUFFIX, REJECTED
