@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from instagram_assets.cli.command_options import JsonOption
 from instagram_assets.cli.messages import report_errors
-from instagram_assets.cli.options import JsonOption
 
 if TYPE_CHECKING:
     from rich.table import Table

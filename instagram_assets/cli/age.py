@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from instagram_assets.cli.command_options import settings_with_options
 from instagram_assets.cli.messages import report_errors
-from instagram_assets.cli.options import settings_with_options
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -66,9 +66,9 @@ def train(
         "age_cutoff": age_cutoff,
         "device": device,
     }
-    settings = _settings(given, purpose)
+    settings = _age_settings(given, purpose)
     with show_progress(lambda line: typer.echo(line, err=True), str) as report:
-        folder, trained, made = pipeline.train_model(settings, None, report, output, _tell_warning, _tell_unused)
+        folder, trained, made = pipeline.train_model(settings, None, report, output, _print_warning, _print_unused)
     typer.echo(f"{folder}: {'trained' if trained else 'nothing changed, so nothing was trained'}")
     for name, number in made.numbers.items():
         typer.echo(f"  {name}: {number:.4g}")
@@ -108,7 +108,7 @@ def predict(
         "model_name_or_path": model_name_or_path,
         "device": device,
     }
-    settings = _settings(given, purpose)
+    settings = _age_settings(given, purpose)
     pipeline.check_enabled(settings)
     check_output_file(prediction_output_file)
     people = scan_user_folder(input_dir, settings.ingest)
@@ -126,18 +126,18 @@ def predict(
     typer.echo(NOT_FOR_PERSONS)
 
 
-def _settings(given: dict[str, Any], purpose: str | None) -> "Settings":
+def _age_settings(given: dict[str, Any], purpose: str | None) -> "Settings":
     """The settings with command line options applied; giving a purpose enables the age model."""
     return settings_with_options(age={**given, "purpose": purpose, "enabled": True if purpose else None})
 
 
-def _tell_unused(lines: list[str]) -> None:
+def _print_unused(lines: list[str]) -> None:
     """Print the rows of the labels and the users that cannot be used."""
-    for line in _shown(lines):
+    for line in _first_lines(lines):
         typer.echo(f"not used: {line}", err=True)
 
 
-def _tell_warning(data: "TrainingData") -> None:
+def _print_warning(data: "TrainingData") -> None:
     if data.warning:
         typer.echo(f"warning: {data.warning}", err=True)
 
@@ -146,13 +146,13 @@ def _counts(predictions: "pa.Table") -> str:
     """How many users have which prediction, and the reasons for those without, as text."""
     rows = predictions.to_pylist()
     labelled = sum(not row["abstained"] for row in rows)
-    with_one = sum(row["probability"] is not None for row in rows)
+    with_probability = sum(row["probability"] is not None for row in rows)
     reasons = [f"{row['account']}: {row['reason']}" for row in rows if row["reason"]]
-    first = f"{len(rows)} users, {with_one} with a probability, {labelled} of them with a label"
-    return "\n  ".join([first, *_shown(reasons)])
+    first = f"{len(rows)} users, {with_probability} with a probability, {labelled} of them with a label"
+    return "\n  ".join([first, *_first_lines(reasons)])
 
 
-def _shown(lines: list[str]) -> list[str]:
+def _first_lines(lines: list[str]) -> list[str]:
     """The first lines, and the number of the others."""
     more = [f"and {len(lines) - _MOST_SHOWN} more"] if len(lines) > _MOST_SHOWN else []
     return [*lines[:_MOST_SHOWN], *more]

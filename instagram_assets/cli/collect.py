@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from instagram_assets.cli.command_options import JsonOption, settings_with_options
 from instagram_assets.cli.messages import print_stderr, report_errors
-from instagram_assets.cli.options import JsonOption, settings_with_options
 
 if TYPE_CHECKING:
     from instagram_assets.collect.database import CollectorDatabase

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from instagram_assets.cli.command_options import JsonOption
 from instagram_assets.cli.messages import report_errors
-from instagram_assets.cli.options import JsonOption
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

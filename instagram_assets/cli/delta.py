@@ -1,4 +1,4 @@
-"""Commands that maintain Delta tables, and their export to any folder."""
+"""Commands that maintain Delta tables, and how they are written to any folder."""
 
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ def optimize() -> None:
 
     root, target, options = open_lake(settings()), delta.target_of(settings()), settings().delta.options
     pseudonyms = declared_pseudonyms(settings(), root)
-    _print(delta.optimize(root, target, options, pseudonyms=pseudonyms, warn=print_stderr), target)
+    _print_written(delta.optimize(root, target, options, pseudonyms=pseudonyms, warn=print_stderr), target)
 
 
 @commands.command("vacuum")
@@ -48,7 +48,7 @@ def write_delta_tables(out: str, *, pseudonymous: bool = False) -> None:
     """Write the Delta tables below a folder or URL, without Dagster."""
     from itertools import chain
 
-    from instagram_assets.cli.pseudonyms import unexpected_files
+    from instagram_assets.cli.pseudonyms import unknown_export_files
     from instagram_assets.datasets import delta
     from instagram_assets.datasets.pseudonymous import check_before, check_pseudonymous, known_to
     from instagram_assets.settings import settings
@@ -60,12 +60,12 @@ def write_delta_tables(out: str, *, pseudonymous: bool = False) -> None:
     made = delta.write_delta(root, out, options, pseudonyms=pseudonyms, check=check, warn=print_stderr)
     if known:  # also tables written there before, and their transaction log
         folder, names = delta.folder_of(out), {table.name for table in delta.TABLES}
-        beside = unexpected_files(folder, names, known) if folder else ()
+        beside = unknown_export_files(folder, names, known) if folder else ()
         check_pseudonymous(chain(delta.files_of_tables(root, out, options, delta.TABLES), beside), known)
-    _print(made, out)
+    _print_written(made, out)
 
 
-def _print(made: "list[Made]", target: str) -> None:
+def _print_written(made: "list[Made]", target: str) -> None:
     for table in made:
         changed = f"{table.written:,} of {table.files:,} files new" if table.written or table.removed else "unchanged"
         typer.echo(f"{table.uri}: {table.rows:,} rows, version {table.version}, {changed}")

@@ -1,4 +1,4 @@
-"""The demo: the whole pipeline once on sample data, with local stand-ins for Instagram, Apify and Gemini."""
+"""Command `demo`: the whole pipeline once on sample data, with local stand-ins for Instagram, Apify and Gemini."""
 
 import json
 import os
@@ -69,8 +69,8 @@ def demo(
     ):
         with_base_url(SAMPLE, Path(folder), server.url)
         files = [Path(folder) / f"{kind}.json" for kind in ("posts", "profiles")]
-        files.append(_scraped(apify, Path(folder), [account.name for account in ACCOUNTS], SAMPLE_OBSERVED_AT))
-        _land_collected(dagster, _collected(dagster, server.url, Path(folder)))
+        files.append(_scrape_reels(apify, Path(folder), [account.name for account in ACCOUNTS], SAMPLE_OBSERVED_AT))
+        _land_collected_files(dagster, _collect_samples(dagster, server.url, Path(folder)))
         # Tables derived from analysed reels would be computed twice, first without any.
         later = RESULTS_OF_REELS if settings().reels.enabled else ()
         work = ingest_files(dagster, files, SAMPLE_OBSERVED_AT.isoformat(), leave=later)
@@ -79,11 +79,11 @@ def demo(
             # Only invented accounts: for others in the lake, no consent to age estimation exists.
             shell_runs.estimate_ages(dagster, [account.name for account in (*ACCOUNTS, PRIVATE_ACCOUNT)])
         if not work.errors and settings().reels.enabled:
-            _watch(dagster)
-        asked = sum(server.requests.values())
+            _analyse_reels(dagster)
+        requests = sum(server.requests.values())
     state = read_data_status(open_lake(settings()), settings())
     served = (
-        f"The demo's server was asked for {asked} pictures and videos; "
+        f"The demo's server was asked for {requests} pictures and videos; "
         "its reels were scraped from a stand-in of Apify and watched by one of Gemini; a hashtag and two accounts were "
         "collected from stand-ins of Meta's API and of Instagram."
     )
@@ -94,7 +94,7 @@ def demo(
     work.raise_errors()
 
 
-def _watch(dagster: "dg.DagsterInstance") -> None:
+def _analyse_reels(dagster: "dg.DagsterInstance") -> None:
     """Analyse the reels of the sample's days, and compute everything derived from them."""
     from datetime import timedelta
 
@@ -104,7 +104,7 @@ def _watch(dagster: "dg.DagsterInstance") -> None:
     run_pipeline(dagster, (SAMPLE_FIRST_DAY, SAMPLE_FIRST_DAY + timedelta(days=DAYS - 1))).raise_errors()
 
 
-def _scraped(apify: "ApifyServer", folder: Path, accounts: list[str], moment: datetime) -> Path:
+def _scrape_reels(apify: "ApifyServer", folder: Path, accounts: list[str], observed_at: datetime) -> Path:
     """The file of the demo's reels, scraped from the local Apify server into the inbox, or its landed copy.
 
     `folder` contains the reels and the scraper's state. No configured token is used: the real Apify must never be
@@ -116,7 +116,7 @@ def _scraped(apify: "ApifyServer", folder: Path, accounts: list[str], moment: da
     from instagram_assets.sources.scrape import scrape
 
     request = load_request("reels").of(accounts, None, settings().zone)
-    apify.actors[request.actor] = ApifyActor(json.loads((folder / "reels.json").read_bytes()), ends_at=moment)
+    apify.actors[request.actor] = ApifyActor(json.loads((folder / "reels.json").read_bytes()), ends_at=observed_at)
     options = ApifySettings(api_url=apify.url, token_variable=_APIFY_TOKEN)
     os.environ[_APIFY_TOKEN] = apify.token
     try:
@@ -127,7 +127,7 @@ def _scraped(apify: "ApifyServer", folder: Path, accounts: list[str], moment: da
     return done.file
 
 
-def _collected(dagster: "dg.DagsterInstance", pictures: str, folder: Path) -> list[Path]:
+def _collect_samples(dagster: "dg.DagsterInstance", pictures: str, folder: Path) -> list[Path]:
     """The files of a hashtag and two accounts, collected into the inbox, or their landed copies.
 
     `folder` contains the collector's state: demo requests must not count as requests to real sites.
@@ -158,10 +158,10 @@ def _collected(dagster: "dg.DagsterInstance", pictures: str, folder: Path) -> li
             database=database,
             inbox=inbox,
             clock=clock,
-            log=_say_nothing,
+            log=_ignore_message,
         )
-        places = (place_of(one.file) for one in done if one.file)
-        return [place for place in places if place]
+        paths = (place_of(one.file) for one in done if one.file)
+        return [path for path in paths if path]
 
     api = GraphApiServer(
         collected.collected_accounts_of_api(pictures),
@@ -176,9 +176,9 @@ def _collected(dagster: "dg.DagsterInstance", pictures: str, folder: Path) -> li
         ):
             official = GraphApiSettings(token_variable=_GRAPH_TOKEN, user_id=api.own_id, api_url=api.url)
             options = CollectionSettings(instagram_url=site.url)
-            with graph_api_session(official, options, database, clock, _say_nothing) as collector:
+            with graph_api_session(official, options, database, clock, _ignore_message) as collector:
                 found = files_of(collector, collected.GRAPH_API_SUBJECTS)
-            with instagram_session(options, database, clock, _say_nothing) as collector:
+            with instagram_session(options, database, clock, _ignore_message) as collector:
                 found += files_of(collector, collected.INSTAGRAM_SUBJECTS)
         note_status(dagster, database, clock.now())
         return found
@@ -186,7 +186,7 @@ def _collected(dagster: "dg.DagsterInstance", pictures: str, folder: Path) -> li
         del os.environ[_GRAPH_TOKEN]
 
 
-def _land_collected(dagster: "dg.DagsterInstance", files: list[Path]) -> None:
+def _land_collected_files(dagster: "dg.DagsterInstance", files: list[Path]) -> None:
     """Land the collected files separately: they contain observation times, which the exports lack."""
     from instagram_assets.automation import shell_runs
     from instagram_assets.settings import settings
@@ -195,5 +195,5 @@ def _land_collected(dagster: "dg.DagsterInstance", files: list[Path]) -> None:
         shell_runs.land(dagster, new)
 
 
-def _say_nothing(_: str) -> None:
+def _ignore_message(_: str) -> None:
     """Ignore a message: waits of the demo take no time."""

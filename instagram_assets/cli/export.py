@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from instagram_assets.cli.command_options import AccountsOption, DaysOption
 from instagram_assets.cli.messages import report_errors
-from instagram_assets.cli.options import AccountsOption, DaysOption
 from instagram_assets.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def export_folder(
     """Write the images that a list keeps, with manifest.jsonl; again, it brings the folder up to date."""
     from instagram_assets.datasets.list_folder import write_list_folder
     from instagram_assets.datasets.lists import find_list
-    from instagram_assets.datasets.lists import list_name as checked
+    from instagram_assets.datasets.lists import list_name as checked_name
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake
 
@@ -90,8 +90,8 @@ def export_folder(
             "parquet with --list in the place of it."
         )
     root = open_lake(settings())
-    said = find_list(root, list_name)
-    written = write_list_folder(root, checked(list_name), said, settings().folder("media"), out)
+    decisions = find_list(root, list_name)
+    written = write_list_folder(root, checked_name(list_name), decisions, settings().folder("media"), out)
     typer.echo(f"{written.folder}: {written.images:,} images")
     for reason, count in written.left_out.items():
         typer.echo(f"left out: {count:,}, {reason}")
@@ -158,9 +158,9 @@ def _export_some(
 ) -> None:
     import os
 
+    from instagram_assets.cli.command_options import parse_accounts, parse_days_in_lake
     from instagram_assets.cli.lists import kept_images
-    from instagram_assets.cli.options import parse_accounts, parse_days_in_lake
-    from instagram_assets.cli.pseudonyms import unexpected_files
+    from instagram_assets.cli.pseudonyms import unknown_export_files
     from instagram_assets.datasets.pseudonymous import check_before, check_pseudonymous, known_to
     from instagram_assets.datasets.selection import Chosen, write_selection
     from instagram_assets.settings import settings
@@ -191,7 +191,7 @@ def _export_some(
         met=met,
     )
     if known:  # unknown files there may be handed out with it; Delta tables are searched when they are written
-        check_pseudonymous(unexpected_files(folder, {file.path.name for file in written} | {"delta"}, known), known)
+        check_pseudonymous(unknown_export_files(folder, {file.path.name for file in written} | {"delta"}, known), known)
     for file in written:
         typer.echo(f"{file.path}: {file.rows:,} posts")
     if chosen.images is not None and met is not None and (rest := len(chosen.images) - len(met)):

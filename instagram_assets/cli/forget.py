@@ -1,4 +1,4 @@
-"""Command that erases an account, hashtag, post or image: preview, confirmation, erasure and proof."""
+"""Command `forget`: erases an account, hashtag, post or image, with a preview, a confirmation and a proof."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from instagram_assets.cli.messages import counted, print_stderr, report_errors
+from instagram_assets.cli.messages import count_with_noun, print_stderr, report_errors
 
 if TYPE_CHECKING:
     from instagram_assets.forget.ambiguous_names import AmbiguousName
@@ -89,15 +89,15 @@ def history_erasure_planner(chosen: "Settings", home: Path | None = None) -> "St
             from instagram_assets.storage.history.history_erasure import erase_from_history
             from instagram_assets.storage.lake import lake_root
 
-            known = _in_clear(home, forgotten)
+            identifiers = _identifiers_in_history(home, forgotten)
             if not forgotten:
                 return StepResult(0, [], 0, 0)
-            ids = [*known.profile_ids, *known.post_ids, *known.shortcodes, *known.images]
-            before = _hashes(home)
-            words = [name for name in known.accounts if name[0] != "#" and not known.counts_alone(name)]
-            names = {**known.accounts, **search_slugs_in_lake(lake_root(settings), known)}
+            ids = [*identifiers.profile_ids, *identifiers.post_ids, *identifiers.shortcodes, *identifiers.images]
+            before = _file_hashes(home)
+            words = [name for name in identifiers.accounts if name[0] != "#" and not identifiers.counts_alone(name)]
+            names = {**identifiers.accounts, **search_slugs_in_lake(lake_root(settings), identifiers)}
             done = erase_from_history(home, names, ids, words=words, may_show=lambda name: may_show(name, forgotten))
-            after = _hashes(home)
+            after = _file_hashes(home)
             changed = [path for path, found in after.items() if before.get(path) != found]
             return StepResult(
                 removed=len(before.keys() - after.keys()),
@@ -112,7 +112,7 @@ def history_erasure_planner(chosen: "Settings", home: Path | None = None) -> "St
     return steps
 
 
-def _in_clear(home: Path, forgotten: "Forgotten") -> "Identifiers":
+def _identifiers_in_history(home: Path, forgotten: "Forgotten") -> "Identifiers":
     """The identifiers to erase in a history; of tombstones, which store only hashes, those that occur in it."""
     from instagram_assets.forget.tombstone_matcher import TombstoneMatcher
     from instagram_assets.privacy.forgotten_identifiers import Identifiers
@@ -127,7 +127,7 @@ def _in_clear(home: Path, forgotten: "Forgotten") -> "Identifiers":
     return matcher.identifiers
 
 
-def _hashes(home: Path) -> dict[Path, str]:
+def _file_hashes(home: Path) -> dict[Path, str]:
     """SHA-256 of each file of a Dagster home, without SQLite's temporary files."""
     import hashlib
 
@@ -157,7 +157,7 @@ def _print_subject(subject: "ErasureSubject", steps: "Sequence[Step]") -> None:
         typer.echo(f"{subject.target}: {here}. {after}")
         return
     counts = (("post", "posts", known.post_ids), ("picture or video", "pictures and videos", known.images))
-    parts = ", ".join(counted(len(ids), one, many) for one, many, ids in counts if ids)
+    parts = ", ".join(count_with_noun(len(ids), one, many) for one, many, ids in counts if ids)
     typer.echo(f"{subject.target}: {parts or 'its rows'}")
     if subject.other_names:
         typer.echo(f"The same account by its number, and forgotten with it: {', '.join(subject.other_names)}")
@@ -172,8 +172,8 @@ def _print_steps(steps: "Sequence[Step]") -> None:
         rows[step.area] += step.rows
     for area in dict.fromkeys(step.area for step in steps):
         counts = ((removed, "file or folder removed", "files and folders removed"), (rewritten, "file rewritten", ""))
-        parts = [counted(count[area], one, many) for count, one, many in counts if count[area]]
-        parts += [counted(rows[area], "row")] if rows[area] else []
+        parts = [count_with_noun(count[area], one, many) for count, one, many in counts if count[area]]
+        parts += [count_with_noun(rows[area], "row")] if rows[area] else []
         parts = parts or ["looked through, and rewritten where it is named"]
         typer.echo(f"  {area:<10} {', '.join(parts)}")
 
@@ -182,7 +182,7 @@ def _print_ambiguous_names(words: "Sequence[AmbiguousName]", when: str = "") -> 
     from instagram_assets.forget.ambiguous_names import why_not_removable
 
     for word in words:
-        rows = counted(word.rows, "row") if word.rows else "no row"
+        rows = count_with_noun(word.rows, "row") if word.rows else "no row"
         more = "" if when or not word.can_go or not word.rows else "; --bare takes it out of those, too"
         why = "an ordinary word" if word.can_go else why_not_removable(word.name)
         typer.echo(
@@ -205,10 +205,10 @@ class _Progress:
 
 
 def _print_report(report: "ErasureReport") -> None:
-    went = counted(sum(report.removed.values()), "file or folder went", "files and folders went")
-    rewritten = counted(sum(report.rewritten.values()), "was rewritten", "were rewritten")
+    went = count_with_noun(sum(report.removed.values()), "file or folder went", "files and folders went")
+    rewritten = count_with_noun(sum(report.rewritten.values()), "was rewritten", "were rewritten")
     typer.echo(f"Forgotten: {went}, {rewritten} ({sum(report.bytes_written.values()) / 1e6:,.1f} MB).")
-    files = counted(report.searched.files, "file")
+    files = count_with_noun(report.searched.files, "file")
     typer.echo(
         f"Searched byte by byte: {files}, {report.searched.bytes / 1e6:,.1f} MB; nothing of it was found. "
         f"{report.seconds:.1f} s"

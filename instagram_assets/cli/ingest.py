@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from instagram_assets.cli.command_options import JsonOption, ObservedAtOption
 from instagram_assets.cli.messages import report_errors
-from instagram_assets.cli.options import JsonOption, ObservedAtOption
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from instagram_assets.cli.command_options import AccountsOption, DaysOption
 from instagram_assets.cli.messages import print_stderr, report_errors
-from instagram_assets.cli.options import AccountsOption, DaysOption
 from instagram_assets.errors import NothingDoneError
 from instagram_assets.report.safe_text import printable
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 commands = typer.Typer()
 _CsvOption = Annotated[bool, typer.Option("--csv", help="All rows as CSV; null is an empty cell, lists are JSON.")]
 _JsonArrayOption = Annotated[bool, typer.Option("--json", help="All rows as one JSON array.")]
-_MOST_ROWS, _MOST_RECORDS = 100, 10
-_WIDTH = 8
+_MOST_TABLE_ROWS, _MOST_RECORDS = 100, 10
+_LEAST_COLUMN_WIDTH = 8
 """Characters that a column needs to be read; where they do not fit, each row is shown as a list of its values."""
 
 
@@ -37,7 +37,7 @@ def sql(
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import lake_root
 
-    _print(Lake(lake_root(settings())).sql(question), as_csv=as_csv, as_json=as_json)
+    _print_rows(Lake(lake_root(settings())).sql(question), as_csv=as_csv, as_json=as_json)
 
 
 @commands.command()
@@ -48,7 +48,7 @@ def tables(as_csv: _CsvOption = False, as_json: _JsonArrayOption = False) -> Non
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import lake_root
 
-    _print(Lake(lake_root(settings())).tables(), as_csv=as_csv, as_json=as_json)
+    _print_rows(Lake(lake_root(settings())).tables(), as_csv=as_csv, as_json=as_json)
 
 
 @commands.command("materialize")
@@ -94,7 +94,7 @@ def migrate() -> None:
     typer.echo(f"{root}: rewritten" if rewritten else f"{root}: nothing to do")
 
 
-def _print(rows: "pa.Table", *, as_csv: bool, as_json: bool) -> None:
+def _print_rows(rows: "pa.Table", *, as_csv: bool, as_json: bool) -> None:
     if as_json:
         shown = [dict(zip(rows.column_names, values, strict=True)) for values in _values(rows)]
         typer.echo(json.dumps(shown, ensure_ascii=False, default=str))
@@ -103,18 +103,18 @@ def _print(rows: "pa.Table", *, as_csv: bool, as_json: bool) -> None:
         writer.writerow(rows.column_names)
         writer.writerows(map(_cell, values) for values in _values(rows))
     else:
-        _show(rows)
+        _print_table(rows)
 
 
-def _show(rows: "pa.Table") -> None:
+def _print_table(rows: "pa.Table") -> None:
     """Print rows as a table, or where the columns are too wide for the terminal, one column per line."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console()
-    is_wide = rows.num_columns * _WIDTH > console.width
-    most = _MOST_RECORDS if is_wide else _MOST_ROWS
+    is_wide = rows.num_columns * _LEAST_COLUMN_WIDTH > console.width
+    most = _MOST_RECORDS if is_wide else _MOST_TABLE_ROWS
     names = [Text(printable(name)) for name in rows.column_names]
     table = Table(show_header=not is_wide)
     for name in ("name", "value") if is_wide else names:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from instagram_assets.cli.command_options import JsonOption
 from instagram_assets.cli.messages import print_stderr, report_errors
-from instagram_assets.cli.options import JsonOption
 
 if TYPE_CHECKING:
     from instagram_assets.lake_index.thumbnails_ahead import Ahead

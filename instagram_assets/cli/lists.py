@@ -1,4 +1,4 @@
-"""Commands on lists of images that people kept or dropped in the gallery: show and delete."""
+"""Commands on lists of images that people kept or dropped in the gallery: show, delete; the images that one keeps."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,8 +40,8 @@ def show(name: _ListName) -> None:
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake
 
-    said = find_list(open_lake(settings()), name)
-    for image_id, each in sorted(said.items(), key=lambda pair: (pair[1].decided_at, pair[0])):
+    decisions = find_list(open_lake(settings()), name)
+    for image_id, each in sorted(decisions.items(), key=lambda pair: (pair[1].decided_at, pair[0])):
         why = f"  {printable(each.why)}" if each.why else ""
         typer.echo(f"{each.decision}  {image_id}  {each.decided_at:%Y-%m-%d %H:%M}{why}")
 
@@ -55,8 +55,8 @@ def delete(name: _ListName) -> None:
     from instagram_assets.storage.lake import open_lake
 
     gone = delete_list(open_lake(settings()), name)
-    said = "it was damaged" if gone.problem else f"{gone.kept:,} kept, {gone.dropped:,} dropped"
-    typer.echo(f"{gone.name} is gone: {said}")
+    counts = "it was damaged" if gone.problem else f"{gone.kept:,} kept, {gone.dropped:,} dropped"
+    typer.echo(f"{gone.name} is gone: {counts}")
 
 
 def kept_images(root: "UPath", list_name: str) -> "pa.Array":

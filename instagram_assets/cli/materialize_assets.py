@@ -8,7 +8,7 @@ import dagster as dg
 from instagram_assets.automation.jobs import AGE_JOBS, jobs
 from instagram_assets.automation.run_plan import account_range, exact_ranges
 from instagram_assets.automation.shell_runs import run_job, span
-from instagram_assets.cli.options import parse_accounts, parse_days_in_lake
+from instagram_assets.cli.command_options import parse_accounts, parse_days_in_lake
 from instagram_assets.definitions import defs
 from instagram_assets.errors import SettingsError
 from instagram_assets.ingest.manifests import manifests

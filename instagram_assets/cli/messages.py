@@ -49,7 +49,7 @@ def relative_path(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
-def counted(count: int, one: str, many: str = "") -> str:
+def count_with_noun(count: int, one: str, many: str = "") -> str:
     """A count with its noun: `1 file rewritten`, `2 files rewritten`.
 
     `many` is for plurals that do not just add an s to the first word.

@@ -50,7 +50,7 @@ def rotate(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = Fal
     )
 
 
-def unexpected_files(folder: "Path", expected: "Collection[str]", names: "LakeNames") -> "Iterator[NamedFile]":
+def unknown_export_files(folder: "Path", expected: "Collection[str]", names: "LakeNames") -> "Iterator[NamedFile]":
     """Files of an export folder that are not `expected`, to be searched for names before the folder is handed out.
 
     Outside of `data/datasets`, where a folder may be a user's home, they are only listed in a warning.

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from instagram_assets.cli.command_options import ObservedAtOption
 from instagram_assets.cli.messages import print_stderr, report_errors
-from instagram_assets.cli.options import ObservedAtOption
 from instagram_assets.errors import NothingDoneError
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Command that restores Dagster's history from a backup into an empty PostgreSQL database."""
+"""Command `restore-history`: Dagster's history from a backup into an empty PostgreSQL database."""
 
 import os
 from pathlib import Path
@@ -39,10 +39,10 @@ def restore_history(
     dump = home / "postgres.dump"
     if not dump.exists():
         raise FileError(str(dump), "is not there", "Name the folder that `instagram-assets restore` filled")
-    said = restored_from(home.parent)  # null where a .tar was unpacked manually
-    name = said.id if said else ""
+    backup = restored_from(home.parent)  # null where a .tar was unpacked manually
+    name = backup.id if backup else ""
     if not without_tombstones:
-        check_tombstones(name, said.tombstones if said else 0, said.tombstone_key if said else "", keys)
+        check_tombstones(name, backup.tombstones if backup else 0, backup.tombstone_key if backup else "", keys)
     postgres = postgres_of(home, os.environ)
     if postgres is None:
         raise SettingsError(f"{home / 'dagster.yaml'}: it names no PostgreSQL. Copy homes/postgres/dagster.yaml there.")
@@ -71,5 +71,5 @@ def _forget_again(home: Path, keys: Path) -> None:
     restored = load_settings(data_dir=home.parent, privacy={"folder": str(keys.absolute())})
     done = [step.apply() for step in history_erasure_planner(restored, home)(restored, tombstones)]
     if rows := sum(each.rows for each in done if isinstance(each, StepResult)):
-        told = "1 row went or was" if rows == 1 else f"{rows:,} rows went or were"
-        typer.echo(f"Forgotten again: {told} rewritten.")
+        rows_text = "1 row went or was" if rows == 1 else f"{rows:,} rows went or were"
+        typer.echo(f"Forgotten again: {rows_text} rewritten.")

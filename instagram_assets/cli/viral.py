@@ -1,4 +1,4 @@
-"""Command that shows viral posts of the lake, by the configured or a given rule."""
+"""Command `viral`: the viral posts of the lake, by the configured or a given rule."""
 
 from datetime import datetime
 from pathlib import Path
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from instagram_assets.cli.command_options import AccountsOption, DaysOption, settings_with_options
 from instagram_assets.cli.messages import print_stderr, report_errors
-from instagram_assets.cli.options import AccountsOption, DaysOption, settings_with_options
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,8 +42,8 @@ def viral(
     from instagram_assets.report.viral_timelines import viral_pictures
 
     settings = settings_with_options(virality={"rule": rule, "measure": measure})
-    _say_whether_older()
-    labels = _chosen(_labels(settings), accounts, days)
+    _warn_of_other_rule()
+    labels = _filter_labels(_make_labels(settings), accounts, days)
     if pictures:
         drawn = viral_pictures(labels, settings.virality.measure, settings.zone, most=None, font=settings.text.font)
         pictures.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ def viral(
     console.print(_viral_counts(labels))
 
 
-def _say_whether_older() -> None:
+def _warn_of_other_rule() -> None:
     """Print a note when the stored labels were made by a rule other than the configured one, and how to update them."""
     from instagram_assets.engagement.kept_labels import other_rule
     from instagram_assets.engagement.virality_rules import described
@@ -68,15 +68,14 @@ def _say_whether_older() -> None:
 
     remedy = "Made anew they are at night, with the next files, or by: instagram-assets materialize viral_labels"
     try:
-        if kept := other_rule(open_lake(settings()), settings().virality):
-            print_stderr(
-                f"The labels of the lake are by {kept}; the settings say {described(settings().virality)}. {remedy}"
-            )
+        if stored_rule := other_rule(open_lake(settings()), settings().virality):
+            configured = described(settings().virality)
+            print_stderr(f"The labels of the lake are by {stored_rule}; the settings say {configured}. {remedy}")
     except StorageError as error:
         print_stderr(f"The labels of the lake cannot be read: {error} {remedy}")
 
 
-def _labels(settings: "Settings") -> "pa.Table":
+def _make_labels(settings: "Settings") -> "pa.Table":
     from instagram_assets.engagement.virality import AD_COLUMNS, POST_COLUMNS, viral_labels
     from instagram_assets.errors import SettingsError
     from instagram_assets.storage.lake import open_lake, read_table
@@ -89,12 +88,12 @@ def _labels(settings: "Settings") -> "pa.Table":
     return labels
 
 
-def _chosen(labels: "pa.Table", accounts: str, days: str) -> "pa.Table":
+def _filter_labels(labels: "pa.Table", accounts: str, days: str) -> "pa.Table":
     """The labels of the selected accounts and days."""
     import pyarrow as pa
 
     from instagram_assets.calendar import day_of
-    from instagram_assets.cli.options import parse_accounts, parse_days
+    from instagram_assets.cli.command_options import parse_accounts, parse_days
     from instagram_assets.settings import settings
 
     if accounts:
@@ -157,9 +156,9 @@ def _viral_counts(labels: "pa.Table") -> str:
     from collections import Counter
 
     counts = Counter(labels["viral"].to_pylist())
-    counted = f"{counts[True]:,} of {labels.num_rows:,} are viral"
+    summary = f"{counts[True]:,} of {labels.num_rows:,} are viral"
     if not counts[None]:
-        return f"{counted}."
+        return f"{summary}."
     unlabelled = labels.filter(labels["viral"].is_null())["reason"].to_pylist()
     (reason, _), *_ = Counter(reason.partition(":")[0] for reason in unlabelled).most_common(1)
-    return f"{counted}; of {counts[None]:,} it cannot be told (mostly: {reason})."
+    return f"{summary}; of {counts[None]:,} it cannot be told (mostly: {reason})."

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from instagram_assets.cli.command_options import settings_with_options
 from instagram_assets.cli.messages import report_errors
-from instagram_assets.cli.options import settings_with_options
 from instagram_assets.errors import FileError, NothingDoneError
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def embed(
     write_ours({target: lambda new: write_file(new, table)}, source, REMEDY)
     failed = table.num_rows - table["status"].to_pylist().count("ok")
     typer.echo(f"{target}: {table.num_rows} files, {failed} failed")
-    _check_some_worked(table)
+    _check_not_all_failed(table)
 
 
 @commands.command()
@@ -158,21 +158,21 @@ def cluster(
     given = {"eps": eps, "min_samples": min_samples}
     chosen = settings_with_options(clusters=given, models={"device": device, "embedding_model": model})
     embedded = _embedded(source, chosen) if known is None else known
-    found = cluster_files(embedded, chosen.clusters, images)
-    rows, columns = found.table.to_pylist(), list(CLUSTER_COLUMNS)
+    clusters = cluster_files(embedded, chosen.clusters, images)
+    rows, columns = clusters.table.to_pylist(), list(CLUSTER_COLUMNS)
     fill = partial(write_csv, rows, kind="post", impression=False, columns=columns)
     write_ours({target: fill}, images, REMEDY)
-    names = {group.label: "noise" if group.label < 0 else f"cluster {group.label}" for group in found.groups}
-    if found.groups:
-        lines = [(f"{names[group.label]}: {group.images}", group.files) for group in found.groups[:8]]
+    names = {group.label: "noise" if group.label < 0 else f"cluster {group.label}" for group in clusters.groups}
+    if clusters.groups:
+        lines = [(f"{names[group.label]}: {group.images}", group.files) for group in clusters.groups[:8]]
         picture = labelled_sheet(lines, font=chosen.text.font)
         write_ours({sheet: lambda new: write_atomic(new, lambda out: out.write(picture))}, images, REMEDY)
-    Console().print(_clusters_table(found.groups))
-    if found.equal_files:
-        typer.echo(found.equal_files)
+    Console().print(_clusters_table(clusters.groups))
+    if clusters.equal_files:
+        typer.echo(clusters.equal_files)
     typer.echo(f"{target}, {sheet}")
-    if not found.groups:
-        _check_some_worked(embedded)
+    if not clusters.groups:
+        _check_not_all_failed(embedded)
 
 
 def _embedded(source: Path, chosen: Any) -> Any:
@@ -186,13 +186,13 @@ def _embedded(source: Path, chosen: Any) -> Any:
         )
 
 
-def _check_some_worked(table: Any) -> None:
+def _check_not_all_failed(table: Any) -> None:
     """Raise NothingDoneError when no file could be embedded, with the most frequent reasons."""
     rows = table.to_pylist()
     if rows and not any(row["status"] == "ok" for row in rows):
         reasons = Counter(row["reason"] for row in rows).most_common(3)
-        told = "; ".join(f"{count} {reason}" for reason, count in reasons)
-        raise NothingDoneError(f"{len(rows)} files, {len(rows)} failed: {told}.")
+        reasons_text = "; ".join(f"{count} {reason}" for reason, count in reasons)
+        raise NothingDoneError(f"{len(rows)} files, {len(rows)} failed: {reasons_text}.")
 
 
 def _start_in_background(reports: Path) -> None:

@@ -1,4 +1,4 @@
-"""Command that shows word frequencies of the lake's posts, per account and over time."""
+"""Command `words`: the most frequent words of the lake's posts, per account and over time."""
 
 import csv
 import sys
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from instagram_assets.cli.command_options import AccountsOption, DaysOption
 from instagram_assets.cli.messages import report_errors
-from instagram_assets.cli.options import AccountsOption, DaysOption
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +34,7 @@ def words(
     """
     from rich.console import Console
 
-    from instagram_assets.cli.options import parse_accounts, parse_days_in_lake
+    from instagram_assets.cli.command_options import parse_accounts, parse_days_in_lake
     from instagram_assets.errors import SettingsError
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake
@@ -54,16 +54,16 @@ def words(
     if not known:
         raise SettingsError("No words were counted yet. Ingest an export first, or run: instagram-assets demo")
     chosen = parse_accounts(accounts, known)
-    console, wanted = Console(), pos or None
+    console, part_of_speech = Console(), pos or None
     with open_view(open_lake(settings()), "token_counts", chosen, parse_days_in_lake(days)) as query:
         if not vocabulary_size(query).written:
             when = f"--days {days}: nothing was written then" if days else "No words were written"
             raise SettingsError(f"{when} by {', '.join(chosen)}.")
-        lines = {"all": top_words(query, top, wanted)}
+        lines = {"all": top_words(query, top, part_of_speech)}
         if len(chosen) > 1:
-            by_account = top_words_by_account(query, top, wanted)
+            by_account = top_words_by_account(query, top, part_of_speech)
             lines |= {name: by_account.get(name, {}) for name in chosen}
-        over_time = top_words_over_time(query, top, wanted)
+        over_time = top_words_over_time(query, top, part_of_speech)
         if as_csv:
             _print_csv({"account": lines, "time": over_time})
             return
