@@ -172,10 +172,9 @@ def _note_limit(report: Report, label: str, url: str, mine: Rate) -> None:
 
 def _prices(report: Report, site: Site) -> None:
     """Microseconds per image of each promise, measured alone."""
-    from instagram_assets.media.addresses import check_url, expiry
-    from instagram_assets.media.incoming import Limits
-    from instagram_assets.media.options import DownloadOptions
+    from instagram_assets.media.download_options import DownloadOptions, Limits
     from instagram_assets.media.store import MediaStore
+    from instagram_assets.media.url_checks import check_url, expiry
     from instagram_assets.media.verify import check_media
     from instagram_assets.storage.content_keys import url_identity
 

@@ -13,11 +13,11 @@ from upath import UPath
 
 from benchmarks.posts import FIRST_DAY, account_name, write_days, write_profiles
 from instagram_assets.arrow import compute
-from instagram_assets.engagement.impressions import impressions
+from instagram_assets.engagement.post_metrics import impressions
 from instagram_assets.ingest.landing import land_file
 from instagram_assets.ingest.merge import merge_posts
 from instagram_assets.ingest.observations import read_posts, read_profiles
-from instagram_assets.media.index import Entry, Index
+from instagram_assets.media.url_index import Entry, Index
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Settings
 from instagram_assets.storage.content_keys import url_identity

@@ -1,4 +1,4 @@
-"""Platt scaling: calibrates the age model's logits on the validation users, by ridge logistic regression.
+"""Platt scaling: calibrates the age model's logits on the calibration users, by ridge logistic regression.
 
 Not scikit-learn's implementation: with few users a prior on the slope keeps probabilities away from 0 and 1.
 """
@@ -28,7 +28,7 @@ class Calibration(NamedTuple):
 
 
 def calibrate(logits: ArrayLike, labels: ArrayLike) -> Calibration:
-    """Fit the calibration on logits and labels (0 or 1) of users that were not used for training.
+    """Fit the calibration on logits and labels (0 or 1) of users who neither trained the model nor chose its epoch.
 
     Few users, one class only or uninformative logits give probabilities near the share of label 1, never near 0 or 1. A
     slope below 0, which would invert the predictions, becomes 0. Raises ValueError without users.

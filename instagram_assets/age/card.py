@@ -24,8 +24,9 @@ of the above, and `test_users.parquet` the test users without names, by whom a s
 class TrainingFacts:
     """Facts about a training beyond its test predictions.
 
-    `data` has for `train`, `validation` and `test` the numbers of users, of those with label 1, and of posts;
-    `left_out` says how many rows, users and texts could not be used; `history` has one entry per pass over the users.
+    `data` has for `train`, `validation`, `calibration` and `test` the numbers of users, of those with label 1, and of
+    posts; `left_out` says how many rows, users and texts could not be used; `history` has one entry per pass over the
+    users.
     """
 
     purpose: str
@@ -129,7 +130,10 @@ def _about_model(facts: TrainingFacts) -> list[tuple[str, str]]:
         ("language model", f"`{facts.backbone}`"),
         ("reads", f"the first {facts.options['max_seq_len']} tokens of each post"),
         ("sees", "[CLS] of the last four layers, averaged over a user's posts; two layers on top"),
-        ("calibration", f"slope {facts.slope:.3g}, intercept {facts.intercept:.3g}, fitted on the validation users"),
+        (
+            "calibration",
+            f"slope {facts.slope:.3g}, intercept {facts.intercept:.3g}, fitted on the calibration users alone",
+        ),
         ("made by", f"fingerprint `{facts.fingerprint[:12]}`, seed {facts.options['seed']}"),
     ]
 

@@ -38,7 +38,7 @@ def defining_options(options: AgeSettings) -> dict[str, int | float]:
     return options.model_dump(include={*_OF_WEIGHTS, *_OF_PEOPLE})
 
 
-_VERSION = 2
+_VERSION = 3
 """Incremented when a change of the code would train another model on the same data and settings."""
 
 _MOST_NAMED = 5
@@ -52,7 +52,7 @@ class TrainingData(NamedTuple):
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
-        """Numbers of users, of users with label 1, and of posts, for each of training, validation and test set."""
+        """Numbers of users, of users with label 1, and of posts, for each set, that of training first."""
         counts = {part: {"users": 0, "positives": 0, "posts": 0} for part in reversed(PARTS)}
         people = self.split.people
         columns = people["username"], people["label"], compute.list_value_length(people["texts"])

@@ -1,4 +1,4 @@
-"""Evaluation after training: calibration on validation users, then predictions for test users, also by baselines."""
+"""Evaluation after training: calibration on its own users, then predictions for test users, also by baselines."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -34,10 +34,10 @@ def majority_baseline(train_labels: ArrayLike, n: int) -> Floats:
     return np.full(n, np.asarray(train_labels, dtype=np.float64).mean())
 
 
-def fit_tfidf(train: TextUsers, validation: TextUsers, seed: int) -> Callable[[_Texts], Floats]:
+def fit_tfidf(train: TextUsers, calibration: TextUsers, seed: int) -> Callable[[_Texts], Floats]:
     """Fit logistic regression on character n-grams (1 to 4, within words) with TF-IDF; returns its prediction function.
 
-    For a fair comparison it also weights the classes equally, and is calibrated on the validation users. Characters
+    For a fair comparison it also weights the classes equally, and is calibrated on the same users. Characters
     instead of words, so that Korean suffixes need no tokenizer.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -52,8 +52,8 @@ def fit_tfidf(train: TextUsers, validation: TextUsers, seed: int) -> Callable[[_
     def logits(texts: _Texts) -> Floats:
         return model.decision_function(count.transform(_documents(texts)))
 
-    calibration = calibrate(logits(validation.texts), validation.labels)
-    return lambda texts: calibration.probabilities(logits(texts))
+    line = calibrate(logits(calibration.texts), calibration.labels)
+    return lambda texts: line.probabilities(logits(texts))
 
 
 def _documents(texts: _Texts) -> Iterable[str]:
@@ -92,9 +92,10 @@ def predict_test_set(
 
     `people` has username, label and texts; `parts` maps each username to its set.
     """
-    calibration = calibrate(trained.logits, trained.labels)
-    train, validation = (_users(_part_of(people, parts, part), options.max_posts) for part in ("train", "validation"))
-    tfidf = fit_tfidf(train, validation, options.seed)
+    apart = _part_of(people, parts, "calibration")
+    calibration = calibrate(_logits(apart, trained, options), apart["label"].to_numpy())
+    train = _users(_part_of(people, parts, "train"), options.max_posts)
+    tfidf = fit_tfidf(train, _users(apart, options.max_posts), options.seed)
     # Nothing is tuned below this line: the test users are only used for evaluation.
     test = _part_of(people, parts, "test")
     texts = _users(test, options.max_posts).texts

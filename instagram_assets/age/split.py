@@ -1,6 +1,12 @@
-"""The split of labelled users into training, validation and test set: no user and no text in more than one."""
+"""The split of labelled users into four sets: no user and no text in more than one.
+
+The model is trained on `train`; `validation` chooses the best epoch, `calibration` turns logits into probabilities, and
+`test` evaluates. Users that choose an epoch must not calibrate it too: it was chosen because it suits them, so their
+logits look better than those of others (Cawley and Talbot 2010, JMLR 11: 2079-2107).
+"""
 
 import hashlib
+from itertools import islice
 from typing import Literal, NamedTuple
 
 import pyarrow as pa
@@ -10,9 +16,9 @@ from instagram_assets.arrow import compute
 from instagram_assets.errors import TrainingDataError
 from instagram_assets.schemas import TEXTS
 
-SplitPart = Literal["train", "validation", "test"]
+SplitPart = Literal["train", "validation", "calibration", "test"]
 
-PARTS: tuple[SplitPart, ...] = ("test", "validation", "train")
+PARTS: tuple[SplitPart, ...] = ("test", "calibration", "validation", "train")
 """In order of precedence for a text that users of several sets wrote: the test set keeps it, to stay unchanged."""
 
 
@@ -32,6 +38,8 @@ class Split(NamedTuple):
 def split_users(labelled: pa.Table, seed: int, validation_share: float, test_share: float) -> Split:
     """Stratified random split of users (the columns of `LABELLED_SCHEMA`), with both labels in each set.
 
+    Half of `validation_share` are the validation set, half the calibration set.
+
     The split depends on seed and usernames, not on the order of rows, and adding users changes it little. Raises
     TrainingDataError when a label has too few users.
     """
@@ -41,10 +49,12 @@ def split_users(labelled: pa.Table, seed: int, validation_share: float, test_sha
         group = [name for name, own in zip(names, labels, strict=True) if own == label]
         _check_enough(len(group), label, len(names))
         # At least one for each set, even with few users.
-        test = min(max(1, round(len(group) * test_share)), len(group) - 2)
-        held_out = test + min(max(1, round(len(group) * validation_share)), len(group) - test - 1)
-        for place, name in enumerate(sorted(group, key=lambda name: _random_key(seed, name))):
-            parts[name] = "test" if place < test else "validation" if place < held_out else "train"
+        test = min(max(1, round(len(group) * test_share)), len(group) - 3)
+        chosen = min(max(2, round(len(group) * validation_share)), len(group) - test - 1)
+        sizes: dict[SplitPart, int] = {"test": test, "calibration": chosen // 2, "validation": chosen - chosen // 2}
+        order = iter(sorted(group, key=lambda name: _random_key(seed, name)))
+        for part in PARTS:
+            parts.update(dict.fromkeys(islice(order, sizes.get(part)), part))
     people, shared = _without_shared_texts(labelled, [parts[name] for name in names])
     left = people.filter(compute.greater(compute.list_value_length(people["texts"]), 0))
     emptied = sorted(set(names) - set(left["username"].to_pylist()))
@@ -65,7 +75,7 @@ def _check_enough(number: int, label: int, total: int) -> None:
     who = "of the cut-off age or older (label 1)" if label else "below the cut-off age (label 0)"
     raise TrainingDataError(
         f"{number} of {total} users are {who}, and at least {len(PARTS)} of each label are needed: one to train, "
-        "one to validate, one to test. Label more people, or choose another cut-off."
+        "one to validate, one to calibrate, one to test. Label more people, or choose another cut-off."
     )
 
 

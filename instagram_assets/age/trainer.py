@@ -51,7 +51,7 @@ class TrainedModel:
     """A trained age model in evaluation mode, with its training history.
 
     `best` is the index in `history` of the epoch whose weights these are. `logits`, float32[users], are those of the
-    validation users `names` with all their posts, as in predictions, for calibration with `labels` (0 or 1).
+    validation users `names` with all their posts, as in predictions, by which it was chosen; `labels` are 0 or 1.
     `positive_weight` is the loss weight of label 1. `fingerprint` identifies everything that determines the weights.
     """
 

@@ -10,7 +10,7 @@ from instagram_assets.age import pipeline
 from instagram_assets.age.card import NOT_FOR_PERSONS
 from instagram_assets.age.dataset import TrainingData
 from instagram_assets.age.predict import AUTHOR_TEXT_COLUMNS, audience
-from instagram_assets.assets.parts import OWNERS, described, failing_clearly, show, whole_inputs
+from instagram_assets.assets.asset_helpers import OWNERS, described, failing_clearly, show, whole_inputs
 from instagram_assets.partitions import accounts
 from instagram_assets.report.charts import histogram
 from instagram_assets.report.progress import ProgressUpdate, show_progress

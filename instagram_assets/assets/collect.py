@@ -5,7 +5,7 @@ from typing import Any, Literal
 import dagster as dg
 import pyarrow as pa
 
-from instagram_assets.assets.parts import described, failing_clearly
+from instagram_assets.assets.asset_helpers import described, failing_clearly
 from instagram_assets.collect.clock import SystemClock
 from instagram_assets.collect.collect_targets import TargetKind, choose_targets
 from instagram_assets.collect.collection_scope import CollectionScope

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from instagram_assets.assets.parts import OWNERS, whole
+from instagram_assets.assets.asset_helpers import OWNERS, whole
 from instagram_assets.datasets.csv import CAPTION_RAW, IMPRESSION, write_csv
 from instagram_assets.datasets.delta import TABLES, Made, target_of, write_delta
 from instagram_assets.datasets.json import json_name, write_json

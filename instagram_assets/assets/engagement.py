@@ -5,11 +5,19 @@ from collections import Counter
 import dagster as dg
 import pyarrow as pa
 
-from instagram_assets.assets.parts import PER_CELL, described, failing_clearly, inputs, show, whole, whole_inputs
-from instagram_assets.engagement.impressions import impressions as impressions_of
-from instagram_assets.engagement.metrics import GROWING, growth, size
-from instagram_assets.engagement.virality import AD_COLUMNS, POST_COLUMNS
-from instagram_assets.engagement.virality import viral_labels as labels_of
+from instagram_assets.assets.asset_helpers import (
+    PER_CELL,
+    described,
+    failing_clearly,
+    inputs,
+    show,
+    whole,
+    whole_inputs,
+)
+from instagram_assets.engagement.post_metrics import GROWING, growth, size
+from instagram_assets.engagement.post_metrics import impressions as impressions_of
+from instagram_assets.engagement.viral_labels import AD_COLUMNS, POST_COLUMNS
+from instagram_assets.engagement.viral_labels import viral_labels as labels_of
 from instagram_assets.report.charts import histogram, line_chart
 from instagram_assets.report.viral_timelines import viral_pictures
 from instagram_assets.settings import settings

@@ -1,7 +1,8 @@
-"""Records in: files land once, then each cell takes its rows from the landing zone."""
+"""Records in: files land once, each cell takes its rows from the landing zone, posts are merged with their profiles."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,14 @@ import pyarrow as pa
 from pydantic import field_validator
 from upath import UPath
 
-from instagram_assets.assets.parts import PER_CELL, described
+from instagram_assets.assets.asset_helpers import PER_CELL, described, earlier_rows, show
 from instagram_assets.errors import StorageError
 from instagram_assets.ingest import inbox
 from instagram_assets.ingest.archive_pictures import StorePictures
 from instagram_assets.ingest.field_drift import field_changes
 from instagram_assets.ingest.landing_run import LandingReport
 from instagram_assets.ingest.manifests import LandedFile, extend_to_oldest_post, manifests, pending_files
+from instagram_assets.ingest.merge import merge_posts
 from instagram_assets.ingest.observations import (
     landed_files,
     quarantine_table,
@@ -26,14 +28,16 @@ from instagram_assets.ingest.observations import (
     read_posts,
     read_profiles,
 )
-from instagram_assets.media.local import keep_in
-from instagram_assets.media.options import DownloadOptions
+from instagram_assets.ingest.retained_rows import RetainedRows, retained_rows
+from instagram_assets.media.archive_images import keep_in
+from instagram_assets.media.download_options import DownloadOptions
 from instagram_assets.partitions import Selection, accounts, first_day, known_accounts, selection, window
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.report.progress import counter, show_progress
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets.storage.parquet_io import not_tried_again
+from instagram_assets.storage.retention_horizon import read_horizon
 
 REJECTED_FILES = "rejected files"
 """Of a landing run: the metadata that counts the files which were put aside as bad."""
@@ -190,3 +194,28 @@ def _kept(name: str) -> pa.Table | None:
 
 def _cells(context: dg.AssetExecutionContext) -> Selection:
     return selection(context.partition_key_range, known_accounts(context.instance))
+
+
+@dg.asset(
+    # An owner may be another collected account, so every profile counts, whatever the run's accounts are.
+    ins={"raw_profiles": dg.AssetIn(partition_mapping=dg.AllPartitionMapping())},
+    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=26)),
+    **PER_CELL,
+    **described("posts", "posts"),
+)
+def posts(
+    context: dg.AssetExecutionContext, raw_posts: pa.Table, raw_reels: pa.Table, raw_profiles: pa.Table
+) -> pa.Table:
+    """Each post or reel once: its newest observation, merged with its owner's profile."""
+    table = merge_posts(raw_posts, raw_reels, raw_profiles, settings().mode, _remembered(context, raw_posts, raw_reels))
+    numbers = {"posts": table.num_rows, "without a profile": table["profile_observed_at"].null_count}
+    show(context, numbers)
+    return table
+
+
+def _remembered(context: dg.AssetExecutionContext, raw_posts: pa.Table, raw_reels: pa.Table) -> RetainedRows | None:
+    """What the cells of the run know of observations that are past retention; null where it never ran."""
+    before = read_horizon(open_lake(settings())).raw
+    if before is None:
+        return None
+    return retained_rows(earlier_rows(context), pa.concat_tables([raw_posts, raw_reels]), before)

@@ -7,7 +7,7 @@ import dagster as dg
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
-from instagram_assets.assets.parts import (
+from instagram_assets.assets.asset_helpers import (
     PER_CELL,
     described,
     earlier_rows,
@@ -19,8 +19,8 @@ from instagram_assets.assets.parts import (
     whole_inputs,
 )
 from instagram_assets.errors import RateLimitedError
+from instagram_assets.media.download_options import DownloadOptions
 from instagram_assets.media.excluded import PAST, joined, only_of, without
-from instagram_assets.media.options import DownloadOptions
 from instagram_assets.media.store import MediaStore
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.reels import hypotheses, run_analysis

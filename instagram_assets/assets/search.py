@@ -9,12 +9,12 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from instagram_assets.assets.parts import described, show
+from instagram_assets.assets.asset_helpers import described, show
 from instagram_assets.datasets.image_folder import why_not
 from instagram_assets.datasets.overrides import overrides_of, read_overrides
 from instagram_assets.datasets.pseudonymous import declared_pseudonyms
 from instagram_assets.errors import SearchRequestError
-from instagram_assets.media.outcomes import Progress
+from instagram_assets.media.download_types import Progress
 from instagram_assets.partitions import CANDIDATES_TAG, COUNTED_BY_TAG, KEPT_TAG, QUERY_TAG, search_tags, searches
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.report.charts import line_chart

@@ -6,7 +6,7 @@ import dagster as dg
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
-from instagram_assets.assets.parts import PER_CELL, described, inputs, show, whole, whole_inputs
+from instagram_assets.assets.asset_helpers import PER_CELL, described, inputs, show, whole, whole_inputs
 from instagram_assets.report.charts import bar_chart
 from instagram_assets.report.fonts import FONT_REMEDY, font_problem
 from instagram_assets.report.progress import counter, show_progress
@@ -14,9 +14,9 @@ from instagram_assets.report.topic_charts import topic_pictures
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 from instagram_assets.storage.views import open_view
-from instagram_assets.text.counts import count_pictures, pos_shares, vocabulary_shares, vocabulary_size
 from instagram_assets.text.tokens import tokens_table
 from instagram_assets.text.topics import topics_table
+from instagram_assets.text.word_frequencies import count_pictures, pos_shares, vocabulary_shares, vocabulary_size
 from instagram_assets.vision import pipeline
 
 

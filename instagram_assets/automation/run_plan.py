@@ -10,7 +10,7 @@ import dagster as dg
 from instagram_assets.automation.jobs import box_assets, skipped_tags
 from instagram_assets.datasets.dataset_files import missing_datasets
 from instagram_assets.datasets.pseudonymous import PSEUDONYMS, pseudonymous_by
-from instagram_assets.engagement.kept_labels import other_rule
+from instagram_assets.engagement.viral_labels import other_rule
 from instagram_assets.errors import StorageError
 from instagram_assets.ingest.landing_repair import repair_landing
 from instagram_assets.ingest.manifests import LandedFile, pending_files

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from instagram_assets.assets.parts import failing_clearly
+from instagram_assets.assets.asset_helpers import failing_clearly
 from instagram_assets.calendar import today
 from instagram_assets.partitions import HISTORY_TAG, SHOWN_IN_HISTORY
 from instagram_assets.privacy.tombstones import load_tombstones

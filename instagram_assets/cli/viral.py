@@ -60,7 +60,7 @@ def viral(
 
 def _warn_of_other_rule() -> None:
     """Print a note when the stored labels were made by a rule other than the configured one, and how to update them."""
-    from instagram_assets.engagement.kept_labels import other_rule
+    from instagram_assets.engagement.viral_labels import other_rule
     from instagram_assets.engagement.virality_rules import described
     from instagram_assets.errors import StorageError
     from instagram_assets.settings import settings
@@ -76,7 +76,7 @@ def _warn_of_other_rule() -> None:
 
 
 def _make_labels(settings: "Settings") -> "pa.Table":
-    from instagram_assets.engagement.virality import AD_COLUMNS, POST_COLUMNS, viral_labels
+    from instagram_assets.engagement.viral_labels import AD_COLUMNS, POST_COLUMNS, viral_labels
     from instagram_assets.errors import SettingsError
     from instagram_assets.storage.lake import open_lake, read_table
 

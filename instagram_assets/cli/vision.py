@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from instagram_assets.local.clusters import FileGroup
+    from instagram_assets.local.cluster_files import FileGroup
 
 commands = typer.Typer()
 
@@ -51,8 +51,8 @@ def caption(
     Images that are too small or blurred get none, unless INSTAGRAM_ASSETS_QUALITY__ONLY_PASSED is false. What is not
     given here is as the settings say.
     """
-    from instagram_assets.local.captions import caption_folder, caption_json
-    from instagram_assets.local.outputs import captions_of, check_outputs
+    from instagram_assets.local.caption_files import caption_folder, caption_json
+    from instagram_assets.local.output_paths import captions_of, check_outputs
     from instagram_assets.report.progress import counter, show_progress
     from instagram_assets.vision import pipeline
 
@@ -108,7 +108,7 @@ def embed(
 
     Files are named as seen from the folder or the JSON, and by the SHA-256 of their bytes.
     """
-    from instagram_assets.local.outputs import REMEDY, check_outputs, embeddings_of
+    from instagram_assets.local.output_paths import REMEDY, check_outputs, embeddings_of
     from instagram_assets.storage.owned_files import write_ours
     from instagram_assets.storage.parquet_files import write_file
 
@@ -142,8 +142,8 @@ def cluster(
     from rich.console import Console
 
     from instagram_assets.datasets.csv import write_csv
-    from instagram_assets.local.clusters import CLUSTER_COLUMNS, cluster_files, read_embeddings, source_of
-    from instagram_assets.local.outputs import REMEDY, check_outputs, clusters_of, sheet_of
+    from instagram_assets.local.cluster_files import CLUSTER_COLUMNS, cluster_files, read_embeddings, source_of
+    from instagram_assets.local.output_paths import REMEDY, check_outputs, clusters_of, sheet_of
     from instagram_assets.report.contact_sheets import labelled_sheet
     from instagram_assets.storage.atomic import write_atomic
     from instagram_assets.storage.owned_files import write_ours
@@ -176,7 +176,7 @@ def cluster(
 
 
 def _embedded(source: Path, chosen: Any) -> Any:
-    from instagram_assets.local.clusters import embed_source
+    from instagram_assets.local.cluster_files import embed_source
     from instagram_assets.report.progress import counter, show_progress
     from instagram_assets.vision import pipeline
 

@@ -39,14 +39,14 @@ def words(
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake
     from instagram_assets.storage.views import accounts_of, open_view
-    from instagram_assets.text.counts import (
+    from instagram_assets.text.part_of_speech import POS_CLASSES
+    from instagram_assets.text.word_frequencies import (
         top_words,
         top_words_by_account,
         top_words_over_time,
         vocabulary_shares,
         vocabulary_size,
     )
-    from instagram_assets.text.pos import POS_CLASSES
 
     if pos and pos not in POS_CLASSES:
         raise SettingsError(f"--pos {pos}: no such part of speech. There are: {', '.join(POS_CLASSES)}.")

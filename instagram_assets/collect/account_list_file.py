@@ -11,7 +11,7 @@ from pathlib import Path
 from instagram_assets.errors import FileError
 from instagram_assets.ingest.reader.byte_streams import file_chunks
 from instagram_assets.ingest.reader.file_types import data_kind
-from instagram_assets.media.sniff import is_binary
+from instagram_assets.media.format_detection import is_binary
 from instagram_assets.report.safe_text import printable
 from instagram_assets.sources.names import account, is_hashtag
 

@@ -19,7 +19,7 @@ from instagram_assets.errors import ForgetError
 from instagram_assets.forget.lake_ownership import LakeOwnership, OwnershipRow
 from instagram_assets.ingest.hashtags import HASHTAG_SIGNS
 from instagram_assets.ingest.post_ids import post_id_of, shortcode_from_url, shortcode_of
-from instagram_assets.media.index import LOCK_TIMEOUT
+from instagram_assets.media.url_index import LOCK_TIMEOUT
 from instagram_assets.privacy.forgotten_identifiers import Identifiers, is_search_of
 from instagram_assets.sources import names
 from instagram_assets.storage.content_keys import url_identity

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from instagram_assets.errors import StorageError
 from instagram_assets.forget.steps import Step
-from instagram_assets.media.index import LOCK_TIMEOUT
+from instagram_assets.media.url_index import LOCK_TIMEOUT
 from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import remove_durably, sweep

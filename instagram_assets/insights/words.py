@@ -9,8 +9,8 @@ from instagram_assets.insights.charts import Chart, Row
 from instagram_assets.insights.word_counts import Counted, busiest_accounts, counted
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.reading import LakeIndex
-from instagram_assets.text.counts import SHARES
-from instagram_assets.text.pos import CONTENT_CLASSES
+from instagram_assets.text.part_of_speech import CONTENT_CLASSES
+from instagram_assets.text.word_frequencies import SHARES
 
 MOST_WORDS, MOST_IN_CLOUD, MOST_OF_ACCOUNT, MOST_HASHTAGS, MOST_RISING = 30, 90, 10, 20, 20
 MOST_ACCOUNTS = 6

@@ -17,8 +17,7 @@ from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.lake_index.thumbnails import Thumbnails
 
 _SHARE = 0.8
-"""Maximum share of the folder's limit: the rest is for images that users open, and nothing is evicted to pre-generate.
-"""
+"""Maximum share of the folder's limit: the rest is for images that users open, so that none of them is evicted."""
 _LEAST_FREE = 1 << 30
 """Bytes of disk space that are left free."""
 _BATCH = 64

@@ -22,11 +22,11 @@ from instagram_assets.datasets.records import Kind, kind_of, merged_records
 from instagram_assets.datasets.table_parts import one_part
 from instagram_assets.errors import FileError
 from instagram_assets.ingest.merge import merge_posts
-from instagram_assets.local.exports import read_export
-from instagram_assets.local.sources import read_merged_json
-from instagram_assets.media.images import fetch_images
-from instagram_assets.media.options import DownloadOptions
-from instagram_assets.media.outcomes import Progress
+from instagram_assets.local.export_tables import read_export
+from instagram_assets.local.image_files import read_merged_json
+from instagram_assets.media.download_options import DownloadOptions
+from instagram_assets.media.download_types import Progress
+from instagram_assets.media.post_images import fetch_images
 from instagram_assets.media.store import MediaStore
 from instagram_assets.settings import IngestSettings, Settings
 from instagram_assets.storage.atomic import write_atomic

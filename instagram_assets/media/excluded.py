@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
-from instagram_assets.media.addresses import is_in_archive, url_identity
+from instagram_assets.media.url_checks import is_in_archive, url_identity
 from instagram_assets.privacy.forgotten_identifiers import ERASED_URL, Forgotten
 
 PAST = "past retention"

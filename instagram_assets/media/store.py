@@ -14,8 +14,9 @@ from itertools import count
 from pathlib import Path
 from typing import Self
 
-from instagram_assets.media.incoming import Arrival, Incoming, Limits, cannot_store
-from instagram_assets.media.index import Entry, Index
+from instagram_assets.media.download_options import Limits
+from instagram_assets.media.response_body import Arrival, Incoming, cannot_store
+from instagram_assets.media.url_index import Entry, Index
 from instagram_assets.storage.atomic import make_folder, sweep, sync_folders, temporary_beside
 
 _SYNC_THREADS = 8

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from mmap import mmap
 
 from instagram_assets.errors import MediaRefusedError, MediaTransientError
-from instagram_assets.media.outcomes import Kind
-from instagram_assets.media.sniff import HEAD, describe
+from instagram_assets.media.download_types import Kind
+from instagram_assets.media.format_detection import HEAD, describe
 
 ANIMATED = "animated, only the first frame counts"
 TRAILING = "trailing bytes after the image"

@@ -21,7 +21,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from instagram_assets.errors import FileError, ModelError
-from instagram_assets.media.video import Picture, timed_frames
+from instagram_assets.media.video_analysis import Picture, timed_frames
 from instagram_assets.reels.analysis_schema import FAILED, OK, OnProgress, Row, Video
 from instagram_assets.schemas import REEL_ANALYSES
 from instagram_assets.settings import Settings

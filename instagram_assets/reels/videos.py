@@ -18,13 +18,12 @@ from instagram_assets.errors import (
     RateLimitedError,
     SessionRefusedError,
 )
+from instagram_assets.media.download_options import DownloadOptions, too_large
+from instagram_assets.media.download_types import MediaRequest, Outcome, Progress
 from instagram_assets.media.excluded import WAS_FORGOTTEN
-from instagram_assets.media.incoming import too_large
-from instagram_assets.media.index import Entry
-from instagram_assets.media.options import DownloadOptions
-from instagram_assets.media.outcomes import MediaRequest, Outcome, Progress
 from instagram_assets.media.store import MediaStore
-from instagram_assets.media.video import VideoFacts, poster, probe
+from instagram_assets.media.url_index import Entry
+from instagram_assets.media.video_analysis import VideoFacts, poster, probe
 from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN as NOTHING
 from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.reels.instagram_session import read_session

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import NamedTuple, ParamSpec, TypeVar
 
-from instagram_assets.media.outcomes import Progress
+from instagram_assets.media.download_types import Progress
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

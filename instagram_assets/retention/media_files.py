@@ -18,7 +18,7 @@ from upath import UPath
 from instagram_assets.arrow import compute
 from instagram_assets.lake_index.derived import without_picture
 from instagram_assets.media.excluded import PAST
-from instagram_assets.media.index import Index
+from instagram_assets.media.url_index import Index
 from instagram_assets.retention.expired_items import MEDIA_PLACE, MEDIA_ROWS_PLACE, ExpiredItem
 from instagram_assets.retention.observation_tables import replace_rows
 from instagram_assets.storage.atomic import refusal, sync_folders

@@ -6,9 +6,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from instagram_assets.media.download_options import DownloadOptions
+from instagram_assets.media.download_types import MediaRequest, Outcome, Progress
 from instagram_assets.media.excluded import WAS_FORGOTTEN
-from instagram_assets.media.options import DownloadOptions
-from instagram_assets.media.outcomes import MediaRequest, Outcome, Progress
 from instagram_assets.media.store import MediaStore
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.schemas import SEARCH_EMBEDDINGS, SEARCH_IMAGES

@@ -178,7 +178,9 @@ class AgeSettings(Section):
     accumulation_steps: int = Field(default=10, ge=1, le=10_000, description="Users per step of the optimiser")
     print_step: int = Field(default=100, ge=1, le=1_000_000, description="Steps between two lines of the log")
     seed: int = Field(default=2021, ge=0, description="Seed of the split and of the training")
-    validation_share: float = Field(default=0.15, gt=0, lt=0.5, description="Share of users to stop and calibrate by")
+    validation_share: float = Field(
+        default=0.15, gt=0, lt=0.5, description="Share of users held out, half to stop by, half to calibrate by"
+    )
     test_share: float = Field(default=0.15, gt=0, lt=0.5, description="Share of users for the one final evaluation")
     abstain_below: float = Field(
         default=0.7,

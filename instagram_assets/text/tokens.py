@@ -13,7 +13,7 @@ from instagram_assets.settings import TextSettings
 from instagram_assets.text.entities import Span, canonical_form, plain_text, split_entities
 from instagram_assets.text.korean_tokenizers import kiwi_version, kiwi_words, okt_version, okt_words
 from instagram_assets.text.lexicon import Lexicon, read_lexicon
-from instagram_assets.text.pos import TaggedWord
+from instagram_assets.text.part_of_speech import TaggedWord
 
 _BATCH = 1000
 _READ = ["post_id", "account", "day", "caption"]

@@ -25,7 +25,9 @@ State = Literal["off", "untrained", "problem", "not_judged", "ready"]
 """`off`: switched off or without a purpose; `not_judged`: converted from an old file, which brings no measures."""
 
 _EVALUATIONS = TypeAdapter(dict[Literal["model", "tfidf", "majority"], Evaluation])
-_DATA = TypeAdapter(dict[Literal["train", "validation", "test"], dict[Literal["users", "positives", "posts"], int]])
+_DATA = TypeAdapter(
+    dict[Literal["train", "validation", "calibration", "test"], dict[Literal["users", "positives", "posts"], int]]
+)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,5 @@
 """Keeps the index up to date with the lake while the web app runs: polls, and updates in a child process."""
 
-import json
-import os
-import sys
-import tempfile
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
@@ -14,8 +10,7 @@ from typing import get_args
 
 from upath import UPath
 
-from instagram_assets.automation.child_processes import Child, child_processes
-from instagram_assets.automation.forget_requests import is_paused, last_change
+from instagram_assets.automation.forget_requests import is_paused
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.lake_index.changes import fingerprint
 from instagram_assets.lake_index.facets import choices_of, clusters_of
@@ -24,18 +19,16 @@ from instagram_assets.lake_index.nearest import Vectors
 from instagram_assets.lake_index.orders import PostSort, Sort, shared_orders
 from instagram_assets.lake_index.place import INDEX_FOLDER, index_file, indexed_fingerprint, version_stamp
 from instagram_assets.lake_index.reading import LakeIndex, index_handle
-from instagram_assets.settings import PREFIX, Settings
+from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_local
 from instagram_assets.storage.lake import lake_root
+from instagram_assets.web.index_command import run_index_command
 
 _LOOK_SECONDS, _LOOK_SECONDS_AT_STORE = 3.0, 300.0
 """How long between two looks at a lake on a disk, and in an object store, which takes a list of all files."""
 _TIMES_AS_LONG = 3
 """An update is followed by a pause of so many times its own length, while runs write without end."""
 _FIRST_WAIT, _LONGEST_WAIT = 10.0, 600.0
-_TICK = 0.2
-CLI = (sys.executable, "-m", "instagram_assets.cli")
-_COMMAND = (*CLI, "index", "--json")
 
 
 class IndexUpdater:
@@ -97,26 +90,17 @@ class IndexUpdater:
 
     def _update(self, root: UPath) -> None:
         """Update the index in a child process; an erasure stops it, since the index would keep erased data."""
-        before, paused_before = fingerprint(root), last_change()
+        before = fingerprint(root)
+        options = ("--rebuild",) if self._opened.is_damaged else ()
         self.is_updating = True
         try:
-            with (
-                tempfile.TemporaryDirectory(prefix="instagram_assets-index-") as logs,
-                child_processes(Path(logs), "instagram_assets-index-") as group,
-            ):
-                command = (*_COMMAND, "--rebuild") if self._opened.is_damaged else _COMMAND
-                child = group.start("index", command, environment_of(self._settings))
-                while not child.ended and not self._ended.wait(_TICK):
-                    if is_paused() or last_change() != paused_before:
-                        return
-                if not child.ended:
-                    return
-                if child.process.returncode:
-                    self._failed(reason_of(child))
-                    return
-            self._seen, self.problem, self._failures = before, "", 0
+            problem = run_index_command(self._settings, *options, ended=self._ended)
         finally:
             self.is_updating = False
+        if problem:
+            self._failed(problem)
+        elif problem is not None:
+            self._seen, self.problem, self._failures = before, "", 0
 
     def _warm_up(self) -> None:
         """Fill the caches for the first pages of a new version before they are requested."""
@@ -155,26 +139,6 @@ _updaters: dict[Path, IndexUpdater] = {}
 def updater_of(folder: Path) -> IndexUpdater | None:
     """The updater of the index in this folder in this process; null where there is none."""
     return _updaters.get(folder)
-
-
-def environment_of(settings: Settings) -> dict[str, str]:
-    """Environment variables for a child process: the same lake, data folder and days, without the web app's token."""
-    others = {name: value for name, value in os.environ.items() if name != settings.web.token_variable}
-    given = {
-        "DATA_DIR": str(settings.data_dir.absolute()),
-        "LAKE": settings.lake,
-        "LAKE_OPTIONS": json.dumps(settings.lake_options),
-        "TIME_ZONE": settings.time_zone,
-        "WEB__THUMBNAILS_MB": str(settings.web.thumbnails_mb),
-        "DOWNLOAD__MAX_MEGAPIXELS": str(settings.download.max_megapixels),
-    }
-    return {**others, **{f"{PREFIX}{name}": value for name, value in given.items()}}
-
-
-def reason_of(child: Child) -> str:
-    """The last paragraph of a child's output, which is the error message of a command."""
-    said = child.log.read_text("utf-8", "replace").strip()
-    return said.splitlines()[-1][:2_000] if said else f"The command ended with status {child.process.returncode}."
 
 
 def _warm_ups(index: LakeIndex) -> Iterator[Callable[[], object]]:

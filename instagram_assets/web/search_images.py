@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from instagram_assets.datasets.image_folder import DELETED
 from instagram_assets.datasets.overrides import check_decision, decide, read_overrides
 from instagram_assets.errors import NotFoundError, SearchRequestError
-from instagram_assets.media.index import Entry, Index
+from instagram_assets.media.url_index import Entry, Index
 from instagram_assets.schemas.search import DROPPED, KEPT, Decision, Override
 from instagram_assets.search.requests import search_folder
 from instagram_assets.storage.content_keys import url_identity

@@ -1,27 +1,22 @@
 """Creates thumbnails in advance while the web app runs: after each new index version, in a low-priority child."""
 
 import logging
-import tempfile
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from pathlib import Path
 from time import monotonic
 
-from instagram_assets.automation.child_processes import child_processes
-from instagram_assets.automation.forget_requests import is_paused, last_change
+from instagram_assets.automation.forget_requests import is_paused
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.lake_index.place import INDEX_FOLDER, index_file, version_stamp
 from instagram_assets.settings import Settings
-from instagram_assets.web.index_updater import CLI, environment_of, reason_of
+from instagram_assets.web.index_command import run_index_command
 
 _log = logging.getLogger(__name__)
 _LOOK_SECONDS = 3.0
-_TICK = 0.2
 _NEWER_SECONDS = 60.0
 """A child that works for longer makes way for one that begins with the images of a newer index."""
 _AFTER_FAILURE = 600.0
-_COMMAND = (*CLI, "index", "--thumbnails", "--as-it-is", "--json")
 
 
 class ThumbnailKeeper:
@@ -65,20 +60,15 @@ class ThumbnailKeeper:
 
     def _make(self, stamp: str) -> bool:
         """Create the thumbnails of an index version in a child process; returns whether all are done."""
-        began, paused_before = monotonic(), last_change()
-        with (
-            tempfile.TemporaryDirectory(prefix="instagram_assets-thumbnails-") as logs,
-            child_processes(Path(logs), "instagram_assets-thumbnails-") as group,
-        ):
-            child = group.start("thumbnails", _COMMAND, environment_of(self._settings))
-            while not child.ended:
-                if self._ended.wait(_TICK) or is_paused() or last_change() != paused_before:
-                    return False
-                is_newer = version_stamp(index_file(self._folder)) != stamp
-                if is_newer and monotonic() - began > _NEWER_SECONDS:
-                    return False
-            self.problem = reason_of(child) if child.process.returncode else ""
-            return not self.problem
+        began = monotonic()
+
+        def makes_way() -> bool:
+            return monotonic() - began > _NEWER_SECONDS and version_stamp(index_file(self._folder)) != stamp
+
+        options = ("--thumbnails", "--as-it-is")
+        problem = run_index_command(self._settings, *options, ended=self._ended, makes_way=makes_way)
+        self.problem = problem or ""
+        return problem == ""
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
 from instagram_assets.age.calibration import calibrate, fit_logistic_line, sigmoid
+from instagram_assets.age.statistics import calibration_line
 
 
 def _overconfident(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -44,6 +45,22 @@ def test_few_users_are_not_put_far_from_the_truth(users: int, least: float, most
     random, labels = np.random.default_rng(0), np.arange(users) % 2
     slopes = [calibrate(random.normal(2 * labels - 1, 1), labels).slope for _ in range(100)]
     assert least <= 2 / np.median(slopes) <= most
+
+
+def test_users_who_did_not_choose_the_epoch_calibrate_it_right() -> None:
+    """Sixty validation users, twenty epochs, logits of little worth: half choose, and the slope still needed is 1."""
+    random, same, apart = np.random.default_rng(0), list[float](), list[float]()
+    for _ in range(60):
+        labels, others = (random.random(60) < 0.5).astype(int), (random.random(800) < 0.5).astype(int)
+        shared = 0.55 * random.normal(size=60)
+        epochs = [labels - 0.5 + shared + 0.84 * random.normal(size=60) for _ in range(20)]
+        unseen = others - 0.5 + random.normal(size=800)
+        for found, by, of in ((same, slice(None), slice(None)), (apart, slice(30), slice(30, 60))):
+            best = max(epochs, key=lambda epoch: np.corrcoef(labels[by], epoch[by])[0, 1])
+            line = calibrate(best[of], labels[of])
+            found.append(calibration_line(others, line.probabilities(unseen))[0] or 0)
+    assert np.median(same) < 0.75
+    assert 0.85 <= np.median(apart) <= 1.6
 
 
 def test_the_scale_of_the_logits_does_not_matter() -> None:

@@ -172,6 +172,24 @@ def test_the_test_users_decide_nothing(home: Home) -> None:
     assert second.facts.history == first.facts.history
 
 
+def test_calibration_users_turn_logits_into_probabilities_and_choose_no_epoch(home: Home) -> None:
+    settings = home.settings(**WELL)
+    first = pipeline.train_model(settings)
+    head = (first.folder / HEAD).read_bytes()
+    parts = pipeline.training_data(settings).split.parts
+    assert list(parts.values()).count("calibration") == list(parts.values()).count("validation") == 6
+    for name, part in parts.items():
+        if part == "calibration":
+            (home.folder / "texts" / f"{name}.json").write_text(f'["school exam {name}"]')
+    second = pipeline.train_model(settings)
+    assert (second.folder / HEAD).read_bytes() == head
+    assert second.report.facts.history == first.report.facts.history
+    assert (second.report.facts.slope, second.report.facts.intercept) != (
+        first.report.facts.slope,
+        first.report.facts.intercept,
+    )
+
+
 def test_a_model_that_lost_its_measures_is_made_again(home: Home) -> None:
     folder = pipeline.train_model(home.settings()).folder
     (folder / "metrics.json").write_text("{}")

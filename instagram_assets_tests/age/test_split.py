@@ -37,21 +37,23 @@ def sizes(found: Split) -> dict[tuple[str, int], int]:
 def test_each_label_has_the_same_share_in_every_part() -> None:
     assert sizes(split(people((0, 400), (1, 60)))) == {
         ("test", 0): 60,
-        ("validation", 0): 60,
+        ("validation", 0): 30,
+        ("calibration", 0): 30,
         ("train", 0): 280,
         ("test", 1): 9,
-        ("validation", 1): 9,
+        ("validation", 1): 5,
+        ("calibration", 1): 4,
         ("train", 1): 42,
     }
 
 
-@given(st.integers(3, 40), st.integers(3, 40), st.integers(0, 2**32), st.floats(0.01, 0.49), st.floats(0.01, 0.49))
+@given(st.integers(4, 40), st.integers(4, 40), st.integers(0, 2**32), st.floats(0.01, 0.49), st.floats(0.01, 0.49))
 def test_every_part_has_both_labels_and_every_user_one_part(
     below: int, above: int, seed: int, validation: float, test: float
 ) -> None:
     table = people((0, below), (1, above))
     found = split_users(table, seed, validation, test)
-    assert len(sizes(found)) == 6
+    assert len(sizes(found)) == 8
     assert found.parts.keys() == set(table["username"].to_pylist())
     assert found.people == table
     assert (found.shared, found.emptied) == (0, [])
@@ -99,7 +101,7 @@ def test_people_whose_texts_are_all_in_another_part_are_left_out_and_named() -> 
         ((), "There are 0 users with a label and texts"),
         (((1, 50),), r"0 of 50 users are below the cut-off age \(label 0\)"),
         (((0, 50),), r"0 of 50 users are of the cut-off age or older \(label 1\)"),
-        (((0, 50), (1, 2)), "2 of 52 users are of the cut-off age or older .* at least 3 of each"),
+        (((0, 50), (1, 3)), "3 of 53 users are of the cut-off age or older .* at least 4 of each"),
     ],
 )
 def test_too_few_people_are_told_with_what_to_do(groups: tuple[tuple[int, int], ...], said: str) -> None:

@@ -10,7 +10,7 @@ from instagram_assets.automation.jobs import datasets
 from instagram_assets.automation.run_plan import DATASET_INPUTS
 from instagram_assets.automation.schedules import nightly_datasets
 from instagram_assets.definitions import defs
-from instagram_assets.engagement.virality import label
+from instagram_assets.engagement.viral_labels import label
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 from instagram_assets.storage.lake_writer import write_asset

@@ -13,7 +13,7 @@ from instagram_assets.backups.backup_contents import BackupContents
 from instagram_assets.backups.restore import RESTORED_FILE
 from instagram_assets.ingest.landing import land_file
 from instagram_assets.ingest.observations import read_posts
-from instagram_assets.media.incoming import Limits
+from instagram_assets.media.download_options import Limits
 from instagram_assets.media.store import MediaStore
 from instagram_assets.settings import Settings
 from instagram_assets.storage.features import FeatureStore

@@ -24,8 +24,8 @@ from instagram_assets.cli.status_lines import file_lines, history_lines, left_ou
 from instagram_assets.definitions import defs
 from instagram_assets.errors import InstagramAssetsError, MediaRefusedError, NothingDoneError, RunFailedError
 from instagram_assets.ingest.manifests import pending_files, table_path
-from instagram_assets.media.addresses import check_url
-from instagram_assets.media.options import DownloadOptions
+from instagram_assets.media.download_options import DownloadOptions
+from instagram_assets.media.url_checks import check_url
 from instagram_assets.settings import DownloadSettings, environment_names, settings
 from instagram_assets.status import remedies
 from instagram_assets.status.data_status import DataStatus, ExportFiles, LeftOut, Reason, TableStatus, read_data_status

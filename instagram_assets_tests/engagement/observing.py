@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from instagram_assets.arrow import as_booleans, compute, group_starts
-from instagram_assets.engagement.metrics import GROWING
+from instagram_assets.engagement.post_metrics import GROWING
 from instagram_assets.schemas import POST_METRICS
 
 _DAY = 24 * 60 * 60 * 1_000_000

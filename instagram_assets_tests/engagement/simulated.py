@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from instagram_assets.engagement.virality import ITEM_COLUMNS, label
+from instagram_assets.engagement.viral_labels import ITEM_COLUMNS, label
 from instagram_assets.schemas import VIRAL_LABELS
 from instagram_assets.settings import ViralitySettings
 

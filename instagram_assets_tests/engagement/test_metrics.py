@@ -10,7 +10,7 @@ from hypothesis import settings as how
 from hypothesis import strategies as st
 from upath import UPath
 
-from instagram_assets.engagement.metrics import GROWING, Size, growth, size
+from instagram_assets.engagement.post_metrics import GROWING, Size, growth, size
 from instagram_assets.ingest import landing
 from instagram_assets.ingest.observations import read_posts
 from instagram_assets.schemas import POST_METRICS, POSTS_RAW

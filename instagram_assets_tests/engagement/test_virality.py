@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 
-from instagram_assets.engagement.virality import label, own_rule, viral_labels
+from instagram_assets.engagement.viral_labels import label, own_rule, viral_labels
 from instagram_assets.engagement.virality_rules import described
 from instagram_assets.errors import ContractError, SettingsError
 from instagram_assets.report.viral_timelines import viral_pictures

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from instagram_assets.errors import StorageError
-from instagram_assets.media.incoming import SPILL, Arrival, Limits
+from instagram_assets.media.download_options import Limits
+from instagram_assets.media.response_body import SPILL, Arrival
 from instagram_assets.media.store import MediaStore
 from instagram_assets_tests.faults.campaign import Scenario
 

@@ -49,7 +49,7 @@ def fill(home: Path) -> None:
 def _filled() -> Path:
     from instagram_assets import schemas
     from instagram_assets.ingest.inbox import land_files
-    from instagram_assets.media.index import Entry, Index
+    from instagram_assets.media.url_index import Entry, Index
     from instagram_assets.settings import load_settings
     from instagram_assets.storage.lake_writer import write_asset, write_cells
 

@@ -15,7 +15,7 @@ from instagram_assets.ingest.post_ids import shortcode_of
 from instagram_assets.lake_index.derived import THUMBNAILS
 from instagram_assets.lake_index.place import INDEX_FOLDER as INDEX
 from instagram_assets.lake_index.update import update_index
-from instagram_assets.media.index import Entry, Index
+from instagram_assets.media.url_index import Entry, Index
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Settings
 from instagram_assets.storage.content_keys import url_identity

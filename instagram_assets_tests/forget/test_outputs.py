@@ -23,7 +23,7 @@ from instagram_assets.forget.outputs import may_show, output_steps
 from instagram_assets.forget.steps import Step, StepResult
 from instagram_assets.forget.text_files import write_scrubbed
 from instagram_assets.ingest.redact.file_redaction import scrub_file
-from instagram_assets.local.sources import read_merged_json
+from instagram_assets.local.image_files import read_merged_json
 from instagram_assets.privacy.data_inventory import OWN_FOLDERS
 from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.privacy.identifier_leaks import IdentifierLeak, find_identifier_leaks, named_files

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from upath import UPath
 
-from instagram_assets.engagement.impressions import impression
+from instagram_assets.engagement.post_metrics import impression
 from instagram_assets.lake import Lake
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.reading import LakeIndex

@@ -17,7 +17,7 @@ from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.reading import LakeIndex
 from instagram_assets.lake_index.selecting import condition_of
 from instagram_assets.lake_index.update import update_index
-from instagram_assets.text.pos import CONTENT_CLASSES
+from instagram_assets.text.part_of_speech import CONTENT_CLASSES
 from instagram_assets_tests.insights.word_lake import write_words
 
 FILTERS = (

@@ -13,9 +13,9 @@ import pytest
 from instagram_assets.datasets.csv import read_csv
 from instagram_assets.datasets.json import write_json
 from instagram_assets.errors import FileError
+from instagram_assets.local.image_files import read_merged_json
 from instagram_assets.local.refine import CsvFile, refine, to_csv
-from instagram_assets.local.sources import read_merged_json
-from instagram_assets.media.outcomes import Progress
+from instagram_assets.media.download_types import Progress
 from instagram_assets.settings import DownloadSettings, Settings, load_settings
 from instagram_assets_tests.media.pictures import picture
 

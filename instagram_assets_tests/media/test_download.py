@@ -12,11 +12,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from instagram_assets.media.addresses import guarded_socket_factory
 from instagram_assets.media.download import download, download_all
-from instagram_assets.media.options import DownloadOptions
-from instagram_assets.media.outcomes import MediaRequest, Outcome, Progress
+from instagram_assets.media.download_options import DownloadOptions
+from instagram_assets.media.download_types import MediaRequest, Outcome, Progress
 from instagram_assets.media.store import MediaStore
+from instagram_assets.media.url_checks import guarded_socket_factory
 from instagram_assets.settings import DownloadSettings
 from instagram_assets_tests.media.pictures import picture
 from instagram_assets_tests.servers import hostile

@@ -7,13 +7,13 @@ from functools import partial
 
 import pyarrow as pa
 
-from instagram_assets.media.addresses import url_identity
+from instagram_assets.media.archive_images import KEPT, keep_pictures
 from instagram_assets.media.download import download_all
+from instagram_assets.media.download_options import DownloadOptions
+from instagram_assets.media.download_types import MediaRequest
 from instagram_assets.media.excluded import WAS_FORGOTTEN
-from instagram_assets.media.local import KEPT, keep_pictures
-from instagram_assets.media.options import DownloadOptions
-from instagram_assets.media.outcomes import MediaRequest
 from instagram_assets.media.store import MediaStore
+from instagram_assets.media.url_checks import url_identity
 from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.schemas import SEARCH_RESULTS
 from instagram_assets.search.candidates import fetch_candidates

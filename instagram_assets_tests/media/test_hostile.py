@@ -12,10 +12,10 @@ import aiohttp
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from instagram_assets.media.addresses import RefusedAddress, is_public
 from instagram_assets.media.download import DownloadOptions, MediaRequest, Outcome, download_all
-from instagram_assets.media.fetch import open_session
+from instagram_assets.media.http_fetch import open_session
 from instagram_assets.media.store import MediaStore
+from instagram_assets.media.url_checks import RefusedAddress, is_public
 from instagram_assets_tests.media.films import film
 from instagram_assets_tests.media.pictures import picture
 from instagram_assets_tests.servers import hostile

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from instagram_assets.errors import StorageError
-from instagram_assets.media.incoming import Arrival, Limits
-from instagram_assets.media.index import Entry, Index
+from instagram_assets.media.download_options import Limits
+from instagram_assets.media.response_body import Arrival
 from instagram_assets.media.store import MediaStore
+from instagram_assets.media.url_index import Entry, Index
 from instagram_assets.storage.atomic import temporary_beside
 from instagram_assets_tests.media.pictures import picture
 

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instagram_assets.errors import MediaRefusedError, MediaTransientError
-from instagram_assets.media.incoming import SPILL, Incoming, Limits
-from instagram_assets.media.outcomes import Kind
+from instagram_assets.media.download_options import Limits
+from instagram_assets.media.download_types import Kind
+from instagram_assets.media.response_body import SPILL, Incoming
 from instagram_assets.media.verify import ANIMATED, TRAILING, MediaFacts, check_media
 from instagram_assets_tests.media.pictures import picture
 

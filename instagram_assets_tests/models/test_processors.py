@@ -10,8 +10,7 @@ import torch
 from torch.nn import functional
 
 from instagram_assets.models import devices
-from instagram_assets.models.devices import choose_dtype, has_matrix_units, packs_bf16
-from instagram_assets.models.linear import linear
+from instagram_assets.models.devices import choose_dtype, has_matrix_units, linear, packs_bf16
 
 CPU = torch.device("cpu")
 EVERY_FLAG = {"amx_bf16": True, "avx512_bf16": True}
@@ -19,7 +18,7 @@ EVERY_FLAG = {"amx_bf16": True, "avx512_bf16": True}
 COMPUTES_AS_AUTO_SAYS = """
 import torch
 from instagram_assets.models.devices import choose_dtype
-from instagram_assets.models.linear import linear
+from instagram_assets.models.devices import linear
 
 dtype = choose_dtype("auto", torch.device("cpu"))
 weight, bias, rows = (torch.randn(*shape) for shape in ((300, 64), (300,), (9, 64)))

@@ -10,9 +10,9 @@ import pytest
 from upath import UPath
 
 from instagram_assets import schemas
+from instagram_assets.media.download_options import DownloadOptions
 from instagram_assets.media.excluded import PAST, past_rows
-from instagram_assets.media.images import fetch_images
-from instagram_assets.media.options import DownloadOptions
+from instagram_assets.media.post_images import fetch_images
 from instagram_assets.media.store import MediaStore
 from instagram_assets.retention.expired_items import expired_totals
 from instagram_assets.retention.media_files import expired_media

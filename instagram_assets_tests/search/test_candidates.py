@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from instagram_assets.media.options import DownloadOptions
+from instagram_assets.media.download_options import DownloadOptions
 from instagram_assets.media.store import MediaStore
 from instagram_assets.schemas import SEARCH_RESULTS
 from instagram_assets.search.candidates import fetch_candidates

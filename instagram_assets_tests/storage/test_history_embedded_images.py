@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from instagram_assets.assets.parts import show
+from instagram_assets.assets.asset_helpers import show
 from instagram_assets.forget import outputs
 from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.settings import settings

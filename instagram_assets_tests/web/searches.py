@@ -10,7 +10,7 @@ from PIL import Image
 
 from instagram_assets.datasets.image_folder import write_folder
 from instagram_assets.datasets.overrides import read_overrides
-from instagram_assets.media.incoming import Limits
+from instagram_assets.media.download_options import Limits
 from instagram_assets.media.store import MediaStore
 from instagram_assets.schemas import SEARCH_CLUSTERS, SEARCH_DATASET, SEARCH_IMAGES, SEARCH_RESULTS
 from instagram_assets.search.image_selection import select_images

@@ -11,7 +11,7 @@ import pytest
 from instagram_assets.automation.child_processes import Children
 from instagram_assets.automation.forget_requests import PAUSE_FOLDER, ForgetPhase, ForgetRequest
 from instagram_assets.settings import load_settings
-from instagram_assets.web import thumbnail_keeper
+from instagram_assets.web import index_command, thumbnail_keeper
 from instagram_assets.web.thumbnail_keeper import making_ahead
 from instagram_assets_tests.web.journeys.gallery_lake import write_gallery_lake
 
@@ -19,7 +19,7 @@ from instagram_assets_tests.web.journeys.gallery_lake import write_gallery_lake
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(thumbnail_keeper, "_LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(thumbnail_keeper, "_TICK", 0.05)
+    monkeypatch.setattr(index_command, "_TICK", 0.05)
 
 
 def test_all_thumbnails_are_there_before_somebody_looks(tmp_path: Path) -> None:
@@ -43,12 +43,11 @@ def test_while_something_is_forgotten_its_child_is_gone(tmp_path: Path, monkeypa
     children: list[object] = []
     start = Children.start
 
-    def counted(self: Children, *arguments: object) -> object:
-        children.append(start(self, *arguments))  # pyright: ignore[reportArgumentType]
+    def counted(self: Children, name: str, command: object, environment: dict[str, str]) -> object:
+        children.append(start(self, name, ("sleep", "600"), environment))
         return children[-1]
 
     monkeypatch.setattr(Children, "start", counted)
-    monkeypatch.setattr(thumbnail_keeper, "_COMMAND", ("sleep", "600"))
     monkeypatch.setenv(PAUSE_FOLDER, str(tmp_path / "dev"))
     (tmp_path / "dev").mkdir()
     state = tmp_path / "dev" / "state.json"

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from instagram_assets.errors import BusyFileError, FileError, SettingsError
 from instagram_assets.ingest.reader.file_types import HEAD, refusal, refuse_data, text_kind
-from instagram_assets.media.sniff import is_binary
+from instagram_assets.media.format_detection import is_binary
 from instagram_assets.settings import NESTED, PREFIX, IngestSettings
 from instagram_assets.storage.atomic import remedy
 

@@ -18,7 +18,7 @@ from instagram_assets.insights.virality import hypotheses, reels_of_week
 from instagram_assets.lake_index.facets import clusters_of
 from instagram_assets.lake_index.filters import Filter, KindFilter
 from instagram_assets.lake_index.reading import LakeIndex
-from instagram_assets.text.pos import POS_CLASSES
+from instagram_assets.text.part_of_speech import POS_CLASSES
 from instagram_assets.web.age_facts import markdown_html, read_age_facts
 from instagram_assets.web.chart_rendering import (
     MOST_TABLE_ROWS,
