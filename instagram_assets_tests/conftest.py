@@ -51,7 +51,7 @@ SLOWEST = (
         "test_dev_inbox",
         "test_files",
         "test_images",
-        "test_jobs",
+        "test_collection_jobs",
     ),
     *("test_dagster_api", "test_api_jobs", "test_pages", "test_accessible", "test_schema"),
     *("test_interrupted", "test_commands", "test_search", "test_without_models", "test_home"),

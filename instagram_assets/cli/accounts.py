@@ -11,7 +11,7 @@ from instagram_assets.cli.messages import report_errors
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from instagram_assets.sources.accounts import Entry, Registry, State
+    from instagram_assets.sources.account_registry import EntryState, Registry, RegistryEntry
 
 commands = typer.Typer()
 _COLUMN_TITLES = {
@@ -41,7 +41,7 @@ def accounts(
     from instagram_assets.calendar import today, week_name
     from instagram_assets.privacy.tombstones import load_tombstones
     from instagram_assets.settings import settings
-    from instagram_assets.sources.accounts import load_registry, parse_week
+    from instagram_assets.sources.account_registry import load_registry, parse_week
 
     day = parse_week(week) if week else today(settings().zone)
     registry = load_registry(settings().accounts_file, load_tombstones(settings().folder("privacy")))
@@ -72,15 +72,14 @@ def candidates(
     """
     from instagram_assets.privacy.tombstones import load_tombstones
     from instagram_assets.settings import settings
-    from instagram_assets.sources.accounts import load_registry
-    from instagram_assets.sources.candidates import COLUMNS
-    from instagram_assets.sources.candidates import candidates as find_candidates
+    from instagram_assets.sources.account_candidates import POSTS_COLUMNS, account_candidates
+    from instagram_assets.sources.account_registry import load_registry
     from instagram_assets.storage.lake import open_lake, read_table
 
     file = settings().accounts_file
     known = load_registry(file).names if file.exists() or settings().accounts.file else frozenset[str]()
-    posts = read_table(open_lake(settings()), "posts", columns=COLUMNS)
-    found = find_candidates(posts, known, load_tombstones(settings().folder("privacy")))
+    posts = read_table(open_lake(settings()), "posts", columns=POSTS_COLUMNS)
+    found = account_candidates(posts, known, load_tombstones(settings().folder("privacy")))
     rows = found.slice(0, top).to_pylist()
     if as_json:
         result = {"file": str(file), "posts": posts.num_rows, "candidates": rows}
@@ -93,11 +92,11 @@ def candidates(
     typer.echo(f"{found.num_rows} accounts are named in {posts.num_rows} posts and are not in {file}")
 
 
-def _entry_json(entry: "Entry", state: "State") -> dict[str, object]:
+def _entry_json(entry: "RegistryEntry", state: "EntryState") -> dict[str, object]:
     return {"name": entry.name, "kind": entry.kind, **entry.model_dump(mode="json", by_alias=True), "state": state}
 
 
-def _accounts_table(entries: "list[Entry]", states: "dict[str, State]", week: str) -> "Table":
+def _accounts_table(entries: "list[RegistryEntry]", states: "dict[str, EntryState]", week: str) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
@@ -124,7 +123,7 @@ def _candidates_table(rows: list[dict[str, Any]]) -> "Table":
     return table
 
 
-def _summary(registry: "Registry", states: "dict[str, State]", week: str) -> str:
+def _summary(registry: "Registry", states: "dict[str, EntryState]", week: str) -> str:
     if not states:
         entry = '`[[accounts]]` and `name = "sun_diary"`'
         return f"{registry.file} names nobody yet. Write an entry, {entry}, for each account."

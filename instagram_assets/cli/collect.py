@@ -58,7 +58,7 @@ def collect_command(
     from instagram_assets.collect.clock import SystemClock
     from instagram_assets.collect.collect_targets import choose_targets
     from instagram_assets.collect.collection_scope import CollectionScope
-    from instagram_assets.sources.requests import parse_day
+    from instagram_assets.sources.apify_inputs import parse_day
 
     chosen, day = settings_with_options(collection={"posts_per_account": posts}), parse_day(newer_than)
     database = _database(chosen)
@@ -111,7 +111,7 @@ def scrape_users(
     again goes on, and asks for no page twice.
     """
     from instagram_assets.errors import SettingsError
-    from instagram_assets.sources.requests import parse_day
+    from instagram_assets.sources.apify_inputs import parse_day
 
     if useproxies:
         raise SettingsError(_NO_PROXIES)

@@ -19,7 +19,7 @@ from instagram_assets.collect.site import Request
 from instagram_assets.collect.site_sessions import SiteSession
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError
 from instagram_assets.report.progress import ProgressUpdate, show_progress
-from instagram_assets.sources.names import is_hashtag
+from instagram_assets.sources.account_and_hashtag_names import is_hashtag
 
 _MOST_SHOWN = 30
 

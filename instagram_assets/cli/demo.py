@@ -112,10 +112,10 @@ def _scrape_reels(apify: "ApifyServer", folder: Path, accounts: list[str], obser
     """
     from instagram_assets.demo.apify_server import ApifyActor
     from instagram_assets.settings import ApifySettings, settings
-    from instagram_assets.sources.requests import load_request
-    from instagram_assets.sources.scrape import scrape
+    from instagram_assets.sources.apify_inputs import load_scrape_request
+    from instagram_assets.sources.apify_scrape import scrape
 
-    request = load_request("reels").of(accounts, None, settings().zone)
+    request = load_scrape_request("reels").of(accounts, None, settings().zone)
     apify.actors[request.actor] = ApifyActor(json.loads((folder / "reels.json").read_bytes()), ends_at=observed_at)
     options = ApifySettings(api_url=apify.url, token_variable=_APIFY_TOKEN)
     os.environ[_APIFY_TOKEN] = apify.token
@@ -141,7 +141,7 @@ def _collect_samples(dagster: "dg.DagsterInstance", pictures: str, folder: Path)
     from instagram_assets.demo.graph_api_server import GraphApiServer
     from instagram_assets.demo.instagram_server import InstagramServer
     from instagram_assets.settings import CollectionSettings, GraphApiSettings, settings
-    from instagram_assets.sources.arrivals import place_of
+    from instagram_assets.sources.inbox_files import locate_inbox_file
 
     database, clock, inbox = (
         CollectorDatabase(folder / "collection"),
@@ -160,7 +160,7 @@ def _collect_samples(dagster: "dg.DagsterInstance", pictures: str, folder: Path)
             clock=clock,
             log=_ignore_message,
         )
-        paths = (place_of(one.file) for one in done if one.file)
+        paths = (locate_inbox_file(one.file) for one in done if one.file)
         return [path for path in paths if path]
 
     api = GraphApiServer(

@@ -142,7 +142,7 @@ def _file_hashes(home: Path) -> dict[Path, str]:
 
 
 def _print_subject(subject: "ErasureSubject", steps: "Sequence[Step]") -> None:
-    from instagram_assets.lake_index.place import INDEX_FOLDER as INDEX
+    from instagram_assets.lake_index.index_files import INDEX_FOLDER as INDEX
 
     known = subject.identifiers
     if not subject.is_known:

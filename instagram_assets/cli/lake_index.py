@@ -11,7 +11,7 @@ from instagram_assets.cli.command_options import JsonOption
 from instagram_assets.cli.messages import print_stderr, report_errors
 
 if TYPE_CHECKING:
-    from instagram_assets.lake_index.thumbnails_ahead import Ahead
+    from instagram_assets.lake_index.pregenerate_thumbnails import Ahead
     from instagram_assets.lake_index.update import Updated
 
 commands = typer.Typer()
@@ -50,8 +50,8 @@ def index(
 
 
 def _update(*, rebuild: bool) -> "Updated":
-    from instagram_assets.lake_index.derived import THUMBNAILS, sweep_thumbnails
-    from instagram_assets.lake_index.place import INDEX_FOLDER
+    from instagram_assets.lake_index.index_files import INDEX_FOLDER
+    from instagram_assets.lake_index.remove_derived_files import THUMBNAILS, sweep_thumbnails
     from instagram_assets.lake_index.update import update_index
     from instagram_assets.report.progress import counter, show_progress
     from instagram_assets.settings import settings
@@ -70,11 +70,11 @@ def _update(*, rebuild: bool) -> "Updated":
 
 def _make_thumbnails(*, alone: bool) -> "Ahead":
     """Create thumbnails of the indexed images, in one thread per processor if `alone`, else in half as many."""
-    from instagram_assets.lake_index.derived import THUMBNAILS
-    from instagram_assets.lake_index.place import INDEX_FOLDER
-    from instagram_assets.lake_index.reading import LakeIndex
+    from instagram_assets.lake_index.index_files import INDEX_FOLDER
+    from instagram_assets.lake_index.index_reader import LakeIndex
+    from instagram_assets.lake_index.pregenerate_thumbnails import be_quiet, make_ahead, most_images, newest_images
+    from instagram_assets.lake_index.remove_derived_files import THUMBNAILS
     from instagram_assets.lake_index.thumbnails import Thumbnails
-    from instagram_assets.lake_index.thumbnails_ahead import be_quiet, make_ahead, most_images, newest_images
     from instagram_assets.report.progress import counter, show_progress
     from instagram_assets.settings import settings
 

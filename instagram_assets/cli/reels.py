@@ -10,7 +10,7 @@ from instagram_assets.cli.messages import report_errors
 if TYPE_CHECKING:
     from datetime import date
 
-    from instagram_assets.sources.requests import ScrapeRequest
+    from instagram_assets.sources.apify_inputs import ScrapeRequest
 
 _MOST_NAMED = 5
 
@@ -71,17 +71,16 @@ def _scrape_arguments(name: str, days: int) -> "tuple[ScrapeRequest, list[str], 
     from instagram_assets.calendar import today
     from instagram_assets.privacy.tombstones import load_tombstones
     from instagram_assets.settings import settings
-    from instagram_assets.sources.forgotten import refuse_forgotten
-    from instagram_assets.sources.registered import registered
-    from instagram_assets.sources.requests import load_request
-    from instagram_assets.sources.scrape import check_token
+    from instagram_assets.sources.apify_inputs import load_scrape_request
+    from instagram_assets.sources.apify_scrape import check_token
+    from instagram_assets.sources.scrape_names import names_from_registry, refuse_forgotten_names
 
-    scrape_input = load_request(name, settings().apify.inputs_dir)
+    scrape_input = load_scrape_request(name, settings().apify.inputs_dir)
     forgotten = load_tombstones(settings().folder("privacy"))
     arguments = (scrape_input, settings().accounts_file, today(settings().zone), forgotten, typer.echo)
-    names = [] if scrape_input.names_somebody else registered(*arguments)
+    names = [] if scrape_input.names_somebody else names_from_registry(*arguments)
     day = today(settings().zone) - timedelta(days=days) if scrape_input.takes_day else None
-    refuse_forgotten(scrape_input.of(names, day, settings().zone), forgotten)
+    refuse_forgotten_names(scrape_input.of(names, day, settings().zone), forgotten)
     check_token(settings().apify)
     return scrape_input, names, day
 
@@ -103,7 +102,7 @@ def page(
     from instagram_assets.reels.weekly_report import read_week, weeks_of
     from instagram_assets.reels.weekly_report_views import write_page
     from instagram_assets.settings import settings
-    from instagram_assets.sources.accounts import parse_week
+    from instagram_assets.sources.account_registry import parse_week
     from instagram_assets.storage.lake import open_lake
 
     lake, chosen = open_lake(settings()), parse_week(week) if week else None

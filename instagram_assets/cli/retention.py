@@ -30,8 +30,8 @@ def retention(
     from instagram_assets.automation import retention_job as deletion
     from instagram_assets.automation import shell_runs
     from instagram_assets.errors import SettingsError
-    from instagram_assets.lake_index.place import INDEX_FOLDER as INDEX
-    from instagram_assets.lake_index.place import index_file
+    from instagram_assets.lake_index.index_files import INDEX_FOLDER as INDEX
+    from instagram_assets.lake_index.index_files import index_file
     from instagram_assets.settings import settings
 
     limits = deletion.current_limits()

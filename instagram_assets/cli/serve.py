@@ -80,7 +80,7 @@ def dagster_ui(
 ) -> None:
     """Serve the Dagster UI alone, without sensors and schedules; other web pages cannot reach it."""
     from instagram_assets.web.http_server import listen
-    from instagram_assets.web.serving import serve_dagster_ui
+    from instagram_assets.web.run_servers import serve_dagster_ui
 
     if listener is not None:  # shared with `dev`, which has created DAGSTER_HOME
         serve_dagster_ui(socket.socket(fileno=listener), workspace, names)
@@ -115,8 +115,8 @@ def web(
 ) -> None:
     """Serve the web app: collect, watch, look at what came and find it again. Dagster runs beside it."""
     from instagram_assets.settings import settings
-    from instagram_assets.web.http_server import listen, place_of
-    from instagram_assets.web.serving import serve_web_app
+    from instagram_assets.web.http_server import address_of, listen
+    from instagram_assets.web.run_servers import serve_web_app
 
     options = settings().web
     url = dagster or options.dagster_url
@@ -124,4 +124,4 @@ def web(
         serve_web_app(socket.socket(fileno=listener), url, names)
         return
     with listen(host, options.port if port is None else port) as given:
-        serve_web_app(given, url, names, lambda: typer.echo(f"Web app     http://{place_of(given)}"))
+        serve_web_app(given, url, names, lambda: typer.echo(f"Web app     http://{address_of(given)}"))

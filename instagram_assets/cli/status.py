@@ -30,8 +30,8 @@ def status(as_json: JsonOption = False) -> None:
     from instagram_assets.automation.run_states import RunHistory, read_history
     from instagram_assets.cli.command_outcome import status_json
     from instagram_assets.cli.status_lines import history_lines, print_status
-    from instagram_assets.lake_index.freshness import find_index
-    from instagram_assets.lake_index.place import INDEX_FOLDER
+    from instagram_assets.lake_index.index_files import INDEX_FOLDER
+    from instagram_assets.lake_index.lake_changes import find_index
     from instagram_assets.status.data_status import read_data_status
     from instagram_assets.storage.lake import lake_root
     from instagram_assets.storage.migration import refuse_older

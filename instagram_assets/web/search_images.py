@@ -20,8 +20,8 @@ from instagram_assets.search.requests import search_folder
 from instagram_assets.storage.content_keys import url_identity
 from instagram_assets.storage.folders import read_manifest
 from instagram_assets.storage.lake import read_table
-from instagram_assets.web.jobs import find_job, folder_of
-from instagram_assets.web.services import Services
+from instagram_assets.web.collection_jobs import find_job, folder_of
+from instagram_assets.web.dependencies import Services
 
 Row = dict[str, Any]
 T = TypeVar("T")

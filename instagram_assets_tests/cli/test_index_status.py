@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from instagram_assets.cli import app
-from instagram_assets.lake_index.place import INDEX_FOLDER, index_file
+from instagram_assets.lake_index.index_files import INDEX_FOLDER, index_file
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets.status.doctor import examine
 from instagram_assets.storage.lake import lake_root

@@ -12,8 +12,8 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.ingest.post_ids import shortcode_of
-from instagram_assets.lake_index.derived import THUMBNAILS
-from instagram_assets.lake_index.place import INDEX_FOLDER as INDEX
+from instagram_assets.lake_index.index_files import INDEX_FOLDER as INDEX
+from instagram_assets.lake_index.remove_derived_files import THUMBNAILS
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.media.url_index import Entry, Index
 from instagram_assets.schemas import CONTRACTS
