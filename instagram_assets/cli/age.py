@@ -99,7 +99,7 @@ def predict(
     from instagram_assets.age.legacy_pth import resolve_model
     from instagram_assets.age.predict import check_output_file, write_predictions_csv
     from instagram_assets.age.user_texts import scan_user_folder
-    from instagram_assets.ingest.folders import FolderContents
+    from instagram_assets.ingest.folder_scan import FolderContents
     from instagram_assets.report.progress import counter, show_progress
 
     given = {

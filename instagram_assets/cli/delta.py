@@ -7,7 +7,7 @@ import typer
 from instagram_assets.cli.messages import print_stderr, report_errors
 
 if TYPE_CHECKING:
-    from instagram_assets.datasets.delta import Made
+    from instagram_assets.datasets.delta import ExportedTable
 
 commands = typer.Typer(no_args_is_help=True, help="Keep the Delta tables quick and small.")
 
@@ -21,7 +21,7 @@ def optimize() -> None:
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake
 
-    root, target, options = open_lake(settings()), delta.target_of(settings()), settings().delta.options
+    root, target, options = open_lake(settings()), delta.delta_target(settings()), settings().delta.options
     pseudonyms = declared_pseudonyms(settings(), root)
     _print_written(delta.optimize(root, target, options, pseudonyms=pseudonyms, warn=print_stderr), target)
 
@@ -34,7 +34,7 @@ def vacuum() -> None:
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake
 
-    target, options = delta.target_of(settings()), settings().delta
+    target, options = delta.delta_target(settings()), settings().delta
     done = delta.vacuum(
         open_lake(settings()), target, options.options, keep_hours=options.keep_hours, warn=print_stderr
     )
@@ -59,13 +59,13 @@ def write_delta_tables(out: str, *, pseudonymous: bool = False) -> None:
     check = check_before(known) if known else None
     made = delta.write_delta(root, out, options, pseudonyms=pseudonyms, check=check, warn=print_stderr)
     if known:  # also tables written there before, and their transaction log
-        folder, names = delta.folder_of(out), {table.name for table in delta.TABLES}
+        folder, names = delta.local_folder(out), {table.name for table in delta.TABLES}
         beside = unknown_export_files(folder, names, known) if folder else ()
         check_pseudonymous(chain(delta.files_of_tables(root, out, options, delta.TABLES), beside), known)
     _print_written(made, out)
 
 
-def _print_written(made: "list[Made]", target: str) -> None:
+def _print_written(made: "list[ExportedTable]", target: str) -> None:
     for table in made:
         changed = f"{table.written:,} of {table.files:,} files new" if table.written or table.removed else "unchanged"
         typer.echo(f"{table.uri}: {table.rows:,} rows, version {table.version}, {changed}")

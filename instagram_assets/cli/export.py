@@ -10,7 +10,7 @@ from instagram_assets.cli.messages import report_errors
 from instagram_assets.errors import SettingsError
 
 if TYPE_CHECKING:
-    from instagram_assets.datasets.selection import Form
+    from instagram_assets.datasets.selected_posts import Form
 
 commands = typer.Typer()
 export = typer.Typer(no_args_is_help=True, help="Write the datasets that go out.")
@@ -78,7 +78,7 @@ def export_folder(
     pseudonymous: Annotated[bool, typer.Option("--pseudonymous", help="Refused: it names posts.")] = False,
 ) -> None:
     """Write the images that a list keeps, with manifest.jsonl; again, it brings the folder up to date."""
-    from instagram_assets.datasets.list_folder import write_list_folder
+    from instagram_assets.datasets.list_export import write_list_folder
     from instagram_assets.datasets.lists import find_list
     from instagram_assets.datasets.lists import list_name as checked_name
     from instagram_assets.settings import settings
@@ -162,7 +162,7 @@ def _export_some(
     from instagram_assets.cli.lists import kept_images
     from instagram_assets.cli.pseudonyms import unknown_export_files
     from instagram_assets.datasets.pseudonymous import check_before, check_pseudonymous, known_to
-    from instagram_assets.datasets.selection import Chosen, write_selection
+    from instagram_assets.datasets.selected_posts import Chosen, write_selection
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake, values_in
 

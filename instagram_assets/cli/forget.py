@@ -46,8 +46,8 @@ def forget(
     from instagram_assets.forget import erasure
     from instagram_assets.forget.ambiguous_names import count_ambiguous_names
     from instagram_assets.settings import settings
-    from instagram_assets.storage.history.history_erasure import refuse_while_running
-    from instagram_assets.storage.history.text_reader import rows_on_servers
+    from instagram_assets.storage.dagster_history.history_erasure import refuse_while_running
+    from instagram_assets.storage.dagster_history.text_reader import rows_on_servers
     from instagram_assets.storage.lake import lake_root
 
     chosen = settings()
@@ -86,7 +86,7 @@ def history_erasure_planner(chosen: "Settings", home: Path | None = None) -> "St
         from instagram_assets.forget.steps import Step, StepResult
 
         def apply() -> StepResult:
-            from instagram_assets.storage.history.history_erasure import erase_from_history
+            from instagram_assets.storage.dagster_history.history_erasure import erase_from_history
             from instagram_assets.storage.lake import lake_root
 
             identifiers = _identifiers_in_history(home, forgotten)
@@ -117,7 +117,7 @@ def _identifiers_in_history(home: Path, forgotten: "Forgotten") -> "Identifiers"
     from instagram_assets.forget.tombstone_matcher import TombstoneMatcher
     from instagram_assets.privacy.forgotten_identifiers import Identifiers
     from instagram_assets.privacy.tombstones import Tombstones
-    from instagram_assets.storage.history.text_reader import read_all_texts
+    from instagram_assets.storage.dagster_history.text_reader import read_all_texts
 
     if isinstance(forgotten, Identifiers):
         return forgotten
@@ -131,7 +131,7 @@ def _file_hashes(home: Path) -> dict[Path, str]:
     """SHA-256 of each file of a Dagster home, without SQLite's temporary files."""
     import hashlib
 
-    from instagram_assets.storage.history.dagster_databases import home_files_below
+    from instagram_assets.storage.dagster_history.dagster_databases import home_files_below
 
     found: dict[Path, str] = {}
     for path in home_files_below(home):

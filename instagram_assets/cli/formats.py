@@ -10,7 +10,7 @@ from instagram_assets.cli.messages import report_errors
 from instagram_assets.report.safe_text import printable
 
 if TYPE_CHECKING:
-    from instagram_assets.ingest.formats.mapping import Mapped
+    from instagram_assets.ingest.formats.mapping_table import Mapped
 
 commands = typer.Typer()
 
@@ -26,9 +26,9 @@ def formats(
     The first field of a column that says something counts. What no column takes is in `extra`, as JSON.
     """
     from instagram_assets.errors import SettingsError
-    from instagram_assets.ingest.formats.mapping import mapping
+    from instagram_assets.ingest.formats.mapping_table import mapping_table
 
-    mapped = mapping()
+    mapped = mapping_table()
     known = list(dict.fromkeys(row.format for row in mapped))
     if name and name not in known:
         raise SettingsError(f"{name}: no such format. There are: {', '.join(known)}.")

@@ -36,7 +36,7 @@ def ingest(
     from instagram_assets.automation.run_states import read_history
     from instagram_assets.cli.command_outcome import check_outcome, status_json
     from instagram_assets.cli.status_lines import empty_inbox_line, moved_line, print_status
-    from instagram_assets.ingest.folders import REJECTED
+    from instagram_assets.ingest.folder_scan import REJECTED
     from instagram_assets.ingest.inbox import waiting_entries
     from instagram_assets.status.data_status import read_data_status
     from instagram_assets.storage.lake import open_lake

@@ -102,7 +102,7 @@ def _result_lines(
 ) -> "Iterator[str]":
     """Lines about a scrape: its records, its cost where it was just paid, and the state of its file."""
     from instagram_assets.cli.messages import relative_path
-    from instagram_assets.ingest.folders import DONE, ERROR_SUFFIX, REJECTED
+    from instagram_assets.ingest.folder_scan import DONE, ERROR_SUFFIX, REJECTED
 
     was_paid = before is not None and not before.is_open and before.run == record.run
     charged = "" if was_paid or record.charge_usd is None else f", {_dollars(record.charge_usd)} charged"

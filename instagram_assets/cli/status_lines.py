@@ -13,7 +13,7 @@ from rich.table import Table
 from instagram_assets.alerts.deliver import trouble_line
 from instagram_assets.automation.run_states import RunHistory
 from instagram_assets.cli.messages import relative_path
-from instagram_assets.ingest.folders import REJECTED
+from instagram_assets.ingest.folder_scan import REJECTED
 from instagram_assets.settings import Settings
 from instagram_assets.status.data_status import (
     AgeModelQuality,

@@ -18,7 +18,7 @@ from instagram_assets.backups.database_copies import postgres_of
 from instagram_assets.cli.materialize_assets import materialize_selection
 from instagram_assets.errors import SettingsError, StorageError
 from instagram_assets.homes import HOMES
-from instagram_assets.storage.history.dagster_databases import dagster_databases
+from instagram_assets.storage.dagster_history.dagster_databases import dagster_databases
 from instagram_assets_tests.conftest import export, post
 from instagram_assets_tests.dagster_instances import STOCK_POSTGRES, settings_of
 from instagram_assets_tests.faults.campaign import campaign

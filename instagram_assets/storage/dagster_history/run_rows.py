@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 from dagster._serdes import deserialize_value, serialize_value
 
-from instagram_assets.storage.history.erased_cells import RANGE_END, RANGE_START, ErasedCells
-from instagram_assets.storage.history.table_rewriter import ChangeCounts, Tables, delete_rows, in_batches
-from instagram_assets.storage.history.value_rewriter import ValueRewriter
+from instagram_assets.storage.dagster_history.erased_cells import RANGE_END, RANGE_START, ErasedCells
+from instagram_assets.storage.dagster_history.table_rewriter import ChangeCounts, Tables, delete_rows, in_batches
+from instagram_assets.storage.dagster_history.value_rewriter import ValueRewriter
 
 _UNFINISHED = {status.value for status in NOT_FINISHED_STATUSES}
 

@@ -17,8 +17,8 @@ import pytest
 from upath import UPath
 
 from instagram_assets.errors import FileError
-from instagram_assets.ingest import folders, inbox
-from instagram_assets.ingest.folders import ERROR_SUFFIX
+from instagram_assets.ingest import folder_scan, inbox
+from instagram_assets.ingest.folder_scan import ERROR_SUFFIX
 from instagram_assets.ingest.inbox import land_files
 from instagram_assets.ingest.landing_run import LandingReport
 from instagram_assets.ingest.manifests import table_path
@@ -94,7 +94,7 @@ def test_every_export_of_a_folder_lands_and_the_rest_is_counted(
 )
 def test_exports_are_known_by_their_ending_and_without_one_by_how_they_begin(name: str, tmp_path: Path) -> None:
     path = write(tmp_path, b'\xef\xbb\xbf \n[{"id": 1}]', name)
-    assert folders.scan_folder(tmp_path).exports == [path]
+    assert folder_scan.scan_folder(tmp_path).exports == [path]
 
 
 @pytest.mark.parametrize(
@@ -110,10 +110,10 @@ def test_exports_are_known_by_their_ending_and_without_one_by_how_they_begin(nam
 )
 def test_other_files_are_passed_over_by_kind(name: str, content: bytes, kind: str, tmp_path: Path) -> None:
     write(tmp_path, content, name)
-    found = folders.scan_folder(tmp_path)
+    found = folder_scan.scan_folder(tmp_path)
     assert (found.exports, dict(found.passed)) == ([], {kind: 1})
     with pytest.raises(FileError, match=rf"holds no file that can be read; 1 passed over \(1 {kind}\)"):
-        folders.refuse_empty_folder(tmp_path, found)
+        folder_scan.refuse_empty_folder(tmp_path, found)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_other_files_are_passed_over_by_kind(name: str, content: bytes, kind: st
 def test_hidden_and_half_copied_files_are_left_without_a_word(name: str, tmp_path: Path) -> None:
     write(tmp_path, [post()], name)
     write(tmp_path / ".trash", [post()], "posts.json")
-    assert folders.scan_folder(tmp_path) == folders.FolderContents()
+    assert folder_scan.scan_folder(tmp_path) == folder_scan.FolderContents()
 
 
 def test_no_link_is_followed_and_no_pipe_opened(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_no_link_is_followed_and_no_pipe_opened(tmp_path: Path) -> None:
     (folder / "links").symlink_to(outside.parent)
     (folder / "loop").symlink_to(folder)
     os.mkfifo(folder / "pipe.json")
-    found = folders.scan_folder(folder)
+    found = folder_scan.scan_folder(folder)
     assert (found.exports, dict(found.passed)) == ([path], {"link": 3, "pipe or device": 1})
 
 
@@ -379,7 +379,7 @@ def test_tables_of_records_are_exports_whichever_way_they_are_written(tmp_path: 
         "d.xlsx": b"PK",
     }.items():
         write(tmp_path, content, name)
-    assert [path.name for path in folders.scan_folder(tmp_path).exports] == ["a.csv", "b.TSV", "c.csv", "d.xlsx"]
+    assert [path.name for path in folder_scan.scan_folder(tmp_path).exports] == ["a.csv", "b.TSV", "c.csv", "d.xlsx"]
 
 
 @pytest.mark.parametrize(("ending", "pack"), [("gz", gzip.compress), ("xz", lzma.compress), ("XZ", lzma.compress)])

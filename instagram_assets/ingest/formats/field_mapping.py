@@ -1,4 +1,4 @@
-"""Field mappings from the formats' records to our columns: one `Shape` for each kind of record.
+"""Field mappings from the formats' records to our columns: one `FieldMapping` for each kind of record.
 
 The rules are shared.
 """
@@ -34,7 +34,7 @@ class Picture(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Shape:
+class FieldMapping:
     """Field mapping for one kind of record: where it has the value of each of our columns.
 
     `fields` maps a column to its possible paths ("owner.username"); the first with a value is used. `derived` computes
@@ -50,13 +50,13 @@ class Shape:
         """Return one column's unparsed values of many records."""
         if derive := self.derived.get(name):
             return [derive(record) for record in records]
-        places = self.fields.get(name)
-        if not places:
+        paths = self.fields.get(name)
+        if not paths:
             return [None] * len(records)
-        if len(places) == 1 and "." not in places[0]:
-            key = places[0]
+        if len(paths) == 1 and "." not in paths[0]:
+            key = paths[0]
             return [record.get(key) for record in records]
-        return [first(record, places) for record in records]
+        return [first_value(record, paths) for record in records]
 
     def value(self, name: str, record: Record) -> Any:
         """Return one column's unparsed value of one record."""
@@ -64,13 +64,13 @@ class Shape:
 
     def name(self, column: str, record: Record) -> str:
         """Return the path that a column's value comes from, for messages."""
-        places = self.fields.get(column, (column,))
-        return next((place for place in places if find(record, place) is not None), places[0])
+        paths = self.fields.get(column, (column,))
+        return next((path for path in paths if value_at(record, path) is not None), paths[0])
 
-    def only_place(self, column: str) -> str | None:
+    def only_path(self, column: str) -> str | None:
         """Return the only path that a column can come from; None when there are several."""
-        places = self.fields.get(column, (column,))
-        return places[0] if len(places) == 1 else None
+        paths = self.fields.get(column, (column,))
+        return paths[0] if len(paths) == 1 else None
 
     def unknown(self, record: Record) -> Record:
         """Return the part of a record that is not mapped to any column."""
@@ -78,7 +78,7 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class PostShape(Shape):
+class PostMapping(FieldMapping):
     """Field mapping for a post, with its types, its pictures in order, and the test for a reel.
 
     `media_fields` are the paths of the image, the video, and the items of a sidecar; `cover` is the picture to use when
@@ -97,17 +97,17 @@ class PostShape(Shape):
 
 
 @dataclass(frozen=True)
-class ProfileShape(Shape):
+class ProfileMapping(FieldMapping):
     """Field mapping for a profile."""
 
 
 @dataclass(frozen=True)
-class AdShape(Shape):
+class AdMapping(FieldMapping):
     """Field mapping for an ad."""
 
 
 @dataclass(frozen=True)
-class CommentShape(Shape):
+class CommentMapping(FieldMapping):
     """Field mapping for a comment."""
 
 
@@ -119,9 +119,9 @@ class Part(NamedTuple):
     one record with the same non-empty `twin`, only the first valid one is used.
     """
 
-    shape: Shape
+    mapping: FieldMapping
     record: Record
-    place: str = ""
+    path: str = ""
     account: str | None = None
     observed_at: datetime | None = None
     aside: bool = False
@@ -134,17 +134,17 @@ class Problem(NamedTuple):
     `lacks` is the required field that is missing; `known` is True if the record is certainly a post or a profile.
     """
 
-    place: int
+    position: int
     error: RecordError
     content: object
     lacks: str = ""
     known: bool = False
 
 
-def find(record: Record, place: str) -> Any:
+def value_at(record: Record, path: str) -> Any:
     """Return the value at a path such as "owner.username" or "edges.0.node"; None when the path does not exist."""
     value: Any = record
-    for step in place.split("."):
+    for step in path.split("."):
         if isinstance(value, dict):
             value = value.get(step)
         elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
@@ -154,10 +154,10 @@ def find(record: Record, place: str) -> Any:
     return value
 
 
-def first(record: Record, places: Sequence[str]) -> Any:
+def first_value(record: Record, paths: Sequence[str]) -> Any:
     """Return the value of the first path that has one."""
-    for place in places:
-        if (value := find(record, place)) is not None:
+    for path in paths:
+        if (value := value_at(record, path)) is not None:
             return value
     return None
 

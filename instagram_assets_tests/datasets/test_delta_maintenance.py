@@ -9,7 +9,7 @@ from deltalake import DeltaTable
 from upath import UPath
 
 from instagram_assets.datasets.delta import optimize, vacuum
-from instagram_assets.datasets.delta.write import Made
+from instagram_assets.datasets.delta.write import ExportedTable
 from instagram_assets_tests.datasets.delta_lakes import JUNE, MAY, ids, labels, lake, made, put
 from instagram_assets_tests.datasets.tables import post
 
@@ -23,7 +23,7 @@ def root(tmp_path: Path) -> UPath:
     return lake(tmp_path / "lake", *(post(str(number), name, day=day) for number, (name, day) in named))
 
 
-def _optimized(root: UPath, target: Path) -> Made:
+def _optimized(root: UPath, target: Path) -> ExportedTable:
     return next(table for table in optimize(root, str(target)) if table.table == "posts")
 
 
@@ -73,7 +73,7 @@ def test_what_has_no_reels_is_still_known_after_the_upkeep(tmp_path: Path):
 
 def test_the_weekly_job_does_both(root: UPath, data_dir: Path, instance: dg.DagsterInstance):
     from instagram_assets.automation.jobs import delta_job
-    from instagram_assets.datasets.delta import target_of
+    from instagram_assets.datasets.delta import delta_target
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake
 
@@ -81,6 +81,6 @@ def test_the_weekly_job_does_both(root: UPath, data_dir: Path, instance: dg.Dags
     own = lake(Path(open_lake(settings()).path), *(post(str(n), name, day=MAY) for n, name in enumerate(ACCOUNTS, 1)))
     put(own, post("99", ACCOUNTS[0], day=JUNE))
     labels(own, "1")
-    before = made(own, Path(target_of(settings())))
+    before = made(own, Path(delta_target(settings())))
     assert delta_job.execute_in_process(instance=instance).success
-    assert made(own, Path(target_of(settings())))["posts"].files < before["posts"].files
+    assert made(own, Path(delta_target(settings())))["posts"].files < before["posts"].files

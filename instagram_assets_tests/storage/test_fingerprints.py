@@ -7,7 +7,7 @@ import pytest
 from upath import UPath
 
 from instagram_assets.errors import DamagedError
-from instagram_assets.storage.file_stamps import stamps
+from instagram_assets.storage.fingerprints import stamps
 from instagram_assets.storage.parquet_files import to_bytes
 from instagram_assets_tests.datasets.tables import post, posts
 

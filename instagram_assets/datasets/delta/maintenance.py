@@ -6,9 +6,9 @@ from typing import NamedTuple
 from upath import UPath
 
 from instagram_assets.datasets.delta import log
-from instagram_assets.datasets.delta.files import Asked
-from instagram_assets.datasets.delta.places import Place, place_of
-from instagram_assets.datasets.delta.write import TABLES, Made, merge_files
+from instagram_assets.datasets.delta.files import TableSpec
+from instagram_assets.datasets.delta.locations import TableLocation, table_location
+from instagram_assets.datasets.delta.write import TABLES, ExportedTable, merge_files
 from instagram_assets.privacy.pseudonyms import Pseudonymizer
 
 
@@ -27,7 +27,7 @@ def optimize(
     *,
     pseudonyms: Pseudonymizer | None = None,
     warn: Callable[[str], object] = print,
-) -> list[Made]:
+) -> list[ExportedTable]:
     """Compact the tables below `target` into few large files, except the newest month, which changes every day.
 
     The rows come from the lake, so the tables are up to date afterwards; arguments are those of `write_delta`. A file
@@ -35,8 +35,8 @@ def optimize(
     with. Raises StorageError.
     """
     found = (
-        merge_files(root, place, asked._replace(pseudonyms=pseudonyms), warn)
-        for asked, place in _there(root, target, options)
+        merge_files(root, location, spec._replace(pseudonyms=pseudonyms), warn)
+        for spec, location in _there(root, target, options)
     )
     return [made for made in found if made]
 
@@ -54,24 +54,24 @@ def vacuum(
     On an object store no run may write meanwhile when `keep_hours` is shorter than a run. Raises StorageError.
     """
     done: list[Vacuumed] = []
-    for asked, place in _there(root, target, options):
-        with place.alone():
-            for told in log.mend(place):
+    for spec, location in _there(root, target, options):
+        with location.locked():
+            for told in log.repair(location):
                 warn(told)
-            table = log.open_table(place)
+            table = log.open_table(location)
             if table is None:
                 continue
             # Durable before older files go, so that a power cut leaves no old version without its files.
-            log.checkpoint(place, table, after=0)
-            with log.clearly(place):
+            log.checkpoint(location, table, after=0)
+            with log.storage_errors(location):
                 gone = table.vacuum(keep_hours, dry_run=False, enforce_retention_duration=False, full=True)
-                log.sync_log(place)
+                log.sync_log(location)
                 table.cleanup_metadata()
-                log.sync_log(place)
-            done.append(Vacuumed(asked.name, place.uri, len(gone)))
+                log.sync_log(location)
+            done.append(Vacuumed(spec.name, location.uri, len(gone)))
     return done
 
 
-def _there(root: UPath, target: str, options: Mapping[str, str] | None) -> list[tuple[Asked, Place]]:
-    places = [(asked, place_of(target, asked.name, options or {}, root.storage_options)) for asked in TABLES]
-    return [(asked, place) for asked, place in places if place.sizes(log.LOG)]
+def _there(root: UPath, target: str, options: Mapping[str, str] | None) -> list[tuple[TableSpec, TableLocation]]:
+    locations = [(spec, table_location(target, spec.name, options or {}, root.storage_options)) for spec in TABLES]
+    return [(spec, location) for spec, location in locations if location.sizes(log.LOG)]

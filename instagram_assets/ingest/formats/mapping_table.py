@@ -13,22 +13,22 @@ from instagram_assets.ingest.formats import (
     merged_dataset,
     nested_posts,
 )
-from instagram_assets.ingest.formats.shapes import AdShape, CommentShape, PostShape, Shape
+from instagram_assets.ingest.formats.field_mapping import AdMapping, CommentMapping, FieldMapping, PostMapping
 from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, RAW_ADS, RAW_COMMENTS
 from instagram_assets.schemas.contract import Contract
 
-SHAPES: tuple[tuple[str, Shape], ...] = (
-    *((name, shape) for name, _, shape in nested_posts.POSTS),
+FIELD_MAPPINGS: tuple[tuple[str, FieldMapping], ...] = (
+    *((name, mapping) for name, _, mapping in nested_posts.POST_FORMATS),
     ("graph_api_hashtags", graph_api.OF_HASHTAG),
     ("merged", merged_dataset.POST),
     (download_information.NAME, download_information.POST),
-    *((name, shape) for name, _, shape in nested_posts.PROFILES),
+    *((name, mapping) for name, _, mapping in nested_posts.PROFILE_FORMATS),
     (ads.FORMAT, ads.AD),
     (comment_detection.FORMAT, comments.COMMENT),
 )
 """Every field mapping with the name of its format."""
 
-CONTRACTS: dict[str, Contract] = {
+CONTRACT_OF_KIND: dict[str, Contract] = {
     "post": POSTS_RAW,
     "profile": PROFILES_RAW,
     "ad": RAW_ADS,
@@ -36,7 +36,7 @@ CONTRACTS: dict[str, Contract] = {
 }
 """The table contract for each kind of record."""
 
-_NAMES = {id(shape): name for name, shape in SHAPES}
+_NAMES = {id(mapping): name for name, mapping in FIELD_MAPPINGS}
 
 
 class Mapped(NamedTuple):
@@ -55,42 +55,42 @@ class Mapped(NamedTuple):
     computed: bool
 
 
-def mapping() -> list[Mapped]:
+def mapping_table() -> list[Mapped]:
     """Return the columns of every format, posts before profiles, ads and comments, in the order of the table."""
-    return [mapped for name, shape in SHAPES for mapped in _columns(name, shape)]
+    return [mapped for name, mapping in FIELD_MAPPINGS for mapped in _columns(name, mapping)]
 
 
-def kind_of(shape: Shape) -> str:
-    """Return the kind of record that a shape describes, as in `Mapped.kind`."""
-    if isinstance(shape, PostShape):
+def kind_of(mapping: FieldMapping) -> str:
+    """Return the kind of record that a mapping describes, as in `Mapped.kind`."""
+    if isinstance(mapping, PostMapping):
         return "post"
-    if isinstance(shape, CommentShape):
+    if isinstance(mapping, CommentMapping):
         return "comment"
-    return "ad" if isinstance(shape, AdShape) else "profile"
+    return "ad" if isinstance(mapping, AdMapping) else "profile"
 
 
-def format_name(shape: Shape) -> str:
-    """Return the name of a shape's format; empty for one that is not in SHAPES."""
-    return _NAMES.get(id(shape), "")
+def format_name(mapping: FieldMapping) -> str:
+    """Return the name of a mapping's format; empty for one that is not in FIELD_MAPPINGS."""
+    return _NAMES.get(id(mapping), "")
 
 
 @cache
 def columns_of(name: str, kind: str) -> dict[str, str]:
     """Return our column for each of a format's fields, by the field's top-level name."""
     found: dict[str, str] = {}
-    for mapped in mapping():
+    for mapped in mapping_table():
         if mapped.format == name and mapped.kind == kind:
             for field in mapped.fields:
                 found.setdefault(field.partition(".")[0], mapped.column)
     return found
 
 
-def _columns(name: str, shape: Shape) -> Iterator[Mapped]:
-    kind = kind_of(shape)
-    places = dict(shape.fields)
-    if isinstance(shape, PostShape):
-        places["media"] = tuple(dict.fromkeys(shape.media_fields))
-    for column in CONTRACTS[kind].columns:
-        if fields := places.get(column.name):
-            computed = column.name in shape.derived or column.name == "media"
+def _columns(name: str, mapping: FieldMapping) -> Iterator[Mapped]:
+    kind = kind_of(mapping)
+    paths = dict(mapping.fields)
+    if isinstance(mapping, PostMapping):
+        paths["media"] = tuple(dict.fromkeys(mapping.media_fields))
+    for column in CONTRACT_OF_KIND[kind].columns:
+        if fields := paths.get(column.name):
+            computed = column.name in mapping.derived or column.name == "media"
             yield Mapped(name, kind, column.name, fields, str(column.type), computed)

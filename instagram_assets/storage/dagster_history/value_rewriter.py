@@ -15,9 +15,9 @@ from contextlib import suppress
 from typing import Any
 
 from instagram_assets.schemas.account_names import NAME_FIELDS
-from instagram_assets.storage.history.embedded_images import KEEP_IMAGES, ImageRemover
-from instagram_assets.storage.history.erased_cells import RANGE_END, RANGE_START, ErasedCells
-from instagram_assets.storage.history.name_matcher import NameMatcher
+from instagram_assets.storage.dagster_history.embedded_images import KEEP_IMAGES, ImageRemover
+from instagram_assets.storage.dagster_history.erased_cells import RANGE_END, RANGE_START, ErasedCells
+from instagram_assets.storage.dagster_history.name_matcher import NameMatcher
 
 # Fields with lists of partition keys, from which erased ones are removed.
 _OF_KEYS = re.compile(r"subset|partition|^(?:names|accounts|keys)$")

@@ -17,9 +17,9 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from instagram_assets.errors import StorageError
-from instagram_assets.storage.history.embedded_images import KEEP_IMAGES, ImageRemover
-from instagram_assets.storage.history.name_matcher import NameMatcher
-from instagram_assets.storage.history.sqlite_free_space import deleted_row_bytes
+from instagram_assets.storage.dagster_history.embedded_images import KEEP_IMAGES, ImageRemover
+from instagram_assets.storage.dagster_history.name_matcher import NameMatcher
+from instagram_assets.storage.dagster_history.sqlite_free_space import deleted_row_bytes
 
 _SQLITE = b"SQLite format 3\0"
 _OF_ALL_RUNS = ("dynamic_partitions", "asset_keys", "daemon_heartbeats")

@@ -17,7 +17,7 @@ from instagram_assets.ingest.field_statistics import FieldStatistics
 from instagram_assets.ingest.field_values import SOURCE_ERROR, replace_surrogates
 from instagram_assets.ingest.formats.ads import MERGED
 from instagram_assets.ingest.formats.comments import holds_any
-from instagram_assets.ingest.formats.shapes import Problem
+from instagram_assets.ingest.formats.field_mapping import Problem
 from instagram_assets.ingest.manifests import LANDING_CONTRACTS, PARSER_VERSION, LandedFile
 from instagram_assets.ingest.normalize import NormalizedRecords, normalize_records, quarantined_content
 from instagram_assets.ingest.reader.json_values import BadRecord, PlacedRecord, Record
@@ -173,7 +173,7 @@ def to_quarantine_row(problem: Problem, source: RecordSource) -> LandingRow:
     error = problem.error
     row = {"field": error.field, "reason": error.reason, "record": quarantined_content(problem)[:RECORD_LIMIT]}
     stored = {key: text.encode("utf-8", "replace").decode() for key, text in row.items()}
-    return {"file": source.file, "sha256": source.sha256, "index": problem.place, **stored}
+    return {"file": source.file, "sha256": source.sha256, "index": problem.position, **stored}
 
 
 def _without_forgotten(batch: Batch, scrubber: Scrubber | None, findings: _Findings) -> Batch:
@@ -230,7 +230,7 @@ def _located(problem: Problem, places: Mapping[int, str]) -> Problem:
 
     Errors reported by the collector have none.
     """
-    place, error = places.get(problem.place), problem.error
+    place, error = places.get(problem.position), problem.error
     if place is None or error.reason.startswith(SOURCE_ERROR):
         return problem
     return problem._replace(error=RecordError(error.field, f"{place}: {error.reason}"))

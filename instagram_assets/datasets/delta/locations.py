@@ -35,13 +35,13 @@ _OF_FSSPEC = {
 }
 
 
-class Place(Protocol):
+class TableLocation(Protocol):
     """The location of one Delta table; file names are relative to it, with `/` between their parts."""
 
     uri: str
     options: dict[str, str]
 
-    def alone(self) -> Any:
+    def locked(self) -> Any:
         """Context manager: holds the table's lock against other local writers, where the file system has locks."""
         ...
 
@@ -78,30 +78,32 @@ class Place(Protocol):
         ...
 
 
-def target_of(settings: Settings) -> str:
+def delta_target(settings: Settings) -> str:
     """Returns the folder or address of the Delta tables, by the settings."""
     return settings.delta.target or str(settings.folder("datasets") / "delta")
 
 
-def folder_of(target: str) -> Path | None:
+def local_folder(target: str) -> Path | None:
     """Returns a target as a local folder; null for the address of an object store."""
     if target.startswith("file://"):
         return Path(target.removeprefix("file://"))
     return None if "://" in target else Path(target).expanduser().absolute()
 
 
-def place_of(target: str, table: str, options: Mapping[str, str], lake_options: Mapping[str, Any]) -> Place:
+def table_location(
+    target: str, table: str, options: Mapping[str, str], lake_options: Mapping[str, Any]
+) -> TableLocation:
     """Returns the location of a table below `target`, a folder or an address such as s3://…
 
     Address and keys that are missing in `options` come from the lake's own options. Raises SettingsError for an invalid
     address.
     """
-    if folder := folder_of(target):
-        return Folder(folder / table, options)
-    return Store(f"{target.rstrip('/')}/{table}", {**_translated(target, lake_options), **options})
+    if folder := local_folder(target):
+        return FolderLocation(folder / table, options)
+    return StoreLocation(f"{target.rstrip('/')}/{table}", {**_translated(target, lake_options), **options})
 
 
-class Folder:
+class FolderLocation:
     """A table in a folder of this machine, or of a mounted volume."""
 
     def __init__(self, path: Path, options: Mapping[str, str]) -> None:
@@ -109,7 +111,7 @@ class Folder:
         self._unsafe = self.options.get(UNSAFE, "").lower() == "true"
 
     @contextmanager
-    def alone(self) -> Generator[None]:
+    def locked(self) -> Generator[None]:
         try:
             with self._lock():
                 sweep(self.path)
@@ -186,7 +188,7 @@ class Folder:
         (self.path / name).unlink(missing_ok=True)
 
 
-class Store:
+class StoreLocation:
     """A table in an object store, accessed through delta-rs, so that one set of options serves data files and log."""
 
     def __init__(self, uri: str, options: Mapping[str, str]) -> None:
@@ -214,7 +216,7 @@ class Store:
             ) from error
 
     @contextmanager
-    def alone(self) -> Generator[None]:
+    def locked(self) -> Generator[None]:
         try:
             yield  # each commit says which version it follows, and fails when another came first
         except OSError as error:
@@ -227,14 +229,14 @@ class Store:
     def sizes(self, folder: str = "") -> dict[str, int]:
         from pyarrow.fs import FileSelector
 
-        with self.alone():
+        with self.locked():
             found = self._files.get_file_info_selector(FileSelector(folder, allow_not_found=True))
         return {info.base_name: info.size for info in found if info.is_file}
 
     def names(self) -> list[str]:
         from pyarrow.fs import FileSelector
 
-        with self.alone():
+        with self.locked():
             found = self._files.get_file_info_selector(FileSelector("", allow_not_found=True, recursive=True))
         return sorted(info.path for info in found if info.is_file)
 

@@ -12,9 +12,9 @@ from dagster import DagsterEventType, EventLogEntry
 from dagster._core.event_api import EventLogRecord
 from dagster._serdes import deserialize_value, serialize_value
 
-from instagram_assets.storage.history.erased_cells import ErasedCells
-from instagram_assets.storage.history.table_rewriter import ChangeCounts, Tables, delete_rows, in_batches
-from instagram_assets.storage.history.value_rewriter import ValueRewriter
+from instagram_assets.storage.dagster_history.erased_cells import ErasedCells
+from instagram_assets.storage.dagster_history.table_rewriter import ChangeCounts, Tables, delete_rows, in_batches
+from instagram_assets.storage.dagster_history.value_rewriter import ValueRewriter
 
 _MADE = DagsterEventType.ASSET_MATERIALIZATION.value
 _OBSERVED = DagsterEventType.ASSET_OBSERVATION.value

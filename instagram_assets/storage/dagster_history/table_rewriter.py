@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from instagram_assets.storage.history.value_rewriter import ValueRewriter
+from instagram_assets.storage.dagster_history.value_rewriter import ValueRewriter
 
 Tables = Mapping[str, sa.Table]
 _ROWS_AT_ONCE = 2_000

@@ -3,12 +3,16 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from instagram_assets.storage.history.dagster_databases import belongs_to_sqlite, dagster_databases, home_files_below
-from instagram_assets.storage.history.erased_cells import ErasedCells
-from instagram_assets.storage.history.home_files import CONFIG_FILES
-from instagram_assets.storage.history.name_matcher import NameMatcher
-from instagram_assets.storage.history.table_rewriter import all_rows, columns_with_mentions, tables_of
-from instagram_assets.storage.history.value_rewriter import ValueRewriter
+from instagram_assets.storage.dagster_history.dagster_databases import (
+    belongs_to_sqlite,
+    dagster_databases,
+    home_files_below,
+)
+from instagram_assets.storage.dagster_history.erased_cells import ErasedCells
+from instagram_assets.storage.dagster_history.home_files import CONFIG_FILES
+from instagram_assets.storage.dagster_history.name_matcher import NameMatcher
+from instagram_assets.storage.dagster_history.table_rewriter import all_rows, columns_with_mentions, tables_of
+from instagram_assets.storage.dagster_history.value_rewriter import ValueRewriter
 
 Hear = Callable[[str], None]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from instagram_assets.storage.atomic import sweep, write_atomic
-from instagram_assets.storage.history.dagster_databases import belongs_to_sqlite, home_files_below
-from instagram_assets.storage.history.value_rewriter import ValueRewriter
+from instagram_assets.storage.dagster_history.dagster_databases import belongs_to_sqlite, home_files_below
+from instagram_assets.storage.dagster_history.value_rewriter import ValueRewriter
 
 CONFIG_FILES = ("dagster.yaml", "workspace.yaml")
 

@@ -19,14 +19,20 @@ import sqlalchemy as sa
 
 from instagram_assets.errors import StorageError
 from instagram_assets.schemas.account_names import is_word_of_ours
-from instagram_assets.storage.history.dagster_databases import DagsterDatabase, dagster_databases, remove_sqlite
-from instagram_assets.storage.history.embedded_images import KEEP_IMAGES, ImageRemover, MayShow
-from instagram_assets.storage.history.erased_cells import ErasedCells
-from instagram_assets.storage.history.event_rows import erase_events, repair_asset_rows
-from instagram_assets.storage.history.home_files import ChangedFiles, remove_run_files, rewrite_home_files
-from instagram_assets.storage.history.name_matcher import NameMatcher
-from instagram_assets.storage.history.run_rows import HistoryRun, erase_run_rows, erase_runs, load_runs, runs_to_erase
-from instagram_assets.storage.history.table_rewriter import (
+from instagram_assets.storage.dagster_history.dagster_databases import DagsterDatabase, dagster_databases, remove_sqlite
+from instagram_assets.storage.dagster_history.embedded_images import KEEP_IMAGES, ImageRemover, MayShow
+from instagram_assets.storage.dagster_history.erased_cells import ErasedCells
+from instagram_assets.storage.dagster_history.event_rows import erase_events, repair_asset_rows
+from instagram_assets.storage.dagster_history.home_files import ChangedFiles, remove_run_files, rewrite_home_files
+from instagram_assets.storage.dagster_history.name_matcher import NameMatcher
+from instagram_assets.storage.dagster_history.run_rows import (
+    HistoryRun,
+    erase_run_rows,
+    erase_runs,
+    load_runs,
+    runs_to_erase,
+)
+from instagram_assets.storage.dagster_history.table_rewriter import (
     ChangeCounts,
     Tables,
     columns_with_mentions,
@@ -34,7 +40,7 @@ from instagram_assets.storage.history.table_rewriter import (
     rewrite_table,
     tables_of,
 )
-from instagram_assets.storage.history.value_rewriter import ValueRewriter
+from instagram_assets.storage.dagster_history.value_rewriter import ValueRewriter
 from instagram_assets.storage.locks import alone_in, nobody_at_work_in
 
 _ELSEWHERE = "Put Dagster's home on a local disk: INSTAGRAM_ASSETS_DATA_DIR"

@@ -12,7 +12,7 @@ from upath import UPath
 
 from instagram_assets.cli import app
 from instagram_assets.datasets.csv import read_csv
-from instagram_assets.datasets.selection import Chosen, columns_of, write_selection
+from instagram_assets.datasets.selected_posts import Chosen, columns_of, write_selection
 from instagram_assets.errors import NothingDoneError, QueryError
 from instagram_assets_tests.datasets.tables import image, images, post, posts
 from instagram_assets_tests.storage.lakes import filled, lake_of
