@@ -16,7 +16,7 @@ from instagram_assets.collect.status_table import collected_accounts_table as ta
 from instagram_assets.collect.status_table import status_markdown
 from instagram_assets.errors import CollectionRefusedError
 from instagram_assets.settings import settings
-from instagram_assets.sources.requests import parse_day
+from instagram_assets.sources.apify_inputs import parse_day
 
 POOL = "collection"
 """Of this pool one run collects at a time: others of them wait."""

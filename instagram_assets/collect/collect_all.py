@@ -21,7 +21,7 @@ from instagram_assets.collect.site_sessions import SiteSession, graph_api_sessio
 from instagram_assets.errors import BusyError, InstagramAssetsError
 from instagram_assets.privacy.tombstones import LatestTombstones
 from instagram_assets.settings import Settings
-from instagram_assets.sources.names import is_hashtag
+from instagram_assets.sources.account_and_hashtag_names import is_hashtag
 from instagram_assets.storage.lake import open_lake
 
 MAX_FRUITLESS_ROUNDS = 3

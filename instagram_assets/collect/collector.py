@@ -23,8 +23,8 @@ from instagram_assets.collect.stored_pages import load_pages
 from instagram_assets.collect.subjects import load_subject
 from instagram_assets.errors import BusyError
 from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN, Forgotten
-from instagram_assets.sources.arrivals import place_of
-from instagram_assets.sources.names import is_hashtag
+from instagram_assets.sources.account_and_hashtag_names import is_hashtag
+from instagram_assets.sources.inbox_files import locate_inbox_file
 from instagram_assets.storage.locks import alone_or
 
 _LONGEST_WAIT = 8 * 86_400.0
@@ -136,7 +136,9 @@ class _Run:
             return None
         if abs(now - last.began_at) >= self.scope.fresh:  # after `now` where the clock was set back
             return None
-        if last.file and place_of(self.inbox / last.file) is None:  # it went elsewhere, such as into a user's file
+        if (
+            last.file and locate_inbox_file(self.inbox / last.file) is None
+        ):  # it went elsewhere, such as into a user's file
             return None
         found = f", in {last.file}" if last.file else ""
         reason = f"collected at {utc_datetime(last.began_at):%Y-%m-%d %H:%M} UTC{found}"

@@ -37,7 +37,7 @@ from instagram_assets.errors import (
     InstagramAssetsError,
     ProxiesError,
 )
-from instagram_assets.sources.names import is_hashtag
+from instagram_assets.sources.account_and_hashtag_names import is_hashtag
 
 _LATER = 900.0
 """Seconds after which a subject without a usable response may be requested again."""

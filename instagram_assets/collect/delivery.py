@@ -17,8 +17,8 @@ from instagram_assets.collect.site import CrawlPage
 from instagram_assets.collect.stored_pages import load_pages, record_lines
 from instagram_assets.collect.subjects import SubjectRow, load_subject, mark_inactive, profile_id_in, store_newest_post
 from instagram_assets.privacy.forgotten_identifiers import Forgotten
-from instagram_assets.sources.arrivals import place_of
-from instagram_assets.sources.names import is_hashtag
+from instagram_assets.sources.account_and_hashtag_names import is_hashtag
+from instagram_assets.sources.inbox_files import locate_inbox_file
 from instagram_assets.storage.atomic import shortened, write_atomic
 
 
@@ -107,7 +107,7 @@ def file_safe_name(subject: str) -> str:
 
 def is_exported(inbox: Path, crawl: Crawl) -> bool:
     """Whether a crawl's file was written: it is in the inbox, or landing has already archived it."""
-    return place_of(export_path(inbox, crawl)) is not None
+    return locate_inbox_file(export_path(inbox, crawl)) is not None
 
 
 def write_export(inbox: Path, database: CollectorDatabase, crawl: Crawl) -> Path | None:

@@ -41,8 +41,8 @@ from instagram_assets.errors import ContractError, SettingsError
 from instagram_assets.ingest.field_values import is_account_name
 from instagram_assets.ingest.post_ids import shortcode_from_url
 from instagram_assets.settings import GraphApiSettings
-from instagram_assets.sources.names import is_hashtag
-from instagram_assets.sources.secrets import read_secret
+from instagram_assets.settings.environment import read_secret
+from instagram_assets.sources.account_and_hashtag_names import is_hashtag
 
 RECENT_EDGE, TOP_EDGE = "recent_media", "top_media"
 

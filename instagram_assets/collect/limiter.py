@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from instagram_assets.collect.clock import Clock, correct_clock_skew_within, day_bounds, duration_text, time_until_text
 from instagram_assets.collect.database import CollectorDatabase
-from instagram_assets.settings.rates import Rate
+from instagram_assets.settings.rate_limits import Rate
 
 
 class UsedBudget(NamedTuple):

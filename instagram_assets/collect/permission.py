@@ -7,11 +7,11 @@ from instagram_assets.collect.account_list_file import read_account_list
 from instagram_assets.collect.collect_targets import accounts_registry
 from instagram_assets.errors import CollectionRefusedError, SettingsError
 from instagram_assets.report.safe_text import printable
-from instagram_assets.settings import NESTED, PREFIX, CollectionSettings, Settings
-from instagram_assets.sources.names import account, is_hashtag
+from instagram_assets.settings import ENV_NESTED, ENV_PREFIX, CollectionSettings, Settings
+from instagram_assets.sources.account_and_hashtag_names import is_hashtag, parse_account_name
 
-PURPOSE_SETTING = f"{PREFIX}COLLECTION{NESTED}PURPOSE"
-ALLOWED_SETTING = f"{PREFIX}COLLECTION{NESTED}ALLOWED"
+PURPOSE_SETTING = f"{ENV_PREFIX}COLLECTION{ENV_NESTED}PURPOSE"
+ALLOWED_SETTING = f"{ENV_PREFIX}COLLECTION{ENV_NESTED}ALLOWED"
 ALLOW_REGISTRY = "registry"
 POLICY_NOTE = (
     "Meta's terms (3.2.3) forbid automated collection without its permission, also of what everybody can see, and "
@@ -64,7 +64,7 @@ def allowed_accounts(options: CollectionSettings, registry: Callable[[], Collect
     found = set[str]()
     for part in filter(str.strip, text.split(",")):
         try:
-            found.add(account(part))
+            found.add(parse_account_name(part))
         except ValueError as error:
             raise SettingsError(f"{ALLOWED_SETTING}, {printable(part.strip(), 60)}: {error}.") from error
     return frozenset(found)

@@ -18,7 +18,7 @@ from instagram_assets.collect.proxies import Proxies, Proxy
 from instagram_assets.collect.requester import Requester
 from instagram_assets.collect.site import SiteAdapter
 from instagram_assets.settings import CollectionSettings, GraphApiSettings
-from instagram_assets.settings.rates import Rate, redundant
+from instagram_assets.settings.rate_limits import Rate, redundant
 
 Log = Callable[[str], object]
 

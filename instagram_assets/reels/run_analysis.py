@@ -13,7 +13,7 @@ from instagram_assets.reels.analyses import LABEL_COLUMNS, analysis_counts, reel
 from instagram_assets.reels.analysis_schema import Analyser, OnProgress
 from instagram_assets.reels.call_ledger import Ledger, Prices, Spent
 from instagram_assets.settings import Settings
-from instagram_assets.sources.secrets import read_secret
+from instagram_assets.settings.environment import read_secret
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets.vision.pipeline import features_folder
 

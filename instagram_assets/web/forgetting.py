@@ -19,9 +19,9 @@ from instagram_assets.forget.steps import Step
 from instagram_assets.privacy.pseudonyms import is_forgotten_pseudonym
 from instagram_assets.report.safe_text import printable
 from instagram_assets.settings import Settings
-from instagram_assets.sources.names import account, hashtag, is_hashtag
+from instagram_assets.sources.account_and_hashtag_names import is_hashtag, parse_account_name, parse_hashtag
 from instagram_assets.storage.lake import lake_root
-from instagram_assets.web.services import Services
+from instagram_assets.web.dependencies import Services
 
 _MOST_RUNS = 5
 _one_preview = Lock()
@@ -71,7 +71,7 @@ class Progress:
 def canonical(name: str) -> str:
     """The name in the lake's form. Raises ForgetError for an invalid name."""
     try:
-        found = f"#{hashtag(name)}" if is_hashtag(name) else account(name)
+        found = f"#{parse_hashtag(name)}" if is_hashtag(name) else parse_account_name(name)
     except ValueError as error:
         raise ForgetError(f"{printable(name, 60)}: {error}.") from error
     if is_forgotten_pseudonym(found):

@@ -17,7 +17,7 @@ from instagram_assets.collect.limiter import Limiter
 from instagram_assets.collect.requester import Requester
 from instagram_assets.errors import AnswersChangedError, IdentityStoppedError
 from instagram_assets.settings import CollectionSettings
-from instagram_assets.settings.rates import parse_rates
+from instagram_assets.settings.rate_limits import parse_rates
 
 RUN = "instagram_assets_tests.collect.killed_runs:run"
 IMPORTS = ("aiohttp",)

@@ -22,7 +22,7 @@ from instagram_assets.collect.requester import Requester
 from instagram_assets.collect.results import CollectionOutcome, SubjectResult
 from instagram_assets.errors import BreakerOpenError, IdentityStoppedError
 from instagram_assets.settings import CollectionSettings
-from instagram_assets.settings.rates import parse_rates
+from instagram_assets.settings.rate_limits import parse_rates
 from instagram_assets_tests.collect.virtual_clock import START, VirtualClock
 from instagram_assets_tests.servers import instagram_site as words
 from instagram_assets_tests.servers.instagram_people import SitePerson

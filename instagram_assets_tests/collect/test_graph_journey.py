@@ -29,7 +29,7 @@ from instagram_assets.demo.graph_api_data import graph_account, graph_hashtag
 from instagram_assets.demo.graph_api_server import ACCOUNT_REQUEST, RECENT_REQUEST, SEARCH_REQUEST, graph_api_error
 from instagram_assets.errors import BreakerOpenError, IdentityStoppedError
 from instagram_assets.settings import GraphApiSettings
-from instagram_assets.settings.rates import parse_rates
+from instagram_assets.settings.rate_limits import parse_rates
 from instagram_assets_tests.collect.graph import BEGIN, DIARY, SUN, TAG, Told
 from instagram_assets_tests.collect.virtual_clock import VirtualClock
 from instagram_assets_tests.servers.graph_api import Failure, FaultyGraph

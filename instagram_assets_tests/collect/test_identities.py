@@ -15,7 +15,7 @@ from instagram_assets.collect.identities import (
 )
 from instagram_assets.collect.limiter import Limiter
 from instagram_assets.collect.site import Classification, ResponseOutcome
-from instagram_assets.settings.rates import Rate
+from instagram_assets.settings.rate_limits import Rate
 from instagram_assets_tests.collect.virtual_clock import START, VirtualClock
 
 US = "instagram:anonymous"

@@ -18,7 +18,7 @@ from instagram_assets.collect.limiter import Budget, Limiter
 from instagram_assets.collect.requester import Requester
 from instagram_assets.collect.site import Classification, Request, Response, ResponseOutcome
 from instagram_assets.errors import BreakerOpenError, BudgetSpentError, IdentityStoppedError, StorageError
-from instagram_assets.settings.rates import parse_rates
+from instagram_assets.settings.rate_limits import parse_rates
 from instagram_assets_tests.collect.telling_site import SECRET, TellingSite
 from instagram_assets_tests.collect.virtual_clock import START, VirtualClock
 from instagram_assets_tests.collect.windows import assert_kept

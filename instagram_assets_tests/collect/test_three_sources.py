@@ -24,7 +24,7 @@ from instagram_assets.ingest import landing
 from instagram_assets.ingest.merge import merge_posts
 from instagram_assets.ingest.observations import read_posts, read_profiles
 from instagram_assets.settings import CollectionSettings, GraphApiSettings, load_settings
-from instagram_assets.settings.rates import parse_rates
+from instagram_assets.settings.rate_limits import parse_rates
 from instagram_assets_tests.collect.virtual_clock import START, VirtualClock
 from instagram_assets_tests.ingest.formats.writers import Medium, Plain, apify
 from instagram_assets_tests.ingest.records import write

@@ -21,7 +21,7 @@ from instagram_assets.forget.verification import search_all_data
 from instagram_assets.ingest.post_ids import shortcode_of
 from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.settings import load_settings
-from instagram_assets.settings.rates import Rate
+from instagram_assets.settings.rate_limits import Rate
 from instagram_assets_tests.collect.virtual_clock import VirtualClock
 
 JANE, BOB, TAG = "sun_diary", "moon_cooks", "#햇살일기"
