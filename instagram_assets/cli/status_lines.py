@@ -12,7 +12,7 @@ from rich.table import Table
 
 from instagram_assets.alerts.deliver import trouble_line
 from instagram_assets.automation.run_states import RunHistory
-from instagram_assets.cli.tables import near
+from instagram_assets.cli.messages import relative_path
 from instagram_assets.ingest.folder_scan import REJECTED
 from instagram_assets.settings import Settings
 from instagram_assets.status.data_status import (
@@ -29,7 +29,7 @@ _MOST_NAMED = 5
 _INGEST = "run instagram-assets ingest"
 
 
-def print_state(state: DataStatus, settings: Settings, *notes: str) -> None:
+def print_status(state: DataStatus, settings: Settings, *notes: str) -> None:
     """Print each stage with its rows in and out, the dataset files, and a line for all rows that were left out."""
     table = Table(title="What there is now", title_justify="left")
     for column in ("table", "in", "out", "left out"):
@@ -42,29 +42,34 @@ def print_state(state: DataStatus, settings: Settings, *notes: str) -> None:
     console = Console()
     console.print(table)
     rejected, zone = settings.folder("inbox") / REJECTED, settings.zone
-    told = [left_out_lines(state), file_lines(state.files, rejected), skipped_lines(state), alert_lines(state, zone)]
-    for line in chain(*told, place_lines(state, settings), notes):
+    lines = [
+        left_out_lines(state),
+        file_lines(state.files, rejected),
+        skipped_lines(state),
+        alert_lines(state, zone),
+    ]
+    for line in chain(*lines, path_lines(state, settings), notes):
         console.print(escape(line), soft_wrap=True)
 
 
-def place_lines(state: DataStatus, settings: Settings) -> Iterator[str]:
+def path_lines(state: DataStatus, settings: Settings) -> Iterator[str]:
     """The paths of lake, media and datasets, with the sizes of datasets."""
-    yield f"Tables are in {_near(settings.lake_uri)}, pictures in {near(settings.folder('media'))}."
-    yield from (f"{_near(output.path)}  {decimal(output.bytes)}" for output in state.datasets)
+    yield f"Tables are in {_shown_path(settings.lake_uri)}, pictures in {relative_path(settings.folder('media'))}."
+    yield from (f"{_shown_path(output.path)}  {decimal(output.bytes)}" for output in state.datasets)
 
 
 def left_out_lines(state: DataStatus) -> Iterator[str]:
     """One line for each kind of rows left out of a stage, with the reasons and the remedy."""
     for stage in state.stages:
-        yield from (f"{stage.name} {told(left)}" for left in stage.left_out)
+        yield from (f"{stage.name} {left_out_text(left)}" for left in stage.left_out)
 
 
-def told(left: LeftOut) -> str:
+def left_out_text(left: LeftOut) -> str:
     """A line such as `46 refused: http addresses; set INSTAGRAM_ASSETS_DOWNLOAD__ALLOW_HTTP=true`."""
     single = len(left.reasons) == 1
     reasons = [_reason(reason, counted=not single) for reason in left.reasons]
-    where = [f"each is in {_near(left.where)}"] if left.where else []
-    return f"{left.count:,} {left.how}: {' · '.join([*reasons, *where])}"
+    location = [f"each is in {_shown_path(left.where)}"] if left.where else []
+    return f"{left.count:,} {left.how}: {' · '.join([*reasons, *location])}"
 
 
 def skipped_lines(state: DataStatus) -> Iterator[str]:
@@ -81,10 +86,10 @@ def alert_lines(state: DataStatus, zone: ZoneInfo) -> Iterator[str]:
 def file_lines(found: ExportFiles, rejected: Path) -> Iterator[str]:
     """Lines about export files that wait, were rejected into that folder, or are damaged."""
     if found.waiting:
-        yield f"{_files(found.waiting, 'file')} in the inbox: {_some(found.waiting)}; {_INGEST}"
+        yield f"{_waiting_files(found.waiting, 'file')} in the inbox: {_first_names(found.waiting)}; {_INGEST}"
     if found.pending:
-        yield f"{_files(found.pending, 'landed file')} for tables: {_some(found.pending)}; {_INGEST}"
-    yield from (f"rejected, in {near(rejected)}: {reason.words}" for reason in found.rejected[:_MOST_NAMED])
+        yield f"{_waiting_files(found.pending, 'landed file')} for tables: {_first_names(found.pending)}; {_INGEST}"
+    yield from (f"rejected, in {relative_path(rejected)}: {reason.words}" for reason in found.rejected[:_MOST_NAMED])
     if len(found.rejected) > _MOST_NAMED:
         yield f"and {len(found.rejected) - _MOST_NAMED:,} more rejected files"
     yield from (f"damaged: {_reason(reason, counted=False)}" for reason in found.damaged)
@@ -93,7 +98,7 @@ def file_lines(found: ExportFiles, rejected: Path) -> Iterator[str]:
 def empty_inbox_line(inbox: Path) -> str:
     """The message when there is nothing to land, with what to do."""
     return (
-        f"Nothing new: the inbox, {near(inbox)}, is empty. Put export files or folders of them into it, "
+        f"Nothing new: the inbox, {relative_path(inbox)}, is empty. Put export files or folders of them into it, "
         "or name them: instagram-assets ingest FILE"
     )
 
@@ -101,7 +106,7 @@ def empty_inbox_line(inbox: Path) -> str:
 def moved_line(files: int, rejected: Path) -> str:
     """The message with the folder of rejected files, whose errors are printed separately."""
     moved = "1 file was" if files == 1 else f"{files:,} files were"
-    return f"{moved} moved to {near(rejected)}; the error below says why"
+    return f"{moved} moved to {relative_path(rejected)}; the error below says why"
 
 
 def history_lines(history: RunHistory) -> Iterator[str]:
@@ -122,17 +127,17 @@ def _reason(reason: Reason, *, counted: bool) -> str:
     return f"{words}; {reason.remedy}" if reason.remedy else words
 
 
-def _files(names: list[str], kind: str) -> str:
+def _waiting_files(names: list[str], kind: str) -> str:
     return f"1 {kind} waits" if len(names) == 1 else f"{len(names):,} {kind}s wait"
 
 
-def _some(names: list[str]) -> str:
+def _first_names(names: list[str]) -> str:
     more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
     return ", ".join(names[:_MOST_NAMED]) + more
 
 
-def _near(path: str) -> str:
-    return near(Path(path)) if "://" not in path else path
+def _shown_path(path: str) -> str:
+    return relative_path(Path(path)) if "://" not in path else path
 
 
 def _age_model(model: AgeModelQuality) -> str:

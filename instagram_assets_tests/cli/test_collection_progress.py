@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from instagram_assets.cli.collecting import as_json, raise_errors, summary
+from instagram_assets.cli.collection_progress import collection_json, collection_table, raise_collection_errors
 from instagram_assets.collect.results import CollectionOutcome, RunResult, SubjectResult
 from instagram_assets.errors import IdentityStoppedError, InstagramAssetsError, NothingDoneError
 
@@ -17,7 +17,7 @@ WAITING = SubjectResult("moon", CollectionOutcome.WAITING, "its budget is used",
 def printed(done: RunResult) -> str:
     console = Console(width=140)
     with console.capture() as capture:
-        console.print(summary(done))
+        console.print(collection_table(done))
     return capture.get()
 
 
@@ -36,17 +36,17 @@ def work(*found: SubjectResult, errors: tuple[InstagramAssetsError, ...] = ()) -
     ],
 )
 def test_what_there_is_was_had(done: RunResult, there: int) -> None:
-    raise_errors(done, there)
+    raise_collection_errors(done, there)
 
 
 def test_that_nothing_could_be_had_is_an_error() -> None:
     with pytest.raises(NothingDoneError):
-        raise_errors(work(GONE))
+        raise_collection_errors(work(GONE))
 
 
 def test_what_is_not_whole_yet_is_an_error_that_says_when_to_go_on() -> None:
     with pytest.raises(InstagramAssetsError) as caught:
-        raise_errors(work(COMPLETE, WAITING, SubjectResult("sea", CollectionOutcome.OPEN, "it failed")))
+        raise_collection_errors(work(COMPLETE, WAITING, SubjectResult("sea", CollectionOutcome.OPEN, "it failed")))
     assert str(caught.value) == (
         "2 of 3 are not whole yet (the first may go on at 2026-11-18 12:06 UTC). Run the same command again."
     )
@@ -58,7 +58,7 @@ def test_why_a_run_ended_is_said_once() -> None:
     assert "see the error" in printed(done)
     assert str(stopped) not in printed(done)
     with pytest.raises(InstagramAssetsError, match=r"^instagram:anonymous is stopped\n1 of 1 are not whole yet"):
-        raise_errors(done)
+        raise_collection_errors(done)
 
 
 def test_of_many_those_are_named_that_are_not_complete_and_the_others_counted() -> None:
@@ -76,7 +76,7 @@ def test_names_and_reasons_do_nothing_to_a_terminal() -> None:
 
 
 def test_the_same_as_plain_values() -> None:
-    told = as_json(work(COMPLETE, WAITING, errors=(InstagramAssetsError("no"),)), 1)
+    told = collection_json(work(COMPLETE, WAITING, errors=(InstagramAssetsError("no"),)), 1)
     assert (told["there"], told["errors"]) == (1, ["no"])
     assert told["collected"][0]["file"] == "/data/sun.json"
     assert told["collected"][1]["until"] == "2026-11-18T12:06:40+00:00"

@@ -1,4 +1,4 @@
-"""Commands that serve the web app and the Dagster UI with all their processes, or the UI alone."""
+"""Commands that serve the web app and the Dagster UI with all their processes, or one of the two alone."""
 
 import socket
 from pathlib import Path
@@ -6,20 +6,20 @@ from typing import Annotated
 
 import typer
 
-from instagram_assets.cli.errors import clear_errors
+from instagram_assets.cli.messages import report_errors
 
 commands = typer.Typer()
-Port = Annotated[int, typer.Option(help="Port of the Dagster UI; 0 takes a free one.", min=0, max=65_535)]
-Names = Annotated[
+_Port = Annotated[int, typer.Option(help="Port of the Dagster UI; 0 takes a free one.", min=0, max=65_535)]
+_Names = Annotated[
     list[str],
     typer.Option("--name", help="Another name that browsers may ask for it under, with its port: ui.example.org:8443."),
 ]
 
 
 @commands.command()
-@clear_errors
+@report_errors
 def dev(
-    port: Port = 3000,
+    port: _Port = 3000,
     web_port: Annotated[
         int | None, typer.Option(help="Port of the web app; 0 takes a free one.  [default: 3001]", min=0, max=65_535)
     ] = None,
@@ -66,13 +66,13 @@ def dev(
 
 
 @commands.command("dagster-ui")
-@clear_errors
+@report_errors
 def dagster_ui(
     host: Annotated[
         str, typer.Option(help="Address to listen at. There is no login: mind who can reach it.")
     ] = "127.0.0.1",
-    port: Port = 3000,
-    names: Names = [],  # noqa: B006
+    port: _Port = 3000,
+    names: _Names = [],  # noqa: B006
     workspace: Annotated[
         Path | None, typer.Option(help="A workspace.yaml, such as one that names a code server; none: this package.")
     ] = None,
@@ -91,3 +91,37 @@ def dagster_ui(
     given = listen(host, port)
     typer.echo("Dagster UI  http://{}:{}".format(*given.getsockname()[:2]))
     serve_dagster_ui(given, workspace, names)
+
+
+@commands.command("web")
+@report_errors
+def web(
+    host: Annotated[str, typer.Option(help="Address to listen at; beyond this machine it demands a token.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[
+        int | None,
+        typer.Option(help="Port; 0 takes a free one.", min=0, max=65_535, show_default="the setting web.port"),
+    ] = None,
+    dagster: Annotated[
+        str | None,
+        typer.Option(help="Address of the Dagster webserver to ask.", show_default="the setting web.dagster_url"),
+    ] = None,
+    names: Annotated[
+        list[str],
+        typer.Option("--name", help="Another name that browsers may ask for it under: app.example.org; needs a token."),
+    ] = [],  # noqa: B006
+    listener: Annotated[int | None, typer.Option(hidden=True, help="A socket that listens already.")] = None,
+) -> None:
+    """Serve the web app: collect, watch, look at what came and find it again. Dagster runs beside it."""
+    from instagram_assets.settings import settings
+    from instagram_assets.web.http_server import address_of, listen
+    from instagram_assets.web.run_servers import serve_web_app
+
+    options = settings().web
+    url = dagster or options.dagster_url
+    if listener is not None:  # shared with `dev`
+        serve_web_app(socket.socket(fileno=listener), url, names)
+        return
+    with listen(host, options.port if port is None else port) as given:
+        serve_web_app(given, url, names, lambda: typer.echo(f"Web app     http://{address_of(given)}"))

@@ -17,8 +17,10 @@ from typer.testing import CliRunner
 from instagram_assets.automation.dead_runs import PROCESS_TAG
 from instagram_assets.automation.run_states import read_history
 from instagram_assets.automation.shell_runs import bring_up_to_date, land, open_instance
-from instagram_assets.cli import app, endings
-from instagram_assets.cli.state_lines import file_lines, history_lines, left_out_lines
+from instagram_assets.cli import app
+from instagram_assets.cli.command_outcome import CommandOutcome, check_outcome, record_runs
+from instagram_assets.cli.ingest import ingest_files
+from instagram_assets.cli.status_lines import file_lines, history_lines, left_out_lines
 from instagram_assets.definitions import defs
 from instagram_assets.errors import InstagramAssetsError, MediaRefusedError, NothingDoneError, RunFailedError
 from instagram_assets.ingest.manifests import pending_files, table_path
@@ -98,10 +100,10 @@ def test_datasets_that_a_stopped_command_did_not_write_are_written_by_the_next_o
     land(instance, [file])
     bring_up_to_date(instance)
     assert not (data_dir / "datasets" / "post.csv").exists()
-    endings.ingest(instance, [file]).raise_errors()
+    ingest_files(instance, [file]).raise_errors()
     assert (data_dir / "datasets" / "post.csv").exists()
     runs = instance.get_runs_count()
-    endings.ingest(instance, [file]).raise_errors()
+    ingest_files(instance, [file]).raise_errors()
     assert instance.get_runs_count() == runs + 1, "landing alone, which finds nothing new"
 
 
@@ -143,13 +145,13 @@ def test_a_persons_own_archive_has_its_posts_and_pictures_in_the_tables(tmp_path
 
 def test_a_run_that_could_use_nothing_says_so(instance: dg.DagsterInstance, data_dir: Path) -> None:
     file = export(data_dir / "posts.json", [{"error": "not_found"}, post(1, timestamp="soon")])
-    work = endings.ingest(instance, [file])
+    work = ingest_files(instance, [file])
     state = read_data_status(open_lake(settings()), settings())
-    endings.judge(work, state)
+    check_outcome(work, state)
     with pytest.raises(NothingDoneError, match=r"Nothing of what came could be used\. posts\.json: 2 records, 2 quar"):
         work.raise_errors()
-    again = endings.ingest(instance, [file])  # nothing is new, so nothing came to nothing
-    endings.judge(again, state)
+    again = ingest_files(instance, [file])  # nothing is new, so nothing came to nothing
+    check_outcome(again, state)
     again.raise_errors()
 
 
@@ -217,11 +219,11 @@ def test_a_run_of_somebody_else_at_the_same_time_is_not_counted_as_the_commands(
     instance: dg.DagsterInstance, data_dir: Path
 ) -> None:
     both = [export(data_dir / f"{number}.json", [post(number, f"account_{number}")]) for number in (1, 2)]
-    with endings.watched(instance) as work:
+    with record_runs(instance) as work:
         land(instance, [both[0]])
-        beside = endings.ingest(instance, [both[1]])  # marks its runs as those of another command
+        beside = ingest_files(instance, [both[1]])  # marks its runs as those of another command
     assert work.runs == 1
-    assert not work.endings
+    assert not work.row_statuses
     assert beside.runs == instance.get_runs_count() - 1
     for made in instance.get_runs():
         assert not {tag for tag in made.tags if "command" in tag and not tag.startswith(".dagster/")}
@@ -330,15 +332,15 @@ def test_a_stage_that_made_nothing_says_how_many_and_why_once(
 ) -> None:
     left = [LeftOut(how, count, [Reason("no answer", count)]) for how, count in left_out.items()]
     state = DataStatus(ExportFiles(0, [], [], [], []), [TableStatus("images", 30, 0, left, "")])
-    work = endings.Work(endings={"images": Counter({"ok": 0, **counts})})
-    endings.judge(work, state)
+    work = CommandOutcome(row_statuses={"images": Counter({"ok": 0, **counts})})
+    check_outcome(work, state)
     [error] = work.errors
     assert str(error).startswith(words)
     assert str(error).count("failed") == 1
 
 
 def test_several_errors_are_told_together() -> None:
-    work = endings.Work(errors=[InstagramAssetsError("one"), InstagramAssetsError("two")])
+    work = CommandOutcome(errors=[InstagramAssetsError("one"), InstagramAssetsError("two")])
     with pytest.raises(InstagramAssetsError, match="one\ntwo"):
         work.raise_errors()
 

@@ -17,7 +17,7 @@ from instagram_assets.automation.reel_steps import days_back, next_step, reel_st
 from instagram_assets.automation.run_plan import DATASET_INPUTS, last_materialized
 from instagram_assets.automation.shell_runs import bring_up_to_date, finish, land, run_job
 from instagram_assets.calendar import today, week_name
-from instagram_assets.cli.reel_chain import Chain, do, follow, summary
+from instagram_assets.cli.reel_pipeline import ReelPipelineResult, run_pipeline, run_step, summary_lines
 from instagram_assets.definitions import defs
 from instagram_assets.demo.sample_videos import sample_videos
 from instagram_assets.demo.server import DemoServer
@@ -73,15 +73,15 @@ def test_killed_between_any_two_steps_and_repeated_each_step_is_done_once(
 ) -> None:
     days = days_back(7)
     while step := next_step(instance, days):
-        do(instance, step, Chain(days))  # what was done before is forgotten
+        run_step(instance, step, ReelPipelineResult(days))  # what was done before is forgotten
     assert jobs_of(instance) == {"landing": 1, "box": 1, "datasets": 2, "reels": 2}
     assert statuses("reel_videos") == statuses("reel_analyses") == ["ok", "ok"]
     assert fetched(server) == [1, 1]
     week = week_name(days[1] - timedelta(days=1))
     page = (data_dir / "reports" / f"reels-{week}.html").read_text("utf-8")
     assert all(account in page for account in ACCOUNTS)
-    chain = follow(instance, days)
-    assert next(iter(summary(chain))).startswith("Nothing to do: no reel of")
+    chain = run_pipeline(instance, days)
+    assert next(iter(summary_lines(chain))).startswith("Nothing to do: no reel of")
     assert jobs_of(instance)["datasets"] == 2
 
 
@@ -92,7 +92,7 @@ def test_what_is_left_to_the_chain_is_made_once_and_all_else_before_it(
     finish(instance, leave=RESULTS_OF_REELS)
     made = {name: last_materialized(instance, name) for name in DATASET_INPUTS}
     assert {name for name, at in made.items() if not at} == set(RESULTS_OF_REELS)
-    follow(instance, days_back(7)).raise_errors()
+    run_pipeline(instance, days_back(7)).raise_errors()
     for name in RESULTS_OF_REELS:
         events = instance.fetch_materializations(dg.AssetKey(name), limit=9).records
         assert len(events) == 1, name
@@ -117,7 +117,7 @@ def test_switched_on_the_sensor_does_what_the_command_does(instance: dg.DagsterI
 
 
 def test_a_run_says_in_the_ui_what_the_page_of_the_week_says(instance: dg.DagsterInstance, server: DemoServer) -> None:
-    follow(instance, days_back(7)).raise_errors()
+    run_pipeline(instance, days_back(7)).raise_errors()
     event = instance.get_latest_materialization_event(dg.AssetKey("viral_hypotheses"))
     assert event
     assert event.asset_materialization
@@ -134,11 +134,11 @@ def test_reels_that_cannot_be_had_are_an_error_and_hold_up_nothing(
     instance: dg.DagsterInstance, data_dir: Path, server: DemoServer
 ) -> None:
     export(data_dir / "inbox" / "reels.json", [_reel(0, f"{server.url}/gone.mp4")])
-    chain = follow(instance, days_back(7))
+    chain = run_pipeline(instance, days_back(7))
     with pytest.raises(NothingDoneError, match=r"None of 1 reels could be watched: 1 no_video"):
         chain.raise_errors()
     assert instance.get_latest_materialization_event(dg.AssetKey("dataset_delta"))
-    again = follow(instance, days_back(7))
+    again = run_pipeline(instance, days_back(7))
     assert again.tried == []  # what is gone waits for another address
     again.raise_errors()
 

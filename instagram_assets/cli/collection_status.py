@@ -1,4 +1,4 @@
-"""Command that shows the state of collected accounts and hashtags, and of the identities that request them."""
+"""Command `collected`: the state of collected accounts and hashtags, and of the identities that request them."""
 
 import json
 from dataclasses import asdict
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from instagram_assets.cli.arguments import AsJson
-from instagram_assets.cli.errors import clear_errors
+from instagram_assets.cli.command_options import JsonOption
+from instagram_assets.cli.messages import report_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from instagram_assets.collect.collection_status import AccountStatus, IdentityStatus
 
 commands = typer.Typer()
-_RIGHT = ("posts", "refusals", "today")
+_NUMBER_COLUMNS = ("posts", "refusals", "today")
 
 
 @commands.command()
-@clear_errors
-def collected(as_json: AsJson = False) -> None:
+@report_errors
+def collected(as_json: JsonOption = False) -> None:
     """Show each account and hashtag that was collected: last seen, newest post, refusals, when it may be asked again.
 
     And of who asks: requests of today, what a person has to do, hashtags that count, hours that are missing.
@@ -38,27 +38,27 @@ def collected(as_json: AsJson = False) -> None:
     from instagram_assets.settings import settings
 
     database, now = CollectorDatabase(settings().folder("collection")), SystemClock().now()
-    found = account_statuses(database, now, settings().zone) if database.file.exists() else []
-    who = identity_statuses(database, now, settings().zone) if database.file.exists() else []
-    gaps = [gap.words(settings().zone) for gap in missing_hashtag_hours(settings(), database, now)] if found else []
+    accounts = account_statuses(database, now, settings().zone) if database.file.exists() else []
+    identities = identity_statuses(database, now, settings().zone) if database.file.exists() else []
+    gaps = [gap.words(settings().zone) for gap in missing_hashtag_hours(settings(), database, now)] if accounts else []
     official = graph_api_identity(settings().graph_api)
-    hashtags = [use.hashtag for use in budget_used(database, GRAPH_API, official, now)] if found else []
+    hashtags = [use.hashtag for use in budget_used(database, GRAPH_API, official, now)] if accounts else []
     if as_json:
-        told = {"collected": found, "identities": who}
-        plain: dict[str, Any] = {name: [asdict(one) for one in rows] for name, rows in told.items()}
-        typer.echo(json.dumps({**plain, "hashtags": hashtags, "gaps": gaps}, ensure_ascii=False, default=_plain))
+        groups = {"collected": accounts, "identities": identities}
+        plain: dict[str, Any] = {name: [asdict(one) for one in rows] for name, rows in groups.items()}
+        typer.echo(json.dumps({**plain, "hashtags": hashtags, "gaps": gaps}, ensure_ascii=False, default=_plain_value))
         return
-    if not found:
+    if not accounts:
         typer.echo("Nothing was collected yet. See: instagram-assets collect --help")
         return
     from rich.console import Console
 
-    Console().print(_table(found))
-    for line in _lines(who, hashtags, gaps):
+    Console().print(_accounts_table(accounts))
+    for line in _identity_lines(identities, hashtags, gaps):
         typer.echo(line)
 
 
-def _table(found: "Sequence[AccountStatus]") -> "Table":
+def _accounts_table(accounts: "Sequence[AccountStatus]") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
@@ -69,25 +69,27 @@ def _table(found: "Sequence[AccountStatus]") -> "Table":
     table = Table(title="Collected", title_justify="left")
     columns = [name for name in STATUS_COLUMNS if name != "reason"]  # long, and what may be done stands below
     for name in columns:
-        table.add_column(name, justify="right" if name in _RIGHT else "left", overflow="fold")
-    for one in found:
+        table.add_column(name, justify="right" if name in _NUMBER_COLUMNS else "left", overflow="fold")
+    for one in accounts:
         table.add_row(*map(Text, status_cells(one, budget, zone)[: len(columns)]))
     return table
 
 
-def _lines(who: "Sequence[IdentityStatus]", hashtags: "Sequence[str]", gaps: "Sequence[str]") -> "Iterator[str]":
+def _identity_lines(
+    identities: "Sequence[IdentityStatus]", hashtags: "Sequence[str]", gaps: "Sequence[str]"
+) -> "Iterator[str]":
     from instagram_assets.settings import settings
 
     most = settings().collection.requests_per_day
-    today = sum(one.requests_today for one in who)
+    today = sum(one.requests_today for one in identities)
     yield f"{today:,} of {most:,} requests were made today"
-    for one in who:
+    for one in identities:
         made = f"{one.identity}: {one.requests_today:,} requests today, {one.requests_hour:,} in the last hour"
         if one.stopped:
             cleared = "When it is done: instagram-assets collect --cleared"
             yield f"{made}; stopped ({one.stopped.replace('_', ' ')}: {one.reason}). {cleared}"
         elif one.open_until:
-            yield f"{made}; left alone until {_when(one.open_until)} ({one.reason})"
+            yield f"{made}; left alone until {_local_time(one.open_until)} ({one.reason})"
         else:
             yield made
     if hashtags:
@@ -97,11 +99,11 @@ def _lines(who: "Sequence[IdentityStatus]", hashtags: "Sequence[str]", gaps: "Se
         yield f"Missing: {gap}"
 
 
-def _when(moment: datetime | None) -> str:
+def _local_time(moment: datetime | None) -> str:
     from instagram_assets.settings import settings
 
     return f"{moment.astimezone(settings().zone):%Y-%m-%d %H:%M}" if moment else ""
 
 
-def _plain(value: object) -> str:
+def _plain_value(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -1,4 +1,4 @@
-"""Command that builds or updates the search index of the lake."""
+"""Command `index`: builds or updates the index of the lake, and makes thumbnails ahead."""
 
 import json
 import os
@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from instagram_assets.cli.arguments import AsJson, say
-from instagram_assets.cli.errors import clear_errors
+from instagram_assets.cli.command_options import JsonOption
+from instagram_assets.cli.messages import print_stderr, report_errors
 
 if TYPE_CHECKING:
     from instagram_assets.lake_index.pregenerate_thumbnails import Ahead
     from instagram_assets.lake_index.update import Updated
 
 commands = typer.Typer()
-_WHY = {
+_REBUILD_REASONS = {
     "first": "there was none",
     "version": "it was of another version of this program",
     "damaged": "it was damaged",
@@ -27,29 +27,29 @@ _WHY = {
 
 
 @commands.command()
-@clear_errors
+@report_errors
 def index(
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Make all of it anew, whatever there is.")] = False,
     with_thumbnails: Annotated[
         bool, typer.Option("--thumbnails", help="Also make missing thumbnails, of the newest images first.")
     ] = False,
     as_it_is: Annotated[bool, typer.Option("--as-it-is", hidden=True, help="Take the index as it is.")] = False,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Bring the index up to date that the gallery and the insights are read from; the web app does so by itself."""
-    done = None if as_it_is else _updated(rebuild=rebuild)
-    ahead = _made_ahead(alone=not as_it_is) if with_thumbnails else None
+    done = None if as_it_is else _update(rebuild=rebuild)
+    ahead = _make_thumbnails(alone=not as_it_is) if with_thumbnails else None
     if as_json:
-        said = {**(asdict(done) if done else {}), **({"thumbnails": asdict(ahead)} if ahead else {})}
-        typer.echo(json.dumps(said))
+        result = {**(asdict(done) if done else {}), **({"thumbnails": asdict(ahead)} if ahead else {})}
+        typer.echo(json.dumps(result))
         return
     if done:
-        typer.echo(_told(done))
+        typer.echo(_index_line(done))
     if ahead:
-        typer.echo(_told_of_thumbnails(ahead))
+        typer.echo(_thumbnails_line(ahead))
 
 
-def _updated(*, rebuild: bool) -> "Updated":
+def _update(*, rebuild: bool) -> "Updated":
     from instagram_assets.lake_index.index_files import INDEX_FOLDER
     from instagram_assets.lake_index.remove_derived_files import THUMBNAILS, sweep_thumbnails
     from instagram_assets.lake_index.update import update_index
@@ -57,18 +57,18 @@ def _updated(*, rebuild: bool) -> "Updated":
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake
 
-    found = settings()
-    with show_progress(say, counter("months of accounts")) as report:
+    config = settings()
+    with show_progress(print_stderr, counter("months of accounts")) as report:
         done = update_index(
-            open_lake(found), found.folder(INDEX_FOLDER), found.time_zone, rebuild=rebuild, report=report
+            open_lake(config), config.folder(INDEX_FOLDER), config.time_zone, rebuild=rebuild, report=report
         )
     # Changes of the lake may have deleted images; their thumbnails are deleted too.
     if done.is_new or done.changed:
-        sweep_thumbnails(found.folder(THUMBNAILS), found.folder("media"))
+        sweep_thumbnails(config.folder(THUMBNAILS), config.folder("media"))
     return done
 
 
-def _made_ahead(*, alone: bool) -> "Ahead":
+def _make_thumbnails(*, alone: bool) -> "Ahead":
     """Create thumbnails of the indexed images, in one thread per processor if `alone`, else in half as many."""
     from instagram_assets.lake_index.index_files import INDEX_FOLDER
     from instagram_assets.lake_index.index_reader import LakeIndex
@@ -80,21 +80,21 @@ def _made_ahead(*, alone: bool) -> "Ahead":
 
     if not alone:
         be_quiet()
-    found = settings()
-    most, pixels = found.web.thumbnails_mb << 20, found.download.max_megapixels
-    store = Thumbnails(found.folder(THUMBNAILS), found.folder("media"), most, pixels)
-    index = LakeIndex(found.folder(INDEX_FOLDER))
-    wanted = newest_images(index, most_images(store))
+    config = settings()
+    most, pixels = config.web.thumbnails_mb << 20, config.download.max_megapixels
+    store = Thumbnails(config.folder(THUMBNAILS), config.folder("media"), most, pixels)
+    index = LakeIndex(config.folder(INDEX_FOLDER))
+    images = newest_images(index, most_images(store))
     index.close()  # meanwhile the index may be replaced, or an erasure may need to delete it
     cores = os.cpu_count() or 1
-    with show_progress(say, counter("thumbnails")) as report:
-        return make_ahead(store, wanted, cores if alone else max(1, cores // 2), report)
+    with show_progress(print_stderr, counter("thumbnails")) as report:
+        return make_ahead(store, images, cores if alone else max(1, cores // 2), report)
 
 
-def _told(done: "Updated") -> str:
+def _index_line(done: "Updated") -> str:
     has = f"{done.posts:,} posts and {done.images:,} images"
     if done.is_new:
-        return f"The index was made anew ({_WHY[done.why]}): {has}, in {done.seconds:.1f} s"
+        return f"The index was made anew ({_REBUILD_REASONS[done.why]}): {has}, in {done.seconds:.1f} s"
     if not done.changed:
         return f"The index is up to date: {has}"
     return (
@@ -102,7 +102,7 @@ def _told(done: "Updated") -> str:
     )
 
 
-def _told_of_thumbnails(done: "Ahead") -> str:
+def _thumbnails_line(done: "Ahead") -> str:
     parts = [f"{done.made:,} thumbnails were made in {done.seconds:.1f} s"]
     if done.failed:
         parts.append(f"{done.failed:,} pictures are gone or cannot be shown")

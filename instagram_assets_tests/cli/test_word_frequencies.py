@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from instagram_assets.cli.tables import WIDEST_WORD, readable, words_table
+from instagram_assets.cli.word_frequencies import WIDEST_WORD, shorten_word, words_table
 
 
 @pytest.mark.parametrize("word", ["가" * 2200, "x" * 500, "カ" * 40])
@@ -23,5 +23,5 @@ def test_an_endless_word_takes_one_line_with_its_neighbours(word: str) -> None:
 
 @given(st.text("가나x😀é ", min_size=1, max_size=60).map(str.strip))
 def test_a_word_is_whole_or_cut_to_the_width(word: str) -> None:
-    shown = readable(word)
+    shown = shorten_word(word)
     assert shown == word if cell_len(word) <= WIDEST_WORD else shown.endswith("…") and cell_len(shown) <= WIDEST_WORD

@@ -16,8 +16,7 @@ import pyarrow as pa
 from instagram_assets.automation import shell_runs
 from instagram_assets.automation.reel_steps import ReelStep, due_cells, next_step
 from instagram_assets.calendar import monday
-from instagram_assets.cli.arguments import say
-from instagram_assets.cli.tables import near
+from instagram_assets.cli.messages import print_stderr, relative_path
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError, RunFailedError
 from instagram_assets.ingest.inbox import waiting_entries
 from instagram_assets.partitions import Cell, is_outdated, known_accounts
@@ -28,12 +27,12 @@ from instagram_assets.reels.weekly_report_files import write_pages
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import Days, open_lake, read_table
 
-# New files may arrive during processing; files that never become tables must not block the chain.
-_LOOKS = 3
+# New files may arrive during processing; files that never become tables must not block the pipeline.
+_MOST_INGEST_ATTEMPTS = 3
 
 
 @dataclass
-class Chain:
+class ReelPipelineResult:
     """The result so far: the steps done, the reels analysed, and errors."""
 
     days: Days
@@ -52,103 +51,105 @@ class Chain:
         rows = _rows(self.days, "reel_analyses", "post_id", "account", "status", "reason")
         statuses = {(row["account"], row["post_id"]): row for row in rows}
         fresh = [(reel.account, reel.post_id) for reel in self.tried if not reel.again]
-        ended = [statuses[key] for key in fresh if key in statuses]
-        if ended and not any(row["status"] == "ok" for row in ended):
-            words = "; ".join(f"{count:,} {told}" for told, count in Counter(map(_told, ended)).most_common(3))
-            raise NothingDoneError(f"None of {len(ended):,} reels could be watched: {words}")
+        outcomes = [statuses[key] for key in fresh if key in statuses]
+        if outcomes and not any(row["status"] == "ok" for row in outcomes):
+            words = "; ".join(
+                f"{count:,} {reason}" for reason, count in Counter(map(_status_and_reason, outcomes)).most_common(3)
+            )
+            raise NothingDoneError(f"None of {len(outcomes):,} reels could be watched: {words}")
 
 
 class OlderPostsError(Exception):
     """Posts have landed that are older than the days known to this process: a new process has to continue."""
 
 
-def follow(dagster: dg.DagsterInstance, days: Days) -> Chain:
+def run_pipeline(dagster: dg.DagsterInstance, days: Days) -> ReelPipelineResult:
     """Run one step after the other until none is pending, each batch of reels once.
 
-    A failed batch does not stop the others; another failed step ends the chain. Errors are collected. Raises
+    A failed batch does not stop the others; another failed step ends the pipeline. Errors are collected. Raises
     OlderPostsError.
     """
-    chain = Chain(days)
-    while step := next_step(dagster, days, tried=chain.cells):
+    result = ReelPipelineResult(days)
+    while step := next_step(dagster, days, tried=result.cells):
         try:
-            do(dagster, step, chain)
+            run_step(dagster, step, result)
         except RunFailedError as error:
-            chain.errors.append(error)
+            result.errors.append(error)
             if not step.box:
                 break
-    return chain
+    return result
 
 
-def do(dagster: dg.DagsterInstance, step: ReelStep, chain: Chain) -> None:
-    """Run one step, and record it in the chain."""
-    chain.steps.append(step.key)
+def run_step(dagster: dg.DagsterInstance, step: ReelStep, result: ReelPipelineResult) -> None:
+    """Run one step, and record it in the result."""
+    result.steps.append(step.key)
     if step.box:
-        _watch(dagster, step, chain)
+        _analyse_reels(dagster, step, result)
     elif step.job:
-        say(f"reels: {step.words}")
+        print_stderr(f"reels: {step.words}")
         shell_runs.run_job(dagster, step.job, assets=step.selection)
-    elif chain.steps.count(step.key) > _LOOKS:
+    elif result.steps.count(step.key) > _MOST_INGEST_ATTEMPTS:
         raise RunFailedError("Files wait that cannot be made into tables. See: instagram-assets status")
     else:
-        _make_tables(dagster, chain)
+        _ingest_waiting_files(dagster, result)
 
 
-def _watch(dagster: dg.DagsterInstance, step: ReelStep, chain: Chain) -> None:
+def _analyse_reels(dagster: dg.DagsterInstance, step: ReelStep, result: ReelPipelineResult) -> None:
     due = [
-        reel for reel in find_pending_reels(open_lake(settings()), chain.days, settings()) if reel not in chain.tried
+        reel for reel in find_pending_reels(open_lake(settings()), result.days, settings()) if reel not in result.tried
     ]
     cells = due_cells(step, due, known_accounts(dagster))
     rest = sum(Cell(reel.account, reel.day) not in cells for reel in due)
-    say(f"reels: {step.words}" + (f"; then {rest:,} more" if rest else ""))
-    chain.tried += [reel for reel in due if Cell(reel.account, reel.day) in cells]
+    print_stderr(f"reels: {step.words}" + (f"; then {rest:,} more" if rest else ""))
+    result.tried += [reel for reel in due if Cell(reel.account, reel.day) in cells]
     shell_runs.run_job(dagster, step.job, tags=step.tags, assets=step.selection)
 
 
-def _make_tables(dagster: dg.DagsterInstance, chain: Chain) -> None:
+def _ingest_waiting_files(dagster: dg.DagsterInstance, result: ReelPipelineResult) -> None:
     try:
         if waiting_entries(settings().folder("inbox")):
             shell_runs.land(dagster, [])
     except RunFailedError as error:  # bad files were rejected; the good ones have landed
-        chain.errors.append(error)
+        result.errors.append(error)
     if is_outdated():
         raise OlderPostsError
     shell_runs.bring_up_to_date(dagster)
 
 
-def go_on_elsewhere(days: int) -> int:
+def continue_in_new_process(days: int) -> int:
     """Run the same command in a new process, which knows older days; returns its exit code."""
     words = [sys.executable, "-m", "instagram_assets.cli", "reels", "--days", str(days)]
     return subprocess.run(words, stdin=subprocess.DEVNULL).returncode
 
 
-def summary(chain: Chain) -> Iterator[str]:
+def summary_lines(result: ReelPipelineResult) -> Iterator[str]:
     """Summary lines: reels, videos and analyses with their outcomes, the cost, and the report."""
-    first, last = chain.days
-    if not chain.steps:
+    first, last = result.days
+    if not result.steps:
         yield f"Nothing to do: no reel of {first} to {last} waits, and all that is made of them is there."
-    reels = sum(row["kind"] == "reel" for row in _rows(chain.days, "posts", "kind"))
-    yield f"Reels of {first} to {last}: {reels:,}, tried now: {len(chain.tried):,}"
-    if videos := [row["status"] for row in _rows(chain.days, "reel_videos", "status")]:
-        yield f"Videos: {_counted(videos)}"
-    if analyses := _rows(chain.days, "reel_analyses", "status", "analyser"):
-        yield f"Analyses: {_counted(map(_ended, analyses))}"
-    if cost := _cost(chain.days):
+    reels = sum(row["kind"] == "reel" for row in _rows(result.days, "posts", "kind"))
+    yield f"Reels of {first} to {last}: {reels:,}, tried now: {len(result.tried):,}"
+    if videos := [row["status"] for row in _rows(result.days, "reel_videos", "status")]:
+        yield f"Videos: {_counts_text(videos)}"
+    if analyses := _rows(result.days, "reel_analyses", "status", "analyser"):
+        yield f"Analyses: {_counts_text(map(_outcome, analyses))}"
+    if cost := _cost_line(result.days):
         yield cost
-    for page in pages({monday(reel.day) for reel in chain.tried}):
-        yield f"Page of the week: {near(page)}"
+    for page in write_weekly_pages({monday(reel.day) for reel in result.tried}):
+        yield f"Page of the week: {relative_path(page)}"
 
 
-def _counted(words: Iterable[str]) -> str:
+def _counts_text(words: Iterable[str]) -> str:
     return ", ".join(f"{count:,} {word}" for word, count in sorted(Counter(words).items()))
 
 
-def _ended(analysis: dict[str, Any]) -> str:
+def _outcome(analysis: dict[str, Any]) -> str:
     """The outcome of an analysis, with a note if another backend was used instead of Gemini."""
-    in_its_place = settings().reels.analyser == "gemini" and analysis["analyser"] == "local"
-    return f"{analysis['status']} on this machine" if in_its_place else analysis["status"]
+    is_fallback = settings().reels.analyser == "gemini" and analysis["analyser"] == "local"
+    return f"{analysis['status']} on this machine" if is_fallback else analysis["status"]
 
 
-def pages(weeks: Collection[date] = ()) -> list[Path]:
+def write_weekly_pages(weeks: Collection[date] = ()) -> list[Path]:
     """Write the reports of these weeks and of the newest week with analysed reels; returns their paths, newest last."""
     media, reports = settings().folder("media"), settings().folder("reports")
     unanswered = partial(unanswered_usd, settings=settings())
@@ -156,18 +157,18 @@ def pages(weeks: Collection[date] = ()) -> list[Path]:
     return [path for _, path in written]
 
 
-def _cost(days: Days) -> str:
+def _cost_line(days: Days) -> str:
     rows = rows_by_video(_rows(days, "reel_analyses", "video_id", "prompt_tokens", "answer_tokens", "cost_usd"))
     tokens = sum((row["prompt_tokens"] or 0) + (row["answer_tokens"] or 0) for row in rows)
     dollars = sum(row["cost_usd"] or 0 for row in rows)
     if not tokens and not dollars:
         return ""
     lost = unanswered_usd({row["video_id"] for row in rows if row["cost_usd"]}, settings())
-    apart = f", up to {lost:,.4f} of them for calls whose answers never came" if lost else ""
-    return f"Tokens: {tokens:,}, {dollars:,.4f} US dollars{apart}"
+    unanswered = f", up to {lost:,.4f} of them for calls whose answers never came" if lost else ""
+    return f"Tokens: {tokens:,}, {dollars:,.4f} US dollars{unanswered}"
 
 
-def _told(row: dict[str, Any]) -> str:
+def _status_and_reason(row: dict[str, Any]) -> str:
     return ": ".join(str(row[name]) for name in ("status", "reason") if row[name])
 
 
