@@ -11,7 +11,7 @@ from uuid import uuid4
 import dagster as dg
 
 from instagram_assets.automation import shell_runs
-from instagram_assets.automation.run_states import COMMAND_TAG, RunHistory, endings_of, folders_read
+from instagram_assets.automation.run_states import COMMAND_TAG, RunHistory, folders_read, row_outcomes
 from instagram_assets.cli.state_lines import told
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError, StorageError
 from instagram_assets.ingest.landing import lacks_wanted_comments
@@ -65,7 +65,7 @@ def watched(instance: dg.DagsterInstance) -> Generator[Work]:
         yield work
     made = instance.get_runs(dg.RunsFilter(tags={COMMAND_TAG: name}))
     work.runs = len(made)
-    work.endings = endings_of(instance, made)
+    work.endings = row_outcomes(instance, made)
     work.folders = folders_read(instance, made)
 
 

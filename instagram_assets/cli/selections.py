@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 
 from instagram_assets.automation.jobs import AGE_JOBS, jobs
-from instagram_assets.automation.run_plan import account_range, exact_ranges
+from instagram_assets.automation.partitions_to_run import account_range, exact_ranges
 from instagram_assets.automation.shell_runs import run_job, span
 from instagram_assets.definitions import defs
 from instagram_assets.errors import SettingsError
