@@ -23,7 +23,7 @@ def delta_op(context: dg.OpExecutionContext) -> None:
     from instagram_assets.datasets import delta
     from instagram_assets.datasets.pseudonymous import declared_pseudonyms
 
-    root, target, options = open_lake(settings()), delta.target_of(settings()), settings().delta
+    root, target, options = open_lake(settings()), delta.delta_target(settings()), settings().delta
     pseudonyms = declared_pseudonyms(settings(), root)
     for table in delta.optimize(root, target, options.options, pseudonyms=pseudonyms, warn=context.log.warning):
         context.log.info(f"{table.uri}: {table.files:,} files, {table.written:,} of them new")

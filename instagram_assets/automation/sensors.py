@@ -28,7 +28,7 @@ from instagram_assets.automation.run_states import has_active_run, newest_run_fa
 from instagram_assets.automation.schedules import schedules
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.ingest import inbox
-from instagram_assets.ingest.folders import modification_time
+from instagram_assets.ingest.folder_scan import modification_time
 from instagram_assets.ingest.manifests import clear_pending
 from instagram_assets.partitions import PLAN, RANGE_END, RANGE_START, is_outdated
 from instagram_assets.privacy.tombstones import load_tombstones

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from instagram_assets.lake_index.filters import Filter
-from instagram_assets.lake_index.reading import LakeIndex
+from instagram_assets.lake_index.index_reader import LakeIndex
 
 
 @dataclass

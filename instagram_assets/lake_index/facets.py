@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from instagram_assets.lake_index.caches import PerIndex
 from instagram_assets.lake_index.filters import Filter
-from instagram_assets.lake_index.memory import PerIndex
-from instagram_assets.lake_index.orders import shared_orders
-from instagram_assets.lake_index.reading import LakeIndex
+from instagram_assets.lake_index.index_reader import LakeIndex
+from instagram_assets.lake_index.sorted_rows import shared_orders
 
 if TYPE_CHECKING:
     import numpy as np

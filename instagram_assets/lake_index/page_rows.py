@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from instagram_assets.lake_index.filter_sql import Of, condition_of
 from instagram_assets.lake_index.filters import Filter
-from instagram_assets.lake_index.reading import LakeIndex
-from instagram_assets.lake_index.selecting import Of, condition_of
+from instagram_assets.lake_index.index_reader import LakeIndex
 
 if TYPE_CHECKING:
     import numpy as np

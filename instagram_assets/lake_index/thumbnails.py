@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from instagram_assets.errors import NotFoundError, StorageError
-from instagram_assets.lake_index.derived import is_image_id
+from instagram_assets.lake_index.remove_derived_files import is_image_id
 from instagram_assets.media.decode import open_image, reencode
 from instagram_assets.storage.atomic import is_temporary, make_folder, refusal, temporary_beside
 

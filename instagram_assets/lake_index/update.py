@@ -13,9 +13,9 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.errors import DiskFullError, StorageError
-from instagram_assets.lake_index.changes import Known, Part, Parts, changed_parts, fingerprint, owners, parts_of
-from instagram_assets.lake_index.filling import Filling, ProgressReport, read_lake_file
-from instagram_assets.lake_index.place import (
+from instagram_assets.lake_index.embedding_file import are_whole, write_vectors
+from instagram_assets.lake_index.index_builder import Filling, ProgressReport, read_lake_file
+from instagram_assets.lake_index.index_files import (
     LAKE_FINGERPRINT_FILE,
     WORK_FOLDER,
     index_file,
@@ -23,9 +23,9 @@ from instagram_assets.lake_index.place import (
     remove_old_versions,
     remove_path,
 )
-from instagram_assets.lake_index.reading import open_read_only
-from instagram_assets.lake_index.tables import SCHEMA, VECTORS, VERSION
-from instagram_assets.lake_index.vectors import are_whole, write_vectors
+from instagram_assets.lake_index.index_reader import open_read_only
+from instagram_assets.lake_index.index_tables import SCHEMA, VECTORS, VERSION
+from instagram_assets.lake_index.lake_changes import Known, Part, Parts, changed_parts, fingerprint, owners, parts_of
 from instagram_assets.storage.atomic import make_folder, refusal, sync_folders, write_atomic
 from instagram_assets.storage.locks import alone_in
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
-from instagram_assets.lake_index.derived import without_picture
+from instagram_assets.lake_index.remove_derived_files import without_picture
 from instagram_assets.media.excluded import PAST
 from instagram_assets.media.url_index import Index
 from instagram_assets.retention.expired_items import MEDIA_PLACE, MEDIA_ROWS_PLACE, ExpiredItem

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from instagram_assets import errors
-from instagram_assets.web.access import CSRF_HEADER
+from instagram_assets.web.authentication import CSRF_HEADER
 from instagram_assets.web.rendering import render, words_of
 from instagram_assets.web.words import Words, words_in
 

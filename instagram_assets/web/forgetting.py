@@ -21,7 +21,7 @@ from instagram_assets.report.safe_text import printable
 from instagram_assets.settings import Settings
 from instagram_assets.sources.account_and_hashtag_names import is_hashtag, parse_account_name, parse_hashtag
 from instagram_assets.storage.lake import lake_root
-from instagram_assets.web.services import Services
+from instagram_assets.web.dependencies import Services
 
 _MOST_RUNS = 5
 _one_preview = Lock()

@@ -12,13 +12,13 @@ from upath import UPath
 
 from instagram_assets.automation.forget_requests import is_paused
 from instagram_assets.errors import InstagramAssetsError
-from instagram_assets.lake_index.changes import fingerprint
 from instagram_assets.lake_index.facets import choices_of, clusters_of
 from instagram_assets.lake_index.filters import Filter
-from instagram_assets.lake_index.nearest import Vectors
-from instagram_assets.lake_index.orders import PostSort, Sort, shared_orders
-from instagram_assets.lake_index.place import INDEX_FOLDER, index_file, indexed_fingerprint, version_stamp
-from instagram_assets.lake_index.reading import LakeIndex, index_handle
+from instagram_assets.lake_index.index_files import INDEX_FOLDER, index_file, indexed_fingerprint, version_stamp
+from instagram_assets.lake_index.index_reader import LakeIndex, index_handle
+from instagram_assets.lake_index.lake_changes import fingerprint
+from instagram_assets.lake_index.nearest_neighbours import Vectors
+from instagram_assets.lake_index.sorted_rows import PostSort, Sort, shared_orders
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_local
 from instagram_assets.storage.lake import lake_root

@@ -9,7 +9,7 @@ from instagram_assets.automation.search_runs import search_request, search_run_c
 from instagram_assets.partitions import QUERY_TAG
 from instagram_assets.search.engine import LONGEST_QUERY, MOST_IMAGES
 from instagram_assets.settings import Settings
-from instagram_assets.web.services import MOST_POSTS
+from instagram_assets.web.dependencies import MOST_POSTS
 
 Name = Annotated[str, Field(max_length=300)]
 Names = Annotated[list[Name], Field(max_length=1_000)]

@@ -9,8 +9,8 @@ from typing import Literal
 from upath import UPath
 
 from instagram_assets.errors import InstagramAssetsError, StorageError
-from instagram_assets.lake_index.freshness import find_index
-from instagram_assets.lake_index.place import INDEX_FOLDER
+from instagram_assets.lake_index.index_files import INDEX_FOLDER
+from instagram_assets.lake_index.lake_changes import find_index
 from instagram_assets.settings import Settings
 from instagram_assets.status.data_status import DataStatus, ExportFiles, LeftOut, read_data_status
 from instagram_assets.web.index_updater import updater_of

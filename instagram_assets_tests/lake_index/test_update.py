@@ -21,18 +21,18 @@ from upath import UPath
 
 from instagram_assets.errors import DamagedError, NotReadyError, StorageError
 from instagram_assets.lake_index import update
-from instagram_assets.lake_index.changes import fingerprint
-from instagram_assets.lake_index.derived import remove_index
+from instagram_assets.lake_index.caches import PerIndex
 from instagram_assets.lake_index.facets import facets_of
 from instagram_assets.lake_index.filters import Filter
-from instagram_assets.lake_index.memory import PerIndex
-from instagram_assets.lake_index.nearest import Vectors
-from instagram_assets.lake_index.orders import Orders
-from instagram_assets.lake_index.place import index_file, indexed_fingerprint, is_index_file
-from instagram_assets.lake_index.reading import IndexHandle, LakeIndex
-from instagram_assets.lake_index.spilling import SPILL_PREFIX
-from instagram_assets.lake_index.term_rows import _terms  # pyright: ignore[reportPrivateUsage]
-from instagram_assets.lake_index.terms import terms_of, token_term
+from instagram_assets.lake_index.index_files import index_file, indexed_fingerprint, is_index_file
+from instagram_assets.lake_index.index_reader import IndexHandle, LakeIndex
+from instagram_assets.lake_index.insert_terms import _terms  # pyright: ignore[reportPrivateUsage]
+from instagram_assets.lake_index.lake_changes import fingerprint
+from instagram_assets.lake_index.nearest_neighbours import Vectors
+from instagram_assets.lake_index.remove_derived_files import remove_index
+from instagram_assets.lake_index.search_terms import terms_of, token_term
+from instagram_assets.lake_index.sorted_rows import Orders
+from instagram_assets.lake_index.spill_folders import SPILL_PREFIX
 from instagram_assets.lake_index.update import Updated, update_index
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.storage.lake_writer import write_asset

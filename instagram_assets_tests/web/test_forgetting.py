@@ -27,8 +27,8 @@ from instagram_assets.ingest.landing import land_file
 from instagram_assets.settings import settings
 from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi
+from instagram_assets.web.dependencies import Services
 from instagram_assets.web.forgetting import canonical, preview, progress, unfinished
-from instagram_assets.web.services import Services
 from instagram_assets.web.status import counted
 from instagram_assets.web.words import words_in
 from instagram_assets_tests.conftest import export, post

@@ -11,17 +11,17 @@ from upath import UPath
 
 from instagram_assets.automation import forget_requests
 from instagram_assets.errors import DamagedError, NotReadyError
-from instagram_assets.lake_index.derived import remove_index
-from instagram_assets.lake_index.orders import shared_orders
-from instagram_assets.lake_index.place import INDEX_FOLDER, index_file
+from instagram_assets.lake_index.index_files import INDEX_FOLDER, index_file
+from instagram_assets.lake_index.remove_derived_files import remove_index
+from instagram_assets.lake_index.sorted_rows import shared_orders
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.settings import load_settings
 from instagram_assets.web import index_updater
 from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi
+from instagram_assets.web.dependencies import Services
 from instagram_assets.web.index_service import index_of, index_state
 from instagram_assets.web.index_updater import index_updates
-from instagram_assets.web.services import Services
 from instagram_assets_tests.lake_index import small_lakes
 from instagram_assets_tests.lake_index.small_lakes import ZONE
 from instagram_assets_tests.web.clients import NOBODY, client_of
