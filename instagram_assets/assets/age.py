@@ -10,7 +10,7 @@ from instagram_assets.age import pipeline
 from instagram_assets.age.card import NOT_FOR_PERSONS
 from instagram_assets.age.dataset import TrainingData
 from instagram_assets.age.predict import AUTHOR_TEXT_COLUMNS, audience
-from instagram_assets.assets.asset_helpers import OWNERS, described, failing_clearly, show, whole_inputs
+from instagram_assets.assets.asset_helpers import OWNERS, failing_clearly, log_results, table_metadata, whole_inputs
 from instagram_assets.partitions import accounts
 from instagram_assets.report.charts import histogram
 from instagram_assets.report.progress import ProgressUpdate, show_progress
@@ -37,7 +37,7 @@ def age_model(context: dg.AssetExecutionContext, posts: pa.RecordBatchReader) ->
         folder, trained, report = pipeline.train_model(settings(), posts, progress, on_data=_counts_to(context))
     if not trained:
         context.log.info(f"nothing changed: {folder} is kept, nothing was trained")
-    show(context, {**report.numbers, "trained now": float(trained)}, report.pictures)
+    log_results(context, {**report.numbers, "trained now": float(trained)}, report.pictures)
     return dg.MaterializeResult(
         metadata={
             "model card": dg.MetadataValue.md(report.card),
@@ -47,7 +47,7 @@ def age_model(context: dg.AssetExecutionContext, posts: pa.RecordBatchReader) ->
     )
 
 
-@dg.asset(**_BY_ACCOUNT, **described("age_predictions", "age", {"pytorch"}), deps=["age_model"], pool="models")
+@dg.asset(**_BY_ACCOUNT, **table_metadata("age_predictions", "age", {"pytorch"}), deps=["age_model"], pool="models")
 def age_predictions(context: dg.AssetExecutionContext, posts: pa.RecordBatchReader) -> pa.Table:
     """How likely the author of each account is of the cut-off age or older, and the share of all of them.
 
@@ -63,7 +63,7 @@ def age_predictions(context: dg.AssetExecutionContext, posts: pa.RecordBatchRead
     font, probabilities = settings().text.font, predicted.table["probability"].drop_null().to_pylist()
     title = "probability of the cut-off age or older"
     picture = histogram(probabilities, title, font=font) if probabilities else None
-    show(context, predicted.numbers, {"probabilities": picture})
+    log_results(context, predicted.numbers, {"probabilities": picture})
     return predicted.table
 
 

@@ -31,7 +31,7 @@ PER_CELL: dict[str, Any] = {
 }
 
 
-def described(name: str, group: str, kinds: set[str] | None = None) -> dict[str, Any]:
+def table_metadata(name: str, group: str, kinds: set[str] | None = None) -> dict[str, Any]:
     """The arguments that show an asset's table in the UI: columns with their meaning, group, kinds, owners."""
     contract, view = CONTRACTS[name], VIEWS.get(name)
     columns = [dg.TableColumn(c.name, str(c.type), description=c.meaning) for c in contract.columns]
@@ -56,7 +56,7 @@ def described(name: str, group: str, kinds: set[str] | None = None) -> dict[str,
 _NO_CELLS = dg.SpecificPartitionsPartitionMapping([])
 
 
-def whole(*tables: str) -> list[dg.AssetDep]:
+def whole_table_deps(*tables: str) -> list[dg.AssetDep]:
     """What an asset of the whole lake is made of: all rows of these tables by account and day."""
     return [dg.AssetDep(table, partition_mapping=_NO_CELLS) for table in tables]
 
@@ -84,7 +84,7 @@ def _known(table: str, names: Sequence[str]) -> list[str]:
     return list(names)
 
 
-def unchanged(context: dg.AssetExecutionContext, setting: str) -> pa.Table:
+def unchanged_rows(context: dg.AssetExecutionContext, setting: str) -> pa.Table:
     """The rows that a table by account and day has: what is switched off is not made anew, and not taken away."""
     name = context.asset_key.path[-1]
     context.log.warning(f"{setting} is off: {name} stays as it is")
@@ -98,7 +98,7 @@ def earlier_rows(context: dg.AssetExecutionContext) -> pa.Table:
     return read_table(open_lake(settings()), name, chosen.accounts, (chosen.first_day, chosen.last_day))
 
 
-def past_media(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table | None:
+def media_past_retention(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table | None:
     """The rows that a table of media has in the cells of the run whose files went with retention; null for none.
 
     `posts` needs account, post_id and observed_at.
@@ -119,7 +119,7 @@ def failing_clearly() -> Generator[None]:
         raise dg.Failure(str(error), allow_retries=False) from error
 
 
-def show(
+def log_results(
     context: dg.AssetExecutionContext, numbers: Mapping[str, float], pictures: Mapping[str, bytes | None] | None = None
 ) -> None:
     """Log a run's numbers and pictures (JPEG or PNG, at most 100 kB each), once and not per partition.

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import dagster as dg
 import pyarrow as pa
 
-from instagram_assets.assets.asset_helpers import described, failing_clearly
+from instagram_assets.assets.asset_helpers import failing_clearly, table_metadata
 from instagram_assets.collect.clock import SystemClock
 from instagram_assets.collect.collect_targets import TargetKind, choose_targets
 from instagram_assets.collect.collection_scope import CollectionScope
@@ -46,7 +46,7 @@ class CollectConfig(dg.Config):
     description="Whom we collect ourselves, by Meta's official API or from the site, and how it stands with each. To "
     "make it is to collect: what comes is put into the inbox.",
     pool=POOL,
-    **described("collected_accounts", "ingest"),
+    **table_metadata("collected_accounts", "ingest"),
 )
 def collected_accounts(context: dg.AssetExecutionContext, config: CollectConfig) -> dg.Output[pa.Table]:
     """Posts and profiles of accounts and hashtags into the inbox, by the official API or from the site."""

@@ -12,7 +12,7 @@ import pyarrow as pa
 from pydantic import field_validator
 from upath import UPath
 
-from instagram_assets.assets.asset_helpers import PER_CELL, described, earlier_rows, show
+from instagram_assets.assets.asset_helpers import PER_CELL, earlier_rows, log_results, table_metadata
 from instagram_assets.errors import StorageError
 from instagram_assets.ingest import inbox
 from instagram_assets.ingest.archive_pictures import StorePictures
@@ -68,21 +68,22 @@ class LandingConfig(dg.Config):
     outs={
         "landed_files": dg.AssetOut(
             description="Every file that came in, read once and split by account and day.",
-            **described("landed_files", "ingest", {"json"}),
+            **table_metadata("landed_files", "ingest", {"json"}),
         ),
         "quarantine": dg.AssetOut(
-            description="Bad records, each with its file, place, field and reason.", **described("quarantine", "ingest")
+            description="Bad records, each with its file, place, field and reason.",
+            **table_metadata("quarantine", "ingest"),
         ),
         "raw_ads": dg.AssetOut(
             description="Ads as received and validated, one row per observation; they end at their viral labels.",
             is_required=False,
-            **described("raw_ads", "ingest"),
+            **table_metadata("raw_ads", "ingest"),
         ),
         "raw_comments": dg.AssetOut(
             description="Comments under pseudonyms, one row per observation, joined to `posts` by `post_id`. None "
             "unless INSTAGRAM_ASSETS_INGEST__KEEP_COMMENTS keeps them.",
             is_required=False,
-            **described("raw_comments", "ingest"),
+            **table_metadata("raw_comments", "ingest"),
         ),
     }
 )
@@ -124,14 +125,14 @@ def landed(
         raise dg.Failure("\n".join(map(str, result.failures)), metadata=numbers)
 
 
-@dg.asset(**PER_CELL, **described("raw_posts", "ingest"))
+@dg.asset(**PER_CELL, **table_metadata("raw_posts", "ingest"))
 def raw_posts(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.Table:
     """Posts as received and validated, one row per observation."""
     with not_tried_again():
         return read_posts(open_lake(settings()), "posts", *_cells(context))
 
 
-@dg.asset(**PER_CELL, **described("raw_reels", "ingest"))
+@dg.asset(**PER_CELL, **table_metadata("raw_reels", "ingest"))
 def raw_reels(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.Table:
     """Reels as received and validated, one row per observation."""
     with not_tried_again():
@@ -139,7 +140,7 @@ def raw_reels(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.T
 
 
 @dg.asset(
-    partitions_def=accounts, backfill_policy=dg.BackfillPolicy.single_run(), **described("raw_profiles", "ingest")
+    partitions_def=accounts, backfill_policy=dg.BackfillPolicy.single_run(), **table_metadata("raw_profiles", "ingest")
 )
 def raw_profiles(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.Table:
     """Profiles as received and validated, one row per observation."""
@@ -201,7 +202,7 @@ def _cells(context: dg.AssetExecutionContext) -> Selection:
     ins={"raw_profiles": dg.AssetIn(partition_mapping=dg.AllPartitionMapping())},
     freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=26)),
     **PER_CELL,
-    **described("posts", "posts"),
+    **table_metadata("posts", "posts"),
 )
 def posts(
     context: dg.AssetExecutionContext, raw_posts: pa.Table, raw_reels: pa.Table, raw_profiles: pa.Table
@@ -209,7 +210,7 @@ def posts(
     """Each post or reel once: its newest observation, merged with its owner's profile."""
     table = merge_posts(raw_posts, raw_reels, raw_profiles, settings().mode, _remembered(context, raw_posts, raw_reels))
     numbers = {"posts": table.num_rows, "without a profile": table["profile_observed_at"].null_count}
-    show(context, numbers)
+    log_results(context, numbers)
     return table
 
 

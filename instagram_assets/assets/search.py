@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from instagram_assets.assets.asset_helpers import described, show
+from instagram_assets.assets.asset_helpers import log_results, table_metadata
 from instagram_assets.datasets.image_folder import why_not
 from instagram_assets.datasets.overrides import overrides_of, read_overrides
 from instagram_assets.datasets.pseudonymous import declared_pseudonyms
@@ -49,7 +49,7 @@ _PER_SEARCH: dict[str, Any] = {"partitions_def": searches}
 overrides = dg.AssetSpec(
     "overrides",
     **_PER_SEARCH,
-    **described("overrides", "search"),
+    **table_metadata("overrides", "search"),
     description="The images of a search, or of a list, that somebody kept or dropped by hand, in the web app, and why.",
 )
 
@@ -72,7 +72,7 @@ class SearchConfig(dg.Config):
     """Ask the page again, and let images go that the folder has and the search has not."""
 
 
-@dg.asset(**_PER_SEARCH, **described("search_results", "search", {"selenium"}))
+@dg.asset(**_PER_SEARCH, **table_metadata("search_results", "search", {"selenium"}))
 def search_results(context: dg.AssetExecutionContext, config: SearchConfig) -> pa.Table:
     """What the search page shows for the word; asked again only for another request or with `refresh`."""
     request = _asked(context.partition_key, config)
@@ -92,11 +92,11 @@ def search_results(context: dg.AssetExecutionContext, config: SearchConfig) -> p
         save_hits(open_lake(settings()), request, source.site.name, hits)
     else:
         context.log.info(f"results {len(hits)}, as the page showed them before")
-    show(context, {"results": len(hits)})
+    log_results(context, {"results": len(hits)})
     return results_table(request, source.site.name, hits)
 
 
-@dg.asset(**_PER_SEARCH, **described("search_images", "search", {"jpeg", "opencv"}), pool="downloads")
+@dg.asset(**_PER_SEARCH, **table_metadata("search_images", "search", {"jpeg", "opencv"}), pool="downloads")
 def search_images(context: dg.AssetExecutionContext, search_results: pa.Table) -> pa.Table:
     """The images of the results, fetched, measured and judged: the original, or its thumbnail when it fails."""
     request, last = _request(context), DownloadProgress()
@@ -111,20 +111,20 @@ def search_images(context: dg.AssetExecutionContext, search_results: pa.Table) -
     with show_progress(context.log.info, counter("measured")) as measuring:
         table = images_table(outcomes, request, settings(), measuring)
     passed = sum(table["passed"].to_pylist())
-    show(context, {**asdict(last), **Counter(table["status"].to_pylist()), "passed": passed})
+    log_results(context, {**asdict(last), **Counter(table["status"].to_pylist()), "passed": passed})
     return table
 
 
-@dg.asset(**_PER_SEARCH, **described("search_embeddings", "search", {"pytorch"}), pool="models")
+@dg.asset(**_PER_SEARCH, **table_metadata("search_embeddings", "search", {"pytorch"}), pool="models")
 def search_embeddings(context: dg.AssetExecutionContext, search_images: pa.Table) -> pa.Table:
     """The embedding of each different image that passed."""
     with show_progress(context.log.info, counter("embeddings")) as report:
         table = embeddings_table(search_images, _request(context), settings(), report)
-    show(context, {"images": table.num_rows, **Counter(table["status"].to_pylist())})
+    log_results(context, {"images": table.num_rows, **Counter(table["status"].to_pylist())})
     return table
 
 
-@dg.asset(**_PER_SEARCH, **described("search_clusters", "search", {"scikitlearn"}), pool="models")
+@dg.asset(**_PER_SEARCH, **table_metadata("search_clusters", "search", {"scikitlearn"}), pool="models")
 def search_clusters(
     context: dg.AssetExecutionContext, search_embeddings: pa.Table, search_images: pa.Table
 ) -> pa.Table:
@@ -134,7 +134,7 @@ def search_clusters(
     counts = Counter(found.table["cluster"].to_pylist())
     lines = _cluster_lines(found.table, search_images, found.choice.label)
     context.log.info(f"clusters {len(counts.keys() - {-1})}, the subject is {found.choice.label}")
-    show(
+    log_results(
         context,
         {
             "images": found.table.num_rows,
@@ -152,7 +152,7 @@ def search_clusters(
     return found.table
 
 
-@dg.asset(**_PER_SEARCH, **described("search_dataset", "search", {"jpeg", "json"}))
+@dg.asset(**_PER_SEARCH, **table_metadata("search_dataset", "search", {"jpeg", "json"}))
 def search_dataset(
     context: dg.AssetExecutionContext,
     search_results: pa.Table,
@@ -182,7 +182,7 @@ def search_dataset(
     for note in written.notes:
         context.log.warning(note)
     numbers = {"candidates": len(written.rows), "kept": len(written.kept)}
-    show(context, {**numbers, **written.left_out}, written.sheets(settings().text.font))
+    log_results(context, {**numbers, **written.left_out}, written.sheets(settings().text.font))
     run_id = context.run.run_id
     tags = {CANDIDATES_TAG: str(len(written.rows)), KEPT_TAG: str(len(written.kept)), COUNTED_BY_TAG: run_id}
     context.instance.add_run_tags(context.run.run_id, tags)

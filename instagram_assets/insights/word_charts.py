@@ -10,7 +10,7 @@ from instagram_assets.insights.word_counts import Counted, busiest_accounts, cou
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.index_reader import LakeIndex
 from instagram_assets.text.part_of_speech import CONTENT_CLASSES
-from instagram_assets.text.word_frequencies import SHARES
+from instagram_assets.text.word_frequencies import VOCABULARY_SHARES
 
 MOST_WORDS, MOST_IN_CLOUD, MOST_OF_ACCOUNT, MOST_HASHTAGS, MOST_RISING = 30, 90, 10, 20, 20
 MOST_ACCOUNTS = 6
@@ -87,7 +87,7 @@ def vocabulary_shares(index: LakeIndex, wanted: Filter) -> pa.Table:
             SELECT account, percent / 100 AS part, count(*) AS words, any_value(different)::BIGINT AS different,
                 sum(count)::BIGINT AS count, any_value(written)::BIGINT AS written,
                 sum(count) / any_value(written) AS share
-            FROM vocabulary, (SELECT unnest({part.value(list(SHARES))}) AS percent)
+            FROM vocabulary, (SELECT unnest({part.value(list(VOCABULARY_SHARES))}) AS percent)
             WHERE place <= (different * percent + 99) // 100
             GROUP BY account, percent ORDER BY list_position({part.value(accounts)}, account), percent""",
             *part.values,
