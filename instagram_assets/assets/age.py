@@ -11,13 +11,11 @@ from instagram_assets.age.card import NOT_FOR_PERSONS
 from instagram_assets.age.dataset import TrainingData
 from instagram_assets.age.predict import AUTHOR_TEXT_COLUMNS, audience
 from instagram_assets.assets.asset_helpers import OWNERS, described, failing_clearly, show, whole_inputs
-from instagram_assets.partitions import accounts
 from instagram_assets.report.charts import histogram
 from instagram_assets.report.progress import ProgressUpdate, show_progress
 from instagram_assets.settings import settings
 
 _BY_ACCOUNT: dict[str, Any] = {
-    "partitions_def": accounts,
     "backfill_policy": dg.BackfillPolicy.single_run(),
     # Posts are read by account. Dagster need not list all days of each: for 10,000 accounts that takes it a quarter
     # of an hour.

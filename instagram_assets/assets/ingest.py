@@ -31,7 +31,7 @@ from instagram_assets.ingest.observations import (
 from instagram_assets.ingest.retained_rows import RetainedRows, retained_rows
 from instagram_assets.media.archive_images import keep_in
 from instagram_assets.media.download_options import DownloadOptions
-from instagram_assets.partitions import Selection, accounts, first_day, known_accounts, selection, window
+from instagram_assets.partitions import Selection, first_day, known_accounts, selection, window
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.report.progress import counter, show_progress
 from instagram_assets.settings import settings
@@ -138,9 +138,7 @@ def raw_reels(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.T
         return read_posts(open_lake(settings()), "reels", *_cells(context))
 
 
-@dg.asset(
-    partitions_def=accounts, backfill_policy=dg.BackfillPolicy.single_run(), **described("raw_profiles", "ingest")
-)
+@dg.asset(backfill_policy=dg.BackfillPolicy.single_run(), **described("raw_profiles", "ingest"))
 def raw_profiles(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.Table:
     """Profiles as received and validated, one row per observation."""
     return read_profiles(open_lake(settings()), context.partition_keys)

@@ -15,7 +15,7 @@ from instagram_assets.datasets.overrides import overrides_of, read_overrides
 from instagram_assets.datasets.pseudonymous import declared_pseudonyms
 from instagram_assets.errors import SearchRequestError
 from instagram_assets.media.download_types import Progress
-from instagram_assets.partitions import CANDIDATES_TAG, COUNTED_BY_TAG, KEPT_TAG, QUERY_TAG, search_tags, searches
+from instagram_assets.partitions import CANDIDATES_TAG, COUNTED_BY_TAG, KEPT_TAG, QUERY_TAG, search_tags
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.report.charts import line_chart
 from instagram_assets.report.contact_sheets import labelled_sheet
@@ -43,12 +43,8 @@ from instagram_assets.storage.image_folder_state import check_growing, preferenc
 from instagram_assets.storage.lake import open_lake
 from instagram_assets.vision import pipeline
 
-_PER_SEARCH: dict[str, Any] = {"partitions_def": searches}
-
-
 overrides = dg.AssetSpec(
     "overrides",
-    **_PER_SEARCH,
     **described("overrides", "search"),
     description="The images of a search, or of a list, that somebody kept or dropped by hand, in the web app, and why.",
 )
@@ -72,7 +68,7 @@ class SearchConfig(dg.Config):
     """Ask the page again, and let images go that the folder has and the search has not."""
 
 
-@dg.asset(**_PER_SEARCH, **described("search_results", "search", {"selenium"}))
+@dg.asset(**described("search_results", "search", {"selenium"}))
 def search_results(context: dg.AssetExecutionContext, config: SearchConfig) -> pa.Table:
     """What the search page shows for the word; asked again only for another request or with `refresh`."""
     request = _asked(context.partition_key, config)
@@ -96,7 +92,7 @@ def search_results(context: dg.AssetExecutionContext, config: SearchConfig) -> p
     return results_table(request, source.site.name, hits)
 
 
-@dg.asset(**_PER_SEARCH, **described("search_images", "search", {"jpeg", "opencv"}), pool="downloads")
+@dg.asset(**described("search_images", "search", {"jpeg", "opencv"}), pool="downloads")
 def search_images(context: dg.AssetExecutionContext, search_results: pa.Table) -> pa.Table:
     """The images of the results, fetched, measured and judged: the original, or its thumbnail when it fails."""
     request, last = _request(context), Progress()
@@ -115,7 +111,7 @@ def search_images(context: dg.AssetExecutionContext, search_results: pa.Table) -
     return table
 
 
-@dg.asset(**_PER_SEARCH, **described("search_embeddings", "search", {"pytorch"}), pool="models")
+@dg.asset(**described("search_embeddings", "search", {"pytorch"}), pool="models")
 def search_embeddings(context: dg.AssetExecutionContext, search_images: pa.Table) -> pa.Table:
     """The embedding of each different image that passed."""
     with show_progress(context.log.info, counter("embeddings")) as report:
@@ -124,7 +120,7 @@ def search_embeddings(context: dg.AssetExecutionContext, search_images: pa.Table
     return table
 
 
-@dg.asset(**_PER_SEARCH, **described("search_clusters", "search", {"scikitlearn"}), pool="models")
+@dg.asset(**described("search_clusters", "search", {"scikitlearn"}), pool="models")
 def search_clusters(
     context: dg.AssetExecutionContext, search_embeddings: pa.Table, search_images: pa.Table
 ) -> pa.Table:
@@ -152,7 +148,7 @@ def search_clusters(
     return found.table
 
 
-@dg.asset(**_PER_SEARCH, **described("search_dataset", "search", {"jpeg", "json"}))
+@dg.asset(**described("search_dataset", "search", {"jpeg", "json"}))
 def search_dataset(
     context: dg.AssetExecutionContext,
     search_results: pa.Table,

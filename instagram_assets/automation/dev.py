@@ -33,7 +33,7 @@ from instagram_assets.automation.forget_requests import (
     write_state,
 )
 from instagram_assets.automation.forget_while_paused import active_run_names, run_forget_command
-from instagram_assets.errors import DevError
+from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.settings import settings
 from instagram_assets.storage.locks import at_work_in
 
@@ -45,6 +45,10 @@ _SECONDS_TO_START = 180.0
 # The daemon first: it would retry failed runs at once, on a code server that is ending too.
 _SECONDS_FOR_DAEMON, _SECONDS_FOR_ALL = 3.0, 5.0
 _LOOK_EVERY = 1.0
+
+
+class DevError(InstagramAssetsError):
+    """Something that `dev` consists of did not start, or ended."""
 
 
 class Listeners(NamedTuple):

@@ -12,13 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from instagram_assets.datasets.lists import list_names
 from instagram_assets.datasets.overrides import read_overrides
-from instagram_assets.errors import (
-    DagsterDownError,
-    DagsterRefusedError,
-    InstagramAssetsError,
-    NotFoundError,
-    StorageError,
-)
+from instagram_assets.errors import InstagramAssetsError, NotFoundError, StorageError
 from instagram_assets.lake_index.facets import choices_of, clusters_of
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.index_reader import LakeIndex
@@ -26,6 +20,7 @@ from instagram_assets.lake_index.page_rows import images_with, near_duplicates, 
 from instagram_assets.lake_index.sorted_rows import Sort, shared_orders
 from instagram_assets.schemas.search import Override
 from instagram_assets.web.collection_jobs import Job, folder_path, newest_of
+from instagram_assets.web.dagster_queries import DagsterDownError, DagsterRefusedError
 from instagram_assets.web.dependencies import Services, ServicesDep
 from instagram_assets.web.index_service import index_of
 from instagram_assets.web.rendering import render, words_of
