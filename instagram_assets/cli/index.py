@@ -11,7 +11,7 @@ from instagram_assets.cli.arguments import AsJson, say
 from instagram_assets.cli.errors import clear_errors
 
 if TYPE_CHECKING:
-    from instagram_assets.lake_index.pregenerate_thumbnails import Ahead
+    from instagram_assets.lake_index.pregenerate_thumbnails import PregenerationCounts
     from instagram_assets.lake_index.update import Updated
 
 commands = typer.Typer()
@@ -68,27 +68,32 @@ def _updated(*, rebuild: bool) -> "Updated":
     return done
 
 
-def _made_ahead(*, alone: bool) -> "Ahead":
+def _made_ahead(*, alone: bool) -> "PregenerationCounts":
     """Create thumbnails of the indexed images, in one thread per processor if `alone`, else in half as many."""
     from instagram_assets.lake_index.index_files import INDEX_FOLDER
     from instagram_assets.lake_index.index_reader import LakeIndex
-    from instagram_assets.lake_index.pregenerate_thumbnails import be_quiet, make_ahead, most_images, newest_images
+    from instagram_assets.lake_index.pregenerate_thumbnails import (
+        lower_priority,
+        most_thumbnails,
+        newest_images,
+        pregenerate,
+    )
     from instagram_assets.lake_index.remove_derived_files import THUMBNAILS
     from instagram_assets.lake_index.thumbnails import Thumbnails
     from instagram_assets.report.progress import counter, show_progress
     from instagram_assets.settings import settings
 
     if not alone:
-        be_quiet()
+        lower_priority()
     found = settings()
     most, pixels = found.web.thumbnails_mb << 20, found.download.max_megapixels
     store = Thumbnails(found.folder(THUMBNAILS), found.folder("media"), most, pixels)
     index = LakeIndex(found.folder(INDEX_FOLDER))
-    wanted = newest_images(index, most_images(store))
+    wanted = newest_images(index, most_thumbnails(store))
     index.close()  # meanwhile the index may be replaced, or an erasure may need to delete it
     cores = os.cpu_count() or 1
     with show_progress(say, counter("thumbnails")) as report:
-        return make_ahead(store, wanted, cores if alone else max(1, cores // 2), report)
+        return pregenerate(store, wanted, cores if alone else max(1, cores // 2), report)
 
 
 def _told(done: "Updated") -> str:
@@ -102,7 +107,7 @@ def _told(done: "Updated") -> str:
     )
 
 
-def _told_of_thumbnails(done: "Ahead") -> str:
+def _told_of_thumbnails(done: "PregenerationCounts") -> str:
     parts = [f"{done.made:,} thumbnails were made in {done.seconds:.1f} s"]
     if done.failed:
         parts.append(f"{done.failed:,} pictures are gone or cannot be shown")
