@@ -176,7 +176,7 @@ def _prices(report: Report, site: Site) -> None:
     from instagram_assets.media.store import MediaStore
     from instagram_assets.media.url_checks import check_url, expiry
     from instagram_assets.media.verify import check_media
-    from instagram_assets.storage.content_keys import url_identity
+    from instagram_assets.storage.fingerprints import url_identity
 
     local = DownloadOptions(allow_http=True, allow_loopback=True)
     bodies = [(site.files / f"{number}.jpg").read_bytes() for number in range(256)]

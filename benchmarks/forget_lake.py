@@ -20,8 +20,8 @@ from instagram_assets.ingest.observations import read_posts, read_profiles
 from instagram_assets.media.url_index import Entry, Index
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Settings
-from instagram_assets.storage.content_keys import url_identity
 from instagram_assets.storage.features import FeatureStore
+from instagram_assets.storage.fingerprints import url_identity
 from instagram_assets.storage.layout import folder_name, set_up
 from instagram_assets.storage.parquet_files import to_bytes
 from instagram_assets.vision.embed import EMBEDDING_FEATURES

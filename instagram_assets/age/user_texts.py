@@ -18,9 +18,9 @@ from instagram_assets.ingest import field_values
 from instagram_assets.ingest.archive_layout import is_posts_file
 from instagram_assets.ingest.archive_pictures import archive_owner
 from instagram_assets.ingest.field_values import is_account_name, replace_surrogates
-from instagram_assets.ingest.folders import FolderContents
+from instagram_assets.ingest.folder_scan import FolderContents
 from instagram_assets.ingest.formats import graphql
-from instagram_assets.ingest.formats.shapes import Part, PostShape
+from instagram_assets.ingest.formats.field_mapping import Part, PostMapping
 from instagram_assets.ingest.normalize import format_of
 from instagram_assets.ingest.reader.byte_streams import utf8_chunks
 from instagram_assets.ingest.reader.json_values import BadRecord, Record
@@ -286,7 +286,7 @@ def _captions(record: Record | BadRecord, source: RecordSource) -> Iterator[_Cap
         yield _Caption(text)
         return
     try:
-        yield from (_caption(part) for part in opened(record, source) if isinstance(part.shape, PostShape))
+        yield from (_caption(part) for part in opened(record, source) if isinstance(part.shape, PostMapping))
     except RecordError as error:
         yield _Caption(None, problem=str(error))
 

@@ -16,7 +16,7 @@ from instagram_assets.report.fonts import FONT_REMEDY, font_problem
 from instagram_assets.schemas import CONTRACTS, VIEWS
 from instagram_assets.settings import settings
 from instagram_assets.storage.atomic import write_atomic
-from instagram_assets.storage.history.embedded_images import image_name
+from instagram_assets.storage.dagster_history.embedded_images import image_name
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets.storage.parquet_io import COLUMNS, add_to_newest_event
 from instagram_assets.storage.retention_horizon import read_horizon

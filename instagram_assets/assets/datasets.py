@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from instagram_assets.assets.asset_helpers import OWNERS, whole
 from instagram_assets.datasets.csv import CAPTION_RAW, IMPRESSION, write_csv
-from instagram_assets.datasets.delta import TABLES, Made, target_of, write_delta
+from instagram_assets.datasets.delta import TABLES, ExportedTable, delta_target, write_delta
 from instagram_assets.datasets.json import json_name, write_json
 from instagram_assets.datasets.parquet import SCHEMA, write_parquet
 from instagram_assets.datasets.pseudonymous import (
@@ -129,7 +129,7 @@ def dataset_parquet(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
 )
 def dataset_delta(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """Posts, reels, labels, analyses and ads as Delta tables for Databricks and Spark; what did not change stays."""
-    target, options = target_of(settings()), settings().delta.options
+    target, options = delta_target(settings()), settings().delta.options
     pseudonyms, warn = _pseudonyms(context.run.run_id), context.log.warning
     check = _check(context.run.run_id)
     made = write_delta(open_lake(settings()), target, options, pseudonyms=pseudonyms, check=check, warn=warn)
@@ -139,7 +139,7 @@ def dataset_delta(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     return dg.MaterializeResult(metadata={**made_of, **_people()})
 
 
-def _delta_tables(made: Iterable[Made]) -> str:
+def _delta_tables(made: Iterable[ExportedTable]) -> str:
     lines = [f"| {t.table} | {t.version} | {t.rows:,} | {t.files:,} | {t.written:,} | {t.removed:,} |" for t in made]
     return "\n".join(["| table | version | rows | files | written | removed |", "|---|--:|--:|--:|--:|--:|", *lines])
 

@@ -39,7 +39,7 @@ from instagram_assets.search.requests import (
 )
 from instagram_assets.search.subject import clusters_table
 from instagram_assets.settings import settings
-from instagram_assets.storage.folders import check_growing, preferences
+from instagram_assets.storage.image_folder_state import check_growing, preferences
 from instagram_assets.storage.lake import open_lake
 from instagram_assets.vision import pipeline
 

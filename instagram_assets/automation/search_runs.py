@@ -19,7 +19,7 @@ from instagram_assets.search.requests import (
     searches_folder,
 )
 from instagram_assets.settings import Settings
-from instagram_assets.storage.folders import check_growing
+from instagram_assets.storage.image_folder_state import check_growing
 from instagram_assets.storage.lake import lake_root
 
 SEARCH_STEPS = ("search_results", "search_images", "search_embeddings", "search_clusters", "search_dataset")

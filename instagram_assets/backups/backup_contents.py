@@ -45,7 +45,7 @@ from instagram_assets.backups.files_to_store import (
 )
 from instagram_assets.datasets.dataset_files import is_made_again
 from instagram_assets.errors import StorageError
-from instagram_assets.ingest.folders import DONE, REJECTED
+from instagram_assets.ingest.folder_scan import DONE, REJECTED
 from instagram_assets.privacy.data_inventory import OWN_FOLDERS
 from instagram_assets.privacy.secret_keys import KeyName, find_key
 from instagram_assets.schemas import CONTRACTS

@@ -22,7 +22,7 @@ from instagram_assets.ingest.post_ids import post_id_of, shortcode_from_url, sho
 from instagram_assets.media.url_index import LOCK_TIMEOUT
 from instagram_assets.privacy.forgotten_identifiers import Identifiers, is_search_of
 from instagram_assets.sources import account_and_hashtag_names
-from instagram_assets.storage.content_keys import url_identity
+from instagram_assets.storage.fingerprints import url_identity
 
 TargetKind = Literal["account", "hashtag", "post", "image"]
 

@@ -10,7 +10,7 @@ from instagram_assets.arrow import compute
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest import field_values
 from instagram_assets.ingest.formats.comments import COMMENT, POST_ID, display_name, username
-from instagram_assets.ingest.formats.shapes import Part
+from instagram_assets.ingest.formats.field_mapping import Part
 from instagram_assets.ingest.post_ids import certain_digits, normalized_id, post_id_of, shortcode_of
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.record_source import LandingRow, RecordSource, observed_at_of

@@ -16,7 +16,7 @@ from instagram_assets.lake_index.index_files import index_file, indexed_fingerpr
 from instagram_assets.lake_index.index_tables import LAKE_COLUMNS
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.storage.atomic import is_local
-from instagram_assets.storage.file_stamps import stamp, stamps
+from instagram_assets.storage.fingerprints import stamp, stamps
 from instagram_assets.storage.lake import files, names_in
 from instagram_assets.storage.layout import value_of
 

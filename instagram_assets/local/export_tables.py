@@ -10,7 +10,7 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.errors import FileError
-from instagram_assets.ingest.folders import scan_folder
+from instagram_assets.ingest.folder_scan import scan_folder
 from instagram_assets.ingest.landing import land_file
 from instagram_assets.ingest.merge import merge_posts as merge
 from instagram_assets.ingest.observations import quarantine_table, read_posts, read_profiles

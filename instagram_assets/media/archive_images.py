@@ -13,7 +13,7 @@ from instagram_assets.media.download_options import DownloadOptions
 from instagram_assets.media.excluded import WAS_FORGOTTEN, is_forgotten
 from instagram_assets.media.response_body import Arrival, Incoming
 from instagram_assets.media.store import MediaStore
-from instagram_assets.storage.content_keys import url_identity
+from instagram_assets.storage.fingerprints import url_identity
 
 Opened = tuple[str, Callable[[], BinaryIO]]
 """The URL of an image, and a function that opens it."""

@@ -15,7 +15,7 @@ from instagram_assets.media.excluded import WAS_FORGOTTEN, is_forgotten
 from instagram_assets.media.store import MediaStore
 from instagram_assets.media.url_checks import check_url, expiry, host_of, is_in_archive
 from instagram_assets.media.url_index import Entry
-from instagram_assets.storage.content_keys import url_identity
+from instagram_assets.storage.fingerprints import url_identity
 
 _Job = TypeVar("_Job")
 

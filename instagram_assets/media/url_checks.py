@@ -12,8 +12,8 @@ from urllib.parse import SplitResult, urlsplit
 from instagram_assets.errors import MediaRefusedError
 from instagram_assets.media.download_options import DownloadOptions
 from instagram_assets.schemas.contract import ARCHIVE_SCHEME
-from instagram_assets.storage.content_keys import is_instagram_cdn, query_values
-from instagram_assets.storage.content_keys import url_identity as url_identity
+from instagram_assets.storage.fingerprints import is_instagram_cdn, query_values
+from instagram_assets.storage.fingerprints import url_identity as url_identity
 
 MAX_LENGTH = 8_000
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address

@@ -29,7 +29,7 @@ from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.reels.instagram_session import read_session
 from instagram_assets.reels.url_refresh import UrlRefresher, UrlSource, check_instaloader
 from instagram_assets.settings import DownloadSettings, ReelSettings
-from instagram_assets.storage.content_keys import url_identity
+from instagram_assets.storage.fingerprints import url_identity
 
 T = TypeVar("T")
 

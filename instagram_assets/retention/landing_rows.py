@@ -19,6 +19,7 @@ from upath import UPath
 from instagram_assets.arrow import compute
 from instagram_assets.errors import StorageError
 from instagram_assets.ingest.landing import spool_folder
+from instagram_assets.ingest.landing_writer import ROW_GROUP
 from instagram_assets.ingest.manifests import (
     LANDING_CONTRACTS,
     LANDING_TABLES,
@@ -30,7 +31,6 @@ from instagram_assets.ingest.manifests import (
     table_path,
     write_manifest,
 )
-from instagram_assets.ingest.writer import ROW_GROUP
 from instagram_assets.retention.expired_items import LANDING_PLACE, ExpiredItem
 from instagram_assets.storage.atomic import is_local, refusal, remove_durably, sweep, write_atomic
 from instagram_assets.storage.lake import names_in

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from instagram_assets.ingest.folders import DONE, REJECTED
+from instagram_assets.ingest.folder_scan import DONE, REJECTED
 from instagram_assets.sources.apify_api import ActorRun
 from instagram_assets.storage.atomic import write_atomic
 

@@ -18,7 +18,7 @@ from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.index_reader import LakeIndex
 from instagram_assets.lake_index.sorted_rows import NO_DECISIONS, Decisions
 from instagram_assets.storage.atomic import is_local
-from instagram_assets.storage.file_stamps import stamp
+from instagram_assets.storage.fingerprints import stamp
 from instagram_assets.storage.lake import files
 from instagram_assets.web.dependencies import Services
 from instagram_assets.web.index_service import index_of

@@ -15,7 +15,7 @@ from instagram_assets.errors import ConflictError, DagsterRefusedError, NotFound
 from instagram_assets.partitions import FOLDER_TAG, PARTITION
 from instagram_assets.search.requests import load_request, searches_folder
 from instagram_assets.settings import Settings
-from instagram_assets.storage.folders import Removed, remove_folder
+from instagram_assets.storage.image_folder_state import Removed, remove_folder
 from instagram_assets.web.collection_jobs import Job, State, find_job, folder_of, newest_of
 from instagram_assets.web.dependencies import Services
 from instagram_assets.web.job_requests import JobBody

@@ -17,7 +17,7 @@ from instagram_assets.automation.collect_job import (
     no_hours_missing,
 )
 from instagram_assets.automation.shell_runs import bring_up_to_date, land, run_job
-from instagram_assets.cli.collected import commands as collected
+from instagram_assets.cli.collection_status import commands as collected
 from instagram_assets.collect.collect_all import CollectionOptions, ProgressListener, collect_all
 from instagram_assets.collect.collect_targets import choose_targets
 from instagram_assets.collect.collection_scope import CollectionScope

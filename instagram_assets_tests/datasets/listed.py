@@ -6,7 +6,7 @@ from pathlib import Path
 from instagram_assets.media.store import MediaStore
 from instagram_assets.schemas import SEARCH_CLUSTERS
 from instagram_assets.settings import Settings
-from instagram_assets.storage.content_keys import url_identity
+from instagram_assets.storage.fingerprints import url_identity
 from instagram_assets.storage.lake import lake_root
 from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets_tests.datasets.tables import image, images, post, posts

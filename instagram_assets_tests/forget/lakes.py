@@ -18,8 +18,8 @@ from instagram_assets.lake_index.update import update_index
 from instagram_assets.media.url_index import Entry, Index
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Settings
-from instagram_assets.storage.content_keys import url_identity
 from instagram_assets.storage.features import FeatureStore
+from instagram_assets.storage.fingerprints import url_identity
 from instagram_assets.storage.lake_writer import write_asset, write_cells
 from instagram_assets.vision.caption_tables import CAPTION_FEATURES as CAPTIONED
 from instagram_assets.vision.embed import EMBEDDING_FEATURES as EMBEDDED

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from instagram_assets.errors import MediaRefusedError
 from instagram_assets.media.download_options import DownloadOptions
 from instagram_assets.media.url_checks import check_url, expiry, is_public
-from instagram_assets.storage.content_keys import url_identity
+from instagram_assets.storage.fingerprints import url_identity
 
 STRICT = DownloadOptions()
 LOCAL = DownloadOptions(allow_http=True, allow_loopback=True)

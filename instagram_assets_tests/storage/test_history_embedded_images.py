@@ -17,8 +17,8 @@ from instagram_assets.assets.asset_helpers import show
 from instagram_assets.forget import outputs
 from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.settings import settings
-from instagram_assets.storage.history.embedded_images import ImageRemover
-from instagram_assets.storage.history.history_erasure import HistoryErasure, erase_from_history
+from instagram_assets.storage.dagster_history.embedded_images import ImageRemover
+from instagram_assets.storage.dagster_history.history_erasure import HistoryErasure, erase_from_history
 from instagram_assets_tests.conftest import OpenHome
 from instagram_assets_tests.storage import history_homes as homes
 from instagram_assets_tests.storage.history_search import found_in_files, found_in_tables

@@ -15,8 +15,8 @@ from instagram_assets.media.store import MediaStore
 from instagram_assets.schemas import SEARCH_CLUSTERS, SEARCH_DATASET, SEARCH_IMAGES, SEARCH_RESULTS
 from instagram_assets.search.image_selection import select_images
 from instagram_assets.settings import Settings
-from instagram_assets.storage.content_keys import url_identity
-from instagram_assets.storage.folders import preferences
+from instagram_assets.storage.fingerprints import url_identity
+from instagram_assets.storage.image_folder_state import preferences
 from instagram_assets.storage.lake import lake_root
 from instagram_assets.storage.lake_writer import write_cells
 

@@ -19,7 +19,7 @@ from instagram_assets.errors import (
     SettingsError,
 )
 from instagram_assets.ingest.dashboard_jobs import DashboardJob
-from instagram_assets.storage.folders import Removed
+from instagram_assets.storage.image_folder_state import Removed
 from instagram_assets.web import collection_jobs, job_actions
 from instagram_assets.web.collection_jobs import Job, Kind, State
 from instagram_assets.web.dependencies import Services

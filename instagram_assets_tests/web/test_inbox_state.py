@@ -11,7 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 from upath import UPath
 
-from instagram_assets.ingest.folders import ERROR_SUFFIX
+from instagram_assets.ingest.folder_scan import ERROR_SUFFIX
 from instagram_assets.ingest.inbox import land_files
 from instagram_assets.ingest.manifests import clear_pending, manifest_path
 from instagram_assets.settings import Settings, load_settings

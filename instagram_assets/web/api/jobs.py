@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from instagram_assets.storage.folders import Removed
+from instagram_assets.storage.image_folder_state import Removed
 from instagram_assets.web import collection_jobs, job_actions
 from instagram_assets.web.collection_jobs import MOST_AT_ONCE, Job, JobPage, State
 from instagram_assets.web.dependencies import ServicesDep
