@@ -84,16 +84,16 @@ def _make_thumbnails(*, alone: bool) -> "PregenerationCounts":
     from instagram_assets.settings import settings
 
     if not alone:
-        be_quiet()
+        lower_priority()
     config = settings()
     most, pixels = config.web.thumbnails_mb << 20, config.download.max_megapixels
     store = Thumbnails(config.folder(THUMBNAILS), config.folder("media"), most, pixels)
     index = LakeIndex(config.folder(INDEX_FOLDER))
-    images = newest_images(index, most_images(store))
+    images = newest_images(index, most_thumbnails(store))
     index.close()  # meanwhile the index may be replaced, or an erasure may need to delete it
     cores = os.cpu_count() or 1
     with show_progress(print_stderr, counter("thumbnails")) as report:
-        return make_ahead(store, images, cores if alone else max(1, cores // 2), report)
+        return pregenerate(store, images, cores if alone else max(1, cores // 2), report)
 
 
 def _index_line(done: "Updated") -> str:
