@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instagram_assets.automation.run_plan import exact_ranges
+from instagram_assets.automation.partitions_to_run import exact_ranges
 from instagram_assets.partitions import RANGE_END, RANGE_START
 
 ORDER = [f"account{number}" for number in range(8)]

@@ -34,7 +34,7 @@ def test_a_killed_dev_leaves_no_process(tmp_path: Path) -> None:
             "dagster-ui",
             "cli web",
             "dagster._daemon run",
-            "process_group_guard",
+            "child_processes.py",
         )
         assert {name for name in programs if any(name in words for words in family.values())} == set(programs)
         assert end(dev, signal.SIGKILL)[0] == -signal.SIGKILL

@@ -16,7 +16,7 @@ from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
 from dagster._daemon.freshness import FreshnessDaemon
 from typer.testing import CliRunner
 
-from instagram_assets.automation.alerts import alerts_sensor, send_due
+from instagram_assets.automation.alert_sensor import alerts_sensor, send_due
 from instagram_assets.automation.shell_runs import bring_up_to_date, land, run_job
 from instagram_assets.cli import app
 from instagram_assets.definitions import defs

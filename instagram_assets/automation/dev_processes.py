@@ -21,10 +21,11 @@ from typing import NamedTuple
 import dagster as dg
 
 from instagram_assets.automation.child_processes import Child, Children, child_processes, wait_for
-from instagram_assets.automation.code_server import CODE_SERVER_HOST, CODE_SERVER_PORT, CODE_SERVER_SOCKET
+from instagram_assets.automation.code_server import client_environment, code_server_command, is_serving, write_workspace
 from instagram_assets.automation.dead_runs import sockets_folder
 from instagram_assets.automation.dev_events import EventReporter
 from instagram_assets.automation.forget_requests import (
+    FORGET_LOG,
     PAUSE_FOLDER,
     ForgetPhase,
     ForgetRequest,
@@ -32,19 +33,19 @@ from instagram_assets.automation.forget_requests import (
     pending_request,
     write_state,
 )
-from instagram_assets.automation.forget_while_paused import active_run_names, run_forget_command
+from instagram_assets.automation.run_states import ACTIVE_STATUSES, run_statuses
 from instagram_assets.errors import DevError
 from instagram_assets.settings import settings
 from instagram_assets.storage.locks import at_work_in
 
-LOCATION_NAME = "instagram_assets"
-DEFINITIONS = "instagram_assets.definitions"
 _PYTHON = (sys.executable, "-m")
-_PACKAGE_ROOT = Path(__file__).parent.parent.parent
 _SECONDS_TO_START = 180.0
 # The daemon first: it would retry failed runs at once, on a code server that is ending too.
 _SECONDS_FOR_DAEMON, _SECONDS_FOR_ALL = 3.0, 5.0
-_LOOK_EVERY = 1.0
+_POLL_SECONDS = 1.0
+_FORGET_POLL_SECONDS = 0.2
+_MOST_RUNS_NAMED = 5
+_PROOF = "Proof: "
 
 
 class Listeners(NamedTuple):
@@ -71,11 +72,11 @@ def run_dev(
         say(f"Logs        {home / 'dev'}")
         dev = _Dev(listeners, lasting, home, failures, say, ended, verbose=verbose)
         try:
-            wish = dev.serve(listeners.ui)
-            while wish:
+            request = dev.serve(listeners.ui)
+            while request:
                 say("Dagster is away while something is forgotten; the web app says how far it is")
-                told = run_forget_command(wish, lasting.folder, ended)
-                wish = None if ended.is_set() else dev.serve(_listen_again(dev.ui_address), told)
+                outcome = run_forget_command(request, lasting.folder, ended)
+                request = None if ended.is_set() else dev.serve(_listen_again(dev.ui_address), outcome)
         finally:
             listeners.close()
             lasting.ask_to_end(_SECONDS_FOR_ALL)
@@ -127,16 +128,13 @@ class _Dev:
 
     def _start(self, group: Children, ui: socket.socket) -> Generator[Child]:
         """Start the child processes; the code server first, until it responds, since the others depend on it."""
-        code_socket = group.folder / "code.sock"
-        server = {"socket": str(code_socket), "location_name": LOCATION_NAME}
-        _workspace(group).write_text(json.dumps({"load_from": [{"grpc_server": server}]}), "utf-8")
-        code = [*_PYTHON, "dagster", "code-server", "start", "-m", DEFINITIONS, "-d", str(_PACKAGE_ROOT)]
-        options = ["--location-name", LOCATION_NAME, "--log-level", self._level]
-        child = group.start("code server", [*code, *options], _environment(group))
+        workspace = write_workspace(group.folder)
+        environment = client_environment(group.folder, without=settings().web.token_variable)
+        child = group.start("code server", code_server_command(self._level), environment)
         yield child
-        _until(lambda: _answers(code_socket), child, self._ended)
-        command = [*_PYTHON, "instagram_assets.cli", "dagster-ui", "--workspace", str(_workspace(group))]
-        child = _start_server(group, "UI", command, ui, _environment(group))
+        _until(lambda: is_serving(group.folder), child, self._ended)
+        command = [*_PYTHON, "instagram_assets.cli", "dagster-ui", "--workspace", str(workspace)]
+        child = _start_server(group, "UI", command, ui, environment)
         yield child
         web = self._web or self._start_web()
         yield self._start_daemon(group)
@@ -150,19 +148,21 @@ class _Dev:
         return self._web
 
     def _start_daemon(self, group: Children) -> Child:
-        command = [*_PYTHON, "dagster._daemon", "run", "-w", str(_workspace(group)), "--log-level", self._level]
-        return group.start("daemon", command, _environment(group))
+        workspace = str(write_workspace(group.folder))
+        command = [*_PYTHON, "dagster._daemon", "run", "-w", workspace, "--log-level", self._level]
+        environment = client_environment(group.folder, without=settings().web.token_variable)
+        return group.start("daemon", command, environment)
 
     def _until_asked(self, group: Children, running: list[Child]) -> ForgetRequest | None:
         """Watch until an erasure is requested and no run is active; the daemon, which starts runs, is stopped then."""
-        while wish := self._watch(running):
+        while request := self._watch(running):
             daemon = running.pop()
             daemon.process.terminate()
             wait_for(daemon, _SECONDS_FOR_ALL)
             if not (going := active_run_names()):
-                write_state(self._lasting.folder, wish.at(ForgetPhase.stopping))
-                return wish
-            write_state(self._lasting.folder, wish.at(ForgetPhase.refused, ", ".join(going)))
+                write_state(self._lasting.folder, request.at(ForgetPhase.stopping))
+                return request
+            write_state(self._lasting.folder, request.at(ForgetPhase.refused, ", ".join(going)))
             running.append(self._start_daemon(group))
         return None
 
@@ -173,7 +173,7 @@ class _Dev:
         said = {child.name: _new_lines(child.log) for child in watched} if self._verbose else {}
         with dg.DagsterInstance.get() as instance:
             news = EventReporter(instance, self._say)
-            while not self._ended.wait(_LOOK_EVERY):
+            while not self._ended.wait(_POLL_SECONDS):
                 for name, lines in said.items():
                     for line in next(lines):
                         self._say(f"{name}: {line}")
@@ -184,9 +184,48 @@ class _Dev:
                 for line in next(failed):
                     self._say(_failure(json.loads(line)))
                 delete_old_state(self._lasting.folder)
-                if wish := pending_request(self._lasting.folder):
-                    return wish
+                if request := pending_request(self._lasting.folder):
+                    return request
         return None
+
+
+def active_run_names() -> list[str]:
+    """Active runs as "job id" with a shortened id, at most five: they must end before an erasure."""
+    with dg.DagsterInstance.get() as instance:
+        runs = instance.get_runs(dg.RunsFilter(statuses=run_statuses(ACTIVE_STATUSES)), limit=_MOST_RUNS_NAMED)
+    return [f"{run.job_name} {run.run_id[:8]}" for run in runs]
+
+
+def run_forget_command(request: ForgetRequest, folder: Path, ended: Event) -> ForgetRequest:
+    """Run the command `forget` with its output in the folder's log, and return the request with its outcome.
+
+    `ended` is set by a signal, which stops the command; the same request again finishes it. Nobody may use DAGSTER_HOME
+    meanwhile. The daemon's heartbeats are deleted first, so that it does not count as running.
+    """
+    write_state(folder, request.at(ForgetPhase.forgetting))
+    with dg.DagsterInstance.get() as instance:
+        instance.wipe_daemon_heartbeats()
+    # Its own group, with its log outside of the data folder, where the name would be found again.
+    with child_processes(folder, sockets_folder()) as group:
+        command = [sys.executable, "-m", "instagram_assets.cli", *request.command]
+        child = group.start("forget", command, {**os.environ, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"})
+        assert child.log == folder / FORGET_LOG
+        while not (child.ended or ended.wait(_FORGET_POLL_SECONDS)):
+            pass
+        if not child.ended:
+            group.ask_to_end(_SECONDS_FOR_ALL)
+        done = request.at(ForgetPhase.done if child.process.poll() == 0 else ForgetPhase.failed, _forget_detail(child))
+    write_state(folder, done.at(ForgetPhase.starting, done.detail))
+    return done
+
+
+def _forget_detail(child: Child) -> str:
+    """From the command's log: the path of the proof of erasure, or the error message."""
+    lines = child.log.read_text("utf-8", "replace").splitlines()
+    if proof := next((line for line in lines if line.startswith(_PROOF)), ""):
+        return proof.removeprefix(_PROOF)
+    error = next((number for number, line in enumerate(lines) if line.startswith("Error:")), -_MOST_RUNS_NAMED)
+    return "\n".join(lines[error:]).removeprefix("Error: ")
 
 
 def _listen_again(address: tuple[str, int]) -> socket.socket:
@@ -195,17 +234,6 @@ def _listen_again(address: tuple[str, int]) -> socket.socket:
         return socket.create_server(address, backlog=2_048)
     except OSError as error:
         raise DevError(f"{_url(address)}: cannot be used any more ({error}). Start `dev` again with --port.") from error
-
-
-def _workspace(group: Children) -> Path:
-    return group.folder / "workspace.yaml"
-
-
-def _environment(group: Children) -> dict[str, str]:
-    """Environment variables for clients of this group's code server, without the web app's token."""
-    left_out = (CODE_SERVER_HOST, CODE_SERVER_PORT, settings().web.token_variable)
-    others = {name: value for name, value in os.environ.items() if name not in left_out}
-    return {**others, CODE_SERVER_SOCKET: str(group.folder / "code.sock")}
 
 
 def _start_server(
@@ -228,11 +256,6 @@ def _until(ready: Callable[[], bool], child: Child, ended: Event) -> None:
         ended.wait(0.1)
 
 
-def _answers(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as client:
-        return client.connect_ex(str(path)) == 0
-
-
 def _url(address: tuple[str, int]) -> str:
     host, port = address
     return f"http://{host}:{port}"
@@ -249,17 +272,17 @@ def _serves(host: str, port: int, path: str) -> bool:
         connection.close()
 
 
-def _new_lines(file: Path, told: int = 0) -> Generator[list[str]]:
-    """Each time it is advanced, the complete lines appended to a file since, after its first `told` bytes."""
+def _new_lines(file: Path, read: int = 0) -> Generator[list[str]]:
+    """Each time it is advanced, the complete lines appended to a file since, after its first `read` bytes."""
     while True:
         new = b""
-        if file.exists() and file.stat().st_size > told:
+        if file.exists() and file.stat().st_size > read:
             with file.open("rb") as stream:
-                stream.seek(told)
+                stream.seek(read)
                 new = stream.read()
-        whole = new[: new.rfind(b"\n") + 1]
-        told += len(whole)
-        yield whole.decode("utf-8", "replace").splitlines()
+        complete = new[: new.rfind(b"\n") + 1]
+        read += len(complete)
+        yield complete.decode("utf-8", "replace").splitlines()
 
 
 def _failure(entry: dict[str, object]) -> str:

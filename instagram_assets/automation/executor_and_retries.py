@@ -1,6 +1,8 @@
-"""The executor: all steps of a run in one process, so that models load once; a cancelled run stops without retries.
+"""How runs are executed and retried: all steps in one process, so that models load once, within a time limit.
 
-Dagster 1.13.27 retries a step with a retry policy even when a person cancelled its run.
+A failed run is retried as often as `run_retries` in `homes/*/dagster.yaml` says, unless its job has the tags
+NO_RETRIES; a failed step of an asset by the retry policy in `assets/parts.py`. A run that a person cancelled stops
+without retries, although Dagster 1.13.27 retries a step with a retry policy even then.
 """
 
 from collections.abc import Generator, Iterator, Mapping
@@ -18,6 +20,11 @@ from dagster._core.execution.step_dependency_config import StepDependencyConfig
 from dagster._core.executor.in_process import InProcessExecutor
 
 from instagram_assets.automation.failure_reasons import was_interrupted
+
+NO_RETRIES = {"dagster/max_retries": "0"}
+"""Tags of a job whose failed runs the daemon does not retry."""
+TIME_LIMIT = {"dagster/max_runtime": "21600"}
+"""Tags that end a run after six hours: a killed one would stay "started" in Dagster's history forever."""
 
 
 class StoppableExecutor(InProcessExecutor):

@@ -10,7 +10,7 @@ from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run_iterator
 from dagster._utils.interrupts import capture_interrupts
 
-from instagram_assets.automation.executor import one_process
+from instagram_assets.automation.executor_and_retries import one_process
 
 Work = Callable[[dg.AssetExecutionContext], None]
 
