@@ -14,7 +14,7 @@ from instagram_assets.datasets.image_folder import why_not
 from instagram_assets.datasets.overrides import overrides_of, read_overrides
 from instagram_assets.datasets.pseudonymous import declared_pseudonyms
 from instagram_assets.errors import SearchRequestError
-from instagram_assets.media.download_types import Progress
+from instagram_assets.media.download_types import DownloadProgress
 from instagram_assets.partitions import CANDIDATES_TAG, COUNTED_BY_TAG, KEPT_TAG, QUERY_TAG, search_tags, searches
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.report.charts import line_chart
@@ -99,9 +99,9 @@ def search_results(context: dg.AssetExecutionContext, config: SearchConfig) -> p
 @dg.asset(**_PER_SEARCH, **described("search_images", "search", {"jpeg", "opencv"}), pool="downloads")
 def search_images(context: dg.AssetExecutionContext, search_results: pa.Table) -> pa.Table:
     """The images of the results, fetched, measured and judged: the original, or its thumbnail when it fails."""
-    request, last = _request(context), Progress()
+    request, last = _request(context), DownloadProgress()
 
-    def note(progress: Progress) -> None:
+    def note(progress: DownloadProgress) -> None:
         nonlocal last
         last = progress
         report(progress)

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from instagram_assets.media.download_options import DownloadOptions
-from instagram_assets.media.download_types import MediaRequest, Outcome, Progress
+from instagram_assets.media.download_types import DownloadOutcome, DownloadProgress, MediaRequest
 from instagram_assets.media.excluded import WAS_FORGOTTEN
 from instagram_assets.media.store import MediaStore
 from instagram_assets.privacy.tombstones import load_tombstones
@@ -22,8 +22,8 @@ def fetch_candidates(
     results: pa.Table,
     store: MediaStore,
     options: DownloadOptions,
-    on_progress: Callable[[Progress], None] | None = None,
-) -> list[Outcome]:
+    on_progress: Callable[[DownloadProgress], None] | None = None,
+) -> list[DownloadOutcome]:
     """Downloads the images of a table of `search_results`; returns outcomes in its order, keyed by rank.
 
     If an original fails, its thumbnail is downloaded. A host that does not connect is tried once in all. Raises
@@ -50,15 +50,15 @@ def _requests(rows: Sequence[Mapping[str, Any]], column: str) -> list[MediaReque
     return [MediaRequest(row["rank"], row[column]) for row in rows]
 
 
-def _with_both_reasons(outcome: Outcome, failed: Mapping[Any, Outcome]) -> Outcome:
+def _with_both_reasons(outcome: DownloadOutcome, failed: Mapping[Any, DownloadOutcome]) -> DownloadOutcome:
     """Returns the outcome of a thumbnail, with the reason why the original failed added."""
     parts = [f"original: {failed[outcome.key].reason}", *([f"thumbnail: {outcome.reason}"] if outcome.reason else [])]
     return replace(outcome, reason="; ".join(parts))
 
 
 def fetch_results(
-    results: pa.Table, settings: Settings, on_progress: Callable[[Progress], None] | None = None
-) -> list[Outcome]:
+    results: pa.Table, settings: Settings, on_progress: Callable[[DownloadProgress], None] | None = None
+) -> list[DownloadOutcome]:
     """Downloads the images of a table of `search_results` into the media store; returns one outcome per row."""
     options = DownloadOptions.of(settings.download, load_tombstones(settings.folder("privacy")))
     with MediaStore(settings.folder("media")) as store:
@@ -66,7 +66,7 @@ def fetch_results(
 
 
 def images_table(
-    outcomes: list[Outcome], request: SearchRequest, settings: Settings, on_progress: OnProgress | None = None
+    outcomes: list[DownloadOutcome], request: SearchRequest, settings: Settings, on_progress: OnProgress | None = None
 ) -> pa.Table:
     """The rows of `search_images`: each image with its measurements, and whether it passes this search's limits."""
     from instagram_assets.vision.quality import measure_all, quality_store, rejection_reason
