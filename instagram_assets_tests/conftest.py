@@ -55,14 +55,14 @@ SLOWEST = (
     ),
     *("test_dagster_api", "test_api_jobs", "test_pages", "test_accessible", "test_schema"),
     *("test_interrupted", "test_commands", "test_search", "test_without_models", "test_home"),
-    *("test_landing_faults", "test_summary", "test_mutations", "test_interrupted_training", "test_table_parts"),
-    *("test_killed_scrape", "test_reel_chain", "test_running"),
+    *("test_landing_faults", "test_command_outcome", "test_mutations", "test_interrupted_training", "test_table_parts"),
+    *("test_killed_scrape", "test_reel_pipeline", "test_running"),
     *(
         "test_pipeline",
         "test_steps",
         "test_event_log_pages",
         "test_demo_models",
-        "test_alerts",
+        "test_alert_sensor",
         "test_event_log_failures",
     ),
 )

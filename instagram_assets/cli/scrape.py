@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from instagram_assets.cli.errors import clear_errors
+from instagram_assets.cli.messages import report_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ _STAGES: dict[str, Any] = {"loggers": {"stages": {"config": {"seconds": 0.0}}}}
 
 
 @commands.command("scrape")
-@clear_errors
+@report_errors
 def scrape_command(
     name: Annotated[str, typer.Argument(help="The input: posts, reels, profiles, hashtags, or one of your own.")],
     names: Annotated[
@@ -45,24 +45,25 @@ def scrape_command(
     from instagram_assets.sources.scrape_names import names_from_registry, refuse_forgotten_names
 
     day = parse_day(newer_than)
-    asked = load_scrape_request(name, settings().apify.inputs_dir)
+    scrape_input = load_scrape_request(name, settings().apify.inputs_dir)
     if registered and names:
         raise ScrapeRequestError(f"{', '.join(names)}: named beside --registered. Give one of the two.")
     forgotten = load_tombstones(settings().folder("privacy"))
     if registered:
-        names = names_from_registry(asked, settings().accounts_file, today(settings().zone), forgotten, typer.echo)
-    refuse_forgotten_names(asked.of(names or [], day, settings().zone), forgotten)
+        file, current_day = settings().accounts_file, today(settings().zone)
+        names = names_from_registry(scrape_input, file, current_day, forgotten, typer.echo)
+    refuse_forgotten_names(scrape_input.of(names or [], day, settings().zone), forgotten)
     check_token(settings().apify)  # invalid requests fail before anything is created
     from instagram_assets.automation import shell_runs
 
     with shell_runs.open_instance() as dagster:
-        if scrape_into_inbox(dagster, asked, names or [], day, again=again):
+        if scrape_into_inbox(dagster, scrape_input, names or [], day, again=again):
             typer.echo("Read it with: instagram-assets ingest (a running `dev` does so by itself)")
 
 
 def scrape_into_inbox(
     dagster: "dg.DagsterInstance",
-    asked: "ScrapeRequest",
+    scrape_input: "ScrapeRequest",
     names: "list[str]",
     day: "date | None",
     *,
@@ -78,7 +79,7 @@ def scrape_into_inbox(
     from instagram_assets.sources import apify_run_records
     from instagram_assets.sources.inbox_files import locate_inbox_file
 
-    name, request = asked.name, asked.of(names, day, settings().zone)
+    name, request = scrape_input.name, scrape_input.of(names, day, settings().zone)
     folder = settings().folder("scrapes") / request.name
     before = apify_run_records.find_record(folder, request.digest)
     try:
@@ -91,16 +92,16 @@ def scrape_into_inbox(
     record = apify_run_records.find_record(folder, request.digest)
     assert record is not None  # the run succeeded
     path = locate_inbox_file(settings().folder("inbox") / record.file) if record.file else None
-    for line in _lines(record, before, request, path):
+    for line in _result_lines(record, before, request, path):
         typer.echo(line)
     return path is not None and path.parent == settings().folder("inbox")
 
 
-def _lines(
+def _result_lines(
     record: "RunRecord", before: "RunRecord | None", request: "ScrapeRequest", path: Path | None
 ) -> "Iterator[str]":
     """Lines about a scrape: its records, its cost where it was just paid, and the state of its file."""
-    from instagram_assets.cli.tables import near
+    from instagram_assets.cli.messages import relative_path
     from instagram_assets.ingest.folder_scan import DONE, ERROR_SUFFIX, REJECTED
 
     was_paid = before is not None and not before.is_open and before.run == record.run
@@ -110,11 +111,11 @@ def _lines(
     if not record.file:
         yield f"{record.name}: no post of {request.newer_than} or later{charged}"
         return
-    yield f"{near(path) if path else record.file}: {_records(record.items)}{charged}"
+    yield f"{relative_path(path) if path else record.file}: {_records(record.items)}{charged}"
     if path and path.parent.name == DONE:
         yield "It was read already"
     elif path and path.parent.name == REJECTED:
-        yield f"It was rejected; {near(path)}{ERROR_SUFFIX} says why"
+        yield f"It was rejected; {relative_path(path)}{ERROR_SUFFIX} says why"
 
 
 def _dollars(amount: float) -> str:
