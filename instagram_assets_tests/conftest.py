@@ -62,7 +62,7 @@ SLOWEST = (
         "test_steps",
         "test_event_log_pages",
         "test_demo_models",
-        "test_alerts",
+        "test_alert_sensor",
         "test_event_log_failures",
     ),
 )

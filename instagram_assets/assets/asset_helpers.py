@@ -10,7 +10,7 @@ import dagster as dg
 import pyarrow as pa
 
 from instagram_assets.errors import ContractError, InstagramAssetsError
-from instagram_assets.media.excluded import past_rows
+from instagram_assets.media.excluded import rows_past_retention
 from instagram_assets.partitions import account_days, known_accounts, selection
 from instagram_assets.report.fonts import FONT_REMEDY, font_problem
 from instagram_assets.schemas import CONTRACTS, VIEWS
@@ -106,7 +106,7 @@ def past_media(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table |
     before = read_horizon(open_lake(settings())).media
     if before is None:
         return None
-    rows = past_rows(earlier_rows(context), posts, before)
+    rows = rows_past_retention(earlier_rows(context), posts, before)
     return rows if rows.num_rows else None
 
 

@@ -10,7 +10,7 @@ from instagram_assets.collect.clock import SystemClock
 from instagram_assets.collect.collect_targets import TargetKind, choose_targets
 from instagram_assets.collect.collection_scope import CollectionScope
 from instagram_assets.collect.collection_status import account_statuses
-from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.collector_database import CollectorDatabase
 from instagram_assets.collect.hashtag_gaps import missing_hashtag_hours
 from instagram_assets.collect.status_table import collected_accounts_table as table_of
 from instagram_assets.collect.status_table import status_markdown
@@ -50,8 +50,8 @@ class CollectConfig(dg.Config):
 )
 def collected_accounts(context: dg.AssetExecutionContext, config: CollectConfig) -> dg.Output[pa.Table]:
     """Posts and profiles of accounts and hashtags into the inbox, by the official API or from the site."""
-    from instagram_assets.collect.collect_all import CollectionOptions, ProgressListener, collect_all
-    from instagram_assets.collect.results import RunResult
+    from instagram_assets.collect.collect_all_sites import CollectionOptions, ProgressListener, collect_all
+    from instagram_assets.collect.collection_results import RunResult
 
     chosen, database, clock, done = (
         settings(),

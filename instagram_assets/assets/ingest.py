@@ -29,7 +29,7 @@ from instagram_assets.ingest.observations import (
     read_profiles,
 )
 from instagram_assets.ingest.retained_rows import RetainedRows, retained_rows
-from instagram_assets.media.archive_images import keep_in
+from instagram_assets.media.archive_images import store_images_in
 from instagram_assets.media.download_options import DownloadOptions
 from instagram_assets.partitions import Selection, accounts, first_day, known_accounts, selection, window
 from instagram_assets.privacy.tombstones import load_tombstones
@@ -165,7 +165,7 @@ def _keep() -> StorePictures | None:
     if not settings().download.download_images:
         return None
     options = DownloadOptions.of(settings().download, load_tombstones(settings().folder("privacy")))
-    return partial(keep_in, settings().folder("media"), options)
+    return partial(store_images_in, settings().folder("media"), options)
 
 
 def _not_as_kept(name: str, read: Callable[[UPath], pa.Table]) -> Iterator[dg.Output[pa.Table]]:

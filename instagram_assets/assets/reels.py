@@ -20,7 +20,7 @@ from instagram_assets.assets.asset_helpers import (
 )
 from instagram_assets.errors import RateLimitedError
 from instagram_assets.media.download_options import DownloadOptions
-from instagram_assets.media.excluded import PAST, joined, only_of, without
+from instagram_assets.media.excluded import PAST_RETENTION, anti_join, concat_sorted, semi_join
 from instagram_assets.media.store import MediaStore
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.reels import hypotheses, run_analysis
@@ -56,7 +56,7 @@ def reel_videos(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     with failing_clearly():
         addresses = open_addresses(settings().reels)
     past = past_media(context, posts)
-    wanted = posts if past is None else without(posts, past)
+    wanted = posts if past is None else anti_join(posts, past)
     try:
         with (
             MediaStore(folder) as store,
@@ -67,7 +67,7 @@ def reel_videos(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
         context.log.warning(f"{limit} This run waits, and goes on with the reels that are left.")
         raise dg.RetryRequested(max_retries=_WAITS, seconds_to_wait=limit.seconds) from limit
     table = with_damage(table, folder, features_folder(settings()))
-    table = table if past is None else joined(table, past)
+    table = table if past is None else concat_sorted(table, past)
     stored = table.filter(compute.is_valid(table["poster"])).select(["poster", "account", "duration"]).to_pylist()
     tiles = [(folder / row["poster"], f"{row['account']} {row['duration'] or 0:.0f} s") for row in stored]
     sheet = captioned_sheet(tiles, text_lines=1, font=settings().text.font) if tiles else None
@@ -87,12 +87,12 @@ def reel_analyses(context: dg.AssetExecutionContext, reel_videos: pa.Table) -> p
     """What a model saw and heard in each reel, and why it may have gone viral, or not; each answer is paid once."""
     if not settings().reels.enabled:
         return unchanged(context, "INSTAGRAM_ASSETS_REELS__ENABLED")
-    gone = reel_videos.filter(compute.fill_null(compute.equal(reel_videos["reason"], PAST), False))
-    watched = only_of(earlier_rows(context), gone) if gone.num_rows else None
-    wanted = reel_videos if watched is None else without(reel_videos, watched)
+    gone = reel_videos.filter(compute.fill_null(compute.equal(reel_videos["reason"], PAST_RETENTION), False))
+    watched = semi_join(earlier_rows(context), gone) if gone.num_rows else None
+    wanted = reel_videos if watched is None else anti_join(reel_videos, watched)
     with failing_clearly(), show_progress(context.log.info, counter("analysed")) as report:
         table = run_analysis.analyse(wanted, settings(), report)
-    table = table if watched is None else joined(table, watched)
+    table = table if watched is None else concat_sorted(table, watched)
     show(context, run_analysis.numbers_of(table, settings()))
     return table
 

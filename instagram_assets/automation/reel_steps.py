@@ -14,8 +14,8 @@ import dagster as dg
 
 from instagram_assets.automation.jobs import RESULTS_OF_REELS, datasets
 from instagram_assets.automation.jobs import reels as reels_job
-from instagram_assets.automation.run_plan import last_materialized
 from instagram_assets.automation.run_states import has_active_run, newest_run_failed
+from instagram_assets.automation.stale_datasets import last_materialized
 from instagram_assets.calendar import today
 from instagram_assets.engagement.viral_labels import other_rule
 from instagram_assets.engagement.virality_rules import described

@@ -11,8 +11,8 @@ from instagram_assets.automation.history_cleanup import tidy_job
 from instagram_assets.automation.jobs import box, box_assets, datasets, delta_job, reels, skipped_tags
 from instagram_assets.automation.reel_steps import NOT_WATCHED, days_back, next_batch
 from instagram_assets.automation.retention_job import NO_LIMIT_SET, retention_job
-from instagram_assets.automation.run_plan import datasets_are_due
 from instagram_assets.automation.scrape_job import scrape_job, scrape_run_config
+from instagram_assets.automation.stale_datasets import datasets_are_due
 from instagram_assets.calendar import day_of
 from instagram_assets.errors import InstagramAssetsError, ScrapeRequestError, SettingsError
 from instagram_assets.partitions import box as box_of

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from instagram_assets.assets.asset_helpers import failing_clearly
+from instagram_assets.automation.executor_and_retries import NO_RETRIES
 from instagram_assets.calendar import today
 from instagram_assets.partitions import HISTORY_TAG, SHOWN_IN_HISTORY
 from instagram_assets.privacy.tombstones import load_tombstones
@@ -74,10 +75,10 @@ def _told(done: Scraped) -> dict[str, Any]:
     name="scrape",
     description="Collect posts, reels or profiles by an Apify actor, which costs money, and put them into the inbox, "
     "from where they land like any other export.",
-    tags={
+    # A retry of a failed Apify run would be paid a second time.
+    tags=NO_RETRIES
+    | {
         "dagster/max_runtime": str(60 * (settings().apify.run_minutes + _MINUTES_MORE)),
-        # A retry of a failed Apify run would be paid a second time.
-        "dagster/max_retries": "0",
         HISTORY_TAG: SHOWN_IN_HISTORY,
     },
 )

@@ -46,7 +46,7 @@ def send() -> None:
     _channels()
     from instagram_assets.alerts.deliver import trouble_line
     from instagram_assets.automation import shell_runs
-    from instagram_assets.automation.alerts import send_due
+    from instagram_assets.automation.alert_sensor import send_due
     from instagram_assets.definitions import defs
     from instagram_assets.settings import settings
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 import dagster as dg
 
 from instagram_assets.automation import shell_runs
-from instagram_assets.automation.run_states import COMMAND_TAG, RunHistory, endings_of, folders_read
+from instagram_assets.automation.run_states import COMMAND_TAG, RunHistory, folders_read, row_outcomes
 from instagram_assets.cli.status_lines import left_out_text
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError
 from instagram_assets.ingest.manifests import LandedFile
@@ -61,7 +61,7 @@ def record_runs(instance: dg.DagsterInstance) -> Generator[CommandOutcome]:
         yield work
     made = instance.get_runs(dg.RunsFilter(tags={COMMAND_TAG: name}))
     work.runs = len(made)
-    work.row_statuses = endings_of(instance, made)
+    work.row_statuses = row_outcomes(instance, made)
     work.folders = folders_read(instance, made)
 
 

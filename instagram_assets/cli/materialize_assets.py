@@ -6,7 +6,7 @@ from datetime import date
 import dagster as dg
 
 from instagram_assets.automation.jobs import AGE_JOBS, jobs
-from instagram_assets.automation.run_plan import account_range, exact_ranges
+from instagram_assets.automation.partitions_to_run import account_range, exact_ranges
 from instagram_assets.automation.shell_runs import run_job, span
 from instagram_assets.cli.command_options import parse_accounts, parse_days_in_lake
 from instagram_assets.definitions import defs

@@ -47,7 +47,7 @@ def dev(
     typer.echo("Starting …")
     if skipped := skipped_line(missing_models(settings())):
         typer.echo(skipped)
-    from instagram_assets.automation.dev import Listeners, run_dev
+    from instagram_assets.automation.dev_processes import Listeners, run_dev
     from instagram_assets.automation.shell_runs import open_instance
     from instagram_assets.forget.erasure_journal import unfinished_targets
 

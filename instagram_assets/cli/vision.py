@@ -52,7 +52,7 @@ def caption(
     given here is as the settings say.
     """
     from instagram_assets.local.caption_files import caption_folder, caption_json
-    from instagram_assets.local.output_paths import captions_of, check_outputs
+    from instagram_assets.local.output_paths import caption_paths, check_outputs
     from instagram_assets.report.progress import counter, show_progress
     from instagram_assets.vision import pipeline
 
@@ -72,7 +72,7 @@ def caption(
         # Missing models are reported here: nobody reads a log to learn that nothing was started.
         if not source.exists():
             raise FileError(str(source), "no such file or folder", "Check the name")
-        check_outputs(captions_of(source, out), source)
+        check_outputs(caption_paths(source, out), source)
         pipeline.find_caption_models(chosen)
         _start_in_background(chosen.folder("reports"))
         return
@@ -108,17 +108,17 @@ def embed(
 
     Files are named as seen from the folder or the JSON, and by the SHA-256 of their bytes.
     """
-    from instagram_assets.local.output_paths import REMEDY, check_outputs, embeddings_of
+    from instagram_assets.local.output_paths import OVERWRITE_REMEDY, check_outputs, embeddings_path
     from instagram_assets.storage.owned_files import write_ours
     from instagram_assets.storage.parquet_files import write_file
 
-    target = out or embeddings_of(source)
+    target = out or embeddings_path(source)
     check_outputs([target], source)
     given = {"batch_size": batch_size, "num_workers": num_workers}
     table = _embedded(
         source, settings_with_options(embeddings=given, models={"device": device, "embedding_model": model})
     )
-    write_ours({target: lambda new: write_file(new, table)}, source, REMEDY)
+    write_ours({target: lambda new: write_file(new, table)}, source, OVERWRITE_REMEDY)
     failed = table.num_rows - table["status"].to_pylist().count("ok")
     typer.echo(f"{target}: {table.num_rows} files, {failed} failed")
     _check_not_all_failed(table)
@@ -142,16 +142,16 @@ def cluster(
     from rich.console import Console
 
     from instagram_assets.datasets.csv import write_csv
-    from instagram_assets.local.cluster_files import CLUSTER_COLUMNS, cluster_files, read_embeddings, source_of
-    from instagram_assets.local.output_paths import REMEDY, check_outputs, clusters_of, sheet_of
+    from instagram_assets.local.cluster_files import CLUSTER_COLUMNS, cluster_files, embeddings_source, read_embeddings
+    from instagram_assets.local.output_paths import OVERWRITE_REMEDY, check_outputs, clusters_path, contact_sheet_path
     from instagram_assets.report.contact_sheets import labelled_sheet
     from instagram_assets.storage.atomic import write_atomic
     from instagram_assets.storage.owned_files import write_ours
 
     known = read_embeddings(source) if source.suffix == ".parquet" else None
-    images = source if known is None else source_of(known, source)
-    target = out or clusters_of(source)
-    sheet = sheet_of(target, images)
+    images = source if known is None else embeddings_source(known, source)
+    target = out or clusters_path(source)
+    sheet = contact_sheet_path(target, images)
     if sheet == target:
         raise FileError(str(target), "would be overwritten by the contact sheet", "Give the CSV another ending")
     check_outputs([target, sheet], images)
@@ -161,12 +161,12 @@ def cluster(
     clusters = cluster_files(embedded, chosen.clusters, images)
     rows, columns = clusters.table.to_pylist(), list(CLUSTER_COLUMNS)
     fill = partial(write_csv, rows, kind="post", impression=False, columns=columns)
-    write_ours({target: fill}, images, REMEDY)
+    write_ours({target: fill}, images, OVERWRITE_REMEDY)
     names = {group.label: "noise" if group.label < 0 else f"cluster {group.label}" for group in clusters.groups}
     if clusters.groups:
         lines = [(f"{names[group.label]}: {group.images}", group.files) for group in clusters.groups[:8]]
         picture = labelled_sheet(lines, font=chosen.text.font)
-        write_ours({sheet: lambda new: write_atomic(new, lambda out: out.write(picture))}, images, REMEDY)
+        write_ours({sheet: lambda new: write_atomic(new, lambda out: out.write(picture))}, images, OVERWRITE_REMEDY)
     Console().print(_clusters_table(clusters.groups))
     if clusters.equal_files:
         typer.echo(clusters.equal_files)

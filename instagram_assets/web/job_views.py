@@ -8,7 +8,7 @@ from typing import Any
 
 from instagram_assets.datasets.image_folder import why_not
 from instagram_assets.errors import DagsterDownError, InstagramAssetsError
-from instagram_assets.search.requests import SearchRequest, find_request
+from instagram_assets.search.search_requests import SearchRequest, find_request
 from instagram_assets.storage.lake import read_table
 from instagram_assets.web.collection_jobs import Job, Kind, State, find_jobs
 from instagram_assets.web.dependencies import Services

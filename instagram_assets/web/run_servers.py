@@ -56,7 +56,7 @@ def serve_dagster_ui(listener: socket.socket, workspace: Path | None, names: Ite
     from dagster_webserver.app import create_app_from_workspace_process_context
     from dagster_webserver.version import __version__
 
-    from instagram_assets.automation.dev import DEFINITIONS, LOCATION_NAME
+    from instagram_assets.automation.code_server import DEFINITIONS, LOCATION_NAME
 
     target = (
         WorkspaceFileTarget([str(workspace)]) if workspace else ModuleTarget(DEFINITIONS, None, None, LOCATION_NAME)

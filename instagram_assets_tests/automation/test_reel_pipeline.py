@@ -14,8 +14,8 @@ import pytest
 
 from instagram_assets.automation.jobs import RESULTS_OF_REELS
 from instagram_assets.automation.reel_steps import days_back, next_step, reel_steps
-from instagram_assets.automation.run_plan import DATASET_INPUTS, last_materialized
 from instagram_assets.automation.shell_runs import bring_up_to_date, finish, land, run_job
+from instagram_assets.automation.stale_datasets import DATASET_INPUTS, last_materialized
 from instagram_assets.calendar import today, week_name
 from instagram_assets.cli.reel_pipeline import ReelPipelineResult, run_pipeline, run_step, summary_lines
 from instagram_assets.definitions import defs

@@ -7,8 +7,8 @@ import dagster as dg
 import pytest
 
 from instagram_assets.automation.jobs import datasets
-from instagram_assets.automation.run_plan import DATASET_INPUTS
 from instagram_assets.automation.schedules import nightly_datasets
+from instagram_assets.automation.stale_datasets import DATASET_INPUTS
 from instagram_assets.definitions import defs
 from instagram_assets.engagement.viral_labels import label
 from instagram_assets.settings import settings

@@ -24,7 +24,7 @@ from instagram_assets.ingest.landing_run import LandingReport
 from instagram_assets.ingest.manifests import table_path
 from instagram_assets.ingest.observations import read_posts
 from instagram_assets.ingest.post_ids import shortcode_of
-from instagram_assets.media.archive_images import keep_in
+from instagram_assets.media.archive_images import store_images_in
 from instagram_assets.media.download_options import DownloadOptions
 from instagram_assets.media.post_images import fetch_images
 from instagram_assets.media.store import MediaStore
@@ -315,7 +315,7 @@ def instaloader(folder: Path, number: int, taken_at: datetime) -> None:
 def kept_of(settings: Settings, folder: Path) -> tuple[str, dict[int, str]]:
     """What is said of a folder, and by position the pictures of its posts that need no request."""
     lake, media = UPath(settings.folder("lake")), settings.folder("media")
-    result = land_files([str(folder)], lake, settings, keep=partial(keep_in, media, DownloadOptions()))
+    result = land_files([str(folder)], lake, settings, keep=partial(store_images_in, media, DownloadOptions()))
     rows = read_posts(lake, "posts", ["sun_diary"], FIRST, LAST)
     with MediaStore(media) as store:
         table, _ = fetch_images(rows, store, DownloadOptions(retry_count=0))

@@ -19,8 +19,8 @@ from starlette.testclient import TestClient
 from upath import UPath
 
 from instagram_assets.automation import forget_requests
+from instagram_assets.automation.dev_processes import active_run_names, run_forget_command
 from instagram_assets.automation.forget_requests import PAUSE_FOLDER, ForgetPhase, ForgetRequest
-from instagram_assets.automation.forget_while_paused import active_run_names, run_forget_command
 from instagram_assets.errors import BusyError, ConflictError, ForgetError
 from instagram_assets.forget import erasure, erasure_journal
 from instagram_assets.ingest.landing import land_file

@@ -87,7 +87,7 @@ class _NotMadeError(Exception):
 
 
 def _made_before(store: Thumbnails, image_id: str) -> bytes:
-    if (known := store.kept(image_id)) is not None:
+    if (known := store.cached(image_id)) is not None:
         return known
     if is_paused():
         raise PausedError(PAUSED_MESSAGE)
