@@ -10,14 +10,12 @@ from instagram_assets.age import pipeline
 from instagram_assets.age.card import NOT_FOR_PERSONS
 from instagram_assets.age.dataset import TrainingData
 from instagram_assets.age.predict import AUTHOR_TEXT_COLUMNS, audience
-from instagram_assets.assets.asset_helpers import OWNERS, failing_clearly, log_results, table_metadata, whole_inputs
-from instagram_assets.partitions import accounts
+from instagram_assets.assets.asset_helpers import OWNERS, contract_arguments, failing_clearly, log_results, whole_inputs
 from instagram_assets.report.charts import histogram
 from instagram_assets.report.progress import ProgressUpdate, show_progress
 from instagram_assets.settings import settings
 
 _BY_ACCOUNT: dict[str, Any] = {
-    "partitions_def": accounts,
     "backfill_policy": dg.BackfillPolicy.single_run(),
     # Posts are read by account. Dagster need not list all days of each: for 10,000 accounts that takes it a quarter
     # of an hour.
@@ -47,7 +45,7 @@ def age_model(context: dg.AssetExecutionContext, posts: pa.RecordBatchReader) ->
     )
 
 
-@dg.asset(**_BY_ACCOUNT, **table_metadata("age_predictions", "age", {"pytorch"}), deps=["age_model"], pool="models")
+@dg.asset(**_BY_ACCOUNT, **contract_arguments("age_predictions", "age", {"pytorch"}), deps=["age_model"], pool="models")
 def age_predictions(context: dg.AssetExecutionContext, posts: pa.RecordBatchReader) -> pa.Table:
     """How likely the author of each account is of the cut-off age or older, and the share of all of them.
 

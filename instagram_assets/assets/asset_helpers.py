@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from instagram_assets.errors import ContractError, InstagramAssetsError
 from instagram_assets.media.excluded import rows_past_retention
-from instagram_assets.partitions import account_days, known_accounts, selection
+from instagram_assets.partitions import definition_of, known_accounts, selection
 from instagram_assets.report.fonts import FONT_REMEDY, font_problem
 from instagram_assets.schemas import CONTRACTS, VIEWS
 from instagram_assets.settings import settings
@@ -25,17 +25,18 @@ OWNERS = ["team:data"]
 _PARTITIONS_OF_RUN = "all partitions of the run that made this one"
 # One policy for every account × day asset, so that a backfill from the UI puts them in the same runs.
 PER_CELL: dict[str, Any] = {
-    "partitions_def": account_days,
     "backfill_policy": dg.BackfillPolicy.single_run(),
     "retry_policy": dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL),
 }
 
 
-def table_metadata(name: str, group: str, kinds: set[str] | None = None) -> dict[str, Any]:
-    """The arguments that show an asset's table in the UI: columns with their meaning, group, kinds, owners."""
+def contract_arguments(name: str, group: str, kinds: set[str] | None = None) -> dict[str, Any]:
+    """The arguments of an asset that come from its contract: partitions, and what the UI shows (columns, key, …)."""
     contract, view = CONTRACTS[name], VIEWS.get(name)
     columns = [dg.TableColumn(c.name, str(c.type), description=c.meaning) for c in contract.columns]
+    definition = definition_of(contract)
     return {
+        **({"partitions_def": definition} if definition else {}),
         "group_name": group,
         "kinds": {"duckdb" if view else "parquet"} | (kinds or set()),
         "owners": OWNERS,

@@ -7,10 +7,10 @@ import pyarrow as pa
 
 from instagram_assets.assets.asset_helpers import (
     PER_CELL,
+    contract_arguments,
     failing_clearly,
     inputs,
     log_results,
-    table_metadata,
     whole_inputs,
     whole_table_deps,
 )
@@ -28,7 +28,7 @@ from instagram_assets.storage.views import open_view
 @dg.asset(
     ins=inputs(posts=["post_id", "account", "day", "kind", "likes", "likes_hidden", "comments", "followers"]),
     **PER_CELL,
-    **table_metadata("impressions", "engagement"),
+    **contract_arguments("impressions", "engagement"),
 )
 def impressions(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     """Reactions per follower: (likes + comments) / followers."""
@@ -40,7 +40,7 @@ def impressions(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     return table
 
 
-@dg.asset(deps=whole_table_deps("raw_posts", "raw_reels"), **table_metadata("post_metrics", "engagement"))
+@dg.asset(deps=whole_table_deps("raw_posts", "raw_reels"), **contract_arguments("post_metrics", "engagement"))
 def post_metrics(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """Likes, comments, views and plays of each post every time that it was observed: a view of the raw tables."""
     with open_view(open_lake(settings()), "post_metrics") as query:
@@ -54,7 +54,7 @@ def post_metrics(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
 
 @dg.asset(
     ins={**whole_inputs(posts=VIRAL_POST_COLUMNS), **inputs(raw_ads=VIRAL_AD_COLUMNS)},
-    **table_metadata("viral_labels", "engagement"),
+    **contract_arguments("viral_labels", "engagement"),
 )
 def viral_labels(context: dg.AssetExecutionContext, posts: pa.Table, raw_ads: pa.Table) -> pa.Table:
     """Which posts, reels and ads went viral by the rule of the settings, with a score and the reason."""

@@ -9,11 +9,11 @@ import pyarrow as pa
 from instagram_assets.arrow import compute
 from instagram_assets.assets.asset_helpers import (
     PER_CELL,
+    contract_arguments,
     failing_clearly,
     inputs,
     log_results,
     media_past_retention,
-    table_metadata,
     unchanged_rows,
     whole_inputs,
 )
@@ -31,7 +31,7 @@ from instagram_assets.vision import pipeline
 @dg.asset(
     ins=inputs(posts=["account", "day", "post_id", "observed_at", "media"]),
     **PER_CELL,
-    **table_metadata("images", "media", {"jpeg"}),
+    **contract_arguments("images", "media", {"jpeg"}),
     pool="downloads",
 )
 def images(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
@@ -48,7 +48,7 @@ def images(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     return table
 
 
-@dg.asset(**PER_CELL, **table_metadata("image_quality", "vision", {"opencv"}))
+@dg.asset(**PER_CELL, **contract_arguments("image_quality", "vision", {"opencv"}))
 def image_quality(context: dg.AssetExecutionContext, images: pa.Table) -> pa.Table:
     """Whether each image is large and sharp enough, and which look alike."""
     from instagram_assets.vision.quality import least_sharp_passed, sharpest_failed
@@ -73,7 +73,7 @@ def image_quality(context: dg.AssetExecutionContext, images: pa.Table) -> pa.Tab
     return table
 
 
-@dg.asset(**PER_CELL, **table_metadata("captions", "vision", {"pytorch"}), pool="models")
+@dg.asset(**PER_CELL, **contract_arguments("captions", "vision", {"pytorch"}), pool="models")
 def captions(context: dg.AssetExecutionContext, image_quality: pa.Table, images: pa.Table) -> pa.Table:
     """What each image shows, in one sentence, chosen among several by how well it fits."""
     if not settings().captions.enabled:
@@ -87,7 +87,7 @@ def captions(context: dg.AssetExecutionContext, image_quality: pa.Table, images:
     return table
 
 
-@dg.asset(**PER_CELL, **table_metadata("embeddings", "vision", {"pytorch"}), pool="models")
+@dg.asset(**PER_CELL, **contract_arguments("embeddings", "vision", {"pytorch"}), pool="models")
 def embeddings(context: dg.AssetExecutionContext, image_quality: pa.Table, images: pa.Table) -> pa.Table:
     """The embedding of each image that passed: of images of the same kind of thing the cosine is high."""
     if not settings().embeddings.enabled:
@@ -104,7 +104,7 @@ def embeddings(context: dg.AssetExecutionContext, image_quality: pa.Table, image
         image_quality=["image_id", "phash"],
         images=["image_id", "path", "status"],
     ),
-    **table_metadata("clusters", "vision", {"scikitlearn"}),
+    **contract_arguments("clusters", "vision", {"scikitlearn"}),
 )
 def clusters(
     context: dg.AssetExecutionContext,

@@ -9,12 +9,12 @@ import pyarrow as pa
 from instagram_assets.arrow import compute
 from instagram_assets.assets.asset_helpers import (
     PER_CELL,
+    contract_arguments,
     earlier_rows,
     failing_clearly,
     inputs,
     log_results,
     media_past_retention,
-    table_metadata,
     unchanged_rows,
     whole_inputs,
 )
@@ -44,7 +44,7 @@ _WAITS = 2
 @dg.asset(
     ins=inputs(posts=["account", "day", "post_id", "shortcode", "kind", "observed_at", "media"]),
     **PER_CELL,
-    **table_metadata("reel_videos", "reels", {"ffmpeg"}),
+    **contract_arguments("reel_videos", "reels", {"ffmpeg"}),
     pool="downloads",
 )
 def reel_videos(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
@@ -80,7 +80,7 @@ def reel_videos(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     # Read by the step itself, since a whole table is no input of a box.
     deps=[] if settings().reels.hide_label else ["viral_labels"],
     **PER_CELL,
-    **table_metadata("reel_analyses", "reels", {"gemini"}),
+    **contract_arguments("reel_analyses", "reels", {"gemini"}),
     pool="models",
 )
 def reel_analyses(context: dg.AssetExecutionContext, reel_videos: pa.Table) -> pa.Table:
@@ -106,7 +106,7 @@ def reel_analyses(context: dg.AssetExecutionContext, reel_videos: pa.Table) -> p
         ),
         **inputs(viral_labels=hypotheses.LABEL_COLUMNS),
     },
-    **table_metadata("viral_hypotheses", "reels", {"scipy"}),
+    **contract_arguments("viral_hypotheses", "reels", {"scipy"}),
 )
 def viral_hypotheses(
     context: dg.AssetExecutionContext,

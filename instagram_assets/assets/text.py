@@ -8,9 +8,9 @@ import pyarrow as pa
 from instagram_assets.arrow import compute
 from instagram_assets.assets.asset_helpers import (
     PER_CELL,
+    contract_arguments,
     inputs,
     log_results,
-    table_metadata,
     whole_inputs,
     whole_table_deps,
 )
@@ -27,7 +27,9 @@ from instagram_assets.text.word_frequencies import frequency_charts, pos_shares,
 from instagram_assets.vision import pipeline
 
 
-@dg.asset(ins=inputs(posts=["post_id", "account", "day", "caption"]), **PER_CELL, **table_metadata("tokens", "text"))
+@dg.asset(
+    ins=inputs(posts=["post_id", "account", "day", "caption"]), **PER_CELL, **contract_arguments("tokens", "text")
+)
 def tokens(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     """The words of each caption with their parts of speech, its emojis, hashtags and mentions."""
     with show_progress(context.log.info, counter("captions")) as report:
@@ -40,7 +42,7 @@ def tokens(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     return table
 
 
-@dg.asset(deps=whole_table_deps("tokens"), **table_metadata("token_counts", "text"))
+@dg.asset(deps=whole_table_deps("tokens"), **contract_arguments("token_counts", "text"))
 def token_counts(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """How often each word was written, by part of speech, account and day: a view of `tokens`, stored nowhere."""
     if problem := font_problem(settings().text.font):
@@ -66,7 +68,7 @@ def token_counts(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             tokens=["account", "post_id", "tokens"],
         ),
     },
-    **table_metadata("topics", "text", {"scikitlearn"}),
+    **contract_arguments("topics", "text", {"scikitlearn"}),
 )
 def topics(
     context: dg.AssetExecutionContext,
