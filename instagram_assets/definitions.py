@@ -4,7 +4,7 @@ import dagster as dg
 
 from instagram_assets.assets import age, collect, datasets, engagement, images, ingest, reels, search, text
 from instagram_assets.automation.checks import checks
-from instagram_assets.automation.executor import one_process
+from instagram_assets.automation.executor_and_retries import one_process
 from instagram_assets.automation.jobs import jobs
 from instagram_assets.automation.progress_logger import progress_logger
 from instagram_assets.automation.schedules import schedules

@@ -45,13 +45,26 @@ ROOM = 4 << 30
 # Begun first, so that no worker is left alone with one of them at the end; those of a folder `with_…` come together.
 SLOWEST = (
     *("test_every_page", "test_files", "test_collecting", "test_wheel", "test_dev_inbox", "test_forgetting"),
-    *("test_dagster_api", "test_images", "test_jobs", "test_api_jobs", "test_interrupted", "test_search"),
+    *("test_dagster_api", "test_images", "test_collection_jobs", "test_api_jobs", "test_interrupted", "test_search"),
     *("test_erasure", "test_interrupted_erasure", "test_outputs_faults", "test_without_models", "test_dagster_ui"),
-    *("test_dagster_away", "test_dev", "test_commands", "test_summary", "test_mutations", "test_landing_faults"),
-    *("test_history_faults", "test_event_log_pages", "test_tombstone_matcher", "test_alerts", "test_reel_chain"),
+    *(
+        "test_dagster_away",
+        "test_dev_processes",
+        "test_commands",
+        "test_command_outcome",
+        "test_mutations",
+        "test_landing_faults",
+    ),
+    *(
+        "test_history_faults",
+        "test_event_log_pages",
+        "test_tombstone_matcher",
+        "test_alert_sensor",
+        "test_reel_pipeline",
+    ),
     *("test_running", "test_pages", "test_accessible", "test_schema", "test_collector_killed", "test_table_parts"),
-    *("test_caption", "test_batch_failures", "test_notebook", "test_home", "test_interrupted_training"),
-    *("test_killed_scrape", "test_index_updater", "test_gallery", "test_insights", "test_pipeline", "test_steps"),
+    *("test_caption", "test_batch_failures", "test_notebook", "test_dagster_home", "test_interrupted_training"),
+    *("test_killed_scrape", "test_index_updater", "test_gallery", "test_insights", "test_pipeline"),
     *("test_demo_models", "test_event_log_failures"),
 )
 

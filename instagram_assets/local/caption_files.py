@@ -18,24 +18,24 @@ from instagram_assets.datasets.json import write_json
 from instagram_assets.datasets.records import CAPTION_COLUMNS
 from instagram_assets.ingest.reader.byte_streams import changed, check_regular, identity
 from instagram_assets.local.image_files import (
-    Tell,
-    aloud,
+    Warn,
     image_ids,
-    images_in,
-    is_address,
-    name_in,
-    pictures_below,
+    images_in_folder,
+    is_url,
+    log_warning,
     read_merged_json,
+    record_images,
+    relative_name,
 )
-from instagram_assets.local.output_paths import REMEDY, captions_of, check_outputs, is_itself
+from instagram_assets.local.output_paths import OVERWRITE_REMEDY, caption_paths, check_outputs, is_source
 from instagram_assets.settings import IngestSettings
 from instagram_assets.storage.owned_files import Fill, rewrite, write_ours
 from instagram_assets.vision.image_batches import Failed
 
-Caption = Callable[[Mapping[str, Path]], pa.Table]
+CaptionFunction = Callable[[Mapping[str, Path]], pa.Table]
 """A function from image ids (the files' SHA-256) and files to rows of image_id, caption, score, status and reason."""
 
-CAPTIONS, SCORES = (column.name for column in CAPTION_COLUMNS)
+_CAPTIONS, _SCORES = (column.name for column in CAPTION_COLUMNS)
 
 
 class CaptionSummary(NamedTuple):
@@ -64,7 +64,7 @@ class _Result(NamedTuple):
 def caption_json(
     file: Path,
     out: Path | None,
-    caption: Caption,
+    caption: CaptionFunction,
     *,
     skip_existing: bool = True,
     max_images_per_post: int = 0,
@@ -80,80 +80,82 @@ def caption_json(
     changes during the run, and before any work if it would overwrite a file that was not made from `file`.
     """
     check_regular(file)
-    (path,) = outputs = captions_of(file, out)
+    (path,) = outputs = caption_paths(file, out)
     check_outputs(outputs, file)
     before = identity(os.stat(file))
     limit = max_images_per_post or None
 
     def to_caption(record: Mapping[str, Any]) -> dict[int, object]:
-        captions = _existing(record, CAPTIONS) if skip_existing else [None] * len(images_in(record))
-        return {place: image for place, image in enumerate(images_in(record)[:limit]) if captions[place] is None}
+        captions = _existing(record, _CAPTIONS) if skip_existing else [None] * len(record_images(record))
+        return {index: image for index, image in enumerate(record_images(record)[:limit]) if captions[index] is None}
 
-    wanted = {
+    paths = {
         image: file.parent / image
         for record in read_merged_json(file, limits)
         for image in to_caption(record).values()
-        if isinstance(image, str) and not is_address(image)
+        if isinstance(image, str) and not is_url(image)
     }
-    results = _caption_files(wanted.values(), caption)
+    results = _caption_files(paths.values(), caption)
     counts, without = Counter[str](), Counter[str]()
 
     def captioned(record: dict[str, Any]) -> dict[str, Any]:
-        images, places = images_in(record), to_caption(record)
-        captions, scores = _existing(record, CAPTIONS), _existing(record, SCORES)
-        for place, image in places.items():
-            path = wanted.get(image) if isinstance(image, str) else None
+        images, indexes = record_images(record), to_caption(record)
+        captions, scores = _existing(record, _CAPTIONS), _existing(record, _SCORES)
+        for index, image in indexes.items():
+            path = paths.get(image) if isinstance(image, str) else None
             result = results[path] if path else _Result(None, None, None, _why_no_file(image))
-            captions[place], scores[place] = result.caption, result.score
+            captions[index], scores[index] = result.caption, result.score
             without.update([kind_of(result.reason)] if result.caption is None else [])
-        made = sum(captions[place] is not None for place in places)
+        made = sum(captions[index] is not None for index in indexes)
         kept = sum(text is not None for text in captions) - made
         left_out = sum(text is None for text in captions[limit:]) if limit else 0
         counts.update(records=1, images=len(images), captioned=made, kept=kept, left_out=left_out)
-        return {**record, CAPTIONS: captions, SCORES: scores} if isinstance(record.get("images"), list) else record
+        return {**record, _CAPTIONS: captions, _SCORES: scores} if isinstance(record.get("images"), list) else record
 
     def records() -> Iterator[dict[str, Any]]:
         yield from map(captioned, read_merged_json(file, limits))
         if identity(os.stat(file)) != before:
             raise changed(file)
 
-    if is_itself(path, file):
+    if is_source(path, file):
         rewrite(path, lambda new: write_json(records(), new))
     else:
-        write_ours({path: lambda new: write_json(records(), new)}, file, REMEDY)
+        write_ours({path: lambda new: write_json(records(), new)}, file, OVERWRITE_REMEDY)
     numbers = (counts[name] for name in ("records", "images", "captioned", "kept", "left_out"))
     return CaptionSummary(path, *numbers, without=dict(without))
 
 
-def caption_folder(folder: Path, out: Path | None, caption: Caption, tell: Tell = aloud) -> CaptionSummary:
+def caption_folder(
+    folder: Path, out: Path | None, caption: CaptionFunction, warn: Warn = log_warning
+) -> CaptionSummary:
     """Write captions of all images below a folder to captions.json and captions.csv in `out`, by default in the folder.
 
     A record has `file` (relative to `folder`), `image_id`, `caption`, `score`, and `reason` if there is no caption.
-    Hidden files are skipped; other files that are not images are skipped with a line to `tell`. Raises FileError if
+    Hidden files are skipped; other files that are not images are skipped with a line to `warn`. Raises FileError if
     there is no such folder, and before any work if it would overwrite files that were not made from `folder`.
     """
-    files = pictures_below(folder, tell)
-    path, table = outputs = captions_of(folder, out)
+    files = images_in_folder(folder, warn)
+    path, table = outputs = caption_paths(folder, out)
     check_outputs(outputs, folder)
     results = _caption_files(files, caption)
-    records = [{"file": name_in(folder, file), **results[file]._asdict()} for file in files]
+    records = [{"file": relative_name(folder, file), **results[file]._asdict()} for file in files]
     columns = ["file", *_Result._fields]
     fills: dict[Path, Fill] = {
         path: lambda new: write_json(records, new),
         table: lambda new: write_csv(records, new, kind="post", impression=False, columns=columns),
     }
-    write_ours(fills, folder, REMEDY)
+    write_ours(fills, folder, OVERWRITE_REMEDY)
     without = Counter(kind_of(result.reason) for result in results.values() if result.caption is None)
     return CaptionSummary(path, len(files), len(files), len(files) - without.total(), 0, 0, dict(without))
 
 
 def _existing(record: Mapping[str, Any], key: str) -> list[Any]:
     """Returns a record's existing value per image; nulls if their number differs from that of the images."""
-    images, values = images_in(record), record.get(key)
+    images, values = record_images(record), record.get(key)
     return list(values) if isinstance(values, list) and len(values) == len(images) else [None] * len(images)
 
 
-def _caption_files(files: Iterable[Path], caption: Caption) -> dict[Path, _Result]:
+def _caption_files(files: Iterable[Path], caption: CaptionFunction) -> dict[Path, _Result]:
     """Returns the caption of each file, or why there is none; identical files are captioned once."""
     known = image_ids(files)
     images: dict[str, Path] = {}

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from instagram_assets.errors import ContractError, FileError
-from instagram_assets.local.image_files import Tell, aloud, image_ids, images_of, name_in
+from instagram_assets.local.image_files import Warn, find_images, image_ids, log_warning, relative_name
 from instagram_assets.settings import ClusterSettings, IngestSettings
 from instagram_assets.vision.image_batches import Failed
 
-Embed = Callable[[Mapping[str, Path]], pa.Table]
+EmbedFunction = Callable[[Mapping[str, Path]], pa.Table]
 """A function from image ids and files to a table of image_id, embedding, status and reason."""
 
 CLUSTER_COLUMNS: tuple[str, ...] = ("file", "image_id", "cluster", "is_largest", "reason")
@@ -40,24 +40,26 @@ class FileClusters(NamedTuple):
         return f"Equal files count once: {files:,} files are {_counted(images)}." if images < files else ""
 
 
-def embed_source(source: Path, embed: Embed, limits: IngestSettings | None = None, tell: Tell = aloud) -> pa.Table:
-    """One row per image of a folder or merged JSON: file (as by `name_in`), image_id, embedding, status, reason.
+def embed_source(
+    source: Path, embed: EmbedFunction, limits: IngestSettings | None = None, warn: Warn = log_warning
+) -> pa.Table:
+    """One row per image of a folder or merged JSON: file (as by `relative_name`), image_id, embedding, status, reason.
 
-    The schema metadata contain the path of the folder or JSON. A file that fails is a row with the reason; `tell` is
+    The schema metadata contain the path of the folder or JSON. A file that fails is a row with the reason; `warn` is
     called with a line about files that are not images. Raises FileError if there is no image.
     """
-    files = images_of(source, limits, tell)
+    files = find_images(source, limits, warn)
     if not files:
         raise FileError(str(source), "names no image", "Give a folder of images, or a merged JSON with `images`")
     known = image_ids(files)
     by_id = {image_id: file for file, image_id in reversed(known.items()) if isinstance(image_id, str)}
     rows = embed(by_id)
-    places = {image_id: place for place, image_id in enumerate(rows["image_id"].to_pylist())}
+    indexes = {image_id: index for index, image_id in enumerate(rows["image_id"].to_pylist())}
     unread = [image_id.reason if isinstance(image_id, Failed) else None for image_id in known.values()]
-    found = rows.take(pa.array([places.get(image_id) for image_id in known.values()], pa.int64()))
+    found = rows.take(pa.array([indexes.get(image_id) for image_id in known.values()], pa.int64()))
     return pa.table(
         {
-            "file": [name_in(source, file) for file in files],
+            "file": [relative_name(source, file) for file in files],
             "image_id": [None if isinstance(image_id, Failed) else image_id for image_id in known.values()],
             "embedding": found["embedding"],
             "status": [
@@ -68,15 +70,15 @@ def embed_source(source: Path, embed: Embed, limits: IngestSettings | None = Non
     ).replace_schema_metadata({_SOURCE: str(source.absolute()).encode(errors="surrogateescape")})
 
 
-def source_of(embeddings: pa.Table, file: Path) -> Path:
+def embeddings_source(embeddings: pa.Table, file: Path) -> Path:
     """Returns the folder or JSON that `embeddings`, read from `file`, were computed from; `file` itself if unknown.
 
     If it does not exist any more, it was moved together with its embeddings: returns the folder of `file`.
     """
-    said = (embeddings.schema.metadata or {}).get(_SOURCE)
-    if said is None:
+    recorded = (embeddings.schema.metadata or {}).get(_SOURCE)
+    if recorded is None:
         return file
-    source = Path(said.decode(errors="surrogateescape"))
+    source = Path(recorded.decode(errors="surrogateescape"))
     return source if source.exists() else file.parent
 
 
@@ -95,7 +97,7 @@ def read_embeddings(file: Path) -> pa.Table:
 def cluster_files(embeddings: pa.Table, options: ClusterSettings, source: Path) -> FileClusters:
     """Clusters the files of `embed_source`; identical files share a cluster and count once.
 
-    `source` is the folder or JSON that file names are relative to, as returned by `source_of`.
+    `source` is the folder or JSON that file names are relative to, as returned by `embeddings_source`.
     """
     from instagram_assets.schemas.images import NOISE
     from instagram_assets.vision.cluster import largest_cluster
@@ -103,7 +105,7 @@ def cluster_files(embeddings: pa.Table, options: ClusterSettings, source: Path) 
     from instagram_assets.vision.embed import as_vectors
 
     rows = embeddings.select(["file", "image_id", "status", "reason"]).to_pylist()
-    first = {row["image_id"]: place for place, row in reversed(list(enumerate(rows))) if row["status"] == "ok"}
+    first = {row["image_id"]: index for index, row in reversed(list(enumerate(rows))) if row["status"] == "ok"}
     ids = sorted(first)
     vectors = as_vectors(embeddings["embedding"].take(pa.array([first[one] for one in ids], pa.int64())))
     labels = dbscan(vectors, options.eps, options.min_samples)

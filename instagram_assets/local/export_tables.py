@@ -10,12 +10,12 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.errors import FileError
-from instagram_assets.ingest.folders import scan_folder
+from instagram_assets.ingest.folder_scan import scan_folder
 from instagram_assets.ingest.landing import land_file
 from instagram_assets.ingest.merge import merge_posts as merge
 from instagram_assets.ingest.observations import quarantine_table, read_posts, read_profiles
 from instagram_assets.ingest.record_source import parse_stated_account
-from instagram_assets.local.notebook_arguments import Table, paths_of, settings_or_defaults, table_of
+from instagram_assets.local.notebook_arguments import TableLike, settings_or_defaults, to_paths, to_table
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Mode, Settings
 
@@ -66,7 +66,7 @@ def read_export(
                 observed_at=observed_at,
                 account=parse_stated_account(account),
             )
-            for path in _files([path for some in paths for path in paths_of(some)])
+            for path in _files([path for some in paths for path in to_paths(some)])
         ]
         accounts = sorted({account for file in landed for account in (*file.accounts, *file.profile_accounts)})
         # A dataset has no start day, unlike the lake.
@@ -76,7 +76,7 @@ def read_export(
 
 
 def merge_posts(
-    posts: Export | Table, reels: Table | None = None, profiles: Table | None = None, mode: Mode = "all"
+    posts: Export | TableLike, reels: TableLike | None = None, profiles: TableLike | None = None, mode: Mode = "all"
 ) -> pa.Table:
     """One row per post or reel: its newest observation, with its owner's profile at that time (contract `posts`).
 
@@ -93,7 +93,7 @@ def merge_posts(
         posts, reels, profiles, _ = posts
     given = {"raw_posts": posts, "raw_reels": reels, "raw_profiles": profiles}
     tables = [
-        CONTRACTS[name].empty() if some is None else CONTRACTS[name].conform(table_of(some, [], _MERGED), name)
+        CONTRACTS[name].empty() if some is None else CONTRACTS[name].conform(to_table(some, [], _MERGED), name)
         for name, some in given.items()
     ]
     return merge(*tables, mode=mode)

@@ -12,14 +12,14 @@ from typing import Any
 import pyarrow as pa
 
 from instagram_assets.local.notebook_arguments import (
-    PLACE,
-    Source,
-    Table,
-    kept_in,
-    read_pictures,
+    POSITION_COLUMNS,
+    ImageInput,
+    TableLike,
+    cache_folder,
+    override,
+    resolve_images,
     settings_or_defaults,
-    table_of,
-    with_values,
+    to_table,
 )
 from instagram_assets.models.local_models import ModelSource, find_model, is_folder
 from instagram_assets.schemas import EMBEDDING
@@ -30,7 +30,7 @@ _EMBED_FIRST = "Give what embed_images gave, or the lake's `embeddings`"
 
 
 def measure_images(
-    pictures: Source,
+    pictures: ImageInput,
     *,
     min_side: int | None = None,
     min_sharpness: float | None = None,
@@ -55,11 +55,11 @@ def measure_images(
     from instagram_assets.vision.quality import measure_all, pass_or_reject, quality_store
 
     chosen = settings_or_defaults(settings)
-    options = with_values(chosen.quality, min_side=min_side, min_sharpness=min_sharpness)
-    some = read_pictures(pictures, folder)
-    with kept_in(keep) as root:
+    options = override(chosen.quality, min_side=min_side, min_sharpness=min_sharpness)
+    images = resolve_images(pictures, folder)
+    with cache_folder(keep) as root:
         found = measure_all(
-            some.files,
+            images.files,
             quality_store(root),
             workers=options.num_workers,
             max_megapixels=chosen.download.max_megapixels,
@@ -69,13 +69,13 @@ def measure_images(
     groups = phash_groups(found["image_id"].to_pylist(), found["phash"].to_pylist(), options.near_duplicate_bits)
     found = found.set_column(found.column_names.index("reason"), "reason", reasons)
     found = found.append_column("near_group", pa.array(groups, pa.string())).append_column("passed", passed)
-    answered = some.answered(found)
-    place = answered.column_names.index("passed")
-    return answered.set_column(place, "passed", answered["passed"].fill_null(False))
+    joined = images.join_results(found)
+    column = joined.column_names.index("passed")
+    return joined.set_column(column, "passed", joined["passed"].fill_null(False))
 
 
 def caption_images(
-    pictures: Source,
+    pictures: ImageInput,
     model: str | Path | None = None,
     *,
     scorer: str | Path | None = None,
@@ -104,24 +104,24 @@ def caption_images(
     chosen = settings_or_defaults(settings)
     models = chosen.models
     scored = scorer is not None or (settings is not None and chosen.captions.use_scoring)
-    options = with_values(chosen.captions, use_scoring=scored)
+    options = override(chosen.captions, use_scoring=scored)
     source = _model(model, models.caption_model, revision, models.caption_revision, chosen)
-    judge = _model(scorer, models.embedding_model, None, models.embedding_revision, chosen) if scored else None
-    some = read_pictures(pictures, folder)
-    with kept_in(keep) as root:
+    scoring_model = _model(scorer, models.embedding_model, None, models.embedding_revision, chosen) if scored else None
+    images = resolve_images(pictures, folder)
+    with cache_folder(keep) as root:
         found = caption_all(
-            some.files,
-            caption_store(root, source, judge, models, options),
-            partial(open_captioner, source, judge, models, options),
+            images.files,
+            caption_store(root, source, scoring_model, models, options),
+            partial(open_captioner, source, scoring_model, models, options),
             on_progress,
             options=options,
             max_megapixels=chosen.download.max_megapixels,
         )
-    return some.answered(_by(source, found))
+    return images.join_results(_by(source, found))
 
 
 def embed_images(
-    pictures: Source,
+    pictures: ImageInput,
     model: str | Path | None = None,
     *,
     revision: str | None = None,
@@ -148,10 +148,10 @@ def embed_images(
     chosen = settings_or_defaults(settings)
     models = chosen.models
     source = _model(model, models.embedding_model, revision, models.embedding_revision, chosen)
-    some = read_pictures(pictures, folder)
-    with kept_in(keep) as root:
+    images = resolve_images(pictures, folder)
+    with cache_folder(keep) as root:
         found = embed_all(
-            some.files,
+            images.files,
             embedding_store(root, source, models),
             partial(open_embedder, source, models),
             on_progress,
@@ -160,11 +160,11 @@ def embed_images(
             max_megapixels=chosen.download.max_megapixels,
         )
     found = found.set_column(1, "embedding", found["embedding"].cast(EMBEDDING))
-    return some.answered(_by(source, found))
+    return images.join_results(_by(source, found))
 
 
 def cluster_embeddings(
-    embeddings: Table,
+    embeddings: TableLike,
     *,
     eps: float | None = None,
     min_samples: int | None = None,
@@ -187,8 +187,8 @@ def cluster_embeddings(
     from instagram_assets.vision.embedding_matrix import read_vectors
 
     chosen = settings_or_defaults(settings)
-    options = with_values(chosen.clusters, eps=eps, min_samples=min_samples, scope="all")
-    table = table_of(embeddings, ["image_id", "embedding", "model", "status"], _EMBED_FIRST)
+    options = override(chosen.clusters, eps=eps, min_samples=min_samples, scope="all")
+    table = to_table(embeddings, ["image_id", "embedding", "model", "status"], _EMBED_FIRST)
     rows = table.select(["image_id", "embedding", "model", "status"])
     vectors = read_vectors(rows.append_column("account", pa.repeat("", rows.num_rows)))
     found = cluster_table(vectors, options).table
@@ -199,25 +199,25 @@ def cluster_embeddings(
         if is_one
     }
     ids: list[str | None] = table["image_id"].to_pylist()
-    kept = [name for name in ("file", *PLACE, "image_id") if name in table.column_names]
-    answers: dict[str, Any] = {
+    known = [name for name in ("file", *POSITION_COLUMNS, "image_id") if name in table.column_names]
+    results: dict[str, Any] = {
         "cluster": pa.array([labels.get(image_id or "") for image_id in ids], pa.int32()),
         "is_largest": pa.array([image_id in first for image_id in ids]),
     }
-    answered = table.select(kept)
-    for name, values in answers.items():
-        answered = answered.append_column(name, values)
+    joined = table.select(known)
+    for name, values in results.items():
+        joined = joined.append_column(name, values)
     for name in ("model", "status", "reason"):
         if name in table.column_names:
-            answered = answered.append_column(table.schema.field(name), table[name])
-    return answered
+            joined = joined.append_column(table.schema.field(name), table[name])
+    return joined
 
 
 def _model(
-    given: str | Path | None, usual: str, revision: str | None, usual_revision: str, settings: Settings
+    given: str | Path | None, default: str, revision: str | None, default_revision: str, settings: Settings
 ) -> ModelSource:
-    name = usual if given is None else str(given)
-    at = revision or (usual_revision if name == usual or is_folder(name) else "main")
+    name = default if given is None else str(given)
+    at = revision or (default_revision if name == default or is_folder(name) else "main")
     return find_model(name, at, settings.folder("models"))
 
 

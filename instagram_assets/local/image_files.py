@@ -16,38 +16,38 @@ from typing import Any, NamedTuple
 from instagram_assets.errors import FileError
 from instagram_assets.ingest.reader.json_values import BadRecord
 from instagram_assets.ingest.reader.record_reader import read_records
-from instagram_assets.media.format_detection import HEAD, describe, is_image
+from instagram_assets.media.format_detection import HEAD_BYTES, is_image, rejection_reason
 from instagram_assets.settings import IngestSettings
 from instagram_assets.storage.owned_files import claims_of
 from instagram_assets.vision.image_batches import Failed
 
-PICTURES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif"))
+IMAGE_EXTENSIONS = frozenset((".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif"))
 """File extensions of the image formats that `media.decode` reads."""
 
-Tell = Callable[[str], object]
+Warn = Callable[[str], object]
 """A callback for messages to the user."""
-aloud: Tell = logging.getLogger(__name__).warning
+log_warning: Warn = logging.getLogger(__name__).warning
 
 _HASHING_THREADS = 4
 
 
-class Below(NamedTuple):
+class FolderScan(NamedTuple):
     """The image files below a folder, sorted, and its other files by the reason why they are not images."""
 
     pictures: list[Path]
     others: dict[str, list[Path]]
 
 
-def images_of(source: Path, limits: IngestSettings | None = None, tell: Tell = aloud) -> list[Path]:
+def find_images(source: Path, limits: IngestSettings | None = None, warn: Warn = log_warning) -> list[Path]:
     """Returns the image files below a folder, or those listed in the records of a merged JSON, without duplicates.
 
-    `tell` is called with a line about other files in the folder. Raises FileError if there is neither folder nor file.
+    `warn` is called with a line about other files in the folder. Raises FileError if there is neither folder nor file.
     """
     if source.is_dir():
-        return pictures_below(source, tell)
+        return images_in_folder(source, warn)
     records = read_merged_json(source, limits)
-    named = (image for record in records for image in images_in(record) if isinstance(image, str))
-    return [source.parent / image for image in dict.fromkeys(named) if not is_address(image)]
+    named = (image for record in records for image in record_images(record) if isinstance(image, str))
+    return [source.parent / image for image in dict.fromkeys(named) if not is_url(image)]
 
 
 def read_merged_json(path: Path, limits: IngestSettings | None = None) -> Iterator[dict[str, Any]]:
@@ -63,30 +63,30 @@ def read_merged_json(path: Path, limits: IngestSettings | None = None) -> Iterat
         yield record
 
 
-def images_in(record: Mapping[str, Any]) -> list[object]:
+def record_images(record: Mapping[str, Any]) -> list[object]:
     """Returns the list `images` of a record; empty if it is not a list."""
     images = record.get("images")
     return list(images) if isinstance(images, list) else []
 
 
-def pictures_below(folder: Path, tell: Tell = aloud) -> list[Path]:
-    """The image files below a folder, sorted; calls `tell` with a line about others. Raises FileError if missing."""
-    found = look_below(folder)
+def images_in_folder(folder: Path, warn: Warn = log_warning) -> list[Path]:
+    """The image files below a folder, sorted; calls `warn` with a line about others. Raises FileError if missing."""
+    found = scan_image_folder(folder)
     if found.others:
-        tell(passed_over(folder, found.others))
+        warn(skipped_files_message(folder, found.others))
     return found.pictures
 
 
-def look_below(folder: Path) -> Below:
+def scan_image_folder(folder: Path) -> FolderScan:
     """Scans a folder, without hidden files and those this program wrote. Raises FileError if it is not a folder."""
     if not folder.is_dir():
         raise FileError(str(folder), "is no folder", "Name a folder with images")
-    found = Below([], {})
+    found = FolderScan([], {})
     ours: dict[Path, Mapping[str, object]] = {}
     for path in sorted(folder.rglob("*")):
         if any(part.startswith(".") for part in path.relative_to(folder).parts):
             continue
-        why = "" if path.suffix.lower() in PICTURES else _why_none(path)
+        why = "" if path.suffix.lower() in IMAGE_EXTENSIONS else _why_none(path)
         if why == "":
             found.pictures.append(path)
         elif why:
@@ -97,16 +97,16 @@ def look_below(folder: Path) -> Below:
     return found
 
 
-def passed_over(folder: Path, others: Mapping[str, list[Path]]) -> str:
+def skipped_files_message(folder: Path, others: Mapping[str, list[Path]]) -> str:
     """Returns a message about skipped files: how many, why, and an example of each kind."""
     number = sum(map(len, others.values()))
     kinds = sorted(others.items(), key=lambda kind: -len(kind[1]))
-    told = "; ".join(f"{len(files):,} {why}, such as {name_in(folder, files[0])}" for why, files in kinds)
-    return f"{number:,} {'file' if number == 1 else 'files'} passed over: {told}"
+    reasons = "; ".join(f"{len(files):,} {why}, such as {relative_name(folder, files[0])}" for why, files in kinds)
+    return f"{number:,} {'file' if number == 1 else 'files'} passed over: {reasons}"
 
 
-def name_in(source: Path, file: Path) -> str:
-    """Returns the name of a file of `images_of` in outputs: its path relative to the folder, or to that of the JSON.
+def relative_name(source: Path, file: Path) -> str:
+    """Returns the name of a file of `find_images` in outputs: its path relative to the folder, or to that of the JSON.
 
     A file elsewhere, which only a JSON can list, keeps its whole path. Bytes of the name that are not UTF-8 become
     U+FFFD.
@@ -123,7 +123,7 @@ def image_ids(files: Iterable[Path]) -> dict[Path, str | Failed]:
         return dict(zip(paths, pool.map(_image_id, paths), strict=True))
 
 
-def is_address(image: str) -> bool:
+def is_url(image: str) -> bool:
     """Whether the text is a URL instead of a file path."""
     return image.startswith(("http://", "https://"))
 
@@ -147,9 +147,9 @@ def _why_none(path: Path) -> str | None:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return None
         with open(path, "rb") as stream:
-            head = stream.read(HEAD)
+            head = stream.read(HEAD_BYTES)
     except (OSError, ValueError) as error:
         return getattr(error, "strerror", None) or str(error)
     if not head:
         return "empty"
-    return "" if is_image(head) else describe(head, "image")
+    return "" if is_image(head) else rejection_reason(head, "image")

@@ -7,18 +7,18 @@ from instagram_assets.datasets.json import WITH_CAPTIONS
 from instagram_assets.errors import FileError
 from instagram_assets.storage.owned_files import check_free
 
-REMEDY = "Take it away, or give --out another name"
+OVERWRITE_REMEDY = "Take it away, or give --out another name"
 
 _ENDINGS = (".gz", ".xz", ".json", ".jsonl", ".ndjson")
 _EMBEDDINGS, _CLUSTERS = "embeddings", "clusters"
 
 
-def embeddings_of(source: Path) -> Path:
+def embeddings_path(source: Path) -> Path:
     """Returns where embeddings go: `embeddings.parquet` in a folder; beside a JSON, `<name>_embeddings.parquet`."""
     return _output(source, f"{_EMBEDDINGS}.parquet")
 
 
-def clusters_of(source: Path) -> Path:
+def clusters_path(source: Path) -> Path:
     """Returns where clusters go: `clusters.csv` in a folder; beside a JSON or embeddings, `<name>_clusters.csv`."""
     if source.suffix != ".parquet":
         return _output(source, f"{_CLUSTERS}.csv")
@@ -26,7 +26,7 @@ def clusters_of(source: Path) -> Path:
     return source.with_name(f"{begin if found else ''}{_CLUSTERS}.csv")
 
 
-def sheet_of(table: Path, source: Path) -> Path:
+def contact_sheet_path(table: Path, source: Path) -> Path:
     """The path of the contact sheet for a CSV: beside it, or beside the image folder if the CSV is in that folder."""
     sheet = table.with_suffix(".jpg")
     if not source.is_dir() or not sheet.resolve().is_relative_to(source.resolve()):
@@ -35,17 +35,17 @@ def sheet_of(table: Path, source: Path) -> Path:
     return folder.with_name(f"{folder.name}_{sheet.name}")
 
 
-def captions_of(source: Path, out: Path | None = None) -> list[Path]:
+def caption_paths(source: Path, out: Path | None = None) -> list[Path]:
     """The output paths of captioning: for a folder `captions.json` and `captions.csv`, in it or in the folder `out`.
 
     For a JSON `<name>_with_captions.json` beside it, or `out`; a JSON that already has that name is replaced.
     """
     if source.is_dir():
         return [(out or source) / f"captions{ending}" for ending in (".json", ".csv")]
-    return [out or source.with_name(f"{bare_name(source).removesuffix(WITH_CAPTIONS)}{WITH_CAPTIONS}.json")]
+    return [out or source.with_name(f"{base_name(source).removesuffix(WITH_CAPTIONS)}{WITH_CAPTIONS}.json")]
 
 
-def is_itself(path: Path, source: Path) -> bool:
+def is_source(path: Path, source: Path) -> bool:
     """Whether an output would overwrite its own source."""
     return path.absolute() == source.absolute()
 
@@ -56,11 +56,11 @@ def check_outputs(paths: list[Path], source: Path) -> None:
         there = next(folder for folder in path.absolute().parents if folder.exists())
         if not os.access(there, os.W_OK):
             raise FileError(str(path), f"cannot be written: {there} is not yours to write into", "Give another --out")
-        if not is_itself(path, source):
-            check_free(path, source, REMEDY)
+        if not is_source(path, source):
+            check_free(path, source, OVERWRITE_REMEDY)
 
 
-def bare_name(file: Path) -> str:
+def base_name(file: Path) -> str:
     """Returns the file name without the extensions of JSON and compression: `posts` for `posts.json.gz`."""
     name = file.name
     for ending in _ENDINGS:
@@ -69,4 +69,4 @@ def bare_name(file: Path) -> str:
 
 
 def _output(source: Path, name: str) -> Path:
-    return source / name if source.is_dir() else source.with_name(f"{bare_name(source)}_{name}")
+    return source / name if source.is_dir() else source.with_name(f"{base_name(source)}_{name}")

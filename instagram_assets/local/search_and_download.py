@@ -7,16 +7,16 @@ from typing import Any
 import pyarrow as pa
 
 from instagram_assets.errors import ContractError
-from instagram_assets.local.notebook_arguments import Table, is_table, settings_or_defaults, table_of
+from instagram_assets.local.notebook_arguments import TableLike, is_table_like, settings_or_defaults, to_table
 from instagram_assets.media.download_options import DownloadOptions
-from instagram_assets.media.download_types import MediaRequest, Outcome, Progress
+from instagram_assets.media.download_types import DownloadOutcome, DownloadProgress, MediaRequest
 from instagram_assets.media.post_images import fetch_images
 from instagram_assets.media.store import MediaStore
 from instagram_assets.schemas import IMAGES
-from instagram_assets.search.candidates import fetch_candidates
-from instagram_assets.search.engine import search_source
-from instagram_assets.search.requests import SearchRequest, results_table
-from instagram_assets.search.visit import HitProgress
+from instagram_assets.search.candidate_images import fetch_candidates
+from instagram_assets.search.image_search import search_source
+from instagram_assets.search.scroll_results import HitProgress
+from instagram_assets.search.search_requests import SearchRequest, results_table
 from instagram_assets.settings import Settings
 
 
@@ -47,12 +47,12 @@ _OF_RESULTS = ["rank", "url", "fallback_url"]
 
 
 def download_images(
-    images: str | Iterable[str | None] | Table,
+    images: str | Iterable[str | None] | TableLike,
     folder: str | Path,
     *,
     images_per_post: int | None = None,
     settings: Settings | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[DownloadProgress], None] | None = None,
 ) -> pa.Table:
     """Download images into `folder`, each once; returns a row per image: the contract `images`, and its `file`.
 
@@ -72,7 +72,7 @@ https is fetched'}]
     download = settings_or_defaults(settings).download
     options = DownloadOptions.of(download)
     root = Path(folder).expanduser()
-    given: Any = table_of(images, [], _REMEDY) if is_table(images) else _addresses(images)
+    given: Any = to_table(images, [], _REMEDY) if is_table_like(images) else _addresses(images)
     columns = set(given.column_names) if isinstance(given, pa.Table) else set[str]()
     is_posts, is_results = columns >= set(_OF_POSTS), columns >= set(_OF_RESULTS)
     if isinstance(given, pa.Table) and not is_posts and not is_results:
@@ -97,8 +97,8 @@ def _fetch(
     addresses: Sequence[str | None],
     store: MediaStore,
     options: DownloadOptions,
-    on_progress: Callable[[Progress], None] | None,
-) -> list[Outcome]:
+    on_progress: Callable[[DownloadProgress], None] | None,
+) -> list[DownloadOutcome]:
     from instagram_assets.media.download import download_all
 
     keys: Iterable[Hashable] = range(len(addresses))
@@ -106,12 +106,12 @@ def _fetch(
     return download_all(requests, store, options, on_progress)
 
 
-def _rows(outcomes: Iterable[Outcome]) -> pa.Table:
+def _rows(outcomes: Iterable[DownloadOutcome]) -> pa.Table:
     """Returns download outcomes as rows of `images` without a post."""
-    told = [name for name in IMAGES.schema.names if name in Outcome.__dataclass_fields__]
+    known = [name for name in IMAGES.schema.names if name in DownloadOutcome.__dataclass_fields__]
     return IMAGES.table(
         [
-            {"position": position, **{name: getattr(outcome, name) for name in told}}
+            {"position": position, **{name: getattr(outcome, name) for name in known}}
             for position, outcome in enumerate(outcomes)
         ]
     )

@@ -9,7 +9,7 @@ import pyarrow as pa
 from instagram_assets.age.legacy_pth import resolve_model
 from instagram_assets.age.pipeline import Predictions, check_enabled, predict_users
 from instagram_assets.age.user_texts import UserTexts, texts_of_posts, user_texts, users_of_folder
-from instagram_assets.local.notebook_arguments import Table, is_table, settings_or_defaults, table_of, with_values
+from instagram_assets.local.notebook_arguments import TableLike, is_table_like, override, settings_or_defaults, to_table
 from instagram_assets.schemas import TOKENS
 from instagram_assets.settings import Settings
 from instagram_assets.text.tokens import tokens_table
@@ -19,7 +19,7 @@ _REMEDY = "Give texts, or posts as merge_posts gives them"
 
 
 def tokenize(
-    texts: str | Iterable[str | None] | Table,
+    texts: str | Iterable[str | None] | TableLike,
     *,
     words_file: str | None = None,
     settings: Settings | None = None,
@@ -28,28 +28,28 @@ def tokenize(
     """Returns the words of texts in order, without stop words, and by part of speech: `nouns`, `verbs`, `hashtags`, …
 
     For a table of posts, the contract `tokens`: one row per post that has a caption. For texts, one row each, also for
-    an empty one, with `text` instead of post, account and day. `text.pos.CLASSES` lists the parts of speech. The
-    tokenizer and the user's words file are those of `settings.text`. Raises SettingsError if the tokenizer is not
-    installed, FileError if the words file is invalid.
+    an empty one, with `text` instead of post, account and day. `text.part_of_speech.POS_CLASSES` lists the parts of
+    speech. The tokenizer and the user's words file are those of `settings.text`. Raises SettingsError if the tokenizer
+    is not installed, FileError if the words file is invalid.
 
     >>> from instagram_assets import tokenize
     >>> tokenize(["#산책 @sun_diary ☀️", None]).select(["hashtags", "mentions", "emojis"]).to_pylist()
     [{'hashtags': ['산책'], 'mentions': ['sun_diary'], 'emojis': ['☀️']}, {'hashtags': [], 'mentions': [], 'emojis': []}]
     """
-    options = with_values(settings_or_defaults(settings).text, words_file=words_file)
-    if is_table(texts):
-        return tokens_table(table_of(texts, _OF_POSTS, _REMEDY), options, on_progress)
+    options = override(settings_or_defaults(settings).text, words_file=words_file)
+    if is_table_like(texts):
+        return tokens_table(to_table(texts, _OF_POSTS, _REMEDY), options, on_progress)
     column = _column(texts)
-    places = pa.array(map(str, range(len(column))), pa.string())
+    indexes = pa.array(map(str, range(len(column))), pa.string())
     nothing = pa.nulls(len(column), pa.string())
-    posts = pa.table({"post_id": places, "account": nothing, "day": nothing.cast(pa.date32()), "caption": column})
+    posts = pa.table({"post_id": indexes, "account": nothing, "day": nothing.cast(pa.date32()), "caption": column})
     found = tokens_table(posts, options, on_progress)
     rows = dict(zip(found["post_id"].to_pylist(), found.to_pylist(), strict=True))
     empty = {field.name: [] for field in TOKENS.schema if pa.types.is_list(field.type)}
-    answers = [rows.get(str(place), empty) for place in range(len(column))]
+    results = [rows.get(str(index), empty) for index in range(len(column))]
     schema = pa.schema([pa.field("text", pa.string()), *list(TOKENS.schema)[3:]])
     return pa.Table.from_pylist(
-        [{**row, "text": text} for row, text in zip(answers, column.to_pylist(), strict=True)], schema
+        [{**row, "text": text} for row, text in zip(results, column.to_pylist(), strict=True)], schema
     )
 
 
@@ -69,7 +69,7 @@ _AGE_REMEDY = "Give texts by user name, a folder with a file per user, or posts 
 
 
 def predict_ages(
-    texts: Mapping[str, Iterable[str | None]] | str | Path | Table,
+    texts: Mapping[str, Iterable[str | None]] | str | Path | TableLike,
     model: str | Path,
     *,
     purpose: str | None = None,
@@ -91,17 +91,19 @@ def predict_ages(
     instagram_assets.errors.SettingsError: The age model is off: it guesses something sensitive of people, ...
     """
     chosen = settings_or_defaults(settings)
-    given = with_values(chosen.age, purpose=purpose, enabled=True if purpose else None)
+    given = override(chosen.age, purpose=purpose, enabled=True if purpose else None)
     chosen = chosen.model_copy(update={"age": given})
     check_enabled(chosen)
     folder, chosen = resolve_model(Path(model).expanduser(), chosen)
     return predict_users(_users(texts, chosen), chosen, on_progress, folder)
 
 
-def _users(texts: Mapping[str, Iterable[str | None]] | str | Path | Table, settings: Settings) -> Iterable[UserTexts]:
+def _users(
+    texts: Mapping[str, Iterable[str | None]] | str | Path | TableLike, settings: Settings
+) -> Iterable[UserTexts]:
     if isinstance(texts, str | Path):
         return users_of_folder(Path(texts).expanduser(), limits=settings.ingest)
     if isinstance(texts, Mapping):
         return [user_texts(str(name), some) for name, some in texts.items()]
-    rows = texts_of_posts(table_of(texts, _AGE_COLUMNS, _AGE_REMEDY)).to_pylist()
+    rows = texts_of_posts(to_table(texts, _AGE_COLUMNS, _AGE_REMEDY)).to_pylist()
     return [UserTexts(**row) for row in rows]

@@ -21,35 +21,41 @@ from instagram_assets.errors import (
     MediaUnreachableError,
     StorageError,
 )
-from instagram_assets.media.download_options import DownloadOptions, Limits, too_large
+from instagram_assets.media.download_options import DownloadOptions, SizeLimits, too_large
 from instagram_assets.media.download_queue import DownloadJob, HostQueue, plan_downloads
-from instagram_assets.media.download_types import Kind, MediaRequest, Outcome, Progress, Status
-from instagram_assets.media.event_loop import in_thread, rare_collections, run_until_told
+from instagram_assets.media.download_types import (
+    DownloadOutcome,
+    DownloadProgress,
+    DownloadStatus,
+    MediaKind,
+    MediaRequest,
+)
+from instagram_assets.media.event_loop import in_thread, rare_collections, run_until_signalled
 from instagram_assets.media.excluded import WAS_FORGOTTEN
 from instagram_assets.media.http_fetch import Fetch, open_session
-from instagram_assets.media.response_body import Arrival
+from instagram_assets.media.response_body import ReceivedMedia
 from instagram_assets.media.store import MediaStore
-from instagram_assets.media.url_index import Entry
+from instagram_assets.media.url_index import StoredMedia
 from instagram_assets.media.verify import check_size
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
 
-__all__ = ["DownloadOptions", "MediaRequest", "Outcome", "Progress", "download", "download_all"]
+__all__ = ["DownloadOptions", "DownloadOutcome", "DownloadProgress", "MediaRequest", "download", "download_all"]
 
 _BATCH = 64
 """Maximum number of bodies that are fsynced together, and that may wait for it: this bounds memory."""
 _GATHER = 0.02
 """Seconds to wait for a batch to fill: a short wait reduces the cost per body."""
-_Numbered = tuple[int, Outcome]
+_Numbered = tuple[int, DownloadOutcome]
 
 
 async def download(
     requests: Iterable[MediaRequest],
     store: MediaStore,
     options: DownloadOptions,
-    on_progress: Callable[[Progress], None] | None = None,
-) -> AsyncGenerator[Outcome, None]:
+    on_progress: Callable[[DownloadProgress], None] | None = None,
+) -> AsyncGenerator[DownloadOutcome, None]:
     """Yields one outcome per request, in order of completion; an `ok` image is already stored durably.
 
     Raises StorageError when the disk or the limit on open files refuses. Leaving the loop early cancels pending
@@ -64,14 +70,14 @@ def download_all(
     requests: Iterable[MediaRequest],
     store: MediaStore,
     options: DownloadOptions,
-    on_progress: Callable[[Progress], None] | None = None,
-) -> list[Outcome]:
+    on_progress: Callable[[DownloadProgress], None] | None = None,
+) -> list[DownloadOutcome]:
     """Returns the outcomes in the order of the requests. May be called while an event loop runs, and then blocks it.
 
-    SIGINT and SIGTERM are handled as by `run_until_told`: reported images stay, and no partial file does.
+    SIGINT and SIGTERM are handled as by `run_until_signalled`: reported images stay, and no partial file does.
     """
 
-    async def collect() -> list[Outcome]:
+    async def collect() -> list[DownloadOutcome]:
         async with aclosing(_numbered(list(requests), store, options, on_progress)) as outcomes:
             pairs = [pair async for pair in outcomes]
         return [outcome for _, outcome in sorted(pairs, key=lambda pair: pair[0])]
@@ -79,19 +85,19 @@ def download_all(
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return run_until_told(collect())
+        return run_until_signalled(collect())
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(run_until_told, collect()).result()
+        return thread.submit(run_until_signalled, collect()).result()
 
 
 async def _numbered(
     requests: Sequence[MediaRequest],
     store: MediaStore,
     options: DownloadOptions,
-    on_progress: Callable[[Progress], None] | None,
+    on_progress: Callable[[DownloadProgress], None] | None,
 ) -> AsyncGenerator[_Numbered, None]:
     """Yields outcomes in order of completion, each with the index of its request."""
-    progress = Progress(total=len(requests))
+    progress = DownloadProgress(total=len(requests))
     start = time.monotonic()
     run = _Run(requests, store, options)
     task = asyncio.create_task(run.all())
@@ -116,10 +122,10 @@ class _Run:
         self._requests = requests
         self._store = store
         self._options = options
-        self._limits: dict[Kind, Limits] = {"image": options.limits("image"), "video": options.limits("video")}
+        self._limits: dict[MediaKind, SizeLimits] = {"image": options.limits("image"), "video": options.limits("video")}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="media-keep")
         self._dead: dict[str, str] = {}
-        self._arrivals: asyncio.Queue[tuple[DownloadJob, Arrival, int] | None] = asyncio.Queue(_BATCH)
+        self._received: asyncio.Queue[tuple[DownloadJob, ReceivedMedia, int] | None] = asyncio.Queue(_BATCH)
 
     async def all(self) -> None:
         """Process every request to its outcome."""
@@ -145,8 +151,8 @@ class _Run:
         except BaseExceptionGroup as failures:
             raise _with_remedy(failures.exceptions[0]) from None
         finally:
-            while not self._arrivals.empty():
-                if waiting := self._arrivals.get_nowait():
+            while not self._received.empty():
+                if waiting := self._received.get_nowait():
                     waiting[1].discard()
 
     async def _fetch_all(self, jobs: list[DownloadJob]) -> None:
@@ -156,7 +162,7 @@ class _Run:
         async with open_session(self._options) as session, asyncio.TaskGroup() as group:
             group.create_task(self._store_batches())
             await asyncio.gather(*(group.create_task(self._work(session, queue)) for _ in range(count)))
-            await self._arrivals.put(None)
+            await self._received.put(None)
 
     async def _work(self, session: "ClientSession", queue: HostQueue[DownloadJob]) -> None:
         while job := await queue.take():
@@ -167,13 +173,13 @@ class _Run:
 
     async def _fetch(self, session: "ClientSession", job: DownloadJob) -> None:
         limits = self._limits[job.kind]
-        fetch = Fetch(session, self._store.incoming(limits), job.url, limits, self._options)
+        fetch = Fetch(session, self._store.receiver(limits), job.url, limits, self._options)
         try:
             if job.expires <= datetime.now(UTC):
                 raise MediaExpiredError(f"address expired at {job.expires:%Y-%m-%dT%H:%M:%SZ}; collect the post again")
             if reason := self._dead.get(job.host):
                 raise MediaFailedError(reason)
-            arrival = await fetch.run()
+            media = await fetch.run()
         except MediaRefusedError as ending:
             self._report_failure(job.indexes, "refused", ending.reason, fetch.attempts)
         except MediaExpiredError as ending:
@@ -183,43 +189,43 @@ class _Run:
                 self._dead[job.host] = ending.reason
             self._report_failure(job.indexes, "failed", ending.reason, fetch.attempts)
         else:
-            await self._queue_for_storage(job, arrival, fetch.attempts)
+            await self._queue_for_storage(job, media, fetch.attempts)
 
-    async def _queue_for_storage(self, job: DownloadJob, arrival: Arrival, attempts: int) -> None:
+    async def _queue_for_storage(self, job: DownloadJob, media: ReceivedMedia, attempts: int) -> None:
         try:
-            await self._arrivals.put((job, arrival, attempts))
+            await self._received.put((job, media, attempts))
         except BaseException:
-            arrival.discard()
+            media.discard()
             raise
 
     async def _store_batches(self) -> None:
         """Store the waiting bodies durably as one batch, and only then report them."""
         last = False
-        while not last and (first := await self._arrivals.get()) is not None:
-            if self._arrivals.qsize() < _BATCH // 2:
+        while not last and (first := await self._received.get()) is not None:
+            if self._received.qsize() < _BATCH // 2:
                 await asyncio.sleep(_GATHER)
             batch = [first]
-            while len(batch) < _BATCH and not last and not self._arrivals.empty():
-                more = self._arrivals.get_nowait()
+            while len(batch) < _BATCH and not last and not self._received.empty():
+                more = self._received.get_nowait()
                 last = more is None
                 if more is not None:
                     batch.append(more)
             batch = [each for each in batch if not await self._is_refused(*each)]
-            arrived = [(job.identity, arrival) for job, arrival, _ in batch]
-            entries = await in_thread(partial(self._store.keep, arrived), self._thread)
+            received = [(job.identity, media) for job, media, _ in batch]
+            entries = await in_thread(partial(self._store.add, received), self._thread)
             for (job, _, attempts), entry in zip(batch, entries, strict=True):
                 self._report_stored(job, entry, attempts)
 
-    async def _is_refused(self, job: DownloadJob, arrival: Arrival, attempts: int) -> bool:
+    async def _is_refused(self, job: DownloadJob, media: ReceivedMedia, attempts: int) -> bool:
         """Whether the bytes are erased ones, from whatever URL: they must not be stored."""
         forgotten = self._options.forgotten
-        if not forgotten or not forgotten.has("image", await in_thread(arrival.digest, self._thread)):
+        if not forgotten or not forgotten.has("image", await in_thread(media.digest, self._thread)):
             return False
-        arrival.discard()
+        media.discard()
         self._report_failure(job.indexes, "refused", WAS_FORGOTTEN, attempts)
         return True
 
-    def _report_stored(self, job: DownloadJob, entry: Entry, attempts: int) -> None:
+    def _report_stored(self, job: DownloadJob, entry: StoredMedia, attempts: int) -> None:
         """Report a stored body to each request for it; the size limits apply to cached ones, too."""
         for number, index in enumerate(job.indexes):
             request = self._requests[index]
@@ -232,7 +238,7 @@ class _Run:
                 self._report_failure([index], "refused", refusal.reason)
                 continue
             fetched = attempts if number == 0 else 0
-            outcome = Outcome(
+            outcome = DownloadOutcome(
                 key=request.key,
                 url=request.url,
                 status="ok",
@@ -247,16 +253,16 @@ class _Run:
             )
             self._report(index, outcome)
 
-    def _report_failure(self, indexes: Sequence[int], status: Status, reason: str, attempts: int = 0) -> None:
+    def _report_failure(self, indexes: Sequence[int], status: DownloadStatus, reason: str, attempts: int = 0) -> None:
         for index in indexes:
             request = self._requests[index]
-            self._report(index, Outcome(request.key, request.url, status, reason, attempts=attempts))
+            self._report(index, DownloadOutcome(request.key, request.url, status, reason, attempts=attempts))
 
-    def _report(self, index: int, outcome: Outcome) -> None:
+    def _report(self, index: int, outcome: DownloadOutcome) -> None:
         self.outcomes.put_nowait((index, outcome))
 
 
-def _check_entry(entry: Entry, limits: Limits) -> None:
+def _check_entry(entry: StoredMedia, limits: SizeLimits) -> None:
     """Raises MediaRefusedError for a stored body that exceeds the current limits."""
     kind = "video" if entry.ext in ("mp4", "mov") else "image"
     if kind != limits.kind:

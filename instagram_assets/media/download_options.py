@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Self
 
-from instagram_assets.media.download_types import Kind
+from instagram_assets.media.download_types import MediaKind
 from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN, Forgotten
 from instagram_assets.settings import DownloadSettings
 
@@ -12,10 +12,10 @@ _DEFAULTS = DownloadSettings()
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SizeLimits:
     """The allowed kind of media, and its maximum size in bytes and megapixels."""
 
-    kind: Kind
+    kind: MediaKind
     max_bytes: int
     max_megapixels: float
 
@@ -46,10 +46,10 @@ class DownloadOptions:
     forgotten: Forgotten = NOTHING_FORGOTTEN
     """Erased URLs that must not be requested, and erased content that must not be stored from any URL."""
 
-    def limits(self, kind: Kind) -> Limits:
+    def limits(self, kind: MediaKind) -> SizeLimits:
         """The size limits of a response body of this kind."""
         megabytes = self.max_image_mb if kind == "image" else self.max_video_mb
-        return Limits(kind, int(megabytes * 1_000_000), self.max_megapixels)
+        return SizeLimits(kind, int(megabytes * 1_000_000), self.max_megapixels)
 
     @classmethod
     def of(cls, settings: DownloadSettings, forgotten: Forgotten = NOTHING_FORGOTTEN) -> Self:
@@ -58,6 +58,6 @@ class DownloadOptions:
         return cls(**{name: getattr(settings, name) for name in shared}, forgotten=forgotten)
 
 
-def too_large(limits: Limits) -> str:
+def too_large(limits: SizeLimits) -> str:
     """Returns the reason for a body above the size limit."""
     return f"larger than {limits.max_bytes / 1_000_000:g} MB"

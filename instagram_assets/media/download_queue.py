@@ -10,12 +10,12 @@ from typing import Generic, NamedTuple, TypeVar
 
 from instagram_assets.errors import MediaRefusedError
 from instagram_assets.media.download_options import DownloadOptions
-from instagram_assets.media.download_types import Kind, MediaRequest, Status
+from instagram_assets.media.download_types import DownloadStatus, MediaKind, MediaRequest
 from instagram_assets.media.excluded import WAS_FORGOTTEN, is_forgotten
 from instagram_assets.media.store import MediaStore
-from instagram_assets.media.url_checks import check_url, expiry, host_of, is_in_archive
-from instagram_assets.media.url_index import Entry
-from instagram_assets.storage.content_keys import url_identity
+from instagram_assets.media.url_checks import check_url, host_of, is_in_archive, signature_expiry
+from instagram_assets.media.url_index import StoredMedia
+from instagram_assets.storage.fingerprints import url_identity
 
 _Job = TypeVar("_Job")
 
@@ -30,7 +30,7 @@ class DownloadJob:
 
     identity: str
     url: str
-    kind: Kind
+    kind: MediaKind
     expires: datetime
     indexes: tuple[int, ...] = ()
 
@@ -43,7 +43,7 @@ class RejectedRequests(NamedTuple):
     """The indexes of requests that are not downloaded, and their status and reason."""
 
     indexes: Sequence[int]
-    status: Status
+    status: DownloadStatus
     reason: str
 
 
@@ -51,7 +51,7 @@ class DownloadPlan(NamedTuple):
     """The requests that cannot be downloaded, the jobs whose file is in the store, and the jobs to run, in order."""
 
     rejected: list[RejectedRequests]
-    cached: list[tuple[DownloadJob, Entry]]
+    cached: list[tuple[DownloadJob, StoredMedia]]
     jobs: list[DownloadJob]
 
 
@@ -71,7 +71,7 @@ def plan_downloads(requests: Sequence[MediaRequest], store: MediaStore, options:
         except MediaRefusedError as refusal:
             rejected.append(RejectedRequests([index], "refused", refusal.reason))
             continue
-        identity, expires = url_identity(url), expiry(url) or _NEVER
+        identity, expires = url_identity(url), signature_expiry(url) or _NEVER
         job = jobs.setdefault(identity, DownloadJob(identity, url, request.kind, expires))
         job.indexes += (index,)
         if expires > job.expires:

@@ -4,8 +4,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Literal
 
-Status = Literal["ok", "failed", "expired", "refused"]
-Kind = Literal["image", "video"]
+DownloadStatus = Literal["ok", "failed", "expired", "refused"]
+MediaKind = Literal["image", "video"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,16 +14,16 @@ class MediaRequest:
 
     key: Hashable
     url: str | None
-    kind: Kind = "image"
+    kind: MediaKind = "image"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class DownloadOutcome:
     """The result of one request. `image_id` (SHA-256 of the bytes) to `bytes` are None unless `status` is `ok`."""
 
     key: Hashable
     url: str | None
-    status: Status
+    status: DownloadStatus
     reason: str | None = None
     image_id: str | None = None
     path: str | None = None
@@ -37,7 +37,7 @@ class Outcome:
 
 
 @dataclass(slots=True)
-class Progress:
+class DownloadProgress:
     """Progress counts of a download; updated in place with each outcome."""
 
     total: int = 0
@@ -60,7 +60,7 @@ class Progress:
     def megabytes_per_second(self) -> float:
         return self.bytes / 1_000_000 / self.seconds if self.seconds else 0.0
 
-    def add(self, outcome: Outcome, seconds: float) -> None:
+    def add(self, outcome: DownloadOutcome, seconds: float) -> None:
         """Count one more outcome, `seconds` after the start."""
         self.done += 1
         self.seconds = seconds

@@ -2,9 +2,9 @@
 
 import re
 
-from instagram_assets.media.download_types import Kind
+from instagram_assets.media.download_types import MediaKind
 
-HEAD = 512
+HEAD_BYTES = 512
 """Number of leading bytes that are inspected."""
 
 _BRANDS = {
@@ -61,7 +61,7 @@ def is_image(head: bytes) -> bool:
     return any(signature.match(head) for signature in _IMAGES.values())
 
 
-def describe(head: bytes, kind: Kind) -> str:
+def rejection_reason(head: bytes, kind: MediaKind) -> str:
     """Returns why a file that starts with `head` (first 512 bytes, or all) is rejected where `kind` was expected."""
     wanted = "an image" if kind == "image" else "a video"
     if head[4:8] == b"ftyp":

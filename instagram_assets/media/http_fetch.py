@@ -20,10 +20,10 @@ from instagram_assets.errors import (
     MediaUnreachableError,
     StorageError,
 )
-from instagram_assets.media.download_options import DownloadOptions, Limits, too_large
-from instagram_assets.media.download_types import Kind
-from instagram_assets.media.response_body import Arrival, Incoming
-from instagram_assets.media.url_checks import RefusedAddress, check_url, guarded_socket_factory, host_of
+from instagram_assets.media.download_options import DownloadOptions, SizeLimits, too_large
+from instagram_assets.media.download_types import MediaKind
+from instagram_assets.media.response_body import BodyReceiver, ReceivedMedia
+from instagram_assets.media.url_checks import PrivateAddressError, check_url, guarded_socket_factory, host_of
 
 if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientSession
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 MAX_REDIRECTS = 5
 _REDIRECTS = {301, 302, 303, 307, 308}
-_PASSING = {408, 425, 429}
+_TRANSIENT_STATUSES = {408, 425, 429}
 _SIGNATURE_EXPIRED = b"url signature expired"
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)$")
 # Both HTTP dates and seconds; more digits than this are invalid.
 _SECONDS = re.compile(r"\d{1,9}$")
-_ACCEPT: dict[Kind, dict[str, str]] = {
+_ACCEPT: dict[MediaKind, dict[str, str]] = {
     "image": {"Accept": "image/jpeg,image/png,image/webp,image/gif"},
     "video": {"Accept": "video/mp4,video/quicktime"},
 }
@@ -72,18 +72,18 @@ class Fetch:
     """One download of an image or video; its retries resume from the bytes received so far. Use it once, with `run`."""
 
     def __init__(
-        self, session: "ClientSession", incoming: Incoming, url: str, limits: Limits, options: DownloadOptions
+        self, session: "ClientSession", receiver: BodyReceiver, url: str, limits: SizeLimits, options: DownloadOptions
     ) -> None:
         self.attempts = 0
         self._session = session
-        self._incoming = incoming
-        self._url = self._asked = url
+        self._receiver = receiver
+        self._url = self._requested_url = url
         self._limits = limits
         self._options = options
         self._etag = ""
         self._until = 0.0
 
-    async def run(self) -> Arrival:
+    async def run(self) -> ReceivedMedia:
         """Returns the body, after at most the allowed number of tries.
 
         Raises MediaError (MediaTransientError only after the last try), and StorageError when the disk or the limit on
@@ -94,13 +94,13 @@ class Fetch:
             async with asyncio.timeout_at(self._until):
                 return await self._tries()
         except TimeoutError:
-            self._incoming.abandon()
+            self._receiver.abandon()
             raise MediaFailedError(f"not complete within {self._options.deadline:g} seconds") from None
         except BaseException:
-            self._incoming.abandon()
+            self._receiver.abandon()
             raise
 
-    async def _tries(self) -> Arrival:
+    async def _tries(self) -> ReceivedMedia:
         while True:
             self.attempts += 1
             try:
@@ -119,7 +119,7 @@ class Fetch:
             raise problem
         return pause
 
-    async def _try(self) -> Arrival:
+    async def _try(self) -> ReceivedMedia:
         import aiohttp
 
         try:
@@ -129,7 +129,7 @@ class Fetch:
         except aiohttp.ClientConnectorDNSError:
             raise self._unreachable("host name not found") from None
         except aiohttp.ClientConnectorError as error:
-            _check_own_fault(error.os_error)
+            _check_local_cause(error.os_error)
             raise self._unreachable("cannot connect") from error
         except aiohttp.InvalidURL:
             raise MediaRefusedError("not a valid address") from None
@@ -142,15 +142,15 @@ class Fetch:
         except aiohttp.ClientResponseError:
             raise MediaTransientError("not a valid HTTP answer") from None
         except aiohttp.ClientError as error:
-            if _for_want_of_memory(error):
+            if _caused_by_memory(error):
                 raise MemoryError from error
             raise MediaTransientError("connection lost") from None
 
-    async def _follow(self) -> Arrival:
+    async def _follow(self) -> ReceivedMedia:
         """Requests the URL and follows redirects; each URL is checked before it is requested."""
         url = self._url
         for _ in range(MAX_REDIRECTS + 1):
-            self._asked = url
+            self._requested_url = url
             async with self._session.get(
                 URL(url, encoded=url.isascii()), headers=self._headers(), allow_redirects=False
             ) as response:
@@ -168,55 +168,57 @@ class Fetch:
     def _unreachable(self, reason: str) -> MediaTransientError:
         """Returns the error for a failed connection: to the URL's own host, or to one that it redirects to."""
         return (
-            MediaUnreachableError(reason) if host_of(self._asked) == host_of(self._url) else MediaTransientError(reason)
+            MediaUnreachableError(reason)
+            if host_of(self._requested_url) == host_of(self._url)
+            else MediaTransientError(reason)
         )
 
     def _headers(self) -> dict[str, str]:
         """Returns the request headers, with a range to resume an interrupted body if the server gave an ETag for it."""
         accept = _ACCEPT[self._limits.kind]
-        if not self._incoming.received:
+        if not self._receiver.received:
             return accept
         if not self._etag:
-            self._incoming.restart()
+            self._receiver.restart()
             return accept
-        return {**accept, "Range": f"bytes={self._incoming.received}-", "If-Range": self._etag}
+        return {**accept, "Range": f"bytes={self._receiver.received}-", "If-Range": self._etag}
 
-    async def _take(self, response: "ClientResponse") -> Arrival:
+    async def _take(self, response: "ClientResponse") -> ReceivedMedia:
         await self._check_status(response)
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise MediaRefusedError("compressed body that was not asked for")
         if self._options.honour_noai and _forbids_ai(response.headers.getall("X-Robots-Tag", [])):
             raise MediaRefusedError("X-Robots-Tag: noai")
         announced = response.content_length
-        if announced is not None and self._incoming.received + announced > self._limits.max_bytes:
+        if announced is not None and self._receiver.received + announced > self._limits.max_bytes:
             raise MediaRefusedError(too_large(self._limits))
         etag = response.headers.get("ETag", "")
         self._etag = "" if etag.startswith("W/") else etag
         while piece := await response.content.readany():
-            self._incoming.write(piece)
-        return self._incoming.finish()
+            self._receiver.write(piece)
+        return self._receiver.finish()
 
     async def _check_status(self, response: "ClientResponse") -> None:
         """Raises an error unless the response has a usable body; first decides whether it resumes or restarts."""
         status = response.status
         if status == 206 and self._continues(response):
             return
-        if self._incoming.received:
-            self._incoming.restart()
+        if self._receiver.received:
+            self._receiver.restart()
         if status == 200:
             return
         if status == 403 and _SIGNATURE_EXPIRED in (await response.content.read(1024)).lower():
             raise MediaExpiredError("URL signature expired; collect the post again")
         if status in (206, 416):
             raise MediaTransientError(f"HTTP {status} that was not asked for")
-        if status in _PASSING or status >= 500:
+        if status in _TRANSIENT_STATUSES or status >= 500:
             raise MediaTransientError(
                 f"HTTP {status}", retry_after=_retry_after(response.headers.get("Retry-After", ""))
             )
         raise MediaFailedError(f"HTTP {status}")
 
     def _continues(self, response: "ClientResponse") -> bool:
-        begun = self._incoming.received
+        begun = self._receiver.received
         match = _CONTENT_RANGE.match(response.headers.get("Content-Range", ""))
         if not begun or match is None or response.headers.get("ETag", self._etag) != self._etag:
             return False
@@ -224,9 +226,9 @@ class Fetch:
         return first == begun and last == total - 1 and response.content_length in (None, total - first)
 
 
-def _check_own_fault(error: OSError) -> None:
+def _check_local_cause(error: OSError) -> None:
     """Raises MediaRefusedError for an address that is not public, and StorageError for too many open files."""
-    if isinstance(error, RefusedAddress):
+    if isinstance(error, PrivateAddressError):
         raise MediaRefusedError("address is not public") from error
     if error.errno in (errno.EMFILE, errno.ENFILE):
         raise StorageError(
@@ -234,7 +236,7 @@ def _check_own_fault(error: OSError) -> None:
         ) from error
 
 
-def _for_want_of_memory(error: BaseException | None) -> bool:
+def _caused_by_memory(error: BaseException | None) -> bool:
     """Whether a connection ended because this process ran out of memory: asyncio hides the cause."""
     while error is not None and not isinstance(error, MemoryError):
         error = error.__cause__ or error.__context__
@@ -247,12 +249,12 @@ def _retry_after(text: str) -> float | None:
     if _SECONDS.match(text):
         return float(text)
     try:
-        moment = parsedate_to_datetime(text)
+        timestamp = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
     # "-0000" leaves the time naive, but HTTP dates are always UTC.
-    moment = moment.replace(tzinfo=moment.tzinfo or UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    timestamp = timestamp.replace(tzinfo=timestamp.tzinfo or UTC)
+    return max(0.0, (timestamp - datetime.now(UTC)).total_seconds())
 
 
 def _forbids_ai(tags: list[str]) -> bool:

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from instagram_assets import schemas
 from instagram_assets.media.download_options import DownloadOptions
-from instagram_assets.media.download_types import MediaRequest, Outcome, Progress
+from instagram_assets.media.download_types import DownloadOutcome, DownloadProgress, MediaRequest
 from instagram_assets.media.store import MediaStore
 
 
@@ -26,9 +26,9 @@ def fetch_images(
     store: MediaStore,
     options: DownloadOptions,
     images_per_post: int = 0,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[DownloadProgress], None] | None = None,
     past: pa.Table | None = None,
-) -> tuple[pa.Table, Progress]:
+) -> tuple[pa.Table, DownloadProgress]:
     """Downloads the images of posts into the store; returns the rows of `images` and the counts by outcome.
 
     `images_per_post` 0 takes all. `past` are rows whose files were deleted by the retention policy: they are kept as
@@ -39,9 +39,9 @@ def fetch_images(
     wanted = posts_to_requests(posts, images_per_post)
     gone = _by_key(past) if past is not None and past.num_rows else {}
     requests = [request for request in wanted if request.key not in gone]
-    final = Progress(total=len(requests))
+    final = DownloadProgress(total=len(requests))
 
-    def note(progress: Progress) -> None:
+    def note(progress: DownloadProgress) -> None:
         nonlocal final
         final = progress
         if on_progress is not None:
@@ -68,7 +68,7 @@ def posts_to_requests(posts: pa.Table, images_per_post: int = 0) -> list[MediaRe
     return requests
 
 
-def image_rows(outcomes: Iterable[Outcome]) -> pa.Table:
+def image_rows(outcomes: Iterable[DownloadOutcome]) -> pa.Table:
     """Returns outcomes whose keys are ImageKeys as a table of `schemas.IMAGES`, sorted by that key."""
     rows = [_row(outcome) for outcome in outcomes]
     rows.sort(key=lambda row: (row["account"], row["day"], row["post_id"], row["position"]))
@@ -81,7 +81,7 @@ def _by_key(rows: pa.Table) -> dict[object, int]:
     return {ImageKey(*key): place for place, key in enumerate(zip(*columns, strict=True))}
 
 
-def _row(outcome: Outcome) -> dict[str, object]:
+def _row(outcome: DownloadOutcome) -> dict[str, object]:
     assert isinstance(outcome.key, ImageKey)
     return {
         **outcome.key._asdict(),

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from io import FileIO
 
 from instagram_assets.errors import MediaRefusedError, MediaTransientError, StorageError
-from instagram_assets.media.download_options import Limits, too_large
-from instagram_assets.media.format_detection import HEAD
+from instagram_assets.media.download_options import SizeLimits, too_large
+from instagram_assets.media.format_detection import HEAD_BYTES
 from instagram_assets.media.verify import MediaFacts, check_head, check_media
 
-SPILL = 256_000
+MAX_BUFFERED_BYTES = 256_000
 """Maximum bytes of a body buffered in memory; a larger one goes to its temporary file as it arrives."""
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class ReceivedMedia:
     """A complete, validated image or video that is not in the store yet: in memory, or in a temporary file if large."""
 
     temporary: str
@@ -33,7 +33,7 @@ class Arrival:
         """Returns the SHA-256 of its bytes in hexadecimal digits."""
         return self.sha256 or hashlib.sha256(self.body).hexdigest()
 
-    def settle(self) -> str:
+    def write_durably(self) -> str:
         """Write and fsync its bytes to the temporary file; returns the SHA-256 in hexadecimal digits.
 
         Hashing and writing are done here, in a thread, to keep the event loop free for the network.
@@ -53,14 +53,14 @@ class Arrival:
             os.unlink(self.temporary)
 
 
-class Incoming:
+class BodyReceiver:
     """Receives a body chunk by chunk; ends in an Arrival (`finish`) or is discarded (`abandon`).
 
     Raises MediaError as `check_media` does, MediaRefusedError above the limit in bytes, StorageError when the disk
     refuses.
     """
 
-    def __init__(self, temporary: str, limits: Limits) -> None:
+    def __init__(self, temporary: str, limits: SizeLimits) -> None:
         self._temporary = temporary
         self._limits = limits
         self._stream: FileIO | None = None
@@ -83,17 +83,17 @@ class Incoming:
 
     def write(self, piece: bytes) -> None:
         """Append the next bytes of the body."""
-        first = self._received < HEAD
+        first = self._received < HEAD_BYTES
         self._received += len(piece)
         if self._received > self._limits.max_bytes:
             raise MediaRefusedError(too_large(self._limits))
         self._pieces.append(piece)
-        if first and self._received >= HEAD:
-            check_head(b"".join(self._pieces)[:HEAD], self._limits.kind)
-        if self._stream is not None or self._received > SPILL:
+        if first and self._received >= HEAD_BYTES:
+            check_head(b"".join(self._pieces)[:HEAD_BYTES], self._limits.kind)
+        if self._stream is not None or self._received > MAX_BUFFERED_BYTES:
             self._spill()
 
-    def finish(self) -> Arrival:
+    def finish(self) -> ReceivedMedia:
         """Returns the complete image or video, which takes over the bytes."""
         body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         try:
@@ -104,7 +104,7 @@ class Incoming:
         sha256 = self._hash.hexdigest() if self._spilled else ""
         self._close()
         self._pieces = []
-        return Arrival(self._temporary, self._received, facts, body, sha256)
+        return ReceivedMedia(self._temporary, self._received, facts, body, sha256)
 
     def abandon(self) -> None:
         """Discard the bytes and delete the temporary file."""

@@ -12,11 +12,11 @@ from urllib.parse import SplitResult, urlsplit
 from instagram_assets.errors import MediaRefusedError
 from instagram_assets.media.download_options import DownloadOptions
 from instagram_assets.schemas.contract import ARCHIVE_SCHEME
-from instagram_assets.storage.content_keys import is_instagram_cdn, query_values
-from instagram_assets.storage.content_keys import url_identity as url_identity
+from instagram_assets.storage.fingerprints import is_instagram_cdn, query_values
+from instagram_assets.storage.fingerprints import url_identity as url_identity
 
-MAX_LENGTH = 8_000
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_MAX_LENGTH = 8_000
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _OLD_EXPIRY = re.compile(r"/vp/[0-9a-f]{32}/([0-9A-Fa-f]{8})/")
 _HOST_NAME = re.compile(r"^(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?$")
@@ -44,7 +44,7 @@ _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
-class RefusedAddress(OSError):
+class PrivateAddressError(OSError):
     """Raised for an attempt to connect to an address that is not public."""
 
 
@@ -52,7 +52,7 @@ def check_url(url: str | None, options: DownloadOptions) -> str:
     """Returns the URL if it may be requested; raises MediaRefusedError with the reason otherwise."""
     if not url or not url.strip():
         raise MediaRefusedError("empty address")
-    if len(url) * 4 > MAX_LENGTH and len(url.encode("utf-8", "surrogatepass")) > MAX_LENGTH:
+    if len(url) * 4 > _MAX_LENGTH and len(url.encode("utf-8", "surrogatepass")) > _MAX_LENGTH:
         raise MediaRefusedError("address longer than 8 kB")
     if _NOT_IN_ADDRESSES.search(url):
         raise MediaRefusedError("address with spaces or control characters")
@@ -79,7 +79,7 @@ def is_in_archive(url: str | None) -> bool:
     return url is not None and url.startswith(f"{ARCHIVE_SCHEME}://")
 
 
-def expiry(url: str) -> datetime | None:
+def signature_expiry(url: str) -> datetime | None:
     """Returns when the signature of a URL expires (`oe`, hexadecimal Unix time); None if it has none."""
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -89,8 +89,8 @@ def expiry(url: str) -> datetime | None:
     text = old[1] if old else "".join(query_values(parts.query, "oe")[:1])
     if not re.fullmatch(r"[0-9A-Fa-f]{8}", text):
         return None
-    moment = datetime.fromtimestamp(int(text, 16), UTC)
-    return moment if moment.year >= 2010 else None
+    timestamp = datetime.fromtimestamp(int(text, 16), UTC)
+    return timestamp if timestamp.year >= 2010 else None
 
 
 def host_of(url: str) -> str:
@@ -108,7 +108,7 @@ def is_loopback(host: str) -> bool:
         return name == "localhost" or name.endswith(".localhost")
 
 
-def is_public(ip: str | Address) -> bool:
+def is_public(ip: str | _Address) -> bool:
     """Whether the address is a public Internet address, also if embedded in an IPv6 one."""
     outer = ipaddress.ip_address(ip.partition("%")[0]) if isinstance(ip, str) else ip
     inner = _unwrapped(outer)
@@ -129,7 +129,7 @@ def guarded_socket_factory(options: DownloadOptions) -> Callable[[Any], socket.s
         family, kind, protocol, _, target = address_info
         ip = ipaddress.ip_address(str(target[0]).partition("%")[0])
         if not is_public(ip) and not (options.allow_loopback and _unwrapped(ip).is_loopback):
-            raise RefusedAddress("address is not public")
+            raise PrivateAddressError("address is not public")
         return socket.socket(family, kind, protocol)
 
     return open_socket
@@ -161,7 +161,7 @@ def _check_host(host: str, allow_loopback: bool) -> None:
         raise MediaRefusedError("address is not public")
 
 
-def _unwrapped(ip: Address) -> Address:
+def _unwrapped(ip: _Address) -> _Address:
     """Returns the IPv4 address inside a mapped, 6to4 or NAT64 address; any other address unchanged."""
     if isinstance(ip, ipaddress.IPv4Address):
         return ip

@@ -14,10 +14,10 @@ from typing import TypeVar
 
 from instagram_assets.errors import StorageError
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 logger = logging.getLogger(__name__)
 
-LOCK_TIMEOUT = 60.0
+_LOCK_TIMEOUT = 60.0
 """Seconds to wait for a write lock that another process holds."""
 _BATCH = 500
 _COLUMNS = "identity, image_id, ext, bytes, modified_ns, width, height, note"
@@ -36,7 +36,7 @@ CREATE TABLE IF NOT EXISTS images (
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class StoredMedia:
     """The image stored for a URL identity, its size in bytes and pixels, and its file's mtime."""
 
     identity: str
@@ -54,7 +54,7 @@ class Entry:
         return f"{self.image_id[:2]}/{self.image_id}.{self.ext}"
 
 
-class Index:
+class UrlIndex:
     """Entries by URL identity. Safe to use from several threads and processes.
 
     A damaged file is moved aside and replaced by an empty one, with a warning. Raises StorageError when the disk
@@ -67,22 +67,22 @@ class Index:
         self._connection: sqlite3.Connection | None = None
         self._do(lambda connection: None)
 
-    def find(self, identities: Iterable[str]) -> dict[str, Entry]:
+    def find(self, identities: Iterable[str]) -> dict[str, StoredMedia]:
         """Returns the entries of those identities that are in the index."""
         wanted = list(identities)
 
-        def read(connection: sqlite3.Connection) -> dict[str, Entry]:
-            found: dict[str, Entry] = {}
+        def read(connection: sqlite3.Connection) -> dict[str, StoredMedia]:
+            found: dict[str, StoredMedia] = {}
             for start in range(0, len(wanted), _BATCH):
                 some = wanted[start : start + _BATCH]
                 marks = ",".join("?" * len(some))
                 for row in connection.execute(f"SELECT {_COLUMNS} FROM images WHERE identity IN ({marks})", some):
-                    found[row[0]] = Entry(*row)
+                    found[row[0]] = StoredMedia(*row)
             return found
 
         return self._do(read)
 
-    def record(self, entries: Sequence[Entry]) -> None:
+    def record(self, entries: Sequence[StoredMedia]) -> None:
         """Insert or replace entries in one durable transaction."""
         rows = [(e.identity, e.image_id, e.ext, e.bytes, e.modified_ns, e.width, e.height, e.note) for e in entries]
 
@@ -121,7 +121,7 @@ class Index:
                 self._connection.close()
                 self._connection = None
 
-    def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def _do(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
         with self._lock:
             try:
                 return work(self._open())
@@ -136,7 +136,7 @@ class Index:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            connection = sqlite3.connect(self._file, timeout=LOCK_TIMEOUT, check_same_thread=False)
+            connection = sqlite3.connect(self._file, timeout=_LOCK_TIMEOUT, check_same_thread=False)
             try:
                 _write_ahead(connection)
                 connection.execute("PRAGMA synchronous = FULL")
@@ -172,7 +172,7 @@ class Index:
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
     """Switch to WAL; SQLite fails at once, despite the timeout, while another process does the same."""
-    end = time.monotonic() + LOCK_TIMEOUT
+    end = time.monotonic() + _LOCK_TIMEOUT
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from instagram_assets.media.video_decoder import Film, opened, refusal
+from instagram_assets.media.video_decoder import DecodedVideo, open_video, video_error
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
-Picture = NDArray[np.uint8]
+Frame = NDArray[np.uint8]
 """uint8[height, width, 3]: one frame in RGB, upright."""
-LONG_SIDE = 1280
+MAX_LONG_SIDE = 1280
 """Maximum length of a frame's longer side in pixels; larger frames are scaled down."""
-QUIETEST = -120.0
+SILENCE_DB = -120.0
 """Loudness of silence in dB of full scale, where the logarithm would be minus infinity."""
-CUT = 27.0
+CUT_THRESHOLD = 27.0
 """Mean difference of luminance, of 255, above which two frames belong to two shots: PySceneDetect's threshold."""
 
 _SHORTEST_SHOT = 0.25
@@ -50,16 +50,16 @@ def probe(path: Path) -> VideoFacts:
 
     Raises FileError for a file that is no video, is damaged, or has no video frames.
     """
-    with opened(path) as film:
-        first = next(film.pictures(), None)
+    with open_video(path) as video:
+        first = next(video.frames(), None)
         if first is None:
-            raise refusal(path, _NO_PICTURE)
+            raise video_error(path, _NO_PICTURE)
         size = (first.width, first.height)
         width, height = reversed(size) if _quarters(first) % 2 else size
-        return VideoFacts(film.stated_length, width, height, film.picture.codec_context.name, film.has_sound)
+        return VideoFacts(video.stated_seconds, width, height, video.stream.codec_context.name, video.has_audio)
 
 
-def frames(path: Path, count: int = 8, long_side: int = LONG_SIDE) -> list[Picture]:
+def frames(path: Path, count: int = 8, long_side: int = MAX_LONG_SIDE) -> list[Frame]:
     """Returns at most `count` frames spread evenly over a video, in order; fewer if it has fewer.
 
     If there are enough key frames, the nearest of these are taken. Raises FileError as `probe` does.
@@ -67,37 +67,39 @@ def frames(path: Path, count: int = 8, long_side: int = LONG_SIDE) -> list[Pictu
     return [picture for _, picture in timed_frames(path, count, long_side)]
 
 
-def timed_frames(path: Path, count: int = 8, long_side: int = LONG_SIDE) -> list[tuple[float, Picture]]:
+def timed_frames(path: Path, count: int = 8, long_side: int = MAX_LONG_SIDE) -> list[tuple[float, Frame]]:
     """Returns the same as `frames`, each frame with its timestamp in seconds from the video's start."""
-    with opened(path) as film:
-        wanted = [(place + 0.5) / count * film.length for place in range(count)]
-        keys = _nearest_keys(film, wanted)
-        found = _at_keys(film, keys) if len(keys) == count else _at_moments(film, wanted)
+    with open_video(path) as video:
+        times = [(index + 0.5) / count * video.seconds for index in range(count)]
+        keys = _nearest_keys(video, times)
+        found = _at_keys(video, keys) if len(keys) == count else _at_times(video, times)
     if not found:
-        raise refusal(path, _NO_PICTURE)
-    start = _start(film)
+        raise video_error(path, _NO_PICTURE)
+    start = _start(video)
     return [(max(0.0, (frame.time or 0.0) - start), _upright(frame, long_side)) for frame in found]
 
 
-def poster(path: Path, long_side: int = LONG_SIDE) -> bytes:
+def poster(path: Path, long_side: int = MAX_LONG_SIDE) -> bytes:
     """Returns one representative frame of a video as JPEG. Raises FileError as `probe` does."""
     from PIL import Image
 
     out = io.BytesIO()
-    Image.fromarray(telling(frames(path, _CANDIDATES, long_side))).save(out, "JPEG", quality=85, optimize=True)
+    Image.fromarray(most_representative(frames(path, _CANDIDATES, long_side))).save(
+        out, "JPEG", quality=85, optimize=True
+    )
     return out.getvalue()
 
 
-def telling(pictures: Sequence[Picture]) -> Picture:
+def most_representative(candidates: Sequence[Frame]) -> Frame:
     """Returns the most representative frame: its histogram is nearest to the mean one, as in FFmpeg's `thumbnail`.
 
     Frames of one colour, such as black ones at the beginning, are used only if there are no others.
     """
-    greys = [picture.mean(axis=2) for picture in pictures]
-    shown = [place for place, grey in enumerate(greys) if grey.std() >= _UNIFORM] or list(range(len(pictures)))
-    histograms = np.stack([np.histogram(greys[place], 64, (0, 256), density=True)[0] for place in shown])
+    greys = [picture.mean(axis=2) for picture in candidates]
+    shown = [index for index, grey in enumerate(greys) if grey.std() >= _UNIFORM] or list(range(len(candidates)))
+    histograms = np.stack([np.histogram(greys[index], 64, (0, 256), density=True)[0] for index in shown])
     distances = ((histograms - histograms.mean(axis=0)) ** 2).sum(axis=1)
-    return pictures[shown[int(distances.argmin())]]
+    return candidates[shown[int(distances.argmin())]]
 
 
 def loudness(path: Path) -> float | None:
@@ -105,86 +107,91 @@ def loudness(path: Path) -> float | None:
 
     Raises FileError if the file or part of its audio is damaged: the rest would give a wrong value.
     """
-    with opened(path) as film:
-        if not film.has_sound:
+    with open_video(path) as video:
+        if not video.has_audio:
             return None
         squares, samples = 0.0, 0
-        for frame in film.sounds():
+        for frame in video.audio_frames():
             values = _of_full_scale(frame.to_ndarray())
             squares += float(values @ values)
             samples += values.size
-        film.check_whole("parts of its sound")
+        video.check_complete("parts of its sound")
     if not samples or not math.isfinite(squares):
-        raise refusal(path, "its sound cannot be decoded")
-    return max(QUIETEST, 10 * math.log10(max(squares / samples, 1e-30)))
+        raise video_error(path, "its sound cannot be decoded")
+    return max(SILENCE_DB, 10 * math.log10(max(squares / samples, 1e-30)))
 
 
 def cuts_per_minute(path: Path) -> float:
     """Returns the number of cuts between shots per minute of video.
 
-    A cut is where the luminance of two frames, up to ten per second and scaled to 48 × 48, differs by `CUT` or more on
-    average, at least a quarter of a second after the last cut. This is pairwise comparison (Zhang, Kankanhalli and
-    Smoliar 1993, Automatic partitioning of full-motion video) with the threshold of PySceneDetect's content detector.
+    A cut is where the luminance of two frames, up to ten per second and scaled to 48 × 48, differs by `CUT_THRESHOLD`
+    or more on average, at least a quarter of a second after the last cut. This is pairwise comparison (Zhang,
+    Kankanhalli and Smoliar 1993, Automatic partitioning of full-motion video) with the threshold of PySceneDetect's
+    content detector.
     Slow fades are not cuts. Raises FileError as `probe` does, and if some frames are damaged.
     """
-    cuts, compared, cut_at = 0, -math.inf, -math.inf
-    before: NDArray[np.float32] | None = None
-    with opened(path) as film:
+    cuts, compared_at, cut_at = 0, -math.inf, -math.inf
+    previous: NDArray[np.float32] | None = None
+    with open_video(path) as video:
         # Deblocking is not needed, and without B-frames there are enough frames between two cuts.
-        film.picture.codec_context.options = {"skip_loop_filter": "all"}
-        for frame in film.pictures("BIDIR"):
-            moment = frame.time or 0.0
-            if moment - compared < 0.9 / _COMPARED_PER_SECOND:
+        video.stream.codec_context.options = {"skip_loop_filter": "all"}
+        for frame in video.frames("BIDIR"):
+            timestamp = frame.time or 0.0
+            if timestamp - compared_at < 0.9 / _COMPARED_PER_SECOND:
                 continue
-            compared = moment
+            compared_at = timestamp
             small = _small_grey(frame)
-            if before is not None and np.abs(small - before).mean() >= CUT and moment - cut_at >= _SHORTEST_SHOT:
-                cuts, cut_at = cuts + 1, moment
-            before = small
-        film.check_whole("pictures")
-        length = film.length
-    if before is None:
-        raise refusal(path, _NO_PICTURE)
+            if (
+                previous is not None
+                and np.abs(small - previous).mean() >= CUT_THRESHOLD
+                and timestamp - cut_at >= _SHORTEST_SHOT
+            ):
+                cuts, cut_at = cuts + 1, timestamp
+            previous = small
+        video.check_complete("pictures")
+        length = video.seconds
+    if previous is None:
+        raise video_error(path, _NO_PICTURE)
     return 60 * cuts / length if length > 0 else 0.0
 
 
-def _start(film: Film) -> float:
-    stream = film.picture
+def _start(video: DecodedVideo) -> float:
+    stream = video.stream
     return float(stream.start_time * stream.time_base) if stream.start_time and stream.time_base else 0.0
 
 
-def _nearest_keys(film: Film, wanted: Sequence[float]) -> list[int]:
+def _nearest_keys(video: DecodedVideo, times: Sequence[float]) -> list[int]:
     """Returns the distinct timestamps of the key frames nearest to the given times."""
-    base = film.picture.time_base
-    keys = np.array([entry.timestamp for entry in film.picture.index_entries if entry.is_keyframe], np.int64)
+    base = video.stream.time_base
+    keys = np.array([entry.timestamp for entry in video.stream.index_entries if entry.is_keyframe], np.int64)
     if not base or not len(keys):
         return []
-    moments = np.array(wanted) / float(base) + keys[0]
-    return sorted({int(keys[np.abs(keys - moment).argmin()]) for moment in moments})
+    timestamps = np.array(times) / float(base) + keys[0]
+    return sorted({int(keys[np.abs(keys - timestamp).argmin()]) for timestamp in timestamps})
 
 
-def _at_keys(film: Film, keys: Sequence[int]) -> list["VideoFrame"]:
+def _at_keys(video: DecodedVideo, keys: Sequence[int]) -> list["VideoFrame"]:
     found: list[VideoFrame] = []
     for key in keys:
-        film.container.seek(key, stream=film.picture)
-        found += [frame for frame in [next(film.pictures("NONKEY"), None)] if frame]
+        video.container.seek(key, stream=video.stream)
+        found += [frame for frame in [next(video.frames("NONKEY"), None)] if frame]
     return found
 
 
-def _at_moments(film: Film, wanted: Sequence[float]) -> list["VideoFrame"]:
+def _at_times(video: DecodedVideo, times: Sequence[float]) -> list["VideoFrame"]:
     """Returns the first frame at or after each of the given times, decoded in one pass."""
     found: list[VideoFrame] = []
-    start, last = _start(film), None
-    for frame in film.pictures():
+    start, last = _start(video), None
+    for frame in video.frames():
         last = frame
-        if (frame.time or 0.0) - start >= wanted[len(found)]:
+        if (frame.time or 0.0) - start >= times[len(found)]:
             found.append(frame)
-        if len(found) == len(wanted):
+        if len(found) == len(times):
             return found
     return found or ([last] if last else [])
 
 
-def _upright(frame: "VideoFrame", long_side: int) -> Picture:
+def _upright(frame: "VideoFrame", long_side: int) -> Frame:
     scale = min(1.0, long_side / max(frame.width, frame.height))
     width, height = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
     picture = frame.reformat(width, height, "rgb24", interpolation="AREA").to_ndarray()

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-LONGEST = 600.0
+MAX_SECONDS = 600.0
 """Maximum seconds of a video that are decoded; most reels last up to three minutes."""
-MOST_SECONDS = 120.0
+MAX_DECODING_SECONDS = 120.0
 """Time limit for decoding in seconds: a reel of 90 seconds takes about one."""
 MAX_MEGAPIXELS = 40.0
 
@@ -33,47 +33,47 @@ _MOST_BAD = 50
 """Number of consecutive undecodable packets after which decoding stops."""
 
 
-class Film:
+class DecodedVideo:
     """An open video: its video stream, its audio stream, its duration, and its decoded frames."""
 
     def __init__(self, path: Path, container: "InputContainer", picture: "VideoStream") -> None:
         self.path = path
         self.container = container
-        self.picture = picture
+        self.stream = picture
         self._read = self._damaged = 0
-        self._end = time.monotonic() + MOST_SECONDS
+        self._end = time.monotonic() + MAX_DECODING_SECONDS
 
     @property
-    def has_sound(self) -> bool:
+    def has_audio(self) -> bool:
         return bool(self.container.streams.audio)
 
     @property
-    def stated_length(self) -> float | None:
+    def stated_seconds(self) -> float | None:
         """Duration in seconds from the header; None if it has none."""
-        stream = self.picture
+        stream = self.stream
         if stream.duration and stream.time_base:
             return float(stream.duration * stream.time_base)
         return self.container.duration / 1_000_000 if self.container.duration else None
 
     @property
-    def length(self) -> float:
+    def seconds(self) -> float:
         """Seconds that are decoded: from the index, which lists the frames, or else from the header."""
-        entries, base = self.picture.index_entries, self.picture.time_base
-        stated = self.stated_length or 0.0
+        entries, base = self.stream.index_entries, self.stream.time_base
+        stated = self.stated_seconds or 0.0
         if len(entries) and base:
             # Only the header knows how long the last frame is shown; a header may also be far from the truth.
             there = float((entries[len(entries) - 1].timestamp - entries[0].timestamp) * base)
             stated = stated if there <= stated <= there + 10 else there
-        return min(stated, LONGEST)
+        return min(stated, MAX_SECONDS)
 
-    def pictures(self, skip: Skip = "DEFAULT") -> Iterator["VideoFrame"]:
+    def frames(self, skip: Skip = "DEFAULT") -> Iterator["VideoFrame"]:
         """Yields decoded video frames from the current position; damaged ones are skipped."""
         from av.error import InvalidDataError
 
-        self.picture.codec_context.skip_frame = skip
+        self.stream.codec_context.skip_frame = skip
         self._read = self._damaged = bad = 0
-        for packet in self.container.demux(self.picture):
-            if self._is_beyond(packet.pts, self.picture):
+        for packet in self.container.demux(self.stream):
+            if self._is_beyond(packet.pts, self.stream):
                 return
             self._read += bool(packet.size)
             try:
@@ -85,11 +85,11 @@ class Film:
                 continue
             for frame in decoded:
                 bad = 0
-                check_size(self.path, frame.width, frame.height)
+                _check_frame_size(self.path, frame.width, frame.height)
                 yield frame
-        self._count_missing(self.picture)
+        self._count_missing(self.stream)
 
-    def sounds(self) -> Iterator["AudioFrame"]:
+    def audio_frames(self) -> Iterator["AudioFrame"]:
         """Yields decoded frames of the first audio stream from the current position; damaged ones are skipped."""
         from av.error import InvalidDataError
 
@@ -110,10 +110,10 @@ class Film:
             yield from decoded
         self._count_missing(stream)
 
-    def check_whole(self, what: str) -> None:
+    def check_complete(self, what: str) -> None:
         """Raises FileError if frames of what was read to its end are damaged or missing."""
         if self._damaged:
-            raise refusal(self.path, f"{self._damaged:,} of {self._read:,} {what} cannot be decoded")
+            raise video_error(self.path, f"{self._damaged:,} of {self._read:,} {what} cannot be decoded")
 
     def _count_missing(self, stream: "VideoStream | AudioStream") -> None:
         """Count the frames that are in the index but missing from a truncated file."""
@@ -123,14 +123,14 @@ class Film:
     def _is_beyond(self, pts: int | None, stream: object) -> bool:
         """Whether the timestamp is past the part that is decoded; raises FileError past the time limit."""
         if time.monotonic() > self._end:
-            raise refusal(self.path, f"is not decoded within {MOST_SECONDS:g} seconds")
+            raise video_error(self.path, f"is not decoded within {MAX_DECODING_SECONDS:g} seconds")
         base = getattr(stream, "time_base", None)
         start = getattr(stream, "start_time", None) or 0
-        return pts is not None and base is not None and float((pts - start) * base) > LONGEST
+        return pts is not None and base is not None and float((pts - start) * base) > MAX_SECONDS
 
 
 @contextmanager
-def opened(path: Path) -> Generator[Film]:
+def open_video(path: Path) -> Generator[DecodedVideo]:
     """Yields the video in a file. Raises FileError, also for decoding errors inside the block."""
     import av
     from av.error import FFmpegError
@@ -143,23 +143,23 @@ def opened(path: Path) -> Generator[Film]:
         with av.open(str(path), options=options) as container:
             pictures = [one for one in container.streams.video if not one.disposition & Disposition.attached_pic]
             if not pictures:
-                raise refusal(path, "has no picture")
+                raise video_error(path, "has no picture")
             context = pictures[0].codec_context
-            check_size(path, context.width, context.height)
+            _check_frame_size(path, context.width, context.height)
             pictures[0].thread_type = "AUTO"
-            yield Film(path, container, pictures[0])
+            yield DecodedVideo(path, container, pictures[0])
     except (FFmpegError, UnicodeError) as error:
         problem = getattr(error, "strerror", None) or type(error).__name__
-        raise refusal(path, f"cannot be read as a video ({problem})") from error
+        raise video_error(path, f"cannot be read as a video ({problem})") from error
 
 
-def check_size(path: Path, width: int, height: int) -> None:
+def _check_frame_size(path: Path, width: int, height: int) -> None:
     """Raises FileError for frames that would exhaust memory."""
     if width * height > MAX_MEGAPIXELS * 1_000_000:
-        raise refusal(path, f"has pictures of {width} x {height} pixels, more than {MAX_MEGAPIXELS:g} megapixels")
+        raise video_error(path, f"has pictures of {width} x {height} pixels, more than {MAX_MEGAPIXELS:g} megapixels")
 
 
-def refusal(path: Path, problem: str) -> FileError:
+def video_error(path: Path, problem: str) -> FileError:
     """Returns the error for a video that cannot be used."""
     return FileError(str(path), problem, "Fetch the video again, or leave it out")
 
@@ -173,4 +173,4 @@ def _check_file(path: Path) -> None:
     if not S_ISREG(status.st_mode):
         raise FileError(str(path), "is no file that has an end", "Give the file of a video")
     if not status.st_size:
-        raise refusal(path, "is empty")
+        raise video_error(path, "is empty")

@@ -15,7 +15,7 @@ POS_CLASSES = {
     "determiner": "이, 그, 첫, 세",
     "adverb": "빨리, 같이",
     "conjunction": "그리고, 그래서",
-    "interjection": "exclamation or laughter: 우와, ㅋㅋ, ㅠㅠ",
+    "interjection": "exclamation, laughter or emoticon: 우와, ㅋㅋ, ㅠㅠ, :)",
     "particle": "은, 를, 에서",
     "ending": "ending of a verb or adjective: 었, 어요",
     "affix": "prefix or suffix: 들, 님, the 하다 of 산책하다",

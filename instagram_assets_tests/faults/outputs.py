@@ -14,7 +14,7 @@ from upath import UPath
 
 from instagram_assets.datasets.csv import read_csv
 from instagram_assets.datasets.delta import write_delta
-from instagram_assets.datasets.selection import Chosen, write_selection
+from instagram_assets.datasets.selected_posts import Chosen, write_selection
 from instagram_assets.forget.outputs import output_steps
 from instagram_assets.local.image_files import read_merged_json
 from instagram_assets.privacy.forgotten_identifiers import Identifiers

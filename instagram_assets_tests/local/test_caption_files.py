@@ -13,7 +13,7 @@ import pytest
 from instagram_assets.datasets.csv import read_csv
 from instagram_assets.errors import FileError
 from instagram_assets.local.caption_files import caption_folder, caption_json
-from instagram_assets.local.output_paths import captions_of
+from instagram_assets.local.output_paths import caption_paths
 from instagram_assets.local.refine import to_csv
 
 COLUMNS = ("image_id", "caption", "score", "status", "reason")
@@ -158,7 +158,7 @@ def test_lines_of_records_and_packed_files_are_read_too(tmp_path: Path) -> None:
     summary = caption_json(file, None, Reader())
     assert summary.path == tmp_path / "posts_with_captions.json"
     assert [record["imageCaptions"] for record in read(summary.path)] == [["a cat"], []]
-    assert captions_of(Path("posts.json.gz")) == [Path("posts_with_captions.json")]
+    assert caption_paths(Path("posts.json.gz")) == [Path("posts_with_captions.json")]
 
 
 def test_what_is_no_merged_dataset_is_refused_and_nothing_is_written(tmp_path: Path) -> None:

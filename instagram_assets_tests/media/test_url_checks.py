@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from instagram_assets.errors import MediaRefusedError
 from instagram_assets.media.download_options import DownloadOptions
-from instagram_assets.media.url_checks import check_url, expiry, is_public
-from instagram_assets.storage.content_keys import url_identity
+from instagram_assets.media.url_checks import check_url, is_public, signature_expiry
+from instagram_assets.storage.fingerprints import url_identity
 
 STRICT = DownloadOptions()
 LOCAL = DownloadOptions(allow_http=True, allow_loopback=True)
@@ -80,7 +80,7 @@ def test_any_text_is_either_taken_unchanged_or_refused(text: str, start: str) ->
         return
     assert url == start + text
     assert url_identity(url) == url.partition("#")[0]
-    assert expiry(url) is None
+    assert signature_expiry(url) is None
 
 
 @pytest.mark.parametrize(
@@ -158,4 +158,4 @@ def test_elsewhere_the_whole_address_is_the_identity(url: str) -> None:
     ],
 )
 def test_the_expiry_is_read_from_the_address(url: str, moment: datetime | None) -> None:
-    assert expiry(url) == moment
+    assert signature_expiry(url) == moment

@@ -14,13 +14,13 @@ from PIL import Image
 from instagram_assets.errors import FileError
 from instagram_assets.media import video_decoder as films
 from instagram_assets.media.video_analysis import (
-    QUIETEST,
+    SILENCE_DB,
     cuts_per_minute,
     frames,
     loudness,
+    most_representative,
     poster,
     probe,
-    telling,
     timed_frames,
 )
 from instagram_assets_tests.media.films import box, film
@@ -94,7 +94,7 @@ def test_a_film_that_is_black_throughout_has_a_black_poster(tmp_path: Path) -> N
 def test_the_telling_picture_is_like_most_of_them() -> None:
     common = [np.clip(chequered(1).astype(int) + shade, 0, 255).astype(np.uint8) for shade in (0, 2, 4)]
     odd = (chequered(2) // 8).astype(np.uint8)
-    assert any(telling([odd, plain(WHITE), *common]) is one for one in common)
+    assert any(most_representative([odd, plain(WHITE), *common]) is one for one in common)
 
 
 @pytest.mark.parametrize(("amplitude", "expected"), [(0.5, -9.03), (0.1, -23.01), (0.01, -43.01)])
@@ -104,7 +104,7 @@ def test_loudness_is_the_root_mean_square_in_decibels(tmp_path: Path, amplitude:
 
 
 def test_silence_is_very_quiet_and_no_sound_is_null(tmp_path: Path) -> None:
-    assert loudness(save_film(tmp_path / "silent.mp4", [chequered(1)], loud=0)) == QUIETEST
+    assert loudness(save_film(tmp_path / "silent.mp4", [chequered(1)], loud=0)) == SILENCE_DB
     assert loudness(save_film(tmp_path / "mute.mp4", [chequered(1)], loud=None)) is None
 
 
@@ -204,7 +204,7 @@ def test_what_is_damaged_within_or_cut_off_has_neither_loudness_nor_cuts(
 
 
 def test_only_the_beginning_of_a_very_long_film_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(films, "LONGEST", 3.5)
+    monkeypatch.setattr(films, "MAX_SECONDS", 3.5)
     path = save_film(tmp_path / "long.mp4", [chequered(number) for number in range(6)])
     assert probe(path).duration == pytest.approx(6, abs=0.2)
     assert max(moment for moment, _ in timed_frames(path, 8)) <= 3.5
@@ -212,7 +212,7 @@ def test_only_the_beginning_of_a_very_long_film_is_looked_at(tmp_path: Path, mon
 
 
 def test_a_film_that_keeps_the_decoder_busy_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(films, "MOST_SECONDS", -1.0)
+    monkeypatch.setattr(films, "MAX_DECODING_SECONDS", -1.0)
     path = save_film(tmp_path / "reel.mp4", [chequered(1)])
     for read in READERS:
         with pytest.raises(FileError, match="is not decoded within"):

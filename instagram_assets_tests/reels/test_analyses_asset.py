@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from instagram_assets.automation.shell_runs import run_job
-from instagram_assets.media.excluded import PAST
+from instagram_assets.media.excluded import PAST_RETENTION
 from instagram_assets.partitions import Box, register_accounts
 from instagram_assets.schemas import REEL_VIDEOS
 from instagram_assets.settings import settings
@@ -119,7 +119,7 @@ def test_what_was_seen_in_a_video_stays_when_that_went_with_retention(
     watch(lake_of_two)
     before, calls = rows(), gemini.count(GENERATE)
     videos = read_table(open_lake(settings()), "reel_videos").to_pylist()
-    videos[0] |= {"path": None, "reason": PAST}
+    videos[0] |= {"path": None, "reason": PAST_RETENTION}
     write_cells(open_lake(settings()), "reel_videos", ["sun_diary"], (DAY, DAY), REEL_VIDEOS.table(videos))
     watch(lake_of_two)
     assert rows() == before

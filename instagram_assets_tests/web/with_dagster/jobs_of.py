@@ -5,9 +5,9 @@ from time import monotonic
 
 from instagram_assets.demo import MODELS
 from instagram_assets.settings import load_settings
+from instagram_assets.web.collection_jobs import Job, State, find_job
 from instagram_assets.web.dagster_api import DagsterApi
-from instagram_assets.web.jobs import Job, State, find_job
-from instagram_assets.web.services import Services
+from instagram_assets.web.dependencies import Services
 from instagram_assets_tests.servers.dev import Dev
 
 PATIENCE = 240

@@ -14,10 +14,10 @@ from starlette.testclient import TestClient
 
 from instagram_assets.errors import ConflictError
 from instagram_assets.web.app import create_app
+from instagram_assets.web.collection_jobs import Job, State
+from instagram_assets.web.dependencies import Services
 from instagram_assets.web.job_actions import apply_decisions, start
 from instagram_assets.web.job_requests import SearchBody
-from instagram_assets.web.jobs import Job, State
-from instagram_assets.web.services import Services
 from instagram_assets_tests.servers.dev import Dev
 from instagram_assets_tests.servers.searching_dev import CATS
 from instagram_assets_tests.web.with_dagster.jobs_of import services_for, until
