@@ -286,12 +286,12 @@ def _captions(record: Record | BadRecord, source: RecordSource) -> Iterator[_Cap
         yield _Caption(text)
         return
     try:
-        yield from (_caption(part) for part in opened(record, source) if isinstance(part.shape, PostMapping))
+        yield from (_caption(part) for part in opened(record, source) if isinstance(part.mapping, PostMapping))
     except RecordError as error:
         yield _Caption(None, problem=str(error))
 
 
 def _caption(part: Part) -> _Caption:
     # The original project stored so little of a node that it may not be recognised as one.
-    shape = graphql.POST if "edge_media_to_caption" in part.record else part.shape
-    return _Caption(shape.value("caption", part.record), shape.value("owner", part.record))
+    mapping = graphql.POST if "edge_media_to_caption" in part.record else part.mapping
+    return _Caption(mapping.value("caption", part.record), mapping.value("owner", part.record))

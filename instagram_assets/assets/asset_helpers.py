@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from instagram_assets.errors import ContractError, InstagramAssetsError
 from instagram_assets.media.excluded import rows_past_retention
-from instagram_assets.partitions import account_days, known_accounts, selection
+from instagram_assets.partitions import definition_of, known_accounts, selection
 from instagram_assets.report.fonts import FONT_REMEDY, font_problem
 from instagram_assets.schemas import CONTRACTS, VIEWS
 from instagram_assets.settings import settings
@@ -25,17 +25,18 @@ OWNERS = ["team:data"]
 _PARTITIONS_OF_RUN = "all partitions of the run that made this one"
 # One policy for every account × day asset, so that a backfill from the UI puts them in the same runs.
 PER_CELL: dict[str, Any] = {
-    "partitions_def": account_days,
     "backfill_policy": dg.BackfillPolicy.single_run(),
     "retry_policy": dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL),
 }
 
 
-def described(name: str, group: str, kinds: set[str] | None = None) -> dict[str, Any]:
-    """The arguments that show an asset's table in the UI: columns with their meaning, group, kinds, owners."""
+def contract_arguments(name: str, group: str, kinds: set[str] | None = None) -> dict[str, Any]:
+    """The arguments of an asset that come from its contract: partitions, and what the UI shows (columns, key, …)."""
     contract, view = CONTRACTS[name], VIEWS.get(name)
     columns = [dg.TableColumn(c.name, str(c.type), description=c.meaning) for c in contract.columns]
+    definition = definition_of(contract)
     return {
+        **({"partitions_def": definition} if definition else {}),
         "group_name": group,
         "kinds": {"duckdb" if view else "parquet"} | (kinds or set()),
         "owners": OWNERS,
@@ -56,7 +57,7 @@ def described(name: str, group: str, kinds: set[str] | None = None) -> dict[str,
 _NO_CELLS = dg.SpecificPartitionsPartitionMapping([])
 
 
-def whole(*tables: str) -> list[dg.AssetDep]:
+def whole_table_deps(*tables: str) -> list[dg.AssetDep]:
     """What an asset of the whole lake is made of: all rows of these tables by account and day."""
     return [dg.AssetDep(table, partition_mapping=_NO_CELLS) for table in tables]
 
@@ -84,7 +85,7 @@ def _known(table: str, names: Sequence[str]) -> list[str]:
     return list(names)
 
 
-def unchanged(context: dg.AssetExecutionContext, setting: str) -> pa.Table:
+def unchanged_rows(context: dg.AssetExecutionContext, setting: str) -> pa.Table:
     """The rows that a table by account and day has: what is switched off is not made anew, and not taken away."""
     name = context.asset_key.path[-1]
     context.log.warning(f"{setting} is off: {name} stays as it is")
@@ -98,7 +99,7 @@ def earlier_rows(context: dg.AssetExecutionContext) -> pa.Table:
     return read_table(open_lake(settings()), name, chosen.accounts, (chosen.first_day, chosen.last_day))
 
 
-def past_media(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table | None:
+def media_past_retention(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table | None:
     """The rows that a table of media has in the cells of the run whose files went with retention; null for none.
 
     `posts` needs account, post_id and observed_at.
@@ -119,7 +120,7 @@ def failing_clearly() -> Generator[None]:
         raise dg.Failure(str(error), allow_retries=False) from error
 
 
-def show(
+def log_results(
     context: dg.AssetExecutionContext, numbers: Mapping[str, float], pictures: Mapping[str, bytes | None] | None = None
 ) -> None:
     """Log a run's numbers and pictures (JPEG or PNG, at most 100 kB each), once and not per partition.

@@ -12,7 +12,7 @@ import pyarrow as pa
 from pydantic import field_validator
 from upath import UPath
 
-from instagram_assets.assets.asset_helpers import PER_CELL, described, earlier_rows, show
+from instagram_assets.assets.asset_helpers import PER_CELL, contract_arguments, earlier_rows, log_results
 from instagram_assets.errors import StorageError
 from instagram_assets.ingest import inbox
 from instagram_assets.ingest.archive_pictures import StorePictures
@@ -31,7 +31,7 @@ from instagram_assets.ingest.observations import (
 from instagram_assets.ingest.retained_rows import RetainedRows, retained_rows
 from instagram_assets.media.archive_images import store_images_in
 from instagram_assets.media.download_options import DownloadOptions
-from instagram_assets.partitions import Selection, accounts, first_day, known_accounts, selection, window
+from instagram_assets.partitions import Selection, first_day, known_accounts, selection, window
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.report.progress import counter, show_progress
 from instagram_assets.settings import settings
@@ -68,21 +68,22 @@ class LandingConfig(dg.Config):
     outs={
         "landed_files": dg.AssetOut(
             description="Every file that came in, read once and split by account and day.",
-            **described("landed_files", "ingest", {"json"}),
+            **contract_arguments("landed_files", "ingest", {"json"}),
         ),
         "quarantine": dg.AssetOut(
-            description="Bad records, each with its file, place, field and reason.", **described("quarantine", "ingest")
+            description="Bad records, each with its file, place, field and reason.",
+            **contract_arguments("quarantine", "ingest"),
         ),
         "raw_ads": dg.AssetOut(
             description="Ads as received and validated, one row per observation; they end at their viral labels.",
             is_required=False,
-            **described("raw_ads", "ingest"),
+            **contract_arguments("raw_ads", "ingest"),
         ),
         "raw_comments": dg.AssetOut(
             description="Comments under pseudonyms, one row per observation, joined to `posts` by `post_id`. None "
             "unless INSTAGRAM_ASSETS_INGEST__KEEP_COMMENTS keeps them.",
             is_required=False,
-            **described("raw_comments", "ingest"),
+            **contract_arguments("raw_comments", "ingest"),
         ),
     }
 )
@@ -124,23 +125,21 @@ def landed(
         raise dg.Failure("\n".join(map(str, result.failures)), metadata=numbers)
 
 
-@dg.asset(**PER_CELL, **described("raw_posts", "ingest"))
+@dg.asset(**PER_CELL, **contract_arguments("raw_posts", "ingest"))
 def raw_posts(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.Table:
     """Posts as received and validated, one row per observation."""
     with not_tried_again():
         return read_posts(open_lake(settings()), "posts", *_cells(context))
 
 
-@dg.asset(**PER_CELL, **described("raw_reels", "ingest"))
+@dg.asset(**PER_CELL, **contract_arguments("raw_reels", "ingest"))
 def raw_reels(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.Table:
     """Reels as received and validated, one row per observation."""
     with not_tried_again():
         return read_posts(open_lake(settings()), "reels", *_cells(context))
 
 
-@dg.asset(
-    partitions_def=accounts, backfill_policy=dg.BackfillPolicy.single_run(), **described("raw_profiles", "ingest")
-)
+@dg.asset(backfill_policy=dg.BackfillPolicy.single_run(), **contract_arguments("raw_profiles", "ingest"))
 def raw_profiles(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.Table:
     """Profiles as received and validated, one row per observation."""
     return read_profiles(open_lake(settings()), context.partition_keys)
@@ -201,7 +200,7 @@ def _cells(context: dg.AssetExecutionContext) -> Selection:
     ins={"raw_profiles": dg.AssetIn(partition_mapping=dg.AllPartitionMapping())},
     freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=26)),
     **PER_CELL,
-    **described("posts", "posts"),
+    **contract_arguments("posts", "posts"),
 )
 def posts(
     context: dg.AssetExecutionContext, raw_posts: pa.Table, raw_reels: pa.Table, raw_profiles: pa.Table
@@ -209,7 +208,7 @@ def posts(
     """Each post or reel once: its newest observation, merged with its owner's profile."""
     table = merge_posts(raw_posts, raw_reels, raw_profiles, settings().mode, _remembered(context, raw_posts, raw_reels))
     numbers = {"posts": table.num_rows, "without a profile": table["profile_observed_at"].null_count}
-    show(context, numbers)
+    log_results(context, numbers)
     return table
 
 

@@ -11,7 +11,7 @@ from instagram_assets.calendar import day_of
 from instagram_assets.collect.clock import SystemClock
 from instagram_assets.collect.collect_targets import TargetKind, choose_targets
 from instagram_assets.collect.collection_status import identity_statuses
-from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.collector_database import CollectorDatabase
 from instagram_assets.collect.hashtag_gaps import missing_hashtag_hours
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.partitions import HISTORY_TAG, SHOWN_IN_HISTORY

@@ -34,7 +34,7 @@ from instagram_assets.automation.forget_requests import (
     write_state,
 )
 from instagram_assets.automation.run_states import ACTIVE_STATUSES, run_statuses
-from instagram_assets.errors import DevError
+from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.settings import settings
 from instagram_assets.storage.locks import at_work_in
 
@@ -46,6 +46,10 @@ _POLL_SECONDS = 1.0
 _FORGET_POLL_SECONDS = 0.2
 _MOST_RUNS_NAMED = 5
 _PROOF = "Proof: "
+
+
+class DevError(InstagramAssetsError):
+    """Something that `dev` consists of did not start, or ended."""
 
 
 class Listeners(NamedTuple):

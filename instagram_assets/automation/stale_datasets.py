@@ -6,7 +6,7 @@ import dagster as dg
 
 from instagram_assets.datasets.dataset_files import missing_datasets
 from instagram_assets.datasets.pseudonymous import PSEUDONYMS, pseudonymous_by
-from instagram_assets.engagement.viral_labels import other_rule
+from instagram_assets.engagement.viral_labels import outdated_rule
 from instagram_assets.errors import StorageError
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
@@ -45,7 +45,7 @@ def datasets_are_due(instance: dg.DagsterInstance) -> bool:
     if _pseudonymised_otherwise(instance) or _lack_files(instance):
         return True
     try:
-        return other_rule(open_lake(settings()), settings().virality) != ""
+        return outdated_rule(open_lake(settings()), settings().virality) != ""
     except StorageError:  # the labels are damaged: computing them again repairs them
         return True
 

@@ -10,8 +10,8 @@ from instagram_assets.cli.command_options import JsonOption, settings_with_optio
 from instagram_assets.cli.messages import print_stderr, report_errors
 
 if TYPE_CHECKING:
-    from instagram_assets.collect.database import CollectorDatabase
-    from instagram_assets.collect.results import RunResult
+    from instagram_assets.collect.collection_results import RunResult
+    from instagram_assets.collect.collector_database import CollectorDatabase
     from instagram_assets.settings import Settings
 
 commands = typer.Typer()
@@ -70,8 +70,8 @@ def collect_command(
     for note in targets.notes:
         print_stderr(note)
     from instagram_assets.cli.collection_progress import CollectionProgress
-    from instagram_assets.collect.collect_all import CollectionOptions, collect_all
-    from instagram_assets.collect.results import RunResult
+    from instagram_assets.collect.collect_all_sites import CollectionOptions, collect_all
+    from instagram_assets.collect.collection_results import RunResult
 
     done, most = RunResult(), chosen.collection.posts_per_account
     scope = CollectionScope(most, day, behind_known=posts is not None, rereads=rereads)
@@ -127,14 +127,14 @@ def scrape_users(
     from instagram_assets.cli.collection_progress import CollectionProgress
     from instagram_assets.collect.account_list_file import read_account_list
     from instagram_assets.collect.clock import SystemClock
-    from instagram_assets.collect.collect_all import CollectionOptions, collect_all
+    from instagram_assets.collect.collect_all_sites import CollectionOptions, collect_all
     from instagram_assets.collect.collect_targets import Targets
+    from instagram_assets.collect.collection_results import RunResult
     from instagram_assets.collect.collection_scope import CollectionScope
+    from instagram_assets.collect.instagram_permission import check_allowed
     from instagram_assets.collect.output_folder import OutputFolder
-    from instagram_assets.collect.permission import check_allowed
     from instagram_assets.collect.proxies import read_proxies
-    from instagram_assets.collect.results import RunResult
-    from instagram_assets.collect.site import INSTAGRAM
+    from instagram_assets.collect.site_adapter import INSTAGRAM
 
     day, users = parse_day(newer_than), read_account_list(user_file)
     own_proxies = read_proxies(proxies) if proxies else ()
@@ -169,14 +169,14 @@ def scrape_users(
 
 
 def _database(chosen: "Settings") -> "CollectorDatabase":
-    from instagram_assets.collect.database import CollectorDatabase
+    from instagram_assets.collect.collector_database import CollectorDatabase
 
     return CollectorDatabase(chosen.folder("collection"))
 
 
 def _clear_stops(database: "CollectorDatabase") -> None:
     """Clear the stopped state of all identities, which waited for a person to resolve a problem."""
-    from instagram_assets.collect.identities import clear_stop, identity_states
+    from instagram_assets.collect.circuit_breaker import clear_stop, identity_states
 
     stopped = [
         identity

@@ -12,10 +12,16 @@ from rich.text import Text
 
 from instagram_assets.cli.messages import relative_path
 from instagram_assets.collect.clock import duration_text, utc_datetime
-from instagram_assets.collect.collect_all import ProgressListener
+from instagram_assets.collect.collect_all_sites import ProgressListener
+from instagram_assets.collect.collection_results import (
+    DELIVERED,
+    UNFINISHED,
+    CollectionOutcome,
+    RunResult,
+    SubjectResult,
+)
 from instagram_assets.collect.collection_scope import CollectionScope
-from instagram_assets.collect.results import DELIVERED, UNFINISHED, CollectionOutcome, RunResult, SubjectResult
-from instagram_assets.collect.site import Request
+from instagram_assets.collect.site_adapter import Request
 from instagram_assets.collect.site_sessions import SiteSession
 from instagram_assets.errors import InstagramAssetsError, NothingDoneError
 from instagram_assets.report.progress import ProgressUpdate, show_progress

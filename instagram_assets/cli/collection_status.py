@@ -30,11 +30,11 @@ def collected(as_json: JsonOption = False) -> None:
     """
     from instagram_assets.collect.clock import SystemClock
     from instagram_assets.collect.collection_status import account_statuses, identity_statuses
-    from instagram_assets.collect.database import CollectorDatabase
+    from instagram_assets.collect.collector_database import CollectorDatabase
     from instagram_assets.collect.graph_api_site import graph_api_identity
     from instagram_assets.collect.hashtag_budget import budget_used
     from instagram_assets.collect.hashtag_gaps import missing_hashtag_hours
-    from instagram_assets.collect.site import GRAPH_API
+    from instagram_assets.collect.site_adapter import GRAPH_API
     from instagram_assets.settings import settings
 
     database, now = CollectorDatabase(settings().folder("collection")), SystemClock().now()

@@ -133,9 +133,9 @@ def _collect_samples(dagster: "dg.DagsterInstance", pictures: str, folder: Path)
     `folder` contains the collector's state: demo requests must not count as requests to real sites.
     """
     from instagram_assets.automation.collect_job import note_status
+    from instagram_assets.collect.collect_one_site import collect
     from instagram_assets.collect.collection_scope import CollectionScope
-    from instagram_assets.collect.collector import collect
-    from instagram_assets.collect.database import CollectorDatabase
+    from instagram_assets.collect.collector_database import CollectorDatabase
     from instagram_assets.collect.site_sessions import SiteSession, graph_api_session, instagram_session
     from instagram_assets.demo import collected_samples as collected
     from instagram_assets.demo.graph_api_server import GraphApiServer

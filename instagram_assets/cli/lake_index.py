@@ -11,7 +11,7 @@ from instagram_assets.cli.command_options import JsonOption
 from instagram_assets.cli.messages import print_stderr, report_errors
 
 if TYPE_CHECKING:
-    from instagram_assets.lake_index.pregenerate_thumbnails import Ahead
+    from instagram_assets.lake_index.pregenerate_thumbnails import PregenerationCounts
     from instagram_assets.lake_index.update import Updated
 
 commands = typer.Typer()
@@ -68,27 +68,32 @@ def _update(*, rebuild: bool) -> "Updated":
     return done
 
 
-def _make_thumbnails(*, alone: bool) -> "Ahead":
+def _make_thumbnails(*, alone: bool) -> "PregenerationCounts":
     """Create thumbnails of the indexed images, in one thread per processor if `alone`, else in half as many."""
     from instagram_assets.lake_index.index_files import INDEX_FOLDER
     from instagram_assets.lake_index.index_reader import LakeIndex
-    from instagram_assets.lake_index.pregenerate_thumbnails import be_quiet, make_ahead, most_images, newest_images
+    from instagram_assets.lake_index.pregenerate_thumbnails import (
+        lower_priority,
+        most_thumbnails,
+        newest_images,
+        pregenerate,
+    )
     from instagram_assets.lake_index.remove_derived_files import THUMBNAILS
     from instagram_assets.lake_index.thumbnails import Thumbnails
     from instagram_assets.report.progress import counter, show_progress
     from instagram_assets.settings import settings
 
     if not alone:
-        be_quiet()
+        lower_priority()
     config = settings()
     most, pixels = config.web.thumbnails_mb << 20, config.download.max_megapixels
     store = Thumbnails(config.folder(THUMBNAILS), config.folder("media"), most, pixels)
     index = LakeIndex(config.folder(INDEX_FOLDER))
-    images = newest_images(index, most_images(store))
+    images = newest_images(index, most_thumbnails(store))
     index.close()  # meanwhile the index may be replaced, or an erasure may need to delete it
     cores = os.cpu_count() or 1
     with show_progress(print_stderr, counter("thumbnails")) as report:
-        return make_ahead(store, images, cores if alone else max(1, cores // 2), report)
+        return pregenerate(store, images, cores if alone else max(1, cores // 2), report)
 
 
 def _index_line(done: "Updated") -> str:
@@ -102,7 +107,7 @@ def _index_line(done: "Updated") -> str:
     )
 
 
-def _thumbnails_line(done: "Ahead") -> str:
+def _thumbnails_line(done: "PregenerationCounts") -> str:
     parts = [f"{done.made:,} thumbnails were made in {done.seconds:.1f} s"]
     if done.failed:
         parts.append(f"{done.failed:,} pictures are gone or cannot be shown")

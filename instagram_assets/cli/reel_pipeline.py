@@ -17,12 +17,12 @@ from instagram_assets.automation import shell_runs
 from instagram_assets.automation.reel_steps import ReelStep, due_cells, next_step
 from instagram_assets.calendar import monday
 from instagram_assets.cli.messages import print_stderr, relative_path
-from instagram_assets.errors import InstagramAssetsError, NothingDoneError, RunFailedError
+from instagram_assets.errors import AnalyserRefusedError, InstagramAssetsError, NothingDoneError, RunFailedError
 from instagram_assets.ingest.inbox import waiting_entries
 from instagram_assets.partitions import Cell, is_outdated, known_accounts
 from instagram_assets.reels.analyses import rows_by_video
 from instagram_assets.reels.pending_reels import PendingReel, find_pending_reels
-from instagram_assets.reels.run_analysis import unanswered_usd
+from instagram_assets.reels.run_analysis import check_gemini, unanswered_usd
 from instagram_assets.reels.weekly_report_files import write_pages
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import Days, open_lake, read_table
@@ -45,9 +45,10 @@ class ReelPipelineResult:
         return {Cell(reel.account, reel.day) for reel in self.tried}
 
     def raise_errors(self) -> None:
-        """Raise the collected errors as one; it is an error, too, if no new reel could be analysed."""
-        if self.errors:
-            raise self.errors[0] if len(self.errors) == 1 else InstagramAssetsError("\n".join(map(str, self.errors)))
+        """Raise the collected errors as one, each message once; it is an error, too, if no new reel was analysed."""
+        messages = list(dict.fromkeys(map(str, self.errors)))  # a wrong key is that of every batch
+        if messages:
+            raise self.errors[0] if len(messages) == 1 else InstagramAssetsError("\n".join(messages))
         rows = _rows(self.days, "reel_analyses", "post_id", "account", "status", "reason")
         statuses = {(row["account"], row["post_id"]): row for row in rows}
         fresh = [(reel.account, reel.post_id) for reel in self.tried if not reel.again]
@@ -71,6 +72,8 @@ def run_pipeline(dagster: dg.DagsterInstance, days: Days) -> ReelPipelineResult:
     """
     result = ReelPipelineResult(days)
     while step := next_step(dagster, days, tried=result.cells):
+        if step.box and not result.tried:
+            _warn_of_refusal()
         try:
             run_step(dagster, step, result)
         except RunFailedError as error:
@@ -92,6 +95,14 @@ def run_step(dagster: dg.DagsterInstance, step: ReelStep, result: ReelPipelineRe
         raise RunFailedError("Files wait that cannot be made into tables. See: instagram-assets status")
     else:
         _ingest_waiting_files(dagster, result)
+
+
+def _warn_of_refusal() -> None:
+    """Print at once that Gemini refuses the key or the model; videos, whose addresses expire, are fetched anyway."""
+    try:
+        check_gemini(settings())
+    except AnalyserRefusedError as error:
+        print_stderr(f"reels: {error} Until then videos are fetched and not watched.")
 
 
 def _analyse_reels(dagster: dg.DagsterInstance, step: ReelStep, result: ReelPipelineResult) -> None:

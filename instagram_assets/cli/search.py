@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     import dagster as dg
     from rich.table import Table
 
-    from instagram_assets.search.engine import SearchReport
-    from instagram_assets.search.sites import Site
+    from instagram_assets.search.image_search import SearchReport
+    from instagram_assets.search.search_sites import Site
 
 commands = typer.Typer()
 _FIRST_IMAGES = 5
@@ -60,11 +60,11 @@ def search_command(
     folder, change or delete there stay so.
     """
     from instagram_assets.privacy.tombstones import load_tombstones
-    from instagram_assets.search.requests import refuse_forgotten
+    from instagram_assets.search.search_requests import refuse_forgotten_query
     from instagram_assets.settings import settings
     from instagram_assets.status.preflight import check_search
 
-    refuse_forgotten(query, load_tombstones(settings().folder("privacy")))  # before the models are checked
+    refuse_forgotten_query(query, load_tombstones(settings().folder("privacy")))  # before the models are checked
     check_search(settings())
     from instagram_assets.automation import shell_runs
     from instagram_assets.automation.search_runs import search_folder, search_request
@@ -95,7 +95,7 @@ def check_search(
     """Look at one page of the image search: what each selector matches, and the first images."""
     from rich.console import Console
 
-    from instagram_assets.search.engine import clean_query, read_saved_results, search_source
+    from instagram_assets.search.image_search import clean_query, read_saved_results, search_source
     from instagram_assets.settings import settings
 
     source = search_source(settings())

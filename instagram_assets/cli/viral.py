@@ -60,29 +60,29 @@ def viral(
 
 def _warn_of_other_rule() -> None:
     """Print a note when the stored labels were made by a rule other than the configured one, and how to update them."""
-    from instagram_assets.engagement.viral_labels import other_rule
-    from instagram_assets.engagement.virality_rules import described
+    from instagram_assets.engagement.viral_labels import outdated_rule
+    from instagram_assets.engagement.virality_rules import rule_description
     from instagram_assets.errors import StorageError
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake
 
     remedy = "Made anew they are at night, with the next files, or by: instagram-assets materialize viral_labels"
     try:
-        if stored_rule := other_rule(open_lake(settings()), settings().virality):
-            configured = described(settings().virality)
+        if stored_rule := outdated_rule(open_lake(settings()), settings().virality):
+            configured = rule_description(settings().virality)
             print_stderr(f"The labels of the lake are by {stored_rule}; the settings say {configured}. {remedy}")
     except StorageError as error:
         print_stderr(f"The labels of the lake cannot be read: {error} {remedy}")
 
 
 def _make_labels(settings: "Settings") -> "pa.Table":
-    from instagram_assets.engagement.viral_labels import AD_COLUMNS, POST_COLUMNS, viral_labels
+    from instagram_assets.engagement.viral_labels import VIRAL_AD_COLUMNS, VIRAL_POST_COLUMNS, viral_labels
     from instagram_assets.errors import SettingsError
     from instagram_assets.storage.lake import open_lake, read_table
 
     lake = open_lake(settings)
-    posts = read_table(lake, "posts", columns=POST_COLUMNS)
-    labels = viral_labels(posts, read_table(lake, "raw_ads", columns=AD_COLUMNS), settings.virality)
+    posts = read_table(lake, "posts", columns=VIRAL_POST_COLUMNS)
+    labels = viral_labels(posts, read_table(lake, "raw_ads", columns=VIRAL_AD_COLUMNS), settings.virality)
     if not labels.num_rows:
         raise SettingsError("There is nothing to label yet. Ingest an export first, or run: instagram-assets demo")
     return labels

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Literal
 
 from instagram_assets.calendar import today
-from instagram_assets.collect.site import GRAPH_API, INSTAGRAM, SITES, SiteName
+from instagram_assets.collect.site_adapter import GRAPH_API, INSTAGRAM, SITES, SiteName
 from instagram_assets.errors import CollectionRefusedError
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.report.safe_text import printable

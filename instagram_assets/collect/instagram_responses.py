@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from instagram_assets.collect.site import Classification, Response, ResponseOutcome
+from instagram_assets.collect.site_adapter import Classification, Response, ResponseOutcome
 from instagram_assets.ingest.formats.registry import has_no_user
 from instagram_assets.report.safe_text import printable
 

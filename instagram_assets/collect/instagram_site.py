@@ -13,7 +13,7 @@ from typing import Any
 from instagram_assets.collect.clock import Clock, SystemClock, utc_datetime
 from instagram_assets.collect.cookies import Cookies
 from instagram_assets.collect.instagram_responses import classify_response, response_summary
-from instagram_assets.collect.site import (
+from instagram_assets.collect.site_adapter import (
     INSTAGRAM,
     Classification,
     CrawlPage,

@@ -27,8 +27,7 @@ def impressions(posts: pa.Table) -> pa.Table:
     `posts` is a table of `schemas.POSTS`; its `followers` were observed nearest to the post's own observation. Computed
     as by `impression`, with the same nulls; hidden likes are unknown even if the data contains a number.
     """
-    hidden = compute.fill_null(posts["likes_hidden"], False)
-    likes = compute.if_else(hidden, None, _at_least(posts["likes"], 0))
+    likes = _at_least(visible_likes(posts), 0)
     reactions = compute.add(likes, _at_least(posts["comments"], 0))
     followers = _at_least(posts["followers"], 1)
     ratio = compute.divide(reactions.cast(pa.float64()), followers.cast(pa.float64()))
@@ -36,29 +35,34 @@ def impressions(posts: pa.Table) -> pa.Table:
     return schemas.IMPRESSIONS.conform(known.append_column("impression", ratio), "impressions")
 
 
+def visible_likes(posts: pa.Table) -> Any:
+    """The likes of each post, null where `likes_hidden`, even if the data contains a number."""
+    return compute.if_else(compute.fill_null(posts["likes_hidden"], False), None, posts["likes"])
+
+
 def _at_least(numbers: Any, least: int) -> Any:
     return compute.if_else(compute.greater_equal(numbers, least), numbers, None)
 
 
-GROWING = ("likes", "comments", "views", "plays")
+GROWTH_METRICS = ("likes", "comments", "views", "plays")
 
 _DAY = 24 * 60 * 60 * 1_000_000
 
 
-class Size(NamedTuple):
+class ObservationCounts(NamedTuple):
     """Number of observations, and of the posts that they are of."""
 
     observations: int
     posts: int
 
 
-def size(query: Query) -> Size:
+def count_observations(query: Query) -> ObservationCounts:
     """Returns the number of observations and posts; a post stored for two accounts counts once."""
     (row,) = query("SELECT count(*) AS observations, count(DISTINCT post_id) AS posts FROM post_metrics").to_pylist()
-    return Size(**row)
+    return ObservationCounts(**row)
 
 
-def growth(query: Query, name: str) -> list[tuple[float, float]]:
+def median_growth(query: Query, name: str) -> list[tuple[float, float]]:
     """Returns the growth of a metric in GROWING: (days since a post's first observation, median of now / then), by day.
 
     Only posts with at least two observations whose first value is known and above zero; days are rounded down, and of a

@@ -44,7 +44,7 @@ def _row(ad: Record, index: int, source: RecordSource) -> LandingRow:
         "observed_at": source.observed(taken_at, observed_at_of(ad, source, warnings)),
         "caption": field_values.parse_label(ad.get("caption"), _NAMES["caption"], warnings),
         "views": field_values.parse_count(_plain(ad.get("views")), _NAMES["views"], warnings),
-        "likes": None if likes == field_values.HIDDEN_LIKES else likes,
+        "likes": field_values.visible_likes(likes),
         "comments": field_values.parse_count(_plain(ad.get("comments")), _NAMES["comments"], warnings),
         "extra": field_values.extra_as_json(public(AD.unknown(ad)), warnings),
         "warnings": warnings,

@@ -103,7 +103,7 @@ def to_comment_row(part: Part, index: int, source: RecordSource, pseudonym_of: C
         "taken_at": taken_at,
         "observed_at": source.observed(taken_at, observed_at_of(record, source, []) or part.observed_at),
         "text": _cut(masked, warnings),
-        "likes": None if likes == field_values.HIDDEN_LIKES else likes,
+        "likes": field_values.visible_likes(likes),
         "warnings": warnings,
         "source_file": source.file,
         "source_sha256": source.sha256,

@@ -26,7 +26,7 @@ from instagram_assets.ingest.record_source import LandingRow, RecordSource
 from instagram_assets.ingest.redact.redactor import Scrubber, scrubbed_record
 from instagram_assets.ingest.row_counts import count_rows
 from instagram_assets.ingest.zips import read_zip_batches
-from instagram_assets.schemas import QUARANTINE
+from instagram_assets.schemas import POSTS_RAW, QUARANTINE
 from instagram_assets.settings import IngestSettings
 from instagram_assets.storage.atomic import temporary_beside
 from instagram_assets.storage.parquet_files import crc_of
@@ -41,7 +41,7 @@ LEAST_DRIFT = 3
 
 # Columns with many repeated values; for the others dictionary encoding costs time for nothing.
 _REPEATED = (
-    *("account", "day", "kind", "owner", "owner_id", "owner_full_name", "type", "product_type", "observed_at"),
+    *(*POSTS_RAW.partitions, "kind", "owner", "owner_id", "owner_full_name", "type", "product_type", "observed_at"),
     *("width", "height", "location", "source_file", "source_sha256", "file", "sha256", "field", "reason"),
 )
 

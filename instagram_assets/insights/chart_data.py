@@ -37,16 +37,16 @@ class ChartData:
     """The data of a chart: `rows` with a value for each of `columns`, `links` to the posts of each row or None."""
 
     chart: Chart
-    wanted: Filter
+    criteria: Filter
     """The filter, reduced to the fields that the chart supports."""
     columns: tuple[str, ...]
     rows: list[tuple[Any, ...]]
     links: list[str | None]
 
 
-def chart_data(index: LakeIndex, chart: Chart, wanted: Filter) -> ChartData:
+def chart_data(index: LakeIndex, chart: Chart, criteria: Filter) -> ChartData:
     """Computes the data of a chart for a filter."""
-    supported = keep_fields(wanted, chart.fields)
+    supported = keep_fields(criteria, chart.fields)
     table = chart.numbers(index, supported)
     columns = tuple(table.column_names)
     links: list[str | None] = []
@@ -58,10 +58,10 @@ def chart_data(index: LakeIndex, chart: Chart, wanted: Filter) -> ChartData:
     return ChartData(chart, supported, columns, rows, links)
 
 
-def ignored_fields(chart: Chart, wanted: Filter) -> list[str]:
+def ignored_fields(chart: Chart, criteria: Filter) -> list[str]:
     """Returns the names of non-empty filter fields that the chart does not support."""
     empty = Filter()
-    non_empty = (name for name in Filter.__dataclass_fields__ if getattr(wanted, name) != getattr(empty, name))
+    non_empty = (name for name in Filter.__dataclass_fields__ if getattr(criteria, name) != getattr(empty, name))
     return [name for name in non_empty if name not in chart.fields]
 
 

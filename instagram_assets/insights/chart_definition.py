@@ -46,7 +46,7 @@ class Chart:
     series: str = ""
     size: str = ""
     fields: tuple[str, ...] = ("account", "first", "last")
-    posts: Callable[[Row, Filter], Filter | None] = lambda row, wanted: None
+    posts: Callable[[Row, Filter], Filter | None] = lambda row, criteria: None
     percent: tuple[str, ...] = ()
     """Columns with values from 0 to 1 that are displayed in percent."""
     middle: float | None = None
@@ -65,14 +65,14 @@ MOST_LINES = 12
 """Maximum number of accounts in a line chart."""
 
 
-def keep_fields(wanted: Filter, fields: tuple[str, ...]) -> Filter:
+def keep_fields(criteria: Filter, fields: tuple[str, ...]) -> Filter:
     """Returns the filter reduced to these fields."""
-    return Filter(**{name: getattr(wanted, name) for name in fields})
+    return Filter(**{name: getattr(criteria, name) for name in fields})
 
 
-def posts_where(wanted: Filter, *conditions: str) -> SqlCondition:
+def posts_where(criteria: Filter, *conditions: str) -> SqlCondition:
     """Returns the SQL condition on rows of `posts` for a chart's filter, and further conditions without parameters."""
-    where = condition_of(keep_fields(wanted, OF_POSTS), "posts")
+    where = condition_of(keep_fields(criteria, OF_POSTS), "posts")
     for condition in conditions:
         where.add(condition)
     return where

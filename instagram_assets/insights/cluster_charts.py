@@ -27,22 +27,22 @@ class Sheet:
     image_ids: list[str]
 
 
-def clusters(index: LakeIndex, wanted: Filter) -> pa.Table:
+def clusters(index: LakeIndex, criteria: Filter) -> pa.Table:
     """The largest clusters of images: `cluster` (`SCOPE/NUMBER`), `name`, `images`, `share`, `posts`, `accounts`.
 
     `images` counts an image once per post, `share` is of the clustered images of its scope, including noise, which
     belongs to no cluster and is marked `noise`. Images of searches are left out.
     """
-    return _clusters(index, wanted, MOST_GROUPS, has_noise=True)
+    return _clusters(index, criteria, MOST_GROUPS, has_noise=True)
 
 
-def topic_sizes(index: LakeIndex, wanted: Filter) -> pa.Table:
+def topic_sizes(index: LakeIndex, criteria: Filter) -> pa.Table:
     """Returns posts per month with images of the largest clusters: `first_day`, `last_day`, `cluster`, `name`, `posts`.
 
     Of _MOST_LINES clusters, including months without any; noise is left out.
     """
-    where = _images_where(wanted)
-    return index.ask(
+    where = _images_where(criteria)
+    return index.query(
         f"""WITH chosen AS (
             SELECT scope, cluster, date_trunc('month', day)::DATE AS first_day, post FROM images
             WHERE {where.sql} AND cluster <> {NOISE}
@@ -69,25 +69,25 @@ def topic_sizes(index: LakeIndex, wanted: Filter) -> pa.Table:
     )
 
 
-def topics(index: LakeIndex, wanted: Filter) -> pa.Table:
+def topics(index: LakeIndex, criteria: Filter) -> pa.Table:
     """The largest topics: `source`, `scope`, `topic`, `name`, `telling` (characteristic words), `images`, `posts`.
 
     They come from the table `topics`, for all days; a filter on accounts selects the topics of all accounts and their
     own.
     """
-    return index.ask(
+    return index.query(
         "SELECT source, scope, topic, coalesce(name, source || ' ' || scope || '/' || topic) AS name, "
         "array_to_string(words, ', ') AS telling, images, posts FROM topics "
         "WHERE len($1) = 0 OR scope = 'all' OR list_contains($1, scope) "
         f"ORDER BY posts DESC, source, scope, topic LIMIT {MOST_GROUPS}",
-        list(wanted.account),
+        list(criteria.account),
     )
 
 
-def cluster_sheets(index: LakeIndex, wanted: Filter, offset: int = 0) -> list[Sheet]:
+def cluster_sheets(index: LakeIndex, criteria: Filter, offset: int = 0) -> list[Sheet]:
     """The largest clusters from `offset` on, at most MOST_SHEETS, each with sample images evenly spaced in time."""
-    found = _clusters(index, wanted, MOST_SHEETS, offset).to_pylist()
-    where = _images_where(wanted)
+    found = _clusters(index, criteria, MOST_SHEETS, offset).to_pylist()
+    where = _images_where(criteria)
     names = add_value(where, [row["cluster"] for row in found])
     # Sampled by row number: reading the names of all images of large clusters would take far longer.
     drawn = index.rows(
@@ -113,20 +113,20 @@ def cluster_sheets(index: LakeIndex, wanted: Filter, offset: int = 0) -> list[Sh
     return [Sheet(row, images.get(row["cluster"], [])) for row in found]
 
 
-def topic_sheets(index: LakeIndex, wanted: Filter) -> list[Sheet]:
+def topic_sheets(index: LakeIndex, criteria: Filter) -> list[Sheet]:
     """Returns the largest topics of images, grouped by generated caption, with sample images of each."""
     rows = index.rows(
         "SELECT name, words, images, posts, image_ids FROM topics WHERE source = 'captions' "
         "AND (len($1) = 0 OR scope = 'all' OR list_contains($1, scope)) "
         f"ORDER BY posts DESC, scope, topic LIMIT {MOST_SHEETS}",
-        list(wanted.account),
+        list(criteria.account),
     )
     return [Sheet(row, row.pop("image_ids")[:SHEET]) for row in rows]
 
 
-def _clusters(index: LakeIndex, wanted: Filter, most: int, offset: int = 0, *, has_noise: bool = False) -> pa.Table:
-    where = _images_where(wanted)
-    return index.ask(
+def _clusters(index: LakeIndex, criteria: Filter, most: int, offset: int = 0, *, has_noise: bool = False) -> pa.Table:
+    where = _images_where(criteria)
+    return index.query(
         f"""WITH counted AS (
             SELECT scope, cluster, count(*) AS images, count(DISTINCT post) AS posts,
                 count(DISTINCT account) AS accounts
@@ -146,24 +146,24 @@ def _clusters(index: LakeIndex, wanted: Filter, most: int, offset: int = 0, *, h
     )
 
 
-def _images_where(wanted: Filter) -> SqlCondition:
-    where = condition_of(keep_fields(wanted, OF_IMAGES), "images")
+def _images_where(criteria: Filter) -> SqlCondition:
+    where = condition_of(keep_fields(criteria, OF_IMAGES), "images")
     where.add("cluster IS NOT NULL AND account IS NOT NULL")
     return where
 
 
-def images_of_cluster(row: Row, wanted: Filter) -> Filter:
+def images_of_cluster(row: Row, criteria: Filter) -> Filter:
     """Returns the filter for the images of a row's cluster, within the filter's accounts and days."""
-    return keep_fields(wanted, OF_IMAGES).but(cluster=(row["cluster"],))
+    return keep_fields(criteria, OF_IMAGES).but(cluster=(row["cluster"],))
 
 
-def _images_of_month(row: Row, wanted: Filter) -> Filter:
-    first = max(row["first_day"], wanted.first or row["first_day"])
-    last = min(row["last_day"], wanted.last or row["last_day"])
-    return images_of_cluster(row, wanted).but(first=first, last=last)
+def _images_of_month(row: Row, criteria: Filter) -> Filter:
+    first = max(row["first_day"], criteria.first or row["first_day"])
+    last = min(row["last_day"], criteria.last or row["last_day"])
+    return images_of_cluster(row, criteria).but(first=first, last=last)
 
 
-def _images_of_topic(row: Row, wanted: Filter) -> Filter | None:
+def _images_of_topic(row: Row, criteria: Filter) -> Filter | None:
     if row["source"] != "clusters":
         return None
     return Filter(cluster=(f"{row['scope']}/{row['topic']}",))

@@ -22,11 +22,11 @@ class DayRange:
     first: date | None
     last: date | None
 
-    def stretch(self, wanted: Filter, days: int) -> Filter:
+    def stretch(self, criteria: Filter, days: int) -> Filter:
         """Returns the filter for the last `days` days of the data; 0 for all of them."""
         if not days or self.last is None:
-            return wanted.but(first=None, last=None)
-        return wanted.but(first=self.last - timedelta(days - 1), last=self.last)
+            return criteria.but(first=None, last=None)
+        return criteria.but(first=self.last - timedelta(days - 1), last=self.last)
 
 
 def day_range(index: LakeIndex) -> DayRange:
@@ -35,27 +35,27 @@ def day_range(index: LakeIndex) -> DayRange:
     return DayRange(row["first"], row["last"])
 
 
-def repeated_posts(index: LakeIndex, wanted: Filter) -> int:
+def repeated_posts(index: LakeIndex, criteria: Filter) -> int:
     """Returns how many distinct posts are stored more than once, such as for an account and for a hashtag.
 
     Each of their rows is counted in every post count, as in the lake's own tables.
     """
     rows = _REPEATED.of(index)
-    if wanted.account:
-        rows = rows.filter(compute.is_in(rows["account"], value_set=pa.array(wanted.account, pa.string())))
-    if wanted.kind:
-        rows = rows.filter(compute.equal(rows["kind"], wanted.kind))
-    if wanted.first:
-        rows = rows.filter(compute.greater_equal(rows["day"], wanted.first))
-    if wanted.last:
-        rows = rows.filter(compute.less_equal(rows["day"], wanted.last))
+    if criteria.account:
+        rows = rows.filter(compute.is_in(rows["account"], value_set=pa.array(criteria.account, pa.string())))
+    if criteria.kind:
+        rows = rows.filter(compute.equal(rows["kind"], criteria.kind))
+    if criteria.first:
+        rows = rows.filter(compute.greater_equal(rows["day"], criteria.first))
+    if criteria.last:
+        rows = rows.filter(compute.less_equal(rows["day"], criteria.last))
     accounts = rows.group_by("same").aggregate([("account", "count_distinct")])["account_count_distinct"]
     return compute.sum(compute.greater(accounts, 1), min_count=0).as_py()
 
 
 def _repeated(index: LakeIndex) -> pa.Table:
     """The rows of all posts stored more than once: `account`, `day`, `kind`, and `same`, equal for the same post."""
-    return index.ask(
+    return index.query(
         "SELECT account, day, kind, dense_rank() OVER (ORDER BY post_id) AS same FROM posts "
         "WHERE post_id IN (SELECT post_id FROM posts GROUP BY post_id HAVING count(*) > 1)"
     )
@@ -75,8 +75,8 @@ def accounts_like(index: LakeIndex, typed: str) -> list[str]:
     return [row["account"] for row in rows]
 
 
-def unknown_accounts(index: LakeIndex, wanted: Filter) -> list[str]:
+def unknown_accounts(index: LakeIndex, criteria: Filter) -> list[str]:
     """Returns the accounts of a filter that have no post in the index."""
-    rows = index.rows("SELECT DISTINCT account FROM posts WHERE list_contains($1, account)", list(wanted.account))
+    rows = index.rows("SELECT DISTINCT account FROM posts WHERE list_contains($1, account)", list(criteria.account))
     there = {row["account"] for row in rows}
-    return [account for account in wanted.account if account not in there]
+    return [account for account in criteria.account if account not in there]

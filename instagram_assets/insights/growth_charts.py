@@ -17,12 +17,12 @@ _AGE = f"CASE {' '.join(f'WHEN age >= {hours * 3_600} THEN {hours}' for hours in
 _MOST_CURVES = 6
 
 
-def followers(index: LakeIndex, wanted: Filter) -> pa.Table:
+def followers(index: LakeIndex, criteria: Filter) -> pa.Table:
     """Returns the followers of each account by day, the last value observed that day: `day`, `account`, `followers`.
 
     At most MOST_LINES accounts, those with the most followers.
     """
-    return index.ask(
+    return index.query(
         f"""WITH zone AS (SELECT value FROM facts WHERE name = 'time_zone'),
         read AS (
             SELECT account, (observed_at AT TIME ZONE (FROM zone))::DATE AS day, observed_at, followers FROM followers
@@ -36,33 +36,33 @@ def followers(index: LakeIndex, wanted: Filter) -> pa.Table:
             SELECT account FROM days GROUP BY account ORDER BY arg_max(followers, day) DESC, account LIMIT {MOST_LINES}
         )
         SELECT day, account, followers FROM days SEMI JOIN accounts USING (account) ORDER BY account, day""",
-        list(wanted.account),
-        wanted.first or date(1, 1, 1),
-        wanted.last or date(9999, 12, 31),
+        list(criteria.account),
+        criteria.first or date(1, 1, 1),
+        criteria.last or date(9999, 12, 31),
     )
 
 
-def likes_followers(index: LakeIndex, wanted: Filter) -> pa.Table:
+def likes_followers(index: LakeIndex, criteria: Filter) -> pa.Table:
     """Returns one row per account: `account`, `followers`, median `likes`, `posts` with both known, `few`.
 
     `followers` is the median of what was observed nearest to its posts.
     """
-    where = posts_where(wanted, "likes IS NOT NULL", "followers > 0")
-    return index.ask(
+    where = posts_where(criteria, "likes IS NOT NULL", "followers > 0")
+    return index.query(
         "SELECT account, median(followers) AS followers, median(likes) AS likes, count(*) AS posts, "
         f"count(*) < {FEW} AS few FROM posts WHERE {where.sql} GROUP BY account ORDER BY followers DESC, account",
         *where.values,
     )
 
 
-def post_likes_followers(index: LakeIndex, wanted: Filter) -> pa.Table:
+def post_likes_followers(index: LakeIndex, criteria: Filter) -> pa.Table:
     """Single posts: `account`, `post_id`, `day`, `followers`, `likes`; a sample of MOST_POINTS if there are more.
 
     The sample are the posts with the smallest hashes of account and `post_id`: every post has the same chance, and the
     result is reproducible.
     """
-    where = posts_where(wanted, "likes IS NOT NULL", "followers > 0")
-    return index.ask(
+    where = posts_where(criteria, "likes IS NOT NULL", "followers > 0")
+    return index.query(
         f"""SELECT account, post_id, day, followers, likes FROM posts WHERE post IN (
             SELECT post FROM posts WHERE {where.sql} ORDER BY hash(account, post_id) LIMIT {MOST_POINTS}
         ) ORDER BY account, day, post_id""",
@@ -70,14 +70,14 @@ def post_likes_followers(index: LakeIndex, wanted: Filter) -> pa.Table:
     )
 
 
-def growth_curves(index: LakeIndex, wanted: Filter) -> pa.Table:
+def growth_curves(index: LakeIndex, criteria: Filter) -> pa.Table:
     """Likes by hours since publication: `account`, `hours`, median `likes`, quartiles `low`, `high`, `posts`, `few`.
 
     Only posts whose likes were observed at least twice; `hours` is the last of AGES that had passed, and of a post's
     observations between two of them the last counts. At most _MOST_CURVES accounts, those with the most such posts.
     """
-    where = posts_where(wanted)
-    return index.ask(
+    where = posts_where(criteria)
+    return index.query(
         f"""WITH often AS (
             SELECT post FROM looks WHERE likes IS NOT NULL GROUP BY post HAVING count(*) > 1
         ),
@@ -104,15 +104,15 @@ def growth_curves(index: LakeIndex, wanted: Filter) -> pa.Table:
     )
 
 
-def impressions(index: LakeIndex, wanted: Filter) -> pa.Table:
+def impressions(index: LakeIndex, criteria: Filter) -> pa.Table:
     """Each account's median `impression` by day, week or month: `first_day`, `last_day`, `account`, `posts`, `few`.
 
     At most MOST_LINES accounts, those with the most posts; periods without a known impression have no row.
     """
-    where = posts_where(wanted, "impression IS NOT NULL")
+    where = posts_where(criteria, "impression IS NOT NULL")
     [span] = index.rows(f"SELECT min(day) AS first, max(day) AS last FROM posts WHERE {where.sql}", *where.values)
-    period = period_of(wanted.first or span["first"], wanted.last or span["last"])
-    return index.ask(
+    period = period_of(criteria.first or span["first"], criteria.last or span["last"])
+    return index.query(
         f"""WITH chosen AS (
             SELECT account, date_trunc('{period}', day)::DATE AS first_day, impression FROM posts WHERE {where.sql}
         ),
@@ -125,17 +125,17 @@ def impressions(index: LakeIndex, wanted: Filter) -> pa.Table:
     )
 
 
-def _posts_of_day(row: Row, wanted: Filter) -> Filter:
-    return wanted.but(account=(row["account"],), first=row["day"], last=row["day"])
+def _posts_of_day(row: Row, criteria: Filter) -> Filter:
+    return criteria.but(account=(row["account"],), first=row["day"], last=row["day"])
 
 
-def _posts_of_account(row: Row, wanted: Filter) -> Filter:
-    return wanted.but(account=(row["account"],))
+def _posts_of_account(row: Row, criteria: Filter) -> Filter:
+    return criteria.but(account=(row["account"],))
 
 
-def one_post(row: Row, wanted: Filter) -> Filter:
+def one_post(row: Row, criteria: Filter) -> Filter:
     """Returns the filter for the single post of a row."""
-    del wanted
+    del criteria
     return Filter(account=(row["account"],), post=row["post_id"])
 
 

@@ -23,14 +23,14 @@ _DAYS_OF_DAYS, _DAYS_OF_WEEKS = 62, 800
 """Longest ranges in days whose posts are counted by day, and by week; longer ones are counted by month."""
 
 
-def posting_times(index: LakeIndex, wanted: Filter) -> pa.Table:
+def posting_times(index: LakeIndex, criteria: Filter) -> pa.Table:
     """Returns each hour of the week with posts: `weekday` (1: Monday), `hour`, `posts`, `known`, `ratio`, `few`.
 
     `ratio` is the median, over the `known` posts whose engagement (likes + comments) is known, of engagement divided by
     the median of the post's account; `few` is true below FEW such posts.
     """
-    where = posts_where(wanted)
-    return index.ask(
+    where = posts_where(criteria)
+    return index.query(
         f"{_RATIOS.format(where=where.sql)} "
         "SELECT weekday::INTEGER AS weekday, hour::INTEGER AS hour, count(*) AS posts, count(ratio) AS known, "
         f"median(ratio) AS ratio, count(ratio) < {FEW} AS few FROM ratios GROUP BY ALL ORDER BY weekday, hour",
@@ -38,13 +38,13 @@ def posting_times(index: LakeIndex, wanted: Filter) -> pa.Table:
     )
 
 
-def best_hours(index: LakeIndex, wanted: Filter) -> pa.Table:
+def best_hours(index: LakeIndex, criteria: Filter) -> pa.Table:
     """Hours of the day, best first: `hour`, `ratio` as in `posting_times`, its quartiles `low`, `high`, `known`.
 
     Hours with `few` posts come last.
     """
-    where = posts_where(wanted)
-    return index.ask(
+    where = posts_where(criteria)
+    return index.query(
         f"{_RATIOS.format(where=where.sql)} "
         "SELECT hour::INTEGER AS hour, median(ratio) AS ratio, quantile_cont(ratio, 0.25) AS low, "
         f"quantile_cont(ratio, 0.75) AS high, count(*) AS posts, count(ratio) AS known, count(ratio) < {FEW} AS few "
@@ -53,15 +53,15 @@ def best_hours(index: LakeIndex, wanted: Filter) -> pa.Table:
     )
 
 
-def posting_frequency(index: LakeIndex, wanted: Filter) -> pa.Table:
+def posting_frequency(index: LakeIndex, criteria: Filter) -> pa.Table:
     """Returns posts of each account by day, week or month: `first_day`, `last_day`, `account`, `posts`, including 0.
 
     At most MOST_LINES accounts, those with the most posts; the period depends on the length of the date range.
     """
-    where = posts_where(wanted)
+    where = posts_where(criteria)
     [span] = index.rows(f"SELECT min(day) AS first, max(day) AS last FROM posts WHERE {where.sql}", *where.values)
-    period = period_of(wanted.first or span["first"], wanted.last or span["last"])
-    return index.ask(
+    period = period_of(criteria.first or span["first"], criteria.last or span["last"])
+    return index.query(
         f"""WITH chosen AS (
             SELECT account, date_trunc('{period}', day)::DATE AS first_day FROM posts WHERE {where.sql}
         ),
@@ -86,19 +86,19 @@ def period_of(first: date | None, last: date | None) -> str:
     return "day" if days <= _DAYS_OF_DAYS else "week" if days <= _DAYS_OF_WEEKS else "month"
 
 
-def within(row: Row, wanted: Filter) -> tuple[date, date]:
+def within(row: Row, criteria: Filter) -> tuple[date, date]:
     """Returns the days of a row's period that lie in the filter's date range."""
-    return max(row["first_day"], wanted.first or date.min), min(row["last_day"], wanted.last or date.max)
+    return max(row["first_day"], criteria.first or date.min), min(row["last_day"], criteria.last or date.max)
 
 
-def _posts_of_hours(row: Row, wanted: Filter) -> Filter:
-    return wanted.but(hour=row["hour"], **({"weekday": row["weekday"]} if "weekday" in row else {}))
+def _posts_of_hours(row: Row, criteria: Filter) -> Filter:
+    return criteria.but(hour=row["hour"], **({"weekday": row["weekday"]} if "weekday" in row else {}))
 
 
-def posts_of_period(row: Row, wanted: Filter) -> Filter:
+def posts_of_period(row: Row, criteria: Filter) -> Filter:
     """Returns the filter for the posts of a row's period, and of its account if it has one."""
-    first, last = within(row, wanted)
-    found = wanted.but(first=first, last=last)
+    first, last = within(row, criteria)
+    found = criteria.but(first=first, last=last)
     return found.but(account=(row["account"],)) if row.get("account") else found
 
 

@@ -40,13 +40,13 @@ class ReelsOfWeek:
         return self.week + timedelta(days=6) if self.week else None
 
 
-def viral_weeks(index: LakeIndex, wanted: Filter) -> pa.Table:
+def viral_weeks(index: LakeIndex, criteria: Filter) -> pa.Table:
     """Posts of each week by their label: `first_day`, `last_day`, `label` (viral, other, unknown), `posts`, also 0.
 
     `unknown` are those that the rule cannot label, such as posts with hidden likes.
     """
-    where = posts_where(wanted)
-    return index.ask(
+    where = posts_where(criteria)
+    return index.query(
         f"""WITH counted AS (
             SELECT date_trunc('week', day)::DATE AS first_day, {_LABEL} AS label, count(*) AS posts
             FROM posts WHERE {where.sql} GROUP BY ALL
@@ -62,14 +62,14 @@ def viral_weeks(index: LakeIndex, wanted: Filter) -> pa.Table:
     )
 
 
-def viral_posts(index: LakeIndex, wanted: Filter) -> pa.Table:
+def viral_posts(index: LakeIndex, criteria: Filter) -> pa.Table:
     """Returns viral posts, newest first: `day`, `account`, `post_id`, `kind`, `impression`, `score`, `likes`, `reason`.
 
     At most MOST_POINTS; `impression` is None if likes or followers are unknown, `score` is the rule's.
     """
-    where = posts_where(wanted, "viral")
+    where = posts_where(criteria, "viral")
     # The newest are selected without reading the reasons, which are long.
-    return index.ask(
+    return index.query(
         f"""SELECT day, account, post_id, kind, impression, viral_score AS score, likes, viral_reason AS reason
         FROM posts WHERE post IN (
             SELECT post FROM posts WHERE {where.sql} ORDER BY taken_at DESC, account, post_id LIMIT {MOST_POINTS}
@@ -78,27 +78,27 @@ def viral_posts(index: LakeIndex, wanted: Filter) -> pa.Table:
     )
 
 
-def hypotheses(index: LakeIndex, wanted: Filter) -> pa.Table:
+def hypotheses(index: LakeIndex, criteria: Filter) -> pa.Table:
     """Hypotheses on what distinguishes viral reels of a week: `week`, `how`, `hypothesis`, and the evidence for each.
 
     A statistical test has `difference` with the 95 % interval from `low` to `high` and `q_value`; a hypothesis proposed
     by a language model has the numbers of reels that agree and disagree, `supported` and `contradicted`. All accounts
     together, at most the newest _MOST_WEEKS weeks of the filter's date range.
     """
-    first = monday(wanted.first) if wanted.first else date(1, 1, 1)
-    return index.ask(
+    first = monday(criteria.first) if criteria.first else date(1, 1, 1)
+    return index.query(
         "SELECT week, kind AS how, hypothesis, difference, low, high, q_value, len(supported_by) AS supported, "
         "len(contradicted_by) AS contradicted FROM hypotheses WHERE week IN ("
         f"SELECT DISTINCT week FROM hypotheses WHERE week BETWEEN $1 AND $2 ORDER BY week DESC LIMIT {_MOST_WEEKS}) "
         "ORDER BY week DESC, kind, q_value NULLS LAST, supported DESC, hypothesis",
         first,
-        wanted.last or date(9999, 12, 31),
+        criteria.last or date(9999, 12, 31),
     )
 
 
-def reels_of_week(index: LakeIndex, wanted: Filter, week: date | None = None) -> ReelsOfWeek:
+def reels_of_week(index: LakeIndex, criteria: Filter, week: date | None = None) -> ReelsOfWeek:
     """Returns the reels of the week of a day, else of the newest week that has any; ignores the filter's date range."""
-    where = posts_where(wanted.but(kind="reel", first=None, last=None))
+    where = posts_where(criteria.but(kind="reel", first=None, last=None))
     weeks = [
         row["week"]
         for row in index.rows(
@@ -126,14 +126,14 @@ def reels_of_week(index: LakeIndex, wanted: Filter, week: date | None = None) ->
     )
 
 
-def _posts_of_label(row: Row, wanted: Filter) -> Filter | None:
+def _posts_of_label(row: Row, criteria: Filter) -> Filter | None:
     if row["label"] not in _CHOICES:
         return None
-    return posts_of_period(row, wanted).but(viral=_CHOICES[row["label"]])
+    return posts_of_period(row, criteria).but(viral=_CHOICES[row["label"]])
 
 
-def _reels_of_hypothesis(row: Row, wanted: Filter) -> Filter:
-    return wanted.but(kind="reel", first=row["week"], last=row["week"] + timedelta(days=6))
+def _reels_of_hypothesis(row: Row, criteria: Filter) -> Filter:
+    return criteria.but(kind="reel", first=row["week"], last=row["week"] + timedelta(days=6))
 
 
 CHARTS = (

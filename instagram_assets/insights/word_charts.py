@@ -10,7 +10,7 @@ from instagram_assets.insights.word_counts import Counted, busiest_accounts, cou
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.index_reader import LakeIndex
 from instagram_assets.text.part_of_speech import CONTENT_CLASSES
-from instagram_assets.text.word_frequencies import SHARES
+from instagram_assets.text.word_frequencies import VOCABULARY_SHARES
 
 MOST_WORDS, MOST_IN_CLOUD, MOST_OF_ACCOUNT, MOST_HASHTAGS, MOST_RISING = 30, 90, 10, 20, 20
 MOST_ACCOUNTS = 6
@@ -22,41 +22,41 @@ LEAST_RISING = 3
 _FIELDS = ("account", "first", "last", "pos")
 
 
-def top_words(index: LakeIndex, wanted: Filter) -> pa.Table:
+def top_words(index: LakeIndex, criteria: Filter) -> pa.Table:
     """Returns the most frequent words in captions: `word`, `pos`, `count`, `posts`."""
-    return _most(index, wanted, _classes(wanted), MOST_WORDS)
+    return _most(index, criteria, _classes(criteria), MOST_WORDS)
 
 
-def word_cloud(index: LakeIndex, wanted: Filter) -> pa.Table:
+def word_cloud(index: LakeIndex, criteria: Filter) -> pa.Table:
     """Returns the same table as `top_words` with more rows."""
-    return _most(index, wanted, _classes(wanted), MOST_IN_CLOUD)
+    return _most(index, criteria, _classes(criteria), MOST_IN_CLOUD)
 
 
-def top_hashtags(index: LakeIndex, wanted: Filter) -> pa.Table:
+def top_hashtags(index: LakeIndex, criteria: Filter) -> pa.Table:
     """Returns the most frequent hashtags in captions: `hashtag`, `count`, `posts`."""
-    found = _most(index, wanted, ["hashtag"], MOST_HASHTAGS)
+    found = _most(index, criteria, ["hashtag"], MOST_HASHTAGS)
     return found.drop_columns(["pos"]).rename_columns(["hashtag", "count", "posts"])
 
 
-def top_words_by_account(index: LakeIndex, wanted: Filter) -> pa.Table:
+def top_words_by_account(index: LakeIndex, criteria: Filter) -> pa.Table:
     """The top words per account, for the accounts with the most posts: `account`, `word`, `pos`, `count`, `posts`."""
-    accounts = busiest_accounts(index, wanted, MOST_ACCOUNTS)
-    part = counted(_of_each(wanted, accounts))
-    return index.ask(
+    accounts = busiest_accounts(index, criteria, MOST_ACCOUNTS)
+    part = counted(_of_each(criteria, accounts))
+    return index.query(
         f"""WITH sums AS (SELECT account, word, sum(count) AS count, sum(posts) AS posts FROM {part.sql} GROUP BY ALL)
         SELECT account, text AS word, pos, count::BIGINT AS count, posts::BIGINT AS posts
-        FROM sums JOIN words USING (word) WHERE list_contains({part.value(_classes(wanted))}, pos)
+        FROM sums JOIN words USING (word) WHERE list_contains({part.value(_classes(criteria))}, pos)
         QUALIFY row_number() OVER (PARTITION BY account ORDER BY count DESC, text, pos) <= {MOST_OF_ACCOUNT}
         ORDER BY list_position({part.value(accounts)}, account), count DESC, text, pos""",
         *part.values,
     )
 
 
-def pos_shares(index: LakeIndex, wanted: Filter) -> pa.Table:
+def pos_shares(index: LakeIndex, criteria: Filter) -> pa.Table:
     """The share of each part of speech in all words: `account` (null for all together), `pos`, `count`, `share`."""
-    accounts = busiest_accounts(index, wanted, MOST_ACCOUNTS)
+    accounts = busiest_accounts(index, criteria, MOST_ACCOUNTS)
     tables = [
-        index.ask(
+        index.query(
             f"""WITH sums AS (SELECT {group} AS account, word, sum(count) AS count FROM {part.sql} GROUP BY ALL)
             SELECT account, pos, sum(count)::BIGINT AS count,
                 sum(count) / sum(sum(count)) OVER (PARTITION BY account) AS share
@@ -64,53 +64,53 @@ def pos_shares(index: LakeIndex, wanted: Filter) -> pa.Table:
             ORDER BY list_position({part.value(accounts)}, account), count DESC, pos""",
             *part.values,
         )
-        for group, part in _all_and_each(wanted, accounts)
+        for group, part in _all_and_each(criteria, accounts)
     ]
     return pa.concat_tables(tables)
 
 
-def vocabulary_shares(index: LakeIndex, wanted: Filter) -> pa.Table:
+def vocabulary_shares(index: LakeIndex, criteria: Filter) -> pa.Table:
     """Returns the share of all word occurrences that the most frequent 10, 30 and 50 % of distinct words account for.
 
     `account`, null for all together; `part`, 0.1 to 0.5; `words`, the number of words in this part, rounded up, of
     `different` distinct ones; `count`, their occurrences, of `written` in all; `share`, 0 to 1.
     """
-    accounts = busiest_accounts(index, wanted, MOST_ACCOUNTS)
+    accounts = busiest_accounts(index, criteria, MOST_ACCOUNTS)
     tables = [
-        index.ask(
+        index.query(
             f"""WITH sums AS (SELECT {group} AS account, word, sum(count) AS count FROM {part.sql} GROUP BY ALL),
             vocabulary AS (
                 SELECT account, count, row_number() OVER (PARTITION BY account ORDER BY count DESC) AS place,
                     count(*) OVER (PARTITION BY account) AS different, sum(count) OVER (PARTITION BY account) AS written
-                FROM sums JOIN words USING (word) WHERE list_contains({part.value(_classes(wanted))}, pos)
+                FROM sums JOIN words USING (word) WHERE list_contains({part.value(_classes(criteria))}, pos)
             )
             SELECT account, percent / 100 AS part, count(*) AS words, any_value(different)::BIGINT AS different,
                 sum(count)::BIGINT AS count, any_value(written)::BIGINT AS written,
                 sum(count) / any_value(written) AS share
-            FROM vocabulary, (SELECT unnest({part.value(list(SHARES))}) AS percent)
+            FROM vocabulary, (SELECT unnest({part.value(list(VOCABULARY_SHARES))}) AS percent)
             WHERE place <= (different * percent + 99) // 100
             GROUP BY account, percent ORDER BY list_position({part.value(accounts)}, account), percent""",
             *part.values,
         )
-        for group, part in _all_and_each(wanted, accounts)
+        for group, part in _all_and_each(criteria, accounts)
     ]
     return pa.concat_tables(tables)
 
 
-def rising_words(index: LakeIndex, wanted: Filter) -> pa.Table:
+def rising_words(index: LakeIndex, criteria: Filter) -> pa.Table:
     """Words whose share grew over the preceding period of equal length: `word`, `pos`, `count`, `before`, `rise`.
 
     `rise` is the difference of the shares in all counted words; empty if the preceding period has no words.
     """
-    now = _range_of(index, wanted)
+    now = _range_of(index, criteria)
     if now.first is None or now.last is None:
         return _NOTHING_RISING
     length = (now.last - now.first).days + 1
     before = now.but(first=now.first - timedelta(length), last=now.first - timedelta(1))
     part = counted(now)
     earlier = counted(before, part.values)
-    return index.ask(
-        f"""WITH chosen AS (SELECT word FROM words WHERE list_contains({part.value(_classes(wanted))}, pos)),
+    return index.query(
+        f"""WITH chosen AS (SELECT word FROM words WHERE list_contains({part.value(_classes(criteria))}, pos)),
         of_now AS (SELECT word, sum(count) AS count FROM {part.sql} SEMI JOIN chosen USING (word) GROUP BY word),
         of_before AS (SELECT word, sum(count) AS count FROM {earlier.sql} SEMI JOIN chosen USING (word) GROUP BY word),
         compared AS (
@@ -136,9 +136,9 @@ _NOTHING_RISING = pa.table(
 )
 
 
-def _most(index: LakeIndex, wanted: Filter, classes: list[str], most: int) -> pa.Table:
-    part = counted(wanted)
-    return index.ask(
+def _most(index: LakeIndex, criteria: Filter, classes: list[str], most: int) -> pa.Table:
+    part = counted(criteria)
+    return index.query(
         f"""WITH sums AS (SELECT word, sum(count) AS count, sum(posts) AS posts FROM {part.sql} GROUP BY word)
         SELECT text AS word, pos, count::BIGINT AS count, posts::BIGINT AS posts
         FROM sums JOIN words USING (word) WHERE list_contains({part.value(classes)}, pos)
@@ -147,43 +147,43 @@ def _most(index: LakeIndex, wanted: Filter, classes: list[str], most: int) -> pa
     )
 
 
-def _all_and_each(wanted: Filter, accounts: list[str]) -> list[tuple[str, Counted]]:
+def _all_and_each(criteria: Filter, accounts: list[str]) -> list[tuple[str, Counted]]:
     """Returns the word counts of all accounts together and then of each, with the SQL of their column `account`."""
-    return [("NULL::VARCHAR", counted(wanted)), ("account", counted(_of_each(wanted, accounts)))]
+    return [("NULL::VARCHAR", counted(criteria)), ("account", counted(_of_each(criteria, accounts)))]
 
 
-def _of_each(wanted: Filter, accounts: list[str]) -> Filter:
+def _of_each(criteria: Filter, accounts: list[str]) -> Filter:
     """Returns the filter for some accounts; unchanged if `accounts` is empty, since it matches nothing then."""
-    return wanted.but(account=tuple(accounts)) if accounts else wanted
+    return criteria.but(account=tuple(accounts)) if accounts else criteria
 
 
-def _classes(wanted: Filter) -> list[str]:
-    return [wanted.pos] if wanted.pos else list(CONTENT_CLASSES)
+def _classes(criteria: Filter) -> list[str]:
+    return [criteria.pos] if criteria.pos else list(CONTENT_CLASSES)
 
 
-def _range_of(index: LakeIndex, wanted: Filter) -> Filter:
+def _range_of(index: LakeIndex, criteria: Filter) -> Filter:
     """The filter with both days set: an open end becomes the end of the data, or `RISING_DAYS` before the last day."""
     [row] = index.rows("SELECT max(day) AS last FROM posts")
-    last = wanted.last or row["last"]
+    last = criteria.last or row["last"]
     if last is None:
-        return wanted
-    return wanted.but(first=wanted.first or last - timedelta(RISING_DAYS - 1), last=last)
+        return criteria
+    return criteria.but(first=criteria.first or last - timedelta(RISING_DAYS - 1), last=last)
 
 
-def _word(row: Row, wanted: Filter) -> Filter:
-    return wanted.but(word=row["word"], pos=row["pos"], **_account(row))
+def _word(row: Row, criteria: Filter) -> Filter:
+    return criteria.but(word=row["word"], pos=row["pos"], **_account(row))
 
 
-def _hashtag(row: Row, wanted: Filter) -> Filter:
-    return wanted.but(word=row["hashtag"], pos="hashtag")
+def _hashtag(row: Row, criteria: Filter) -> Filter:
+    return criteria.but(word=row["hashtag"], pos="hashtag")
 
 
-def _part_of_speech(row: Row, wanted: Filter) -> Filter:
-    return wanted.but(pos=row["pos"], **_account(row))
+def _part_of_speech(row: Row, criteria: Filter) -> Filter:
+    return criteria.but(pos=row["pos"], **_account(row))
 
 
-def _vocabulary(row: Row, wanted: Filter) -> Filter:
-    return wanted.but(**_account(row))
+def _vocabulary(row: Row, criteria: Filter) -> Filter:
+    return criteria.but(**_account(row))
 
 
 def _account(row: Row) -> dict[str, Any]:

@@ -37,7 +37,7 @@ CREATE TABLE IF NOT EXISTS vector_file (file VARCHAR, model VARCHAR, width INTEG
 """
 _GONE_SHARE = 1 / 3
 """Share of rows without an image above which the file is rewritten."""
-Parts = Callable[[], Iterable[pa.Table]]
+EmbeddingTables = Callable[[], Iterable[pa.Table]]
 """A function that yields tables with `image_id`, `embedding`, `model`, each a small part of the lake."""
 
 
@@ -58,7 +58,9 @@ def embedding_parts(root: UPath) -> Iterator[pa.Table]:
             yield read_rows(path, name, columns=("image_id", "embedding", "model"))
 
 
-def write_vectors(connection: "DuckDBPyConnection", folder: Path, every: Parts, changed: Parts | None = None) -> str:
+def write_vectors(
+    connection: "DuckDBPyConnection", folder: Path, every: EmbeddingTables, changed: EmbeddingTables | None = None
+) -> str:
     """Write the embedding file and set the row number of each image; returns the file's name, empty without embeddings.
 
     `connection` is that of the new index, whose `images` are already inserted. `every` yields the embeddings of the
@@ -67,23 +69,23 @@ def write_vectors(connection: "DuckDBPyConnection", folder: Path, every: Parts, 
     another model since. Of several models the one with most rows is used. Raises StorageError.
     """
     connection.execute(_TABLES)
-    known = _known(connection)
+    known = _read_metadata(connection)
     try:
-        if changed is None or known is None or not _added(connection, folder, known, changed):
-            _written_anew(connection, folder, every)
+        if changed is None or known is None or not _append(connection, folder, known, changed):
+            _rewrite(connection, folder, every)
     except OSError as error:
         raise refusal(folder, error) from error
     connection.execute(
         "UPDATE images SET vector = v.vector FROM vectors v "
         "WHERE images.vector IS NULL AND images.image_id IS NOT NULL AND v.image_id = unhex(images.image_id)"
     )
-    made = _known(connection)
+    made = _read_metadata(connection)
     return made.file if made else ""
 
 
 def are_whole(connection: "DuckDBPyConnection", folder: Path) -> bool:
     """Whether the embedding file of an index is complete; true for an index without embeddings."""
-    known = _known(connection)
+    known = _read_metadata(connection)
     try:
         if known:
             check_file(folder / known.file, known)
@@ -92,18 +94,18 @@ def are_whole(connection: "DuckDBPyConnection", folder: Path) -> bool:
     return True
 
 
-def check_file(path: Path, wanted: VectorFile) -> None:
-    """Raise DamagedError unless the file exists, matches `wanted`, and has all its rows."""
+def check_file(path: Path, expected: VectorFile) -> None:
+    """Raise DamagedError unless the file exists, matches `expected`, and has all its rows."""
     remedy = "Run `instagram-assets index --rebuild`."
     try:
         with path.open("rb") as stream:
-            said = json.loads(stream.read(HEADER).rstrip(b"\0") or b"null")
+            header = json.loads(stream.read(HEADER).rstrip(b"\0") or b"null")
             size = stream.seek(0, os.SEEK_END)
     except (OSError, ValueError) as error:
         raise DamagedError(f"{path}: the embeddings of the index cannot be read ({error}). {remedy}") from error
-    if said != _header(wanted.model, wanted.width):
+    if header != _header(expected.model, expected.width):
         raise DamagedError(f"{path}: these are not the embeddings that belong to the index. {remedy}")
-    if size < HEADER + wanted.count * wanted.width * 2:
+    if size < HEADER + expected.count * expected.width * 2:
         raise DamagedError(f"{path}: embeddings of the index are missing at its end. {remedy}")
 
 
@@ -118,12 +120,12 @@ def from_bfloat16(bits: NDArray[np.uint16]) -> NDArray[np.float32]:
     return (bits.astype(np.uint32) << 16).view(np.float32)
 
 
-def _known(connection: "DuckDBPyConnection") -> VectorFile | None:
+def _read_metadata(connection: "DuckDBPyConnection") -> VectorFile | None:
     row = connection.execute("SELECT file, model, width, count FROM vector_file").fetchone()
     return VectorFile(*row) if row else None
 
 
-def _set_known(connection: "DuckDBPyConnection", made: VectorFile | None) -> None:
+def _write_metadata(connection: "DuckDBPyConnection", made: VectorFile | None) -> None:
     connection.execute("DELETE FROM vector_file")
     if made:
         connection.execute("INSERT INTO vector_file VALUES ($file, $model, $width, $count)", asdict(made))
@@ -167,10 +169,12 @@ class _Writer:
         connection.register("new_vectors", rows)
         connection.execute("INSERT INTO vectors SELECT * FROM new_vectors")
         connection.unregister("new_vectors")
-        _set_known(connection, VectorFile(self.known.file, self.known.model, self.known.width, start + len(self.new)))
+        _write_metadata(
+            connection, VectorFile(self.known.file, self.known.model, self.known.width, start + len(self.new))
+        )
 
 
-def _by_model(table: pa.Table) -> Iterator[tuple[str, list[str], NDArray[np.float32]]]:
+def _split_by_model(table: pa.Table) -> Iterator[tuple[str, list[str], NDArray[np.float32]]]:
     """Yields for each model and width its image ids and vectors."""
     rows = table.filter(table["embedding"].is_valid())
     if not rows.num_rows:
@@ -184,7 +188,7 @@ def _by_model(table: pa.Table) -> Iterator[tuple[str, list[str], NDArray[np.floa
             yield model, some["image_id"].to_pylist(), values.reshape(-1, width)
 
 
-def _added(connection: "DuckDBPyConnection", folder: Path, known: VectorFile, changed: Parts) -> bool:
+def _append(connection: "DuckDBPyConnection", folder: Path, known: VectorFile, changed: EmbeddingTables) -> bool:
     """Append new rows to the existing file; returns False if it has to be rewritten."""
     path = folder / known.file
     try:
@@ -192,12 +196,12 @@ def _added(connection: "DuckDBPyConnection", folder: Path, known: VectorFile, ch
     except DamagedError:
         return False
     rows = {image_id: row for row, image_id in connection.execute("SELECT vector, image_id FROM vectors").fetchall()}
-    there, others = len(rows), set[bytes]()
+    row_count, others = len(rows), set[bytes]()
     with path.open("r+b") as stream:
         # Rows appended by an update that did not finish are overwritten.
         writer = _Writer(stream, known, set(rows))
         for table in changed():
-            for model, image_ids, vectors in _by_model(table):
+            for model, image_ids, vectors in _split_by_model(table):
                 if (model, vectors.shape[1]) == (known.model, known.width):
                     writer.add(image_ids, vectors)
                 else:
@@ -205,7 +209,7 @@ def _added(connection: "DuckDBPyConnection", folder: Path, known: VectorFile, ch
         # Images embedded again by another model are in a different vector space now.
         gone = sorted({*_gone(connection), *(rows[image_id] for image_id in others & rows.keys())})
         count = known.count + len(writer.new)
-        if count - (there + len(writer.new) - len(gone)) > _GONE_SHARE * count:
+        if count - (row_count + len(writer.new) - len(gone)) > _GONE_SHARE * count:
             return False
         writer.finish()
     _erase(path, known, gone)
@@ -243,14 +247,14 @@ def _erase(path: Path, known: VectorFile, gone: list[int]) -> None:
         whole.flush()
 
 
-def _written_anew(connection: "DuckDBPyConnection", folder: Path, every: Parts) -> None:
+def _rewrite(connection: "DuckDBPyConnection", folder: Path, every: EmbeddingTables) -> None:
     """Rewrite all rows, one file per model, and keep the largest file."""
     writers: dict[tuple[str, int], _Writer] = {}
-    kept: _Writer | None = None
+    largest: _Writer | None = None
     with ExitStack() as stack:
         try:
             for table in every():
-                for model, image_ids, vectors in _by_model(table):
+                for model, image_ids, vectors in _split_by_model(table):
                     key = model, vectors.shape[1]
                     if key not in writers:
                         name = f"vectors-{uuid.uuid4().hex[:16]}.bf16"
@@ -258,19 +262,19 @@ def _written_anew(connection: "DuckDBPyConnection", folder: Path, every: Parts) 
                         stream.write(json.dumps(_header(*key)).encode().ljust(HEADER, b"\0"))
                         writers[key] = _Writer(stream, VectorFile(name, *key, 0), set())
                     writers[key].add(image_ids, vectors)
-            kept = max(writers.values(), key=lambda writer: len(writer.new), default=None)
-            if kept:
-                kept.finish()
+            largest = max(writers.values(), key=lambda writer: len(writer.new), default=None)
+            if largest:
+                largest.finish()
         finally:
             for writer in writers.values():
-                if writer is not kept:
+                if writer is not largest:
                     (folder / writer.known.file).unlink()
     sync_folders([folder])
     connection.execute("DELETE FROM vectors")
     connection.execute("UPDATE images SET vector = NULL WHERE vector IS NOT NULL")
-    _set_known(connection, None)
-    if kept and kept.new:
-        kept.record(connection)
+    _write_metadata(connection, None)
+    if largest and largest.new:
+        largest.record(connection)
 
 
 def _header(model: str, width: int) -> dict[str, object]:

@@ -30,46 +30,48 @@ class SqlCondition:
         return " AND ".join(self.parts) or "true"
 
 
-def condition_of(wanted: Filter, of: Of) -> SqlCondition:
+def condition_of(criteria: Filter, of: Of) -> SqlCondition:
     """Returns the condition on rows of `posts` or `images`; decisions of a named list are not part of it.
 
     Fields that only images have are ignored for posts.
     """
     where = SqlCondition()
-    if wanted.account:
-        _add_any(where, "account", wanted.account)
-    if wanted.first:
-        where.add("day >= ?", wanted.first)
-    if wanted.last:
-        where.add("day <= ?", wanted.last)
-    if wanted.kind:
-        where.add("kind = ?", wanted.kind)
-    if wanted.viral:
-        where.add("viral IS NOT DISTINCT FROM ?", wanted.viral == "yes")
-    if wanted.post:
-        where.add("post_id = ?", wanted.post)
-    for wish in query_terms_of(wanted):
-        _add_wish(where, wish, of)
-    if wanted.pos and not wanted.word:
+    if criteria.account:
+        _add_any(where, "account", criteria.account)
+    if criteria.first:
+        where.add("day >= ?", criteria.first)
+    if criteria.last:
+        where.add("day <= ?", criteria.last)
+    if criteria.kind:
+        where.add("kind = ?", criteria.kind)
+    if criteria.viral:
+        where.add("viral IS NOT DISTINCT FROM ?", criteria.viral == "yes")
+    if criteria.post:
+        where.add("post_id = ?", criteria.post)
+    for term in query_terms_of(criteria):
+        _add_term(where, term, of)
+    if criteria.pos and not criteria.word:
         terms = "SELECT term FROM terms WHERE ends_with(text, ?)"
-        where.add(f"post IN (SELECT post FROM post_terms SEMI JOIN ({terms}) USING (term))", token_term("", wanted.pos))
+        where.add(
+            f"post IN (SELECT post FROM post_terms SEMI JOIN ({terms}) USING (term))", token_term("", criteria.pos)
+        )
     if of == "posts":
-        _of_posts(where, wanted)
+        _of_posts(where, criteria)
     else:
-        _of_images(where, wanted)
+        _of_images(where, criteria)
     return where
 
 
-def query_terms_of(wanted: Filter) -> list[QueryTerm]:
+def query_terms_of(criteria: Filter) -> list[QueryTerm]:
     """Returns all terms that a filter searches for, in captions, hashtags and tokens."""
-    tags = [QueryTerm("#" + folded_text(tag), whole=True) for tag in wanted.hashtag]
-    token = token_term(wanted.word, wanted.pos) if wanted.pos else folded_text(wanted.word)
-    return [*query_terms(wanted.q), *tags, *([QueryTerm(token, whole=True)] if wanted.word else ())]
+    tags = [QueryTerm("#" + folded_text(tag), whole=True) for tag in criteria.hashtag]
+    token = token_term(criteria.word, criteria.pos) if criteria.pos else folded_text(criteria.word)
+    return [*query_terms(criteria.q), *tags, *([QueryTerm(token, whole=True)] if criteria.word else ())]
 
 
-def term_sql(wish: QueryTerm) -> str:
+def term_sql(term: QueryTerm) -> str:
     """Returns the SQL query for the terms that match a query term, whose text is the parameter `?`."""
-    match = "text = ?" if wish.whole else "contains(text, ?)" if wish.is_inside else "starts_with(text, ?)"
+    match = "text = ?" if term.whole else "contains(text, ?)" if term.is_inside else "starts_with(text, ?)"
     return f"SELECT term FROM terms WHERE {match}"
 
 
@@ -77,47 +79,49 @@ def _add_any(where: SqlCondition, column: str, values: Sequence[str]) -> None:
     where.add(f"{column} IN ({', '.join('?' * len(values))})", *values)
 
 
-def _add_wish(where: SqlCondition, wish: QueryTerm, of: Of) -> None:
-    terms = f"SEMI JOIN ({term_sql(wish)}) USING (term)"
+def _add_term(where: SqlCondition, term: QueryTerm, of: Of) -> None:
+    terms = f"SEMI JOIN ({term_sql(term)}) USING (term)"
     if of == "posts":
-        where.add(f"post IN (SELECT post FROM post_terms {terms})", wish.text)
+        where.add(f"post IN (SELECT post FROM post_terms {terms})", term.text)
         return
     where.add(
         f"coalesce(post IN (SELECT post FROM post_terms {terms}), false) "
         f"OR image IN (SELECT image FROM image_terms {terms})",
-        wish.text,
-        wish.text,
+        term.text,
+        term.text,
     )
 
 
-def _of_posts(where: SqlCondition, wanted: Filter) -> None:
-    if wanted.weekday is not None:
-        where.add("weekday = ?", wanted.weekday)
-    if wanted.hour is not None:
-        where.add("hour = ?", wanted.hour)
+def _of_posts(where: SqlCondition, criteria: Filter) -> None:
+    if criteria.weekday is not None:
+        where.add("weekday = ?", criteria.weekday)
+    if criteria.hour is not None:
+        where.add("hour = ?", criteria.hour)
 
 
-def _of_images(where: SqlCondition, wanted: Filter) -> None:
-    if wanted.source == "posts":
+def _of_images(where: SqlCondition, criteria: Filter) -> None:
+    if criteria.source == "posts":
         where.add("account IS NOT NULL")
-    elif wanted.source == "searches":
+    elif criteria.source == "searches":
         where.add("search IS NOT NULL")
-    if wanted.search:
-        _add_any(where, "search", wanted.search)
-    if wanted.status:
-        where.add("status = ?", wanted.status)
-    if wanted.quality:
-        where.add("passed IS NOT DISTINCT FROM ?", wanted.quality == "passed")
-    if wanted.sharp is not None:
-        where.add("sharpness >= ?", wanted.sharp)
-    if wanted.cluster:
-        pairs = [part for text in wanted.cluster for part in cluster_of(text)]
-        where.add(" OR ".join(["scope = ? AND cluster = ?"] * len(wanted.cluster)), *pairs)
-    if wanted.near:
+    if criteria.search:
+        _add_any(where, "search", criteria.search)
+    if criteria.status:
+        where.add("status = ?", criteria.status)
+    if criteria.quality:
+        where.add("passed IS NOT DISTINCT FROM ?", criteria.quality == "passed")
+    if criteria.sharp is not None:
+        where.add("sharpness >= ?", criteria.sharp)
+    if criteria.cluster:
+        pairs = [part for text in criteria.cluster for part in cluster_of(text)]
+        where.add(" OR ".join(["scope = ? AND cluster = ?"] * len(criteria.cluster)), *pairs)
+    if criteria.near:
         where.add(
-            "near_group IN (SELECT near_group FROM images WHERE image_id = ?) OR image_id = ?", wanted.near, wanted.near
+            "near_group IN (SELECT near_group FROM images WHERE image_id = ?) OR image_id = ?",
+            criteria.near,
+            criteria.near,
         )
-    if wanted.weekday is not None or wanted.hour is not None:
+    if criteria.weekday is not None or criteria.hour is not None:
         times = SqlCondition(values=where.values)
-        _of_posts(times, wanted)
+        _of_posts(times, criteria)
         where.parts.append(f"(post IN (SELECT post FROM posts WHERE {times.sql}))")

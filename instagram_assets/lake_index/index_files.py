@@ -16,7 +16,7 @@ INDEX_FOLDER = "index"
 WORK_FOLDER = "new"
 """The subfolder in which the next version is built; a leftover of a killed process may be removed."""
 LAKE_FINGERPRINT_FILE = "seen.txt"
-"""File with the lake's fingerprint at the last update of the index, see `changes.fingerprint`."""
+"""File with the lake's fingerprint at the last update of the index, see `lake_changes.fingerprint`."""
 _FILE = re.compile(r"^index-[0-9]{20}\.duckdb$")
 _NOBODY = "index-00000000000000000000.duckdb"
 _AHEAD_NS = 10 * 365 * 86_400 * 10**9

@@ -26,7 +26,7 @@ class LakeIndex:
     """One version of the index, open for reading. Thread-safe: each query uses a cursor of its own.
 
     Raises NotReadyError if none was built yet, or only one in the format of another program version; DamagedError for a
-    damaged file. Caches that belong to it use `memory.PerIndex`, so that they are dropped with it.
+    damaged file. Caches that belong to it use `caches.PerIndex`, so that they are dropped with it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -37,7 +37,7 @@ class LakeIndex:
         self.is_damaged = False
         """Whether a query found damage: this version has to be rebuilt."""
 
-    def ask(self, sql: str, *values: Any) -> pa.Table:
+    def query(self, sql: str, *values: Any) -> pa.Table:
         """Runs a SQL query and returns its rows; `$1`, `$2`, … stand for `values`. Other statements return no rows.
 
         Raises DamagedError when the file is damaged, StorageError when memory does not suffice, QueryError for other
@@ -51,11 +51,11 @@ class LakeIndex:
                 # Statements other than queries return no relation, whatever DuckDB's types say.
                 return pa.table({}) if relation is None else relation.to_arrow_table()  # pyright: ignore[reportUnnecessaryComparison]
             except duckdb.Error as error:
-                raise self._told(error) from error
+                raise self._translated_error(error) from error
 
     def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
-        """Runs a SQL query as `ask` does and returns its rows as dictionaries."""
-        return self.ask(sql, *values).to_pylist()
+        """Runs a SQL query as `query` does and returns its rows as dictionaries."""
+        return self.query(sql, *values).to_pylist()
 
     @contextmanager
     def cursor(self) -> Generator["DuckDBPyConnection"]:
@@ -67,7 +67,7 @@ class LakeIndex:
             cursor.close()
 
     def fact(self, name: str) -> str:
-        """Returns a metadata value of this version, see `tables.SCHEMA`; empty if it is not set."""
+        """Returns a metadata value of this version, see `index_tables.SCHEMA`; empty if it is not set."""
         found = self.rows("SELECT value FROM facts WHERE name = $1", name)
         return found[0]["value"] if found else ""
 
@@ -75,7 +75,7 @@ class LakeIndex:
         """Close the file."""
         self._close()
 
-    def _told(self, error: Exception) -> Exception:
+    def _translated_error(self, error: Exception) -> Exception:
         import duckdb
 
         reason = str(error).partition("\n")[0]

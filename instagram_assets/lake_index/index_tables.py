@@ -13,7 +13,7 @@ CREATE TABLE files (              -- what the index is made of: each file of the
     owner VARCHAR,                -- account or search; empty for a whole table
     month VARCHAR,                -- `2026-10`; empty for what is not kept by month
     seen VARCHAR,                 -- inode, time and size of the file; empty when it was too young to tell by these
-    stamp VARCHAR                 -- another one when any of its rows changed, see storage/stamps.py
+    stamp VARCHAR                 -- another one when any of its rows changed, see storage/file_stamps.py
 );
 CREATE TABLE posts (
     post INTEGER,
@@ -61,7 +61,7 @@ CREATE TABLE word_months (        -- the same by month, for long ranges; month: 
 CREATE TABLE word_years (         -- of all accounts together by year, for ranges without accounts; year: its first day
     word INTEGER, year DATE, count BIGINT, posts BIGINT
 );
-CREATE TABLE terms (              -- what captions are found by, see terms.py
+CREATE TABLE terms (              -- what captions are found by, see search_terms.py
     term INTEGER, text VARCHAR
 );
 CREATE TABLE post_terms (term INTEGER, post INTEGER);      -- sorted by term; of a post its caption and tokens
@@ -80,7 +80,7 @@ CREATE TABLE facts (name VARCHAR, value VARCHAR);          -- `version`, `time_z
 
 _IMAGE = ("account", "post_id", "position", "day")
 _NUMBERS = ("post_id", "account", "day", "kind", "observed_at", "likes", "comments", "views", "plays")
-NEEDED: dict[str, tuple[str, ...]] = {
+LAKE_COLUMNS: dict[str, tuple[str, ...]] = {
     "posts": (
         *("account", "post_id", "shortcode", "day", "kind", "owner", "taken_at", "observed_at", "caption", "hashtags"),
         *("likes", "comments", "views", "plays", "source_file", "source_index"),
@@ -109,5 +109,5 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "search_clusters": ("search", "image_id", "cluster", "near_group"),
 }
 """The tables of the lake that the index is built from, and their columns that it reads."""
-VECTORS = ("embeddings", "search_embeddings")
-"""The tables that `vectors.py` reads, and only where they changed."""
+EMBEDDING_TABLES = ("embeddings", "search_embeddings")
+"""The tables of the lake with embeddings, which `embedding_file.py` reads only where they changed."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from instagram_assets.lake_index.insert_terms import insert_image_terms, insert_post_terms
-from instagram_assets.lake_index.lake_changes import Part
+from instagram_assets.lake_index.lake_changes import LakePart
 from instagram_assets.schemas import VIEWS
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ def apply_labels(connection: "DuckDBPyConnection", *, labels: bool, clusters: bo
         connection.execute(_GROUPS)
 
 
-def remove_parts(connection: "DuckDBPyConnection", parts: Iterable[Part]) -> None:
+def remove_parts(connection: "DuckDBPyConnection", parts: Iterable[LakePart]) -> None:
     """Delete all rows of these parts; words and terms without rows are deleted by `remove_unused`."""
     cells = [part for part in parts if part.kind == "cell"]
     gone = pa.table(
@@ -253,7 +253,7 @@ def remove_unused(connection: "DuckDBPyConnection") -> None:
     connection.execute(_REMOVE_UNUSED)
 
 
-def _owners(parts: Iterable[Part], kind: str, name: str) -> pa.Table:
+def _owners(parts: Iterable[LakePart], kind: str, name: str) -> pa.Table:
     return pa.table({name: pa.array([part.owner for part in parts if part.kind == kind], pa.string())})
 
 

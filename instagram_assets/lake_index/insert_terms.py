@@ -19,13 +19,13 @@ FROM (SELECT DISTINCT text FROM found) f ANTI JOIN terms USING (text)
 def sort_terms(connection: "DuckDBPyConnection", scratch: str) -> None:
     """Number the terms collected in `scratch` in sorted order, and insert them and their rows into the index."""
     connection.execute(
-        f"CREATE TEMP TABLE ordered AS SELECT term, (row_number() OVER (ORDER BY text) - 1)::INTEGER AS place, text "
+        f"CREATE TEMP TABLE ordered AS SELECT term, (row_number() OVER (ORDER BY text) - 1)::INTEGER AS number, text "
         f"FROM {scratch}.terms"
     )
-    connection.execute("INSERT INTO terms SELECT place, text FROM ordered ORDER BY place")
+    connection.execute("INSERT INTO terms SELECT number, text FROM ordered ORDER BY number")
     for table, row in (("post_terms", "post"), ("image_terms", "image")):
         connection.execute(
-            f"INSERT INTO {table} SELECT o.place, f.{row} FROM {scratch}.{table} f JOIN ordered o USING (term) "
+            f"INSERT INTO {table} SELECT o.number, f.{row} FROM {scratch}.{table} f JOIN ordered o USING (term) "
             "ORDER BY 1, 2"
         )
     connection.execute("DROP TABLE ordered")

@@ -31,11 +31,11 @@ class Vectors:
     Raises DamagedError when the file is truncated or not the expected one.
     """
 
-    def __init__(self, folder: Path, known: VectorFile) -> None:
-        path = folder / known.file
-        check_file(path, known)
-        self.model, self.width, self.rows = known.model, known.width, known.count
-        self._rows = np.memmap(path, np.uint16, "r", HEADER, (known.count, known.width))
+    def __init__(self, folder: Path, metadata: VectorFile) -> None:
+        path = folder / metadata.file
+        check_file(path, metadata)
+        self.model, self.width, self.rows = metadata.model, metadata.width, metadata.count
+        self._rows = np.memmap(path, np.uint16, "r", HEADER, (metadata.count, metadata.width))
 
     @classmethod
     def of_index(cls, index: LakeIndex) -> "Vectors | None":
@@ -53,24 +53,24 @@ class Vectors:
 
         Raises VectorsError for a vector of another width, of norm zero, or with NaN or infinity.
         """
-        asked = np.asarray(vector, np.float32)
-        if asked.shape != (self.width,):
-            raise VectorsError(f"a vector of {asked.shape} numbers, and the index has {self.width} of each image.")
-        length = float(np.linalg.norm(asked))
+        query = np.asarray(vector, np.float32)
+        if query.shape != (self.width,):
+            raise VectorsError(f"a vector of {query.shape} numbers, and the index has {self.width} of each image.")
+        length = float(np.linalg.norm(query))
         if not np.isfinite(length) or not length:
             raise VectorsError("the vector is zero or has numbers that are none, so nothing is near it.")
-        asked = asked / length
+        query = query / length
         found = np.empty(self.rows, np.float32)
         parts = max(1, min(_threads(), self.rows // _LEAST_ROWS))
         edges = [self.rows * part // parts for part in range(parts + 1)]
         spans = list(itertools.pairwise(edges))
-        waits = [_pool().submit(self._scan, asked, found, *span) for span in spans[1:]]
-        self._scan(asked, found, *spans[0])
-        for wait in waits:
-            wait.result()
+        futures = [_pool().submit(self._scan, query, found, *span) for span in spans[1:]]
+        self._scan(query, found, *spans[0])
+        for future in futures:
+            future.result()
         return np.nan_to_num(found, copy=False, nan=-1.0, posinf=1.0, neginf=-1.0)
 
-    def _scan(self, asked: NDArray[np.float32], found: NDArray[np.float32], first: int, last: int) -> None:
+    def _scan(self, query: NDArray[np.float32], found: NDArray[np.float32], first: int, last: int) -> None:
         many = max(1, _NUMBERS_AT_ONCE // self.width)
         buffer = np.empty((many, self.width), np.uint32)
         numbers = buffer.view(np.float32)
@@ -79,7 +79,7 @@ class Vectors:
             np.left_shift(
                 self._rows[start : start + count], np.uint32(16), out=buffer[:count], dtype=np.uint32, casting="unsafe"
             )
-            np.dot(numbers[:count], asked, out=found[start : start + count])
+            np.dot(numbers[:count], query, out=found[start : start + count])
 
 
 def nearest_rows(similarities: NDArray[np.float32], count: int) -> NDArray[np.int64]:

@@ -27,7 +27,7 @@ _NICE = 19
 
 
 @dataclass(frozen=True)
-class Ahead:
+class PregenerationCounts:
     """Counts of a run: thumbnails `made`, images whose file `failed`, and images `left` out for lack of space."""
 
     made: int
@@ -42,15 +42,15 @@ def newest_images(index: LakeIndex, most: int) -> list[str]:
         "SELECT image_id FROM (SELECT image_id, max(taken_at) AS newest, min(image) AS image FROM images"
         " WHERE image_id IS NOT NULL GROUP BY image_id) ORDER BY newest DESC NULLS LAST, image LIMIT $1"
     )
-    return index.ask(sql, most).column("image_id").to_pylist()
+    return index.query(sql, most).column("image_id").to_pylist()
 
 
-def make_ahead(
+def pregenerate(
     store: Thumbnails,
     image_ids: Sequence[str],
     workers: int = 1,
     report: Callable[[int, int], None] = lambda done, total: None,
-) -> Ahead:
+) -> PregenerationCounts:
     """Make the missing thumbnails of these images, in order, in `workers` threads.
 
     `image_ids` are sorted by priority. Each thumbnail gets a last-used time a second before that of its predecessor, so
@@ -63,22 +63,22 @@ def make_ahead(
     with ThreadPoolExecutor(workers, "thumbnails-ahead") as pool:
         while done < len(image_ids) and size < most and _has_room(store):
             batch = image_ids[done : done + _BATCH]
-            missing = [(each, started_at - place) for place, each in enumerate(batch, done) if each not in there]
+            missing = [(each, started_at - position) for position, each in enumerate(batch, done) if each not in there]
             sizes = list(pool.map(partial(_make, store), missing))
             size += sum(sizes) + sum(there.get(each, 0) for each in batch)
             made += sum(each > 0 for each in sizes)
             failed += sum(each == 0 for each in sizes)
             done += len(batch)
             report(done, len(image_ids))
-    return Ahead(made, failed, len(image_ids) - done, round(time.monotonic() - start, 1))
+    return PregenerationCounts(made, failed, len(image_ids) - done, round(time.monotonic() - start, 1))
 
 
-def most_images(store: Thumbnails) -> int:
+def most_thumbnails(store: Thumbnails) -> int:
     """Returns an upper bound on the number of thumbnails that fit in the folder."""
     return store.most_bytes // _LEAST_BYTES
 
 
-def be_quiet() -> None:
+def lower_priority() -> None:
     """Lower this process's CPU priority for the rest of its life."""
     os.nice(_NICE)
 
@@ -88,9 +88,9 @@ def _has_room(store: Thumbnails) -> bool:
     return shutil.disk_usage(folder).free > _LEAST_FREE
 
 
-def _make(store: Thumbnails, wanted: tuple[str, float]) -> int:
+def _make(store: Thumbnails, image: tuple[str, float]) -> int:
     """Makes a thumbnail and returns its size in bytes; 0 if its image is gone or cannot be decoded."""
-    image_id, used_at = wanted
+    image_id, used_at = image
     try:
         return store.make(image_id, used_at)
     except (NotFoundError, DecodeError, MediaRefusedError):

@@ -19,7 +19,7 @@ THUMBNAILS = "thumbnails"
 _IMAGE = re.compile(r"[0-9a-f]{64}")
 _STORED = re.compile(r"(?P<sha256>[0-9a-f]{64})\.[a-z0-9]+(\.damaged)?")
 """Pattern of a file name in the media store."""
-_ELSEWHERE = "Put INSTAGRAM_ASSETS_DATA_DIR on a local disk"
+_LOCAL_DISK_REMEDY = "Put INSTAGRAM_ASSETS_DATA_DIR on a local disk"
 
 
 def holds_index(folder: Path) -> bool:
@@ -35,9 +35,9 @@ def remove_index(folder: Path) -> int:
     """
     if not folder.is_dir():
         return 0
-    with alone_in(folder, _ELSEWHERE):
+    with alone_in(folder, _LOCAL_DISK_REMEDY):
         found = sorted(folder.iterdir())
-        count = sum(_files(path) for path in found)
+        count = sum(_file_count(path) for path in found)
         try:
             for path in found:
                 _remove(path)
@@ -64,14 +64,14 @@ def is_image_id(text: str) -> bool:
     return bool(_IMAGE.fullmatch(text))
 
 
-def without_picture(folder: Path, media: Path, past: Collection[str] = ()) -> Iterator[Path]:
-    """Yields the thumbnails whose image is not in the media folder any more, or whose image_id is among `past`."""
-    there: dict[str, set[str]] = {}
+def without_picture(folder: Path, media: Path, erased_ids: Collection[str] = ()) -> Iterator[Path]:
+    """Yields the thumbnails whose image is no longer in the media folder, or whose image_id is among `erased_ids`."""
+    stored: dict[str, set[str]] = {}
     for image_id, path in thumbnails(folder):
         below = image_id[:2]
-        if below not in there:
-            there[below] = _stored_in(media / below)
-        if image_id in past or image_id not in there[below]:
+        if below not in stored:
+            stored[below] = _stored_in(media / below)
+        if image_id in erased_ids or image_id not in stored[below]:
             yield path
 
 
@@ -98,7 +98,7 @@ def _stored_in(folder: Path) -> set[str]:
     return {named["sha256"] for name in os.listdir(folder) if (named := _STORED.fullmatch(name))}
 
 
-def _files(path: Path) -> int:
+def _file_count(path: Path) -> int:
     return sum(len(names) for _, _, names in os.walk(path)) if _is_folder(path) else 1
 
 

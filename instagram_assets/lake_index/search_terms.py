@@ -5,11 +5,11 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-TOKEN_MARK = "\x1f"
+_TOKEN_SEPARATOR = "\x1f"
 """Separator between a token's word and its part of speech."""
 LONGEST = 60
 """Maximum characters of a term; longer ones are cut."""
-MOST_WISHES = 16
+MOST_QUERY_TERMS = 16
 """Maximum number of terms of a query; further ones are ignored."""
 _EMOJI = "[\U0001f1e6-\U0001faff\u2190-\u21ff\u2300-\u27bf\u2b00-\u2bff]"
 # A word with its # or @, or an emoji with its skin tone and whatever is joined to it.
@@ -44,7 +44,7 @@ def terms_of(text: str, words: Iterable[str] = ()) -> set[str]:
 
 def token_term(word: str, pos: str) -> str:
     """Returns the term for a token with a part of speech, as the view `token_counts` counts it; no user can type it."""
-    return f"{word}{TOKEN_MARK}{pos}"
+    return f"{word}{_TOKEN_SEPARATOR}{pos}"
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,10 @@ def query_terms(query: str) -> list[QueryTerm]:
     Punctuation beside words is ignored; a query of punctuation alone searches for it. A term that is a prefix of
     another one is dropped.
 
-    >>> wishes('육아 "산책"')
-    [Wish(text='육아', whole=False), Wish(text='산책', whole=True)]
-    >>> wishes("cats & dogs"), wishes("!!")
-    ([Wish(text='cats', whole=False), Wish(text='dogs', whole=False)], [Wish(text='!!', whole=True)])
+    >>> query_terms('육아 "산책"')
+    [QueryTerm(text='육아', whole=False), QueryTerm(text='산책', whole=True)]
+    >>> query_terms("cats & dogs"), query_terms("!!")
+    ([QueryTerm(text='cats', whole=False), QueryTerm(text='dogs', whole=False)], [QueryTerm(text='!!', whole=True)])
     """
     found: dict[QueryTerm, None] = {}
     for quoted, bare in re.findall(r'"([^"]*)"|([^\s"]+)', _straight(query)):
@@ -77,8 +77,12 @@ def query_terms(query: str) -> list[QueryTerm]:
     if not found:
         signs = folded_text(query).strip()
         return [QueryTerm(signs[:LONGEST], whole=True)] if signs else []
-    needed = [wish for wish in found if not any(_says_more(other, wish) for other in found)]
-    return sorted(needed, key=lambda wish: -len(wish.text))[:MOST_WISHES] if len(needed) > MOST_WISHES else needed
+    needed = [term for term in found if not any(_implies(other, term) for other in found)]
+    return (
+        sorted(needed, key=lambda term: -len(term.text))[:MOST_QUERY_TERMS]
+        if len(needed) > MOST_QUERY_TERMS
+        else needed
+    )
 
 
 def _pieces(text: str) -> set[str]:
@@ -89,6 +93,6 @@ def _straight(query: str) -> str:
     return query.translate(dict.fromkeys(map(ord, "“”„＂«»"), '"'))
 
 
-def _says_more(other: QueryTerm, wish: QueryTerm) -> bool:
-    """Whether every row that matches `other` also matches `wish`."""
-    return not wish.whole and wish != other and other.text.startswith(wish.text)
+def _implies(other: QueryTerm, term: QueryTerm) -> bool:
+    """Whether every row that matches `other` also matches `term`."""
+    return not term.whole and term != other and other.text.startswith(term.text)

@@ -27,7 +27,7 @@ NO_DECISIONS: Decisions = {}
 LIMIT = 256 << 20
 """Maximum bytes of cached orders per index: about 60 orders of a million rows each."""
 
-_SAID = {"kept": "keep", "dropped": "drop"}
+_DECISIONS = {"kept": "keep", "dropped": "drop"}
 _NUMBERS: Mapping[Of, str] = {"posts": "post", "images": "image"}
 # Nulls come last in both directions; ties stay in the order of their row numbers.
 _SORTS: Mapping[str, tuple[str, Literal["ascending", "descending"]]] = {
@@ -40,22 +40,22 @@ _SORTS: Mapping[str, tuple[str, Literal["ascending", "descending"]]] = {
 }
 
 
-class Orders:
+class SortedRows:
     """A cache of sorted row numbers, up to `limit` bytes per open index. Thread-safe."""
 
     def __init__(self, limit: int = LIMIT) -> None:
-        self._memories: PerIndex[SizedCache[np.ndarray]] = PerIndex(
+        self._caches: PerIndex[SizedCache[np.ndarray]] = PerIndex(
             lambda _: SizedCache(limit, lambda numbers: numbers.nbytes)
         )
 
     def __len__(self) -> int:
         """Number of indexes that have cached orders."""
-        return len(self._memories)
+        return len(self._caches)
 
     def images(
         self,
         index: LakeIndex,
-        wanted: Filter,
+        criteria: Filter,
         sort: Sort = "newest",
         decisions: Decisions = NO_DECISIONS,
         similarities: "np.ndarray | None" = None,
@@ -68,86 +68,88 @@ class Orders:
         """
         if sort not in get_args(Sort):
             raise QueryError(f"sort={sort}: images are sorted by {', '.join(get_args(Sort))}.")
-        plain = wanted.but(list_name="", decided="")
+        plain = criteria.but(list_name="", decided="")
         if sort != "similar":
             key: Hashable = (plain, sort)
-            order = self._kept(index, key, lambda: self._sorted(index, plain, "images", sort))
+            order = self._cached(index, key, lambda: self._sorted_matches(index, plain, "images", sort))
         elif similarities is None:
             raise QueryError("sort=similar: say what to, by `like=TEXT` or `to=IMAGE_ID`.")
         else:
             key = (plain, sort, _digest(similarities.tobytes()))
-            order = self._kept(index, key, lambda: self._by_similarity(index, plain, similarities))
-        if not wanted.decided:
+            order = self._cached(index, key, lambda: self._by_similarity(index, plain, similarities))
+        if not criteria.decided:
             return order
-        said = _digest("\n".join(sorted(f"{image_id} {said}" for image_id, said in decisions.items())).encode())
-        return self._kept(
-            index, (key, wanted.decided, said), lambda: order[_decided(index, wanted.decided, decisions)[order]]
+        digest = _digest(
+            "\n".join(sorted(f"{image_id} {decision}" for image_id, decision in decisions.items())).encode()
+        )
+        return self._cached(
+            index, (key, criteria.decided, digest), lambda: order[_decided(index, criteria.decided, decisions)[order]]
         )
 
-    def posts(self, index: LakeIndex, wanted: Filter, sort: PostSort = "newest") -> "np.ndarray":
+    def posts(self, index: LakeIndex, criteria: Filter, sort: PostSort = "newest") -> "np.ndarray":
         """The numbers of the posts that match a filter, as `images` does; decisions on images do not apply to posts."""
         if sort not in get_args(PostSort):
             raise QueryError(f"sort={sort}: posts are sorted by {', '.join(get_args(PostSort))}.")
-        plain = wanted.but(list_name="", decided="")
-        return self._kept(index, ("posts", plain, sort), lambda: self._sorted(index, plain, "posts", sort))
+        plain = criteria.but(list_name="", decided="")
+        return self._cached(index, ("posts", plain, sort), lambda: self._sorted_matches(index, plain, "posts", sort))
 
-    def _sorted(self, index: LakeIndex, wanted: Filter, of: Of, sort: str) -> "np.ndarray":
-        every = self._kept(index, ("every", of, sort), lambda: _every(index, of, sort))
-        if wanted == Filter():
+    def _sorted_matches(self, index: LakeIndex, criteria: Filter, of: Of, sort: str) -> "np.ndarray":
+        every = self._cached(index, ("every", of, sort), lambda: _all_sorted(index, of, sort))
+        if criteria == Filter():
             return every
-        return every[self._matching(index, wanted, of)[every]]
+        return every[self._matching(index, criteria, of)[every]]
 
-    def _by_similarity(self, index: LakeIndex, wanted: Filter, similarities: "np.ndarray") -> "np.ndarray":
+    def _by_similarity(self, index: LakeIndex, criteria: Filter, similarities: "np.ndarray") -> "np.ndarray":
         import numpy as np
 
-        vectors = self._kept(index, ("vectors",), lambda: _by_image(index, "vector"))
-        numbers = np.flatnonzero(self._matching(index, wanted, "images")).astype(np.int32)
+        vectors = self._cached(index, ("vectors",), lambda: _by_image(index, "vector"))
+        numbers = np.flatnonzero(self._matching(index, criteria, "images")).astype(np.int32)
         numbers = numbers[(vectors[numbers] >= 0) & (vectors[numbers] < len(similarities))]
         return numbers[np.argsort(-similarities[vectors[numbers]], kind="stable")]
 
-    def _matching(self, index: LakeIndex, wanted: Filter, of: Of) -> "np.ndarray":
+    def _matching(self, index: LakeIndex, criteria: Filter, of: Of) -> "np.ndarray":
         """A boolean mask over row numbers: which rows match. Words are looked up one by one, the rarest costs least."""
-        asked = wanted.but(q="", hashtag=(), word="")
-        where = condition_of(asked, of)
+        other_criteria = criteria.but(q="", hashtag=(), word="")
+        where = condition_of(other_criteria, of)
         size = _size(index, of)
         if where.parts:
             found = _mask(_numbers(index, f"SELECT {_NUMBERS[of]} FROM {of} WHERE {where.sql}", *where.values), size)
         else:
-            found = self._kept(
+            found = self._cached(
                 index, ("there", of), lambda: _mask(_numbers(index, f"SELECT {_NUMBERS[of]} FROM {of}"), size)
             )
-        for wish in query_terms_of(wanted):
-            said = _saying(index, wish, "posts")
+        for term in query_terms_of(criteria):
+            mask = _rows_with_term(index, term, "posts")
             if of == "images":
-                posts = self._kept(index, ("posts of images",), lambda: _by_image(index, "post"))
+                posts = self._cached(index, ("posts of images",), lambda: _by_image(index, "post"))
                 # The last element stands for images without a post.
-                said = said[posts] | _saying(index, wish, "images")
+                mask = mask[posts] | _rows_with_term(index, term, "images")
             else:
-                said = said[:-1]
-            found = found & said
+                mask = mask[:-1]
+            found = found & mask
             if not found.any():
                 break
         return found
 
-    def _kept(self, index: LakeIndex, key: Hashable, make: "Callable[[], np.ndarray]") -> "np.ndarray":
+    def _cached(self, index: LakeIndex, key: Hashable, make: "Callable[[], np.ndarray]") -> "np.ndarray":
         def made() -> "np.ndarray":
             numbers = make()
             numbers.setflags(write=False)
             return numbers
 
-        return self._memories.of(index).get(key, made)
+        return self._caches.of(index).get(key, made)
 
 
 @lru_cache(maxsize=1)
-def shared_orders() -> Orders:
+def shared_sorted_rows() -> SortedRows:
     """Returns the cache that all requests of this process share."""
-    return Orders()
+    return SortedRows()
 
 
-def _every(index: LakeIndex, of: Of, sort: str) -> "np.ndarray":
+def _all_sorted(index: LakeIndex, of: Of, sort: str) -> "np.ndarray":
     """Returns all row numbers in sort order: Arrow sorts one column several times as fast as DuckDB sorts two."""
     column, direction = _SORTS[sort]
-    rows = index.ask(f"SELECT {_NUMBERS[of]} AS number, {column} AS key FROM {of} ORDER BY 1")
+    rows = index.query(f"SELECT {_NUMBERS[of]} AS number, {column} AS key FROM {of} ORDER BY 1")
     keys = rows["key"].combine_chunks()
     if not pa.types.is_floating(keys.type):
         keys = keys.cast(pa.int64())
@@ -155,9 +157,9 @@ def _every(index: LakeIndex, of: Of, sort: str) -> "np.ndarray":
     return _int32(rows["number"].combine_chunks().take(places))
 
 
-def _saying(index: LakeIndex, wish: QueryTerm, of: Of) -> "np.ndarray":
+def _rows_with_term(index: LakeIndex, term: QueryTerm, of: Of) -> "np.ndarray":
     """Returns a boolean mask over row numbers: which captions match the term; for posts one element more, False."""
-    terms = _numbers(index, term_sql(wish).replace("?", "$1") + " ORDER BY term", wish.text)
+    terms = _numbers(index, term_sql(term).replace("?", "$1") + " ORDER BY term", term.text)
     size = _size(index, of) + (of == "posts")
     if not len(terms):
         return _mask(terms, size)
@@ -182,7 +184,7 @@ def _by_image(index: LakeIndex, column: Literal["vector", "post"]) -> "np.ndarra
     """Returns the vector or post number of each image, indexed by image number, int32; -1 where there is none."""
     import numpy as np
 
-    table = index.ask(f"SELECT image, coalesce({column}, -1)::INTEGER AS number FROM images")
+    table = index.query(f"SELECT image, coalesce({column}, -1)::INTEGER AS number FROM images")
     found = np.full(_size(index, "images"), -1, dtype=np.int32)
     found[table["image"].to_numpy()] = table["number"].to_numpy()
     return found
@@ -190,18 +192,18 @@ def _by_image(index: LakeIndex, column: Literal["vector", "post"]) -> "np.ndarra
 
 def _decided(index: LakeIndex, decided: str, decisions: Decisions) -> "np.ndarray":
     """Returns a boolean mask over image numbers: which images have this decision in the list."""
-    wanted = (
+    image_ids = (
         list(decisions)
         if decided == "undecided"
-        else [image_id for image_id, said in decisions.items() if said == _SAID[decided]]
+        else [image_id for image_id, decision in decisions.items() if decision == _DECISIONS[decided]]
     )
-    numbers = _numbers(index, "SELECT image FROM images WHERE image_id IN (SELECT unnest($1::VARCHAR[]))", wanted)
-    said = _mask(numbers, _size(index, "images"))
-    return ~said if decided == "undecided" else said
+    numbers = _numbers(index, "SELECT image FROM images WHERE image_id IN (SELECT unnest($1::VARCHAR[]))", image_ids)
+    mask = _mask(numbers, _size(index, "images"))
+    return ~mask if decided == "undecided" else mask
 
 
 def _numbers(index: LakeIndex, sql: str, *values: object) -> "np.ndarray":
-    return _int32(index.ask(sql, *values).column(0))
+    return _int32(index.query(sql, *values).column(0))
 
 
 def _int32(column: pa.Array | pa.ChunkedArray) -> "np.ndarray":

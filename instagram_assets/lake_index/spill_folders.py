@@ -17,7 +17,7 @@ SPILL_PREFIX = "spilled-"
 
 
 @dataclass
-class _Held:
+class _SpillFolder:
     """A spill folder, its lock, and the number of this process's connections that use it."""
 
     folder: str
@@ -25,7 +25,7 @@ class _Held:
     users: int = 0
 
 
-_held: dict[Path, _Held] = {}
+_spill_folders: dict[Path, _SpillFolder] = {}
 _lock = threading.Lock()
 
 
@@ -35,27 +35,27 @@ def spill_folder(path: Path) -> str:
     Empty if none can be created, such as on a read-only disk: queries then use memory alone.
     """
     with _lock:
-        if path not in _held:
-            made = _made(path.parent)
+        if path not in _spill_folders:
+            made = _create(path.parent)
             if made is None:
                 return ""
-            _held[path] = made
-        _held[path].users += 1
-        return _held[path].folder
+            _spill_folders[path] = made
+        _spill_folders[path].users += 1
+        return _spill_folders[path].folder
 
 
 def release_spill_folder(path: Path) -> None:
     """Release one connection's use of the spill folder; the last one removes it."""
     with _lock:
-        held = _held.get(path)
-        if held is None:
+        spill = _spill_folders.get(path)
+        if spill is None:
             return
-        held.users -= 1
-        if held.users:
+        spill.users -= 1
+        if spill.users:
             return
-        del _held[path]
-    shutil.rmtree(held.folder, ignore_errors=True)
-    os.close(held.descriptor)
+        del _spill_folders[path]
+    shutil.rmtree(spill.folder, ignore_errors=True)
+    os.close(spill.descriptor)
 
 
 def remove_left_spill_folders(folder: Path) -> None:
@@ -71,7 +71,7 @@ def remove_left_spill_folders(folder: Path) -> None:
                 os.close(descriptor)
 
 
-def _made(folder: Path) -> _Held | None:
+def _create(folder: Path) -> _SpillFolder | None:
     try:
         made = tempfile.mkdtemp(prefix=SPILL_PREFIX, dir=folder)
     except OSError:
@@ -79,7 +79,7 @@ def _made(folder: Path) -> _Held | None:
     descriptor = os.open(made, os.O_RDONLY | os.O_DIRECTORY)
     with suppress(OSError):  # an index on a file system without locks is never updated
         fcntl.flock(descriptor, fcntl.LOCK_SH)
-    return _Held(made, descriptor)
+    return _SpillFolder(made, descriptor)
 
 
 def _opened(path: Path) -> int | None:

@@ -13,10 +13,10 @@ from instagram_assets.media.download_types import DownloadOutcome, DownloadProgr
 from instagram_assets.media.post_images import fetch_images
 from instagram_assets.media.store import MediaStore
 from instagram_assets.schemas import IMAGES
-from instagram_assets.search.candidates import fetch_candidates
-from instagram_assets.search.engine import search_source
-from instagram_assets.search.requests import SearchRequest, results_table
-from instagram_assets.search.visit import HitProgress
+from instagram_assets.search.candidate_images import fetch_candidates
+from instagram_assets.search.image_search import search_source
+from instagram_assets.search.scroll_results import HitProgress
+from instagram_assets.search.search_requests import SearchRequest, results_table
 from instagram_assets.settings import Settings
 
 

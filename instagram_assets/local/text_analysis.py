@@ -28,9 +28,9 @@ def tokenize(
     """Returns the words of texts in order, without stop words, and by part of speech: `nouns`, `verbs`, `hashtags`, …
 
     For a table of posts, the contract `tokens`: one row per post that has a caption. For texts, one row each, also for
-    an empty one, with `text` instead of post, account and day. `text.pos.CLASSES` lists the parts of speech. The
-    tokenizer and the user's words file are those of `settings.text`. Raises SettingsError if the tokenizer is not
-    installed, FileError if the words file is invalid.
+    an empty one, with `text` instead of post, account and day. `text.part_of_speech.POS_CLASSES` lists the parts of
+    speech. The tokenizer and the user's words file are those of `settings.text`. Raises SettingsError if the tokenizer
+    is not installed, FileError if the words file is invalid.
 
     >>> from instagram_assets import tokenize
     >>> tokenize(["#산책 @sun_diary ☀️", None]).select(["hashtags", "mentions", "emojis"]).to_pylist()

@@ -8,6 +8,7 @@ import pyarrow as pa
 from instagram_assets.arrow import compute
 from instagram_assets.media.url_checks import is_in_archive, url_identity
 from instagram_assets.privacy.forgotten_identifiers import ERASED_URL, Forgotten
+from instagram_assets.schemas import POSTS
 
 PAST_RETENTION = "past retention"
 """The reason of a row whose file was deleted by the retention policy; its `status` stays, its `path` is null."""
@@ -37,7 +38,7 @@ def anti_join(rows: pa.Table, others: pa.Table) -> pa.Table:
 
 def concat_sorted(rows: pa.Table, others: pa.Table) -> pa.Table:
     """Concatenates rows of one media table, sorted by account, day and post."""
-    return pa.concat_tables([rows, others]).sort_by([(name, "ascending") for name in ("account", "day", "post_id")])
+    return pa.concat_tables([rows, others]).sort_by([(name, "ascending") for name in POSTS.sort_columns])
 
 
 def _keys(rows: pa.Table) -> Any:

@@ -254,8 +254,8 @@ def _as_it_is(lake: UPath, file: LandedFile) -> LandedFile:
         with path.open("rb") as stream:
             parquet = pq.ParquetFile(stream)
             counts[table] = parquet.metadata.num_rows
-            names = [name for name in ("account", "day") if name in LANDING_CONTRACTS[table].schema.names]
-            tables[table] = parquet.read(columns=names, use_threads=False)
+            columns = list(LANDING_CONTRACTS[table].partitions)
+            tables[table] = parquet.read(columns=columns, use_threads=False)
             if counts[table]:
                 sizes[table], checksums[table] = stream.seek(0, 2), crc_of(stream)
     posts = [tables[name]["day"] for name in ("posts", "reels") if name in tables]

@@ -98,7 +98,7 @@ def _check_folder(folder: Path, setting: str) -> None:
 
 def check_search(settings: Settings) -> None:
     """Raise an error if something that an image search needs is missing; the browser is checked when it starts."""
-    from instagram_assets.search.engine import search_source
+    from instagram_assets.search.image_search import search_source
 
     check_stages(settings)
     _locate(named_models(settings)["embeddings"], settings)

@@ -7,8 +7,8 @@ from instagram_assets.report.charts import bar_chart, word_cloud
 from instagram_assets.storage.duckdb_connection import Query
 from instagram_assets.text.part_of_speech import CONTENT_CLASSES
 
-SHARES = (10, 30, 50)
-MOST_DAYS = 14
+VOCABULARY_SHARES = (10, 30, 50)
+MAX_DAYS = 14
 
 
 class VocabularySize(NamedTuple):
@@ -31,7 +31,7 @@ def vocabulary_size(query: Query) -> VocabularySize:
 def top_words(query: Query, n: int, pos: str | None = None) -> dict[str, int]:
     """The `n` words that were written most, with how often; equal ones by the alphabet.
 
-    `pos` is one of `pos.CLASSES`; None means the classes that say what a post is about, `pos.CONTENT`.
+    `pos` is one of `part_of_speech.POS_CLASSES`; None means those of content words, `CONTENT_CLASSES`.
     """
     return _top_words(query, "'all'", n, pos).get("all", {})
 
@@ -42,20 +42,20 @@ def top_words_by_account(query: Query, n: int, pos: str | None = None) -> dict[s
 
 
 def top_words_over_time(query: Query, n: int, pos: str | None = None) -> dict[str, dict[str, int]]:
-    """Like `top_words`, for each day such as `2026-11-02`, or each month when there are more than `MOST_DAYS` days."""
+    """Like `top_words`, for each day such as `2026-11-02`, or each month when there are more than `MAX_DAYS` days."""
     (days,) = query("SELECT count(DISTINCT day) AS days FROM token_counts")["days"].to_pylist()
-    form = "%Y-%m-%d" if days <= MOST_DAYS else "%Y-%m"
+    form = "%Y-%m-%d" if days <= MAX_DAYS else "%Y-%m"
     return _top_words(query, f"strftime(day, '{form}')", n, pos)
 
 
-def most_writing(query: Query, n: int) -> list[str]:
+def most_active_accounts(query: Query, n: int) -> list[str]:
     """The accounts with the most words of all classes, the largest first."""
     totals = query("SELECT account FROM token_counts GROUP BY account ORDER BY sum(count) DESC, account LIMIT $1", n)
     return totals["account"].to_pylist()
 
 
 def vocabulary_shares(
-    query: Query, shares: Sequence[int] = SHARES, classes: Collection[str] = CONTENT_CLASSES
+    query: Query, shares: Sequence[int] = VOCABULARY_SHARES, classes: Collection[str] = CONTENT_CLASSES
 ) -> dict[int, float]:
     """The share of all written words that the most frequent `shares` percent of distinct words make up, 0 to 1.
 
@@ -109,7 +109,7 @@ _BARS, _CLOUD = 20, 120
 _ACCOUNTS = 6
 
 
-def count_pictures(query: Query, font: str = "") -> dict[str, bytes]:
+def frequency_charts(query: Query, font: str = "") -> dict[str, bytes]:
     """Charts as PNG by title: parts of speech, top words of all and of some accounts, vocabulary shares, a word cloud.
 
     `query` queries the view `token_counts`; empty when there are no counts. The accounts are those with the most words;
@@ -126,7 +126,7 @@ def count_pictures(query: Query, font: str = "") -> dict[str, bytes]:
         "vocabulary": bar_chart(shares, "what the most frequent of the different words make up, %", font=font),
         "word cloud": word_cloud(words, "words", font=font),
     }
-    accounts = most_writing(query, _ACCOUNTS)
+    accounts = most_active_accounts(query, _ACCOUNTS)
     # With one account, these would equal the words of all.
     if len(accounts) > 1:
         by_account = top_words_by_account(query, _BARS)

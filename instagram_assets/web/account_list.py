@@ -13,7 +13,7 @@ from instagram_assets.collect.collection_status import (
     account_statuses,
     identity_statuses,
 )
-from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.collector_database import CollectorDatabase
 from instagram_assets.errors import InstagramAssetsError, NotFoundError
 from instagram_assets.privacy.pseudonyms import is_forgotten_pseudonym
 from instagram_assets.privacy.tombstones import load_tombstones

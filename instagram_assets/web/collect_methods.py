@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from instagram_assets.collect.graph_api_site import check_graph_api_settings
-from instagram_assets.collect.permission import ALLOWED_SETTING, PURPOSE_SETTING, check_allowed
-from instagram_assets.collect.site import GRAPH_API, INSTAGRAM
+from instagram_assets.collect.instagram_permission import ALLOWED_SETTING, PURPOSE_SETTING, check_allowed
+from instagram_assets.collect.site_adapter import GRAPH_API, INSTAGRAM
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.settings import ApifySettings, Settings
 from instagram_assets.sources.account_and_hashtag_names import is_hashtag

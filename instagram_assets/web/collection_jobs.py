@@ -29,7 +29,7 @@ from instagram_assets.partitions import (
     SHOWN_IN_HISTORY,
 )
 from instagram_assets.report.safe_text import replace_control_characters
-from instagram_assets.search.requests import is_search_name, search_folder
+from instagram_assets.search.search_requests import is_search_name, search_folder
 from instagram_assets.settings import Settings
 from instagram_assets.web.dagster_queries import Run
 from instagram_assets.web.dependencies import Services

@@ -7,8 +7,8 @@ from fastapi import Depends, Request
 from upath import UPath
 
 from instagram_assets.datasets.overrides import LONGEST_WHY
-from instagram_assets.search.engine import LONGEST_QUERY, MOST_IMAGES
-from instagram_assets.search.requests import LARGEST_SHARPNESS, LARGEST_SIDE, LONGEST_NAME
+from instagram_assets.search.image_search import LONGEST_QUERY, MOST_IMAGES
+from instagram_assets.search.search_requests import LARGEST_SHARPNESS, LARGEST_SIDE, LONGEST_NAME
 from instagram_assets.settings import Settings
 from instagram_assets.storage.lake import lake_root
 from instagram_assets.web.dagster_api import DagsterApi

@@ -12,7 +12,7 @@ from threading import Lock
 from instagram_assets.automation import forget_requests
 from instagram_assets.automation.forget_requests import ForgetPhase, ForgetRequest, pause_folder
 from instagram_assets.automation.run_states import ACTIVE_STATUSES
-from instagram_assets.errors import BusyError, ConflictError, DagsterDownError, ForgetError
+from instagram_assets.errors import BusyError, ConflictError, ForgetError
 from instagram_assets.forget import erasure, erasure_journal
 from instagram_assets.forget.ambiguous_names import AmbiguousName, count_ambiguous_names
 from instagram_assets.forget.steps import Step
@@ -21,6 +21,7 @@ from instagram_assets.report.safe_text import printable
 from instagram_assets.settings import Settings
 from instagram_assets.sources.account_and_hashtag_names import is_hashtag, parse_account_name, parse_hashtag
 from instagram_assets.storage.lake import lake_root
+from instagram_assets.web.dagster_queries import DagsterDownError
 from instagram_assets.web.dependencies import Services
 
 _MOST_RUNS = 5

@@ -41,7 +41,7 @@ def found_images(lake: UPath, index: LakeIndex, wanted: Filter) -> pa.Array:
     """The distinct image_id of all stored images that match a filter, `list_name` and `decided` included."""
     where = condition_of(wanted, "images")
     sql = f"SELECT DISTINCT image_id FROM images WHERE image_id IS NOT NULL AND ({where.sql})"
-    found = index.ask(sql, *where.values)["image_id"].combine_chunks()
+    found = index.query(sql, *where.values)["image_id"].combine_chunks()
     if not wanted.decided:
         return found
     # As in the gallery: where no list is named, there are no decisions.
@@ -68,7 +68,7 @@ def check_known(services: Services, image_ids: Sequence[str], name: str) -> None
         return
     asked = pa.array(image_ids, pa.string())
     sql = "SELECT DISTINCT image_id FROM images WHERE image_id IN (SELECT unnest($1::VARCHAR[]))"
-    known = index.ask(sql, list(image_ids))["image_id"].combine_chunks()
+    known = index.query(sql, list(image_ids))["image_id"].combine_chunks()
     strange = asked.filter(compute.invert(compute.is_in(asked, value_set=known))).to_pylist()
     if strange and (rest := set(strange) - read_decisions(services.lake, name).keys()):
         raise NotFoundError(f"There is no image {min(rest)} here. Look at the gallery again.")

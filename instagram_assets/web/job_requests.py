@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from instagram_assets.automation.search_runs import search_request, search_run_config, search_run_tags
 from instagram_assets.partitions import QUERY_TAG
-from instagram_assets.search.engine import LONGEST_QUERY, MOST_IMAGES
+from instagram_assets.search.image_search import LONGEST_QUERY, MOST_IMAGES
 from instagram_assets.settings import Settings
 from instagram_assets.web.dependencies import MOST_POSTS
 
@@ -45,10 +45,10 @@ class SearchBody(_Body):
     def start(self, settings: Settings) -> Start:
         """The run for this request. Raises SearchRequestError; ModelError or SettingsError for what is missing."""
         from instagram_assets.privacy.tombstones import load_tombstones
-        from instagram_assets.search.requests import refuse_forgotten
+        from instagram_assets.search.search_requests import refuse_forgotten_query
         from instagram_assets.status.preflight import check_search
 
-        refuse_forgotten(self.query, load_tombstones(settings.folder("privacy")))  # before the models are checked
+        refuse_forgotten_query(self.query, load_tombstones(settings.folder("privacy")))  # before the models are checked
         given = self.model_dump(include={"limit", "subject", "min_side", "min_sharpness"})
         request = search_request(settings, self.query, self.folder.strip(), refresh=self.refresh, **given)
         check_search(settings)

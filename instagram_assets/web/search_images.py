@@ -16,7 +16,7 @@ from instagram_assets.datasets.overrides import check_decision, decide, read_ove
 from instagram_assets.errors import NotFoundError, SearchRequestError
 from instagram_assets.media.url_index import StoredMedia, UrlIndex
 from instagram_assets.schemas.search import DROPPED, KEPT, Decision, Override
-from instagram_assets.search.requests import search_folder
+from instagram_assets.search.search_requests import search_folder
 from instagram_assets.storage.fingerprints import url_identity
 from instagram_assets.storage.image_folder_state import read_manifest
 from instagram_assets.storage.lake import read_table

@@ -163,7 +163,7 @@ def of_collectors(settings: Settings) -> Iterator[Fact]:
     """Collector sites that wait for a person, or are paused for a while."""
     from instagram_assets.collect.clock import SystemClock
     from instagram_assets.collect.collection_status import identity_statuses
-    from instagram_assets.collect.database import CollectorDatabase
+    from instagram_assets.collect.collector_database import CollectorDatabase
 
     database = CollectorDatabase(settings.folder("collection"))
     if not database.file.exists():

@@ -19,7 +19,7 @@ _NEWER_SECONDS = 60.0
 _AFTER_FAILURE = 600.0
 
 
-class ThumbnailKeeper:
+class ThumbnailUpdater:
     """A thread that creates missing thumbnails in advance, from `start` to `stop`.
 
     It pauses during an erasure. Failures are retried with the next index version, or later.
@@ -29,7 +29,7 @@ class ThumbnailKeeper:
         self._settings = settings
         self._folder = settings.folder(INDEX_FOLDER)
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="thumbnail-keeper", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="thumbnail-updater", daemon=True)
         self._done = ""
         self.problem = ""
         """Why the last child failed; empty after one that did not."""
@@ -77,9 +77,9 @@ def making_ahead(settings: Settings) -> Generator[None]:
     if not settings.web.thumbnails_ahead:
         yield
         return
-    keeper = ThumbnailKeeper(settings)
-    keeper.start()
+    updater = ThumbnailUpdater(settings)
+    updater.start()
     try:
         yield
     finally:
-        keeper.stop()
+        updater.stop()

@@ -19,7 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from instagram_assets.automation.forget_requests import refuse_while_paused
-from instagram_assets.errors import DiskFullError, FileError, NotTakenError, StorageError, TooLargeError
+from instagram_assets.errors import DiskFullError, FileError, InstagramAssetsError, StorageError
 from instagram_assets.ingest.folder_scan import is_ignored, is_named_as_export, is_named_as_table
 from instagram_assets.ingest.reader.file_types import HEAD, data_kind, text_kind
 from instagram_assets.media.format_detection import is_binary, text_format
@@ -40,6 +40,14 @@ _SECONDS_WITHOUT_A_BYTE = 60
 _PACKED = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08", b"\x1f\x8b", b"\xfd7zXZ\x00")
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class NotTakenError(InstagramAssetsError):
+    """An uploaded file is of a kind that the inbox does not read."""
+
+
+class TooLargeError(InstagramAssetsError):
+    """An uploaded file is larger than the web app takes."""
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,11 @@ from instagram_assets.cli.reel_pipeline import ReelPipelineResult, run_pipeline,
 from instagram_assets.definitions import defs
 from instagram_assets.demo.sample_videos import sample_videos
 from instagram_assets.demo.server import DemoServer
-from instagram_assets.errors import NothingDoneError
+from instagram_assets.errors import NothingDoneError, RunFailedError
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets_tests.conftest import export, post
+from instagram_assets_tests.servers.gemini import MODEL, FaultyGemini, kind_of
 
 FILMS = sorted(sample_videos(), key=lambda name: sample_videos()[name].seconds)[:2]
 """The shortest ones."""
@@ -141,6 +142,29 @@ def test_reels_that_cannot_be_had_are_an_error_and_hold_up_nothing(
     again = run_pipeline(instance, days_back(7))
     assert again.tried == []  # what is gone waits for another address
     again.raise_errors()
+
+
+def test_a_wrong_key_is_told_first_and_once_and_videos_are_fetched_and_not_sent(
+    instance: dg.DagsterInstance,
+    server: DemoServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with FaultyGemini("right") as gemini:
+        for name, value in {"REELS__ANALYSER": "gemini", "GEMINI__API_URL": gemini.url}.items():
+            monkeypatch.setenv(f"INSTAGRAM_ASSETS_{name}", value)
+        monkeypatch.setenv("GEMINI_API_KEY", "wrong")
+        settings.cache_clear()
+        result = run_pipeline(instance, days_back(7))
+        assert {kind_of(request) for request in gemini.requests} == {MODEL}
+    with pytest.raises(RunFailedError, match="Set GEMINI_API_KEY to a key") as refused:
+        result.raise_errors()
+    assert len(result.errors) == 2
+    assert str(refused.value).count("API key not valid") == 1
+    lines = capsys.readouterr().err.splitlines()
+    told = [number for number, line in enumerate(lines) if line.startswith("reels: Gemini refuses the key")]
+    assert told == [next(number for number, line in enumerate(lines) if line.startswith("reels: 1 reel of")) - 1]
+    assert fetched(server) == [1, 1]
 
 
 def test_the_command_killed_at_each_step_and_repeated_ends_as_if_it_had_not_been(

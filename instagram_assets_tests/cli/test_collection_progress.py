@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from instagram_assets.cli.collection_progress import collection_json, collection_table, raise_collection_errors
-from instagram_assets.collect.results import CollectionOutcome, RunResult, SubjectResult
+from instagram_assets.collect.collection_results import CollectionOutcome, RunResult, SubjectResult
 from instagram_assets.errors import IdentityStoppedError, InstagramAssetsError, NothingDoneError
 
 COMPLETE = SubjectResult("sun_diary", CollectionOutcome.COMPLETE, file=Path("/data/sun.json"), posts=100, requests=9)

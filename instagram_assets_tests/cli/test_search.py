@@ -22,8 +22,8 @@ from instagram_assets.demo import MODELS
 from instagram_assets.demo.search_site import Results, SearchPage, mixed, subject
 from instagram_assets.errors import RunFailedError, SearchRequestError
 from instagram_assets.partitions import FOLDER_TAG, HISTORY_TAG, LIMIT_TAG, PARTITION, QUERY_TAG, SHOWN_IN_HISTORY
-from instagram_assets.search.requests import SearchRequest, save_hits, save_request
 from instagram_assets.search.results_page import SearchHit
+from instagram_assets.search.search_requests import SearchRequest, save_hits, save_request
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets_tests import commands

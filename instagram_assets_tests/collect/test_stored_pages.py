@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instagram_assets.collect.collection_scope import Bounds
-from instagram_assets.collect.crawls import close_crawl, open_crawl
-from instagram_assets.collect.database import CollectorDatabase
-from instagram_assets.collect.delivery import export_path, file_safe_name, write_export
-from instagram_assets.collect.site import CrawlPage, PostRef
+from instagram_assets.collect.collector_database import CollectorDatabase
+from instagram_assets.collect.crawl_table import close_crawl, open_crawl
+from instagram_assets.collect.inbox_delivery import export_path, file_safe_name, write_export
+from instagram_assets.collect.site_adapter import CrawlPage, PostRef
 from instagram_assets.collect.stored_pages import load_pages, store_page
 from instagram_assets.sources.account_and_hashtag_names import parse_hashtag
 from instagram_assets.storage.atomic import write_atomic

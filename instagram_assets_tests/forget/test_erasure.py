@@ -11,7 +11,7 @@ import pytest
 from upath import UPath
 
 from instagram_assets.cli.forget import history_erasure_planner
-from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.collector_database import CollectorDatabase
 from instagram_assets.collect.output_folder import OutputFolder
 from instagram_assets.errors import ForgetError
 from instagram_assets.forget import erasure

@@ -15,8 +15,8 @@ from instagram_assets.definitions import defs
 from instagram_assets.forget import erasure, search_requests
 from instagram_assets.partitions import HISTORY_TAG, SHOWN_IN_HISTORY
 from instagram_assets.privacy.forgotten_identifiers import Identifiers
-from instagram_assets.search.engine import SearchHit
-from instagram_assets.search.requests import SearchRequest, find_request, load_hits, save_hits, save_request
+from instagram_assets.search.image_search import SearchHit
+from instagram_assets.search.search_requests import SearchRequest, find_request, load_hits, save_hits, save_request
 from instagram_assets.settings import Settings, settings
 from instagram_assets.storage.lake import open_lake, values_in
 from instagram_assets_tests.web.searches import Search

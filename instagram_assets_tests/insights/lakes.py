@@ -48,15 +48,15 @@ class Small:
         """The lake, to be asked by SQL."""
         return Lake(str(self.root))
 
-    def chosen(self, wanted: Filter) -> list[Row]:
+    def chosen(self, criteria: Filter) -> list[Row]:
         """The posts that a filter of accounts, days and kind lets through, by plain comparisons."""
         return [
             post
             for post in self.posts
-            if (not wanted.account or post["account"] in wanted.account)
-            and (wanted.first is None or post["day"] >= wanted.first)
-            and (wanted.last is None or post["day"] <= wanted.last)
-            and (not wanted.kind or post["kind"] == wanted.kind)
+            if (not criteria.account or post["account"] in criteria.account)
+            and (criteria.first is None or post["day"] >= criteria.first)
+            and (criteria.last is None or post["day"] <= criteria.last)
+            and (not criteria.kind or post["kind"] == criteria.kind)
         ]
 
 
@@ -152,6 +152,6 @@ def _impression(post: Row) -> Row:
     return {**post, "impression": impression(post["likes"], post["comments"], post["followers"])}
 
 
-def named(wanted: Filter) -> str:
+def named(criteria: Filter) -> str:
     """What a filter is called among tests."""
-    return wanted.to_query() or "all"
+    return criteria.to_query() or "all"

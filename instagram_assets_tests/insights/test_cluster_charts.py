@@ -58,15 +58,15 @@ def number(place: int) -> int:
     return -1 if place % 3 == 0 else 0 if place % 2 else 1 + place % 5
 
 
-def expected(lake: Small, wanted: Filter) -> Counter[int]:
+def expected(lake: Small, criteria: Filter) -> Counter[int]:
     places = {each["post_id"]: place for place, each in enumerate(lake.posts)}
-    return Counter(number(places[each["post_id"]]) for each in lake.chosen(wanted))
+    return Counter(number(places[each["post_id"]]) for each in lake.chosen(criteria))
 
 
-@pytest.mark.parametrize("wanted", FILTERS, ids=named)
-def test_images_of_each_group_and_their_share_are_counted(grouped: Small, wanted: Filter) -> None:
-    rows = clusters(grouped.index, wanted).to_pylist()
-    counts = expected(grouped, wanted)
+@pytest.mark.parametrize("criteria", FILTERS, ids=named)
+def test_images_of_each_group_and_their_share_are_counted(grouped: Small, criteria: Filter) -> None:
+    rows = clusters(grouped.index, criteria).to_pylist()
+    counts = expected(grouped, criteria)
     assert {row["cluster"]: row["images"] for row in rows} == {f"all/{each}": n for each, n in counts.items()}
     for row in rows:
         assert row["share"] == pytest.approx(row["images"] / counts.total())
@@ -90,14 +90,14 @@ def test_a_group_is_called_by_its_topic_and_noise_is_called_so(grouped: Small) -
     assert names["all/1"] == "all/1"
 
 
-@pytest.mark.parametrize("wanted", FILTERS, ids=named)
-def test_posts_of_each_month_are_counted_also_where_there_are_none(grouped: Small, wanted: Filter) -> None:
-    rows = topic_sizes(grouped.index, wanted).to_pylist()
+@pytest.mark.parametrize("criteria", FILTERS, ids=named)
+def test_posts_of_each_month_are_counted_also_where_there_are_none(grouped: Small, criteria: Filter) -> None:
+    rows = topic_sizes(grouped.index, criteria).to_pylist()
     assert not any(row["cluster"] == "all/-1" for row in rows)
     for row in rows:
-        behind = images_of_cluster(row, wanted).but(
-            first=max(row["first_day"], wanted.first or row["first_day"]),
-            last=min(row["last_day"], wanted.last or row["last_day"]),
+        behind = images_of_cluster(row, criteria).but(
+            first=max(row["first_day"], criteria.first or row["first_day"]),
+            last=min(row["last_day"], criteria.last or row["last_day"]),
         )
         assert behind.cluster == (row["cluster"],)
         assert expected(grouped, behind)[int(row["cluster"].partition("/")[2])] == row["posts"]

@@ -186,7 +186,7 @@ def test_a_post_of_several_collections_counts_in_each_and_is_said_to(tmp_path: P
 
 def test_the_charts_say_of_how_many_posts_each_row_counts(tmp_path: Path) -> None:
     index = small(tmp_path, [*REPEATED, post("cleo", 1, NOON - timedelta(days=9), post_id="bea-2", kind="reel")]).index
-    for wanted, number in (
+    for criteria, number in (
         (Filter(), 2),
         (Filter(first=DAY), 1),
         (Filter(last=DAY - timedelta(days=1)), 0),
@@ -194,5 +194,5 @@ def test_the_charts_say_of_how_many_posts_each_row_counts(tmp_path: Path) -> Non
         (Filter(account=("anna", "#cats", "bea")), 1),
         (Filter(account=("anna",)), 0),
     ):
-        assert repeated_posts(index, wanted) == number, wanted
+        assert repeated_posts(index, criteria) == number, criteria
     assert repeated_posts(small(tmp_path / "none", [post("anna", 1, NOON)]).index, Filter()) == 0

@@ -38,13 +38,13 @@ def test_an_account_without_followers_has_no_line(berlin: Small) -> None:
     assert growth_charts.followers(berlin.index, Filter()).num_rows == 0
 
 
-@pytest.mark.parametrize("wanted", FILTERS, ids=named)
-def test_accounts_stand_at_their_median_likes_and_followers(berlin: Small, wanted: Filter) -> None:
+@pytest.mark.parametrize("criteria", FILTERS, ids=named)
+def test_accounts_stand_at_their_median_likes_and_followers(berlin: Small, criteria: Filter) -> None:
     expected: dict[str, list[Row]] = {}
-    for each in berlin.chosen(wanted):
+    for each in berlin.chosen(criteria):
         if each["likes"] is not None and each["followers"]:
             expected.setdefault(each["account"], []).append(each)
-    rows = growth_charts.likes_followers(berlin.index, wanted).to_pylist()
+    rows = growth_charts.likes_followers(berlin.index, criteria).to_pylist()
     assert {row["account"] for row in rows} == set(expected)
     for row in rows:
         posts = expected[row["account"]]
@@ -93,8 +93,8 @@ def test_a_look_within_the_first_hour_and_a_post_read_once_have_no_place(tmp_pat
     assert growth_charts.growth_curves(lake.index, Filter()).num_rows == 0
 
 
-@pytest.mark.parametrize("wanted", FILTERS, ids=named)
-def test_impressions_of_each_day_are_the_medians_of_sql_over_the_lake(berlin: Small, wanted: Filter) -> None:
+@pytest.mark.parametrize("criteria", FILTERS, ids=named)
+def test_impressions_of_each_day_are_the_medians_of_sql_over_the_lake(berlin: Small, criteria: Filter) -> None:
     told = berlin.lake.sql(
         "SELECT day, account, kind, quantile_cont(impression, 0.5) AS median, count(*) AS posts FROM impressions "
         "WHERE impression IS NOT NULL GROUP BY GROUPING SETS ((day, account, kind), (day, account))"
@@ -102,10 +102,10 @@ def test_impressions_of_each_day_are_the_medians_of_sql_over_the_lake(berlin: Sm
     expected = {
         (row["day"], row["account"]): (row["median"], row["posts"])
         for row in told
-        if row["kind"] == (wanted.kind or None)
-        and (not wanted.account or row["account"] in wanted.account)
-        and (not wanted.first or row["day"] >= wanted.first)
-        and (not wanted.last or row["day"] <= wanted.last)
+        if row["kind"] == (criteria.kind or None)
+        and (not criteria.account or row["account"] in criteria.account)
+        and (not criteria.first or row["day"] >= criteria.first)
+        and (not criteria.last or row["day"] <= criteria.last)
     }
-    rows = growth_charts.impressions(berlin.index, wanted).to_pylist()
+    rows = growth_charts.impressions(berlin.index, criteria).to_pylist()
     assert {(row["first_day"], row["account"]): (row["impression"], row["posts"]) for row in rows} == expected

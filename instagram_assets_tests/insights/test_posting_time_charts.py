@@ -15,13 +15,13 @@ from instagram_assets_tests.insights.lakes import FILTERS, Small, engagement, lo
 MIDNIGHT = datetime(2026, 11, 1, 23, tzinfo=UTC)  # of Berlin, the night to Monday
 
 
-def ratios_by(lake: Small, wanted: Filter, key: Any) -> dict[Any, list[float]]:
+def ratios_by(lake: Small, criteria: Filter, key: Any) -> dict[Any, list[float]]:
     usual = defaultdict[str, list[int]](list)
-    for each in lake.chosen(wanted):
+    for each in lake.chosen(criteria):
         if (number := engagement(each)) is not None:
             usual[each["account"]].append(number)
     found = defaultdict[Any, list[float]](list)
-    for each in lake.chosen(wanted):
+    for each in lake.chosen(criteria):
         number, of_account = engagement(each), middle(usual[each["account"]])
         found[key(each)] += [number / of_account] if number is not None and of_account else []
     return found
@@ -31,11 +31,11 @@ def hour_of_week(each: dict[str, Any]) -> tuple[int, int]:
     return local(each["taken_at"]).isoweekday(), local(each["taken_at"]).hour
 
 
-@pytest.mark.parametrize("wanted", FILTERS, ids=named)
-def test_each_hour_of_the_week_has_the_median_against_the_accounts_own(berlin: Small, wanted: Filter) -> None:
-    rows = posting_times(berlin.index, wanted).to_pylist()
-    expected = ratios_by(berlin, wanted, hour_of_week)
-    counts = Counter(map(hour_of_week, berlin.chosen(wanted)))
+@pytest.mark.parametrize("criteria", FILTERS, ids=named)
+def test_each_hour_of_the_week_has_the_median_against_the_accounts_own(berlin: Small, criteria: Filter) -> None:
+    rows = posting_times(berlin.index, criteria).to_pylist()
+    expected = ratios_by(berlin, criteria, hour_of_week)
+    counts = Counter(map(hour_of_week, berlin.chosen(criteria)))
     assert {(row["weekday"], row["hour"]): row["posts"] for row in rows} == counts
     for row in rows:
         found = expected[row["weekday"], row["hour"]]
@@ -44,10 +44,10 @@ def test_each_hour_of_the_week_has_the_median_against_the_accounts_own(berlin: S
         assert row["ratio"] == pytest.approx(middle(found))
 
 
-@pytest.mark.parametrize("wanted", FILTERS, ids=named)
-def test_the_best_hour_stands_first_and_those_with_few_posts_last(berlin: Small, wanted: Filter) -> None:
-    rows = best_hours(berlin.index, wanted).to_pylist()
-    expected = ratios_by(berlin, wanted, lambda each: local(each["taken_at"]).hour)
+@pytest.mark.parametrize("criteria", FILTERS, ids=named)
+def test_the_best_hour_stands_first_and_those_with_few_posts_last(berlin: Small, criteria: Filter) -> None:
+    rows = best_hours(berlin.index, criteria).to_pylist()
+    expected = ratios_by(berlin, criteria, lambda each: local(each["taken_at"]).hour)
     assert {row["hour"]: row["ratio"] for row in rows} == pytest.approx(
         {hour: middle(found) for hour, found in expected.items()}
     )
@@ -86,10 +86,10 @@ def test_one_post_with_hidden_likes_has_no_ratio(tmp_path: Path) -> None:
     assert (row["ratio"], row["known"], row["few"]) == (None, 0, True)
 
 
-@pytest.mark.parametrize("wanted", FILTERS, ids=named)
-def test_posts_of_each_day_are_counted_also_where_there_are_none(berlin: Small, wanted: Filter) -> None:
-    rows = posting_frequency(berlin.index, wanted).to_pylist()
-    chosen = berlin.chosen(wanted)
+@pytest.mark.parametrize("criteria", FILTERS, ids=named)
+def test_posts_of_each_day_are_counted_also_where_there_are_none(berlin: Small, criteria: Filter) -> None:
+    rows = posting_frequency(berlin.index, criteria).to_pylist()
+    chosen = berlin.chosen(criteria)
     counts = Counter((each["account"], each["day"]) for each in chosen)
     days = [each["day"] for each in chosen]
     expected = len({each["account"] for each in chosen}) * ((max(days) - min(days)).days + 1) if days else 0
@@ -111,10 +111,10 @@ def test_long_stretches_are_counted_by_week_from_monday_and_by_month(berlin: Sma
 
 
 @pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.name)
-@pytest.mark.parametrize("wanted", FILTERS, ids=named)
-def test_the_posts_behind_a_row_are_as_many_as_it_says(berlin: Small, wanted: Filter, chart: Any) -> None:
-    for row in chart.numbers(berlin.index, wanted).to_pylist()[:40]:
-        behind = chart.posts(row, wanted)
+@pytest.mark.parametrize("criteria", FILTERS, ids=named)
+def test_the_posts_behind_a_row_are_as_many_as_it_says(berlin: Small, criteria: Filter, chart: Any) -> None:
+    for row in chart.numbers(berlin.index, criteria).to_pylist()[:40]:
+        behind = chart.posts(row, criteria)
         found = [
             each
             for each in berlin.chosen(behind)

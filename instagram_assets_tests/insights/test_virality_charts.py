@@ -43,11 +43,11 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Small:
     )
 
 
-@pytest.mark.parametrize("wanted", FILTERS, ids=named)
-def test_posts_of_each_week_are_counted_by_their_label(labelled: Small, wanted: Filter) -> None:
-    chosen = labelled.chosen(wanted)
+@pytest.mark.parametrize("criteria", FILTERS, ids=named)
+def test_posts_of_each_week_are_counted_by_their_label(labelled: Small, criteria: Filter) -> None:
+    chosen = labelled.chosen(criteria)
     expected = Counter((monday(each["day"]), LABELS[verdict(each)]) for each in chosen)
-    rows = viral_weeks(labelled.index, wanted).to_pylist()
+    rows = viral_weeks(labelled.index, criteria).to_pylist()
     assert {(row["first_day"], row["label"]): row["posts"] for row in rows if row["posts"]} == expected
     weeks = {row["first_day"] for row in rows}
     assert len(rows) == 3 * len(weeks)
@@ -62,23 +62,23 @@ def test_labels_are_those_that_sql_over_the_lake_counts(labelled: Small) -> None
     assert counts == {LABELS[row["viral"]]: row["posts"] for row in told}
 
 
-@pytest.mark.parametrize("wanted", FILTERS, ids=named)
-def test_a_count_leads_to_the_posts_of_that_label(labelled: Small, wanted: Filter) -> None:
+@pytest.mark.parametrize("criteria", FILTERS, ids=named)
+def test_a_count_leads_to_the_posts_of_that_label(labelled: Small, criteria: Filter) -> None:
     from instagram_assets.insights.virality_charts import CHARTS
 
     chart = next(chart for chart in CHARTS if chart.name == "viral_weeks")
-    for row in chart.numbers(labelled.index, wanted).to_pylist():
-        behind = chart.posts(row, wanted)
+    for row in chart.numbers(labelled.index, criteria).to_pylist():
+        behind = chart.posts(row, criteria)
         assert (behind is None) == (row["label"] == "unknown")
         if behind:
             found = [each for each in labelled.chosen(behind) if verdict(each) is (behind.viral == "yes")]
             assert len(found) == row["posts"]
 
 
-@pytest.mark.parametrize("wanted", FILTERS, ids=named)
-def test_each_viral_post_is_there_the_newest_first(labelled: Small, wanted: Filter) -> None:
-    rows = viral_posts(labelled.index, wanted).to_pylist()
-    expected = sorted((each for each in labelled.chosen(wanted) if verdict(each)), key=lambda each: each["taken_at"])
+@pytest.mark.parametrize("criteria", FILTERS, ids=named)
+def test_each_viral_post_is_there_the_newest_first(labelled: Small, criteria: Filter) -> None:
+    rows = viral_posts(labelled.index, criteria).to_pylist()
+    expected = sorted((each for each in labelled.chosen(criteria) if verdict(each)), key=lambda each: each["taken_at"])
     assert [row["post_id"] for row in rows] == [each["post_id"] for each in reversed(expected)]
     for row in rows:
         assert (row["impression"] is None) == row["account"].startswith("#")
@@ -92,8 +92,8 @@ def test_a_post_without_a_label_is_unknown(tmp_path: Path) -> None:
 
 
 def test_hypotheses_are_of_the_weeks_that_the_days_touch(labelled: Small) -> None:
-    def told(**wanted: Any) -> list[str]:
-        return [row["hypothesis"] for row in hypotheses(labelled.index, Filter(**wanted)).to_pylist()]
+    def told(**criteria: Any) -> list[str]:
+        return [row["hypothesis"] for row in hypotheses(labelled.index, Filter(**criteria)).to_pylist()]
 
     assert told() == ["shorter", "the song", "the cat"]
     assert told(first=WEEK + timedelta(6)) == ["shorter", "the song"]

@@ -32,7 +32,7 @@ FILTERS = (
     Filter(first=date(2026, 2, 14), last=date(2026, 4, 2)),
     Filter(account=("nobody",)),
 )
-IDS = [wanted.to_query() or "all" for wanted in FILTERS]
+IDS = [criteria.to_query() or "all" for criteria in FILTERS]
 Words = Counter[tuple[str, str, str]]
 
 
@@ -44,21 +44,21 @@ class Both(NamedTuple):
     view: list[dict[str, Any]]
     """All rows of `token_counts`."""
 
-    def answer(self, name: str, wanted: Filter) -> ChartData:
-        return chart_data(self.asked, chart_of(name), wanted)
+    def answer(self, name: str, criteria: Filter) -> ChartData:
+        return chart_data(self.asked, chart_of(name), criteria)
 
-    def rows(self, name: str, wanted: Filter) -> list[dict[str, Any]]:
-        answer = self.answer(name, wanted)
+    def rows(self, name: str, criteria: Filter) -> list[dict[str, Any]]:
+        answer = self.answer(name, criteria)
         return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
 
-    def counts(self, wanted: Filter, classes: tuple[str, ...] | None = None, column: str = "count") -> Words:
+    def counts(self, criteria: Filter, classes: tuple[str, ...] | None = None, column: str = "count") -> Words:
         """By account, word and part of speech, from the view, day by day."""
         found: Words = Counter()
         for row in self.view:
             is_wanted = (
-                (not wanted.account or row["account"] in wanted.account)
-                and (wanted.first is None or row["day"] >= wanted.first)
-                and (wanted.last is None or row["day"] <= wanted.last)
+                (not criteria.account or row["account"] in criteria.account)
+                and (criteria.first is None or row["day"] >= criteria.first)
+                and (criteria.last is None or row["day"] <= criteria.last)
                 and (classes is None or row["pos"] in classes)
             )
             if is_wanted:
@@ -78,8 +78,8 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     index.close()
 
 
-def classes_of(wanted: Filter) -> tuple[str, ...]:
-    return (wanted.pos,) if wanted.pos else CONTENT_CLASSES
+def classes_of(criteria: Filter) -> tuple[str, ...]:
+    return (criteria.pos,) if criteria.pos else CONTENT_CLASSES
 
 
 def together(counts: Words) -> Counter[tuple[str, str]]:
@@ -95,88 +95,88 @@ def ordered(counts: Counter[tuple[str, str]], most: int) -> list[tuple[str, str,
     return [(word, pos, count) for (word, pos), count in every[:most]]
 
 
-def busiest(both: Both, wanted: Filter) -> list[str]:
+def busiest(both: Both, criteria: Filter) -> list[str]:
     posts = Counter(
         row["account"]
         for row in both.lake.sql("SELECT account, day FROM posts").to_pylist()
-        if (not wanted.account or row["account"] in wanted.account)
-        and (wanted.first is None or row["day"] >= wanted.first)
-        and (wanted.last is None or row["day"] <= wanted.last)
+        if (not criteria.account or row["account"] in criteria.account)
+        and (criteria.first is None or row["day"] >= criteria.first)
+        and (criteria.last is None or row["day"] <= criteria.last)
     )
     return sorted(posts, key=lambda account: (-posts[account], account))
 
 
-@pytest.mark.parametrize("wanted", FILTERS, ids=IDS)
+@pytest.mark.parametrize("criteria", FILTERS, ids=IDS)
 @pytest.mark.parametrize(("name", "most"), [("top_words", 30), ("word_cloud", 90)])
-def test_top_words_are_those_of_the_view(both: Both, name: str, most: int, wanted: Filter) -> None:
-    expected = ordered(together(both.counts(wanted, classes_of(wanted))), most)
-    posts = together(both.counts(wanted, classes_of(wanted), "posts"))
-    found = both.rows(name, wanted)
+def test_top_words_are_those_of_the_view(both: Both, name: str, most: int, criteria: Filter) -> None:
+    expected = ordered(together(both.counts(criteria, classes_of(criteria))), most)
+    posts = together(both.counts(criteria, classes_of(criteria), "posts"))
+    found = both.rows(name, criteria)
     assert [(row["word"], row["pos"], row["count"]) for row in found] == expected
     assert [row["posts"] for row in found] == [posts[word, pos] for word, pos, _ in expected]
 
 
-@pytest.mark.parametrize("wanted", FILTERS, ids=IDS)
-def test_top_hashtags_are_those_of_the_view(both: Both, wanted: Filter) -> None:
-    expected = ordered(together(both.counts(wanted, ("hashtag",))), 20)
-    assert [(row["hashtag"], row["count"]) for row in both.rows("top_hashtags", wanted)] == [
+@pytest.mark.parametrize("criteria", FILTERS, ids=IDS)
+def test_top_hashtags_are_those_of_the_view(both: Both, criteria: Filter) -> None:
+    expected = ordered(together(both.counts(criteria, ("hashtag",))), 20)
+    assert [(row["hashtag"], row["count"]) for row in both.rows("top_hashtags", criteria)] == [
         (word, count) for word, _, count in expected
     ]
 
 
-@pytest.mark.parametrize("wanted", FILTERS, ids=IDS)
-def test_top_words_of_each_account_are_those_of_the_view(both: Both, wanted: Filter) -> None:
+@pytest.mark.parametrize("criteria", FILTERS, ids=IDS)
+def test_top_words_of_each_account_are_those_of_the_view(both: Both, criteria: Filter) -> None:
     expected: list[tuple[str, str, str, int]] = []
-    for account in busiest(both, wanted):
-        own = together(both.counts(wanted.but(account=(account,)), classes_of(wanted)))
+    for account in busiest(both, criteria):
+        own = together(both.counts(criteria.but(account=(account,)), classes_of(criteria)))
         expected += [(account, *each) for each in ordered(own, 10)]
-    found = both.rows("top_words_by_account", wanted)
+    found = both.rows("top_words_by_account", criteria)
     assert [(row["account"], row["word"], row["pos"], row["count"]) for row in found] == expected
 
 
-@pytest.mark.parametrize("wanted", FILTERS, ids=IDS)
-def test_shares_of_parts_of_speech_are_of_all_words(both: Both, wanted: Filter) -> None:
+@pytest.mark.parametrize("criteria", FILTERS, ids=IDS)
+def test_shares_of_parts_of_speech_are_of_all_words(both: Both, criteria: Filter) -> None:
     expected: list[tuple[str | None, str, int, float]] = []
-    for account in (None, *busiest(both, wanted)):
+    for account in (None, *busiest(both, criteria)):
         own: Counter[str] = Counter()
-        for (_, _, pos), count in both.counts(wanted.but(account=(account,)) if account else wanted).items():
+        for (_, _, pos), count in both.counts(criteria.but(account=(account,)) if account else criteria).items():
             own[pos] += count
         largest = sorted(own.items(), key=lambda item: (-item[1], item[0]))
         expected += [(account, pos, count, count / own.total()) for pos, count in largest]
-    found = both.rows("pos_shares", wanted)
+    found = both.rows("pos_shares", criteria)
     assert [(row["account"], row["pos"], row["count"]) for row in found] == [each[:3] for each in expected]
     assert [row["share"] for row in found] == pytest.approx([each[3] for each in expected])
 
 
-@pytest.mark.parametrize("wanted", FILTERS, ids=IDS)
-def test_shares_of_the_vocabulary_are_what_its_most_frequent_words_make_up(both: Both, wanted: Filter) -> None:
+@pytest.mark.parametrize("criteria", FILTERS, ids=IDS)
+def test_shares_of_the_vocabulary_are_what_its_most_frequent_words_make_up(both: Both, criteria: Filter) -> None:
     expected: list[tuple[Any, ...]] = []
-    for account in (None, *busiest(both, wanted)):
-        own = together(both.counts(wanted.but(account=(account,)) if account else wanted, classes_of(wanted)))
+    for account in (None, *busiest(both, criteria)):
+        own = together(both.counts(criteria.but(account=(account,)) if account else criteria, classes_of(criteria)))
         numbers = sorted(own.values(), reverse=True)
         for percent in (10, 30, 50) if numbers else ():
             words = -(-len(numbers) * percent // 100)
             count = sum(numbers[:words])
             share = count / sum(numbers)
             expected.append((account, percent / 100, words, len(numbers), count, sum(numbers), share))
-    found = [tuple(row.values()) for row in both.rows("vocabulary_shares", wanted)]
+    found = [tuple(row.values()) for row in both.rows("vocabulary_shares", criteria)]
     assert [row[0] for row in found] == [row[0] for row in expected]
     assert [row[1:] for row in found] == [pytest.approx(row[1:]) for row in expected]
 
 
-@pytest.mark.parametrize("wanted", FILTERS, ids=IDS)
-def test_rising_words_are_compared_with_as_many_days_before(both: Both, wanted: Filter) -> None:
-    last = wanted.last or max(row["day"] for row in both.lake.sql("SELECT day FROM posts").to_pylist())
-    first = wanted.first or last - timedelta(29)
+@pytest.mark.parametrize("criteria", FILTERS, ids=IDS)
+def test_rising_words_are_compared_with_as_many_days_before(both: Both, criteria: Filter) -> None:
+    last = criteria.last or max(row["day"] for row in both.lake.sql("SELECT day FROM posts").to_pylist())
+    first = criteria.first or last - timedelta(29)
     length = last - first + timedelta(1)
-    now = together(both.counts(wanted.but(first=first, last=last), classes_of(wanted)))
-    before = together(both.counts(wanted.but(first=first - length, last=first - timedelta(1)), classes_of(wanted)))
+    now = together(both.counts(criteria.but(first=first, last=last), classes_of(criteria)))
+    before = together(both.counts(criteria.but(first=first - length, last=first - timedelta(1)), classes_of(criteria)))
     rises = {
         word: count / now.total() - before[word] / before.total()
         for word, count in now.items()
         if count >= 3 and before.total()
     }
-    found = both.rows("rising_words", wanted)
+    found = both.rows("rising_words", criteria)
     chosen = {(row["word"], row["pos"]): row for row in found}
     assert len(found) == min(20, sum(rise > 1e-12 for rise in rises.values()))
     assert [row["rise"] for row in found] == pytest.approx(
@@ -193,29 +193,29 @@ def posts_of(both: Both, link: str) -> set[str]:
     return {row["post_id"] for row in both.asked.rows(f"SELECT post_id FROM posts WHERE {where.sql}", *where.values)}
 
 
-@pytest.mark.parametrize("wanted", FILTERS, ids=IDS)
+@pytest.mark.parametrize("criteria", FILTERS, ids=IDS)
 @pytest.mark.parametrize("name", ["top_words", "word_cloud", "top_words_by_account", "top_hashtags"])
-def test_a_link_leads_to_exactly_the_posts_that_the_number_counts(both: Both, name: str, wanted: Filter) -> None:
-    answer = both.answer(name, wanted)
+def test_a_link_leads_to_exactly_the_posts_that_the_number_counts(both: Both, name: str, criteria: Filter) -> None:
+    answer = both.answer(name, criteria)
     place = answer.columns.index("posts")
     for row, link in zip(answer.rows, answer.links, strict=True):
         assert link is not None
         assert len(posts_of(both, link)) == row[place]
 
 
-@pytest.mark.parametrize("wanted", FILTERS, ids=IDS)
-def test_a_part_of_speech_leads_to_the_posts_in_which_it_stands(both: Both, wanted: Filter) -> None:
+@pytest.mark.parametrize("criteria", FILTERS, ids=IDS)
+def test_a_part_of_speech_leads_to_the_posts_in_which_it_stands(both: Both, criteria: Filter) -> None:
     said = both.lake.sql("SELECT account, day, post_id, tokens FROM tokens").to_pylist()
-    answer = both.answer("pos_shares", wanted)
+    answer = both.answer("pos_shares", criteria)
     for (account, pos, *_), link in zip(answer.rows, answer.links, strict=True):
         assert link is not None
-        accounts = (account,) if account else wanted.account
+        accounts = (account,) if account else criteria.account
         assert posts_of(both, link) == {
             row["post_id"]
             for row in said
             if (not accounts or row["account"] in accounts)
-            and (wanted.first is None or row["day"] >= wanted.first)
-            and (wanted.last is None or row["day"] <= wanted.last)
+            and (criteria.first is None or row["day"] >= criteria.first)
+            and (criteria.last is None or row["day"] <= criteria.last)
             and any(token["pos"] == pos for token in row["tokens"])
         }
 

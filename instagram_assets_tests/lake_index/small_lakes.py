@@ -151,7 +151,7 @@ def content(folder: Path) -> dict[str, list[Any]]:
         "files": "SELECT name, owner, month, stamp FROM files",
         "facts": "FROM facts WHERE name IN ('version', 'time_zone', 'posts', 'images')",
     }
-    found = {name: sorted(map(repr, _rows(index.ask(sql)))) for name, sql in questions.items()}
+    found = {name: sorted(map(repr, _rows(index.query(sql)))) for name, sql in questions.items()}
     index.close()
     return found
 

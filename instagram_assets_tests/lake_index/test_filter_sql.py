@@ -11,7 +11,7 @@ from instagram_assets.lake_index.filter_sql import condition_of
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.index_reader import LakeIndex
 from instagram_assets.lake_index.page_rows import image_rows, post_rows
-from instagram_assets.lake_index.sorted_rows import Orders
+from instagram_assets.lake_index.sorted_rows import SortedRows
 from instagram_assets_tests.lake_index.query_lake import image_id, indexed
 
 Row = dict[str, Any]
@@ -64,7 +64,7 @@ POSTS: list[tuple[Filter, Callable[[Row], bool]]] = [
 )
 def test_posts(known: tuple[LakeIndex, list[Row], list[Row]], wanted: Filter, fits: Callable[[Row], bool]) -> None:
     index, posts, _ = known
-    found = post_rows(index, Orders().posts(index, wanted))
+    found = post_rows(index, SortedRows().posts(index, wanted))
     expected = sorted((post["account"], post["post_id"]) for post in posts if fits(post))
     assert sorted((row["account"], row["post_id"]) for row in found) == expected
     where = condition_of(wanted, "posts")
@@ -92,7 +92,7 @@ IMAGES: list[tuple[Filter, Callable[[Row], bool]]] = [
 )
 def test_images(known: tuple[LakeIndex, list[Row], list[Row]], wanted: Filter, fits: Callable[[Row], bool]) -> None:
     index, _, images = known
-    found = image_rows(index, Orders().images(index, wanted))
+    found = image_rows(index, SortedRows().images(index, wanted))
     expected = sorted(image["image_id"] for image in images if fits(image))
     assert sorted(row["image_id"] for row in found) == expected
     where = condition_of(wanted, "images")
@@ -101,5 +101,5 @@ def test_images(known: tuple[LakeIndex, list[Row], list[Row]], wanted: Filter, f
 
 def test_images_of_searches(known: tuple[LakeIndex, list[Row], list[Row]]) -> None:
     index = known[0]
-    found = image_rows(index, Orders().images(index, Filter(search=("cats",)), "sharpest"))
+    found = image_rows(index, SortedRows().images(index, Filter(search=("cats",)), "sharpest"))
     assert [row["image_id"] for row in found] == [image_id(f"cats{rank}") for rank in range(5)]

@@ -15,7 +15,7 @@ from instagram_assets.cli import app
 from instagram_assets.lake_index import pregenerate_thumbnails
 from instagram_assets.lake_index.index_files import INDEX_FOLDER
 from instagram_assets.lake_index.index_reader import LakeIndex
-from instagram_assets.lake_index.pregenerate_thumbnails import make_ahead, newest_images
+from instagram_assets.lake_index.pregenerate_thumbnails import newest_images, pregenerate
 from instagram_assets.lake_index.thumbnails import SIDE, Thumbnails, small_jpeg
 from instagram_assets.settings import load_settings, settings
 from instagram_assets_tests.web.journeys.gallery_lake import write_gallery_lake
@@ -33,15 +33,15 @@ def test_the_newest_come_first_and_each_once(tmp_path: Path) -> None:
 def test_only_what_is_missing_is_made_and_what_cannot_be_shown_is_counted(tmp_path: Path) -> None:
     store, ids = stored(tmp_path, 4)
     store.of(ids[1])
-    before = store.place(ids[1]).stat().st_ino
+    before = store.path(ids[1]).stat().st_ino
     broken = keep(tmp_path, b"\xff\xd8 no picture")
     told: list[tuple[int, int]] = []
-    done = make_ahead(store, [*ids, broken, "0" * 64], 2, lambda done, total: told.append((done, total)))
+    done = pregenerate(store, [*ids, broken, "0" * 64], 2, lambda done, total: told.append((done, total)))
     assert (done.made, done.failed, done.left) == (3, 2, 0)
     assert told[-1] == (6, 6)
     assert sorted(store.sizes()) == sorted(ids)
-    assert store.place(ids[1]).stat().st_ino == before
-    assert make_ahead(store, ids).made == 0
+    assert store.path(ids[1]).stat().st_ino == before
+    assert pregenerate(store, ids).made == 0
 
 
 def test_it_ends_before_the_folder_is_full_and_removes_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,7 +49,7 @@ def test_it_ends_before_the_folder_is_full_and_removes_none(tmp_path: Path, monk
     store, ids = stored(tmp_path, 8)
     one = len(store.of(ids[7]))
     store = Thumbnails(store.folder, store.media, one * 6)
-    done = make_ahead(store, ids)
+    done = pregenerate(store, ids)
     assert done.left > 0
     assert done.made + done.left == len(ids)
     assert sorted(store.sizes()) == sorted([*ids[: done.made], ids[7]])
@@ -59,17 +59,17 @@ def test_it_ends_before_the_folder_is_full_and_removes_none(tmp_path: Path, monk
 def test_it_leaves_room_on_the_disk_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store, ids = stored(tmp_path, 2)
     monkeypatch.setattr(pregenerate_thumbnails, "_LEAST_FREE", shutil.disk_usage(tmp_path).total)
-    assert make_ahead(store, ids).left == 2
+    assert pregenerate(store, ids).left == 2
     assert not store.sizes()
 
 
 def test_the_oldest_of_those_made_ahead_go_first(tmp_path: Path) -> None:
     store, ids = stored(tmp_path, 5)
-    make_ahead(store, ids, 2)
-    used = [store.place(each).stat().st_mtime for each in ids]
+    pregenerate(store, ids, 2)
+    used = [store.path(each).stat().st_mtime for each in ids]
     assert used == sorted(used, reverse=True)
     seen = ids[4]
-    os.utime(store.place(seen))
+    os.utime(store.path(seen))
     sizes = store.sizes()
     small = Thumbnails(store.folder, store.media, sum(sizes.values()) - 1)
     new = keep(tmp_path, picture(99))
@@ -84,7 +84,7 @@ def test_others_thumbnails_count_for_the_limit(tmp_path: Path) -> None:
     one = len(store.of(ids[0]))
     limited = Thumbnails(store.folder, store.media, one * 12)
     limited.of(ids[1])
-    make_ahead(Thumbnails(store.folder, store.media, 1 << 30), ids[2:20])  # another process, as if without a limit
+    pregenerate(Thumbnails(store.folder, store.media, 1 << 30), ids[2:20])  # another process, as if without a limit
     for image_id in ids[20:]:
         limited.of(image_id)
     assert sum(limited.sizes().values()) <= one * 13

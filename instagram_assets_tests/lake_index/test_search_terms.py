@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instagram_assets.lake_index.search_terms import LONGEST, MOST_WISHES, QueryTerm, folded_text, query_terms, terms_of
+from instagram_assets.lake_index.search_terms import (
+    LONGEST,
+    MOST_QUERY_TERMS,
+    QueryTerm,
+    folded_text,
+    query_terms,
+    terms_of,
+)
 
 
 def finds(query: str, caption: str) -> bool:
@@ -54,7 +61,7 @@ def test_each_word_finds_the_caption_that_has_it(word: str) -> None:
 @given(st.text(max_size=300))
 def test_whatever_is_typed_asks_for_few_short_words(query: str) -> None:
     asked = query_terms(query)
-    assert len(asked) <= MOST_WISHES
+    assert len(asked) <= MOST_QUERY_TERMS
     assert all(0 < len(wish.text) <= LONGEST for wish in asked)
     assert bool(asked) == bool(folded_text(query).strip())
 

@@ -12,7 +12,7 @@ from instagram_assets.lake_index.caches import SizedCache
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.index_reader import LakeIndex
 from instagram_assets.lake_index.page_rows import image_rows, images_of_post, observations_of, post_of
-from instagram_assets.lake_index.sorted_rows import Orders, Sort
+from instagram_assets.lake_index.sorted_rows import Sort, SortedRows
 from instagram_assets_tests.lake_index.query_lake import indexed
 
 
@@ -33,7 +33,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LakeIndex]:
     ],
 )
 def test_sorted_with_the_unknown_last_and_ties_by_number(index: LakeIndex, sort: Sort, column: str, sign: int) -> None:
-    order = Orders().images(index, Filter(), sort)
+    order = SortedRows().images(index, Filter(), sort)
     rows = image_rows(index, order)
     keys = [(row[column] is None, sign * (row[column] or 0), row["image"]) for row in rows]
     assert keys == sorted(keys)
@@ -42,14 +42,14 @@ def test_sorted_with_the_unknown_last_and_ties_by_number(index: LakeIndex, sort:
 
 
 def test_newest_is_by_the_time_of_the_post(index: LakeIndex) -> None:
-    rows = image_rows(index, Orders().images(index, Filter(source="posts")))
+    rows = image_rows(index, SortedRows().images(index, Filter(source="posts")))
     assert [row["day"] for row in rows] == sorted((row["day"] for row in rows), reverse=True)
-    oldest = image_rows(index, Orders().images(index, Filter(), "oldest"))
+    oldest = image_rows(index, SortedRows().images(index, Filter(), "oldest"))
     assert [row["search"] for row in oldest[-5:]] == ["cats"] * 5
 
 
 def test_an_order_is_remembered_and_cannot_be_written_to(index: LakeIndex) -> None:
-    orders = Orders()
+    orders = SortedRows()
     first = orders.images(index, Filter(q="dogs"), "likes")
     assert orders.images(index, Filter(q="dogs"), "likes") is first
     with pytest.raises(ValueError, match="read-only"):
@@ -57,7 +57,7 @@ def test_an_order_is_remembered_and_cannot_be_written_to(index: LakeIndex) -> No
 
 
 def test_decisions_of_a_list_part_the_images(index: LakeIndex) -> None:
-    orders, every = Orders(), image_rows(index, Orders().images(index, Filter(source="posts")))
+    orders, every = SortedRows(), image_rows(index, SortedRows().images(index, Filter(source="posts")))
     keep, drop = every[0]["image_id"], every[1]["image_id"]
     decisions = {keep: "keep", drop: "drop"}
 
@@ -73,12 +73,12 @@ def test_decisions_of_a_list_part_the_images(index: LakeIndex) -> None:
 
 def test_similar_needs_something_to_be_similar_to(index: LakeIndex) -> None:
     with pytest.raises(QueryError, match="like"):
-        Orders().images(index, Filter(), "similar")
-    assert len(Orders().images(index, Filter(), "similar", {}, np.zeros(0, np.float32))) == 0
+        SortedRows().images(index, Filter(), "similar")
+    assert len(SortedRows().images(index, Filter(), "similar", {}, np.zeros(0, np.float32))) == 0
 
 
 def test_many_threads_get_the_same(index: LakeIndex) -> None:
-    orders = Orders()
+    orders = SortedRows()
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda number: orders.images(index, Filter(quality="passed"), "likes"), range(40)))
     assert all(each is found[0] for each in found)

@@ -22,7 +22,7 @@ from instagram_assets import (
 from instagram_assets.demo import MODELS
 from instagram_assets.demo.search_site import Results, SearchPage
 from instagram_assets.demo.synthetic_images import Scene, encode_image
-from instagram_assets.search.requests import SearchRequest, results_table
+from instagram_assets.search.search_requests import SearchRequest, results_table
 from instagram_assets.settings import DownloadSettings, Settings
 from instagram_assets_tests.conftest import export, post
 from instagram_assets_tests.test_surface import pictures

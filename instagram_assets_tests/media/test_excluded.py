@@ -16,7 +16,7 @@ from instagram_assets.media.store import MediaStore
 from instagram_assets.media.url_checks import url_identity
 from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.schemas import SEARCH_RESULTS
-from instagram_assets.search.candidates import fetch_candidates
+from instagram_assets.search.candidate_images import fetch_candidates
 from instagram_assets_tests.media.pictures import picture
 from instagram_assets_tests.media.test_store import files
 from instagram_assets_tests.servers.hostile import HostileServer, answer

@@ -12,8 +12,8 @@ from instagram_assets.errors import ScrapeRequestError, SearchRequestError
 from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.privacy.tombstones import add_tombstones, load_tombstones
 from instagram_assets.schemas import POSTS
-from instagram_assets.search.requests import SearchRequest, without_forgotten
 from instagram_assets.search.results_page import SearchHit
+from instagram_assets.search.search_requests import SearchRequest, without_forgotten
 from instagram_assets.settings import load_settings
 from instagram_assets.sources.account_candidates import POSTS_COLUMNS, account_candidates
 from instagram_assets.sources.account_registry import load_registry

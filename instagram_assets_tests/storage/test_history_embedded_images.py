@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from instagram_assets.assets.asset_helpers import show
+from instagram_assets.assets.asset_helpers import log_results
 from instagram_assets.forget import outputs
 from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.settings import settings
@@ -49,7 +49,7 @@ def materialized(instance: dg.DagsterInstance) -> None:
 
         @dg.asset(name=name)
         def made(context: dg.AssetExecutionContext, shown: dg.ResourceParam[dict[str, bytes]]) -> None:
-            show(context, {"rows": 3}, shown)
+            log_results(context, {"rows": 3}, shown)
 
         assert dg.materialize([made], instance=instance, resources={"shown": pictures}).success
     title = "contact sheet"

@@ -20,8 +20,8 @@ from instagram_assets.storage.views import Query, open_view, read_view
 from instagram_assets.text.part_of_speech import CONTENT_CLASSES, POS_CLASSES
 from instagram_assets.text.word_frequencies import (
     VocabularySize,
-    count_pictures,
-    most_writing,
+    frequency_charts,
+    most_active_accounts,
     pos_shares,
     top_words,
     top_words_by_account,
@@ -101,7 +101,7 @@ def test_no_words_give_no_counts_and_no_shares() -> None:
             assert vocabulary_shares(query) == {}
             assert pos_shares(query) == {}
             assert top_words_over_time(query, 5) == {}
-            assert count_pictures(query) == {}
+            assert frequency_charts(query) == {}
 
 
 # What a reader of the dashboard chooses: an account or all, from one day to another.
@@ -163,8 +163,8 @@ def test_each_account_has_its_top_words_and_those_that_wrote_most_come_first(cho
     found = top_words_by_account(query, 5)
     assert found == {name: dict(top(rows, 5, CONTENT_CLASSES)) for name, rows in by_account.items()}
     totals = {name: vocabulary(rows, POS_CLASSES).total() for name, rows in by_account.items()}
-    assert most_writing(query, 6) == sorted(totals, key=lambda name: -totals[name])
-    titles = count_pictures(query).keys()
+    assert most_active_accounts(query, 6) == sorted(totals, key=lambda name: -totals[name])
+    titles = frequency_charts(query).keys()
     of_accounts = {f"top words of {name}" for name in totals} if len(totals) > 1 else set[str]()
     assert titles == {"parts of speech", "top words", "vocabulary", "word cloud"} | of_accounts
 

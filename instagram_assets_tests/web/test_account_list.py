@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.collector_database import CollectorDatabase
 from instagram_assets.errors import NotFoundError
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Settings, load_settings

@@ -11,10 +11,10 @@ from uuid import uuid4
 
 import pytest
 
-from instagram_assets.errors import DagsterDownError, DagsterRefusedError, NotFoundError
+from instagram_assets.errors import NotFoundError
 from instagram_assets.partitions import CANDIDATES_TAG, KEPT_TAG, PARTITION
 from instagram_assets.web.dagster_api import DagsterApi
-from instagram_assets.web.dagster_queries import Run
+from instagram_assets.web.dagster_queries import DagsterDownError, DagsterRefusedError, Run
 from instagram_assets_tests.servers.dev import Dev
 from instagram_assets_tests.servers.searching_dev import CATS, HANGING, NOTHING
 

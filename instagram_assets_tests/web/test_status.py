@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 
 from instagram_assets.automation.schedules import nightly_datasets
 from instagram_assets.collect.clock import SystemClock
-from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.collector_database import CollectorDatabase
 from instagram_assets.definitions import defs
 from instagram_assets.ingest.inbox import land_files
 from instagram_assets.ingest.manifests import manifest_path, pending_names

@@ -26,6 +26,7 @@ from instagram_assets.errors import StorageError
 from instagram_assets.privacy.identifier_leaks import NamedFile, foreign_files, named_files
 from instagram_assets.privacy.pseudonyms import Pseudonymizer
 from instagram_assets.schemas import CONTRACTS
+from instagram_assets.schemas.contract import BY_CELL
 from instagram_assets.storage.fingerprints import combined, is_current
 from instagram_assets.storage.lake import read_rows
 from instagram_assets.storage.layout import value_of
@@ -38,7 +39,7 @@ ACCOUNTS_OF_FILE, ACCOUNTS_OF_LARGE_FILE = 8, 256
 """The average number of accounts in a file: as it is written first, and after `optimize`."""
 
 _FORMAT = "1"
-_BOUNDED = ("account", "day", "taken_at")
+_BOUNDED = (*BY_CELL, "taken_at")
 """By these readers skip whole files; bounds of the others would make the log longer than they are worth.
 
 A file without one of them would lose its rows: of bounds that are missing pyarrow believes that no row can match.

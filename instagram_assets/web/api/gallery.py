@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from instagram_assets.lake_index.facets import facets_of
 from instagram_assets.lake_index.page_rows import image_rows
-from instagram_assets.lake_index.sorted_rows import Sort, shared_orders
+from instagram_assets.lake_index.sorted_rows import Sort, shared_sorted_rows
 from instagram_assets.web.dependencies import ServicesDep
 from instagram_assets.web.gallery_lists import decisions_of
 from instagram_assets.web.index_service import index_of
@@ -76,7 +76,9 @@ def gallery(
     """
     index, decisions = index_of(services), decisions_of(services, wanted.list_name)
     near = similarities(services, index, text=like.strip(), image_id=to) if like.strip() or to else None
-    order = shared_orders().images(index, wanted, sort or ("newest" if near is None else "similar"), decisions, near)
+    order = shared_sorted_rows().images(
+        index, wanted, sort or ("newest" if near is None else "similar"), decisions, near
+    )
     rows = image_rows(index, order[offset : offset + limit])
     images: list[ImageAnswer] = []
     for row in rows:
@@ -114,5 +116,5 @@ class FacetsAnswer(BaseModel):
 def facets(services: ServicesDep, wanted: DocumentedFilter) -> FacetsAnswer:
     """What can be chosen among the images that a filter wants, with counts."""
     index = index_of(services)
-    order = shared_orders().images(index, wanted, "newest", decisions_of(services, wanted.list_name))
+    order = shared_sorted_rows().images(index, wanted, "newest", decisions_of(services, wanted.list_name))
     return FacetsAnswer(total=len(order), **facets_of(index, order))

@@ -9,10 +9,10 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from pydantic import AwareDatetime
 from starlette.requests import ClientDisconnect
 
-from instagram_assets.errors import FileError, NotTakenError
+from instagram_assets.errors import FileError
 from instagram_assets.web.dependencies import ServicesDep
 from instagram_assets.web.inbox_state import InboxState, read_inbox
-from instagram_assets.web.uploads import Uploaded, take
+from instagram_assets.web.uploads import NotTakenError, Uploaded, take
 
 router = APIRouter(prefix="/api", tags=["inbox"])
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from instagram_assets.errors import NotFoundError
 from instagram_assets.lake_index.page_rows import images_of_post, observations_of, post_of, post_rows
-from instagram_assets.lake_index.sorted_rows import PostSort, shared_orders
+from instagram_assets.lake_index.sorted_rows import PostSort, shared_sorted_rows
 from instagram_assets.web.dependencies import ServicesDep
 from instagram_assets.web.index_service import index_of
 from instagram_assets.web.post_details import read_post
@@ -123,7 +123,7 @@ def posts(
 ) -> PostsAnswer:
     """Posts and reels that fit a filter, sorted; fields of the filter that only images have are passed over."""
     index = index_of(services)
-    order = shared_orders().posts(index, wanted, sort)
+    order = shared_sorted_rows().posts(index, wanted, sort)
     found = [_answer(row) for row in post_rows(index, order[offset : offset + limit])]
     return PostsAnswer(total=len(order), offset=offset, posts=found)
 

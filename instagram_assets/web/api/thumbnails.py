@@ -20,7 +20,7 @@ from instagram_assets.web.image_responses import ImageBody, full_image, image_re
 router = APIRouter(prefix="/api", tags=["pictures"])
 
 ImageId = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="The SHA-256 of its bytes, as lists call it.")]
-Known = Annotated[str | None, Header(alias="If-None-Match", max_length=1_000)]
+_IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match", max_length=1_000)]
 _GONE = 499
 """What logs call the answer to somebody who has hung up."""
 _THUMBNAIL: dict[int | str, dict[str, object]] = {
@@ -35,7 +35,7 @@ _WHOLE: dict[int | str, dict[str, object]] = {
 
 @router.get("/thumbnails/{image_id}", response_class=Response, responses=_THUMBNAIL)
 async def thumbnail(
-    request: Request, services: ServicesDep, image_id: ImageId, if_none_match: Known = None
+    request: Request, services: ServicesDep, image_id: ImageId, if_none_match: _IfNoneMatch = None
 ) -> Response:
     """A stored image as a JPEG of at most 320 pixels a side; browsers may keep it for good.
 
@@ -58,7 +58,7 @@ async def thumbnail(
 
 
 @router.get("/pictures/{image_id}", response_class=Response, responses=_WHOLE)
-def picture(request: Request, services: ServicesDep, image_id: ImageId, if_none_match: Known = None) -> Response:
+def picture(request: Request, services: ServicesDep, image_id: ImageId, if_none_match: _IfNoneMatch = None) -> Response:
     """A stored image as it is where it is just a JPEG, PNG or WebP, else as a JPEG made anew."""
     media, most = services.settings.folder("media"), services.settings.download.max_megapixels
     return image_response(
@@ -87,7 +87,7 @@ class _NotMadeError(Exception):
 
 
 def _made_before(store: Thumbnails, image_id: str) -> bytes:
-    if (known := store.kept(image_id)) is not None:
+    if (known := store.cached(image_id)) is not None:
         return known
     if is_paused():
         raise PausedError(PAUSED_MESSAGE)

@@ -136,7 +136,7 @@ def chart(request: Request, services: ServicesDep, name: str, wanted: UrlFilter)
         chart=found,
         answer=answer,
         address=address,
-        csv=f"/api/insights/{name}.csv?{answer.wanted.to_query()}",
+        csv=f"/api/insights/{name}.csv?{answer.criteria.to_query()}",
         columns=[column_name(words, column) for column in table_columns(answer)],
         lines=table_rows(answer, words, services.settings.zone),
         left_out=max(0, len(answer.rows) - MOST_TABLE_ROWS),

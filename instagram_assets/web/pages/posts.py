@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 from instagram_assets.errors import NotFoundError
 from instagram_assets.lake_index.facets import choices_of, clusters_of
 from instagram_assets.lake_index.page_rows import images_of_post, near_duplicates, observations_of, post_of, post_rows
-from instagram_assets.lake_index.sorted_rows import shared_orders
+from instagram_assets.lake_index.sorted_rows import shared_sorted_rows
 from instagram_assets.web.dependencies import ServicesDep
 from instagram_assets.web.index_service import index_of
 from instagram_assets.web.post_details import read_post
@@ -36,7 +36,7 @@ def posts(
     index = index_of(services)
     clusters = clusters_of(index)
     chosen = sort if sort in SORTS else "newest"
-    order = shared_orders().posts(index, wanted, chosen)
+    order = shared_sorted_rows().posts(index, wanted, chosen)
     pages = max(1, -(-len(order) // SIZE))
     number = min(number, pages)
     also = {"sort": chosen if chosen != "newest" else ""}

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from instagram_assets.collect.collection_scope import Bounds
-from instagram_assets.collect.crawls import find_open_crawl, open_crawl
-from instagram_assets.collect.database import LOCKS_FOLDER, CollectorDatabase
+from instagram_assets.collect.collector_database import LOCKS_FOLDER, CollectorDatabase
+from instagram_assets.collect.crawl_table import find_open_crawl, open_crawl
 from instagram_assets.errors import StorageError
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from instagram_assets.errors import PageError
 from instagram_assets.search.results_page import FoundImages, ResultsPage, check_results_page, nothing_matched
-from instagram_assets.search.sites import Site
+from instagram_assets.search.search_sites import Site
 from instagram_assets.settings import SearchSettings
 from instagram_assets.storage.atomic import write_atomic
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from instagram_assets.collect.clock import time_until_text, utc_datetime
-from instagram_assets.collect.database import CollectorDatabase
-from instagram_assets.collect.site import STOPPING_OUTCOMES, Classification, ResponseOutcome
+from instagram_assets.collect.collector_database import CollectorDatabase
+from instagram_assets.collect.site_adapter import STOPPING_OUTCOMES, Classification, ResponseOutcome
 
 FIRST_BREAKER_PAUSE = 15 * 60.0
 MAX_BREAKER_PAUSE = 6 * 3_600.0

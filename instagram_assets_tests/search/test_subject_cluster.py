@@ -9,7 +9,12 @@ import pytest
 from instagram_assets.schemas import SEARCH_CLUSTERS, SEARCH_IMAGES, SEARCH_RESULTS
 from instagram_assets.schemas.search import Decision, Override
 from instagram_assets.search.image_selection import select_images
-from instagram_assets.search.subject import SubjectChoice, centre_distances, choose_subject, near_duplicate_groups
+from instagram_assets.search.subject_cluster import (
+    SubjectChoice,
+    centre_distances,
+    choose_subject,
+    near_duplicate_groups,
+)
 from instagram_assets.vision.eps_neighbours import UnitVectors
 
 

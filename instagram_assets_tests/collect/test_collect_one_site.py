@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from instagram_assets import read_export
-from instagram_assets.collect.crawls import delete_old_requests, find_open_crawl
-from instagram_assets.collect.results import CollectionOutcome, SubjectResult
-from instagram_assets.collect.site import Classification, ResponseOutcome
+from instagram_assets.collect.collection_results import CollectionOutcome, SubjectResult
+from instagram_assets.collect.crawl_table import delete_old_requests, find_open_crawl
+from instagram_assets.collect.site_adapter import Classification, ResponseOutcome
 from instagram_assets.errors import (
     AnswersChangedError,
     BreakerOpenError,

@@ -28,8 +28,8 @@ from instagram_assets.errors import (
     SettingsError,
 )
 from instagram_assets.search.browser import open_browser
-from instagram_assets.search.engine import MOST_HITS, BrowserSearch, read_saved_results
-from instagram_assets.search.visit import collect_images
+from instagram_assets.search.image_search import MOST_HITS, BrowserSearch, read_saved_results
+from instagram_assets.search.scroll_results import collect_images
 from instagram_assets.settings import load_settings
 from instagram_assets_tests import commands
 from instagram_assets_tests.search.browsers import OPTIONS, browser_process, processes, wait_until_ended
@@ -193,8 +193,8 @@ def test_an_interrupt_leaves_no_browser_behind(server: SearchPage, tmp_path: Pat
 SEARCH_FOR_LONG = """
 import sys
 from pathlib import Path
-from instagram_assets.search.engine import BrowserSearch
-from instagram_assets.search.sites import load_site
+from instagram_assets.search.image_search import BrowserSearch
+from instagram_assets.search.search_sites import load_site
 from instagram_assets.settings import SearchSettings
 options = SearchSettings(flags="--no-sandbox", scroll_pause=60)
 search = BrowserSearch(load_site("naver", sys.argv[1]), options, Path(sys.argv[2]))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from instagram_assets.errors import NothingKeptError
-from instagram_assets.search.folder import SearchFolder, write_search_folder
+from instagram_assets.search.result_folder import SearchFolder, write_search_folder
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import read_table
 from instagram_assets_tests.web.searches import Search

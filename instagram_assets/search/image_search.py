@@ -21,8 +21,8 @@ from instagram_assets.search.results_page import (
     read_results_page,
 )
 from instagram_assets.search.saved_pages import read_saved
-from instagram_assets.search.sites import Site, load_site
-from instagram_assets.search.visit import HitProgress, collect_images, save_page
+from instagram_assets.search.scroll_results import HitProgress, collect_images, save_page
+from instagram_assets.search.search_sites import Site, load_site
 from instagram_assets.settings import SearchSettings, Settings
 
 __all__ = [

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instagram_assets.collect.clock import Clock
-from instagram_assets.collect.database import CollectorDatabase
-from instagram_assets.collect.limiter import Limiter
+from instagram_assets.collect.collector_database import CollectorDatabase
+from instagram_assets.collect.rate_limiter import Limiter
 from instagram_assets.settings.rate_limits import Rate, parse_rates
 from instagram_assets_tests.collect.virtual_clock import START, SharedClock, VirtualClock
 from instagram_assets_tests.collect.windows import assert_kept, fullest

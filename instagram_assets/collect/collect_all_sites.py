@@ -7,16 +7,16 @@ from math import inf
 from pathlib import Path
 
 from instagram_assets.collect.clock import Clock, time_until_text
+from instagram_assets.collect.collect_one_site import collect
 from instagram_assets.collect.collect_targets import Targets
+from instagram_assets.collect.collection_results import CollectionOutcome, RunResult, SubjectResult
 from instagram_assets.collect.collection_scope import CollectionScope, KnownPosts
-from instagram_assets.collect.collector import collect
-from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.collector_database import CollectorDatabase
+from instagram_assets.collect.instagram_permission import check_allowed
 from instagram_assets.collect.known_posts import known_posts
-from instagram_assets.collect.limiter import Budget
-from instagram_assets.collect.permission import check_allowed
 from instagram_assets.collect.proxies import Proxy
-from instagram_assets.collect.results import CollectionOutcome, RunResult, SubjectResult
-from instagram_assets.collect.site import GRAPH_API, INSTAGRAM, Classification, Request, SiteName
+from instagram_assets.collect.rate_limiter import Budget
+from instagram_assets.collect.site_adapter import GRAPH_API, INSTAGRAM, Classification, Request, SiteName
 from instagram_assets.collect.site_sessions import SiteSession, graph_api_session, instagram_session
 from instagram_assets.errors import BusyError, InstagramAssetsError
 from instagram_assets.privacy.tombstones import LatestTombstones

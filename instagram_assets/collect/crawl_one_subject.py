@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from instagram_assets.collect.clock import Clock, utc_datetime
+from instagram_assets.collect.collection_results import CollectionOutcome, SubjectResult
 from instagram_assets.collect.collection_scope import (
     count_posts,
     incompleteness_note,
@@ -11,12 +12,11 @@ from instagram_assets.collect.collection_scope import (
     is_stuck,
     shortcodes_in,
 )
-from instagram_assets.collect.crawls import Crawl
-from instagram_assets.collect.database import CollectorDatabase
-from instagram_assets.collect.delivery import Delivery
-from instagram_assets.collect.limiter import Budget
-from instagram_assets.collect.results import CollectionOutcome, SubjectResult
-from instagram_assets.collect.site import (
+from instagram_assets.collect.collector_database import CollectorDatabase
+from instagram_assets.collect.crawl_table import Crawl
+from instagram_assets.collect.inbox_delivery import CrawlDelivery
+from instagram_assets.collect.rate_limiter import Budget
+from instagram_assets.collect.site_adapter import (
     FINAL_OUTCOMES,
     Classification,
     CrawlPage,
@@ -26,7 +26,7 @@ from instagram_assets.collect.site import (
     SiteAdapter,
 )
 from instagram_assets.collect.stored_pages import load_pages, store_page, with_lazy_records
-from instagram_assets.collect.subjects import SubjectRow, load_subject, postpone, profile_id_in, update_from_page
+from instagram_assets.collect.subject_table import SubjectRow, load_subject, postpone, profile_id_in, update_from_page
 from instagram_assets.collect.unknown_responses import save_response
 from instagram_assets.errors import (
     AnswersChangedError,
@@ -60,7 +60,7 @@ class Crawler:
     clock: Clock
     log: Callable[[str], object]
     budget: Budget
-    delivery: Delivery
+    delivery: CrawlDelivery
     again: bool
     ended_by: InstagramAssetsError | None = None
     changed: int = 0

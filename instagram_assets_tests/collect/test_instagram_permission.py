@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.collect.permission import allowed_accounts, check_permission
+from instagram_assets.collect.instagram_permission import allowed_accounts, check_permission
 from instagram_assets.errors import CollectionRefusedError, FileError, SettingsError
 from instagram_assets.settings import CollectionSettings
 

@@ -9,13 +9,19 @@ from pathlib import Path
 from typing import BinaryIO
 
 from instagram_assets.collect.clock import Clock, utc_datetime
+from instagram_assets.collect.collection_results import CollectionOutcome, SubjectResult
 from instagram_assets.collect.collection_scope import count_posts
-from instagram_assets.collect.crawls import Crawl, close_crawl, set_outcome
-from instagram_assets.collect.database import CollectorDatabase
-from instagram_assets.collect.results import CollectionOutcome, SubjectResult
-from instagram_assets.collect.site import CrawlPage
+from instagram_assets.collect.collector_database import CollectorDatabase
+from instagram_assets.collect.crawl_table import Crawl, close_crawl, set_outcome
+from instagram_assets.collect.site_adapter import CrawlPage
 from instagram_assets.collect.stored_pages import load_pages, record_lines
-from instagram_assets.collect.subjects import SubjectRow, load_subject, mark_inactive, profile_id_in, store_newest_post
+from instagram_assets.collect.subject_table import (
+    SubjectRow,
+    load_subject,
+    mark_inactive,
+    profile_id_in,
+    store_newest_post,
+)
 from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.sources.account_and_hashtag_names import is_hashtag
 from instagram_assets.sources.inbox_files import locate_inbox_file
@@ -23,7 +29,7 @@ from instagram_assets.storage.atomic import shortened, write_atomic
 
 
 @dataclass(frozen=True)
-class Delivery:
+class CrawlDelivery:
     """Ends crawls of a site and writes their files into the inbox, after a check against forgotten names."""
 
     site: str

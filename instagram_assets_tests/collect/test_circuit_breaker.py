@@ -4,17 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.collect.clock import correct_clock_skew, correct_clock_skew_of_all
-from instagram_assets.collect.database import CollectorDatabase
-from instagram_assets.collect.identities import (
+from instagram_assets.collect.circuit_breaker import (
     IdentityState,
     clear_stop,
     identity_state,
     identity_states,
     record_classification,
 )
-from instagram_assets.collect.limiter import Limiter
-from instagram_assets.collect.site import Classification, ResponseOutcome
+from instagram_assets.collect.clock import correct_clock_skew, correct_clock_skew_of_all
+from instagram_assets.collect.collector_database import CollectorDatabase
+from instagram_assets.collect.rate_limiter import Limiter
+from instagram_assets.collect.site_adapter import Classification, ResponseOutcome
 from instagram_assets.settings.rate_limits import Rate
 from instagram_assets_tests.collect.virtual_clock import START, VirtualClock
 

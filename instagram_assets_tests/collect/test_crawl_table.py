@@ -8,8 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instagram_assets.collect.collection_scope import Bounds
-from instagram_assets.collect.crawls import close_crawl, find_open_crawl, last_closed_crawl, open_crawl, set_outcome
-from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.collector_database import CollectorDatabase
+from instagram_assets.collect.crawl_table import (
+    close_crawl,
+    find_open_crawl,
+    last_closed_crawl,
+    open_crawl,
+    set_outcome,
+)
 from instagram_assets_tests.collect.small_site import START
 
 BOUNDS = st.builds(Bounds, st.none() | st.integers(0, 5), st.none() | st.sampled_from([1.0, 2.0, 3.0]))

@@ -11,16 +11,16 @@ from datetime import datetime, time
 from pathlib import Path
 
 from instagram_assets.collect.clock import Clock, utc_datetime
+from instagram_assets.collect.collection_results import CollectionOutcome, SubjectResult
 from instagram_assets.collect.collection_scope import Bounds, CollectionScope, KnownPosts, count_posts
-from instagram_assets.collect.crawler import Crawler
-from instagram_assets.collect.crawls import Crawl, delete_crawl, find_open_crawl, last_closed_crawl, open_crawl
-from instagram_assets.collect.database import CollectorDatabase
-from instagram_assets.collect.delivery import Delivery
-from instagram_assets.collect.limiter import Budget
-from instagram_assets.collect.results import CollectionOutcome, SubjectResult
-from instagram_assets.collect.site import RequestSender, SiteAdapter
+from instagram_assets.collect.collector_database import CollectorDatabase
+from instagram_assets.collect.crawl_one_subject import Crawler
+from instagram_assets.collect.crawl_table import Crawl, delete_crawl, find_open_crawl, last_closed_crawl, open_crawl
+from instagram_assets.collect.inbox_delivery import CrawlDelivery
+from instagram_assets.collect.rate_limiter import Budget
+from instagram_assets.collect.site_adapter import RequestSender, SiteAdapter
 from instagram_assets.collect.stored_pages import load_pages
-from instagram_assets.collect.subjects import load_subject
+from instagram_assets.collect.subject_table import load_subject
 from instagram_assets.errors import BusyError
 from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN, Forgotten
 from instagram_assets.sources.account_and_hashtag_names import is_hashtag
@@ -61,7 +61,7 @@ def collect(
     when another run collects from the same site, StorageError where the disk refuses.
     """
     with _alone(database, site):
-        limits, delivery = budget or Budget(), Delivery(site.name, database, inbox, clock, forgotten)
+        limits, delivery = budget or Budget(), CrawlDelivery(site.name, database, inbox, clock, forgotten)
         crawler = Crawler(site, requester, database, clock, log, limits, delivery, again)
         run = _Run(site, scope, database, inbox, clock, log, known or {}, limits, again, delivery, crawler)
         for subject in dict.fromkeys(subjects):
@@ -95,7 +95,7 @@ class _Run:
     known: Mapping[str, KnownPosts]
     budget: Budget
     again: bool
-    delivery: Delivery
+    delivery: CrawlDelivery
     crawler: Crawler
 
     def collect(self, subject: str) -> SubjectResult:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from instagram_assets.collect.clock import utc_datetime
-from instagram_assets.collect.database import CollectorDatabase
-from instagram_assets.collect.site import CrawlPage
+from instagram_assets.collect.collector_database import CollectorDatabase
+from instagram_assets.collect.site_adapter import CrawlPage
 
 ACTIVE = "active"
 PROFILE_ID = "profile_id"

@@ -14,7 +14,7 @@ from datetime import UTC, tzinfo
 from typing import NamedTuple
 
 from instagram_assets.collect.clock import Clock, correct_clock_skew_within, day_bounds, duration_text, time_until_text
-from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.collector_database import CollectorDatabase
 from instagram_assets.settings.rate_limits import Rate
 
 

@@ -11,12 +11,12 @@ from threading import Thread
 import pytest
 
 from instagram_assets.collect.backoff import Backoff
+from instagram_assets.collect.circuit_breaker import clear_stop, identity_state, record_classification
 from instagram_assets.collect.clock import Clock, SystemClock
-from instagram_assets.collect.database import DATABASE_FILE, CollectorDatabase
-from instagram_assets.collect.identities import clear_stop, identity_state, record_classification
-from instagram_assets.collect.limiter import Budget, Limiter
-from instagram_assets.collect.requester import Requester
-from instagram_assets.collect.site import Classification, Request, Response, ResponseOutcome
+from instagram_assets.collect.collector_database import DATABASE_FILE, CollectorDatabase
+from instagram_assets.collect.rate_limiter import Budget, Limiter
+from instagram_assets.collect.retrying_requester import Requester
+from instagram_assets.collect.site_adapter import Classification, Request, Response, ResponseOutcome
 from instagram_assets.errors import BreakerOpenError, BudgetSpentError, IdentityStoppedError, StorageError
 from instagram_assets.settings.rate_limits import parse_rates
 from instagram_assets_tests.collect.telling_site import SECRET, TellingSite

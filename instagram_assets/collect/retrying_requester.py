@@ -13,6 +13,7 @@ from random import Random
 from urllib.parse import quote
 
 from instagram_assets.collect.backoff import Backoff
+from instagram_assets.collect.circuit_breaker import identity_state, record_classification
 from instagram_assets.collect.clock import (
     Clock,
     correct_clock_skew,
@@ -20,10 +21,9 @@ from instagram_assets.collect.clock import (
     duration_text,
     utc_datetime,
 )
-from instagram_assets.collect.database import LOCKS_FOLDER, CollectorDatabase
-from instagram_assets.collect.identities import identity_state, record_classification
-from instagram_assets.collect.limiter import Budget, Grant, Limiter, sleep_until_granted
-from instagram_assets.collect.site import (
+from instagram_assets.collect.collector_database import LOCKS_FOLDER, CollectorDatabase
+from instagram_assets.collect.rate_limiter import Budget, Grant, Limiter, sleep_until_granted
+from instagram_assets.collect.site_adapter import (
     RETRIED_OUTCOMES,
     STOPPING_OUTCOMES,
     Classification,

@@ -5,7 +5,7 @@ import sqlite3
 from dataclasses import asdict, dataclass, replace
 
 from instagram_assets.collect.collection_scope import Bounds
-from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.collector_database import CollectorDatabase
 
 MIN_KEPT_DAYS = 8
 """Requests are kept for at least so many days: the hashtag budget looks back seven."""

@@ -12,7 +12,7 @@ from instagram_assets.media.excluded import WAS_FORGOTTEN
 from instagram_assets.media.store import MediaStore
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.schemas import SEARCH_EMBEDDINGS, SEARCH_IMAGES
-from instagram_assets.search.requests import SearchRequest
+from instagram_assets.search.search_requests import SearchRequest
 from instagram_assets.settings import Settings
 from instagram_assets.storage.features import OnProgress
 from instagram_assets.vision import pipeline

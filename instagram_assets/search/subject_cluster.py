@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from instagram_assets.arrow import compute
 from instagram_assets.schemas import SEARCH_CLUSTERS
 from instagram_assets.schemas.images import NOISE
-from instagram_assets.search.requests import SearchRequest
+from instagram_assets.search.search_requests import SearchRequest
 from instagram_assets.settings import Settings
 from instagram_assets.vision import pipeline
 from instagram_assets.vision.cluster import ClusterLabels, largest_cluster

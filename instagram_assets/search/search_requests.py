@@ -24,7 +24,7 @@ from instagram_assets.errors import SearchRequestError, StorageError
 from instagram_assets.media.excluded import is_forgotten
 from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.privacy.tombstones import load_tombstones
-from instagram_assets.search.engine import MOST_HITS, MOST_IMAGES, SearchHit, clean_query
+from instagram_assets.search.image_search import MOST_HITS, MOST_IMAGES, SearchHit, clean_query
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import write_atomic
 
@@ -73,7 +73,7 @@ class SearchRequest(BaseModel):
         The name defaults to one made from the query. Raises SearchRequestError with the allowed range.
         """
         query = clean_query(query)
-        refuse_forgotten(query, load_tombstones(settings.folder("privacy")))
+        refuse_forgotten_query(query, load_tombstones(settings.folder("privacy")))
         quality, clusters = settings.quality, settings.clusters
         usual: dict[str, Any] = {
             "limit": settings.search.limit,
@@ -98,7 +98,7 @@ class SearchRequest(BaseModel):
             raise SearchRequestError(f"{problem['loc'][0]} {problem['input']!r}: {said}.") from error
 
 
-def refuse_forgotten(query: str, forgotten: Forgotten) -> None:
+def refuse_forgotten_query(query: str, forgotten: Forgotten) -> None:
     """Raise SearchRequestError, without the query in it, for a query that names an erased account."""
     if forgotten.scrub(query) != query or forgotten.has("account", f"#{query.removeprefix('#')}"):
         raise SearchRequestError("this search names an account that was forgotten. Search for another word.")
@@ -158,7 +158,7 @@ def save_request(lake: UPath, request: SearchRequest) -> None:
     _write(_folder(lake, request.search) / "request.json", request.model_dump())
 
 
-def load_request(lake: UPath, search: str) -> SearchRequest:
+def load_search_request(lake: UPath, search: str) -> SearchRequest:
     """Returns the request of that name. Raises SearchRequestError if there is none, StorageError if it is damaged."""
     request = find_request(lake, search)
     if request is None:

@@ -11,7 +11,7 @@ import pytest
 from instagram_assets.media.download_options import DownloadOptions
 from instagram_assets.media.store import MediaStore
 from instagram_assets.schemas import SEARCH_RESULTS
-from instagram_assets.search.candidates import fetch_candidates
+from instagram_assets.search.candidate_images import fetch_candidates
 from instagram_assets_tests.media.pictures import picture
 from instagram_assets_tests.servers.hostile import HostileServer, answer
 

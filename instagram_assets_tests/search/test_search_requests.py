@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from upath import UPath
 
 from instagram_assets.errors import SearchRequestError, StorageError
-from instagram_assets.search.requests import (
+from instagram_assets.search.results_page import SearchHit
+from instagram_assets.search.search_requests import (
     SearchRequest,
     load_hits,
-    load_request,
+    load_search_request,
     save_hits,
     save_request,
     search_name,
 )
-from instagram_assets.search.results_page import SearchHit
 from instagram_assets.settings import Settings
 
 HITS = [SearchHit(1, "https://a.example/1.jpg", "", "img", "https://a.example/"), SearchHit(2, "u", "f", "s", "p")]
@@ -68,9 +68,9 @@ def test_a_kept_request_comes_back_and_replaces_the_older_one(tmp_path: Path) ->
     lake = UPath(tmp_path)
     save_request(lake, request(limit=5))
     save_request(lake, request(limit=7, eps=0.3, subject="query", reencode=True))
-    assert load_request(lake, "고양이") == request(limit=7, eps=0.3, subject="query", reencode=True)
+    assert load_search_request(lake, "고양이") == request(limit=7, eps=0.3, subject="query", reencode=True)
     with pytest.raises(SearchRequestError, match="never asked for"):
-        load_request(lake, "강아지")
+        load_search_request(lake, "강아지")
 
 
 def test_results_are_taken_again_only_for_the_same_question(tmp_path: Path) -> None:
@@ -90,4 +90,4 @@ def test_a_damaged_request_is_named(tmp_path: Path, content: str) -> None:
     path = next(tmp_path.rglob("request.json"))
     path.write_text(content)
     with pytest.raises(StorageError, match=r"request\.json"):
-        load_request(lake, "고양이")
+        load_search_request(lake, "고양이")

@@ -138,6 +138,6 @@ class SiteAdapter(Protocol):
 
 
 class RequestSender(Protocol):
-    """Sends a request and classifies its response, within all limits; see `collect.requester`."""
+    """Sends a request and classifies its response, within all limits; see `collect.retrying_requester`."""
 
     def fetch(self, subject: str, request: Request) -> Classification: ...
