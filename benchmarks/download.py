@@ -172,12 +172,11 @@ def _note_limit(report: Report, label: str, url: str, mine: Rate) -> None:
 
 def _prices(report: Report, site: Site) -> None:
     """Microseconds per image of each promise, measured alone."""
-    from instagram_assets.media.addresses import check_url, expiry
-    from instagram_assets.media.incoming import Limits
-    from instagram_assets.media.options import DownloadOptions
+    from instagram_assets.media.download_options import DownloadOptions, SizeLimits
     from instagram_assets.media.store import MediaStore
+    from instagram_assets.media.url_checks import check_url, signature_expiry
     from instagram_assets.media.verify import check_media
-    from instagram_assets.storage.content_keys import url_identity
+    from instagram_assets.storage.fingerprints import url_identity
 
     local = DownloadOptions(allow_http=True, allow_loopback=True)
     bodies = [(site.files / f"{number}.jpg").read_bytes() for number in range(256)]
@@ -189,12 +188,12 @@ def _prices(report: Report, site: Site) -> None:
             with tempfile.TemporaryDirectory() as folder, MediaStore(Path(folder)) as store:
                 for start in range(0, len(bodies), 64):
                     batch = [
-                        (str(number), store.incoming(Limits("image", 10**9, 100)))
+                        (str(number), store.receiver(SizeLimits("image", 10**9, 100)))
                         for number in range(start, start + 64)
                     ]
                     for number, incoming in batch:
                         incoming.write(bodies[int(number)])
-                    store.keep([(number, incoming.finish()) for number, incoming in batch])
+                    store.add([(number, incoming.finish()) for number, incoming in batch])
         finally:
             os.fsync = real
 
@@ -203,7 +202,7 @@ def _prices(report: Report, site: Site) -> None:
 
     unsynced = each(lambda: keep(lambda descriptor: None))
     prices = {
-        "address": each(lambda: [(check_url(url, local), url_identity(url), expiry(url)) for url in urls]),
+        "address": each(lambda: [(check_url(url, local), url_identity(url), signature_expiry(url)) for url in urls]),
         "verify": each(lambda: [check_media(body, "image", 40) for body in bodies]),
         "hash": each(lambda: [hashlib.sha256(body).hexdigest() for body in bodies]),
         "write": unsynced,

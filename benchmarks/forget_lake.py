@@ -13,15 +13,15 @@ from upath import UPath
 
 from benchmarks.posts import FIRST_DAY, account_name, write_days, write_profiles
 from instagram_assets.arrow import compute
-from instagram_assets.engagement.impressions import impressions
+from instagram_assets.engagement.post_metrics import impressions
 from instagram_assets.ingest.landing import land_file
 from instagram_assets.ingest.merge import merge_posts
 from instagram_assets.ingest.observations import read_posts, read_profiles
-from instagram_assets.media.index import Entry, Index
+from instagram_assets.media.url_index import StoredMedia, UrlIndex
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Settings
-from instagram_assets.storage.content_keys import url_identity
 from instagram_assets.storage.features import FeatureStore
+from instagram_assets.storage.fingerprints import url_identity
 from instagram_assets.storage.layout import folder_name, set_up
 from instagram_assets.storage.parquet_files import to_bytes
 from instagram_assets.vision.embed import EMBEDDING_FEATURES
@@ -47,7 +47,7 @@ def write_data(data: Path, accounts: int, days: int, images: int) -> Settings:
     names = [account_name(number) for number in range(accounts)]
     first = date.fromisoformat(FIRST_DAY)
     span = first - timedelta(days=1), first + timedelta(days=days)
-    entries: list[Entry] = []
+    entries: list[StoredMedia] = []
     labels: list[pa.Table] = []
     for start in range(0, accounts, _AT_ONCE):
         some = names[start : start + _AT_ONCE]
@@ -64,7 +64,7 @@ def write_data(data: Path, accounts: int, days: int, images: int) -> Settings:
             rows = profiles.filter(compute.equal(profiles["account"], account))
             _put(lake / "raw_profiles" / folder_name(account) / "part.parquet", rows)
     _put(lake / "viral_labels" / "part.parquet", pa.concat_tables(labels))
-    index = Index(settings.folder("media") / "index.sqlite")
+    index = UrlIndex(settings.folder("media") / "index.sqlite")
     index.record(entries)
     index.close()
     _features(lake, entries)
@@ -79,7 +79,7 @@ def _tokens(posts: pa.Table) -> pa.Table:
     return CONTRACTS["tokens"].table(rows)
 
 
-def _pictures(posts: pa.Table, every: int, media: Path, entries: list[Entry]) -> dict[str, pa.Table]:
+def _pictures(posts: pa.Table, every: int, media: Path, entries: list[StoredMedia]) -> dict[str, pa.Table]:
     """The tables of pictures, one of each so many posts, whose files are stored."""
     chance = random.Random(len(entries))
     rows: list[dict[str, Any]] = []
@@ -91,7 +91,9 @@ def _pictures(posts: pa.Table, every: int, media: Path, entries: list[Entry]) ->
         path = media / image_id[:2] / f"{image_id}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(body)
-        entries.append(Entry(url_identity(url), image_id, "jpg", len(body), path.stat().st_mtime_ns, 1080, 1080, None))
+        entries.append(
+            StoredMedia(url_identity(url), image_id, "jpg", len(body), path.stat().st_mtime_ns, 1080, 1080, None)
+        )
         known = {name: row[name] for name in ("post_id", "account", "day")}
         rows.append({**known, "position": 0, "image_id": image_id, "url": url, "status": "ok", "near_group": image_id})
     made: dict[str, pa.Table] = {}
@@ -110,7 +112,7 @@ def _labels(posts: pa.Table) -> pa.Table:
     return CONTRACTS["viral_labels"].table(ids)
 
 
-def _features(lake: UPath, entries: list[Entry]) -> None:
+def _features(lake: UPath, entries: list[StoredMedia]) -> None:
     store = FeatureStore(lake / "features", "embeddings", "clip", EMBEDDING_FEATURES)
     for start in range(0, len(entries), 256):
         some = entries[start : start + 256]

@@ -23,7 +23,7 @@ from benchmarks.measure import Report
 from benchmarks.web_index import make
 from benchmarks.web_lake import settings_of, write_lake
 from benchmarks.web_programs import browser, program
-from instagram_assets.lake_index.reading import IndexHandle
+from instagram_assets.lake_index.index_reader import IndexHandle
 from instagram_assets.lake_index.thumbnails import small_jpeg
 
 _NOBODY = "http://127.0.0.1:1"

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Protocol
 
 from benchmarks.measure import Report, options
-from instagram_assets.collect.database import CollectorDatabase
-from instagram_assets.collect.limiter import Limiter
-from instagram_assets.settings.rates import Rate, parse_rates
+from instagram_assets.collect.collector_database import CollectorDatabase
+from instagram_assets.collect.rate_limiter import Limiter
+from instagram_assets.settings.rate_limits import Rate, parse_rates
 
 _START, _HOURS_3, _RESTARTS = 1_795_000_000.0, 3 * 3_600, 20
 _RATES = ("1,30;60,3600", "5,10;20,60;60,3600")

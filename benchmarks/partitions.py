@@ -65,7 +65,7 @@ def land_lake(folder: str, accounts: int, days: int) -> None:
     """In a child: an export of one post per cell into the landing zone, accounts and profiles known."""
     from instagram_assets import partitions
     from instagram_assets.automation import shell_runs
-    from instagram_assets.automation.run_plan import plan_runs
+    from instagram_assets.automation.partitions_to_run import plan_runs
 
     posts, profiles = Path(folder) / "posts.json", Path(folder) / "profiles.json"
     write_posts(posts, accounts * days, accounts, days)

@@ -27,11 +27,11 @@ _LIMIT = 500
 def ours(hits_file: str, folder: str) -> int:
     """The stages of the job `search` after its page, in a child; how many images the subject's cluster has."""
     from instagram_assets.datasets.image_folder import write_folder
-    from instagram_assets.search.candidates import embeddings_table, fetch_results, images_table
+    from instagram_assets.search.candidate_images import embeddings_table, fetch_results, images_table
     from instagram_assets.search.image_selection import select_images
-    from instagram_assets.search.requests import SearchRequest, results_table
     from instagram_assets.search.results_page import SearchHit
-    from instagram_assets.search.subject import clusters_table
+    from instagram_assets.search.search_requests import SearchRequest, results_table
+    from instagram_assets.search.subject_cluster import clusters_table
     from instagram_assets.settings import load_settings
     from instagram_assets.vision import pipeline
 
@@ -141,7 +141,7 @@ def main() -> None:
 
 def _hits(server: SearchPage, wanted: int) -> tuple[float, list[dict[str, object]]]:
     """What a Chromium finds on the page, and the seconds that it takes."""
-    from instagram_assets.search.engine import BrowserSearch
+    from instagram_assets.search.image_search import BrowserSearch
     from instagram_assets.settings import SearchSettings
 
     search_options = SearchSettings(flags="--no-sandbox", scroll_pause=0)

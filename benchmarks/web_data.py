@@ -16,8 +16,8 @@ from instagram_assets.datasets.image_folder import write_folder
 from instagram_assets.demo.synthetic_images import SCENE_COLOURS, SCENE_SHAPES, Scene, encode_image
 from instagram_assets.partitions import register_search
 from instagram_assets.schemas import CONTRACTS
-from instagram_assets.search.requests import SearchRequest, save_hits, save_request
 from instagram_assets.search.results_page import SearchHit
+from instagram_assets.search.search_requests import SearchRequest, save_hits, save_request
 from instagram_assets.settings import Settings
 from instagram_assets.storage.lake_writer import write_cells
 

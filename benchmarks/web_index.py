@@ -198,10 +198,10 @@ def _measure_pages(report: Report, app: str, name: str, times: int) -> list[str]
 
 def _charts(app: str) -> list[str]:
     """Each chart of the insights: of all posts, of an account, of a month."""
-    from instagram_assets.insights.every import CHARTS
+    from instagram_assets.insights.chart_data import CHARTS_BY_NAME
 
     wanted = ("account={account}", "first={first}&last={last}")
-    return [f"/insights/charts/{chart}?{some}" for chart in CHARTS for some in wanted]
+    return [f"/insights/charts/{chart}?{some}" for chart in CHARTS_BY_NAME for some in wanted]
 
 
 def _of_posts(app: str, values: list[dict[str, str]]) -> list[str]:

@@ -13,9 +13,9 @@ from upath import UPath
 from benchmarks.measure import Report, in_child
 from benchmarks.web_asking import timed_once_each
 from benchmarks.web_lake import settings_of
-from instagram_assets.lake_index.nearest import Vectors, nearest_rows
-from instagram_assets.lake_index.reading import LakeIndex
-from instagram_assets.lake_index.vectors import embedding_parts
+from instagram_assets.lake_index.embedding_file import embedding_parts
+from instagram_assets.lake_index.index_reader import LakeIndex
+from instagram_assets.lake_index.nearest_neighbours import Vectors, nearest_rows
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -1,6 +1,7 @@
 """Arrow's compute functions, loaded at first use and without types, since pyarrow ships none; and columns as NumPy."""
 
 import importlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class _Functions:
 compute: Any = _Functions()
 
 
-def group_starts(table: "pa.Table", columns: list[str]) -> "Booleans":
+def group_starts(table: "pa.Table", columns: Sequence[str]) -> "Booleans":
     """True at each row that differs from the row before it in one of `columns`, which hold no nulls."""
     import numpy as np
 

@@ -2,21 +2,9 @@
 
 import dagster as dg
 
-from instagram_assets.assets import (
-    age,
-    collect,
-    datasets,
-    engagement,
-    ingest,
-    media,
-    posts,
-    reels,
-    search,
-    text,
-    vision,
-)
+from instagram_assets.assets import age, collect, datasets, engagement, images, ingest, reels, search, text
 from instagram_assets.automation.checks import checks
-from instagram_assets.automation.executor import one_process
+from instagram_assets.automation.executor_and_retries import one_process
 from instagram_assets.automation.jobs import jobs
 from instagram_assets.automation.progress_logger import progress_logger
 from instagram_assets.automation.schedules import schedules
@@ -27,7 +15,7 @@ from instagram_assets.storage.parquet_io import tables_of_run
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules(
-        [collect, ingest, posts, media, vision, engagement, text, age, reels, datasets, search],
+        [collect, ingest, images, engagement, text, age, reels, datasets, search],
         include_specs=True,
     ),
     asset_checks=checks,

@@ -1,4 +1,7 @@
-"""Every exception that this package raises on purpose; messages name the file, the record and the remedy."""
+"""Exceptions that this package raises on purpose; messages name the file, the record and the remedy.
+
+Those that only `dev` or the web app raises stand where they are raised, and derive from `InstagramAssetsError` too.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -214,10 +217,6 @@ class BusyError(InstagramAssetsError):
     """Runs are working on what would be changed; possible when they have ended."""
 
 
-class DevError(InstagramAssetsError):
-    """Something that `dev` consists of did not start, or ended."""
-
-
 class UndeliveredError(InstagramAssetsError):
     """An alert was not delivered; `seconds` is the wait that the receiver asked for."""
 
@@ -326,14 +325,6 @@ class NothingKeptError(InstagramAssetsError):
     """No image of a search was good enough for its dataset."""
 
 
-class DagsterDownError(InstagramAssetsError):
-    """Dagster's webserver does not answer: it is not started, or still starting."""
-
-
-class DagsterRefusedError(InstagramAssetsError):
-    """Dagster's webserver answered, and said no: there is no such job, or the run's config is wrong."""
-
-
 class NotFoundError(InstagramAssetsError):
     """The requested thing does not exist."""
 
@@ -348,14 +339,6 @@ class NotReadyError(ConflictError):
 
 class PausedError(ConflictError):
     """Nothing may change while something is being forgotten, which has the data folder for itself."""
-
-
-class NotTakenError(InstagramAssetsError):
-    """An uploaded file is of a kind that the inbox does not read."""
-
-
-class TooLargeError(InstagramAssetsError):
-    """An uploaded file is larger than the web app takes."""
 
 
 class DiskFullError(StorageError):

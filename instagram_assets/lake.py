@@ -93,7 +93,7 @@ class Lake:
         [{'day': datetime.date(2026, 10, 20), 'likes': 10}]
         """
         known, chosen_columns = _contract(name).schema.names, _columns(columns)
-        partitions = ("account", "day") if name in VIEWS else CONTRACTS[name].partitions
+        partitions = (VIEWS if name in VIEWS else CONTRACTS)[name].partitions
         if unknown := [column for column in chosen_columns or () if column not in known]:
             raise QueryError(f"{name} has no column {', '.join(unknown)}. It has: {', '.join(known)}.")
         for what, wanted in {"account": accounts, "day": days}.items():

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import dagster as dg
 
 from instagram_assets.calendar import today
+from instagram_assets.schemas.contract import BY_ACCOUNT, BY_CELL, BY_SEARCH, Contract
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import lake_root
 from instagram_assets.storage.migration import first_year
@@ -61,7 +62,17 @@ FIRST_DAY = first_day()
 accounts = dg.DynamicPartitionsDefinition(name="accounts")
 days = dg.DailyPartitionsDefinition(start_date=FIRST_DAY.isoformat(), timezone=settings().time_zone, end_offset=1)
 searches = dg.DynamicPartitionsDefinition(name="searches")
-account_days = dg.MultiPartitionsDefinition({"account": accounts, "day": days})
+account_days = dg.MultiPartitionsDefinition(dict(zip(BY_CELL, (accounts, days), strict=True)))
+_DEFINITIONS: dict[tuple[str, ...], dg.PartitionsDefinition] = {
+    BY_CELL: account_days,
+    BY_ACCOUNT: accounts,
+    BY_SEARCH: searches,
+}
+
+
+def definition_of(contract: Contract) -> dg.PartitionsDefinition | None:
+    """Dagster's partitions of a table, by the partition columns of its contract; null for one without partitions."""
+    return _DEFINITIONS.get(contract.partitions)
 
 
 class Cell(NamedTuple):

@@ -29,8 +29,8 @@ STARTERS = (
         "instagram_assets.automation.shell_runs",
     ),
     *("instagram_assets.demo", "instagram_assets.vision", "instagram_assets.automation.dagster_home"),
-    "instagram_assets.local.looks",
-    *("instagram_assets.age.pipeline", "instagram_assets.text.tokens", "instagram_assets.text.counts"),
+    "instagram_assets.local.image_analysis",
+    *("instagram_assets.age.pipeline", "instagram_assets.text.tokens", "instagram_assets.text.word_frequencies"),
     *(
         "instagram_assets_tests.commands",
         "instagram_assets_tests.dagster_instances",

@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 import instagram_assets
-from instagram_assets.assets.parts import inputs, whole_inputs
+from instagram_assets.assets.asset_helpers import inputs, whole_inputs
 from instagram_assets.definitions import defs
 from instagram_assets.errors import ContractError
 from instagram_assets.schemas import CONTRACTS

@@ -94,9 +94,9 @@ def test_every_error_stands_in_one_module_below_one_base_and_says_that_it_is_one
     for module in (
         "cli",
         "definitions",
-        "local.looks",
-        "local.searches",
-        "local.ages",
+        "local.image_analysis",
+        "local.search_and_download",
+        "local.text_analysis",
         "age.trainer",
         "alerts.deliver",
     ):

@@ -18,7 +18,7 @@ from instagram_assets.age.model_files import AgeConfig, find_age_model, load_bac
 from instagram_assets.errors import ModelError, SettingsError
 from instagram_assets.models.file_checks import sha256
 from instagram_assets.models.local_models import ModelSource, find_model
-from instagram_assets.settings import NESTED, PREFIX, Settings
+from instagram_assets.settings import ENV_NESTED, ENV_PREFIX, Settings
 
 if TYPE_CHECKING:
     from instagram_assets.age.model import AgeModel
@@ -56,8 +56,8 @@ def resolve_model(path: Path, settings: Settings) -> tuple[Path, Settings]:
         if name in options.model_fields_set and asked != number:
             raise SettingsError(
                 f"{path}: was trained with {name} {number}, and {asked} is asked for (--{name.replace('_', '-')}, or "
-                f"{PREFIX}AGE{NESTED}{name.upper()}). For another its numbers mean nothing: leave that out, or train "
-                "again."
+                f"{ENV_PREFIX}AGE{ENV_NESTED}{name.upper()}). For another its numbers mean nothing: leave that out, or "
+                "train again."
             )
     return path, settings.model_copy(update={"age": options.model_copy(update=trained)})
 

@@ -18,9 +18,9 @@ from instagram_assets.ingest import field_values
 from instagram_assets.ingest.archive_layout import is_posts_file
 from instagram_assets.ingest.archive_pictures import archive_owner
 from instagram_assets.ingest.field_values import is_account_name, replace_surrogates
-from instagram_assets.ingest.folders import FolderContents
+from instagram_assets.ingest.folder_scan import FolderContents
 from instagram_assets.ingest.formats import graphql
-from instagram_assets.ingest.formats.shapes import Part, PostShape
+from instagram_assets.ingest.formats.field_mapping import Part, PostMapping
 from instagram_assets.ingest.normalize import format_of
 from instagram_assets.ingest.reader.byte_streams import utf8_chunks
 from instagram_assets.ingest.reader.json_values import BadRecord, Record
@@ -286,12 +286,12 @@ def _captions(record: Record | BadRecord, source: RecordSource) -> Iterator[_Cap
         yield _Caption(text)
         return
     try:
-        yield from (_caption(part) for part in opened(record, source) if isinstance(part.shape, PostShape))
+        yield from (_caption(part) for part in opened(record, source) if isinstance(part.mapping, PostMapping))
     except RecordError as error:
         yield _Caption(None, problem=str(error))
 
 
 def _caption(part: Part) -> _Caption:
     # The original project stored so little of a node that it may not be recognised as one.
-    shape = graphql.POST if "edge_media_to_caption" in part.record else part.shape
-    return _Caption(shape.value("caption", part.record), shape.value("owner", part.record))
+    mapping = graphql.POST if "edge_media_to_caption" in part.record else part.mapping
+    return _Caption(mapping.value("caption", part.record), mapping.value("owner", part.record))

@@ -10,14 +10,12 @@ from instagram_assets.age import pipeline
 from instagram_assets.age.card import NOT_FOR_PERSONS
 from instagram_assets.age.dataset import TrainingData
 from instagram_assets.age.predict import AUTHOR_TEXT_COLUMNS, audience
-from instagram_assets.assets.parts import OWNERS, described, failing_clearly, show, whole_inputs
-from instagram_assets.partitions import accounts
+from instagram_assets.assets.asset_helpers import OWNERS, contract_arguments, failing_clearly, log_results, whole_inputs
 from instagram_assets.report.charts import histogram
 from instagram_assets.report.progress import ProgressUpdate, show_progress
 from instagram_assets.settings import settings
 
 _BY_ACCOUNT: dict[str, Any] = {
-    "partitions_def": accounts,
     "backfill_policy": dg.BackfillPolicy.single_run(),
     # Posts are read by account. Dagster need not list all days of each: for 10,000 accounts that takes it a quarter
     # of an hour.
@@ -37,7 +35,7 @@ def age_model(context: dg.AssetExecutionContext, posts: pa.RecordBatchReader) ->
         folder, trained, report = pipeline.train_model(settings(), posts, progress, on_data=_counts_to(context))
     if not trained:
         context.log.info(f"nothing changed: {folder} is kept, nothing was trained")
-    show(context, {**report.numbers, "trained now": float(trained)}, report.pictures)
+    log_results(context, {**report.numbers, "trained now": float(trained)}, report.pictures)
     return dg.MaterializeResult(
         metadata={
             "model card": dg.MetadataValue.md(report.card),
@@ -47,7 +45,7 @@ def age_model(context: dg.AssetExecutionContext, posts: pa.RecordBatchReader) ->
     )
 
 
-@dg.asset(**_BY_ACCOUNT, **described("age_predictions", "age", {"pytorch"}), deps=["age_model"], pool="models")
+@dg.asset(**_BY_ACCOUNT, **contract_arguments("age_predictions", "age", {"pytorch"}), deps=["age_model"], pool="models")
 def age_predictions(context: dg.AssetExecutionContext, posts: pa.RecordBatchReader) -> pa.Table:
     """How likely the author of each account is of the cut-off age or older, and the share of all of them.
 
@@ -65,7 +63,7 @@ def age_predictions(context: dg.AssetExecutionContext, posts: pa.RecordBatchRead
     font, probabilities = settings().text.font, predicted.table["probability"].drop_null().to_pylist()
     title = "probability of the cut-off age or older"
     picture = histogram(probabilities, title, font=font) if probabilities else None
-    show(context, {**predicted.numbers, **predicted.words}, {"probabilities": picture})
+    log_results(context, {**predicted.numbers, **predicted.words}, {"probabilities": picture})
     return predicted.table
 
 

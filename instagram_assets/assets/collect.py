@@ -5,18 +5,18 @@ from typing import Any, Literal
 import dagster as dg
 import pyarrow as pa
 
-from instagram_assets.assets.parts import described, failing_clearly
+from instagram_assets.assets.asset_helpers import contract_arguments, failing_clearly
 from instagram_assets.collect.clock import SystemClock
 from instagram_assets.collect.collect_targets import TargetKind, choose_targets
 from instagram_assets.collect.collection_scope import CollectionScope
 from instagram_assets.collect.collection_status import account_statuses
-from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.collector_database import CollectorDatabase
 from instagram_assets.collect.hashtag_gaps import missing_hashtag_hours
 from instagram_assets.collect.status_table import collected_accounts_table as table_of
 from instagram_assets.collect.status_table import status_markdown
 from instagram_assets.errors import CollectionRefusedError
 from instagram_assets.settings import settings
-from instagram_assets.sources.requests import parse_day
+from instagram_assets.sources.apify_inputs import parse_day
 
 POOL = "collection"
 """Of this pool one run collects at a time: others of them wait."""
@@ -46,12 +46,12 @@ class CollectConfig(dg.Config):
     description="Whom we collect ourselves, by Meta's official API or from the site, and how it stands with each. To "
     "make it is to collect: what comes is put into the inbox.",
     pool=POOL,
-    **described("collected_accounts", "ingest"),
+    **contract_arguments("collected_accounts", "ingest"),
 )
 def collected_accounts(context: dg.AssetExecutionContext, config: CollectConfig) -> dg.Output[pa.Table]:
     """Posts and profiles of accounts and hashtags into the inbox, by the official API or from the site."""
-    from instagram_assets.collect.collect_all import CollectionOptions, ProgressListener, collect_all
-    from instagram_assets.collect.results import RunResult
+    from instagram_assets.collect.collect_all_sites import CollectionOptions, ProgressListener, collect_all
+    from instagram_assets.collect.collection_results import RunResult
 
     chosen, database, clock, done = (
         settings(),

@@ -10,9 +10,9 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from instagram_assets.assets.parts import OWNERS, whole
+from instagram_assets.assets.asset_helpers import OWNERS, whole_table_deps
 from instagram_assets.datasets.csv import CAPTION_RAW, IMPRESSION, write_csv
-from instagram_assets.datasets.delta import TABLES, Made, target_of, write_delta
+from instagram_assets.datasets.delta import TABLES, ExportedTable, delta_target, write_delta
 from instagram_assets.datasets.json import json_name, write_json
 from instagram_assets.datasets.parquet import SCHEMA, write_parquet
 from instagram_assets.datasets.pseudonymous import (
@@ -72,7 +72,7 @@ def _check(run: str) -> Check | None:
     return check_before(read_lake_names(open_lake(settings()))) if _pseudonyms(run) else None
 
 
-@dg.asset(deps=whole("posts", "images", "captions"), **_shown("json", _RECORD))
+@dg.asset(deps=whole_table_deps("posts", "images", "captions"), **_shown("json", _RECORD))
 def dataset_json(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """Every post with its profile and its pictures' files, as one JSON array; a second file has captions, too."""
     mode, folder, parts = settings().mode, settings().folder("datasets"), _parts(context.run.run_id)
@@ -86,7 +86,7 @@ def dataset_json(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     return _written(path, rows)
 
 
-@dg.asset(deps=whole("posts", "images", "captions"), **_shown("csv", (*_RECORD, IMPRESSION, CAPTION_RAW)))
+@dg.asset(deps=whole_table_deps("posts", "images", "captions"), **_shown("csv", (*_RECORD, IMPRESSION, CAPTION_RAW)))
 def dataset_csv(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """One CSV per kind: captions on one line, lists joined by commas, made for machine learning."""
     options, folder, rows = settings().export, settings().folder("datasets"), 0
@@ -110,7 +110,7 @@ def dataset_csv(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     return _written(folder, rows)
 
 
-@dg.asset(deps=whole("posts", "images", "impressions", "captions"), **_shown("parquet", _OF_PARQUET))
+@dg.asset(deps=whole_table_deps("posts", "images", "impressions", "captions"), **_shown("parquet", _OF_PARQUET))
 def dataset_parquet(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """Every post with its images, their captions and impression, typed, one folder per account."""
     folder, given = settings().folder("datasets") / "parquet", _parts(context.run.run_id)
@@ -124,12 +124,12 @@ def dataset_parquet(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
 
 
 @dg.asset(
-    deps=[*whole("posts", "reel_analyses"), "viral_labels", "viral_hypotheses", "raw_ads"],
+    deps=[*whole_table_deps("posts", "reel_analyses"), "viral_labels", "viral_hypotheses", "raw_ads"],
     **_shown("deltalake", _OF_DELTA),
 )
 def dataset_delta(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """Posts, reels, labels, analyses and ads as Delta tables for Databricks and Spark; what did not change stays."""
-    target, options = target_of(settings()), settings().delta.options
+    target, options = delta_target(settings()), settings().delta.options
     pseudonyms, warn = _pseudonyms(context.run.run_id), context.log.warning
     check = _check(context.run.run_id)
     made = write_delta(open_lake(settings()), target, options, pseudonyms=pseudonyms, check=check, warn=warn)
@@ -139,7 +139,7 @@ def dataset_delta(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     return dg.MaterializeResult(metadata={**made_of, **_people()})
 
 
-def _delta_tables(made: Iterable[Made]) -> str:
+def _delta_tables(made: Iterable[ExportedTable]) -> str:
     lines = [f"| {t.table} | {t.version} | {t.rows:,} | {t.files:,} | {t.written:,} | {t.removed:,} |" for t in made]
     return "\n".join(["| table | version | rows | files | written | removed |", "|---|--:|--:|--:|--:|--:|", *lines])
 

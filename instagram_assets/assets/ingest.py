@@ -1,7 +1,8 @@
-"""Records in: files land once, then each cell takes its rows from the landing zone."""
+"""Records in: files land once, each cell takes its rows from the landing zone, posts are merged with their profiles."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,14 @@ import pyarrow as pa
 from pydantic import field_validator
 from upath import UPath
 
-from instagram_assets.assets.parts import PER_CELL, described
+from instagram_assets.assets.asset_helpers import PER_CELL, contract_arguments, earlier_rows, log_results
 from instagram_assets.errors import StorageError
 from instagram_assets.ingest import inbox
 from instagram_assets.ingest.archive_pictures import StorePictures
 from instagram_assets.ingest.field_drift import field_changes
 from instagram_assets.ingest.landing_run import LandingReport
 from instagram_assets.ingest.manifests import LandedFile, extend_to_oldest_post, manifests, pending_files
+from instagram_assets.ingest.merge import merge_posts
 from instagram_assets.ingest.observations import (
     landed_files,
     quarantine_table,
@@ -26,14 +28,16 @@ from instagram_assets.ingest.observations import (
     read_posts,
     read_profiles,
 )
-from instagram_assets.media.local import keep_in
-from instagram_assets.media.options import DownloadOptions
-from instagram_assets.partitions import Selection, accounts, first_day, known_accounts, selection, window
+from instagram_assets.ingest.retained_rows import RetainedRows, retained_rows
+from instagram_assets.media.archive_images import store_images_in
+from instagram_assets.media.download_options import DownloadOptions
+from instagram_assets.partitions import Selection, first_day, known_accounts, selection, window
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.report.progress import counter, show_progress
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets.storage.parquet_io import not_tried_again
+from instagram_assets.storage.retention_horizon import read_horizon
 
 REJECTED_FILES = "rejected files"
 """Of a landing run: the metadata that counts the files which were put aside as bad."""
@@ -64,21 +68,22 @@ class LandingConfig(dg.Config):
     outs={
         "landed_files": dg.AssetOut(
             description="Every file that came in, read once and split by account and day.",
-            **described("landed_files", "ingest", {"json"}),
+            **contract_arguments("landed_files", "ingest", {"json"}),
         ),
         "quarantine": dg.AssetOut(
-            description="Bad records, each with its file, place, field and reason.", **described("quarantine", "ingest")
+            description="Bad records, each with its file, place, field and reason.",
+            **contract_arguments("quarantine", "ingest"),
         ),
         "raw_ads": dg.AssetOut(
             description="Ads as received and validated, one row per observation; they end at their viral labels.",
             is_required=False,
-            **described("raw_ads", "ingest"),
+            **contract_arguments("raw_ads", "ingest"),
         ),
         "raw_comments": dg.AssetOut(
             description="Comments under pseudonyms, one row per observation, joined to `posts` by `post_id`. None "
             "unless INSTAGRAM_ASSETS_INGEST__KEEP_COMMENTS keeps them.",
             is_required=False,
-            **described("raw_comments", "ingest"),
+            **contract_arguments("raw_comments", "ingest"),
         ),
     }
 )
@@ -120,23 +125,21 @@ def landed(
         raise dg.Failure("\n".join(map(str, result.failures)), metadata=numbers)
 
 
-@dg.asset(**PER_CELL, **described("raw_posts", "ingest"))
+@dg.asset(**PER_CELL, **contract_arguments("raw_posts", "ingest"))
 def raw_posts(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.Table:
     """Posts as received and validated, one row per observation."""
     with not_tried_again():
         return read_posts(open_lake(settings()), "posts", *_cells(context))
 
 
-@dg.asset(**PER_CELL, **described("raw_reels", "ingest"))
+@dg.asset(**PER_CELL, **contract_arguments("raw_reels", "ingest"))
 def raw_reels(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.Table:
     """Reels as received and validated, one row per observation."""
     with not_tried_again():
         return read_posts(open_lake(settings()), "reels", *_cells(context))
 
 
-@dg.asset(
-    partitions_def=accounts, backfill_policy=dg.BackfillPolicy.single_run(), **described("raw_profiles", "ingest")
-)
+@dg.asset(backfill_policy=dg.BackfillPolicy.single_run(), **contract_arguments("raw_profiles", "ingest"))
 def raw_profiles(context: dg.AssetExecutionContext, landed_files: pa.Table) -> pa.Table:
     """Profiles as received and validated, one row per observation."""
     return read_profiles(open_lake(settings()), context.partition_keys)
@@ -161,7 +164,7 @@ def _keep() -> StorePictures | None:
     if not settings().download.download_images:
         return None
     options = DownloadOptions.of(settings().download, load_tombstones(settings().folder("privacy")))
-    return partial(keep_in, settings().folder("media"), options)
+    return partial(store_images_in, settings().folder("media"), options)
 
 
 def _not_as_kept(name: str, read: Callable[[UPath], pa.Table]) -> Iterator[dg.Output[pa.Table]]:
@@ -190,3 +193,28 @@ def _kept(name: str) -> pa.Table | None:
 
 def _cells(context: dg.AssetExecutionContext) -> Selection:
     return selection(context.partition_key_range, known_accounts(context.instance))
+
+
+@dg.asset(
+    # An owner may be another collected account, so every profile counts, whatever the run's accounts are.
+    ins={"raw_profiles": dg.AssetIn(partition_mapping=dg.AllPartitionMapping())},
+    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=26)),
+    **PER_CELL,
+    **contract_arguments("posts", "posts"),
+)
+def posts(
+    context: dg.AssetExecutionContext, raw_posts: pa.Table, raw_reels: pa.Table, raw_profiles: pa.Table
+) -> pa.Table:
+    """Each post or reel once: its newest observation, merged with its owner's profile."""
+    table = merge_posts(raw_posts, raw_reels, raw_profiles, settings().mode, _remembered(context, raw_posts, raw_reels))
+    numbers = {"posts": table.num_rows, "without a profile": table["profile_observed_at"].null_count}
+    log_results(context, numbers)
+    return table
+
+
+def _remembered(context: dg.AssetExecutionContext, raw_posts: pa.Table, raw_reels: pa.Table) -> RetainedRows | None:
+    """What the cells of the run know of observations that are past retention; null where it never ran."""
+    before = read_horizon(open_lake(settings())).raw
+    if before is None:
+        return None
+    return retained_rows(earlier_rows(context), pa.concat_tables([raw_posts, raw_reels]), before)

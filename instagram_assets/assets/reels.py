@@ -7,24 +7,24 @@ import dagster as dg
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
-from instagram_assets.assets.parts import (
+from instagram_assets.assets.asset_helpers import (
     PER_CELL,
-    described,
+    contract_arguments,
     earlier_rows,
     failing_clearly,
     inputs,
-    past_media,
-    show,
-    unchanged,
+    log_results,
+    media_past_retention,
+    unchanged_rows,
     whole_inputs,
 )
 from instagram_assets.errors import RateLimitedError
-from instagram_assets.media.excluded import PAST, joined, only_of, without
-from instagram_assets.media.options import DownloadOptions
+from instagram_assets.media.download_options import DownloadOptions
+from instagram_assets.media.excluded import PAST_RETENTION, anti_join, concat_sorted, semi_join
 from instagram_assets.media.store import MediaStore
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.reels import hypotheses, run_analysis
-from instagram_assets.reels.analyses import VIDEO_COLUMNS
+from instagram_assets.reels.analyses import VIDEO_COLUMNS, with_earlier_analyses
 from instagram_assets.reels.video_measures import with_damage
 from instagram_assets.reels.videos import open_addresses, video_options
 from instagram_assets.reels.videos import reel_videos as videos_of_reels
@@ -44,19 +44,19 @@ _WAITS = 2
 @dg.asset(
     ins=inputs(posts=["account", "day", "post_id", "shortcode", "kind", "observed_at", "media"]),
     **PER_CELL,
-    **described("reel_videos", "reels", {"ffmpeg"}),
+    **contract_arguments("reel_videos", "reels", {"ffmpeg"}),
     pool="downloads",
 )
 def reel_videos(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     """The video of every reel, fetched once, with its facts and a telling picture of it."""
     if not settings().reels.enabled:
-        return unchanged(context, "INSTAGRAM_ASSETS_REELS__ENABLED")
+        return unchanged_rows(context, "INSTAGRAM_ASSETS_REELS__ENABLED")
     folder, options = settings().folder("media"), _options()
     may_wait = context.retry_number < _WAITS
     with failing_clearly():
         addresses = open_addresses(settings().reels)
-    past = past_media(context, posts)
-    wanted = posts if past is None else without(posts, past)
+    past = media_past_retention(context, posts)
+    wanted = posts if past is None else anti_join(posts, past)
     try:
         with (
             MediaStore(folder) as store,
@@ -67,11 +67,11 @@ def reel_videos(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
         context.log.warning(f"{limit} This run waits, and goes on with the reels that are left.")
         raise dg.RetryRequested(max_retries=_WAITS, seconds_to_wait=limit.seconds) from limit
     table = with_damage(table, folder, features_folder(settings()))
-    table = table if past is None else joined(table, past)
+    table = table if past is None else concat_sorted(table, past)
     stored = table.filter(compute.is_valid(table["poster"])).select(["poster", "account", "duration"]).to_pylist()
     tiles = [(folder / row["poster"], f"{row['account']} {row['duration'] or 0:.0f} s") for row in stored]
     sheet = captioned_sheet(tiles, text_lines=1, font=settings().text.font) if tiles else None
-    show(context, _numbers(table), {"posters": sheet})
+    log_results(context, _numbers(table), {"posters": sheet})
     return table
 
 
@@ -80,21 +80,22 @@ def reel_videos(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     # Read by the step itself, since a whole table is no input of a box.
     deps=[] if settings().reels.hide_label else ["viral_labels"],
     **PER_CELL,
-    **described("reel_analyses", "reels", {"gemini"}),
+    **contract_arguments("reel_analyses", "reels", {"gemini"}),
     pool="models",
 )
 def reel_analyses(context: dg.AssetExecutionContext, reel_videos: pa.Table) -> pa.Table:
     """What a model saw and heard in each reel, and why it may have gone viral, or not; each answer is paid once."""
     if not settings().reels.enabled:
-        return unchanged(context, "INSTAGRAM_ASSETS_REELS__ENABLED")
-    gone = reel_videos.filter(compute.fill_null(compute.equal(reel_videos["reason"], PAST), False))
-    watched = only_of(earlier_rows(context), gone) if gone.num_rows else None
-    wanted = reel_videos if watched is None else without(reel_videos, watched)
+        return unchanged_rows(context, "INSTAGRAM_ASSETS_REELS__ENABLED")
+    gone = reel_videos.filter(compute.fill_null(compute.equal(reel_videos["reason"], PAST_RETENTION), False))
+    earlier = earlier_rows(context)
+    watched = semi_join(earlier, gone) if gone.num_rows else None
+    wanted = reel_videos if watched is None else anti_join(reel_videos, watched)
     with failing_clearly(), show_progress(context.log.info, counter("analysed")) as report:
         table = run_analysis.analyse(wanted, settings(), report)
-    table = table if watched is None else joined(table, watched)
-    show(context, run_analysis.numbers_of(table, settings()))
-    return table
+    table = table if watched is None else concat_sorted(table, watched)
+    log_results(context, run_analysis.numbers_of(table, settings()))
+    return with_earlier_analyses(table, earlier)
 
 
 @dg.asset(
@@ -106,7 +107,7 @@ def reel_analyses(context: dg.AssetExecutionContext, reel_videos: pa.Table) -> p
         ),
         **inputs(viral_labels=hypotheses.LABEL_COLUMNS),
     },
-    **described("viral_hypotheses", "reels", {"scipy"}),
+    **contract_arguments("viral_hypotheses", "reels", {"scipy"}),
 )
 def viral_hypotheses(
     context: dg.AssetExecutionContext,
@@ -120,7 +121,7 @@ def viral_hypotheses(
     rows = table.select(["kind", "q_value"]).to_pylist()
     clear = sum(row["q_value"] is not None and row["q_value"] < SMALL_Q for row in rows)
     contrasts = sum(row["kind"] == "contrast" for row in rows)
-    show(context, {"contrasts": contrasts, f"with q < {SMALL_Q}": clear, "of the model": len(rows) - contrasts})
+    log_results(context, {"contrasts": contrasts, f"with q < {SMALL_Q}": clear, "of the model": len(rows) - contrasts})
     media, reports = settings().folder("media"), settings().folder("reports")
     lake, unanswered = open_lake(settings()), partial(run_analysis.unanswered_usd, settings=settings())
     if pages := write_pages(lake, media, reports, hypotheses=table, unanswered=unanswered):

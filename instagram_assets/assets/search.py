@@ -9,27 +9,27 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from instagram_assets.assets.parts import described, show
+from instagram_assets.assets.asset_helpers import contract_arguments, log_results
 from instagram_assets.datasets.image_folder import why_not
 from instagram_assets.datasets.overrides import overrides_of, read_overrides
 from instagram_assets.datasets.pseudonymous import declared_pseudonyms
 from instagram_assets.errors import SearchRequestError
-from instagram_assets.media.outcomes import Progress
-from instagram_assets.partitions import CANDIDATES_TAG, COUNTED_BY_TAG, KEPT_TAG, QUERY_TAG, search_tags, searches
+from instagram_assets.media.download_types import DownloadProgress
+from instagram_assets.partitions import CANDIDATES_TAG, COUNTED_BY_TAG, KEPT_TAG, QUERY_TAG, search_tags
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.report.charts import line_chart
 from instagram_assets.report.contact_sheets import labelled_sheet
 from instagram_assets.report.progress import counter, download_update, show_progress
 from instagram_assets.schemas import SEARCH_DATASET
-from instagram_assets.search.candidates import embeddings_table, fetch_results, images_table
-from instagram_assets.search.engine import search_source
-from instagram_assets.search.folder import write_search_folder
+from instagram_assets.search.candidate_images import embeddings_table, fetch_results, images_table
+from instagram_assets.search.image_search import search_source
 from instagram_assets.search.image_selection import select_images
-from instagram_assets.search.requests import (
+from instagram_assets.search.result_folder import write_search_folder
+from instagram_assets.search.search_requests import (
     SearchRequest,
     load_hits,
-    load_request,
-    refuse_forgotten,
+    load_search_request,
+    refuse_forgotten_query,
     results_table,
     save_hits,
     save_request,
@@ -37,19 +37,15 @@ from instagram_assets.search.requests import (
     search_name,
     without_forgotten,
 )
-from instagram_assets.search.subject import clusters_table
+from instagram_assets.search.subject_cluster import clusters_table
 from instagram_assets.settings import settings
-from instagram_assets.storage.folders import check_growing, preferences
+from instagram_assets.storage.image_folder_state import check_growing, preferences
 from instagram_assets.storage.lake import open_lake
 from instagram_assets.vision import pipeline
 
-_PER_SEARCH: dict[str, Any] = {"partitions_def": searches}
-
-
 overrides = dg.AssetSpec(
     "overrides",
-    **_PER_SEARCH,
-    **described("overrides", "search"),
+    **contract_arguments("overrides", "search"),
     description="The images of a search, or of a list, that somebody kept or dropped by hand, in the web app, and why.",
 )
 
@@ -72,7 +68,7 @@ class SearchConfig(dg.Config):
     """Ask the page again, and let images go that the folder has and the search has not."""
 
 
-@dg.asset(**_PER_SEARCH, **described("search_results", "search", {"selenium"}))
+@dg.asset(**contract_arguments("search_results", "search", {"selenium"}))
 def search_results(context: dg.AssetExecutionContext, config: SearchConfig) -> pa.Table:
     """What the search page shows for the word; asked again only for another request or with `refresh`."""
     request = _asked(context.partition_key, config)
@@ -92,16 +88,16 @@ def search_results(context: dg.AssetExecutionContext, config: SearchConfig) -> p
         save_hits(open_lake(settings()), request, source.site.name, hits)
     else:
         context.log.info(f"results {len(hits)}, as the page showed them before")
-    show(context, {"results": len(hits)})
+    log_results(context, {"results": len(hits)})
     return results_table(request, source.site.name, hits)
 
 
-@dg.asset(**_PER_SEARCH, **described("search_images", "search", {"jpeg", "opencv"}), pool="downloads")
+@dg.asset(**contract_arguments("search_images", "search", {"jpeg", "opencv"}), pool="downloads")
 def search_images(context: dg.AssetExecutionContext, search_results: pa.Table) -> pa.Table:
     """The images of the results, fetched, measured and judged: the original, or its thumbnail when it fails."""
-    request, last = _request(context), Progress()
+    request, last = _request(context), DownloadProgress()
 
-    def note(progress: Progress) -> None:
+    def note(progress: DownloadProgress) -> None:
         nonlocal last
         last = progress
         report(progress)
@@ -111,20 +107,20 @@ def search_images(context: dg.AssetExecutionContext, search_results: pa.Table) -
     with show_progress(context.log.info, counter("measured")) as measuring:
         table = images_table(outcomes, request, settings(), measuring)
     passed = sum(table["passed"].to_pylist())
-    show(context, {**asdict(last), **Counter(table["status"].to_pylist()), "passed": passed})
+    log_results(context, {**asdict(last), **Counter(table["status"].to_pylist()), "passed": passed})
     return table
 
 
-@dg.asset(**_PER_SEARCH, **described("search_embeddings", "search", {"pytorch"}), pool="models")
+@dg.asset(**contract_arguments("search_embeddings", "search", {"pytorch"}), pool="models")
 def search_embeddings(context: dg.AssetExecutionContext, search_images: pa.Table) -> pa.Table:
     """The embedding of each different image that passed."""
     with show_progress(context.log.info, counter("embeddings")) as report:
         table = embeddings_table(search_images, _request(context), settings(), report)
-    show(context, {"images": table.num_rows, **Counter(table["status"].to_pylist())})
+    log_results(context, {"images": table.num_rows, **Counter(table["status"].to_pylist())})
     return table
 
 
-@dg.asset(**_PER_SEARCH, **described("search_clusters", "search", {"scikitlearn"}), pool="models")
+@dg.asset(**contract_arguments("search_clusters", "search", {"scikitlearn"}), pool="models")
 def search_clusters(
     context: dg.AssetExecutionContext, search_embeddings: pa.Table, search_images: pa.Table
 ) -> pa.Table:
@@ -134,7 +130,7 @@ def search_clusters(
     counts = Counter(found.table["cluster"].to_pylist())
     lines = _cluster_lines(found.table, search_images, found.choice.label)
     context.log.info(f"clusters {len(counts.keys() - {-1})}, the subject is {found.choice.label}")
-    show(
+    log_results(
         context,
         {
             "images": found.table.num_rows,
@@ -152,7 +148,7 @@ def search_clusters(
     return found.table
 
 
-@dg.asset(**_PER_SEARCH, **described("search_dataset", "search", {"jpeg", "json"}))
+@dg.asset(**contract_arguments("search_dataset", "search", {"jpeg", "json"}))
 def search_dataset(
     context: dg.AssetExecutionContext,
     search_results: pa.Table,
@@ -182,7 +178,7 @@ def search_dataset(
     for note in written.notes:
         context.log.warning(note)
     numbers = {"candidates": len(written.rows), "kept": len(written.kept)}
-    show(context, {**numbers, **written.left_out}, written.sheets(settings().text.font))
+    log_results(context, {**numbers, **written.left_out}, written.sheets(settings().text.font))
     run_id = context.run.run_id
     tags = {CANDIDATES_TAG: str(len(written.rows)), KEPT_TAG: str(len(written.kept)), COUNTED_BY_TAG: run_id}
     context.instance.add_run_tags(context.run.run_id, tags)
@@ -194,8 +190,8 @@ def search_dataset(
 def _asked(search: str, config: SearchConfig) -> SearchRequest:
     given = config.model_dump(exclude={"query", "refresh"})
     if not config.query:
-        request = load_request(open_lake(settings()), search)
-        refuse_forgotten(request.query, load_tombstones(settings().folder("privacy")))
+        request = load_search_request(open_lake(settings()), search)
+        refuse_forgotten_query(request.query, load_tombstones(settings().folder("privacy")))
         return request.but(**given)
     if search_name(search) != search:
         raise SearchRequestError(f"{search!r} cannot name a folder. Call the partition {search_name(search)!r}.")
@@ -213,7 +209,7 @@ def _folder(search: str) -> Path:
 
 
 def _request(context: dg.AssetExecutionContext) -> SearchRequest:
-    return load_request(open_lake(settings()), context.partition_key)
+    return load_search_request(open_lake(settings()), context.partition_key)
 
 
 def _cluster_lines(clusters: pa.Table, images: pa.Table, subject: int, most: int = 6) -> list[tuple[str, list[Path]]]:

@@ -6,7 +6,14 @@ import dagster as dg
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
-from instagram_assets.assets.parts import PER_CELL, described, inputs, show, whole, whole_inputs
+from instagram_assets.assets.asset_helpers import (
+    PER_CELL,
+    contract_arguments,
+    inputs,
+    log_results,
+    whole_inputs,
+    whole_table_deps,
+)
 from instagram_assets.report.charts import bar_chart
 from instagram_assets.report.fonts import FONT_REMEDY, font_problem
 from instagram_assets.report.progress import counter, show_progress
@@ -14,13 +21,15 @@ from instagram_assets.report.topic_charts import topic_pictures
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 from instagram_assets.storage.views import open_view
-from instagram_assets.text.counts import count_pictures, pos_shares, vocabulary_shares, vocabulary_size
 from instagram_assets.text.tokens import tokens_table
 from instagram_assets.text.topics import topics_table
+from instagram_assets.text.word_frequencies import frequency_charts, pos_shares, vocabulary_shares, vocabulary_size
 from instagram_assets.vision import pipeline
 
 
-@dg.asset(ins=inputs(posts=["post_id", "account", "day", "caption"]), **PER_CELL, **described("tokens", "text"))
+@dg.asset(
+    ins=inputs(posts=["post_id", "account", "day", "caption"]), **PER_CELL, **contract_arguments("tokens", "text")
+)
 def tokens(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     """The words of each caption with their parts of speech, its emojis, hashtags and mentions."""
     with show_progress(context.log.info, counter("captions")) as report:
@@ -29,11 +38,11 @@ def tokens(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
     languages = Counter(language or "no letters" for language in table["language"].to_pylist())
     numbers = {"posts": posts.num_rows, "with a caption": table.num_rows, "words": words, **languages}
     picture = bar_chart(languages, "posts by language", font=settings().text.font) if languages else None
-    show(context, numbers, {"languages": picture})
+    log_results(context, numbers, {"languages": picture})
     return table
 
 
-@dg.asset(deps=whole("tokens"), **described("token_counts", "text"))
+@dg.asset(deps=whole_table_deps("tokens"), **contract_arguments("token_counts", "text"))
 def token_counts(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """How often each word was written, by part of speech, account and day: a view of `tokens`, stored nowhere."""
     if problem := font_problem(settings().text.font):
@@ -46,7 +55,7 @@ def token_counts(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             **{f"part of the top {share} % of words": part for share, part in vocabulary_shares(query).items()},
             **{f"part of {pos}": part for pos, part in pos_shares(query).items()},
         }
-        show(context, numbers, count_pictures(query, settings().text.font))
+        log_results(context, numbers, frequency_charts(query, settings().text.font))
     return dg.MaterializeResult(metadata={"dagster/row_count": rows})
 
 
@@ -59,7 +68,7 @@ def token_counts(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
             tokens=["account", "post_id", "tokens"],
         ),
     },
-    **described("topics", "text", {"scikitlearn"}),
+    **contract_arguments("topics", "text", {"scikitlearn"}),
 )
 def topics(
     context: dg.AssetExecutionContext,
@@ -74,5 +83,5 @@ def topics(
     numbers = {"topics": table.num_rows, "without words": table["name"].null_count}
     listed = images.filter(compute.is_in(images["image_id"], value_set=compute.list_flatten(table["image_ids"])))
     pictures = topic_pictures(table, pipeline.media_files(listed, settings()), font=settings().text.font)
-    show(context, numbers, pictures)
+    log_results(context, numbers, pictures)
     return table

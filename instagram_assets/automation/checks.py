@@ -22,7 +22,7 @@ from instagram_assets.schemas import POSTS
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 from instagram_assets.storage.parquet_io import Chosen
-from instagram_assets.text.pos import POS_CLASSES
+from instagram_assets.text.part_of_speech import POS_CLASSES
 
 _CHANGES = ("missing", "new", "retyped")
 _MOST, _LONGEST = 100, 1_000

@@ -1,4 +1,8 @@
-"""Child processes in a group that is killed when this process ends in any way; their output goes to log files."""
+"""Child processes in a group that is killed when this process ends in any way; their output goes to log files.
+
+A guard process leads the group: this module, run as a script with nothing but the standard library.
+    python -I -S child_processes.py FOLDER
+"""
 
 import os
 import shutil
@@ -12,7 +16,7 @@ from pathlib import Path
 from time import monotonic
 from typing import NamedTuple
 
-_TOLD_LINES = 12
+_LOGGED_LINES = 12
 
 
 class Child(NamedTuple):
@@ -28,11 +32,11 @@ class Child(NamedTuple):
 
     def last_words(self) -> str:
         """Its exit status, the last lines of its log, and the log's path, for an error message."""
-        lines = self.log.read_text("utf-8", "replace").splitlines()[-_TOLD_LINES:]
-        told = f"The {self.name} ended with status {self.process.poll()}."
+        lines = self.log.read_text("utf-8", "replace").splitlines()[-_LOGGED_LINES:]
+        ending = f"The {self.name} ended with status {self.process.poll()}."
         if not any(map(str.strip, lines)):
-            return f"{told} It said nothing; its log is {self.log}."
-        return "\n".join([f"{told} Its last lines, of {self.log}:", *lines])
+            return f"{ending} It said nothing; its log is {self.log}."
+        return "\n".join([f"{ending} Its last lines, of {self.log}:", *lines])
 
 
 class Children:
@@ -99,7 +103,7 @@ def child_processes(logs: Path, prefix: str) -> Generator[Children]:
     """
     folder = tempfile.mkdtemp(prefix=prefix)
     guard = subprocess.Popen(
-        [sys.executable, "-I", "-S", str(Path(__file__).with_name("process_group_guard.py")), folder],
+        [sys.executable, "-I", "-S", __file__, folder],
         stdin=subprocess.PIPE,
         process_group=0,  # Ctrl-C in a terminal is ours alone
     )
@@ -112,3 +116,21 @@ def child_processes(logs: Path, prefix: str) -> Generator[Children]:
         guard.stdin.close()
         guard.wait()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _guard_group() -> None:
+    """Kill our process group, and delete the folder named as argument, when the parent's end of our stdin closes.
+
+    It closes however the parent ends, even by SIGKILL, where no clean-up code would run. As leader of the group the
+    guard keeps its id from being reused.
+    """
+    # SIGTERM is meant for the other processes of the group.
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    sys.stdin.buffer.read()
+    shutil.rmtree(sys.argv[1], ignore_errors=True)
+    os.killpg(0, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    _guard_group()

@@ -1,11 +1,19 @@
-"""Reload of the running Dagster code server's definitions, as by the button "Reload" of the Dagster UI."""
+"""Dagster's code server: how `dev` starts it and clients reach it, and how a sensor or run reloads its definitions."""
 
+import json
 import os
+import socket
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dagster._grpc.client import DagsterGrpcClient
 
+LOCATION_NAME = "instagram_assets"
+"""The name of the code location, as `workspace.yaml` has it."""
+DEFINITIONS = "instagram_assets.definitions"
+_PACKAGE_ROOT = Path(__file__).parent.parent.parent
 # Dagster's own names, which `dagster code-server start` reads; its children, where sensors and runs live, inherit them.
 CODE_SERVER_SOCKET = "DAGSTER_CODE_SERVER_SOCKET"
 CODE_SERVER_PORT = "DAGSTER_CODE_SERVER_PORT"
@@ -17,6 +25,37 @@ NO_CODE_SERVER = (
 )
 # Importing everything takes seconds, longer on a busy machine.
 _SECONDS = 120
+
+
+def write_workspace(folder: Path) -> Path:
+    """Write the `workspace.yaml` by which Dagster's UI and daemon find the code server of this folder; its path."""
+    file = folder / "workspace.yaml"
+    server = {"socket": str(_socket(folder)), "location_name": LOCATION_NAME}
+    file.write_text(json.dumps({"load_from": [{"grpc_server": server}]}), "utf-8")
+    return file
+
+
+def code_server_command(log_level: str) -> list[str]:
+    """The command line of the code server; `client_environment` tells it the socket to listen on."""
+    command = [sys.executable, "-m", "dagster", "code-server", "start", "-m", DEFINITIONS, "-d", str(_PACKAGE_ROOT)]
+    return [*command, "--location-name", LOCATION_NAME, "--log-level", log_level]
+
+
+def client_environment(folder: Path, without: str) -> dict[str, str]:
+    """Environment variables of the code server of this folder and of its clients, `without` a variable of a secret."""
+    left_out = (CODE_SERVER_HOST, CODE_SERVER_PORT, without)
+    others = {name: value for name, value in os.environ.items() if name not in left_out}
+    return {**others, CODE_SERVER_SOCKET: str(_socket(folder))}
+
+
+def is_serving(folder: Path) -> bool:
+    """Whether the code server of this folder accepts connections."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(_socket(folder))) == 0
+
+
+def _socket(folder: Path) -> Path:
+    return folder / "code.sock"
 
 
 def reload_location() -> bool:

@@ -6,11 +6,12 @@ from typing import Any
 import dagster as dg
 
 from instagram_assets.assets.collect import how_each_stands
+from instagram_assets.automation.executor_and_retries import NO_RETRIES
 from instagram_assets.calendar import day_of
 from instagram_assets.collect.clock import SystemClock
 from instagram_assets.collect.collect_targets import TargetKind, choose_targets
 from instagram_assets.collect.collection_status import identity_statuses
-from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.collector_database import CollectorDatabase
 from instagram_assets.collect.hashtag_gaps import missing_hashtag_hours
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.partitions import HISTORY_TAG, SHOWN_IN_HISTORY
@@ -28,7 +29,7 @@ collect_job = dg.define_asset_job(
     description="Collect new posts of the registered accounts and hashtags, by Meta's official API or from the site, "
     "and put them into the inbox.",
     # A refused request would be refused again; an incomplete collection is continued by the next run.
-    tags={"dagster/max_runtime": "43200", "dagster/max_retries": "0", HISTORY_TAG: SHOWN_IN_HISTORY},
+    tags=NO_RETRIES | {"dagster/max_runtime": "43200", HISTORY_TAG: SHOWN_IN_HISTORY},
 )
 
 

@@ -25,8 +25,8 @@ from dagster._core.storage.event_log.schema import (
 from dagster._core.storage.runs import SqlRunStorage
 from dagster._core.storage.runs.schema import RunsTable, RunTagsTable
 
-from instagram_assets.collect.crawls import delete_old_requests
-from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.collector_database import CollectorDatabase
+from instagram_assets.collect.crawl_table import delete_old_requests
 from instagram_assets.errors import StorageError
 from instagram_assets.settings import settings
 

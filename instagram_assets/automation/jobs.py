@@ -5,6 +5,7 @@ from collections.abc import Collection
 import dagster as dg
 
 from instagram_assets.automation.collect_job import collect_job
+from instagram_assets.automation.executor_and_retries import NO_RETRIES, TIME_LIMIT
 from instagram_assets.automation.history_cleanup import tidy_job
 from instagram_assets.automation.retention_job import retention_job
 from instagram_assets.automation.scrape_job import scrape_job
@@ -22,7 +23,7 @@ def delta_op(context: dg.OpExecutionContext) -> None:
     from instagram_assets.datasets import delta
     from instagram_assets.datasets.pseudonymous import declared_pseudonyms
 
-    root, target, options = open_lake(settings()), delta.target_of(settings()), settings().delta
+    root, target, options = open_lake(settings()), delta.delta_target(settings()), settings().delta
     pseudonyms = declared_pseudonyms(settings(), root)
     for table in delta.optimize(root, target, options.options, pseudonyms=pseudonyms, warn=context.log.warning):
         context.log.info(f"{table.uri}: {table.files:,} files, {table.written:,} of them new")
@@ -34,15 +35,12 @@ def delta_op(context: dg.OpExecutionContext) -> None:
 @dg.job(
     name="delta_upkeep",
     description="Maintain the Delta tables: merge small files, and delete those that only old versions need.",
-    # As for other jobs: a killed run stays "started" forever unless a time limit ends it.
-    tags={"dagster/max_runtime": "21600"},
+    tags=TIME_LIMIT,
 )
 def delta_job() -> None:
     delta_op()
 
 
-# A killed run stays "started" forever in Dagster's run history unless a time limit ends it.
-_TAGS = {"dagster/max_runtime": "21600"}
 _BOX = (
     *("raw_posts", "raw_reels", "posts", "impressions", "tokens"),
     *("images", "image_quality", "captions", "embeddings"),
@@ -60,52 +58,52 @@ landing = dg.define_asset_job(
     dg.AssetSelection.assets("landed_files", "quarantine", "raw_ads", "raw_comments"),
     description="Import new files of the inbox: validate their records and store them in the landing zone.",
     # A bad file fails again at a retry.
-    tags=_TAGS | {"dagster/max_retries": "0"},
+    tags=TIME_LIMIT | NO_RETRIES,
 )
 profiles = dg.define_asset_job(
     "profiles",
     dg.AssetSelection.assets("raw_profiles"),
     description="Update the table of profiles (raw_profiles) for a range of accounts.",
-    tags=_TAGS,
+    tags=TIME_LIMIT,
 )
 box = dg.define_asset_job(
     "box",
     dg.AssetSelection.assets(*_BOX),
     description="Compute all tables that are partitioned by account × day, for a box: a range of accounts and of days.",
-    tags=_TAGS,
+    tags=TIME_LIMIT,
 )
 reels = dg.define_asset_job(
     "reels",
     dg.AssetSelection.assets("reel_videos", "reel_analyses"),
     description="Download the videos of reels and have a language model analyse them. Off by default.",
-    tags=_TAGS,
+    tags=TIME_LIMIT,
 )
 datasets = dg.define_asset_job(
     "datasets",
     _DATASETS,
     description="Write the datasets (CSV, JSON, Parquet, Delta) and the tables computed from the whole lake at once: "
     "clusters, topics, word counts, metrics, viral labels and hypotheses.",
-    tags=_TAGS,
+    tags=TIME_LIMIT,
 )
 search = dg.define_asset_job(
     "search",
     dg.AssetSelection.groups("search"),
     description="Search images on the web for a query, and write a folder with the images of its subject.",
     # A missing page, model or subject is still missing at a retry.
-    tags=_TAGS | {"dagster/max_retries": "0", HISTORY_TAG: SHOWN_IN_HISTORY},
+    tags=TIME_LIMIT | NO_RETRIES | {HISTORY_TAG: SHOWN_IN_HISTORY},
 )
 age_training = dg.define_asset_job(
     "age_training",
     dg.AssetSelection.assets("age_model"),
     description="Train the age model and evaluate it on its test set, unless nothing changed. Off by default.",
     # What is missing is still missing at a retry; an interrupted training resumes when it is started again.
-    tags=_TAGS | {"dagster/max_retries": "0"},
+    tags=TIME_LIMIT | NO_RETRIES,
 )
 age_estimates = dg.define_asset_job(
     "age_estimates",
     dg.AssetSelection.assets("age_predictions"),
     description="Predict for each account whether its author is at or above the cut-off age, and estimate the share.",
-    tags=_TAGS | {"dagster/max_retries": "0"},
+    tags=TIME_LIMIT | NO_RETRIES,
 )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import dagster as dg
 
 from instagram_assets.datasets.dataset_files import CSV, PARQUET, SEARCH, merged, names_of_datasets
-from instagram_assets.datasets.delta import TABLES, files_beside_tables, files_of_tables, target_of
+from instagram_assets.datasets.delta import TABLES, delta_target, files_beside_tables, files_of_tables
 from instagram_assets.datasets.pseudonymous import known_to
 from instagram_assets.privacy.identifier_leaks import (
     NamedFile,
@@ -73,7 +73,7 @@ def _search() -> Iterator[NamedFile]:
 
 
 def _delta() -> Iterator[NamedFile]:
-    target = target_of(settings())
+    target = delta_target(settings())
     yield from files_of_tables(open_lake(settings()), target, settings().delta.options, TABLES)
     yield from files_beside_tables(target, TABLES)
 

@@ -14,11 +14,11 @@ import dagster as dg
 
 from instagram_assets.automation.jobs import RESULTS_OF_REELS, datasets
 from instagram_assets.automation.jobs import reels as reels_job
-from instagram_assets.automation.run_plan import last_materialized
 from instagram_assets.automation.run_states import has_active_run, newest_run_failed
+from instagram_assets.automation.stale_datasets import last_materialized
 from instagram_assets.calendar import today
-from instagram_assets.engagement.kept_labels import other_rule
-from instagram_assets.engagement.virality_rules import described
+from instagram_assets.engagement.viral_labels import outdated_rule
+from instagram_assets.engagement.virality_rules import rule_description
 from instagram_assets.ingest.inbox import waiting_entries
 from instagram_assets.ingest.manifests import pending_files
 from instagram_assets.partitions import PLAN, Box, Cell, boxes, known_accounts, window
@@ -80,7 +80,7 @@ def next_step(
     if not due and not watched:
         return None
     if _labels_are_old(instance):
-        key = f"labels:{_newest(instance, _LABELLED)}:{described(settings().virality)}"
+        key = f"labels:{_newest(instance, _LABELLED)}:{rule_description(settings().virality)}"
         return ReelStep(datasets.name, key, "labels", (LABELS_TABLE,))
     if due:
         return _next_of(instance, due)
@@ -184,7 +184,7 @@ def _files_wait() -> bool:
 def _labels_are_old(instance: dg.DagsterInstance) -> bool:
     """Whether posts are newer than their labels, or the configured rule has changed."""
     newer = _newest(instance, _LABELLED) > last_materialized(instance, LABELS_TABLE)
-    return newer or other_rule(open_lake(settings()), settings().virality) != ""
+    return newer or outdated_rule(open_lake(settings()), settings().virality) != ""
 
 
 def _newest(instance: dg.DagsterInstance, names: Sequence[str]) -> float:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from instagram_assets.automation.executor_and_retries import TIME_LIMIT
 from instagram_assets.automation.run_states import has_active_run
 from instagram_assets.errors import BusyError, SettingsError
 from instagram_assets.partitions import window
@@ -94,8 +95,7 @@ def _as_list(went: RetentionResult) -> str:
 @dg.job(
     name="retention",
     description="Take away observations and media that are older than the settings keep; what was made of them stays.",
-    # As for other jobs: a killed run stays "started" forever unless a time limit ends it.
-    tags={"dagster/max_runtime": "21600"},
+    tags=TIME_LIMIT,
 )
 def retention_job() -> None:
     retention_op()

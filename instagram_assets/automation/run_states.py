@@ -49,7 +49,7 @@ def newest_run_failed(instance: dg.DagsterInstance, job: str, tags: Mapping[str,
 
 COMMAND_TAG = ".dagster/instagram_assets_command"
 """The hidden tag of runs that one command started, in whichever process: the same value for all of them."""
-ENDINGS = ("ok", "failed", "expired", "refused")
+ROW_OUTCOMES = ("ok", "failed", "expired", "refused")
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ def read_history(instance: dg.DagsterInstance) -> RunHistory:
     return RunHistory([run for run in failed if run], _counted(waiting), _counted(running), _counted(dead))
 
 
-def endings_of(instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> dict[str, Counter[str]]:
-    """Outcomes of table rows in some runs: counts of ENDINGS, by table."""
+def row_outcomes(instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> dict[str, Counter[str]]:
+    """Outcomes of table rows in some runs: counts of ROW_OUTCOMES, by table."""
     found: dict[str, Counter[str]] = {}
     for run in runs:
         records = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ASSET_OBSERVATION).records
@@ -95,7 +95,7 @@ def endings_of(instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> d
             observation = record.event_log_entry.asset_observation
             if observation is None:
                 continue
-            numbers = {name: value.value for name, value in observation.metadata.items() if name in ENDINGS}
+            numbers = {name: value.value for name, value in observation.metadata.items() if name in ROW_OUTCOMES}
             if numbers:
                 found.setdefault(observation.asset_key.path[-1], Counter()).update(numbers)
     return found

@@ -11,8 +11,8 @@ from instagram_assets.automation.history_cleanup import tidy_job
 from instagram_assets.automation.jobs import box, box_assets, datasets, delta_job, reels, skipped_tags
 from instagram_assets.automation.reel_steps import NOT_WATCHED, days_back, next_batch
 from instagram_assets.automation.retention_job import NO_LIMIT_SET, retention_job
-from instagram_assets.automation.run_plan import datasets_are_due
 from instagram_assets.automation.scrape_job import scrape_job, scrape_run_config
+from instagram_assets.automation.stale_datasets import datasets_are_due
 from instagram_assets.calendar import day_of
 from instagram_assets.errors import InstagramAssetsError, ScrapeRequestError, SettingsError
 from instagram_assets.partitions import box as box_of
@@ -20,8 +20,8 @@ from instagram_assets.partitions import known_accounts
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.retention.expired_items import retention_limits
 from instagram_assets.settings import settings
-from instagram_assets.sources.registered import registered
-from instagram_assets.sources.requests import load_request
+from instagram_assets.sources.apify_inputs import load_scrape_request
+from instagram_assets.sources.scrape_names import names_from_registry
 
 _TIME_ZONE = settings().time_zone
 _REELS = "reels"
@@ -83,7 +83,7 @@ def _daily_config(name: str, morning: date, tell: Callable[[str], object]) -> di
     An unreadable input or registry makes that run fail, with an alert as for any failed run, and no other run.
     """
     try:
-        asked = load_request(name, settings().apify.inputs_dir)
+        asked = load_scrape_request(name, settings().apify.inputs_dir)
     except InstagramAssetsError:
         return scrape_run_config(name, [], None)
     day = morning - timedelta(days=1) if asked.takes_day else None
@@ -92,7 +92,7 @@ def _daily_config(name: str, morning: date, tell: Callable[[str], object]) -> di
         return scrape_run_config(name, [], day)
     try:
         return scrape_run_config(
-            name, registered(asked, file, morning, load_tombstones(settings().folder("privacy")), tell), day
+            name, names_from_registry(asked, file, morning, load_tombstones(settings().folder("privacy")), tell), day
         )
     except SettingsError:
         config = scrape_run_config(name, [], day)
@@ -106,13 +106,13 @@ def weekly_reels(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.Sk
     if not settings().reels.enabled:
         return dg.SkipReason(NOT_WATCHED)
     day = day_of(context.scheduled_execution_time, settings().zone)
-    request = load_request(_REELS, settings().apify.inputs_dir)
+    request = load_scrape_request(_REELS, settings().apify.inputs_dir)
     if not request.names_somebody and not settings().accounts_file.exists():
         return dg.SkipReason(f"{settings().accounts_file} names no account whose turn it is")
     try:
         forgotten = load_tombstones(settings().folder("privacy"))
         whom = (request, settings().accounts_file, day, forgotten, context.log.warning)
-        names = [] if request.names_somebody else registered(*whom)
+        names = [] if request.names_somebody else names_from_registry(*whom)
     except ScrapeRequestError as error:
         return dg.SkipReason(str(error))
     first = day - timedelta(days=settings().reels.days) if request.takes_day else None

@@ -5,15 +5,15 @@ from typing import Any
 
 import dagster as dg
 
-from instagram_assets.assets.parts import failing_clearly
+from instagram_assets.assets.asset_helpers import failing_clearly
+from instagram_assets.automation.executor_and_retries import NO_RETRIES
 from instagram_assets.calendar import today
 from instagram_assets.partitions import HISTORY_TAG, SHOWN_IN_HISTORY
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import settings
-from instagram_assets.sources.forgotten import refuse_forgotten
-from instagram_assets.sources.registered import registered
-from instagram_assets.sources.requests import load_request, parse_day
-from instagram_assets.sources.scrape import Scraped, scrape
+from instagram_assets.sources.apify_inputs import load_scrape_request, parse_day
+from instagram_assets.sources.apify_scrape import Scraped, scrape
+from instagram_assets.sources.scrape_names import names_from_registry, refuse_forgotten_names
 
 _MINUTES_MORE = 30
 
@@ -44,13 +44,13 @@ def scrape_run_config(name: str, names: list[str], newer_than: date | None, *, a
 def run_actor(context: dg.OpExecutionContext, config: ScrapeConfig) -> None:
     """Cancelling the run aborts the actor's, too."""
     with failing_clearly():
-        asked = load_request(config.name, settings().apify.inputs_dir)
+        asked = load_scrape_request(config.name, settings().apify.inputs_dir)
         forgotten, names = load_tombstones(settings().folder("privacy")), config.names
         if config.registered:
             day = today(settings().zone)
-            names = registered(asked, settings().accounts_file, day, forgotten, context.log.warning)
+            names = names_from_registry(asked, settings().accounts_file, day, forgotten, context.log.warning)
         request = asked.of(names, parse_day(config.newer_than), settings().zone)
-        refuse_forgotten(request, forgotten)
+        refuse_forgotten_names(request, forgotten)
         done = scrape(
             request,
             settings().apify,
@@ -75,10 +75,10 @@ def _told(done: Scraped) -> dict[str, Any]:
     name="scrape",
     description="Collect posts, reels or profiles by an Apify actor, which costs money, and put them into the inbox, "
     "from where they land like any other export.",
-    tags={
+    # A retry of a failed Apify run would be paid a second time.
+    tags=NO_RETRIES
+    | {
         "dagster/max_runtime": str(60 * (settings().apify.run_minutes + _MINUTES_MORE)),
-        # A retry of a failed Apify run would be paid a second time.
-        "dagster/max_retries": "0",
         HISTORY_TAG: SHOWN_IN_HISTORY,
     },
 )

@@ -11,7 +11,7 @@ from instagram_assets.datasets.overrides import read_overrides
 from instagram_assets.errors import ImagesWouldGoError, SearchRequestError
 from instagram_assets.partitions import PARTITION, search_tags
 from instagram_assets.report.safe_text import first_control_character, replace_control_characters
-from instagram_assets.search.requests import (
+from instagram_assets.search.search_requests import (
     SearchRequest,
     find_request,
     search_folder,
@@ -19,7 +19,7 @@ from instagram_assets.search.requests import (
     searches_folder,
 )
 from instagram_assets.settings import Settings
-from instagram_assets.storage.folders import check_growing
+from instagram_assets.storage.image_folder_state import check_growing
 from instagram_assets.storage.lake import lake_root
 
 SEARCH_STEPS = ("search_results", "search_images", "search_embeddings", "search_clusters", "search_dataset")

@@ -11,19 +11,24 @@ from time import time
 
 import dagster as dg
 
-from instagram_assets.automation.alerts import alerts_sensor
+from instagram_assets.automation.alert_sensor import alerts_sensor
 from instagram_assets.automation.code_server import NO_CODE_SERVER, reload_location
 from instagram_assets.automation.dead_runs import close_dead_runs
 from instagram_assets.automation.failure_reasons import failure_reason
-from instagram_assets.automation.inbox_attempts import InboxAttempt, files_of_active_runs, read_attempts, write_attempts
 from instagram_assets.automation.jobs import box, landing, profiles
+from instagram_assets.automation.landing_retries import (
+    InboxAttempt,
+    files_of_active_runs,
+    read_attempts,
+    write_attempts,
+)
+from instagram_assets.automation.partitions_to_run import plan_runs
 from instagram_assets.automation.reel_steps import reel_steps
-from instagram_assets.automation.run_plan import plan_runs
 from instagram_assets.automation.run_states import has_active_run, newest_run_failed
 from instagram_assets.automation.schedules import schedules
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.ingest import inbox
-from instagram_assets.ingest.folders import modification_time
+from instagram_assets.ingest.folder_scan import modification_time
 from instagram_assets.ingest.manifests import clear_pending
 from instagram_assets.partitions import PLAN, RANGE_END, RANGE_START, is_outdated
 from instagram_assets.privacy.tombstones import load_tombstones

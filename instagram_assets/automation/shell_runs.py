@@ -16,11 +16,14 @@ from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY
 from dagster._core.execution.api import execute_run_iterator
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
+from instagram_assets.automation.code_server import LOCATION_NAME
 from instagram_assets.automation.dagster_home import is_home_complete, make_dagster_home
 from instagram_assets.automation.dead_runs import PROCESS_TAG, close_dead_runs, this_process
+from instagram_assets.automation.executor_and_retries import NO_RETRIES
 from instagram_assets.automation.failure_reasons import STOPPED, failure_reason
-from instagram_assets.automation.run_plan import DATASET_INPUTS, datasets_are_due, exact_ranges, plan_runs
+from instagram_assets.automation.partitions_to_run import exact_ranges, plan_runs
 from instagram_assets.automation.run_states import COMMAND_TAG
+from instagram_assets.automation.stale_datasets import DATASET_INPUTS, datasets_are_due
 from instagram_assets.datasets.dataset_files import missing_datasets
 from instagram_assets.definitions import defs
 from instagram_assets.errors import RunFailedError, SettingsError
@@ -42,8 +45,6 @@ from instagram_assets.storage.lake import open_lake, values_in
 # Dagster writes events in batches of this size; without it the batched event log has no effect.
 EVENT_BATCH_SIZE = "1000"
 _RAW_TABLES = ("raw_posts", "raw_reels", "raw_profiles")
-LOCATION = "instagram_assets"
-"""The name of the code location, as `workspace.yaml` has it."""
 # Runs over many partitions with short steps.
 _STAGES_OF_BOXES: dict[str, Any] = {"loggers": {"stages": {"config": {"seconds": 2.0}}}}
 
@@ -171,12 +172,12 @@ def as_command(name: str) -> Generator[None]:
 
 def _tags_of_command() -> dict[str, str]:
     # A failed command reports the error itself; the daemon must not retry its runs.
-    return {PROCESS_TAG: this_process(), "dagster/max_retries": "0", COMMAND_TAG: _command.get() or uuid4().hex}
+    return NO_RETRIES | {PROCESS_TAG: this_process(), COMMAND_TAG: _command.get() or uuid4().hex}
 
 
 def _shown_as(job: str) -> RemoteJobOrigin:
     """The job of the code location that `dev` serves, at which the Dagster UI shows a run."""
-    location = RegisteredCodeLocationOrigin(LOCATION)
+    location = RegisteredCodeLocationOrigin(LOCATION_NAME)
     return RemoteJobOrigin(RemoteRepositoryOrigin(location, SINGLETON_REPOSITORY_NAME), job)
 
 

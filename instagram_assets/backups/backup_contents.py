@@ -45,11 +45,11 @@ from instagram_assets.backups.files_to_store import (
 )
 from instagram_assets.datasets.dataset_files import is_made_again
 from instagram_assets.errors import StorageError
-from instagram_assets.ingest.folders import DONE, REJECTED
+from instagram_assets.ingest.folder_scan import DONE, REJECTED
 from instagram_assets.privacy.data_inventory import OWN_FOLDERS
 from instagram_assets.privacy.secret_keys import KeyName, find_key
 from instagram_assets.schemas import CONTRACTS
-from instagram_assets.settings import NESTED, PREFIX, Settings, environment_names
+from instagram_assets.settings import ENV_NESTED, ENV_PREFIX, Settings, environment_names
 from instagram_assets.storage.atomic import is_local
 from instagram_assets.storage.lake import lake_root, names_in
 
@@ -254,7 +254,7 @@ def _dumped(postgres: PostgresHome) -> FileReading:
 
 SETTINGS_FILE = "settings.env"
 """The file of a backup with the settings, in the form of `.env`."""
-_HERE = ("DATA_DIR", "LAKE", "MEDIA_DIR", "MODELS_DIR", f"PRIVACY{NESTED}FOLDER")
+_HERE = ("DATA_DIR", "LAKE", "MEDIA_DIR", "MODELS_DIR", f"PRIVACY{ENV_NESTED}FOLDER")
 """Settings with paths, which are not valid where a backup is restored."""
 _LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
 
@@ -266,10 +266,10 @@ def settings_text(settings: Settings) -> str:
     """
     lines = ["# The settings in force when the backup was made: copy into .env what is to hold again."]
     for name, default, _ in environment_names():
-        value = _setting_value(settings, name.removeprefix(PREFIX).lower().split(NESTED))
+        value = _setting_value(settings, name.removeprefix(ENV_PREFIX).lower().split(ENV_NESTED))
         if value == default or (isinstance(value, SecretStr) and not value.get_secret_value()):
             continue
-        short = name.removeprefix(PREFIX)
+        short = name.removeprefix(ENV_PREFIX)
         if isinstance(value, SecretStr | dict):
             lines.append(f"# {name} was set; a backup has no secrets: set it again")
         elif short in _HERE:

@@ -15,7 +15,7 @@ from instagram_assets.backups.location import BackupWriter, open_location
 from instagram_assets.backups.manifest import Manifest, ManifestEntry, Missing, pack
 from instagram_assets.backups.privacy_folder import record_backup
 from instagram_assets.errors import FileError, NothingDoneError
-from instagram_assets.ingest.folders import DONE, REJECTED
+from instagram_assets.ingest.folder_scan import DONE, REJECTED
 from instagram_assets.ingest.record_source import OBSERVED_AT_SUFFIX
 from instagram_assets.privacy.secret_keys import key_id
 from instagram_assets.privacy.tombstones import load_tombstones

@@ -10,29 +10,29 @@ from instagram_assets.cli import (
     alerts,
     backup,
     collect,
-    collected,
+    collection_status,
     delta,
     demo,
-    dev,
     export,
     forget,
     formats,
-    import_jobs,
-    index,
     ingest,
     lake,
+    lake_index,
     lists,
+    models,
     pseudonyms,
     reels,
-    restored_history,
+    refine,
+    restore_history,
     retention,
     scrape,
     search,
-    text,
-    upkeep,
+    serve,
+    status,
     viral,
     vision,
-    web,
+    word_frequencies,
 )
 
 _ABOUT = "Instagram posts, reels and profiles as datasets to train on."
@@ -42,36 +42,36 @@ for family in (
     ingest,
     scrape,
     collect,
-    collected,
+    collection_status,
     formats,
     lake,
     export,
+    refine,
     forget,
     search,
     vision,
-    text,
+    word_frequencies,
     viral,
     age,
-    dev,
-    web,
-    index,
-    import_jobs,
-    upkeep,
+    serve,
+    lake_index,
+    status,
     backup,
-    restored_history,
+    restore_history,
     retention,
 ):
     app.add_typer(family.commands)
 app.add_typer(accounts.commands, name="accounts")
 app.add_typer(alerts.commands, name="alerts")
 app.add_typer(lists.commands, name="lists")
+app.add_typer(models.commands, name="models")
 app.add_typer(reels.commands, name="reels")
 app.add_typer(delta.commands, name="delta")
 app.add_typer(pseudonyms.commands, name="pseudonyms")
 
 
-def _show_version(asked: bool) -> None:
-    if asked:
+def _show_version(is_requested: bool) -> None:
+    if is_requested:
         from instagram_assets import __version__
 
         typer.echo(f"instagram-assets {__version__}")

@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from instagram_assets.cli.arguments import AsJson
-from instagram_assets.cli.errors import clear_errors
+from instagram_assets.cli.command_options import JsonOption
+from instagram_assets.cli.messages import report_errors
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from instagram_assets.sources.accounts import Entry, Registry, State
+    from instagram_assets.sources.account_registry import EntryState, Registry, RegistryEntry
 
 commands = typer.Typer()
-_NUMBERS = {
+_COLUMN_TITLES = {
     "weeks": "weeks",
     "posts": "posts",
     "named_by": "named by",
@@ -26,11 +26,11 @@ _NUMBERS = {
 
 
 @commands.callback(invoke_without_command=True)
-@clear_errors
+@report_errors
 def accounts(
     context: typer.Context,
     week: Annotated[str, typer.Option(help="Only who is collected in that ISO week, such as 2026-W48.")] = "",
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show whom the registry names, and who is collected this week.
 
@@ -41,30 +41,30 @@ def accounts(
     from instagram_assets.calendar import today, week_name
     from instagram_assets.privacy.tombstones import load_tombstones
     from instagram_assets.settings import settings
-    from instagram_assets.sources.accounts import load_registry, parse_week
+    from instagram_assets.sources.account_registry import load_registry, parse_week
 
     day = parse_week(week) if week else today(settings().zone)
     registry = load_registry(settings().accounts_file, load_tombstones(settings().folder("privacy")))
     states = registry.states(day)
     shown = [entry for entry in registry.entries if not week or states[entry.name] == "collected"]
     if as_json:
-        found = [_plain(entry, states[entry.name]) for entry in shown]
-        told = {"file": str(registry.file), "week": week_name(day), "accounts": found}
-        typer.echo(json.dumps(told, ensure_ascii=False))
+        entries = [_entry_json(entry, states[entry.name]) for entry in shown]
+        result = {"file": str(registry.file), "week": week_name(day), "accounts": entries}
+        typer.echo(json.dumps(result, ensure_ascii=False))
         return
     from rich.console import Console
 
     console = Console()
     if shown:
-        console.print(_table(shown, states, week=week_name(day)))
+        console.print(_accounts_table(shown, states, week=week_name(day)))
     typer.echo(_summary(registry, states, week_name(day)))
 
 
 @commands.command()
-@clear_errors
+@report_errors
 def candidates(
     top: Annotated[int, typer.Option(min=1, max=10_000, help="How many to propose.")] = 20,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Propose accounts that collected posts name again and again, and that the registry has not.
 
@@ -72,19 +72,18 @@ def candidates(
     """
     from instagram_assets.privacy.tombstones import load_tombstones
     from instagram_assets.settings import settings
-    from instagram_assets.sources.accounts import load_registry
-    from instagram_assets.sources.candidates import COLUMNS
-    from instagram_assets.sources.candidates import candidates as proposed
+    from instagram_assets.sources.account_candidates import POSTS_COLUMNS, account_candidates
+    from instagram_assets.sources.account_registry import load_registry
     from instagram_assets.storage.lake import open_lake, read_table
 
     file = settings().accounts_file
     known = load_registry(file).names if file.exists() or settings().accounts.file else frozenset[str]()
-    posts = read_table(open_lake(settings()), "posts", columns=COLUMNS)
-    found = proposed(posts, known, load_tombstones(settings().folder("privacy")))
+    posts = read_table(open_lake(settings()), "posts", columns=POSTS_COLUMNS)
+    found = account_candidates(posts, known, load_tombstones(settings().folder("privacy")))
     rows = found.slice(0, top).to_pylist()
     if as_json:
-        told = {"file": str(file), "posts": posts.num_rows, "candidates": rows}
-        typer.echo(json.dumps(told, ensure_ascii=False, default=str))
+        result = {"file": str(file), "posts": posts.num_rows, "candidates": rows}
+        typer.echo(json.dumps(result, ensure_ascii=False, default=str))
         return
     from rich.console import Console
 
@@ -93,11 +92,11 @@ def candidates(
     typer.echo(f"{found.num_rows} accounts are named in {posts.num_rows} posts and are not in {file}")
 
 
-def _plain(entry: "Entry", state: "State") -> dict[str, object]:
+def _entry_json(entry: "RegistryEntry", state: "EntryState") -> dict[str, object]:
     return {"name": entry.name, "kind": entry.kind, **entry.model_dump(mode="json", by_alias=True), "state": state}
 
 
-def _table(entries: "list[Entry]", states: "dict[str, State]", week: str) -> "Table":
+def _accounts_table(entries: "list[RegistryEntry]", states: "dict[str, EntryState]", week: str) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
@@ -117,14 +116,14 @@ def _candidates_table(rows: list[dict[str, Any]]) -> "Table":
 
     table = Table(title="Candidates", title_justify="left", box=SIMPLE)
     table.add_column("account", no_wrap=True)
-    for column in _NUMBERS.values():
+    for column in _COLUMN_TITLES.values():
         table.add_column(column, justify="right")
     for row in rows:
-        table.add_row(row["account"], *(str(row[name]) for name in _NUMBERS))
+        table.add_row(row["account"], *(str(row[name]) for name in _COLUMN_TITLES))
     return table
 
 
-def _summary(registry: "Registry", states: "dict[str, State]", week: str) -> str:
+def _summary(registry: "Registry", states: "dict[str, EntryState]", week: str) -> str:
     if not states:
         entry = '`[[accounts]]` and `name = "sun_diary"`'
         return f"{registry.file} names nobody yet. Write an entry, {entry}, for each account."

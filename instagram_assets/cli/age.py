@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from instagram_assets.cli.arguments import chosen_settings
-from instagram_assets.cli.errors import clear_errors
+from instagram_assets.cli.command_options import settings_with_options
+from instagram_assets.cli.messages import report_errors
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,30 +18,30 @@ commands = typer.Typer()
 
 _MOST_SHOWN = 20
 
-Purpose = Annotated[str | None, typer.Option(help="What it is for, in a sentence; turns the age model on.")]
-SeqLen = Annotated[int | None, typer.Option("--max-seq-len", help="Longest post, in tokens.")]
-Cutoff = Annotated[int | None, typer.Option("--age-cutoff", help="The label is 1 for this age and older.")]
-Model = Annotated[str | None, typer.Option("--model-name-or-path", help="Language model: hub id or folder.")]
-Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")]
+_Purpose = Annotated[str | None, typer.Option(help="What it is for, in a sentence; turns the age model on.")]
+_MaxSeqLen = Annotated[int | None, typer.Option("--max-seq-len", help="Longest post, in tokens.")]
+_AgeCutoff = Annotated[int | None, typer.Option("--age-cutoff", help="The label is 1 for this age and older.")]
+_Model = Annotated[str | None, typer.Option("--model-name-or-path", help="Language model: hub id or folder.")]
+_Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")]
 
 
 @commands.command()
-@clear_errors
+@report_errors
 def train(
     labels: Annotated[Path | None, typer.Option(help="CSV with username and age or birth_year.")] = None,
     texts: Annotated[Path | None, typer.Option(help="Folder with a CSV or JSON per user; else the lake.")] = None,
     output: Annotated[Path | None, typer.Option(help="Folder to make; else below `age` in the data folder.")] = None,
-    purpose: Purpose = None,
-    max_seq_len: SeqLen = None,
+    purpose: _Purpose = None,
+    max_seq_len: _MaxSeqLen = None,
     print_step: Annotated[int | None, typer.Option(help="Steps between two lines of the log.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the split and of the training.")] = None,
     accumulation_steps: Annotated[int | None, typer.Option(help="Users per step of the optimiser.")] = None,
     learn_rate: Annotated[float | None, typer.Option(help="Learning rate of the language model.")] = None,
     epoch_num: Annotated[int | None, typer.Option(help="Most passes over the users.")] = None,
-    model_name_or_path: Model = None,
+    model_name_or_path: _Model = None,
     finetuned_model_name: Annotated[str | None, typer.Option(help="Name of the model's folder.")] = None,
-    age_cutoff: Cutoff = None,
-    device: Device = None,
+    age_cutoff: _AgeCutoff = None,
+    device: _Device = None,
 ) -> None:
     """Train an age model, judge it on people it has not seen, and write its card.
 
@@ -66,9 +66,9 @@ def train(
         "age_cutoff": age_cutoff,
         "device": device,
     }
-    settings = _settings(given, purpose)
+    settings = _age_settings(given, purpose)
     with show_progress(lambda line: typer.echo(line, err=True), str) as report:
-        folder, trained, made = pipeline.train_model(settings, None, report, output, _tell_warning, _tell_unused)
+        folder, trained, made = pipeline.train_model(settings, None, report, output, _print_warning, _print_unused)
     typer.echo(f"{folder}: {'trained' if trained else 'nothing changed, so nothing was trained'}")
     for name, number in made.numbers.items():
         typer.echo(f"  {name}: {number:.4g}")
@@ -76,22 +76,22 @@ def train(
 
 
 @commands.command()
-@clear_errors
+@report_errors
 def predict(
     input_dir: Annotated[Path, typer.Option(help="Folder with a JSON or CSV per user, or with files of posts.")],
     finetuned_model_path: Annotated[Path, typer.Option(help="Folder of a trained model, or an old .pth.")],
     prediction_output_file: Annotated[Path, typer.Option(help="The CSV to write.")],
-    max_seq_len: SeqLen = None,
-    age_cutoff: Cutoff = None,
+    max_seq_len: _MaxSeqLen = None,
+    age_cutoff: _AgeCutoff = None,
     model_name_or_path: Annotated[
         str | None, typer.Option(help="Language model below a .pth; a folder brings its own.")
     ] = None,
-    device: Device = None,
+    device: _Device = None,
     labelled: Annotated[
         Path | None,
         typer.Option(help="CSV as for training, of 50 or more of these users: their ages anchor the share."),
     ] = None,
-    purpose: Purpose = None,
+    purpose: _Purpose = None,
 ) -> None:
     """Predict for each user of a folder whether they are of the cut-off age or older, and the share of all of them.
 
@@ -103,7 +103,7 @@ def predict(
     from instagram_assets.age.legacy_pth import resolve_model
     from instagram_assets.age.predictions_csv import check_output_file, write_predictions_csv, write_share_csv
     from instagram_assets.age.user_texts import scan_user_folder
-    from instagram_assets.ingest.folders import FolderContents
+    from instagram_assets.ingest.folder_scan import FolderContents
     from instagram_assets.report.progress import counter, show_progress
 
     given = {
@@ -112,7 +112,7 @@ def predict(
         "model_name_or_path": model_name_or_path,
         "device": device,
     }
-    settings = _settings(given, purpose)
+    settings = _age_settings(given, purpose)
     pipeline.check_enabled(settings)
     check_output_file(prediction_output_file)
     people = scan_user_folder(input_dir, settings.ingest)
@@ -137,18 +137,18 @@ def predict(
     typer.echo(NOT_FOR_PERSONS)
 
 
-def _settings(given: dict[str, Any], purpose: str | None) -> "Settings":
+def _age_settings(given: dict[str, Any], purpose: str | None) -> "Settings":
     """The settings with command line options applied; giving a purpose enables the age model."""
-    return chosen_settings(age={**given, "purpose": purpose, "enabled": True if purpose else None})
+    return settings_with_options(age={**given, "purpose": purpose, "enabled": True if purpose else None})
 
 
-def _tell_unused(lines: list[str]) -> None:
+def _print_unused(lines: list[str]) -> None:
     """Print the rows of the labels and the users that cannot be used."""
-    for line in _shown(lines):
+    for line in _first_lines(lines):
         typer.echo(f"not used: {line}", err=True)
 
 
-def _tell_warning(data: "TrainingData") -> None:
+def _print_warning(data: "TrainingData") -> None:
     if data.warning:
         typer.echo(f"warning: {data.warning}", err=True)
 
@@ -157,13 +157,13 @@ def _counts(predictions: "pa.Table") -> str:
     """How many users have which prediction, and the reasons for those without, as text."""
     rows = predictions.to_pylist()
     labelled = sum(not row["abstained"] for row in rows)
-    with_one = sum(row["probability"] is not None for row in rows)
+    with_probability = sum(row["probability"] is not None for row in rows)
     reasons = [f"{row['account']}: {row['reason']}" for row in rows if row["reason"]]
-    first = f"{len(rows)} users, {with_one} with a probability, {labelled} of them with a label"
-    return "\n  ".join([first, *_shown(reasons)])
+    first = f"{len(rows)} users, {with_probability} with a probability, {labelled} of them with a label"
+    return "\n  ".join([first, *_first_lines(reasons)])
 
 
-def _shown(lines: list[str]) -> list[str]:
+def _first_lines(lines: list[str]) -> list[str]:
     """The first lines, and the number of the others."""
     more = [f"and {len(lines) - _MOST_SHOWN} more"] if len(lines) > _MOST_SHOWN else []
     return [*lines[:_MOST_SHOWN], *more]

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from instagram_assets.cli.errors import clear_errors
+from instagram_assets.cli.messages import report_errors
 
 if TYPE_CHECKING:
     from instagram_assets.alerts.channels import Channel
@@ -13,7 +13,7 @@ commands = typer.Typer(no_args_is_help=True, help="Tell failures by webhook and 
 
 
 @commands.command("test")
-@clear_errors
+@report_errors
 def test() -> None:
     """Send a test message by every way that the settings name, and say how each ended."""
     from instagram_assets.alerts.channels import UndeliveredError
@@ -38,7 +38,7 @@ def test() -> None:
 
 
 @commands.command("send")
-@clear_errors
+@report_errors
 def send() -> None:
     """Tell now what failed within the last day and was not told yet; a running `dev` does it every minute."""
     from datetime import UTC, datetime
@@ -46,7 +46,7 @@ def send() -> None:
     _channels()
     from instagram_assets.alerts.deliver import trouble_line
     from instagram_assets.automation import shell_runs
-    from instagram_assets.automation.alerts import send_due
+    from instagram_assets.automation.alert_sensor import send_due
     from instagram_assets.definitions import defs
     from instagram_assets.settings import settings
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from instagram_assets.cli.arguments import say
-from instagram_assets.cli.errors import clear_errors
+from instagram_assets.cli.messages import count_with_noun, print_stderr, report_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,17 +15,17 @@ if TYPE_CHECKING:
     from instagram_assets.backups.restore import RestoreSummary
 
 commands = typer.Typer()
-Where = Annotated[str, typer.Argument(help="A folder or s3://… for many backups, or one .tar or .zip.")]
-WithoutTombstones = Annotated[
+_Where = Annotated[str, typer.Argument(help="A folder or s3://… for many backups, or one .tar or .zip.")]
+WithoutTombstonesOption = Annotated[
     bool, typer.Option("--without-tombstones", help="Although people who were forgotten may come back.")
 ]
-_SHOWN = 20
+_MOST_NAMED = 20
 
 
 @commands.command()
-@clear_errors
+@report_errors
 def backup(
-    where: Where,
+    where: _Where,
     with_datasets: Annotated[bool, typer.Option(help="The datasets, too, which can be made again.")] = False,
     history: Annotated[bool, typer.Option(help="Dagster's history of runs.")] = True,
 ) -> None:
@@ -43,7 +42,7 @@ def backup(
     chosen = settings()
     home = Path(os.environ.get("DAGSTER_HOME") or chosen.folder("dagster")) if history else None
     contents = BackupContents(chosen, home, with_datasets=with_datasets)
-    with show_progress(say, counter("files")) as report:
+    with show_progress(print_stderr, counter("files")) as report:
         made = create_backup(contents, where, chosen.folder("privacy"), options=_options(where), on_progress=report)
     typer.echo(f"{made.where}: backup {made.id}")
     typer.echo(
@@ -51,22 +50,24 @@ def backup(
         f"{made.seconds:.1f} s"
     )
     if made.left_out:
-        _name(made.left_out)
-        typer.echo(f"{_number(len(made.left_out), 'link or key was', 'links and keys were')} left out, named above.")
+        _print_first(made.left_out)
+        typer.echo(
+            f"{count_with_noun(len(made.left_out), 'link or key was', 'links and keys were')} left out, named above."
+        )
     if made.made_again:
         names = ", ".join(map(printable, made.made_again))
         typer.echo(f"Left out, since a run makes them again: {names} (--with-datasets stores them, too).")
-    _tell_missing(made.missing, "could not be read, and so not stored")
+    _exit_if_missing(made.missing, "could not be read, and so not stored")
 
 
 @commands.command("restore")
-@clear_errors
+@report_errors
 def restore_backup(
-    where: Where,
+    where: _Where,
     into: Annotated[Path | None, typer.Option(help="An empty folder; by default the data folder.")] = None,
     at: Annotated[str, typer.Option(help="The id of a backup, or a time: the newest of then or before.")] = "",
     privacy: Annotated[Path | None, typer.Option(help="Folder of the keys and tombstones, if not the usual.")] = None,
-    without_tombstones: WithoutTombstones = False,
+    without_tombstones: WithoutTombstonesOption = False,
 ) -> None:
     """Bring a backup back into an empty folder, every byte checked; who was forgotten is forgotten again.
 
@@ -74,26 +75,26 @@ def restore_backup(
     backup and changes nothing.
     """
     from instagram_assets.backups.privacy_folder import has_keys
-    from instagram_assets.backups.restore import restore_backup as bring_back
+    from instagram_assets.backups.restore import restore_backup as restore_from
     from instagram_assets.report.progress import counter, show_progress
     from instagram_assets.settings import settings
 
     chosen = settings()
     folder = into or chosen.data_dir
-    keys = folder_of_keys(privacy, into)
-    with show_progress(say, counter("files")) as report:
-        done = bring_back(
+    keys = keys_folder(privacy, into)
+    with show_progress(print_stderr, counter("files")) as report:
+        done = restore_from(
             where,
             folder,
             keys,
             at=at,
             options=_options(where),
             without_tombstones=without_tombstones,
-            after=lambda restored: _settle(restored, keys, without_tombstones=without_tombstones),
+            after=lambda restored: _finish_restore(restored, keys, without_tombstones=without_tombstones),
             on_progress=report,
         )
     if done.before:
-        _tell_before(done)
+        _print_earlier_restore(done)
         return
     typer.echo(f"{done.into}: backup {done.id}, {done.files:,} files, {_size(done.bytes)}")
     if (done.into / "dagster" / "postgres.dump").exists():
@@ -104,18 +105,18 @@ def restore_backup(
         )
     typer.echo(f"Settings: {done.into}/settings.env, to be copied into .env; secrets have to be set again.")
     if without_tombstones:
-        tell_without_tombstones(done.id)
+        warn_without_tombstones(done.id)
     elif not chosen.privacy.folder and has_keys(keys) and keys.absolute() != done.into / "privacy":
         typer.echo(
             f"Keys and tombstones: copy {keys} to {done.into}/privacy, or who was forgotten can be read in again."
         )
-    _tell_missing(done.missing, "did not come back")
+    _exit_if_missing(done.missing, "did not come back")
 
 
 @commands.command()
-@clear_errors
+@report_errors
 def backups(
-    where: Where,
+    where: _Where,
     keep: Annotated[int | None, typer.Option(min=1, help="Take all but so many of the newest away.")] = None,
     verify_backups: Annotated[bool, typer.Option("--check", help="Read all that is stored and compare it.")] = False,
 ) -> None:
@@ -127,20 +128,20 @@ def backups(
 
     if keep is not None:
         gone = prune_backups(where, keep, settings().folder("privacy"), options=_options(where))
-        went = _number(gone.backups, "backup", "backups")
-        typer.echo(f"{went} went, and {_number(gone.files, 'file', 'files')}, {_size(gone.bytes)}")
+        went = count_with_noun(gone.backups, "backup", "backups")
+        typer.echo(f"{went} went, and {count_with_noun(gone.files, 'file', 'files')}, {_size(gone.bytes)}")
     damaged = 0
-    with open_location(where, _options(where)) as place:
-        names = place.ids()
+    with open_location(where, _options(where)) as location:
+        names = location.ids()
         for name in names:
             try:
-                found = place.manifest(name)
+                found = location.manifest(name)
             except StorageError as error:
                 damaged += 1
                 typer.echo(f"{name}  damaged: {error}")
                 continue
             moment = found.taken_at.astimezone(settings().zone)
-            lacks = f"  {_number(len(found.missing), 'file', 'files')} missing" if found.missing else ""
+            lacks = f"  {count_with_noun(len(found.missing), 'file', 'files')} missing" if found.missing else ""
             typer.echo(
                 f"{name}  {moment:%Y-%m-%d %H:%M %Z}  {len(found.entries):,} files  {_size(found.bytes)}  "
                 f"{len(found.accounts):,} accounts{lacks}"
@@ -158,25 +159,25 @@ def _check(where: str) -> None:
     from instagram_assets.backups.maintenance import verify_backups
     from instagram_assets.report.progress import counter, show_progress
 
-    with show_progress(say, counter("files")) as report:
+    with show_progress(print_stderr, counter("files")) as report:
         found = verify_backups(where, options=_options(where), on_progress=report)
-    read = f"{_number(found.files, 'stored file', 'stored files')} read, {_size(found.bytes)}"
+    read = f"{count_with_noun(found.files, 'stored file', 'stored files')} read, {_size(found.bytes)}"
     typer.echo(f"{read}: {len(found.damaged) or 'none'} damaged.")
-    _tell_missing(found.damaged, "damaged there; the next backup stores again what is still in the data folder")
+    _exit_if_missing(found.damaged, "damaged there; the next backup stores again what is still in the data folder")
 
 
-def folder_of_keys(named: Path | None, filled: Path | None) -> Path:
+def keys_folder(given: Path | None, restored: Path | None) -> Path:
     """The folder of keys and tombstones: given, else configured, else in the restored or the data folder."""
     from instagram_assets.settings import settings
 
-    usual = settings().folder("privacy")
-    if named or not filled or settings().privacy.folder:
-        return named or usual
-    own = filled / "privacy"
-    return own if own.exists() else usual
+    default = settings().folder("privacy")
+    if given or not restored or settings().privacy.folder:
+        return given or default
+    own = restored / "privacy"
+    return own if own.exists() else default
 
 
-def tell_without_tombstones(name: str) -> None:
+def warn_without_tombstones(name: str) -> None:
     """Print a warning that erasures were not applied again."""
     from instagram_assets.backups.privacy_folder import restore_cutoff
 
@@ -188,45 +189,47 @@ def tell_without_tombstones(name: str) -> None:
     )
 
 
-def _settle(folder: Path, keys: Path, *, without_tombstones: bool) -> None:
+def _finish_restore(folder: Path, keys: Path, *, without_tombstones: bool) -> None:
     """Finish a restore: close runs that were active, and apply erasures again by the tombstones in `keys`."""
     home = folder / "dagster"
     # A home with PostgreSQL would open the server's database, which is not the restored one
     has_history = (home / "history" / "runs.db").exists() and not (home / "postgres.dump").exists()
     if has_history:
-        close_runs(home)
+        close_active_runs(home)
     if without_tombstones:
         return
-    from instagram_assets.cli.forget import history_part
+    from instagram_assets.cli.forget import history_erasure_planner
     from instagram_assets.forget.erasure import erase_tombstoned
     from instagram_assets.settings import load_settings
 
     privacy = {"folder": str(keys.absolute())}
     restored = load_settings(data_dir=folder, lake="", media_dir="", privacy=privacy)
-    report = erase_tombstoned(restored, [history_part(restored, home)] if has_history else [])
+    report = erase_tombstoned(restored, [history_erasure_planner(restored, home)] if has_history else [])
     if changed := sum(report.removed.values()) + sum(report.rewritten.values()):
-        told = "1 file or folder" if changed == 1 else f"{changed:,} files and folders"
-        typer.echo(f"Forgotten again: {told} went or {'was' if changed == 1 else 'were'} rewritten.")
+        files = "1 file or folder" if changed == 1 else f"{changed:,} files and folders"
+        typer.echo(f"Forgotten again: {files} went or {'was' if changed == 1 else 'were'} rewritten.")
 
 
-def _tell_before(done: "RestoreSummary") -> None:
+def _print_earlier_restore(done: "RestoreSummary") -> None:
     """Print what a repeated restore found in the already filled folder; exits with 1 if files are missing."""
     from instagram_assets.settings import settings
 
     assert done.before
     moment = done.before.astimezone(settings().zone)
-    changed = f"; {_number(done.changed, 'file has', 'files have')} changed since or gone" if done.changed else ""
+    same = count_with_noun(done.files, "file is", "files are")
+    changed = count_with_noun(done.changed, "file has", "files have")
+    changed = f"; {changed} changed since or gone" if done.changed else ""
     typer.echo(
         f"{done.into}: backup {done.id} was brought back already, {moment:%Y-%m-%d %H:%M %Z}. Compared with it: "
-        f"{_number(done.files, 'file is', 'files are')} as stored, {_size(done.bytes)}{changed}. Nothing was done."
+        f"{same} as stored, {_size(done.bytes)}{changed}. Nothing was done."
     )
     if done.lost_before:
-        lost = _number(done.lost_before, "file", "files")
+        lost = count_with_noun(done.lost_before, "file", "files")
         typer.secho(f"Error: {lost} did not come back then. Try again into an empty folder.", fg="red", err=True)
         raise typer.Exit(1)
 
 
-def close_runs(home: Path) -> None:
+def close_active_runs(home: Path) -> None:
     """Mark runs that were active when the backup was made as failed, in this Dagster home only."""
     import dagster as dg
 
@@ -251,29 +254,26 @@ def _options(where: str) -> dict[str, Any] | None:
     return settings().lake_options if "://" in where else None
 
 
-def _tell_missing(missing: "Sequence[Missing]", what: str) -> None:
-    """Print the missing files, and exit with 1."""
+def _exit_if_missing(missing: "Sequence[Missing]", what: str) -> None:
+    """Print the missing files and exit with 1, if there are any."""
     if not missing:
         return
-    _name(missing)
-    typer.secho(f"Error: {_number(len(missing), 'file', 'files')} {what}. All others are whole.", fg="red", err=True)
+    _print_first(missing)
+    typer.secho(
+        f"Error: {count_with_noun(len(missing), 'file', 'files')} {what}. All others are whole.", fg="red", err=True
+    )
     raise typer.Exit(1)
 
 
-def _name(missing: "Sequence[Missing]") -> None:
+def _print_first(missing: "Sequence[Missing]") -> None:
     """Print the first missing files, one per line, and the number of the others."""
     from instagram_assets.backups.manifest import native
     from instagram_assets.report.safe_text import printable
 
-    for each in missing[:_SHOWN]:
-        say(f"{printable(native(each.path))}: {each.reason}")
-    if len(missing) > _SHOWN:
-        say(f"… and {len(missing) - _SHOWN:,} more")
-
-
-def _number(number: int, one: str, many: str) -> str:
-    """A number with its noun in singular or plural."""
-    return f"{number:,} {one if number == 1 else many}"
+    for each in missing[:_MOST_NAMED]:
+        print_stderr(f"{printable(native(each.path))}: {each.reason}")
+    if len(missing) > _MOST_NAMED:
+        print_stderr(f"… and {len(missing) - _MOST_NAMED:,} more")
 
 
 def _size(number: int) -> str:

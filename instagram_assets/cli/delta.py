@@ -1,20 +1,19 @@
-"""Commands that maintain Delta tables, and their export to any folder."""
+"""Commands that maintain Delta tables, and how they are written to any folder."""
 
 from typing import TYPE_CHECKING
 
 import typer
 
-from instagram_assets.cli.arguments import say
-from instagram_assets.cli.errors import clear_errors
+from instagram_assets.cli.messages import print_stderr, report_errors
 
 if TYPE_CHECKING:
-    from instagram_assets.datasets.delta import Made
+    from instagram_assets.datasets.delta import ExportedTable
 
 commands = typer.Typer(no_args_is_help=True, help="Keep the Delta tables quick and small.")
 
 
 @commands.command("optimize")
-@clear_errors
+@report_errors
 def optimize() -> None:
     """Have the Delta tables consist of few large files; they are up to date with the lake afterwards."""
     from instagram_assets.datasets import delta
@@ -22,32 +21,34 @@ def optimize() -> None:
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake
 
-    root, target, options = open_lake(settings()), delta.target_of(settings()), settings().delta.options
+    root, target, options = open_lake(settings()), delta.delta_target(settings()), settings().delta.options
     pseudonyms = declared_pseudonyms(settings(), root)
-    _print(delta.optimize(root, target, options, pseudonyms=pseudonyms, warn=say), target)
+    _print_written(delta.optimize(root, target, options, pseudonyms=pseudonyms, warn=print_stderr), target)
 
 
 @commands.command("vacuum")
-@clear_errors
+@report_errors
 def vacuum() -> None:
     """Take files that no version of the last INSTAGRAM_ASSETS_DELTA__KEEP_HOURS needs."""
     from instagram_assets.datasets import delta
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake
 
-    target, options = delta.target_of(settings()), settings().delta
-    done = delta.vacuum(open_lake(settings()), target, options.options, keep_hours=options.keep_hours, warn=say)
+    target, options = delta.delta_target(settings()), settings().delta
+    done = delta.vacuum(
+        open_lake(settings()), target, options.options, keep_hours=options.keep_hours, warn=print_stderr
+    )
     for table in done:
         typer.echo(f"{table.uri}: {table.files:,} files went")
     if not done:
         typer.echo(f"{target}: no Delta tables yet. Make them: instagram-assets export delta.")
 
 
-def write(out: str, *, pseudonymous: bool = False) -> None:
+def write_delta_tables(out: str, *, pseudonymous: bool = False) -> None:
     """Write the Delta tables below a folder or URL, without Dagster."""
     from itertools import chain
 
-    from instagram_assets.cli.strays import strays
+    from instagram_assets.cli.pseudonyms import unknown_export_files
     from instagram_assets.datasets import delta
     from instagram_assets.datasets.pseudonymous import check_before, check_pseudonymous, known_to
     from instagram_assets.settings import settings
@@ -56,15 +57,15 @@ def write(out: str, *, pseudonymous: bool = False) -> None:
     root, options = open_lake(settings()), settings().delta.options
     known, pseudonyms = known_to(settings(), root) if pseudonymous else (None, None)
     check = check_before(known) if known else None
-    made = delta.write_delta(root, out, options, pseudonyms=pseudonyms, check=check, warn=say)
+    made = delta.write_delta(root, out, options, pseudonyms=pseudonyms, check=check, warn=print_stderr)
     if known:  # also tables written there before, and their transaction log
-        folder, names = delta.folder_of(out), {asked.name for asked in delta.TABLES}
-        beside = strays(folder, names, known) if folder else ()
+        folder, names = delta.local_folder(out), {table.name for table in delta.TABLES}
+        beside = unknown_export_files(folder, names, known) if folder else ()
         check_pseudonymous(chain(delta.files_of_tables(root, out, options, delta.TABLES), beside), known)
-    _print(made, out)
+    _print_written(made, out)
 
 
-def _print(made: "list[Made]", target: str) -> None:
+def _print_written(made: "list[ExportedTable]", target: str) -> None:
     for table in made:
         changed = f"{table.written:,} of {table.files:,} files new" if table.written or table.removed else "unchanged"
         typer.echo(f"{table.uri}: {table.rows:,} rows, version {table.version}, {changed}")

@@ -1,4 +1,4 @@
-"""The demo: the whole pipeline once on sample data, with local stand-ins for Instagram, Apify and Gemini."""
+"""Command `demo`: the whole pipeline once on sample data, with local stand-ins for Instagram, Apify and Gemini."""
 
 import json
 import os
@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from instagram_assets.cli.errors import clear_errors
-from instagram_assets.cli.tables import near
+from instagram_assets.cli.messages import relative_path, report_errors
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -23,7 +22,7 @@ _APIFY_TOKEN, _GEMINI_KEY, _GRAPH_TOKEN = "DEMO_APIFY_TOKEN", "DEMO_GEMINI_KEY",
 
 
 @commands.command()
-@clear_errors
+@report_errors
 def demo(
     once: Annotated[bool, typer.Option(help="Do nothing when everything is there already.")] = False,
     port: Annotated[int, typer.Option(help="Where the demo's own picture server listens.")] = 0,
@@ -48,9 +47,10 @@ def demo(
     os.environ[_GEMINI_KEY] = gemini.key
     from instagram_assets.automation import shell_runs
     from instagram_assets.automation.jobs import RESULTS_OF_REELS
-    from instagram_assets.cli.endings import ingest, judge
-    from instagram_assets.cli.reel_chain import pages
-    from instagram_assets.cli.state_lines import print_state
+    from instagram_assets.cli.command_outcome import check_outcome
+    from instagram_assets.cli.ingest import ingest_files
+    from instagram_assets.cli.reel_pipeline import write_weekly_pages
+    from instagram_assets.cli.status_lines import print_status
     from instagram_assets.demo.export import SAMPLE_OBSERVED_AT, with_base_url
     from instagram_assets.demo.sample_catalogue import ACCOUNTS, PRIVATE_ACCOUNT
     from instagram_assets.demo.server import DEMO_PORT, DemoServer
@@ -69,42 +69,42 @@ def demo(
     ):
         with_base_url(SAMPLE, Path(folder), server.url)
         files = [Path(folder) / f"{kind}.json" for kind in ("posts", "profiles")]
-        files.append(_scraped(apify, Path(folder), [account.name for account in ACCOUNTS], SAMPLE_OBSERVED_AT))
-        _land_collected(dagster, _collected(dagster, server.url, Path(folder)))
+        files.append(_scrape_reels(apify, Path(folder), [account.name for account in ACCOUNTS], SAMPLE_OBSERVED_AT))
+        _land_collected_files(dagster, _collect_samples(dagster, server.url, Path(folder)))
         # Tables derived from analysed reels would be computed twice, first without any.
         later = RESULTS_OF_REELS if settings().reels.enabled else ()
-        work = ingest(dagster, files, SAMPLE_OBSERVED_AT.isoformat(), leave=later)
+        work = ingest_files(dagster, files, SAMPLE_OBSERVED_AT.isoformat(), leave=later)
         if not work.errors and settings().age.enabled:
             write_demo_people(settings())
             # Only invented accounts: for others in the lake, no consent to age estimation exists.
             shell_runs.estimate_ages(dagster, [account.name for account in (*ACCOUNTS, PRIVATE_ACCOUNT)])
         if not work.errors and settings().reels.enabled:
-            _watch(dagster)
-        asked = sum(server.requests.values())
+            _analyse_reels(dagster)
+        requests = sum(server.requests.values())
     state = read_data_status(open_lake(settings()), settings())
     served = (
-        f"The demo's server was asked for {asked} pictures and videos; "
+        f"The demo's server was asked for {requests} pictures and videos; "
         "its reels were scraped from a stand-in of Apify and watched by one of Gemini; a hashtag and two accounts were "
         "collected from stand-ins of Meta's API and of Instagram."
     )
-    for page in pages()[-1:]:
-        served += f"\nThe page of the newest week: {near(page)}"
-    print_state(state, settings(), served)
-    judge(work, state)
+    for page in write_weekly_pages()[-1:]:
+        served += f"\nThe page of the newest week: {relative_path(page)}"
+    print_status(state, settings(), served)
+    check_outcome(work, state)
     work.raise_errors()
 
 
-def _watch(dagster: "dg.DagsterInstance") -> None:
+def _analyse_reels(dagster: "dg.DagsterInstance") -> None:
     """Analyse the reels of the sample's days, and compute everything derived from them."""
     from datetime import timedelta
 
-    from instagram_assets.cli.reel_chain import follow
+    from instagram_assets.cli.reel_pipeline import run_pipeline
     from instagram_assets.demo.sample_catalogue import DAYS, SAMPLE_FIRST_DAY
 
-    follow(dagster, (SAMPLE_FIRST_DAY, SAMPLE_FIRST_DAY + timedelta(days=DAYS - 1))).raise_errors()
+    run_pipeline(dagster, (SAMPLE_FIRST_DAY, SAMPLE_FIRST_DAY + timedelta(days=DAYS - 1))).raise_errors()
 
 
-def _scraped(apify: "ApifyServer", folder: Path, accounts: list[str], moment: datetime) -> Path:
+def _scrape_reels(apify: "ApifyServer", folder: Path, accounts: list[str], observed_at: datetime) -> Path:
     """The file of the demo's reels, scraped from the local Apify server into the inbox, or its landed copy.
 
     `folder` contains the reels and the scraper's state. No configured token is used: the real Apify must never be
@@ -112,11 +112,11 @@ def _scraped(apify: "ApifyServer", folder: Path, accounts: list[str], moment: da
     """
     from instagram_assets.demo.apify_server import ApifyActor
     from instagram_assets.settings import ApifySettings, settings
-    from instagram_assets.sources.requests import load_request
-    from instagram_assets.sources.scrape import scrape
+    from instagram_assets.sources.apify_inputs import load_scrape_request
+    from instagram_assets.sources.apify_scrape import scrape
 
-    request = load_request("reels").of(accounts, None, settings().zone)
-    apify.actors[request.actor] = ApifyActor(json.loads((folder / "reels.json").read_bytes()), ends_at=moment)
+    request = load_scrape_request("reels").of(accounts, None, settings().zone)
+    apify.actors[request.actor] = ApifyActor(json.loads((folder / "reels.json").read_bytes()), ends_at=observed_at)
     options = ApifySettings(api_url=apify.url, token_variable=_APIFY_TOKEN)
     os.environ[_APIFY_TOKEN] = apify.token
     try:
@@ -127,21 +127,21 @@ def _scraped(apify: "ApifyServer", folder: Path, accounts: list[str], moment: da
     return done.file
 
 
-def _collected(dagster: "dg.DagsterInstance", pictures: str, folder: Path) -> list[Path]:
+def _collect_samples(dagster: "dg.DagsterInstance", pictures: str, folder: Path) -> list[Path]:
     """The files of a hashtag and two accounts, collected into the inbox, or their landed copies.
 
     `folder` contains the collector's state: demo requests must not count as requests to real sites.
     """
     from instagram_assets.automation.collect_job import note_status
+    from instagram_assets.collect.collect_one_site import collect
     from instagram_assets.collect.collection_scope import CollectionScope
-    from instagram_assets.collect.collector import collect
-    from instagram_assets.collect.database import CollectorDatabase
+    from instagram_assets.collect.collector_database import CollectorDatabase
     from instagram_assets.collect.site_sessions import SiteSession, graph_api_session, instagram_session
     from instagram_assets.demo import collected_samples as collected
     from instagram_assets.demo.graph_api_server import GraphApiServer
     from instagram_assets.demo.instagram_server import InstagramServer
     from instagram_assets.settings import CollectionSettings, GraphApiSettings, settings
-    from instagram_assets.sources.arrivals import place_of
+    from instagram_assets.sources.inbox_files import locate_inbox_file
 
     database, clock, inbox = (
         CollectorDatabase(folder / "collection"),
@@ -158,10 +158,10 @@ def _collected(dagster: "dg.DagsterInstance", pictures: str, folder: Path) -> li
             database=database,
             inbox=inbox,
             clock=clock,
-            log=_say_nothing,
+            log=_ignore_message,
         )
-        places = (place_of(one.file) for one in done if one.file)
-        return [place for place in places if place]
+        paths = (locate_inbox_file(one.file) for one in done if one.file)
+        return [path for path in paths if path]
 
     api = GraphApiServer(
         collected.collected_accounts_of_api(pictures),
@@ -176,9 +176,9 @@ def _collected(dagster: "dg.DagsterInstance", pictures: str, folder: Path) -> li
         ):
             official = GraphApiSettings(token_variable=_GRAPH_TOKEN, user_id=api.own_id, api_url=api.url)
             options = CollectionSettings(instagram_url=site.url)
-            with graph_api_session(official, options, database, clock, _say_nothing) as collector:
+            with graph_api_session(official, options, database, clock, _ignore_message) as collector:
                 found = files_of(collector, collected.GRAPH_API_SUBJECTS)
-            with instagram_session(options, database, clock, _say_nothing) as collector:
+            with instagram_session(options, database, clock, _ignore_message) as collector:
                 found += files_of(collector, collected.INSTAGRAM_SUBJECTS)
         note_status(dagster, database, clock.now())
         return found
@@ -186,7 +186,7 @@ def _collected(dagster: "dg.DagsterInstance", pictures: str, folder: Path) -> li
         del os.environ[_GRAPH_TOKEN]
 
 
-def _land_collected(dagster: "dg.DagsterInstance", files: list[Path]) -> None:
+def _land_collected_files(dagster: "dg.DagsterInstance", files: list[Path]) -> None:
     """Land the collected files separately: they contain observation times, which the exports lack."""
     from instagram_assets.automation import shell_runs
     from instagram_assets.settings import settings
@@ -195,5 +195,5 @@ def _land_collected(dagster: "dg.DagsterInstance", files: list[Path]) -> None:
         shell_runs.land(dagster, new)
 
 
-def _say_nothing(_: str) -> None:
+def _ignore_message(_: str) -> None:
     """Ignore a message: waits of the demo take no time."""

@@ -1,4 +1,4 @@
-"""Command that erases an account, hashtag, post or image: preview, confirmation, erasure and proof."""
+"""Command `forget`: erases an account, hashtag, post or image, with a preview, a confirmation and a proof."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from instagram_assets.cli.arguments import say
-from instagram_assets.cli.errors import clear_errors
+from instagram_assets.cli.messages import count_with_noun, print_stderr, report_errors
 
 if TYPE_CHECKING:
     from instagram_assets.forget.ambiguous_names import AmbiguousName
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from instagram_assets.settings import Settings
 
 commands = typer.Typer()
-Target = Annotated[
+_Target = Annotated[
     str,
     typer.Argument(
         help="An account (@name or its address), a #hashtag, a post (address, shortcode or id), or a picture "
@@ -30,9 +29,9 @@ Target = Annotated[
 
 
 @commands.command()
-@clear_errors
+@report_errors
 def forget(
-    target: Target,
+    target: _Target,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     bare: Annotated[
@@ -47,19 +46,19 @@ def forget(
     from instagram_assets.forget import erasure
     from instagram_assets.forget.ambiguous_names import count_ambiguous_names
     from instagram_assets.settings import settings
-    from instagram_assets.storage.history.history_erasure import refuse_while_running
-    from instagram_assets.storage.history.text_reader import rows_on_servers
+    from instagram_assets.storage.dagster_history.history_erasure import refuse_while_running
+    from instagram_assets.storage.dagster_history.text_reader import rows_on_servers
     from instagram_assets.storage.lake import lake_root
 
     chosen = settings()
     if not dry_run:  # before anything is written: the step for the run history comes after the tombstones
         refuse_while_running(chosen.folder("dagster"))
     subject = erasure.find_subject(chosen, target, is_bare=bare)
-    parts = erasure.planners_for(subject, [history_part(chosen)])
+    parts = erasure.planners_for(subject, [history_erasure_planner(chosen)])
     steps = erasure.plan_erasure(chosen, subject, parts)
-    _tell_subject(subject, steps)
-    _tell_steps(steps)
-    _tell_words(count_ambiguous_names(lake_root(chosen), subject.identifiers))
+    _print_subject(subject, steps)
+    _print_steps(steps)
+    _print_ambiguous_names(count_ambiguous_names(lake_root(chosen), subject.identifiers))
     if dry_run:
         typer.echo("Nothing was done.")
         return
@@ -69,12 +68,12 @@ def forget(
             raise typer.Exit(1)
         refuse_while_running(chosen.folder("dagster"))  # the confirmation may have taken long
     rows = rows_on_servers(chosen.folder("dagster"))
-    report = erasure.erase(chosen, subject, parts, Telling(len(steps)), previewed=steps, rows=rows)
-    _tell_done(report)
-    _tell_backups(chosen, subject)
+    report = erasure.erase(chosen, subject, parts, _Progress(len(steps)), previewed=steps, rows=rows)
+    _print_report(report)
+    _print_backups(chosen, subject)
 
 
-def history_part(chosen: "Settings", home: Path | None = None) -> "StepPlanner":
+def history_erasure_planner(chosen: "Settings", home: Path | None = None) -> "StepPlanner":
     """The erasure step for Dagster's history; the first one, since it refuses while other processes are active.
 
     `home` overrides the DAGSTER_HOME of the settings.
@@ -87,18 +86,18 @@ def history_part(chosen: "Settings", home: Path | None = None) -> "StepPlanner":
         from instagram_assets.forget.steps import Step, StepResult
 
         def apply() -> StepResult:
-            from instagram_assets.storage.history.history_erasure import erase_from_history
+            from instagram_assets.storage.dagster_history.history_erasure import erase_from_history
             from instagram_assets.storage.lake import lake_root
 
-            known = _in_clear(home, forgotten)
+            identifiers = _identifiers_in_history(home, forgotten)
             if not forgotten:
                 return StepResult(0, [], 0, 0)
-            ids = [*known.profile_ids, *known.post_ids, *known.shortcodes, *known.images]
-            before = _hashes(home)
-            words = [name for name in known.accounts if name[0] != "#" and not known.counts_alone(name)]
-            names = {**known.accounts, **search_slugs_in_lake(lake_root(settings), known)}
+            ids = [*identifiers.profile_ids, *identifiers.post_ids, *identifiers.shortcodes, *identifiers.images]
+            before = _file_hashes(home)
+            words = [name for name in identifiers.accounts if name[0] != "#" and not identifiers.counts_alone(name)]
+            names = {**identifiers.accounts, **search_slugs_in_lake(lake_root(settings), identifiers)}
             done = erase_from_history(home, names, ids, words=words, may_show=lambda name: may_show(name, forgotten))
-            after = _hashes(home)
+            after = _file_hashes(home)
             changed = [path for path, found in after.items() if before.get(path) != found]
             return StepResult(
                 removed=len(before.keys() - after.keys()),
@@ -113,12 +112,12 @@ def history_part(chosen: "Settings", home: Path | None = None) -> "StepPlanner":
     return steps
 
 
-def _in_clear(home: Path, forgotten: "Forgotten") -> "Identifiers":
+def _identifiers_in_history(home: Path, forgotten: "Forgotten") -> "Identifiers":
     """The identifiers to erase in a history; of tombstones, which store only hashes, those that occur in it."""
     from instagram_assets.forget.tombstone_matcher import TombstoneMatcher
     from instagram_assets.privacy.forgotten_identifiers import Identifiers
     from instagram_assets.privacy.tombstones import Tombstones
-    from instagram_assets.storage.history.text_reader import read_all_texts
+    from instagram_assets.storage.dagster_history.text_reader import read_all_texts
 
     if isinstance(forgotten, Identifiers):
         return forgotten
@@ -128,11 +127,11 @@ def _in_clear(home: Path, forgotten: "Forgotten") -> "Identifiers":
     return matcher.identifiers
 
 
-def _hashes(home: Path) -> dict[Path, str]:
+def _file_hashes(home: Path) -> dict[Path, str]:
     """SHA-256 of each file of a Dagster home, without SQLite's temporary files."""
     import hashlib
 
-    from instagram_assets.storage.history.dagster_databases import home_files_below
+    from instagram_assets.storage.dagster_history.dagster_databases import home_files_below
 
     found: dict[Path, str] = {}
     for path in home_files_below(home):
@@ -142,8 +141,8 @@ def _hashes(home: Path) -> dict[Path, str]:
     return found
 
 
-def _tell_subject(subject: "ErasureSubject", steps: "Sequence[Step]") -> None:
-    from instagram_assets.lake_index.place import INDEX_FOLDER as INDEX
+def _print_subject(subject: "ErasureSubject", steps: "Sequence[Step]") -> None:
+    from instagram_assets.lake_index.index_files import INDEX_FOLDER as INDEX
 
     known = subject.identifiers
     if not subject.is_known:
@@ -158,32 +157,32 @@ def _tell_subject(subject: "ErasureSubject", steps: "Sequence[Step]") -> None:
         typer.echo(f"{subject.target}: {here}. {after}")
         return
     counts = (("post", "posts", known.post_ids), ("picture or video", "pictures and videos", known.images))
-    said = ", ".join(_counted(len(ids), one, many) for one, many, ids in counts if ids)
-    typer.echo(f"{subject.target}: {said or 'its rows'}")
+    parts = ", ".join(count_with_noun(len(ids), one, many) for one, many, ids in counts if ids)
+    typer.echo(f"{subject.target}: {parts or 'its rows'}")
     if subject.other_names:
         typer.echo(f"The same account by its number, and forgotten with it: {', '.join(subject.other_names)}")
 
 
-def _tell_steps(steps: "Sequence[Step]") -> None:
+def _print_steps(steps: "Sequence[Step]") -> None:
     removed, rewritten, rows = Counter[str](), Counter[str](), Counter[str]()
     for step in steps:
         if not step.is_certain:
             continue
         (removed if step.verb == "remove" else rewritten)[step.area] += 1
         rows[step.area] += step.rows
-    for place in dict.fromkeys(step.area for step in steps):
+    for area in dict.fromkeys(step.area for step in steps):
         counts = ((removed, "file or folder removed", "files and folders removed"), (rewritten, "file rewritten", ""))
-        said = [_counted(count[place], one, many) for count, one, many in counts if count[place]]
-        said += [_counted(rows[place], "row")] if rows[place] else []
-        said = said or ["looked through, and rewritten where it is named"]
-        typer.echo(f"  {place:<10} {', '.join(said)}")
+        parts = [count_with_noun(count[area], one, many) for count, one, many in counts if count[area]]
+        parts += [count_with_noun(rows[area], "row")] if rows[area] else []
+        parts = parts or ["looked through, and rewritten where it is named"]
+        typer.echo(f"  {area:<10} {', '.join(parts)}")
 
 
-def _tell_words(words: "Sequence[AmbiguousName]", when: str = "") -> None:
+def _print_ambiguous_names(words: "Sequence[AmbiguousName]", when: str = "") -> None:
     from instagram_assets.forget.ambiguous_names import why_not_removable
 
     for word in words:
-        rows = _counted(word.rows, "row") if word.rows else "no row"
+        rows = count_with_noun(word.rows, "row") if word.rows else "no row"
         more = "" if when or not word.can_go or not word.rows else "; --bare takes it out of those, too"
         why = "an ordinary word" if word.can_go else why_not_removable(word.name)
         typer.echo(
@@ -192,41 +191,35 @@ def _tell_words(words: "Sequence[AmbiguousName]", when: str = "") -> None:
         )
 
 
-def _counted(count: int, one: str, many: str = "") -> str:
-    """A count with its word: `1 file rewritten`, `2 files rewritten`."""
-    first, _, rest = one.partition(" ")
-    return f"{count:,} {one if count == 1 else many or f'{first}s {rest}'.strip()}"
-
-
-class Telling:
+class _Progress:
     """Prints progress, at most once for each location."""
 
     def __init__(self, count: int) -> None:
-        self._count, self._done, self._place = count, 0, ""
+        self._count, self._done, self._area = count, 0, ""
 
     def __call__(self, step: "Step") -> None:
         self._done += 1
-        if step.area != self._place:
-            self._place = step.area
-            say(f"{step.area} … ({self._done:,} of about {self._count:,})")
+        if step.area != self._area:
+            self._area = step.area
+            print_stderr(f"{step.area} … ({self._done:,} of about {self._count:,})")
 
 
-def _tell_done(report: "ErasureReport") -> None:
-    went = _counted(sum(report.removed.values()), "file or folder went", "files and folders went")
-    rewritten = _counted(sum(report.rewritten.values()), "was rewritten", "were rewritten")
+def _print_report(report: "ErasureReport") -> None:
+    went = count_with_noun(sum(report.removed.values()), "file or folder went", "files and folders went")
+    rewritten = count_with_noun(sum(report.rewritten.values()), "was rewritten", "were rewritten")
     typer.echo(f"Forgotten: {went}, {rewritten} ({sum(report.bytes_written.values()) / 1e6:,.1f} MB).")
-    files = _counted(report.searched.files, "file")
+    files = count_with_noun(report.searched.files, "file")
     typer.echo(
         f"Searched byte by byte: {files}, {report.searched.bytes / 1e6:,.1f} MB; nothing of it was found. "
         f"{report.seconds:.1f} s"
     )
     typer.echo(f"Proof: {report.proof}")
-    _tell_words(report.ambiguous_names, "Not looked for as a bare word: ")
+    _print_ambiguous_names(report.ambiguous_names, "Not looked for as a bare word: ")
     for left in report.not_erased:
         typer.echo(f"Not touched: {left.what}; {left.remedy}.")
 
 
-def _tell_backups(chosen: "Settings", subject: "ErasureSubject") -> None:
+def _print_backups(chosen: "Settings", subject: "ErasureSubject") -> None:
     from instagram_assets.backups.privacy_folder import backups_holding, list_backups
 
     notes = list_backups(chosen.folder("privacy"))

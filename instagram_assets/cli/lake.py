@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from instagram_assets.cli.arguments import Accounts, Days, say
-from instagram_assets.cli.errors import clear_errors
+from instagram_assets.cli.command_options import AccountsOption, DaysOption
+from instagram_assets.cli.messages import print_stderr, report_errors
 from instagram_assets.errors import NothingDoneError
 from instagram_assets.report.safe_text import printable
 
@@ -18,45 +18,45 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 commands = typer.Typer()
-AsCsv = Annotated[bool, typer.Option("--csv", help="All rows as CSV; null is an empty cell, lists are JSON.")]
-AsJson = Annotated[bool, typer.Option("--json", help="All rows as one JSON array.")]
-_MOST_ROWS, _MOST_RECORDS = 100, 10
-_WIDTH = 8
+_CsvOption = Annotated[bool, typer.Option("--csv", help="All rows as CSV; null is an empty cell, lists are JSON.")]
+_JsonArrayOption = Annotated[bool, typer.Option("--json", help="All rows as one JSON array.")]
+_MOST_TABLE_ROWS, _MOST_RECORDS = 100, 10
+_LEAST_COLUMN_WIDTH = 8
 """Characters that a column needs to be read; where they do not fit, each row is shown as a list of its values."""
 
 
 @commands.command()
-@clear_errors
+@report_errors
 def sql(
     question: Annotated[str, typer.Argument(help="DuckDB's SQL; every table and view has its name.")],
-    as_csv: AsCsv = False,
-    as_json: AsJson = False,
+    as_csv: _CsvOption = False,
+    as_json: _JsonArrayOption = False,
 ) -> None:
     """Ask the lake, such as "select account, count(*) from posts group by all"; `tables` lists what there is."""
     from instagram_assets.lake import Lake
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import lake_root
 
-    _print(Lake(lake_root(settings())).sql(question), as_csv=as_csv, as_json=as_json)
+    _print_rows(Lake(lake_root(settings())).sql(question), as_csv=as_csv, as_json=as_json)
 
 
 @commands.command()
-@clear_errors
-def tables(as_csv: AsCsv = False, as_json: AsJson = False) -> None:
+@report_errors
+def tables(as_csv: _CsvOption = False, as_json: _JsonArrayOption = False) -> None:
     """List the tables and views of the lake, with their rows and what one row is."""
     from instagram_assets.lake import Lake
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import lake_root
 
-    _print(Lake(lake_root(settings())).tables(), as_csv=as_csv, as_json=as_json)
+    _print_rows(Lake(lake_root(settings())).tables(), as_csv=as_csv, as_json=as_json)
 
 
-@commands.command()
-@clear_errors
+@commands.command("materialize")
+@report_errors
 def materialize(
     selection: Annotated[str, typer.Argument(help="Assets, such as posts, posts+ or 'key:posts or key:images'.")],
-    accounts: Accounts = "",
-    days: Days = "",
+    accounts: AccountsOption = "",
+    days: DaysOption = "",
 ) -> None:
     """Make the selected assets again, for some accounts and days or for all."""
     from instagram_assets.settings import settings
@@ -64,22 +64,23 @@ def materialize(
 
     check_stages(settings())
     from instagram_assets.automation import shell_runs
-    from instagram_assets.cli import endings, selections
+    from instagram_assets.cli.command_outcome import check_outcome, record_runs
+    from instagram_assets.cli.materialize_assets import materialize_selection
     from instagram_assets.status.data_status import read_data_status
     from instagram_assets.storage.lake import open_lake
 
-    with shell_runs.open_instance() as dagster, endings.watched(dagster) as work:
-        for line in selections.materialize(dagster, selection, accounts, days):
+    with shell_runs.open_instance() as dagster, record_runs(dagster) as work:
+        for line in materialize_selection(dagster, selection, accounts, days):
             typer.echo(line)
     if not work.runs:
         raise NothingDoneError(f"{selection}: nothing has landed of these accounts and days, so nothing was made.")
-    if work.came_to_nothing:
-        endings.judge(work, read_data_status(open_lake(settings()), settings()))
+    if work.empty_tables:
+        check_outcome(work, read_data_status(open_lake(settings()), settings()))
     work.raise_errors()
 
 
 @commands.command()
-@clear_errors
+@report_errors
 def migrate() -> None:
     """Rewrite a lake of an older layout; every command that meets one does it, too."""
     from instagram_assets.report.progress import counter, show_progress
@@ -88,12 +89,12 @@ def migrate() -> None:
     from instagram_assets.storage.migration import migrate as rewrite
 
     root = lake_root(settings())
-    with show_progress(say, counter("tables")) as report:
+    with show_progress(print_stderr, counter("tables")) as report:
         rewritten = rewrite(root, report)
     typer.echo(f"{root}: rewritten" if rewritten else f"{root}: nothing to do")
 
 
-def _print(rows: "pa.Table", *, as_csv: bool, as_json: bool) -> None:
+def _print_rows(rows: "pa.Table", *, as_csv: bool, as_json: bool) -> None:
     if as_json:
         shown = [dict(zip(rows.column_names, values, strict=True)) for values in _values(rows)]
         typer.echo(json.dumps(shown, ensure_ascii=False, default=str))
@@ -102,18 +103,18 @@ def _print(rows: "pa.Table", *, as_csv: bool, as_json: bool) -> None:
         writer.writerow(rows.column_names)
         writer.writerows(map(_cell, values) for values in _values(rows))
     else:
-        _show(rows)
+        _print_table(rows)
 
 
-def _show(rows: "pa.Table") -> None:
+def _print_table(rows: "pa.Table") -> None:
     """Print rows as a table, or where the columns are too wide for the terminal, one column per line."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console()
-    is_wide = rows.num_columns * _WIDTH > console.width
-    most = _MOST_RECORDS if is_wide else _MOST_ROWS
+    is_wide = rows.num_columns * _LEAST_COLUMN_WIDTH > console.width
+    most = _MOST_RECORDS if is_wide else _MOST_TABLE_ROWS
     names = [Text(printable(name)) for name in rows.column_names]
     table = Table(show_header=not is_wide)
     for name in ("name", "value") if is_wide else names:

@@ -1,17 +1,21 @@
-"""Commands on lists of images that people kept or dropped in the gallery: show and delete."""
+"""Commands on lists of images that people kept or dropped in the gallery: show, delete; the images that one keeps."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from instagram_assets.cli.errors import clear_errors
+from instagram_assets.cli.messages import report_errors
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from upath import UPath
 
 commands = typer.Typer(invoke_without_command=True, help="Lists of images, kept or dropped by hand in the gallery.")
-Name = Annotated[str, typer.Argument(help="Name of the list.")]
+_ListName = Annotated[str, typer.Argument(help="Name of the list.")]
 
 
 @commands.callback()
-@clear_errors
+@report_errors
 def every_list(context: typer.Context) -> None:
     """Lists of images, kept or dropped by hand in the gallery: their names and counts, or one of them."""
     if context.invoked_subcommand:
@@ -28,28 +32,41 @@ def every_list(context: typer.Context) -> None:
 
 
 @commands.command("show")
-@clear_errors
-def show(name: Name) -> None:
+@report_errors
+def show(name: _ListName) -> None:
     """Say of each image whether it is kept or dropped, when somebody decided so, and why."""
     from instagram_assets.datasets.lists import find_list
     from instagram_assets.report.safe_text import printable
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake
 
-    said = find_list(open_lake(settings()), name)
-    for image_id, each in sorted(said.items(), key=lambda pair: (pair[1].decided_at, pair[0])):
+    decisions = find_list(open_lake(settings()), name)
+    for image_id, each in sorted(decisions.items(), key=lambda pair: (pair[1].decided_at, pair[0])):
         why = f"  {printable(each.why)}" if each.why else ""
         typer.echo(f"{each.decision}  {image_id}  {each.decided_at:%Y-%m-%d %H:%M}{why}")
 
 
 @commands.command("delete")
-@clear_errors
-def delete(name: Name) -> None:
+@report_errors
+def delete(name: _ListName) -> None:
     """Take a list away; its images, and what was exported, stay."""
     from instagram_assets.datasets.lists import delete_list
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake
 
     gone = delete_list(open_lake(settings()), name)
-    said = "it was damaged" if gone.problem else f"{gone.kept:,} kept, {gone.dropped:,} dropped"
-    typer.echo(f"{gone.name} is gone: {said}")
+    counts = "it was damaged" if gone.problem else f"{gone.kept:,} kept, {gone.dropped:,} dropped"
+    typer.echo(f"{gone.name} is gone: {counts}")
+
+
+def kept_images(root: "UPath", list_name: str) -> "pa.Array":
+    """The image ids that a list keeps. Raises NotFoundError for an unknown list, NothingDoneError if it keeps none."""
+    import pyarrow as pa
+
+    from instagram_assets.datasets.lists import find_list, kept_in
+    from instagram_assets.errors import NothingDoneError
+
+    kept = kept_in(find_list(root, list_name))
+    if not kept:
+        raise NothingDoneError(f"The list {list_name} keeps no image, so nothing was written.")
+    return pa.array(kept, pa.string())

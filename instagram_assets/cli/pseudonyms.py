@@ -1,10 +1,17 @@
-"""Commands on pseudonyms: compute the pseudonym of a name, and rotate the key."""
+"""Commands on pseudonyms, and the checks of pseudonymous exports that commands write."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from instagram_assets.cli.errors import clear_errors
+from instagram_assets.cli.messages import print_stderr, report_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from pathlib import Path
+
+    from instagram_assets.privacy.identifier_leaks import NamedFile
+    from instagram_assets.privacy.lake_names import LakeNames
 
 commands = typer.Typer(no_args_is_help=True, help="Look up the pseudonym of a name, or rotate the key.")
 _MEANING = (
@@ -12,10 +19,11 @@ _MEANING = (
     "tell any more whom they stand for, nor forget somebody in them by name. Later exports, and the authors of later "
     "comments, have other pseudonyms, and do not join with earlier ones."
 )
+_MOST_NAMED = 5
 
 
 @commands.command("whose")
-@clear_errors
+@report_errors
 def whose(name: Annotated[str, typer.Argument(help="An account's name, with or without @.")]) -> None:
     """Print the pseudonym of a name; there is no way back from a pseudonym to its name."""
     from instagram_assets.privacy.pseudonyms import load_pseudonymizer
@@ -25,7 +33,7 @@ def whose(name: Annotated[str, typer.Argument(help="An account's name, with or w
 
 
 @commands.command("rotate")
-@clear_errors
+@report_errors
 def rotate(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
     """Throw the key of the pseudonyms away and make another: crypto-erasure of all that was handed out."""
     from instagram_assets.privacy.secret_keys import rotate_key
@@ -40,3 +48,39 @@ def rotate(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = Fal
     typer.echo(
         "The datasets in the data folder still have the old pseudonyms: instagram-assets export makes them anew."
     )
+
+
+def unknown_export_files(folder: "Path", expected: "Collection[str]", names: "LakeNames") -> "Iterator[NamedFile]":
+    """Files of an export folder that are not `expected`, to be searched for names before the folder is handed out.
+
+    Outside of `data/datasets`, where a folder may be a user's home, they are only listed in a warning.
+    """
+    from instagram_assets.privacy.identifier_leaks import foreign_entries, foreign_files, mask_file_names
+    from instagram_assets.settings import settings
+    from instagram_assets.storage.folder_swap import LITTER
+
+    if folder.absolute().is_relative_to(settings().folder("datasets").absolute()):
+        yield from foreign_files(folder, expected)
+        return
+    files = [entry.name for entry in foreign_entries(folder, {*expected, *LITTER})]
+    if not files:
+        return
+    shown = ", ".join(mask_file_names(files[:_MOST_NAMED], names))
+    more = f" and {len(files) - _MOST_NAMED} more" if files[_MOST_NAMED:] else ""
+    print_stderr(
+        f"{folder}: {shown}{more} were not made by this export, and nobody searched them: do not hand them out with it."
+    )
+
+
+def check_declared(asset: str) -> None:
+    """Search a dataset for names if exports are set to be pseudonymous. Raises IdentifierError for a name in it."""
+    from instagram_assets.settings import settings
+
+    if not settings().privacy.pseudonymous_exports:
+        return
+    from instagram_assets.automation.pseudonym_checks import DATASET_FILES
+    from instagram_assets.datasets.pseudonymous import check_pseudonymous, known_to
+    from instagram_assets.storage.lake import open_lake
+
+    known, _ = known_to(settings(), open_lake(settings()))
+    check_pseudonymous(DATASET_FILES[asset](), known)

@@ -5,12 +5,12 @@ from uuid import uuid4
 
 import typer
 
-from instagram_assets.cli.errors import clear_errors
+from instagram_assets.cli.messages import report_errors
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from instagram_assets.sources.requests import ScrapeRequest
+    from instagram_assets.sources.apify_inputs import ScrapeRequest
 
 _MOST_NAMED = 5
 
@@ -18,7 +18,7 @@ commands = typer.Typer()
 
 
 @commands.callback(invoke_without_command=True)
-@clear_errors
+@report_errors
 def reels(
     context: typer.Context,
     scrape: Annotated[
@@ -46,48 +46,47 @@ def reels(
     check_reels(settings())
     check_stages(settings())
     back = days or settings().reels.days
-    wanted = _wanted(scrape, back) if scrape else None
+    scrape_arguments = _scrape_arguments(scrape, back) if scrape else None
     from instagram_assets.automation import shell_runs
     from instagram_assets.automation.reel_steps import days_back
-    from instagram_assets.cli import reel_chain
+    from instagram_assets.cli.reel_pipeline import OlderPostsError, continue_in_new_process, run_pipeline, summary_lines
     from instagram_assets.cli.scrape import scrape_into_inbox
 
     with shell_runs.open_instance() as dagster, shell_runs.as_command(uuid4().hex):
-        if wanted:
-            scrape_into_inbox(dagster, *wanted)
+        if scrape_arguments:
+            scrape_into_inbox(dagster, *scrape_arguments)
         try:
-            chain = reel_chain.follow(dagster, days_back(back))
-        except reel_chain.OlderPostsError:
-            raise typer.Exit(reel_chain.go_on_elsewhere(back)) from None
-        for line in reel_chain.summary(chain):
+            result = run_pipeline(dagster, days_back(back))
+        except OlderPostsError:
+            raise typer.Exit(continue_in_new_process(back)) from None
+        for line in summary_lines(result):
             typer.echo(line)
-    chain.raise_errors()
+    result.raise_errors()
 
 
-def _wanted(name: str, days: int) -> "tuple[ScrapeRequest, list[str], date | None]":
+def _scrape_arguments(name: str, days: int) -> "tuple[ScrapeRequest, list[str], date | None]":
     """The Apify request, the accounts, and the day of the oldest reel. Raises what would prevent the scrape."""
     from datetime import timedelta
 
     from instagram_assets.calendar import today
     from instagram_assets.privacy.tombstones import load_tombstones
     from instagram_assets.settings import settings
-    from instagram_assets.sources.forgotten import refuse_forgotten
-    from instagram_assets.sources.registered import registered
-    from instagram_assets.sources.requests import load_request
-    from instagram_assets.sources.scrape import check_token
+    from instagram_assets.sources.apify_inputs import load_scrape_request
+    from instagram_assets.sources.apify_scrape import check_token
+    from instagram_assets.sources.scrape_names import names_from_registry, refuse_forgotten_names
 
-    asked = load_request(name, settings().apify.inputs_dir)
+    scrape_input = load_scrape_request(name, settings().apify.inputs_dir)
     forgotten = load_tombstones(settings().folder("privacy"))
-    whom = (asked, settings().accounts_file, today(settings().zone), forgotten, typer.echo)
-    names = [] if asked.names_somebody else registered(*whom)
-    day = today(settings().zone) - timedelta(days=days) if asked.takes_day else None
-    refuse_forgotten(asked.of(names, day, settings().zone), forgotten)
+    arguments = (scrape_input, settings().accounts_file, today(settings().zone), forgotten, typer.echo)
+    names = [] if scrape_input.names_somebody else names_from_registry(*arguments)
+    day = today(settings().zone) - timedelta(days=days) if scrape_input.takes_day else None
+    refuse_forgotten_names(scrape_input.of(names, day, settings().zone), forgotten)
     check_token(settings().apify)
-    return asked, names, day
+    return scrape_input, names, day
 
 
 @commands.command()
-@clear_errors
+@report_errors
 def page(
     week: Annotated[
         str, typer.Option(help="The ISO week, such as 2026-W48; none: the newest of which there is one.")
@@ -97,13 +96,13 @@ def page(
     from functools import partial
 
     from instagram_assets.calendar import week_name
-    from instagram_assets.cli.tables import near
+    from instagram_assets.cli.messages import relative_path
     from instagram_assets.errors import SettingsError
     from instagram_assets.reels.run_analysis import unanswered_usd
     from instagram_assets.reels.weekly_report import read_week, weeks_of
     from instagram_assets.reels.weekly_report_views import write_page
     from instagram_assets.settings import settings
-    from instagram_assets.sources.accounts import parse_week
+    from instagram_assets.sources.account_registry import parse_week
     from instagram_assets.storage.lake import open_lake
 
     lake, chosen = open_lake(settings()), parse_week(week) if week else None
@@ -117,4 +116,4 @@ def page(
         raise SettingsError(f"{week}: no reel of that week has been watched. The newest weeks are {known}.")
     unanswered = partial(unanswered_usd, settings=settings())
     shown = read_week(lake, chosen or weeks[-1], settings().folder("media"), unanswered=unanswered)
-    typer.echo(near(write_page(shown, settings().folder("reports"))))
+    typer.echo(relative_path(write_page(shown, settings().folder("reports"))))

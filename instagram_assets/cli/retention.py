@@ -1,4 +1,4 @@
-"""Command that shows and deletes data older than the retention period of the settings."""
+"""Commands that delete what is older than the settings keep it: `retention` observations and media, `tidy` runs."""
 
 import json
 import sys
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from instagram_assets.cli.arguments import AsJson
-from instagram_assets.cli.errors import clear_errors
+from instagram_assets.cli.command_options import JsonOption
+from instagram_assets.cli.messages import report_errors
 
 if TYPE_CHECKING:
     from instagram_assets.retention.retention import RetentionResult
@@ -17,50 +17,65 @@ commands = typer.Typer()
 
 
 @commands.command()
-@clear_errors
+@report_errors
 def retention(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Take away observations and media that are older than the settings keep them; what was made of them stays.
 
     Says first what goes: rows and files, their days, and what they take on disk.
     """
-    from instagram_assets.automation import retention_job as past
+    from instagram_assets.automation import retention_job as deletion
     from instagram_assets.automation import shell_runs
     from instagram_assets.errors import SettingsError
-    from instagram_assets.lake_index.place import INDEX_FOLDER as INDEX
-    from instagram_assets.lake_index.place import index_file
+    from instagram_assets.lake_index.index_files import INDEX_FOLDER as INDEX
+    from instagram_assets.lake_index.index_files import index_file
     from instagram_assets.settings import settings
 
-    limits = past.current_limits()
-    due = past.preview_deletions(limits)
+    limits = deletion.current_limits()
+    due = deletion.preview_deletions(limits)
     if dry_run or not due:
-        _tell(due, "would go" if due else "is past", as_json)
+        _print_result(due, "would go" if due else "is past", as_json)
         return
     if not yes:
         if as_json or not sys.stdin.isatty():
             raise SettingsError(f"{len(due.totals)} kinds of data would go for good. Look with --dry-run, say --yes.")
-        _tell(due, "would go", as_json)
+        _print_result(due, "would go", as_json)
         typer.confirm("Nothing of it comes back. Take it away?", abort=True)
     with shell_runs.open_instance() as dagster:
-        went = past.delete_expired(dagster, limits)
-        for observation in past.observations(went):
+        went = deletion.delete_expired(dagster, limits)
+        for observation in deletion.observations(went):
             dagster.report_runless_asset_event(observation)
-    _tell(went, "went", as_json)
+    _print_result(went, "went", as_json)
     if not as_json and index_file(settings().folder(INDEX)).exists():
         typer.echo("The index has it until it is brought up to date: instagram-assets index, or the web app by itself.")
 
 
-def _tell(told: "RetentionResult", how: str, as_json: bool) -> None:
+@commands.command()
+@report_errors
+def tidy(
+    days: Annotated[int | None, typer.Option(min=0, help="Keep so many days in the place of HISTORY_DAYS.")] = None,
+) -> None:
+    """Take runs, their logs and reports that are older than HISTORY_DAYS; what is known of each cell stays."""
+    from instagram_assets.automation import history_cleanup as history
+    from instagram_assets.automation import shell_runs
+    from instagram_assets.settings import settings
+
+    before = history.limit(settings().history_days if days is None else days)
+    with shell_runs.open_instance() as dagster:
+        typer.echo(str(history.delete_old_runs(dagster, before, settings().folder("reports"))))
+
+
+def _print_result(result: "RetentionResult", action: str, as_json: bool) -> None:
     if as_json:
-        limits = {name: moment and moment.isoformat() for name, moment in asdict(told.limits).items()}
-        parts = [asdict(total) for total in told.totals]
-        shown = {"limits": limits, "waiting": told.waiting, "bytes": told.bytes, how.replace(" ", "_"): parts}
+        limits = {name: moment and moment.isoformat() for name, moment in asdict(result.limits).items()}
+        parts = [asdict(total) for total in result.totals]
+        shown = {"limits": limits, "waiting": result.waiting, "bytes": result.bytes, action.replace(" ", "_"): parts}
         typer.echo(json.dumps(shown, default=str, ensure_ascii=False))
         return
-    for line in told.lines():
+    for line in result.lines():
         typer.echo(line)
-    number = f"{told.bytes / 1e6:,.1f} MB {how}." if told else f"Nothing {how}."
+    number = f"{result.bytes / 1e6:,.1f} MB {action}." if result else f"Nothing {action}."
     typer.echo(number)

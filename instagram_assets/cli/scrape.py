@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from instagram_assets.cli.errors import clear_errors
+from instagram_assets.cli.messages import report_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
     import dagster as dg
 
-    from instagram_assets.sources.notes import Note
-    from instagram_assets.sources.requests import ScrapeRequest
+    from instagram_assets.sources.apify_inputs import ScrapeRequest
+    from instagram_assets.sources.apify_run_records import RunRecord
 
 commands = typer.Typer()
 _STAGES: dict[str, Any] = {"loggers": {"stages": {"config": {"seconds": 0.0}}}}
 
 
 @commands.command("scrape")
-@clear_errors
+@report_errors
 def scrape_command(
     name: Annotated[str, typer.Argument(help="The input: posts, reels, profiles, hashtags, or one of your own.")],
     names: Annotated[
@@ -40,30 +40,30 @@ def scrape_command(
     from instagram_assets.errors import ScrapeRequestError
     from instagram_assets.privacy.tombstones import load_tombstones
     from instagram_assets.settings import settings
-    from instagram_assets.sources.forgotten import refuse_forgotten
-    from instagram_assets.sources.registered import registered as whom
-    from instagram_assets.sources.requests import load_request, parse_day
-    from instagram_assets.sources.scrape import check_token
+    from instagram_assets.sources.apify_inputs import load_scrape_request, parse_day
+    from instagram_assets.sources.apify_scrape import check_token
+    from instagram_assets.sources.scrape_names import names_from_registry, refuse_forgotten_names
 
     day = parse_day(newer_than)
-    asked = load_request(name, settings().apify.inputs_dir)
+    scrape_input = load_scrape_request(name, settings().apify.inputs_dir)
     if registered and names:
         raise ScrapeRequestError(f"{', '.join(names)}: named beside --registered. Give one of the two.")
     forgotten = load_tombstones(settings().folder("privacy"))
     if registered:
-        names = whom(asked, settings().accounts_file, today(settings().zone), forgotten, typer.echo)
-    refuse_forgotten(asked.of(names or [], day, settings().zone), forgotten)
+        file, current_day = settings().accounts_file, today(settings().zone)
+        names = names_from_registry(scrape_input, file, current_day, forgotten, typer.echo)
+    refuse_forgotten_names(scrape_input.of(names or [], day, settings().zone), forgotten)
     check_token(settings().apify)  # invalid requests fail before anything is created
     from instagram_assets.automation import shell_runs
 
     with shell_runs.open_instance() as dagster:
-        if scrape_into_inbox(dagster, asked, names or [], day, again=again):
+        if scrape_into_inbox(dagster, scrape_input, names or [], day, again=again):
             typer.echo("Read it with: instagram-assets ingest (a running `dev` does so by itself)")
 
 
 def scrape_into_inbox(
     dagster: "dg.DagsterInstance",
-    asked: "ScrapeRequest",
+    scrape_input: "ScrapeRequest",
     names: "list[str]",
     day: "date | None",
     *,
@@ -76,44 +76,46 @@ def scrape_into_inbox(
     from instagram_assets.automation import shell_runs
     from instagram_assets.automation.scrape_job import scrape_run_config
     from instagram_assets.settings import settings
-    from instagram_assets.sources import notes
-    from instagram_assets.sources.arrivals import place_of
+    from instagram_assets.sources import apify_run_records
+    from instagram_assets.sources.inbox_files import locate_inbox_file
 
-    name, request = asked.name, asked.of(names, day, settings().zone)
+    name, request = scrape_input.name, scrape_input.of(names, day, settings().zone)
     folder = settings().folder("scrapes") / request.name
-    before = notes.find(folder, request.digest)
+    before = apify_run_records.find_record(folder, request.digest)
     try:
         shell_runs.run_job(dagster, "scrape", config={**scrape_run_config(name, names, day, again=again), **_STAGES})
     except KeyboardInterrupt as stop:
-        note = notes.find(folder, request.digest)
-        if note and note.status == "ABORTED":
-            raise KeyboardInterrupt(f"Stopped, and Apify's run {note.run} aborted.") from stop
+        record = apify_run_records.find_record(folder, request.digest)
+        if record and record.status == "ABORTED":
+            raise KeyboardInterrupt(f"Stopped, and Apify's run {record.run} aborted.") from stop
         raise
-    note = notes.find(folder, request.digest)
-    assert note is not None  # the run succeeded
-    path = place_of(settings().folder("inbox") / note.file) if note.file else None
-    for line in _lines(note, before, request, path):
+    record = apify_run_records.find_record(folder, request.digest)
+    assert record is not None  # the run succeeded
+    path = locate_inbox_file(settings().folder("inbox") / record.file) if record.file else None
+    for line in _result_lines(record, before, request, path):
         typer.echo(line)
     return path is not None and path.parent == settings().folder("inbox")
 
 
-def _lines(note: "Note", before: "Note | None", request: "ScrapeRequest", path: Path | None) -> "Iterator[str]":
+def _result_lines(
+    record: "RunRecord", before: "RunRecord | None", request: "ScrapeRequest", path: Path | None
+) -> "Iterator[str]":
     """Lines about a scrape: its records, its cost where it was just paid, and the state of its file."""
-    from instagram_assets.cli.tables import near
-    from instagram_assets.ingest.folders import DONE, ERROR_SUFFIX, REJECTED
+    from instagram_assets.cli.messages import relative_path
+    from instagram_assets.ingest.folder_scan import DONE, ERROR_SUFFIX, REJECTED
 
-    was_paid = before is not None and not before.is_open and before.run == note.run
-    charged = "" if was_paid or note.charge_usd is None else f", {_dollars(note.charge_usd)} charged"
-    if note == before:
-        yield f"{note.name}: scraped at {note.ended_at}, so nothing was started; --again does it anew"
-    if not note.file:
-        yield f"{note.name}: no post of {request.newer_than} or later{charged}"
+    was_paid = before is not None and not before.is_open and before.run == record.run
+    charged = "" if was_paid or record.charge_usd is None else f", {_dollars(record.charge_usd)} charged"
+    if record == before:
+        yield f"{record.name}: scraped at {record.ended_at}, so nothing was started; --again does it anew"
+    if not record.file:
+        yield f"{record.name}: no post of {request.newer_than} or later{charged}"
         return
-    yield f"{near(path) if path else note.file}: {_records(note.items)}{charged}"
+    yield f"{relative_path(path) if path else record.file}: {_records(record.items)}{charged}"
     if path and path.parent.name == DONE:
         yield "It was read already"
     elif path and path.parent.name == REJECTED:
-        yield f"It was rejected; {near(path)}{ERROR_SUFFIX} says why"
+        yield f"It was rejected; {relative_path(path)}{ERROR_SUFFIX} says why"
 
 
 def _dollars(amount: float) -> str:

@@ -2,32 +2,50 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from instagram_assets.cli.errors import clear_errors
+from instagram_assets.cli.messages import report_errors
+
+if TYPE_CHECKING:
+    import dagster as dg
+    from rich.table import Table
+
+    from instagram_assets.search.image_search import SearchReport
+    from instagram_assets.search.search_sites import Site
 
 commands = typer.Typer()
+_FIRST_IMAGES = 5
+_STAGES: dict[str, Any] = {"loggers": {"stages": {"config": {"seconds": 0.0}}}}
 
 
-class Subject(StrEnum):
+class _Subject(StrEnum):
     """Which cluster of images is the subject."""
 
     largest = "largest"
     query = "query"
 
 
+class SearchResult(NamedTuple):
+    """The result of a search: its name, the images kept, the candidates, and counts of those left out by reason."""
+
+    search: str
+    kept: int
+    candidates: int
+    left_out: dict[str, int]
+
+
 @commands.command("search")
-@clear_errors
+@report_errors
 def search_command(
     query: Annotated[str, typer.Argument(help="The search word, such as 고양이.")],
     limit: Annotated[int | None, typer.Option(help="Images wanted, 1 to 500.")] = None,
     out: Annotated[
         str, typer.Option(help="Name of the folder below data/datasets/search, no path; empty: the word.")
     ] = "",
-    subject: Annotated[Subject, typer.Option(help="The largest cluster, or the one that fits the word best.")] = (
-        Subject.largest
+    subject: Annotated[_Subject, typer.Option(help="The largest cluster, or the one that fits the word best.")] = (
+        _Subject.largest
     ),
     min_side: Annotated[int | None, typer.Option(help="Both sides have at least this many pixels.")] = None,
     min_sharpness: Annotated[float | None, typer.Option(help="Least sharpness at standard size.")] = None,
@@ -42,15 +60,14 @@ def search_command(
     folder, change or delete there stay so.
     """
     from instagram_assets.privacy.tombstones import load_tombstones
-    from instagram_assets.search.requests import refuse_forgotten
+    from instagram_assets.search.search_requests import refuse_forgotten_query
     from instagram_assets.settings import settings
     from instagram_assets.status.preflight import check_search
 
-    refuse_forgotten(query, load_tombstones(settings().folder("privacy")))  # before the models are checked
+    refuse_forgotten_query(query, load_tombstones(settings().folder("privacy")))  # before the models are checked
     check_search(settings())
     from instagram_assets.automation import shell_runs
     from instagram_assets.automation.search_runs import search_folder, search_request
-    from instagram_assets.cli.searches import search
 
     given = {
         "limit": limit,
@@ -63,14 +80,14 @@ def search_command(
     }
     search_request(settings(), query, out, refresh=refresh, **given)  # invalid requests fail before anything is created
     with shell_runs.open_instance() as dagster:
-        found = search(dagster, query, out, refresh=refresh, **given)
+        found = run_search(dagster, query, out, refresh=refresh, **given)
     typer.echo(f"{search_folder(settings(), found.search)}: {found.kept} of {found.candidates} results")
     for reason, count in found.left_out.items():
         typer.echo(f"  {count} left out: {reason}")
 
 
 @commands.command("check-search")
-@clear_errors
+@report_errors
 def check_search(
     word: Annotated[str, typer.Argument(help="A search word, such as 고양이.")] = "",
     html: Annotated[Path | None, typer.Option(help="A saved page to read in the place of the site's.")] = None,
@@ -78,14 +95,56 @@ def check_search(
     """Look at one page of the image search: what each selector matches, and the first images."""
     from rich.console import Console
 
-    from instagram_assets.cli.tables import search_table
-    from instagram_assets.search.engine import clean_query, read_saved_results, search_source
+    from instagram_assets.search.image_search import clean_query, read_saved_results, search_source
     from instagram_assets.settings import settings
 
     source = search_source(settings())
     report = (
         read_saved_results(html, source.site) if html else source.report(clean_query(word), settings().search.limit)
     )
-    Console().print(search_table(report, source.site))
+    Console().print(_search_table(report, source.site))
     if report.selector in source.site.last_resort:
         typer.echo("Only a last resort matched, which may find what is no result: add a selector for the new markup.")
+
+
+def run_search(
+    instance: "dg.DagsterInstance", query: str, out: str = "", *, refresh: bool = False, **given: Any
+) -> SearchResult:
+    """Run one image search, with progress on stderr; `out` names its folder, else the query does.
+
+    `given` are fields of SearchRequest; null means the setting's value. Results of earlier runs are reused. Raises
+    SearchRequestError before any work, as `search_request` does, RunFailedError with the reason when no image is kept
+    or, without `refresh`, when the folder would have fewer than before.
+    """
+    from instagram_assets.automation.search_runs import search_request, search_run_config, search_run_tags
+    from instagram_assets.automation.shell_runs import run_job
+    from instagram_assets.datasets.image_folder import why_not
+    from instagram_assets.partitions import register_search
+    from instagram_assets.settings import settings
+    from instagram_assets.storage.lake import open_lake, read_table
+
+    request = search_request(settings(), query, out, refresh=refresh, **given)
+    register_search(instance, request.search)
+    config = search_run_config(request, refresh=refresh) | _STAGES
+    run_job(instance, "search", tags=search_run_tags(request), config=config)
+    rows = read_table(open_lake(settings()), "search_dataset", [request.search])
+    candidates = rows.to_pylist()
+    return SearchResult(request.search, sum(rows["kept"].to_pylist()), len(candidates), why_not(candidates))
+
+
+def _search_table(report: "SearchReport", site: "Site") -> "Table":
+    """The number of matches of each selector on a search page, and the first images of the selector that is used."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    found = f"{len(report.hits)} images in {report.seconds:.1f} s"
+    table = Table(title=f"{escape(report.title) or 'no title'}: {found}", title_justify="left")
+    table.add_column("selector", overflow="fold")
+    table.add_column("matches", justify="right")
+    table.add_column("first images", overflow="fold")
+    for selector, count in report.counts.items():
+        is_used = selector == report.selector
+        first = "\n".join(hit.url for hit in report.hits[:_FIRST_IMAGES]) if is_used else ""
+        name = f"{selector} (last resort)" if selector in site.last_resort else selector
+        table.add_row(escape(name), str(count), escape(first), style="green" if is_used else "")
+    return table

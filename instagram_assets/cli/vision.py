@@ -1,4 +1,4 @@
-"""Commands that caption, embed and cluster image files without Dagster, and manage models."""
+"""Commands that caption, embed and cluster image files without Dagster."""
 
 import subprocess
 import sys
@@ -6,26 +6,33 @@ from collections import Counter
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from instagram_assets.cli.arguments import chosen_settings
-from instagram_assets.cli.errors import clear_errors
+from instagram_assets.cli.command_options import settings_with_options
+from instagram_assets.cli.messages import report_errors
 from instagram_assets.errors import FileError, NothingDoneError
 
-commands = typer.Typer()
-models = typer.Typer(no_args_is_help=True, help="Fetch and list the models that the settings name.")
-commands.add_typer(models, name="models")
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-Source = Annotated[Path, typer.Argument(help="A folder of images, or a merged JSON whose records name `images`.")]
-Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")]
+    from rich.table import Table
+
+    from instagram_assets.local.cluster_files import FileGroup
+
+commands = typer.Typer()
+
+_SourceArgument = Annotated[
+    Path, typer.Argument(help="A folder of images, or a merged JSON whose records name `images`.")
+]
+_DeviceOption = Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")]
 
 
 @commands.command()
-@clear_errors
+@report_errors
 def caption(
-    source: Source,
+    source: _SourceArgument,
     out: Annotated[Path | None, typer.Option(help="The JSON to write, or the folder for captions.json.")] = None,
     use_scoring: Annotated[bool | None, typer.Option(help="Make several captions, keep the best.")] = None,
     num_captions: Annotated[int | None, typer.Option(help="Captions to choose from.")] = None,
@@ -35,7 +42,7 @@ def caption(
     num_workers: Annotated[int | None, typer.Option(help="Threads that read images.")] = None,
     skip_existing: Annotated[bool | None, typer.Option(help="Keep captions that are there.")] = None,
     max_images_per_post: Annotated[int | None, typer.Option(help="Images captioned per post; 0: all.")] = None,
-    device: Device = None,
+    device: _DeviceOption = None,
     model: Annotated[str | None, typer.Option(help="Captioning model: hub id or folder.")] = None,
     run_in_background: Annotated[bool | None, typer.Option(help="Start, and return at once.")] = None,
 ) -> None:
@@ -44,8 +51,8 @@ def caption(
     Images that are too small or blurred get none, unless INSTAGRAM_ASSETS_QUALITY__ONLY_PASSED is false. What is not
     given here is as the settings say.
     """
-    from instagram_assets.local.captions import caption_folder, caption_json
-    from instagram_assets.local.outputs import captions_of, check_outputs
+    from instagram_assets.local.caption_files import caption_folder, caption_json
+    from instagram_assets.local.output_paths import caption_paths, check_outputs
     from instagram_assets.report.progress import counter, show_progress
     from instagram_assets.vision import pipeline
 
@@ -59,13 +66,13 @@ def caption(
         "skip_existing": skip_existing,
         "max_images_per_post": max_images_per_post,
     }
-    chosen = chosen_settings(captions=given, models={"device": device, "caption_model": model})
+    chosen = settings_with_options(captions=given, models={"device": device, "caption_model": model})
     options = chosen.captions
     if options.run_in_background if run_in_background is None else run_in_background:
         # Missing models are reported here: nobody reads a log to learn that nothing was started.
         if not source.exists():
             raise FileError(str(source), "no such file or folder", "Check the name")
-        check_outputs(captions_of(source, out), source)
+        check_outputs(caption_paths(source, out), source)
         pipeline.find_caption_models(chosen)
         _start_in_background(chosen.folder("reports"))
         return
@@ -86,37 +93,39 @@ def caption(
 
 
 @commands.command()
-@clear_errors
+@report_errors
 def embed(
-    source: Source,
+    source: _SourceArgument,
     out: Annotated[
         Path | None, typer.Option(help="The Parquet file to write; else in the folder, or beside the JSON.")
     ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images at once.")] = None,
     num_workers: Annotated[int | None, typer.Option(help="Threads that read images.")] = None,
-    device: Device = None,
+    device: _DeviceOption = None,
     model: Annotated[str | None, typer.Option(help="Embedding model: hub id or folder.")] = None,
 ) -> None:
     """Embed images: one row per file with its embedding, float32 of unit length.
 
     Files are named as seen from the folder or the JSON, and by the SHA-256 of their bytes.
     """
-    from instagram_assets.local.outputs import REMEDY, check_outputs, embeddings_of
+    from instagram_assets.local.output_paths import OVERWRITE_REMEDY, check_outputs, embeddings_path
     from instagram_assets.storage.owned_files import write_ours
     from instagram_assets.storage.parquet_files import write_file
 
-    target = out or embeddings_of(source)
+    target = out or embeddings_path(source)
     check_outputs([target], source)
     given = {"batch_size": batch_size, "num_workers": num_workers}
-    table = _embedded(source, chosen_settings(embeddings=given, models={"device": device, "embedding_model": model}))
-    write_ours({target: lambda new: write_file(new, table)}, source, REMEDY)
+    table = _embedded(
+        source, settings_with_options(embeddings=given, models={"device": device, "embedding_model": model})
+    )
+    write_ours({target: lambda new: write_file(new, table)}, source, OVERWRITE_REMEDY)
     failed = table.num_rows - table["status"].to_pylist().count("ok")
     typer.echo(f"{target}: {table.num_rows} files, {failed} failed")
-    _check_some_worked(table)
+    _check_not_all_failed(table)
 
 
 @commands.command()
-@clear_errors
+@report_errors
 def cluster(
     source: Annotated[Path, typer.Argument(help="A folder of images, a merged JSON, or the Parquet file of `embed`.")],
     out: Annotated[
@@ -126,72 +135,48 @@ def cluster(
     min_samples: Annotated[
         int | None, typer.Option(help="Neighbours of a core image, itself included; equal files are one.")
     ] = None,
-    device: Device = None,
+    device: _DeviceOption = None,
     model: Annotated[str | None, typer.Option(help="Embedding model: hub id or folder.")] = None,
 ) -> None:
     """Group images that show the same kind of thing: a CSV, and a contact sheet that is never among the images."""
     from rich.console import Console
 
-    from instagram_assets.cli.tables import clusters_table
     from instagram_assets.datasets.csv import write_csv
-    from instagram_assets.local.clusters import CLUSTER_COLUMNS, cluster_files, read_embeddings, source_of
-    from instagram_assets.local.outputs import REMEDY, check_outputs, clusters_of, sheet_of
+    from instagram_assets.local.cluster_files import CLUSTER_COLUMNS, cluster_files, embeddings_source, read_embeddings
+    from instagram_assets.local.output_paths import OVERWRITE_REMEDY, check_outputs, clusters_path, contact_sheet_path
     from instagram_assets.report.contact_sheets import labelled_sheet
     from instagram_assets.storage.atomic import write_atomic
     from instagram_assets.storage.owned_files import write_ours
 
     known = read_embeddings(source) if source.suffix == ".parquet" else None
-    images = source if known is None else source_of(known, source)
-    target = out or clusters_of(source)
-    sheet = sheet_of(target, images)
+    images = source if known is None else embeddings_source(known, source)
+    target = out or clusters_path(source)
+    sheet = contact_sheet_path(target, images)
     if sheet == target:
         raise FileError(str(target), "would be overwritten by the contact sheet", "Give the CSV another ending")
     check_outputs([target, sheet], images)
     given = {"eps": eps, "min_samples": min_samples}
-    chosen = chosen_settings(clusters=given, models={"device": device, "embedding_model": model})
+    chosen = settings_with_options(clusters=given, models={"device": device, "embedding_model": model})
     embedded = _embedded(source, chosen) if known is None else known
-    found = cluster_files(embedded, chosen.clusters, images)
-    rows, columns = found.table.to_pylist(), list(CLUSTER_COLUMNS)
+    clusters = cluster_files(embedded, chosen.clusters, images)
+    rows, columns = clusters.table.to_pylist(), list(CLUSTER_COLUMNS)
     fill = partial(write_csv, rows, kind="post", impression=False, columns=columns)
-    write_ours({target: fill}, images, REMEDY)
-    names = {group.label: "noise" if group.label < 0 else f"cluster {group.label}" for group in found.groups}
-    if found.groups:
-        lines = [(f"{names[group.label]}: {group.images}", group.files) for group in found.groups[:8]]
+    write_ours({target: fill}, images, OVERWRITE_REMEDY)
+    names = {group.label: "noise" if group.label < 0 else f"cluster {group.label}" for group in clusters.groups}
+    if clusters.groups:
+        lines = [(f"{names[group.label]}: {group.images}", group.files) for group in clusters.groups[:8]]
         picture = labelled_sheet(lines, font=chosen.text.font)
-        write_ours({sheet: lambda new: write_atomic(new, lambda out: out.write(picture))}, images, REMEDY)
-    Console().print(clusters_table(found.groups))
-    if found.equal_files:
-        typer.echo(found.equal_files)
+        write_ours({sheet: lambda new: write_atomic(new, lambda out: out.write(picture))}, images, OVERWRITE_REMEDY)
+    Console().print(_clusters_table(clusters.groups))
+    if clusters.equal_files:
+        typer.echo(clusters.equal_files)
     typer.echo(f"{target}, {sheet}")
-    if not found.groups:
-        _check_some_worked(embedded)
-
-
-@models.command("pull")
-@clear_errors
-def models_pull() -> None:
-    """Fetch the models that the settings name from the hub; HF_ENDPOINT and HF_TOKEN are honoured."""
-    from instagram_assets.models.hub import pull_model
-    from instagram_assets.models.local_models import named_models
-    from instagram_assets.settings import settings
-
-    for name, revision, pictures in dict.fromkeys(named_models(settings()).values()):
-        pull_model(name, revision, settings().folder("models"), typer.echo, pictures=pictures)
-
-
-@models.command("list")
-@clear_errors
-def models_list() -> None:
-    """Show the models that the settings name, with commit, size, fingerprint and folder."""
-    from rich.console import Console
-
-    from instagram_assets.cli.tables import models_table
-
-    Console().print(models_table())
+    if not clusters.groups:
+        _check_not_all_failed(embedded)
 
 
 def _embedded(source: Path, chosen: Any) -> Any:
-    from instagram_assets.local.clusters import embed_source
+    from instagram_assets.local.cluster_files import embed_source
     from instagram_assets.report.progress import counter, show_progress
     from instagram_assets.vision import pipeline
 
@@ -201,13 +186,13 @@ def _embedded(source: Path, chosen: Any) -> Any:
         )
 
 
-def _check_some_worked(table: Any) -> None:
+def _check_not_all_failed(table: Any) -> None:
     """Raise NothingDoneError when no file could be embedded, with the most frequent reasons."""
     rows = table.to_pylist()
     if rows and not any(row["status"] == "ok" for row in rows):
         reasons = Counter(row["reason"] for row in rows).most_common(3)
-        told = "; ".join(f"{count} {reason}" for reason, count in reasons)
-        raise NothingDoneError(f"{len(rows)} files, {len(rows)} failed: {told}.")
+        reasons_text = "; ".join(f"{count} {reason}" for reason, count in reasons)
+        raise NothingDoneError(f"{len(rows)} files, {len(rows)} failed: {reasons_text}.")
 
 
 def _start_in_background(reports: Path) -> None:
@@ -220,3 +205,18 @@ def _start_in_background(reports: Path) -> None:
             command, stdout=stream, stderr=stream, stdin=subprocess.DEVNULL, start_new_session=True
         )
     typer.echo(f"Started as process {process.pid}. Follow it with: tail -f {log}\nEnd it with: kill {process.pid}")
+
+
+def _clusters_table(groups: "Sequence[FileGroup]") -> "Table":
+    """The number of images in each cluster, the number of files where some are identical, and an example."""
+    from rich.table import Table
+
+    table = Table(title="Clusters", title_justify="left")
+    some_equal = any(group.images < len(group.files) for group in groups)
+    for column in ("cluster", "images", *(["files"] if some_equal else []), "such as"):
+        table.add_column(column, overflow="fold")
+    for group in groups:
+        files = [str(len(group.files))] if some_equal else []
+        name = "noise" if group.label < 0 else str(group.label)
+        table.add_row(name, str(group.images), *files, str(group.files[0]))
+    return table

@@ -11,9 +11,9 @@ from pathlib import Path
 from instagram_assets.errors import FileError
 from instagram_assets.ingest.reader.byte_streams import file_chunks
 from instagram_assets.ingest.reader.file_types import data_kind
-from instagram_assets.media.sniff import is_binary
+from instagram_assets.media.format_detection import is_binary
 from instagram_assets.report.safe_text import printable
-from instagram_assets.sources.names import account, is_hashtag
+from instagram_assets.sources.account_and_hashtag_names import is_hashtag, parse_account_name
 
 CELL_SEPARATORS = ",;\t|"
 NAME_COLUMNS = (
@@ -182,7 +182,7 @@ def _name(cell: str) -> str:
         raise ValueError("the column of the names is empty in this row")
     if is_hashtag(cell):
         raise ValueError("a hashtag, where users are named; a comment begins with `# `, with a blank")
-    return account(_COMMENT_BEHIND.sub("", cell))
+    return parse_account_name(_COMMENT_BEHIND.sub("", cell))
 
 
 def _told(problems: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from datetime import time as midnight
 from math import ceil
 from typing import Protocol
 
-from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.collector_database import CollectorDatabase
 
 
 class Clock(Protocol):

@@ -6,13 +6,13 @@ from datetime import date
 from typing import Literal
 
 from instagram_assets.calendar import today
-from instagram_assets.collect.site import GRAPH_API, INSTAGRAM, SITES, SiteName
+from instagram_assets.collect.site_adapter import GRAPH_API, INSTAGRAM, SITES, SiteName
 from instagram_assets.errors import CollectionRefusedError
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.report.safe_text import printable
 from instagram_assets.settings import Settings
-from instagram_assets.sources.accounts import Registry, load_registry
-from instagram_assets.sources.names import account, hashtag, is_hashtag
+from instagram_assets.sources.account_and_hashtag_names import is_hashtag, parse_account_name, parse_hashtag
+from instagram_assets.sources.account_registry import Registry, load_registry
 
 TargetKind = Literal["all", "accounts", "hashtags"]
 
@@ -51,7 +51,11 @@ def named_targets(texts: Iterable[str], registry: Registry | None, by: SiteName 
     problems = list[str]()
     for text in texts:
         try:
-            subject = f"#{hashtag(text)}" if is_hashtag(text) or "/explore/tags/" in text.casefold() else account(text)
+            subject = (
+                f"#{parse_hashtag(text)}"
+                if is_hashtag(text) or "/explore/tags/" in text.casefold()
+                else parse_account_name(text)
+            )
             known = INSTAGRAM if sources.get(subject) == INSTAGRAM else GRAPH_API
             found[_site(subject, by or known)][subject] = None
         except ValueError as error:

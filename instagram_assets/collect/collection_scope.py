@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from instagram_assets.collect.site import CrawlPage
+from instagram_assets.collect.site_adapter import CrawlPage
 
 
 @dataclass(frozen=True)

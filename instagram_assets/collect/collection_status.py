@@ -4,9 +4,9 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
+from instagram_assets.collect.circuit_breaker import ANSWERED_OUTCOMES
 from instagram_assets.collect.clock import day_bounds, utc_datetime
-from instagram_assets.collect.database import CollectorDatabase
-from instagram_assets.collect.identities import ANSWERED_OUTCOMES
+from instagram_assets.collect.collector_database import CollectorDatabase
 from instagram_assets.privacy.forgotten_identifiers import ERASED_ID as FORGOTTEN_ID
 
 

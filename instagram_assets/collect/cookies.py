@@ -8,8 +8,8 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from instagram_assets.collect.clock import utc_datetime
-from instagram_assets.collect.small_files import SmallFile, read_small_file
 from instagram_assets.errors import FileError
+from instagram_assets.sources.user_files import SmallFile, read_small_file
 
 COOKIE_FILE_SETTING = "INSTAGRAM_ASSETS_COLLECTION__COOKIE_FILE"
 REQUIRED_COOKIES = ("sessionid", "csrftoken")

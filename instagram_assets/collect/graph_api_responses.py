@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from instagram_assets.collect.site import Classification, Response, ResponseOutcome
+from instagram_assets.collect.site_adapter import Classification, Response, ResponseOutcome
 from instagram_assets.report.safe_text import printable
 
 _SHOWN = 120

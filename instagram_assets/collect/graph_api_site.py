@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from instagram_assets.collect.clock import Clock
-from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.collector_database import CollectorDatabase
 from instagram_assets.collect.graph_api_responses import (
     as_object,
     classify_error,
@@ -28,7 +28,7 @@ from instagram_assets.collect.graph_api_token import classify_token_info, is_abo
 from instagram_assets.collect.graph_api_usage import parse_usage
 from instagram_assets.collect.hashtag_budget import HASHTAG_ID, budget_refusal, known_hashtag_id, unsupported_reason
 from instagram_assets.collect.instagram_responses import retry_after
-from instagram_assets.collect.site import (
+from instagram_assets.collect.site_adapter import (
     GRAPH_API,
     Classification,
     CrawlPage,
@@ -41,8 +41,8 @@ from instagram_assets.errors import ContractError, SettingsError
 from instagram_assets.ingest.field_values import is_account_name
 from instagram_assets.ingest.post_ids import shortcode_from_url
 from instagram_assets.settings import GraphApiSettings
-from instagram_assets.sources.names import is_hashtag
-from instagram_assets.sources.secrets import read_secret
+from instagram_assets.settings.environment import read_secret
+from instagram_assets.sources.account_and_hashtag_names import is_hashtag
 
 RECENT_EDGE, TOP_EDGE = "recent_media", "top_media"
 

@@ -9,9 +9,9 @@ from hashlib import blake2b
 from typing import Any
 
 from instagram_assets.collect.clock import Clock, utc_datetime
-from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.collector_database import CollectorDatabase
 from instagram_assets.collect.graph_api_responses import as_object
-from instagram_assets.collect.site import Classification, Request, RequestSender, ResponseOutcome
+from instagram_assets.collect.site_adapter import Classification, Request, RequestSender, ResponseOutcome
 from instagram_assets.report.safe_text import printable
 
 _WHAT = "how long the token lives"

@@ -11,8 +11,8 @@ import unicodedata
 from dataclasses import dataclass
 
 from instagram_assets.collect.clock import utc_datetime
-from instagram_assets.collect.database import CollectorDatabase
-from instagram_assets.collect.site import ResponseOutcome
+from instagram_assets.collect.collector_database import CollectorDatabase
+from instagram_assets.collect.site_adapter import ResponseOutcome
 
 BUDGET_WINDOW = 7 * 86_400.0
 HASHTAG_ID = "hashtag_id"

@@ -9,10 +9,10 @@ from datetime import datetime, tzinfo
 
 from instagram_assets.collect.clock import utc_datetime
 from instagram_assets.collect.collect_targets import choose_targets
-from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.collection_results import CollectionOutcome
+from instagram_assets.collect.collector_database import CollectorDatabase
 from instagram_assets.collect.graph_api_site import newest_posts_label
-from instagram_assets.collect.results import CollectionOutcome
-from instagram_assets.collect.site import GRAPH_API
+from instagram_assets.collect.site_adapter import GRAPH_API
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.settings import Settings
 

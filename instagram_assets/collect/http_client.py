@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from instagram_assets.collect.proxies import Proxies, Proxy
-from instagram_assets.collect.site import Request, Response
+from instagram_assets.collect.site_adapter import Request, Response
 from instagram_assets.errors import MediaRefusedError
-from instagram_assets.media.addresses import check_url, guarded_socket_factory, is_loopback
-from instagram_assets.media.options import DownloadOptions
+from instagram_assets.media.download_options import DownloadOptions
+from instagram_assets.media.url_checks import check_url, guarded_socket_factory, is_loopback
 
 if TYPE_CHECKING:
     from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession

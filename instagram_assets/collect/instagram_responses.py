@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from instagram_assets.collect.site import Classification, Response, ResponseOutcome
-from instagram_assets.ingest.formats.error_responses import has_no_user
+from instagram_assets.collect.site_adapter import Classification, Response, ResponseOutcome
+from instagram_assets.ingest.formats.registry import has_no_user
 from instagram_assets.report.safe_text import printable
 
 MAX_RETRY_AFTER = 86_400.0

@@ -13,7 +13,7 @@ from typing import Any
 from instagram_assets.collect.clock import Clock, SystemClock, utc_datetime
 from instagram_assets.collect.cookies import Cookies
 from instagram_assets.collect.instagram_responses import classify_response, response_summary
-from instagram_assets.collect.site import (
+from instagram_assets.collect.site_adapter import (
     INSTAGRAM,
     Classification,
     CrawlPage,
@@ -25,7 +25,7 @@ from instagram_assets.collect.site import (
 from instagram_assets.errors import ContractError
 from instagram_assets.ingest.field_values import is_account_name
 from instagram_assets.settings import CollectionSettings
-from instagram_assets.sources.names import is_hashtag
+from instagram_assets.sources.account_and_hashtag_names import is_hashtag
 
 PAGE_SIZE = 12
 """Posts on a page: as many as the site's own page asks for."""

@@ -7,10 +7,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from instagram_assets.collect.crawls import close_crawl, find_open_crawl
-from instagram_assets.collect.database import CollectorDatabase
-from instagram_assets.collect.delivery import export_path
-from instagram_assets.collect.site import INSTAGRAM
+from instagram_assets.collect.collector_database import CollectorDatabase
+from instagram_assets.collect.crawl_table import close_crawl, find_open_crawl
+from instagram_assets.collect.inbox_delivery import export_path
+from instagram_assets.collect.site_adapter import INSTAGRAM
 from instagram_assets.errors import BusyError, SettingsError, StorageError
 from instagram_assets.storage.atomic import make_folder, remove_durably, write_atomic
 from instagram_assets.storage.locks import alone_or

@@ -13,9 +13,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from instagram_assets.collect.clock import Clock, utc_datetime
-from instagram_assets.collect.small_files import read_small_file
 from instagram_assets.errors import FileError, ProxiesError
 from instagram_assets.report.safe_text import printable
+from instagram_assets.sources.user_files import read_small_file
 
 FIRST_PROXY_PAUSE, MAX_PROXY_PAUSE = 60.0, 3_600.0
 """Seconds for which a proxy that failed is set aside: each time in a row twice as long."""

@@ -7,18 +7,18 @@ from math import inf
 
 from instagram_assets.collect.backoff import Backoff
 from instagram_assets.collect.clock import Clock
+from instagram_assets.collect.collector_database import CollectorDatabase
 from instagram_assets.collect.cookies import read_cookies
-from instagram_assets.collect.database import CollectorDatabase
 from instagram_assets.collect.graph_api_site import open_graph_api_site
 from instagram_assets.collect.graph_api_token import check_token_expiry
 from instagram_assets.collect.http_client import HttpClient
 from instagram_assets.collect.instagram_site import PAGE_SIZE, InstagramSite
-from instagram_assets.collect.limiter import Budget, Limiter
 from instagram_assets.collect.proxies import Proxies, Proxy
-from instagram_assets.collect.requester import Requester
-from instagram_assets.collect.site import SiteAdapter
+from instagram_assets.collect.rate_limiter import Budget, Limiter
+from instagram_assets.collect.retrying_requester import Requester
+from instagram_assets.collect.site_adapter import SiteAdapter
 from instagram_assets.settings import CollectionSettings, GraphApiSettings
-from instagram_assets.settings.rates import Rate, redundant
+from instagram_assets.settings.rate_limits import Rate, redundant
 
 Log = Callable[[str], object]
 

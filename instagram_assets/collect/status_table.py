@@ -8,7 +8,7 @@ import pyarrow as pa
 from instagram_assets.collect.collection_status import AccountStatus
 from instagram_assets.collect.hashtag_gaps import HashtagGap
 from instagram_assets.schemas import COLLECTED_ACCOUNTS
-from instagram_assets.sources.names import is_hashtag
+from instagram_assets.sources.account_and_hashtag_names import is_hashtag
 
 STATUS_COLUMNS = (
     *("account", "site", "state", "last seen", "newest post", "collected"),

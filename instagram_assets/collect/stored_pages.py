@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, overload
 
-from instagram_assets.collect.database import CollectorDatabase
-from instagram_assets.collect.site import CrawlPage, PostRef
+from instagram_assets.collect.collector_database import CollectorDatabase
+from instagram_assets.collect.site_adapter import CrawlPage, PostRef
 
 _HEAD = "SELECT position, substr(page, 1, instr(page, x'0a') - 1) AS head FROM pages WHERE crawl = ? ORDER BY position"
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from instagram_assets.datasets import csv_cells
 from instagram_assets.datasets.records import CAPTION_COLUMNS, COLUMNS, Kind, kind_of
-from instagram_assets.engagement.impressions import impression as impression_of
+from instagram_assets.engagement.post_metrics import impression as impression_of
 from instagram_assets.errors import ContractError, FileError
 from instagram_assets.schemas import Column
 from instagram_assets.storage.atomic import write_atomic

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from instagram_assets.datasets.delta import TABLES, folder_of, target_of
+from instagram_assets.datasets.delta import TABLES, delta_target, local_folder
 from instagram_assets.datasets.json import json_name
 from instagram_assets.datasets.parquet import is_ours
 from instagram_assets.settings import Settings
@@ -43,7 +43,7 @@ def is_made_again(settings: Settings, path: str) -> bool:
 
 def _delta(settings: Settings) -> str:
     """Returns the name of the Delta tables' folder if it is directly in `data/datasets`; else an empty text."""
-    folder = folder_of(target_of(settings))
+    folder = local_folder(delta_target(settings))
     is_here = folder is not None and folder.parent == settings.folder("datasets").absolute()
     return folder.name if folder and is_here else ""
 
@@ -68,7 +68,7 @@ def missing_datasets(settings: Settings) -> Iterator[str]:
         "dataset_json": [folder / json_name(settings.mode)],
         "dataset_parquet": [folder / "parquet"],
     }
-    target = target_of(settings).removeprefix("file://")
+    target = delta_target(settings).removeprefix("file://")
     if "://" not in target:
         files["dataset_delta"] = [Path(target).expanduser()]
     yield from (name for name, paths in files.items() if not all(path.exists() for path in paths))

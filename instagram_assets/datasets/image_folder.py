@@ -18,7 +18,7 @@ from instagram_assets.report.contact_sheets import contact_sheet
 from instagram_assets.schemas import SEARCH_DATASET
 from instagram_assets.schemas.search import NOTHING, Override
 from instagram_assets.storage.atomic import write_atomic
-from instagram_assets.storage.folders import MANIFEST, Before, Past, check_not_fewer, look, sheet_of
+from instagram_assets.storage.image_folder_state import MANIFEST, Before, Past, check_not_fewer, look, sheet_of
 from instagram_assets.storage.owned_files import alone_in, claims_of, digest, publish, stage, staging, write_ours
 
 Row = dict[str, Any]

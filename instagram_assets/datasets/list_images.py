@@ -128,7 +128,7 @@ def _of_part(part: dict[str, pa.Table], wanted: pa.Array) -> Iterator[Row]:
     }
     made = part["captions"].filter(compute.equal(part["captions"]["status"], "ok"))
     captions = dict(zip(made["image_id"].to_pylist(), made["caption"].to_pylist(), strict=True))
-    order = [(name, "ascending") for name in ("account", "post_id", "position")]
+    order = [(name, "ascending") for name in schemas.IMAGES.key]
     for image in images.sort_by(order).to_pylist():
         post = posts.get((image["account"], image["post_id"]), {})
         said = {name: post.get(source) for name, source in _POST.items()} | {"post_id": image["post_id"]}

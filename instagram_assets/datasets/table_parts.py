@@ -6,7 +6,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
-from instagram_assets.schemas import CONTRACTS
+from instagram_assets.schemas import CONTRACTS, POSTS
 
 ROWS_OF_PART = 2_000
 """Parts are merged up to so many rows: from there on the overhead per part is negligible."""
@@ -83,9 +83,6 @@ def has_rows(parts: Parts, name: str) -> bool:
     return any(part[name].num_rows for part in parts([name], {name: ["account"]}))
 
 
-_KEY = ("account", "post_id")
-
-
 def only_images(parts: Parts, image_ids: pa.Array, met: set[str] | None = None) -> Parts:
     """Returns `parts` restricted to these images and their posts; `met` receives the images that were in a part."""
 
@@ -95,7 +92,7 @@ def only_images(parts: Parts, image_ids: pa.Array, met: set[str] | None = None) 
         wanted = dict(columns or {})
         asked = list(dict.fromkeys([*names, "images"]))
         # These columns tell which posts have one of the images, so they are always read.
-        more = {"images": ("image_id", *_KEY), "posts": _KEY}
+        more = {"images": ("image_id", *POSTS.key), "posts": POSTS.key}
         read = {name: list(dict.fromkeys([*wanted[name], *more.get(name, ())])) for name in wanted}
         if "images" not in names:
             read["images"] = list(more["images"])
@@ -118,4 +115,4 @@ def _chosen(part: Mapping[str, pa.Table], image_ids: pa.Array) -> dict[str, pa.T
 
 
 def _keys(table: pa.Table) -> pa.Array:
-    return compute.binary_join_element_wise(*(table[name] for name in _KEY), "/").combine_chunks()
+    return compute.binary_join_element_wise(*(table[name] for name in POSTS.key), "/").combine_chunks()

@@ -7,7 +7,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from instagram_assets.demo.age_people import LABELS, TEXTS, age_people, write_age_people
-from instagram_assets.settings import NESTED, PREFIX, Settings
+from instagram_assets.settings import ENV_NESTED, ENV_PREFIX, Settings
 
 DEMO_PURPOSE = "synthetic demo"
 # For a model this small: larger steps, fewer epochs, and fp32, which is faster for small matrices.
@@ -60,4 +60,4 @@ def write_demo_people(settings: Settings) -> None:
 
 
 def _name(section: str, setting: str) -> str:
-    return f"{PREFIX}{section}{NESTED}{setting}"
+    return f"{ENV_PREFIX}{section}{ENV_NESTED}{setting}"

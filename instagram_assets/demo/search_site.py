@@ -21,7 +21,7 @@ from typing import Any, Literal, Self, cast
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from instagram_assets.demo.synthetic_images import CONTENT_TYPES, Scene, encode_image
-from instagram_assets.search.sites import Site, load_site
+from instagram_assets.search.search_sites import Site, load_site
 
 Markup = Literal["new", "old", "unknown", "strange"]
 """Naver's markup since 2024, that before, one that only fallback selectors match, and one that no selector matches."""

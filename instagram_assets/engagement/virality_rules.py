@@ -19,9 +19,9 @@ from instagram_assets.settings import ViralitySettings
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-LEAST = 5
+MIN_GROUP_SIZE = 5
 """Minimum number of items in a group for a comparison."""
-LEAST_AGE = 1.0
+MIN_AGE_HOURS = 1.0
 """Minimum age of a post in hours at its observation; earlier values are not used."""
 
 # 1.4826 times the median absolute deviation of normally distributed values is their standard deviation.
@@ -60,7 +60,7 @@ class Items:
 
 
 @dataclass
-class Verdicts:
+class RuleResults:
     """The output of rules per row: viral, not viral or null; the score, NaN if unknown; and the reason."""
 
     viral: list[bool | None]
@@ -68,7 +68,7 @@ class Verdicts:
     reasons: list[str]
 
     @classmethod
-    def none(cls, number: int) -> "Verdicts":
+    def none(cls, number: int) -> "RuleResults":
         """Returns results for `number` rows without any label yet."""
         return cls([None] * number, np.full(number, np.nan), [""] * number)
 
@@ -76,10 +76,10 @@ class Verdicts:
         self.viral[row], self.scores[row], self.reasons[row] = viral, score, reason
 
 
-Rule = Callable[[Items, ViralitySettings], Verdicts]
+ViralityRule = Callable[[Items, ViralitySettings], RuleResults]
 
 
-def top_fraction(items: Items, options: ViralitySettings) -> Verdicts:
+def top_fraction(items: Items, options: ViralitySettings) -> RuleResults:
     """Labels as viral the top `fraction` of each group; the score is the share of the other items that are lower.
 
     A row is viral if it and all rows with equal or higher values are at most that fraction: ties across the cut are
@@ -92,7 +92,7 @@ def top_fraction(items: Items, options: ViralitySettings) -> Verdicts:
         once = {items.ids[row]: values[row] for row in known}
         ranked, needed = (
             np.sort(np.fromiter(once.values(), float, len(once))),
-            max(LEAST, _ceiling(1 / options.fraction)),
+            max(MIN_GROUP_SIZE, _ceiling(1 / options.fraction)),
         )
         for row in known:
             if len(ranked) < needed:
@@ -103,27 +103,27 @@ def top_fraction(items: Items, options: ViralitySettings) -> Verdicts:
     return found
 
 
-def threshold(items: Items, options: ViralitySettings) -> Verdicts:
+def threshold(items: Items, options: ViralitySettings) -> RuleResults:
     """Labels as viral what reached a configured threshold; the score is the highest ratio of value to threshold.
 
     Unknown values and unset thresholds (0) are ignored. Views and plays differ widely and have separate thresholds.
     """
-    found = Verdicts.none(len(items.ids))
-    asked = {name: getattr(options, f"min_{name}") for name in ("likes", "views", "plays")}
-    asked = {name: least for name, least in asked.items() if least}
+    found = RuleResults.none(len(items.ids))
+    thresholds = {name: getattr(options, f"min_{name}") for name in ("likes", "views", "plays")}
+    thresholds = {name: least for name, least in thresholds.items() if least}
     for row in range(len(items.ids)):
-        known = {name: items.numbers[name][row] for name in asked if not np.isnan(items.numbers[name][row])}
+        known = {name: items.numbers[name][row] for name in thresholds if not np.isnan(items.numbers[name][row])}
         if not known:
-            found.put(row, None, np.nan, f"{' and '.join(asked)} unknown")
+            found.put(row, None, np.nan, f"{' and '.join(thresholds)} unknown")
             continue
-        reached = {name: number / asked[name] for name, number in known.items()}
-        told = ", ".join(f"{number:,.0f} of {asked[name]:,} {name}" for name, number in known.items())
+        reached = {name: number / thresholds[name] for name, number in known.items()}
+        reason = ", ".join(f"{number:,.0f} of {thresholds[name]:,} {name}" for name, number in known.items())
         score = max(reached.values())
-        found.put(row, score >= 1, score, told)
+        found.put(row, score >= 1, score, reason)
     return found
 
 
-def account_baseline(items: Items, options: ViralitySettings) -> Verdicts:
+def account_baseline(items: Items, options: ViralitySettings) -> RuleResults:
     """Labels as viral what exceeds the previous posts of its account by a robust z-score.
 
     z = (x − median) / (1.4826 MAD), x the logarithm of the measure, median and MAD (median absolute deviation) those of
@@ -136,11 +136,11 @@ def account_baseline(items: Items, options: ViralitySettings) -> Verdicts:
     Hoaglin, How to detect and handle outliers, 1993.
     """
     found, values, what = _begin(items, options)
-    early = items.ages < LEAST_AGE
+    early = items.ages < MIN_AGE_HOURS
     for row in np.flatnonzero(early & ~np.isnan(values)):
         minutes = max(0.0, items.ages[row]) * 60
         found.put(int(row), None, np.nan, f"too early to tell: read {minutes:.0f} minutes after its publication")
-    shares = _come(items.ages, options.half_life_hours)
+    shares = _expected_share(items.ages, options.half_life_hours)
     for name, rows in items.groups("account").items():
         rows = rows[~np.isnan(values[rows]) & ~early[rows]]
         rows = rows[np.argsort(items.taken_at[rows], kind="stable")]
@@ -149,18 +149,22 @@ def account_baseline(items: Items, options: ViralitySettings) -> Verdicts:
     return found
 
 
-RULES: dict[str, Rule] = {"top_fraction": top_fraction, "threshold": threshold, "account_baseline": account_baseline}
+RULES: dict[str, ViralityRule] = {
+    "top_fraction": top_fraction,
+    "threshold": threshold,
+    "account_baseline": account_baseline,
+}
 """The built-in rules, by their name in the settings."""
 
 
-def described(options: ViralitySettings) -> str:
+def rule_description(options: ViralitySettings) -> str:
     """The description of a rule with all its parameters, as stored with each label; a user's own rule with its hash."""
     by = "by all" if options.scope == "all" else "by account"
     if options.rule == "top_fraction":
         return f"top_fraction {options.fraction:g} of {options.measure} {by}"
     if options.rule == "threshold":
-        asked = {name: getattr(options, f"min_{name}") for name in ("likes", "views", "plays")}
-        return f"threshold {' or '.join(f'{name} {least}' for name, least in asked.items() if least)}"
+        thresholds = {name: getattr(options, f"min_{name}") for name in ("likes", "views", "plays")}
+        return f"threshold {' or '.join(f'{name} {least}' for name, least in thresholds.items() if least)}"
     if options.rule == "account_baseline":
         age = f"half-life {options.half_life_hours:g} h" if options.half_life_hours else "age not corrected"
         return f"account_baseline z {options.min_z:g} of {options.measure} over {options.previous} before, {age}"
@@ -177,10 +181,10 @@ def _version_of(module: str) -> str:
         return ""
 
 
-def _begin(items: Items, options: ViralitySettings) -> tuple[Verdicts, Floats, str]:
+def _begin(items: Items, options: ViralitySettings) -> tuple[RuleResults, Floats, str]:
     """Returns results with reasons for unknown values only, the values of the measure, and its display name."""
     values, what = items.measured(options.measure), VIRALITY_MEASURES[options.measure]
-    found = Verdicts.none(len(items.ids))
+    found = RuleResults.none(len(items.ids))
     for row in np.flatnonzero(np.isnan(values)):
         found.reasons[row] = f"{what.replace(' and ', ' or ')} hidden or unknown"
     return found, values, what
@@ -193,7 +197,7 @@ def _group(kind: str, account: str | None, scope: str) -> str:
     return f"the {kinds} of {account}" if account else f"the {kinds} without an account"
 
 
-def _rank(found: Verdicts, row: int, value: float, ranked: Floats, fraction: float, what: str) -> None:
+def _rank(found: RuleResults, row: int, value: float, ranked: Floats, fraction: float, what: str) -> None:
     """Set the label of one row by the rank of its value among the sorted values `ranked`, which include it."""
     number = len(ranked)
     below, up_to = (int(np.searchsorted(ranked, value, side)) for side in ("left", "right"))
@@ -206,7 +210,7 @@ def _rank(found: Verdicts, row: int, value: float, ranked: Floats, fraction: flo
 
 
 def _compare(
-    found: Verdicts,
+    found: RuleResults,
     items: Items,
     rows: Integers,
     values: Floats,
@@ -222,13 +226,13 @@ def _compare(
     usual, spread = _usual(x, before, options.previous)
     counted = 1 / np.sqrt(1 + np.expm1(usual) * shares[rows])
     scores = (x - usual) / np.maximum(np.maximum(spread, counted), _LEAST_SPREAD)
-    for place, row in enumerate(map(int, rows)):
-        number = min(int(before[place]), options.previous)
-        if number < LEAST:
-            found.put(row, None, np.nan, f"too few to compare: {number} of {group}, {LEAST} are needed")
+    for index, row in enumerate(map(int, rows)):
+        number = min(int(before[index]), options.previous)
+        if number < MIN_GROUP_SIZE:
+            found.put(row, None, np.nan, f"too few to compare: {number} of {group}, {MIN_GROUP_SIZE} are needed")
             continue
-        score, share = float(scores[place]), float(shares[row])
-        expected = float(np.expm1(usual[place])) * share
+        score, share = float(scores[index]), float(shares[row])
+        expected = float(np.expm1(usual[index])) * share
         grown = "" if share > 0.99 else f" {items.ages[row]:.0f} h after publication"
         reason = f"{values[row]:,.0f} {what}{grown}, {expected:,.0f} are usual then" if grown else ""
         reason = reason or f"{values[row]:,.0f} {what}, {expected:,.0f} are usual"
@@ -251,18 +255,18 @@ def _usual(x: Floats, before: Integers, previous: int) -> tuple[Floats, Floats]:
     return usual, spread
 
 
-def _come(ages: Floats, half_life: float) -> Floats:
+def _expected_share(ages: Floats, half_life: float) -> Floats:
     """Returns the expected share of a post's final reactions at an age in hours."""
     if not half_life:
         return np.ones(len(ages))
-    return 1 - np.exp2(-np.maximum(ages, LEAST_AGE) / half_life)
+    return 1 - np.exp2(-np.maximum(ages, MIN_AGE_HOURS) / half_life)
 
 
 def _medians(windows: Floats, numbers: Integers) -> Floats:
     """Returns the median of each row without NaN, `numbers` having the counts of other values; NaN for no values."""
     ordered = np.sort(windows, axis=1)  # NaN is sorted last
-    places, last = np.arange(len(windows)), np.maximum(numbers, 1)
-    middle: Any = (ordered[places, (last - 1) // 2] + ordered[places, last // 2]) / 2
+    rows, last = np.arange(len(windows)), np.maximum(numbers, 1)
+    middle: Any = (ordered[rows, (last - 1) // 2] + ordered[rows, last // 2]) / 2
     return middle
 
 

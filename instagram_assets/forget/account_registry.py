@@ -23,7 +23,7 @@ from instagram_assets.forget.toml_edit import (
     toml_tokens,
 )
 from instagram_assets.privacy.forgotten_identifiers import Forgotten
-from instagram_assets.sources.names import account, hashtag, is_hashtag
+from instagram_assets.sources.account_and_hashtag_names import is_hashtag, parse_account_name, parse_hashtag
 from instagram_assets.storage.atomic import write_atomic
 
 _AREA = "registry"
@@ -140,7 +140,7 @@ def _is_own(entry: dict[str, Any], forgotten: Forgotten) -> bool:
     if not isinstance(name, str):
         return False
     try:
-        return forgotten.has("account", f"#{hashtag(name)}" if is_hashtag(name) else account(name))
+        return forgotten.has("account", f"#{parse_hashtag(name)}" if is_hashtag(name) else parse_account_name(name))
     except (InstagramAssetsError, ValueError):
         return False
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from instagram_assets.collect.database import DATABASE_FILE, CollectorDatabase
+from instagram_assets.collect.collector_database import DATABASE_FILE, CollectorDatabase
 from instagram_assets.collect.output_folder import collector_files, known_output_folders, record_lines_of
 from instagram_assets.collect.stored_pages import json_line
 from instagram_assets.collect.unknown_responses import RESPONSES_FOLDER as ANSWERS

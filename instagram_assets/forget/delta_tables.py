@@ -6,11 +6,11 @@ from functools import partial
 
 from upath import UPath
 
-from instagram_assets.datasets.delta import TABLES, place_of, target_of
-from instagram_assets.datasets.delta.files import Asked
+from instagram_assets.datasets.delta import TABLES, delta_target, table_location
+from instagram_assets.datasets.delta.erasure import rewrite_rows, rows_of_file
+from instagram_assets.datasets.delta.files import TableSpec
+from instagram_assets.datasets.delta.locations import TableLocation
 from instagram_assets.datasets.delta.log import LOG
-from instagram_assets.datasets.delta.places import Place
-from instagram_assets.datasets.delta.rewrite import rewrite_rows, rows_of_file
 from instagram_assets.forget.steps import Step, StepResult, scrub_with_counts
 from instagram_assets.forget.text_files import MentionFilter
 from instagram_assets.ingest.redact.redactor import Scrubber
@@ -24,41 +24,41 @@ _AREA = "datasets"
 def delta_steps(settings: Settings, root: UPath, forgotten: Forgotten) -> Iterator[Step]:
     """A step for each table that mentions the subject in any version, in its log or in files set aside."""
     for target in delta_locations(settings):
-        for asked in TABLES:
-            place = place_of(target, asked.name, settings.delta.options, root.storage_options)
-            if rows := _rows_in(place, forgotten):
-                yield Step(_AREA, place.uri, "rewrite", rows, partial(_forget, place, asked, forgotten, rows))
+        for spec in TABLES:
+            location = table_location(target, spec.name, settings.delta.options, root.storage_options)
+            if rows := _rows_in(location, forgotten):
+                yield Step(_AREA, location.uri, "rewrite", rows, partial(_forget, location, spec, forgotten, rows))
 
 
 def delta_locations(settings: Settings) -> list[str]:
     """The locations of Delta tables: the configured one, the default one, and that of pseudonymous exports."""
     usual, pseudonymous = (settings.folder("datasets") / name for name in ("delta", "pseudonymous/delta"))
-    return list(dict.fromkeys((target_of(settings), str(usual), str(pseudonymous))))
+    return list(dict.fromkeys((delta_target(settings), str(usual), str(pseudonymous))))
 
 
-def _rows_in(place: Place, forgotten: Forgotten) -> int:
+def _rows_in(location: TableLocation, forgotten: Forgotten) -> int:
     """The number of rows and log entries, of any version, that mention the subject."""
     may_mention, scrubber = MentionFilter(forgotten), Scrubber(forgotten)
     found = 0
-    for name in place.names():
+    for name in location.names():
         if name.endswith(".parquet"):
-            rows = rows_of_file(place, name)
+            rows = rows_of_file(location, name)
             found += 1 if rows is None else scrub_with_counts(rows, forgotten).rows
-        elif may_mention(text := place.read(name).decode("utf-8", "replace")):
+        elif may_mention(text := location.read(name).decode("utf-8", "replace")):
             found += scrubber.text(text) != text
     return found
 
 
-def _forget(place: Place, asked: Asked, forgotten: Forgotten, rows: int) -> StepResult:
-    before = {name: _hash_in_log(place, name) for name in place.names()}
-    written = rewrite_rows(place, asked, lambda table: scrub_table(table, forgotten))
-    after = {name: _hash_in_log(place, name) for name in place.names()}
+def _forget(location: TableLocation, spec: TableSpec, forgotten: Forgotten, rows: int) -> StepResult:
+    before = {name: _hash_in_log(location, name) for name in location.names()}
+    written = rewrite_rows(location, spec, lambda table: scrub_table(table, forgotten))
+    after = {name: _hash_in_log(location, name) for name in location.names()}
     new = [name for name in sorted(after) if name not in before or after[name] != before[name]]
     gone = before.keys() - after.keys()
-    rewritten = [after[name] or hashlib.sha256(place.read(name)).hexdigest() for name in new]
+    rewritten = [after[name] or hashlib.sha256(location.read(name)).hexdigest() for name in new]
     return StepResult(max(len(gone) - len(new), 0), rewritten, rows, written)
 
 
-def _hash_in_log(place: Place, name: str) -> str:
+def _hash_in_log(location: TableLocation, name: str) -> str:
     """The hash of a log file, which keeps its name when it is rewritten; empty for data files."""
-    return hashlib.sha256(place.read(name)).hexdigest() if name.startswith(f"{LOG}/") else ""
+    return hashlib.sha256(location.read(name)).hexdigest() if name.startswith(f"{LOG}/") else ""

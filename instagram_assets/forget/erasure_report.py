@@ -16,7 +16,7 @@ from instagram_assets.forget.steps import Step, StepResult
 from instagram_assets.privacy.byte_search import ByteSearchResult
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import make_folder, write_atomic
-from instagram_assets.storage.content_keys import file_sha256
+from instagram_assets.storage.fingerprints import file_sha256
 
 _BEGUN = "begun"
 """The key of a journal line that is written before a step is applied; its value is the step's area."""

@@ -19,10 +19,10 @@ from instagram_assets.errors import ForgetError
 from instagram_assets.forget.lake_ownership import LakeOwnership, OwnershipRow
 from instagram_assets.ingest.hashtags import HASHTAG_SIGNS
 from instagram_assets.ingest.post_ids import post_id_of, shortcode_from_url, shortcode_of
-from instagram_assets.media.index import LOCK_TIMEOUT
+from instagram_assets.media.url_index import _LOCK_TIMEOUT
 from instagram_assets.privacy.forgotten_identifiers import Identifiers, is_search_of
-from instagram_assets.sources import names
-from instagram_assets.storage.content_keys import url_identity
+from instagram_assets.sources import account_and_hashtag_names
+from instagram_assets.storage.fingerprints import url_identity
 
 TargetKind = Literal["account", "hashtag", "post", "image"]
 
@@ -58,16 +58,16 @@ def parse_target(
     if code := shortcode_from_url(text):
         return ErasureTarget("post", code)
     if "explore/tags/" in text.lower() or text[0] in HASHTAG_SIGNS:
-        return ErasureTarget("hashtag", f"#{_named(names.hashtag, text)}")
+        return ErasureTarget("hashtag", f"#{_named(account_and_hashtag_names.parse_hashtag, text)}")
     if text.startswith("@") or "instagram.com" in text.lower():
-        return ErasureTarget("account", _named(names.account, text))
+        return ErasureTarget("account", _named(account_and_hashtag_names.parse_account_name, text))
     if is_account(text.casefold()):
         return ErasureTarget("account", text.casefold())
     if picture := _image_of_path(text, media):
         return ErasureTarget("image", picture)
     if is_post(text) or _POST_ID.fullmatch(text) or _SHORTCODE.fullmatch(text):
         return ErasureTarget("post", text.partition("_")[0] if _POST_ID.fullmatch(text) else text)
-    return ErasureTarget("account", _named(names.account, text))
+    return ErasureTarget("account", _named(account_and_hashtag_names.parse_account_name, text))
 
 
 def _named(read: Callable[[str], str], text: str) -> str:
@@ -259,7 +259,7 @@ def _indexed(media: Path, images: set[str]) -> set[str]:
     index = media / "index.sqlite"
     if not images or not index.exists():
         return set()
-    with closing(sqlite3.connect(index, timeout=LOCK_TIMEOUT)) as connection:
+    with closing(sqlite3.connect(index, timeout=_LOCK_TIMEOUT)) as connection:
         rows = connection.execute("SELECT identity, image_id FROM images").fetchall()
     return {identity for identity, image_id in rows if image_id in images}
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.forget.steps import Step, StepResult, scrub_with_counts, sha256_of_stored
+from instagram_assets.ingest.landing_writer import RowWriter
 from instagram_assets.ingest.manifests import (
     LANDING_CONTRACTS,
     LANDING_TABLES,
@@ -27,7 +28,6 @@ from instagram_assets.ingest.manifests import (
 )
 from instagram_assets.ingest.redact.redactor import scrubbed_name
 from instagram_assets.ingest.row_counts import count_rows
-from instagram_assets.ingest.writer import RowWriter
 from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.privacy.table_scrub import may_hold, scrub_table
 from instagram_assets.settings import Settings

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from instagram_assets.collect.database import DATABASE_FILE, CollectorDatabase
+from instagram_assets.collect.collector_database import DATABASE_FILE, CollectorDatabase
 from instagram_assets.collect.output_folder import known_output_folders
 from instagram_assets.forget.verification import patterns_of
 from instagram_assets.ingest.redact.redactor import scrubbed_name

@@ -22,8 +22,8 @@ from instagram_assets.forget.search_requests import search_request_steps, search
 from instagram_assets.forget.steps import Step, StepResult
 from instagram_assets.forget.text_files import MentionFilter
 from instagram_assets.ingest.redact.redactor import Scrubber, scrubbed_name
-from instagram_assets.lake_index.derived import THUMBNAILS, holds_index, remove_index, thumbnails
-from instagram_assets.lake_index.place import INDEX_FOLDER as INDEX
+from instagram_assets.lake_index.index_files import INDEX_FOLDER as INDEX
+from instagram_assets.lake_index.remove_derived_files import THUMBNAILS, holds_index, remove_index, thumbnails
 from instagram_assets.privacy.data_inventory import OWN_FOLDERS
 from instagram_assets.privacy.forgotten_identifiers import Forgotten, Identifiers
 from instagram_assets.privacy.pseudonyms import with_export_pseudonyms

@@ -17,8 +17,8 @@ from instagram_assets.forget.steps import Step
 from instagram_assets.ingest.redact.redactor import Scrubber
 from instagram_assets.privacy.forgotten_identifiers import Forgotten, is_search_of
 from instagram_assets.storage.atomic import write_atomic
-from instagram_assets.storage.content_keys import url_identity
-from instagram_assets.storage.folders import MANIFEST, sheet_of
+from instagram_assets.storage.fingerprints import url_identity
+from instagram_assets.storage.image_folder_state import MANIFEST, sheet_of
 from instagram_assets.storage.owned_files import alone_in, claims_of, digest, publish, rename_claim, stage, staging
 
 _AREA = "datasets"

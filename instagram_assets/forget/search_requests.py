@@ -18,7 +18,7 @@ from instagram_assets.forget.steps import Step
 from instagram_assets.ingest.redact.redactor import GONE, Scrubber
 from instagram_assets.media.excluded import is_forgotten
 from instagram_assets.privacy.forgotten_identifiers import Forgotten, Identifiers, is_search_of
-from instagram_assets.search.requests import search_name
+from instagram_assets.search.search_requests import search_name
 from instagram_assets.storage.atomic import write_atomic
 from instagram_assets.storage.lake import names_in, read_table
 

@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest import field_values
-from instagram_assets.ingest.formats.ads import AD, located
+from instagram_assets.ingest.formats.ads import AD, with_location
 from instagram_assets.ingest.formats.comment_detection import public
-from instagram_assets.ingest.formats.shapes import Part
+from instagram_assets.ingest.formats.field_mapping import Part
 from instagram_assets.ingest.post_ids import post_id_from_url, shortcode_from_url
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.record_source import LandingRow, RecordSource, observed_at_of
@@ -28,7 +28,7 @@ def to_ad_row(part: Part, index: int, source: RecordSource) -> LandingRow:
     try:
         return _row(part.record, index, source)
     except RecordError as error:
-        raise RecordError(error.field, located(part.record, error.reason)) from error
+        raise RecordError(error.field, with_location(part.record, error.reason)) from error
 
 
 def _row(ad: Record, index: int, source: RecordSource) -> LandingRow:
@@ -44,7 +44,7 @@ def _row(ad: Record, index: int, source: RecordSource) -> LandingRow:
         "observed_at": source.observed(taken_at, observed_at_of(ad, source, warnings)),
         "caption": field_values.parse_label(ad.get("caption"), _NAMES["caption"], warnings),
         "views": field_values.parse_count(_plain(ad.get("views")), _NAMES["views"], warnings),
-        "likes": None if likes == field_values.HIDDEN_LIKES else likes,
+        "likes": field_values.visible_likes(likes),
         "comments": field_values.parse_count(_plain(ad.get("comments")), _NAMES["comments"], warnings),
         "extra": field_values.extra_as_json(public(AD.unknown(ad)), warnings),
         "warnings": warnings,

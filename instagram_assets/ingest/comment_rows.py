@@ -10,7 +10,7 @@ from instagram_assets.arrow import compute
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest import field_values
 from instagram_assets.ingest.formats.comments import COMMENT, POST_ID, display_name, username
-from instagram_assets.ingest.formats.shapes import Part
+from instagram_assets.ingest.formats.field_mapping import Part
 from instagram_assets.ingest.post_ids import certain_digits, normalized_id, post_id_of, shortcode_of
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.record_source import LandingRow, RecordSource, observed_at_of
@@ -103,7 +103,7 @@ def to_comment_row(part: Part, index: int, source: RecordSource, pseudonym_of: C
         "taken_at": taken_at,
         "observed_at": source.observed(taken_at, observed_at_of(record, source, []) or part.observed_at),
         "text": _cut(masked, warnings),
-        "likes": None if likes == field_values.HIDDEN_LIKES else likes,
+        "likes": field_values.visible_likes(likes),
         "warnings": warnings,
         "source_file": source.file,
         "source_sha256": source.sha256,

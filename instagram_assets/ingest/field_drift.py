@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from instagram_assets.ingest.field_statistics import FieldTypes, field_types, required_fields
-from instagram_assets.ingest.formats.mapping import columns_of
+from instagram_assets.ingest.formats.mapping_table import columns_of
 from instagram_assets.ingest.manifests import LandedFile
 
 ChangeKind = Literal["missing", "new", "retyped"]

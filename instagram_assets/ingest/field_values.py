@@ -79,10 +79,15 @@ def _hint(value: object) -> str:
 
 
 def parse_likes(value: object, field: str, warnings: list[str]) -> int | None:
-    """Parse the number of likes; HIDDEN when the owner hides it, which collectors write as -1."""
+    """Parse the number of likes; HIDDEN_LIKES when the owner hides it, which collectors write as -1."""
     if not isinstance(value, bool) and value in (HIDDEN_LIKES, str(HIDDEN_LIKES)):
         return HIDDEN_LIKES
     return parse_count(value, field, warnings)
+
+
+def visible_likes(likes: int | None) -> int | None:
+    """The parsed number of likes; None when the owner hides it."""
+    return None if likes == HIDDEN_LIKES else likes
 
 
 def parse_choice(value: object, field: str, options: Mapping[object, str]) -> str:

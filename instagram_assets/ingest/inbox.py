@@ -10,7 +10,7 @@ from upath import UPath
 
 from instagram_assets.ingest.archive_pictures import StorePictures
 from instagram_assets.ingest.companion_files import OpenablePicture
-from instagram_assets.ingest.folders import (
+from instagram_assets.ingest.folder_scan import (
     DONE,
     REJECTED,
     folder_identity,
@@ -29,7 +29,7 @@ from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import sweep, sweep_in
-from instagram_assets.storage.content_keys import file_sha256
+from instagram_assets.storage.fingerprints import file_sha256
 
 
 def waiting_entries(inbox: Path) -> list[Path]:

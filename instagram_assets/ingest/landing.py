@@ -23,6 +23,7 @@ from instagram_assets.ingest.archive_pictures import archive_owner
 from instagram_assets.ingest.comment_rows import posting_people
 from instagram_assets.ingest.companion_files import post_beside
 from instagram_assets.ingest.formats.download_information import NAME as ARCHIVE
+from instagram_assets.ingest.landing_writer import spool_rows
 from instagram_assets.ingest.manifests import (
     LANDING_TABLES,
     PARSER_VERSION,
@@ -39,7 +40,6 @@ from instagram_assets.ingest.manifests import (
 from instagram_assets.ingest.reader.byte_streams import Identity, changed, check_regular, file_chunks, identity
 from instagram_assets.ingest.record_source import RecordSource
 from instagram_assets.ingest.redact.redactor import scrubbed_name
-from instagram_assets.ingest.writer import spool_rows
 from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.privacy.pseudonyms import pseudonym
 from instagram_assets.privacy.secret_keys import load_key

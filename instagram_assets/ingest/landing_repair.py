@@ -9,7 +9,7 @@ from pathlib import Path
 from upath import UPath
 
 from instagram_assets.errors import FileError, InstagramAssetsError, StorageError
-from instagram_assets.ingest.folders import DONE
+from instagram_assets.ingest.folder_scan import DONE
 from instagram_assets.ingest.landing import has_all_tables, land_file
 from instagram_assets.ingest.manifests import (
     LANDING_TABLES,
@@ -22,7 +22,7 @@ from instagram_assets.ingest.manifests import (
     table_path,
 )
 from instagram_assets.settings import Settings
-from instagram_assets.storage.content_keys import file_sha256
+from instagram_assets.storage.fingerprints import file_sha256
 
 _NUMBER = re.compile(r"-\d+$")
 

@@ -19,7 +19,7 @@ from instagram_assets.ingest.archive_pictures import (
     stored_pictures_text,
 )
 from instagram_assets.ingest.companion_files import pictures_beside
-from instagram_assets.ingest.folders import (
+from instagram_assets.ingest.folder_scan import (
     DONE,
     REJECTED,
     FolderContents,

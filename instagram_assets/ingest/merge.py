@@ -13,7 +13,8 @@ from instagram_assets.ingest.retained_rows import (
     with_retained_counts,
     with_retained_profiles,
 )
-from instagram_assets.schemas import POSTS
+from instagram_assets.schemas import POSTS, POSTS_RAW
+from instagram_assets.schemas.posts import PROFILE_FACTS
 
 if TYPE_CHECKING:
     from instagram_assets.arrow import Booleans, Integers
@@ -77,7 +78,7 @@ _NEWEST_FIRST = [
 ]
 # Media columns: views with few fields (Apify's Overview, hashtag responses of the Graph API) have none of them.
 _PICTURES = ("type", "media", "width", "height")
-_PROFILE_FACTS = ("profile_id", "followers", "follows", "posts_count", "biography", "private", "verified")
+_PROFILE_COLUMNS = tuple(column.name for column in PROFILE_FACTS)
 
 
 def merge_posts(
@@ -101,9 +102,9 @@ def merge_posts(
     if not observed.num_rows:
         return POSTS.empty()
     order = as_integers(compute.sort_indices(observed, _NEWEST_FIRST))
-    keys: Any = observed.select(["account", "post_id", "observed_at", "kind"]).take(pa.array(order))
-    starts = np.flatnonzero(group_starts(keys, ["account", "post_id"]))
-    moments = group_starts(keys, ["account", "post_id", "observed_at"])
+    keys: Any = observed.select([*POSTS_RAW.key, "kind"]).take(pa.array(order))
+    starts = np.flatnonzero(group_starts(keys, POSTS.key))
+    moments = group_starts(keys, POSTS_RAW.key)
     reels = np.logical_or.reduceat(as_booleans(compute.equal(keys["kind"], "reel")), starts)
     newest: Any = observed.take(pa.array(order[starts]))
     shown = _first_with_pictures(observed["media"], order, starts)
@@ -119,8 +120,8 @@ def merge_posts(
     merged = _with_profiles(newest, profiles)
     if known:
         merged = _replaced(merged, "observations", with_retained_counts(merged, known, left))
-        merged = with_retained_profiles(merged, known, _PROFILE_FACTS)
-    return POSTS.conform(merged.sort_by([(name, "ascending") for name in ("account", "day", "post_id")]), "posts")
+        merged = with_retained_profiles(merged, known, _PROFILE_COLUMNS)
+    return POSTS.conform(merged.sort_by([(name, "ascending") for name in POSTS.sort_columns]), "posts")
 
 
 def nearest_profiles(posts: pa.Table, profiles: pa.Table) -> "Integers":
@@ -167,7 +168,7 @@ def _with_profiles(posts: pa.Table, profiles: pa.Table) -> pa.Table:
     profiles = profiles.sort_by([("account", "ascending"), ("observed_at", "ascending")]).combine_chunks()
     nearest = nearest_profiles(posts, profiles)
     owners: Any = profiles.take(pa.array(nearest, mask=nearest < 0))
-    for name in _PROFILE_FACTS:
+    for name in _PROFILE_COLUMNS:
         posts = posts.append_column(name, owners[name])
     posts = posts.append_column("profile_observed_at", owners["observed_at"])
     # Some exports name the owner only by id; the profile has the name.

@@ -17,9 +17,9 @@ from instagram_assets.ingest.field_statistics import FieldStatistics
 from instagram_assets.ingest.field_values import MISSING, SOURCE_ERROR
 from instagram_assets.ingest.formats import ads, comment_detection, comments
 from instagram_assets.ingest.formats.comment_detection import public
-from instagram_assets.ingest.formats.mapping import format_name
+from instagram_assets.ingest.formats.field_mapping import AdMapping, CommentMapping, Part, PostMapping, Problem
+from instagram_assets.ingest.formats.mapping_table import format_name
 from instagram_assets.ingest.formats.registry import format_of
-from instagram_assets.ingest.formats.shapes import AdShape, CommentShape, Part, PostShape, Problem
 from instagram_assets.ingest.post_rows import to_post_rows
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.reader.unflatten import nested
@@ -32,15 +32,15 @@ def to_profile_row(part: Part, index: int, source: RecordSource) -> LandingRow:
 
     Raises RecordError if it is invalid; `index` is its record's position in the file.
     """
-    record, shape = part.record, part.shape
+    record, mapping = part.record, part.mapping
     warnings: list[str] = []
 
     def said(column: str) -> tuple[object, str]:
-        return shape.value(column, record), shape.name(column, record)
+        return mapping.value(column, record), mapping.name(column, record)
 
     followers = field_values.parse_count(*said("followers"), warnings)
     if not followers:
-        warnings.append(f"{shape.name('followers', record)}: unknown or zero, so there are no impressions")
+        warnings.append(f"{mapping.name('followers', record)}: unknown or zero, so there are no impressions")
     return {
         "account": field_values.parse_account_name(*said("account")),
         "profile_id": field_values.parse_optional_identifier(*said("profile_id")),
@@ -55,7 +55,7 @@ def to_profile_row(part: Part, index: int, source: RecordSource) -> LandingRow:
         "category": field_values.parse_label(*said("category"), warnings),
         "external_url": field_values.parse_url(*said("external_url"), warnings),
         "observed_at": source.observed(None, observed_at_of(record, source, warnings) or part.observed_at),
-        "extra": field_values.extra_as_json(public(shape.unknown(record)), warnings) if source.keep_extra else None,
+        "extra": field_values.extra_as_json(public(mapping.unknown(record)), warnings) if source.keep_extra else None,
         "warnings": warnings,
         "source_file": source.file,
         "source_sha256": source.sha256,
@@ -94,7 +94,7 @@ class NormalizedRecords:
 
         Formats without a name are skipped.
         """
-        records, name = [part.record for part in parts if not part.aside], format_name(parts[0].shape)
+        records, name = [part.record for part in parts if not part.aside], format_name(parts[0].mapping)
         if records and name:
             self.fields.setdefault(f"{name}/{kind}", FieldStatistics()).add(records)
 
@@ -140,27 +140,27 @@ def normalize_records(records: Iterable[tuple[int, Record]], source: RecordSourc
             result.candidates += name not in _OF_COMMENTS and not error.reason.startswith(SOURCE_ERROR)
             result.problems.append(Problem(index, error, record))
             continue
-        if source.pseudonym_of and not any(isinstance(part.shape, CommentShape) for part in parts):
-            of_comments += [(index, part) for part in comments.found(record)]
+        if source.pseudonym_of and not any(isinstance(part.mapping, CommentMapping) for part in parts):
+            of_comments += [(index, part) for part in comments.parts_in(record)]
         for part in parts:
-            if isinstance(part.shape, CommentShape):
+            if isinstance(part.mapping, CommentMapping):
                 of_comments.append((index, part))
                 continue
-            if part.place and comment_detection.is_comment(part.record):
-                result.problems.append(Problem(index, RecordError(part.place, comment_detection.DROPPED), None))
+            if part.path and comment_detection.is_comment(part.record):
+                result.problems.append(Problem(index, RecordError(part.path, comment_detection.DROPPED), None))
                 continue
             result.candidates += not part.aside
-            if isinstance(part.shape, PostShape):
-                posts.setdefault(id(part.shape), []).append((index, part))
+            if isinstance(part.mapping, PostMapping):
+                posts.setdefault(id(part.mapping), []).append((index, part))
                 continue
             try:
-                if isinstance(part.shape, AdShape):
+                if isinstance(part.mapping, AdMapping):
                     of_ads.append(part._replace(record=ads.fields_of(part.record)))
                     ad_rows.append(to_ad_row(part, index, source))
                 else:
-                    of_profiles.setdefault(id(part.shape), []).append(part)
+                    of_profiles.setdefault(id(part.mapping), []).append(part)
                     profiles.append(to_profile_row(part, index, source))
-                result.unknown |= part.shape.unknown(part.record).keys()
+                result.unknown |= part.mapping.unknown(part.record).keys()
             except RecordError as error:
                 result.problems.append(_problem(index, part, error))
     for of_one_shape in of_profiles.values():
@@ -213,11 +213,11 @@ def _posts(
 
     The comments nested in them are added to `of_comments` if they are stored.
     """
-    shape = cast(PostShape, found[0][1].shape)
-    if shape.join:
-        found = _joined(found, shape, shape.join)
+    mapping = cast(PostMapping, found[0][1].mapping)
+    if mapping.join:
+        found = _joined(found, mapping, mapping.join)
     indexes, parts = zip(*found, strict=True)
-    made = to_post_rows(parts, indexes, shape, source)
+    made = to_post_rows(parts, indexes, mapping, source)
     result.unknown |= made.unknown
     for kind in sorted(set(made.kinds)):
         result.note_fields(kind, [part for part, of in zip(parts, made.kinds, strict=True) if of == kind])
@@ -232,17 +232,17 @@ def _below(posts: Sequence[tuple[int, Part]], rows: pa.Table) -> Iterator[tuple[
     """Return the comments nested in posts, with the post's id, code and account from its row."""
     above = rows.select(list(comments.Around._fields)).to_pylist()
     for (index, part), around in zip(posts, above, strict=True):
-        for comment in comments.below_post(part.record, part.place, comments.Around(**around)):
+        for comment in comments.below_post(part.record, part.path, comments.Around(**around)):
             yield index, comment
 
 
 def _joined(
-    found: Sequence[tuple[int, Part]], shape: PostShape, join: Callable[[Sequence[Record]], Record]
+    found: Sequence[tuple[int, Part]], mapping: PostMapping, join: Callable[[Sequence[Record]], Record]
 ) -> list[tuple[int, Part]]:
     """Join the records of each post into one, at the position of its first record."""
     posts: dict[tuple[object, ...], list[tuple[int, Part]]] = {}
     for index, part in found:
-        ids = [str(shape.value(name, part.record)) for name in ("post_id", "shortcode")]
+        ids = [str(mapping.value(name, part.record)) for name in ("post_id", "shortcode")]
         key = (*ids, part.account, part.observed_at)
         posts.setdefault(key, []).append((index, part))
     return [(of[0][0], of[0][1]._replace(record=join([part.record for _, part in of]))) for of in posts.values()]
@@ -266,5 +266,5 @@ def split_posts_and_reels(rows: pa.Table) -> tuple[pa.Table, pa.Table]:
 
 def _problem(index: int, part: Part, error: RecordError) -> Problem:
     lacks = error.field if error.reason == MISSING and not part.aside else ""
-    place = RecordError(f"{part.place}.{error.field}".strip("."), error.reason)
+    place = RecordError(f"{part.path}.{error.field}".strip("."), error.reason)
     return Problem(index, place, part.record, lacks, known=True)

@@ -12,7 +12,7 @@ from instagram_assets.arrow import compute, group_starts
 from instagram_assets.errors import DamagedError, StorageError
 from instagram_assets.ingest.manifests import LANDING_CONTRACTS, PARSER_VERSION, LandedFile, manifests, table_path
 from instagram_assets.ingest.merge import are_partial_albums, merged_media, nearest_profiles
-from instagram_assets.schemas import LANDED_FILES, POSTS_RAW, RAW_ADS, RAW_COMMENTS, Contract
+from instagram_assets.schemas import LANDED_FILES, POSTS_RAW, PROFILES_RAW, RAW_ADS, RAW_COMMENTS, Contract
 from instagram_assets.storage.atomic import is_local
 
 if TYPE_CHECKING:
@@ -136,10 +136,10 @@ def affected_cells(lake: UPath, files: Sequence[LandedFile], first_day: date, la
     one of theirs: so the lake does not depend on the order in which files arrive.
     """
     inside: Any = (compute.field("day") >= pa.scalar(first_day)) & (compute.field("day") <= pa.scalar(last_day))
-    place = ["account", "day"]
+    cell = list(POSTS_RAW.partitions)
     cells: set[tuple[str, date]] = set()
     for kind in ("posts", "reels"):
-        cells |= _cells(_rows(lake, files, kind, place, inside))
+        cells |= _cells(_rows(lake, files, kind, cell, inside))
     new: Any = _rows(lake, files, "profiles", ["account", "profile_id"])
     if not new.num_rows:
         return AffectedCells([], cells)
@@ -151,7 +151,7 @@ def affected_cells(lake: UPath, files: Sequence[LandedFile], first_day: date, la
     is_new: Any = compute.is_in(profiles["source_sha256"], value_set=hashes).to_numpy()
     owned: Any = inside & (compute.field("owner_id").isin(ids) | compute.field("owner").isin(names))
     for kind in ("posts", "reels"):
-        posts: Any = _rows(lake, landed, kind, [*place, "owner", "owner_id", "observed_at"], owned)
+        posts: Any = _rows(lake, landed, kind, [*cell, "owner", "owner_id", "observed_at"], owned)
         nearest = nearest_profiles(posts, profiles)
         changed = np.flatnonzero((nearest >= 0) & is_new[nearest])
         cells |= _cells(posts.take(pa.array(changed)))
@@ -224,10 +224,10 @@ def _several(keys: pa.Table) -> "Booleans":
 
 
 def _without_doubles(rows: pa.Table) -> pa.Table:
-    order = [(name, "ascending") for name in ("account", "day", "post_id", "observed_at")]
+    order = [(name, "ascending") for name in POSTS_RAW.sort_columns]
     order += [(name, "descending") for name in _COUNTS]
     rows = rows.sort_by([*order, ("source_sha256", "ascending"), ("source_index", "ascending")])
-    starts = group_starts(rows, ["account", "day", "post_id", "observed_at"])
+    starts = group_starts(rows, POSTS_RAW.sort_columns)
     if starts.all():
         return rows
     first = np.flatnonzero(starts)
@@ -256,9 +256,9 @@ def _last_profiles(rows: pa.Table) -> pa.Table:
     # The result must not depend on which file came later, so the hash breaks ties.
     newest = [("source_sha256", "descending"), ("source_index", "descending")]
     rows = rows.sort_by([("account", "ascending"), ("observed_at", "ascending"), *newest])
-    return rows.take(pa.array(np.flatnonzero(group_starts(rows, ["account", "observed_at"]))))
+    return rows.take(pa.array(np.flatnonzero(group_starts(rows, PROFILES_RAW.key))))
 
 
 def _cells(rows: pa.Table) -> set[tuple[str, date]]:
-    distinct: Any = rows.select(["account", "day"]).group_by(["account", "day"]).aggregate([])
+    distinct: Any = rows.group_by(list(POSTS_RAW.partitions)).aggregate([])
     return set(zip(distinct["account"].to_pylist(), distinct["day"].to_pylist(), strict=True))

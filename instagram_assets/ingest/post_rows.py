@@ -15,7 +15,7 @@ from instagram_assets.calendar import day_of
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest import clean_columns, field_values, post_ids
 from instagram_assets.ingest.formats.comment_detection import public
-from instagram_assets.ingest.formats.shapes import Part, Picture, PostShape
+from instagram_assets.ingest.formats.field_mapping import Part, Picture, PostMapping
 from instagram_assets.ingest.post_ids import account_from_url, shortcode_from_url
 from instagram_assets.ingest.record_source import OBSERVED_FIELDS, RecordSource, observed_at_of
 from instagram_assets.ingest.timestamps import parse_timestamp
@@ -44,15 +44,15 @@ class PostRows(NamedTuple):
     kinds: list[str]
 
 
-def to_post_rows(parts: Sequence[Part], indexes: Sequence[int], shape: PostShape, source: RecordSource) -> PostRows:
+def to_post_rows(parts: Sequence[Part], indexes: Sequence[int], mapping: PostMapping, source: RecordSource) -> PostRows:
     """Convert posts of one format to rows of POSTS_RAW; `indexes` are the positions of their records in the file."""
-    rows = _Rows(parts, shape)
+    rows = _Rows(parts, mapping)
     taken_at = rows.column("taken_at", _moment(source))
     # Bad rows get a dummy day until they are dropped below.
     days = [when and day_of(when, source.zone) for when in taken_at]
     owner = rows.column("owner", _optional_account, by_value=True)
     likes, likes_hidden = rows.likes()
-    types = rows.column("type", _type(shape), by_value=True)
+    types = rows.column("type", _type(mapping), by_value=True)
     shortcodes = rows.column("shortcode", _identifier, clean_columns.are_identifiers)
     columns: dict[str, Any] = {
         "account": rows.accounts(owner),
@@ -64,7 +64,7 @@ def to_post_rows(parts: Sequence[Part], indexes: Sequence[int], shape: PostShape
         "owner_id": rows.column("owner_id", _identifier, clean_columns.are_identifiers),
         "owner_full_name": rows.column("owner_full_name", field_values.parse_label, clean_columns.are_texts),
         "type": types,
-        "kind": ["reel" if shape.is_reel(part.record, source.file) else "post" for part in parts],
+        "kind": ["reel" if mapping.is_reel(part.record, source.file) else "post" for part in parts],
         "product_type": rows.column("product_type", field_values.parse_label, clean_columns.are_texts),
         **rows.captions(),
         "likes": likes,
@@ -101,14 +101,14 @@ def to_post_rows(parts: Sequence[Part], indexes: Sequence[int], shape: PostShape
 class _Rows:
     """A batch of posts of one format being converted to columns, with the warnings and errors of each."""
 
-    def __init__(self, parts: Sequence[Part], shape: PostShape) -> None:
+    def __init__(self, parts: Sequence[Part], mapping: PostMapping) -> None:
         self.parts = parts
-        self.shape = shape
+        self.mapping = mapping
         self.records = [part.record for part in parts]
         self.warnings: list[list[str]] = [[] for _ in parts]
         self.errors: dict[int, RecordError] = {}
         self.keys = set[str]().union(*self.records)
-        self.unknown = self.keys - shape.known
+        self.unknown = self.keys - mapping.known
 
     def column(
         self, name: str, rule: FieldRule, is_clean: ColumnCheck | None = None, *, by_value: bool = False
@@ -125,7 +125,7 @@ class _Rows:
             answers = self._answers(name, set(column), rule)
             if answers:
                 return [answers[value] for value in column]
-        place = self.shape.only_place(name)
+        place = self.mapping.only_path(name)
         if place is None:
             return [self._ask(row, name, value, rule) for row, value in enumerate(column)]
         answered: list[Any] = []
@@ -145,7 +145,7 @@ class _Rows:
             codes = [code or shortcode_from_url(url) for code, url in zip(codes, self._received("url"), strict=True)]
         others, untold = post_ids.restore_ids(ids, codes)
         for row, number in others.items():
-            name = self.shape.name("post_id", self.records[row])
+            name = self.mapping.name("post_id", self.records[row])
             self.warnings[row].append(f"{name}: {ids[row]} is not the post of {codes[row]}, which is {number}")
             ids[row] = number
         if untold:
@@ -161,7 +161,7 @@ class _Rows:
         ]
         for row, account in enumerate(found):
             if account is None:
-                self._fail(row, RecordError(self.shape.name("owner", self.records[row]), field_values.MISSING))
+                self._fail(row, RecordError(self.mapping.name("owner", self.records[row]), field_values.MISSING))
         return found
 
     def likes(self) -> tuple[list[int | None], list[bool]]:
@@ -198,7 +198,7 @@ class _Rows:
         """Return the images and videos of each post in order."""
         offsets, media = [0], list[MediaTuple]()
         for row, record in enumerate(self.records):
-            pictures = self.shape.pictures(record)
+            pictures = self.mapping.pictures(record)
             said, before = self.warnings[row], len(media)
             for position, picture in enumerate(pictures):
                 self._add_media(media, position, picture, said)
@@ -234,9 +234,9 @@ class _Rows:
         return {"observed_at": list(map(source.observed, taken_at, said)), "extra": extras}
 
     def _received(self, name: str) -> list[Any]:
-        places = self.shape.fields.get(name, ())
-        if any(place.partition(".")[0] in self.keys for place in places) or name in self.shape.derived:
-            return self.shape.column(name, self.records)
+        places = self.mapping.fields.get(name, ())
+        if any(place.partition(".")[0] in self.keys for place in places) or name in self.mapping.derived:
+            return self.mapping.column(name, self.records)
         return [None] * len(self.records)
 
     def _say_rounded(self, rows: Sequence[int]) -> None:
@@ -246,7 +246,7 @@ class _Rows:
             digits = post_ids.certain_digits(received[row])
             if digits is None:
                 continue
-            name, value = self.shape.name("post_id", self.records[row]), repr(received[row])[:40]
+            name, value = self.mapping.name("post_id", self.records[row]), repr(received[row])[:40]
             if digits < post_ids.SPREADSHEET_DIGITS:
                 remedy = "export ids as text, or with the shortcode or the address of each post"
                 self._fail(row, RecordError(name, f"{value} has lost all but {digits} digits: {remedy}"))
@@ -255,22 +255,22 @@ class _Rows:
 
     def _cover(self, media: list[MediaTuple], row: int, kind: str | None, pictures: Sequence[Picture]) -> None:
         """Add the cover image to a post without usable pictures, or a warning that only text and counts are left."""
-        image, _, children = self.shape.media_fields
+        image, _, children = self.mapping.media_fields
         without, before = RecordError(image, field_values.MISSING), len(media)
         if kind == "sidecar":
             why = "no child has an address" if pictures else "a sidecar without children or images"
             without = RecordError(children, why)
-            self._add_media(media, 0, self.shape.cover(self.records[row]), self.warnings[row])
+            self._add_media(media, 0, self.mapping.cover(self.records[row]), self.warnings[row])
         if len(media) > before:
             self.warnings[row].append(f"{without}, only its cover is known")
-        elif self.shape.bare:
-            self.warnings[row].append(f"{image}: no picture is known, {self.shape.bare}")
+        elif self.mapping.bare:
+            self.warnings[row].append(f"{image}: no picture is known, {self.mapping.bare}")
         else:
             self._fail(row, without)
 
     def _add_media(self, media: list[MediaTuple], position: int, picture: Picture, said: list[str]) -> None:
         image, video, width, height = picture
-        image_field, video_field, _ = self.shape.media_fields
+        image_field, video_field, _ = self.mapping.media_fields
         width, height = field_values.parse_size(width, "width", []), field_values.parse_size(height, "height", [])
         if image != ERASED_URL and (address := field_values.parse_url(image, image_field, said)):
             media.append((position, "image", address, width, height))
@@ -279,7 +279,7 @@ class _Rows:
 
     def _ask(self, row: int, name: str, value: object, rule: FieldRule) -> Any:
         try:
-            return rule(value, self.shape.name(name, self.records[row]), self.warnings[row])
+            return rule(value, self.mapping.name(name, self.records[row]), self.warnings[row])
         except RecordError as error:
             self._fail(row, error)
             return None
@@ -308,12 +308,12 @@ def _moment(source: RecordSource) -> FieldRule:
     return rule
 
 
-def _type(shape: PostShape) -> FieldRule:
+def _type(mapping: PostMapping) -> FieldRule:
     def rule(value: object, name: str, _: list[str]) -> str | None:
         return (
             None
-            if shape.bare and field_values.is_missing(value)
-            else field_values.parse_choice(value, name, shape.types)
+            if mapping.bare and field_values.is_missing(value)
+            else field_values.parse_choice(value, name, mapping.types)
         )
 
     return rule

@@ -100,7 +100,7 @@ class RecordSource:
     people: set[str] = field(default_factory=set[str], compare=False)
 
     @property
-    def place(self) -> str:
+    def display_name(self) -> str:
         """Return the file's name for error messages: its path, if that is known."""
         return str(self.path or self.file)
 
@@ -108,7 +108,7 @@ class RecordSource:
     def archive_owner(self) -> str | None:
         """Return the owner of the file's archive, for records without one; looked up once, on first use."""
         own = self.find_owner(self.path) if self.path and self.find_owner else None
-        return agreed_owner(self.account, own, self.place)
+        return agreed_owner(self.account, own, self.display_name)
 
     @cached_property
     def post_beside(self) -> PostKey | None:

@@ -84,7 +84,7 @@ def _counted(posts: pa.Table, observed: pa.Table, *, after: bool = False) -> "In
     """Return for each post the number of distinct observation times up to its own `observed_at`, or after it."""
     if not posts.num_rows or not observed.num_rows:
         return np.zeros(posts.num_rows, np.int64)
-    keys = ["account", "post_id", "observed_at"]
+    keys = list(POSTS_RAW.key)
     ordered = observed.select(keys).sort_by([(name, "ascending") for name in keys]).combine_chunks()
     moments: Any = ordered.take(pa.array(np.flatnonzero(group_starts(ordered, keys))))
     place = _place_in(posts, moments)

@@ -25,7 +25,7 @@ from instagram_assets.ingest.archive_layout import (
     owner_in_profile,
 )
 from instagram_assets.ingest.companion_files import companion_stem, is_picture_of_post
-from instagram_assets.ingest.folders import (
+from instagram_assets.ingest.folder_scan import (
     HEAD_BYTES,
     FolderContents,
     is_export_head,

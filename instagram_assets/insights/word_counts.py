@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from instagram_assets.lake_index.filters import Filter
-from instagram_assets.lake_index.reading import LakeIndex
+from instagram_assets.lake_index.index_reader import LakeIndex
 
 
 @dataclass
@@ -31,21 +31,21 @@ class Range:
     last: date | None
 
 
-def counted(wanted: Filter, values: list[Any] | None = None) -> Counted:
+def counted(criteria: Filter, values: list[Any] | None = None) -> Counted:
     """Returns the subquery of word counts for a filter's accounts and days; `values` are the outer query's parameters.
 
     Without a filter on accounts, rows of whole years have `account` null: only select it for a filter on accounts.
     """
     part = Counted(values=[] if values is None else values)
-    years, rest = (None, [Range(wanted.first, wanted.last)])
-    if not wanted.account:
-        years, rest = split(wanted.first, wanted.last, year_of)
+    years, rest = (None, [Range(criteria.first, criteria.last)])
+    if not criteria.account:
+        years, rest = split(criteria.first, criteria.last, year_of)
     sources = [("word_years", "year", years)] if years else []
     for stretch in rest:
         months, days = split(stretch.first, stretch.last, month_of)
         sources += [("word_months", "month", months)] if months else []
         sources += [("word_days", "day", each) for each in days]
-    accounts = part.value(list(wanted.account)) if wanted.account else ""
+    accounts = part.value(list(criteria.account)) if criteria.account else ""
     selects: list[str] = []
     for table, column, stretch in sources:
         conditions = [f"{column} >= {part.value(stretch.first)}"] if stretch.first else []
@@ -87,15 +87,15 @@ def year_of(day: date) -> tuple[date, date]:
     return date(day.year, 1, 1), date(day.year, 12, 31)
 
 
-def busiest_accounts(index: LakeIndex, wanted: Filter, most: int) -> list[str]:
+def busiest_accounts(index: LakeIndex, criteria: Filter, most: int) -> list[str]:
     """Returns the filter's accounts with the most posts in its date range, at most `most`; ties are alphabetical."""
     rows = index.rows(
         "SELECT account FROM posts WHERE (len($1) = 0 OR list_contains($1, account)) "
         "AND day >= coalesce($2, '0001-01-01'::DATE) AND day <= coalesce($3, '9999-12-31'::DATE) "
         "GROUP BY account ORDER BY count(*) DESC, account LIMIT $4",
-        list(wanted.account),
-        wanted.first,
-        wanted.last,
+        list(criteria.account),
+        criteria.first,
+        criteria.last,
         most,
     )
     return [row["account"] for row in rows]

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from instagram_assets.lake_index.caches import PerIndex
 from instagram_assets.lake_index.filters import Filter
-from instagram_assets.lake_index.memory import PerIndex
-from instagram_assets.lake_index.orders import shared_orders
-from instagram_assets.lake_index.reading import LakeIndex
+from instagram_assets.lake_index.index_reader import LakeIndex
+from instagram_assets.lake_index.sorted_rows import shared_sorted_rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,7 +58,7 @@ class _Coded:
         import numpy as np
 
         counts = np.bincount(self.codes[rows], minlength=len(self.values) + 1)[:-1]
-        found = sorted((-int(counts[place]), self.values[place]) for place in np.flatnonzero(counts).tolist())
+        found = sorted((-int(counts[position]), self.values[position]) for position in np.flatnonzero(counts).tolist())
         return [{"value": value, "images": -count} for count, value in found[:MOST]]
 
 
@@ -97,17 +97,17 @@ def _columns_of(index: LakeIndex) -> _Columns:
     import numpy as np
 
     size = index.rows("SELECT coalesce(max(image), -1) + 1 AS n FROM images")[0]["n"]
-    images = index.ask(f"SELECT image, post, day, {', '.join(_PLAIN)}, scope, cluster FROM images")
+    images = index.query(f"SELECT image, post, day, {', '.join(_PLAIN)}, scope, cluster FROM images")
     rows = images["image"].to_numpy()
     posts, days = np.full(size, -1, np.int32), np.full(size, "NaT", "datetime64[D]")
     posts[rows] = images["post"].fill_null(-1).to_numpy()
     days[rows] = images["day"].to_numpy().astype("datetime64[D]")
     fields = {name: _coded(images[name], rows, size) for name in _PLAIN}
     fields["cluster"] = _coded_pairs(images["scope"], images["cluster"], rows, size)
-    pairs = index.ask(
+    pairs = index.query(
         "SELECT term, post FROM post_terms SEMI JOIN (SELECT term FROM terms WHERE starts_with(text, '#')) USING (term)"
     )
-    tags = index.ask("SELECT term, text[2:] AS text FROM terms WHERE starts_with(text, '#') ORDER BY term")
+    tags = index.query("SELECT term, text[2:] AS text FROM terms WHERE starts_with(text, '#') ORDER BY term")
     codes = np.searchsorted(tags["term"].to_numpy(), pairs["term"].to_numpy()).astype(np.int32)
     return _Columns(fields, days, posts, _Coded(tags["text"].to_pylist(), codes), pairs["post"].to_numpy())
 
@@ -128,12 +128,14 @@ def _coded_pairs(scopes: pa.ChunkedArray, clusters: pa.ChunkedArray, rows: "np.n
     import numpy as np
 
     of_scopes, of_clusters = _coded(scopes, rows, size), _coded(clusters, rows, size)
-    there = np.flatnonzero((of_scopes.codes < len(of_scopes.values)) & (of_clusters.codes < len(of_clusters.values)))
+    present = np.flatnonzero((of_scopes.codes < len(of_scopes.values)) & (of_clusters.codes < len(of_clusters.values)))
     wide = max(len(of_clusters.values), 1)
-    pairs, places = np.unique(of_scopes.codes[there] * np.int64(wide) + of_clusters.codes[there], return_inverse=True)
+    pairs, positions = np.unique(
+        of_scopes.codes[present] * np.int64(wide) + of_clusters.codes[present], return_inverse=True
+    )
     values = [f"{of_scopes.values[pair // wide]}/{of_clusters.values[pair % wide]}" for pair in pairs.tolist()]
     codes = np.full(size, len(values), dtype=np.int32)
-    codes[there] = places
+    codes[present] = positions
     return _Coded(values, codes)
 
 
@@ -150,5 +152,7 @@ def clusters_of(index: LakeIndex) -> ClusterNames:
     return _CLUSTERS.of(index)
 
 
-_CHOICES: PerIndex[dict[str, Any]] = PerIndex(lambda index: facets_of(index, shared_orders().images(index, Filter())))
+_CHOICES: PerIndex[dict[str, Any]] = PerIndex(
+    lambda index: facets_of(index, shared_sorted_rows().images(index, Filter()))
+)
 _CLUSTERS: PerIndex[ClusterNames] = PerIndex(_cluster_names)

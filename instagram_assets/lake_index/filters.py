@@ -72,16 +72,16 @@ class Filter:
     """Whether images match that a named list keeps, drops, or does not contain."""
 
     @classmethod
-    def of(cls, given: Mapping[str, Sequence[str]]) -> Self:
+    def of(cls, parameters: Mapping[str, Sequence[str]]) -> Self:
         """Parses a filter from URL parameters; unknown ones are ignored. Raises QueryError for an invalid value."""
         values: dict[str, Any] = {}
         for field in fields(cls):
-            said = [text for text in map(_clean, given.get(field.name, ())) if text]
-            if not said:
+            texts = [text for text in map(_clean, parameters.get(field.name, ())) if text]
+            if not texts:
                 continue
-            if len(said) > MOST_VALUES or any(len(text) > LONGEST_TEXT for text in said):
+            if len(texts) > MOST_VALUES or any(len(text) > LONGEST_TEXT for text in texts):
                 raise QueryError(f"{field.name}: too long. At most {MOST_VALUES} of {LONGEST_TEXT} characters each.")
-            values[field.name] = _read(field.name, said)
+            values[field.name] = _read(field.name, texts)
         found = cls(**values)
         if found.first and found.last and found.first > found.last:
             raise QueryError(f"first={found.first}, last={found.last}: the first day comes after the last.")
@@ -121,10 +121,10 @@ def _clean(text: str) -> str:
     return unicodedata.normalize("NFC", whole).strip()
 
 
-def _read(name: str, said: Sequence[str]) -> object:
+def _read(name: str, texts: Sequence[str]) -> object:
     if name in ("account", "hashtag", "search", "cluster"):
-        return _values(name, said)
-    text = said[-1]
+        return _values(name, texts)
+    text = texts[-1]
     try:
         if name in ("first", "last"):
             day = date.fromisoformat(text)
@@ -143,15 +143,15 @@ def _read(name: str, said: Sequence[str]) -> object:
     return text
 
 
-def _values(name: str, said: Sequence[str]) -> tuple[str, ...]:
+def _values(name: str, texts: Sequence[str]) -> tuple[str, ...]:
     """Returns the distinct values in the order given, normalised as in the lake."""
     if name == "hashtag":
-        said = [text.lstrip("@#＃").strip() for text in said]
+        texts = [text.lstrip("@#＃").strip() for text in texts]
     elif name == "account":
-        said = [text.removeprefix("@").strip().lower() for text in said]
+        texts = [text.removeprefix("@").strip().lower() for text in texts]
     elif name == "cluster":
-        said = ["/".join(map(str, cluster_of(text))) for text in said]
-    return tuple(dict.fromkeys(text for text in said if text))
+        texts = ["/".join(map(str, cluster_of(text))) for text in texts]
+    return tuple(dict.fromkeys(text for text in texts if text))
 
 
 def _between(number: Number, low: float, high: float) -> Number:

@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from instagram_assets.lake_index.filter_sql import Of, condition_of
 from instagram_assets.lake_index.filters import Filter
-from instagram_assets.lake_index.reading import LakeIndex
-from instagram_assets.lake_index.selecting import Of, condition_of
+from instagram_assets.lake_index.index_reader import LakeIndex
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,15 +16,15 @@ def rows_of(
     index: LakeIndex, of: Of, number: str, columns: Sequence[str], numbers: "np.ndarray | Iterable[int]"
 ) -> list[dict[str, Any]]:
     """Returns the rows with these numbers, in that order; missing ones are left out."""
-    wanted = [int(each) for each in numbers]
-    if not wanted:
+    requested = [int(each) for each in numbers]
+    if not requested:
         return []
     # A join reads only the blocks that have one of them; `IN` with a list reads the whole table.
     of_row = ", ".join(f"t.{name}" for name in columns)
     sql = f"SELECT {of_row} FROM (SELECT unnest($1::INTEGER[]) AS {number}) n JOIN {of} t USING ({number})"
-    found = index.rows(sql, sorted(wanted))
+    found = index.rows(sql, sorted(requested))
     by_number = {row[number]: row for row in nan_as_none(found)}
-    return [by_number[each] for each in wanted if each in by_number]
+    return [by_number[each] for each in requested if each in by_number]
 
 
 def nan_as_none(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from instagram_assets.errors import NotFoundError, StorageError
-from instagram_assets.lake_index.derived import is_image_id
+from instagram_assets.lake_index.remove_derived_files import is_image_id
 from instagram_assets.media.decode import open_image, reencode
 from instagram_assets.storage.atomic import is_temporary, make_folder, refusal, temporary_beside
 
@@ -20,10 +20,10 @@ _QUALITY = 80
 _BEGINNING, _END = b"\xff\xd8", b"\xff\xd9"
 # Eviction goes below the limit, so that the folder is not scanned again for each new thumbnail.
 _AFTER_REMOVAL = 0.9
-_SEEN_AGAIN_SECONDS = 3_600
+_TOUCH_SECONDS = 3_600
 """Minimum seconds between two updates of a thumbnail's last-used time, since each is a write."""
 _LOCKS = 64
-_COUNTED_AGAIN = 0.05
+_MEASURE_AGAIN = 0.05
 """Growth, as a share of the limit, after which the folder is measured again: other processes add thumbnails, too."""
 
 
@@ -70,12 +70,12 @@ class Thumbnails:
         be shown, StorageError when the disk refuses.
         """
         source = self._source(image_id)
-        place = self.place(image_id)
-        if (known := _read(place)) is not None:
-            return known
+        path = self.path(image_id)
+        if (cached := _read(path)) is not None:
+            return cached
         with self._locks[int(image_id[:4], 16) % _LOCKS]:
-            if (known := _read(place)) is not None:
-                return known
+            if (cached := _read(path)) is not None:
+                return cached
             return self._made(image_id, source, None)
 
     def make(self, image_id: str, used_at: float) -> int:
@@ -87,19 +87,19 @@ class Thumbnails:
         with self._locks[int(image_id[:4], 16) % _LOCKS]:
             return len(self._made(image_id, source, used_at))
 
-    def place(self, image_id: str) -> Path:
+    def path(self, image_id: str) -> Path:
         """Returns the path at which the thumbnail of an image is or would be cached."""
         return self.folder / image_id[:2] / f"{image_id}.jpg"
 
     def sizes(self) -> dict[str, int]:
         """Returns the size in bytes of each cached thumbnail, by image_id."""
-        return {path.stem: size for _, size, path in self._every() if is_image_id(path.stem)}
+        return {path.stem: size for _, size, path in self._all_files() if is_image_id(path.stem)}
 
     def _made(self, image_id: str, source: Path, used_at: float | None) -> bytes:
         with self._making:
             made = small_jpeg(source, self.max_megapixels)
         try:
-            self._keep(self.place(image_id), made, used_at)
+            self._write(self.path(image_id), made, used_at)
         except StorageError:
             # One that cannot be written is returned all the same, and made again next time.
             if used_at is not None:
@@ -108,17 +108,17 @@ class Thumbnails:
         self._source(image_id)
         return made
 
-    def kept(self, image_id: str) -> bytes | None:
+    def cached(self, image_id: str) -> bytes | None:
         """Returns the cached thumbnail of a stored image; None if it would have to be made.
 
         Raises NotFoundError if the image is not stored (any more).
         """
         self._source(image_id)
-        return _read(self.place(image_id))
+        return _read(self.path(image_id))
 
     def size(self) -> int:
         """Total bytes of all thumbnails."""
-        return sum(size for _, size, _ in self._every())
+        return sum(size for _, size, _ in self._all_files())
 
     def _source(self, image_id: str) -> Path:
         try:
@@ -127,32 +127,32 @@ class Thumbnails:
             # The thumbnail must not outlive its image, which may have been erased.
             if is_image_id(image_id):
                 with suppress(FileNotFoundError, NotADirectoryError):
-                    self.place(image_id).unlink()
+                    self.path(image_id).unlink()
             raise
 
-    def _keep(self, place: Path, data: bytes, used_at: float | None) -> None:
+    def _write(self, path: Path, data: bytes, used_at: float | None) -> None:
         # Without fsync: a file truncated by a power cut lacks the JPEG end marker, and is made again.
-        temporary = temporary_beside(place)
+        temporary = temporary_beside(path)
         try:
-            make_folder(place.parent, sync=False)
-            if place.parent.is_symlink():
-                raise StorageError(f"{place.parent} is a link. Remove it: thumbnails are kept in the data folder.")
+            make_folder(path.parent, sync=False)
+            if path.parent.is_symlink():
+                raise StorageError(f"{path.parent} is a link. Remove it: thumbnails are kept in the data folder.")
             try:
                 temporary.write_bytes(data)
                 if used_at is not None:
                     os.utime(temporary, (used_at, used_at))
-                os.replace(temporary, place)
+                os.replace(temporary, path)
             except BaseException:
                 temporary.unlink(missing_ok=True)
                 raise
         except OSError as error:
-            raise refusal(place, error) from error
+            raise refusal(path, error) from error
         self._grown_by(len(data))
 
     def _grown_by(self, size: int) -> None:
         with self._size_lock:
             self._grown += size
-            if self._size is None or self._grown > self.most_bytes * _COUNTED_AGAIN:
+            if self._size is None or self._grown > self.most_bytes * _MEASURE_AGAIN:
                 self._size, self._grown = self.size(), 0
             else:
                 self._size += size
@@ -161,16 +161,16 @@ class Thumbnails:
 
     def _remove_oldest(self, until: int) -> int:
         """Evict the least recently used thumbnails down to `until` bytes; returns the bytes left."""
-        every = sorted(self._every())
-        left = sum(size for _, size, _ in every)
-        for _, size, path in every:
+        files = sorted(self._all_files())
+        left = sum(size for _, size, _ in files)
+        for _, size, path in files:
             if left <= until:
                 break
             path.unlink(missing_ok=True)
             left -= size
         return left
 
-    def _every(self) -> list[tuple[float, int, Path]]:
+    def _all_files(self) -> list[tuple[float, int, Path]]:
         """Returns last-used time, size in bytes and path of each thumbnail, without links and foreign files."""
         found: list[tuple[float, int, Path]] = []
         for folder in _entries(self.folder, lambda each: each.is_dir(follow_symlinks=False)):
@@ -183,18 +183,18 @@ class Thumbnails:
         return found
 
 
-def _entries(folder: Path, wanted: Callable[["os.DirEntry[str]"], bool]) -> list["os.DirEntry[str]"]:
+def _entries(folder: Path, predicate: Callable[["os.DirEntry[str]"], bool]) -> list["os.DirEntry[str]"]:
     try:
         with os.scandir(folder) as entries:
-            return [entry for entry in entries if wanted(entry)]
+            return [entry for entry in entries if predicate(entry)]
     except FileNotFoundError:
         return []
 
 
-def _read(place: Path) -> bytes | None:
+def _read(path: Path) -> bytes | None:
     """Returns a complete thumbnail and updates its last-used time; None if there is none or it is truncated."""
     try:
-        handle = os.open(place, os.O_RDONLY | os.O_NOFOLLOW)
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError:
         return None
     with open(handle, "rb") as stream:
@@ -205,6 +205,6 @@ def _read(place: Path) -> bytes | None:
     # A clock that is set back does no harm: the times are only compared with each other.
     with suppress(OSError):
         now = time.time()
-        if now - stat.st_mtime > _SEEN_AGAIN_SECONDS:
-            os.utime(place, (now, now))
+        if now - stat.st_mtime > _TOUCH_SECONDS:
+            os.utime(path, (now, now))
     return data

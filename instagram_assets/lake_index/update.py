@@ -13,9 +13,9 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.errors import DiskFullError, StorageError
-from instagram_assets.lake_index.changes import Known, Part, Parts, changed_parts, fingerprint, owners, parts_of
-from instagram_assets.lake_index.filling import Filling, ProgressReport, read_lake_file
-from instagram_assets.lake_index.place import (
+from instagram_assets.lake_index.embedding_file import are_whole, write_vectors
+from instagram_assets.lake_index.index_builder import IndexBuilder, ProgressReport, read_lake_file
+from instagram_assets.lake_index.index_files import (
     LAKE_FINGERPRINT_FILE,
     WORK_FOLDER,
     index_file,
@@ -23,9 +23,17 @@ from instagram_assets.lake_index.place import (
     remove_old_versions,
     remove_path,
 )
-from instagram_assets.lake_index.reading import open_read_only
-from instagram_assets.lake_index.tables import SCHEMA, VECTORS, VERSION
-from instagram_assets.lake_index.vectors import are_whole, write_vectors
+from instagram_assets.lake_index.index_reader import open_read_only
+from instagram_assets.lake_index.index_tables import EMBEDDING_TABLES, SCHEMA, VERSION
+from instagram_assets.lake_index.lake_changes import (
+    IndexedStamps,
+    LakePart,
+    LakeParts,
+    changed_parts,
+    fingerprint,
+    owners,
+    parts_of,
+)
 from instagram_assets.storage.atomic import make_folder, refusal, sync_folders, write_atomic
 from instagram_assets.storage.locks import alone_in
 
@@ -54,11 +62,11 @@ class Updated:
 
 
 @dataclass(frozen=True)
-class _Old:
+class _PreviousIndex:
     """The previous version of the index."""
 
     path: Path | None
-    known: Known
+    known: IndexedStamps
     facts: dict[str, str]
     why: Why = ""
 
@@ -78,10 +86,10 @@ def update_index(
         make_folder(folder)
         with alone_in(folder, "Put the data folder on a local disk: INSTAGRAM_ASSETS_DATA_DIR"):
             seen = fingerprint(root)
-            old = _old(index_file(folder), zone, rebuild=rebuild)
+            old = _read_previous(index_file(folder), zone, rebuild=rebuild)
             remove_old_versions(folder, old.facts.get("vectors", ""))
             parts = parts_of(root, old.known)
-            done = _updated(root, folder, zone, old, parts, began, report)
+            done = _update(root, folder, zone, old, parts, began, report)
             write_atomic(folder / LAKE_FINGERPRINT_FILE, lambda stream: stream.write(seen.encode()))
             return done
     except duckdb.Error as error:
@@ -90,18 +98,18 @@ def update_index(
         raise refusal(folder, error) from error
 
 
-def _updated(
-    root: UPath, folder: Path, zone: str, old: _Old, parts: Parts, began: float, report: ProgressReport
+def _update(
+    root: UPath, folder: Path, zone: str, old: _PreviousIndex, parts: LakeParts, began: float, report: ProgressReport
 ) -> Updated:
     import duckdb
 
-    differ, gone = changed_parts(parts, old.known)
-    why = old.why or _worth_a_new_one(old, parts, differ, gone)
-    if not why and not differ and not gone:
+    changed, gone = changed_parts(parts, old.known)
+    why = old.why or _rebuild_reason(old, parts, changed, gone)
+    if not why and not changed and not gone:
         return Updated(int(old.facts["posts"]), int(old.facts["images"]), 0, False, "", monotonic() - began)
-    make = _Maker(root, folder, zone, parts, report)
+    next_version = _NextVersion(root, folder, zone, parts, report)
     try:
-        facts = make.anew() if why else make.updated_copy(old, differ, gone)
+        facts = next_version.rebuild() if why else next_version.updated_copy(old, changed, gone)
     except (duckdb.OutOfMemoryException, duckdb.InterruptException):
         raise
     except (
@@ -113,80 +121,80 @@ def _updated(
         if why or _is_full(error):
             raise
         why = "damaged"
-        facts = make.anew()
-    make.publish(facts["vectors"])
+        facts = next_version.rebuild()
+    next_version.publish(facts["vectors"])
     posts, images = int(facts["posts"]), int(facts["images"])
-    return Updated(posts, images, len(differ) + len(gone), bool(why), why, monotonic() - began)
+    return Updated(posts, images, len(changed) + len(gone), bool(why), why, monotonic() - began)
 
 
-def _worth_a_new_one(old: _Old, parts: Parts, differ: set[Part], gone: set[Part]) -> Why:
+def _rebuild_reason(old: _PreviousIndex, parts: LakeParts, changed: set[LakePart], gone: set[LakePart]) -> Why:
     if owners(gone) - owners(parts):
         return "left"
     cells = sum(part.kind == "cell" for part in parts)
-    of_old = sum(part.kind == "cell" for part in differ)
+    of_old = sum(part.kind == "cell" for part in changed)
     rows = int(old.facts["posts"]) + int(old.facts["images"])
     if of_old > 10 and of_old > cells * _MOST_APPENDED:
         return "grown"
     return "grown" if rows > 10_000 and int(old.facts["appended"]) > rows * _MOST_APPENDED else ""
 
 
-def _old(path: Path, zone: str, *, rebuild: bool) -> _Old:
+def _read_previous(path: Path, zone: str, *, rebuild: bool) -> _PreviousIndex:
     """Reads the metadata of the existing index, or the reason why it cannot be updated incrementally."""
     import duckdb
 
     if not path.exists():
-        return _Old(None, {}, {}, "first")
+        return _PreviousIndex(None, {}, {}, "first")
     try:
         with open_read_only(path) as connection:
             facts = dict(connection.execute("SELECT name, value FROM facts").fetchall())
             if facts.get("version") != str(VERSION):
-                return _Old(None, {}, facts, "version")
+                return _PreviousIndex(None, {}, facts, "version")
             if not are_whole(connection, path.parent):
-                return _Old(None, {}, {}, "damaged")
+                return _PreviousIndex(None, {}, {}, "damaged")
             rows = connection.execute("SELECT name, owner, month, seen, stamp FROM files").fetchall()
     except duckdb.Error:
-        return _Old(None, {}, {}, "damaged")
+        return _PreviousIndex(None, {}, {}, "damaged")
     known = {(name, owner, month): (seen, stamp) for name, owner, month, seen, stamp in rows}
     if rebuild:
-        return _Old(None, {}, facts, "asked")
+        return _PreviousIndex(None, {}, facts, "asked")
     if facts.get("time_zone") != zone:
-        return _Old(None, {}, facts, "time_zone")
-    return _Old(path, known, facts)
+        return _PreviousIndex(None, {}, facts, "time_zone")
+    return _PreviousIndex(path, known, facts)
 
 
-class _Maker:
+class _NextVersion:
     """Builds the next version in a working folder."""
 
-    def __init__(self, root: UPath, folder: Path, zone: str, parts: Parts, report: ProgressReport) -> None:
+    def __init__(self, root: UPath, folder: Path, zone: str, parts: LakeParts, report: ProgressReport) -> None:
         self._root, self._folder, self._zone, self._parts, self._report = root, folder, zone, parts, report
         self._work = folder / WORK_FOLDER
         self._file = self._work / "index.duckdb"
 
-    def anew(self) -> dict[str, str]:
+    def rebuild(self) -> dict[str, str]:
         """Build the whole index from scratch; returns its metadata."""
         self._begin()
         with self._connected() as connection:
             connection.execute(SCHEMA)
-            filling = Filling(connection, self._root, self._parts, self._zone, self._report)
-            filling.fill(self._work / "scratch.duckdb")
+            builder = IndexBuilder(connection, self._root, self._parts, self._zone, self._report)
+            builder.build(self._work / "scratch.duckdb")
             vectors = write_vectors(connection, self._folder, self._embeddings)
             facts = self._facts(connection, vectors, 0)
             connection.execute("CHECKPOINT")
         return facts
 
-    def updated_copy(self, old: _Old, differ: set[Part], gone: set[Part]) -> dict[str, str]:
+    def updated_copy(self, old: _PreviousIndex, changed: set[LakePart], gone: set[LakePart]) -> dict[str, str]:
         """Copy the old index and replace the rows of changed parts; returns its metadata."""
         assert old.path
         self._begin()
         shutil.copyfile(old.path, self._file)
         with self._connected() as connection:
-            filling = Filling(connection, self._root, self._parts, self._zone, self._report)
-            appended = filling.change(differ, gone)
+            builder = IndexBuilder(connection, self._root, self._parts, self._zone, self._report)
+            appended = builder.update(changed, gone)
             others = [
                 files[table]
                 for part, files in self._parts.items()
-                if part in differ
-                for table in VECTORS
+                if part in changed
+                for table in EMBEDDING_TABLES
                 if table in files and files[table].stamp != old.known.get((table, part.owner, part.month), ("", ""))[1]
             ]
             vectors = write_vectors(connection, self._folder, self._embeddings, lambda: map(read_lake_file, others))
@@ -225,7 +233,12 @@ class _Maker:
         return connection
 
     def _embeddings(self) -> Iterable[pa.Table]:
-        return (read_lake_file(files[table]) for files in self._parts.values() for table in VECTORS if table in files)
+        return (
+            read_lake_file(files[table])
+            for files in self._parts.values()
+            for table in EMBEDDING_TABLES
+            if table in files
+        )
 
     def _facts(self, connection: "DuckDBPyConnection", vectors: str, appended: int) -> dict[str, str]:
         """Write the metadata of the new version to the index and return it."""
@@ -241,10 +254,10 @@ class _Maker:
             "images": images,
             "appended": appended,
         }
-        told = {name: str(value) for name, value in facts.items()}
+        texts = {name: str(value) for name, value in facts.items()}
         connection.execute("DELETE FROM facts")
-        connection.executemany("INSERT INTO facts VALUES ($1, $2)", [list(pair) for pair in told.items()])
-        return told
+        connection.executemany("INSERT INTO facts VALUES ($1, $2)", [list(pair) for pair in texts.items()])
+        return texts
 
 
 def _is_full(error: Exception) -> bool:

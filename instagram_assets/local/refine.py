@@ -22,18 +22,18 @@ from instagram_assets.datasets.records import Kind, kind_of, merged_records
 from instagram_assets.datasets.table_parts import one_part
 from instagram_assets.errors import FileError
 from instagram_assets.ingest.merge import merge_posts
-from instagram_assets.local.exports import read_export
-from instagram_assets.local.sources import read_merged_json
-from instagram_assets.media.images import fetch_images
-from instagram_assets.media.options import DownloadOptions
-from instagram_assets.media.outcomes import Progress
+from instagram_assets.local.export_tables import read_export
+from instagram_assets.local.image_files import read_merged_json
+from instagram_assets.media.download_options import DownloadOptions
+from instagram_assets.media.download_types import DownloadProgress
+from instagram_assets.media.post_images import fetch_images
 from instagram_assets.media.store import MediaStore
 from instagram_assets.settings import IngestSettings, Settings
 from instagram_assets.storage.atomic import write_atomic
 from instagram_assets.storage.owned_files import check_free, remove_ours, write_ours
 
-IMAGES = "images"
-QUARANTINE = "quarantine.jsonl"
+IMAGES_FOLDER = "images"
+QUARANTINE_FILE = "quarantine.jsonl"
 _REMEDY = "Take it away, or give another --out"
 _CSV_REMEDY = "Take it away, or give the JSON another name"
 
@@ -69,7 +69,7 @@ def refine(
     *,
     settings: Settings,
     observed_at: datetime | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[DownloadProgress], None] | None = None,
 ) -> RefineResult:
     """Merge the export in `folder` and download its images; all output is written to `out`.
 
@@ -80,18 +80,18 @@ def refine(
     it would overwrite a file that was edited by hand or made from another folder.
     """
     path = out / json_name(settings.mode)
-    for output in (path, out / QUARANTINE):
+    for output in (path, out / QUARANTINE_FILE):
         check_free(output, folder, _REMEDY)
     posts, reels, profiles, bad = read_export(_export_files(folder), observed_at=observed_at, settings=settings)
     posts = posts_once(merge_posts(posts, reels, profiles, settings.mode), settings.mode)
-    images, progress = _images(posts, out / IMAGES, settings, on_progress)
+    images, progress = _images(posts, out / IMAGES_FOLDER, settings, on_progress)
     kinds: Counter[str] = Counter()
 
     def counted(record: dict[str, object]) -> dict[str, object]:
         kinds[str(record["kind"])] += 1
         return record
 
-    merged = merged_records(one_part(posts=posts, images=images), settings.mode, IMAGES)
+    merged = merged_records(one_part(posts=posts, images=images), settings.mode, IMAGES_FOLDER)
     write_ours({path: lambda new: write_json(map(counted, merged), new)}, folder, _REMEDY)
     return RefineResult(
         json=path,
@@ -101,7 +101,7 @@ def refine(
         images_ok=progress.ok,
         images_failed=progress.done - progress.ok,
         quarantined=bad.num_rows,
-        quarantine=_write_quarantine(bad, out / QUARANTINE, folder),
+        quarantine=_write_quarantine(bad, out / QUARANTINE_FILE, folder),
     )
 
 
@@ -131,8 +131,8 @@ def to_csv(
         numbers[kind_or_default(record)] += 1
         keys[kind_or_default(record)].update(dict.fromkeys(record))
     files: list[CsvFile] = []
-    wanted: list[Kind] = [kind] if kind else sorted(numbers) or ["post"]
-    targets: dict[Kind, Path] = {one: _csv_beside(path, one if len(wanted) > 1 else None) for one in wanted}
+    requested: list[Kind] = [kind] if kind else sorted(numbers) or ["post"]
+    targets: dict[Kind, Path] = {one: _csv_beside(path, one if len(requested) > 1 else None) for one in requested}
     for target in targets.values():
         check_free(target, path, _CSV_REMEDY)
     for one, target in targets.items():
@@ -166,11 +166,11 @@ def _export_files(folder: Path) -> list[Path]:
 
 
 def _images(
-    posts: pa.Table, folder: Path, settings: Settings, on_progress: Callable[[Progress], None] | None
-) -> tuple[pa.Table, Progress]:
+    posts: pa.Table, folder: Path, settings: Settings, on_progress: Callable[[DownloadProgress], None] | None
+) -> tuple[pa.Table, DownloadProgress]:
     download = settings.download
     if not download.download_images:
-        return schemas.IMAGES.empty(), Progress()
+        return schemas.IMAGES.empty(), DownloadProgress()
     with MediaStore(folder) as store:
         return fetch_images(posts, store, DownloadOptions.of(download), download.images_per_post, on_progress)
 

@@ -18,7 +18,7 @@ from instagram_assets.media.verify import check_size
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
+IMAGE_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
 """The formats that Pillow may open: with all formats allowed it would run Ghostscript for an EPS."""
 _PILLOW = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 _ORIENTATION = 0x0112
@@ -102,7 +102,7 @@ def _silence_pillow() -> None:
 def _known_formats() -> tuple[str, ...]:
     from PIL import features
 
-    return FORMATS if features.check("avif") else FORMATS[:-1]
+    return IMAGE_FORMATS if features.check("avif") else IMAGE_FORMATS[:-1]
 
 
 def _on_white(picture: "Image") -> "Image":

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, TypeVar
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 _ALLOCATIONS = 50_000
 """Number of new objects after which Python's cyclic garbage collector runs."""
 
@@ -37,7 +37,7 @@ def rare_collections() -> Generator[None]:
         gc.set_threshold(*before)
 
 
-async def in_thread(work: Callable[[], T], threads: Executor) -> T:
+async def in_thread(work: Callable[[], _T], threads: Executor) -> _T:
     """Returns the result of blocking work in a thread; when cancelled, it first waits for the thread to end."""
     done = asyncio.get_running_loop().run_in_executor(threads, work)
     try:
@@ -52,7 +52,7 @@ async def in_thread(work: Callable[[], T], threads: Executor) -> T:
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def run_until_told(work: Coroutine[Any, Any, T]) -> T:
+def run_until_signalled(work: Coroutine[Any, Any, _T]) -> _T:
     """Returns the result of `work`, as `asyncio.run` does, unless SIGINT or SIGTERM comes.
 
     The first signal cancels the work, waits for its clean-up, and is then passed on to the previous handler: Python's

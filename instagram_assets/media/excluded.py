@@ -6,38 +6,39 @@ from typing import Any
 import pyarrow as pa
 
 from instagram_assets.arrow import compute
-from instagram_assets.media.addresses import is_in_archive, url_identity
+from instagram_assets.media.url_checks import is_in_archive, url_identity
 from instagram_assets.privacy.forgotten_identifiers import ERASED_URL, Forgotten
+from instagram_assets.schemas import POSTS
 
-PAST = "past retention"
+PAST_RETENTION = "past retention"
 """The reason of a row whose file was deleted by the retention policy; its `status` stays, its `path` is null."""
 
 
-def past_rows(earlier: pa.Table, posts: pa.Table, before: datetime | None) -> pa.Table:
+def rows_past_retention(earlier: pa.Table, posts: pa.Table, before: datetime | None) -> pa.Table:
     """The earlier rows of `images` or `reel_videos` whose files were deleted and whose posts were not observed since.
 
     `posts` needs account, post_id and observed_at; `before` is the retention cut-off, None if media are not deleted.
     """
     if before is None:
         return earlier.slice(0, 0)
-    rows = earlier.filter(compute.fill_null(compute.equal(earlier["reason"], PAST), False))
+    rows = earlier.filter(compute.fill_null(compute.equal(earlier["reason"], PAST_RETENTION), False))
     old = posts.filter(compute.less(posts["observed_at"], pa.scalar(before, posts.schema.field("observed_at").type)))
-    return only_of(rows, old)
+    return semi_join(rows, old)
 
 
-def only_of(rows: pa.Table, others: pa.Table) -> pa.Table:
+def semi_join(rows: pa.Table, others: pa.Table) -> pa.Table:
     """Returns the rows whose post is also in `others` (semi-join)."""
     return rows.filter(compute.is_in(_keys(rows), value_set=_keys(others)))
 
 
-def without(rows: pa.Table, others: pa.Table) -> pa.Table:
+def anti_join(rows: pa.Table, others: pa.Table) -> pa.Table:
     """Returns the rows whose post is not in `others` (anti-join)."""
     return rows.filter(compute.invert(compute.is_in(_keys(rows), value_set=_keys(others))))
 
 
-def joined(rows: pa.Table, others: pa.Table) -> pa.Table:
+def concat_sorted(rows: pa.Table, others: pa.Table) -> pa.Table:
     """Concatenates rows of one media table, sorted by account, day and post."""
-    return pa.concat_tables([rows, others]).sort_by([(name, "ascending") for name in ("account", "day", "post_id")])
+    return pa.concat_tables([rows, others]).sort_by([(name, "ascending") for name in POSTS.sort_columns])
 
 
 def _keys(rows: pa.Table) -> Any:

@@ -14,8 +14,9 @@ from itertools import count
 from pathlib import Path
 from typing import Self
 
-from instagram_assets.media.incoming import Arrival, Incoming, Limits, cannot_store
-from instagram_assets.media.index import Entry, Index
+from instagram_assets.media.download_options import SizeLimits
+from instagram_assets.media.response_body import BodyReceiver, ReceivedMedia, cannot_store
+from instagram_assets.media.url_index import StoredMedia, UrlIndex
 from instagram_assets.storage.atomic import make_folder, sweep, sync_folders, temporary_beside
 
 _SYNC_THREADS = 8
@@ -38,7 +39,7 @@ class MediaStore:
             self._disk_waits = _fsync_seconds(temporary_beside(self._incoming / "probe")) > _WAITING
         except OSError as error:
             raise cannot_store(self.root, error) from error
-        self._index = Index(self.root / "index.sqlite")
+        self._index = UrlIndex(self.root / "index.sqlite")
         self._threads = ThreadPoolExecutor(_SYNC_THREADS, thread_name_prefix="media-sync")
         # A temporary name with this process's marker; the last digits are replaced by a number per body.
         self._temporary = str(temporary_beside(self._incoming / "body")).removesuffix(".tmp")[:-16]
@@ -60,13 +61,13 @@ class MediaStore:
         """Delete the temporary files of dead processes; returns their number."""
         return sweep(self._incoming)
 
-    def find(self, identities: Iterable[str]) -> dict[str, Entry]:
+    def find(self, identities: Iterable[str]) -> dict[str, StoredMedia]:
         """Returns the entries of those identities that are stored and whose file is unchanged.
 
         Entries whose file is missing or changed are deleted, so that they are downloaded again.
         """
         found = self._index.find(identities)
-        renewed: list[Entry] = []
+        renewed: list[StoredMedia] = []
         lost: list[str] = []
         for identity, entry in found.items():
             now = self._inspect(entry)
@@ -80,74 +81,74 @@ class MediaStore:
             self._index.record(renewed)
         return {identity: entry for identity, entry in found.items() if identity not in set(lost)}
 
-    def incoming(self, limits: Limits) -> Incoming:
+    def receiver(self, limits: SizeLimits) -> BodyReceiver:
         """Returns a receiver for one response body."""
-        return Incoming(f"{self._temporary}{next(self._numbers):016x}.tmp", limits)
+        return BodyReceiver(f"{self._temporary}{next(self._numbers):016x}.tmp", limits)
 
-    def keep(self, arrivals: Sequence[tuple[str, Arrival]]) -> list[Entry]:
+    def add(self, received: Sequence[tuple[str, ReceivedMedia]]) -> list[StoredMedia]:
         """Store complete bodies, each under its URL identity; durable on return.
 
         Blocks for disk I/O: call it from a thread. On an error nothing of the batch is recorded.
         """
         try:
-            hashes = self._settle([arrival for _, arrival in arrivals])
-            entries = [self._name(*pair, sha256) for pair, sha256 in zip(arrivals, hashes, strict=True)]
+            hashes = self._write_all([media for _, media in received])
+            entries = [self._move_into_place(*pair, sha256) for pair, sha256 in zip(received, hashes, strict=True)]
             # The first fsync waits for the disk's journal; the other folders cost next to nothing after it.
             sync_folders([self.root, self._incoming, *{self.root / entry.image_id[:2] for entry in entries}])
         except BaseException as error:
-            for _, arrival in arrivals:
-                arrival.discard()
+            for _, media in received:
+                media.discard()
             if isinstance(error, OSError):
                 raise cannot_store(self.root, error) from error
             raise
         self._index.record(entries)
         return entries
 
-    def keep_made(self, identity: str, body: bytes, limits: Limits) -> Entry:
+    def add_local(self, identity: str, body: bytes, limits: SizeLimits) -> StoredMedia:
         """Store an image that was generated locally, validated like a downloaded one."""
-        incoming = self.incoming(limits)
+        receiver = self.receiver(limits)
         try:
-            incoming.write(body)
-            arrival = incoming.finish()
+            receiver.write(body)
+            media = receiver.finish()
         except BaseException:
-            incoming.abandon()
+            receiver.abandon()
             raise
-        return self.keep([(identity, arrival)])[0]
+        return self.add([(identity, media)])[0]
 
-    def also_as(self, identity: str, entry: Entry) -> None:
+    def add_alias(self, identity: str, entry: StoredMedia) -> None:
         """Add a further identity for a stored file."""
         self._index.record([replace(entry, identity=identity)])
 
-    def _settle(self, arrivals: Sequence[Arrival]) -> list[str]:
+    def _write_all(self, received: Sequence[ReceivedMedia]) -> list[str]:
         """Fsync the bodies; returns their hashes.
 
         On a slow disk in parallel, since it handles several fsyncs as one; on a fast one sequentially, since threads
         cost more than they gain. An error is raised when all threads have ended.
         """
         if not self._disk_waits:
-            return _settle_each(arrivals)
-        shares = [arrivals[begin::_SYNC_THREADS] for begin in range(min(_SYNC_THREADS, len(arrivals)))]
-        tasks = [self._threads.submit(_settle_each, share) for share in shares]
+            return _write_each(received)
+        shares = [received[begin::_SYNC_THREADS] for begin in range(min(_SYNC_THREADS, len(received)))]
+        tasks = [self._threads.submit(_write_each, share) for share in shares]
         wait(tasks)
-        hashes = [""] * len(arrivals)
+        hashes = [""] * len(received)
         for begin, task in enumerate(tasks):
             hashes[begin::_SYNC_THREADS] = task.result()
         return hashes
 
-    def _name(self, identity: str, arrival: Arrival, sha256: str) -> Entry:
+    def _move_into_place(self, identity: str, media: ReceivedMedia, sha256: str) -> StoredMedia:
         """Rename the file to its final name. An existing file is replaced: it may have been damaged."""
-        facts = arrival.facts
-        modified = os.stat(arrival.temporary).st_mtime_ns
-        entry = Entry(identity, sha256, facts.ext, arrival.size, modified, facts.width, facts.height, facts.note)
+        facts = media.facts
+        modified = os.stat(media.temporary).st_mtime_ns
+        entry = StoredMedia(identity, sha256, facts.ext, media.size, modified, facts.width, facts.height, facts.note)
         final = f"{self.root}/{entry.path}"
         try:
-            os.replace(arrival.temporary, final)
+            os.replace(media.temporary, final)
         except FileNotFoundError:
             os.makedirs(os.path.dirname(final), exist_ok=True)
-            os.replace(arrival.temporary, final)
+            os.replace(media.temporary, final)
         return entry
 
-    def _inspect(self, entry: Entry) -> Entry | None:
+    def _inspect(self, entry: StoredMedia) -> StoredMedia | None:
         """Returns the entry if its file is intact, with a new mtime if only that changed; None otherwise."""
         path = f"{self.root}/{entry.path}"
         try:
@@ -165,8 +166,8 @@ class MediaStore:
         return replace(entry, modified_ns=status.st_mtime_ns) if intact else None
 
 
-def _settle_each(arrivals: Iterable[Arrival]) -> list[str]:
-    return [arrival.settle() for arrival in arrivals]
+def _write_each(received: Iterable[ReceivedMedia]) -> list[str]:
+    return [media.write_durably() for media in received]
 
 
 def _fsync_seconds(file: Path) -> float:

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from mmap import mmap
 
 from instagram_assets.errors import MediaRefusedError, MediaTransientError
-from instagram_assets.media.outcomes import Kind
-from instagram_assets.media.sniff import HEAD, describe
+from instagram_assets.media.download_types import MediaKind
+from instagram_assets.media.format_detection import HEAD_BYTES, rejection_reason
 
 ANIMATED = "animated, only the first frame counts"
 TRAILING = "trailing bytes after the image"
-Data = bytes | mmap
+_Data = bytes | mmap
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,13 @@ class MediaFacts:
     note: str | None = None
 
 
-def check_media(data: Data, kind: Kind, max_megapixels: float) -> MediaFacts:
+def check_media(data: _Data, kind: MediaKind, max_megapixels: float) -> MediaFacts:
     """Validates a complete image or video of at most `max_megapixels` per frame and returns its facts.
 
     Raises MediaRefusedError for unsupported formats or too many pixels, and MediaTransientError for a damaged or
     truncated file, which may be complete on the next try.
     """
-    head = data[:HEAD]
+    head = data[:HEAD_BYTES]
     check_head(head, kind, complete=True)
     formats = _IMAGES if kind == "image" else _VIDEOS
     reader = next(reader for signature, reader in formats if signature.match(head))
@@ -52,7 +52,7 @@ def check_media(data: Data, kind: Kind, max_megapixels: float) -> MediaFacts:
     return MediaFacts(facts.ext, facts.width, facts.height, note)
 
 
-def check_head(head: bytes, kind: Kind, *, complete: bool = False) -> None:
+def check_head(head: bytes, kind: MediaKind, *, complete: bool = False) -> None:
     """Raises MediaRefusedError if a file that starts with these bytes cannot be an accepted image or video.
 
     With `complete` the head is the whole file, and MediaTransientError is raised if it is truncated.
@@ -64,8 +64,8 @@ def check_head(head: bytes, kind: Kind, *, complete: bool = False) -> None:
         raise MediaTransientError("empty body")
     if complete and _could_become(head, kind):
         raise MediaTransientError(f"{kind} ends early")
-    if complete or len(head) >= HEAD:
-        raise MediaRefusedError(describe(head[:HEAD], kind))
+    if complete or len(head) >= HEAD_BYTES:
+        raise MediaRefusedError(rejection_reason(head[:HEAD_BYTES], kind))
 
 
 def check_size(width: int, height: int, max_megapixels: float) -> None:
@@ -74,7 +74,7 @@ def check_size(width: int, height: int, max_megapixels: float) -> None:
         raise MediaRefusedError(f"{width} x {height} pixels, more than {max_megapixels:g} megapixels")
 
 
-def _could_become(head: bytes, kind: Kind) -> bool:
+def _could_become(head: bytes, kind: MediaKind) -> bool:
     if kind == "video":
         return len(head) < 12
     signatures = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"RIFF" + head[4:8] + b"WEBP")
@@ -86,7 +86,7 @@ _Found = tuple[MediaFacts, int]
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
-def _jpeg(data: Data, max_megapixels: float) -> _Found:
+def _jpeg(data: _Data, max_megapixels: float) -> _Found:
     """Parses segments from marker to marker up to the end marker (ITU-T T.81, Annex B)."""
     at, width, height, scans = 2, 0, 0, 0
     while found := _MARKER.search(data, at):
@@ -123,7 +123,7 @@ def _jpeg(data: Data, max_megapixels: float) -> _Found:
     raise MediaTransientError("image ends early")
 
 
-def _png(data: Data, max_megapixels: float) -> _Found:
+def _png(data: _Data, max_megapixels: float) -> _Found:
     """Parses chunks up to IEND, each with its checksum (PNG specification, section 5)."""
     length, kind, width, height = struct.unpack_from(">I4sII", data, 8)
     if (length, kind) != (13, b"IHDR") or not width or not height:
@@ -150,7 +150,7 @@ def _png(data: Data, max_megapixels: float) -> _Found:
     return MediaFacts("png", width, height, ANIMATED if animated else None), at
 
 
-def _webp(data: Data, max_megapixels: float) -> _Found:
+def _webp(data: _Data, max_megapixels: float) -> _Found:
     """Parses the chunks that fill the RIFF size (RFC 9649)."""
     at, end = 12, 8 + int.from_bytes(data[4:8], "little")
     size: tuple[int, int] | None = None
@@ -173,7 +173,7 @@ def _webp(data: Data, max_megapixels: float) -> _Found:
     return MediaFacts("webp", *size, ANIMATED if animated else None), end
 
 
-def _ends_in_zeros(data: Data, start: int, length: int) -> bool:
+def _ends_in_zeros(data: _Data, start: int, length: int) -> bool:
     """Whether a kilobyte of zeros ends the chunk: the arithmetic coder never writes that, a lost write does."""
     return length >= 1024 and not any(data[start + length - 1024 : start + length])
 
@@ -191,7 +191,7 @@ def _webp_size(kind: bytes, start: bytes) -> tuple[int, int] | None:
     return None
 
 
-def _gif(data: Data, max_megapixels: float) -> _Found:
+def _gif(data: _Data, max_megapixels: float) -> _Found:
     """Parses blocks up to the trailer (GIF89a specification)."""
     width, height, flags = struct.unpack_from("<HHB", data, 6)
     if not width or not height:
@@ -218,7 +218,7 @@ def _gif_colours(flags: int) -> int:
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
-def _film(data: Data, max_megapixels: float) -> _Found:
+def _film(data: _Data, max_megapixels: float) -> _Found:
     """Parses boxes up to the end of the file, each to its stated end (ISO/IEC 14496-12; same layout in QuickTime)."""
     at, found, size = 0, set[bytes](), (0, 0)
     while at < len(data):
@@ -239,7 +239,7 @@ def _film(data: Data, max_megapixels: float) -> _Found:
     return MediaFacts("mov" if data[8:12] == b"qt  " else "mp4", *size), at
 
 
-def _box(data: Data, at: int, limit: int) -> tuple[bytes, int, int]:
+def _box(data: _Data, at: int, limit: int) -> tuple[bytes, int, int]:
     """Returns name, start of the content and stated end of the box at `at`."""
     length, kind = struct.unpack_from(">I4s", data, at)
     body = at + 8
@@ -253,7 +253,7 @@ def _box(data: Data, at: int, limit: int) -> tuple[bytes, int, int]:
     return kind, body, at + length
 
 
-def _film_size(data: Data, at: int, end: int) -> tuple[int, int]:
+def _film_size(data: _Data, at: int, end: int) -> tuple[int, int]:
     """Returns width and height of the largest video track, from its header."""
     largest = (0, 0)
     while at < end:
@@ -270,7 +270,7 @@ def _film_size(data: Data, at: int, end: int) -> tuple[int, int]:
     return largest
 
 
-_Reader = Callable[[Data, float], _Found]
+_Reader = Callable[[_Data, float], _Found]
 _IMAGES: tuple[tuple[re.Pattern[bytes], _Reader], ...] = (
     (re.compile(rb"\xff\xd8\xff"), _jpeg),
     (re.compile(rb"\x89PNG\r\n\x1a\n"), _png),

@@ -15,7 +15,7 @@ from instagram_assets.privacy.forgotten_identifiers import Forgotten, Identifier
 from instagram_assets.privacy.names_in_file_names import scrub_file_name
 from instagram_assets.privacy.table_texts import texts_in
 from instagram_assets.schemas.account_names import NAME_FIELDS
-from instagram_assets.storage.content_keys import url_identity
+from instagram_assets.storage.fingerprints import url_identity
 
 CAPTION_COLUMN, CAPTION_HASH_COLUMN = "caption", "caption_sha256"
 """The columns of a caption and of its SHA-256, which change together."""

@@ -36,6 +36,9 @@ _LATER_LOOK = 1.2
 _BUSY = (408, 429)
 _REASON_LENGTH = 200
 _OTHER_MODEL = "Set INSTAGRAM_ASSETS_GEMINI__MODEL to one of https://ai.google.dev/gemini-api/docs/models"
+_OTHER_ADDRESS = "INSTAGRAM_ASSETS_GEMINI__API_URL to where Gemini is"
+_CHECK_SECONDS = 15.0
+"""The longest wait for the model's description, of which nothing depends but an earlier error message."""
 # Exceptions of the client for responses that do not come from Gemini.
 _OTHER_FORMS = (ValueError, LookupError, TypeError, AttributeError)
 
@@ -99,8 +102,11 @@ class GeminiApi:
 
         Raises AnalyserRefusedError. Transient errors are ignored here: later calls handle them.
         """
+        from google.genai import types
+
+        wait = types.HttpOptions(timeout=round(1000 * min(_CHECK_SECONDS, self._options.timeout)))
         try:
-            model = self._client.models.get(model=self._options.model)
+            model = self._client.models.get(model=self._options.model, config=types.GetModelConfig(http_options=wait))
         except Exception as error:
             problem = self.problem_of(error)
             if problem is None:
@@ -214,7 +220,9 @@ class GeminiApi:
                 f"Gemini does not allow it: {told}. Look after the key's project, or: {where}.", refused=True
             )
         if error.code == 404 and "models/" in str(error.response and error.response.url):
-            return ApiProblem(f"Gemini has no model {self._options.model}: {told}. {_OTHER_MODEL}.", refused=True)
+            other_address = self._options.api_url != GeminiSettings().api_url
+            remedy = _OTHER_MODEL + (f", or {_OTHER_ADDRESS}" if other_address else "")
+            return ApiProblem(f"Gemini has no model {self._options.model}: {told}. {remedy}.", refused=True)
         return ApiProblem(told)
 
     def _find(self, name: str) -> "types.File | None":

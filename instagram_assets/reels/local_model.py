@@ -21,7 +21,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from instagram_assets.errors import FileError, ModelError
-from instagram_assets.media.video import Picture, timed_frames
+from instagram_assets.media.video_analysis import Frame, timed_frames
 from instagram_assets.reels.analysis_schema import FAILED, OK, OnProgress, Row, Video
 from instagram_assets.schemas import REEL_ANALYSES
 from instagram_assets.settings import Settings
@@ -150,9 +150,9 @@ def built_in_words() -> list[str]:
     return tomllib.loads(files("instagram_assets.reels").joinpath("tags.toml").read_text("utf-8"))["words"]
 
 
-def distinct_frames(shown: Sequence[tuple[float, Picture]]) -> list[tuple[float, Picture]]:
+def distinct_frames(shown: Sequence[tuple[float, Frame]]) -> list[tuple[float, Frame]]:
     """Returns the frames without those that look like the one before."""
-    kept: list[tuple[float, Picture]] = []
+    kept: list[tuple[float, Frame]] = []
     for moment, picture in shown:
         if not kept or np.abs(picture.astype(np.int16) - kept[-1][1]).mean() >= _ALIKE:
             kept.append((moment, picture))
@@ -204,7 +204,7 @@ def _models(settings: Settings, words: Sequence[str]) -> _Models:
     return _Models(", ".join(labels) or None, fingerprint, bool(told), bool(tagged), tuple(lacking))
 
 
-def _saved(picture: Picture, folder: Path) -> tuple[str, Path]:
+def _saved(picture: Frame, folder: Path) -> tuple[str, Path]:
     """Returns the hash and the path of a frame saved as a file, from which captions and embeddings are computed."""
     from PIL import Image
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from upath import UPath
 
 from instagram_assets.arrow import compute
-from instagram_assets.media.excluded import PAST
+from instagram_assets.media.excluded import PAST_RETENTION
 from instagram_assets.reels.analysis_schema import NO_VIDEO, OK
 from instagram_assets.reels.prompts import PROMPTS
 from instagram_assets.reels.run_analysis import refused_for_good
@@ -51,7 +51,7 @@ def find_pending_reels(lake: UPath, days: Days, settings: Settings) -> list[Pend
     for post in reels:
         key = post["account"], post["post_id"]
         analysis, video = analyses.get(key), videos.get(key)
-        if video and video["reason"] == PAST:
+        if video and video["reason"] == PAST_RETENTION:
             continue  # analysed before, and the video no longer exists
         if (
             analysis is None

@@ -1,5 +1,6 @@
 """Runs the analysis of reels by the settings: chooses and opens the analyser, passes labels, and closes the ledger."""
 
+import threading
 from collections.abc import Generator, Iterable
 from contextlib import closing, contextmanager
 from datetime import date, timedelta
@@ -13,7 +14,7 @@ from instagram_assets.reels.analyses import LABEL_COLUMNS, analysis_counts, reel
 from instagram_assets.reels.analysis_schema import Analyser, OnProgress
 from instagram_assets.reels.call_ledger import Ledger, Prices, Spent
 from instagram_assets.settings import Settings
-from instagram_assets.sources.secrets import read_secret
+from instagram_assets.settings.environment import read_secret
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets.vision.pipeline import features_folder
 
@@ -22,6 +23,20 @@ def check_analyser(settings: Settings) -> None:
     """Raise SettingsError when Gemini is the analyser and its key is missing; nothing is sent."""
     if settings.reels.enabled and settings.reels.analyser == "gemini":
         gemini_key(settings)
+
+
+def check_gemini(settings: Settings) -> None:
+    """Ask Gemini once, which costs nothing, whether it knows the key and the model, when it is the analyser.
+
+    Raises SettingsError without a key and AnalyserRefusedError for a wrong one or a wrong model; a service that is busy
+    or not reached is no error here.
+    """
+    if settings.reels.analyser != "gemini":
+        return
+    from instagram_assets.reels.gemini_api import GeminiApi, GeminiRetries
+
+    with GeminiApi(gemini_key(settings), settings.gemini, GeminiRetries(), threading.Event()) as api:
+        api.check_model()
 
 
 def gemini_key(settings: Settings) -> str:

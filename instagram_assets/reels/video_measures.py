@@ -11,7 +11,7 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.errors import FileError
-from instagram_assets.media.video import cuts_per_minute, loudness
+from instagram_assets.media.video_analysis import cuts_per_minute, loudness
 from instagram_assets.reels.analysis_schema import FAILED, OK, Row
 from instagram_assets.schemas import REEL_ANALYSES, REEL_VIDEOS
 from instagram_assets.storage.features import FeatureStore, computed

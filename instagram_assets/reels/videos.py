@@ -18,19 +18,18 @@ from instagram_assets.errors import (
     RateLimitedError,
     SessionRefusedError,
 )
+from instagram_assets.media.download_options import DownloadOptions, too_large
+from instagram_assets.media.download_types import DownloadOutcome, DownloadProgress, MediaRequest
 from instagram_assets.media.excluded import WAS_FORGOTTEN
-from instagram_assets.media.incoming import too_large
-from instagram_assets.media.index import Entry
-from instagram_assets.media.options import DownloadOptions
-from instagram_assets.media.outcomes import MediaRequest, Outcome, Progress
 from instagram_assets.media.store import MediaStore
-from instagram_assets.media.video import VideoFacts, poster, probe
+from instagram_assets.media.url_index import StoredMedia
+from instagram_assets.media.video_analysis import VideoFacts, poster, probe
 from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN as NOTHING
 from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.reels.instagram_session import read_session
 from instagram_assets.reels.url_refresh import UrlRefresher, UrlSource, check_instaloader
 from instagram_assets.settings import DownloadSettings, ReelSettings
-from instagram_assets.storage.content_keys import url_identity
+from instagram_assets.storage.fingerprints import url_identity
 
 T = TypeVar("T")
 
@@ -104,7 +103,7 @@ def reel_videos(
     addresses: UrlSource | None = None,
     *,
     may_wait: bool = True,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[DownloadProgress], None] | None = None,
 ) -> pa.Table:
     """Returns the rows of `reel_videos` for the reels of `posts`; files and posters are in the store afterwards.
 
@@ -150,24 +149,26 @@ def _page(reel: _Reel) -> str:
     return f"https://www.instagram.com/reel/{reel.shortcode}/"
 
 
-def _asked_before(reels: Sequence[_Reel], store: MediaStore, options: DownloadOptions) -> dict[ReelKey, Outcome]:
+def _asked_before(
+    reels: Sequence[_Reel], store: MediaStore, options: DownloadOptions
+) -> dict[ReelKey, DownloadOutcome]:
     """Returns the outcome for each reel whose video was stored through a refreshed URL in an earlier run."""
     if not options.cache_images:
         return {}
     known = store.find({_anew(reel) for reel in reels if reel.shortcode})
     limits = options.limits("video")
-    outcomes: dict[ReelKey, Outcome] = {}
+    outcomes: dict[ReelKey, DownloadOutcome] = {}
     for reel in reels:
         if (entry := known.get(_anew(reel))) is not None:
             why = too_large(limits) if entry.bytes > limits.max_bytes else ""
             why = WAS_FORGOTTEN if options.forgotten.has("image", entry.image_id) else why
-            refused = Outcome(reel.key, _page(reel), "refused", why)
+            refused = DownloadOutcome(reel.key, _page(reel), "refused", why)
             outcomes[reel.key] = refused if why else _stored(reel, entry)
     return outcomes
 
 
-def _stored(reel: _Reel, entry: Entry) -> Outcome:
-    return Outcome(
+def _stored(reel: _Reel, entry: StoredMedia) -> DownloadOutcome:
+    return DownloadOutcome(
         key=reel.key,
         url=_page(reel),
         status="ok",
@@ -185,15 +186,15 @@ def _fetched(
     reels: Sequence[_Reel],
     store: MediaStore,
     options: DownloadOptions,
-    on_progress: Callable[[Progress], None] | None = None,
-) -> dict[ReelKey, Outcome]:
+    on_progress: Callable[[DownloadProgress], None] | None = None,
+) -> dict[ReelKey, DownloadOutcome]:
     """Returns the download outcome for each reel; those without a URL fail without a request."""
     from instagram_assets.media.download import download_all
 
     requests = [MediaRequest(reel.key, reel.url, "video") for reel in reels if reel.url]
     outcomes = download_all(requests, store, options, on_progress) if requests else []
     found = {request.key: outcome for request, outcome in zip(requests, outcomes, strict=True)}
-    return {reel.key: found.get(reel.key) or Outcome(reel.key, None, "failed", NO_ADDRESS) for reel in reels}
+    return {reel.key: found.get(reel.key) or DownloadOutcome(reel.key, None, "failed", NO_ADDRESS) for reel in reels}
 
 
 def needs_address(status: str, reason: str | None) -> bool:
@@ -202,7 +203,7 @@ def needs_address(status: str, reason: str | None) -> bool:
     return status == "expired" or (status != "ok" and (first == NO_ADDRESS or bool(_ASK_ANEW.search(first))))
 
 
-def _may_be_asked(reel: _Reel, outcome: Outcome, forgotten: Forgotten) -> bool:
+def _may_be_asked(reel: _Reel, outcome: DownloadOutcome, forgotten: Forgotten) -> bool:
     """Whether a fresh URL may help where the post's own did not; never for accounts and reels subject to erasure."""
     if forgotten.has("account", reel.key.account) or forgotten.has("shortcode", reel.shortcode):
         return False
@@ -211,14 +212,14 @@ def _may_be_asked(reel: _Reel, outcome: Outcome, forgotten: Forgotten) -> bool:
 
 def _asked_anew(
     reels: Sequence[_Reel],
-    outcomes: Mapping[ReelKey, Outcome],
+    outcomes: Mapping[ReelKey, DownloadOutcome],
     store: MediaStore,
     options: DownloadOptions,
     addresses: UrlSource,
     may_wait: bool,
-) -> dict[ReelKey, Outcome]:
+) -> dict[ReelKey, DownloadOutcome]:
     """Returns the outcomes with refreshed URLs; what was refreshed before a refusal is downloaded and kept."""
-    anew: dict[ReelKey, Outcome] = {}
+    anew: dict[ReelKey, DownloadOutcome] = {}
     asking = _Asking(addresses)
     by_shortcode: dict[str | None, list[_Reel]] = {}
     for reel in reels:
@@ -229,7 +230,7 @@ def _asked_anew(
         for same, url in fresh:
             first = found[same[0].key]
             if first.status == "ok" and (entry := store.find([url_identity(url)]).get(url_identity(url))):
-                store.also_as(_anew(same[0]), entry)
+                store.add_alias(_anew(same[0]), entry)
             for reel in same:
                 anew[reel.key] = replace(first, key=reel.key, url=_page(reel))
         if asking.limit and may_wait:
@@ -275,7 +276,7 @@ class _Asking:
             return url
         return None
 
-    def ended(self, reel: _Reel, before: Outcome) -> Outcome:
+    def ended(self, reel: _Reel, before: DownloadOutcome) -> DownloadOutcome:
         """Returns the outcome for a reel without a fresh URL."""
         code = reel.shortcode or ""
         if code in self._gone:
@@ -284,7 +285,7 @@ class _Asking:
         return replace(before, reason=f"{before.reason}; not asked anew: {reason}")
 
 
-def _looked_into(outcomes: Iterable[Outcome], store: MediaStore, options: DownloadOptions) -> dict[str, _Seen]:
+def _looked_into(outcomes: Iterable[DownloadOutcome], store: MediaStore, options: DownloadOptions) -> dict[str, _Seen]:
     """Returns metadata and poster of each stored video (video_id → result); a poster is made once."""
     videos = {outcome.image_id: outcome for outcome in outcomes if outcome.image_id}
     posters = store.find(map(_poster_identity, videos))
@@ -305,7 +306,7 @@ def _looked_into(outcomes: Iterable[Outcome], store: MediaStore, options: Downlo
             for video_id, facts, picture, reason in pool.map(look, some):
                 entry = posters.get(_poster_identity(video_id))
                 if picture is not None:
-                    entry = store.keep_made(_poster_identity(video_id), picture, limits)
+                    entry = store.add_local(_poster_identity(video_id), picture, limits)
                 seen[video_id] = _Seen(facts, entry.path if entry and facts else None, reason)
     return seen
 
@@ -314,7 +315,7 @@ def _poster_identity(video_id: str) -> str:
     return f"poster:{_POSTER_VERSION}:{video_id}"
 
 
-def _row(reel: _Reel, outcome: Outcome, seen: Mapping[str, _Seen]) -> dict[str, object]:
+def _row(reel: _Reel, outcome: DownloadOutcome, seen: Mapping[str, _Seen]) -> dict[str, object]:
     found = seen.get(outcome.image_id or "", _Seen())
     row: dict[str, object] = {
         **reel.key._asdict(),

@@ -11,7 +11,7 @@ from upath import UPath
 from instagram_assets.arrow import compute
 from instagram_assets.reels.weekly_report import Unanswered, WeekPage, page_name, read_week, weeks_of
 from instagram_assets.reels.weekly_report_views import write_page
-from instagram_assets.storage.file_stamps import combined, stamps
+from instagram_assets.storage.fingerprints import combined, stamps
 from instagram_assets.storage.lake import read_table
 
 _WATCHED = ("reel_videos", "reel_analyses")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import NamedTuple, ParamSpec, TypeVar
 
-from instagram_assets.media.outcomes import Progress
+from instagram_assets.media.download_types import DownloadProgress
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -82,7 +82,7 @@ def counter(what: str) -> Callable[[int, int], ProgressUpdate]:
     return lambda done, total: ProgressUpdate(what, done, total)
 
 
-def download_update(progress: Progress, what: str = "images") -> ProgressUpdate:
+def download_update(progress: DownloadProgress, what: str = "images") -> ProgressUpdate:
     """An update that says how a download stands: counts by outcome and MB/s."""
     counts = {name: getattr(progress, name) for name in ("ok", "cached", "failed", "expired", "refused")}
     note = "  ".join(f"{name} {count:,}" for name, count in counts.items() if count)
@@ -105,7 +105,7 @@ def _bar() -> Generator[Callable[[ProgressUpdate | str], None]]:
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
+    from rich.progress import DownloadProgress as Bars
 
     speed = TextColumn("{task.fields[speed]}")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), speed, TimeRemainingColumn())

@@ -2,9 +2,9 @@
 
 import unicodedata
 
-# With these signs `gpj.exe` is shown as `exe.jpg` (Unicode Technical Report 36, bidirectional text spoofing).
-_TURNING = frozenset(map(chr, (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))))
-_NO_WRITING = ("Cc", "Cs", "Zl", "Zp")
+# With these characters `gpj.exe` is shown as `exe.jpg` (Unicode Technical Report 36, bidirectional text spoofing).
+_BIDIRECTIONAL = frozenset(map(chr, (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+_CONTROL_CATEGORIES = ("Cc", "Cs", "Zl", "Zp")
 
 
 def printable(value: object, most: int | None = None, kept: str = "") -> str:
@@ -19,21 +19,21 @@ def printable(value: object, most: int | None = None, kept: str = "") -> str:
 
 
 def first_control_character(text: str, allowed: str = "") -> str:
-    """The first sign that controls what is shown in the place of being shown, but those allowed; nothing without one.
+    """The first control character of a text that is not allowed; empty if there is none.
 
-    These are control characters, halves of surrogate pairs, line and paragraph separators, and signs of direction.
+    Counted are control characters, unpaired surrogates, line and paragraph separators, and bidirectional formatting.
 
-    >>> f"U+{ord(strange_sign(chr(0x202E) + 'gpj.exe')):04X}"
+    >>> f"U+{ord(first_control_character(chr(0x202E) + 'gpj.exe')):04X}"
     'U+202E'
     """
-    return next((sign for sign in text if sign not in allowed and _is_strange(sign)), "")
+    return next((sign for sign in text if sign not in allowed and _is_control(sign)), "")
 
 
 def replace_control_characters(text: str, most: int) -> str:
-    """The text with a replacement character for each such sign; cut after `most` letters."""
+    """The text with a replacement character for each of these characters; cut after `most` letters."""
     cut = text if len(text) <= most else text[: most - 1] + "…"
-    return "".join("\ufffd" if _is_strange(sign) else sign for sign in cut)
+    return "".join("\ufffd" if _is_control(sign) else sign for sign in cut)
 
 
-def _is_strange(sign: str) -> bool:
-    return sign in _TURNING or unicodedata.category(sign) in _NO_WRITING
+def _is_control(sign: str) -> bool:
+    return sign in _BIDIRECTIONAL or unicodedata.category(sign) in _CONTROL_CATEGORIES

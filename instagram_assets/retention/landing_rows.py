@@ -19,6 +19,7 @@ from upath import UPath
 from instagram_assets.arrow import compute
 from instagram_assets.errors import StorageError
 from instagram_assets.ingest.landing import spool_folder
+from instagram_assets.ingest.landing_writer import ROW_GROUP
 from instagram_assets.ingest.manifests import (
     LANDING_CONTRACTS,
     LANDING_TABLES,
@@ -30,7 +31,6 @@ from instagram_assets.ingest.manifests import (
     table_path,
     write_manifest,
 )
-from instagram_assets.ingest.writer import ROW_GROUP
 from instagram_assets.retention.expired_items import LANDING_PLACE, ExpiredItem
 from instagram_assets.storage.atomic import is_local, refusal, remove_durably, sweep, write_atomic
 from instagram_assets.storage.lake import names_in
@@ -254,8 +254,8 @@ def _as_it_is(lake: UPath, file: LandedFile) -> LandedFile:
         with path.open("rb") as stream:
             parquet = pq.ParquetFile(stream)
             counts[table] = parquet.metadata.num_rows
-            names = [name for name in ("account", "day") if name in LANDING_CONTRACTS[table].schema.names]
-            tables[table] = parquet.read(columns=names, use_threads=False)
+            columns = list(LANDING_CONTRACTS[table].partitions)
+            tables[table] = parquet.read(columns=columns, use_threads=False)
             if counts[table]:
                 sizes[table], checksums[table] = stream.seek(0, 2), crc_of(stream)
     posts = [tables[name]["day"] for name in ("posts", "reels") if name in tables]

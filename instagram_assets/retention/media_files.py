@@ -16,9 +16,9 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
-from instagram_assets.lake_index.derived import without_picture
-from instagram_assets.media.excluded import PAST
-from instagram_assets.media.index import Index
+from instagram_assets.lake_index.remove_derived_files import without_picture
+from instagram_assets.media.excluded import PAST_RETENTION
+from instagram_assets.media.url_index import UrlIndex
 from instagram_assets.retention.expired_items import MEDIA_PLACE, MEDIA_ROWS_PLACE, ExpiredItem
 from instagram_assets.retention.observation_tables import replace_rows
 from instagram_assets.storage.atomic import refusal, sync_folders
@@ -154,7 +154,7 @@ def _said(name: str, past: pa.Array, rows: pa.Table) -> pa.Table:
     for column in _PATHS[name]:
         gone = _is_of(rows[column], past)
         if column == "path":
-            reason = compute.if_else(gone, pa.scalar(PAST, texts), rows["reason"])
+            reason = compute.if_else(gone, pa.scalar(PAST_RETENTION, texts), rows["reason"])
             rows = rows.set_column(rows.schema.get_field_index("reason"), rows.schema.field("reason"), reason)
         place = rows.schema.get_field_index(column)
         nowhere = compute.if_else(gone, pa.scalar(None, texts), rows[column])
@@ -165,7 +165,7 @@ def _said(name: str, past: pa.Array, rows: pa.Table) -> pa.Table:
 def _remove(media: Path, paths: Sequence[Path]) -> None:
     """Remove the URLs of files from the index, then delete the files."""
     if (media / _INDEX).exists():
-        index = Index(media / _INDEX)
+        index = UrlIndex(media / _INDEX)
         try:
             index.remove_images({path.name[:64] for path in paths})
         finally:

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from upath import UPath
 
-from instagram_assets.lake_index.derived import THUMBNAILS
+from instagram_assets.lake_index.remove_derived_files import THUMBNAILS
 from instagram_assets.retention.expired_items import (
     ExpiredItem,
     ExpiredTotal,

@@ -10,13 +10,13 @@ from uuid import uuid4
 
 from upath import UPath
 
-from instagram_assets.ingest.folders import DONE, ERROR_SUFFIX, REJECTED
+from instagram_assets.ingest.folder_scan import DONE, ERROR_SUFFIX, REJECTED
 from instagram_assets.ingest.manifests import manifest_versions, original_hash, pending_files, read_manifest
 from instagram_assets.ingest.record_source import OBSERVED_AT_SUFFIX
 from instagram_assets.retention.expired_items import INBOX_PLACE, ExpiredItem
 from instagram_assets.retention.landing_rows import expired_files
 from instagram_assets.storage.atomic import is_temporary, refusal, sync_folders
-from instagram_assets.storage.content_keys import file_sha256
+from instagram_assets.storage.fingerprints import file_sha256
 from instagram_assets.storage.locks import alone_in
 
 Moments = Sequence[datetime]

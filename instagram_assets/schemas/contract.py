@@ -8,6 +8,11 @@ import pyarrow as pa
 
 from instagram_assets.errors import ContractError
 
+BY_CELL = ("account", "day")
+"""The partition columns of tables with a partition for each account and day (a cell)."""
+BY_ACCOUNT = ("account",)
+BY_SEARCH = ("search",)
+
 
 @dataclass(frozen=True)
 class Column:
@@ -27,6 +32,11 @@ class Contract:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     partitions: tuple[str, ...] = ()
+
+    @cached_property
+    def sort_columns(self) -> tuple[str, ...]:
+        """The columns by which a stored table is sorted: those of its partition, then those of its key."""
+        return tuple(dict.fromkeys([*self.partitions, *self.key]))
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -76,6 +86,7 @@ class View:
 
     `sql` gives the contract's columns, in any order of rows; `order` sorts them. `reads` says which columns of which
     tables it needs. Its rows of one account are made of that account's rows alone; `by_day` says the same of a day.
+    `partitions` are the columns by which its rows can be chosen, like those of a contract.
     """
 
     contract: Contract
@@ -83,6 +94,7 @@ class View:
     sql: str
     order: str
     by_day: bool
+    partitions: tuple[str, ...] = BY_CELL
 
 
 MOMENT = pa.timestamp("us", tz="UTC")
@@ -107,7 +119,6 @@ ARCHIVE_SCHEME = "archive"
 SIZES = pa.list_(pa.struct([pa.field("month", pa.string()), pa.field("posts", pa.int64())]))
 
 ACCOUNT = Column("account", pa.string(), "Account that was collected, in lower case")
-BY_CELL = ("account", "day")
 DAY = Column("day", pa.date32(), "Day of `taken_at` in the configured time zone")
 POST_ID = Column(
     "post_id", pa.string(), "Instagram's id of the post; computed from the shortcode where it came rounded"

@@ -2,7 +2,18 @@
 
 import pyarrow as pa
 
-from instagram_assets.schemas.contract import ACCOUNT, BY_CELL, DAY, MEDIA, MOMENT, POST_ID, TEXTS, Column, Contract
+from instagram_assets.schemas.contract import (
+    ACCOUNT,
+    BY_ACCOUNT,
+    BY_CELL,
+    DAY,
+    MEDIA,
+    MOMENT,
+    POST_ID,
+    TEXTS,
+    Column,
+    Contract,
+)
 
 _POST_COLUMNS = (
     POST_ID,
@@ -51,7 +62,7 @@ _POST_COLUMNS = (
     Column("source_index", pa.int64(), "Place of the record in that file, from 0"),
 )
 
-_PROFILE_FACTS = (
+PROFILE_FACTS = (
     Column("profile_id", pa.string(), "Instagram's id of the profile, verbatim"),
     Column("followers", pa.int64(), "Number of followers"),
     Column("follows", pa.int64(), "Number of accounts that the profile follows"),
@@ -67,7 +78,7 @@ PROFILES_RAW = Contract(
     "one observation of one profile",
     (
         ACCOUNT,
-        *_PROFILE_FACTS,
+        *PROFILE_FACTS,
         Column("full_name", pa.string(), "Display name"),
         Column("business", pa.bool_(), "True for business accounts"),
         Column("category", pa.string(), "Business category"),
@@ -80,14 +91,14 @@ PROFILES_RAW = Contract(
         Column("source_index", pa.int64(), "Place of the record in that file, from 0"),
     ),
     ("account", "observed_at"),
-    ("account",),
+    BY_ACCOUNT,
 )
 
 POSTS = Contract(
     "one post or reel: its newest observation, with pictures if any had some, and the owner's profile of that time",
     (
         *_POST_COLUMNS,
-        *_PROFILE_FACTS,
+        *PROFILE_FACTS,
         Column("profile_observed_at", MOMENT, "When the owner's profile was read, nearest to `observed_at`"),
         Column("observations", pa.int64(), "How often the post was observed"),
     ),

@@ -8,6 +8,7 @@ from typing import Literal
 import pyarrow as pa
 
 from instagram_assets.schemas.contract import (
+    BY_SEARCH,
     BYTES,
     HEIGHT,
     IMAGE_ID,
@@ -38,7 +39,7 @@ SEARCH_RESULTS = Contract(
         Column("page_url", pa.string(), "Address of the page of results"),
     ),
     ("search", "rank"),
-    ("search",),
+    BY_SEARCH,
 )
 
 SEARCH_IMAGES = Contract(
@@ -60,7 +61,7 @@ SEARCH_IMAGES = Contract(
         Column("reason", pa.string(), "Why it was not fetched or did not pass"),
     ),
     ("search", "rank"),
-    ("search",),
+    BY_SEARCH,
 )
 
 SEARCH_EMBEDDINGS = Contract(
@@ -74,7 +75,7 @@ SEARCH_EMBEDDINGS = Contract(
         Column("reason", pa.string(), "Why there is no embedding"),
     ),
     ("search", "image_id"),
-    ("search",),
+    BY_SEARCH,
 )
 
 SEARCH_CLUSTERS = Contract(
@@ -91,7 +92,7 @@ SEARCH_CLUSTERS = Contract(
         Column("near_group", pa.string(), "First image_id among its near-duplicates; its own if none"),
     ),
     ("search", "image_id"),
-    ("search",),
+    BY_SEARCH,
 )
 
 OVERRIDES = Contract(
@@ -104,7 +105,7 @@ OVERRIDES = Contract(
         Column("decided_at", MOMENT, "When they decided"),
     ),
     ("search", "image_id"),
-    ("search",),
+    BY_SEARCH,
 )
 
 SEARCH_DATASET = Contract(
@@ -127,7 +128,7 @@ SEARCH_DATASET = Contract(
         Column("distance", pa.float32(), "Cosine distance to its cluster's centre"),
     ),
     ("search", "rank"),
-    ("search",),
+    BY_SEARCH,
 )
 
 

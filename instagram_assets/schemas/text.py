@@ -4,6 +4,7 @@ import pyarrow as pa
 
 from instagram_assets.schemas.contract import (
     ACCOUNT,
+    BY_ACCOUNT,
     BY_CELL,
     DAY,
     MODEL,
@@ -110,5 +111,5 @@ AGE_PREDICTIONS = Contract(
         Column("reason", pa.string(), "Why there is no probability"),
     ),
     ("account",),
-    ("account",),
+    BY_ACCOUNT,
 )

@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from instagram_assets.errors import ConsentPageError, NoResultsError, NothingMatchedError, PageError
 from instagram_assets.search.saved_pages import Attributes, parse_page
-from instagram_assets.search.sites import Site
+from instagram_assets.search.search_sites import Site
 
 _LONGEST_ADDRESS = 8192
 _DEEPEST_WRAPPING = 5

@@ -5,12 +5,12 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from instagram_assets.settings.base import Section, checked_cron, safe_address
+from instagram_assets.settings.validation import SettingsSection, checked_cron, safe_address
 
 _RULES = ("top_fraction", "threshold", "account_baseline")
 
 
-class TextSettings(Section):
+class TextSettings(SettingsSection):
     """How captions become words."""
 
     tokenizer: Literal["kiwi", "okt"] = Field(
@@ -28,7 +28,7 @@ class TextSettings(Section):
     topic_min_size: int = Field(default=3, ge=1, le=10_000, description="Fewest pictures of a topic")
 
 
-class ViralitySettings(Section):
+class ViralitySettings(SettingsSection):
     """Which posts, reels and ads count as viral."""
 
     rule: str = Field(
@@ -74,7 +74,7 @@ class ViralitySettings(Section):
         return self
 
 
-class ReelSettings(Section):
+class ReelSettings(SettingsSection):
     """Which reels are watched, by whom and when."""
 
     enabled: bool = Field(default=False, description="Fetch the videos of reels and analyse them at all")
@@ -101,7 +101,7 @@ class ReelSettings(Section):
         return checked_cron(text)
 
 
-class GeminiSettings(Section):
+class GeminiSettings(SettingsSection):
     """How Google's Gemini is asked, and what that may cost."""
 
     key_variable: str = Field(
@@ -144,7 +144,7 @@ class GeminiSettings(Section):
         return safe_address(url, "the key")
 
 
-class AgeSettings(Section):
+class AgeSettings(SettingsSection):
     """The age model: off until somebody turns it on and says what for."""
 
     enabled: bool = Field(default=False, description="Train and use the age model; also needs `PURPOSE`")

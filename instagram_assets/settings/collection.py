@@ -5,13 +5,13 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from instagram_assets.settings.base import Section, checked_cron, checked_rates, safe_address
-from instagram_assets.settings.rates import Rate, parse_rates
+from instagram_assets.settings.rate_limits import Rate, parse_rates
+from instagram_assets.settings.validation import SettingsSection, checked_cron, checked_rates, safe_address
 
 _OLDEST_REREAD = 3_650
 
 
-class IngestSettings(Section):
+class IngestSettings(SettingsSection):
     """How files in the inbox are read."""
 
     settle_seconds: float = Field(
@@ -47,7 +47,7 @@ class IngestSettings(Section):
         return name
 
 
-class AccountSettings(Section):
+class AccountSettings(SettingsSection):
     """Whom to collect."""
 
     file: str = Field(
@@ -56,7 +56,7 @@ class AccountSettings(Section):
     )
 
 
-class ApifySettings(Section):
+class ApifySettings(SettingsSection):
     """How Apify's actors are run."""
 
     inputs_dir: str = Field(
@@ -92,7 +92,7 @@ class ApifySettings(Section):
         return safe_address(url, "the token")
 
 
-class CollectionSettings(Section):
+class CollectionSettings(SettingsSection):
     """How accounts and hashtags are collected by ourselves, and who allowed it."""
 
     purpose: str = Field(
@@ -188,7 +188,7 @@ class CollectionSettings(Section):
         return self
 
 
-class GraphApiSettings(Section):
+class GraphApiSettings(SettingsSection):
     """Meta's official API ("Instagram API with Facebook Login"), with a professional account of your own."""
 
     token_variable: str = Field(

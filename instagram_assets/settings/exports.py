@@ -2,10 +2,10 @@
 
 from pydantic import Field, field_validator
 
-from instagram_assets.settings.base import Section, checked_cron
+from instagram_assets.settings.validation import SettingsSection, checked_cron
 
 
-class ExportSettings(Section):
+class ExportSettings(SettingsSection):
     """What the exported files look like."""
 
     csv_impression: bool = Field(
@@ -17,7 +17,7 @@ class ExportSettings(Section):
     )
 
 
-class DeltaSettings(Section):
+class DeltaSettings(SettingsSection):
     """Where the Delta tables are written."""
 
     target: str = Field(
@@ -34,7 +34,7 @@ class DeltaSettings(Section):
     )
 
 
-class PrivacySettings(Section):
+class PrivacySettings(SettingsSection):
     """What becomes of people's names, and how long what is known of them stays."""
 
     folder: str = Field(

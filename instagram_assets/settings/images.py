@@ -4,10 +4,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from instagram_assets.settings.base import Section
+from instagram_assets.settings.validation import SettingsSection
 
 
-class DownloadSettings(Section):
+class DownloadSettings(SettingsSection):
     """How images and videos are fetched."""
 
     download_images: bool = Field(default=True, description="Fetch images at all")
@@ -30,7 +30,7 @@ class DownloadSettings(Section):
     )
 
 
-class ModelSettings(Section):
+class ModelSettings(SettingsSection):
     """Which models look at images, and on what."""
 
     caption_model: str = Field(
@@ -56,7 +56,7 @@ class ModelSettings(Section):
     )
 
 
-class QualitySettings(Section):
+class QualitySettings(SettingsSection):
     """Which images are good enough for captions, embeddings and datasets."""
 
     min_side: int = Field(default=300, ge=1, le=10_000, description="Both sides have at least this many pixels")
@@ -78,7 +78,7 @@ class QualitySettings(Section):
     num_workers: int = Field(default=2, ge=1, le=64, description="Threads that read, decode and measure images")
 
 
-class CaptionSettings(Section):
+class CaptionSettings(SettingsSection):
     """How images are captioned."""
 
     enabled: bool = Field(default=True, description="Caption images at all")
@@ -99,7 +99,7 @@ class CaptionSettings(Section):
     run_in_background: bool = Field(default=False, description="`caption` starts the work and returns at once")
 
 
-class EmbeddingSettings(Section):
+class EmbeddingSettings(SettingsSection):
     """How images are embedded."""
 
     enabled: bool = Field(default=True, description="Embed images at all")
@@ -107,7 +107,7 @@ class EmbeddingSettings(Section):
     num_workers: int = Field(default=2, ge=1, le=64, description="Threads that read and decode images")
 
 
-class ClusterSettings(Section):
+class ClusterSettings(SettingsSection):
     """How images are grouped by what they show: DBSCAN on cosine distance."""
 
     eps: float = Field(default=0.18, gt=0, le=2, description="Images nearer than this are neighbours; 0 to 2")
@@ -115,7 +115,7 @@ class ClusterSettings(Section):
     scope: Literal["all", "account"] = Field(default="all", description="Cluster all images, or each account's own")
 
 
-class SearchSettings(Section):
+class SearchSettings(SettingsSection):
     """How image search pages are read."""
 
     site: str = Field(default="naver", description="Which site of the sites file is searched")

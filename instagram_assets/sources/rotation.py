@@ -18,7 +18,7 @@ from typing import NamedTuple
 _WEEK = timedelta(days=7)
 
 
-class Turn(NamedTuple):
+class RotationMember(NamedTuple):
     """A member of a rotation, and the first and last day of its membership; None for no bound."""
 
     name: str
@@ -26,17 +26,17 @@ class Turn(NamedTuple):
     ends: date | None = None
 
 
-def turn(members: Collection[Turn], per_week: int, begins: date, week: date) -> tuple[str, ...]:
+def members_in_turn(members: Collection[RotationMember], per_week: int, begins: date, week: date) -> tuple[str, ...]:
     """Returns the members whose turn is the ISO week of a day, in queue order; none before the first week.
 
     The rotation's first week is that of the day `begins`. Members that join on the same day are ordered by a hash of
     their name, not by their order in `members`.
     """
     first = monday_of(begins)
-    joining: dict[date, list[Turn]] = defaultdict(list)
-    for member in sorted(members, key=_place):
+    joining: dict[date, list[RotationMember]] = defaultdict(list)
+    for member in sorted(members, key=_hash_key):
         joining[_joins(member, begins)].append(member)
-    new, waiting, taken = deque[Turn](), deque[Turn](), list[Turn]()
+    new, waiting, taken = deque[RotationMember](), deque[RotationMember](), list[RotationMember]()
     for number in range((monday_of(week) - first) // _WEEK + 1):  # the week after the last may exceed date.max
         monday = first + number * _WEEK
         new.extend(joining[monday])
@@ -50,7 +50,7 @@ def monday_of(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-def _joins(member: Turn, begins: date) -> date:
+def _joins(member: RotationMember, begins: date) -> date:
     """Returns the Monday from which a member takes part: a week that has begun does not change any more."""
     if member.begins is None or member.begins <= begins:
         return monday_of(begins)
@@ -58,9 +58,11 @@ def _joins(member: Turn, begins: date) -> date:
     return member.begins + ahead if date.max - member.begins >= ahead else date.max
 
 
-def _next(new: deque[Turn], waiting: deque[Turn], number: int, monday: date) -> list[Turn]:
+def _next(
+    new: deque[RotationMember], waiting: deque[RotationMember], number: int, monday: date
+) -> list[RotationMember]:
     """Takes the next members out of the queues; those whose last day has passed are dropped."""
-    taken: list[Turn] = []
+    taken: list[RotationMember] = []
     while len(taken) < number and (queue := new or waiting):
         member = queue.popleft()
         if member.ends is None or member.ends >= monday:
@@ -68,6 +70,6 @@ def _next(new: deque[Turn], waiting: deque[Turn], number: int, monday: date) -> 
     return taken
 
 
-def _place(member: Turn) -> tuple[str, str]:
+def _hash_key(member: RotationMember) -> tuple[str, str]:
     """Sort key by hash: alphabetical or file order would favour certain members."""
     return hashlib.sha256(member.name.encode()).hexdigest(), member.name

@@ -16,7 +16,7 @@ from instagram_assets.age.model_files import find_age_model
 from instagram_assets.age.pipeline import model_folder
 from instagram_assets.alerts.deliver import FOLDER, Trouble, troubles
 from instagram_assets.errors import ModelError, StorageError
-from instagram_assets.ingest.folders import ERROR_SUFFIX, REJECTED
+from instagram_assets.ingest.folder_scan import ERROR_SUFFIX, REJECTED
 from instagram_assets.ingest.inbox import waiting_entries
 from instagram_assets.ingest.landing import has_all_tables
 from instagram_assets.ingest.manifests import LandedFile, manifest_path, newest_manifests, pending_files, read_manifest

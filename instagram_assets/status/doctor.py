@@ -10,9 +10,9 @@ from typing import NamedTuple
 from upath import UPath
 
 from instagram_assets.errors import InstagramAssetsError, ModelError
-from instagram_assets.lake_index.freshness import find_index
-from instagram_assets.lake_index.place import INDEX_FOLDER
-from instagram_assets.lake_index.reading import LakeIndex
+from instagram_assets.lake_index.index_files import INDEX_FOLDER
+from instagram_assets.lake_index.index_reader import LakeIndex
+from instagram_assets.lake_index.lake_changes import find_index
 from instagram_assets.models.file_checks import model_size
 from instagram_assets.models.local_models import NamedModel, locate_model, named_models
 from instagram_assets.report.fonts import FONT_REMEDY, font_problem, picture_font

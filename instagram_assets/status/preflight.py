@@ -49,7 +49,7 @@ def skipped_line(missing: dict[str, str]) -> str:
 
 def check_ingest(settings: Settings, files: Sequence[Path], observed_at: str, account: str = "") -> None:
     """Raise the error that would stop an ingest later: of a file, a folder, a time, an account name or a setting."""
-    from instagram_assets.ingest.folders import refuse_empty_folder, scan_folder
+    from instagram_assets.ingest.folder_scan import refuse_empty_folder, scan_folder
     from instagram_assets.ingest.reader.byte_streams import check_regular
     from instagram_assets.ingest.record_source import parse_observed_at, parse_stated_account
     from instagram_assets.ingest.zips import check_zip_readable
@@ -98,7 +98,7 @@ def _check_folder(folder: Path, setting: str) -> None:
 
 def check_search(settings: Settings) -> None:
     """Raise an error if something that an image search needs is missing; the browser is checked when it starts."""
-    from instagram_assets.search.engine import search_source
+    from instagram_assets.search.image_search import search_source
 
     check_stages(settings)
     _locate(named_models(settings)["embeddings"], settings)

@@ -57,7 +57,7 @@ from instagram_assets.storage.event_log_plans import (
     with_plans_of_many,
 )
 from instagram_assets.storage.event_log_tags import newest_tags_of_many, newest_versions, tags_of_many
-from instagram_assets.storage.run_memory import make_first_objects
+from instagram_assets.storage.run_table_cache import make_first_objects
 from instagram_assets.storage.sqlite_databases import SqliteEvents
 
 __all__ = ["IN_INDEX_ONLY", "UNTOUCHED", "BatchSqliteEventLogStorage", "CellEventLog", "is_of_type"]

@@ -260,8 +260,8 @@ def sort_by_cell(table: pa.Table, contract: Contract) -> pa.Table:
 
     A sorted table is not copied.
     """
-    keys = [*contract.partitions, *contract.key] if "day" in contract.partitions else contract.partitions
-    order = compute.sort_indices(table, sort_keys=[(name, "ascending") for name in dict.fromkeys(keys)])
+    keys = contract.sort_columns if "day" in contract.partitions else contract.partitions
+    order = compute.sort_indices(table, sort_keys=[(name, "ascending") for name in keys])
     return table if np.array_equal(order.to_numpy(), np.arange(len(order))) else table.take(order)
 
 

@@ -26,7 +26,7 @@ from instagram_assets.storage.lake import (
 )
 from instagram_assets.storage.lake_writer import Written, as_stored, write_asset, write_cells
 from instagram_assets.storage.parquet_files import as_table
-from instagram_assets.storage.run_memory import HandOver
+from instagram_assets.storage.run_table_cache import HandOver
 
 COLUMNS = "columns"
 """Key of an input's metadata that lists the columns to read; without it all are read."""

@@ -38,7 +38,7 @@ class DocumentTermMatrix:
 
 
 def count_terms(tokens: pa.Table | pa.RecordBatchReader, classes: Sequence[str]) -> DocumentTermMatrix:
-    """Count words of the given parts of speech (`pos.POS_CLASSES`) per post of a table or stream of `schemas.TOKENS`.
+    """Count words of the given parts of speech (`POS_CLASSES`) per post of a table or stream of `schemas.TOKENS`.
 
     A word with two parts of speech is one term. From a stream, memory holds the counts and one batch.
     """

@@ -1,4 +1,4 @@
-"""Entities in captions: hashtags, mentions, emojis, laughter and URLs, split from the prose before tokenization.
+"""Entities in captions: hashtags, mentions, emojis, emoticons, laughter and URLs, split from the prose first.
 
 They are found here and not by a tokenizer, so that all tokenizers give the same ones, and so that hashtags and mentions
 equal those of `posts`. Emojis are found by the structure defined by Unicode (UTS #51, ED-14 to ED-16), so that skin
@@ -16,11 +16,29 @@ from instagram_assets.ingest.hashtags import MENTION_PATTERN, URL_PATTERN, hasht
 # Latin words with an apostrophe inside, which tokenizers split in three.
 _CONTRACTION = r"(?<!\w)[A-Za-z]+['’][A-Za-z]+(?!\w)"
 _LAUGHTER = r"[ㅋㅎ]{2,}|(?<![ㄱ-ㅣ])[ㅋㅎ](?![ㄱ-ㅣ])|[ㅠㅜ]+|(?P<jamo>[ㄱ-ㅣ])(?P=jamo)+"
-# Korean attaches particles to the preceding word; after a mention they would be tokenized as words of their own.
+# Faces written with letters and punctuation, unless they can be something else: 10:3, Grade:D, PT_TV, a row of dashes.
+_EMOTICON = "|".join(
+    (
+        r"(?<![\d:;=])[:;=]['’]?[-^]?[)(]+(?!\w)|(?<![\w:]):['’]?-?(?:[Pp3Oo](?!\w)|/(?![/\w]))",
+        r"(?<![A-Za-z\d:;=])[:;=]-?D+(?![A-Za-z\d])|(?<![A-Za-z\d])[xX]D+(?![A-Za-z\d])",
+        r"(?<!\d)</?3(?!\d)|(?<!\w)(?:OTL|[oO]rz)(?!\w)",
+        r"\^[_.oㅇㅅㅁ-]*\^+;*|(?<![A-Za-z\d<>/\"'=-])>[_.]?<(?![\w<>/])",
+        r"(?<![A-Za-z\d=.-])[-=][_.][-=](?![\w=.-]);*|(?<![A-Za-z\d;])(?:;_;|;{2,})(?!\w)",
+        r"(?<![A-Za-z\d_.])(?:(?P<eye>[TtUuOoNnXx])[_.](?P=eye)|T\^T)(?![A-Za-z\d_.])",
+        r"(?P<jamo_eye>[ㅠㅜㅡㅎㅇㅋ])[_.^ㅅㅁㅂㅈ-](?P=jamo_eye);*|ㅡㅡ;*",
+    )
+)
+_WESTERN = re.compile(r"([:;=])(['’]?)[-^]?([^-^])\3*")
+# Korean attaches particles to the preceding word; after a mention or an address they would be tokenized as words of
+# their own. Some writers put a space before them: then only those count that are no words themselves.
 _PARTICLE = re.compile(
     r"(?:이?랑|와|과|은|는|이|가|을|를|의|에|에서|에게|에게서|한테|께|께서|도|만|까지|부터|처럼|으?로|이?나|하고)(?!\w)"
 )
+_SPACED_PARTICLE = re.compile(
+    r"(?<= )(?:이?랑|은|는|을|를|에|에서|에게|에게서|한테|께|께서|까지|부터|처럼|으?로)(?!\w)"
+)
 _CRYING = "ㅠㅜ"
+_JAMO = re.compile("[ㄱ-ㅣ]")
 # Half-width kana are among them; their sound marks may also stand behind a kana of full width, and then join it.
 _FANCY = re.compile(
     "(?:[\u3046-\u30fd](?=[\uff9e\uff9f]))?[\U0001d400-\U0001d7ff\uff01-\uff5e\uff61-\uff9f\u24b6-\u24e9\u2102-\u2134]+"
@@ -49,7 +67,8 @@ def split_entities(caption: str) -> list[Span]:
             found.append(Span("prose", caption[end:start]))
         found.append(Span(kind, match[0]))
         end = match.end()
-        if kind in ("mention", "foreign") and (particle := _PARTICLE.match(caption, end)):
+        if kind in ("mention", "address", "foreign") and (particle := _particle_at(caption, end, kind)):
+            found += [Span("prose", " ")] if particle.start() > end else []
             found.append(Span("particle", particle[0]))
             end = particle.end()
     if end < len(caption):
@@ -68,9 +87,23 @@ def canonical_form(span: Span) -> str:
         bare = _without_selectors(span.raw)
         return _qualified().get(bare, span.raw)
     if span.kind == "interjection":
-        letter = span.raw[0]
-        return 2 * (_CRYING[0] if letter in _CRYING else letter)
+        return _interjection_form(span.raw)
     return plain_text(span.raw).replace("’", "'").lower()
+
+
+def _interjection_form(raw: str) -> str:
+    """Laughter and faces of jamo as two letters; emoticons without nose and repetition, such as :) for :-)))."""
+    letter = _CRYING[0] if raw[0] in _CRYING else raw[0]
+    if _JAMO.match(letter):
+        return raw if "ㅅ" in raw or "ㅁ" in raw else 2 * letter
+    if western := _WESTERN.fullmatch(raw):
+        return "".join(western.groups()).replace("’", "'").lower()
+    face = raw if raw[0] == ";" else raw.rstrip(";")
+    if face[0] == "^":
+        return "^^"
+    if face[1] in "Dd":
+        return "xd"
+    return face.replace(".", "_").replace("T^T", "T_T").lower()
 
 
 def plain_text(text: str) -> str:
@@ -78,6 +111,12 @@ def plain_text(text: str) -> str:
     if text.isascii() and text.isprintable() and "#" not in text and "@" not in text:
         return text
     return _BLANK.sub(" ", _UNSEEN.sub("", _folded(text)))
+
+
+def _particle_at(caption: str, end: int, kind: str) -> re.Match[str] | None:
+    """The Korean particle that belongs to the entity ending here, attached or, after a name or an address, spaced."""
+    attached = _PARTICLE.match(caption, end)
+    return attached if attached or kind == "foreign" else _SPACED_PARTICLE.match(caption, end + 1)
 
 
 @cache
@@ -92,7 +131,7 @@ def _entity_pattern() -> re.Pattern[str]:
     emoji = f"[0-9#*]\ufe0f?\u20e3|{regional}{regional}|{element}(?:\u200d{element})*"
     return re.compile(
         f"(?P<hashtag>{hashtag_pattern()})|(?P<mention>{MENTION_PATTERN})|(?P<address>{URL_PATTERN})"
-        f"|(?P<emoji>{emoji})|(?P<interjection>{_LAUGHTER})|(?P<foreign>{_CONTRACTION})"
+        f"|(?P<emoji>{emoji})|(?P<interjection>(?P<emoticon>{_EMOTICON})|{_LAUGHTER})|(?P<foreign>{_CONTRACTION})"
     )
 
 

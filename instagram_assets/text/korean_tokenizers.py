@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from instagram_assets.errors import SettingsError
 from instagram_assets.text.lexicon import Lexicon
-from instagram_assets.text.pos import KIWI_TAGS, OKT_TAGS, TaggedWord
+from instagram_assets.text.part_of_speech import KIWI_TAGS, OKT_TAGS, TaggedWord
 
 if TYPE_CHECKING:
     from kiwipiepy import Kiwi

@@ -13,9 +13,11 @@ from instagram_assets.settings import TextSettings
 from instagram_assets.text.entities import Span, canonical_form, plain_text, split_entities
 from instagram_assets.text.korean_tokenizers import kiwi_version, kiwi_words, okt_version, okt_words
 from instagram_assets.text.lexicon import Lexicon, read_lexicon
-from instagram_assets.text.pos import TaggedWord
+from instagram_assets.text.part_of_speech import TaggedWord
 
 _BATCH = 1000
+_ENTITIES = "entities 2"
+"""Changes whenever `split_entities` or `canonical_form` gives other words."""
 _READ = ["post_id", "account", "day", "caption"]
 _LISTS = {
     "nouns": "noun",
@@ -48,7 +50,9 @@ def find_tokenizer(options: TextSettings) -> Tokenizer:
     """
     words = read_lexicon(options.words_file)
     name, work = (kiwi_version(), kiwi_words) if options.tokenizer == "kiwi" else (okt_version(), okt_words)
-    return Tokenizer(f"{name}, words {words.hash}", words, lambda texts: work(texts, words, options.workers))
+    return Tokenizer(
+        f"{name}, {_ENTITIES}, words {words.hash}", words, lambda texts: work(texts, words, options.workers)
+    )
 
 
 def tokenize(captions: Sequence[str | None], tokenizer: Tokenizer) -> list[list[TaggedWord]]:

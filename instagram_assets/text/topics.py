@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 TOPIC_CLASSES = ("noun", "proper_noun", "verb", "adjective", "foreign", "hashtag")
 """Parts of speech whose words may describe a topic."""
 WORDS, NAME_WORDS, IMAGES = 10, 3, 24
-"""Words of a topic, how many of them make its name, and how many of its images are listed."""
+"""Words of a topic, how many of them at least make its name, and how many of its images are listed."""
 _ROWS_AT_ONCE = 10_000
 
 
@@ -58,7 +58,7 @@ def topics_table(
     """The table `topics` from tables of `clusters`, `captions`, `images` and `tokens`; their row order does not matter.
 
     Topics of one source and scope are contrasted by `class_tfidf` over words of `TOPIC_CLASSES`. Words that fewer than
-    √n of a topic's n posts have are used only if there are no others, since a small topic has rare words by chance.
+    √n of a topic's n posts have only fill a name up to three words, since a small topic has rare words by chance.
     A post with images of two topics counts for both. Noise is no topic, nor is a group of fewer than
     `topic_min_size` images that are still stored. From a stream of `tokens`, memory holds the counts and one batch.
     """
@@ -118,13 +118,17 @@ def _topics(
         [[(post.account, post.post_id) for post in posts] for _, posts in groups.values()]
     )
     scores = class_tfidf(counts)
-    for place, (number, (members, posts)) in enumerate(groups.items()):
-        best_words = _top_words(scores[[place]], support[[place]], len(posts), words.words)
+    top_words = [
+        _top_words(scores[[row]], support[[row]], len(posts), words.words)
+        for row, (_, posts) in enumerate(groups.values())
+    ]
+    names = _distinct_names([[word for word, _ in some] for some in top_words])
+    for name, best_words, (number, (members, posts)) in zip(names, top_words, groups.items(), strict=True):
         yield {
             "source": grouping.source,
             "scope": grouping.scope,
             "topic": number,
-            "name": ", ".join(word for word, _ in best_words[:NAME_WORDS]) or None,
+            "name": name,
             "words": [{"word": word, "score": score} for word, score in best_words],
             "images": len(members),
             "posts": len(posts),
@@ -134,6 +138,21 @@ def _topics(
             ],
             "image_ids": _evenly(members, IMAGES),
         }
+
+
+def _distinct_names(top_words: list[list[str]]) -> list[str | None]:
+    """A name of each topic: its first `NAME_WORDS` words, and more where that is also the name of another topic."""
+    lengths = [NAME_WORDS] * len(top_words)
+    while True:
+        names = [", ".join(some[:length]) for some, length in zip(top_words, lengths, strict=True)]
+        counts = Counter(names)
+        longer = [
+            length + (counts[name] > 1 and length < len(some))
+            for name, some, length in zip(names, top_words, lengths, strict=True)
+        ]
+        if longer == lengths:
+            return [name or None for name in names]
+        lengths = longer
 
 
 def _different(posts: Iterable[_Post]) -> list[_Post]:
@@ -146,12 +165,14 @@ def _evenly(items: list[str], most: int) -> list[str]:
 
 
 def _top_words(scores: "csr_array", support: "csr_array", posts: int, words: list[str]) -> list[tuple[str, float]]:
-    """The words with the highest scores in one row of scores; ties in alphabetical order."""
+    """The words with the highest scores in one row of scores; ties in alphabetical order.
+
+    Words that √n of the posts share come first; others only fill up a name that would be shorter than `NAME_WORDS`.
+    """
     score, shared = scores.toarray()[0], support.toarray()[0] >= np.sqrt(posts)
-    if shared.any():
-        score = np.where(shared, score, 0)
-    best = np.argsort(-score, kind="stable")[:WORDS]
-    return [(words[place], float(score[place])) for place in best if score[place] > 0]
+    best = [place for place in np.lexsort((-score, ~shared)) if score[place] > 0]
+    common = sum(shared[place] for place in best)
+    return [(words[place], float(score[place])) for place in best[: min(WORDS, max(common, NAME_WORDS))]]
 
 
 def _cluster_groupings(clusters: pa.Table) -> Iterator[Grouping]:

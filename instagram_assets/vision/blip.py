@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from instagram_assets.models.linear import Linear, linear, tiled
+from instagram_assets.models.devices import Linear, linear, tiled
 from instagram_assets.vision.decoding import Decoding, Tokens, ban_repeated_ngrams, nucleus
 
 if TYPE_CHECKING:

@@ -1,5 +1,7 @@
 """Load captioning and image-text embedding models with transformers, once per process, and check that they fit."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,11 +12,14 @@ from instagram_assets.errors import ModelError
 from instagram_assets.models.devices import choose_device, choose_dtype
 from instagram_assets.models.file_checks import read_config
 from instagram_assets.models.local_models import ModelSource, loading_errors
+from instagram_assets.vision.decoding import Decoding, TransformersDecoder
+from instagram_assets.vision.preprocess import Preprocessor
 
 if TYPE_CHECKING:
     import torch
 
-
+_TEST_SIZE = (96, 64)
+_TEST_WORD = "a"
 _SLOPE = 1.702
 
 
@@ -66,7 +71,8 @@ class LoadedModel:
 def load_captioner(source: ModelSource, device: str = "auto", precision: str = "auto") -> LoadedModel:
     """Load an image captioning model; the last one loaded is cached.
 
-    Raises ModelError when the files hold another type of model, or weights that are NaN or infinite.
+    Raises ModelError when the files hold another type of model, weights that are NaN or infinite, or parts that do not
+    fit together, so that a grey test image cannot be captioned.
     """
     return _captioner(source, device, precision)
 
@@ -74,7 +80,8 @@ def load_captioner(source: ModelSource, device: str = "auto", precision: str = "
 def load_embedder(source: ModelSource, device: str = "auto", precision: str = "auto") -> LoadedModel:
     """Load a model such as CLIP that embeds images and texts in one space; the last one loaded is cached.
 
-    Raises ModelError when the files hold another type of model, or weights that are NaN or infinite.
+    Raises ModelError when the files hold another type of model, weights that are NaN or infinite, or parts that do not
+    fit together, so that a grey test image and a word have no embeddings of one dimension.
     """
     return _embedder(source, device, precision)
 
@@ -91,7 +98,10 @@ def _captioner(source: ModelSource, device: str, precision: str) -> LoadedModel:
                 f"{source.name}: a model of type {config.model_type} {what}, so it cannot caption. "
                 f"Name one of the types {', '.join(_CAPTION_ARCHITECTURES)}."
             )
-        return _load(writers[type(config)], source, device, precision)
+        loaded = _load(writers[type(config)], source, device, precision)
+        with _test_errors(source):
+            TransformersDecoder(loaded.model).generate(_grey_image(loaded), Decoding(max_new_tokens=2))
+        return loaded
 
 
 @lru_cache(maxsize=1)
@@ -110,6 +120,8 @@ def _embedder(source: ModelSource, device: str, precision: str) -> LoadedModel:
         # fp32 must reproduce transformers' own values exactly, bf16 must be fast.
         if loaded.dtype.itemsize < 4:
             fold_quick_gelu(loaded.model)
+        with _test_errors(source):
+            _test_embeddings(loaded)
         return loaded
 
 
@@ -136,6 +148,43 @@ def _load(kind: Any, source: ModelSource, device: str, precision: str) -> Loaded
             raise ModelError(f"{source.name}: its processor has no {part}. Fetch the model again, or name another.")
     model = model.to(torch_device).eval().requires_grad_(False)
     return LoadedModel(model, processor, torch_device, dtype, source, precision)
+
+
+def _test_embeddings(loaded: LoadedModel) -> None:
+    """Embed a grey image and a word, which must give two vectors of the same dimension."""
+    import torch
+
+    with torch.inference_mode():
+        tokens = loaded.processor.tokenizer([_TEST_WORD], return_tensors="pt").to(loaded.device)
+        outputs = (
+            loaded.model.get_image_features(pixel_values=_grey_image(loaded)),
+            loaded.model.get_text_features(**tokens),
+        )
+    image, text = (getattr(output, "pooler_output", output).shape[-1] for output in outputs)
+    if image != text:
+        raise ValueError(f"its embeddings of images have {image} dimensions, those of texts {text}")
+
+
+def _grey_image(loaded: LoadedModel) -> "torch.Tensor":
+    """A grey test image as the model's own preprocessor prepares it, float[1, 3, height, width] on its device."""
+    from PIL import Image
+
+    pixels = Preprocessor.of(loaded.processor)
+    grey = pixels.prepare(Image.new("RGB", _TEST_SIZE, (128, 128, 128)))
+    return pixels.batch([grey]).to(loaded.device, loaded.dtype)
+
+
+@contextmanager
+def _test_errors(source: ModelSource) -> Generator[None]:
+    """Context manager: what a model says about the test image or word becomes a ModelError with the remedy."""
+    try:
+        yield
+    except Exception as error:  # whatever a layer raises for a shape or an index that it does not like
+        first_line = next(iter(str(error).splitlines()), "")
+        raise ModelError(
+            f"{source.name}: does not work on a grey test image ({type(error).__name__}: {first_line}), so its "
+            "preprocessor, tokenizer and weights do not fit together. Fetch the model again, or name another."
+        ) from error
 
 
 def _processor(folder: Path) -> Any:

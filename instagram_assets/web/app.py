@@ -1,13 +1,15 @@
 """The FastAPI application of the web app: its routes, middleware and error handlers."""
 
+import socket
+from collections.abc import Iterable
 from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp
 
 from instagram_assets import __version__
-from instagram_assets.web.access import Access
 from instagram_assets.web.api import accounts as api_accounts
 from instagram_assets.web.api import gallery as api_gallery
 from instagram_assets.web.api import images as api_images
@@ -19,11 +21,14 @@ from instagram_assets.web.api import posts as api_posts
 from instagram_assets.web.api import server as api_server
 from instagram_assets.web.api import thumbnails as api_thumbnails
 from instagram_assets.web.api_reference import document_api
+from instagram_assets.web.authentication import Access, access_for
+from instagram_assets.web.csrf_guard import guarded, local_names, rest
+from instagram_assets.web.dependencies import Services
 from instagram_assets.web.error_responses import RESPONSES, add_error_handlers
+from instagram_assets.web.http_server import address_of
 from instagram_assets.web.index_service import answer_waiting
-from instagram_assets.web.middleware import LoginGate, NoChangesWhilePaused, SmallBodies
+from instagram_assets.web.middleware import Headers, LoginGate, NoChangesWhilePaused, SmallBodies
 from instagram_assets.web.pages import accounts, collect, gallery, history, insights, morning, posts, server, start
-from instagram_assets.web.services import Services
 
 _API = (
     *(api_jobs, api_images, api_inbox, api_gallery, api_posts, api_lists, api_thumbnails, api_insights, api_server),
@@ -51,3 +56,12 @@ def create_app(services: Services, access: Access | None = None) -> FastAPI:
     app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=6)
     app.mount("/static", StaticFiles(directory=Path(__file__).with_name("static")), name="static")
     return app
+
+
+def protected_app(listener: socket.socket, services: Services, names: Iterable[str] = ()) -> ASGIApp:
+    """The complete web app for a socket: with its guard, its headers, and the access token if required."""
+    host, port = listener.getsockname()[:2]
+    others = tuple(names)
+    access = access_for(host, port, is_named=bool(others), variable=services.settings.web.token_variable)
+    allowed = local_names(port, [address_of(listener), *others])
+    return Headers(guarded(create_app(services, access), allowed, rest, json_below="/api/"))

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from instagram_assets.insights.answers import ChartData, chart_json
-from instagram_assets.web.reasons import viral_words
+from instagram_assets.insights.chart_data import ChartData, chart_json
+from instagram_assets.web.reason_translation import viral_words
 from instagram_assets.web.rendering import format_time
 from instagram_assets.web.words import Words
 

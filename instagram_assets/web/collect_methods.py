@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from instagram_assets.collect.graph_api_site import check_graph_api_settings
-from instagram_assets.collect.permission import ALLOWED_SETTING, PURPOSE_SETTING, check_allowed
-from instagram_assets.collect.site import GRAPH_API, INSTAGRAM
+from instagram_assets.collect.instagram_permission import ALLOWED_SETTING, PURPOSE_SETTING, check_allowed
+from instagram_assets.collect.site_adapter import GRAPH_API, INSTAGRAM
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.settings import ApifySettings, Settings
-from instagram_assets.sources.names import is_hashtag
-from instagram_assets.sources.requests import EXAMPLES, load_request
-from instagram_assets.sources.scrape import check_token
+from instagram_assets.sources.account_and_hashtag_names import is_hashtag
+from instagram_assets.sources.apify_inputs import EXAMPLES_FOLDER, load_scrape_request
+from instagram_assets.sources.apify_scrape import check_token
 
 MethodName = Literal["graph_api", "instagram", "apify"]
 _GRAPH_USER = "INSTAGRAM_ASSETS_GRAPH_API__USER_ID"
@@ -87,7 +87,7 @@ def refresh_methods(settings: Settings, name: str) -> list[RefreshMethod]:
 
 def apify_inputs(options: ApifySettings) -> list[ApifyInput]:
     """All Apify input files by name: those of the configured folder, or else the package's examples."""
-    folder = Path(options.inputs_dir).expanduser().absolute() if options.inputs_dir else EXAMPLES
+    folder = Path(options.inputs_dir).expanduser().absolute() if options.inputs_dir else EXAMPLES_FOLDER
     return [_apify_input(path.stem, options.inputs_dir) for path in sorted(folder.glob("*.json"))]
 
 
@@ -107,7 +107,7 @@ def _refresh_method(
 
 def _apify_input(name: str, folder: str) -> ApifyInput:
     try:
-        found = load_request(name, folder)
+        found = load_scrape_request(name, folder)
     except InstagramAssetsError as error:
         return ApifyInput(name, problem=str(error))
     if not found.names_field:

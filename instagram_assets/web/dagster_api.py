@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from instagram_assets.automation import forget_requests
-from instagram_assets.errors import DagsterDownError, DagsterRefusedError, NotFoundError
+from instagram_assets.errors import NotFoundError
 from instagram_assets.web.dagster_queries import (
     ADD_PARTITION,
     DAEMONS,
@@ -17,6 +17,8 @@ from instagram_assets.web.dagster_queries import (
     RUNS,
     STEPS,
     TERMINATE,
+    DagsterDownError,
+    DagsterRefusedError,
     Events,
     Run,
     checked,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from instagram_assets.errors import DagsterRefusedError, InstagramAssetsError, names_below
+from instagram_assets.errors import InstagramAssetsError, names_below
 
 _MOST_WORDS = 300
 # Event types of interest to users; Dagster writes a dozen others for each step.
@@ -87,6 +87,14 @@ TERMINATE = f"""mutation ($run: String!, $policy: TerminateRunPolicy!) {{
   }}
 }}"""
 DAEMONS = "{instance {daemonHealth {allDaemonStatuses {daemonType required healthy}}}}"
+
+
+class DagsterDownError(InstagramAssetsError):
+    """Dagster's webserver does not answer: it is not started, or still starting."""
+
+
+class DagsterRefusedError(InstagramAssetsError):
+    """Dagster's webserver answered, and said no: there is no such job, or the run's config is wrong."""
 
 
 @dataclass(frozen=True)

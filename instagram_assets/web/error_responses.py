@@ -12,8 +12,10 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from instagram_assets import errors
-from instagram_assets.web.access import CSRF_HEADER
+from instagram_assets.web.authentication import CSRF_HEADER
+from instagram_assets.web.dagster_queries import DagsterDownError, DagsterRefusedError
 from instagram_assets.web.rendering import render, words_of
+from instagram_assets.web.uploads import NotTakenError, TooLargeError
 from instagram_assets.web.words import Words, words_in
 
 # The first match counts; any other error of this package is an invalid request.
@@ -22,11 +24,11 @@ _STATUSES: tuple[tuple[type[errors.InstagramAssetsError], int], ...] = (
     (errors.ConflictError, 409),
     (errors.BusyError, 409),
     (errors.BusyFileError, 409),
-    (errors.NotTakenError, 415),
-    (errors.TooLargeError, 413),
+    (NotTakenError, 415),
+    (TooLargeError, 413),
     (errors.DiskFullError, 507),
-    (errors.DagsterDownError, 503),
-    (errors.DagsterRefusedError, 502),
+    (DagsterDownError, 503),
+    (DagsterRefusedError, 502),
     (errors.RateLimitedError, 429),
     (errors.BudgetSpentError, 429),
     (errors.BreakerOpenError, 429),

@@ -12,16 +12,17 @@ from threading import Lock
 from instagram_assets.automation import forget_requests
 from instagram_assets.automation.forget_requests import ForgetPhase, ForgetRequest, pause_folder
 from instagram_assets.automation.run_states import ACTIVE_STATUSES
-from instagram_assets.errors import BusyError, ConflictError, DagsterDownError, ForgetError
+from instagram_assets.errors import BusyError, ConflictError, ForgetError
 from instagram_assets.forget import erasure, erasure_journal
 from instagram_assets.forget.ambiguous_names import AmbiguousName, count_ambiguous_names
 from instagram_assets.forget.steps import Step
 from instagram_assets.privacy.pseudonyms import is_forgotten_pseudonym
 from instagram_assets.report.safe_text import printable
 from instagram_assets.settings import Settings
-from instagram_assets.sources.names import account, hashtag, is_hashtag
+from instagram_assets.sources.account_and_hashtag_names import is_hashtag, parse_account_name, parse_hashtag
 from instagram_assets.storage.lake import lake_root
-from instagram_assets.web.services import Services
+from instagram_assets.web.dagster_queries import DagsterDownError
+from instagram_assets.web.dependencies import Services
 
 _MOST_RUNS = 5
 _one_preview = Lock()
@@ -71,7 +72,7 @@ class Progress:
 def canonical(name: str) -> str:
     """The name in the lake's form. Raises ForgetError for an invalid name."""
     try:
-        found = f"#{hashtag(name)}" if is_hashtag(name) else account(name)
+        found = f"#{parse_hashtag(name)}" if is_hashtag(name) else parse_account_name(name)
     except ValueError as error:
         raise ForgetError(f"{printable(name, 60)}: {error}.") from error
     if is_forgotten_pseudonym(found):

@@ -1,14 +1,15 @@
 """Listening sockets, and the uvicorn server of the web app and of the Dagster UI."""
 
+import os
 import socket
 from typing import TYPE_CHECKING
 
 from instagram_assets.errors import SettingsError
-from instagram_assets.web.guard import Application
+from instagram_assets.web.authentication import is_loopback
+from instagram_assets.web.csrf_guard import Application
 
 if TYPE_CHECKING:
     import uvicorn
-
 
 LOOPBACK = "127.0.0.1"
 
@@ -29,10 +30,18 @@ def listen(host: str, port: int, option: str = "--port") -> socket.socket:
     return listener
 
 
-def place_of(listener: socket.socket) -> str:
-    """Host and port as in a URL: 127.0.0.1:3001, [::1]:3001."""
+def address_of(listener: socket.socket) -> str:
+    """Returns host and port as in a URL: 127.0.0.1:3001, [::1]:3001."""
     host, port = listener.getsockname()[:2]
     return f"[{host}]:{port}" if listener.family == socket.AF_INET6 else f"{host}:{port}"
+
+
+def is_behind_proxy(host: str, names: tuple[str, ...]) -> bool:
+    """Whether clients connect through a proxy: the server has a name of its own and listens on loopback only.
+
+    Where proxies are named (uvicorn's FORWARDED_ALLOW_IPS), as in containers, it may listen anywhere.
+    """
+    return bool(names) and (is_loopback(host) or bool(os.environ.get("FORWARDED_ALLOW_IPS")))
 
 
 # Seconds to wait at shutdown: an open page keeps its WebSocket for ever, and a slow response must not block the end.

@@ -12,7 +12,7 @@ from typing import Any
 from upath import UPath
 
 from instagram_assets.errors import StorageError
-from instagram_assets.ingest.folders import ERROR_SUFFIX, REJECTED
+from instagram_assets.ingest.folder_scan import ERROR_SUFFIX, REJECTED
 from instagram_assets.ingest.inbox import waiting_entries
 from instagram_assets.ingest.manifests import newest_manifests, pending_names, read_manifest
 from instagram_assets.settings import Settings

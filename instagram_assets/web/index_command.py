@@ -10,7 +10,7 @@ from threading import Event
 
 from instagram_assets.automation.child_processes import Child, child_processes
 from instagram_assets.automation.forget_requests import is_paused, last_change
-from instagram_assets.settings import PREFIX, Settings
+from instagram_assets.settings import ENV_PREFIX, Settings
 
 _TICK = 0.2
 _PREFIX = "instagram_assets-index-"
@@ -45,7 +45,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "WEB__THUMBNAILS_MB": str(settings.web.thumbnails_mb),
         "DOWNLOAD__MAX_MEGAPIXELS": str(settings.download.max_megapixels),
     }
-    return {**others, **{f"{PREFIX}{name}": value for name, value in given.items()}}
+    return {**others, **{f"{ENV_PREFIX}{name}": value for name, value in given.items()}}
 
 
 def _error_message(child: Child) -> str:

@@ -8,13 +8,13 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from instagram_assets.errors import DamagedError, InstagramAssetsError, NotReadyError
-from instagram_assets.lake_index.changes import fingerprint
-from instagram_assets.lake_index.place import INDEX_FOLDER, indexed_fingerprint
-from instagram_assets.lake_index.reading import LakeIndex, index_handle
+from instagram_assets.lake_index.index_files import INDEX_FOLDER, indexed_fingerprint
+from instagram_assets.lake_index.index_reader import LakeIndex, index_handle
+from instagram_assets.lake_index.lake_changes import fingerprint
+from instagram_assets.web.dependencies import Services, services_of
 from instagram_assets.web.error_responses import error_name, error_response, error_status, is_for_programs
 from instagram_assets.web.index_updater import updater_of
 from instagram_assets.web.rendering import render
-from instagram_assets.web.services import Services, services_of
 
 _DAMAGED = "The index of the lake is damaged, and is made anew. Ask again."
 

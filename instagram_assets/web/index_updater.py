@@ -12,13 +12,13 @@ from upath import UPath
 
 from instagram_assets.automation.forget_requests import is_paused
 from instagram_assets.errors import InstagramAssetsError
-from instagram_assets.lake_index.changes import fingerprint
 from instagram_assets.lake_index.facets import choices_of, clusters_of
 from instagram_assets.lake_index.filters import Filter
-from instagram_assets.lake_index.nearest import Vectors
-from instagram_assets.lake_index.orders import PostSort, Sort, shared_orders
-from instagram_assets.lake_index.place import INDEX_FOLDER, index_file, indexed_fingerprint, version_stamp
-from instagram_assets.lake_index.reading import LakeIndex, index_handle
+from instagram_assets.lake_index.index_files import INDEX_FOLDER, index_file, indexed_fingerprint, version_stamp
+from instagram_assets.lake_index.index_reader import LakeIndex, index_handle
+from instagram_assets.lake_index.lake_changes import fingerprint
+from instagram_assets.lake_index.nearest_neighbours import Vectors
+from instagram_assets.lake_index.sorted_rows import PostSort, Sort, shared_sorted_rows
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_local
 from instagram_assets.storage.lake import lake_root
@@ -143,15 +143,15 @@ def updater_of(folder: Path) -> IndexUpdater | None:
 
 def _warm_ups(index: LakeIndex) -> Iterator[Callable[[], object]]:
     """Steps that fill the caches of a new index, the most important first; a request waits for at most one step."""
-    yield partial(shared_orders().images, index, Filter())
-    yield partial(shared_orders().posts, index, Filter())
+    yield partial(shared_sorted_rows().images, index, Filter())
+    yield partial(shared_sorted_rows().posts, index, Filter())
     yield partial(choices_of, index)
     yield partial(clusters_of, index)
     yield partial(Vectors.of_index, index)
     for sort in get_args(Sort):
         if sort != "similar":
-            yield partial(shared_orders().images, index, Filter(), sort)
+            yield partial(shared_sorted_rows().images, index, Filter(), sort)
     for sort in get_args(PostSort):
-        yield partial(shared_orders().posts, index, Filter(), sort)
+        yield partial(shared_sorted_rows().posts, index, Filter(), sort)
     # For words in captions: which posts images belong to.
-    yield partial(shared_orders().images, index, Filter(q="a"))
+    yield partial(shared_sorted_rows().images, index, Filter(q="a"))

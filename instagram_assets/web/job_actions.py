@@ -11,14 +11,15 @@ from starlette.concurrency import run_in_threadpool
 from instagram_assets.automation.forget_requests import refuse_while_paused
 from instagram_assets.automation.run_states import ACTIVE_STATUSES
 from instagram_assets.automation.search_runs import search_run_tags
-from instagram_assets.errors import ConflictError, DagsterRefusedError, NotFoundError
+from instagram_assets.errors import ConflictError, NotFoundError
 from instagram_assets.partitions import FOLDER_TAG, PARTITION
-from instagram_assets.search.requests import load_request, searches_folder
+from instagram_assets.search.search_requests import load_search_request, searches_folder
 from instagram_assets.settings import Settings
-from instagram_assets.storage.folders import Removed, remove_folder
+from instagram_assets.storage.image_folder_state import Removed, remove_folder
+from instagram_assets.web.collection_jobs import Job, State, find_job, folder_of, newest_of
+from instagram_assets.web.dagster_queries import DagsterRefusedError
+from instagram_assets.web.dependencies import Services
 from instagram_assets.web.job_requests import JobBody
-from instagram_assets.web.jobs import Job, State, find_job, folder_of, newest_of
-from instagram_assets.web.services import Services
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -125,7 +126,7 @@ async def apply_decisions(services: Services, search: str) -> str:
     """
     if not search:
         raise NotFoundError("This collection has no folder of images.")
-    request = await run_in_threadpool(lambda: load_request(services.lake, search))
+    request = await run_in_threadpool(lambda: load_search_request(services.lake, search))
     async with alone_with(services, [search]):
         if await services.dagster.runs({PARTITION: search}, limit=1, statuses=ACTIVE_STATUSES):
             raise ConflictError(f"A run works on the folder {search}. Wait until it has ended, or cancel it.")

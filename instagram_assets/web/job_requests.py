@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from instagram_assets.automation.search_runs import search_request, search_run_config, search_run_tags
 from instagram_assets.partitions import QUERY_TAG
-from instagram_assets.search.engine import LONGEST_QUERY, MOST_IMAGES
+from instagram_assets.search.image_search import LONGEST_QUERY, MOST_IMAGES
 from instagram_assets.settings import Settings
-from instagram_assets.web.services import MOST_POSTS
+from instagram_assets.web.dependencies import MOST_POSTS
 
 Name = Annotated[str, Field(max_length=300)]
 Names = Annotated[list[Name], Field(max_length=1_000)]
@@ -45,10 +45,10 @@ class SearchBody(_Body):
     def start(self, settings: Settings) -> Start:
         """The run for this request. Raises SearchRequestError; ModelError or SettingsError for what is missing."""
         from instagram_assets.privacy.tombstones import load_tombstones
-        from instagram_assets.search.requests import refuse_forgotten
+        from instagram_assets.search.search_requests import refuse_forgotten_query
         from instagram_assets.status.preflight import check_search
 
-        refuse_forgotten(self.query, load_tombstones(settings.folder("privacy")))  # before the models are checked
+        refuse_forgotten_query(self.query, load_tombstones(settings.folder("privacy")))  # before the models are checked
         given = self.model_dump(include={"limit", "subject", "min_side", "min_sharpness"})
         request = search_request(settings, self.query, self.folder.strip(), refresh=self.refresh, **given)
         check_search(settings)
@@ -69,12 +69,12 @@ class ScrapeBody(_Body):
         """The run for this request. Raises ScrapeRequestError; ScrapeRefusedError or SettingsError without a token."""
         from instagram_assets.automation.scrape_job import scrape_run_config
         from instagram_assets.privacy.tombstones import load_tombstones
-        from instagram_assets.sources.forgotten import refuse_forgotten
-        from instagram_assets.sources.requests import load_request, parse_day
-        from instagram_assets.sources.scrape import check_token
+        from instagram_assets.sources.apify_inputs import load_scrape_request, parse_day
+        from instagram_assets.sources.apify_scrape import check_token
+        from instagram_assets.sources.scrape_names import refuse_forgotten_names
 
-        day, asked = parse_day(self.newer_than), load_request(self.name, settings.apify.inputs_dir)
-        refuse_forgotten(asked.of(self.names, day, settings.zone), load_tombstones(settings.folder("privacy")))
+        day, asked = parse_day(self.newer_than), load_scrape_request(self.name, settings.apify.inputs_dir)
+        refuse_forgotten_names(asked.of(self.names, day, settings.zone), load_tombstones(settings.folder("privacy")))
         check_token(settings.apify)
         config = scrape_run_config(self.name, self.names, day, again=self.again)
         return Start("scrape", config, _told(self.names or [self.name]))
@@ -96,7 +96,7 @@ class CollectionBody(_Body):
     def start(self, settings: Settings) -> Start:
         """The run for this request. Raises CollectionRefusedError or SettingsError."""
         from instagram_assets.collect.collect_targets import choose_targets
-        from instagram_assets.sources.requests import parse_day
+        from instagram_assets.sources.apify_inputs import parse_day
 
         day = parse_day(self.newer_than)
         choose_targets(settings, self.names, by=self.site or None)

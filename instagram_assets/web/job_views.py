@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from instagram_assets.datasets.image_folder import why_not
-from instagram_assets.errors import DagsterDownError, InstagramAssetsError
-from instagram_assets.search.requests import SearchRequest, find_request
+from instagram_assets.errors import InstagramAssetsError
+from instagram_assets.search.search_requests import SearchRequest, find_request
 from instagram_assets.storage.lake import read_table
-from instagram_assets.web.jobs import Job, Kind, State, find_jobs
+from instagram_assets.web.collection_jobs import Job, Kind, State, find_jobs
+from instagram_assets.web.dagster_queries import DagsterDownError
+from instagram_assets.web.dependencies import Services
 from instagram_assets.web.rendering import format_duration
-from instagram_assets.web.services import Services
 from instagram_assets.web.words import Words
 
 _STARTS_RUNS = "QUEUED_RUN_COORDINATOR"

@@ -9,7 +9,7 @@ from pathlib import Path
 from upath import UPath
 
 from instagram_assets.errors import DamagedError
-from instagram_assets.sources.names import is_hashtag
+from instagram_assets.sources.account_and_hashtag_names import is_hashtag
 from instagram_assets.storage.atomic import is_local
 from instagram_assets.storage.lake import files, values_in
 from instagram_assets.storage.migration import refuse_older

@@ -11,9 +11,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from instagram_assets.automation.forget_requests import PAUSED_MESSAGE, is_paused
 from instagram_assets.errors import PausedError
-from instagram_assets.web.access import CSRF_HEADER, PAGE_TOKEN, SESSION, Access, TooManyTriesError
+from instagram_assets.web.authentication import CSRF_HEADER, PAGE_TOKEN, SESSION, Access, TooManyTriesError
+from instagram_assets.web.csrf_guard import SAFE_METHODS
 from instagram_assets.web.error_responses import error_name, error_response, error_status, is_for_programs
-from instagram_assets.web.guard import SAFE_METHODS
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"

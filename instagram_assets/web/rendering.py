@@ -13,9 +13,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from instagram_assets import __version__
 from instagram_assets.automation.forget_requests import is_paused
-from instagram_assets.web.access import SESSION, csrf_token
-from instagram_assets.web.reasons import reason_words, viral_words
-from instagram_assets.web.services import LIMITS
+from instagram_assets.web.authentication import SESSION, csrf_token
+from instagram_assets.web.dependencies import LIMITS
+from instagram_assets.web.reason_translation import reason_words, viral_words
 from instagram_assets.web.words import LANGUAGES, Words, language_of, words_in
 
 

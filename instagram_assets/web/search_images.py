@@ -14,14 +14,14 @@ from starlette.concurrency import run_in_threadpool
 from instagram_assets.datasets.image_folder import DELETED
 from instagram_assets.datasets.overrides import check_decision, decide, read_overrides
 from instagram_assets.errors import NotFoundError, SearchRequestError
-from instagram_assets.media.index import Entry, Index
+from instagram_assets.media.url_index import StoredMedia, UrlIndex
 from instagram_assets.schemas.search import DROPPED, KEPT, Decision, Override
-from instagram_assets.search.requests import search_folder
-from instagram_assets.storage.content_keys import url_identity
-from instagram_assets.storage.folders import read_manifest
+from instagram_assets.search.search_requests import search_folder
+from instagram_assets.storage.fingerprints import url_identity
+from instagram_assets.storage.image_folder_state import read_manifest
 from instagram_assets.storage.lake import read_table
-from instagram_assets.web.jobs import find_job, folder_of
-from instagram_assets.web.services import Services
+from instagram_assets.web.collection_jobs import find_job, folder_of
+from instagram_assets.web.dependencies import Services
 
 Row = dict[str, Any]
 T = TypeVar("T")
@@ -279,8 +279,8 @@ def _just_fetched(services: Services, search: str, images: Sequence[Row]) -> dic
     return found
 
 
-def _entries(file: Path, identities: Iterable[str]) -> dict[str, Entry]:
-    index = Index(file)
+def _entries(file: Path, identities: Iterable[str]) -> dict[str, StoredMedia]:
+    index = UrlIndex(file)
     try:
         return index.find(identities)
     finally:

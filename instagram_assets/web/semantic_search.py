@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instagram_assets.errors import InstagramAssetsError, ModelError, NotFoundError, NotReadyError
-from instagram_assets.lake_index.memory import PerIndex, SizedCache
-from instagram_assets.lake_index.nearest import Vectors
-from instagram_assets.lake_index.reading import LakeIndex
+from instagram_assets.lake_index.caches import PerIndex, SizedCache
+from instagram_assets.lake_index.index_reader import LakeIndex
+from instagram_assets.lake_index.nearest_neighbours import Vectors
 from instagram_assets.models.local_models import find_model, locate_model
 from instagram_assets.settings import ModelSettings
+from instagram_assets.web.dependencies import Services
 from instagram_assets.web.index_service import index_of
-from instagram_assets.web.services import Services
 
 if TYPE_CHECKING:
     from instagram_assets.vision.embed import Embedder

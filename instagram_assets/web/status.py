@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from upath import UPath
 
 from instagram_assets.automation import forget_requests
-from instagram_assets.errors import DagsterDownError, InstagramAssetsError
+from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.settings import Settings
 from instagram_assets.status.data_status import AgeModelQuality, Output, TableStatus, read_age_model_quality
 from instagram_assets.storage.lake import lake_root
 from instagram_assets.web.background_value import BackgroundValue
-from instagram_assets.web.services import Services
+from instagram_assets.web.dagster_queries import DagsterDownError
+from instagram_assets.web.dependencies import Services
 from instagram_assets.web.status_facts import (
     Fact,
     free_bytes,

@@ -9,8 +9,8 @@ from typing import Literal
 from upath import UPath
 
 from instagram_assets.errors import InstagramAssetsError, StorageError
-from instagram_assets.lake_index.freshness import find_index
-from instagram_assets.lake_index.place import INDEX_FOLDER
+from instagram_assets.lake_index.index_files import INDEX_FOLDER
+from instagram_assets.lake_index.lake_changes import find_index
 from instagram_assets.settings import Settings
 from instagram_assets.status.data_status import DataStatus, ExportFiles, LeftOut, read_data_status
 from instagram_assets.web.index_updater import updater_of
@@ -163,7 +163,7 @@ def of_collectors(settings: Settings) -> Iterator[Fact]:
     """Collector sites that wait for a person, or are paused for a while."""
     from instagram_assets.collect.clock import SystemClock
     from instagram_assets.collect.collection_status import identity_statuses
-    from instagram_assets.collect.database import CollectorDatabase
+    from instagram_assets.collect.collector_database import CollectorDatabase
 
     database = CollectorDatabase(settings.folder("collection"))
     if not database.file.exists():

@@ -19,14 +19,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from instagram_assets.automation.forget_requests import refuse_while_paused
-from instagram_assets.errors import DiskFullError, FileError, NotTakenError, StorageError, TooLargeError
-from instagram_assets.ingest.folders import is_ignored, is_named_as_export, is_named_as_table
+from instagram_assets.errors import DiskFullError, FileError, InstagramAssetsError, StorageError
+from instagram_assets.ingest.folder_scan import is_ignored, is_named_as_export, is_named_as_table
 from instagram_assets.ingest.reader.file_types import HEAD, data_kind, text_kind
-from instagram_assets.media.sniff import is_binary, text_format
+from instagram_assets.media.format_detection import is_binary, text_format
 from instagram_assets.report.safe_text import first_control_character
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import make_folder, refusal, sweep_in, sync_folders, temporary_beside
-from instagram_assets.storage.content_keys import file_sha256
+from instagram_assets.storage.fingerprints import file_sha256
 from instagram_assets.storage.locks import alone_in
 
 ENDINGS = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".xlsx", ".xlsm", ".zip", ".gz", ".xz")
@@ -40,6 +40,14 @@ _SECONDS_WITHOUT_A_BYTE = 60
 _PACKED = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08", b"\x1f\x8b", b"\xfd7zXZ\x00")
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class NotTakenError(InstagramAssetsError):
+    """An uploaded file is of a kind that the inbox does not read."""
+
+
+class TooLargeError(InstagramAssetsError):
+    """An uploaded file is larger than the web app takes."""
 
 
 @dataclass(frozen=True)

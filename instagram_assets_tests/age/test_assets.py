@@ -9,7 +9,7 @@ import pytest
 
 from instagram_assets.automation.checks import better_than_the_larger_class
 from instagram_assets.automation.shell_runs import estimate_ages, run_job
-from instagram_assets.cli.selections import materialize
+from instagram_assets.cli.materialize_assets import materialize_selection
 from instagram_assets.errors import RunFailedError
 from instagram_assets.partitions import register_accounts
 from instagram_assets.schemas import POSTS
@@ -87,10 +87,10 @@ def test_a_run_that_is_off_says_what_to_set(lake_of_people: dg.DagsterInstance, 
 
 
 def test_what_is_selected_with_others_is_left_out_while_it_is_off(lake_of_people: dg.DagsterInstance) -> None:
-    told = list(materialize(lake_of_people, "key:age_model or key:clusters"))
+    told = list(materialize_selection(lake_of_people, "key:age_model or key:clusters"))
     assert told == ["datasets: clusters", "age_training: left out, the age model is off"]
     with pytest.raises(RunFailedError, match="AGE__ENABLED"):
-        list(materialize(lake_of_people, "key:age_model or key:age_predictions"))
+        list(materialize_selection(lake_of_people, "key:age_model or key:age_predictions"))
 
 
 def test_the_whole_lake_is_trained_on_and_every_account_predicted(turned_on: dg.DagsterInstance) -> None:

@@ -17,13 +17,13 @@ from instagram_assets.automation.collect_job import (
     no_hours_missing,
 )
 from instagram_assets.automation.shell_runs import bring_up_to_date, land, run_job
-from instagram_assets.cli.collected import commands as collected
-from instagram_assets.collect.collect_all import CollectionOptions, ProgressListener, collect_all
+from instagram_assets.cli.collection_status import commands as collected
+from instagram_assets.collect.collect_all_sites import CollectionOptions, ProgressListener, collect_all
+from instagram_assets.collect.collect_one_site import collect
 from instagram_assets.collect.collect_targets import choose_targets
+from instagram_assets.collect.collection_results import CollectionOutcome, RunResult
 from instagram_assets.collect.collection_scope import CollectionScope
-from instagram_assets.collect.collector import collect
-from instagram_assets.collect.database import CollectorDatabase
-from instagram_assets.collect.results import CollectionOutcome, RunResult
+from instagram_assets.collect.collector_database import CollectorDatabase
 from instagram_assets.collect.site_sessions import graph_api_session
 from instagram_assets.definitions import defs
 from instagram_assets.demo.graph_api_data import graph_account, graph_hashtag

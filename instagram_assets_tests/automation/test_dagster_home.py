@@ -15,10 +15,10 @@ from instagram_assets.automation import shell_runs
 from instagram_assets.automation.dagster_home import SHIPPED_CONFIG_HASHES, is_home_complete
 from instagram_assets.automation.shell_runs import look_at_instance, open_instance, prepare_home
 from instagram_assets.backups.database_copies import postgres_of
-from instagram_assets.cli import selections
+from instagram_assets.cli.materialize_assets import materialize_selection
 from instagram_assets.errors import SettingsError, StorageError
 from instagram_assets.homes import HOMES
-from instagram_assets.storage.history.dagster_databases import dagster_databases
+from instagram_assets.storage.dagster_history.dagster_databases import dagster_databases
 from instagram_assets_tests.conftest import export, post
 from instagram_assets_tests.dagster_instances import STOCK_POSTGRES, settings_of
 from instagram_assets_tests.faults.campaign import campaign
@@ -108,7 +108,7 @@ def test_a_damaged_database_is_named_with_what_is_lost_and_moving_it_away_is_eno
             part.rename(moved / part.name)
         with open_instance() as instance:
             assert set(instance.get_dynamic_partitions("accounts")) == {"sun_diary", "sea_diary"}
-            assert len(list(selections.materialize(instance, "posts"))) == 1
+            assert len(list(materialize_selection(instance, "posts"))) == 1
 
 
 @pytest.mark.parametrize("form", [settings_of("postgres"), STOCK_POSTGRES])

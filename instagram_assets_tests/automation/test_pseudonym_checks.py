@@ -11,7 +11,7 @@ from upath import UPath
 
 from instagram_assets.assets import datasets
 from instagram_assets.automation.pseudonym_checks import DATASET_FILES, identifier_checks
-from instagram_assets.automation.run_plan import datasets_are_due
+from instagram_assets.automation.stale_datasets import datasets_are_due
 from instagram_assets.cli import app
 from instagram_assets.privacy.secret_keys import rotate_key
 from instagram_assets.settings import settings

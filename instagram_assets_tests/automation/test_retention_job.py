@@ -14,9 +14,9 @@ from upath import UPath
 
 from instagram_assets.automation import retention_job as past
 from instagram_assets.automation import shell_runs
-from instagram_assets.automation.run_plan import DATASET_INPUTS, datasets_are_due
 from instagram_assets.automation.schedules import retention as schedule
 from instagram_assets.automation.sensors import landed_sensor
+from instagram_assets.automation.stale_datasets import DATASET_INPUTS, datasets_are_due
 from instagram_assets.cli import app
 from instagram_assets.definitions import defs
 from instagram_assets.errors import BusyError, SettingsError

@@ -7,10 +7,10 @@ import dagster as dg
 import pytest
 
 from instagram_assets.automation.jobs import datasets
-from instagram_assets.automation.run_plan import DATASET_INPUTS
 from instagram_assets.automation.schedules import nightly_datasets
+from instagram_assets.automation.stale_datasets import DATASET_INPUTS
 from instagram_assets.definitions import defs
-from instagram_assets.engagement.virality import label
+from instagram_assets.engagement.viral_labels import apply_rule
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 from instagram_assets.storage.lake_writer import write_asset
@@ -101,7 +101,7 @@ def test_labels_of_another_rule_than_that_of_the_settings_are_due(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make(instance, *DATASET_INPUTS)
-    write_asset(open_lake(settings()), "viral_labels", label(items([{"likes": 3}]), settings().virality))
+    write_asset(open_lake(settings()), "viral_labels", apply_rule(items([{"likes": 3}]), settings().virality))
     assert not is_due(instance)
     monkeypatch.setenv("INSTAGRAM_ASSETS_VIRALITY__FRACTION", "0.1")
     settings.cache_clear()

@@ -16,8 +16,8 @@ from instagram_assets.demo.apify_server import ApifyActor
 from instagram_assets.errors import RunFailedError
 from instagram_assets.ingest.inbox import waiting_entries
 from instagram_assets.settings import settings
-from instagram_assets.sources.registered import registered
-from instagram_assets.sources.requests import load_request
+from instagram_assets.sources.apify_inputs import load_scrape_request
+from instagram_assets.sources.scrape_names import names_from_registry
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets_tests.conftest import post
 from instagram_assets_tests.servers.apify import Failure, FaultyApify, apify_error
@@ -221,7 +221,7 @@ def test_on_monday_it_is_the_turn_of_those_of_the_new_week(
     instance: dg.DagsterInstance, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_registry(data_dir, 'accounts = [{name = "last", to = 2026-11-01}, {name = "next", from = 2026-11-02}]')
-    by_hand = registered(load_request("reels"), settings().accounts_file, date(2026, 11, 2))
+    by_hand = names_from_registry(load_scrape_request("reels"), settings().accounts_file, date(2026, 11, 2))
     assert by_hand == every_morning(instance, monkeypatch, "reels")["reels"]["names"] == ["next"]
     sunday = every_morning(instance, monkeypatch, "reels", MONDAY - timedelta(days=1))
     assert sunday["reels"]["names"] == ["last"]

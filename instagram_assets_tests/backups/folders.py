@@ -13,7 +13,7 @@ from instagram_assets.backups.backup_contents import BackupContents
 from instagram_assets.backups.restore import RESTORED_FILE
 from instagram_assets.ingest.landing import land_file
 from instagram_assets.ingest.observations import read_posts
-from instagram_assets.media.incoming import Limits
+from instagram_assets.media.download_options import SizeLimits
 from instagram_assets.media.store import MediaStore
 from instagram_assets.settings import Settings
 from instagram_assets.storage.features import FeatureStore
@@ -38,7 +38,9 @@ def filled(data: Path, **settings: Any) -> BackupContents:
     features(lake).append(pa.table({"image_id": ["a"], "caption": ["a dog"]}, FEATURES))
     with MediaStore(chosen.folder("media")) as store:
         for number in range(3):
-            store.keep_made(f"https://cdn.example/{number}.jpg", picture("JPEG", number), Limits("image", 1 << 20, 40))
+            store.add_local(
+                f"https://cdn.example/{number}.jpg", picture("JPEG", number), SizeLimits("image", 1 << 20, 40)
+            )
     (data / "scrapes").mkdir()
     (data / "scrapes" / "note.json").write_text("{}")
     (data / "accounts.toml").write_text("# nobody\n")

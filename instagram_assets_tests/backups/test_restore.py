@@ -15,9 +15,9 @@ from instagram_assets.backups.manifest import MANIFEST_SUFFIX, Manifest, Manifes
 from instagram_assets.backups.repository import Repository
 from instagram_assets.backups.restore import RESTORING_FILE, restore_backup
 from instagram_assets.collect.collection_scope import Bounds
-from instagram_assets.collect.crawls import find_open_crawl, open_crawl
-from instagram_assets.collect.database import CollectorDatabase
-from instagram_assets.collect.site import CrawlPage
+from instagram_assets.collect.collector_database import CollectorDatabase
+from instagram_assets.collect.crawl_table import find_open_crawl, open_crawl
+from instagram_assets.collect.site_adapter import CrawlPage
 from instagram_assets.collect.stored_pages import load_pages, store_page
 from instagram_assets.errors import FileError, StorageError
 from instagram_assets.privacy.forgotten_identifiers import Identifiers

@@ -21,7 +21,7 @@ from instagram_assets.forget import erasure
 from instagram_assets.ingest.landing import land_file
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import settings
-from instagram_assets.storage.history.text_reader import rows_on_servers
+from instagram_assets.storage.dagster_history.text_reader import rows_on_servers
 from instagram_assets.storage.locks import at_work_in
 from instagram_assets_tests.conftest import OpenHome, export, post
 from instagram_assets_tests.folder_hashes import digests

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from upath import UPath
 
-from instagram_assets.ingest.formats.mapping import mapping
+from instagram_assets.ingest.formats.mapping_table import mapping_table
 from instagram_assets.ingest.landing import land_file
 from instagram_assets.settings import load_settings
 from instagram_assets_tests import commands
@@ -27,7 +27,7 @@ def test_the_mapping_is_shown_for_people_and_for_programs(tmp_path: Path) -> Non
     assert "ads: ad" in of_ads
     assert "Post URL, Ad URL" in of_ads
     told = json.loads(run("formats", "--json", cwd=tmp_path).stdout)["mapping"]
-    assert len(told) == len(mapping())
+    assert len(told) == len(mapping_table())
     (likes,) = [row for row in told if (row["format"], row["column"]) == ("apify_posts", "likes")]
     assert likes == {
         "format": "apify_posts",

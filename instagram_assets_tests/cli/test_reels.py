@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from instagram_assets.cli import app
-from instagram_assets.cli.reel_chain import Chain, summary
+from instagram_assets.cli.reel_pipeline import ReelPipelineResult, summary_lines
 from instagram_assets.demo.apify_server import ApifyActor
 from instagram_assets.demo.sample_videos import sample_videos
 from instagram_assets.demo.server import DemoServer
@@ -54,7 +54,7 @@ def test_the_page_is_that_of_the_newest_week_or_of_the_one_asked_for(lake: None,
 def test_the_summary_names_the_page_of_each_week_in_which_reels_were_tried(lake: None) -> None:
     days = (MONDAY, WEEK_AFTER)
     told = [
-        [line for line in summary(Chain(days, tried=tried)) if line.startswith("Page of the week: ")]
+        [line for line in summary_lines(ReelPipelineResult(days, tried=tried)) if line.startswith("Page of the week: ")]
         for tried in ([PendingReel("sun_diary", MONDAY + timedelta(days=2), "1", again=False)], [])
     ]
     assert [[line[-8:-5] for line in lines] for lines in told] == [["W43", "W44"], ["W44"]]
@@ -71,7 +71,7 @@ def test_the_summary_tells_the_cost_of_calls_whose_answers_never_came_apart(data
     if not unanswered:
         ledger.settle(number, "ok", prompt_tokens=3000, answer_tokens=500)
     ledger.close()
-    (told,) = [line for line in summary(Chain((MONDAY, MONDAY))) if line.startswith("Tokens: ")]
+    (told,) = [line for line in summary_lines(ReelPipelineResult((MONDAY, MONDAY))) if line.startswith("Tokens: ")]
     apart = ", up to 0.0195 of them for calls whose answers never came"  # at 0.30 and 2.50 dollars a million
     assert told == f"Tokens: 3,500, 0.0215 US dollars{apart if unanswered else ''}"
 

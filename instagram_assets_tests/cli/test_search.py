@@ -15,15 +15,15 @@ import dagster as dg
 import pytest
 
 from instagram_assets.automation.shell_runs import open_instance, run_job
-from instagram_assets.cli.searches import SearchResult, search
-from instagram_assets.cli.selections import materialize
+from instagram_assets.cli.materialize_assets import materialize_selection
+from instagram_assets.cli.search import SearchResult, run_search
 from instagram_assets.datasets.overrides import decide
 from instagram_assets.demo import MODELS
 from instagram_assets.demo.search_site import Results, SearchPage, mixed, subject
 from instagram_assets.errors import RunFailedError, SearchRequestError
 from instagram_assets.partitions import FOLDER_TAG, HISTORY_TAG, LIMIT_TAG, PARTITION, QUERY_TAG, SHOWN_IN_HISTORY
-from instagram_assets.search.requests import SearchRequest, save_hits, save_request
 from instagram_assets.search.results_page import SearchHit
+from instagram_assets.search.search_requests import SearchRequest, save_hits, save_request
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
 from instagram_assets_tests import commands
@@ -91,7 +91,7 @@ def made(result: SearchResult) -> Made:
 @pytest.fixture(scope="module")
 def cats(instance: dg.DagsterInstance) -> Made:
     """The search of the acceptance: two subjects, blurred, small and doubled pictures."""
-    return made(search(instance, WORD, "my_cats", limit=100))
+    return made(run_search(instance, WORD, "my_cats", limit=100))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -162,7 +162,7 @@ def test_the_card_and_the_pictures_of_the_run_show_how_it_came(cats: Made) -> No
 def test_the_same_search_again_asks_for_nothing(server: SearchPage, instance: dg.DagsterInstance, cats: Made) -> None:
     files = contents(cats.folder)
     asked = server.requests.copy()
-    again = made(search(instance, WORD, "my_cats", limit=100))
+    again = made(run_search(instance, WORD, "my_cats", limit=100))
     assert server.requests == asked
     assert contents(again.folder) == files
 
@@ -170,12 +170,12 @@ def test_the_same_search_again_asks_for_nothing(server: SearchPage, instance: dg
 def test_a_folder_is_not_given_to_another_query_unasked(instance: dg.DagsterInstance, cats: Made) -> None:
     files = contents(cats.folder)
     with pytest.raises(SearchRequestError, match=rf"my_cats holds the images of '{WORD}'.*--refresh"):
-        search(instance, "few", "my_cats")
+        run_search(instance, "few", "my_cats")
     assert contents(cats.folder) == files
 
 
 def test_a_stage_can_be_made_again_alone(instance: dg.DagsterInstance, cats: Made) -> None:
-    lines = list(materialize(instance, "search_clusters"))
+    lines = list(materialize_selection(instance, "search_clusters"))
     assert "search: search_clusters  my_cats" in lines
 
 
@@ -187,7 +187,7 @@ def test_the_query_can_choose_the_subject(instance: dg.DagsterInstance, cats: Ma
     ]
     save_request(open_lake(settings()), request)
     save_hits(open_lake(settings()), request, "naver", hits)
-    rings = made(search(instance, request.query, "rings", limit=5, subject="query", reencode=True))
+    rings = made(run_search(instance, request.query, "rings", limit=5, subject="query", reencode=True))
     kept = [PICTURES[picture_of(row)] for row in rings.manifest if row["kept"]]
     assert [scene.shape for scene in kept] == ["ring"] * 5
     others = [row["reason"] for row in rings.manifest if not row["kept"] and PICTURES[picture_of(row)].shape == "ring"]
@@ -207,7 +207,7 @@ def test_the_query_can_choose_the_subject(instance: dg.DagsterInstance, cats: Ma
 )
 def test_a_search_that_keeps_nothing_fails_and_says_why(instance: dg.DagsterInstance, word: str, why: str) -> None:
     with pytest.raises(RunFailedError, match=f"no image was kept of 12 results: {why}"):
-        search(instance, word)
+        run_search(instance, word)
     kept = settings().folder("reports") / "search" / word
     assert len((kept / "manifest.jsonl").read_text("utf-8").splitlines()) == 12
     assert not (settings().folder("datasets") / "search" / word).exists()
@@ -215,7 +215,7 @@ def test_a_search_that_keeps_nothing_fails_and_says_why(instance: dg.DagsterInst
 
 def test_a_query_of_slashes_dots_and_emoji_stays_in_its_folder(instance: dg.DagsterInstance) -> None:
     before = {path for path in Path.cwd().rglob("*") if "data/dagster" not in str(path)}
-    done = made(search(instance, "../../🐈/?&%", limit=10))
+    done = made(run_search(instance, "../../🐈/?&%", limit=10))
     assert done.result.kept == 5
     assert done.folder.parent == settings().folder("datasets") / "search"
     assert done.result.search.startswith("search-")
@@ -238,7 +238,7 @@ def test_a_request_that_makes_no_sense_is_refused_before_any_work(
     instance: dg.DagsterInstance, query: str, given: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(SearchRequestError, match=said):
-        search(instance, query, **given)
+        run_search(instance, query, **given)
 
 
 def from_the_ui(instance: dg.DagsterInstance, name: str, **config: object) -> None:
@@ -248,7 +248,7 @@ def from_the_ui(instance: dg.DagsterInstance, name: str, **config: object) -> No
 
 
 def test_a_search_can_be_done_as_before_with_another_setting(instance: dg.DagsterInstance) -> None:
-    before = search(instance, "again", "changed", limit=10, min_samples=2)
+    before = run_search(instance, "again", "changed", limit=10, min_samples=2)
     with pytest.raises(RunFailedError, match=r"holds 10 images, and limit 3 would take 7 away.*refresh"):
         from_the_ui(instance, "changed", limit=3)
     from_the_ui(instance, "changed", limit=3, refresh=True)
@@ -260,7 +260,7 @@ def test_a_search_can_be_done_as_before_with_another_setting(instance: dg.Dagste
 
 
 def test_a_run_says_by_its_tags_what_it_searches_for_whoever_started_it(instance: dg.DagsterInstance) -> None:
-    search(instance, "again", "told", limit=10)
+    run_search(instance, "again", "told", limit=10)
     from_the_ui(instance, "told", limit=11)
     of_command, of_ui = (run.tags for run in reversed(instance.get_runs(limit=2)))
     for tags, limit in ((of_command, "10"), (of_ui, "11")):
@@ -269,14 +269,14 @@ def test_a_run_says_by_its_tags_what_it_searches_for_whoever_started_it(instance
 
 
 def test_a_persons_files_survive_every_run_and_what_they_deleted_stays_away(instance: dg.DagsterInstance) -> None:
-    folder = made(search(instance, "again", "labelled", limit=6)).folder
+    folder = made(run_search(instance, "again", "labelled", limit=6)).folder
     theirs = {"labels.csv": b"img_0001.jpg,star", "img_0001.txt": b"0 0.5 0.5 1 1", "img_0004.jpg": b"cropped"}
     for name, content in theirs.items():
         (folder / name).write_bytes(content)
     (folder / "img_0002.jpg").unlink()
     first = (folder / "img_0001.jpg").read_bytes()
     for limit, refresh in ((6, False), (8, False), (8, True), (6, True), (9, False)):
-        done = made(search(instance, "again", "labelled", limit=limit, refresh=refresh))
+        done = made(run_search(instance, "again", "labelled", limit=limit, refresh=refresh))
         assert {name: (folder / name).read_bytes() for name in theirs} == theirs
         assert (folder / "img_0001.jpg").read_bytes() == first
         assert not (folder / "img_0002.jpg").exists()
@@ -286,7 +286,7 @@ def test_a_persons_files_survive_every_run_and_what_they_deleted_stays_away(inst
 
 
 def test_what_people_decided_by_hand_survives_every_run_and_their_files_too(instance: dg.DagsterInstance) -> None:
-    before = made(search(instance, WORD, "by_hand", limit=30))
+    before = made(run_search(instance, WORD, "by_hand", limit=30))
     kept = [row for row in before.manifest if row["kept"]]
     dropped = {row["sha256"] for row in kept[:2]}
     wanted = next(row["sha256"] for row in before.manifest if str(row["reason"]).startswith("blurred"))
@@ -296,7 +296,7 @@ def test_what_people_decided_by_hand_survives_every_run_and_their_files_too(inst
     decide(open_lake(settings()), "by_hand", dropped, "drop", "a dog", at)
     decide(open_lake(settings()), "by_hand", [wanted], "keep", "nicely blurred", at)
     for limit, refresh in ((30, False), (30, True), (31, False)):
-        done = made(search(instance, WORD, "by_hand", limit=limit, refresh=refresh))
+        done = made(run_search(instance, WORD, "by_hand", limit=limit, refresh=refresh))
         rows = {row["sha256"]: row for row in done.manifest if row["sha256"]}
         assert {rows[image_id]["reason"] for image_id in dropped} == {"dropped by hand: a dog"}
         assert (rows[wanted]["reason"], rows[wanted]["by_hand"]) == ("kept by hand: nicely blurred", "kept")
@@ -323,7 +323,7 @@ def test_a_smaller_search_asks_for_refresh_before_any_work(
 ) -> None:
     files, asked = contents(cats.folder), server.requests.copy()
     with pytest.raises(SearchRequestError, match=rf"{cats.folder} holds .* images, and {said} .*--refresh"):
-        search(instance, WORD, "my_cats", **given)
+        run_search(instance, WORD, "my_cats", **given)
     assert contents(cats.folder) == files
     assert server.requests == asked
 
@@ -331,9 +331,9 @@ def test_a_smaller_search_asks_for_refresh_before_any_work(
 def test_a_search_that_finds_fewer_of_the_subject_changes_nothing(instance: dg.DagsterInstance, cats: Made) -> None:
     files = contents(cats.folder)
     with pytest.raises(RunFailedError, match=r"Nothing was changed\. Let them go with refresh|no image was kept"):
-        search(instance, WORD, "my_cats", limit=100, eps=0.005)
+        run_search(instance, WORD, "my_cats", limit=100, eps=0.005)
     assert contents(cats.folder) == files
-    search(instance, WORD, "my_cats", limit=100)
+    run_search(instance, WORD, "my_cats", limit=100)
 
 
 @pytest.mark.parametrize("out", ["../cats", "/tmp/cats", "some/cats/", "some\\cats"])

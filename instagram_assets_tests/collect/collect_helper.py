@@ -5,11 +5,11 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
+from instagram_assets.collect.collect_one_site import collect
+from instagram_assets.collect.collection_results import SubjectResult
 from instagram_assets.collect.collection_scope import CollectionScope
-from instagram_assets.collect.collector import collect
-from instagram_assets.collect.database import CollectorDatabase
-from instagram_assets.collect.results import SubjectResult
-from instagram_assets.collect.site import Classification, Request
+from instagram_assets.collect.collector_database import CollectorDatabase
+from instagram_assets.collect.site_adapter import Classification, Request
 from instagram_assets_tests.collect.small_site import DAY, START, RequestRecorder, SmallSite
 from instagram_assets_tests.collect.virtual_clock import VirtualClock
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.collector_database import CollectorDatabase
 from instagram_assets.collect.graph_api_site import GraphApiSite
-from instagram_assets.collect.site import Classification, CrawlPage, Request, Response, ResponseOutcome
+from instagram_assets.collect.site_adapter import Classification, CrawlPage, Request, Response, ResponseOutcome
 from instagram_assets.demo.graph_api_data import GraphAccount, GraphHashtag, graph_account, graph_hashtag
 from instagram_assets.settings import GraphApiSettings
 from instagram_assets_tests.collect.virtual_clock import VirtualClock

@@ -8,16 +8,16 @@ from pathlib import Path
 from random import Random
 
 from instagram_assets.collect.backoff import Backoff
+from instagram_assets.collect.collect_one_site import collect
 from instagram_assets.collect.collection_scope import CollectionScope
-from instagram_assets.collect.collector import collect
-from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.collector_database import CollectorDatabase
 from instagram_assets.collect.http_client import HttpClient
 from instagram_assets.collect.instagram_site import InstagramSite
-from instagram_assets.collect.limiter import Limiter
-from instagram_assets.collect.requester import Requester
+from instagram_assets.collect.rate_limiter import Limiter
+from instagram_assets.collect.retrying_requester import Requester
 from instagram_assets.errors import AnswersChangedError, IdentityStoppedError
 from instagram_assets.settings import CollectionSettings
-from instagram_assets.settings.rates import parse_rates
+from instagram_assets.settings.rate_limits import parse_rates
 
 RUN = "instagram_assets_tests.collect.killed_runs:run"
 IMPORTS = ("aiohttp",)

@@ -7,7 +7,7 @@ import trustme
 
 from instagram_assets.collect.http_client import HttpClient
 from instagram_assets.collect.instagram_site import InstagramSite
-from instagram_assets.collect.site import Request, ResponseOutcome
+from instagram_assets.collect.site_adapter import Request, ResponseOutcome
 from instagram_assets.settings import CollectionSettings
 from instagram_assets_tests.servers.instagram_site import InstagramSiteServer
 

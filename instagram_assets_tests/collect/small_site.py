@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from instagram_assets.collect.clock import Clock
-from instagram_assets.collect.database import CollectorDatabase
-from instagram_assets.collect.site import Classification, CrawlPage, PostRef, Request, Response, ResponseOutcome
+from instagram_assets.collect.collector_database import CollectorDatabase
+from instagram_assets.collect.site_adapter import Classification, CrawlPage, PostRef, Request, Response, ResponseOutcome
 from instagram_assets.errors import ContractError
 from instagram_assets.ingest.post_ids import shortcode_of
 

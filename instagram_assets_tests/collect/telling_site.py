@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from instagram_assets.collect.clock import Clock
-from instagram_assets.collect.site import Classification, CrawlPage, Request, Response, ResponseOutcome
+from instagram_assets.collect.site_adapter import Classification, CrawlPage, Request, Response, ResponseOutcome
 
 SECRET = "canary-5b1e"
 

@@ -7,7 +7,7 @@ import pytest
 
 from instagram_assets.collect.collect_targets import named_targets, registered_targets
 from instagram_assets.errors import CollectionRefusedError, SettingsError
-from instagram_assets.sources.accounts import Registry, load_registry
+from instagram_assets.sources.account_registry import Registry, load_registry
 
 WEEK = date(2026, 11, 25)
 ENTRIES = """

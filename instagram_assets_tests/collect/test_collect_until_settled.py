@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from instagram_assets.collect.collect_all import MAX_FRUITLESS_ROUNDS, collect_until_settled
-from instagram_assets.collect.results import CollectionOutcome, SubjectResult
+from instagram_assets.collect.collect_all_sites import MAX_FRUITLESS_ROUNDS, collect_until_settled
+from instagram_assets.collect.collection_results import CollectionOutcome, SubjectResult
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets_tests.collect.virtual_clock import VirtualClock
 

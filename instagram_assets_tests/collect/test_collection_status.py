@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from instagram_assets.collect.collection_status import account_statuses, identity_statuses
-from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.collector_database import CollectorDatabase
 
 SEOUL = ZoneInfo("Asia/Seoul")
 NOW = datetime(2026, 11, 27, 10, 0, tzinfo=SEOUL)  # ten hours of today have passed

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from instagram_assets.collect.database import CollectorDatabase
-from instagram_assets.collect.identities import clear_stop
+from instagram_assets.collect.circuit_breaker import clear_stop
+from instagram_assets.collect.collector_database import CollectorDatabase
 from instagram_assets_tests.collect.killed_runs import IMPORTS, POSTS, RATES, RUN, FileClock
 from instagram_assets_tests.collect.virtual_clock import START
 from instagram_assets_tests.collect.windows import assert_kept

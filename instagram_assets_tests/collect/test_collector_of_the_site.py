@@ -10,19 +10,19 @@ import pytest
 
 from instagram_assets import read_export
 from instagram_assets.collect.backoff import Backoff
+from instagram_assets.collect.circuit_breaker import clear_stop
+from instagram_assets.collect.collect_one_site import collect
+from instagram_assets.collect.collection_results import CollectionOutcome, SubjectResult
 from instagram_assets.collect.collection_scope import CollectionScope, KnownPosts
-from instagram_assets.collect.collector import collect
+from instagram_assets.collect.collector_database import CollectorDatabase
 from instagram_assets.collect.cookies import Cookies
-from instagram_assets.collect.database import CollectorDatabase
 from instagram_assets.collect.http_client import HttpClient
-from instagram_assets.collect.identities import clear_stop
 from instagram_assets.collect.instagram_site import InstagramSite
-from instagram_assets.collect.limiter import Limiter
-from instagram_assets.collect.requester import Requester
-from instagram_assets.collect.results import CollectionOutcome, SubjectResult
+from instagram_assets.collect.rate_limiter import Limiter
+from instagram_assets.collect.retrying_requester import Requester
 from instagram_assets.errors import BreakerOpenError, IdentityStoppedError
 from instagram_assets.settings import CollectionSettings
-from instagram_assets.settings.rates import parse_rates
+from instagram_assets.settings.rate_limits import parse_rates
 from instagram_assets_tests.collect.virtual_clock import START, VirtualClock
 from instagram_assets_tests.servers import instagram_site as words
 from instagram_assets_tests.servers.instagram_people import SitePerson

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from instagram_assets.collect.collection_results import CollectionOutcome
 from instagram_assets.collect.collection_scope import CollectionScope, KnownPosts
-from instagram_assets.collect.limiter import Budget
-from instagram_assets.collect.results import CollectionOutcome
-from instagram_assets.collect.site import Classification, Request, ResponseOutcome
+from instagram_assets.collect.rate_limiter import Budget
+from instagram_assets.collect.site_adapter import Classification, Request, ResponseOutcome
 from instagram_assets_tests.collect.collect_helper import HOUR, Bench, days_back
 from instagram_assets_tests.collect.small_site import DAY, START
 

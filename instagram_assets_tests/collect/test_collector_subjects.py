@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from instagram_assets.collect.collection_results import CollectionOutcome
 from instagram_assets.collect.collection_scope import CollectionScope
-from instagram_assets.collect.results import CollectionOutcome
-from instagram_assets.collect.site import Classification, ResponseOutcome
-from instagram_assets.collect.subjects import load_subject
+from instagram_assets.collect.site_adapter import Classification, ResponseOutcome
+from instagram_assets.collect.subject_table import load_subject
 from instagram_assets.errors import (
     BusyError,
     StorageError,

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.collector_database import CollectorDatabase
 from instagram_assets.collect.graph_api_site import GraphApiSite
 from instagram_assets.collect.graph_api_usage import parse_usage
-from instagram_assets.collect.site import Classification, Request, Response, ResponseOutcome
+from instagram_assets.collect.site_adapter import Classification, Request, Response, ResponseOutcome
 from instagram_assets.demo.graph_api_server import ACCOUNT_REQUEST, RECENT_REQUEST, SEARCH_REQUEST, graph_api_error
 from instagram_assets.settings import GraphApiSettings
 from instagram_assets_tests.collect.graph import DIARY, SUN, TAG, Told, desk

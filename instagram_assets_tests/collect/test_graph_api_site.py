@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from instagram_assets.collect.clock import SystemClock
-from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.collector_database import CollectorDatabase
 from instagram_assets.collect.graph_api_site import GraphApiSite, open_graph_api_site
-from instagram_assets.collect.site import CrawlPage, Response, ResponseOutcome
+from instagram_assets.collect.site_adapter import CrawlPage, Response, ResponseOutcome
 from instagram_assets.demo.graph_api_data import graph_account, graph_hashtag
 from instagram_assets.demo.graph_api_server import (
     ACCOUNT_REQUEST,

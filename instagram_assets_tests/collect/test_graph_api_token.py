@@ -6,7 +6,7 @@ import pytest
 
 from instagram_assets.collect.graph_api_site import GraphApiSite
 from instagram_assets.collect.graph_api_token import check_token_expiry, days_left
-from instagram_assets.collect.site import ResponseOutcome
+from instagram_assets.collect.site_adapter import ResponseOutcome
 from instagram_assets.demo.graph_api_server import TOKEN_REQUEST, graph_api_error
 from instagram_assets.settings import GraphApiSettings
 from instagram_assets_tests.collect.graph import BEGIN, SUN, Desk, days, desk

@@ -14,22 +14,22 @@ import pytest
 
 from instagram_assets.collect.backoff import Backoff
 from instagram_assets.collect.clock import utc_datetime
+from instagram_assets.collect.collect_one_site import collect
+from instagram_assets.collect.collection_results import CollectionOutcome, SubjectResult
 from instagram_assets.collect.collection_scope import CollectionScope
-from instagram_assets.collect.collector import collect
-from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.collector_database import CollectorDatabase
 from instagram_assets.collect.graph_api_site import GraphApiSite
 from instagram_assets.collect.graph_api_token import check_token_expiry
 from instagram_assets.collect.hashtag_gaps import hashtag_gaps
 from instagram_assets.collect.http_client import HttpClient
-from instagram_assets.collect.limiter import Limiter
-from instagram_assets.collect.requester import Requester
-from instagram_assets.collect.results import CollectionOutcome, SubjectResult
-from instagram_assets.collect.site import Request, Response
+from instagram_assets.collect.rate_limiter import Limiter
+from instagram_assets.collect.retrying_requester import Requester
+from instagram_assets.collect.site_adapter import Request, Response
 from instagram_assets.demo.graph_api_data import graph_account, graph_hashtag
 from instagram_assets.demo.graph_api_server import ACCOUNT_REQUEST, RECENT_REQUEST, SEARCH_REQUEST, graph_api_error
 from instagram_assets.errors import BreakerOpenError, IdentityStoppedError
 from instagram_assets.settings import GraphApiSettings
-from instagram_assets.settings.rates import parse_rates
+from instagram_assets.settings.rate_limits import parse_rates
 from instagram_assets_tests.collect.graph import BEGIN, DIARY, SUN, TAG, Told
 from instagram_assets_tests.collect.virtual_clock import VirtualClock
 from instagram_assets_tests.servers.graph_api import Failure, FaultyGraph

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.collect.crawls import delete_old_requests
+from instagram_assets.collect.crawl_table import delete_old_requests
 from instagram_assets.collect.hashtag_budget import BUDGET_WINDOW, budget_used
-from instagram_assets.collect.site import ResponseOutcome
+from instagram_assets.collect.site_adapter import ResponseOutcome
 from instagram_assets.demo.graph_api_data import GraphHashtag, graph_hashtag
 from instagram_assets.demo.graph_api_server import SEARCH_REQUEST, graph_api_error
 from instagram_assets_tests.collect.graph import BEGIN, Desk, desk

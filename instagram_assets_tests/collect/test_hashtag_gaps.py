@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 from upath import UPath
 
+from instagram_assets.collect.collect_one_site import collect
+from instagram_assets.collect.collection_results import CollectionOutcome
 from instagram_assets.collect.collection_scope import CollectionScope
-from instagram_assets.collect.collector import collect
 from instagram_assets.collect.hashtag_gaps import HashtagGap, all_hashtag_gaps, hashtag_gaps
-from instagram_assets.collect.results import CollectionOutcome
-from instagram_assets.collect.site import Request, Response
+from instagram_assets.collect.site_adapter import Request, Response
 from instagram_assets.demo.graph_api_data import graph_hashtag
 from instagram_assets.demo.graph_api_server import RECENT_REQUEST, SEARCH_REQUEST, graph_api_error
 from instagram_assets.ingest import landing

@@ -12,7 +12,7 @@ from instagram_assets.collect.cookies import Cookies
 from instagram_assets.collect.http_client import HttpClient
 from instagram_assets.collect.instagram_site import InstagramSite
 from instagram_assets.collect.proxies import Proxies, Proxy
-from instagram_assets.collect.site import Request, ResponseOutcome
+from instagram_assets.collect.site_adapter import Request, ResponseOutcome
 from instagram_assets.errors import MediaRefusedError
 from instagram_assets.settings import CollectionSettings
 from instagram_assets_tests.collect.site_request_helper import outcome, profile, tls

@@ -8,7 +8,7 @@ import pytest
 from instagram_assets.collect.cookies import Cookies
 from instagram_assets.collect.http_client import HttpClient
 from instagram_assets.collect.proxies import FIRST_PROXY_PAUSE, Proxies, Proxy
-from instagram_assets.collect.site import Request, ResponseOutcome
+from instagram_assets.collect.site_adapter import Request, ResponseOutcome
 from instagram_assets.errors import ProxiesError
 from instagram_assets_tests.collect.site_request_helper import outcome, profile, tls
 from instagram_assets_tests.collect.virtual_clock import VirtualClock

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instagram_assets.collect.instagram_responses import MAX_RETRY_AFTER, classify_response
-from instagram_assets.collect.site import Classification, Response, ResponseOutcome
+from instagram_assets.collect.site_adapter import Classification, Response, ResponseOutcome
 
 NOW = 1_790_000_000.0
 WAIT = "Please wait a few minutes before you try again."

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from instagram_assets import read_export
 from instagram_assets.collect.cookies import Cookies
 from instagram_assets.collect.instagram_site import InstagramSite
-from instagram_assets.collect.site import Classification, CrawlPage, Request, Response, ResponseOutcome
+from instagram_assets.collect.site_adapter import Classification, CrawlPage, Request, Response, ResponseOutcome
 from instagram_assets.settings import CollectionSettings
 from instagram_assets_tests.servers import instagram_site as words
 from instagram_assets_tests.servers.instagram_people import SitePerson, SitePost

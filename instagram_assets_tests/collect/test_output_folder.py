@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from instagram_assets.collect.collection_scope import Bounds
-from instagram_assets.collect.crawls import find_open_crawl, open_crawl, set_outcome
-from instagram_assets.collect.database import CollectorDatabase
-from instagram_assets.collect.delivery import write_export
+from instagram_assets.collect.collector_database import CollectorDatabase
+from instagram_assets.collect.crawl_table import find_open_crawl, open_crawl, set_outcome
+from instagram_assets.collect.inbox_delivery import write_export
 from instagram_assets.collect.output_folder import OutputFolder, collector_files, known_output_folders
-from instagram_assets.collect.site import CrawlPage
+from instagram_assets.collect.site_adapter import CrawlPage
 from instagram_assets.collect.stored_pages import store_page
 from instagram_assets.errors import BusyError, SettingsError, StorageError
 

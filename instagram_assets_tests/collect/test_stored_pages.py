@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instagram_assets.collect.collection_scope import Bounds
-from instagram_assets.collect.crawls import close_crawl, open_crawl
-from instagram_assets.collect.database import CollectorDatabase
-from instagram_assets.collect.delivery import export_path, file_safe_name, write_export
-from instagram_assets.collect.site import CrawlPage, PostRef
+from instagram_assets.collect.collector_database import CollectorDatabase
+from instagram_assets.collect.crawl_table import close_crawl, open_crawl
+from instagram_assets.collect.inbox_delivery import export_path, file_safe_name, write_export
+from instagram_assets.collect.site_adapter import CrawlPage, PostRef
 from instagram_assets.collect.stored_pages import load_pages, store_page
-from instagram_assets.sources.names import hashtag
+from instagram_assets.sources.account_and_hashtag_names import parse_hashtag
 from instagram_assets.storage.atomic import write_atomic
 from instagram_assets_tests.collect.small_site import START
 
@@ -111,7 +111,7 @@ def test_subjects_that_look_alike_have_names_of_their_own() -> None:
     long = "육" * 149
     alike = ["tag_a", "#tag_a", "#a", "a", "#😀", "#😁", "#a😀", "#a_", f"#{long}가", f"#{long}나", "#_", "_"]
     assert len({file_safe_name(name) for name in alike}) == len(alike)
-    assert {f"#{hashtag(name)}" for name in alike if name.startswith("#")} <= set(alike)
+    assert {f"#{parse_hashtag(name)}" for name in alike if name.startswith("#")} <= set(alike)
 
 
 def test_two_crawls_of_a_subject_have_names_of_their_own(tmp_path: Path) -> None:

@@ -9,22 +9,22 @@ from pathlib import Path
 from upath import UPath
 
 from instagram_assets.collect.backoff import Backoff
+from instagram_assets.collect.collect_one_site import collect
+from instagram_assets.collect.collection_results import CollectionOutcome
 from instagram_assets.collect.collection_scope import CollectionScope
-from instagram_assets.collect.collector import collect
-from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.collector_database import CollectorDatabase
 from instagram_assets.collect.graph_api_site import GraphApiSite
 from instagram_assets.collect.http_client import HttpClient
 from instagram_assets.collect.instagram_site import InstagramSite
-from instagram_assets.collect.limiter import Limiter
-from instagram_assets.collect.requester import Requester
-from instagram_assets.collect.results import CollectionOutcome
-from instagram_assets.collect.site import Request, Response, SiteAdapter
+from instagram_assets.collect.rate_limiter import Limiter
+from instagram_assets.collect.retrying_requester import Requester
+from instagram_assets.collect.site_adapter import Request, Response, SiteAdapter
 from instagram_assets.demo.graph_api_data import GraphAccount, GraphMedium, GraphPost
 from instagram_assets.ingest import landing
 from instagram_assets.ingest.merge import merge_posts
 from instagram_assets.ingest.observations import read_posts, read_profiles
 from instagram_assets.settings import CollectionSettings, GraphApiSettings, load_settings
-from instagram_assets.settings.rates import parse_rates
+from instagram_assets.settings.rate_limits import parse_rates
 from instagram_assets_tests.collect.virtual_clock import START, VirtualClock
 from instagram_assets_tests.ingest.formats.writers import Medium, Plain, apify
 from instagram_assets_tests.ingest.records import write

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from instagram_assets.settings.rates import Rate
+from instagram_assets.settings.rate_limits import Rate
 
 
 def fullest(times: Sequence[float], seconds: float) -> int:

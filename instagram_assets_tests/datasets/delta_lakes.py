@@ -9,7 +9,7 @@ from upath import UPath
 
 from instagram_assets import schemas
 from instagram_assets.datasets.delta import write_delta
-from instagram_assets.datasets.delta.write import Made
+from instagram_assets.datasets.delta.write import ExportedTable
 from instagram_assets.storage.lake_writer import write_asset, write_cells
 from instagram_assets_tests.datasets.tables import post, posts
 
@@ -51,7 +51,7 @@ def _label(post_id: str, viral: bool) -> dict[str, object]:
     return {"kind": "post", "account": "drawing.00", "id": post_id, "viral": viral, "rule": "top 10 %"}
 
 
-def made(root: UPath, target: Path) -> dict[str, Made]:
+def made(root: UPath, target: Path) -> dict[str, ExportedTable]:
     """Write the tables; warnings are errors."""
     return {each.table: each for each in write_delta(root, str(target), warn=_refuse)}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from instagram_assets.media.store import MediaStore
 from instagram_assets.schemas import SEARCH_CLUSTERS
 from instagram_assets.settings import Settings
-from instagram_assets.storage.content_keys import url_identity
+from instagram_assets.storage.fingerprints import url_identity
 from instagram_assets.storage.lake import lake_root
 from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets_tests.datasets.tables import image, images, post, posts
@@ -35,7 +35,7 @@ class Listed:
                 [("1", 0, MINA), ("1", 1, MINA), ("2", 0, MINA), ("4", 0, OTHER)], start=101
             ):
                 address = f"https://cdn.example/{post_id}-{position}.jpg"
-                entry = store.keep_made(url_identity(address), picture(number), LIMITS)
+                entry = store.add_local(url_identity(address), picture(number), LIMITS)
                 self.ids[f"{post_id}-{position}"] = entry.image_id
                 day = JUNE if post_id == "2" else MAY
                 size = {"width": 400, "height": 300, "day": day, "url": address}

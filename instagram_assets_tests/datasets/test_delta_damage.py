@@ -9,8 +9,8 @@ import pytest
 from deltalake import DeltaTable
 from upath import UPath
 
-from instagram_assets.datasets.delta import check, place_of, vacuum, write_delta
-from instagram_assets.datasets.delta.places import Place
+from instagram_assets.datasets.delta import check, table_location, vacuum, write_delta
+from instagram_assets.datasets.delta.locations import TableLocation
 from instagram_assets.errors import DamagedError, StorageError
 from instagram_assets_tests.datasets.delta_lakes import ACCOUNTS, ids, lake, made, put
 from instagram_assets_tests.datasets.tables import post
@@ -33,8 +33,8 @@ def _day(number: int) -> date:
     return date(2024, 7, number - 100)
 
 
-def _place(root: UPath) -> Place:
-    return place_of(str(root.parent / "delta"), "posts", {}, {})
+def _place(root: UPath) -> TableLocation:
+    return table_location(str(root.parent / "delta"), "posts", {}, {})
 
 
 def _log(root: UPath, name: str = "") -> Path:

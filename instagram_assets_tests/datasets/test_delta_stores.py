@@ -9,8 +9,16 @@ from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError
 from upath import UPath
 
-from instagram_assets.datasets.delta import TABLES, check, files_of_tables, optimize, place_of, vacuum, write_delta
-from instagram_assets.datasets.delta.places import UNSAFE, Folder
+from instagram_assets.datasets.delta import (
+    TABLES,
+    check,
+    files_of_tables,
+    optimize,
+    table_location,
+    vacuum,
+    write_delta,
+)
+from instagram_assets.datasets.delta.locations import UNSAFE, FolderLocation
 from instagram_assets.datasets.pseudonymous import known_to
 from instagram_assets.errors import DamagedError, SettingsError, StorageError
 from instagram_assets.forget.outputs import output_steps
@@ -98,7 +106,7 @@ def test_a_damaged_log_in_a_store_is_told_and_mended(
     for number in (1, 99):
         put(root, post(str(number), ACCOUNTS[0]))
         write_delta(root, target, options)
-    place = place_of(target, "posts", options, {})
+    place = table_location(target, "posts", options, {})
     place.remove(f"_delta_log/{version:020}.json")
     place.write(f"_delta_log/{version:020}.json", lambda stream: None)
     with pytest.raises(DamagedError, match=rf"version {version} of this Delta table is damaged \(it has no bytes\)"):
@@ -195,10 +203,10 @@ def test_a_bucket_that_is_not_there_is_an_error_without_keys(tmp_path: Path, opt
 
 
 def test_the_tables_are_beside_the_datasets_unless_a_setting_says_where(tmp_path: Path):
-    from instagram_assets.datasets.delta import target_of
+    from instagram_assets.datasets.delta import delta_target
 
-    assert target_of(load_settings(data_dir=tmp_path)) == str(tmp_path / "datasets/delta")
-    assert target_of(load_settings(delta={"target": "s3://bucket/delta"})) == "s3://bucket/delta"
-    place = place_of("~/delta", "posts", {}, {})
-    assert isinstance(place, Folder)
+    assert delta_target(load_settings(data_dir=tmp_path)) == str(tmp_path / "datasets/delta")
+    assert delta_target(load_settings(delta={"target": "s3://bucket/delta"})) == "s3://bucket/delta"
+    place = table_location("~/delta", "posts", {}, {})
+    assert isinstance(place, FolderLocation)
     assert place.path == Path.home() / "delta/posts"

@@ -20,7 +20,14 @@ from instagram_assets.datasets.image_folder import CARD, DELETED, LEFT, Written,
 from instagram_assets.errors import SearchRequestError, StorageError
 from instagram_assets.schemas import SEARCH_DATASET
 from instagram_assets.schemas.search import Decision, Override
-from instagram_assets.storage.folders import MANIFEST, OLD_SHEET, check_growing, preferences, read_manifest, sheet_of
+from instagram_assets.storage.image_folder_state import (
+    MANIFEST,
+    OLD_SHEET,
+    check_growing,
+    preferences,
+    read_manifest,
+    sheet_of,
+)
 from instagram_assets.storage.owned_files import HIDDEN
 
 ASKED = {"query": "고양이", "limit": 50}

@@ -9,7 +9,7 @@ from instagram_assets.datasets.json import json_name, write_json
 from instagram_assets.datasets.records import merged_records
 from instagram_assets.datasets.table_parts import one_part
 from instagram_assets.errors import FileError
-from instagram_assets.local.sources import read_merged_json
+from instagram_assets.local.image_files import read_merged_json
 from instagram_assets_tests.datasets.tables import image, images, post, posts
 
 

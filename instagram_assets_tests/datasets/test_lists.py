@@ -31,7 +31,7 @@ from instagram_assets.forget import lake_tables
 from instagram_assets.forget.verification import search_all_data
 from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.schemas.search import Decision, Override
-from instagram_assets.search.requests import is_search_name
+from instagram_assets.search.search_requests import is_search_name
 from instagram_assets.settings import load_settings
 from instagram_assets.storage.lake import open_lake, values_in
 from instagram_assets.storage.lake_writer import write_asset

@@ -10,7 +10,7 @@ import pytest
 from instagram_assets import schemas
 from instagram_assets.datasets.parquet import write_parquet
 from instagram_assets.datasets.table_parts import one_part
-from instagram_assets.engagement.impressions import impressions
+from instagram_assets.engagement.post_metrics import impressions
 from instagram_assets.errors import StorageError
 from instagram_assets_tests.datasets.tables import caption, captions, image, images, post, posts
 

@@ -16,9 +16,9 @@ from instagram_assets.datasets.csv import impression_of_record, read_csv
 from instagram_assets.datasets.delta import TABLES, files_of_tables, write_delta
 from instagram_assets.datasets.parquet import write_parquet
 from instagram_assets.datasets.pseudonymous import check_pseudonymous, known_to, pseudonymous_months
-from instagram_assets.datasets.selection import Chosen, Form, write_selection
+from instagram_assets.datasets.selected_posts import Chosen, Form, write_selection
 from instagram_assets.errors import ContractError, IdentifierError
-from instagram_assets.local.sources import read_merged_json
+from instagram_assets.local.image_files import read_merged_json
 from instagram_assets.privacy.column_treatments import COLUMN_TREATMENTS
 from instagram_assets.privacy.identifier_leaks import NamedFile, named_files
 from instagram_assets.privacy.lake_names import LakeNames

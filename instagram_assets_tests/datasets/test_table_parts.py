@@ -20,7 +20,7 @@ from instagram_assets.datasets.json import write_json
 from instagram_assets.datasets.parquet import write_parquet
 from instagram_assets.datasets.records import CAPTION_COLUMNS, COLUMNS, merged_records
 from instagram_assets.datasets.table_parts import Parts, has_rows, one_part, parts_of, read_once
-from instagram_assets.engagement.impressions import impressions
+from instagram_assets.engagement.post_metrics import impressions
 from instagram_assets.storage.lake import months
 from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets_tests.datasets.tables import caption, captions, image, images, post, posts

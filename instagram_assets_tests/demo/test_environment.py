@@ -11,7 +11,7 @@ from instagram_assets.age.labels import read_labels
 from instagram_assets.demo import MODELS
 from instagram_assets.demo.age_people import PEOPLE
 from instagram_assets.demo.demo_settings import DEMO_PURPOSE, use_demo_settings, write_demo_people
-from instagram_assets.settings import PREFIX, load_settings
+from instagram_assets.settings import ENV_PREFIX, load_settings
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     before = dict(os.environ)
     for name in list(os.environ):
-        if name.startswith(PREFIX):
+        if name.startswith(ENV_PREFIX):
             del os.environ[name]
     yield tmp_path
     os.environ.clear()
@@ -45,11 +45,11 @@ def test_the_people_are_written_where_the_settings_look_for_them(clean: Path) ->
 
 @pytest.mark.parametrize("place", ["environment", ".env"])
 def test_what_the_user_has_set_stays(clean: Path, place: str) -> None:
-    name = f"{PREFIX}AGE__EPOCH_NUM"
+    name = f"{ENV_PREFIX}AGE__EPOCH_NUM"
     if place == ".env":
-        Path(".env").write_text(f"{name}=1\n{PREFIX}MODELS__CAPTION_MODEL=mine\n")
+        Path(".env").write_text(f"{name}=1\n{ENV_PREFIX}MODELS__CAPTION_MODEL=mine\n")
     else:
-        os.environ |= {name: "1", f"{PREFIX}MODELS__CAPTION_MODEL": "mine"}
+        os.environ |= {name: "1", f"{ENV_PREFIX}MODELS__CAPTION_MODEL": "mine"}
     use_demo_settings(MODELS, load_settings())
     settings = load_settings()
     assert (settings.age.epoch_num, settings.models.caption_model) == (1, "mine")
@@ -57,7 +57,7 @@ def test_what_the_user_has_set_stays(clean: Path, place: str) -> None:
 
 
 def test_people_of_one_s_own_are_never_mixed_with_the_demo_s(clean: Path) -> None:
-    os.environ[f"{PREFIX}AGE__LABELS"] = "mine.csv"
+    os.environ[f"{ENV_PREFIX}AGE__LABELS"] = "mine.csv"
     use_demo_settings(MODELS, load_settings())
     settings = load_settings()
     assert not settings.age.enabled

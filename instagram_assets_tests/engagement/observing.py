@@ -4,14 +4,14 @@ import numpy as np
 import pyarrow as pa
 
 from instagram_assets.arrow import as_booleans, compute, group_starts
-from instagram_assets.engagement.metrics import GROWING
+from instagram_assets.engagement.post_metrics import GROWTH_METRICS
 from instagram_assets.schemas import POST_METRICS
 
 _DAY = 24 * 60 * 60 * 1_000_000
 _POST = ["account", "post_id"]
 _ORDER = [
     *((name, "ascending") for name in ("account", "post_id", "observed_at")),
-    *((name, "descending") for name in ("kind", *GROWING)),
+    *((name, "descending") for name in ("kind", *GROWTH_METRICS)),
 ]
 
 

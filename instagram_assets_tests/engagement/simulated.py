@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from instagram_assets.engagement.virality import ITEM_COLUMNS, label
+from instagram_assets.engagement.viral_labels import ITEM_COLUMNS, apply_rule
 from instagram_assets.schemas import VIRAL_LABELS
 from instagram_assets.settings import ViralitySettings
 
@@ -68,7 +68,7 @@ def measured(spread: float | None, accounts: int) -> tuple[float, float]:
         made, viral = account(f"account{seed}", seed, spread=spread)
         rows += made
         planted |= viral
-    table = label(items(rows), ViralitySettings(rule="account_baseline"))
+    table = apply_rule(items(rows), ViralitySettings(rule="account_baseline"))
     told = zip(table["id"].to_pylist(), table["viral"].to_pylist(), strict=True)
     labels = {name: viral for name, viral in told if viral is not None}
     marked, known = {name for name, viral in labels.items() if viral}, planted & labels.keys()

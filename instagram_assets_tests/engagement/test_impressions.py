@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instagram_assets import schemas
-from instagram_assets.engagement.impressions import impression, impressions
+from instagram_assets.engagement.post_metrics import impression, impressions
 
 _COUNTS = st.none() | st.integers(-1, 3) | st.integers(0, 2**40)
 

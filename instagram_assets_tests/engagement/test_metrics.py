@@ -10,7 +10,12 @@ from hypothesis import settings as how
 from hypothesis import strategies as st
 from upath import UPath
 
-from instagram_assets.engagement.metrics import GROWING, Size, growth, size
+from instagram_assets.engagement.post_metrics import (
+    GROWTH_METRICS,
+    ObservationCounts,
+    count_observations,
+    median_growth,
+)
 from instagram_assets.ingest import landing
 from instagram_assets.ingest.observations import read_posts
 from instagram_assets.schemas import POST_METRICS, POSTS_RAW
@@ -38,7 +43,7 @@ def looks(*rows: Row) -> UPath:
 
 def grown(lake: UPath, name: str) -> list[tuple[float, float]]:
     with open_view(lake, "post_metrics") as query:
-        return growth(query, name)
+        return median_growth(query, name)
 
 
 def at(days: float) -> datetime:
@@ -96,7 +101,7 @@ def test_a_post_of_two_accounts_is_told_for_each() -> None:
         ("sun_diary", 2, "post"),
     ]
     with open_view(lake, "post_metrics") as query:
-        assert size(query) == Size(observations=2, posts=1)
+        assert count_observations(query) == ObservationCounts(observations=2, posts=1)
 
 
 def test_growth_is_the_median_over_posts_with_two_looks_or_more() -> None:
@@ -144,7 +149,7 @@ observation = st.fixed_dictionaries(
         # Microseconds apart, or on both sides of a whole day.
         "observed_at": st.sampled_from([at(0), at(0.5), at(1), at(1) + timedelta(microseconds=1), at(40)]),
         "kind": st.sampled_from(["post", "reel", None]),
-        **dict.fromkeys(GROWING, small),
+        **dict.fromkeys(GROWTH_METRICS, small),
     }
 )
 
@@ -157,7 +162,9 @@ def test_every_moment_of_every_post_is_there_once(posts: list[Row], reels: list[
     expected = expected_metrics(*tables)
     assert read_view(lake, "post_metrics").equals(expected)
     with open_view(lake, "post_metrics") as query:
-        assert [growth(query, name) for name in GROWING] == [expected_growth(expected, name) for name in GROWING]
+        assert [median_growth(query, name) for name in GROWTH_METRICS] == [
+            expected_growth(expected, name) for name in GROWTH_METRICS
+        ]
 
 
 def _on_its_day(row: Row) -> Row:

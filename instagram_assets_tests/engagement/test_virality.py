@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 
-from instagram_assets.engagement.virality import label, own_rule, viral_labels
-from instagram_assets.engagement.virality_rules import described
+from instagram_assets.engagement.viral_labels import apply_rule, import_rule, viral_labels
+from instagram_assets.engagement.virality_rules import rule_description
 from instagram_assets.errors import ContractError, SettingsError
 from instagram_assets.report.viral_timelines import viral_pictures
 from instagram_assets.schemas import POSTS, RAW_ADS, VIRAL_LABELS
@@ -29,13 +29,13 @@ BASELINE = ViralitySettings(rule="account_baseline")
 
 def labels(rows: list[Row], options: ViralitySettings = FIFTH) -> dict[str, Any]:
     """The label of each row by its id."""
-    table = label(items(rows), options)
+    table = apply_rule(items(rows), options)
     assert table.schema == VIRAL_LABELS.schema
     return dict(zip(table["id"].to_pylist(), table["viral"].to_pylist(), strict=True))
 
 
 def told(rows: list[Row], options: ViralitySettings = FIFTH) -> dict[str, Row]:
-    return {row["id"]: row for row in label(items(rows), options).to_pylist()}
+    return {row["id"]: row for row in apply_rule(items(rows), options).to_pylist()}
 
 
 def liked(*numbers: int | None, **same: object) -> list[Row]:
@@ -261,9 +261,9 @@ class TestOwnRule:
         (own.parent / "team_package" / "__init__.py").touch()
         (own.parent / "team_package" / "team_rules.py").write_bytes(b"def rule(items): ...")
         version = hashlib.sha256(b"def rule(items): ...").hexdigest()[:8]
-        shown = described(ViralitySettings(rule="team_package.team_rules:rule"))
+        shown = rule_description(ViralitySettings(rule="team_package.team_rules:rule"))
         assert shown == f"team_package.team_rules:rule (source {version})"
-        assert described(ViralitySettings(rule="nowhere.at_all:rule")) == "nowhere.at_all:rule"
+        assert rule_description(ViralitySettings(rule="nowhere.at_all:rule")) == "nowhere.at_all:rule"
 
     def test_its_score_and_reason_are_kept(self, own: Path) -> None:
         own.write_text("def rule(items):\n    return {'viral': [None], 'score': [2], 'reason': ['no pictures']}")
@@ -307,7 +307,7 @@ class TestOwnRule:
     def test_a_module_that_fails_when_it_is_imported_is_named(self, own: Path, code: str, problem: str) -> None:
         own.write_text(code)
         with pytest.raises(SettingsError, match=rf"team_rules fails when it is imported: {problem}"):
-            own_rule("team_rules:rule")
+            import_rule("team_rules:rule")
 
     @pytest.mark.parametrize(
         "code",
@@ -334,11 +334,11 @@ class TestOwnRule:
     def test_a_rule_that_is_not_there_is_refused_with_what_to_do(self, own: Path) -> None:
         own.write_text("number = 3")
         with pytest.raises(SettingsError, match=r"VIRALITY__RULE=team_rules:rule: team_rules has no rule\. Name"):
-            own_rule("team_rules:rule")
+            import_rule("team_rules:rule")
         with pytest.raises(SettingsError, match="team_rules:number: number is no function"):
-            own_rule("team_rules:number")
+            import_rule("team_rules:number")
         with pytest.raises(SettingsError, match=r"nowhere_at_all cannot be imported .*PYTHONPATH"):
-            own_rule("nowhere_at_all:rule")
+            import_rule("nowhere_at_all:rule")
 
     @pytest.mark.parametrize("rule", ["top", "module:", ":function", "a-b:c", "module.function"])
     def test_what_is_no_rule_is_refused_by_the_settings(self, rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -358,7 +358,7 @@ class TestOwnRule:
 def test_a_timeline_shows_the_days_of_the_zone(moment: datetime) -> None:
     def drawn(moment: datetime, zone: str) -> dict[str, bytes]:
         rows: list[Row] = [{"likes": likes, "taken_at": moment + timedelta(days=likes)} for likes in range(6)]
-        return viral_pictures(label(items(rows), FIFTH), "likes", ZoneInfo(zone))
+        return viral_pictures(apply_rule(items(rows), FIFTH), "likes", ZoneInfo(zone))
 
     assert drawn(moment, "Asia/Seoul") == drawn(moment + timedelta(hours=9), "UTC") != drawn(moment, "UTC")
 

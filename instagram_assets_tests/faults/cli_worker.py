@@ -14,7 +14,7 @@ IMPORTS = (
         "alembic.command",
     ),
     *("dagster._core.storage.legacy_storage", "dagster._core.storage.sqlite_storage", "rich.console"),
-    *("dagster._core.storage.event_log", "sqlalchemy.dialects.sqlite", "instagram_assets.cli.tables"),
+    *("dagster._core.storage.event_log", "sqlalchemy.dialects.sqlite", "instagram_assets.cli.command_outcome"),
     "instagram_assets_tests.faults.migrations",
 )
 

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from instagram_assets.collect.collect_one_site import collect
+from instagram_assets.collect.collection_results import CollectionOutcome
 from instagram_assets.collect.collection_scope import CollectionScope
-from instagram_assets.collect.collector import collect
-from instagram_assets.collect.database import CollectorDatabase
-from instagram_assets.collect.results import CollectionOutcome
+from instagram_assets.collect.collector_database import CollectorDatabase
 from instagram_assets.storage.atomic import is_temporary
 from instagram_assets_tests.collect.small_site import DAY, START, RequestRecorder, SmallSite, record
 from instagram_assets_tests.collect.virtual_clock import VirtualClock

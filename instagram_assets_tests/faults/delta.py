@@ -93,7 +93,7 @@ def _look(root: Path, *, damage_is_told: bool) -> str:
 
 def _look_at(target: Path, name: str, allowed: list[_Likes], damage_is_told: bool) -> str:
     try:
-        delta.check(delta.place_of(str(target), name, {}, {}))
+        delta.check(delta.table_location(str(target), name, {}, {}))
     except DamagedError as error:
         return "" if damage_is_told and "version" in str(error) else str(error)
     table = DeltaTable(target / name).to_pyarrow_table(columns=["account", "post_id", "likes"]).to_pylist()

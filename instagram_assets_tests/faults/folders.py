@@ -13,7 +13,7 @@ from typing import Any
 from PIL import Image
 
 from instagram_assets.datasets.image_folder import write_folder
-from instagram_assets.storage.folders import MANIFEST, sheet_of
+from instagram_assets.storage.image_folder_state import MANIFEST, sheet_of
 from instagram_assets.storage.owned_files import HIDDEN
 from instagram_assets_tests.faults.campaign import Scenario
 

@@ -19,7 +19,7 @@ IMPORTS = (
         "instagram_assets_tests.faults.warm",
         "pyarrow.dataset",
         "instagram_assets.automation.shell_runs",
-        "instagram_assets.automation.run_plan",
+        "instagram_assets.automation.partitions_to_run",
     ),
     *("dagster._core.storage.sqlite_storage", "dagster._core.storage.event_log", "dagster._core.storage.runs"),
     *("dagster._core.storage.schedules", "dagster._core.storage.legacy_storage", "alembic.command"),
@@ -32,7 +32,7 @@ def land_and_plan(home: str) -> None:
     _use(home)
     import dagster as dg
 
-    from instagram_assets.automation.run_plan import plan_runs
+    from instagram_assets.automation.partitions_to_run import plan_runs
     from instagram_assets.automation.shell_runs import prepare_home
     from instagram_assets.ingest import inbox
     from instagram_assets.settings import settings

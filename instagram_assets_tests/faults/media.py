@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from instagram_assets.errors import StorageError
-from instagram_assets.media.incoming import SPILL, Arrival, Limits
+from instagram_assets.media.download_options import SizeLimits
+from instagram_assets.media.response_body import MAX_BUFFERED_BYTES, ReceivedMedia
 from instagram_assets.media.store import MediaStore
 from instagram_assets_tests.faults.campaign import Scenario
 
-_LIMITS = Limits("image", 10_000_000, 40)
+_LIMITS = SizeLimits("image", 10_000_000, 40)
 _BATCHES = (("a", "b", "c"), ("d", "large"))
 
 
@@ -22,19 +23,19 @@ def keep_pictures(root: str) -> None:
             known = store.find(batch)
             arrivals = [(name, _arrive(store, name)) for name in batch if name not in known]
             if arrivals:
-                store.keep(arrivals)
+                store.add(arrivals)
 
 
 def _body(name: str) -> bytes:
     """A JPEG's structure around noise; a few hundred bytes, or more than fits in memory."""
-    size = SPILL + 9 if name == "large" else 300
+    size = MAX_BUFFERED_BYTES + 9 if name == "large" else 300
     noise = random.Random(name).randbytes(size).replace(b"\xff", b"\xfe")
     frame = struct.pack(">2sHBHHB3s", b"\xff\xc0", 11, 8, 6, 8, 1, b"\x01\x11\x00")
     return b"\xff\xd8" + frame + b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00" + noise + b"\xff\xd9"
 
 
-def _arrive(store: MediaStore, name: str) -> Arrival:
-    incoming, body = store.incoming(_LIMITS), _body(name)
+def _arrive(store: MediaStore, name: str) -> ReceivedMedia:
+    incoming, body = store.receiver(_LIMITS), _body(name)
     try:
         for start in range(0, len(body), 200_000):
             incoming.write(body[start : start + 200_000])

@@ -14,9 +14,9 @@ from upath import UPath
 
 from instagram_assets.datasets.csv import read_csv
 from instagram_assets.datasets.delta import write_delta
-from instagram_assets.datasets.selection import Chosen, write_selection
+from instagram_assets.datasets.selected_posts import Chosen, write_selection
 from instagram_assets.forget.outputs import output_steps
-from instagram_assets.local.sources import read_merged_json
+from instagram_assets.local.image_files import read_merged_json
 from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.privacy.identifier_leaks import find_identifier_leaks, named_files
 from instagram_assets.privacy.lake_names import make_lake_names
@@ -28,7 +28,7 @@ from instagram_assets_tests.faults.campaign import Scenario
 
 IMPORTS = (
     *("pyarrow.parquet", "pyarrow.compute", "deltalake", "deltalake.transaction", "deltalake.exceptions"),
-    *("instagram_assets.forget.outputs", "openpyxl"),
+    *("instagram_assets.forget.outputs", "openpyxl", "pandas", "pyarrow.pandas_compat"),
 )
 _SUBJECT, _OTHER = "jane.doe_77", "mina.draws"
 _DAYS = (date(2026, 9, 1), date(2026, 10, 1))

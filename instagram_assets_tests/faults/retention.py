@@ -49,7 +49,7 @@ def fill(home: Path) -> None:
 def _filled() -> Path:
     from instagram_assets import schemas
     from instagram_assets.ingest.inbox import land_files
-    from instagram_assets.media.index import Entry, Index
+    from instagram_assets.media.url_index import StoredMedia, UrlIndex
     from instagram_assets.settings import load_settings
     from instagram_assets.storage.lake_writer import write_asset, write_cells
 
@@ -71,11 +71,11 @@ def _filled() -> Path:
     write_cells(lake, "posts", [_ACCOUNT], (_DAY, _DAY), schemas.POSTS.table(rows))
     images: list[dict[str, object]] = []
     media.mkdir()
-    index = Index(media / "index.sqlite")
+    index = UrlIndex(media / "index.sqlite")
     for row in rows:
         body = str(row["likes"]).encode()
         sha256 = hashlib.sha256(body).hexdigest()
-        entry = Entry(f"https://cdn.example/{row['likes']}", sha256, "jpg", len(body), 0, 1, 1, None)
+        entry = StoredMedia(f"https://cdn.example/{row['likes']}", sha256, "jpg", len(body), 0, 1, 1, None)
         (media / entry.path).parent.mkdir(exist_ok=True)
         (media / entry.path).write_bytes(body)
         index.record([entry])

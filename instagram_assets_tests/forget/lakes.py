@@ -12,14 +12,14 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.ingest.post_ids import shortcode_of
-from instagram_assets.lake_index.derived import THUMBNAILS
-from instagram_assets.lake_index.place import INDEX_FOLDER as INDEX
+from instagram_assets.lake_index.index_files import INDEX_FOLDER as INDEX
+from instagram_assets.lake_index.remove_derived_files import THUMBNAILS
 from instagram_assets.lake_index.update import update_index
-from instagram_assets.media.index import Entry, Index
+from instagram_assets.media.url_index import StoredMedia, UrlIndex
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import Settings
-from instagram_assets.storage.content_keys import url_identity
 from instagram_assets.storage.features import FeatureStore
+from instagram_assets.storage.fingerprints import url_identity
 from instagram_assets.storage.lake_writer import write_asset, write_cells
 from instagram_assets.vision.caption_tables import CAPTION_FEATURES as CAPTIONED
 from instagram_assets.vision.embed import EMBEDDING_FEATURES as EMBEDDED
@@ -161,8 +161,8 @@ def _stored(settings: Settings, account: str, item: dict[str, Any], body: bytes)
     path = settings.folder("media") / image_id[:2] / f"{image_id}.jpg"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(body)
-    index = Index(settings.folder("media") / "index.sqlite")
-    index.record([Entry(url_identity(url), image_id, "jpg", len(body), path.stat().st_mtime_ns, 10, 10, None)])
+    index = UrlIndex(settings.folder("media") / "index.sqlite")
+    index.record([StoredMedia(url_identity(url), image_id, "jpg", len(body), path.stat().st_mtime_ns, 10, 10, None)])
     index.close()
     day = date.fromisoformat(item["timestamp"][:10])
     return {

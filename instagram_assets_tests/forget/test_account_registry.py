@@ -9,7 +9,7 @@ from instagram_assets.forget.account_registry import registry_steps, remove_entr
 from instagram_assets.forget.verification import search_all_data
 from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.settings import Settings, load_settings
-from instagram_assets.sources.accounts import load_registry
+from instagram_assets.sources.account_registry import load_registry
 
 JANE, BOB = "sun_diary", "moon_cooks"
 PSEUDONYM = "forgotten_0123456789abcdef"

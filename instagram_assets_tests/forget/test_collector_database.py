@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from instagram_assets.collect.collection_scope import Bounds
-from instagram_assets.collect.crawls import close_crawl, find_open_crawl, open_crawl, set_outcome
-from instagram_assets.collect.database import CollectorDatabase
-from instagram_assets.collect.delivery import write_export
-from instagram_assets.collect.limiter import Limiter
+from instagram_assets.collect.collector_database import CollectorDatabase
+from instagram_assets.collect.crawl_table import close_crawl, find_open_crawl, open_crawl, set_outcome
+from instagram_assets.collect.inbox_delivery import write_export
 from instagram_assets.collect.output_folder import OutputFolder
-from instagram_assets.collect.site import CrawlPage, PostRef
+from instagram_assets.collect.rate_limiter import Limiter
+from instagram_assets.collect.site_adapter import CrawlPage, PostRef
 from instagram_assets.collect.stored_pages import load_pages, store_page
-from instagram_assets.collect.subjects import SubjectRow, update_from_page
+from instagram_assets.collect.subject_table import SubjectRow, update_from_page
 from instagram_assets.collect.unknown_responses import save_response
 from instagram_assets.forget.collector_database import collector_steps, user_output_files
 from instagram_assets.forget.not_erased import list_not_erased
@@ -21,7 +21,7 @@ from instagram_assets.forget.verification import search_all_data
 from instagram_assets.ingest.post_ids import shortcode_of
 from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.settings import load_settings
-from instagram_assets.settings.rates import Rate
+from instagram_assets.settings.rate_limits import Rate
 from instagram_assets_tests.collect.virtual_clock import VirtualClock
 
 JANE, BOB, TAG = "sun_diary", "moon_cooks", "#햇살일기"

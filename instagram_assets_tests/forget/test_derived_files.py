@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from instagram_assets.forget import erasure, outputs
-from instagram_assets.lake_index.derived import remove_index
-from instagram_assets.lake_index.place import index_file
-from instagram_assets.lake_index.reading import LakeIndex
+from instagram_assets.lake_index.index_files import index_file
+from instagram_assets.lake_index.index_reader import LakeIndex
+from instagram_assets.lake_index.remove_derived_files import remove_index
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.settings import Settings
 from instagram_assets.storage.lake import lake_root

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 from upath import UPath
 
-from instagram_assets.cli.forget import history_part
-from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.cli.forget import history_erasure_planner
+from instagram_assets.collect.collector_database import CollectorDatabase
 from instagram_assets.collect.output_folder import OutputFolder
 from instagram_assets.errors import ForgetError
 from instagram_assets.forget import erasure
@@ -69,7 +69,7 @@ def data(made: Path, data_dir: Path) -> Path:
 
 def forget(target: str) -> ErasureReport:
     subject = erasure.find_subject(settings(), target)
-    parts = erasure.planners_for(subject, [history_part(settings())])
+    parts = erasure.planners_for(subject, [history_erasure_planner(settings())])
     return erasure.erase(settings(), subject, parts)
 
 
@@ -206,7 +206,7 @@ def test_a_folder_that_is_brought_back_forgets_again(data: Path, made: Path) -> 
     shutil.rmtree(data)
     shutil.copytree(made, data)
     chosen = Settings(data_dir=data, privacy={"folder": str(keys)})  # pyright: ignore[reportArgumentType]
-    erasure.erase_tombstoned(chosen, [history_part(chosen)])
+    erasure.erase_tombstoned(chosen, [history_erasure_planner(chosen)])
     assert not search_folders([data], patterns_of(known)).found
 
 

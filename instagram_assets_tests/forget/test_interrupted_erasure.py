@@ -20,7 +20,7 @@ from instagram_assets_tests.folder_hashes import digests
 from instagram_assets_tests.forget.lakes import JANE, add_derived, make_tables
 
 TRIALS, SEED = 20, 7
-LOADED = ["instagram_assets.forget.erasure", "pyarrow.parquet", "deltalake"]
+LOADED = ["instagram_assets.forget.erasure", "pyarrow.parquet", "pyarrow.dataset", "deltalake", "pandas"]
 
 
 def forget_her(home: str) -> None:

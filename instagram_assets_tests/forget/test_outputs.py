@@ -18,12 +18,12 @@ from instagram_assets.datasets.csv import read_csv
 from instagram_assets.datasets.delta import TABLES, files_of_tables, write_delta
 from instagram_assets.datasets.parquet import write_parquet
 from instagram_assets.datasets.pseudonymous import known_to
-from instagram_assets.datasets.selection import Chosen, write_selection
+from instagram_assets.datasets.selected_posts import Chosen, write_selection
 from instagram_assets.forget.outputs import may_show, output_steps
 from instagram_assets.forget.steps import Step, StepResult
 from instagram_assets.forget.text_files import write_scrubbed
 from instagram_assets.ingest.redact.file_redaction import scrub_file
-from instagram_assets.local.sources import read_merged_json
+from instagram_assets.local.image_files import read_merged_json
 from instagram_assets.privacy.data_inventory import OWN_FOLDERS
 from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.privacy.identifier_leaks import IdentifierLeak, find_identifier_leaks, named_files

@@ -9,14 +9,14 @@ import pytest
 
 from instagram_assets.automation.search_runs import search_run_tags
 from instagram_assets.automation.shell_runs import open_instance
-from instagram_assets.cli.forget import history_part
+from instagram_assets.cli.forget import history_erasure_planner
 from instagram_assets.datasets.overrides import decide
 from instagram_assets.definitions import defs
 from instagram_assets.forget import erasure, search_requests
 from instagram_assets.partitions import HISTORY_TAG, SHOWN_IN_HISTORY
 from instagram_assets.privacy.forgotten_identifiers import Identifiers
-from instagram_assets.search.engine import SearchHit
-from instagram_assets.search.requests import SearchRequest, find_request, load_hits, save_hits, save_request
+from instagram_assets.search.image_search import SearchHit
+from instagram_assets.search.search_requests import SearchRequest, find_request, load_hits, save_hits, save_request
 from instagram_assets.settings import Settings, settings
 from instagram_assets.storage.lake import open_lake, values_in
 from instagram_assets_tests.web.searches import Search
@@ -128,7 +128,7 @@ def test_what_a_search_for_the_account_was_called_is_nowhere_any_more(
         job = defs.resolve_job_def("search")
         instance.create_run_for_job(job, status=dg.DagsterRunStatus.SUCCESS, tags=tags)
     subject = erasure.find_subject(chosen, "@sun.diary")
-    erasure.erase(chosen, subject, erasure.planners_for(subject, [history_part(chosen)]))
+    erasure.erase(chosen, subject, erasure.planners_for(subject, [history_erasure_planner(chosen)]))
     slug = request.search.casefold()
     assert [path for path in data_dir.rglob("*") if slug in path.name.casefold()] == []
     assert [path for path in data_dir.rglob("*") if path.is_file() and slug.encode() in path.read_bytes().lower()] == []

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from instagram_assets.cli.forget import history_part
+from instagram_assets.cli.forget import history_erasure_planner
 from instagram_assets.forget.erasure import erase_tombstoned
 from instagram_assets.forget.tombstone_matcher import TombstoneMatcher
 from instagram_assets.privacy.forgotten_identifiers import Identifiers
@@ -81,7 +81,7 @@ def test_who_stands_in_the_history_alone_leaves_it_and_the_others_stay(
         others = {name: set(chain.states(instance, name)) for name in chain.NAMES}
         assert found_in_files(home, NAME) if kind == "sqlite" else found_in_tables(homes.tables(instance)[0], NAME)
 
-        report = erase_tombstoned(settings, [history_part(settings, home)])
+        report = erase_tombstoned(settings, [history_erasure_planner(settings, home)])
 
         assert report.rewritten["history"] > 0
         left = found_in_files(home, NAME, TAG, POST, IMAGE)
@@ -90,5 +90,5 @@ def test_who_stands_in_the_history_alone_leaves_it_and_the_others_stay(
         assert instance.get_dynamic_partitions("accounts") == [each for each in chain.ACCOUNTS if each != NAME]
         assert others == {name: set(chain.states(instance, name)) for name in chain.NAMES}
         rows = homes.all_rows(instance)
-        erase_tombstoned(settings, [history_part(settings, home)])
+        erase_tombstoned(settings, [history_erasure_planner(settings, home)])
         assert homes.all_rows(instance) == rows

@@ -9,7 +9,7 @@ import pytest
 
 from instagram_assets import Lake
 from instagram_assets.automation import shell_runs
-from instagram_assets.cli import endings
+from instagram_assets.cli.ingest import ingest_files
 from instagram_assets.ingest.observations import read_comments
 from instagram_assets.ingest.post_ids import post_id_of
 from instagram_assets.privacy.pseudonyms import pseudonym
@@ -89,14 +89,14 @@ def test_a_file_of_comments_alone_says_how_they_are_kept_and_brings_them_when_it
     instance: dg.DagsterInstance, data_dir: Path, keep: Keep
 ) -> None:
     file = export(data_dir / "comments.json", [COMMENT])
-    first = endings.ingest(instance, [file])
+    first = ingest_files(instance, [file])
     assert (first.known, lake().read("quarantine").num_rows) == ([], 1)
     assert "INSTAGRAM_ASSETS_INGEST__KEEP_COMMENTS" in lake().read("quarantine")["reason"][0].as_py()
     keep(True)
-    second = endings.ingest(instance, [file])
+    second = ingest_files(instance, [file])
     assert ([landed.comments for landed in second.files], second.known, second.errors) == ([1], [], [])
     assert (lake().read("quarantine").num_rows, lake().read("raw_comments").num_rows) == (0, 1)
-    third = endings.ingest(instance, [file])
+    third = ingest_files(instance, [file])
     assert (third.files, third.known) == ([], ["comments.json"])
 
 

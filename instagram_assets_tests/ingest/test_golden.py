@@ -50,7 +50,7 @@ def outcome(path: Path) -> dict[str, Any]:
     return {
         "formats": sorted(result.formats),
         "unknown_fields": sorted(result.unknown),
-        "errors": [[problem.place, problem.error.field, problem.error.reason] for problem in result.problems],
+        "errors": [[problem.position, problem.error.field, problem.error.reason] for problem in result.problems],
         "rows": [{key: plain(value) for key, value in row.items() if value is not None} for row in rows],
     }
 

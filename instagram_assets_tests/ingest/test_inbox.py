@@ -16,7 +16,7 @@ from upath import UPath
 
 from instagram_assets.errors import FileError, StorageError
 from instagram_assets.ingest import manifests
-from instagram_assets.ingest.folders import ERROR_SUFFIX
+from instagram_assets.ingest.folder_scan import ERROR_SUFFIX
 from instagram_assets.ingest.inbox import land_files
 from instagram_assets.ingest.landing_run import LandingReport
 from instagram_assets.ingest.manifests import pending_files

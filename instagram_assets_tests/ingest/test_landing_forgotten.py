@@ -111,7 +111,7 @@ def test_half_a_record_of_it_is_no_bad_record_either(tmp_path: Path, settings: S
 
 
 def test_a_picture_that_is_forgotten_leaves_its_post(tmp_path: Path) -> None:
-    from instagram_assets.media.addresses import url_identity
+    from instagram_assets.media.url_checks import url_identity
     from instagram_assets.privacy.forgotten_identifiers import Identifiers
 
     settings = load_settings(data_dir=tmp_path / "data", start_day=date(2015, 1, 1))

@@ -20,9 +20,9 @@ from instagram_assets.ingest.inbox import land_files
 from instagram_assets.ingest.landing_run import LandingReport
 from instagram_assets.ingest.manifests import table_path
 from instagram_assets.ingest.observations import landed_files, quarantine_table, read_posts
-from instagram_assets.media.images import fetch_images
-from instagram_assets.media.local import keep_in
-from instagram_assets.media.options import DownloadOptions
+from instagram_assets.media.archive_images import store_images_in
+from instagram_assets.media.download_options import DownloadOptions
+from instagram_assets.media.post_images import fetch_images
 from instagram_assets.media.store import MediaStore
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets_tests.ingest.archive_helper import (
@@ -57,7 +57,7 @@ def lake(settings: Settings) -> UPath:
 
 
 def land(settings: Settings, *names: Path, account: str = "") -> LandingReport:
-    keep = partial(keep_in, settings.folder("media"), OPTIONS)
+    keep = partial(store_images_in, settings.folder("media"), OPTIONS)
     lake = UPath(settings.folder("lake"))
     return land_files([str(name) for name in names], lake, settings, account=account, keep=keep)
 

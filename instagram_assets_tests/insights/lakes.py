@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 
 from upath import UPath
 
-from instagram_assets.engagement.impressions import impression
+from instagram_assets.engagement.post_metrics import impression
 from instagram_assets.lake import Lake
 from instagram_assets.lake_index.filters import Filter
-from instagram_assets.lake_index.reading import LakeIndex
+from instagram_assets.lake_index.index_reader import LakeIndex
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.storage.lake_writer import write_asset, write_cells
@@ -48,15 +48,15 @@ class Small:
         """The lake, to be asked by SQL."""
         return Lake(str(self.root))
 
-    def chosen(self, wanted: Filter) -> list[Row]:
+    def chosen(self, criteria: Filter) -> list[Row]:
         """The posts that a filter of accounts, days and kind lets through, by plain comparisons."""
         return [
             post
             for post in self.posts
-            if (not wanted.account or post["account"] in wanted.account)
-            and (wanted.first is None or post["day"] >= wanted.first)
-            and (wanted.last is None or post["day"] <= wanted.last)
-            and (not wanted.kind or post["kind"] == wanted.kind)
+            if (not criteria.account or post["account"] in criteria.account)
+            and (criteria.first is None or post["day"] >= criteria.first)
+            and (criteria.last is None or post["day"] <= criteria.last)
+            and (not criteria.kind or post["kind"] == criteria.kind)
         ]
 
 
@@ -152,6 +152,6 @@ def _impression(post: Row) -> Row:
     return {**post, "impression": impression(post["likes"], post["comments"], post["followers"])}
 
 
-def named(wanted: Filter) -> str:
+def named(criteria: Filter) -> str:
     """What a filter is called among tests."""
-    return wanted.to_query() or "all"
+    return criteria.to_query() or "all"

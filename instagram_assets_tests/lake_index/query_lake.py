@@ -8,7 +8,7 @@ from typing import Any
 
 from upath import UPath
 
-from instagram_assets.lake_index.reading import LakeIndex
+from instagram_assets.lake_index.index_reader import LakeIndex
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.storage.lake_writer import write_asset, write_cells

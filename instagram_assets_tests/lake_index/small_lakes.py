@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 from upath import UPath
 
-from instagram_assets.lake_index.reading import LakeIndex
+from instagram_assets.lake_index.index_reader import LakeIndex
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.storage.lake import values_in
 from instagram_assets.storage.lake_writer import write_asset, write_cells
@@ -151,7 +151,7 @@ def content(folder: Path) -> dict[str, list[Any]]:
         "files": "SELECT name, owner, month, stamp FROM files",
         "facts": "FROM facts WHERE name IN ('version', 'time_zone', 'posts', 'images')",
     }
-    found = {name: sorted(map(repr, _rows(index.ask(sql)))) for name, sql in questions.items()}
+    found = {name: sorted(map(repr, _rows(index.query(sql)))) for name, sql in questions.items()}
     index.close()
     return found
 

@@ -21,18 +21,18 @@ from upath import UPath
 
 from instagram_assets.errors import DamagedError, NotReadyError, StorageError
 from instagram_assets.lake_index import update
-from instagram_assets.lake_index.changes import fingerprint
-from instagram_assets.lake_index.derived import remove_index
+from instagram_assets.lake_index.caches import PerIndex
 from instagram_assets.lake_index.facets import facets_of
 from instagram_assets.lake_index.filters import Filter
-from instagram_assets.lake_index.memory import PerIndex
-from instagram_assets.lake_index.nearest import Vectors
-from instagram_assets.lake_index.orders import Orders
-from instagram_assets.lake_index.place import index_file, indexed_fingerprint, is_index_file
-from instagram_assets.lake_index.reading import IndexHandle, LakeIndex
-from instagram_assets.lake_index.spilling import SPILL_PREFIX
-from instagram_assets.lake_index.term_rows import _terms  # pyright: ignore[reportPrivateUsage]
-from instagram_assets.lake_index.terms import terms_of, token_term
+from instagram_assets.lake_index.index_files import index_file, indexed_fingerprint, is_index_file
+from instagram_assets.lake_index.index_reader import IndexHandle, LakeIndex
+from instagram_assets.lake_index.insert_terms import _terms  # pyright: ignore[reportPrivateUsage]
+from instagram_assets.lake_index.lake_changes import fingerprint
+from instagram_assets.lake_index.nearest_neighbours import Vectors
+from instagram_assets.lake_index.remove_derived_files import remove_index
+from instagram_assets.lake_index.search_terms import terms_of, token_term
+from instagram_assets.lake_index.sorted_rows import SortedRows
+from instagram_assets.lake_index.spill_folders import SPILL_PREFIX
 from instagram_assets.lake_index.update import Updated, update_index
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.storage.lake_writer import write_asset
@@ -196,7 +196,7 @@ def test_a_damaged_file_of_the_lake_leaves_the_old_index(tmp_path: Path) -> None
 def test_an_empty_lake_has_an_empty_index(tmp_path: Path) -> None:
     done = update_index(UPath(tmp_path / "lake"), tmp_path / "index", ZONE)
     assert (done.posts, done.images) == (0, 0)
-    assert LakeIndex(tmp_path / "index").ask("SELECT * FROM posts").num_rows == 0
+    assert LakeIndex(tmp_path / "index").query("SELECT * FROM posts").num_rows == 0
 
 
 def test_the_folders_tell_that_the_lake_changed(tmp_path: Path) -> None:
@@ -260,7 +260,7 @@ def test_many_threads_ask_while_it_is_replaced(tmp_path: Path) -> None:
 def test_an_index_that_is_gone_is_not_kept_in_memory(tmp_path: Path) -> None:
     root, folder = lake(tmp_path), tmp_path / "index"
     update_index(root, folder, ZONE)
-    orders, memory, opened = Orders(), PerIndex(lambda index: index.fact("posts")), IndexHandle(folder)
+    orders, memory, opened = SortedRows(), PerIndex(lambda index: index.fact("posts")), IndexHandle(folder)
     known = [weakref.ref(_asked(opened.newest(), orders, memory))]
     assert (len(orders), len(memory)) == (1, 1)
     small_lakes.write_month(root, "jane", 2026, 10, 2, Random(1))
@@ -277,7 +277,7 @@ def test_an_index_that_is_gone_is_not_kept_in_memory(tmp_path: Path) -> None:
     assert str(folder) not in mapped
 
 
-def _asked(index: LakeIndex, orders: Orders, memory: PerIndex[str]) -> LakeIndex:
+def _asked(index: LakeIndex, orders: SortedRows, memory: PerIndex[str]) -> LakeIndex:
     """The index after somebody asked for all that is remembered of one."""
     order = orders.images(index, Filter())
     assert len(order)
@@ -327,7 +327,7 @@ def test_damage_that_a_question_meets_is_known_until_there_is_another_index(tmp_
     root, folder = lake(tmp_path), tmp_path / "index"
     update_index(root, folder, ZONE)
     opened = IndexHandle(folder)
-    assert opened.newest().ask("SELECT * FROM facts").num_rows
+    assert opened.newest().query("SELECT * FROM facts").num_rows
     assert not opened.is_damaged
     opened.newest().is_damaged = True
     assert opened.is_damaged

@@ -13,14 +13,14 @@ import pytest
 from upath import UPath
 
 from instagram_assets.errors import NotReadyError, StorageError
-from instagram_assets.lake_index.reading import LakeIndex
+from instagram_assets.lake_index.index_reader import LakeIndex
 from instagram_assets.lake_index.update import update_index
 from instagram_assets_tests.lake_index import small_lakes
 from instagram_assets_tests.lake_index.small_lakes import ZONE, content
 
 _ROOT = Path(__file__).parents[2]
 _MOMENTS = (
-    ("instagram_assets.lake_index.rows", "remove_unused"),
+    ("instagram_assets.lake_index.insert_rows", "remove_unused"),
     ("instagram_assets.lake_index.update", "write_vectors"),
     ("instagram_assets.lake_index.update", "next_file"),
     ("instagram_assets.lake_index.update", "write_atomic"),
@@ -57,7 +57,7 @@ def test_a_killed_update_is_finished_by_the_next(root: UPath, tmp_path: Path, mo
 def test_a_first_update_that_is_killed_leaves_no_index(root: UPath, tmp_path: Path) -> None:
     folder = tmp_path / "index"
     script = [sys.executable, "-m", "instagram_assets_tests.lake_index.killed_update"]
-    command = [*script, root.path, str(folder), "instagram_assets.lake_index.term_rows", "sort_terms"]
+    command = [*script, root.path, str(folder), "instagram_assets.lake_index.insert_terms", "sort_terms"]
     assert subprocess.run(command, cwd=_ROOT, check=False).returncode == -signal.SIGKILL
     with pytest.raises(NotReadyError):
         LakeIndex(folder)

@@ -13,9 +13,9 @@ import pytest
 from instagram_assets.datasets.csv import read_csv
 from instagram_assets.datasets.json import write_json
 from instagram_assets.errors import FileError
+from instagram_assets.local.image_files import read_merged_json
 from instagram_assets.local.refine import CsvFile, refine, to_csv
-from instagram_assets.local.sources import read_merged_json
-from instagram_assets.media.outcomes import Progress
+from instagram_assets.media.download_types import DownloadProgress
 from instagram_assets.settings import DownloadSettings, Settings, load_settings
 from instagram_assets_tests.media.pictures import picture
 
@@ -203,7 +203,7 @@ def test_progress_is_told_while_images_arrive(tmp_path: Path, images: _Images):
     folder = _export(tmp_path / "in", posts=[_item(images, str(number)) for number in range(5)])
     told: list[tuple[int, int]] = []
 
-    def note(progress: Progress) -> None:
+    def note(progress: DownloadProgress) -> None:
         told.append((progress.done, progress.total))
 
     refine(folder, tmp_path / "out", settings=_settings(), on_progress=note)

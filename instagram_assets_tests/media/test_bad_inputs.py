@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.media.download import DownloadOptions, MediaRequest, Outcome, download_all
+from instagram_assets.media.download import DownloadOptions, DownloadOutcome, MediaRequest, download_all
 from instagram_assets.media.store import MediaStore
 from instagram_assets.storage.atomic import temporary_beside
 from instagram_assets_tests.faults.harness import Fault, run_command
@@ -23,7 +23,7 @@ GOOD, PNG = picture(size=(200, 150)), picture("PNG")
 HEIC, AVIF = (b"\0\0\0\x18ftyp" + brand + b"\0\0\0\0mif1miaf" for brand in (b"heic", b"avif"))
 
 
-def fetch(store: MediaStore, *urls: str | None, options: DownloadOptions = OPTIONS) -> list[Outcome]:
+def fetch(store: MediaStore, *urls: str | None, options: DownloadOptions = OPTIONS) -> list[DownloadOutcome]:
     return download_all([MediaRequest(number, url) for number, url in enumerate(urls)], store, options)
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from instagram_assets.media.addresses import guarded_socket_factory
 from instagram_assets.media.download import download, download_all
-from instagram_assets.media.options import DownloadOptions
-from instagram_assets.media.outcomes import MediaRequest, Outcome, Progress
+from instagram_assets.media.download_options import DownloadOptions
+from instagram_assets.media.download_types import DownloadOutcome, DownloadProgress, MediaRequest
 from instagram_assets.media.store import MediaStore
+from instagram_assets.media.url_checks import guarded_socket_factory
 from instagram_assets.settings import DownloadSettings
 from instagram_assets_tests.media.pictures import picture
 from instagram_assets_tests.servers import hostile
@@ -26,7 +26,7 @@ OPTIONS = DownloadOptions(allow_http=True, allow_loopback=True, retry_wait=0.01,
 GOOD = picture(size=(200, 150))
 
 
-def fetch(store: MediaStore, *urls: str | None, options: DownloadOptions = OPTIONS) -> list[Outcome]:
+def fetch(store: MediaStore, *urls: str | None, options: DownloadOptions = OPTIONS) -> list[DownloadOutcome]:
     return download_all([MediaRequest(number, url) for number, url in enumerate(urls)], store, options)
 
 
@@ -303,9 +303,9 @@ def test_the_socket_itself_is_guarded_against_names_that_lead_inwards(server: Ho
 def test_progress_counts_every_outcome(server: HostileServer, store: MediaStore) -> None:
     good, bad = server.on("/a.jpg", answer(GOOD)), server.on("/b.jpg", answer(b"", status=404))
     seen: list[tuple[int, int]] = []
-    last = Progress()
+    last = DownloadProgress()
 
-    def note(progress: Progress) -> None:
+    def note(progress: DownloadProgress) -> None:
         nonlocal last
         last = progress
         seen.append((progress.done, progress.total))
@@ -323,7 +323,7 @@ def test_leaving_early_leaves_no_partial_file_and_nothing_open(server: HostileSe
     urls = [server.on(f"/{n}.jpg", hostile.silent_after(GOOD, 800)) for n in range(5)]
     urls.append(server.on("/good.jpg", answer(GOOD)))
 
-    async def first_only() -> Outcome:
+    async def first_only() -> DownloadOutcome:
         outcomes = download([MediaRequest(url, url) for url in urls], store, replace(OPTIONS, timeout=30, deadline=60))
         async for outcome in outcomes:
             await outcomes.aclose()
@@ -353,7 +353,7 @@ def test_an_outcome_is_given_only_when_its_file_is_there(server: HostileServer, 
 def test_it_can_be_called_where_an_event_loop_runs(server: HostileServer, store: MediaStore) -> None:
     url = server.on("/a.jpg", answer(GOOD))
 
-    async def notebook() -> list[Outcome]:
+    async def notebook() -> list[DownloadOutcome]:
         return fetch(store, url)
 
     assert asyncio.run(notebook())[0].status == "ok"

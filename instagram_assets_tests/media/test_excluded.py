@@ -7,16 +7,16 @@ from functools import partial
 
 import pyarrow as pa
 
-from instagram_assets.media.addresses import url_identity
+from instagram_assets.media.archive_images import STORED, store_archive_images
 from instagram_assets.media.download import download_all
+from instagram_assets.media.download_options import DownloadOptions
+from instagram_assets.media.download_types import MediaRequest
 from instagram_assets.media.excluded import WAS_FORGOTTEN
-from instagram_assets.media.local import KEPT, keep_pictures
-from instagram_assets.media.options import DownloadOptions
-from instagram_assets.media.outcomes import MediaRequest
 from instagram_assets.media.store import MediaStore
+from instagram_assets.media.url_checks import url_identity
 from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.schemas import SEARCH_RESULTS
-from instagram_assets.search.candidates import fetch_candidates
+from instagram_assets.search.candidate_images import fetch_candidates
 from instagram_assets_tests.media.pictures import picture
 from instagram_assets_tests.media.test_store import files
 from instagram_assets_tests.servers.hostile import HostileServer, answer
@@ -65,5 +65,5 @@ def test_pictures_at_hand_are_refused_by_account_address_and_bytes(store: MediaS
         for number, (account, content) in enumerate([("jane", GOOD), ("moon", GONE), ("moon", GOOD)])
     ]
     options = replace(OPTIONS, forgotten=Identifiers(accounts={"jane": "forgotten_1"}, images=IMAGES))
-    assert keep_pictures(given, store, options) == {KEPT: 1, WAS_FORGOTTEN: 2}
+    assert store_archive_images(given, store, options) == {STORED: 1, WAS_FORGOTTEN: 2}
     assert [(store.root / path).read_bytes() for path in files(store)] == [GOOD]

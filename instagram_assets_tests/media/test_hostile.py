@@ -12,10 +12,10 @@ import aiohttp
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from instagram_assets.media.addresses import RefusedAddress, is_public
-from instagram_assets.media.download import DownloadOptions, MediaRequest, Outcome, download_all
-from instagram_assets.media.fetch import open_session
+from instagram_assets.media.download import DownloadOptions, DownloadOutcome, MediaRequest, download_all
+from instagram_assets.media.http_fetch import open_session
 from instagram_assets.media.store import MediaStore
+from instagram_assets.media.url_checks import PrivateAddressError, is_public
 from instagram_assets_tests.media.films import film
 from instagram_assets_tests.media.pictures import picture
 from instagram_assets_tests.servers import hostile
@@ -27,7 +27,9 @@ LARGE = picture("PNG", size=(400, 400))
 """Above what is held in memory."""
 
 
-def fetch(store: MediaStore, *requests: str | MediaRequest, options: DownloadOptions = OPTIONS) -> list[Outcome]:
+def fetch(
+    store: MediaStore, *requests: str | MediaRequest, options: DownloadOptions = OPTIONS
+) -> list[DownloadOutcome]:
     wanted = [MediaRequest(n, item) if isinstance(item, str) else item for n, item in enumerate(requests)]
     return download_all(wanted, store, options)
 
@@ -159,7 +161,7 @@ def test_a_name_that_changes_its_answer_reaches_nobody(server: HostileServer) ->
         async with open_session(DownloadOptions(), resolver) as session:
             with pytest.raises(aiohttp.ClientConnectorError) as refusal:
                 await session.get(f"http://rebind.example:{server.port}/a.jpg")
-        assert isinstance(refusal.value.os_error, RefusedAddress)
+        assert isinstance(refusal.value.os_error, PrivateAddressError)
         assert resolver.answers == ["8.8.8.8", "127.0.0.1"]
 
     asyncio.run(ask())

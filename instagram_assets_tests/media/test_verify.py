@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instagram_assets.errors import MediaRefusedError, MediaTransientError
-from instagram_assets.media.incoming import SPILL, Incoming, Limits
-from instagram_assets.media.outcomes import Kind
+from instagram_assets.media.download_options import SizeLimits
+from instagram_assets.media.download_types import MediaKind
+from instagram_assets.media.response_body import MAX_BUFFERED_BYTES, BodyReceiver
 from instagram_assets.media.verify import ANIMATED, TRAILING, MediaFacts, check_media
 from instagram_assets_tests.media.pictures import picture
 
@@ -51,7 +52,7 @@ STRANGERS = {
 }
 
 
-def check(data: bytes, megapixels: float = 40, kind: Kind = "image") -> MediaFacts | str:
+def check(data: bytes, megapixels: float = 40, kind: MediaKind = "image") -> MediaFacts | str:
     """What is said about a file: its facts or why not."""
     try:
         return check_media(data, kind, megapixels)
@@ -61,7 +62,7 @@ def check(data: bytes, megapixels: float = 40, kind: Kind = "image") -> MediaFac
 
 def arrive(pieces: Sequence[bytes], folder: str) -> MediaFacts | str:
     """What is said about a file that comes in these pieces."""
-    incoming = Incoming(f"{folder}/body", Limits("image", 10_000_000, 40))
+    incoming = BodyReceiver(f"{folder}/body", SizeLimits("image", 10_000_000, 40))
     try:
         for piece in pieces:
             incoming.write(piece)
@@ -95,7 +96,7 @@ def test_a_good_file_is_known_with_its_size(name: str) -> None:
 def test_the_answer_does_not_depend_on_the_pieces_nor_on_where_they_wait(
     data: bytes, places: list[int], tail: bytes, large: bool
 ) -> None:
-    whole = data + tail + bytes(SPILL if large else 0)
+    whole = data + tail + bytes(MAX_BUFFERED_BYTES if large else 0)
     with TemporaryDirectory() as folder:
         assert arrive(cut(whole, places), folder) == check(whole)
 

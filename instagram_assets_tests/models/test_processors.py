@@ -10,8 +10,7 @@ import torch
 from torch.nn import functional
 
 from instagram_assets.models import devices
-from instagram_assets.models.devices import choose_dtype, has_matrix_units, packs_bf16
-from instagram_assets.models.linear import linear
+from instagram_assets.models.devices import choose_dtype, linear, multiplies_bf16, packs_bf16
 
 CPU = torch.device("cpu")
 EVERY_FLAG = {"amx_bf16": True, "avx512_bf16": True}
@@ -19,7 +18,7 @@ EVERY_FLAG = {"amx_bf16": True, "avx512_bf16": True}
 COMPUTES_AS_AUTO_SAYS = """
 import torch
 from instagram_assets.models.devices import choose_dtype
-from instagram_assets.models.linear import linear
+from instagram_assets.models.devices import linear
 
 dtype = choose_dtype("auto", torch.device("cpu"))
 weight, bias, rows = (torch.randn(*shape) for shape in ((300, 64), (300,), (9, 64)))
@@ -56,7 +55,7 @@ def test_auto_computes_whatever_torch_may_use_of_the_processor(limit: str) -> No
 @pytest.mark.usefixtures("without_bf16")
 def test_auto_takes_fp32_where_the_processor_refuses_bf16() -> None:
     assert choose_dtype("auto", CPU) == torch.float32
-    assert not has_matrix_units()
+    assert not multiplies_bf16()
 
 
 @pytest.mark.usefixtures("without_bf16")

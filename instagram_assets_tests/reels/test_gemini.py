@@ -455,6 +455,12 @@ def test_a_wrong_model_is_told_before_a_video_is_sent(gemini: FaultyGemini, tmp_
     assert not (tmp_path / "ledger" / "under_way").exists()
 
 
+def test_where_another_address_knows_no_model_the_address_is_named_too(gemini: FaultyGemini, tmp_path: Path) -> None:
+    gemini.failures = [Failure(MODEL, JsonReply(404, {}))]
+    with pytest.raises(AnalyserRefusedError, match=r"GEMINI__MODEL to .*, or INSTAGRAM_ASSETS_GEMINI__API_URL to"):
+        analyser_of(tmp_path, gemini).analyse([video_of(tmp_path, 1)])
+
+
 def test_a_model_that_answers_no_questions_is_told_before_a_video_is_sent(gemini: FaultyGemini, tmp_path: Path) -> None:
     embeds = {"name": "models/gemini-embedding-001", "supportedGenerationMethods": ["embedContent"]}
     gemini.failures = [Failure(MODEL, JsonReply(200, embeds))]

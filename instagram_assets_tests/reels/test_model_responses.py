@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from instagram_assets.demo.gemini_responses import response_for
 from instagram_assets.reels.analysis_schema import Analysis, Hypotheses
 from instagram_assets.reels.model_responses import ModelResponse, is_english, parse_response, parse_response_text
-from instagram_assets.reels.prompts import WATCH, mend, suppose
+from instagram_assets.reels.prompts import PROMPTS, QUESTIONS, WATCH, mend, suppose
 
 GOOD: dict[str, Any] = response_for(Analysis.model_json_schema(), "seed")
 
@@ -168,6 +168,17 @@ def test_the_version_of_a_question_is_that_of_its_words_and_its_form() -> None:
     assert len(set(versions)) == 4
     assert all(len(version) == 12 and int(version, 16) >= 0 for version in versions)
     assert suppose(None).version == suppose(None).version
+
+
+def test_the_questions_are_those_that_answers_were_paid_for() -> None:
+    # Docstrings and descriptions of the schema are in it: whoever changes one word has every video asked about again.
+    assert PROMPTS == "7a2045d66d6b"
+    assert [question.version for question in QUESTIONS] == [
+        "8c803ea05602",
+        "4c21f3c0e2aa",
+        "2bc1d7e74d34",
+        "d072e0cda85b",
+    ]
 
 
 def test_the_blind_questions_know_of_no_label() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.media.excluded import PAST
+from instagram_assets.media.excluded import PAST_RETENTION
 from instagram_assets.reels.call_ledger import CallSubject
 from instagram_assets.reels.pending_reels import find_pending_reels
 from instagram_assets.reels.prompts import PROMPTS, WATCH
@@ -155,5 +155,5 @@ def test_nothing_waits_in_a_lake_without_reels() -> None:
 
 @pytest.mark.parametrize("status", ["no_video", "failed", "ok"])
 def test_a_reel_whose_video_went_with_retention_waits_no_more(status: str) -> None:
-    reel = a_reel(1, viral=True, of_video={"reason": PAST, "path": None}, of_analysis={"status": status})
+    reel = a_reel(1, viral=True, of_video={"reason": PAST_RETENTION, "path": None}, of_analysis={"status": status})
     assert due(reel) == []

@@ -10,11 +10,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from instagram_assets.errors import SettingsError, StorageError
+from instagram_assets.errors import AnalyserRefusedError, SettingsError, StorageError
 from instagram_assets.reels.analysis_schema import Video
 from instagram_assets.reels.call_ledger import CallSubject
 from instagram_assets.reels.prompts import WATCH
-from instagram_assets.reels.run_analysis import analyse, numbers_of_week, open_ledger
+from instagram_assets.reels.run_analysis import analyse, check_gemini, numbers_of_week, open_ledger
 from instagram_assets.schemas import REEL_VIDEOS, VIRAL_LABELS
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets.status.preflight import check_reels
@@ -23,7 +23,7 @@ from instagram_assets.storage.lake_writer import write_asset
 from instagram_assets_tests.media.real_films import chequered, save_film
 from instagram_assets_tests.reels.watching import video_of
 from instagram_assets_tests.reels.weeks import MONDAY, a_reel, a_week, store
-from instagram_assets_tests.servers.gemini import GENERATE, STOPPED, Failure, FaultyGemini
+from instagram_assets_tests.servers.gemini import GENERATE, MODEL, OVERLOADED, STOPPED, Failure, FaultyGemini
 
 CANARY = "gemini_key_canary_77"
 
@@ -105,6 +105,20 @@ def test_without_a_key_nothing_begins_and_the_variable_is_named(
             begin()
     assert not gemini.requests
     check_reels(chosen(enabled=False))
+
+
+def test_the_key_is_checked_without_cost_where_gemini_watches_and_a_busy_service_is_no_error(
+    gemini: FaultyGemini, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_gemini(chosen(analyser="local"))
+    assert not gemini.requests
+    gemini.failures = [Failure(MODEL, OVERLOADED)]
+    check_gemini(chosen())
+    check_gemini(chosen())
+    monkeypatch.setenv("GEMINI_API_KEY", "wrong")
+    with pytest.raises(AnalyserRefusedError, match="Set GEMINI_API_KEY to a key"):
+        check_gemini(chosen())
+    assert gemini.count(MODEL) == len(gemini.requests) == 3
 
 
 @pytest.mark.parametrize("viral", [True, False])

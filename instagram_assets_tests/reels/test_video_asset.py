@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 from instagram_assets.automation import shell_runs
-from instagram_assets.cli.selections import materialize
+from instagram_assets.cli.materialize_assets import materialize_selection
 from instagram_assets.errors import RunFailedError
-from instagram_assets.media.excluded import PAST as RETAINED
+from instagram_assets.media.excluded import PAST_RETENTION as RETAINED
 from instagram_assets.partitions import window
 from instagram_assets.reels import url_refresh
 from instagram_assets.retention.expired_items import RetentionLimits
@@ -47,7 +47,7 @@ def make(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> Make:
 
     def made() -> pa.Table:
         settings.cache_clear()
-        list(materialize(instance, "reel_videos"))
+        list(materialize_selection(instance, "reel_videos"))
         return read_table(open_lake(settings()), "reel_videos")
 
     return made

@@ -25,7 +25,7 @@ from instagram_assets.errors import (
     RateLimitedError,
     SessionRefusedError,
 )
-from instagram_assets.media.options import DownloadOptions
+from instagram_assets.media.download_options import DownloadOptions
 from instagram_assets.media.store import MediaStore
 from instagram_assets.reels.instagram_session import read_session
 from instagram_assets.reels.url_refresh import UrlRefresher

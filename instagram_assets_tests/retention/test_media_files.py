@@ -10,9 +10,9 @@ import pytest
 from upath import UPath
 
 from instagram_assets import schemas
-from instagram_assets.media.excluded import PAST, past_rows
-from instagram_assets.media.images import fetch_images
-from instagram_assets.media.options import DownloadOptions
+from instagram_assets.media.download_options import DownloadOptions
+from instagram_assets.media.excluded import PAST_RETENTION, rows_past_retention
+from instagram_assets.media.post_images import fetch_images
 from instagram_assets.media.store import MediaStore
 from instagram_assets.retention.expired_items import expired_totals
 from instagram_assets.retention.media_files import expired_media
@@ -50,7 +50,7 @@ class Shown:
         accounts = sorted({row["account"] for row in self.posts})
         posts = schemas.POSTS.table(sorted(self.posts, key=lambda row: (row["account"], row["post_id"])))
         write_cells(self.lake, "posts", accounts, (DAY, DAY), posts)
-        past = past_rows(read_table(self.lake, "images"), posts, before)
+        past = rows_past_retention(read_table(self.lake, "images"), posts, before)
         with MediaStore(self.media) as store:
             table, _ = fetch_images(posts, store, OPTIONS, past=past)
         write_cells(self.lake, "images", accounts, (DAY, DAY), table)
@@ -84,7 +84,7 @@ def test_a_file_stays_while_one_post_that_shows_it_was_observed_since(shown: Sho
     assert [line.split(", ")[2] for line in said] == [f"{day(2):%Y-%m-%d}"] * 2
     rows = [(r["post_id"], r["status"], r["image_id"], r["path"] is None, r["reason"]) for r in _rows(shown)]
     assert rows == [
-        ("1", "ok", ids["a"], True, PAST),
+        ("1", "ok", ids["a"], True, PAST_RETENTION),
         ("1", "ok", ids["b"], False, None),
         ("2", "ok", ids["b"], False, None),
         ("2", "ok", ids["c"], False, None),
@@ -146,7 +146,7 @@ def test_a_reel_goes_with_its_poster_and_its_row_says_so(shown: Shown) -> None:
     write_cells(shown.lake, "reel_videos", ["a"], (DAY, DAY), schemas.REEL_VIDEOS.table([reel]))
     shown.take(day(9))
     (row,) = read_table(shown.lake, "reel_videos").to_pylist()
-    assert (row["path"], row["poster"], row["reason"], row["status"]) == (None, None, PAST, "ok")
+    assert (row["path"], row["poster"], row["reason"], row["status"]) == (None, None, PAST_RETENTION, "ok")
     assert row["video_id"] == video["image_id"]
     assert shown.there() == set()
 
@@ -185,7 +185,7 @@ def test_a_run_that_died_between_rows_and_files_is_finished_by_the_next(shown: S
     assert len(shown.there()) == 2
     shown.take(day(9))
     assert shown.there() == set()
-    assert {row["reason"] for row in _rows(shown)} == {PAST}
+    assert {row["reason"] for row in _rows(shown)} == {PAST_RETENTION}
 
 
 def test_a_lake_without_tables_of_media_has_nothing_due(tmp_path: Path) -> None:

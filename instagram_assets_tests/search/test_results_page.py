@@ -17,9 +17,9 @@ from instagram_assets.errors import (
     SearchRequestError,
     SettingsError,
 )
-from instagram_assets.search.engine import LONGEST_QUERY, clean_query, read_saved_results
+from instagram_assets.search.image_search import LONGEST_QUERY, clean_query, read_saved_results
 from instagram_assets.search.results_page import image_address, unwrap
-from instagram_assets.search.sites import load_site
+from instagram_assets.search.search_sites import load_site
 
 SITE = load_site("naver")
 SIGNS = "-._~:/?#[]@!$&'()*+,;=% "

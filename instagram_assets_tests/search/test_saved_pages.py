@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from instagram_assets.errors import SettingsError
 from instagram_assets.search.browser import open_browser
 from instagram_assets.search.saved_pages import check_selector, parse_page
-from instagram_assets.search.sites import load_site
+from instagram_assets.search.search_sites import load_site
 from instagram_assets_tests.search.browsers import OPTIONS
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.collect.site import Request
+from instagram_assets.collect.site_adapter import Request
 from instagram_assets.demo.graph_api_data import graph_hashtag
 from instagram_assets.demo.graph_api_fields import InvalidFieldsError, QueryField, parse_fields
 from instagram_assets.demo.graph_api_server import HASHTAGS_PER_WEEK, WEEK_SECONDS

@@ -9,9 +9,9 @@ import pytest
 
 from instagram_assets.demo.apify_server import ApifyActor
 from instagram_assets.settings import ApifySettings
-from instagram_assets.sources.apify import Patience
-from instagram_assets.sources.requests import load_request
-from instagram_assets.sources.scrape import Scraped, scrape
+from instagram_assets.sources.apify_api import Patience
+from instagram_assets.sources.apify_inputs import load_scrape_request
+from instagram_assets.sources.apify_scrape import Scraped, scrape
 from instagram_assets_tests.conftest import post
 from instagram_assets_tests.servers.apify import FaultyApify
 
@@ -49,7 +49,7 @@ def collect(apify: FaultyApify, tmp_path: Path, lines: list[str]) -> Collect:
         tell: Callable[[str], object] = lines.append,
         **options: object,
     ) -> Scraped:
-        request = load_request("reels").of(names or ("sun",), newer_than, SEOUL)
+        request = load_scrape_request("reels").of(names or ("sun",), newer_than, SEOUL)
         settings = ApifySettings.model_validate({"api_url": apify.url, **options})
         return scrape(request, settings, tmp_path / "inbox", tmp_path / "scrapes", tell, again=again, patience=QUICK)
 

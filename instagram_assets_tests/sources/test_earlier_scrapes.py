@@ -190,7 +190,7 @@ def test_a_note_of_an_earlier_scrape_that_cannot_be_read_is_told_and_passed_over
     (path,) = (tmp_path / "scrapes" / "reels").glob("*.json")
     path.write_text("{}")
     assert collect("new").items == 2
-    assert any(str(path) in line and "is no note of a scrape" in line for line in lines)
+    assert any(str(path) in line and "is no record of a scrape" in line for line in lines)
 
 
 def aged(folder: Path, **changes: object) -> None:

@@ -35,12 +35,12 @@ def scrape_and_land(home: str, url: str) -> None:
     os.chdir(home)
     from instagram_assets.ingest.inbox import land_files
     from instagram_assets.settings import ApifySettings, load_settings
-    from instagram_assets.sources.requests import load_request
-    from instagram_assets.sources.scrape import scrape
+    from instagram_assets.sources.apify_inputs import load_scrape_request
+    from instagram_assets.sources.apify_scrape import scrape
     from instagram_assets.storage.lake import open_lake
 
     settings = load_settings(apify=ApifySettings(api_url=url, max_items=5000))
-    request = load_request("reels").of(["sun_diary"], None, ZoneInfo("Asia/Seoul"))
+    request = load_scrape_request("reels").of(["sun_diary"], None, ZoneInfo("Asia/Seoul"))
     inbox, notes = settings.folder("inbox"), settings.folder("scrapes")
     scrape(request, settings.apify, inbox, notes, print, patience=QUICK)
     landing = land_files([], open_lake(settings), settings)

@@ -6,7 +6,7 @@ import pytest
 
 from instagram_assets.datasets.image_folder import CARD
 from instagram_assets.errors import StorageError
-from instagram_assets.storage.folders import MANIFEST, Removed, remove_folder, sheet_of
+from instagram_assets.storage.image_folder_state import MANIFEST, Removed, remove_folder, sheet_of
 from instagram_assets.storage.owned_files import HIDDEN
 from instagram_assets_tests.datasets.test_folder import Search
 

@@ -13,12 +13,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from instagram_assets.assets.parts import show
+from instagram_assets.assets.asset_helpers import log_results
 from instagram_assets.forget import outputs
 from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.settings import settings
-from instagram_assets.storage.history.embedded_images import ImageRemover
-from instagram_assets.storage.history.history_erasure import HistoryErasure, erase_from_history
+from instagram_assets.storage.dagster_history.embedded_images import ImageRemover
+from instagram_assets.storage.dagster_history.history_erasure import HistoryErasure, erase_from_history
 from instagram_assets_tests.conftest import OpenHome
 from instagram_assets_tests.storage import history_homes as homes
 from instagram_assets_tests.storage.history_search import found_in_files, found_in_tables
@@ -49,7 +49,7 @@ def materialized(instance: dg.DagsterInstance) -> None:
 
         @dg.asset(name=name)
         def made(context: dg.AssetExecutionContext, shown: dg.ResourceParam[dict[str, bytes]]) -> None:
-            show(context, {"rows": 3}, shown)
+            log_results(context, {"rows": 3}, shown)
 
         assert dg.materialize([made], instance=instance, resources={"shown": pictures}).success
     title = "contact sheet"

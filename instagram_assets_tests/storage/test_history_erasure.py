@@ -17,8 +17,12 @@ from dagster._core.storage.event_log import SqlEventLogStorage
 from dagster._daemon.types import DaemonHeartbeat
 
 from instagram_assets.errors import StorageError
-from instagram_assets.storage.history.history_erasure import HistoryErasure, erase_from_history, refuse_while_running
-from instagram_assets.storage.history.text_reader import read_all_texts
+from instagram_assets.storage.dagster_history.history_erasure import (
+    HistoryErasure,
+    erase_from_history,
+    refuse_while_running,
+)
+from instagram_assets.storage.dagster_history.text_reader import read_all_texts
 from instagram_assets.storage.locks import at_work_in
 from instagram_assets_tests.conftest import OpenHome
 from instagram_assets_tests.folder_hashes import digests

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 from sqlalchemy import Engine, event
 
-from instagram_assets.storage.history.history_erasure import erase_from_history
+from instagram_assets.storage.dagster_history.history_erasure import erase_from_history
 from instagram_assets_tests.conftest import OpenHome
 from instagram_assets_tests.faults.harness import Fault, Kind, Worker, choose
 from instagram_assets_tests.storage import event_log_chain as chain
@@ -123,7 +123,9 @@ def test_databases_hold_nothing_on_disk_of_what_an_earlier_try_deleted(lived: Pa
         connection.execute("pragma secure_delete = off")  # as SQLite is by itself, not as Debian builds it
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("instagram_assets.storage.history.dagster_databases.DagsterDatabase.empty", lambda *_: None)
+        patch.setattr(
+            "instagram_assets.storage.dagster_history.dagster_databases.DagsterDatabase.empty", lambda *_: None
+        )
         event.listen(Engine, "connect", kept)
         forget(str(home))
         event.remove(Engine, "connect", kept)

@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 import pytest
 
-from instagram_assets.storage.history.erased_cells import RANGE_END, RANGE_START, ErasedCells
-from instagram_assets.storage.history.name_matcher import NameMatcher
-from instagram_assets.storage.history.value_rewriter import ValueRewriter
+from instagram_assets.storage.dagster_history.erased_cells import RANGE_END, RANGE_START, ErasedCells
+from instagram_assets.storage.dagster_history.name_matcher import NameMatcher
+from instagram_assets.storage.dagster_history.value_rewriter import ValueRewriter
 
 JANE, TAG, POSTS, SEVEN = (
     "forgotten_1a2b3c4d5e6f",

@@ -17,7 +17,7 @@ from instagram_assets.partitions import RANGE_END, RANGE_START, Box, account_day
 from instagram_assets.schemas import CONTRACTS, Column, Contract
 from instagram_assets.storage.lake import read_table
 from instagram_assets.storage.parquet_io import ParquetTables, tables_of_run
-from instagram_assets.storage.run_memory import HandOver
+from instagram_assets.storage.run_table_cache import HandOver
 
 Made = dict[str | None, dict[str, Any]]
 Run = Callable[..., Made]

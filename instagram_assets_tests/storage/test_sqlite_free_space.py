@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.storage.history.sqlite_free_space import deleted_row_bytes
+from instagram_assets.storage.dagster_history.sqlite_free_space import deleted_row_bytes
 
 NAME = b"name%04d"
 

@@ -52,6 +52,12 @@ FRAGMENTS = (
         "갔다왔당ㅋ",
         "으앙",
         "^^",
+        ":-)",
+        "T_T",
+        "ㅠ_ㅠ",
+        ";;",
+        "<3",
+        "XD",
         "don't",
         "mom’s",
         "OOTD",
@@ -153,16 +159,38 @@ def test_laughter_and_crying_have_one_spelling(text: str, laughter: list[str]) -
 
 
 @pytest.mark.parametrize(
+    ("text", "emoticons"),
+    [
+        (
+            ":) :-) 좋아요:))) ;) =) :D XD xDD :P :3 :O :/",
+            [":)", ":)", ":)", ";)", "=)", ":d", "xd", "xd", ":p", ":3", ":o", ":/"],
+        ),
+        (":( :'( <3 </3 OTL orz", [":(", ":'(", "<3", "</3", "otl", "orz"]),
+        ("^^ ^_^; ^-^ >_< >< -_- -.-; =_= ;; ;_;", ["^^", "^^", "^^", ">_<", "><", "-_-", "-_-", "=_=", ";;", ";_;"]),
+        (
+            "T_T 슬퍼T.T T^T ㅠ_ㅠ ㅜ.ㅜ ㅎ_ㅎ ㅡ_ㅡ; ㅇㅅㅇ o_o X_X",
+            ["t_t", "t_t", "t_t", "ㅠㅠ", "ㅠㅠ", "ㅎㅎ", "ㅡㅡ", "ㅇㅅㅇ", "o_o", "x_x"],
+        ),
+        ("10:3 (2:D) A:D Note:D 인원:3 http://a.b/:D PT_TV n_nx a-_-b", []),
+        ("--- -.-.- ====== f(x)=(3) 준비물:(아래) 1<3 <30 <b><i> &lt;3 12;30", []),
+    ],
+)
+def test_emoticons_are_one_word_in_one_spelling_and_nothing_else_is_one(text: str, emoticons: list[str]) -> None:
+    assert words(text, "interjection") == emoticons
+
+
+@pytest.mark.parametrize(
     ("text", "prose"),
     [
-        ("여기 https://naver.me/a?b=1에서 봐요", ["여기 ", "에서 봐요"]),
-        ("메일은 x.y@z.co 로", ["메일은 ", " 로"]),
+        ("여기 https://naver.me/a?b=1에서 봐요", ["여기 ", " 봐요"]),
+        ("메일은 x.y@z.co 로", ["메일은 ", " "]),
         ("www.blog.example", []),
         ("@friend랑 갔다", [" 갔다"]),
         ("@friend은행 갔다", ["은행 갔다"]),
+        ("@friend 이 사진", [" 이 사진"]),
     ],
 )
-def test_addresses_are_no_prose_and_a_particle_stays_with_its_mention(text: str, prose: list[str]) -> None:
+def test_addresses_are_no_prose_and_a_particle_stays_with_its_mention_or_address(text: str, prose: list[str]) -> None:
     assert [piece.raw for piece in split_entities(text) if piece.kind == "prose"] == prose
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from instagram_assets.errors import FileError
 from instagram_assets.text.lexicon import DEFAULT_FILE, USER_WORD_CLASSES, Lexicon, read_lexicon
-from instagram_assets.text.pos import POS_CLASSES
+from instagram_assets.text.part_of_speech import POS_CLASSES
 
 
 def written(folder: Path, text: str) -> str:

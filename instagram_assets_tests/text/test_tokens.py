@@ -20,7 +20,7 @@ from instagram_assets.errors import FileError, SettingsError
 from instagram_assets.schemas import TOKENS
 from instagram_assets.settings import TextSettings
 from instagram_assets.text.entities import plain_text
-from instagram_assets.text.pos import POS_CLASSES, TaggedWord
+from instagram_assets.text.part_of_speech import POS_CLASSES, TaggedWord
 from instagram_assets.text.tokens import find_tokenizer, token_batches, tokenize, tokens_table
 from instagram_assets_tests.text.hand_checked import HAND_CHECKED
 from instagram_assets_tests.text.test_entities import captions

@@ -176,14 +176,28 @@ def test_noise_and_groups_that_are_too_small_are_no_topics() -> None:
     assert list(lake.rows(TextSettings(topic_min_size=2))) == [("clusters", "all", 5), ("clusters", "all", 6)]
 
 
-def test_a_rare_word_of_few_posts_names_no_topic_unless_there_is_no_other() -> None:
+def test_a_rare_word_of_few_posts_names_no_topic_unless_it_has_fewer_than_three_others() -> None:
     lake = Lake()
     for number in range(20):
-        words = ("산책", "공원") if number % 2 else ("바다", "공원")
+        words = ("산책", "공원", "나무") if number % 2 else ("바다", "공원")
         lake.post(nouns(*words, f"드문{number % 10}"), cluster=number % 2)
     for number in range(3):
         lake.post(nouns(f"하나{number}"), cluster=2)
-    assert [row["name"] for row in lake.rows().values()] == ["바다, 공원", "산책, 공원", "하나0, 하나1, 하나2"]
+    assert [row["name"] for row in lake.rows().values()] == [
+        "바다, 공원, 드문0",
+        "나무, 산책, 공원",
+        "하나0, 하나1, 하나2",
+    ]
+    assert [len(row["words"]) for row in lake.rows().values()] == [3, 3, 3]
+
+
+def test_topics_of_the_same_first_words_are_named_by_the_words_that_tell_them_apart() -> None:
+    lake = Lake()
+    for number in range(8):
+        lake.post(nouns("산책", "공원", "나무", "강" if number % 2 else "비"), cluster=number % 2)
+    names = [row["name"] for row in lake.rows().values()]
+    assert len(set(names)) == 2
+    assert ["비" in names[0], "강" in names[1]] == [True, True]
 
 
 def test_the_only_topic_is_named_by_its_most_frequent_words() -> None:

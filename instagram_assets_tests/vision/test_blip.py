@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from instagram_assets.models.linear import TILE, linear, tiled
+from instagram_assets.models.devices import TILE, linear, tiled
 from instagram_assets.vision.blip import Blip
 from instagram_assets.vision.decoding import Decoding, Tokens, ban_repeated_ngrams, is_degenerate, nucleus, uniforms
 

@@ -2,14 +2,16 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from instagram_assets.errors import ModelError
-from instagram_assets.models.local_models import find_model
+from instagram_assets.models.local_models import ModelSource, find_model
 from instagram_assets.vision.load_models import load_captioner, load_embedder
 from instagram_assets_tests.models.small_models import save_blip
 
@@ -23,7 +25,7 @@ def test_loading_a_model_needs_no_network_and_says_nothing(saved: Path, tmp_path
 import socket, sys
 from pathlib import Path
 socket.socket.connect = socket.getaddrinfo = None
-from instagram_assets.models.local_models import find_model
+from instagram_assets.models.local_models import ModelSource, find_model
 from instagram_assets.vision.load_models import load_embedder
 loaded = load_embedder(find_model(sys.argv[1], "main", Path(sys.argv[2])), "cpu", "fp32")
 assert loaded.processor.image_processor.backend == "pil"
@@ -73,6 +75,23 @@ def test_weights_of_another_size_are_refused(clip: Path, tmp_path: Path) -> None
     edit(clip / "config.json", projection_dim=99)
     with pytest.raises(ModelError, match=r"cannot be loaded from"):
         load_embedder(find_model(str(clip), "main", tmp_path), "cpu", "fp32")
+
+
+@pytest.mark.parametrize(("name", "load"), [("clip", load_embedder), ("blip", load_captioner)])
+def test_a_preprocessor_of_another_image_size_is_refused_before_any_work(
+    name: str, load: Callable[[ModelSource, str, str], object], saved: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / name
+    shutil.copytree(saved / name, folder)
+    file = next(
+        file for file in (folder / "processor_config.json", folder / "preprocessor_config.json") if file.exists()
+    )
+    wrong = {"size": {"height": 48, "width": 48}, "crop_size": {"height": 48, "width": 48}}
+    settings = json.loads(file.read_text())
+    settings.get("image_processor", settings).update(wrong)
+    file.write_text(json.dumps(settings))
+    with pytest.raises(ModelError, match=rf"{name}: does not work on a grey test image .*Fetch the model again"):
+        load(find_model(str(folder), "main", tmp_path), "cpu", "fp32")
 
 
 def test_weights_that_are_no_numbers_are_refused_by_name(clip: Path, tmp_path: Path) -> None:

@@ -10,11 +10,10 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from instagram_assets.settings import load_settings
-from instagram_assets.web.app import create_app
+from instagram_assets.web.app import create_app, protected_app
 from instagram_assets.web.dagster_api import DagsterApi
-from instagram_assets.web.http_server import http_server, listen, place_of
-from instagram_assets.web.services import Services
-from instagram_assets.web.serving import protected
+from instagram_assets.web.dependencies import Services
+from instagram_assets.web.http_server import address_of, http_server, listen
 
 NOBODY = "http://127.0.0.1:1"
 """An address at which nothing answers."""
@@ -35,11 +34,11 @@ def served(folder: Path, dagster: str = NOBODY, **settings: Any) -> Generator[st
     """The app at an address of its own, with all that guards it."""
     with listen("127.0.0.1", 0) as listener:
         services = Services(load_settings(data_dir=folder, **settings), DagsterApi(dagster), dagster)
-        server = http_server(protected(listener, services))
+        server = http_server(protected_app(listener, services))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
-            yield f"http://{place_of(listener)}"
+            yield f"http://{address_of(listener)}"
         finally:
             server.should_exit = True
             thread.join()

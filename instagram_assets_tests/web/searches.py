@@ -10,17 +10,17 @@ from PIL import Image
 
 from instagram_assets.datasets.image_folder import write_folder
 from instagram_assets.datasets.overrides import read_overrides
-from instagram_assets.media.incoming import Limits
+from instagram_assets.media.download_options import SizeLimits
 from instagram_assets.media.store import MediaStore
 from instagram_assets.schemas import SEARCH_CLUSTERS, SEARCH_DATASET, SEARCH_IMAGES, SEARCH_RESULTS
 from instagram_assets.search.image_selection import select_images
 from instagram_assets.settings import Settings
-from instagram_assets.storage.content_keys import url_identity
-from instagram_assets.storage.folders import preferences
+from instagram_assets.storage.fingerprints import url_identity
+from instagram_assets.storage.image_folder_state import preferences
 from instagram_assets.storage.lake import lake_root
 from instagram_assets.storage.lake_writer import write_cells
 
-LIMITS = Limits("image", 1 << 20, 40)
+LIMITS = SizeLimits("image", 1 << 20, 40)
 
 
 class Search:
@@ -43,7 +43,7 @@ class Search:
         media = self.settings.folder("media")
         with MediaStore(media) as store:
             for number in numbers:
-                entry = store.keep_made(url_identity(url(number)), picture(number), LIMITS)
+                entry = store.add_local(url_identity(url(number)), picture(number), LIMITS)
                 self.ids[number] = entry.image_id
                 self.files[entry.image_id] = media / entry.path
 

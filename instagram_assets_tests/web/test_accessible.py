@@ -10,7 +10,7 @@ import pytest
 from selenium.webdriver.chrome.webdriver import WebDriver
 
 from instagram_assets.datasets.lists import decide
-from instagram_assets.lake_index.place import INDEX_FOLDER as FOLDER_OF_INDEX
+from instagram_assets.lake_index.index_files import INDEX_FOLDER as FOLDER_OF_INDEX
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import load_settings

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from upath import UPath
 
 from instagram_assets.datasets.lists import decide, read_decisions
-from instagram_assets.web import lists
+from instagram_assets.web import gallery_lists
 from instagram_assets_tests.lake_index.query_lake import indexed
 from instagram_assets_tests.web.clients import app_of, client_of
 
@@ -103,7 +103,9 @@ def test_what_a_list_says_is_read_once_until_it_says_something_else(
     client = client_of(app_of(tmp_path))
     first, second, *_ = (each["image_id"] for each in client.get("/api/gallery?source=posts").json()["images"])
     lake, read = UPath(tmp_path / "lake"), list[str]()
-    monkeypatch.setattr(lists, "read_decisions", lambda root, name: read.append(name) or read_decisions(root, name))
+    monkeypatch.setattr(
+        gallery_lists, "read_decisions", lambda root, name: read.append(name) or read_decisions(root, name)
+    )
     kept = {"list_name": "mine", "decided": "kept"}
     assert client.get("/api/gallery", params=kept).json()["total"] == 0
     decide(lake, "mine", [first], "keep", "", datetime(2026, 11, 1, tzinfo=UTC))

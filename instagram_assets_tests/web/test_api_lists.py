@@ -14,7 +14,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from instagram_assets.automation.forget_requests import PAUSE_FOLDER, ForgetPhase, ForgetRequest
-from instagram_assets.lake_index.place import INDEX_FOLDER
+from instagram_assets.lake_index.index_files import INDEX_FOLDER
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.settings import load_settings
 from instagram_assets_tests.datasets.listed import Listed

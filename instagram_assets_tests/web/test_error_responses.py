@@ -9,21 +9,23 @@ from fastapi import APIRouter, Body
 from starlette.testclient import TestClient
 
 from instagram_assets import errors
+from instagram_assets.web.dagster_queries import DagsterDownError, DagsterRefusedError
+from instagram_assets.web.uploads import NotTakenError, TooLargeError
 from instagram_assets.web.words import words_in
 from instagram_assets_tests.web.clients import app_of, client_of
 
 RAISED = {
     "not_found": (errors.NotFoundError("no job 7"), 404),
     "conflict": (errors.ConflictError("it runs"), 409),
-    "too_large": (errors.TooLargeError("3 GB"), 413),
-    "not_taken": (errors.NotTakenError("a program"), 415),
+    "too_large": (TooLargeError("3 GB"), 413),
+    "not_taken": (NotTakenError("a program"), 415),
     "search_request": (errors.SearchRequestError("no word"), 422),
     "file": (errors.FileError("posts.json", "is cut off", "Get it again"), 422),
     "settings": (errors.SettingsError("no token"), 409),
     "damaged": (errors.DamagedError("posts"), 409),
     "disk_full": (errors.DiskFullError("full"), 507),
-    "dagster_down": (errors.DagsterDownError("nobody there"), 503),
-    "dagster_refused": (errors.DagsterRefusedError("no such job"), 502),
+    "dagster_down": (DagsterDownError("nobody there"), 503),
+    "dagster_refused": (DagsterRefusedError("no such job"), 502),
     "bug": (ZeroDivisionError("secret"), 500),
 }
 

@@ -19,16 +19,16 @@ from starlette.testclient import TestClient
 from upath import UPath
 
 from instagram_assets.automation import forget_requests
+from instagram_assets.automation.dev_processes import active_run_names, run_forget_command
 from instagram_assets.automation.forget_requests import PAUSE_FOLDER, ForgetPhase, ForgetRequest
-from instagram_assets.automation.forget_while_paused import active_run_names, run_forget_command
 from instagram_assets.errors import BusyError, ConflictError, ForgetError
 from instagram_assets.forget import erasure, erasure_journal
 from instagram_assets.ingest.landing import land_file
 from instagram_assets.settings import settings
 from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi
+from instagram_assets.web.dependencies import Services
 from instagram_assets.web.forgetting import canonical, preview, progress, unfinished
-from instagram_assets.web.services import Services
 from instagram_assets.web.status import counted
 from instagram_assets.web.words import words_in
 from instagram_assets_tests.conftest import export, post

@@ -17,10 +17,9 @@ from starlette.types import Receive, Scope, Send
 from instagram_assets.settings import load_settings
 from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi
-from instagram_assets.web.http_server import http_server, listen
+from instagram_assets.web.dependencies import Services
+from instagram_assets.web.http_server import http_server, is_behind_proxy, listen
 from instagram_assets.web.middleware import SmallBodies
-from instagram_assets.web.services import Services
-from instagram_assets.web.serving import is_behind_proxy
 from instagram_assets_tests.web.clients import NOBODY
 
 HEAD = b"GET / HTTP/1.1\r\nHost: here\r\n"

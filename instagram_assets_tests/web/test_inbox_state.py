@@ -11,13 +11,13 @@ import pytest
 from starlette.testclient import TestClient
 from upath import UPath
 
-from instagram_assets.ingest.folders import ERROR_SUFFIX
+from instagram_assets.ingest.folder_scan import ERROR_SUFFIX
 from instagram_assets.ingest.inbox import land_files
 from instagram_assets.ingest.manifests import clear_pending, manifest_path
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi
-from instagram_assets.web.services import Services
+from instagram_assets.web.dependencies import Services
 
 NOWHERE = "http://127.0.0.1:9"
 

@@ -11,17 +11,17 @@ from upath import UPath
 
 from instagram_assets.automation import forget_requests
 from instagram_assets.errors import DamagedError, NotReadyError
-from instagram_assets.lake_index.derived import remove_index
-from instagram_assets.lake_index.orders import shared_orders
-from instagram_assets.lake_index.place import INDEX_FOLDER, index_file
+from instagram_assets.lake_index.index_files import INDEX_FOLDER, index_file
+from instagram_assets.lake_index.remove_derived_files import remove_index
+from instagram_assets.lake_index.sorted_rows import shared_sorted_rows
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.settings import load_settings
 from instagram_assets.web import index_updater
 from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi
+from instagram_assets.web.dependencies import Services
 from instagram_assets.web.index_service import index_of, index_state
 from instagram_assets.web.index_updater import index_updates
-from instagram_assets.web.services import Services
 from instagram_assets_tests.lake_index import small_lakes
 from instagram_assets_tests.lake_index.small_lakes import ZONE
 from instagram_assets_tests.web.clients import NOBODY, client_of
@@ -37,7 +37,7 @@ def client(services: Services) -> TestClient:
     app = create_app(services)
 
     def needs_the_index() -> int:
-        return index_of(services).ask("SELECT * FROM posts").num_rows
+        return index_of(services).query("SELECT * FROM posts").num_rows
 
     app.add_api_route("/api/needs_the_index", needs_the_index)
     app.add_api_route("/needs_the_index", needs_the_index)
@@ -122,9 +122,9 @@ def test_the_first_questions_to_a_new_index_are_answered_beforehand(
 ) -> None:
     monkeypatch.setattr(index_updater, "_LOOK_SECONDS", 0.1)
     small_lakes.write_month(services.lake, "jane", 2026, 10, 3, Random(1))
-    shared_orders.cache_clear()  # those of other tests' indexes may go at any time
+    shared_sorted_rows.cache_clear()  # those of other tests' indexes may go at any time
     with index_updates(services.settings):
-        until(lambda: len(shared_orders()) == 1)
+        until(lambda: len(shared_sorted_rows()) == 1)
         remove_index(services.settings.folder(INDEX_FOLDER))
         until(lambda: index_state(services).is_there)
         assert _posts(services) == 3
@@ -160,7 +160,7 @@ def until(happens: Callable[[], bool], seconds: float = 60.0) -> None:
 
 
 def _posts(services: Services) -> int:
-    return index_of(services).ask("SELECT * FROM posts").num_rows
+    return index_of(services).query("SELECT * FROM posts").num_rows
 
 
 def _damage(lake: UPath) -> None:

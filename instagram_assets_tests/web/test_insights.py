@@ -15,8 +15,8 @@ import pytest
 from starlette.testclient import TestClient
 from upath import UPath
 
-from instagram_assets.insights.charts import CHART_PAGES
-from instagram_assets.insights.every import CHARTS
+from instagram_assets.insights.chart_data import CHARTS_BY_NAME
+from instagram_assets.insights.chart_definition import CHART_PAGES
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.web.chart_rendering import MOST_TABLE_ROWS
 from instagram_assets.web.words import words_in
@@ -25,7 +25,7 @@ from instagram_assets_tests.insights.word_lake import TRAP, post_of, write_posts
 from instagram_assets_tests.web.clients import app_of, client_of
 
 FILTER = "account=bada&first=2025-10-07&last=2026-11-20&pos=foreign"
-WORD_CHARTS = [name for name, chart in CHARTS.items() if chart.page == "words"]
+WORD_CHARTS = [name for name, chart in CHARTS_BY_NAME.items() if chart.page == "words"]
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +63,13 @@ def links_in(page: str, path: str) -> list[str]:
 def test_a_page_loads_each_of_its_charts_with_the_filter(client: TestClient, page: str, language: str) -> None:
     text = client.get(f"/insights/{page}?{FILTER}", headers={"Accept-Language": language}).text
     loaded = {unescape(address) for address in re.findall(r'hx-get="(/insights/charts/[^"]+)"', text)}
-    assert loaded == {f"/insights/charts/{name}?{FILTER}" for name, chart in CHARTS.items() if chart.page == page}
+    assert loaded == {
+        f"/insights/charts/{name}?{FILTER}" for name, chart in CHARTS_BY_NAME.items() if chart.page == page
+    }
     t = words_in(language)
-    assert all(t(f"insights.charts.{name}") in unescape(text) for name, chart in CHARTS.items() if chart.page == page)
+    assert all(
+        t(f"insights.charts.{name}") in unescape(text) for name, chart in CHARTS_BY_NAME.items() if chart.page == page
+    )
 
 
 def test_the_first_page_is_that_of_words_and_others_keep_the_filter(client: TestClient) -> None:
@@ -113,7 +117,7 @@ def test_an_account_without_posts_is_named(client: TestClient) -> None:
     assert words_in("en")("filter.unknown_account", account="bada") not in text
 
 
-@pytest.mark.parametrize("name", CHARTS)
+@pytest.mark.parametrize("name", CHARTS_BY_NAME)
 def test_a_chart_is_the_same_as_json_as_csv_and_as_a_table(client: TestClient, name: str) -> None:
     told = numbers_of(client, name, FILTER)
     answer = client.get(f"/api/insights/{name}.csv?{FILTER}")
@@ -139,7 +143,7 @@ def test_a_chart_is_the_same_as_json_as_csv_and_as_a_table(client: TestClient, n
 
 def test_each_chart_says_what_is_counted_and_where_its_numbers_are(client: TestClient) -> None:
     listed = client.get("/api/insights").json()["charts"]
-    assert [chart["name"] for chart in listed] == list(CHARTS)
+    assert [chart["name"] for chart in listed] == list(CHARTS_BY_NAME)
     for chart in listed:
         part = unescape(part_of(client, chart["name"], FILTER))
         assert chart["title"] in part

@@ -7,8 +7,8 @@ import pytest
 
 from instagram_assets.settings import load_settings
 from instagram_assets.web.dagster_api import DagsterApi
+from instagram_assets.web.dependencies import Services
 from instagram_assets.web.job_actions import alone_with
-from instagram_assets.web.services import Services
 from instagram_assets_tests.web.clients import NOBODY
 
 SECONDS = 10

@@ -23,7 +23,7 @@ from instagram_assets.partitions import FOLDER_TAG, HISTORY_TAG, LIMIT_TAG, QUER
 from instagram_assets.settings import load_settings
 from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi
-from instagram_assets.web.services import Services
+from instagram_assets.web.dependencies import Services
 from instagram_assets_tests.servers.dev import ROOT
 from instagram_assets_tests.web.clients import app_of, client_of
 from instagram_assets_tests.web.searches import Search

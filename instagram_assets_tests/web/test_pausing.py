@@ -11,12 +11,12 @@ from instagram_assets.automation import forget_requests
 from instagram_assets.automation.forget_requests import PAUSE_FOLDER, PAUSED_MESSAGE, ForgetPhase, ForgetRequest
 from instagram_assets.errors import PausedError
 from instagram_assets.settings import load_settings
-from instagram_assets.web.access import Access
 from instagram_assets.web.api_reference import operations
 from instagram_assets.web.app import create_app
+from instagram_assets.web.authentication import Access
 from instagram_assets.web.dagster_api import DagsterApi
+from instagram_assets.web.dependencies import Services
 from instagram_assets.web.job_actions import run_history
-from instagram_assets.web.services import Services
 from instagram_assets.web.uploads import take
 from instagram_assets.web.words import words_in
 from instagram_assets_tests.web.clients import NOBODY, app_of, client_of

@@ -13,9 +13,9 @@ from instagram_assets.errors import DecodeError, MediaRefusedError, NotFoundErro
 from instagram_assets.lake_index.thumbnails import SIDE
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets.web.dagster_api import DagsterApi
-from instagram_assets.web.picture_bytes import thumbnail, whole
+from instagram_assets.web.dependencies import Services
+from instagram_assets.web.image_responses import full_image, small_image
 from instagram_assets.web.search_images import Picture, Place, Show, counts_of, find_image, images_of
-from instagram_assets.web.services import Services
 from instagram_assets_tests.web.searches import Search, picture, url
 
 AT = datetime(2026, 11, 27, 9, tzinfo=UTC)
@@ -138,7 +138,7 @@ def test_a_thumbnail_is_a_small_upright_jpeg_that_carries_nothing_else(tmp_path:
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 6, "where I live"
     Image.new("RGB", (1200, 600), "red").save(path, exif=exif)
-    small = thumbnail(path, 40)
+    small = small_image(path, 40)
     shown = Image.open(io.BytesIO(small.data))
     assert (shown.format, shown.size, small.media_type) == ("JPEG", (SIDE // 2, SIDE), "image/jpeg")
     assert b"where I live" not in small.data
@@ -148,8 +148,8 @@ def test_a_thumbnail_is_a_small_upright_jpeg_that_carries_nothing_else(tmp_path:
 def test_a_clean_picture_is_sent_as_it_is(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "a"
     Image.new("RGB", (40, 30), "red").save(path, kind)
-    assert whole(path, 40).data == path.read_bytes()
-    assert whole(path, 40).media_type == f"image/{kind.lower()}"
+    assert full_image(path, 40).data == path.read_bytes()
+    assert full_image(path, 40).media_type == f"image/{kind.lower()}"
 
 
 @pytest.mark.parametrize("trailing", [b"<script>alert(1)</script>", b"PK\x03\x04"])
@@ -158,7 +158,7 @@ def test_what_else_is_in_a_file_is_not_sent(tmp_path: Path, trailing: bytes) -> 
         path = tmp_path / "a"
         Image.new("RGB", (40, 30), "red").save(path, kind)
         path.write_bytes(path.read_bytes() + trailing)
-        sent = whole(path, 40)
+        sent = full_image(path, 40)
         assert trailing not in sent.data
         assert sent.media_type == "image/jpeg"
 
@@ -166,14 +166,14 @@ def test_what_else_is_in_a_file_is_not_sent(tmp_path: Path, trailing: bytes) -> 
 @pytest.mark.parametrize("data", [b"<svg onload='alert(1)'/>", b"<!doctype html><script>", b"", b"\xff\xd8\xff broken"])
 def test_what_is_no_picture_is_never_sent(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "a.jpg").write_bytes(data)
-    for make in (whole, thumbnail):
+    for make in (full_image, small_image):
         with pytest.raises(DecodeError):
             make(tmp_path / "a.jpg", 40)
 
 
 def test_a_picture_of_too_many_pixels_is_refused(tmp_path: Path) -> None:
     Image.new("1", (5000, 5000)).save(tmp_path / "a.png")
-    for make in (whole, thumbnail):
+    for make in (full_image, small_image):
         with pytest.raises(MediaRefusedError):
             make(tmp_path / "a.png", 20)
 

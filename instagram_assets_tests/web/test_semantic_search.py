@@ -12,8 +12,8 @@ from upath import UPath
 
 from instagram_assets.demo import MODELS
 from instagram_assets.errors import InstagramAssetsError, ModelError, NotFoundError, NotReadyError
-from instagram_assets.lake_index.place import INDEX_FOLDER
-from instagram_assets.lake_index.reading import LakeIndex
+from instagram_assets.lake_index.index_files import INDEX_FOLDER
+from instagram_assets.lake_index.index_reader import LakeIndex
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import load_settings
@@ -22,8 +22,8 @@ from instagram_assets.vision.embed import open_embedder
 from instagram_assets.vision.pipeline import find_embedder
 from instagram_assets.web import semantic_search
 from instagram_assets.web.dagster_api import DagsterApi
+from instagram_assets.web.dependencies import Services
 from instagram_assets.web.index_service import index_of
-from instagram_assets.web.services import Services
 from instagram_assets_tests.lake_index.vector_lakes import image_id
 from instagram_assets_tests.web.clients import NOBODY, app_of, client_of
 

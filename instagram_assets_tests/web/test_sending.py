@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from instagram_assets.settings import load_settings
+from instagram_assets.web.app import protected_app
 from instagram_assets.web.dagster_api import DagsterApi
+from instagram_assets.web.dependencies import Services
 from instagram_assets.web.http_server import http_server, listen
-from instagram_assets.web.services import Services
-from instagram_assets.web.serving import protected
 from instagram_assets_tests.web.clients import NOBODY
 
 
@@ -30,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def port(folder: Path) -> Iterator[int]:
     listener = listen("127.0.0.1", 0)
     services = Services(load_settings(data_dir=folder, web={"max_upload_mb": 64}), DagsterApi(NOBODY), NOBODY)
-    server = http_server(protected(listener, services))
+    server = http_server(protected_app(listener, services))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     yield listener.getsockname()[1]

@@ -18,9 +18,9 @@ from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets.web.app import create_app
 from instagram_assets.web.background_value import BackgroundValue
 from instagram_assets.web.dagster_api import DagsterApi
+from instagram_assets.web.dependencies import Services
 from instagram_assets.web.lake_counts import LakeCounts, lake_counts
 from instagram_assets.web.pages.start import POLICY
-from instagram_assets.web.services import Services
 from instagram_assets_tests.web.clients import served
 
 DAY = date(2026, 11, 3)

@@ -19,11 +19,11 @@ from starlette.testclient import TestClient
 
 from instagram_assets.automation.schedules import nightly_datasets
 from instagram_assets.collect.clock import SystemClock
-from instagram_assets.collect.database import CollectorDatabase
+from instagram_assets.collect.collector_database import CollectorDatabase
 from instagram_assets.definitions import defs
 from instagram_assets.ingest.inbox import land_files
 from instagram_assets.ingest.manifests import manifest_path, pending_names
-from instagram_assets.lake_index.place import INDEX_FOLDER
+from instagram_assets.lake_index.index_files import INDEX_FOLDER
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.settings import settings
 from instagram_assets.status.data_status import read_data_status
@@ -32,8 +32,8 @@ from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets.web import status, status_facts
 from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi
+from instagram_assets.web.dependencies import Services
 from instagram_assets.web.index_updater import IndexUpdater
-from instagram_assets.web.services import Services
 from instagram_assets.web.words import LANGUAGES, words_in
 from instagram_assets_tests.conftest import export, post
 from instagram_assets_tests.datasets.tables import post as post_row

@@ -15,8 +15,8 @@ from instagram_assets.partitions import (
     PARTITION,
     QUERY_TAG,
 )
+from instagram_assets.web.collection_jobs import Job, State, folder_of, job_of
 from instagram_assets.web.dagster_queries import Run
-from instagram_assets.web.jobs import Job, State, folder_of, job_of
 
 
 def shown(ended: float = 2.0, /, status: str = "SUCCESS", **tags: str) -> Job:

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.errors import DiskFullError, FileError, InstagramAssetsError, NotTakenError, TooLargeError
+from instagram_assets.errors import DiskFullError, FileError, InstagramAssetsError
 from instagram_assets.ingest.inbox import waiting_entries
 from instagram_assets.settings import Settings, load_settings
 from instagram_assets.storage.atomic import temporary_beside
-from instagram_assets.web.uploads import Uploaded, take
+from instagram_assets.web.uploads import NotTakenError, TooLargeError, Uploaded, take
 
 POSTS = b'[{"shortCode": "Abc"}]'
 

@@ -10,7 +10,7 @@ from string import Formatter
 import pytest
 from jinja2 import nodes
 
-from instagram_assets.collect.identities import ADVICE
+from instagram_assets.collect.circuit_breaker import ADVICE
 from instagram_assets.web.rendering import FOLDER, environment
 from instagram_assets.web.words import LANGUAGES, language_of, words_in
 

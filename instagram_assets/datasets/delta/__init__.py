@@ -1,22 +1,22 @@
 """Export of the lake's tables as Delta tables, which Databricks, Spark, DuckDB, polars and pandas read."""
 
-from instagram_assets.datasets.delta.history import files_beside_tables, files_of_tables
+from instagram_assets.datasets.delta.files import files_beside_tables, files_of_tables
+from instagram_assets.datasets.delta.locations import delta_target, local_folder, table_location
 from instagram_assets.datasets.delta.log import check
-from instagram_assets.datasets.delta.places import folder_of, place_of, target_of
-from instagram_assets.datasets.delta.upkeep import Vacuumed, optimize, vacuum
-from instagram_assets.datasets.delta.write import TABLES, Made, write_delta
+from instagram_assets.datasets.delta.maintenance import Vacuumed, optimize, vacuum
+from instagram_assets.datasets.delta.write import TABLES, ExportedTable, write_delta
 
 __all__ = [
     "TABLES",
-    "Made",
+    "ExportedTable",
     "Vacuumed",
     "check",
+    "delta_target",
     "files_beside_tables",
     "files_of_tables",
-    "folder_of",
+    "local_folder",
     "optimize",
-    "place_of",
-    "target_of",
+    "table_location",
     "vacuum",
     "write_delta",
 ]

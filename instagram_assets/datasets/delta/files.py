@@ -5,12 +5,14 @@ file. So neighbouring accounts share one. Group boundaries depend on the account
 group of its neighbours, and all other files stay as they are.
 """
 
+import io
 import json
 import time
 import uuid
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
@@ -18,12 +20,14 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
-from instagram_assets.datasets.delta.places import Place
+from instagram_assets.datasets.delta.locations import FolderLocation, TableLocation, local_folder, table_location
 from instagram_assets.datasets.pseudonymous import Check
 from instagram_assets.errors import StorageError
+from instagram_assets.privacy.identifier_leaks import NamedFile, foreign_files, named_files
 from instagram_assets.privacy.pseudonyms import Pseudonymizer
 from instagram_assets.schemas import CONTRACTS
-from instagram_assets.storage.file_stamps import combined, is_current
+from instagram_assets.schemas.contract import BY_CELL
+from instagram_assets.storage.fingerprints import combined, is_current
 from instagram_assets.storage.lake import read_rows
 from instagram_assets.storage.layout import value_of
 
@@ -35,7 +39,7 @@ ACCOUNTS_OF_FILE, ACCOUNTS_OF_LARGE_FILE = 8, 256
 """The average number of accounts in a file: as it is written first, and after `optimize`."""
 
 _FORMAT = "1"
-_BOUNDED = ("account", "day", "taken_at")
+_BOUNDED = (*BY_CELL, "taken_at")
 """By these readers skip whole files; bounds of the others would make the log longer than they are worth.
 
 A file without one of them would lose its rows: of bounds that are missing pyarrow believes that no row can match.
@@ -43,7 +47,7 @@ A file without one of them would lose its rows: of bounds that are missing pyarr
 _ANY_TIME = {"min": datetime(1970, 1, 1, tzinfo=UTC), "max": datetime(9999, 1, 1, tzinfo=UTC)}
 
 
-class Source(NamedTuple):
+class SourceFile(NamedTuple):
     """A source file of the lake with its stamp (a content fingerprint), and the account's name in the Delta table."""
 
     path: UPath
@@ -55,15 +59,15 @@ class Source(NamedTuple):
         return self.path.name.removesuffix(".parquet")
 
 
-class Group(NamedTuple):
+class FileGroup(NamedTuple):
     """The lake files that one file of a Delta table is built from; `month` is null in a table without partitions."""
 
     month: str | None
     stamp: str
-    sources: tuple[Source, ...]
+    sources: tuple[SourceFile, ...]
 
 
-class Asked(NamedTuple):
+class TableSpec(NamedTuple):
     """The specification of a Delta table: its name, the lake table that its rows come from, and which kind of rows.
 
     `pseudonyms` replaces names where the table is pseudonymous; `check` must pass for a new file before it is
@@ -76,10 +80,10 @@ class Asked(NamedTuple):
     pseudonyms: Pseudonymizer | None = None
     check: Check | None = None
 
-    def source(self, path: UPath, stamp: str) -> Source:
+    def source(self, path: UPath, stamp: str) -> SourceFile:
         """Returns a file of the lake as a source of this table."""
         account = value_of(path.parent.name)
-        return Source(path, stamp, self.pseudonyms.person(account) if self.pseudonyms else account)
+        return SourceFile(path, stamp, self.pseudonyms.person(account) if self.pseudonyms else account)
 
     @property
     def by_month(self) -> bool:
@@ -101,23 +105,23 @@ class Asked(NamedTuple):
         return pa.schema(fields)
 
 
-def groups(asked: Asked, sources: Iterable[Source], accounts: int = ACCOUNTS_OF_FILE) -> list[Group]:
+def groups(spec: TableSpec, sources: Iterable[SourceFile], accounts: int = ACCOUNTS_OF_FILE) -> list[FileGroup]:
     """Returns the groups that a table's files are built from, each of about `accounts` neighbours (a power of two)."""
-    pseudonymous = (asked.pseudonyms.version,) if asked.pseudonyms else ()
-    marks = (_FORMAT, str(CONTRACTS[asked.asset].schema), asked.kind or "", *pseudonymous)
-    if not asked.by_month:
-        return [Group(None, combined([*marks, *(each.stamp for each in sources)]), tuple(sources))]
-    made: list[Group] = []
+    pseudonymous = (spec.pseudonyms.version,) if spec.pseudonyms else ()
+    marks = (_FORMAT, str(CONTRACTS[spec.asset].schema), spec.kind or "", *pseudonymous)
+    if not spec.by_month:
+        return [FileGroup(None, combined([*marks, *(each.stamp for each in sources)]), tuple(sources))]
+    made: list[FileGroup] = []
     ordered = sorted(sources, key=lambda each: (each.month, each.account))
     for month, of_month in groupby(ordered, key=lambda each: each.month):
         for part in _neighbours(list(of_month), accounts):
             named = (text for each in part for text in (each.account, each.stamp))
-            made.append(Group(month, combined([*marks, month, *named]), tuple(part)))
+            made.append(FileGroup(month, combined([*marks, month, *named]), tuple(part)))
     return made
 
 
-def _neighbours(sources: Sequence[Source], accounts: int) -> Iterator[list[Source]]:
-    held: list[Source] = []
+def _neighbours(sources: Sequence[SourceFile], accounts: int) -> Iterator[list[SourceFile]]:
+    held: list[SourceFile] = []
     for each in sources:
         held.append(each)
         if zlib.crc32(each.account.encode()) % accounts == 0:
@@ -136,44 +140,44 @@ class LakeChangedError(Exception):
     """Raised when a lake file changed after its stamp was taken: the whole table has to be compared again."""
 
 
-def write_group(place: Place, asked: Asked, group: Group) -> "AddAction | None":
+def write_group(location: TableLocation, spec: TableSpec, group: FileGroup) -> "AddAction | None":
     """Write a group's rows as a data file of a table and return its `add` action for the log; null if it has no rows.
 
     Memory holds the rows of the group. Raises LakeChangedError.
     """
-    table = _rows_of(asked, group)
-    return write_rows(place, asked, table, group.month, group.stamp) if table.num_rows else None
+    table = _rows_of(spec, group)
+    return write_rows(location, spec, table, group.month, group.stamp) if table.num_rows else None
 
 
-def write_rows(place: Place, asked: Asked, table: pa.Table, month: str | None, stamp: str) -> "AddAction":
+def write_rows(location: TableLocation, spec: TableSpec, table: pa.Table, month: str | None, stamp: str) -> "AddAction":
     """Write rows as a data file named after the stamp of its sources, and return its `add` action for the log."""
     from deltalake.transaction import AddAction
 
     folder = f"{MONTH}={month}/" if month else ""
     # A new name on each attempt, so that no two versions of the table mean different files by one name.
     name = f"{folder}{stamp}-{uuid.uuid4().hex[:12]}.parquet"
-    size = place.write(name, _writes(table))
+    size = location.write(name, _writes(table))
     partition: Mapping[str, str | None] = {MONTH: month} if month else {}
-    return AddAction(name, size, partition, int(time.time() * 1000), True, json.dumps(_bounds(table, asked.bounded)))
+    return AddAction(name, size, partition, int(time.time() * 1000), True, json.dumps(_bounds(table, spec.bounded)))
 
 
-def _rows_of(asked: Asked, group: Group) -> pa.Table:
+def _rows_of(spec: TableSpec, group: FileGroup) -> pa.Table:
     try:
-        tables = [_of_kind(read_rows(each.path, asked.asset), asked.kind) for each in group.sources]
+        tables = [_of_kind(read_rows(each.path, spec.asset), spec.kind) for each in group.sources]
     except StorageError:
-        _check_unchanged(asked, group)
+        _check_unchanged(spec, group)
         raise
     # The stamp in a file's name must match its rows.
-    _check_unchanged(asked, group)
-    table = pa.concat_tables([CONTRACTS[asked.asset].schema.empty_table(), *tables]).combine_chunks()
-    if asked.pseudonyms is None:
+    _check_unchanged(spec, group)
+    table = pa.concat_tables([CONTRACTS[spec.asset].schema.empty_table(), *tables]).combine_chunks()
+    if spec.pseudonyms is None:
         return table
     # Sorted by pseudonym: the order of names would give them away.
-    return asked.pseudonyms.table(table).sort_by([(name, "ascending") for name in CONTRACTS[asked.asset].key])
+    return spec.pseudonyms.table(table).sort_by([(name, "ascending") for name in CONTRACTS[spec.asset].key])
 
 
-def _check_unchanged(asked: Asked, group: Group) -> None:
-    if not all(is_current(each.path, asked.asset, each.stamp) for each in group.sources):
+def _check_unchanged(spec: TableSpec, group: FileGroup) -> None:
+    if not all(is_current(each.path, spec.asset, each.stamp) for each in group.sources):
         raise LakeChangedError
 
 
@@ -209,3 +213,31 @@ def _text(value: Any, *, up: bool = False) -> str:
         return str(value)
     moment = value + timedelta(microseconds=-value.microsecond % 1000 if up else 0)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
+
+
+def files_of_tables(
+    root: UPath, target: str, options: Mapping[str, str], tables: Iterable[TableSpec]
+) -> Iterator[NamedFile]:
+    """Yields all files of these tables below `target`, including their logs, and empty folders on a file system."""
+    for spec in tables:
+        location = table_location(target, spec.name, options, root.storage_options)
+        if isinstance(location, FolderLocation):
+            yield from named_files([location.path])
+            continue
+        for name in location.names():
+            yield named_file(location, spec.name, name)
+
+
+def named_file(location: TableLocation, table: str, name: str) -> NamedFile:
+    """Returns a file of a table in the form that checks of outgoing files take."""
+    return NamedFile(f"{table}/{name}", partial(_open, location, name))
+
+
+def files_beside_tables(target: str, tables: Iterable[TableSpec]) -> Iterator[NamedFile]:
+    """Yields the files in a local folder `target` that do not belong to these tables; nothing for a store's address."""
+    if folder := local_folder(target):
+        yield from foreign_files(folder, [spec.name for spec in tables])
+
+
+def _open(location: TableLocation, name: str) -> io.BytesIO:
+    return io.BytesIO(location.read(name))

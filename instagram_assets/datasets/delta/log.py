@@ -1,7 +1,7 @@
-"""The transaction log of a Delta table: damage detection, repair and durable commits.
+"""The transaction log of a Delta table: damage detection, repair, durable commits, and removal of old versions.
 
 delta-rs reads a commit file without bytes as one that changed nothing, so a commit that a power cut left empty would
-give a table with missing or duplicate rows. So every table here is checked by `look` before it is opened.
+give a table with missing or duplicate rows. So every table here is checked by `first_damage` before it is opened.
 """
 
 import io
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
-from instagram_assets.datasets.delta.places import Place
+from instagram_assets.datasets.delta.locations import TableLocation
 from instagram_assets.errors import DamagedError, StorageError
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ MADE_BY = "Made by instagram_assets from its lake; its next run replaces what di
 
 _COMMIT = re.compile(r"(\d{20})\.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\.(?:.*\.)?(parquet|json)")
+_VERSION_FILE = re.compile(r"(\d{20})\.(?:checkpoint\.)?.*(?:json|parquet|crc)")
 _HINT = "_last_checkpoint"
 
 
@@ -39,70 +40,70 @@ class Damage(NamedTuple):
     files: tuple[str, ...]
 
 
-def look(place: Place) -> Damage | None:
+def first_damage(location: TableLocation) -> Damage | None:
     """Returns the first damage in a table's log; null when there is none, or no table."""
-    names = place.sizes(LOG)
+    names = location.sizes(LOG)
     commits = {int(found[1]): name for name in names if (found := _COMMIT.fullmatch(name))}
     checkpoints = sorted((int(found[1]), name) for name in names if (found := _CHECKPOINT.fullmatch(name)))
     newest = checkpoints[-1][0] if checkpoints else -1
     whole = tuple(names)
     for version, name in checkpoints:
-        if version == newest and (problem := _problem_of_checkpoint(place, name)):
+        if version == newest and (problem := _problem_of_checkpoint(location, name)):
             others = tuple(each for each in (name, _HINT) if each in names)
             # Commits that a checkpoint covers are still in the log until they are old.
             return Damage(version, name, problem, others if set(range(version + 1)) <= commits.keys() else whole)
-    if _HINT in names and (problem := _problem_of_hint(place.read(f"{LOG}/{_HINT}"), {v for v, _ in checkpoints})):
+    if _HINT in names and (problem := _problem_of_hint(location.read(f"{LOG}/{_HINT}"), {v for v, _ in checkpoints})):
         return Damage(max(newest, 0), _HINT, problem, (_HINT,))
     last = max(commits, default=-1)
     for version in range(newest + 1, last + 1):
         if version not in commits:
             return Damage(version, f"{version:020}.json", "missing, though later versions are there", whole)
-        if problem := _problem_of_commit(place, commits[version]):
+        if problem := _problem_of_commit(location, commits[version]):
             # Dropping the newest version restores the one before; dropping an older one would break those built on it.
             only_it = version == last and version > 0
             return Damage(version, commits[version], problem, (commits[version],) if only_it else whole)
     return None
 
 
-def check(place: Place) -> None:
+def check(location: TableLocation) -> None:
     """Raises DamagedError, naming the version, when the log of a table is damaged."""
-    if damage := look(place):
+    if damage := first_damage(location):
         raise DamagedError(
-            f"{place.uri}/{LOG}/{damage.file}: version {damage.version} of this Delta table is damaged "
+            f"{location.uri}/{LOG}/{damage.file}: version {damage.version} of this Delta table is damaged "
             f"({damage.problem}). Mend it from the lake: instagram-assets export delta."
         )
 
 
-def mend(place: Place) -> Iterator[str]:
+def repair(location: TableLocation) -> Iterator[str]:
     """Move damaged files out of a table's log until the rest is intact or nothing is left; yields a message for each.
 
     Nothing is deleted: the files go to the folder `_damaged` of the table, which readers and `vacuum` ignore. Raises
     StorageError for a table that this program did not create.
     """
-    while damage := look(place):
-        _refuse_unexpected(place)
-        aside = _set_aside(place, damage.files)
+    while damage := first_damage(location):
+        _refuse_unexpected(location)
+        aside = _set_aside(location, damage.files)
         yield (
-            f"{place.uri}: version {damage.version} was damaged ({damage.file}: {damage.problem}). {_outcome(damage)}; "
-            f"what was damaged is in {aside}."
+            f"{location.uri}: version {damage.version} was damaged ({damage.file}: {damage.problem}). "
+            f"{_outcome(damage)}; what was damaged is in {aside}."
         )
 
 
-def _refuse_unexpected(place: Place) -> None:
+def _refuse_unexpected(location: TableLocation) -> None:
     """Raises StorageError when the readable part of a damaged log shows that another program created the table."""
-    for name in place.sizes(LOG):
-        for line in place.read(f"{LOG}/{name}").splitlines() if _COMMIT.fullmatch(name) else ():
+    for name in location.sizes(LOG):
+        for line in location.read(f"{LOG}/{name}").splitlines() if _COMMIT.fullmatch(name) else ():
             try:
                 told = json.loads(line)["metaData"]["description"] if b'"metaData"' in line else MADE_BY
             except (ValueError, KeyError, TypeError):
                 continue
             if told != MADE_BY:
-                raise _not_ours(place)
+                raise _not_ours(location)
 
 
-def _not_ours(place: Place) -> StorageError:
+def _not_ours(location: TableLocation) -> StorageError:
     return StorageError(
-        f"{place.uri}: a Delta table that this program did not make. Set INSTAGRAM_ASSETS_DELTA__TARGET to another "
+        f"{location.uri}: a Delta table that this program did not make. Set INSTAGRAM_ASSETS_DELTA__TARGET to another "
         "folder, or move this one away."
     )
 
@@ -113,16 +114,16 @@ def _outcome(damage: Damage) -> str:
     return f"{'The table' if len(damage.files) > 1 else 'That version'} is made again from the lake"
 
 
-def _set_aside(place: Place, names: Sequence[str]) -> str:
-    number = next(number for number in range(1, 10_000) if not place.sizes(f"{ASIDE}/{number}"))
+def _set_aside(location: TableLocation, names: Sequence[str]) -> str:
+    number = next(number for number in range(1, 10_000) if not location.sizes(f"{ASIDE}/{number}"))
     # Newest first: an interruption then leaves a shorter log, and no gap.
     for name in sorted(names, reverse=True):
-        place.move(f"{LOG}/{name}", f"{ASIDE}/{number}/{name}")
+        location.move(f"{LOG}/{name}", f"{ASIDE}/{number}/{name}")
     return f"{ASIDE}/{number}"
 
 
-def _problem_of_commit(place: Place, name: str) -> str:
-    data = place.read(f"{LOG}/{name}")
+def _problem_of_commit(location: TableLocation, name: str) -> str:
+    data = location.read(f"{LOG}/{name}")
     if not data:
         return "it has no bytes"
     try:
@@ -132,10 +133,10 @@ def _problem_of_commit(place: Place, name: str) -> str:
     return "" if entries and all(isinstance(entry, dict) for entry in entries) else "it has no entries"
 
 
-def _problem_of_checkpoint(place: Place, name: str) -> str:
+def _problem_of_checkpoint(location: TableLocation, name: str) -> str:
     import pyarrow.parquet as pq
 
-    data = place.read(f"{LOG}/{name}")
+    data = location.read(f"{LOG}/{name}")
     if not data:
         return "it has no bytes"
     if name.endswith(".json"):
@@ -155,7 +156,7 @@ def _problem_of_hint(data: bytes, versions: set[int]) -> str:
     return "" if named in versions else f"it names a checkpoint {named} that is missing"
 
 
-def open_table(place: Place) -> "DeltaTable | None":
+def open_table(location: TableLocation) -> "DeltaTable | None":
     """Returns the newest version of a table that this program created; null where there is none. Raises StorageError.
 
     The caller has checked its log before.
@@ -163,30 +164,30 @@ def open_table(place: Place) -> "DeltaTable | None":
     from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError, DeltaProtocolError, TableNotFoundError
 
-    if not any(_COMMIT.fullmatch(name) or _CHECKPOINT.fullmatch(name) for name in place.sizes(LOG)):
+    if not any(_COMMIT.fullmatch(name) or _CHECKPOINT.fullmatch(name) for name in location.sizes(LOG)):
         return None
     try:
-        table = DeltaTable(place.uri, storage_options=place.options or None)
+        table = DeltaTable(location.uri, storage_options=location.options or None)
         described = table.metadata().description
     except TableNotFoundError:
         return None
     except DeltaProtocolError as error:
         raise StorageError(
-            f"{place.uri}: this Delta table asks more of its writers than this program knows ({error}). Somebody "
+            f"{location.uri}: this Delta table asks more of its writers than this program knows ({error}). Somebody "
             "switched on a feature of it; move the folder away, and it is made again from the lake."
         ) from error
     except DeltaError as error:
         raise DamagedError(
-            f"{place.uri}: its log cannot be read ({str(error).splitlines()[0]}). Move the folder {LOG} away, and the "
-            "table is made again from the lake: instagram-assets export delta."
+            f"{location.uri}: its log cannot be read ({str(error).splitlines()[0]}). Move the folder {LOG} away, and "
+            "the table is made again from the lake: instagram-assets export delta."
         ) from error
     if described != MADE_BY:
-        raise _not_ours(place)
+        raise _not_ours(location)
     return table
 
 
 def commit(
-    place: Place,
+    location: TableLocation,
     table: "DeltaTable | None",
     schema: pa.Schema,
     partition_by: list[str],
@@ -204,7 +205,7 @@ def commit(
     from deltalake.exceptions import CommitFailedError, DeltaError
     from deltalake.transaction import create_table_with_add_actions
 
-    place.sync({action.path for action in added} if added else {LOG})
+    location.sync({action.path for action in added} if added else {LOG})
     columns = Schema.from_arrow(schema)
     # Without retries: a version that another writer made may hold the same rows, so all is compared again.
     properties = CommitProperties(max_commit_retries=0, custom_metadata={"instagram_assets": told})
@@ -224,15 +225,15 @@ def commit(
         else:
             version = 0 if table is None else table.version() + 1
             create_table_with_add_actions(
-                place.uri,
+                location.uri,
                 columns,
                 list(added),
                 mode="error" if table is None else "overwrite",
                 partition_by=partition_by,
-                name=place.uri.rstrip("/").rpartition("/")[2],
+                name=location.uri.rstrip("/").rpartition("/")[2],
                 description=MADE_BY,
                 configuration=_told_bounds(bounded),
-                storage_options=place.options or None,
+                storage_options=location.options or None,
                 commit_properties=properties,
                 post_commithook_properties=hooks,
             )
@@ -241,8 +242,8 @@ def commit(
     except DeltaError as error:
         if table is None and "already exists" in str(error):
             return False
-        raise _refused(place, error) from error
-    place.sync({f"{LOG}/{version:020}.json"})
+        raise _refused(location, error) from error
+    location.sync({f"{LOG}/{version:020}.json"})
     return True
 
 
@@ -265,31 +266,67 @@ def same_columns(table: "DeltaTable", schema: pa.Schema) -> bool:
 
 
 @contextmanager
-def clearly(place: Place) -> Generator[None]:
+def storage_errors(location: TableLocation) -> Generator[None]:
     """Context manager that turns errors of delta-rs into StorageError."""
     from deltalake.exceptions import DeltaError
 
     try:
         yield
     except DeltaError as error:
-        raise _refused(place, error) from error
+        raise _refused(location, error) from error
 
 
-def _refused(place: Place, error: Exception) -> StorageError:
+def _refused(location: TableLocation, error: Exception) -> StorageError:
     reason = str(error).partition("\n")[0]
-    return StorageError(f"{place.uri}: cannot be written ({reason}). Free space or fix access, then run again.")
+    return StorageError(f"{location.uri}: cannot be written ({reason}). Free space or fix access, then run again.")
 
 
-def checkpoint(place: Place, table: "DeltaTable", *, after: int = COMMITS_OF_CHECKPOINT) -> None:
+def checkpoint(location: TableLocation, table: "DeltaTable", *, after: int = COMMITS_OF_CHECKPOINT) -> None:
     """Write a checkpoint of the log when at least `after` commits have been made since the last one."""
-    found = (int(match[1]) for name in place.sizes(LOG) if (match := _CHECKPOINT.fullmatch(name)))
+    found = (int(match[1]) for name in location.sizes(LOG) if (match := _CHECKPOINT.fullmatch(name)))
     if table.version() - max(found, default=-1) <= after:
         return
-    with clearly(place):
+    with storage_errors(location):
         table.create_checkpoint()
-    sync_log(place)
+    sync_log(location)
 
 
-def sync_log(place: Place) -> None:
+def sync_log(location: TableLocation) -> None:
     """Sync all files of a table's log to disk, so that they survive a power cut."""
-    place.sync({f"{LOG}/{name}" for name in place.sizes(LOG)})
+    location.sync({f"{LOG}/{name}" for name in location.sizes(LOG)})
+
+
+def drop_history(location: TableLocation) -> int:
+    """Delete all files and log entries of older versions, and damaged files set aside; returns the remaining version.
+
+    Readers of an older version fail meanwhile. The caller holds the table's lock, and its log is intact. After an
+    interruption the next call continues: each step leaves a readable table. Raises StorageError.
+    """
+    table = open_table(location)
+    if table is None:
+        return -1
+    _drop_log(location, table)
+    # Not by a vacuum, which writes two versions of its own each time.
+    needed = set(pa.table(table.get_add_actions())["path"].to_pylist())
+    for name in location.names():
+        is_old = name.endswith(".parquet") and not name.startswith(f"{LOG}/") and name not in needed
+        if is_old or name.startswith(f"{ASIDE}/"):
+            location.remove(name)
+    return table.version()
+
+
+def _drop_log(location: TableLocation, table: "DeltaTable") -> None:
+    """Write a checkpoint of the newest version, then delete the older log entries."""
+    if not _older(location, table.version()):
+        return
+    checkpoint(location, table, after=0)
+    sync_log(location)
+    for name in _older(location, table.version()):
+        location.remove(f"{LOG}/{name}")
+    sync_log(location)
+
+
+def _older(location: TableLocation, version: int) -> list[str]:
+    return sorted(
+        name for name in location.sizes(LOG) if (found := _VERSION_FILE.fullmatch(name)) and int(found[1]) < version
+    )

@@ -21,20 +21,20 @@ from instagram_assets.datasets.delta.files import (
     ACCOUNTS_OF_FILE,
     ACCOUNTS_OF_LARGE_FILE,
     MONTH,
-    Asked,
-    Group,
+    FileGroup,
     LakeChangedError,
-    Source,
+    SourceFile,
+    TableSpec,
     groups,
+    named_file,
     stamp_in,
     write_group,
 )
-from instagram_assets.datasets.delta.history import drop_history, named_file
-from instagram_assets.datasets.delta.places import Place, place_of
+from instagram_assets.datasets.delta.locations import TableLocation, table_location
 from instagram_assets.datasets.pseudonymous import Check
 from instagram_assets.errors import StorageError
 from instagram_assets.privacy.pseudonyms import Pseudonymizer
-from instagram_assets.storage.file_stamps import stamps
+from instagram_assets.storage.fingerprints import stamps
 from instagram_assets.storage.lake import files
 
 if TYPE_CHECKING:
@@ -42,18 +42,18 @@ if TYPE_CHECKING:
     from deltalake.transaction import AddAction, RemoveAction
 
 TABLES = (
-    Asked("posts", "posts"),
-    Asked("reels", "posts", "reel"),
-    Asked("viral_labels", "viral_labels"),
-    Asked("reel_analyses", "reel_analyses"),
-    Asked("ads", "raw_ads"),
-    Asked("viral_hypotheses", "viral_hypotheses"),
+    TableSpec("posts", "posts"),
+    TableSpec("reels", "posts", "reel"),
+    TableSpec("viral_labels", "viral_labels"),
+    TableSpec("reel_analyses", "reel_analyses"),
+    TableSpec("ads", "raw_ads"),
+    TableSpec("viral_hypotheses", "viral_hypotheses"),
 )
 _TRIES = 20
 _LOOK_BACK = 10
 
 
-class Made(NamedTuple):
+class ExportedTable(NamedTuple):
     """A Delta table after a run: its URI, version, rows and files, and how many files were added and removed."""
 
     table: str
@@ -82,7 +82,7 @@ def write_delta(
     pseudonyms: Pseudonymizer | None = None,
     check: Check | None = None,
     warn: Callable[[str], object] = print,
-) -> list[Made]:
+) -> list[ExportedTable]:
     """Bring the Delta tables below `target` up to date with the lake at `root`; returns those that have, or had, rows.
 
     `target` is a folder or an address such as s3://…, `options` are delta-rs's own for it. A damaged log is set aside
@@ -91,114 +91,118 @@ def write_delta(
     no older versions are kept, in which names may be. New files for which `check` raises an error are deleted, and
     their table stays as it was. Raises StorageError.
     """
-    made: list[Made] = []
-    for asked in (each._replace(pseudonyms=pseudonyms, check=check) for each in TABLES):
-        place = place_of(target, asked.name, options or {}, root.storage_options)
-        if (table := _bring_up_to_date(root, place, asked, warn, large=False)) is not None:
+    made: list[ExportedTable] = []
+    for spec in (each._replace(pseudonyms=pseudonyms, check=check) for each in TABLES):
+        location = table_location(target, spec.name, options or {}, root.storage_options)
+        if (table := _bring_up_to_date(root, location, spec, warn, large=False)) is not None:
             made.append(table)
     return made
 
 
-def merge_files(root: UPath, place: Place, asked: Asked, warn: Callable[[str], object]) -> Made | None:
+def merge_files(
+    root: UPath, location: TableLocation, spec: TableSpec, warn: Callable[[str], object]
+) -> ExportedTable | None:
     """Like `write_delta` for one table, with large files (many accounts each) for all but the newest month."""
-    return _bring_up_to_date(root, place, asked, warn, large=True)
+    return _bring_up_to_date(root, location, spec, warn, large=True)
 
 
 def _bring_up_to_date(
-    root: UPath, place: Place, asked: Asked, warn: Callable[[str], object], *, large: bool
-) -> Made | None:
-    if not files(root, asked.asset) and not place.sizes(log.LOG):
+    root: UPath, location: TableLocation, spec: TableSpec, warn: Callable[[str], object], *, large: bool
+) -> ExportedTable | None:
+    if not files(root, spec.asset) and not location.sizes(log.LOG):
         return None
-    with place.alone():
-        for told in log.mend(place):
+    with location.locked():
+        for told in log.repair(location):
             warn(told)
         for trial in range(_TRIES):
             if trial:
                 time.sleep(random.uniform(0, 0.05 * 2 ** min(trial, 6)))
             # Checked under the lock: an older view of the lake must not follow a newer one.
-            sources = [asked.source(path, stamp) for path, stamp in stamps(root, asked.asset).items()]
+            sources = [spec.source(path, stamp) for path, stamp in stamps(root, spec.asset).items()]
             with suppress(LakeChangedError):
-                made = _next_version(place, asked, log.open_table(place), sources, large=large)
-                if made is not None and made.version >= 0 and asked.pseudonyms:
-                    return made._replace(version=drop_history(place))
+                made = _next_version(location, spec, log.open_table(location), sources, large=large)
+                if made is not None and made.version >= 0 and spec.pseudonyms:
+                    return made._replace(version=log.drop_history(location))
                 if made is not None:
                     return made if made.version >= 0 else None
     raise StorageError(
-        f"{place.uri}: it, or {asked.asset} in the lake, was written by others {_TRIES} times while this run compared "
-        "them. Run again when they are done."
+        f"{location.uri}: it, or {spec.asset} in the lake, was written by others {_TRIES} times while this run "
+        "compared them. Run again when they are done."
     )
 
 
 def _next_version(
-    place: Place, asked: Asked, table: "DeltaTable | None", sources: Sequence[Source], *, large: bool
-) -> Made | None:
+    location: TableLocation, spec: TableSpec, table: "DeltaTable | None", sources: Sequence[SourceFile], *, large: bool
+) -> ExportedTable | None:
     """Returns the table once it has the lake's rows; null when another writer committed first."""
-    schema = asked.schema
+    schema = spec.schema
     same = table is not None and log.same_columns(table, schema)
     here = files_of_version(table) if table is not None and same else []
     empty = _known_empty(table) if table is not None and same else set()
-    standing = {stamp_in(file.path): file for file in here if place.size(file.path) in (None, file.size)}
-    wanted = list(_choose(asked, sources, standing.keys() | empty, large=large))
+    standing = {stamp_in(file.path): file for file in here if location.size(file.path) in (None, file.size)}
+    wanted = list(_choose(spec, sources, standing.keys() | empty, large=large))
     new = [group for group in wanted if group.stamp not in standing]
-    added, still_empty = _written(place, asked, new, empty)
+    added, still_empty = _written(location, spec, new, empty)
     stamps_wanted = {group.stamp for group in wanted}
     kept = {file.path: file for stamp, file in standing.items() if stamp in stamps_wanted}
     gone = [file for file in here if file.path not in kept]
     rows = sum(file.rows for file in kept.values()) + sum(_rows_of(action) for action in added)
     if table is None and not added:
-        return Made(asked.name, place.uri, -1, 0, 0, 0, 0)
+        return ExportedTable(spec.name, location.uri, -1, 0, 0, 0, 0)
     if table is not None and same and not added and not gone:
-        return Made(asked.name, place.uri, table.version(), rows, len(kept), 0, 0)
-    partition_by = [MONTH] if asked.by_month else []
+        return ExportedTable(spec.name, location.uri, table.version(), rows, len(kept), 0, 0)
+    partition_by = [MONTH] if spec.by_month else []
     removed = [removal(file) for file in gone]
     told = {"empty": still_empty}
-    if not log.commit(place, table, schema, partition_by, asked.bounded, added, removed, told):
-        _drop(place, added)
+    if not log.commit(location, table, schema, partition_by, spec.bounded, added, removed, told):
+        _drop(location, added)
         return None
-    after = log.open_table(place)
+    after = log.open_table(location)
     if after is None:
         return None
-    log.checkpoint(place, after)
-    return Made(asked.name, place.uri, after.version(), rows, len(kept) + len(added), len(added), len(gone))
+    log.checkpoint(location, after)
+    return ExportedTable(spec.name, location.uri, after.version(), rows, len(kept) + len(added), len(added), len(gone))
 
 
-def _choose(asked: Asked, sources: Sequence[Source], known: Collection[str], *, large: bool) -> Iterator[Group]:
+def _choose(
+    spec: TableSpec, sources: Sequence[SourceFile], known: Collection[str], *, large: bool
+) -> Iterator[FileGroup]:
     """Yields the groups for a table's files: large ones if they exist already or are requested, else small ones."""
     newest = max((each.month for each in sources), default="")
-    for group in groups(asked, sources, ACCOUNTS_OF_LARGE_FILE):
+    for group in groups(spec, sources, ACCOUNTS_OF_LARGE_FILE):
         # The newest month changes every day, and would have to be rewritten each time.
         if group.stamp in known or (large and group.month != newest):
             yield group
         else:
-            yield from groups(asked, group.sources, ACCOUNTS_OF_FILE)
+            yield from groups(spec, group.sources, ACCOUNTS_OF_FILE)
 
 
 def _written(
-    place: Place, asked: Asked, new: Iterable[Group], empty: Collection[str]
+    location: TableLocation, spec: TableSpec, new: Iterable[FileGroup], empty: Collection[str]
 ) -> "tuple[list[AddAction], list[str]]":
     """Returns the `add` actions of the new files, and the stamps of groups without rows, which later runs skip."""
     added: list[AddAction] = []
     without: list[str] = []
     try:
         for group in new:
-            action = None if group.stamp in empty else write_group(place, asked, group)
+            action = None if group.stamp in empty else write_group(location, spec, group)
             if action:
                 added.append(action)
             else:
                 without.append(group.stamp)
-        if asked.check:
-            asked.check(named_file(place, asked.name, action.path) for action in added)
+        if spec.check:
+            spec.check(named_file(location, spec.name, action.path) for action in added)
     except BaseException:
-        _drop(place, added)
+        _drop(location, added)
         raise
     return added, without
 
 
-def _drop(place: Place, added: "Iterable[AddAction]") -> None:
+def _drop(location: TableLocation, added: "Iterable[AddAction]") -> None:
     """Delete files that no version refers to."""
     for action in added:
         with suppress(OSError, StorageError):
-            place.remove(action.path)
+            location.remove(action.path)
 
 
 def removal(file: TableFile) -> "RemoveAction":

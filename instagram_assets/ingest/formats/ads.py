@@ -8,12 +8,12 @@ import re
 from collections.abc import Iterable, Sequence
 
 from instagram_assets.errors import RecordError
-from instagram_assets.ingest.formats.shapes import AdShape, Part
+from instagram_assets.ingest.formats.field_mapping import AdMapping, Part
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.record_source import RecordSource
 
 FORMAT = "ads"
-PLACE = "(place in the table)"
+ROW_NUMBER = "(place in the table)"
 """Key under which the reader of a table of ads stores a row's position."""
 MERGED = "where cells are merged, split them and fill each one"
 NO_AD = "a row of totals, or one below merged cells: split them and fill each one"
@@ -34,7 +34,7 @@ _COUNTS = ("views", "likes", "comments")
 _NOT_LETTERS = re.compile(r"[\W_]+")
 _FEWEST = 2
 
-AD = AdShape(
+AD = AdMapping(
     fields={
         "url": ("Post URL", "Ad URL"),
         "taken_at": ("Date",),
@@ -44,9 +44,9 @@ AD = AdShape(
         "likes": ("Likes",),
         "comments": ("Comments",),
     },
-    known=frozenset((*_COLUMNS.values(), PLACE)),
+    known=frozenset((*_COLUMNS.values(), ROW_NUMBER)),
 )
-"""Field mapping for an ad: its fields are columns of the table; a record from `named` has ours."""
+"""Field mapping for an ad: its fields are columns of the table; a record from `with_our_names` has ours."""
 
 
 def column_of(name: str) -> str | None:
@@ -67,26 +67,26 @@ def is_table(names: Iterable[str]) -> bool:
 
 def is_record(record: Record) -> bool:
     """True for a row of such a table, some of whose cells may be empty."""
-    if PLACE in record:
+    if ROW_NUMBER in record:
         return True
     found = [column_of(name) for name in record]
     return "url" in found and len(set(found) - {None}) > _FEWEST
 
 
-def parts(record: Record, source: RecordSource) -> tuple[Part, ...]:
+def parse(record: Record, source: RecordSource) -> tuple[Part, ...]:
     """Return the ad in a record. Raises RecordError, which names the row, for a row of totals and one without a URL."""
-    ad = named(record)
+    ad = with_our_names(record)
     if problem := _problem(ad):
-        raise RecordError(problem.field, located(ad, problem.reason))
+        raise RecordError(problem.field, with_location(ad, problem.reason))
     return (Part(AD, ad),)
 
 
-def located(ad: Record, problem: str) -> str:
+def with_location(ad: Record, problem: str) -> str:
     """Return the problem of a row as text, with its row number if that is known."""
-    return f"{ad[PLACE]}: {problem}" if PLACE in ad else problem
+    return f"{ad[ROW_NUMBER]}: {problem}" if ROW_NUMBER in ad else problem
 
 
-def named(record: Record) -> Record:
+def with_our_names(record: Record) -> Record:
     """Return the record with our column names.
 
     Of two columns with the same meaning, the first non-empty one is used.
@@ -100,8 +100,8 @@ def named(record: Record) -> Record:
 
 
 def fields_of(ad: Record) -> Record:
-    """Return the fields of a record from `named`, under the table's column names in their usual spelling."""
-    return {AD.fields.get(name, (name,))[0]: value for name, value in ad.items() if name != PLACE}
+    """Return the fields of a record from `with_our_names`, under the table's column names in their usual spelling."""
+    return {AD.fields.get(name, (name,))[0]: value for name, value in ad.items() if name != ROW_NUMBER}
 
 
 def _problem(ad: Record) -> RecordError | None:
@@ -123,8 +123,8 @@ def _is_address(value: object) -> bool:
     return isinstance(value, str) and re.match(r"(https?://)?[\w-]+(\.[\w-]+)+/\S*\Z", value.strip()) is not None
 
 
-def placed(names: Sequence[str], record: Record, place: str) -> Record:
+def with_row_number(names: Sequence[str], record: Record, row_number: str) -> Record:
     """Return a row of a table of ads with its row number, and null in its empty cells of our columns."""
     if not is_table(names):
         return record
-    return {**{name: None for name in names if column_of(name)}, **record, PLACE: place}
+    return {**{name: None for name in names if column_of(name)}, **record, ROW_NUMBER: row_number}

@@ -10,7 +10,14 @@ from typing import Any
 
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest import field_values
-from instagram_assets.ingest.formats.shapes import PRIVATE, Part, Picture, PostShape, ProfileShape, records_in
+from instagram_assets.ingest.formats.field_mapping import (
+    PRIVATE,
+    Part,
+    Picture,
+    PostMapping,
+    ProfileMapping,
+    records_in,
+)
 from instagram_assets.ingest.post_ids import post_id_of, shortcode_from_url
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.record_source import RecordSource
@@ -60,7 +67,7 @@ def is_overview(record: Record) -> bool:
     return isinstance(record.get("shortCode"), str) or shortcode_from_url(record.get("url")) is not None
 
 
-def errors(record: Record, source: RecordSource) -> Iterator[Part]:
+def parse_error(record: Record, source: RecordSource) -> Iterator[Part]:
     """Parse an error item: always raises RecordError with the reported error."""
     described = record.get("errorDescription")
     about = f": {described}" if isinstance(described, str) else ""
@@ -120,7 +127,7 @@ def _leaves(record: Record) -> Iterator[Record]:
             yield child
 
 
-POST = PostShape(
+POST = PostMapping(
     fields={
         "account": ("inputUrl",),
         "post_id": ("id",),
@@ -212,7 +219,7 @@ OVERVIEW = replace(
     is_reel=lambda record, file: is_reel({**record, "type": _type(record)}, file),
 )
 
-PROFILE = ProfileShape(
+PROFILE = ProfileMapping(
     fields={
         "account": ("username",),
         "profile_id": ("id",),

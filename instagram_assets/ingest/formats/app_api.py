@@ -1,13 +1,13 @@
 """Format of the Instagram app's API: posts and profiles; the logged-in site and its collectors use the same."""
 
-from instagram_assets.ingest.formats.shapes import (
+from instagram_assets.ingest.formats.field_mapping import (
     PRIVATE,
     Picture,
-    PostShape,
-    ProfileShape,
-    find,
-    first,
+    PostMapping,
+    ProfileMapping,
+    first_value,
     records_in,
+    value_at,
 )
 from instagram_assets.ingest.post_ids import post_url, unrounded_id
 from instagram_assets.ingest.reader.json_values import Record
@@ -40,7 +40,7 @@ def post_id(item: Record) -> object:
 
 def owner_id(item: Record) -> object:
     """Return the owner's id, also from "<post>_<owner>"."""
-    if (number := first(item, _OWNER_ID)) is not None:
+    if (number := first_value(item, _OWNER_ID)) is not None:
         return number
     return item["id"].partition("_")[2] if isinstance(item.get("id"), str) else None
 
@@ -68,9 +68,9 @@ def _pictures(item: Record) -> list[Picture]:
 
 def picture(item: Record) -> Picture:
     """Return the URLs of the largest image and video of a post or of one item of an album."""
-    image, video = _largest(first(item, _IMAGES)), _largest(item.get("video_versions"))
+    image, video = _largest(first_value(item, _IMAGES)), _largest(item.get("video_versions"))
     width, height = item.get("original_width"), item.get("original_height")
-    address = image.get("url") or first(item, _ONE_IMAGE)
+    address = image.get("url") or first_value(item, _ONE_IMAGE)
     video_address = video.get("url") or item.get("video_url")
     return Picture(address, video_address, width or image.get("width"), height or image.get("height"))
 
@@ -89,7 +89,7 @@ _IMAGES = ("image_versions2.candidates", "image_versions.items")
 _ONE_IMAGE = ("thumbnail_url", "display_uri", "display_url")
 _OWNER_ID = ("user.pk", "user.id", "owner.pk", "owner.id")
 
-POST = PostShape(
+POST = PostMapping(
     fields={
         "post_id": ("pk", "id"),
         "shortcode": ("code",),
@@ -123,8 +123,8 @@ POST = PostShape(
         "type": _type,
         "url": lambda item: post_url(item.get("code")),
         "caption": _caption,
-        "pinned": lambda item: bool(first(item, ("timeline_pinned_user_ids", "clips_tab_pinned_user_ids"))),
-        "tagged": lambda item: [tagged.get("user") for tagged in records_in(find(item, "usertags.in"))],
+        "pinned": lambda item: bool(first_value(item, ("timeline_pinned_user_ids", "clips_tab_pinned_user_ids"))),
+        "tagged": lambda item: [tagged.get("user") for tagged in records_in(value_at(item, "usertags.in"))],
     },
     known=PRIVATE
     | {
@@ -157,7 +157,7 @@ POST = PostShape(
     cover=picture,
 )
 
-PROFILE = ProfileShape(
+PROFILE = ProfileMapping(
     fields={
         "account": ("username",),
         "profile_id": ("pk", "id"),

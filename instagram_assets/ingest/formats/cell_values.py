@@ -16,11 +16,11 @@ from instagram_assets.ingest.formats.registry import format_of
 from instagram_assets.ingest.reader.json_values import MAX_DEPTH, Record, depth_of
 from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW
 
-Kind = Literal["id", "flag", "number", "list", "time", "text"]
+ValueKind = Literal["id", "flag", "number", "list", "time", "text"]
 
 _IDS = ("post_id", "shortcode", "owner_id", "profile_id")
 _LISTS = ("images", "childPosts", "latestPosts", "imageUrls")
-_OF_CHILDREN: dict[str, Kind] = {"fullName": "text", "username": "text"}
+_OF_CHILDREN: dict[str, ValueKind] = {"fullName": "text", "username": "text"}
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _FRACTION = re.compile(r"-?[0-9]{1,18}\.[0-9]{1,18}")
 _ID_AS_FLOAT = re.compile(r"([0-9]{1,30})\.0+")
@@ -55,16 +55,16 @@ def converter(key: str, is_item: bool) -> Callable[[object], object]:
 
 
 @cache
-def _kinds() -> dict[str, Kind]:
+def _kinds() -> dict[str, ValueKind]:
     """Return the value kind (text, time, id, flag, number, list) of each field that maps to one of our columns."""
-    found: dict[str, Kind] = {}
-    for shape, contract in ((apify.PROFILE, PROFILES_RAW), (merged_dataset.POST, POSTS_RAW), (apify.POST, POSTS_RAW)):
-        for column, places in shape.fields.items():
-            found |= dict.fromkeys(places, _kind_of(column, contract.schema.field(column).type))
+    found: dict[str, ValueKind] = {}
+    for mapping, contract in ((apify.PROFILE, PROFILES_RAW), (merged_dataset.POST, POSTS_RAW), (apify.POST, POSTS_RAW)):
+        for column, paths in mapping.fields.items():
+            found |= dict.fromkeys(paths, _kind_of(column, contract.schema.field(column).type))
     return {**found, **dict.fromkeys(_LISTS, "list"), **_OF_CHILDREN}
 
 
-def _kind_of(column: str, type_: Any) -> Kind:
+def _kind_of(column: str, type_: Any) -> ValueKind:
     if column in _IDS:
         return "id"
     if pa.types.is_boolean(type_):
@@ -137,7 +137,7 @@ def _from_python(text: str) -> object:
         return json.loads(json.dumps(ast.literal_eval(text)))
 
 
-_RULES: dict[Kind, Callable[[object], object]] = {
+_RULES: dict[ValueKind, Callable[[object], object]] = {
     "id": _id,
     "flag": _flag,
     "number": _number,

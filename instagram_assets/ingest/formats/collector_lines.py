@@ -9,7 +9,7 @@ from datetime import datetime
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest import field_values
 from instagram_assets.ingest.formats import graph_api, nested_posts
-from instagram_assets.ingest.formats.shapes import Part
+from instagram_assets.ingest.formats.field_mapping import Part
 from instagram_assets.ingest.hashtags import HASHTAG_SIGNS, hashtags_in
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.record_source import RecordSource
@@ -27,7 +27,7 @@ def is_line(record: Record) -> bool:
     return isinstance(version, int) and not isinstance(version, bool) and "account" in record and _RECORD in record
 
 
-def parts(record: Record, source: RecordSource) -> Iterator[Part]:
+def parse(record: Record, source: RecordSource) -> Iterator[Part]:
     """Return the posts and profiles in a line, assigned to the requested account or hashtag.
 
     Raises RecordError for others.
@@ -37,9 +37,9 @@ def parts(record: Record, source: RecordSource) -> Iterator[Part]:
     account, observed = _account(record["account"]), _observed_at(record, source)
     inner, is_hashtag, found = record[_RECORD], account.startswith("#"), False
     if isinstance(inner, dict):
-        for part in nested_posts.found(inner, source, _RECORD, account, observed):
+        for part in nested_posts.parts_in(inner, source, _RECORD, account, observed):
             found = True
-            yield part._replace(shape=graph_api.OF_HASHTAG) if part.shape is graph_api.POST and is_hashtag else part
+            yield part._replace(mapping=graph_api.OF_HASHTAG) if part.mapping is graph_api.POST and is_hashtag else part
     if not found:
         raise RecordError(_RECORD, "is no post, reel or profile that we know")
 

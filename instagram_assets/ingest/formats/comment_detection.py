@@ -7,7 +7,7 @@ setting enables comments, `comment_parts` returns them, and they are stored in t
 
 from typing import Any
 
-from instagram_assets.ingest.formats.shapes import PRIVATE
+from instagram_assets.ingest.formats.field_mapping import PRIVATE
 from instagram_assets.ingest.reader.json_values import Record, kind_of
 
 FORMAT = "comments"

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest import field_values
 from instagram_assets.ingest.formats.comment_detection import DROPPED, OWN_WORDS, is_comment, is_comment_inside
-from instagram_assets.ingest.formats.shapes import CommentShape, Part, find
+from instagram_assets.ingest.formats.field_mapping import CommentMapping, Part, value_at
 from instagram_assets.ingest.post_ids import shortcode_from_url
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.record_source import RecordSource
@@ -64,8 +64,8 @@ _ADDRESSES = ("postUrl", "post_url", "commentUrl", "comment_url", "inputUrl", "u
 
 def username(comment: Record) -> str | None:
     """Return the commenter's account name, in lower case; None if there is none."""
-    found = (field_values.strip_at_sign(name) for name in _texts(comment, _NAMES))
-    return next((name.casefold() for name in found if field_values.is_account_name(name)), None)
+    names = (field_values.strip_at_sign(name) for name in _texts(comment, _NAMES))
+    return next((name.casefold() for name in names if field_values.is_account_name(name)), None)
 
 
 def display_name(comment: Record) -> str | None:
@@ -77,7 +77,7 @@ def _commenter(comment: Record) -> str | None:
     """Return the commenter's identifier: the account name, else the account id, else the display name."""
     if name := username(comment):
         return name
-    numbers = (find(comment, place) for place in _NUMBERS)
+    numbers = (value_at(comment, path) for path in _NUMBERS)
     for number in numbers:
         if number and isinstance(number, str | int | float) and not isinstance(number, bool) and number == number:
             return f"{UNNAMED_PREFIX}{int(number) if isinstance(number, float) and number.is_integer() else number}"
@@ -85,8 +85,8 @@ def _commenter(comment: Record) -> str | None:
     return f"name {shown.casefold()}" if shown else None
 
 
-def _texts(comment: Record, places: Sequence[str]) -> Iterator[str]:
-    found = (find(comment, place) for place in places)
+def _texts(comment: Record, paths: Sequence[str]) -> Iterator[str]:
+    found = (value_at(comment, path) for path in paths)
     return (stripped for value in found if isinstance(value, str) and (stripped := value.strip()))
 
 
@@ -95,17 +95,17 @@ def _answered(comment: Record) -> object:
 
     None for 0 and "", which collectors write for no parent.
     """
-    said = (comment.get(place) for place in _ANSWERED)
+    said = (comment.get(path) for path in _ANSWERED)
     return next((value for value in said if value not in (None, "", 0, "0")), comment.get(ANSWERED))
 
 
 def _shortcode(comment: Record) -> object:
     if code := comment.get(SHORTCODE):
         return code
-    return next((code for place in _ADDRESSES if (code := shortcode_from_url(comment.get(place)))), None)
+    return next((code for path in _ADDRESSES if (code := shortcode_from_url(comment.get(path)))), None)
 
 
-COMMENT = CommentShape(
+COMMENT = CommentMapping(
     fields={
         "comment_id": _IDS,
         "post_id": ("postId", "post_id", "mediaId", "media_id", "media.pk", "media.id"),
@@ -133,66 +133,66 @@ class Around(NamedTuple):
     observed_at: datetime | None = None
 
 
-def parts(record: Record, source: RecordSource) -> Iterator[Part]:
+def parse(record: Record, source: RecordSource) -> Iterator[Part]:
     """Return a comment and its replies, or the comments on a page. Raises RecordError if comments are to be dropped."""
     if source.pseudonym_of is None:
         raise RecordError("", DROPPED)
     post_id, shortcode, account = source.post_beside or (None, None, None)
-    yield from found(record, around=Around(post_id, shortcode, account))
+    yield from parts_in(record, around=Around(post_id, shortcode, account))
 
 
 def holds_any(record: Record) -> bool:
     """True if a record that is not a post contains a comment."""
-    return any(True for _ in found(record))
+    return any(True for _ in parts_in(record))
 
 
-def found(record: Record, place: str = "", around: Around = Around()) -> Iterator[Part]:  # noqa: B008
+def parts_in(record: Record, path: str = "", around: Around = Around()) -> Iterator[Part]:  # noqa: B008
     """Return all comments in a record that is not a post, including itself, in order; nested posts are not searched."""
     if is_comment(record):
-        yield from _with_replies(record, place, around, None, aside=False)
+        yield from _with_replies(record, path, around, None, aside=False)
     elif record.keys().isdisjoint(_OF_POSTS):
-        yield from _inside(record, place, around, None, aside=False)
+        yield from _inside(record, path, around, None, aside=False)
 
 
-def below_post(post: Record, place: str, around: Around) -> Iterator[Part]:
+def below_post(post: Record, path: str, around: Around) -> Iterator[Part]:
     """Return the comments nested in a post."""
-    yield from _inside(post, place, around, None, aside=True)
+    yield from _inside(post, path, around, None, aside=True)
 
 
-def _inside(record: Record, place: str, around: Around, answered: object, *, aside: bool) -> Iterator[Part]:
+def _inside(record: Record, path: str, around: Around, answered: object, *, aside: bool) -> Iterator[Part]:
     for key, value in record.items():
         if isinstance(value, dict | list) and value and key not in _OTHERS:
-            below = f"{place}.{key}" if place else key
+            below = f"{path}.{key}" if path else key
             yield from _walk(value, below, around, answered, aside=aside, listed=key in _LISTS)
 
 
-def _walk(value: Any, place: str, around: Around, answered: object, *, aside: bool, listed: bool) -> Iterator[Part]:
+def _walk(value: Any, path: str, around: Around, answered: object, *, aside: bool, listed: bool) -> Iterator[Part]:
     if isinstance(value, list):
         items: list[Any] = value
         for number, item in enumerate(items):
             if isinstance(item, dict | list):
-                yield from _walk(item, f"{place}[{number}]", around, answered, aside=aside, listed=listed)
+                yield from _walk(item, f"{path}[{number}]", around, answered, aside=aside, listed=listed)
         return
     record: Record = value
     if is_comment(record) or (_has_id(record) and (is_comment_inside(record) or (listed and _has_words(record)))):
-        yield from _with_replies(record, place, around, answered, aside=aside)
+        yield from _with_replies(record, path, around, answered, aside=aside)
     elif record.keys().isdisjoint(_OF_POSTS) or record.get("code", around.shortcode) == around.shortcode is not None:
         for key, inner in record.items():
             if isinstance(inner, dict | list) and key not in _OTHERS:
                 is_listed = listed or key in _LISTS
-                yield from _walk(inner, f"{place}.{key}", around, answered, aside=aside, listed=is_listed)
+                yield from _walk(inner, f"{path}.{key}", around, answered, aside=aside, listed=is_listed)
 
 
-def _with_replies(record: Record, place: str, around: Around, answered: object, *, aside: bool) -> Iterator[Part]:
+def _with_replies(record: Record, path: str, around: Around, answered: object, *, aside: bool) -> Iterator[Part]:
     """Return a comment, followed by the replies nested in it."""
     known = {ANSWERED: answered, POST_ID: around.post_id, SHORTCODE: around.shortcode}
     told = {**record, **{key: value for key, value in known.items() if value is not None}}
-    yield Part(COMMENT, told, place, around.account, around.observed_at, aside)
+    yield Part(COMMENT, told, path, around.account, around.observed_at, aside)
     if around.shortcode is None and (code := _shortcode(record)):
         around = around._replace(shortcode=str(code))
     if around.post_id is None and isinstance(number := COMMENT.value("post_id", record), str):
         around = around._replace(post_id=number)
-    yield from _inside(record, place, around, COMMENT.value("comment_id", record), aside=True)
+    yield from _inside(record, path, around, COMMENT.value("comment_id", record), aside=True)
 
 
 def _has_id(record: Record) -> bool:

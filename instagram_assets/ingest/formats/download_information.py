@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest.archive_layout import archive_picture_url, fix_mojibake, owner_unknown
-from instagram_assets.ingest.formats.shapes import Part, Picture, PostShape, find, records_in
+from instagram_assets.ingest.formats.field_mapping import Part, Picture, PostMapping, records_in, value_at
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.record_source import RecordSource
 
@@ -39,7 +39,7 @@ def is_record(record: Record) -> bool:
     return any(key in record for key in (*_POSTS, *_OTHERS))
 
 
-def parts(record: Record, source: RecordSource) -> Iterator[Part]:
+def parse(record: Record, source: RecordSource) -> Iterator[Part]:
     """Return the posts in a record. Raises RecordError for other records, FileError if their owner is unknown."""
     if "media" in record:
         yield _part(record, source, "", None)
@@ -64,11 +64,11 @@ def _is_post(record: Record) -> bool:
     )
 
 
-def _part(post: Record, source: RecordSource, place: str, product: str | None) -> Part:
+def _part(post: Record, source: RecordSource, path: str, product: str | None) -> Part:
     owner = source.archive_owner
     if owner is None:
-        raise owner_unknown(source.place)
-    return Part(POST, {**post, _OWNER: owner, _PRODUCT: product}, place, owner)
+        raise owner_unknown(source.display_name)
+    return Part(POST, {**post, _OWNER: owner, _PRODUCT: product}, path, owner)
 
 
 def _files(post: Record) -> list[Record]:
@@ -92,7 +92,7 @@ def _post_id(post: Record) -> str:
 
 def _taken_at(post: Record) -> object:
     said = post.get("creation_timestamp")
-    return find(post, "media.0.creation_timestamp") if said is None else said
+    return value_at(post, "media.0.creation_timestamp") if said is None else said
 
 
 def _caption(post: Record) -> object:
@@ -125,7 +125,7 @@ def _picture(medium: Record, owner: str) -> Picture:
     return Picture(None, address) if _is_video(medium) else Picture(address)
 
 
-POST = PostShape(
+POST = PostMapping(
     fields={
         "post_id": ("media",),
         "owner": (_OWNER,),

@@ -9,7 +9,7 @@ from collections.abc import Container, Sequence
 from itertools import count
 
 from instagram_assets.ingest.field_values import LIST_LIMIT
-from instagram_assets.ingest.formats.shapes import PRIVATE, Picture, PostShape, first
+from instagram_assets.ingest.formats.field_mapping import PRIVATE, Picture, PostMapping, first_value
 from instagram_assets.ingest.post_ids import post_url
 from instagram_assets.ingest.reader.json_values import Record
 
@@ -29,7 +29,7 @@ def is_story(record: Record) -> bool:
 
 def joined(files: Sequence[Record]) -> Record:
     """Join the files of one post into one record, each media item once."""
-    media = {str(file.get("media_id", place)): file for place, file in enumerate(files)}
+    media = {str(file.get("media_id", index)): file for index, file in enumerate(files)}
     return {**files[0], _FILES: list(media.values())}
 
 
@@ -40,7 +40,7 @@ def _position(file: Record) -> int:
 
 
 def _taken_at(file: Record) -> object:
-    when = first(file, ("post_date", "date"))
+    when = first_value(file, ("post_date", "date"))
     return f"{when}+00:00" if isinstance(when, str) and len(when) == len("2025-07-29 11:15:43") else when
 
 
@@ -63,10 +63,10 @@ def _pictures(file: Record) -> list[Picture]:
 
 def _free(position: int, taken: Container[int]) -> int:
     """Return the position, or the next free one, since old versions do not number files."""
-    return next(place for place in count(position) if place not in taken)
+    return next(index for index in count(position) if index not in taken)
 
 
-POST = PostShape(
+POST = PostMapping(
     fields={
         "post_id": ("post_id",),
         "shortcode": ("post_shortcode",),

@@ -8,15 +8,15 @@ if the record says which hashtag was collected.
 from dataclasses import replace
 
 from instagram_assets.errors import RecordError
-from instagram_assets.ingest.formats.shapes import (
+from instagram_assets.ingest.formats.field_mapping import (
     PRIVATE,
     Part,
     Picture,
-    PostShape,
-    ProfileShape,
-    find,
-    first,
+    PostMapping,
+    ProfileMapping,
+    first_value,
     records_in,
+    value_at,
 )
 from instagram_assets.ingest.post_ids import post_id_of, shortcode_from_url
 from instagram_assets.ingest.reader.json_values import Record
@@ -48,26 +48,26 @@ def is_refusal(record: Record) -> bool:
 
 def owned(record: Record, account: str | None) -> Record:
     """Return a post with its owner, which is missing below a profile; a hashtag that was collected is not an owner."""
-    if account is None or account.startswith("#") or first(record, _OWNER) is not None:
+    if account is None or account.startswith("#") or first_value(record, _OWNER) is not None:
         return record
     return {**record, "username": account}
 
 
-def parts(record: Record, source: RecordSource) -> tuple[Part, ...]:
+def parse(record: Record, source: RecordSource) -> tuple[Part, ...]:
     """Return the only post in a record. Raises RecordError if it has no owner."""
-    if first(record, _OWNER) is None:
+    if first_value(record, _OWNER) is None:
         raise RecordError("username", "was not asked for, and answers of hashtags never have it: whose post is it?")
     return (Part(POST, record),)
 
 
 def _code(media: Record) -> object:
-    return first(media, ("shortcode",)) or shortcode_from_url(media.get("permalink"))
+    return first_value(media, ("shortcode",)) or shortcode_from_url(media.get("permalink"))
 
 
 def _post_id(media: Record) -> object:
     code = _code(media)
     number = post_id_of(code) if isinstance(code, str) else None
-    return number if number is not None else first(media, ("ig_id", "id"))
+    return number if number is not None else first_value(media, ("ig_id", "id"))
 
 
 def _is_reel(media: Record) -> bool:
@@ -96,7 +96,7 @@ def _picture(media: Record) -> Picture:
 
 _OWNER = ("username", "owner.username")
 
-POST = PostShape(
+POST = PostMapping(
     fields={
         "post_id": ("permalink", "ig_id", "id"),
         "shortcode": ("shortcode", "permalink"),
@@ -130,7 +130,7 @@ POST = PostShape(
     pictures=_pictures,
     media_fields=("media_url", "media_url", "children"),
     is_reel=lambda media, _: _is_reel(media),
-    cover=lambda media: Picture(first(media, ("media_url", "thumbnail_url"))),
+    cover=lambda media: Picture(first_value(media, ("media_url", "thumbnail_url"))),
     bare="ask for media_url and thumbnail_url; the API gives none of what is under licence or may not be fetched",
 )
 
@@ -146,10 +146,10 @@ def _product(name: object) -> object:
 
 def error_of(record: Record) -> str:
     """Return the error message of an error response."""
-    return str(find(record, "error.message") or "no reason given")
+    return str(value_at(record, "error.message") or "no reason given")
 
 
-PROFILE = ProfileShape(
+PROFILE = ProfileMapping(
     fields={
         "account": ("username",),
         "profile_id": ("ig_id",),

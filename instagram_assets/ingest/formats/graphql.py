@@ -4,15 +4,15 @@ Instaloader stores posts in the same format; when logged in it fills them from t
 `date`, the caption a plain text, and the rest is in `iphone_struct`.
 """
 
-from instagram_assets.ingest.formats.shapes import (
+from instagram_assets.ingest.formats.field_mapping import (
     PRIVATE,
     Picture,
-    PostShape,
-    ProfileShape,
-    find,
-    first,
+    PostMapping,
+    ProfileMapping,
+    first_value,
     nodes_in,
     records_in,
+    value_at,
 )
 from instagram_assets.ingest.post_ids import post_url
 from instagram_assets.ingest.reader.json_values import Record
@@ -32,7 +32,7 @@ def is_user(record: Record) -> bool:
     keys = record.keys()
     if "username" not in keys:
         return False
-    return not keys.isdisjoint(_OF_USERS) or find(record, "edge_owner_to_timeline_media.count") is not None
+    return not keys.isdisjoint(_OF_USERS) or value_at(record, "edge_owner_to_timeline_media.count") is not None
 
 
 def _type(node: Record) -> object:
@@ -45,11 +45,11 @@ def _type(node: Record) -> object:
 
 
 def _caption(node: Record) -> object:
-    edges = find(node, "edge_media_to_caption.edges")
+    edges = value_at(node, "edge_media_to_caption.edges")
     if edges is None:
         # The app's API returns null for a post without text.
         return (node["caption"] or "") if "caption" in node else None
-    return first(node, ("edge_media_to_caption.edges.0.node.text",)) if edges else ""
+    return first_value(node, ("edge_media_to_caption.edges.0.node.text",)) if edges else ""
 
 
 def _pictures(node: Record) -> list[Picture]:
@@ -59,19 +59,19 @@ def _pictures(node: Record) -> list[Picture]:
 
 
 def _picture(node: Record) -> Picture:
-    width, height = first(node, _WIDTH), first(node, _HEIGHT)
-    return Picture(first(node, ("display_url", "display_src")), node.get("video_url"), width, height)
+    width, height = first_value(node, _WIDTH), first_value(node, _HEIGHT)
+    return Picture(first_value(node, ("display_url", "display_src")), node.get("video_url"), width, height)
 
 
 def _comments(node: Record) -> object:
     """Return the number of comments; instagram-scraper has the comments themselves in this field."""
-    number = first(node, _COMMENTS)
+    number = first_value(node, _COMMENTS)
     return None if isinstance(number, dict) else number
 
 
 def _tagged(node: Record) -> object:
     tagged = [tag for _, tag in nodes_in(node.get("edge_media_to_tagged_user"))]
-    return [tag.get("user") for tag in tagged or records_in(find(node, "iphone_struct.usertags.in"))]
+    return [tag.get("user") for tag in tagged or records_in(value_at(node, "iphone_struct.usertags.in"))]
 
 
 _WIDTH = ("dimensions.width", "original_width", "iphone_struct.original_width")
@@ -82,7 +82,7 @@ _COMMENTS = (
     *("comments", "iphone_struct.comment_count"),
 )
 
-POST = PostShape(
+POST = PostMapping(
     fields={
         "post_id": ("id",),
         "shortcode": ("shortcode",),
@@ -115,7 +115,7 @@ POST = PostShape(
         "url": lambda node: post_url(node.get("shortcode")),
         "caption": _caption,
         "comments": _comments,
-        "pinned": lambda node: bool(first(node, ("pinned_for_users", "iphone_struct.timeline_pinned_user_ids"))),
+        "pinned": lambda node: bool(first_value(node, ("pinned_for_users", "iphone_struct.timeline_pinned_user_ids"))),
         "tagged": _tagged,
     },
     known=PRIVATE
@@ -135,11 +135,11 @@ POST = PostShape(
     types={"GraphImage": "image", "GraphSidecar": "sidecar", "GraphVideo": "video"},
     pictures=_pictures,
     media_fields=("display_url", "video_url", "edge_sidecar_to_children"),
-    is_reel=lambda node, _: first(node, ("product_type", "iphone_struct.product_type")) == "clips",
+    is_reel=lambda node, _: first_value(node, ("product_type", "iphone_struct.product_type")) == "clips",
     cover=_picture,
 )
 
-PROFILE = ProfileShape(
+PROFILE = ProfileMapping(
     fields={
         "account": ("username",),
         "profile_id": ("id",),

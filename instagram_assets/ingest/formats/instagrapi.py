@@ -8,7 +8,7 @@ profile.
 from dataclasses import replace
 
 from instagram_assets.ingest.formats import app_api
-from instagram_assets.ingest.formats.shapes import Picture, records_in
+from instagram_assets.ingest.formats.field_mapping import Picture, records_in
 from instagram_assets.ingest.reader.json_values import Record
 
 
@@ -33,9 +33,9 @@ def _picture(media: Record) -> Picture:
     return found._replace(image=media.get("thumbnail_url") or found.image)
 
 
-def _views(media: Record, place: str) -> object:
+def _views(media: Record, name: str) -> object:
     """Return a number of views; null for 0, which instagrapi writes when Instagram gives no number."""
-    return media.get(place) or None
+    return media.get(name) or None
 
 
 MEDIA = replace(

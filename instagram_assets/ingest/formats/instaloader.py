@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest.formats import graphql, nested_posts
-from instagram_assets.ingest.formats.shapes import Part
+from instagram_assets.ingest.formats.field_mapping import Part
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.record_source import RecordSource
 
@@ -14,14 +14,16 @@ def is_file(record: Record) -> bool:
     return isinstance(record.get("node"), dict) and isinstance(record.get("instaloader"), dict)
 
 
-def parts(record: Record, source: RecordSource) -> Iterator[Part]:
+def parse(record: Record, source: RecordSource) -> Iterator[Part]:
     """Return the post, or the profile and the posts in it. Raises RecordError for stories, hashtags and lists."""
     node, kind = record["node"], record["instaloader"].get("node_type")
     if kind == "Post":
         yield Part(graphql.POST, node, "node")
     elif kind == "Profile":
         yield from (
-            nested_posts.found(node, source, "node") if graphql.is_user(node) else [Part(graphql.PROFILE, node, "node")]
+            nested_posts.parts_in(node, source, "node")
+            if graphql.is_user(node)
+            else [Part(graphql.PROFILE, node, "node")]
         )
     else:
         raise RecordError("instaloader.node_type", f"{repr(kind)[:80]} is neither Post nor Profile")

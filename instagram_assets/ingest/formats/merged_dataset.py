@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from instagram_assets.ingest.formats import apify
-from instagram_assets.ingest.formats.shapes import Part, Picture
+from instagram_assets.ingest.formats.field_mapping import Part, Picture
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.record_source import RecordSource
 
@@ -30,7 +30,7 @@ def is_record(record: Record) -> bool:
     return "imageUrls" in record and "likesHidden" in record and "kind" in record
 
 
-def parts(record: Record, source: RecordSource) -> Iterator[Part]:
+def parse(record: Record, source: RecordSource) -> Iterator[Part]:
     """Return the post, and its owner's profile if its number of followers is known."""
     yield Part(POST, record)
     if record.get("followersCount") is not None and record.get("ownerUsername") is not None:

@@ -18,14 +18,14 @@ from instagram_assets.ingest.formats import (
     graphql,
     instagrapi,
 )
-from instagram_assets.ingest.formats.shapes import PRIVATE, Part, PostShape, ProfileShape
+from instagram_assets.ingest.formats.field_mapping import PRIVATE, Part, PostMapping, ProfileMapping
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.record_source import OBSERVED_FIELDS, RecordSource, observed_at_of
 
 Recognise = Callable[[Record], bool]
 
 # Each with its format's name; the first that matches a record is used.
-POSTS: tuple[tuple[str, Recognise, PostShape], ...] = (
+POST_FORMATS: tuple[tuple[str, Recognise, PostMapping], ...] = (
     ("apify_posts", apify.is_post, apify.POST),
     ("instagrapi", instagrapi.is_media, instagrapi.MEDIA),
     ("timeline", app_api.is_item, app_api.POST),
@@ -34,7 +34,7 @@ POSTS: tuple[tuple[str, Recognise, PostShape], ...] = (
     ("graph_nodes", graphql.is_node, graphql.POST),
     ("apify_overview", apify.is_overview, apify.OVERVIEW),
 )
-PROFILES: tuple[tuple[str, Recognise, ProfileShape], ...] = (
+PROFILE_FORMATS: tuple[tuple[str, Recognise, ProfileMapping], ...] = (
     ("apify_profiles", apify.is_profile, apify.PROFILE),
     ("graph_api", graph_api.is_user, graph_api.PROFILE),
     ("app_profiles", app_api.is_user, app_api.PROFILE),
@@ -65,10 +65,10 @@ class _Around(NamedTuple):
     depth: int = 0
 
 
-def found(
+def parts_in(
     value: object,
     source: RecordSource,
-    place: str = "",
+    path: str = "",
     account: str | None = None,
     observed: datetime | None = None,
 ) -> Iterator[Part]:
@@ -77,12 +77,12 @@ def found(
     Objects nested in a post belong to it, so its owner and its children are not returned separately. Posts nested in a
     profile are assigned to its account. Duplicates of a post have the same `twin`.
     """
-    return _walk(value, place, _Around(account, observed), source)
+    return _walk(value, path, _Around(account, observed), source)
 
 
-def parts(record: Record, source: RecordSource) -> Iterator[Part]:
+def parse(record: Record, source: RecordSource) -> Iterator[Part]:
     """Return the posts and profiles anywhere in a record."""
-    return found(record, source)
+    return parts_in(record, source)
 
 
 def holds_any(record: Record) -> bool:
@@ -90,25 +90,25 @@ def holds_any(record: Record) -> bool:
     return any(True for _ in _walk(record, "", _Around(), None))
 
 
-def _walk(value: Any, place: str, around: _Around, source: RecordSource | None) -> Iterator[Part]:
+def _walk(value: Any, path: str, around: _Around, source: RecordSource | None) -> Iterator[Part]:
     if around.depth > _DEPTH:
         return
     below = _Around(around.account, around.observed_at, around.aside, around.depth + 1)
     if isinstance(value, list):
         for number, item in enumerate(value):
             if isinstance(item, (dict, list)):
-                yield from _walk(item, f"{place}[{number}]", below, source)
+                yield from _walk(item, f"{path}[{number}]", below, source)
         return
     record: Record = value
     if comment_detection.is_comment(record):
         return
-    if shape := _post_shape(record):
+    if mapping := _post_shape(record):
         if not is_story(record):
             # Without a source the caller only asks whether there is any post.
-            yield _post(shape, record, place, around) if source else Part(shape, record)
+            yield _post(mapping, record, path, around) if source else Part(mapping, record)
         return
-    if shape := _profile_shape(record):
-        yield Part(shape, record, place, observed_at=around.observed_at, aside=around.aside)
+    if mapping := _profile_shape(record):
+        yield Part(mapping, record, path, observed_at=around.observed_at, aside=around.aside)
         if source and any(name in record for name in OBSERVED_FIELDS):
             below = below._replace(observed_at=observed_at_of(record, source, []) or around.observed_at)
         below = below._replace(aside=True)
@@ -116,32 +116,32 @@ def _walk(value: Any, place: str, around: _Around, source: RecordSource | None) 
         below = below._replace(account=name.casefold())
     for key, inner in record.items():
         if isinstance(inner, (dict, list)) and inner and key not in _NOT_COLLECTED:
-            yield from _walk(inner, f"{place}.{key}" if place else key, below, source)
+            yield from _walk(inner, f"{path}.{key}" if path else key, below, source)
 
 
-def _post(shape: PostShape, record: Record, place: str, around: _Around) -> Part:
-    if shape is graph_api.POST:
+def _post(mapping: PostMapping, record: Record, path: str, around: _Around) -> Part:
+    if mapping is graph_api.POST:
         record = graph_api.owned(record, around.account)
-    code = shape.value("shortcode", record) or shape.value("post_id", record)
+    code = mapping.value("shortcode", record) or mapping.value("post_id", record)
     seen = [record[name] for name in OBSERVED_FIELDS if name in record] or around.observed_at
     return Part(
-        shape, record, place, around.account, around.observed_at, around.aside, f"{code} {seen}" if code else ""
+        mapping, record, path, around.account, around.observed_at, around.aside, f"{code} {seen}" if code else ""
     )
 
 
-def _post_shape(record: Record) -> PostShape | None:
+def _post_shape(record: Record) -> PostMapping | None:
     if record.keys().isdisjoint(_OF_POSTS):
         return None
-    for _, recognise, shape in POSTS:
+    for _, recognise, mapping in POST_FORMATS:
         if recognise(record):
-            return shape
+            return mapping
     return apify.POST if apify.is_scant_post(record) else None
 
 
-def _profile_shape(record: Record) -> ProfileShape | None:
+def _profile_shape(record: Record) -> ProfileMapping | None:
     if "username" not in record:
         return None
-    return next((shape for _, recognise, shape in PROFILES if recognise(record)), None)
+    return next((mapping for _, recognise, mapping in PROFILE_FORMATS if recognise(record)), None)
 
 
 def is_story(record: Record) -> bool:

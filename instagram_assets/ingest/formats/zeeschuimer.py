@@ -9,7 +9,7 @@ from datetime import datetime
 
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest.formats import app_api, comment_detection, comments, nested_posts
-from instagram_assets.ingest.formats.shapes import Part
+from instagram_assets.ingest.formats.field_mapping import Part
 from instagram_assets.ingest.post_ids import account_from_url
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.record_source import RecordSource
@@ -27,29 +27,29 @@ def is_line(record: Record) -> bool:
     return isinstance(record.get(_META), dict) and _WHEN in record[_META]
 
 
-def parts(record: Record, source: RecordSource) -> Iterator[Part]:
+def parse(record: Record, source: RecordSource) -> Iterator[Part]:
     """Return the post with its collection time. Raises RecordError for lines of other sites, comments and stories."""
-    about, node, place = (record, record["data"], "data") if _WHEN in record else (record[_META], record, "")
+    about, node, path = (record, record["data"], "data") if _WHEN in record else (record[_META], record, "")
     platform = about.get("source_platform")
     if isinstance(platform, str) and platform.casefold().removeprefix("www.") != _SITE:
         raise RecordError("source_platform", f"is {platform[:80]!r}, not {_SITE}")
     account, observed = account_from_url(about.get("source_platform_url")), _observed_at(about, source)
     if comment_detection.is_comment(node):
         if source.pseudonym_of is None:
-            raise RecordError(place, comment_detection.DROPPED)
-        yield from comments.found(node, place, comments.Around(account=account, observed_at=observed))
+            raise RecordError(path, comment_detection.DROPPED)
+        yield from comments.parts_in(node, path, comments.Around(account=account, observed_at=observed))
         return
     # Lines of previews are incomplete; their missing fields do not mean that the format changed.
     partial = node.get("_zs_partial") is True
     if app_api.is_item(node) and not nested_posts.is_story(node):  # the most common case
-        yield Part(app_api.POST, node, place, account, observed, aside=partial)
+        yield Part(app_api.POST, node, path, account, observed, aside=partial)
         return
     found = False
-    for part in nested_posts.found(node, source, place, account, observed):
+    for part in nested_posts.parts_in(node, source, path, account, observed):
         found = True
         yield part._replace(aside=part.aside or partial)
     if not found:
-        raise RecordError(place, "is no post, reel or profile that we know")
+        raise RecordError(path, "is no post, reel or profile that we know")
 
 
 def _observed_at(about: Record, source: RecordSource) -> datetime | None:

@@ -14,14 +14,14 @@ from typing import Protocol
 
 from instagram_assets.errors import BusyFileError, FileError, SettingsError
 from instagram_assets.ingest.reader.file_types import HEAD, refusal, refuse_data, text_kind
-from instagram_assets.media.sniff import is_binary
-from instagram_assets.settings import NESTED, PREFIX, IngestSettings
+from instagram_assets.media.format_detection import is_binary
+from instagram_assets.settings import ENV_NESTED, ENV_PREFIX, IngestSettings
 from instagram_assets.storage.atomic import remedy
 
 Identity = tuple[int, int, int]
 
 CHUNK = 2 << 20
-ENCODING_SETTING = f"{PREFIX}INGEST{NESTED}ENCODING"
+ENCODING_SETTING = f"{ENV_PREFIX}INGEST{ENV_NESTED}ENCODING"
 
 _NOT_THE_FILES_FAULT = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE, errno.ETIMEDOUT)
 _GZIP = b"\x1f\x8b"

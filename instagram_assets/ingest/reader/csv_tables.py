@@ -91,7 +91,7 @@ def decoder_of(names: Sequence[str]) -> Callable[[Sequence[object], str], Record
     record_of = Unflattener(names, cell_values.converter).record
     if not cell_values.is_own(list(names)):
         if ads.is_table(names):
-            return lambda row, place: ads.placed(names, record_of(row), place)
+            return lambda row, place: ads.with_row_number(names, record_of(row), place)
         return lambda row, place: PlacedRecord(record_of(row), place)
     from instagram_assets.datasets.csv import decoders, unguard_of
 

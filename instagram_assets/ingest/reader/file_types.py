@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from instagram_assets.errors import FileError
-from instagram_assets.media.sniff import image_format, is_binary, text_format
+from instagram_assets.media.format_detection import image_format, is_binary, text_format
 
 HEAD = 512
 """Bytes at the start of a file that are enough to detect its type."""

@@ -25,7 +25,7 @@ from instagram_assets.ingest.redact.redactor import Scrubber
 from instagram_assets.ingest.redact.text_encoding import Coding
 from instagram_assets.ingest.redact.workbook_redaction import BROKEN_BOOK, scrub_workbook
 from instagram_assets.ingest.zips import is_zip
-from instagram_assets.media.sniff import image_format
+from instagram_assets.media.format_detection import image_format
 from instagram_assets.privacy.forgotten_identifiers import Forgotten
 
 _DAMAGED = (NotRewritableError, gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError, UnicodeError)

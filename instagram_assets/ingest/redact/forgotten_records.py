@@ -9,8 +9,8 @@ from typing import Any
 
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.ingest.formats import ads, comment_detection, nested_posts
+from instagram_assets.ingest.formats.field_mapping import AdMapping, FieldMapping, Part, PostMapping, value_at
 from instagram_assets.ingest.formats.registry import format_of
-from instagram_assets.ingest.formats.shapes import AdShape, Part, PostShape, Shape, find
 from instagram_assets.ingest.post_ids import account_from_url, post_id_from_url, post_id_of, shortcode_from_url
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.reader.unflatten import nested
@@ -55,17 +55,17 @@ class Judge:
 
     def is_about(self, record: Record) -> bool:
         """True if a record of any kind, including comments, stories and errors, names an erased owner itself."""
-        if any(self._is_account(find(record, place)) for place in _NAMES):
+        if any(self._is_account(value_at(record, place)) for place in _NAMES):
             return True
         if any(self._is_account(record.get(key)) for key in _ADDRESSES) or self._is_of_tag(record):
             return True
-        if any(self._is_of("profile_id", find(record, place)) for place in _OWNER_IDS):
+        if any(self._is_of("profile_id", value_at(record, place)) for place in _OWNER_IDS):
             return True
         return any(self._is_code(shortcode_from_url(record.get(key))) for key in _POSTS)
 
     def is_forgotten_record(self, record: Record) -> bool:
         """True for a post, or a comment, that is erased, at any path."""
-        if (shape := _post_shape(record)) is not None and self._is_forgotten_post(shape, record):
+        if (mapping := _post_shape(record)) is not None and self._is_forgotten_post(mapping, record):
             return True
         return comment_detection.is_comment(record) and self.is_about(record)
 
@@ -84,28 +84,28 @@ class Judge:
         has = self._forgotten.has
         if has("account", part.account):
             return True
-        if isinstance(part.shape, PostShape):
-            return self._is_forgotten_post(part.shape, part.record)
-        if isinstance(part.shape, AdShape):
-            ad = ads.named(part.record)
+        if isinstance(part.mapping, PostMapping):
+            return self._is_forgotten_post(part.mapping, part.record)
+        if isinstance(part.mapping, AdMapping):
+            ad = ads.with_our_names(part.record)
             url = str(ad.get("url") or "")
             account = str(ad.get("account") or "").strip().removeprefix("@")
             first = url.partition("instagram.com/")[2].partition("/")[0]
             is_post = has("shortcode", shortcode_from_url(url)) or has("post_id", post_id_from_url(url))
             return is_post or has("account", account) or has("account", first)
-        return self._says(part.shape, part.record, "account", "account") or self._says(
-            part.shape, part.record, "profile_id", "profile_id"
+        return self._says(part.mapping, part.record, "account", "account") or self._says(
+            part.mapping, part.record, "profile_id", "profile_id"
         )
 
-    def _is_forgotten_post(self, shape: Shape, record: Record) -> bool:
+    def _is_forgotten_post(self, mapping: FieldMapping, record: Record) -> bool:
         pairs: tuple[tuple[str, IdentifierKind], ...] = (
             *(("owner", "account"), ("owner_id", "profile_id"), ("post_id", "post_id"), ("shortcode", "shortcode")),
             ("account", "account"),
         )
-        if any(self._says(shape, record, column, kind) for column, kind in pairs):
+        if any(self._says(mapping, record, column, kind) for column, kind in pairs):
             return True
         # Code and id encode the same number, and the id may be rounded.
-        codes = (_said(shape, record, "shortcode"), shortcode_from_url(_said(shape, record, "url")))
+        codes = (_said(mapping, record, "shortcode"), shortcode_from_url(_said(mapping, record, "url")))
         return any(self._is_code(code) for code in codes) or self._is_of_tag(record)
 
     def _is_code(self, code: object) -> bool:
@@ -113,8 +113,8 @@ class Judge:
             return False
         return self._forgotten.has("shortcode", code) or self._forgotten.has("post_id", _id_of(code))
 
-    def _says(self, shape: Shape, record: Record, column: str, kind: IdentifierKind) -> bool:
-        value = _said(shape, record, column)
+    def _says(self, mapping: FieldMapping, record: Record, column: str, kind: IdentifierKind) -> bool:
+        value = _said(mapping, record, column)
         if kind == "account":
             return self._is_account(value)
         text = _digits(value)
@@ -140,11 +140,11 @@ class Judge:
         return self._forgotten.has(kind, _digits(value))
 
 
-def _post_shape(record: Record) -> PostShape | None:
+def _post_shape(record: Record) -> PostMapping | None:
     """Return the field mapping of a post or story; None for anything else."""
-    for _, recognise, shape in nested_posts.POSTS:
+    for _, recognise, mapping in nested_posts.POST_FORMATS:
         if recognise(record):
-            return shape
+            return mapping
     return None
 
 
@@ -162,8 +162,8 @@ def _digits(value: object) -> str:
     return _FRACTION.sub("", str(value))
 
 
-def _said(shape: Shape, record: Record, column: str) -> Any:
+def _said(mapping: FieldMapping, record: Record, column: str) -> Any:
     try:
-        return shape.value(column, record)
+        return mapping.value(column, record)
     except (ValueError, LookupError, TypeError, AttributeError):
         return None

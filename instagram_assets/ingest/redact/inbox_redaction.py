@@ -14,7 +14,7 @@ from upath import UPath
 
 from instagram_assets.ingest.archive_layout import ACTIVITY_FOLDER, is_archive_root, owner_beside
 from instagram_assets.ingest.companion_files import companion_stem, is_picture_of_post
-from instagram_assets.ingest.folders import ERROR_SUFFIX
+from instagram_assets.ingest.folder_scan import ERROR_SUFFIX
 from instagram_assets.ingest.manifests import find_landed, note_rewritten, original_hash
 from instagram_assets.ingest.reader.byte_streams import Identity, changed, identity
 from instagram_assets.ingest.record_source import OBSERVED_AT_SUFFIX
@@ -23,7 +23,7 @@ from instagram_assets.ingest.redact.redactor import scrubbed_name
 from instagram_assets.ingest.redact.zip_redaction import is_media
 from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.storage.atomic import remove_durably, sync_folders, temporary_beside
-from instagram_assets.storage.content_keys import file_sha256
+from instagram_assets.storage.fingerprints import file_sha256
 
 _PIECE = 1 << 20
 

@@ -6,9 +6,9 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from instagram_assets.web.accounts import Account, Sort, account_detail, list_accounts
+from instagram_assets.web.account_list import Account, Sort, account_detail, list_accounts
+from instagram_assets.web.dependencies import LONGEST_ACCOUNT, ServicesDep
 from instagram_assets.web.forgetting import preview, progress, wish_for
-from instagram_assets.web.services import LONGEST_ACCOUNT, Given
 
 router = APIRouter(prefix="/api", tags=["accounts"])
 
@@ -81,7 +81,7 @@ class AccountDetailAnswer(AccountAnswer):
 
 @router.get("/accounts", name="api_accounts")
 def accounts(
-    services: Given,
+    services: ServicesDep,
     query: Annotated[str, Query(max_length=LONGEST_ACCOUNT, description="Part of the name")] = "",
     sort: Sort = Sort.newest,
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
@@ -101,7 +101,7 @@ def accounts(
 
 
 @router.get("/accounts/{name}", name="api_account")
-def account(services: Given, name: str) -> AccountDetailAnswer:
+def account(services: ServicesDep, name: str) -> AccountDetailAnswer:
     """One account or hashtag; the # of a hashtag is written %23."""
     found = account_detail(services, name)
     return AccountDetailAnswer(
@@ -159,7 +159,7 @@ class ForgetAnswer(BaseModel):
 
 
 @router.get("/accounts/{name}/forget", name="api_forget_preview")
-def forget_preview(services: Given, name: str) -> PreviewAnswer:
+def forget_preview(services: ServicesDep, name: str) -> PreviewAnswer:
     """What would go if it were forgotten; nothing is changed. It may take many seconds."""
     told, found = progress(services.settings, name), preview(services.settings, name)
     return PreviewAnswer(
@@ -182,7 +182,7 @@ def forget_preview(services: Given, name: str) -> PreviewAnswer:
 
 
 @router.post("/accounts/{name}/forget", name="api_forget", status_code=202)
-async def forget(services: Given, name: str, wanted: ForgetBody) -> ForgetAnswer:
+async def forget(services: ServicesDep, name: str, wanted: ForgetBody) -> ForgetAnswer:
     """Forget it for good: all but this app is away meanwhile. Refused while runs go on."""
     wish = await wish_for(services, name, wanted.confirm, is_bare=wanted.bare)
     return ForgetAnswer(phase=wish.phase)

@@ -7,12 +7,12 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from instagram_assets.lake_index.facets import facets_of
-from instagram_assets.lake_index.orders import Sort, shared_orders
 from instagram_assets.lake_index.page_rows import image_rows
+from instagram_assets.lake_index.sorted_rows import Sort, shared_sorted_rows
+from instagram_assets.web.dependencies import ServicesDep
+from instagram_assets.web.gallery_lists import decisions_of
 from instagram_assets.web.index_service import index_of
-from instagram_assets.web.lists import decisions_of
 from instagram_assets.web.semantic_search import reads, similarities
-from instagram_assets.web.services import Given
 from instagram_assets.web.url_filter import DocumentedFilter, Limit, Offset
 
 router = APIRouter(prefix="/api", tags=["gallery"])
@@ -56,7 +56,7 @@ class GalleryAnswer(BaseModel):
 
 @router.get("/gallery", name="api_gallery")
 def gallery(
-    services: Given,
+    services: ServicesDep,
     wanted: DocumentedFilter,
     sort: Annotated[
         Sort | None,
@@ -76,7 +76,9 @@ def gallery(
     """
     index, decisions = index_of(services), decisions_of(services, wanted.list_name)
     near = similarities(services, index, text=like.strip(), image_id=to) if like.strip() or to else None
-    order = shared_orders().images(index, wanted, sort or ("newest" if near is None else "similar"), decisions, near)
+    order = shared_sorted_rows().images(
+        index, wanted, sort or ("newest" if near is None else "similar"), decisions, near
+    )
     rows = image_rows(index, order[offset : offset + limit])
     images: list[ImageAnswer] = []
     for row in rows:
@@ -111,8 +113,8 @@ class FacetsAnswer(BaseModel):
 
 
 @router.get("/gallery/facets", name="api_gallery_facets")
-def facets(services: Given, wanted: DocumentedFilter) -> FacetsAnswer:
+def facets(services: ServicesDep, wanted: DocumentedFilter) -> FacetsAnswer:
     """What can be chosen among the images that a filter wants, with counts."""
     index = index_of(services)
-    order = shared_orders().images(index, wanted, "newest", decisions_of(services, wanted.list_name))
+    order = shared_sorted_rows().images(index, wanted, "newest", decisions_of(services, wanted.list_name))
     return FacetsAnswer(total=len(order), **facets_of(index, order))

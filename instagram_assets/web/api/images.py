@@ -10,10 +10,10 @@ from starlette.concurrency import run_in_threadpool
 from instagram_assets.datasets.overrides import LONGEST_WHY
 from instagram_assets.schemas.search import Decision
 from instagram_assets.web.api.jobs import JobId
+from instagram_assets.web.collection_jobs import find_job, folder_of
+from instagram_assets.web.dependencies import ServicesDep
+from instagram_assets.web.image_responses import full_image, small_image
 from instagram_assets.web.job_actions import apply_decisions
-from instagram_assets.web.jobs import find_job, folder_of
-from instagram_assets.web.picture_bytes import thumbnail as small
-from instagram_assets.web.picture_bytes import whole
 from instagram_assets.web.search_images import (
     Picture,
     Show,
@@ -23,7 +23,6 @@ from instagram_assets.web.search_images import (
     images_of,
     shown,
 )
-from instagram_assets.web.services import Given
 
 router = APIRouter(prefix="/api", tags=["images"])
 
@@ -70,7 +69,7 @@ class Applied(BaseModel):
 
 @router.get("/jobs/{job_id}/images")
 async def list_images(
-    services: Given,
+    services: ServicesDep,
     job_id: JobId,
     show: Show = Show.all,
     page: Annotated[int, Query(ge=1, le=10_000)] = 1,
@@ -90,7 +89,7 @@ async def list_images(
 
 @router.get("/jobs/{job_id}/images/{filename:path}", response_class=Response, responses=_PICTURE)
 async def image(
-    services: Given,
+    services: ServicesDep,
     job_id: JobId,
     filename: Annotated[str, Path(description="A `name` of the list.", max_length=300)],
     thumbnail: bool = False,
@@ -107,13 +106,13 @@ async def image(
     }
     if if_none_match == tag:
         return Response(status_code=304, headers=headers)
-    make = small if thumbnail else whole
+    make = small_image if thumbnail else full_image
     body = await run_in_threadpool(make, picture.path, services.settings.download.max_megapixels)
     return Response(body.data, media_type=body.media_type, headers=headers)
 
 
 @router.post("/jobs/{job_id}/images/decisions")
-async def decide(services: Given, job_id: JobId, body: DecisionBody) -> Decided:
+async def decide(services: ServicesDep, job_id: JobId, body: DecisionBody) -> Decided:
     """Keep or drop images by hand, or take that back. It survives later runs; the folder follows when it is written."""
     search = folder_of(await find_job(services, job_id))
     chosen, every = await run_in_threadpool(
@@ -128,6 +127,6 @@ async def decide(services: Given, job_id: JobId, body: DecisionBody) -> Decided:
 
 
 @router.post("/jobs/{job_id}/apply", status_code=201)
-async def apply(services: Given, job_id: JobId) -> Applied:
+async def apply(services: ServicesDep, job_id: JobId) -> Applied:
     """Write the folder again, so that it follows what was decided by hand; nothing else is done again."""
     return Applied(job_id=await apply_decisions(services, folder_of(await find_job(services, job_id))))

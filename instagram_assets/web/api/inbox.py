@@ -9,10 +9,10 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from pydantic import AwareDatetime
 from starlette.requests import ClientDisconnect
 
-from instagram_assets.errors import FileError, NotTakenError
+from instagram_assets.errors import FileError
+from instagram_assets.web.dependencies import ServicesDep
 from instagram_assets.web.inbox_state import InboxState, read_inbox
-from instagram_assets.web.services import Given
-from instagram_assets.web.uploads import Uploaded, take
+from instagram_assets.web.uploads import NotTakenError, Uploaded, take
 
 router = APIRouter(prefix="/api", tags=["inbox"])
 
@@ -30,7 +30,7 @@ _REFUSALS: dict[int | str, dict[str, str]] = {
 async def put_file(
     request: Request,
     response: Response,
-    services: Given,
+    services: ServicesDep,
     filename: Annotated[str, Path(description="One plain name, such as `posts.json`")],
     modified_at: Annotated[
         AwareDatetime | None, Query(description="When the file was last written where it comes from")
@@ -56,7 +56,7 @@ async def put_file(
 
 @router.get("/inbox")
 def get_inbox(
-    services: Given,
+    services: ServicesDep,
     page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
     size: Annotated[int, Query(ge=1, le=100, description="Entries of each list")] = 25,
 ) -> InboxState:

@@ -8,13 +8,12 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import BaseModel, Field
 
 from instagram_assets.datasets.csv_cells import utf8
-from instagram_assets.insights.answers import ChartData, chart_data, chart_json, csv_lines
-from instagram_assets.insights.charts import ChartKind, Page
-from instagram_assets.insights.every import CHARTS, chart_of
+from instagram_assets.insights.chart_data import CHARTS_BY_NAME, ChartData, chart_data, chart_json, chart_of, csv_lines
+from instagram_assets.insights.chart_definition import ChartKind, Page
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.web.age_facts import AgeFacts, read_age_facts
+from instagram_assets.web.dependencies import ServicesDep
 from instagram_assets.web.index_service import index_of
-from instagram_assets.web.services import Given
 from instagram_assets.web.url_filter import UrlFilter
 from instagram_assets.web.words import words_in
 
@@ -82,7 +81,7 @@ def list_charts() -> Charts:
                 about=words(f"insights.about.{chart.name}"),
                 fields=list(chart.fields),
             )
-            for chart in CHARTS.values()
+            for chart in CHARTS_BY_NAME.values()
         ]
     )
 
@@ -94,7 +93,7 @@ def list_charts() -> Charts:
     response_class=Response,
     responses={200: {"content": {"text/csv": {}}, "description": "A line for each row, with a byte order mark"}},
 )
-def chart_csv(services: Given, name: Name, wanted: UrlFilter) -> Response:
+def chart_csv(services: ServicesDep, name: Name, wanted: UrlFilter) -> Response:
     """The numbers of a chart as CSV."""
     answer = _answer(services, name, wanted)
     lines = csv_lines(answer, spreadsheet_safe=services.settings.export.spreadsheet_safe)
@@ -103,17 +102,17 @@ def chart_csv(services: Given, name: Name, wanted: UrlFilter) -> Response:
 
 
 @router.get("/insights/{name}", tags=_TAGS, dependencies=[_Documented])
-def chart_numbers(services: Given, name: Name, wanted: UrlFilter) -> Numbers:
+def chart_numbers(services: ServicesDep, name: Name, wanted: UrlFilter) -> Numbers:
     """The numbers of a chart."""
     return Numbers(**chart_json(_answer(services, name, wanted)))
 
 
-def _answer(services: Given, name: str, wanted: Filter) -> ChartData:
+def _answer(services: ServicesDep, name: str, wanted: Filter) -> ChartData:
     return chart_data(index_of(services), chart_of(name), wanted)
 
 
 @router.get("/age", tags=["age model"])
-def get_age(services: Given) -> AgeFacts:
+def get_age(services: ServicesDep) -> AgeFacts:
     """How good the age model is on people whom it had never seen, and what it says of all accounts together.
 
     Off by default: then `state` is `off` and nothing else is told. Not for decisions about a person.

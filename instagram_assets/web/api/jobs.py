@@ -7,13 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from instagram_assets.storage.folders import Removed
-from instagram_assets.web import job_actions, jobs
+from instagram_assets.storage.image_folder_state import Removed
+from instagram_assets.web import collection_jobs, job_actions
+from instagram_assets.web.collection_jobs import MOST_AT_ONCE, Job, JobPage, State
+from instagram_assets.web.dependencies import ServicesDep
 from instagram_assets.web.job_requests import CollectionBody, ScrapeBody, SearchBody
-from instagram_assets.web.jobs import MOST_AT_ONCE, Job, JobPage, State
 from instagram_assets.web.run_log import check_cursor
 from instagram_assets.web.search_images import forget_jobs
-from instagram_assets.web.services import Given
 
 router = APIRouter(prefix="/api", tags=["jobs"])
 
@@ -55,36 +55,36 @@ class Cleared(BaseModel):
 
 
 @router.post("/run", status_code=201)
-async def run(services: Given, body: SearchBody) -> Job:
+async def run(services: ServicesDep, body: SearchBody) -> Job:
     """Search for a word and make a folder of sharp, different images of that one subject."""
     return await job_actions.start(services, body)
 
 
 @router.post("/scrape", status_code=201)
-async def scrape(services: Given, body: ScrapeBody) -> Job:
+async def scrape(services: ServicesDep, body: ScrapeBody) -> Job:
     """Run an actor of Apify; what it collects comes into the inbox. It costs money."""
     return await job_actions.start(services, body)
 
 
 @router.post("/collect", status_code=201)
-async def collect(services: Given, body: CollectionBody) -> Job:
+async def collect(services: ServicesDep, body: CollectionBody) -> Job:
     """Collect accounts and hashtags by Meta's official API, or from the site where it is allowed."""
     return await job_actions.start(services, body)
 
 
 @router.get("/jobs")
 async def find(
-    services: Given,
+    services: ServicesDep,
     before: Annotated[str | None, Query(description="The `before` of the page before.", max_length=100)] = None,
     size: Annotated[int, Query(ge=1, le=MOST_AT_ONCE)] = 25,
     state: Annotated[list[State], Query(description="Only jobs in these states.", max_length=len(State))] = [],  # noqa: B006
 ) -> JobPage:
     """The history, the newest first."""
-    return await jobs.find_jobs(services, before=before, size=size, states=state)
+    return await collection_jobs.find_jobs(services, before=before, size=size, states=state)
 
 
 @router.post("/jobs/clear")
-async def clear(services: Given, body: ClearBody) -> Cleared:
+async def clear(services: ServicesDep, body: ClearBody) -> Cleared:
     """Take all jobs that have ended out of the history. What they made stays, with `files` but for their folders."""
     count = await job_actions.clear(services, files=body.files)
     forget_jobs()
@@ -92,15 +92,15 @@ async def clear(services: Given, body: ClearBody) -> Cleared:
 
 
 @router.get("/jobs/{job_id}")
-async def find_one(services: Given, job_id: JobId) -> Job:
+async def find_one(services: ServicesDep, job_id: JobId) -> Job:
     """How far a job is."""
-    return await jobs.find_job(services, job_id)
+    return await collection_jobs.find_job(services, job_id)
 
 
 @router.get("/jobs/{job_id}/log")
-async def log(services: Given, job_id: JobId, cursor: Annotated[str | None, Query(max_length=500)] = None) -> Log:
+async def log(services: ServicesDep, job_id: JobId, cursor: Annotated[str | None, Query(max_length=500)] = None) -> Log:
     """What a job told, from a cursor on."""
-    await jobs.find_job(services, job_id)
+    await collection_jobs.find_job(services, job_id)
     if cursor is not None:
         check_cursor(cursor)
     found = await services.dagster.events(job_id, cursor)
@@ -115,13 +115,13 @@ async def log(services: Given, job_id: JobId, cursor: Annotated[str | None, Quer
 
 
 @router.post("/jobs/{job_id}/cancel")
-async def cancel(services: Given, job_id: JobId) -> Job:
+async def cancel(services: ServicesDep, job_id: JobId) -> Job:
     """Cancel a job that waits or goes on. What it has made stays."""
     return await job_actions.cancel(services, job_id)
 
 
 @router.delete("/jobs/{job_id}")
-async def delete(services: Given, job_id: JobId, files: Files = False) -> Removed:
+async def delete(services: ServicesDep, job_id: JobId, files: Files = False) -> Removed:
     """Take a job that has ended out of the history. What it made stays, with `files` but for its folder."""
     removed = await job_actions.remove(services, job_id, files=files)
     forget_jobs()

@@ -36,9 +36,9 @@ from instagram_assets.datasets.overrides import LONGEST_WHY
 from instagram_assets.errors import ListError, PausedError, SettingsError
 from instagram_assets.lake_index.filters import LONGEST_TEXT, MOST_VALUES
 from instagram_assets.schemas.search import Decision, Override
+from instagram_assets.web.dependencies import ServicesDep
+from instagram_assets.web.gallery_lists import check_known, filter_of_fields, found_images, rows_of
 from instagram_assets.web.index_service import index_of
-from instagram_assets.web.lists import check_known, filter_of_fields, found_images, rows_of
-from instagram_assets.web.services import Given
 
 router = APIRouter(prefix="/api", tags=["lists"])
 
@@ -199,13 +199,13 @@ class FoundAnswer(CountAnswer):
 
 
 @router.get("/lists", name="api_lists")
-def lists(services: Given) -> ListsAnswer:
+def lists(services: ServicesDep) -> ListsAnswer:
     """All lists that there are; one about whose images nothing is decided any more is not among them."""
     return ListsAnswer(lists=[ListedAnswer(**count._asdict()) for count in list_names(services.lake)])
 
 
 @router.get("/lists/{name}", name="api_list")
-def one_list(services: Given, name: ListName) -> ListAnswer:
+def one_list(services: ServicesDep, name: ListName) -> ListAnswer:
     """What a list says of each image, in the order in which somebody decided so."""
     said = find_list(services.lake, name)
     ordered = sorted(said.items(), key=lambda each: (each[1].decided_at, each[0]))
@@ -217,7 +217,7 @@ def one_list(services: Given, name: ListName) -> ListAnswer:
 
 
 @router.post("/lists/{name}/decisions", name="api_list_decide")
-def decide(services: Given, name: ListName, wanted: DecisionsBody) -> DecisionsAnswer:
+def decide(services: ServicesDep, name: ListName, wanted: DecisionsBody) -> DecisionsAnswer:
     """Keep or drop images by hand, or take that back, all in one step; the list is made when it is not there."""
     decisions = wanted.of_each
     check_known(services, [image_id for image_id, decision in decisions.items() if decision], name)
@@ -226,7 +226,7 @@ def decide(services: Given, name: ListName, wanted: DecisionsBody) -> DecisionsA
 
 
 @router.post("/lists/{name}/found", name="api_list_found")
-def decide_about_found(services: Given, name: ListName, wanted: FoundBody) -> FoundAnswer:
+def decide_about_found(services: ServicesDep, name: ListName, wanted: FoundBody) -> FoundAnswer:
     """Keep every stored image that a filter finds, but for those that the list drops by hand; or drop them all."""
     image_ids = found_images(services.lake, index_of(services), filter_of_fields(wanted.fields))
     changed = decide_found(services.lake, name, image_ids, wanted.decision, wanted.why, datetime.now(UTC))
@@ -234,14 +234,14 @@ def decide_about_found(services: Given, name: ListName, wanted: FoundBody) -> Fo
 
 
 @router.delete("/lists/{name}", name="api_list_delete")
-def delete(services: Given, name: ListName) -> CountAnswer:
+def delete(services: ServicesDep, name: ListName) -> CountAnswer:
     """Take a list away, and say what it was. Its images, and what was exported, stay."""
     return CountAnswer.of(delete_list(services.lake, name))
 
 
 @router.get("/lists/{name}/export", name="api_list_export", response_class=StreamingResponse, responses=_EXPORTED)
 def export(
-    services: Given,
+    services: ServicesDep,
     name: ListName,
     form: Annotated[Form, Query(description="A ZIP of the images with a manifest, or a line for each image")] = "zip",
 ) -> StreamingResponse:

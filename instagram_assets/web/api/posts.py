@@ -8,11 +8,11 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
 from instagram_assets.errors import NotFoundError
-from instagram_assets.lake_index.orders import PostSort, shared_orders
 from instagram_assets.lake_index.page_rows import images_of_post, observations_of, post_of, post_rows
+from instagram_assets.lake_index.sorted_rows import PostSort, shared_sorted_rows
+from instagram_assets.web.dependencies import ServicesDep
 from instagram_assets.web.index_service import index_of
-from instagram_assets.web.post_in_lake import read_post
-from instagram_assets.web.services import Given
+from instagram_assets.web.post_details import read_post
 from instagram_assets.web.url_filter import DocumentedFilter, Limit, Offset
 
 router = APIRouter(prefix="/api", tags=["posts"])
@@ -115,7 +115,7 @@ class PostsAnswer(BaseModel):
 
 @router.get("/posts", name="api_posts")
 def posts(
-    services: Given,
+    services: ServicesDep,
     wanted: DocumentedFilter,
     sort: Annotated[PostSort, Query(description="Equal ones stay in the order of account, day and post_id")] = "newest",
     offset: Offset = 0,
@@ -123,14 +123,14 @@ def posts(
 ) -> PostsAnswer:
     """Posts and reels that fit a filter, sorted; fields of the filter that only images have are passed over."""
     index = index_of(services)
-    order = shared_orders().posts(index, wanted, sort)
+    order = shared_sorted_rows().posts(index, wanted, sort)
     found = [_answer(row) for row in post_rows(index, order[offset : offset + limit])]
     return PostsAnswer(total=len(order), offset=offset, posts=found)
 
 
 @router.get("/posts/{account}/{post_id}", name="api_post")
 def post(
-    services: Given,
+    services: ServicesDep,
     account: Annotated[str, Path(max_length=300, description="A hashtag's # is written %23")],
     post_id: Annotated[str, Path(max_length=300)],
 ) -> PostDetailAnswer:

@@ -8,25 +8,21 @@ from pathlib import Path as FilePath
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Request, Response
-from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
 from instagram_assets.automation.forget_requests import PAUSED_MESSAGE, is_paused
-from instagram_assets.errors import DecodeError, InstagramAssetsError, MediaRefusedError, NotFoundError, PausedError
-from instagram_assets.lake_index.derived import THUMBNAILS
+from instagram_assets.errors import PausedError
+from instagram_assets.lake_index.remove_derived_files import THUMBNAILS
 from instagram_assets.lake_index.thumbnails import Thumbnails, stored_image
-from instagram_assets.web.error_responses import error_name, error_response, error_status
-from instagram_assets.web.picture_bytes import Body, whole
-from instagram_assets.web.services import Given, Services
+from instagram_assets.web.dependencies import Services, ServicesDep
+from instagram_assets.web.image_responses import ImageBody, full_image, image_response
 
 router = APIRouter(prefix="/api", tags=["pictures"])
 
 ImageId = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="The SHA-256 of its bytes, as lists call it.")]
-Known = Annotated[str | None, Header(alias="If-None-Match", max_length=1_000)]
-_FOR_GOOD = "private, max-age=31536000, immutable"
+_IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match", max_length=1_000)]
 _GONE = 499
 """What logs call the answer to somebody who has hung up."""
-_NO_PICTURE = FilePath(__file__).parents[1] / "static" / "no-picture.svg"
 _THUMBNAIL: dict[int | str, dict[str, object]] = {
     200: {"content": {"image/jpeg": {}}, "description": "The picture"},
     304: {"description": "It is as `If-None-Match` says"},
@@ -38,7 +34,9 @@ _WHOLE: dict[int | str, dict[str, object]] = {
 
 
 @router.get("/thumbnails/{image_id}", response_class=Response, responses=_THUMBNAIL)
-async def thumbnail(request: Request, services: Given, image_id: ImageId, if_none_match: Known = None) -> Response:
+async def thumbnail(
+    request: Request, services: ServicesDep, image_id: ImageId, if_none_match: _IfNoneMatch = None
+) -> Response:
     """A stored image as a JPEG of at most 320 pixels a side; browsers may keep it for good.
 
     While something is being forgotten only those are sent that were made before.
@@ -46,7 +44,7 @@ async def thumbnail(request: Request, services: Given, image_id: ImageId, if_non
     store, tag = thumbnails_of(services), f'"{image_id}-small"'
 
     def answer(make: Callable[[str], bytes]) -> Response:
-        return _answer(request, tag, if_none_match, lambda: Body(make(image_id), "image/jpeg"))
+        return image_response(request, tag, if_none_match, lambda: ImageBody(make(image_id), "image/jpeg"))
 
     try:
         return await run_in_threadpool(answer, lambda _: _made_before(store, image_id))
@@ -60,10 +58,12 @@ async def thumbnail(request: Request, services: Given, image_id: ImageId, if_non
 
 
 @router.get("/pictures/{image_id}", response_class=Response, responses=_WHOLE)
-def picture(request: Request, services: Given, image_id: ImageId, if_none_match: Known = None) -> Response:
+def picture(request: Request, services: ServicesDep, image_id: ImageId, if_none_match: _IfNoneMatch = None) -> Response:
     """A stored image as it is where it is just a JPEG, PNG or WebP, else as a JPEG made anew."""
     media, most = services.settings.folder("media"), services.settings.download.max_megapixels
-    return _answer(request, f'"{image_id}"', if_none_match, lambda: whole(stored_image(media, image_id), most))
+    return image_response(
+        request, f'"{image_id}"', if_none_match, lambda: full_image(stored_image(media, image_id), most)
+    )
 
 
 def thumbnails_of(services: Services) -> Thumbnails:
@@ -87,7 +87,7 @@ class _NotMadeError(Exception):
 
 
 def _made_before(store: Thumbnails, image_id: str) -> bytes:
-    if (known := store.kept(image_id)) is not None:
+    if (known := store.cached(image_id)) is not None:
         return known
     if is_paused():
         raise PausedError(PAUSED_MESSAGE)
@@ -100,23 +100,3 @@ def _turn(request: Request) -> asyncio.Semaphore:
     if not hasattr(state, "thumbnail_turns"):
         state.thumbnail_turns = asyncio.Semaphore(os.cpu_count() or 2)
     return state.thumbnail_turns
-
-
-def _answer(request: Request, tag: str, known: str | None, make: Callable[[], Body]) -> Response:
-    """A picture under its tag; to an `<img>` whose picture there is not, one that says so, to programs an error."""
-    headers = {"ETag": tag, "Cache-Control": _FOR_GOOD, "Vary": "Accept"}
-    if known and tag in (each.strip().removeprefix("W/") for each in known.split(",")):
-        return Response(status_code=304, headers=headers)
-    try:
-        body = make()
-    except (NotFoundError, DecodeError, MediaRefusedError, PausedError) as error:
-        return _no_picture(request, error)
-    return Response(body.data, media_type=body.media_type, headers=headers)
-
-
-def _no_picture(request: Request, error: InstagramAssetsError) -> Response:
-    headers = {"Cache-Control": "no-store", "Vary": "Accept"}
-    status = error_status(error)
-    if request.headers.get("accept", "").startswith("image/"):
-        return FileResponse(_NO_PICTURE, status, headers)
-    return error_response(request, status, error_name(error), str(error), headers)

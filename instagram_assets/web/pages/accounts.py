@@ -8,11 +8,11 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
 
 from instagram_assets.errors import InstagramAssetsError
-from instagram_assets.web.accounts import Sort, account_detail, is_known, list_accounts
+from instagram_assets.web.account_list import Sort, account_detail, is_known, list_accounts
 from instagram_assets.web.collect_methods import refresh_methods
+from instagram_assets.web.dependencies import LONGEST_ACCOUNT, ServicesDep
 from instagram_assets.web.forgetting import canonical, preview, progress, runs_under_way, unfinished
 from instagram_assets.web.rendering import render, words_of
-from instagram_assets.web.services import LONGEST_ACCOUNT, Given
 from instagram_assets.web.svg_charts import line_of
 
 router = APIRouter(include_in_schema=False)
@@ -22,7 +22,7 @@ _SHOWN_FOLLOWERS = 200
 @router.get("/accounts", name="accounts")
 def accounts(
     request: Request,
-    services: Given,
+    services: ServicesDep,
     query: Annotated[str, Query(max_length=LONGEST_ACCOUNT)] = "",
     sort: Sort = Sort.newest,
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
@@ -50,7 +50,7 @@ def accounts(
 
 
 @router.get("/accounts/{name}", name="account")
-def account(request: Request, services: Given, name: str) -> HTMLResponse:
+def account(request: Request, services: ServicesDep, name: str) -> HTMLResponse:
     """The page of one account or hashtag: its numbers, its newest posts, and its state at each collector site."""
     detail = account_detail(services, name)
     return render(
@@ -73,7 +73,7 @@ def account_address(name: str) -> str:
 
 
 @router.get("/accounts/{name}/forget", name="forget")
-async def forget(request: Request, services: Given, name: str) -> HTMLResponse:
+async def forget(request: Request, services: ServicesDep, name: str) -> HTMLResponse:
     """The page about erasing an account: what it means, and its progress."""
     values = await _forget_values(services, name)
     known = await run_in_threadpool(is_known, services, values["name"])
@@ -83,13 +83,13 @@ async def forget(request: Request, services: Given, name: str) -> HTMLResponse:
 
 
 @router.get("/accounts/{name}/forget/progress", name="forget_progress")
-async def forget_progress(request: Request, services: Given, name: str) -> HTMLResponse:
+async def forget_progress(request: Request, services: ServicesDep, name: str) -> HTMLResponse:
     """The fragment of the page with the progress of the erasure."""
     return render(request, "forget_progress.html", is_part=True, **await _forget_values(services, name))
 
 
 @router.get("/accounts/{name}/forget/preview", name="forget_preview")
-def forget_preview(request: Request, services: Given, name: str) -> HTMLResponse:
+def forget_preview(request: Request, services: ServicesDep, name: str) -> HTMLResponse:
     """The fragment of the page that lists what would be erased."""
     found, problem = None, ""
     try:
@@ -99,7 +99,7 @@ def forget_preview(request: Request, services: Given, name: str) -> HTMLResponse
     return render(request, "forget_preview.html", found=found, problem=problem)
 
 
-async def _forget_values(services: Given, name: str) -> dict[str, Any]:
+async def _forget_values(services: ServicesDep, name: str) -> dict[str, Any]:
     told = await run_in_threadpool(progress, services.settings, name)
     runs = await runs_under_way(services) if told.can_pause and not (told.wish and not told.wish.phase.is_over) else []
     return {"name": canonical(name), "progress": told, "runs": runs, "link": account_address}

@@ -7,12 +7,12 @@ from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
 from instagram_assets.web.collect_methods import CollectForm, MethodName, apify_inputs, method_problem
+from instagram_assets.web.collection_jobs import Kind
+from instagram_assets.web.dependencies import Services, ServicesDep
 from instagram_assets.web.inbox_state import read_inbox
 from instagram_assets.web.job_views import watch
-from instagram_assets.web.jobs import Kind
 from instagram_assets.web.pages.history import job_values
 from instagram_assets.web.rendering import render
-from instagram_assets.web.services import Given, Services
 from instagram_assets.web.uploads import ENDINGS
 
 router = APIRouter(include_in_schema=False)
@@ -20,7 +20,7 @@ _LATELY = 8
 
 
 @router.get("/collect", name="collect")
-async def collect(request: Request, services: Given, way: str = CollectForm.search) -> HTMLResponse:
+async def collect(request: Request, services: ServicesDep, way: str = CollectForm.search) -> HTMLResponse:
     """One form to start a collection, and the running jobs. `way` in the URL names the form."""
     settings = services.settings
     # In threads: a slow disk must not block other requests.
@@ -44,14 +44,14 @@ async def collect(request: Request, services: Given, way: str = CollectForm.sear
 
 
 @router.get("/collect/jobs")
-async def jobs(request: Request, services: Given) -> HTMLResponse:
+async def jobs(request: Request, services: ServicesDep) -> HTMLResponse:
     """The fragment of the page with the running jobs."""
     watched = await watch(services, size=_LATELY)
     return render(request, "collect_jobs.html", watched=watched, **job_values(request, services))
 
 
 @router.get("/collect/newest")
-async def newest(request: Request, services: Given) -> HTMLResponse:
+async def newest(request: Request, services: ServicesDep) -> HTMLResponse:
     """The fragment of the page that shows the images of the newest search."""
     watched = await watch(services, size=_LATELY)
     found = next((job for job in watched.jobs if job.kind is Kind.search), None)
@@ -62,14 +62,16 @@ _FILES = 10
 
 
 @router.get("/collect/files", name="files")
-def files(request: Request, services: Given) -> HTMLResponse:
+def files(request: Request, services: ServicesDep) -> HTMLResponse:
     """The page for uploading export files, with the list of earlier ones."""
     most = services.settings.web.max_upload_mb
     return render(request, "files.html", most_mb=most, endings=",".join(ENDINGS), **_files_shown(services, 1))
 
 
 @router.get("/collect/files/list", name="files_list")
-def files_list(request: Request, services: Given, page: Annotated[int, Query(ge=1, le=1_000_000)] = 1) -> HTMLResponse:
+def files_list(
+    request: Request, services: ServicesDep, page: Annotated[int, Query(ge=1, le=1_000_000)] = 1
+) -> HTMLResponse:
     """The fragment with the list of files, which refreshes itself as long as one is waiting."""
     return render(request, "files_list.html", **_files_shown(services, page))
 

@@ -12,23 +12,18 @@ from starlette.concurrency import run_in_threadpool
 
 from instagram_assets.datasets.lists import list_names
 from instagram_assets.datasets.overrides import read_overrides
-from instagram_assets.errors import (
-    DagsterDownError,
-    DagsterRefusedError,
-    InstagramAssetsError,
-    NotFoundError,
-    StorageError,
-)
+from instagram_assets.errors import InstagramAssetsError, NotFoundError, StorageError
 from instagram_assets.lake_index.facets import choices_of, clusters_of
 from instagram_assets.lake_index.filters import Filter
-from instagram_assets.lake_index.orders import Sort, shared_orders
+from instagram_assets.lake_index.index_reader import LakeIndex
 from instagram_assets.lake_index.page_rows import images_with, near_duplicates, rows_of
-from instagram_assets.lake_index.reading import LakeIndex
+from instagram_assets.lake_index.sorted_rows import Sort, shared_sorted_rows
 from instagram_assets.schemas.search import Override
+from instagram_assets.web.collection_jobs import Job, folder_path, newest_of
+from instagram_assets.web.dagster_queries import DagsterDownError, DagsterRefusedError
+from instagram_assets.web.dependencies import Services, ServicesDep
 from instagram_assets.web.index_service import index_of
-from instagram_assets.web.jobs import Job, folder_path, newest_of
 from instagram_assets.web.rendering import render, words_of
-from instagram_assets.web.services import Given, Services
 from instagram_assets.web.url_filter import UrlFilter, address, chips_of, kept_fields
 from instagram_assets.web.words import Words
 
@@ -48,7 +43,7 @@ _SCRIPT = (
 @router.get("/gallery", name="gallery")
 def gallery(
     request: Request,
-    services: Given,
+    services: ServicesDep,
     wanted: UrlFilter,
     sort: Annotated[str, Query(max_length=_LONGEST)] = "",
     like: Annotated[str, Query(max_length=_LONGEST)] = "",
@@ -84,7 +79,7 @@ def gallery(
 
 @router.get("/gallery/images/{image_id}", name="gallery_image")
 async def gallery_image(
-    request: Request, services: Given, image_id: str, search: Annotated[str, Query(max_length=_LONGEST)] = ""
+    request: Request, services: ServicesDep, image_id: str, search: Annotated[str, Query(max_length=_LONGEST)] = ""
 ) -> HTMLResponse:
     """The fragment of the panel about one image, of a search or of the lake, with its sources."""
 
@@ -122,7 +117,7 @@ def _first_images(index: LakeIndex, wanted: Filter, sort: str) -> list[str]:
     """
     if sort not in SORTS or wanted.decided:
         return []
-    order = shared_orders().images(index, wanted, cast("Sort", sort))
+    order = shared_sorted_rows().images(index, wanted, cast("Sort", sort))
     found = (row["image_id"] for row in rows_of(index, "images", "image", ("image", "image_id"), order[:_FIRST]))
     return [image_id for image_id in found if image_id]
 
@@ -147,7 +142,7 @@ def _as_json(wanted: Filter) -> str:
 
 
 @router.get("/lists", name="lists")
-def lists(request: Request, services: Given) -> HTMLResponse:
+def lists(request: Request, services: ServicesDep) -> HTMLResponse:
     """All lists by name, or why they cannot be read."""
     found, problem = [], ""
     try:

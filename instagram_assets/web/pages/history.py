@@ -10,12 +10,12 @@ from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
 from instagram_assets.errors import StorageError
+from instagram_assets.web.collection_jobs import Job, State, find_job, folder_of, folder_path, newest_of
+from instagram_assets.web.dependencies import Services, ServicesDep
 from instagram_assets.web.job_views import details_of, nothing_starts, took, watch
-from instagram_assets.web.jobs import Job, State, find_job, folder_of, folder_path, newest_of
 from instagram_assets.web.rendering import format_clock, render, words_of
 from instagram_assets.web.run_log import check_cursor, last_lines, lines_of
 from instagram_assets.web.search_images import Picture, Show, counts_of, images_of, shown
-from instagram_assets.web.services import Given, Services
 
 router = APIRouter(include_in_schema=False)
 _MOST_PAGES_BACK = 20
@@ -36,7 +36,7 @@ def job_values(request: Request, services: Services) -> dict[str, Any]:
 
 @router.get("/jobs", name="history")
 async def history(
-    request: Request, services: Given, before: str = "", state: str = "", newer: str = ""
+    request: Request, services: ServicesDep, before: str = "", state: str = "", newer: str = ""
 ) -> HTMLResponse:
     """A page of the history; `newer` are the cursors of the pages before it, separated by commas."""
     state = state if state in set(State) else ""
@@ -59,7 +59,7 @@ async def history(
 
 
 @router.get("/jobs/{job_id}", name="job")
-async def job(request: Request, services: Given, job_id: str) -> HTMLResponse:
+async def job(request: Request, services: ServicesDep, job_id: str) -> HTMLResponse:
     """The page of one job: progress, counts and images."""
     found = await find_job(services, job_id)
     run = await services.dagster.run(job_id)
@@ -78,7 +78,7 @@ async def job(request: Request, services: Given, job_id: str) -> HTMLResponse:
 
 
 @router.get("/jobs/{job_id}/log", name="log")
-async def log(request: Request, services: Given, job_id: str, level: str = "", end: bool = False) -> HTMLResponse:
+async def log(request: Request, services: ServicesDep, job_id: str, level: str = "", end: bool = False) -> HTMLResponse:
     """The log from its beginning, or its last lines; it is followed while the run is active."""
     found, warns = await find_job(services, job_id), level == "warnings"
     if end:
@@ -90,7 +90,9 @@ async def log(request: Request, services: Given, job_id: str, level: str = "", e
 
 
 @router.get("/jobs/{job_id}/log/lines")
-async def log_lines(request: Request, services: Given, job_id: str, cursor: str = "", level: str = "") -> HTMLResponse:
+async def log_lines(
+    request: Request, services: ServicesDep, job_id: str, cursor: str = "", level: str = ""
+) -> HTMLResponse:
     """The fragment with the log lines after a cursor."""
     found, warns = await find_job(services, job_id), level == "warnings"
     if cursor:
@@ -120,7 +122,11 @@ IMAGES_SHOWN = 60
 
 @router.get("/jobs/{job_id}/images", name="images")
 async def images(
-    request: Request, services: Given, job_id: str, show: str = "all", pages: Annotated[int, Query(ge=1, le=100)] = 1
+    request: Request,
+    services: ServicesDep,
+    job_id: str,
+    show: str = "all",
+    pages: Annotated[int, Query(ge=1, le=100)] = 1,
 ) -> HTMLResponse:
     """The images of one kind, up to a page."""
     job = await find_job(services, job_id)

@@ -8,17 +8,15 @@ from fastapi.responses import HTMLResponse
 
 from instagram_assets.calendar import week_name
 from instagram_assets.errors import NotFoundError, NotReadyError, QueryError
-from instagram_assets.insights.answers import chart_data, ignored_fields
-from instagram_assets.insights.asked import FEW, OF_IMAGES, keep_fields
-from instagram_assets.insights.charts import CHART_PAGES
-from instagram_assets.insights.every import CHARTS, chart_of
-from instagram_assets.insights.groups import MOST_SHEETS, Sheet, cluster_sheets, images_of_cluster, topic_sheets
-from instagram_assets.insights.scope import STRETCHES, accounts_like, day_range, repeated_posts, unknown_accounts
-from instagram_assets.insights.virality import hypotheses, reels_of_week
+from instagram_assets.insights.chart_data import CHARTS_BY_NAME, chart_data, chart_of, ignored_fields
+from instagram_assets.insights.chart_definition import CHART_PAGES, FEW, OF_IMAGES, keep_fields
+from instagram_assets.insights.cluster_charts import MOST_SHEETS, Sheet, cluster_sheets, images_of_cluster, topic_sheets
+from instagram_assets.insights.filter_form import STRETCHES, accounts_like, day_range, repeated_posts, unknown_accounts
+from instagram_assets.insights.virality_charts import hypotheses, reels_of_week
 from instagram_assets.lake_index.facets import clusters_of
 from instagram_assets.lake_index.filters import Filter, KindFilter
-from instagram_assets.lake_index.reading import LakeIndex
-from instagram_assets.text.pos import POS_CLASSES
+from instagram_assets.lake_index.index_reader import LakeIndex
+from instagram_assets.text.part_of_speech import POS_CLASSES
 from instagram_assets.web.age_facts import markdown_html, read_age_facts
 from instagram_assets.web.chart_rendering import (
     MOST_TABLE_ROWS,
@@ -29,11 +27,11 @@ from instagram_assets.web.chart_rendering import (
     table_columns,
     table_rows,
 )
+from instagram_assets.web.dependencies import Services, ServicesDep
 from instagram_assets.web.index_service import index_of
 from instagram_assets.web.pages.morning import day_of, picture_of, post_link
 from instagram_assets.web.pages.start import week_pages
 from instagram_assets.web.rendering import render, words_of
-from instagram_assets.web.services import Given, Services
 from instagram_assets.web.svg_charts import reliability_of
 from instagram_assets.web.url_filter import UrlFilter, address, chips_of, filter_of_request, kept_fields
 
@@ -43,7 +41,7 @@ _HALF = 80
 
 
 @router.get("/insights/reels")
-def reels(request: Request, services: Given, wanted: UrlFilter, week: str = "") -> HTMLResponse:
+def reels(request: Request, services: ServicesDep, wanted: UrlFilter, week: str = "") -> HTMLResponse:
     """The page of one week's reels, with features that may distinguish viral ones. Raises QueryError, NotReadyError."""
     asked = keep_fields(wanted, ("account",))
     index = index_of(services)
@@ -69,7 +67,7 @@ def reels(request: Request, services: Given, wanted: UrlFilter, week: str = "") 
 
 @router.get("/insights/sheets")
 def sheets(
-    request: Request, services: Given, wanted: UrlFilter, offset: Annotated[int, Query(ge=0, le=100_000)] = 0
+    request: Request, services: ServicesDep, wanted: UrlFilter, offset: Annotated[int, Query(ge=0, le=100_000)] = 0
 ) -> HTMLResponse:
     """The largest clusters and topics, each with some of its images. Raises QueryError, NotReadyError."""
     asked = keep_fields(wanted, OF_IMAGES)
@@ -107,13 +105,15 @@ _FIRST = CHART_PAGES[0]
 
 @router.get("/insights", name="insights")
 @router.get(f"/insights/{_FIRST}")
-def first_page(request: Request, services: Given) -> HTMLResponse:
+def first_page(request: Request, services: ServicesDep) -> HTMLResponse:
     """The first page of insights, which the navigation opens."""
     return _page(request, services, _FIRST)
 
 
 @router.get("/insights/accounts", name="insights_accounts")
-def accounts(request: Request, services: Given, account: Annotated[list[str] | None, Query()] = None) -> HTMLResponse:
+def accounts(
+    request: Request, services: ServicesDep, account: Annotated[list[str] | None, Query()] = None
+) -> HTMLResponse:
     """Suggestions of accounts for what is typed, the last value of the field."""
     typed = account[-1].strip()[:100] if account else ""
     index = _index_or_none(services)  # a form field cannot show that the index is missing; the page around it does
@@ -121,7 +121,7 @@ def accounts(request: Request, services: Given, account: Annotated[list[str] | N
 
 
 @router.get("/insights/charts/{name}", name="insights_chart")
-def chart(request: Request, services: Given, name: str, wanted: UrlFilter) -> HTMLResponse:
+def chart(request: Request, services: ServicesDep, name: str, wanted: UrlFilter) -> HTMLResponse:
     """One chart, as a fragment of a page."""
     found = chart_of(name)
     address = f"/insights/charts/{name}?{wanted.to_query()}"
@@ -136,7 +136,7 @@ def chart(request: Request, services: Given, name: str, wanted: UrlFilter) -> HT
         chart=found,
         answer=answer,
         address=address,
-        csv=f"/api/insights/{name}.csv?{answer.wanted.to_query()}",
+        csv=f"/api/insights/{name}.csv?{answer.criteria.to_query()}",
         columns=[column_name(words, column) for column in table_columns(answer)],
         lines=table_rows(answer, words, services.settings.zone),
         left_out=max(0, len(answer.rows) - MOST_TABLE_ROWS),
@@ -150,7 +150,7 @@ def chart(request: Request, services: Given, name: str, wanted: UrlFilter) -> HT
 
 
 @router.get("/insights/{page}", name="insights_page")
-def page(request: Request, services: Given, page: str) -> HTMLResponse:
+def page(request: Request, services: ServicesDep, page: str) -> HTMLResponse:
     """One page of charts. Raises NotFoundError."""
     if page not in CHART_PAGES:
         raise NotFoundError(f"There is no page of insights {page!r}. There are: {', '.join(CHART_PAGES)}.")
@@ -164,7 +164,7 @@ def _page(request: Request, services: Services, page: str) -> HTMLResponse:
     except QueryError as error:
         problem = str(error)
     index = _index_or_none(services)
-    charts = [chart for chart in CHARTS.values() if chart.page == page]
+    charts = [chart for chart in CHARTS_BY_NAME.values() if chart.page == page]
     fields = {field for chart in charts for field in chart.fields}
     scope = day_range(index) if index else None
     words = words_of(request)
@@ -212,7 +212,7 @@ def _index_or_none(services: Services) -> LakeIndex | None:
 
 
 @router.get("/age", name="age")
-def age(request: Request, services: Given) -> HTMLResponse:
+def age(request: Request, services: ServicesDep) -> HTMLResponse:
     """The page of the configured age model, or why there is none."""
     found = read_age_facts(services.settings)
     model = found.evaluations.get("model")

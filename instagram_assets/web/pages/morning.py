@@ -10,11 +10,18 @@ from fastapi.responses import HTMLResponse
 
 from instagram_assets.calendar import today
 from instagram_assets.errors import QueryError
-from instagram_assets.insights.morning import DAYS_BEFORE, MOST_SHOWN_POSTS, DaySummary, Row, day_summary, yesterday
+from instagram_assets.insights.daily_summary import (
+    DAYS_BEFORE,
+    MOST_SHOWN_POSTS,
+    DaySummary,
+    Row,
+    day_summary,
+    yesterday,
+)
 from instagram_assets.lake_index.filters import Filter
+from instagram_assets.web.dependencies import Services, ServicesDep
 from instagram_assets.web.index_service import index_of
 from instagram_assets.web.rendering import render, words_of
-from instagram_assets.web.services import Given, Services
 from instagram_assets.web.url_filter import UrlFilter
 
 router = APIRouter(include_in_schema=False)
@@ -26,7 +33,7 @@ _FIRST_DAY, _LAST_DAY = date(2010, 1, 1), date(2200, 1, 1)
 
 
 @router.get("/morning", name="morning")
-def morning_page(request: Request, services: Given, wanted: UrlFilter, day: str = "") -> HTMLResponse:
+def morning_page(request: Request, services: ServicesDep, wanted: UrlFilter, day: str = "") -> HTMLResponse:
     """The activity of accounts on a day. Raises QueryError, NotReadyError."""
     last = yesterday(today(services.settings.zone))
     asked = day_of(day)
@@ -53,7 +60,11 @@ def morning_page(request: Request, services: Given, wanted: UrlFilter, day: str 
 
 @router.get("/morning/accounts", name="morning_accounts")
 def more_accounts(
-    request: Request, services: Given, wanted: UrlFilter, day: str, offset: Annotated[int, Query(ge=0, le=100_000)] = 0
+    request: Request,
+    services: ServicesDep,
+    wanted: UrlFilter,
+    day: str,
+    offset: Annotated[int, Query(ge=0, le=100_000)] = 0,
 ) -> HTMLResponse:
     """The next accounts of the list, as a fragment of the page. Raises QueryError."""
     chosen = day_of(day) or yesterday(today(services.settings.zone))

@@ -8,12 +8,12 @@ from fastapi.responses import HTMLResponse
 
 from instagram_assets.errors import NotFoundError
 from instagram_assets.lake_index.facets import choices_of, clusters_of
-from instagram_assets.lake_index.orders import shared_orders
 from instagram_assets.lake_index.page_rows import images_of_post, near_duplicates, observations_of, post_of, post_rows
+from instagram_assets.lake_index.sorted_rows import shared_sorted_rows
+from instagram_assets.web.dependencies import ServicesDep
 from instagram_assets.web.index_service import index_of
-from instagram_assets.web.post_in_lake import read_post
+from instagram_assets.web.post_details import read_post
 from instagram_assets.web.rendering import render, words_of
-from instagram_assets.web.services import Given
 from instagram_assets.web.svg_charts import line_of
 from instagram_assets.web.url_filter import UrlFilter, address, chips_of, kept_fields
 
@@ -27,7 +27,7 @@ _IN_FORM = ("first", "last", "q", "kind", "viral")
 @router.get("/posts", name="posts")
 def posts(
     request: Request,
-    services: Given,
+    services: ServicesDep,
     wanted: UrlFilter,
     sort: Annotated[str, Query(max_length=20)] = "newest",
     number: Annotated[int, Query(ge=1, le=10_000_000, alias="page")] = 1,
@@ -36,7 +36,7 @@ def posts(
     index = index_of(services)
     clusters = clusters_of(index)
     chosen = sort if sort in SORTS else "newest"
-    order = shared_orders().posts(index, wanted, chosen)
+    order = shared_sorted_rows().posts(index, wanted, chosen)
     pages = max(1, -(-len(order) // SIZE))
     number = min(number, pages)
     also = {"sort": chosen if chosen != "newest" else ""}
@@ -65,7 +65,7 @@ def posts(
 @router.get("/posts/{account}/{post_id}", name="post")
 def post(
     request: Request,
-    services: Given,
+    services: ServicesDep,
     account: str,
     post_id: str,
     image: Annotated[int, Query(ge=0, description="Position of the image that is shown large")] = 0,

@@ -5,11 +5,11 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from instagram_assets.web.access import SESSION, Access
 from instagram_assets.web.api_reference import reference_of
+from instagram_assets.web.authentication import SESSION, Access
+from instagram_assets.web.dependencies import Services, ServicesDep
 from instagram_assets.web.index_service import notice
 from instagram_assets.web.rendering import format_time, render, words_of
-from instagram_assets.web.services import Given, Services
 from instagram_assets.web.status import counted, in_words, of_dagster
 from instagram_assets.web.status_facts import AS_IT_SHOULD_BE
 
@@ -17,13 +17,13 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/status", name="status")
-async def status(request: Request, services: Given) -> HTMLResponse:
+async def status(request: Request, services: ServicesDep) -> HTMLResponse:
     """The status page: what waits, failed or is missing."""
     return render(request, "status.html", page="status", **await _status_shown(request, services))
 
 
 @router.get("/status/facts", name="status_facts")
-async def facts(request: Request, services: Given) -> HTMLResponse:
+async def facts(request: Request, services: ServicesDep) -> HTMLResponse:
     """The fragment with the facts of the status page; it refreshes itself while they are being computed."""
     return render(request, "status_facts.html", **await _status_shown(request, services))
 
@@ -60,7 +60,7 @@ def _ours(address: str) -> str:
 
 
 @router.get("/api-reference", name="api")
-def api(request: Request, services: Given) -> HTMLResponse:
+def api(request: Request, services: ServicesDep) -> HTMLResponse:
     """The API reference, with an example request for each operation."""
     access: Access = request.app.state.access
     address = str(request.base_url).rstrip("/")

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse
 
 from instagram_assets.errors import NotFoundError, StorageError
+from instagram_assets.web.dependencies import Services, ServicesDep
 from instagram_assets.web.lake_counts import lake_counts
 from instagram_assets.web.rendering import render, words_of
-from instagram_assets.web.services import Given, Services
 from instagram_assets.web.status import counted, in_words, of_dagster
 from instagram_assets.web.status_facts import Fact
 
@@ -60,7 +60,7 @@ _MOST_NEEDS = 4
 
 
 @router.get("/", name="start")
-def start(request: Request, services: Given) -> HTMLResponse:
+def start(request: Request, services: ServicesDep) -> HTMLResponse:
     """The start page: overview, problems that need a person, and links."""
     weeks = week_pages(services.settings.folder("reports"))[:_LATEST_WEEKS]
     values = _overview(services)
@@ -68,13 +68,13 @@ def start(request: Request, services: Given) -> HTMLResponse:
 
 
 @router.get("/start/overview")
-def overview(request: Request, services: Given) -> HTMLResponse:
+def overview(request: Request, services: ServicesDep) -> HTMLResponse:
     """The fragment with the counts, or with ways to begin while there is no data."""
     return render(request, "start_overview.html", **_overview(services))
 
 
 @router.get("/start/attention")
-async def attention(request: Request, services: Given) -> HTMLResponse:
+async def attention(request: Request, services: ServicesDep) -> HTMLResponse:
     """The fragment with the most important problems that need a person; the status page has all of them."""
     remembered = counted(services)
     needs: list[Fact] = []
@@ -91,7 +91,7 @@ async def attention(request: Request, services: Given) -> HTMLResponse:
 
 
 @router.get("/reports/{name}")
-def report(services: Given, name: str) -> FileResponse:
+def report(services: ServicesDep, name: str) -> FileResponse:
     """A weekly report on reels, as the platform wrote it."""
     found = week_page(services.settings.folder("reports"), name)
     return FileResponse(found.path, media_type="text/html", headers={"Content-Security-Policy": POLICY})

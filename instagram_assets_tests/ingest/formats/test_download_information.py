@@ -12,7 +12,7 @@ from upath import UPath
 
 from instagram_assets import read_export
 from instagram_assets.errors import FileError, SettingsError
-from instagram_assets.ingest import folders, landing
+from instagram_assets.ingest import folder_scan, landing
 from instagram_assets.ingest.archive_layout import fix_mojibake, owner_in_name, owner_in_profile
 from instagram_assets.ingest.inbox import land_files
 from instagram_assets.ingest.normalize import normalize_records
@@ -30,7 +30,7 @@ from instagram_assets_tests.ingest.archive_helper import (
 )
 from instagram_assets_tests.ingest.formats.test_formats import changed, places
 from instagram_assets_tests.ingest.records import errors_of, post, rows_of, source, write
-from instagram_assets_tests.ingest.test_folders import land, lying
+from instagram_assets_tests.ingest.test_folder_scan import land, lying
 from instagram_assets_tests.ingest.test_normalize import ANYTHING
 
 FIRST, LAST = date(2010, 1, 1), date(2100, 1, 1)
@@ -227,7 +227,7 @@ def test_private_files_of_an_archive_are_no_exports_whichever_of_its_folders_is_
     inside: str, tmp_path: Path
 ) -> None:
     folder = unpacked(tmp_path / NAME, [archived(1)])
-    found = folders.scan_folder(folder / inside)
+    found = folder_scan.scan_folder(folder / inside)
     assert [path.name for path in found.exports] == ["posts_1.json"]
     assert found.passed.total() == len(lying(folder / inside)) - 1
 
@@ -237,7 +237,7 @@ def test_an_archive_of_the_older_layout_is_known_by_any_two_of_its_folders(besid
     (place, content), *_ = files([archived(1)], "content")
     posts = write(tmp_path / Path(place).parent, content, Path(place).name)
     write(tmp_path / beside, [post()], "message_1.json")
-    assert folders.scan_folder(tmp_path).exports == [posts]
+    assert folder_scan.scan_folder(tmp_path).exports == [posts]
 
 
 def test_an_archive_as_html_is_refused_with_what_to_ask_for(tmp_path: Path) -> None:
@@ -245,4 +245,4 @@ def test_an_archive_as_html_is_refused_with_what_to_ask_for(tmp_path: Path) -> N
         (tmp_path / place).parent.mkdir(parents=True)
         write(tmp_path, "<html>", place)
     with pytest.raises(FileError, match=r"as HTML\. Ask Instagram for it again, and choose JSON"):
-        folders.refuse_empty_folder(tmp_path, folders.scan_folder(tmp_path))
+        folder_scan.refuse_empty_folder(tmp_path, folder_scan.scan_folder(tmp_path))

@@ -144,7 +144,7 @@ def of_a_hashtag(account: str, **changes: Any) -> dict[str, Any]:
     """The row of a post as a hashtag's page gives it, where `account` is what was collected."""
     asked = ("id", "caption", "media_type", "media_url", "permalink", "timestamp", "like_count", "comments_count")
     media = {key: value for key, value in writers.graph_api(ALBUM).items() if key in (*asked, "children")} | changes
-    (part,) = nested_posts.found(media, source(), account=account, observed=SEEN)
+    (part,) = nested_posts.parts_in(media, source(), account=account, observed=SEEN)
     (row,) = to_post_rows([part], [0], graph_api.POST, source()).rows.to_pylist()
     return row
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from instagram_assets.lake_index.place import INDEX_FOLDER
+from instagram_assets.lake_index.index_files import INDEX_FOLDER
 from instagram_assets.lake_index.update import update_index
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.settings import load_settings

@@ -11,8 +11,8 @@ from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
 from upath import UPath
 
-from instagram_assets.insights.charts import CHART_PAGES
-from instagram_assets.insights.every import CHARTS
+from instagram_assets.insights.chart_data import CHARTS_BY_NAME
+from instagram_assets.insights.chart_definition import CHART_PAGES
 from instagram_assets.lake_index.update import update_index
 from instagram_assets_tests.insights.lakes import ZONE, Row, image_id, random_posts, small
 from instagram_assets_tests.insights.word_lake import write_words
@@ -175,7 +175,7 @@ def test_every_chart_of_every_page_is_drawn_without_a_complaint(browser: Chrome,
         person.opens(f"/insights/{page}?{SECOND_HALF if page == 'words' else ''}")
         person.sees(".chart-card")
         person.until(lambda: not person.all(".loading"), "all charts")
-        names = [name for name, chart in CHARTS.items() if chart.page == page]
+        names = [name for name, chart in CHARTS_BY_NAME.items() if chart.page == page]
         drawn = person.all("figure.chart[data-drawn], .cloud li:first-child")
         assert len(drawn) == len(names), person.text()
         person.until(lambda: browser.execute_script(EMPTY) == [], f"something in each chart of {page}")
@@ -185,7 +185,7 @@ def test_every_chart_of_every_page_is_drawn_without_a_complaint(browser: Chrome,
 @pytest.mark.parametrize("name", ["posting_times", "posting_frequency", "post_likes_followers", "topics"])
 def test_what_is_drawn_opens_its_posts(browser: Chrome, everything: str, name: str) -> None:
     person = Person(browser, everything)
-    person.opens(f"/insights/{CHARTS[name].page}?account=anna")
+    person.opens(f"/insights/{CHARTS_BY_NAME[name].page}?account=anna")
     person.sees(f"#chart-{name} figure[data-drawn]")
     person.until(lambda: not person.all(".loading"), "all charts")
     across, down = browser.execute_script(POINT, name)

@@ -1,0 +1,75 @@
+"""Options that several commands share, how `--accounts` and `--days` are read, and settings with options applied."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from instagram_assets.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from instagram_assets.settings import Settings
+
+AccountsOption = Annotated[str, typer.Option(help="Accounts separated by commas, or a file with one per line.")]
+DaysOption = Annotated[str, typer.Option(help="One day, or first..last, such as 2026-11-01..2026-11-14.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on the standard output, in place of tables.")]
+ObservedAtOption = Annotated[str, typer.Option(help="When the numbers were read, such as 2026-11-02T09:00:00+09:00.")]
+
+
+def settings_with_options(**sections: dict[str, Any]) -> "Settings":
+    """The settings with command line options applied; options not given are null. Raises SettingsError."""
+    from instagram_assets.settings import load_settings
+
+    given = {
+        name: {key: value for key, value in values.items() if value is not None} for name, values in sections.items()
+    }
+    return load_settings(**given)
+
+
+def parse_accounts(text: str, order: "Sequence[str]") -> list[str]:
+    """Account names from a list or a file with one per line; comments, blank lines and duplicates are left out.
+
+    Empty means all of `order`, the accounts there are. Raises SettingsError for accounts that are not among them.
+    """
+    try:
+        names = [line.split("#", 1)[0].strip() for line in Path(text or ".").read_text("utf-8-sig").splitlines()]
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"--accounts {text}: not a text file in UTF-8") from error
+    except OSError:  # no such file: it is a list of names
+        names = [name.strip() for name in text.split(",")]
+    names = list(dict.fromkeys(name.lower().removeprefix("@") for name in names if name))
+    if text and not names:
+        raise SettingsError(f"--accounts {text}: no account in it")
+    if unknown := [name for name in names if name not in order]:
+        raise SettingsError(f"--accounts: not a known account: {', '.join(unknown)}. Ingest a file that has it first.")
+    return names or list(order)
+
+
+def parse_days_in_lake(text: str) -> "tuple[date, date]":
+    """The first and the last day of one day or `first..last`; of the whole lake when empty.
+
+    Raises SettingsError for an invalid day, or one outside the lake's range.
+    """
+    from instagram_assets.partitions import window
+
+    if not text:
+        return window()
+    chosen = parse_days(text)
+    start, end = window()
+    if not start <= chosen[0] <= chosen[1] <= end:
+        raise SettingsError(f"--days {text}: allowed are {start}..{end}, first day first.")
+    return chosen
+
+
+def parse_days(text: str) -> "tuple[date, date]":
+    """The first and the last day of one day or `first..last`. Raises SettingsError for an invalid day."""
+    from datetime import date
+
+    first, dots, last = text.partition("..")
+    try:
+        return date.fromisoformat(first), date.fromisoformat(last if dots else first)
+    except ValueError as error:
+        raise SettingsError(f"--days {text}: not a day. Use 2026-11-01 or 2026-11-01..2026-11-14.") from error

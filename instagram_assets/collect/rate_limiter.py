@@ -1,0 +1,158 @@
+"""Rate limits as exact sliding windows, and daily request budgets, counted from the requests in the database.
+
+The rows of requests are the grants: there is no second counter that could differ, and a restart loses nothing. A
+request is counted when it is granted, before it is sent. The check of all windows and the row that uses them are one
+transaction, in which the clock is read too, so that several processes together exceed no window. Sleeping happens
+outside of it, until the oldest grant of the fullest window leaves it.
+"""
+
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from typing import NamedTuple
+
+from instagram_assets.collect.clock import Clock, correct_clock_skew_within, day_bounds, duration_text, time_until_text
+from instagram_assets.collect.collector_database import CollectorDatabase
+from instagram_assets.settings.rate_limits import Rate
+
+
+class UsedBudget(NamedTuple):
+    """A request budget that is used up: the reason, and the Unix timestamp at which the next begins."""
+
+    reason: str
+    until: float
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Maximum number of requests per day in `zone`, over all subjects and per subject; null is no limit."""
+
+    per_day: int | None = None
+    per_subject: int | None = None
+    zone: tzinfo = UTC
+
+    def spent(self, database: CollectorDatabase, site: str, subject: str, now: float) -> UsedBudget | None:
+        """The budget that is used up for a subject; null while requests are left."""
+        begins, ends = day_bounds(now, self.zone)
+        if self.per_day is not None and (made := _made(database, begins, ends)) >= self.per_day:
+            return UsedBudget(f"the day's budget of {self.per_day:,} requests is used ({made:,} were made)", ends)
+        if self.per_subject is not None and (made := _made(database, begins, ends, site, subject)) >= self.per_subject:
+            return UsedBudget(f"its budget of {self.per_subject:,} requests a day is used ({made:,} were made)", ends)
+        return None
+
+
+def _made(database: CollectorDatabase, begins: float, ends: float, *subject: str) -> int:
+    which = " AND site = ? AND subject = ?" if subject else ""
+    with database.reading() as connection:
+        query = f"SELECT COUNT(*) FROM requests WHERE at >= ? AND at < ?{which}"
+        return connection.execute(query, (begins, ends, *subject)).fetchone()[0]
+
+
+MAX_SLEEP = 300.0
+"""Books are looked at again at least so often: another process, a person or the clock may have changed things."""
+_WORTH_TELLING = 60.0
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A granted request with the id of its row and its time, or no request and the time `at` which to try again.
+
+    `reason` says why it has to wait; empty where that is not worth logging.
+    """
+
+    request_id: int | None
+    at: float
+    reason: str = ""
+
+
+class Limiter:
+    """Grants requests of one identity so that all rates hold; several processes may each have one.
+
+    >>> limiter = Limiter(database, "instagram:anonymous", parse_rates("1,30;60,3600"), SystemClock(), print)
+    >>> limiter.acquire("instagram", "sun_diary", "the profile of sun_diary")
+    1
+    """
+
+    def __init__(
+        self,
+        database: CollectorDatabase,
+        identity: str,
+        rates: Sequence[Rate],
+        clock: Clock,
+        log: Callable[[str], object],
+    ) -> None:
+        self.identity = identity
+        self._database, self._rates, self._clock, self._log = database, tuple(rates), clock, log
+
+    def acquire(self, site: str, subject: str, what: str) -> int:
+        """Wait for the next request, store it as granted, and return the id of its row."""
+        logged = 0.0
+        while True:
+            grant = self.try_acquire(site, subject, what)
+            if grant.request_id is not None:
+                return grant.request_id
+            logged = sleep_until_granted(grant, logged, self._clock, self._log)
+
+    def try_acquire(self, site: str, subject: str, what: str) -> Grant:
+        """Grant and store a request if all windows have room; else return when to try again."""
+        with self._database.writing() as connection:
+            now = self._clock.now()
+            correct_clock_skew_within(connection, self.identity, now)
+            at, rate = self._next(connection, now)
+            if rate:
+                return Grant(None, at, self._why(rate, at, now) if at - now >= _WORTH_TELLING else "")
+            row = connection.execute(
+                "INSERT INTO requests (at, identity, site, subject, what) VALUES (?, ?, ?, ?, ?) RETURNING id",
+                (now, self.identity, site, subject, what),
+            ).fetchone()
+            return Grant(row["id"], now)
+
+    def seconds_until_next(self) -> float:
+        """Seconds until the next request can be granted; 0 when it can be now."""
+        with self._database.reading() as connection:
+            now = self._clock.now()
+            return self._next(connection, now)[0] - now
+
+    def seconds_for(self, requests: int) -> float:
+        """Seconds until so many more requests are granted, if each is made as soon as possible."""
+        at = now = self._clock.now()
+        windows: list[tuple[Rate, deque[float]]] = []
+        with self._database.reading() as connection:
+            for rate in self._rates:
+                rows = connection.execute(f"{_GRANTS} LIMIT ?", (self.identity, rate.calls)).fetchall()
+                windows.append((rate, deque((min(row["at"], now) for row in reversed(rows)), maxlen=rate.calls)))
+        for _ in range(requests):
+            at = max([at, *(past[0] + rate.seconds for rate, past in windows if len(past) == rate.calls)])
+            for _, past in windows:
+                past.append(at)
+        return at - now
+
+    def _next(self, connection: sqlite3.Connection, now: float) -> tuple[float, Rate | None]:
+        """When all windows have room, and the limiting rate; null when they have room now."""
+        at, binding = now, None
+        for rate in self._rates:
+            row = connection.execute(f"{_GRANTS} LIMIT 1 OFFSET ?", (self.identity, rate.calls - 1)).fetchone()
+            if row and min(row["at"], now) + rate.seconds > at:
+                at, binding = min(row["at"], now) + rate.seconds, rate
+        return at, binding
+
+    def _why(self, rate: Rate, at: float, now: float) -> str:
+        return (
+            f"{self.identity}: the limit of {rate.calls:,} requests in {duration_text(rate.seconds)} is used up. "
+            f"The next one goes out {time_until_text(at, now)}."
+        )
+
+
+def sleep_until_granted(grant: Grant, logged: float, clock: Clock, log: Callable[[str], object]) -> float:
+    """Sleep until the time of a grant, at most five minutes, and log why unless that time was logged last; returns the
+    time.
+    """
+    if grant.reason and grant.at != logged:
+        log(grant.reason)
+    clock.sleep(min(grant.at - clock.now(), MAX_SLEEP))
+    return grant.at
+
+
+_GRANTS = "SELECT at FROM requests WHERE identity = ? ORDER BY at DESC"

@@ -1,0 +1,113 @@
+"""Database rows of subjects (accounts and hashtags): state, account id, newest post, and when to request them next."""
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from instagram_assets.collect.clock import utc_datetime
+from instagram_assets.collect.collector_database import CollectorDatabase
+from instagram_assets.collect.site_adapter import CrawlPage
+
+ACTIVE = "active"
+PROFILE_ID = "profile_id"
+"""The fact by which a site tells whose account a page is of, whatever it is called."""
+
+
+@dataclass(frozen=True)
+class SubjectRow:
+    """A row of `subjects`. `state` is active, or one in which it is no longer requested.
+
+    Those are not_found, private, renamed, replaced, and refused for who was forgotten under another name.
+    """
+
+    site: str
+    subject: str
+    profile_id: str | None = None
+    state: str = ACTIVE
+    reason: str = ""
+    seen_at: float | None = None
+    newest_post_at: float | None = None
+    newest_shortcode: str | None = None
+    next_at: float = 0.0
+    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def is_active(self) -> bool:
+        return self.state == ACTIVE
+
+
+def load_subject(database: CollectorDatabase, site: str, subject: str) -> SubjectRow:
+    """The row of a subject; a default row for a new one."""
+    with database.reading() as connection:
+        row = connection.execute("SELECT * FROM subjects WHERE site = ? AND subject = ?", (site, subject)).fetchone()
+    return SubjectRow(site, subject) if row is None else _subject(row)
+
+
+def mark_inactive(connection: sqlite3.Connection, known: SubjectRow, state: str, reason: str) -> None:
+    """Store a state in which a subject is no longer requested."""
+    _touch(connection, known)
+    connection.execute(
+        "UPDATE subjects SET state = ?, reason = ? WHERE site = ? AND subject = ?",
+        (state, reason, known.site, known.subject),
+    )
+
+
+def postpone(connection: sqlite3.Connection, known: SubjectRow, until: float, reason: str) -> None:
+    """Store a time before which a subject is not requested."""
+    _touch(connection, known)
+    connection.execute(
+        "UPDATE subjects SET next_at = ?, reason = ? WHERE site = ? AND subject = ?",
+        (until, reason, known.site, known.subject),
+    )
+
+
+def update_from_page(connection: sqlite3.Connection, known: SubjectRow, at: float, page: CrawlPage) -> None:
+    """Update a subject from a page: active again, its account id, and the adapter's facts.
+
+    Another name with the same account id is marked as renamed.
+    """
+    _touch(connection, known)
+    profile_id = profile_id_in([page])
+    connection.execute(
+        """UPDATE subjects SET state = 'active', reason = '', seen_at = ?, next_at = 0,
+        profile_id = COALESCE(?, profile_id), facts = json_patch(facts, ?) WHERE site = ? AND subject = ?""",
+        (at, profile_id, json.dumps(dict(page.facts)), known.site, known.subject),
+    )
+    if profile_id:
+        connection.execute(
+            """UPDATE subjects SET state = 'renamed', reason = ? WHERE site = ? AND profile_id = ? AND subject <> ?""",
+            (
+                f"is called {known.subject} since {utc_datetime(at):%Y-%m-%d} or before",
+                known.site,
+                profile_id,
+                known.subject,
+            ),
+        )
+
+
+def store_newest_post(connection: sqlite3.Connection, known: SubjectRow, pages: Sequence[CrawlPage]) -> None:
+    """Store the newest post of a subject after a complete crawl."""
+    dated = [(post.taken_at, post.shortcode) for page in pages for post in page.posts if post.taken_at]
+    if not dated:
+        return
+    taken_at, shortcode = max(dated)
+    connection.execute(
+        """UPDATE subjects SET newest_post_at = ?1, newest_shortcode = ?2
+        WHERE site = ?3 AND subject = ?4 AND (newest_post_at IS NULL OR newest_post_at <= ?1)""",
+        (taken_at.timestamp(), shortcode, known.site, known.subject),
+    )
+
+
+def profile_id_in(pages: Sequence[CrawlPage]) -> str | None:
+    """The account id in the facts of these pages; null where there is none."""
+    return next((str(page.facts[PROFILE_ID]) for page in pages if page.facts.get(PROFILE_ID)), None)
+
+
+def _touch(connection: sqlite3.Connection, known: SubjectRow) -> None:
+    connection.execute("INSERT OR IGNORE INTO subjects (site, subject) VALUES (?, ?)", (known.site, known.subject))
+
+
+def _subject(row: sqlite3.Row) -> SubjectRow:
+    return SubjectRow(**{**dict(row), "facts": json.loads(row["facts"])})

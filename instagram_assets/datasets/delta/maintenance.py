@@ -1,0 +1,77 @@
+"""Maintenance of Delta tables: compaction into large files, and removal of files of old versions."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from upath import UPath
+
+from instagram_assets.datasets.delta import log
+from instagram_assets.datasets.delta.files import TableSpec
+from instagram_assets.datasets.delta.locations import TableLocation, table_location
+from instagram_assets.datasets.delta.write import TABLES, ExportedTable, merge_files
+from instagram_assets.privacy.pseudonyms import Pseudonymizer
+
+
+class Vacuumed(NamedTuple):
+    """The number of files of older versions and of stopped runs that were removed from a table."""
+
+    table: str
+    uri: str
+    files: int
+
+
+def optimize(
+    root: UPath,
+    target: str,
+    options: Mapping[str, str] | None = None,
+    *,
+    pseudonyms: Pseudonymizer | None = None,
+    warn: Callable[[str], object] = print,
+) -> list[ExportedTable]:
+    """Compact the tables below `target` into few large files, except the newest month, which changes every day.
+
+    The rows come from the lake, so the tables are up to date afterwards; arguments are those of `write_delta`. A file
+    whose rows change later is split again by the run that sees it. `pseudonyms` are those that the tables are written
+    with. Raises StorageError.
+    """
+    found = (
+        merge_files(root, location, spec._replace(pseudonyms=pseudonyms), warn)
+        for spec, location in _there(root, target, options)
+    )
+    return [made for made in found if made]
+
+
+def vacuum(
+    root: UPath,
+    target: str,
+    options: Mapping[str, str] | None = None,
+    *,
+    keep_hours: int,
+    warn: Callable[[str], object] = print,
+) -> list[Vacuumed]:
+    """Delete files that no version of the last `keep_hours` needs, which ends access to older ones; write checkpoints.
+
+    On an object store no run may write meanwhile when `keep_hours` is shorter than a run. Raises StorageError.
+    """
+    done: list[Vacuumed] = []
+    for spec, location in _there(root, target, options):
+        with location.locked():
+            for told in log.repair(location):
+                warn(told)
+            table = log.open_table(location)
+            if table is None:
+                continue
+            # Durable before older files go, so that a power cut leaves no old version without its files.
+            log.checkpoint(location, table, after=0)
+            with log.storage_errors(location):
+                gone = table.vacuum(keep_hours, dry_run=False, enforce_retention_duration=False, full=True)
+                log.sync_log(location)
+                table.cleanup_metadata()
+                log.sync_log(location)
+            done.append(Vacuumed(spec.name, location.uri, len(gone)))
+    return done
+
+
+def _there(root: UPath, target: str, options: Mapping[str, str] | None) -> list[tuple[TableSpec, TableLocation]]:
+    locations = [(spec, table_location(target, spec.name, options or {}, root.storage_options)) for spec in TABLES]
+    return [(spec, location) for spec, location in locations if location.sizes(log.LOG)]

@@ -1,0 +1,93 @@
+"""Metrics of posts: impressions (reactions per follower), and how likes, comments, views and plays grow over time."""
+
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from instagram_assets import schemas
+from instagram_assets.arrow import compute
+from instagram_assets.storage.duckdb_connection import Query
+
+
+def impression(likes: int | None, comments: int | None, followers: int | None) -> float | None:
+    """Returns (likes + comments) / followers of one post.
+
+    None if a number is unknown or negative (hidden likes arrive as -1), or if there are no followers.
+    """
+    if likes is None or comments is None or followers is None:
+        return None
+    if likes < 0 or comments < 0 or followers <= 0:
+        return None
+    return (likes + comments) / followers
+
+
+def impressions(posts: pa.Table) -> pa.Table:
+    """Returns the impression of every post: a table of `schemas.IMPRESSIONS` in the order of `posts`.
+
+    `posts` is a table of `schemas.POSTS`; its `followers` were observed nearest to the post's own observation. Computed
+    as by `impression`, with the same nulls; hidden likes are unknown even if the data contains a number.
+    """
+    likes = _at_least(visible_likes(posts), 0)
+    reactions = compute.add(likes, _at_least(posts["comments"], 0))
+    followers = _at_least(posts["followers"], 1)
+    ratio = compute.divide(reactions.cast(pa.float64()), followers.cast(pa.float64()))
+    known = posts.select(["post_id", "account", "day", "kind", "likes", "comments", "followers"])
+    return schemas.IMPRESSIONS.conform(known.append_column("impression", ratio), "impressions")
+
+
+def visible_likes(posts: pa.Table) -> Any:
+    """The likes of each post, null where `likes_hidden`, even if the data contains a number."""
+    return compute.if_else(compute.fill_null(posts["likes_hidden"], False), None, posts["likes"])
+
+
+def _at_least(numbers: Any, least: int) -> Any:
+    return compute.if_else(compute.greater_equal(numbers, least), numbers, None)
+
+
+GROWTH_METRICS = ("likes", "comments", "views", "plays")
+
+_DAY = 24 * 60 * 60 * 1_000_000
+
+
+class ObservationCounts(NamedTuple):
+    """Number of observations, and of the posts that they are of."""
+
+    observations: int
+    posts: int
+
+
+def count_observations(query: Query) -> ObservationCounts:
+    """Returns the number of observations and posts; a post stored for two accounts counts once."""
+    (row,) = query("SELECT count(*) AS observations, count(DISTINCT post_id) AS posts FROM post_metrics").to_pylist()
+    return ObservationCounts(**row)
+
+
+def median_growth(query: Query, name: str) -> list[tuple[float, float]]:
+    """Returns the growth of a metric in GROWING: (days since a post's first observation, median of now / then), by day.
+
+    Only posts with at least two observations whose first value is known and above zero; days are rounded down, and of a
+    post's observations on one day the last counts, so that frequently observed posts weigh no more than others.
+    """
+    # Medians by row number, since DuckDB's own would keep each day's ratios in memory, and rounds differently.
+    rows = query(
+        f"""WITH looks AS (
+            SELECT
+                account, post_id, {name} AS number, epoch_us(observed_at) AS moment, row_number() OVER post AS look,
+                first_value(number) OVER post AS first_number, first_value(moment) OVER post AS first_moment
+            FROM post_metrics WHERE {name} IS NOT NULL
+            WINDOW post AS (PARTITION BY account, post_id ORDER BY observed_at)
+        ), ratios AS (
+            SELECT (moment - first_moment) // {_DAY} AS day, number / first_number AS ratio
+            FROM looks WHERE look > 1 AND first_number > 0
+            QUALIFY row_number() OVER (PARTITION BY account, post_id, day ORDER BY moment DESC) = 1
+        ), placed AS (
+            SELECT
+                day, ratio, row_number() OVER (PARTITION BY day ORDER BY ratio) AS place,
+                count(*) OVER (PARTITION BY day) AS posts
+            FROM ratios
+        )
+        SELECT day::DOUBLE AS day, avg(ratio) AS median
+        FROM placed WHERE place IN ((posts + 1) // 2, posts // 2 + 1) GROUP BY day ORDER BY day"""
+    )
+    curve = list(zip(rows["day"].to_pylist(), rows["median"].to_pylist(), strict=True))
+    return [(0.0, 1.0), *curve] if curve else []

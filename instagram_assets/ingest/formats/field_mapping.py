@@ -1,0 +1,176 @@
+"""Field mappings from the formats' records to our columns: one `FieldMapping` for each kind of record.
+
+The rules are shared.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from instagram_assets.errors import RecordError
+from instagram_assets.ingest.reader.json_values import Record
+from instagram_assets.ingest.record_source import OBSERVED_FIELDS
+
+# Comments, likers and pictures of people who did not agree to be collected are dropped on purpose.
+PRIVATE = frozenset(
+    {
+        *("latestComments", "firstComment", "ownerProfilePicUrl", "likedBy", "relatedProfiles", "latestIgtvVideos"),
+        *("edge_media_to_comment", "edge_media_to_parent_comment", "edge_media_preview_comment", "preview_comments"),
+        *("edge_media_to_hoisted_comment", "edge_media_preview_like", "edge_liked_by", "likers", "facepile_top_likers"),
+        *("top_likers", "social_context", "edge_mutual_followed_by", "edge_related_profiles", "friendship_status"),
+        *("comments_preview", "hoisted_comments"),
+    }
+)
+
+
+class Picture(NamedTuple):
+    """One image or video of a post as received: the URLs of image and video, and the size in pixels."""
+
+    image: object
+    video: object = None
+    width: object = None
+    height: object = None
+
+
+@dataclass(frozen=True)
+class FieldMapping:
+    """Field mapping for one kind of record: where it has the value of each of our columns.
+
+    `fields` maps a column to its possible paths ("owner.username"); the first with a value is used. `derived` computes
+    a column's value that no single path holds; `fields` then still names the source. `known` are keys of the record
+    that are left out of `extra`.
+    """
+
+    fields: Mapping[str, tuple[str, ...]]
+    known: frozenset[str]
+    derived: Mapping[str, Callable[[Record], object]] = field(default_factory=dict[str, Callable[[Record], object]])
+
+    def column(self, name: str, records: Sequence[Record]) -> list[Any]:
+        """Return one column's unparsed values of many records."""
+        if derive := self.derived.get(name):
+            return [derive(record) for record in records]
+        paths = self.fields.get(name)
+        if not paths:
+            return [None] * len(records)
+        if len(paths) == 1 and "." not in paths[0]:
+            key = paths[0]
+            return [record.get(key) for record in records]
+        return [first_value(record, paths) for record in records]
+
+    def value(self, name: str, record: Record) -> Any:
+        """Return one column's unparsed value of one record."""
+        return self.column(name, [record])[0]
+
+    def name(self, column: str, record: Record) -> str:
+        """Return the path that a column's value comes from, for messages."""
+        paths = self.fields.get(column, (column,))
+        return next((path for path in paths if value_at(record, path) is not None), paths[0])
+
+    def only_path(self, column: str) -> str | None:
+        """Return the only path that a column can come from; None when there are several."""
+        paths = self.fields.get(column, (column,))
+        return paths[0] if len(paths) == 1 else None
+
+    def unknown(self, record: Record) -> Record:
+        """Return the part of a record that is not mapped to any column."""
+        return {key: value for key, value in record.items() if key not in self.known and key not in OBSERVED_FIELDS}
+
+
+@dataclass(frozen=True)
+class PostMapping(FieldMapping):
+    """Field mapping for a post, with its types, its pictures in order, and the test for a reel.
+
+    `media_fields` are the paths of the image, the video, and the items of a sidecar; `cover` is the picture to use when
+    the sidecar's items are missing. `bare` is the advice for posts without pictures, in formats where type and pictures
+    are optional; empty where they are required. If a post has a separate record for each picture, `join` merges them
+    into one.
+    """
+
+    types: Mapping[object, str] = field(default_factory=dict[object, str])
+    pictures: Callable[[Record], list[Picture]] = lambda _: []
+    media_fields: tuple[str, str, str] = ("", "", "")
+    is_reel: Callable[[Record, str], bool] = lambda _, __: False
+    cover: Callable[[Record], Picture] = lambda _: Picture(None)
+    bare: str = ""
+    join: Callable[[Sequence[Record]], Record] | None = None
+
+
+@dataclass(frozen=True)
+class ProfileMapping(FieldMapping):
+    """Field mapping for a profile."""
+
+
+@dataclass(frozen=True)
+class AdMapping(FieldMapping):
+    """Field mapping for an ad."""
+
+
+@dataclass(frozen=True)
+class CommentMapping(FieldMapping):
+    """Field mapping for a comment."""
+
+
+class Part(NamedTuple):
+    """A post, profile, ad or comment in a record: its field mapping, its path in the record, and its context.
+
+    `account` is the collected account and `observed_at` the time, if the part itself does not have them. `aside` parts
+    are incidental (nested in something else): missing fields in them do not mean that the format changed. Of posts in
+    one record with the same non-empty `twin`, only the first valid one is used.
+    """
+
+    mapping: FieldMapping
+    record: Record
+    path: str = ""
+    account: str | None = None
+    observed_at: datetime | None = None
+    aside: bool = False
+    twin: str = ""
+
+
+class Problem(NamedTuple):
+    """An error in a record at a position of the file, or in a part of it, and the offending content.
+
+    `lacks` is the required field that is missing; `known` is True if the record is certainly a post or a profile.
+    """
+
+    position: int
+    error: RecordError
+    content: object
+    lacks: str = ""
+    known: bool = False
+
+
+def value_at(record: Record, path: str) -> Any:
+    """Return the value at a path such as "owner.username" or "edges.0.node"; None when the path does not exist."""
+    value: Any = record
+    for step in path.split("."):
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return value
+
+
+def first_value(record: Record, paths: Sequence[str]) -> Any:
+    """Return the value of the first path that has one."""
+    for path in paths:
+        if (value := value_at(record, path)) is not None:
+            return value
+    return None
+
+
+def records_in(value: object) -> list[Record]:
+    """Return the objects in a list; empty for anything else."""
+    items: list[Any] = list(value) if isinstance(value, list) else []  # pyright: ignore[reportUnknownArgumentType]
+    return [item for item in items if isinstance(item, dict)]
+
+
+def nodes_in(connection: object) -> Iterator[tuple[str, Record]]:
+    """Return the nodes of a GraphQL connection {"edges": [{"node": …}]}, each with its path in it."""
+    for number, edge in enumerate(records_in(connection.get("edges") if isinstance(connection, dict) else None)):
+        node = edge.get("node")
+        if isinstance(node, dict):
+            yield f"edges[{number}].node", node

@@ -1,0 +1,107 @@
+"""In-memory caches of computed values: limited by size, or one value per open index; one thread computes each value."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
+from weakref import WeakKeyDictionary
+
+if TYPE_CHECKING:
+    from instagram_assets.lake_index.index_reader import LakeIndex
+
+T = TypeVar("T")
+
+
+@dataclass
+class _Entry(Generic[T]):
+    made: threading.Event = field(default_factory=threading.Event)
+    value: T | None = None
+    size: int = 0
+
+
+class SizedCache(Generic[T]):
+    """An LRU cache of at most `limit` bytes; the least recently used values are evicted first. Thread-safe."""
+
+    def __init__(self, limit: int, size_of: Callable[[T], int]) -> None:
+        self._limit, self._size_of = limit, size_of
+        self._lock = threading.Lock()
+        self._entries: OrderedDict[Hashable, _Entry[T]] = OrderedDict()
+
+    @property
+    def size(self) -> int:
+        """Total bytes of the cached values."""
+        with self._lock:
+            return sum(entry.size for entry in self._entries.values())
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """The cached value of a key, or computes it by `make` while other threads wait. Raises what `make` raises.
+
+        `make` may call `get` for other keys, not for its own.
+        """
+        while True:
+            with self._lock:
+                entry = self._entries.get(key)
+                is_mine = entry is None
+                if entry is None:
+                    entry = self._entries[key] = _Entry[T]()
+                else:
+                    self._entries.move_to_end(key)
+            if is_mine:
+                return self._make(key, entry, make)
+            entry.made.wait()
+            if entry.value is not None:
+                return entry.value
+            # The thread that computed it failed; try again here.
+
+    def forget(self, is_old: Callable[[Hashable], bool]) -> None:
+        """Evict the keys for which `is_old` is true."""
+        with self._lock:
+            for key in [key for key, entry in self._entries.items() if entry.made.is_set() and is_old(key)]:
+                del self._entries[key]
+
+    def _make(self, key: Hashable, entry: _Entry[T], make: Callable[[], T]) -> T:
+        try:
+            value = make()
+        except BaseException:
+            with self._lock:
+                self._entries.pop(key, None)
+            entry.made.set()
+            raise
+        with self._lock:
+            entry.value, entry.size = value, self._size_of(value)
+            self._drop(key)
+        entry.made.set()
+        return value
+
+    def _drop(self, newest: Hashable) -> None:
+        """Evict down to the limit; the newest value stays cached unless it alone exceeds the limit."""
+        total = sum(entry.size for entry in self._entries.values())
+        for key, entry in list(self._entries.items()):
+            if total <= self._limit:
+                return
+            if entry.value is not None and (key != newest or entry.size > self._limit):
+                del self._entries[key]
+                total -= entry.size
+
+
+class PerIndex(Generic[T]):
+    """A cache of one value per open index: computed by one thread, and dropped when the index is closed.
+
+    The value must not hold a reference to the index.
+    """
+
+    def __init__(self, make: Callable[["LakeIndex"], T]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._of_indexes: WeakKeyDictionary[LakeIndex, SizedCache[tuple[T]]] = WeakKeyDictionary()
+
+    def of(self, index: "LakeIndex") -> T:
+        """Returns the value for an index. Raises what computing it raises, and tries again on the next call."""
+        with self._lock:
+            memory = self._of_indexes.setdefault(index, SizedCache(1, lambda _: 0))
+        return memory.get("", lambda: (self._make(index),))[0]
+
+    def __len__(self) -> int:
+        """Number of indexes that a value is cached for."""
+        return len(self._of_indexes)

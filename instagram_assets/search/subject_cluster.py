@@ -1,0 +1,140 @@
+"""Determines which cluster of a search's images shows its subject, and which images are near-duplicates."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from instagram_assets.arrow import compute
+from instagram_assets.schemas import SEARCH_CLUSTERS
+from instagram_assets.schemas.images import NOISE
+from instagram_assets.search.search_requests import SearchRequest
+from instagram_assets.settings import Settings
+from instagram_assets.vision import pipeline
+from instagram_assets.vision.cluster import ClusterLabels, largest_cluster
+from instagram_assets.vision.eps_neighbours import UnitVectors
+
+NEAR_DISTANCE = 0.02
+"""Maximum cosine distance of near-duplicates; re-encoded and scaled copies are below 0.01."""
+
+
+class SubjectChoice(NamedTuple):
+    """The subject's cluster (-1 for none), whether another fits equally well, and similarities to the query."""
+
+    label: int
+    tied: bool
+    scores: dict[int, float]
+
+
+def cluster_centres(labels: ClusterLabels, vectors: UnitVectors) -> UnitVectors:
+    """Each cluster's normalised mean embedding: float32[clusters, width] of unit length; zero if they cancel out."""
+    sums = np.stack(
+        [vectors[labels == label].sum(axis=0) for label in range(labels.max(initial=NOISE) + 1)]
+        or [np.empty(0, np.float32)]
+    )
+    return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+
+
+def choose_subject(
+    labels: ClusterLabels, vectors: UnitVectors, text: NDArray[np.float32] | None = None
+) -> SubjectChoice:
+    """Chooses the largest cluster, or that whose centre is nearest to a text embedding; of ties the smallest label."""
+    first = largest_cluster(labels)
+    if text is None or first.label == NOISE:
+        return SubjectChoice(first.label, first.tied, {})
+    scores = cluster_centres(labels, vectors) @ text
+    best = int(scores.argmax())
+    return SubjectChoice(best, bool((scores == scores[best]).sum() > 1), dict(enumerate(scores.tolist())))
+
+
+def centre_distances(labels: ClusterLabels, vectors: UnitVectors) -> NDArray[np.float32]:
+    """Returns the cosine distance of each image to its cluster's centre, never below 0; NaN for noise."""
+    found = np.full(len(labels), np.nan, np.float32)
+    inside = labels != NOISE
+    if inside.any():
+        middle = cluster_centres(labels, vectors)[labels[inside]]
+        found[inside] = np.maximum(0, 1 - (vectors[inside] * middle).sum(axis=1))
+    return found
+
+
+def near_duplicate_groups(
+    image_ids: Sequence[str], phashes: Sequence[str | None], vectors: UnitVectors, bits: int
+) -> list[str]:
+    """Returns for each image the first image_id among its near-duplicates; its own if there are none.
+
+    Two images are near-duplicates if their perceptual hashes differ in at most `bits` of 64 bits and their embeddings
+    are within `NEAR_DISTANCE`: the hash alone confuses simple images, the embedding alone different images of one kind.
+    A chain of such pairs is one group.
+    """
+    from scipy.sparse.csgraph import connected_components
+
+    if not image_ids:
+        return []
+    hashes = np.array([int(phash or "0", 16) for phash in phashes], np.uint64)
+    hashed = np.array([phash is not None for phash in phashes])
+    near = np.bitwise_count(hashes[:, np.newaxis] ^ hashes) <= bits
+    near &= vectors @ vectors.T >= 1 - NEAR_DISTANCE
+    near &= hashed[:, np.newaxis] & hashed
+    groups = connected_components(near, directed=False)[1].tolist()
+    first: dict[int, str] = {}
+    for group, image_id in zip(groups, image_ids, strict=True):
+        first.setdefault(group, image_id)
+    return [first[group] for group in groups]
+
+
+class ClusteredSearch(NamedTuple):
+    """The rows of `search_clusters`, the subject's cluster, and the clusterings for other values of eps."""
+
+    table: pa.Table
+    choice: SubjectChoice
+    sweep: dict[str, list[tuple[float, float]]]
+
+
+def clusters_table(
+    embeddings: pa.Table, images: pa.Table, request: SearchRequest, settings: Settings
+) -> ClusteredSearch:
+    """Returns the rows of `search_clusters`, one per embedded image, in the order of their first rank.
+
+    Of clusters that fit equally well the smallest label is the subject: the one that the page shows first.
+    """
+    from instagram_assets.vision.cluster import eps_sweep
+    from instagram_assets.vision.dbscan import dbscan
+    from instagram_assets.vision.embed import as_vectors
+
+    rows = embeddings.filter(compute.equal(embeddings["status"], "ok"))
+    if not rows.num_rows:
+        return ClusteredSearch(SEARCH_CLUSTERS.empty(), SubjectChoice(NOISE, False, {}), {})
+    image_ids: list[str] = rows["image_id"].to_pylist()
+    vectors = as_vectors(rows["embedding"])
+    labels = dbscan(vectors, request.eps, request.min_samples)
+    text = _meaning(request.query, settings) if request.subject == "query" else None
+    choice = choose_subject(labels, vectors, text)
+    hashes: dict[str, str | None] = dict(zip(images["image_id"].to_pylist(), images["phash"].to_pylist(), strict=True))
+    phashes = [hashes.get(image_id) for image_id in image_ids]
+    distance = centre_distances(labels, vectors)
+    table = pa.table(
+        {
+            "search": [request.search] * len(image_ids),
+            "image_id": image_ids,
+            "cluster": pa.array(labels, pa.int32()),
+            "distance": pa.array(distance, mask=np.isnan(distance)),
+            "query_score": pa.array([choice.scores.get(label) for label in labels.tolist()], pa.float32()),
+            "is_subject": pa.array((labels == choice.label) & (labels != NOISE)),
+            "near_group": near_duplicate_groups(image_ids, phashes, vectors, settings.quality.near_duplicate_bits),
+        },
+        schema=SEARCH_CLUSTERS.schema,
+    )
+    points = eps_sweep(vectors, request.min_samples, sorted({*pipeline.EPS_VALUES, request.eps}))
+    sweep = {
+        "clusters": [(point.eps, float(point.clusters)) for point in points],
+        "noise": [(point.eps, point.noise_share * len(image_ids)) for point in points],
+    }
+    return ClusteredSearch(table, choice, sweep)
+
+
+def _meaning(text: str, settings: Settings) -> NDArray[np.float32]:
+    from instagram_assets.vision.embed import open_embedder
+
+    return open_embedder(pipeline.find_embedder(settings), settings.models).texts([text])[0]

@@ -1,0 +1,130 @@
+"""Lists of images in the gallery: filter queries, validation of image ids, and the decisions of a list."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from itertools import chain
+from threading import Lock
+
+import pyarrow as pa
+from upath import UPath
+
+from instagram_assets.arrow import compute
+from instagram_assets.datasets.list_images import Cell, Row, listed_images
+from instagram_assets.datasets.lists import check_images, find_list, kept_in, list_name, partition_of, read_decisions
+from instagram_assets.datasets.overrides import TABLE
+from instagram_assets.errors import NotFoundError, NothingDoneError, NotReadyError, QueryError
+from instagram_assets.lake_index.filter_sql import condition_of
+from instagram_assets.lake_index.filters import Filter
+from instagram_assets.lake_index.index_reader import LakeIndex
+from instagram_assets.lake_index.sorted_rows import NO_DECISIONS, Decisions
+from instagram_assets.storage.atomic import is_local
+from instagram_assets.storage.fingerprints import stamp
+from instagram_assets.storage.lake import files
+from instagram_assets.web.dependencies import Services
+from instagram_assets.web.index_service import index_of
+
+
+def filter_of_fields(given: Mapping[str, Sequence[str]]) -> Filter:
+    """The filter of form or query fields. Raises QueryError for an unknown field, and for several values of a
+    single-value field: the result would not be what was meant.
+    """
+    known = [field.name for field in fields(Filter)]
+    if strange := [name for name in given if name not in known]:
+        raise QueryError(f"filter has no field {strange[0][:80]!a}. It has: {', '.join(known)}.")
+    for name, said in given.items():
+        if len(said) > 1 and not isinstance(getattr(Filter(), name), tuple):
+            raise QueryError(f"{name}: {len(said)} values, and it takes one.")
+    return Filter.of(given)
+
+
+def found_images(lake: UPath, index: LakeIndex, wanted: Filter) -> pa.Array:
+    """The distinct image_id of all stored images that match a filter, `list_name` and `decided` included."""
+    where = condition_of(wanted, "images")
+    sql = f"SELECT DISTINCT image_id FROM images WHERE image_id IS NOT NULL AND ({where.sql})"
+    found = index.query(sql, *where.values)["image_id"].combine_chunks()
+    if not wanted.decided:
+        return found
+    # As in the gallery: where no list is named, there are no decisions.
+    decisions = read_decisions(lake, wanted.list_name) if wanted.list_name else {}
+    if wanted.decided == "undecided":
+        return found.filter(compute.invert(compute.is_in(found, value_set=pa.array(decisions, pa.string()))))
+    said = "keep" if wanted.decided == "kept" else "drop"
+    chosen = [image_id for image_id, decision in decisions.items() if decision == said]
+    return found.filter(compute.is_in(found, value_set=pa.array(chosen, pa.string())))
+
+
+def check_known(services: Services, image_ids: Sequence[str], name: str) -> None:
+    """Raise NotFoundError for an image that is neither in the index nor in the list, such as an erased one.
+
+    While the first index is being built, all ids are accepted.
+    """
+    list_name(name)
+    check_images(image_ids)
+    if not image_ids:
+        return
+    try:
+        index = index_of(services)
+    except NotReadyError:
+        return
+    asked = pa.array(image_ids, pa.string())
+    sql = "SELECT DISTINCT image_id FROM images WHERE image_id IN (SELECT unnest($1::VARCHAR[]))"
+    known = index.query(sql, list(image_ids))["image_id"].combine_chunks()
+    strange = asked.filter(compute.invert(compute.is_in(asked, value_set=known))).to_pylist()
+    if strange and (rest := set(strange) - read_decisions(services.lake, name).keys()):
+        raise NotFoundError(f"There is no image {min(rest)} here. Look at the gallery again.")
+
+
+def rows_of(services: Services, name: str) -> Iterator[Row]:
+    """The rows of the images that a list keeps, with their sources, read from the lake at the locations in the index.
+
+    Raises NotFoundError for an unknown list, NothingDoneError for one that keeps nothing, and at once what reading the
+    first image raises.
+    """
+    image_ids = kept_in(find_list(services.lake, name))
+    if not image_ids:
+        raise NothingDoneError(f"The list {list_name(name)} keeps no image, so there is nothing to export.")
+    rows = listed_images(services.lake, image_ids, services.settings.folder("media"), _cells(services, image_ids))
+    return chain([next(rows)], rows)
+
+
+def _cells(services: Services, image_ids: Sequence[str]) -> list[Cell] | None:
+    """The partitions (account, month) of these images; null without an index."""
+    try:
+        index = index_of(services)
+    except NotReadyError:
+        return None
+    sql = (
+        "SELECT account, min(day) AS first, max(day) AS last FROM images "
+        "WHERE account IS NOT NULL AND image_id IN (SELECT unnest($1::VARCHAR[])) "
+        "GROUP BY account, date_trunc('month', day) ORDER BY account, first"
+    )
+    return [Cell(row["account"], (row["first"], row["last"])) for row in index.rows(sql, list(image_ids))]
+
+
+def decisions_of(services: Services, name: str) -> Decisions:
+    """The decisions of a named list, by image_id; empty if it does not exist. Raises StorageError for damage.
+
+    It is cached until the list changes: every page of the gallery needs it.
+    """
+    if not name:
+        return NO_DECISIONS
+    root = services.lake
+    paths = files(root, TABLE, [partition_of(list_name(name))])
+    if not paths or not is_local(root):
+        return read_decisions(root, name) if paths else NO_DECISIONS
+    seen = stamp(paths[0], TABLE)
+    key = paths[0].path
+    known = _decisions.get(key)
+    if known is None or known[0] != seen:
+        known = seen, read_decisions(root, name)
+        with _decisions_lock:
+            _decisions.pop(key, None)
+            _decisions[key] = known
+            while len(_decisions) > _MOST_CACHED:
+                del _decisions[next(iter(_decisions))]
+    return known[1]
+
+
+_MOST_CACHED = 4
+_decisions: dict[str, tuple[str, Decisions]] = {}
+_decisions_lock = Lock()

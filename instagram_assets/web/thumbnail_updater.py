@@ -1,0 +1,85 @@
+"""Creates thumbnails in advance while the web app runs: after each new index version, in a low-priority child."""
+
+import logging
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from time import monotonic
+
+from instagram_assets.automation.forget_requests import is_paused
+from instagram_assets.errors import InstagramAssetsError
+from instagram_assets.lake_index.index_files import INDEX_FOLDER, index_file, version_stamp
+from instagram_assets.settings import Settings
+from instagram_assets.web.index_command import run_index_command
+
+_log = logging.getLogger(__name__)
+_LOOK_SECONDS = 3.0
+_NEWER_SECONDS = 60.0
+"""A child that works for longer makes way for one that begins with the images of a newer index."""
+_AFTER_FAILURE = 600.0
+
+
+class ThumbnailUpdater:
+    """A thread that creates missing thumbnails in advance, from `start` to `stop`.
+
+    It pauses during an erasure. Failures are retried with the next index version, or later.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._folder = settings.folder(INDEX_FOLDER)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="thumbnail-updater", daemon=True)
+        self._done = ""
+        self.problem = ""
+        """Why the last child failed; empty after one that did not."""
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop the thread and its child process; thumbnails already made stay."""
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        wait = _LOOK_SECONDS
+        while not self._ended.wait(wait):
+            wait = _LOOK_SECONDS
+            stamp = version_stamp(index_file(self._folder))
+            if not stamp or stamp == self._done or is_paused():
+                continue
+            try:
+                if self._make(stamp):
+                    self._done = stamp
+            except (InstagramAssetsError, OSError) as error:
+                self.problem = str(error)
+            if self.problem:
+                _log.warning("No thumbnails are made ahead for now: %s", self.problem)
+                wait = _AFTER_FAILURE
+
+    def _make(self, stamp: str) -> bool:
+        """Create the thumbnails of an index version in a child process; returns whether all are done."""
+        began = monotonic()
+
+        def makes_way() -> bool:
+            return monotonic() - began > _NEWER_SECONDS and version_stamp(index_file(self._folder)) != stamp
+
+        options = ("--thumbnails", "--as-it-is")
+        problem = run_index_command(self._settings, *options, ended=self._ended, makes_way=makes_way)
+        self.problem = problem or ""
+        return problem == ""
+
+
+@contextmanager
+def making_ahead(settings: Settings) -> Generator[None]:
+    """Context manager: create thumbnails in advance while the block runs, unless the settings disable it."""
+    if not settings.web.thumbnails_ahead:
+        yield
+        return
+    updater = ThumbnailUpdater(settings)
+    updater.start()
+    try:
+        yield
+    finally:
+        updater.stop()
