@@ -1,8 +1,8 @@
-"""Intervals hold the truth as often as they promise, by the simulation of `benchmarks.age_coverage`, in small."""
+"""Intervals hold the truth as often as they promise, by the simulation of `python -m benchmarks.age_coverage`, in small."""
 
 import pytest
 
-from benchmarks.age_coverage import AUDIENCES, SHIFTS, coverage, labels_of_single_people
+from instagram_assets.demo.age_simulation import AUDIENCES, SHIFTS, coverage, labels_of_single_people
 
 MANY = 80
 """Audiences; with 95 % coverage, fewer than 70 are held once in 500 runs."""
