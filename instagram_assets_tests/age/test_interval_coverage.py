@@ -1,4 +1,4 @@
-"""Intervals hold the truth as often as they promise, by the simulation of `python -m benchmarks.age_coverage`, in small."""
+"""Intervals hold the truth as often as they promise: in small, what `python -m benchmarks.age_coverage` simulates."""
 
 import pytest
 
