@@ -11,8 +11,8 @@ from upath import UPath
 
 from instagram_assets.errors import QueryError, StorageError
 from instagram_assets.schemas import CONTRACTS, TOKEN_COUNTS, TOKENS, VIEWS
-from instagram_assets.storage import duckdb_connection, views
-from instagram_assets.storage.views import accounts_of, open_view, read_view
+from instagram_assets.storage import duckdb_connection
+from instagram_assets.storage.sql_views import accounts_of, open_view, read_view
 from instagram_assets_tests.storage.lakes import filled
 
 FIRST = date(2026, 10, 30)
