@@ -1,4 +1,4 @@
-"""Every setting once, with its meaning, default, allowed range and environment name."""
+"""Definitions of all settings: meaning, default, allowed range and environment variable."""
 
 from instagram_assets.settings.analysis import AgeSettings as AgeSettings
 from instagram_assets.settings.analysis import GeminiSettings as GeminiSettings
