@@ -20,11 +20,11 @@ from instagram_assets.assets.asset_helpers import (
 )
 from instagram_assets.errors import RateLimitedError
 from instagram_assets.media.download_options import DownloadOptions
-from instagram_assets.media.excluded import PAST_RETENTION, anti_join, concat_sorted, semi_join
+from instagram_assets.media.never_download import PAST_RETENTION, anti_join, concat_sorted, semi_join
 from instagram_assets.media.store import MediaStore
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.reels import hypotheses, run_analysis
-from instagram_assets.reels.analyses import VIDEO_COLUMNS
+from instagram_assets.reels.analyses import VIDEO_COLUMNS, with_earlier_analyses
 from instagram_assets.reels.video_measures import with_damage
 from instagram_assets.reels.videos import open_addresses, video_options
 from instagram_assets.reels.videos import reel_videos as videos_of_reels
@@ -88,13 +88,14 @@ def reel_analyses(context: dg.AssetExecutionContext, reel_videos: pa.Table) -> p
     if not settings().reels.enabled:
         return unchanged_rows(context, "INSTAGRAM_ASSETS_REELS__ENABLED")
     gone = reel_videos.filter(compute.fill_null(compute.equal(reel_videos["reason"], PAST_RETENTION), False))
-    watched = semi_join(earlier_rows(context), gone) if gone.num_rows else None
+    earlier = earlier_rows(context)
+    watched = semi_join(earlier, gone) if gone.num_rows else None
     wanted = reel_videos if watched is None else anti_join(reel_videos, watched)
     with failing_clearly(), show_progress(context.log.info, counter("analysed")) as report:
         table = run_analysis.analyse(wanted, settings(), report)
     table = table if watched is None else concat_sorted(table, watched)
     log_results(context, run_analysis.numbers_of(table, settings()))
-    return table
+    return with_earlier_analyses(table, earlier)
 
 
 @dg.asset(

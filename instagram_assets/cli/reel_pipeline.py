@@ -20,7 +20,7 @@ from instagram_assets.cli.messages import print_stderr, relative_path
 from instagram_assets.errors import AnalyserRefusedError, InstagramAssetsError, NothingDoneError, RunFailedError
 from instagram_assets.ingest.inbox import waiting_entries
 from instagram_assets.partitions import Cell, is_outdated, known_accounts
-from instagram_assets.reels.analyses import rows_by_video
+from instagram_assets.reels.analyses import is_from_before, rows_by_video
 from instagram_assets.reels.pending_reels import PendingReel, find_pending_reels
 from instagram_assets.reels.run_analysis import check_gemini, unanswered_usd
 from instagram_assets.reels.weekly_report_files import write_pages
@@ -142,7 +142,7 @@ def summary_lines(result: ReelPipelineResult) -> Iterator[str]:
     yield f"Reels of {first} to {last}: {reels:,}, tried now: {len(result.tried):,}"
     if videos := [row["status"] for row in _rows(result.days, "reel_videos", "status")]:
         yield f"Videos: {_counts_text(videos)}"
-    if analyses := _rows(result.days, "reel_analyses", "status", "analyser"):
+    if analyses := _rows(result.days, "reel_analyses", "status", "analyser", "reason"):
         yield f"Analyses: {_counts_text(map(_outcome, analyses))}"
     if cost := _cost_line(result.days):
         yield cost
@@ -155,7 +155,9 @@ def _counts_text(words: Iterable[str]) -> str:
 
 
 def _outcome(analysis: dict[str, Any]) -> str:
-    """The outcome of an analysis, with a note if another backend was used instead of Gemini."""
+    """The outcome of an analysis, with a note if it was kept, or if another backend was used instead of Gemini."""
+    if is_from_before(analysis["reason"]):
+        return f"{analysis['status']} from before"
     is_fallback = settings().reels.analyser == "gemini" and analysis["analyser"] == "local"
     return f"{analysis['status']} on this machine" if is_fallback else analysis["status"]
 

@@ -28,7 +28,7 @@ from instagram_assets_tests.faults.campaign import Scenario
 
 IMPORTS = (
     *("pyarrow.parquet", "pyarrow.compute", "deltalake", "deltalake.transaction", "deltalake.exceptions"),
-    *("instagram_assets.forget.outputs", "openpyxl"),
+    *("instagram_assets.forget.outputs", "openpyxl", "pandas", "pyarrow.pandas_compat"),
 )
 _SUBJECT, _OTHER = "jane.doe_77", "mina.draws"
 _DAYS = (date(2026, 9, 1), date(2026, 10, 1))
