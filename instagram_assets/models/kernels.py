@@ -78,7 +78,8 @@ def pack_linear_layers(model: Any) -> int:
     """
     import torch
 
-    layers = [module for module in model.modules() if type(module) is torch.nn.Linear and module.weight is not None]
+    layers: list[Any] = [layer for layer in model.modules() if type(layer) is torch.nn.Linear]
+    layers = [layer for layer in layers if layer.weight is not None]
     largest = max(layers, key=lambda layer: layer.weight.numel(), default=None)
     if largest is None or largest.weight.device.type != "cpu" or largest.weight.numel() < _SMALLEST_WORK:
         return 0
@@ -133,7 +134,7 @@ def _products(queries: "Tensor", keys: "Tensor", values: "Tensor") -> "Tensor":
     return torch.matmul(scores.softmax(-1), values)
 
 
-def _packed(layer: "torch.nn.Linear") -> Callable[["Tensor"], "Tensor"]:
+def _packed(layer: Any) -> Callable[["Tensor"], "Tensor"]:
     import torch
 
     # What torch's own compiler emits for a frozen layer; torch is pinned, so the names stay.
