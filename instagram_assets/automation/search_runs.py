@@ -7,7 +7,7 @@ reading the config of each run.
 import re
 from typing import Any
 
-from instagram_assets.datasets.overrides import read_overrides
+from instagram_assets.datasets.manual_overrides import read_overrides
 from instagram_assets.errors import ImagesWouldGoError, SearchRequestError
 from instagram_assets.partitions import PARTITION, search_tags
 from instagram_assets.report.safe_text import first_control_character, replace_control_characters

@@ -19,7 +19,7 @@ from instagram_assets.settings.collection import (
     GraphApiSettings,
     IngestSettings,
 )
-from instagram_assets.settings.exports import DeltaSettings, ExportSettings, PrivacySettings
+from instagram_assets.settings.exports_privacy_retention import DeltaSettings, ExportSettings, PrivacySettings
 from instagram_assets.settings.images import (
     CaptionSettings,
     ClusterSettings,

@@ -10,7 +10,7 @@ import pytest
 from instagram_assets.automation.shell_runs import run_job
 from instagram_assets.cli.reel_pipeline import ReelPipelineResult, summary_lines
 from instagram_assets.demo.gemini_server import GeminiAnswer
-from instagram_assets.media.excluded import PAST_RETENTION
+from instagram_assets.media.never_download import PAST_RETENTION
 from instagram_assets.partitions import Box, register_accounts
 from instagram_assets.schemas import REEL_VIDEOS
 from instagram_assets.settings import settings

@@ -15,7 +15,7 @@ from instagram_assets.storage.lake import Days, files, names_in, read_table
 from instagram_assets.storage.layout import read_layout
 from instagram_assets.storage.migration import refuse_older
 from instagram_assets.storage.parquet_files import footer_counts
-from instagram_assets.storage.views import ask, read_view
+from instagram_assets.storage.sql_views import ask, read_view
 
 if TYPE_CHECKING:
     import pandas as pd
