@@ -24,7 +24,7 @@ from instagram_assets.datasets.pseudonymous import (
     pseudonymous_by,
     pseudonymous_months,
 )
-from instagram_assets.datasets.records import CAPTION_COLUMNS, COLUMNS, Kind, merged_records
+from instagram_assets.datasets.records import CAPTION_COLUMNS, RECORD_COLUMNS, PostKind, merged_records
 from instagram_assets.datasets.table_parts import Parts, has_rows, read_once
 from instagram_assets.privacy.lake_names import read_lake_names
 from instagram_assets.privacy.pseudonyms import Pseudonymizer
@@ -33,9 +33,9 @@ from instagram_assets.schemas import IMPRESSIONS, POSTS, Column
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import months, open_lake
 
-KINDS: tuple[Kind, ...] = ("post", "reel")
+KINDS: tuple[PostKind, ...] = ("post", "reel")
 SHOWN: dict[str, Any] = {"group_name": "datasets", "owners": OWNERS}
-_RECORD = (*COLUMNS, *CAPTION_COLUMNS)
+_RECORD = (*RECORD_COLUMNS, *CAPTION_COLUMNS)
 _MEANINGS = {column.name: column.meaning for column in (*POSTS.columns, *IMPRESSIONS.columns)}
 _OF_PARQUET = [Column(field.name, field.type, _MEANINGS.get(field.name, "The post's pictures")) for field in SCHEMA]
 _OF_DELTA = [Column(field.name, field.type, field.metadata[b"comment"].decode()) for field in TABLES[0].schema]

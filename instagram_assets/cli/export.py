@@ -162,12 +162,12 @@ def _export_some(
     from instagram_assets.cli.lists import kept_images
     from instagram_assets.cli.pseudonyms import unknown_export_files
     from instagram_assets.datasets.pseudonymous import check_before, check_pseudonymous, known_to
-    from instagram_assets.datasets.selected_posts import Chosen, write_selection
+    from instagram_assets.datasets.selected_posts import PostSelection, write_selection
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake, values_in
 
     root, known = open_lake(settings()), values_in(open_lake(settings()), "posts")
-    chosen = Chosen(
+    chosen = PostSelection(
         parse_accounts(accounts, sorted(known)) if accounts else None,
         parse_days_in_lake(days) if days else None,
         [name.strip() for name in columns.split(",") if name.strip()] or None,

@@ -1,7 +1,7 @@
 r"""The merged dataset as CSV for machine learning, and the reader that gives every value back.
 
 UTF-8 with one byte order mark, so that spreadsheets show Korean; commas; `\r\n` after each record
-(RFC 4180); one kind, posts or reels, per file; a header with the names of `records.COLUMNS`. How values become
+(RFC 4180); one kind, posts or reels, per file; a header with the names of `records.RECORD_COLUMNS`. How values become
 cells is described in `csv_cells`.
 """
 
@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 import pyarrow as pa
 
 from instagram_assets.datasets import csv_cells
-from instagram_assets.datasets.records import CAPTION_COLUMNS, COLUMNS, Kind, kind_of
+from instagram_assets.datasets.records import CAPTION_COLUMNS, RECORD_COLUMNS, PostKind, kind_of
 from instagram_assets.engagement.post_metrics import impression as impression_of
 from instagram_assets.errors import ContractError, FileError
 from instagram_assets.schemas import Column
@@ -28,7 +28,7 @@ IMPRESSION = Column(
 )
 CAPTION_RAW = Column("caption_raw", pa.string(), "The caption with its newlines as they were")
 
-_KNOWN = {column.name: column for column in (*COLUMNS, *CAPTION_COLUMNS)}
+_KNOWN = {column.name: column for column in (*RECORD_COLUMNS, *CAPTION_COLUMNS)}
 _TYPES = {column.name: column.type for column in (*_KNOWN.values(), IMPRESSION, CAPTION_RAW)}
 
 
@@ -43,7 +43,7 @@ def write_csv(
     records: Iterable[dict[str, Any]],
     path: Path,
     *,
-    kind: Kind | None,
+    kind: PostKind | None,
     impression: bool = True,
     caption_raw: bool = False,
     spreadsheet_safe: bool = False,
@@ -51,12 +51,12 @@ def write_csv(
 ) -> CsvCounts:
     """Write the records of one kind (all records if `kind` is null) as CSV; the file is written atomically.
 
-    `columns` are the keys to write, in order; without it those of `records.COLUMNS`. `impression` and
+    `columns` are the keys to write, in order; without it those of `records.RECORD_COLUMNS`. `impression` and
     `caption_raw` add the columns `IMPRESSION` and `CAPTION_RAW` after the last of those that are known.
     A record that does not say its kind counts as `kind`. Raises ContractError when a record has a key
     without a column.
     """
-    names = _with_options(columns or [column.name for column in COLUMNS], impression, caption_raw)
+    names = _with_options(columns or [column.name for column in RECORD_COLUMNS], impression, caption_raw)
     expected, rows, left_out = set(names), 0, 0
 
     def write(stream: BinaryIO) -> None:

@@ -39,7 +39,7 @@ _POST = {
 """Name in the result → column of `posts`."""
 _TYPES = {column.name: column for column in schemas.POSTS.columns}
 
-COLUMNS: tuple[Column, ...] = (
+LIST_COLUMNS: tuple[Column, ...] = (
     Column("file", pa.string(), "File of the image in the export, or below the media folder; null where it is gone"),
     Column("image_id", pa.string(), "SHA-256 of the image's bytes"),
     Column("reason", pa.string(), "Why there is no file"),
@@ -59,7 +59,7 @@ COLUMNS: tuple[Column, ...] = (
     *(Column(name, _TYPES[source].type, _TYPES[source].meaning) for name, source in _POST.items()),
 )
 """Every key of a row, in order; null where unknown."""
-NAMES = [column.name for column in COLUMNS]
+NAMES = [column.name for column in LIST_COLUMNS]
 _READ = {
     "images": ["image_id", "account", "post_id", "position", "url", "path", "width", "height", "status"],
     "posts": ["account", *_POST.values()],
@@ -81,7 +81,7 @@ def listed_images(
     media: Path,
     cells: Iterable[Cell] | None = None,
 ) -> Iterator[Row]:
-    """Yields each image once, as a row with the keys of `COLUMNS`; `file` is relative to `media`, null if not stored.
+    """Yields each image once, as a row with keys `LIST_COLUMNS`; `file` is relative to `media`, null if not stored.
 
     `cells` are the partitions whose posts have the images, when known; for the rest the whole lake is scanned. Memory
     holds the hashes, the clusters of these images, and one account and month. Raises StorageError for damage.

@@ -12,7 +12,7 @@ from instagram_assets.datasets.csv import IMPRESSION, impression_of_record, writ
 from instagram_assets.datasets.json import write_json
 from instagram_assets.datasets.parquet import SCHEMA, dataset_tables, write_tables
 from instagram_assets.datasets.pseudonymous import Check, named_when_checked, pseudonymous_months
-from instagram_assets.datasets.records import CAPTION_COLUMNS, COLUMNS, Kind, merged_records
+from instagram_assets.datasets.records import CAPTION_COLUMNS, RECORD_COLUMNS, PostKind, merged_records
 from instagram_assets.datasets.table_parts import Parts, has_rows, only_images
 from instagram_assets.errors import NothingDoneError, QueryError
 from instagram_assets.privacy.pseudonyms import Pseudonymizer
@@ -20,10 +20,10 @@ from instagram_assets.settings import Mode
 from instagram_assets.storage.lake import Days, months
 
 Form = Literal["csv", "json", "parquet"]
-_RECORD = (*(column.name for column in (*COLUMNS, *CAPTION_COLUMNS)), IMPRESSION.name)
+_RECORD = (*(column.name for column in (*RECORD_COLUMNS, *CAPTION_COLUMNS)), IMPRESSION.name)
 
 
-class Chosen(NamedTuple):
+class PostSelection(NamedTuple):
     """A selection of posts and of their columns; null selects all. Days are the first and the last.
 
     `images` are hashes: of posts that contain one of them, only these images are exported.
@@ -51,7 +51,7 @@ def write_selection(
     root: UPath,
     form: Form,
     folder: Path,
-    chosen: Chosen,
+    chosen: PostSelection,
     mode: Mode = "all",
     media: str = "",
     *,
@@ -87,7 +87,7 @@ def write_selection(
         records = partial(_records, parts, media, names)
         if form == "json":
             return [WrittenFile(path, write_json(records(mode), place(path)))]
-        kinds: list[Kind] = ["post", "reel"] if mode == "all" else [mode]
+        kinds: list[PostKind] = ["post", "reel"] if mode == "all" else [mode]
         written: list[WrittenFile] = []
         for kind in kinds:
             path = folder / f"{kind}.csv"

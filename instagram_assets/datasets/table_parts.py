@@ -90,13 +90,13 @@ def only_images(parts: Parts, image_ids: pa.Array, met: set[str] | None = None) 
         names: Sequence[str], columns: Mapping[str, Sequence[str]] | None = None, /
     ) -> Iterator[Mapping[str, pa.Table]]:
         wanted = dict(columns or {})
-        asked = list(dict.fromkeys([*names, "images"]))
+        tables = list(dict.fromkeys([*names, "images"]))
         # These columns tell which posts have one of the images, so they are always read.
         more = {"images": ("image_id", *POSTS.key), "posts": POSTS.key}
         read = {name: list(dict.fromkeys([*wanted[name], *more.get(name, ())])) for name in wanted}
         if "images" not in names:
             read["images"] = list(more["images"])
-        for part in parts(asked, read):
+        for part in parts(tables, read):
             chosen = _chosen(part, image_ids)
             if met is not None:
                 met.update(chosen["images"]["image_id"].to_pylist())

@@ -22,7 +22,7 @@ from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_local, remove_durably
 from instagram_assets.storage.feature_files import File, list_files, publish, remove
 from instagram_assets.storage.lake import lake_root, names_in
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 _AREA = "features"
 _KEYS = ("text_sha256",)
@@ -100,7 +100,7 @@ def _is_vector(kind: pa.DataType) -> bool:
 
 
 def _rewrite(folder: UPath, file: File, forgotten: Forgotten, text_hashes: Collection[str]) -> StepResult:
-    with alone_in(Path(folder.path)) if is_local(folder) else nullcontext():
+    with folder_lock(Path(folder.path)) if is_local(folder) else nullcontext():
         if file not in list_files(folder):
             return StepResult(removed=0, rewritten=[], rows=0, bytes_written=0)
         kept = _kept(_read(folder / file.name), forgotten, text_hashes)

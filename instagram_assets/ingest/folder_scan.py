@@ -19,7 +19,7 @@ from instagram_assets.ingest.reader.byte_streams import XZ_MEMORY, Identity, cha
 from instagram_assets.ingest.reader.csv_tables import table_in, unread_separator
 from instagram_assets.ingest.record_source import OBSERVED_AT_SUFFIX
 from instagram_assets.storage.atomic import make_folder, shortened, sync_folders, write_atomic
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 HEAD_BYTES = 1 << 16
 """Bytes at the start of a file that are read to decide whether it may be an export."""
@@ -255,7 +255,7 @@ def move_out(path: Path, target: Path, before: Identity | None, error: str = "")
     Raises BusyFileError when it no longer has the identity `before`, StorageError or OSError when it cannot be moved.
     """
     make_folder(target)
-    with alone_in(target):  # two processes could choose the same name at once
+    with folder_lock(target):  # two processes could choose the same name at once
         name = _free_name(target, path)
         if path_identity(path) != before:
             raise changed(path)

@@ -36,7 +36,7 @@ from instagram_assets.ingest.manifests import LandedFile
 from instagram_assets.ingest.observations import media_by_file
 from instagram_assets.ingest.reader.byte_streams import Identity, changed
 from instagram_assets.ingest.record_source import observed_at_beside
-from instagram_assets.ingest.redact.inbox_redaction import Place
+from instagram_assets.ingest.redact.inbox_redaction import InboxRedactor
 from instagram_assets.ingest.redact.redactor import scrubbed_name
 from instagram_assets.ingest.zips import is_zip
 from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN, Forgotten
@@ -253,9 +253,9 @@ class LandingRun:
             return path, before
         if path_identity(path) != before:
             raise changed(path)
-        place = Place(self.lake, self.forgotten, self.settings.ingest.encoding)
-        for task in list(place.tasks(path)):
-            place.do(task)
+        redactor = InboxRedactor(self.lake, self.forgotten, self.settings.ingest.encoding)
+        for task in list(redactor.tasks(path)):
+            redactor.do(task)
             if task.path == path and task.to is None:
                 return None
             path = task.to if task.path == path and task.to else path

@@ -21,7 +21,7 @@ from instagram_assets.sources.apify_api import CONSOLE, ENDED, PATIENT, SUCCEEDE
 from instagram_assets.sources.apify_inputs import NEWER_THAN, ScrapeRequest
 from instagram_assets.sources.apify_run_records import RunRecord
 from instagram_assets.sources.inbox_files import export_file_name, locate_inbox_file, write_inbox_file
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 MARKER = "instagramAssetsStart"
 """The input field that identifies runs started by this program; actors ignore unknown fields."""
@@ -70,7 +70,7 @@ def scrape(
     collected nothing.
     """
     work = _Work(request, options, inbox, folder / request.name, log, patience)
-    with alone_in(work.folder, "Put the data folder on a local disk: INSTAGRAM_ASSETS_DATA_DIR"):
+    with folder_lock(work.folder, "Put the data folder on a local disk: INSTAGRAM_ASSETS_DATA_DIR"):
         try:
             return work.do(again=again)
         except Exception:

@@ -130,7 +130,7 @@ def remove(folder: UPath, files: Iterable[File]) -> None:
 
 
 @contextmanager
-def alone_in(folder: UPath) -> Generator[bool]:
+def try_folder_lock(folder: UPath) -> Generator[bool]:
     """Context manager: true if this process got the folder's lock; always true on object stores without locks."""
     if not atomic.is_local(folder):
         yield True

@@ -29,11 +29,11 @@ from instagram_assets.storage.feature_files import (
     ROW_GROUP,
     File,
     GoneError,
-    alone_in,
     list_files,
     opened,
     publish,
     remove,
+    try_folder_lock,
 )
 
 BATCH = 256
@@ -110,7 +110,7 @@ class FeatureStore:
             atomic.sweep(Path(self.folder.path))
         if len(self._small_files()) < _MANY:
             return
-        with alone_in(self.folder) as alone:
+        with try_folder_lock(self.folder) as alone:
             for group in _groups(self._small_files()) if alone else ():
                 self._fold(group)
 

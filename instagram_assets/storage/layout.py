@@ -15,7 +15,7 @@ from upath import UPath
 
 from instagram_assets.errors import StorageError
 from instagram_assets.storage import atomic, object_store
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 VERSION = 2
 FILE = "_layout.json"
@@ -103,7 +103,7 @@ def write_layout(root: UPath, layout: Layout) -> None:
 
 def _change(root: UPath, change: Callable[[Layout], Layout]) -> None:
     if atomic.is_local(root):
-        with alone_in(Path(root.path)):
+        with folder_lock(Path(root.path)):
             before = read_layout(root)
             after = change(before or Layout())
             if before != after:

@@ -14,7 +14,7 @@ from upath import UPath
 
 from instagram_assets.errors import StorageError
 from instagram_assets.storage import atomic, object_store
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 FILE = "_retention.json"
 
@@ -60,7 +60,7 @@ def move_horizon(lake: UPath, raw: datetime | None, media: datetime | None, now:
         return replace(before, raw=_later(before.raw, raw), media=_later(before.media, media), changed=now)
 
     if atomic.is_local(lake):
-        with alone_in(Path(lake.path)):
+        with folder_lock(Path(lake.path)):
             after = moved(read_horizon(lake))
             data = _to_bytes(after)
             atomic.write_atomic(lake / FILE, lambda stream: stream.write(data))

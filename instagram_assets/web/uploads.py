@@ -27,7 +27,7 @@ from instagram_assets.report.safe_text import first_control_character
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import make_folder, refusal, sweep_in, sync_folders, temporary_beside
 from instagram_assets.storage.fingerprints import file_sha256
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 ENDINGS = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".xlsx", ".xlsm", ".zip", ".gz", ".xz")
 """What a browser offers to choose; `.gz` and `.xz` are taken of the first five only."""
@@ -218,7 +218,7 @@ def _publish(temporary: Path, final: Path, written: _Written, modified: datetime
     now = datetime.now(UTC)
     if modified is not None and 0 < modified.timestamp() < now.timestamp():
         os.utime(temporary, (now.timestamp(), modified.timestamp()))
-    with alone_in(final.parent):  # if two uploads choose the same name at once
+    with folder_lock(final.parent):  # if two uploads choose the same name at once
         path, is_new = next(filter(None, (_placed(temporary, final, number, written) for number in count(1))))
     sync_folders([final.parent])
     return Uploaded(path.name, written.bytes, written.sha256, is_new)

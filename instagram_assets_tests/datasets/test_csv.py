@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instagram_assets.datasets.csv import CsvCounts, columns_of, read_csv, write_csv
-from instagram_assets.datasets.records import CAPTION_COLUMNS, COLUMNS, merged_records
+from instagram_assets.datasets.records import CAPTION_COLUMNS, RECORD_COLUMNS, merged_records
 from instagram_assets.datasets.table_parts import one_part
 from instagram_assets.errors import ContractError, FileError
 from instagram_assets_tests.datasets.tables import caption, captions, image, images, post, posts
@@ -31,7 +31,7 @@ _VALUES = {
     pa.list_(pa.string()): st.lists(_TEXT | st.none() | st.just("N"), max_size=4),
     pa.list_(pa.float64()): st.lists(st.floats(allow_nan=False, allow_infinity=False) | st.none(), max_size=4),
 }
-_ALL_COLUMNS = (*COLUMNS, *CAPTION_COLUMNS)
+_ALL_COLUMNS = (*RECORD_COLUMNS, *CAPTION_COLUMNS)
 _RECORDS = st.lists(
     st.fixed_dictionaries({column.name: st.none() | _VALUES[column.type] for column in _ALL_COLUMNS}).map(
         lambda record: {**record, "kind": "post"}

@@ -18,7 +18,7 @@ from instagram_assets.datasets import table_parts as of_parts
 from instagram_assets.datasets.csv import write_csv
 from instagram_assets.datasets.json import write_json
 from instagram_assets.datasets.parquet import write_parquet
-from instagram_assets.datasets.records import CAPTION_COLUMNS, COLUMNS, merged_records
+from instagram_assets.datasets.records import CAPTION_COLUMNS, RECORD_COLUMNS, merged_records
 from instagram_assets.datasets.table_parts import Parts, has_rows, one_part, parts_of, read_once
 from instagram_assets.engagement.post_metrics import impressions
 from instagram_assets.storage.lake import months
@@ -102,7 +102,7 @@ def written(parts: Parts, folder: Path) -> dict[str, bytes]:
     """Every dataset of these parts: name of the file to its bytes."""
     write_json(merged_records(parts, "all", "../media"), folder / "all.json")
     write_json(merged_records(parts, "all", "../media", captions=True), folder / "captions.json")
-    names = [column.name for column in (*COLUMNS, *CAPTION_COLUMNS)]
+    names = [column.name for column in (*RECORD_COLUMNS, *CAPTION_COLUMNS)]
     for kind in ("post", "reel"):
         records = merged_records(parts, kind, "../media", captions=True)
         write_csv(records, folder / f"{kind}.csv", kind=kind, columns=names)

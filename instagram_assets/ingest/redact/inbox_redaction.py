@@ -45,7 +45,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Place:
+class InboxRedactor:
     """Settings of inbox redaction: the lake (whose manifests record changed hashes), erased subjects, encoding."""
 
     lake: UPath
