@@ -17,6 +17,7 @@ from instagram_assets.datasets.records import CAPTION_COLUMNS, RECORD_COLUMNS, P
 from instagram_assets.engagement.post_metrics import impression as impression_of
 from instagram_assets.errors import ContractError, FileError
 from instagram_assets.schemas import Column
+from instagram_assets.schemas.posts import visible_likes
 from instagram_assets.storage.atomic import write_atomic
 
 _BOM = "\ufeff"
@@ -166,7 +167,7 @@ def _with_options(columns: list[str], impression: bool, caption_raw: bool) -> li
 
 def impression_of_record(record: dict[str, Any]) -> float | None:
     """Returns the impression (the value of the column `IMPRESSION`) of a record; null when it is unknown."""
-    likes = None if record.get("likesHidden") else _whole(record.get("likesCount"))
+    likes = visible_likes(_whole(record.get("likesCount")), bool(record.get("likesHidden")))
     return impression_of(likes, _whole(record.get("commentsCount")), _whole(record.get("followersCount")))
 
 

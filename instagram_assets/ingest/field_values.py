@@ -15,6 +15,7 @@ from itertools import islice
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest.hashtags import HASHTAG_SIGNS, hashtags_in, mentions_in, merge_listed
 from instagram_assets.ingest.reader.json_values import MAX_DIGITS, kind_of
+from instagram_assets.schemas.posts import HIDDEN_LIKES
 
 MISSING = "is missing"
 SOURCE_ERROR = "source_error"
@@ -22,7 +23,6 @@ CAPTION_LIMIT = 2200
 LIST_LIMIT = 100
 URL_LIMIT = 8192
 IDENTIFIER_LIMIT = 64
-HIDDEN_LIKES = -1
 
 _LARGEST = 2**63 - 1
 _DIGITS = re.compile(r"[0-9]{1,19}(?:\.0+)?")
@@ -83,11 +83,6 @@ def parse_likes(value: object, field: str, warnings: list[str]) -> int | None:
     if not isinstance(value, bool) and value in (HIDDEN_LIKES, str(HIDDEN_LIKES)):
         return HIDDEN_LIKES
     return parse_count(value, field, warnings)
-
-
-def visible_likes(likes: int | None) -> int | None:
-    """The parsed number of likes; None when the owner hides it."""
-    return None if likes == HIDDEN_LIKES else likes
 
 
 def parse_choice(value: object, field: str, options: Mapping[object, str]) -> str:

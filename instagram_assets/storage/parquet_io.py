@@ -2,8 +2,7 @@
 
 An asset's value is one `pa.Table`, or a `pa.RecordBatchReader` whose rows of one account are adjacent. The `account`
 and `day` columns tell which partition a row belongs to. An input with `COLUMNS_KEY` in its metadata gets only these.
-The
-output of a step is passed to the next steps of its run in memory.
+The output of a step is passed to the next steps of its run in memory.
 """
 
 from collections.abc import Generator, Mapping, Sequence

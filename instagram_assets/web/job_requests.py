@@ -73,8 +73,8 @@ class ScrapeBody(_Body):
         from instagram_assets.sources.apify_scrape import check_token
         from instagram_assets.sources.scrape_names import refuse_forgotten_names
 
-        day, asked = parse_day(self.newer_than), load_scrape_request(self.name, settings.apify.inputs_dir)
-        refuse_forgotten_names(asked.of(self.names, day, settings.zone), load_tombstones(settings.folder("privacy")))
+        day, template = parse_day(self.newer_than), load_scrape_request(self.name, settings.apify.inputs_dir)
+        refuse_forgotten_names(template.of(self.names, day, settings.zone), load_tombstones(settings.folder("privacy")))
         check_token(settings.apify)
         config = scrape_run_config(self.name, self.names, day, again=self.again)
         return Start("scrape", config, _told(self.names or [self.name]))
@@ -109,6 +109,6 @@ JobBody = SearchBody | ScrapeBody | CollectionBody
 
 
 def _told(names: Sequence[str]) -> dict[str, str]:
-    told = ", ".join(names)
-    cut = told if len(told) <= LONGEST_QUERY else f"{told[: LONGEST_QUERY - 1]}…"
+    text = ", ".join(names)
+    cut = text if len(text) <= LONGEST_QUERY else f"{text[: LONGEST_QUERY - 1]}…"
     return {QUERY_TAG: cut} if cut else {}

@@ -68,9 +68,9 @@ def _warns(event: Event) -> bool:
 def check_cursor(cursor: str) -> None:
     """Raise NotFoundError for an invalid cursor: Dagster's are base64 of JSON with a number."""
     try:
-        said: Any = json.loads(base64.b64decode(cursor[: _LONGEST_CURSOR + 1], validate=True))
-        kind, place = said["type"], said["value"]
-        is_one = kind == "STORAGE_ID" and type(place) is int and -1 <= place < 1 << 63  # before the first: -1
+        content: Any = json.loads(base64.b64decode(cursor[: _LONGEST_CURSOR + 1], validate=True))
+        kind, position = content["type"], content["value"]
+        is_one = kind == "STORAGE_ID" and type(position) is int and -1 <= position < 1 << 63  # before the first: -1
     except (ValueError, TypeError, KeyError, RecursionError):
         is_one = False
     if not is_one or len(cursor) > _LONGEST_CURSOR:

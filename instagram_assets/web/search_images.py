@@ -145,12 +145,12 @@ async def find_picture(services: Services, job_id: str, name: str) -> Picture:
 
     The list is cached for a moment: a page of sixty images makes sixty requests.
     """
-    place = services.dagster.url, job_id
-    looked_up, search = _folders.get(place, (0.0, None))
+    key = services.dagster.url, job_id
+    looked_up, search = _folders.get(key, (0.0, None))
     if search is None or monotonic() - looked_up >= _SECONDS:
-        _folders.pop(place, None)
+        _folders.pop(key, None)
         search = folder_of(await find_job(services, job_id))
-        _remember(_folders, place, (monotonic(), search))
+        _remember(_folders, key, (monotonic(), search))
     listed_at, listed = _listed.get((str(services.lake), search), (0.0, {}))
     if monotonic() - listed_at < _SECONDS and name in listed and listed[name].path.is_file():
         return listed[name]
@@ -226,8 +226,8 @@ class _Finder:
             path = self._media / row["path"]
             if path.is_file() and path.resolve().is_relative_to(self._media.resolve()):
                 return path
-        places = (self._media / image_id[:2] / f"{image_id}{extension}" for extension in _EXTENSIONS)
-        return next((path for path in places if image_id.isalnum() and path.is_file()), None)
+        paths = (self._media / image_id[:2] / f"{image_id}{extension}" for extension in _EXTENSIONS)
+        return next((path for path in paths if image_id.isalnum() and path.is_file()), None)
 
     @staticmethod
     def _picture(row: Row, path: Path, *, override: Override | None, **given: Any) -> Picture:

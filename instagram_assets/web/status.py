@@ -104,8 +104,8 @@ def read_status(settings: Settings) -> PlatformStatus:
 def in_words(platform: PlatformStatus, now: Sequence[Fact], words: Words) -> PlatformStatus:
     """The status with current facts about Dagster added, each translated."""
     needs = _most_pressing([*now, *platform.needs])
-    told = ([fact.told(words) for fact in facts] for facts in (needs, platform.waits, platform.to_know))
-    return replace(platform, **dict(zip(("needs", "waits", "to_know"), told, strict=True)))
+    texts = ([fact.translated(words) for fact in facts] for facts in (needs, platform.waits, platform.to_know))
+    return replace(platform, **dict(zip(("needs", "waits", "to_know"), texts, strict=True)))
 
 
 async def of_dagster(services: Services, patience: float = 3.0) -> list[Fact]:

@@ -67,12 +67,12 @@ async def take(
     name: str,
     chunks: AsyncIterator[bytes],
     settings: Settings,
-    said: int | None = None,
+    announced: int | None = None,
     modified: datetime | None = None,
 ) -> Uploaded:
     """Stream an upload into the inbox under this name, with a number appended where other content has that name.
 
-    `said` is the announced size in bytes; `modified`, when the file was last written at its source, becomes its
+    `announced` is the announced size in bytes; `modified`, when the file was last written at its source, becomes its
     modification time, which dates records without an observation time. Memory use is constant, and the inbox does not
     see the file before it is complete and synced. Raises FileError for an invalid name and for an incomplete upload,
     NotTakenError for what is no export, PausedError during an erasure, TooLargeError above `web.max_upload_mb`,
@@ -80,12 +80,12 @@ async def take(
     """
     name, inbox = plain_name(name), settings.folder("inbox")
     most = settings.web.max_upload_mb << 20
-    _refuse_large(name, said or 0, most, settings)
-    temporary = await run_in_threadpool(_prepare, inbox, name, said or 0)
+    _refuse_large(name, announced or 0, most, settings)
+    temporary = await run_in_threadpool(_prepare, inbox, name, announced or 0)
     try:
         written = await _write(name, chunks, temporary, most, settings)
-        if said is not None and written.bytes != said:
-            raise FileError(name, f"{written.bytes:,} of {said:,} bytes came", "Send it again")
+        if announced is not None and written.bytes != announced:
+            raise FileError(name, f"{written.bytes:,} of {announced:,} bytes came", "Send it again")
         return await run_in_threadpool(_publish, temporary, inbox / name, written, modified)
     except OSError as error:
         raise _refused(inbox / name, error) from error
@@ -266,5 +266,5 @@ def _named(temporary: Path, path: Path) -> bool:
 
 
 def _refused(path: Path, error: OSError) -> StorageError:
-    told = refusal(path, error)
-    return DiskFullError(str(told)) if error.errno in _FULL else told
+    problem = refusal(path, error)
+    return DiskFullError(str(problem)) if error.errno in _FULL else problem

@@ -160,7 +160,7 @@ def test_a_preview_tells_what_would_go_and_changes_nothing(filled: Path) -> None
     before = digests(filled)
     found = preview(settings(), NAME)
     assert (found.is_known, found.is_remembered, found.posts) == (True, False, 1)
-    assert any(place.name == "landing" and place.rows for place in found.places)
+    assert any(area.name == "landing" and area.rows for area in found.areas)
     assert digests(filled) == before
 
 

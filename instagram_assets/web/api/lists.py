@@ -152,8 +152,8 @@ class DecisionsBody(BaseModel):
         if self.image_ids:
             return dict.fromkeys(self.image_ids, self.decision)
         return {
-            image_id: Override(said.decision, said.why.strip(), said.decided_at) if isinstance(said, Decided) else said
-            for image_id, said in self.decisions.items()
+            image_id: Override(each.decision, each.why.strip(), each.decided_at) if isinstance(each, Decided) else each
+            for image_id, each in self.decisions.items()
         }
 
 
@@ -183,7 +183,7 @@ class FoundBody(BaseModel):
     def fields(self) -> dict[str, list[str]]:
         """The filter as an address has it."""
         given = self.__pydantic_extra__.items()
-        return {name: [str(each) for each in said] if isinstance(said, list) else [str(said)] for name, said in given}
+        return {name: [str(each) for each in (value if isinstance(value, list) else [value])] for name, value in given}
 
 
 class FoundAnswer(CountAnswer):
@@ -207,29 +207,29 @@ def lists(services: ServicesDep) -> ListsAnswer:
 @router.get("/lists/{name}", name="api_list")
 def one_list(services: ServicesDep, name: ListName) -> ListAnswer:
     """What a list says of each image, in the order in which somebody decided so."""
-    said = find_list(services.lake, name)
-    ordered = sorted(said.items(), key=lambda each: (each[1].decided_at, each[0]))
+    overrides = find_list(services.lake, name)
+    ordered = sorted(overrides.items(), key=lambda each: (each[1].decided_at, each[0]))
     images = [
         DecidedImage(image_id=image_id, decision=each.decision, why=each.why, decided_at=each.decided_at)
         for image_id, each in ordered
     ]
-    return ListAnswer(**CountAnswer.of(count_said(list_name(name), said)).model_dump(), images=images)
+    return ListAnswer(**CountAnswer.of(count_said(list_name(name), overrides)).model_dump(), images=images)
 
 
 @router.post("/lists/{name}/decisions", name="api_list_decide")
-def decide(services: ServicesDep, name: ListName, wanted: DecisionsBody) -> DecisionsAnswer:
+def decide(services: ServicesDep, name: ListName, body: DecisionsBody) -> DecisionsAnswer:
     """Keep or drop images by hand, or take that back, all in one step; the list is made when it is not there."""
-    decisions = wanted.of_each
+    decisions = body.of_each
     check_known(services, [image_id for image_id, decision in decisions.items() if decision], name)
-    changed = decide_about(services.lake, name, decisions, wanted.why, datetime.now(UTC))
+    changed = decide_about(services.lake, name, decisions, body.why, datetime.now(UTC))
     return DecisionsAnswer(**CountAnswer.of(changed.now).model_dump(), before=changed.before, undo=_undo(changed.undo))
 
 
 @router.post("/lists/{name}/found", name="api_list_found")
-def decide_about_found(services: ServicesDep, name: ListName, wanted: FoundBody) -> FoundAnswer:
+def decide_about_found(services: ServicesDep, name: ListName, body: FoundBody) -> FoundAnswer:
     """Keep every stored image that a filter finds, but for those that the list drops by hand; or drop them all."""
-    image_ids = found_images(services.lake, index_of(services), filter_of_fields(wanted.fields))
-    changed = decide_found(services.lake, name, image_ids, wanted.decision, wanted.why, datetime.now(UTC))
+    image_ids = found_images(services.lake, index_of(services), filter_of_fields(body.fields))
+    changed = decide_found(services.lake, name, image_ids, body.decision, body.why, datetime.now(UTC))
     return _found_answer(changed)
 
 
@@ -272,8 +272,8 @@ def export(
     return StreamingResponse(body, media_type=MEDIA_TYPES[form], headers=headers)
 
 
-def _undo(said: Mapping[str, Override | None]) -> dict[str, Decided | None]:
-    return {image_id: Decided.of(override) for image_id, override in said.items()}
+def _undo(overrides: Mapping[str, Override | None]) -> dict[str, Decided | None]:
+    return {image_id: Decided.of(override) for image_id, override in overrides.items()}
 
 
 def _found_answer(changed: Changed) -> FoundAnswer:

@@ -35,12 +35,12 @@ class Session(BaseModel):
 
 
 @router.post("/login", tags=["login"], response_model=Session)
-def login(request: Request, wanted: Login) -> Response:
+def login(request: Request, body: Login) -> Response:
     """Get a cookie for the token. Ten wrong ones in a minute are answered; then 429."""
     access: Access = request.app.state.access
     if not access.is_demanded:
         raise ConflictError("This web app demands no token: it is for this machine alone.")
-    if refusal := refused_token(request, access, wanted.token.strip()):
+    if refusal := refused_token(request, access, body.token.strip()):
         return refusal
     response = JSONResponse(Session(is_logged_in=True).model_dump())
     is_https = request.url.scheme == "https"

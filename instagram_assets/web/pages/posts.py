@@ -28,7 +28,7 @@ _IN_FORM = ("first", "last", "q", "kind", "viral")
 def posts(
     request: Request,
     services: ServicesDep,
-    wanted: UrlFilter,
+    filters: UrlFilter,
     sort: Annotated[str, Query(max_length=20)] = "newest",
     number: Annotated[int, Query(ge=1, le=10_000_000, alias="page")] = 1,
 ) -> HTMLResponse:
@@ -36,7 +36,7 @@ def posts(
     index = index_of(services)
     clusters = clusters_of(index)
     chosen = sort if sort in SORTS else "newest"
-    order = shared_sorted_rows().posts(index, wanted, chosen)
+    order = shared_sorted_rows().posts(index, filters, chosen)
     pages = max(1, -(-len(order) // SIZE))
     number = min(number, pages)
     also = {"sort": chosen if chosen != "newest" else ""}
@@ -45,19 +45,19 @@ def posts(
         request,
         "posts.html",
         page="gallery",
-        wanted=wanted,
-        chips=chips_of(wanted, words_of(request), (), clusters),
+        filters=filters,
+        chips=chips_of(filters, words_of(request), (), clusters),
         clusters=clusters,
         choices=choices_of(index),
-        hidden=kept_fields(wanted, _IN_FORM),
+        hidden=kept_fields(filters, _IN_FORM),
         sorts=SORTS,
         sort=chosen,
         total=len(order),
         number=number,
         page_count=pages,
         found=post_rows(index, order[(number - 1) * SIZE : number * SIZE]),
-        posts=lambda other=wanted, **changes: address("/posts", other, also | changes),
-        gallery=address("/gallery", wanted, also),
+        posts=lambda other=filters, **changes: address("/posts", other, also | changes),
+        gallery=address("/gallery", filters, also),
         link=post_address,
     )
 
