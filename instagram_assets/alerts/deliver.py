@@ -22,7 +22,7 @@ from instagram_assets.settings import AlertSettings
 from instagram_assets.storage.atomic import write_atomic
 from instagram_assets.storage.locks import folder_lock
 
-FOLDER = "alerts"
+ALERTS_FOLDER = "alerts"
 """Folder in the data folder for the record of sent alerts."""
 RECORD = "sent.json"
 _ELSEWHERE = "Put the data folder on a local disk: INSTAGRAM_ASSETS_DATA_DIR"

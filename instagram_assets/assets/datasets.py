@@ -33,7 +33,7 @@ from instagram_assets.schemas import IMPRESSIONS, POSTS, Column
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import months, open_lake
 
-KINDS: tuple[PostKind, ...] = ("post", "reel")
+_KINDS: tuple[PostKind, ...] = ("post", "reel")
 SHOWN: dict[str, Any] = {"group_name": "datasets", "owners": OWNERS}
 _RECORD = (*RECORD_COLUMNS, *CAPTION_COLUMNS)
 _MEANINGS = {column.name: column.meaning for column in (*POSTS.columns, *IMPRESSIONS.columns)}
@@ -92,7 +92,7 @@ def dataset_csv(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     options, folder, rows = settings().export, settings().folder("datasets"), 0
     parts = _parts(context.run.run_id)
     with named_when_checked(_check(context.run.run_id)) as place:
-        for kind in KINDS:
+        for kind in _KINDS:
             if settings().mode not in ("all", kind):
                 continue
             records = merged_records(parts, kind, _image_folder(), captions=True)

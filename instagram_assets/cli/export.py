@@ -10,7 +10,7 @@ from instagram_assets.cli.messages import report_errors
 from instagram_assets.errors import SettingsError
 
 if TYPE_CHECKING:
-    from instagram_assets.datasets.selected_posts import Form
+    from instagram_assets.datasets.selected_posts import SelectionFormat
 
 commands = typer.Typer()
 export = typer.Typer(no_args_is_help=True, help="Write the datasets that go out.")
@@ -130,7 +130,13 @@ def export_delta(
 
 
 def _export(
-    form: "Form", accounts: str, days: str, columns: str, out: Path | None, pseudonymous: bool, list_name: str
+    form: "SelectionFormat",
+    accounts: str,
+    days: str,
+    columns: str,
+    out: Path | None,
+    pseudonymous: bool,
+    list_name: str,
 ) -> None:
     from instagram_assets.settings import settings
     from instagram_assets.status.preflight import check_stages
@@ -154,7 +160,7 @@ def _export(
 
 
 def _export_some(
-    form: "Form", accounts: str, days: str, columns: str, folder: Path, of_list: str, *, pseudonymous: bool
+    form: "SelectionFormat", accounts: str, days: str, columns: str, folder: Path, of_list: str, *, pseudonymous: bool
 ) -> None:
     import os
 

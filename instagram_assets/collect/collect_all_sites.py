@@ -86,7 +86,7 @@ DEFAULT_PATIENCE = 900.0
 _LONGEST_TURN = 3_600.0
 _LOOK_AGAIN = 15.0
 
-Log = Callable[[str], object]
+_Log = Callable[[str], object]
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class CollectionOptions:
 class ProgressListener:
     """Receives progress of a collection; this base class logs one line per site and subject."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: _Log) -> None:
         self.log = log
 
     @contextmanager
@@ -172,7 +172,7 @@ def _refusal(settings: Settings, targets: Targets) -> InstagramAssetsError | Non
     return None
 
 
-def _opened(options: CollectionOptions, site: SiteName, log: Log) -> AbstractContextManager[SiteSession]:
+def _opened(options: CollectionOptions, site: SiteName, log: _Log) -> AbstractContextManager[SiteSession]:
     chosen, database, clock = options.settings, options.database, options.clock
     collection = chosen.collection
     if site == GRAPH_API:
@@ -222,7 +222,7 @@ def _collect(
             listener.after_subject(one)
 
 
-def _known(options: CollectionOptions, subjects: Sequence[str], log: Log) -> Mapping[str, KnownPosts]:
+def _known(options: CollectionOptions, subjects: Sequence[str], log: _Log) -> Mapping[str, KnownPosts]:
     """What the lake has of accounts: where a collection stops, and which posts are due for new counts."""
     accounts = [subject for subject in subjects if not is_hashtag(subject)]
     ages = options.settings.collection.growth_ages if options.scope.rereads else ()
@@ -230,7 +230,7 @@ def _known(options: CollectionOptions, subjects: Sequence[str], log: Log) -> Map
 
 
 def _in_turn(
-    run: Callable[[Sequence[str]], Iterator[SubjectResult]], subjects: Sequence[str], clock: Clock, log: Log
+    run: Callable[[Sequence[str]], Iterator[SubjectResult]], subjects: Sequence[str], clock: Clock, log: _Log
 ) -> Iterator[SubjectResult]:
     """Collect after waiting for another running collection. Raises BusyError where that takes more than an hour."""
     until, is_told = clock.now() + _LONGEST_TURN, False

@@ -97,13 +97,13 @@ def read_csv(path: str | Path, *, spreadsheet_safe: bool = False) -> Iterator[di
     """
     path = Path(path)
     with path.open(encoding="utf-8-sig", newline="") as stream:
-        for _, row in read_rows(stream, path, spreadsheet_safe=spreadsheet_safe):
+        for _, row in read_csv_rows(stream, path, spreadsheet_safe=spreadsheet_safe):
             if isinstance(row, FileError):
                 raise row
             yield row
 
 
-def read_rows(
+def read_csv_rows(
     lines: Iterable[str], path: Path, *, spreadsheet_safe: bool | None = None
 ) -> Iterator[tuple[int, dict[str, Any] | FileError]]:
     """Yields (line number, record) for the lines of a CSV file, like `read_csv`; a malformed record as its error.
@@ -150,7 +150,7 @@ def decoders(names: Sequence[str]) -> list[Callable[[str], Any]]:
     return [csv_cells.decoder(_TYPES.get(name), caption=name == "caption") for name in names]
 
 
-def columns_of(records: Iterable[dict[str, Any]]) -> list[str]:
+def keys_of_records(records: Iterable[dict[str, Any]]) -> list[str]:
     """Returns the keys of records: documented ones in the order of `records`, then others as they appear."""
     seen: dict[str, None] = {}
     for record in records:

@@ -49,7 +49,7 @@ files, the SHA-256 of the file as it was written, `changed` or `deleted` where s
 _FEW = 5
 
 
-class Written(NamedTuple):
+class WrittenFolder(NamedTuple):
     """The manifest rows as written, with `file`, and the messages for the user."""
 
     rows: list[Row]
@@ -66,7 +66,7 @@ def write_folder(
     refresh: bool = False,
     by_hand: Mapping[str, Override] = NOTHING,
     has_card: bool = True,
-) -> Written:
+) -> WrittenFolder:
     """Create or update the dataset folder: images, manifest and card; a contact sheet is written beside it.
 
     `rows` are those of `schemas.SEARCH_DATASET` from `select_images`, without `file`; `files` maps each image_id to
@@ -103,7 +103,7 @@ def write_folder(
     if kept and has_card:
         notes += _write_sheet(folder, [folder / row["file"] for row in kept])
     columns = rows[0].keys() if rows else ()
-    return Written([{name: row[name] for name in columns} for row in settled[: len(rows)]], notes)
+    return WrittenFolder([{name: row[name] for name in columns} for row in settled[: len(rows)]], notes)
 
 
 def _settled(
@@ -274,10 +274,10 @@ def card(rows: Sequence[Row], request: Mapping[str, object], name: str) -> str:
 def why_not(rows: Sequence[Row]) -> dict[str, int]:
     """Returns the number of rejected candidates by kind of reason, most frequent first."""
     reasons = (str(row["reason"]) for row in rows if not row["kept"])
-    return dict(Counter(map(kind_of, reasons)).most_common())
+    return dict(Counter(map(reason_without_numbers, reasons)).most_common())
 
 
-def kind_of(reason: str) -> str:
+def reason_without_numbers(reason: str) -> str:
     """Returns a reason without its numbers: `smaller than 300 px` of `smaller than 300 px (240 x 180)`."""
     for end in (" (", ": ", "; "):
         reason = reason.split(end, 1)[0]
@@ -310,7 +310,7 @@ def write_declared(
     request: Mapping[str, object],
     by_hand: Mapping[str, Override] = NOTHING,
     **options: bool,
-) -> Written:
+) -> WrittenFolder:
     """Like `write_folder`; with `pseudonyms` the manifest has no URLs, and neither manifest nor card has names.
 
     The returned rows still have both, for the lake.
@@ -324,7 +324,7 @@ def write_declared(
     }
     written, notes = write_folder(folder, shown, files, redacted, by_hand=told_by_hand, **options)
     true = [row | _came_true(row, *said) for row, *said in zip(rows, shown, written, strict=True)]
-    return Written(true, notes)
+    return WrittenFolder(true, notes)
 
 
 def _came_true(row: Row, shown: Row, written: Row) -> Row:

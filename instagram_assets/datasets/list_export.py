@@ -18,14 +18,14 @@ from upath import UPath
 
 from instagram_assets.datasets import csv_cells
 from instagram_assets.datasets.image_folder import write_folder
-from instagram_assets.datasets.list_images import GONE, LIST_COLUMNS, NAMES, Row, listed_images
+from instagram_assets.datasets.list_images import FILE_GONE, LIST_COLUMNS, NAMES, Row, listed_images
 from instagram_assets.datasets.lists import kept_in
 from instagram_assets.errors import NothingDoneError
 from instagram_assets.schemas.search import Override
 from instagram_assets.storage.image_folder_state import MANIFEST, read_folder_state
 
-Form = Literal["zip", "csv", "jsonl"]
-MEDIA_TYPES: dict[Form, str] = {
+ListFormat = Literal["zip", "csv", "jsonl"]
+MEDIA_TYPES: dict[ListFormat, str] = {
     "zip": "application/zip",
     "csv": "text/csv; charset=utf-8",
     "jsonl": "application/jsonl; charset=utf-8",
@@ -112,7 +112,7 @@ def _bytes_of(row: Row, media: Path) -> tuple[bytes | None, str | None]:
     try:
         data = (media / row["file"]).read_bytes()
     except OSError:
-        return None, GONE
+        return None, FILE_GONE
     if hashlib.sha256(data).hexdigest() != row["image_id"]:
         return None, DAMAGED
     return data, None

@@ -17,7 +17,7 @@ from instagram_assets.storage.lake import Days, months, read_table
 
 Row = dict[str, Any]
 
-GONE = "its file is not in the media store any more"
+FILE_GONE = "its file is not in the media store any more"
 UNKNOWN = "the lake has no row of it any more"
 
 _POST = {
@@ -68,7 +68,7 @@ _READ = {
 }
 
 
-class Cell(NamedTuple):
+class PostRange(NamedTuple):
     """An account and a range of days that contain posts with images of a list."""
 
     account: str
@@ -79,7 +79,7 @@ def listed_images(
     root: UPath,
     image_ids: Sequence[str],
     media: Path,
-    cells: Iterable[Cell] | None = None,
+    cells: Iterable[PostRange] | None = None,
 ) -> Iterator[Row]:
     """Yields each image once, as a row with keys `LIST_COLUMNS`; `file` is relative to `media`, null if not stored.
 
@@ -104,12 +104,12 @@ def listed_images(
             yield {**dict.fromkeys(NAMES), "image_id": image_id, "reason": UNKNOWN}
 
 
-def _of_posts(root: UPath, cells: Iterable[Cell] | None, wanted: pa.Array) -> Iterator[Row]:
+def _of_posts(root: UPath, cells: Iterable[PostRange] | None, wanted: pa.Array) -> Iterator[Row]:
     for part in _parts(root, cells):
         yield from _of_part(part, wanted)
 
 
-def _parts(root: UPath, cells: Iterable[Cell] | None) -> Iterator[dict[str, pa.Table]]:
+def _parts(root: UPath, cells: Iterable[PostRange] | None) -> Iterator[dict[str, pa.Table]]:
     if cells is None:
         yield from months(root, list(_READ), _READ)
         return
@@ -173,5 +173,5 @@ def _row(found: Row, media: Path, cluster: tuple[Any, ...] | None) -> Row:
     path = found.get("path")
     there = bool(path) and (media / path).is_file()
     row = {name: found.get(name) for name in NAMES}
-    reason = None if there else GONE
+    reason = None if there else FILE_GONE
     return row | {"file": path if there else None, "reason": reason, "scope": scope, "cluster": number}

@@ -19,7 +19,7 @@ from instagram_assets.privacy.pseudonyms import Pseudonymizer
 from instagram_assets.settings import Mode
 from instagram_assets.storage.lake import Days, months
 
-Form = Literal["csv", "json", "parquet"]
+SelectionFormat = Literal["csv", "json", "parquet"]
 _RECORD = (*(column.name for column in (*RECORD_COLUMNS, *CAPTION_COLUMNS)), IMPRESSION.name)
 
 
@@ -42,14 +42,14 @@ class WrittenFile(NamedTuple):
     rows: int
 
 
-def columns_of(form: Form) -> list[str]:
+def format_columns(form: SelectionFormat) -> list[str]:
     """Returns all column names of a format: CSV and JSON have those of the merged record, Parquet those of the lake."""
     return list(SCHEMA.names if form == "parquet" else _RECORD)
 
 
 def write_selection(
     root: UPath,
-    form: Form,
+    form: SelectionFormat,
     folder: Path,
     chosen: PostSelection,
     mode: Mode = "all",
@@ -67,7 +67,7 @@ def write_selection(
     published. `met` receives the hashes of selected images that a post has. Raises QueryError for an unknown column,
     NothingDoneError, before any file is replaced, when no post is selected.
     """
-    known = columns_of(form)
+    known = format_columns(form)
     names = list(chosen.columns or known)
     if unknown := [name for name in names if name not in known]:
         raise QueryError(f"{form} has no column {', '.join(unknown)}. It has: {', '.join(known)}.")

@@ -28,10 +28,10 @@ class Parts(Protocol):
 
 def one_part(**tables: pa.Table) -> Parts:
     """Returns in-memory tables, by the names of `schemas.CONTRACTS`, as the only part; missing ones have no rows."""
-    return parts_of([tables])
+    return in_memory_parts([tables])
 
 
-def parts_of(parts: Sequence[Mapping[str, pa.Table]]) -> Parts:
+def in_memory_parts(parts: Sequence[Mapping[str, pa.Table]]) -> Parts:
     """Returns in-memory tables as parts, in their order."""
 
     def give(
@@ -57,7 +57,7 @@ def read_once(parts: Parts, names: Sequence[str], most_bytes: int = MOST_BYTES_K
         if room < 0:
             return parts
         held.append(part)
-    return parts_of(held)
+    return in_memory_parts(held)
 
 
 def _joined(parts: Iterable[Mapping[str, pa.Table]]) -> Iterator[Mapping[str, pa.Table]]:

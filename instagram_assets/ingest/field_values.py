@@ -14,7 +14,7 @@ from itertools import islice
 
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest.hashtags import HASHTAG_SIGNS, hashtags_in, mentions_in, merge_listed
-from instagram_assets.ingest.reader.json_values import MAX_DIGITS, kind_of
+from instagram_assets.ingest.reader.json_values import MAX_DIGITS, json_type_name
 from instagram_assets.schemas.posts import HIDDEN_LIKES
 
 MISSING = "is missing"
@@ -131,7 +131,7 @@ def parse_text(value: object, field: str, warnings: list[str]) -> str | None:
     if is_missing(value):
         return None
     if not isinstance(value, str):
-        raise RecordError(field, f"{kind_of(value)} instead of text")
+        raise RecordError(field, f"{json_type_name(value)} instead of text")
     if value.isascii():
         return _without_controls(value)
     if _SURROGATES.search(value):

@@ -58,7 +58,7 @@ _THE_FILES = (
 )
 
 _SHEETS_SHOWN = 5
-PAST_RETENTION = "what was in it is past retention (INSTAGRAM_ASSETS_PRIVACY__KEEP_RAW_DAYS), and nothing was taken"
+_PAST_RETENTION = "what was in it is past retention (INSTAGRAM_ASSETS_PRIVACY__KEEP_RAW_DAYS), and nothing was taken"
 
 # Numbers of files that have landed, were known before, were rejected, and were left.
 LandingCounts = tuple[int, int, int, int]
@@ -174,7 +174,7 @@ class LandingRun:
         self.is_swept = True
         self.read.append((path, file))
         if file.is_past:
-            self._tell(name or path.name, PAST_RETENTION)
+            self._tell(name or path.name, _PAST_RETENTION)
         if told := zipped or ("" if entry.contents else entry.kept):
             self._tell(name or path.name, told)
         if file.passed_over and file.new:

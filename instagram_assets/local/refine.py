@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from instagram_assets import schemas
-from instagram_assets.datasets.csv import columns_of, write_csv
+from instagram_assets.datasets.csv import keys_of_records, write_csv
 from instagram_assets.datasets.json import json_name, write_json
 from instagram_assets.datasets.post_joins import posts_once
 from instagram_assets.datasets.records import PostKind, kind_of, merged_records
@@ -143,7 +143,7 @@ def to_csv(
             impression=impression,
             caption_raw=caption_raw,
             spreadsheet_safe=spreadsheet_safe,
-            columns=columns_of([keys[one]]),
+            columns=keys_of_records([keys[one]]),
         )
         write_ours({target: write}, path, _CSV_REMEDY)
         files.append(CsvFile(target, one, numbers[one], numbers.total() - numbers[one]))

@@ -17,7 +17,7 @@ from instagram_assets.schemas.search import NOTHING, Override
 from instagram_assets.storage.atomic import sync_folders
 from instagram_assets.storage.owned_files import HIDDEN, claims_of, digest, owned_folder_lock, publish, remove_ours
 
-Row = dict[str, Any]
+_Row = dict[str, Any]
 
 MANIFEST = "manifest.jsonl"
 OLD_SHEET = "contact_sheet.jpg"
@@ -45,7 +45,7 @@ class ImageState(NamedTuple):
     it. found: a file of ours, or one with the content of an image, without a manifest row.
     """
 
-    row: Row
+    row: _Row
     number: int
     file: str | None
     state: Literal["ours", "changed", "deleted", "gone", "found"]
@@ -74,7 +74,7 @@ def sheet_of(folder: Path) -> Path:
 
 def read_folder_state(folder: Path) -> FolderState:
     """Returns the state of a folder from its manifest and our record of files. Raises StorageError if damaged."""
-    rows = read_manifest(folder)
+    rows = read_folder_manifest(folder)
     ours = {name: set(claim.sha256) for name, claim in claims_of(folder).items()}
     names = os.listdir(folder) if folder.is_dir() else []
     disk = {name: digest(folder / name) for name in names if _IMAGE.fullmatch(name)}
@@ -115,7 +115,7 @@ def check_growing(
 
     Images dropped by hand, kept by hand, and no longer kept by hand do not count.
     """
-    held = [row for row in read_manifest(folder) or [] if row["file"] and (folder / row["file"]).exists()]
+    held = [row for row in read_folder_manifest(folder) or [] if row["file"] and (folder / row["file"]).exists()]
     rows = [row for row in held if row["image_id"] not in by_hand and not _was_kept_by_hand(row)]
     kept = sum(row["image_id"] in by_hand and by_hand[row["image_id"]].decision == "keep" for row in held)
     if rows and limit < len(rows) + kept:
@@ -143,12 +143,12 @@ def check_not_fewer(folder: Path, before: FolderState, by_hand: Mapping[str, Ove
         )
 
 
-def read_manifest(folder: Path) -> list[Row] | None:
+def read_folder_manifest(folder: Path) -> list[_Row] | None:
     """Returns the manifest rows, with `image_id` for `sha256`, null for file names that are not ours, and `number`.
 
     Null when there is no manifest. Raises StorageError naming the line when it cannot be read.
     """
-    path, rows = folder / MANIFEST, list[Row]()
+    path, rows = folder / MANIFEST, list[_Row]()
     if path.exists() and not path.is_file():  # a named pipe, for example, would block
         raise StorageError(f"{path}: is no file. Take it away.")
     try:
@@ -168,7 +168,7 @@ def read_manifest(folder: Path) -> list[Row] | None:
     return rows
 
 
-def _row(said: Mapping[str, Any]) -> Row:
+def _row(said: Mapping[str, Any]) -> _Row:
     row = {"image_id" if name == "sha256" else name: value for name, value in said.items()}
     _check(row)
     file = row.get("file")
@@ -185,7 +185,7 @@ def _row(said: Mapping[str, Any]) -> Row:
     return row
 
 
-def _check(row: Row) -> None:
+def _check(row: _Row) -> None:
     """Raise ValueError for a row that a user edited into something that does not match the columns."""
     for name, column_type in _TYPES.items():
         value = row.get(name)
@@ -212,17 +212,17 @@ def _is_of(value: object, column_type: pa.DataType) -> bool:
     return isinstance(value, int) or (isinstance(value, float) and pa.types.is_floating(column_type))
 
 
-def _was_kept_by_hand(row: Row) -> bool:
+def _was_kept_by_hand(row: _Row) -> bool:
     """Whether a row has a file because a user decided so, also if the user changed the file."""
     return bool(row.get("file") and row.get("decided_at"))
 
 
-def _is_old_layout(rows: list[Row] | None) -> bool:
+def _is_old_layout(rows: list[_Row] | None) -> bool:
     """Whether a manifest is of the old layout, with the contact sheet in the folder and without hashes of our files."""
     return bool(rows) and any(row["file"] for row in rows) and not any("file_sha256" in row for row in rows)
 
 
-def _image_state(row: Row, disk: Mapping[str, str | None], ours: Mapping[str, set[str]]) -> ImageState:
+def _image_state(row: _Row, disk: Mapping[str, str | None], ours: Mapping[str, set[str]]) -> ImageState:
     number, file = row["number"], row["file"]
     if file:
         if file not in disk:

@@ -29,7 +29,7 @@ from instagram_assets.storage.layout import VERSION, Layout, read_layout, write_
 from instagram_assets.storage.locks import folder_lock
 from instagram_assets.storage.parquet_files import from_bytes
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 _OLD = re.compile(r"(account|search)=(?P<value>.+)")
 _DAY = "day="
@@ -50,7 +50,7 @@ def migrate(root: UPath, on_progress: Callable[[int, int], None] | None = None) 
             return False
         layout = read_layout(root) or _layout_of_old(root)
         write_layout(root, layout)
-        logger.warning("%s: of an older layout, rewritten now into one file per account and month", root)
+        _logger.warning("%s: of an older layout, rewritten now into one file per account and month", root)
         names = sorted(names_in(root) & CONTRACTS.keys() - set(_DROPPED))
         for done, name in enumerate(names):
             if on_progress:

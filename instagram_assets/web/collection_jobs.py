@@ -65,9 +65,9 @@ class Kind(StrEnum):
     collector = "collector"
 
 
-KINDS = {"search": Kind.search, "scrape": Kind.apify, "collect_accounts": Kind.collector}
+_KINDS = {"search": Kind.search, "scrape": Kind.apify, "collect_accounts": Kind.collector}
 """By the name of the job of Dagster."""
-STATUSES: Mapping[State, Sequence[str]] = {
+_STATUSES: Mapping[State, Sequence[str]] = {
     State.queued: WAITING_STATUSES,
     State.running: RUNNING_STATUSES,
     State.done: ("SUCCESS",),
@@ -75,7 +75,7 @@ STATUSES: Mapping[State, Sequence[str]] = {
     State.cancelled: ("CANCELED",),
 }
 """The statuses of Dagster's runs, by state."""
-_STATES = {status: state for state, statuses in STATUSES.items() for status in statuses}
+_STATES = {status: state for state, statuses in _STATUSES.items() for status in statuses}
 _CANCELLING = "CANCELING"
 _STEP_DONE = ("SUCCESS", "SKIPPED")
 _OPEN = (State.queued, State.running)
@@ -126,7 +126,7 @@ async def find_jobs(
     """
     if before is not None:
         _check_id(before)
-    statuses = [status for state in dict.fromkeys(states) for status in STATUSES[state]]
+    statuses = [status for state in dict.fromkeys(states) for status in _STATUSES[state]]
     size = max(1, min(size, MOST_AT_ONCE))
     runs = await services.dagster.runs(
         {HISTORY_TAG: SHOWN_IN_HISTORY}, limit=size + 1, cursor=before, statuses=statuses
@@ -162,7 +162,7 @@ def folder_path(settings: Settings, job: Job) -> Path | None:
 async def newest_of(services: Services, folder: str) -> Job | None:
     """The job whose images a folder holds: the last finished one of the history."""
     filter_tags = {HISTORY_TAG: SHOWN_IN_HISTORY, FOLDER_TAG: folder}
-    runs = await services.dagster.runs(filter_tags, limit=1, statuses=STATUSES[State.done])
+    runs = await services.dagster.runs(filter_tags, limit=1, statuses=_STATUSES[State.done])
     return (await _jobs(services, runs))[0] if runs else None
 
 
@@ -190,7 +190,7 @@ async def _jobs(services: Services, runs: Sequence[Run]) -> list[Job]:
 
 def job_of(run: Run, steps: Mapping[str, str], error: str) -> Job:
     """The job of a run; invalid tags, which anybody can write, are ignored."""
-    kind, state, tags = KINDS.get(run.job, Kind.search), _state(run), run.tags
+    kind, state, tags = _KINDS.get(run.job, Kind.search), _state(run), run.tags
     tagged_folder = tags.get(FOLDER_TAG) or (tags.get(PARTITION, "") if kind is Kind.search else "")
     is_imported = IMPORTED_TAG in tags
     folder = (

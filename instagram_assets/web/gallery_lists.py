@@ -9,7 +9,7 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
-from instagram_assets.datasets.list_images import Cell, Row, listed_images
+from instagram_assets.datasets.list_images import PostRange, Row, listed_images
 from instagram_assets.datasets.lists import check_images, find_list, kept_in, list_name, partition_of, read_decisions
 from instagram_assets.datasets.overrides import TABLE
 from instagram_assets.errors import NotFoundError, NothingDoneError, NotReadyError, QueryError
@@ -74,7 +74,7 @@ def check_known(services: Services, image_ids: Sequence[str], name: str) -> None
         raise NotFoundError(f"There is no image {min(rest)} here. Look at the gallery again.")
 
 
-def rows_of(services: Services, name: str) -> Iterator[Row]:
+def kept_rows(services: Services, name: str) -> Iterator[Row]:
     """The rows of the images that a list keeps, with their sources, read from the lake at the locations in the index.
 
     Raises NotFoundError for an unknown list, NothingDoneError for one that keeps nothing, and at once what reading the
@@ -87,7 +87,7 @@ def rows_of(services: Services, name: str) -> Iterator[Row]:
     return chain([next(rows)], rows)
 
 
-def _cells(services: Services, image_ids: Sequence[str]) -> list[Cell] | None:
+def _cells(services: Services, image_ids: Sequence[str]) -> list[PostRange] | None:
     """The partitions (account, month) of these images; null without an index."""
     try:
         index = index_of(services)
@@ -98,7 +98,7 @@ def _cells(services: Services, image_ids: Sequence[str]) -> list[Cell] | None:
         "WHERE account IS NOT NULL AND image_id IN (SELECT unnest($1::VARCHAR[])) "
         "GROUP BY account, date_trunc('month', day) ORDER BY account, first"
     )
-    return [Cell(row["account"], (row["first"], row["last"])) for row in index.rows(sql, list(image_ids))]
+    return [PostRange(row["account"], (row["first"], row["last"])) for row in index.rows(sql, list(image_ids))]
 
 
 def decisions_of(services: Services, name: str) -> Decisions:

@@ -11,8 +11,8 @@ from instagram_assets.search.image_search import LONGEST_QUERY, MOST_IMAGES
 from instagram_assets.settings import Settings
 from instagram_assets.web.dependencies import MOST_POSTS
 
-Name = Annotated[str, Field(max_length=300)]
-Names = Annotated[list[Name], Field(max_length=1_000)]
+_Name = Annotated[str, Field(max_length=300)]
+Names = Annotated[list[_Name], Field(max_length=1_000)]
 Day = Annotated[str, Field(max_length=40, description="The day of the oldest post wanted, such as 2026-11-20.")]
 
 
@@ -60,7 +60,7 @@ class SearchBody(_Body):
 class ScrapeBody(_Body):
     """What an actor of Apify is to collect; without names those that its input names. It costs money."""
 
-    name: Annotated[Name, Field(description="The input: posts, reels, profiles, hashtags, or one of your own.")]
+    name: Annotated[_Name, Field(description="The input: posts, reels, profiles, hashtags, or one of your own.")]
     names: Names = []
     newer_than: Day = ""
     again: Annotated[bool, Field(description="Also when the same was scraped within the last twelve hours.")] = False

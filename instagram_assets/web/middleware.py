@@ -64,7 +64,7 @@ def _keeping(scope: Scope, status: int) -> str:
     return "no-cache" if scope["path"].startswith("/static/") else _NEVER
 
 
-MOST_BYTES = 1 << 20
+_MOST_BYTES = 1 << 20
 _BODY_SECONDS = 30.0
 
 
@@ -89,7 +89,7 @@ class SmallBodies:
             return
         if body is None:
             return
-        if len(body) > MOST_BYTES:
+        if len(body) > _MOST_BYTES:
             await _refuse_body(413, "body_too_large", scope, receive, send)
             return
         whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
@@ -104,7 +104,7 @@ async def _read_body(receive: Receive) -> bytes | None:
     """The body, or as much of it as shows that it is too large; null where the client has disconnected."""
     body = bytearray()
     message: Message = {"type": "http.request", "more_body": True}
-    while message.get("more_body") and len(body) <= MOST_BYTES:
+    while message.get("more_body") and len(body) <= _MOST_BYTES:
         message = await receive()
         if message["type"] != "http.request":
             return None

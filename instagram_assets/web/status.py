@@ -64,7 +64,7 @@ class PlatformStatus:
         return not (self.tables or self.landed or self.waits)
 
 
-def counted(services: Services) -> BackgroundValue[PlatformStatus]:
+def cached_status(services: Services) -> BackgroundValue[PlatformStatus]:
     """The status of this data folder, cached for some seconds."""
     settings = services.settings
     key = (str(settings.data_dir.absolute()), settings.lake_uri, forget_requests.last_change())

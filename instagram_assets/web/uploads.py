@@ -21,7 +21,7 @@ from starlette.requests import ClientDisconnect
 from instagram_assets.automation.forget_requests import refuse_while_paused
 from instagram_assets.errors import DiskFullError, FileError, InstagramAssetsError, StorageError
 from instagram_assets.ingest.folder_scan import is_ignored, is_named_as_export, is_named_as_table
-from instagram_assets.ingest.reader.file_types import HEAD, data_kind, text_kind
+from instagram_assets.ingest.reader.file_types import TYPE_HEAD_BYTES, data_kind, text_kind
 from instagram_assets.media.format_detection import is_binary, text_format
 from instagram_assets.report.safe_text import first_control_character
 from instagram_assets.settings import Settings
@@ -166,9 +166,9 @@ async def _write(name: str, chunks: AsyncIterator[bytes], to: Path, most: int, s
         async for chunk in _in_time(name, chunks):
             buffer += chunk
             _refuse_large(name, total + len(buffer), most, settings)
-            if len(buffer) >= _BUFFER or (stream is None and len(buffer) >= HEAD):
+            if len(buffer) >= _BUFFER or (stream is None and len(buffer) >= TYPE_HEAD_BYTES):
                 if stream is None:
-                    refuse_kind(name, bytes(buffer[:HEAD]))
+                    refuse_kind(name, bytes(buffer[:TYPE_HEAD_BYTES]))
                     stream = await run_in_threadpool(open, to, "xb")
                 await run_in_threadpool(refuse_while_paused)  # an erasure may have begun since the first byte
                 await run_in_threadpool(_append, stream, bytes(buffer), digest)

@@ -21,13 +21,13 @@ UrlFilter = Annotated[Filter, Depends(filter_of_request)]
 """A parameter of a route that gets the filter in its query string."""
 
 
-MOST_ROWS = 500
+_MOST_ROWS = 500
 """Rows of one answer."""
 LARGEST_OFFSET = 2**31 - 1
 
 Offset = Annotated[int, Query(ge=0, le=LARGEST_OFFSET, description="Rows to pass over")]
-Limit = Annotated[int, Query(ge=1, le=MOST_ROWS, description="Rows of the answer at most")]
-_Texts = Annotated[list[str], Query(default_factory=list, max_length=MOST_ROWS)]
+Limit = Annotated[int, Query(ge=1, le=_MOST_ROWS, description="Rows of the answer at most")]
+_Texts = Annotated[list[str], Query(default_factory=list, max_length=_MOST_ROWS)]
 _Text = Annotated[str, Query(max_length=300)]
 
 

@@ -113,7 +113,11 @@ def test_the_page_says_what_the_columns_are() -> None:
 
 def test_every_column_of_every_form_is_on_the_page() -> None:
     text = PAGE.read_text("utf-8")
-    written = (*SCHEMA.names, *csv.columns_of([{c.name: None for c in records.RECORD_COLUMNS}]), csv.IMPRESSION.name)
+    written = (
+        *SCHEMA.names,
+        *csv.keys_of_records([{c.name: None for c in records.RECORD_COLUMNS}]),
+        csv.IMPRESSION.name,
+    )
     assert [name for name in written if f"`{name}`" not in text] == []
 
 

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from instagram_assets.datasets.image_folder import CARD, DELETED, LEFT, Written, write_folder
+from instagram_assets.datasets.image_folder import CARD, DELETED, LEFT, WrittenFolder, write_folder
 from instagram_assets.errors import SearchRequestError, StorageError
 from instagram_assets.schemas import SEARCH_DATASET
 from instagram_assets.schemas.search import Decision, Override
@@ -25,7 +25,7 @@ from instagram_assets.storage.image_folder_state import (
     OLD_SHEET,
     check_growing,
     preferences,
-    read_manifest,
+    read_folder_manifest,
     sheet_of,
 )
 from instagram_assets.storage.owned_files import HIDDEN
@@ -45,7 +45,7 @@ class Search:
         self.files: dict[str, Path] = {}
         self.by_hand: dict[str, Override] = {}
 
-    def write(self, kept: Sequence[int], others: Sequence[int] = (), **options: bool) -> Written:
+    def write(self, kept: Sequence[int], others: Sequence[int] = (), **options: bool) -> WrittenFolder:
         rows = [self.row(rank, number, kept=rank < len(kept)) for rank, number in enumerate([*kept, *others])]
         return write_folder(self.folder, rows, self.files, ASKED, **options, by_hand=self.by_hand)
 
@@ -461,7 +461,7 @@ def test_whatever_stands_in_a_manifest_is_told_or_can_be_worked_with(
     path.write_text("\n".join(lines) + "\n", "utf-8")
     problem, rows = "", list[dict[str, Any]]()
     try:
-        rows = read_manifest(written.folder) or []
+        rows = read_folder_manifest(written.folder) or []
         assert preferences(written.folder).keys() <= {row["image_id"] for row in rows}
     except StorageError as error:
         problem = str(error)

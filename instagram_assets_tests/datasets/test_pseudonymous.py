@@ -16,7 +16,7 @@ from instagram_assets.datasets.csv import impression_of_record, read_csv
 from instagram_assets.datasets.delta import TABLES, files_of_tables, write_delta
 from instagram_assets.datasets.parquet import write_parquet
 from instagram_assets.datasets.pseudonymous import check_pseudonymous, known_to, pseudonymous_months
-from instagram_assets.datasets.selected_posts import Form, PostSelection, write_selection
+from instagram_assets.datasets.selected_posts import PostSelection, SelectionFormat, write_selection
 from instagram_assets.errors import ContractError, IdentifierError
 from instagram_assets.local.image_files import read_merged_json
 from instagram_assets.privacy.column_treatments import COLUMN_TREATMENTS
@@ -29,7 +29,7 @@ from instagram_assets.storage.lake_writer import write_asset
 from instagram_assets_tests.datasets.delta_lakes import put
 from instagram_assets_tests.datasets.tables import image, post
 
-FORMS: tuple[Form, ...] = ("csv", "json", "parquet")
+FORMS: tuple[SelectionFormat, ...] = ("csv", "json", "parquet")
 MINA, SOL = "mina.draws", "demo.sol.garden"
 CAPTION = "오늘은 demo.sol.garden 님과, @Jin.Park 도! 문의 010-1234-5678 · mina@draws.kr\n\n#그림"
 ROWS = (
@@ -86,7 +86,7 @@ def pseudonyms(root: UPath, tmp_path: Path) -> Pseudonymizer:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_no_form_names_anybody(
-    root: UPath, tmp_path: Path, known: LakeNames, pseudonyms: Pseudonymizer, form: Form
+    root: UPath, tmp_path: Path, known: LakeNames, pseudonyms: Pseudonymizer, form: SelectionFormat
 ) -> None:
     written = write_selection(root, form, tmp_path / "out", PostSelection(), media="../media", pseudonyms=pseudonyms)
     check_pseudonymous(named_files([tmp_path / "out"]), known)

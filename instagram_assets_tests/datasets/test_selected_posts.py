@@ -12,7 +12,7 @@ from upath import UPath
 
 from instagram_assets.cli import app
 from instagram_assets.datasets.csv import read_csv
-from instagram_assets.datasets.selected_posts import PostSelection, columns_of, write_selection
+from instagram_assets.datasets.selected_posts import PostSelection, format_columns, write_selection
 from instagram_assets.errors import NothingDoneError, QueryError
 from instagram_assets_tests.datasets.tables import image, images, post, posts
 from instagram_assets_tests.storage.lakes import filled, lake_of
@@ -60,7 +60,7 @@ def test_parquet_is_one_file_of_the_columns_of_the_lake(root: UPath, tmp_path: P
     [file] = write_selection(root, "parquet", tmp_path, PostSelection(days=(date(2024, 5, 1), date(2024, 5, 31))))
     rows = pl.read_parquet(file.path)
     assert rows["post_id"].to_list() == ["1", "3", "4"]
-    assert rows.columns == columns_of("parquet")
+    assert rows.columns == format_columns("parquet")
     [narrow] = write_selection(root, "parquet", tmp_path, PostSelection(["other"], None, ["likes", "images"]))
     assert pl.read_parquet(narrow.path).columns == ["likes", "images"]
 

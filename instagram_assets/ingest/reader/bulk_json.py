@@ -24,7 +24,7 @@ _decode = msgspec.json.Decoder().decode
 UNREAD: Any = object()
 
 
-def split(text: bytes) -> tuple[list[bytes], int]:
+def split_values(text: bytes) -> tuple[list[bytes], int]:
     """Split the text of an array, after its bracket or comma, into its first values.
 
     Also returns where the last one ends.

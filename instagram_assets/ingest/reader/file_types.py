@@ -7,7 +7,7 @@ from typing import NamedTuple
 from instagram_assets.errors import FileError
 from instagram_assets.media.format_detection import image_format, is_binary, text_format
 
-HEAD = 512
+TYPE_HEAD_BYTES = 512
 """Bytes at the start of a file that are enough to detect its type."""
 
 
@@ -88,7 +88,7 @@ def data_kind(head: bytes) -> FileType | None:
 
 def text_kind(head: bytes) -> FileType:
     """Return the type of a text that is neither JSON nor a table."""
-    text = head.lstrip()[: 8 * HEAD]
+    text = head.lstrip()[: 8 * TYPE_HEAD_BYTES]
     if _MHTML.match(text):
         return FileType("a saved web page (MHTML)", _AS_JSON)
     name = text_format(text)
@@ -96,7 +96,7 @@ def text_kind(head: bytes) -> FileType:
         return FileType("a web page (HTML)", _AS_JSON)
     if name in ("XML", "SVG"):
         return FileType(f"an {name} file", _OTHERS)
-    if is_binary(head[:HEAD]):
+    if is_binary(head[:TYPE_HEAD_BYTES]):
         return FileType("data of a kind that we do not know", _OTHERS)
     if _SCRIPT.match(text):
         return FileType("a script", "Give the JSON in it: from its first [ or { to the last ] or }")

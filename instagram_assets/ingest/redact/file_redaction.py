@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from instagram_assets.errors import FileError
 from instagram_assets.ingest.archive_pictures import archive_owner
 from instagram_assets.ingest.reader.csv_tables import table_in
-from instagram_assets.ingest.reader.record_reader import HEAD, is_lines
+from instagram_assets.ingest.reader.record_reader import SNIFFED_BYTES, is_lines
 from instagram_assets.ingest.reader.xlsx_sheets import is_workbook
 from instagram_assets.ingest.record_source import RecordSource
 from instagram_assets.ingest.redact.csv_redaction import scrubbed_table
@@ -172,7 +172,7 @@ def _pieces(coding: Coding, redactor: RecordRedactor, tally: Tally) -> Iterator[
     head = ""
     for chunk in chunks:
         head += chunk
-        if len(head) >= HEAD:
+        if len(head) >= SNIFFED_BYTES:
             break
     mark, head = ("\ufeff", head[1:]) if head.startswith("\ufeff") else ("", head)
     text = chain([head], chunks)

@@ -170,11 +170,11 @@ def scrubbed_document(chunks: Iterator[str], redactor: RecordRedactor, tally: Ta
 
 def _wraps(text: Text) -> bool:
     """True for an object that wraps an array of records, as far as its first characters tell."""
-    from instagram_assets.ingest.reader.record_reader import HEAD, is_wrapper
+    from instagram_assets.ingest.reader.record_reader import SNIFFED_BYTES, is_wrapper
 
-    while len(text.text) - text.at < HEAD and text.more():
+    while len(text.text) - text.at < SNIFFED_BYTES and text.more():
         pass
-    return is_wrapper(text.text[text.at : text.at + HEAD].encode("utf-8", "surrogatepass"))
+    return is_wrapper(text.text[text.at : text.at + SNIFFED_BYTES].encode("utf-8", "surrogatepass"))
 
 
 def _elements(text: Text, redactor: RecordRedactor, tally: Tally, names: list[str] | None) -> Iterator[str]:
@@ -277,9 +277,9 @@ def _whole(value: Any, written: str, redactor: RecordRedactor, tally: Tally) -> 
 
 
 def _inside(text: str, redactor: RecordRedactor, tally: Tally) -> str:
-    from instagram_assets.ingest.reader.record_reader import HEAD, is_lines
+    from instagram_assets.ingest.reader.record_reader import SNIFFED_BYTES, is_lines
 
-    is_one_a_line = is_lines(text[:HEAD].encode("utf-8", "surrogatepass"))
+    is_one_a_line = is_lines(text[:SNIFFED_BYTES].encode("utf-8", "surrogatepass"))
     read = scrubbed_lines if is_one_a_line else scrubbed_document
     return "".join(read(iter([text]), redactor, tally))
 

@@ -20,7 +20,7 @@ from instagram_assets.ingest.redact.redactor import RecordRedactor, scrubbed_nam
 from instagram_assets.ingest.zips import ZIP_ERRORS, owner_in_zip
 from instagram_assets.storage.atomic import temporary_beside
 
-MEDIA = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".heic", ".mp4", ".mov", ".m4v", ".webm")
+_MEDIA = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".heic", ".mp4", ".mov", ".m4v", ".webm")
 """File extensions of pictures and videos of posts."""
 _PIECE = 1 << 20
 
@@ -62,7 +62,7 @@ def scrub_zip(path: Path, target: Path, redactor: RecordRedactor, encoding: str)
 
 def is_media(name: str) -> bool:
     """True for the file name of a picture or a video."""
-    return name.lower().endswith(MEDIA)
+    return name.lower().endswith(_MEDIA)
 
 
 def _looked_through(packed: zipfile.ZipFile, target: Path, redactor: RecordRedactor, encoding: str) -> list[_Member]:

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from instagram_assets.automation.forget_requests import PAUSED_MESSAGE, is_paused
-from instagram_assets.datasets.list_export import MEDIA_TYPES, Form, csv_stream, jsonl_stream, zip_stream
+from instagram_assets.datasets.list_export import MEDIA_TYPES, ListFormat, csv_stream, jsonl_stream, zip_stream
 from instagram_assets.datasets.lists import (
     LONGEST_NAME,
     Changed,
@@ -37,12 +37,12 @@ from instagram_assets.errors import ListError, PausedError, SettingsError
 from instagram_assets.lake_index.filters import LONGEST_TEXT, MOST_VALUES
 from instagram_assets.schemas.search import Decision, Override
 from instagram_assets.web.dependencies import ServicesDep
-from instagram_assets.web.gallery_lists import check_known, filter_of_fields, found_images, rows_of
+from instagram_assets.web.gallery_lists import check_known, filter_of_fields, found_images, kept_rows
 from instagram_assets.web.index_service import index_of
 
 router = APIRouter(prefix="/api", tags=["lists"])
 
-MOST_IMAGES = 10_000
+_MOST_IMAGES = 10_000
 """Images of one request; a filter by `found` may find any number."""
 ListName = Annotated[
     str,
@@ -134,11 +134,11 @@ class DecisionsBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    image_ids: Annotated[list[_ImageId], Field(max_length=MOST_IMAGES)] = []
+    image_ids: Annotated[list[_ImageId], Field(max_length=_MOST_IMAGES)] = []
     decision: Decision | None = None
     decisions: Annotated[
         dict[_ImageId, Decision | Decided | None],
-        Field(max_length=MOST_IMAGES, description="As `undo` or `before` of an earlier answer, which this undoes"),
+        Field(max_length=_MOST_IMAGES, description="As `undo` or `before` of an earlier answer, which this undoes"),
     ] = {}
     why: _Why = ""
 
@@ -193,7 +193,7 @@ class FoundAnswer(CountAnswer):
     changed: int = Field(description="Of these, about which the list says something else now")
     left: int = Field(description="Of these, which stay dropped, as somebody dropped them by hand")
     before: dict[str, Decision | None] | None = Field(
-        description=f"As for decisions; null where more than {MOST_IMAGES:,} images changed"
+        description=f"As for decisions; null where more than {_MOST_IMAGES:,} images changed"
     )
     undo: dict[str, Decided | None] | None = Field(description="As for decisions; null where `before` is")
 
@@ -243,7 +243,9 @@ def delete(services: ServicesDep, name: ListName) -> CountAnswer:
 def export(
     services: ServicesDep,
     name: ListName,
-    form: Annotated[Form, Query(description="A ZIP of the images with a manifest, or a line for each image")] = "zip",
+    form: Annotated[
+        ListFormat, Query(description="A ZIP of the images with a manifest, or a line for each image")
+    ] = "zip",
 ) -> StreamingResponse:
     """Exactly the images that a list keeps; one whose file is gone is named with the reason. Sent while it is made."""
     if is_paused():
@@ -254,7 +256,7 @@ def export(
             "INSTAGRAM_ASSETS_PRIVACY__PSEUDONYMOUS_EXPORTS is on, and this names posts and accounts. Use "
             "`instagram-assets export csv --list` in the place of it."
         )
-    rows = rows_of(services, name)
+    rows = kept_rows(services, name)
     match form:
         case "zip":
             body = zip_stream(rows, settings.folder("media"))
@@ -277,7 +279,7 @@ def _undo(overrides: Mapping[str, Override | None]) -> dict[str, Decided | None]
 
 
 def _found_answer(changed: Changed) -> FoundAnswer:
-    is_short = len(changed.before) <= MOST_IMAGES
+    is_short = len(changed.before) <= _MOST_IMAGES
     return FoundAnswer(
         **CountAnswer.of(changed.now).model_dump(),
         found=changed.found,

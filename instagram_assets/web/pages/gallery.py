@@ -16,7 +16,7 @@ from instagram_assets.errors import InstagramAssetsError, NotFoundError, Storage
 from instagram_assets.lake_index.facets import choices_of, clusters_of
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.index_reader import LakeIndex
-from instagram_assets.lake_index.page_rows import images_with, near_duplicates, rows_of
+from instagram_assets.lake_index.page_rows import images_with, near_duplicates, rows_by_number
 from instagram_assets.lake_index.sorted_rows import Sort, shared_sorted_rows
 from instagram_assets.schemas.search import Override
 from instagram_assets.web.collection_jobs import Job, folder_path, newest_of
@@ -28,7 +28,7 @@ from instagram_assets.web.url_filter import UrlFilter, address, chips_of, kept_f
 from instagram_assets.web.words import Words
 
 router = APIRouter(include_in_schema=False)
-SORTS = ("newest", "oldest", "likes", "impression", "sharpest", "blurriest")
+_SORTS = ("newest", "oldest", "likes", "impression", "sharpest", "blurriest")
 IN_FORM = ("first", "last", "q", "kind", "viral", "source", "status", "quality", "sharp", "list_name", "decided")
 """Fields that the form has; it hands the others on."""
 _LONGEST = 300
@@ -52,7 +52,7 @@ def gallery(
     """The images that match the URL's filter, as a grid that loads lazily. Raises QueryError, NotReadyError."""
     words, index = words_of(request), index_of(services)
     clusters = clusters_of(index)
-    sorts = (*SORTS, "similar") if like or to else SORTS
+    sorts = (*_SORTS, "similar") if like or to else _SORTS
     chosen = sort if sort in sorts else "similar" if like or to else "newest"
     also = {"sort": chosen if chosen != "newest" or like or to else "", "like": like, "to": to}
     return render(
@@ -115,10 +115,10 @@ def _first_images(index: LakeIndex, filters: Filter, sort: str) -> list[str]:
 
     Empty where finding them needs a model or a list: the page does not wait for that.
     """
-    if sort not in SORTS or filters.decided:
+    if sort not in _SORTS or filters.decided:
         return []
     order = shared_sorted_rows().images(index, filters, cast("Sort", sort))
-    found = (row["image_id"] for row in rows_of(index, "images", "image", ("image", "image_id"), order[:_FIRST]))
+    found = (row["image_id"] for row in rows_by_number(index, "images", "image", ("image", "image_id"), order[:_FIRST]))
     return [image_id for image_id in found if image_id]
 
 

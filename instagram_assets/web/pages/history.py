@@ -15,7 +15,7 @@ from instagram_assets.web.dependencies import Services, ServicesDep
 from instagram_assets.web.job_views import details_of, nothing_starts, took, watch
 from instagram_assets.web.rendering import format_clock, render, words_of
 from instagram_assets.web.run_log import check_cursor, last_lines, lines_of
-from instagram_assets.web.search_images import Picture, Show, counts_of, images_of, shown
+from instagram_assets.web.search_images import Picture, Show, counts_of, images_of, matching_images
 
 router = APIRouter(include_in_schema=False)
 _MOST_PAGES_BACK = 20
@@ -138,7 +138,7 @@ async def images(
     except StorageError as error:
         problem = str(error)
     chosen = Show(show) if show in set(Show) else Show.all
-    shown_pictures = shown(every, chosen)
+    shown_pictures = matching_images(every, chosen)
     return render(
         request,
         "images.html",

@@ -29,7 +29,7 @@ from instagram_assets.web.chart_rendering import (
 )
 from instagram_assets.web.dependencies import Services, ServicesDep
 from instagram_assets.web.index_service import index_of
-from instagram_assets.web.pages.morning import day_of, picture_of, post_link
+from instagram_assets.web.pages.morning import day_from_query, picture_of, post_link
 from instagram_assets.web.pages.start import week_pages
 from instagram_assets.web.rendering import render, words_of
 from instagram_assets.web.svg_charts import reliability_of
@@ -45,7 +45,7 @@ def reels(request: Request, services: ServicesDep, filters: UrlFilter, week: str
     """The page of one week's reels, with features that may distinguish viral ones. Raises QueryError, NotReadyError."""
     by_account = keep_fields(filters, ("account",))
     index = index_of(services)
-    found = reels_of_week(index, by_account, day_of(week))
+    found = reels_of_week(index, by_account, day_from_query(week))
     of_week = Filter(first=found.week, last=found.week)
     rows = hypotheses(index, of_week).to_pylist() if found.week else []
     pages = {page.week: page.name for page in week_pages(services.settings.folder("reports"))}

@@ -36,7 +36,7 @@ _FIRST_DAY, _LAST_DAY = date(2010, 1, 1), date(2200, 1, 1)
 def morning_page(request: Request, services: ServicesDep, filters: UrlFilter, day: str = "") -> HTMLResponse:
     """The activity of accounts on a day. Raises QueryError, NotReadyError."""
     last = yesterday(today(services.settings.zone))
-    requested = day_of(day)
+    requested = day_from_query(day)
     found = day_summary(index_of(services), requested or last, filters.account)
     if not requested and found.is_unknown and found.newest:
         found = day_summary(index_of(services), found.newest, filters.account)
@@ -67,7 +67,7 @@ def more_accounts(
     offset: Annotated[int, Query(ge=0, le=100_000)] = 0,
 ) -> HTMLResponse:
     """The next accounts of the list, as a fragment of the page. Raises QueryError."""
-    chosen = day_of(day) or yesterday(today(services.settings.zone))
+    chosen = day_from_query(day) or yesterday(today(services.settings.zone))
     found = day_summary(index_of(services), chosen, filters.account)
     shown = _shown(services, found, filters, offset)
     return render(request, "morning_accounts.html", day=chosen, query=_query(filters, chosen), filters=filters, **shown)
@@ -103,7 +103,7 @@ def _query(filters: Filter, day: date) -> str:
     return Filter(account=filters.account).to_query(day=str(day))
 
 
-def day_of(text: str) -> date | None:
+def day_from_query(text: str) -> date | None:
     """A day as written in a URL; null for an empty text. Raises QueryError."""
     if not text.strip():
         return None

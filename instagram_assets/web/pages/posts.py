@@ -20,7 +20,7 @@ from instagram_assets.web.url_filter import UrlFilter, address, chips_of, kept_f
 router = APIRouter(include_in_schema=False)
 SIZE = 50
 """Posts of a page."""
-SORTS = ("newest", "oldest", "likes", "impression")
+_SORTS = ("newest", "oldest", "likes", "impression")
 _IN_FORM = ("first", "last", "q", "kind", "viral")
 
 
@@ -35,7 +35,7 @@ def posts(
     """The posts that match the URL's filter, page by page. Raises QueryError, NotReadyError."""
     index = index_of(services)
     clusters = clusters_of(index)
-    chosen = sort if sort in SORTS else "newest"
+    chosen = sort if sort in _SORTS else "newest"
     order = shared_sorted_rows().posts(index, filters, chosen)
     pages = max(1, -(-len(order) // SIZE))
     number = min(number, pages)
@@ -50,7 +50,7 @@ def posts(
         clusters=clusters,
         choices=choices_of(index),
         hidden=kept_fields(filters, _IN_FORM),
-        sorts=SORTS,
+        sorts=_SORTS,
         sort=chosen,
         total=len(order),
         number=number,
