@@ -1,7 +1,7 @@
 """Reader for a file's records in batches, for files of any size.
 
-Records are parsed in bulk where their text is regular (`split_values`), else one by one over a sliding window (`window`): one
-bad record does not stop the file, and NaN, huge numbers and excessive nesting are detected.
+Records are parsed in bulk where their text is regular (`split_values`), else one by one over a sliding window
+(`window`): one bad record does not stop the file, and NaN, huge numbers and excessive nesting are detected.
 """
 
 import json
