@@ -23,8 +23,8 @@ from benchmarks.export_lake import ACCOUNTS, FILES_OF_ACCOUNT, ROWS_OF_FILE, wri
 from benchmarks.measure import Measured, Report, alternate, in_child, median_cpu_seconds, median_seconds, options
 from instagram_assets.datasets.csv import write_csv
 from instagram_assets.datasets.json import write_json
+from instagram_assets.datasets.merged_records import CAPTION_COLUMNS, RECORD_COLUMNS, merged_records
 from instagram_assets.datasets.parquet import write_parquet
-from instagram_assets.datasets.records import CAPTION_COLUMNS, RECORD_COLUMNS, merged_records
 from instagram_assets.storage.lake import months
 
 KINDS = ("json", "csv", "parquet")

@@ -10,7 +10,7 @@ import dagster as dg
 import pyarrow as pa
 
 from instagram_assets.errors import ContractError, InstagramAssetsError
-from instagram_assets.media.excluded import rows_past_retention
+from instagram_assets.media.never_download import rows_past_retention
 from instagram_assets.partitions import definition_of, known_accounts, selection
 from instagram_assets.report.fonts import FONT_REMEDY, font_problem
 from instagram_assets.schemas import CONTRACTS, VIEWS

@@ -14,6 +14,7 @@ from instagram_assets.assets.asset_helpers import OWNERS, whole_table_deps
 from instagram_assets.datasets.csv import CAPTION_RAW, IMPRESSION, write_csv
 from instagram_assets.datasets.delta import TABLES, ExportedTable, delta_target, write_delta
 from instagram_assets.datasets.json import json_name, write_json
+from instagram_assets.datasets.merged_records import CAPTION_COLUMNS, RECORD_COLUMNS, PostKind, merged_records
 from instagram_assets.datasets.parquet import SCHEMA, write_parquet
 from instagram_assets.datasets.pseudonymous import (
     PSEUDONYMS,
@@ -24,7 +25,6 @@ from instagram_assets.datasets.pseudonymous import (
     pseudonymous_by,
     pseudonymous_months,
 )
-from instagram_assets.datasets.records import CAPTION_COLUMNS, RECORD_COLUMNS, PostKind, merged_records
 from instagram_assets.datasets.table_parts import Parts, has_rows, read_once
 from instagram_assets.privacy.lake_names import read_lake_names
 from instagram_assets.privacy.pseudonyms import Pseudonymizer

@@ -22,7 +22,7 @@ from instagram_assets.report.charts import histogram, line_chart
 from instagram_assets.report.viral_timelines import viral_pictures
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
-from instagram_assets.storage.views import open_view
+from instagram_assets.storage.sql_views import open_view
 
 
 @dg.asset(

@@ -20,7 +20,7 @@ from instagram_assets.assets.asset_helpers import (
 )
 from instagram_assets.errors import RateLimitedError
 from instagram_assets.media.download_options import DownloadOptions
-from instagram_assets.media.excluded import PAST_RETENTION, anti_join, concat_sorted, semi_join
+from instagram_assets.media.never_download import PAST_RETENTION, anti_join, concat_sorted, semi_join
 from instagram_assets.media.store import MediaStore
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.reels import hypotheses, run_analysis

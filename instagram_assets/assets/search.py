@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from instagram_assets.assets.asset_helpers import contract_arguments, log_results
 from instagram_assets.datasets.image_folder import why_not
-from instagram_assets.datasets.overrides import overrides_of, read_overrides
+from instagram_assets.datasets.manual_overrides import overrides_of, read_overrides
 from instagram_assets.datasets.pseudonymous import declared_pseudonyms
 from instagram_assets.errors import SearchRequestError
 from instagram_assets.media.download_types import DownloadProgress

@@ -20,7 +20,7 @@ from instagram_assets.report.progress import counter, show_progress
 from instagram_assets.report.topic_charts import topic_pictures
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
-from instagram_assets.storage.views import open_view
+from instagram_assets.storage.sql_views import open_view
 from instagram_assets.text.tokens import tokens_table
 from instagram_assets.text.topics import topics_table
 from instagram_assets.text.word_frequencies import frequency_charts, pos_shares, vocabulary_shares, vocabulary_size

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from instagram_assets.forget.ambiguous_names import AmbiguousName
     from instagram_assets.forget.erasure import StepPlanner
     from instagram_assets.forget.erasure_report import ErasureReport
+    from instagram_assets.forget.erasure_steps import Step
     from instagram_assets.forget.erasure_subject import ErasureSubject
-    from instagram_assets.forget.steps import Step
     from instagram_assets.privacy.forgotten_identifiers import Forgotten, Identifiers
     from instagram_assets.settings import Settings
 
@@ -81,9 +81,9 @@ def history_erasure_planner(chosen: "Settings", home: Path | None = None) -> "St
     home = home or chosen.folder("dagster")
 
     def steps(settings: "Settings", forgotten: "Forgotten") -> "Iterator[Step]":
+        from instagram_assets.forget.erasure_steps import Step, StepResult
         from instagram_assets.forget.outputs import may_show
         from instagram_assets.forget.search_requests import search_slugs_in_lake
-        from instagram_assets.forget.steps import Step, StepResult
 
         def apply() -> StepResult:
             from instagram_assets.storage.dagster_history.history_erasure import erase_from_history

@@ -33,7 +33,7 @@ def sql(
     as_json: _JsonArrayOption = False,
 ) -> None:
     """Ask the lake, such as "select account, count(*) from posts group by all"; `tables` lists what there is."""
-    from instagram_assets.lake import Lake
+    from instagram_assets.notebook_lake import Lake
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import lake_root
 
@@ -44,7 +44,7 @@ def sql(
 @report_errors
 def tables(as_csv: _CsvOption = False, as_json: _JsonArrayOption = False) -> None:
     """List the tables and views of the lake, with their rows and what one row is."""
-    from instagram_assets.lake import Lake
+    from instagram_assets.notebook_lake import Lake
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import lake_root
 

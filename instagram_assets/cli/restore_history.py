@@ -61,7 +61,7 @@ def restore_history(
 def _forget_again(home: Path, keys: Path) -> None:
     """Apply erasures again to the restored history, word by word."""
     from instagram_assets.cli.forget import history_erasure_planner
-    from instagram_assets.forget.steps import StepResult
+    from instagram_assets.forget.erasure_steps import StepResult
     from instagram_assets.privacy.tombstones import load_tombstones
     from instagram_assets.settings import load_settings
 

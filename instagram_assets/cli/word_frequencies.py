@@ -38,7 +38,7 @@ def words(
     from instagram_assets.errors import SettingsError
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake
-    from instagram_assets.storage.views import accounts_of, open_view
+    from instagram_assets.storage.sql_views import accounts_of, open_view
     from instagram_assets.text.part_of_speech import POS_CLASSES
     from instagram_assets.text.word_frequencies import (
         top_words,

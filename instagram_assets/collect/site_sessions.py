@@ -1,4 +1,4 @@
-"""Sessions: a site adapter with HTTP client, rate limiter and requester, built from the settings in one place."""
+"""Sessions with a site: its adapter with HTTP client, rate limiter and requester, built from the settings."""
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -34,7 +34,7 @@ class SiteSession:
     page_size: int
 
     def requests_for(self, posts: int) -> int:
-        """Estimated number of requests for an account with so many posts."""
+        """Estimated number of requests to collect `posts` posts of an account."""
         return max(1, -(-posts // self.page_size))
 
 
@@ -49,7 +49,7 @@ def instagram_session(
     patience: float = inf,
     budget: Budget | None = None,
 ) -> Generator[SiteSession]:
-    """A session with Instagram's website. Raises FileError for an invalid cookie file."""
+    """Context manager: a session with Instagram's website. Raises FileError for an invalid cookie file."""
     cookies = read_cookies(options.cookie_file, clock.now()) if options.cookie_file else None
     for warning in cookies.warnings if cookies else ():
         log(warning)
@@ -70,10 +70,9 @@ def graph_api_session(
     patience: float = inf,
     budget: Budget | None = None,
 ) -> Generator[SiteSession]:
-    """A session with the Graph API; logs a warning when its token expires soon.
+    """Context manager: a session with the Graph API; logs a warning if its token expires soon.
 
-    Raises SettingsError where the token or the own account is missing, IdentityStoppedError where the token has
-    expired.
+    Raises SettingsError if the token or the user id is not set, IdentityStoppedError if the token has expired.
     """
     site = open_graph_api_site(options, database, clock, log)
     with HttpClient(options.api_url, timeout=collection.timeout) as client:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 import pyarrow as pa
 
 from instagram_assets.datasets import csv_cells
-from instagram_assets.datasets.records import CAPTION_COLUMNS, RECORD_COLUMNS, PostKind, kind_of
+from instagram_assets.datasets.merged_records import CAPTION_COLUMNS, RECORD_COLUMNS, PostKind, kind_of
 from instagram_assets.engagement.post_metrics import impression as impression_of
 from instagram_assets.errors import ContractError, FileError
 from instagram_assets.schemas import Column

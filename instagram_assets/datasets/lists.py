@@ -15,7 +15,7 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
-from instagram_assets.datasets.overrides import (
+from instagram_assets.datasets.manual_overrides import (
     TABLE,
     OverrideChange,
     change_overrides,

@@ -10,9 +10,9 @@ from upath import UPath
 
 from instagram_assets.datasets.csv import IMPRESSION, impression_of_record, write_csv
 from instagram_assets.datasets.json import write_json
+from instagram_assets.datasets.merged_records import CAPTION_COLUMNS, RECORD_COLUMNS, PostKind, merged_records
 from instagram_assets.datasets.parquet import SCHEMA, dataset_tables, write_tables
 from instagram_assets.datasets.pseudonymous import Check, named_when_checked, pseudonymous_months
-from instagram_assets.datasets.records import CAPTION_COLUMNS, RECORD_COLUMNS, PostKind, merged_records
 from instagram_assets.datasets.table_parts import Parts, has_rows, only_images
 from instagram_assets.errors import NothingDoneError, QueryError
 from instagram_assets.privacy.pseudonyms import Pseudonymizer

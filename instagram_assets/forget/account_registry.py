@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from instagram_assets.errors import InstagramAssetsError, StorageError
-from instagram_assets.forget.steps import Step
+from instagram_assets.forget.erasure_steps import Step
 from instagram_assets.forget.toml_edit import (
     TomlStatement,
     TomlToken,

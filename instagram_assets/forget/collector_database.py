@@ -16,8 +16,8 @@ from instagram_assets.collect.stored_pages import json_line
 from instagram_assets.collect.unknown_responses import RESPONSES_FOLDER as ANSWERS
 from instagram_assets.collect.unknown_responses import subject_of_response
 from instagram_assets.forget import files_and_folders
+from instagram_assets.forget.erasure_steps import Step
 from instagram_assets.forget.file_operations import remove_path
-from instagram_assets.forget.steps import Step
 from instagram_assets.ingest.redact.redactor import GONE, RecordRedactor, scrubbed_name
 from instagram_assets.privacy.forgotten_identifiers import ERASED_ID as FORGOTTEN_ID
 from instagram_assets.privacy.forgotten_identifiers import Forgotten

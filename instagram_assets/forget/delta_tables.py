@@ -11,7 +11,7 @@ from instagram_assets.datasets.delta.erasure import rewrite_rows, rows_of_file
 from instagram_assets.datasets.delta.files import TableSpec
 from instagram_assets.datasets.delta.locations import TableLocation
 from instagram_assets.datasets.delta.log import LOG
-from instagram_assets.forget.steps import Step, StepResult, scrub_with_counts
+from instagram_assets.forget.erasure_steps import Step, StepResult, scrub_with_counts
 from instagram_assets.forget.text_files import MentionFilter
 from instagram_assets.ingest.redact.redactor import RecordRedactor
 from instagram_assets.privacy.forgotten_identifiers import Forgotten

@@ -21,6 +21,7 @@ from instagram_assets.forget.ambiguous_names import (
 )
 from instagram_assets.forget.collector_database import user_output_folders
 from instagram_assets.forget.erasure_report import ErasureReport, apply_steps, write_proof
+from instagram_assets.forget.erasure_steps import Step
 from instagram_assets.forget.erasure_subject import ErasureSubject, ErasureTarget, collect_identifiers, parse_target
 from instagram_assets.forget.feature_store import feature_steps
 from instagram_assets.forget.inbox_files import inbox_steps
@@ -30,7 +31,6 @@ from instagram_assets.forget.landing_zone import landing_steps
 from instagram_assets.forget.media_store import media_steps
 from instagram_assets.forget.not_erased import list_not_erased
 from instagram_assets.forget.outputs import DERIVED_AREAS, derived_file_steps, output_steps
-from instagram_assets.forget.steps import Step
 from instagram_assets.forget.verification import DatabaseRow, search_all_data
 from instagram_assets.privacy.byte_search import ByteSearchResult
 from instagram_assets.privacy.forgotten_identifiers import Forgotten, IdentifierKind

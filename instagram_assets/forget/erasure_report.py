@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from instagram_assets.forget.ambiguous_names import AmbiguousName
+from instagram_assets.forget.erasure_steps import Step, StepResult
 from instagram_assets.forget.erasure_subject import ErasureSubject
 from instagram_assets.forget.not_erased import NotErased
-from instagram_assets.forget.steps import Step, StepResult
 from instagram_assets.privacy.byte_search import ByteSearchResult
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import make_folder, write_atomic

@@ -15,7 +15,7 @@ from upath import UPath
 
 from instagram_assets.arrow import compute
 from instagram_assets.errors import StorageError
-from instagram_assets.forget.steps import Step, StepResult
+from instagram_assets.forget.erasure_steps import Step, StepResult
 from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.privacy.table_scrub import may_hold, scrub_table
 from instagram_assets.settings import Settings

@@ -12,8 +12,8 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from instagram_assets.datasets.parquet import ROWS_OF_GROUP
+from instagram_assets.forget.erasure_steps import Step, scrub_with_counts
 from instagram_assets.forget.file_operations import remove_path, rename_path, scrub_in_place
-from instagram_assets.forget.steps import Step, scrub_with_counts
 from instagram_assets.forget.text_files import preview_scrub
 from instagram_assets.ingest.redact.redactor import scrubbed_name
 from instagram_assets.privacy.data_inventory import OWN_FOLDERS

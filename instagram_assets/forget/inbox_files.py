@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from instagram_assets.forget.steps import Step, StepResult, sha256_of_stored
+from instagram_assets.forget.erasure_steps import Step, StepResult, sha256_of_stored
 from instagram_assets.ingest.folder_scan import DONE, ERROR_SUFFIX, REJECTED
 from instagram_assets.ingest.manifests import rewritten_path
 from instagram_assets.ingest.record_source import OBSERVED_AT_SUFFIX

@@ -18,10 +18,10 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.datasets.lists import fits, is_list
-from instagram_assets.datasets.overrides import TABLE
+from instagram_assets.datasets.manual_overrides import TABLE
+from instagram_assets.forget.erasure_steps import Step, StepResult, scrub_with_counts, sha256_of_stored
 from instagram_assets.forget.file_operations import remove_lake_folder
 from instagram_assets.forget.search_requests import searches_for_subject
-from instagram_assets.forget.steps import Step, StepResult, scrub_with_counts, sha256_of_stored
 from instagram_assets.privacy.forgotten_identifiers import Forgotten, is_search_of
 from instagram_assets.privacy.table_scrub import may_hold, scrub_table
 from instagram_assets.schemas import CONTRACTS, OVERRIDES

@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 from upath import UPath
 
-from instagram_assets.forget.steps import Step, StepResult, scrub_with_counts, sha256_of_stored
+from instagram_assets.forget.erasure_steps import Step, StepResult, scrub_with_counts, sha256_of_stored
 from instagram_assets.ingest.landing_writer import RowWriter
 from instagram_assets.ingest.manifests import (
     LANDING_CONTRACTS,

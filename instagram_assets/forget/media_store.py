@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from instagram_assets.errors import StorageError
-from instagram_assets.forget.steps import Step
+from instagram_assets.forget.erasure_steps import Step
 from instagram_assets.media.url_index import _LOCK_TIMEOUT
 from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.settings import Settings

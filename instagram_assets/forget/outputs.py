@@ -14,12 +14,12 @@ from pathlib import Path
 from instagram_assets.forget.account_registry import registry_steps
 from instagram_assets.forget.collector_database import collector_steps
 from instagram_assets.forget.delta_tables import delta_locations, delta_steps
+from instagram_assets.forget.erasure_steps import Step, StepResult
 from instagram_assets.forget.file_operations import remove_path
 from instagram_assets.forget.files_and_folders import file_steps, link_steps, path_below, tree_steps
 from instagram_assets.forget.reel_ledger import ledger_steps
 from instagram_assets.forget.search_folders import search_folder_steps
 from instagram_assets.forget.search_requests import search_request_steps, searches_for_subject
-from instagram_assets.forget.steps import Step, StepResult
 from instagram_assets.forget.text_files import MentionFilter
 from instagram_assets.ingest.redact.redactor import RecordRedactor, scrubbed_name
 from instagram_assets.lake_index.index_files import INDEX_FOLDER as INDEX

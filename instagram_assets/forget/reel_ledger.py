@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from instagram_assets.errors import StorageError
-from instagram_assets.forget.steps import Step
+from instagram_assets.forget.erasure_steps import Step
 from instagram_assets.forget.text_files import MentionFilter
 from instagram_assets.ingest.redact.redactor import RecordRedactor
 from instagram_assets.privacy.forgotten_identifiers import ERASED_ID, Forgotten

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from instagram_assets.forget.erasure_steps import Step
 from instagram_assets.forget.file_operations import remove_path, rename_path
 from instagram_assets.forget.files_and_folders import file_steps, link_steps, path_below
-from instagram_assets.forget.steps import Step
 from instagram_assets.ingest.redact.redactor import RecordRedactor
 from instagram_assets.privacy.forgotten_identifiers import Forgotten, is_search_of
 from instagram_assets.storage.atomic import write_atomic

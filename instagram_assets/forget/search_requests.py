@@ -13,10 +13,10 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
+from instagram_assets.forget.erasure_steps import Step
 from instagram_assets.forget.file_operations import remove_lake_folder
-from instagram_assets.forget.steps import Step
 from instagram_assets.ingest.redact.redactor import GONE, RecordRedactor
-from instagram_assets.media.excluded import is_forgotten
+from instagram_assets.media.never_download import is_forgotten
 from instagram_assets.privacy.forgotten_identifiers import Forgotten, Identifiers, is_search_of
 from instagram_assets.search.search_requests import search_name
 from instagram_assets.storage.atomic import write_atomic

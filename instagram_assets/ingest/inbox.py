@@ -24,7 +24,7 @@ from instagram_assets.ingest.landing_repair import repair_landing
 from instagram_assets.ingest.landing_run import LandingReport, LandingRun
 from instagram_assets.ingest.record_source import parse_observed_at, parse_stated_account
 from instagram_assets.ingest.redact.inbox_redaction import rename_with_notes, renamed
-from instagram_assets.media.excluded import is_forgotten
+from instagram_assets.media.never_download import is_forgotten
 from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import Settings

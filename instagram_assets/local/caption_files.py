@@ -15,7 +15,7 @@ import pyarrow as pa
 from instagram_assets.datasets.csv import write_csv
 from instagram_assets.datasets.image_folder import reason_without_numbers
 from instagram_assets.datasets.json import write_json
-from instagram_assets.datasets.records import CAPTION_COLUMNS
+from instagram_assets.datasets.merged_records import CAPTION_COLUMNS
 from instagram_assets.ingest.reader.byte_streams import changed, check_regular, identity
 from instagram_assets.local.image_files import (
     Warn,

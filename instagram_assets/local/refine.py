@@ -17,8 +17,8 @@ import pyarrow as pa
 from instagram_assets import schemas
 from instagram_assets.datasets.csv import keys_of_records, write_csv
 from instagram_assets.datasets.json import json_name, write_json
+from instagram_assets.datasets.merged_records import PostKind, kind_of, merged_records
 from instagram_assets.datasets.post_joins import posts_once
-from instagram_assets.datasets.records import PostKind, kind_of, merged_records
 from instagram_assets.datasets.table_parts import one_part
 from instagram_assets.errors import FileError
 from instagram_assets.ingest.merge import merge_posts

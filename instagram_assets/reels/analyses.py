@@ -63,7 +63,7 @@ def with_earlier_analyses(table: pa.Table, earlier: pa.Table) -> pa.Table:
     """Returns `table` with each failed analysis replaced by the complete one that `earlier` has of the same video.
 
     Both are rows of `reel_analyses`. So a new model, prompt or label visibility loses nothing while the service is busy
-    or the budget is spent. Measures, tokens and cost are those of `table`; `reason` also tells of the failed request.
+    or the budget is spent. Only the measures are those of `table`, and `reason` also tells of the failed request.
     """
     complete = {_video_of_post(row): row for row in earlier.to_pylist() if row["status"] == OK and row["video_id"]}
     rows = [
@@ -107,8 +107,8 @@ def rows_by_video(rows: Iterable[Row]) -> list[Row]:
 def _as_before(before: Row, row: Row) -> Row:
     own = (before["reason"] or "").partition(NEWER_FAILED)[0].removesuffix("; ")
     failure = f"{NEWER_FAILED}: {row['status']}" + (f" ({row['reason']})" if row["reason"] else "")
-    of_now = {name: row[name] for name in (*VIDEO_MEASURES, *_SUMS)}
-    return {**before, **of_now, "reason": "; ".join(filter(None, (own, failure)))}
+    measures = {name: row[name] for name in VIDEO_MEASURES}
+    return {**before, **measures, "reason": "; ".join(filter(None, (own, failure)))}
 
 
 def _video_of_post(row: Row) -> tuple[str, str, str | None]:

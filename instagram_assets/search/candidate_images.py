@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from instagram_assets.media.download_options import DownloadOptions
 from instagram_assets.media.download_types import DownloadOutcome, DownloadProgress, MediaRequest
-from instagram_assets.media.excluded import WAS_FORGOTTEN
+from instagram_assets.media.never_download import WAS_FORGOTTEN
 from instagram_assets.media.store import MediaStore
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.schemas import SEARCH_EMBEDDINGS, SEARCH_IMAGES

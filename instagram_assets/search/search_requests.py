@@ -21,7 +21,7 @@ from upath import UPath
 
 from instagram_assets import schemas
 from instagram_assets.errors import SearchRequestError, StorageError
-from instagram_assets.media.excluded import is_forgotten
+from instagram_assets.media.never_download import is_forgotten
 from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.search.image_search import MOST_HITS, MOST_IMAGES, SearchHit, clean_query

@@ -8,7 +8,7 @@ from = 2026-11-02             # first day; without it, always
 to = 2027-03-31               # last day; without it, until further notice
 source = "apify"
 
-[rotation.cats]               # of this group, so many an ISO week in turn; groups without one: all, every week
+[rotation.cats]               # collects 20 entries of the group per ISO week in turn; else all, every week
 per_week = 20
 from = 2026-11-02
 """
@@ -141,7 +141,7 @@ class Registry:
         )
 
     def collected(self, week: date) -> tuple[RegistryEntry, ...]:
-        """Returns the entries collected in the ISO week of a day: of rotated groups those in turn, of others all."""
+        """Returns the active entries to collect in the ISO week of a day; of a rotated group, only those in turn."""
         states = self.states(week)
         return tuple(entry for entry in self.entries if states[entry.name] == "collected")
 

@@ -1,8 +1,8 @@
 """Runs a scrape on one of Apify's actors and saves its posts, reels or profiles as an export file in the inbox.
 
 One request is one run, even if the process is killed: a record is written before the start, and the same request
-resumes from it. After a start without a response, the actor's runs are searched before it is retried. Of other
-requests' unfinished runs, only results that were already paid for are fetched.
+resumes from it. After a start without a response, the actor's runs are searched before it is retried. For unfinished
+requests of earlier scrapes no run is started; only results that are already paid for are fetched.
 """
 
 from collections.abc import Callable, Mapping
@@ -135,7 +135,7 @@ class _Work:
         self.log(f"Apify's run {run.id} was aborted")
 
     def _fetch_earlier(self, record: RunRecord) -> None:
-        """Fetch the data of another request's earlier run, without starting or waiting for it."""
+        """Fetches the data of an earlier request's run if it has finished; starts no run and does not wait for one."""
         scrape = f"an earlier scrape of {record.name} for {_names_text(record, self.request.names_field)}"
         apify = replace(self._apify(record), patience=self.patience._replace(tries=_TRIES_FOR_OTHERS))
         try:
@@ -242,7 +242,7 @@ class _Work:
         return self.record
 
     def _find_run(self, apify: Apify, record: RunRecord, searches: int) -> ActorRun | None:
-        """The run of a start without a response, after at most `searches` searches: Apify may list it a moment late."""
+        """Returns the run of a start that got no response; None if Apify does not list it after `searches` searches."""
 
         def is_ours(run_input: object) -> bool:
             if not isinstance(run_input, Mapping):
@@ -303,7 +303,7 @@ def check_token(options: ApifySettings) -> str:
 
 
 def _names_text(record: RunRecord, field: str) -> str:
-    """Returns the names that a request was for, for messages."""
+    """Returns the first names that a request was for, as a text for messages."""
     names = record.input.get(field)
     if not isinstance(names, list) or not names:
         return "whom its file names"

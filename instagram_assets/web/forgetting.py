@@ -15,7 +15,7 @@ from instagram_assets.automation.run_states import ACTIVE_STATUSES
 from instagram_assets.errors import BusyError, ConflictError, ForgetError
 from instagram_assets.forget import erasure, erasure_journal
 from instagram_assets.forget.ambiguous_names import AmbiguousName, count_ambiguous_names
-from instagram_assets.forget.steps import Step
+from instagram_assets.forget.erasure_steps import Step
 from instagram_assets.privacy.pseudonyms import is_forgotten_pseudonym
 from instagram_assets.report.safe_text import printable
 from instagram_assets.settings import Settings

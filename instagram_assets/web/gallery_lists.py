@@ -11,7 +11,7 @@ from upath import UPath
 from instagram_assets.arrow import compute
 from instagram_assets.datasets.list_images import PostRange, Row, listed_images
 from instagram_assets.datasets.lists import check_images, find_list, kept_in, list_name, partition_of, read_decisions
-from instagram_assets.datasets.overrides import TABLE
+from instagram_assets.datasets.manual_overrides import TABLE
 from instagram_assets.errors import NotFoundError, NothingDoneError, NotReadyError, QueryError
 from instagram_assets.lake_index.filter_sql import condition_of
 from instagram_assets.lake_index.filters import Filter

@@ -12,7 +12,7 @@ from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from instagram_assets.datasets.image_folder import DELETED
-from instagram_assets.datasets.overrides import check_decision, decide, read_overrides
+from instagram_assets.datasets.manual_overrides import check_decision, decide, read_overrides
 from instagram_assets.errors import NotFoundError, SearchRequestError
 from instagram_assets.media.url_index import StoredMedia, UrlIndex
 from instagram_assets.schemas.search import DROPPED, KEPT, Decision, Override

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instagram_assets.datasets.csv import CsvCounts, keys_of_records, read_csv, write_csv
-from instagram_assets.datasets.records import CAPTION_COLUMNS, RECORD_COLUMNS, merged_records
+from instagram_assets.datasets.merged_records import CAPTION_COLUMNS, RECORD_COLUMNS, merged_records
 from instagram_assets.datasets.table_parts import one_part
 from instagram_assets.errors import ContractError, FileError
 from instagram_assets_tests.datasets.tables import caption, captions, image, images, post, posts

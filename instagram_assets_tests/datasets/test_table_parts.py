@@ -17,8 +17,8 @@ from instagram_assets.datasets import parquet
 from instagram_assets.datasets import table_parts as of_parts
 from instagram_assets.datasets.csv import write_csv
 from instagram_assets.datasets.json import write_json
+from instagram_assets.datasets.merged_records import CAPTION_COLUMNS, RECORD_COLUMNS, merged_records
 from instagram_assets.datasets.parquet import write_parquet
-from instagram_assets.datasets.records import CAPTION_COLUMNS, RECORD_COLUMNS, merged_records
 from instagram_assets.datasets.table_parts import Parts, has_rows, in_memory_parts, one_part, read_once
 from instagram_assets.engagement.post_metrics import impressions
 from instagram_assets.storage.lake import months

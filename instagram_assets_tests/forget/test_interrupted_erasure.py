@@ -9,7 +9,7 @@ import pytest
 
 from instagram_assets.forget import erasure
 from instagram_assets.forget.erasure_report import ErasureReport
-from instagram_assets.forget.steps import Step, StepResult
+from instagram_assets.forget.erasure_steps import Step, StepResult
 from instagram_assets.forget.verification import patterns_of
 from instagram_assets.privacy.byte_search import search_folders
 from instagram_assets.privacy.forgotten_identifiers import Forgotten

@@ -19,8 +19,8 @@ from instagram_assets.datasets.delta import TABLES, files_of_tables, write_delta
 from instagram_assets.datasets.parquet import write_parquet
 from instagram_assets.datasets.pseudonymous import known_to
 from instagram_assets.datasets.selected_posts import PostSelection, write_selection
+from instagram_assets.forget.erasure_steps import Step, StepResult
 from instagram_assets.forget.outputs import may_show, output_steps
-from instagram_assets.forget.steps import Step, StepResult
 from instagram_assets.forget.text_files import write_scrubbed
 from instagram_assets.ingest.redact.file_redaction import scrub_file
 from instagram_assets.local.image_files import read_merged_json

@@ -11,11 +11,11 @@ from upath import UPath
 
 from instagram_assets.insights.chart_data import ChartData, chart_data, chart_of
 from instagram_assets.insights.word_counts import Range, month_of, split_months, year_of
-from instagram_assets.lake import Lake
 from instagram_assets.lake_index.filter_sql import condition_of
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.index_reader import LakeIndex
 from instagram_assets.lake_index.update import update_index
+from instagram_assets.notebook_lake import Lake
 from instagram_assets.text.part_of_speech import CONTENT_CLASSES
 from instagram_assets_tests.insights.word_lake import write_words
 

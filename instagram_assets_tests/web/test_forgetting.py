@@ -75,7 +75,7 @@ def eventually(look: Callable[[], Found | None]) -> Found:
     while time.monotonic() < until:
         if found := look():
             return found
-        time.sleep(0.5)
+        time.sleep(1)  # each look is a question to the server that is waited for
     raise AssertionError("it did not come about in time")
 
 

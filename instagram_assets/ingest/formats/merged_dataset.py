@@ -1,6 +1,6 @@
 """Format of our own merged dataset: JSON (`merged_dataset_*_with_images.json`, `…_with_captions.json`) or CSV.
 
-`datasets/records.py` and `datasets/csv.py` document its keys. Each post also contains its owner's profile of that time.
+`datasets/merged_records.py` and `datasets/csv.py` document its keys. Each post also has its owner's profile then.
 """
 
 from collections.abc import Iterator

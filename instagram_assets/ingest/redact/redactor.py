@@ -15,7 +15,7 @@ from instagram_assets.ingest.reader.json_values import BadRecord, PlacedRecord, 
 from instagram_assets.ingest.reader.unflatten import SEPARATOR
 from instagram_assets.ingest.record_source import RecordSource
 from instagram_assets.ingest.redact.forgotten_records import NAME_KEYS, ErasureMatcher
-from instagram_assets.media.excluded import is_forgotten
+from instagram_assets.media.never_download import is_forgotten
 from instagram_assets.privacy.forgotten_identifiers import ERASED_ID as FORGOTTEN_ID
 from instagram_assets.privacy.forgotten_identifiers import ERASED_URL, Forgotten, IdentifierKind
 from instagram_assets.privacy.names_in_file_names import scrub_file_name

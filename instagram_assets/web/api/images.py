@@ -7,7 +7,7 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from instagram_assets.datasets.overrides import LONGEST_WHY
+from instagram_assets.datasets.manual_overrides import LONGEST_WHY
 from instagram_assets.schemas.search import Decision
 from instagram_assets.web.api.jobs import JobId
 from instagram_assets.web.collection_jobs import find_job, folder_of

@@ -32,7 +32,7 @@ from instagram_assets.datasets.lists import (
     list_name,
     list_names,
 )
-from instagram_assets.datasets.overrides import LONGEST_WHY
+from instagram_assets.datasets.manual_overrides import LONGEST_WHY
 from instagram_assets.errors import ListError, PausedError, SettingsError
 from instagram_assets.lake_index.filters import LONGEST_TEXT, MOST_VALUES
 from instagram_assets.schemas.search import Decision, Override

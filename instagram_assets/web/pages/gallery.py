@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
 from instagram_assets.datasets.lists import list_names
-from instagram_assets.datasets.overrides import read_overrides
+from instagram_assets.datasets.manual_overrides import read_overrides
 from instagram_assets.errors import InstagramAssetsError, NotFoundError, StorageError
 from instagram_assets.lake_index.facets import choices_of, clusters_of
 from instagram_assets.lake_index.filters import Filter

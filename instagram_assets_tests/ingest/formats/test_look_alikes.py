@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from instagram_assets.datasets.records import CAPTION_COLUMNS, RECORD_COLUMNS, merged_records
+from instagram_assets.datasets.merged_records import CAPTION_COLUMNS, RECORD_COLUMNS, merged_records
 from instagram_assets.datasets.table_parts import one_part
 from instagram_assets.ingest.formats import comment_detection, graph_api, merged_dataset, nested_posts
 from instagram_assets.ingest.formats.registry import format_of

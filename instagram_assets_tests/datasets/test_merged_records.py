@@ -3,7 +3,7 @@
 import pytest
 
 from instagram_assets import schemas
-from instagram_assets.datasets.records import CAPTION_COLUMNS, RECORD_COLUMNS, kind_of, merged_records
+from instagram_assets.datasets.merged_records import CAPTION_COLUMNS, RECORD_COLUMNS, kind_of, merged_records
 from instagram_assets.datasets.table_parts import one_part
 from instagram_assets.settings import Mode
 from instagram_assets_tests.datasets.tables import caption, captions, image, images, post, posts
