@@ -9,13 +9,13 @@ from instagram_assets.insights.chart_definition import OF_IMAGES, Chart, Row, ad
 from instagram_assets.lake_index.filter_sql import SqlCondition, condition_of
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.index_reader import LakeIndex
+from instagram_assets.schemas.images import NOISE
 
 MOST_GROUPS = 25
 """Maximum number of clusters or topics in a chart."""
 MOST_SHEETS, SHEET = 12, 12
 """Maximum number of contact sheets per page, and of images per sheet."""
 _MOST_LINES = 8
-_NOISE = -1
 _TOPIC_OF = "LEFT JOIN topics t ON t.source = 'clusters' AND t.scope = c.scope AND t.topic = c.cluster"
 
 
@@ -45,7 +45,7 @@ def topic_sizes(index: LakeIndex, criteria: Filter) -> pa.Table:
     return index.query(
         f"""WITH chosen AS (
             SELECT scope, cluster, date_trunc('month', day)::DATE AS first_day, post FROM images
-            WHERE {where.sql} AND cluster <> {_NOISE}
+            WHERE {where.sql} AND cluster <> {NOISE}
         ),
         largest AS (
             SELECT scope, cluster FROM chosen GROUP BY ALL ORDER BY count(*) DESC, scope, cluster LIMIT {_MOST_LINES}
@@ -135,10 +135,10 @@ def _clusters(index: LakeIndex, criteria: Filter, most: int, offset: int = 0, *,
         shared AS (SELECT *, images / sum(images) OVER (PARTITION BY scope) AS share FROM counted)
         SELECT
             c.scope || '/' || c.cluster AS cluster,
-            CASE WHEN c.cluster = {_NOISE} THEN 'noise' ELSE coalesce(t.name, c.scope || '/' || c.cluster) END AS name,
+            CASE WHEN c.cluster = {NOISE} THEN 'noise' ELSE coalesce(t.name, c.scope || '/' || c.cluster) END AS name,
             array_to_string(t.words, ', ') AS telling, c.images, c.share, c.posts, c.accounts,
-            c.cluster = {_NOISE} AS noise
-        FROM shared c {_TOPIC_OF} {"" if has_noise else f"WHERE c.cluster <> {_NOISE}"}
+            c.cluster = {NOISE} AS noise
+        FROM shared c {_TOPIC_OF} {"" if has_noise else f"WHERE c.cluster <> {NOISE}"}
         QUALIFY row_number() OVER (PARTITION BY noise ORDER BY c.images DESC, c.scope, c.cluster) BETWEEN {offset + 1:d}
             AND {offset + most:d}
         ORDER BY noise, c.images DESC, c.scope, c.cluster""",
