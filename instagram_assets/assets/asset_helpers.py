@@ -121,9 +121,11 @@ def failing_clearly() -> Generator[None]:
 
 
 def log_results(
-    context: dg.AssetExecutionContext, numbers: Mapping[str, float], pictures: Mapping[str, bytes | None] | None = None
+    context: dg.AssetExecutionContext,
+    numbers: Mapping[str, float | str],
+    pictures: Mapping[str, bytes | None] | None = None,
 ) -> None:
-    """Log a run's numbers and pictures (JPEG or PNG, at most 100 kB each), once and not per partition.
+    """Log a run's numbers, words about them and pictures (JPEG or PNG, at most 100 kB each), once for all partitions.
 
     They stand in the asset's newest materialization, which its page shows. Where the asset has partitions that event is
     about one of them, so the numbers, which are of the whole run, stand in an observation.

@@ -87,6 +87,10 @@ def predict(
         str | None, typer.Option(help="Language model below a .pth; a folder brings its own.")
     ] = None,
     device: _Device = None,
+    labelled: Annotated[
+        Path | None,
+        typer.Option(help="CSV as for training, of 50 or more of these users: their ages anchor the share."),
+    ] = None,
     purpose: _Purpose = None,
 ) -> None:
     """Predict for each user of a folder whether they are of the cut-off age or older, and the share of all of them.
@@ -97,7 +101,7 @@ def predict(
     from instagram_assets.age import pipeline
     from instagram_assets.age.card import NOT_FOR_PERSONS
     from instagram_assets.age.legacy_pth import resolve_model
-    from instagram_assets.age.predict import check_output_file, write_predictions_csv
+    from instagram_assets.age.predictions_csv import check_output_file, write_predictions_csv, write_share_csv
     from instagram_assets.age.user_texts import scan_user_folder
     from instagram_assets.ingest.folder_scan import FolderContents
     from instagram_assets.report.progress import counter, show_progress
@@ -114,7 +118,8 @@ def predict(
     people = scan_user_folder(input_dir, settings.ingest)
     folder, settings = resolve_model(finetuned_model_path, settings)
     with show_progress(lambda line: typer.echo(line, err=True), counter("users")) as report:
-        found = pipeline.predict_users(people.users(), settings, lambda done: report(done, len(people.names)), folder)
+        users, tell = people.users(), lambda done: report(done, len(people.names))
+        found = pipeline.predict_users(users, settings, tell, folder, labelled)
     safe = settings.export.spreadsheet_safe
     write_predictions_csv(found.table, prediction_output_file, settings.age.age_cutoff, spreadsheet_safe=safe)
     if found.forgotten:
@@ -122,7 +127,13 @@ def predict(
     if others := FolderContents(passed=people.passed).others:
         typer.echo(f"{input_dir}: {others}")
     typer.echo(f"{prediction_output_file}: {_counts(found.table)}")
+    shares = write_share_csv(found.audience, prediction_output_file, settings.age.age_cutoff, spreadsheet_safe=safe)
     typer.echo(f"at or above the age of {settings.age.age_cutoff}: {found.share}")
+    if found.audience.anchor:
+        typer.echo(found.audience.anchor.change)
+    for warning in found.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    typer.echo(f"{shares}: the share, its interval and what it assumes")
     typer.echo(NOT_FOR_PERSONS)
 
 

@@ -25,7 +25,7 @@ _SERIAL = range(36_526, 73_051)
 
 
 def to_ad_row(part: Part, index: int, source: RecordSource) -> LandingRow:
-    """Convert one ad to a row. Raises RecordError, which names the ad's row in its table, when it cannot be used."""
+    """Convert one ad to a row of RAW_ADS. Raises RecordError, which names the row of its table, for an invalid ad."""
     try:
         return _row(part.record, index, source)
     except RecordError as error:
@@ -56,9 +56,9 @@ def _row(ad: Record, index: int, source: RecordSource) -> LandingRow:
 
 
 def _moment(value: object, source: RecordSource) -> datetime:
-    """Parse the timestamp of a cell.
+    """Parse the timestamp in a table cell: text with the year first, a spreadsheet's day number, or Unix time.
 
-    One without a time zone, such as a spreadsheet's date, is read in the configured zone.
+    Without a time zone it is read in the configured one. Raises RecordError.
     """
     if isinstance(value, str) and value.strip().isdecimal():
         value = int(value)

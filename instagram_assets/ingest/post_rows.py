@@ -1,7 +1,7 @@
 """Conversion of posts and reels of any format to rows of POSTS_RAW, in batches.
 
-Rules are applied column by column: a column that is clean as a whole is used unchanged, in any other the rule is
-applied to each value. The resulting row does not depend on the other rows of the batch.
+Each column is parsed as a whole: if a fast check shows that it is clean, it is used unchanged, else a rule is applied
+to each value. A row does not depend on the other rows of the batch.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,9 +34,9 @@ MAX_MEDIA = 2 * field_values.LIST_LIMIT
 
 
 class PostRows(NamedTuple):
-    """Rows of posts in order, errors of rejected posts by record position, and names of fields without a column.
+    """Rows of valid posts in order, errors of rejected posts by index in the batch, names of fields without a column.
 
-    `kinds` has the kind of each post, including rejected ones.
+    `kinds` has the kind (`post` or `reel`) of each post, including rejected ones.
     """
 
     rows: pa.Table
@@ -100,7 +100,7 @@ def to_post_rows(parts: Sequence[Part], indexes: Sequence[int], mapping: PostMap
 
 
 class _Rows:
-    """A batch of posts of one format being converted to columns, with the warnings and errors of each."""
+    """A batch of posts of one format during conversion to columns, with the warnings and the error of each post."""
 
     def __init__(self, parts: Sequence[Part], mapping: PostMapping) -> None:
         self.parts = parts
@@ -114,9 +114,10 @@ class _Rows:
     def column(
         self, name: str, rule: FieldRule, is_clean: ColumnCheck | None = None, *, by_value: bool = False
     ) -> list[Any]:
-        """Return one column, each value parsed by its rule; null where the row is in error.
+        """Return one column, each value parsed by `rule`; null in rows with an error.
 
-        `by_value` columns have few distinct texts, so the rule is applied once to each.
+        A column that `is_clean` accepts is returned unchanged. `by_value` columns have few distinct texts, so the rule
+        is applied once to each text.
         """
         column = self._received(name)
         kinds = set(map(type, column))
@@ -139,7 +140,7 @@ class _Rows:
         return answered
 
     def post_ids(self, shortcodes: Sequence[str | None]) -> list[str | None]:
-        """Return the posts' ids, computed from their shortcodes where another program has rounded them."""
+        """Return the posts' ids; ids that a program rounded are computed from their shortcodes."""
         ids: list[str | None] = self.column("post_id", _post_id, clean_columns.are_numeric_ids)
         codes = shortcodes
         if None in codes:
@@ -154,7 +155,7 @@ class _Rows:
         return ids
 
     def accounts(self, owners: Sequence[str | None]) -> list[str | None]:
-        """Return the collected accounts: the one named in the record, else the one requested, else the owner."""
+        """Return the collected account of each post: from its context, else from the request's URL, else its owner."""
         requested = self._received("account")
         found = [
             part.account or account_from_url(address) or owner
@@ -196,7 +197,7 @@ class _Rows:
         return [self._ask(row, name, value, field_values.parse_usernames) for row, value in enumerate(column)]
 
     def media(self, types: Sequence[str | None]) -> pa.Array:
-        """Return the images and videos of each post in order."""
+        """Return the images and videos of each post in order, as the column `media`."""
         offsets, media = [0], list[MediaTuple]()
         for row, record in enumerate(self.records):
             pictures = self.mapping.pictures(record)
@@ -255,7 +256,7 @@ class _Rows:
                 self.warnings[row].append(f"{name}: a number as inexact as {value} may be another post's")
 
     def _cover(self, media: list[MediaTuple], row: int, kind: str | None, pictures: Sequence[Picture]) -> None:
-        """Add the cover image to a post without usable pictures, or a warning that only text and counts are left."""
+        """Add the cover image to an album without usable media; other posts get a warning or an error."""
         image, _, children = self.mapping.media_fields
         without, before = RecordError(image, field_values.MISSING), len(media)
         if kind == "sidecar":
@@ -286,9 +287,9 @@ class _Rows:
             return None
 
     def _answers(self, name: str, column: set[str], rule: FieldRule) -> dict[str, Any]:
-        """Return the parsed form of each distinct value.
+        """Return the parsed form of each distinct value of a column.
 
-        Empty if any needs a warning, which must be added row by row.
+        Empty if any value causes a warning or an error, which must be added row by row.
         """
         said: list[str] = []
         try:

@@ -1,4 +1,4 @@
-"""Detection of the type of a file that is not an export, from its first bytes, with advice on what to do."""
+"""Detects the type of a file that is not an export from its first bytes, and gives advice on what to do."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ TYPE_HEAD_BYTES = 512
 
 
 class FileType(NamedTuple):
-    """A file type, as a noun with its article, and advice on what to do."""
+    """A file type, as a noun with its article, and the advice for a user who supplies such a file."""
 
     name: str
     remedy: str
@@ -104,12 +104,12 @@ def text_kind(head: bytes) -> FileType:
 
 
 def is_printed_by_python(text: str, at: int) -> bool:
-    """True where the text is Python's notation instead of JSON."""
+    """True if the text at offset `at` is Python's notation (such as None or single quotes) instead of JSON."""
     return _PRINTED.match(text, at) is not None
 
 
 def python_refusal(path: Path, where: str) -> FileError:
-    """Return the error for a file with Python's printed objects."""
+    """Return the error for a file that contains printed Python objects instead of JSON."""
     return refusal(_PYTHON, path, where)
 
 

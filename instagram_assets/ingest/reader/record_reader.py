@@ -1,7 +1,7 @@
-"""Reader for a file's records in batches, for files of any size.
+"""Reads a file's records in batches, for files of any size.
 
-Records are parsed in bulk where their text is regular (`split_values`), else one by one over a sliding window
-(`window`): one bad record does not stop the file, and NaN, huge numbers and excessive nesting are detected.
+Records are parsed in bulk if their text is regular (`bulk_json`), else one by one in a sliding window (`json_window`):
+one bad record does not stop the file, and NaN, huge numbers and excessive nesting are detected.
 """
 
 import json
@@ -44,9 +44,9 @@ _Item = tuple[Record | BadRecord, int]
 def read_batches(path: Path, limits: IngestSettings, passed: Passed = lambda _: None) -> Iterator[Batch]:
     """Yield the records of a file with their positions, from 0, a few MB of text at a time, in bounded memory.
 
-    The file is an array, one record per line (NDJSON), an object {"data": […]} or {"items": […]}, one record, or a
+    The file is a JSON array, one record per line (NDJSON), an object {"data": […]} or {"items": […]}, one record, or a
     table as CSV, each also compressed with gzip or xz; or a workbook (XLSX). The type is detected from the content. A
-    bad record is returned as BadRecord and reading continues; `passed` is called with sheets that are not read. Raises
+    bad record becomes a BadRecord and reading continues; `passed` is called with sheets that are not read. Raises
     FileError, with the line and column or the byte, when the file as a whole cannot be used: unreadable, other
     encoding, broken JSON, a record above `limits.max_record_mb`, or not an export.
     """
@@ -68,14 +68,14 @@ def read_records(path: Path, limits: IngestSettings) -> Iterator[tuple[int, Reco
 
 
 def bare_text(record: BadRecord) -> str | None:
-    """Return the text of a record that is a plain string, for readers that accept a list of texts; None for others."""
+    """Return the text of a record that is a plain JSON string, for readers that accept lists of texts; else None."""
     if isinstance(record.content, str) and record.error.reason == f"{json_type_name(record.content)}{_NO_OBJECT}":
         return record.content
     return None
 
 
 def _batches(items: Iterator[_Item]) -> Iterator[Batch]:
-    """Group records into batches with a limited number and amount of text."""
+    """Group records into batches, limited by number of records and length of their texts."""
     batch: Batch = []
     length = 0
     for index, (record, characters) in enumerate(items):
@@ -95,7 +95,7 @@ def _from_text(head: bytes, chunks: Iterator[bytes], path: Path, limits: IngestS
 
 
 def _refuse_others(head: bytes, path: Path) -> None:
-    """Raise FileError for a text that is neither JSON nor a known table; an empty one is left to the caller."""
+    """Raise FileError for a text that is neither JSON nor a known table; the caller handles an empty one."""
     is_json = any(value.match(head) for value in (_SCALAR, _STRING, _RECORDS_IN_A_STRING))
     if not head.strip() or is_json or is_lines(head):
         return
@@ -110,7 +110,7 @@ def _refuse_others(head: bytes, path: Path) -> None:
 
 
 def _head(chunks: Iterator[bytes]) -> bytes:
-    """Return the start of the file, enough to detect its type; leading chunks of white space are skipped."""
+    """Return the start of the file, enough to detect its type, without leading chunks of white space."""
     head = b""
     for chunk in chunks:
         head += chunk if head or chunk.strip() else b""
@@ -120,7 +120,7 @@ def _head(chunks: Iterator[bytes]) -> bytes:
 
 
 def is_lines(head: bytes) -> bool:
-    """True when the first or second line is a complete object, and the file is not one wrapper around an array."""
+    """True if the start of a file is one JSON object per line, and not a wrapper object around an array of records."""
     lines = head.lstrip().split(b"\n", 2)
     # In a single document, a bracket or comma comes before a line that begins with an object. So one bad character
     # in the first of several lines spoils only that line, and not the file.
@@ -222,7 +222,7 @@ def _elements(window: Window) -> Iterator[_Item]:
 
 
 def _members(window: Window) -> Iterator[_Item]:
-    """Yield the records of the arrays in a wrapper object, reading it twice if needed; other members are skipped."""
+    """Yield the records of the arrays in a wrapper object; other members are skipped, except a table's column names."""
     window.take("{", "an object should start here")
     window.peek()
     found, table = "", Record()

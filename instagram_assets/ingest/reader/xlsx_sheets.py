@@ -1,4 +1,4 @@
-"""Reader for Excel workbooks (XLSX): the rows of each sheet with records, as nested records."""
+"""Reader for Excel workbooks (XLSX): yields the rows of each sheet of records as nested records."""
 
 import html
 import re
@@ -30,7 +30,7 @@ _LONGEST = 1 << 18
 
 
 class Formula(NamedTuple):
-    """The position of a formula: row, from 1, and column, from 0."""
+    """A formula in a sheet: its row (from 1), its column (from 0), and its text."""
 
     row: int
     column: int
@@ -94,11 +94,10 @@ def is_workbook(path: Path) -> bool:
 def workbook_records(path: Path, passed: Passed = lambda _: None) -> Iterator[Item]:
     """Yield the records of each sheet whose rows are records of a known format, one sheet after the other.
 
-    `passed` is called with each other non-empty sheet, after the workbook has been read.
-
-    A row that does not match its header becomes a BadRecord that names sheet and row. Texts that the sheet stores as
-    numbers, booleans or timestamps are converted back to texts if their column holds texts. Raises FileError when the
-    workbook is damaged, expands to too much, or has no sheet of records; then the sheets are named.
+    `passed` is called with each other non-empty sheet, after the workbook has been read. A row that does not match its
+    header becomes a BadRecord that names sheet and row. Texts that the sheet stores as numbers, booleans or timestamps
+    are converted back to texts if their column holds texts. Raises FileError when the workbook is damaged, expands to
+    too much, or has no sheet of records; then the sheets are named.
     """
     before = identity(check_regular(path))
     _check_size(path)
@@ -167,7 +166,7 @@ def _opened(stream: Any, path: Path) -> Any:
 
 
 def _rows(sheet: Any, path: Path) -> Iterator[_Row]:
-    """Yield the rows of a sheet, ignoring its declared size; a formula without a cached result is a Formula."""
+    """Yield the rows of a sheet, ignoring its declared size; a formula without a cached result is its text."""
     try:
         sheet.reset_dimensions()
         rows = _with_formulas(sheet.iter_rows(values_only=True), sheet)
@@ -203,7 +202,7 @@ def _with_formulas(rows: Iterator[_Row], sheet: Any) -> Iterator[_Row]:
 
 
 def _header(rows: Iterator[_Row]) -> _Row:
-    """Return the header row: the first with several cells, below titles; else the first non-empty one."""
+    """Return the header row: the first with several cells (rows above it are titles), else the first non-empty one."""
     title: _Row = ()
     for row in islice((row for row in rows if any(map(_is_there, row))), _MOST_TITLES + 1):
         if sum(map(_is_there, row)) > 1:

@@ -1,4 +1,4 @@
-"""Redaction of CSV tables: rows about erased subjects are removed; in others only the cells with a name change."""
+"""Redaction of CSV tables: rows about erased subjects are removed; in others only cells with an erased name change."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ _LONGEST_CELL = 1 << 30
 
 
 def scrubbed_table(chunks: Iterator[str], header: Header, redactor: RecordRedactor, tally: Tally) -> Iterator[str]:
-    """Yield the text of a CSV file without erased data. Raises NotRewritableError where a quote is never closed."""
+    """Yield the text of a CSV file without erased data. Raises NotRewritableError if a quote is never closed."""
     csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
     rows = _Rows(chunks)
     reader = csv.reader(rows, delimiter=header.separator, strict=True)
@@ -49,7 +49,7 @@ def scrubbed_table(chunks: Iterator[str], header: Header, redactor: RecordRedact
 def marked_cells(
     cells: Sequence[Any], names: Sequence[str], record: Record, redactor: RecordRedactor
 ) -> list[Any] | None:
-    """Return a row's redacted cells, each the same object if it is unchanged; None if the whole row is removed.
+    """Return a row's redacted cells, unchanged ones as the same objects; None if the whole row is removed.
 
     `record` is what `ingest` parses from the row; `names` are the column names.
     """
@@ -68,7 +68,10 @@ def marked_cells(
 
 
 def _cell(before: Any, after: Any, redactor: RecordRedactor) -> Any:
-    """Return a cell after its text was redacted; JSON in it is parsed, so that whole objects can be removed."""
+    """Return a cell after redaction; a JSON text in it is parsed, so that whole objects can be removed.
+
+    `after` is the cell after redaction as plain text.
+    """
     if not isinstance(before, str) or before[:1] not in ("[", "{"):
         return after
     try:
@@ -112,7 +115,7 @@ def _row(
 
 
 def _written(text: str, row: list[str], cells: list[Any], separator: str) -> str:
-    """Return the text of a row with changed cells; unchanged ones are copied with their quotes."""
+    """Return the text of a row with changed cells; unchanged cells are copied with their quotes."""
     cell = re.compile(rf'"(?:[^"]|"")*"|[^{re.escape(separator)}\r\n]*')
     parts: list[str] = []
     at = 0
@@ -133,7 +136,7 @@ def _quoted(cell: str, separator: str, *, is_quoted: bool) -> str:
 
 
 def _by_text(text: str, redactor: RecordRedactor, tally: Tally) -> Iterator[str]:
-    """Yield a row that cannot be parsed, unless a name occurs in it; then it is removed."""
+    """Yield a row that cannot be parsed; it is removed instead if an erased name occurs in it."""
     if redactor.text(text) != text:
         tally.gone += 1
         return
@@ -142,7 +145,7 @@ def _by_text(text: str, redactor: RecordRedactor, tally: Tally) -> Iterator[str]
 
 
 class _Rows:
-    """Iterator over the lines of a text, which collects those of the current row."""
+    """Iterator over the lines of a text; `text` collects the lines of the current row."""
 
     def __init__(self, chunks: Iterator[str]) -> None:
         self._lines = _lines(chunks)

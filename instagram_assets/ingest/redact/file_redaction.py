@@ -1,4 +1,4 @@
-"""Redaction of a file of any format: for the inbox, `done` and `rejected`, and for outputs."""
+"""Redaction of a file of any format, in the inbox, `done` and `rejected`, and among the program's outputs."""
 
 import gzip
 import hashlib
@@ -37,9 +37,9 @@ _LATER = datetime(2100, 1, 1, tzinfo=UTC)
 class Scrubbed(NamedTuple):
     """The result of redacting a file.
 
-    `rows` counts records that were removed or in which a name was replaced; `changed` is True if `target` was written;
-    `is_gone` is True if nothing is left, or if the file cannot be rewritten but contains a name: the file must be
-    deleted.
+    `rows` counts records that were removed or in which a name was replaced; `changed` is True if the redacted file was
+    written; `is_gone` is True if the file must be deleted: nothing is left of it, or it cannot be rewritten but
+    contains an erased name.
     """
 
     rows: int
@@ -54,11 +54,11 @@ GONE_WHOLE = Scrubbed(1, False, True)
 def scrub_file(
     path: Path, target: Path, forgotten: Forgotten, *, source: RecordSource | None = None, encoding: str = "utf-8"
 ) -> Scrubbed:
-    """Write a redacted copy of a file to `target` (which must not exist), unless the file contains no erased data.
+    """Write a redacted copy of a file to `target`, which must not exist, unless it contains no erased data.
 
     Other data is preserved byte for byte, except that a ZIP, workbook, gzip or xz is recompressed. The file itself is
-    not changed. Memory use is constant. `source` gives the owner of records that do not name one, by default the
-    archive's; `encoding` is that of texts that do not declare one. Raises OSError for disk errors.
+    not changed. Memory use is constant. `source` gives the owner of records that do not name one, by default that of
+    the data download; `encoding` applies to texts that do not declare one. Raises OSError for disk errors.
     """
     if not forgotten:
         return UNCHANGED
@@ -74,7 +74,7 @@ def scrub_file(
 
 
 def source_of(path: Path) -> RecordSource:
-    """Return the source of a file's records, with only what is needed to decide whom they are about."""
+    """Return a source for a file's records with only the fields that are needed to determine their owners."""
     return RecordSource(path.name, "", _LATER, ZoneInfo("UTC"), path=path, find_owner=_owner)
 
 
@@ -108,7 +108,7 @@ def scrub_text(path: Path, target: Path, redactor: RecordRedactor, encoding: str
 
 
 def _is_clean(coding: Coding, redactor: RecordRedactor) -> bool:
-    """True for a text that a quick search shows to be free of erased data, without parsing it."""
+    """True if a quick search, without parsing, shows that a text contains no erased data."""
     if redactor.forgotten.patterns is None or redactor.source.archive_owner is not None:
         return False
     held = ""
@@ -122,7 +122,7 @@ def _is_clean(coding: Coding, redactor: RecordRedactor) -> bool:
 def by_bytes(path: Path, redactor: RecordRedactor) -> Scrubbed:
     """Redact a file that cannot be parsed: it is removed as a whole if it contains an erased name.
 
-    A picture or video is not searched for names, but removed if it is itself erased.
+    An image or video is not searched for names, but removed if its hash was erased.
     """
     digest, held, is_picture = hashlib.sha256(), b"", False
     with path.open("rb") as stream:
@@ -189,7 +189,7 @@ def _pieces(coding: Coding, redactor: RecordRedactor, tally: Tally) -> Iterator[
 
 
 def _plain(chunks: Iterator[str], redactor: RecordRedactor, tally: Tally) -> Iterator[str]:
-    """Yield a text without records, such as an HTML page, with names replaced."""
+    """Yield a text without records, such as an HTML page, with erased names replaced."""
     held = ""
     for chunk in chain(chunks, [""]):
         text = held + chunk
@@ -203,5 +203,5 @@ def _plain(chunks: Iterator[str], redactor: RecordRedactor, tally: Tally) -> Ite
 
 
 def with_owner(redactor: RecordRedactor, path: Path, owner: str | None) -> RecordRedactor:
-    """Return the same redactor for a file of an archive whose owner is known."""
+    """Return a redactor like this one, for a file of an Instagram data download whose owner is known."""
     return RecordRedactor(redactor.forgotten, replace(source_of(path), account=owner, find_owner=None))

@@ -1,6 +1,6 @@
-"""Redaction of JSON files, one record at a time: arrays, one record a line, wrappers, whole tables.
+"""Redaction of JSON files one record at a time: arrays, one record per line, wrapper objects, whole tables.
 
-What stays is copied character by character; in a record with a name only that value is rewritten.
+Remaining records are copied character by character; in a record with an erased name only that value is rewritten.
 """
 
 import json
@@ -19,12 +19,12 @@ _LONGEST = 1 << 30
 
 
 class NotRewritableError(Exception):
-    """Raised for a file that cannot be split into records."""
+    """Raised for a text that cannot be split into records."""
 
 
 @dataclass
 class Tally:
-    """Counts of a file's records: removed, changed by replacing a name, and left."""
+    """Counts of a file's records: removed (`gone`), changed by replacing a name (`touched`), and remaining (`left`)."""
 
     gone: int = 0
     touched: int = 0
@@ -36,7 +36,7 @@ class Tally:
 
 
 class Text:
-    """The buffered input text that is not written yet, with the current offset."""
+    """The buffered part of an input text, and the current offset in it."""
 
     def __init__(self, chunks: Iterator[str]) -> None:
         self._chunks = chunks
@@ -44,7 +44,7 @@ class Text:
         self.at = 0
 
     def more(self) -> bool:
-        """Read at least as much again as is buffered; False at the end of the file."""
+        """Read at least as much text as is buffered; False at the end of the file."""
         self.text, self.at = self.text[self.at :], 0
         wanted, parts = len(self.text), [self.text]
         if wanted > _LONGEST:
@@ -70,7 +70,7 @@ class Text:
                 return found
 
     def sign(self) -> str:
-        """Return the character at the current offset; empty at the end."""
+        """Return the character at the current offset without consuming it; empty at the end of the file."""
         return self.text[self.at] if self.at < len(self.text) or self.more() else ""
 
     def take(self, length: int = 1) -> str:
@@ -96,7 +96,7 @@ class Text:
 
 
 def scrubbed_lines(chunks: Iterator[str], redactor: RecordRedactor, tally: Tally) -> Iterator[str]:
-    """Yield a text of one record a line, without removed ones; a line that is not JSON is redacted as plain text."""
+    """Yield a text of one record per line, without removed records; lines that are not JSON are redacted as text."""
     held = ""
     for chunk in chunks:
         *lines, held = (held + chunk).split("\n")
@@ -129,7 +129,10 @@ def _line(line: str, end: str, redactor: RecordRedactor, tally: Tally) -> Iterat
 
 
 def record_text(text: str, value: Any, redactor: RecordRedactor, tally: Tally) -> str | None:
-    """Return the redacted text of one record, the same object if it is unchanged; None if all of it is removed."""
+    """Return the redacted text of one record, the same object if it is unchanged; None if all of it is removed.
+
+    `value` is the parsed record; the counts in `tally` are updated.
+    """
     if not redactor.may_hold(text):
         tally.left += 1
         return text
@@ -169,7 +172,7 @@ def scrubbed_document(chunks: Iterator[str], redactor: RecordRedactor, tally: Ta
 
 
 def _wraps(text: Text) -> bool:
-    """True for an object that wraps an array of records, as far as its first characters tell."""
+    """True for an object that wraps an array of records, judging by the first MiB of its text."""
     from instagram_assets.ingest.reader.record_reader import SNIFFED_BYTES, is_wrapper
 
     while len(text.text) - text.at < SNIFFED_BYTES and text.more():
@@ -178,7 +181,10 @@ def _wraps(text: Text) -> bool:
 
 
 def _elements(text: Text, redactor: RecordRedactor, tally: Tally, names: list[str] | None) -> Iterator[str]:
-    """Yield the elements of an array, each with the white space around it."""
+    """Yield the redacted elements of an array, each with the white space around it.
+
+    `names` are the column names if the elements are rows of values.
+    """
     yield text.take()
     first_lead: str | None = None
     is_first = True
@@ -223,7 +229,7 @@ def _row_text(text: str, row: list[Any], names: list[str], redactor: RecordRedac
 
 
 def _members(text: Text, redactor: RecordRedactor, tally: Tally) -> Iterator[str]:
-    """Yield the members of a wrapper object, with the arrays of records in it element by element."""
+    """Yield the redacted members of a wrapper object; arrays of records in it are redacted element by element."""
     yield text.take()
     names: list[str] | None = None
     while True:
@@ -254,7 +260,7 @@ def _members(text: Text, redactor: RecordRedactor, tally: Tally) -> Iterator[str
 
 
 def _aside(value: Any, written: str, redactor: RecordRedactor, tally: Tally) -> Iterator[str]:
-    """Yield a wrapper's member next to the records; null if it is removed."""
+    """Yield a wrapper's member that is not an array of records, redacted; null if it is removed."""
     marked = redactor.marked(value)
     if marked is value:
         yield written
@@ -264,7 +270,7 @@ def _aside(value: Any, written: str, redactor: RecordRedactor, tally: Tally) -> 
 
 
 def _whole(value: Any, written: str, redactor: RecordRedactor, tally: Tally) -> Iterator[str]:
-    """Yield a document that is a single value: a record, a whole table, or JSON encoded as a JSON string."""
+    """Yield a redacted document that is a single value: a record, a whole table, or JSON encoded as a JSON string."""
     if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
         inner = _inside(value, redactor, tally)
         if tally.changed:
@@ -285,7 +291,7 @@ def _inside(text: str, redactor: RecordRedactor, tally: Tally) -> str:
 
 
 def _table(record: Record, redactor: RecordRedactor, tally: Tally) -> Any:
-    """Return a table as one object, in the layouts of pandas, without removed rows; None if it is not a table."""
+    """Return a redacted table that is one object in a layout of pandas; None if the record is not a table."""
     values: list[Any] = list(record.values())
     if len(values) > 1 and all(isinstance(column, list) and len(column) == len(values[0]) for column in values):
         rows: list[Record] = [dict(zip(record, row, strict=True)) for row in zip(*values, strict=True)]
@@ -322,7 +328,7 @@ def _row(row: Record, redactor: RecordRedactor, tally: Tally) -> Any:
 
 
 def _cell(row: Any, name: str) -> Any:
-    """Return a cell of a marked row: GONE if the row is removed, null if only the cell is."""
+    """Return a cell of a redacted row: GONE if the row is removed, None if only the cell is."""
     if row is GONE:
         return GONE
     return None if row[name] is GONE else row[name]

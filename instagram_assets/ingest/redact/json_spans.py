@@ -1,6 +1,6 @@
-"""Rewriting of single values in a JSON text, with every other character preserved.
+"""Rewriting of single values in a JSON text; every other character is preserved.
 
-So numbers keep their digits, unknown fields their position, and a record its white space.
+Thus numbers keep their digits, unknown fields their position, and records their white space.
 """
 
 import json
@@ -17,9 +17,10 @@ Rename = Callable[[str], str]
 
 
 def rewritten(text: str, old: Any, marked: Any, rename: Rename) -> str:
-    """Return the text of a JSON value (`old` when parsed) changed to `marked`: `old` with other values or GONE in it.
+    """Return a JSON text in which the value `old` is replaced by `marked`, a copy with other values or GONE in it.
 
-    Objects that are identical in both are copied as text. `rename` returns the new name of each key.
+    `old` is the parsed text. Objects that are identical in both are copied as text. `rename` returns the new name of
+    each key.
     """
     start = _skip(text, 0)
     changed, end = _value(text, start, old, marked, rename)
@@ -76,9 +77,9 @@ def _array(text: str, at: int, old: list[Any], marked: list[Any], rename: Rename
 
 
 def _joined(text: str, at: int, kept: list[tuple[int, str]], places: list[tuple[int, int]], brackets: str) -> str:
-    """Join the remaining parts of an object or array, each with the text before it.
+    """Join the remaining parts of an object or array, each with the text before it (white space and comma).
 
-    `places` are their original spans.
+    `kept` are the remaining parts by index, `places` the original spans of all parts.
     """
     if not kept:
         return brackets

@@ -1,4 +1,4 @@
-"""Redaction of JSON values: records of erased people are removed, and mentions of them become pseudonyms."""
+"""Redaction of JSON values: records of erased accounts are removed, and mentions of them become pseudonyms."""
 
 import re
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ from instagram_assets.schemas.account_names import LISTS_OF_NAMES, NAME_FIELDS
 
 
 class Gone(Enum):
-    """Sentinel for a value that must be removed."""
+    """Sentinel for a value that is to be removed."""
 
     GONE = "gone"
 
@@ -43,7 +43,7 @@ _ID_KEY = re.compile(r"(?:\A|_)(?:id|ids|pk|pks|fbid)(?:_|\Z)|Ids?\Z|ID\Z")
 _ESCAPED = re.compile(r"\\u00([2-7][0-9A-Fa-f])")
 _LAST_PART = re.compile(r"[/.]")
 _ADDRESS = re.compile(r"(?:https?|archive)://\S+\Z")
-# Keys that only wrap a record: `{"node": …, "cursor": …}`, `{"media": …}`.
+# Maximum number of keys of an object that only wraps a record: `{"node": …, "cursor": …}`, `{"media": …}`.
 _MOST_AROUND = 3
 _REMEMBERED, _MOST_REMEMBERED = 200, 20_000
 _SEEN = datetime(2100, 1, 1, tzinfo=UTC)
@@ -63,7 +63,7 @@ class RecordRedactor:
         return stripped(self.marked(value), self.text)
 
     def marked(self, value: object) -> Any:
-        """Return a record like `record` does, but with GONE in place of removed parts, and keys unchanged."""
+        """Redact like `record`, but leave GONE in place of removed parts, and keys unchanged."""
         if not isinstance(value, dict):
             return self._walk(value, frozenset(), "")
         record: Record = value
@@ -71,7 +71,7 @@ class RecordRedactor:
         return GONE if is_gone or self._matcher.is_about(record) else self._walk(record, gone, "")
 
     def may_hold(self, text: str) -> bool:
-        """False for JSON or other text that a quick search shows to be free of erased data."""
+        """False if a quick search shows that a text, JSON or other, contains no erased data."""
         patterns = self.forgotten.patterns
         # The page of a hashtag has no # before its name.
         if patterns is None or ("/explore" in text and any("#" in pattern for pattern in patterns)):
@@ -86,7 +86,7 @@ class RecordRedactor:
         return any(compute.match_substring_regex(texts, pattern)[0].as_py() for pattern in patterns)
 
     def text(self, text: str) -> str:
-        """Return a text with names replaced by pseudonyms, and other identifiers by `forgotten`."""
+        """Return a text with erased names replaced by pseudonyms, and other erased identifiers by a placeholder."""
         if len(text) < 2:
             return text
         known = self._texts.get(text) if len(text) <= _REMEMBERED else None
@@ -136,7 +136,7 @@ class RecordRedactor:
         return FORGOTTEN_ID if is_number and _ID_KEY.search(key) and self._matcher.is_id(str(value)) else value
 
     def _of_field(self, key: str, value: str) -> str:
-        """Redact a text according to its field: in fields with names, every word that equals a name is replaced."""
+        """Redact a text according to its field: in a field of names, a text that equals an erased name is replaced."""
         name = _LAST_PART.split(key)
         is_named = name[-1] in NAME_FIELDS or (len(name) > 1 and name[-1].isdecimal() and name[-2] in LISTS_OF_NAMES)
         if not is_named:
@@ -145,7 +145,7 @@ class RecordRedactor:
         return self.text(value if named == value else named)
 
     def _walk_item(self, item: Any, gone: frozenset[int], key: str) -> Any:
-        """Redact an item of a list; an object that only wraps a removed one is removed, too."""
+        """Redact an item of a list; an object that only wraps a removed record is removed, too."""
         walked = self._walk(item, gone, key)
         if isinstance(walked, dict) and walked is not item:
             around = cast(Record, walked)
@@ -173,7 +173,7 @@ class RecordRedactor:
         return record if same else walked
 
     def _flattened(self, record: Record) -> Record:
-        """Redact the objects in a flattened record, as tables have them: `taggedUsers/0/username`."""
+        """Redact the objects in a flattened record, whose keys are paths as in tables: `taggedUsers/0/username`."""
         groups: dict[str, Record] = {}
         for key, value in record.items():
             prefix, _, name = key.rpartition(SEPARATOR)
@@ -191,7 +191,7 @@ class RecordRedactor:
         return changed
 
     def _of_person(self, key: str, value: Any) -> Any:
-        """Redact one field of an object that mentions an erased account: its pseudonym and booleans stay."""
+        """Redact one field of an object that mentions an erased account: booleans, pseudonym and ids remain."""
         if isinstance(value, bool) or value is None or str(value).casefold() in ("true", "false"):
             return value  # in tables it is a text
         if isinstance(value, str) and key in NAME_KEYS:
@@ -205,8 +205,8 @@ class RecordRedactor:
 def scrub_json(value: object, forgotten: Forgotten, source: RecordSource | None = None) -> Any:
     """Redact a JSON value: the same object if it contains no erased data, GONE if all of it is removed.
 
-    The records of a list are removed one by one. In what stays, names become pseudonyms, ids become `forgotten`, and
-    URLs of erased pictures become FORGOTTEN_ADDRESS. `source` gives the owner of records that do not name one.
+    The records of a list are removed one by one. In the rest, erased names become pseudonyms, ids become FORGOTTEN_ID,
+    and URLs of erased images become ERASED_URL. `source` gives the owner of records that do not name one.
     """
     redactor = RecordRedactor(forgotten, source)
     if not isinstance(value, list):
@@ -219,7 +219,7 @@ def scrub_json(value: object, forgotten: Forgotten, source: RecordSource | None 
 
 
 def scrubbed_record(record: Record | BadRecord, redactor: RecordRedactor) -> Record | BadRecord | None:
-    """Redact a record as returned by a reader; None if it is removed, including bad records that contain a name."""
+    """Redact a record as returned by a reader; None if it is removed, or is a bad record with an erased name."""
     if not isinstance(record, BadRecord):
         found = redactor.record(record)
         if found is record or found is GONE:
@@ -235,7 +235,10 @@ def scrubbed_record(record: Record | BadRecord, redactor: RecordRedactor) -> Rec
 
 
 def stripped(value: Any, rename: Any) -> Any:
-    """Return a marked value without its GONE parts, its keys renamed; the same object where nothing changes."""
+    """Return a value from `Scrubber.marked` without its GONE parts and with its keys renamed by `rename`.
+
+    The same object if nothing changes.
+    """
     if value is GONE:
         return GONE
     if isinstance(value, list):
@@ -257,5 +260,5 @@ def _same_or(items: list[Any], new: Iterable[Any]) -> list[Any]:
 
 
 def scrubbed_name(name: str, forgotten: Forgotten) -> str:
-    """Return a file or folder name, or path, with the names in it replaced by pseudonyms."""
+    """Return a file name, folder name or path in which erased names are replaced by pseudonyms."""
     return RecordRedactor(forgotten).text(scrub_file_name(name, forgotten)) if forgotten else name

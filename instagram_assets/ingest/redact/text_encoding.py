@@ -1,4 +1,4 @@
-"""Lossless reading and writing of a file's text in its own compression and encoding."""
+"""Lossless reading and writing of a file's text in the file's own compression and encoding."""
 
 import codecs
 import gzip
@@ -23,7 +23,11 @@ _ZEROS = {"x0x0": "utf-16-le", "0x0x": "utf-16-be", "x000": "utf-32-le", "000x":
 
 
 class Coding:
-    """Compression and encoding of a file, detected from its first bytes."""
+    """Compression and encoding of a text file, detected from its content.
+
+    `encoding` is the configured one, for texts that are neither UTF-8 nor UTF-16/32. `is_data` is True for a binary
+    file.
+    """
 
     def __init__(self, path: Path, encoding: str) -> None:
         with path.open("rb") as stream:
@@ -63,7 +67,7 @@ class Coding:
             yield cast(IO[bytes], stream)
 
     def chunks(self) -> Iterator[str]:
-        """Yield the file's text, about 1 MiB at a time, a byte order mark as its first character."""
+        """Yield the file's text, about 1 MiB at a time; a byte order mark is its first character."""
         decoder = codecs.getincrementaldecoder(self.encoding)(self.errors)
         with self._opened() as stream:
             while data := stream.read(_CHUNK):
@@ -71,7 +75,7 @@ class Coding:
         yield decoder.decode(b"", True)
 
     def write(self, target: Path, pieces: Iterator[str]) -> None:
-        """Write a text with the compression and encoding of the file."""
+        """Write a text to `target` with the compression and encoding of the original file."""
         with target.open("xb") as raw, self._packing(raw) as stream:
             for piece in pieces:
                 stream.write(piece.encode(self.encoding, self.errors))

@@ -1,6 +1,6 @@
 """Redaction of workbooks: the values of their sheets, row by row, in bounded memory.
 
-Only values are written, no formulas, charts or colours: those could reveal a removed row.
+Only values are written, and no formulas, charts or formatting, since those could reveal a removed row.
 """
 
 import zipfile
@@ -21,7 +21,10 @@ _LONGEST_TITLE = 31
 
 
 def scrub_workbook(path: Path, target: Path | None, redactor: RecordRedactor, tally: Tally) -> None:
-    """Write a workbook's redacted values; with no `target` only count. Raises BROKEN_BOOK."""
+    """Write a workbook's redacted values to `target`; if that is None, only count the changes into `tally`.
+
+    Raises one of BROKEN_BOOK for a damaged workbook.
+    """
     import openpyxl
 
     with path.open("rb") as stream:

@@ -1,4 +1,4 @@
-"""Redaction of a ZIP: its members, as separate files, and their names."""
+"""Redaction of a ZIP: each member is redacted as a separate file, and member names are redacted, too."""
 
 import hashlib
 import shutil
@@ -21,7 +21,7 @@ from instagram_assets.ingest.zips import ZIP_ERRORS, owner_in_zip
 from instagram_assets.storage.atomic import temporary_beside
 
 _MEDIA = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".heic", ".mp4", ".mov", ".m4v", ".webm")
-"""File extensions of pictures and videos of posts."""
+"""File extensions of images and videos of posts."""
 _PIECE = 1 << 20
 
 
@@ -35,7 +35,8 @@ class _Member(NamedTuple):
 def scrub_zip(path: Path, target: Path, redactor: RecordRedactor, encoding: str) -> Scrubbed:
     """Redact a ZIP like `scrub_file`.
 
-    An archive of an erased account is removed as a whole, and so is a damaged ZIP in which its name occurs.
+    An Instagram data download of an erased account is removed as a whole, and so is a damaged ZIP that contains an
+    erased name.
     """
     try:
         owner = owner_in_zip(path)
@@ -61,12 +62,12 @@ def scrub_zip(path: Path, target: Path, redactor: RecordRedactor, encoding: str)
 
 
 def is_media(name: str) -> bool:
-    """True for the file name of a picture or a video."""
+    """True for the file name of an image or a video."""
     return name.lower().endswith(_MEDIA)
 
 
 def _looked_through(packed: zipfile.ZipFile, target: Path, redactor: RecordRedactor, encoding: str) -> list[_Member]:
-    """Return the planned result (kept, changed or removed) of each member."""
+    """Return for each member what to do with it: copy, rewrite or remove; nothing is written to `target` yet."""
     found: dict[str, _Member] = {}
     stems: set[str] = set()
     infos = packed.infolist()
@@ -93,7 +94,7 @@ def _looked_through(packed: zipfile.ZipFile, target: Path, redactor: RecordRedac
 
 
 def _is_theirs(name: str, redactor: RecordRedactor, stems: set[str]) -> bool:
-    """True for a picture beside a removed post, in a folder of an erased account, or named after it."""
+    """True for an image beside a removed post, in a folder of an erased account, or named after that account."""
     *folders, own = name.split("/")
     if (
         is_picture_of_post(name, stems)
@@ -128,7 +129,7 @@ def _scrubbed(
     encoding: str,
     out: tuple[zipfile.ZipFile, zipfile.ZipInfo] | None,
 ) -> Scrubbed:
-    """Redact one member via a temporary file, and write it into another ZIP if one is given."""
+    """Redact one member via temporary files, and write the result to the ZIP entry `out`, unless that is None."""
     unpacked, cleaned = temporary_beside(target.parent / "member"), temporary_beside(target.parent / "scrubbed")
     try:
         with packed.open(info) as source, unpacked.open("xb") as written:
