@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 if TYPE_CHECKING:
     from instagram_assets.lake_index.index_reader import LakeIndex
 
-_T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-_T = TypeVar("T")
+_T = TypeVar("_T")
 
 # Computing takes at most a tenth of the time, however slow it is.
 _TIMES_AS_LONG = 10

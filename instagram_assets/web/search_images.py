@@ -24,7 +24,7 @@ from instagram_assets.web.collection_jobs import find_job, folder_of
 from instagram_assets.web.dependencies import Services
 
 _Row = dict[str, Any]
-_T = TypeVar("T")
+_T = TypeVar("_T")
 _SECONDS = 3.0
 _MOST_REMEMBERED = 200
 _folders: dict[tuple[str, str], tuple[float, str]] = {}
