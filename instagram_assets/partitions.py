@@ -100,12 +100,12 @@ class Box(NamedTuple):
 
 
 def known_accounts(instance: dg.DagsterInstance) -> list[str]:
-    """The registered accounts, in the order in which they were added."""
+    """Returns the accounts registered as Dagster partitions, in insertion order."""
     return list(instance.get_dynamic_partitions("accounts"))
 
 
 def register_accounts(instance: dg.DagsterInstance, names: Iterable[str]) -> list[str]:
-    """Register accounts that are not known yet; returns those that were added."""
+    """Registers accounts as Dagster partitions, unless they exist; returns those that were added."""
     return _register(instance, "accounts", names)
 
 

@@ -15,7 +15,7 @@ commands = typer.Typer(no_args_is_help=True, help="Tell failures by webhook and 
 @commands.command("test")
 @report_errors
 def test() -> None:
-    """Send a test message by every way that the settings name, and say how each ended."""
+    """Send a test message by every alert channel in the settings, and print the result of each."""
     from instagram_assets.alerts.channels import UndeliveredError
     from instagram_assets.alerts.deliver import ALERTS_FOLDER, end_trouble
     from instagram_assets.alerts.message import Alert
@@ -40,7 +40,7 @@ def test() -> None:
 @commands.command("send")
 @report_errors
 def send() -> None:
-    """Tell now what failed within the last day and was not told yet; a running `dev` does it every minute."""
+    """Send alerts now for failures of the last day that were not sent yet; a running `dev` does it every minute."""
     from datetime import UTC, datetime
 
     _channels()

@@ -1,4 +1,4 @@
-"""Commands that export datasets from the lake, or some accounts, days, columns or a list of them."""
+"""Commands that export datasets from the lake: all of it, or selected accounts, days, columns or a list of images."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -77,7 +77,7 @@ def export_folder(
     out: Annotated[Path, typer.Option(help="The folder; files of others in it stay.")],
     pseudonymous: Annotated[bool, typer.Option("--pseudonymous", help="Refused: it names posts.")] = False,
 ) -> None:
-    """Write the images that a list keeps, with manifest.jsonl; again, it brings the folder up to date."""
+    """Write the images marked as kept in a list into a folder, with manifest.jsonl; repeat it to update the folder."""
     from instagram_assets.datasets.list_export import write_list_folder
     from instagram_assets.datasets.lists import find_list
     from instagram_assets.datasets.lists import list_name as checked_name
@@ -105,7 +105,7 @@ def export_delta(
     out: Annotated[str, typer.Option(help="Folder, or s3://…, in the place of INSTAGRAM_ASSETS_DELTA__TARGET.")] = "",
     pseudonymous: _Pseudonymous = False,
 ) -> None:
-    """Bring the Delta tables up to date: posts, reels, labels, analyses, ads; what did not change stays."""
+    """Update the Delta tables: posts, reels, labels, analyses, ads; incremental: unchanged files are not rewritten."""
     from instagram_assets.cli import delta
     from instagram_assets.settings import settings
     from instagram_assets.status.preflight import check_stages

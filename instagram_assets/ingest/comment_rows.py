@@ -113,7 +113,7 @@ def to_comment_row(part: Part, index: int, source: RecordSource, pseudonym_of: C
 
 
 def _asked(record: Record, column: str, rule: Callable[[object, str], Any]) -> Any:
-    """Return one column's parsed value. Raises RecordError without the value, which may be a person's name."""
+    """Parse one column's value by `rule`. A RecordError does not contain the value, which may be a person's name."""
     value, name = COMMENT.value(column, record), COMMENT.name(column, record)
     try:
         return rule(value, name)
@@ -122,7 +122,7 @@ def _asked(record: Record, column: str, rule: Callable[[object, str], Any]) -> A
 
 
 def _or_unknown(record: Record, column: str, rule: Callable[[object, str], Any], warnings: list[str]) -> Any:
-    """Return one column's parsed value like `_asked`, but null with a warning when it is invalid."""
+    """Parse one column's value like `_asked`; null with a warning when it is invalid."""
     try:
         return _asked(record, column, rule)
     except RecordError as error:
@@ -131,7 +131,7 @@ def _or_unknown(record: Record, column: str, rule: Callable[[object, str], Any],
 
 
 def _number(value: object, name: str) -> str:
-    """Parse a numeric id, or several joined by `_`: ids of another form may be names."""
+    """Parse a numeric id, or several ids joined by `_`; ids of any other form are rejected, since they may be names."""
     number = field_values.parse_identifier(value, name)
     if not _NUMBER.fullmatch(normalized_id(number)):
         raise RecordError(name, f"{field_values.shown_value(value)} is no id of Instagram's")

@@ -58,7 +58,7 @@ class FieldChange(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """A changed field, with its types before and now."""
+    """A schema change of one field: its kind, the field's name, and its types before and now."""
 
     change: ChangeKind
     field: str

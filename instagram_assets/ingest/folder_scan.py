@@ -129,7 +129,7 @@ def is_named_as_export(name: str) -> bool:
 
 
 def is_named_as_table(name: str) -> bool:
-    """True for extensions of text tables (`.csv`, `.tsv`), also with `.gz` or `.xz`; they may be anything."""
+    """True for extensions of text tables (`.csv`, `.tsv`), also with `.gz` or `.xz`, which need not be exports."""
     return _unpacked(name).endswith(_TABLES)
 
 
@@ -272,7 +272,7 @@ def move_out(path: Path, target: Path, before: Identity | None, error: str = "")
 
 
 def _free_name(folder: Path, path: Path) -> str:
-    """Return a free file name, numbered if it is taken, short enough for the names of its error and note files."""
+    """Return an unused file name, numbered if necessary; leaves room for `.error.txt` and `.observed_at`."""
     has_ending = len(path.suffix) <= _LONGEST_SUFFIX and not path.is_dir()
     stem, end = (path.stem, path.suffix) if has_ending else (path.name, "")
     tails = (end if number == 1 else f"-{number}{end}" for number in count(1))

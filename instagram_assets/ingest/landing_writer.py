@@ -160,7 +160,7 @@ def _without_later_names(path: Path, source: RecordSource) -> None:
 
 @contextmanager
 def _rare_collection() -> Generator[None]:
-    """Run the garbage collector less often: parsed JSON has no reference cycles, yet each run scans all of it."""
+    """Run the garbage collector less often: it scans all parsed JSON, which has no reference cycles."""
     before = gc.get_threshold()
     gc.set_threshold(200_000, *before[1:])
     try:
@@ -170,7 +170,7 @@ def _rare_collection() -> Generator[None]:
 
 
 def to_quarantine_row(problem: Problem, source: RecordSource) -> LandingRow:
-    """Convert a bad record to a quarantine row, without other people's texts and pictures."""
+    """Convert a bad record to a row of QUARANTINE, without other people's texts and images."""
     error = problem.error
     row = {"field": error.field, "reason": error.reason, "record": quarantined_content(problem)[:RECORD_LIMIT]}
     stored = {key: text.encode("utf-8", "replace").decode() for key, text in row.items()}

@@ -277,7 +277,7 @@ def _refuse_bombs(path: Path, found: ZipContents) -> None:
 
 @contextmanager
 def _unpacked(path: Path, packed: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> Generator[Path]:
-    """Extract a member to a temporary file with the same extension; deleted when the block ends."""
+    """Extract a member to a temporary file in `folder`, which is deleted when the block ends."""
     file = temporary_beside(folder / f"zipped-{os.getpid()}")
     try:
         try:

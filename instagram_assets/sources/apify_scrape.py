@@ -38,9 +38,9 @@ _Log = Callable[[str], object]
 
 
 class Scraped(NamedTuple):
-    """The result of a scrape: its run, its file (None if it has no records), number of records, and cost.
+    """The result of a scrape: the run's id, its file (None without records), number of records, and cost.
 
-    `is_known` is true if an equal request had recently succeeded, so that nothing was started.
+    `is_known` is true if an equal request had recently succeeded, so that no run was started.
     """
 
     run: str
@@ -161,7 +161,7 @@ class _Work:
             self.log(f"{scrape} {_outcome(run, count, file)}")
 
     def _report_unstarted(self, record: RunRecord, scrape: str) -> None:
-        """Report an earlier start for which Apify has no run; its record is deleted if it was cancelled or is old."""
+        """Log that Apify has no run for an earlier start; delete its record if it was cancelled or is old."""
         if record.is_cancelled or record.is_old(apify_run_records.utc_now()):
             apify_run_records.delete_record(self.folder, record)
         if not record.is_cancelled:

@@ -18,7 +18,10 @@ _LONGEST_CELL = 1 << 30
 
 
 def scrubbed_table(chunks: Iterator[str], header: Header, redactor: RecordRedactor, tally: Tally) -> Iterator[str]:
-    """Yield the text of a CSV file without erased data. Raises NotRewritableError if a quote is never closed."""
+    """Yield the text of a CSV file without data erased on request; `tally` counts the changes.
+
+    Raises NotRewritableError if a quote is never closed.
+    """
     csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
     rows = _Rows(chunks)
     reader = csv.reader(rows, delimiter=header.separator, strict=True)

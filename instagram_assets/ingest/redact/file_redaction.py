@@ -54,11 +54,12 @@ GONE_WHOLE = Scrubbed(1, False, True)
 def scrub_file(
     path: Path, target: Path, forgotten: Forgotten, *, source: RecordSource | None = None, encoding: str = "utf-8"
 ) -> Scrubbed:
-    """Write a redacted copy of a file to `target`, which must not exist, unless it contains no erased data.
+    """Write a copy of a file without data erased on request to `target`, unless the file contains no such data.
 
-    Other data is preserved byte for byte, except that a ZIP, workbook, gzip or xz is recompressed. The file itself is
-    not changed. Memory use is constant. `source` gives the owner of records that do not name one, by default that of
-    the data download; `encoding` applies to texts that do not declare one. Raises OSError for disk errors.
+    `target` must not exist. Other data is preserved byte for byte, except that a ZIP, workbook, gzip or xz is
+    recompressed. The file itself is not changed. Memory use is constant. `source` gives the owner of records that do
+    not name one, by default that of the data download; `encoding` applies to texts that do not declare one. Raises
+    OSError for disk errors.
     """
     if not forgotten:
         return UNCHANGED

@@ -37,7 +37,10 @@ _POSTS = ("postUrl", "permalink", "post_url", "url", "commentUrl")
 
 
 class ErasureMatcher:
-    """Tests records of one source for erased accounts and posts; `source` gives the owner of records without one."""
+    """Tests records of one source for accounts and posts that were erased on request.
+
+    `source` gives the owner of records that do not name one.
+    """
 
     def __init__(self, forgotten: Forgotten, source: RecordSource) -> None:
         self._forgotten, self._source = forgotten, source
@@ -70,7 +73,7 @@ class ErasureMatcher:
         return comment_detection.is_comment(record) and self.is_about(record)
 
     def is_person(self, record: Record) -> bool:
-        """True for an object, not a post, that stands for an erased account, by its name or its id."""
+        """True for an object, other than a post, that mentions an erased account by its name or id."""
         if any(self._is_account(record.get(key)) for key in NAME_KEYS):
             return not any(isinstance(record.get(key), dict | list) and record[key] for key in ("edges", "items"))
         is_user = "username" in record or "full_name" in record or record.keys() <= {"id", "pk", "pk_id"}

@@ -46,7 +46,7 @@ class Task:
 
 @dataclass(frozen=True)
 class InboxRedactor:
-    """Context of a redaction: the lake, whose manifests record changed hashes, erased subjects, and the encoding."""
+    """What redaction of the inbox requires: the lake, whose manifests record file hashes, erased subjects, encoding."""
 
     lake: UPath
     forgotten: Forgotten

@@ -36,7 +36,7 @@ class Tally:
 
 
 class Text:
-    """The buffered part of an input text, and the current offset in it."""
+    """A sliding window over an input text: the part that is not written yet, and the current offset in it."""
 
     def __init__(self, chunks: Iterator[str]) -> None:
         self._chunks = chunks
@@ -155,7 +155,7 @@ def record_text(text: str, value: Any, redactor: RecordRedactor, tally: Tally) -
 
 
 def scrubbed_document(chunks: Iterator[str], redactor: RecordRedactor, tally: Tally) -> Iterator[str]:
-    """Yield the redacted text of a JSON document. Raises NotRewritableError for anything else."""
+    """Yield the text of a JSON document without data erased on request. Raises NotRewritableError for other texts."""
     text = Text(chunks)
     yield text.space()
     first = text.sign()
@@ -213,7 +213,7 @@ def _elements(text: Text, redactor: RecordRedactor, tally: Tally, names: list[st
 
 
 def _row_text(text: str, row: list[Any], names: list[str], redactor: RecordRedactor, tally: Tally) -> str | None:
-    """Return the redacted text of a row of values with named columns."""
+    """Return the redacted text of a row of values with column `names`; None if the row is removed."""
     old = dict(zip(names, row, strict=True))
     marked = redactor.marked(old)
     if marked is GONE:

@@ -50,7 +50,10 @@ _SEEN = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 class RecordRedactor:
-    """Redactor for the records of one source; `source` gives the owner of records that do not name one."""
+    """Removes data erased on request from the records of one source.
+
+    `source` gives the owner of records that do not name one.
+    """
 
     def __init__(self, forgotten: Forgotten, source: RecordSource | None = None) -> None:
         self.forgotten = forgotten
@@ -59,7 +62,7 @@ class RecordRedactor:
         self._texts: dict[str, str] = {}
 
     def record(self, value: object) -> Any:
-        """Return a redacted record, the same object if it is unchanged; GONE if all of it is removed."""
+        """Return a record without erased data, the same object if it is unchanged; GONE if all of it is erased."""
         return stripped(self.marked(value), self.text)
 
     def marked(self, value: object) -> Any:
@@ -191,7 +194,10 @@ class RecordRedactor:
         return changed
 
     def _of_person(self, key: str, value: Any) -> Any:
-        """Redact one field of an object that mentions an erased account: booleans, pseudonym and ids remain."""
+        """Redact one field of an object that mentions an erased account; all but booleans, names and ids are removed.
+
+        Names become the account's pseudonym, ids a placeholder.
+        """
         if isinstance(value, bool) or value is None or str(value).casefold() in ("true", "false"):
             return value  # in tables it is a text
         if isinstance(value, str) and key in NAME_KEYS:
@@ -219,7 +225,7 @@ def scrub_json(value: object, forgotten: Forgotten, source: RecordSource | None 
 
 
 def scrubbed_record(record: Record | BadRecord, redactor: RecordRedactor) -> Record | BadRecord | None:
-    """Redact a record as returned by a reader; None if it is removed, or is a bad record with an erased name."""
+    """Redact a record as returned by a reader; None if all of it is removed, as is a bad record with an erased name."""
     if not isinstance(record, BadRecord):
         found = redactor.record(record)
         if found is record or found is GONE:

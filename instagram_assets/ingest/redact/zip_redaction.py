@@ -33,7 +33,7 @@ class _Member(NamedTuple):
 
 
 def scrub_zip(path: Path, target: Path, redactor: RecordRedactor, encoding: str) -> Scrubbed:
-    """Redact a ZIP like `scrub_file`.
+    """Write a copy of a ZIP without data erased on request, like `scrub_file`.
 
     An Instagram data download of an erased account is removed as a whole, and so is a damaged ZIP that contains an
     erased name.
