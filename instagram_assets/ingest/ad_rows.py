@@ -20,7 +20,7 @@ _NAMES = {column: fields[0] for column, fields in AD.fields.items()}
 _GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
 _DAY_FIRST_YEAR = re.compile(r"(\d{4})\s*[-/.]\s*(\d{1,2})\s*[-/.]\s*(\d{1,2})\.?(?=\D|\Z)(.*)", re.DOTALL)
 _WANTED = "write 2025-07-29, or make it a date of the spreadsheet"
-# Days since 1899-12-30, as spreadsheets count them, from 2000 to 2100: a date whose cell lost its format.
+# A number in this range is a date of 2000 to 2100 whose cell lost its format: spreadsheets count days since 1899-12-30.
 _SERIAL = range(36_526, 73_051)
 
 

@@ -106,14 +106,14 @@ def land_file(
             keep_extra = settings.ingest.keep_extra
             source = replace(source, account=stated, path=path, find_owner=archive_owner, keep_extra=keep_extra)
             source = replace(source, forgotten=forgotten)
-            # Comments that are stored stay, whatever the setting is now.
+            # Comments that were stored before are kept, whatever the setting is now.
             if settings.ingest.keep_comments or (earlier and earlier.comments is not None):
                 source = _keeping_comments(source, path, lake, settings)
-            # Rows that are only repaired change nothing in the cells that were made of them.
+            # A mere repair of damaged rows does not change the partitions computed from them.
             is_news = earlier is None or earlier.parser_version < PARSER_VERSION or is_restated
             landed = _read(path, before, source, lake, spool, settings.ingest, is_news=is_news)
             if earlier and earlier.comments and earlier.name != landed.name:
-                # Older parser versions left more of other people's data in their texts.
+                # Older parser versions masked fewer names in comment texts, so their file is deleted.
                 remove_durably(table_path(lake, "comments", earlier.name))
             return landed
     except OSError as error:

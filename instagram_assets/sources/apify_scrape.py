@@ -259,7 +259,7 @@ class _Work:
         return None
 
     def _save_dataset(self, apify: Apify, run: ActorRun, record: RunRecord) -> int:
-        """Writes the run's dataset to the inbox unless it is or was there; returns the number of records."""
+        """Writes the run's dataset to the inbox unless the file exists or was landed; returns its number of records."""
         return write_inbox_file(self.inbox / export_file_name(record.actor, run), lambda: apify.items(run))
 
     def _end(
