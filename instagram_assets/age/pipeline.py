@@ -32,6 +32,7 @@ from instagram_assets.models.local_models import ModelSource, find_model
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.schemas import AGE_PREDICTIONS
 from instagram_assets.settings import Settings
+from instagram_assets.storage.locks import alone_or
 
 if TYPE_CHECKING:
     from instagram_assets.age.model import AgeModel
@@ -248,18 +249,20 @@ def _train(
     folder: Path,
     on_progress: Callable[[str], None] | None,
 ) -> ModelReport:
-    """Train, evaluate and save; an interrupted training is resumed from its checkpoint."""
+    """Train, evaluate and save, alone on this model; an interrupted training is resumed from its checkpoint."""
     from instagram_assets.age.holdout import predict_test_set
     from instagram_assets.age.trainer import train
 
     options, work = settings.age, folder.with_name(f".{folder.name}.training")
     people, parts = data.split.people, data.split.parts
-    trained = train(people, parts, backbone, options, work, on_progress)
-    calibration, test = predict_test_set(people, parts, trained, options)
-    history = [epoch._asdict() for epoch in trained.history]
-    report = make_report(replace(facts, calibration=[list(line) for line in calibration.lines], history=history), test)
-    _save(folder, trained.model, trained.tokenizer, report, test)
-    shutil.rmtree(work, ignore_errors=True)
+    with alone_or(work, ModelError(f"{folder}: another training is at work on this model. Wait until it has ended.")):
+        trained = train(people, parts, backbone, options, work, on_progress)
+        calibration, test = predict_test_set(people, parts, trained, options)
+        lines = [list(line) for line in calibration.lines]
+        history = [epoch._asdict() for epoch in trained.history]
+        report = make_report(replace(facts, calibration=lines, history=history), test)
+        _save(folder, trained.model, trained.tokenizer, report, test)
+        shutil.rmtree(work, ignore_errors=True)
     return report
 
 

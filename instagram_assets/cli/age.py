@@ -43,10 +43,10 @@ def train(
     age_cutoff: _AgeCutoff = None,
     device: _Device = None,
 ) -> None:
-    """Train an age model, judge it on people it has not seen, and write its card.
+    """Train an age model, evaluate it on held-out people, and write its model card.
 
-    What is not given here is as the settings say. A training that was killed goes on where it was, and one that is
-    done is not done again.
+    Options that are not given are taken from the settings. A training that was killed is resumed, and one that is
+    complete is not repeated.
     """
     from instagram_assets.age import pipeline
     from instagram_assets.age.card import NOT_FOR_PERSONS
@@ -95,8 +95,8 @@ def predict(
 ) -> None:
     """Predict for each user of a folder whether they are of the cut-off age or older, and the share of all of them.
 
-    Cut-off and longest post are those that the model was trained with; an old .pth does not say them, and counts as
-    trained with those given here.
+    Cut-off age and maximum post length are those that the model was trained with. An old .pth does not contain them:
+    it counts as trained with those given here.
     """
     from instagram_assets.age import pipeline
     from instagram_assets.age.card import NOT_FOR_PERSONS
@@ -143,7 +143,7 @@ def _age_settings(given: dict[str, Any], purpose: str | None) -> "Settings":
 
 
 def _print_unused(lines: list[str]) -> None:
-    """Print the rows of the labels and the users that cannot be used."""
+    """Print which rows of the labels, and which users, cannot be used."""
     for line in _first_lines(lines):
         typer.echo(f"not used: {line}", err=True)
 
@@ -154,7 +154,7 @@ def _print_warning(data: "TrainingData") -> None:
 
 
 def _counts(predictions: "pa.Table") -> str:
-    """How many users have which prediction, and the reasons for those without, as text."""
+    """Text with the number of users per prediction, and the reasons why others have none."""
     rows = predictions.to_pylist()
     labelled = sum(not row["abstained"] for row in rows)
     with_probability = sum(row["probability"] is not None for row in rows)
@@ -164,6 +164,6 @@ def _counts(predictions: "pa.Table") -> str:
 
 
 def _first_lines(lines: list[str]) -> list[str]:
-    """The first lines, and the number of the others."""
+    """The first of `lines`, followed by a line with the number of the others."""
     more = [f"and {len(lines) - _MOST_SHOWN} more"] if len(lines) > _MOST_SHOWN else []
     return [*lines[:_MOST_SHOWN], *more]

@@ -22,6 +22,7 @@ from instagram_assets.age.user_texts import UserTexts
 from instagram_assets.errors import FileError, ModelError, SettingsError, StorageError, TrainingDataError
 from instagram_assets.schemas import AGE_PREDICTIONS, POSTS
 from instagram_assets.settings import Settings, load_settings
+from instagram_assets.storage.locks import alone_or
 from instagram_assets_tests.age.people import people
 from instagram_assets_tests.age.small_language_models import save_language_model
 
@@ -192,6 +193,16 @@ def test_a_model_that_lost_its_measures_is_made_again(home: Home) -> None:
     folder = pipeline.train_model(home.settings()).folder
     (folder / "metrics.json").write_text("{}")
     assert pipeline.train_model(home.settings()).trained
+
+
+def test_two_trainings_of_one_model_exclude_each_other(home: Home) -> None:
+    folder = home.folder / "model"
+    with (
+        alone_or(home.folder / ".model.training", AssertionError()),
+        pytest.raises(ModelError, match=r"model: another training is at work on this model\. Wait"),
+    ):
+        pipeline.train_model(home.settings(), folder=folder)
+    assert pipeline.train_model(home.settings(), folder=folder).trained
 
 
 def test_a_damaged_model_is_made_again(home: Home) -> None:
