@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from instagram_assets.insights.chart_definition import Chart, Row
-from instagram_assets.insights.word_counts import Counted, busiest_accounts, counted
+from instagram_assets.insights.word_counts import Counted, busiest_accounts, counts_query
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.index_reader import LakeIndex
 from instagram_assets.text.part_of_speech import CONTENT_CLASSES
@@ -41,7 +41,7 @@ def top_hashtags(index: LakeIndex, criteria: Filter) -> pa.Table:
 def top_words_by_account(index: LakeIndex, criteria: Filter) -> pa.Table:
     """The top words per account, for the accounts with the most posts: `account`, `word`, `pos`, `count`, `posts`."""
     accounts = busiest_accounts(index, criteria, MOST_ACCOUNTS)
-    part = counted(_of_each(criteria, accounts))
+    part = counts_query(_of_each(criteria, accounts))
     return index.query(
         f"""WITH sums AS (SELECT account, word, sum(count) AS count, sum(posts) AS posts FROM {part.sql} GROUP BY ALL)
         SELECT account, text AS word, pos, count::BIGINT AS count, posts::BIGINT AS posts
@@ -107,8 +107,8 @@ def rising_words(index: LakeIndex, criteria: Filter) -> pa.Table:
         return _NOTHING_RISING
     length = (now.last - now.first).days + 1
     before = now.but(first=now.first - timedelta(length), last=now.first - timedelta(1))
-    part = counted(now)
-    earlier = counted(before, part.values)
+    part = counts_query(now)
+    earlier = counts_query(before, part.values)
     return index.query(
         f"""WITH chosen AS (SELECT word FROM words WHERE list_contains({part.value(_classes(criteria))}, pos)),
         of_now AS (SELECT word, sum(count) AS count FROM {part.sql} SEMI JOIN chosen USING (word) GROUP BY word),
@@ -137,7 +137,7 @@ _NOTHING_RISING = pa.table(
 
 
 def _most(index: LakeIndex, criteria: Filter, classes: list[str], most: int) -> pa.Table:
-    part = counted(criteria)
+    part = counts_query(criteria)
     return index.query(
         f"""WITH sums AS (SELECT word, sum(count) AS count, sum(posts) AS posts FROM {part.sql} GROUP BY word)
         SELECT text AS word, pos, count::BIGINT AS count, posts::BIGINT AS posts
@@ -149,7 +149,7 @@ def _most(index: LakeIndex, criteria: Filter, classes: list[str], most: int) -> 
 
 def _all_and_each(criteria: Filter, accounts: list[str]) -> list[tuple[str, Counted]]:
     """Returns the word counts of all accounts together and then of each, with the SQL of their column `account`."""
-    return [("NULL::VARCHAR", counted(criteria)), ("account", counted(_of_each(criteria, accounts)))]
+    return [("NULL::VARCHAR", counts_query(criteria)), ("account", counts_query(_of_each(criteria, accounts)))]
 
 
 def _of_each(criteria: Filter, accounts: list[str]) -> Filter:
