@@ -51,13 +51,13 @@ def channels(options: AlertSettings) -> list[Channel]:
     """Returns the channels configured in the settings."""
     found: list[Channel] = []
     if options.webhook_url.get_secret_value():
-        found.append(Channel("webhook", lambda alert: post(alert, options)))
+        found.append(Channel("webhook", lambda alert: post_json(alert, options)))
     if options.smtp_host:
         found.append(Channel("mail", lambda alert: send_mail(alert, options)))
     return found
 
 
-def post(alert: Alert, options: AlertSettings) -> str:
+def post_json(alert: Alert, options: AlertSettings) -> str:
     """Posts an alert to the webhook, without following redirects. Raises UndeliveredError unless the status is 2xx."""
     body = payload(alert, options.webhook_form, options.ui_url)
     status, said = asyncio.run(_post(options.webhook_url.get_secret_value(), body))

@@ -20,9 +20,9 @@ from instagram_assets.alerts.message import Alert
 from instagram_assets.errors import StorageError, UndeliveredError
 from instagram_assets.settings import AlertSettings
 from instagram_assets.storage.atomic import write_atomic
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
-FOLDER = "alerts"
+ALERTS_FOLDER = "alerts"
 """Folder in the data folder for the record of sent alerts."""
 RECORD = "sent.json"
 _ELSEWHERE = "Put the data folder on a local disk: INSTAGRAM_ASSETS_DATA_DIR"
@@ -74,7 +74,7 @@ def deliver(alerts: Sequence[Alert], options: AlertSettings, folder: Path, now: 
     if not alerts:
         return done
     until = monotonic() + _SECONDS_TO_BEGIN
-    with alone_in(folder, _ELSEWHERE):
+    with folder_lock(folder, _ELSEWHERE):
         record = _read(folder)
         for channel in channels(options):
             unsent = [alert for alert in alerts if not _was_told(record, channel.name, alert)]
@@ -100,7 +100,7 @@ def trouble_line(trouble: Trouble, zone: ZoneInfo) -> str:
 
 def end_trouble(name: str, folder: Path) -> None:
     """Mark a channel as working, so that its pending alerts are sent the next time."""
-    with alone_in(folder, _ELSEWHERE):
+    with folder_lock(folder, _ELSEWHERE):
         record = _read(folder)
         if record.troubles.pop(name, None):
             _write(record, folder)

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any, Literal
 
-Kind = Literal["run", "check", "freshness", "source", "test"]
-Form = Literal["json", "slack", "discord"]
+AlertKind = Literal["run", "check", "freshness", "source", "test"]
+WebhookFormat = Literal["json", "slack", "discord"]
 WHERE_ELSE = "instagram-assets status"
 _LONGEST_DISCORD = 2_000
 
@@ -18,7 +18,7 @@ _LONGEST_DISCORD = 2_000
 class Alert:
     """One failure; `day` is its day in the configured time zone, `step` is named after the asset that it makes."""
 
-    kind: Kind
+    kind: AlertKind
     day: date
     job: str = ""
     step: str = ""
@@ -77,7 +77,7 @@ def as_json(alert: Alert, ui: str) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value}
 
 
-def payload(alert: Alert, form: Form, ui: str) -> dict[str, Any]:
+def payload(alert: Alert, form: WebhookFormat, ui: str) -> dict[str, Any]:
     """Returns the JSON body for a webhook: plain, or in the format of Slack's or Discord's incoming webhooks."""
     match form:
         case "json":

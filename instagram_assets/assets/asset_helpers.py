@@ -18,7 +18,7 @@ from instagram_assets.settings import settings
 from instagram_assets.storage.atomic import write_atomic
 from instagram_assets.storage.dagster_history.embedded_images import image_name
 from instagram_assets.storage.lake import open_lake, read_table
-from instagram_assets.storage.parquet_io import COLUMNS, add_to_newest_event
+from instagram_assets.storage.parquet_io import COLUMNS_KEY, add_to_newest_event
 from instagram_assets.storage.retention_horizon import read_horizon
 
 OWNERS = ["team:data"]
@@ -67,13 +67,13 @@ def inputs(**tables: Sequence[str]) -> dict[str, dg.AssetIn]:
 
     Raises ContractError when a table has no such column.
     """
-    return {table: dg.AssetIn(metadata={COLUMNS: _known(table, names)}) for table, names in tables.items()}
+    return {table: dg.AssetIn(metadata={COLUMNS_KEY: _known(table, names)}) for table, names in tables.items()}
 
 
 def whole_inputs(**tables: Sequence[str]) -> dict[str, dg.AssetIn]:
     """As `inputs`, of tables by account and day: all their rows, for an asset of the whole lake."""
     return {
-        table: dg.AssetIn(metadata={COLUMNS: _known(table, names)}, partition_mapping=_NO_CELLS)
+        table: dg.AssetIn(metadata={COLUMNS_KEY: _known(table, names)}, partition_mapping=_NO_CELLS)
         for table, names in tables.items()
     }
 

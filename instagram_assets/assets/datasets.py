@@ -14,7 +14,7 @@ from instagram_assets.assets.asset_helpers import OWNERS, whole_table_deps
 from instagram_assets.datasets.csv import CAPTION_RAW, IMPRESSION, write_csv
 from instagram_assets.datasets.delta import TABLES, ExportedTable, delta_target, write_delta
 from instagram_assets.datasets.json import json_name, write_json
-from instagram_assets.datasets.merged_records import CAPTION_COLUMNS, COLUMNS, Kind, merged_records
+from instagram_assets.datasets.merged_records import CAPTION_COLUMNS, RECORD_COLUMNS, PostKind, merged_records
 from instagram_assets.datasets.parquet import SCHEMA, write_parquet
 from instagram_assets.datasets.pseudonymous import (
     PSEUDONYMS,
@@ -33,9 +33,9 @@ from instagram_assets.schemas import IMPRESSIONS, POSTS, Column
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import months, open_lake
 
-KINDS: tuple[Kind, ...] = ("post", "reel")
+_KINDS: tuple[PostKind, ...] = ("post", "reel")
 SHOWN: dict[str, Any] = {"group_name": "datasets", "owners": OWNERS}
-_RECORD = (*COLUMNS, *CAPTION_COLUMNS)
+_RECORD = (*RECORD_COLUMNS, *CAPTION_COLUMNS)
 _MEANINGS = {column.name: column.meaning for column in (*POSTS.columns, *IMPRESSIONS.columns)}
 _OF_PARQUET = [Column(field.name, field.type, _MEANINGS.get(field.name, "The post's pictures")) for field in SCHEMA]
 _OF_DELTA = [Column(field.name, field.type, field.metadata[b"comment"].decode()) for field in TABLES[0].schema]
@@ -92,7 +92,7 @@ def dataset_csv(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     options, folder, rows = settings().export, settings().folder("datasets"), 0
     parts = _parts(context.run.run_id)
     with named_when_checked(_check(context.run.run_id)) as place:
-        for kind in KINDS:
+        for kind in _KINDS:
             if settings().mode not in ("all", kind):
                 continue
             records = merged_records(parts, kind, _image_folder(), captions=True)

@@ -18,7 +18,7 @@ from instagram_assets.collect.unknown_responses import subject_of_response
 from instagram_assets.forget import files_and_folders
 from instagram_assets.forget.erasure_steps import Step
 from instagram_assets.forget.file_operations import remove_path
-from instagram_assets.ingest.redact.redactor import GONE, Scrubber, scrubbed_name
+from instagram_assets.ingest.redact.redactor import GONE, RecordRedactor, scrubbed_name
 from instagram_assets.privacy.forgotten_identifiers import ERASED_ID as FORGOTTEN_ID
 from instagram_assets.privacy.forgotten_identifiers import Forgotten
 
@@ -57,7 +57,7 @@ def collector_steps(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[
     for path in sorted((folder / ANSWERS).glob("*.json")):
         text = path.read_text("utf-8", "replace")
         if (
-            forgotten.has("account", subject_of_response(path)) or Scrubber(forgotten).text(text) != text
+            forgotten.has("account", subject_of_response(path)) or RecordRedactor(forgotten).text(text) != text
         ):  # stored for adapting the collector; any later answer serves too
             yield Step(_AREA, files_and_folders.path_below(path, root), "remove", 1, partial(remove_path, path))
 
@@ -73,7 +73,7 @@ def user_output_files(folder: Path) -> list[Path]:
 
 
 def _user_file_steps(path: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
-    if _is_all_gone(path, Scrubber(forgotten)):  # also where it is named after a former name of the account
+    if _is_all_gone(path, RecordRedactor(forgotten)):  # also where it is named after a former name of the account
         yield Step(
             _AREA,
             scrubbed_name(files_and_folders.path_below(path, root), forgotten),
@@ -85,9 +85,9 @@ def _user_file_steps(path: Path, root: Path, forgotten: Forgotten) -> Iterator[S
         yield from files_and_folders.file_steps(_AREA, path, root, forgotten)
 
 
-def _is_all_gone(path: Path, scrubber: Scrubber) -> bool:
+def _is_all_gone(path: Path, redactor: RecordRedactor) -> bool:
     try:
-        return all(scrubber.record(json.loads(record)) is GONE for record in record_lines_of(path))
+        return all(redactor.record(json.loads(record)) is GONE for record in record_lines_of(path))
     except ValueError:  # damaged: its bytes are searched instead
         return False
 
@@ -104,11 +104,11 @@ def _forget(folder: Path, forgotten: Forgotten) -> int:
 
 
 def _changes(connection: sqlite3.Connection, forgotten: Forgotten) -> Iterator[_Change]:
-    scrubber, of_ids = Scrubber(forgotten), _named_by_id(connection, forgotten)
+    redactor, of_ids = RecordRedactor(forgotten), _named_by_id(connection, forgotten)
     for table in _NAMED:
         for row in connection.execute(f"SELECT rowid AS number, * FROM {table}").fetchall():
             if not forgotten.has("account", row["subject"]) and (row["site"], row["subject"]) not in of_ids:
-                yield from _scrubbed(table, row, scrubber)
+                yield from _scrubbed(table, row, redactor)
             elif table == "requests":
                 statement = "UPDATE requests SET subject = ?, what = ?, reason = '' WHERE id = ?"
                 subject = _anonymous_subject(connection, row["subject"])
@@ -116,12 +116,12 @@ def _changes(connection: sqlite3.Connection, forgotten: Forgotten) -> Iterator[_
             else:
                 yield _Change(f"DELETE FROM {table} WHERE rowid = ?", (row["number"],))
     for row in connection.execute("SELECT rowid AS number, * FROM identities").fetchall():
-        yield from _scrubbed("identities", row, scrubber)
+        yield from _scrubbed("identities", row, redactor)
     for row in connection.execute("SELECT rowid AS number, folder FROM output_folders").fetchall():
-        if scrubber.text(row["folder"]) != row["folder"]:  # its path mentions the name
+        if redactor.text(row["folder"]) != row["folder"]:  # its path mentions the name
             yield _Change("DELETE FROM output_folders WHERE rowid = ?", (row["number"],))
     for row in connection.execute("SELECT rowid AS number, page FROM pages").fetchall():
-        if (page := _page(bytes(row["page"]), scrubber, forgotten)) != bytes(row["page"]):
+        if (page := _page(bytes(row["page"]), redactor, forgotten)) != bytes(row["page"]):
             yield _Change("UPDATE pages SET page = ? WHERE rowid = ?", (page, row["number"]))
 
 
@@ -139,19 +139,19 @@ def _named_by_id(connection: sqlite3.Connection, forgotten: Forgotten) -> frozen
     return frozenset((row["site"], row["subject"]) for row in rows if forgotten.has("profile_id", row["profile_id"]))
 
 
-def _scrubbed(table: str, row: sqlite3.Row, scrubber: Scrubber) -> Iterator[_Change]:
+def _scrubbed(table: str, row: sqlite3.Row, redactor: RecordRedactor) -> Iterator[_Change]:
     names = _TEXTS[table]
     before = [row[name] for name in names]
-    after = [None if text is None else scrubber.text(text) for text in before]
+    after = [None if text is None else redactor.text(text) for text in before]
     if after != before:
         columns = ", ".join(f"{name} = ?" for name in names)
         yield _Change(f"UPDATE {table} SET {columns} WHERE rowid = ?", (*after, row["number"]))
 
 
-def _page(page: bytes, scrubber: Scrubber, forgotten: Forgotten) -> bytes:
+def _page(page: bytes, redactor: RecordRedactor, forgotten: Forgotten) -> bytes:
     """A stored page without what is erased: a header in its first line, then one record per line."""
     head, *records = (json.loads(line) for line in page.split(b"\n")[:-1])
-    kept = [cleaned for record in records if (cleaned := scrubber.record(record)) is not GONE]
+    kept = [cleaned for record in records if (cleaned := redactor.record(record)) is not GONE]
     posts = [post for post in head["posts"] if not forgotten.has("shortcode", post[0])]
     if kept == records and posts == head["posts"]:
         return page

@@ -13,7 +13,7 @@ from instagram_assets.datasets.delta.locations import TableLocation
 from instagram_assets.datasets.delta.log import LOG
 from instagram_assets.forget.erasure_steps import Step, StepResult, scrub_with_counts
 from instagram_assets.forget.text_files import MentionFilter
-from instagram_assets.ingest.redact.redactor import Scrubber
+from instagram_assets.ingest.redact.redactor import RecordRedactor
 from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.privacy.table_scrub import scrub_table
 from instagram_assets.settings import Settings
@@ -38,14 +38,14 @@ def delta_locations(settings: Settings) -> list[str]:
 
 def _rows_in(location: TableLocation, forgotten: Forgotten) -> int:
     """The number of rows and log entries, of any version, that mention the subject."""
-    may_mention, scrubber = MentionFilter(forgotten), Scrubber(forgotten)
+    may_mention, redactor = MentionFilter(forgotten), RecordRedactor(forgotten)
     found = 0
     for name in location.names():
         if name.endswith(".parquet"):
             rows = rows_of_file(location, name)
             found += 1 if rows is None else scrub_with_counts(rows, forgotten).rows
         elif may_mention(text := location.read(name).decode("utf-8", "replace")):
-            found += scrubber.text(text) != text
+            found += redactor.text(text) != text
     return found
 
 

@@ -40,7 +40,7 @@ from instagram_assets.privacy.tombstones import Tombstones, add_tombstones, load
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import make_folder, sweep
 from instagram_assets.storage.lake import lake_root
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 StepPlanner = Callable[[Settings, Forgotten], Iterator[Step]]
 """Plans the steps that erase what is forgotten from one area of the data folder, by what is stored there now."""
@@ -138,7 +138,7 @@ def erase(
         subject = subject_of_target(settings, subject.target, is_bare=bool(subject.identifiers.bare))
     name, report = _name_of(tombstones, subject.target), ErasureReport()
     make_folder(privacy / erasure_journal.JOURNAL_FOLDER)
-    with alone_in(privacy / erasure_journal.JOURNAL_FOLDER, _ELSEWHERE):
+    with folder_lock(privacy / erasure_journal.JOURNAL_FOLDER, _ELSEWHERE):
         began = datetime.now(UTC)
         whole = erasure_journal.start_journal(privacy, name, subject)
         report.tombstones = add_tombstones(privacy, whole.tombstoned, began.date())

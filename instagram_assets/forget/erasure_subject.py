@@ -24,7 +24,7 @@ from instagram_assets.privacy.forgotten_identifiers import Identifiers, is_searc
 from instagram_assets.sources import account_and_hashtag_names
 from instagram_assets.storage.fingerprints import url_identity
 
-TargetKind = Literal["account", "hashtag", "post", "image"]
+_TargetKind = Literal["account", "hashtag", "post", "image"]
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".heic", ".mp4", ".mov")
@@ -35,7 +35,7 @@ _SHORTCODE = re.compile(r"(?=[A-Za-z0-9_-]*[A-Z-])[A-Za-z0-9_-]{5,64}")
 class ErasureTarget(NamedTuple):
     """What is to be erased; `value` is an account name, a `#tag`, a post's id or shortcode, or an image's SHA-256."""
 
-    kind: TargetKind
+    kind: _TargetKind
     value: str
 
     def __str__(self) -> str:

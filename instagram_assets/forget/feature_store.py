@@ -20,9 +20,9 @@ from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.privacy.table_scrub import may_hold, scrub_table
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_local, remove_durably
-from instagram_assets.storage.feature_files import File, list_files, publish, remove
+from instagram_assets.storage.feature_files import File, list_files, remove_feature_files, write_feature_file
 from instagram_assets.storage.lake import lake_root, names_in
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 _AREA = "features"
 _KEYS = ("text_sha256",)
@@ -100,15 +100,15 @@ def _is_vector(kind: pa.DataType) -> bool:
 
 
 def _rewrite(folder: UPath, file: File, forgotten: Forgotten, text_hashes: Collection[str]) -> StepResult:
-    with alone_in(Path(folder.path)) if is_local(folder) else nullcontext():
+    with folder_lock(Path(folder.path)) if is_local(folder) else nullcontext():
         if file not in list_files(folder):
             return StepResult(removed=0, rewritten=[], rows=0, bytes_written=0)
         kept = _kept(_read(folder / file.name), forgotten, text_hashes)
         before = {each.name for each in list_files(folder)}
         if kept.num_rows:
-            publish(folder, kept, file.written)
+            write_feature_file(folder, kept, file.written)
         new = [each for each in list_files(folder) if each.name not in before]
-        remove(folder, [file])
+        remove_feature_files(folder, [file])
         # The remaining rows have a file of another name.
         written = [(folder / each.name).read_bytes() for each in new]
         return StepResult(

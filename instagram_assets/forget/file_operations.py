@@ -11,7 +11,7 @@ from instagram_assets.forget.text_files import write_scrubbed
 from instagram_assets.ingest.redact.file_redaction import Scrubbed
 from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.storage.atomic import is_local, refusal, remove_durably, sync_folders, temporary_beside
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 from instagram_assets.storage.owned_files import claims_of, rewrite
 
 
@@ -81,7 +81,7 @@ def remove_lake_folder(folder: UPath) -> int:
             folder.fs.rm(folder.path, recursive=True)
         return 0
     path = Path(folder.path)
-    with alone_in(path):
+    with folder_lock(path):
         shutil.rmtree(path)
         sync_folders([path.parent])
     return 0

@@ -11,7 +11,7 @@ from instagram_assets.forget.erasure_steps import Step, StepResult, sha256_of_st
 from instagram_assets.ingest.folder_scan import DONE, ERROR_SUFFIX, REJECTED
 from instagram_assets.ingest.manifests import rewritten_path
 from instagram_assets.ingest.record_source import OBSERVED_AT_SUFFIX
-from instagram_assets.ingest.redact.inbox_redaction import Place, Task
+from instagram_assets.ingest.redact.inbox_redaction import InboxRedactor, Task
 from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_temporary, sweep
@@ -27,7 +27,7 @@ def inbox_steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
     cannot be read.
     """
     inbox = settings.folder("inbox")
-    place = Place(lake_root(settings), forgotten, settings.ingest.encoding)
+    redactor = InboxRedactor(lake_root(settings), forgotten, settings.ingest.encoding)
     for folder in (inbox, inbox / DONE, inbox / REJECTED):
         if not folder.is_dir():
             continue
@@ -37,8 +37,8 @@ def inbox_steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
             if is_temporary(path.name):
                 yield Step(_AREA, _shown_path(path, settings), "remove", 0, partial(_sweep_folder, folder))
                 continue
-            for task in place.tasks(path):
-                yield _step(place, _with_its_file(task), settings)
+            for task in redactor.tasks(path):
+                yield _step(redactor, _with_its_file(task), settings)
 
 
 def _errors_first(path: Path) -> tuple[bool, str]:
@@ -57,18 +57,18 @@ def _with_its_file(task: Task) -> Task:
     return Task(task.path, task.path, task.rows, task.is_rewritten)
 
 
-def _step(place: Place, task: Task, settings: Settings) -> Step:
+def _step(redactor: InboxRedactor, task: Task, settings: Settings) -> Step:
     verb = "remove" if task.to is None else "rewrite"
-    return Step(_AREA, _shown_path(task.path, settings), verb, task.rows, partial(_apply, place, task))
+    return Step(_AREA, _shown_path(task.path, settings), verb, task.rows, partial(_apply, redactor, task))
 
 
-def _apply(place: Place, task: Task) -> int | StepResult:
+def _apply(redactor: InboxRedactor, task: Task) -> int | StepResult:
     """Apply a task; of a file the result has its new hash, and that of the record that links its two hashes."""
-    written = place.do(task)
+    written = redactor.do(task)
     if task.to is None or not task.to.is_file() or task.to.is_symlink():
         return written
     hashes = [sha256_of_stored(task.to)]
-    note = rewritten_path(place.lake, hashes[0])
+    note = rewritten_path(redactor.lake, hashes[0])
     if task.is_rewritten and note.exists():
         hashes.append(sha256_of_stored(note))
     return StepResult(0, hashes, task.rows, written)

@@ -35,7 +35,7 @@ from instagram_assets.storage.lake import (
 )
 from instagram_assets.storage.lake_writer import alone, replace_file
 from instagram_assets.storage.layout import folder_name, value_of
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 from instagram_assets.storage.parquet_files import footer_counts, read_file
 
 _DECISIONS_FILE = "part.parquet"
@@ -74,7 +74,7 @@ def rename_partition(root: UPath, name: str, value: str, new: str) -> int:
         return 0
     if to.exists():
         return remove_lake_folder(folder)
-    with alone_in(path):
+    with folder_lock(path):
         os.replace(path, to)
         sync_folders([path.parent])
     return 0

@@ -33,7 +33,7 @@ from instagram_assets.privacy.table_scrub import may_hold, scrub_table
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_local, remove_durably, write_atomic
 from instagram_assets.storage.lake import lake_root, names_in
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 from instagram_assets.storage.parquet_files import crc_of, damaged
 
 _AREA = "landing"
@@ -213,7 +213,7 @@ def _spool(lake: UPath) -> Generator[Path]:
         if not is_local(lake):
             yield Path(folder)
             return
-        with alone_in(Path(lake.path) / "landing"):
+        with folder_lock(Path(lake.path) / "landing"):
             yield Path(folder)
 
 

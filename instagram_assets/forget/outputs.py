@@ -21,7 +21,7 @@ from instagram_assets.forget.reel_ledger import ledger_steps
 from instagram_assets.forget.search_folders import search_folder_steps
 from instagram_assets.forget.search_requests import search_request_steps, searches_for_subject
 from instagram_assets.forget.text_files import MentionFilter
-from instagram_assets.ingest.redact.redactor import Scrubber, scrubbed_name
+from instagram_assets.ingest.redact.redactor import RecordRedactor, scrubbed_name
 from instagram_assets.lake_index.index_files import INDEX_FOLDER as INDEX
 from instagram_assets.lake_index.remove_derived_files import THUMBNAILS, holds_index, remove_index, thumbnails
 from instagram_assets.privacy.data_inventory import OWN_FOLDERS
@@ -73,7 +73,7 @@ def may_show(name: str, forgotten: Forgotten) -> bool:
 
 def _holds(path: Path, forgotten: Forgotten) -> bool:
     text = path.read_text("utf-8", "replace")
-    return MentionFilter(forgotten)(text) and Scrubber(forgotten).text(text) != text
+    return MentionFilter(forgotten)(text) and RecordRedactor(forgotten).text(text) != text
 
 
 DERIVED_AREAS = (INDEX, THUMBNAILS)
@@ -126,7 +126,7 @@ def _scrape_notes(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[St
             note = json.loads(path.read_bytes())
         except ValueError:
             continue
-        if Scrubber(forgotten).record(note) is note:
+        if RecordRedactor(forgotten).record(note) is note:
             continue
         if isinstance(note, dict) and note.get("status"):
             shown = path_below(path, root)

@@ -14,12 +14,20 @@ from urllib.parse import unquote
 from instagram_assets.forget.erasure_steps import Step
 from instagram_assets.forget.file_operations import remove_path, rename_path
 from instagram_assets.forget.files_and_folders import file_steps, link_steps, path_below
-from instagram_assets.ingest.redact.redactor import Scrubber
+from instagram_assets.ingest.redact.redactor import RecordRedactor
 from instagram_assets.privacy.forgotten_identifiers import Forgotten, is_search_of
 from instagram_assets.storage.atomic import write_atomic
 from instagram_assets.storage.fingerprints import url_identity
 from instagram_assets.storage.image_folder_state import MANIFEST, sheet_of
-from instagram_assets.storage.owned_files import alone_in, claims_of, digest, publish, rename_claim, stage, staging
+from instagram_assets.storage.owned_files import (
+    claims_of,
+    digest,
+    owned_folder_lock,
+    publish,
+    rename_claim,
+    stage,
+    staging,
+)
 
 _AREA = "datasets"
 
@@ -59,7 +67,7 @@ def _texts(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
             yield from file_steps(_AREA, path, root, forgotten)
     manifest = folder / MANIFEST
     left = [row for row in _rows(folder) if not _is_gone(row, forgotten)]
-    if manifest.is_file() and any(Scrubber(forgotten).record(row) != row for row in left):
+    if manifest.is_file() and any(RecordRedactor(forgotten).record(row) != row for row in left):
         yield from file_steps(_AREA, manifest, root, forgotten)
 
 
@@ -73,7 +81,7 @@ def _remove_sheet(folder: Path) -> int:
     """Remove the contact sheet, even a changed one, and then its record, which has the folder's name."""
     sheet = sheet_of(folder)
     remove_path(sheet)
-    with alone_in(sheet.parent):
+    with owned_folder_lock(sheet.parent):
         if sheet.name in claims_of(sheet.parent):
             publish(sheet.parent, {}, gone={sheet.name: ""})
     return 0
@@ -93,7 +101,7 @@ def _rename(folder: Path, name: str) -> int:
 
 def _remove_images(folder: Path, forgotten: Forgotten) -> int:
     """Remove the images first, then the contact sheet, and last the manifest lines that list the images."""
-    with alone_in(folder):
+    with owned_folder_lock(folder):
         rows = _rows(folder)
         gone = {str(row["file"]) for row in rows if _is_gone(row, forgotten) and row.get("file")}
         numbers = {f"img_{row['number']:04}" for row in rows if _is_gone(row, forgotten) and row.get("number")}

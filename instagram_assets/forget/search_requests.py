@@ -15,7 +15,7 @@ from upath import UPath
 from instagram_assets.arrow import compute
 from instagram_assets.forget.erasure_steps import Step
 from instagram_assets.forget.file_operations import remove_lake_folder
-from instagram_assets.ingest.redact.redactor import GONE, Scrubber
+from instagram_assets.ingest.redact.redactor import GONE, RecordRedactor
 from instagram_assets.media.never_download import is_forgotten
 from instagram_assets.privacy.forgotten_identifiers import Forgotten, Identifiers, is_search_of
 from instagram_assets.search.search_requests import search_name
@@ -104,7 +104,7 @@ def _scrubbed(path: UPath, forgotten: Forgotten) -> bytes | None:
     if isinstance(hits, list):
         shown: list[Any] = hits
         said["hits"] = [hit for hit in shown if not _is_gone(hit, forgotten)]
-    scrubbed = Scrubber(forgotten).record(said)
+    scrubbed = RecordRedactor(forgotten).record(said)
     if scrubbed == before:
         return None
     return b"" if scrubbed is GONE else json.dumps(scrubbed, ensure_ascii=False, indent=1).encode()

@@ -14,7 +14,7 @@ from instagram_assets.ingest.reader.csv_tables import Header, table_in
 from instagram_assets.ingest.redact.csv_redaction import scrubbed_table
 from instagram_assets.ingest.redact.file_redaction import Scrubbed, scrub_file
 from instagram_assets.ingest.redact.json_documents import NotRewritableError, Tally, record_text
-from instagram_assets.ingest.redact.redactor import Scrubber
+from instagram_assets.ingest.redact.redactor import RecordRedactor
 from instagram_assets.privacy.forgotten_identifiers import Forgotten, IdentifierKind, Identifiers
 from instagram_assets.storage.atomic import temporary_beside
 
@@ -118,7 +118,7 @@ def _by_lines(path: Path, forgotten: Forgotten, write: Write) -> Scrubbed:
 
 def _array(stream: BinaryIO, forgotten: Forgotten, write: Write) -> Scrubbed:
     """A JSON array with one record per line, as `datasets.json.write_json` writes it."""
-    scrubber, may_mention, tally = Scrubber(forgotten), MentionFilter(forgotten), Tally()
+    redactor, may_mention, tally = RecordRedactor(forgotten), MentionFilter(forgotten), Tally()
     write(next(stream).rstrip(b"\n"))
     separator, is_closed = b"\n", False
     for line in stream:
@@ -129,7 +129,7 @@ def _array(stream: BinaryIO, forgotten: Forgotten, write: Write) -> Scrubbed:
             write(b"\n]\n")
             continue
         record = line.removesuffix(b"\n").removesuffix(b",")
-        kept = _record(record, scrubber, may_mention, tally)
+        kept = _record(record, redactor, may_mention, tally)
         if kept is not None:
             write(separator + kept)
             separator = b",\n"
@@ -140,21 +140,21 @@ def _array(stream: BinaryIO, forgotten: Forgotten, write: Write) -> Scrubbed:
 
 def _records(stream: BinaryIO, forgotten: Forgotten, write: Write) -> Scrubbed:
     """JSON Lines: one record per line."""
-    scrubber, may_mention, tally = Scrubber(forgotten), MentionFilter(forgotten), Tally()
+    redactor, may_mention, tally = RecordRedactor(forgotten), MentionFilter(forgotten), Tally()
     for line in stream:
         record = line.rstrip(b"\r\n")
-        kept = _record(record, scrubber, may_mention, tally) if record else record
+        kept = _record(record, redactor, may_mention, tally) if record else record
         if kept is not None:
             write(kept + line[len(record) :])
     return _outcome(tally)
 
 
-def _record(data: bytes, scrubber: Scrubber, may_mention: MentionFilter, tally: Tally) -> bytes | None:
+def _record(data: bytes, redactor: RecordRedactor, may_mention: MentionFilter, tally: Tally) -> bytes | None:
     text = data.decode("utf-8", _ERRORS)
     if not may_mention(text):
         return data
     try:
-        kept = record_text(text, json.loads(text), scrubber, tally)
+        kept = record_text(text, json.loads(text), redactor, tally)
     except ValueError as error:
         raise _OtherFormError from error
     return None if kept is None else kept.encode("utf-8", _ERRORS)
@@ -162,7 +162,7 @@ def _record(data: bytes, scrubber: Scrubber, may_mention: MentionFilter, tally: 
 
 def _table(stream: BinaryIO, header: Header, forgotten: Forgotten, write: Write) -> Scrubbed:
     """A CSV file; a row spans several lines where a quoted field does."""
-    scrubber, may_mention, tally = Scrubber(forgotten), MentionFilter(forgotten), Tally()
+    redactor, may_mention, tally = RecordRedactor(forgotten), MentionFilter(forgotten), Tally()
     rows = _rows(stream)
     names = next(rows, "")
     write(names.encode("utf-8", _ERRORS))
@@ -170,7 +170,7 @@ def _table(stream: BinaryIO, header: Header, forgotten: Forgotten, write: Write)
         kept = row
         if may_mention(row):
             try:
-                text = "".join(scrubbed_table(iter([names + row]), header, scrubber, tally))
+                text = "".join(scrubbed_table(iter([names + row]), header, redactor, tally))
             except NotRewritableError as error:
                 raise _OtherFormError from error
             if not text.startswith(names):
@@ -200,7 +200,7 @@ def _column_of_users(head: bytes) -> _Column | None:
 
 def _users(stream: BinaryIO, column: _Column, forgotten: Forgotten, write: Write) -> Scrubbed:
     """A table with a row per user: rows of the subject are removed, mentions of it become its pseudonym."""
-    scrubber, may_mention, tally = Scrubber(forgotten), MentionFilter(forgotten), Tally()
+    redactor, may_mention, tally = RecordRedactor(forgotten), MentionFilter(forgotten), Tally()
     for row in _rows(stream):
         if may_mention(row):
             cells = next(csv.reader([row], delimiter=column.separator), [])
@@ -208,7 +208,7 @@ def _users(stream: BinaryIO, column: _Column, forgotten: Forgotten, write: Write
             if forgotten.has("account", name):
                 tally.gone += 1
                 continue
-        kept = scrubber.text(row) if may_mention(row) else row
+        kept = redactor.text(row) if may_mention(row) else row
         tally.touched += kept != row
         write(kept.encode("utf-8", _ERRORS))
     return _outcome(tally)

@@ -9,13 +9,13 @@ from instagram_assets.insights.chart_definition import OF_IMAGES, Chart, Row, ad
 from instagram_assets.lake_index.filter_sql import SqlCondition, condition_of
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.index_reader import LakeIndex
+from instagram_assets.schemas.images import NOISE
 
 MOST_GROUPS = 25
 """Maximum number of clusters or topics in a chart."""
 MOST_SHEETS, SHEET = 12, 12
 """Maximum number of contact sheets per page, and of images per sheet."""
 _MOST_LINES = 8
-NOISE = -1
 _TOPIC_OF = "LEFT JOIN topics t ON t.source = 'clusters' AND t.scope = c.scope AND t.topic = c.cluster"
 
 

@@ -62,6 +62,9 @@ def post_likes_followers(index: LakeIndex, criteria: Filter) -> pa.Table:
     The sample contains the posts with the smallest hashes of account and `post_id`, so that it is uniform and
     deterministic.
 
+    The sample contains the posts with the smallest hashes of account and `post_id`, so that it is uniform and
+    deterministic.
+
     The sample are the posts with the smallest hashes of account and `post_id`: every post has the same chance, and the
     result is reproducible.
     """

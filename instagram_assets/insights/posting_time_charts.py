@@ -29,6 +29,9 @@ def posting_times(index: LakeIndex, criteria: Filter) -> pa.Table:
     A post's ratio is its engagement (likes + comments) divided by the median engagement of its account. `ratio` is the
     median of these over the `known` posts for which it is known; `few` is true if these are fewer than FEW.
 
+    A post's ratio is its engagement (likes + comments) divided by the median engagement of its account. `ratio` is the
+    median of these over the `known` posts for which it is known; `few` is true if these are fewer than FEW.
+
     `ratio` is the median, over the `known` posts whose engagement (likes + comments) is known, of engagement divided by
     the median of the post's account; `few` is true below FEW such posts.
     """

@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from instagram_assets.insights.chart_definition import Chart, Row
-from instagram_assets.insights.word_counts import Counted, busiest_accounts, counted
+from instagram_assets.insights.word_counts import Counted, busiest_accounts, counts_query
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.index_reader import LakeIndex
 from instagram_assets.text.part_of_speech import CONTENT_CLASSES
@@ -44,7 +44,7 @@ def top_words_by_account(index: LakeIndex, criteria: Filter) -> pa.Table:
     At most MOST_ACCOUNTS accounts, those with the most posts, with MOST_OF_ACCOUNT words each.
     """
     accounts = busiest_accounts(index, criteria, MOST_ACCOUNTS)
-    part = counted(_of_each(criteria, accounts))
+    part = counts_query(_of_each(criteria, accounts))
     return index.query(
         f"""WITH sums AS (SELECT account, word, sum(count) AS count, sum(posts) AS posts FROM {part.sql} GROUP BY ALL)
         SELECT account, text AS word, pos, count::BIGINT AS count, posts::BIGINT AS posts
@@ -115,8 +115,8 @@ def rising_words(index: LakeIndex, criteria: Filter) -> pa.Table:
         return _NOTHING_RISING
     length = (now.last - now.first).days + 1
     before = now.but(first=now.first - timedelta(length), last=now.first - timedelta(1))
-    part = counted(now)
-    earlier = counted(before, part.values)
+    part = counts_query(now)
+    earlier = counts_query(before, part.values)
     return index.query(
         f"""WITH chosen AS (SELECT word FROM words WHERE list_contains({part.value(_classes(criteria))}, pos)),
         of_now AS (SELECT word, sum(count) AS count FROM {part.sql} SEMI JOIN chosen USING (word) GROUP BY word),
@@ -145,7 +145,7 @@ _NOTHING_RISING = pa.table(
 
 
 def _most(index: LakeIndex, criteria: Filter, classes: list[str], most: int) -> pa.Table:
-    part = counted(criteria)
+    part = counts_query(criteria)
     return index.query(
         f"""WITH sums AS (SELECT word, sum(count) AS count, sum(posts) AS posts FROM {part.sql} GROUP BY word)
         SELECT text AS word, pos, count::BIGINT AS count, posts::BIGINT AS posts
@@ -157,7 +157,7 @@ def _most(index: LakeIndex, criteria: Filter, classes: list[str], most: int) -> 
 
 def _all_and_each(criteria: Filter, accounts: list[str]) -> list[tuple[str, Counted]]:
     """Returns the word counts of all accounts together and of each account, with the SQL of their `account` column."""
-    return [("NULL::VARCHAR", counted(criteria)), ("account", counted(_of_each(criteria, accounts)))]
+    return [("NULL::VARCHAR", counts_query(criteria)), ("account", counts_query(_of_each(criteria, accounts)))]
 
 
 def _of_each(criteria: Filter, accounts: list[str]) -> Filter:

@@ -1,4 +1,4 @@
-"""SQL for word counts over a date range: sums the precomputed counts of whole years and months and of the other days."""
+"""SQL for word counts over a date range: sums the precomputed counts of whole years and months and of other days."""
 
 from calendar import monthrange
 from collections.abc import Callable
@@ -34,7 +34,7 @@ class Range:
     last: date | None
 
 
-def counted(criteria: Filter, values: list[Any] | None = None) -> Counted:
+def counts_query(criteria: Filter, values: list[Any] | None = None) -> Counted:
     """Returns the subquery of word counts for a filter's accounts and days.
 
     `values` are the parameter values of the outer query so far, to which those of the subquery are appended. Without a
@@ -43,10 +43,10 @@ def counted(criteria: Filter, values: list[Any] | None = None) -> Counted:
     part = Counted(values=[] if values is None else values)
     years, rest = (None, [Range(criteria.first, criteria.last)])
     if not criteria.account:
-        years, rest = split(criteria.first, criteria.last, year_of)
+        years, rest = split_months(criteria.first, criteria.last, year_of)
     sources = [("word_years", "year", years)] if years else []
     for stretch in rest:
-        months, days = split(stretch.first, stretch.last, month_of)
+        months, days = split_months(stretch.first, stretch.last, month_of)
         sources += [("word_months", "month", months)] if months else []
         sources += [("word_days", "day", each) for each in days]
     accounts = part.value(list(criteria.account)) if criteria.account else ""
@@ -61,7 +61,7 @@ def counted(criteria: Filter, values: list[Any] | None = None) -> Counted:
     return part
 
 
-def split(
+def split_months(
     first: date | None, last: date | None, unit: Callable[[date], tuple[date, date]]
 ) -> tuple[Range | None, list[Range]]:
     """Splits a date range into its whole months or years (None if it has none) and the remaining days at its ends.

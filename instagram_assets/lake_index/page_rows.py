@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def rows_of(
+def rows_by_number(
     index: LakeIndex, of: Of, number: str, columns: Sequence[str], numbers: "np.ndarray | Iterable[int]"
 ) -> list[dict[str, Any]]:
     """Returns the rows of an index table with these row indices, in that order; indices without a row are skipped.
@@ -48,7 +48,7 @@ IMAGE_COLUMNS = (
 
 def image_rows(index: LakeIndex, numbers: "np.ndarray | Iterable[int]") -> list[dict[str, Any]]:
     """Returns the images with these row indices, in that order; `likes`, `impression`, `viral` are their posts'."""
-    return rows_of(index, "images", "image", IMAGE_COLUMNS, numbers)
+    return rows_by_number(index, "images", "image", IMAGE_COLUMNS, numbers)
 
 
 def images_of_post(index: LakeIndex, account: str, post_id: str) -> list[dict[str, Any]]:
@@ -72,7 +72,7 @@ def near_duplicates(index: LakeIndex, image_id: str) -> int:
     return max(0, row["number"] - 1)
 
 
-POST_COLUMNS = (
+_POST_COLUMNS = (
     *("post", "account", "post_id", "shortcode", "day", "kind", "owner", "taken_at", "observed_at"),
     *("caption", "language", "hashtags", "likes", "comments", "views", "plays", "followers", "impression"),
     *("viral", "viral_score", "viral_reason", "images", "first_image", "poster", "hook", "hypotheses"),
@@ -82,7 +82,7 @@ POST_COLUMNS = (
 
 def post_rows(index: LakeIndex, numbers: "np.ndarray | Iterable[int]") -> list[dict[str, Any]]:
     """Returns the posts with these row indices, in that order."""
-    return rows_of(index, "posts", "post", POST_COLUMNS, numbers)
+    return rows_by_number(index, "posts", "post", _POST_COLUMNS, numbers)
 
 
 def post_of(index: LakeIndex, account: str, post_id: str) -> dict[str, Any] | None:

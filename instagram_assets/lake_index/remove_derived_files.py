@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from instagram_assets.storage.atomic import refusal, sync_folders
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 THUMBNAILS = "thumbnails"
 """Name of the thumbnail folder in the data folder, which holds `aa/<image_id>.jpg`."""
@@ -36,7 +36,7 @@ def remove_index(folder: Path) -> int:
     """
     if not folder.is_dir():
         return 0
-    with alone_in(folder, _LOCAL_DISK_REMEDY):
+    with folder_lock(folder, _LOCAL_DISK_REMEDY):
         found = sorted(folder.iterdir())
         count = sum(_file_count(path) for path in found)
         try:

@@ -10,6 +10,7 @@ from pathlib import Path
 from instagram_assets.errors import NotFoundError, StorageError
 from instagram_assets.lake_index.remove_derived_files import is_image_id
 from instagram_assets.media.decode import open_image, reencode
+from instagram_assets.media.verify import MAX_MEGAPIXELS
 from instagram_assets.storage.atomic import is_temporary, make_folder, refusal, temporary_beside
 
 SIDE = 320
@@ -57,7 +58,7 @@ class Thumbnails:
     Thread-safe. The number of thumbnails that are generated concurrently is limited to the number of CPU cores.
     """
 
-    def __init__(self, folder: Path, media: Path, most_bytes: int, max_megapixels: float = 40) -> None:
+    def __init__(self, folder: Path, media: Path, most_bytes: int, max_megapixels: float = MAX_MEGAPIXELS) -> None:
         self.folder, self.media = folder, media
         self.most_bytes, self.max_megapixels = most_bytes, max_megapixels
         self._locks = [threading.Lock() for _ in range(_LOCKS)]

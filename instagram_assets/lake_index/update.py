@@ -35,7 +35,7 @@ from instagram_assets.lake_index.lake_changes import (
     parts_of,
 )
 from instagram_assets.storage.atomic import make_folder, refusal, sync_folders, write_atomic
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -91,7 +91,7 @@ def update_index(
     began = monotonic()
     try:
         make_folder(folder)
-        with alone_in(folder, "Put the data folder on a local disk: INSTAGRAM_ASSETS_DATA_DIR"):
+        with folder_lock(folder, "Put the data folder on a local disk: INSTAGRAM_ASSETS_DATA_DIR"):
             seen = fingerprint(root)
             old = _read_previous(index_file(folder), zone, rebuild=rebuild)
             remove_old_versions(folder, old.facts.get("vectors", ""))

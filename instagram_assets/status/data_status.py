@@ -14,7 +14,7 @@ from upath import UPath
 
 from instagram_assets.age.model_files import find_age_model
 from instagram_assets.age.pipeline import model_folder
-from instagram_assets.alerts.deliver import FOLDER, Trouble, troubles
+from instagram_assets.alerts.deliver import ALERTS_FOLDER, Trouble, troubles
 from instagram_assets.errors import ModelError, StorageError
 from instagram_assets.ingest.folder_scan import ERROR_SUFFIX, REJECTED
 from instagram_assets.ingest.inbox import waiting_entries
@@ -147,7 +147,7 @@ def read_data_status(root: UPath, settings: Settings, on_damage: OnDamage | None
         [stage for stage in stages if stage.rows_in or stage.rows_out],
         [Skipped(stage, why.partition(". ")[0], how_to_have(missing)) for stage, why in missing.items()],
         [Output(str(path), bytes_below(path)) for path in sorted(settings.folder("datasets").glob("*"))],
-        troubles(settings.alerts, settings.folder(FOLDER)),
+        troubles(settings.alerts, settings.folder(ALERTS_FOLDER)),
     )
 
 
