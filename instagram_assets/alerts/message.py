@@ -1,7 +1,7 @@
 """The content of alerts: names from this program's code, counts and the run, but no personal data.
 
-An error's message may contain an account, a caption, a URL or a path; a partition key does. An Alert has no field for
-any of these, so none can be sent.
+An error's message can contain an account, a caption, a URL or a path, and a partition key contains an account. An Alert
+has no field for messages or partition keys, so none can be sent.
 """
 
 from dataclasses import asdict, dataclass
@@ -16,7 +16,7 @@ _LONGEST_DISCORD = 2_000
 
 @dataclass(frozen=True)
 class Alert:
-    """One failure; `day` is its day in the configured time zone, `step` is named after the asset that it makes."""
+    """A failure to report; `day` is in the configured time zone, `step` is the failed step, named after its asset."""
 
     kind: AlertKind
     day: date

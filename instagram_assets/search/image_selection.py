@@ -21,14 +21,15 @@ def select_images(
     before: Mapping[str, int] | None = None,
     by_hand: Mapping[str, Override] = NOTHING,
 ) -> list[_Row]:
-    """One row per candidate with `kept` or the reason why not; columns of `schemas.SEARCH_DATASET` without `file`.
+    """Selects up to `limit` candidates; returns one row per candidate, with `kept` and the reason if rejected.
 
-    Selected images come first, nearest to the subject's centre first, then the others by rank. Of near-duplicates the
-    largest file is selected. Images in `before` come before all others, smallest number first, also when the limit is
-    reached: so a larger search removes no image that is already in use.
+    Rows have the columns of `schemas.SEARCH_DATASET` without `file`: first the selected images, nearest to the
+    subject's centroid first, then the others by rank. Of near-duplicates, the one with the largest file is selected.
+    Images in `before` (image id to position in the previous selection) have priority, also beyond the limit, so that
+    repeating a search removes no image that is already in use.
 
-    Images accepted `by_hand` are always selected, unless they were not downloaded or cannot be decoded, and count
-    towards the limit first. Rejected ones are not, nor are their near-duplicates.
+    Images that the user accepted (`by_hand`) are always selected, unless they could not be downloaded or decoded, and
+    count towards the limit first. Images that the user rejected are never selected, nor are their near-duplicates.
     """
     order = before or {}
     clusters_by_id: dict[str, _Row] = {row["image_id"]: row for row in clusters.to_pylist()}
@@ -53,7 +54,7 @@ def select_images(
 
 
 def _nearest_first(row: _Row) -> tuple[float, int]:
-    """Sort key: distance to the centre; images in no cluster, accepted by hand, come last."""
+    """Sort key: distance to the subject's centroid; images without a cluster (accepted by hand) are last."""
     return inf if row["distance"] is None else row["distance"], row["rank"]
 
 
@@ -77,9 +78,10 @@ def _best_of_group(
     order: Mapping[str, int],
     by_hand: Mapping[str, Override],
 ) -> dict[str, _Row]:
-    """Returns for each near-duplicate group the subject's image with the largest file, of equals the first.
+    """Returns for each group of near-duplicates the image to select: by default the largest file, of ties the first.
 
-    One accepted by hand wins, else one already in the folder, else a rejected one, so that its whole group is left out.
+    Priority have an image accepted by hand, then one already in the folder, then one rejected by hand (so that its
+    whole group is left out). Only images of the subject's cluster are considered.
     """
 
     def priority(image: _Row) -> tuple[bool, float, bool, int, int]:
@@ -102,7 +104,7 @@ def _verdict(
     by_hand: Mapping[str, Override],
     override: Override | None,
 ) -> tuple[bool, str | None]:
-    """Returns whether a candidate is selected, and why not or that it was decided by hand."""
+    """Returns whether a candidate is selected, and the reason if it is rejected or was decided by hand."""
     if override and override.decision == "drop":
         return False, override.reason
     # Images without a sharpness could not be decoded.
@@ -115,7 +117,7 @@ def _verdict(
 def _why_not(
     image: _Row, cluster_row: _Row, seen: Mapping[str, int], best: Mapping[str, _Row], by_hand: Mapping[str, Override]
 ) -> str | None:
-    """Returns why a candidate is not selected, in words; None if it is."""
+    """Returns the reason why a candidate is rejected, as text; None if it is selected."""
     if image["status"] != "ok" or not image["passed"]:
         return image["reason"] if image["status"] == "ok" else f"not fetched: {image['reason']}"
     if image["image_id"] in seen:
