@@ -44,10 +44,10 @@ _NUMBER = re.compile(r"v?[0-9]+(?:t[0-9]+)?z?", re.IGNORECASE)
 def scrub_file_name(name: str, forgotten: Forgotten) -> str:
     """Returns a file name or path with account names replaced by pseudonyms where they are joined to words by `_`.
 
-    `sun_diary` is recognised in `posts_sun_diary_2025.json` and `sun_diary_게시물.json`: all other parts are common words
-    of file names, numbers, or characters that account names cannot have. In `sun_diary_cafe.json`,
-    `posts.sun_diary.json` and `sun_diary.b.json` it can be part of another account's name, and is kept. A word that is
-    common in file names, such as `posts`, never counts as an account.
+    `sun_diary` is recognised in `posts_sun_diary_2025.json` and `sun_diary_게시물.json`: all other parts are common
+    words, numbers, or characters that account names cannot have. In `sun_diary_cafe.json`, `posts.sun_diary.json` and
+    `sun_diary.b.json` it can be part of another account's name, and is kept. A word that is common in file names, such
+    as `posts`, never counts as an account.
     """
     return forgotten.scrub("/".join(_without_accounts(each, forgotten) for each in name.split("/")))
 
