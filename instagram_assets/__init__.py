@@ -28,7 +28,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _LINE = re.compile(r"^from instagram_assets\.([\w.]+) import (\w+) as \2$", re.MULTILINE)
-# The list for type checkers is the only one, as in https://scientific-python.org/specs/spec-0001/.
+# Public names are listed only in the stub file, as in https://scientific-python.org/specs/spec-0001/.
 _MODULES = {name: module for module, name in _LINE.findall(Path(__file__).with_suffix(".pyi").read_text("utf-8"))}
 __all__ = sorted(_MODULES)  # pyright: ignore[reportUnsupportedDunderAll]
 

@@ -44,7 +44,7 @@ def group_starts(table: "pa.Table", columns: Sequence[str]) -> "Booleans":
 
 
 def as_integers(values: Any) -> "Integers":
-    """An Arrow array without nulls as a NumPy array of int64."""
+    """Returns an Arrow array without nulls as a NumPy array of int64."""
     import numpy as np
     import pyarrow as pa
 
@@ -52,7 +52,7 @@ def as_integers(values: Any) -> "Integers":
 
 
 def as_booleans(values: Any) -> "Booleans":
-    """An Arrow array of booleans without nulls as a NumPy array."""
+    """Returns a boolean Arrow array without nulls as a NumPy array."""
     import numpy as np
     import pyarrow as pa
 

@@ -12,7 +12,7 @@ def day_of(moment: datetime, time_zone: ZoneInfo) -> date:
 
 
 def today(time_zone: ZoneInfo) -> date:
-    """The current day in `time_zone`."""
+    """Returns the current calendar day in `time_zone`."""
     return day_of(datetime.now(UTC), time_zone)
 
 

@@ -82,7 +82,7 @@ class RecordError(InstagramAssetsError):
 
 
 class SourceRefusedError(InstagramAssetsError):
-    """A source refuses requests until a person acts: it wants consent, a login or a pause."""
+    """A source refuses requests until a person acts: it requires consent, a login or a pause."""
 
 
 class SessionRefusedError(SourceRefusedError):
@@ -90,7 +90,7 @@ class SessionRefusedError(SourceRefusedError):
 
 
 class IdentityStoppedError(SourceRefusedError):
-    """A login or token is stopped until a person has done what the message says and confirmed it."""
+    """A login or token is not used any more until a person has done what the message says and confirmed it."""
 
 
 class _UntilError(InstagramAssetsError, Generic[_Time]):
@@ -164,7 +164,7 @@ class ContractError(InstagramAssetsError):
 
 
 class StorageError(InstagramAssetsError):
-    """A file of the lake or the media store is damaged, is not there, or cannot be written.
+    """A file of the lake or the media store is damaged, is missing, or cannot be written.
 
     >>> from instagram_assets import Lake
     >>> Lake("data")
@@ -206,7 +206,7 @@ class ListError(InstagramAssetsError):
 
 
 class NothingDoneError(InstagramAssetsError):
-    """Every item of a command failed; the tables have a reason for each."""
+    """A command failed for every item; its output tables contain a reason for each."""
 
 
 class RunFailedError(InstagramAssetsError):
@@ -226,7 +226,7 @@ class UndeliveredError(InstagramAssetsError):
 
 
 class TrainingDataError(InstagramAssetsError):
-    """Labels and texts are there but not enough to train and evaluate a model."""
+    """There are labels and texts, but too few to train and evaluate a model."""
 
 
 class TrainingError(InstagramAssetsError):
@@ -314,7 +314,7 @@ class PageError(SearchError):
 
 
 class BrowserMissingError(SearchError):
-    """There is no browser or driver that can be started."""
+    """No browser, or no driver for it, is installed that can be started."""
 
 
 class BrowserDiedError(SearchError):
@@ -342,7 +342,7 @@ class PausedError(ConflictError):
 
 
 class DiskFullError(StorageError):
-    """The disk has no room for a file that is to be written."""
+    """The disk is full, so that a file cannot be written."""
 
 
 def names_below(kind: type[Exception]) -> set[str]:

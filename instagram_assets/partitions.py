@@ -34,7 +34,7 @@ FOLDER_TAG = "instagram_assets/folder"
 KEPT_TAG, CANDIDATES_TAG = "instagram_assets/kept", "instagram_assets/candidates"
 """The number of images kept in the output folder, and the number of candidate images examined."""
 COUNTED_BY_TAG = "instagram_assets/counted_by"
-"""The id of the run that set these two counts: a re-executed run inherits the tags of the original run."""
+"""The id of the run that set KEPT_TAG and CANDIDATES_TAG: a re-executed run inherits the tags of the original run."""
 
 HISTORY_TAG = "instagram_assets/history"
 """Tag of collection and search runs; with the value SHOWN_IN_HISTORY, the web app's history lists the run."""
@@ -100,12 +100,12 @@ class Box(NamedTuple):
 
 
 def known_accounts(instance: dg.DagsterInstance) -> list[str]:
-    """The registered accounts, in the order in which they were added."""
+    """Returns the accounts registered as Dagster partitions, in insertion order."""
     return list(instance.get_dynamic_partitions("accounts"))
 
 
 def register_accounts(instance: dg.DagsterInstance, names: Iterable[str]) -> list[str]:
-    """Register accounts that are not known yet; returns those that were added."""
+    """Registers accounts as Dagster partitions, unless they exist; returns those that were added."""
     return _register(instance, "accounts", names)
 
 
@@ -209,7 +209,7 @@ def _cheapest(piece: _Piece) -> tuple[float, list[_Piece]]:
     cost = RUN_SECONDS + CELL_SECONDS * piece.planned
     too_large = piece.planned > LARGEST_BOX
     if not too_large and (piece.planned - len(piece.points)) * CELL_SECONDS <= RUN_SECONDS:
-        return cost, [piece]  # not even a cut that left no empty cell would pay for its run
+        return cost, [piece]  # cutting cannot save more than the cost of another run
     cuts = [cut for axis in (0, 1) if (cut := _best_cut(piece, axis))]
     if not cuts:
         return cost, [piece]

@@ -18,6 +18,7 @@ from instagram_assets.ingest.timestamps import parse_timestamp
 from instagram_assets.privacy.masking import is_standalone_name, mask, mask_names, mentioned_names
 from instagram_assets.privacy.names_in_text import names_pattern
 from instagram_assets.schemas.account_names import is_distinctive
+from instagram_assets.schemas.posts import visible_likes
 
 _POSTING, _MENTIONED = ("account", "owner"), ("mentions", "tagged", "coauthors")
 
@@ -103,7 +104,7 @@ def to_comment_row(part: Part, index: int, source: RecordSource, pseudonym_of: C
         "taken_at": taken_at,
         "observed_at": source.observed(taken_at, observed_at_of(record, source, []) or part.observed_at),
         "text": _cut(masked, warnings),
-        "likes": field_values.visible_likes(likes),
+        "likes": visible_likes(likes),
         "warnings": warnings,
         "source_file": source.file,
         "source_sha256": source.sha256,
@@ -112,7 +113,7 @@ def to_comment_row(part: Part, index: int, source: RecordSource, pseudonym_of: C
 
 
 def _asked(record: Record, column: str, rule: Callable[[object, str], Any]) -> Any:
-    """Return one column's parsed value. Raises RecordError without the value, which may be a person's name."""
+    """Parse one column's value by `rule`. A RecordError does not contain the value, which may be a person's name."""
     value, name = COMMENT.value(column, record), COMMENT.name(column, record)
     try:
         return rule(value, name)
@@ -121,7 +122,7 @@ def _asked(record: Record, column: str, rule: Callable[[object, str], Any]) -> A
 
 
 def _or_unknown(record: Record, column: str, rule: Callable[[object, str], Any], warnings: list[str]) -> Any:
-    """Return one column's parsed value like `_asked`, but null with a warning when it is invalid."""
+    """Parse one column's value like `_asked`; null with a warning when it is invalid."""
     try:
         return _asked(record, column, rule)
     except RecordError as error:
@@ -130,7 +131,7 @@ def _or_unknown(record: Record, column: str, rule: Callable[[object, str], Any],
 
 
 def _number(value: object, name: str) -> str:
-    """Parse a numeric id, or several joined by `_`: ids of another form may be names."""
+    """Parse a numeric id, or several ids joined by `_`; ids of any other form are rejected, since they may be names."""
     number = field_values.parse_identifier(value, name)
     if not _NUMBER.fullmatch(normalized_id(number)):
         raise RecordError(name, f"{field_values.shown_value(value)} is no id of Instagram's")

@@ -58,7 +58,7 @@ class FieldChange(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """A changed field, with its types before and now."""
+    """A schema change of one field: its kind, the field's name, and its types before and now."""
 
     change: ChangeKind
     field: str
@@ -77,7 +77,7 @@ class _Earlier:
     missed: set[str] = field(default_factory=set[str])
 
     def add(self, noted: FieldTypes, records: int, missing: Iterable[str]) -> None:
-        """Add a file that lacks the `missing` fields."""
+        """Add a file by its field types (`noted`) and number of records; `missing` are expected fields it lacks."""
         self.missed = (self.missed | set(missing)) - noted.keys()
         self.files += 1
         self.records += records

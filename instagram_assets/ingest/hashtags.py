@@ -62,7 +62,7 @@ def hashtags_in(caption: str) -> list[str]:
 
 
 def mentions_in(caption: str) -> list[str]:
-    """Return the possible account names after an @ in a caption, in order."""
+    """Return the names after an @ in a caption, in order; they are only possible account names."""
     if "@" not in caption:
         return []
     if _may_hold_address(caption):

@@ -46,9 +46,9 @@ def waiting_entries(inbox: Path) -> list[Path]:
 
 
 def entry_fingerprint(path: Path) -> str:
-    """Return a hash of size, modification time, first and last MiB, to detect a changed file without a full read.
+    """Return a SHA-256 of a file's size, mtime, first and last MiB, to detect changes without reading all of it.
 
-    For a folder it is a hash of the names, sizes and times of all files in it.
+    For a folder it is a hash of the names, sizes and mtimes of all files in it.
     """
     if _is_folder(path):
         return hashlib.sha256(repr(folder_identity(path)).encode()).hexdigest()

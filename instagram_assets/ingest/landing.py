@@ -55,7 +55,7 @@ from instagram_assets.storage.atomic import (
     write_atomic,
 )
 from instagram_assets.storage.lake import values_in
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 _PARQUET_END = b"PAR1"
 _TELLS_STATED = 4  # the first parser version whose manifests have `stated_at`
@@ -91,7 +91,7 @@ def land_file(
     spool = spool_folder(lake)
     try:
         # Two processes that read the same file at once would remove each other's pending markers.
-        with alone_in(spool):
+        with folder_lock(spool):
             if not is_swept:
                 sweep(spool)
             earlier = find_landed(lake, digest)
@@ -106,14 +106,14 @@ def land_file(
             keep_extra = settings.ingest.keep_extra
             source = replace(source, account=stated, path=path, find_owner=archive_owner, keep_extra=keep_extra)
             source = replace(source, forgotten=forgotten)
-            # Comments that are stored stay, whatever the setting is now.
+            # Comments that were stored before are kept, whatever the setting is now.
             if settings.ingest.keep_comments or (earlier and earlier.comments is not None):
                 source = _keeping_comments(source, path, lake, settings)
-            # Rows that are only repaired change nothing in the cells that were made of them.
+            # A mere repair of damaged rows does not change the partitions computed from them.
             is_news = earlier is None or earlier.parser_version < PARSER_VERSION or is_restated
             landed = _read(path, before, source, lake, spool, settings.ingest, is_news=is_news)
             if earlier and earlier.comments and earlier.name != landed.name:
-                # Older parser versions left more of other people's data in their texts.
+                # Older parser versions masked fewer names in comment texts, so their file is deleted.
                 remove_durably(table_path(lake, "comments", earlier.name))
             return landed
     except OSError as error:

@@ -29,7 +29,7 @@ _NUMBER = re.compile(r"-\d+$")
 
 @dataclass
 class RepairReport:
-    """Files that were read again, files still stored by an older parser version, and errors of files that are lost."""
+    """Files that were read again, files still stored by an older parser version, and errors of files beyond repair."""
 
     again: list[LandedFile] = field(default_factory=list[LandedFile])
     older: list[LandedFile] = field(default_factory=list[LandedFile])

@@ -41,8 +41,8 @@ def are_partial_albums(posts: pa.Table) -> "Booleans":
 def merged_media(media: Any, order: "Integers", starts: "Integers", first: "Integers", wanted: "Booleans") -> Any:
     """Return the column `media` of each group's `first` row; in `wanted` groups, its other rows add missing items.
 
-    `media` is the column of all rows. `order` has their row indices group by group, the best first; `starts` is the
-    offset of each group in `order`.
+    `media` is the column of all rows, `first` has a row index for each group. `order` has the row indices group by
+    group, the best first; `starts` is the offset of each group in `order`.
     """
     chosen: Any = media.take(pa.array(first)).combine_chunks()
     groups = np.flatnonzero(wanted)
@@ -91,12 +91,10 @@ def merge_posts(
 ) -> pa.Table:
     """Return the newest observation of each post and reel with its owner's profile nearest in time (contract POSTS).
 
-    If that observation has no media, the newest one with media supplies them; missing images of an album are taken from
-    the other observations.
-
-    `raw_posts` and `raw_reels` hold rows of POSTS_RAW, `profiles` of PROFILES_RAW, each in any order. A post that was
-    ever seen as a reel is a reel. `mode` is `all`, `post` or `reel`. `known` has the earlier results of observations
-    that retention has removed, so that these results are kept. Sorted by account, day, post_id.
+    `raw_posts` and `raw_reels` hold rows of POSTS_RAW, `profiles` of PROFILES_RAW, each in any order. If a post's
+    newest observation has no media, they come from the newest one that has; missing images of an album are taken from
+    the other observations. A post that was ever seen as a reel is a reel. `mode` is `all`, `post` or `reel`. `known`
+    has the rows retained for observations that retention has removed. Sorted by account, day, post_id.
     """
     left = pa.concat_tables([raw_posts, raw_reels])
     observed = (pa.concat_tables([left, retained_as_observations(known)]) if known else left).combine_chunks()

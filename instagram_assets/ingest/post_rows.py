@@ -22,6 +22,7 @@ from instagram_assets.ingest.timestamps import parse_timestamp
 from instagram_assets.privacy.forgotten_identifiers import ERASED_URL
 from instagram_assets.privacy.table_scrub import caption_hash
 from instagram_assets.schemas import MEDIA, POSTS_RAW
+from instagram_assets.schemas.posts import are_likes_hidden, visible_likes
 
 FieldRule = Callable[[Any, str, list[str]], Any]
 ColumnCheck = Callable[[Sequence[Any], set[type]], bool]
@@ -155,10 +156,10 @@ class _Rows:
 
     def accounts(self, owners: Sequence[str | None]) -> list[str | None]:
         """Return the collected account of each post: from its context, else from the request's URL, else its owner."""
-        asked = self._received("account")
+        requested = self._received("account")
         found = [
             part.account or account_from_url(address) or owner
-            for part, address, owner in zip(self.parts, asked, owners, strict=True)
+            for part, address, owner in zip(self.parts, requested, owners, strict=True)
         ]
         for row, account in enumerate(found):
             if account is None:
@@ -166,12 +167,15 @@ class _Rows:
         return found
 
     def likes(self) -> tuple[list[int | None], list[bool]]:
-        """Return the number of likes, and whether they are hidden: given as -1, or flagged by Instagram."""
+        """Return two columns: the number of likes (null if hidden), and whether they are hidden.
+
+        Likes are hidden if they are given as -1, or if Instagram flags them as hidden.
+        """
         likes = self.column("likes", field_values.parse_likes, clean_columns.are_counts)
-        said = self._received("likes_hidden")
-        hidden = [number == field_values.HIDDEN_LIKES or flag is True for number, flag in zip(likes, said, strict=True)]
+        flags = self._received("likes_hidden")
+        hidden = [are_likes_hidden(number, flag) for number, flag in zip(likes, flags, strict=True)]
         if any(hidden):
-            likes = [None if is_hidden else number for number, is_hidden in zip(likes, hidden, strict=True)]
+            likes = [visible_likes(number, is_hidden) for number, is_hidden in zip(likes, hidden, strict=True)]
         return likes, hidden
 
     def captions(self) -> dict[str, list[Any]]:
@@ -189,7 +193,7 @@ class _Rows:
         }
 
     def people(self, name: str) -> list[list[str]]:
-        """Return a column of lists of account names."""
+        """Return a column of lists of account names, such as `coauthors`."""
         column = self._received(name)
         if not any(column):
             return [[] for _ in column]
@@ -219,7 +223,7 @@ class _Rows:
         return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), structs, type=MEDIA)
 
     def rest(self, source: RecordSource, taken_at: Sequence[datetime | None]) -> dict[str, Any]:
-        """Return the remaining columns: observation timestamps, and the fields that have no column."""
+        """Return the columns `observed_at` and `extra`, which holds the fields that have no column, as JSON."""
         said = [part.observed_at for part in self.parts]
         if not self.unknown.isdisjoint(OBSERVED_FIELDS):
             said = [
@@ -255,7 +259,10 @@ class _Rows:
                 self.warnings[row].append(f"{name}: a number as inexact as {value} may be another post's")
 
     def _cover(self, media: list[MediaTuple], row: int, kind: str | None, pictures: Sequence[Picture]) -> None:
-        """Add the cover image to an album without usable media; other posts get a warning or an error."""
+        """Add the cover image to an album without usable media, with a warning; without a cover, reject the post.
+
+        Formats in which media are optional get a warning instead.
+        """
         image, _, children = self.mapping.media_fields
         without, before = RecordError(image, field_values.MISSING), len(media)
         if kind == "sidecar":

@@ -21,7 +21,7 @@ KeyHashes = npt.NDArray[np.int64]
 
 @dataclass
 class RowCounts:
-    """Counts of rows, rows with warnings and duplicate observations, accounts, and posts for each day."""
+    """Numbers of rows, of rows with warnings, of duplicate observations, and of posts by day; and the accounts."""
 
     rows: int = 0
     warned: int = 0

@@ -145,7 +145,7 @@ class GeminiSettings(SettingsSection):
 
 
 class AgeSettings(SettingsSection):
-    """The age model: off until somebody turns it on and says what for."""
+    """The age model, which is off until it is enabled and its purpose is stated."""
 
     enabled: bool = Field(default=False, description="Train and use the age model; also needs `PURPOSE`")
     purpose: str = Field(

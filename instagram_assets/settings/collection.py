@@ -93,7 +93,7 @@ class ApifySettings(SettingsSection):
 
 
 class CollectionSettings(SettingsSection):
-    """How accounts and hashtags are collected by ourselves, and who allowed it."""
+    """Our own collectors of accounts and hashtags: which accounts they may collect, when, and how fast."""
 
     purpose: str = Field(
         default="",

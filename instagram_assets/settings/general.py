@@ -43,9 +43,9 @@ _FOLDERS_OF_DATA = ("media", "inbox", "datasets", "reports", "dagster", "models"
 
 
 class Settings(BaseSettings):
-    """The whole configuration: defaults, then `.env`, then the environment, checked and unchangeable.
+    """The whole configuration: defaults, then `.env`, then environment variables; validated and immutable.
 
-    `load_settings` makes one, and says what is wrong in words; `.env.example` lists every setting.
+    `load_settings` loads it, with readable errors; `.env.example` lists every setting.
 
     >>> from instagram_assets import Settings
     >>> Settings(time_zone="Europe/Berlin").zone

@@ -58,7 +58,7 @@ _Word = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^\S(.*\S)?$
 
 
 class RegistryEntry(BaseModel):
-    """One account or hashtag: `name` as in the lake, a hashtag's with `#`; the first and last day are inclusive."""
+    """One account or hashtag to collect: `name` as in the lake, hashtags with `#`; days are inclusive."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
 
@@ -146,7 +146,7 @@ class Registry:
         return tuple(entry for entry in self.entries if states[entry.name] == "collected")
 
     def in_turn(self, group: str, week: date) -> tuple[str, ...]:
-        """Returns the names of a rotated group whose turn it is in the ISO week of a day."""
+        """Returns the names of a group with a rotation whose turn it is in the ISO week of a day."""
         rotation = self.rotations[group]
         gone = self.forgotten_entries
         members = [entry for entry in self.entries if entry.group == group and entry not in gone]

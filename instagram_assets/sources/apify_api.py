@@ -243,7 +243,10 @@ class Apify:
 
     @contextmanager
     def _in_words(self, problem: str) -> Generator[None]:
-        """Context manager that turns errors of the client into ScrapeErrors that say what to do."""
+        """Context manager that turns errors of apify-client into ScrapeErrors whose message says what to do.
+
+        `problem` is the part of the message that says what failed.
+        """
         import impit
         from apify_client.errors import ApifyApiError
 

@@ -40,7 +40,7 @@ _REMEDY = 'Mend that file; such as {"actor": "apify/instagram-reel-scraper", "in
 
 @dataclass(frozen=True)
 class ScrapeRequest:
-    """One input for one actor, with the limits on its run's items and cost.
+    """The input for one Apify actor, with limits on the items and the cost of its run.
 
     `newer_than` is the day of the oldest post to collect, None if only the input decides.
     """
@@ -84,7 +84,7 @@ class ScrapeRequest:
 
     @property
     def names_somebody(self) -> bool:
-        """Whether the input already contains names."""
+        """Whether the input already contains names of accounts or hashtags."""
         return bool(self.names_field and self.input.get(self.names_field))
 
     @property

@@ -16,7 +16,7 @@ REPEATED_WITHIN = timedelta(hours=12)
 
 @dataclass(frozen=True)
 class RunRecord:
-    """The record of one actor start and its progress.
+    """The record of one start of an Apify actor, and of its progress.
 
     `marker` is a random value added to the actor's input, by which the run is found if its start got no response;
     `after` and `after_at` are the id and start time of the actor's newest run before that start. `run` is empty until
@@ -47,7 +47,7 @@ class RunRecord:
         return not self.status
 
     def is_old(self, now: datetime) -> bool:
-        """Whether the request is older than REPEATED_WITHIN, so that nobody waits for its result any more."""
+        """Whether the request is older than REPEATED_WITHIN, so that its result is not expected any more."""
         return now - datetime.fromisoformat(self.asked_at) >= REPEATED_WITHIN
 
     def is_repetition(self, now: datetime) -> bool:
@@ -74,7 +74,7 @@ def find_record(folder: Path, digest: str) -> RunRecord | None:
 
 
 def open_records(folder: Path, log_damaged: Callable[[FileError], object]) -> list[RunRecord]:
-    """Returns the records of unfinished starts, oldest first; `log_damaged` is called for each unreadable one."""
+    """Returns the records of unfinished actor starts, oldest first; calls `log_damaged` for each unreadable record."""
     found: list[RunRecord] = []
     for path in sorted(folder.glob("[!.]*.json")):
         try:

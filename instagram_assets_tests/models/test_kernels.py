@@ -1,10 +1,19 @@
 """Implementations that are chosen by their time give the same results, whichever is chosen."""
 
+import copy
+
 import pytest
 import torch
 
 from instagram_assets.models import kernels
-from instagram_assets.models.kernels import attention_by_products, choose_attention, fused_attention, is_faster
+from instagram_assets.models.devices import packs_bf16
+from instagram_assets.models.kernels import (
+    attention_by_products,
+    choose_attention,
+    fused_attention,
+    is_faster,
+    pack_linear_layers,
+)
 
 CPU = torch.device("cpu")
 SHAPES = [
@@ -45,24 +54,28 @@ def test_the_faster_attention_is_chosen_once(faster: bool, expected: object, mon
     timings: list[bool] = []
     monkeypatch.setattr(kernels, "is_faster", lambda *_: timings.append(faster) or faster)
     for _ in range(3):
-        assert choose_attention((1, 2, 9, 16), 9, torch.bfloat16, CPU) is expected
+        assert choose_attention((1, 4, 99, 16), 99, torch.bfloat16, CPU) is expected
     assert len(timings) == 1
-    choose_attention((1, 2, 9, 16), 10, torch.bfloat16, CPU)
+    choose_attention((1, 4, 99, 16), 98, torch.bfloat16, CPU)
     assert len(timings) == 2
 
 
-@pytest.mark.parametrize(("dtype", "device"), [(torch.float32, "cpu"), (torch.bfloat16, "cuda")])
-def test_fp32_and_other_devices_keep_the_fused_attention(
-    dtype: torch.dtype, device: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("dtype", "device", "rows"),
+    [(torch.float32, "cpu", 99), (torch.bfloat16, "cuda", 99), (torch.bfloat16, "cpu", 2)],
+    ids=["fp32", "another device", "very small"],
+)
+def test_the_fused_attention_stays_untimed(
+    dtype: torch.dtype, device: str, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kernels, "is_faster", lambda *_: pytest.fail("timed"))
-    assert choose_attention((1, 2, 9, 16), 9, dtype, torch.device(device)) is fused_attention
+    assert choose_attention((1, 4, rows, 16), 99, dtype, torch.device(device)) is fused_attention
 
 
 def test_the_generator_of_random_numbers_stays_as_it_is() -> None:
     torch.manual_seed(3)
     before = torch.get_rng_state()
-    choose_attention((1, 2, 9, 16), 9, torch.bfloat16, CPU)
+    choose_attention((1, 4, 99, 16), 99, torch.bfloat16, CPU)
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -81,3 +94,34 @@ def test_only_what_is_clearly_faster_replaces_the_usual(
 
     monkeypatch.setattr("time.perf_counter", lambda: now)
     assert is_faster(lambda: work(candidate), lambda: work(usual)) is expected
+
+
+@pytest.mark.parametrize(("dtype", "most"), [(torch.float32, 1e-6), (torch.bfloat16, 0)])
+def test_packed_layers_give_the_same_cosines(dtype: torch.dtype, most: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    if dtype == torch.bfloat16 and not packs_bf16():
+        pytest.skip("this processor takes no packed bf16 weights")
+    monkeypatch.setattr(kernels, "is_faster", lambda *_: True)
+    torch.manual_seed(0)
+    plain = torch.nn.Sequential(torch.nn.Linear(256, 300), torch.nn.GELU(), torch.nn.Linear(300, 64, bias=False))
+    plain.requires_grad_(False).to(dtype)
+    packed = copy.deepcopy(plain)
+    assert pack_linear_layers(packed) == 2
+    with torch.inference_mode():
+        for shape in ((7, 256), (3, 50, 256)):
+            rows = torch.randn(*shape).to(dtype)
+            assert packed(rows).shape == plain(rows).shape
+            cosines = torch.cosine_similarity(packed(rows).double(), plain(rows).double(), dim=-1)
+            assert (1 - cosines).abs().max() <= max(most, 1e-12)
+    assert pack_linear_layers(packed) == 0
+
+
+def test_layers_stay_where_packing_is_slower_refused_or_not_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> bool:
+        raise RuntimeError("no such kernel")
+
+    for answer in (lambda *_: False, refuse):
+        monkeypatch.setattr(kernels, "is_faster", answer)
+        assert pack_linear_layers(torch.nn.Sequential(torch.nn.Linear(256, 300))) == 0
+    monkeypatch.setattr(kernels, "is_faster", lambda *_: True)
+    assert pack_linear_layers(torch.nn.Sequential(torch.nn.Linear(8, 8))) == 0
+    assert pack_linear_layers(torch.nn.Sequential()) == 0

@@ -54,7 +54,7 @@ def is_post(record: Record) -> bool:
 
 
 def is_scant_post(record: Record) -> bool:
-    """True for a post or reel, even if some of the required fields are missing."""
+    """True for a post or reel, judging by a few typical fields, even if required fields are missing."""
     keys = record.keys()
     return len(keys & _SIGNS) >= 3 and not keys.isdisjoint(_OWN_SIGNS)
 
@@ -89,7 +89,7 @@ def is_reel(record: Record, file: str) -> bool:
 
 
 def _pictures(record: Record) -> list[Picture]:
-    """Return the media items of a post; image URLs that are missing in a sidecar's children come from `images`."""
+    """Return the media items of a post; an album's items without an image URL get theirs from `images`."""
     if record.get("type") != "Sidecar":
         picture = _picture(record)
         if _is_there(picture.image) or not (images := _images(record)):
@@ -119,7 +119,7 @@ def _picture(record: Record) -> Picture:
 
 
 def _leaves(record: Record) -> Iterator[Record]:
-    """Yield a sidecar's children in order; nested children take the position of their parent."""
+    """Yield the items of an album (sidecar) in order; items of nested albums take the position of their parent."""
     for child in records_in(record.get("childPosts")):
         if records_in(child.get("childPosts")):
             yield from _leaves(child)

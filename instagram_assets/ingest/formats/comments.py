@@ -142,7 +142,7 @@ def parse(record: Record, source: RecordSource) -> Iterator[Part]:
 
 
 def holds_any(record: Record) -> bool:
-    """True if a record that is not a post contains a comment."""
+    """True if a record that is not a post contains a comment at any depth."""
     return any(True for _ in parts_in(record))
 
 

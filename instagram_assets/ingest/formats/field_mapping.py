@@ -81,8 +81,8 @@ class FieldMapping:
 class PostMapping(FieldMapping):
     """Field mapping for a post, with its types, its media items in order, and the test for a reel.
 
-    `media_fields` are the paths of the image, the video, and the items of a sidecar; `cover` is the image to use when
-    the sidecar's items are missing. `bare` is the advice for posts without media, in formats where type and media are
+    `media_fields` are the paths of the image, the video, and the items of an album; `cover` is the image to use when
+    the album's items are missing. `bare` is the advice for posts without media, in formats where type and media are
     optional; empty where they are required. If a post has a separate record for each media item, `join` merges them
     into one.
     """
@@ -155,7 +155,7 @@ def value_at(record: Record, path: str) -> Any:
 
 
 def first_value(record: Record, paths: Sequence[str]) -> Any:
-    """Return the value of the first path that has one."""
+    """Return the first value that is not null at one of the paths; None if there is none."""
     for path in paths:
         if (value := value_at(record, path)) is not None:
             return value

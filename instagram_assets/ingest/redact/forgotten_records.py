@@ -36,8 +36,11 @@ _OWNER_IDS = (
 _POSTS = ("postUrl", "permalink", "post_url", "url", "commentUrl")
 
 
-class Judge:
-    """Tests records of one source for erased accounts and posts; `source` gives the owner of records without one."""
+class ErasureMatcher:
+    """Tests records of one source for accounts and posts that were erased on request.
+
+    `source` gives the owner of records that do not name one.
+    """
 
     def __init__(self, forgotten: Forgotten, source: RecordSource) -> None:
         self._forgotten, self._source = forgotten, source
@@ -55,11 +58,11 @@ class Judge:
 
     def is_about(self, record: Record) -> bool:
         """True if a record of any kind, also a comment, story or error, names an erased account as its owner."""
-        if any(self._is_account(value_at(record, place)) for place in _NAMES):
+        if any(self._is_account(value_at(record, path)) for path in _NAMES):
             return True
         if any(self._is_account(record.get(key)) for key in _ADDRESSES) or self._is_of_tag(record):
             return True
-        if any(self._is_of("profile_id", value_at(record, place)) for place in _OWNER_IDS):
+        if any(self._is_of("profile_id", value_at(record, path)) for path in _OWNER_IDS):
             return True
         return any(self._is_code(shortcode_from_url(record.get(key))) for key in _POSTS)
 
@@ -70,7 +73,7 @@ class Judge:
         return comment_detection.is_comment(record) and self.is_about(record)
 
     def is_person(self, record: Record) -> bool:
-        """True for an object, not a post, that stands for an erased account, by its name or its id."""
+        """True for an object, other than a post, that mentions an erased account by its name or id."""
         if any(self._is_account(record.get(key)) for key in NAME_KEYS):
             return not any(isinstance(record.get(key), dict | list) and record[key] for key in ("edges", "items"))
         is_user = "username" in record or "full_name" in record or record.keys() <= {"id", "pk", "pk_id"}

@@ -45,8 +45,8 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Context of a redaction: the lake, whose manifests record changed hashes, erased subjects, and the encoding."""
+class InboxRedactor:
+    """What redaction of the inbox requires: the lake, whose manifests record file hashes, erased subjects, encoding."""
 
     lake: UPath
     forgotten: Forgotten
