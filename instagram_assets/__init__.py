@@ -1,17 +1,17 @@
 """Instagram posts, reels and profiles as Dagster assets, and as datasets to train on.
 
-A notebook finds here what it needs; each is imported when it is first named, and has its own `help`:
+The public names for notebooks and scripts; each is imported on first use, and `help(name)` documents it:
 
     Lake                                  the tables of a lake: Arrow, pandas, SQL by DuckDB, images
     read_export, merge_posts              an export as tables, without a lake
     download_images, measure_images, caption_images, embed_images, cluster_embeddings
-                                          a folder of pictures, or a list of files or addresses, step by step
-    tokenize                              texts as words with their parts of speech
+                                          images of a folder, or a list of files or URLs, step by step
+    tokenize                              the words of texts, with their parts of speech
     search_images                         an image search by Chromium
-    predict_ages                          the age model, off until somebody says what for
-    read_csv                              the CSV that this package writes
+    predict_ages                          age prediction, disabled until a purpose is configured
+    read_csv                              a reader for the CSV files that this package writes
     Settings, load_settings               the configuration, from `.env` and the environment
-    InstagramAssetsError                  the base of every error; `instagram_assets.errors` has them all
+    InstagramAssetsError                  the base class of all errors, which are in `instagram_assets.errors`
 
 >>> from instagram_assets import Lake, merge_posts, read_export
 >>> merge_posts(read_export("posts.json", "profiles.json")).num_rows
@@ -28,7 +28,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _LINE = re.compile(r"^from instagram_assets\.([\w.]+) import (\w+) as \2$", re.MULTILINE)
-# The list for type checkers is the only one, as in https://scientific-python.org/specs/spec-0001/.
+# Public names are listed only in the stub file, as in https://scientific-python.org/specs/spec-0001/.
 _MODULES = {name: module for module, name in _LINE.findall(Path(__file__).with_suffix(".pyi").read_text("utf-8"))}
 __all__ = sorted(_MODULES)  # pyright: ignore[reportUnsupportedDunderAll]
 

@@ -8,7 +8,6 @@ from instagram_assets.errors import QueryError as QueryError
 from instagram_assets.errors import SearchError as SearchError
 from instagram_assets.errors import SettingsError as SettingsError
 from instagram_assets.errors import StorageError as StorageError
-from instagram_assets.lake import Lake as Lake
 from instagram_assets.local.export_tables import merge_posts as merge_posts
 from instagram_assets.local.export_tables import read_export as read_export
 from instagram_assets.local.image_analysis import caption_images as caption_images
@@ -19,6 +18,7 @@ from instagram_assets.local.search_and_download import download_images as downlo
 from instagram_assets.local.search_and_download import search_images as search_images
 from instagram_assets.local.text_analysis import predict_ages as predict_ages
 from instagram_assets.local.text_analysis import tokenize as tokenize
+from instagram_assets.notebook_lake import Lake as Lake
 from instagram_assets.settings import Settings as Settings
 from instagram_assets.settings import load_settings as load_settings
 

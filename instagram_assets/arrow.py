@@ -1,4 +1,7 @@
-"""Arrow's compute functions, loaded at first use and without types, since pyarrow ships none; and columns as NumPy."""
+"""Lazy, untyped access to `pyarrow.compute`, group boundaries in sorted tables, and Arrow columns as NumPy arrays.
+
+pyarrow ships no type stubs.
+"""
 
 import importlib
 from collections.abc import Sequence
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class _Functions:
-    """Stands for `pyarrow.compute`, which takes longer to import than most programs need it."""
+    """Lazy proxy of `pyarrow.compute`, which is slow to import: a function is imported when it is first used."""
 
     def __getattr__(self, name: str) -> Any:
         function = getattr(importlib.import_module("pyarrow.compute"), name)
@@ -26,7 +29,10 @@ compute: Any = _Functions()
 
 
 def group_starts(table: "pa.Table", columns: Sequence[str]) -> "Booleans":
-    """True at each row that differs from the row before it in one of `columns`, which hold no nulls."""
+    """Returns a mask that is True at the first row and at each row that differs from the previous one in `columns`.
+
+    The columns must not contain nulls.
+    """
     import numpy as np
 
     starts = np.ones(table.num_rows, dtype=np.bool_)
@@ -38,7 +44,7 @@ def group_starts(table: "pa.Table", columns: Sequence[str]) -> "Booleans":
 
 
 def as_integers(values: Any) -> "Integers":
-    """An Arrow array without nulls as a NumPy array of int64."""
+    """Returns an Arrow array without nulls as a NumPy array of int64."""
     import numpy as np
     import pyarrow as pa
 
@@ -46,7 +52,7 @@ def as_integers(values: Any) -> "Integers":
 
 
 def as_booleans(values: Any) -> "Booleans":
-    """An Arrow array of booleans without nulls as a NumPy array."""
+    """Returns a boolean Arrow array without nulls as a NumPy array."""
     import numpy as np
     import pyarrow as pa
 

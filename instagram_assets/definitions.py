@@ -1,4 +1,4 @@
-"""The whole platform on one page."""
+"""The Dagster definitions of the platform: all assets, checks, jobs, sensors, schedules, loggers and resources."""
 
 import dagster as dg
 
@@ -24,7 +24,7 @@ defs = dg.Definitions(
     schedules=schedules,
     executor=one_process,
     loggers={"console": dg.colored_console_logger, "stages": progress_logger},
-    # Neither takes anything from a run's config, which the UI lets anyone write who can reach it.
+    # Both have an empty config schema, since anyone who can reach the UI can edit a run's config.
     resources={
         "io_manager": dg.IOManagerDefinition(
             lambda _: tables_of_run(open_lake(settings())),  # pyright: ignore[reportArgumentType]  it ends with its run

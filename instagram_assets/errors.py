@@ -1,6 +1,6 @@
 """Exceptions that this package raises on purpose; messages name the file, the record and the remedy.
 
-Those that only `dev` or the web app raises stand where they are raised, and derive from `InstagramAssetsError` too.
+Errors that only `dev` or the web app raises are defined there, as subclasses of `InstagramAssetsError`, too.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class InstagramAssetsError(Exception):
 
 
 class SettingsError(InstagramAssetsError):
-    """A setting is unknown, out of range, or needs something that is not there.
+    """A setting is unknown, out of range, or requires a file or environment variable that is missing.
 
     >>> from instagram_assets import load_settings
     >>> load_settings(time_zone="Seoul")
@@ -44,9 +44,9 @@ class QueryError(InstagramAssetsError):
 
 @dataclass
 class FileError(InstagramAssetsError):
-    """A whole file cannot be used: nothing of it is taken, the file itself is kept.
+    """A whole file cannot be used: none of its records are stored; the file itself is kept.
 
-    `where` is "line 3, column 7" or "byte 1024" when the place is known, else empty.
+    `where` is the position of the error, such as "line 3, column 7" or "byte 1024"; empty if unknown.
 
     >>> from instagram_assets import measure_images
     >>> measure_images("picture")
@@ -61,18 +61,18 @@ class FileError(InstagramAssetsError):
 
     def __str__(self) -> str:
         place = f"{self.file}, {self.where}" if self.where else self.file
-        # Names need not be UTF-8; what is printed must be.
+        # File names may be invalid UTF-8, but the message must be printable.
         problem = self.problem if self.problem.endswith("?") else f"{self.problem}."
         return f"{place}: {problem} {self.remedy}.".encode("utf-8", "replace").decode()
 
 
 class BusyFileError(FileError):
-    """A file that cannot be used now but perhaps the next time: it changed, is gone, or the machine had no room."""
+    """A file cannot be used now, but a retry may succeed: it changed, is gone, or memory or disk space ran out."""
 
 
 @dataclass
 class RecordError(InstagramAssetsError):
-    """One record cannot be used: it goes to quarantine, its file goes on."""
+    """One record cannot be used: it is put in quarantine, and the file's other records are processed."""
 
     field: str
     reason: str
@@ -82,19 +82,19 @@ class RecordError(InstagramAssetsError):
 
 
 class SourceRefusedError(InstagramAssetsError):
-    """A source refuses requests until a person acts: it wants consent, a login or a pause."""
+    """A source refuses requests until a person acts: it requires consent, a login or a pause."""
 
 
 class SessionRefusedError(SourceRefusedError):
-    """Instagram rejects a session: it wants a login or a checkpoint. A retry would make it worse."""
+    """Instagram rejects a login session and asks for a login or a checkpoint. A retry would make it worse."""
 
 
 class IdentityStoppedError(SourceRefusedError):
-    """A login or token is stopped until a person has done what the message says and confirmed it."""
+    """A login or token is not used any more until a person has done what the message says and confirmed it."""
 
 
 class _UntilError(InstagramAssetsError, Generic[_Time]):
-    """Base of errors that end by themselves at `until`."""
+    """Base class of errors about a temporary limit, which is lifted at the time `until`."""
 
     def __init__(self, reason: str, until: _Time) -> None:
         super().__init__(reason)
@@ -118,7 +118,7 @@ class RateLimitedError(InstagramAssetsError):
 
 
 class AnswersChangedError(InstagramAssetsError):
-    """A site's responses have an unknown form for one account after another."""
+    """A site's responses had an unknown format for several accounts in a row, so its API has probably changed."""
 
 
 class ProxiesError(_UntilError[float]):
@@ -126,15 +126,15 @@ class ProxiesError(_UntilError[float]):
 
 
 class ScrapeError(InstagramAssetsError):
-    """Apify refuses, cannot be reached, or the run of its actor did not succeed."""
+    """Apify rejects a request or cannot be reached, or a run of an actor did not succeed."""
 
 
 class ScrapeRequestError(ScrapeError):
-    """The input of a scrape is missing or cannot be given to the actor; nothing was started."""
+    """The input of a scrape is missing, or is invalid for the Apify actor; no run was started."""
 
 
 class ScrapeRefusedError(ScrapeError, SourceRefusedError):
-    """Apify rejects the token, wants to be paid, or does not allow the run: a person has to act."""
+    """Apify rejects the token, requires a payment, or does not allow the run: a person has to act."""
 
 
 class CollectionRefusedError(InstagramAssetsError):
@@ -142,11 +142,11 @@ class CollectionRefusedError(InstagramAssetsError):
 
 
 class GoneError(ScrapeError):
-    """A run of an actor, or what it collected, is not there any more."""
+    """A run of an Apify actor, or its dataset, does not exist any more."""
 
 
 class UnansweredError(ScrapeError):
-    """Apify gave no clear response to the start of a run: there may be one, or not."""
+    """Apify gave no clear response to the start of a run, so it is unknown whether the run exists."""
 
 
 class AnalyserRefusedError(SourceRefusedError):
@@ -154,7 +154,7 @@ class AnalyserRefusedError(SourceRefusedError):
 
 
 class ContractError(InstagramAssetsError):
-    """A table lacks columns of its contract, or columns that were requested.
+    """A table lacks columns that its contract (schema) or the called function requires.
 
     >>> from instagram_assets import cluster_embeddings, measure_images
     >>> cluster_embeddings(measure_images("pictures"))
@@ -164,7 +164,7 @@ class ContractError(InstagramAssetsError):
 
 
 class StorageError(InstagramAssetsError):
-    """A file of the lake or the media store is damaged, is not there, or cannot be written.
+    """A file of the lake or the media store is damaged, is missing, or cannot be written.
 
     >>> from instagram_assets import Lake
     >>> Lake("data")
@@ -174,15 +174,15 @@ class StorageError(InstagramAssetsError):
 
 
 class DamagedError(StorageError):
-    """A file of the lake is damaged until it is made again; reading it again does not help."""
+    """A file of the lake is damaged; reading it again does not help, it has to be created anew."""
 
 
 class IdentifierError(InstagramAssetsError):
-    """A name or an id of the lake stands in what is to be pseudonymous."""
+    """An export that has to be pseudonymous contains a name or an id of the lake."""
 
 
 class ModelError(InstagramAssetsError):
-    """A model is not there, is damaged, or is not one that can do the work asked of it.
+    """A model is not installed, is damaged, or is of the wrong type for the task.
 
     >>> from instagram_assets import caption_images
     >>> caption_images("pictures", model="Salesforce/blip-image-captioning-base")
@@ -192,11 +192,11 @@ class ModelError(InstagramAssetsError):
 
 
 class ForgetError(InstagramAssetsError):
-    """The subject to forget is not found in the data, or could not be forgotten completely."""
+    """The account, person or hashtag to erase is not found in the data, or could not be erased completely."""
 
 
 class ListError(InstagramAssetsError):
-    """The name of a list of images is not allowed, or what is to be put into the list is no image.
+    """The name of a list of images is invalid, or an entry to add to the list is not an image.
 
     >>> from instagram_assets.datasets.lists import list_name
     >>> list_name("../cats")
@@ -206,19 +206,19 @@ class ListError(InstagramAssetsError):
 
 
 class NothingDoneError(InstagramAssetsError):
-    """Every item of a command failed; the tables have a reason for each."""
+    """A command failed for every item; its output tables contain a reason for each."""
 
 
 class RunFailedError(InstagramAssetsError):
-    """A run ended with an error; the message is the error's own."""
+    """A Dagster run failed; the message is that of the run's error."""
 
 
 class BusyError(InstagramAssetsError):
-    """Runs are working on what would be changed; possible when they have ended."""
+    """A change is not possible now because Dagster runs use the data; retry it when they have ended."""
 
 
 class UndeliveredError(InstagramAssetsError):
-    """An alert was not delivered; `seconds` is the wait that the receiver asked for."""
+    """An alert was not delivered; `seconds` is how long the receiver asked to wait before a retry."""
 
     def __init__(self, reason: str, seconds: float = 0.0) -> None:
         super().__init__(reason)
@@ -226,19 +226,19 @@ class UndeliveredError(InstagramAssetsError):
 
 
 class TrainingDataError(InstagramAssetsError):
-    """Labels and texts are there but not enough to train and evaluate a model."""
+    """There are labels and texts, but too few to train and evaluate a model."""
 
 
 class TrainingError(InstagramAssetsError):
-    """A training cannot go on; the message says why, and what to change."""
+    """The training of a model cannot continue; the message says why, and what to change."""
 
 
 class VectorsError(InstagramAssetsError):
-    """A vector is not finite, or not of the unit length that was promised."""
+    """A row index or query vector is invalid for an embedding index: out of range, wrong shape, zero, or not finite."""
 
 
 class DecodeError(RecordError):
-    """The bytes are no whole picture of the formats that are read."""
+    """The bytes are not a complete image in a supported format."""
 
 
 @dataclass
@@ -252,7 +252,7 @@ class MediaError(InstagramAssetsError):
 
 
 class MediaRefusedError(MediaError):
-    """A URL, file or size is not allowed."""
+    """An image or video is not downloaded, since its URL, file type or size is not allowed."""
 
 
 class MediaExpiredError(MediaError):
@@ -275,7 +275,7 @@ class MediaUnreachableError(MediaTransientError):
 
 
 class SearchError(InstagramAssetsError):
-    """Base of all errors of an image search; `saved_page` says where the page that it is about was saved.
+    """Base of all errors of an image search; `saved_page` is a sentence with the path of the saved page, or empty.
 
     >>> from instagram_assets import search_images
     >>> search_images(" ")
@@ -294,7 +294,7 @@ class SearchRequestError(SearchError):
 
 
 class ImagesWouldGoError(SearchRequestError):
-    """The folder has images that this search would delete."""
+    """The output folder of an image search contains images that the search would delete."""
 
 
 class NoResultsError(SearchError):
@@ -302,11 +302,11 @@ class NoResultsError(SearchError):
 
 
 class NothingMatchedError(SearchError):
-    """The page shows no image that a known selector finds: most often its markup has changed."""
+    """No known CSS selector matches an image on the search page: most often its markup has changed."""
 
 
 class ConsentPageError(SearchError, SourceRefusedError):
-    """The site asks for consent, a login or a challenge, or refuses: a person has to look at it."""
+    """The site asks for consent, a login or a challenge, or blocks the access: a person has to look at it."""
 
 
 class PageError(SearchError):
@@ -314,37 +314,37 @@ class PageError(SearchError):
 
 
 class BrowserMissingError(SearchError):
-    """There is no browser or driver that can be started."""
+    """No browser, or no driver for it, is installed that can be started."""
 
 
 class BrowserDiedError(SearchError):
-    """The browser ended or stopped answering in the middle of a search."""
+    """The browser crashed or stopped responding during a search."""
 
 
 class NothingKeptError(InstagramAssetsError):
-    """No image of a search was good enough for its dataset."""
+    """No image of a search passed the quality filters of its dataset."""
 
 
 class NotFoundError(InstagramAssetsError):
-    """The requested thing does not exist."""
+    """The requested resource does not exist."""
 
 
 class ConflictError(InstagramAssetsError):
-    """A request conflicts with the present state, such as deleting a collection that runs."""
+    """A request conflicts with the current state, such as deleting a collection whose run is in progress."""
 
 
 class NotReadyError(ConflictError):
-    """The requested thing is still being made, such as the index of the lake."""
+    """The requested resource is still being built, such as the index of the lake."""
 
 
 class PausedError(ConflictError):
-    """Nothing may change while something is being forgotten, which has the data folder for itself."""
+    """Changes are rejected while an erasure is in progress, which has exclusive access to the data folder."""
 
 
 class DiskFullError(StorageError):
-    """The disk has no room for a file that is to be written."""
+    """The disk is full, so that a file cannot be written."""
 
 
 def names_below(kind: type[Exception]) -> set[str]:
-    """The names of an error class and its subclasses: of an error Dagster stores only the name of its class."""
+    """Returns the class names of an error class and its subclasses: of an error, Dagster stores only the class name."""
     return {kind.__name__}.union(*map(names_below, kind.__subclasses__()))

@@ -1,8 +1,8 @@
-"""Accounts and days, and boxes: how many cells become few runs.
+"""Dagster partitions of the lake (account × day), and the grouping of many partitions into few runs.
 
-A cell is one account on one day. Dagster runs many cells at once only as a box: a stretch of accounts, in the order
-in which they were added, times a stretch of days. Days begin with the lake's first year, which landing lowers when an
-older post comes; Dagster learns of it when the definitions load.
+A cell is one partition: one account on one day. Dagster runs many cells in one run only as a box: a contiguous range of
+accounts, in insertion order, times a range of days. Days begin with the lake's first year. Landing an older post moves
+that back; Dagster knows the earlier days once the definitions are loaded again.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,27 +23,27 @@ PARTITION = "dagster/partition"
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 PLAN = ".dagster/instagram_assets_plan"
-"""The tag of a run that brings the lake up to date: only cells that have rows, or lost theirs, are told to Dagster."""
-# Tags of runs that lists of runs show, so that no event or config of a run has to be read.
+"""Tag of an incremental run: Dagster gets row counts only for partitions that have rows or whose rows were deleted."""
+# Run tags that the lists of runs show, so that they need not read the events or config of each run.
 QUERY_TAG = "instagram_assets/query"
-"""What a run collects: the search word, or whom."""
+"""The search word of an image search run, or the accounts and hashtags of a collection run."""
 LIMIT_TAG = "instagram_assets/limit"
-"""The number of images wanted."""
+"""The requested number of images."""
 FOLDER_TAG = "instagram_assets/folder"
-"""The name of its folder below `datasets/search`."""
+"""The name of the search's output folder in `datasets/search`."""
 KEPT_TAG, CANDIDATES_TAG = "instagram_assets/kept", "instagram_assets/candidates"
-"""The number of images in its folder, and of those looked at."""
+"""The number of images kept in the output folder, and the number of candidate images examined."""
 COUNTED_BY_TAG = "instagram_assets/counted_by"
-"""The id of the run that counted: one that is made again has the tags of the first."""
+"""The id of the run that set KEPT_TAG and CANDIDATES_TAG: a re-executed run inherits the tags of the original run."""
 
 HISTORY_TAG = "instagram_assets/history"
-"""Of runs that collect: the history of the web app lists those that have it, which is SHOWN."""
+"""Tag of collection and search runs; with the value SHOWN_IN_HISTORY, the web app's history lists the run."""
 SHOWN_IN_HISTORY = "shown"
 
 IMPORTED_TAG = "instagram_assets/imported"
-"""Of imported runs: the job's id in the earlier dashboard."""
+"""Tag of runs imported from the earlier dashboard: the id that the job had there."""
 ERROR_TAG, OUT_DIR_TAG = "instagram_assets/error", "instagram_assets/out_dir"
-"""Of imported runs: why it failed, and the folder as the earlier dashboard had it."""
+"""Tags of imported runs: the error message, and the output folder as the earlier dashboard recorded it."""
 
 LARGEST_BOX = 20_000
 RUN_SECONDS = 5.0
@@ -52,7 +52,7 @@ LARGEST_LOCATION = 500_000
 
 
 def first_day() -> date:
-    """The lake's first day by what it says now, or the start day of the settings if that is later."""
+    """Returns the first day of the lake, from its current layout or the setting `start_day`, whichever is later."""
     return max(
         date(first_year(lake_root(settings())) or today(settings().zone).year, 1, 1), settings().start_day or date.min
     )
@@ -71,19 +71,19 @@ _DEFINITIONS: dict[tuple[str, ...], dg.PartitionsDefinition] = {
 
 
 def definition_of(contract: Contract) -> dg.PartitionsDefinition | None:
-    """Dagster's partitions of a table, by the partition columns of its contract; null for one without partitions."""
+    """Returns the Dagster partitions definition for a table's partition columns; None for an unpartitioned table."""
     return _DEFINITIONS.get(contract.partitions)
 
 
 class Cell(NamedTuple):
-    """One account on one day."""
+    """One partition of the lake: one account on one day."""
 
     account: str
     day: date
 
 
 class Box(NamedTuple):
-    """Accounts `first_account` to `last_account` in insertion order, times days; both ends included."""
+    """A range of accounts (in insertion order) × a range of days, ends included: what one Dagster run can cover."""
 
     first_account: str
     last_account: str
@@ -92,7 +92,7 @@ class Box(NamedTuple):
 
     @property
     def tags(self) -> dict[str, str]:
-        """The run tags that make one Dagster run of the whole box."""
+        """The run tags with which Dagster materializes all partitions of the box in one run."""
         return {
             RANGE_START: f"{self.first_account}|{self.first_day.isoformat()}",
             RANGE_END: f"{self.last_account}|{self.last_day.isoformat()}",
@@ -100,17 +100,17 @@ class Box(NamedTuple):
 
 
 def known_accounts(instance: dg.DagsterInstance) -> list[str]:
-    """The registered accounts, in the order in which they were added."""
+    """Returns the accounts registered as Dagster partitions, in insertion order."""
     return list(instance.get_dynamic_partitions("accounts"))
 
 
 def register_accounts(instance: dg.DagsterInstance, names: Iterable[str]) -> list[str]:
-    """Register accounts that are not known yet; returns those that were added."""
+    """Registers accounts as Dagster partitions, unless they exist; returns those that were added."""
     return _register(instance, "accounts", names)
 
 
 def register_search(instance: dg.DagsterInstance, name: str) -> None:
-    """Register an image search that is not known yet."""
+    """Registers an image search as a dynamic partition, unless it is registered already."""
     _register(instance, "searches", [name])
 
 
@@ -125,25 +125,26 @@ def _register(instance: dg.DagsterInstance, definition: str, names: Iterable[str
             if added:
                 instance.add_dynamic_partitions(definition, added)
             return added
-        except IntegrityError:  # SQLite's store looks, then adds: another process came between
+        except IntegrityError:  # another process added one between the check and the insert
             if not set(added) & set(instance.get_dynamic_partitions(definition)):
                 raise
 
 
 def window() -> tuple[date, date]:
-    """First and last day of the lake as Dagster knows it: the day on which its days begin, and today."""
+    """Returns the first and last day of Dagster's daily partitions: FIRST_DAY and today."""
     return FIRST_DAY, today(settings().zone)
 
 
 def is_outdated() -> bool:
-    """True when older posts have landed since the definitions were loaded: Dagster does not know their days yet."""
+    """True if older posts have landed since the definitions were loaded: Dagster has no partitions for their days."""
     return first_day() < FIRST_DAY
 
 
 def box(order: Sequence[str], chosen: Iterable[str], first_day: date, last_day: date) -> Box:
-    """The smallest box that holds the `chosen` accounts; `order` is the insertion order of all accounts.
+    """Returns the smallest box (account range × day range) that contains the `chosen` accounts.
 
-    Raises ValueError for an account that is not registered, no account, or days outside the lake.
+    `order` lists all accounts in insertion order; accounts between the chosen ones are part of the range. Raises
+    ValueError for an unregistered account, no account, or days outside the lake.
     """
     places = {name: place for place, name in enumerate(order)}
     wanted = list(chosen)
@@ -159,12 +160,13 @@ def box(order: Sequence[str], chosen: Iterable[str], first_day: date, last_day: 
 
 
 def boxes(cells: Iterable[Cell], order: Sequence[str]) -> list[Box]:
-    """Cut cells into the boxes that take least time: RUN_SECONDS a run, CELL_SECONDS a planned cell.
+    """Groups cells (account, day) into boxes (account range × day range) with the lowest estimated total run time.
 
-    Days are cut at the ends of months only, so that no two boxes write one file, and no box has more than 20,000 cells.
-    Starts with the one box around everything; each is cut where the most empty cells fall away, as long as its parts
-    are cheaper than it is; or else each account by itself. A guillotine cut: simple, deterministic, and near the best
-    for the way accounts post.
+    The estimate is RUN_SECONDS per box plus CELL_SECONDS per cell in it, including cells without work. `order` lists
+    all accounts in insertion order. Day ranges are cut only between months, so that no two boxes write the same file,
+    and a box has at most 20,000 cells. The bounding box of all cells is cut recursively where that saves the most cells
+    without work, as long as the halves cost less than the whole (a guillotine cut). The alternative is to plan each
+    account alone; the cheaper plan is used. Deterministic, and close to the optimum for typical posting patterns.
     """
     places = {name: place for place, name in enumerate(order)}
     points = sorted({(places[cell.account], cell.day.toordinal()) for cell in cells})
@@ -179,7 +181,10 @@ def boxes(cells: Iterable[Cell], order: Sequence[str]) -> list[Box]:
 
 
 class _Piece(NamedTuple):
-    """Touched cells and the box around them; points are (account place, day number), sorted."""
+    """Cells to materialize and their bounding box; `points` are sorted (account index, ordinal day) pairs.
+
+    `rows` are the first and last account index, `columns` the first and last ordinal day.
+    """
 
     points: list[tuple[int, int]]
     rows: tuple[int, int]
@@ -200,11 +205,11 @@ class _Piece(NamedTuple):
 
 
 def _cheapest(piece: _Piece) -> tuple[float, list[_Piece]]:
-    """The seconds and the pieces of the cheapest way to run a piece, whole or cut."""
+    """Returns the estimated seconds and the pieces of the cheapest plan for a piece: one run, or recursive cuts."""
     cost = RUN_SECONDS + CELL_SECONDS * piece.planned
     too_large = piece.planned > LARGEST_BOX
     if not too_large and (piece.planned - len(piece.points)) * CELL_SECONDS <= RUN_SECONDS:
-        return cost, [piece]  # not even a cut that left no empty cell would pay for its run
+        return cost, [piece]  # cutting cannot save more than the cost of another run
     cuts = [cut for axis in (0, 1) if (cut := _best_cut(piece, axis))]
     if not cuts:
         return cost, [piece]
@@ -216,9 +221,10 @@ def _cheapest(piece: _Piece) -> tuple[float, list[_Piece]]:
 
 
 def _best_cut(piece: _Piece, axis: int) -> tuple[int, int, int, int] | None:
-    """(planned cells saved, nearness to the middle, axis, last value of the first half) of the best cut on one axis.
+    """Returns the best cut of a piece along one axis (0 accounts, 1 days); None if it cannot be cut there.
 
-    None when it cannot be cut there. Of equal cuts the one nearest the middle keeps the cutting shallow.
+    The tuple is (cells without work that it saves, negative distance from the middle, axis, last value of the first
+    half). Of equally good cuts, the one nearest the middle keeps the recursion shallow.
     """
     along = sorted(piece.points, key=lambda point: point[axis])
     before = _running_areas(along, axis)
@@ -235,7 +241,7 @@ def _best_cut(piece: _Piece, axis: int) -> tuple[int, int, int, int] | None:
 
 
 def _is_border(value: int, following: int, axis: int) -> bool:
-    """True between two accounts, and between two days of different months."""
+    """True if a piece can be cut between two consecutive values: different accounts, or days of different months."""
     if axis == 0 or value == following:
         return value != following
     last, first = date.fromordinal(value), date.fromordinal(following)
@@ -243,7 +249,7 @@ def _is_border(value: int, following: int, axis: int) -> bool:
 
 
 def _running_areas(points: list[tuple[int, int]], axis: int) -> list[int]:
-    """Area of the box around the first 1, 2, … points."""
+    """Returns the number of cells in the bounding box of the first 1, 2, … points along an axis."""
     other = 1 - axis
     areas: list[int] = []
     low = high = points[0][other]
@@ -254,7 +260,7 @@ def _running_areas(points: list[tuple[int, int]], axis: int) -> list[int]:
 
 
 class Selection(NamedTuple):
-    """What a run works on: these accounts, and days from `first_day` to `last_day`."""
+    """The accounts and days that a run works on; `first_day` and `last_day` are included."""
 
     accounts: list[str]
     first_day: date
@@ -262,9 +268,9 @@ class Selection(NamedTuple):
 
 
 def selection(keys: dg.PartitionKeyRange, order: Sequence[str]) -> Selection:
-    """The accounts and days of an account × day run, whether it holds one cell or a box.
+    """Returns the accounts and days of a run from its partition key range, which can be one partition or a box.
 
-    `order` is the insertion order of all accounts. Dagster would list each cell of the box.
+    `order` lists all accounts in insertion order. Dagster's own API would enumerate every partition key of the box.
     """
     (first, first_day), (last, last_day) = (key.rsplit("|", 1) for key in (str(keys.start), str(keys.end)))
     chosen = order[order.index(first) : order.index(last) + 1]
@@ -272,5 +278,5 @@ def selection(keys: dg.PartitionKeyRange, order: Sequence[str]) -> Selection:
 
 
 def search_tags(query: str, limit: int, folder: str) -> dict[str, str]:
-    """The tags that say what a run searches for."""
+    """Returns the run tags of an image search: its search word, requested number of images, and output folder."""
     return {QUERY_TAG: query, LIMIT_TAG: str(limit), FOLDER_TAG: folder}

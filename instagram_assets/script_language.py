@@ -12,13 +12,13 @@ _LATIN = re.compile("[A-Za-zÀ-ÖØ-öø-ɏ]")
 
 
 def detect_language(text: str) -> TextLanguage | None:
-    """`ko` or `en` when four fifths of the letters are Korean or Latin, `mixed` when both together are, else `other`.
+    """Returns `ko` or `en` if at least 80% of the letters are Hangul or Latin, `mixed` if both together, else `other`.
 
-    None when there are no letters. By letters, French is `en` too. Never raises.
+    None if the text has no letters. Only the script is considered, so French is `en`, too. Never raises.
     """
     if text.isascii():
         return "en" if _LATIN.search(text) else None
-    # Full-width and mathematical letters are letters as well, and NFKC leaves Korean ones Korean.
+    # NFKC maps full-width and mathematical letters to plain ones, and keeps Hangul as Hangul.
     text = unicodedata.normalize("NFKC", text)
     letters = sum(map(str.isalpha, text))
     if not letters:

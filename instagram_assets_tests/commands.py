@@ -6,6 +6,7 @@ settings. `run_anew` is for tests about the process itself: its environment, whe
 """
 
 import atexit
+import gc
 import importlib
 import json
 import os
@@ -24,8 +25,22 @@ ROOT = Path(__file__).parents[1]
 ABOUT_HOME = ("huggingface_hub", "transformers")
 # What commands load of others besides.
 LIBRARIES = (
-    *("dagster", "pandas", "pyarrow.dataset", "pyarrow.parquet", "pyarrow.compute", "duckdb", "sqlalchemy"),
+    *(
+        "dagster",
+        "pandas",
+        "deltalake",
+        "scipy.sparse.linalg",
+        "msgspec.json",
+        "pyarrow.acero",
+        "pyarrow.dataset",
+        "pyarrow.parquet",
+        "pyarrow.compute",
+        "duckdb",
+        "sqlalchemy",
+    ),
     *("alembic.command", "dagster._core.storage.legacy_storage", "dagster._core.storage.sqlite_storage"),
+    *("dagster._core.storage.root", "dagster._core.storage.local_compute_log_manager"),
+    *("dagster._core.executor.in_process", "dagster._core.execution.plan.active"),
     *("dagster._core.storage.event_log", "dagster._core.storage.runs", "dagster._core.storage.schedules"),
     *("sqlalchemy.dialects.sqlite", "matplotlib.figure", "matplotlib.backends.backend_agg", "wordcloud", "kiwipiepy"),
     *("typer", "rich.console", "rich.progress", "rich.table", "pydantic_settings", "upath", "fsspec", "aiohttp"),
@@ -83,11 +98,14 @@ def _serve() -> None:
         raise RuntimeError(f"one of {ABOUT_HOME} is loaded, which a command has to do with its own environment")
     if threading.active_count() > 1:
         raise RuntimeError(f"a library started threads, which do not survive a fork: {threading.enumerate()}")
+    gc.collect()
+    gc.freeze()  # no child looks through, and so copies, what is loaded
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
             _command(**json.loads(line))
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+    gc.unfreeze()  # as in conftest: DuckDB tells what it finds left
 
 
 def _command(words: list[str], cwd: str, environment: dict[str, str], told: list[str]) -> NoReturn:

@@ -8,16 +8,18 @@ import shutil
 import signal
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.execution import compute_logs
 from hypothesis import settings as hypothesis_settings
 from sqlalchemy import Engine, event
+from xdist.scheduler import LoadFileScheduling
 
 from instagram_assets.settings import settings
 from instagram_assets_tests.dagster_instances import instance_of
@@ -40,31 +42,30 @@ hypothesis_settings.load_profile("same")
 # What temporary folders may take of a file system in memory.
 ROOM = 4 << 30
 
-# Begun first, so that no worker is left alone with one of them at the end.
+# Begun first, so that no worker is left alone with one of them at the end; those of a folder `with_…` come together.
 SLOWEST = (
+    *("test_every_page", "test_files", "test_collecting", "test_wheel", "test_dev_inbox", "test_forgetting"),
+    *("test_dagster_api", "test_images", "test_collection_jobs", "test_api_jobs", "test_interrupted", "test_search"),
+    *("test_erasure", "test_interrupted_erasure", "test_outputs_faults", "test_without_models", "test_dagster_ui"),
     *(
-        "test_wheel",
-        "test_collecting",
-        "test_forgetting",
-        "test_erasure",
         "test_dagster_away",
-        "test_dev_inbox",
-        "test_files",
-        "test_images",
-        "test_collection_jobs",
+        "test_dev_processes",
+        "test_commands",
+        "test_command_outcome",
+        "test_mutations",
+        "test_landing_faults",
     ),
-    *("test_dagster_api", "test_api_jobs", "test_pages", "test_accessible", "test_schema"),
-    *("test_interrupted", "test_commands", "test_search", "test_without_models", "test_home"),
-    *("test_landing_faults", "test_command_outcome", "test_mutations", "test_interrupted_training", "test_table_parts"),
-    *("test_killed_scrape", "test_reel_pipeline", "test_running"),
     *(
-        "test_pipeline",
-        "test_steps",
+        "test_history_faults",
         "test_event_log_pages",
-        "test_demo_models",
+        "test_tombstone_matcher",
         "test_alert_sensor",
-        "test_event_log_failures",
+        "test_reel_pipeline",
     ),
+    *("test_running", "test_pages", "test_accessible", "test_schema", "test_collector_killed", "test_table_parts"),
+    *("test_caption", "test_batch_failures", "test_notebook", "test_dagster_home", "test_interrupted_training"),
+    *("test_killed_scrape", "test_index_updater", "test_gallery", "test_insights", "test_pipeline"),
+    *("test_demo_models", "test_event_log_failures"),
 )
 
 
@@ -73,10 +74,32 @@ def pytest_configure() -> None:
     # be ignored from then on, also by every process that a test starts and wants to end.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Runs in this process write what their steps print to files, as ever; for showing it, too, Dagster would start two
+    # times `tail` and two times Python for each run, and nobody looks. Commands and `dev` of tests show it.
+    compute_logs.tail_to_stream = _not_shown
     # Tests need not wait for a disk: that bytes survive is proven by faults in the calls, not by cutting the power.
     memory = Path("/dev/shm")
     if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
+
+
+@contextmanager
+def _not_shown(path: str, stream: object) -> Generator[tuple[None, None]]:
+    yield None, None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    return FolderScheduling(config, log) if config.option.dist == "loadfile" else None
+
+
+class FolderScheduling(LoadFileScheduling):
+    """One worker runs a file; those of a folder `with_…` too, one after the other: they share what it starts once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        folder = file.rpartition("/")[0]
+        return folder if folder.rpartition("/")[2].startswith("with_") else file
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -96,6 +119,13 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    if nextitem and nextitem.path != item.path:
+        # What a file leaves, libraries that it loaded above all, is not looked through again in each later collection.
+        gc.collect()
+        gc.freeze()
 
 
 def pytest_sessionfinish() -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import grimp
 
+from instagram_assets_tests.conftest import SLOWEST
+
 ROOT = Path(__file__).parents[1]
 PICTURE = ROOT / "docs" / "architecture.svg"
 PACKAGE = "instagram_assets"
@@ -101,6 +103,10 @@ def test_every_package_is_explained() -> None:
     rows = re.findall(r"^\| (`.+?) \|", (ROOT / "docs" / "architecture.md").read_text(), re.MULTILINE)
     explained = {name for row in rows for name in re.findall("`([a-z_]+)`", row)}
     assert [name for row in layers() for name in row if name not in explained] == []
+
+
+def test_the_files_of_tests_that_are_begun_first_are_there() -> None:
+    assert set(SLOWEST) <= {path.stem for path in Path(__file__).parent.rglob("test_*.py")}
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import pytest
 
 from instagram_assets.automation.shell_runs import prepare_home
 from instagram_assets.storage.atomic import is_temporary
+from instagram_assets_tests.commands import LIBRARIES
 from instagram_assets_tests.conftest import export, post, profile
 from instagram_assets_tests.faults.harness import Fault, Worker, choose
 from instagram_assets_tests.folder_hashes import digests
@@ -20,24 +21,7 @@ from instagram_assets_tests.folder_hashes import digests
 TRIALS = {"lake": 10, "datasets": 3}
 SEED = 7
 # Loaded once before the trials, which then cost a fork and no imports.
-LOADED = [
-    "instagram_assets.automation.shell_runs",
-    "pyarrow.parquet",
-    "pyarrow.dataset",
-    "dagster._core.storage.sqlite_storage",
-    "dagster._core.storage.event_log",
-    "dagster._core.storage.runs",
-    "dagster._core.storage.schedules",
-    "dagster._core.storage.legacy_storage",
-    "alembic.command",
-    "matplotlib.figure",
-    "matplotlib.backends.backend_agg",
-    "kiwipiepy",
-    "duckdb",
-    "emoji",
-    "charset_normalizer",
-    "instagram_assets_tests.faults.migrations",
-]
+LOADED = ("instagram_assets.automation.shell_runs", *LIBRARIES)
 
 
 def pipeline(home: str) -> None:

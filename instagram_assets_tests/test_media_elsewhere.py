@@ -11,7 +11,7 @@ from instagram_assets.cli import app
 from instagram_assets.demo import SAMPLE
 from instagram_assets.demo.server import DemoServer
 from instagram_assets.errors import QueryError, SettingsError
-from instagram_assets.lake import Lake
+from instagram_assets.notebook_lake import Lake
 from instagram_assets.settings import load_settings, settings
 from instagram_assets.status.doctor import examine
 from instagram_assets.status.preflight import check_stages

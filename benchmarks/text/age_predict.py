@@ -153,5 +153,9 @@ def _loaded(model: "AgeModel", tokenizer: Any, device: Any, dtype: Any) -> "Load
 
 
 def _calibrated(loaded: "LoadedAgeModel", calibration: tuple[float, float]) -> "LoadedAgeModel":
+    from instagram_assets.age.calibration_by_posts import PostLine
+
     source = loaded.source
-    return replace(loaded, source=replace(source, config=replace(source.config, calibration=calibration)))
+    return replace(
+        loaded, source=replace(source, config=replace(source.config, calibration=(PostLine(1, *calibration),)))
+    )

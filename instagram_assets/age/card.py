@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from instagram_assets.age.statistics import Evaluation, GroupMetrics, Share, too_few
+from instagram_assets.age.prevalence import too_few
+from instagram_assets.age.statistics import Evaluation, GroupMetrics, Share
 
 NOT_FOR_PERSONS = "Not for decisions about a person: use the share of a group with its interval."
 """Said wherever single predictions are shown."""
@@ -25,8 +26,8 @@ class TrainingFacts:
     """Facts about a training beyond its test predictions.
 
     `data` has for `train`, `validation`, `calibration` and `test` the numbers of users, of those with label 1, and of
-    posts; `left_out` says how many rows, users and texts could not be used; `history` has one entry per pass over the
-    users.
+    posts; `calibration` has number of posts, slope and intercept of each line; `left_out` says how many rows, users and
+    texts could not be used; `history` has one entry per pass over the users.
     """
 
     purpose: str
@@ -36,8 +37,7 @@ class TrainingFacts:
     options: dict[str, Any]
     abstain_below: float
     data: dict[str, dict[str, int]]
-    slope: float = 1.0
-    intercept: float = 0.0
+    calibration: list[list[float]] = field(default_factory=lambda: [[1, 1.0, 0.0]])
     left_out: dict[str, int] = field(default_factory=dict[str, int])
     history: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
@@ -130,12 +130,16 @@ def _about_model(facts: TrainingFacts) -> list[tuple[str, str]]:
         ("language model", f"`{facts.backbone}`"),
         ("reads", f"the first {facts.options['max_seq_len']} tokens of each post"),
         ("sees", "[CLS] of the last four layers, averaged over a user's posts; two layers on top"),
-        (
-            "calibration",
-            f"slope {facts.slope:.3g}, intercept {facts.intercept:.3g}, fitted on the calibration users alone",
-        ),
+        ("calibration", f"fitted on the calibration users alone: {_lines(facts)}"),
         ("made by", f"fingerprint `{facts.fingerprint[:12]}`, seed {facts.options['seed']}"),
     ]
+
+
+def _lines(facts: TrainingFacts) -> str:
+    return "; ".join(
+        f"{posts:.0f} post{'s' if posts > 1 else ''}: slope {slope:.3g}, intercept {intercept:.3g}"
+        for posts, slope, intercept in facts.calibration
+    )
 
 
 def _about_data(facts: TrainingFacts) -> list[tuple[str, str]]:

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from instagram_assets.age.labels import LabelledTexts, Labels, join_labels_and_texts, read_labels
 from instagram_assets.age.predict import AUTHOR_TEXT_COLUMNS
+from instagram_assets.age.prevalence import too_few
 from instagram_assets.age.split import PARTS, Split, split_users
-from instagram_assets.age.statistics import too_few
 from instagram_assets.age.user_texts import texts_of_folder, texts_of_posts
 from instagram_assets.arrow import compute
 from instagram_assets.calendar import today

@@ -41,7 +41,7 @@ def text_windows(users: Iterable[tuple[str, Iterable[str | None]]], posts: int) 
     for username, texts in users:
         window.users.append(username)
         for text in texts:
-            if text is None or not _visible(text):
+            if text is None or not is_visible(text):
                 continue
             if len(window.texts) == posts:
                 window.goes_on = True
@@ -103,7 +103,8 @@ class UserSums:
         return (self._sums[-1], int(self._posts[-1])) if self._window.goes_on else None
 
 
-def _visible(text: str) -> bool:
+def is_visible(text: str) -> bool:
+    """Whether a text has a printable character that is no space: others are passed over everywhere."""
     return any(character.isprintable() and character != " " for character in text)
 
 

@@ -5,9 +5,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from instagram_assets.age.calibration import Calibration, Floats, calibrate
+from instagram_assets.age.calibration import Floats, calibrate
+from instagram_assets.age.calibration_by_posts import CalibrationByPosts, calibrate_by_posts
+from instagram_assets.age.holdout_scores import holdout_scores
+from instagram_assets.age.post_counts import POST_COUNTS, counts_tested, post_count_class
 from instagram_assets.arrow import compute
 from instagram_assets.script_language import detect_language
 from instagram_assets.settings import AgeSettings
@@ -64,6 +67,7 @@ TEST_SCHEMA = pa.schema(
     [
         ("label", pa.int8()),
         ("model", pa.float64()),
+        ("scores", pa.list_(pa.float64())),
         ("tfidf", pa.float64()),
         ("language", pa.string()),
         ("posts", pa.string()),
@@ -71,41 +75,46 @@ TEST_SCHEMA = pa.schema(
 )
 """One row per test user, without a name: label, probabilities by the model and by TF-IDF, and what they rest on.
 
-`posts` is one of `POST_COUNT_CLASSES`: an exact number would single people out.
+`model` is the probability by all posts, `scores` those by as many posts as each calibration line is for, null where the
+user has fewer. `posts` is one of `POST_COUNT_CLASSES`: an exact number would single people out.
 """
-
-POST_COUNT_CLASSES = {1: "1 post", 2: "2 to 9 posts", 10: "10 to 49 posts", 50: "50 posts or more"}
-"""How many posts a user has, told as roughly as it is kept: the least number of each class, and its name."""
 
 
 class TestPredictions(NamedTuple):
     """The calibration, and the test users with their predictions (the columns of `TEST_SCHEMA`)."""
 
-    calibration: Calibration
+    calibration: CalibrationByPosts
     test: pa.Table
 
 
 def predict_test_set(
     people: pa.Table, parts: Mapping[str, str], trained: "TrainedModel", options: AgeSettings
 ) -> TestPredictions:
-    """Calibrate a trained model and predict the test users, beside the TF-IDF baseline.
+    """Calibrate a trained model by number of posts and predict the test users, beside the TF-IDF baseline.
 
-    `people` has username, label and texts; `parts` maps each username to its set.
+    `people` has username, label and texts; `parts` maps each username to its set. Of the test users, only how many have
+    how many posts decides which numbers of posts are calibrated.
     """
-    apart = _part_of(people, parts, "calibration")
-    calibration = calibrate(_logits(apart, trained, options), apart["label"].to_numpy())
+    apart, test = (_part_of(people, parts, part) for part in ("calibration", "test"))
+    own, tested = (holdout_scores(part, trained, options) for part in (apart, test))
+    labels = [part["label"].to_numpy() for part in (apart, test)]
+    counts = counts_tested([(labels[0], own.by_count), (labels[1], tested.by_count)])
+    calibration = calibrate_by_posts(own.by_count, own.logits, own.posts, labels[0], counts)
     train = _users(_part_of(people, parts, "train"), options.max_posts)
     tfidf = fit_tfidf(train, _users(apart, options.max_posts), options.seed)
     # Nothing is tuned below this line: the test users are only used for evaluation.
-    test = _part_of(people, parts, "test")
     texts = _users(test, options.max_posts).texts
+    scores = np.stack(
+        [calibration.probabilities(tested.by_count[:, POST_COUNTS.index(count)], count) for count in counts], axis=1
+    )
     rows = pa.table(
         {
             "label": test["label"],
-            "model": calibration.probabilities(_logits(test, trained, options)),
+            "model": calibration.probabilities(tested.logits, tested.posts),
+            "scores": [[None if np.isnan(score) else score for score in user] for user in scores.tolist()],
             "tfidf": tfidf(texts),
-            "language": [detect_language("\n".join(own)) for own in texts],
-            "posts": [post_count_class(number) for number in compute.list_value_length(test["texts"]).to_pylist()],
+            "language": [detect_language("\n".join(user)) for user in texts],
+            "posts": [post_count_class(number) for number in tested.posts.tolist()],
         }
     )
     # Sorted by name, a row would reveal its user.
@@ -121,24 +130,3 @@ def _part_of(people: pa.Table, parts: Mapping[str, str], part: str) -> pa.Table:
 def _users(people: pa.Table, most_posts: int) -> TextUsers:
     """The users with their first posts, as many as a training step uses, to limit memory."""
     return TextUsers(compute.list_slice(people["texts"], 0, most_posts).to_pylist(), people["label"].to_numpy())
-
-
-def _logits(people: pa.Table, trained: "TrainedModel", options: AgeSettings) -> NDArray[np.float64]:
-    """The model's logits for these users, float64[users], computed as in predictions."""
-    import torch
-
-    from instagram_assets.age.encode import PostEncoder
-    from instagram_assets.age.predict import iter_user_texts
-    from instagram_assets.models.devices import choose_dtype
-
-    device = next(trained.model.parameters()).device
-    dtype = choose_dtype(options.precision, device)
-    encoder = PostEncoder(trained.model.backbone, trained.tokenizer, options.max_seq_len, device, dtype)
-    vectors = np.stack([user.vector for user in encoder.user_vectors(iter_user_texts(people))])
-    with torch.inference_mode():
-        return trained.model.head(torch.from_numpy(vectors).to(device)).cpu().double().numpy()
-
-
-def post_count_class(number: int) -> str:
-    """Which of `POST_COUNT_CLASSES` a user with this number of posts belongs to."""
-    return POST_COUNT_CLASSES[max(least for least in POST_COUNT_CLASSES if least <= max(number, 1))]

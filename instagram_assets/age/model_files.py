@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from instagram_assets.age.calibration_by_posts import PostLine
 from instagram_assets.age.encode import PostEncoder
 from instagram_assets.errors import ModelError
 from instagram_assets.models.devices import choose_device, choose_dtype
@@ -35,15 +36,16 @@ POSITIVE = "age>=cutoff"
 class AgeConfig:
     """Configuration of an age model: cut-off age, calibration and origin.
 
-    The probability is sigmoid(a · logit + b) with `calibration` (a, b). `model_name_or_path` is the language model that
-    training started from, `purpose` the declared use of the model.
+    `calibration` has a line per number of posts, ascending (`CalibrationByPosts`): the probability is
+    sigmoid(slope · logit + intercept). `model_name_or_path` is the language model that training started from, `purpose`
+    the declared use of the model.
     """
 
     age_cutoff: int
     max_seq_len: int
     model_name_or_path: str
     purpose: str
-    calibration: tuple[float, float] = (1.0, 0.0)
+    calibration: tuple[PostLine, ...] = (PostLine(1, 1.0, 0.0),)
     abstain_below: float = 0.7
     metrics: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
@@ -228,19 +230,30 @@ def _read_age_config(folder: Path) -> AgeConfig:
         return value
 
     checked("positive", str, content.get("positive") == POSITIVE)
-    calibration = checked("calibration", list)
-    numbers = len(calibration) == 2 and all(isinstance(part, int | float) for part in calibration)
-    checked("calibration", list, numbers and all(map(math.isfinite, calibration)))
+    lines = _calibration_lines(checked("calibration", list))
+    checked("calibration", list, lines is not None)
     abstain_below = checked("abstain_below", (int, float))
     return AgeConfig(
         age_cutoff=checked("age_cutoff", int),
         max_seq_len=checked("max_seq_len", int),
         model_name_or_path=checked("model_name_or_path", str),
         purpose=checked("purpose", str),
-        calibration=(float(calibration[0]), float(calibration[1])),
+        calibration=lines or (),
         abstain_below=checked("abstain_below", (int, float), 0.5 <= abstain_below < 1),
         metrics=checked("metrics", dict),
     )
+
+
+def _calibration_lines(content: list[Any]) -> tuple[PostLine, ...] | None:
+    """The calibration of `age_config.json`; None when it is none. Older folders have one slope and intercept."""
+    lines: list[Any] = content if all(isinstance(line, list) for line in content) else [[1, *content]]
+    for line in lines:
+        if len(line) != 3 or not all(isinstance(part, int | float) and math.isfinite(part) for part in line):
+            return None
+    counts = [line[0] for line in lines]
+    if not counts or counts[0] != 1 or counts != sorted(set(map(int, counts))):
+        return None
+    return tuple(PostLine(int(posts), float(slope), float(intercept)) for posts, slope, intercept in lines)
 
 
 def _check_numbers(model: Any, name: str) -> None:

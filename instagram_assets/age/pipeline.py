@@ -18,16 +18,21 @@ from instagram_assets.age.artifacts import (
     report_files,
     unexpected_files,
 )
+from instagram_assets.age.audience_share import AudienceShare, share_of
+from instagram_assets.age.calibration_by_posts import PostLine
 from instagram_assets.age.card import TrainingFacts
 from instagram_assets.age.dataset import TrainingData, defining_options, training_data
+from instagram_assets.age.labels import read_labels
 from instagram_assets.age.predict import bounded_batches, with_reasons
-from instagram_assets.age.statistics import Prevalence, prevalence, unknown
+from instagram_assets.age.prevalence import Prevalence
 from instagram_assets.age.user_texts import UserTexts, texts_table
+from instagram_assets.calendar import today
 from instagram_assets.errors import ModelError, SettingsError
 from instagram_assets.models.local_models import ModelSource, find_model
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.schemas import AGE_PREDICTIONS
 from instagram_assets.settings import Settings
+from instagram_assets.storage.locks import alone_or
 
 if TYPE_CHECKING:
     from instagram_assets.age.model import AgeModel
@@ -44,12 +49,25 @@ class TrainingResult(NamedTuple):
 class Predictions(NamedTuple):
     """The rows of `age_predictions`, and the estimated share of these users at or above the cut-off age.
 
-    `forgotten` counts users that were left out because they were erased.
+    `forgotten` counts users that were left out because they were erased. `warnings` say what sets the audience apart
+    from the model's test users, `words` what a reader must know of the interval, by name.
     """
 
     table: pa.Table
-    share: Prevalence
+    audience: AudienceShare
     forgotten: int = 0
+
+    @property
+    def share(self) -> Prevalence:
+        return self.audience.share
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return self.audience.warnings
+
+    @property
+    def words(self) -> dict[str, str]:
+        return self.audience.words
 
     @property
     def numbers(self) -> dict[str, float]:
@@ -140,11 +158,14 @@ def predict_users(
     settings: Settings,
     on_progress: Callable[[int], None] | None = None,
     folder: Path | None = None,
+    labelled: Path | None = None,
 ) -> Predictions:
     """Predict users by the model in `folder` (null: `model_folder`): a row of `age_predictions` each, and their share.
 
-    Erased users are left out. `on_progress` is called with the number of users done. Raises SettingsError when the age
-    model is disabled or was trained for another cut-off age than configured, ModelError when it is missing or damaged.
+    Erased users are left out. `labelled` is a CSV of users of this audience whose age is known (`username` and `age` or
+    `birth_year`), by whom the share is re-anchored (`labelled_audience`). `on_progress` is called with the number of
+    users done. Raises SettingsError when the age model is disabled or was trained for another cut-off age than
+    configured, ModelError when it is missing or damaged, FileError for `labelled`.
     """
     from instagram_assets.age.model_files import find_age_model, load_age_model
     from instagram_assets.age.predict import predict
@@ -157,6 +178,7 @@ def predict_users(
             f"INSTAGRAM_ASSETS_AGE__AGE_CUTOFF={options.age_cutoff}, but the model in {folder} was trained for "
             f"{source.config.age_cutoff}. Set it to that, or train again."
         )
+    ages = _known_ages(labelled, settings) if labelled else None
     loaded = load_age_model(source, options.device, options.precision)
     tables, done = [AGE_PREDICTIONS.empty()], 0
     gone, forgotten = 0, load_tombstones(settings.folder("privacy"))
@@ -179,23 +201,13 @@ def predict_users(
         done += len(some)
         tell(0, 1, done)
     table = pa.concat_tables(tables)
-    share = _share(table["probability"].drop_null(), folder, converted=not source.config.metrics)
-    return Predictions(table, share, gone)
+    return Predictions(table, share_of(table, folder, source.config, ages), gone)
 
 
-def _share(probabilities: pa.ChunkedArray, folder: Path, converted: bool) -> Prevalence:
-    """The corrected share of label 1; unknown, with the reason, where the model has no test users."""
-    if converted:
-        return unknown(
-            probabilities,
-            f"the model in {folder} was converted from a .pth, which brings no test users ({TEST_USERS}), and without "
-            "them a share cannot be corrected. Train an age model to get one",
-        )
-    try:
-        test = read_test(folder)
-    except ModelError as error:
-        return unknown(probabilities, str(error))
-    return prevalence(probabilities, test["label"], test["model"])
+def _known_ages(path: Path, settings: Settings) -> dict[str, int]:
+    """The label (0 or 1) of each user of a CSV with ages, by name in lower case. Raises FileError."""
+    table = read_labels(path, settings.age.age_cutoff, today(settings.zone).year, settings.ingest).table
+    return dict(zip(table["username"].to_pylist(), table["label"].to_pylist(), strict=True))
 
 
 def stored_report(settings: Settings) -> ModelReport | None:
@@ -237,18 +249,20 @@ def _train(
     folder: Path,
     on_progress: Callable[[str], None] | None,
 ) -> ModelReport:
-    """Train, evaluate and save; an interrupted training is resumed from its checkpoint."""
+    """Train, evaluate and save, alone on this model; an interrupted training is resumed from its checkpoint."""
     from instagram_assets.age.holdout import predict_test_set
     from instagram_assets.age.trainer import train
 
     options, work = settings.age, folder.with_name(f".{folder.name}.training")
     people, parts = data.split.people, data.split.parts
-    trained = train(people, parts, backbone, options, work, on_progress)
-    calibration, test = predict_test_set(people, parts, trained, options)
-    history = [epoch._asdict() for epoch in trained.history]
-    report = make_report(replace(facts, **calibration._asdict(), history=history), test)
-    _save(folder, trained.model, trained.tokenizer, report, test)
-    shutil.rmtree(work, ignore_errors=True)
+    with alone_or(work, ModelError(f"{folder}: another training is at work on this model. Wait until it has ended.")):
+        trained = train(people, parts, backbone, options, work, on_progress)
+        calibration, test = predict_test_set(people, parts, trained, options)
+        lines = [list(line) for line in calibration.lines]
+        history = [epoch._asdict() for epoch in trained.history]
+        report = make_report(replace(facts, calibration=lines, history=history), test)
+        _save(folder, trained.model, trained.tokenizer, report, test)
+        shutil.rmtree(work, ignore_errors=True)
     return report
 
 
@@ -270,7 +284,7 @@ def _save(folder: Path, model: "AgeModel", tokenizer: Any, report: ModelReport, 
         max_seq_len=facts.options["max_seq_len"],
         model_name_or_path=facts.backbone,
         purpose=facts.purpose,
-        calibration=(facts.slope, facts.intercept),
+        calibration=tuple(PostLine(int(posts), slope, shift) for posts, slope, shift in facts.calibration),
         abstain_below=facts.abstain_below,
         metrics=report.numbers,
     )

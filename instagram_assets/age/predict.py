@@ -1,21 +1,22 @@
 """Predictions of the age model for each account: a calibrated probability, or the reason for none."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby, islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from instagram_assets.age.encode import UserVector
+from instagram_assets.age.calibration_by_posts import CalibrationByPosts
+from instagram_assets.age.encode import UserVector, is_visible
+from instagram_assets.age.post_counts import compared_count, sample_texts
 from instagram_assets.age.user_texts import UserTexts, texts_of_posts, user_texts
 from instagram_assets.arrow import compute
 from instagram_assets.arrow import compute as arrow
-from instagram_assets.datasets import csv_cells
-from instagram_assets.errors import FileError
 from instagram_assets.schemas import AGE_PREDICTIONS
-from instagram_assets.storage.atomic import write_atomic
+from instagram_assets.script_language import detect_language
 
 if TYPE_CHECKING:
     from instagram_assets.age.model_files import LoadedAgeModel
@@ -79,6 +80,8 @@ _OnProgress = Callable[[int, int], None]
 _NO_TEXT = "no post with text"
 _NO_NUMBER = "the model gave no number"
 _USERS_AT_ONCE = 256
+_READ_FOR_LANGUAGE = 200
+"""Posts that tell a user's language, as many as of test users by default."""
 
 
 def predict(users: pa.Table, loaded: "LoadedAgeModel", on_progress: _OnProgress | None = None) -> pa.Table:
@@ -88,7 +91,9 @@ def predict(users: pa.Table, loaded: "LoadedAgeModel", on_progress: _OnProgress 
     Users without text are `skipped`, with the reason. `on_progress` is called with the number of posts done.
     """
     config = loaded.source.config
-    total = arrow.sum(arrow.list_value_length(users["texts"])).as_py() or 0
+    by_posts = CalibrationByPosts(config.calibration)
+    lengths = arrow.list_value_length(users["texts"]).drop_null().to_pylist()
+    total = sum(length + (compared_count(length, by_posts.compared) or 0) for length in lengths)
     done = 0
 
     def tell(posts: int) -> None:
@@ -97,73 +102,65 @@ def predict(users: pa.Table, loaded: "LoadedAgeModel", on_progress: _OnProgress 
         if on_progress is not None:
             on_progress(done, total)
 
-    vectors = loaded.encoder.user_vectors(iter_user_texts(users), tell)
+    languages: deque[str | None] = deque()
+    vectors = loaded.encoder.user_vectors(_with_samples(users, by_posts.compared, languages), tell)
     rows: list[dict[str, Any]] = []
-    while some := list(islice(vectors, _USERS_AT_ONCE)):
-        rows += [
-            {
-                "account": user.username,
-                **_judged(probability, user.posts, config.abstain_below),
-                "n_posts": user.posts,
-                "age_cutoff": config.age_cutoff,
-                "model": loaded.source.label,
-            }
-            for user, probability in zip(some, _probabilities(some, loaded), strict=True)
-        ]
+    # Each user is two rows of vectors: of all posts, and of those that are compared with test users.
+    while some := list(islice(vectors, 2 * _USERS_AT_ONCE)):
+        probabilities = by_posts.probabilities(_logits(some, loaded), [user.posts for user in some]).tolist()
+        for user, compared, own, of_compared in zip(
+            some[::2], some[1::2], probabilities[::2], probabilities[1::2], strict=True
+        ):
+            rows.append(
+                {
+                    "account": user.username,
+                    **_judged(own, of_compared, compared.posts, config.abstain_below),
+                    "n_posts": user.posts,
+                    "language": languages.popleft(),
+                    "age_cutoff": config.age_cutoff,
+                    "model": loaded.source.label,
+                }
+            )
     return pa.Table.from_pylist(rows, AGE_PREDICTIONS.schema)
 
 
-def iter_user_texts(table: pa.Table) -> Iterator[tuple[str, Iterator[str | None]]]:
-    """Username and texts of each row, one text at a time, so that no user's texts are all in Python at once."""
-    names, texts = table["username"], table["texts"]
-    for name, some in zip(names, texts, strict=True):
-        yield name.as_py(), (text.as_py() for text in some) if some.is_valid else iter(())
+def visible_texts(users: pa.Table) -> Iterator[tuple[str, list[str]]]:
+    """Username and texts of each row (`username`, `texts`), without null and blank texts."""
+    for name, some in zip(users["username"], users["texts"], strict=True):
+        texts = (text.as_py() for text in some) if some.is_valid else iter(())
+        yield name.as_py(), [text for text in texts if text is not None and is_visible(text)]
 
 
-def check_output_file(path: Path) -> None:
-    """Raise FileError where a file cannot be written because its path is a folder, or a parent is a file."""
-    if path.is_dir():
-        raise FileError(str(path), "is a folder", f"Name the file to write, such as {path / 'predictions.csv'}")
-    above = next(folder for folder in path.absolute().parents if folder.exists())
-    if not above.is_dir():
-        raise FileError(str(path), f"{above} is a file, so nothing can lie below it", "Name a file in a folder")
+def _with_samples(
+    users: pa.Table, counts: Sequence[int], languages: deque[str | None]
+) -> Iterator[tuple[str, list[str]]]:
+    """Each user twice: with all texts, and with a sample of the largest of `counts` that fits; see `post_counts`."""
+    for name, texts in visible_texts(users):
+        languages.append(detect_language("\n".join(texts[:_READ_FOR_LANGUAGE])))
+        yield name, texts
+        yield name, sample_texts(name, texts, compared_count(len(texts), counts) or 0)
 
 
-def write_predictions_csv(
-    predictions: pa.Table, path: Path, age_cutoff: int, *, spreadsheet_safe: bool = False
-) -> None:
-    """Write a table of `age_predictions` as CSV, replacing an old file atomically.
-
-    The first two columns are those of bumc_instascraping, `Username` and `Age is equal to or greater than 21` (or
-    whatever the cut-off is): `1`, `0`, or empty where the model abstained. The columns of `age_predictions` follow.
-    UTF-8 with a byte order mark, so that spreadsheets read it; `spreadsheet_safe` as in `datasets.csv_cells.encode`.
-    """
-    others = [name for name in AGE_PREDICTIONS.schema.names if name not in ("account", "at_least_cutoff")]
-    rows: list[list[Any]] = [["Username", f"Age is equal to or greater than {age_cutoff}", *others]]
-    for row in predictions.to_pylist():
-        answer = None if row["at_least_cutoff"] is None else int(row["at_least_cutoff"])
-        rows.append([row["account"], answer, *(row[name] for name in others)])
-    lines = (",".join(csv_cells.encode(value, spreadsheet_safe=spreadsheet_safe) for value in row) for row in rows)
-    content = csv_cells.utf8("\ufeff" + "".join(f"{line}\r\n" for line in lines))
-    write_atomic(path, lambda stream: stream.write(content))
-
-
-def _probabilities(users: list[UserVector], loaded: "LoadedAgeModel") -> list[float]:
-    """The calibrated probability of each user."""
+def _logits(users: list[UserVector], loaded: "LoadedAgeModel") -> NDArray[np.float64]:
+    """The model's logit of each user's mean vector, float64[users]."""
     import torch
 
-    slope, shift = loaded.source.config.calibration
     vectors = torch.from_numpy(np.stack([user.vector for user in users])).to(loaded.device)
     with torch.inference_mode():
-        logits = loaded.model.head(vectors).cpu().double()
-        return torch.sigmoid(slope * logits + shift).tolist()
+        return loaded.model.head(vectors).cpu().double().numpy()
 
 
-def _judged(probability: float, posts: int, abstain_below: float) -> dict[str, Any]:
-    """The columns derived from the probability; null when the user has no text."""
-    if posts and np.isfinite(probability):
+def _judged(probability: float, compared: float, posts: int, abstain_below: float) -> dict[str, Any]:
+    """The columns derived from the probabilities by all posts and by the `posts` compared; null without text."""
+    if posts and np.isfinite(probability) and np.isfinite(compared):
         abstained = max(probability, 1 - probability) < abstain_below
-        label = None if abstained else probability >= 0.5
-        return {"probability": probability, "at_least_cutoff": label, "abstained": abstained, "status": "ok"}
+        return {
+            "probability": probability,
+            "at_least_cutoff": None if abstained else probability >= 0.5,
+            "abstained": abstained,
+            "compared_posts": posts,
+            "compared_probability": compared,
+            "status": "ok",
+        }
     reason = _NO_NUMBER if posts else _NO_TEXT
     return {"abstained": True, "status": "skipped", "reason": reason}

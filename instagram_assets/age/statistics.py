@@ -1,16 +1,12 @@
-"""Metrics of binary predictions with confidence intervals, and the estimated share of label 1 in an audience."""
+"""Metrics of binary predictions with confidence intervals: accuracy, AUC, calibration, abstention."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from instagram_assets.age.calibration import Floats, fit_logistic_line, log_odds
-
-Z95 = 1.959963984540054
-"""Standard deviations on either side of the mean that hold 95 % of a normal distribution."""
 
 _MOST_BINS = 10
 _USERS_PER_BIN = 10
@@ -211,114 +207,3 @@ def _checked(labels: ArrayLike, probabilities: ArrayLike) -> tuple[_BinaryLabels
     if not ((p >= 0) & (p <= 1)).all():
         raise ValueError("a probability is between 0 and 1")
     return y.astype(np.int64), p
-
-
-FEWEST = 5
-"""Held-out users of each label without which nothing is said about the model's errors."""
-
-
-_REMEDY = "Label more people, or set a larger INSTAGRAM_ASSETS_AGE__TEST_SHARE"
-
-
-def too_few(test_users: int, positives: int) -> str:
-    """A warning if the test set has too few users of a label; empty when there are enough."""
-    if min(positives, test_users - positives) >= FEWEST:
-        return ""
-    return (
-        f"{test_users - positives} test users have the label 0 and {positives} the label 1: with fewer than {FEWEST} "
-        f"of one label no share of an audience can be told. {_REMEDY}."
-    )
-
-
-class _Class(NamedTuple):
-    """Held-out users of one label: mean and variance of their probabilities, and their number."""
-
-    mean: float
-    variance: float
-    n: int
-
-
-@dataclass(frozen=True)
-class Prevalence:
-    """The estimated share of people at or above the cut-off, with its 95 % interval.
-
-    `uncorrected` is the mean probability. `share` is None when no share is consistent with the data; `note` says why.
-    """
-
-    share: float | None
-    low: float
-    high: float
-    uncorrected: float | None
-    n: int
-    note: str = ""
-
-    @property
-    def below(self) -> "Prevalence":
-        """The estimate for the people below the cut-off."""
-        turned = [None if share is None else 1 - share for share in (self.share, self.uncorrected)]
-        return Prevalence(turned[0], 1 - self.high, 1 - self.low, turned[1], self.n, self.note)
-
-    def __str__(self) -> str:
-        if self.share is None:
-            return f"share of the {self.n} accounts: not known, for {self.note}"
-        return f"{self.share:.1%} of {self.n} accounts (95 % interval: {self.low:.1%} to {self.high:.1%})"
-
-
-def prevalence(probabilities: ArrayLike, held_out_labels: ArrayLike, held_out_probabilities: ArrayLike) -> Prevalence:
-    """Estimate the share of label 1 in a population of which `probabilities` are a sample.
-
-    The held-out users must be used neither for training nor for calibration. Assumes that people of the same label
-    write alike in both groups; only the shares of the labels may differ (label shift).
-    """
-    scores = np.asarray(probabilities, dtype=np.float64)
-    y, p = np.asarray(held_out_labels), np.asarray(held_out_probabilities, dtype=np.float64)
-    if not len(scores):
-        return unknown(scores, "")
-    if min((y == 0).sum(), (y == 1).sum()) < FEWEST:
-        note = f"fewer than {FEWEST} test users of one label: the model's errors are not known. {_REMEDY}"
-        return unknown(scores, note)
-    uncorrected = float(scores.mean())
-    zero, one = _class(p[y == 0]), _class(p[y == 1])
-    if one.mean <= zero.mean:
-        note = "the model does not tell the test users of the two labels apart"
-        return unknown(scores, note)
-    limits = _interval(uncorrected, len(scores), zero, one)
-    if limits is None:
-        note = "no share explains these probabilities: the accounts are unlike the users the model was tested on"
-        return unknown(scores, note)
-    best = min(max((uncorrected - zero.mean) / (one.mean - zero.mean), 0.0), 1.0)
-    return Prevalence(best, min(limits[0], best), max(limits[1], best), uncorrected, len(scores))
-
-
-def unknown(probabilities: ArrayLike, note: str) -> Prevalence:
-    """An unknown share with the interval 0 to 1, for the reason `note`, or because there are no probabilities."""
-    scores = np.asarray(probabilities, dtype=np.float64)
-    if not len(scores):
-        return Prevalence(None, 0.0, 1.0, None, 0, "no account has a probability")
-    return Prevalence(None, 0.0, 1.0, float(scores.mean()), len(scores), note)
-
-
-def _class(scores: Floats) -> _Class:
-    """The mean, and the variance with two pseudo-observations added: probability 0 and 1.
-
-    A few held-out users without an error do not prove that errors never occur: Agresti and Coull (1998) add the same.
-    """
-    return _Class(float(scores.mean()), float(np.var([*scores, 0.0, 1.0], ddof=1)), len(scores))
-
-
-def _interval(mean: float, n: int, zero: _Class, one: _Class) -> tuple[float, float] | None:
-    """The shares π with (mean - expected(π))² ≤ z² variance(π), both quadratic in π; None when there is none.
-
-    The variance has three sources: sampling of the audience, and the means of both classes of held-out users.
-    """
-    gap = one.mean - zero.mean
-    # Coefficients of 1, π and π².
-    deviation = np.array([(mean - zero.mean) ** 2, -2 * (mean - zero.mean) * gap, gap**2])
-    audience = np.array([zero.variance, one.variance - zero.variance + gap**2, -(gap**2)]) / n
-    of_zero = np.array([1.0, -2.0, 1.0]) * zero.variance / zero.n
-    of_one = np.array([0.0, 0.0, 1.0]) * one.variance / one.n
-    c, b, a = deviation - Z95**2 * (audience + of_zero + of_one)
-    inside = [share for share in (0.0, 1.0) if a * share**2 + b * share + c <= 0]
-    crossings = [float(root.real) for root in np.roots([a, b, c]) if abs(root.imag) < 1e-12 and 0 <= root.real <= 1]
-    edges = sorted([*inside, *crossings])
-    return (edges[0], edges[-1]) if edges else None

@@ -58,10 +58,12 @@ def age_predictions(context: dg.AssetExecutionContext, posts: pa.RecordBatchRead
     ):
         predicted = pipeline.predict_users(audience(keys, posts), settings(), progress)
     context.log.info(f"at or above the cut-off age: {predicted.share}")
+    for warning in predicted.warnings:
+        context.log.warning(warning)
     font, probabilities = settings().text.font, predicted.table["probability"].drop_null().to_pylist()
     title = "probability of the cut-off age or older"
     picture = histogram(probabilities, title, font=font) if probabilities else None
-    log_results(context, predicted.numbers, {"probabilities": picture})
+    log_results(context, {**predicted.numbers, **predicted.words}, {"probabilities": picture})
     return predicted.table
 
 

@@ -1,4 +1,4 @@
-"""How people react to posts, as numbers."""
+"""Assets about reactions to posts: impressions, metrics over time, viral labels."""
 
 from collections import Counter
 
@@ -22,7 +22,7 @@ from instagram_assets.report.charts import histogram, line_chart
 from instagram_assets.report.viral_timelines import viral_pictures
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
-from instagram_assets.storage.views import open_view
+from instagram_assets.storage.sql_views import open_view
 
 
 @dg.asset(
@@ -42,7 +42,7 @@ def impressions(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
 
 @dg.asset(deps=whole_table_deps("raw_posts", "raw_reels"), **contract_arguments("post_metrics", "engagement"))
 def post_metrics(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-    """Likes, comments, views and plays of each post every time that it was observed: a view of the raw tables."""
+    """Likes, comments, views and plays of each post at each observation; an SQL view of the raw tables."""
     with open_view(open_lake(settings()), "post_metrics") as query:
         observations, posts = count_observations(query)
         curves = {name: curve for name in GROWTH_METRICS if (curve := median_growth(query, name))}

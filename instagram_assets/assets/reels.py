@@ -1,4 +1,4 @@
-"""Reels watched: their videos on disk once, what a model says of each, and what sets the viral ones apart."""
+"""The reel assets: downloaded videos, their analyses by a model, and hypotheses about what distinguishes viral ones."""
 
 from collections import Counter
 from functools import partial
@@ -20,11 +20,11 @@ from instagram_assets.assets.asset_helpers import (
 )
 from instagram_assets.errors import RateLimitedError
 from instagram_assets.media.download_options import DownloadOptions
-from instagram_assets.media.excluded import PAST_RETENTION, anti_join, concat_sorted, semi_join
+from instagram_assets.media.never_download import PAST_RETENTION, anti_join, concat_sorted, semi_join
 from instagram_assets.media.store import MediaStore
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.reels import hypotheses, run_analysis
-from instagram_assets.reels.analyses import VIDEO_COLUMNS
+from instagram_assets.reels.analyses import VIDEO_COLUMNS, with_earlier_analyses
 from instagram_assets.reels.video_measures import with_damage
 from instagram_assets.reels.videos import open_addresses, video_options
 from instagram_assets.reels.videos import reel_videos as videos_of_reels
@@ -37,7 +37,7 @@ from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 from instagram_assets.vision.pipeline import features_folder
 
-# So often a run waits until Instagram may be asked again; then the rows that are left say so.
+# How often a run waits for Instagram's rate limit; after that, the remaining rows get this as their reason.
 _WAITS = 2
 
 
@@ -48,7 +48,7 @@ _WAITS = 2
     pool="downloads",
 )
 def reel_videos(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
-    """The video of every reel, fetched once, with its facts and a telling picture of it."""
+    """The video of every reel: downloaded once, with its properties and a representative frame."""
     if not settings().reels.enabled:
         return unchanged_rows(context, "INSTAGRAM_ASSETS_REELS__ENABLED")
     folder, options = settings().folder("media"), _options()
@@ -77,24 +77,25 @@ def reel_videos(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
 
 @dg.asset(
     ins=inputs(reel_videos=VIDEO_COLUMNS),
-    # Read by the step itself, since a whole table is no input of a box.
+    # Read by the step itself, since an unpartitioned table cannot be an input of a run over account × day partitions.
     deps=[] if settings().reels.hide_label else ["viral_labels"],
     **PER_CELL,
     **contract_arguments("reel_analyses", "reels", {"gemini"}),
     pool="models",
 )
 def reel_analyses(context: dg.AssetExecutionContext, reel_videos: pa.Table) -> pa.Table:
-    """What a model saw and heard in each reel, and why it may have gone viral, or not; each answer is paid once."""
+    """What a model saw and heard in each reel, and why it probably went viral or not; no response is paid twice."""
     if not settings().reels.enabled:
         return unchanged_rows(context, "INSTAGRAM_ASSETS_REELS__ENABLED")
     gone = reel_videos.filter(compute.fill_null(compute.equal(reel_videos["reason"], PAST_RETENTION), False))
-    watched = semi_join(earlier_rows(context), gone) if gone.num_rows else None
+    earlier = earlier_rows(context)
+    watched = semi_join(earlier, gone) if gone.num_rows else None
     wanted = reel_videos if watched is None else anti_join(reel_videos, watched)
     with failing_clearly(), show_progress(context.log.info, counter("analysed")) as report:
         table = run_analysis.analyse(wanted, settings(), report)
     table = table if watched is None else concat_sorted(table, watched)
     log_results(context, run_analysis.numbers_of(table, settings()))
-    return table
+    return with_earlier_analyses(table, earlier)
 
 
 @dg.asset(
@@ -115,7 +116,7 @@ def viral_hypotheses(
     reel_videos: pa.Table,
     reel_analyses: pa.Table,
 ) -> pa.Table:
-    """What may set the viral reels of a week apart: contrasts of their numbers, and what the model supposes."""
+    """Hypotheses on what distinguishes a week's viral reels: statistical contrasts, and the model's suggestions."""
     table = hypotheses.viral_hypotheses(posts, viral_labels, reel_videos, reel_analyses, settings().zone)
     rows = table.select(["kind", "q_value"]).to_pylist()
     clear = sum(row["q_value"] is not None and row["q_value"] < SMALL_Q for row in rows)
@@ -143,5 +144,5 @@ def _numbers(table: pa.Table) -> dict[str, float]:
 
 
 def _options() -> DownloadOptions:
-    """How videos are fetched, without those that were forgotten."""
+    """Options for downloading videos, which exclude those erased on request."""
     return video_options(settings().download, settings().reels, load_tombstones(settings().folder("privacy")))

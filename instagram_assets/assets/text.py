@@ -1,4 +1,4 @@
-"""Captions to words: what was written, word by word, how often, and which topics it names."""
+"""The text assets: tokens of captions, word counts, and topics."""
 
 from collections import Counter
 
@@ -20,7 +20,7 @@ from instagram_assets.report.progress import counter, show_progress
 from instagram_assets.report.topic_charts import topic_pictures
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
-from instagram_assets.storage.views import open_view
+from instagram_assets.storage.sql_views import open_view
 from instagram_assets.text.tokens import tokens_table
 from instagram_assets.text.topics import topics_table
 from instagram_assets.text.word_frequencies import frequency_charts, pos_shares, vocabulary_shares, vocabulary_size
@@ -31,7 +31,7 @@ from instagram_assets.vision import pipeline
     ins=inputs(posts=["post_id", "account", "day", "caption"]), **PER_CELL, **contract_arguments("tokens", "text")
 )
 def tokens(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
-    """The words of each caption with their parts of speech, its emojis, hashtags and mentions."""
+    """The tokens of each caption with their parts of speech, and its emojis, hashtags and mentions."""
     with show_progress(context.log.info, counter("captions")) as report:
         table = tokens_table(posts, settings().text, report)
     words = compute.sum(compute.list_value_length(table["tokens"])).as_py() or 0
@@ -77,7 +77,7 @@ def topics(
     images: pa.Table,
     tokens: pa.RecordBatchReader,
 ) -> pa.Table:
-    """What each cluster of images, and each group of images with similar captions, is about, in words."""
+    """Topic words for each cluster of images, and for each group of images with similar captions."""
     with show_progress(context.log.info, counter("captions compared")) as report:
         table = topics_table(clusters, captions, images, tokens, settings().text, report)
     numbers = {"topics": table.num_rows, "without words": table["name"].null_count}

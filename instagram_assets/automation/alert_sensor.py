@@ -1,7 +1,7 @@
 """Alerts about recent failures, and the sensor that sends them.
 
-Pending alerts are derived from Dagster's history each time, so that no state is stored between two ticks: an alert that
-could not be sent is still pending at the next one.
+Pending alerts are derived from Dagster's history at each sensor tick, without stored state, so that an alert that could
+not be sent is still pending at the next tick.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from dagster._core.definitions.freshness import FreshnessState
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from instagram_assets.alerts.channels import NOWHERE, channels
-from instagram_assets.alerts.deliver import FOLDER, Delivery, deliver, trouble_line
+from instagram_assets.alerts.deliver import ALERTS_FOLDER, Delivery, deliver, trouble_line
 from instagram_assets.alerts.message import Alert
 from instagram_assets.assets.ingest import REJECTED_FILES
 from instagram_assets.automation.failure_reasons import ended_by_signal, failure_class, is_refusal
@@ -34,7 +34,7 @@ _FAILURES = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
 
 @dg.sensor(name="alerts", minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
 def alerts_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """Tell what failed to the webhook and the mail addresses of the settings, each cause once a day."""
+    """Report failures to the webhook and mail addresses in the settings, each cause once a day."""
     if not channels(settings().alerts):
         return dg.SkipReason(NOWHERE)
     assert context.repository_def is not None
@@ -50,9 +50,9 @@ def alerts_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
 def send_due(
     instance: dg.DagsterInstance, assets: Collection[dg.AssetKey], checks: Collection[dg.AssetCheckKey], now: datetime
 ) -> Delivery:
-    """Send alerts not yet sent for failures of these assets and checks and all jobs within a day before `now`."""
+    """Send the alerts not sent yet for failures of all jobs and these assets and checks in the day before `now`."""
     due = list(find_failures(instance, assets, checks, now, settings().zone))
-    return deliver(due, settings().alerts, settings().folder(FOLDER), now)
+    return deliver(due, settings().alerts, settings().folder(ALERTS_FOLDER), now)
 
 
 def find_failures(
@@ -62,7 +62,7 @@ def find_failures(
     now: datetime,
     zone: ZoneInfo,
 ) -> Iterator[Alert]:
-    """Alerts for failures within a day before `now`, the newest of each cause and day."""
+    """Yield alerts for failures in the 24 hours before `now`, only the newest of those with the same cause and day."""
     since = now - _LOOK_BACK
     found: dict[tuple[str, object], Alert] = {}
     for alert in (
@@ -85,7 +85,7 @@ def _failed_runs(instance: dg.DagsterInstance, since: datetime, zone: ZoneInfo) 
 
 
 def _of_run(instance: dg.DagsterInstance, run: dg.DagsterRun, ended: datetime, zone: ZoneInfo) -> Iterator[Alert]:
-    """One alert for a failed run; none if a person cancelled it, or if checks failed, which have their own alerts."""
+    """The alert for a failed run; none if a person cancelled it or only asset checks failed (they have own alerts)."""
     events = [
         record.event_log_entry.dagster_event
         for record in instance.get_records_for_run(run.run_id, of_type=_FAILURES).records

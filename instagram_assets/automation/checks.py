@@ -21,7 +21,7 @@ from instagram_assets.partitions import PARTITION, RANGE_END, RANGE_START, known
 from instagram_assets.schemas import POSTS
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
-from instagram_assets.storage.parquet_io import Chosen
+from instagram_assets.storage.parquet_io import PartitionSelection
 from instagram_assets.text.part_of_speech import POS_CLASSES
 
 _CHANGES = ("missing", "new", "retyped")
@@ -29,7 +29,7 @@ _MOST, _LONGEST = 100, 1_000
 
 
 def schema(posts: pa.Table) -> dg.AssetCheckResult:
-    """Columns, types and keys are as promised; if not, nothing is made from these posts."""
+    """Columns, types and keys are as the schema says; if not, nothing is computed from these posts."""
     problems = broken_promises(posts)
     return dg.AssetCheckResult(
         passed=not problems, severity=dg.AssetCheckSeverity.ERROR, metadata={"problems": problems}
@@ -55,7 +55,7 @@ def downloads(images: pa.Table) -> dg.AssetCheckResult:
 
 
 def captioned(captions: pa.Table) -> dg.AssetCheckResult:
-    """Few images that were to be captioned failed; those that the quality filter keeps back do not count."""
+    """Few images failed to be captioned; images that the quality filter rejected do not count."""
     wanted = captions.filter(compute.not_equal(captions["status"], "skipped"))
     failed = compute.sum(compute.equal(wanted["status"], "failed")).as_py() or 0
     return _share("failed", failed, wanted.num_rows, settings().checks.max_failed_share)
@@ -74,7 +74,7 @@ def known_parts_of_speech(tokens: pa.Table) -> dg.AssetCheckResult:
 
 @dg.asset_check(asset="age_model")
 def better_than_the_larger_class() -> dg.AssetCheckResult:
-    """On the test users, the age model is right more often than always saying the larger class, beyond chance."""
+    """On the test users, the age model is significantly more accurate than the majority-class baseline."""
     report = stored_report(settings())
     if report is None:
         return dg.AssetCheckResult(passed=False, severity=dg.AssetCheckSeverity.WARN, description="No test users")
@@ -87,16 +87,16 @@ def better_than_the_larger_class() -> dg.AssetCheckResult:
 
 
 def quarantined(landed_files: pa.Table) -> dg.AssetCheckResult:
-    """Few records went to quarantine."""
+    """Few records of the export files were invalid and put into quarantine."""
     bad, records = (compute.sum(landed_files[name]).as_py() or 0 for name in ("quarantined", "records"))
     return _share("quarantined", bad, records, settings().checks.max_quarantined_share)
 
 
 @dg.asset_check(asset="landed_files")
 def fields_as_before() -> dg.AssetCheckResult:
-    """The files of the newest day have the fields, and the types, of earlier files of their format.
+    """Files of the newest day have the same fields and types as earlier files of their format.
 
-    A field that is only new is told and no warning: exporters add some all the time.
+    New fields are reported without a warning, since exporters add fields all the time.
     """
     found = newest_field_changes(manifests(open_lake(settings())))
     kinds = Counter(change.change for change in found)
@@ -136,10 +136,10 @@ def _share(what: str, count: int, total: int, largest: float) -> dg.AssetCheckRe
 def of_run(
     asset: str, judge: Callable[[pa.Table], dg.AssetCheckResult], *columns: str, blocking: bool = False
 ) -> dg.AssetChecksDefinition:
-    """An asset check that applies `judge` to what a run wrote of an asset, with these columns, or all.
+    """Create an asset check that applies `judge` to the rows that a run wrote to `asset`; it reads only `columns`.
 
-    It has no partitions, since Dagster would show no result of a partitioned check. It has no input and logs its
-    evaluation itself, since for an unpartitioned check Dagster would list every account × day for either.
+    The check is unpartitioned, since Dagster shows no results of partitioned checks. It takes no input and yields its
+    evaluation itself, since otherwise Dagster would list every account × day partition.
     """
 
     @dg.asset_check(  # pyright: ignore[reportArgumentType]  it may be a generator
@@ -166,7 +166,7 @@ def of_run(
 
 
 def _newest(instance: dg.DagsterInstance, asset: dg.AssetKey) -> AssetCheckEvaluationTargetMaterializationData | None:
-    """The materialization to which the UI attaches the check result."""
+    """The newest materialization of an asset, to which the Dagster UI attaches the check result; None without one."""
     for record in instance.get_asset_records([asset]):
         if newest := record.asset_entry.last_materialization_record:
             return AssetCheckEvaluationTargetMaterializationData(
@@ -176,13 +176,13 @@ def _newest(instance: dg.DagsterInstance, asset: dg.AssetKey) -> AssetCheckEvalu
 
 
 def _rows(context: dg.AssetCheckExecutionContext, asset: str, columns: tuple[str, ...]) -> pa.Table:
-    """The rows of the run's partitions; of a run without partitions all rows."""
+    """Read the rows of an asset in the run's partitions (all rows if the run has no partitions)."""
     tags, tables = context.run.tags, context.resources.io_manager
     first, last = (tags.get(name) or tags.get(PARTITION) for name in (RANGE_START, RANGE_END))
-    chosen = Chosen()
+    chosen = PartitionSelection()
     if first and last:
         accounts, first_day, last_day = selection(dg.PartitionKeyRange(first, last), known_accounts(context.instance))
-        chosen = Chosen(tuple(accounts), (first_day, last_day))
+        chosen = PartitionSelection(tuple(accounts), (first_day, last_day))
     step = context.get_step_execution_context().step.key
     return tables.rows(context.run.run_id, asset, chosen, columns or None, step=step)
 

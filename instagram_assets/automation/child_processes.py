@@ -20,7 +20,7 @@ _LOGGED_LINES = 12
 
 
 class Child(NamedTuple):
-    """A child process with the log file of its output."""
+    """A child process and the log file to which its output is written."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -31,7 +31,7 @@ class Child(NamedTuple):
         return self.process.poll() is not None
 
     def last_words(self) -> str:
-        """Its exit status, the last lines of its log, and the log's path, for an error message."""
+        """Error message text: the child's exit status, the last lines of its log, and the path of the log."""
         lines = self.log.read_text("utf-8", "replace").splitlines()[-_LOGGED_LINES:]
         ending = f"The {self.name} ended with status {self.process.poll()}."
         if not any(map(str.strip, lines)):
@@ -40,9 +40,9 @@ class Child(NamedTuple):
 
 
 class Children:
-    """A process group that is killed when its `with` block is left or this process is gone.
+    """A process group that is killed when its `with` block is left or this process dies.
 
-    `folder` is a private temporary folder, for sockets and the like, that is deleted with it.
+    `folder` is a private temporary folder, such as for sockets, which is deleted together with the group.
     """
 
     def __init__(self, group: int, folder: Path, logs: Path) -> None:
@@ -54,7 +54,7 @@ class Children:
     def start(
         self, name: str, command: Sequence[str], environment: Mapping[str, str], pass_fds: Iterable[int] = ()
     ) -> Child:
-        """Start a program in the group; the log of an earlier program of this name is kept as `….previous.log`."""
+        """Start a program in the group; the log of the previous program with this name is kept as `….previous.log`."""
         self._logs.mkdir(parents=True, exist_ok=True)
         log = self._logs / f"{name.replace(' ', '_')}.log"
         if log.exists():
@@ -97,9 +97,9 @@ def wait_for(child: Child, seconds: float) -> None:
 
 @contextmanager
 def child_processes(logs: Path, prefix: str) -> Generator[Children]:
-    """Context manager: a group to start child processes in; what is left of it at the end is killed.
+    """Context manager: a process group for child processes; those still running at the end are killed.
 
-    The name of its folder begins with `prefix`.
+    Output goes to log files in the folder `logs`. The name of the group's temporary folder begins with `prefix`.
     """
     folder = tempfile.mkdtemp(prefix=prefix)
     guard = subprocess.Popen(
@@ -119,10 +119,10 @@ def child_processes(logs: Path, prefix: str) -> Generator[Children]:
 
 
 def _guard_group() -> None:
-    """Kill our process group, and delete the folder named as argument, when the parent's end of our stdin closes.
+    """Kill this process group and delete the folder named as argument, when the parent's end of our stdin closes.
 
-    It closes however the parent ends, even by SIGKILL, where no clean-up code would run. As leader of the group the
-    guard keeps its id from being reused.
+    The pipe also closes if the parent is killed by SIGKILL, when no clean-up code of the parent could run. As leader of
+    the process group, this guard process prevents the group id from being reused.
     """
     # SIGTERM is meant for the other processes of the group.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

@@ -1,4 +1,4 @@
-"""Dagster's code server: how `dev` starts it and clients reach it, and how a sensor or run reloads its definitions."""
+"""Dagster's code server: how `dev` starts it, how clients connect, and how a sensor or run reloads its definitions."""
 
 import json
 import os
@@ -28,7 +28,7 @@ _SECONDS = 120
 
 
 def write_workspace(folder: Path) -> Path:
-    """Write the `workspace.yaml` by which Dagster's UI and daemon find the code server of this folder; its path."""
+    """Write `workspace.yaml`, by which Dagster's UI and daemon find this folder's code server; returns its path."""
     file = folder / "workspace.yaml"
     server = {"socket": str(_socket(folder)), "location_name": LOCATION_NAME}
     file.write_text(json.dumps({"load_from": [{"grpc_server": server}]}), "utf-8")
@@ -42,7 +42,10 @@ def code_server_command(log_level: str) -> list[str]:
 
 
 def client_environment(folder: Path, without: str) -> dict[str, str]:
-    """Environment variables of the code server of this folder and of its clients, `without` a variable of a secret."""
+    """Environment variables for the code server of this folder and for its clients.
+
+    `without` is the name of a variable with a secret that is removed.
+    """
     left_out = (CODE_SERVER_HOST, CODE_SERVER_PORT, without)
     others = {name: value for name, value in os.environ.items() if name not in left_out}
     return {**others, CODE_SERVER_SOCKET: str(_socket(folder))}
@@ -61,9 +64,9 @@ def _socket(folder: Path) -> Path:
 def reload_location() -> bool:
     """Reload the definitions in a new process of the code server; returns False when no code server is known.
 
-    Call it from a sensor, a schedule or a run. It returns once the new process serves; Dagster's daemon and UI notice
-    within about two seconds. The old process finishes its calls and runs, including the caller, and then ends. Raises
-    DagsterUserCodeUnreachableError when the code server does not answer.
+    Call it from a sensor, a schedule or a run. It returns when the new process accepts requests; Dagster's daemon and
+    UI notice it within about two seconds. The old process finishes its requests and runs, including the caller, and
+    then ends. Raises DagsterUserCodeUnreachableError if the code server does not respond.
     """
     client = _code_server()
     if client is None:

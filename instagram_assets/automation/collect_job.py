@@ -34,7 +34,7 @@ collect_job = dg.define_asset_job(
 
 
 def note_status(instance: dg.DagsterInstance, database: CollectorDatabase, now: float) -> None:
-    """Update the table of collected accounts in the lake and in the Dagster UI, after a collection outside of a run."""
+    """Update the table `collected_accounts` in the lake and the Dagster UI, after collecting outside of Dagster."""
     table, shown = how_each_stands(database, now)
     write_asset(open_lake(settings()), "collected_accounts", table)
     rows = {"dagster/row_count": table.num_rows}
@@ -42,21 +42,26 @@ def note_status(instance: dg.DagsterInstance, database: CollectorDatabase, now: 
 
 
 def collect_run_config(of: TargetKind, newer_than: str = "") -> dict[str, Any]:
-    """The config of a scheduled run of the job, which also catches up what earlier runs missed."""
+    """The run config of a scheduled collection, which also fetches posts that earlier runs missed.
+
+    `of` says whether accounts or hashtags are collected, `newer_than` is the ISO day of the oldest post.
+    """
     config = {"of": of, "newer_than": newer_than, "catches_up": True}
     return {"ops": {"collected_accounts": {"config": config}}}
 
 
 @dg.schedule(cron_schedule=settings().collection.daily_cron, job=collect_job, execution_timezone=_TIME_ZONE)
 def daily_collect(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Every morning: yesterday's posts of the registry's accounts, and numbers that are due. Off until switched on."""
+    """Every morning: yesterday's posts of the registry's accounts, and new like and comment counts of older posts that
+    are due. Off until switched on.
+    """
     day = day_of(context.scheduled_execution_time, settings().zone) - timedelta(days=1)
     return _request("accounts", context.scheduled_execution_time, day.isoformat())
 
 
 @dg.schedule(cron_schedule=settings().collection.hashtags_cron, job=collect_job, execution_timezone=_TIME_ZONE)
 def collect_hashtags(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Twice a day: what is new of all hashtags of the registry, which show 24 hours. Off until switched on."""
+    """Twice a day: new posts of the registry's hashtags, of which only 24 hours are shown. Off until switched on."""
     return _request("hashtags", context.scheduled_execution_time)
 
 
@@ -70,7 +75,7 @@ def _request(of: TargetKind, at: datetime, newer_than: str = "") -> dg.RunReques
 
 @dg.asset_check(asset="collected_accounts")
 def no_hours_missing() -> dg.AssetCheckResult:
-    """No hashtag has hours of the last seven days of which nothing is known: it shows 24 hours, so more is a gap."""
+    """No hashtag has gaps in the last seven days: a hashtag shows posts of 24 hours, so later collections miss some."""
     database, now = CollectorDatabase(settings().folder("collection")), SystemClock().now()
     found = [gap.words(settings().zone) for gap in missing_hashtag_hours(settings(), database, now, now - _LOOK_BACK)]
     return dg.AssetCheckResult(
@@ -83,7 +88,7 @@ def no_hours_missing() -> dg.AssetCheckResult:
 
 @dg.asset_check(asset="collected_accounts")
 def may_go_on() -> dg.AssetCheckResult:
-    """No site waits for a person: nobody's login, token or permission is gone, and no checkpoint is open."""
+    """No site needs an action of a person: no login, token or permission has expired, and no checkpoint is open."""
     database, now = CollectorDatabase(settings().folder("collection")), SystemClock().now()
     stopped = [
         f"{one.identity}: {one.reason or one.stopped}"

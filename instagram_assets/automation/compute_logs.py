@@ -1,9 +1,9 @@
 """Compute logs of steps, as in stock Dagster, but with helper processes that Ctrl-C does not reach.
 
-While a step runs, Dagster has a `tail` process that shows its output and a `watch_orphans` process that ends the tail
-if the step's process dies. A terminal's Ctrl-C goes to the whole process group, and the watcher, a Python script
-without a signal handler, would print a traceback in the middle of a command's output. Both are ended by the step's own
-process in any case, by SIGTERM.
+While a step runs, Dagster runs a `tail` process that shows its output and a `watch_orphans` process that ends `tail` if
+the step's process dies. A terminal's Ctrl-C is sent to the whole process group, and `watch_orphans`, a Python script
+without a signal handler, would print a traceback in the middle of a command's output. In any case, the step's process
+ends both by SIGTERM.
 """
 
 import os
@@ -21,13 +21,13 @@ _STREAMS = (1, 2)
 
 
 class QuietComputeLogs(LocalComputeLogManager):
-    """Stock compute logs in files, whose helper processes are started with SIGINT blocked."""
+    """Dagster's local compute log manager, except that its helper processes are started with SIGINT blocked."""
 
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> "QuietComputeLogs":
-        """An instance for the Dagster home `base_dir`, with the files where stock Dagster keeps them."""
+        """Create the log manager from the config of dagster.yaml; files are in the same place as in stock Dagster."""
         return cls(os.path.join(config_value["base_dir"], "storage"), inst_data=inst_data)
 
     @contextmanager
@@ -40,9 +40,9 @@ class QuietComputeLogs(LocalComputeLogManager):
 
 @contextmanager
 def _streams_given_back() -> Generator[None]:
-    """Context manager: restore stdout and stderr after the block, whatever happens in it.
+    """Context manager: restore stdout and stderr after the block, also if it raises.
 
-    Dagster flushes before it restores them: on a full disk that fails, and all later output would be lost.
+    Dagster flushes its files before it restores the streams: on a full disk that raises, and later output is lost.
     """
     with ExitStack() as stack:
         for descriptor in _STREAMS:
@@ -56,7 +56,7 @@ def _streams_given_back() -> Generator[None]:
 def _interrupts_blocked() -> Generator[None]:
     """Context manager: block SIGINT in this thread during the block, and permanently in processes started in it.
 
-    A signal that arrives meanwhile is delivered afterwards.
+    A SIGINT that arrives during the block is delivered after it.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

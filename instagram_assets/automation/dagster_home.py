@@ -1,7 +1,7 @@
 """Creates DAGSTER_HOME with its configuration and SQLite databases, atomically and under a lock.
 
-Dagster itself creates its databases in several steps. Incomplete ones, left by two concurrent first starts or by one
-that was killed, are never repaired by a later start; here a database is complete or absent.
+Dagster itself creates its databases in several steps, and never repairs one that is incomplete because of two
+concurrent first starts or a killed one. Here a database is either complete or absent.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from dagster._core.storage.sqlite import LAST_KNOWN_STAMPED_SQLITE_ALEMBIC_REVIS
 from instagram_assets.errors import SettingsError
 from instagram_assets.status.system_errors import damaged_database, is_damage
 from instagram_assets.storage.atomic import make_folder, sync_folders, write_atomic
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 _UNFINISHED = ".unfinished"
 """Where databases are made; what lies here when nobody has the lock was left by a process that died."""
@@ -50,14 +50,14 @@ SHIPPED_CONFIG_HASHES = frozenset(
 
 
 def make_dagster_home(home: Path, configuration: Path, *, databases: bool) -> None:
-    """Create DAGSTER_HOME with a dagster.yaml, a copy of `configuration`, and with `databases` those of SQLite.
+    """Create DAGSTER_HOME with a copy of `configuration` as dagster.yaml and, if `databases`, the SQLite databases.
 
-    A dagster.yaml that a person added or changed stays, and where it names another database none of SQLite is created.
-    Concurrent starts wait. What an interrupted start left incomplete is created again, unless something is stored in it
-    already. Raises StorageError for a damaged database, SettingsError for a dagster.yaml that is not valid YAML,
-    OSError when the folder cannot be written.
+    A dagster.yaml that a person added or changed is kept; if it configures another database, no SQLite database is
+    created. Concurrent starts wait for each other. Databases that an interrupted start left incomplete are created
+    again, unless they contain rows. Raises StorageError for a damaged database, SettingsError for a dagster.yaml that
+    is not valid YAML, OSError if the folder cannot be written.
     """
-    with alone_in(home, "Put Dagster's home on a local disk: INSTAGRAM_ASSETS_DATA_DIR"):
+    with folder_lock(home, "Put Dagster's home on a local disk: INSTAGRAM_ASSETS_DATA_DIR"):
         if _is_ours(home / "dagster.yaml"):
             _copy(configuration, home / "dagster.yaml")
         for name in _MAKERS if databases and _is_in_sqlite(home) else ():
@@ -81,7 +81,7 @@ def is_home_complete(home: Path) -> bool:
 
 
 def _is_ours(file: Path) -> bool:
-    """Whether a dagster.yaml was written by this package and not changed since, or does not exist."""
+    """Whether a dagster.yaml does not exist, or was written by this package and not changed since."""
     try:
         return hashlib.sha256(file.read_bytes()).hexdigest() in SHIPPED_CONFIG_HASHES
     except FileNotFoundError:
@@ -104,14 +104,14 @@ def _is_in_sqlite(home: Path) -> bool:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a file atomically: a concurrent reader never sees half of it."""
+    """Copy a file atomically, so that a concurrent reader never sees an incomplete file."""
     content = source.read_bytes()
     if not target.exists() or target.read_bytes() != content:
         write_atomic(target, lambda stream: stream.write(content))
 
 
 def _has_to_be_made(path: Path) -> bool:
-    """Whether a database does not exist, or was not created here and is empty."""
+    """Whether a database has to be created: it does not exist, or it is empty and was not created by this module."""
     if not path.exists():
         return True
     with closing(_opened(path)) as database:
@@ -121,7 +121,7 @@ def _has_to_be_made(path: Path) -> bool:
 
 
 def _make(home: Path, name: str) -> None:
-    """Have Dagster create a database at a temporary path, and rename it when it is complete and synced."""
+    """Let Dagster create a database at a temporary path, and rename it when it is complete and synced to disk."""
     folder, final = home / _UNFINISHED, home / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -141,7 +141,7 @@ def _make(home: Path, name: str) -> None:
 
 
 def _leave_one_version(path: Path) -> None:
-    """Delete the older of two schema versions, written by two concurrent first starts of versions without the lock."""
+    """Delete the older of two rows with the schema version, which concurrent first starts of old versions wrote."""
     with closing(_opened(path)) as database, database:
         if _VERSION in _tables(database):
             database.execute(

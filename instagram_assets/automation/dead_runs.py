@@ -1,4 +1,4 @@
-"""Detection of runs whose process died, which are marked as failed, so that they block no others."""
+"""Detects runs whose process died and marks them as failed, so that they do not block other runs."""
 
 import hashlib
 import json
@@ -24,21 +24,21 @@ _WITHOUT_PROCESS = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.MANAGED]
 
 
 def this_process() -> str:
-    """Identifies this process: host, process id and start time, since process ids are reused."""
+    """Unique name of this process: host, process id and start time (since process ids are reused)."""
     return f"{gethostname()}:{os.getpid()}:{_start_of(os.getpid())}"
 
 
 def sockets_folder() -> str:
-    """Name prefix of the temporary folders in which code servers of this machine have their sockets."""
+    """Name prefix of the temporary folders with the sockets of this machine's code servers."""
     return f"instagram_assets-{hashlib.blake2b(gethostname().encode(), digest_size=4).hexdigest()}-"
 
 
 def close_dead_runs(instance: dg.DagsterInstance, *, of_shells: bool = False) -> int:
-    """Mark runs whose process on this machine is gone as failed, and free their pool slots; returns their number.
+    """Mark runs whose process on this machine died as failed, and free their pool slots; returns their number.
 
-    A run that was being cancelled becomes cancelled. Runs started by a command are gone with its process, those that
-    `dev` launched with its code server; `of_shells` checks only the former. Dagster itself would count them as running
-    for hours, and nothing else would start.
+    A run that was being cancelled is marked as cancelled. A run started by a command is dead if the command's process
+    is, a run launched by `dev` if its code server is; `of_shells` checks only runs started by commands. Dagster itself
+    would count dead runs as running for hours, and would not start others.
     """
     closed = 0
     for run in _open_runs(instance):
@@ -59,9 +59,9 @@ def close_dead_runs(instance: dg.DagsterInstance, *, of_shells: bool = False) ->
 
 
 def close_restored_runs(instance: dg.DagsterInstance) -> int:
-    """Mark all runs that had not ended when a backup of Dagster's database was made as failed; returns their number.
+    """Mark all unfinished runs in a restored copy of Dagster's database as failed; returns their number.
 
-    Whatever process or machine they ran in, they do not go on in the restored copy.
+    They were running when the backup was made, and do not continue in the restored copy.
     """
     runs = instance.get_runs(dg.RunsFilter(statuses=[*_WITH_PROCESS, *_WITHOUT_PROCESS]))
     for run in runs:
@@ -96,7 +96,7 @@ def _code_server_is_gone(tags: Mapping[str, str]) -> bool:
 
 
 def _start_of(number: int) -> str:
-    """Start time of a process in kernel ticks; empty when there is none or the system does not tell."""
+    """Start time, in kernel ticks as text, of the process with id `number`; empty if unknown or no such process."""
     try:
         return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[19]
     except OSError:

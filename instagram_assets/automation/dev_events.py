@@ -1,4 +1,4 @@
-"""Events printed by a running `dev`: files that landed, and runs that started and ended, one line each."""
+"""Events printed by a running `dev`, one line each: files ingested, runs started and ended."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -34,7 +34,7 @@ class EventReporter:
         self._landed = set(newest_manifests(open_lake(settings())))
 
     def report(self) -> None:
-        """Print what is new since the last call."""
+        """Print the events since the last call."""
         now = datetime.now(UTC)
         for record in reversed(self._changed(self._since)):
             run = record.dagster_run
@@ -65,7 +65,7 @@ class EventReporter:
 
 
 def _about(run: dg.DagsterRun) -> str:
-    """The partitions of a run and the tables it skips, in words."""
+    """Text with the partitions of a run and the tables it skips because their models are missing; can be empty."""
     tags = run.tags
     cells = f"{tags[RANGE_START]} … {tags[RANGE_END]}" if RANGE_START in tags else tags.get(PARTITION, "")
     left_out = f"without {tags[SKIPPED]}: their models are missing" if SKIPPED in tags else ""

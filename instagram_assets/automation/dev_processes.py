@@ -1,7 +1,7 @@
 """The processes of `instagram-assets dev`: a Dagster code server, daemon and UI, and the web app.
 
-`dagster dev` starts its own web server, which cannot be put behind a guard, and leaves its child processes behind when
-killed.
+`dagster dev` is not used, since its web server cannot be protected against requests from other web pages, and its child
+processes keep running when it is killed.
 """
 
 import http.client
@@ -49,7 +49,7 @@ _PROOF = "Proof: "
 
 
 class DevError(InstagramAssetsError):
-    """Something that `dev` consists of did not start, or ended."""
+    """A process of `dev` did not start, or ended unexpectedly."""
 
 
 class Listeners(NamedTuple):
@@ -66,11 +66,11 @@ class Listeners(NamedTuple):
 def run_dev(
     listeners: Listeners, home: Path, failures: Path, say: Callable[[str], None], *, verbose: bool = False
 ) -> None:
-    """Serve both apps until SIGTERM or SIGINT; closes the listeners. DAGSTER_HOME must exist.
+    """Serve the web app and the Dagster UI until SIGTERM or SIGINT; closes the listeners. DAGSTER_HOME must exist.
 
-    Reports with `say` the URLs of the web app and the UI once they respond, landed files, runs that start and end, and
-    failed runs, which are read from `failures`; with `verbose` also all output of the child processes. Raises DevError
-    with the last output of a child that ended. During an erasure requested by the web app, only the web app runs.
+    Reports with `say` the URLs of both once they respond, ingested files, runs that start and end, and failed runs,
+    which are read from the file `failures`; with `verbose` also all output of the child processes. Raises DevError with
+    the last output of a child that ended. While an erasure requested in the web app is made, only the web app runs.
     """
     with _ended_by_signals() as ended, child_processes(home / "dev", sockets_folder()) as lasting:
         say(f"Logs        {home / 'dev'}")
@@ -87,7 +87,10 @@ def run_dev(
 
 
 class _Dev:
-    """The child processes: code server, UI and daemon, which restart together; the web app is in group `lasting`."""
+    """The child processes: code server, UI and daemon, which restart together, and the web app, which keeps running.
+
+    The web app is in the process group `lasting`.
+    """
 
     def __init__(
         self,
@@ -108,9 +111,10 @@ class _Dev:
         self._web: Child | None = None
 
     def serve(self, ui: socket.socket, forgotten: ForgetRequest | None = None) -> ForgetRequest | None:
-        """Serve until a signal, or until an erasure is requested: returned once all but the web app has stopped.
+        """Serve until a signal (returns None) or until an erasure is requested.
 
-        `forgotten` is the erasure before, reported as finished once everything runs again.
+        The request is returned when all processes except the web app have stopped. `forgotten` is the previous erasure,
+        which is reported as finished when all processes run again.
         """
         with at_work_in(self._home), child_processes(self._home / "dev", sockets_folder()) as group:
             running: list[Child] = []
@@ -131,7 +135,7 @@ class _Dev:
                 _end(group, running)
 
     def _start(self, group: Children, ui: socket.socket) -> Generator[Child]:
-        """Start the child processes; the code server first, until it responds, since the others depend on it."""
+        """Start and yield the child processes; the code server first, and the others when it responds."""
         workspace = write_workspace(group.folder)
         environment = client_environment(group.folder, without=settings().web.token_variable)
         child = group.start("code server", code_server_command(self._level), environment)
@@ -158,7 +162,9 @@ class _Dev:
         return group.start("daemon", command, environment)
 
     def _until_asked(self, group: Children, running: list[Child]) -> ForgetRequest | None:
-        """Watch until an erasure is requested and no run is active; the daemon, which starts runs, is stopped then."""
+        """Watch the processes until an erasure is requested and no run is active; then stop the daemon, which starts
+        runs, and return the request. None after a signal.
+        """
         while request := self._watch(running):
             daemon = running.pop()
             daemon.process.terminate()
@@ -171,7 +177,7 @@ class _Dev:
         return None
 
     def _watch(self, running: list[Child]) -> ForgetRequest | None:
-        """Report events until a signal arrives or an erasure is requested."""
+        """Report events until a signal arrives (returns None) or an erasure is requested (returns the request)."""
         watched = [*running, *filter(None, [self._web])]
         failed = _new_lines(self._failures, self._failures.stat().st_size if self._failures.exists() else 0)
         said = {child.name: _new_lines(child.log) for child in watched} if self._verbose else {}
@@ -194,7 +200,7 @@ class _Dev:
 
 
 def active_run_names() -> list[str]:
-    """Active runs as "job id" with a shortened id, at most five: they must end before an erasure."""
+    """Active runs, which must end before an erasure: at most five texts "job id", with a shortened id."""
     with dg.DagsterInstance.get() as instance:
         runs = instance.get_runs(dg.RunsFilter(statuses=run_statuses(ACTIVE_STATUSES)), limit=_MOST_RUNS_NAMED)
     return [f"{run.job_name} {run.run_id[:8]}" for run in runs]
@@ -203,8 +209,9 @@ def active_run_names() -> list[str]:
 def run_forget_command(request: ForgetRequest, folder: Path, ended: Event) -> ForgetRequest:
     """Run the command `forget` with its output in the folder's log, and return the request with its outcome.
 
-    `ended` is set by a signal, which stops the command; the same request again finishes it. Nobody may use DAGSTER_HOME
-    meanwhile. The daemon's heartbeats are deleted first, so that it does not count as running.
+    `ended` is an event that a signal sets, which stops the command; repeating the request then finishes the erasure. No
+    other process can use DAGSTER_HOME meanwhile. The daemon's heartbeats are deleted first, so that the command does
+    not take the daemon for running.
     """
     write_state(folder, request.at(ForgetPhase.forgetting))
     with dg.DagsterInstance.get() as instance:
@@ -233,7 +240,7 @@ def _forget_detail(child: Child) -> str:
 
 
 def _listen_again(address: tuple[str, int]) -> socket.socket:
-    """Listen again at the UI's address, which another process may have taken meanwhile."""
+    """Open a listening socket at the UI's address again. Raises DevError if another process uses the address now."""
     try:
         return socket.create_server(address, backlog=2_048)
     except OSError as error:
@@ -243,7 +250,7 @@ def _listen_again(address: tuple[str, int]) -> socket.socket:
 def _start_server(
     group: Children, name: str, command: Sequence[str], listener: socket.socket, environment: Mapping[str, str]
 ) -> Child:
-    """Start a server on a socket and close our copy of it: otherwise clients of a dead server would wait forever."""
+    """Start a server on the listening socket and close our copy, since else clients of a dead server would hang."""
     descriptor = listener.fileno()
     child = group.start(name, [*command, "--listener", str(descriptor)], environment, [descriptor])
     listener.close()
@@ -277,7 +284,10 @@ def _serves(host: str, port: int, path: str) -> bool:
 
 
 def _new_lines(file: Path, read: int = 0) -> Generator[list[str]]:
-    """Each time it is advanced, the complete lines appended to a file since, after its first `read` bytes."""
+    """Generator that yields, each time it is advanced, the complete lines appended to a file since the last time.
+
+    The first `read` bytes of the file are skipped.
+    """
     while True:
         new = b""
         if file.exists() and file.stat().st_size > read:
@@ -305,7 +315,7 @@ def _end(group: Children, running: list[Child]) -> None:
 
 @contextmanager
 def _ended_by_signals() -> Generator[Event]:
-    """Context manager: an event that SIGTERM and SIGINT set, instead of their usual effect."""
+    """Context manager: returns an event that is set by SIGTERM and SIGINT, instead of their usual effect."""
     ended = Event()
     numbers = (signal.SIGTERM, signal.SIGINT)
     before = [signal.signal(number, lambda *_: ended.set()) for number in numbers]

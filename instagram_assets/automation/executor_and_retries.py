@@ -1,8 +1,8 @@
-"""How runs are executed and retried: all steps in one process, so that models load once, within a time limit.
+"""How runs are executed and retried: all steps in one process, so that models load once, with a time limit.
 
 A failed run is retried as often as `run_retries` in `homes/*/dagster.yaml` says, unless its job has the tags
-NO_RETRIES; a failed step of an asset by the retry policy in `assets/parts.py`. A run that a person cancelled stops
-without retries, although Dagster 1.13.27 retries a step with a retry policy even then.
+NO_RETRIES. A failed step of an asset is retried by the retry policy in `assets/parts.py`. A run that a person cancelled
+is not retried, although Dagster 1.13.27 would retry its step if that has a retry policy.
 """
 
 from collections.abc import Generator, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Why a run or step failed: the message of our own error among the causes, else that of the first cause."""
+"""Why a run or step failed: the message of the InstagramAssetsError in the chain of causes, else of the root cause."""
 
 import re
 
@@ -14,7 +14,7 @@ STOPPED = "stopped by Ctrl-C or a signal. Run the same command again: it goes on
 
 
 def failure_reason(event: dg.DagsterEvent) -> str:
-    """Why a step, or a whole run, failed: the message of our own error if there is one, else of the first cause."""
+    """Why a step or run failed: the message of an error of this package in its causes, else of the root cause."""
     error = _error_of(event)
     if was_interrupted(error):
         return STOPPED
@@ -26,14 +26,14 @@ def failure_reason(event: dg.DagsterEvent) -> str:
 
 
 def failure_class(event: dg.DagsterEvent) -> str:
-    """Class name of the error whose message `failure_reason` returns; empty when there is none or after a signal."""
+    """Class name of the error whose message `failure_reason` returns; empty if there is none or a signal ended it."""
     error = _error_of(event)
     cause = None if was_interrupted(error) else _first_cause(error)
     return (cause.cls_name if cause else "") or ""
 
 
 def ended_by_signal(event: dg.DagsterEvent) -> bool:
-    """True when a person or the system ended the run by a signal."""
+    """Whether a person or the operating system ended the run by a signal."""
     return was_interrupted(_error_of(event))
 
 
@@ -47,7 +47,7 @@ def _error_of(event: dg.DagsterEvent) -> SerializableErrorInfo | None:
 
 
 def _first_cause(error: SerializableErrorInfo | None) -> SerializableErrorInfo | None:
-    """Our own error in the chain of causes, else the first cause."""
+    """The error of this package in the chain of causes, else the root cause."""
     ours = names_below(InstagramAssetsError)
     while error and error.cause and error.cls_name not in ours:
         error = error.cause
@@ -55,7 +55,7 @@ def _first_cause(error: SerializableErrorInfo | None) -> SerializableErrorInfo |
 
 
 def was_interrupted(error: SerializableErrorInfo | None) -> bool:
-    """True when the failure is an interrupt by a signal."""
+    """Whether the error is an interrupt by a signal."""
     while error:
         if error.cls_name == DagsterExecutionInterruptedError.__name__:
             return True
@@ -64,5 +64,5 @@ def was_interrupted(error: SerializableErrorInfo | None) -> bool:
 
 
 def _without_class(message: str, name: str | None) -> str:
-    """The message without the class that tracebacks put before it, with its module or without."""
+    """An error message without the class name (with or without module) that tracebacks put before it."""
     return re.sub(rf"\A([\w.]+\.)?{name}: ", "", message)

@@ -1,7 +1,8 @@
-"""Requests of the web app that `dev` erase an account, and their progress, exchanged as files in a private folder.
+"""Erasure requests from the web app to `dev`, and their progress, exchanged as files in a private folder.
 
-Erasure needs exclusive use of the data folder, so `dev` stops everything but the web app meanwhile. The private folder
-lies outside the data folder, where the erased name would remain, and is deleted with `dev`.
+An erasure needs exclusive use of the data folder, so `dev` stops all processes except the web app meanwhile. The
+private folder is outside of the data folder, in which no file must contain the erased name, and is deleted when `dev`
+ends.
 """
 
 import json
@@ -28,7 +29,7 @@ _KEPT_SECONDS = 900.0
 
 
 class ForgetPhase(StrEnum):
-    """Progress of a request: `refused` because runs are active, `failed` when the command ended with an error."""
+    """Progress of an erasure request: `refused` if runs are active, `failed` if the command ended with an error."""
 
     asked = "asked"
     stopping = "stopping"
@@ -44,13 +45,13 @@ class ForgetPhase(StrEnum):
 
     @property
     def is_pause(self) -> bool:
-        """Whether Dagster is stopped for it."""
+        """Whether Dagster is stopped during this phase of an erasure."""
         return self in (ForgetPhase.stopping, ForgetPhase.forgetting, ForgetPhase.starting)
 
 
 @dataclass(frozen=True)
 class ForgetRequest:
-    """What to erase, as the command `forget` takes it, with its progress; `changed_at` is a Unix timestamp."""
+    """An erasure request: arguments of the command `forget`, and progress; `changed_at` is a Unix timestamp."""
 
     target: str
     is_bare: bool = False
@@ -63,12 +64,12 @@ class ForgetRequest:
 
     @property
     def command(self) -> list[str]:
-        """The command line that does it."""
+        """The command line arguments of `forget` that make this erasure."""
         return ["forget", "--yes", *(["--bare"] if self.is_bare else []), "--", self.target]
 
 
 def pause_folder() -> Path | None:
-    """For the web app: the folder that it shares with the `dev` that started it; null without one."""
+    """For the web app: the private folder shared with the `dev` that started it; None if `dev` did not start it."""
     folder = os.environ.get(PAUSE_FOLDER, "")
     return Path(folder) if folder and Path(folder).is_dir() else None
 
@@ -87,14 +88,17 @@ def refuse_while_paused() -> None:
 
 
 def last_change() -> float:
-    """For the web app: Unix timestamp of the last change of a request; older caches may contain the erased name."""
+    """For the web app: Unix timestamp of the last change of an erasure request.
+
+    Caches that are older can contain the erased name.
+    """
     folder = pause_folder()
     wish = current_request(folder) if folder else None
     return wish.changed_at if wish else 0.0
 
 
 def submit_request(folder: Path, wish: ForgetRequest) -> None:
-    """For the web app: submit a request. Raises ConflictError while another one is pending or active."""
+    """For the web app: submit an erasure request. Raises ConflictError while another one is pending or active."""
     now = current_request(folder)
     if now and not now.phase.is_over:
         raise ConflictError(_BUSY)
@@ -110,17 +114,17 @@ def submit_request(folder: Path, wish: ForgetRequest) -> None:
 
 
 def current_request(folder: Path) -> ForgetRequest | None:
-    """The last request with its progress, or None."""
+    """The last erasure request with its progress, or None."""
     return _read(folder / _ASKED) or _read(folder / _STATE)
 
 
 def pending_request(folder: Path) -> ForgetRequest | None:
-    """For `dev`: the request that is not begun yet, or None."""
+    """For `dev`: the erasure request that was not started yet, or None."""
     return _read(folder / _ASKED)
 
 
 def write_state(folder: Path, wish: ForgetRequest) -> None:
-    """For `dev`: write the progress of the request."""
+    """For `dev`: write an erasure request with its new progress."""
     with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".tmp", delete=False, encoding="utf-8") as file:
         json.dump(asdict(wish), file)
     os.replace(file.name, folder / _STATE)
@@ -128,14 +132,14 @@ def write_state(folder: Path, wish: ForgetRequest) -> None:
 
 
 def forget_log_lines(folder: Path, most: int = 400) -> list[str]:
-    """The last lines of the command's output, at most `most`."""
+    """The last lines of the erasure command's output, at most `most`."""
     with suppress(FileNotFoundError):
         return (folder / FORGET_LOG).read_text("utf-8", "replace").splitlines()[-most:]
     return []
 
 
 def delete_old_state(folder: Path) -> None:
-    """For `dev`: delete state and log, which contain the name, some time after the request ended."""
+    """For `dev`: delete the request and its log, which contain the erased name, some time after the erasure ended."""
     state = _read(folder / _STATE)
     if state and state.phase.is_over and time.time() - state.changed_at > _KEPT_SECONDS:
         for path in _told(folder):

@@ -1,10 +1,9 @@
-"""Hides runs from the web app's history by removing a tag: deleting a run would delete its materializations.
+"""Hides runs from the web app's history by removing a tag, since deleting a run would delete its materializations.
 
-The tag is removed, not changed: a re-executed run has the tags of the first and those of its job, so it is in the
-history like any other.
+If a hidden run is executed again, the new run gets the tag from its job and is shown in the history.
 
-Dagster's GraphQL cannot tag a run, and `DagsterInstance.add_run_tags` takes a transaction for each, which takes minutes
-for 10,000 runs. Written against dagster 1.13.27; the tables of its run storage are private.
+Dagster's GraphQL API cannot tag a run, and `DagsterInstance.add_run_tags` uses one transaction per run, which takes
+minutes for 10,000 runs. Written against dagster 1.13.27; the tables of its run storage are private.
 """
 
 import json
@@ -27,14 +26,14 @@ _ENDED = _RUNS.status.in_([status.value for status in FINISHED_STATUSES])
 
 
 def hide_runs(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> int:
-    """Hide finished runs from the history; returns how many were in it. Their materializations stay."""
+    """Hide finished runs from the web app's history; returns how many were shown. Their materializations are kept."""
     runs = sql_storage(instance)
     slices = (run_ids[start : start + _RUNS_AT_ONCE] for start in range(0, len(run_ids), _RUNS_AT_ONCE))
     return sum(_hide(runs, each) for each in slices)
 
 
 def ended_runs(instance: dg.DagsterInstance) -> dict[str, str]:
-    """The finished runs of the history, each with the name of its folder, empty where it has none."""
+    """Ids of the finished runs in the web app's history, each with its output folder's name (empty without one)."""
     shown = sa.select(_TAGS.run_id).where(_TAGS.key == HISTORY_TAG, _TAGS.value == SHOWN_IN_HISTORY)
     folders = sa.select(_TAGS.run_id, _TAGS.value).where(_TAGS.key == FOLDER_TAG)
     with sql_storage(instance).connect() as connection:
@@ -46,7 +45,7 @@ def ended_runs(instance: dg.DagsterInstance) -> dict[str, str]:
 
 
 def sql_storage(instance: dg.DagsterInstance) -> SqlRunStorage:
-    """Dagster's run storage. Raises StorageError where it is not an SQL database."""
+    """Dagster's run storage. Raises StorageError if it is not an SQL database."""
     runs = instance.run_storage
     if not isinstance(runs, SqlRunStorage):
         raise StorageError(f"{type(runs).__name__} is no SQL database; Dagster's history is left as it is.")
@@ -54,9 +53,10 @@ def sql_storage(instance: dg.DagsterInstance) -> SqlRunStorage:
 
 
 def _hide(runs: SqlRunStorage, run_ids: Sequence[str]) -> int:
-    """Remove the tag in one transaction, with the runs locked, both from the tags table and from the run's JSON body.
+    """Remove the history tag of these runs from the tags table and from each run's JSON body, in one transaction.
 
-    If Dagster adds tags at the same time, it may write the old body back: hiding the run again repairs that.
+    The rows are locked. If Dagster adds tags at the same time, it can write the old body back; hiding the run again
+    repairs that.
     """
     chosen = sa.select(_RUNS.run_id, _RUNS.run_body).where(_RUNS.run_id.in_(run_ids), _ENDED).with_for_update()
     with transaction(runs) as connection:
@@ -74,7 +74,7 @@ def _hide(runs: SqlRunStorage, run_ids: Sequence[str]) -> int:
 
 
 def _hidden(text: str) -> str | None:
-    """A run's JSON body without the tag; null where it has none."""
+    """A run's JSON body without the history tag; None if it does not have the tag."""
     body: dict[str, Any] = json.loads(text)
     if (body.get("tags") or {}).get(HISTORY_TAG) != SHOWN_IN_HISTORY:
         return None

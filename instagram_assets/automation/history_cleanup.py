@@ -1,9 +1,9 @@
 """Cleanup of Dagster's history: delete old runs with their logs, but keep each partition's newest materialization.
 
-Rows are selected one by one. `DagsterInstance.delete_run` would delete the run's materializations too, and partitions
-last materialized by it would count as missing.
+`DagsterInstance.delete_run` is not used: it would delete the run's materializations too, and partitions last
+materialized by it would count as missing.
 
-Written against dagster 1.13.27; private there are the tables of its storages.
+Written against dagster 1.13.27, in which the tables of the storages are private.
 """
 
 import sqlite3
@@ -39,7 +39,10 @@ _EVENTS, _CHECKS = SqlEventLogStorageTable.c, AssetCheckExecutionsTable.c
 
 @dataclass(frozen=True)
 class CleanupResult:
-    """Counts of deleted runs, events and report files, and bytes freed; `busy` databases could not be compacted yet."""
+    """Counts of deleted runs, events and report files, and bytes freed.
+
+    `busy` lists the databases that could not be compacted, since they were in use.
+    """
 
     runs: int
     events: int
@@ -57,11 +60,11 @@ class CleanupResult:
 
 
 def delete_old_runs(instance: dg.DagsterInstance, before: datetime, reports: Path) -> CleanupResult:
-    """Delete finished runs that ended before a timestamp, with their events and logs, and older files of reports.
+    """Delete runs that ended before a timestamp, with their events and logs, and older files in the folder `reports`.
 
-    The newest materialization and observation of each partition and the newest result of each check are kept. If it is
-    killed, the next call finishes it: a run's record is deleted last. Raises
-    StorageError where Dagster's history is in no SQL database.
+    The newest materialization and observation of each partition and the newest result of each check are kept. If a
+    call is killed, the next one finishes the deletion, since a run's record is deleted last. Raises StorageError if
+    Dagster's history is not in an SQL database.
     """
     log, runs = instance.event_log_storage, instance.run_storage
     if not (isinstance(log, SqlEventLogStorage) and isinstance(runs, SqlRunStorage)):
@@ -131,7 +134,7 @@ def _remove_database(path: Path) -> None:
 
 
 def _remove_old(folder: Path, before: datetime) -> int:
-    """Delete the files of a folder that were last modified before a timestamp; returns their number."""
+    """Delete the files in a folder that were last modified before a timestamp; returns their number."""
     old = [path for path in folder.rglob("*") if path.is_file() and path.stat().st_mtime < before.timestamp()]
     for path in old:
         path.unlink(missing_ok=True)
@@ -139,7 +142,7 @@ def _remove_old(folder: Path, before: datetime) -> int:
 
 
 def _shrunk(database: Path) -> bool:
-    """Return the free pages of an SQLite database to the disk; false if it was busy all the time."""
+    """Compact an SQLite database, so that its free pages no longer use disk space; False if the database was locked."""
     with closing(sqlite3.connect(database, timeout=_SECONDS_FOR_LOCKS, isolation_level=None)) as connection:
         try:
             connection.execute("VACUUM")
@@ -150,7 +153,7 @@ def _shrunk(database: Path) -> bool:
 
 
 def _bytes(folder: Path) -> int:
-    """Total size of the files below a folder; files that vanish meanwhile are ignored."""
+    """Total size in bytes of the files below a folder; files deleted meanwhile are ignored."""
     found = 0
     for path in folder.rglob("*"):
         try:
@@ -176,5 +179,5 @@ def tidy_job() -> None:
 
 
 def limit(days: int) -> datetime:
-    """The timestamp that many days ago."""
+    """The time (UTC) `days` days ago."""
     return datetime.now(UTC) - timedelta(days=days)

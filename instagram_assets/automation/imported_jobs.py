@@ -1,4 +1,4 @@
-"""Imports jobs of an earlier dashboard into Dagster's history as runs, which have no output and cannot be re-executed.
+"""Imports the search jobs of an earlier dashboard into Dagster's history, as runs that cannot be executed again.
 
 Written against dagster 1.13.27; the tables of its run storage are private.
 """
@@ -42,9 +42,9 @@ _LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 def import_jobs(instance: dg.DagsterInstance, jobs: Sequence[DashboardJob]) -> int:
-    """Add jobs that were not imported before to the history, older than all existing runs; returns their number.
+    """Add the jobs that were not imported before to the history, before all existing runs; returns their number.
 
-    An import that was killed is completed by the next one: a run is written with all its tags, after its log.
+    An import that was killed is completed by the next one, since a run is written after its log, with all its tags.
     """
     runs = sql_storage(instance)
     new = {run_id_of(job): job for job in jobs}
@@ -70,14 +70,14 @@ def import_jobs(instance: dg.DagsterInstance, jobs: Sequence[DashboardJob]) -> i
 
 
 def run_id_of(job: DashboardJob) -> str:
-    """The run id of a job, the same at each import."""
+    """The run id of a job; deterministic, so that it is the same in each import."""
     return str(uuid5(_NAMESPACE, job.id))
 
 
 def _insert(connection: sa.Connection, all_jobs: Sequence[tuple[str, DashboardJob]]) -> int:
     """Insert the runs that no concurrent import has added; returns their number.
 
-    The history is sorted by row id: imported jobs get ids below all others, the newest job the highest.
+    The history is sorted by row id, so imported jobs get ids below all others, the newest job the highest of them.
     """
     _wait_for_others(connection)
     ids = [run_id for run_id, _ in all_jobs]
@@ -111,7 +111,7 @@ def _insert(connection: sa.Connection, all_jobs: Sequence[tuple[str, DashboardJo
 
 
 def _wait_for_others(connection: sa.Connection) -> None:
-    """Lock the import, so that only one writes at a time, until the transaction ends."""
+    """Take a database lock until the transaction ends, so that only one import writes at a time."""
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
     else:  # SQLite locks the database at the first write statement, even one that changes nothing
@@ -131,7 +131,7 @@ def _tags(job: DashboardJob) -> dict[str, str]:
 
 
 def _write_log(instance: dg.DagsterInstance, run_id: str, job: DashboardJob) -> None:
-    """Write the log as one event of the run, unless an interrupted import has written it."""
+    """Write a job's log as one event of its run, unless an interrupted import has already written it."""
     if not job.log or instance.get_records_for_run(run_id, limit=1).records:
         return
     at = (job.finished_at or job.started_at or datetime.now(UTC)).timestamp()

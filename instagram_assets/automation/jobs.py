@@ -1,4 +1,4 @@
-"""The Dagster jobs: one per partitioning, since a run can hold only one, and maintenance jobs."""
+"""The Dagster jobs: one per partitions definition, since a run can have only one, and maintenance jobs."""
 
 from collections.abc import Collection
 
@@ -108,14 +108,14 @@ age_estimates = dg.define_asset_job(
 
 
 SKIPPED = "instagram_assets/skipped"
-"""The tag of a planned run that names the stages which it leaves out since their models are missing."""
+"""Run tag that names the stages which a planned run leaves out because their models are missing."""
 
 
 def box_assets(*, reels: bool = True, missing: Collection[str] | None = None) -> list[dg.AssetKey]:
-    """The assets of a planned run over accounts × days; the tables left out keep their rows.
+    """The assets to materialize in a run over a range of accounts × days; tables of other assets keep their rows.
 
-    Left out are stages that the settings disable, and those whose models are missing: `missing`, or null to check now.
-    `reels` says whether new reels have landed; if not, `raw_reels` is left out, too.
+    Left out are stages that the settings disable, stages whose models are missing (`missing`; None: check now), and
+    `raw_reels` if no new reels were ingested (`reels` is False).
     """
     options = settings()
     pictures = options.download.download_images
@@ -131,7 +131,7 @@ def box_assets(*, reels: bool = True, missing: Collection[str] | None = None) ->
 
 
 def skipped_tags(missing: Collection[str] | None = None) -> dict[str, str]:
-    """The run tags that list what a planned run leaves out; `missing` is as in `box_assets`."""
+    """The run tags that list the stages left out because their models are missing (`missing`; None: check now)."""
     missing = missing_models(settings()) if missing is None else missing
     return {SKIPPED: ", ".join(missing)} if missing else {}
 

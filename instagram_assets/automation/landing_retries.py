@@ -1,6 +1,7 @@
-"""Retries of landing runs: which inbox files were requested, how often and when, kept in the sensor's cursor.
+"""Retries of landing (ingesting inbox files): for which file a run was requested, how often and when.
 
-A file that still lies in the inbox is requested again with exponential backoff.
+This is stored in the sensor's cursor. For a file that is still in the inbox, a run is requested again with exponential
+backoff.
 """
 
 import json
@@ -28,11 +29,11 @@ class InboxAttempt(NamedTuple):
         return min(_FIRST_WAIT * 2.0 ** min(self.times - 1, 20), _LONGEST_WAIT)
 
     def is_fresh(self, now: float) -> bool:
-        """True while it is too early to try again; timestamps in the future are ignored."""
+        """Whether it is too early to request another run for the file; False if `at` is in the future."""
         return 0 <= now - self.at < self.wait
 
     def again(self, mark: str, now: float) -> "InboxAttempt":
-        """The next try for the same file; the first try if the file has changed."""
+        """This attempt with one more try; the first try if the file's fingerprint `mark` has changed."""
         return InboxAttempt(mark, self.times + 1 if mark == self.mark else 1, now)
 
     def told(self, name: str) -> str:
@@ -43,7 +44,7 @@ class InboxAttempt(NamedTuple):
 
 
 def read_attempts(cursor: str | None) -> dict[str, InboxAttempt]:
-    """Attempts by file name, from a sensor's cursor; empty when it is missing or invalid."""
+    """Parse the attempts by file name from a sensor's cursor; empty if it is missing or invalid."""
     try:
         kept = json.loads(cursor or "{}")
     except ValueError:
@@ -52,12 +53,12 @@ def read_attempts(cursor: str | None) -> dict[str, InboxAttempt]:
 
 
 def write_attempts(asks: Mapping[str, InboxAttempt]) -> str:
-    """The sensor's cursor for these attempts, as JSON."""
+    """Serialise attempts by file name to JSON, as the sensor's cursor."""
     return json.dumps(asks)
 
 
 def files_of_active_runs(instance: dg.DagsterInstance) -> frozenset[str] | None:
-    """Files of queued or running landing runs; None when one of them is not limited to files."""
+    """Inbox files that queued or running landing runs read; None if one of them reads the whole inbox."""
     names: set[str] = set()
     for run in active_runs(instance, "landing"):
         files = _files_of(run.run_config)

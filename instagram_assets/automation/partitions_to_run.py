@@ -1,4 +1,4 @@
-"""Which partitions are run after files landed: accounts with profiles, then the fewest ranges of accounts × days."""
+"""Plans the runs after files were ingested: accounts with new profiles, then the fewest ranges of accounts × days."""
 
 import hashlib
 from collections.abc import Collection, Sequence
@@ -29,7 +29,7 @@ from instagram_assets.storage.lake import open_lake
 
 
 class RunPlan(NamedTuple):
-    """The runs that process the landed `files`; `missing` maps stages without their models to the reason."""
+    """The runs that process the ingested `files`; `missing` maps stages whose models are missing to the reason."""
 
     files: list[LandedFile]
     profiles: dict[str, str] | None
@@ -38,20 +38,20 @@ class RunPlan(NamedTuple):
     missing: dict[str, str]
 
     def tags_of(self, part: Box) -> dict[str, str]:
-        """All tags of the run of one of the ranges of accounts × days."""
+        """All run tags for the run over `part`, one of the plan's ranges of accounts × days."""
         return part.tags | {PLAN: self.key} | skipped_tags(self.missing)
 
     @property
     def key(self) -> str:
-        """The run key: the same for the same files, in any order."""
+        """The run key; it depends only on the set of files, so that Dagster starts the plan's runs only once."""
         return hashlib.sha256(" ".join(sorted(file.sha256 for file in self.files)).encode()).hexdigest()[:16]
 
 
 def plan_runs(instance: dg.DagsterInstance) -> RunPlan:
-    """The runs for all landed files that are not yet processed; empty when nothing is pending.
+    """Plan the runs for all ingested files that are not processed yet; an empty plan if there are none.
 
     Registers their accounts as partitions first, so that the planned partitions exist even after a crash. Damaged files
-    of the landing zone are ingested again; raises StorageError when that is impossible.
+    in the landing zone are ingested again from the original; raises StorageError if that is impossible.
     """
     if not pending_files(open_lake(settings())):
         return RunPlan([], None, [], [], {})
@@ -69,13 +69,16 @@ def plan_runs(instance: dg.DagsterInstance) -> RunPlan:
 
 
 def account_range(order: Sequence[str], chosen: Sequence[str]) -> dict[str, str] | None:
-    """The run tags of one run over the range of the chosen accounts; None when there is none."""
+    """The run tags of one run over the range from the first to the last chosen account; None if none is chosen.
+
+    `order` lists all accounts in the order of the partitions; accounts in between are included.
+    """
     positions = sorted(position for position, name in enumerate(order) if name in set(chosen))
     return {RANGE_START: order[positions[0]], RANGE_END: order[positions[-1]]} if positions else None
 
 
 def exact_ranges(order: Sequence[str], chosen: Collection[str]) -> list[dict[str, str]]:
-    """The run tags of the fewest runs that cover exactly the chosen accounts."""
+    """The run tags of the fewest runs that cover exactly the chosen accounts; `order` lists all, in partition order."""
     members = set(chosen)
     groups = (list(group) for is_chosen, group in groupby(order, members.__contains__) if is_chosen)
     return [{RANGE_START: group[0], RANGE_END: group[-1]} for group in groups]

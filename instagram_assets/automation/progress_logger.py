@@ -1,4 +1,4 @@
-"""A logger for commands: a run's own log lines on stderr without prefix, to show its progress in a terminal."""
+"""A Dagster logger for commands: prints a run's progress messages on stderr, without Dagster's own log lines."""
 
 import logging
 import re
@@ -9,7 +9,7 @@ import dagster as dg
 
 
 class _OwnWords(logging.Formatter):
-    """Formats a record as its message alone, without time, run and step."""
+    """Log formatter that prints only the message, without time, run and step."""
 
     def format(self, record: logging.LogRecord) -> str:
         return _words(record)
@@ -19,7 +19,7 @@ def _words(record: logging.LogRecord) -> str:
     return getattr(record, "dagster_meta", {}).get("orig_message") or record.getMessage()
 
 
-# When the last line was printed, by any run of this process, and the last progress message not printed yet.
+# When the last line was printed, by any run of this process, and the progress message that has not reached its end.
 _last = -float("inf")
 _unfinished = ""
 _COUNTED = re.compile(r"(.+?) ([\d,]+)/([\d,]+)")
@@ -30,10 +30,10 @@ _COUNTED = re.compile(r"(.+?) ([\d,]+)/([\d,]+)")
     "What assets say about their progress, one bare line each, on the standard error.",
 )
 def progress_logger(init: dg.InitLoggerContext) -> logging.Logger:
-    """The logger `stages`: choose it in a run's config in the place of `console`.
+    """The logger `stages`, which replaces `console` in a run's config.
 
-    Of lines about progress there is at most one in so many `seconds`, over all runs of a process, and the end of what
-    was told last; warnings all come.
+    Progress messages are limited to one per `seconds` (logger config), over all runs of a process; the final message
+    of the progress that was shown last is always printed, and so are warnings.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(_OwnWords())

@@ -57,7 +57,7 @@ def _check(asset: str, files: _Files) -> dg.AssetChecksDefinition:
 
 
 def _below(*names: str) -> Iterator[NamedFile]:
-    """The named dataset files of `data/datasets`, and unknown files there, which may be handed out with them."""
+    """Yield the named files of `data/datasets`, and files there that no export wrote but could be shared as well."""
     folder = settings().folder("datasets")
     yield from named_files(folder / name for name in names)
     yield from foreign_files(folder, names_of_datasets(settings()))

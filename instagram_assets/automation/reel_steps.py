@@ -1,7 +1,7 @@
 """The chain of runs from new reels to the weekly report: labels, analysis of reels in batches, hypotheses, datasets.
 
-The next step is derived from the current state of the lake; nothing is stored between steps, so that after a crash the
-next evaluation finds what is still to be done.
+The next step is derived from the current state of the lake. No state is stored between steps, so that after a crash the
+next evaluation finds the steps that are still pending.
 """
 
 import hashlib
@@ -37,9 +37,9 @@ _JOBS = ("collect_accounts", "scrape", "landing", "profiles", "box", "datasets",
 
 
 class ReelStep(NamedTuple):
-    """One pending run: its job, tags and assets, with a run key that stays the same as long as nothing changes.
+    """A pending run: its job, tags and assets, and a run key that is the same as long as the lake does not change.
 
-    A step without a job means that export files are still being landed or processed, which has to finish first.
+    A step without a job means that export files are still being ingested or processed, which has to finish first.
     """
 
     job: str
@@ -51,7 +51,7 @@ class ReelStep(NamedTuple):
 
     @property
     def tags(self) -> dict[str, str]:
-        """The tags of its run."""
+        """The run tags of this step."""
         return self.box.tags | {PLAN: "reels"} if self.box else {}
 
     @property
@@ -60,7 +60,7 @@ class ReelStep(NamedTuple):
 
 
 def days_back(days: int) -> Days:
-    """Today and the given number of days before, limited to the lake's days."""
+    """The first and last day of the period from `days` days ago to today, limited to the lake's days."""
     last = today(settings().zone)
     return max(last - timedelta(days=days), window()[0]), last
 
@@ -68,9 +68,9 @@ def days_back(days: int) -> Days:
 def next_step(
     instance: dg.DagsterInstance, days: Days, *, tried: Collection[Cell] = (), again: bool = True
 ) -> ReelStep | None:
-    """The next pending step, for reels of these days; null when there is none.
+    """The next pending step for reels of these days; None when there is none.
 
-    Reels of the partitions in `tried` are not pending; without `again`, neither are those that failed before.
+    Reels in the partitions `tried` are skipped, and without `again` also reels whose analysis failed before.
     """
     if _files_wait():
         return ReelStep("", "files", "files wait for their tables")
@@ -105,15 +105,16 @@ def next_batch(instance: dg.DagsterInstance, days: Days) -> ReelStep | str:
 
 
 def _next_of(instance: dg.DagsterInstance, due: Sequence[PendingReel]) -> ReelStep:
-    """The first batch, of new reels if there are any, so that failed ones do not block them."""
+    """The first batch of the pending reels `due`, of new ones if possible, so that failed ones do not block them."""
     fresh = [reel for reel in due if not reel.again]
     return next(batches(fresh or due, known_accounts(instance), settings().reels.batch_reels))
 
 
 def batches(due: Sequence[PendingReel], order: Sequence[str], most: int) -> Iterator[ReelStep]:
-    """Batches of at most `most` pending reels, as runs over accounts × days; a day of an account is never split.
+    """Yield runs over ranges of accounts × days, each with at most `most` of the pending reels `due`.
 
-    `order` is the insertion order of all accounts.
+    The reels of one account and day are never split, so that a batch can be larger. `order` lists all accounts in the
+    order of the partitions.
     """
     counts = Counter(Cell(reel.account, reel.day) for reel in due)
     places = {name: place for place, name in enumerate(order)}
@@ -131,14 +132,17 @@ def batches(due: Sequence[PendingReel], order: Sequence[str], most: int) -> Iter
 
 
 def due_cells(step: ReelStep, due: Sequence[PendingReel], order: Sequence[str]) -> set[Cell]:
-    """The partitions of a step that contain pending reels."""
+    """The partitions (account, day) within the range of a step that contain pending reels."""
     places = {name: place for place, name in enumerate(order)}
     found = (Cell(reel.account, reel.day) for reel in due)
     return {cell for cell in found if step.box and _is_inside(cell, step.box, places)}
 
 
 def _divided(cells: list[Cell], counts: Counter[Cell], most: int) -> Iterator[list[Cell]]:
-    """Split partitions into parts with at most `most` reels: by accounts, whose files are separate, then by days."""
+    """Split partitions (account, day) into groups with at most `most` reels: first by account, then by day.
+
+    `counts` is the number of reels per partition.
+    """
     if len(cells) == 1 or sum(counts[cell] for cell in cells) <= most:
         yield cells
         return
@@ -153,7 +157,7 @@ def _divided(cells: list[Cell], counts: Counter[Cell], most: int) -> Iterator[li
 
 
 def _around(cells: Sequence[Cell]) -> Box:
-    """The smallest range of accounts × days around partitions sorted by account."""
+    """The smallest range of accounts × days that contains these partitions, which are sorted by account."""
     days = [cell.day for cell in cells]
     return Box(cells[0].account, cells[-1].account, min(days), max(days))
 
@@ -172,7 +176,7 @@ def _words(box: Box, reels: int) -> str:
 
 
 def _busy(instance: dg.DagsterInstance) -> str:
-    """The name of an active run that must finish first, as a message; empty when there is none."""
+    """Message with the job of an active run that must finish before the next step; empty when there is none."""
     job = next((name for name in _JOBS if has_active_run(instance, name)), "")
     return f"A run of {job} goes on" if job else ""
 
@@ -182,7 +186,7 @@ def _files_wait() -> bool:
 
 
 def _labels_are_old(instance: dg.DagsterInstance) -> bool:
-    """Whether posts are newer than their labels, or the configured rule has changed."""
+    """Whether the viral labels are outdated: posts are newer, or the configured labelling rule has changed."""
     newer = _newest(instance, _LABELLED) > last_materialized(instance, LABELS_TABLE)
     return newer or outdated_rule(open_lake(settings()), settings().virality) != ""
 
@@ -193,7 +197,7 @@ def _newest(instance: dg.DagsterInstance, names: Sequence[str]) -> float:
 
 @dg.sensor(jobs=[datasets, reels_job], minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.STOPPED)
 def reel_steps(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """The next step from new reels to the page of their week, each when the last has ended. Off until switched on."""
+    """Start the next step from new reels to the weekly report when the last one has ended. Off until switched on."""
     if not settings().reels.enabled:
         return dg.SkipReason(NOT_WATCHED)
     if busy := _busy(context.instance):
@@ -210,6 +214,6 @@ def reel_steps(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipRe
 
 
 def _request_of(step: ReelStep) -> dg.RunRequest:
-    """The run request of a step, with a run key, so that Dagster starts it once as long as nothing changes."""
+    """The run request of a step; its run key makes Dagster start it only once as long as the lake does not change."""
     tags = step.tags | {STEP_TAG: step.key}
     return dg.RunRequest(run_key=f"reels:{step.key}", job_name=step.job, tags=tags, asset_selection=step.selection)

@@ -27,7 +27,7 @@ ROWS_GONE, OBSERVED_BEFORE = "rows past retention", "observed before"
 
 
 def current_limits() -> RetentionLimits:
-    """The cutoff dates by the current settings. Raises SettingsError when these keep everything."""
+    """The retention cutoffs by the current settings. Raises SettingsError if the settings set no limit."""
     found = retention_limits(settings().privacy, datetime.now(UTC))
     if not found:
         raise SettingsError(f"{NO_LIMIT_SET}.")
@@ -35,24 +35,24 @@ def current_limits() -> RetentionLimits:
 
 
 def preview_deletions(at: RetentionLimits) -> RetentionResult:
-    """Dry run: what retention would delete now."""
+    """Dry run: the rows and files that retention with the cutoffs `at` would delete now."""
     return preview_retention(open_lake(settings()), settings(), at, window())
 
 
 def delete_expired(instance: dg.DagsterInstance, at: RetentionLimits) -> RetentionResult:
-    """Delete what is past its retention period. Raises BusyError, before any change, while other runs are active."""
+    """Delete rows and files older than the cutoffs `at`. Raises BusyError, before any change, if runs are active."""
     refuse_busy(instance)
     return apply_retention(open_lake(settings()), settings(), at, window(), datetime.now(UTC))
 
 
 def refuse_busy(instance: dg.DagsterInstance) -> None:
-    """Raise BusyError while runs are active that read or write what may be deleted."""
+    """Raise BusyError if runs are active that read or write data which retention could delete."""
     if busy := next((job for job in _JOBS if has_active_run(instance, job)), None):
         raise BusyError(f"A run of the job {busy} goes on, and retention would take away what it works on.")
 
 
 def observations(went: RetentionResult) -> Iterator[dg.AssetObservation]:
-    """Asset observations with the number of deleted rows of each table, for its page in the UI."""
+    """Yield an asset observation per table with the number of deleted rows, shown on its page in the Dagster UI."""
     tables = set(_TABLES) & {total.what for total in went.totals}
     for name in sorted(tables):
         rows = sum(total.rows for total in went.totals if total.what == name and total.place in _TABLES[name])

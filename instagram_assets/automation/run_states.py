@@ -17,16 +17,16 @@ _LONGEST_UNSENT = timedelta(minutes=5)
 WAITING_STATUSES = ("QUEUED", "NOT_STARTED")
 RUNNING_STATUSES = ("STARTING", "STARTED", "CANCELING")
 ACTIVE_STATUSES = (*WAITING_STATUSES, *RUNNING_STATUSES)
-"""Dagster's names of the statuses of queued and running runs; a run being cancelled still runs."""
+"""Dagster's statuses of queued and running runs; a run that is being cancelled counts as running."""
 
 
 def run_statuses(names: Sequence[str]) -> list[dg.DagsterRunStatus]:
-    """Dagster's run statuses by their names."""
+    """Convert names to Dagster's run statuses."""
     return [dg.DagsterRunStatus(name) for name in names]
 
 
 def has_active_run(instance: dg.DagsterInstance, job: str) -> bool:
-    """True while a run of the job is queued or running."""
+    """Whether a run of the job is queued or running."""
     return bool(active_runs(instance, job))
 
 
@@ -42,19 +42,22 @@ def _is_unsent(record: dg.RunRecord) -> bool:
 
 
 def newest_run_failed(instance: dg.DagsterInstance, job: str, tags: Mapping[str, str]) -> bool:
-    """True when the newest run of the job with these tags failed or was cancelled."""
+    """Whether the newest run of the job with these tags failed or was cancelled."""
     newest = instance.get_runs(dg.RunsFilter(job_name=job, tags=dict(tags)), limit=1)
     return bool(newest) and newest[0].status in (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
 
 COMMAND_TAG = ".dagster/instagram_assets_command"
-"""The hidden tag of runs that one command started, in whichever process: the same value for all of them."""
+"""Hidden run tag with the same value for all runs that one command started, in any process."""
 ROW_OUTCOMES = ("ok", "failed", "expired", "refused")
 
 
 @dataclass(frozen=True)
 class FailedRun:
-    """The newest failed run of a job with the first line of its error; `succeeded_since` if a later one succeeded."""
+    """The newest failed run of a job, with the first line of its error.
+
+    `succeeded_since` is whether a later run of the job succeeded.
+    """
 
     job: str
     run: str
@@ -65,7 +68,7 @@ class FailedRun:
 
 @dataclass(frozen=True)
 class RunHistory:
-    """The last failed run of each job, and the numbers of queued, active and dead runs by job."""
+    """The last failed run of each job, and per job the number of queued, running and dead (process died) runs."""
 
     failed: list[FailedRun] = field(default_factory=list[FailedRun])
     queued: dict[str, int] = field(default_factory=dict[str, int])
@@ -74,7 +77,7 @@ class RunHistory:
 
 
 def read_history(instance: dg.DagsterInstance) -> RunHistory:
-    """Read the newest failure of each job and the counts of queued, running and dead runs."""
+    """Read the newest failed run of each job, and the number of queued, running and dead runs per job."""
     from instagram_assets.automation.jobs import jobs  # imported here, since its jobs import this module
 
     failed = (_newest_failure(instance, job.name) for job in jobs)
@@ -87,7 +90,7 @@ def read_history(instance: dg.DagsterInstance) -> RunHistory:
 
 
 def row_outcomes(instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> dict[str, Counter[str]]:
-    """Outcomes of table rows in some runs: counts of ROW_OUTCOMES, by table."""
+    """For each table, how many rows ended with which outcome of ROW_OUTCOMES in these runs."""
     found: dict[str, Counter[str]] = {}
     for run in runs:
         records = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ASSET_OBSERVATION).records
@@ -102,7 +105,7 @@ def row_outcomes(instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) ->
 
 
 def folders_read(instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> list[str]:
-    """What landing runs found in folders, one line per folder."""
+    """Lines about the folders that the landing runs among `runs` have read, one per folder."""
     found: list[str] = []
     for run in runs:
         if run.job_name != "landing":
@@ -117,7 +120,7 @@ def folders_read(instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) ->
 
 
 def first_error(instance: dg.DagsterInstance, run: str) -> str:
-    """The first line of a failed run's error: of its first failed step, else of the run itself."""
+    """The first line of the error of a failed run (given by its id): of its first failed step, else of the run."""
     kinds = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
     events = [
         record.event_log_entry.dagster_event

@@ -59,7 +59,9 @@ def nightly_datasets(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | d
 
 @dg.schedule(cron_schedule=settings().schedules.scrape_cron, job=scrape_job, execution_timezone=_TIME_ZONE)
 def daily_scrape(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
-    """Daily, at eight by default: yesterday's posts of the daily inputs. Off until switched on, as it costs money."""
+    """Daily, at eight by default: scrape yesterday's posts for each daily Apify input. Off until switched on, as it
+    costs money.
+    """
     names = settings().apify.daily_names
     if not names:
         return dg.SkipReason("No input is named: set INSTAGRAM_ASSETS_APIFY__DAILY")
@@ -78,9 +80,10 @@ def daily_scrape(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] |
 
 
 def _daily_config(name: str, morning: date, tell: Callable[[str], object]) -> dict[str, Any]:
-    """The config of a run of a daily Apify input. Raises ScrapeRequestError when no account is due.
+    """The run config for the daily Apify input `name`. Raises ScrapeRequestError if no account is due.
 
-    An unreadable input or registry makes that run fail, with an alert as for any failed run, and no other run.
+    If the input or the registry cannot be read, a config is returned with which this run fails, with an alert; other
+    inputs are not affected.
     """
     try:
         asked = load_scrape_request(name, settings().apify.inputs_dir)
@@ -102,7 +105,9 @@ def _daily_config(name: str, morning: date, tell: Callable[[str], object]) -> di
 
 @dg.schedule(cron_schedule=settings().reels.weekly_cron, job=scrape_job, execution_timezone=_TIME_ZONE)
 def weekly_reels(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Every week: the reels of whom the registry collects that week. Off until switched on, as it costs money."""
+    """Every week: the reels of the accounts that the registry collects that week. Off until switched on, as it costs
+    money.
+    """
     if not settings().reels.enabled:
         return dg.SkipReason(NOT_WATCHED)
     day = day_of(context.scheduled_execution_time, settings().zone)
@@ -121,7 +126,7 @@ def weekly_reels(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.Sk
 
 @dg.schedule(cron_schedule=settings().reels.batch_cron, job=reels, execution_timezone=_TIME_ZONE)
 def reel_batches(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Every second day: a small batch of the reels that wait to be watched. Off until switched on."""
+    """Every second day: analyse a small batch of the reels that are not analysed yet. Off until switched on."""
     if not settings().reels.enabled:
         return dg.SkipReason(NOT_WATCHED)
     step = next_batch(context.instance, days_back(settings().reels.days))
@@ -153,7 +158,7 @@ weekly_delta_upkeep = dg.ScheduleDefinition(
 
 @dg.schedule(cron_schedule=settings().privacy.retention_cron, job=retention_job, execution_timezone=_TIME_ZONE)
 def retention(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Take away what is older than the settings keep it. Off until switched on, as nothing of it comes back."""
+    """Delete data older than the retention period in the settings. Off until switched on, as deletion is final."""
     if not retention_limits(settings().privacy, context.scheduled_execution_time):
         return dg.SkipReason(NO_LIMIT_SET)
     return dg.RunRequest(f"retention:{context.scheduled_execution_time.isoformat()}")

@@ -1,4 +1,4 @@
-"""The job `scrape`: run an actor of Apify and put the records that it collected into the inbox."""
+"""The job `scrape`: run an Apify actor (a hosted scraper) and put the records that it collected into the inbox."""
 
 from datetime import date
 from typing import Any
@@ -19,19 +19,22 @@ _MINUTES_MORE = 30
 
 
 class ScrapeConfig(dg.Config):
-    """Which input to scrape, for which accounts or hashtags, and the day of the oldest post; none are as it says."""
+    """Which Apify input to scrape, for which accounts or hashtags, and the ISO day of the oldest post.
+
+    Without names or a day, those in the input are used.
+    """
 
     name: str
     names: list[str] = []
     newer_than: str = ""
     again: bool = False
-    """Also when the same has just been scraped."""
+    """Scrape even if the same request was scraped a short time ago."""
     registered: bool = False
-    """Whom the registry collects this week, in the place of names."""
+    """Instead of `names`, scrape the accounts or hashtags that the registry collects this week."""
 
 
 def scrape_run_config(name: str, names: list[str], newer_than: date | None, *, again: bool = False) -> dict[str, Any]:
-    """The run config of the job `scrape`."""
+    """The run config of the job `scrape` for the Apify input `name`, with the fields of ScrapeConfig."""
     day = newer_than.isoformat() if newer_than else ""
     return {"ops": {"collect": {"config": {"name": name, "names": names, "newer_than": day, "again": again}}}}
 
@@ -42,7 +45,7 @@ def scrape_run_config(name: str, names: list[str], newer_than: date | None, *, a
     tags={"kind": "apify"},
 )
 def run_actor(context: dg.OpExecutionContext, config: ScrapeConfig) -> None:
-    """Cancelling the run aborts the actor's, too."""
+    """Run the Apify actor and write its records into the inbox; cancelling the Dagster run aborts the actor's run."""
     with failing_clearly():
         asked = load_scrape_request(config.name, settings().apify.inputs_dir)
         forgotten, names = load_tombstones(settings().folder("privacy")), config.names

@@ -1,13 +1,13 @@
 """Image searches as runs of the job `search`: validation of a request, run config and run tags.
 
-Used by the command, the web app and the Dagster UI. The tags contain the query, so that lists of runs need not read the
-config of each.
+Used by the command line, the web app and the Dagster UI. The tags contain the query, so that it can be listed without
+reading the config of each run.
 """
 
 import re
 from typing import Any
 
-from instagram_assets.datasets.overrides import read_overrides
+from instagram_assets.datasets.manual_overrides import read_overrides
 from instagram_assets.errors import ImagesWouldGoError, SearchRequestError
 from instagram_assets.partitions import PARTITION, search_tags
 from instagram_assets.report.safe_text import first_control_character, replace_control_characters
@@ -29,10 +29,10 @@ SEARCH_STEPS = ("search_results", "search_images", "search_embeddings", "search_
 def search_request(
     settings: Settings, query: str, folder: str = "", *, refresh: bool = False, **given: Any
 ) -> SearchRequest:
-    """A validated search request; `given` are fields of SearchRequest.
+    """Create and validate a search request; `given` are further fields of SearchRequest.
 
-    Raises SearchRequestError for invalid values, for a path instead of a name, and, unless `refresh` is given, where
-    `folder` belongs to a search with another query or images in it would be removed.
+    Raises SearchRequestError for invalid values, for a `folder` that is a path instead of a name, and, unless `refresh`
+    is set, if `folder` belongs to a search with another query or images in it would be removed.
     """
     if "/" in folder or "\\" in folder:
         name = search_name(re.split(r"[/\\]+", folder.rstrip("/\\"))[-1] or query)
@@ -61,11 +61,11 @@ def search_request(
 
 
 def search_run_config(request: SearchRequest, *, refresh: bool = False) -> dict[str, Any]:
-    """The run config of this search."""
+    """The run config of the job `search` for a search request."""
     options = {"query": request.query, "refresh": refresh, **request.model_dump(exclude={"search", "query"})}
     return {"ops": {SEARCH_STEPS[0]: {"config": options}}}
 
 
 def search_run_tags(request: SearchRequest) -> dict[str, str]:
-    """The run tags of this search, including its partition."""
+    """The run tags of the job `search` for a search request, including its partition."""
     return {PARTITION: request.search, **search_tags(request.query, request.limit, request.search)}

@@ -1,4 +1,4 @@
-"""Sensors that land inbox files, start runs for landed files and log failures; and the list of disabled ones."""
+"""Sensors that ingest inbox files, start runs for ingested files and log failures; and which sensors are disabled."""
 
 import hashlib
 import json
@@ -48,10 +48,10 @@ _TOLD_FILES = 20
 
 @dg.sensor(job=landing, minimum_interval_seconds=10, default_status=_RUNNING)
 def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """Start one landing run for all complete files of the inbox that none is queued or running for.
+    """Start one landing run for all complete files in the inbox for which no run is queued or running.
 
-    What lies there although a run was asked for it is asked for again, whatever became of that run: after 30 s, then
-    twice as long each time up to an hour.
+    For a file that is still in the inbox after its run, another run is requested, with exponential backoff from 30 s to
+    an hour.
     """
     folder, now = settings().folder("inbox"), time()
     asked = read_attempts(context.cursor)
@@ -110,7 +110,9 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
 
 @dg.sensor(jobs=[profiles, box], minimum_interval_seconds=10, default_status=_RUNNING)
 def landed_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """When no more files are landing: one run for new profiles, then the fewest boxes for what was touched."""
+    """When no files are landing any more: start one run for new profiles, then the fewest runs over ranges of
+    accounts × days for the changed partitions.
+    """
     if has_active_run(context.instance, "landing") or _files_on_their_way():
         return dg.SkipReason("Files are still landing")
     if has_active_run(context.instance, "profiles"):
@@ -170,7 +172,7 @@ def failure_log(context: dg.RunFailureSensorContext) -> None:
 
 
 def _digest(value: object) -> str:
-    """A short hash for run keys, since Postgres limits the length of indexed values."""
+    """A hash of a JSON-serialisable value, for run keys: Postgres limits the length of indexed values."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -179,7 +181,7 @@ def _can_be_read(path: Path) -> bool:
 
 
 def _is_settled(path: Path) -> bool:
-    """Whether a file, or anything in a folder, has not changed for a while."""
+    """Whether a file, or all files of a folder, have not been modified for the settling time in the settings."""
     try:
         return all(abs(time() - stamp) >= settings().ingest.settle_seconds for stamp in modification_time(path))
     except FileNotFoundError:
@@ -189,7 +191,7 @@ def _is_settled(path: Path) -> bool:
 
 
 def _files_on_their_way() -> bool:
-    """Whether a complete file in the inbox is still to be landed first; false after some time."""
+    """Whether a complete file in the inbox still has to be ingested; files that are there for too long do not count."""
     waiting = inbox.waiting_entries(settings().folder("inbox"))
     return any(_is_settled(path) and _age(path) < _PATIENCE for path in waiting)
 
@@ -214,7 +216,7 @@ class SwitchedOff:
 
 
 def switched_off(instance: dg.DagsterInstance) -> SwitchedOff:
-    """Disabled schedules and sensors by Dagster's stored state; without one, the default of the definition counts."""
+    """The disabled schedules and sensors, by their state stored in Dagster, else by the default of the definition."""
     stored = {state.instigator_name: state.status.value for state in instance.all_instigator_state()}
     by_hand: list[str] = []
     by_default: list[str] = []

@@ -1,4 +1,4 @@
-"""Runs started from a shell: the same jobs and the same history as in the Dagster UI."""
+"""Dagster runs started by commands in a shell: the same jobs and the same history as in the Dagster UI."""
 
 import os
 import subprocess
@@ -55,9 +55,9 @@ _command: ContextVar[str] = ContextVar("command", default="")
 def prepare_home(deployment: str = "sqlite") -> Path:
     """Create DAGSTER_HOME with the deployment's dagster.yaml and databases, and set it in the environment.
 
-    A dagster.yaml that is not our unchanged one for SQLite stays. All code that opens Dagster's instance calls this
-    first: of two concurrent first starts one waits. Raises SettingsError when the folder cannot be written or the
-    deployment is unknown, StorageError when a database is damaged.
+    A dagster.yaml is replaced only if it is the unchanged default for SQLite. All code that opens Dagster's instance
+    calls this function first; of two concurrent first starts, one waits. Raises SettingsError if the folder cannot be
+    written or the deployment is unknown, StorageError if a database is damaged.
     """
     home = settings().folder("dagster")
     source = HOMES / deployment / "dagster.yaml"
@@ -74,7 +74,7 @@ def prepare_home(deployment: str = "sqlite") -> Path:
 
 
 def _point_at(home: Path) -> None:
-    """Set DAGSTER_HOME in the environment; unchanged if already equal, since other threads read it."""
+    """Set DAGSTER_HOME in the environment; not written if already equal, since other threads read it."""
     wanted = {"DAGSTER_HOME": str(home), "DAGSTER_EVENT_BATCH_SIZE": EVENT_BATCH_SIZE}
     os.environ.update({name: value for name, value in wanted.items() if os.environ.get(name) != value})
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
@@ -92,9 +92,9 @@ def open_instance() -> Generator[dg.DagsterInstance]:
 
 @contextmanager
 def look_at_instance(home: Path | None = None) -> Generator[dg.DagsterInstance | None]:
-    """Context manager: the Dagster instance of a home, else of DAGSTER_HOME, read-only; null where there is none.
+    """Context manager: the Dagster instance of `home` (default: DAGSTER_HOME) for reading; None if there is none.
 
-    Unlike `open_instance` it neither creates nor repairs anything, so it can be used while runs are active.
+    Unlike `open_instance` it neither creates nor repairs databases, so it can be used while runs are active.
     """
     home = home or settings().folder("dagster")
     if not is_home_complete(home):
@@ -125,7 +125,7 @@ def run_job(
     assets: Sequence[dg.AssetKey] | None = None,
     resources: Mapping[str, object] | None = None,
 ) -> list[dg.AssetMaterialization]:
-    """Run a job, or only some of its assets, in this process; returns the materializations that have no partitions.
+    """Run a job, or only some of its assets, in this process; returns the materializations of unpartitioned assets.
 
     `resources` replace those of the definitions. Raises RunFailedError with the error's message, and KeyboardInterrupt
     when a signal stopped the run.
@@ -162,7 +162,7 @@ def run_job(
 
 @contextmanager
 def as_command(name: str) -> Generator[None]:
-    """Context manager: tag the runs made in the block as those of one command."""
+    """Context manager: give all runs started in the block a common tag, as those of the command `name`."""
     token = _command.set(name)
     try:
         yield
@@ -176,20 +176,20 @@ def _tags_of_command() -> dict[str, str]:
 
 
 def _shown_as(job: str) -> RemoteJobOrigin:
-    """The job of the code location that `dev` serves, at which the Dagster UI shows a run."""
+    """The job in the code location that `dev` serves, so that the Dagster UI shows a run under that job."""
     location = RegisteredCodeLocationOrigin(LOCATION_NAME)
     return RemoteJobOrigin(RemoteRepositoryOrigin(location, SINGLETON_REPOSITORY_NAME), job)
 
 
 def land(instance: dg.DagsterInstance, files: Sequence[Path], observed_at: str = "", account: str = "") -> None:
-    """Land files, or those of the inbox when none are named."""
+    """Ingest files into the landing zone; all files of the inbox if none are given."""
     named = tuple(file.absolute() for file in files)
     options = {"ops": {"landed": {"config": {"observed_at": observed_at, "account": account}}}}
     run_job(instance, "landing", config=options, resources={"landing_files": named})
 
 
 def bring_up_to_date(instance: dg.DagsterInstance) -> int:
-    """Process all landed files that are pending, also those of an interrupted run; returns the number of runs."""
+    """Process all pending ingested files, including those of an interrupted run; returns the number of runs."""
     due = plan_runs(instance)
     if due.profiles:
         run_job(instance, "profiles", tags=due.profiles)
@@ -202,10 +202,10 @@ def bring_up_to_date(instance: dg.DagsterInstance) -> int:
 
 
 def finish(instance: dg.DagsterInstance, leave: Sequence[str] = ()) -> None:
-    """Process all pending landed files, then rebuild outdated datasets. Raises RunFailedError.
+    """Process all pending ingested files, then rebuild outdated datasets. Raises RunFailedError.
 
-    Assets in `leave` are left to a later step. When posts older than the known days have landed, a new process does it:
-    Dagster's daily partitions are fixed when the definitions are loaded.
+    Assets named in `leave` are not rebuilt. If posts older than the known daily partitions were ingested, a new process
+    does the work, since Dagster's partitions are fixed when the definitions are loaded.
     """
     if not is_outdated():
         if bring_up_to_date(instance) or datasets_are_due(instance):
@@ -220,21 +220,21 @@ def finish(instance: dg.DagsterInstance, leave: Sequence[str] = ()) -> None:
 
 
 def estimate_ages(instance: dg.DagsterInstance, accounts: Collection[str]) -> None:
-    """Train the age model, unless nothing changed, and predict these accounts. Raises RunFailedError."""
+    """Train the age model if its inputs changed, and predict these accounts. Raises RunFailedError."""
     run_job(instance, "age_training")
     for tags in exact_ranges(known_accounts(instance), accounts):
         run_job(instance, "age_estimates", tags=tags)
 
 
 def is_complete() -> bool:
-    """Whether the lake has posts, no landed file is pending, and all derived tables and datasets are up to date."""
+    """Whether the lake has posts, no ingested file is pending, and datasets and age predictions (if enabled) exist."""
     written = not {"dataset_csv", "dataset_json", "dataset_parquet"} & set(missing_datasets(settings()))
     asked = not settings().age.enabled or (open_lake(settings()) / "age_predictions").exists()
     return written and asked and (open_lake(settings()) / "posts").exists() and not pending_files(open_lake(settings()))
 
 
 def span(tags: Mapping[str, str] | None) -> str:
-    """The partitions of a run as text: one, or the first and the last; empty for a run without partitions."""
+    """Text with the partitions of a run: the only one, or first … last; empty for a run without partitions."""
     if not tags:
         return ""
     return tags.get(PARTITION) or f"{tags[RANGE_START]} … {tags[RANGE_END]}"

@@ -30,8 +30,8 @@ DATASET_INPUTS = {
 def datasets_are_due(instance: dg.DagsterInstance) -> bool:
     """Whether any output of the job `datasets` is missing or older than its inputs.
 
-    Also true for viral labels by a rule other than the configured one, and for datasets that refer to images deleted by
-    retention, that are pseudonymised otherwise than configured, or whose files are missing.
+    Also true if the viral labels were made by another rule than the configured one, or if a dataset refers to images
+    deleted by retention, is not pseudonymised as configured, or lacks files.
     """
     made = {
         name: last_materialized(instance, name)
@@ -51,7 +51,7 @@ def datasets_are_due(instance: dg.DagsterInstance) -> bool:
 
 
 def _pseudonymised_otherwise(instance: dg.DagsterInstance) -> bool:
-    """Whether a dataset's pseudonymisation differs from the settings: names or pseudonyms, or another key."""
+    """Whether a dataset's pseudonymisation differs from the settings: names instead of pseudonyms, or another key."""
     configured = pseudonymous_by(settings())
     for name in DATASET_INPUTS:
         event = instance.get_latest_materialization_event(dg.AssetKey(name)) if name.startswith("dataset_") else None
@@ -63,7 +63,7 @@ def _pseudonymised_otherwise(instance: dg.DagsterInstance) -> bool:
 
 
 def _lack_files(instance: dg.DagsterInstance) -> bool:
-    """Whether files of a materialized dataset are missing, as after a restore, which brings back the history only."""
+    """Whether files of a materialized dataset are missing, such as after restoring a backup without datasets."""
     for name in missing_datasets(settings()):
         event = instance.get_latest_materialization_event(dg.AssetKey(name))
         made = event.asset_materialization if event else None

@@ -32,9 +32,9 @@ def accounts(
     week: Annotated[str, typer.Option(help="Only who is collected in that ISO week, such as 2026-W48.")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Show whom the registry names, and who is collected this week.
+    """Show the accounts and hashtags in the registry, and which of them are collected this week.
 
-    It is accounts.toml in the data folder, or what INSTAGRAM_ASSETS_ACCOUNTS__FILE names.
+    The registry is accounts.toml in the data folder, or the file that INSTAGRAM_ASSETS_ACCOUNTS__FILE names.
     """
     if context.invoked_subcommand:
         return
@@ -66,9 +66,10 @@ def candidates(
     top: Annotated[int, typer.Option(min=1, max=10_000, help="How many to propose.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
-    """Propose accounts that collected posts name again and again, and that the registry has not.
+    """Propose accounts that collected posts name frequently and that are not in the registry.
 
-    They are co-authors, mentioned or tagged, ranked by the weeks in which a post names them. None is added by itself.
+    They are co-authors, mentioned or tagged accounts, ranked by the number of weeks in which a post names them. None is
+    added automatically.
     """
     from instagram_assets.privacy.tombstones import load_tombstones
     from instagram_assets.settings import settings

@@ -43,10 +43,10 @@ def train(
     age_cutoff: _AgeCutoff = None,
     device: _Device = None,
 ) -> None:
-    """Train an age model, judge it on people it has not seen, and write its card.
+    """Train an age model, evaluate it on held-out people, and write its model card.
 
-    What is not given here is as the settings say. A training that was killed goes on where it was, and one that is
-    done is not done again.
+    Options that are not given are taken from the settings. A training that was killed is resumed, and one that is
+    complete is not repeated.
     """
     from instagram_assets.age import pipeline
     from instagram_assets.age.card import NOT_FOR_PERSONS
@@ -87,17 +87,21 @@ def predict(
         str | None, typer.Option(help="Language model below a .pth; a folder brings its own.")
     ] = None,
     device: _Device = None,
+    labelled: Annotated[
+        Path | None,
+        typer.Option(help="CSV as for training, of 50 or more of these users: their ages anchor the share."),
+    ] = None,
     purpose: _Purpose = None,
 ) -> None:
     """Predict for each user of a folder whether they are of the cut-off age or older, and the share of all of them.
 
-    Cut-off and longest post are those that the model was trained with; an old .pth does not say them, and counts as
-    trained with those given here.
+    Cut-off age and maximum post length are those that the model was trained with. An old .pth does not contain them:
+    it counts as trained with those given here.
     """
     from instagram_assets.age import pipeline
     from instagram_assets.age.card import NOT_FOR_PERSONS
     from instagram_assets.age.legacy_pth import resolve_model
-    from instagram_assets.age.predict import check_output_file, write_predictions_csv
+    from instagram_assets.age.predictions_csv import check_output_file, write_predictions_csv, write_share_csv
     from instagram_assets.age.user_texts import scan_user_folder
     from instagram_assets.ingest.folder_scan import FolderContents
     from instagram_assets.report.progress import counter, show_progress
@@ -114,7 +118,8 @@ def predict(
     people = scan_user_folder(input_dir, settings.ingest)
     folder, settings = resolve_model(finetuned_model_path, settings)
     with show_progress(lambda line: typer.echo(line, err=True), counter("users")) as report:
-        found = pipeline.predict_users(people.users(), settings, lambda done: report(done, len(people.names)), folder)
+        users, tell = people.users(), lambda done: report(done, len(people.names))
+        found = pipeline.predict_users(users, settings, tell, folder, labelled)
     safe = settings.export.spreadsheet_safe
     write_predictions_csv(found.table, prediction_output_file, settings.age.age_cutoff, spreadsheet_safe=safe)
     if found.forgotten:
@@ -122,7 +127,13 @@ def predict(
     if others := FolderContents(passed=people.passed).others:
         typer.echo(f"{input_dir}: {others}")
     typer.echo(f"{prediction_output_file}: {_counts(found.table)}")
+    shares = write_share_csv(found.audience, prediction_output_file, settings.age.age_cutoff, spreadsheet_safe=safe)
     typer.echo(f"at or above the age of {settings.age.age_cutoff}: {found.share}")
+    if found.audience.anchor:
+        typer.echo(found.audience.anchor.change)
+    for warning in found.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    typer.echo(f"{shares}: the share, its interval and what it assumes")
     typer.echo(NOT_FOR_PERSONS)
 
 
@@ -132,7 +143,7 @@ def _age_settings(given: dict[str, Any], purpose: str | None) -> "Settings":
 
 
 def _print_unused(lines: list[str]) -> None:
-    """Print the rows of the labels and the users that cannot be used."""
+    """Print which rows of the labels, and which users, cannot be used."""
     for line in _first_lines(lines):
         typer.echo(f"not used: {line}", err=True)
 
@@ -143,7 +154,7 @@ def _print_warning(data: "TrainingData") -> None:
 
 
 def _counts(predictions: "pa.Table") -> str:
-    """How many users have which prediction, and the reasons for those without, as text."""
+    """Text with the number of users per prediction, and the reasons why others have none."""
     rows = predictions.to_pylist()
     labelled = sum(not row["abstained"] for row in rows)
     with_probability = sum(row["probability"] is not None for row in rows)
@@ -153,6 +164,6 @@ def _counts(predictions: "pa.Table") -> str:
 
 
 def _first_lines(lines: list[str]) -> list[str]:
-    """The first lines, and the number of the others."""
+    """The first of `lines`, followed by a line with the number of the others."""
     more = [f"and {len(lines) - _MOST_SHOWN} more"] if len(lines) > _MOST_SHOWN else []
     return [*lines[:_MOST_SHOWN], *more]

@@ -15,9 +15,9 @@ commands = typer.Typer(no_args_is_help=True, help="Tell failures by webhook and 
 @commands.command("test")
 @report_errors
 def test() -> None:
-    """Send a test message by every way that the settings name, and say how each ended."""
+    """Send a test message by every alert channel in the settings, and print the result of each."""
     from instagram_assets.alerts.channels import UndeliveredError
-    from instagram_assets.alerts.deliver import FOLDER, end_trouble
+    from instagram_assets.alerts.deliver import ALERTS_FOLDER, end_trouble
     from instagram_assets.alerts.message import Alert
     from instagram_assets.calendar import today
     from instagram_assets.errors import NothingDoneError
@@ -31,7 +31,7 @@ def test() -> None:
             failed.append(channel.name)
             typer.echo(f"{channel.name}: not sent: {error}")
             continue
-        end_trouble(channel.name, settings().folder(FOLDER))
+        end_trouble(channel.name, settings().folder(ALERTS_FOLDER))
         typer.echo(f"{channel.name}: sent{f'; {remark}' if remark else ''}")
     if failed:
         raise NothingDoneError(f"Nothing went out by {' and '.join(failed)}. See INSTAGRAM_ASSETS_ALERTS__… in .env.")
@@ -40,7 +40,7 @@ def test() -> None:
 @commands.command("send")
 @report_errors
 def send() -> None:
-    """Tell now what failed within the last day and was not told yet; a running `dev` does it every minute."""
+    """Send alerts now for failures of the last day that were not sent yet; a running `dev` does it every minute."""
     from datetime import UTC, datetime
 
     _channels()

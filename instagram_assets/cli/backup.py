@@ -29,9 +29,10 @@ def backup(
     with_datasets: Annotated[bool, typer.Option(help="The datasets, too, which can be made again.")] = False,
     history: Annotated[bool, typer.Option(help="Dagster's history of runs.")] = True,
 ) -> None:
-    """Store the lake, the media, the inbox, settings without secrets and Dagster's history; runs may go on meanwhile.
+    """Back up the lake, media, inbox, settings without secrets, and Dagster's history, also while runs are active.
 
-    What is stored there already is not stored again. The keys and tombstones are never in it: keep a copy of them.
+    Incremental: files that are in the backup already are not stored again. The keys and tombstones (who was erased) are
+    never in it: keep a copy of them yourself.
     """
     from instagram_assets.backups.backup_contents import BackupContents
     from instagram_assets.backups.create_backup import create_backup
@@ -69,10 +70,10 @@ def restore_backup(
     privacy: Annotated[Path | None, typer.Option(help="Folder of the keys and tombstones, if not the usual.")] = None,
     without_tombstones: WithoutTombstonesOption = False,
 ) -> None:
-    """Bring a backup back into an empty folder, every byte checked; who was forgotten is forgotten again.
+    """Restore a backup into an empty folder, verifying every byte; people who were forgotten are forgotten again.
 
-    The same command again goes on where an interrupted one was; once it has ended, it compares the folder with the
-    backup and changes nothing.
+    Repeat the command to continue an interrupted restore; after a complete one, it compares the folder with the backup
+    and changes nothing.
     """
     from instagram_assets.backups.privacy_folder import has_keys
     from instagram_assets.backups.restore import restore_backup as restore_from
@@ -120,7 +121,7 @@ def backups(
     keep: Annotated[int | None, typer.Option(min=1, help="Take all but so many of the newest away.")] = None,
     verify_backups: Annotated[bool, typer.Option("--check", help="Read all that is stored and compare it.")] = False,
 ) -> None:
-    """List the backups of a place, oldest first; with --keep, take old ones away; with --check, read them all."""
+    """List the backups in a folder, oldest first; with --keep, delete old ones; with --check, verify all of them."""
     from instagram_assets.backups.location import open_location
     from instagram_assets.backups.maintenance import prune_backups
     from instagram_assets.errors import StorageError
@@ -155,7 +156,7 @@ def backups(
 
 
 def _check(where: str) -> None:
-    """Read every stored file of a backup; prints damaged ones, and exits with 1 if there are any."""
+    """Verify every file stored in the backups at `where`; prints damaged ones, and exits with 1 if there are any."""
     from instagram_assets.backups.maintenance import verify_backups
     from instagram_assets.report.progress import counter, show_progress
 
@@ -167,7 +168,7 @@ def _check(where: str) -> None:
 
 
 def keys_folder(given: Path | None, restored: Path | None) -> Path:
-    """The folder of keys and tombstones: given, else configured, else in the restored or the data folder."""
+    """The folder with the keys and tombstones: the given or configured one, else in the restored or data folder."""
     from instagram_assets.settings import settings
 
     default = settings().folder("privacy")
@@ -178,7 +179,7 @@ def keys_folder(given: Path | None, restored: Path | None) -> Path:
 
 
 def warn_without_tombstones(name: str) -> None:
-    """Print a warning that erasures were not applied again."""
+    """Print a warning that erased data can be in a restored backup, since there were no tombstones to apply."""
     from instagram_assets.backups.privacy_folder import restore_cutoff
 
     typer.secho(
@@ -190,7 +191,7 @@ def warn_without_tombstones(name: str) -> None:
 
 
 def _finish_restore(folder: Path, keys: Path, *, without_tombstones: bool) -> None:
-    """Finish a restore: close runs that were active, and apply erasures again by the tombstones in `keys`."""
+    """Finish a restore: mark runs that were active as failed, and apply erasures again by the tombstones in `keys`."""
     home = folder / "dagster"
     # A home with PostgreSQL would open the server's database, which is not the restored one
     has_history = (home / "history" / "runs.db").exists() and not (home / "postgres.dump").exists()
@@ -211,7 +212,7 @@ def _finish_restore(folder: Path, keys: Path, *, without_tombstones: bool) -> No
 
 
 def _print_earlier_restore(done: "RestoreSummary") -> None:
-    """Print what a repeated restore found in the already filled folder; exits with 1 if files are missing."""
+    """Print the result of a restore into a folder that is already complete; exits with 1 if files are missing."""
     from instagram_assets.settings import settings
 
     assert done.before
@@ -230,7 +231,7 @@ def _print_earlier_restore(done: "RestoreSummary") -> None:
 
 
 def close_active_runs(home: Path) -> None:
-    """Mark runs that were active when the backup was made as failed, in this Dagster home only."""
+    """Mark runs that were active when the backup was made as failed, in the Dagster home `home` only."""
     import dagster as dg
 
     from instagram_assets.automation.dead_runs import close_restored_runs
@@ -248,14 +249,14 @@ def close_active_runs(home: Path) -> None:
 
 
 def _options(where: str) -> dict[str, Any] | None:
-    """Options of the object store: those of the lake, if it is in one."""
+    """Options for the object store of a backup: those of the lake; None if the backup is in a local folder."""
     from instagram_assets.settings import settings
 
     return settings().lake_options if "://" in where else None
 
 
 def _exit_if_missing(missing: "Sequence[Missing]", what: str) -> None:
-    """Print the missing files and exit with 1, if there are any."""
+    """If there are missing files, print them and exit with 1; `what` is the end of the message."""
     if not missing:
         return
     _print_first(missing)

@@ -51,9 +51,9 @@ def collect_command(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Collect accounts and hashtags into the inbox: by Meta's official API, or from the site whom you may.
+    """Collect accounts and hashtags into the inbox, by Meta's official API, or permitted accounts from the site.
 
-    The same command again goes on where an interrupted one was, and asks for no page twice.
+    Repeat the command to continue an interrupted one; no page is requested twice.
     """
     from instagram_assets.collect.clock import SystemClock
     from instagram_assets.collect.collect_targets import choose_targets
@@ -105,10 +105,10 @@ def scrape_users(
     wait: _Wait = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Collect users from Instagram's site into a folder, slowly and safely: USER.json of each, whole or not there.
+    """Collect users from Instagram's site into a folder, rate-limited: a USER.json of each, written when complete.
 
-    Only users that INSTAGRAM_ASSETS_COLLECTION__ALLOWED names are asked about. Stop it at any time: the same command
-    again goes on, and asks for no page twice.
+    Only users that INSTAGRAM_ASSETS_COLLECTION__ALLOWED names are requested. It can be stopped at any time: repeat the
+    command to continue; no page is requested twice.
     """
     from instagram_assets.errors import SettingsError
     from instagram_assets.sources.apify_inputs import parse_day
@@ -175,7 +175,7 @@ def _database(chosen: "Settings") -> "CollectorDatabase":
 
 
 def _clear_stops(database: "CollectorDatabase") -> None:
-    """Clear the stopped state of all identities, which waited for a person to resolve a problem."""
+    """Clear the stops of all identities (logins, tokens), after a person has resolved the problem."""
     from instagram_assets.collect.circuit_breaker import clear_stop, identity_states
 
     stopped = [
@@ -190,7 +190,7 @@ def _clear_stops(database: "CollectorDatabase") -> None:
 
 
 def _update_ui_table(database: "CollectorDatabase") -> None:
-    """Update the table of collected accounts that the UI shows, as a Dagster run would."""
+    """Update the table `collected_accounts` in the lake and the Dagster UI, as a Dagster run would."""
     from instagram_assets.automation.collect_job import note_status
     from instagram_assets.automation.shell_runs import open_instance
     from instagram_assets.collect.clock import SystemClock
@@ -204,7 +204,10 @@ def _update_ui_table(database: "CollectorDatabase") -> None:
 
 
 def _finish(done: "RunResult", as_json: bool, *, there: int = 0, hint: str = "") -> None:
-    """Print the summary, and exit with an error where something is missing."""
+    """Print the summary of a collection, and raise an error if it is incomplete.
+
+    `there` is the number of users whose file existed before.
+    """
     from instagram_assets.cli.collection_progress import collection_json, collection_table, raise_collection_errors
 
     if as_json:

@@ -31,7 +31,7 @@ _MOST_SHOWN = 30
 
 
 class CollectionProgress(ProgressListener):
-    """Prints each subject's result with the estimated time left by the rate limits, and shows current requests."""
+    """Prints the result of each account and hashtag with the estimated time left, and shows the current request."""
 
     def __init__(self) -> None:
         super().__init__(_print_line)
@@ -77,9 +77,9 @@ class CollectionProgress(ProgressListener):
 
 
 def raise_collection_errors(done: RunResult, there: int = 0) -> None:
-    """Raise errors, incomplete subjects, or that nothing was done, as one error.
+    """Raise one error if the collection had errors or incomplete accounts, or collected nothing.
 
-    `there` is the number of subjects whose file existed before.
+    `there` is the number of accounts and hashtags whose file existed before.
     """
     messages = [str(error) for error in done.errors]
     if unfinished := done.of(*UNFINISHED):
@@ -95,7 +95,7 @@ def raise_collection_errors(done: RunResult, there: int = 0) -> None:
 
 
 def _result_line(found: SubjectResult, identity: str) -> str:
-    """The result of one subject as a line; why an identity was stopped is printed once, at the end."""
+    """Line with the result of one account or hashtag, without the reason of a stop, which is printed at the end."""
     parts = [f"{found.subject}: {_outcome_text(found.outcome)}"]
     if found.posts:
         parts.append(f"{found.posts:,} post{'' if found.posts == 1 else 's'}")
@@ -106,7 +106,7 @@ def _result_line(found: SubjectResult, identity: str) -> str:
 
 
 def collection_table(done: RunResult) -> Table:
-    """The summary table: each subject by name if they are few, else the incomplete ones and a count."""
+    """The summary table: each account and hashtag by name if they are few, else only incomplete ones, and counts."""
     table = Table(title="Collected", title_justify="left")
     for name, right in (("account", False), ("", False), ("posts", True), ("requests", True), ("file, or why", False)):
         table.add_column(name, justify="right" if right else "left", overflow="fold")
@@ -135,7 +135,7 @@ def collection_table(done: RunResult) -> Table:
 
 
 def collection_json(done: RunResult, there: int = 0) -> dict[str, Any]:
-    """The results as JSON-serialisable values; `there` is the number of subjects whose file existed before."""
+    """The results as JSON-serialisable values; `there` is the number of accounts whose file existed before."""
 
     def plain(one: SubjectResult) -> dict[str, Any]:
         until = utc_datetime(one.until).isoformat() if one.until else None
@@ -151,11 +151,11 @@ def _print_line(line: str) -> None:
 
 
 def _ignore_status(_: str) -> None:
-    """Ignore a status text: without a terminal, each account's line is enough."""
+    """Ignore a status text, which is not shown when stderr is not a terminal."""
 
 
 def _ignore_refresh() -> None:
-    """Clear the display between two sites."""
+    """Do nothing: replaces the display's refresh function between two sites."""
 
 
 def _outcome_text(outcome: CollectionOutcome) -> str:
@@ -167,7 +167,10 @@ def _resume_text(one: SubjectResult) -> str:
 
 
 def _time_left_text(session: SiteSession, requests: Sequence[int], count: int, each: int) -> str:
-    """Estimated time for `count` more subjects, if each takes as many requests as those did that needed any."""
+    """Text with the estimated time left for `count` more accounts, by the average of `requests` per account so far.
+
+    `each` is the assumed number of requests per account before any is known.
+    """
     if not count:
         return ""
     needed = [number for number in requests if number] or [each]

@@ -24,9 +24,10 @@ _NUMBER_COLUMNS = ("posts", "refusals", "today")
 @commands.command()
 @report_errors
 def collected(as_json: JsonOption = False) -> None:
-    """Show each account and hashtag that was collected: last seen, newest post, refusals, when it may be asked again.
+    """Show each account and hashtag that was collected: last seen, newest post, refusals, time of the next request.
 
-    And of who asks: requests of today, what a person has to do, hashtags that count, hours that are missing.
+    Also, for each login or token: today's requests, actions that a person has to take, hashtags that count against the
+    weekly budget, and hours from which posts of hashtags can be missing.
     """
     from instagram_assets.collect.clock import SystemClock
     from instagram_assets.collect.collection_status import account_statuses, identity_statuses

@@ -1,4 +1,4 @@
-"""Options that several commands share, how `--accounts` and `--days` are read, and settings with options applied."""
+"""Options that several commands share: parsing of `--accounts` and `--days`, and settings overridden by options."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,7 +20,10 @@ ObservedAtOption = Annotated[str, typer.Option(help="When the numbers were read,
 
 
 def settings_with_options(**sections: dict[str, Any]) -> "Settings":
-    """The settings with command line options applied; options not given are null. Raises SettingsError."""
+    """The settings overridden by command line options, given by section; options that are None are ignored.
+
+    Raises SettingsError for an invalid value.
+    """
     from instagram_assets.settings import load_settings
 
     given = {
@@ -30,9 +33,10 @@ def settings_with_options(**sections: dict[str, Any]) -> "Settings":
 
 
 def parse_accounts(text: str, order: "Sequence[str]") -> list[str]:
-    """Account names from a list or a file with one per line; comments, blank lines and duplicates are left out.
+    """Parse account names from a comma-separated list, or from a file with one per line.
 
-    Empty means all of `order`, the accounts there are. Raises SettingsError for accounts that are not among them.
+    Comments, blank lines and duplicates are left out. Empty means all accounts, which `order` lists. Raises
+    SettingsError for unknown accounts.
     """
     try:
         names = [line.split("#", 1)[0].strip() for line in Path(text or ".").read_text("utf-8-sig").splitlines()]
@@ -49,7 +53,7 @@ def parse_accounts(text: str, order: "Sequence[str]") -> list[str]:
 
 
 def parse_days_in_lake(text: str) -> "tuple[date, date]":
-    """The first and the last day of one day or `first..last`; of the whole lake when empty.
+    """Parse one day or `first..last` as the first and the last day; empty means all days of the lake.
 
     Raises SettingsError for an invalid day, or one outside the lake's range.
     """
@@ -65,7 +69,7 @@ def parse_days_in_lake(text: str) -> "tuple[date, date]":
 
 
 def parse_days(text: str) -> "tuple[date, date]":
-    """The first and the last day of one day or `first..last`. Raises SettingsError for an invalid day."""
+    """Parse one day or `first..last` as the first and the last day. Raises SettingsError for an invalid day."""
     from datetime import date
 
     first, dots, last = text.partition("..")

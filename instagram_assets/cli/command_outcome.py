@@ -22,9 +22,9 @@ _MOST_NAMED = 5
 
 @dataclass
 class CommandOutcome:
-    """What a command did: new files, names of files read before, runs, and errors.
+    """What a command did: newly ingested files, names of files known before, number of runs, and errors.
 
-    `folders` are lines about the contents of folders; `row_statuses` the numbers of rows by table and status.
+    `folders` are lines about the contents of ingested folders; `row_statuses` counts rows by table and status.
     """
 
     files: list[LandedFile] = field(default_factory=list[LandedFile])
@@ -36,7 +36,7 @@ class CommandOutcome:
 
     @property
     def empty_tables(self) -> list[str]:
-        """The tables for which the runs produced no row."""
+        """The tables for which the runs produced no row with the status `ok`."""
         return [table for table, counts in self.row_statuses.items() if not counts["ok"] and counts.total()]
 
     def without_reported_files(self, state: DataStatus) -> DataStatus:
@@ -55,7 +55,7 @@ class CommandOutcome:
 
 @contextmanager
 def record_runs(instance: dg.DagsterInstance) -> Generator[CommandOutcome]:
-    """Context manager: record the outcomes of the runs that the block starts, not of concurrent ones."""
+    """Context manager: record the outcomes of the runs started in the block, not of other concurrent runs."""
     work, name = CommandOutcome(), uuid4().hex
     with shell_runs.as_command(name):
         yield work
@@ -96,7 +96,7 @@ def status_json(state: DataStatus, history: RunHistory | None, work: CommandOutc
 
 
 def _no_rows_message(rows: int, left_out: Sequence[LeftOut]) -> str:
-    """The message that a run produced no rows, with the reasons of the table where they explain all of them."""
+    """The message that all `rows` rows of a table failed, with the reasons if these explain all of them."""
     reasons = "; ".join(map(left_out_text, left_out))
     if sum(left.count for left in left_out) != rows:
         return f"all {rows:,} of this run came to nothing. Of the whole table: {reasons}"

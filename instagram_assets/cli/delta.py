@@ -1,4 +1,4 @@
-"""Commands that maintain Delta tables, and how they are written to any folder."""
+"""Commands that maintain the Delta tables, and a function that writes them to any folder."""
 
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ commands = typer.Typer(no_args_is_help=True, help="Keep the Delta tables quick a
 @commands.command("optimize")
 @report_errors
 def optimize() -> None:
-    """Have the Delta tables consist of few large files; they are up to date with the lake afterwards."""
+    """Compact the Delta tables into few large files; brings them up to date with the lake, too."""
     from instagram_assets.datasets import delta
     from instagram_assets.datasets.pseudonymous import declared_pseudonyms
     from instagram_assets.settings import settings
@@ -29,7 +29,7 @@ def optimize() -> None:
 @commands.command("vacuum")
 @report_errors
 def vacuum() -> None:
-    """Take files that no version of the last INSTAGRAM_ASSETS_DELTA__KEEP_HOURS needs."""
+    """Delete files that no version of the Delta tables of the last INSTAGRAM_ASSETS_DELTA__KEEP_HOURS hours needs."""
     from instagram_assets.datasets import delta
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake

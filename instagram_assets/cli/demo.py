@@ -27,7 +27,7 @@ def demo(
     once: Annotated[bool, typer.Option(help="Do nothing when everything is there already.")] = False,
     port: Annotated[int, typer.Option(help="Where the demo's own picture server listens.")] = 0,
 ) -> None:
-    """Run everything once on the sample export, with pictures from a server on this machine."""
+    """Run the whole pipeline once on the sample export, with images from a server on this machine."""
     from instagram_assets.demo import MODELS, SAMPLE
     from instagram_assets.demo.apify_server import ApifyServer
     from instagram_assets.demo.demo_settings import use_demo_settings, write_demo_people
@@ -95,7 +95,7 @@ def demo(
 
 
 def _analyse_reels(dagster: "dg.DagsterInstance") -> None:
-    """Analyse the reels of the sample's days, and compute everything derived from them."""
+    """Analyse the reels of the sample's days, and compute the tables derived from them."""
     from datetime import timedelta
 
     from instagram_assets.cli.reel_pipeline import run_pipeline
@@ -105,10 +105,10 @@ def _analyse_reels(dagster: "dg.DagsterInstance") -> None:
 
 
 def _scrape_reels(apify: "ApifyServer", folder: Path, accounts: list[str], observed_at: datetime) -> Path:
-    """The file of the demo's reels, scraped from the local Apify server into the inbox, or its landed copy.
+    """Scrape the demo's reels from the local Apify server; returns the file in the inbox, or its ingested copy.
 
-    `folder` contains the reels and the scraper's state. No configured token is used: the real Apify must never be
-    called.
+    `folder` contains the reels and the scraper's state. The user's Apify token is not used, so that the real Apify is
+    never called.
     """
     from instagram_assets.demo.apify_server import ApifyActor
     from instagram_assets.settings import ApifySettings, settings
@@ -128,9 +128,10 @@ def _scrape_reels(apify: "ApifyServer", folder: Path, accounts: list[str], obser
 
 
 def _collect_samples(dagster: "dg.DagsterInstance", pictures: str, folder: Path) -> list[Path]:
-    """The files of a hashtag and two accounts, collected into the inbox, or their landed copies.
+    """Collect a hashtag and two accounts from local servers; returns the files in the inbox, or their ingested copies.
 
-    `folder` contains the collector's state: demo requests must not count as requests to real sites.
+    `folder` contains the collector's state, separate from the user's, so that demo requests do not count in real rate
+    limits. `pictures` is the URL of the image server.
     """
     from instagram_assets.automation.collect_job import note_status
     from instagram_assets.collect.collect_one_site import collect
@@ -187,7 +188,7 @@ def _collect_samples(dagster: "dg.DagsterInstance", pictures: str, folder: Path)
 
 
 def _land_collected_files(dagster: "dg.DagsterInstance", files: list[Path]) -> None:
-    """Land the collected files separately: they contain observation times, which the exports lack."""
+    """Ingest the collected files separately from the exports, since they contain their own observation times."""
     from instagram_assets.automation import shell_runs
     from instagram_assets.settings import settings
 
@@ -196,4 +197,4 @@ def _land_collected_files(dagster: "dg.DagsterInstance", files: list[Path]) -> N
 
 
 def _ignore_message(_: str) -> None:
-    """Ignore a message: waits of the demo take no time."""
+    """Ignore a message about a wait, since the demo's clock does not really wait."""

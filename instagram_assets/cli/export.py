@@ -1,4 +1,4 @@
-"""Commands that export datasets from the lake, or some accounts, days, columns or a list of them."""
+"""Commands that export datasets from the lake: all of it, or selected accounts, days, columns or a list of images."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +10,7 @@ from instagram_assets.cli.messages import report_errors
 from instagram_assets.errors import SettingsError
 
 if TYPE_CHECKING:
-    from instagram_assets.datasets.selected_posts import Form
+    from instagram_assets.datasets.selected_posts import SelectionFormat
 
 commands = typer.Typer()
 export = typer.Typer(no_args_is_help=True, help="Write the datasets that go out.")
@@ -77,7 +77,7 @@ def export_folder(
     out: Annotated[Path, typer.Option(help="The folder; files of others in it stay.")],
     pseudonymous: Annotated[bool, typer.Option("--pseudonymous", help="Refused: it names posts.")] = False,
 ) -> None:
-    """Write the images that a list keeps, with manifest.jsonl; again, it brings the folder up to date."""
+    """Write the images marked as kept in a list into a folder, with manifest.jsonl; repeat it to update the folder."""
     from instagram_assets.datasets.list_export import write_list_folder
     from instagram_assets.datasets.lists import find_list
     from instagram_assets.datasets.lists import list_name as checked_name
@@ -105,7 +105,7 @@ def export_delta(
     out: Annotated[str, typer.Option(help="Folder, or s3://…, in the place of INSTAGRAM_ASSETS_DELTA__TARGET.")] = "",
     pseudonymous: _Pseudonymous = False,
 ) -> None:
-    """Bring the Delta tables up to date: posts, reels, labels, analyses, ads; what did not change stays."""
+    """Update the Delta tables: posts, reels, labels, analyses, ads; incremental: unchanged files are not rewritten."""
     from instagram_assets.cli import delta
     from instagram_assets.settings import settings
     from instagram_assets.status.preflight import check_stages
@@ -130,7 +130,13 @@ def export_delta(
 
 
 def _export(
-    form: "Form", accounts: str, days: str, columns: str, out: Path | None, pseudonymous: bool, list_name: str
+    form: "SelectionFormat",
+    accounts: str,
+    days: str,
+    columns: str,
+    out: Path | None,
+    pseudonymous: bool,
+    list_name: str,
 ) -> None:
     from instagram_assets.settings import settings
     from instagram_assets.status.preflight import check_stages
@@ -154,7 +160,7 @@ def _export(
 
 
 def _export_some(
-    form: "Form", accounts: str, days: str, columns: str, folder: Path, of_list: str, *, pseudonymous: bool
+    form: "SelectionFormat", accounts: str, days: str, columns: str, folder: Path, of_list: str, *, pseudonymous: bool
 ) -> None:
     import os
 
@@ -162,12 +168,12 @@ def _export_some(
     from instagram_assets.cli.lists import kept_images
     from instagram_assets.cli.pseudonyms import unknown_export_files
     from instagram_assets.datasets.pseudonymous import check_before, check_pseudonymous, known_to
-    from instagram_assets.datasets.selected_posts import Chosen, write_selection
+    from instagram_assets.datasets.selected_posts import PostSelection, write_selection
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake, values_in
 
     root, known = open_lake(settings()), values_in(open_lake(settings()), "posts")
-    chosen = Chosen(
+    chosen = PostSelection(
         parse_accounts(accounts, sorted(known)) if accounts else None,
         parse_days_in_lake(days) if days else None,
         [name.strip() for name in columns.split(",") if name.strip()] or None,

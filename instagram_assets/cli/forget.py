@@ -1,4 +1,4 @@
-"""Command `forget`: erases an account, hashtag, post or image, with a preview, a confirmation and a proof."""
+"""Command `forget`: erases an account, hashtag, post or image on request, with preview, confirmation and proof."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from instagram_assets.forget.ambiguous_names import AmbiguousName
     from instagram_assets.forget.erasure import StepPlanner
     from instagram_assets.forget.erasure_report import ErasureReport
+    from instagram_assets.forget.erasure_steps import Step
     from instagram_assets.forget.erasure_subject import ErasureSubject
-    from instagram_assets.forget.steps import Step
     from instagram_assets.privacy.forgotten_identifiers import Forgotten, Identifiers
     from instagram_assets.settings import Settings
 
@@ -39,9 +39,9 @@ def forget(
         typer.Option("--bare", help="Also take a name that is an ordinary word out wherever that word stands."),
     ] = False,
 ) -> None:
-    """Take an account, a hashtag, a post or a picture out of everything that is kept, for good, and prove it.
+    """Erase an account, a hashtag, a post or an image from all stored data, permanently, and prove it.
 
-    What was forgotten does not come in again. Stopped in the middle, the same command finishes it.
+    Erased data is not ingested again. Repeat the command to finish an interrupted erasure.
     """
     from instagram_assets.forget import erasure
     from instagram_assets.forget.ambiguous_names import count_ambiguous_names
@@ -74,16 +74,18 @@ def forget(
 
 
 def history_erasure_planner(chosen: "Settings", home: Path | None = None) -> "StepPlanner":
-    """The erasure step for Dagster's history; the first one, since it refuses while other processes are active.
+    """Create the planner of the step that erases identifiers from Dagster's history.
+
+    It is the first step of an erasure, since it raises an error if other processes are active.
 
     `home` overrides the DAGSTER_HOME of the settings.
     """
     home = home or chosen.folder("dagster")
 
     def steps(settings: "Settings", forgotten: "Forgotten") -> "Iterator[Step]":
+        from instagram_assets.forget.erasure_steps import Step, StepResult
         from instagram_assets.forget.outputs import may_show
         from instagram_assets.forget.search_requests import search_slugs_in_lake
-        from instagram_assets.forget.steps import Step, StepResult
 
         def apply() -> StepResult:
             from instagram_assets.storage.dagster_history.history_erasure import erase_from_history
@@ -113,7 +115,11 @@ def history_erasure_planner(chosen: "Settings", home: Path | None = None) -> "St
 
 
 def _identifiers_in_history(home: Path, forgotten: "Forgotten") -> "Identifiers":
-    """The identifiers to erase in a history; of tombstones, which store only hashes, those that occur in it."""
+    """The identifiers to erase in Dagster's history.
+
+    `forgotten` are the identifiers themselves, or tombstones, which contain only hashes: then all texts of the history
+    are hashed to find the identifiers that occur in it.
+    """
     from instagram_assets.forget.tombstone_matcher import TombstoneMatcher
     from instagram_assets.privacy.forgotten_identifiers import Identifiers
     from instagram_assets.privacy.tombstones import Tombstones
@@ -192,7 +198,7 @@ def _print_ambiguous_names(words: "Sequence[AmbiguousName]", when: str = "") -> 
 
 
 class _Progress:
-    """Prints progress, at most once for each location."""
+    """Prints the progress of an erasure, one line for each area of the stored data."""
 
     def __init__(self, count: int) -> None:
         self._count, self._done, self._area = count, 0, ""

@@ -1,4 +1,4 @@
-"""Commands about input formats: which field becomes which column, and changes of fields over time."""
+"""Commands about the formats of export files: which field becomes which column, and how fields change over time."""
 
 import json
 from typing import TYPE_CHECKING, Annotated
@@ -23,7 +23,7 @@ def formats(
 ) -> None:
     """Show which field of a format goes into which column, and the column's type.
 
-    The first field of a column that says something counts. What no column takes is in `extra`, as JSON.
+    If several fields map to a column, the first with a value is used. Fields without a column are in `extra`, as JSON.
     """
     from instagram_assets.errors import SettingsError
     from instagram_assets.ingest.formats.mapping_table import mapping_table
@@ -42,9 +42,9 @@ def formats(
 @commands.command("drift")
 @report_errors
 def field_changes(as_json: JsonOption = False) -> None:
-    """Show what changed in the fields of landed files: missing, new and retyped ones, the newest files last.
+    """Show schema drift of ingested files: missing, new and retyped fields, the newest files last.
 
-    A file is compared with those of its format that came before it.
+    A file is compared with the earlier files of its format.
     """
     from instagram_assets.ingest.field_drift import field_changes as find_changes
     from instagram_assets.ingest.manifests import manifests

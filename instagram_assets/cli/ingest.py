@@ -27,7 +27,7 @@ def ingest(
     account: Annotated[str, typer.Option(help="Whose posts they are, where an archive does not say it.")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Land export files and make every table that they touch."""
+    """Ingest export files, and compute every table that depends on them."""
     from instagram_assets.settings import settings
     from instagram_assets.status.preflight import check_ingest
 
@@ -65,9 +65,10 @@ def ingest_files(
     account: str = "",
     leave: "Sequence[str]" = (),
 ) -> "CommandOutcome":
-    """Land files and process all that is pending; errors are collected, so that good files are processed anyway.
+    """Ingest files and process all pending ones; errors are collected, so that good files are processed anyway.
 
-    Assets in `leave` are left to a later step.
+    `observed_at` is when the records were observed, `account` whose posts they are, if the files do not say so. Assets
+    named in `leave` are not computed.
     """
     from instagram_assets.automation import shell_runs
     from instagram_assets.cli.command_outcome import record_runs
@@ -102,7 +103,7 @@ def finish(
     command: Annotated[str, typer.Option(help="Whose runs these are.")] = "",
     leave: Annotated[list[str] | None, typer.Option(help="What a later step makes.")] = None,
 ) -> None:
-    """Make every table that landed files wait for, and the datasets; `ingest` calls it when days were added."""
+    """Compute the tables and datasets for files that are ingested but not yet processed; called by `ingest`."""
     from instagram_assets.automation import shell_runs
 
     with shell_runs.open_instance() as dagster, shell_runs.as_command(command):
@@ -114,10 +115,10 @@ def finish(
 def import_jobs(
     file: Annotated[Path, typer.Argument(help="The jobs.json of the dashboard, such as dashboard/data/jobs.json.")],
 ) -> None:
-    """Import the jobs.json of an earlier dashboard of image searches as history of the web app, once.
+    """Import the jobs.json of an earlier dashboard of image searches into the web app's history.
 
-    The same command again adds nothing. Bad entries are named and left out. Images are not moved: the history says
-    where the dashboard had put them.
+    Idempotent: repeating the command adds nothing. Invalid entries are reported and left out. Images are not moved: the
+    history says where the dashboard stored them.
     """
     from instagram_assets.cli.messages import print_stderr
     from instagram_assets.errors import NothingDoneError
@@ -146,7 +147,7 @@ def import_jobs(
 
 
 def _without_comments() -> set[str]:
-    """The names of landed files whose comments were skipped and would be ingested now."""
+    """The names of ingested files whose comments were skipped, but would be kept by the current settings."""
     from contextlib import suppress
 
     from instagram_assets.errors import StorageError

@@ -22,7 +22,7 @@ _CsvOption = Annotated[bool, typer.Option("--csv", help="All rows as CSV; null i
 _JsonArrayOption = Annotated[bool, typer.Option("--json", help="All rows as one JSON array.")]
 _MOST_TABLE_ROWS, _MOST_RECORDS = 100, 10
 _LEAST_COLUMN_WIDTH = 8
-"""Characters that a column needs to be read; where they do not fit, each row is shown as a list of its values."""
+"""Minimum column width in characters; if the columns do not fit, each row is shown as a list of its values."""
 
 
 @commands.command()
@@ -32,8 +32,8 @@ def sql(
     as_csv: _CsvOption = False,
     as_json: _JsonArrayOption = False,
 ) -> None:
-    """Ask the lake, such as "select account, count(*) from posts group by all"; `tables` lists what there is."""
-    from instagram_assets.lake import Lake
+    """Query the lake by SQL, such as "select account, count(*) from posts group by all"; see also `tables`."""
+    from instagram_assets.notebook_lake import Lake
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import lake_root
 
@@ -43,8 +43,8 @@ def sql(
 @commands.command()
 @report_errors
 def tables(as_csv: _CsvOption = False, as_json: _JsonArrayOption = False) -> None:
-    """List the tables and views of the lake, with their rows and what one row is."""
-    from instagram_assets.lake import Lake
+    """List the tables and views of the lake, with their number of rows and what one row is."""
+    from instagram_assets.notebook_lake import Lake
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import lake_root
 
@@ -58,7 +58,7 @@ def materialize(
     accounts: AccountsOption = "",
     days: DaysOption = "",
 ) -> None:
-    """Make the selected assets again, for some accounts and days or for all."""
+    """Materialize the selected assets again, for some accounts and days or for all."""
     from instagram_assets.settings import settings
     from instagram_assets.status.preflight import check_stages
 
@@ -82,7 +82,7 @@ def materialize(
 @commands.command()
 @report_errors
 def migrate() -> None:
-    """Rewrite a lake of an older layout; every command that meets one does it, too."""
+    """Migrate a lake to the current layout; every command that opens an older lake does it, too."""
     from instagram_assets.report.progress import counter, show_progress
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import lake_root
@@ -107,7 +107,7 @@ def _print_rows(rows: "pa.Table", *, as_csv: bool, as_json: bool) -> None:
 
 
 def _print_table(rows: "pa.Table") -> None:
-    """Print rows as a table, or where the columns are too wide for the terminal, one column per line."""
+    """Print rows as a table; if the terminal is too narrow, each row as a list with one column per line."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -140,7 +140,7 @@ def _values(rows: "pa.Table") -> Iterator[tuple[Any, ...]]:
 
 
 def _cell(value: Any) -> Any:
-    """A value for a table cell: null is empty, nested values are JSON."""
+    """Convert a value for a table cell: null becomes empty, nested values become JSON."""
     if isinstance(value, list | dict):
         return json.dumps(value, ensure_ascii=False, default=str)
     return "" if value is None else value

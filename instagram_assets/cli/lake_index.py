@@ -1,4 +1,4 @@
-"""Command `index`: builds or updates the index of the lake, and makes thumbnails ahead."""
+"""Command `index`: builds or updates the web app's index of the lake, and pre-generates thumbnails."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def index(
     as_it_is: Annotated[bool, typer.Option("--as-it-is", hidden=True, help="Take the index as it is.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring the index up to date that the gallery and the insights are read from; the web app does so by itself."""
+    """Update the index of the lake from which the gallery and insights are read; the web app does so by itself."""
     done = None if as_it_is else _update(rebuild=rebuild)
     ahead = _make_thumbnails(alone=not as_it_is) if with_thumbnails else None
     if as_json:
@@ -69,7 +69,10 @@ def _update(*, rebuild: bool) -> "Updated":
 
 
 def _make_thumbnails(*, alone: bool) -> "PregenerationCounts":
-    """Create thumbnails of the indexed images, in one thread per processor if `alone`, else in half as many."""
+    """Create missing thumbnails of the indexed images, newest first.
+
+    Uses one thread per processor if `alone`, else half as many at lower priority.
+    """
     from instagram_assets.lake_index.index_files import INDEX_FOLDER
     from instagram_assets.lake_index.index_reader import LakeIndex
     from instagram_assets.lake_index.pregenerate_thumbnails import (

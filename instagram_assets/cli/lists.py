@@ -1,4 +1,4 @@
-"""Commands on lists of images that people kept or dropped in the gallery: show, delete; the images that one keeps."""
+"""Commands on named lists of images that users marked as kept or dropped in the gallery: show and delete them."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,7 +34,7 @@ def every_list(context: typer.Context) -> None:
 @commands.command("show")
 @report_errors
 def show(name: _ListName) -> None:
-    """Say of each image whether it is kept or dropped, when somebody decided so, and why."""
+    """Show for each image of a list whether it is kept or dropped, when that was decided, and why."""
     from instagram_assets.datasets.lists import find_list
     from instagram_assets.report.safe_text import printable
     from instagram_assets.settings import settings
@@ -49,7 +49,7 @@ def show(name: _ListName) -> None:
 @commands.command("delete")
 @report_errors
 def delete(name: _ListName) -> None:
-    """Take a list away; its images, and what was exported, stay."""
+    """Delete a list; its images and exported folders are kept."""
     from instagram_assets.datasets.lists import delete_list
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake
@@ -60,7 +60,9 @@ def delete(name: _ListName) -> None:
 
 
 def kept_images(root: "UPath", list_name: str) -> "pa.Array":
-    """The image ids that a list keeps. Raises NotFoundError for an unknown list, NothingDoneError if it keeps none."""
+    """The ids of the images marked as kept in a list. Raises NotFoundError if it does not exist, NothingDoneError if
+    no image is kept.
+    """
     import pyarrow as pa
 
     from instagram_assets.datasets.lists import find_list, kept_in

@@ -1,4 +1,4 @@
-"""Messages of commands: errors with their exit code, progress lines on stderr, paths and counts as they are shown."""
+"""Messages of commands: errors with their exit code, progress lines on stderr, formatting of paths and counts."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -11,9 +11,9 @@ from instagram_assets.errors import InstagramAssetsError
 
 
 def report_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorator: print our own and system errors as one red paragraph, and exit with 1; with 130 after Ctrl-C.
+    """Decorator of commands: print expected errors as one red paragraph and exit with 1; with 130 after Ctrl-C.
 
-    Anything else is a bug and keeps its traceback.
+    Expected are errors of this package and of the operating system. Any other is a bug and shows its traceback.
     """
 
     @wraps(command)
@@ -45,7 +45,7 @@ def print_stderr(line: str) -> None:
 
 
 def relative_path(path: Path) -> str:
-    """The path relative to the current directory, if it is below that; else as it is."""
+    """The path relative to the current directory, if it is below that; else unchanged."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 

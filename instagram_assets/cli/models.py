@@ -15,7 +15,7 @@ commands = typer.Typer(no_args_is_help=True, help="Fetch and list the models tha
 @commands.command("pull")
 @report_errors
 def pull() -> None:
-    """Fetch the models that the settings name from the hub; HF_ENDPOINT and HF_TOKEN are honoured."""
+    """Download the models that the settings name from the hub; HF_ENDPOINT and HF_TOKEN are used."""
     from instagram_assets.models.hub import pull_model
     from instagram_assets.models.local_models import named_models
     from instagram_assets.settings import settings

@@ -25,7 +25,7 @@ _MOST_NAMED = 5
 @commands.command("whose")
 @report_errors
 def whose(name: Annotated[str, typer.Argument(help="An account's name, with or without @.")]) -> None:
-    """Print the pseudonym of a name; there is no way back from a pseudonym to its name."""
+    """Print the pseudonym of an account's name; a pseudonym cannot be converted back to its name."""
     from instagram_assets.privacy.pseudonyms import load_pseudonymizer
     from instagram_assets.settings import settings
 
@@ -35,7 +35,7 @@ def whose(name: Annotated[str, typer.Argument(help="An account's name, with or w
 @commands.command("rotate")
 @report_errors
 def rotate(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
-    """Throw the key of the pseudonyms away and make another: crypto-erasure of all that was handed out."""
+    """Replace the key of the pseudonyms by a new one: crypto-erasure of the pseudonyms in all shared datasets."""
     from instagram_assets.privacy.secret_keys import rotate_key
     from instagram_assets.settings import settings
 
@@ -51,9 +51,9 @@ def rotate(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = Fal
 
 
 def unknown_export_files(folder: "Path", expected: "Collection[str]", names: "LakeNames") -> "Iterator[NamedFile]":
-    """Files of an export folder that are not `expected`, to be searched for names before the folder is handed out.
+    """Yield the files in an export folder that are not `expected`, to be searched for names before it is shared.
 
-    Outside of `data/datasets`, where a folder may be a user's home, they are only listed in a warning.
+    Outside of `data/datasets`, where a folder can be a user's home, such files are only listed in a warning.
     """
     from instagram_assets.privacy.identifier_leaks import foreign_entries, foreign_files, mask_file_names
     from instagram_assets.settings import settings
@@ -73,7 +73,7 @@ def unknown_export_files(folder: "Path", expected: "Collection[str]", names: "La
 
 
 def check_declared(asset: str) -> None:
-    """Search a dataset for names if exports are set to be pseudonymous. Raises IdentifierError for a name in it."""
+    """If exports are set to be pseudonymous, search a dataset for account names. Raises IdentifierError if found."""
     from instagram_assets.settings import settings
 
     if not settings().privacy.pseudonymous_exports:

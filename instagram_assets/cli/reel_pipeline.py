@@ -20,7 +20,7 @@ from instagram_assets.cli.messages import print_stderr, relative_path
 from instagram_assets.errors import AnalyserRefusedError, InstagramAssetsError, NothingDoneError, RunFailedError
 from instagram_assets.ingest.inbox import waiting_entries
 from instagram_assets.partitions import Cell, is_outdated, known_accounts
-from instagram_assets.reels.analyses import rows_by_video
+from instagram_assets.reels.analyses import is_from_before, rows_by_video
 from instagram_assets.reels.pending_reels import PendingReel, find_pending_reels
 from instagram_assets.reels.run_analysis import check_gemini, unanswered_usd
 from instagram_assets.reels.weekly_report_files import write_pages
@@ -45,7 +45,7 @@ class ReelPipelineResult:
         return {Cell(reel.account, reel.day) for reel in self.tried}
 
     def raise_errors(self) -> None:
-        """Raise the collected errors as one, each message once; it is an error, too, if no new reel was analysed."""
+        """Raise the collected errors as one, each message once; also an error if no new reel could be analysed."""
         messages = list(dict.fromkeys(map(str, self.errors)))  # a wrong key is that of every batch
         if messages:
             raise self.errors[0] if len(messages) == 1 else InstagramAssetsError("\n".join(messages))
@@ -61,14 +61,14 @@ class ReelPipelineResult:
 
 
 class OlderPostsError(Exception):
-    """Posts have landed that are older than the days known to this process: a new process has to continue."""
+    """Posts older than the daily partitions known to this process were ingested, so a new process has to continue."""
 
 
 def run_pipeline(dagster: dg.DagsterInstance, days: Days) -> ReelPipelineResult:
     """Run one step after the other until none is pending, each batch of reels once.
 
-    A failed batch does not stop the others; another failed step ends the pipeline. Errors are collected. Raises
-    OlderPostsError.
+    A failed batch of reels does not stop the others; any other failed step ends the pipeline. Errors are collected in
+    the result. Raises OlderPostsError if a new process has to continue.
     """
     result = ReelPipelineResult(days)
     while step := next_step(dagster, days, tried=result.cells):
@@ -84,7 +84,7 @@ def run_pipeline(dagster: dg.DagsterInstance, days: Days) -> ReelPipelineResult:
 
 
 def run_step(dagster: dg.DagsterInstance, step: ReelStep, result: ReelPipelineResult) -> None:
-    """Run one step, and record it in the result."""
+    """Run one step of the reel pipeline, and record it in the result."""
     result.steps.append(step.key)
     if step.box:
         _analyse_reels(dagster, step, result)
@@ -98,7 +98,7 @@ def run_step(dagster: dg.DagsterInstance, step: ReelStep, result: ReelPipelineRe
 
 
 def _warn_of_refusal() -> None:
-    """Print at once that Gemini refuses the key or the model; videos, whose addresses expire, are fetched anyway."""
+    """Print a warning if Gemini refuses the key or the model; videos are downloaded anyway, since their URLs expire."""
     try:
         check_gemini(settings())
     except AnalyserRefusedError as error:
@@ -128,7 +128,7 @@ def _ingest_waiting_files(dagster: dg.DagsterInstance, result: ReelPipelineResul
 
 
 def continue_in_new_process(days: int) -> int:
-    """Run the same command in a new process, which knows older days; returns its exit code."""
+    """Run the command `reels` in a new process, which knows the older daily partitions; returns its exit code."""
     words = [sys.executable, "-m", "instagram_assets.cli", "reels", "--days", str(days)]
     return subprocess.run(words, stdin=subprocess.DEVNULL).returncode
 
@@ -142,7 +142,7 @@ def summary_lines(result: ReelPipelineResult) -> Iterator[str]:
     yield f"Reels of {first} to {last}: {reels:,}, tried now: {len(result.tried):,}"
     if videos := [row["status"] for row in _rows(result.days, "reel_videos", "status")]:
         yield f"Videos: {_counts_text(videos)}"
-    if analyses := _rows(result.days, "reel_analyses", "status", "analyser"):
+    if analyses := _rows(result.days, "reel_analyses", "status", "analyser", "reason"):
         yield f"Analyses: {_counts_text(map(_outcome, analyses))}"
     if cost := _cost_line(result.days):
         yield cost
@@ -155,7 +155,9 @@ def _counts_text(words: Iterable[str]) -> str:
 
 
 def _outcome(analysis: dict[str, Any]) -> str:
-    """The outcome of an analysis, with a note if another backend was used instead of Gemini."""
+    """Text for the outcome of an analysis, with a note if an earlier one was kept or Gemini was not the backend."""
+    if is_from_before(analysis["reason"]):
+        return f"{analysis['status']} from before"
     is_fallback = settings().reels.analyser == "gemini" and analysis["analyser"] == "local"
     return f"{analysis['status']} on this machine" if is_fallback else analysis["status"]
 

@@ -28,9 +28,9 @@ def reels(
         int | None, typer.Option(min=1, max=366, help="Days before today whose reels are watched; else as set.")
     ] = None,
 ) -> None:
-    """Watch the reels of the last days: label, download, analyse, then hypotheses, Delta tables and the week's page.
+    """Analyse the reels of the last days: labels, videos, analyses, then hypotheses, Delta tables and weekly report.
 
-    Files that wait become tables first. The same command again goes on where an interrupted one was.
+    Pending export files are ingested first. Repeat the command to continue an interrupted one.
     """
     if context.invoked_subcommand:
         return
@@ -65,7 +65,7 @@ def reels(
 
 
 def _scrape_arguments(name: str, days: int) -> "tuple[ScrapeRequest, list[str], date | None]":
-    """The Apify request, the accounts, and the day of the oldest reel. Raises what would prevent the scrape."""
+    """The Apify request, the accounts, and the day of the oldest reel; raises what would prevent the scrape."""
     from datetime import timedelta
 
     from instagram_assets.calendar import today
@@ -92,7 +92,7 @@ def page(
         str, typer.Option(help="The ISO week, such as 2026-W48; none: the newest of which there is one.")
     ] = "",
 ) -> None:
-    """Write the page of a week: its reels, what sets the viral ones apart, and what a model saw in them."""
+    """Write the report of a week: its reels, what distinguishes the viral ones, and how a model described them."""
     from functools import partial
 
     from instagram_assets.calendar import week_name

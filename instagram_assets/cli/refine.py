@@ -1,4 +1,4 @@
-"""Commands on export files without a lake: merge them and fetch their images, and turn a merged JSON into CSV."""
+"""Commands on export files without a lake: merge them and download their images, and convert a merged JSON to CSV."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -19,14 +19,14 @@ commands = typer.Typer()
 
 
 class _RecordKind(StrEnum):
-    """A kind of record."""
+    """The kinds of records in a merged JSON: posts and reels."""
 
     post = "post"
     reel = "reel"
 
 
 class _RefineMode(StrEnum):
-    """Which kinds of records to work on."""
+    """Which kinds of records the command `refine` works on."""
 
     all = "all"
     post = "post"
@@ -71,7 +71,7 @@ def to_csv(
     caption_raw: Annotated[bool, typer.Option(help="Add the caption with its newlines kept.")] = False,
     spreadsheet_safe: Annotated[bool, typer.Option(help="Guard formulas, and keep long ids whole, in Excel.")] = False,
 ) -> None:
-    """Turn a merged JSON into CSV beside it."""
+    """Convert a merged JSON into CSV files in the same folder."""
     from instagram_assets.local.refine import to_csv as write
     from instagram_assets.settings import settings
 
@@ -89,7 +89,7 @@ def to_csv(
 
 
 def _refine_table(result: "RefineResult") -> "Table":
-    """The numbers and paths of a `RefineResult`, one per row."""
+    """Terminal table with the counts and paths of a `RefineResult`, one per row."""
     from rich.table import Table
 
     table = Table(title="Refined", title_justify="left", show_header=False)

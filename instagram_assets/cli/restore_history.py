@@ -21,10 +21,10 @@ def restore_history(
     privacy: Annotated[Path | None, typer.Option(help="Folder of the keys and tombstones, if not the usual.")] = None,
     without_tombstones: WithoutTombstonesOption = False,
 ) -> None:
-    """Bring Dagster's history back into the empty database that the variables of its dagster.yaml name.
+    """Restore Dagster's history into the empty database that the variables in its dagster.yaml name.
 
-    Runs that had not ended are closed, who was forgotten is forgotten again, and then the dump is taken away. The same
-    command again goes on where an interrupted one was.
+    Unfinished runs are marked as failed, erasures are applied again, and then the dump is deleted. Repeat the command
+    to continue an interrupted one.
     """
     from instagram_assets.backups.database_copies import postgres_of
     from instagram_assets.backups.privacy_folder import check_tombstones
@@ -59,9 +59,9 @@ def restore_history(
 
 
 def _forget_again(home: Path, keys: Path) -> None:
-    """Apply erasures again to the restored history, word by word."""
+    """Apply erasures again to the restored history, by the tombstones in the folder `keys`."""
     from instagram_assets.cli.forget import history_erasure_planner
-    from instagram_assets.forget.steps import StepResult
+    from instagram_assets.forget.erasure_steps import StepResult
     from instagram_assets.privacy.tombstones import load_tombstones
     from instagram_assets.settings import load_settings
 

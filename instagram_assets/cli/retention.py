@@ -1,4 +1,4 @@
-"""Commands that delete what is older than the settings keep it: `retention` observations and media, `tidy` runs."""
+"""Commands that delete data past its retention period: `retention` for observations and media, `tidy` for runs."""
 
 import json
 import sys
@@ -23,9 +23,9 @@ def retention(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Take away observations and media that are older than the settings keep them; what was made of them stays.
+    """Delete observations and media past their retention period in the settings; derived tables are kept.
 
-    Says first what goes: rows and files, their days, and what they take on disk.
+    First shows what will be deleted: rows and files, their days, and their size on disk.
     """
     from instagram_assets.automation import retention_job as deletion
     from instagram_assets.automation import shell_runs
@@ -58,7 +58,7 @@ def retention(
 def tidy(
     days: Annotated[int | None, typer.Option(min=0, help="Keep so many days in the place of HISTORY_DAYS.")] = None,
 ) -> None:
-    """Take runs, their logs and reports that are older than HISTORY_DAYS; what is known of each cell stays."""
+    """Delete runs, their logs and reports that are older than HISTORY_DAYS; each partition's newest state is kept."""
     from instagram_assets.automation import history_cleanup as history
     from instagram_assets.automation import shell_runs
     from instagram_assets.settings import settings

@@ -31,10 +31,10 @@ def scrape_command(
     registered: Annotated[bool, typer.Option(help="Whom the registry collects this week; see `accounts`.")] = False,
     again: Annotated[bool, typer.Option(help="Also when the same was scraped within the last twelve hours.")] = False,
 ) -> None:
-    """Run an actor of Apify, wait for it, and put what it collected into the inbox. It costs money.
+    """Run an Apify actor (a hosted scraper), wait for it, and put its records into the inbox. It costs money.
 
-    The same command again goes on where an interrupted one was, and starts and pays nothing twice. Ctrl-C ends the
-    actor's run, too.
+    Repeat the command to continue an interrupted one; no scrape is started or paid twice. Ctrl-C aborts the actor's
+    run, too.
     """
     from instagram_assets.calendar import today
     from instagram_assets.errors import ScrapeRequestError
@@ -100,7 +100,10 @@ def scrape_into_inbox(
 def _result_lines(
     record: "RunRecord", before: "RunRecord | None", request: "ScrapeRequest", path: Path | None
 ) -> "Iterator[str]":
-    """Lines about a scrape: its records, its cost where it was just paid, and the state of its file."""
+    """Lines about a scrape: its number of records, its cost if it was paid just now, and the state of its file.
+
+    `before` is the record of the scrape before this command, if any.
+    """
     from instagram_assets.cli.messages import relative_path
     from instagram_assets.ingest.folder_scan import DONE, ERROR_SUFFIX, REJECTED
 
@@ -119,7 +122,7 @@ def _result_lines(
 
 
 def _dollars(amount: float) -> str:
-    """An amount in dollars, to the cent, or where that is too coarse to a tenth of a cent."""
+    """Format an amount in dollars, to the cent, or to a tenth of a cent if it is small."""
     if 0 < amount < 0.0005:
         return "less than 0.001 US dollars"
     return f"{amount:,.3f}".removesuffix("0") + " US dollars"

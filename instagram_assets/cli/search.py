@@ -1,4 +1,4 @@
-"""Commands of the image search: collect a folder of images of one subject for a search word."""
+"""Commands of the image search: collect a folder of images of one subject for a search query."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -21,14 +21,14 @@ _STAGES: dict[str, Any] = {"loggers": {"stages": {"config": {"seconds": 0.0}}}}
 
 
 class _Subject(StrEnum):
-    """Which cluster of images is the subject."""
+    """How the cluster of images that shows the search's subject is chosen."""
 
     largest = "largest"
     query = "query"
 
 
 class SearchResult(NamedTuple):
-    """The result of a search: its name, the images kept, the candidates, and counts of those left out by reason."""
+    """The result of a search: its name, the number of images kept and of candidates, and rejected ones by reason."""
 
     search: str
     kept: int
@@ -56,8 +56,8 @@ def search_command(
 ) -> None:
     """Search for a word and keep sharp, large, different images of that one subject.
 
-    The same command again finishes what was interrupted, and fetches no image twice. Files that you put into the
-    folder, change or delete there stay so.
+    Repeat the command to finish an interrupted one; no image is downloaded twice. Files that you add, change or delete
+    in the folder are left as they are.
     """
     from instagram_assets.privacy.tombstones import load_tombstones
     from instagram_assets.search.search_requests import refuse_forgotten_query
@@ -92,7 +92,7 @@ def check_search(
     word: Annotated[str, typer.Argument(help="A search word, such as 고양이.")] = "",
     html: Annotated[Path | None, typer.Option(help="A saved page to read in the place of the site's.")] = None,
 ) -> None:
-    """Look at one page of the image search: what each selector matches, and the first images."""
+    """Check the parsing of one page of search results: what each CSS selector matches, and the first images."""
     from rich.console import Console
 
     from instagram_assets.search.image_search import clean_query, read_saved_results, search_source
@@ -110,11 +110,11 @@ def check_search(
 def run_search(
     instance: "dg.DagsterInstance", query: str, out: str = "", *, refresh: bool = False, **given: Any
 ) -> SearchResult:
-    """Run one image search, with progress on stderr; `out` names its folder, else the query does.
+    """Run one image search, with progress on stderr; `out` names its folder, else it is named after the query.
 
-    `given` are fields of SearchRequest; null means the setting's value. Results of earlier runs are reused. Raises
-    SearchRequestError before any work, as `search_request` does, RunFailedError with the reason when no image is kept
-    or, without `refresh`, when the folder would have fewer than before.
+    `given` are fields of SearchRequest; None means the setting's value. Results of earlier runs are reused. Raises
+    SearchRequestError before any work, as `search_request` does, and RunFailedError with the reason if no image is
+    kept, or if without `refresh` the folder would have fewer images than before.
     """
     from instagram_assets.automation.search_runs import search_request, search_run_config, search_run_tags
     from instagram_assets.automation.shell_runs import run_job
@@ -133,7 +133,7 @@ def run_search(
 
 
 def _search_table(report: "SearchReport", site: "Site") -> "Table":
-    """The number of matches of each selector on a search page, and the first images of the selector that is used."""
+    """Terminal table with the number of matches of each CSS selector on a search page, and the first images found."""
     from rich.markup import escape
     from rich.table import Table
 

@@ -1,4 +1,4 @@
-"""Commands that serve the web app and the Dagster UI with all their processes, or one of the two alone."""
+"""Commands that serve the web app and the Dagster UI with all their processes, or only one of the two."""
 
 import socket
 from pathlib import Path
@@ -78,7 +78,7 @@ def dagster_ui(
     ] = None,
     listener: Annotated[int | None, typer.Option(hidden=True, help="A socket that listens already.")] = None,
 ) -> None:
-    """Serve the Dagster UI alone, without sensors and schedules; other web pages cannot reach it."""
+    """Serve only the Dagster UI, without sensors and schedules; it rejects requests from other web pages."""
     from instagram_assets.web.http_server import listen
     from instagram_assets.web.run_servers import serve_dagster_ui
 
@@ -113,7 +113,7 @@ def web(
     ] = [],  # noqa: B006
     listener: Annotated[int | None, typer.Option(hidden=True, help="A socket that listens already.")] = None,
 ) -> None:
-    """Serve the web app: collect, watch, look at what came and find it again. Dagster runs beside it."""
+    """Serve the web app: start collections, follow runs, browse and search the data. Dagster has to run as well."""
     from instagram_assets.settings import settings
     from instagram_assets.web.http_server import address_of, listen
     from instagram_assets.web.run_servers import serve_web_app

@@ -1,4 +1,4 @@
-"""Commands that show what there is and what is wrong: `status` of the data and the runs, `doctor` of the machine."""
+"""Commands that report the state of an installation: `status` of the data and runs, `doctor` of the machine."""
 
 import json
 from typing import TYPE_CHECKING, Annotated
@@ -19,7 +19,7 @@ commands = typer.Typer()
 @commands.command()
 @report_errors
 def status(as_json: JsonOption = False) -> None:
-    """Say what there is, what was left out and why, and what waits or failed in Dagster; nothing is written."""
+    """Show the rows of each table, which were left out and why, and pending and failed runs. Read-only."""
     from rich.console import Console
 
     from instagram_assets.settings import settings
@@ -59,7 +59,7 @@ def status(as_json: JsonOption = False) -> None:
 def doctor(
     deep: Annotated[bool, typer.Option(help="Read every file that is kept, too, and say how to mend damage.")] = False,
 ) -> None:
-    """Look at Python, folders, models, browser, database and disk, and say what to do."""
+    """Check Python, folders, models, browser, database and disk, and say what to do about problems."""
     from rich.console import Console
 
     from instagram_assets.settings import settings

@@ -1,4 +1,4 @@
-"""Formats the data status and Dagster's run history as a table and lines for a terminal."""
+"""Formats the status of the data and Dagster's run history as a table and lines for a terminal."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -30,7 +30,10 @@ _INGEST = "run instagram-assets ingest"
 
 
 def print_status(state: DataStatus, settings: Settings, *notes: str) -> None:
-    """Print each stage with its rows in and out, the dataset files, and a line for all rows that were left out."""
+    """Print each stage with its rows in and out, the dataset files, and lines about rows that were left out.
+
+    `notes` are further lines to print.
+    """
     table = Table(title="What there is now", title_justify="left")
     for column in ("table", "in", "out", "left out"):
         table.add_column(column, justify="right" if column in ("in", "out") else "left", overflow="fold")
@@ -59,7 +62,7 @@ def path_lines(state: DataStatus, settings: Settings) -> Iterator[str]:
 
 
 def left_out_lines(state: DataStatus) -> Iterator[str]:
-    """One line for each kind of rows left out of a stage, with the reasons and the remedy."""
+    """A line for each stage and outcome (such as `failed`) of rows that were left out, with reasons and remedies."""
     for stage in state.stages:
         yield from (f"{stage.name} {left_out_text(left)}" for left in stage.left_out)
 
@@ -84,7 +87,7 @@ def alert_lines(state: DataStatus, zone: ZoneInfo) -> Iterator[str]:
 
 
 def file_lines(found: ExportFiles, rejected: Path) -> Iterator[str]:
-    """Lines about export files that wait, were rejected into that folder, or are damaged."""
+    """Lines about export files that are pending, rejected (moved to the folder `rejected`) or damaged."""
     if found.waiting:
         yield f"{_waiting_files(found.waiting, 'file')} in the inbox: {_first_names(found.waiting)}; {_INGEST}"
     if found.pending:
@@ -96,7 +99,7 @@ def file_lines(found: ExportFiles, rejected: Path) -> Iterator[str]:
 
 
 def empty_inbox_line(inbox: Path) -> str:
-    """The message when there is nothing to land, with what to do."""
+    """The message that the inbox has no files to ingest, with what to do."""
     return (
         f"Nothing new: the inbox, {relative_path(inbox)}, is empty. Put export files or folders of them into it, "
         "or name them: instagram-assets ingest FILE"

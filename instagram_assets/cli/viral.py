@@ -33,9 +33,9 @@ def viral(
     as_csv: Annotated[bool, typer.Option("--csv", help="Every label as CSV, in place of the table.")] = False,
     pictures: Annotated[Path | None, typer.Option(help="Folder for a timeline of each account.")] = None,
 ) -> None:
-    """Show which posts, reels and ads went viral, by their score; the asset viral_labels keeps it by the settings.
+    """Show which posts, reels and ads went viral, by score; the asset viral_labels stores them by the settings' rule.
 
-    Labels are made from all that the lake has, whichever accounts and days are shown.
+    Labels are computed from the whole lake, whichever accounts and days are shown.
     """
     from rich.console import Console
 
@@ -59,7 +59,7 @@ def viral(
 
 
 def _warn_of_other_rule() -> None:
-    """Print a note when the stored labels were made by a rule other than the configured one, and how to update them."""
+    """Print a note if the stored labels were made by another rule than the configured one, and how to update them."""
     from instagram_assets.engagement.viral_labels import outdated_rule
     from instagram_assets.engagement.virality_rules import rule_description
     from instagram_assets.errors import StorageError
@@ -123,7 +123,7 @@ def _cell(value: object) -> object:
 
 
 def _viral_table(labels: "pa.Table", measure: str, most: int) -> "Table":
-    """Viral posts by descending score; the titles name the rule and the measure."""
+    """Terminal table of at most `most` viral posts by descending score; its titles name the rule and the measure."""
     from rich.markup import escape
     from rich.table import Table
 

@@ -48,8 +48,8 @@ def caption(
 ) -> None:
     """Caption images: a merged JSON becomes `…_with_captions.json`, a folder gets captions.json and captions.csv.
 
-    Images that are too small or blurred get none, unless INSTAGRAM_ASSETS_QUALITY__ONLY_PASSED is false. What is not
-    given here is as the settings say.
+    Images that are too small or blurred are not captioned, unless INSTAGRAM_ASSETS_QUALITY__ONLY_PASSED is false.
+    Options that are not given are taken from the settings.
     """
     from instagram_assets.local.caption_files import caption_folder, caption_json
     from instagram_assets.local.output_paths import caption_paths, check_outputs
@@ -106,7 +106,7 @@ def embed(
 ) -> None:
     """Embed images: one row per file with its embedding, float32 of unit length.
 
-    Files are named as seen from the folder or the JSON, and by the SHA-256 of their bytes.
+    Each row has the file's path, relative to the folder or the JSON, and the SHA-256 of its bytes.
     """
     from instagram_assets.local.output_paths import OVERWRITE_REMEDY, check_outputs, embeddings_path
     from instagram_assets.storage.owned_files import write_ours
@@ -138,7 +138,7 @@ def cluster(
     device: _DeviceOption = None,
     model: Annotated[str | None, typer.Option(help="Embedding model: hub id or folder.")] = None,
 ) -> None:
-    """Group images that show the same kind of thing: a CSV, and a contact sheet that is never among the images."""
+    """Cluster images that show the same kind of thing; writes a CSV and a contact sheet."""
     from rich.console import Console
 
     from instagram_assets.datasets.csv import write_csv
@@ -208,7 +208,7 @@ def _start_in_background(reports: Path) -> None:
 
 
 def _clusters_table(groups: "Sequence[FileGroup]") -> "Table":
-    """The number of images in each cluster, the number of files where some are identical, and an example."""
+    """Terminal table with each cluster's number of images and an example; also of files, if some are identical."""
     from rich.table import Table
 
     table = Table(title="Clusters", title_justify="left")

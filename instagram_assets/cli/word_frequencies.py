@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 WIDEST_WORD = 30
-"""Columns of a terminal that a word takes at most; a Korean letter takes two."""
+"""Maximum width of a word in terminal columns; a Korean letter takes two."""
 
 
 @commands.command()
@@ -28,9 +28,9 @@ def words(
     top: Annotated[int, typer.Option(min=1, max=1000, help="Words per line.")] = 10,
     as_csv: Annotated[bool, typer.Option("--csv", help="One line a word as CSV, in place of tables.")] = False,
 ) -> None:
-    """Show the words that were written most: by all, by each account, and over time.
+    """Show the most frequent words: of all accounts, of each account, and over time.
 
-    Without --pos these are words that say what a post is about; stop words are in the package's text/words.toml.
+    Without --pos only content words are counted; stop words are in the package's text/words.toml.
     """
     from rich.console import Console
 
@@ -38,7 +38,7 @@ def words(
     from instagram_assets.errors import SettingsError
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake
-    from instagram_assets.storage.views import accounts_of, open_view
+    from instagram_assets.storage.sql_views import accounts_of, open_view
     from instagram_assets.text.part_of_speech import POS_CLASSES
     from instagram_assets.text.word_frequencies import (
         top_words,
@@ -95,7 +95,7 @@ def words_table(title: str, column: str, lines: "Mapping[str, Mapping[str, int]]
 
 
 def shorten_word(word: str) -> str:
-    """The word truncated to a maximum width, with … at the end."""
+    """The word, truncated with … at the end if it is wider than the maximum width."""
     from rich.cells import cell_len, set_cell_size
 
     if cell_len(word) <= WIDEST_WORD:

@@ -1,1 +1,1 @@
-"""Posts and profiles collected by ourselves: Meta's official API first, Instagram's site politely second."""
+"""The collector: fetches posts and profiles from Meta's official API or, rate-limited, from Instagram's website."""

@@ -38,18 +38,19 @@ _BETWEEN_WORDS = re.compile(r"[\s._-]+")
 
 @dataclass(frozen=True)
 class AccountList:
-    """The account names in a file, in order and without duplicates, and `notes` for the user."""
+    """The account names read from a file, in order and without duplicates; `notes` are remarks to show to the user."""
 
     names: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
 
 def read_account_list(path: Path) -> AccountList:
-    """The accounts that a file names.
+    """Read the account names in a file.
 
-    Understood are a name on each line or a table with a header, separated by `,`, `;`, `|` or tabs; `@name` and
-    addresses of profiles; quotes, blank lines, any line ends, comments that begin with `# `; UTF-8 with or without a
-    byte order mark, UTF-16 with one, CP949. Raises FileError with every line that names no account.
+    Accepted are one name per line, or a table with a header whose columns are separated by `,`, `;`, `|` or tabs. A
+    name can be written as `@name` or as the URL of a profile. Quotes, blank lines, any line ending and comments that
+    begin with `# ` are handled; encodings are UTF-8 with or without a byte order mark, UTF-16 with one, and CP949.
+    Raises FileError that lists every line without a valid account name.
     """
     text = _text(path)
     problems = list[str]()
@@ -92,9 +93,10 @@ def _text(path: Path) -> str:
 
 
 class _Lines:
-    """Iterates over lines without comments and empty ones between records; `number` is the first line of the record.
+    """Iterates over the lines of a file, skipping comments and blank lines between records.
 
-    In a plain list (not a table), comments after the names are removed as well.
+    `number` is the line number at which the current record begins. In a plain list (not a table), comments after the
+    names are removed as well.
     """
 
     def __init__(self, text: str) -> None:
@@ -119,7 +121,7 @@ class _Lines:
 
 
 def _cells(text: str, path: Path, notes: list[str]) -> Iterator[tuple[int, str]]:
-    """The cell with the name in each row, and the line that the row ends in."""
+    """Yield, for each row, the line number at which it begins and the text of its name column."""
     lines = _Lines(text)
     head = next(lines, "")
     alone = _COMMENT_BEHIND.sub("", head).strip(_BLANKS + CELL_SEPARATORS)
@@ -150,14 +152,14 @@ def _cells(text: str, path: Path, notes: list[str]) -> Iterator[tuple[int, str]]
 
 
 def _again(head: str, lines: _Lines) -> Iterator[str]:
-    """Put the first line, which was read to detect the format, back in front of the others."""
+    """Yield the first line (`head`), which was already read to detect the format, then the remaining lines."""
     if head:
         yield head
     yield from lines
 
 
 def _place(row: Sequence[str], path: Path, line: int, notes: list[str]) -> tuple[int, bool]:
-    """The index of the column with the names, by the first row, and whether that row is a header."""
+    """Detect from the first row the index of the column with the names, and whether that row is a header."""
     keys = [_BETWEEN_WORDS.sub("", cell).casefold() for cell in row]
     is_alone = sum(map(bool, row)) == 1
     known = [column for column in NAME_COLUMNS if column in keys]

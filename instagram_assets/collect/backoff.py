@@ -16,9 +16,10 @@ BackoffMode = Literal["geometric", "tower"]
 
 @dataclass(frozen=True)
 class Backoff:
-    """Backoff up to mult * exp^n seconds (`geometric`) or repeated powers (`tower`), never above `cap`.
+    """Exponential backoff: waits of up to mult * exp^n seconds (`geometric`) or repeated powers (`tower`), at most
+    `cap`.
 
-    Raises ValueError with what to change where a wait would not grow or is no number.
+    Raises ValueError, which says what to change, if the waits would not grow or a parameter is not a number.
 
     >>> [Backoff(2, 3).longest(failure) for failure in range(4)]
     [2.0, 6.0, 18.0, 54.0]
@@ -44,7 +45,7 @@ class Backoff:
             )
 
     def longest(self, failure: int) -> float:
-        """The longest wait after a failure; 0 is the first one."""
+        """The longest wait in seconds after failure number `failure`, counted from 0."""
         try:
             # A power of whole numbers would be exact, and take for ever.
             power = float(self.exp) ** failure
@@ -54,7 +55,7 @@ class Backoff:
         return float(min(wait, self.cap))
 
     def waits(self, failure: int, random: Random) -> float:
-        """Seconds to wait after a failure, 0 being the first: anything up to the longest wait, which is full jitter.
+        """Random wait in seconds after failure number `failure` (from 0), uniform up to `longest` ("full jitter").
 
         https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
         """

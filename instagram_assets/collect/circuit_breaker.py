@@ -1,8 +1,8 @@
 """Circuit breaker and stops per identity (a login, token or anonymous client), stored in the database.
 
-The breaker opens when an identity is throttled: 15 minutes, twice as long each further time in a row, at most six
-hours, longer only where the site says so. A stop ends all requests until a person clears it. A pause that came with a
-good response is stored in the same place.
+The breaker opens when an identity is throttled: for 15 minutes the first time, doubled each further time in a row, up
+to six hours or longer if the site demands it. A stop blocks all requests until a person clears it. A pause that a
+successful response asked for is stored in the same table.
 """
 
 import sqlite3
@@ -31,9 +31,9 @@ CLEAR_HINT = "then say so with `instagram-assets collect --cleared`"
 
 @dataclass(frozen=True)
 class IdentityState:
-    """State of an identity: no request before `open_until` (Unix seconds), or at all while `stopped`.
+    """State of an identity: no request is sent before `open_until` (Unix seconds), and none at all while `stopped`.
 
-    `opened` counts the openings of the breaker in a row; `reason` says why it is open or stopped.
+    `opened` counts how often in a row the breaker opened; `reason` says why the identity is paused or stopped.
     """
 
     open_until: float = 0.0
@@ -67,8 +67,9 @@ def identity_states(database: CollectorDatabase) -> dict[str, IdentityState]:
 
 
 def clear_stop(database: CollectorDatabase, identity: str) -> bool:
-    """Clear a stop after a person has resolved it; an open breaker stays open until its time. False when nothing was
-    stopped.
+    """Clear an identity's stop after a person has resolved its cause; returns False if the identity was not stopped.
+
+    An open breaker is not closed by this: it stays open until its time is over.
     """
     with database.writing() as connection:
         cleared = connection.execute(
@@ -81,7 +82,9 @@ def clear_stop(database: CollectorDatabase, identity: str) -> bool:
 def record_classification(
     database: CollectorDatabase, request_id: int, identity: str, classification: Classification, now: float
 ) -> IdentityState:
-    """Store the classification of a response and its consequences for the identity, in one transaction."""
+    """Store the classification of a response and stop, pause or release the identity accordingly, in one transaction;
+    returns the identity's new state.
+    """
     with database.writing() as connection:
         connection.execute(
             "UPDATE requests SET outcome = ?, reason = ? WHERE id = ?",

@@ -1,6 +1,6 @@
-"""Clock interface of the collector, so that tests can skip waits of days, and time formatting.
+"""The collector's clock interface (so that tests can skip waits of days), time formatting, clock skew correction.
 
-Also corrects stored timestamps that lie in the future because the system clock was set back.
+Clock skew: stored timestamps that are in the future because the system clock was set back are moved to now.
 """
 
 import sqlite3
@@ -65,7 +65,7 @@ def time_until_text(at: float, now: float) -> str:
 
 
 def correct_clock_skew_of_all(database: CollectorDatabase, clock: Clock) -> None:
-    """Move future timestamps of all identities back to now; to be called before budgets are read from the database."""
+    """Set stored timestamps of all identities that are in the future to now; call it before budgets are read."""
     with database.reading() as connection:
         ahead = connection.execute("SELECT DISTINCT identity FROM requests WHERE at > ?", (clock.now(),)).fetchall()
     for row in ahead:
@@ -73,7 +73,7 @@ def correct_clock_skew_of_all(database: CollectorDatabase, clock: Clock) -> None
 
 
 def correct_clock_skew(database: CollectorDatabase, identity: str, clock: Clock) -> None:
-    """Move future timestamps of one identity back to now; writes nothing when there are none."""
+    """Set stored timestamps of one identity that are in the future to now; writes nothing when there are none."""
     with database.reading() as connection:
         newest = _newest(connection, identity)
     if newest is not None and newest > clock.now():

@@ -1,4 +1,4 @@
-"""Collect all accounts and hashtags from all sites: the same for the command line, a schedule and the web app."""
+"""Collect all accounts and hashtags from all sites; used alike by the command line, a schedule and the web app."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -36,10 +36,10 @@ def collect_until_settled(
     clock: Clock,
     log: Callable[[str], object],
 ) -> Iterator[SubjectResult]:
-    """Repeat collection of subjects that must wait (open or waiting) when their time has come; yield each final result.
+    """Collect subjects (accounts, hashtags), and again those that must wait, until each has a final result to yield.
 
-    `run` collects some subjects and yields a result for each; an exception of it ends all rounds, after the results of
-    those that were to wait are yielded, too.
+    `run` collects some subjects and yields a result for each. Subjects with the outcome open or waiting are collected
+    again when their waiting time is over. If `run` raises, the results of the waiting subjects are yielded first.
     """
     pending = list(dict.fromkeys(subjects))
     before: dict[str, SubjectResult] = {}
@@ -70,7 +70,7 @@ def _may_go_on(found: SubjectResult) -> bool:
 
 
 def _wait(later: Sequence[SubjectResult], clock: Clock, log: Callable[[str], object]) -> None:
-    """Sleep until the first of the waiting subjects may continue."""
+    """Sleep until the earliest time at which one of the waiting subjects can be collected further."""
     first = min(later, key=lambda found: found.until or 0.0)
     until, now = first.until or 0.0, clock.now()
     if until > now:
@@ -82,21 +82,21 @@ def _wait(later: Sequence[SubjectResult], clock: Clock, log: Callable[[str], obj
 
 
 DEFAULT_PATIENCE = 900.0
-"""Seconds that a limit or a pause is waited for where nobody said to wait: what takes longer is left for the next."""
+"""Longest wait in seconds for a limit or pause when `waits` is not set; what takes longer is left for the next run."""
 _LONGEST_TURN = 3_600.0
 _LOOK_AGAIN = 15.0
 
-Log = Callable[[str], object]
+_Log = Callable[[str], object]
 
 
 @dataclass(frozen=True)
 class CollectionOptions:
     """Options of a whole collection run, for all sites.
 
-    With `waits`, long pauses and used budgets are waited for as well; with `takes_turns`, another running collection is
-    waited for, up to an hour. Files arrive in `inbox`, and `publish` moves one to its destination. With
-    `stops_at_known`, posts that the lake has are not requested again. `again` also collects what is fresh, gone or
-    private.
+    `waits`: also wait for long pauses and for the next day's request budget. `takes_turns`: wait up to an hour for
+    another running collection to end. `inbox` is the folder in which files are written, and `publish` moves a file
+    from there to its destination. `stops_at_known`: do not request posts again that the lake has. `again`: also
+    collect accounts that were collected a short time ago, or are recorded as not found or private.
     """
 
     settings: Settings
@@ -124,7 +124,7 @@ class CollectionOptions:
 class ProgressListener:
     """Receives progress of a collection; this base class logs one line per site and subject."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: _Log) -> None:
         self.log = log
 
     @contextmanager
@@ -143,10 +143,10 @@ class ProgressListener:
 
 
 def collect_all(options: CollectionOptions, targets: Targets, listener: ProgressListener, done: RunResult) -> None:
-    """Collect all subjects of all sites; a site that refuses, or that is not permitted, does not stop the others.
+    """Collect all accounts and hashtags of all sites; an error at one site does not stop the others.
 
-    `done` is filled as results come, so it is usable after an interruption as well. Raises CollectionRefusedError,
-    before any request, where a user names an account that the settings do not permit.
+    Results are appended to `done` as they arrive, so that it can be used after an interruption as well. Raises
+    CollectionRefusedError, before any request, if the user named an account that the settings do not permit.
     """
     refusal = _refusal(options.settings, targets)
     if refusal and targets.is_named:
@@ -172,7 +172,7 @@ def _refusal(settings: Settings, targets: Targets) -> InstagramAssetsError | Non
     return None
 
 
-def _opened(options: CollectionOptions, site: SiteName, log: Log) -> AbstractContextManager[SiteSession]:
+def _opened(options: CollectionOptions, site: SiteName, log: _Log) -> AbstractContextManager[SiteSession]:
     chosen, database, clock = options.settings, options.database, options.clock
     collection = chosen.collection
     if site == GRAPH_API:
@@ -222,17 +222,19 @@ def _collect(
             listener.after_subject(one)
 
 
-def _known(options: CollectionOptions, subjects: Sequence[str], log: Log) -> Mapping[str, KnownPosts]:
-    """What the lake has of accounts: where a collection stops, and which posts are due for new counts."""
+def _known(options: CollectionOptions, subjects: Sequence[str], log: _Log) -> Mapping[str, KnownPosts]:
+    """For each account, its newest post in the lake (where collection stops) and the posts whose likes and comments
+    are due to be read again.
+    """
     accounts = [subject for subject in subjects if not is_hashtag(subject)]
     ages = options.settings.collection.growth_ages if options.scope.rereads else ()
     return known_posts(open_lake(options.settings), accounts, options.clock.now(), ages, options.scope.posts, log)
 
 
 def _in_turn(
-    run: Callable[[Sequence[str]], Iterator[SubjectResult]], subjects: Sequence[str], clock: Clock, log: Log
+    run: Callable[[Sequence[str]], Iterator[SubjectResult]], subjects: Sequence[str], clock: Clock, log: _Log
 ) -> Iterator[SubjectResult]:
-    """Collect after waiting for another running collection. Raises BusyError where that takes more than an hour."""
+    """Wait until no other collection is running, then collect. Raises BusyError after an hour of waiting."""
     until, is_told = clock.now() + _LONGEST_TURN, False
     while True:
         found = iter(run(subjects))

@@ -1,7 +1,8 @@
 """Collect accounts and hashtags of one site into files of the inbox; safe to interrupt at any point.
 
-Pages are stored as they come. When a subject is complete, the outcome of its crawl is stored, its file written and the
-crawl closed, in this order: after a crash the next run continues at the first of these steps that is missing.
+Each page is stored in the database when it is fetched. When an account or hashtag is complete, the outcome of its crawl
+is stored, its file is written and the crawl is marked as closed, in this order; after a crash the next run continues
+with the first of these steps that is missing.
 """
 
 from collections.abc import Callable, Generator, Iterable, Mapping
@@ -49,16 +50,17 @@ def collect(
     budget: Budget | None = None,
     again: bool = False,
 ) -> Generator[SubjectResult]:
-    """Collect each subject into a file of its own in the inbox; yields a result for each as soon as it is known.
+    """Collect each subject (account or hashtag) into a file of its own in the inbox; yields a result for each.
 
-    A subject that fails never ends the run for the others. With `again`, subjects are also requested that are not
-    found, private, renamed or replaced, that would have to wait, or were collected a short time ago. A forgotten name
-    is never requested. `known` is what the lake has, so that only newer posts are collected.
+    A subject that fails never ends the run for the others. With `again`, subjects are also requested that are recorded
+    as not found, private, renamed or replaced, that would have to wait, or that were collected a short time ago. Names
+    whose data was erased on request (`forgotten`) are never requested. `known` has each account's newest post in the
+    lake, so that only newer posts are collected.
 
-    When the site stops or throttles the identity, when no proxy works, or three subjects in a row are answered in an
-    unknown format, no more requests are sent; the other subjects are yielded as not_asked, and the reason is raised
-    after the last: an IdentityStoppedError, BreakerOpenError, ProxiesError or AnswersChangedError. Raises BusyError
-    when another run collects from the same site, StorageError where the disk refuses.
+    When the site stops or throttles the identity, when no proxy works, or when three subjects in a row are answered in
+    an unknown format, no more requests are sent: the other subjects are yielded with the outcome not_asked, and after
+    the last the reason is raised as IdentityStoppedError, BreakerOpenError, ProxiesError or AnswersChangedError.
+    Raises BusyError if another run collects from the same site, StorageError if a file cannot be written.
     """
     with _alone(database, site):
         limits, delivery = budget or Budget(), CrawlDelivery(site.name, database, inbox, clock, forgotten)
@@ -75,7 +77,7 @@ def collect(
 
 @contextmanager
 def _alone(database: CollectorDatabase, site: SiteAdapter) -> Generator[None]:
-    """Lock a site for this run: two runs would request the same pages, or store each other's."""
+    """Lock a site for this run, since two runs would request the same pages or store each other's. Raises BusyError."""
     folder = database.folder / "runs" / site.name
     refusal = BusyError(f"Another run collects from {site.name}. Let it end, or stop it, then run again.")
     with alone_or(folder, refusal):
@@ -84,7 +86,7 @@ def _alone(database: CollectorDatabase, site: SiteAdapter) -> Generator[None]:
 
 @dataclass(frozen=True)
 class _Run:
-    """One run over many subjects."""
+    """One collection run at one site over many subjects (accounts, hashtags)."""
 
     site: SiteAdapter
     scope: CollectionScope
@@ -99,7 +101,7 @@ class _Run:
     crawler: Crawler
 
     def collect(self, subject: str) -> SubjectResult:
-        """Collect one subject as far as possible."""
+        """Collect one subject until it is complete or blocked, continuing its unfinished crawl if there is one."""
         before = self._requests(subject)
         crawl = find_open_crawl(self.database, self.site.name, subject)
         if self.delivery.is_forgotten(subject):
@@ -112,7 +114,7 @@ class _Run:
         return replace(found, requests=self._requests(subject) - before)
 
     def _refused(self, subject: str, crawl: Crawl | None) -> SubjectResult | None:
-        """The result of a subject for which no request may be sent now; null when it may be."""
+        """The result for a subject that cannot be requested now, such as waiting or private; None if it can be."""
         if reason := self.site.refusal(subject):
             return SubjectResult(subject, CollectionOutcome.REFUSED, reason)
         now, seen = self.clock.now(), load_subject(self.database, self.site.name, subject)
@@ -170,7 +172,7 @@ class _Run:
         return open_crawl(self.database, self.site.name, subject, bounds, self.clock.now(), self.site.identity)
 
     def _bounds(self, subject: str) -> Bounds:
-        """The bounds of a crawl: known posts, or the day of the scope."""
+        """Where the crawl of a subject stops: at the posts that the lake has, or at the day given by the scope."""
         if is_hashtag(subject):  # whose posts come in no order
             return Bounds(None)
         since, due = self._bound(subject), self.known.get(subject, KnownPosts()).due
@@ -179,7 +181,10 @@ class _Run:
         return Bounds(self.scope.posts, since)
 
     def _bound(self, subject: str) -> float | None:
-        """Timestamp of the newest post that is excluded, posts due for new counts aside; null for none."""
+        """Unix timestamp up to which posts are not collected as new; None without such a bound.
+
+        Older posts can still be fetched when their likes and comments are due to be read again.
+        """
         newest, day = self.known.get(subject, KnownPosts()).newest, self.scope.newer_than
         known = newest.timestamp() if newest is not None and not self.scope.behind_known else None
         if day is None:
@@ -188,7 +193,7 @@ class _Run:
         return since if known is None or not self.scope.catches_up else min(since, known)
 
     def _requests(self, subject: str) -> int:
-        """The number of requests about a subject so far, over all runs."""
+        """Number of requests about a subject that all runs so far have sent."""
         with self.database.reading() as connection:
             query = "SELECT COUNT(*) FROM requests WHERE site = ? AND subject = ?"
             return connection.execute(query, (self.site.name, subject)).fetchone()[0]

@@ -19,9 +19,9 @@ TargetKind = Literal["all", "accounts", "hashtags"]
 
 @dataclass(frozen=True)
 class Targets:
-    """The subjects of each site, in the order in which they were named; `notes` say who was left out and why.
+    """The accounts and hashtags to collect from each site, in order; `notes` say which were left out and why.
 
-    `is_named` is true where a user named them.
+    `is_named` is true if a user named them, false if they come from the registry.
     """
 
     subjects: Mapping[SiteName, tuple[str, ...]]
@@ -32,9 +32,10 @@ class Targets:
 def choose_targets(
     settings: Settings, names: Sequence[str] = (), *, by: SiteName | None = None, of: TargetKind = "all"
 ) -> Targets:
-    """The named accounts and hashtags, else those that the registry collects this week.
+    """The accounts and hashtags in `names`; without names, those that the registry collects this week.
 
-    Raises SettingsError where there is no registry, CollectionRefusedError where there is nobody or a name is invalid.
+    `by` chooses the site, `of` limits the registry to accounts or hashtags. Raises SettingsError if there is no
+    registry, CollectionRefusedError if nothing is to be collected or a name is invalid.
     """
     if not names:
         return registered_targets(accounts_registry(settings), today(settings.zone), by, of=of)
@@ -42,9 +43,10 @@ def choose_targets(
 
 
 def named_targets(texts: Iterable[str], registry: Registry | None, by: SiteName | None = None) -> Targets:
-    """Targets that a user names, from the site `by`, the one in the registry, or the official API.
+    """Parse the accounts and hashtags that a user named, each with the site to collect it from.
 
-    Raises CollectionRefusedError, with every invalid name.
+    The site is `by` if given, else the one in the registry, else the official API. Raises CollectionRefusedError that
+    lists every invalid name.
     """
     sources = {} if registry is None else {entry.name: entry.source for entry in registry.entries}
     found: dict[SiteName, dict[str, None]] = {GRAPH_API: {}, INSTAGRAM: {}}
@@ -68,11 +70,10 @@ def named_targets(texts: Iterable[str], registry: Registry | None, by: SiteName 
 def registered_targets(
     registry: Registry, week: date, by: SiteName | None = None, *, of: TargetKind = "all"
 ) -> Targets:
-    """Targets that the registry collects in the ISO week of a day, except those that other sources have; `by` limits
-    the site.
+    """The accounts and hashtags that the registry collects in the ISO week of the day `week`.
 
-    `of` says whether accounts, hashtags or all are meant. An entry without a source is for the official API. Raises
-    CollectionRefusedError where there are none.
+    Entries with the source `apify` or `files` are left out; one without a source is for the official API. `by` limits
+    the result to one site, `of` to accounts or hashtags. Raises CollectionRefusedError if nothing is left.
     """
     found: dict[SiteName, list[str]] = {GRAPH_API: [], INSTAGRAM: []}
     others = 0
@@ -109,5 +110,5 @@ def _entries(number: int) -> str:
 
 
 def accounts_registry(settings: Settings) -> Registry:
-    """The registry of accounts and hashtags, without who was forgotten. Raises SettingsError without one."""
+    """Load the registry of accounts and hashtags, without those erased on request. Raises SettingsError if missing."""
     return load_registry(settings.accounts_file, load_tombstones(settings.folder("privacy")))

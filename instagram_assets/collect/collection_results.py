@@ -8,33 +8,37 @@ from instagram_assets.errors import InstagramAssetsError
 
 
 class CollectionOutcome(StrEnum):
-    """Outcome of collecting a subject in one run."""
+    """Outcome of collecting an account or hashtag in one run."""
 
     COMPLETE = "complete"
-    """All that was wanted is in the inbox."""
+    """All requested posts are in the inbox."""
     PARTIAL = "partial"
-    """What there was is in the inbox; more will not come."""
+    """The posts that could be fetched are in the inbox; the rest will not be collected."""
     FRESH = "fresh"
-    """It was collected whole a short time ago."""
+    """No request was sent: a complete collection was made a short time ago."""
     OPEN = "open"
-    """Not whole: its pages are kept, and the next run goes on behind them."""
+    """Incomplete: its pages are stored, and the next run continues after them."""
     WAITING = "waiting"
     """No request was sent: it is too early, or a budget is used up."""
     REFUSED = "refused"
-    """No request is sent: it was forgotten, is not allowed, or this site does not have it."""
+    """No request is sent: the data was erased on request, collecting is not allowed, or the site does not offer it."""
     NOT_FOUND = "not_found"
     PRIVATE = "private"
     RENAMED = "renamed"
     REPLACED = "replaced"
     STOPPED = "stopped"
-    """The site wants something of a person first."""
+    """The site demands an action of a person first, such as a login."""
     NOT_ASKED = "not_asked"
-    """The run had ended before it came to it."""
+    """The run ended before this account or hashtag was requested."""
 
 
 @dataclass(frozen=True)
 class SubjectResult:
-    """Result for one subject: `posts` are in its `file`, else stored. `until` is when it may continue."""
+    """Result of collecting one account or hashtag.
+
+    `posts` is the number of posts in `file` or, without a file, in the stored pages. `until` is the Unix timestamp at
+    which collection can continue; None if it does not have to wait.
+    """
 
     subject: str
     outcome: CollectionOutcome
@@ -46,14 +50,14 @@ class SubjectResult:
 
 
 DELIVERED = (CollectionOutcome.COMPLETE, CollectionOutcome.PARTIAL)
-"""What came of these came now."""
+"""Outcomes with which a crawl ends by writing its file."""
 UNFINISHED = (CollectionOutcome.OPEN, CollectionOutcome.WAITING, CollectionOutcome.STOPPED, CollectionOutcome.NOT_ASKED)
-"""These are gone on with by whoever collects next."""
+"""Outcomes after which the next run continues."""
 
 
 @dataclass
 class RunResult:
-    """Results of all subjects of a run, and the errors of sites."""
+    """Results of all accounts and hashtags of a run (`found`), and errors that ended a whole site (`errors`)."""
 
     expected: int = 0
     found: list[SubjectResult] = field(default_factory=list[SubjectResult])

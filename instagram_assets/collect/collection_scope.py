@@ -9,13 +9,15 @@ from instagram_assets.collect.site_adapter import CrawlPage
 
 @dataclass(frozen=True)
 class CollectionScope:
-    """Which posts to collect of each subject.
+    """Which posts to collect of each account or hashtag.
 
-    Of an account up to `posts` of its newest (whole pages, so a few more may come), none but pinned ones before the day
-    `newer_than`; without a day those that the lake does not have, unless `behind_known` includes older ones. With
-    `catches_up`, posts before `newer_than` that the lake lacks are included: a missed schedule leaves no hole. With
-    `rereads`, back to the oldest post whose counts are due to be read again. Of a hashtag all that the site shows. A
-    complete collection that began less than `fresh` seconds ago is not repeated.
+    - `posts`: at most this many of an account's newest posts, rounded up to whole pages. Of a hashtag, all posts that
+      the site shows are collected.
+    - `newer_than`: no posts before this day, except pinned ones. Without it, only posts newer than those in the lake.
+    - `behind_known`: also posts older than those in the lake.
+    - `catches_up`: also posts before `newer_than` that the lake lacks, so that a missed schedule leaves no gap.
+    - `rereads`: back to the oldest post whose likes and comments are due to be read again.
+    - `fresh`: a complete collection that began less than this many seconds ago is not repeated.
     """
 
     posts: int = 100
@@ -28,7 +30,9 @@ class CollectionScope:
 
 @dataclass(frozen=True)
 class KnownPosts:
-    """Publication times of posts in the lake: the newest, and the oldest whose counts are due to be read again."""
+    """Publication times of two posts of an account in the lake: the newest one, and the oldest one whose likes and
+    comments are due to be read again.
+    """
 
     newest: datetime | None = None
     due: datetime | None = None
@@ -36,27 +40,27 @@ class KnownPosts:
 
 @dataclass(frozen=True)
 class Bounds:
-    """Where a crawl stops: after so many `posts`, or at a post not newer than the timestamp `since`.
+    """Where a crawl stops: after `posts` posts, or at the first post that is not newer than the Unix timestamp `since`.
 
-    Null is no bound: then it goes as far as the site shows posts.
+    None is no bound; without any, the crawl ends when the site shows no more posts.
     """
 
     posts: int | None
     since: float | None = None
 
     def and_also(self, other: "Bounds") -> "Bounds":
-        """The wider bounds that satisfy both."""
+        """The narrowest bounds that cover both of these."""
         posts = None if self.posts is None or other.posts is None else max(self.posts, other.posts)
         since = None if self.since is None or other.since is None else min(self.since, other.since)
         return Bounds(posts, since)
 
     def covers(self, other: "Bounds") -> bool:
-        """Whether a crawl with these bounds has all that one with the other bounds would have."""
+        """Whether a crawl with these bounds includes all posts of a crawl with the other bounds."""
         return self == self.and_also(other)
 
 
 def is_satisfied(bounds: Bounds, found: Sequence[CrawlPage], posts: int) -> bool:
-    """Whether the pages, with so many posts in them, satisfy the bounds."""
+    """Whether the pages `found`, with `posts` distinct posts in them, reach the bounds, so that the crawl can end."""
     if not found:
         return False
     if bounds.posts is not None and posts >= bounds.posts:
@@ -65,14 +69,18 @@ def is_satisfied(bounds: Bounds, found: Sequence[CrawlPage], posts: int) -> bool
 
 
 def is_stuck(found: Sequence[CrawlPage], new: int) -> bool:
-    """Whether the last page has no new posts and the same cursor as the one before: so would all that follow."""
+    """Whether pagination is stuck: the last page has no new posts and the same cursor as the page before it.
+
+    `new` is the number of new posts on the last page.
+    """
     return len(found) > 1 and not new and found[-1].cursor == found[-2].cursor
 
 
 def incompleteness_note(bounds: Bounds, found: Sequence[CrawlPage], bound: float | None) -> str:
-    """A note for a crawl that reached its number of posts before it reached what the lake has; empty otherwise.
+    """Message for a crawl that ended at its maximum number of posts before it reached those in the lake, else empty.
 
-    Posts newer than `bound` were requested for themselves; older ones only to read their counts again.
+    Posts newer than the timestamp `bound` were requested as new posts, older ones only to read their likes and
+    comments again.
     """
     if bounds.since is None or not found or found[-1].cursor is None or _is_older(found[-1], bounds.since):
         return ""
@@ -84,17 +92,17 @@ def incompleteness_note(bounds: Bounds, found: Sequence[CrawlPage], bound: float
 def _is_older(page: CrawlPage, since: float) -> bool:
     """Whether a page ends with a post that is not newer than `since`.
 
-    Pinned posts come first however old they are, and not every site marks them: so only the last post counts.
+    Only the page's last post with a date counts, since old pinned posts come first and not every site marks them.
     """
     dated = [post.taken_at for post in page.posts if post.taken_at is not None and not post.is_pinned]
     return bool(dated) and dated[-1].timestamp() <= since
 
 
 def count_posts(found: Sequence[CrawlPage]) -> int:
-    """The number of distinct posts on some pages."""
+    """Number of distinct posts on the pages `found`."""
     return len(shortcodes_in(found))
 
 
 def shortcodes_in(found: Sequence[CrawlPage]) -> set[str]:
-    """The shortcodes of all posts on some pages."""
+    """The shortcodes of all posts on the pages `found`."""
     return {post.shortcode for page in found for post in page.posts}

@@ -12,11 +12,11 @@ from instagram_assets.privacy.forgotten_identifiers import ERASED_ID as FORGOTTE
 
 @dataclass(frozen=True)
 class AccountStatus:
-    """Status of an account or hashtag at a site; times are aware, in UTC.
+    """Status of an account or hashtag at a site; datetimes are timezone-aware, in UTC.
 
-    `refusals` counts the unanswered requests of the last seven days, `requests_today` all of today. `open_pages` are
-    stored pages of an unfinished crawl. `next_at` is when the next request is allowed, by the subject's own wait or its
-    identity's; null where that is now or never, or where `is_stopped` says that a person has to act first.
+    `refusals` counts the failed requests of the last seven days, `requests_today` all requests of today. `open_pages`
+    is the number of stored pages of an unfinished crawl. `next_at` is when the next request is allowed; it is None if
+    that is now, if the account is no longer requested, or if a person has to act first (`is_stopped`).
     """
 
     site: str
@@ -37,7 +37,9 @@ class AccountStatus:
 
 @dataclass(frozen=True)
 class IdentityStatus:
-    """Status of an identity: no request is sent while `stopped` or before `open_until`."""
+    """Status of an identity (login, token or anonymous client): no request is sent while it is `stopped` or before
+    `open_until`.
+    """
 
     identity: str
     stopped: str
@@ -48,7 +50,7 @@ class IdentityStatus:
 
 
 def account_statuses(database: CollectorDatabase, now: float, zone: tzinfo) -> list[AccountStatus]:
-    """Status of all subjects that were ever requested, by site and name; `zone` says when today began."""
+    """Status of all accounts and hashtags ever requested, sorted by site and name; `zone` defines when today begins."""
     with database.reading() as connection:
         identities = {row.identity: row for row in _identities(connection, now, zone)}
         asked_by = _sites(connection)
@@ -101,7 +103,7 @@ def _identities(connection: sqlite3.Connection, now: float, zone: tzinfo) -> lis
 
 
 def _sites(connection: sqlite3.Connection) -> dict[str, str]:
-    """The identity that sent the last request to each site."""
+    """For each site, the identity that sent the last request to it."""
     rows = connection.execute("SELECT site, identity, max(at) FROM requests GROUP BY site").fetchall()
     return {row["site"]: row["identity"] for row in rows}
 
@@ -110,7 +112,7 @@ def _moment(seconds: float | None) -> datetime | None:
     return None if seconds is None else utc_datetime(seconds)
 
 
-# A request whose end nobody saw is no refusal either.
+# A request without a stored outcome (its process died) is not counted as a failed one.
 _ANSWERED = ", ".join(f"'{outcome}'" for outcome in sorted(ANSWERED_OUTCOMES))
 _REFUSED = f"outcome IS NOT NULL AND outcome NOT IN ({_ANSWERED})"
 _SUBJECTS = f"""

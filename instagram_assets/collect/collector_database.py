@@ -1,7 +1,7 @@
-"""The collector's SQLite database: every request, identity, subject, crawl and stored page.
+"""The collector's SQLite database: requests, identities, subjects (accounts and hashtags), crawls and fetched pages.
 
-A request is stored before it is sent, so that a crash never exceeds a rate limit. A page and the cursor behind it are
-one transaction, so that no stored page is requested twice.
+A request is stored before it is sent, so that no rate limit is exceeded after a crash. A page and the cursor of the
+next one are stored in one transaction, so that no stored page is requested twice.
 """
 
 import sqlite3
@@ -49,9 +49,9 @@ _SCHEMA = (
 
 
 class CollectorDatabase:
-    """The SQLite database in a folder, created when missing. Use `reading` and `writing`; no connection stays open.
+    """The SQLite database in a folder, created if missing; `reading` and `writing` open a connection for each use.
 
-    Raises StorageError, with what to do, where the file is damaged or the disk refuses; what was stored stays.
+    Raises StorageError, which says what to do, if the file is damaged or cannot be written; stored rows are kept.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -98,7 +98,7 @@ class CollectorDatabase:
             raise StorageError(f"{self.file}: {error}. {_remedy(error)}, then run again.") from error
 
     def _lay_out(self, connection: sqlite3.Connection, was_there: bool) -> None:
-        """Create the tables, or migrate those of an older version."""
+        """Create the tables, or migrate those of an older schema version; `was_there`: the file existed before."""
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > _VERSION:
             raise StorageError(

@@ -1,4 +1,4 @@
-"""Cookies of the user's own login, read from a file that a browser or extension exported; never shown in any text."""
+"""Cookies of the user's own login, read from a file that a browser extension exported; their values are never shown."""
 
 import json
 import stat
@@ -12,7 +12,7 @@ from instagram_assets.errors import FileError
 from instagram_assets.sources.user_files import SmallFile, read_small_file
 
 COOKIE_FILE_SETTING = "INSTAGRAM_ASSETS_COLLECTION__COOKIE_FILE"
-REQUIRED_COOKIES = ("sessionid", "csrftoken")
+_REQUIRED_COOKIES = ("sessionid", "csrftoken")
 _MOST_BYTES = 5_000_000
 _HOST = "instagram.com"
 _HTTP_ONLY = "#HttpOnly_"
@@ -33,12 +33,12 @@ class Cookies:
 
     @property
     def identity(self) -> str:
-        """The identity of this login in the collector's database: stable for an account, and no secret."""
+        """Name of this login in the collector's database: the same for all sessions of an account, without a secret."""
         return f"instagram:{sha256(f'instagram {self.user_id}'.encode()).hexdigest()[:16]}"
 
     @property
     def headers(self) -> dict[str, str]:
-        """The HTTP headers with the cookies, sent with requests only."""
+        """The HTTP request headers with the cookies (secret: not to be logged)."""
         pairs = {"sessionid": self.session, "csrftoken": self.token, "ds_user_id": self.user_id}
         return {"Cookie": "; ".join(f"{name}={value}" for name, value in pairs.items()), "X-CSRFToken": self.token}
 
@@ -52,10 +52,10 @@ class _Cookie(NamedTuple):
 
 
 def read_cookies(file: str, now: float) -> Cookies:
-    """The login in a file of cookies: a cookies.txt, the JSON of an extension, or a plain object of names and values.
+    """Read the login from a file of cookies: a cookies.txt, the JSON of an extension, or an object of names and values.
 
-    Raises FileError, with what to do, for a file that is not there, is no such file, or holds no login that is valid
-    at `now` (seconds since 1970). No message holds a cookie's value.
+    Raises FileError, which says what to do, if the file is missing, has another format, or contains no login that is
+    valid at `now` (Unix seconds). No message contains the value of a cookie.
     """
     found = read_small_file(file, _MOST_BYTES, f"{_EXPORT}, and set {COOKIE_FILE_SETTING} to that file")
     path, cookies = found.path, _parsed(found)
@@ -66,7 +66,7 @@ def read_cookies(file: str, now: float) -> Cookies:
         raise FileError(str(path), problem, f"{_EXPORT} while {_HOST} is open")
     # A browser may have several of a name; the one that lives longest is the newest.
     newest = {one.name: one for one in sorted(ours, key=lambda one: one.expires) if one.value}
-    if missing := [name for name in REQUIRED_COOKIES if name not in newest]:
+    if missing := [name for name in _REQUIRED_COOKIES if name not in newest]:
         problem = f"is of nobody who is logged in: it has no cookie {' and no '.join(missing)}"
         raise FileError(str(path), problem, _EXPORT)
     session = newest["sessionid"]
@@ -84,7 +84,7 @@ def read_cookies(file: str, now: float) -> Cookies:
 
 
 def _warnings(found: SmallFile) -> tuple[str, ...]:
-    """Warnings where other users of this machine can read the file."""
+    """A warning if other users of this machine can read the file; else empty."""
     if not found.mode & (stat.S_IRWXG | stat.S_IRWXO):
         return ()
     path = found.path
@@ -111,7 +111,7 @@ def _parsed(found: SmallFile) -> list[_Cookie]:
 
 
 def _of_lines(text: str) -> list[_Cookie]:
-    """The cookies of a cookies.txt: seven fields with tabs between them."""
+    """Parse the cookies of a cookies.txt: seven tab-separated fields per line."""
     found: list[_Cookie] = []
     for line in text.splitlines():
         fields = line.removeprefix(_HTTP_ONLY).split("\t")
@@ -121,7 +121,7 @@ def _of_lines(text: str) -> list[_Cookie]:
 
 
 def _of_json(value: Any) -> list[_Cookie]:
-    """The cookies in an extension's JSON list, a list under `cookies`, or an object of names and values."""
+    """Extract the cookies from JSON: a list of cookies, a list under `cookies`, or an object of names and values."""
     inner: Any = value.get("cookies", value) if isinstance(value, dict) else value
     if isinstance(inner, dict):
         pairs: Mapping[str, Any] = inner
@@ -143,7 +143,7 @@ def _host(text: str) -> str:
 
 
 def _expiry(value: object) -> float:
-    """Seconds since 1970; 0 for what is no time, or ends with the browser (0 or -1)."""
+    """A cookie's expiry in Unix seconds; 0 for a session cookie (0 or -1) or an invalid value."""
     try:
         seconds = float(value)  # pyright: ignore[reportArgumentType]
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Fetches the pages of one crawl in a loop and stores each as it comes, until the crawl is complete or blocked."""
+"""Fetches the pages of one account's or hashtag's crawl and stores each, until the crawl is complete or blocked."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -51,7 +51,7 @@ _CHANGED_IN_A_ROW = 3
 class Crawler:
     """Fetches pages of one site for one crawl after the other; `ended_by` is the error that ends the run, if any.
 
-    With `again` a name may belong to another account than the database knows.
+    With `again`, an account is collected even if its name now belongs to another account id than the stored one.
     """
 
     site: SiteAdapter
@@ -68,7 +68,8 @@ class Crawler:
     def crawl_pages(self, crawl: Crawl, bound: float | None) -> SubjectResult:
         """Fetch page after page of a crawl until it is complete or blocked.
 
-        Posts newer than `bound` are collected for themselves; older ones only to read their counts again.
+        Posts newer than the Unix timestamp `bound` are collected as new posts, older ones only to read their likes and
+        comments again.
         """
         subject = crawl.subject
         seen = load_subject(self.database, self.site.name, subject)
@@ -113,13 +114,16 @@ class Crawler:
         return self.delivery.finish(crawl, CollectionOutcome.COMPLETE, "; ".join(filter(None, (as_of, reason))))
 
     def _wait_for_budget(self, crawl: Crawl, found: Sequence[CrawlPage], reason: str, until: float) -> SubjectResult:
-        """Leave the rest for another day; end a hashtag's crawl, which would show other posts by then."""
+        """Result of a crawl whose daily budget is used up: an account's continues later, a hashtag's ends.
+
+        A hashtag's pages cannot be continued another day, since the site then shows other posts.
+        """
         if is_hashtag(crawl.subject) and found:
             return self.delivery.finish(crawl, CollectionOutcome.PARTIAL, reason)
         return SubjectResult(crawl.subject, CollectionOutcome.OPEN, reason, posts=count_posts(found), until=until)
 
     def _store(self, crawl: Crawl, seen: SubjectRow, position: int, page: CrawlPage) -> CrawlPage:
-        """Store a page and update its subject in one transaction."""
+        """Store a page and update the row of its account or hashtag, in one transaction."""
         now = self.clock.now()
         with self.database.writing() as connection:
             store_page(connection, crawl.id, position, now, page)
@@ -127,7 +131,7 @@ class Crawler:
         return with_lazy_records(page, self.database, crawl.id, position)
 
     def _stranger(self, crawl: Crawl, seen: SubjectRow, page: CrawlPage) -> SubjectResult | None:
-        """End a crawl whose name now belongs to another account, or to somebody who was forgotten; null otherwise."""
+        """End a crawl whose name now belongs to another account, or whose account was erased on request; else None."""
         if self.delivery.is_forgotten(crawl.subject, page):
             return self.delivery.forget(crawl.subject, crawl)
         profile_id = profile_id_in([page])

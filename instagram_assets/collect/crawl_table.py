@@ -1,4 +1,4 @@
-"""Database rows of crawls: one collection of one subject each, open until its file is in the inbox."""
+"""Database rows of crawls; a crawl is one collection of one account or hashtag, open until its file is in the inbox."""
 
 import json
 import sqlite3
@@ -14,9 +14,11 @@ _DAY = 86_400
 
 @dataclass(frozen=True)
 class Crawl:
-    """A crawl; once it has an `outcome`, only its file and its closing are left to do.
+    """A crawl of one `subject` (account or hashtag); with an `outcome`, all its pages are fetched.
 
-    `identity` is who fetched its pages, since cursors are valid for that identity only; empty in rows of old versions.
+    After that only its file has to be written and the crawl marked as closed (`ended_at`). `identity` is the login,
+    token or anonymous client that fetched the pages, since cursors are valid for that identity only; it is empty in
+    rows of old versions. Times are Unix seconds.
     """
 
     id: int
@@ -33,13 +35,13 @@ class Crawl:
 
 
 def find_open_crawl(database: CollectorDatabase, site: str, subject: str) -> Crawl | None:
-    """The open crawl of a subject; null when there is none."""
+    """The open crawl of an account or hashtag; None when there is none."""
     with database.reading() as connection:
         return _open(connection, site, subject)
 
 
 def last_closed_crawl(database: CollectorDatabase, site: str, subject: str) -> Crawl | None:
-    """The most recently closed crawl of a subject; null when there is none."""
+    """The most recently closed crawl of an account or hashtag; None when there is none."""
     with database.reading() as connection:
         row = connection.execute(
             """SELECT * FROM crawls WHERE site = ? AND subject = ? AND ended_at IS NOT NULL
@@ -52,7 +54,7 @@ def last_closed_crawl(database: CollectorDatabase, site: str, subject: str) -> C
 def open_crawl(
     database: CollectorDatabase, site: str, subject: str, bounds: Bounds, now: float, identity: str = ""
 ) -> Crawl:
-    """Open a crawl, or resume the open one with the wider of both bounds."""
+    """Start a crawl of an account or hashtag, or return its open crawl with the bounds widened to cover `bounds`."""
     with database.writing() as connection:
         if there := _open(connection, site, subject):
             bounds = there.bounds.and_also(bounds)
@@ -72,7 +74,10 @@ def delete_crawl(database: CollectorDatabase, crawl: Crawl) -> None:
 
 
 def set_outcome(connection: sqlite3.Connection, crawl: Crawl, outcome: str, reason: str, posts: int) -> Crawl:
-    """Store the outcome of a crawl, within the caller's transaction; after a crash only its file is left to write."""
+    """Store the outcome of a crawl, within the caller's transaction; returns the updated crawl.
+
+    From then on no more pages are fetched: after a crash, only the crawl's file has to be written.
+    """
     connection.execute(
         "UPDATE crawls SET outcome = ?, reason = ?, posts = ? WHERE id = ?", (outcome, reason, posts, crawl.id)
     )
@@ -80,15 +85,15 @@ def set_outcome(connection: sqlite3.Connection, crawl: Crawl, outcome: str, reas
 
 
 def close_crawl(connection: sqlite3.Connection, crawl: Crawl, now: float, file: str | None) -> None:
-    """Close a crawl and delete its pages, within the caller's transaction; its file, if any, is in the inbox."""
+    """Mark a crawl as closed and delete its pages, within the caller's transaction; `file` is its name in the inbox."""
     connection.execute("DELETE FROM pages WHERE crawl = ?", (crawl.id,))
     connection.execute("UPDATE crawls SET ended_at = ?, file = ? WHERE id = ?", (now, file, crawl.id))
 
 
 def delete_old_requests(database: CollectorDatabase, now: float, days: int) -> int:
-    """Delete requests and crawls older than so many days, at least 8; returns the number of deleted requests.
+    """Delete requests and crawls older than `days` days (at least 8); returns the number of deleted requests.
 
-    A crawl that was not continued for so long is deleted with its pages: its posts are older than that, too.
+    An unfinished crawl that was not continued within that time is deleted together with its pages.
     """
     before = now - max(days, MIN_KEPT_DAYS) * _DAY
     with database.writing() as connection:

@@ -1,8 +1,8 @@
 """Graph API: the fields that requests ask for, and the classification of responses and error codes.
 
-`{"error": {"message", "type", "code", "error_subcode", "fbtrace_id"}}`, read in Meta's references of 2026; fields as
-the reference of v25.0 names them (2026-08). Only what becomes a column is requested: a field that a version does not
-know makes the whole request fail. https://developers.facebook.com/docs/graph-api/guides/error-handling
+An error response is `{"error": {"message", "type", "code", "error_subcode", "fbtrace_id"}}` (Meta's reference of 2026);
+field names are those of the reference of v25.0 (2026-08). Only fields that become columns are requested, since one
+unknown field makes the whole request fail. https://developers.facebook.com/docs/graph-api/guides/error-handling
 """
 
 import json
@@ -20,7 +20,7 @@ _JSON = (b"{", b"[")
 
 
 def response_content(response: Response) -> Any | Classification:
-    """The JSON of a response, API errors included; a classification where there is no JSON."""
+    """The JSON content of a response, also of an API error; a Classification if the body is not JSON."""
     if response.status == _NO_ANSWER:
         why = printable(response.body.decode("utf-8", "replace"), _SHOWN)
         return Classification(ResponseOutcome.TRANSIENT, f"no answer: {why or 'the connection failed'}")
@@ -52,7 +52,7 @@ def without_token(body: bytes, token: str) -> str:
 
 
 def classify_status(status: int) -> Classification | None:
-    """Classification by HTTP status where the body says nothing; null for status 200."""
+    """Classification by HTTP status, for a body without an error message; None for status 200."""
     if status == _TOO_MANY:
         return Classification(ResponseOutcome.THROTTLED, "too many requests (status 429)")
     if status >= 500:
@@ -86,8 +86,9 @@ _TOKEN = re.compile(r"EAA\w*")
 
 
 def classify_error(error: Mapping[str, Any], *, of_hashtag: bool, own_id: str, token: str) -> Classification:
-    """Classification of an API error for a request about a hashtag or an account; its message is quoted without any
-    token.
+    """Classification of an API error by its code; the quoted message has access tokens removed.
+
+    `of_hashtag` is whether the request was about a hashtag, `own_id` the Instagram user id that sends the requests.
     """
     code, subcode = _integer(error.get("code")), _integer(error.get("error_subcode"))
     said = f"error {code}{f'/{subcode}' if subcode else ''}: {_message(error, token)}"
@@ -134,7 +135,7 @@ def classify_error(error: Mapping[str, Any], *, of_hashtag: bool, own_id: str, t
 
 
 def _integer(value: object) -> int:
-    """An error code as an integer, also from text; 0 for anything else."""
+    """An error code, given as an integer or a string, as an integer; 0 for anything else."""
     if isinstance(value, bool):
         return 0
     try:
@@ -166,15 +167,15 @@ _OF_HASHTAGS = (
 
 
 def profile_and_posts(username: str, posts: int) -> str:
-    """Value of `fields` for an account's profile and its newest posts."""
+    """Value of the query parameter `fields` that requests an account's profile and its `posts` newest posts."""
     return f"business_discovery.username({username}){{{','.join(_PROFILE)},media.limit({posts}){{{','.join(_MEDIA)}}}}}"
 
 
 def posts_after(username: str, cursor: str, posts: int) -> str:
-    """Value of `fields` for an account's posts behind a cursor."""
+    """Value of the query parameter `fields` that requests the next `posts` posts of an account after a cursor."""
     return f"business_discovery.username({username}){{media.after({cursor}).limit({posts}){{{','.join(_MEDIA)}}}}}"
 
 
 def posts_of_hashtag() -> str:
-    """Value of `fields` for a hashtag's posts."""
+    """Value of the query parameter `fields` that requests a hashtag's posts."""
     return ",".join(_OF_HASHTAGS)

@@ -1,8 +1,8 @@
 """Site adapter for Meta's Graph API ("Instagram API with Facebook Login"): professional accounts and hashtags.
 
-An account is requested by business discovery: its profile with its newest posts, then page by page. A hashtag has an id
-that never changes; of its posts only those of the last 24 hours are given, in no order, and its top posts. The token is
-sent in a header, or in a form where its expiry is requested, and never in a URL.
+An account is requested by the "business discovery" endpoint: its profile with its newest posts, then page by page. A
+hashtag has an id that never changes; the API returns its posts of the last 24 hours, unordered, and its top posts. The
+token is sent in a header (in a form field when its expiry is requested), never in a URL.
 """
 
 import re
@@ -63,7 +63,7 @@ Json = Mapping[str, Any]
 def open_graph_api_site(
     settings: GraphApiSettings, database: CollectorDatabase, clock: Clock, log: Callable[[str], object]
 ) -> "GraphApiSite":
-    """The adapter, with the token from the environment. Raises SettingsError, with what to set, where it is missing."""
+    """The site adapter, with the token from the environment. Raises SettingsError if the token is not set."""
     return GraphApiSite(settings, _token(settings), database, clock, log)
 
 
@@ -96,7 +96,7 @@ class GraphApiSite:
         if not settings.user_id:
             raise SettingsError(_USER_ID_MISSING)
         self._settings, self._token, self._database, self._clock = settings, token, database, clock
-        # What is odd about one answer is odd about all of them.
+        # Each message is logged once: a problem of one response usually repeats with every further one.
         self._log_once = cache(log)
         self.identity = graph_api_identity(settings)
 
@@ -111,7 +111,7 @@ class GraphApiSite:
         )
 
     def next_request(self, subject: str, pages: Sequence[CrawlPage]) -> Request | None:
-        """The request for the page after these pages; null at the end."""
+        """The request for the page that follows `pages`; None when there are no more."""
         if pages and pages[-1].cursor is None:
             return None
         if is_hashtag(subject):
@@ -129,7 +129,7 @@ class GraphApiSite:
         return token_request(self._url("debug_token"), self._token, self._headers)
 
     def classify(self, request: Request, response: Response) -> Classification:
-        """Classify a response by its content; its usage of Meta's limits becomes a pause."""
+        """Classify a response by its content; its usage headers (percentage of Meta's rate limits) set the `pause`."""
         usage = parse_usage(response.headers, self._log_once)
         classification = self._classify(request, response)
         if classification.outcome is ResponseOutcome.THROTTLED:
@@ -179,7 +179,7 @@ class GraphApiSite:
 
     def _page_of_hashtag(self, edge: str, content: Any) -> CrawlPage:
         media = _records(content)
-        # A page without `next` is the last one, says Meta; where that is left out for good, a full page is none.
+        # Meta: a page without `next` is the last. In case `next` is never sent, a full page is not taken as the last.
         goes_on = bool(_paging(content).get("next")) or len(media) >= self._settings.page_size
         after = _after(content) if media and goes_on else None
         cursor = f"{edge}:{after}" if after else None
@@ -196,7 +196,7 @@ class GraphApiSite:
             classification = classify_error(
                 error, of_hashtag=_is_of_hashtag(place), own_id=self._settings.user_id, token=self._token
             )
-            # That nothing is told about the token is no reason to stop.
+            # Failing to read the token's expiry is no reason to stop the collection.
             lenient = is_about_token(request) and classification.outcome in (
                 ResponseOutcome.NO_PERMISSION,
                 ResponseOutcome.CONTRACT_CHANGED,
@@ -216,17 +216,17 @@ class GraphApiSite:
 
 
 def graph_api_identity(settings: GraphApiSettings) -> str:
-    """The identity of the own account, to which hashtag budget, rate limits and stops belong."""
+    """Name, in the database, of the account that sends the requests; hashtag budget, rate limits and stops are its."""
     return f"{GRAPH_API}:{settings.user_id}"
 
 
 def newest_posts_label(hashtag: str) -> str:
-    """The label of requests for a hashtag's newest posts in the database."""
+    """The text that describes requests for a hashtag's newest posts in the database (column `what`)."""
     return f"the newest posts of {hashtag}"
 
 
 def _place(request: Request) -> str:
-    """The last part of a request's path: the edge."""
+    """The last segment of a request's URL path, which Meta calls the edge."""
     return request.url.rpartition("/")[2]
 
 
@@ -241,14 +241,14 @@ def _page_of_account(content: Any) -> CrawlPage:
     profile = {key: value for key, value in about.items() if key != "media"}
     connection = about.get("media", {"data": []})
     media = _records(connection)
-    # What is asked for behind a cursor comes with the account's id and nothing else of its profile.
+    # Pages after the first repeat only the account's id, not the rest of its profile.
     records = [profile, *media] if "username" in profile else media
     facts = {_PROFILE_ID: str(profile["id"])} if profile.get("id") else {}
     return CrawlPage(records, _seen(media), _after(connection) if media else None, facts)
 
 
 def _records(content: Any) -> list[Json]:
-    """The objects of a list of the API."""
+    """The objects in the list `data` of an API response. Raises ContractError for another format."""
     data = as_object(content).get("data")
     if not isinstance(data, list):
         raise ContractError("the answer has no list in `data`")
@@ -259,7 +259,7 @@ def _records(content: Any) -> list[Json]:
 
 
 def _hashtag_id(content: Any) -> str:
-    """The id of a hashtag, alone or in the first object of a list."""
+    """The id of a hashtag, from a response that is an object or a list of them. Raises ContractError without one."""
     found = as_object(content).get("id") or next((item.get("id") for item in _records(content)), None)
     if not isinstance(found, (str, int)) or not str(found).isascii() or not str(found).isdigit():
         raise ContractError("the answer has no id of the hashtag, in digits")
@@ -267,7 +267,7 @@ def _hashtag_id(content: Any) -> str:
 
 
 def _after(connection: Any) -> str | None:
-    """The cursor behind a page; null at the end."""
+    """The cursor of the page that follows; None at the end."""
     after = as_object(_paging(connection).get("cursors")).get("after")
     if after is None or after == "":
         return None
@@ -297,12 +297,12 @@ def _time(value: object) -> datetime | None:
 
 
 def _repeats(page: CrawlPage, before: Iterable[CrawlPage]) -> bool:
-    """Whether all posts of a page were on earlier pages, which marks the end of a cursor's pages."""
+    """Whether all posts of a page were already on earlier pages, which marks the last page."""
     seen = {post.shortcode for earlier in before for post in earlier.posts}
     return bool(page.posts) and all(post.shortcode in seen for post in page.posts)
 
 
 def _edge_of(page: CrawlPage) -> str:
-    """The edge (recent or top posts) that a hashtag's page came from, by its cursor."""
+    """The edge (recent or top posts) from which a hashtag's page was fetched, derived from its cursor."""
     edge, _, after = str(page.cursor).partition(":")
     return edge if after else RECENT_EDGE

@@ -1,6 +1,6 @@
 """Expiry of the Graph API token: requested once a day, with a warning before it expires.
 
-The result is stored as the reason of its request in the database.
+The expiry is stored in the database, in the column `reason` of the request's row.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ _NOT_TOLD = "the API does not tell when the token ends"
 
 
 def token_request(url: str, token: str, headers: Mapping[str, str]) -> Request:
-    """The request for a token's expiry, sent as a form so that the token is in no URL."""
+    """The request for a token's expiry; the token is sent as a form field, so that it is in no URL."""
     # What a token was said of is told by a mark, so that the answer about an older one is none about it.
     mark = blake2b(token.encode(), key=_WHAT.encode(), digest_size=4).hexdigest()
     return Request(url, f"{_WHAT} ({mark})", form={"input_token": token, "method": "get"}, headers=headers)
@@ -38,7 +38,7 @@ def is_about_token(request: Request) -> bool:
 
 
 def classify_token_info(content: Any, now: float) -> Classification:
-    """Classify the API's information on the token; one without a date is valid as well."""
+    """Classify the API's response about the token as valid or expired; a token without an expiry date is valid."""
     about = as_object(as_object(content).get("data"))
     if about.get("is_valid") is False:
         return Classification(ResponseOutcome.AUTH_GONE, "the token is not valid any more")
@@ -60,9 +60,10 @@ def check_token_expiry(
     clock: Clock,
     log: Callable[[str], object],
 ) -> datetime | None:
-    """When the token expires, null if unknown; requested where the stored result is older than a day.
+    """When the token expires, None if unknown; requested from the API if the stored result is older than a day.
 
-    Logs a warning from 14 days before. Raises what `requester` raises, such as for an expired token.
+    `question` is the request to send. Logs a warning from 14 days before the expiry. Raises what `requester` raises,
+    such as IdentityStoppedError for an expired token.
     """
     now = clock.now()
     at, said = _last_answer(database, identity, question) or (None, "")
@@ -105,7 +106,7 @@ def _end_in(said: str) -> datetime | None:
 
 
 def _seconds(value: object) -> float | None:
-    """A Unix timestamp of the API within the valid range of dates; null for anything else."""
+    """A Unix timestamp from the API if a datetime can represent it; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 253_370_764_800:
         return None
     return float(value)

@@ -1,7 +1,7 @@
-"""Usage of Meta's rate limits by the headers of each response, and the pause that follows from it.
+"""Usage of Meta's rate limits, read from the headers of each response, and the pause to make because of it.
 
-X-App-Usage holds three percentages, X-Business-Use-Case-Usage the same for each of our accounts and, once a limit is
-reached, the minutes until requests are answered again.
+X-App-Usage contains three percentages. X-Business-Use-Case-Usage contains the same for each account that the token can
+use and, once a limit is reached, the minutes until requests are answered again.
 https://developers.facebook.com/docs/graph-api/overview/rate-limiting
 """
 
@@ -28,8 +28,10 @@ _SHOWN = 80
 
 @dataclass(frozen=True)
 class Usage:
-    """The highest percentage of all rate limits, and the seconds until requests are answered again (`regained`, 0 if
-    unknown).
+    """Usage of Meta's rate limits.
+
+    `percent` is the highest usage of all limits; `regained` is the seconds until requests are answered again, 0 if
+    unknown.
     """
 
     percent: float = 0.0
@@ -37,7 +39,7 @@ class Usage:
 
     @property
     def stops(self) -> bool:
-        """Whether requests should stop for now."""
+        """Whether usage is so high (95 % or a reached limit) that no requests should be sent for now."""
         return self.percent >= STOP_PERCENT or self.regained > 0
 
     @property
@@ -71,7 +73,7 @@ def parse_usage(headers: Mapping[str, str], log: Callable[[str], object]) -> Usa
 
 
 def _limits(header: str, content: Any) -> Iterator[Mapping[str, Any]]:
-    """The objects that hold percentages."""
+    """The objects with usage percentages in the JSON content of a header."""
     if not isinstance(content, dict):
         raise ValueError("no object")
     if header == _APP:

@@ -1,8 +1,8 @@
-"""The weekly hashtag budget of the Graph API: at most 30 distinct hashtags in seven days, by the requests in the
-database.
+"""The weekly hashtag budget of the Graph API: at most 30 distinct hashtags in seven days.
 
-A hashtag counts for seven days from its first request; requesting it again within them is free and does not prolong
-that. https://developers.facebook.com/docs/instagram-platform/instagram-api-with-facebook-login/hashtag-search
+Usage is computed from the requests in the database. A hashtag counts for seven days from its first request; requesting
+it again in that time is free and does not prolong it.
+https://developers.facebook.com/docs/instagram-platform/instagram-api-with-facebook-login/hashtag-search
 """
 
 import json
@@ -33,14 +33,14 @@ _MORE_EMOJI = "‼⁉ℹ\ufe0f"
 
 @dataclass(frozen=True)
 class CountedHashtag:
-    """A hashtag that counts against the budget, and the Unix timestamp until which it does."""
+    """A hashtag that counts against the weekly budget until the Unix timestamp `until`."""
 
     hashtag: str
     until: float
 
 
 def budget_used(database: CollectorDatabase, site: str, identity: str, now: float) -> list[CountedHashtag]:
-    """The hashtags that count now, by when they leave the budget."""
+    """The hashtags that count against the weekly budget now, sorted by when they stop counting."""
     with database.reading() as connection:
         rows = connection.execute(
             f"SELECT DISTINCT subject FROM requests WHERE {_COUNTS} AND at > ? AND subject LIKE '#%'",
@@ -54,9 +54,10 @@ def budget_used(database: CollectorDatabase, site: str, identity: str, now: floa
 
 
 def budget_refusal(database: CollectorDatabase, site: str, identity: str, hashtag: str, now: float, most: int) -> str:
-    """Why a hashtag must wait, and until which one leaves the budget; empty where it may be requested.
+    """Why and until when a hashtag cannot be requested because of the weekly budget; empty if it can.
 
-    Also where the API itself said a short while ago that the budget is used: others may use the same account.
+    `most` is the budget's number of hashtags. The budget also counts as used if the API itself said so a short time
+    ago, since other programs can use the same account.
     """
     used = budget_used(database, site, identity, now)
     if any(use.hashtag == hashtag for use in used):
@@ -95,12 +96,12 @@ def known_hashtag_id(database: CollectorDatabase, site: str, hashtag: str) -> st
 
 
 def _counts_from(connection: sqlite3.Connection, site: str, identity: str, hashtag: str) -> float:
-    """When the current seven days of a hashtag began."""
+    """Unix timestamp at which the current seven-day period of a hashtag began."""
     about = (site, identity, *_REFUSED, hashtag)
     oldest, all_kept = connection.execute("SELECT MIN(at), MIN(id) = 1 FROM requests").fetchone()
     query = f"SELECT MIN(at), MAX(at) FROM requests WHERE {_COUNTS} AND subject = ? AND at >= ?"
     since, last = connection.execute(query, (*about, oldest)).fetchone()
-    # Old requests are taken away: then nobody knows any more when seven days began that the next ones followed.
+    # Old requests are deleted, so the start of an earlier seven-day period can be unknown: then assume the latest.
     if not all_kept and since < oldest + BUDGET_WINDOW:
         return last
     following = since

@@ -1,6 +1,6 @@
-"""Hours from which posts of a hashtag may be missing: the API shows 24 hours, so runs further apart leave a gap.
+"""Periods from which posts of a hashtag can be missing: the API shows 24 hours, so runs further apart leave a gap.
 
-A run covers all posts from 24 hours before its last page of newest posts to its first.
+A run covers the posts published from 24 hours before its last request for newest posts until its first such request.
 """
 
 from collections.abc import Container
@@ -16,15 +16,15 @@ from instagram_assets.collect.site_adapter import GRAPH_API
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.settings import Settings
 
-HASHTAG_WINDOW = 24 * 3_600.0
+_HASHTAG_WINDOW = 24 * 3_600.0
 _SHORTEST = 60.0
-"""What is missing for less is not worth a word: runs a day apart are never apart to the second."""
+"""Gaps shorter than this many seconds are ignored, since daily runs are never exactly 24 hours apart."""
 _MONTH = 31 * 86_400.0
 
 
 @dataclass(frozen=True)
 class HashtagGap:
-    """The time from `begins` to `ends`, both aware, from which posts of a hashtag may be missing."""
+    """A period from which posts of a hashtag can be missing; `begins` and `ends` are timezone-aware."""
 
     hashtag: str
     begins: datetime
@@ -35,7 +35,7 @@ class HashtagGap:
         return (self.ends - self.begins).total_seconds() / 3_600
 
     def words(self, zone: tzinfo) -> str:
-        """A message about the gap in a time zone."""
+        """A message about the gap, with its times in a time zone."""
         begins, ends = (when.astimezone(zone) for when in (self.begins, self.ends))
         last = f"{ends:%H:%M}" if begins.date() == ends.date() else f"{ends:%Y-%m-%d %H:%M}"
         long = f"{self.hours:,.1f} hours" if self.hours >= 1 else f"{self.hours * 60:.0f} minutes"
@@ -45,10 +45,10 @@ class HashtagGap:
 def hashtag_gaps(
     database: CollectorDatabase, hashtag: str, now: float, *, since: float | None = None, is_collected: bool = True
 ) -> list[HashtagGap]:
-    """The gaps of a hashtag that end after the timestamp `since`, in order; by default those of the last 31 days.
+    """The gaps of a hashtag that end after the Unix timestamp `since`, in order; by default of the last 31 days.
 
-    The time after the last run is a gap, too, as far as it is older than 24 hours and can no longer be collected; not
-    so of a hashtag that is no longer to be collected.
+    If the hashtag is still collected (`is_collected`), the time between its last run and 24 hours ago is a gap as well:
+    its posts can no longer be fetched.
     """
     since = now - _MONTH if since is None else since
     known: list[tuple[float, float]] = sorted(_covered(database, hashtag), key=lambda span: span[1])
@@ -56,7 +56,7 @@ def hashtag_gaps(
         return []
     found = list[HashtagGap]()
     until = known[0][1]
-    last = [(now - HASHTAG_WINDOW, now)] if is_collected else []
+    last = [(now - _HASHTAG_WINDOW, now)] if is_collected else []
     for begins, ends in (*known[1:], *last):
         if begins - until >= _SHORTEST and begins > since:
             found.append(HashtagGap(hashtag, utc_datetime(until), utc_datetime(begins)))
@@ -67,9 +67,9 @@ def hashtag_gaps(
 def all_hashtag_gaps(
     database: CollectorDatabase, now: float, *, since: float | None = None, collected: Container[str] | None = None
 ) -> list[HashtagGap]:
-    """The gaps of all hashtags that were ever collected, by name.
+    """The gaps of all hashtags that were ever collected, sorted by name.
 
-    `collected` are those that still are: others have no gap after their last run. Null is all.
+    `collected` are the hashtags that are still collected (None: all); others have no gap after their last run.
     """
     with database.reading() as connection:
         rows = connection.execute(
@@ -85,7 +85,7 @@ def all_hashtag_gaps(
 def missing_hashtag_hours(
     settings: Settings, database: CollectorDatabase, now: float, since: float | None = None
 ) -> list[HashtagGap]:
-    """The gaps of all hashtags; for those no longer in the registry only gaps between their runs."""
+    """The gaps of all hashtags; for hashtags no longer in the registry, only the gaps between their runs."""
     return all_hashtag_gaps(database, now, since=since, collected=_hashtags(settings))
 
 
@@ -98,7 +98,7 @@ def _hashtags(settings: Settings) -> tuple[str, ...]:
 
 
 def _covered(database: CollectorDatabase, hashtag: str) -> list[tuple[float, float]]:
-    """The time spans from which each complete run has all posts."""
+    """For each complete run, the period (start, end as Unix timestamps) of which it has all posts of a hashtag."""
     with database.reading() as connection:
         rows = connection.execute(
             """SELECT COALESCE(MIN(requests.at), began_at) AS first, COALESCE(MAX(requests.at), ended_at) AS last
@@ -108,4 +108,6 @@ def _covered(database: CollectorDatabase, hashtag: str) -> list[tuple[float, flo
             GROUP BY crawls.id""",
             (newest_posts_label(hashtag), GRAPH_API, hashtag, CollectionOutcome.COMPLETE),
         ).fetchall()
-    return [(row["last"] - HASHTAG_WINDOW, row["first"]) for row in rows if row["last"] - HASHTAG_WINDOW < row["first"]]
+    return [
+        (row["last"] - _HASHTAG_WINDOW, row["first"]) for row in rows if row["last"] - _HASHTAG_WINDOW < row["first"]
+    ]

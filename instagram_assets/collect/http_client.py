@@ -1,7 +1,7 @@
 """HTTP client of the collector: one request at a time, sent once, to one site; failures are responses with status 0.
 
-Nothing is kept between requests, neither cookies nor a connection. No request is retried here: the database counts only
-those that it granted.
+Neither cookies nor connections are kept between requests. No request is retried here, since each try has to be counted
+by the rate limiter.
 """
 
 import asyncio
@@ -31,9 +31,9 @@ _PACKED = zlib.MAX_WBITS | 16
 class HttpClient:
     """An HTTP client for one site; `site` is its base URL, such as `https://www.instagram.com`.
 
-    `send` returns a response also where there was none: its status is then 0, and its body says why. Only public
-    addresses are connected to, and loopback ones where `site` is one. Use it from one thread, and close it. Raises
-    MediaRefusedError where `site` is no URL that may be requested.
+    If the site did not respond, `send` returns a response with status 0 whose body says why. Only public IP addresses
+    are connected to, and loopback addresses if `site` is one. Use a client from one thread only, and close it. Raises
+    MediaRefusedError if `site` is not a permitted URL.
     """
 
     def __init__(
@@ -59,17 +59,17 @@ class HttpClient:
         self.close()
 
     def close(self) -> None:
-        """Close the client; may be called again."""
+        """Close the client; can be called more than once."""
         if (session := self._session) is not None:
             self._session = None
             self._runner.run(session.close())
         self._runner.close()
 
     def send(self, request: Request) -> Response:
-        """The response to one request.
+        """Send one request and return its response; status 0 if there was none.
 
-        Raises ProxiesError where none of the proxies works, and ValueError for a request to another site, to which no
-        secret of this one may go.
+        Raises ProxiesError if none of the proxies works, and ValueError for a URL of another site, since credentials
+        are never sent to another host.
         """
         parts = urlsplit(request.url)
         if (parts.scheme.lower(), parts.netloc.lower()) != self._origin:
@@ -87,7 +87,7 @@ class HttpClient:
             except _NotReachedError as failure:
                 return _none(f"the site {failure}")
         while True:
-            # What never came as far as the site may go another way at once.
+            # A request that did not reach the site can be sent through another proxy at once.
             proxy = self._proxies.choose()
             try:
                 response = await self._exchange(request, proxy)
@@ -97,9 +97,9 @@ class HttpClient:
             return self._classify_response(proxy, response, self._proxies)
 
     def _classify_response(self, proxy: Proxy, response: Response, proxies: Proxies) -> Response:
-        """The response that came through a proxy; status 0 where the proxy itself answered."""
+        """The site's response received through a proxy; status 0 if the proxy failed or responded itself."""
         fault = response.body.decode("utf-8", "replace") if response.status == 0 else ""
-        # Over TLS nobody but the site can have answered.
+        # Over TLS only the site itself can have responded.
         if self._origin[0] == "http" and _is_of_a_proxy(response):
             fault = f"answers itself in the place of the site (status {response.status})"
         if not fault:
@@ -109,9 +109,9 @@ class HttpClient:
         return _none(f"the proxy {proxy.name} {fault}")
 
     async def _exchange(self, request: Request, proxy: Proxy | None) -> Response:
-        """Send one request and read its response; status 0 with the reason where it never arrived whole.
+        """Send one request and read its response; status 0 with the reason if the response was not complete.
 
-        Raises _NotReachedError where the request did not reach the site.
+        Raises _NotReachedError if the request did not reach the site.
         """
         import aiohttp
 
@@ -225,7 +225,7 @@ class _LostError(Exception):
 
 
 async def _once(request: "ClientRequest", handler: "ClientHandlerType") -> "ClientResponse":
-    """Middleware that sends a request once: aiohttp would retry a closed connection by itself, uncounted."""
+    """aiohttp middleware that sends a request only once; aiohttp would retry it uncounted if the connection closed."""
     import aiohttp
 
     try:
@@ -237,7 +237,7 @@ async def _once(request: "ClientRequest", handler: "ClientHandlerType") -> "Clie
 
 
 def _login_of(proxy: Proxy | None) -> dict[str, str]:
-    """The Proxy-Authorization header, where a proxy has a login."""
+    """The Proxy-Authorization header for a proxy with a user name and password; else no headers."""
     from aiohttp import encode_basic_auth
 
     return {"Proxy-Authorization": encode_basic_auth(*proxy.login)} if proxy and proxy.login else {}
@@ -248,17 +248,17 @@ def _none(reason: str) -> Response:
 
 
 def _named(response: Response, who: str) -> Response:
-    """The response; where there was none, its reason says whose fault it is."""
+    """The response; if its status is 0, `who` (the site or the proxy) is put before the reason in its body."""
     return response if response.status else _none(f"{who} {response.body.decode('utf-8', 'replace')}")
 
 
 def _words(error: OSError) -> str:
-    """The operating system's message about a connection, without the address."""
+    """The operating system's error message about a connection, without the IP address."""
     return os.strerror(error.errno) if error.errno else str(error) or type(error).__name__
 
 
 def _is_of_a_proxy(response: Response) -> bool:
-    """Whether a response without TLS comes from the proxy itself rather than from the site."""
+    """Whether a response over plain HTTP was sent by the proxy itself rather than by the site."""
     if response.status == 407:
         return True
     if response.status in (401, 404, 429) or 300 <= response.status < 400 or not 200 <= response.status < 600:

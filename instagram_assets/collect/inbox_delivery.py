@@ -1,4 +1,4 @@
-"""How a crawl ends: its outcome is stored, its records are written as a file of the inbox, and the crawl is closed."""
+"""Ends a crawl: stores its outcome, writes its records as a file in the inbox, and marks the crawl as closed."""
 
 import json
 import re
@@ -30,7 +30,10 @@ from instagram_assets.storage.atomic import shortened, write_atomic
 
 @dataclass(frozen=True)
 class CrawlDelivery:
-    """Ends crawls of a site and writes their files into the inbox, after a check against forgotten names."""
+    """Ends crawls of a site and writes their files into the inbox, except for accounts and hashtags erased on request.
+
+    `forgotten` are the tombstones of those.
+    """
 
     site: str
     database: CollectorDatabase
@@ -39,7 +42,7 @@ class CrawlDelivery:
     forgotten: Forgotten
 
     def is_forgotten(self, subject: str, page: CrawlPage | None = None) -> bool:
-        """Whether a subject was forgotten, by its name or by the account id in the database or on a page."""
+        """Whether an account or hashtag was erased on request, by its name or its account id (stored or on `page`)."""
         if self.forgotten.has("account", subject):
             return True
         known = load_subject(self.database, self.site, subject).profile_id
@@ -47,7 +50,7 @@ class CrawlDelivery:
         return not is_hashtag(subject) and any(self.forgotten.has("profile_id", each) for each in ids)
 
     def forget(self, subject: str, crawl: Crawl | None) -> SubjectResult:
-        """End the crawl of a forgotten subject without a file."""
+        """End the crawl of an account or hashtag that was erased on request, without writing a file."""
         reason = "it was forgotten, and is not collected again"
         if crawl is not None:
             with self.database.writing() as connection:
@@ -61,7 +64,10 @@ class CrawlDelivery:
     def finish(
         self, crawl: Crawl, outcome: CollectionOutcome, reason: str, ends: SubjectRow | None = None
     ) -> SubjectResult:
-        """Set the outcome of a crawl and the state of its subject, then deliver its records."""
+        """Store the outcome of a crawl and the state of its account or hashtag, then write its file and close it.
+
+        With `ends`, the row of an account, that account is no longer requested.
+        """
         found, state, why = load_pages(self.database, crawl.id), outcome, reason
         if ends is not None and found:
             outcome, reason = CollectionOutcome.PARTIAL, f"{state}: {why}" if why else str(state)
@@ -74,7 +80,7 @@ class CrawlDelivery:
         return self.deliver(crawl)
 
     def deliver(self, crawl: Crawl) -> SubjectResult:
-        """Write the file of a crawl that has an outcome, and close it; without a file if its subject was forgotten."""
+        """Write the file of a crawl that has an outcome, and close it; no file if its subject was erased on request."""
         if self.is_forgotten(crawl.subject):
             return self.forget(crawl.subject, crawl)
         file = write_export(self.inbox, self.database, crawl)
@@ -96,7 +102,7 @@ _UNSAFE = re.compile(r"[^\w.]")
 def export_path(inbox: Path, crawl: Crawl) -> Path:
     """The path of a crawl's file in the inbox; the timestamp in its name is when the crawl began, in UTC.
 
-    Between `-`, which is in no account's name, `forget` finds the name again.
+    The account name is between two `-`, which no account name contains, so that `forget` can find its files.
     """
     began = utc_datetime(crawl.began_at).astimezone(UTC)
     time = f"{began:%Y-%m-%dT%H-%M-%S}.{began.microsecond:06}Z"
@@ -104,7 +110,7 @@ def export_path(inbox: Path, crawl: Crawl) -> Path:
 
 
 def file_safe_name(subject: str) -> str:
-    """A subject as part of a file name: a hashtag begins with `tag-` instead of `#`, as no account does."""
+    """An account or hashtag as part of a file name; a hashtag begins with `tag-` instead of `#`."""
     name = _UNSAFE.sub("_", subject.removeprefix("#"))
     if name != subject.removeprefix("#") or len(name.encode()) > _LONGEST_NAME:
         name = f"{shortened(name, _LONGEST_NAME)}-{sha256(subject.encode()).hexdigest()[:8]}"
@@ -112,14 +118,15 @@ def file_safe_name(subject: str) -> str:
 
 
 def is_exported(inbox: Path, crawl: Crawl) -> bool:
-    """Whether a crawl's file was written: it is in the inbox, or landing has already archived it."""
+    """Whether a crawl's file was written: it is in the inbox, or was already ingested and archived."""
     return locate_inbox_file(export_path(inbox, crawl)) is not None
 
 
 def write_export(inbox: Path, database: CollectorDatabase, crawl: Crawl) -> Path | None:
-    """Write the records of a crawl into its inbox file, in the order in which they came; null without records.
+    """Write the records of a crawl into its inbox file, in the order fetched; returns the path, None without records.
 
-    A file that was written is not written again. Raises StorageError where the disk refuses: nothing is lost then.
+    Idempotent: a file that was already written is not written again. Raises StorageError if it cannot be written; the
+    records are still in the database then.
     """
     path = export_path(inbox, crawl)
     if is_exported(inbox, crawl):

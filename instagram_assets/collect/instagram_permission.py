@@ -29,7 +29,8 @@ def check_permission(
 ) -> None:
     """Raise CollectionRefusedError unless the settings state a purpose and allow every one of these accounts.
 
-    `registry` returns the registered accounts, where the settings allow those. To be called before any request.
+    `registry` returns the registered accounts; it is called if the settings allow all of those. Call this before any
+    request.
     """
     if not options.purpose.strip():
         raise _unset(
@@ -50,7 +51,7 @@ def check_permission(
 
 
 def check_allowed(settings: Settings, accounts: Iterable[str]) -> None:
-    """The same as `check_permission`, with the registry of the settings."""
+    """Raise CollectionRefusedError unless the settings allow these accounts, directly or through the registry."""
     check_permission(accounts, settings.collection, lambda: accounts_registry(settings).names)
 
 

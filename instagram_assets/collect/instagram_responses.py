@@ -1,7 +1,7 @@
-"""Classification of responses of Instagram's website by their content: one status stands for very different refusals.
+"""Classification of responses of Instagram's website by their content, since the HTTP status alone is ambiguous.
 
-A 401 is most often a demand to slow down, a 400 a checkpoint, and a 200 may be an HTML page or no account at all. Only
-the site's own messages are read, never users' text: a caption cannot refuse.
+A 401 most often means throttling, a 400 a checkpoint, and a 200 can be an HTML page or a missing account. Only the
+site's own messages are read, never users' text, so that a caption is not mistaken for an error message.
 """
 
 import json
@@ -65,10 +65,10 @@ _REDIRECTED = {
 
 
 def classify_response(response: Response, now: float) -> Classification:
-    """Classify any response; an `ok` has the JSON object as its content.
+    """Classify any response; the content of an `ok` is the JSON object.
 
-    A `not_found` is what the site says about the URL; whether that stood for an account is for the caller to know.
-    `now` is used for a `Retry-After` with a date, where the response has no date of its own.
+    `not_found` is about the URL; whether that means a missing account depends on the request. `now` (Unix seconds) is
+    used for a `Retry-After` with a date if the response has no `Date` header.
     """
     status = response.status
     pause = retry_after(response.headers, now)
@@ -99,7 +99,7 @@ def classify_response(response: Response, now: float) -> Classification:
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float:
-    """The seconds of a `Retry-After` header in either of its forms, at most a day; 0 where it is invalid."""
+    """Seconds to wait by the `Retry-After` header (a number or an HTTP date), at most a day; 0 without a valid one."""
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return min(float(text[:9]), MAX_RETRY_AFTER)
@@ -112,7 +112,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float:
 
 
 def decode_json(body: bytes) -> Any:
-    """The JSON in a body; null where it is none. Lone surrogates become question marks."""
+    """Parse a body as JSON; None if it is not JSON. Lone surrogates are replaced by question marks."""
     text = body.strip().removeprefix(_GUARD)
     try:
         return msgspec.json.decode(text)
@@ -126,7 +126,7 @@ def decode_json(body: bytes) -> Any:
 
 
 def response_summary(response: Response) -> dict[str, Any]:
-    """A response for whoever adapts the collector: status, redirect path, and body as JSON or text."""
+    """A response as a debugging record: status, redirect path, and body as JSON or text."""
     try:
         path = urlsplit(response.headers.get("location", "")).path
     except ValueError:
@@ -150,20 +150,20 @@ def error_text(content: object) -> str:
 
 
 def _is_refusal(content: Any, status: int) -> TypeGuard[dict[str, Any]]:
-    """Whether the messages in a response are about a refusal, which those beside data are not."""
+    """Whether a response is a refusal: status 400 or above, `"status": "fail"`, or no data beside its messages."""
     if not isinstance(content, dict):
         return False
     return status >= 400 or content.get("status") == "fail" or not _has_data(content)
 
 
 def _has_data(record: Mapping[str, Any]) -> bool:
-    """Whether the data of a response has anything but nulls."""
+    """Whether the object `data` of a response has any value that is not null."""
     data = record.get("data")
     return isinstance(data, dict) and any(value is not None for value in data.values())
 
 
 def _meant(said: str, content: Mapping[str, Any]) -> ResponseOutcome | None:
-    """The outcome that the messages of a refusal mean, else its flags; null where neither is known."""
+    """The outcome that a refusal's messages mean or, if these are unknown, its flags; None if neither is known."""
     words = said.casefold()
     for outcome, signs in _WORDS:
         if any(sign in words for sign in signs):
@@ -190,7 +190,7 @@ def _redirected(response: Response) -> Classification:
 
 
 def _unreadable(status: int, body: bytes, pause: float) -> Classification:
-    """Classify a body that is no JSON: an HTML page, a truncated response, or nothing."""
+    """Classify a response whose body is not JSON: an HTML page, a truncated response, or an empty one."""
     beginning = body[:100_000].decode("utf-8", "replace").strip().casefold()
     if "wait a few minutes" in beginning:
         return Classification(ResponseOutcome.THROTTLED, "it asks to wait a few minutes", pause=pause)
@@ -207,14 +207,14 @@ def _unreadable(status: int, body: bytes, pause: float) -> Classification:
 
 
 def _refused(status: int, said: str, pause: float) -> Classification:
-    """Classify a refusal with an unknown message by its status."""
+    """Classify a refusal with an unknown message by its HTTP status."""
     reason = said or f"status {status} without a word"
     if status in (404, 410):
         return Classification(ResponseOutcome.NOT_FOUND, said or f"status {status}")
     if status == 451:
         return Classification(ResponseOutcome.PRIVATE, "it is not shown in this country")
     if status in (401, 403):
-        # Of the two things that this may be, the one that passes by itself; the breaker grows if it does not.
+        # Throttled or logged out: assume throttled, which passes by itself; if not, the breaker waits longer each time.
         return Classification(ResponseOutcome.THROTTLED, reason, pause=pause)
     return Classification(ResponseOutcome.CONTRACT_CHANGED, reason)
 
@@ -233,7 +233,7 @@ def _read(content: Any, said: str) -> Classification:
 
 
 def _moment(text: str) -> float | None:
-    """An HTTP date as Unix seconds; null where it is none."""
+    """An HTTP date as Unix seconds; None if it is invalid."""
     try:
         moment = parsedate_to_datetime(text)
         # "-0000" leaves the time naive, yet HTTP dates are always UTC.

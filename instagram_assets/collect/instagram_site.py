@@ -1,7 +1,7 @@
 """Site adapter for Instagram's website: a profile with its first posts, then page after page of the others.
 
-Paths and query ids are settings, since Instagram changes them. Records are stored as they came, so that the parsers of
-exports read them; accounts that the site merely suggests are left out.
+Paths and query ids are settings, since Instagram changes them. Records are stored unchanged, so that the parsers of
+export files can read them; accounts that the site merely suggests are left out.
 """
 
 import json
@@ -62,7 +62,7 @@ class _ProfileRequest(Request):
 
 @dataclass(frozen=True)
 class _PostsRequest(Request):
-    """The request for a page of a profile's posts; `is_awaited` where there must be some."""
+    """The request for a page of a profile's posts; `is_awaited` if the page must contain posts."""
 
     profile_id: str = ""
     username: str = ""
@@ -71,7 +71,7 @@ class _PostsRequest(Request):
 
 
 class InstagramSite:
-    """Site adapter `instagram`, with the cookies of the user's own login or anonymous."""
+    """Site adapter `instagram`, logged in with the cookies of the user's own account, or anonymous without cookies."""
 
     name = INSTAGRAM
 
@@ -90,7 +90,7 @@ class InstagramSite:
         return "" if is_account_name(subject) else "no account has such a name"
 
     def next_request(self, subject: str, pages: Sequence[CrawlPage]) -> Request | None:
-        """The request for the profile first, then for posts behind the last page's cursor."""
+        """The request for the profile or, after it, for the posts after the last page's cursor; None at the end."""
         if not pages:
             return _ProfileRequest(
                 self._url(self._settings.profile_path),
@@ -102,7 +102,7 @@ class InstagramSite:
         return None if cursor is None else self._posts_request(subject, pages, cursor)
 
     def classify(self, request: Request, response: Response) -> Classification:
-        """Classify a response; one in an unknown format has a summary as its content."""
+        """Classify a response; for an unknown format, the content is a summary of the response for debugging."""
         classification = self._classify_response(request, response)
         if classification.outcome is ResponseOutcome.CONTRACT_CHANGED:
             return replace(classification, content=response_summary(response))
@@ -171,7 +171,7 @@ class InstagramSite:
         return {**_HEADERS, "X-IG-App-ID": self._settings.app_id, "Referer": referer, **login}
 
     def _is_wall(self, response: Response) -> bool:
-        """Whether a demand to log in is about this one account: some public ones are shown to logged-in users only."""
+        """Whether a demand to log in concerns only this account, as some are shown to logged-in users only."""
         return self._cookies is None and response.status == 400
 
     def _checked(self, request: Request, classification: Classification) -> Classification:
@@ -226,7 +226,7 @@ _APP_WISHES = {
 
 
 def _posts_page(data: Mapping[str, Any], request: _PostsRequest) -> CrawlPage:
-    """The posts of a page and the cursor behind them. Raises ContractError for an unknown format."""
+    """The posts of a page and the cursor of the next one. Raises ContractError for an unknown format."""
     connection = _connection(data)
     edges, page_info = connection.get("edges"), connection.get("page_info")
     if not isinstance(edges, list) or not isinstance(page_info, dict):
@@ -244,7 +244,7 @@ def _posts_page(data: Mapping[str, Any], request: _PostsRequest) -> CrawlPage:
 
 
 def _connection(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The object that holds the posts, under any of its known names."""
+    """The object that contains the list of posts, found under any of its known names. Raises ContractError if none."""
     places = [data, *(inner for name in ("user", "node") if isinstance(inner := data.get(name), dict))]
     for place in places:
         for name in _CONNECTIONS:
@@ -254,7 +254,7 @@ def _connection(data: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _seen(node: Mapping[str, Any], profile_id: str) -> PostRef | None:
-    """The post reference in a node; null where it has no shortcode."""
+    """The shortcode, publication time and pinned flag of a post's JSON object; None if it has no shortcode."""
     code = node.get("shortcode") or node.get("code")
     if not isinstance(code, str):
         return None
@@ -271,7 +271,7 @@ def _taken_at(node: Mapping[str, Any]) -> datetime | None:
 
 
 def _is_pinned(pinned: object, profile_id: str) -> bool:
-    """Whether it is pinned on this profile: a shared post may be pinned on another's."""
+    """Whether a post is pinned on the profile `profile_id`; a shared post can be pinned on another profile."""
     if not isinstance(pinned, list):
         return False
     items: Iterable[Any] = pinned
@@ -280,7 +280,7 @@ def _is_pinned(pinned: object, profile_id: str) -> bool:
 
 
 def _owned(node: dict[str, Any], request: _PostsRequest) -> dict[str, Any]:
-    """A post with its owner filled in: on a profile's own pages the name is sometimes missing."""
+    """A post with the name of its owner filled in, which is sometimes missing on the owner's own profile."""
     place = "owner" if "shortcode" in node else "user"
     found = node.get(place)
     owner: dict[str, Any] = found if isinstance(found, dict) else {}

@@ -27,8 +27,8 @@ def known_posts(
 ) -> dict[str, KnownPosts]:
     """For each account with posts in the lake: its newest post, and the oldest that is due to be read again at `now`.
 
-    Only the `most` newest posts count: no collection reaches others. Accounts with damaged files are left out and
-    logged: more of them is collected than needed, and nobody else is delayed.
+    Only each account's `most` newest posts are considered, since no collection fetches older ones; `ages` (days) say
+    when a post is due. Accounts with damaged files are logged and left out, so that all their posts are collected.
     """
     found: dict[str, KnownPosts] = {}
     for account in accounts:
@@ -47,11 +47,11 @@ def known_posts(
 def oldest_due_post(
     observations: pa.Table, now: float, ages: Sequence[int], most: int | None = None
 ) -> datetime | None:
-    """Publication time of the oldest of the `most` newest posts whose counts are due; null for none.
+    """Publication time of the oldest of the `most` newest posts whose likes and comments are due to be read again.
 
-    `observations` has `post_id`, `taken_at` and `observed_at`; `ages` are in days. A post is due from an age on until
-    the next one, and the last until twice that age, unless it was observed in that time: a missed reading is not made
-    up for, since a later count would be that of another age.
+    `observations` has `post_id`, `taken_at` and `observed_at`; `ages` are in days. A post is due from one age until the
+    next (after the last age, until twice that age), unless it was observed in that period. A missed reading is not made
+    up for, since a later count would belong to another age. None if no post is due.
     """
     of_posts = observations.group_by("post_id").aggregate([("taken_at", "max"), ("observed_at", "max")])
     if most is not None:

@@ -17,15 +17,15 @@ from instagram_assets.storage.locks import alone_or
 
 _ARRIVALS = ".collected"
 _FIRST_LINES = (b'[\n{"collected":', b'{"collected":')
-"""How a file of ours begins: one of a user, and one that has arrived."""
+"""First bytes of the collector's files: of a user's published file, and of an unpublished one in `arrivals`."""
 
 
 class OutputFolder:
     """A folder with `USER.json` for each user: a JSON list in the format that `ingest` reads, one record per line.
 
-    Collections arrive in the subfolder `arrivals` under names of their own; `publish` converts one into the user's
-    file. After a crash `publish_arrived` does so in the next run, and nothing is requested again. Raises SettingsError
-    where the folder cannot be written.
+    A collection first writes its file into the subfolder `arrivals`; `publish` converts that into the user's file.
+    After a crash, `publish_arrived` does so in the next run, so that nothing is requested again. Raises SettingsError
+    if the folder cannot be written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -40,9 +40,9 @@ class OutputFolder:
 
     @contextmanager
     def alone(self, database: CollectorDatabase) -> Generator[None]:
-        """Lock the folder and store its path in the database, so that `forget` finds the files in it.
+        """Lock the folder and store its path in the database, so that the command `forget` finds the files in it.
 
-        Raises BusyError when another command writes here: of two each would take the other's files.
+        Raises BusyError if another command is writing to the folder, since two would publish each other's files.
         """
         with alone_or(self.folder, BusyError(f"Another scrape-users writes into {self.folder}. Let it end first.")):
             with database.writing() as connection:
@@ -71,9 +71,9 @@ class OutputFolder:
         return path
 
     def publish_arrived(self, database: CollectorDatabase, now: float) -> list[Path]:
-        """Publish all files left over from an interrupted run, the older before the newer.
+        """Publish all files left over from an interrupted run, oldest first; returns the users' files.
 
-        A crawl that was still to be closed is closed first: else it would deliver the same once more.
+        The crawl of such a file is marked as closed first, since an open crawl would write the same file again.
         """
         left = sorted(self.arrivals.glob("collected_*.json"), key=lambda path: path.stat().st_mtime_ns)
         for path in left:
@@ -90,19 +90,19 @@ class OutputFolder:
 
 
 def known_output_folders(database: CollectorDatabase) -> list[Path]:
-    """All output folders that were ever used, whether they still exist or not."""
+    """All output folders that were ever used, including those that no longer exist."""
     with database.reading() as connection:
         return [Path(row[0]) for row in connection.execute("SELECT folder FROM output_folders ORDER BY folder")]
 
 
 def collector_files(folder: Path) -> list[Path]:
-    """The files in a folder that the collector wrote; other people's files are left out."""
+    """The files in a folder that the collector wrote, recognised by their first bytes; other files are left out."""
     found = (*folder.glob("*.json"), *(folder / _ARRIVALS).glob("collected_*.json"))
     return sorted(path for path in found if path.is_file() and not path.is_symlink() and _is_ours(path))
 
 
 def record_lines_of(path: Path) -> Iterator[bytes]:
-    """The records of a collector's file, one line of JSON each."""
+    """Yield the records of a file that the collector wrote, each as one line of JSON."""
     return (line.removesuffix(b",") for line in _lines(path) if line.startswith(b"{"))
 
 

@@ -1,8 +1,8 @@
-"""HTTP proxies that a user configured: parsing of the list, and rotation past those that fail.
+"""HTTP proxies that a user configured: parsing of the list, and failover to the next when one fails.
 
-A proxy is only a route to the site. The identity stays the same whichever is used: limits, breakers and stops belong to
-the identity, and a refusal of the site never switches proxies. To continue past a limit from another address is what
-the limit is against; it also gets accounts locked. A proxy is switched only when it itself fails.
+A proxy is only a route to the site: rate limits, circuit breaker and stops belong to the identity, whichever proxy is
+used. The proxy is switched only when it fails itself, never when the site refuses a request, since evading a rate limit
+from another IP address is what the limit is meant to prevent, and gets accounts locked.
 """
 
 import ipaddress
@@ -28,7 +28,7 @@ _REMEDY = f"Write one on each line, as {_EXAMPLE}"
 
 @dataclass(frozen=True)
 class Proxy:
-    """One proxy; its user name and password are never shown."""
+    """An HTTP proxy; its user name and password are never shown in messages."""
 
     host: str
     port: int
@@ -45,7 +45,7 @@ class Proxy:
 
 
 class Proxies:
-    """Selects a proxy: the same as long as it works, then the next that is not paused."""
+    """Selects the proxy for each request: the same one as long as it works, then the next that is not paused."""
 
     def __init__(self, proxies: Sequence[Proxy], clock: Clock, log: Callable[[str], object] = lambda _: None) -> None:
         if not proxies:
@@ -57,7 +57,7 @@ class Proxies:
         self._rests: dict[Proxy, _Rest] = {}
 
     def choose(self) -> Proxy:
-        """The proxy for the next request. Raises ProxiesError, with when one is tried again, when none is left."""
+        """The proxy for the next request. Raises ProxiesError, with the time of the next try, if all are paused."""
         now = self._clock.now()
         for step in range(len(self._proxies)):
             place = (self._current + step) % len(self._proxies)
@@ -68,11 +68,11 @@ class Proxies:
         raise self._none_left()
 
     def worked(self, proxy: Proxy) -> None:
-        """Record that a response of the site came through, whatever its status."""
+        """Record that a proxy delivered a response of the site, with any status."""
         self._rests.pop(proxy, None)
 
     def failed(self, proxy: Proxy, reason: str) -> None:
-        """Record that it did not reach the site: it is paused, longer each time in a row."""
+        """Record that a proxy did not reach the site, and pause it; the pause grows with each failure in a row."""
         before = self._rests.get(proxy)
         seconds = FIRST_PROXY_PAUSE if before is None else min(before.seconds * 2, MAX_PROXY_PAUSE)
         self._rests[proxy] = _Rest(self._clock.now() + seconds, seconds, reason)
@@ -122,7 +122,7 @@ def read_proxies(file: str | Path) -> tuple[Proxy, ...]:
 
 
 def parse_proxy(text: str) -> Proxy:
-    """Parse a line into a proxy. Raises ValueError, with what is wrong and without its password."""
+    """Parse a line of a proxy list. Raises ValueError, which says what is wrong without the password."""
     scheme, separator, rest = text.partition("://")
     if not separator:
         scheme, rest = "http", text

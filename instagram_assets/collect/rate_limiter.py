@@ -1,9 +1,9 @@
 """Rate limits as exact sliding windows, and daily request budgets, counted from the requests in the database.
 
-The rows of requests are the grants: there is no second counter that could differ, and a restart loses nothing. A
-request is counted when it is granted, before it is sent. The check of all windows and the row that uses them are one
-transaction, in which the clock is read too, so that several processes together exceed no window. Sleeping happens
-outside of it, until the oldest grant of the fullest window leaves it.
+The rows of the requests table are the only counter, so that a restart loses nothing. A request is counted when it is
+granted, before it is sent. Reading the clock, checking all windows and inserting the row are one transaction, so that
+several processes together exceed no window. If a window is full, the process sleeps outside of the transaction, until
+the oldest grant leaves that window.
 """
 
 import sqlite3
@@ -19,7 +19,7 @@ from instagram_assets.settings.rate_limits import Rate
 
 
 class UsedBudget(NamedTuple):
-    """A request budget that is used up: the reason, and the Unix timestamp at which the next begins."""
+    """A daily request budget that is used up: the reason as text, and the Unix timestamp at which the next begins."""
 
     reason: str
     until: float
@@ -27,14 +27,14 @@ class UsedBudget(NamedTuple):
 
 @dataclass(frozen=True)
 class Budget:
-    """Maximum number of requests per day in `zone`, over all subjects and per subject; null is no limit."""
+    """Maximum number of requests per calendar day in `zone`, in total and per account or hashtag; None is no limit."""
 
     per_day: int | None = None
     per_subject: int | None = None
     zone: tzinfo = UTC
 
     def spent(self, database: CollectorDatabase, site: str, subject: str, now: float) -> UsedBudget | None:
-        """The budget that is used up for a subject; null while requests are left."""
+        """The budget that is used up for an account or hashtag; None while requests are left."""
         begins, ends = day_bounds(now, self.zone)
         if self.per_day is not None and (made := _made(database, begins, ends)) >= self.per_day:
             return UsedBudget(f"the day's budget of {self.per_day:,} requests is used ({made:,} were made)", ends)
@@ -57,9 +57,9 @@ _WORTH_TELLING = 60.0
 
 @dataclass(frozen=True)
 class Grant:
-    """A granted request with the id of its row and its time, or no request and the time `at` which to try again.
+    """The limiter's answer: a granted request with its row id and time, or no request and the time to try again.
 
-    `reason` says why it has to wait; empty where that is not worth logging.
+    `at` is that time as a Unix timestamp. `reason` says why the request has to wait; empty if that is not to be logged.
     """
 
     request_id: int | None
@@ -68,7 +68,7 @@ class Grant:
 
 
 class Limiter:
-    """Grants requests of one identity so that all rates hold; several processes may each have one.
+    """Rate limiter that grants the requests of one identity; several processes can share the limits.
 
     >>> limiter = Limiter(database, "instagram:anonymous", parse_rates("1,30;60,3600"), SystemClock(), print)
     >>> limiter.acquire("instagram", "sun_diary", "the profile of sun_diary")
@@ -87,7 +87,7 @@ class Limiter:
         self._database, self._rates, self._clock, self._log = database, tuple(rates), clock, log
 
     def acquire(self, site: str, subject: str, what: str) -> int:
-        """Wait for the next request, store it as granted, and return the id of its row."""
+        """Wait until a request is allowed, store it as granted, and return the id of its row; `what` describes it."""
         logged = 0.0
         while True:
             grant = self.try_acquire(site, subject, what)
@@ -96,7 +96,7 @@ class Limiter:
             logged = sleep_until_granted(grant, logged, self._clock, self._log)
 
     def try_acquire(self, site: str, subject: str, what: str) -> Grant:
-        """Grant and store a request if all windows have room; else return when to try again."""
+        """Grant and store a request if all sliding windows have room; else return the time to try again."""
         with self._database.writing() as connection:
             now = self._clock.now()
             correct_clock_skew_within(connection, self.identity, now)
@@ -110,13 +110,13 @@ class Limiter:
             return Grant(row["id"], now)
 
     def seconds_until_next(self) -> float:
-        """Seconds until the next request can be granted; 0 when it can be now."""
+        """Seconds until the next request can be granted; 0 if it can be granted now."""
         with self._database.reading() as connection:
             now = self._clock.now()
             return self._next(connection, now)[0] - now
 
     def seconds_for(self, requests: int) -> float:
-        """Seconds until so many more requests are granted, if each is made as soon as possible."""
+        """Seconds until `requests` more requests are granted, if each is made as soon as possible."""
         at = now = self._clock.now()
         windows: list[tuple[Rate, deque[float]]] = []
         with self._database.reading() as connection:
@@ -130,7 +130,7 @@ class Limiter:
         return at - now
 
     def _next(self, connection: sqlite3.Connection, now: float) -> tuple[float, Rate | None]:
-        """When all windows have room, and the limiting rate; null when they have room now."""
+        """When all windows have room for a request, and the rate that limits it (None if they have room now)."""
         at, binding = now, None
         for rate in self._rates:
             row = connection.execute(f"{_GRANTS} LIMIT 1 OFFSET ?", (self.identity, rate.calls - 1)).fetchone()
@@ -146,8 +146,9 @@ class Limiter:
 
 
 def sleep_until_granted(grant: Grant, logged: float, clock: Clock, log: Callable[[str], object]) -> float:
-    """Sleep until the time of a grant, at most five minutes, and log why unless that time was logged last; returns the
-    time.
+    """Sleep until the time of a grant, at most five minutes; returns that time.
+
+    The reason is logged unless the time is the one that was logged last (`logged`).
     """
     if grant.reason and grant.at != logged:
         log(grant.reason)

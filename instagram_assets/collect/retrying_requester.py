@@ -1,9 +1,9 @@
 """Sends one request at a time per identity, across processes, within rate limits, breaker and budget, with retries.
 
-Before each request, under the identity's lock, the database is checked for a stop, an open breaker or a full window;
-waiting happens without the lock, so that a person or another process can change the state meanwhile. The classification
-of a response and its consequences (a stop, an open breaker, a pause) are one transaction, so that a crash loses none of
-it. A request whose process died before that has no outcome in the database, and counts in all limits.
+Before each request, under the identity's lock, the database is checked for a stop, an open circuit breaker or a full
+rate limit window. The lock is released while waiting, so that a person or another process can change the state. The
+classification of a response and its consequences (a stop, an open breaker, a pause) are stored in one transaction. A
+request whose process died before that has no outcome in the database, but counts in all limits.
 """
 
 from collections.abc import Callable
@@ -33,14 +33,14 @@ from instagram_assets.collect.site_adapter import (
     SiteAdapter,
 )
 from instagram_assets.errors import BreakerOpenError, BudgetSpentError, IdentityStoppedError
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 TRIES = 4
 _ELSEWHERE = "Put the collector's database on a local disk: INSTAGRAM_ASSETS_DATA_DIR"
 
 
 class Requester:
-    """Requests to one site with its identity. `send` makes the HTTP request; `log` receives messages about waits.
+    """Sends requests to one site as one identity. `send` makes the HTTP request; `log` receives messages about waits.
 
     `patience` is the maximum number of seconds to wait for an open breaker; rate limits and backoff are always waited
     for. `budget` counts each try of a request that is about a subject.
@@ -68,12 +68,12 @@ class Requester:
         correct_clock_skew_of_all(database, clock)
 
     def fetch(self, subject: str, request: Request) -> Classification:
-        """Send a request within all limits, with up to four tries where that may help.
+        """Send a request within all limits, with up to four tries for errors that can be transient.
 
-        Returns an ok, not_found, private or contract_changed, or the last of four transient or html_instead_of_json. A
-        throttled request is sent again when the breaker closes. Raises IdentityStoppedError where a person has to act
-        first, BreakerOpenError where the pause exceeds the patience, and BudgetSpentError where the day's budget is
-        used.
+        Returns the classification of the response: ok, not_found, private or contract_changed, or after four tries
+        transient or html_instead_of_json. A throttled request is sent again when the circuit breaker closes. Raises
+        IdentityStoppedError if a person has to act first, BreakerOpenError if the pause is longer than `patience`, and
+        BudgetSpentError if the day's request budget is used up.
         """
         failures = 0
         while True:
@@ -93,10 +93,10 @@ class Requester:
             self._clock.sleep(wait)
 
     def _once(self, subject: str, request: Request) -> Classification:
-        """Wait for a grant, send the request, and store the classification of its response."""
+        """Wait until the request is allowed, send it once, and store the classification of its response."""
         logged = 0.0
         while True:
-            with alone_in(self._folder, _ELSEWHERE):
+            with folder_lock(self._folder, _ELSEWHERE):
                 grant = self._grant(subject, request.what)
                 if grant.request_id is not None:
                     classification = self._classify_response(request, self._send(request))
@@ -107,14 +107,14 @@ class Requester:
             logged = sleep_until_granted(grant, logged, self._clock, self._log)
 
     def _classify_response(self, request: Request, response: Response) -> Classification:
-        """Classify a response; with its body where the format is unknown, for debugging."""
+        """Classify a response; if its format is unknown, the body is added to the classification for debugging."""
         classification = self._site.classify(request, response)
         if classification.outcome is ResponseOutcome.CONTRACT_CHANGED and classification.content is None:
             return replace(classification, content=response.body)
         return classification
 
     def _grant(self, subject: str, what: str) -> Grant:
-        """A grant for the next request, or the time to wait for, by the identity's state and the rate limits."""
+        """Grant the next request or say when to try again, by the identity's stop or breaker and the rate limits."""
         identity = self._site.identity
         correct_clock_skew(self._database, identity, self._clock)
         now, stands = self._clock.now(), identity_state(self._database, identity)

@@ -15,9 +15,9 @@ SITES: tuple[SiteName, ...] = (GRAPH_API, INSTAGRAM)
 
 @dataclass(frozen=True)
 class Request:
-    """One HTTP request. `what` describes it to people, such as `the profile of sun_diary`, without secrets.
+    """An HTTP request. `what` describes it for messages, such as `the profile of sun_diary`, without secrets.
 
-    Secrets are in `headers` and `form` alone, which are never shown or stored.
+    Secrets are in `headers` and `form` only, which are never shown or stored.
     """
 
     url: str
@@ -38,7 +38,7 @@ class Response:
 
 
 class ResponseOutcome(StrEnum):
-    """The kinds of responses, by what they mean for the identity that sent the request."""
+    """Classes of responses, by what they mean for the identity (login, token, client) that sent the request."""
 
     OK = "ok"
     NOT_FOUND = "not_found"
@@ -71,9 +71,9 @@ RETRIED_OUTCOMES = frozenset((ResponseOutcome.TRANSIENT, ResponseOutcome.HTML))
 class Classification:
     """The classification of a response: its outcome, the reason in words, and its content where it is `ok`.
 
-    Of a response in an unknown format, `content` is what to save of it: its body, where the site says nothing. `pause`
-    are seconds to wait before the identity's next request: what the site demanded, or what its usage makes advisable.
-    Of a throttled response it is the least time that the circuit breaker stays open.
+    If the format of the response is unknown, `content` is what to save of it for debugging. `pause` is the seconds to
+    wait before the identity's next request, because the site demands it or its rate limit is nearly used up; for a
+    throttled response it is the shortest time that the circuit breaker stays open.
     """
 
     outcome: ResponseOutcome
@@ -84,7 +84,10 @@ class Classification:
 
 @dataclass(frozen=True)
 class PostRef:
-    """A post on a page, with what decides where to stop. `taken_at` is aware; null where the site hides it."""
+    """Reference to a post on a page, used to decide where a crawl stops.
+
+    `taken_at` is the timezone-aware publication time; None if the site hides it.
+    """
 
     shortcode: str
     taken_at: datetime | None
@@ -93,12 +96,12 @@ class PostRef:
 
 @dataclass(frozen=True)
 class CrawlPage:
-    """One stored page: its records as the site gave them, each of which becomes one record of the export file.
+    """One page of a crawl: its records, unchanged, each of which becomes one record of the export file.
 
-    `cursor` leads to the next page; null at the end. `facts` is what the adapter needs for its next request, stored as
-    JSON with the page and, key by key, in the subject's `facts`, where a later crawl finds it; `profile_id` is the id
-    of the account. A page without posts, such as a profile, has a cursor as well when posts come next. Posts of a
-    hashtag are in no order: an old one says nothing about those behind it.
+    `cursor` is the cursor of the next page; None at the end. A page without posts, such as a profile, also has one if
+    posts follow. `facts` are values that the adapter needs for its next request, such as `profile_id`, the account id;
+    they are stored as JSON with the page, and in the row of the account or hashtag for later crawls. Posts of a hashtag
+    are not ordered by time.
     """
 
     records: Sequence[Mapping[str, Any]]
@@ -117,15 +120,18 @@ class SiteAdapter(Protocol):
 
     @property
     def identity(self) -> str:
-        """Who sends the requests, without a secret; rate limits, breaker and stops belong to it."""
+        """Name, without secrets, of the login, token or client that sends the requests.
+
+        Rate limits, circuit breaker and stops are kept per identity.
+        """
         ...
 
     def refusal(self, subject: str) -> str:
-        """Why a subject cannot be requested; empty when it can."""
+        """Why an account or hashtag cannot be requested from this site; empty if it can."""
         ...
 
     def next_request(self, subject: str, pages: Sequence[CrawlPage]) -> Request | None:
-        """The request after these pages, all that are stored; null when there are no more."""
+        """The request for the page that follows the stored `pages`; None when there are no more."""
         ...
 
     def classify(self, request: Request, response: Response) -> Classification:
@@ -133,7 +139,7 @@ class SiteAdapter(Protocol):
         ...
 
     def parse(self, request: Request, content: Any) -> CrawlPage:
-        """Parse the content of an `ok` into a page. Raises ContractError where its format is unknown."""
+        """Parse the content of a response classified as `ok` into a page. Raises ContractError for unknown formats."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Sessions: a site adapter with HTTP client, rate limiter and requester, built from the settings in one place."""
+"""Sessions with a site: its adapter with HTTP client, rate limiter and requester, built from the settings."""
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ from instagram_assets.collect.site_adapter import SiteAdapter
 from instagram_assets.settings import CollectionSettings, GraphApiSettings
 from instagram_assets.settings.rate_limits import Rate, redundant
 
-Log = Callable[[str], object]
+_Log = Callable[[str], object]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class SiteSession:
     page_size: int
 
     def requests_for(self, posts: int) -> int:
-        """Estimated number of requests for an account with so many posts."""
+        """Estimated number of requests to collect `posts` posts of an account."""
         return max(1, -(-posts // self.page_size))
 
 
@@ -43,13 +43,13 @@ def instagram_session(
     options: CollectionSettings,
     database: CollectorDatabase,
     clock: Clock,
-    log: Log,
+    log: _Log,
     *,
     proxies: Sequence[Proxy] = (),
     patience: float = inf,
     budget: Budget | None = None,
 ) -> Generator[SiteSession]:
-    """A session with Instagram's website. Raises FileError for an invalid cookie file."""
+    """Context manager: a session with Instagram's website. Raises FileError for an invalid cookie file."""
     cookies = read_cookies(options.cookie_file, clock.now()) if options.cookie_file else None
     for warning in cookies.warnings if cookies else ():
         log(warning)
@@ -65,15 +65,14 @@ def graph_api_session(
     collection: CollectionSettings,
     database: CollectorDatabase,
     clock: Clock,
-    log: Log,
+    log: _Log,
     *,
     patience: float = inf,
     budget: Budget | None = None,
 ) -> Generator[SiteSession]:
-    """A session with the Graph API; logs a warning when its token expires soon.
+    """Context manager: a session with the Graph API; logs a warning if its token expires soon.
 
-    Raises SettingsError where the token or the own account is missing, IdentityStoppedError where the token has
-    expired.
+    Raises SettingsError if the token or the user id is not set, IdentityStoppedError if the token has expired.
     """
     site = open_graph_api_site(options, database, clock, log)
     with HttpClient(options.api_url, timeout=collection.timeout) as client:
@@ -92,7 +91,7 @@ def _session(
     options: CollectionSettings,
     database: CollectorDatabase,
     clock: Clock,
-    log: Log,
+    log: _Log,
     patience: float,
     budget: Budget | None,
 ) -> SiteSession:

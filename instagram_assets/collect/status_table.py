@@ -22,9 +22,10 @@ _ESCAPED = str.maketrans({"\\": "\\\\", "|": "\\|", "_": "\\_", "<": "&lt;", "\n
 def collected_accounts_table(
     statuses: Iterable[AccountStatus], budget: int, gaps: Iterable[HashtagGap] = ()
 ) -> pa.Table:
-    """The table of the lake (contract COLLECTED_ACCOUNTS), in the order of `statuses`.
+    """The Arrow table `collected_accounts` (schema COLLECTED_ACCOUNTS), one row per status, in the order of `statuses`.
 
-    `budget` is the maximum number of requests per account and day, `gaps` are the missing hours of hashtags.
+    `budget` is the maximum number of requests per account and day; `gaps` are periods from which posts of hashtags can
+    be missing.
     """
     missing: dict[str, float] = {}
     for gap in gaps:
@@ -33,7 +34,7 @@ def collected_accounts_table(
 
 
 def status_cells(status: AccountStatus, budget: int, zone: tzinfo) -> tuple[str, ...]:
-    """One status as text cells in a time zone, by STATUS_COLUMNS."""
+    """The status of an account as texts, one per column of STATUS_COLUMNS, with times in a time zone."""
     times = (status.seen_at, status.newest_post_at, status.collected_at)
     return (
         *(status.subject, status.site, _state(status)),
@@ -44,7 +45,7 @@ def status_cells(status: AccountStatus, budget: int, zone: tzinfo) -> tuple[str,
 
 
 def status_markdown(statuses: Sequence[AccountStatus], budget: int, zone: tzinfo) -> str:
-    """The table as Markdown for the UI; truncated, with accounts that have problems first."""
+    """The statuses as a Markdown table for the Dagster UI; truncated, with accounts that have problems first."""
     ordered = sorted(statuses, key=lambda one: (one.state == "active" and not one.reason, one.subject))
     lines = [f"| {' | '.join(STATUS_COLUMNS)} |", f"|{'---|' * len(STATUS_COLUMNS)}"]
     lines += [f"| {' | '.join(map(_cell, status_cells(one, budget, zone)))} |" for one in ordered[:_MOST_SHOWN]]
@@ -74,7 +75,7 @@ def _row(status: AccountStatus, budget: int, missing: float | None) -> dict[str,
 
 
 def _state(status: AccountStatus) -> str:
-    """The account's state where that is final, else the outcome of its last collection."""
+    """Text for the state of an account (such as private) if it is no longer requested, else for its last outcome."""
     if status.open_pages:
         return f"open, {status.open_pages:,} page{'' if status.open_pages == 1 else 's'} kept"
     is_over = status.state != "active"

@@ -1,4 +1,4 @@
-"""Stored pages of a crawl: a header line and one line of JSON per record, so that records are parsed on demand."""
+"""Pages of a crawl in the database: a header line and one JSON line per record, so that records are parsed lazily."""
 
 import json
 import sqlite3
@@ -28,7 +28,7 @@ def store_page(connection: sqlite3.Connection, crawl: int, position: int, at: fl
 
 
 def load_pages(database: CollectorDatabase, crawl: int) -> list[CrawlPage]:
-    """The pages of a crawl in order; their records are loaded lazily and not cached."""
+    """Load the pages of a crawl in order; their records are loaded lazily and not cached."""
     with database.reading() as connection:
         rows = connection.execute(_HEAD, (crawl,)).fetchall()
     return [_page(json.loads(row["head"]), database, crawl, row["position"]) for row in rows]
@@ -40,14 +40,14 @@ def with_lazy_records(page: CrawlPage, database: CollectorDatabase, crawl: int, 
 
 
 def record_lines(database: CollectorDatabase, crawl: int) -> Iterator[tuple[float, bytes]]:
-    """Each record of a crawl as a line of JSON, with the time at which it was fetched; one page in memory at a time."""
+    """Yield (time fetched in Unix seconds, record as one line of JSON) for a crawl; one page in memory at a time."""
     with database.reading() as connection:
         for row in connection.execute("SELECT at, page FROM pages WHERE crawl = ? ORDER BY position", (crawl,)):
             yield from ((row["at"], line) for line in bytes(row["page"]).split(b"\n")[1:-1])
 
 
 def json_line(value: object) -> bytes:
-    """A value as one line of JSON; a lone surrogate, which UTF-8 cannot encode, stays an escape."""
+    """Encode a value as one line of JSON in UTF-8; lone surrogates, which UTF-8 cannot encode, are escaped."""
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
     except UnicodeEncodeError:
@@ -55,7 +55,7 @@ def json_line(value: object) -> bytes:
 
 
 class _Records(Sequence[Mapping[str, Any]]):
-    """The records of one stored page, loaded on access."""
+    """The records of one stored page, loaded from the database on access."""
 
     def __init__(self, database: CollectorDatabase, crawl: int, position: int, count: int) -> None:
         self._database, self._place, self._count = database, (crawl, position), count

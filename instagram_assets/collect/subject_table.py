@@ -17,9 +17,10 @@ PROFILE_ID = "profile_id"
 
 @dataclass(frozen=True)
 class SubjectRow:
-    """A row of `subjects`. `state` is active, or one in which it is no longer requested.
+    """A row of the table `subjects`: one account or hashtag.
 
-    Those are not_found, private, renamed, replaced, and refused for who was forgotten under another name.
+    `state` is active, or one in which the subject is no longer requested: not_found, private, renamed, replaced, or
+    refused (its data was erased on request under another name).
     """
 
     site: str
@@ -39,14 +40,14 @@ class SubjectRow:
 
 
 def load_subject(database: CollectorDatabase, site: str, subject: str) -> SubjectRow:
-    """The row of a subject; a default row for a new one."""
+    """Load the row of an account or hashtag; a default row if it is not in the database."""
     with database.reading() as connection:
         row = connection.execute("SELECT * FROM subjects WHERE site = ? AND subject = ?", (site, subject)).fetchone()
     return SubjectRow(site, subject) if row is None else _subject(row)
 
 
 def mark_inactive(connection: sqlite3.Connection, known: SubjectRow, state: str, reason: str) -> None:
-    """Store a state in which a subject is no longer requested."""
+    """Store a `state` in which an account or hashtag is no longer requested, and the reason."""
     _touch(connection, known)
     connection.execute(
         "UPDATE subjects SET state = ?, reason = ? WHERE site = ? AND subject = ?",
@@ -55,7 +56,7 @@ def mark_inactive(connection: sqlite3.Connection, known: SubjectRow, state: str,
 
 
 def postpone(connection: sqlite3.Connection, known: SubjectRow, until: float, reason: str) -> None:
-    """Store a time before which a subject is not requested."""
+    """Store the Unix timestamp `until` before which an account or hashtag is not requested, and the reason."""
     _touch(connection, known)
     connection.execute(
         "UPDATE subjects SET next_at = ?, reason = ? WHERE site = ? AND subject = ?",
@@ -64,9 +65,9 @@ def postpone(connection: sqlite3.Connection, known: SubjectRow, until: float, re
 
 
 def update_from_page(connection: sqlite3.Connection, known: SubjectRow, at: float, page: CrawlPage) -> None:
-    """Update a subject from a page: active again, its account id, and the adapter's facts.
+    """Update the row of an account or hashtag from a fetched page: state active, account id, the adapter's facts.
 
-    Another name with the same account id is marked as renamed.
+    A row with another name and the same account id is marked as renamed.
     """
     _touch(connection, known)
     profile_id = profile_id_in([page])
@@ -88,7 +89,7 @@ def update_from_page(connection: sqlite3.Connection, known: SubjectRow, at: floa
 
 
 def store_newest_post(connection: sqlite3.Connection, known: SubjectRow, pages: Sequence[CrawlPage]) -> None:
-    """Store the newest post of a subject after a complete crawl."""
+    """Store the time of an account's newest post after a complete crawl."""
     dated = [(post.taken_at, post.shortcode) for page in pages for post in page.posts if post.taken_at]
     if not dated:
         return
@@ -101,7 +102,7 @@ def store_newest_post(connection: sqlite3.Connection, known: SubjectRow, pages: 
 
 
 def profile_id_in(pages: Sequence[CrawlPage]) -> str | None:
-    """The account id in the facts of these pages; null where there is none."""
+    """The account id in the `facts` of these pages; None if no page has one."""
     return next((str(page.facts[PROFILE_ID]) for page in pages if page.facts.get(PROFILE_ID)), None)
 
 

@@ -1,4 +1,4 @@
-"""Saves responses in an unknown format, without secrets, for whoever adapts the collector."""
+"""Saves responses in an unknown format to files for debugging, with secrets removed."""
 
 import json
 import re
@@ -27,7 +27,10 @@ _HIDDEN = "(taken out)"
 
 
 def save_response(folder: Path, site: str, subject: str, what: str, reason: str, at: float, content: object) -> Path:
-    """Save a response in the folder `answers` beside the database, readable by this user alone; the 20 newest stay."""
+    """Save a response in the subfolder `answers` of `folder`, readable by this user only; returns the file's path.
+
+    Only the 20 newest files are kept.
+    """
     seen = utc_datetime(at).astimezone(UTC)
     path = folder / RESPONSES_FOLDER / f"{site}_{seen:%Y-%m-%dT%H-%M-%S}.{seen.microsecond:06}Z.json"
     note = {
@@ -46,7 +49,7 @@ def save_response(folder: Path, site: str, subject: str, what: str, reason: str,
 
 
 def redact_secrets(content: Any) -> Any:
-    """The content without tokens, cookies and session ids, also within JSON strings."""
+    """A copy of the JSON content with tokens, cookies and session ids removed, also within nested JSON strings."""
     if isinstance(content, (bytes, bytearray)):
         content = bytes(content[:_LONGEST]).decode("utf-8", "replace")
     if isinstance(content, str):
@@ -66,12 +69,12 @@ def redact_secrets(content: Any) -> Any:
 
 
 def _hides(name: object, value: object) -> bool:
-    """Whether a field is named after a secret and has a text value: a count or a flag stays."""
+    """Whether to remove a field: its name is that of a secret and its value is text, not a number or flag."""
     return isinstance(value, str) and _SECRET.search(str(name)) is not None
 
 
 def subject_of_response(file: Path) -> str:
-    """The subject of a saved response; empty where the file does not say it."""
+    """The account or hashtag that a saved response is about; empty if the file does not say it."""
     try:
         return str(json.loads(file.read_bytes())["subject"])
     except (ValueError, KeyError, TypeError):

@@ -1,1 +1,1 @@
-"""Ingest: export files are read, checked, normalized and written to the landing zone."""
+"""Ingestion of export files: records are read, validated, normalized and written to the lake's landing zone."""

@@ -13,18 +13,19 @@ from instagram_assets.ingest.post_ids import post_id_from_url, shortcode_from_ur
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.record_source import LandingRow, RecordSource, observed_at_of
 from instagram_assets.ingest.timestamps import parse_timestamp
+from instagram_assets.schemas.posts import visible_likes
 
 _NAMES = {column: fields[0] for column, fields in AD.fields.items()}
 # 1,234,567 with a comma after every three digits; any other comma is left to the rule for counts.
 _GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+")
 _DAY_FIRST_YEAR = re.compile(r"(\d{4})\s*[-/.]\s*(\d{1,2})\s*[-/.]\s*(\d{1,2})\.?(?=\D|\Z)(.*)", re.DOTALL)
 _WANTED = "write 2025-07-29, or make it a date of the spreadsheet"
-# Days since 1899-12-30, as spreadsheets count them, from 2000 to 2100: a date whose cell lost its format.
+# A number in this range is a date of 2000 to 2100 whose cell lost its format: spreadsheets count days since 1899-12-30.
 _SERIAL = range(36_526, 73_051)
 
 
 def to_ad_row(part: Part, index: int, source: RecordSource) -> LandingRow:
-    """Convert one ad to a row. Raises RecordError, which names the ad's row in its table, when it cannot be used."""
+    """Convert one ad to a row of RAW_ADS. Raises RecordError, which names the row of its table, for an invalid ad."""
     try:
         return _row(part.record, index, source)
     except RecordError as error:
@@ -44,7 +45,7 @@ def _row(ad: Record, index: int, source: RecordSource) -> LandingRow:
         "observed_at": source.observed(taken_at, observed_at_of(ad, source, warnings)),
         "caption": field_values.parse_label(ad.get("caption"), _NAMES["caption"], warnings),
         "views": field_values.parse_count(_plain(ad.get("views")), _NAMES["views"], warnings),
-        "likes": field_values.visible_likes(likes),
+        "likes": visible_likes(likes),
         "comments": field_values.parse_count(_plain(ad.get("comments")), _NAMES["comments"], warnings),
         "extra": field_values.extra_as_json(public(AD.unknown(ad)), warnings),
         "warnings": warnings,
@@ -55,9 +56,9 @@ def _row(ad: Record, index: int, source: RecordSource) -> LandingRow:
 
 
 def _moment(value: object, source: RecordSource) -> datetime:
-    """Parse the timestamp of a cell.
+    """Parse the timestamp in a table cell: text with the year first, a spreadsheet's day number, or Unix time.
 
-    One without a time zone, such as a spreadsheet's date, is read in the configured zone.
+    Without a time zone it is read in the configured one. Raises RecordError.
     """
     if isinstance(value, str) and value.strip().isdecimal():
         value = int(value)

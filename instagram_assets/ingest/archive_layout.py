@@ -1,4 +1,4 @@
-"""Layout of Instagram's own data download (the archive): its files with posts and pictures, and its owner."""
+"""Layout of an Instagram data download ("archive"): its files with posts and images, and its owner."""
 
 import json
 import re
@@ -19,10 +19,10 @@ ARCHIVE_PICTURES = tuple(
     for place in ("", f"{ACTIVITY_FOLDER}/")
     for kind in ("posts", "archived_posts", "reels", "igtv", "other")
 )
-"""Folders of an archive that contain the pictures of posts."""
+"""Folders of an Instagram data download that contain the images of posts."""
 _PICTURES = re.compile(rf"(?:{'|'.join(ARCHIVE_PICTURES)})/(?:.*/)?[^/]+\.(?:jpe?g|png|webp|gif|heic)", re.IGNORECASE)
 _PAGES = re.compile(rf"(?:{ACTIVITY_FOLDER}/)?(?:media|content)/(?:posts_\d+|reels)\.html")
-# Top-level folders of an archive; two of them side by side are not there by chance.
+# Top-level folders of an archive; a folder with two of them is hardly anything else.
 _TOPS = frozenset(
     {
         "personal_information",
@@ -34,33 +34,39 @@ _TOPS = frozenset(
 
 
 def is_archive_root(folders: Collection[str]) -> bool:
-    """True if a folder with these subfolders is the root of an archive."""
+    """True if a folder with these subfolder names is the root of an Instagram data download."""
     return ACTIVITY_FOLDER in folders or len(_TOPS.intersection(folders)) >= 2
 
 
 def is_posts_file(place: str) -> bool:
-    """True if this path inside an archive is a file with posts."""
+    """True if `place`, a path inside an Instagram data download, is a JSON file with posts."""
     return _POSTS.fullmatch(place) is not None
 
 
 def archive_root_of(path: Path) -> Path | None:
-    """Return the root folder of the archive that a file with posts belongs to; None for any other file."""
+    """Return the root folder of the Instagram data download that a file of posts is part of; None for other files."""
     places = [(root, path.relative_to(root).as_posix()) for root in path.parents[1:3]]
     return next((root for root, place in reversed(places) if is_posts_file(place)), None)
 
 
 def is_archive_picture(place: str) -> bool:
-    """True if this path inside an archive is a picture of a post."""
+    """True if `place`, a path inside an Instagram data download, is an image of a post."""
     return _PICTURES.fullmatch(place) is not None
 
 
 def is_html_posts(place: str) -> bool:
-    """True if this path inside an archive is an HTML page of posts (the download was requested as HTML, not JSON)."""
+    """True if `place`, a path inside an Instagram data download, is an HTML page of posts.
+
+    The user then requested the download as HTML and not as JSON.
+    """
     return _PAGES.fullmatch(place) is not None
 
 
 def archive_picture_url(account: str, place: str) -> str:
-    """Return the URL that identifies a file of an account's archive in tables and in the media store."""
+    """Return the URL that identifies an image of an account's data download in the tables and in the media store.
+
+    `place` is its path inside the download.
+    """
     inside = place.lstrip("/").removeprefix(f"{ACTIVITY_FOLDER}/")
     return f"{ARCHIVE_SCHEME}://{account}/{quote(inside, safe='/~', errors='replace')}"
 
@@ -85,7 +91,7 @@ _MOST_BYTES = 1 << 20
 
 
 def owner_in_name(name: str) -> str | None:
-    """Return the account in the file name that Instagram gives an archive (ZIP or unpacked).
+    """Return the account in the name that Instagram gives a data download (ZIP or unpacked folder).
 
     None for any other name.
     """
@@ -94,9 +100,9 @@ def owner_in_name(name: str) -> str | None:
 
 
 def owner_in_profile(content: bytes) -> str | None:
-    """Return the account in the archive's `personal_information.json`; None if there is none.
+    """Return the account in the bytes of a data download's `personal_information.json`; None if there is none.
 
-    No other field of it is read.
+    No other field of the file is used.
     """
     try:
         record: Any = json.loads(content)
@@ -111,7 +117,7 @@ def owner_in_profile(content: bytes) -> str | None:
 
 
 def owner_beside(path: Path) -> str | None:
-    """Return the account of the archive that a file lies in, from its folders' names or from the owner's profile."""
+    """Return the account of the data download that contains a file, from folder names or the owner's profile file."""
     for folder in (path, *path.parents)[: _LEVELS + 1]:
         if owner := owner_in_name(folder.name):
             return owner
@@ -128,9 +134,9 @@ def owner_beside(path: Path) -> str | None:
 
 
 def agreed_owner(said: str | None, own: str | None, file: str) -> str | None:
-    """Return an archive's owner: as the file states it, else as the user does (`said`).
+    """Return the owner of a data download: `own`, found in its files, or else `said`, given by the user.
 
-    Raises FileError if they differ.
+    Raises FileError, about `file`, if the two differ.
     """
     if own and said and own != said:
         problem = f"this archive is of {own}, and --account says {said}"
@@ -140,7 +146,7 @@ def agreed_owner(said: str | None, own: str | None, file: str) -> str | None:
 
 
 def owner_unknown(file: str) -> FileError:
-    """Return the error for a file of an archive whose owner cannot be determined."""
+    """Return the error for a file of an Instagram data download whose owner cannot be determined."""
     problem = "this is Instagram's own archive, which does not say whose account it is"
     remedy = (
         "Say it: `instagram-assets ingest FILE --account NAME`; or give the archive whole, as the ZIP or the folder "
@@ -150,7 +156,7 @@ def owner_unknown(file: str) -> FileError:
 
 
 def fix_mojibake(text: str) -> str:
-    """Repair mojibake, UTF-8 decoded as Latin-1, which all texts of the archive are.
+    """Repair text that was encoded as UTF-8 and decoded as Latin-1, as in all texts of an Instagram data download.
 
     Any other text is returned unchanged.
     """

@@ -1,4 +1,4 @@
-"""Pictures of Instagram's own data download (ZIP or unpacked), each with the URL that its post has for it."""
+"""Images in an Instagram data download (ZIP or unpacked), each with the URL that identifies it in the tables."""
 
 import os
 import stat
@@ -19,20 +19,21 @@ from instagram_assets.ingest.companion_files import OpenablePicture
 from instagram_assets.ingest.zips import is_zip, open_zip, owner_in_zip, refuse_unusable_zip
 
 StorePictures = Callable[[Iterable[OpenablePicture]], Mapping[str, int]]
-"""Stores pictures; returns counts by result: the stored ones first, then those not stored, by reason."""
+"""Callback that stores images and returns counts: first the number stored, then the number skipped for each reason."""
 
 _MOST_REASONS = 3
 
 
 def archive_owner(path: Path) -> str | None:
-    """Return the owner of the archive that a file is, or lies in; None if it is not known."""
+    """Return the account whose Instagram data download a file is, or is part of; None if it is unknown."""
     return owner_in_zip(path) if is_zip(path) else owner_beside(path)
 
 
 def store_zipped_pictures(path: Path, account: str, keep: StorePictures | None) -> str:
-    """Store the pictures in a ZIP, and return a summary of its contents.
+    """Store the images in a ZIP with `keep`, and return a summary of the ZIP's contents for the log.
 
-    Raises FileError when nothing in it can be read.
+    `account` is the owner that the user states for the data download. Without `keep` no images are stored. Raises
+    FileError when nothing in the ZIP can be read.
     """
     with open_zip(path) as (packed, found):
         refuse_unusable_zip(path, found)
@@ -51,16 +52,16 @@ def store_zipped_pictures(path: Path, account: str, keep: StorePictures | None) 
 
 
 def store_unpacked_pictures(root: Path, account: str, keep: StorePictures) -> str:
-    """Store the pictures of an unpacked archive, and return a summary such as a count.
+    """Store the images of an unpacked Instagram data download with `keep`, and return their number as text for the log.
 
-    Empty if the owner is not known.
+    Empty if the owner is unknown; `account` is the owner that the user states.
     """
     owner = agreed_owner(account, owner_beside(root / "posts"), str(root))
     return stored_pictures_text(keep(_pictures_below(root, owner))) if owner else ""
 
 
 def files_read_text(number: int) -> str:
-    """Return a count of files as text, such as `2 files read`."""
+    """Return a number of files as text for the log, such as `2 files read`."""
     return f"{number:,} {'file' if number == 1 else 'files'} read"
 
 
@@ -76,7 +77,10 @@ def _pictures_below(root: Path, owner: str) -> Iterator[OpenablePicture]:
 
 
 def stored_pictures_text(counts: Mapping[str, int]) -> str:
-    """Return a summary such as `1,057 pictures kept, 3 not (2 × HEIC is not supported, 1 × image ends early)`."""
+    """Return a summary such as `1,057 pictures kept, 3 not (2 × HEIC is not supported, 1 × image ends early)`.
+
+    `counts` has the number of images by result, as returned by StorePictures.
+    """
     (kept, number), *others = counts.items() if counts else [("kept", 0)]
     told = f"{number:,} {'picture' if number == 1 else 'pictures'} {kept}"
     if not others:

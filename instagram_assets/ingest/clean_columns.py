@@ -55,7 +55,7 @@ def are_texts(column: Sequence[Any], kinds: ValueTypes) -> bool:
 
 
 def are_identifiers(column: Sequence[Any], kinds: ValueTypes) -> bool:
-    """True if all values are ids; no nulls."""
+    """True if all values are ids of 1 to 64 ASCII letters, digits and `_.:-`; no nulls."""
     if kinds != {str}:
         return False
     joined = "".join(column)
@@ -69,7 +69,7 @@ def are_numeric_ids(column: Sequence[Any], kinds: ValueTypes) -> bool:
 
 
 def are_urls(column: Sequence[Any], kinds: ValueTypes) -> bool:
-    """True if all values are URLs that can be stored, or null."""
+    """True if all values are ASCII texts of at most URL_LIMIT characters and not empty, or null."""
     if not kinds <= _TEXT or "" in column:
         return False
     are_texts = list(filter(None, column))

@@ -1,4 +1,4 @@
-"""Conversion of comments to rows of RAW_COMMENTS with pseudonyms; commenters' names are never stored."""
+"""Conversion of comments to rows of RAW_COMMENTS with pseudonyms; names of commenters are never stored."""
 
 import re
 from collections.abc import Callable, Collection, Iterable
@@ -18,23 +18,24 @@ from instagram_assets.ingest.timestamps import parse_timestamp
 from instagram_assets.privacy.masking import is_standalone_name, mask, mask_names, mentioned_names
 from instagram_assets.privacy.names_in_text import names_pattern
 from instagram_assets.schemas.account_names import is_distinctive
+from instagram_assets.schemas.posts import visible_likes
 
 _POSTING, _MENTIONED = ("account", "owner"), ("mentions", "tagged", "coauthors")
 
 
 def posting_people(accounts: Iterable[str]) -> set[str]:
-    """Return the names, in lower case, of these accounts that publish posts; comments that mention them are masked."""
+    """Return the lower-case names of posting accounts that are masked in comments even without an @ before them."""
     return {name.casefold() for name in accounts if is_standalone_name(name)}
 
 
 def people_in_posts(posts: pa.Table) -> set[str]:
-    """Return the account names in rows of posts."""
+    """Return the lower-case names that rows of posts contain: accounts, owners, mentioned, tagged and co-authors."""
     found = posting_people(name for column in _POSTING for name in _names(posts[column]))
     return found | _distinctive(name for column in _MENTIONED for name in _names(compute.list_flatten(posts[column])))
 
 
 def people_around_comment(part: Part) -> set[str]:
-    """Return the account names of and in one comment, and of the account whose post it is under."""
+    """Return the lower-case names to mask for one comment: its author, its mentions, and the account of its post."""
     writer, text = username(part.record), COMMENT.value("text", part.record)
     found = {writer} if writer else set[str]()
     if isinstance(text, str):
@@ -43,7 +44,7 @@ def people_around_comment(part: Part) -> set[str]:
 
 
 def mask_people(comments: pa.Table, people: Collection[str], pseudonym_of: Callable[[str], str]) -> pa.Table:
-    """Return rows of comments with the names of `people` in their texts replaced by pseudonyms."""
+    """Return rows of comments with the names `people` in their texts replaced by pseudonyms."""
     texts = [None if text is None else mask_names(text, pseudonym_of, people) for text in comments["text"].to_pylist()]
     place = comments.schema.get_field_index("text")
     return comments.set_column(place, comments.schema.field(place), pa.array(texts, pa.string()))
@@ -63,14 +64,14 @@ NO_COMMENTER = "nobody is named as who wrote it"
 NO_POST = "nothing says under which post it is"
 ROUNDED_ID = "comment_id: a program has rounded it, so other comments may have the same"
 ROUNDED_POST_ID = "post_id: a program has rounded it, so it may be another post's"
-"""Texts of errors and warnings."""
+"""Messages of errors and warnings about comments."""
 
 _CONCEALED = "what stands there"
 _NUMBER = re.compile(r"[0-9]+(?:_[0-9]+)*")
 
 
 def to_comment_row(part: Part, index: int, source: RecordSource, pseudonym_of: Callable[[str], str]) -> LandingRow:
-    """Convert one comment to a row. Raises RecordError, which contains nothing of the comment's text, if it is invalid.
+    """Convert one comment to a row of RAW_COMMENTS. Raises RecordError, without any of the comment's text, if invalid.
 
     `pseudonym_of` returns the pseudonym of a name; `index` is the record's position in the file.
     """
@@ -103,7 +104,7 @@ def to_comment_row(part: Part, index: int, source: RecordSource, pseudonym_of: C
         "taken_at": taken_at,
         "observed_at": source.observed(taken_at, observed_at_of(record, source, []) or part.observed_at),
         "text": _cut(masked, warnings),
-        "likes": field_values.visible_likes(likes),
+        "likes": visible_likes(likes),
         "warnings": warnings,
         "source_file": source.file,
         "source_sha256": source.sha256,
@@ -112,7 +113,7 @@ def to_comment_row(part: Part, index: int, source: RecordSource, pseudonym_of: C
 
 
 def _asked(record: Record, column: str, rule: Callable[[object, str], Any]) -> Any:
-    """Return one column's parsed value. Raises RecordError without the value, which may be a person's name."""
+    """Parse one column's value by `rule`. A RecordError does not contain the value, which may be a person's name."""
     value, name = COMMENT.value(column, record), COMMENT.name(column, record)
     try:
         return rule(value, name)
@@ -121,7 +122,7 @@ def _asked(record: Record, column: str, rule: Callable[[object, str], Any]) -> A
 
 
 def _or_unknown(record: Record, column: str, rule: Callable[[object, str], Any], warnings: list[str]) -> Any:
-    """Return one column's parsed value like `_asked`, but null with a warning when it is invalid."""
+    """Parse one column's value like `_asked`; null with a warning when it is invalid."""
     try:
         return _asked(record, column, rule)
     except RecordError as error:
@@ -130,7 +131,7 @@ def _or_unknown(record: Record, column: str, rule: Callable[[object, str], Any],
 
 
 def _number(value: object, name: str) -> str:
-    """Parse a numeric id, or several joined by `_`: ids of another form may be names."""
+    """Parse a numeric id, or several ids joined by `_`; ids of any other form are rejected, since they may be names."""
     number = field_values.parse_identifier(value, name)
     if not _NUMBER.fullmatch(normalized_id(number)):
         raise RecordError(name, f"{field_values.shown_value(value)} is no id of Instagram's")
@@ -142,7 +143,10 @@ def _optional_number(value: object, name: str) -> str | None:
 
 
 def _written(value: object, name: str, warnings: list[str]) -> str:
-    """Return the comment's text cleaned for storage; empty for a comment that is only a picture. Null is an error."""
+    """Return the comment's text, cleaned for storage; empty for a comment that is only an image.
+
+    Raises RecordError for null.
+    """
     text = field_values.parse_text(value, name, warnings)
     if text is None:
         raise RecordError(name, field_values.MISSING)
@@ -150,7 +154,7 @@ def _written(value: object, name: str, warnings: list[str]) -> str:
 
 
 def _cut(text: str, warnings: list[str]) -> str:
-    """Truncate a text to Instagram's length limit; done last, since half a name or number is not recognised as one."""
+    """Truncate a comment to Instagram's length limit, after masking, which would miss a truncated name or number."""
     if len(text) <= TEXT_LIMIT:
         return text
     warnings.append(f"text: longer than {TEXT_LIMIT:,} characters, cut")
@@ -158,7 +162,7 @@ def _cut(text: str, warnings: list[str]) -> str:
 
 
 def _post(record: Record, warnings: list[str]) -> tuple[str | None, str | None]:
-    """Return the id and the shortcode of the post: both encode the same number, so either is enough."""
+    """Return id and shortcode of the comment's post; either is computed from the other, as both encode one number."""
     code: str | None = COMMENT.value("shortcode", record)
     if known := record.get(POST_ID):
         return known, code

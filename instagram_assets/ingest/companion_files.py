@@ -1,6 +1,6 @@
-"""Companion files that collectors write next to a post's own file: its pictures and its comments.
+"""Companion files that collectors write next to a post's own file: its images and its comments.
 
-Instaloader names pictures `2023-05-01_10-00-00_UTC.jpg` beside `….json.xz`, those of an album `…_1.jpg`, `…_2.jpg`, and
+Instaloader names images `2023-05-01_10-00-00_UTC.jpg` beside `….json.xz`, those of an album `…_1.jpg`, `…_2.jpg`, and
 comments `…_comments.json`; gallery-dl writes `1234.jpg.json` beside `1234.jpg`.
 """
 
@@ -21,7 +21,7 @@ from instagram_assets.ingest.record_source import PostKey, RecordSource
 from instagram_assets.settings import IngestSettings
 
 OpenablePicture = tuple[str, Callable[[], BinaryIO]]
-"""The URL of a picture in the tables, and a function that opens its bytes."""
+"""The URL of an image in the tables, and a function that opens its file."""
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".webp", ".png")
 _ENDINGS = (".xz", ".gz", ".json")
@@ -29,14 +29,14 @@ _PLACE = re.compile(r"_[0-9]{1,3}\Z")
 
 
 def companion_stem(name: str) -> str:
-    """Return the common prefix of the names of a post's pictures, from the name or path of the post's file."""
+    """Return the common prefix of the file names of a post's images, from the name or path of the post's file."""
     for ending in _ENDINGS:
         name = name[: -len(ending)] if name.lower().endswith(ending) else name
     return name
 
 
 def is_picture_of_post(picture: str, stems: set[str]) -> bool:
-    """True if this path is a picture of one of the posts whose files have these stems."""
+    """True if the path is an image of one of the posts whose files have these stems (`companion_stem`)."""
     if not picture.lower().endswith(PICTURE_SUFFIXES):
         return False
     stem = picture.rpartition(".")[0]
@@ -44,7 +44,7 @@ def is_picture_of_post(picture: str, stems: set[str]) -> bool:
 
 
 def pictures_beside(path: Path, media: Sequence[Mapping[str, Any]]) -> Iterator[OpenablePicture]:
-    """Return the pictures next to a post's file, given its media (as in `media` of the raw tables)."""
+    """Yield the image files next to a post's file, each with its URL from `media` (the column of the raw tables)."""
     stem = companion_stem(path.name)
     images: dict[int, str] = {medium["position"]: medium["url"] for medium in media if medium["kind"] == "image"}
     is_album = len({medium["position"] for medium in media}) > 1
@@ -73,7 +73,7 @@ _LARGEST = 16 << 20
 
 
 def post_beside(path: Path, source: RecordSource, limits: IngestSettings) -> PostKey | None:
-    """Return id, shortcode and account of the post that a comments file belongs to; None if there is none."""
+    """Return id, shortcode and account of the post whose `…_comments.json` a file is; None if it is another file."""
     stem = companion_stem(path.name)
     if not stem.endswith(_BEHIND):
         return None
@@ -82,7 +82,10 @@ def post_beside(path: Path, source: RecordSource, limits: IngestSettings) -> Pos
 
 
 def _post_in(path: Path, source: RecordSource, limits: IngestSettings) -> PostKey | None:
-    """Return the only post in a file; None if it cannot be read, which is reported when that file itself is landed."""
+    """Return the only post in a file; None if the file has no or several posts, or cannot be read.
+
+    An unreadable file is reported when that file itself is landed.
+    """
     try:
         about = os.lstat(path)
         if not stat.S_ISREG(about.st_mode) or about.st_size > _LARGEST:

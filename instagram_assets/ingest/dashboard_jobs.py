@@ -1,4 +1,4 @@
-"""Reader for the `jobs.json` of an earlier dashboard of image searches, whose job history is imported once.
+"""Reader for the `jobs.json` of an earlier dashboard of image searches, to import its job history once.
 
 It is a list of jobs, an object of them by their ids, or `{"jobs": …}` with either. A job has `id`, `query`,
 `request_limit`, `out_dir`, `status`, `count`, `error`, `log`, `started_at` and `finished_at`.
@@ -34,7 +34,7 @@ _REMEDY = "Name the jobs.json of the dashboard, such as dashboard/data/jobs.json
 
 @dataclass(frozen=True)
 class DashboardJob:
-    """A job of the earlier dashboard; `status` is done, failed or cancelled, times are aware, null where not known."""
+    """A job of the earlier dashboard; `status` is done, failed or cancelled, timestamps are aware, None if unknown."""
 
     id: str
     query: str
@@ -49,7 +49,7 @@ class DashboardJob:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """Return all free texts of the job: what users wrote and what was logged about them."""
+        """Return all free texts of the job: what users entered, and its error and log output."""
         return self.id, self.query, self.out_dir, self.error, self.log
 
 
@@ -92,7 +92,7 @@ def read_dashboard_jobs(path: Path, zone: tzinfo) -> DashboardJobs:
 
 
 def _entries(said: "list[Any] | dict[str, Any]") -> Iterator[tuple[str, str | None, Any]]:
-    """Return each entry with its human-readable position and its key."""
+    """Yield (position for messages, key or None, job) for each entry of the file."""
     if isinstance(said, dict):
         yield from ((f"job {key!r}", key, entry) for key, entry in said.items())
     else:
@@ -135,7 +135,7 @@ def _needed(said: Mapping[str, Any], field: str, otherwise: str | None = None) -
 
 
 def _text(said: Mapping[str, Any], field: str) -> str:
-    """Return a text field, joining a list of lines; empty if it is missing."""
+    """Return a text field, with a list of lines joined; empty if it is missing."""
     value = said.get(field)
     if value is None:
         return ""

@@ -32,7 +32,7 @@ _PACKED = (".gz", ".xz")
 class FieldChange(NamedTuple):
     """A schema change: a file's format and kind (`post`, `reel`, `profile`, `ad`), the field, its types before and now.
 
-    `column` is our column that the field is stored in; empty for none. Types are JSON Schema's, separated by `|`.
+    `column` is our column that the field is mapped to; empty for none. Types are JSON Schema's, separated by `|`.
     """
 
     file: str
@@ -58,7 +58,7 @@ class FieldChange(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """A changed field, with its types before and now."""
+    """A schema change of one field: its kind, the field's name, and its types before and now."""
 
     change: ChangeKind
     field: str
@@ -68,7 +68,7 @@ class _Found(NamedTuple):
 
 @dataclass
 class _Earlier:
-    """The fields seen so far in files of one format and kind."""
+    """The fields seen so far in the files of one format and kind."""
 
     files: int = 0
     records: int = 0
@@ -77,7 +77,7 @@ class _Earlier:
     missed: set[str] = field(default_factory=set[str])
 
     def add(self, noted: FieldTypes, records: int, missing: Iterable[str]) -> None:
-        """Add a file that lacks the `missing` fields."""
+        """Add a file by its field types (`noted`) and number of records; `missing` are expected fields it lacks."""
         self.missed = (self.missed | set(missing)) - noted.keys()
         self.files += 1
         self.records += records
@@ -86,7 +86,7 @@ class _Earlier:
             self.types[name] = self.types.get(name, frozenset[str]()) | field_types(types)
 
     def changes(self, noted: FieldTypes, records: int, columns: Mapping[str, str]) -> Iterator[_Found]:
-        """Return how a file of `records` records differs: missing fields, new fields, then changed types."""
+        """Yield the schema changes in a file with `records` records: missing fields, new fields, then changed types."""
         if not self.files:
             return
         unfilled = set(columns.values()) - {columns.get(name) for name in noted}
@@ -102,7 +102,7 @@ class _Earlier:
                 yield _Found("retyped", name, before, now)
 
     def _is_expected(self, name: str, records: int, columns: Mapping[str, str]) -> bool:
-        """True if a file's lack of this field is a change; a rare field without a column may be missing by chance."""
+        """True if a file without this field is a schema change; rare unmapped fields may be absent by chance."""
         if self.always[name] == self.files:
             return name in columns or self.records >= MIN_RECORDS
         return records >= MIN_RECORDS and self.always[name] >= SHARE_OF_FILES * self.files

@@ -20,13 +20,13 @@ _TYPES = {bool: "boolean", int: "number", float: "number", str: "string", list: 
 
 @dataclass
 class FieldStatistics:
-    """Fields of a set of records: which of them every record has, and the types of each."""
+    """Fields of a set of records: the names that every record has, and the JSON types of each."""
 
     always: set[str] | None = None
     types: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
 
     def add(self, records: Sequence[Record]) -> None:
-        """Add records. Names are collected from all of them, types from an evenly spread sample."""
+        """Add records. Field names are collected from all of them, types from an evenly spaced sample."""
         if not records:
             return
         of_all = set(records[0]).intersection(*records[1:])
@@ -48,7 +48,7 @@ class FieldStatistics:
         )
 
     def noted(self) -> dict[str, str]:
-        """Return the statistics in their stored form, field name to types, sorted by name."""
+        """Return the statistics in the form stored in manifests: field name to types, sorted by name."""
         always = self.always or set[str]()
         return {
             replace_surrogates(name[:NAME_LIMIT]): "|".join(sorted(types)) + ("" if name in always else OPTIONAL_MARK)
@@ -57,10 +57,10 @@ class FieldStatistics:
 
 
 def field_types(noted: str) -> frozenset[str]:
-    """Return the types of one stored field; empty if it never had a value."""
+    """Parse the stored types of one field, such as `number|string?`; empty if it never had a value."""
     return frozenset(filter(None, noted.removesuffix(OPTIONAL_MARK).split("|")))
 
 
 def required_fields(noted: FieldTypes) -> Iterator[str]:
-    """Return the fields that every record has."""
+    """Return the names of the fields that every record has, from stored field statistics."""
     return (name for name, types in noted.items() if not types.endswith(OPTIONAL_MARK))

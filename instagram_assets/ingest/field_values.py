@@ -14,7 +14,8 @@ from itertools import islice
 
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest.hashtags import HASHTAG_SIGNS, hashtags_in, mentions_in, merge_listed
-from instagram_assets.ingest.reader.json_values import MAX_DIGITS, kind_of
+from instagram_assets.ingest.reader.json_values import MAX_DIGITS, json_type_name
+from instagram_assets.schemas.posts import HIDDEN_LIKES
 
 MISSING = "is missing"
 SOURCE_ERROR = "source_error"
@@ -22,7 +23,6 @@ CAPTION_LIMIT = 2200
 LIST_LIMIT = 100
 URL_LIMIT = 8192
 IDENTIFIER_LIMIT = 64
-HIDDEN_LIKES = -1
 
 _LARGEST = 2**63 - 1
 _DIGITS = re.compile(r"[0-9]{1,19}(?:\.0+)?")
@@ -49,8 +49,8 @@ def is_missing(value: object) -> bool:
 def parse_count(value: object, field: str, warnings: list[str]) -> int | None:
     """Parse a count, 0 to 2^63 - 1; null when unknown.
 
-    3.0 and the text "1234" are numbers; 3.7, true, "1,234" and "1.2k" are not. What is not a number or is too large to
-    be a count becomes null with a warning.
+    3.0 and the text "1234" are valid; 3.7, true, -1, "1,234" and "1.2k" raise RecordError. NaN, infinity and numbers
+    above the maximum become null with a warning.
     """
     if value is None or (type(value) is int and 0 <= value <= _LARGEST):
         return value
@@ -85,13 +85,8 @@ def parse_likes(value: object, field: str, warnings: list[str]) -> int | None:
     return parse_count(value, field, warnings)
 
 
-def visible_likes(likes: int | None) -> int | None:
-    """The parsed number of likes; None when the owner hides it."""
-    return None if likes == HIDDEN_LIKES else likes
-
-
 def parse_choice(value: object, field: str, options: Mapping[object, str]) -> str:
-    """Map one of a few allowed words or numbers to our name for it."""
+    """Map one of a few allowed words or numbers to our name for it in `options`. Raises RecordError for others."""
     if is_missing(value):
         raise RecordError(field, MISSING)
     if not isinstance(value, str | int) or isinstance(value, bool) or value not in options:
@@ -136,7 +131,7 @@ def parse_text(value: object, field: str, warnings: list[str]) -> str | None:
     if is_missing(value):
         return None
     if not isinstance(value, str):
-        raise RecordError(field, f"{kind_of(value)} instead of text")
+        raise RecordError(field, f"{json_type_name(value)} instead of text")
     if value.isascii():
         return _without_controls(value)
     if _SURROGATES.search(value):
@@ -146,7 +141,7 @@ def parse_text(value: object, field: str, warnings: list[str]) -> str | None:
 
 
 def parse_label(value: object, field: str, warnings: list[str]) -> str | None:
-    """Parse a purely descriptive text; anything but text is null with a warning."""
+    """Parse a purely descriptive text; a value of another type becomes null with a warning."""
     try:
         return parse_text(value, field, warnings)
     except RecordError as error:
@@ -155,9 +150,10 @@ def parse_label(value: object, field: str, warnings: list[str]) -> str | None:
 
 
 def parse_identifier(value: object, field: str) -> str:
-    """Parse an id, verbatim: leading zeros and underscores stay. 44.0 is 44: pandas turns ids into floats.
+    """Parse an id, verbatim: leading zeros and underscores are kept. 44.0 becomes 44: pandas turns ids into floats.
 
-    Surrounding blanks and the prefixes by which spreadsheets keep it as text (`'44`, `="44"`) are removed.
+    Surrounding blanks and the prefixes by which spreadsheets keep it as text (`'44`, `="44"`) are removed. Raises
+    RecordError for an invalid or missing id.
     """
     if value == "" or is_missing(value):
         raise RecordError(field, MISSING)
@@ -171,7 +167,7 @@ def parse_identifier(value: object, field: str) -> str:
 
 
 def parse_optional_identifier(value: object, field: str) -> str | None:
-    """Parse an id; None when there is none."""
+    """Parse an id; None when it is missing. Raises RecordError when it is invalid."""
     return None if value == "" or is_missing(value) else parse_identifier(value, field)
 
 
@@ -236,7 +232,7 @@ def parse_mentions(caption: str | None, listed: object, field: str, warnings: li
 
 
 def parse_usernames(value: object, field: str, warnings: list[str]) -> list[str]:
-    """Return only the user names from a list of accounts: their pictures and full names must not be stored."""
+    """Return only the account names from a list of accounts: their images and full names must not be stored."""
     if not value:
         return []
     people: list[object] = list(value) if isinstance(value, list) else []  # pyright: ignore[reportUnknownArgumentType]
@@ -246,7 +242,7 @@ def parse_usernames(value: object, field: str, warnings: list[str]) -> list[str]
 
 
 def limit_list(found: Iterable[str], field: str, warnings: list[str]) -> list[str]:
-    """Return the distinct values in order, at most LIST_LIMIT of them."""
+    """Return the distinct values in order, at most LIST_LIMIT; longer lists are truncated with a warning."""
     if isinstance(found, list) and len(found) <= LIST_LIMIT:
         return list(dict.fromkeys(found))
     kept = list(islice(dict.fromkeys(islice(found, 100 * LIST_LIMIT)), LIST_LIMIT + 1))
@@ -256,9 +252,9 @@ def limit_list(found: Iterable[str], field: str, warnings: list[str]) -> list[st
 
 
 def extra_as_json(unknown: Mapping[str, object], warnings: list[str]) -> str | None:
-    """Return fields without a column as storable JSON; None if there are none.
+    """Return fields that have no column as JSON text; None if there are none.
 
-    Numbers that cannot be stored become null.
+    Numbers that JSON cannot represent (NaN, infinity) become null with a warning.
     """
     if not unknown:
         return None

@@ -1,4 +1,4 @@
-"""Scanning of a folder for export files, and moving of inbox files without overwriting any."""
+"""Scanning of folders for export files, and moving of inbox files without overwriting existing ones."""
 
 import codecs
 import hashlib
@@ -19,9 +19,9 @@ from instagram_assets.ingest.reader.byte_streams import XZ_MEMORY, Identity, cha
 from instagram_assets.ingest.reader.csv_tables import table_in, unread_separator
 from instagram_assets.ingest.record_source import OBSERVED_AT_SUFFIX
 from instagram_assets.storage.atomic import make_folder, shortened, sync_folders, write_atomic
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
-HEAD_BYTES = 1 << 16
+SCANNED_HEAD_BYTES = 1 << 16
 """Bytes at the start of a file that are read to decide whether it may be an export."""
 
 _EXPORTS = (".json", ".jsonl", ".ndjson", ".xlsx", ".xlsm")
@@ -37,8 +37,8 @@ _MOST_KINDS = 5
 class FolderContents:
     """Contents of a folder, at any depth: files that may be exports, sorted by path, and everything else.
 
-    `passed` counts the other files by kind, `.jpg` or `link`; `unread` are subfolders that cannot be listed; `archives`
-    are the Instagram data downloads in it, `is_html` is True if one of them is not JSON.
+    `passed` counts the other files by kind, `.jpg` or `link`; `unread` are errors of subfolders that cannot be listed;
+    `archives` are the Instagram data downloads in it, `is_html` is True if one of them is HTML instead of JSON.
     """
 
     exports: list[Path] = field(default_factory=list[Path])
@@ -60,11 +60,10 @@ class FolderContents:
 
 
 def scan_folder(folder: Path, without: Collection[Path] = ()) -> FolderContents:
-    """List a folder's contents.
+    """List a folder's contents recursively, without opening files of Instagram data downloads.
 
-    Hidden and partially copied files and the folders `without` are skipped; links are not followed.
-
-    In an Instagram data download no file is opened here, and only files of posts are exports.
+    Hidden and partially copied files and the folders `without` are skipped; links are not followed. In a data download,
+    only the JSON files of posts are exports.
     """
     found = FolderContents()
 
@@ -94,7 +93,7 @@ def scan_folder(folder: Path, without: Collection[Path] = ()) -> FolderContents:
 
 
 def refuse_empty_folder(folder: Path, contents: FolderContents) -> None:
-    """Raise FileError when no file in a folder can be read."""
+    """Raise FileError if a folder contains no file that may be an export."""
     if contents.exports:
         return
     if contents.unread:
@@ -107,38 +106,35 @@ def refuse_empty_folder(folder: Path, contents: FolderContents) -> None:
 
 
 def is_ignored(name: str) -> bool:
-    """True for names that are skipped in folders and the inbox: hidden, partially copied, or a note beside a file."""
+    """True for names that are skipped in folders: hidden files, partial copies, and `….observed_at` files."""
     return name.startswith(".") or name.lower().endswith((*_HALF_COPIED, OBSERVED_AT_SUFFIX))
 
 
 def may_be_export(path: Path) -> bool:
-    """True if a file may be an export, by its extension, or is a ZIP.
-
-    The head of tables and extensionless files is read.
-    """
+    """True if a file may be an export: by its extension or, for tables and files without one, by its first bytes."""
     if path.suffix.lower() == ".zip" or is_named_as_export(path.name):
         return True
     if "." in path.name and not is_named_as_table(path.name):
         return False
     try:
         with path.open("rb") as stream:
-            return is_export_head(path.name, stream.read(HEAD_BYTES))
+            return is_export_head(path.name, stream.read(SCANNED_HEAD_BYTES))
     except OSError:
         return True  # the reader reports why it cannot be read
 
 
 def is_named_as_export(name: str) -> bool:
-    """True for extensions that only exports have, also compressed."""
+    """True for extensions that only exports have (`.json`, `.jsonl`, `.xlsx` …), also with `.gz` or `.xz`."""
     return _unpacked(name).endswith(_EXPORTS)
 
 
 def is_named_as_table(name: str) -> bool:
-    """True for extensions of text tables, which may be anything, also compressed."""
+    """True for extensions of text tables (`.csv`, `.tsv`), also with `.gz` or `.xz`, which need not be exports."""
     return _unpacked(name).endswith(_TABLES)
 
 
 def is_export_head(name: str, head: bytes) -> bool:
-    """True for the first bytes of a known table of records, and for those of JSON in a file without an extension."""
+    """True if the first bytes of a file are a table of known records or, for a name without extension, JSON."""
     if not is_named_as_table(name):
         return head.startswith(_PACKED_MAGIC) or head.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"{", b"[")
     try:
@@ -150,16 +146,16 @@ def is_export_head(name: str, head: bytes) -> bool:
 
 
 def _unpacked_head(head: bytes) -> bytes:
-    """Decompress the first bytes of a file if it is compressed, else return them as they are.
+    """Decompress the first bytes of a file if it is gzip or xz, else return them as they are.
 
-    Raises if they are damaged.
+    Raises EOFError, zlib.error or LZMAError if they are damaged.
     """
     if not head.startswith(_PACKED_MAGIC):
         return head
     is_gzip = head.startswith(_PACKED_MAGIC[0])
     stream = zlib.decompressobj(zlib.MAX_WBITS | 16) if is_gzip else lzma.LZMADecompressor(memlimit=XZ_MEMORY)
-    unpacked = stream.decompress(head, HEAD_BYTES)
-    if not stream.eof and len(head) < HEAD_BYTES and len(unpacked) < HEAD_BYTES:
+    unpacked = stream.decompress(head, SCANNED_HEAD_BYTES)
+    if not stream.eof and len(head) < SCANNED_HEAD_BYTES and len(unpacked) < SCANNED_HEAD_BYTES:
         raise EOFError("it ends too early")
     return unpacked
 
@@ -172,12 +168,12 @@ def _unpacked(name: str) -> str:
 
 
 def is_filled(folder: Path) -> bool:
-    """True when a folder contains any file: an empty one is still waiting to be filled."""
+    """True if a folder contains any file; an empty one is probably still being copied."""
     return any(names for _, _, names in os.walk(folder))
 
 
 def modification_time(path: Path) -> Iterator[float]:
-    """Yield the mtime and ctime of a file; of a folder, also those of everything in it."""
+    """Yield the mtime of a file (seconds since 1970); for a folder, mtime and ctime of it and of everything in it."""
     status = os.lstat(path)
     yield status.st_mtime
     if not stat.S_ISDIR(status.st_mode):
@@ -200,7 +196,7 @@ def file_identities(folder: Path) -> dict[str, Identity]:
 
 
 def folder_identity(folder: Path) -> Identity:
-    """Return a folder's identity, which is stable as long as no file in it is added, removed or changed."""
+    """Return a folder's identity, which changes when a file in it is added, removed or changed."""
     # Without inode numbers, which a move to another disk changes.
     known = repr(sorted((name, *status[1:]) for name, status in file_identities(folder).items())).encode()
     digest = int.from_bytes(hashlib.sha256(known).digest()[:8])
@@ -208,12 +204,15 @@ def folder_identity(folder: Path) -> Identity:
 
 
 def name_in_folder(folder: Path, file: Path) -> str:
-    """Return a folder file's name for the tables: its path, starting with the folder's own name."""
+    """Return the name under which the tables list a file of a folder: its path from the folder's own name on."""
     return file.relative_to(folder.parent).as_posix()
 
 
 def _kind_of_other(path: Path, archive: Path | None) -> str:
-    """Return the kind of a file that is not an export; empty for an export."""
+    """Return the kind of a file that is not an export, such as `.jpg` or `link`; empty for an export.
+
+    `archive` is the root of the Instagram data download that contains the file, or None.
+    """
     try:
         mode = os.lstat(path).st_mode
     except OSError:
@@ -227,7 +226,7 @@ def _kind_of_other(path: Path, archive: Path | None) -> str:
 
 
 def _place(archive: Path, path: Path) -> str:
-    """Return a file's path relative to its archive."""
+    """Return a file's path relative to the root of its data download."""
     return path.relative_to(archive).as_posix()
 
 
@@ -239,7 +238,7 @@ _LONGEST_NAME, _LONGEST_SUFFIX = 255, 20
 
 
 def path_identity(path: Path) -> Identity | None:
-    """Return the identity of a file, or of a folder with all its files, to detect replacement.
+    """Return the identity of a file, or of a folder with all its files, by which a replacement is detected.
 
     None if it does not exist.
     """
@@ -250,18 +249,18 @@ def path_identity(path: Path) -> Identity | None:
 
 
 def move_out(path: Path, target: Path, before: Identity | None, error: str = "") -> None:
-    """Move a file or folder of the inbox to `target` (numbered if taken), with its error in a file beside it.
+    """Move an inbox file or folder to `target`, numbered if the name is taken; `error` is written to a file beside it.
 
     Raises BusyFileError when it no longer has the identity `before`, StorageError or OSError when it cannot be moved.
     """
     make_folder(target)
-    with alone_in(target):  # two processes could choose the same name at once
+    with folder_lock(target):  # two processes could choose the same name at once
         name = _free_name(target, path)
         if path_identity(path) != before:
             raise changed(path)
         if error:
             write_atomic(target / f"{name}{ERROR_SUFFIX}", lambda stream: stream.write(error.encode()))
-        # The note goes first: a landed file can be moved later without it, but its note would be orphaned.
+        # The `.observed_at` file is moved first: after a crash, a later run moves the rest, but not an orphaned note.
         if os.path.lexists(note := path.with_name(path.name + OBSERVED_AT_SUFFIX)):
             os.replace(note, target / (name + OBSERVED_AT_SUFFIX))
         shutil.move(path, target / name)
@@ -273,7 +272,7 @@ def move_out(path: Path, target: Path, before: Identity | None, error: str = "")
 
 
 def _free_name(folder: Path, path: Path) -> str:
-    """Return a free file name, numbered if it is taken, short enough for the names of its error and note files."""
+    """Return an unused file name, numbered if necessary; leaves room for `.error.txt` and `.observed_at`."""
     has_ending = len(path.suffix) <= _LONGEST_SUFFIX and not path.is_dir()
     stem, end = (path.stem, path.suffix) if has_ending else (path.name, "")
     tails = (end if number == 1 else f"-{number}{end}" for number in count(1))

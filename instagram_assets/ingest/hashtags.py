@@ -62,7 +62,7 @@ def hashtags_in(caption: str) -> list[str]:
 
 
 def mentions_in(caption: str) -> list[str]:
-    """Return the possible account names after an @ in a caption, in order."""
+    """Return the names after an @ in a caption, in order; they are only possible account names."""
     if "@" not in caption:
         return []
     if _may_hold_address(caption):
@@ -71,10 +71,11 @@ def mentions_in(caption: str) -> list[str]:
 
 
 def merge_listed(found: list[str], listed: Iterable[str], caption: str, rule: FindTags, sign: str) -> list[str]:
-    """Return the tags found in a caption, plus those that only the collector's own list has, where that list is longer.
+    """Return the tags `found` in a caption, plus the collector's `listed` tags that are missing there.
 
-    The list's values are parsed by the same rule, since collectors leave punctuation on them. Values that occur in the
-    caption after their sign are skipped, since the rule has already seen them.
+    They are only added if the collector's list is longer. `rule` finds the tags in a text, `sign` is `#` or `@`. Listed
+    values are parsed by the same rule, since collectors leave punctuation on them; a value that occurs in the caption
+    after its sign is skipped, since the rule did not accept it there.
     """
     written, known = caption.casefold(), {value.casefold() for value in found}
     agreed, more = set[str](), dict[str, str]()
@@ -122,7 +123,7 @@ def _entities() -> re.Pattern[str]:
 
 @cache
 def _bases() -> str:
-    """Return the characters that can begin a tag, as the inside of a regex class: word characters and emoji."""
+    """Return the characters that can begin a hashtag (word characters and emoji), as the inside of a regex class."""
     regional, tones = "1f1e6-1f1ff", "1f3fb-1f3ff"
     spans = (span.partition("-") for span in f"{_PICTOGRAPHIC} {regional} {tones}".split())
     return rf"\w{_CONNECTORS}" + "".join(_span(int(first, 16), int(last or first, 16)) for first, _, last in spans)

@@ -1,4 +1,4 @@
-"""The inbox (drop folder): listing the files that wait in it, and landing them."""
+"""The inbox (drop folder): lists the files in it, and reads them into the landing zone."""
 
 import hashlib
 import os
@@ -24,7 +24,7 @@ from instagram_assets.ingest.landing_repair import repair_landing
 from instagram_assets.ingest.landing_run import LandingReport, LandingRun
 from instagram_assets.ingest.record_source import parse_observed_at, parse_stated_account
 from instagram_assets.ingest.redact.inbox_redaction import rename_with_notes, renamed
-from instagram_assets.media.excluded import is_forgotten
+from instagram_assets.media.never_download import is_forgotten
 from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.settings import Settings
@@ -33,7 +33,7 @@ from instagram_assets.storage.fingerprints import file_sha256
 
 
 def waiting_entries(inbox: Path) -> list[Path]:
-    """List the files and folders in the inbox by name, except hidden, partially copied and empty ones."""
+    """List the files and folders in the inbox, sorted by name, except hidden, partially copied and empty ones."""
     if not inbox.is_dir():
         return []
     return sorted(
@@ -46,9 +46,9 @@ def waiting_entries(inbox: Path) -> list[Path]:
 
 
 def entry_fingerprint(path: Path) -> str:
-    """Return a hash of size, modification time, first and last MiB, to detect a changed file without a full read.
+    """Return a SHA-256 of a file's size, mtime, first and last MiB, to detect changes without reading all of it.
 
-    For a folder it is a hash of the names, sizes and times of all files in it.
+    For a folder it is a hash of the names, sizes and mtimes of all files in it.
     """
     if _is_folder(path):
         return hashlib.sha256(repr(folder_identity(path)).encode()).hexdigest()
@@ -70,14 +70,15 @@ def land_files(
     on_progress: Callable[[int, int], None] | None = None,
     keep: StorePictures | None = None,
 ) -> LandingReport:
-    """Land the named files and folders, or everything in the inbox; one bad file does not stop the others.
+    """Read the named files and folders, or all of the inbox, into the landing zone; bad files do not stop the others.
 
-    Names are relative to the inbox; absolute paths are used as they are. Of a folder each possible export is landed. If
-    `observed_at` is empty, a file `NAME.observed_at` beside an export, or beside its folder, may give it. `account` is
-    the owner of records that do not name one. Files of the inbox move to `done/`, a folder as a whole when all in it
-    has landed or was skipped; a bad file moves to `rejected/` with its error beside it; one that changes meanwhile or
-    meets a full disk stays. Then damaged files in the landing zone are repaired. `on_progress` is called with the
-    number of files done and in total; `keep` stores the pictures of archives before their rows are visible. Raises
+    Names are relative to the inbox; absolute paths are used as they are. In a folder, every file that may be an export
+    is read. `observed_at` is when the records were read from Instagram; if it is empty, the file `NAME.observed_at`
+    beside an export or its folder is used if it exists. `account` is the owner of records that do not name one. A file
+    of the inbox is moved to `done/`, a folder when all its files have landed or were skipped; a bad file is moved to
+    `rejected/`, with its error in a file beside it; a file that changes meanwhile, or that the disk has no room for, is
+    left in the inbox. Then damaged files in the landing zone are repaired. `on_progress` is called with the number of
+    files done and in total. `keep` stores the images of Instagram data downloads before their rows are visible. Raises
     SettingsError when `observed_at` is not an ISO time with a zone, or `account` is not an account name.
     """
     inbox = settings.folder("inbox")
@@ -112,12 +113,12 @@ def _keep_allowed(keep: StorePictures, forgotten: Forgotten, pictures: Iterable[
 
 
 def is_already_landed(path: Path, lake: UPath, settings: Settings) -> bool:
-    """True when a file with these bytes has landed before and none of its rows need to be written again."""
+    """True when a file with the same bytes has landed before and its rows are complete and up to date."""
     return is_landed(lake, file_sha256(path), settings)
 
 
 def rename_without_forgotten(path: Path, forgotten: Forgotten) -> Path:
-    """Remove erased names from the name of a waiting inbox file, and return its new path; unchanged if that fails."""
+    """Remove names erased on request from an inbox file's name; returns its new path, or the old one if that fails."""
     to = renamed(path, forgotten)
     if to == path:
         return path

@@ -1,9 +1,9 @@
-"""The landing zone: every incoming file is read once and its records are stored as Parquet rows.
+"""The landing zone: every incoming file is parsed once, and its records are stored as Parquet rows.
 
 `<lake>/landing/{posts,reels,profiles,ads,comments,quarantine}/<sha256>-<parser version>.parquet` hold the rows;
 `landing/files/<sha256>-<parser version>.json` is the manifest, written last, which makes them valid;
-`landing/pending/…` marks files whose cells are not materialized yet. What the lake holds is a pure function of the set
-of landed files, whatever the order they came in.
+`landing/pending/…` marks files whose (account, day) partitions are not materialized yet. The lake's contents depend
+only on the set of landed files, and not on the order in which they landed.
 """
 
 import errno
@@ -55,7 +55,7 @@ from instagram_assets.storage.atomic import (
     write_atomic,
 )
 from instagram_assets.storage.lake import values_in
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 _PARQUET_END = b"PAR1"
 _TELLS_STATED = 4  # the first parser version whose manifests have `stated_at`
@@ -73,25 +73,25 @@ def land_file(
     is_swept: bool = False,
     forgotten: Forgotten | None = None,
 ) -> LandedFile:
-    """Land a file: read it into the landing zone, or return its manifest if it has landed before (`new` is False).
+    """Parse a file into the landing zone; a file that has landed before is not parsed again (`new` is False).
 
-    The bytes are hashed first, which is cheap, so that known files are not parsed again, unless their rows are damaged
-    or come from an older parser. A file becomes visible only when all of it is written. `observed_at` (aware) is when
-    its records were read from Instagram; it overrides the records' own times, also when stated anew for a landed file,
-    and so does `account`, the owner of records that do not name one. A file past retention is not read again, unless
-    `observed_at` puts its records within it. `name` is the file's name in the tables, by default its own; `is_swept`
-    skips the removal of files left by dead processes, which lists every landed file. Records of what is `forgotten`
-    (erased), by default as in the tombstones, are left out. Raises FileError when the file cannot be used,
-    BusyFileError when a retry may succeed, StorageError when the lake cannot be written or the tombstones cannot be
-    read; then nothing is stored.
+    Files are identified by the SHA-256 of their bytes. A known file is only parsed again if its rows are damaged or
+    come from an older parser version. A file becomes visible only when all of it is written. `observed_at` (aware) is
+    when its records were read from Instagram; it overrides the records' own times. `account` is the owner of records
+    that do not name one. Either also takes effect if it is given anew for a landed file. A file past retention is not
+    read again, unless `observed_at` puts its records within it. `name` is the file's name in the tables, by default its
+    own; `is_swept` skips the removal of temporary files of dead processes, which lists every landed file. Records about
+    `forgotten` subjects (erased on request), by default those in the tombstones, are left out. Raises FileError when
+    the file cannot be used, BusyFileError when a retry may succeed, StorageError when the lake cannot be written or the
+    tombstones cannot be read; then nothing is stored.
     """
     before = identity(check_regular(path))
     forgotten = load_tombstones(settings.folder("privacy")) if forgotten is None else forgotten
     digest = original_hash(lake, _sha256_unchanged(path))
     spool = spool_folder(lake)
     try:
-        # Two processes that read the same file at once would remove each other's notes.
-        with alone_in(spool):
+        # Two processes that read the same file at once would remove each other's pending markers.
+        with folder_lock(spool):
             if not is_swept:
                 sweep(spool)
             earlier = find_landed(lake, digest)
@@ -106,14 +106,14 @@ def land_file(
             keep_extra = settings.ingest.keep_extra
             source = replace(source, account=stated, path=path, find_owner=archive_owner, keep_extra=keep_extra)
             source = replace(source, forgotten=forgotten)
-            # Comments that are stored stay, whatever the setting is now.
+            # Comments that were stored before are kept, whatever the setting is now.
             if settings.ingest.keep_comments or (earlier and earlier.comments is not None):
                 source = _keeping_comments(source, path, lake, settings)
-            # Rows that are only repaired change nothing in the cells that were made of them.
+            # A mere repair of damaged rows does not change the partitions computed from them.
             is_news = earlier is None or earlier.parser_version < PARSER_VERSION or is_restated
             landed = _read(path, before, source, lake, spool, settings.ingest, is_news=is_news)
             if earlier and earlier.comments and earlier.name != landed.name:
-                # Older parser versions left more of other people's data in their texts.
+                # Older parser versions masked fewer names in comment texts, so their file is deleted.
                 remove_durably(table_path(lake, "comments", earlier.name))
             return landed
     except OSError as error:
@@ -127,7 +127,7 @@ def is_landed(lake: UPath, sha256: str, settings: Settings) -> bool:
 
 
 def has_all_tables(lake: UPath, file: LandedFile) -> bool:
-    """True when all tables of a landed file exist in full length."""
+    """True when all Parquet files of a landed file exist with their full size."""
     return all(
         _is_whole(table_path(lake, table, file.name), file.sizes.get(table))
         for table in LANDING_TABLES
@@ -155,7 +155,7 @@ def _stands(lake: UPath, file: LandedFile) -> bool:
 
 
 def _says_else(earlier: LandedFile, observed_at: datetime | None, account: str, settings: Settings) -> bool:
-    """True if the user now states something new about a landed file, including that its comments are to be stored."""
+    """True if the user gives an observation time, owner or comment setting that differs from when the file landed."""
     if lacks_wanted_comments(earlier, settings):
         return True
     is_archive = ARCHIVE in earlier.format
@@ -163,12 +163,12 @@ def _says_else(earlier: LandedFile, observed_at: datetime | None, account: str, 
 
 
 def lacks_wanted_comments(file: LandedFile, settings: Settings) -> bool:
-    """True for a file that landed when comments were dropped, if the settings store them now."""
+    """True for a file that landed while comments were dropped, if the settings now store comments."""
     return settings.ingest.keep_comments and file.comments is None
 
 
 def _keeping_comments(source: RecordSource, path: Path, lake: UPath, settings: Settings) -> RecordSource:
-    """Return the source with what comments need: pseudonyms, the post beside the file, and the lake's accounts."""
+    """Return the source with what storing comments requires: pseudonyms, the lookup of the post, and names to mask."""
     key = load_key(settings.folder("privacy"), "pseudonyms")
     find_post = partial(post_beside, path, source, settings.ingest)
     people = posting_people(values_in(lake, "posts"))
@@ -176,7 +176,7 @@ def _keeping_comments(source: RecordSource, path: Path, lake: UPath, settings: S
 
 
 def _is_since(earlier: LandedFile, observed_at: datetime | None) -> bool:
-    """True if the stated observation time is later than the rows of the file that retention has removed."""
+    """True if `observed_at` is within retention: not before the time up to which the file's rows were removed."""
     return observed_at is not None and earlier.past_before is not None and observed_at >= earlier.past_before
 
 
@@ -190,7 +190,10 @@ def _read(
     *,
     is_news: bool,
 ) -> LandedFile:
-    """Write a file's rows and its manifest; with `is_news` its cells are marked as pending."""
+    """Write a file's rows and its manifest; with `is_news`, its (account, day) partitions are marked as pending.
+
+    `before` is the file's identity when it was hashed. Raises BusyFileError if the file has changed since then.
+    """
     name = f"{source.sha256}-{PARSER_VERSION}"
     if is_news:
         mark_pending(lake, name, source.first_seen)
@@ -203,8 +206,8 @@ def _read(
                     _publish(files[table], table_path(lake, table, name))
             write_manifest(lake, landed)
     except Exception:
-        # A half-written file must not look pending; after a kill its note stays but is not counted.
-        # The manifest may exist although syncing it failed: then its cells are pending.
+        # A half-written file must not look pending; after a kill its marker remains, but is ignored without a manifest.
+        # The manifest may exist although syncing it failed: then its partitions are pending.
         if is_news and not manifest_path(lake, name).exists():
             remove_durably(pending_path(lake, name))
         raise
@@ -220,7 +223,7 @@ def _source(
     settings: Settings,
     observed_at: datetime | None,
 ) -> RecordSource:
-    """Return the source of the records; what was stated about the file when it landed before still holds."""
+    """Return the source of the file's records; what the user stated when the file landed before still applies."""
     modified_at = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=now[-1] // 1_000)
     if earlier is None:
         file = os.fsencode(name).decode("utf-8", "replace")
@@ -233,18 +236,21 @@ def _source(
 
 
 def _stated_before(earlier: LandedFile) -> datetime | None:
-    """Return the time that a person stated, for old manifests that do not separate it from one in the file's name."""
+    """Return the observation time that the user stated, from a manifest of a version that did not store it separately.
+
+    Such manifests do not distinguish it from a time in the file's name.
+    """
     told = earlier.parser_version < _TELLS_STATED and earlier.observed_at != earlier.first_seen
     return earlier.observed_at if told and not _DATE.search(earlier.file) else None
 
 
 def _account_before(earlier: LandedFile, path: Path) -> str | None:
-    """Return the account that was stated when the file landed; None if its archive itself names it today."""
+    """Return the account that the user stated when the file landed; None if the data download names its owner."""
     return earlier.stated_account if earlier.stated_account and not archive_owner(path) else None
 
 
 def _sha256_unchanged(path: Path) -> str:
-    """Return the SHA-256 of a regular file; raises if it is written to meanwhile."""
+    """Return the SHA-256 of a regular file. Raises FileError if the file changes meanwhile."""
     digest = hashlib.sha256()
     for chunk in file_chunks(path):
         digest.update(chunk)
@@ -252,9 +258,9 @@ def _sha256_unchanged(path: Path) -> str:
 
 
 def spool_folder(lake: UPath) -> Path:
-    """Return the folder for rows before they are published: inside a local lake, so that a rename is enough.
+    """Return the folder for temporary Parquet files: in a local lake the landing zone, so that a rename publishes them.
 
-    The caller holds the lock on the landing zone.
+    The caller locks the folder while it uses it.
     """
     folder = Path(lake.path) / "landing" if is_local(lake) else Path(tempfile.gettempdir()) / "instagram-assets-landing"
     try:

@@ -1,4 +1,4 @@
-"""Repair of the landing zone: damaged files, and those of older parser versions, are read again from `inbox/done`."""
+"""Repair of the landing zone: damaged files, and files of older parser versions, are read again from `inbox/done`."""
 
 import os
 import re
@@ -29,7 +29,7 @@ _NUMBER = re.compile(r"-\d+$")
 
 @dataclass
 class RepairReport:
-    """What was read again, what is still of an older parser version, and what cannot be repaired."""
+    """Files that were read again, files still stored by an older parser version, and errors of files beyond repair."""
 
     again: list[LandedFile] = field(default_factory=list[LandedFile])
     older: list[LandedFile] = field(default_factory=list[LandedFile])
@@ -38,7 +38,7 @@ class RepairReport:
 
 @dataclass(frozen=True)
 class _Need:
-    """A landed file whose source should be read again; `file` is null when its manifest cannot be read either."""
+    """A landed file whose source should be read again; `file` is None when its manifest cannot be read either."""
 
     name: str
     file: LandedFile | None
@@ -50,10 +50,10 @@ class _Need:
 
 
 def repair_landing(lake: UPath, settings: Settings, *, also_older: bool = True) -> RepairReport:
-    """Read damaged landed files again, and those of older parser versions, where the source file is found.
+    """Read damaged landed files again, and (`also_older`) those of older parser versions, if their source is found.
 
     Sources are found in `inbox/done` by their hash: for damaged files among all files, for merely older ones among
-    those with the same name. Nothing is raised: what cannot be repaired is in the report.
+    files with the same name. Nothing is raised: files that cannot be repaired are in the report.
     """
     result = RepairReport()
     needs = [need for need in _needs(lake) if need.problem or also_older]
@@ -95,12 +95,12 @@ def _needs(lake: UPath) -> Iterator[_Need]:
 
 
 def _fits(file: LandedFile, table: str, sizes: dict[str, int]) -> bool:
-    """True when a table's file has the recorded size; without one, its contents are checked."""
+    """True if a table's file has the size that the manifest records; False if the manifest records none."""
     return sizes.get(f"{file.name}.parquet", -1) == file.sizes.get(table)
 
 
 def _sizes(folder: UPath) -> dict[str, int]:
-    """Return the sizes of a folder's files, by one listing."""
+    """Return the sizes in bytes of a folder's files by name, from a single listing request."""
     try:
         listed = folder.fs.ls(folder.path, detail=True)
     except (FileNotFoundError, NotADirectoryError):
@@ -109,7 +109,7 @@ def _sizes(folder: UPath) -> dict[str, int]:
 
 
 def _sources(lake: UPath, folder: Path, needs: Iterable[_Need]) -> dict[str, Path]:
-    """Return the files of a folder that have the needed hashes, by hash."""
+    """Return the paths of the needed source files in a folder, by their SHA-256."""
     if not folder.is_dir():
         return {}
     damaged = {need.sha256 for need in needs if need.problem}

@@ -1,4 +1,4 @@
-"""Landing of files and folders one after the other: each ends landed, rejected or left, and none stops the rest."""
+"""Reads files and folders into the landing zone one by one: each is landed, rejected or left in place."""
 
 import os
 import traceback
@@ -36,7 +36,7 @@ from instagram_assets.ingest.manifests import LandedFile
 from instagram_assets.ingest.observations import media_by_file
 from instagram_assets.ingest.reader.byte_streams import Identity, changed
 from instagram_assets.ingest.record_source import observed_at_beside
-from instagram_assets.ingest.redact.inbox_redaction import Place
+from instagram_assets.ingest.redact.inbox_redaction import InboxRedactor
 from instagram_assets.ingest.redact.redactor import scrubbed_name
 from instagram_assets.ingest.zips import is_zip
 from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN, Forgotten
@@ -58,9 +58,9 @@ _THE_FILES = (
 )
 
 _SHEETS_SHOWN = 5
-PAST_RETENTION = "what was in it is past retention (INSTAGRAM_ASSETS_PRIVACY__KEEP_RAW_DAYS), and nothing was taken"
+_PAST_RETENTION = "what was in it is past retention (INSTAGRAM_ASSETS_PRIVACY__KEEP_RAW_DAYS), and nothing was taken"
 
-# Numbers of files that have landed, were known before, were rejected, and were left.
+# Numbers of files that were landed, known from before, rejected, and left in place.
 LandingCounts = tuple[int, int, int, int]
 
 
@@ -68,9 +68,9 @@ LandingCounts = tuple[int, int, int, int]
 class LandingReport:
     """The result of landing a number of files.
 
-    Every file is in one of the lists: `landed`, `known` from before, `rejected` as bad, `left` in place with the
-    reason, or `gone` since it was named. `folders` has one line on the contents of each folder, `mended` is what else
-    was repaired in the landing zone.
+    Every file is in one of the lists: `landed`; `known`, which had landed before; `rejected` as bad; `left` in place,
+    with the reason; or `gone`, which no longer exists. `folders` has one log line for each folder or note about a file,
+    `mended` is what was repaired in the landing zone.
     """
 
     landed: list[LandedFile] = field(default_factory=list[LandedFile])
@@ -83,13 +83,16 @@ class LandingReport:
 
     @property
     def failures(self) -> list[InstagramAssetsError]:
-        """Return the errors that a person must know about, each with its remedy."""
+        """Return the errors that users must see, each with its remedy."""
         return [*self.rejected, *self.left, *self.mended.lost]
 
 
 @dataclass(frozen=True)
 class LandingEntry:
-    """A named file, or a folder with its possible exports; if `inside` the inbox it is moved afterwards."""
+    """A file to land, or a folder with its possible exports; if `inside` the inbox, it is moved to `done/` afterwards.
+
+    `before` has the identity of each file when the folder was listed.
+    """
 
     path: Path
     files: list[Path]
@@ -97,12 +100,12 @@ class LandingEntry:
     contents: FolderContents | None = None
     before: dict[str, Identity] = field(default_factory=dict[str, Identity])
     kept: str = ""
-    """Summary of the stored pictures, for an archive."""
+    """Summary of the images stored from an Instagram data download."""
 
 
 @dataclass
 class LandingRun:
-    """A landing run in progress: its target and its results so far."""
+    """State of one landing run: the lake, the user's options, and the results so far."""
 
     lake: UPath
     settings: Settings
@@ -114,10 +117,10 @@ class LandingRun:
     result: LandingReport = field(default_factory=LandingReport)
     is_swept: bool = False
     read: list[tuple[Path, LandedFile]] = field(default_factory=list[tuple[Path, LandedFile]])
-    """Files of the current folder that have landed or were known."""
+    """Files of the current folder that were landed, now or before, with their manifests."""
 
     def opened(self, path: Path) -> Iterator[LandingEntry]:
-        """Return the files and folders of a name; nothing for a folder that cannot be used, which is logged."""
+        """Yield the entry to land for a file or folder; nothing if it cannot be used, which is added to the report."""
         inside = path.parent == self.inbox
         if not path.is_dir():
             if (kept := self._keep_of(path, [archive_root_of(path)])) is not None:
@@ -138,9 +141,9 @@ class LandingRun:
             yield LandingEntry(path, contents.exports, inside, contents, before, kept)
 
     def _keep_of(self, path: Path, roots: Iterable[Path | None]) -> str | None:
-        """Store the pictures of unpacked archives, and return their number as text.
+        """Store the images of unpacked data downloads, and return their number as text.
 
-        None after a disk error, which is logged.
+        None after an error, which is added to the report.
         """
         if self.keep is None:
             return ""
@@ -152,7 +155,7 @@ class LandingRun:
             return None
 
     def land(self, path: Path, entry: LandingEntry) -> None:
-        """Land one file, and log the result; pictures of an archive are stored before its rows are visible."""
+        """Land one file, and add the result to the report; images in a ZIP are stored before its rows are visible."""
         before = path_identity(path)
         try:
             zipped = store_zipped_pictures(path, self.account, self.keep) if is_zip(path) else ""
@@ -174,7 +177,7 @@ class LandingRun:
         self.is_swept = True
         self.read.append((path, file))
         if file.is_past:
-            self._tell(name or path.name, PAST_RETENTION)
+            self._tell(name or path.name, _PAST_RETENTION)
         if told := zipped or ("" if entry.contents else entry.kept):
             self._tell(name or path.name, told)
         if file.passed_over and file.new:
@@ -188,7 +191,10 @@ class LandingRun:
             self._put_aside(path, before)
 
     def close(self, entry: LandingEntry, before: LandingCounts) -> None:
-        """Log the contents of a folder; in the inbox, move it to `done/` when all its files are landed or rejected."""
+        """Add a summary of an entry's folder to the report; move an inbox folder to `done/` when no file in it is left.
+
+        `before` are the counts before the folder's files were landed.
+        """
         contents = entry.contents
         read, self.read = self.read, []
         if contents is None:
@@ -216,7 +222,7 @@ class LandingRun:
         self._put_aside(entry.path, identity)
 
     def _keep_beside(self, folder: Path, read: Sequence[tuple[Path, LandedFile]]) -> str:
-        """Store the pictures that lie beside the files of posts, and return their number as text; empty for none."""
+        """Store the images beside the files of posts, and return their number as text; empty for none."""
         if self.keep is None:
             return ""
         try:
@@ -229,7 +235,7 @@ class LandingRun:
 
     @property
     def counts(self) -> LandingCounts:
-        """Return how many files have landed, were known, were rejected and are left so far."""
+        """Return how many files were landed, known from before, rejected and left in place so far."""
         result = self.result
         return len(result.landed), len(result.known), len(result.rejected), len(result.left)
 
@@ -243,19 +249,17 @@ class LandingRun:
                 self.result.left.append(self._left(path, error))
 
     def _cleaned(self, path: Path, before: Identity | None) -> tuple[Path, Identity | None] | None:
-        """Erase forgotten records from an inbox file or folder and return its new path and identity.
+        """Remove data erased on request from an inbox file or folder, and return its new path and identity.
 
-        None if nothing is left.
-
-        Raises BusyFileError when it no longer has the identity `before`.
+        None if nothing is left of it. Raises BusyFileError when it no longer has the identity `before`.
         """
         if not self.forgotten:
             return path, before
         if path_identity(path) != before:
             raise changed(path)
-        place = Place(self.lake, self.forgotten, self.settings.ingest.encoding)
-        for task in list(place.tasks(path)):
-            place.do(task)
+        redactor = InboxRedactor(self.lake, self.forgotten, self.settings.ingest.encoding)
+        for task in list(redactor.tasks(path)):
+            redactor.do(task)
             if task.path == path and task.to is None:
                 return None
             path = task.to if task.path == path and task.to else path
@@ -268,7 +272,7 @@ class LandingRun:
         return self._without_names(_left(path, error))
 
     def _without_names(self, error: FileError) -> FileError:
-        """Return the error without names that are erased: it is shown, logged, and stored beside the file."""
+        """Return the error with erased names removed from it, since it is shown, logged, and stored beside the file."""
         if not self.forgotten:
             return error
         scrub = self.forgotten.scrub
@@ -278,7 +282,7 @@ class LandingRun:
         return replace(error, file=file, problem=scrub(error.problem), remedy=scrub(error.remedy))
 
     def _end(self, path: Path, before: Identity | None, error: Exception, *, inside: bool) -> None:
-        """Decide what to do with a file or folder that could not land, do it, and log it."""
+        """Handle a file or folder that could not land: it is rejected, or left in place if a retry may succeed."""
         if inside and path_identity(path) is None:
             self.result.gone.append(path)
             return
@@ -304,7 +308,7 @@ def forgotten_records_text(number: int) -> str:
 
 
 def _passed_over(file: LandedFile) -> str:
-    """Such as "1 sheet was passed over, as its columns are none that we know: 'notes' with what, who"."""
+    """Return a text such as "1 sheet was passed over, as its columns are none that we know: 'notes' with what, who"."""
     number, shown = len(file.passed_over), "; ".join(file.passed_over[:_SHEETS_SHOWN])
     more = "; …" if number > _SHEETS_SHOWN else ""
     was = "1 sheet was passed over, as its" if number == 1 else f"{number:,} sheets were passed over, as their"

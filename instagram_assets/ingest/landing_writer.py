@@ -1,4 +1,4 @@
-"""Writing of one file's records as Parquet rows to temporary files, with a summary for its manifest."""
+"""Writes one file's records as Parquet rows to temporary files, with a summary for its manifest."""
 
 import gc
 from collections import Counter
@@ -23,7 +23,7 @@ from instagram_assets.ingest.normalize import NormalizedRecords, normalize_recor
 from instagram_assets.ingest.reader.json_values import BadRecord, PlacedRecord, Record
 from instagram_assets.ingest.reader.record_reader import Batch
 from instagram_assets.ingest.record_source import LandingRow, RecordSource
-from instagram_assets.ingest.redact.redactor import Scrubber, scrubbed_record
+from instagram_assets.ingest.redact.redactor import RecordRedactor, scrubbed_record
 from instagram_assets.ingest.row_counts import count_rows
 from instagram_assets.ingest.zips import read_zip_batches
 from instagram_assets.schemas import POSTS_RAW, QUARANTINE
@@ -107,9 +107,10 @@ class RowWriter:
 def spool_rows(
     path: Path, source: RecordSource, limits: IngestSettings, folder: Path
 ) -> Generator[tuple[LandedFile, dict[str, Path]], None, None]:
-    """Write a file's rows into temporary files in `folder`, one for each non-empty table; deleted when the block ends.
+    """Write a file's rows into temporary Parquet files in `folder`, one for each non-empty table.
 
-    Raises FileError when the file cannot be read or its format has drifted.
+    Yields the manifest and the files by table; the files are deleted when the block ends. Raises FileError when the
+    file cannot be read or its schema has drifted.
     """
     paths = {table: temporary_beside(folder / f"{table}-{source.sha256}") for table in LANDING_CONTRACTS}
     writers: dict[str, RowWriter] = {}
@@ -117,10 +118,10 @@ def spool_rows(
         for table, contract in LANDING_CONTRACTS.items():
             writers[table] = RowWriter(paths[table], contract.schema)
         findings, people = _Findings(), 0
-        scrubber = Scrubber(source.forgotten, source) if source.forgotten else None
+        redactor = RecordRedactor(source.forgotten, source) if source.forgotten else None
         with _rare_collection():
             for batch in read_zip_batches(path, limits, folder, findings.passed_over.append):
-                _write_batch(_without_forgotten(batch, scrubber, findings), source, writers, findings)
+                _write_batch(_without_forgotten(batch, redactor, findings), source, writers, findings)
                 people = people if people else len(source.people)
         _refuse_drift(path, findings, limits)
         rows: dict[str, int] = {}
@@ -141,7 +142,7 @@ def spool_rows(
 
 
 def _without_later_names(path: Path, source: RecordSource) -> None:
-    """Rewrite comments to mask names that occur only later in the file."""
+    """Rewrite the temporary file of comments, to mask names that were found only later in the source file."""
     import pyarrow.parquet as pq
 
     assert source.pseudonym_of is not None
@@ -159,7 +160,7 @@ def _without_later_names(path: Path, source: RecordSource) -> None:
 
 @contextmanager
 def _rare_collection() -> Generator[None]:
-    """Run the garbage collector less often: parsed JSON has no reference cycles, yet each run scans all of it."""
+    """Run the garbage collector less often: it scans all parsed JSON, which has no reference cycles."""
     before = gc.get_threshold()
     gc.set_threshold(200_000, *before[1:])
     try:
@@ -169,20 +170,20 @@ def _rare_collection() -> Generator[None]:
 
 
 def to_quarantine_row(problem: Problem, source: RecordSource) -> LandingRow:
-    """Convert a bad record to a quarantine row, without other people's texts and pictures."""
+    """Convert a bad record to a row of QUARANTINE, without other people's texts and images."""
     error = problem.error
     row = {"field": error.field, "reason": error.reason, "record": quarantined_content(problem)[:RECORD_LIMIT]}
     stored = {key: text.encode("utf-8", "replace").decode() for key, text in row.items()}
     return {"file": source.file, "sha256": source.sha256, "index": problem.position, **stored}
 
 
-def _without_forgotten(batch: Batch, scrubber: Scrubber | None, findings: _Findings) -> Batch:
-    """Return the batch without erased records, renumbered as in a file without them."""
-    if scrubber is None:
+def _without_forgotten(batch: Batch, redactor: RecordRedactor | None, findings: _Findings) -> Batch:
+    """Return the batch without records that were erased on request, renumbered as in a file without them."""
+    if redactor is None:
         return batch
     quarantined_content: Batch = []
     for index, record in batch:
-        scrubbed = scrubbed_record(record, scrubber)
+        scrubbed = scrubbed_record(record, redactor)
         if scrubbed is None:
             findings.forgotten += 1
         else:
@@ -191,7 +192,7 @@ def _without_forgotten(batch: Batch, scrubber: Scrubber | None, findings: _Findi
 
 
 def _write_batch(batch: Batch, source: RecordSource, writers: Mapping[str, RowWriter], findings: _Findings) -> None:
-    """Append every record's row to its table."""
+    """Append the rows of a batch of records to their tables, and bad records to quarantine."""
     good: list[tuple[int, Record]] = []
     problems: list[Problem] = []
     for index, record in batch:
@@ -218,7 +219,7 @@ def _write_batch(batch: Batch, source: RecordSource, writers: Mapping[str, RowWr
 
 
 def _not_past(rows: pa.Table, source: RecordSource) -> pa.Table:
-    """Return the rows without those that retention removed when the file was read before."""
+    """Return the rows without those past retention, which were removed after the file was read before."""
     if source.past_before is None or not rows.num_rows:
         return rows
     before = pa.scalar(source.past_before, rows.schema.field("observed_at").type)
@@ -226,9 +227,9 @@ def _not_past(rows: pa.Table, source: RecordSource) -> pa.Table:
 
 
 def _located(problem: Problem, places: Mapping[int, str]) -> Problem:
-    """Return the problem with its table row number, if the file is a table.
+    """Return the problem with the table row in its message, if the file is a table.
 
-    Errors reported by the collector have none.
+    Errors that the collector reported are returned unchanged.
     """
     place, error = places.get(problem.position), problem.error
     if place is None or error.reason.startswith(SOURCE_ERROR):
@@ -237,7 +238,7 @@ def _located(problem: Problem, places: Mapping[int, str]) -> Problem:
 
 
 def _normalized(records: list[tuple[int, Record]], source: RecordSource) -> NormalizedRecords:
-    """Normalize records; one that raises an unexpected error becomes a problem and does not stop the others."""
+    """Normalize records; a record that raises an unexpected error becomes a problem, found by bisecting the batch."""
     try:
         return normalize_records(records, source)
     except (MemoryError, FileError):  # the latter is about the whole file

@@ -1,4 +1,4 @@
-"""Manifests of the landing zone: one small JSON file for each landed file; rows without one are ignored."""
+"""Manifests of the landing zone: one small JSON file for each landed file. Rows without a manifest are ignored."""
 
 import json
 import re
@@ -24,7 +24,7 @@ LANDING_CONTRACTS = {
     "comments": RAW_COMMENTS,
     "quarantine": QUARANTINE,
 }
-"""The tables that a landed file may have rows in."""
+"""The tables in which a landed file can have rows, with their contracts."""
 LANDING_TABLES = tuple(LANDING_CONTRACTS)
 
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -35,14 +35,14 @@ _TIMES = ("first_seen", "observed_at", "stated_at", "modified_at", "past_before"
 class LandedFile:
     """Manifest of one file that was read into the landing zone.
 
-    `days` counts its posts and reels by day, `sizes` has the bytes of its tables, `checksums` their CRC-32.
-    `observed_at` is the observation time of records that have none, `stated_at` the one that a person stated for the
-    file, `modified_at` its modification time, `stated_account` the owner that a person stated. `new` is False when the
-    file had been read before. `fields` are the field statistics of its records, for each format and kind such as
-    `apify_posts/reel`, as in `ingest.field_statistics`; none for files that landed before those existed. `passed_over`
-    are sheets of workbooks that contain no records, with the names of their columns. `forgotten` counts records that
-    were left out because they are erased. `comments` is null where they were dropped. Rows that were observed before
-    `past_before` were removed by retention, and reading the file again does not bring them back.
+    `days` counts its posts and reels by day, `sizes` has the bytes of its Parquet files by table, `checksums` their
+    CRC-32. `observed_at` is the observation time of records that have none, `stated_at` the one that the user stated
+    for the file, `modified_at` its modification time, `stated_account` the owner that the user stated. `new` is False
+    when the file had been read before. `fields` are the field statistics of its records, for each format and kind such
+    as `apify_posts/reel` (see `ingest.field_statistics`); empty for files that landed before those existed.
+    `passed_over` are sheets of workbooks that contain no records, with their column names. `forgotten` counts records
+    left out because their subject was erased on request. `comments` is None if comments were dropped. Rows observed
+    before `past_before` were removed by retention, and reading the file again does not bring them back.
     """
 
     file: str
@@ -81,31 +81,31 @@ class LandedFile:
 
     @property
     def is_past(self) -> bool:
-        """True when retention has removed all its rows: only its hash is still known."""
+        """True when retention has removed all rows of the file, so that only its hash is still known."""
         return self.past_before is not None and not any(map(self.rows, LANDING_TABLES))
 
     def rows(self, table: str) -> int:
-        """Return the number of rows that the file has in one of TABLES."""
+        """Return the number of rows that the file has in one of LANDING_TABLES."""
         return self.quarantined if table == "quarantine" else int(getattr(self, table) or 0)
 
     @property
     def taken(self) -> int:
-        """Return the number of rows in all tables but quarantine."""
+        """Return the number of rows in all tables except quarantine."""
         return sum(self.rows(table) for table in LANDING_TABLES if table != "quarantine")
 
     def with_rows(self, counts: Mapping[str, int]) -> "LandedFile":
-        """Return the manifest with other row counts for these of TABLES; dropped comments are not counted."""
+        """Return a copy of the manifest with these row counts by table; counts of dropped comments stay None."""
         fields = {"quarantined" if table == "quarantine" else table: number for table, number in counts.items()}
         return replace(self, **{name: number for name, number in fields.items() if getattr(self, name) is not None})
 
     def outside(self, first_day: date, last_day: date) -> int:
-        """Return the number of its posts and reels before `first_day` or after `last_day`."""
+        """Return the number of the file's posts and reels before `first_day` or after `last_day`."""
         first, last = first_day.isoformat(), last_day.isoformat()
         return sum(number for day, number in self.days.items() if not first <= day <= last)
 
 
 def table_path(lake: UPath, table: str, name: str) -> UPath:
-    """Return the path of a landed file's rows in one table."""
+    """Return the path of the Parquet file with a landed file's rows of one table."""
     return lake / "landing" / table / f"{name}.parquet"
 
 
@@ -115,7 +115,7 @@ def manifest_path(lake: UPath, name: str) -> UPath:
 
 
 def pending_path(lake: UPath, name: str) -> UPath:
-    """Return the path of the marker of a file whose cells (account × day) are not materialized yet."""
+    """Return the path of the marker that a landed file's (account, day) partitions are not materialized yet."""
     return lake / "landing" / "pending" / name
 
 
@@ -147,16 +147,16 @@ def write_manifest(lake: UPath, landed: LandedFile) -> None:
 
 
 def manifests(lake: UPath, parser_version: int = PARSER_VERSION) -> list[LandedFile]:
-    """Return the newest manifest, up to this parser version, of each landed file, sorted by name and hash.
+    """Return the newest manifest of each landed file, up to `parser_version`, sorted by name and hash.
 
-    Rows of older parser versions stay until their source is read again. Files entirely past retention are left out.
+    Rows of older parser versions are used until their source is read again. Files entirely past retention are left out.
     """
     landed = (read_manifest(lake, name) for name in newest_manifests(lake, parser_version))
     return sorted((file for file in landed if file and not file.is_past), key=lambda file: (file.file, file.sha256))
 
 
 def newest_manifests(lake: UPath, parser_version: int = PARSER_VERSION) -> list[str]:
-    """Return the names of the valid manifests: of each file the newest, up to this parser version."""
+    """Return the name of the newest manifest of each landed file, up to `parser_version`."""
     found: dict[str, int] = {}
     for name in _names(lake / "landing" / "files", ".json"):
         sha256, _, version = name.removesuffix(".json").rpartition("-")
@@ -166,7 +166,7 @@ def newest_manifests(lake: UPath, parser_version: int = PARSER_VERSION) -> list[
 
 
 def find_landed(lake: UPath, sha256: str) -> LandedFile | None:
-    """Return the newest readable manifest for this hash; None if there is none."""
+    """Return the newest readable manifest of the file with this SHA-256; None if there is none."""
     for version in range(PARSER_VERSION, 0, -1):
         try:
             if file := read_manifest(lake, f"{sha256}-{version}"):
@@ -177,19 +177,19 @@ def find_landed(lake: UPath, sha256: str) -> LandedFile | None:
 
 
 def rewritten_path(lake: UPath, sha256: str) -> UPath:
-    """Return the path of the note that a hash belongs to a landed file from which erased records were removed."""
+    """Return the path of the marker that maps the SHA-256 of a redacted file to the one under which the file landed."""
     return lake / "landing" / "rewritten" / sha256
 
 
 def note_rewritten(lake: UPath, sha256: str, original: str) -> None:
-    """Record that these bytes are the landed file `original` without erased records, so that both hashes are known."""
+    """Record that the file with hash `sha256` is the landed file `original` after erasure: neither lands again."""
     if sha256 != original:
         path = rewritten_path(lake, sha256)
         write_atomic(path, lambda stream: stream.write(original.encode()), sweep_folder=False)
 
 
 def original_hash(lake: UPath, sha256: str) -> str:
-    """Return the hash under which these bytes landed: their own, or that of the file before records were erased."""
+    """Return the hash under which a file landed: its own, or the one from before records were erased from it."""
     try:
         found = rewritten_path(lake, sha256).read_bytes().decode()
     except (FileNotFoundError, NotADirectoryError):
@@ -202,7 +202,7 @@ def original_hash(lake: UPath, sha256: str) -> str:
 
 
 def manifest_versions(lake: UPath) -> dict[str, list[str]]:
-    """Return the names of all manifests of each file, by its hash, newest last."""
+    """Return the names of all manifests of each landed file, by its SHA-256, newest last."""
     found: dict[str, list[tuple[int, str]]] = {}
     for name in _names(lake / "landing" / "files", ".json"):
         sha256, _, version = name.removesuffix(".json").rpartition("-")
@@ -212,34 +212,34 @@ def manifest_versions(lake: UPath) -> dict[str, list[str]]:
 
 
 def first_seen_at(lake: UPath, sha256: str) -> datetime:
-    """Return when these bytes were first seen: as recorded by an earlier or interrupted read, else now."""
+    """Return when a file was first read: as recorded by an earlier or interrupted read, else now."""
     if file := find_landed(lake, sha256):
         return file.first_seen
     for version in range(PARSER_VERSION, 0, -1):
-        with suppress(FileNotFoundError, ValueError):  # ValueError: the note itself is damaged
+        with suppress(FileNotFoundError, ValueError):  # ValueError: the marker itself is damaged
             return datetime.fromisoformat(pending_path(lake, f"{sha256}-{version}").read_text())
     return datetime.now(UTC)
 
 
 def mark_pending(lake: UPath, name: str, seen: datetime) -> None:
-    """Record that a file's (account, day) cells are not materialized yet, and when it was first seen."""
+    """Record that a landed file's (account, day) partitions are not materialized yet, and when it was first seen."""
     noted = seen.isoformat().encode()
     write_atomic(pending_path(lake, name), lambda stream: stream.write(noted), sweep_folder=False)
 
 
 def pending_files(lake: UPath) -> list[LandedFile]:
-    """Return the landed files whose (account, day) cells are not materialized yet, sorted by name and hash."""
+    """Return the landed files whose (account, day) partitions are not materialized yet, sorted by name and hash."""
     files = (replace(file, new=False) for file in (find_landed(lake, sha256) for sha256 in pending_names(lake)) if file)
     return sorted(files, key=lambda file: (file.file, file.sha256))
 
 
 def pending_names(lake: UPath) -> set[str]:
-    """Return the hashes of the landed files whose (account, day) cells are not materialized yet."""
+    """Return the hashes of the landed files whose (account, day) partitions are not materialized yet."""
     return {name.rpartition("-")[0] for name in _names(lake / "landing" / "pending", "")}
 
 
 def clear_pending(lake: UPath, files: Sequence[LandedFile]) -> None:
-    """Record that the (account, day) cells of these files are materialized."""
+    """Record that the (account, day) partitions of these landed files are materialized."""
     for file in files:
         for version in range(1, file.parser_version + 1):
             remove_durably(pending_path(lake, f"{file.sha256}-{version}"))
@@ -254,14 +254,14 @@ def _names(folder: UPath, ending: str) -> Iterator[str]:
 
 
 MAX_CELLS = 500_000
-"""Maximum accounts × days of one asset that Dagster still handles well."""
+"""Maximum number of partitions (accounts × days) of one asset that Dagster handles well."""
 
 
 def extend_to_oldest_post(lake: UPath, last_day: date) -> str:
-    """Move the lake's first day back to 1 January of the oldest landed post's year; returns why not, or an empty text.
+    """Move the lake's first day back to 1 January of the oldest landed post's year.
 
-    Files with posts on the newly included days become pending again. The first day is never moved forward. `last_day`
-    is the lake's last day.
+    Returns an empty text, or the reason why not: there would be more than MAX_CELLS partitions. Files with posts on the
+    newly included days become pending again. The first day is never moved forward. `last_day` is the lake's last day.
     """
     landed = manifests(lake)
     oldest = min((min(file.days) for file in landed if file.days), default=None)

@@ -1,4 +1,4 @@
-"""Merging of the observations of posts and profiles: one row for each post, with its owner's profile of that time."""
+"""Merging of observations: one row for each post, with its owner's profile nearest in time."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ MediaItem = dict[str, Any]
 
 
 def are_partial_albums(posts: pa.Table) -> "Booleans":
-    """True for albums (`type` sidecar) that lack pictures: only one is there, or an earlier position is missing."""
+    """Mask of albums (`type` sidecar) that lack images: only one is there, or an earlier position is missing."""
     albums = as_booleans(compute.fill_null(compute.equal(posts["type"], "sidecar"), False))
     if not albums.any():
         return albums
@@ -39,9 +39,10 @@ def are_partial_albums(posts: pa.Table) -> "Booleans":
 
 
 def merged_media(media: Any, order: "Integers", starts: "Integers", first: "Integers", wanted: "Booleans") -> Any:
-    """Return the column `media` of each group's `first` row; in `wanted` groups, media of the other rows are added.
+    """Return the column `media` of each group's `first` row; in `wanted` groups, its other rows add missing items.
 
-    `order` has the row indices group by group, the best first, `starts` the offset of each group in it.
+    `media` is the column of all rows, `first` has a row index for each group. `order` has the row indices group by
+    group, the best first; `starts` is the offset of each group in `order`.
     """
     chosen: Any = media.take(pa.array(first)).combine_chunks()
     groups = np.flatnonzero(wanted)
@@ -56,7 +57,7 @@ def merged_media(media: Any, order: "Integers", starts: "Integers", first: "Inte
 
 
 def _together(views: Sequence[list[MediaItem]]) -> list[MediaItem]:
-    """Return the media item of each position, from the first view that has it."""
+    """Combine several media lists of one post: each position is taken from the first list that has it."""
     found: dict[int, list[MediaItem]] = {}
     for view in views:
         shown: dict[int, list[MediaItem]] = {}
@@ -88,14 +89,12 @@ def merge_posts(
     mode: str = "all",
     known: RetainedRows | None = None,
 ) -> pa.Table:
-    """Return the newest observation of each post and reel with its owner's profile of that time (contract POSTS).
+    """Return the newest observation of each post and reel with its owner's profile nearest in time (contract POSTS).
 
-    If that observation has no pictures, they come from the newest one that has; missing album pictures come from the
-    others.
-
-    `raw_posts` and `raw_reels` hold rows of POSTS_RAW, `profiles` of PROFILES_RAW, each in any order. A post that was
-    ever seen as a reel is a reel. `mode` is `all`, `post` or `reel`. `known` stands in for observations that retention
-    has removed, so that nothing derived from them is lost. Sorted by account, day, post_id.
+    `raw_posts` and `raw_reels` hold rows of POSTS_RAW, `profiles` of PROFILES_RAW, each in any order. If a post's
+    newest observation has no media, they come from the newest one that has; missing images of an album are taken from
+    the other observations. A post that was ever seen as a reel is a reel. `mode` is `all`, `post` or `reel`. `known`
+    has the rows retained for observations that retention has removed. Sorted by account, day, post_id.
     """
     left = pa.concat_tables([raw_posts, raw_reels])
     observed = (pa.concat_tables([left, retained_as_observations(known)]) if known else left).combine_chunks()
@@ -125,10 +124,11 @@ def merge_posts(
 
 
 def nearest_profiles(posts: pa.Table, profiles: pa.Table) -> "Integers":
-    """Return for each post the row index of its owner's profile nearest in time, the later of two; -1 without one.
+    """Return for each post the row index of its owner's profile nearest in time; -1 without one.
 
-    The owner is found by `owner_id`, else by name. `posts` needs owner, owner_id and observed_at, `profiles`
-    profile_id, account and observed_at, sorted so that equal times always come in the same order.
+    Of two equally near profiles, the later one. The owner is found by `owner_id`, else by name. `posts` needs owner,
+    owner_id and observed_at; `profiles` needs profile_id, account and observed_at, sorted so that equal times always
+    have the same order.
     """
     when = as_integers(posts["observed_at"].cast(pa.int64()))
     seen = as_integers(profiles["observed_at"].cast(pa.int64()))
@@ -138,7 +138,7 @@ def nearest_profiles(posts: pa.Table, profiles: pa.Table) -> "Integers":
 
 
 def _first_with_pictures(media: Any, order: "Integers", starts: "Integers") -> "Integers":
-    """Return the first row of each group (offsets `starts`) that has pictures, else its first row."""
+    """Return for each group (offsets `starts` in `order`) the index of its first row with media, else of its first."""
     has = as_booleans(compute.fill_null(compute.greater(compute.list_value_length(media), 0), False))[order]
     places = np.where(has, np.arange(len(order)), len(order))
     found = np.minimum.reduceat(places, starts)

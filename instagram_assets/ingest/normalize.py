@@ -1,4 +1,4 @@
-"""Conversion of records of any known format to rows of the landing zone."""
+"""Conversion of records in any known format to rows of the landing zone's tables."""
 
 import json
 from collections import Counter
@@ -28,9 +28,9 @@ from instagram_assets.schemas import POSTS_RAW, PROFILES_RAW, RAW_ADS, RAW_COMME
 
 
 def to_profile_row(part: Part, index: int, source: RecordSource) -> LandingRow:
-    """Convert one profile to a row.
+    """Convert one profile to a row of PROFILES_RAW; `index` is the position of its record in the file.
 
-    Raises RecordError if it is invalid; `index` is its record's position in the file.
+    Raises RecordError if it is invalid.
     """
     record, mapping = part.record, part.mapping
     warnings: list[str] = []
@@ -70,8 +70,9 @@ _OF_COMMENTS = (comment_detection.FORMAT, comments.PAGES)
 class NormalizedRecords:
     """Result of normalizing a batch of records: rows for each landing table, problems, and the fields that were seen.
 
-    `candidates` counts the parts that should have become a row, `unknown` holds names of fields without a column,
-    `fields` the field statistics of each format and kind, such as `apify_posts/reel`, without nested records.
+    `candidates` counts the parts of records that should have become a row, `formats` the records of each format.
+    `unknown` holds names of fields without a column, `fields` the field statistics of each format and kind, such as
+    `apify_posts/reel`, without nested records.
     """
 
     tables: dict[str, pa.Table]
@@ -90,7 +91,7 @@ class NormalizedRecords:
         return NormalizedRecords(tables, problems, formats, self.unknown | other.unknown, candidates, fields)
 
     def note_fields(self, kind: str, parts: Sequence[Part]) -> None:
-        """Add the fields of posts, profiles or ads of one format and kind to the statistics.
+        """Add the fields of records of one format and `kind` (post, reel, profile, ad, comment) to the statistics.
 
         Formats without a name are skipped.
         """
@@ -100,10 +101,10 @@ class NormalizedRecords:
 
 
 def quarantined_content(problem: Problem) -> str:
-    """Return what quarantine stores of a bad record, as JSON; empty for nothing.
+    """Return what quarantine stores of a bad record, as JSON text; empty if it stores nothing.
 
-    A record of a known format, or a part of one, is stored without other people's texts and pictures, any other object
-    only as its keys. Non-objects and text that is not JSON are not stored, since they may be a comment.
+    A record of a known format, or a part of one, is stored without other people's texts and images; of any other object
+    only the keys. Non-objects and text that is not JSON are not stored, since they may be a comment.
     """
     if not isinstance(problem.content, dict):
         return ""
@@ -116,11 +117,11 @@ def quarantined_content(problem: Problem) -> str:
 
 
 def normalize_records(records: Iterable[tuple[int, Record]], source: RecordSource) -> NormalizedRecords:
-    """Convert records to rows, each with its position in the file, and report problems with the others.
+    """Convert records, given with their positions in the file, to rows; invalid ones become problems.
 
     A post becomes one row; a profile becomes its own row and one for each post nested in it; an error item of the
-    collector becomes a problem `source_error: …`; an ad becomes one row. A comment becomes a problem, or a row if
-    comments are stored. All formats follow the same rules.
+    collector becomes a problem `source_error: …`; an ad becomes one row. A comment becomes a row if comments are
+    stored, else a problem. All formats follow the same rules.
     """
     result = NormalizedRecords({})
     of_profiles: dict[int, list[Part]] = {}
@@ -177,7 +178,7 @@ def normalize_records(records: Iterable[tuple[int, Record]], source: RecordSourc
 
 
 def _comments(found: Sequence[tuple[int, Part]], source: RecordSource, result: NormalizedRecords) -> pa.Table:
-    """Convert comments to rows; a bad one is a problem with no content stored.
+    """Convert comments to rows of RAW_COMMENTS; an invalid one becomes a problem without its content.
 
     Returns no rows if comments are dropped.
     """
@@ -196,7 +197,7 @@ def _comments(found: Sequence[tuple[int, Part]], source: RecordSource, result: N
 
 
 def _meet(found: Sequence[tuple[int, Part]], result: NormalizedRecords, source: RecordSource) -> None:
-    """Add the accounts named so far (owners, commenters, mentions) to the names that are masked in comment texts."""
+    """Add the names of owners, commenters and mentioned accounts to `source.people`, which comment texts mask."""
     posts = [result.tables[kind] for kind in ("posts", "reels")]
     source.people.update(*(people_in_posts(table) for table in posts))
     for _, part in found:
@@ -209,9 +210,9 @@ def _posts(
     result: NormalizedRecords,
     of_comments: list[tuple[int, Part]],
 ) -> pa.Table:
-    """Convert posts of one format to rows.
+    """Convert posts of one format to rows of POSTS_RAW.
 
-    The comments nested in them are added to `of_comments` if they are stored.
+    The comments nested in them are appended to `of_comments` if comments are stored.
     """
     mapping = cast(PostMapping, found[0][1].mapping)
     if mapping.join:
@@ -229,7 +230,7 @@ def _posts(
 
 
 def _below(posts: Sequence[tuple[int, Part]], rows: pa.Table) -> Iterator[tuple[int, Part]]:
-    """Return the comments nested in posts, with the post's id, code and account from its row."""
+    """Yield the comments nested in posts, with id, shortcode and account of the post from its row."""
     above = rows.select(list(comments.Around._fields)).to_pylist()
     for (index, part), around in zip(posts, above, strict=True):
         for comment in comments.below_post(part.record, part.path, comments.Around(**around)):
@@ -239,7 +240,7 @@ def _below(posts: Sequence[tuple[int, Part]], rows: pa.Table) -> Iterator[tuple[
 def _joined(
     found: Sequence[tuple[int, Part]], mapping: PostMapping, join: Callable[[Sequence[Record]], Record]
 ) -> list[tuple[int, Part]]:
-    """Join the records of each post into one, at the position of its first record."""
+    """Merge the records of each post into one, at the position of its first record."""
     posts: dict[tuple[object, ...], list[tuple[int, Part]]] = {}
     for index, part in found:
         ids = [str(mapping.value(name, part.record)) for name in ("post_id", "shortcode")]
@@ -249,7 +250,7 @@ def _joined(
 
 
 def _firsts(indexes: Sequence[int], parts: Sequence[Part], bad: Collection[int]) -> pa.Array:
-    """Return for each valid post whether it is the first of its duplicates."""
+    """Return a mask over the valid posts: True for the first of each set of duplicates."""
     good = [(indexes[row], part.twin or row) for row, part in enumerate(parts) if row not in bad]
     first = {twins: place for place, twins in reversed(list(enumerate(good)))}
     return pa.array([first[twins] == place for place, twins in enumerate(good)], pa.bool_())

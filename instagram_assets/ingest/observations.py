@@ -1,4 +1,4 @@
-"""Tables read from the landed files: the files themselves, bad records, observations, and the affected cells."""
+"""Reads tables from the landing zone: landed files, bad records, and observations; finds the partitions they affect."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -27,7 +27,7 @@ _OF_THE_FILE = ("observed_at", "warnings", "source_file", "source_sha256", "sour
 
 
 class AffectedCells(NamedTuple):
-    """What must be materialized after files have landed: accounts with new profiles, and (account, day) cells."""
+    """What must be materialized after files have landed: accounts with new profiles, and (account, day) partitions."""
 
     accounts_with_profiles: list[str]
     cells: set[tuple[str, date]]
@@ -65,9 +65,9 @@ def read_posts(
 ) -> pa.Table:
     """Read the observations of some accounts' posts or reels, first to last day included (contract POSTS_RAW).
 
-    The same observation from two sources becomes one row; if they differ the larger counts are used, `warnings` says
-    so, and albums keep the pictures of both. The same record in two files is also one observation, if neither says when
-    it was read. Sorted by account, day, post_id, observed_at.
+    Duplicates of an observation (the same post and time, from two sources) become one row; if they differ, it has the
+    larger counts and a warning, and an album the images of both. The same record in two files is also one observation
+    if neither file says when it was read. Sorted by account, day, post_id, observed_at.
     """
     first, last = first_day.isoformat(), last_day.isoformat()
     wanted = set(accounts)
@@ -84,7 +84,10 @@ def read_posts(
 
 
 def read_profiles(lake: UPath, accounts: Sequence[str]) -> pa.Table:
-    """Read the observations of some accounts' profiles, one for each time (contract PROFILES_RAW), sorted by both."""
+    """Read the observations of some accounts' profiles, one for each account and time (contract PROFILES_RAW).
+
+    Sorted by account and time.
+    """
     wanted = set(accounts)
     files = [file for file in manifests(lake) if not wanted.isdisjoint(file.profile_accounts)]
     rows = _rows(lake, files, "profiles", where=compute.field("account").isin(sorted(wanted)))
@@ -94,7 +97,7 @@ def read_profiles(lake: UPath, accounts: Sequence[str]) -> pa.Table:
 def read_ads(lake: UPath) -> pa.Table:
     """Read the observations of all ads (contract RAW_ADS), sorted by ad and time.
 
-    Of several rows with the same ad and time, from one table or more, the one with the larger numbers is used.
+    Of several rows with the same ad and time, from one table or more, the one with the larger counts is used.
     """
     files = [file for file in manifests(lake) if file.ads]
     rows: Any = _without_second_forms(_rows(lake, files, "ads"), files, RAW_ADS.key)
@@ -107,7 +110,7 @@ def read_ads(lake: UPath) -> pa.Table:
 def read_comments(lake: UPath) -> pa.Table:
     """Read the observations of all comments (contract RAW_COMMENTS), sorted by comment and time.
 
-    Of several rows with the same comment and time, the one with the most information on its post is used, then the one
+    Of several rows with the same comment and time, a row that names its post and account is preferred, then the one
     with the most likes.
     """
     files = [file for file in manifests(lake) if file.comments]
@@ -130,10 +133,10 @@ def media_by_file(lake: UPath, files: Sequence[LandedFile]) -> dict[str, list[di
 
 
 def affected_cells(lake: UPath, files: Sequence[LandedFile], first_day: date, last_day: date) -> AffectedCells:
-    """Return the cells that these landed files change between the two days, both included.
+    """Return the partitions (account, day) that these landed files change, from `first_day` to `last_day` included.
 
-    These are the cells of their posts, and the cells of any landed post whose owner's profile nearest in time is now
-    one of theirs: so the lake does not depend on the order in which files arrive.
+    These are the partitions of their posts, and those of all posts whose owner's profile nearest in time is now in one
+    of these files. Thus the lake does not depend on the order in which files arrive.
     """
     inside: Any = (compute.field("day") >= pa.scalar(first_day)) & (compute.field("day") <= pa.scalar(last_day))
     cell = list(POSTS_RAW.partitions)
@@ -186,9 +189,10 @@ def _filesystem(lake: UPath) -> Any:
 
 
 def _without_second_forms(rows: pa.Table, files: Sequence[LandedFile], key: Sequence[str]) -> pa.Table:
-    """Remove duplicates among records that differ only in an observation time that was guessed from their files.
+    """Remove duplicate rows that differ only in an observation time estimated from their files.
 
-    So the same export as JSON and as a table, or copied to another path, is read once.
+    Thus the same export as JSON and as CSV, or copied to another path, counts once. `key` are the columns that identify
+    an observation.
     """
     guessed = {file.sha256: {file.modified_at, file.first_seen} for file in files}
     if len(guessed) < 2 or not rows.num_rows:
@@ -213,7 +217,7 @@ def _without_second_forms(rows: pa.Table, files: Sequence[LandedFile], key: Sequ
 
 
 def _several(keys: pa.Table) -> "Booleans":
-    """True for rows whose key occurs more than once."""
+    """Mask of rows whose key occurs more than once."""
     numbered: Any = keys.append_column("place", pa.array(range(keys.num_rows), pa.int64()))
     groups: Any = numbered.group_by(keys.column_names).aggregate([("place", "list")])
     found = np.zeros(keys.num_rows, np.bool_)
@@ -246,7 +250,7 @@ def _without_doubles(rows: pa.Table) -> pa.Table:
 
 
 def _differs(rows: pa.Table) -> "Booleans":
-    """True where a row differs from the row before it."""
+    """Mask of rows whose counts or caption hash differ from those of the previous row."""
     unknown: dict[str, Any] = {name: compute.fill_null(rows[name], -1) for name in _COUNTS}
     unknown["caption_sha256"] = compute.fill_null(rows["caption_sha256"], "")
     return group_starts(pa.table(unknown), list(unknown))

@@ -1,7 +1,7 @@
 """Ids, shortcodes and URLs of posts, and the repair of ids that lost digits to floating-point rounding.
 
-JavaScript and pandas keep 53 bits of a number, spreadsheets 15 digits: the shortcode beside an id, which encodes the
-same number as text, restores it. Smaller numbers are not rounded, so short codes are not used for that.
+JavaScript and pandas keep 53 bits of a number, spreadsheets 15 digits. A rounded id is restored from the shortcode of
+the same post, which encodes the same number as text. Ids below MIN_ROUNDED are never rounded, and so not restored.
 """
 
 import binascii
@@ -67,9 +67,9 @@ def post_id_from_url(address: object) -> str | None:
 
 
 MIN_ROUNDED = 10**15
-"""Smallest number that a program may have rounded."""
+"""Smallest id that a program with limited number precision may have rounded."""
 SPREADSHEET_DIGITS = 15
-"""Number of digits that every program preserves."""
+"""Number of leading digits of an id that every program preserves."""
 
 _EXACT = 2.0**53
 _FEWEST_ZEROS = 4
@@ -82,14 +82,17 @@ _WIDTH = 12
 
 
 class RestoredIds(NamedTuple):
-    """The result of comparing ids with their shortcodes: corrected ids by row, and rows that cannot be decided."""
+    """Result of comparing ids with their shortcodes.
+
+    `others` has the corrected id by row index, `untold` the indices of rows whose id cannot be verified.
+    """
 
     others: dict[int, str]
     untold: Sequence[int]
 
 
 def restore_ids(ids: Sequence[str | None], codes: Sequence[str | None]) -> RestoredIds:
-    """Compare ids with their shortcodes, a column at a time, and return the corrections."""
+    """Compare a column of ids with the shortcodes of the same posts, and return the corrections."""
     others: dict[int, str] = {}
     untold: list[int] = []
     for row in _to_look_at(ids, codes):
@@ -103,9 +106,9 @@ def restore_ids(ids: Sequence[str | None], codes: Sequence[str | None]) -> Resto
 
 
 def normalized_id(value: str) -> str:
-    """Return the post's id in a text: the part before "_" and the owner's id.
+    """Return a post's id as plain digits: without "_" and the owner's id after it.
 
-    A large number loses its ".0" or "e+18".
+    A large number loses its ".0" or "e+18". Any other text is returned unchanged.
     """
     if value.isdecimal():
         return value
@@ -116,7 +119,7 @@ def normalized_id(value: str) -> str:
 
 
 def unrounded_id(number: object, other: object) -> object:
-    """Return a post's id, or the one in "<post>_<owner>" if the id is a rounded form of it."""
+    """Return a post's id: `number`, or the id in `other` ("<post>_<owner>") if `number` is null or rounded from it."""
     if not isinstance(other, str):
         return other if number is None else number
     post, behind, _ = other.partition("_")
@@ -126,7 +129,7 @@ def unrounded_id(number: object, other: object) -> object:
 
 
 def certain_digits(received: object) -> int | None:
-    """Return how many leading digits of a post's id are exact; None if all are, as far as can be told."""
+    """Return how many leading digits of a post's id are exact; None if it shows no sign of rounding."""
     if isinstance(received, float):
         return _kept_of(str(int(received))) if received >= _EXACT else None
     text = str(received)
@@ -168,7 +171,7 @@ def _lost_capitals(code: str, found: str | None) -> bool:
 
 
 def _to_look_at(ids: Sequence[str | None], codes: Sequence[str | None]) -> Sequence[int]:
-    """Return the rows that need a closer check; usual rows have a large id that agrees with its code."""
+    """Return the row indices whose ids must be checked one by one: all but large ids that match their shortcode."""
     everything = range(len(ids))
     texts = [code.rjust(_WIDTH, SHORTCODE_ALPHABET[0]) for code in codes if code]
     joined = "".join(texts).encode("ascii", "replace")

@@ -1,7 +1,7 @@
 """Conversion of posts and reels of any format to rows of POSTS_RAW, in batches.
 
-Rules are applied column by column: a column that is clean as a whole is used unchanged, in any other the rule is
-applied to each value. The resulting row does not depend on the other rows of the batch.
+Each column is parsed as a whole: if a fast check shows that it is clean, it is used unchanged, else a rule is applied
+to each value. A row does not depend on the other rows of the batch.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,6 +22,7 @@ from instagram_assets.ingest.timestamps import parse_timestamp
 from instagram_assets.privacy.forgotten_identifiers import ERASED_URL
 from instagram_assets.privacy.table_scrub import caption_hash
 from instagram_assets.schemas import MEDIA, POSTS_RAW
+from instagram_assets.schemas.posts import are_likes_hidden, visible_likes
 
 FieldRule = Callable[[Any, str, list[str]], Any]
 ColumnCheck = Callable[[Sequence[Any], set[type]], bool]
@@ -33,9 +34,9 @@ MAX_MEDIA = 2 * field_values.LIST_LIMIT
 
 
 class PostRows(NamedTuple):
-    """Rows of posts in order, errors of rejected posts by record position, and names of fields without a column.
+    """Rows of valid posts in order, errors of rejected posts by index in the batch, names of fields without a column.
 
-    `kinds` has the kind of each post, including rejected ones.
+    `kinds` has the kind (`post` or `reel`) of each post, including rejected ones.
     """
 
     rows: pa.Table
@@ -99,7 +100,7 @@ def to_post_rows(parts: Sequence[Part], indexes: Sequence[int], mapping: PostMap
 
 
 class _Rows:
-    """A batch of posts of one format being converted to columns, with the warnings and errors of each."""
+    """A batch of posts of one format during conversion to columns, with the warnings and the error of each post."""
 
     def __init__(self, parts: Sequence[Part], mapping: PostMapping) -> None:
         self.parts = parts
@@ -113,9 +114,10 @@ class _Rows:
     def column(
         self, name: str, rule: FieldRule, is_clean: ColumnCheck | None = None, *, by_value: bool = False
     ) -> list[Any]:
-        """Return one column, each value parsed by its rule; null where the row is in error.
+        """Return one column, each value parsed by `rule`; null in rows with an error.
 
-        `by_value` columns have few distinct texts, so the rule is applied once to each.
+        A column that `is_clean` accepts is returned unchanged. `by_value` columns have few distinct texts, so the rule
+        is applied once to each text.
         """
         column = self._received(name)
         kinds = set(map(type, column))
@@ -138,7 +140,7 @@ class _Rows:
         return answered
 
     def post_ids(self, shortcodes: Sequence[str | None]) -> list[str | None]:
-        """Return the posts' ids, computed from their shortcodes where another program has rounded them."""
+        """Return the posts' ids; ids that a program rounded are computed from their shortcodes."""
         ids: list[str | None] = self.column("post_id", _post_id, clean_columns.are_numeric_ids)
         codes = shortcodes
         if None in codes:
@@ -153,11 +155,11 @@ class _Rows:
         return ids
 
     def accounts(self, owners: Sequence[str | None]) -> list[str | None]:
-        """Return the collected accounts: the one named in the record, else the one requested, else the owner."""
-        asked = self._received("account")
+        """Return the collected account of each post: from its context, else from the request's URL, else its owner."""
+        requested = self._received("account")
         found = [
             part.account or account_from_url(address) or owner
-            for part, address, owner in zip(self.parts, asked, owners, strict=True)
+            for part, address, owner in zip(self.parts, requested, owners, strict=True)
         ]
         for row, account in enumerate(found):
             if account is None:
@@ -165,12 +167,15 @@ class _Rows:
         return found
 
     def likes(self) -> tuple[list[int | None], list[bool]]:
-        """Return the number of likes, and whether they are hidden: given as -1, or flagged by Instagram."""
+        """Return two columns: the number of likes (null if hidden), and whether they are hidden.
+
+        Likes are hidden if they are given as -1, or if Instagram flags them as hidden.
+        """
         likes = self.column("likes", field_values.parse_likes, clean_columns.are_counts)
-        said = self._received("likes_hidden")
-        hidden = [number == field_values.HIDDEN_LIKES or flag is True for number, flag in zip(likes, said, strict=True)]
+        flags = self._received("likes_hidden")
+        hidden = [are_likes_hidden(number, flag) for number, flag in zip(likes, flags, strict=True)]
         if any(hidden):
-            likes = [None if is_hidden else number for number, is_hidden in zip(likes, hidden, strict=True)]
+            likes = [visible_likes(number, is_hidden) for number, is_hidden in zip(likes, hidden, strict=True)]
         return likes, hidden
 
     def captions(self) -> dict[str, list[Any]]:
@@ -188,14 +193,14 @@ class _Rows:
         }
 
     def people(self, name: str) -> list[list[str]]:
-        """Return a column of lists of account names."""
+        """Return a column of lists of account names, such as `coauthors`."""
         column = self._received(name)
         if not any(column):
             return [[] for _ in column]
         return [self._ask(row, name, value, field_values.parse_usernames) for row, value in enumerate(column)]
 
     def media(self, types: Sequence[str | None]) -> pa.Array:
-        """Return the images and videos of each post in order."""
+        """Return the images and videos of each post in order, as the column `media`."""
         offsets, media = [0], list[MediaTuple]()
         for row, record in enumerate(self.records):
             pictures = self.mapping.pictures(record)
@@ -218,7 +223,7 @@ class _Rows:
         return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), structs, type=MEDIA)
 
     def rest(self, source: RecordSource, taken_at: Sequence[datetime | None]) -> dict[str, Any]:
-        """Return the remaining columns: observation timestamps, and the fields that have no column."""
+        """Return the columns `observed_at` and `extra`, which holds the fields that have no column, as JSON."""
         said = [part.observed_at for part in self.parts]
         if not self.unknown.isdisjoint(OBSERVED_FIELDS):
             said = [
@@ -254,7 +259,10 @@ class _Rows:
                 self.warnings[row].append(f"{name}: a number as inexact as {value} may be another post's")
 
     def _cover(self, media: list[MediaTuple], row: int, kind: str | None, pictures: Sequence[Picture]) -> None:
-        """Add the cover image to a post without usable pictures, or a warning that only text and counts are left."""
+        """Add the cover image to an album without usable media, with a warning; without a cover, reject the post.
+
+        Formats in which media are optional get a warning instead.
+        """
         image, _, children = self.mapping.media_fields
         without, before = RecordError(image, field_values.MISSING), len(media)
         if kind == "sidecar":
@@ -285,9 +293,9 @@ class _Rows:
             return None
 
     def _answers(self, name: str, column: set[str], rule: FieldRule) -> dict[str, Any]:
-        """Return the parsed form of each distinct value.
+        """Return the parsed form of each distinct value of a column.
 
-        Empty if any needs a warning, which must be added row by row.
+        Empty if any value causes a warning or an error, which must be added row by row.
         """
         said: list[str] = []
         try:

@@ -1,4 +1,4 @@
-"""Origin of a record: its file, account and observation time, as stated by a person, the record or the file."""
+"""Source of a record: its file, and the account and observation time that the user, the record or the file gives."""
 
 import errno
 import re
@@ -17,7 +17,7 @@ from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.timestamps import parse_timestamp
 from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN, Forgotten
 
-# A file with this extension beside an export, or beside a folder of them, has the observation time of its records.
+# A file with this extension beside an export (or a folder of exports) contains the observation time of its records.
 OBSERVED_AT_SUFFIX = ".observed_at"
 
 
@@ -35,7 +35,10 @@ def parse_observed_at(text: str) -> datetime | None:
 
 
 def parse_stated_account(text: str) -> str:
-    """Parse an account name to the form used in tables; empty for no text. Raises SettingsError for an invalid name."""
+    """Parse an account name that a user gives, to the form used in tables; empty for an empty text.
+
+    Raises SettingsError for an invalid name.
+    """
     if not text:
         return ""
     try:
@@ -45,7 +48,7 @@ def parse_stated_account(text: str) -> str:
 
 
 def observed_at_beside(path: Path) -> datetime | None:
-    """Read the observation time from the file of the same name with STATED; None if that file does not exist.
+    """Read the observation time from the file `NAME.observed_at` beside a file or folder; None if it does not exist.
 
     Raises FileError when it contains no valid time.
     """
@@ -73,14 +76,15 @@ PostKey = tuple[str, str | None, str]
 
 @dataclass(frozen=True)
 class RecordSource:
-    """The source file of records: its name and hash, the time zone, and all that can tell when and of whom it was made.
+    """The source file of a batch of records: name, hash, time zone, and context for timestamps, owners and erasure.
 
-    `stated_at` is the observation time that a person stated, `modified_at` the file's modification time, `first_seen`
-    when it came in. `account` is the stated owner, `path` the file's path, from which `find_owner` finds the archive's
-    owner: both for records without one. `keep_extra` is True if fields without a column are stored. Records that are
-    `forgotten` (erased) are left out. `pseudonym_of` returns a person's pseudonym, null if comments are dropped;
-    `find_post` finds the post that a file of comments belongs to. Observations before `past_before` are past retention.
-    `people` are names, in lower case, that are masked in texts of comments: of the lake, and of the file so far.
+    `stated_at` is the observation time that the user gave, `modified_at` the file's modification time, `first_seen`
+    when the file was first read. `account` is the owner that the user gave; `find_owner` finds the owner of an
+    Instagram data download from `path`: both are for records without an owner. `keep_extra` is True if fields without a
+    column are stored. Records about `forgotten` subjects (erased on request) are left out. `pseudonym_of` returns a
+    person's pseudonym, and is None if comments are dropped; `find_post` finds the post that a file of comments belongs
+    to. Observations before `past_before` are past retention. `people` are lower-case names that are masked in comment
+    texts: the lake's accounts, and names found in the file so far.
     """
 
     file: str
@@ -106,31 +110,31 @@ class RecordSource:
 
     @cached_property
     def archive_owner(self) -> str | None:
-        """Return the owner of the file's archive, for records without one; looked up once, on first use."""
+        """Return the owner of the file's data download, for records without an owner; looked up once, on first use."""
         own = self.find_owner(self.path) if self.path and self.find_owner else None
         return agreed_owner(self.account, own, self.display_name)
 
     @cached_property
     def post_beside(self) -> PostKey | None:
-        """Return the post that the file belongs to, for comments without one; looked up once, on first use."""
+        """Return the post that a file of comments belongs to; looked up once, on first use."""
         return self.find_post() if self.find_post else None
 
     @cached_property
     def _guesses(self) -> tuple[datetime, ...]:
-        """Return estimates of when records were read, the likeliest first; never after the file was first seen."""
+        """Return estimates of the observation time, the most reliable first; none is later than `first_seen`."""
         found = (_time_in_name(self), self.modified_at)
         return (*(moment for moment in found if moment and moment <= self.first_seen), self.first_seen)
 
     @property
     def observed_at(self) -> datetime:
-        """Return the observation time of records that have neither one nor a publication time."""
+        """Return the observation time of records that contain neither that nor a publication time."""
         return self.stated_at or self._guesses[0]
 
     def observed(self, taken_at: datetime | None, said: datetime | None = None) -> datetime:
-        """Return when a post published at `taken_at` was read from Instagram: the first candidate after that.
+        """Return the observation time of a post published at `taken_at`: the first candidate that is later than that.
 
-        Candidates are the time that a person stated, the one in the record (`said`), the time in the name of an Apify
-        dataset, the file's modification time, and when it was first seen.
+        Candidates are the time that the user gave, the time in the record (`said`), the time in the file name of an
+        Apify dataset, the file's modification time, and the time when the file was first seen.
         """
         for moment in (self.stated_at, said, *self._guesses):
             if moment and (taken_at is None or moment > taken_at):
@@ -139,7 +143,7 @@ class RecordSource:
 
 
 def observed_at_of(record: Record, source: RecordSource, warnings: list[str]) -> datetime | None:
-    """Return the observation time in the record itself; None if it has none."""
+    """Return the observation time that the record itself contains; None if it has none."""
     for each in OBSERVED_FIELDS:
         if record.get(each) is None:
             continue

@@ -1,4 +1,4 @@
-"""Rows of `posts` that stand in for observations past retention when a cell is materialized again."""
+"""Keeps rows of `posts` whose raw observations are past retention when their (account, day) partition is recomputed."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 
 class RetainedRows(NamedTuple):
-    """Rows of `posts` made before observations were removed, and the time before which observations are gone.
+    """Rows of `posts` computed before retention removed their observations, and the time of that cutoff.
 
-    `rows` are those that were made of more observations than are left; `profiled` are all rows that had a profile.
+    `rows` were computed from more observations than are left; `profiled` are all rows with profile columns.
+    Observations older than `before` have been removed.
     """
 
     rows: pa.Table
@@ -25,10 +26,10 @@ class RetainedRows(NamedTuple):
 
 
 def retained_rows(earlier: pa.Table, observed: pa.Table, before: datetime) -> RetainedRows:
-    """Return the `earlier` rows of POSTS that were made of observations before `before` which retention has removed.
+    """Return the `earlier` rows of POSTS that were computed from observations removed by retention since then.
 
-    Removed are those of a post last observed before then, and some of a post that has fewer left than it was made of.
-    `observed` are the observations that are left (POSTS_RAW).
+    These are posts last observed before `before`, and posts that have fewer observations left than they were computed
+    from. `observed` has the observations that are left (POSTS_RAW).
     """
     left = _counted(earlier, observed)
     is_gone = _microseconds(earlier) < _number(before)
@@ -37,12 +38,15 @@ def retained_rows(earlier: pa.Table, observed: pa.Table, before: datetime) -> Re
 
 
 def retained_as_observations(known: RetainedRows) -> pa.Table:
-    """Return the rows in the form of one observation for each post (POSTS_RAW)."""
+    """Return the retained rows in the form of POSTS_RAW, one observation for each post."""
     return known.rows.select(POSTS_RAW.schema.names).cast(POSTS_RAW.schema)
 
 
 def with_retained_counts(posts: pa.Table, known: RetainedRows, observed: pa.Table) -> Any:
-    """Return the column `observations` of merged posts including removed ones: never less than a post had before."""
+    """Return the column `observations` of merged posts, with removed observations counted: never less than before.
+
+    `posts` are the merged posts, `known` the retained rows, `observed` the observations that are left (POSTS_RAW).
+    """
     rows, place = known.rows, _place_in(known.rows, posts)
     counts = as_integers(posts["observations"])
     has = place >= 0
@@ -56,7 +60,10 @@ def with_retained_counts(posts: pa.Table, known: RetainedRows, observed: pa.Tabl
 
 
 def with_retained_profiles(posts: pa.Table, known: RetainedRows, facts: tuple[str, ...]) -> pa.Table:
-    """Return the posts, with the profile of the retained row where that profile is gone and none is nearer in time."""
+    """Return merged posts with the profile columns `facts` of retained rows where the profile itself was removed.
+
+    A remaining profile that was observed nearer in time to the post is preferred.
+    """
     place = _place_in(known.profiled, posts)
     if not (place >= 0).any():
         return posts
@@ -81,7 +88,7 @@ def _distance(moments: Any, when: Any) -> "Integers":
 
 
 def _counted(posts: pa.Table, observed: pa.Table, *, after: bool = False) -> "Integers":
-    """Return for each post the number of distinct observation times up to its own `observed_at`, or after it."""
+    """Return for each post the number of distinct observation times up to its `observed_at`, or (`after`) after it."""
     if not posts.num_rows or not observed.num_rows:
         return np.zeros(posts.num_rows, np.int64)
     keys = list(POSTS_RAW.key)
@@ -95,7 +102,7 @@ def _counted(posts: pa.Table, observed: pa.Table, *, after: bool = False) -> "In
 
 
 def _place_in(posts: pa.Table, rows: pa.Table) -> "Integers":
-    """Return for each row the index of its post in `posts`; -1 if it is not there."""
+    """Return for each of `rows` the row index of its post in `posts`; -1 if it is not there."""
     return as_integers(compute.fill_null(compute.index_in(_key(rows), value_set=_key(posts)), -1))
 
 

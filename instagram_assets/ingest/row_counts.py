@@ -21,7 +21,7 @@ KeyHashes = npt.NDArray[np.int64]
 
 @dataclass
 class RowCounts:
-    """Counts of rows, rows with warnings and duplicate observations, accounts, and posts for each day."""
+    """Numbers of rows, of rows with warnings, of duplicate observations, and of posts by day; and the accounts."""
 
     rows: int = 0
     warned: int = 0
@@ -31,9 +31,9 @@ class RowCounts:
 
 
 def count_rows(paths: list[Path]) -> RowCounts:
-    """Count the rows in files of posts or of profiles.
+    """Count the rows in Parquet files of one kind of record, such as posts or profiles.
 
-    A repeated observation of a post counts as a duplicate in any file.
+    A repeated observation of a post (account, id and observation time) is a duplicate, also if it is in another file.
     """
     total = RowCounts()
     seen = array("q")
@@ -65,7 +65,7 @@ def _row_groups(paths: list[Path], columns: list[str] | None = None) -> Iterator
 
 
 def _parts(keys: KeyHashes) -> Iterator[npt.NDArray[np.bool_]]:
-    """Split the key hashes into parts small enough to sort in memory, equal ones in the same part."""
+    """Yield masks that split the key hashes into parts small enough to sort in memory; equal hashes are in one part."""
     number = len(keys) // SORTED_AT_ONCE + 1
     for part in range(number):
         chosen = keys % number == part

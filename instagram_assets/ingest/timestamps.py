@@ -17,10 +17,10 @@ _ZONE = re.compile(r"\s*(?:UTC|GMT|(?P<offset>[+-]\d\d:?\d\d)(?:\s+[A-Z]{3,4})?)
 
 
 def parse_timestamp(value: object, field: str, warnings: list[str], zone: ZoneInfo, now: datetime) -> datetime:
-    """Parse a timestamp to UTC; it must lie between Instagram's launch and one day after `now`.
+    """Parse a timestamp to UTC; it must be between Instagram's launch and one day after `now`.
 
-    ISO 8601 with an offset or a "UTC" suffix; without one it is read in `zone` with a warning. Numbers, also as text,
-    are seconds, milliseconds or microseconds since 1970, told apart by their magnitude.
+    ISO 8601 with an offset or a "UTC" suffix; without one it is read in `zone`, with a warning. Numbers, also as text,
+    are seconds, milliseconds or microseconds since 1970, distinguished by their magnitude. Raises RecordError.
     """
     if value == "" or is_missing(value):
         raise RecordError(field, MISSING)

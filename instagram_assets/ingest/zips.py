@@ -1,4 +1,4 @@
-"""Reading of exports in a ZIP: of an Instagram data download only files of posts and their pictures are opened."""
+"""Reads exports in a ZIP; of an Instagram data download only the files of posts and their images are opened."""
 
 import lzma
 import os
@@ -26,7 +26,7 @@ from instagram_assets.ingest.archive_layout import (
 )
 from instagram_assets.ingest.companion_files import companion_stem, is_picture_of_post
 from instagram_assets.ingest.folder_scan import (
-    HEAD_BYTES,
+    SCANNED_HEAD_BYTES,
     FolderContents,
     is_export_head,
     is_ignored,
@@ -57,10 +57,11 @@ ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFE
 
 @dataclass
 class ZipContents:
-    """Contents of a ZIP: members with records, an archive's pictures by their paths in it, and what is not read.
+    """Contents of a ZIP: members with records, a data download's images by their paths in it, and other members.
 
-    `beside` counts the pictures that a collector wrote beside its posts' files, which are not extracted. `root` is the
-    path prefix of an Instagram data download, null for any other ZIP; `personal` is the member that names its owner.
+    `passed` counts the members that are not read by kind, `beside` the images that a collector wrote beside its posts'
+    files, which are not extracted. `root` is the path prefix of an Instagram data download, None for any other ZIP;
+    `personal` is the member that names its owner.
     """
 
     exports: list[zipfile.ZipInfo] = field(default_factory=list[zipfile.ZipInfo])
@@ -73,12 +74,12 @@ class ZipContents:
 
     @property
     def others(self) -> str:
-        """Return a summary of the ignored members, as for a folder."""
+        """Return a summary of the ignored members, such as `3 passed over (2 .jpg, 1 .txt)`."""
         return FolderContents(passed=self.passed).others
 
 
 def is_zip(path: Path) -> bool:
-    """True for a ZIP that is not a workbook, also for a damaged one."""
+    """True for a ZIP, even a damaged one, that is not a workbook."""
     if not path.is_file():  # opening a pipe would block until something writes to it
         return False
     try:
@@ -96,13 +97,11 @@ def is_zip(path: Path) -> bool:
 def read_zip_batches(
     path: Path, limits: IngestSettings, folder: Path, passed: Passed = lambda _: None
 ) -> Iterator[Batch]:
-    """Return a file's records in batches, as `read_batches` does.
+    """Yield a file's records in batches, as `read_batches` does; of a ZIP the records of all exports in it.
 
-    For a ZIP these are the records of all exports in it, numbered consecutively.
-
-    Members are extracted one after the other into a temporary file in `folder`. One that cannot be used becomes a
-    BadRecord at its position, and the others go on; raises FileError if all fail. `passed` is called with sheets that
-    are not read.
+    They are numbered consecutively. Members are extracted one after the other into a temporary file in `folder`. A
+    member that cannot be used becomes a BadRecord at its position, and the others are read; raises FileError if all
+    fail. `passed` is called with sheets that are not read.
     """
     if not is_zip(path):
         yield from read_batches(path, limits, passed)
@@ -141,7 +140,7 @@ def open_zip(path: Path) -> Generator[tuple[zipfile.ZipFile, ZipContents]]:
 
 
 def owner_in_zip(path: Path) -> str | None:
-    """Return the account of the archive in a ZIP, from its names or the owner's profile; None if neither has it."""
+    """Return the owner of the data download in a ZIP, from its file names or profile file; None if neither has it."""
     if owner := owner_in_name(path.name):
         return owner
     with open_zip(path) as (packed, found):
@@ -157,14 +156,14 @@ def owner_in_zip(path: Path) -> str | None:
 
 
 def check_zip_readable(path: Path) -> None:
-    """Raise FileError for a ZIP of which nothing can be read; any other file is left to its reader."""
+    """Raise FileError for a ZIP in which nothing can be read; any other file is not checked."""
     if is_zip(path):
         with open_zip(path) as (_, found):
             refuse_unusable_zip(path, found)
 
 
 def refuse_unusable_zip(path: Path, found: ZipContents) -> None:
-    """Raise FileError when nothing of a ZIP can be read; a part with pictures only is accepted."""
+    """Raise FileError if a ZIP has neither exports nor images; one part of a data download may have images only."""
     if found.exports or found.pictures:
         return
     if found.is_html:
@@ -207,13 +206,13 @@ def _begins_as_export(packed: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
         return True
     try:
         with packed.open(member) as stream:
-            return is_export_head(member.filename, stream.read(HEAD_BYTES))
+            return is_export_head(member.filename, stream.read(SCANNED_HEAD_BYTES))
     except ZIP_ERRORS:
         return True  # the reader reports how it is damaged
 
 
 def _sort_in(found: ZipContents, member: zipfile.ZipInfo, place: str) -> None:
-    """Add a member of an archive to the list that it belongs to."""
+    """Add a member of a data download to its exports, its images or its ignored files; `place` is its path inside."""
     if is_posts_file(place):
         found.exports.append(member)
     elif is_archive_picture(place):
@@ -226,9 +225,9 @@ def _sort_in(found: ZipContents, member: zipfile.ZipInfo, place: str) -> None:
 
 
 def _archive_root(names: list[str], path: Path) -> str | None:
-    """Return the path prefix of the archive in a ZIP: empty, or the folders around it; None if it is not an archive.
+    """Return the path prefix of the data download in a ZIP; empty if it is at the top, None if there is none.
 
-    Raises FileError where it holds the archives of several accounts.
+    Raises FileError if the ZIP holds the data downloads of several accounts.
     """
     inside: dict[str, set[str]] = {"": set()}
     for name in names:
@@ -247,12 +246,12 @@ def _archive_root(names: list[str], path: Path) -> str | None:
 
 
 def _is_of(root: str, folders: set[str]) -> bool:
-    """True for a part of an archive that has only pictures, recognised by its name."""
+    """True for a part of a data download that has only images, which is recognised by its name."""
     return owner_in_name(root.rstrip("/").rpartition("/")[2]) is not None and bool(folders) and folders <= {"media"}
 
 
 def _is_safe(name: str) -> bool:
-    """True for a name that stays inside the target folder on any operating system."""
+    """True for a member name that stays inside the target folder on any operating system."""
     parts = name.replace("\\", "/").split("/")
     return not name.startswith(("/", "\\")) and ".." not in parts and not re.match("[A-Za-z]:", name)
 
@@ -267,7 +266,7 @@ def _kind(name: str) -> str:
 
 
 def _refuse_bombs(path: Path, found: ZipContents) -> None:
-    """Raise FileError for members with records that are encrypted or have an excessive compression ratio."""
+    """Raise FileError for encrypted members, and for an excessive compression ratio."""
     if any(member.flag_bits & _ENCRYPTED for member in (*found.exports, *found.pictures.values())):
         raise FileError(str(path), "it is encrypted", "Unpack it with its password, and give its folder")
     unpacked = sum(member.file_size for member in found.exports)
@@ -278,7 +277,7 @@ def _refuse_bombs(path: Path, found: ZipContents) -> None:
 
 @contextmanager
 def _unpacked(path: Path, packed: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> Generator[Path]:
-    """Extract a member to a temporary file with the same extension; deleted when the block ends."""
+    """Extract a member to a temporary file in `folder`, which is deleted when the block ends."""
     file = temporary_beside(folder / f"zipped-{os.getpid()}")
     try:
         try:
@@ -293,7 +292,7 @@ def _unpacked(path: Path, packed: zipfile.ZipFile, member: zipfile.ZipInfo, fold
 
 
 def _whole(file: Path, limits: IngestSettings, name: str, passed: Passed) -> Iterator[Batch]:
-    """Return a member's records as `read_batches` does, but raise errors about the whole member first."""
+    """Yield a member's records like `read_batches`, but raise errors about the whole member before the first batch."""
     batches = read_batches(file, limits, lambda told: passed(f"{told} in {name}"))
     first = list(islice(batches, 2))
     if len(first) < 2:
@@ -315,7 +314,7 @@ def _refuse_all_bad(path: Path, found: ZipContents, bad: list[FileError]) -> Non
 
 
 def _named(batches: Iterator[Batch], name: str) -> Iterator[Batch]:
-    """Return the same batches, with errors that name the member instead of its temporary file."""
+    """Yield the same batches; errors name the ZIP member instead of its temporary file."""
     try:
         yield from batches
     except FileError as error:

@@ -75,6 +75,7 @@ def predict_ages(
     purpose: str | None = None,
     settings: Settings | None = None,
     on_progress: Callable[[int], None] | None = None,
+    labelled: str | Path | None = None,
 ) -> Predictions:
     """Predicts which users are of the cut-off age or older: `table` (contract `age_predictions`), and their `share`.
 
@@ -82,8 +83,9 @@ def predict_ages(
     data and must not be used for decisions about a person; its intended result is the share, with a confidence
     interval. `texts` are lists of texts by user name, a folder with a CSV or JSON file per user, or a table of posts,
     of which only each account's own posts are used. `model` is the folder of a trained age model. `on_progress` is
-    called with the number of users done. Raises SettingsError while it is disabled, ModelError if the model does not
-    exist.
+    called with the number of users done. `labelled` is a CSV of 50 or more of these users whose age is known, with
+    `username` and `age` or `birth_year`, by whom the share is re-anchored. Raises SettingsError while it is
+    disabled, ModelError if the model does not exist.
 
     >>> from instagram_assets import predict_ages
     >>> predict_ages({"sun_diary": ["school again", "homework"]}, "age_model")
@@ -95,7 +97,8 @@ def predict_ages(
     chosen = chosen.model_copy(update={"age": given})
     check_enabled(chosen)
     folder, chosen = resolve_model(Path(model).expanduser(), chosen)
-    return predict_users(_users(texts, chosen), chosen, on_progress, folder)
+    ages = Path(labelled).expanduser() if labelled else None
+    return predict_users(_users(texts, chosen), chosen, on_progress, folder, ages)
 
 
 def _users(

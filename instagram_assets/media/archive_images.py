@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from instagram_assets.errors import MediaError
 from instagram_assets.media.download_options import DownloadOptions
-from instagram_assets.media.excluded import WAS_FORGOTTEN, is_forgotten
+from instagram_assets.media.never_download import WAS_FORGOTTEN, is_forgotten
 from instagram_assets.media.response_body import BodyReceiver, ReceivedMedia
 from instagram_assets.media.store import MediaStore
 from instagram_assets.storage.fingerprints import url_identity

@@ -31,8 +31,8 @@ from instagram_assets.media.download_types import (
     MediaRequest,
 )
 from instagram_assets.media.event_loop import in_thread, rare_collections, run_until_signalled
-from instagram_assets.media.excluded import WAS_FORGOTTEN
 from instagram_assets.media.http_fetch import Fetch, open_session
+from instagram_assets.media.never_download import WAS_FORGOTTEN
 from instagram_assets.media.response_body import ReceivedMedia
 from instagram_assets.media.store import MediaStore
 from instagram_assets.media.url_index import StoredMedia

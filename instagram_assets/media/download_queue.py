@@ -11,7 +11,7 @@ from typing import Generic, NamedTuple, TypeVar
 from instagram_assets.errors import MediaRefusedError
 from instagram_assets.media.download_options import DownloadOptions
 from instagram_assets.media.download_types import DownloadStatus, MediaKind, MediaRequest
-from instagram_assets.media.excluded import WAS_FORGOTTEN, is_forgotten
+from instagram_assets.media.never_download import WAS_FORGOTTEN, is_forgotten
 from instagram_assets.media.store import MediaStore
 from instagram_assets.media.url_checks import check_url, host_of, is_in_archive, signature_expiry
 from instagram_assets.media.url_index import StoredMedia

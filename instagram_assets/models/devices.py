@@ -72,9 +72,9 @@ def packs_bf16() -> bool:
     return bool((product == len(ones)).all())
 
 
-def has_matrix_units() -> bool:
-    """True where this processor multiplies matrices of bfloat16 in units of their own (Intel AMX)."""
-    return _processor_has("amx_bf16") and packs_bf16()
+def multiplies_bf16() -> bool:
+    """True where this processor multiplies matrices of bfloat16 in hardware (Intel AMX, or AVX-512 with BF16)."""
+    return any(map(_processor_has, _MULTIPLIES_BF16)) and packs_bf16()
 
 
 def _multiplies_bf16(device: "torch.device") -> bool:
@@ -82,7 +82,7 @@ def _multiplies_bf16(device: "torch.device") -> bool:
 
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and any(map(_processor_has, _MULTIPLIES_BF16)) and packs_bf16()
+    return device.type == "cpu" and multiplies_bf16()
 
 
 def _processor_has(feature: str) -> bool:

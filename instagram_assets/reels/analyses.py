@@ -10,10 +10,13 @@ from upath import UPath
 
 from instagram_assets import schemas
 from instagram_assets.reels.analysis_schema import FAILED, NO_VIDEO, OK, Analyser, OnProgress, Row, Video
-from instagram_assets.reels.video_measures import measure_videos
+from instagram_assets.reels.video_measures import VIDEO_MEASURES, measure_videos
 
 VIDEO_COLUMNS = ("post_id", "account", "day", "video_id", "path", "duration", "status", "reason")
 """The columns that are read from `reel_videos`."""
+
+NEWER_FAILED = "a newer request failed"
+"""The words in `reason` of an analysis that was kept because a newer one, asked otherwise, failed."""
 
 LABEL_COLUMNS = ("kind", "account", "id", "viral")
 """The columns that are read from `viral_labels`, where labels are passed to the analyser."""
@@ -56,6 +59,25 @@ def reel_analyses(
     return schemas.REEL_ANALYSES.table(rows)
 
 
+def with_earlier_analyses(table: pa.Table, earlier: pa.Table) -> pa.Table:
+    """Returns `table` with each failed analysis replaced by the complete one that `earlier` has of the same video.
+
+    Both are rows of `reel_analyses`. So a new model, prompt or label visibility loses nothing while the service is busy
+    or the budget is spent. Only the measures are those of `table`, and `reason` also tells of the failed request.
+    """
+    complete = {_video_of_post(row): row for row in earlier.to_pylist() if row["status"] == OK and row["video_id"]}
+    rows = [
+        row if row["status"] == OK or not (before := complete.get(_video_of_post(row))) else _as_before(before, row)
+        for row in table.to_pylist()
+    ]
+    return schemas.REEL_ANALYSES.table(rows)
+
+
+def is_from_before(reason: str | None) -> bool:
+    """Whether a row of `reel_analyses` with this reason is an earlier one, kept since a newer request failed."""
+    return NEWER_FAILED in (reason or "")
+
+
 def analysis_counts(table: pa.Table, unanswered_usd: float = 0.0) -> dict[str, float]:
     """Returns totals of a `reel_analyses` table: rows by status, seconds, tokens, dollars, counting each video once.
 
@@ -80,6 +102,17 @@ def analysis_counts(table: pa.Table, unanswered_usd: float = 0.0) -> dict[str, f
 def rows_by_video(rows: Iterable[Row]) -> list[Row]:
     """Returns one row per video: when two posts show it, both rows have its tokens and cost, which were paid once."""
     return list({row["video_id"]: row for row in rows if row["video_id"]}.values())
+
+
+def _as_before(before: Row, row: Row) -> Row:
+    own = (before["reason"] or "").partition(NEWER_FAILED)[0].removesuffix("; ")
+    failure = f"{NEWER_FAILED}: {row['status']}" + (f" ({row['reason']})" if row["reason"] else "")
+    measures = {name: row[name] for name in VIDEO_MEASURES}
+    return {**before, **measures, "reason": "; ".join(filter(None, (own, failure)))}
+
+
+def _video_of_post(row: Row) -> tuple[str, str, str | None]:
+    return row["account"], row["post_id"], row["video_id"]
 
 
 def _with_measures(row: Row, measures: Row) -> Row:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from upath import UPath
 
 from instagram_assets.arrow import compute
-from instagram_assets.media.excluded import PAST_RETENTION
+from instagram_assets.media.never_download import PAST_RETENTION
 from instagram_assets.reels.analysis_schema import NO_VIDEO, OK
 from instagram_assets.reels.prompts import PROMPTS
 from instagram_assets.reels.run_analysis import refused_for_good

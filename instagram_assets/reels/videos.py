@@ -20,7 +20,7 @@ from instagram_assets.errors import (
 )
 from instagram_assets.media.download_options import DownloadOptions, too_large
 from instagram_assets.media.download_types import DownloadOutcome, DownloadProgress, MediaRequest
-from instagram_assets.media.excluded import WAS_FORGOTTEN
+from instagram_assets.media.never_download import WAS_FORGOTTEN
 from instagram_assets.media.store import MediaStore
 from instagram_assets.media.url_index import StoredMedia
 from instagram_assets.media.video_analysis import VideoFacts, poster, probe

@@ -17,7 +17,7 @@ from upath import UPath
 
 from instagram_assets.arrow import compute
 from instagram_assets.lake_index.remove_derived_files import without_picture
-from instagram_assets.media.excluded import PAST_RETENTION
+from instagram_assets.media.never_download import PAST_RETENTION
 from instagram_assets.media.url_index import UrlIndex
 from instagram_assets.retention.expired_items import MEDIA_PLACE, MEDIA_ROWS_PLACE, ExpiredItem
 from instagram_assets.retention.observation_tables import replace_rows

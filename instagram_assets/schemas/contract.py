@@ -16,11 +16,12 @@ BY_SEARCH = ("search",)
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its name, Arrow type and meaning."""
+    """One column: its name, Arrow type and meaning; files from before it was `added` to its contract lack it."""
 
     name: str
     type: pa.DataType
     meaning: str
+    added: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,13 @@ class Contract:
                 raise ContractError(f"{self.row}: no column is called {sorted(unknown)}")
         return pa.Table.from_pylist(rows, schema=self.schema)
 
+    def filled(self, table: pa.Table) -> pa.Table:
+        """The same rows with nulls in the columns that were added to the contract after they were written."""
+        for column in self.columns:
+            if column.added and column.name not in table.column_names:
+                table = table.append_column(column.name, pa.nulls(table.num_rows, column.type))
+        return table
+
     def conform(self, table: pa.Table, name: str) -> pa.Table:
         """The same rows in the contract's column order and types.
 
@@ -61,6 +69,7 @@ class Contract:
         if table.schema.equals(self.schema):
             # What was read from a file brings that file's own marks in its fields.
             return pa.Table.from_arrays(table.columns, schema=self.schema)
+        table = self.filled(table)
         missing = [c.name for c in self.columns if c.name not in table.column_names]
         unknown = [n for n in table.column_names if n not in self.schema.names]
         if missing or unknown:

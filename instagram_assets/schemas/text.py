@@ -100,6 +100,11 @@ AGE_PREDICTIONS = Contract(
         Column("at_least_cutoff", pa.bool_(), "The likelier label; null when abstained"),
         Column("abstained", pa.bool_(), "The probability is too near one half, or there is none"),
         Column("n_posts", pa.int64(), "Posts with text that it rests on"),
+        Column("language", pa.string(), "`ko`, `en`, `mixed` or `other`, by the letters of these posts", added=True),
+        Column(
+            "compared_posts", pa.int64(), "Of these, drawn at random: as many as test users were scored by", added=True
+        ),
+        Column("compared_probability", pa.float64(), "The probability by them, from which shares are made", added=True),
         Column("age_cutoff", pa.int32(), "The cut-off age in years"),
         MODEL,
         Column("status", pa.string(), "`ok` or `skipped`"),

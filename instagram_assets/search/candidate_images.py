@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from instagram_assets.media.download_options import DownloadOptions
 from instagram_assets.media.download_types import DownloadOutcome, DownloadProgress, MediaRequest
-from instagram_assets.media.excluded import WAS_FORGOTTEN
+from instagram_assets.media.never_download import WAS_FORGOTTEN
 from instagram_assets.media.store import MediaStore
 from instagram_assets.privacy.tombstones import load_tombstones
 from instagram_assets.schemas import SEARCH_EMBEDDINGS, SEARCH_IMAGES
@@ -26,8 +26,8 @@ def fetch_candidates(
 ) -> list[DownloadOutcome]:
     """Downloads the images of a table of `search_results`; returns outcomes in its order, keyed by rank.
 
-    If an original fails, its thumbnail is downloaded. A host that does not connect is tried once in all. Raises
-    StorageError when the disk refuses.
+    If an original fails, its thumbnail is downloaded instead. A host that cannot be connected to is not tried again.
+    Raises StorageError if a file cannot be written.
     """
     from instagram_assets.media.download import download_all
 

@@ -1,4 +1,4 @@
-"""Every setting once, with its meaning, default, allowed range and environment name."""
+"""Definitions of all settings: meaning, default, allowed range and environment variable."""
 
 from instagram_assets.settings.analysis import AgeSettings as AgeSettings
 from instagram_assets.settings.analysis import GeminiSettings as GeminiSettings
@@ -14,9 +14,9 @@ from instagram_assets.settings.environment import env_example as env_example
 from instagram_assets.settings.environment import environment_names as environment_names
 from instagram_assets.settings.environment import load_settings as load_settings
 from instagram_assets.settings.environment import settings as settings
-from instagram_assets.settings.exports import DeltaSettings as DeltaSettings
-from instagram_assets.settings.exports import ExportSettings as ExportSettings
-from instagram_assets.settings.exports import PrivacySettings as PrivacySettings
+from instagram_assets.settings.exports_privacy_retention import DeltaSettings as DeltaSettings
+from instagram_assets.settings.exports_privacy_retention import ExportSettings as ExportSettings
+from instagram_assets.settings.exports_privacy_retention import PrivacySettings as PrivacySettings
 from instagram_assets.settings.general import Mode as Mode
 from instagram_assets.settings.general import Settings as Settings
 from instagram_assets.settings.images import CaptionSettings as CaptionSettings

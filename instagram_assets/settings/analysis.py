@@ -1,4 +1,4 @@
-"""Settings of analyses of posts: words and topics, virality, reels watched by a language model, the age model."""
+"""Settings of the analyses of posts: words and topics, virality, reels (by a language model), and the age model."""
 
 import re
 from typing import Literal, Self
@@ -11,7 +11,7 @@ _RULES = ("top_fraction", "threshold", "account_baseline")
 
 
 class TextSettings(SettingsSection):
-    """How captions become words."""
+    """How captions are split into words, and grouped by topic."""
 
     tokenizer: Literal["kiwi", "okt"] = Field(
         default="kiwi",
@@ -75,7 +75,7 @@ class ViralitySettings(SettingsSection):
 
 
 class ReelSettings(SettingsSection):
-    """Which reels are watched, by whom and when."""
+    """Which reels are analysed, by which analyser, and when."""
 
     enabled: bool = Field(default=False, description="Fetch the videos of reels and analyse them at all")
     analyser: Literal["gemini", "local"] = Field(
@@ -102,7 +102,7 @@ class ReelSettings(SettingsSection):
 
 
 class GeminiSettings(SettingsSection):
-    """How Google's Gemini is asked, and what that may cost."""
+    """Requests to Google's Gemini API, and what they may cost."""
 
     key_variable: str = Field(
         default="GEMINI_API_KEY",
@@ -145,7 +145,7 @@ class GeminiSettings(SettingsSection):
 
 
 class AgeSettings(SettingsSection):
-    """The age model: off until somebody turns it on and says what for."""
+    """The age model, which is off until it is enabled and its purpose is stated."""
 
     enabled: bool = Field(default=False, description="Train and use the age model; also needs `PURPOSE`")
     purpose: str = Field(

@@ -1,4 +1,4 @@
-"""Settings of where posts come from: the inbox, the account registry, Apify, our collector, Meta's Graph API."""
+"""Settings of the data sources: the inbox, the account registry, Apify, our own collector, Meta's Graph API."""
 
 import re
 from typing import Literal, Self
@@ -48,7 +48,7 @@ class IngestSettings(SettingsSection):
 
 
 class AccountSettings(SettingsSection):
-    """Whom to collect."""
+    """The registry of accounts and hashtags to collect."""
 
     file: str = Field(
         default="",
@@ -93,7 +93,7 @@ class ApifySettings(SettingsSection):
 
 
 class CollectionSettings(SettingsSection):
-    """How accounts and hashtags are collected by ourselves, and who allowed it."""
+    """Our own collectors of accounts and hashtags: which accounts they may collect, when, and how fast."""
 
     purpose: str = Field(
         default="",
@@ -155,7 +155,7 @@ class CollectionSettings(SettingsSection):
 
     @property
     def growth_ages(self) -> tuple[int, ...]:
-        """The ages in days at which numbers are read again, the youngest first; empty: never."""
+        """The ages in days, ascending, at which a post's counts are collected again; empty for never."""
         return tuple(sorted({int(part) for part in self.growth_days.split(",") if part.strip()}))
 
     @field_validator("daily_cron", "hashtags_cron")

@@ -1,4 +1,4 @@
-"""Reads the settings from `.env` and the environment, secrets from variables they name, and lists `.env.example`."""
+"""Loads the settings from `.env` and the environment, reads secrets, and generates `.env.example`."""
 
 import difflib
 import os
@@ -16,7 +16,7 @@ from instagram_assets.settings.validation import ENV_NESTED, ENV_PREFIX, Setting
 
 
 def environment_names(model: type[BaseModel] = Settings, prefix: str = ENV_PREFIX) -> Iterator[tuple[str, Any, str]]:
-    """Each setting as (environment name, default, meaning)."""
+    """Yields each setting as (name of its environment variable, default, description)."""
     for name, field in model.model_fields.items():
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, SettingsSection):
@@ -26,7 +26,7 @@ def environment_names(model: type[BaseModel] = Settings, prefix: str = ENV_PREFI
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """The settings from `.env`, the environment and `overrides`, all checked.
+    """Loads and validates the settings from `.env`, environment variables and `overrides`.
 
     Raises SettingsError naming the key, its value and what is allowed.
 
@@ -50,7 +50,7 @@ def load_settings(**overrides: Any) -> Settings:
 
 @cache
 def settings() -> Settings:
-    """The settings of this process, read once."""
+    """Returns the settings of this process, loaded once and cached."""
     return load_settings()
 
 
@@ -79,26 +79,27 @@ def _refuse_unknown_names() -> None:
 
 
 def _explain(problem: Any) -> str:
-    """A problem as name, value and what is allowed; without the value where it is, or holds, a secret."""
+    """Formats a validation error as name, value and what is allowed, without values that are or may contain secrets."""
     key = ENV_PREFIX + ENV_NESTED.join(str(part).upper() for part in problem["loc"])
     secret = any(name == key or name.startswith(f"{key}{ENV_NESTED}") for name in _secret_names())
-    # Of a whole section only the words tell: its values may be names by the dozen.
+    # A section's value is not shown, since it is a dict of many settings.
     value = "" if secret or isinstance(problem["input"], dict) else f"={problem['input']!r}"
     words = problem["msg"].removeprefix("Value error, ")
-    # A sentence begins small after the colon; the name of a setting stays as it is written.
+    # The message begins in lower case after the colon, unless it begins with the name of a setting.
     begins_as_name = words.split(maxsplit=1)[0].isupper()
     return f"{key}{value}: {words if begins_as_name else words[0].lower() + words[1:]}"
 
 
 def _secret_names() -> list[str]:
-    """Settings whose values are secrets, and the lake's options, among which keys may be."""
+    """Returns the names of settings that are secrets, or options (a dict) that may contain credentials."""
     return [name for name, default, _ in environment_names() if isinstance(default, SecretStr | dict)]
 
 
 def read_secret(variable: str, what: str, remedy: str) -> str:
-    """Returns the value of an environment variable that holds `what`, such as `Apify's token`; it is never stored.
+    """Returns the secret (`what`, such as `Apify's token`) in an environment variable; it is never stored.
 
-    Raises SettingsError, with the variable's name and never its value, if it is not set or cannot be a secret.
+    Raises SettingsError, with the variable's name and never its value, if it is not set, or has characters that no
+    token has.
     """
     value = os.environ.get(variable, "")
     if not value.strip():

@@ -19,7 +19,7 @@ from instagram_assets.settings.collection import (
     GraphApiSettings,
     IngestSettings,
 )
-from instagram_assets.settings.exports import DeltaSettings, ExportSettings, PrivacySettings
+from instagram_assets.settings.exports_privacy_retention import DeltaSettings, ExportSettings, PrivacySettings
 from instagram_assets.settings.images import (
     CaptionSettings,
     ClusterSettings,
@@ -38,14 +38,14 @@ from instagram_assets.settings.schedules_checks_alerts_web import (
 from instagram_assets.settings.validation import ENV_NESTED, ENV_PREFIX
 
 Mode = Literal["all", "post", "reel"]
-# Of the data folder: what is backed up, handed on, read by others, or taken away whole.
+# Subfolders of the data folder that are backed up, shared or deleted as a whole, so that no keys may be in them.
 _FOLDERS_OF_DATA = ("media", "inbox", "datasets", "reports", "dagster", "models", "index", "thumbnails")
 
 
 class Settings(BaseSettings):
-    """The whole configuration: defaults, then `.env`, then the environment, checked and unchangeable.
+    """The whole configuration: defaults, then `.env`, then environment variables; validated and immutable.
 
-    `load_settings` makes one, and says what is wrong in words; `.env.example` lists every setting.
+    `load_settings` loads it, with readable errors; `.env.example` lists every setting.
 
     >>> from instagram_assets import Settings
     >>> Settings(time_zone="Europe/Berlin").zone
@@ -147,7 +147,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _keys_lie_alone(self) -> Self:
-        """Refuse keys among what is backed up, shared and read by others, or around it, through links as well."""
+        """Refuses a folder of keys that contains, or is inside, a backed-up or shared folder; symlinks are resolved."""
         keys = os.path.realpath(self.folder("privacy"))
         for name, place in self._local_folders():
             if _is_below(keys, place) or _is_below(place, keys):
@@ -159,7 +159,7 @@ class Settings(BaseSettings):
         return self
 
     def _local_folders(self) -> Iterator[tuple[str, str]]:
-        """What lies in which folder of this machine, links resolved; the lake too, unless it is in an object store."""
+        """Yields name and real path of each local folder with data; the lake, too, unless it is in an object store."""
         if "://" not in (lake := self.lake_uri.removeprefix("file://")):
             yield "the lake", os.path.realpath(lake)
         for name in _FOLDERS_OF_DATA:
@@ -175,12 +175,12 @@ class Settings(BaseSettings):
 
     @property
     def accounts_file(self) -> Path:
-        """The registry of accounts; absolute."""
+        """The absolute path of the account registry, a TOML file."""
         named = self.accounts.file
         return Path(named).expanduser().absolute() if named else self.data_dir.absolute() / "accounts.toml"
 
     def folder(self, name: str) -> Path:
-        """A folder of the data folder, or where a setting of its own says that it is; absolute."""
+        """Returns the absolute path of a folder such as `media`: from its own setting, else inside the data folder."""
         own = {
             "media": self.media_dir,
             "models": self.models_dir,
@@ -190,5 +190,5 @@ class Settings(BaseSettings):
 
 
 def _is_below(inner: str, outer: str) -> bool:
-    """True for a folder and for all in it."""
+    """True if the folder `inner` is `outer` itself or inside it."""
     return Path(inner).is_relative_to(outer)

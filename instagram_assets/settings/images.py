@@ -31,7 +31,7 @@ class DownloadSettings(SettingsSection):
 
 
 class ModelSettings(SettingsSection):
-    """Which models look at images, and on what."""
+    """The models that caption and embed images, and the device they run on."""
 
     caption_model: str = Field(
         default="Salesforce/blip-image-captioning-base", description="Captioning model: a hub id or a folder"

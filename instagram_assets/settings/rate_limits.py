@@ -1,4 +1,4 @@
-"""Rate limits such as 60 requests in 3,600 seconds: parsing, validation, and which of several are redundant."""
+"""Rate limits such as 60 requests in 3,600 seconds: parsing, validation, and detection of redundant limits."""
 
 import re
 from collections import Counter, deque
@@ -33,7 +33,7 @@ class Rate:
 
 
 def parse_rate(text: str) -> Rate:
-    """A rate written as CALLS,SECONDS. Raises ValueError that names the text and what is wrong with it."""
+    """Parses a rate limit written as CALLS,SECONDS. Raises ValueError with the text and the problem."""
     found = _FORM.fullmatch(text)
     if not found:
         raise ValueError(
@@ -49,7 +49,10 @@ def parse_rate(text: str) -> Rate:
 
 
 def parse_rates(text: str) -> tuple[Rate, ...]:
-    """Rates separated by semicolons, such as `1,30;60,3600`. Raises ValueError, also where there is none."""
+    """Parses rate limits separated by semicolons, such as `1,30;60,3600`.
+
+    Raises ValueError for an invalid limit, or if there is none.
+    """
     parts = [part for part in text.split(";") if part.strip()]
     if not parts:
         raise ValueError(
@@ -63,7 +66,7 @@ def _shown(text: str) -> str:
 
 
 def redundant(rates: Sequence[Rate]) -> list[str]:
-    """A sentence for each rate limit that the others already imply; empty when all of them matter."""
+    """Returns a warning for each rate limit that is repeated or implied by the others; empty if all have an effect."""
     counts = Counter(rates)
     warnings = [
         f"The limit {rate} is given {count} times; once is enough." for rate, count in counts.items() if count > 1
@@ -80,7 +83,7 @@ def redundant(rates: Sequence[Rate]) -> list[str]:
 
 
 def _tighter(rate: Rate, others: Sequence[Rate]) -> Sequence[Rate]:
-    """The other rates that make this one redundant: a single one if possible, else all together; empty if none do."""
+    """Returns the other limits that make `rate` redundant: one of them if possible, else all; empty if none do."""
     for other in others:
         if _most((other,), rate.seconds, rate.calls) <= rate.calls:
             return (other,)
@@ -90,9 +93,9 @@ def _tighter(rate: Rate, others: Sequence[Rate]) -> Sequence[Rate]:
 
 
 def _most(rates: Sequence[Rate], seconds: float, enough: int) -> int:
-    """How many calls some rates allow in a window of `seconds`; counting stops above `enough`.
+    """Returns how many calls all `rates` together allow in a window of `seconds`; counting stops above `enough`.
 
-    Calling as early as possible gives the most: no other order has its k-th call earlier.
+    Simulates calls as early as possible, which gives the maximum: in no other order is the k-th call earlier.
     """
     if len(rates) == 1:
         return rates[0].calls * -int(-seconds // rates[0].seconds)

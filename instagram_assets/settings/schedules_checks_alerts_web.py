@@ -12,7 +12,7 @@ _ADDRESS = r"[^\s,<>@\"]+@[^\s,<>@\"]+"
 
 
 class AlertSettings(SettingsSection):
-    """Where failures are told outside this machine: by a webhook, by mail, by both or not at all."""
+    """Where failures are reported outside this machine: by a webhook, by mail, by both or not at all."""
 
     webhook_url: SecretStr = Field(
         default=SecretStr(""),
@@ -129,7 +129,7 @@ class ScheduleSettings(SettingsSection):
 
 
 class CheckSettings(SettingsSection):
-    """Above which shares the asset checks warn."""
+    """The shares above which the asset checks warn."""
 
     max_quarantined_share: float = Field(
         default=0.05, ge=0, le=1, description="`quarantined` warns above this share of records in quarantine"

@@ -8,11 +8,11 @@ from pydantic import BaseModel, ConfigDict
 from instagram_assets.settings.rate_limits import parse_rates
 
 ENV_PREFIX = "INSTAGRAM_ASSETS_"
-"""What the environment names of all settings begin with."""
+"""Prefix of the environment variables of all settings."""
 ENV_NESTED = "__"
-"""What separates a section from its setting in an environment name."""
+"""Separator between a section and its setting in the name of an environment variable."""
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
-"""Host names of this machine, to which secrets may go without https."""
+"""Host names of this machine; only to these are secrets sent over plain http."""
 _CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 _CRON_FIELD = r"(\*|\d+(-\d+)?)(/[1-9]\d*)?"
 
@@ -27,7 +27,10 @@ class SettingsSection(BaseModel):
 
 
 def safe_address(url: str, secret: str) -> str:
-    """The URL without a trailing slash. Raises ValueError unless it is https, or http on this machine."""
+    """Returns the URL without a trailing slash. Raises ValueError unless it is an https URL, or http on this machine.
+
+    `secret` is what is sent there, such as "the token", for the error message.
+    """
     parts = urlsplit(url)
     if not parts.hostname or not (
         parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK_NAMES)
@@ -37,7 +40,7 @@ def safe_address(url: str, secret: str) -> str:
 
 
 def _is_cron(text: str) -> bool:
-    """Whether these are cron's five fields in numbers, each within its range, and there is such a day."""
+    """Whether a text is a cron expression of five numeric fields, all in range, whose date exists (not 30 February)."""
     fields = text.split()
     if re.fullmatch(r"\S+ \S+ (3[01] 0?2|31 (0?[469]|11)) \*", " ".join(fields)):
         return False
@@ -50,13 +53,13 @@ def _is_cron(text: str) -> bool:
 
 
 def checked_cron(text: str) -> str:
-    """The cron string as given. Raises ValueError when it is none."""
+    """Returns a cron expression unchanged. Raises ValueError if it is invalid."""
     if not _is_cron(text):
         raise ValueError("not a cron string; give minute, hour, day, month and weekday, as in `0 0 * * 1`")
     return text
 
 
 def checked_rates(text: str) -> str:
-    """The request rates as given, such as `1,30;60,3600`. Raises ValueError when they are none."""
+    """Returns rate limits such as `1,30;60,3600` unchanged. Raises ValueError if they are invalid."""
     parse_rates(text)
     return text

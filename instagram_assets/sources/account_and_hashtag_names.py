@@ -58,9 +58,9 @@ def parse_hashtag(text: str) -> str:
 
 
 def page_url(text: str) -> str:
-    """The URL of a profile's or hashtag's page from its name or URL in any form; other Instagram URLs unchanged.
+    """Returns the URL of a profile or hashtag page, given its name or URL; other Instagram URLs are returned unchanged.
 
-    Raises ValueError, which says what to do, for what is neither a name nor a URL of Instagram's.
+    Raises ValueError, which says what to do, for a text that is neither a name nor an Instagram URL.
     """
     given = text.strip()
     address = _ADDRESS.match(given)
@@ -75,5 +75,5 @@ def page_url(text: str) -> str:
 
 
 def is_hashtag(text: str) -> bool:
-    """Whether a name is written as a hashtag, not as an account."""
+    """Whether a name starts with a hashtag sign, and so is a hashtag and not an account."""
     return text.strip().startswith(tuple(HASHTAG_SIGNS))

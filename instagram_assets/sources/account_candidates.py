@@ -11,7 +11,7 @@ from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN, Fo
 from instagram_assets.privacy.pseudonyms import FORGOTTEN_PREFIX
 
 POSTS_COLUMNS = ("post_id", "account", "owner", "day", "coauthors", "mentions", "tagged")
-"""The columns of `posts` that are read."""
+"""The columns of the table `posts` that `account_candidates` reads."""
 
 CANDIDATE_SCHEMA = pa.schema(
     [
@@ -37,14 +37,14 @@ _TO_MONDAY = 3  # 1 January 1970, day 0, was a Thursday
 def account_candidates(
     posts: pa.Table, known: Collection[str] = (), forgotten: Forgotten = NOTHING_FORGOTTEN
 ) -> pa.Table:
-    """Returns the accounts that posts name as co-author, in captions or by tags, except `known` and `forgotten` ones.
+    """Returns the accounts that posts name as co-author, in captions or by tags, except `known` and erased accounts.
 
-    `posts` is a table of `schemas.POSTS` with at least COLUMNS. Accounts naming themselves do not count; the owner of a
-    post collected for another account counts as its co-author. The rows (schema CANDIDATES) are sorted by the number of
-    ISO weeks with a post that names the account, then by the number of such posts, then by co-authored posts: an
-    account named steadily ranks above one of a single campaign. `share_of_weeks` is relative to the weeks that have
-    posts, `named_by` counts the accounts whose posts name it, `own_posts` the posts of its own that are already in the
-    table.
+    `posts` is a table of `schemas.POSTS` with at least POSTS_COLUMNS. Accounts that name themselves do not count; the
+    owner of a post collected for another account counts as its co-author. The rows (CANDIDATE_SCHEMA) are sorted by the
+    number of ISO weeks with a post that names the account, then by the number of such posts, then by co-authored posts:
+    an account named in many weeks ranks above one named in a single campaign. `share_of_weeks` is relative to the weeks
+    that have posts, `named_by` counts the accounts whose posts name it, `own_posts` its own posts that are already in
+    the table.
     """
     week = compute.divide(compute.add(posts["day"].cast(pa.int32()), _TO_MONDAY), 7)
     posts = posts.select(list(POSTS_COLUMNS)).append_column("week", week)
@@ -69,7 +69,7 @@ def account_candidates(
 
 
 def _named(posts: pa.Table, known: Collection[str]) -> pa.Table:
-    """Returns one row per post, name and way of naming (co-author, mention, tag)."""
+    """Returns one row per post, named account and role (co-author, mention, tag), without `known` accounts."""
     parts = [_in_list(posts, role, column) for role, column in _ROLES.items()]
     parts.append(_with_role(posts, posts["owner"], "coauthored"))
     every: Any = pa.concat_tables(parts)
@@ -97,7 +97,7 @@ def _with_role(posts: pa.Table, names: Any, role: str) -> pa.Table:
 
 
 def _posts_of(rows: pa.Table, column: str, names: Any) -> Any:
-    """Returns the number of posts per name."""
+    """Returns for each of `names` the number of distinct posts whose `column` has that name."""
     groups: Any = rows.group_by(column).aggregate([("post_id", "count_distinct")])
     positions = compute.index_in(names, value_set=groups[column])
     return compute.fill_null(compute.take(groups["post_id_count_distinct"], positions), 0)

@@ -8,7 +8,7 @@ from = 2026-11-02             # first day; without it, always
 to = 2027-03-31               # last day; without it, until further notice
 source = "apify"
 
-[rotation.cats]               # of this group, so many an ISO week in turn; groups without one: all, every week
+[rotation.cats]               # collects 20 entries of the group per ISO week in turn; else all, every week
 per_week = 20
 from = 2026-11-02
 """
@@ -58,7 +58,7 @@ _Word = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^\S(.*\S)?$
 
 
 class RegistryEntry(BaseModel):
-    """One account or hashtag: `name` as in the lake, a hashtag's with `#`; the first and last day are inclusive."""
+    """One account or hashtag to collect: `name` as in the lake, hashtags with `#`; days are inclusive."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
 
@@ -141,12 +141,12 @@ class Registry:
         )
 
     def collected(self, week: date) -> tuple[RegistryEntry, ...]:
-        """Returns the entries collected in the ISO week of a day: of rotated groups those in turn, of others all."""
+        """Returns the active entries to collect in the ISO week of a day; of a rotated group, only those in turn."""
         states = self.states(week)
         return tuple(entry for entry in self.entries if states[entry.name] == "collected")
 
     def in_turn(self, group: str, week: date) -> tuple[str, ...]:
-        """Returns the names of a rotated group whose turn it is in the ISO week of a day."""
+        """Returns the names of a group with a rotation whose turn it is in the ISO week of a day."""
         rotation = self.rotations[group]
         gone = self.forgotten_entries
         members = [entry for entry in self.entries if entry.group == group and entry not in gone]

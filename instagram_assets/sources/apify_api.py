@@ -56,7 +56,10 @@ class Limits(NamedTuple):
 
 
 class ActorRun(NamedTuple):
-    """The fields of an actor run that this program uses."""
+    """The fields of an actor run that this program uses.
+
+    `dataset` is the id of its dataset, `inputs` the id of the key-value store that holds its input.
+    """
 
     id: str
     status: str
@@ -75,7 +78,7 @@ class ActorRun(NamedTuple):
 
 @dataclass(frozen=True)
 class Apify:
-    """An Apify account, for the runs of one actor.
+    """Client for the runs of one Apify actor.
 
     `file` is the file that names the actor and its input, `variable` the environment variable of the token: both are
     only used in error messages.
@@ -89,9 +92,10 @@ class Apify:
     patience: Patience = PATIENT
 
     def check_input(self, run_input: Mapping[str, Any]) -> bool:
-        """Returns whether the actor accepts unknown input fields; True if its schema does not say so.
+        """Checks the input's field names; returns whether the actor accepts fields that are not in its input schema.
 
-        Raises ScrapeRequestError for a field that is not in its schema: the run would ignore it.
+        True if the schema does not forbid them. Raises ScrapeRequestError for an unknown field: the run would ignore
+        it.
         """
         from apify_client.errors import ForbiddenError, NotFoundError
 
@@ -148,7 +152,11 @@ class Apify:
         return self._run(run)
 
     def find(self, after: str, after_at: str, is_ours: Callable[[Any], bool]) -> ActorRun | None:
-        """The newest run since run `after`, which began at `after_at`, whose input `is_ours` accepts; else None."""
+        """Returns the newest run whose input `is_ours` accepts, of the runs started after `after`; None without one.
+
+        `after` is a run id and `after_at` its start time (ISO 8601), both empty for no limit. At most 1,000 runs are
+        searched.
+        """
         since = datetime.fromisoformat(after_at) if after_at else None
         with self._in_words("its runs cannot be listed"):
             runs = self._client.actor(self.actor).runs()
@@ -192,7 +200,7 @@ class Apify:
                     )
 
     def items(self, run: ActorRun) -> Iterator[dict[str, Any]]:
-        """Yields the run's dataset items, page by page, without empty ones and hidden fields.
+        """Yields the run's dataset items, page by page, without empty items and hidden fields (`#…`).
 
         Raises GoneError if the dataset was deleted.
         """
@@ -235,7 +243,10 @@ class Apify:
 
     @contextmanager
     def _in_words(self, problem: str) -> Generator[None]:
-        """Context manager that turns errors of the client into ScrapeErrors that say what to do."""
+        """Context manager that turns errors of apify-client into ScrapeErrors whose message says what to do.
+
+        `problem` is the part of the message that says what failed.
+        """
         import impit
         from apify_client.errors import ApifyApiError
 

@@ -40,7 +40,7 @@ _REMEDY = 'Mend that file; such as {"actor": "apify/instagram-reel-scraper", "in
 
 @dataclass(frozen=True)
 class ScrapeRequest:
-    """One input for one actor, with the limits on its run's items and cost.
+    """The input for one Apify actor, with limits on the items and the cost of its run.
 
     `newer_than` is the day of the oldest post to collect, None if only the input decides.
     """
@@ -56,12 +56,15 @@ class ScrapeRequest:
     newer_than: date | None = None
 
     def limits(self, options: ApifySettings) -> tuple[int, float]:
-        """The maximum number of items and the maximum cost of a run in US dollars: the lower of file and settings."""
+        """Returns the maximum number of items and the maximum cost of a run in US dollars.
+
+        Each is the lower one of the limit in the file and the limit in the settings.
+        """
         items = min(self.max_items or options.max_items, options.max_items)
         return items, min(self.max_total_charge_usd or options.max_total_charge_usd, options.max_total_charge_usd)
 
     def capped(self, options: ApifySettings) -> list[str]:
-        """Returns a message for each limit in the file that exceeds the settings' limit."""
+        """Returns a warning for each limit in the request's file that is higher than the limit in the settings."""
         own = {"max_items": self.max_items, "max_total_charge_usd": self.max_total_charge_usd}
         return [
             f"{field} of {self.file} is above INSTAGRAM_ASSETS_APIFY__{field.upper()}, "
@@ -81,7 +84,7 @@ class ScrapeRequest:
 
     @property
     def names_somebody(self) -> bool:
-        """Whether the input already contains names."""
+        """Whether the input already contains names of accounts or hashtags."""
         return bool(self.names_field and self.input.get(self.names_field))
 
     @property
@@ -110,9 +113,11 @@ class ScrapeRequest:
             return str(name)
 
     def of(self, names: Sequence[str], newer_than: date | None, zone: ZoneInfo) -> "ScrapeRequest":
-        """Returns a copy for these accounts or hashtags, or for those of the file when none are given.
+        """Returns a copy of the request for these accounts or hashtags; without any, the names in its file are kept.
 
-        It collects posts from the start of the day `newer_than` in the time zone. Raises ScrapeRequestError.
+        Posts are collected from the start of the day `newer_than` in the time zone `zone`; None sets no limit. Raises
+        ScrapeRequestError for an invalid name, if neither caller nor file names anybody, or if the actor accepts no
+        names or no day.
         """
         run_input = dict(self.input)
         if names:

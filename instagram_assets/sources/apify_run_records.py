@@ -16,12 +16,13 @@ REPEATED_WITHIN = timedelta(hours=12)
 
 @dataclass(frozen=True)
 class RunRecord:
-    """The record of one actor start and its progress.
+    """The record of one start of an Apify actor, and of its progress.
 
-    `marker` is an input field that identifies the run of a start without a response; `after` and `after_at` are the
-    actor's newest run before it. `run` is empty until the run's id is known, `status` until the request is finished;
-    the records of a SUCCEEDED one are in the inbox. `is_cancelled` is true if it was cancelled before its run was
-    known. `asked_at`, `after_at` and `ended_at` are ISO timestamps.
+    `marker` is a random value added to the actor's input, by which the run is found if its start got no response;
+    `after` and `after_at` are the id and start time of the actor's newest run before that start. `run` is empty until
+    the run's id is known, `status` until the request is finished; if it is SUCCEEDED, the run's data is in the inbox.
+    `is_cancelled` is true if the request was cancelled before its run was known. `asked_at`, `after_at` and `ended_at`
+    are ISO timestamps.
     """
 
     name: str
@@ -42,15 +43,15 @@ class RunRecord:
 
     @property
     def is_open(self) -> bool:
-        """Whether a run was or may have been started whose records are not in the inbox yet."""
+        """Whether the request is unfinished: a run was or may have been started whose data is not in the inbox yet."""
         return not self.status
 
     def is_old(self, now: datetime) -> bool:
-        """Whether the request is older than REPEATED_WITHIN, so that nobody waits for its result any more."""
+        """Whether the request is older than REPEATED_WITHIN, so that its result is not expected any more."""
         return now - datetime.fromisoformat(self.asked_at) >= REPEATED_WITHIN
 
     def is_repetition(self, now: datetime) -> bool:
-        """Whether it succeeded so recently that an equal request is not run again."""
+        """Whether the request succeeded so recently (REPEATED_WITHIN) that an equal request is not run again."""
         return self.status == "SUCCEEDED" and now - datetime.fromisoformat(self.ended_at) < REPEATED_WITHIN
 
 
@@ -62,7 +63,7 @@ def save_record(folder: Path, record: RunRecord) -> RunRecord:
 
 
 def delete_record(folder: Path, record: RunRecord) -> None:
-    """Deletes the record of a start that Apify rejected, so that no run exists."""
+    """Deletes the record of a start that Apify rejected, for which no run exists."""
     remove_durably(_path(folder, record.digest))
 
 
@@ -73,7 +74,7 @@ def find_record(folder: Path, digest: str) -> RunRecord | None:
 
 
 def open_records(folder: Path, log_damaged: Callable[[FileError], object]) -> list[RunRecord]:
-    """Returns the records of unfinished starts, oldest first; `log_damaged` is called for each unreadable one."""
+    """Returns the records of unfinished actor starts, oldest first; calls `log_damaged` for each unreadable record."""
     found: list[RunRecord] = []
     for path in sorted(folder.glob("[!.]*.json")):
         try:

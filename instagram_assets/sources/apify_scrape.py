@@ -1,8 +1,8 @@
 """Runs a scrape on one of Apify's actors and saves its posts, reels or profiles as an export file in the inbox.
 
 One request is one run, even if the process is killed: a record is written before the start, and the same request
-resumes from it. After a start without a response, the actor's runs are searched before it is retried. Of other
-requests' unfinished runs, only results that were already paid for are fetched.
+resumes from it. After a start without a response, the actor's runs are searched before it is retried. For unfinished
+requests of earlier scrapes no run is started; only results that are already paid for are fetched.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,12 +21,12 @@ from instagram_assets.sources.apify_api import CONSOLE, ENDED, PATIENT, SUCCEEDE
 from instagram_assets.sources.apify_inputs import NEWER_THAN, ScrapeRequest
 from instagram_assets.sources.apify_run_records import RunRecord
 from instagram_assets.sources.inbox_files import export_file_name, locate_inbox_file, write_inbox_file
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 MARKER = "instagramAssetsStart"
 """The input field that identifies runs started by this program; actors ignore unknown fields."""
 
-GONE = "GONE"
+_GONE = "GONE"
 """The status of a record whose run or dataset Apify no longer has."""
 
 _TRIES_FOR_OTHERS = 2
@@ -34,13 +34,13 @@ _TRIES_FOR_OTHERS = 2
 
 _SHOWN = 3
 
-Log = Callable[[str], object]
+_Log = Callable[[str], object]
 
 
 class Scraped(NamedTuple):
-    """The result of a scrape: its run, its file (None if it has no records), number of records, and cost.
+    """The result of a scrape: the run's id, its file (None without records), number of records, and cost.
 
-    `is_known` is true if an equal request had recently succeeded, so that nothing was started.
+    `is_known` is true if an equal request had recently succeeded, so that no run was started.
     """
 
     run: str
@@ -55,7 +55,7 @@ def scrape(
     options: ApifySettings,
     inbox: Path,
     folder: Path,
-    log: Log,
+    log: _Log,
     *,
     again: bool = False,
     patience: Patience = PATIENT,
@@ -70,7 +70,7 @@ def scrape(
     collected nothing.
     """
     work = _Work(request, options, inbox, folder / request.name, log, patience)
-    with alone_in(work.folder, "Put the data folder on a local disk: INSTAGRAM_ASSETS_DATA_DIR"):
+    with folder_lock(work.folder, "Put the data folder on a local disk: INSTAGRAM_ASSETS_DATA_DIR"):
         try:
             return work.do(again=again)
         except Exception:
@@ -86,7 +86,7 @@ class _Work:
     options: ApifySettings
     inbox: Path
     folder: Path
-    log: Log
+    log: _Log
     patience: Patience
     token: str = field(init=False, repr=False)
     record: RunRecord | None = None
@@ -135,7 +135,7 @@ class _Work:
         self.log(f"Apify's run {run.id} was aborted")
 
     def _fetch_earlier(self, record: RunRecord) -> None:
-        """Fetch the data of another request's earlier run, without starting or waiting for it."""
+        """Fetches the data of an earlier request's run if it has finished; starts no run and does not wait for one."""
         scrape = f"an earlier scrape of {record.name} for {_names_text(record, self.request.names_field)}"
         apify = replace(self._apify(record), patience=self.patience._replace(tries=_TRIES_FOR_OTHERS))
         try:
@@ -151,7 +151,7 @@ class _Work:
                 return
             count = self._save_dataset(apify, run, record) if run.status == SUCCEEDED else 0
         except GoneError as error:
-            self._end(record, GONE)
+            self._end(record, _GONE)
             self.log(f"{scrape}: {error}")
         except ScrapeError as error:
             self.log(f"{scrape} is left as it is: {error}")
@@ -161,7 +161,7 @@ class _Work:
             self.log(f"{scrape} {_outcome(run, count, file)}")
 
     def _report_unstarted(self, record: RunRecord, scrape: str) -> None:
-        """Report an earlier start for which Apify has no run; its record is deleted if it was cancelled or is old."""
+        """Log that Apify has no run for an earlier start; delete its record if it was cancelled or is old."""
         if record.is_cancelled or record.is_old(apify_run_records.utc_now()):
             apify_run_records.delete_record(self.folder, record)
         if not record.is_cancelled:
@@ -197,7 +197,7 @@ class _Work:
             run = apify.wait(record.run, self._limits.time, self.log)
             items = self._save_dataset(apify, run, record) if run.status == SUCCEEDED else 0
         except GoneError:
-            self.record = self._end(record, GONE)
+            self.record = self._end(record, _GONE)
             raise
         if run.status != SUCCEEDED:
             self.record = self._end(record, run.status, run)
@@ -242,7 +242,7 @@ class _Work:
         return self.record
 
     def _find_run(self, apify: Apify, record: RunRecord, searches: int) -> ActorRun | None:
-        """The run of a start without a response, after at most `searches` searches: Apify may list it a moment late."""
+        """Returns the run of a start that got no response; None if Apify does not list it after `searches` searches."""
 
         def is_ours(run_input: object) -> bool:
             if not isinstance(run_input, Mapping):
@@ -259,7 +259,7 @@ class _Work:
         return None
 
     def _save_dataset(self, apify: Apify, run: ActorRun, record: RunRecord) -> int:
-        """Writes the run's dataset to the inbox unless it is or was there; returns the number of records."""
+        """Writes the run's dataset to the inbox unless the file exists or was landed; returns its number of records."""
         return write_inbox_file(self.inbox / export_file_name(record.actor, run), lambda: apify.items(run))
 
     def _end(
@@ -303,7 +303,7 @@ def check_token(options: ApifySettings) -> str:
 
 
 def _names_text(record: RunRecord, field: str) -> str:
-    """Returns the names that a request was for, for messages."""
+    """Returns the first names that a request was for, as a text for messages."""
     names = record.input.get(field)
     if not isinstance(names, list) or not names:
         return "whom its file names"

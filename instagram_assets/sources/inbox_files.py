@@ -1,4 +1,4 @@
-"""Writes the dataset of a run to an inbox file, named like Apify's own exports, atomically."""
+"""Writes the dataset of an Apify actor run to a file in the inbox, atomically and named like Apify's own exports."""
 
 import json
 import os
@@ -17,9 +17,9 @@ _NO_LETTER = re.compile(r"[^A-Za-z0-9]")
 
 
 def export_file_name(actor: str, run: ActorRun) -> str:
-    """Returns Apify's file name for the dataset of a run, with the time at which it ended, followed by the run id.
+    """Returns the file name that Apify gives the dataset of a run, with its end time, followed by the run id.
 
-    Two runs may end in the same millisecond.
+    The id keeps names unique, since two runs can end in the same millisecond.
     """
     ended = run.finished_at or run.started_at
     moment = ended.astimezone(UTC)
@@ -34,7 +34,7 @@ def locate_inbox_file(file: Path) -> Path | None:
 
 
 def write_inbox_file(path: Path, items: Callable[[], Iterator[dict[str, Any]]]) -> int:
-    """Writes items to an inbox file, unless it exists or was already landed; returns the number of records."""
+    """Writes records to an inbox file, unless it exists or was already landed; returns the file's number of records."""
     if existing := locate_inbox_file(path):
         return _count_records(existing)
     records = items()

@@ -1,12 +1,12 @@
 """Round-robin rotation: a fixed number of a group's members per ISO week, none twice before all had their turn.
 
-It replays a queue week by week from the rotation's first: members never collected are at its front, collected ones go
-to its end. Nothing is stored, so a week's result is the same on every machine and at any time.
+Deterministic, and nothing is stored: a queue is replayed week by week from the rotation's first week. Members that were
+never collected are at its front; collected members go to its end.
 
-The pool may change. A member with a first day joins on the first Monday from that day on, ahead of all who had their
-turn; one with a last day leaves after it. Neither changes a turn of an earlier week, nor the order of the others. A
-member added without a first day counts as present from the beginning, and a deleted entry as never present: then past
-turns are recomputed differently, and this week's shift by about one position per finished round.
+The members can change. A member with a first day joins on the first Monday on or after that day, ahead of all that had
+their turn; a member with a last day leaves after it. Neither changes the turns of earlier weeks or the order of the
+other members. A member added without a first day counts as present from the beginning, and a deleted one as never
+present: then past turns are computed differently, and this week's turns shift by about one position per finished round.
 """
 
 import hashlib
@@ -27,10 +27,11 @@ class RotationMember(NamedTuple):
 
 
 def members_in_turn(members: Collection[RotationMember], per_week: int, begins: date, week: date) -> tuple[str, ...]:
-    """Returns the members whose turn is the ISO week of a day, in queue order; none before the first week.
+    """Returns the members whose turn it is in the ISO week of the day `week`, in queue order.
 
-    The rotation's first week is that of the day `begins`. Members that join on the same day are ordered by a hash of
-    their name, not by their order in `members`.
+    The rotation's first week is that of the day `begins`; before it, the result is empty. `per_week` is the number of
+    members per week. Members that join on the same day are ordered by a hash of their name, not by their order in
+    `members`.
     """
     first = monday_of(begins)
     joining: dict[date, list[RotationMember]] = defaultdict(list)
@@ -51,7 +52,7 @@ def monday_of(day: date) -> date:
 
 
 def _joins(member: RotationMember, begins: date) -> date:
-    """Returns the Monday from which a member takes part: a week that has begun does not change any more."""
+    """Returns the Monday from which a member takes part; one that joins during a week takes part from the next week."""
     if member.begins is None or member.begins <= begins:
         return monday_of(begins)
     ahead = timedelta(days=-member.begins.weekday() % 7)
@@ -61,7 +62,7 @@ def _joins(member: RotationMember, begins: date) -> date:
 def _next(
     new: deque[RotationMember], waiting: deque[RotationMember], number: int, monday: date
 ) -> list[RotationMember]:
-    """Takes the next members out of the queues; those whose last day has passed are dropped."""
+    """Takes the next `number` members from the queues; those whose last day is before `monday` are dropped."""
     taken: list[RotationMember] = []
     while len(taken) < number and (queue := new or waiting):
         member = queue.popleft()

@@ -1,4 +1,4 @@
-"""The names that a scrape collects: those of the registry whose turn it is, and never those that were erased."""
+"""Selects the names that a scrape collects: the registry's names due this week, without those erased on request."""
 
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -14,9 +14,9 @@ from instagram_assets.sources.apify_inputs import ScrapeRequest
 
 
 def refuse_forgotten_names(request: ScrapeRequest, forgotten: Forgotten) -> None:
-    """Raise ScrapeRequestError if a request names something erased; the message gives its position, not its name.
+    """Raises ScrapeRequestError if a request names an account, hashtag or post that was erased on request.
 
-    Error messages are logged, and logs must not contain the name again.
+    The message contains the position of the name and not the name, since messages are logged.
     """
     if not forgotten:
         return
@@ -36,7 +36,7 @@ def refuse_forgotten_names(request: ScrapeRequest, forgotten: Forgotten) -> None
 
 
 def is_forgotten_name(text: object, forgotten: Forgotten, request: ScrapeRequest | None = None) -> bool:
-    """Whether the text is the name or URL of an erased account, hashtag or post."""
+    """Whether the text is the name or URL of an account, hashtag or post that was erased on request."""
     if not isinstance(text, str):
         return False
     if request and request.takes_hashtags and forgotten.has("account", f"#{text.removeprefix('#').casefold()}"):
@@ -66,10 +66,10 @@ def names_from_registry(
     forgotten: Forgotten = NOTHING_FORGOTTEN,
     tell: Callable[[str], object] = lambda _: None,
 ) -> list[str]:
-    """The names Apify collects in the ISO week of `day`: accounts or hashtags, depending on the request's input.
+    """Returns the accounts or hashtags, as the request's input expects, that Apify collects in the ISO week of `day`.
 
-    Erased names are left out, and their number is reported through `tell`. Raises SettingsError for a registry `file`
-    that cannot be read, ScrapeRequestError if it has no names for the request.
+    Names erased on request are left out, and their number is logged through `tell`. Raises SettingsError for a registry
+    `file` that cannot be read, ScrapeRequestError if it has no names for the request.
     """
     registry = load_registry(file, forgotten)
     kind = "hashtag" if request.takes_hashtags else "account"

@@ -1,4 +1,4 @@
-"""Files that users provide: small ones read whole with clear errors, and strict JSON, which refuses ambiguity."""
+"""Reading of files that users provide: small files whole, and strict JSON without duplicate keys or NaN."""
 
 import json
 import math
@@ -21,7 +21,10 @@ class SmallFile(NamedTuple):
     mode: int
 
     def text(self, remedy: str) -> str:
-        """The decoded text: UTF-8 or, as some Windows programs write it, UTF-16. Raises FileError where it is none."""
+        """Returns the decoded text: UTF-8, or UTF-16 with a byte order mark, as some Windows programs write it.
+
+        Raises FileError, with `remedy` as its advice, if the bytes are neither.
+        """
         try:
             return self.data.decode("utf-16" if self.data[:2] in _BYTE_ORDERS else "utf-8-sig")
         except UnicodeDecodeError:
@@ -29,10 +32,13 @@ class SmallFile(NamedTuple):
 
 
 def read_small_file(file: str | Path, most_bytes: int, remedy: str) -> SmallFile:
-    """Read a file. Raises FileError with the remedy where it is missing, no regular file, empty or far too large."""
+    """Reads a whole file of at most `most_bytes` bytes.
+
+    Raises FileError, with `remedy` as its advice, if the file is missing, not a regular file, empty, or larger.
+    """
     path = Path(file).expanduser()
     try:
-        # Not waiting for the other end of a pipe.
+        # O_NONBLOCK: opening a pipe would wait for its writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError as error:
         raise FileError(str(path), "does not exist", remedy) from error
@@ -54,14 +60,14 @@ def read_small_file(file: str | Path, most_bytes: int, remedy: str) -> SmallFile
     return SmallFile(path, data, mode)
 
 
-MAX_DEPTH = 20
+_MAX_DEPTH = 20
 
 
 def read_json_object(file: Path, remedy: str) -> dict[str, Any]:
     """Returns the single JSON object in a file.
 
     Raises FileError, with `remedy`, for invalid JSON, duplicate keys, numbers that are not finite, lone surrogates, and
-    nesting deeper than MOST_LEVELS.
+    nesting deeper than MAX_DEPTH.
     """
 
     def refuse(problem: str) -> FileError:
@@ -88,7 +94,7 @@ def read_json_object(file: Path, remedy: str) -> dict[str, Any]:
     return content
 
 
-_TOO_DEEP = f"is nested deeper than {MAX_DEPTH} levels"
+_TOO_DEEP = f"is nested deeper than {_MAX_DEPTH} levels"
 
 
 def _text(file: Path, remedy: str) -> str:
@@ -104,7 +110,7 @@ def _text(file: Path, remedy: str) -> str:
 def _problems(value: Any, path: tuple[str, ...]) -> Iterator[str]:
     """Yields a message for each value that cannot be sent as JSON, with its field."""
     field = ".".join(map(_shown, path))
-    if len(path) > MAX_DEPTH:
+    if len(path) > _MAX_DEPTH:
         yield _TOO_DEEP
     elif isinstance(value, float) and not math.isfinite(value):
         yield f"{field} is no finite number"

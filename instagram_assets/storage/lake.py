@@ -115,7 +115,7 @@ def months(
 def read_rows(path: UPath, name: str, days: Days | None = None, columns: Sequence[str] | None = None) -> pa.Table:
     """Returns the rows of one file of an asset, of all days or some. Raises StorageError when it is damaged."""
     wanted = columns if columns is None or not days or "day" in columns else [*columns, "day"]
-    rows = read_file(path, name, wanted)
+    rows = contract_of(name).filled(read_file(path, name, wanted))
     if wanted is None:
         rows = contract_of(name).conform(rows, f"{name} ({path})")
     else:

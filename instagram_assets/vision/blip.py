@@ -1,6 +1,6 @@
 """BLIP image captioning: a faster decoder over the weights of transformers' BlipForConditionalGeneration.
 
-Same tokens as `generate` of that class, with less work: fused attention in the image encoder; keys and values of
+Same tokens as `generate` of that class, with less work: the fastest attention on this processor; keys and values of
 cross-attention are computed once per image and shared by its candidate captions; images whose captions are all
 finished leave the batch. After Li et al. 2022 (arXiv 2201.12086).
 """
@@ -12,10 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from instagram_assets.models.devices import Linear, linear, tiled
+from instagram_assets.models.kernels import choose_attention
 from instagram_assets.vision.decoding import Decoding, Tokens, ban_repeated_ngrams, nucleus
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
+
+_TIMED_CAPTIONS, _TIMED_TOKENS = 8, 16
+"""The text decoder's attention is timed for so many captions, of so many tokens: a usual batch halfway."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +74,18 @@ class Blip:
         self._head_in = self._rows(head.transform.dense.weight, head.transform.dense.bias, text.hidden_act)
         self._head_norm = head.transform.LayerNorm
         self._head_out = self._rows(head.decoder.weight, head.decoder.bias)
+        self._choose_attentions(text, vision, model.dtype, model.device)
         self.max_new_tokens: int = text.max_position_embeddings
         """Maximum caption length in tokens, from the number of position embeddings."""
+
+    def _choose_attentions(self, text: Any, vision: Any, dtype: "torch.dtype", device: "torch.device") -> None:
+        """The attention of the image encoder, and in the text decoder to the image and to the tokens so far."""
+        patches = 1 + (vision.image_size // vision.patch_size) ** 2
+        encoder = (1, self._vision_heads, patches, vision.hidden_size // self._vision_heads)
+        decoder = (_TIMED_CAPTIONS, self._heads, 1, text.hidden_size // self._heads)
+        self._image_attention = choose_attention(encoder, patches, dtype, device)
+        self._cross_attention = choose_attention(decoder, patches, dtype, device)
+        self._self_attention = choose_attention(decoder, _TIMED_TOKENS, dtype, device)
 
     def generate(self, pixels: "Tensor", decoding: Decoding, numbers: np.ndarray | None = None) -> list[list[Tokens]]:
         """Generate candidate captions of images, as token ids: for each image a list of candidates.
@@ -97,12 +112,10 @@ class Blip:
 
     def _encode(self, pixels: "Tensor") -> "Tensor":
         """Image encoder: pixels to patch embeddings [images, patches, width]."""
-        from torch.nn.functional import scaled_dot_product_attention
-
         x = self._patches(pixels)
         for layer in self._vision:
             q, k, v = layer.qkv(layer.norm(x)).unflatten(-1, (3, self._vision_heads, -1)).permute(2, 0, 3, 1, 4)
-            x = x + layer.out(scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+            x = x + layer.out(self._image_attention(q, k, v).transpose(1, 2).flatten(2))
             x = x + layer.feed_forward_out(layer.feed_forward_in(layer.mlp_norm(x)))
         return self._vision_norm(x)
 
@@ -149,18 +162,16 @@ class Blip:
 
     def _step(self, ids: "Tensor", step: int, cross: Sequence["Tensor"], past: Sequence["Tensor"]) -> "Tensor":
         """Logits [rows, vocabulary] of the next token; appends this step's keys and values to the cache `past`."""
-        from torch.nn.functional import scaled_dot_product_attention
-
         embed = self._embeddings
         x = embed.LayerNorm(embed.word_embeddings(ids) + embed.position_embeddings.weight[step])
         for layer, (cross_keys, cross_values), (keys, values) in zip(self._text, cross, past, strict=True):
             q, k, v = layer.qkv(x).unflatten(-1, (3, self._heads, -1)).unbind(1)
             keys[:, :, step], values[:, :, step] = k, v
             so_far = slice(0, step + 1)
-            attended = scaled_dot_product_attention(q.unsqueeze(2), keys[:, :, so_far], values[:, :, so_far])
+            attended = self._self_attention(q.unsqueeze(2), keys[:, :, so_far], values[:, :, so_far])
             x = layer.self_norm(layer.self_out(attended.flatten(1)) + x)
             q = layer.cross_query(x).view(cross_keys.shape[0], -1, self._heads, cross_keys.shape[-1]).transpose(1, 2)
-            attended = scaled_dot_product_attention(q, cross_keys, cross_values)
+            attended = self._cross_attention(q, cross_keys, cross_values)
             x = layer.cross_norm(layer.cross_out(attended.transpose(1, 2).reshape(x.shape)) + x)
             x = layer.norm(layer.feed_forward_out(layer.feed_forward_in(x)) + x)
         return self._head_out(self._head_norm(self._head_in(x)))

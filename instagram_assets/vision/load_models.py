@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from instagram_assets.errors import ModelError
 from instagram_assets.models.devices import choose_device, choose_dtype
 from instagram_assets.models.file_checks import read_config
+from instagram_assets.models.kernels import pack_linear_layers
 from instagram_assets.models.local_models import ModelSource, loading_errors
 from instagram_assets.vision.decoding import Decoding, TransformersDecoder
 from instagram_assets.vision.preprocess import Preprocessor
@@ -51,6 +52,10 @@ def fold_quick_gelu(model: Any) -> int:
 
 _CAPTION_ARCHITECTURES = ("blip", "blip-2", "git", "vision-encoder-decoder")
 """Model types that caption an image without a text prompt."""
+
+
+_PACKABLE = ("clip", "siglip")
+"""Embedders whose linear layers nobody else reads the weights of."""
 
 
 @dataclass(frozen=True)
@@ -117,9 +122,11 @@ def _embedder(source: ModelSource, device: str, precision: str) -> LoadedModel:
                 "Name one of CLIP's or SigLIP's kind."
             )
         loaded = _load(kind, source, device, precision)
-        # fp32 must reproduce transformers' own values exactly, bf16 must be fast.
+        # fp32 must reproduce transformers' own values to the last bits, bf16 must be fast.
         if loaded.dtype.itemsize < 4:
             fold_quick_gelu(loaded.model)
+        if config.model_type in _PACKABLE:
+            pack_linear_layers(loaded.model)
         with _test_errors(source):
             _test_embeddings(loaded)
         return loaded

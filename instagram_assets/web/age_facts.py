@@ -11,8 +11,11 @@ from markupsafe import Markup
 from pydantic import TypeAdapter, ValidationError
 
 from instagram_assets.age.artifacts import FEWEST_SHOWN
+from instagram_assets.age.audience_share import COLUMNS, share_of
 from instagram_assets.age.card import NOT_FOR_PERSONS
-from instagram_assets.age.statistics import Evaluation, Prevalence, prevalence, too_few
+from instagram_assets.age.model_files import AgeConfig
+from instagram_assets.age.prevalence import too_few
+from instagram_assets.age.statistics import Evaluation
 from instagram_assets.errors import ModelError, StorageError
 from instagram_assets.settings import Settings
 from instagram_assets.storage.lake import lake_root, read_table
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
 
-State = Literal["off", "untrained", "problem", "not_judged", "ready"]
+AgeModelState = Literal["off", "untrained", "problem", "not_judged", "ready"]
 """`off`: switched off or without a purpose; `not_judged`: converted from an old file, which brings no measures."""
 
 _EVALUATIONS = TypeAdapter(dict[Literal["model", "tfidf", "majority"], Evaluation])
@@ -35,8 +38,9 @@ class Audience:
     """What the predictions say of all accounts together, never of one.
 
     Of `accounts`, `labelled` got a label and `abstained` none; `by_others` were asked of another model and do not
-    count. `share` is that at or above the cut-off, corrected by the model's errors, from `low` to `high`; null where
-    it cannot be told: `too_few` is then true where a group is too small to hide in, else `note` says why.
+    count. `share` is that at or above the cut-off, corrected by the model's errors, from `low` to `high`, if what the
+    interval `assumes` is so; null where it cannot be told: `too_few` is then true where a group is too small to hide
+    in, else `note` says why. `warnings` say what sets the accounts apart from the test users.
     """
 
     accounts: int
@@ -48,13 +52,15 @@ class Audience:
     high: float | None = None
     too_few: bool = False
     note: str = ""
+    assumes: str = ""
+    warnings: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True)
 class AgeFacts:
     """The age model as people are to know it; of one that is `off` nothing else is there."""
 
-    state: State
+    state: AgeModelState
     warning: str = NOT_FOR_PERSONS
     problem: str = ""
     model: str = ""
@@ -96,36 +102,32 @@ def read_age_facts(settings: Settings) -> AgeFacts:
         **known,
     }
     try:
-        audience = read_audience(settings, folder, source.label, is_judged=bool(known))
+        audience = read_audience(settings, folder, source.label, source.config)
         return AgeFacts("ready" if known else "not_judged", audience=audience, **about)
     except (ModelError, StorageError) as error:  # the metrics can be shown all the same
         return AgeFacts("ready" if known else "not_judged", audience_problem=str(error), **about)
 
 
-def read_audience(settings: Settings, folder: Path, model: str, *, is_judged: bool) -> Audience | None:
+def read_audience(settings: Settings, folder: Path, model: str, config: AgeConfig) -> Audience | None:
     """The model's predictions aggregated over all accounts of the lake; null where it has made none.
 
-    Raises StorageError for a damaged table, ModelError for damaged test users.
+    Raises StorageError for a damaged table.
     """
-    from instagram_assets.age.artifacts import read_test
-
-    table = read_table(lake_root(settings), "age_predictions", columns=["probability", "abstained", "model"])
+    table = read_table(lake_root(settings), "age_predictions", columns=["abstained", "model", *COLUMNS])
     own = table.filter(pa.array([each == model for each in table["model"].to_pylist()], pa.bool_()))
     if not table.num_rows:
         return None
     abstained = sum(1 for each in own["abstained"].to_pylist() if each)
     counts = (own.num_rows, own.num_rows - abstained, abstained, table.num_rows - own.num_rows)
-    chances = own["probability"].drop_null()
-    if len(chances) < FEWEST_SHOWN:
+    if len(own) - own["probability"].null_count < FEWEST_SHOWN:
         # The number of labelled accounts would reveal single ones.
         return Audience(own.num_rows, 0, 0, counts[3], too_few=True)
-    if not is_judged:
+    if not config.metrics:
         return Audience(*counts)
-    test = read_test(folder)
-    found: Prevalence = prevalence(chances.to_numpy(), test["label"], test["model"])
-    if found.share is None:
-        return Audience(*counts, note=found.note)
-    return Audience(*counts, share=found.share, low=found.low, high=found.high)
+    found = share_of(own, folder, config)
+    share, warnings = found.share, list(found.warnings)
+    limits = (None, None) if (share.low, share.high) == (0, 1) else (share.low, share.high)
+    return Audience(*counts, share.share, *limits, note=share.note, assumes=share.assumes, warnings=warnings)
 
 
 def _judged(folder: Path) -> dict[str, Any]:

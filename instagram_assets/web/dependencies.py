@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from upath import UPath
 
-from instagram_assets.datasets.overrides import LONGEST_WHY
+from instagram_assets.datasets.manual_overrides import LONGEST_WHY
 from instagram_assets.search.image_search import LONGEST_QUERY, MOST_IMAGES
 from instagram_assets.search.search_requests import LARGEST_SHARPNESS, LARGEST_SIDE, LONGEST_NAME
 from instagram_assets.settings import Settings

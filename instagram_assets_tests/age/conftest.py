@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from instagram_assets.age.calibration_by_posts import PostLine
 from instagram_assets.age.model_files import AgeConfig, AgeModelSource, find_age_model, load_backbone, save_age_model
 from instagram_assets.models.local_models import find_model
 from instagram_assets_tests.age.small_language_models import save_language_model
@@ -66,7 +67,7 @@ def example_config() -> AgeConfig:
         max_seq_len=12,
         model_name_or_path="tiny-bert",
         purpose="tests",
-        calibration=(0.9, 0.1),
+        calibration=(PostLine(1, 0.9, 0.1),),
         abstain_below=0.6,
         metrics={"accuracy": 0.5, "test_users": 0},
     )

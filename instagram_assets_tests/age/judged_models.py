@@ -24,6 +24,7 @@ def invented_users(number: int) -> pa.Table:
     rows: dict[str, Any] = {
         "label": (random.uniform(size=number) < chances).astype(np.int8),
         "model": chances,
+        "scores": [[chance] for chance in chances.tolist()],
         "tfidf": np.clip(chances + random.normal(0, 0.2, number), 0.01, 0.99),
         "language": ["ko", "en"] * (number // 2),
         "posts": ["1 post", "2 to 9 posts"] * (number // 2),

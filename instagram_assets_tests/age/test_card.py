@@ -18,7 +18,8 @@ from instagram_assets.age.artifacts import (
     report_files,
 )
 from instagram_assets.age.card import NOT_FOR_PERSONS, TrainingFacts
-from instagram_assets.age.holdout import TEST_SCHEMA, post_count_class
+from instagram_assets.age.holdout import TEST_SCHEMA
+from instagram_assets.age.post_counts import post_count_class
 from instagram_assets.errors import ModelError
 
 FACTS = TrainingFacts(
@@ -33,8 +34,7 @@ FACTS = TrainingFacts(
         "validation": {"users": 15, "positives": 7, "posts": 100},
         "test": {"users": 200, "positives": 100, "posts": 1_500},
     },
-    slope=1.25,
-    intercept=-0.5,
+    calibration=[[1, 1.25, -0.5], [10, 1.5, 0.0]],
     left_out={"labelled users without texts": 3},
     history=[{"stage": "head", "epoch": 1, "train_loss": 0.7, "validation_loss": 0.6, "validation_auc": 0.8}],
 )
@@ -45,7 +45,8 @@ def _test_users(signal: float) -> pa.Table:
     labels = np.arange(200) % 2
     rows = {
         "label": labels,
-        "model": 1 / (1 + np.exp(-random.normal(signal * (labels - 0.5), 1))),
+        "model": (chances := 1 / (1 + np.exp(-random.normal(signal * (labels - 0.5), 1)))),
+        "scores": [[chance, None] for chance in chances.tolist()],
         "tfidf": random.random(200),
         "language": ["ko", "en", "mixed", "other", None] * 40,
         "posts": [post_count_class(number) for number in random.integers(1, 80, 200).tolist()],
@@ -61,7 +62,7 @@ def test_the_card_says_what_a_reader_must_know() -> None:
         FACTS.purpose,
         "bert@0123",
         "age ≥ 21",
-        "slope 1.25, intercept -0.5",
+        "1 post: slope 1.25, intercept -0.5; 10 posts: slope 1.5, intercept 0",
         f"{model.share:.3f} [{model.low:.3f}, {model.high:.3f}]",
         f"{words.share:.3f}",
         "70, of them 30 of label 1; 900 posts",
@@ -119,8 +120,11 @@ def test_damaged_test_users_are_told_by_name(tmp_path: Path) -> None:
     (tmp_path / "test_users.parquet").write_bytes(b"PAR1 nothing")
     with pytest.raises(ModelError, match=r"test_users\.parquet: damaged"):
         read_test(tmp_path)
-    pq.write_table(_test_users(2).set_column(4, "posts", pa.array([37] * 200)), tmp_path / "test_users.parquet")
+    pq.write_table(_test_users(2).set_column(5, "posts", pa.array([37] * 200)), tmp_path / "test_users.parquet")
     with pytest.raises(ModelError, match="other columns"):
+        read_test(tmp_path)
+    pq.write_table(_test_users(2).drop_columns("scores"), tmp_path / "test_users.parquet")
+    with pytest.raises(ModelError, match=r"of an older version, .* by number of posts; .*Train the age model again"):
         read_test(tmp_path)
 
 
@@ -135,7 +139,7 @@ def test_one_test_user_of_one_class_is_reported() -> None:
 def test_no_group_of_few_users_is_told_nor_follows_from_the_others(small: tuple[int, ...], shown: int) -> None:
     names = [name for name, users in zip(("other", "mixed"), small, strict=False) for _ in range(users)]
     languages = pa.array([*names, *["ko"] * (200 - len(names))])
-    test = _test_users(2).set_column(3, "language", languages)
+    test = _test_users(2).set_column(4, "language", languages)
     report = make_report(FACTS, test)
     groups = report.evaluations["model"].groups["language"]
     assert len(groups) == shown

@@ -163,6 +163,10 @@ def _half_a_calibration(folder: Path) -> None:
     edit(folder / CONFIG, calibration=[1.0])
 
 
+def _calibration_out_of_order(folder: Path) -> None:
+    edit(folder / CONFIG, calibration=[[10, 1.0, 0.0], [1, 1.0, 0.0]])
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -177,8 +181,9 @@ def _half_a_calibration(folder: Path) -> None:
         (_no_tokenizer, r"the tokenizer is missing"),
         (_label_the_other_way_round, r"positive is 'age<cutoff'"),
         (_no_cutoff, r"age_cutoff is 'twenty-one'"),
-        (_endless_calibration, r"calibration is \[inf, 0\.1\]"),
+        (_endless_calibration, r"calibration is \[\[1, inf, 0\.1\]\]"),
         (_half_a_calibration, r"calibration is \[1\.0\]"),
+        (_calibration_out_of_order, r"calibration is \[\[10, "),
     ],
 )
 def test_what_is_no_whole_age_model_is_refused_when_found(
@@ -250,4 +255,4 @@ def test_a_language_model_with_and_without_pooler_is_the_same(language_model: Pa
 
 
 def test_the_example_config_is_plain_json() -> None:
-    assert json.loads(json.dumps(asdict(example_config())))["calibration"] == [0.9, 0.1]
+    assert json.loads(json.dumps(asdict(example_config())))["calibration"] == [[1, 0.9, 0.1]]

@@ -22,6 +22,7 @@ from instagram_assets.age.user_texts import UserTexts
 from instagram_assets.errors import FileError, ModelError, SettingsError, StorageError, TrainingDataError
 from instagram_assets.schemas import AGE_PREDICTIONS, POSTS
 from instagram_assets.settings import Settings, load_settings
+from instagram_assets.storage.locks import alone_or
 from instagram_assets_tests.age.people import people
 from instagram_assets_tests.age.small_language_models import save_language_model
 
@@ -163,12 +164,13 @@ def test_the_test_users_decide_nothing(home: Home) -> None:
     first = pipeline.train_model(settings).report
     for name, part in pipeline.training_data(settings).split.parts.items():
         if part == "test":
-            (home.folder / "texts" / f"{name}.json").write_text(f'["school exam {name}"]')
+            texts = [f"school exam {name} {place}" for place in range(3)]
+            (home.folder / "texts" / f"{name}.json").write_text(json.dumps(texts))
     second = pipeline.train_model(settings).report
     assert second.facts.fingerprint != first.facts.fingerprint
     assert second.evaluations["model"].brier != first.evaluations["model"].brier
-    assert (second.facts.slope, second.facts.intercept) == (first.facts.slope, first.facts.intercept)
-    assert second.facts.slope > 0
+    assert second.facts.calibration == first.facts.calibration
+    assert second.facts.calibration[-1][1] > 0
     assert second.facts.history == first.facts.history
 
 
@@ -184,16 +186,23 @@ def test_calibration_users_turn_logits_into_probabilities_and_choose_no_epoch(ho
     second = pipeline.train_model(settings)
     assert (second.folder / HEAD).read_bytes() == head
     assert second.report.facts.history == first.report.facts.history
-    assert (second.report.facts.slope, second.report.facts.intercept) != (
-        first.report.facts.slope,
-        first.report.facts.intercept,
-    )
+    assert second.report.facts.calibration != first.report.facts.calibration
 
 
 def test_a_model_that_lost_its_measures_is_made_again(home: Home) -> None:
     folder = pipeline.train_model(home.settings()).folder
     (folder / "metrics.json").write_text("{}")
     assert pipeline.train_model(home.settings()).trained
+
+
+def test_two_trainings_of_one_model_exclude_each_other(home: Home) -> None:
+    folder = home.folder / "model"
+    with (
+        alone_or(home.folder / ".model.training", AssertionError()),
+        pytest.raises(ModelError, match=r"model: another training is at work on this model\. Wait"),
+    ):
+        pipeline.train_model(home.settings(), folder=folder)
+    assert pipeline.train_model(home.settings(), folder=folder).trained
 
 
 def test_a_damaged_model_is_made_again(home: Home) -> None:

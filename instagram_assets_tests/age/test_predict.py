@@ -2,6 +2,7 @@
 
 import csv
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,15 @@ import pytest
 import torch
 
 from instagram_assets.age import encode
+from instagram_assets.age.calibration_by_posts import PostLine
 from instagram_assets.age.model_files import AgeModelSource, LoadedAgeModel, load_age_model
-from instagram_assets.age.predict import predict, write_predictions_csv
-from instagram_assets.schemas import AGE_PREDICTIONS
+from instagram_assets.age.post_counts import sample_texts
+from instagram_assets.age.predict import predict
+from instagram_assets.age.predictions_csv import write_predictions_csv
+from instagram_assets.schemas import AGE_PREDICTIONS, CONTRACTS
+from instagram_assets.settings import load_settings
+from instagram_assets.storage.lake import open_lake, read_table
+from instagram_assets.storage.lake_writer import write_cells
 
 POSTS = [
     ["school exam love"] * 3,
@@ -36,13 +43,13 @@ def loaded(age_source: AgeModelSource) -> LoadedAgeModel:
     return load_age_model(age_source, "cpu", "fp32")
 
 
-def by_hand(loaded: LoadedAgeModel, texts: list[str]) -> float:
+def by_hand(loaded: LoadedAgeModel, texts: list[str], slope: float = 0.9, intercept: float = 0.1) -> float:
     """The probability by the model's own forward pass, one user in one batch."""
     tokens = loaded.tokenizer(texts, truncation=True, max_length=12, padding=True, return_tensors="pt")
     owners = torch.zeros(len(texts), dtype=torch.long)
     with torch.inference_mode():
         logit = loaded.model(tokens["input_ids"], tokens["attention_mask"], owners, 1).item()
-    return 1 / (1 + math.exp(-(0.9 * logit + 0.1)))
+    return 1 / (1 + math.exp(-(slope * logit + intercept)))
 
 
 def test_each_account_has_the_models_calibrated_probability(loaded: LoadedAgeModel) -> None:
@@ -62,6 +69,21 @@ def test_each_account_has_the_models_calibrated_probability(loaded: LoadedAgeMod
     assert len({round(rows[place]["probability"], 4) for place in (0, 1, 3)}) == 3
     assert {row["age_cutoff"] for row in rows} == {21}
     assert {row["model"] for row in rows} == {loaded.source.label}
+
+
+def test_each_account_is_compared_by_as_many_posts_as_were_tested(loaded: LoadedAgeModel) -> None:
+    lines = (PostLine(1, 0.9, 0.1), PostLine(3, 1.8, -0.2))
+    config = replace(loaded.source.config, calibration=lines)
+    posts = [["school exam", "garden", "a b", "love"], ["school exam", "garden"]]
+    users = pa.table({"username": ["four", "two"], "texts": posts})
+    rows = predict(users, replace(loaded, source=replace(loaded.source, config=config))).to_pylist()
+    assert [row["compared_posts"] for row in rows] == [3, 1]
+    assert [row["language"] for row in rows] == ["en", "en"]
+    assert rows[0]["probability"] != rows[0]["compared_probability"]
+    for row, texts in zip(rows, posts, strict=True):
+        sample = sample_texts(row["account"], texts, row["compared_posts"])
+        line = {1: (0.9, 0.1), 3: (1.8, -0.2)}[row["compared_posts"]]
+        assert row["compared_probability"] == pytest.approx(by_hand(loaded, sample, *line), abs=1e-5)
 
 
 def test_an_account_without_text_has_a_row_with_the_reason(loaded: LoadedAgeModel) -> None:
@@ -95,7 +117,7 @@ def test_bf16_gives_the_probabilities_of_fp32(age_source: AgeModelSource, monkey
 def test_progress_counts_posts(loaded: LoadedAgeModel) -> None:
     told: list[tuple[int, int]] = []
     predict(USERS, loaded, lambda done, total: told.append((done, total)))
-    assert told[-1] == (7, 10)
+    assert told[-1] == (10, 14)  # those by which each is compared with test users count again
     assert told == sorted(told)
 
 
@@ -127,3 +149,20 @@ def test_the_csv_begins_with_the_sources_two_columns(loaded: LoadedAgeModel, tmp
     assert answers == ["" if value is None else str(int(value)) for value in table["at_least_cutoff"].to_pylist()]
     assert lines[2]["reason"] == "no post with text"
     assert float(lines[0]["probability"]) == table["probability"][0].as_py()
+
+
+def test_predictions_of_an_older_lake_are_read_with_nulls_for_what_was_not_kept_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = open_lake(load_settings(data_dir=tmp_path))
+    row: dict[str, object] = {"account": "jane", "probability": 0.25, "status": "ok"}
+    older = replace(AGE_PREDICTIONS, columns=tuple(each for each in AGE_PREDICTIONS.columns if not each.added))
+    with monkeypatch.context() as patch:
+        patch.setitem(CONTRACTS, "age_predictions", older)
+        write_cells(lake, "age_predictions", ["jane"], None, older.table([row]))
+    expected = {**dict.fromkeys(AGE_PREDICTIONS.schema.names), **row}
+    assert read_table(lake, "age_predictions").to_pylist() == [expected]
+    some = ["account", "compared_posts"]
+    assert read_table(lake, "age_predictions", columns=some).to_pylist() == [
+        {"account": "jane", "compared_posts": None}
+    ]

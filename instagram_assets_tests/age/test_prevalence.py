@@ -5,7 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from instagram_assets.age.calibration import sigmoid
-from instagram_assets.age.statistics import prevalence, share
+from instagram_assets.age.prevalence import prevalence
+from instagram_assets.age.statistics import share
 
 HELD_OUT = np.array([0] * 60 + [1] * 40)
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ with child_processes(Path(sys.argv[1]), "children-") as group:
 def numbers(log: Path) -> list[int]:
     """What the family told, once it has."""
     while not (text := log.read_text()).endswith("\n"):
-        pass
+        time.sleep(0.01)
     return [int(number) for number in text.split()]
 
 

@@ -5,7 +5,6 @@ One `dev` for both, since starting it takes longer than either.
 
 import signal
 import sqlite3
-import threading
 import time
 from contextlib import closing
 from pathlib import Path
@@ -22,12 +21,14 @@ ENVIRONMENT = {
     "NO_COLOR": "1",
 }
 PATIENCE = 240
+PAUSE = 0.2  # between two looks, so that what is waited for has the processors
 
 
 def wait_for_landing(dev: Dev, *states: str) -> None:
     """Wait until a landing run is in one of these states."""
     while not set(states) & set(landing_states(dev.data)):
         assert dev.process.poll() is None
+        time.sleep(PAUSE)
 
 
 def landing_states(data: Path) -> list[str]:
@@ -60,6 +61,7 @@ def wait_for_posts(dev: Dev) -> None:
     """Wait until the table of posts is made."""
     while not list((dev.data / "lake" / "posts").glob("*/*.parquet")):
         assert dev.process.poll() is None
+        time.sleep(PAUSE)
 
 
 def drop_archive(dev: Dev) -> None:
@@ -73,4 +75,4 @@ def wait_for_tokens(dev: Dev, count: int) -> None:
     end = time.monotonic() + PATIENCE
     while read_table(UPath(dev.data / "lake"), "tokens").num_rows < count and time.monotonic() < end:
         assert dev.process.poll() is None
-        threading.Event().wait(1)  # the sensors look every ten seconds
+        time.sleep(PAUSE)

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ def child(dev: Dev, words: str) -> int:
         for number, command in dev.family.items():
             if words in command:
                 return number
+        time.sleep(0.05)
 
 
 def test_a_killed_dev_leaves_no_process(tmp_path: Path) -> None:

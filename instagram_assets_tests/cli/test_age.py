@@ -121,6 +121,24 @@ def test_predictions_have_the_sources_columns_first_and_tell_old_from_young(run:
     assert "Not for decisions about a person" in done.output
 
 
+def test_known_ages_anchor_the_share_and_what_they_changed_is_told(run: Run, home: Path) -> None:
+    done = predict(run, home, "--labelled", home / "labels.csv", *PURPOSE)
+    assert done.exit_code == 0, done.output
+    assert "90 people of known age " in done.output
+    assert "if the people of known age are a random sample of this audience" in done.output
+    with open("out/predictions_share.csv", encoding="utf-8-sig", newline="") as stream:
+        above, below = csv.DictReader(stream)
+    assert (above["people"], below["people"]) == ("21 or older", "under 21")
+    assert above["assumes"] == "if the people of known age are a random sample of this audience"
+    assert float(above["low"]) <= 0.5 <= float(above["high"])
+    (home / "few.csv").write_text("username,age\nuser0001,30\nuser0002,15\n", encoding="utf-8")
+    done = predict(run, home, "--labelled", home / "few.csv", *PURPOSE)
+    assert (
+        "warning: of 2 people of known age 2 are in this audience with a probability, and 50 are needed" in done.output
+    )
+    assert predict(run, home, "--labelled", home / "none.csv", *PURPOSE).exit_code == 1
+
+
 def test_users_without_text_have_a_row_with_the_reason(run: Run, home: Path, tmp_path: Path) -> None:
     shutil.copytree(home / "users", tmp_path / "users")
     (tmp_path / "users" / "silent.json").write_text(json.dumps(collected(None, "😀")), encoding="utf-8")

@@ -17,7 +17,7 @@ import pytest
 from instagram_assets.automation.shell_runs import open_instance, run_job
 from instagram_assets.cli.materialize_assets import materialize_selection
 from instagram_assets.cli.search import SearchResult, run_search
-from instagram_assets.datasets.overrides import decide
+from instagram_assets.datasets.manual_overrides import decide
 from instagram_assets.demo import MODELS
 from instagram_assets.demo.search_site import Results, SearchPage, mixed, subject
 from instagram_assets.errors import RunFailedError, SearchRequestError

@@ -19,7 +19,7 @@ from instagram_assets.datasets.csv import write_csv
 from instagram_assets.datasets.json import write_json
 from instagram_assets.datasets.parquet import write_parquet
 from instagram_assets.datasets.table_parts import one_part
-from instagram_assets.datasets.records import merged_records
+from instagram_assets.datasets.merged_records import merged_records
 from instagram_assets.engagement.post_metrics import impressions
 from instagram_assets_tests.datasets.tables import image, images, post, posts
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from instagram_assets import schemas
-from instagram_assets.datasets import csv, records
+from instagram_assets.datasets import csv, merged_records
 from instagram_assets.datasets.parquet import SCHEMA, write_parquet
 from instagram_assets.datasets.table_parts import one_part
 from instagram_assets.schemas import Column
@@ -75,14 +75,16 @@ def _table(rows: Iterable[tuple[str, str, str, str]]) -> str:
 
 
 def _posts() -> Iterable[tuple[str, str, str, str]]:
-    names = {source: name for name, source in records.FROM_POSTS.items()}
+    names = {source: name for name, source in merged_records.FROM_POSTS.items()}
     meanings = {column.name: column.meaning for column in (*schemas.POSTS.columns, *schemas.IMPRESSIONS.columns)}
     for field in SCHEMA:
         if field.name != "images":
             name = csv.IMPRESSION.name if field.name == csv.IMPRESSION.name else names.get(field.name, "")
             yield field.name, name, _kind(field.type), meanings[field.name]
-    only: list[Column] = [column for column in records.COLUMNS if column.name not in records.FROM_POSTS]
-    for column in (*only, *records.CAPTION_COLUMNS):
+    only: list[Column] = [
+        column for column in merged_records.RECORD_COLUMNS if column.name not in merged_records.FROM_POSTS
+    ]
+    for column in (*only, *merged_records.CAPTION_COLUMNS):
         if column.name != "images":
             yield "", column.name, _kind(column.type), column.meaning
     raw = csv.CAPTION_RAW
@@ -113,7 +115,11 @@ def test_the_page_says_what_the_columns_are() -> None:
 
 def test_every_column_of_every_form_is_on_the_page() -> None:
     text = PAGE.read_text("utf-8")
-    written = (*SCHEMA.names, *csv.columns_of([{c.name: None for c in records.COLUMNS}]), csv.IMPRESSION.name)
+    written = (
+        *SCHEMA.names,
+        *csv.keys_of_records([{c.name: None for c in merged_records.RECORD_COLUMNS}]),
+        csv.IMPRESSION.name,
+    )
     assert [name for name in written if f"`{name}`" not in text] == []
 
 

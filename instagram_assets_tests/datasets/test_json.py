@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from instagram_assets.datasets.json import json_name, write_json
-from instagram_assets.datasets.records import merged_records
+from instagram_assets.datasets.merged_records import merged_records
 from instagram_assets.datasets.table_parts import one_part
 from instagram_assets.errors import FileError
 from instagram_assets.local.image_files import read_merged_json

@@ -24,8 +24,8 @@ from instagram_assets.datasets.lists import (
     read_decisions,
     read_list,
 )
-from instagram_assets.datasets.overrides import decide as decide_of_search
-from instagram_assets.datasets.overrides import read_overrides
+from instagram_assets.datasets.manual_overrides import decide as decide_of_search
+from instagram_assets.datasets.manual_overrides import read_overrides
 from instagram_assets.errors import ListError, NotFoundError, SearchRequestError
 from instagram_assets.forget import lake_tables
 from instagram_assets.forget.verification import search_all_data

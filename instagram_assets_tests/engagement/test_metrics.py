@@ -20,7 +20,7 @@ from instagram_assets.ingest import landing
 from instagram_assets.ingest.observations import read_posts
 from instagram_assets.schemas import POST_METRICS, POSTS_RAW
 from instagram_assets.settings import load_settings
-from instagram_assets.storage.views import open_view, read_view
+from instagram_assets.storage.sql_views import open_view, read_view
 from instagram_assets_tests.engagement.observing import expected_growth, expected_metrics
 from instagram_assets_tests.ingest.records import post, write
 from instagram_assets_tests.storage.lakes import lake_of

@@ -14,7 +14,7 @@ from upath import UPath
 
 from instagram_assets.datasets.csv import read_csv
 from instagram_assets.datasets.delta import write_delta
-from instagram_assets.datasets.selected_posts import Chosen, write_selection
+from instagram_assets.datasets.selected_posts import PostSelection, write_selection
 from instagram_assets.forget.outputs import output_steps
 from instagram_assets.local.image_files import read_merged_json
 from instagram_assets.privacy.forgotten_identifiers import Identifiers
@@ -28,7 +28,7 @@ from instagram_assets_tests.faults.campaign import Scenario
 
 IMPORTS = (
     *("pyarrow.parquet", "pyarrow.compute", "deltalake", "deltalake.transaction", "deltalake.exceptions"),
-    *("instagram_assets.forget.outputs", "openpyxl"),
+    *("instagram_assets.forget.outputs", "openpyxl", "pandas", "pyarrow.pandas_compat"),
 )
 _SUBJECT, _OTHER = "jane.doe_77", "mina.draws"
 _DAYS = (date(2026, 9, 1), date(2026, 10, 1))
@@ -62,7 +62,7 @@ def _prepared() -> Path:
         for day, post_id in zip(_DAYS, ids, strict=True):
             write_cells(lake, "posts", [account], (day, day), POSTS.table([_post(account, day, post_id)]))
     for form in ("csv", "json", "parquet"):
-        write_selection(lake, form, datasets / "selection", Chosen(), "post")
+        write_selection(lake, form, datasets / "selection", PostSelection(), "post")
     write_delta(lake, str(datasets / "delta"))
     search = datasets / "search" / "cat"
     search.mkdir(parents=True)

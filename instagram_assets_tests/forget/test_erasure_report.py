@@ -11,8 +11,8 @@ import pytest
 from instagram_assets.errors import ForgetError
 from instagram_assets.forget import erasure
 from instagram_assets.forget.ambiguous_names import require_removable
+from instagram_assets.forget.erasure_steps import Step, StepResult
 from instagram_assets.forget.not_erased import list_not_erased
-from instagram_assets.forget.steps import Step, StepResult
 from instagram_assets.forget.verification import is_named_after
 from instagram_assets.privacy.forgotten_identifiers import Forgotten, Identifiers
 from instagram_assets.settings import Settings, settings

@@ -9,7 +9,7 @@ import pytest
 
 from instagram_assets.forget import erasure
 from instagram_assets.forget.erasure_report import ErasureReport
-from instagram_assets.forget.steps import Step, StepResult
+from instagram_assets.forget.erasure_steps import Step, StepResult
 from instagram_assets.forget.verification import patterns_of
 from instagram_assets.privacy.byte_search import search_folders
 from instagram_assets.privacy.forgotten_identifiers import Forgotten
@@ -20,7 +20,7 @@ from instagram_assets_tests.folder_hashes import digests
 from instagram_assets_tests.forget.lakes import JANE, add_derived, make_tables
 
 TRIALS, SEED = 20, 7
-LOADED = ["instagram_assets.forget.erasure", "pyarrow.parquet", "deltalake"]
+LOADED = ["instagram_assets.forget.erasure", "pyarrow.parquet", "pyarrow.dataset", "deltalake", "pandas"]
 
 
 def forget_her(home: str) -> None:

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 from upath import UPath
 
-from instagram_assets.datasets.overrides import decide, read_overrides
+from instagram_assets.datasets.manual_overrides import decide, read_overrides
 from instagram_assets.forget import feature_store, lake_tables, landing_zone
-from instagram_assets.forget.steps import Step, StepResult
+from instagram_assets.forget.erasure_steps import Step, StepResult
 from instagram_assets.forget.verification import search_all_data
 from instagram_assets.ingest.landing import is_landed, land_file
 from instagram_assets.ingest.manifests import manifests

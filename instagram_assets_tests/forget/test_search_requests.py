@@ -10,7 +10,7 @@ import pytest
 from instagram_assets.automation.search_runs import search_run_tags
 from instagram_assets.automation.shell_runs import open_instance
 from instagram_assets.cli.forget import history_erasure_planner
-from instagram_assets.datasets.overrides import decide
+from instagram_assets.datasets.manual_overrides import decide
 from instagram_assets.definitions import defs
 from instagram_assets.forget import erasure, search_requests
 from instagram_assets.partitions import HISTORY_TAG, SHOWN_IN_HISTORY

@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 from upath import UPath
 
 from instagram_assets.engagement.post_metrics import impression
-from instagram_assets.lake import Lake
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.index_reader import LakeIndex
 from instagram_assets.lake_index.update import update_index
+from instagram_assets.notebook_lake import Lake
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.storage.lake_writer import write_asset, write_cells
 

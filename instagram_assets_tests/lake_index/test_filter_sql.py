@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from instagram_assets.lake import Lake
 from instagram_assets.lake_index.filter_sql import condition_of
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.index_reader import LakeIndex
 from instagram_assets.lake_index.page_rows import image_rows, post_rows
 from instagram_assets.lake_index.sorted_rows import SortedRows
+from instagram_assets.notebook_lake import Lake
 from instagram_assets_tests.lake_index.query_lake import image_id, indexed
 
 Row = dict[str, Any]

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from instagram_assets.models import devices
-from instagram_assets.models.devices import choose_dtype, has_matrix_units, linear, packs_bf16
+from instagram_assets.models.devices import choose_dtype, linear, multiplies_bf16, packs_bf16
 
 CPU = torch.device("cpu")
 EVERY_FLAG = {"amx_bf16": True, "avx512_bf16": True}
@@ -55,7 +55,7 @@ def test_auto_computes_whatever_torch_may_use_of_the_processor(limit: str) -> No
 @pytest.mark.usefixtures("without_bf16")
 def test_auto_takes_fp32_where_the_processor_refuses_bf16() -> None:
     assert choose_dtype("auto", CPU) == torch.float32
-    assert not has_matrix_units()
+    assert not multiplies_bf16()
 
 
 @pytest.mark.usefixtures("without_bf16")

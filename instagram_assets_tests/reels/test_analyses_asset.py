@@ -8,7 +8,9 @@ import dagster as dg
 import pytest
 
 from instagram_assets.automation.shell_runs import run_job
-from instagram_assets.media.excluded import PAST_RETENTION
+from instagram_assets.cli.reel_pipeline import ReelPipelineResult, summary_lines
+from instagram_assets.demo.gemini_server import GeminiAnswer
+from instagram_assets.media.never_download import PAST_RETENTION
 from instagram_assets.partitions import Box, register_accounts
 from instagram_assets.schemas import REEL_VIDEOS
 from instagram_assets.settings import settings
@@ -124,3 +126,44 @@ def test_what_was_seen_in_a_video_stays_when_that_went_with_retention(
     watch(lake_of_two)
     assert rows() == before
     assert gemini.count(GENERATE) == calls
+
+
+@pytest.mark.parametrize(
+    ("setting", "failure", "status"),
+    [
+        ({"GEMINI__MODEL": "gemini-2.5-pro"}, BLOCKED, "blocked"),
+        ({"GEMINI__MODEL": "gemini-2.5-pro", "GEMINI__MAX_USD_PER_DAY": "0.000001"}, None, "over_budget"),
+    ],
+)
+def test_an_analysis_stays_while_another_model_fails_and_the_row_says_so(
+    gemini: FaultyGemini,
+    lake_of_two: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+    setting: dict[str, str],
+    failure: GeminiAnswer | None,
+    status: str,
+) -> None:
+    watch(lake_of_two)
+    before = rows()
+    for name, value in setting.items():
+        monkeypatch.setenv(f"INSTAGRAM_ASSETS_{name}", value)
+    settings.cache_clear()
+    for _ in range(2):
+        gemini.failures = [Failure(GENERATE, failure, times=9)] if failure else []
+        watch(lake_of_two)
+        for old, new in zip(before, rows(), strict=True):
+            reason = str(new["reason"])
+            assert reason.startswith(f"{old['reason']}; a newer request failed: {status} (")
+            assert reason.count("a newer request") == 1
+            assert new == old | {"reason": reason}
+    (observed,) = lake_of_two.fetch_observations(ANALYSES, limit=1).records
+    assert observed.asset_observation
+    assert observed.asset_observation.metadata[status].value == 2
+    (told,) = [line for line in summary_lines(ReelPipelineResult((DAY, DAY))) if line.startswith("Analyses: ")]
+    assert told == "Analyses: 2 ok from before"
+    gemini.failures = []
+    monkeypatch.delenv("INSTAGRAM_ASSETS_GEMINI__MAX_USD_PER_DAY", raising=False)
+    settings.cache_clear()
+    watch(lake_of_two)
+    assert [(row["status"], row["model"]) for row in rows()] == [("ok", "gemini-2.5-pro")] * 2
+    assert [row["reason"] for row in rows()] == [row["reason"] for row in before]

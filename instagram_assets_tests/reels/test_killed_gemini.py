@@ -16,7 +16,10 @@ from instagram_assets_tests.servers.gemini import CUT, GENERATE, FaultyGemini
 
 FILE_OPERATIONS = 10
 # Loaded once before the trials, which then cost a fork and no imports.
-LOADED = ["google.genai", "httpx2", "pyarrow.parquet", "pyarrow.compute", "instagram_assets.reels.gemini"]
+LOADED = [
+    *("google.genai", "httpx2", "trio", "anyio", "pandas", "pyarrow.parquet", "pyarrow.compute"),
+    "instagram_assets.reels.gemini",
+]
 
 
 def watch(home: str, url: str, key: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from instagram_assets.media.excluded import PAST_RETENTION
+from instagram_assets.media.never_download import PAST_RETENTION
 from instagram_assets.reels.call_ledger import CallSubject
 from instagram_assets.reels.pending_reels import find_pending_reels
 from instagram_assets.reels.prompts import PROMPTS, WATCH

@@ -12,7 +12,7 @@ import pytest
 from instagram_assets.automation import shell_runs
 from instagram_assets.cli.materialize_assets import materialize_selection
 from instagram_assets.errors import RunFailedError
-from instagram_assets.media.excluded import PAST_RETENTION as RETAINED
+from instagram_assets.media.never_download import PAST_RETENTION as RETAINED
 from instagram_assets.partitions import window
 from instagram_assets.reels import url_refresh
 from instagram_assets.retention.expired_items import RetentionLimits

@@ -11,7 +11,7 @@ from upath import UPath
 
 from instagram_assets import schemas
 from instagram_assets.media.download_options import DownloadOptions
-from instagram_assets.media.excluded import PAST_RETENTION, rows_past_retention
+from instagram_assets.media.never_download import PAST_RETENTION, rows_past_retention
 from instagram_assets.media.post_images import fetch_images
 from instagram_assets.media.store import MediaStore
 from instagram_assets.retention.expired_items import expired_totals

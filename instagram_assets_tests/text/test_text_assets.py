@@ -13,7 +13,7 @@ from instagram_assets.automation import shell_runs
 from instagram_assets.cli import app
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake, read_table
-from instagram_assets.storage.views import read_view
+from instagram_assets.storage.sql_views import read_view
 from instagram_assets_tests import commands
 from instagram_assets_tests.conftest import export, post
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from instagram_assets.arrow import compute
 from instagram_assets.report.charts import LARGEST_CHART, bar_chart, word_cloud
 from instagram_assets.schemas import TOKEN_COUNTS, TOKENS
-from instagram_assets.storage.views import Query, open_view, read_view
+from instagram_assets.storage.sql_views import Query, open_view, read_view
 from instagram_assets.text.part_of_speech import CONTENT_CLASSES, POS_CLASSES
 from instagram_assets.text.word_frequencies import (
     VocabularySize,

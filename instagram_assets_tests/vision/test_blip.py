@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from instagram_assets.models.devices import TILE, linear, tiled
+from instagram_assets.models.kernels import attention_by_products, fused_attention
 from instagram_assets.vision.blip import Blip
 from instagram_assets.vision.decoding import Decoding, Tokens, ban_repeated_ngrams, is_degenerate, nucleus, uniforms
 
@@ -115,6 +116,20 @@ def test_bf16_mostly_agrees_with_fp32(talkative: Any) -> None:
     whole = sum(a == b for a, b in zip(exact, rounded, strict=True)) / len(exact)
     print(f"bf16 and fp32: first tokens {first:.0%}, whole captions {whole:.0%}")
     assert first > 0.8
+
+
+def test_bf16_captions_are_the_same_by_either_attention(talkative: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import copy
+
+    rounded, pixels = copy.deepcopy(talkative).bfloat16(), pictures(64).bfloat16()
+    captions: list[list[Tokens]] = []
+    for attention in (fused_attention, attention_by_products):
+        monkeypatch.setattr("instagram_assets.vision.blip.choose_attention", lambda *_, chosen=attention: chosen)
+        captions.append(greedy(rounded, pixels))
+    first = sum(a[0] == b[0] for a, b in zip(*captions, strict=True)) / len(pixels)
+    whole = sum(a == b for a, b in zip(*captions, strict=True)) / len(pixels)
+    print(f"either attention in bf16: first tokens {first:.0%}, whole captions {whole:.0%}")
+    assert first > 0.9
 
 
 def sampled(blip: Blip, pixels: torch.Tensor, ids: list[int], batch: int) -> dict[int, list[Tokens]]:

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from instagram_assets.datasets.image_folder import write_folder
-from instagram_assets.datasets.overrides import read_overrides
+from instagram_assets.datasets.manual_overrides import read_overrides
 from instagram_assets.media.download_options import SizeLimits
 from instagram_assets.media.store import MediaStore
 from instagram_assets.schemas import SEARCH_CLUSTERS, SEARCH_DATASET, SEARCH_IMAGES, SEARCH_RESULTS

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from instagram_assets.age.artifacts import read_test
-from instagram_assets.age.statistics import prevalence
+from instagram_assets.age.prevalence import prevalence
 from instagram_assets.schemas import AGE_PREDICTIONS
 from instagram_assets.settings import load_settings
 from instagram_assets.storage.lake import lake_root
@@ -59,6 +59,8 @@ def predicted(data: Path, chances: list[float | None], model: str = "", first: i
         row: dict[str, object] = {
             "account": name,
             "probability": chance,
+            "compared_posts": None if chance is None else 1,
+            "compared_probability": chance,
             "abstained": chance is None or max(chance, 1 - chance) < 0.7,
             "age_cutoff": 21,
             "model": model,
@@ -154,13 +156,13 @@ def test_a_model_of_an_older_file_has_no_measures_and_says_so(data: Path) -> Non
 
 
 def test_accounts_are_told_together_with_the_share_that_errors_are_taken_out_of(data: Path) -> None:
-    chances = [0.8] * 7 + [0.2] * 6 + [0.55] * 2
+    chances = [0.8] * 28 + [0.2] * 24 + [0.55] * 8
     predicted(data, [*chances, None])
     predicted(data, [0.99], "another@1", first=90)
     test = read_test(data / "age" / "age")
-    expected = prevalence(chances, test["label"], test["model"])
+    expected = prevalence(chances, test["label"], [score for [score] in test["scores"].to_pylist()])
     told = asked(data)["audience"]
-    assert (told["accounts"], told["labelled"], told["abstained"], told["by_others"]) == (16, 13, 3, 1)
+    assert (told["accounts"], told["labelled"], told["abstained"], told["by_others"]) == (61, 52, 9, 1)
     assert expected.share
     assert 0 < expected.low < expected.share < expected.high < 1
     assert (told["share"], told["low"], told["high"]) == pytest.approx((expected.share, expected.low, expected.high))

@@ -58,14 +58,22 @@ def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
         yield started
 
 
-@pytest.fixture
-def browser() -> Iterator[WebDriver]:
+@pytest.fixture(scope="module")
+def opened() -> Iterator[WebDriver]:
     """A browser in which evil.example is a name of this machine, as one that was rebound is."""
     rules = "--host-resolver-rules=MAP evil.example 127.0.0.1,MAP * ~NOTFOUND,EXCLUDE 127.0.0.1,EXCLUDE localhost"
     flags = f"--no-sandbox '{rules}'"
     options = OPTIONS.model_copy(update={"flags": flags, "page_timeout": PATIENCE})
     with open_browser(options) as opened:
         yield opened
+
+
+@pytest.fixture
+def browser(opened: WebDriver) -> Iterator[WebDriver]:
+    """That browser; no page stays open, nor a cookie of the last one."""
+    yield opened
+    opened.delete_all_cookies()
+    opened.get("about:blank")
 
 
 @contextmanager

@@ -151,7 +151,7 @@ def test_people_see_a_page_that_waits_for_the_index(client: TestClient, services
     assert "notice" not in client.get("/index/notice").text.replace("/index/notice", "")
 
 
-def until(happens: Callable[[], bool], seconds: float = 60.0) -> None:
+def until(happens: Callable[[], bool], seconds: float = 180.0) -> None:
     """Wait until it happens."""
     end = time.monotonic() + seconds
     while not happens():

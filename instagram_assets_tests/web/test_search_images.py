@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from instagram_assets.datasets.image_folder import DELETED
-from instagram_assets.datasets.overrides import decide
+from instagram_assets.datasets.manual_overrides import decide
 from instagram_assets.errors import DecodeError, MediaRefusedError, NotFoundError, SearchRequestError
 from instagram_assets.lake_index.thumbnails import SIDE
 from instagram_assets.settings import Settings, load_settings

@@ -1,4 +1,4 @@
-"""Format of ads in a team's spreadsheet: Post URL, Captions, Views, Likes, Comments, Date.
+"""Format of ads in a team's spreadsheet with the columns Post URL, Captions, Views, Likes, Comments, Date.
 
 Column names are matched without regard to case, blanks and underscores. A row is recognised as an ad by its columns,
 even if some cells are empty, so that a row of totals, or one with merged cells, is reported as such.
@@ -46,27 +46,27 @@ AD = AdMapping(
     },
     known=frozenset((*_COLUMNS.values(), ROW_NUMBER)),
 )
-"""Field mapping for an ad: its fields are columns of the table; a record from `with_our_names` has ours."""
+"""Field mapping for an ad, from spreadsheet columns to ours; records from `with_our_names` have ours already."""
 
 
 def column_of(name: str) -> str | None:
-    """Return our column for a column name of such a table; None for any other name."""
+    """Return our column for a column name of an ad spreadsheet; None for any other name."""
     return _COLUMNS.get(_NOT_LETTERS.sub("", name).casefold())
 
 
 def is_number(name: str) -> bool:
-    """True for a column whose cells may be numbers: counts, and dates in spreadsheet form (days since 1899-12-30)."""
+    """True for a column whose cells can be numbers: counts and dates (in spreadsheets, days since 1899-12-30)."""
     return column_of(name) in (*_COUNTS, "taken_at")
 
 
 def is_table(names: Iterable[str]) -> bool:
-    """True if these are the columns of a table of ads: with a URL, a date and a count."""
+    """True if these are the column names of a table of ads: with a URL, a date and a count."""
     found = {column_of(name) for name in names}
     return {"url", "taken_at"} <= found and not found.isdisjoint(_COUNTS)
 
 
 def is_record(record: Record) -> bool:
-    """True for a row of such a table, some of whose cells may be empty."""
+    """True for a row of a table of ads, even if some of its cells are empty."""
     if ROW_NUMBER in record:
         return True
     found = [column_of(name) for name in record]
@@ -74,7 +74,7 @@ def is_record(record: Record) -> bool:
 
 
 def parse(record: Record, source: RecordSource) -> tuple[Part, ...]:
-    """Return the ad in a record. Raises RecordError, which names the row, for a row of totals and one without a URL."""
+    """Return the ad in a record. Raises RecordError, which names the row, for a row of totals or without a URL."""
     ad = with_our_names(record)
     if problem := _problem(ad):
         raise RecordError(problem.field, with_location(ad, problem.reason))
@@ -82,12 +82,12 @@ def parse(record: Record, source: RecordSource) -> tuple[Part, ...]:
 
 
 def with_location(ad: Record, problem: str) -> str:
-    """Return the problem of a row as text, with its row number if that is known."""
+    """Return a problem of a row as text, after its row number if that is known."""
     return f"{ad[ROW_NUMBER]}: {problem}" if ROW_NUMBER in ad else problem
 
 
 def with_our_names(record: Record) -> Record:
-    """Return the record with our column names.
+    """Return a row of an ad spreadsheet under our column names.
 
     Of two columns with the same meaning, the first non-empty one is used.
     """
@@ -100,12 +100,12 @@ def with_our_names(record: Record) -> Record:
 
 
 def fields_of(ad: Record) -> Record:
-    """Return the fields of a record from `with_our_names`, under the table's column names in their usual spelling."""
+    """Return a record from `with_our_names` under the spreadsheet's column names in their usual spelling."""
     return {AD.fields.get(name, (name,))[0]: value for name, value in ad.items() if name != ROW_NUMBER}
 
 
 def _problem(ad: Record) -> RecordError | None:
-    """Return why a row is not an ad, judging by its empty fields; None when it may be one."""
+    """Return why a row is not a valid ad, judging by its URL and date; None if it may be one."""
     lacks = [name for name in ("url", "taken_at") if ad.get(name) in (None, "")]
     if len(lacks) > 1 or (lacks == ["taken_at"] and not _is_address(ad["url"])):
         return RecordError("", f"has no address and no date: {NO_AD}")
@@ -124,7 +124,7 @@ def _is_address(value: object) -> bool:
 
 
 def with_row_number(names: Sequence[str], record: Record, row_number: str) -> Record:
-    """Return a row of a table of ads with its row number, and null in its empty cells of our columns."""
+    """Return a row of a table of ads with its row number and with null for empty cells; other records unchanged."""
     if not is_table(names):
         return record
     return {**{name: None for name in names if column_of(name)}, **record, ROW_NUMBER: row_number}

@@ -38,29 +38,29 @@ _REEL_ADDRESS = re.compile(r"instagram\.com/(?:[^/?#]+/)?reels?(?:/|$)")
 
 
 def is_error(record: Record) -> bool:
-    """True for an error item, written in place of a post when the collector found none."""
+    """True for an error item, which the scraper writes when it finds no post."""
     return isinstance(record.get("error"), str) and "id" not in record and "shortCode" not in record
 
 
 def is_profile(record: Record) -> bool:
-    """True for profiles, recognised by followers, a number of posts or a biography next to a name."""
+    """True for a profile: a user name together with follower or post counts or a biography."""
     keys = record.keys()
     return "username" in keys and not keys.isdisjoint(_OF_PROFILES) and keys.isdisjoint(_OF_USERS)
 
 
 def is_post(record: Record) -> bool:
-    """True for posts and reels with all required fields."""
+    """True for a post or reel with id, shortcode and timestamp."""
     return record.keys() >= _OF_POSTS and "imageUrls" not in record
 
 
 def is_scant_post(record: Record) -> bool:
-    """True for posts and reels, even if some of the required fields are missing."""
+    """True for a post or reel, judging by a few typical fields, even if required fields are missing."""
     keys = record.keys()
     return len(keys & _SIGNS) >= 3 and not keys.isdisjoint(_OWN_SIGNS)
 
 
 def is_overview(record: Record) -> bool:
-    """True for posts of an export with few fields, such as the view "Overview", which has no ids."""
+    """True for a post of an export with few fields and no ids, such as the view "Overview"."""
     keys = record.keys()
     if "timestamp" not in keys or "id" in keys or keys.isdisjoint(_OF_OVERVIEWS):
         return False
@@ -77,7 +77,7 @@ def parse_error(record: Record, source: RecordSource) -> Iterator[Part]:
 
 
 def is_reel(record: Record, file: str) -> bool:
-    """True for reels, by Instagram's product type, by a URL, or for a video in a file whose name begins with "reel"."""
+    """True for a reel: by product type, by URL, or as a video in a `file` whose name begins with "reel"."""
     if record.get("productType") == "clips":
         return True
     if record.get("type") != "Video":
@@ -89,7 +89,7 @@ def is_reel(record: Record, file: str) -> bool:
 
 
 def _pictures(record: Record) -> list[Picture]:
-    """Return the picture of a post, or those of a sidecar's children; URLs missing there are taken from `images`."""
+    """Return the media items of a post; an album's items without an image URL get theirs from `images`."""
     if record.get("type") != "Sidecar":
         picture = _picture(record)
         if _is_there(picture.image) or not (images := _images(record)):
@@ -119,7 +119,7 @@ def _picture(record: Record) -> Picture:
 
 
 def _leaves(record: Record) -> Iterator[Record]:
-    """Return a sidecar's children in order; nested children take the position of their parent."""
+    """Yield the items of an album (sidecar) in order; items of nested albums take the position of their parent."""
     for child in records_in(record.get("childPosts")):
         if records_in(child.get("childPosts")):
             yield from _leaves(child)

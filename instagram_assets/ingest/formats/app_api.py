@@ -1,4 +1,4 @@
-"""Format of the Instagram app's API: posts and profiles; the logged-in site and its collectors use the same."""
+"""Format of the Instagram app's API: posts and profiles. The site, when logged in, and its collectors use it, too."""
 
 from instagram_assets.ingest.formats.field_mapping import (
     PRIVATE,
@@ -13,7 +13,7 @@ from instagram_assets.ingest.post_ids import post_url, unrounded_id
 from instagram_assets.ingest.reader.json_values import Record
 
 _IMAGE, _VIDEO, SIDECAR = 1, 2, 8
-TYPES: dict[object, str] = {_IMAGE: "image", SIDECAR: "sidecar", _VIDEO: "video"}
+_TYPES: dict[object, str] = {_IMAGE: "image", SIDECAR: "sidecar", _VIDEO: "video"}
 _SIGNS = frozenset(
     {
         *("pk", "id", "taken_at", "media_type", "image_versions2", "carousel_media", "video_versions"),
@@ -23,7 +23,7 @@ _SIGNS = frozenset(
 
 
 def is_item(record: Record) -> bool:
-    """True for a post of the app's API: it has a code, and two more of such posts' fields."""
+    """True for a post of the app's API: it has a code, and at least two more of the post's fields."""
     return "code" in record and len(record.keys() & _SIGNS) >= 2 and not isinstance(record.get("media_type"), str)
 
 
@@ -34,12 +34,12 @@ def is_user(record: Record) -> bool:
 
 
 def post_id(item: Record) -> object:
-    """Return the post's own id: ids here are "<post>_<owner>", while all other formats use only the first part."""
+    """Return the post's own id: ids here are "<post>_<owner>", while all other formats use only the first half."""
     return unrounded_id(item.get("pk"), item.get("id"))
 
 
 def owner_id(item: Record) -> object:
-    """Return the owner's id, also from "<post>_<owner>"."""
+    """Return the owner's id, from the owner object or from "<post>_<owner>"."""
     if (number := first_value(item, _OWNER_ID)) is not None:
         return number
     return item["id"].partition("_")[2] if isinstance(item.get("id"), str) else None
@@ -150,7 +150,7 @@ POST = PostMapping(
         *("has_privately_liked", "photo_of_you", "can_viewer_reshare", "can_see_insights_as_brand", "boosted_status"),
         *("display_uri", "media_overlay_info", "sharing_friction_info", "invited_coauthor_producers", "__typename"),
     },
-    types=TYPES,
+    types=_TYPES,
     pictures=_pictures,
     media_fields=("image_versions2", "video_versions", "carousel_media"),
     is_reel=lambda item, _: item.get("product_type") == "clips",

@@ -30,7 +30,7 @@ _LONGEST_LITERAL = 1_000_000
 
 
 def is_known(record: Record) -> bool:
-    """True for a row that is a record of some known format; an error or a status alone does not identify one."""
+    """True for a row that is a record of a known format; an error message or a status alone does not identify one."""
     name, _ = format_of(record)
     if name == "apify_errors":
         return "errorDescription" in record
@@ -40,15 +40,15 @@ def is_known(record: Record) -> bool:
 
 
 def is_own(names: list[str]) -> bool:
-    """True if these are the columns of our own merged dataset."""
+    """True if these are the column names of our own merged dataset."""
     return merged_dataset.is_record(dict.fromkeys(names))
 
 
 def converter(key: str, is_item: bool) -> Callable[[object], object]:
-    """Return the function that converts a cell to the JSON value of field `key`, or (`is_item`) of a list item there.
+    """Return the function that converts a cell to the JSON value of field `key`; `is_item`: to one item of its list.
 
     Cells are texts, or in a workbook also numbers, booleans and timestamps. A cell that cannot be converted is returned
-    unchanged: the rules for records report the problem.
+    unchanged: the parsers of records report the problem.
     """
     kind = _kinds().get(key) or ("number" if ads.is_number(key) else "text")
     return _RULES["text" if is_item and kind == "list" else kind]

@@ -1,4 +1,4 @@
-"""Format of our own collectors: one JSON line for each record as its site returned it, with its query and timestamp.
+"""Format of our own collectors: each JSON line has a record as the site returned it, with its query and timestamp.
 
 {"collected": 1, "site": "graph_api", "account": "#육아일기", "observed_at": "2026-11-27T09:10:11.123Z", "record": {}}
 """
@@ -16,23 +16,23 @@ from instagram_assets.ingest.record_source import RecordSource
 from instagram_assets.ingest.timestamps import parse_timestamp
 
 NAME = "collected"
-VERSION = 1
-"""Version of the line format that is written; older ones stay readable."""
+_VERSION = 1
+"""Version of the line format that the collectors write."""
 _RECORD = "record"
 
 
 def is_line(record: Record) -> bool:
-    """True for a line of our collectors, of any version."""
+    """True for a line written by our collectors, in any version of the format."""
     version = record.get("collected")
     return isinstance(version, int) and not isinstance(version, bool) and "account" in record and _RECORD in record
 
 
 def parse(record: Record, source: RecordSource) -> Iterator[Part]:
-    """Return the posts and profiles in a line, assigned to the requested account or hashtag.
+    """Yield the posts and profiles in a line, assigned to the account or hashtag that was requested.
 
-    Raises RecordError for others.
+    Raises RecordError for a line without any, or of another version.
     """
-    if record["collected"] != VERSION:
+    if record["collected"] != _VERSION:
         raise RecordError("collected", f"is version {record['collected']}; a newer instagram_assets reads it")
     account, observed = _account(record["account"]), _observed_at(record, source)
     inner, is_hashtag, found = record[_RECORD], account.startswith("#"), False

@@ -1,14 +1,14 @@
 """Detection of other people's comments, which are removed from everything that is stored.
 
 Commenters have not agreed to be collected. A comment that is a whole record is quarantined without its content; one
-nested in a record is removed before anything of the record is stored, in tables and in quarantine alike. Where a
-setting enables comments, `comment_parts` returns them, and they are stored in their own table under pseudonyms.
+nested in a record is removed before anything of the record is stored, in tables and in quarantine alike. If a setting
+enables comments, `comments.parts_in` yields them, and they are stored in their own table under pseudonyms.
 """
 
 from typing import Any
 
 from instagram_assets.ingest.formats.field_mapping import PRIVATE
-from instagram_assets.ingest.reader.json_values import Record, kind_of
+from instagram_assets.ingest.reader.json_values import Record, json_type_name
 
 FORMAT = "comments"
 DROPPED = (
@@ -17,7 +17,7 @@ DROPPED = (
 )
 
 OWN_WORDS = frozenset(("caption", "edge_media_to_caption"))
-"""Keys that contain the post author's own texts, in a structure like that of a comment."""
+"""Keys whose values are texts of the post's author, although they are structured like a comment."""
 
 _INSTEAD = "(a comment, not kept)"
 _WORDS = frozenset(("text", "comment", "commentText", "comment_text"))
@@ -42,20 +42,20 @@ _PICTURES = frozenset(("profile_pic_url", "profile_pic_url_hd", "profilePicUrl",
 
 
 def is_comment(record: Record) -> bool:
-    """True for a record that is a comment."""
+    """True if a whole record is a comment, judging by its keys."""
     return "commentUrl" in record or _is_comment(record, _SIGNS)
 
 
 def is_comment_inside(record: Record) -> bool:
-    """True for a nested object that is a comment: inside another record, a user name next to a text is enough."""
+    """True if an object nested in another record is a comment: there a user name next to a text is enough."""
     return "commentUrl" in record or _is_comment(record, _SIGNS | _WRITER)
 
 
 def public(value: object, *, nested: bool = False, own: bool = False) -> Any:
-    """Return a JSON value without comments, and without likers and pictures of other people.
+    """Return a JSON value without comments, likers, and profile images of other people.
 
-    With `nested`, the value itself may be a comment; with `own` it contains the author's texts, and nothing in it is
-    taken for a comment.
+    With `nested`, the value itself may be a comment; with `own` it contains texts of the post's author, and nothing in
+    it is treated as a comment.
     """
     if isinstance(value, list):
         return [public(item, nested=True, own=own) for item in value]  # pyright: ignore[reportUnknownVariableType]
@@ -73,8 +73,8 @@ def public(value: object, *, nested: bool = False, own: bool = False) -> Any:
 
 
 def outline(record: Record) -> Record:
-    """Return only the record's keys and the types of their values, since it may be about anybody."""
-    return {key: f"({kind_of(value)})" for key, value in record.items()}
+    """Return a record with each value replaced by its type, since an unknown record may be about anybody."""
+    return {key: f"({json_type_name(value)})" for key, value in record.items()}
 
 
 def _is_comment(record: Record, signs: frozenset[str]) -> bool:

@@ -1,4 +1,4 @@
-"""Finding comments with their context in a record: alone, on pages of comments, below posts, and as replies.
+"""Finds comments with their context in a record: alone, on pages of comments, below posts, and as replies.
 
 Supported are the exports of Apify's comment scraper (2021 to 2025), the files that Instaloader writes beside posts
 (`…_comments.json`), saved responses of the site, the app and the Graph API, and comments that Apify, Instaloader and
@@ -22,7 +22,7 @@ PAGES = "comment_pages"
 """Name of the format of records that are not comments themselves, but contain only comments."""
 
 ANSWERED, POST_ID, SHORTCODE = "(comment it stands under)", "(post it stands under)", "(code of that post)"
-"""Keys added to a comment's record for context that only its surroundings contain."""
+"""Keys added to a comment's record: the comment it replies to, its post's id, and its post's shortcode."""
 
 _NAMES = (
     *("ownerUsername", "owner.username", "user.username", "from.username", "author.username", "username", "userName"),
@@ -93,7 +93,7 @@ def _texts(comment: Record, paths: Sequence[str]) -> Iterator[str]:
 def _answered(comment: Record) -> object:
     """Return the id of the comment that this one replies to.
 
-    None for 0 and "", which collectors write for no parent.
+    None if there is none, for which collectors also write 0 or "".
     """
     said = (comment.get(path) for path in _ANSWERED)
     return next((value for value in said if value not in (None, "", 0, "0")), comment.get(ANSWERED))
@@ -125,7 +125,7 @@ COMMENT = CommentMapping(
 
 
 class Around(NamedTuple):
-    """Context of a comment: the post above it, the account that was collected, and when."""
+    """Context of a comment: the post that it is below, the collected account, and the observation time."""
 
     post_id: str | None = None
     shortcode: str | None = None
@@ -134,7 +134,7 @@ class Around(NamedTuple):
 
 
 def parse(record: Record, source: RecordSource) -> Iterator[Part]:
-    """Return a comment and its replies, or the comments on a page. Raises RecordError if comments are to be dropped."""
+    """Yield a comment and its replies, or the comments on a page. Raises RecordError if comments are dropped."""
     if source.pseudonym_of is None:
         raise RecordError("", DROPPED)
     post_id, shortcode, account = source.post_beside or (None, None, None)
@@ -142,12 +142,12 @@ def parse(record: Record, source: RecordSource) -> Iterator[Part]:
 
 
 def holds_any(record: Record) -> bool:
-    """True if a record that is not a post contains a comment."""
+    """True if a record that is not a post contains a comment at any depth."""
     return any(True for _ in parts_in(record))
 
 
 def parts_in(record: Record, path: str = "", around: Around = Around()) -> Iterator[Part]:  # noqa: B008
-    """Return all comments in a record that is not a post, including itself, in order; nested posts are not searched."""
+    """Yield all comments in a record that is not a post, including the record itself; nested posts are not searched."""
     if is_comment(record):
         yield from _with_replies(record, path, around, None, aside=False)
     elif record.keys().isdisjoint(_OF_POSTS):
@@ -155,7 +155,7 @@ def parts_in(record: Record, path: str = "", around: Around = Around()) -> Itera
 
 
 def below_post(post: Record, path: str, around: Around) -> Iterator[Part]:
-    """Return the comments nested in a post."""
+    """Yield the comments nested in a post; `around` is the post's id, shortcode and account."""
     yield from _inside(post, path, around, None, aside=True)
 
 
@@ -184,7 +184,7 @@ def _walk(value: Any, path: str, around: Around, answered: object, *, aside: boo
 
 
 def _with_replies(record: Record, path: str, around: Around, answered: object, *, aside: bool) -> Iterator[Part]:
-    """Return a comment, followed by the replies nested in it."""
+    """Yield a comment, followed by the replies nested in it; `answered` is the id of the comment that it replies to."""
     known = {ANSWERED: answered, POST_ID: around.post_id, SHORTCODE: around.shortcode}
     told = {**record, **{key: value for key, value in known.items() if value is not None}}
     yield Part(COMMENT, told, path, around.account, around.observed_at, aside)

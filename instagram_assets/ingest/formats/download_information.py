@@ -1,6 +1,6 @@
-"""Format of Instagram's own archive ("Download your information") in JSON: posts, reels, IGTV videos, archived posts.
+"""Format of Instagram's data download ("Download your information") in JSON: posts, reels, IGTV videos, archived posts.
 
-Archives of 2021 to 2026. A post has its media with their paths in the archive, its text and its timestamp, but no id,
+Downloads of 2021 to 2026. A post has its media with their paths in the download, its text and its timestamp, but no id,
 code or counts. Its id is derived from the name of its first file, which ends in the id of the media item.
 """
 
@@ -33,14 +33,14 @@ _NO_PICTURE = "the archive has none for it"
 
 
 def is_record(record: Record) -> bool:
-    """True for a post of the archive, for a list of them, and for other records in its media files."""
+    """True for a record in the media files of a data download: a post, a list of posts, or another known object."""
     if "media" in record:
         return _is_post(record)
     return any(key in record for key in (*_POSTS, *_OTHERS))
 
 
 def parse(record: Record, source: RecordSource) -> Iterator[Part]:
-    """Return the posts in a record. Raises RecordError for other records, FileError if their owner is unknown."""
+    """Yield the posts in a record. Raises RecordError for other records, FileError if their owner is unknown."""
     if "media" in record:
         yield _part(record, source, "", None)
         return
@@ -81,7 +81,10 @@ def _uri(medium: Record) -> str:
 
 
 def _post_id(post: Record) -> str:
-    """Return `archive-` and the id of its first media item; if file names have no id, a hash of timestamp and names."""
+    """Return the post's id: `archive-` and the media id in its first file name, else a hash of timestamp and names.
+
+    A post without files is hashed by timestamp and caption.
+    """
     names = [PurePosixPath(_uri(medium)).name for medium in _files(post)]
     number = _NUMBER.search(PurePosixPath(names[0]).stem) if names else None
     if number:
@@ -96,7 +99,7 @@ def _taken_at(post: Record) -> object:
 
 
 def _caption(post: Record) -> object:
-    """Return the caption: of the only media item, else of the post; empty if all are empty."""
+    """Return the caption: the first non-empty title of the post and its first media item; empty or None without one."""
     said = [
         title for holder in (post, *records_in(post.get("media"))[:1]) if (title := holder.get("title")) is not None
     ]

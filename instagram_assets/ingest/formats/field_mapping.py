@@ -1,6 +1,6 @@
-"""Field mappings from the formats' records to our columns: one `FieldMapping` for each kind of record.
+"""Field mappings from the records of each format to our columns: one `FieldMapping` for each kind of record.
 
-The rules are shared.
+All formats share the rules by which values are parsed (`ingest.field_values`).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from instagram_assets.errors import RecordError
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.record_source import OBSERVED_FIELDS
 
-# Comments, likers and pictures of people who did not agree to be collected are dropped on purpose.
+# Comments, likers and images of people who did not agree to be collected are dropped on purpose.
 PRIVATE = frozenset(
     {
         *("latestComments", "firstComment", "ownerProfilePicUrl", "likedBy", "relatedProfiles", "latestIgtvVideos"),
@@ -25,7 +25,7 @@ PRIVATE = frozenset(
 
 
 class Picture(NamedTuple):
-    """One image or video of a post as received: the URLs of image and video, and the size in pixels."""
+    """One media item of a post, unparsed: the URLs of its image and video, and its size in pixels."""
 
     image: object
     video: object = None
@@ -35,7 +35,7 @@ class Picture(NamedTuple):
 
 @dataclass(frozen=True)
 class FieldMapping:
-    """Field mapping for one kind of record: where it has the value of each of our columns.
+    """Mapping of one kind of record in one format: which paths in it hold the value of each of our columns.
 
     `fields` maps a column to its possible paths ("owner.username"); the first with a value is used. `derived` computes
     a column's value that no single path holds; `fields` then still names the source. `known` are keys of the record
@@ -63,27 +63,27 @@ class FieldMapping:
         return self.column(name, [record])[0]
 
     def name(self, column: str, record: Record) -> str:
-        """Return the path that a column's value comes from, for messages."""
+        """Return the path in the record from which a column's value is taken, for messages."""
         paths = self.fields.get(column, (column,))
         return next((path for path in paths if value_at(record, path) is not None), paths[0])
 
     def only_path(self, column: str) -> str | None:
-        """Return the only path that a column can come from; None when there are several."""
+        """Return the only path from which a column can be taken; None when there are several."""
         paths = self.fields.get(column, (column,))
         return paths[0] if len(paths) == 1 else None
 
     def unknown(self, record: Record) -> Record:
-        """Return the part of a record that is not mapped to any column."""
+        """Return the fields of a record that are not mapped to any column."""
         return {key: value for key, value in record.items() if key not in self.known and key not in OBSERVED_FIELDS}
 
 
 @dataclass(frozen=True)
 class PostMapping(FieldMapping):
-    """Field mapping for a post, with its types, its pictures in order, and the test for a reel.
+    """Field mapping for a post, with its types, its media items in order, and the test for a reel.
 
-    `media_fields` are the paths of the image, the video, and the items of a sidecar; `cover` is the picture to use when
-    the sidecar's items are missing. `bare` is the advice for posts without pictures, in formats where type and pictures
-    are optional; empty where they are required. If a post has a separate record for each picture, `join` merges them
+    `media_fields` are the paths of the image, the video, and the items of an album; `cover` is the image to use when
+    the album's items are missing. `bare` is the advice for posts without media, in formats where type and media are
+    optional; empty where they are required. If a post has a separate record for each media item, `join` merges them
     into one.
     """
 
@@ -112,11 +112,11 @@ class CommentMapping(FieldMapping):
 
 
 class Part(NamedTuple):
-    """A post, profile, ad or comment in a record: its field mapping, its path in the record, and its context.
+    """A post, profile, ad or comment found in a record: its field mapping, its path in the record, and its context.
 
-    `account` is the collected account and `observed_at` the time, if the part itself does not have them. `aside` parts
-    are incidental (nested in something else): missing fields in them do not mean that the format changed. Of posts in
-    one record with the same non-empty `twin`, only the first valid one is used.
+    `account` is the collected account and `observed_at` the observation time, if the object itself does not have them.
+    `aside` marks incidental objects, nested in another one: fields that they lack do not mean that the format changed.
+    Of posts in one record with the same non-empty `twin`, only the first valid one is used.
     """
 
     mapping: FieldMapping
@@ -129,9 +129,9 @@ class Part(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """An error in a record at a position of the file, or in a part of it, and the offending content.
+    """An error in the record at `position` of the file, or in a part of it, and the offending content.
 
-    `lacks` is the required field that is missing; `known` is True if the record is certainly a post or a profile.
+    `lacks` is the required field that is missing; `known` is True if the record is certainly of a known format.
     """
 
     position: int
@@ -155,7 +155,7 @@ def value_at(record: Record, path: str) -> Any:
 
 
 def first_value(record: Record, paths: Sequence[str]) -> Any:
-    """Return the value of the first path that has one."""
+    """Return the first value that is not null at one of the paths; None if there is none."""
     for path in paths:
         if (value := value_at(record, path)) is not None:
             return value
@@ -163,13 +163,13 @@ def first_value(record: Record, paths: Sequence[str]) -> Any:
 
 
 def records_in(value: object) -> list[Record]:
-    """Return the objects in a list; empty for anything else."""
+    """Return the objects in a JSON list; empty for anything else."""
     items: list[Any] = list(value) if isinstance(value, list) else []  # pyright: ignore[reportUnknownArgumentType]
     return [item for item in items if isinstance(item, dict)]
 
 
 def nodes_in(connection: object) -> Iterator[tuple[str, Record]]:
-    """Return the nodes of a GraphQL connection {"edges": [{"node": …}]}, each with its path in it."""
+    """Yield the nodes of a GraphQL connection {"edges": [{"node": …}]}, each with its path in the connection."""
     for number, edge in enumerate(records_in(connection.get("edges") if isinstance(connection, dict) else None)):
         node = edge.get("node")
         if isinstance(node, dict):

@@ -1,7 +1,7 @@
-"""Format of the metadata that gallery-dl writes beside each picture (`--write-metadata`), and of its JSON lines.
+"""Format of the metadata that gallery-dl writes beside each image (`--write-metadata`), and of its JSON lines.
 
-Versions 1.19 (2021) to 1.32 (2026). One record is one picture or video with its number in the post. Records of one file
-are joined into a post here; those of several files when posts are merged. Timestamps are UTC without a zone. There is
+Versions 1.19 (2021) to 1.32 (2026). One record is one image or video with its number in the post. Records in one file
+are joined into a post here; those in several files when posts are merged. Timestamps are UTC without a zone. There is
 no comment count.
 """
 
@@ -18,7 +18,7 @@ _OF_FILES = frozenset(("media_id", "description", "likes", "display_url", "num")
 
 
 def is_file(record: Record) -> bool:
-    """True for the metadata of one file."""
+    """True for the metadata of one image or video file."""
     return "post_shortcode" in record and len(record.keys() & _OF_FILES) >= 2
 
 
@@ -28,13 +28,13 @@ def is_story(record: Record) -> bool:
 
 
 def joined(files: Sequence[Record]) -> Record:
-    """Join the files of one post into one record, each media item once."""
+    """Join the records of one post into one record that has each media item once."""
     media = {str(file.get("media_id", index)): file for index, file in enumerate(files)}
     return {**files[0], _FILES: list(media.values())}
 
 
 def _position(file: Record) -> int:
-    """Return the position of the file's picture in its post, from 0."""
+    """Return the 0-based position of the record's image or video in its post; 0 if it is not numbered."""
     number = file.get("num")
     return number - 1 if type(number) is int and 0 < number <= LIST_LIMIT else 0
 
@@ -53,7 +53,7 @@ def _type(file: Record) -> str:
 
 
 def _pictures(file: Record) -> list[Picture]:
-    """Return the pictures at their positions; positions whose pictures are in other records are empty."""
+    """Return the media items at their positions; positions whose items are in other records are empty."""
     found: dict[int, Picture] = {}
     for one in file.get(_FILES) or [file]:
         picture = Picture(one.get("display_url"), one.get("video_url"), one.get("width"), one.get("height"))
@@ -62,7 +62,7 @@ def _pictures(file: Record) -> list[Picture]:
 
 
 def _free(position: int, taken: Container[int]) -> int:
-    """Return the position, or the next free one, since old versions do not number files."""
+    """Return the position, or the next one that is not `taken`, since old versions do not number files."""
     return next(index for index in count(position) if index not in taken)
 
 

@@ -1,8 +1,8 @@
 """Format of Meta's Graph API ("Instagram API with Facebook Login"): media, pages of media, business discovery.
 
 From the reference of v25.0 (2026). This API has its own `id`s: the post's id is computed from the code in `permalink`,
-so that a post from here and from an export is the same post. Posts of a hashtag have no owner: they are accepted only
-if the record says which hashtag was collected.
+so that it equals the id in other exports. Posts of a hashtag have no owner: they are accepted only if the record says
+which hashtag was collected.
 """
 
 from dataclasses import replace
@@ -22,39 +22,39 @@ from instagram_assets.ingest.post_ids import post_id_of, shortcode_from_url
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.record_source import RecordSource
 
-TYPES: dict[object, str] = {"IMAGE": "image", "VIDEO": "video", "CAROUSEL_ALBUM": "sidecar"}
+_TYPES: dict[object, str] = {"IMAGE": "image", "VIDEO": "video", "CAROUSEL_ALBUM": "sidecar"}
 
 _OF_MEDIA = frozenset(("permalink", "media_url", "thumbnail_url", "timestamp", "media_product_type"))
 _OF_USERS = frozenset(("followers_count", "follows_count", "media_count"))
 
 
 def is_media(record: Record) -> bool:
-    """True for a post: it has a type in capitals, and at least one more of the fields that can be requested."""
+    """True for a post: `media_type` is in capitals, and at least two more fields that can be requested are present."""
     kind = record.get("media_type")
-    return isinstance(kind, str) and kind in TYPES and len(record.keys() & _OF_MEDIA) >= 2 and "code" not in record
+    return isinstance(kind, str) and kind in _TYPES and len(record.keys() & _OF_MEDIA) >= 2 and "code" not in record
 
 
 def is_user(record: Record) -> bool:
-    """True for a profile: one's own, or the result of a business discovery."""
+    """True for a profile: the user's own, or the result of a business discovery."""
     keys = record.keys()
     return "username" in keys and not keys.isdisjoint(_OF_USERS) and "pk" not in keys and "follower_count" not in keys
 
 
 def is_refusal(record: Record) -> bool:
-    """True for an error response."""
+    """True for an error response of the Graph API."""
     error = record.get("error")
     return isinstance(error, dict) and "message" in error and ("code" in error or "type" in error)
 
 
 def owned(record: Record, account: str | None) -> Record:
-    """Return a post with its owner, which is missing below a profile; a hashtag that was collected is not an owner."""
+    """Return a post with `account` as its owner if it has none and `account` is not a hashtag; else unchanged."""
     if account is None or account.startswith("#") or first_value(record, _OWNER) is not None:
         return record
     return {**record, "username": account}
 
 
 def parse(record: Record, source: RecordSource) -> tuple[Part, ...]:
-    """Return the only post in a record. Raises RecordError if it has no owner."""
+    """Return the single post that a record is. Raises RecordError if it has no owner."""
     if first_value(record, _OWNER) is None:
         raise RecordError("username", "was not asked for, and answers of hashtags never have it: whose post is it?")
     return (Part(POST, record),)
@@ -71,13 +71,13 @@ def _post_id(media: Record) -> object:
 
 
 def _is_reel(media: Record) -> bool:
-    """True for a reel, by its product type, or by its URL where that cannot be requested, as for a hashtag's posts."""
+    """True for a reel: by its product type or, if that is missing as in a hashtag's posts, by its URL."""
     product = media.get("media_product_type")
     return product == "REELS" if product is not None else "/reel/" in str(media.get("permalink"))
 
 
 def _likes_hidden(media: Record) -> bool:
-    """True when the counts were requested but the number of likes is missing."""
+    """True if the response has the number of comments but no number of likes."""
     return "comments_count" in media and media.get("like_count") is None
 
 
@@ -126,7 +126,7 @@ POST = PostMapping(
         *("timestamp", "like_count", "comments_count", "view_count", "media_url", "thumbnail_url", "children"),
         *("alt_text", "is_comment_enabled", "is_shared_to_feed", "comments"),
     },
-    types=TYPES,
+    types=_TYPES,
     pictures=_pictures,
     media_fields=("media_url", "media_url", "children"),
     is_reel=lambda media, _: _is_reel(media),
@@ -136,7 +136,7 @@ POST = PostMapping(
 
 
 OF_HASHTAG = replace(POST)
-"""Field mapping for a hashtag's posts, which have fewer fields; separate, so that this is no schema drift."""
+"""Field mapping for a hashtag's posts, which have fewer fields; separate, so that these are not schema drift."""
 
 
 def _product(name: object) -> object:

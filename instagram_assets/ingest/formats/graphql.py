@@ -22,7 +22,7 @@ _OF_USERS = frozenset(("edge_followed_by", "edge_follow", "biography"))
 
 
 def is_node(record: Record) -> bool:
-    """True for a post's node, also without its wrapper, and one that a collector has reduced to its caption."""
+    """True for a post's node, with or without its wrapper object, also if a collector has reduced it to its caption."""
     keys = record.keys()
     return "edge_media_to_caption" in keys or ("shortcode" in keys and not keys.isdisjoint(_OF_NODES))
 
@@ -64,7 +64,7 @@ def _picture(node: Record) -> Picture:
 
 
 def _comments(node: Record) -> object:
-    """Return the number of comments; instagram-scraper has the comments themselves in this field."""
+    """Return the number of comments; None if the field holds the comments themselves, as in instagram-scraper."""
     number = first_value(node, _COMMENTS)
     return None if isinstance(number, dict) else number
 

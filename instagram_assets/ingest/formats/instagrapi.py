@@ -18,7 +18,7 @@ def is_media(record: Record) -> bool:
 
 
 def is_story(record: Record) -> bool:
-    """True for a dumped `Story`, which is similar to a `Media`."""
+    """True for a dumped `Story`, which has many of the fields of a `Media`."""
     return "stickers" in record and "links" in record and "media_type" in record
 
 
@@ -34,7 +34,7 @@ def _picture(media: Record) -> Picture:
 
 
 def _views(media: Record, name: str) -> object:
-    """Return a number of views; null for 0, which instagrapi writes when Instagram gives no number."""
+    """Return a number of views; None for 0, which instagrapi writes when Instagram returns no number."""
     return media.get(name) or None
 
 

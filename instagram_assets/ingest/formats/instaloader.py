@@ -10,12 +10,12 @@ from instagram_assets.ingest.record_source import RecordSource
 
 
 def is_file(record: Record) -> bool:
-    """True for files written by Instaloader's `save_structure_to_file`."""
+    """True for the content of a file written by Instaloader's `save_structure_to_file`."""
     return isinstance(record.get("node"), dict) and isinstance(record.get("instaloader"), dict)
 
 
 def parse(record: Record, source: RecordSource) -> Iterator[Part]:
-    """Return the post, or the profile and the posts in it. Raises RecordError for stories, hashtags and lists."""
+    """Yield the post, or the profile and the posts nested in it. Raises RecordError for stories, hashtags and lists."""
     node, kind = record["node"], record["instaloader"].get("node_type")
     if kind == "Post":
         yield Part(graphql.POST, node, "node")

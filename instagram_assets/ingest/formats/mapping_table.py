@@ -1,4 +1,4 @@
-"""Table of which source field of each format is stored in which column, derived from the formats' field mappings."""
+"""Table of the source fields and columns of each format, derived from the formats' field mappings."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -40,7 +40,7 @@ _NAMES = {id(mapping): name for name, mapping in FIELD_MAPPINGS}
 
 
 class Mapped(NamedTuple):
-    """One of our columns in one format, and the source fields that it comes from.
+    """The source fields of one of our columns in one format.
 
     `kind` is `post` (reels too), `profile`, `ad` or `comment`; `fields` are paths in a record, or columns of a table of
     ads, of which the first non-empty one is used; `type` is the column's Arrow type. A `computed` column is derived
@@ -56,7 +56,7 @@ class Mapped(NamedTuple):
 
 
 def mapping_table() -> list[Mapped]:
-    """Return the columns of every format, posts before profiles, ads and comments, in the order of the table."""
+    """Return the source fields of every column of every format: posts first, then profiles, ads and comments."""
     return [mapped for name, mapping in FIELD_MAPPINGS for mapped in _columns(name, mapping)]
 
 
@@ -76,7 +76,7 @@ def format_name(mapping: FieldMapping) -> str:
 
 @cache
 def columns_of(name: str, kind: str) -> dict[str, str]:
-    """Return our column for each of a format's fields, by the field's top-level name."""
+    """Return our column for each field of a format and kind of record, by the field's top-level name."""
     found: dict[str, str] = {}
     for mapped in mapping_table():
         if mapped.format == name and mapped.kind == kind:

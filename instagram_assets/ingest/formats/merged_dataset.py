@@ -1,6 +1,7 @@
 """Format of our own merged dataset: JSON (`merged_dataset_*_with_images.json`, `…_with_captions.json`) or CSV.
 
-`datasets/records.py` and `datasets/csv.py` document its keys. Each post also contains its owner's profile of that time.
+`datasets/merged_records.py` and `datasets/csv.py` document its keys. Each post also contains its owner's profile
+nearest in time.
 """
 
 from collections.abc import Iterator
@@ -31,7 +32,7 @@ def is_record(record: Record) -> bool:
 
 
 def parse(record: Record, source: RecordSource) -> Iterator[Part]:
-    """Return the post, and its owner's profile if its number of followers is known."""
+    """Yield the post, and its owner's profile if the number of followers is known."""
     yield Part(POST, record)
     if record.get("followersCount") is not None and record.get("ownerUsername") is not None:
         profile = {key: record.get(name) for key, name in _OF_PROFILES.items()}

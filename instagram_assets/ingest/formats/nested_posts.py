@@ -1,6 +1,6 @@
-"""Finding posts and profiles anywhere in a JSON value, recognised by their fields and not by their path.
+"""Finds posts and profiles anywhere in a JSON value, recognised by their fields and not by their path.
 
-So any wrapper is supported: pages of timelines, hashtags and places, `_sharedData`, `sections`, connections with
+Thus any wrapper is supported: pages of timelines, hashtags and locations, `_sharedData`, `sections`, connections with
 `edges`, saved responses of any collector.
 """
 
@@ -22,10 +22,10 @@ from instagram_assets.ingest.formats.field_mapping import PRIVATE, Part, PostMap
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.record_source import OBSERVED_FIELDS, RecordSource, observed_at_of
 
-Recognise = Callable[[Record], bool]
+_Recognise = Callable[[Record], bool]
 
 # Each with its format's name; the first that matches a record is used.
-POST_FORMATS: tuple[tuple[str, Recognise, PostMapping], ...] = (
+POST_FORMATS: tuple[tuple[str, _Recognise, PostMapping], ...] = (
     ("apify_posts", apify.is_post, apify.POST),
     ("instagrapi", instagrapi.is_media, instagrapi.MEDIA),
     ("timeline", app_api.is_item, app_api.POST),
@@ -34,7 +34,7 @@ POST_FORMATS: tuple[tuple[str, Recognise, PostMapping], ...] = (
     ("graph_nodes", graphql.is_node, graphql.POST),
     ("apify_overview", apify.is_overview, apify.OVERVIEW),
 )
-PROFILE_FORMATS: tuple[tuple[str, Recognise, ProfileMapping], ...] = (
+PROFILE_FORMATS: tuple[tuple[str, _Recognise, ProfileMapping], ...] = (
     ("apify_profiles", apify.is_profile, apify.PROFILE),
     ("graph_api", graph_api.is_user, graph_api.PROFILE),
     ("app_profiles", app_api.is_user, app_api.PROFILE),
@@ -57,7 +57,7 @@ _NOT_COLLECTED = PRIVATE | {
 
 
 class _Around(NamedTuple):
-    """Context inherited from the enclosing objects."""
+    """Context that nested objects inherit from their enclosing objects; `aside` marks incidental ones (see Part)."""
 
     account: str | None = None
     observed_at: datetime | None = None
@@ -72,16 +72,17 @@ def parts_in(
     account: str | None = None,
     observed: datetime | None = None,
 ) -> Iterator[Part]:
-    """Return all posts and profiles in a value, in order, each with its path; `account` and `observed` are defaults.
+    """Yield all posts and profiles in a JSON value, in order, each with its path.
 
-    Objects nested in a post belong to it, so its owner and its children are not returned separately. Posts nested in a
-    profile are assigned to its account. Duplicates of a post have the same `twin`.
+    `account` and `observed` are the defaults for parts that do not name them. Objects nested in a post belong to it, so
+    its owner and its children are not yielded separately. Posts nested in a profile are assigned to its account.
+    Duplicates of a post have the same `twin`.
     """
     return _walk(value, path, _Around(account, observed), source)
 
 
 def parse(record: Record, source: RecordSource) -> Iterator[Part]:
-    """Return the posts and profiles anywhere in a record."""
+    """Yield the posts and profiles anywhere in a record."""
     return parts_in(record, source)
 
 

@@ -1,6 +1,6 @@
-"""Registry of the known formats: for each its name, how to recognise a record of it, and how to parse it.
+"""Registry of the known formats: for each its name, the test for a record of it, and its parser.
 
-Also error responses in place of posts and profiles: from web_profile_info, the site, and the Graph API.
+Error responses in place of posts and profiles (from web_profile_info, the site, and the Graph API) are formats, too.
 """
 
 from collections.abc import Callable, Iterable
@@ -25,12 +25,12 @@ from instagram_assets.ingest.formats.field_mapping import Part, PostMapping
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.record_source import RecordSource
 
-Recognise = Callable[[Record], bool]
+_Recognise = Callable[[Record], bool]
 ParseRecord = Callable[[Record, RecordSource], Iterable[Part]]
 
 
 def _one(mapping: PostMapping) -> ParseRecord:
-    """Return the parser for a record that is a single post."""
+    """Return the parser for records that consist of a single post in this mapping's format."""
 
     def opened(record: Record, source: RecordSource) -> tuple[Part, ...]:
         if nested_posts.is_story(record):
@@ -43,12 +43,12 @@ def _one(mapping: PostMapping) -> ParseRecord:
 
 
 def _is_refusal(record: Record) -> bool:
-    """True for a response that contains an error instead of data."""
+    """True for a response that contains an error instead of a post or profile."""
     return record.get("status") == "fail" or has_no_user(record) or graph_api.is_refusal(record)
 
 
 def _refuse(record: Record, source: RecordSource) -> Iterable[Part]:
-    """Parse a response without a profile: always raises RecordError with the reported error."""
+    """Parse an error response: always raises RecordError with the reported error."""
     if record.get("status") == "fail":
         raise _source_error("status", str(record.get("message") or "no reason given"))
     if has_no_user(record):
@@ -67,7 +67,7 @@ def has_no_user(record: Record) -> bool:
 
 
 # The first match is used: common formats come first, those that match many records last.
-FORMATS: tuple[tuple[str, Recognise, ParseRecord], ...] = (
+FORMATS: tuple[tuple[str, _Recognise, ParseRecord], ...] = (
     ("apify_posts", apify.is_post, lambda record, _: (Part(apify.POST, record),)),
     (collector_lines.NAME, collector_lines.is_line, collector_lines.parse),
     ("instaloader", instaloader.is_file, instaloader.parse),

@@ -21,14 +21,17 @@ _SITE = "instagram.com"
 
 
 def is_line(record: Record) -> bool:
-    """True for a line of Zeeschuimer or of 4CAT."""
+    """True for a line written by Zeeschuimer or exported by 4CAT."""
     if _WHEN in record:
         return isinstance(record.get("data"), dict)
     return isinstance(record.get(_META), dict) and _WHEN in record[_META]
 
 
 def parse(record: Record, source: RecordSource) -> Iterator[Part]:
-    """Return the post with its collection time. Raises RecordError for lines of other sites, comments and stories."""
+    """Yield the post or the comments in a line, with its collection time.
+
+    Raises RecordError for lines of other sites, for stories, and for comments if comments are dropped.
+    """
     about, node, path = (record, record["data"], "data") if _WHEN in record else (record[_META], record, "")
     platform = about.get("source_platform")
     if isinstance(platform, str) and platform.casefold().removeprefix("www.") != _SITE:

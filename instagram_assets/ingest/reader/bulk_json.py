@@ -1,8 +1,8 @@
-"""Fast parsing of many JSON records at a time, with the same results as one by one.
+"""Fast parsing of many JSON records at a time, with the same results as parsing them one by one.
 
 msgspec finds where each value of an array ends, and parses it, several times faster than the standard library. It is
-strict where exports are not (NaN, lone surrogates, control characters in texts): what it rejects, and what is nested
-too deeply, is left to `json_values`, which alone decides how to handle it.
+strict where exports are not (NaN, lone surrogates, control characters in texts): values that it rejects or that are
+nested too deeply are parsed by `json_values`, which alone decides how to handle them.
 """
 
 import re
@@ -24,13 +24,11 @@ _decode = msgspec.json.Decoder().decode
 UNREAD: Any = object()
 
 
-def split(text: bytes) -> tuple[list[bytes], int]:
-    """Split the text of an array, after its bracket or comma, into its first values.
+def split_values(text: bytes) -> tuple[list[bytes], int]:
+    """Split the text of an array, after its bracket or a comma, into the texts of its first values.
 
-    Also returns where the last one ends.
-
-    A few values at the end, complete or not, are left out; the list is empty when the text is not a sequence of objects
-    in strict JSON.
+    Returns them with the offset at which the last one ends. A few values at the end of the text, complete or not, are
+    left out; the list is empty when the text is not a sequence of objects in strict JSON.
     """
     for end in _ends(text):
         try:
@@ -42,7 +40,7 @@ def split(text: bytes) -> tuple[list[bytes], int]:
 
 
 def quick_value(text: bytes) -> Any:
-    """Parse a JSON text with the same result as `json_values.parse`; UNREAD when only that can parse it."""
+    """Parse a JSON text with the same result as `json_values.parse`; UNREAD if only that function can parse it."""
     try:
         value = _decode(text)
     except (msgspec.DecodeError, ValueError, RecursionError):  # ValueError: not UTF-8
@@ -53,7 +51,7 @@ def quick_value(text: bytes) -> Any:
 
 
 def _ends(text: bytes) -> Iterator[int]:
-    """Yield candidate offsets for the end of the last complete record, each from a longer part of the text's end."""
+    """Yield candidate offsets of the end of the last complete record, searched in ever longer tails of the text."""
     for tail in _TAILS:
         places = [found.start() for found in _BETWEEN.finditer(text, max(0, len(text) - tail))]
         if places:
@@ -64,7 +62,7 @@ def _ends(text: bytes) -> Iterator[int]:
 
 
 def _depths(text: bytes, places: list[int]) -> Any:
-    """Return the nesting depth at each offset, relative to the first, which must not be in a string."""
+    """Return the nesting depth at each offset, relative to the first one, which must not be inside a string."""
     # Escapes are replaced by blanks of the same length, which keeps all offsets.
     part = text[places[0] :].replace(b"\\\\", b"  ").replace(b'\\"', b"  ")
     signs = np.frombuffer(part, np.uint8)

@@ -1,4 +1,4 @@
-"""Streams of a file's text as UTF-8 chunks: opened safely, decompressed and decoded in constant memory."""
+"""Streams of a file's text as UTF-8 chunks: safely opened, decompressed and decoded in constant memory."""
 
 import codecs
 import errno
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from instagram_assets.errors import BusyFileError, FileError, SettingsError
-from instagram_assets.ingest.reader.file_types import HEAD, refusal, refuse_data, text_kind
+from instagram_assets.ingest.reader.file_types import TYPE_HEAD_BYTES, refusal, refuse_data, text_kind
 from instagram_assets.media.format_detection import is_binary
 from instagram_assets.settings import ENV_NESTED, ENV_PREFIX, IngestSettings
 from instagram_assets.storage.atomic import remedy
@@ -51,16 +51,16 @@ XZ_MEMORY = 80 << 20
 def utf8_chunks(path: Path, limits: IngestSettings) -> Iterator[bytes]:
     """Yield the file's text as UTF-8 bytes without a byte order mark, about 2 MiB at a time.
 
-    UTF-8 itself is not validated here, so that the reader can report which record is broken. Raises FileError when the
+    UTF-8 itself is not validated here, so that the reader can report which record is invalid. Raises FileError when the
     file cannot be read, has an unsupported compression, is in another encoding than `limits.encoding`, or changes while
     it is read.
     """
-    chunks = _joined(file_chunks(path), HEAD)
+    chunks = _joined(file_chunks(path), TYPE_HEAD_BYTES)
     head = next(chunks, b"")
     chunks = chain([head], chunks)
     if head.startswith((_GZIP, _XZ)):
         packed = _Gzip if head.startswith(_GZIP) else _Xz
-        chunks = _joined(_unpacked(chunks, packed, path), HEAD)
+        chunks = _joined(_unpacked(chunks, packed, path), TYPE_HEAD_BYTES)
         head = next(chunks, b"")
         chunks = chain([head], chunks)
     refuse_data(head, path)
@@ -77,7 +77,7 @@ def utf8_chunks(path: Path, limits: IngestSettings) -> Iterator[bytes]:
 
 
 def file_chunks(path: Path) -> Iterator[bytes]:
-    """Yield the bytes of a regular file, about 2 MiB at a time; FileError when it is not one or changes meanwhile."""
+    """Yield the bytes of a regular file, about 2 MiB at a time. Raises FileError if it is none or changes meanwhile."""
     check_regular(path)
     try:
         with open(path, "rb") as stream:
@@ -94,7 +94,7 @@ def file_chunks(path: Path) -> Iterator[bytes]:
 
 
 def check_regular(path: Path) -> os.stat_result:
-    """Return the file's `os.stat_result`. Raises FileError unless `path` is a regular file and not a link."""
+    """Return the file's `os.stat_result`. Raises FileError unless it is a regular file, or a link within its folder."""
     try:
         status = os.stat(path)
         mode = status.st_mode
@@ -111,7 +111,7 @@ def check_regular(path: Path) -> os.stat_result:
 
 
 def identity(status: os.stat_result) -> Identity:
-    """Return what identifies an unchanged file: inode, size, time of change."""
+    """Return inode, size in bytes and mtime in ns of a file, which show whether it was changed or replaced."""
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
@@ -121,7 +121,7 @@ def changed(path: Path) -> FileError:
 
 
 def looks_like(data: bytes) -> str | None:
-    """Return the probable encoding of bytes that are not UTF-8; None if it cannot be told."""
+    """Return the probable encoding of bytes that are not UTF-8; None if it is unknown."""
     try:
         # The bytes may stop in the middle of a character, so decoding is not final.
         text = codecs.getincrementaldecoder("cp949")().decode(data)
@@ -134,7 +134,7 @@ def looks_like(data: bytes) -> str | None:
 
 
 def wrong_encoding(path: Path, guess: str | None, where: str, problem: str = "this is not UTF-8") -> FileError:
-    """Return the error for a file in another encoding, which says what to set."""
+    """Return the error for a file in another encoding, with the setting to change; `guess` is the probable encoding."""
     if guess is None:
         return FileError(str(path), problem, f"Convert the file to UTF-8, or set {ENCODING_SETTING}", where)
     problem = f"{problem} but looks like {guess}"
@@ -149,7 +149,7 @@ def _unreadable(path: Path, error: Exception) -> FileError:
 
 
 def _joined(chunks: Iterator[bytes], least: int) -> Iterator[bytes]:
-    """Yield the same bytes with a first chunk of at least `least` bytes, enough to detect the file type."""
+    """Yield the same bytes, with a first chunk of at least `least` bytes, so that the file type can be detected."""
     head = b""
     for chunk in chunks:
         head += chunk
@@ -180,7 +180,7 @@ def _refuse_wide(head: bytes, path: Path) -> None:
 
 
 def _is_text(data: bytes, encoding: str) -> bool:
-    """True when bytes are plausibly the start of a text in an encoding: most encodings can decode any bytes."""
+    """True if bytes are plausibly the start of a text in this encoding: most encodings can decode any bytes."""
     try:
         text = codecs.getincrementaldecoder(encoding)().decode(data)
     except UnicodeDecodeError:
@@ -212,7 +212,7 @@ def _transcoded(chunks: Iterator[bytes], encoding: str, path: Path) -> Iterator[
 
 
 class _Unpacker(Protocol):
-    """Decompressor for one stream of a compressed file; `rest` is the data after its end."""
+    """Decompressor for one stream of a compressed file; `rest` is the input after the end of the stream."""
 
     name: str
 
@@ -226,7 +226,7 @@ class _Unpacker(Protocol):
         ...
 
     def has_more(self) -> bool:
-        """True when more can be decompressed without more input."""
+        """True if more output is available without more input."""
         ...
 
 

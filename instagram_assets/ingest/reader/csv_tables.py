@@ -1,4 +1,4 @@
-"""Reader for CSV tables: each row becomes the nested record that its collector flattened, in bounded memory."""
+"""Reader for CSV tables: unflattens each row to the nested record that its collector flattened, in bounded memory."""
 
 import csv
 import io
@@ -39,55 +39,55 @@ class Header(NamedTuple):
 
 
 def table_in(head: bytes) -> Header | None:
-    """Return the header of the table at the start of a file, if its first rows are records of a known format."""
+    """Return the header of the table at the start of a file; None unless its rows are records of a known format."""
     return next((header for header, rows in _guesses(head) if is_known_table(header.names, rows)), None)
 
 
 def unread_separator(head: bytes) -> str:
-    """Return the unsupported separator of a table of known records; empty for anything else."""
+    """Return the unsupported separator with which a file would be a table of known records; else empty."""
     guesses = _guesses(head, UNREAD_SEPARATORS)
     return next((header.separator for header, rows in guesses if is_known_table(header.names, rows)), "")
 
 
 def unknown_columns(head: bytes) -> str:
-    """Return the first columns of an unknown table at the start of a file; empty when it does not look like one."""
+    """Return the first column names of a table with unknown columns; empty if the text does not look like a table."""
     for header, rows in _guesses(head):
         width = len(header.names)
         named = all(name.strip() and len(name) <= _NAME_SHOWN for name in header.names)
         if named and rows and all(len(row) == width for row in rows):
-            return shown(header.names)
+            return shown_columns(header.names)
     return ""
 
 
-def shown(names: Sequence[str]) -> str:
-    """Format some column names for a message."""
+def shown_columns(names: Sequence[str]) -> str:
+    """Format the first of some column names for a message."""
     first = [name[:_NAME_SHOWN] for name in names[:_NAMES_SHOWN]]
     more = ["…"] if len(names) > len(first) else []
     return ", ".join([name if name.isprintable() else ascii(name)[1:-1] for name in first] + more)
 
 
 def is_known_table(names: Sequence[str], rows: Iterable[Sequence[object]]) -> bool:
-    """True when a table's rows are records of a known format, judging by its column names and some of its rows."""
+    """True if a table's rows are records of a known format, judging by its column names and some of its rows."""
     unflattener = Unflattener(names, cell_values.converter)
     samples = [["x"] * len(names), *rows]
     return any(cell_values.is_known(unflattener.record(row)) for row in samples)
 
 
 def is_title(row: Sequence[object]) -> bool:
-    """True for a row of several cells of which one is filled: a title, as spreadsheets have above the column names."""
+    """True for a row with several cells of which one is filled: a title above the column names of a spreadsheet."""
     return len(row) > 1 and sum(cell is not None and str(cell).strip() != "" for cell in row) == 1
 
 
 def check_names(names: Sequence[str], path: Path, where: str) -> None:
-    """Raise FileError when two columns have the same name."""
+    """Raise FileError if two columns have the same name; `where` is the position of the header for the message."""
     given = [name for name in names if name]
     if len(set(given)) < len(given):
-        twice = shown(sorted({name for name in given if given.count(name) > 1}))
+        twice = shown_columns(sorted({name for name in given if given.count(name) > 1}))
         raise FileError(str(path), f"columns named twice: {twice}", "Give each column its own name", where)
 
 
 def decoder_of(names: Sequence[str]) -> Callable[[Sequence[object], str], Record]:
-    """Return the function that makes a record of a row's cells and position: flat for our own columns, else nested."""
+    """Return the function that makes a record of a row's cells and location: flat for our own CSV, else nested."""
     record_of = Unflattener(names, cell_values.converter).record
     if not cell_values.is_own(list(names)):
         if ads.is_table(names):
@@ -106,7 +106,7 @@ def decoder_of(names: Sequence[str]) -> Callable[[Sequence[object], str], Record
 
 
 def table_records(chunks: Iterator[bytes], header: Header, path: Path, limits: IngestSettings) -> Iterator[Item]:
-    """Yield the records of a CSV file with the lengths of their texts.
+    """Yield the records of a CSV file, each with the length of its text in characters.
 
     A row that does not match the header, or is not UTF-8, becomes a BadRecord that names its line. Raises FileError
     when the file is in another encoding, or a quote is never closed.
@@ -141,7 +141,7 @@ def table_records(chunks: Iterator[bytes], header: Header, path: Path, limits: I
 
 
 def _names_in(reader: Iterator[list[str]], lines: "_Rows", path: Path) -> list[str]:
-    """Return the column names, below title rows. Raises FileError where the file ends within them."""
+    """Return the column names, below any title rows. Raises FileError if the names cannot be parsed."""
     try:
         header = next((row for row in reader if any(row) and not is_title(row)), [])
     except csv.Error as error:
@@ -151,7 +151,7 @@ def _names_in(reader: Iterator[list[str]], lines: "_Rows", path: Path) -> list[s
 
 
 class _Rows:
-    """Iterator over lines from the header on, which collects the text of the current row."""
+    """Iterator over the lines from the header on; it also collects the text of the current row, for error messages."""
 
     def __init__(self, lines: Lines, path: Path, limits: IngestSettings) -> None:
         self._lines = lines
@@ -174,14 +174,14 @@ class _Rows:
         return "".join(self._parts)
 
     def begin(self) -> int:
-        """Start a new row, discarding the text of the last one; returns the number of its first line."""
+        """Start a new row: discard the text of the last one, and return the number of the new row's first line."""
         self._parts, self._held = [], 0
         return self.number + 1
 
     def problem(self, start: int) -> str:
-        """Return the encoding problem of the current row; empty if there is none.
+        """Return the encoding problem of the current row, which begins at line `start`; empty if there is none.
 
-        Raises FileError for another encoding.
+        Raises FileError if the text is in another encoding.
         """
         text = self.text
         if text.isascii() or not (found := _ESCAPED.search(text)):
@@ -208,7 +208,7 @@ class _Rows:
 
 
 def _guesses(head: bytes, separators: str = SEPARATORS) -> Iterator[tuple[Header, list[list[str]]]]:
-    """Yield the header that each separator gives for the start of a file, the most columns first, with some rows."""
+    """Yield the header that each separator gives for the start of a file, with sample rows, the most columns first."""
     text = head.decode("utf-8", "surrogateescape").lstrip("\ufeff \t\r\n")
     if _HINT.match(text.partition("\n")[0]):
         text = text.partition("\n")[2]
@@ -223,7 +223,7 @@ def _guesses(head: bytes, separators: str = SEPARATORS) -> Iterator[tuple[Header
 
 
 def _whole_rows(text: str, separator: str, *, strict: bool = True) -> Iterator[list[str]]:
-    """Yield the complete rows of a text that may be cut off; without `strict` the incomplete last one, too."""
+    """Yield the complete rows of a text that may be cut off; without `strict` also its incomplete last row."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=strict)
     while True:
         try:
@@ -251,11 +251,11 @@ def _bad(line: int, problem: str, text: str) -> BadRecord:
 
 
 def _own_records(lines: _Rows, path: Path) -> Iterator[Item]:
-    """Yield the records of our own CSV without converting values."""
-    from instagram_assets.datasets.csv import read_rows
+    """Yield the records of our own CSV, whose reader has already converted the values."""
+    from instagram_assets.datasets.csv import read_csv_rows
 
     lines.begin()
-    for start, row in read_rows(lines, path):
+    for start, row in read_csv_rows(lines, path):
         problem = lines.problem(start) or (row.problem if isinstance(row, FileError) else "")
         if problem or isinstance(row, FileError):
             yield _bad(start, problem, lines.text), len(lines.text)

@@ -1,4 +1,4 @@
-"""Parsing of single JSON values, with limits on depth and digits, in time and memory linear in the text's length."""
+"""Parsing of single JSON values, with limits on depth and digits; time and memory are linear in the text's length."""
 
 import json
 import math
@@ -26,14 +26,14 @@ _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL
 
 @dataclass(frozen=True)
 class BadRecord:
-    """A record that cannot be used: the error, and its content (the text when it is not JSON)."""
+    """A record that cannot be used: the error, and its content (its text when it is not JSON)."""
 
     error: RecordError
     content: object
 
 
 class PlacedRecord(dict[str, Any]):
-    """A record that is a row of a table, with its position: `line 12`, or `sheet 'posts', row 12`."""
+    """A record that is a row of a table, with its location there: `line 12`, or `sheet 'posts', row 12`."""
 
     __slots__ = ("place",)
 
@@ -43,7 +43,7 @@ class PlacedRecord(dict[str, Any]):
 
 
 def parse(text: str, at: int) -> tuple[Any, int]:
-    """Parse the JSON value at `at`; returns it with its end. The value is a BadRecord when it is nested too deeply.
+    """Parse the JSON value at offset `at`; returns it with its end offset. A too deeply nested value is a BadRecord.
 
     Of duplicate keys the last one is used. Values below MAX_DEPTH become TOO_DEEP; an integer of more than MAX_DIGITS
     digits, which Python rejects, becomes infinite. Raises only JSONDecodeError, when the text is not JSON.
@@ -60,7 +60,7 @@ def parse(text: str, at: int) -> tuple[Any, int]:
 
 
 def _parse_carefully(text: str, at: int) -> tuple[Any, int]:
-    """Parse like `parse`, but for deep nesting and huge numbers, too."""
+    """Parse like `parse`, with support for deep nesting and huge numbers."""
     shallow = _shallow(text, at)
     try:
         value, end = _careful_scan(shallow.text, 0)
@@ -75,7 +75,7 @@ def _parse_carefully(text: str, at: int) -> tuple[Any, int]:
 
 @dataclass
 class _Shallow:
-    """A JSON text with everything below MAX_DEPTH replaced by TOO_DEEP, and the original offsets of its parts."""
+    """A JSON text with everything below MAX_DEPTH replaced by TOO_DEEP, with its offsets in the original text."""
 
     text: str = ""
     depth: int = 0
@@ -90,7 +90,7 @@ class _Shallow:
 
 
 def _shallow(text: str, at: int) -> _Shallow:
-    """Return the JSON value at `at` with limited depth. Raises JSONDecodeError when the text ends inside it."""
+    """Return the JSON value at offset `at` with limited depth. Raises JSONDecodeError when the text ends inside it."""
     if text[at] not in "[{":
         return _Shallow(text[at:], 0, [0], [at])
     instead = json.dumps(TOO_DEEP)
@@ -140,6 +140,6 @@ _careful_scanner: Any = json.JSONDecoder(strict=False, parse_int=_whole_number)
 _careful_scan: _Scan = _careful_scanner.scan_once
 
 
-def kind_of(value: object) -> str:
-    """Return the type of a JSON value in plain words."""
+def json_type_name(value: object) -> str:
+    """Return the JSON type of a value as a word for messages, such as `list` or `null`."""
     return next((name for types, name in _KINDS if isinstance(value, types)), "null")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from instagram_assets.errors import FileError
-from instagram_assets.ingest.reader.bulk_json import UNREAD, quick_value, split
+from instagram_assets.ingest.reader.bulk_json import UNREAD, quick_value, split_values
 from instagram_assets.ingest.reader.byte_streams import looks_like, wrong_encoding
 from instagram_assets.ingest.reader.file_types import is_printed_by_python, python_refusal
 from instagram_assets.ingest.reader.json_values import parse
@@ -25,7 +25,7 @@ _WHITE = " \t\r\n"
 
 
 class Window:
-    """The buffered part of the text, the current offset in it, and the length of the value parsed last."""
+    """A buffered part of a JSON text, the current offset in it, and the length of the value parsed last."""
 
     def __init__(self, chunks: Iterator[bytes], path: Path, limits: IngestSettings) -> None:
         self.path = path
@@ -42,7 +42,7 @@ class Window:
         self._column = 0
 
     def more(self) -> bool:
-        """Read at least as much again as is still unread; False at the end of the file."""
+        """Read more text, at least as much as is still unread; returns False at the end of the file."""
         unread = len(self.text) - self.at
         if unread > self.limit:
             problem = f"a record is larger than {self.limit >> 20} MB"
@@ -60,7 +60,7 @@ class Window:
         return taken > 0
 
     def peek(self) -> str:
-        """Return the next character that is not white space; empty at the end of the file."""
+        """Return the next character that is not white space, without consuming it; empty at the end of the file."""
         if self.at < len(self.text) and (character := self.text[self.at]) not in _WHITE:
             return character
         while True:
@@ -76,7 +76,7 @@ class Window:
         self.at += 1
 
     def value(self) -> Any:
-        """Parse the JSON value at the current offset; a BadRecord when only this value is unusable."""
+        """Parse the JSON value at the current offset; a BadRecord if only this value is unusable."""
         while True:
             try:
                 value, end = parse(self.text, self.at)
@@ -98,7 +98,7 @@ class Window:
     def values(self) -> list[tuple[Any, int]]:
         """Parse some MiB of an array's values from the current offset on, each with the length of its text.
 
-        None when they must be parsed one by one: near the end, and if one of them needs special handling.
+        Empty if they must be parsed one by one: near the end, and if one of them needs special handling.
         """
         if self._carefully:
             self._carefully -= 1
@@ -107,7 +107,7 @@ class Window:
         chunk = next(self._chunks, b"")
         self._taken += len(chunk)
         data = self.text[self.at :].encode() + self._undecoded + chunk
-        texts, end = split(data)
+        texts, end = split_values(data)
         found = [(_value(text), len(text)) for text in texts]
         if any(value is UNREAD for value, _ in found):
             found, end = [], 0
@@ -154,7 +154,7 @@ class Window:
 
 
 def _value(text: bytes) -> Any:
-    """Parse the text of a value; UNREAD when it is invalid, which the reader of single values then explains."""
+    """Parse the text of a value; UNREAD when it is invalid, so that the parser of single values reports the error."""
     value = quick_value(text)
     if value is not UNREAD:
         return value
@@ -165,7 +165,10 @@ def _value(text: bytes) -> Any:
 
 
 def _may_be_cut(error: json.JSONDecodeError, text: str) -> bool:
-    """True when the text may only be cut off: the longest token besides a string is -Infinity."""
+    """True if the parse error may only be due to the end of the buffer.
+
+    The longest token that the buffer can cut off, except strings, is -Infinity.
+    """
     return error.msg.startswith("Unterminated") or error.pos >= len(text) - len("-Infinity")
 
 

@@ -1,4 +1,4 @@
-"""Tables as JSON in the layouts that pandas writes (`DataFrame.to_json`, `to_dict`), converted to records."""
+"""Converts tables in the JSON layouts that pandas writes (`DataFrame.to_json`, `to_dict`) to records."""
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -12,17 +12,17 @@ from instagram_assets.ingest.reader.json_values import BadRecord, Record
 from instagram_assets.ingest.reader.unflatten import NAMELESS
 
 OF_TABLES = ("columns", "index", "schema")
-"""Keys of a table that come before its rows."""
+"""Keys of a table in pandas' JSON layouts that precede its rows."""
 
-Item = tuple[Record | BadRecord, int]
+_Item = tuple[Record | BadRecord, int]
 
 _SAMPLE = 100
 _LEAST_CELLS = 3
 _FROM_PANDAS = "Write it with DataFrame.to_json(orient='records')"
 
 
-def opened(items: Iterator[Item], path: Path) -> Iterator[Item]:
-    """Yield the records of a file; if its only record is a whole table, the table's rows.
+def records_of_tables(items: Iterator[_Item], path: Path) -> Iterator[_Item]:
+    """Yield the records of a file; if its only record is a whole table, yield the table's rows instead.
 
     Raises FileError for rows of values without column names.
     """
@@ -39,15 +39,18 @@ def opened(items: Iterator[Item], path: Path) -> Iterator[Item]:
 
 
 def rows_in(record: Record) -> list[Record | BadRecord]:
-    """Return the rows of the table that a record represents; empty if it is not a table, or its records are unknown."""
+    """Return the rows of the table that a record represents; empty if it is not a table of known records."""
     for rows in _readings(record):
         if any(cell_values.is_known(row) for row in rows[:_SAMPLE] if isinstance(row, dict)):
             return rows
     return []
 
 
-def named(items: Iterator[Item], said: Record) -> Iterator[Item]:
-    """Yield the records below `data`, with names from the `columns`, `index` or `schema` that precede them (`said`)."""
+def named(items: Iterator[_Item], said: Record) -> Iterator[_Item]:
+    """Yield the records below `data`, with names from the `columns`, `index` or `schema` in `said`.
+
+    `said` has the members of the wrapper object that precede `data`.
+    """
     names, keys = said.get("columns"), _keys_of_rows(said.get("schema"))
     index = said.get("index")
     labels: Iterator[object] = iter(index if isinstance(index, list) else [])  # pyright: ignore[reportUnknownArgumentType]
@@ -61,7 +64,7 @@ def named(items: Iterator[Item], said: Record) -> Iterator[Item]:
 
 
 def _readings(record: Record) -> Iterator[list[Record | BadRecord]]:
-    """Yield the rows of a table in each layout that it could have."""
+    """Yield the rows of a table for each of pandas' layouts that its structure allows."""
     names, data = record.get("columns"), record.get("data")
     if _are_names(names) and isinstance(data, list):
         rows = [_row(names, row) for row in data]
@@ -81,7 +84,7 @@ def _readings(record: Record) -> Iterator[list[Record | BadRecord]]:
 
 
 def _labelled(rows: list[Record | BadRecord], labels: Sequence[object]) -> list[Record | BadRecord]:
-    """Return the rows, each with its index label as shortcode if it matches the id: `set_index("shortCode")`."""
+    """Return the rows, with the index label as shortcode if it matches the row's id (`set_index("shortCode")`)."""
     return [
         {**row, "shortCode": label} if isinstance(row, dict) and _is_code_of(label, row) else row
         for label, row in zip(labels, rows, strict=True)
@@ -104,7 +107,7 @@ def _row(names: Sequence[str], row: object) -> Record | BadRecord:
 
 
 def _without_nothing(row: Record) -> Record:
-    """Return a row without null, NaN and NaT values: pandas gives every row every column."""
+    """Return a row without null, NaN and NaT values, since pandas fills in missing columns of every row."""
     return {key: value for key, value in row.items() if value is not None and value == value and value != "NaT"}
 
 
@@ -113,7 +116,7 @@ def _are_names(names: object) -> TypeGuard[list[str]]:
 
 
 def _keys_of_rows(schema: object) -> frozenset[str]:
-    """Return the columns of a schema that are only the row index."""
+    """Return the names in a schema's primary key that are only the row index."""
     keys = schema.get("primaryKey") if isinstance(schema, dict) and "fields" in schema else None
     return NAMELESS.intersection(keys) if isinstance(keys, list) else frozenset()
 

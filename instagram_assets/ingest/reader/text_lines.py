@@ -1,4 +1,4 @@
-"""Line iterator over a file's text, for the readers of tables."""
+"""Iterator over the lines of a file's text, for the readers of tables."""
 
 import io
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ from instagram_assets.settings import IngestSettings
 
 
 class Lines:
-    """Iterator over the lines of UTF-8 chunks with their line ends, each limited to the maximum length of a record.
+    """Iterator over the lines of UTF-8 chunks, with their line ends; a line longer than a record's limit is an error.
 
-    `number` is that of the last line, `ended` is True after it. Bytes that are not UTF-8 become surrogates, or raise
-    UnicodeDecodeError if `errors` is "surrogatepass".
+    `number` is the number of the last line that was read, from 1; `ended` is True at the end of the text. Bytes that
+    are not UTF-8 become surrogates, or raise UnicodeDecodeError if `errors` is "surrogatepass".
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Unflattening of table rows to the nested records that they were made from: `images/0`, `childPosts/0/displayUrl`."""
+"""Unflattening of table rows into the nested records they were made from: `images/0`, `childPosts/0/displayUrl`."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ from instagram_assets.ingest.reader.json_values import MAX_DEPTH, Record
 
 SEPARATOR = "/"
 NAMELESS = frozenset(("", "Unnamed: 0", "index", "level_0"))
-"""Name that pandas gives to the column of the row index."""
+"""Names that pandas gives to the column of the row index."""
 
 # A flattened record with a non-empty list has one of these in its column names.
 _FLAT = frozenset(
@@ -23,7 +23,7 @@ _Step = str | int
 
 
 class Unflattener:
-    """The plan for converting a row's cells to a nested record, built once from a table's column names.
+    """Converts a row's cells to a nested record, by a plan built once from a table's column names.
 
     The parts of a name are keys of objects; numbers among them are list indices: a key with only numbers below it is a
     list. Empty cells are left out, and list gaps are closed. `convert` returns the cell converter, given the last key
@@ -40,7 +40,7 @@ class Unflattener:
         ]
 
     def record(self, cells: Sequence[object]) -> Record:
-        """Return the record of a row's cells; a row may be shorter than the names."""
+        """Return the nested record of a row's cells; a row may have fewer cells than the table has columns."""
         record: dict[Any, Any] = {}
         has_lists = False
         for place, path, convert in self._columns:
@@ -56,7 +56,7 @@ class Unflattener:
 
 
 def nested(record: Record) -> Record:
-    """Return a JSON record with keys such as `images/0`, as pandas writes them, nested; any other record unchanged."""
+    """Return a JSON record with flattened keys such as `images/0` (as pandas writes them) nested; others unchanged."""
     if record.keys().isdisjoint(_FLAT):
         return record
     cells = [None if isinstance(cell, float) and math.isnan(cell) else cell for cell in record.values()]
@@ -64,7 +64,7 @@ def nested(record: Record) -> Record:
 
 
 def _path(name: str) -> tuple[str, ...]:
-    """Return the keys that a column's name consists of; a name that is not from a flattened record is one key."""
+    """Return the keys in a column's name; a name that is not from a flattened record is a single key."""
     parts = tuple(name.split(SEPARATOR, MAX_DEPTH))
     whole = len(parts) < MAX_DEPTH and all(parts) and not _is_place(parts[0])
     return parts if whole else (name,)
@@ -75,7 +75,7 @@ def _is_place(part: str) -> bool:
 
 
 def _children(paths: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], bool]:
-    """Return for each key with children whether these are all list indices."""
+    """Return for each key path that has children whether all of these are list indices."""
     beside: dict[tuple[str, ...], bool] = {}
     for path in paths:
         for depth in range(1, len(path)):
@@ -88,7 +88,7 @@ def _with_places(path: tuple[str, ...], beside: dict[tuple[str, ...], bool]) -> 
 
 
 def _last_key(path: tuple[str, ...]) -> str:
-    """Return the key whose value, or list item, a cell is."""
+    """Return the last key in a path that is not a list index."""
     return next((part for part in reversed(path) if not _is_place(part)), path[-1])
 
 
@@ -103,7 +103,7 @@ def _put(record: dict[Any, Any], path: tuple[_Step, ...], value: object) -> None
 
 
 def _with_lists(value: Any) -> Any:
-    """Return the value with objects whose keys are numbers converted to lists."""
+    """Return the value with objects whose keys are all numbers converted to lists."""
     if not isinstance(value, dict):
         return value
     if value and all(isinstance(key, int) for key in value):

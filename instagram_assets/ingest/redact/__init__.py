@@ -1,1 +1,1 @@
-"""Redaction of records and files: erased people and posts are removed, as if they had never been in them."""
+"""Redaction of records and files: data about people and posts erased on request is removed."""

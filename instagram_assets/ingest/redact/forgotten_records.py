@@ -1,4 +1,4 @@
-"""Tests for whether a record, or an object in one, is about an erased person or post.
+"""Tests whether a record, or an object in one, is about an account or post that was erased on request.
 
 The subject of a record is found by the format parsers themselves, so that exactly the rows that `ingest` would create
 are removed.
@@ -18,7 +18,7 @@ from instagram_assets.ingest.record_source import RecordSource
 from instagram_assets.privacy.forgotten_identifiers import Forgotten, IdentifierKind
 
 NAME_KEYS = frozenset(("username", "userName", "user_name", "ownerUsername", "account", "author"))
-"""Fields that contain a person's account name, also where other records mention it."""
+"""Fields that contain an account name, in its own records and where other records mention it."""
 
 _IDS: tuple[IdentifierKind, ...] = ("post_id", "profile_id", "shortcode", "image")
 _FRACTION = re.compile(r"\.0+\Z")
@@ -36,14 +36,17 @@ _OWNER_IDS = (
 _POSTS = ("postUrl", "permalink", "post_url", "url", "commentUrl")
 
 
-class Judge:
-    """Matcher of one source's records against erased subjects; `source` gives the owner where a record has none."""
+class ErasureMatcher:
+    """Tests records of one source for accounts and posts that were erased on request.
+
+    `source` gives the owner of records that do not name one.
+    """
 
     def __init__(self, forgotten: Forgotten, source: RecordSource) -> None:
         self._forgotten, self._source = forgotten, source
 
     def parts(self, record: Record) -> tuple[frozenset[int], bool]:
-        """Return which objects in a record are erased posts and profiles, by their `id()`, and whether all of it is."""
+        """Return which objects in a record are erased posts and profiles (by `id()`), and whether all of it is."""
         whole = nested(record)
         try:
             parts = list(format_of(whole)[1](whole, self._source))
@@ -54,30 +57,30 @@ class Judge:
         return gone, id(whole) in gone or bool(judged and all(is_gone for _, is_gone in judged))
 
     def is_about(self, record: Record) -> bool:
-        """True if a record of any kind, including comments, stories and errors, names an erased owner itself."""
-        if any(self._is_account(value_at(record, place)) for place in _NAMES):
+        """True if a record of any kind, also a comment, story or error, names an erased account as its owner."""
+        if any(self._is_account(value_at(record, path)) for path in _NAMES):
             return True
         if any(self._is_account(record.get(key)) for key in _ADDRESSES) or self._is_of_tag(record):
             return True
-        if any(self._is_of("profile_id", value_at(record, place)) for place in _OWNER_IDS):
+        if any(self._is_of("profile_id", value_at(record, path)) for path in _OWNER_IDS):
             return True
         return any(self._is_code(shortcode_from_url(record.get(key))) for key in _POSTS)
 
     def is_forgotten_record(self, record: Record) -> bool:
-        """True for a post, or a comment, that is erased, at any path."""
+        """True if an object, anywhere in a record, is an erased post, or a comment that is about an erased account."""
         if (mapping := _post_shape(record)) is not None and self._is_forgotten_post(mapping, record):
             return True
         return comment_detection.is_comment(record) and self.is_about(record)
 
     def is_person(self, record: Record) -> bool:
-        """True for an object, not a post, that represents an erased account, by its name or its id."""
+        """True for an object, other than a post, that mentions an erased account by its name or id."""
         if any(self._is_account(record.get(key)) for key in NAME_KEYS):
             return not any(isinstance(record.get(key), dict | list) and record[key] for key in ("edges", "items"))
         is_user = "username" in record or "full_name" in record or record.keys() <= {"id", "pk", "pk_id"}
         return is_user and any(self._is_of("profile_id", record.get(key)) for key in ("id", "pk", "pk_id"))
 
     def is_id(self, text: str) -> bool:
-        """True for an id, code or hash of an erased subject, of any kind."""
+        """True for an id, shortcode or image hash that was erased."""
         return any(self._forgotten.has(kind, text) for kind in _IDS)
 
     def _is_forgotten(self, part: Part) -> bool:
@@ -141,7 +144,7 @@ class Judge:
 
 
 def _post_shape(record: Record) -> PostMapping | None:
-    """Return the field mapping of a post or story; None for anything else."""
+    """Return the field mapping of a post or story; None for any other object."""
     for _, recognise, mapping in nested_posts.POST_FORMATS:
         if recognise(record):
             return mapping
@@ -154,7 +157,7 @@ def _id_of(code: str) -> str | None:
 
 
 def _digits(value: object) -> str:
-    """Return an id as text, also one that pandas turned into a float; empty for an invalid one."""
+    """Return an id as text, even if pandas has turned it into a float; empty for an invalid one."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
     if isinstance(value, float):

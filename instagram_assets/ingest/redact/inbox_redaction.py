@@ -1,7 +1,7 @@
-"""In-place redaction of the inbox's files and folders before they are moved to `done` or `rejected`.
+"""In-place redaction of files and folders in the inbox, before they are moved to `done` or `rejected`.
 
 A file keeps its modification time, which may be the only hint at when its records were observed. The landing zone
-records both hashes, before and after, so that neither version lands again.
+records the hashes before and after, so that neither version lands again.
 """
 
 import os
@@ -30,9 +30,9 @@ _PIECE = 1 << 20
 
 @dataclass(frozen=True)
 class Task:
-    """One file or folder to remove or rewrite, and the number of affected records in it.
+    """A file or folder to remove, rename or rewrite, and the number of affected records in it.
 
-    `path` is its current path, `to` its path afterwards, with another name if its own contains an erased one; null if
+    `path` is its current path, `to` its path afterwards, with another name if its own contains an erased one; None if
     it is removed.
     """
 
@@ -41,23 +41,23 @@ class Task:
     rows: int
     is_rewritten: bool = False
     before: Identity | None = None
-    """Identity of a file to be removed when it was scanned, so that a file that has replaced it is not removed."""
+    """Identity of the file when it was scanned, so that a newer file in its place is not removed."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """Settings of inbox redaction: the lake (whose manifests record changed hashes), erased subjects, encoding."""
+class InboxRedactor:
+    """What redaction of the inbox requires: the lake, whose manifests record file hashes, erased subjects, encoding."""
 
     lake: UPath
     forgotten: Forgotten
     encoding: str = "utf-8"
 
     def name(self, path: Path) -> Path:
-        """Return the path with erased names removed from its file name, numbered if that is taken."""
+        """Return the path with erased names removed from its file name, numbered if the new name is taken."""
         return renamed(path, self.forgotten)
 
     def tasks(self, path: Path) -> Iterator[Task]:
-        """Yield what must be done to a file, or to all files in a folder, in order; nothing is changed yet."""
+        """Yield the tasks for a file, or for all files in a folder, in order; nothing is changed yet."""
         if path.is_symlink() or not path.is_dir():
             # A link or a pipe is not opened: only its name is checked.
             is_plain = path.is_file() and not path.is_symlink()
@@ -71,9 +71,9 @@ class Place:
             yield Task(path, to, 1)
 
     def do(self, task: Task) -> int:
-        """Do one task atomically and return the number of bytes written.
+        """Execute one task atomically, and return the number of bytes written.
 
-        A file that no longer exists counts as done.
+        A file that no longer exists counts as done. Raises BusyFileError if a file to remove or rewrite has changed.
         """
         path = task.path
         if not os.path.lexists(path):
@@ -81,7 +81,7 @@ class Place:
         if task.before:
             _check_same(path, task.before)
         if task.to is None:
-            # Its notes go first: if this is repeated the file is found again, but its notes would not be.
+            # Its companion files are removed first: a repeated run finds the file again, but not its companions.
             for beside in _beside(path):
                 remove_durably(beside)
             if path.is_dir() and not path.is_symlink():
@@ -102,7 +102,7 @@ class Place:
             yield Task(path, self.name(path), max(1, found.rows), found.changed)
 
     def _of_folder(self, folder: Path) -> Iterator[Task]:
-        """Yield the tasks for a folder's files, including pictures and captions beside removed posts."""
+        """Yield the tasks for a folder's files, including images and captions beside removed posts."""
         entries = sorted(folder.iterdir())
         files = [path for path in entries if path.is_file() and not path.is_symlink()]
         looked = {path: self._looked(path) for path in files if not is_media(path.name)}
@@ -124,7 +124,7 @@ class Place:
         return self.forgotten.has("image", file_sha256(path))
 
     def _is_of_forgotten(self, folder: Path) -> bool:
-        """True for the unpacked archive of an erased account."""
+        """True for the unpacked Instagram data download of an erased account."""
         inside = [entry.name for entry in folder.iterdir() if entry.is_dir()]
         is_archive = is_archive_root(inside) or folder.name == ACTIVITY_FOLDER
         return is_archive and self.forgotten.has("account", owner_beside(folder / "posts"))
@@ -137,7 +137,7 @@ class Place:
             target.unlink(missing_ok=True)
 
     def _rewrite(self, path: Path) -> int:
-        """Replace a file with its redacted version. Raises BusyFileError where it changes meanwhile."""
+        """Replace a file with its redacted version. Raises BusyFileError if it changes meanwhile."""
         target = temporary_beside(path.parent / "scrubbed")
         before = path.stat()
         try:
@@ -158,7 +158,7 @@ class Place:
 
 
 def renamed(path: Path, forgotten: Forgotten) -> Path:
-    """Return the path with erased names removed from its file name, numbered if that is taken."""
+    """Return the path with erased names removed from its file name, numbered if the new name is taken."""
     name = scrubbed_name(path.name, forgotten)
     if name == path.name:
         return path
@@ -170,8 +170,8 @@ def renamed(path: Path, forgotten: Forgotten) -> Path:
 
 
 def rename_with_notes(path: Path, to: Path) -> None:
-    """Rename a file or folder together with the note files beside it."""
-    # The note goes first: without it the file would get another observation time.
+    """Rename a file or folder together with its `.observed_at` and `.error.txt` files."""
+    # The `.observed_at` file is renamed first: without it the file would get another observation time.
     for note, new in zip(_beside(path), _beside(to), strict=True):
         if os.path.lexists(note):
             os.replace(note, new)
@@ -180,7 +180,7 @@ def rename_with_notes(path: Path, to: Path) -> None:
 
 
 def _settled(target: Path, before: os.stat_result) -> int:
-    """Sync a file to disk, with the timestamps and permissions of the one it replaces; returns its size."""
+    """Give a file the timestamps and permissions of the file it replaces, and sync it to disk; returns its size."""
     os.utime(target, ns=(before.st_atime_ns, before.st_mtime_ns))
     target.chmod(before.st_mode & 0o7777)
     with target.open("rb") as stream:
@@ -194,5 +194,5 @@ def _check_same(path: Path, before: Identity) -> None:
 
 
 def _beside(path: Path) -> list[Path]:
-    """Return the note files beside a file or folder: its observation time, and its error."""
+    """Return the paths of the `.observed_at` and `.error.txt` files beside a file or folder."""
     return [path.with_name(path.name + ending) for ending in (OBSERVED_AT_SUFFIX, ERROR_SUFFIX)]

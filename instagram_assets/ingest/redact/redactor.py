@@ -1,4 +1,4 @@
-"""Redaction of JSON values: records of erased people are removed, and mentions of them become pseudonyms."""
+"""Redaction of JSON values: records of erased accounts are removed, and mentions of them become pseudonyms."""
 
 import re
 from collections.abc import Iterable
@@ -14,8 +14,8 @@ from instagram_assets.errors import RecordError
 from instagram_assets.ingest.reader.json_values import BadRecord, PlacedRecord, Record
 from instagram_assets.ingest.reader.unflatten import SEPARATOR
 from instagram_assets.ingest.record_source import RecordSource
-from instagram_assets.ingest.redact.forgotten_records import NAME_KEYS, Judge
-from instagram_assets.media.excluded import is_forgotten
+from instagram_assets.ingest.redact.forgotten_records import NAME_KEYS, ErasureMatcher
+from instagram_assets.media.never_download import is_forgotten
 from instagram_assets.privacy.forgotten_identifiers import ERASED_ID as FORGOTTEN_ID
 from instagram_assets.privacy.forgotten_identifiers import ERASED_URL, Forgotten, IdentifierKind
 from instagram_assets.privacy.names_in_file_names import scrub_file_name
@@ -24,7 +24,7 @@ from instagram_assets.schemas.account_names import LISTS_OF_NAMES, NAME_FIELDS
 
 
 class Gone(Enum):
-    """Sentinel for a value that must be removed."""
+    """Sentinel for a value that is to be removed."""
 
     GONE = "gone"
 
@@ -43,35 +43,38 @@ _ID_KEY = re.compile(r"(?:\A|_)(?:id|ids|pk|pks|fbid)(?:_|\Z)|Ids?\Z|ID\Z")
 _ESCAPED = re.compile(r"\\u00([2-7][0-9A-Fa-f])")
 _LAST_PART = re.compile(r"[/.]")
 _ADDRESS = re.compile(r"(?:https?|archive)://\S+\Z")
-# Keys that only wrap a record: `{"node": …, "cursor": …}`, `{"media": …}`.
+# Maximum number of keys of an object that only wraps a record: `{"node": …, "cursor": …}`, `{"media": …}`.
 _MOST_AROUND = 3
 _REMEMBERED, _MOST_REMEMBERED = 200, 20_000
 _SEEN = datetime(2100, 1, 1, tzinfo=UTC)
 
 
-class Scrubber:
-    """Redactor for the records of one source; `source` gives the owner of records that do not name one."""
+class RecordRedactor:
+    """Removes data erased on request from the records of one source.
+
+    `source` gives the owner of records that do not name one.
+    """
 
     def __init__(self, forgotten: Forgotten, source: RecordSource | None = None) -> None:
         self.forgotten = forgotten
         self.source = source or RecordSource("", "", _SEEN, ZoneInfo("UTC"))
-        self._judge = Judge(forgotten, self.source)
+        self._matcher = ErasureMatcher(forgotten, self.source)
         self._texts: dict[str, str] = {}
 
     def record(self, value: object) -> Any:
-        """Return a redacted record, the same object if it is unchanged; GONE if all of it is removed."""
+        """Return a record without erased data, the same object if it is unchanged; GONE if all of it is erased."""
         return stripped(self.marked(value), self.text)
 
     def marked(self, value: object) -> Any:
-        """Return a record like `record` does, but with GONE in place of removed parts, and keys unchanged."""
+        """Redact like `record`, but leave GONE in place of removed parts, and keys unchanged."""
         if not isinstance(value, dict):
             return self._walk(value, frozenset(), "")
         record: Record = value
-        gone, is_gone = self._judge.parts(record)
-        return GONE if is_gone or self._judge.is_about(record) else self._walk(record, gone, "")
+        gone, is_gone = self._matcher.parts(record)
+        return GONE if is_gone or self._matcher.is_about(record) else self._walk(record, gone, "")
 
     def may_hold(self, text: str) -> bool:
-        """False for JSON or other text that a quick search shows to be free of erased data."""
+        """False if a quick search shows that a text, JSON or other, contains no erased data."""
         patterns = self.forgotten.patterns
         # The page of a hashtag has no # before its name.
         if patterns is None or ("/explore" in text and any("#" in pattern for pattern in patterns)):
@@ -86,7 +89,7 @@ class Scrubber:
         return any(compute.match_substring_regex(texts, pattern)[0].as_py() for pattern in patterns)
 
     def text(self, text: str) -> str:
-        """Return a text with names replaced by pseudonyms, and other identifiers by `forgotten`."""
+        """Return a text with erased names replaced by pseudonyms, and other erased identifiers by a placeholder."""
         if len(text) < 2:
             return text
         known = self._texts.get(text) if len(text) <= _REMEMBERED else None
@@ -120,11 +123,11 @@ class Scrubber:
         parts = word.split("_")
         if len(parts) == 1 or not all(part.isdecimal() for part in parts):
             return word
-        return "_".join(FORGOTTEN_ID if self._judge.is_id(part) else part for part in parts)
+        return "_".join(FORGOTTEN_ID if self._matcher.is_id(part) else part for part in parts)
 
     def _walk(self, value: Any, gone: frozenset[int], key: str) -> Any:
         if isinstance(value, str):
-            if _ID_KEY.search(key) and self._judge.is_id(value):
+            if _ID_KEY.search(key) and self._matcher.is_id(value):
                 return FORGOTTEN_ID
             return self._of_field(key, value)
         if isinstance(value, dict):
@@ -133,10 +136,10 @@ class Scrubber:
             items: list[Any] = value
             return _same_or(items, [self._walk_item(item, gone, key) for item in items])
         is_number = isinstance(value, int) and not isinstance(value, bool)
-        return FORGOTTEN_ID if is_number and _ID_KEY.search(key) and self._judge.is_id(str(value)) else value
+        return FORGOTTEN_ID if is_number and _ID_KEY.search(key) and self._matcher.is_id(str(value)) else value
 
     def _of_field(self, key: str, value: str) -> str:
-        """Redact a text according to its field: in fields with names, every word that equals a name is replaced."""
+        """Redact a text according to its field: in a field of names, a text that equals an erased name is replaced."""
         name = _LAST_PART.split(key)
         is_named = name[-1] in NAME_FIELDS or (len(name) > 1 and name[-1].isdecimal() and name[-2] in LISTS_OF_NAMES)
         if not is_named:
@@ -145,20 +148,20 @@ class Scrubber:
         return self.text(value if named == value else named)
 
     def _walk_item(self, item: Any, gone: frozenset[int], key: str) -> Any:
-        """Redact an item of a list; an object that only wraps a removed one is removed, too."""
+        """Redact an item of a list; an object that only wraps a removed record is removed, too."""
         walked = self._walk(item, gone, key)
         if isinstance(walked, dict) and walked is not item:
             around = cast(Record, walked)
             parts = [inner for inner in around.values() if isinstance(inner, dict | list) or inner is GONE]
             is_wrapper = bool(parts) and len(around) <= _MOST_AROUND
-            if is_wrapper and all(part is GONE for part in parts) and not self._judge.is_person(item):
+            if is_wrapper and all(part is GONE for part in parts) and not self._matcher.is_person(item):
                 return GONE
         return walked
 
     def _walk_object(self, record: Record, gone: frozenset[int]) -> Any:
-        if id(record) in gone or self._judge.is_forgotten_record(record):
+        if id(record) in gone or self._matcher.is_forgotten_record(record):
             return GONE
-        if self._judge.is_person(record):
+        if self._matcher.is_person(record):
             return {key: self._of_person(key, inner) for key, inner in record.items()}
         walked = {key: self._walk(inner, gone, key) for key, inner in record.items()}
         if any(SEPARATOR in key for key in record):
@@ -173,7 +176,7 @@ class Scrubber:
         return record if same else walked
 
     def _flattened(self, record: Record) -> Record:
-        """Redact the objects in a flattened record, as tables have them: `taggedUsers/0/username`."""
+        """Redact the objects in a flattened record, whose keys are paths as in tables: `taggedUsers/0/username`."""
         groups: dict[str, Record] = {}
         for key, value in record.items():
             prefix, _, name = key.rpartition(SEPARATOR)
@@ -182,16 +185,19 @@ class Scrubber:
         changed: Record = {}
         for prefix, group in groups.items():
             filled = {name: value for name, value in group.items() if value not in (None, "")}
-            if self._judge.is_forgotten_record(filled):
+            if self._matcher.is_forgotten_record(filled):
                 changed |= {key: GONE for key in record if key.startswith(f"{prefix}{SEPARATOR}")}
-            elif self._judge.is_person(filled):
+            elif self._matcher.is_person(filled):
                 changed |= {
                     f"{prefix}{SEPARATOR}{name}": self._of_person(name, inner) for name, inner in filled.items()
                 }
         return changed
 
     def _of_person(self, key: str, value: Any) -> Any:
-        """Redact one field of an object that mentions an erased account: its pseudonym and booleans stay."""
+        """Redact one field of an object that mentions an erased account; all but booleans, names and ids are removed.
+
+        Names become the account's pseudonym, ids a placeholder.
+        """
         if isinstance(value, bool) or value is None or str(value).casefold() in ("true", "false"):
             return value  # in tables it is a text
         if isinstance(value, str) and key in NAME_KEYS:
@@ -205,37 +211,40 @@ class Scrubber:
 def scrub_json(value: object, forgotten: Forgotten, source: RecordSource | None = None) -> Any:
     """Redact a JSON value: the same object if it contains no erased data, GONE if all of it is removed.
 
-    The records of a list are removed one by one. In what stays, names become pseudonyms, ids become `forgotten`, and
-    URLs of erased pictures become FORGOTTEN_ADDRESS. `source` gives the owner of records that do not name one.
+    The records of a list are removed one by one. In the rest, erased names become pseudonyms, ids become FORGOTTEN_ID,
+    and URLs of erased images become ERASED_URL. `source` gives the owner of records that do not name one.
     """
-    scrubber = Scrubber(forgotten, source)
+    redactor = RecordRedactor(forgotten, source)
     if not isinstance(value, list):
-        return scrubber.record(value)
+        return redactor.record(value)
     items: list[Any] = value
-    kept = [scrubber.record(item) for item in items]
+    kept = [redactor.record(item) for item in items]
     kept = [item for item in kept if item is not GONE]
     same = len(kept) == len(items) and all(new is old for new, old in zip(kept, items, strict=True))
     return items if same else kept
 
 
-def scrubbed_record(record: Record | BadRecord, scrubber: Scrubber) -> Record | BadRecord | None:
-    """Redact a record as returned by a reader; None if it is removed, including bad records that contain a name."""
+def scrubbed_record(record: Record | BadRecord, redactor: RecordRedactor) -> Record | BadRecord | None:
+    """Redact a record as returned by a reader; None if all of it is removed, as is a bad record with an erased name."""
     if not isinstance(record, BadRecord):
-        found = scrubber.record(record)
+        found = redactor.record(record)
         if found is record or found is GONE:
             return None if found is GONE else record
         return PlacedRecord(found, record.place) if isinstance(record, PlacedRecord) else found
     content = record.content
-    found = scrubber.text(content) if isinstance(content, str) else scrubber.record(content)
+    found = redactor.text(content) if isinstance(content, str) else redactor.record(content)
     # Unparsable text may be a fragment of an erased record.
     if found is GONE or (isinstance(content, str) and found != content):
         return None
-    error = RecordError(record.error.field, scrubber.text(record.error.reason))
+    error = RecordError(record.error.field, redactor.text(record.error.reason))
     return BadRecord(error, found)
 
 
 def stripped(value: Any, rename: Any) -> Any:
-    """Return a marked value without its GONE parts, its keys renamed; the same object where nothing changes."""
+    """Return a value from `Scrubber.marked` without its GONE parts and with its keys renamed by `rename`.
+
+    The same object if nothing changes.
+    """
     if value is GONE:
         return GONE
     if isinstance(value, list):
@@ -257,5 +266,5 @@ def _same_or(items: list[Any], new: Iterable[Any]) -> list[Any]:
 
 
 def scrubbed_name(name: str, forgotten: Forgotten) -> str:
-    """Return a file or folder name, or path, with the names in it replaced by pseudonyms."""
-    return Scrubber(forgotten).text(scrub_file_name(name, forgotten)) if forgotten else name
+    """Return a file name, folder name or path in which erased names are replaced by pseudonyms."""
+    return RecordRedactor(forgotten).text(scrub_file_name(name, forgotten)) if forgotten else name

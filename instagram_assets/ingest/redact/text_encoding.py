@@ -1,4 +1,4 @@
-"""Lossless reading and writing of a file's text in its own compression and encoding."""
+"""Lossless reading and writing of a file's text in the file's own compression and encoding."""
 
 import codecs
 import gzip
@@ -10,7 +10,7 @@ from typing import IO, Any, BinaryIO, cast
 
 from instagram_assets.ingest.reader.byte_streams import looks_like
 
-CHUNK = 1 << 20
+_CHUNK = 1 << 20
 _GZIP, _XZ = b"\x1f\x8b", b"\xfd7zXZ\x00"
 _MARKS = (
     (b"\xff\xfe\x00\x00", "utf-32-le"),
@@ -23,7 +23,11 @@ _ZEROS = {"x0x0": "utf-16-le", "0x0x": "utf-16-be", "x000": "utf-32-le", "000x":
 
 
 class Coding:
-    """Compression and encoding of a file, detected from its first bytes."""
+    """Compression and encoding of a text file, detected from its content.
+
+    `encoding` is the configured one, for texts that are neither UTF-8 nor UTF-16/32. `is_data` is True for a binary
+    file.
+    """
 
     def __init__(self, path: Path, encoding: str) -> None:
         with path.open("rb") as stream:
@@ -39,7 +43,7 @@ class Coding:
 
     def _encoding(self, wanted: str) -> tuple[str, str]:
         with self._opened() as stream:
-            head = stream.read(CHUNK)
+            head = stream.read(_CHUNK)
         for mark, name in _MARKS:
             if head.startswith(mark):
                 return name, "surrogatepass"
@@ -63,15 +67,15 @@ class Coding:
             yield cast(IO[bytes], stream)
 
     def chunks(self) -> Iterator[str]:
-        """Yield the file's text, about 1 MiB at a time, a byte order mark as its first character."""
+        """Yield the file's text, about 1 MiB at a time; a byte order mark is its first character."""
         decoder = codecs.getincrementaldecoder(self.encoding)(self.errors)
         with self._opened() as stream:
-            while data := stream.read(CHUNK):
+            while data := stream.read(_CHUNK):
                 yield decoder.decode(data)
         yield decoder.decode(b"", True)
 
     def write(self, target: Path, pieces: Iterator[str]) -> None:
-        """Write a text with the compression and encoding of the file."""
+        """Write a text to `target` with the compression and encoding of the original file."""
         with target.open("xb") as raw, self._packing(raw) as stream:
             for piece in pieces:
                 stream.write(piece.encode(self.encoding, self.errors))

@@ -1,4 +1,4 @@
-"""What the journeys share: one browser, and one platform for all of a file's tests."""
+"""What the journeys share: one browser, and one page to search on."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,6 @@ from instagram_assets.demo.search_site import Results, SearchPage, subject
 from instagram_assets.search.browser import find_browser, find_driver
 from instagram_assets_tests.search.browsers import OPTIONS
 from instagram_assets_tests.servers.searching_dev import WORDS
-from instagram_assets_tests.web.journeys.platforms import Platform, open_platform
 
 WORD, GOOD, BLURRED = "빨간 별", 10, 2
 """A word that finds so many good and so many blurred pictures."""
@@ -37,12 +36,3 @@ def search_page() -> Iterator[SearchPage]:
     blurred = subject(BLURRED, blur=0.06, first_seed=100)
     with SearchPage(WORDS | {WORD: Results([*subject(GOOD), *blurred])}, delay=0.1) as page:
         yield page
-
-
-@pytest.fixture(scope="module", params=["sqlite"])
-def platform(
-    request: pytest.FixtureRequest, search_page: SearchPage, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Platform]:
-    """Everything that `dev` starts; a test's parameter says where the history is."""
-    with open_platform(tmp_path_factory.mktemp("platform"), search_page, request.param) as opened:
-        yield opened

@@ -17,6 +17,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from instagram_assets.web.words import Words, words_in
 
 PATIENCE = 30.0
+_POLL_SECONDS = 0.25  # each look is a dozen questions to the browser, which has other work
 # Parts of a page are exchanged while one looks at them: what was found a moment ago is looked for again.
 _AGAIN = (
     StaleElementReferenceException,
@@ -56,7 +57,7 @@ class Person:
                 pass
             if monotonic() > end:
                 raise AssertionError(f"not within {seconds:.0f} s: {what}. The page says: {self.text()[-3_000:]}")
-            sleep(0.1)
+            sleep(_POLL_SECONDS)
 
     def text(self) -> str:
         """All that can be read on the page."""

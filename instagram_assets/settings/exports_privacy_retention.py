@@ -1,4 +1,4 @@
-"""Settings of what leaves the lake: dataset files, Delta tables, pseudonyms, and how long data is retained."""
+"""Settings of exports (dataset files, Delta tables), pseudonyms, and data retention."""
 
 from pydantic import Field, field_validator
 
@@ -35,7 +35,7 @@ class DeltaSettings(SettingsSection):
 
 
 class PrivacySettings(SettingsSection):
-    """What becomes of people's names, and how long what is known of them stays."""
+    """Privacy: the folder of keys, pseudonyms in exports, and how long raw observations and media are kept."""
 
     folder: str = Field(
         default="",

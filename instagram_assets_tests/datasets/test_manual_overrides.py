@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from upath import UPath
 
-from instagram_assets.datasets.overrides import LONGEST_WHY, decide, read_overrides
+from instagram_assets.datasets.manual_overrides import LONGEST_WHY, decide, read_overrides
 from instagram_assets.errors import SearchRequestError, StorageError
 from instagram_assets.schemas.search import Override
 from instagram_assets.settings import Settings
@@ -83,7 +83,7 @@ PROGRAM = """
 import sys
 from datetime import UTC, datetime
 from upath import UPath
-from instagram_assets.datasets.overrides import decide
+from instagram_assets.datasets.manual_overrides import decide
 for number in range(15):
     decide(UPath(sys.argv[1]), "cats", [f"{sys.argv[2]}{number}"], "keep", "", datetime(2026, 11, 27, tzinfo=UTC))
 """

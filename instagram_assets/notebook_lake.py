@@ -1,4 +1,4 @@
-"""The lake for a notebook: its tables and views as Arrow, pandas or SQL, and its images. Nothing is written."""
+"""Read-only access to a lake from notebooks: tables and views as Arrow, pandas or SQL, and image files."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
@@ -15,7 +15,7 @@ from instagram_assets.storage.lake import Days, files, names_in, read_table
 from instagram_assets.storage.layout import read_layout
 from instagram_assets.storage.migration import refuse_older
 from instagram_assets.storage.parquet_files import footer_counts
-from instagram_assets.storage.views import ask, read_view
+from instagram_assets.storage.sql_views import query_lake, read_view
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,11 +26,11 @@ _WHERE = "Name the lake's own folder, such as data/lake, or its s3://… address
 
 
 class Lake:
-    """The tables of a lake, opened by its folder or its URL.
+    """Read-only handle of a lake (tables, views, images), opened by its folder or URL.
 
-    `media` is the folder of the images, by default the one beside the lake; where INSTAGRAM_ASSETS_MEDIA_DIR names
-    another, it is `load_settings().folder("media")`. `options` are fsspec's, such as those of an S3 server. Raises
-    StorageError when there is no lake, or one of another version.
+    `media` is the folder of the images, by default `media` beside the lake's folder; if INSTAGRAM_ASSETS_MEDIA_DIR is
+    set, pass `load_settings().folder("media")`. `options` are fsspec's storage options, such as those of an S3 server.
+    Raises StorageError if there is no lake, or if its layout version is not supported.
 
     >>> Lake("data/lake").sql("SELECT account, count(*) AS posts FROM posts GROUP BY account").to_pylist()
     [{'account': 'sun_diary', 'posts': 3}]
@@ -55,7 +55,7 @@ class Lake:
         return f"Lake({str(self._root)!r})"
 
     def tables(self) -> pa.Table:
-        """The tables that have files, and the views: `name`, `rows` (null for a view), `row`, what one row is."""
+        """Lists all views and the tables that have files: `name`, `rows` (null for a view), `row` (what one row is)."""
         there = names_in(self._root)
         rows = [
             {"name": name, "rows": None if name in VIEWS else self._count(name), "row": contract.row}
@@ -65,7 +65,7 @@ class Lake:
         return pa.Table.from_pylist(rows, pa.schema({"name": pa.string(), "rows": pa.int64(), "row": pa.string()}))
 
     def columns(self, name: str) -> pa.Table:
-        """The columns of a table or a view: `name`, `type` and `meaning`. Raises QueryError when there is none such.
+        """Lists the columns of a table or view: `name`, `type`, `meaning`. Raises QueryError for an unknown name.
 
         >>> Lake("data/lake").columns("posts")["meaning"][0].as_py()
         "Instagram's id of the post; computed from the shortcode where it came rounded"
@@ -83,10 +83,10 @@ class Lake:
         days: str | date | Sequence[str | date] | None = None,
         columns: str | Iterable[str] | None = None,
     ) -> pa.Table:
-        """The rows of a table or a view: of these accounts, of a day or from one to another, with these columns.
+        """Reads rows of a table or view, filtered by accounts and by a day or a (first, last) pair of days.
 
-        Days are dates or text such as `2026-11-01`. Raises QueryError for a name, a day or a column that there is not,
-        StorageError when a file is damaged.
+        Days are dates or texts such as `2026-11-01`; both ends are included. Raises QueryError for an unknown table or
+        column or an invalid day, StorageError when a file is damaged.
 
         >>> lake = Lake("data/lake")
         >>> lake.read("posts", ["sun_diary"], ("2026-10-01", "2026-10-20"), ["day", "likes"]).to_pylist()
@@ -106,17 +106,17 @@ class Lake:
         return rows if chosen_columns is None else rows.select(chosen_columns)
 
     def pandas(self, name: str, *wanted: Any, **named: Any) -> "pd.DataFrame":
-        """As `read`, as a data frame with Arrow's types: ids stay text, integers whole, lists lists."""
+        """Reads like `read`, into a DataFrame with Arrow dtypes: ids stay strings, counts integers, lists lists."""
         import pandas as pd
 
         return self.read(name, *wanted, **named).to_pandas(types_mapper=pd.ArrowDtype)
 
     def sql(self, question: str, *values: Any) -> pa.Table:
-        """The rows that a question gives, asked by DuckDB; `$1`, `$2`, … stand for `values`.
+        """Runs a SQL query with DuckDB and returns its rows; `$1`, `$2`, … are bound to `values`.
 
-        Every table and view has its name; `tables` and `columns` list them. The ten most used nouns, for example, are
+        `tables` and `columns` list the names that can be queried. The ten most used nouns, for example, are
         `SELECT word, sum(count) AS n FROM token_counts WHERE pos = 'noun' GROUP BY word ORDER BY n DESC LIMIT 10`.
-        Raises QueryError when DuckDB does not understand, StorageError for damage.
+        Raises QueryError for an invalid query, StorageError for a damaged file.
 
         >>> lake = Lake("data/lake")
         >>> lake.sql("SELECT word, count FROM token_counts WHERE pos = $1 AND day = $2", "hashtag", "2026-10-20")
@@ -127,14 +127,14 @@ class Lake:
         word: [["산책"]]
         count: [[1]]
         """
-        return ask(self._root, question, *values)
+        return query_lake(self._root, question, *values)
 
     def image(self, image_id: str) -> Path:
-        """The file of a stored image. Raises QueryError when no post has it."""
+        """Returns the path of a stored image's file. Raises QueryError for an unknown image id."""
         return self._files([image_id])[0]
 
     def show(self, image_ids: Iterable[str]) -> "Image":
-        """Thumbnails of up to 40 stored images, spread over those given; a notebook shows them."""
+        """Returns a contact sheet: thumbnails of up to 40 of the given images, evenly sampled, as a PIL image."""
         import io
 
         from PIL import Image

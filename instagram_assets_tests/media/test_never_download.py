@@ -11,7 +11,7 @@ from instagram_assets.media.archive_images import STORED, store_archive_images
 from instagram_assets.media.download import download_all
 from instagram_assets.media.download_options import DownloadOptions
 from instagram_assets.media.download_types import MediaRequest
-from instagram_assets.media.excluded import WAS_FORGOTTEN
+from instagram_assets.media.never_download import WAS_FORGOTTEN
 from instagram_assets.media.store import MediaStore
 from instagram_assets.media.url_checks import url_identity
 from instagram_assets.privacy.forgotten_identifiers import Identifiers

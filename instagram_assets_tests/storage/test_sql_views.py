@@ -11,8 +11,8 @@ from upath import UPath
 
 from instagram_assets.errors import QueryError, StorageError
 from instagram_assets.schemas import CONTRACTS, TOKEN_COUNTS, TOKENS, VIEWS
-from instagram_assets.storage import duckdb_connection, views
-from instagram_assets.storage.views import accounts_of, open_view, read_view
+from instagram_assets.storage import duckdb_connection, sql_views
+from instagram_assets.storage.sql_views import accounts_of, open_view, read_view
 from instagram_assets_tests.storage.lakes import filled
 
 FIRST = date(2026, 10, 30)
@@ -72,7 +72,7 @@ def test_accounts_in_parts_stand_in_the_order_of_all_together(root: UPath, monke
     filled(root, tokens=tokens())
     together = read_view(root, "token_counts")
     for files in (1, 3):
-        monkeypatch.setattr(views, "_FILES", files)
+        monkeypatch.setattr(sql_views, "_FILES", files)
         assert read_view(root, "token_counts").equals(together)
         with open_view(root, "token_counts") as query:
             assert query("FROM token_counts").num_rows == together.num_rows
@@ -117,7 +117,7 @@ def test_what_does_not_fit_into_memory_goes_to_disk_and_gives_the_same(
     root = filled(UPath(tmp_path / "lake"), tokens=pa.concat_tables(lots))
     expected = read_view(root, "token_counts")
     monkeypatch.setattr(duckdb_connection, "_MEMORY", "16MB")
-    monkeypatch.setattr(views, "_FILES", 1)
+    monkeypatch.setattr(sql_views, "_FILES", 1)
     assert read_view(root, "token_counts").equals(expected)
     with open_view(root, "token_counts") as query:
         assert query("SELECT sum(size) > 0 AS spilled FROM duckdb_temporary_files()")["spilled"].to_pylist() == [True]

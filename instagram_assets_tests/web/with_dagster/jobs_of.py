@@ -11,6 +11,8 @@ from instagram_assets.web.dependencies import Services
 from instagram_assets_tests.servers.dev import Dev
 
 PATIENCE = 240
+POLL_SECONDS = 0.5
+"""Between two questions, each of which takes Dagster time that its runs need."""
 
 
 def services_for(dev: Dev) -> Services:
@@ -31,5 +33,5 @@ async def until(services: Services, job_id: str, *states: State) -> Job:
         job = await find_job(services, job_id)
         if job.state in states:
             return job
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(POLL_SECONDS)
     raise AssertionError(f"{job_id} does not come to {states}")

@@ -15,7 +15,7 @@ from instagram_assets.web.app import create_app
 from instagram_assets_tests.servers.dev import Dev
 from instagram_assets_tests.servers.searching_dev import CATS, HANGING
 from instagram_assets_tests.web.clients import client_of
-from instagram_assets_tests.web.jobs_of import PATIENCE, services_for
+from instagram_assets_tests.web.with_dagster.jobs_of import PATIENCE, POLL_SECONDS, services_for
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 ENDED = ("done", "failed", "cancelled")
@@ -39,7 +39,7 @@ def until(client: TestClient, job_id: str, *states: str) -> dict[str, Any]:
         job = client.get(f"/api/jobs/{job_id}").json()
         if job["state"] in states:
             return job
-        sleep(0.2)
+        sleep(POLL_SECONDS)
     raise AssertionError(f"{job_id} does not come to {states}")
 
 

@@ -17,9 +17,9 @@ from instagram_assets.web.dagster_api import DagsterApi
 from instagram_assets.web.dagster_queries import DagsterDownError, DagsterRefusedError, Run
 from instagram_assets_tests.servers.dev import Dev
 from instagram_assets_tests.servers.searching_dev import CATS, HANGING, NOTHING
+from instagram_assets_tests.web.with_dagster.jobs_of import PATIENCE, POLL_SECONDS
 
 ENDED = ("SUCCESS", "FAILURE", "CANCELED")
-PATIENCE = 240
 MARK = "instagram_assets/test"
 
 
@@ -44,7 +44,7 @@ async def until(api: DagsterApi, run_id: str, reached: Callable[[Run], bool]) ->
         assert run is not None
         if reached(run) or run.status in ENDED:
             return run
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(POLL_SECONDS)
     raise AssertionError(f"{run_id} does not come so far")
 
 
@@ -172,7 +172,7 @@ def test_the_daemons_are_known(api: DagsterApi) -> None:
     give_up = monotonic() + PATIENCE
     while not (daemons and all(daemons.values())) and monotonic() < give_up:
         daemons = dict(asyncio.run(api.daemons()))
-        sleep(0.1)
+        sleep(POLL_SECONDS)
     assert "QUEUED_RUN_COORDINATOR" in daemons
     assert all(daemons.values()), daemons
 

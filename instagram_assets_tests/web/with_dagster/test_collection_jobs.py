@@ -26,7 +26,7 @@ from instagram_assets.web.dependencies import Services
 from instagram_assets.web.job_requests import CollectionBody, ScrapeBody, SearchBody
 from instagram_assets_tests.servers.dev import Dev
 from instagram_assets_tests.servers.searching_dev import CATS, HANGING, NOTHING
-from instagram_assets_tests.web.jobs_of import services_for, until
+from instagram_assets_tests.web.with_dagster.jobs_of import services_for, until
 
 ENDED = (State.done, State.failed, State.cancelled)
 

@@ -20,7 +20,7 @@ from instagram_assets.web.job_actions import apply_decisions, start
 from instagram_assets.web.job_requests import SearchBody
 from instagram_assets_tests.servers.dev import Dev
 from instagram_assets_tests.servers.searching_dev import CATS
-from instagram_assets_tests.web.jobs_of import services_for, until
+from instagram_assets_tests.web.with_dagster.jobs_of import services_for, until
 
 ENDED = (State.done, State.failed, State.cancelled)
 TRAP = '<img src=x onerror="alert(1)"> ![x](http://127.0.0.1:1/x.png) 개'

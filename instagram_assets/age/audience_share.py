@@ -1,0 +1,97 @@
+"""The share of an audience at or above the cut-off, from its predictions, the model's test users and known ages."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from instagram_assets.age.artifacts import TEST_USERS, read_test
+from instagram_assets.age.audience_comparison import audience_warnings
+from instagram_assets.age.calibration_by_posts import CalibrationByPosts
+from instagram_assets.age.labelled_audience import FEWEST_LABELLED, Anchored, anchored
+from instagram_assets.age.model_files import AgeConfig
+from instagram_assets.age.prevalence import Prevalence, prevalence, unknown
+from instagram_assets.arrow import compute
+from instagram_assets.errors import ModelError
+
+COLUMNS = ("probability", "n_posts", "language", "compared_posts", "compared_probability")
+"""The columns of `age_predictions` that a share is made of; `account` too where ages are known."""
+
+
+@dataclass(frozen=True)
+class AudienceShare:
+    """The share of an audience, what sets the audience apart from the test users, and what known ages changed.
+
+    `anchor` is None where no ages are known, or too few, which a warning says.
+    """
+
+    share: Prevalence
+    warnings: tuple[str, ...] = ()
+    anchor: Anchored | None = None
+
+    @property
+    def words(self) -> dict[str, str]:
+        """What a reader must know of the interval, by name: what it assumes, warnings, and what known ages changed."""
+        found = {
+            "the interval assumes": self.share.assumes,
+            "warnings": "\n".join(self.warnings),
+            "by known ages": self.anchor.change if self.anchor else "",
+        }
+        return {name: words for name, words in found.items() if words}
+
+
+def share_of(
+    predictions: pa.Table, folder: Path, config: AgeConfig, ages: Mapping[str, int] | None = None
+) -> AudienceShare:
+    """The corrected share of label 1 among the accounts with a probability (`COLUMNS` of `age_predictions`).
+
+    `folder` is that of the model with the configuration `config`, `ages` the known labels (0 or 1) by account name in
+    lower case. Without them the share is unknown, with the reason, where the model's test users are missing, or too old
+    to compare accounts with by number of posts.
+    """
+    there = predictions.filter(compute.is_valid(predictions["probability"]))
+    found = _by_test_users(there, folder, config)
+    return found if ages is None else with_known_ages(found, there, ages)
+
+
+def share_by_test(predictions: pa.Table, test: pa.Table, counts: Sequence[int]) -> AudienceShare:
+    """The share from accounts with a probability and the test users (`TEST_SCHEMA`), whose scores are by `counts`."""
+    if predictions["compared_probability"].null_count:
+        note = "these predictions were made before accounts were compared by number of posts. Predict again"
+        return AudienceShare(unknown(predictions["probability"], note))
+    compared = np.asarray(predictions["compared_posts"].to_pylist(), np.int64)
+    columns = np.searchsorted(np.asarray(counts), compared)
+    scores = np.array([[np.nan if score is None else score for score in own] for own in test["scores"].to_pylist()])
+    share = prevalence(predictions["compared_probability"], test["label"], scores, columns)
+    return AudienceShare(share, tuple(audience_warnings(predictions, test, columns, scores)))
+
+
+def with_known_ages(found: AudienceShare, predictions: pa.Table, ages: Mapping[str, int]) -> AudienceShare:
+    """The share re-anchored by accounts of known age; as before, with a warning, where these are too few."""
+    names = [name.lower() for name in predictions["account"].to_pylist()]
+    places = [place for place, name in enumerate(names) if name in ages]
+    if len(places) < FEWEST_LABELLED:
+        warning = (
+            f"of {len(ages)} people of known age {len(places)} are in this audience with a probability, and "
+            f"{FEWEST_LABELLED} are needed: they change nothing"
+        )
+        return AudienceShare(found.share, (*found.warnings, warning))
+    anchor = anchored(found.share, predictions["probability"], places, [ages[names[place]] for place in places])
+    return AudienceShare(anchor.share, found.warnings, anchor)
+
+
+def _by_test_users(predictions: pa.Table, folder: Path, config: AgeConfig) -> AudienceShare:
+    chances = predictions["probability"]
+    if not config.metrics:
+        note = (
+            f"the model in {folder} was converted from a .pth, which brings no test users ({TEST_USERS}), and without "
+            "them a share cannot be corrected. Train an age model to get one"
+        )
+        return AudienceShare(unknown(chances, note))
+    try:
+        test = read_test(folder)
+    except ModelError as error:
+        return AudienceShare(unknown(chances, str(error)))
+    return share_by_test(predictions, test, CalibrationByPosts(config.calibration).compared)

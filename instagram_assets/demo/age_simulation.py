@@ -1,0 +1,198 @@
+"""Simulated people for the age model's statistics: how often an audience's interval holds the truth, without a model.
+
+Logits are drawn: a person's posts scatter about the person's mean (label ± 1, standard deviation 0.5 between people of
+a label, 2 between posts of a person), and a user's logit is the mean over the posts. `before` is what was done until
+the model kept its test people's logits by number of posts: one calibration and one correction for everybody.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instagram_assets.age.calibration import calibrate
+from instagram_assets.age.calibration_by_posts import CalibrationByPosts, calibrate_by_posts, one_line
+from instagram_assets.age.labelled_audience import share_by_labelled
+from instagram_assets.age.post_counts import POST_COUNTS, compared_count, counts_tested
+from instagram_assets.age.prevalence import Prevalence, prevalence
+from instagram_assets.age.statistics import calibration_line, is_confident
+
+Numbers = NDArray[np.float64]
+
+_PERSON, _POST = 0.5, 2.0
+_SHARES = (0.1, 0.3, 0.5, 0.8)
+CALIBRATION, TEST, AUDIENCE, LABELLED = 100, 150, 200, 50
+"""Numbers of people: who calibrate a model, who test it, of an audience, and of those whose age is known."""
+
+
+class Audience(NamedTuple):
+    """The accounts' numbers of posts and what is done to each logit; the test people have from `tested` posts on."""
+
+    name: str
+    posts: Callable[[np.random.Generator, int], NDArray[np.int64]]
+    moved: Callable[[Numbers], Numbers] = lambda logits: logits
+    tested: tuple[int, int] = (3, 15)
+
+
+class People(NamedTuple):
+    """Simulated people: labels, numbers of posts, logits by all posts, and by each of `POST_COUNTS` (NaN: too few)."""
+
+    labels: NDArray[np.int64]
+    posts: NDArray[np.int64]
+    logits: Numbers
+    by_count: Numbers
+
+
+def between(least: int, most: int) -> Callable[[np.random.Generator, int], NDArray[np.int64]]:
+    """Numbers of posts, each as likely."""
+    return lambda random, people: random.integers(least, most + 1, people)
+
+
+def mixed(random: np.random.Generator, people: int) -> NDArray[np.int64]:
+    """From one post to 300, each as likely on a logarithmic scale."""
+    return np.floor(np.exp(random.uniform(0, np.log(301), people))).astype(np.int64)
+
+
+AUDIENCES = (
+    Audience("1 post each", between(1, 1)),
+    Audience("300 posts each", between(300, 300)),
+    Audience("1 to 300 posts", mixed),
+    Audience("10 to 50 posts", between(10, 50)),
+    Audience("3 to 15 posts", between(3, 15)),
+    Audience("1 or 2 posts, test people 50 to 200", between(1, 2), tested=(50, 200)),
+)
+SHIFTS = (
+    Audience("moved by half a standard deviation", between(3, 15), lambda logits: logits + 0.5 * logits.std()),
+    Audience("moved by one standard deviation", between(3, 15), lambda logits: logits + logits.std()),
+    Audience("half as wide", between(3, 15), lambda logits: logits / 2),
+    Audience("twice as wide", between(3, 15), lambda logits: 2 * logits),
+    Audience("1 post each, moved by a half", between(1, 1), lambda logits: logits + 0.5 * logits.std()),
+)
+
+
+def people(random: np.random.Generator, number: int, share: float, posts: NDArray[np.int64]) -> People:
+    """Draw people of whom about `share` have label 1."""
+    labels = (random.random(number) < share).astype(np.int64)
+    middle = 2.0 * labels - 1 + _PERSON * random.normal(size=number)
+    by_count = np.full((number, len(POST_COUNTS)), np.nan)
+    logits = np.empty(number)
+    for place, count in enumerate(posts):
+        # Means over ever more of the same posts, in a random order as a sample without replacement is.
+        means = middle[place] + _POST * np.cumsum(random.normal(size=count)) / np.arange(1, count + 1)
+        logits[place] = means[-1]
+        fits = [number for number in POST_COUNTS if number <= count]
+        by_count[place, : len(fits)] = means[np.array(fits) - 1]
+    return People(labels, posts, logits, by_count)
+
+
+class Model(NamedTuple):
+    """A calibrated model with its test people, as it was before and as it is now."""
+
+    before: CalibrationByPosts
+    now: CalibrationByPosts
+    test: People
+
+    @staticmethod
+    def drawn(random: np.random.Generator, tested: tuple[int, int] = (3, 15)) -> "Model":
+        """Calibrated and tested on people with so many posts, half of them of label 1."""
+        posts = between(*tested)
+        apart = people(random, CALIBRATION, 0.5, posts(random, CALIBRATION))
+        test = people(random, TEST, 0.5, posts(random, TEST))
+        counts = counts_tested([(apart.labels, apart.by_count), (test.labels, test.by_count)])
+        return Model(
+            one_line(calibrate(apart.logits, apart.labels)),
+            calibrate_by_posts(apart.by_count, apart.logits, apart.posts, apart.labels, counts),
+            test,
+        )
+
+    def share_before(self, audience: People) -> Prevalence:
+        """One calibration, and test people by all their posts whatever the accounts have."""
+        scores, held_out = (self.before.probabilities(own.logits, own.posts) for own in (audience, self.test))
+        return prevalence(scores, self.test.labels, held_out)
+
+    def share_now(self, audience: People) -> Prevalence:
+        """Accounts against test people by the same number of posts."""
+        counts = self.now.compared
+        held_out = np.stack(
+            [self.now.probabilities(self.test.by_count[:, POST_COUNTS.index(count)], count) for count in counts], axis=1
+        )
+        compared = [compared_count(int(number), counts) or counts[0] for number in audience.posts]
+        columns = [counts.index(count) for count in compared]
+        logits = audience.by_count[np.arange(len(compared)), [POST_COUNTS.index(count) for count in compared]]
+        return prevalence(self.now.probabilities(logits, compared), self.test.labels, held_out, columns)
+
+    def share_labelled(self, random: np.random.Generator, audience: People) -> Prevalence:
+        """By a random sample of accounts whose age is known."""
+        some = random.choice(len(audience.labels), LABELLED, replace=False)
+        probabilities = self.now.probabilities(audience.logits, audience.posts)
+        return share_by_labelled(probabilities, some, audience.labels[some])
+
+
+class Coverage(NamedTuple):
+    """Over many audiences: how often the interval holds the share, its mean length, and how often no share is told."""
+
+    held: float
+    length: float
+    unknown: float
+
+    @staticmethod
+    def of(found: list[tuple[Prevalence, float]]) -> "Coverage":
+        return Coverage(
+            float(np.mean([own.low <= share <= own.high for own, share in found])),
+            float(np.mean([own.high - own.low for own, _ in found])),
+            float(np.mean([own.share is None for own, _ in found])),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.held:.3f} (length {self.length:.2f}, no share {self.unknown:.2f})"
+
+
+def coverage(kind: Audience, audiences: int, seed: int = 0) -> dict[str, Coverage]:
+    """Coverage before, now, and with labelled people, over audiences of one kind; each has a model of its own."""
+    random = np.random.default_rng(seed)
+    found: dict[str, list[tuple[Prevalence, float]]] = {"before": [], "now": [], "labelled": []}
+    for place in range(audiences):
+        share = _SHARES[place % len(_SHARES)]
+        model = Model.drawn(random, kind.tested)
+        audience = people(random, AUDIENCE, share, kind.posts(random, AUDIENCE))
+        # All columns are moved by what the logits by all posts are moved.
+        audience = audience._replace(
+            logits=kind.moved(audience.logits), by_count=_moved(kind, audience.by_count, audience.logits)
+        )
+        found["before"].append((model.share_before(audience), share))
+        found["now"].append((model.share_now(audience), share))
+        found["labelled"].append((model.share_labelled(random, audience), share))
+    return {name: Coverage.of(own) for name, own in found.items()}
+
+
+def _moved(kind: Audience, by_count: Numbers, logits: Numbers) -> Numbers:
+    scale = float(kind.moved(logits).std() / logits.std())
+    shift = float(kind.moved(logits).mean() - scale * logits.mean())
+    return scale * by_count + shift
+
+
+class Labels(NamedTuple):
+    """Single people: slope that is still needed, share that gets a label at 0.7, and share of these that is right."""
+
+    slope: float
+    labelled: float
+    right: float
+
+    def __str__(self) -> str:
+        return f"slope {self.slope:.2f}, {self.labelled:.0%} labelled, {self.right:.0%} of them right"
+
+
+def labels_of_single_people(posts: int, models: int, seed: int = 0) -> dict[str, Labels]:
+    """Labels before and now of people with so many posts, half of whom have label 1; medians over models."""
+    random = np.random.default_rng(seed)
+    found: dict[str, list[Labels]] = {"before": [], "now": []}
+    for _ in range(models):
+        model = Model.drawn(random)
+        own = people(random, 1000, 0.5, np.full(1000, posts))
+        for name, calibration in (("before", model.before), ("now", model.now)):
+            chances = calibration.probabilities(own.logits, own.posts)
+            kept = is_confident(chances, 0.7)
+            right = float(((chances >= 0.5) == own.labels)[kept].mean()) if kept.any() else 1.0
+            found[name].append(Labels(calibration_line(own.labels, chances)[0] or 0.0, float(kept.mean()), right))
+    return {name: Labels(*np.median(own, axis=0).tolist()) for name, own in found.items()}
