@@ -25,7 +25,7 @@ from instagram_assets.sources.scrape_names import names_from_registry
 
 _TIME_ZONE = settings().time_zone
 _REELS = "reels"
-"""The input that is scraped every week."""
+"""Name of the Apify input that is scraped every week."""
 
 
 @dg.schedule(

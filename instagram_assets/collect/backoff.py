@@ -47,7 +47,7 @@ class Backoff:
     def longest(self, failure: int) -> float:
         """The longest wait in seconds after failure number `failure`, counted from 0."""
         try:
-            # A power of whole numbers would be exact, and take for ever.
+            # With integers, the power would be computed exactly, which takes forever for large exponents.
             power = float(self.exp) ** failure
             wait = float(self.mult) ** power if self.mode == "tower" else self.mult * power
         except OverflowError:

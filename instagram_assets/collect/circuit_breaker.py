@@ -16,10 +16,10 @@ from instagram_assets.collect.site_adapter import STOPPING_OUTCOMES, Classificat
 FIRST_BREAKER_PAUSE = 15 * 60.0
 MAX_BREAKER_PAUSE = 6 * 3_600.0
 MAX_REQUESTED_PAUSE = 30 * 86_400.0
-"""What a site may ask for at most; more is no pause but a mistake."""
+"""Longest pause in seconds that a site can demand; longer ones are taken for a mistake and cut."""
 _LONGEST_REASON = 500
 ANSWERED_OUTCOMES = frozenset((ResponseOutcome.OK, ResponseOutcome.NOT_FOUND, ResponseOutcome.PRIVATE))
-"""Outcomes of an answered request: the breaker closes."""
+"""Outcomes of requests that the site answered, which close the circuit breaker."""
 ADVICE: Mapping[ResponseOutcome, str] = {
     ResponseOutcome.AUTH_GONE: "Log in again and give the new cookies, or make a new token",
     ResponseOutcome.CHECKPOINT: "Open the site with this login in a browser, confirm what it asks for, and leave it "
@@ -157,5 +157,5 @@ def _of(row: sqlite3.Row) -> IdentityState:
 
 
 def _bounded(seconds: float) -> float:
-    # What comes from a header may be anything, also not a number.
+    # A value from a header can be anything, including NaN.
     return min(seconds, MAX_REQUESTED_PAUSE) if seconds > 0 else 0.0

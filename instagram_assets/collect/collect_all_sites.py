@@ -25,7 +25,7 @@ from instagram_assets.sources.account_and_hashtag_names import is_hashtag
 from instagram_assets.storage.lake import open_lake
 
 MAX_FRUITLESS_ROUNDS = 3
-"""Rounds in a row that brought nothing of a subject, after which it is left as it is."""
+"""Consecutive rounds without new posts of an account or hashtag, after which it is not collected further."""
 _LONGEST_SLEEP = 300.0
 _TO_BE_GONE_ON_WITH = (CollectionOutcome.OPEN, CollectionOutcome.WAITING)
 

@@ -8,7 +8,7 @@ from instagram_assets.collect.collection_scope import Bounds
 from instagram_assets.collect.collector_database import CollectorDatabase
 
 MIN_KEPT_DAYS = 8
-"""Requests are kept for at least so many days: the hashtag budget looks back seven."""
+"""Minimum number of days for which requests are kept, since the hashtag budget looks back seven."""
 _DAY = 86_400
 
 

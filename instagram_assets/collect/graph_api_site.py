@@ -50,7 +50,7 @@ _SEARCH = "ig_hashtag_search"
 _DISCOVERY = "business_discovery"
 _PROFILE_ID = "profile_id"
 _MOST_TOP_PAGES = 4
-"""Top posts hardly change from run to run, and there is no end to them."""
+"""Maximum number of pages of a hashtag's top posts, which hardly change between runs and have no end."""
 _CURSOR = re.compile(r"[\w=%.:+/~-]{1,2000}", re.ASCII)
 _USER_ID_MISSING = (
     "INSTAGRAM_ASSETS_GRAPH_API__USER_ID is not set: the API answers for a professional account of your own. Set it to "

@@ -16,12 +16,12 @@ from instagram_assets.collect.site_adapter import ResponseOutcome
 
 BUDGET_WINDOW = 7 * 86_400.0
 HASHTAG_ID = "hashtag_id"
-"""The fact that a hashtag's id is kept as; it never changes."""
+"""Key in a subject's `facts` under which a hashtag's id is stored; the id never changes."""
 
-# A request is written down before it is sent, so that the API's seven days end a little after ours.
+# A request is stored before it is sent, so the API's seven days end a little later than ours.
 _LATER = 600.0
 _BELIEVED = 86_400.0
-# What the API refused to do counts for nothing; what became of any other request is not known for sure.
+# Requests with these outcomes do not count against the budget; all others might.
 _REFUSED = (
     *(ResponseOutcome.THROTTLED, ResponseOutcome.AUTH_GONE, ResponseOutcome.NO_PERMISSION, ResponseOutcome.CHECKPOINT),
     *(ResponseOutcome.NOT_FOUND, ResponseOutcome.BUDGET_SPENT),

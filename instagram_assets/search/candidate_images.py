@@ -35,7 +35,7 @@ def fetch_candidates(
     skip_dead = replace(options, skip_dead_hosts=True)
     originals = download_all(_requests(rows, "url"), store, skip_dead, on_progress)
     failed = {outcome.key: outcome for outcome in originals if outcome.status != "ok"}
-    # The thumbnail of an erased image shows the same picture.
+    # The thumbnail of an image erased on request must not be downloaded either.
     second = [
         row
         for row in rows
