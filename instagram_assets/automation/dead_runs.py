@@ -71,7 +71,7 @@ def close_restored_runs(instance: dg.DagsterInstance) -> int:
 
 
 def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    """Runs that Dagster lists as running although their process on this machine is gone."""
+    """Runs that Dagster lists as running although their process on this machine has died."""
     return [run for run in _open_runs(instance) if _process_is_gone(run) or _code_server_is_gone(run.tags)]
 
 

@@ -82,7 +82,7 @@ def is_paused() -> bool:
 
 
 def refuse_while_paused() -> None:
-    """For the web app: raise PausedError during an erasure."""
+    """For the web app: raise PausedError while Dagster is stopped because of an erasure."""
     if is_paused():
         raise PausedError(PAUSED_MESSAGE)
 

@@ -43,7 +43,7 @@ class IdentityState:
     stopped_at: float | None = None
 
     def in_words(self, now: float) -> str:
-        """Why no request is sent and what to do or wait for; empty when requests are allowed."""
+        """Message why no request is sent, and what to do or until when to wait; empty if requests are allowed."""
         if self.stopped:
             since = f" since {utc_datetime(self.stopped_at):%Y-%m-%d %H:%M} UTC" if self.stopped_at is not None else ""
             advice = ADVICE.get(self.stopped, "See what the site wants")
@@ -55,13 +55,13 @@ class IdentityState:
 
 
 def identity_state(database: CollectorDatabase, identity: str) -> IdentityState:
-    """The state of an identity; the default state for an unknown one."""
+    """Load the state of an identity (login, token or client); the default state if it is not in the database."""
     with database.reading() as connection:
         return _state(connection, identity)
 
 
 def identity_states(database: CollectorDatabase) -> dict[str, IdentityState]:
-    """The state of each identity that was ever throttled, paused or stopped."""
+    """Load the state of every identity (by name) that was ever throttled, paused or stopped."""
     with database.reading() as connection:
         return {row["identity"]: _of(row) for row in connection.execute("SELECT * FROM identities ORDER BY identity")}
 

@@ -122,7 +122,7 @@ class CollectionOptions:
 
 
 class ProgressListener:
-    """Receives progress of a collection; this base class logs one line per site and subject."""
+    """Receives the progress of a collection; this base class logs one line per site and per account or hashtag."""
 
     def __init__(self, log: _Log) -> None:
         self.log = log
@@ -134,10 +134,10 @@ class ProgressListener:
         yield
 
     def before_request(self, request: Request) -> None:
-        """Called before a request, which may have to wait."""
+        """Called before a request, which can be delayed by rate limits."""
 
     def after_subject(self, found: SubjectResult) -> None:
-        """Called with the result of each subject."""
+        """Called with the result of each account or hashtag."""
         posts = f", {found.posts:,} posts" if found.posts else ""
         self.log(f"{found.subject}: {found.outcome}{posts}{f' ({found.reason})' if found.reason else ''}")
 

@@ -60,7 +60,7 @@ class CollectorDatabase:
 
     @contextmanager
     def writing(self) -> Generator[sqlite3.Connection]:
-        """A write transaction, exclusive across processes; committed durably on return, rolled back on an exception."""
+        """Context manager: a write transaction, exclusive across processes; rolled back on an exception."""
         with self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -73,7 +73,7 @@ class CollectorDatabase:
 
     @contextmanager
     def reading(self) -> Generator[sqlite3.Connection]:
-        """A connection for reading."""
+        """Context manager: a connection for reading."""
         with self._connection() as connection:
             yield connection
 

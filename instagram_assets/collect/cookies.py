@@ -24,7 +24,7 @@ _FORMS = "It has to be a cookies.txt, or the JSON of a browser's extension"
 
 @dataclass(frozen=True)
 class Cookies:
-    """Session cookies of a user's login, with `warnings` about the file for its owner."""
+    """Session cookies of a user's login; `warnings` are messages about the cookie file for the user."""
 
     user_id: str = field(repr=False)
     session: str = field(repr=False)

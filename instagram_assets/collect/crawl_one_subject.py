@@ -148,7 +148,7 @@ class Crawler:
     def _refusal(
         self, crawl: Crawl, seen: SubjectRow, request: Request, classification: Classification
     ) -> SubjectResult:
-        """The result of a crawl whose last request returned no page."""
+        """End or suspend a crawl whose last request returned no page; returns its result."""
         if classification.outcome in FINAL_OUTCOMES:
             self.changed = 0
             return self.delivery.finish(

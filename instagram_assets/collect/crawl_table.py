@@ -68,7 +68,7 @@ def open_crawl(
 
 
 def delete_crawl(database: CollectorDatabase, crawl: Crawl) -> None:
-    """Delete an open crawl and its pages, which will be fetched again."""
+    """Delete an open crawl and its pages, so that they will be fetched again."""
     with database.writing() as connection:
         connection.execute("DELETE FROM crawls WHERE id = ?", (crawl.id,))
 

@@ -41,7 +41,7 @@ def response_content(response: Response) -> Any | Classification:
 
 
 def as_object(value: Any) -> Mapping[str, Any]:
-    """A JSON object; an empty one for anything else."""
+    """The value if it is a JSON object, else an empty one."""
     return value if isinstance(value, dict) else {}  # pyright: ignore[reportUnknownVariableType]  keys of JSON are text
 
 

@@ -78,7 +78,7 @@ def budget_refusal(database: CollectorDatabase, site: str, identity: str, hashta
 
 
 def unsupported_reason(hashtag: str) -> str:
-    """Why the API does not support a hashtag (with its `#`), such as one with an emoji; empty where it does."""
+    """Why the API does not support a hashtag (with its `#`), such as one with an emoji; empty if it does."""
     odd = [letter for letter in hashtag[1:] if unicodedata.category(letter) in _SYMBOLS or letter in _MORE_EMOJI]
     if odd:
         return f"{hashtag} holds an emoji or a sign ({odd[0]}), which Meta's hashtag search does not know"
@@ -86,7 +86,7 @@ def unsupported_reason(hashtag: str) -> str:
 
 
 def known_hashtag_id(database: CollectorDatabase, site: str, hashtag: str) -> str | None:
-    """The stored id of a hashtag; null for one that was never requested."""
+    """The stored id of a hashtag; None if it was never requested."""
     with database.reading() as connection:
         row = connection.execute(
             "SELECT facts FROM subjects WHERE site = ? AND subject = ?", (site, hashtag)

@@ -221,7 +221,7 @@ class _NotReachedError(Exception):
 
 
 class _LostError(Exception):
-    """The connection was closed before a response."""
+    """The connection was closed before a response arrived."""
 
 
 async def _once(request: "ClientRequest", handler: "ClientHandlerType") -> "ClientResponse":

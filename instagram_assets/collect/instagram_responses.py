@@ -137,7 +137,7 @@ def response_summary(response: Response) -> dict[str, Any]:
 
 
 def error_text(content: object) -> str:
-    """The site's own error messages in one line; empty where there are none."""
+    """The site's own error messages in a response, joined to one line; empty if there are none."""
     if not isinstance(content, dict):
         return ""
     record: dict[str, Any] = content

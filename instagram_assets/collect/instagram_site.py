@@ -84,7 +84,7 @@ class InstagramSite:
         self.identity = cookies.identity if cookies else f"{INSTAGRAM}:anonymous"
 
     def refusal(self, subject: str) -> str:
-        """Why a subject cannot be requested (hashtags, impossible names); empty when it can."""
+        """Why a subject cannot be requested (a hashtag, an invalid account name); empty if it can."""
         if is_hashtag(subject):
             return "hashtags are asked of the official API alone (`instagram-assets collect`, with a token of Meta's)"
         return "" if is_account_name(subject) else "no account has such a name"

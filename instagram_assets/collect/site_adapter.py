@@ -69,7 +69,7 @@ RETRIED_OUTCOMES = frozenset((ResponseOutcome.TRANSIENT, ResponseOutcome.HTML))
 
 @dataclass(frozen=True)
 class Classification:
-    """The classification of a response: its outcome, the reason in words, and its content where it is `ok`.
+    """The classification of a response: its outcome, the reason as text, and its content if the outcome is `ok`.
 
     If the format of the response is unknown, `content` is what to save of it for debugging. `pause` is the seconds to
     wait before the identity's next request, because the site demands it or its rate limit is nearly used up; for a
