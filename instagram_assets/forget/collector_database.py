@@ -1,6 +1,6 @@
-"""Erases from the collectors' database and files: rows, stored pages and users' files of the subject.
+"""Erases the data subject from the collectors' database and files: rows, stored pages and files written for users.
 
-Rate limits and the budget of hashtags are counted from past requests, so these stay, without a name.
+Rate limits and the hashtag budget are computed from past requests, so the rows of requests are kept without the name.
 """
 
 import json
@@ -40,7 +40,7 @@ class _Change(NamedTuple):
 
 
 def collector_steps(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
-    """The steps for users' files, the database in a folder, and the raw answers stored beside it.
+    """Yields the steps for files that `scrape-users` wrote, the database in `folder` and the raw responses beside it.
 
     Raises StorageError when the database is damaged.
     """
@@ -63,7 +63,7 @@ def collector_steps(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[
 
 
 def user_output_folders(folder: Path) -> list[Path]:
-    """The folders into which `scrape-users` ever wrote, by the database in `folder`; none where there is none."""
+    """Returns the folders into which `scrape-users` ever wrote, from the database in `folder`; empty without one."""
     return known_output_folders(CollectorDatabase(folder)) if (folder / DATABASE_FILE).exists() else []
 
 
@@ -126,7 +126,7 @@ def _changes(connection: sqlite3.Connection, forgotten: Forgotten) -> Iterator[_
 
 
 def _anonymous_subject(connection: sqlite3.Connection, subject: str) -> str:
-    """The replacement of a subject in its requests; hashtags stay distinguishable, since a budget counts them."""
+    """Returns what replaces a subject in its request rows; hashtags stay distinguishable, for the hashtag budget."""
     if not subject.startswith("#"):
         return FORGOTTEN_ID
     first = connection.execute("SELECT MIN(id) FROM requests WHERE subject = ?", (subject,)).fetchone()[0]
@@ -134,7 +134,7 @@ def _anonymous_subject(connection: sqlite3.Connection, subject: str) -> str:
 
 
 def _named_by_id(connection: sqlite3.Connection, forgotten: Forgotten) -> frozenset[tuple[str, str]]:
-    """The sites and names of accounts whose numeric id is erased, perhaps under a newer name."""
+    """Returns the (site, name) pairs of accounts whose numeric id is erased, even if the account has a newer name."""
     rows = connection.execute("SELECT site, subject, profile_id FROM subjects").fetchall()
     return frozenset((row["site"], row["subject"]) for row in rows if forgotten.has("profile_id", row["profile_id"]))
 
@@ -149,7 +149,7 @@ def _scrubbed(table: str, row: sqlite3.Row, redactor: RecordRedactor) -> Iterato
 
 
 def _page(page: bytes, redactor: RecordRedactor, forgotten: Forgotten) -> bytes:
-    """A stored page without what is erased: a header in its first line, then one record per line."""
+    """Returns a stored page (JSON lines: a header, then one record per line) without the erased posts and records."""
     head, *records = (json.loads(line) for line in page.split(b"\n")[:-1])
     kept = [cleaned for record in records if (cleaned := redactor.record(record)) is not GONE]
     posts = [post for post in head["posts"] if not forgotten.has("shortcode", post[0])]

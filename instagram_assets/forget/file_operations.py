@@ -16,9 +16,9 @@ from instagram_assets.storage.owned_files import claims_of, rewrite
 
 
 def scrub_in_place(path: Path, forgotten: Forgotten) -> int:
-    """Rewrite a text file without what is erased, or remove it where nothing is left; returns the bytes written.
+    """Rewrites a text file without the erased data, or removes it if nothing is left; returns the bytes written.
 
-    A file that is recorded as written by this program in `.instagram-assets/written.json` stays recorded.
+    A file that `.instagram-assets/written.json` lists as written by this program is still listed afterwards.
     """
     if not path.exists():
         return 0
@@ -49,7 +49,7 @@ def _put(temporary: Path, path: Path) -> None:
 
 
 def remove_path(path: Path) -> int:
-    """Remove a file or a folder with its content, durably; returns 0, the bytes written."""
+    """Removes a file, or a folder with its content, durably; returns the bytes written, which are 0."""
     try:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -64,7 +64,7 @@ def remove_path(path: Path) -> int:
 
 
 def rename_path(path: Path, name: str) -> int:
-    """Rename a file or folder, durably; returns 0, the bytes written."""
+    """Renames a file or folder, durably; returns the bytes written, which are 0."""
     try:
         with suppress(FileNotFoundError):
             os.replace(path, path.with_name(name))
@@ -75,7 +75,7 @@ def rename_path(path: Path, name: str) -> int:
 
 
 def remove_lake_folder(folder: UPath) -> int:
-    """Remove a folder of the lake with its content, on disk or in an object store; returns 0, the bytes written."""
+    """Removes a folder of the lake, on disk or in an object store; returns the bytes written, which are 0."""
     if not is_local(folder):
         if folder.fs.exists(folder.path):
             folder.fs.rm(folder.path, recursive=True)

@@ -1,6 +1,7 @@
-"""Erases from the inbox: waiting files, those in `done` and `rejected`, and the notes beside them.
+"""Erases from the inbox: waiting files, those in `done` and `rejected`, and their sidecar files.
 
-A file is rewritten in place and keeps its modification time; the landing zone knows it by both hashes afterwards.
+A file is rewritten in place and keeps its modification time. The hashes before and after are recorded, so that the
+landing zone recognises the file by both.
 """
 
 from collections.abc import Iterator
@@ -21,10 +22,10 @@ _AREA = "inbox"
 
 
 def inbox_steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
-    """The steps for the files and folders of the inbox, the files of a folder before the folder itself.
+    """Yields the steps for the files and folders of the inbox, the files of a folder before the folder itself.
 
-    A file that cannot be parsed, such as a damaged ZIP, is removed where it mentions a name. Raises OSError where one
-    cannot be read.
+    A file that cannot be parsed, such as a damaged ZIP, is removed if it mentions an erased name. Raises OSError if a
+    file cannot be read.
     """
     inbox = settings.folder("inbox")
     redactor = InboxRedactor(lake_root(settings), forgotten, settings.ingest.encoding)
@@ -42,12 +43,12 @@ def inbox_steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
 
 
 def _errors_first(path: Path) -> tuple[bool, str]:
-    """A sort key: the error note of a bad file comes before the file, whose renaming moves the note along."""
+    """Sort key: the error sidecar of a rejected file before the file, as renaming the file renames its sidecar."""
     return not path.name.endswith(ERROR_SUFFIX), path.name
 
 
 def _goes_along(path: Path, ending: str) -> bool:
-    """Whether a file is a note beside another file, and is moved with it."""
+    """Whether a file is the sidecar (with this suffix) of an existing file, and is moved together with it."""
     return path.name.endswith(ending) and path.with_name(path.name.removesuffix(ending)).exists()
 
 
@@ -63,7 +64,7 @@ def _step(redactor: InboxRedactor, task: Task, settings: Settings) -> Step:
 
 
 def _apply(redactor: InboxRedactor, task: Task) -> int | StepResult:
-    """Apply a task; of a file the result has its new hash, and that of the record that links its two hashes."""
+    """Applies a task; for a file the result has its new SHA-256 and that of the record that maps old to new hash."""
     written = redactor.do(task)
     if task.to is None or not task.to.is_file() or task.to.is_symlink():
         return written

@@ -1,4 +1,4 @@
-"""Erases from the ledger of model calls: the video and the answer of a call; its cost stays, for the budget."""
+"""Erases from the ledger of model calls: the video and the response of a call; its cost is kept, for the budget."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ _Row = tuple[str | None, str | None, str | None, int]
 
 
 def ledger_steps(file: Path, forgotten: Forgotten) -> Iterator[Step]:
-    """The step for the ledger, where its rows or its free pages mention the subject. Raises StorageError."""
+    """Yields the step for the ledger if its rows or free database pages mention the subject. Raises StorageError."""
     if not file.exists():
         return
     rows = len(_with(file, lambda connection: list(_changes(connection, forgotten))))

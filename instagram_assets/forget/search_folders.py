@@ -1,6 +1,6 @@
 """Erases from the folders of image searches: images of the subject, their manifest lines, and contact sheets.
 
-Users work in these folders: their own files stay, unless they were made from an image that is erased.
+Users work in these folders: their own files are kept, unless they were made from an image that is erased.
 """
 
 import json
@@ -33,7 +33,7 @@ _AREA = "datasets"
 
 
 def search_folder_steps(searches: Path, root: Path, forgotten: Forgotten, own: Collection[str] = ()) -> Iterator[Step]:
-    """The steps for the folders of all searches; `own` are the names of those that searched for the subject."""
+    """Yields the steps for the folders of all searches; `own` are the names of searches for the data subject."""
     for folder in sorted(path for path in searches.iterdir() if path.is_dir()) if searches.is_dir() else ():
         if folder.is_symlink():
             yield from link_steps(_AREA, folder, root, forgotten)
@@ -61,7 +61,7 @@ def _is_own(folder: Path, forgotten: Forgotten, own: Collection[str]) -> bool:
 
 
 def _texts(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
-    """The steps for pages and other texts of a folder that mention the subject."""
+    """Yields the steps for HTML pages and other text files of a folder that mention the subject."""
     for path in sorted(folder.iterdir()):
         if path.is_file() and path.name != MANIFEST:
             yield from file_steps(_AREA, path, root, forgotten)
@@ -72,13 +72,13 @@ def _texts(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
 
 
 def _has_sheet(folder: Path) -> bool:
-    """Whether a contact sheet, or only the record of one, left by a killed erasure, is beside the folder."""
+    """Whether the folder has a contact sheet, or only the record of one, left by a killed erasure."""
     sheet = sheet_of(folder)
     return sheet.exists() or sheet.name in claims_of(sheet.parent)
 
 
 def _remove_sheet(folder: Path) -> int:
-    """Remove the contact sheet, even a changed one, and then its record, which has the folder's name."""
+    """Removes the contact sheet, even if the user changed it, then its record, which contains the folder's name."""
     sheet = sheet_of(folder)
     remove_path(sheet)
     with owned_folder_lock(sheet.parent):
@@ -88,7 +88,7 @@ def _remove_sheet(folder: Path) -> int:
 
 
 def _rename(folder: Path, name: str) -> int:
-    """Rename a folder that has the subject's name among other words; its contact sheet is renamed first."""
+    """Renames a folder to `name`, which has the pseudonym in it; its contact sheet is renamed first."""
     new, number = name, 1
     while (folder.with_name(new)).exists():
         number += 1
@@ -100,7 +100,7 @@ def _rename(folder: Path, name: str) -> int:
 
 
 def _remove_images(folder: Path, forgotten: Forgotten) -> int:
-    """Remove the images first, then the contact sheet, and last the manifest lines that list the images."""
+    """Removes erased images, then the contact sheet, and last the manifest lines that list these images."""
     with owned_folder_lock(folder):
         rows = _rows(folder)
         gone = {str(row["file"]) for row in rows if _is_gone(row, forgotten) and row.get("file")}
@@ -124,7 +124,7 @@ def _remove_images(folder: Path, forgotten: Forgotten) -> int:
 
 
 def _rows(folder: Path) -> list[dict[str, Any]]:
-    """The records of a manifest; none where it is missing or unreadable."""
+    """Returns the records of a folder's manifest; empty if it is missing or unreadable."""
     try:
         lines = (folder / MANIFEST).read_text("utf-8").splitlines()
         return [row for row in map(json.loads, lines) if isinstance(row, dict)]

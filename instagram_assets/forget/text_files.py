@@ -1,6 +1,6 @@
 """Scrubs CSV and JSON files that this program wrote, line by line: only lines that may mention the subject are parsed.
 
-Files of any other form are scrubbed as files of the inbox are (`ingest.redact.file_redaction`).
+Files in any other format are scrubbed like files of the inbox (`ingest.redact.file_redaction`).
 """
 
 import csv
@@ -23,9 +23,9 @@ _IDS: tuple[IdentifierKind, ...] = ("profile_id", "post_id", "shortcode", "image
 
 
 class MentionFilter:
-    """A fast prefilter: whether a text may mention what is erased. No false negatives.
+    """A fast prefilter: whether a text may mention an erased identifier. No false negatives.
 
-    Where identifiers are known only as hashes (tombstones), every text passes.
+    If identifiers are known only as hashes (tombstones), every text passes.
     """
 
     def __init__(self, forgotten: Forgotten) -> None:
@@ -57,7 +57,7 @@ class _OtherFormError(Exception):
 
 
 def preview_scrub(path: Path, forgotten: Forgotten) -> Scrubbed:
-    """What scrubbing a file would change; a file of another format is scrubbed into a temporary file beside it."""
+    """Returns what scrubbing a file would change; the file itself is not changed."""
     try:
         return _by_lines(path, forgotten, lambda data: None)
     except _OtherFormError:
@@ -71,7 +71,7 @@ def preview_scrub(path: Path, forgotten: Forgotten) -> Scrubbed:
 
 
 def _is_clear(path: Path, forgotten: Forgotten) -> bool:
-    """Whether a small file can be told at once to mention nothing, which most files of a few lines can."""
+    """Whether a small file certainly mentions no erased identifier, judged by the prefilter alone."""
     if path.stat().st_size > _SMALL:
         return False
     data = path.read_bytes()
@@ -84,7 +84,7 @@ def _is_clear(path: Path, forgotten: Forgotten) -> bool:
 
 
 def write_scrubbed(path: Path, target: Path, forgotten: Forgotten) -> Scrubbed:
-    """As `scrub_file`; rows that do not mention what is erased keep their bytes."""
+    """Like `scrub_file`; rows that do not mention an erased identifier keep their bytes."""
     try:
         with target.open("xb") as stream:
             done = _by_lines(path, forgotten, stream.write)
@@ -117,7 +117,7 @@ def _by_lines(path: Path, forgotten: Forgotten, write: Write) -> Scrubbed:
 
 
 def _array(stream: BinaryIO, forgotten: Forgotten, write: Write) -> Scrubbed:
-    """A JSON array with one record per line, as `datasets.json.write_json` writes it."""
+    """Scrubs a JSON array with one record per line, as `datasets.json.write_json` writes it."""
     redactor, may_mention, tally = RecordRedactor(forgotten), MentionFilter(forgotten), Tally()
     write(next(stream).rstrip(b"\n"))
     separator, is_closed = b"\n", False
@@ -139,7 +139,7 @@ def _array(stream: BinaryIO, forgotten: Forgotten, write: Write) -> Scrubbed:
 
 
 def _records(stream: BinaryIO, forgotten: Forgotten, write: Write) -> Scrubbed:
-    """JSON Lines: one record per line."""
+    """Scrubs JSON Lines: one record per line."""
     redactor, may_mention, tally = RecordRedactor(forgotten), MentionFilter(forgotten), Tally()
     for line in stream:
         record = line.rstrip(b"\r\n")
@@ -161,7 +161,7 @@ def _record(data: bytes, redactor: RecordRedactor, may_mention: MentionFilter, t
 
 
 def _table(stream: BinaryIO, header: Header, forgotten: Forgotten, write: Write) -> Scrubbed:
-    """A CSV file; a row spans several lines where a quoted field does."""
+    """Scrubs a CSV file; a row spans several lines where a quoted field does."""
     redactor, may_mention, tally = RecordRedactor(forgotten), MentionFilter(forgotten), Tally()
     rows = _rows(stream)
     names = next(rows, "")
@@ -181,14 +181,14 @@ def _table(stream: BinaryIO, header: Header, forgotten: Forgotten, write: Write)
 
 
 class _Column(NamedTuple):
-    """The index of the column that has the user name, and the separator of the file."""
+    """The index of the column with the user name, and the field separator of the CSV file."""
 
     position: int
     separator: str
 
 
 def _column_of_users(head: bytes) -> _Column | None:
-    """The user name column of a table that is no export, such as a file of labels; null where there is none."""
+    """Returns the user name column of a CSV file that is not an export, such as a file of labels; null if none."""
     line = head.decode("utf-8", _ERRORS).lstrip("\ufeff").splitlines()[:1]
     for separator in ",;\t":
         names = next(csv.reader(line, delimiter=separator), [])
@@ -199,7 +199,7 @@ def _column_of_users(head: bytes) -> _Column | None:
 
 
 def _users(stream: BinaryIO, column: _Column, forgotten: Forgotten, write: Write) -> Scrubbed:
-    """A table with a row per user: rows of the subject are removed, mentions of it become its pseudonym."""
+    """Scrubs a CSV file with a row per user: removes rows of erased accounts, replaces mentions by pseudonyms."""
     redactor, may_mention, tally = RecordRedactor(forgotten), MentionFilter(forgotten), Tally()
     for row in _rows(stream):
         if may_mention(row):

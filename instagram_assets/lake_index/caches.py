@@ -1,4 +1,7 @@
-"""In-memory caches of computed values: limited by size, or one value per open index; one thread computes each value."""
+"""In-memory caches of computed values: an LRU cache limited in bytes, and a cache of one value per open index.
+
+Each value is computed by one thread; other threads that request it wait for the result.
+"""
 
 import threading
 from collections import OrderedDict
@@ -35,7 +38,9 @@ class SizedCache(Generic[_T]):
             return sum(entry.size for entry in self._entries.values())
 
     def get(self, key: Hashable, make: Callable[[], _T]) -> _T:
-        """The cached value of a key, or computes it by `make` while other threads wait. Raises what `make` raises.
+        """Returns the cached value of a key; on a miss, one thread computes it with `make` and the others wait.
+
+        Raises what `make` raises; the value is then computed again by the next caller.
 
         `make` may call `get` for other keys, not for its own.
         """
@@ -75,7 +80,10 @@ class SizedCache(Generic[_T]):
         return value
 
     def _drop(self, newest: Hashable) -> None:
-        """Evict down to the limit; the newest value stays cached unless it alone exceeds the limit."""
+        """Evict least recently used values until the cache is within its limit.
+
+        The value of the key `newest` is evicted only if it alone exceeds the limit.
+        """
         total = sum(entry.size for entry in self._entries.values())
         for key, entry in list(self._entries.items()):
             if total <= self._limit:
@@ -97,11 +105,14 @@ class PerIndex(Generic[_T]):
         self._of_indexes: WeakKeyDictionary[LakeIndex, SizedCache[tuple[_T]]] = WeakKeyDictionary()
 
     def of(self, index: "LakeIndex") -> _T:
-        """Returns the value for an index. Raises what computing it raises, and tries again on the next call."""
+        """Returns the cached value of an index, computing it on the first call.
+
+        Raises what the computation raises; a failed computation is retried on the next call.
+        """
         with self._lock:
             memory = self._of_indexes.setdefault(index, SizedCache(1, lambda _: 0))
         return memory.get("", lambda: (self._make(index),))[0]
 
     def __len__(self) -> int:
-        """Number of indexes that a value is cached for."""
+        """Number of indexes for which a value is cached."""
         return len(self._of_indexes)
