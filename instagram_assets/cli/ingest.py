@@ -1,4 +1,4 @@
-"""Commands that read files: exports into all tables, and the job history of an earlier dashboard."""
+"""Commands that import files: `ingest` for export files, and the job history of an earlier dashboard."""
 
 import json
 from pathlib import Path
