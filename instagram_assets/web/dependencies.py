@@ -1,4 +1,4 @@
-"""Dependencies of the web app's routes: settings, lake and Dagster client; and maximum lengths of form inputs."""
+"""Dependencies of the web app's routes (settings, lake, Dagster client), and maximum lengths of form inputs."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -16,7 +16,7 @@ from instagram_assets.web.dagster_api import DagsterApi
 
 @dataclass(frozen=True)
 class Services:
-    """The settings and the Dagster client; `dagster_url` is the URL of the Dagster UI for browsers."""
+    """The settings and Dagster client of the application; `dagster_url` is the URL of the Dagster UI for browsers."""
 
     settings: Settings
     dagster: DagsterApi
@@ -29,12 +29,12 @@ class Services:
 
 
 def services_of(request: Request) -> Services:
-    """The services of the application that handles this request."""
+    """Returns the services of the application that handles a request."""
     return request.app.state.services
 
 
 async def _services_dependency(request: Request) -> Services:
-    """`services_of` as a coroutine: FastAPI would run a plain function in a thread for each request."""
+    """Returns the same as `services_of`, as a coroutine: FastAPI runs plain functions in a thread for each request."""
     return services_of(request)
 
 

@@ -1,4 +1,4 @@
-"""Accounts and hashtags that are collected: how each stands, a refresh, and forgetting one."""
+"""REST API of collected accounts and hashtags: their state, and the erasure of one."""
 
 from datetime import date, datetime
 from typing import Annotated, Self
@@ -33,7 +33,7 @@ class AccountAnswer(BaseModel):
 
     @classmethod
     def of(cls, account: Account) -> Self:
-        """What the API says of an account."""
+        """Returns the API response for an account."""
         entry, followers = account.entry, account.lake.followers
         return cls(
             name=account.name,
@@ -102,7 +102,7 @@ def accounts(
 
 @router.get("/accounts/{name}", name="api_account")
 def account(services: ServicesDep, name: str) -> AccountDetailAnswer:
-    """One account or hashtag; the # of a hashtag is written %23."""
+    """One account or hashtag with its followers over time; the # of a hashtag is written %23."""
     found = account_detail(services, name)
     return AccountDetailAnswer(
         **AccountAnswer.of(found.account).model_dump(),
@@ -160,7 +160,7 @@ class ForgetAnswer(BaseModel):
 
 @router.get("/accounts/{name}/forget", name="api_forget_preview")
 def forget_preview(services: ServicesDep, name: str) -> PreviewAnswer:
-    """What would go if it were forgotten; nothing is changed. It may take many seconds."""
+    """What would be erased if the account or hashtag were forgotten; nothing is changed. It may take many seconds."""
     state, found = progress(services.settings, name), preview(services.settings, name)
     return PreviewAnswer(
         name=found.name,
@@ -183,6 +183,6 @@ def forget_preview(services: ServicesDep, name: str) -> PreviewAnswer:
 
 @router.post("/accounts/{name}/forget", name="api_forget", status_code=202)
 async def forget(services: ServicesDep, name: str, body: ForgetBody) -> ForgetAnswer:
-    """Forget it for good: all but this app is away meanwhile. Refused while runs go on."""
+    """Forget an account or hashtag for good; meanwhile, only this app is available. Refused while runs are active."""
     request = await request_erasure(services, name, body.confirm, is_bare=body.bare)
     return ForgetAnswer(phase=request.phase)

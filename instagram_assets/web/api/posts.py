@@ -1,4 +1,4 @@
-"""Posts and reels: filtered, sorted, and one with all that is known of it."""
+"""REST API of posts and reels: a filtered and sorted list, and the details of one."""
 
 from dataclasses import asdict
 from datetime import date, datetime
@@ -83,7 +83,7 @@ class ImageOfPostAnswer(BaseModel):
 
     @classmethod
     def of(cls, row: dict[str, Any]) -> Self:
-        """Of a row of the index."""
+        """Returns the API response for an image's row of the index."""
         return cls(**{name: row[name] for name in cls.model_fields})
 
 
@@ -121,7 +121,7 @@ def posts(
     offset: Offset = 0,
     limit: Limit = 60,
 ) -> PostsAnswer:
-    """Posts and reels that fit a filter, sorted; fields of the filter that only images have are passed over."""
+    """Posts and reels that match a filter, sorted; filter fields that only images have are ignored."""
     index = index_of(services)
     order = shared_sorted_rows().posts(index, filters, sort)
     found = [_answer(row) for row in post_rows(index, order[offset : offset + limit])]
@@ -134,9 +134,9 @@ def post(
     account: Annotated[str, Path(max_length=300, description="A hashtag's # is written %23")],
     post_id: Annotated[str, Path(max_length=300)],
 ) -> PostDetailAnswer:
-    """One post with its images, numbers over time, words, labels, and where it came from.
+    """One post with its images, metrics over time, tokens, labels, and source file.
 
-    What a damaged table of the lake does not tell is empty, and `problems` says which and what helps.
+    Fields that are stored in a damaged table of the lake are empty, and `problems` has its error and the remedy.
     """
     index = index_of(services)
     row = post_of(index, account, post_id)

@@ -17,7 +17,7 @@ router = APIRouter(prefix="/api")
 
 @router.get("/status", tags=["status"])
 async def get_status(services: ServicesDep) -> PlatformStatus:
-    """What there is, as `instagram-assets status` says it: what needs a person, what waits, and every table."""
+    """The status, as printed by `instagram-assets status`: what needs a person, what is pending, and every table."""
     platform = await run_in_threadpool(cached_status(services).wait)
     return in_words(platform, await of_dagster(services), words_in("en"))
 
@@ -36,7 +36,7 @@ class Session(BaseModel):
 
 @router.post("/login", tags=["login"], response_model=Session)
 def login(request: Request, body: Login) -> Response:
-    """Get a cookie for the token. Ten wrong ones in a minute are answered; then 429."""
+    """Get a session cookie for the token. After ten wrong tokens in a minute, the response is 429."""
     access: Access = request.app.state.access
     if not access.is_demanded:
         raise ConflictError("This web app demands no token: it is for this machine alone.")

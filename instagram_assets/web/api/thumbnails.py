@@ -1,4 +1,4 @@
-"""The stored images as pictures: small ones that are made once and kept, and whole ones."""
+"""REST API of stored images: cached thumbnails and full images."""
 
 import asyncio
 import os
@@ -37,9 +37,9 @@ _WHOLE: dict[int | str, dict[str, object]] = {
 async def thumbnail(
     request: Request, services: ServicesDep, image_id: ImageId, if_none_match: _IfNoneMatch = None
 ) -> Response:
-    """A stored image as a JPEG of at most 320 pixels a side; browsers may keep it for good.
+    """A stored image as a JPEG of at most 320 pixels a side; browsers can cache it for good.
 
-    While something is being forgotten only those are sent that were made before.
+    While an account is being forgotten, only cached thumbnails are sent.
     """
     store, tag = thumbnails_of(services), f'"{image_id}-small"'
 
@@ -59,7 +59,7 @@ async def thumbnail(
 
 @router.get("/pictures/{image_id}", response_class=Response, responses=_WHOLE)
 def picture(request: Request, services: ServicesDep, image_id: ImageId, if_none_match: _IfNoneMatch = None) -> Response:
-    """A stored image as it is where it is just a JPEG, PNG or WebP, else as a JPEG made anew."""
+    """A stored image: the file itself if it is a plain JPEG, PNG or WebP, else re-encoded as JPEG."""
     media, most = services.settings.folder("media"), services.settings.download.max_megapixels
     return image_response(
         request, f'"{image_id}"', if_none_match, lambda: full_image(stored_image(media, image_id), most)
@@ -67,7 +67,7 @@ def picture(request: Request, services: ServicesDep, image_id: ImageId, if_none_
 
 
 def thumbnails_of(services: Services) -> Thumbnails:
-    """The thumbnails of the data folder, as large as the settings allow."""
+    """Returns the thumbnail cache of the data folder, with the size limit of the settings."""
     settings = services.settings
     return _opened(
         settings.folder(THUMBNAILS),
@@ -83,7 +83,7 @@ def _opened(folder: FilePath, media: FilePath, most_bytes: int, max_megapixels: 
 
 
 class _NotMadeError(Exception):
-    """The thumbnail has to be made."""
+    """The thumbnail is not cached and has to be generated."""
 
 
 def _made_before(store: Thumbnails, image_id: str) -> bytes:
@@ -95,7 +95,7 @@ def _made_before(store: Thumbnails, image_id: str) -> bytes:
 
 
 def _turn(request: Request) -> asyncio.Semaphore:
-    """What those wait for whose thumbnail has to be made: as many at once as there are processors."""
+    """Returns the semaphore that limits how many thumbnails are generated at once to the number of CPU cores."""
     state = request.app.state
     if not hasattr(state, "thumbnail_turns"):
         state.thumbnail_turns = asyncio.Semaphore(os.cpu_count() or 2)
