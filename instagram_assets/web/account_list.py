@@ -25,7 +25,7 @@ from instagram_assets.web.account_summaries import Followers, InLake, account_la
 from instagram_assets.web.dependencies import Services
 
 PATIENCE = 0.1
-"""Seconds that a list waits for counts; those that have not come are told to be on their way."""
+"""Seconds that a page waits for post counts; accounts whose count is not ready are shown as being counted."""
 LAST_POSTS = 12
 
 
@@ -223,7 +223,7 @@ class _Known:
 
 _NOT_THERE = InLake(posts=0)
 _LONGEST_NAME = 150
-"""In signs: a file system takes 255 bytes, and no account or hashtag comes near."""
+"""In characters: file names have at most 255 bytes, and no account or hashtag is nearly that long."""
 _LONG_AGO = date.min
 
 

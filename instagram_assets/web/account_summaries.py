@@ -30,9 +30,9 @@ _POSTS_OF = (POSTS, "raw_posts", "raw_reels")
 _TABLES = (*_POSTS_OF, PROFILES)
 """The tables whose accounts are listed."""
 _SETTLED_SECONDS = 2.0
-"""A folder that changed just now may change again within one tick of the file system's clock."""
+"""Age below which an mtime is not trusted: a second change within one tick of the file system's clock keeps it."""
 _OBJECTS_SECONDS = 300.0
-"""Object stores tell no time of a folder: what was read there holds so long."""
+"""How long values from an object store are cached, since its folders have no mtimes."""
 
 
 class Followers(NamedTuple):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 AgeModelState = Literal["off", "untrained", "problem", "not_judged", "ready"]
-"""`off`: switched off or without a purpose; `not_judged`: converted from an old file, which brings no measures."""
+"""`off`: switched off or without a purpose; `not_judged`: converted from an old model file without metrics."""
 
 _EVALUATIONS = TypeAdapter(dict[Literal["model", "tfidf", "majority"], Evaluation])
 _DATA = TypeAdapter(

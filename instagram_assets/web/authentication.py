@@ -23,7 +23,7 @@ CSRF_HEADER = "x-csrf-token"
 SESSION_SECONDS = 7 * 24 * 3_600
 LEAST_TOKEN = 16
 PAGE_TOKEN, SESSION = "instagram_assets.page_token", "instagram_assets.session"
-"""Where the scope of a request has the token of its pages, and its session: nothing where there is none."""
+"""Keys of the ASGI scope under which the CSRF token and the session are stored; the latter is "" without a session."""
 _TRIES, _TRIES_SECONDS = 10, 60.0
 _REMEMBERED = 10_000
 _WHAT, _REMEDY = "the web app's token", "Make one: openssl rand -hex 32."

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 _T = TypeVar("_T")
 
-# Computing takes at most a tenth of the time, however slow it is.
+# Computing takes at most a tenth of the server's time, however slow it is.
 _TIMES_AS_LONG = 10
 
 

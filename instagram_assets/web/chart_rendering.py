@@ -23,12 +23,12 @@ _VALUES: Mapping[str, Callable[[Any], str]] = {
     "name": lambda value: f"insights.names.{value}",
 }
 _TIMES = ("ratio",)
-"""Columns that say how many times as much as usual."""
+"""Columns whose values are ratios to the usual engagement, shown as ×1.5."""
 _REASON = "reason"
-"""Why a post is called viral."""
+"""Column with the reason of a virality label."""
 _SIZES = 8
 MOST_TABLE_ROWS = 120
-"""Rows of the table on the page; the CSV has all."""
+"""Maximum number of rows of the table below a chart; the CSV file has all rows."""
 
 
 @dataclass(frozen=True)

@@ -43,12 +43,12 @@ _LONGEST_ERROR = 300
 _LONGEST_TAG = 1_000
 _LONGEST_NUMBER = 9
 _PARENT = "dagster/parent_run_id"
-"""The tag of Dagster's on a run that is made again."""
+"""Dagster's tag on a re-executed run."""
 _RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class State(StrEnum):
-    """How far a job is."""
+    """The state of a collection job."""
 
     queued = "queued"
     running = "running"
@@ -58,7 +58,7 @@ class State(StrEnum):
 
 
 class Kind(StrEnum):
-    """What collects: an image search, an actor of Apify, or our own collector."""
+    """How a job collects: by image search, by an Apify actor, or by our own collector."""
 
     search = "search"
     apify = "apify"
@@ -66,7 +66,7 @@ class Kind(StrEnum):
 
 
 _KINDS = {"search": Kind.search, "scrape": Kind.apify, "collect_accounts": Kind.collector}
-"""By the name of the job of Dagster."""
+"""The kind of a collection, by the name of its Dagster job."""
 _STATUSES: Mapping[State, Sequence[str]] = {
     State.queued: WAITING_STATUSES,
     State.running: RUNNING_STATUSES,
@@ -74,7 +74,7 @@ _STATUSES: Mapping[State, Sequence[str]] = {
     State.failed: ("FAILURE",),
     State.cancelled: ("CANCELED",),
 }
-"""The statuses of Dagster's runs, by state."""
+"""The Dagster run statuses of each state."""
 _STATES = {status: state for state, statuses in _STATUSES.items() for status in statuses}
 _CANCELLING = "CANCELING"
 _STEP_DONE = ("SUCCESS", "SKIPPED")
@@ -199,9 +199,9 @@ def job_of(run: Run, steps: Mapping[str, str], error: str) -> Job:
     folder = (
         _readable(tags.get(OUT_DIR_TAG, "")) if is_imported else tagged_folder if is_search_name(tagged_folder) else ""
     )
-    # For a run that was cancelled in the queue Dagster gives its end as its start, too.
+    # For a run that was cancelled while queued, Dagster sets the start time to the end time.
     never_began = state is State.cancelled and run.started == run.ended and not is_imported
-    # A re-executed run has the counts of the first until it has its own.
+    # A re-executed run has the tags with the first run's counts until it has counted itself.
     has_counted = tags.get(COUNTED_BY_TAG, "" if _PARENT in tags else run.run_id) == run.run_id
     counts = tags if has_counted else {}
     every = len(run.assets) or (len(STEPS_OF_SEARCH) if kind is Kind.search else 1)

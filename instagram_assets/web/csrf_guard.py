@@ -17,7 +17,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _log = logging.getLogger(__name__)
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-"""By these nothing is changed, and no body is sent."""
+"""HTTP methods that change nothing and have no body."""
 # Another site may only navigate to our pages by a link, never embed them as an image or a frame.
 _FOLLOWED_LINK = ((b"sec-fetch-mode", "navigate"), (b"sec-fetch-dest", "document"))
 # Browsers that support the second header ignore the first; both are set, since not every application's responses do.

@@ -190,7 +190,7 @@ def is_shown(data: dict[str, Any]) -> bool:
 
 def read_event(data: dict[str, Any]) -> Event:
     kind, step = data["__typename"], data["stepKey"] or ""
-    # Where a step failed, its own event has the reason.
+    # If a step failed, the reason is in the step's event, not in that of the run.
     tells = kind == "ExecutionStepFailureEvent" or (kind == "RunFailureEvent" and _STEPS_FAILED not in data["message"])
     seconds = float(data["timestamp"]) / 1_000
     message = data["message"] or ("The run waits for its turn." if kind == "RunEnqueuedEvent" else "")

@@ -43,9 +43,9 @@ ServicesDep = Annotated[Services, Depends(_services_dependency)]
 
 
 LONGEST_ACCOUNT = 200
-"""Characters of an account's name, or of a part of one."""
+"""Maximum number of characters of an account name in a request."""
 MOST_POSTS = 100_000
-"""Of one account in one collection."""
+"""Maximum number of posts of one account in one collection."""
 
 LIMITS = {
     "query": LONGEST_QUERY,
@@ -57,4 +57,4 @@ LIMITS = {
     "why": LONGEST_WHY,
     "account": LONGEST_ACCOUNT,
 }
-"""As templates have them: `limits.query`."""
+"""Maximum lengths and values of form inputs; templates use them as `limits.query`."""

@@ -41,7 +41,7 @@ _UNPROCESSABLE = 422
 
 
 class Problem(BaseModel):
-    """Why something was not done."""
+    """An error response: why a request failed."""
 
     detail: str = Field(description="What is wrong and what to do, for people")
     error: str = Field(description="The kind, for programs", examples=["not_found", "conflict", "dagster_down"])
@@ -53,7 +53,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     503: {"model": Problem, "description": "Dagster does not answer"},
     507: {"model": Problem, "description": "The disk is full"},
 }
-"""What every route of the API may answer beside what it promises."""
+"""Error responses that every route of the API can return."""
 
 
 def add_error_handlers(app: FastAPI) -> None:

@@ -26,7 +26,7 @@ from instagram_assets.web.dependencies import Services
 
 _MOST_RUNS = 5
 _one_preview = Lock()
-"""A preview reads much of the lake: more of them at once would only take longer."""
+"""Lock that allows one preview at a time: each reads much of the lake, so concurrent ones would only take longer."""
 
 
 @dataclass(frozen=True)

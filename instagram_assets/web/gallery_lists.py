@@ -45,7 +45,7 @@ def found_images(lake: UPath, index: LakeIndex, filters: Filter) -> pa.Array:
     found = index.query(sql, *where.values)["image_id"].combine_chunks()
     if not filters.decided:
         return found
-    # As in the gallery: where no list is named, there are no decisions.
+    # As in the gallery: without a list there are no decisions.
     decisions = read_decisions(lake, filters.list_name) if filters.list_name else {}
     if filters.decided == "undecided":
         return found.filter(compute.invert(compute.is_in(found, value_set=pa.array(decisions, pa.string()))))

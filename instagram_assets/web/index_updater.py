@@ -25,9 +25,9 @@ from instagram_assets.storage.lake import lake_root
 from instagram_assets.web.index_command import run_index_command
 
 _LOOK_SECONDS, _LOOK_SECONDS_AT_STORE = 3.0, 300.0
-"""How long between two looks at a lake on a disk, and in an object store, which takes a list of all files."""
+"""Seconds between two polls of a local lake, and of one in an object store, whose files all have to be listed."""
 _TIMES_AS_LONG = 3
-"""An update is followed by a pause of so many times its own length, while runs write without end."""
+"""After an update, the pause is at least this many times its duration, so that steady writes cause no steady load."""
 _FIRST_WAIT, _LONGEST_WAIT = 10.0, 600.0
 
 
@@ -45,7 +45,7 @@ class IndexUpdater:
         self._failures = 0
         self.is_updating = False
         self.problem = ""
-        """Why the last update failed; empty after one that did not."""
+        """Why the last update failed; empty if it succeeded."""
 
     def start(self) -> None:
         self._thread.start()
@@ -156,5 +156,5 @@ def _warm_ups(index: LakeIndex) -> Iterator[Callable[[], object]]:
             yield partial(shared_sorted_rows().images, index, Filter(), sort)
     for sort in get_args(PostSort):
         yield partial(shared_sorted_rows().posts, index, Filter(), sort)
-    # For words in captions: which posts images belong to.
+    # A text query caches the mapping from images to posts, which all text queries need.
     yield partial(shared_sorted_rows().images, index, Filter(q="a"))

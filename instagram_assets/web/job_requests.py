@@ -30,7 +30,7 @@ class _Body(BaseModel):
 
 
 class SearchBody(_Body):
-    """An image search; what is not given is as the settings say."""
+    """An image search; fields that are not given have the values of the settings."""
 
     query: Annotated[str, Field(description="The search word, such as cat.", max_length=10_000)]
     limit: Annotated[int | None, Field(description=f"Images wanted, 1 to {MOST_IMAGES}.")] = None
@@ -62,7 +62,7 @@ class SearchBody(_Body):
 
 
 class ScrapeBody(_Body):
-    """What an actor of Apify is to collect; without names those that its input names. It costs money."""
+    """A run of an Apify actor; without `names`, the names in its input file are scraped. It costs money."""
 
     name: Annotated[_Name, Field(description="The input: posts, reels, profiles, hashtags, or one of your own.")]
     names: Names = []
@@ -88,7 +88,7 @@ class ScrapeBody(_Body):
 
 
 class CollectionBody(_Body):
-    """Whom our own collector is to ask about; without names whom the registry has this week."""
+    """A run of our own collector; without `names`, it collects what the registry has for this week."""
 
     names: Annotated[Names, Field(description="Accounts, and hashtags with their #.")] = []
     site: Annotated[

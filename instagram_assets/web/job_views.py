@@ -17,7 +17,7 @@ from instagram_assets.web.rendering import format_duration
 from instagram_assets.web.words import Words
 
 _STARTS_RUNS = "QUEUED_RUN_COORDINATOR"
-"""The daemon without which runs wait."""
+"""Type of the Dagster daemon that starts queued runs."""
 
 
 @dataclass(frozen=True)

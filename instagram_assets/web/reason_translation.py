@@ -9,7 +9,7 @@ from instagram_assets.web.words import Words
 
 _NUMBER = r"[\d.]+"
 _DOUBLED = r"doubled: same picture as result (?P<rank>\d+), "
-# The longer form of a reason first; its translation is `reasons.NAME`.
+# Patterns of reasons, the longer form of a reason first; the translation key is `reasons.NAME`.
 _KNOWN = {
     "smaller_than": r"smaller than (?P<side>\d+) px \((?P<width>\d+) x (?P<height>\d+)\)",
     "smaller": r"smaller than (?P<side>\d+) px",
@@ -39,13 +39,13 @@ _KNOWN = {
 }
 _PATTERNS = {name: re.compile(pattern, re.DOTALL) for name, pattern in _KNOWN.items()}
 NAMES = tuple(_KNOWN)
-"""The names of all reasons that there are words for."""
+"""The names of all reasons that have a translation."""
 
 _COUNT = r"[\d,]+"
 _NUMBER_OF = rf"(?P<number>{_COUNT}) of"
 _MEASURE = r"(?P<measure>(?:likes|comments|views|plays)(?: (?:and|or) (?:likes|comments|views|plays))*)"
 _GROUP = r"(?P<group>(?:all|the) .+?)"
-# Reasons of engagement/virality_rules.py; their translation is `viral.NAME`.
+# Patterns of the reasons in engagement/virality_rules.py; the translation key is `viral.NAME`.
 _VIRAL = {
     "unknown": rf"{_MEASURE} hidden or unknown",
     "unknown_numbers": rf"{_MEASURE} unknown",

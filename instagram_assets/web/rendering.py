@@ -42,7 +42,7 @@ def format_duration(length: timedelta, words: Words) -> str:
 WEB_FOLDER = Path(__file__).parent
 THEMES = ("auto", "light", "dark")
 _PAGES = ("start", "morning", "gallery", "insights", "collect", "history", "accounts", "status")
-"""The pages of the navigation, by the names of their routes; their titles are the words `nav.NAME`."""
+"""The pages of the navigation, as route names; the translation key of their titles is `nav.NAME`."""
 
 
 def render(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:

@@ -40,7 +40,7 @@ def serve_web_app(
         server.run(sockets=[listener])
 
 
-# As `dagster_webserver/cli.py` of 1.13.27 has them: milliseconds, seconds, connections, milliseconds.
+# The defaults of `dagster_webserver/cli.py` 1.13.27, in milliseconds, seconds, connections, milliseconds.
 _STATEMENT_TIMEOUT, _POOL_RECYCLE, _POOL_OVERFLOW, _POLL_RATE = 15_000, 3_600, 20, 2_000
 
 

@@ -28,11 +28,11 @@ _T = TypeVar("_T")
 _SECONDS = 3.0
 _MOST_REMEMBERED = 200
 _folders: dict[tuple[str, str], tuple[float, str]] = {}
-"""When a job was last looked up and its search, by the address of Dagster and the job's id."""
+"""Cache of (time of the lookup, name of the search), by URL of Dagster and job id."""
 _listed: dict[tuple[str, str], tuple[float, dict[str, "Picture"]]] = {}
-"""When the images of a search were listed, by lake and search, and which they were by name."""
+"""Cache of (time of the listing, images by name), by lake and search."""
 FOLDER_GONE = "the folder was deleted"
-"""Why an image is not in the folder that was kept there."""
+"""Reason of an image that was kept in the folder and is missing there."""
 _EXTENSIONS = (".jpg", ".png", ".webp", ".gif", ".avif")
 
 
@@ -73,7 +73,7 @@ class Picture:
     is_pending: Annotated[bool, Field(description="The folder does not follow the decision yet.")]
     version: Annotated[str, Field(description="Changes with the bytes: with `?v=` the answer may be kept for good.")]
     path: Annotated[Path, Field(exclude=True)]
-    """Where its bytes lie, which is nobody's business outside."""
+    """Path of the image file; not part of API responses."""
 
     @property
     def is_by_hand(self) -> bool:
@@ -201,7 +201,7 @@ class _Finder:
             path,
             name=path.name,
             place=Place.kept if kept else Place.left_out,
-            # A pseudonymous folder has pseudonymous names, except in files that a person put there.
+            # The reasons in a pseudonymised folder are pseudonymised; the user's own text is in the lake.
             reason=override.reason if override and reason.startswith((KEPT, DROPPED)) else reason,
             file_by_hand="deleted" if deleted else touched or "",
             override=override,

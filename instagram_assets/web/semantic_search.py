@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from instagram_assets.vision.embed import Embedder
 
 _SECONDS_BETWEEN_TRIES = 15
-"""After loading failed: what was missing may have been fetched since."""
+"""Minimum seconds until loading is retried after a failure: a missing model may have been downloaded since."""
 _TEXTS_KEPT = 256
 _MOST_KEPT = 32 << 20
-"""Bytes of similarities, of 4 MB each with a million images: pages of one search are asked one after another."""
+"""Maximum bytes of cached similarities (4 MB per query for a million images), since a query has several pages."""
 _SIMILARITIES: PerIndex[SizedCache[NDArray[np.float32]]] = PerIndex(
     lambda _: SizedCache(_MOST_KEPT, lambda found: found.nbytes)
 )
@@ -105,7 +105,7 @@ class _Tower:
     def __init__(self, folder: Path, models: ModelSettings) -> None:
         self._folder, self._models = folder, models
         self._lock = threading.Lock()
-        # One at a time: fast tokenizers refuse a second thread.
+        # Serialises calls: Hugging Face's fast tokenizers raise an error in concurrent threads.
         self._at_work = threading.Lock()
         self._thread: threading.Thread | None = None
         self._label = ""

@@ -37,10 +37,10 @@ _OF_DAGSTER = ("dagster_down", "dagster_refuses", "daemon_stopped")
 
 @dataclass(frozen=True)
 class PlatformStatus:
-    """What there is in a data folder, counted at a moment; `needs` are facts that wait for a person.
+    """The status of a data folder at a moment: what needs the user's action (`needs`), and what the folder contains.
 
-    `tables` are all that have rows, from the records of files on; `datasets` are the files and folders that went out.
-    `age_model` is null where there is none.
+    `waits` are facts about pending work, and `to_know` other facts. `tables` are all tables of the lake that have rows,
+    `datasets` the exported files and folders. `age_model` is null if there is none.
     """
 
     needs: Sequence[Fact]

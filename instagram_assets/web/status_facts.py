@@ -18,17 +18,18 @@ from instagram_assets.web.words import Words
 
 Level = Literal["bad", "warning", "busy", "info"]
 AS_IT_SHOULD_BE = ("merged", "passed over")
-"""Ways to be left out of a table that ask for nothing."""
+"""Values of `LeftOut.how` that are normal and need no action."""
 
 _MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
 class Fact:
-    """One thing to know. `bad` and `warning` wait for a person, `busy` goes on by itself, `info` is only to be known.
+    """One finding about the platform: `bad` and `warning` need the user's action, `busy` and `info` do not.
 
-    `name` says what, of `subject` where it is about one thing, and `title` the same in words; `why` and `remedy` are in
-    the words of who found it, and empty where there is nothing to add. `run` is the Dagster run that it is about.
+    `busy` is work in progress. `name` identifies the type of finding, and `title` is its translated text; `subject` is
+    the table, account, file or job it is about. `why` and `remedy` are in the language of their source, and can be
+    empty. `run` is the id of a failed Dagster run.
     """
 
     name: str

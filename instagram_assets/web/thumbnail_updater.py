@@ -15,7 +15,7 @@ from instagram_assets.web.index_command import run_index_command
 _log = logging.getLogger(__name__)
 _LOOK_SECONDS = 3.0
 _NEWER_SECONDS = 60.0
-"""A child that works for longer makes way for one that begins with the images of a newer index."""
+"""Age in seconds above which a child process is replaced as soon as there is a newer index version."""
 _AFTER_FAILURE = 600.0
 
 
@@ -32,7 +32,7 @@ class ThumbnailUpdater:
         self._thread = threading.Thread(target=self._run, name="thumbnail-updater", daemon=True)
         self._done = ""
         self.problem = ""
-        """Why the last child failed; empty after one that did not."""
+        """Why the last child process failed; empty if it succeeded."""
 
     def start(self) -> None:
         self._thread.start()

@@ -30,7 +30,7 @@ from instagram_assets.storage.fingerprints import file_sha256
 from instagram_assets.storage.locks import folder_lock
 
 ENDINGS = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".xlsx", ".xlsm", ".zip", ".gz", ".xz")
-"""What a browser offers to choose; `.gz` and `.xz` are taken of the first five only."""
+"""File extensions that the browser's file dialog offers; `.gz` and `.xz` only as packed files of the first five."""
 TAKEN = "JSON (.json, .jsonl, .ndjson), tables (.csv, .tsv, .xlsx), these packed (.gz, .xz), and ZIP"
 
 _ZIP = ".zip"
@@ -52,7 +52,7 @@ class TooLargeError(InstagramAssetsError):
 
 @dataclass(frozen=True)
 class Uploaded:
-    """A file that lies in the inbox: its name there, its size, the SHA-256 of its bytes in hexadecimal digits.
+    """An uploaded file in the inbox: its name there, its size in bytes, and the SHA-256 of its bytes in hexadecimal.
 
     `is_new` is false when a file of that name with these bytes was there already.
     """

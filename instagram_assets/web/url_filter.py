@@ -22,7 +22,7 @@ UrlFilter = Annotated[Filter, Depends(filter_of_request)]
 
 
 _MOST_ROWS = 500
-"""Rows of one answer."""
+"""Maximum number of rows of one response."""
 LARGEST_OFFSET = 2**31 - 1
 
 Offset = Annotated[int, Query(ge=0, le=LARGEST_OFFSET, description="Rows to pass over")]
@@ -60,13 +60,13 @@ def _documented_filter(
 
 
 DocumentedFilter = Annotated[Filter, Depends(_documented_filter)]
-"""As `UrlFilter`, with each field in the OpenAPI document."""
+"""The same as `UrlFilter`, but with each field as a parameter in the OpenAPI document."""
 
 
 _OF_INSIGHTS = ("first", "last", "kind", "pos")
-"""What a field of the insights' form shows by itself."""
+"""Filter fields that have an input field in the insights' form."""
 _IN_WORDS = ("kind", "quality", "status", "source", "viral", "decided", "weekday")
-"""Fields whose values have words."""
+"""Filter fields whose values have translations."""
 
 
 NO_NAMES = ClusterNames()

@@ -14,7 +14,7 @@ router = APIRouter(prefix="/api", tags=["accounts"])
 
 
 class AccountAnswer(BaseModel):
-    """How it stands with an account or hashtag."""
+    """The state of an account or hashtag."""
 
     name: str = Field(description="As in the lake; a hashtag's begins with #")
     kind: str = Field(description="`account` or `hashtag`")
@@ -66,7 +66,7 @@ class AccountsAnswer(BaseModel):
 
 
 class FollowersAnswer(BaseModel):
-    """A number of followers, and when it was read."""
+    """A number of followers, and when it was observed."""
 
     at: datetime
     followers: int
@@ -112,7 +112,7 @@ def account(services: ServicesDep, name: str) -> AccountDetailAnswer:
 
 
 class PlaceAnswer(BaseModel):
-    """What would happen in one place of the data folder."""
+    """What would be erased in one area of the data folder."""
 
     place: str = Field(description="`lake`, `media`, `inbox`, `history`, …")
     removed: int = Field(description="Files and folders that go")
@@ -121,7 +121,7 @@ class PlaceAnswer(BaseModel):
 
 
 class WordAnswer(BaseModel):
-    """A name that is an ordinary word as well."""
+    """A name of the account that is an ordinary word as well."""
 
     word: str
     rows: int = Field(description="Rows of others in which it stands as a word, and stays")
@@ -129,7 +129,7 @@ class WordAnswer(BaseModel):
 
 
 class PreviewAnswer(BaseModel):
-    """What would be forgotten, and whether it is being forgotten."""
+    """What would be erased, and whether the erasure is running."""
 
     name: str
     known: bool = Field(description="Whether there is anything of its own")
@@ -146,14 +146,14 @@ class PreviewAnswer(BaseModel):
 
 
 class ForgetBody(BaseModel):
-    """The wish to forget an account or hashtag for good."""
+    """A request to forget an account or hashtag for good."""
 
     confirm: str = Field(max_length=LONGEST_ACCOUNT, description="Its name once more: there is no way back")
     bare: bool = Field(default=False, description="Also take a name that is an ordinary word out wherever it stands")
 
 
 class ForgetAnswer(BaseModel):
-    """How far it is."""
+    """The progress of an erasure."""
 
     phase: str
 

@@ -46,7 +46,7 @@ class ImageAnswer(BaseModel):
 
 
 class GalleryAnswer(BaseModel):
-    """A page of the images that a filter wants."""
+    """A page of the images that match a filter."""
 
     total: int = Field(description="All images that the filter wants")
     offset: int
@@ -99,7 +99,7 @@ class CountAnswer(BaseModel):
 
 
 class FacetsAnswer(BaseModel):
-    """What the images that a filter wants have: the most frequent first, at most 500 values of each field."""
+    """Counts of each field's values among the images that match a filter: most frequent first, at most 500."""
 
     total: int
     first: date | None

@@ -35,7 +35,7 @@ _PICTURE: dict[int | str, dict[str, object]] = {
 
 
 class Images(BaseModel):
-    """A page of the images, the kept ones first, with how many there are of each kind."""
+    """A page of the images, the kept ones first, with the number of images of each selection."""
 
     images: list[Picture]
     counts: dict[str, int]
@@ -44,7 +44,7 @@ class Images(BaseModel):
 
 
 class DecisionBody(BaseModel):
-    """What is decided about images, named by their hashes or as the list calls them; null takes it back."""
+    """A decision about images, named by their hashes or by their names in the list; null withdraws it."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -55,14 +55,14 @@ class DecisionBody(BaseModel):
 
 
 class Decided(BaseModel):
-    """The images as they are now, and how many decisions are not in the folder yet."""
+    """The images as they are now, and the number of decisions that the folder does not reflect yet."""
 
     images: list[Picture]
     pending: int
 
 
 class Applied(BaseModel):
-    """The job that writes the folder."""
+    """The job that rewrites the folder."""
 
     job_id: str
 

@@ -24,7 +24,7 @@ _Name = Annotated[str, Path(description="A `name` of the list.", max_length=100)
 
 
 class ChartTold(BaseModel):
-    """A chart: what it counts, how it is drawn, and by what it can be filtered."""
+    """A chart: what it counts, how it is drawn, and which filter fields it supports."""
 
     name: str
     page: Page
@@ -41,7 +41,7 @@ class Charts(BaseModel):
 
 
 class Numbers(BaseModel):
-    """The numbers of a chart, and the page of the posts behind each row."""
+    """The data of a chart, and the URL of the posts behind each row."""
 
     name: str
     kind: ChartKind

@@ -22,7 +22,7 @@ Files = Annotated[bool, Query(description="Also take away the folder: our own fi
 
 
 class LogLine(BaseModel):
-    """A line of a log; `step` is empty for those of the whole run, `error` is the reason of a failure."""
+    """A line of a log; `step` is empty for lines about the whole run, `error` is the reason of a failure."""
 
     at: datetime
     level: str
@@ -33,7 +33,7 @@ class LogLine(BaseModel):
 
 
 class Log(BaseModel):
-    """Lines of a log; with `cursor` the next ones are asked for, at once while `has_more`, else later."""
+    """A page of log lines; `cursor` requests the next page, at once if `has_more`, else later."""
 
     lines: list[LogLine]
     cursor: str
@@ -41,7 +41,7 @@ class Log(BaseModel):
 
 
 class ClearBody(BaseModel):
-    """Whether the folders go as well."""
+    """Whether the image folders are deleted as well."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -49,14 +49,14 @@ class ClearBody(BaseModel):
 
 
 class Cleared(BaseModel):
-    """How many jobs were taken out of the history."""
+    """How many jobs were removed from the history."""
 
     jobs: int
 
 
 @router.post("/run", status_code=201)
 async def run(services: ServicesDep, body: SearchBody) -> Job:
-    """Search for a word and make a folder of sharp, different images of that one subject."""
+    """Search for images of a word, and make a folder of sharp, distinct images of one subject."""
     return await job_actions.start(services, body)
 
 
@@ -68,7 +68,7 @@ async def scrape(services: ServicesDep, body: ScrapeBody) -> Job:
 
 @router.post("/collect", status_code=201)
 async def collect(services: ServicesDep, body: CollectionBody) -> Job:
-    """Collect accounts and hashtags by Meta's official API, or from the site where it is allowed."""
+    """Collect accounts and hashtags with Meta's official API, or from Instagram's site if the settings allow it."""
     return await job_actions.start(services, body)
 
 

@@ -43,7 +43,7 @@ from instagram_assets.web.index_service import index_of
 router = APIRouter(prefix="/api", tags=["lists"])
 
 _MOST_IMAGES = 10_000
-"""Images of one request; a filter by `found` may find any number."""
+"""Maximum number of images of one request; the filter of a `found` request can match any number."""
 ListName = Annotated[
     str,
     Path(
@@ -56,7 +56,7 @@ _EXPORTED: dict[int | str, dict[str, object]] = {
 _ImageId = Annotated[str, Field(max_length=64, description="SHA-256 of the image's bytes")]
 _Why = Annotated[str, Field(max_length=LONGEST_WHY, description="The reason, for whoever looks at it later")]
 _Value = Annotated[str, Field(max_length=LONGEST_TEXT, strict=True)] | StrictInt | StrictFloat
-"""Of a field of the filter; true and false are no numbers."""
+"""A value of a filter field; strict, so that true and false are not accepted as numbers."""
 _FIRST_YEAR, _LAST_YEAR = 2010, 2200
 """Instagram began in 2010."""
 
@@ -91,7 +91,7 @@ class CountAnswer(BaseModel):
 
 
 class ListedAnswer(CountAnswer):
-    """A list among all; one that is damaged hides no other."""
+    """One list of all lists; a damaged one does not hide the others."""
 
     problem: str = Field(description="Why it cannot be read; empty where it can")
 
@@ -103,7 +103,7 @@ class ListsAnswer(BaseModel):
 
 
 class Decided(BaseModel):
-    """A decision with its reason, and when somebody decided so."""
+    """A decision with its reason, and when it was made."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -118,7 +118,7 @@ class Decided(BaseModel):
 
 
 class DecidedImage(BaseModel):
-    """What a list says of an image."""
+    """The decision of a list about an image."""
 
     image_id: str
     decision: Decision
@@ -127,13 +127,13 @@ class DecidedImage(BaseModel):
 
 
 class ListAnswer(CountAnswer):
-    """A list with all that it says."""
+    """A list with all its decisions."""
 
     images: list[DecidedImage]
 
 
 class DecisionsBody(BaseModel):
-    """One decision about `image_ids`, or one about each image in `decisions`; null takes back what was decided."""
+    """One decision about `image_ids`, or one about each image in `decisions`; null withdraws the earlier decision."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -161,16 +161,16 @@ class DecisionsBody(BaseModel):
 
 
 class DecisionsAnswer(CountAnswer):
-    """The list as it is now, and what it had said of the images: sent back as `decisions`, `undo` undoes it."""
+    """The list as it is now, and its earlier decisions about the images: sent back as `decisions`, `undo` undoes it."""
 
     before: dict[str, Decision | None]
     undo: dict[str, Decided | None] = Field(description="As `before`, with the reasons and times")
 
 
 class FoundBody(BaseModel):
-    """A decision about every stored image that a filter finds; all other fields are those of the gallery's address.
+    """A decision about every stored image that matches a filter; the other fields are those of the gallery's URL.
 
-    Without any of them every stored image is meant, as in the gallery.
+    Without any filter field, every stored image matches, as in the gallery.
     """
 
     model_config = ConfigDict(
@@ -190,7 +190,7 @@ class FoundBody(BaseModel):
 
 
 class FoundAnswer(CountAnswer):
-    """The list as it is now, and how many images were found, changed, and left since they are dropped by hand."""
+    """The list as it is now, and how many images matched, changed, and were left since they are dropped by hand."""
 
     found: int = Field(description="Stored images that the filter finds")
     changed: int = Field(description="Of these, about which the list says something else now")
@@ -271,7 +271,7 @@ def export(
     headers = {
         "Content-Disposition": f"attachment; filename=\"list.{form}\"; filename*=UTF-8''{file}",
         "Cache-Control": "no-store",
-        # Images do not get smaller, and whoever packs them lets the first bytes wait.
+        # Compression does not make images smaller, and would delay the first bytes.
         **({"Content-Encoding": "identity"} if form == "zip" else {}),
     }
     return StreamingResponse(body, media_type=MEDIA_TYPES[form], headers=headers)

@@ -19,7 +19,7 @@ router = APIRouter(prefix="/api", tags=["posts"])
 
 
 class PostAnswer(BaseModel):
-    """One post or reel by its newest observation."""
+    """One post or reel with the values of its newest observation."""
 
     account: str = Field(description="Account or hashtag that was collected; a hashtag's begins with #")
     post_id: str
@@ -48,7 +48,7 @@ class PostAnswer(BaseModel):
 
 
 class NumbersAnswer(BaseModel):
-    """What was counted at one time."""
+    """Metrics of a post at the time of one observation."""
 
     observed_at: datetime
     likes: int | None
@@ -88,7 +88,7 @@ class ImageOfPostAnswer(BaseModel):
 
 
 class PostDetailAnswer(PostAnswer):
-    """One post or reel with all that is known of it."""
+    """One post or reel with all its details."""
 
     poster: str | None = Field(description="Of a reel: a frame's file below the media folder")
     stored: list[ImageOfPostAnswer] = Field(description="Its images in their order, also those that are not there")
@@ -106,7 +106,7 @@ class PostDetailAnswer(PostAnswer):
 
 
 class PostsAnswer(BaseModel):
-    """A page of the posts that a filter wants."""
+    """A page of the posts that match a filter."""
 
     total: int
     offset: int

@@ -23,13 +23,13 @@ async def get_status(services: ServicesDep) -> PlatformStatus:
 
 
 class Login(BaseModel):
-    """What a browser logs in with; programs send the token with each request instead."""
+    """The access token with which a browser logs in; programs send it with each request instead."""
 
     token: str = Field(min_length=1, max_length=1_000, description="The token that the server was started with")
 
 
 class Session(BaseModel):
-    """Whether this browser is logged in now."""
+    """Whether this browser is logged in."""
 
     is_logged_in: bool
 

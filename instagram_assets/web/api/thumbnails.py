@@ -22,7 +22,7 @@ router = APIRouter(prefix="/api", tags=["pictures"])
 ImageId = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="The SHA-256 of its bytes, as lists call it.")]
 _IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match", max_length=1_000)]
 _GONE = 499
-"""What logs call the answer to somebody who has hung up."""
+"""Non-standard status code, common in logs, for a client that closed the connection."""
 _THUMBNAIL: dict[int | str, dict[str, object]] = {
     200: {"content": {"image/jpeg": {}}, "description": "The picture"},
     304: {"description": "It is as `If-None-Match` says"},
@@ -51,7 +51,7 @@ async def thumbnail(
     except _NotMadeError:
         pass
     async with _turn(request):
-        # Who scrolled on does not wait for it any more, and others do.
+        # A client that scrolled on has closed the connection; others are still waiting.
         if await request.is_disconnected():
             return Response(status_code=_GONE)
         return await run_in_threadpool(answer, store.of)

@@ -30,10 +30,10 @@ from instagram_assets.web.words import Words
 router = APIRouter(include_in_schema=False)
 _SORTS = ("newest", "oldest", "likes", "impression", "sharpest", "blurriest")
 IN_FORM = ("first", "last", "q", "kind", "viral", "source", "status", "quality", "sharp", "list_name", "decided")
-"""Fields that the form has; it hands the others on."""
+"""Filter fields that have an input field in the gallery's form; the others are hidden fields."""
 _LONGEST = 300
 _FIRST = 60
-"""Images on a wide screen."""
+"""Number of images that are visible at first on a wide screen."""
 _SCRIPT = (
     *("count", "selected", "kept", "dropped", "undone", "nothing", "no_undo", "found", "too_many", "label"),
     *("is_kept", "is_dropped", "missing", "default_list", "bad_list", "failed", "unread"),

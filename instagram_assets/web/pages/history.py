@@ -117,7 +117,7 @@ def _address(before: str | None, state: str, newer: Sequence[str]) -> str:
 
 
 IMAGES_SHOWN = 60
-"""Images of a page."""
+"""Number of images per page."""
 
 
 @router.get("/jobs/{job_id}/images", name="images")

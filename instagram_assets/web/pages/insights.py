@@ -37,7 +37,7 @@ from instagram_assets.web.url_filter import UrlFilter, address, chips_of, filter
 
 router = APIRouter(include_in_schema=False)
 _HALF = 80
-"""Half the width of the picture of an interval, in its own units."""
+"""Half the width of the SVG image of a confidence interval, in SVG units."""
 
 
 @router.get("/insights/reels")
@@ -201,7 +201,7 @@ def _page(request: Request, services: Services, page: str) -> HTMLResponse:
         kinds=[(kind, words(f"filter.values.kind_{kind}")) for kind in get_args(KindFilter) if kind],
         parts_of_speech=[(pos, words(f"filter.parts.{pos}")) for pos in POS_CLASSES],
     )
-    # The URL shown in the browser is without empty fields.
+    # The URL shown in the browser has no empty parameters.
     if "hx-request" in request.headers and not problem:
         answer.headers["HX-Push-Url"] = f"/insights/{page}" + (f"?{filters.to_query()}" if filters.to_query() else "")
     return answer

@@ -26,7 +26,7 @@ from instagram_assets.web.url_filter import UrlFilter
 
 router = APIRouter(include_in_schema=False)
 PAGE = 20
-"""Accounts that are shown at once."""
+"""Number of accounts that are shown at once."""
 _MOST_NAMED = 24
 _FIRST_DAY, _LAST_DAY = date(2010, 1, 1), date(2200, 1, 1)
 """Instagram began in 2010."""

@@ -19,7 +19,7 @@ from instagram_assets.web.url_filter import UrlFilter, address, chips_of, kept_f
 
 router = APIRouter(include_in_schema=False)
 SIZE = 50
-"""Posts of a page."""
+"""Number of posts per page."""
 _SORTS = ("newest", "oldest", "likes", "impression")
 _IN_FORM = ("first", "last", "q", "kind", "viral")
 

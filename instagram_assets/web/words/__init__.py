@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 LANGUAGES = {"en": "English", "ko": "한국어"}
-"""The languages by their codes, each in its own words."""
+"""Language codes and the name of each language in that language."""
 
 
 class Words:
