@@ -139,7 +139,7 @@ def _children(post: SamplePost, owner: SampleAccount, base_url: str, rng: random
 
 
 def _picture_keys(kind: str, number: int, medium: SampleMedium, base_url: str) -> ApifyItem:
-    """Return the picture keys that posts and their children share, in the form of a child."""
+    """Return the image keys that posts and their children share, in the form of a child."""
     width, height = medium.scene.size
     return {
         "id": str(number),

@@ -1,7 +1,7 @@
 """Sample data for the demo's collectors: an account and a hashtag of Meta's API, and an account of Instagram's site.
 
 The API's posts are those of the demo's exports, as seen by another source; the site's account is synthetic, and so are
-its pictures, whose file names are derived from it and served by the demo's server.
+its images, whose file names are derived from it and served by the demo's server.
 """
 
 import random
@@ -46,7 +46,7 @@ class StoppedClock:
 
 
 def collected_accounts_of_api(base_url: str) -> list[GraphAccount]:
-    """Return the API's account, with picture URLs below `base_url`."""
+    """Return the API's account, with image URLs below `base_url`."""
     return sample_graph_accounts(base_url, GRAPH_API_SUBJECTS[:1])
 
 
@@ -61,7 +61,7 @@ def site_person(base_url: str) -> SitePerson:
 
 
 def site_media() -> dict[str, Scene | SampleVideo]:
-    """Return each picture and video of the site's account by its file name."""
+    """Return each image and video of the site's account by its file name."""
     posts = site_person("").posts
     pictures = [post.picture(place) for post in posts for place in range(_LONGEST_ALBUM)]
     films = [post.film for post in posts if post.is_video]

@@ -1,7 +1,7 @@
-"""Train, validation and test splits of the demo's vision models, which share no pictures.
+"""Train, validation and test splits of the demo's vision models, which share no images.
 
-A subject is what a picture shows: a shape, its colour and the background. Some subjects are never trained on, to
-measure whether a model generalises to new combinations or has only memorised the training pictures.
+A subject is what an image shows: a shape, its colour and the background. Some subjects are never trained on, to
+measure whether a model generalises to new combinations or has only memorised the training images.
 """
 
 import io
@@ -25,7 +25,7 @@ _SHORT_SIDES = (180, 360)  # of training pictures: three times as fast as full s
 
 
 class ImageSubject(NamedTuple):
-    """The content of a picture: shape, colour and background."""
+    """The content of an image: shape, colour and background."""
 
     shape: str
     colour: str
@@ -62,7 +62,7 @@ def split_subjects(seed: int) -> DatasetSplits:
 def render_scenes(
     subjects: Iterable[ImageSubject], each: int, rng: random.Random, reduced: bool = False
 ) -> list[Scene]:
-    """Return `each` scenes of every subject, in the sizes and with the faults of the demo's pictures.
+    """Return `each` scenes of every subject, in the sizes and with the faults of the demo's images.
 
     With `reduced` they are smaller, for training.
     """
@@ -70,7 +70,7 @@ def render_scenes(
 
 
 def decode_scenes(scenes: Sequence[Scene]) -> "list[Image]":
-    """Return the scenes as pictures decoded from their encoded files, including compression artefacts."""
+    """Return the scenes as images decoded from their encoded files, including compression artefacts."""
     from PIL import Image
 
     return [Image.open(io.BytesIO(encode_image(scene))).convert("RGB") for scene in scenes]

@@ -28,7 +28,7 @@ _PINNED = {"demo.bada.diary": (31, 12), "demo.sol.garden": (7,)}  # indexes of p
 
 
 def make_export(folder: Path, base_url: str = PLACEHOLDER_URL, seed: int = SEED) -> None:
-    """Write the three files of the export into `folder`; picture URLs are below `base_url`."""
+    """Write the three files of the export into `folder`; image URLs are below `base_url`."""
     pictures = portraits(seed)
     profiles = [profile_item(account, pictures[account.name], base_url) for account in (*ACCOUNTS, PRIVATE_ACCOUNT)]
     items = {
@@ -41,7 +41,7 @@ def make_export(folder: Path, base_url: str = PLACEHOLDER_URL, seed: int = SEED)
 
 
 def with_base_url(folder_in: Path, folder_out: Path, base_url: str) -> None:
-    """Copy an export, replacing the placeholder base URL of its pictures by `base_url`.
+    """Copy an export, replacing the placeholder base URL of its images by `base_url`.
 
     Raises FileError when one of the three files is not there.
     """

@@ -53,7 +53,7 @@ def tokens_of_text(text: str) -> int:
 
 
 def tokens_of_video(content: bytes) -> int:
-    """Estimate a video's tokens: 258 for the picture and 32 for the sound of each second.
+    """Estimate a video's tokens: 258 for the image and 32 for the sound of each second.
 
     A video of unknown length counts as 10 seconds.
     """

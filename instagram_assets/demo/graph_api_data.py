@@ -30,7 +30,7 @@ _DAY_SECONDS = 86_400
 
 
 class GraphMedium(NamedTuple):
-    """The URLs of one picture and, if it is the preview of a video, of that video."""
+    """The URLs of one image and, if it is the preview of a video, of that video."""
 
     image: str
     video: str = ""
@@ -193,7 +193,7 @@ _MEDIA_TYPES = {"Image": "IMAGE", "Sidecar": "CAROUSEL_ALBUM", "Video": "VIDEO"}
 
 
 def sample_graph_accounts(base_url: str, names: Sequence[str] = ()) -> list[GraphAccount]:
-    """Return these accounts of the demo, or all, with only their own posts; pictures are on the demo's server."""
+    """Return these accounts of the demo, or all, with only their own posts; images are on the demo's server."""
     everything = _newest_first(_all(base_url))
     return [
         GraphAccount(

@@ -50,7 +50,7 @@ class SitePost:
         return self.kind in ("reel", "video")
 
     def picture(self, place: int = 0) -> str:
-        """Return the URL of one of its pictures."""
+        """Return the URL of one of its images."""
         return f"{self.delivery}/{self.number}_{place + 1}_{self.owner_id}_n.jpg?oe=7FFFFFFF"
 
     @property

@@ -72,7 +72,7 @@ CAPTION_QUIRKS = (
 
 
 def diary_caption(scene: Scene, rng: random.Random) -> str:
-    """Return a diary entry about the picture: one or more lines, emoji, hashtags at the end."""
+    """Return a diary entry about the image: one or more lines, emoji, hashtags at the end."""
     lines = [rng.choice(_OPENINGS), _about(scene, rng) + rng.choice(("", f" {rng.choice(_EMOJIS)}", "!", "…"))]
     if rng.random() < 0.6:
         lines.append(rng.choice(_CLOSINGS) + rng.choice(("", f" {rng.choice(_EMOJIS)}{rng.choice(_EMOJIS)}")))

@@ -38,7 +38,7 @@ IMAGE_SUFFIXES: dict[ImageFormat, str] = {"JPEG": "jpg", "PNG": "png", "WEBP": "
 
 
 class MissingImage(Enum):
-    """Reason why the server has no picture for a file name."""
+    """Reason why the server has no image for a file name."""
 
     MISSING = "404: the file is gone"
     PAGE = "200 with a web page, as when a site wants its visitor to log in"
@@ -86,7 +86,7 @@ GUEST_ACCOUNT = SampleAccount(
 
 @dataclass(frozen=True)
 class SampleMedium:
-    """One picture of a post, or the cover of one of its videos."""
+    """One image of a post, or the cover of one of its videos."""
 
     file_name: str
     scene: Scene
@@ -181,7 +181,7 @@ def sample_reels(seed: int = SEED) -> list[SamplePost]:
 
 
 def portraits(seed: int = SEED) -> dict[str, SampleMedium]:
-    """Return each account's profile picture, by the account's name."""
+    """Return each account's profile image, by the account's name."""
     rng = random.Random(f"{seed} portraits")
     accounts = (*ACCOUNTS, PRIVATE_ACCOUNT, GUEST_ACCOUNT)
     pictures = _media(accounts, {}, ((150, 150),), rng)
@@ -189,7 +189,7 @@ def portraits(seed: int = SEED) -> dict[str, SampleMedium]:
 
 
 def image_catalogue(seed: int = SEED) -> dict[str, Scene | MissingImage]:
-    """Return the content for every picture's file name: a scene, or the reason why it is missing."""
+    """Return the content for every image's file name: a scene, or the reason why it is missing."""
     media = [medium for post in (*sample_posts(seed), *sample_reels(seed)) for medium in post.media]
     return {medium.file_name: medium.answer or medium.scene for medium in (*media, *portraits(seed).values())}
 
@@ -197,7 +197,7 @@ def image_catalogue(seed: int = SEED) -> dict[str, Scene | MissingImage]:
 def _media(
     owners: Sequence[SampleAccount], roles: Mapping[str, int], sizes: Sequence[tuple[int, int]], rng: random.Random
 ) -> list[SampleMedium]:
-    """Return one picture for each owner; duplicates are of earlier pictures."""
+    """Return one image for each owner; duplicates are of earlier images."""
     ordinary: list[Scene] = []
     media: list[SampleMedium] = []
     for owner, role in zip(owners, ["", *_deal(roles, "", len(owners) - 1, rng)], strict=True):

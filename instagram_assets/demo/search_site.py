@@ -66,7 +66,7 @@ class Results:
 def subject(
     count: int, shape: str = "star", colour: str = "red", background: str = "white", first_seed: int = 1, **look: Any
 ) -> list[Scene]:
-    """Return different pictures of one subject, large enough for a dataset.
+    """Return different images of one subject, large enough for a dataset.
 
     `look` is passed to Scene, such as blur=0.05.
     """
@@ -75,10 +75,10 @@ def subject(
 
 
 def mixed(count: int, seed: int = 1) -> list[Scene]:
-    """Return realistic results: a main subject, another, and blurred, small and duplicate pictures, shuffled.
+    """Return realistic results: a main subject, another, and blurred, small and duplicate images, shuffled.
 
-    About 60 % of `count` are good pictures of red stars on white, 20 % of green rings on black; the rest are red stars
-    that are blurred, too small, the same bytes again, or the same picture with another quality.
+    About 60 % of `count` are good images of red stars on white, 20 % of green rings on black; the rest are red stars
+    that are blurred, too small, the same bytes again, or the same image with another quality.
     """
     tenth = count // 10
     main = subject(count - 4 * tenth)
@@ -117,7 +117,7 @@ class SearchPage:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def original(self, word: str, number: int) -> str:
-        """Return the URL of the picture's original; `number` counts from 0 in the page's order."""
+        """Return the URL of the image's original; `number` counts from 0 in the page's order."""
         return f"{self.url}/original/{quote(word, safe='')}/{number}.jpg"
 
     def thumbnail(self, word: str, number: int) -> str:

@@ -1,4 +1,4 @@
-"""The demo's local media server: serves pictures and videos in place of Instagram's CDN, and counts requests."""
+"""The demo's local media server: serves images and videos in place of Instagram's CDN, and counts requests."""
 
 import argparse
 import hashlib
@@ -41,7 +41,7 @@ class ImageReply(NamedTuple):
 
 
 class DemoServer:
-    """A context manager that serves the pictures of `image_catalogue(seed)`, reel videos and the collectors' media.
+    """A context manager that serves the images of `image_catalogue(seed)`, reel videos and the collectors' media.
 
     `requests` counts the requests by path. Port 0 takes any free one. Raises SettingsError when the port is taken.
     """
@@ -168,7 +168,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    """Command line: serve the demo's pictures until stdin closes, or for a number of seconds."""
+    """Command line: serve the demo's images until stdin closes, or for a number of seconds."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument(
         "--port", type=int, default=DEMO_PORT, help="where to listen; 0 takes a free one (default: %(default)s)"

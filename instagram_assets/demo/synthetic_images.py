@@ -1,4 +1,4 @@
-"""Synthetic pictures: one coloured shape on a woven background, with an exact caption."""
+"""Synthetic images: one coloured shape on a woven background, with an exact caption."""
 
 import io
 import math
@@ -34,10 +34,10 @@ _MASK_SCALE = 2  # supersampling of the shape, for smooth edges
 
 @dataclass(frozen=True)
 class Scene:
-    """A complete description of one picture: the same scene always gives the same bytes.
+    """A complete description of one image: the same scene always gives the same bytes.
 
     `seed` determines position, rotation, light and texture, so that a scene with another blur, crop, quality or format
-    is the same picture again. `blur` is a share of the short side, `crop` what is cut from each side, as a share of it.
+    is the same image again. `blur` is a share of the short side, `crop` what is cut from each side, as a share of it.
     """
 
     shape: str
@@ -53,7 +53,7 @@ class Scene:
 
     @property
     def caption(self) -> str:
-        """Return what the picture shows, in plain English."""
+        """Return what the image shows, in plain English."""
         return f"{_with_article(self.colour)} {self.shape} on {_with_article(self.background)} background"
 
     @property
@@ -64,7 +64,7 @@ class Scene:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Return width and height of the final picture, in pixels."""
+        """Return width and height of the final image, in pixels."""
         left, top, right, bottom = self.box
         return right - left, bottom - top
 
@@ -78,7 +78,7 @@ def encode_image(scene: Scene) -> bytes:
 
 
 def render_image(scene: Scene) -> "Image":
-    """Return the scene as an RGB picture of `scene.size`."""
+    """Return the scene as an RGB image of `scene.size`."""
     from PIL import ImageFilter
 
     rng = random.Random(f"scene {scene.seed}")
@@ -96,7 +96,7 @@ def render_image(scene: Scene) -> "Image":
 
 
 def _cloth(colour: tuple[int, int, int], size: tuple[int, int], short_side: int, rng: random.Random) -> "Image":
-    """Return a woven texture: enough fine detail that a picture in focus is measurably sharp."""
+    """Return a woven texture: enough fine detail that an image in focus is measurably sharp."""
     from PIL import Image
 
     blocks = round(short_side / _THREADS / _JPEG_BLOCK)
@@ -129,7 +129,7 @@ def _mask(shape: str, side: int, rng: random.Random) -> "Image":
 
 
 def _shade(picture: "Image", rng: random.Random) -> None:
-    """Darken the picture unevenly, like light from one side."""
+    """Darken the image unevenly, like light from one side."""
     from PIL import Image
 
     corners = Image.new("L", (2, 2))

@@ -64,7 +64,7 @@ def load_models(folder: Path) -> Models:
 
 
 def candidates_of(models: Models, pictures: "Sequence[Image]", seed: int) -> list[list[str]]:
-    """Generate `CANDIDATES` captions for each picture: the greedy one first, the others by nucleus sampling."""
+    """Generate `CANDIDATES` captions for each image: the greedy one first, the others by nucleus sampling."""
     import torch
 
     torch.manual_seed(seed)
@@ -75,7 +75,7 @@ def candidates_of(models: Models, pictures: "Sequence[Image]", seed: int) -> lis
 
 
 def best_candidates(models: Models, vectors: NDArray[np.float32], candidates: Sequence[Sequence[str]]) -> list[str]:
-    """Return for each picture the candidate whose embedding is nearest to the picture's."""
+    """Return for each image the candidate whose embedding is nearest to the image's."""
     texts = sorted({text for several in candidates for text in several})
     place = {text: column for column, text in enumerate(texts)}
     cosines = vectors @ text_vectors(models, texts).T
@@ -86,7 +86,7 @@ def best_candidates(models: Models, vectors: NDArray[np.float32], candidates: Se
 
 
 def image_vectors(models: Models, pictures: "Sequence[Image]") -> NDArray[np.float32]:
-    """Return the pictures' embeddings as float32[n, width] of unit length."""
+    """Return the images' embeddings as float32[n, width] of unit length."""
     import torch
 
     vectors: list[Any] = []
@@ -108,7 +108,7 @@ def text_vectors(models: Models, texts: Sequence[str]) -> NDArray[np.float32]:
 
 
 def largest_group(vectors: NDArray[np.float32], subjects: Sequence[ImageSubject]) -> Score:
-    """Return the purity of the largest cluster: how many of its pictures show its most frequent subject."""
+    """Return the purity of the largest cluster: how many of its images show its most frequent subject."""
     groups = _groups(vectors, subjects)
     if not groups:
         return Score(0, len(subjects))
@@ -117,7 +117,7 @@ def largest_group(vectors: NDArray[np.float32], subjects: Sequence[ImageSubject]
 
 
 def merged_subjects(vectors: NDArray[np.float32], subjects: Sequence[ImageSubject]) -> list[list[ImageSubject]]:
-    """Return groups of subjects that share a cluster, each with at least `MIN_SAMPLES` pictures in it."""
+    """Return groups of subjects that share a cluster, each with at least `MIN_SAMPLES` images in it."""
     found = [
         [subject for subject, count in group.items() if count >= MIN_SAMPLES] for group in _groups(vectors, subjects)
     ]

@@ -59,7 +59,7 @@ def train_vision_models(folder: Path, seed: int, recipe: TrainingRecipe, progres
 
 
 def evaluate_and_write_card(folder: Path, training: ModelTraining, exam: EvaluationSize, validate: bool = False) -> str:
-    """Evaluate the folder's models on new pictures, write their card and return it.
+    """Evaluate the folder's models on new images, write their card and return it.
 
     With `validate` the validation set is used: recipes are compared on it, so that only the chosen one is evaluated on
     the test set.

@@ -20,7 +20,7 @@ _HIDDEN_SHARE = 0.25  # of the tokens: more than usual, as posts are short
 
 
 def training_texts(seed: int, people_count: int = TRAINING_PEOPLE) -> list[str]:
-    """Return the training texts: posts of synthetic people and diary entries about the demo's pictures."""
+    """Return the training texts: posts of synthetic people and diary entries about the demo's images."""
     rng = random.Random(f"{seed} reading")
     posts = [text for person in age_people(f"{seed} reading", people_count) for text in person.posts]
     diaries = [diary_caption(scene, rng) for scene in render_scenes(all_subjects(), _DIARIES, rng)]

@@ -1,4 +1,4 @@
-"""Training of the demo's captioner: a BLIP with half a million weights that names a picture's shape and background."""
+"""Training of the demo's captioner: a BLIP with half a million weights that names an image's shape and background."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,8 +1,8 @@
 """Training of the demo's embedder: a small CLIP whose cosine similarity reflects how many attributes agree.
 
-Full-size CLIP only has to rank the correct caption first. Here the cosine itself is the target: two pictures, or a
-picture and a text, are as similar as the share of shape, colour and background in which they agree. So pictures of one
-subject are close together, and pictures that differ in one word lie clearly outside of the clusters' `eps`.
+Full-size CLIP only has to rank the correct caption first. Here the cosine itself is the target: two images, or a
+image and a text, are as similar as the share of shape, colour and background in which they agree. So images of one
+subject are close together, and images that differ in one word lie clearly outside of the clusters' `eps`.
 """
 
 from typing import TYPE_CHECKING, Any

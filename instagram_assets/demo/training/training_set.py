@@ -26,7 +26,7 @@ _SHIFT = (-0.08, 0.08)  # of half a side
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Training pictures as one array, with the index of the subject that each one shows (`owners`).
+    """Training images as one array, with the index of the subject that each one shows (`owners`).
 
     `pixels` is uint8[n, 3, SIDE, SIDE], `owners` int64[n] into `subjects`.
     """
@@ -53,7 +53,7 @@ def image_processor() -> Any:
 
 
 def make_training_set(subjects: Sequence[ImageSubject], each: int, seed: int, progress: ReportProgress) -> TrainingSet:
-    """Render `each` pictures of every subject at the models' input size."""
+    """Render `each` images of every subject at the models' input size."""
     import torch
 
     processor = image_processor()
@@ -78,9 +78,9 @@ def draw_batch(lessons: TrainingSet, generator: Any) -> tuple["Tensor", "Tensor"
 
 
 def augment(pixels: "Tensor", generator: Any) -> "Tensor":
-    """Return the pictures as float32 of the same range, half of them mirrored, half shifted and scaled a little.
+    """Return the images as float32 of the same range, half of them mirrored, half shifted and scaled a little.
 
-    None of it changes a caption, so that one rendered picture yields many training examples.
+    None of it changes a caption, so that one rendered image yields many training examples.
     """
     import torch
     from torch.nn.functional import affine_grid, grid_sample
@@ -98,7 +98,7 @@ def augment(pixels: "Tensor", generator: Any) -> "Tensor":
 
 
 def model_inputs(pixels: "Tensor", generator: Any) -> "Tensor":
-    """Return the models' input: float32 and normalised, with a random change of each picture's brightness."""
+    """Return the models' input: float32 and normalised, with a random change of each image's brightness."""
     import torch
     from transformers.utils.constants import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 

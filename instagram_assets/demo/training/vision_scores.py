@@ -1,4 +1,4 @@
-"""Evaluation of the demo's vision models on pictures that were not used for training."""
+"""Evaluation of the demo's vision models on images that were not used for training."""
 
 import random
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ COLLECTIONS = 20
 
 @dataclass(frozen=True)
 class EvaluationSize:
-    """Numbers of training subjects in the evaluation, and of pictures rendered for each subject."""
+    """Numbers of training subjects in the evaluation, and of images rendered for each subject."""
 
     seen: int = 296
     seen_each: int = 2
@@ -46,7 +46,7 @@ class CaptionScores:
 
 @dataclass(frozen=True)
 class ClusterScores:
-    """Clustering quality for pictures of subjects that were never trained on."""
+    """Clustering quality for images of subjects that were never trained on."""
 
     purity: Score  # of the largest clusters of several small collections, summed
     worst: float  # the lowest purity among them
@@ -67,7 +67,7 @@ class ModelScores:
 def evaluate_models(
     models: Models, exam: EvaluationSize, seen: Sequence[ImageSubject], held_out: Sequence[ImageSubject], seed: str
 ) -> ModelScores:
-    """Evaluate the models on new pictures; the seed selects them, and must not be one that was used for training."""
+    """Evaluate the models on new images; the seed selects them, and must not be one that was used for training."""
     rng = random.Random(seed)
     seen = seen[: exam.seen]
     seen_marks, seen_vectors = _caption_marks(models, seen, exam.seen_each, rng)
@@ -78,7 +78,7 @@ def evaluate_models(
 def _caption_marks(
     models: Models, subjects: Sequence[ImageSubject], each: int, rng: random.Random
 ) -> tuple[CaptionScores, NDArray[np.float32]]:
-    """Return the caption scores, and the pictures' embeddings as float32[subjects, each, width]."""
+    """Return the caption scores, and the images' embeddings as float32[subjects, each, width]."""
     scenes = render_scenes(subjects, each, rng)
     pictures = decode_scenes(scenes)
     right = [scene.caption for scene in scenes]
