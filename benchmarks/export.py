@@ -23,7 +23,7 @@ from benchmarks.export_lake import ACCOUNTS, FILES_OF_ACCOUNT, ROWS_OF_FILE, wri
 from benchmarks.measure import Measured, Report, alternate, in_child, median_cpu_seconds, median_seconds, options
 from instagram_assets.datasets.csv import write_csv
 from instagram_assets.datasets.json import write_json
-from instagram_assets.datasets.merged_records import CAPTION_COLUMNS, COLUMNS, merged_records
+from instagram_assets.datasets.merged_records import CAPTION_COLUMNS, RECORD_COLUMNS, merged_records
 from instagram_assets.datasets.parquet import write_parquet
 from instagram_assets.storage.lake import months
 
@@ -51,7 +51,7 @@ def ours(lake: str, out: str, kind: str) -> None:
     if kind == "json":
         write_json(merged_records(parts, "all", "../media", captions=True), folder / "all.json")
     elif kind == "csv":
-        names = [column.name for column in (*COLUMNS, *CAPTION_COLUMNS)]
+        names = [column.name for column in (*RECORD_COLUMNS, *CAPTION_COLUMNS)]
         records = merged_records(parts, "post", "../media", captions=True)
         write_csv(records, folder / "post.csv", kind="post", columns=names)
     else:

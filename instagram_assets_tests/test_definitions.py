@@ -16,7 +16,7 @@ from instagram_assets.definitions import defs
 from instagram_assets.errors import ContractError
 from instagram_assets.schemas import CONTRACTS
 from instagram_assets.schemas.account_names import is_word_of_ours
-from instagram_assets.storage.parquet_io import COLUMNS
+from instagram_assets.storage.parquet_io import COLUMNS_KEY
 
 HEAVY = {
     *("torch", "transformers", "selenium", "cv2", "pandas", "pyarrow.dataset", "pyarrow.parquet", "aiohttp", "duckdb"),
@@ -109,7 +109,7 @@ def test_every_asset_made_of_posts_names_the_columns_that_it_uses() -> None:
         "reel_videos",
         "viral_hypotheses",
     }
-    assert all(0 < len(metadata[COLUMNS]) < 12 for metadata in read.values())
+    assert all(0 < len(metadata[COLUMNS_KEY]) < 12 for metadata in read.values())
 
 
 @pytest.mark.parametrize("named", [inputs, whole_inputs])

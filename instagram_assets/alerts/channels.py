@@ -1,4 +1,4 @@
-"""Alert channels: webhook and SMTP. Error messages omit the webhook's URL, which is a secret, and e-mail addresses."""
+"""Alert channels: webhook and SMTP. Error messages contain neither the webhook's secret URL nor e-mail addresses."""
 
 import asyncio
 import smtplib
@@ -40,7 +40,7 @@ _HELP = {
 class Channel(NamedTuple):
     """An alert channel: its name, `webhook` or `mail`, and the function that sends an alert.
 
-    The function returns a remark on a delivered alert, mostly empty, or raises UndeliveredError.
+    The function returns a remark about the delivery (usually empty), or raises UndeliveredError.
     """
 
     name: str
@@ -51,13 +51,13 @@ def channels(options: AlertSettings) -> list[Channel]:
     """Returns the channels configured in the settings."""
     found: list[Channel] = []
     if options.webhook_url.get_secret_value():
-        found.append(Channel("webhook", lambda alert: post(alert, options)))
+        found.append(Channel("webhook", lambda alert: post_json(alert, options)))
     if options.smtp_host:
         found.append(Channel("mail", lambda alert: send_mail(alert, options)))
     return found
 
 
-def post(alert: Alert, options: AlertSettings) -> str:
+def post_json(alert: Alert, options: AlertSettings) -> str:
     """Posts an alert to the webhook, without following redirects. Raises UndeliveredError unless the status is 2xx."""
     body = payload(alert, options.webhook_form, options.ui_url)
     status, said = asyncio.run(_post(options.webhook_url.get_secret_value(), body))
@@ -69,9 +69,9 @@ def post(alert: Alert, options: AlertSettings) -> str:
 
 
 async def _post(url: str, body: dict[str, Any]) -> tuple[int, str]:
-    """Returns status and `Retry-After` of the response, or 0 and the reason.
+    """Sends a POST request; returns the response's status and `Retry-After`, or 0 and the reason of a failure.
 
-    It raises nothing, since the errors' texts contain the URL.
+    It raises no errors, since their messages would contain the URL.
     """
     import aiohttp
 
@@ -88,7 +88,7 @@ async def _post(url: str, body: dict[str, Any]) -> tuple[int, str]:
 
 
 def send_mail(alert: Alert, options: AlertSettings) -> str:
-    """Sends an alert by SMTP; returns how many recipients were rejected, if any. Raises UndeliveredError."""
+    """Sends an alert by SMTP; returns a remark if some recipients were rejected. Raises UndeliveredError."""
     refused, reason = 0, ""
     try:
         with _connected(options) as server:
@@ -130,7 +130,7 @@ def _mail(alert: Alert, options: AlertSettings) -> EmailMessage:
 
 
 def in_words(error: BaseException) -> str:
-    """Returns why delivery failed: a code or exception class and its meaning, never the error's own text."""
+    """Returns why delivery failed: a code or exception class and its meaning, never the error's own message."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return f"SMTP {min(code for code, _ in error.recipients.values())}: no address was taken"
     if isinstance(error, smtplib.SMTPResponseException):
@@ -140,7 +140,7 @@ def in_words(error: BaseException) -> str:
 
 
 def seconds_of(wait: str, now: datetime) -> float:
-    """Returns the seconds of a `Retry-After` value, a number or a date; 0 if it is neither."""
+    """Returns the seconds to wait by a `Retry-After` value (a number or a date); 0 if it is neither."""
     if wait.strip().isascii() and wait.strip().isdecimal():
         return float(wait)
     try:

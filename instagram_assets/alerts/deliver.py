@@ -1,8 +1,8 @@
-"""Delivers alerts: each cause once a day per channel, across processes, with retries of failed ones.
+"""Delivers alerts: each cause once a day per channel, across processes, with retries of failed deliveries.
 
-Deliveries are recorded in `data/alerts/sent.json`. The folder is locked from reading the record to writing it, so two
-daemons do not send an alert twice. An alert is recorded after it was sent: a killed process or a lost response leads to
-a duplicate, never to a missing alert.
+Deliveries are recorded in `data/alerts/sent.json`. The folder is locked from reading this record to writing it, so that
+two daemons do not send an alert twice. An alert is recorded after it was sent (at-least-once delivery), so that a
+killed process or a lost response can cause a duplicate, never a missing alert.
 """
 
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ from instagram_assets.alerts.message import Alert
 from instagram_assets.errors import StorageError, UndeliveredError
 from instagram_assets.settings import AlertSettings
 from instagram_assets.storage.atomic import write_atomic
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
-FOLDER = "alerts"
+ALERTS_FOLDER = "alerts"
 """Folder in the data folder for the record of sent alerts."""
 RECORD = "sent.json"
 _ELSEWHERE = "Put the data folder on a local disk: INSTAGRAM_ASSETS_DATA_DIR"
@@ -35,7 +35,7 @@ _LONGEST_ASKED = 86_400.0
 
 @dataclass(frozen=True)
 class Trouble:
-    """A failing channel: the reason, since when, the number of tries, and when the next one is due."""
+    """A failing alert channel: the reason, since when it fails, the number of tries, and when the next try is due."""
 
     channel: str
     reason: str
@@ -50,7 +50,7 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Delivery:
-    """The result of a delivery: `sent` are titles with their channel, `remarks` messages about those."""
+    """The result of a delivery: `sent` are titles of sent alerts with their channel, `remarks` messages about them."""
 
     sent: list[str] = field(default_factory=list[str])
     remarks: list[str] = field(default_factory=list[str])
@@ -58,23 +58,23 @@ class Delivery:
 
 
 class _Record(BaseModel):
-    """The days on which each cause was sent, by channel, and the failing channels."""
+    """The content of sent.json: for each channel, the days on which each cause was sent; and the failing channels."""
 
     sent: dict[str, dict[str, list[date]]] = Field(default_factory=dict[str, dict[str, list[date]]])
     troubles: dict[str, Trouble] = Field(default_factory=dict[str, Trouble])
 
 
 def deliver(alerts: Sequence[Alert], options: AlertSettings, folder: Path, now: datetime) -> Delivery:
-    """Sends the alerts whose cause was not sent yet on their day, by every channel; `folder` holds the record.
+    """Sends by every channel the alerts whose cause was not sent yet on their day; `folder` contains the record.
 
-    Alerts of a failing channel are retried on the next call with them, then after 1, 2, 4 … at most 60 minutes, and
-    never before `Retry-After`. Raises StorageError for a record that is damaged or cannot be written.
+    If a channel fails, its alerts are retried at the next call that includes them, then after 1, 2, 4 … at most 60
+    minutes, and never before `Retry-After`. Raises StorageError if the record is damaged or cannot be written.
     """
     done = Delivery()
     if not alerts:
         return done
     until = monotonic() + _SECONDS_TO_BEGIN
-    with alone_in(folder, _ELSEWHERE):
+    with folder_lock(folder, _ELSEWHERE):
         record = _read(folder)
         for channel in channels(options):
             unsent = [alert for alert in alerts if not _was_told(record, channel.name, alert)]
@@ -83,7 +83,7 @@ def deliver(alerts: Sequence[Alert], options: AlertSettings, folder: Path, now: 
 
 
 def troubles(options: AlertSettings, folder: Path) -> list[Trouble]:
-    """Returns the configured channels whose last delivery failed."""
+    """Returns the configured alert channels whose last delivery failed; `folder` contains the record."""
     names = {channel.name for channel in channels(options)}
     return [trouble for trouble in _read(folder).troubles.values() if trouble.channel in names]
 
@@ -99,8 +99,8 @@ def trouble_line(trouble: Trouble, zone: ZoneInfo) -> str:
 
 
 def end_trouble(name: str, folder: Path) -> None:
-    """Mark a channel as working, so that its pending alerts are sent the next time."""
-    with alone_in(folder, _ELSEWHERE):
+    """Marks the channel `name` as working, so that its pending alerts are sent at the next delivery."""
+    with folder_lock(folder, _ELSEWHERE):
         record = _read(folder)
         if record.troubles.pop(name, None):
             _write(record, folder)
@@ -109,7 +109,7 @@ def end_trouble(name: str, folder: Path) -> None:
 def _send(
     channel: Channel, alerts: list[Alert], record: _Record, folder: Path, now: datetime, until: float, done: Delivery
 ) -> None:
-    """Send alerts by one channel until it fails, adding each to the record and to `done`."""
+    """Sends alerts by one channel, until it fails or the time `until`, and adds each to the record and to `done`."""
     for alert in alerts:
         if monotonic() > until:
             return
@@ -146,7 +146,7 @@ def _was_told(record: _Record, channel: str, alert: Alert) -> bool:
 
 
 def _note(record: _Record, channel: str, alert: Alert) -> None:
-    """Record that an alert was sent, and delete old entries."""
+    """Adds a sent alert to the record, and deletes old entries."""
     told = record.sent.setdefault(channel, {})
     told[alert.cause] = [*told.get(alert.cause, []), alert.day]
     oldest = alert.day - timedelta(days=_DAYS_KEPT)

@@ -1,24 +1,24 @@
 """The content of alerts: names from this program's code, counts and the run, but no personal data.
 
-An error's message may contain an account, a caption, a URL or a path; a partition key does. An Alert has no field for
-any of these, so none can be sent.
+An error's message can contain an account, a caption, a URL or a path, and a partition key contains an account. An Alert
+has no field for messages or partition keys, so none can be sent.
 """
 
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any, Literal
 
-Kind = Literal["run", "check", "freshness", "source", "test"]
-Form = Literal["json", "slack", "discord"]
+AlertKind = Literal["run", "check", "freshness", "source", "test"]
+WebhookFormat = Literal["json", "slack", "discord"]
 WHERE_ELSE = "instagram-assets status"
 _LONGEST_DISCORD = 2_000
 
 
 @dataclass(frozen=True)
 class Alert:
-    """One failure; `day` is its day in the configured time zone, `step` is named after the asset that it makes."""
+    """A failure to report; `day` is in the configured time zone, `step` is the failed step, named after its asset."""
 
-    kind: Kind
+    kind: AlertKind
     day: date
     job: str = ""
     step: str = ""
@@ -77,7 +77,7 @@ def as_json(alert: Alert, ui: str) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value}
 
 
-def payload(alert: Alert, form: Form, ui: str) -> dict[str, Any]:
+def payload(alert: Alert, form: WebhookFormat, ui: str) -> dict[str, Any]:
     """Returns the JSON body for a webhook: plain, or in the format of Slack's or Discord's incoming webhooks."""
     match form:
         case "json":

@@ -1,4 +1,4 @@
-"""What exists: thin adapters, a table in and a table out, one file per stage."""
+"""The Dagster assets: thin adapters from input tables to an output table, one module per pipeline stage."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""What all assets share: owners, descriptions and column schemas from the contracts, pictures in the UI."""
+"""Helpers that all assets share: arguments from the table contracts (schemas), inputs, errors, and images in the UI."""
 
 import base64
 from collections.abc import Generator, Mapping, Sequence
@@ -18,7 +18,7 @@ from instagram_assets.settings import settings
 from instagram_assets.storage.atomic import write_atomic
 from instagram_assets.storage.dagster_history.embedded_images import image_name
 from instagram_assets.storage.lake import open_lake, read_table
-from instagram_assets.storage.parquet_io import COLUMNS, add_to_newest_event
+from instagram_assets.storage.parquet_io import COLUMNS_KEY, add_to_newest_event
 from instagram_assets.storage.retention_horizon import read_horizon
 
 OWNERS = ["team:data"]
@@ -31,7 +31,7 @@ PER_CELL: dict[str, Any] = {
 
 
 def contract_arguments(name: str, group: str, kinds: set[str] | None = None) -> dict[str, Any]:
-    """The arguments of an asset that come from its contract: partitions, and what the UI shows (columns, key, …)."""
+    """Arguments for `dg.asset` from the table's contract: partitions, and metadata for the UI (columns, key, …)."""
     contract, view = CONTRACTS[name], VIEWS.get(name)
     columns = [dg.TableColumn(c.name, str(c.type), description=c.meaning) for c in contract.columns]
     definition = definition_of(contract)
@@ -53,27 +53,27 @@ def contract_arguments(name: str, group: str, kinds: set[str] | None = None) -> 
     }
 
 
-# Of whole tables Dagster need not list every account × day, which it would do for each run.
+# Whole-table inputs depend on no partition, since Dagster would else list every account × day partition for each run.
 _NO_CELLS = dg.SpecificPartitionsPartitionMapping([])
 
 
 def whole_table_deps(*tables: str) -> list[dg.AssetDep]:
-    """What an asset of the whole lake is made of: all rows of these tables by account and day."""
+    """Dependencies of an unpartitioned asset on all rows of these tables, which are partitioned by account × day."""
     return [dg.AssetDep(table, partition_mapping=_NO_CELLS) for table in tables]
 
 
 def inputs(**tables: Sequence[str]) -> dict[str, dg.AssetIn]:
-    """The inputs of an asset, each a table with the columns that are used of it; no others are read.
+    """Inputs of an asset: for each table, the columns to read.
 
-    Raises ContractError when a table has no such column.
+    Raises ContractError if a table has no such column.
     """
-    return {table: dg.AssetIn(metadata={COLUMNS: _known(table, names)}) for table, names in tables.items()}
+    return {table: dg.AssetIn(metadata={COLUMNS_KEY: _known(table, names)}) for table, names in tables.items()}
 
 
 def whole_inputs(**tables: Sequence[str]) -> dict[str, dg.AssetIn]:
-    """As `inputs`, of tables by account and day: all their rows, for an asset of the whole lake."""
+    """Like `inputs`, for an unpartitioned asset that reads all rows of tables partitioned by account × day."""
     return {
-        table: dg.AssetIn(metadata={COLUMNS: _known(table, names)}, partition_mapping=_NO_CELLS)
+        table: dg.AssetIn(metadata={COLUMNS_KEY: _known(table, names)}, partition_mapping=_NO_CELLS)
         for table, names in tables.items()
     }
 
@@ -86,21 +86,24 @@ def _known(table: str, names: Sequence[str]) -> list[str]:
 
 
 def unchanged_rows(context: dg.AssetExecutionContext, setting: str) -> pa.Table:
-    """The rows that a table by account and day has: what is switched off is not made anew, and not taken away."""
+    """The asset's stored rows in the run's partitions, returned if the stage is disabled, so that they are kept.
+
+    Logs a warning that names the `setting` which disables it.
+    """
     name = context.asset_key.path[-1]
     context.log.warning(f"{setting} is off: {name} stays as it is")
     return earlier_rows(context)
 
 
 def earlier_rows(context: dg.AssetExecutionContext) -> pa.Table:
-    """The rows that a table by account and day has in the cells of the run, before it makes them again."""
+    """The rows stored for the asset in the run's account × day partitions, before the run replaces them."""
     chosen = selection(context.partition_key_range, known_accounts(context.instance))
     name = context.asset_key.path[-1]
     return read_table(open_lake(settings()), name, chosen.accounts, (chosen.first_day, chosen.last_day))
 
 
 def media_past_retention(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table | None:
-    """The rows that a table of media has in the cells of the run whose files went with retention; null for none.
+    """The asset's stored rows in the run's partitions whose media files retention has deleted; None if there are none.
 
     `posts` needs account, post_id and observed_at.
     """
@@ -113,7 +116,7 @@ def media_past_retention(context: dg.AssetExecutionContext, posts: pa.Table) -> 
 
 @contextmanager
 def failing_clearly() -> Generator[None]:
-    """Errors that we raise on purpose end the run with their own words, and it is not tried again."""
+    """Context manager: errors of this package fail the run with their message only, and without retries."""
     try:
         yield
     except InstagramAssetsError as error:
@@ -125,12 +128,12 @@ def log_results(
     numbers: Mapping[str, float | str],
     pictures: Mapping[str, bytes | None] | None = None,
 ) -> None:
-    """Log a run's numbers, words about them and pictures (JPEG or PNG, at most 100 kB each), once for all partitions.
+    """Log numbers, texts and images (JPEG or PNG, at most 100 kB each) of a run as metadata, once for all partitions.
 
-    They stand in the asset's newest materialization, which its page shows. Where the asset has partitions that event is
-    about one of them, so the numbers, which are of the whole run, stand in an observation.
+    They are added to the asset's newest materialization, which its page in the UI shows. If the asset is partitioned,
+    that event is about one partition, so the numbers, which are about the whole run, are logged as an observation.
 
-    Pictures are kept in the reports folder too; None in the place of a picture leaves it out.
+    Images are also written to the reports folder; those that are None are left out.
     """
     shown = _shown(context.asset_key.path[-1], pictures or {})
     if context.assets_def.partitions_def is None:
@@ -142,7 +145,7 @@ def log_results(
 
 
 def _shown(name: str, pictures: Mapping[str, bytes | None]) -> dict[str, Any]:
-    """The metadata that shows pictures and says where they are kept, in which they are put here."""
+    """Write images to the reports folder; returns metadata that shows them in the UI, with their paths."""
     metadata: dict[str, Any] = {}
     if any(pictures.values()) and (problem := font_problem(settings().text.font)):
         metadata["font of the pictures"] = f"{problem}. {FONT_REMEDY}"

@@ -1,4 +1,4 @@
-"""Whom we collect ourselves: made, it collects everybody whose turn it is, and is the table of how each stands."""
+"""The asset `collected_accounts`: materializing it collects the due accounts and writes the table of their status."""
 
 from typing import Any, Literal
 
@@ -19,17 +19,20 @@ from instagram_assets.settings import settings
 from instagram_assets.sources.apify_inputs import parse_day
 
 POOL = "collection"
-"""Of this pool one run collects at a time: others of them wait."""
+"""Dagster pool that lets only one run collect at a time."""
 
 
 class CollectConfig(dg.Config):
-    """Whom to collect: `names`, or whom the registry has this week; of these `accounts`, `hashtags` or all.
+    """What to collect.
 
-    From the site `by`, else as the registry says, or by the official API. `newer_than` is the day of the oldest post;
-    without it what the lake does not have, and with `catches_up` also that before this day. `posts` is the most of one
-    account, whether the lake has them or not; where it is 0, by the settings. With `rereads` also posts whose numbers
-    are due to be read again. With `again` also those that were collected already, and who was not found, private or
-    renamed.
+    - `names`: accounts and hashtags; empty: those that the registry collects this week.
+    - `of`: only `accounts`, only `hashtags`, or `all`.
+    - `by`: the site; empty: as the registry says, else the official API.
+    - `newer_than`: day of the oldest post; empty: posts newer than those in the lake.
+    - `catches_up`: also older posts that the lake lacks.
+    - `posts`: maximum per account, also of posts in the lake; 0: as in the settings, only new posts.
+    - `rereads`: also posts whose like and comment counts are due to be read again.
+    - `again`: also accounts that were just collected, or recorded as not found, private or renamed.
     """
 
     names: list[str] = []
@@ -49,7 +52,7 @@ class CollectConfig(dg.Config):
     **contract_arguments("collected_accounts", "ingest"),
 )
 def collected_accounts(context: dg.AssetExecutionContext, config: CollectConfig) -> dg.Output[pa.Table]:
-    """Posts and profiles of accounts and hashtags into the inbox, by the official API or from the site."""
+    """Collects posts and profiles of accounts and hashtags into the inbox, by the official API or from the site."""
     from instagram_assets.collect.collect_all_sites import CollectionOptions, ProgressListener, collect_all
     from instagram_assets.collect.collection_results import RunResult
 
@@ -76,7 +79,7 @@ def collected_accounts(context: dg.AssetExecutionContext, config: CollectConfig)
 
 
 def how_each_stands(database: CollectorDatabase, now: float) -> tuple[pa.Table, dict[str, dg.MetadataValue[Any]]]:
-    """The table of whom we collect, read from the books, and the metadata that shows it."""
+    """The table `collected_accounts`, read from the collector's database, and the metadata that shows it in the UI."""
     chosen = settings()
     budget, found = chosen.collection.requests_per_account, account_statuses(database, now, chosen.zone)
     table = table_of(found, budget, missing_hashtag_hours(chosen, database, now))

@@ -1,4 +1,4 @@
-"""Results out: the files that people open, train on and share."""
+"""The dataset assets: exported files (JSON, CSV, Parquet, Delta) to open, train on and share."""
 
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -14,7 +14,7 @@ from instagram_assets.assets.asset_helpers import OWNERS, whole_table_deps
 from instagram_assets.datasets.csv import CAPTION_RAW, IMPRESSION, write_csv
 from instagram_assets.datasets.delta import TABLES, ExportedTable, delta_target, write_delta
 from instagram_assets.datasets.json import json_name, write_json
-from instagram_assets.datasets.merged_records import CAPTION_COLUMNS, COLUMNS, Kind, merged_records
+from instagram_assets.datasets.merged_records import CAPTION_COLUMNS, RECORD_COLUMNS, PostKind, merged_records
 from instagram_assets.datasets.parquet import SCHEMA, write_parquet
 from instagram_assets.datasets.pseudonymous import (
     PSEUDONYMS,
@@ -33,28 +33,31 @@ from instagram_assets.schemas import IMPRESSIONS, POSTS, Column
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import months, open_lake
 
-KINDS: tuple[Kind, ...] = ("post", "reel")
+_KINDS: tuple[PostKind, ...] = ("post", "reel")
 SHOWN: dict[str, Any] = {"group_name": "datasets", "owners": OWNERS}
-_RECORD = (*COLUMNS, *CAPTION_COLUMNS)
+_RECORD = (*RECORD_COLUMNS, *CAPTION_COLUMNS)
 _MEANINGS = {column.name: column.meaning for column in (*POSTS.columns, *IMPRESSIONS.columns)}
 _OF_PARQUET = [Column(field.name, field.type, _MEANINGS.get(field.name, "The post's pictures")) for field in SCHEMA]
 _OF_DELTA = [Column(field.name, field.type, field.metadata[b"comment"].decode()) for field in TABLES[0].schema]
 
 
 def _shown(kind: str, columns: Iterable[Column]) -> dict[str, Any]:
-    """The arguments that show a dataset in the UI: its columns with their meaning, its kind, its owners."""
+    """Arguments for `dg.asset` that describe a dataset in the UI: columns with their meaning, file kind, owners."""
     named = [dg.TableColumn(column.name, str(column.type), description=column.meaning) for column in columns]
     return {"kinds": {kind}, "metadata": {"dagster/column_schema": dg.TableSchema(columns=named)}, **SHOWN}
 
 
 def _image_folder() -> str:
-    """The media folder seen from the datasets: by default beside them, so that the pair can be moved together."""
+    """Path of the media folder relative to the datasets folder, so that the two can be moved together."""
     return Path(os.path.relpath(settings().folder("media"), settings().folder("datasets"))).as_posix()
 
 
 @lru_cache(maxsize=1)
 def _parts(run: str) -> Parts:
-    """The lake as all steps of a run see it: month by month, so that it need not fit into memory; else read once."""
+    """The lake's tables for all steps of a run (by its id), month by month, so that they need not fit into memory.
+
+    A lake that fits is read only once for all steps. Names are replaced by pseudonyms if the settings say so.
+    """
     root, pseudonyms = open_lake(settings()), _pseudonyms(run)
     parts: Parts = pseudonymous_months(root, pseudonyms) if pseudonyms else partial(months, root)
     return read_once(parts, ["posts", "images", "captions", "impressions"])
@@ -62,19 +65,19 @@ def _parts(run: str) -> Parts:
 
 @lru_cache(maxsize=1)
 def _pseudonyms(run: str) -> Pseudonymizer | None:
-    """What stands for names in the datasets, where they are declared pseudonymous."""
+    """The pseudonymizer for the datasets of a run (by its id); None if the settings keep real names."""
     return declared_pseudonyms(settings(), open_lake(settings()))
 
 
 @lru_cache(maxsize=1)
 def _check(run: str) -> Check | None:
-    """What has to find nothing in a dataset that is declared pseudonymous before it gets its name."""
+    """The check that a pseudonymous dataset contains no real names, run before it is published; else None."""
     return check_before(read_lake_names(open_lake(settings()))) if _pseudonyms(run) else None
 
 
 @dg.asset(deps=whole_table_deps("posts", "images", "captions"), **_shown("json", _RECORD))
 def dataset_json(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-    """Every post with its profile and its pictures' files, as one JSON array; a second file has captions, too."""
+    """Every post with its profile and its image files, as one JSON array; a second file has captions, too."""
     mode, folder, parts = settings().mode, settings().folder("datasets"), _parts(context.run.run_id)
     path = folder / json_name(mode)
     checked = named_when_checked(_check(context.run.run_id))
@@ -88,11 +91,11 @@ def dataset_json(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
 
 @dg.asset(deps=whole_table_deps("posts", "images", "captions"), **_shown("csv", (*_RECORD, IMPRESSION, CAPTION_RAW)))
 def dataset_csv(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-    """One CSV per kind: captions on one line, lists joined by commas, made for machine learning."""
+    """One CSV per kind of record, for machine learning: captions on one line, lists joined by commas."""
     options, folder, rows = settings().export, settings().folder("datasets"), 0
     parts = _parts(context.run.run_id)
     with named_when_checked(_check(context.run.run_id)) as place:
-        for kind in KINDS:
+        for kind in _KINDS:
             if settings().mode not in ("all", kind):
                 continue
             records = merged_records(parts, kind, _image_folder(), captions=True)
@@ -128,7 +131,7 @@ def dataset_parquet(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     **_shown("deltalake", _OF_DELTA),
 )
 def dataset_delta(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-    """Posts, reels, labels, analyses and ads as Delta tables for Databricks and Spark; what did not change stays."""
+    """Posts, reels, labels, analyses and ads as Delta tables for Databricks and Spark; written incrementally."""
     target, options = delta_target(settings()), settings().delta.options
     pseudonyms, warn = _pseudonyms(context.run.run_id), context.log.warning
     check = _check(context.run.run_id)
@@ -148,7 +151,7 @@ def _delta_tables(made: Iterable[ExportedTable]) -> str:
 def _counting(
     context: dg.AssetExecutionContext, parts: Parts
 ) -> Generator[Callable[[Iterable[dict[str, Any]]], Iterator[dict[str, Any]]]]:
-    """What shows how far the records are that are taken through it."""
+    """Context manager: returns a function that passes records through and logs the progress."""
     total = sum(part["posts"].num_rows for part in parts(["posts"], {"posts": ["account"]}))
     with show_progress(context.log.info, counter("records")) as report:
         yield lambda records: track(records, report, total)
@@ -160,6 +163,6 @@ def _written(path: Path, rows: int) -> dg.MaterializeResult:
 
 
 def _people() -> dict[str, str]:
-    """By which key people are named in a dataset; nothing where they have their names."""
+    """Metadata with the id of the key with which a dataset was pseudonymised; empty if it has real names."""
     key = pseudonymous_by(settings())
     return {PSEUDONYMS: key} if key else {}

@@ -1,4 +1,4 @@
-"""How people react to posts, as numbers."""
+"""Assets about reactions to posts: impressions, metrics over time, viral labels."""
 
 from collections import Counter
 
@@ -42,7 +42,7 @@ def impressions(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
 
 @dg.asset(deps=whole_table_deps("raw_posts", "raw_reels"), **contract_arguments("post_metrics", "engagement"))
 def post_metrics(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-    """Likes, comments, views and plays of each post every time that it was observed: a view of the raw tables."""
+    """Likes, comments, views and plays of each post at each observation; an SQL view of the raw tables."""
     with open_view(open_lake(settings()), "post_metrics") as query:
         observations, posts = count_observations(query)
         curves = {name: curve for name in GROWTH_METRICS if (curve := median_growth(query, name))}

@@ -1,4 +1,4 @@
-"""Images: downloaded, measured, captioned, embedded and clustered."""
+"""The image assets: images are downloaded, measured, captioned, embedded and clustered."""
 
 from collections import Counter
 from dataclasses import asdict
@@ -35,7 +35,7 @@ from instagram_assets.vision import pipeline
     pool="downloads",
 )
 def images(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
-    """Every image of every post, fetched, checked and stored under the hash of its bytes."""
+    """Every image of every post: downloaded, verified, and stored by the SHA-256 of its bytes."""
     options = settings().download
     if not options.download_images:
         return unchanged_rows(context, "INSTAGRAM_ASSETS_DOWNLOAD__DOWNLOAD_IMAGES")
@@ -50,7 +50,7 @@ def images(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
 
 @dg.asset(**PER_CELL, **contract_arguments("image_quality", "vision", {"opencv"}))
 def image_quality(context: dg.AssetExecutionContext, images: pa.Table) -> pa.Table:
-    """Whether each image is large and sharp enough, and which look alike."""
+    """Whether each image is large and sharp enough, with a perceptual hash to find near-duplicates."""
     from instagram_assets.vision.quality import least_sharp_passed, sharpest_failed
 
     with show_progress(context.log.info, counter("measured")) as report:
@@ -75,7 +75,7 @@ def image_quality(context: dg.AssetExecutionContext, images: pa.Table) -> pa.Tab
 
 @dg.asset(**PER_CELL, **contract_arguments("captions", "vision", {"pytorch"}), pool="models")
 def captions(context: dg.AssetExecutionContext, image_quality: pa.Table, images: pa.Table) -> pa.Table:
-    """What each image shows, in one sentence, chosen among several by how well it fits."""
+    """A one-sentence caption of each image: of several generated ones, that with the best score."""
     if not settings().captions.enabled:
         return unchanged_rows(context, "INSTAGRAM_ASSETS_CAPTIONS__ENABLED")
     with failing_clearly(), show_progress(context.log.info, counter("captions")) as report:
@@ -89,7 +89,7 @@ def captions(context: dg.AssetExecutionContext, image_quality: pa.Table, images:
 
 @dg.asset(**PER_CELL, **contract_arguments("embeddings", "vision", {"pytorch"}), pool="models")
 def embeddings(context: dg.AssetExecutionContext, image_quality: pa.Table, images: pa.Table) -> pa.Table:
-    """The embedding of each image that passed: of images of the same kind of thing the cosine is high."""
+    """The embedding of each image that passed the quality filter; similar images have a high cosine similarity."""
     if not settings().embeddings.enabled:
         return unchanged_rows(context, "INSTAGRAM_ASSETS_EMBEDDINGS__ENABLED")
     with failing_clearly(), show_progress(context.log.info, counter("embeddings")) as report:
@@ -112,7 +112,7 @@ def clusters(
     image_quality: pa.RecordBatchReader,
     images: pa.RecordBatchReader,
 ) -> pa.Table:
-    """Which images show the same kind of thing, over the whole lake or within each account."""
+    """Clusters of images that show the same kind of thing, over the whole lake or within each account."""
     with show_progress(context.log.info, counter("clustered")) as report:
         found = pipeline.cluster(embeddings, image_quality, settings(), report)
     if found.warning:

@@ -1,4 +1,4 @@
-"""Records in: files land once, each cell takes its rows from the landing zone, posts are merged with their profiles."""
+"""The ingest assets: each file is read once into the landing zone, from which raw tables and merged posts are made."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -40,16 +40,16 @@ from instagram_assets.storage.parquet_io import not_tried_again
 from instagram_assets.storage.retention_horizon import read_horizon
 
 REJECTED_FILES = "rejected files"
-"""Of a landing run: the metadata that counts the files which were put aside as bad."""
+"""Metadata key of a landing run: number of files that were rejected as invalid."""
 DRIFT = "drift"
-"""Of a landing run: the metadata that names each field which is missing, new or of another type than before."""
+"""Metadata key of a landing run: schema drift, i.e. fields that are missing, new or of another type than before."""
 _CHANGES_SHOWN = 100
 FOLDERS = "folders"
-"""Of a landing run: the metadata that says in a line each what was found in folders."""
+"""Metadata key of a landing run: lines about the contents of folders, one per folder."""
 
 
 class LandingConfig(dg.Config):
-    """Which files of the inbox to land, by their names, when their records were observed, and whose they are."""
+    """Names of the inbox files to ingest, when their records were observed, and the account that they belong to."""
 
     files: list[str] = []
     observed_at: str = ""
@@ -90,9 +90,10 @@ class LandingConfig(dg.Config):
 def landed(
     context: dg.AssetExecutionContext, config: LandingConfig, landing_files: dg.ResourceParam[Sequence[Path]]
 ) -> Iterator[dg.Output[pa.Table]]:
-    """Land the files of the inbox, or those of the run's config; what plans the next runs registers their accounts.
+    """Ingest the files of the inbox, or those named in the run's config, into the landing zone.
 
-    Files elsewhere come from the command line as the resource `landing_files`: a run's config cannot name them.
+    Files outside of the inbox are given by the command line in the resource `landing_files`; a run's config cannot
+    name them. The new accounts are registered as partitions later, when the next runs are planned.
     """
     names = [str(path) for path in landing_files] or config.files
     with show_progress(context.log.info, counter("files")) as report:
@@ -146,7 +147,7 @@ def raw_profiles(context: dg.AssetExecutionContext, landed_files: pa.Table) -> p
 
 
 def _drift(context: dg.AssetExecutionContext, landed: Sequence[LandedFile]) -> dict[str, Any]:
-    """What changed in the fields of files that have just landed: how many are missing, new and retyped, and which."""
+    """Metadata about schema drift in files just ingested: which fields are missing, new and retyped, and how many."""
     if not landed:
         return {}
     new = {file.sha256 for file in landed}
@@ -160,7 +161,7 @@ def _drift(context: dg.AssetExecutionContext, landed: Sequence[LandedFile]) -> d
 
 
 def _keep() -> StorePictures | None:
-    """Where the pictures of archives go; null where no pictures are wanted."""
+    """Function that stores the images of archives in the media folder; None if images are disabled in the settings."""
     if not settings().download.download_images:
         return None
     options = DownloadOptions.of(settings().download, load_tombstones(settings().folder("privacy")))
@@ -168,14 +169,14 @@ def _keep() -> StorePictures | None:
 
 
 def _not_as_kept(name: str, read: Callable[[UPath], pa.Table]) -> Iterator[dg.Output[pa.Table]]:
-    """A table of the landing zone where it is another than the lake has."""
+    """Yield the table `name` of the landing zone, made by `read`, unless it equals the one stored in the lake."""
     table, kept = read(open_lake(settings())), _kept(name)
     if kept is None or not table.equals(kept):
         yield dg.Output(table, output_name=name)
 
 
 def _brings_comments(result: LandingReport) -> bool:
-    """True when comments may be others than the lake has: a million of them are not read where nothing came."""
+    """Whether the table of comments can have changed; if not, it is not read, since it can have a million rows."""
     lake = open_lake(settings())
     if any(file.comments for file in (*pending_files(lake), *result.mended.again)):
         return True
@@ -184,7 +185,7 @@ def _brings_comments(result: LandingReport) -> bool:
 
 
 def _kept(name: str) -> pa.Table | None:
-    """A table as the lake has it; null when it is damaged."""
+    """Read a table from the lake; None if it is damaged."""
     try:
         return read_table(open_lake(settings()), name)
     except StorageError:
@@ -213,7 +214,7 @@ def posts(
 
 
 def _remembered(context: dg.AssetExecutionContext, raw_posts: pa.Table, raw_reels: pa.Table) -> RetainedRows | None:
-    """What the cells of the run know of observations that are past retention; null where it never ran."""
+    """The rows that the run's partitions keep of observations deleted by retention; None if retention never ran."""
     before = read_horizon(open_lake(settings())).raw
     if before is None:
         return None

@@ -1,4 +1,4 @@
-"""Reels watched: their videos on disk once, what a model says of each, and what sets the viral ones apart."""
+"""The reel assets: downloaded videos, their analyses by a model, and hypotheses about what distinguishes viral ones."""
 
 from collections import Counter
 from functools import partial
@@ -37,7 +37,7 @@ from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
 from instagram_assets.vision.pipeline import features_folder
 
-# So often a run waits until Instagram may be asked again; then the rows that are left say so.
+# How often a run waits for Instagram's rate limit; after that, the remaining rows get this as their reason.
 _WAITS = 2
 
 
@@ -48,7 +48,7 @@ _WAITS = 2
     pool="downloads",
 )
 def reel_videos(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
-    """The video of every reel, fetched once, with its facts and a telling picture of it."""
+    """The video of every reel: downloaded once, with its properties and a representative frame."""
     if not settings().reels.enabled:
         return unchanged_rows(context, "INSTAGRAM_ASSETS_REELS__ENABLED")
     folder, options = settings().folder("media"), _options()
@@ -77,14 +77,14 @@ def reel_videos(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
 
 @dg.asset(
     ins=inputs(reel_videos=VIDEO_COLUMNS),
-    # Read by the step itself, since a whole table is no input of a box.
+    # Read by the step itself, since an unpartitioned table cannot be an input of a run over account × day partitions.
     deps=[] if settings().reels.hide_label else ["viral_labels"],
     **PER_CELL,
     **contract_arguments("reel_analyses", "reels", {"gemini"}),
     pool="models",
 )
 def reel_analyses(context: dg.AssetExecutionContext, reel_videos: pa.Table) -> pa.Table:
-    """What a model saw and heard in each reel, and why it may have gone viral, or not; each answer is paid once."""
+    """What a model saw and heard in each reel, and why it probably went viral or not; no response is paid twice."""
     if not settings().reels.enabled:
         return unchanged_rows(context, "INSTAGRAM_ASSETS_REELS__ENABLED")
     gone = reel_videos.filter(compute.fill_null(compute.equal(reel_videos["reason"], PAST_RETENTION), False))
@@ -116,7 +116,7 @@ def viral_hypotheses(
     reel_videos: pa.Table,
     reel_analyses: pa.Table,
 ) -> pa.Table:
-    """What may set the viral reels of a week apart: contrasts of their numbers, and what the model supposes."""
+    """Hypotheses on what distinguishes a week's viral reels: statistical contrasts, and the model's suggestions."""
     table = hypotheses.viral_hypotheses(posts, viral_labels, reel_videos, reel_analyses, settings().zone)
     rows = table.select(["kind", "q_value"]).to_pylist()
     clear = sum(row["q_value"] is not None and row["q_value"] < SMALL_Q for row in rows)
@@ -144,5 +144,5 @@ def _numbers(table: pa.Table) -> dict[str, float]:
 
 
 def _options() -> DownloadOptions:
-    """How videos are fetched, without those that were forgotten."""
+    """Options for downloading videos, which exclude those erased on request."""
     return video_options(settings().download, settings().reels, load_tombstones(settings().folder("privacy")))

@@ -1,4 +1,4 @@
-"""A word to a clean folder: what the page shows, fetched, embedded, clustered, and the subject's images written."""
+"""The image search assets: search results are downloaded, embedded and clustered, and one cluster's images exported."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -51,9 +51,9 @@ overrides = dg.AssetSpec(
 
 
 class SearchConfig(dg.Config):
-    """What to search for; null is as the settings say.
+    """The parameters of an image search; None means the setting's value.
 
-    Without a query the search is done as it was asked before, but for what is not null.
+    Without a query, the stored request of the search is repeated, with the parameters that are not None changed.
     """
 
     query: str = ""
@@ -65,12 +65,12 @@ class SearchConfig(dg.Config):
     subject: str | None = None
     reencode: bool | None = None
     refresh: bool = False
-    """Ask the page again, and let images go that the folder has and the search has not."""
+    """Request the results page again, and remove images from the folder that are no longer selected."""
 
 
 @dg.asset(**contract_arguments("search_results", "search", {"selenium"}))
 def search_results(context: dg.AssetExecutionContext, config: SearchConfig) -> pa.Table:
-    """What the search page shows for the word; asked again only for another request or with `refresh`."""
+    """The results that the search page shows for the query; cached until the request changes or `refresh` is set."""
     request = _asked(context.partition_key, config)
     if not config.refresh:
         by_hand = read_overrides(open_lake(settings()), request.search)
@@ -94,7 +94,7 @@ def search_results(context: dg.AssetExecutionContext, config: SearchConfig) -> p
 
 @dg.asset(**contract_arguments("search_images", "search", {"jpeg", "opencv"}), pool="downloads")
 def search_images(context: dg.AssetExecutionContext, search_results: pa.Table) -> pa.Table:
-    """The images of the results, fetched, measured and judged: the original, or its thumbnail when it fails."""
+    """The images of the results, downloaded and quality-checked: the original, or its thumbnail if that fails."""
     request, last = _request(context), DownloadProgress()
 
     def note(progress: DownloadProgress) -> None:
@@ -113,7 +113,7 @@ def search_images(context: dg.AssetExecutionContext, search_results: pa.Table) -
 
 @dg.asset(**contract_arguments("search_embeddings", "search", {"pytorch"}), pool="models")
 def search_embeddings(context: dg.AssetExecutionContext, search_images: pa.Table) -> pa.Table:
-    """The embedding of each different image that passed."""
+    """The embedding of each distinct image that passed the quality filter."""
     with show_progress(context.log.info, counter("embeddings")) as report:
         table = embeddings_table(search_images, _request(context), settings(), report)
     log_results(context, {"images": table.num_rows, **Counter(table["status"].to_pylist())})
@@ -124,7 +124,7 @@ def search_embeddings(context: dg.AssetExecutionContext, search_images: pa.Table
 def search_clusters(
     context: dg.AssetExecutionContext, search_embeddings: pa.Table, search_images: pa.Table
 ) -> pa.Table:
-    """Which images show the same kind of thing, and which kind is the subject."""
+    """Clusters of images that show the same kind of thing, and which cluster is the search's subject."""
     found = clusters_table(search_embeddings, search_images, _request(context), settings())
     font = settings().text.font
     counts = Counter(found.table["cluster"].to_pylist())
@@ -156,9 +156,10 @@ def search_dataset(
     search_clusters: pa.Table,
     overrides: pa.Table,
 ) -> pa.Table:
-    """The folder of the subject's images, and for every candidate whether it is in it or why not.
+    """Exports the subject's images to a folder, and says for every candidate whether it is in it or why not.
 
-    What somebody kept or dropped by hand, and what they put, changed or deleted in the folder, stays so.
+    Images that users kept or dropped by hand stay so. Files that they added, changed or deleted in the folder are left
+    as they are.
     """
     request, files = _request(context), pipeline.media_files(search_images, settings())
     folder, by_hand = _folder(request.search), overrides_of(overrides)
@@ -199,7 +200,7 @@ def _asked(search: str, config: SearchConfig) -> SearchRequest:
 
 
 def _refreshing(context: dg.AssetExecutionContext) -> bool:
-    """Whether this run asks the page again, and so may let images go."""
+    """Whether the run's config sets `refresh`, which requests the page again and can remove images from the folder."""
     config: Mapping[str, Any] = context.run.run_config
     return bool(config.get("ops", {}).get("search_results", {}).get("config", {}).get("refresh"))
 
@@ -213,7 +214,7 @@ def _request(context: dg.AssetExecutionContext) -> SearchRequest:
 
 
 def _cluster_lines(clusters: pa.Table, images: pa.Table, subject: int, most: int = 6) -> list[tuple[str, list[Path]]]:
-    """The largest clusters, the noise and what did not pass, each as a label and its files."""
+    """Lines of a contact sheet (label, files): the `most` largest clusters, rejected images by reason, and noise."""
     files = pipeline.media_files(images, settings())
     groups: dict[int, list[Path]] = {}
     for row in clusters.select(["cluster", "image_id"]).to_pylist():

@@ -1,4 +1,4 @@
-"""Captions to words: what was written, word by word, how often, and which topics it names."""
+"""The text assets: tokens of captions, word counts, and topics."""
 
 from collections import Counter
 
@@ -31,7 +31,7 @@ from instagram_assets.vision import pipeline
     ins=inputs(posts=["post_id", "account", "day", "caption"]), **PER_CELL, **contract_arguments("tokens", "text")
 )
 def tokens(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
-    """The words of each caption with their parts of speech, its emojis, hashtags and mentions."""
+    """The tokens of each caption with their parts of speech, and its emojis, hashtags and mentions."""
     with show_progress(context.log.info, counter("captions")) as report:
         table = tokens_table(posts, settings().text, report)
     words = compute.sum(compute.list_value_length(table["tokens"])).as_py() or 0
@@ -77,7 +77,7 @@ def topics(
     images: pa.Table,
     tokens: pa.RecordBatchReader,
 ) -> pa.Table:
-    """What each cluster of images, and each group of images with similar captions, is about, in words."""
+    """Topic words for each cluster of images, and for each group of images with similar captions."""
     with show_progress(context.log.info, counter("captions compared")) as report:
         table = topics_table(clusters, captions, images, tokens, settings().text, report)
     numbers = {"topics": table.num_rows, "without words": table["name"].null_count}

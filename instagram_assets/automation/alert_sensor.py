@@ -16,7 +16,7 @@ from dagster._core.definitions.freshness import FreshnessState
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from instagram_assets.alerts.channels import NOWHERE, channels
-from instagram_assets.alerts.deliver import FOLDER, Delivery, deliver, trouble_line
+from instagram_assets.alerts.deliver import ALERTS_FOLDER, Delivery, deliver, trouble_line
 from instagram_assets.alerts.message import Alert
 from instagram_assets.assets.ingest import REJECTED_FILES
 from instagram_assets.automation.failure_reasons import ended_by_signal, failure_class, is_refusal
@@ -52,7 +52,7 @@ def send_due(
 ) -> Delivery:
     """Send the alerts not sent yet for failures of all jobs and these assets and checks in the day before `now`."""
     due = list(find_failures(instance, assets, checks, now, settings().zone))
-    return deliver(due, settings().alerts, settings().folder(FOLDER), now)
+    return deliver(due, settings().alerts, settings().folder(ALERTS_FOLDER), now)
 
 
 def find_failures(

@@ -21,7 +21,7 @@ from instagram_assets.partitions import PARTITION, RANGE_END, RANGE_START, known
 from instagram_assets.schemas import POSTS
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import open_lake
-from instagram_assets.storage.parquet_io import Chosen
+from instagram_assets.storage.parquet_io import PartitionSelection
 from instagram_assets.text.part_of_speech import POS_CLASSES
 
 _CHANGES = ("missing", "new", "retyped")
@@ -179,10 +179,10 @@ def _rows(context: dg.AssetCheckExecutionContext, asset: str, columns: tuple[str
     """Read the rows of an asset in the run's partitions (all rows if the run has no partitions)."""
     tags, tables = context.run.tags, context.resources.io_manager
     first, last = (tags.get(name) or tags.get(PARTITION) for name in (RANGE_START, RANGE_END))
-    chosen = Chosen()
+    chosen = PartitionSelection()
     if first and last:
         accounts, first_day, last_day = selection(dg.PartitionKeyRange(first, last), known_accounts(context.instance))
-        chosen = Chosen(tuple(accounts), (first_day, last_day))
+        chosen = PartitionSelection(tuple(accounts), (first_day, last_day))
     step = context.get_step_execution_context().step.key
     return tables.rows(context.run.run_id, asset, chosen, columns or None, step=step)
 

@@ -22,7 +22,7 @@ from dagster._core.storage.sqlite import LAST_KNOWN_STAMPED_SQLITE_ALEMBIC_REVIS
 from instagram_assets.errors import SettingsError
 from instagram_assets.status.system_errors import damaged_database, is_damage
 from instagram_assets.storage.atomic import make_folder, sync_folders, write_atomic
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 _UNFINISHED = ".unfinished"
 """Where databases are made; what lies here when nobody has the lock was left by a process that died."""
@@ -57,7 +57,7 @@ def make_dagster_home(home: Path, configuration: Path, *, databases: bool) -> No
     again, unless they contain rows. Raises StorageError for a damaged database, SettingsError for a dagster.yaml that
     is not valid YAML, OSError if the folder cannot be written.
     """
-    with alone_in(home, "Put Dagster's home on a local disk: INSTAGRAM_ASSETS_DATA_DIR"):
+    with folder_lock(home, "Put Dagster's home on a local disk: INSTAGRAM_ASSETS_DATA_DIR"):
         if _is_ours(home / "dagster.yaml"):
             _copy(configuration, home / "dagster.yaml")
         for name in _MAKERS if databases and _is_in_sqlite(home) else ():

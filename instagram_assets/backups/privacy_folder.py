@@ -18,7 +18,7 @@ from instagram_assets.errors import InstagramAssetsError, StorageError
 from instagram_assets.privacy.secret_keys import KEY_FILES, key_id
 from instagram_assets.privacy.tombstones import TOMBSTONES_FILE, load_tombstones
 from instagram_assets.storage.atomic import make_folder, refusal, sync_folders
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 BACKUPS_LOG = "backups.jsonl"
 _ELSEWHERE = "Put INSTAGRAM_ASSETS_PRIVACY__FOLDER on a local disk"
@@ -88,7 +88,7 @@ def _append(folder: Path, notes: list[dict[str, Any]]) -> None:
         return
     try:
         make_folder(folder)
-        with alone_in(folder, _ELSEWHERE):
+        with folder_lock(folder, _ELSEWHERE):
             before = file.read_bytes() if file.exists() else b""
             begin = "\n" if before and not before.endswith(b"\n") else ""  # after a truncated line
             with file.open("ab") as stream:

@@ -35,7 +35,7 @@ from instagram_assets.storage.atomic import (
     temporary_beside,
     write_atomic,
 )
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 _README = "README.txt"
 _ABOUT = b"""Backups made by instagram_assets: `instagram-assets backups FOLDER` lists them, and
@@ -126,7 +126,7 @@ class Repository:
             make_folder(root)
             if is_new:
                 root.chmod(0o700)  # it contains personal data
-            with alone_in(root, _NO_LOCKS):
+            with folder_lock(root, _NO_LOCKS):
                 if not (root / _README).exists():
                     write_atomic(root / _README, lambda stream: stream.write(_ABOUT))
                 make_folder(root / "incoming")

@@ -17,7 +17,7 @@ commands = typer.Typer(no_args_is_help=True, help="Tell failures by webhook and 
 def test() -> None:
     """Send a test message by every alert channel in the settings, and print the result of each."""
     from instagram_assets.alerts.channels import UndeliveredError
-    from instagram_assets.alerts.deliver import FOLDER, end_trouble
+    from instagram_assets.alerts.deliver import ALERTS_FOLDER, end_trouble
     from instagram_assets.alerts.message import Alert
     from instagram_assets.calendar import today
     from instagram_assets.errors import NothingDoneError
@@ -31,7 +31,7 @@ def test() -> None:
             failed.append(channel.name)
             typer.echo(f"{channel.name}: not sent: {error}")
             continue
-        end_trouble(channel.name, settings().folder(FOLDER))
+        end_trouble(channel.name, settings().folder(ALERTS_FOLDER))
         typer.echo(f"{channel.name}: sent{f'; {remark}' if remark else ''}")
     if failed:
         raise NothingDoneError(f"Nothing went out by {' and '.join(failed)}. See INSTAGRAM_ASSETS_ALERTS__… in .env.")

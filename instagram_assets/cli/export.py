@@ -10,7 +10,7 @@ from instagram_assets.cli.messages import report_errors
 from instagram_assets.errors import SettingsError
 
 if TYPE_CHECKING:
-    from instagram_assets.datasets.selected_posts import Form
+    from instagram_assets.datasets.selected_posts import SelectionFormat
 
 commands = typer.Typer()
 export = typer.Typer(no_args_is_help=True, help="Write the datasets that go out.")
@@ -130,7 +130,13 @@ def export_delta(
 
 
 def _export(
-    form: "Form", accounts: str, days: str, columns: str, out: Path | None, pseudonymous: bool, list_name: str
+    form: "SelectionFormat",
+    accounts: str,
+    days: str,
+    columns: str,
+    out: Path | None,
+    pseudonymous: bool,
+    list_name: str,
 ) -> None:
     from instagram_assets.settings import settings
     from instagram_assets.status.preflight import check_stages
@@ -154,7 +160,7 @@ def _export(
 
 
 def _export_some(
-    form: "Form", accounts: str, days: str, columns: str, folder: Path, of_list: str, *, pseudonymous: bool
+    form: "SelectionFormat", accounts: str, days: str, columns: str, folder: Path, of_list: str, *, pseudonymous: bool
 ) -> None:
     import os
 
@@ -162,12 +168,12 @@ def _export_some(
     from instagram_assets.cli.lists import kept_images
     from instagram_assets.cli.pseudonyms import unknown_export_files
     from instagram_assets.datasets.pseudonymous import check_before, check_pseudonymous, known_to
-    from instagram_assets.datasets.selected_posts import Chosen, write_selection
+    from instagram_assets.datasets.selected_posts import PostSelection, write_selection
     from instagram_assets.settings import settings
     from instagram_assets.storage.lake import open_lake, values_in
 
     root, known = open_lake(settings()), values_in(open_lake(settings()), "posts")
-    chosen = Chosen(
+    chosen = PostSelection(
         parse_accounts(accounts, sorted(known)) if accounts else None,
         parse_days_in_lake(days) if days else None,
         [name.strip() for name in columns.split(",") if name.strip()] or None,

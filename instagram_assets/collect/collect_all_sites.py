@@ -86,7 +86,7 @@ DEFAULT_PATIENCE = 900.0
 _LONGEST_TURN = 3_600.0
 _LOOK_AGAIN = 15.0
 
-Log = Callable[[str], object]
+_Log = Callable[[str], object]
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class CollectionOptions:
 class ProgressListener:
     """Receives progress of a collection; this base class logs one line per site and subject."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: _Log) -> None:
         self.log = log
 
     @contextmanager
@@ -172,7 +172,7 @@ def _refusal(settings: Settings, targets: Targets) -> InstagramAssetsError | Non
     return None
 
 
-def _opened(options: CollectionOptions, site: SiteName, log: Log) -> AbstractContextManager[SiteSession]:
+def _opened(options: CollectionOptions, site: SiteName, log: _Log) -> AbstractContextManager[SiteSession]:
     chosen, database, clock = options.settings, options.database, options.clock
     collection = chosen.collection
     if site == GRAPH_API:
@@ -222,7 +222,7 @@ def _collect(
             listener.after_subject(one)
 
 
-def _known(options: CollectionOptions, subjects: Sequence[str], log: Log) -> Mapping[str, KnownPosts]:
+def _known(options: CollectionOptions, subjects: Sequence[str], log: _Log) -> Mapping[str, KnownPosts]:
     """For each account, its newest post in the lake (where collection stops) and the posts whose likes and comments
     are due to be read again.
     """
@@ -232,7 +232,7 @@ def _known(options: CollectionOptions, subjects: Sequence[str], log: Log) -> Map
 
 
 def _in_turn(
-    run: Callable[[Sequence[str]], Iterator[SubjectResult]], subjects: Sequence[str], clock: Clock, log: Log
+    run: Callable[[Sequence[str]], Iterator[SubjectResult]], subjects: Sequence[str], clock: Clock, log: _Log
 ) -> Iterator[SubjectResult]:
     """Wait until no other collection is running, then collect. Raises BusyError after an hour of waiting."""
     until, is_told = clock.now() + _LONGEST_TURN, False

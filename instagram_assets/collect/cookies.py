@@ -12,7 +12,7 @@ from instagram_assets.errors import FileError
 from instagram_assets.sources.user_files import SmallFile, read_small_file
 
 COOKIE_FILE_SETTING = "INSTAGRAM_ASSETS_COLLECTION__COOKIE_FILE"
-REQUIRED_COOKIES = ("sessionid", "csrftoken")
+_REQUIRED_COOKIES = ("sessionid", "csrftoken")
 _MOST_BYTES = 5_000_000
 _HOST = "instagram.com"
 _HTTP_ONLY = "#HttpOnly_"
@@ -66,7 +66,7 @@ def read_cookies(file: str, now: float) -> Cookies:
         raise FileError(str(path), problem, f"{_EXPORT} while {_HOST} is open")
     # A browser may have several of a name; the one that lives longest is the newest.
     newest = {one.name: one for one in sorted(ours, key=lambda one: one.expires) if one.value}
-    if missing := [name for name in REQUIRED_COOKIES if name not in newest]:
+    if missing := [name for name in _REQUIRED_COOKIES if name not in newest]:
         problem = f"is of nobody who is logged in: it has no cookie {' and no '.join(missing)}"
         raise FileError(str(path), problem, _EXPORT)
     session = newest["sessionid"]

@@ -16,7 +16,7 @@ from instagram_assets.collect.site_adapter import GRAPH_API
 from instagram_assets.errors import InstagramAssetsError
 from instagram_assets.settings import Settings
 
-HASHTAG_WINDOW = 24 * 3_600.0
+_HASHTAG_WINDOW = 24 * 3_600.0
 _SHORTEST = 60.0
 """Gaps shorter than this many seconds are ignored, since daily runs are never exactly 24 hours apart."""
 _MONTH = 31 * 86_400.0
@@ -56,7 +56,7 @@ def hashtag_gaps(
         return []
     found = list[HashtagGap]()
     until = known[0][1]
-    last = [(now - HASHTAG_WINDOW, now)] if is_collected else []
+    last = [(now - _HASHTAG_WINDOW, now)] if is_collected else []
     for begins, ends in (*known[1:], *last):
         if begins - until >= _SHORTEST and begins > since:
             found.append(HashtagGap(hashtag, utc_datetime(until), utc_datetime(begins)))
@@ -108,4 +108,6 @@ def _covered(database: CollectorDatabase, hashtag: str) -> list[tuple[float, flo
             GROUP BY crawls.id""",
             (newest_posts_label(hashtag), GRAPH_API, hashtag, CollectionOutcome.COMPLETE),
         ).fetchall()
-    return [(row["last"] - HASHTAG_WINDOW, row["first"]) for row in rows if row["last"] - HASHTAG_WINDOW < row["first"]]
+    return [
+        (row["last"] - _HASHTAG_WINDOW, row["first"]) for row in rows if row["last"] - _HASHTAG_WINDOW < row["first"]
+    ]

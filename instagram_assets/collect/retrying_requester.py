@@ -33,7 +33,7 @@ from instagram_assets.collect.site_adapter import (
     SiteAdapter,
 )
 from instagram_assets.errors import BreakerOpenError, BudgetSpentError, IdentityStoppedError
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 TRIES = 4
 _ELSEWHERE = "Put the collector's database on a local disk: INSTAGRAM_ASSETS_DATA_DIR"
@@ -96,7 +96,7 @@ class Requester:
         """Wait until the request is allowed, send it once, and store the classification of its response."""
         logged = 0.0
         while True:
-            with alone_in(self._folder, _ELSEWHERE):
+            with folder_lock(self._folder, _ELSEWHERE):
                 grant = self._grant(subject, request.what)
                 if grant.request_id is not None:
                     classification = self._classify_response(request, self._send(request))

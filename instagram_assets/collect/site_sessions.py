@@ -20,7 +20,7 @@ from instagram_assets.collect.site_adapter import SiteAdapter
 from instagram_assets.settings import CollectionSettings, GraphApiSettings
 from instagram_assets.settings.rate_limits import Rate, redundant
 
-Log = Callable[[str], object]
+_Log = Callable[[str], object]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def instagram_session(
     options: CollectionSettings,
     database: CollectorDatabase,
     clock: Clock,
-    log: Log,
+    log: _Log,
     *,
     proxies: Sequence[Proxy] = (),
     patience: float = inf,
@@ -65,7 +65,7 @@ def graph_api_session(
     collection: CollectionSettings,
     database: CollectorDatabase,
     clock: Clock,
-    log: Log,
+    log: _Log,
     *,
     patience: float = inf,
     budget: Budget | None = None,
@@ -91,7 +91,7 @@ def _session(
     options: CollectionSettings,
     database: CollectorDatabase,
     clock: Clock,
-    log: Log,
+    log: _Log,
     patience: float,
     budget: Budget | None,
 ) -> SiteSession:

@@ -1,7 +1,7 @@
 r"""The merged dataset as CSV for machine learning, and the reader that gives every value back.
 
 UTF-8 with one byte order mark, so that spreadsheets show Korean; commas; `\r\n` after each record
-(RFC 4180); one kind, posts or reels, per file; a header with the names of `records.COLUMNS`. How values become
+(RFC 4180); one kind, posts or reels, per file; a header with the names of `records.RECORD_COLUMNS`. How values become
 cells is described in `csv_cells`.
 """
 
@@ -13,10 +13,11 @@ from typing import Any, BinaryIO, NamedTuple
 import pyarrow as pa
 
 from instagram_assets.datasets import csv_cells
-from instagram_assets.datasets.merged_records import CAPTION_COLUMNS, COLUMNS, Kind, kind_of
+from instagram_assets.datasets.merged_records import CAPTION_COLUMNS, RECORD_COLUMNS, PostKind, kind_of
 from instagram_assets.engagement.post_metrics import impression as impression_of
 from instagram_assets.errors import ContractError, FileError
 from instagram_assets.schemas import Column
+from instagram_assets.schemas.posts import visible_likes
 from instagram_assets.storage.atomic import write_atomic
 
 _BOM = "\ufeff"
@@ -28,7 +29,7 @@ IMPRESSION = Column(
 )
 CAPTION_RAW = Column("caption_raw", pa.string(), "The caption with its newlines as they were")
 
-_KNOWN = {column.name: column for column in (*COLUMNS, *CAPTION_COLUMNS)}
+_KNOWN = {column.name: column for column in (*RECORD_COLUMNS, *CAPTION_COLUMNS)}
 _TYPES = {column.name: column.type for column in (*_KNOWN.values(), IMPRESSION, CAPTION_RAW)}
 
 
@@ -43,7 +44,7 @@ def write_csv(
     records: Iterable[dict[str, Any]],
     path: Path,
     *,
-    kind: Kind | None,
+    kind: PostKind | None,
     impression: bool = True,
     caption_raw: bool = False,
     spreadsheet_safe: bool = False,
@@ -51,12 +52,12 @@ def write_csv(
 ) -> CsvCounts:
     """Write the records of one kind (all records if `kind` is null) as CSV; the file is written atomically.
 
-    `columns` are the keys to write, in order; without it those of `records.COLUMNS`. `impression` and
+    `columns` are the keys to write, in order; without it those of `records.RECORD_COLUMNS`. `impression` and
     `caption_raw` add the columns `IMPRESSION` and `CAPTION_RAW` after the last of those that are known.
     A record that does not say its kind counts as `kind`. Raises ContractError when a record has a key
     without a column.
     """
-    names = _with_options(columns or [column.name for column in COLUMNS], impression, caption_raw)
+    names = _with_options(columns or [column.name for column in RECORD_COLUMNS], impression, caption_raw)
     expected, rows, left_out = set(names), 0, 0
 
     def write(stream: BinaryIO) -> None:
@@ -96,13 +97,13 @@ def read_csv(path: str | Path, *, spreadsheet_safe: bool = False) -> Iterator[di
     """
     path = Path(path)
     with path.open(encoding="utf-8-sig", newline="") as stream:
-        for _, row in read_rows(stream, path, spreadsheet_safe=spreadsheet_safe):
+        for _, row in read_csv_rows(stream, path, spreadsheet_safe=spreadsheet_safe):
             if isinstance(row, FileError):
                 raise row
             yield row
 
 
-def read_rows(
+def read_csv_rows(
     lines: Iterable[str], path: Path, *, spreadsheet_safe: bool | None = None
 ) -> Iterator[tuple[int, dict[str, Any] | FileError]]:
     """Yields (line number, record) for the lines of a CSV file, like `read_csv`; a malformed record as its error.
@@ -149,7 +150,7 @@ def decoders(names: Sequence[str]) -> list[Callable[[str], Any]]:
     return [csv_cells.decoder(_TYPES.get(name), caption=name == "caption") for name in names]
 
 
-def columns_of(records: Iterable[dict[str, Any]]) -> list[str]:
+def keys_of_records(records: Iterable[dict[str, Any]]) -> list[str]:
     """Returns the keys of records: documented ones in the order of `records`, then others as they appear."""
     seen: dict[str, None] = {}
     for record in records:
@@ -166,7 +167,7 @@ def _with_options(columns: list[str], impression: bool, caption_raw: bool) -> li
 
 def impression_of_record(record: dict[str, Any]) -> float | None:
     """Returns the impression (the value of the column `IMPRESSION`) of a record; null when it is unknown."""
-    likes = None if record.get("likesHidden") else _whole(record.get("likesCount"))
+    likes = visible_likes(_whole(record.get("likesCount")), bool(record.get("likesHidden")))
     return impression_of(likes, _whole(record.get("commentsCount")), _whole(record.get("followersCount")))
 
 

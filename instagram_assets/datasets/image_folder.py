@@ -18,8 +18,23 @@ from instagram_assets.report.contact_sheets import contact_sheet
 from instagram_assets.schemas import SEARCH_DATASET
 from instagram_assets.schemas.search import NOTHING, Override
 from instagram_assets.storage.atomic import write_atomic
-from instagram_assets.storage.image_folder_state import MANIFEST, Before, Past, check_not_fewer, look, sheet_of
-from instagram_assets.storage.owned_files import alone_in, claims_of, digest, publish, stage, staging, write_ours
+from instagram_assets.storage.image_folder_state import (
+    MANIFEST,
+    FolderState,
+    ImageState,
+    check_not_fewer,
+    read_folder_state,
+    sheet_of,
+)
+from instagram_assets.storage.owned_files import (
+    claims_of,
+    digest,
+    owned_folder_lock,
+    publish,
+    stage,
+    staging,
+    write_ours,
+)
 
 Row = dict[str, Any]
 
@@ -34,7 +49,7 @@ files, the SHA-256 of the file as it was written, `changed` or `deleted` where s
 _FEW = 5
 
 
-class Written(NamedTuple):
+class WrittenFolder(NamedTuple):
     """The manifest rows as written, with `file`, and the messages for the user."""
 
     rows: list[Row]
@@ -45,17 +60,17 @@ def write_folder(
     folder: Path,
     rows: Sequence[Row],
     files: Mapping[str, Path],
-    asked: Mapping[str, object],
+    request: Mapping[str, object],
     *,
     reencoded: bool = False,
     refresh: bool = False,
     by_hand: Mapping[str, Override] = NOTHING,
     has_card: bool = True,
-) -> Written:
+) -> WrittenFolder:
     """Create or update the dataset folder: images, manifest and card; a contact sheet is written beside it.
 
     `rows` are those of `schemas.SEARCH_DATASET` from `select_images`, without `file`; `files` maps each image_id to
-    its file, with its true extension; `asked` are the search settings for the card. Images are img_0001.jpg … in the
+    its file, with its true extension; `request` has the search settings for the card. Images are img_0001.jpg … in the
     order of the rows, new ones after existing ones. They are the downloaded bytes; with `reencoded`, re-encoded JPEGs.
     Files changed by hand stay as they are, and files deleted by hand are not written again unless `by_hand` says to
     keep them; images kept by hand stay even when they are no candidates any more. After a kill the next call continues.
@@ -63,8 +78,8 @@ def write_folder(
     is given, and StorageError when the disk refuses. Images dropped by hand, and those no longer kept by hand, do not
     count as fewer. Without `has_card` there is no card and no contact sheet.
     """
-    with alone_in(folder):
-        before = look(folder)
+    with owned_folder_lock(folder):
+        before = read_folder_state(folder)
         settled = _settled(rows, before, files, reencoded, by_hand)
         kept = [row for row in settled if row["kept"]]
         if not refresh:
@@ -76,7 +91,7 @@ def write_folder(
                     row["file_sha256"] = staged[row["file"]] = _stage(folder, row, files, reencoded)
             card_is_ours = has_card and _is_ours(folder, CARD)
             if card_is_ours:
-                text = card(settled[: len(rows)], asked, folder.name)
+                text = card(settled[: len(rows)], request, folder.name)
                 staged[CARD] = stage(folder, CARD, lambda path: _write(path, text.encode()))
             staged[MANIFEST] = stage(folder, MANIFEST, lambda path: _write(path, manifest(settled).encode()))
             gone = _gone(before, {row["file"] for row in kept})
@@ -88,11 +103,15 @@ def write_folder(
     if kept and has_card:
         notes += _write_sheet(folder, [folder / row["file"] for row in kept])
     columns = rows[0].keys() if rows else ()
-    return Written([{name: row[name] for name in columns} for row in settled[: len(rows)]], notes)
+    return WrittenFolder([{name: row[name] for name in columns} for row in settled[: len(rows)]], notes)
 
 
 def _settled(
-    rows: Sequence[Row], before: Before, files: Mapping[str, Path], reencoded: bool, by_hand: Mapping[str, Override]
+    rows: Sequence[Row],
+    before: FolderState,
+    files: Mapping[str, Path],
+    reencoded: bool,
+    by_hand: Mapping[str, Override],
 ) -> list[Row]:
     """Returns the manifest rows: `rows` with `file` and the `OURS` columns, then images that are no longer candidates.
 
@@ -119,7 +138,7 @@ def _settled(
     ]
 
 
-def _place(row: Row, past: Past | None, override: Override | None, fresh: Iterator[int], extension: str) -> Row:
+def _place(row: Row, past: ImageState | None, override: Override | None, fresh: Iterator[int], extension: str) -> Row:
     """Returns what the folder's earlier state gives a row: its number and file, or that it was deleted by hand."""
     if past and past.state == "deleted" and not (row["kept"] and _is_wanted_back(past, override)):
         said = {"kept": False, "reason": DELETED, "by_hand": "deleted", "decided_at": past.row.get("decided_at")}
@@ -133,7 +152,7 @@ def _place(row: Row, past: Past | None, override: Override | None, fresh: Iterat
     return {"number": number, "file": f"img_{number:04}{extension}"}
 
 
-def _is_wanted_back(past: Past, override: Override | None) -> bool:
+def _is_wanted_back(past: ImageState, override: Override | None) -> bool:
     """Whether a user decided to keep an image whose file was deleted, and decided so after the deletion."""
     if override is None or override.decision != "keep":
         return False
@@ -152,7 +171,7 @@ def _said_by_hand(line: Row, override: Override | None) -> Row:
     return {"by_hand": line["by_hand"] or ("kept" if line["kept"] else "dropped"), **at}
 
 
-def _keep_file(row: Row, past: Past, before: Before, reencoded: bool) -> None:
+def _keep_file(row: Row, past: ImageState, before: FolderState, reencoded: bool) -> None:
     """Set `file_sha256` if the file is there already; mark the row as changed if a user's own file has its name."""
     there, ours = before.disk.get(row["file"]), before.ours.get(row["file"], set())
     written = past.row.get("file_sha256")
@@ -162,7 +181,7 @@ def _keep_file(row: Row, past: Past, before: Before, reencoded: bool) -> None:
         row |= {"file": past.file or row["file"], "file_sha256": written or row["image_id"], "by_hand": "changed"}
 
 
-def _no_candidate(past: Past, override: Override | None) -> Row:
+def _no_candidate(past: ImageState, override: Override | None) -> Row:
     """Returns the manifest row of an image that is no longer a search result; its number is not reused."""
     written = {"file_sha256": past.row.get("file_sha256"), "number": past.number}
     if override and override.decision == "keep" and past.state in ("ours", "changed"):
@@ -175,7 +194,7 @@ def _no_candidate(past: Past, override: Override | None) -> Row:
     return line | _said_by_hand(line, override)
 
 
-def _gone(before: Before, names: set[str]) -> dict[str, str]:
+def _gone(before: FolderState, names: set[str]) -> dict[str, str]:
     """Returns our files that are not needed any more, each with the SHA-256 that it must have to be deleted."""
     return {
         name: sha256
@@ -229,13 +248,13 @@ def manifest(rows: Sequence[Row]) -> str:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in renamed)
 
 
-def card(rows: Sequence[Row], asked: Mapping[str, object], name: str) -> str:
+def card(rows: Sequence[Row], request: Mapping[str, object], name: str) -> str:
     """Returns the dataset card in Markdown: counts, reasons for rejected candidates, settings, and the contact sheet.
 
     `name` is the folder's.
     """
     kept = sum(row["kept"] for row in rows)
-    query = _inline(str(asked.get("query", "")))
+    query = _inline(str(request.get("query", "")))
     lines = [
         f"# {query}",
         "",
@@ -248,17 +267,17 @@ def card(rows: Sequence[Row], asked: Mapping[str, object], name: str) -> str:
     lines += ["| left out because | results |", "|---|---|"]
     lines += [f"| {_inline(reason)} | {count} |" for reason, count in why_not(rows).items()]
     lines += ["", "| setting | value |", "|---|---|"]
-    lines += [f"| {name} | {_inline(str(value))} |" for name, value in asked.items()]
+    lines += [f"| {name} | {_inline(str(value))} |" for name, value in request.items()]
     return "\n".join(lines) + "\n"
 
 
 def why_not(rows: Sequence[Row]) -> dict[str, int]:
     """Returns the number of rejected candidates by kind of reason, most frequent first."""
     reasons = (str(row["reason"]) for row in rows if not row["kept"])
-    return dict(Counter(map(kind_of, reasons)).most_common())
+    return dict(Counter(map(reason_without_numbers, reasons)).most_common())
 
 
-def kind_of(reason: str) -> str:
+def reason_without_numbers(reason: str) -> str:
     """Returns a reason without its numbers: `smaller than 300 px` of `smaller than 300 px (240 x 180)`."""
     for end in (" (", ": ", "; "):
         reason = reason.split(end, 1)[0]
@@ -288,24 +307,24 @@ def write_declared(
     folder: Path,
     rows: Sequence[Row],
     files: Mapping[str, Path],
-    asked: Mapping[str, object],
+    request: Mapping[str, object],
     by_hand: Mapping[str, Override] = NOTHING,
     **options: bool,
-) -> Written:
+) -> WrittenFolder:
     """Like `write_folder`; with `pseudonyms` the manifest has no URLs, and neither manifest nor card has names.
 
     The returned rows still have both, for the lake.
     """
     if pseudonyms is None:
-        return write_folder(folder, rows, files, asked, by_hand=by_hand, **options)
+        return write_folder(folder, rows, files, request, by_hand=by_hand, **options)
     shown = pseudonyms.table(SEARCH_DATASET.table([dict(row) for row in rows])).to_pylist()
-    told = {name: pseudonyms.text(str(value)) for name, value in asked.items()}
+    redacted = {name: pseudonyms.text(str(value)) for name, value in request.items()}
     told_by_hand = {
         image_id: replace(override, why=pseudonyms.text(override.why)) for image_id, override in by_hand.items()
     }
-    written, notes = write_folder(folder, shown, files, told, by_hand=told_by_hand, **options)
+    written, notes = write_folder(folder, shown, files, redacted, by_hand=told_by_hand, **options)
     true = [row | _came_true(row, *said) for row, *said in zip(rows, shown, written, strict=True)]
-    return Written(true, notes)
+    return WrittenFolder(true, notes)
 
 
 def _came_true(row: Row, shown: Row, written: Row) -> Row:

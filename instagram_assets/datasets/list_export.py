@@ -18,14 +18,14 @@ from upath import UPath
 
 from instagram_assets.datasets import csv_cells
 from instagram_assets.datasets.image_folder import write_folder
-from instagram_assets.datasets.list_images import COLUMNS, GONE, NAMES, Row, listed_images
+from instagram_assets.datasets.list_images import FILE_GONE, LIST_COLUMNS, NAMES, Row, listed_images
 from instagram_assets.datasets.lists import kept_in
 from instagram_assets.errors import NothingDoneError
 from instagram_assets.schemas.search import Override
-from instagram_assets.storage.image_folder_state import MANIFEST, look
+from instagram_assets.storage.image_folder_state import MANIFEST, read_folder_state
 
-Form = Literal["zip", "csv", "jsonl"]
-MEDIA_TYPES: dict[Form, str] = {
+ListFormat = Literal["zip", "csv", "jsonl"]
+MEDIA_TYPES: dict[ListFormat, str] = {
     "zip": "application/zip",
     "csv": "text/csv; charset=utf-8",
     "jsonl": "application/jsonl; charset=utf-8",
@@ -38,13 +38,13 @@ _RENAMED = {"image_id": "sha256"}
 
 
 def csv_stream(rows: Iterable[Row], *, spreadsheet_safe: bool = False) -> Iterator[bytes]:
-    """Yields a CSV with a UTF-8 BOM, one row per image and the columns of `COLUMNS`; cells as in CSV datasets."""
+    """Yields a CSV with a UTF-8 BOM, one row per image and the columns of `LIST_COLUMNS`; cells as in CSV datasets."""
     yield csv_cells.utf8("\ufeff" + ",".join(NAMES) + "\r\n")
     yield from _chunks(csv_cells.utf8(_csv_line(row, spreadsheet_safe)) for row in rows)
 
 
 def jsonl_stream(rows: Iterable[Row]) -> Iterator[bytes]:
-    """Yields one JSON line per image, with the keys of `COLUMNS`."""
+    """Yields one JSON line per image, with the keys of `LIST_COLUMNS`."""
     yield from _chunks(_json_line(row) for row in rows)
 
 
@@ -112,7 +112,7 @@ def _bytes_of(row: Row, media: Path) -> tuple[bytes | None, str | None]:
     try:
         data = (media / row["file"]).read_bytes()
     except OSError:
-        return None, GONE
+        return None, FILE_GONE
     if hashlib.sha256(data).hexdigest() != row["image_id"]:
         return None, DAMAGED
     return data, None
@@ -120,7 +120,7 @@ def _bytes_of(row: Row, media: Path) -> tuple[bytes | None, str | None]:
 
 def _csv_line(row: Row, spreadsheet_safe: bool) -> str:
     line: list[str] = []
-    for each in COLUMNS:
+    for each in LIST_COLUMNS:
         value, is_caption = _plain(row[each.name]), each.name == "post_caption"
         line.append(csv_cells.encode(value, each.type, caption=is_caption, spreadsheet_safe=spreadsheet_safe))
     return ",".join(line) + "\r\n"
@@ -165,14 +165,14 @@ def write_list_folder(root: UPath, name: str, said: Mapping[str, Override], medi
     for damage.
     """
     rows = list(listed_images(root, kept_in(said), media))
-    held = look(folder).present
+    held = read_folder_state(folder).present
     if not any(row["file"] or row["image_id"] in held for row in rows):
         raise NothingDoneError(f"The list {name} keeps no image that is there, so nothing was written.")
     files = {row["image_id"]: media / row["file"] for row in rows if row["file"]}
     # Images that the folder has and the store has not keep the folder's manifest row.
     lines = [_line(row) for row in rows if row["file"] or row["image_id"] not in held]
     written = write_folder(folder, lines, files, {}, refresh=True, by_hand=said, has_card=False)
-    kept = len(look(folder).present)
+    kept = len(read_folder_state(folder).present)
     left_out = Counter(str(row["reason"]) for row in written.rows if not row["kept"])
     return ListFolder(folder, kept, dict(left_out), [*written.notes, f"{folder / MANIFEST} tells each"])
 

@@ -17,7 +17,7 @@ from instagram_assets.storage.lake import Days, months, read_table
 
 Row = dict[str, Any]
 
-GONE = "its file is not in the media store any more"
+FILE_GONE = "its file is not in the media store any more"
 UNKNOWN = "the lake has no row of it any more"
 
 _POST = {
@@ -39,7 +39,7 @@ _POST = {
 """Name in the result → column of `posts`."""
 _TYPES = {column.name: column for column in schemas.POSTS.columns}
 
-COLUMNS: tuple[Column, ...] = (
+LIST_COLUMNS: tuple[Column, ...] = (
     Column("file", pa.string(), "File of the image in the export, or below the media folder; null where it is gone"),
     Column("image_id", pa.string(), "SHA-256 of the image's bytes"),
     Column("reason", pa.string(), "Why there is no file"),
@@ -59,7 +59,7 @@ COLUMNS: tuple[Column, ...] = (
     *(Column(name, _TYPES[source].type, _TYPES[source].meaning) for name, source in _POST.items()),
 )
 """Every key of a row, in order; null where unknown."""
-NAMES = [column.name for column in COLUMNS]
+NAMES = [column.name for column in LIST_COLUMNS]
 _READ = {
     "images": ["image_id", "account", "post_id", "position", "url", "path", "width", "height", "status"],
     "posts": ["account", *_POST.values()],
@@ -68,7 +68,7 @@ _READ = {
 }
 
 
-class Cell(NamedTuple):
+class PostRange(NamedTuple):
     """An account and a range of days that contain posts with images of a list."""
 
     account: str
@@ -79,9 +79,9 @@ def listed_images(
     root: UPath,
     image_ids: Sequence[str],
     media: Path,
-    cells: Iterable[Cell] | None = None,
+    cells: Iterable[PostRange] | None = None,
 ) -> Iterator[Row]:
-    """Yields each image once, as a row with the keys of `COLUMNS`; `file` is relative to `media`, null if not stored.
+    """Yields each image once, as a row with keys `LIST_COLUMNS`; `file` is relative to `media`, null if not stored.
 
     `cells` are the partitions whose posts have the images, when known; for the rest the whole lake is scanned. Memory
     holds the hashes, the clusters of these images, and one account and month. Raises StorageError for damage.
@@ -104,12 +104,12 @@ def listed_images(
             yield {**dict.fromkeys(NAMES), "image_id": image_id, "reason": UNKNOWN}
 
 
-def _of_posts(root: UPath, cells: Iterable[Cell] | None, wanted: pa.Array) -> Iterator[Row]:
+def _of_posts(root: UPath, cells: Iterable[PostRange] | None, wanted: pa.Array) -> Iterator[Row]:
     for part in _parts(root, cells):
         yield from _of_part(part, wanted)
 
 
-def _parts(root: UPath, cells: Iterable[Cell] | None) -> Iterator[dict[str, pa.Table]]:
+def _parts(root: UPath, cells: Iterable[PostRange] | None) -> Iterator[dict[str, pa.Table]]:
     if cells is None:
         yield from months(root, list(_READ), _READ)
         return
@@ -173,5 +173,5 @@ def _row(found: Row, media: Path, cluster: tuple[Any, ...] | None) -> Row:
     path = found.get("path")
     there = bool(path) and (media / path).is_file()
     row = {name: found.get(name) for name in NAMES}
-    reason = None if there else GONE
+    reason = None if there else FILE_GONE
     return row | {"file": path if there else None, "reason": reason, "scope": scope, "cluster": number}

@@ -17,7 +17,7 @@ from upath import UPath
 from instagram_assets.arrow import compute
 from instagram_assets.datasets.manual_overrides import (
     TABLE,
-    Decided,
+    OverrideChange,
     change_overrides,
     check_decision,
     decide_each,
@@ -246,7 +246,7 @@ def _not_in(image_ids: pa.Array, rows: pa.Table) -> pa.Array:
     return image_ids.filter(compute.invert(compute.is_in(image_ids, value_set=rows["image_id"].combine_chunks())))
 
 
-def _changed(name: str, done: Decided, image_ids: pa.Array, found: int, left: int = 0) -> Changed:
+def _changed(name: str, done: OverrideChange, image_ids: pa.Array, found: int, left: int = 0) -> Changed:
     place = compute.index_in(image_ids, value_set=done.before["image_id"].combine_chunks())
     said = done.before["decision"].combine_chunks().take(place)
     before = dict(zip(image_ids.to_pylist(), said.to_pylist(), strict=True))

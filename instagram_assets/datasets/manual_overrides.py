@@ -49,14 +49,14 @@ def decide(
     return overrides_of(decide_each(root, search, dict.fromkeys(chosen, override)).now)
 
 
-class Decided(NamedTuple):
+class OverrideChange(NamedTuple):
     """The rows of a search or a list before and after a change."""
 
     before: pa.Table
     now: pa.Table
 
 
-def decide_each(root: UPath, search: str, decisions: Mapping[str, Override | None]) -> Decided:
+def decide_each(root: UPath, search: str, decisions: Mapping[str, Override | None]) -> OverrideChange:
     """Write one decision per image in one atomic step; null revokes the decision about an image."""
     said: list[dict[str, object]] = [
         {"search": search, "image_id": image_id, **asdict(override)}
@@ -67,12 +67,12 @@ def decide_each(root: UPath, search: str, decisions: Mapping[str, Override | Non
     return change_overrides(root, search, lambda old: pa.concat_tables([without(old, chosen), rows]))
 
 
-def change_overrides(root: UPath, search: str, change: Callable[[pa.Table], pa.Table]) -> Decided:
+def change_overrides(root: UPath, search: str, change: Callable[[pa.Table], pa.Table]) -> OverrideChange:
     """Replace a search's rows by the result of `change`; concurrent changes are applied one after the other."""
-    decided: list[Decided] = []
+    decided: list[OverrideChange] = []
 
     def changed(old: pa.Table) -> pa.Table:
-        decided.append(Decided(old, change(old).sort_by("image_id")))
+        decided.append(OverrideChange(old, change(old).sort_by("image_id")))
         return decided[-1].now
 
     change_rows(root, TABLE, search, changed)

@@ -12,7 +12,7 @@ from instagram_assets.datasets.table_parts import Parts
 from instagram_assets.schemas import Column
 from instagram_assets.settings import Mode
 
-Kind = Literal["post", "reel"]
+PostKind = Literal["post", "reel"]
 
 FROM_POSTS = {
     "id": "post_id",
@@ -81,7 +81,7 @@ def _described(name: str, source: str) -> Column:
     return Column(name, _JSON_TYPES.get(column.type, column.type), column.meaning)
 
 
-COLUMNS: tuple[Column, ...] = (*(_described(*pair) for pair in FROM_POSTS.items()), *_PLACED_LAST)
+RECORD_COLUMNS: tuple[Column, ...] = (*(_described(*pair) for pair in FROM_POSTS.items()), *_PLACED_LAST)
 """Every key of a merged record, in order; each record has all of them, null where unknown."""
 
 
@@ -93,13 +93,13 @@ CAPTION_COLUMNS: tuple[Column, ...] = (
         "How well each caption fits its picture: cosine by the embedding model, to 4 digits; null without scoring",
     ),
 )
-"""The keys of a record with captions that come after those of `COLUMNS`."""
+"""The keys of a record with captions that come after those of `RECORD_COLUMNS`."""
 
 
 def merged_records(
     parts: Parts, mode: Mode, image_folder: str = "", *, captions: bool = False
 ) -> Iterator[dict[str, Any]]:
-    """Yields each post of a mode once, as a dict with the keys of `COLUMNS`; with `captions` also `CAPTION_COLUMNS`.
+    """Yields each post of a mode once, as a dict with keys `RECORD_COLUMNS`; with `captions` also `CAPTION_COLUMNS`.
 
     The parts' tables are `posts` and `images`, and `captions` where these are asked for: `one_part(posts=…, images=…)`
     for tables in memory. Memory holds one part. `image_folder` is where the media folder lies, seen from the folder
@@ -135,7 +135,7 @@ def _records_of(
             yield row
 
 
-def kind_of(record: Mapping[str, Any]) -> Kind | None:
+def kind_of(record: Mapping[str, Any]) -> PostKind | None:
     """Whether a record is a post or a reel; None when nothing in it says so.
 
     Our own records say it in `kind`; in those of others it shows in `type`, `productType` or `url`.

@@ -106,7 +106,7 @@ def _captions_of(parts: Parts, shared: frozenset[int]) -> dict[str, Caption]:
     return found
 
 
-def as_table(captions: dict[str, Caption], image_ids: Any) -> pa.Table:
+def _as_table(captions: dict[str, Caption], image_ids: Any) -> pa.Table:
     """Returns the known captions of some images, as columns of `schemas.CAPTIONS`."""
     known = [image_id for image_id in compute.unique(image_ids).to_pylist() if image_id in captions] if captions else []
     rows = [dict(zip(_CAPTION.names, (image_id, *captions[image_id]), strict=True)) for image_id in known]
@@ -153,7 +153,7 @@ def with_captions(images: pa.Table, captions: pa.Table, overview: Overview | Non
     """
     made = captions.filter(compute.equal(captions["status"], "ok")).select(["image_id", "caption", "score"])
     if overview:
-        made = pa.concat_tables([as_table(overview.captions, images["image_id"]), made])
+        made = pa.concat_tables([_as_table(overview.captions, images["image_id"]), made])
     place = compute.index_in(images["image_id"], value_set=made["image_id"].combine_chunks())
     for name, source in (("caption", "caption"), ("caption_score", "score")):
         images = images.append_column(name, made[source].take(place))

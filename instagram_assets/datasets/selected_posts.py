@@ -10,7 +10,7 @@ from upath import UPath
 
 from instagram_assets.datasets.csv import IMPRESSION, impression_of_record, write_csv
 from instagram_assets.datasets.json import write_json
-from instagram_assets.datasets.merged_records import CAPTION_COLUMNS, COLUMNS, Kind, merged_records
+from instagram_assets.datasets.merged_records import CAPTION_COLUMNS, RECORD_COLUMNS, PostKind, merged_records
 from instagram_assets.datasets.parquet import SCHEMA, dataset_tables, write_tables
 from instagram_assets.datasets.pseudonymous import Check, named_when_checked, pseudonymous_months
 from instagram_assets.datasets.table_parts import Parts, has_rows, only_images
@@ -19,11 +19,11 @@ from instagram_assets.privacy.pseudonyms import Pseudonymizer
 from instagram_assets.settings import Mode
 from instagram_assets.storage.lake import Days, months
 
-Form = Literal["csv", "json", "parquet"]
-_RECORD = (*(column.name for column in (*COLUMNS, *CAPTION_COLUMNS)), IMPRESSION.name)
+SelectionFormat = Literal["csv", "json", "parquet"]
+_RECORD = (*(column.name for column in (*RECORD_COLUMNS, *CAPTION_COLUMNS)), IMPRESSION.name)
 
 
-class Chosen(NamedTuple):
+class PostSelection(NamedTuple):
     """A selection of posts and of their columns; null selects all. Days are the first and the last.
 
     `images` are hashes: of posts that contain one of them, only these images are exported.
@@ -42,16 +42,16 @@ class WrittenFile(NamedTuple):
     rows: int
 
 
-def columns_of(form: Form) -> list[str]:
+def format_columns(form: SelectionFormat) -> list[str]:
     """Returns all column names of a format: CSV and JSON have those of the merged record, Parquet those of the lake."""
     return list(SCHEMA.names if form == "parquet" else _RECORD)
 
 
 def write_selection(
     root: UPath,
-    form: Form,
+    form: SelectionFormat,
     folder: Path,
-    chosen: Chosen,
+    chosen: PostSelection,
     mode: Mode = "all",
     media: str = "",
     *,
@@ -67,7 +67,7 @@ def write_selection(
     published. `met` receives the hashes of selected images that a post has. Raises QueryError for an unknown column,
     NothingDoneError, before any file is replaced, when no post is selected.
     """
-    known = columns_of(form)
+    known = format_columns(form)
     names = list(chosen.columns or known)
     if unknown := [name for name in names if name not in known]:
         raise QueryError(f"{form} has no column {', '.join(unknown)}. It has: {', '.join(known)}.")
@@ -87,7 +87,7 @@ def write_selection(
         records = partial(_records, parts, media, names)
         if form == "json":
             return [WrittenFile(path, write_json(records(mode), place(path)))]
-        kinds: list[Kind] = ["post", "reel"] if mode == "all" else [mode]
+        kinds: list[PostKind] = ["post", "reel"] if mode == "all" else [mode]
         written: list[WrittenFile] = []
         for kind in kinds:
             path = folder / f"{kind}.csv"

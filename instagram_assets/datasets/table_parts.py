@@ -28,10 +28,10 @@ class Parts(Protocol):
 
 def one_part(**tables: pa.Table) -> Parts:
     """Returns in-memory tables, by the names of `schemas.CONTRACTS`, as the only part; missing ones have no rows."""
-    return parts_of([tables])
+    return in_memory_parts([tables])
 
 
-def parts_of(parts: Sequence[Mapping[str, pa.Table]]) -> Parts:
+def in_memory_parts(parts: Sequence[Mapping[str, pa.Table]]) -> Parts:
     """Returns in-memory tables as parts, in their order."""
 
     def give(
@@ -57,7 +57,7 @@ def read_once(parts: Parts, names: Sequence[str], most_bytes: int = MOST_BYTES_K
         if room < 0:
             return parts
         held.append(part)
-    return parts_of(held)
+    return in_memory_parts(held)
 
 
 def _joined(parts: Iterable[Mapping[str, pa.Table]]) -> Iterator[Mapping[str, pa.Table]]:
@@ -90,13 +90,13 @@ def only_images(parts: Parts, image_ids: pa.Array, met: set[str] | None = None) 
         names: Sequence[str], columns: Mapping[str, Sequence[str]] | None = None, /
     ) -> Iterator[Mapping[str, pa.Table]]:
         wanted = dict(columns or {})
-        asked = list(dict.fromkeys([*names, "images"]))
+        tables = list(dict.fromkeys([*names, "images"]))
         # These columns tell which posts have one of the images, so they are always read.
         more = {"images": ("image_id", *POSTS.key), "posts": POSTS.key}
         read = {name: list(dict.fromkeys([*wanted[name], *more.get(name, ())])) for name in wanted}
         if "images" not in names:
             read["images"] = list(more["images"])
-        for part in parts(asked, read):
+        for part in parts(tables, read):
             chosen = _chosen(part, image_ids)
             if met is not None:
                 met.update(chosen["images"]["image_id"].to_pylist())

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from instagram_assets.demo.json_server import JsonReply, JsonRequest, JsonServer
 
-JsonObject = dict[str, Any]
+_JsonObject = dict[str, Any]
 
 _PRICE_OF_A_START, _PRICE_OF_A_RECORD = 0.01, 0.002
 
@@ -32,11 +32,11 @@ class ApifyActor:
     runs report.
     """
 
-    items: list[JsonObject] = field(default_factory=list[JsonObject])
+    items: list[_JsonObject] = field(default_factory=list[_JsonObject])
     status: str = "SUCCEEDED"
     message: str = ""
     looks: int = 1
-    schema: JsonObject = field(default_factory=dict[str, Any])
+    schema: _JsonObject = field(default_factory=dict[str, Any])
     ends_at: datetime | None = None
 
 
@@ -46,7 +46,7 @@ class ApifyRun:
 
     number: int
     actor: str
-    asked: JsonObject
+    asked: _JsonObject
     options: Mapping[str, str]
     looks: int
     status: str
@@ -199,14 +199,14 @@ class ApifyServer(JsonServer):
     def _run(self, number: str) -> ApifyRun | None:
         return next((run for run in self.runs if run.id == number), None)
 
-    def _collected(self, run: ApifyRun) -> list[JsonObject]:
+    def _collected(self, run: ApifyRun) -> list[_JsonObject]:
         most = run.options.get("maxItems")
         return self.actors[run.actor].items[: int(most) if most else None]
 
     def _cost(self, run: ApifyRun) -> float:
         return _PRICE_OF_A_START + (0 if run.aborted else _PRICE_OF_A_RECORD * len(self._collected(run)))
 
-    def _as_json(self, run: ApifyRun) -> JsonObject:
+    def _as_json(self, run: ApifyRun) -> _JsonObject:
         ended = None if run.looks else run.ended_at or run.started_at + timedelta(seconds=20)
         return {
             "id": run.id,

@@ -3,7 +3,7 @@
 import hashlib
 from typing import Any
 
-JsonObject = dict[str, Any]
+_JsonObject = dict[str, Any]
 
 _SAID = {
     "speaker": ("nobody", "a young woman", "the owner of the cat", "a voice from behind the camera"),
@@ -38,7 +38,7 @@ _ANYTHING = ("It is what the video shows.", "There is more in it than in the tit
 _SECONDS, _SECONDS_OF_UNKNOWN = 3.0, 10.0
 
 
-def response_for(schema: JsonObject, seed: str, video: bytes = b"") -> Any:
+def response_for(schema: _JsonObject, seed: str, video: bytes = b"") -> Any:
     """Return a value that matches a Gemini schema or JSON Schema, chosen by `seed`.
 
     Its timestamps lie within the video.
@@ -60,7 +60,7 @@ def tokens_of_video(content: bytes) -> int:
     return round(290 * (_seconds_of_mp4(content) or _SECONDS_OF_UNKNOWN))
 
 
-def _value(schema: JsonObject, known: JsonObject, name: str, seed: str, place: int, most: float) -> Any:
+def _value(schema: _JsonObject, known: _JsonObject, name: str, seed: str, place: int, most: float) -> Any:
     if reference := schema.get("$ref"):
         schema = known[reference.rpartition("/")[2]]
     if options := schema.get("anyOf"):

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from instagram_assets.demo.gemini_responses import response_for, tokens_of_text, tokens_of_video
 from instagram_assets.demo.json_server import JsonReply, JsonRequest, JsonServer
 
-JsonObject = dict[str, Any]
+_JsonObject = dict[str, Any]
 
 _USD_PER_PROMPT_TOKEN, _USD_PER_ANSWER_TOKEN = 0.30e-6, 2.50e-6
 _PUBLIC = "https://generativelanguage.googleapis.com/v1beta/"
@@ -70,7 +70,7 @@ class GeminiRequest(NamedTuple):
     headers: Mapping[str, str]
 
     @property
-    def json(self) -> JsonObject:
+    def json(self) -> _JsonObject:
         """Return the parsed JSON body."""
         return json.loads(self.body or b"{}")
 
@@ -80,13 +80,13 @@ class GeminiAnswer:
     """The result of a call: the candidate of `generateContent`, or none, and the billed tokens."""
 
     text: str = ""
-    parts: list[JsonObject] | None = None
+    parts: list[_JsonObject] | None = None
     finish: str = "STOP"
     blocked: str = ""
     candidates: bool = True
     answer_tokens: int | None = None
     thought_tokens: int = 0
-    more: JsonObject = field(default_factory=dict[str, Any])
+    more: _JsonObject = field(default_factory=dict[str, Any])
 
 
 class GeminiServer(JsonServer):
@@ -218,10 +218,10 @@ class GeminiServer(JsonServer):
         self.calls.append(
             GeminiCall(model, _text_of(asked.json), sha256, prompt_tokens, candidate_tokens + answer.thought_tokens)
         )
-        usage: JsonObject = {"promptTokenCount": prompt_tokens, "candidatesTokenCount": candidate_tokens}
+        usage: _JsonObject = {"promptTokenCount": prompt_tokens, "candidatesTokenCount": candidate_tokens}
         usage |= {"thoughtsTokenCount": answer.thought_tokens} if answer.thought_tokens else {}
         usage["totalTokenCount"] = sum(usage.values())
-        body: JsonObject = {
+        body: _JsonObject = {
             "usageMetadata": usage,
             "modelVersion": model,
             "responseId": f"response{len(self.calls):05}",
@@ -253,7 +253,7 @@ def google_error(
     return JsonReply(code, {"error": error}, headers or {})
 
 
-def _as_json(stored: StoredFile) -> JsonObject:
+def _as_json(stored: StoredFile) -> _JsonObject:
     return {
         "name": stored.name,
         "displayName": stored.display_name,
@@ -270,19 +270,19 @@ def _no_file(name: str) -> JsonReply:
     return google_error(403, "PERMISSION_DENIED", said)
 
 
-def _named(data: JsonObject, name: str) -> Any:
+def _named(data: _JsonObject, name: str) -> Any:
     """Return a field's value, which protobuf's JSON also accepts in snake_case; None if it is missing."""
     return data.get(name, data.get(re.sub("[A-Z]", lambda letter: "_" + letter[0].lower(), name)))
 
 
-def _contents(body: JsonObject) -> list[JsonObject]:
+def _contents(body: _JsonObject) -> list[_JsonObject]:
     contents = body.get("contents", [])
     return contents if isinstance(contents, list) else [contents]
 
 
-def _parts(body: JsonObject) -> list[JsonObject]:
+def _parts(body: _JsonObject) -> list[_JsonObject]:
     return [part for content in _contents(body) for part in content.get("parts", [])]
 
 
-def _text_of(body: JsonObject) -> str:
+def _text_of(body: _JsonObject) -> str:
     return "\n".join(part["text"] for part in _parts(body) if "text" in part)

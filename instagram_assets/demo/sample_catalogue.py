@@ -24,7 +24,7 @@ def new_media_id(uploaded_at: datetime, low_bits: int) -> int:
     return milliseconds << _LOW_BITS | low_bits
 
 
-MediaKind = Literal["Image", "Sidecar", "Mixed", "Video"]  # mixed: a sidecar whose last part is a video
+_MediaKind = Literal["Image", "Sidecar", "Mixed", "Video"]  # mixed: a sidecar whose last part is a video
 RoleName = TypeVar("RoleName", bound=str)
 
 SEED = 2026
@@ -101,7 +101,7 @@ class SamplePost:
     account: SampleAccount
     number: int
     taken_at: datetime
-    kind: MediaKind
+    kind: _MediaKind
     media: tuple[SampleMedium, ...]
     role: str = ""
     quirk: str = ""
@@ -130,7 +130,7 @@ POST_ROLES = {
     "unknown key": 1,
 }
 REEL_ROLES = {"hidden likes": 3, "collaboration": 2, "music": 8, "no views": 4}
-_KINDS: dict[MediaKind, int] = {"Sidecar": 74, "Mixed": 6, "Video": 35}
+_KINDS: dict[_MediaKind, int] = {"Sidecar": 74, "Mixed": 6, "Video": 35}
 IMAGE_SIZES = (
     (640, 640),
     (640, 640),

@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from instagram_assets import schemas
 from instagram_assets.arrow import compute
+from instagram_assets.schemas.posts import visible_likes_of
 from instagram_assets.storage.duckdb_connection import Query
 
 
@@ -27,17 +28,12 @@ def impressions(posts: pa.Table) -> pa.Table:
     `posts` is a table of `schemas.POSTS`; its `followers` were observed nearest to the post's own observation. Computed
     as by `impression`, with the same nulls; hidden likes are unknown even if the data contains a number.
     """
-    likes = _at_least(visible_likes(posts), 0)
+    likes = _at_least(visible_likes_of(posts), 0)
     reactions = compute.add(likes, _at_least(posts["comments"], 0))
     followers = _at_least(posts["followers"], 1)
     ratio = compute.divide(reactions.cast(pa.float64()), followers.cast(pa.float64()))
     known = posts.select(["post_id", "account", "day", "kind", "likes", "comments", "followers"])
     return schemas.IMPRESSIONS.conform(known.append_column("impression", ratio), "impressions")
-
-
-def visible_likes(posts: pa.Table) -> Any:
-    """The likes of each post, null where `likes_hidden`, even if the data contains a number."""
-    return compute.if_else(compute.fill_null(posts["likes_hidden"], False), None, posts["likes"])
 
 
 def _at_least(numbers: Any, least: int) -> Any:

@@ -11,10 +11,10 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
-from instagram_assets.engagement.post_metrics import visible_likes
 from instagram_assets.engagement.virality_rules import RULES, Floats, Items, rule_description
 from instagram_assets.errors import ContractError, InstagramAssetsError, SettingsError
 from instagram_assets.schemas import VIRAL_LABELS
+from instagram_assets.schemas.posts import visible_likes_of
 from instagram_assets.settings import ViralitySettings
 from instagram_assets.storage.lake import read_table
 
@@ -68,7 +68,7 @@ def viral_labels(posts: pa.Table, ads: pa.Table, options: ViralitySettings) -> p
 
 def virality_items(posts: pa.Table, ads: pa.Table) -> pa.Table:
     """Returns posts, reels and ads as one table of ITEM_COLUMNS; hidden likes become null."""
-    of_posts = _with(posts, id=posts["post_id"], likes=visible_likes(posts))
+    of_posts = _with(posts, id=posts["post_id"], likes=visible_likes_of(posts))
     newest = ads.sort_by([("observed_at", "descending"), ("source_sha256", "descending")])
     first = {ad_id: index for index, ad_id in reversed([*enumerate(newest["ad_id"].to_pylist())])}
     of_ads = newest.take(pa.array(sorted(first.values()), pa.int64()))

@@ -1,7 +1,8 @@
-"""Erases the subject's entry from the account registry (TOML); the rest of the user's file stays byte for byte.
+"""Erases the data subject's entry from the account registry, a TOML file; all other bytes of the file are unchanged.
 
-Groups and tags are the user's own words. A name in them is erased by the rule of all texts: a distinctive one wherever
-it is a whole word, an ordinary word only where an account is meant, or with `--bare`.
+The registry is written by the user, including its groups and tags. A name in them is replaced by the same rule as in
+all texts: a distinctive name wherever it is a whole word, a name that is an ordinary word only where the context shows
+that an account is meant, or with `--bare`.
 """
 
 import json
@@ -36,7 +37,7 @@ _TAIL = re.compile(r"(?:^[ \t]*(?:#.*)?\r?\n)*\Z", re.MULTILINE)
 
 
 def registry_steps(file: Path, forgotten: Forgotten) -> Iterator[Step]:
-    """The step for the registry; none where it is not valid TOML, which its own commands report."""
+    """Yields the step that rewrites the registry; none if it is not valid TOML, which other commands report."""
     text = _read(file)
     if text is not None and (new := remove_entries(text, forgotten)) != text:
         entries = max(1, len(_entries(text)) - len(_entries(new)))
@@ -44,7 +45,10 @@ def registry_steps(file: Path, forgotten: Forgotten) -> Iterator[Step]:
 
 
 def remove_entries(text: str, forgotten: Forgotten) -> str:
-    """The text of a registry without the entries of what is erased, empty rotations, and mentions anywhere else."""
+    """Returns the registry's text without the entries of erased accounts.
+
+    Rotations of groups that have no account left are removed, and erased names elsewhere in the text are replaced.
+    """
     mark = _BOM if text.startswith(_BOM) else ""
     text = text.removeprefix(_BOM)
     kept = _without(text, _ENTRIES, lambda entry: _is_own(entry, forgotten))
@@ -54,12 +58,12 @@ def remove_entries(text: str, forgotten: Forgotten) -> str:
 
 
 def registry_words(file: Path) -> str:
-    """All words of a registry, one per line, for searching: `[rotation.jane]` gives `jane` as a whole word."""
+    """Returns all words of a registry, one per line, for searching: `[rotation.jane]` gives `jane` as a whole word."""
     return "\n".join(token.value if token.is_string else token.text for token in toml_tokens(_read(file) or ""))
 
 
 def _without(text: str, table: str, is_gone: _IsGone) -> str:
-    """The text without the entries of a table for which `is_gone` holds, in any TOML notation."""
+    """Returns the TOML text without those entries of `table` for which `is_gone` is true, in any TOML notation."""
     cuts, found = list[tuple[int, int]](), list(toml_statements(text))
     headers = [number for number, each in enumerate(found) if each.is_header]
     for number, end in zip(headers, [*headers, len(found)][1:], strict=True):
@@ -74,7 +78,7 @@ def _without(text: str, table: str, is_gone: _IsGone) -> str:
 
 
 def _without_inline(text: str, statement: TomlStatement, table: str, is_gone: _IsGone) -> str:
-    """A statement of a table that is written inline, not under its own headers."""
+    """Returns the text of a statement without the removed entries, if it writes `table` inline, without own headers."""
     whole = text[statement.start : statement.end]
     if statement.is_header or statement.path[:1] != (table,):
         return whole
@@ -88,7 +92,7 @@ def _without_inline(text: str, statement: TomlStatement, table: str, is_gone: _I
 
 
 def _parsed(text: str, table: str) -> dict[str, Any]:
-    """The parsed table of a piece of TOML; of an array its first entry."""
+    """Returns the table named `table` in a TOML fragment (the first entry of an array of tables); empty if invalid."""
     try:
         found: Any = tomllib.loads(text)[table]
         said = found[0] if isinstance(found, list) else found
@@ -98,7 +102,7 @@ def _parsed(text: str, table: str) -> dict[str, Any]:
 
 
 def _without_names(text: str, forgotten: Forgotten) -> str:
-    """The text with pseudonyms for names, also those that are parts of a key: `[rotation.jane]`."""
+    """Returns the TOML text with erased names replaced by pseudonyms, also in keys such as `[rotation.jane]`."""
     return forgotten.scrub("".join(_scrubbed(token, forgotten) for token in toml_tokens(text)))
 
 
@@ -110,7 +114,7 @@ def _scrubbed(token: TomlToken, forgotten: Forgotten) -> str:
 
 
 def _without_duplicates(text: str) -> str:
-    """The text without the second of two rotations whose groups have the same name after scrubbing."""
+    """Returns the TOML text without duplicate rotations, whose groups got the same name when names were replaced."""
     seen, cuts = set[tuple[str, ...]](), list[tuple[int, int]]()
     is_second = False
     for each in toml_statements(text):

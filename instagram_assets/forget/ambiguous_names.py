@@ -1,4 +1,4 @@
-"""Account names that are ordinary words: erased only where an account is meant, and counted where they stay."""
+"""Account names that are ordinary words: erased only where an account is meant; rows that keep the word are counted."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -23,9 +23,9 @@ _WHOSE = ("account", "owner", "commenter")
 
 
 class AmbiguousName(NamedTuple):
-    """An account name that is an ordinary word, and the number of others' rows that use it as a word.
+    """An erased account name that is an ordinary word, and the number of other people's rows that use the word.
 
-    `can_go` is false for a number and for a word of this program, which are never erased as bare words.
+    `can_go` is false if the name is never erased as a bare word: a number, or a word of this program.
     """
 
     name: str
@@ -34,17 +34,17 @@ class AmbiguousName(NamedTuple):
 
 
 def is_removable(name: str) -> bool:
-    """Whether a name can be erased as a bare word: no number, no word of two letters, no word of this program."""
+    """Whether a name can be erased as a bare word: not a number, a word of two letters or a word of this program."""
     return not why_not_removable(name)
 
 
 def ordinary_word_names(known: Identifiers) -> list[str]:
-    """The names that are erased, and searched for, only where nothing but an account can be meant."""
+    """Returns the account names that are erased, and searched for, only where the context shows an account is meant."""
     return sorted(name for name in known.accounts if not name.startswith("#") and not known.counts_alone(name))
 
 
 def why_not_removable(name: str) -> str:
-    """Why a name is never erased as a bare word; empty for one that can be."""
+    """Returns why a name is never erased as a bare word; empty for a name that can be."""
     if is_word_of_ours(name):
         return "a word of this program"
     if is_standalone_name(name):
@@ -53,7 +53,7 @@ def why_not_removable(name: str) -> str:
 
 
 def require_removable(known: Identifiers) -> None:
-    """Raise ForgetError where a name cannot be erased as a bare word though that was requested."""
+    """Raises ForgetError if erasing bare words was requested and one of the names can never be erased like that."""
     never = [(name, why) for name in ordinary_word_names(known) if (why := why_not_removable(name))]
     if never:
         reasons = "; ".join(f"{name} is {why}" for name, why in never)
@@ -64,7 +64,7 @@ def require_removable(known: Identifiers) -> None:
 
 
 def count_ambiguous_names(lake: UPath, known: Identifiers) -> list[AmbiguousName]:
-    """The ambiguous names of a subject with their counts. Raises StorageError for damaged tables."""
+    """Returns the ambiguous names among `known` with their row counts. Raises StorageError for damaged tables."""
     return [
         AmbiguousName(name, sum(_rows(lake, name, known)), is_removable(name)) for name in ordinary_word_names(known)
     ]

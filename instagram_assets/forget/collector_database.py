@@ -1,6 +1,6 @@
-"""Erases from the collectors' database and files: rows, stored pages and users' files of the subject.
+"""Erases the data subject from the collectors' database and files: rows, stored pages and files written for users.
 
-Rate limits and the budget of hashtags are counted from past requests, so these stay, without a name.
+Rate limits and the hashtag budget are computed from past requests, so the rows of requests are kept without the name.
 """
 
 import json
@@ -18,7 +18,7 @@ from instagram_assets.collect.unknown_responses import subject_of_response
 from instagram_assets.forget import files_and_folders
 from instagram_assets.forget.erasure_steps import Step
 from instagram_assets.forget.file_operations import remove_path
-from instagram_assets.ingest.redact.redactor import GONE, Scrubber, scrubbed_name
+from instagram_assets.ingest.redact.redactor import GONE, RecordRedactor, scrubbed_name
 from instagram_assets.privacy.forgotten_identifiers import ERASED_ID as FORGOTTEN_ID
 from instagram_assets.privacy.forgotten_identifiers import Forgotten
 
@@ -40,7 +40,7 @@ class _Change(NamedTuple):
 
 
 def collector_steps(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
-    """The steps for users' files, the database in a folder, and the raw answers stored beside it.
+    """Yields the steps for files that `scrape-users` wrote, the database in `folder` and the raw responses beside it.
 
     Raises StorageError when the database is damaged.
     """
@@ -57,13 +57,13 @@ def collector_steps(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[
     for path in sorted((folder / ANSWERS).glob("*.json")):
         text = path.read_text("utf-8", "replace")
         if (
-            forgotten.has("account", subject_of_response(path)) or Scrubber(forgotten).text(text) != text
+            forgotten.has("account", subject_of_response(path)) or RecordRedactor(forgotten).text(text) != text
         ):  # stored for adapting the collector; any later answer serves too
             yield Step(_AREA, files_and_folders.path_below(path, root), "remove", 1, partial(remove_path, path))
 
 
 def user_output_folders(folder: Path) -> list[Path]:
-    """The folders into which `scrape-users` ever wrote, by the database in `folder`; none where there is none."""
+    """Returns the folders into which `scrape-users` ever wrote, from the database in `folder`; empty without one."""
     return known_output_folders(CollectorDatabase(folder)) if (folder / DATABASE_FILE).exists() else []
 
 
@@ -73,7 +73,7 @@ def user_output_files(folder: Path) -> list[Path]:
 
 
 def _user_file_steps(path: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
-    if _is_all_gone(path, Scrubber(forgotten)):  # also where it is named after a former name of the account
+    if _is_all_gone(path, RecordRedactor(forgotten)):  # also where it is named after a former name of the account
         yield Step(
             _AREA,
             scrubbed_name(files_and_folders.path_below(path, root), forgotten),
@@ -85,9 +85,9 @@ def _user_file_steps(path: Path, root: Path, forgotten: Forgotten) -> Iterator[S
         yield from files_and_folders.file_steps(_AREA, path, root, forgotten)
 
 
-def _is_all_gone(path: Path, scrubber: Scrubber) -> bool:
+def _is_all_gone(path: Path, redactor: RecordRedactor) -> bool:
     try:
-        return all(scrubber.record(json.loads(record)) is GONE for record in record_lines_of(path))
+        return all(redactor.record(json.loads(record)) is GONE for record in record_lines_of(path))
     except ValueError:  # damaged: its bytes are searched instead
         return False
 
@@ -104,11 +104,11 @@ def _forget(folder: Path, forgotten: Forgotten) -> int:
 
 
 def _changes(connection: sqlite3.Connection, forgotten: Forgotten) -> Iterator[_Change]:
-    scrubber, of_ids = Scrubber(forgotten), _named_by_id(connection, forgotten)
+    redactor, of_ids = RecordRedactor(forgotten), _named_by_id(connection, forgotten)
     for table in _NAMED:
         for row in connection.execute(f"SELECT rowid AS number, * FROM {table}").fetchall():
             if not forgotten.has("account", row["subject"]) and (row["site"], row["subject"]) not in of_ids:
-                yield from _scrubbed(table, row, scrubber)
+                yield from _scrubbed(table, row, redactor)
             elif table == "requests":
                 statement = "UPDATE requests SET subject = ?, what = ?, reason = '' WHERE id = ?"
                 subject = _anonymous_subject(connection, row["subject"])
@@ -116,17 +116,17 @@ def _changes(connection: sqlite3.Connection, forgotten: Forgotten) -> Iterator[_
             else:
                 yield _Change(f"DELETE FROM {table} WHERE rowid = ?", (row["number"],))
     for row in connection.execute("SELECT rowid AS number, * FROM identities").fetchall():
-        yield from _scrubbed("identities", row, scrubber)
+        yield from _scrubbed("identities", row, redactor)
     for row in connection.execute("SELECT rowid AS number, folder FROM output_folders").fetchall():
-        if scrubber.text(row["folder"]) != row["folder"]:  # its path mentions the name
+        if redactor.text(row["folder"]) != row["folder"]:  # its path mentions the name
             yield _Change("DELETE FROM output_folders WHERE rowid = ?", (row["number"],))
     for row in connection.execute("SELECT rowid AS number, page FROM pages").fetchall():
-        if (page := _page(bytes(row["page"]), scrubber, forgotten)) != bytes(row["page"]):
+        if (page := _page(bytes(row["page"]), redactor, forgotten)) != bytes(row["page"]):
             yield _Change("UPDATE pages SET page = ? WHERE rowid = ?", (page, row["number"]))
 
 
 def _anonymous_subject(connection: sqlite3.Connection, subject: str) -> str:
-    """The replacement of a subject in its requests; hashtags stay distinguishable, since a budget counts them."""
+    """Returns what replaces a subject in its request rows; hashtags stay distinguishable, for the hashtag budget."""
     if not subject.startswith("#"):
         return FORGOTTEN_ID
     first = connection.execute("SELECT MIN(id) FROM requests WHERE subject = ?", (subject,)).fetchone()[0]
@@ -134,24 +134,24 @@ def _anonymous_subject(connection: sqlite3.Connection, subject: str) -> str:
 
 
 def _named_by_id(connection: sqlite3.Connection, forgotten: Forgotten) -> frozenset[tuple[str, str]]:
-    """The sites and names of accounts whose numeric id is erased, perhaps under a newer name."""
+    """Returns the (site, name) pairs of accounts whose numeric id is erased, even if the account has a newer name."""
     rows = connection.execute("SELECT site, subject, profile_id FROM subjects").fetchall()
     return frozenset((row["site"], row["subject"]) for row in rows if forgotten.has("profile_id", row["profile_id"]))
 
 
-def _scrubbed(table: str, row: sqlite3.Row, scrubber: Scrubber) -> Iterator[_Change]:
+def _scrubbed(table: str, row: sqlite3.Row, redactor: RecordRedactor) -> Iterator[_Change]:
     names = _TEXTS[table]
     before = [row[name] for name in names]
-    after = [None if text is None else scrubber.text(text) for text in before]
+    after = [None if text is None else redactor.text(text) for text in before]
     if after != before:
         columns = ", ".join(f"{name} = ?" for name in names)
         yield _Change(f"UPDATE {table} SET {columns} WHERE rowid = ?", (*after, row["number"]))
 
 
-def _page(page: bytes, scrubber: Scrubber, forgotten: Forgotten) -> bytes:
-    """A stored page without what is erased: a header in its first line, then one record per line."""
+def _page(page: bytes, redactor: RecordRedactor, forgotten: Forgotten) -> bytes:
+    """Returns a stored page (JSON lines: a header, then one record per line) without the erased posts and records."""
     head, *records = (json.loads(line) for line in page.split(b"\n")[:-1])
-    kept = [cleaned for record in records if (cleaned := scrubber.record(record)) is not GONE]
+    kept = [cleaned for record in records if (cleaned := redactor.record(record)) is not GONE]
     posts = [post for post in head["posts"] if not forgotten.has("shortcode", post[0])]
     if kept == records and posts == head["posts"]:
         return page

@@ -1,4 +1,4 @@
-"""Erases from the exported Delta tables: rows of the subject, then all older versions, which still have them."""
+"""Erases the data subject's rows from the exported Delta tables, with all older versions, which still contain them."""
 
 import hashlib
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from instagram_assets.datasets.delta.locations import TableLocation
 from instagram_assets.datasets.delta.log import LOG
 from instagram_assets.forget.erasure_steps import Step, StepResult, scrub_with_counts
 from instagram_assets.forget.text_files import MentionFilter
-from instagram_assets.ingest.redact.redactor import Scrubber
+from instagram_assets.ingest.redact.redactor import RecordRedactor
 from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.privacy.table_scrub import scrub_table
 from instagram_assets.settings import Settings
@@ -22,7 +22,7 @@ _AREA = "datasets"
 
 
 def delta_steps(settings: Settings, root: UPath, forgotten: Forgotten) -> Iterator[Step]:
-    """A step for each table that mentions the subject in any version, in its log or in files set aside."""
+    """Yields a step per Delta table whose data files (any version), Delta log or set-aside files have the subject."""
     for target in delta_locations(settings):
         for spec in TABLES:
             location = table_location(target, spec.name, settings.delta.options, root.storage_options)
@@ -37,15 +37,15 @@ def delta_locations(settings: Settings) -> list[str]:
 
 
 def _rows_in(location: TableLocation, forgotten: Forgotten) -> int:
-    """The number of rows and log entries, of any version, that mention the subject."""
-    may_mention, scrubber = MentionFilter(forgotten), Scrubber(forgotten)
+    """Returns the number of rows and Delta log entries, of all versions of a table, that mention the data subject."""
+    may_mention, redactor = MentionFilter(forgotten), RecordRedactor(forgotten)
     found = 0
     for name in location.names():
         if name.endswith(".parquet"):
             rows = rows_of_file(location, name)
             found += 1 if rows is None else scrub_with_counts(rows, forgotten).rows
         elif may_mention(text := location.read(name).decode("utf-8", "replace")):
-            found += scrubber.text(text) != text
+            found += redactor.text(text) != text
     return found
 
 
@@ -60,5 +60,5 @@ def _forget(location: TableLocation, spec: TableSpec, forgotten: Forgotten, rows
 
 
 def _hash_in_log(location: TableLocation, name: str) -> str:
-    """The hash of a log file, which keeps its name when it is rewritten; empty for data files."""
+    """Returns the SHA-256 of a Delta log file, which keeps its name when rewritten; empty for a data file."""
     return hashlib.sha256(location.read(name)).hexdigest() if name.startswith(f"{LOG}/") else ""

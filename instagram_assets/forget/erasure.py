@@ -1,7 +1,8 @@
-"""The whole erasure: find the subject, plan the steps, write tombstones, apply the steps, verify and report.
+"""The whole erasure: find the data subject, plan the steps, write tombstones, apply the steps, verify and report.
 
-Tombstones are written first, so that nothing of the subject is ingested meanwhile; then a journal records what is being
-erased until a byte search finds nothing more. Interrupted anywhere and repeated, it ends in the same state.
+Tombstones are written first, so that the subject's data is not ingested again in the meantime. Then a journal records
+which identifiers are being erased, until a byte search finds none of them. An erasure that was interrupted at any point
+and is repeated ends in the same state.
 """
 
 import secrets
@@ -40,7 +41,7 @@ from instagram_assets.privacy.tombstones import Tombstones, add_tombstones, load
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import make_folder, sweep
 from instagram_assets.storage.lake import lake_root
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 StepPlanner = Callable[[Settings, Forgotten], Iterator[Step]]
 """Plans the steps that erase what is forgotten from one area of the data folder, by what is stored there now."""
@@ -59,10 +60,11 @@ _SHOWN = 10
 
 
 def find_subject(settings: Settings, text: str, *, is_bare: bool = False) -> ErasureSubject:
-    """What the user's text names, with all its identifiers, including those that an interrupted attempt found.
+    """Returns the data subject that the user's `text` names, with all its identifiers in the stored data.
 
-    With `is_bare`, names that are ordinary words are erased as bare words too. Nothing is written. Raises ForgetError
-    for text that names nothing, StorageError for damaged files.
+    Identifiers that an interrupted erasure of it found are included. With `is_bare`, names that are ordinary words are
+    erased as bare words too. Nothing is written. Raises ForgetError for text that names nothing, StorageError for
+    damaged files.
     """
     ownership = LakeOwnership(lake_root(settings))
     accounts, posts = ownership.account_names, ownership.post_keys
@@ -76,7 +78,7 @@ def find_subject(settings: Settings, text: str, *, is_bare: bool = False) -> Era
 def subject_of_target(
     settings: Settings, target: ErasureTarget, ownership: LakeOwnership | None = None, *, is_bare: bool = False
 ) -> ErasureSubject:
-    """As `find_subject`, for a parsed target."""
+    """Like `find_subject`, for a target that is parsed already."""
     privacy = settings.folder("privacy")
     tombstones = _tombstones(privacy)
     subject = collect_identifiers(
@@ -92,7 +94,7 @@ def subject_of_target(
 
 
 def _with_bare(subject: ErasureSubject, tombstones: Tombstones, *, is_bare: bool) -> ErasureSubject:
-    """The subject with the names that are erased as bare words, now or since an earlier erasure."""
+    """Returns the subject with the ordinary-word names that are erased as bare words, now or by an earlier erasure."""
     words = ordinary_word_names(subject.identifiers)
     bare = frozenset(name for name in words if tombstones.is_bare(name) or (is_bare and is_removable(name)))
     whole, tombstoned = (replace(known, bare=bare) for known in (subject.identifiers, subject.tombstoned))
@@ -106,13 +108,13 @@ def _has_tombstone(subject: ErasureSubject, tombstones: Tombstones) -> bool:
 
 
 def planners_for(subject: ErasureSubject, first: Sequence[StepPlanner] = ()) -> list[StepPlanner]:
-    """All planners for a subject, in order: `first` are those that refuse to run while other processes are at work."""
+    """Returns all step planners for a subject, in order; those in `first` refuse if other processes are running."""
     features = partial(feature_steps, text_hashes=subject.text_hashes)
     return [*first, *(features if planner is feature_steps else planner for planner in _PLANNERS)]
 
 
 def plan_erasure(settings: Settings, subject: ErasureSubject, planners: Iterable[StepPlanner]) -> list[Step]:
-    """The steps of an erasure; nothing is changed."""
+    """Returns the steps of an erasure, without applying them."""
     return [step for planner in planners for step in planner(settings, subject.identifiers)]
 
 
@@ -125,10 +127,11 @@ def erase(
     previewed: Sequence[Step] = (),
     rows: Iterable[DatabaseRow] = (),
 ) -> ErasureReport:
-    """Erase a subject and verify it; `previewed` are the steps where they have been planned already.
+    """Erases a data subject, verifies the erasure with a byte search and returns the report.
 
-    `rows` of databases on servers are read only afterwards, to be searched as files are. Raises ForgetError when
-    something of the subject is still found, with the places.
+    `previewed` are the steps if they were planned before, for a preview. `rows` are rows of databases on servers; they
+    are read after all steps, and searched like files. Raises ForgetError with the locations if an identifier is still
+    found.
     """
     privacy = settings.folder("privacy")
     is_first = find_key(privacy, "tombstones") is None
@@ -138,7 +141,7 @@ def erase(
         subject = subject_of_target(settings, subject.target, is_bare=bool(subject.identifiers.bare))
     name, report = _name_of(tombstones, subject.target), ErasureReport()
     make_folder(privacy / erasure_journal.JOURNAL_FOLDER)
-    with alone_in(privacy / erasure_journal.JOURNAL_FOLDER, _ELSEWHERE):
+    with folder_lock(privacy / erasure_journal.JOURNAL_FOLDER, _ELSEWHERE):
         began = datetime.now(UTC)
         whole = erasure_journal.start_journal(privacy, name, subject)
         report.tombstones = add_tombstones(privacy, whole.tombstoned, began.date())
@@ -172,10 +175,10 @@ def erase(
 def erase_tombstoned(
     settings: Settings, first: Sequence[StepPlanner] = (), on_step: Callable[[Step], None] = lambda step: None
 ) -> ErasureReport:
-    """Erase everything that has a tombstone: after a restore, which brings back what a backup still had.
+    """Erases all data that has a tombstone; used after a restore, since a backup can contain erased data.
 
     Accounts and posts that are in the lake again are found by their hashes and erased as before; then every remaining
-    word is compared with the tombstones. Raises StorageError when these cannot be read.
+    word is compared with the tombstones. Raises StorageError when the tombstones cannot be read.
     """
     privacy, report = settings.folder("privacy"), ErasureReport()
     tombstones = load_tombstones(privacy)
@@ -204,7 +207,7 @@ def _tombstoned_targets(tombstones: Tombstones, ownership: LakeOwnership) -> Ite
 
 
 def _sweep(settings: Settings) -> None:
-    """Remove temporary files of killed processes, which may hold something of the subject."""
+    """Removes temporary files of killed processes, which can contain data of the subject."""
     of_users = user_output_folders(settings.folder("collection"))
     for folder in (settings.data_dir.absolute(), Path(settings.lake_uri), settings.folder("media"), *of_users):
         if folder.is_dir():
@@ -225,11 +228,11 @@ def _still_there(settings: Settings, searched: ByteSearchResult) -> str:
 
 
 def _name_of(tombstones: Tombstones, target: ErasureTarget) -> str:
-    """A keyed hash of the target, as its file name: only whoever has the key can compute it."""
+    """Returns a keyed hash of the target, used as its file name: only a holder of the key can compute it."""
     return tombstones.mark("account" if target.kind in ("account", "hashtag") else "post_id", target.value)[:32]
 
 
 def _tombstones(privacy: Path) -> Tombstones:
-    """The tombstones for reading: where there is no key yet, with a temporary one."""
+    """Returns the tombstones for reading; if there is no key yet, with a temporary key."""
     key = find_key(privacy, "tombstones")
     return tombstone_key(privacy) if key else Tombstones(secrets.token_bytes(32))

@@ -1,7 +1,7 @@
-"""The journal of an erasure in progress: its identifiers in clear, so that an interrupted one can be completed.
+"""The journal of a running erasure: its identifiers in clear text, so that an interrupted erasure can be completed.
 
-`<privacy>/forgetting/<keyed hash>.json`, readable by its owner alone, removed when the erasure is verified. Identifiers
-that the first attempt found cannot be found again once their rows are erased.
+The file is `<privacy>/forgetting/<keyed hash>.json`, readable by its owner only, and removed when the erasure is
+verified. It is needed because identifiers cannot be found again once the rows that contain them are erased.
 """
 
 import json
@@ -21,7 +21,7 @@ _PARTS = tuple(part.name for part in fields(Identifiers) if part.name != "accoun
 
 
 def start_journal(privacy: Path, name: str, subject: ErasureSubject) -> ErasureSubject:
-    """Store the subject under a keyed hash, merged with what an interrupted attempt found; returns the result."""
+    """Writes the subject to the journal `name`, merged with that of an interrupted erasure; returns the merged one."""
     file = _file(privacy, name)
     whole = _merge(_read(file), subject) if file.exists() else subject
     try:
@@ -38,13 +38,13 @@ def start_journal(privacy: Path, name: str, subject: ErasureSubject) -> ErasureS
 
 
 def with_journaled(privacy: Path, name: str, subject: ErasureSubject) -> ErasureSubject:
-    """The subject merged with what an interrupted attempt had found; nothing is written."""
+    """Returns the subject merged with the journal of an interrupted erasure, if there is one; nothing is written."""
     file = _file(privacy, name)
     return _merge(_read(file), subject) if file.exists() else subject
 
 
 def unfinished_targets(privacy: Path) -> list[ErasureTarget]:
-    """The targets of erasures that were interrupted or are running; unreadable journals are skipped."""
+    """Returns the targets of interrupted and running erasures; unreadable journals are skipped."""
     found: list[ErasureTarget] = []
     for file in sorted((privacy / JOURNAL_FOLDER).glob("*.json")):
         with suppress(StorageError):
@@ -53,9 +53,9 @@ def unfinished_targets(privacy: Path) -> list[ErasureTarget]:
 
 
 def append_outcome(privacy: Path, name: str, step: dict[str, Any]) -> None:
-    """Append what a step did, so that the report of a repeated erasure counts the interrupted attempt too.
+    """Appends the result of a step to the journal, so that a repeated erasure can report it too.
 
-    Not synced to disk: after a power cut the last lines may be missing, and the counts are then lower bounds.
+    Not synced to disk: after a power failure the last lines can be missing, and the counts are then lower bounds.
     """
     file = _outcomes_file(privacy, name)
     with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as stream:
@@ -63,7 +63,7 @@ def append_outcome(privacy: Path, name: str, step: dict[str, Any]) -> None:
 
 
 def read_outcomes(privacy: Path, name: str) -> list[dict[str, Any]]:
-    """The outcomes of steps that no report counts yet; a truncated last line is skipped."""
+    """Returns the journaled results of steps that are not in a report yet; a truncated last line is skipped."""
     try:
         lines = _outcomes_file(privacy, name).read_bytes().splitlines()
     except FileNotFoundError:
@@ -76,17 +76,17 @@ def read_outcomes(privacy: Path, name: str) -> list[dict[str, Any]]:
 
 
 def clear_outcomes(privacy: Path, name: str) -> None:
-    """Remove the outcomes of the steps: the report has them."""
+    """Removes the journaled results of steps, once a report contains them."""
     remove_durably(_outcomes_file(privacy, name))
 
 
 def finish_journal(privacy: Path, name: str) -> None:
-    """Remove the journal: the erasure is verified."""
+    """Removes the journal of an erasure, once it is verified."""
     remove_durably(_file(privacy, name))
 
 
 def _merge(old: ErasureSubject, new: ErasureSubject) -> ErasureSubject:
-    """The union of what two attempts found."""
+    """Returns the union of the identifiers that two attempts at the same erasure found."""
     return replace(
         new,
         identifiers=_union(old.identifiers, new.identifiers),

@@ -1,4 +1,4 @@
-"""Applies the steps of an erasure, counts what they did, and writes the report: counts and hashes, without any name."""
+"""Applies the steps of an erasure, counts their results, and writes the report: counts and hashes, but no names."""
 
 import json
 from collections import Counter
@@ -24,7 +24,7 @@ _BEGUN = "begun"
 
 @dataclass(frozen=True)
 class StepOutcome:
-    """What a step did in one area: files removed and rewritten, rows, bytes, and the SHA-256 of the files written."""
+    """The result of one step in one area: files removed and rewritten, rows, bytes, and SHA-256 of written files."""
 
     area: str
     removed: int
@@ -34,22 +34,22 @@ class StepOutcome:
     hashes: list[str]
 
     def to_json(self) -> dict[str, Any]:
-        """The line of the journal."""
+        """Returns the result as the JSON object of a journal line."""
         line = asdict(self)
         return {"place": line.pop("area"), **line}
 
     @classmethod
     def from_json(cls, line: dict[str, Any]) -> "StepOutcome":
-        """Raises TypeError for a line with other fields."""
+        """Returns the result in a journal line. Raises TypeError for a line with other fields."""
         return cls(**{"area" if key == "place" else key: value for key, value in line.items()})
 
 
 @dataclass
 class ErasureReport:
-    """What an erasure did: files, rows and bytes by area, what the final byte search found, and what was not erased.
+    """What an erasure did: files, rows and bytes by area, matches of the final byte search, and what was not erased.
 
-    `ambiguous_names` are names that are ordinary words, of which only mentions of the account were erased and searched.
-    `at_least` are areas in which an interrupted attempt may have done more than it could write to the journal.
+    `ambiguous_names` are names that are ordinary words: only their mentions as an account were erased and searched for.
+    `at_least` are areas whose counts are lower bounds, since an interrupted attempt did not journal its last step.
     """
 
     removed: Counter[str] = field(default_factory=Counter[str])
@@ -67,7 +67,7 @@ class ErasureReport:
     proof: Path | None = None
 
     def add(self, done: StepOutcome) -> None:
-        """Add what a step did."""
+        """Adds the result of a step to the counts."""
         for counter, number in (
             (self.removed, done.removed),
             (self.rewritten, done.rewritten),
@@ -79,7 +79,7 @@ class ErasureReport:
         self.hashes += [{"place": done.area, "sha256": found} for found in done.hashes]
 
     def add_journaled(self, lines: Iterable[dict[str, Any]]) -> None:
-        """Add what interrupted attempts wrote to the journal; a step begun and not ended is one of `at_least`."""
+        """Adds the journaled results of interrupted attempts; areas of steps without a result are put in `at_least`."""
         open_area: str | None = None
         for line in lines:
             if open_area and _BEGUN in line:
@@ -98,7 +98,7 @@ def apply_steps(
     on_step: Callable[[Step], None],
     write_journal: Callable[[dict[str, Any]], None] = lambda line: None,
 ) -> None:
-    """Apply each step, add it to the report, and write its begin and its outcome to the journal."""
+    """Applies each step, adds its result to the report, and writes its start and its result to the journal."""
     for step in steps:
         on_step(step)
         write_journal({_BEGUN: step.area})
@@ -118,7 +118,7 @@ def _outcome(settings: Settings, step: Step, done: int | StepResult) -> StepOutc
 
 
 def _rewritten_sha256(settings: Settings, step: Step) -> str | None:
-    """The SHA-256 of the file that a step rewrote; null where it is not on a disk, or not a file."""
+    """Returns the SHA-256 of the file that a step rewrote; null if it is in an object store or is not a file."""
     first, _, rest = step.path.partition("/")
     roots = {"lake": Path(settings.lake_uri), "media": settings.folder("media")}
     path = roots[first] / rest if first in roots else settings.data_dir.absolute() / step.path
@@ -126,7 +126,10 @@ def _rewritten_sha256(settings: Settings, step: Step) -> str | None:
 
 
 def write_proof(privacy: Path, name: str, subject: ErasureSubject, report: ErasureReport, began: datetime) -> Path:
-    """Write the report of an erasure as JSON; it names nobody, but whoever has the key can compute the name's hash."""
+    """Writes the report of an erasure as a JSON file and returns its path.
+
+    The report contains no names. `name` is the keyed hash of the subject, which only a holder of the key can compute.
+    """
     known = subject.identifiers
     content: dict[str, Any] = {
         "subject": name,
@@ -163,6 +166,6 @@ def write_proof(privacy: Path, name: str, subject: ErasureSubject, report: Erasu
 
 
 def _unused_path(folder: Path, name: str) -> Path:
-    """A path that does not exist yet: a report is never overwritten, even of the same subject within one second."""
+    """Returns a path that does not exist yet, so that no report is overwritten, not even within the same second."""
     names = chain([f"{name}.json"], (f"{name}-{number}.json" for number in count(2)))
     return next(path for each in names if not (path := folder / each).exists())

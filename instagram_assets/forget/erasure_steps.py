@@ -1,6 +1,6 @@
 """One step of an erasure (`Step`): a file, folder or database that is removed or rewritten; planned, then applied.
 
-Also the scrubbing of an Arrow table with the row counts that a step reports.
+Also the scrubbing of Arrow tables, with the row counts that a step reports.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from instagram_assets.storage.atomic import is_local
 
 
 class StepResult(NamedTuple):
-    """What a step did, where only it can tell: files removed, SHA-256 of each file written, rows affected, bytes."""
+    """What a step did, if only the step knows it: files removed, SHA-256 of each file written, rows affected, bytes."""
 
     removed: int
     rewritten: Sequence[str]
@@ -32,10 +32,10 @@ class StepResult(NamedTuple):
 class Step:
     """The removal or rewriting of one file, folder or database; `apply` does it atomically and is idempotent.
 
-    `area` is the part of the data folder by which steps are counted in previews and reports (`lake`, `media`,
-    `inbox`), `path` is relative to the data folder where possible, `rows` is the number of the subject's rows, records
-    or entries. `apply` returns the bytes written, or a `StepResult` where the caller cannot know the rest;
-    `is_certain` is false where there may be nothing to do.
+    `area` groups steps in previews and reports by data area (`lake`, `media`, `inbox`), `path` is relative to the data
+    folder where possible, `rows` is the number of the subject's rows, records or entries. `apply` returns the bytes
+    written, or a `StepResult` if the other counts are known only afterwards; `is_certain` is false if the step possibly
+    has nothing to do.
     """
 
     area: str
@@ -47,7 +47,7 @@ class Step:
 
 
 def sha256_of_stored(path: Path | UPath) -> str:
-    """The SHA-256 of a file on a disk or in an object store, as hexadecimal digits."""
+    """Returns the SHA-256 of a file on a disk or in an object store, as hexadecimal digits."""
     if isinstance(path, UPath) and not is_local(path):
         # Not opened: fsspec caches the size that the file had before.
         store: Any = path.fs
@@ -60,7 +60,7 @@ _ROW = "__row"
 
 
 class ScrubbedTable(NamedTuple):
-    """A scrubbed table (the same object when nothing changed), with the number of rows removed and of rows changed."""
+    """A scrubbed table (the same object if unchanged), with the number of rows removed and of rows changed."""
 
     table: pa.Table
     removed: int = 0
@@ -72,7 +72,7 @@ class ScrubbedTable(NamedTuple):
 
 
 def scrub_with_counts(table: pa.Table, forgotten: Forgotten) -> ScrubbedTable:
-    """As `scrub_table`, with the number of rows that were removed and of those that were changed."""
+    """Like `scrub_table`, with the number of rows that were removed and of those that were changed."""
     after = scrub_table(table.append_column(_ROW, pa.array(np.arange(table.num_rows))), forgotten)
     kept = after[_ROW]
     after = after.drop_columns([_ROW])

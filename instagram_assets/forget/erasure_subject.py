@@ -1,8 +1,8 @@
-"""What is to be erased: the target that a user's text names, and all its identifiers found in the lake.
+"""The data subject of an erasure: the target that a user's text names, and all its identifiers in the lake.
 
-An account includes its numeric id and the names that id had; its posts, under whichever account they were collected;
-and the pictures and videos to which nobody else's rows refer. What others published and it merely collected goes with
-its collection, but may be collected again by others, so it gets no tombstone.
+The identifiers of an account are its numeric id and all names that the id had; its posts, no matter from which account
+they were collected; and the images and videos to which nobody else's rows refer. Posts of others that were collected
+under the account or hashtag are erased too. They get no tombstone, since other collections can include them.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from instagram_assets.privacy.forgotten_identifiers import Identifiers, is_searc
 from instagram_assets.sources import account_and_hashtag_names
 from instagram_assets.storage.fingerprints import url_identity
 
-TargetKind = Literal["account", "hashtag", "post", "image"]
+_TargetKind = Literal["account", "hashtag", "post", "image"]
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".heic", ".mp4", ".mov")
@@ -35,7 +35,7 @@ _SHORTCODE = re.compile(r"(?=[A-Za-z0-9_-]*[A-Z-])[A-Za-z0-9_-]{5,64}")
 class ErasureTarget(NamedTuple):
     """What is to be erased; `value` is an account name, a `#tag`, a post's id or shortcode, or an image's SHA-256."""
 
-    kind: TargetKind
+    kind: _TargetKind
     value: str
 
     def __str__(self) -> str:
@@ -45,10 +45,10 @@ class ErasureTarget(NamedTuple):
 def parse_target(
     text: str, media: Path, is_account: Callable[[str], bool], is_post: Callable[[str], bool]
 ) -> ErasureTarget:
-    """Parse what a user names: `@name`, a name, `#tag`, a URL, an id, a shortcode, a SHA-256 or a file.
+    """Returns the target that a user names: `@name`, a name, `#tag`, a URL, an id, a shortcode, a SHA-256 or a file.
 
-    `is_account` and `is_post` tell whether the lake has one of that name, where a word could be either. `media` is the
-    media folder, which has the image files. Raises ForgetError, with what to write instead, for anything else.
+    `is_account` and `is_post` tell whether the lake has an account or post of that name, for words that could be
+    either. `media` is the folder of image files. Raises ForgetError, with what to write instead, for any other text.
     """
     text = text.strip()
     if not text:
@@ -78,9 +78,10 @@ def _named(read: Callable[[str], str], text: str) -> str:
 
 
 def _image_of_path(text: str, media: Path) -> str | None:
-    """The SHA-256 of an image given by its path, relative to here or to the media folder; null if it is no path.
+    """Returns the SHA-256 of an image given by its path; null if the text is not a path.
 
-    Raises ForgetError for a file that is missing or outside the media folder.
+    The path is relative to the current folder or to the media folder. Raises ForgetError for a file that is missing or
+    outside the media folder.
     """
     is_path = "/" in text or Path(text).suffix.lower() in _ENDINGS
     if not is_path:
@@ -105,10 +106,10 @@ _Aliases = Callable[[Identifiers], Identifiers]
 
 @dataclass(frozen=True)
 class ErasureSubject:
-    """What is erased: all its `identifiers`, those that get tombstones, and the SHA-256 of its captions.
+    """The data to erase: all its `identifiers`, those that get tombstones, and the SHA-256 of its captions.
 
-    `is_known` tells whether the lake has anything of its own, `other_names` are those of the same account,
-    `was_erased_before` tells whether it has a tombstone already.
+    `is_known` tells whether the lake has data of the target, `other_names` are further names of the same account,
+    `was_erased_before` tells whether the target has a tombstone already.
     """
 
     target: ErasureTarget
@@ -123,7 +124,7 @@ class ErasureSubject:
 def collect_identifiers(
     target: ErasureTarget, ownership: LakeOwnership, media: Path, pseudonym: _Pseudonym, aliases: _Aliases
 ) -> ErasureSubject:
-    """All identifiers of a target in a lake and in the media folder.
+    """Returns all identifiers of a target in a lake and in the media folder.
 
     `pseudonym` maps a name to its replacement, `aliases` adds the pseudonyms under which an account's comments are
     stored. Raises StorageError when a table is damaged.
@@ -176,7 +177,7 @@ def _account(
 def _same_account(
     name: str, rows: Iterable[OwnershipRow], profiles: Iterable[OwnershipRow]
 ) -> tuple[set[str], set[str]]:
-    """All names of an account, in lower case, and its numeric ids, which stay when the name is changed."""
+    """Returns all names of an account, in lower case, and its numeric ids, which do not change on renaming."""
     pairs = {((row["owner"] or "").casefold(), row["owner_id"]) for row in rows if row["owner_id"] and row["owner"]}
     pairs |= {(row["account"], row["profile_id"]) for row in profiles if row["profile_id"]}
     names, numbers = {name}, set[str]()
@@ -189,7 +190,7 @@ def _same_account(
 
 
 def _is_owned(row: OwnershipRow, names: set[str], numbers: set[str]) -> bool:
-    """Whether a post is the account's own; one without an owner belongs to the account it was collected from."""
+    """Whether the account owns a post; a post without an owner belongs to the account it was collected from."""
     if row["owner_id"] in numbers:
         return True
     return (row["owner"] or ("" if row["owner_id"] else row["account"]) or "").casefold() in names
@@ -228,7 +229,7 @@ def _image(target: ErasureTarget, ownership: LakeOwnership, media: Path) -> Eras
 
 
 def _with_pictures(subject: ErasureSubject, ownership: LakeOwnership, media: Path) -> ErasureSubject:
-    """The subject with the images and videos to which no other row refers."""
+    """Returns the subject with the images and videos to which no other account's rows refer."""
     known = subject.identifiers
     own, others = list[OwnershipRow](), list[OwnershipRow]()
     searches = ownership.searches_of(known)
@@ -255,7 +256,7 @@ def _goes(row: OwnershipRow, known: Identifiers, searches: Collection[str]) -> b
 
 
 def _indexed(media: Path, images: set[str]) -> set[str]:
-    """The URLs under which the media store indexes these images."""
+    """Returns the URLs that the media store's index maps to these images."""
     index = media / "index.sqlite"
     if not images or not index.exists():
         return set()

@@ -1,7 +1,8 @@
-"""Erases from the feature store (cached model outputs): rows of the subject's media and texts, and those that name it.
+"""Erases from the feature store (cached model outputs): rows computed from the subject's media and texts.
 
-Files of the feature store are immutable: the remaining rows are published as a new file, then the old one is removed. A
-kill in between leaves rows in both, which readers deduplicate, and a repeat removes the old file.
+Rows that mention the subject are removed too. Files of the feature store are immutable: the remaining rows are
+published as a new file, then the old one is removed. A kill in between leaves duplicate rows in two files, which
+readers deduplicate, and a repeated erasure removes the old file.
 """
 
 import hashlib
@@ -20,9 +21,9 @@ from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.privacy.table_scrub import may_hold, scrub_table
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_local, remove_durably
-from instagram_assets.storage.feature_files import File, list_files, publish, remove
+from instagram_assets.storage.feature_files import File, list_files, remove_feature_files, write_feature_file
 from instagram_assets.storage.lake import lake_root, names_in
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 _AREA = "features"
 _KEYS = ("text_sha256",)
@@ -31,10 +32,10 @@ _DAMAGED = "damaged"
 
 
 def feature_steps(settings: Settings, forgotten: Forgotten, text_hashes: Collection[str] = ()) -> Iterator[Step]:
-    """The steps for the feature store; `text_hashes` are the SHA-256 of the subject's captions.
+    """Yields the steps for the feature store; `text_hashes` are the SHA-256 of the subject's captions.
 
-    A row with a text that mentions the subject is removed: it is computed again from what is left. Raises
-    StorageError when a file is damaged, with what to do first.
+    A row whose text mentions the subject is removed; it is recomputed from the remaining data. Raises StorageError,
+    with what to do first, when a file is damaged.
     """
     root = lake_root(settings) / "features"
     for kind in sorted(names_in(root, hidden=False)):
@@ -53,7 +54,7 @@ def feature_steps(settings: Settings, forgotten: Forgotten, text_hashes: Collect
 
 
 def _count_removed(folder: UPath, file: File, forgotten: Forgotten, text_hashes: Collection[str]) -> int:
-    """The number of rows to remove, told by the text columns alone: vectors are most of a file."""
+    """Returns the number of rows to remove; reads only the text columns, since embeddings are most of a file."""
     rows = _read(folder / file.name, only_texts=True)
     return rows.num_rows - _kept(rows, forgotten, text_hashes).num_rows
 
@@ -100,15 +101,15 @@ def _is_vector(kind: pa.DataType) -> bool:
 
 
 def _rewrite(folder: UPath, file: File, forgotten: Forgotten, text_hashes: Collection[str]) -> StepResult:
-    with alone_in(Path(folder.path)) if is_local(folder) else nullcontext():
+    with folder_lock(Path(folder.path)) if is_local(folder) else nullcontext():
         if file not in list_files(folder):
             return StepResult(removed=0, rewritten=[], rows=0, bytes_written=0)
         kept = _kept(_read(folder / file.name), forgotten, text_hashes)
         before = {each.name for each in list_files(folder)}
         if kept.num_rows:
-            publish(folder, kept, file.written)
+            write_feature_file(folder, kept, file.written)
         new = [each for each in list_files(folder) if each.name not in before]
-        remove(folder, [file])
+        remove_feature_files(folder, [file])
         # The remaining rows have a file of another name.
         written = [(folder / each.name).read_bytes() for each in new]
         return StepResult(
@@ -120,7 +121,7 @@ def _rewrite(folder: UPath, file: File, forgotten: Forgotten, text_hashes: Colle
 
 
 def _is_clean(path: UPath, forgotten: Forgotten, text_hashes: Collection[str]) -> bool:
-    """Whether a file that was set aside as damaged can be read all the same, and mentions nothing."""
+    """Whether a file that was set aside as damaged is readable after all, and contains nothing to erase."""
     try:
         rows = _read(path)
     except StorageError:

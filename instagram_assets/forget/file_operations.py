@@ -11,14 +11,14 @@ from instagram_assets.forget.text_files import write_scrubbed
 from instagram_assets.ingest.redact.file_redaction import Scrubbed
 from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.storage.atomic import is_local, refusal, remove_durably, sync_folders, temporary_beside
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 from instagram_assets.storage.owned_files import claims_of, rewrite
 
 
 def scrub_in_place(path: Path, forgotten: Forgotten) -> int:
-    """Rewrite a text file without what is erased, or remove it where nothing is left; returns the bytes written.
+    """Rewrites a text file without the erased data, or removes it if nothing is left; returns the bytes written.
 
-    A file that is recorded as written by this program in `.instagram-assets/written.json` stays recorded.
+    A file that `.instagram-assets/written.json` lists as written by this program is still listed afterwards.
     """
     if not path.exists():
         return 0
@@ -49,7 +49,7 @@ def _put(temporary: Path, path: Path) -> None:
 
 
 def remove_path(path: Path) -> int:
-    """Remove a file or a folder with its content, durably; returns 0, the bytes written."""
+    """Removes a file, or a folder with its content, durably; returns the bytes written, which are 0."""
     try:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -64,7 +64,7 @@ def remove_path(path: Path) -> int:
 
 
 def rename_path(path: Path, name: str) -> int:
-    """Rename a file or folder, durably; returns 0, the bytes written."""
+    """Renames a file or folder, durably; returns the bytes written, which are 0."""
     try:
         with suppress(FileNotFoundError):
             os.replace(path, path.with_name(name))
@@ -75,13 +75,13 @@ def rename_path(path: Path, name: str) -> int:
 
 
 def remove_lake_folder(folder: UPath) -> int:
-    """Remove a folder of the lake with its content, on disk or in an object store; returns 0, the bytes written."""
+    """Removes a folder of the lake, on disk or in an object store; returns the bytes written, which are 0."""
     if not is_local(folder):
         if folder.fs.exists(folder.path):
             folder.fs.rm(folder.path, recursive=True)
         return 0
     path = Path(folder.path)
-    with alone_in(path):
+    with folder_lock(path):
         shutil.rmtree(path)
         sync_folders([path.parent])
     return 0

@@ -1,6 +1,6 @@
-"""Erases from any file or folder of the program that has no function of its own: datasets, scrape records, the demo.
+"""Erases from files and folders without an eraser of their own: datasets, scrape records, the demo.
 
-A file or folder that is named after the subject is removed; of all others the content is scrubbed.
+A file or folder that is named after the data subject is removed; in all others the content is scrubbed.
 """
 
 import os
@@ -37,9 +37,9 @@ _Stamp = tuple[int, int, int]
 
 
 def tree_steps(area: str, top: Path, root: Path, forgotten: Forgotten, passed: Iterable[Path] = ()) -> Iterator[Step]:
-    """The steps for a file, or for all files below a folder except those in `passed`.
+    """Yields the steps for a file, or for all files below a folder except those in `passed`.
 
-    Paths of steps are relative to `root`. No link is followed but one to a folder of the program.
+    Paths of steps are relative to `root`. Links are not followed, except a folder of the program that is a link.
     """
     others = {path.absolute() for path in passed}
     if top.is_symlink() and top.name not in OWN_FOLDERS:
@@ -51,7 +51,7 @@ def tree_steps(area: str, top: Path, root: Path, forgotten: Forgotten, passed: I
 
 
 def file_steps(area: str, path: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
-    """The steps for one file: its content, then its name."""
+    """Yields the steps for one file: to remove it, or to scrub its content and then its name."""
     if path.is_symlink():
         yield from link_steps(area, path, root, forgotten)
         return
@@ -76,7 +76,7 @@ def file_steps(area: str, path: Path, root: Path, forgotten: Forgotten) -> Itera
 
 
 def link_steps(area: str, path: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
-    """The step for a link, by its name alone: its target belongs to somebody else and stays."""
+    """Yields the step to remove or rename a symbolic link named after the subject; its target is not touched."""
     shown = scrubbed_name(path_below(path, root), forgotten)
     if is_named_after_subject(path.stem, forgotten) or is_named_after_subject(path.name, forgotten):
         yield Step(area, shown, "remove", 1, partial(remove_path, path))
@@ -85,14 +85,14 @@ def link_steps(area: str, path: Path, root: Path, forgotten: Forgotten) -> Itera
 
 
 def _scrub_words(name: str, forgotten: Forgotten) -> str:
-    """A file name with pseudonyms for accounts that are whole words in it."""
+    """Returns a file name with erased account names replaced by pseudonyms where they are whole words."""
     return forgotten.scrub(name)
 
 
 def is_named_after_subject(name: str, forgotten: Forgotten) -> bool:
-    """Whether a file or folder of this name, without suffix, is named after the subject.
+    """Whether a file or folder name, without suffix, is the name of an erased account or image.
 
-    For an account whose name is a usual file name, such as `posts`, only `@posts` is.
+    An account name that is a common file name, such as `posts`, counts only as `@posts`.
     """
     unquoted = unquote(name)
     is_name = forgotten.has("account", unquoted.removeprefix("@")) and (
@@ -102,7 +102,7 @@ def is_named_after_subject(name: str, forgotten: Forgotten) -> bool:
 
 
 def path_below(path: Path, root: Path) -> str:
-    """A path relative to a folder, where it is below it; else the whole path."""
+    """Returns a path relative to the folder `root`; the unchanged path if it is outside of it."""
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
@@ -167,6 +167,6 @@ def _rewrite_parquet(path: Path, forgotten: Forgotten, stamp: _Stamp, kept: pa.T
 
 
 def _stamp(path: Path) -> _Stamp:
-    """The inode, time and size of a file, which tell whether it was written again."""
+    """Returns the inode, modification time and size of a file, which change when it is written again."""
     status = path.stat()
     return status.st_ino, status.st_mtime_ns, status.st_size

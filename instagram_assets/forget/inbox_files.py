@@ -1,6 +1,7 @@
-"""Erases from the inbox: waiting files, those in `done` and `rejected`, and the notes beside them.
+"""Erases from the inbox: waiting files, those in `done` and `rejected`, and their sidecar files.
 
-A file is rewritten in place and keeps its modification time; the landing zone knows it by both hashes afterwards.
+A file is rewritten in place and keeps its modification time. The hashes before and after are recorded, so that the
+landing zone recognises the file by both.
 """
 
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from instagram_assets.forget.erasure_steps import Step, StepResult, sha256_of_st
 from instagram_assets.ingest.folder_scan import DONE, ERROR_SUFFIX, REJECTED
 from instagram_assets.ingest.manifests import rewritten_path
 from instagram_assets.ingest.record_source import OBSERVED_AT_SUFFIX
-from instagram_assets.ingest.redact.inbox_redaction import Place, Task
+from instagram_assets.ingest.redact.inbox_redaction import InboxRedactor, Task
 from instagram_assets.privacy.forgotten_identifiers import Forgotten
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_temporary, sweep
@@ -21,13 +22,13 @@ _AREA = "inbox"
 
 
 def inbox_steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
-    """The steps for the files and folders of the inbox, the files of a folder before the folder itself.
+    """Yields the steps for the files and folders of the inbox, the files of a folder before the folder itself.
 
-    A file that cannot be parsed, such as a damaged ZIP, is removed where it mentions a name. Raises OSError where one
-    cannot be read.
+    A file that cannot be parsed, such as a damaged ZIP, is removed if it mentions an erased name. Raises OSError if a
+    file cannot be read.
     """
     inbox = settings.folder("inbox")
-    place = Place(lake_root(settings), forgotten, settings.ingest.encoding)
+    redactor = InboxRedactor(lake_root(settings), forgotten, settings.ingest.encoding)
     for folder in (inbox, inbox / DONE, inbox / REJECTED):
         if not folder.is_dir():
             continue
@@ -37,17 +38,17 @@ def inbox_steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
             if is_temporary(path.name):
                 yield Step(_AREA, _shown_path(path, settings), "remove", 0, partial(_sweep_folder, folder))
                 continue
-            for task in place.tasks(path):
-                yield _step(place, _with_its_file(task), settings)
+            for task in redactor.tasks(path):
+                yield _step(redactor, _with_its_file(task), settings)
 
 
 def _errors_first(path: Path) -> tuple[bool, str]:
-    """A sort key: the error note of a bad file comes before the file, whose renaming moves the note along."""
+    """Sort key: the error sidecar of a rejected file before the file, as renaming the file renames its sidecar."""
     return not path.name.endswith(ERROR_SUFFIX), path.name
 
 
 def _goes_along(path: Path, ending: str) -> bool:
-    """Whether a file is a note beside another file, and is moved with it."""
+    """Whether a file is the sidecar (with this suffix) of an existing file, and is moved together with it."""
     return path.name.endswith(ending) and path.with_name(path.name.removesuffix(ending)).exists()
 
 
@@ -57,18 +58,18 @@ def _with_its_file(task: Task) -> Task:
     return Task(task.path, task.path, task.rows, task.is_rewritten)
 
 
-def _step(place: Place, task: Task, settings: Settings) -> Step:
+def _step(redactor: InboxRedactor, task: Task, settings: Settings) -> Step:
     verb = "remove" if task.to is None else "rewrite"
-    return Step(_AREA, _shown_path(task.path, settings), verb, task.rows, partial(_apply, place, task))
+    return Step(_AREA, _shown_path(task.path, settings), verb, task.rows, partial(_apply, redactor, task))
 
 
-def _apply(place: Place, task: Task) -> int | StepResult:
-    """Apply a task; of a file the result has its new hash, and that of the record that links its two hashes."""
-    written = place.do(task)
+def _apply(redactor: InboxRedactor, task: Task) -> int | StepResult:
+    """Applies a task; for a file the result has its new SHA-256 and that of the record that maps old to new hash."""
+    written = redactor.do(task)
     if task.to is None or not task.to.is_file() or task.to.is_symlink():
         return written
     hashes = [sha256_of_stored(task.to)]
-    note = rewritten_path(place.lake, hashes[0])
+    note = rewritten_path(redactor.lake, hashes[0])
     if task.is_rewritten and note.exists():
         hashes.append(sha256_of_stored(note))
     return StepResult(0, hashes, task.rows, written)

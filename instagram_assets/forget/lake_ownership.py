@@ -1,4 +1,4 @@
-"""Who owns what in the lake: the columns of posts, accounts and media that tell the subject's rows from others'."""
+"""Ownership in the lake: the columns of posts, accounts and media that identify which rows belong to a data subject."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
@@ -37,14 +37,14 @@ class LakeOwnership:
 
     @cached_property
     def posts(self) -> pa.Table:
-        """The distinct rows of account, owner, owner_id, post_id and shortcode of all posts."""
+        """Distinct rows (account, owner, owner_id, post_id, shortcode) of all posts."""
         tables = [self._read(name, _WHO) for name in _POSTS] + [self._landed(table, _WHO) for table in _LANDED]
         whole = pa.concat_tables(tables)
         return whole.group_by(list(_WHO), use_threads=False).aggregate([])
 
     @cached_property
     def account_names(self) -> set[str]:
-        """All accounts, `#tags` and owners, in lower case."""
+        """All account names, `#tags` and names of post owners, in lower case."""
         posts = self.posts
         names = {*posts["account"].unique().to_pylist(), *posts["owner"].unique().to_pylist()}
         names |= {row["account"] for row in self.profiles} | {ad["account"] for ad in self.ads}
@@ -85,11 +85,11 @@ class LakeOwnership:
         return found
 
     def searches_of(self, forgotten: Forgotten) -> set[str]:
-        """The names of image searches for what is erased."""
+        """Returns the names of image searches whose query is an erased account."""
         return searches_for_subject(self._lake, forgotten)
 
     def posts_collected_by(self, accounts: Iterable[str], columns: Sequence[str]) -> Iterator[OwnershipRow]:
-        """Columns of the posts that were collected from these accounts, in the lake and the landing zone."""
+        """Yields these columns of the posts collected from these accounts, from the lake and the landing zone."""
         names = sorted(accounts)
         for name in _POSTS:
             yield from read_table(self._lake, name, names, columns=self._columns_of(name, columns)).to_pylist()
@@ -118,5 +118,5 @@ class LakeOwnership:
 
 
 def _hash_in_path(path: str) -> str:
-    """The hash after which a file of the media folder is named."""
+    """Returns the content hash in the file name of a path in the media folder."""
     return path.rpartition("/")[2].partition(".")[0]

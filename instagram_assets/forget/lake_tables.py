@@ -1,8 +1,9 @@
-"""Erases from the lake's tables: partitions of the subject are removed, files of others that mention it are rewritten.
+"""Erases from the lake's tables: removes partitions of the data subject, rewrites files of others that mention it.
 
-A file is rewritten under the same lock as runs write it, and only where it mentions the subject: all other files keep
-their bytes. Partitions of searches and lists whose name has the subject's in it are renamed. Two that get the same
-name, such as the lists `jane` and `Jane`, become one; of two decisions about one image the newer one stays.
+Incremental: only files that mention the subject are rewritten, under the lock that runs take to write them. Partitions
+are also named after image searches and lists of images; those whose name contains the subject's name are renamed. Two
+that get the same name, such as the lists `jane` and `Jane`, are merged: the newer keep/drop decision about an image
+wins.
 """
 
 import hashlib
@@ -35,7 +36,7 @@ from instagram_assets.storage.lake import (
 )
 from instagram_assets.storage.lake_writer import alone, replace_file
 from instagram_assets.storage.layout import folder_name, value_of
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 from instagram_assets.storage.parquet_files import footer_counts, read_file
 
 _DECISIONS_FILE = "part.parquet"
@@ -44,7 +45,10 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def name_after_scrub(scrubbed: str) -> str:
-    """The new name of a search or list: a list's name that a pseudonym made too long is cut and gets a hash."""
+    """Returns the new name of a search or list whose name contained an erased name.
+
+    A list name that the pseudonym made too long is truncated and gets a hash as suffix.
+    """
     if not is_list(scrubbed) or fits(scrubbed):
         return scrubbed
     # The hash keeps long names with the same beginning apart.
@@ -56,10 +60,11 @@ def name_after_scrub(scrubbed: str) -> str:
 
 
 def rename_partition(root: UPath, name: str, value: str, new: str) -> int:
-    """Rename a search's partition of a table; idempotent. Returns 0, the bytes written, since rows stay.
+    """Renames the partition of a search in a table; idempotent. Returns the bytes written, which are 0.
 
-    Where a partition of the new name exists, manual decisions of both are merged; of all other tables, which are
-    computed again from the results, the second is removed. Raises StorageError for damage, and when the disk refuses.
+    If a partition of the new name exists, the user's keep/drop decisions of both are merged. In all other tables, which
+    are recomputed from the search results, the partition with the old name is removed. Raises StorageError for damage,
+    and when the disk refuses.
     """
     folder, target = root / name / folder_name(value), root / name / folder_name(new)
     if name == TABLE:
@@ -74,7 +79,7 @@ def rename_partition(root: UPath, name: str, value: str, new: str) -> int:
         return 0
     if to.exists():
         return remove_lake_folder(folder)
-    with alone_in(path):
+    with folder_lock(path):
         os.replace(path, to)
         sync_folders([path.parent])
     return 0
@@ -91,7 +96,10 @@ def _merge_decisions(root: UPath, value: str, new: str) -> int:
 
 
 def merge_overrides(first: pa.Table | None, second: pa.Table, search: str) -> pa.Table:
-    """The decisions of both under one name: of two about an image the newer one, and at the same time `keep`."""
+    """Returns the keep/drop decisions of two lists or searches, merged under one name (`search`).
+
+    Of two decisions about an image the newer one wins, and `keep` if both have the same time.
+    """
     newest: dict[str, dict[str, Any]] = {}
     for row in [*(first.to_pylist() if first is not None else ()), *second.to_pylist()]:
         before = newest.get(row["image_id"])
@@ -112,7 +120,7 @@ _DISK_THREADS, _STORE_THREADS = 2, 8
 
 
 def lake_table_steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
-    """The steps for the lake's tables. Raises StorageError for a damaged file, with what to do first."""
+    """Yields the steps for the lake's tables. Raises StorageError, with what to do first, for a damaged file."""
     root = lake_root(settings)
     there = names_in(root, hidden=False)
     searches = searches_for_subject(root, forgotten)
@@ -146,14 +154,14 @@ def lake_table_steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]
 
 
 def is_partition_of_subject(name: str, value: str, forgotten: Forgotten, searches: Collection[str] = ()) -> bool:
-    """Whether a partition (an account or a search) of a table is the subject's; `searches` are the subject's."""
+    """Whether a partition (account or search) of table `name` is the subject's; `searches` are the subject's."""
     if _is_by_search(name):
         return value in searches or is_search_of(value, forgotten)
     return forgotten.has("account", value)
 
 
 def files_that_mention(paths: Sequence[UPath], name: str, forgotten: Forgotten) -> Iterator[UPath]:
-    """The files of a table whose texts mention what is erased."""
+    """Yields the files of table `name` whose text columns mention an erased identifier."""
     texts = [field.name for field in CONTRACTS[name].schema if _has_texts(field.type)]
     threads = _DISK_THREADS if not paths or is_local(paths[0]) else _STORE_THREADS
     with ThreadPoolExecutor(threads, thread_name_prefix="forget") as pool:
@@ -164,7 +172,7 @@ def files_that_mention(paths: Sequence[UPath], name: str, forgotten: Forgotten) 
 
 
 def _indices_with(tables: Sequence[pa.Table], forgotten: Forgotten, first: int = 0) -> Iterator[int]:
-    """The indices of the tables that mention something: searched as one, then by bisection."""
+    """Yields the indices of the tables that mention an erased identifier, found by bisection of the joined tables."""
     if not tables or not may_hold(_joined(tables), forgotten):
         return
     if len(tables) == 1:

@@ -1,7 +1,7 @@
-"""Erases from the landing zone: rows of each ingested file, and what its manifest says of them.
+"""Erases from the landing zone: rows of each ingested file, and the mentions in the file's manifest.
 
-A file's tables are replaced one by one, each atomically, and its manifest last. After a kill in between, a repeat finds
-tables with fewer rows than the manifest says, and writes a manifest that fits them.
+The tables of a file are replaced one by one, each atomically, and its manifest last. After a kill in between, a
+repeated erasure finds tables with fewer rows than the manifest says, and writes a manifest that matches them.
 """
 
 import shutil
@@ -33,14 +33,14 @@ from instagram_assets.privacy.table_scrub import may_hold, scrub_table
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import is_local, remove_durably, write_atomic
 from instagram_assets.storage.lake import lake_root, names_in
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 from instagram_assets.storage.parquet_files import crc_of, damaged
 
 _AREA = "landing"
 
 
 def landing_steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
-    """The steps for the landing zone. Raises StorageError when a table or manifest is damaged."""
+    """Yields the steps for the landing zone. Raises StorageError when a table or manifest is damaged."""
     lake = lake_root(settings)
     manifests = {name.removesuffix(".json") for name in names_in(lake / "landing" / "files") if name.endswith(".json")}
     tables = {table: _names(lake / "landing" / table) for table in LANDING_TABLES}
@@ -62,7 +62,7 @@ def landing_steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
 
 
 def _scrubbed_manifest(landed: LandedFile, forgotten: Forgotten) -> LandedFile:
-    """A manifest without what is erased; its counts are unchanged."""
+    """Returns a manifest without the erased names; its counts are unchanged."""
     return replace(
         landed,
         file=scrubbed_name(landed.file, forgotten),
@@ -79,7 +79,7 @@ def _scrubbed_manifest(landed: LandedFile, forgotten: Forgotten) -> LandedFile:
 
 
 def read_row_groups(path: UPath, columns: list[str] | None = None) -> Iterator[pa.Table]:
-    """The rows of a Parquet file, one row group at a time. Raises StorageError when it is damaged."""
+    """Yields the rows of a Parquet file, one row group at a time. Raises StorageError when it is damaged."""
     import pyarrow.parquet as pq
 
     try:
@@ -92,12 +92,12 @@ def read_row_groups(path: UPath, columns: list[str] | None = None) -> Iterator[p
 
 
 def _touched(path: UPath, forgotten: Forgotten) -> int:
-    """The number of rows of a file that mention what is erased."""
+    """Returns the number of rows of a file that mention an erased identifier."""
     return sum(scrub_with_counts(rows, forgotten).rows for rows in read_row_groups(path) if may_hold(rows, forgotten))
 
 
 def _is_stale(lake: UPath, landed: LandedFile, own: list[str], forgotten: Forgotten) -> bool:
-    """Whether a manifest mentions what is erased, or an interrupted erasure rewrote its tables already."""
+    """Whether a manifest contains an erased name, or does not match tables that an interrupted erasure rewrote."""
     if _scrubbed_manifest(landed, forgotten) != landed:
         return True
     return any(_rows_of(table_path(lake, table, landed.name)) < landed.rows(table) for table in own) or any(
@@ -146,7 +146,7 @@ def _rewrite(lake: UPath, name: str, forgotten: Forgotten, found: int) -> StepRe
 
 
 def _write(path: UPath, table: str, fresh: Path, forgotten: Forgotten) -> tuple[int, bool]:
-    """Write the remaining rows to a new file; returns their number, and whether anything was changed."""
+    """Writes the remaining rows to the file `fresh`; returns their number, and whether a row was changed or removed."""
     writer, touched = RowWriter(fresh, LANDING_CONTRACTS[table].schema), False
     try:
         for rows in read_row_groups(path):
@@ -159,7 +159,7 @@ def _write(path: UPath, table: str, fresh: Path, forgotten: Forgotten) -> tuple[
 
 
 def _local_copy(path: UPath, spool: Path) -> Path:
-    """A table of the landing zone as a local file."""
+    """Returns the local path of a table of the landing zone; copied to `spool` if it is in an object store."""
     if is_local(path):
         return Path(path.path)
     copy = spool / f"same-{path.parent.name}.parquet"
@@ -168,7 +168,7 @@ def _local_copy(path: UPath, spool: Path) -> Path:
 
 
 def _recounted(landed: LandedFile, files: dict[str, Path], forgotten: Forgotten) -> LandedFile:
-    """The manifest with its counts, sizes and checksums recomputed for these tables."""
+    """Returns the manifest with counts, sizes and checksums recomputed from `files` (table name → file)."""
     rows = {table: _rows_of(UPath(files[table])) if table in files else 0 for table in LANDING_TABLES}
     posts, profiles, ads, comments = (
         count_rows([files[table] for table in tables if table in files])
@@ -208,12 +208,12 @@ def _remove(path: UPath) -> int:
 
 @contextmanager
 def _spool(lake: UPath) -> Generator[Path]:
-    """A temporary folder; ingestion into the landing zone is locked out meanwhile."""
+    """Context manager: a temporary folder, while ingestion into a landing zone on disk is locked out."""
     with tempfile.TemporaryDirectory(prefix="instagram-assets-forget-") as folder:
         if not is_local(lake):
             yield Path(folder)
             return
-        with alone_in(Path(lake.path) / "landing"):
+        with folder_lock(Path(lake.path) / "landing"):
             yield Path(folder)
 
 

@@ -19,7 +19,7 @@ _INDEX = "index.sqlite"
 
 
 def media_steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
-    """The steps for the media folder. Raises StorageError when its index is locked or damaged."""
+    """Yields the steps for the media folder. Raises StorageError when its index is locked or damaged."""
     root = settings.folder("media")
     if not root.is_dir():
         return
@@ -45,7 +45,7 @@ def _count(index: Path, forgotten: Forgotten) -> int:
 
 
 def _changes(connection: sqlite3.Connection, index: Path, forgotten: Forgotten) -> tuple[list[str], dict[str, str]]:
-    """The URLs to delete, and URLs of others that mention a name, each with its replacement."""
+    """Returns the URLs to delete from the index, and other URLs that contain an erased name, with their replacement."""
     gone: list[str] = []
     renamed: dict[str, str] = {}
     try:

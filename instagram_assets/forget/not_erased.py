@@ -1,4 +1,7 @@
-"""What an erasure cannot reach and reports instead: files elsewhere, links out of the data folder, longer names."""
+"""What an erasure cannot reach and reports instead: external files, links out of the data folder, longer names.
+
+A longer name is a file name in which the erased name is possibly a part of another name.
+"""
 
 import os
 import re
@@ -22,14 +25,14 @@ _EXPORT_FOLDERS = ("inbox", "datasets")
 
 
 class NotErased(NamedTuple):
-    """Something that was not erased, and the reason or remedy; `what` names nobody."""
+    """Something that was not erased, and the reason or remedy; `what` contains no names."""
 
     what: str
     remedy: str
 
 
 def list_not_erased(settings: Settings, known: Identifiers) -> list[NotErased]:
-    """Files of settings that mention the subject, targets of links, longer file names, and trained models."""
+    """Returns files named in settings that mention the subject, links, longer file names, and trained models."""
     links, names = _in_the_data_folder(settings, known)
     outputs = _outputs_that_moved(settings.folder("collection"))
     return [*_elsewhere(settings, known), *outputs, *_links(links), *_longer_names(names), *_models(settings)]
@@ -50,7 +53,7 @@ def _elsewhere(settings: Settings, known: Identifiers) -> Iterator[NotErased]:
 
 
 def _outputs_that_moved(collection: Path) -> Iterator[NotErased]:
-    """Folders that `scrape-users` wrote and that are missing now: perhaps they were renamed."""
+    """Yields one entry if folders that `scrape-users` wrote do not exist any more, since they could be renamed."""
     folders = known_output_folders(CollectorDatabase(collection)) if (collection / DATABASE_FILE).exists() else []
     if gone := [str(folder) for folder in folders if not folder.is_dir()]:
         count = "a folder that is" if len(gone) == 1 else f"{len(gone):,} folders that are"
@@ -61,7 +64,7 @@ def _outputs_that_moved(collection: Path) -> Iterator[NotErased]:
 
 
 def _in_the_data_folder(settings: Settings, known: Identifiers) -> tuple[list[str], list[str]]:
-    """Links to places elsewhere that may hold something, and file names that join the name to other words."""
+    """Returns (links to non-empty locations outside the data folder, file names that join the name to other words)."""
     data, links, names = settings.data_dir.absolute(), list[str](), list[str]()
     searched = [data.resolve(), settings.folder("media").resolve(), Path(settings.lake_uri).resolve()]
     joined = _joined_to_others(known)
@@ -82,7 +85,7 @@ def _in_the_data_folder(settings: Settings, known: Identifiers) -> tuple[list[st
 
 
 def _may_hold(target: Path) -> bool:
-    """Whether the target of a link may hold something: not where it is missing or empty."""
+    """Whether the target of a link possibly contains data: false if it is missing or empty."""
     if target.is_dir():
         return any(files for _, _, files in os.walk(target))
     return target.exists() and (not target.is_file() or target.stat().st_size > 0)

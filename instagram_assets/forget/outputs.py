@@ -1,8 +1,8 @@
 """Erases from the files that the program generates: datasets, reports, thumbnails, the index, ledgers, the registry.
 
-Nobody can search in pixels: each picture of a report that may show the subject is removed, to be rendered again. Pages
-that do not mention it stay; so do pictures of a model, which show counts. Timelines and word clouds of other accounts
-are removed too: a post of the subject may stand among those collected under their name.
+Names cannot be searched for in pixels, so each image of a report that could show the subject is removed, and rendered
+again later. This includes timelines and word clouds of other accounts, under whose name a post of the subject could
+have been collected. Pages that do not mention the subject are kept, and so are charts of a model, which show counts.
 """
 
 import json
@@ -21,7 +21,7 @@ from instagram_assets.forget.reel_ledger import ledger_steps
 from instagram_assets.forget.search_folders import search_folder_steps
 from instagram_assets.forget.search_requests import search_request_steps, searches_for_subject
 from instagram_assets.forget.text_files import MentionFilter
-from instagram_assets.ingest.redact.redactor import Scrubber, scrubbed_name
+from instagram_assets.ingest.redact.redactor import RecordRedactor, scrubbed_name
 from instagram_assets.lake_index.index_files import INDEX_FOLDER as INDEX
 from instagram_assets.lake_index.remove_derived_files import THUMBNAILS, holds_index, remove_index, thumbnails
 from instagram_assets.privacy.data_inventory import OWN_FOLDERS
@@ -38,7 +38,7 @@ _OF_COUNTS = "age_model-"
 
 
 def report_steps(folder: Path, root: Path, forgotten: Forgotten, passed: Path) -> Iterator[Step]:
-    """The steps for the folder of reports but for those of searches (`passed`)."""
+    """Yields the steps for the folder of reports, except for the reports of image searches (`passed`)."""
     for path in sorted(folder.rglob("*")) if folder.is_dir() and forgotten else ():
         if path.is_relative_to(passed):
             continue
@@ -62,7 +62,7 @@ def report_steps(folder: Path, root: Path, forgotten: Forgotten, passed: Path) -
 
 
 def may_show(name: str, forgotten: Forgotten) -> bool:
-    """Whether a report's picture may show the subject, by its file name without suffix; the run history asks it too."""
+    """Whether a report's image could show the subject, judged by its file name without suffix."""
     if name.startswith(_OF_COUNTS):
         return False
     if isinstance(forgotten, Identifiers) and not (forgotten.post_ids or forgotten.images):
@@ -73,7 +73,7 @@ def may_show(name: str, forgotten: Forgotten) -> bool:
 
 def _holds(path: Path, forgotten: Forgotten) -> bool:
     text = path.read_text("utf-8", "replace")
-    return MentionFilter(forgotten)(text) and Scrubber(forgotten).text(text) != text
+    return MentionFilter(forgotten)(text) and RecordRedactor(forgotten).text(text) != text
 
 
 DERIVED_AREAS = (INDEX, THUMBNAILS)
@@ -81,9 +81,10 @@ DERIVED_AREAS = (INDEX, THUMBNAILS)
 
 
 def derived_file_steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
-    """The steps for what the web app derives from the lake: thumbnails of erased images, and the whole index.
+    """Yields the steps for files that the web app derives from the lake: thumbnails of erased images, and the index.
 
-    They come last: whatever rebuilds these files meanwhile no longer finds the subject in the lake.
+    These steps are applied last: when these files are rebuilt, the subject is no longer in the lake. The index is
+    removed as a whole.
     """
     if not forgotten:
         return
@@ -101,7 +102,7 @@ def _remove_index(folder: Path) -> StepResult:
 
 
 def output_steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
-    """The steps for all generated files but derived ones. Raises StorageError when a file or store is unreadable."""
+    """Yields the steps for all generated files except derived ones. Raises StorageError for unreadable files."""
     if not forgotten:
         return
     data, datasets = settings.data_dir.absolute(), settings.folder("datasets")
@@ -120,13 +121,13 @@ def output_steps(settings: Settings, forgotten: Forgotten) -> Iterator[Step]:
 
 
 def _scrape_notes(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
-    """Records of scrapes that requested the subject: a finished one is removed, an open one loses the name."""
+    """Yields the steps for scrape records that mention the subject: finished ones are removed, open ones scrubbed."""
     for path in sorted(folder.rglob("*.json")) if folder.is_dir() else ():
         try:
             note = json.loads(path.read_bytes())
         except ValueError:
             continue
-        if Scrubber(forgotten).record(note) is note:
+        if RecordRedactor(forgotten).record(note) is note:
             continue
         if isinstance(note, dict) and note.get("status"):
             shown = path_below(path, root)
@@ -136,9 +137,9 @@ def _scrape_notes(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[St
 
 
 def _other_folders(settings: Settings, data: Path, forgotten: Forgotten) -> Iterator[Step]:
-    """The steps for each folder of the program that no other function covers.
+    """Yields the steps for each folder of the program that no other function covers.
 
-    A user's own files beside them are left to their owner: the byte search finds and reports them.
+    A user's own files beside these folders are not changed: the final byte search finds and reports them.
     """
     lake = lake_root(settings)
     # The age model's files have no names in them, and its tokenizer's vocabulary is its own.

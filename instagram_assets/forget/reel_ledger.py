@@ -1,4 +1,4 @@
-"""Erases from the ledger of model calls: the video and the answer of a call; its cost stays, for the budget."""
+"""Erases from the ledger of model calls: the video and the response of a call; its cost is kept, for the budget."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from typing import TypeVar
 from instagram_assets.errors import StorageError
 from instagram_assets.forget.erasure_steps import Step
 from instagram_assets.forget.text_files import MentionFilter
-from instagram_assets.ingest.redact.redactor import Scrubber
+from instagram_assets.ingest.redact.redactor import RecordRedactor
 from instagram_assets.privacy.forgotten_identifiers import ERASED_ID, Forgotten
 
 _AREA = "ledger"
@@ -22,7 +22,7 @@ _Row = tuple[str | None, str | None, str | None, int]
 
 
 def ledger_steps(file: Path, forgotten: Forgotten) -> Iterator[Step]:
-    """The step for the ledger, where its rows or its free pages mention the subject. Raises StorageError."""
+    """Yields the step for the ledger if its rows or free database pages mention the subject. Raises StorageError."""
     if not file.exists():
         return
     rows = len(_with(file, lambda connection: list(_changes(connection, forgotten))))
@@ -31,14 +31,14 @@ def ledger_steps(file: Path, forgotten: Forgotten) -> Iterator[Step]:
 
 
 def _changes(connection: sqlite3.Connection, forgotten: Forgotten) -> Iterator[_Row]:
-    scrubber = Scrubber(forgotten)
+    redactor = RecordRedactor(forgotten)
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'calls'").fetchone():
         return  # created by a process that was killed before its first call
     for number, video_id, reason, answer in connection.execute("SELECT id, video_id, reason, answer FROM calls"):
         if forgotten.has("image", video_id):
             yield ERASED_ID, None, None, number
             continue
-        texts = [None if text is None else scrubber.text(text) for text in (reason, answer)]
+        texts = [None if text is None else redactor.text(text) for text in (reason, answer)]
         if texts != [reason, answer]:
             yield video_id, texts[0], texts[1], number
 
@@ -72,11 +72,11 @@ def _with(file: Path, work: Callable[[sqlite3.Connection], _T]) -> _T:
 
 
 def _in_bytes(file: Path, forgotten: Forgotten) -> bool:
-    may_mention, scrubber = MentionFilter(forgotten), Scrubber(forgotten)
+    may_mention, redactor = MentionFilter(forgotten), RecordRedactor(forgotten)
     if forgotten.patterns is None:
         return False
     for path in (file, file.with_name(f"{file.name}-wal")):
         text = path.read_bytes().decode("latin-1") if path.exists() else ""
-        if may_mention(text) and scrubber.text(text) != text:
+        if may_mention(text) and redactor.text(text) != text:
             return True
     return False

@@ -1,6 +1,6 @@
 """Erases from the folders of image searches: images of the subject, their manifest lines, and contact sheets.
 
-Users work in these folders: their own files stay, unless they were made from an image that is erased.
+Users work in these folders: their own files are kept, unless they were made from an image that is erased.
 """
 
 import json
@@ -14,18 +14,26 @@ from urllib.parse import unquote
 from instagram_assets.forget.erasure_steps import Step
 from instagram_assets.forget.file_operations import remove_path, rename_path
 from instagram_assets.forget.files_and_folders import file_steps, link_steps, path_below
-from instagram_assets.ingest.redact.redactor import Scrubber
+from instagram_assets.ingest.redact.redactor import RecordRedactor
 from instagram_assets.privacy.forgotten_identifiers import Forgotten, is_search_of
 from instagram_assets.storage.atomic import write_atomic
 from instagram_assets.storage.fingerprints import url_identity
 from instagram_assets.storage.image_folder_state import MANIFEST, sheet_of
-from instagram_assets.storage.owned_files import alone_in, claims_of, digest, publish, rename_claim, stage, staging
+from instagram_assets.storage.owned_files import (
+    claims_of,
+    digest,
+    owned_folder_lock,
+    publish,
+    rename_claim,
+    stage,
+    staging,
+)
 
 _AREA = "datasets"
 
 
 def search_folder_steps(searches: Path, root: Path, forgotten: Forgotten, own: Collection[str] = ()) -> Iterator[Step]:
-    """The steps for the folders of all searches; `own` are the names of those that searched for the subject."""
+    """Yields the steps for the folders of all searches; `own` are the names of searches for the data subject."""
     for folder in sorted(path for path in searches.iterdir() if path.is_dir()) if searches.is_dir() else ():
         if folder.is_symlink():
             yield from link_steps(_AREA, folder, root, forgotten)
@@ -53,34 +61,34 @@ def _is_own(folder: Path, forgotten: Forgotten, own: Collection[str]) -> bool:
 
 
 def _texts(folder: Path, root: Path, forgotten: Forgotten) -> Iterator[Step]:
-    """The steps for pages and other texts of a folder that mention the subject."""
+    """Yields the steps for HTML pages and other text files of a folder that mention the subject."""
     for path in sorted(folder.iterdir()):
         if path.is_file() and path.name != MANIFEST:
             yield from file_steps(_AREA, path, root, forgotten)
     manifest = folder / MANIFEST
     left = [row for row in _rows(folder) if not _is_gone(row, forgotten)]
-    if manifest.is_file() and any(Scrubber(forgotten).record(row) != row for row in left):
+    if manifest.is_file() and any(RecordRedactor(forgotten).record(row) != row for row in left):
         yield from file_steps(_AREA, manifest, root, forgotten)
 
 
 def _has_sheet(folder: Path) -> bool:
-    """Whether a contact sheet, or only the record of one, left by a killed erasure, is beside the folder."""
+    """Whether the folder has a contact sheet, or only the record of one, left by a killed erasure."""
     sheet = sheet_of(folder)
     return sheet.exists() or sheet.name in claims_of(sheet.parent)
 
 
 def _remove_sheet(folder: Path) -> int:
-    """Remove the contact sheet, even a changed one, and then its record, which has the folder's name."""
+    """Removes the contact sheet, even if the user changed it, then its record, which contains the folder's name."""
     sheet = sheet_of(folder)
     remove_path(sheet)
-    with alone_in(sheet.parent):
+    with owned_folder_lock(sheet.parent):
         if sheet.name in claims_of(sheet.parent):
             publish(sheet.parent, {}, gone={sheet.name: ""})
     return 0
 
 
 def _rename(folder: Path, name: str) -> int:
-    """Rename a folder that has the subject's name among other words; its contact sheet is renamed first."""
+    """Renames a folder to `name`, which has the pseudonym in it; its contact sheet is renamed first."""
     new, number = name, 1
     while (folder.with_name(new)).exists():
         number += 1
@@ -92,8 +100,8 @@ def _rename(folder: Path, name: str) -> int:
 
 
 def _remove_images(folder: Path, forgotten: Forgotten) -> int:
-    """Remove the images first, then the contact sheet, and last the manifest lines that list the images."""
-    with alone_in(folder):
+    """Removes erased images, then the contact sheet, and last the manifest lines that list these images."""
+    with owned_folder_lock(folder):
         rows = _rows(folder)
         gone = {str(row["file"]) for row in rows if _is_gone(row, forgotten) and row.get("file")}
         numbers = {f"img_{row['number']:04}" for row in rows if _is_gone(row, forgotten) and row.get("number")}
@@ -116,7 +124,7 @@ def _remove_images(folder: Path, forgotten: Forgotten) -> int:
 
 
 def _rows(folder: Path) -> list[dict[str, Any]]:
-    """The records of a manifest; none where it is missing or unreadable."""
+    """Returns the records of a folder's manifest; empty if it is missing or unreadable."""
     try:
         lines = (folder / MANIFEST).read_text("utf-8").splitlines()
         return [row for row in map(json.loads, lines) if isinstance(row, dict)]

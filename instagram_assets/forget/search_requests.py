@@ -1,6 +1,6 @@
 """Erases from the stored requests of image searches; finds which searches were for the subject, by their queries.
 
-A search's folder is named after `--out`, or by a slug in which `a.b` becomes `a-b` and a hash.
+The folder of a search is named after `--out`, or by a slug of the query: `a.b` becomes `a-b` with a hash.
 """
 
 import json
@@ -15,7 +15,7 @@ from upath import UPath
 from instagram_assets.arrow import compute
 from instagram_assets.forget.erasure_steps import Step
 from instagram_assets.forget.file_operations import remove_lake_folder
-from instagram_assets.ingest.redact.redactor import GONE, Scrubber
+from instagram_assets.ingest.redact.redactor import GONE, RecordRedactor
 from instagram_assets.media.never_download import is_forgotten
 from instagram_assets.privacy.forgotten_identifiers import Forgotten, Identifiers, is_search_of
 from instagram_assets.search.search_requests import search_name
@@ -29,7 +29,7 @@ _WITH_QUERY = ("search_results", "search_dataset")
 
 
 def searches_for_subject(root: UPath, forgotten: Forgotten) -> set[str]:
-    """The names of searches for the subject, by their queries. Raises StorageError for damaged tables."""
+    """Returns the names of searches whose query is an erased account. Raises StorageError for damaged tables."""
     found = {name for name in _names(root) if any(is_search_of(query, forgotten) for query in _queries(root, name))}
     for table in _WITH_QUERY:
         rows = read_table(root, table, columns=["search", "query"])
@@ -40,13 +40,16 @@ def searches_for_subject(root: UPath, forgotten: Forgotten) -> set[str]:
 
 
 def search_slugs(accounts: Mapping[str, str]) -> dict[str, str]:
-    """The slugs of searches for accounts that differ from the account name, each with the account's pseudonym."""
+    """Returns a mapping from slugs of searches for these accounts to the accounts' pseudonyms.
+
+    `accounts` maps names to pseudonyms. Slugs that equal an account name are left out.
+    """
     of_names = {search_name(query): given for name, given in accounts.items() for query in (name, f"@{name}")}
     return {slug: given for slug, given in of_names.items() if slug not in accounts}
 
 
 def search_slugs_in_lake(root: UPath, known: Identifiers) -> dict[str, str]:
-    """As `search_slugs`, and those of stored searches whose query differs in case, such as `Sun.Diary`."""
+    """Like `search_slugs`, with those of stored searches whose query differs only in case, such as `Sun.Diary`."""
     found = search_slugs(known.accounts)
     for name in searches_for_subject(root, known):
         for query in _queries(root, name):
@@ -57,7 +60,7 @@ def search_slugs_in_lake(root: UPath, known: Identifiers) -> dict[str, str]:
 
 
 def search_request_steps(root: UPath, forgotten: Forgotten) -> Iterator[Step]:
-    """The steps for search requests and results; planned last, since searches are recognised by them."""
+    """Yields the steps for search requests and results; planned last, since they identify the subject's searches."""
     own = searches_for_subject(root, forgotten)
     for name in sorted(_names(root)):
         folder = root / REQUESTS_FOLDER / quote(name, safe="")
@@ -80,14 +83,14 @@ def _names(root: UPath) -> set[str]:
 
 
 def _queries(root: UPath, name: str) -> set[str]:
-    """The queries of a search: the requested one, and that of its results page."""
+    """Returns the queries of a search: the one in its request, and the one in its results page."""
     folder = root / REQUESTS_FOLDER / quote(name, safe="")
     read = (_read(folder / file) for file in ("request.json", "hits.json"))
     return {str(said["query"]) for said in read if said and said.get("query")}
 
 
 def _read(path: UPath) -> dict[str, Any] | None:
-    """The parsed JSON object; null where the file is missing or unreadable."""
+    """Returns the parsed JSON object of a file; null if the file is missing or unreadable."""
     try:
         data: Any = json.loads(path.read_bytes())
     except (OSError, ValueError):
@@ -96,7 +99,7 @@ def _read(path: UPath) -> dict[str, Any] | None:
 
 
 def _scrubbed(path: UPath, forgotten: Forgotten) -> bytes | None:
-    """The file without what is erased; null where it mentions nothing of it."""
+    """Returns the file's new content without the erased data; null if it is unchanged, empty if nothing is left."""
     if (before := _read(path)) is None:
         return None
     said = dict(before)
@@ -104,7 +107,7 @@ def _scrubbed(path: UPath, forgotten: Forgotten) -> bytes | None:
     if isinstance(hits, list):
         shown: list[Any] = hits
         said["hits"] = [hit for hit in shown if not _is_gone(hit, forgotten)]
-    scrubbed = Scrubber(forgotten).record(said)
+    scrubbed = RecordRedactor(forgotten).record(said)
     if scrubbed == before:
         return None
     return b"" if scrubbed is GONE else json.dumps(scrubbed, ensure_ascii=False, indent=1).encode()
@@ -115,7 +118,10 @@ def _is_gone(hit: Any, forgotten: Forgotten) -> bool:
 
 
 def _rewrite(folder: UPath, to: UPath, texts: dict[str, bytes | None]) -> int:
-    """Write the files that changed, or all of them where the folder gets another name."""
+    """Writes the changed files to folder `to`; all files if it is another folder, then the old one is removed.
+
+    `texts` maps file names to new content: null if unchanged, empty if nothing is left. Returns the bytes written.
+    """
     written = 0
     for file, text in texts.items():
         data = (folder / file).read_bytes() if text is None and to != folder else text

@@ -1,6 +1,6 @@
 """Scrubs CSV and JSON files that this program wrote, line by line: only lines that may mention the subject are parsed.
 
-Files of any other form are scrubbed as files of the inbox are (`ingest.redact.file_redaction`).
+Files in any other format are scrubbed like files of the inbox (`ingest.redact.file_redaction`).
 """
 
 import csv
@@ -14,7 +14,7 @@ from instagram_assets.ingest.reader.csv_tables import Header, table_in
 from instagram_assets.ingest.redact.csv_redaction import scrubbed_table
 from instagram_assets.ingest.redact.file_redaction import Scrubbed, scrub_file
 from instagram_assets.ingest.redact.json_documents import NotRewritableError, Tally, record_text
-from instagram_assets.ingest.redact.redactor import Scrubber
+from instagram_assets.ingest.redact.redactor import RecordRedactor
 from instagram_assets.privacy.forgotten_identifiers import Forgotten, IdentifierKind, Identifiers
 from instagram_assets.storage.atomic import temporary_beside
 
@@ -23,9 +23,9 @@ _IDS: tuple[IdentifierKind, ...] = ("profile_id", "post_id", "shortcode", "image
 
 
 class MentionFilter:
-    """A fast prefilter: whether a text may mention what is erased. No false negatives.
+    """A fast prefilter: whether a text may mention an erased identifier. No false negatives.
 
-    Where identifiers are known only as hashes (tombstones), every text passes.
+    If identifiers are known only as hashes (tombstones), every text passes.
     """
 
     def __init__(self, forgotten: Forgotten) -> None:
@@ -57,7 +57,7 @@ class _OtherFormError(Exception):
 
 
 def preview_scrub(path: Path, forgotten: Forgotten) -> Scrubbed:
-    """What scrubbing a file would change; a file of another format is scrubbed into a temporary file beside it."""
+    """Returns what scrubbing a file would change; the file itself is not changed."""
     try:
         return _by_lines(path, forgotten, lambda data: None)
     except _OtherFormError:
@@ -71,7 +71,7 @@ def preview_scrub(path: Path, forgotten: Forgotten) -> Scrubbed:
 
 
 def _is_clear(path: Path, forgotten: Forgotten) -> bool:
-    """Whether a small file can be told at once to mention nothing, which most files of a few lines can."""
+    """Whether a small file certainly mentions no erased identifier, judged by the prefilter alone."""
     if path.stat().st_size > _SMALL:
         return False
     data = path.read_bytes()
@@ -84,7 +84,7 @@ def _is_clear(path: Path, forgotten: Forgotten) -> bool:
 
 
 def write_scrubbed(path: Path, target: Path, forgotten: Forgotten) -> Scrubbed:
-    """As `scrub_file`; rows that do not mention what is erased keep their bytes."""
+    """Like `scrub_file`; rows that do not mention an erased identifier keep their bytes."""
     try:
         with target.open("xb") as stream:
             done = _by_lines(path, forgotten, stream.write)
@@ -117,8 +117,8 @@ def _by_lines(path: Path, forgotten: Forgotten, write: Write) -> Scrubbed:
 
 
 def _array(stream: BinaryIO, forgotten: Forgotten, write: Write) -> Scrubbed:
-    """A JSON array with one record per line, as `datasets.json.write_json` writes it."""
-    scrubber, may_mention, tally = Scrubber(forgotten), MentionFilter(forgotten), Tally()
+    """Scrubs a JSON array with one record per line, as `datasets.json.write_json` writes it."""
+    redactor, may_mention, tally = RecordRedactor(forgotten), MentionFilter(forgotten), Tally()
     write(next(stream).rstrip(b"\n"))
     separator, is_closed = b"\n", False
     for line in stream:
@@ -129,7 +129,7 @@ def _array(stream: BinaryIO, forgotten: Forgotten, write: Write) -> Scrubbed:
             write(b"\n]\n")
             continue
         record = line.removesuffix(b"\n").removesuffix(b",")
-        kept = _record(record, scrubber, may_mention, tally)
+        kept = _record(record, redactor, may_mention, tally)
         if kept is not None:
             write(separator + kept)
             separator = b",\n"
@@ -139,30 +139,30 @@ def _array(stream: BinaryIO, forgotten: Forgotten, write: Write) -> Scrubbed:
 
 
 def _records(stream: BinaryIO, forgotten: Forgotten, write: Write) -> Scrubbed:
-    """JSON Lines: one record per line."""
-    scrubber, may_mention, tally = Scrubber(forgotten), MentionFilter(forgotten), Tally()
+    """Scrubs JSON Lines: one record per line."""
+    redactor, may_mention, tally = RecordRedactor(forgotten), MentionFilter(forgotten), Tally()
     for line in stream:
         record = line.rstrip(b"\r\n")
-        kept = _record(record, scrubber, may_mention, tally) if record else record
+        kept = _record(record, redactor, may_mention, tally) if record else record
         if kept is not None:
             write(kept + line[len(record) :])
     return _outcome(tally)
 
 
-def _record(data: bytes, scrubber: Scrubber, may_mention: MentionFilter, tally: Tally) -> bytes | None:
+def _record(data: bytes, redactor: RecordRedactor, may_mention: MentionFilter, tally: Tally) -> bytes | None:
     text = data.decode("utf-8", _ERRORS)
     if not may_mention(text):
         return data
     try:
-        kept = record_text(text, json.loads(text), scrubber, tally)
+        kept = record_text(text, json.loads(text), redactor, tally)
     except ValueError as error:
         raise _OtherFormError from error
     return None if kept is None else kept.encode("utf-8", _ERRORS)
 
 
 def _table(stream: BinaryIO, header: Header, forgotten: Forgotten, write: Write) -> Scrubbed:
-    """A CSV file; a row spans several lines where a quoted field does."""
-    scrubber, may_mention, tally = Scrubber(forgotten), MentionFilter(forgotten), Tally()
+    """Scrubs a CSV file; a row spans several lines where a quoted field does."""
+    redactor, may_mention, tally = RecordRedactor(forgotten), MentionFilter(forgotten), Tally()
     rows = _rows(stream)
     names = next(rows, "")
     write(names.encode("utf-8", _ERRORS))
@@ -170,7 +170,7 @@ def _table(stream: BinaryIO, header: Header, forgotten: Forgotten, write: Write)
         kept = row
         if may_mention(row):
             try:
-                text = "".join(scrubbed_table(iter([names + row]), header, scrubber, tally))
+                text = "".join(scrubbed_table(iter([names + row]), header, redactor, tally))
             except NotRewritableError as error:
                 raise _OtherFormError from error
             if not text.startswith(names):
@@ -181,14 +181,14 @@ def _table(stream: BinaryIO, header: Header, forgotten: Forgotten, write: Write)
 
 
 class _Column(NamedTuple):
-    """The index of the column that has the user name, and the separator of the file."""
+    """The index of the column with the user name, and the field separator of the CSV file."""
 
     position: int
     separator: str
 
 
 def _column_of_users(head: bytes) -> _Column | None:
-    """The user name column of a table that is no export, such as a file of labels; null where there is none."""
+    """Returns the user name column of a CSV file that is not an export, such as a file of labels; null if none."""
     line = head.decode("utf-8", _ERRORS).lstrip("\ufeff").splitlines()[:1]
     for separator in ",;\t":
         names = next(csv.reader(line, delimiter=separator), [])
@@ -199,8 +199,8 @@ def _column_of_users(head: bytes) -> _Column | None:
 
 
 def _users(stream: BinaryIO, column: _Column, forgotten: Forgotten, write: Write) -> Scrubbed:
-    """A table with a row per user: rows of the subject are removed, mentions of it become its pseudonym."""
-    scrubber, may_mention, tally = Scrubber(forgotten), MentionFilter(forgotten), Tally()
+    """Scrubs a CSV file with a row per user: removes rows of erased accounts, replaces mentions by pseudonyms."""
+    redactor, may_mention, tally = RecordRedactor(forgotten), MentionFilter(forgotten), Tally()
     for row in _rows(stream):
         if may_mention(row):
             cells = next(csv.reader([row], delimiter=column.separator), [])
@@ -208,7 +208,7 @@ def _users(stream: BinaryIO, column: _Column, forgotten: Forgotten, write: Write
             if forgotten.has("account", name):
                 tally.gone += 1
                 continue
-        kept = scrubber.text(row) if may_mention(row) else row
+        kept = redactor.text(row) if may_mention(row) else row
         tally.touched += kept != row
         write(kept.encode("utf-8", _ERRORS))
     return _outcome(tally)

@@ -1,4 +1,4 @@
-"""Finds which erased accounts and posts texts mention, by comparing every word with the tombstones' hashes."""
+"""Finds erased accounts and posts that texts mention, by comparing the hash of every word with the tombstones."""
 
 import re
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _DEEPEST = 3
 
 
 class TombstoneMatcher:
-    """Scans texts and collects the identifiers with a tombstone that are whole words in them."""
+    """Scans texts and collects those whole words that are identifiers with a tombstone."""
 
     def __init__(self, tombstones: Tombstones) -> None:
         self._tombstones = tombstones
@@ -28,7 +28,7 @@ class TombstoneMatcher:
         self._found = set[tuple[IdentifierKind, str]]()
 
     def scan(self, text: str) -> None:
-        """Compare each word of a text that was not seen before with the tombstones."""
+        """Compares the hash of each word of a text that was not seen before with the tombstones."""
         words = {pair for form in _forms(text) for pair in _words(form)} - self._seen
         if len(self._seen) > _MOST_SEEN:
             self._seen.clear()
@@ -37,7 +37,7 @@ class TombstoneMatcher:
 
     @property
     def identifiers(self) -> Identifiers:
-        """What was found so far, each account with its pseudonym."""
+        """Returns the identifiers found so far, each account with its pseudonym."""
         names = self._of("account")
         return Identifiers(
             accounts={name: self._tombstones.pseudonym(name) for name in sorted(names)},
@@ -53,7 +53,7 @@ class TombstoneMatcher:
 
 
 def _forms(text: str) -> Iterator[str]:
-    """A text with its JSON escapes decoded, then with each level of percent-encoding decoded."""
+    """Yields a text with its JSON escapes decoded, then with each level of percent-encoding decoded."""
     text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
     for _ in range(_DEEPEST):
         yield text
@@ -63,7 +63,7 @@ def _forms(text: str) -> Iterator[str]:
 
 
 def _words(text: str) -> Iterator[tuple[IdentifierKind, str]]:
-    """Each word with the kinds of identifier that it could be, by its form."""
+    """Yields each word of a text with the kinds of identifier that its characters allow."""
     for name in (*whole_words(text), *_TAG.findall(text)):
         yield "account", name
     for part in _PART.findall(text):

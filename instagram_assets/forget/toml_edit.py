@@ -1,6 +1,6 @@
-"""Lossless editing of TOML: splits a text into tokens and statements; some can be cut, the rest keeps its bytes.
+"""Lossless editing of TOML: splits a text into tokens and statements; all bytes that are not cut are unchanged.
 
-Text that is not valid TOML is tokenised as well, and nothing of it is lost.
+Text that is not valid TOML is tokenised as well, without losing characters.
 """
 
 import re
@@ -16,7 +16,7 @@ _OPENING, _CLOSING = "[{", "]}"
 
 
 class TomlToken(NamedTuple):
-    """A string, comment, bare key, newline, run of spaces or single character, and its offset in the text."""
+    """A TOML string, comment, bare key, newline, run of spaces or single character, with its offset in the text."""
 
     start: int
     text: str
@@ -31,7 +31,7 @@ class TomlToken(NamedTuple):
 
     @property
     def is_trivia(self) -> bool:
-        """Whether it has no meaning in TOML: spaces, a newline, a comment."""
+        """Whether the token has no meaning in TOML: spaces, a newline or a comment."""
         return self.text.isspace() or self.text[0] == "#"
 
     @property
@@ -46,7 +46,7 @@ class TomlToken(NamedTuple):
 class TomlStatement(NamedTuple):
     """A header, or a key and its value, from the start of its first line to the end of its last one.
 
-    `path` are the keys that lead to it, empty for blank lines and comments; `value` is the offset of its value.
+    `path` is the tuple of keys (empty for blank lines and comments); `value` is the offset of the value.
     """
 
     start: int
@@ -57,12 +57,12 @@ class TomlStatement(NamedTuple):
 
 
 def toml_tokens(text: str) -> Iterator[TomlToken]:
-    """The tokens of a text; joined they are the text."""
+    """Yields the tokens of a text; concatenated they equal the text."""
     return (TomlToken(found.start(), found[0]) for found in _TOKEN.finditer(text))
 
 
 def toml_statements(text: str) -> Iterator[TomlStatement]:
-    """The statements of a text in order; joined they are the text."""
+    """Yields the statements of a text in order; concatenated they equal the text."""
     prefix: tuple[str, ...] = ()
     for line in _lines(text):
         start, end = line[0].start, line[-1].end
@@ -80,7 +80,7 @@ def toml_statements(text: str) -> Iterator[TomlStatement]:
 
 
 def remove_elements(text: str, is_gone: Callable[[str], bool]) -> str:
-    """The text of an array or inline table without the elements for which `is_gone` holds."""
+    """Returns the text of an array or inline table without the elements for which `is_gone` is true."""
     spans, commas = _elements(text)
     gone = [number for number, (start, end) in enumerate(spans) if is_gone(text[start:end])]
     kept = [number for number in range(len(spans)) if number not in gone]
@@ -93,7 +93,7 @@ def remove_elements(text: str, is_gone: Callable[[str], bool]) -> str:
 
 
 def remove_spans(text: str, cuts: Iterable[tuple[int, int]]) -> str:
-    """The text without some spans (start and end offsets), which may overlap."""
+    """Returns the text without these spans (start and end offsets), which may overlap."""
     kept, position = list[str](), 0
     for start, end in sorted(cuts):
         kept.append(text[position:start])
@@ -102,7 +102,7 @@ def remove_spans(text: str, cuts: Iterable[tuple[int, int]]) -> str:
 
 
 def _lines(text: str) -> Iterator[list[TomlToken]]:
-    """The tokens up to each newline that is outside of arrays, inline tables and strings."""
+    """Yields the tokens up to each newline that is outside of arrays, inline tables and strings."""
     line, depth = list[TomlToken](), 0
     for token in toml_tokens(text):
         line.append(token)
@@ -115,7 +115,7 @@ def _lines(text: str) -> Iterator[list[TomlToken]]:
 
 
 def _path(text: str) -> tuple[str, ...]:
-    """The keys of a header, or of a key with a value; none where it cannot be parsed."""
+    """Returns the keys of a header, or of a key with a value; empty if it cannot be parsed."""
     try:
         value: Any = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
@@ -131,7 +131,7 @@ def _path(text: str) -> tuple[str, ...]:
 
 
 def _elements(text: str) -> tuple[list[tuple[int, int]], dict[int, int]]:
-    """The spans of the elements of an array or inline table, and the offset of the comma after each that has one."""
+    """Returns the spans of the elements of an array or inline table, and (index → offset of the comma after it)."""
     spans, commas = list[tuple[int, int]](), dict[int, int]()
     depth, start, end = 0, -1, -1
     for token in toml_tokens(text):
@@ -152,7 +152,7 @@ def _elements(text: str) -> tuple[list[tuple[int, int]], dict[int, int]]:
 
 
 def _with_its_line(text: str, start: int, end: int, comma: int | None) -> tuple[int, int]:
-    """The span to cut for an element: with its comma and spaces, and the whole line where it is alone on it."""
+    """Returns the span to cut for an element: with comma and spaces, and the whole line if nothing else is on it."""
     if comma is not None and not text[end:comma].strip(" \t"):
         end = _after_spaces(text, comma + 1)
     line = text.rfind("\n", 0, start) + 1

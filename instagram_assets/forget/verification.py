@@ -29,17 +29,17 @@ DatabaseRow = tuple[str, str, Mapping[str, object]]
 
 
 def patterns_of(known: Identifiers) -> BytePatterns:
-    """The byte patterns of identifiers, by the erasure's own rule: ordinary words only where an account is meant."""
+    """Returns the byte patterns of identifiers; ordinary words match only where an account is meant."""
     names = [name for name in known.accounts if known.counts_alone(name)]
     words = [*search_slugs(known.accounts), *known.profile_ids, *known.post_ids, *known.shortcodes, *known.images]
     return BytePatterns(names, words, known.accounts.keys() - set(names))
 
 
 def search_all_data(settings: Settings, known: Identifiers, rows: Iterable[DatabaseRow] = ()) -> ByteSearchResult:
-    """Search every byte of the data folder, the lake and the media folder, except for keys and downloaded models.
+    """Searches every byte of the data folder, the lake and the media folder, except for keys and downloaded models.
 
-    Also files that `scrape-users` wrote elsewhere, each word of the account registry, and `rows` of databases on
-    servers.
+    Also searches files that `scrape-users` wrote elsewhere, each word of the account registry, and `rows` of databases
+    on servers.
     """
     needles, data, registry = patterns_of(known), settings.data_dir.absolute(), settings.accounts_file
     apart, trained = {settings.folder("privacy"), settings.folder("models")}, settings.folder("age")

@@ -13,6 +13,7 @@ from instagram_assets.ingest.post_ids import post_id_from_url, shortcode_from_ur
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.record_source import LandingRow, RecordSource, observed_at_of
 from instagram_assets.ingest.timestamps import parse_timestamp
+from instagram_assets.schemas.posts import visible_likes
 
 _NAMES = {column: fields[0] for column, fields in AD.fields.items()}
 # 1,234,567 with a comma after every three digits; any other comma is left to the rule for counts.
@@ -44,7 +45,7 @@ def _row(ad: Record, index: int, source: RecordSource) -> LandingRow:
         "observed_at": source.observed(taken_at, observed_at_of(ad, source, warnings)),
         "caption": field_values.parse_label(ad.get("caption"), _NAMES["caption"], warnings),
         "views": field_values.parse_count(_plain(ad.get("views")), _NAMES["views"], warnings),
-        "likes": field_values.visible_likes(likes),
+        "likes": visible_likes(likes),
         "comments": field_values.parse_count(_plain(ad.get("comments")), _NAMES["comments"], warnings),
         "extra": field_values.extra_as_json(public(AD.unknown(ad)), warnings),
         "warnings": warnings,

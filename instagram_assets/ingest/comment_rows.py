@@ -18,6 +18,7 @@ from instagram_assets.ingest.timestamps import parse_timestamp
 from instagram_assets.privacy.masking import is_standalone_name, mask, mask_names, mentioned_names
 from instagram_assets.privacy.names_in_text import names_pattern
 from instagram_assets.schemas.account_names import is_distinctive
+from instagram_assets.schemas.posts import visible_likes
 
 _POSTING, _MENTIONED = ("account", "owner"), ("mentions", "tagged", "coauthors")
 
@@ -103,7 +104,7 @@ def to_comment_row(part: Part, index: int, source: RecordSource, pseudonym_of: C
         "taken_at": taken_at,
         "observed_at": source.observed(taken_at, observed_at_of(record, source, []) or part.observed_at),
         "text": _cut(masked, warnings),
-        "likes": field_values.visible_likes(likes),
+        "likes": visible_likes(likes),
         "warnings": warnings,
         "source_file": source.file,
         "source_sha256": source.sha256,

@@ -14,7 +14,8 @@ from itertools import islice
 
 from instagram_assets.errors import RecordError
 from instagram_assets.ingest.hashtags import HASHTAG_SIGNS, hashtags_in, mentions_in, merge_listed
-from instagram_assets.ingest.reader.json_values import MAX_DIGITS, kind_of
+from instagram_assets.ingest.reader.json_values import MAX_DIGITS, json_type_name
+from instagram_assets.schemas.posts import HIDDEN_LIKES
 
 MISSING = "is missing"
 SOURCE_ERROR = "source_error"
@@ -22,7 +23,6 @@ CAPTION_LIMIT = 2200
 LIST_LIMIT = 100
 URL_LIMIT = 8192
 IDENTIFIER_LIMIT = 64
-HIDDEN_LIKES = -1
 
 _LARGEST = 2**63 - 1
 _DIGITS = re.compile(r"[0-9]{1,19}(?:\.0+)?")
@@ -85,11 +85,6 @@ def parse_likes(value: object, field: str, warnings: list[str]) -> int | None:
     return parse_count(value, field, warnings)
 
 
-def visible_likes(likes: int | None) -> int | None:
-    """The parsed number of likes; None when the owner hides it."""
-    return None if likes == HIDDEN_LIKES else likes
-
-
 def parse_choice(value: object, field: str, options: Mapping[object, str]) -> str:
     """Map one of a few allowed words or numbers to our name for it in `options`. Raises RecordError for others."""
     if is_missing(value):
@@ -136,7 +131,7 @@ def parse_text(value: object, field: str, warnings: list[str]) -> str | None:
     if is_missing(value):
         return None
     if not isinstance(value, str):
-        raise RecordError(field, f"{kind_of(value)} instead of text")
+        raise RecordError(field, f"{json_type_name(value)} instead of text")
     if value.isascii():
         return _without_controls(value)
     if _SURROGATES.search(value):

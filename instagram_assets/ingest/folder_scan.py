@@ -19,9 +19,9 @@ from instagram_assets.ingest.reader.byte_streams import XZ_MEMORY, Identity, cha
 from instagram_assets.ingest.reader.csv_tables import table_in, unread_separator
 from instagram_assets.ingest.record_source import OBSERVED_AT_SUFFIX
 from instagram_assets.storage.atomic import make_folder, shortened, sync_folders, write_atomic
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
-HEAD_BYTES = 1 << 16
+SCANNED_HEAD_BYTES = 1 << 16
 """Bytes at the start of a file that are read to decide whether it may be an export."""
 
 _EXPORTS = (".json", ".jsonl", ".ndjson", ".xlsx", ".xlsm")
@@ -118,7 +118,7 @@ def may_be_export(path: Path) -> bool:
         return False
     try:
         with path.open("rb") as stream:
-            return is_export_head(path.name, stream.read(HEAD_BYTES))
+            return is_export_head(path.name, stream.read(SCANNED_HEAD_BYTES))
     except OSError:
         return True  # the reader reports why it cannot be read
 
@@ -154,8 +154,8 @@ def _unpacked_head(head: bytes) -> bytes:
         return head
     is_gzip = head.startswith(_PACKED_MAGIC[0])
     stream = zlib.decompressobj(zlib.MAX_WBITS | 16) if is_gzip else lzma.LZMADecompressor(memlimit=XZ_MEMORY)
-    unpacked = stream.decompress(head, HEAD_BYTES)
-    if not stream.eof and len(head) < HEAD_BYTES and len(unpacked) < HEAD_BYTES:
+    unpacked = stream.decompress(head, SCANNED_HEAD_BYTES)
+    if not stream.eof and len(head) < SCANNED_HEAD_BYTES and len(unpacked) < SCANNED_HEAD_BYTES:
         raise EOFError("it ends too early")
     return unpacked
 
@@ -254,7 +254,7 @@ def move_out(path: Path, target: Path, before: Identity | None, error: str = "")
     Raises BusyFileError when it no longer has the identity `before`, StorageError or OSError when it cannot be moved.
     """
     make_folder(target)
-    with alone_in(target):  # two processes could choose the same name at once
+    with folder_lock(target):  # two processes could choose the same name at once
         name = _free_name(target, path)
         if path_identity(path) != before:
             raise changed(path)

@@ -55,7 +55,7 @@ from instagram_assets.storage.atomic import (
     write_atomic,
 )
 from instagram_assets.storage.lake import values_in
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 _PARQUET_END = b"PAR1"
 _TELLS_STATED = 4  # the first parser version whose manifests have `stated_at`
@@ -91,7 +91,7 @@ def land_file(
     spool = spool_folder(lake)
     try:
         # Two processes that read the same file at once would remove each other's pending markers.
-        with alone_in(spool):
+        with folder_lock(spool):
             if not is_swept:
                 sweep(spool)
             earlier = find_landed(lake, digest)

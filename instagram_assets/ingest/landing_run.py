@@ -36,7 +36,7 @@ from instagram_assets.ingest.manifests import LandedFile
 from instagram_assets.ingest.observations import media_by_file
 from instagram_assets.ingest.reader.byte_streams import Identity, changed
 from instagram_assets.ingest.record_source import observed_at_beside
-from instagram_assets.ingest.redact.inbox_redaction import Place
+from instagram_assets.ingest.redact.inbox_redaction import InboxRedactor
 from instagram_assets.ingest.redact.redactor import scrubbed_name
 from instagram_assets.ingest.zips import is_zip
 from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN, Forgotten
@@ -58,7 +58,7 @@ _THE_FILES = (
 )
 
 _SHEETS_SHOWN = 5
-PAST_RETENTION = "what was in it is past retention (INSTAGRAM_ASSETS_PRIVACY__KEEP_RAW_DAYS), and nothing was taken"
+_PAST_RETENTION = "what was in it is past retention (INSTAGRAM_ASSETS_PRIVACY__KEEP_RAW_DAYS), and nothing was taken"
 
 # Numbers of files that were landed, known from before, rejected, and left in place.
 LandingCounts = tuple[int, int, int, int]
@@ -177,7 +177,7 @@ class LandingRun:
         self.is_swept = True
         self.read.append((path, file))
         if file.is_past:
-            self._tell(name or path.name, PAST_RETENTION)
+            self._tell(name or path.name, _PAST_RETENTION)
         if told := zipped or ("" if entry.contents else entry.kept):
             self._tell(name or path.name, told)
         if file.passed_over and file.new:
@@ -257,9 +257,9 @@ class LandingRun:
             return path, before
         if path_identity(path) != before:
             raise changed(path)
-        place = Place(self.lake, self.forgotten, self.settings.ingest.encoding)
-        for task in list(place.tasks(path)):
-            place.do(task)
+        redactor = InboxRedactor(self.lake, self.forgotten, self.settings.ingest.encoding)
+        for task in list(redactor.tasks(path)):
+            redactor.do(task)
             if task.path == path and task.to is None:
                 return None
             path = task.to if task.path == path and task.to else path

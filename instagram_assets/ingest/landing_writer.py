@@ -23,7 +23,7 @@ from instagram_assets.ingest.normalize import NormalizedRecords, normalize_recor
 from instagram_assets.ingest.reader.json_values import BadRecord, PlacedRecord, Record
 from instagram_assets.ingest.reader.record_reader import Batch
 from instagram_assets.ingest.record_source import LandingRow, RecordSource
-from instagram_assets.ingest.redact.redactor import Scrubber, scrubbed_record
+from instagram_assets.ingest.redact.redactor import RecordRedactor, scrubbed_record
 from instagram_assets.ingest.row_counts import count_rows
 from instagram_assets.ingest.zips import read_zip_batches
 from instagram_assets.schemas import POSTS_RAW, QUARANTINE
@@ -118,10 +118,10 @@ def spool_rows(
         for table, contract in LANDING_CONTRACTS.items():
             writers[table] = RowWriter(paths[table], contract.schema)
         findings, people = _Findings(), 0
-        scrubber = Scrubber(source.forgotten, source) if source.forgotten else None
+        redactor = RecordRedactor(source.forgotten, source) if source.forgotten else None
         with _rare_collection():
             for batch in read_zip_batches(path, limits, folder, findings.passed_over.append):
-                _write_batch(_without_forgotten(batch, scrubber, findings), source, writers, findings)
+                _write_batch(_without_forgotten(batch, redactor, findings), source, writers, findings)
                 people = people if people else len(source.people)
         _refuse_drift(path, findings, limits)
         rows: dict[str, int] = {}
@@ -177,13 +177,13 @@ def to_quarantine_row(problem: Problem, source: RecordSource) -> LandingRow:
     return {"file": source.file, "sha256": source.sha256, "index": problem.position, **stored}
 
 
-def _without_forgotten(batch: Batch, scrubber: Scrubber | None, findings: _Findings) -> Batch:
+def _without_forgotten(batch: Batch, redactor: RecordRedactor | None, findings: _Findings) -> Batch:
     """Return the batch without records that were erased on request, renumbered as in a file without them."""
-    if scrubber is None:
+    if redactor is None:
         return batch
     quarantined_content: Batch = []
     for index, record in batch:
-        scrubbed = scrubbed_record(record, scrubber)
+        scrubbed = scrubbed_record(record, redactor)
         if scrubbed is None:
             findings.forgotten += 1
         else:

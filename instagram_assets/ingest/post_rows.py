@@ -22,6 +22,7 @@ from instagram_assets.ingest.timestamps import parse_timestamp
 from instagram_assets.privacy.forgotten_identifiers import ERASED_URL
 from instagram_assets.privacy.table_scrub import caption_hash
 from instagram_assets.schemas import MEDIA, POSTS_RAW
+from instagram_assets.schemas.posts import are_likes_hidden, visible_likes
 
 FieldRule = Callable[[Any, str, list[str]], Any]
 ColumnCheck = Callable[[Sequence[Any], set[type]], bool]
@@ -155,10 +156,10 @@ class _Rows:
 
     def accounts(self, owners: Sequence[str | None]) -> list[str | None]:
         """Return the collected account of each post: from its context, else from the request's URL, else its owner."""
-        asked = self._received("account")
+        requested = self._received("account")
         found = [
             part.account or account_from_url(address) or owner
-            for part, address, owner in zip(self.parts, asked, owners, strict=True)
+            for part, address, owner in zip(self.parts, requested, owners, strict=True)
         ]
         for row, account in enumerate(found):
             if account is None:
@@ -171,10 +172,10 @@ class _Rows:
         Likes are hidden if they are given as -1, or if Instagram flags them as hidden.
         """
         likes = self.column("likes", field_values.parse_likes, clean_columns.are_counts)
-        said = self._received("likes_hidden")
-        hidden = [number == field_values.HIDDEN_LIKES or flag is True for number, flag in zip(likes, said, strict=True)]
+        flags = self._received("likes_hidden")
+        hidden = [are_likes_hidden(number, flag) for number, flag in zip(likes, flags, strict=True)]
         if any(hidden):
-            likes = [None if is_hidden else number for number, is_hidden in zip(likes, hidden, strict=True)]
+            likes = [visible_likes(number, is_hidden) for number, is_hidden in zip(likes, hidden, strict=True)]
         return likes, hidden
 
     def captions(self) -> dict[str, list[Any]]:

@@ -26,7 +26,7 @@ from instagram_assets.ingest.archive_layout import (
 )
 from instagram_assets.ingest.companion_files import companion_stem, is_picture_of_post
 from instagram_assets.ingest.folder_scan import (
-    HEAD_BYTES,
+    SCANNED_HEAD_BYTES,
     FolderContents,
     is_export_head,
     is_ignored,
@@ -206,7 +206,7 @@ def _begins_as_export(packed: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
         return True
     try:
         with packed.open(member) as stream:
-            return is_export_head(member.filename, stream.read(HEAD_BYTES))
+            return is_export_head(member.filename, stream.read(SCANNED_HEAD_BYTES))
     except ZIP_ERRORS:
         return True  # the reader reports how it is damaged
 

@@ -1,4 +1,4 @@
-"""The data of a chart by name, for a filter: rows with the URL of the posts behind each, as JSON and CSV."""
+"""Computes the data of a named chart for a filter, with the URL of the underlying posts per row, as JSON and CSV."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ def chart_of(name: str) -> Chart:
 
 @dataclass(frozen=True)
 class ChartData:
-    """The data of a chart: `rows` with a value for each of `columns`, `links` to the posts of each row or None."""
+    """The data of a chart: `rows`, tuples of `columns`, and in `links` the URL of each row's posts or None."""
 
     chart: Chart
     criteria: Filter
@@ -66,7 +66,7 @@ def ignored_fields(chart: Chart, criteria: Filter) -> list[str]:
 
 
 def chart_json(data: ChartData) -> dict[str, Any]:
-    """Returns chart data as JSON values; days and times in ISO 8601."""
+    """Returns chart data as a JSON object; days and timestamps are in ISO 8601."""
     chart = data.chart
     return {
         "name": chart.name,
@@ -82,7 +82,7 @@ def chart_json(data: ChartData) -> dict[str, Any]:
 
 
 def csv_lines(data: ChartData, *, spreadsheet_safe: bool) -> Iterator[str]:
-    """Yields chart data as CSV lines, the first with a byte order mark; `spreadsheet_safe` escapes formulas."""
+    """Yields chart data as CSV lines with a byte order mark and a header; `spreadsheet_safe` escapes formulas."""
     yield f"{_BOM}{','.join(data.columns)}\r\n"
     for row in data.rows:
         written = (csv_cells.encode(_plain(value), spreadsheet_safe=spreadsheet_safe) for value in row)

@@ -1,4 +1,4 @@
-"""The definition of a chart: its query, how it is drawn, and the filter fields and limits that charts share."""
+"""The definition of a chart (query, diagram type, columns to draw), and filter fields and limits that charts share."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,20 +21,21 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart of the insights.
+    """A chart of the insights: a query that returns a table, and which of its columns are drawn how.
 
-    `insights.charts.NAME` has its title, `insights.about.NAME` what is counted and how, in one sentence, and
-    `insights.columns.COLUMN` the titles of its columns. `x`, `y`, `series` and `size` are columns of the numbers:
+    `numbers` is the query, and `x`, `y`, `series` and `size` are columns of its result. `kind` is the type of diagram:
 
         bar       a bar of length `y` for each `x`, one below the other; with `series` one panel per value
-        line      `y` over the time or day `x`, or a number above 0, a line for each value of `series`
-        scatter   a point at `x`, `y`, logarithmic but for a day, its area by `size`, its colour by `series`
-        heatmap   a cell for each `x` and `y`, coloured by `size`
-        cloud     `x` as words, as large as `y` says
-        shares    for each `series` one bar of 100 %, cut into `x` by `y`
+        line      `y` over `x`, a day, timestamp or positive number, with one line for each value of `series`
+        scatter   a point at `x`, `y` on logarithmic axes (linear for days), its area by `size`, its colour by `series`
+        heatmap   a rectangle for each `x` and `y`, coloured by `size`
+        cloud     the words in `x`, with a font size by `y`
+        shares    for each `series` one bar of 100 %, divided into `x` by `y`
 
     A null in `series` means all values together. `posts` returns the filter for the posts behind a row, None if there
-    are none to show; both the numbers and the posts use only the filter fields named in `fields`.
+    are none to show. `fields` are the filter fields that the chart supports. The translation keys are
+    `insights.charts.NAME` for the title, `insights.about.NAME` for a sentence on what is counted, and
+    `insights.columns.COLUMN` for columns.
     """
 
     name: str
@@ -66,12 +67,12 @@ MOST_LINES = 12
 
 
 def keep_fields(criteria: Filter, fields: tuple[str, ...]) -> Filter:
-    """Returns the filter reduced to these fields."""
+    """Returns a filter with only these fields of another filter set."""
     return Filter(**{name: getattr(criteria, name) for name in fields})
 
 
 def posts_where(criteria: Filter, *conditions: str) -> SqlCondition:
-    """Returns the SQL condition on rows of `posts` for a chart's filter, and further conditions without parameters."""
+    """Returns the SQL condition for a chart's filter on the table `posts`, combined with further `conditions`."""
     where = condition_of(keep_fields(criteria, OF_POSTS), "posts")
     for condition in conditions:
         where.add(condition)
@@ -79,6 +80,6 @@ def posts_where(criteria: Filter, *conditions: str) -> SqlCondition:
 
 
 def add_value(where: SqlCondition, value: Any) -> str:
-    """Adds a parameter value to a condition; returns its placeholder for the SQL."""
+    """Adds a parameter value to a SQL condition; returns the parameter's placeholder, such as `$3`."""
     where.values.append(value)
     return f"${len(where.values)}"

@@ -1,4 +1,4 @@
-"""Charts of image clusters, grouped by embedding, and of the topics that name them, with sample images of each."""
+"""Charts of image clusters (grouped by embedding) and of topics, and contact sheets with sample images of each."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,37 +9,38 @@ from instagram_assets.insights.chart_definition import OF_IMAGES, Chart, Row, ad
 from instagram_assets.lake_index.filter_sql import SqlCondition, condition_of
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.index_reader import LakeIndex
+from instagram_assets.schemas.images import NOISE
 
 MOST_GROUPS = 25
 """Maximum number of clusters or topics in a chart."""
 MOST_SHEETS, SHEET = 12, 12
 """Maximum number of contact sheets per page, and of images per sheet."""
 _MOST_LINES = 8
-NOISE = -1
 _TOPIC_OF = "LEFT JOIN topics t ON t.source = 'clusters' AND t.scope = c.scope AND t.topic = c.cluster"
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A cluster or topic with sample images: `numbers` is its row of `clusters` or `topics`."""
+    """A contact sheet: sample images of a cluster or topic, whose row in `clusters` or `topics` is `numbers`."""
 
     numbers: dict[str, Any]
     image_ids: list[str]
 
 
 def clusters(index: LakeIndex, criteria: Filter) -> pa.Table:
-    """The largest clusters of images: `cluster` (`SCOPE/NUMBER`), `name`, `images`, `share`, `posts`, `accounts`.
+    """Returns the largest image clusters: `cluster` (`SCOPE/NUMBER`), `name`, `images`, `share`, `posts`, `accounts`, …
 
-    `images` counts an image once per post, `share` is of the clustered images of its scope, including noise, which
-    belongs to no cluster and is marked `noise`. Images of searches are left out.
+    `images` counts an image once for each post that has it. `share` is the share of all clustered images of the same
+    scope. Images in no cluster are one more row per scope, with `noise` true. Images of searches are left out.
     """
     return _clusters(index, criteria, MOST_GROUPS, has_noise=True)
 
 
 def topic_sizes(index: LakeIndex, criteria: Filter) -> pa.Table:
-    """Returns posts per month with images of the largest clusters: `first_day`, `last_day`, `cluster`, `name`, `posts`.
+    """Returns the monthly number of posts of the largest clusters: `first_day`, `last_day`, `cluster`, `name`, `posts`.
 
-    Of _MOST_LINES clusters, including months without any; noise is left out.
+    Contains the `_MOST_LINES` clusters with the most images, also for months in which they have no posts; noise is left
+    out.
     """
     where = _images_where(criteria)
     return index.query(
@@ -70,10 +71,10 @@ def topic_sizes(index: LakeIndex, criteria: Filter) -> pa.Table:
 
 
 def topics(index: LakeIndex, criteria: Filter) -> pa.Table:
-    """The largest topics: `source`, `scope`, `topic`, `name`, `telling` (characteristic words), `images`, `posts`.
+    """Returns the largest topics: `source`, `scope`, `topic`, `name`, `telling` (typical words), `images`, `posts`.
 
-    They come from the table `topics`, for all days; a filter on accounts selects the topics of all accounts and their
-    own.
+    The numbers are those of the lake's table `topics` and cover all days. With a filter on accounts, only topics found
+    across all accounts and topics of these accounts are returned.
     """
     return index.query(
         "SELECT source, scope, topic, coalesce(name, source || ' ' || scope || '/' || topic) AS name, "
@@ -85,7 +86,10 @@ def topics(index: LakeIndex, criteria: Filter) -> pa.Table:
 
 
 def cluster_sheets(index: LakeIndex, criteria: Filter, offset: int = 0) -> list[Sheet]:
-    """The largest clusters from `offset` on, at most MOST_SHEETS, each with sample images evenly spaced in time."""
+    """Returns the largest image clusters from `offset` on, each with sample images evenly spaced in time.
+
+    At most MOST_SHEETS clusters, with at most SHEET images each.
+    """
     found = _clusters(index, criteria, MOST_SHEETS, offset).to_pylist()
     where = _images_where(criteria)
     names = add_value(where, [row["cluster"] for row in found])
@@ -114,7 +118,7 @@ def cluster_sheets(index: LakeIndex, criteria: Filter, offset: int = 0) -> list[
 
 
 def topic_sheets(index: LakeIndex, criteria: Filter) -> list[Sheet]:
-    """Returns the largest topics of images, grouped by generated caption, with sample images of each."""
+    """Returns the largest topics of generated image captions, each with sample images."""
     rows = index.rows(
         "SELECT name, words, images, posts, image_ids FROM topics WHERE source = 'captions' "
         "AND (len($1) = 0 OR scope = 'all' OR list_contains($1, scope)) "
@@ -153,7 +157,7 @@ def _images_where(criteria: Filter) -> SqlCondition:
 
 
 def images_of_cluster(row: Row, criteria: Filter) -> Filter:
-    """Returns the filter for the images of a row's cluster, within the filter's accounts and days."""
+    """Returns the filter for the images of the cluster in a chart row, restricted to the filter's accounts and days."""
     return keep_fields(criteria, OF_IMAGES).but(cluster=(row["cluster"],))
 
 

@@ -1,4 +1,4 @@
-"""The daily summary of accounts, read the next morning: posts, followers, new words, and missing data."""
+"""The summary of one day that users read the next morning: posts, followers, new words, and missing data."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -90,8 +90,9 @@ Row = Mapping[str, Any]
 class AccountDay:
     """The activity of one account on one day.
 
-    `usual` is its median of likes and comments over the DAYS_BEFORE days before, None with fewer than FEW posts for
-    which they are known; `growth` is None unless its followers were observed on two days.
+    `usual` is the account's median engagement (likes + comments) over the preceding DAYS_BEFORE days; None if it is
+    known for fewer than FEW posts. `growth` is the change of its followers since the previous day with an observation;
+    None if they were observed on fewer than two days. `refused`, `failed` and `blurred` count images of the day.
     """
 
     account: str
@@ -111,18 +112,18 @@ class AccountDay:
 
     @property
     def viral(self) -> int:
-        """Number of posts that went viral."""
+        """Number of the day's posts that are labelled viral."""
         return sum(post["viral"] is True for post in self.posts)
 
     @property
     def best_ratio(self) -> float | None:
-        """Engagement of its best post divided by the usual engagement."""
+        """Engagement of the day's best post divided by the account's usual engagement; None if unknown."""
         return max((post["ratio"] for post in self.posts if post["ratio"] is not None), default=None)
 
 
 @dataclass(frozen=True)
 class DaySummary:
-    """The summary of one day; `active` are accounts with posts, most important first, `silent` those without."""
+    """The summary of one day: `active` accounts posted that day, most important first; `silent` accounts did not."""
 
     day: date
     newest: date | None
@@ -146,33 +147,33 @@ class DaySummary:
 
     @property
     def is_unknown(self) -> bool:
-        """Whether nothing was collected on the day or since, so that there is nothing to summarise."""
+        """Whether no data of the day or of a later day was collected, so that nothing can be summarised."""
         return self.newest is not None and self.newest < self.day and not self.active and not self.silent
 
     @property
     def posts(self) -> int:
-        """Number of posts of the day."""
+        """Number of posts of the day; a post stored for several accounts counts for each."""
         return sum(len(each.posts) for each in self.active)
 
     @property
     def repeated(self) -> int:
-        """Number of distinct posts of the day that are stored for several accounts, as for an account and a hashtag."""
+        """Number of posts of the day that are stored more than once, for example for an account and for a hashtag."""
         counts = Counter(post["post_id"] for each in self.active for post in each.posts)
         return sum(count > 1 for count in counts.values())
 
     @property
     def growths(self) -> list[int]:
-        """Follower growth since the previous observation, for each account with both values known."""
+        """Follower growth of each account for which it is known."""
         every = (*self.active, *self.silent, *self.missing)
         return [each.growth for each in every if each.growth is not None]
 
     def images(self, trouble: str) -> list[tuple[str, int]]:
-        """Returns accounts with `refused`, `failed` or `blurred` images, as `trouble` says, and the number of these."""
+        """Returns (account, number) for accounts with images of a problem: `refused`, `failed` or `blurred`."""
         return [(each.account, getattr(each, trouble)) for each in self.active if getattr(each, trouble)]
 
 
 def day_summary(index: LakeIndex, day: date, accounts: Sequence[str] = ()) -> DaySummary:
-    """Computes the summary of a day for these accounts, or for all."""
+    """Computes the summary of a day for these accounts, or for all accounts if none are given."""
     chosen = list(accounts)
     [span] = index.rows(_SPAN, day, chosen)
     if span["last"] is None:
@@ -230,7 +231,10 @@ def _account(row: Row, posts: Sequence[Row], followers: Row | None, images: Row 
 
 
 def _best(posts: Sequence[Row]) -> Row | None:
-    """Returns the post with the highest engagement relative to its account, or highest impression, or most likes."""
+    """Returns the post with the highest engagement relative to its account's median; None without posts.
+
+    If that ratio is unknown for all posts, it is the post with the highest impression, else with the most likes.
+    """
     for name in ("ratio", "impression", "likes"):
         known = [post for post in posts if post[name] is not None]
         if known:
@@ -247,5 +251,5 @@ def _by_weight(each: AccountDay) -> tuple[Any, ...]:
 
 
 def yesterday(today: date) -> date:
-    """Returns the day that the morning summary covers."""
+    """Returns the day before `today`, which the morning summary covers."""
     return today - timedelta(days=1)

@@ -1,4 +1,4 @@
-"""The accounts and days that the filter form of the insights offers."""
+"""The accounts and days that the filter form of the insights pages offers."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -17,28 +17,28 @@ MOST_SUGGESTED = 30
 
 @dataclass(frozen=True)
 class DayRange:
-    """The first and the last day with a post, None if there is none."""
+    """The days of the oldest and the newest post; None if there are no posts."""
 
     first: date | None
     last: date | None
 
     def stretch(self, criteria: Filter, days: int) -> Filter:
-        """Returns the filter for the last `days` days of the data; 0 for all of them."""
+        """Returns the filter restricted to the last `days` days up to the newest post; 0: not restricted."""
         if not days or self.last is None:
             return criteria.but(first=None, last=None)
         return criteria.but(first=self.last - timedelta(days - 1), last=self.last)
 
 
 def day_range(index: LakeIndex) -> DayRange:
-    """Returns the first and the last day with a post."""
+    """Returns the days of the oldest and the newest post in the index."""
     [row] = index.rows("SELECT min(day) AS first, max(day) AS last FROM posts")
     return DayRange(row["first"], row["last"])
 
 
 def repeated_posts(index: LakeIndex, criteria: Filter) -> int:
-    """Returns how many distinct posts are stored more than once, such as for an account and for a hashtag.
+    """Returns the number of distinct posts that match a filter and are stored for several accounts or hashtags.
 
-    Each of their rows is counted in every post count, as in the lake's own tables.
+    Such a post is counted once per row in all post counts, as in the lake's own tables.
     """
     rows = _REPEATED.of(index)
     if criteria.account:
@@ -54,7 +54,7 @@ def repeated_posts(index: LakeIndex, criteria: Filter) -> int:
 
 
 def _repeated(index: LakeIndex) -> pa.Table:
-    """The rows of all posts stored more than once: `account`, `day`, `kind`, and `same`, equal for the same post."""
+    """Returns all rows of posts stored more than once: `account`, `day`, `kind`, and `same`, an id per post."""
     return index.query(
         "SELECT account, day, kind, dense_rank() OVER (ORDER BY post_id) AS same FROM posts "
         "WHERE post_id IN (SELECT post_id FROM posts GROUP BY post_id HAVING count(*) > 1)"
@@ -65,7 +65,7 @@ _REPEATED: PerIndex[pa.Table] = PerIndex(_repeated)
 
 
 def accounts_like(index: LakeIndex, typed: str) -> list[str]:
-    """Returns accounts whose name contains the text, prefix matches first, at most `MOST_SUGGESTED`."""
+    """Returns accounts whose name contains the typed text, prefix matches first, at most `MOST_SUGGESTED`."""
     rows = index.rows(
         "SELECT account FROM (SELECT DISTINCT account FROM posts) WHERE contains(lower(account), lower($1)) "
         "ORDER BY NOT starts_with(lower(account), lower($1)), account LIMIT $2",

@@ -1,4 +1,4 @@
-"""Charts of follower growth and engagement: followers, likes by followers, likes by age of a post, impressions."""
+"""Charts of followers, of likes by followers and by age of a post, and of impressions (engagement per follower)."""
 
 from datetime import date
 
@@ -18,7 +18,7 @@ _MOST_CURVES = 6
 
 
 def followers(index: LakeIndex, criteria: Filter) -> pa.Table:
-    """Returns the followers of each account by day, the last value observed that day: `day`, `account`, `followers`.
+    """Returns each account's follower count by day, the last one observed that day: `day`, `account`, `followers`.
 
     At most MOST_LINES accounts, those with the most followers.
     """
@@ -43,9 +43,10 @@ def followers(index: LakeIndex, criteria: Filter) -> pa.Table:
 
 
 def likes_followers(index: LakeIndex, criteria: Filter) -> pa.Table:
-    """Returns one row per account: `account`, `followers`, median `likes`, `posts` with both known, `few`.
+    """Returns one row per account: `account`, median `followers` and `likes`, `posts`, `few`.
 
-    `followers` is the median of what was observed nearest to its posts.
+    Only posts whose likes and followers are known are counted; `followers` of a post is the count observed nearest to
+    it. `few` is true if there are fewer than FEW posts.
     """
     where = posts_where(criteria, "likes IS NOT NULL", "followers > 0")
     return index.query(
@@ -56,7 +57,13 @@ def likes_followers(index: LakeIndex, criteria: Filter) -> pa.Table:
 
 
 def post_likes_followers(index: LakeIndex, criteria: Filter) -> pa.Table:
-    """Single posts: `account`, `post_id`, `day`, `followers`, `likes`; a sample of MOST_POINTS if there are more.
+    """Returns posts, a sample of MOST_POINTS if there are more: `account`, `post_id`, `day`, `followers`, `likes`.
+
+    The sample contains the posts with the smallest hashes of account and `post_id`, so that it is uniform and
+    deterministic.
+
+    The sample contains the posts with the smallest hashes of account and `post_id`, so that it is uniform and
+    deterministic.
 
     The sample are the posts with the smallest hashes of account and `post_id`: every post has the same chance, and the
     result is reproducible.
@@ -71,10 +78,11 @@ def post_likes_followers(index: LakeIndex, criteria: Filter) -> pa.Table:
 
 
 def growth_curves(index: LakeIndex, criteria: Filter) -> pa.Table:
-    """Likes by hours since publication: `account`, `hours`, median `likes`, quartiles `low`, `high`, `posts`, `few`.
+    """Returns likes by hours since publication: `account`, `hours`, median `likes`, quartiles, `posts`, `few`.
 
-    Only posts whose likes were observed at least twice; `hours` is the last of AGES that had passed, and of a post's
-    observations between two of them the last counts. At most _MOST_CURVES accounts, those with the most such posts.
+    The quartiles are `low` and `high`. Only posts whose likes were observed at least twice are used. An observation
+    belongs to the highest value of AGES (in hours) that the post had reached; of several observations of a post in that
+    interval the last one counts. At most _MOST_CURVES accounts, those with the most such posts.
     """
     where = posts_where(criteria)
     return index.query(
@@ -105,9 +113,10 @@ def growth_curves(index: LakeIndex, criteria: Filter) -> pa.Table:
 
 
 def impressions(index: LakeIndex, criteria: Filter) -> pa.Table:
-    """Each account's median `impression` by day, week or month: `first_day`, `last_day`, `account`, `posts`, `few`.
+    """Returns the median `impression` by period: `first_day`, `last_day`, `account`, `impression`, `posts`, `few`.
 
-    At most MOST_LINES accounts, those with the most posts; periods without a known impression have no row.
+    The periods are days, weeks or months, depending on the length of the date range; those without a known impression
+    have no row. At most MOST_LINES accounts, those with the most posts.
     """
     where = posts_where(criteria, "impression IS NOT NULL")
     [span] = index.rows(f"SELECT min(day) AS first, max(day) AS last FROM posts WHERE {where.sql}", *where.values)
@@ -134,7 +143,7 @@ def _posts_of_account(row: Row, criteria: Filter) -> Filter:
 
 
 def one_post(row: Row, criteria: Filter) -> Filter:
-    """Returns the filter for the single post of a row."""
+    """Returns the filter that matches only the post in a chart row."""
     del criteria
     return Filter(account=(row["account"],), post=row["post_id"])
 

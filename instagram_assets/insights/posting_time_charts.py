@@ -24,7 +24,13 @@ _DAYS_OF_DAYS, _DAYS_OF_WEEKS = 62, 800
 
 
 def posting_times(index: LakeIndex, criteria: Filter) -> pa.Table:
-    """Returns each hour of the week with posts: `weekday` (1: Monday), `hour`, `posts`, `known`, `ratio`, `few`.
+    """Returns one row per hour of the week with posts: `weekday` (1: Monday), `hour`, `posts`, `known`, `ratio`, `few`.
+
+    A post's ratio is its engagement (likes + comments) divided by the median engagement of its account. `ratio` is the
+    median of these over the `known` posts for which it is known; `few` is true if these are fewer than FEW.
+
+    A post's ratio is its engagement (likes + comments) divided by the median engagement of its account. `ratio` is the
+    median of these over the `known` posts for which it is known; `few` is true if these are fewer than FEW.
 
     `ratio` is the median, over the `known` posts whose engagement (likes + comments) is known, of engagement divided by
     the median of the post's account; `few` is true below FEW such posts.
@@ -39,9 +45,10 @@ def posting_times(index: LakeIndex, criteria: Filter) -> pa.Table:
 
 
 def best_hours(index: LakeIndex, criteria: Filter) -> pa.Table:
-    """Hours of the day, best first: `hour`, `ratio` as in `posting_times`, its quartiles `low`, `high`, `known`.
+    """Returns the hours of the day, highest ratio first: `hour`, `ratio`, its quartiles, `posts`, `known`, `few`.
 
-    Hours with `few` posts come last.
+    `ratio`, `known` and `few` are as in `posting_times`; the quartiles are `low` and `high`. Hours with few posts come
+    last.
     """
     where = posts_where(criteria)
     return index.query(
@@ -54,9 +61,9 @@ def best_hours(index: LakeIndex, criteria: Filter) -> pa.Table:
 
 
 def posting_frequency(index: LakeIndex, criteria: Filter) -> pa.Table:
-    """Returns posts of each account by day, week or month: `first_day`, `last_day`, `account`, `posts`, including 0.
+    """Returns the number of posts by day, week or month: `first_day`, `last_day`, `account`, `posts` (0 included).
 
-    At most MOST_LINES accounts, those with the most posts; the period depends on the length of the date range.
+    At most MOST_LINES accounts, those with the most posts. The longer the date range, the longer the periods.
     """
     where = posts_where(criteria)
     [span] = index.rows(f"SELECT min(day) AS first, max(day) AS last FROM posts WHERE {where.sql}", *where.values)
@@ -81,13 +88,13 @@ def posting_frequency(index: LakeIndex, criteria: Filter) -> pa.Table:
 
 
 def period_of(first: date | None, last: date | None) -> str:
-    """Returns the SQL unit by which posts of a date range are counted: `day`, `week` (from Monday) or `month`."""
+    """Returns the period by which posts of a date range are counted: `day`, `week` (from Monday) or `month`."""
     days = (last - first).days if first and last else 0
     return "day" if days <= _DAYS_OF_DAYS else "week" if days <= _DAYS_OF_WEEKS else "month"
 
 
 def within(row: Row, criteria: Filter) -> tuple[date, date]:
-    """Returns the days of a row's period that lie in the filter's date range."""
+    """Returns the first and last day of a chart row's period, clipped to the filter's date range."""
     return max(row["first_day"], criteria.first or date.min), min(row["last_day"], criteria.last or date.max)
 
 
@@ -96,7 +103,7 @@ def _posts_of_hours(row: Row, criteria: Filter) -> Filter:
 
 
 def posts_of_period(row: Row, criteria: Filter) -> Filter:
-    """Returns the filter for the posts of a row's period, and of its account if it has one."""
+    """Returns the filter for the posts of a chart row's period, and of its account if the row has one."""
     first, last = within(row, criteria)
     found = criteria.but(first=first, last=last)
     return found.but(account=(row["account"],)) if row.get("account") else found

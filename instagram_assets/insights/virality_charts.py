@@ -1,4 +1,4 @@
-"""Charts of viral posts by the label rule, the reels of a week, and hypotheses on what distinguishes viral ones."""
+"""Charts of viral posts and of hypotheses on what makes reels viral, and the list of a week's reels."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -22,10 +22,10 @@ _CHOICES = {"viral": "yes", "other": "no"}
 
 @dataclass(frozen=True)
 class ReelsOfWeek:
-    """Reels published in the week that starts on the Monday `week`; None if there are no reels at all.
+    """The reels published in one week; `week` is its Monday, None if there are no reels at all.
 
-    `total` is the number of all of them, `reels` are those shown; `before` and `after` are the nearest weeks with
-    reels.
+    `reels` are the rows that are shown, of `total` in the week; `before` and `after` are the Mondays of the nearest
+    earlier and later weeks with reels.
     """
 
     week: date | None
@@ -41,9 +41,10 @@ class ReelsOfWeek:
 
 
 def viral_weeks(index: LakeIndex, criteria: Filter) -> pa.Table:
-    """Posts of each week by their label: `first_day`, `last_day`, `label` (viral, other, unknown), `posts`, also 0.
+    """Returns the number of posts by week and label: `first_day`, `last_day`, `label`, `posts` (0 included).
 
-    `unknown` are those that the rule cannot label, such as posts with hidden likes.
+    `label` is `viral`, `other`, or `unknown` for posts that the virality rule cannot label, such as those with hidden
+    likes.
     """
     where = posts_where(criteria)
     return index.query(
@@ -65,7 +66,7 @@ def viral_weeks(index: LakeIndex, criteria: Filter) -> pa.Table:
 def viral_posts(index: LakeIndex, criteria: Filter) -> pa.Table:
     """Returns viral posts, newest first: `day`, `account`, `post_id`, `kind`, `impression`, `score`, `likes`, `reason`.
 
-    At most MOST_POINTS; `impression` is None if likes or followers are unknown, `score` is the rule's.
+    At most MOST_POINTS posts. `impression` is null if likes or followers are unknown; `score` is the virality rule's.
     """
     where = posts_where(criteria, "viral")
     # The newest are selected without reading the reasons, which are long.
@@ -79,11 +80,11 @@ def viral_posts(index: LakeIndex, criteria: Filter) -> pa.Table:
 
 
 def hypotheses(index: LakeIndex, criteria: Filter) -> pa.Table:
-    """Hypotheses on what distinguishes viral reels of a week: `week`, `how`, `hypothesis`, and the evidence for each.
+    """Returns hypotheses on what distinguishes a week's viral reels: `week`, `how`, `hypothesis`, and the evidence.
 
-    A statistical test has `difference` with the 95 % interval from `low` to `high` and `q_value`; a hypothesis proposed
-    by a language model has the numbers of reels that agree and disagree, `supported` and `contradicted`. All accounts
-    together, at most the newest _MOST_WEEKS weeks of the filter's date range.
+    The evidence of a statistical test is `difference`, its 95 % interval from `low` to `high`, and `q_value`. That of a
+    hypothesis proposed by a language model is the number of reels for and against it, `supported` and `contradicted`.
+    Hypotheses are about all accounts together. Returns at most the newest _MOST_WEEKS weeks of the filter's date range.
     """
     first = monday(criteria.first) if criteria.first else date(1, 1, 1)
     return index.query(
@@ -97,7 +98,10 @@ def hypotheses(index: LakeIndex, criteria: Filter) -> pa.Table:
 
 
 def reels_of_week(index: LakeIndex, criteria: Filter, week: date | None = None) -> ReelsOfWeek:
-    """Returns the reels of the week of a day, else of the newest week that has any; ignores the filter's date range."""
+    """Returns the reels of the week that contains the day `week`; without a day, of the newest week that has reels.
+
+    The filter's date range is ignored.
+    """
     where = posts_where(criteria.but(kind="reel", first=None, last=None))
     weeks = [
         row["week"]

@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from instagram_assets.insights.chart_definition import Chart, Row
-from instagram_assets.insights.word_counts import Counted, busiest_accounts, counted
+from instagram_assets.insights.word_counts import Counted, busiest_accounts, counts_query
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.index_reader import LakeIndex
 from instagram_assets.text.part_of_speech import CONTENT_CLASSES
@@ -28,7 +28,7 @@ def top_words(index: LakeIndex, criteria: Filter) -> pa.Table:
 
 
 def word_cloud(index: LakeIndex, criteria: Filter) -> pa.Table:
-    """Returns the same table as `top_words` with more rows."""
+    """Returns the MOST_IN_CLOUD most frequent words in captions: `word`, `pos`, `count`, `posts`."""
     return _most(index, criteria, _classes(criteria), MOST_IN_CLOUD)
 
 
@@ -39,9 +39,12 @@ def top_hashtags(index: LakeIndex, criteria: Filter) -> pa.Table:
 
 
 def top_words_by_account(index: LakeIndex, criteria: Filter) -> pa.Table:
-    """The top words per account, for the accounts with the most posts: `account`, `word`, `pos`, `count`, `posts`."""
+    """Returns the most frequent words per account: `account`, `word`, `pos`, `count`, `posts`.
+
+    At most MOST_ACCOUNTS accounts, those with the most posts, with MOST_OF_ACCOUNT words each.
+    """
     accounts = busiest_accounts(index, criteria, MOST_ACCOUNTS)
-    part = counted(_of_each(criteria, accounts))
+    part = counts_query(_of_each(criteria, accounts))
     return index.query(
         f"""WITH sums AS (SELECT account, word, sum(count) AS count, sum(posts) AS posts FROM {part.sql} GROUP BY ALL)
         SELECT account, text AS word, pos, count::BIGINT AS count, posts::BIGINT AS posts
@@ -53,7 +56,10 @@ def top_words_by_account(index: LakeIndex, criteria: Filter) -> pa.Table:
 
 
 def pos_shares(index: LakeIndex, criteria: Filter) -> pa.Table:
-    """The share of each part of speech in all words: `account` (null for all together), `pos`, `count`, `share`."""
+    """Returns the share of each part of speech in all words: `account`, `pos`, `count`, `share` (0 to 1).
+
+    There are rows for each of the accounts with the most posts, and for all accounts together, with `account` null.
+    """
     accounts = busiest_accounts(index, criteria, MOST_ACCOUNTS)
     tables = [
         index.query(
@@ -70,10 +76,11 @@ def pos_shares(index: LakeIndex, criteria: Filter) -> pa.Table:
 
 
 def vocabulary_shares(index: LakeIndex, criteria: Filter) -> pa.Table:
-    """Returns the share of all word occurrences that the most frequent 10, 30 and 50 % of distinct words account for.
+    """Returns how concentrated the vocabulary is: the share of word occurrences of the most frequent words.
 
-    `account`, null for all together; `part`, 0.1 to 0.5; `words`, the number of words in this part, rounded up, of
-    `different` distinct ones; `count`, their occurrences, of `written` in all; `share`, 0 to 1.
+    One row per account (null: all together) and `part`, the most frequent 10, 30 or 50 % of distinct words, as 0.1 to
+    0.5. `words` is the number of words in that part, of `different` distinct words; `count` is the number of their
+    occurrences, of `written` in total; `share` is `count / written`.
     """
     accounts = busiest_accounts(index, criteria, MOST_ACCOUNTS)
     tables = [
@@ -98,17 +105,18 @@ def vocabulary_shares(index: LakeIndex, criteria: Filter) -> pa.Table:
 
 
 def rising_words(index: LakeIndex, criteria: Filter) -> pa.Table:
-    """Words whose share grew over the preceding period of equal length: `word`, `pos`, `count`, `before`, `rise`.
+    """Returns words that became more frequent: `word`, `pos`, `count`, `before`, `rise`.
 
-    `rise` is the difference of the shares in all counted words; empty if the preceding period has no words.
+    `count` and `before` are the counts in the filter's date range and in the preceding range of equal length. `rise` is
+    the difference of the word's shares in all counted words. Empty if the preceding range has no words.
     """
     now = _range_of(index, criteria)
     if now.first is None or now.last is None:
         return _NOTHING_RISING
     length = (now.last - now.first).days + 1
     before = now.but(first=now.first - timedelta(length), last=now.first - timedelta(1))
-    part = counted(now)
-    earlier = counted(before, part.values)
+    part = counts_query(now)
+    earlier = counts_query(before, part.values)
     return index.query(
         f"""WITH chosen AS (SELECT word FROM words WHERE list_contains({part.value(_classes(criteria))}, pos)),
         of_now AS (SELECT word, sum(count) AS count FROM {part.sql} SEMI JOIN chosen USING (word) GROUP BY word),
@@ -137,7 +145,7 @@ _NOTHING_RISING = pa.table(
 
 
 def _most(index: LakeIndex, criteria: Filter, classes: list[str], most: int) -> pa.Table:
-    part = counted(criteria)
+    part = counts_query(criteria)
     return index.query(
         f"""WITH sums AS (SELECT word, sum(count) AS count, sum(posts) AS posts FROM {part.sql} GROUP BY word)
         SELECT text AS word, pos, count::BIGINT AS count, posts::BIGINT AS posts
@@ -148,12 +156,12 @@ def _most(index: LakeIndex, criteria: Filter, classes: list[str], most: int) -> 
 
 
 def _all_and_each(criteria: Filter, accounts: list[str]) -> list[tuple[str, Counted]]:
-    """Returns the word counts of all accounts together and then of each, with the SQL of their column `account`."""
-    return [("NULL::VARCHAR", counted(criteria)), ("account", counted(_of_each(criteria, accounts)))]
+    """Returns the word counts of all accounts together and of each account, with the SQL of their `account` column."""
+    return [("NULL::VARCHAR", counts_query(criteria)), ("account", counts_query(_of_each(criteria, accounts)))]
 
 
 def _of_each(criteria: Filter, accounts: list[str]) -> Filter:
-    """Returns the filter for some accounts; unchanged if `accounts` is empty, since it matches nothing then."""
+    """Returns the filter restricted to these accounts; unchanged without any, as no post matches it then anyway."""
     return criteria.but(account=tuple(accounts)) if accounts else criteria
 
 
@@ -162,7 +170,10 @@ def _classes(criteria: Filter) -> list[str]:
 
 
 def _range_of(index: LakeIndex, criteria: Filter) -> Filter:
-    """The filter with both days set: an open end becomes the end of the data, or `RISING_DAYS` before the last day."""
+    """Returns the filter with both ends of the date range set.
+
+    A missing end is the newest day of the data, and a missing start is RISING_DAYS - 1 days before the end.
+    """
     [row] = index.rows("SELECT max(day) AS last FROM posts")
     last = criteria.last or row["last"]
     if last is None:
@@ -187,7 +198,7 @@ def _vocabulary(row: Row, criteria: Filter) -> Filter:
 
 
 def _account(row: Row) -> dict[str, Any]:
-    """Returns the account of a row as changes to a filter; empty if the row is of all accounts."""
+    """Returns the filter field for a chart row's account; empty if the row is about all accounts."""
     return {"account": (row["account"],)} if row.get("account") is not None else {}
 
 

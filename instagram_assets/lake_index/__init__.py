@@ -1,1 +1,1 @@
-"""The search index of the web pages: a DuckDB file built from the lake's tables and queried in their place."""
+"""The search index that the web pages query instead of the lake: a DuckDB file, built from the lake's tables."""

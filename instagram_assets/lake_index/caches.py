@@ -1,4 +1,7 @@
-"""In-memory caches of computed values: limited by size, or one value per open index; one thread computes each value."""
+"""In-memory caches of computed values: an LRU cache limited in bytes, and a cache of one value per open index.
+
+Each value is computed by one thread; other threads that request it wait for the result.
+"""
 
 import threading
 from collections import OrderedDict
@@ -10,23 +13,23 @@ from weakref import WeakKeyDictionary
 if TYPE_CHECKING:
     from instagram_assets.lake_index.index_reader import LakeIndex
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 @dataclass
-class _Entry(Generic[T]):
+class _Entry(Generic[_T]):
     made: threading.Event = field(default_factory=threading.Event)
-    value: T | None = None
+    value: _T | None = None
     size: int = 0
 
 
-class SizedCache(Generic[T]):
+class SizedCache(Generic[_T]):
     """An LRU cache of at most `limit` bytes; the least recently used values are evicted first. Thread-safe."""
 
-    def __init__(self, limit: int, size_of: Callable[[T], int]) -> None:
+    def __init__(self, limit: int, size_of: Callable[[_T], int]) -> None:
         self._limit, self._size_of = limit, size_of
         self._lock = threading.Lock()
-        self._entries: OrderedDict[Hashable, _Entry[T]] = OrderedDict()
+        self._entries: OrderedDict[Hashable, _Entry[_T]] = OrderedDict()
 
     @property
     def size(self) -> int:
@@ -34,8 +37,10 @@ class SizedCache(Generic[T]):
         with self._lock:
             return sum(entry.size for entry in self._entries.values())
 
-    def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The cached value of a key, or computes it by `make` while other threads wait. Raises what `make` raises.
+    def get(self, key: Hashable, make: Callable[[], _T]) -> _T:
+        """Returns the cached value of a key; on a miss, one thread computes it with `make` and the others wait.
+
+        Raises what `make` raises; the value is then computed again by the next caller.
 
         `make` may call `get` for other keys, not for its own.
         """
@@ -44,7 +49,7 @@ class SizedCache(Generic[T]):
                 entry = self._entries.get(key)
                 is_mine = entry is None
                 if entry is None:
-                    entry = self._entries[key] = _Entry[T]()
+                    entry = self._entries[key] = _Entry[_T]()
                 else:
                     self._entries.move_to_end(key)
             if is_mine:
@@ -60,7 +65,7 @@ class SizedCache(Generic[T]):
             for key in [key for key, entry in self._entries.items() if entry.made.is_set() and is_old(key)]:
                 del self._entries[key]
 
-    def _make(self, key: Hashable, entry: _Entry[T], make: Callable[[], T]) -> T:
+    def _make(self, key: Hashable, entry: _Entry[_T], make: Callable[[], _T]) -> _T:
         try:
             value = make()
         except BaseException:
@@ -75,7 +80,10 @@ class SizedCache(Generic[T]):
         return value
 
     def _drop(self, newest: Hashable) -> None:
-        """Evict down to the limit; the newest value stays cached unless it alone exceeds the limit."""
+        """Evict least recently used values until the cache is within its limit.
+
+        The value of the key `newest` is evicted only if it alone exceeds the limit.
+        """
         total = sum(entry.size for entry in self._entries.values())
         for key, entry in list(self._entries.items()):
             if total <= self._limit:
@@ -85,23 +93,26 @@ class SizedCache(Generic[T]):
                 total -= entry.size
 
 
-class PerIndex(Generic[T]):
+class PerIndex(Generic[_T]):
     """A cache of one value per open index: computed by one thread, and dropped when the index is closed.
 
     The value must not hold a reference to the index.
     """
 
-    def __init__(self, make: Callable[["LakeIndex"], T]) -> None:
+    def __init__(self, make: Callable[["LakeIndex"], _T]) -> None:
         self._make = make
         self._lock = threading.Lock()
-        self._of_indexes: WeakKeyDictionary[LakeIndex, SizedCache[tuple[T]]] = WeakKeyDictionary()
+        self._of_indexes: WeakKeyDictionary[LakeIndex, SizedCache[tuple[_T]]] = WeakKeyDictionary()
 
-    def of(self, index: "LakeIndex") -> T:
-        """Returns the value for an index. Raises what computing it raises, and tries again on the next call."""
+    def of(self, index: "LakeIndex") -> _T:
+        """Returns the cached value of an index, computing it on the first call.
+
+        Raises what the computation raises; a failed computation is retried on the next call.
+        """
         with self._lock:
             memory = self._of_indexes.setdefault(index, SizedCache(1, lambda _: 0))
         return memory.get("", lambda: (self._make(index),))[0]
 
     def __len__(self) -> int:
-        """Number of indexes that a value is cached for."""
+        """Number of indexes for which a value is cached."""
         return len(self._of_indexes)

@@ -1,8 +1,9 @@
 """The embedding file of the index: one bfloat16 row per distinct image.
 
-A header of 4,096 bytes, then rows of `width` bfloat16 of unit length. Rows are only ever appended, and the index stores
-how many belong to it, so that readers of an older index can use the same file. The index column `vector` maps images to
-rows; rows of deleted images are zeroed, until there are so many that the file is rewritten under another name.
+The file is a header of 4,096 bytes, followed by rows of `width` bfloat16 numbers of unit length. Rows are only
+appended. The index stores how many rows of the file belong to it, so that readers of an older index can use the same
+file. The column `vector` of the index table `images` is an image's row index in the file. Rows of deleted images are
+overwritten with zeros; when a third of all rows is unused, the file is rewritten under a new name.
 """
 
 import json
@@ -52,7 +53,10 @@ class VectorFile:
 
 
 def embedding_parts(root: UPath) -> Iterator[pa.Table]:
-    """Yields the embeddings of all posts and searches of a lake, one file at a time. Raises StorageError for damage."""
+    """Yields the embeddings of all posts and searches of a lake, one Parquet file at a time.
+
+    The columns are `image_id`, `embedding` and `model`. Raises StorageError for a damaged file.
+    """
     for name in ("embeddings", "search_embeddings"):
         for path in files(root, name):
             yield read_rows(path, name, columns=("image_id", "embedding", "model"))
@@ -61,12 +65,13 @@ def embedding_parts(root: UPath) -> Iterator[pa.Table]:
 def write_vectors(
     connection: "DuckDBPyConnection", folder: Path, every: EmbeddingTables, changed: EmbeddingTables | None = None
 ) -> str:
-    """Write the embedding file and set the row number of each image; returns the file's name, empty without embeddings.
+    """Write the embedding file and the row index of each image in it; returns the file name, "" without embeddings.
 
-    `connection` is that of the new index, whose `images` are already inserted. `every` yields the embeddings of the
-    whole lake; `changed` only those of changed cells, which are appended to the existing file. The file is rewritten if
-    `changed` is None, if it is damaged, or if a third of its rows belong to images that are gone or were embedded by
-    another model since. Of several models the one with most rows is used. Raises StorageError.
+    `connection` is that of the new index, whose table `images` is already filled. `every` yields the embeddings of the
+    whole lake. `changed` yields only those of changed partitions, which are appended to the existing file. The file is
+    rewritten if `changed` is None, if it is damaged, or if more than a third of its rows belong to images that were
+    deleted or re-embedded by another model. If the lake has embeddings of several models, only the model with the most
+    rows is used. Raises StorageError.
     """
     connection.execute(_TABLES)
     known = _read_metadata(connection)
@@ -95,7 +100,7 @@ def are_whole(connection: "DuckDBPyConnection", folder: Path) -> bool:
 
 
 def check_file(path: Path, expected: VectorFile) -> None:
-    """Raise DamagedError unless the file exists, matches `expected`, and has all its rows."""
+    """Raise DamagedError unless the embedding file exists, has the expected model and width, and has all its rows."""
     remedy = "Run `instagram-assets index --rebuild`."
     try:
         with path.open("rb") as stream:
@@ -110,7 +115,7 @@ def check_file(path: Path, expected: VectorFile) -> None:
 
 
 def to_bfloat16(vectors: NDArray[np.float32]) -> NDArray[np.uint16]:
-    """Returns the bits of the nearest bfloat16 of each number, ties to even."""
+    """Returns each float32 rounded to the nearest bfloat16 (ties to even), as the 16 bits of the bfloat16."""
     bits = np.ascontiguousarray(vectors, np.float32).view(np.uint32)
     return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
 
@@ -132,7 +137,10 @@ def _write_metadata(connection: "DuckDBPyConnection", made: VectorFile | None) -
 
 
 class _Writer:
-    """Appends rows to an open embedding file, each image once."""
+    """Appends rows to an open embedding file, one per distinct image.
+
+    `ids` are the image_ids (as bytes) that have a row already.
+    """
 
     def __init__(self, stream: BinaryIO, known: VectorFile, ids: set[bytes]) -> None:
         self.known, self.seen, self.new = known, ids, list[bytes]()
@@ -140,7 +148,7 @@ class _Writer:
         stream.seek(HEADER + known.count * known.width * 2)
 
     def add(self, ids: list[str], vectors: NDArray[np.float32]) -> None:
-        """Write the embeddings of images that have no row yet, except vectors that cannot be normalised."""
+        """Write the embeddings of images that have no row yet; skips vectors with norm zero, NaN or infinity."""
         lengths = np.linalg.norm(vectors, axis=1)
         good = np.isfinite(lengths) & (lengths > 0)
         chosen: list[int] = []
@@ -158,7 +166,7 @@ class _Writer:
         os.fsync(self._stream.fileno())
 
     def record(self, connection: "DuckDBPyConnection") -> None:
-        """Store the row number of each image in the index."""
+        """Insert the row indices of the appended images into the index, and update its table `vector_file`."""
         start = self.known.count
         rows = pa.table(
             {
@@ -175,7 +183,7 @@ class _Writer:
 
 
 def _split_by_model(table: pa.Table) -> Iterator[tuple[str, list[str], NDArray[np.float32]]]:
-    """Yields for each model and width its image ids and vectors."""
+    """Yields (model, image_ids, float32[n, width]) for each model and embedding width in a table."""
     rows = table.filter(table["embedding"].is_valid())
     if not rows.num_rows:
         return
@@ -189,7 +197,7 @@ def _split_by_model(table: pa.Table) -> Iterator[tuple[str, list[str], NDArray[n
 
 
 def _append(connection: "DuckDBPyConnection", folder: Path, known: VectorFile, changed: EmbeddingTables) -> bool:
-    """Append new rows to the existing file; returns False if it has to be rewritten."""
+    """Append the embeddings of changed partitions to the existing file; returns False if it has to be rewritten."""
     path = folder / known.file
     try:
         check_file(path, known)
@@ -219,7 +227,7 @@ def _append(connection: "DuckDBPyConnection", folder: Path, known: VectorFile, c
 
 
 def _gone(connection: "DuckDBPyConnection") -> list[int]:
-    """Returns the rows of images that are in no post and no search any more."""
+    """Returns the row indices of images that belong to no post and no search any more."""
     found = connection.execute(
         "SELECT vector FROM vectors "
         "WHERE image_id NOT IN (SELECT unhex(image_id) FROM images WHERE image_id IS NOT NULL)"
@@ -237,7 +245,10 @@ def _forget_rows(connection: "DuckDBPyConnection", gone: list[int]) -> None:
 
 
 def _erase(path: Path, known: VectorFile, gone: list[int]) -> None:
-    """Overwrite rows with zeros, so that nothing of erased accounts stays; readers of older indexes find no match."""
+    """Overwrite rows of the embedding file with zeros, so that it keeps no embeddings of erased accounts.
+
+    The file keeps its length; for readers of an older index, a zeroed row has similarity 0 to any query.
+    """
     if not gone:
         return
     with path.open("r+b") as stream, mmap.mmap(stream.fileno(), 0) as whole:
@@ -248,7 +259,7 @@ def _erase(path: Path, known: VectorFile, gone: list[int]) -> None:
 
 
 def _rewrite(connection: "DuckDBPyConnection", folder: Path, every: EmbeddingTables) -> None:
-    """Rewrite all rows, one file per model, and keep the largest file."""
+    """Write the embeddings of the whole lake to one new file per model, and keep the file with the most rows."""
     writers: dict[tuple[str, int], _Writer] = {}
     largest: _Writer | None = None
     with ExitStack() as stack:

@@ -22,12 +22,12 @@ _PLAIN = ("account", "search", "kind", "status", "passed")
 
 @dataclass(frozen=True)
 class ClusterNames:
-    """Display names of clusters, by `SCOPE/NUMBER`; a cluster without a topic is shown by its number alone."""
+    """Display names of clusters, by cluster identifier `SCOPE/NUMBER`; a cluster without a topic has no name."""
 
     names: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def label(self, cluster: str) -> str:
-        """Returns a cluster's identifier followed by its name, for forms and pages.
+        """Returns a cluster's identifier followed by its name if it has one, for forms and pages.
 
         >>> ClusterNames({"all/3": "cats, windows"}).label("all/3")
         'all/3 · cats, windows'
@@ -37,7 +37,7 @@ class ClusterNames:
 
 
 def _cluster_names(index: LakeIndex) -> ClusterNames:
-    """Returns the names of all clusters that have a topic: the topic's own name, or else its first words."""
+    """Returns the names of all clusters that have a topic: the topic's name, or its first words if it has none."""
     rows = index.rows(
         "SELECT scope || '/' || topic AS cluster, "
         f"coalesce(nullif(name, ''), array_to_string(words[:{_MOST_WORDS}], ', ')) AS name "
@@ -48,13 +48,13 @@ def _cluster_names(index: LakeIndex) -> ClusterNames:
 
 @dataclass(frozen=True)
 class _Coded:
-    """A dictionary-encoded field: the distinct values, and a code per row; the code `len(values)` stands for null."""
+    """A dictionary-encoded column: the distinct values, and one code per row; the code `len(values)` means null."""
 
     values: Sequence[Any]
     codes: "np.ndarray"
 
     def counts(self, rows: "np.ndarray") -> list[dict[str, Any]]:
-        """Returns the number of these rows per value, the most frequent first."""
+        """Returns how many of the rows with these indices have each value, most frequent first, at most `MOST`."""
         import numpy as np
 
         counts = np.bincount(self.codes[rows], minlength=len(self.values) + 1)[:-1]
@@ -64,7 +64,11 @@ class _Coded:
 
 @dataclass(frozen=True)
 class _Columns:
-    """The encoded fields of all images, indexed by image number; `tags` is indexed by position in `tagged`."""
+    """The dictionary-encoded columns of all images; index i of an array is the image with row index i (`images.image`).
+
+    `tags` and `tagged` are parallel arrays with one element per pair of a hashtag and a post: `tagged` is the post's
+    row index.
+    """
 
     fields: dict[str, _Coded]
     days: "np.ndarray"
@@ -74,9 +78,10 @@ class _Columns:
 
 
 def facets_of(index: LakeIndex, numbers: "np.ndarray") -> dict[str, Any]:
-    """Returns the counts of the images with these numbers: per field a list of `value` and `images`, and the day range.
+    """Returns how often each value of each filter field occurs among the images with these row indices.
 
-    Hashtags count the posts that have such images. At most `MOST` values per field, the most frequent first.
+    The result has for each field a list of `{"value", "images"}`, most frequent first, at most `MOST`; and `first` and
+    `last`, the images' range of days. For hashtags, `images` is the number of distinct posts of these images.
     """
     import numpy as np
 
@@ -93,7 +98,7 @@ def facets_of(index: LakeIndex, numbers: "np.ndarray") -> dict[str, Any]:
 
 
 def _columns_of(index: LakeIndex) -> _Columns:
-    """Loads the encoded columns of one version of the index, about 100 MB for a million images."""
+    """Loads the dictionary-encoded columns of one version of the index, about 100 MB for a million images."""
     import numpy as np
 
     size = index.rows("SELECT coalesce(max(image), -1) + 1 AS n FROM images")[0]["n"]
@@ -113,7 +118,7 @@ def _columns_of(index: LakeIndex) -> _Columns:
 
 
 def _coded(column: pa.ChunkedArray, rows: "np.ndarray", size: int) -> _Coded:
-    """Returns an encoded column of images whose numbers are `rows`."""
+    """Dictionary-encodes a column of the images with row indices `rows`; `size` is the highest row index plus one."""
     import numpy as np
 
     found = column.combine_chunks().dictionary_encode()
@@ -124,7 +129,7 @@ def _coded(column: pa.ChunkedArray, rows: "np.ndarray", size: int) -> _Coded:
 
 
 def _coded_pairs(scopes: pa.ChunkedArray, clusters: pa.ChunkedArray, rows: "np.ndarray", size: int) -> _Coded:
-    """Returns the encoded column of clusters, each value a (scope, number) pair."""
+    """Dictionary-encodes the clusters of images as `SCOPE/NUMBER`; `rows` and `size` are as in `_coded`."""
     import numpy as np
 
     of_scopes, of_clusters = _coded(scopes, rows, size), _coded(clusters, rows, size)
@@ -143,7 +148,7 @@ _COLUMNS: PerIndex[_Columns] = PerIndex(_columns_of)
 
 
 def choices_of(index: LakeIndex) -> dict[str, Any]:
-    """Returns the facet counts of all images as `facets_of` does, the most frequent first; cached per index."""
+    """Returns the result of `facets_of` for all images of the index; cached per index."""
     return _CHOICES.of(index)
 
 

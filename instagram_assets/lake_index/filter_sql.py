@@ -18,7 +18,7 @@ class SqlCondition:
     values: list[Any] = field(default_factory=list[Any])
 
     def add(self, sql: str, *values: Any) -> None:
-        """Add a condition with AND, in which `?` stands for each value."""
+        """Add a condition, combined with the previous ones by AND; each `?` in it stands for one of `values`."""
         for value in values:
             self.values.append(value)
             sql = sql.replace("?", f"${len(self.values)}", 1)
@@ -26,14 +26,15 @@ class SqlCondition:
 
     @property
     def sql(self) -> str:
-        """The combined condition."""
+        """The combined SQL condition; `true` if there is none."""
         return " AND ".join(self.parts) or "true"
 
 
 def condition_of(criteria: Filter, of: Of) -> SqlCondition:
-    """Returns the condition on rows of `posts` or `images`; decisions of a named list are not part of it.
+    """Returns the SQL condition for a filter on the index table `posts` or `images`, as named by `of`.
 
-    Fields that only images have are ignored for posts.
+    Filter fields that only images have are ignored for `posts`. The filter's `list_name` and `decided` (a user's
+    keep/drop decisions) are not part of the condition, since these are not in the index.
     """
     where = SqlCondition()
     if criteria.account:
@@ -63,14 +64,14 @@ def condition_of(criteria: Filter, of: Of) -> SqlCondition:
 
 
 def query_terms_of(criteria: Filter) -> list[QueryTerm]:
-    """Returns all terms that a filter searches for, in captions, hashtags and tokens."""
+    """Returns all search terms of a filter: those of its query text, its hashtags, and its token."""
     tags = [QueryTerm("#" + folded_text(tag), whole=True) for tag in criteria.hashtag]
     token = token_term(criteria.word, criteria.pos) if criteria.pos else folded_text(criteria.word)
     return [*query_terms(criteria.q), *tags, *([QueryTerm(token, whole=True)] if criteria.word else ())]
 
 
 def term_sql(term: QueryTerm) -> str:
-    """Returns the SQL query for the terms that match a query term, whose text is the parameter `?`."""
+    """Returns a SQL query for the index's `terms` that match a query term; `?` is the parameter for its text."""
     match = "text = ?" if term.whole else "contains(text, ?)" if term.is_inside else "starts_with(text, ?)"
     return f"SELECT term FROM terms WHERE {match}"
 

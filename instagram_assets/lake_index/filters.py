@@ -1,4 +1,4 @@
-"""The filter on posts and images that the gallery, post list and charts share, and its form as URL parameters."""
+"""The filter on posts and images that the gallery, the post list and the charts share, and its encoding in URLs."""
 
 import math
 import re
@@ -92,7 +92,7 @@ class Filter:
         return replace(self, **changes)
 
     def to_query(self, **also: str) -> str:
-        """Returns the filter as a URL query string with the parameters of `also` added; empty fields are left out."""
+        """Returns the filter as a URL query string without empty fields; `also` are additional parameters."""
         pairs: list[tuple[str, str]] = []
         for field in fields(self):
             value = getattr(self, field.name)
@@ -116,7 +116,7 @@ def cluster_of(text: str) -> tuple[str, int]:
 
 
 def _clean(text: str) -> str:
-    """Returns the text in one Unicode normal form, without characters that a database or URL cannot hold."""
+    """Returns the text in Unicode NFC, without surrounding spaces, NUL characters and lone surrogates."""
     whole = text.encode("utf-8", "replace").decode().replace("\0", "")
     return unicodedata.normalize("NFC", whole).strip()
 
@@ -144,7 +144,7 @@ def _read(name: str, texts: Sequence[str]) -> object:
 
 
 def _values(name: str, texts: Sequence[str]) -> tuple[str, ...]:
-    """Returns the distinct values in the order given, normalised as in the lake."""
+    """Returns the distinct values of a multi-value field in the order given, spelled as in the lake (no `#` or `@`)."""
     if name == "hashtag":
         texts = [text.lstrip("@#＃").strip() for text in texts]
     elif name == "account":

@@ -1,4 +1,4 @@
-"""Builds and updates an index from the parts of the lake, in batches of rows that fit in memory."""
+"""Builds and updates an index from the lake's files, reading batches of rows that fit in memory."""
 
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
@@ -32,7 +32,7 @@ CREATE TABLE scratch.image_terms (term INTEGER, image INTEGER);
 
 
 class IndexBuilder:
-    """Inserts parts of the lake into an index that is open for writing."""
+    """Inserts rows of the lake into an index that is open for writing, unit by unit (`LakePart`)."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class IndexBuilder:
         self._connection, self._root, self._parts, self._zone, self._report = connection, root, parts, zone, report
 
     def build(self, scratch: Path) -> None:
-        """Insert all parts; `scratch` is the path of a temporary database for rows that are sorted at the end."""
+        """Insert the whole lake into an empty index; `scratch` is the path of a temporary database for search terms."""
         self._connection.execute(f"ATTACH '{str(scratch).replace(chr(39), chr(39) * 2)}' AS scratch")
         self._connection.execute(_SCRATCH)
         self._insert(self._parts, "scratch")
@@ -55,7 +55,10 @@ class IndexBuilder:
         self._store_stamps(self._parts)
 
     def update(self, changed: Collection[LakePart], gone: Collection[LakePart]) -> int:
-        """Delete the rows of removed parts and replace those of changed parts; returns the number of rows added."""
+        """Replace the rows of changed units of the lake and delete those of removed ones; returns the rows added.
+
+        The result is the net number of rows of posts and images together.
+        """
         connection = self._connection
         insert_rows.remove_parts(connection, [*changed, *gone])
         before = self._count()
@@ -96,7 +99,7 @@ class IndexBuilder:
         return read_lake_file(files[name]) if name in files else _empty_table(name)
 
     def _batches(self, parts: LakeParts, names: list[str]) -> Iterator[tuple[int, dict[str, pa.Table]]]:
-        """Yields batches of parts: the number of parts in the batch, and the rows of their tables by table name."""
+        """Yields batches of units of the lake: how many units a batch has, and their rows by table name."""
         batch: dict[str, list[pa.Table]] = {name: [] for name in names}
         number = count = 0
         for files in parts.values():
@@ -146,7 +149,10 @@ def _empty_table(name: str) -> pa.Table:
 
 
 def read_lake_file(file: LakeFile) -> pa.Table:
-    """Returns the rows of a file; no rows if it was removed since it was listed, which the next update handles."""
+    """Returns the rows of a lake file, with the columns that the index needs.
+
+    Returns no rows if the file was removed since it was listed; the next update then removes its rows from the index.
+    """
     try:
         return read_rows(file.path, file.table, columns=LAKE_COLUMNS[file.table])
     except (FileNotFoundError, StorageError):

@@ -1,6 +1,6 @@
-"""File names and versions of the index in the data folder's `index` folder; the newest complete file is current.
+"""File names and versions of the index in the `index` folder of the data folder; the newest complete file is current.
 
-Each version has a unique name: DuckDB would mistake two files that had the same name one after the other.
+Each version has a unique name, because DuckDB confuses two successive files that have the same name.
 """
 
 import os
@@ -32,13 +32,16 @@ def index_file(folder: Path) -> Path:
 
 
 def next_file(folder: Path) -> Path:
-    """Returns the path for the next version: its number exceeds all used before, even if the clock was set back."""
+    """Returns the path for the next version of the index; its number is higher than all earlier ones.
+
+    The number is the time in nanoseconds, or the last number plus one if the clock was set back.
+    """
     last = _number(index_file(folder).name)
     return folder / f"index-{max(time.time_ns(), last + 1):020}.duckdb"
 
 
 def version_stamp(path: Path) -> str:
-    """Returns a text that identifies this version of the file; empty if there is none."""
+    """Returns a text that identifies the version of an index file; empty if the file does not exist."""
     try:
         stat = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -57,7 +60,7 @@ def is_index_file(name: str) -> bool:
 
 
 def indexed_fingerprint(folder: Path) -> str:
-    """Returns the lake's fingerprint at the last update of the index; empty if unknown."""
+    """Returns the fingerprint that the lake had at the last update of the index; empty if unknown."""
     try:
         return (folder / LAKE_FINGERPRINT_FILE).read_text("ascii", "replace")
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
@@ -65,7 +68,7 @@ def indexed_fingerprint(folder: Path) -> str:
 
 
 def remove_old_versions(folder: Path, vectors: str = "") -> None:
-    """Delete the files that the newest version, with its embedding file `vectors`, does not need.
+    """Delete the files of the index folder that the newest version does not need; `vectors` is its embedding file.
 
     The caller must hold the folder's lock.
     """
@@ -79,7 +82,7 @@ def remove_old_versions(folder: Path, vectors: str = "") -> None:
 
 
 def remove_path(path: Path) -> None:
-    """Delete a file, a link or a whole folder; does nothing if there is none."""
+    """Delete a file, a symbolic link, or a folder with its contents; does nothing if the path does not exist."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

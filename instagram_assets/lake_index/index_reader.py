@@ -1,4 +1,4 @@
-"""Opens the index read-only for many threads, and switches to a newer version as soon as there is one."""
+"""Opens the index read-only for many threads, and switches to a newer version as soon as one is published."""
 
 import threading
 import weakref
@@ -25,8 +25,8 @@ _TRIES = 5
 class LakeIndex:
     """One version of the index, open for reading. Thread-safe: each query uses a cursor of its own.
 
-    Raises NotReadyError if none was built yet, or only one in the format of another program version; DamagedError for a
-    damaged file. Caches that belong to it use `caches.PerIndex`, so that they are dropped with it.
+    Raises NotReadyError if no index was built yet or if its format is that of another program version, and DamagedError
+    for a damaged file. Values cached with `caches.PerIndex` are dropped when the index is closed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -38,10 +38,10 @@ class LakeIndex:
         """Whether a query found damage: this version has to be rebuilt."""
 
     def query(self, sql: str, *values: Any) -> pa.Table:
-        """Runs a SQL query and returns its rows; `$1`, `$2`, … stand for `values`. Other statements return no rows.
+        """Runs a SQL query and returns its rows; `$1`, `$2`, … stand for `values`.
 
-        Raises DamagedError when the file is damaged, StorageError when memory does not suffice, QueryError for other
-        errors.
+        Statements without rows return an empty table. Raises DamagedError if the file is damaged, StorageError if
+        memory or the disk for temporary files is exhausted, and QueryError for other errors.
         """
         import duckdb
 
@@ -59,7 +59,7 @@ class LakeIndex:
 
     @contextmanager
     def cursor(self) -> Generator["DuckDBPyConnection"]:
-        """Yields a separate connection to the same data, in which temporary tables may be created."""
+        """Context manager: a separate connection to the same index, in which temporary tables can be created."""
         cursor = self._connection.cursor()
         try:
             yield cursor
@@ -67,12 +67,12 @@ class LakeIndex:
             cursor.close()
 
     def fact(self, name: str) -> str:
-        """Returns a metadata value of this version, see `index_tables.SCHEMA`; empty if it is not set."""
+        """Returns a metadata value of this version (table `facts` of `index_tables.SCHEMA`); empty if it is not set."""
         found = self.rows("SELECT value FROM facts WHERE name = $1", name)
         return found[0]["value"] if found else ""
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the index file."""
         self._close()
 
     def _translated_error(self, error: Exception) -> Exception:
@@ -92,7 +92,7 @@ class LakeIndex:
 
 
 class IndexHandle:
-    """A handle on the newest version of the index in a folder."""
+    """Gives access to the newest version of the index in a folder, and keeps it open until a newer one is published."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -101,7 +101,7 @@ class IndexHandle:
         self._damaged = ""
 
     def newest(self) -> LakeIndex:
-        """Returns the current version of the index, opening it if it was replaced. Raises as `LakeIndex` does."""
+        """Returns the newest version of the index; opens it if it is not open yet. Raises as `LakeIndex` does."""
         with self._lock:
             self._release()
             if self._index is None:
@@ -114,13 +114,13 @@ class IndexHandle:
             return self._index
 
     def release(self) -> None:
-        """Close an index that was replaced or removed, with all that is cached of it, before the next query."""
+        """Drop the reference to an index that was replaced or removed, which frees its caches before the next query."""
         with self._lock:
             self._release()
 
     @property
     def is_damaged(self) -> bool:
-        """Whether the current version was found to be damaged, on opening or by a query."""
+        """Whether the newest version was found to be damaged, either on opening or by a query."""
         with self._lock:
             self._release()
             if self._index is not None:
@@ -139,7 +139,7 @@ def index_handle(folder: Path) -> IndexHandle:
 
 
 def _opened(folder: Path) -> tuple[Path, str, "DuckDBPyConnection"]:
-    """Opens the newest file; returns its path, version stamp and connection. Retries if the file was replaced."""
+    """Opens the newest index file, again if it was replaced meanwhile; returns path, version stamp and connection."""
     import duckdb
 
     for last in range(_TRIES - 1, -1, -1):
@@ -157,7 +157,7 @@ def _opened(folder: Path) -> tuple[Path, str, "DuckDBPyConnection"]:
 
 @contextmanager
 def open_read_only(path: Path) -> Generator["DuckDBPyConnection"]:
-    """Opens a file read-only while the block runs, in whatever format version. Raises DuckDB's errors."""
+    """Context manager: a read-only connection to an index file of any format version. Raises DuckDB's own errors."""
     connection = _connect(path)
     try:
         yield connection
@@ -166,7 +166,7 @@ def open_read_only(path: Path) -> Generator["DuckDBPyConnection"]:
 
 
 def _connect(path: Path) -> "DuckDBPyConnection":
-    """Opens a file read-only, with the same options each time, as DuckDB requires within one process."""
+    """Opens an index file read-only, always with the same options, as DuckDB requires within one process."""
     import duckdb
 
     try:

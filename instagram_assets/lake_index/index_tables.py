@@ -1,7 +1,7 @@
-"""The DuckDB tables of the index, which pages filter, sort and count; each row is numbered within its table.
+"""The DuckDB tables of the index, which the web pages filter, sort and count.
 
-Row numbers (`post`, `image`, `word`, `term`, `vector`) are valid within one version of the index only: URLs of pages
-use accounts, `post_id` and `image_id`.
+The integer keys (`post`, `image`, `word`, `term`, `vector`) are row indices that are valid within one version of the
+index only; URLs of pages therefore contain the account, `post_id` and `image_id`.
 """
 
 VERSION = 4

@@ -1,7 +1,7 @@
-"""SQL that inserts rows of lake tables into the index and deletes them again, for a batch of parts at a time.
+"""SQL that inserts rows of lake tables into the index and deletes them, for a batch of units (`LakePart`) at a time.
 
-The rows of a part depend only on that part's rows and on the tables for the whole lake (clusters, labels), so an index
-that was updated many times has the same contents as one that was rebuilt.
+The rows of a unit depend only on that unit's rows and on the lake-wide tables (clusters, labels), so an index that was
+updated many times has the same contents as a rebuilt one.
 """
 
 from collections.abc import Iterable, Mapping
@@ -167,9 +167,10 @@ AND term NOT IN (
 def insert_cells(
     connection: "DuckDBPyConnection", tables: Mapping[str, pa.Table], zone: str, *, terms_in: str = "main"
 ) -> None:
-    """Insert the rows of account months that are not in the index yet; terms are looked up in the schema `terms_in`.
+    """Insert the rows of months of accounts that are not in the index yet.
 
-    Needs the temporary tables `labels` and `groups`, see `collect_labels`.
+    `zone` is the time zone of weekdays and hours, and `terms_in` the DuckDB schema into which search terms are
+    inserted. Needs the temporary tables `labels` and `groups`, see `collect_labels`.
     """
     with _registered(connection, tables):
         connection.execute(_POSTS, {"zone": zone})
@@ -183,19 +184,19 @@ def insert_cells(
 
 
 def insert_profiles(connection: "DuckDBPyConnection", tables: Mapping[str, pa.Table]) -> None:
-    """Insert the profiles of accounts that have none in the index yet."""
+    """Insert the follower counts of accounts whose profiles are not in the index yet."""
     with _registered(connection, tables):
         connection.execute(_FOLLOWERS)
 
 
 def insert_searches(connection: "DuckDBPyConnection", tables: Mapping[str, pa.Table]) -> None:
-    """Insert the images of searches that have none in the index yet."""
+    """Insert the images of searches that are not in the index yet."""
     with _registered(connection, tables):
         connection.execute(_SEARCHES)
 
 
 def replace_whole(connection: "DuckDBPyConnection", tables: Mapping[str, pa.Table]) -> None:
-    """Replace all topics or hypotheses in the index; tables that are not given stay."""
+    """Replace all rows of the index tables `topics` and `hypotheses`, as far as `tables` has new ones."""
     with _registered(connection, tables):
         if "topics" in tables:
             connection.execute(_TOPICS)
@@ -204,14 +205,14 @@ def replace_whole(connection: "DuckDBPyConnection", tables: Mapping[str, pa.Tabl
 
 
 def collect_labels(connection: "DuckDBPyConnection", labels: pa.Table, clusters: pa.Table) -> None:
-    """Load the lake-wide labels and clusters of posts and images into temporary DuckDB tables."""
+    """Load the lake-wide virality labels and image clusters into the temporary tables `labels` and `groups`."""
     with _registered(connection, {"viral_labels": labels, "clusters": clusters}):
         connection.execute("CREATE OR REPLACE TEMP TABLE labels AS SELECT * FROM lake_viral_labels WHERE kind <> 'ad'")
         connection.execute("CREATE OR REPLACE TEMP TABLE groups AS SELECT * FROM lake_clusters")
 
 
 def apply_labels(connection: "DuckDBPyConnection", *, labels: bool, clusters: bool) -> None:
-    """Update posts with changed labels, and images with changed labels and clusters."""
+    """Update the virality labels of posts and images, and the clusters of images, where they changed."""
     if labels:
         connection.execute(_LABELS)
     if clusters:
@@ -219,7 +220,7 @@ def apply_labels(connection: "DuckDBPyConnection", *, labels: bool, clusters: bo
 
 
 def remove_parts(connection: "DuckDBPyConnection", parts: Iterable[LakePart]) -> None:
-    """Delete all rows of these parts; words and terms without rows are deleted by `remove_unused`."""
+    """Delete all rows of these units of the lake; words and search terms are left for `remove_unused`."""
     cells = [part for part in parts if part.kind == "cell"]
     gone = pa.table(
         {
@@ -239,7 +240,7 @@ def remove_parts(connection: "DuckDBPyConnection", parts: Iterable[LakePart]) ->
 
 
 def count_years(connection: "DuckDBPyConnection", *, changed: bool = False) -> None:
-    """Sum the monthly word counts of all accounts into yearly ones; with `changed` only of years that changed."""
+    """Sum the monthly word counts of all accounts into yearly ones; with `changed`, only for changed years."""
     years = "SELECT DISTINCT date_trunc('year', month) FROM " + ("gone" if changed else "word_months")
     connection.execute(f"DELETE FROM word_years WHERE year IN ({years})")
     connection.execute(
@@ -249,7 +250,7 @@ def count_years(connection: "DuckDBPyConnection", *, changed: bool = False) -> N
 
 
 def remove_unused(connection: "DuckDBPyConnection") -> None:
-    """Delete the words and terms that no row uses any more after `remove_parts`."""
+    """Delete the words and search terms that no row uses any more; to be called after `remove_parts`."""
     connection.execute(_REMOVE_UNUSED)
 
 

@@ -17,7 +17,7 @@ FROM (SELECT DISTINCT text FROM found) f ANTI JOIN terms USING (text)
 
 
 def sort_terms(connection: "DuckDBPyConnection", scratch: str) -> None:
-    """Number the terms collected in `scratch` in sorted order, and insert them and their rows into the index."""
+    """Move the search terms collected in the database `scratch` into the index, numbered in sorted order."""
     connection.execute(
         f"CREATE TEMP TABLE ordered AS SELECT term, (row_number() OVER (ORDER BY text) - 1)::INTEGER AS number, text "
         f"FROM {scratch}.terms"
@@ -32,7 +32,7 @@ def sort_terms(connection: "DuckDBPyConnection", scratch: str) -> None:
 
 
 def insert_post_terms(connection: "DuckDBPyConnection", terms_in: str) -> None:
-    """Insert the search terms of new posts: those of their captions, and each distinct word of their tokens."""
+    """Insert the search terms of new posts: those of their captions and hashtags, and those of their tokens."""
     captions = connection.sql(
         # Collectors may list hashtags that the caption does not have.
         "SELECT post, concat_ws(' ', caption, array_to_string(list_transform(hashtags, lambda tag: '#' || tag), ' ')) "
@@ -69,7 +69,7 @@ def insert_post_terms(connection: "DuckDBPyConnection", terms_in: str) -> None:
 
 
 def insert_image_terms(connection: "DuckDBPyConnection", terms_in: str, first: int) -> None:
-    """Insert the search terms of the generated captions of images from the number `first` on."""
+    """Insert the search terms of generated image captions, for images with row index `first` or higher."""
     captions = connection.sql(
         "SELECT image, caption FROM images WHERE image >= $1 AND caption IS NOT NULL", params=[first]
     ).to_arrow_table()
@@ -80,7 +80,7 @@ def insert_image_terms(connection: "DuckDBPyConnection", terms_in: str, first: i
 
 
 def _terms(rows: list[int], captions: list[str]) -> pa.Table:
-    """Returns one row per caption and distinct term."""
+    """Returns one row (`text`, `row`) per caption and distinct term; `rows` are the row indices of the captions."""
     texts: list[str] = []
     of_rows: list[int] = []
     for row, caption in zip(rows, captions, strict=True):

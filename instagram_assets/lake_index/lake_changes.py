@@ -1,4 +1,4 @@
-"""Detects whether the lake changed since the index was built, and in which partitions, by comparing file stamps."""
+"""Detects whether and where the lake changed since the index was built, by comparing the stamps of its files."""
 
 import hashlib
 import os
@@ -28,10 +28,10 @@ _SETTLED_NS = 2_000_000_000
 
 @dataclass(frozen=True)
 class IndexFound:
-    """The state of the index: `none`, `missing`, `behind` or `current`.
+    """The state of the index in field `how`: `none`, `missing`, `behind` or `current`.
 
-    `none` if the lake has no data to index, `missing` if the index was not built yet, `behind` if the lake was written
-    since; the latter is not detected for a lake in an object store.
+    `none`: the lake has no data to index. `missing`: the index was not built yet. `behind`: the lake was written since
+    the last update, which is not detected for a lake in an object store.
     """
 
     how: IndexCondition
@@ -41,7 +41,7 @@ class IndexFound:
 
     @property
     def line(self) -> str:
-        """Message that tells the user what to do; empty if the index is up to date."""
+        """Message that tells the user how to update the index; empty if nothing is to be done."""
         match self.how:
             case "missing":
                 return f"The gallery and the insights have no index of the lake yet; made by {_REMEDY}"
@@ -59,9 +59,9 @@ def find_index(root: UPath, folder: Path) -> IndexFound:
 
 
 class LakePart(NamedTuple):
-    """A unit of the lake indexed together: an account's month, an account's profiles, a search, or a whole table.
+    """A unit of the lake that is indexed together: an account's month, an account's profiles, a search, or a table.
 
-    `kind` is `cell`, `profiles`, `search`, or the name of the table.
+    `kind` is `cell` (a month), `profiles`, `search`, or the name of the table if it is indexed as a whole.
     """
 
     kind: str
@@ -71,9 +71,10 @@ class LakePart(NamedTuple):
 
 @dataclass(frozen=True)
 class LakeFile:
-    """One file of the lake; equal `seen`: the file was not replaced, equal `stamp`: its rows are the same.
+    """One file of the lake; an equal `seen` means that it was not replaced, an equal `stamp` that its rows are equal.
 
-    `seen` is cheap to get: it is made of inode, mtime and size, or of the object store's ETag.
+    `seen` is made of inode, mtime and size, or is the object store's ETag, so that it is known without opening the
+    file.
     """
 
     table: str
@@ -89,9 +90,9 @@ IndexedStamps = Mapping[tuple[str, str, str], tuple[str, str]]
 
 
 def parts_of(root: UPath, known: IndexedStamps) -> LakeParts:
-    """Returns the lake's current files grouped by part, in the order in which they are indexed: month by month.
+    """Returns the lake's current files grouped by unit (`LakePart`), in the order of indexing: month by month.
 
-    A file whose `seen` value equals the one in `known` is not opened. Raises StorageError for a damaged file.
+    A file is only opened if its `seen` value differs from that in `known`. Raises StorageError for a damaged file.
     """
     found: LakeParts = {}
     for table in LAKE_COLUMNS:
@@ -102,7 +103,7 @@ def parts_of(root: UPath, known: IndexedStamps) -> LakeParts:
 
 
 def changed_parts(parts: LakeParts, known: IndexedStamps) -> tuple[set[LakePart], set[LakePart]]:
-    """Returns the parts that are new or whose stamps differ from those stored in an index, and the removed parts."""
+    """Returns the units of the lake that are new or changed, and those that were removed, compared with an index."""
     before: dict[LakePart, dict[str, str]] = {}
     for (table, owner, month), (_, indexed_stamp) in known.items():
         before.setdefault(_part_of_name(table, owner, month), {})[table] = indexed_stamp
@@ -111,10 +112,10 @@ def changed_parts(parts: LakeParts, known: IndexedStamps) -> tuple[set[LakePart]
 
 
 def fingerprint(root: UPath) -> str:
-    """A SHA-256 hex digest of the lake's folder timestamps, which changes whenever a file of the lake is written.
+    """Returns a SHA-256 hex digest of the lake's folder mtimes, which changes whenever a file of the lake is written.
 
-    Files are replaced by renaming, which changes their folder's mtime, so the files are not read. Empty for a lake in
-    an object store.
+    Files are replaced by renaming, which changes the mtime of their folder, so no file has to be read. Empty for a lake
+    in an object store.
     """
     if not is_local(root):
         return ""
@@ -170,5 +171,5 @@ def _part_of_name(table: str, owner: str, month: str) -> LakePart:
 
 
 def owners(parts: Iterable[LakePart]) -> set[tuple[bool, str]]:
-    """Returns the owners of these parts as (is it a search?, name of the account or search)."""
+    """Returns the accounts and searches that own these units, as pairs (is it a search?, name)."""
     return {(part.kind == "search", part.owner) for part in parts if part.owner}

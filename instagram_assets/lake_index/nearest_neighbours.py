@@ -1,7 +1,8 @@
-"""Exact nearest-neighbour search over the image embeddings: cosine similarity of one vector with all, by one file scan.
+"""Exact nearest-neighbour search over the image embeddings: cosine similarity of one vector with all rows of the file.
 
-The rows stay bfloat16 in the page cache, and are converted to float32 a few hundred at a time in a buffer that fits the
-CPU cache: as fast as reading them, on any CPU, and exact except for the rounding of what is stored.
+The file is memory-mapped, and its bfloat16 rows are converted to float32 a few hundred at a time in a buffer that fits
+the CPU cache. The search is thus as fast as reading the file, and exact up to the rounding of the embeddings to
+bfloat16.
 """
 
 import itertools
@@ -28,7 +29,7 @@ _MOST_THREADS = 8
 class Vectors:
     """The embeddings of one version of the index, memory-mapped. Thread-safe.
 
-    Raises DamagedError when the file is truncated or not the expected one.
+    Raises DamagedError if the file is truncated or does not belong to the index.
     """
 
     def __init__(self, folder: Path, metadata: VectorFile) -> None:
@@ -39,19 +40,19 @@ class Vectors:
 
     @classmethod
     def of_index(cls, index: LakeIndex) -> "Vectors | None":
-        """Returns the embeddings of an index, opened once per version; None if it has none."""
+        """Returns the embeddings of an index, opened once per index version; None if the index has none."""
         return _OF_INDEXES.of(index)
 
     def of(self, row: int) -> NDArray[np.float32]:
-        """Returns the embedding in a row as float32[width]. Raises VectorsError if there is no such row."""
+        """Returns the embedding with a row index as float32[width]. Raises VectorsError if there is no such row."""
         if not 0 <= row < self.rows:
             raise VectorsError(f"row {row}: the index has {self.rows} embeddings.")
         return from_bfloat16(np.array(self._rows[row]))
 
     def similarities(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The cosine similarity of `vector`, float32[width] of any norm, with each row: float32[rows], without NaN.
+        """Returns the cosine similarity of `vector` (float32[width], any norm) with each row, as float32[rows].
 
-        Raises VectorsError for a vector of another width, of norm zero, or with NaN or infinity.
+        The result has no NaN. Raises VectorsError for a vector of another width, of norm zero, or with NaN or infinity.
         """
         query = np.asarray(vector, np.float32)
         if query.shape != (self.width,):
@@ -83,7 +84,7 @@ class Vectors:
 
 
 def nearest_rows(similarities: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-    """Returns the row numbers of the `count` largest similarities, largest first."""
+    """Returns the row indices of the `count` largest similarities, largest first."""
     count = min(count, len(similarities))
     some = np.argpartition(-similarities, count - 1)[:count] if count else np.empty(0, np.int64)
     return some[np.argsort(-similarities[some], kind="stable")]

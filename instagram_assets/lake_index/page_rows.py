@@ -1,4 +1,4 @@
-"""Reads the rows of images and posts shown on one page, by row number and in the given order."""
+"""Reads the rows of images and posts that one page shows, by row index and in the given order."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -12,10 +12,13 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def rows_of(
+def rows_by_number(
     index: LakeIndex, of: Of, number: str, columns: Sequence[str], numbers: "np.ndarray | Iterable[int]"
 ) -> list[dict[str, Any]]:
-    """Returns the rows with these numbers, in that order; missing ones are left out."""
+    """Returns the rows of an index table with these row indices, in that order; indices without a row are skipped.
+
+    `of` is the table and `number` its column with the row index, which must be among `columns`.
+    """
     requested = [int(each) for each in numbers]
     if not requested:
         return []
@@ -28,7 +31,7 @@ def rows_of(
 
 
 def nan_as_none(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Returns the rows with NaN and infinity replaced by None, since JSON does not have them."""
+    """Replaces NaN and infinity in the rows by None, since JSON does not have them; returns the same list."""
     for row in rows:
         for name, value in row.items():
             if isinstance(value, float) and not math.isfinite(value):
@@ -44,12 +47,12 @@ IMAGE_COLUMNS = (
 
 
 def image_rows(index: LakeIndex, numbers: "np.ndarray | Iterable[int]") -> list[dict[str, Any]]:
-    """Returns the images with these numbers, in that order; `likes`, `impression` and `viral` are their posts'."""
-    return rows_of(index, "images", "image", IMAGE_COLUMNS, numbers)
+    """Returns the images with these row indices, in that order; `likes`, `impression`, `viral` are their posts'."""
+    return rows_by_number(index, "images", "image", IMAGE_COLUMNS, numbers)
 
 
 def images_of_post(index: LakeIndex, account: str, post_id: str) -> list[dict[str, Any]]:
-    """Returns the images of one post in their order."""
+    """Returns the images of one post, sorted by their position in the post."""
     found = index.rows(
         "SELECT image FROM images WHERE account = $1 AND post_id = $2 ORDER BY position, image", account, post_id
     )
@@ -57,19 +60,19 @@ def images_of_post(index: LakeIndex, account: str, post_id: str) -> list[dict[st
 
 
 def images_with(index: LakeIndex, image_id: str) -> Sequence[dict[str, Any]]:
-    """Returns all rows of images with the same bytes; empty if the id is unknown."""
+    """Returns all rows of an image, one for each post or search that has it; empty if the `image_id` is unknown."""
     found = index.rows("SELECT image FROM images WHERE image_id = $1 ORDER BY image", image_id)
     return image_rows(index, [row["image"] for row in found])
 
 
 def near_duplicates(index: LakeIndex, image_id: str) -> int:
-    """Returns how many other images are near-duplicates or copies of an image, as `Filter.near` matches them."""
+    """Returns how many other image rows are near-duplicates or copies of an image, as matched by `Filter.near`."""
     where = condition_of(Filter(near=image_id), "images")
     [row] = index.rows(f"SELECT count(*) AS number FROM images WHERE {where.sql}", *where.values)
     return max(0, row["number"] - 1)
 
 
-POST_COLUMNS = (
+_POST_COLUMNS = (
     *("post", "account", "post_id", "shortcode", "day", "kind", "owner", "taken_at", "observed_at"),
     *("caption", "language", "hashtags", "likes", "comments", "views", "plays", "followers", "impression"),
     *("viral", "viral_score", "viral_reason", "images", "first_image", "poster", "hook", "hypotheses"),
@@ -78,8 +81,8 @@ POST_COLUMNS = (
 
 
 def post_rows(index: LakeIndex, numbers: "np.ndarray | Iterable[int]") -> list[dict[str, Any]]:
-    """Returns the posts with these numbers, in that order."""
-    return rows_of(index, "posts", "post", POST_COLUMNS, numbers)
+    """Returns the posts with these row indices, in that order."""
+    return rows_by_number(index, "posts", "post", _POST_COLUMNS, numbers)
 
 
 def post_of(index: LakeIndex, account: str, post_id: str) -> dict[str, Any] | None:
@@ -89,7 +92,10 @@ def post_of(index: LakeIndex, account: str, post_id: str) -> dict[str, Any] | No
 
 
 def observations_of(index: LakeIndex, post: int) -> list[dict[str, Any]]:
-    """Returns a post's metrics over time, the oldest first: `observed_at`, `likes`, `comments`, `views`, `plays`."""
+    """Returns a post's metrics over time, oldest first: `observed_at`, `likes`, `comments`, `views`, `plays`.
+
+    `post` is the post's row index.
+    """
     return nan_as_none(
         index.rows(
             "SELECT observed_at, likes, comments, views, plays FROM looks WHERE post = $1 ORDER BY observed_at", post

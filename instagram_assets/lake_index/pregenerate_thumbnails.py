@@ -1,7 +1,7 @@
-"""Pre-generates thumbnails of the newest images, as many as the cache folder may hold.
+"""Pre-generates thumbnails of the newest images, up to 80 % of the size limit of the thumbnail cache.
 
-It can be interrupted at any time, by a signal too: each thumbnail is complete or missing, and the next run continues
-with the missing ones.
+The process can be interrupted at any time: each thumbnail file is either complete or missing, and the next run
+generates the missing ones.
 """
 
 import os
@@ -28,7 +28,7 @@ _NICE = 19
 
 @dataclass(frozen=True)
 class PregenerationCounts:
-    """Counts of a run: thumbnails `made`, images whose file `failed`, and images `left` out for lack of space."""
+    """Counts of a run: thumbnails `made`, images `failed` (not decodable), and images `left` for lack of space."""
 
     made: int
     failed: int
@@ -37,7 +37,7 @@ class PregenerationCounts:
 
 
 def newest_images(index: LakeIndex, most: int) -> list[str]:
-    """Returns the distinct `image_id`s of at most `most` stored images, the newest first, in the gallery's order."""
+    """Returns the distinct `image_id`s of the `most` newest stored images, newest first, in the gallery's order."""
     sql = (
         "SELECT image_id FROM (SELECT image_id, max(taken_at) AS newest, min(image) AS image FROM images"
         " WHERE image_id IS NOT NULL GROUP BY image_id) ORDER BY newest DESC NULLS LAST, image LIMIT $1"
@@ -51,11 +51,11 @@ def pregenerate(
     workers: int = 1,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> PregenerationCounts:
-    """Make the missing thumbnails of these images, in order, in `workers` threads.
+    """Generate the missing thumbnails of these images in the given order, with `workers` threads.
 
-    `image_ids` are sorted by priority. Each thumbnail gets a last-used time a second before that of its predecessor, so
-    that the last ones are evicted first. `report` is called with the number of images done and of all. Raises
-    StorageError when the disk refuses.
+    `image_ids` are sorted by priority. Each thumbnail gets a last-used time that is a second before that of the
+    previous one, so that the cache evicts the last ones first. `report` is called with the number of images done and
+    the total. Raises StorageError if a thumbnail cannot be written.
     """
     start, started_at = time.monotonic(), time.time()
     there, most = store.sizes(), int(store.most_bytes * _SHARE)
@@ -74,7 +74,7 @@ def pregenerate(
 
 
 def most_thumbnails(store: Thumbnails) -> int:
-    """Returns an upper bound on the number of thumbnails that fit in the folder."""
+    """Returns an upper bound on the number of thumbnails that fit into the size limit of the cache."""
     return store.most_bytes // _LEAST_BYTES
 
 
@@ -89,7 +89,10 @@ def _has_room(store: Thumbnails) -> bool:
 
 
 def _make(store: Thumbnails, image: tuple[str, float]) -> int:
-    """Makes a thumbnail and returns its size in bytes; 0 if its image is gone or cannot be decoded."""
+    """Generates a thumbnail and returns its size in bytes; 0 if its image is gone or cannot be decoded.
+
+    `image` is the image_id and the last-used time to set.
+    """
     image_id, used_at = image
     try:
         return store.make(image_id, used_at)

@@ -1,7 +1,7 @@
-"""Removal of the files derived from the lake and the media: the index and the thumbnails.
+"""Removal of files that are derived from the lake and the media folder: the index and the thumbnails.
 
-Both can be rebuilt at any time, so they are neither backed up nor repaired: a file that may contain data subject to
-erasure is deleted.
+Both can be rebuilt at any time, so they are neither backed up nor repaired: a file that can contain data to be erased
+is deleted.
 """
 
 import os
@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from instagram_assets.storage.atomic import refusal, sync_folders
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 THUMBNAILS = "thumbnails"
 """Name of the thumbnail folder in the data folder, which holds `aa/<image_id>.jpg`."""
@@ -28,14 +28,15 @@ def holds_index(folder: Path) -> bool:
 
 
 def remove_index(folder: Path) -> int:
-    """Delete everything in the index folder except the folder and its lock file; returns the number of deleted files.
+    """Delete all contents of the index folder; returns the number of deleted files.
 
-    Single rows cannot be erased: DuckDB compresses values together and keeps those of deleted rows until the space is
-    reused. Waits for a running update and deletes its index, too. Raises StorageError when the disk refuses.
+    The whole index is deleted because single rows cannot be: DuckDB compresses values together and keeps deleted ones
+    until the space is reused. Waits for a running update, whose result is deleted as well. Raises StorageError if a
+    file cannot be deleted.
     """
     if not folder.is_dir():
         return 0
-    with alone_in(folder, _LOCAL_DISK_REMEDY):
+    with folder_lock(folder, _LOCAL_DISK_REMEDY):
         found = sorted(folder.iterdir())
         count = sum(_file_count(path) for path in found)
         try:
@@ -65,7 +66,7 @@ def is_image_id(text: str) -> bool:
 
 
 def without_picture(folder: Path, media: Path, erased_ids: Collection[str] = ()) -> Iterator[Path]:
-    """Yields the thumbnails whose image is no longer in the media folder, or whose image_id is among `erased_ids`."""
+    """Yields the thumbnail files whose image is not in the media folder any more, or is among `erased_ids`."""
     stored: dict[str, set[str]] = {}
     for image_id, path in thumbnails(folder):
         below = image_id[:2]
@@ -76,9 +77,9 @@ def without_picture(folder: Path, media: Path, erased_ids: Collection[str] = ())
 
 
 def sweep_thumbnails(folder: Path, media: Path) -> int:
-    """Delete the thumbnails whose image is gone; returns their number. Does nothing if the media folder does not exist.
+    """Delete the thumbnails whose image is no longer in the media folder; returns their number.
 
-    Raises StorageError when the disk refuses.
+    Does nothing if the media folder does not exist. Raises StorageError if a file cannot be deleted.
     """
     if not media.is_dir():
         return 0

@@ -1,4 +1,4 @@
-"""Splits captions into search terms, and parses the text of a search query."""
+"""Splits captions into search terms, and parses search queries."""
 
 import re
 import unicodedata
@@ -26,9 +26,9 @@ def folded_text(text: str) -> str:
 
 
 def terms_of(text: str, words: Iterable[str] = ()) -> set[str]:
-    """Returns the search terms of a caption and its tokens; a hashtag or mention is also a term without its sign.
+    """Returns the search terms of a caption and its tokens; a hashtag or mention is also a term without its `#` or `@`.
 
-    Names joined by `_`, `.` or `·`, such as those of accounts, are split: each part is a term as well.
+    Names joined by `_`, `.` or `·`, as in account names, are also split into their components.
 
     >>> sorted(terms_of("Cats at #home"))
     ['#home', 'at', 'cats', 'home']
@@ -43,28 +43,31 @@ def terms_of(text: str, words: Iterable[str] = ()) -> set[str]:
 
 
 def token_term(word: str, pos: str) -> str:
-    """Returns the term for a token with a part of speech, as the view `token_counts` counts it; no user can type it."""
+    """Returns the search term for a token with its part of speech, as counted by the view `token_counts`.
+
+    It contains a control character, so that it never equals a term that a user typed.
+    """
     return f"{word}{_TOKEN_SEPARATOR}{pos}"
 
 
 @dataclass(frozen=True)
 class QueryTerm:
-    """One term of a query, which matches a whole term or the beginning of longer ones."""
+    """One term of a search query; it matches equal terms if `whole`, else all terms that begin with it."""
 
     text: str
     whole: bool
 
     @property
     def is_inside(self) -> bool:
-        """Whether it also matches inside longer words: true for scripts written without spaces between words."""
+        """Whether it also matches in the middle of terms: true for scripts without spaces between words (CJK)."""
         return not self.whole and self.text[:1] not in ("#", "@") and bool(_CJK.search(self.text))
 
 
 def query_terms(query: str) -> list[QueryTerm]:
-    """Parses a query into terms, all of which must match: each word is a prefix, each quoted text is matched whole.
+    """Parses a search query into terms, all of which must match: words match as prefixes, quoted text as whole words.
 
-    Punctuation beside words is ignored; a query of punctuation alone searches for it. A term that is a prefix of
-    another one is dropped.
+    Punctuation around words is ignored; a query of punctuation alone searches for that. A word that is a prefix of
+    another one in the query is dropped, since it matches whenever the longer one does.
 
     >>> query_terms('육아 "산책"')
     [QueryTerm(text='육아', whole=False), QueryTerm(text='산책', whole=True)]

@@ -1,4 +1,4 @@
-"""Sorted row numbers of all rows that match a filter, computed once and cached, so that any page is a slice of them."""
+"""Computes and caches the sorted row indices of all posts or images that match a filter; a page is a slice of them."""
 
 from collections.abc import Callable, Hashable, Mapping
 from functools import lru_cache
@@ -41,7 +41,7 @@ _SORTS: Mapping[str, tuple[str, Literal["ascending", "descending"]]] = {
 
 
 class SortedRows:
-    """A cache of sorted row numbers, up to `limit` bytes per open index. Thread-safe."""
+    """A cache of sorted row indices of posts and images, limited to `limit` bytes per open index. Thread-safe."""
 
     def __init__(self, limit: int = LIMIT) -> None:
         self._caches: PerIndex[SizedCache[np.ndarray]] = PerIndex(
@@ -49,7 +49,7 @@ class SortedRows:
         )
 
     def __len__(self) -> int:
-        """Number of indexes that have cached orders."""
+        """Number of open indexes for which row indices are cached."""
         return len(self._caches)
 
     def images(
@@ -60,11 +60,11 @@ class SortedRows:
         decisions: Decisions = NO_DECISIONS,
         similarities: "np.ndarray | None" = None,
     ) -> "np.ndarray":
-        """Returns the numbers of the images that match a filter, sorted, as a read-only int32 array.
+        """Returns the row indices of the images that match a filter, sorted, as a read-only int32 array.
 
-        `decisions` are those of the list named in the filter; `similarities`, float32 by row of the embedding file, are
-        the key of the sort `similar`, which leaves out images without an embedding. Raises QueryError for an impossible
-        sort.
+        `decisions` are the user's keep/drop decisions of the list that the filter names. `similarities`, float32 by row
+        of the embedding file, is the sort key for `similar`; images without an embedding are then left out. Raises
+        QueryError for an unknown sort, and for `similar` without similarities.
         """
         if sort not in get_args(Sort):
             raise QueryError(f"sort={sort}: images are sorted by {', '.join(get_args(Sort))}.")
@@ -87,7 +87,11 @@ class SortedRows:
         )
 
     def posts(self, index: LakeIndex, criteria: Filter, sort: PostSort = "newest") -> "np.ndarray":
-        """The numbers of the posts that match a filter, as `images` does; decisions on images do not apply to posts."""
+        """Returns the row indices of the posts that match a filter, sorted, as a read-only int32 array.
+
+        The filter's `list_name` and `decided` are ignored, since they apply to images. Raises QueryError for an unknown
+        sort.
+        """
         if sort not in get_args(PostSort):
             raise QueryError(f"sort={sort}: posts are sorted by {', '.join(get_args(PostSort))}.")
         plain = criteria.but(list_name="", decided="")
@@ -108,7 +112,10 @@ class SortedRows:
         return numbers[np.argsort(-similarities[vectors[numbers]], kind="stable")]
 
     def _matching(self, index: LakeIndex, criteria: Filter, of: Of) -> "np.ndarray":
-        """A boolean mask over row numbers: which rows match. Words are looked up one by one, the rarest costs least."""
+        """Returns a boolean mask over row indices: which posts or images match the filter.
+
+        Search terms are looked up one by one, until no row matches any more.
+        """
         other_criteria = criteria.but(q="", hashtag=(), word="")
         where = condition_of(other_criteria, of)
         size = _size(index, of)
@@ -142,12 +149,15 @@ class SortedRows:
 
 @lru_cache(maxsize=1)
 def shared_sorted_rows() -> SortedRows:
-    """Returns the cache that all requests of this process share."""
+    """Returns the cache of sorted row indices that all requests of this process share."""
     return SortedRows()
 
 
 def _all_sorted(index: LakeIndex, of: Of, sort: str) -> "np.ndarray":
-    """Returns all row numbers in sort order: Arrow sorts one column several times as fast as DuckDB sorts two."""
+    """Returns the row indices of all posts or images in sort order, as int32.
+
+    Arrow sorts, since it sorts one column several times as fast as DuckDB sorts two.
+    """
     column, direction = _SORTS[sort]
     rows = index.query(f"SELECT {_NUMBERS[of]} AS number, {column} AS key FROM {of} ORDER BY 1")
     keys = rows["key"].combine_chunks()
@@ -158,7 +168,10 @@ def _all_sorted(index: LakeIndex, of: Of, sort: str) -> "np.ndarray":
 
 
 def _rows_with_term(index: LakeIndex, term: QueryTerm, of: Of) -> "np.ndarray":
-    """Returns a boolean mask over row numbers: which captions match the term; for posts one element more, False."""
+    """Returns a boolean mask over row indices: which posts or images have a matching search term.
+
+    For posts the mask has an extra last element, False, which stands for the missing post of an image.
+    """
     terms = _numbers(index, term_sql(term).replace("?", "$1") + " ORDER BY term", term.text)
     size = _size(index, of) + (of == "posts")
     if not len(terms):
@@ -176,12 +189,12 @@ def _rows_with_term(index: LakeIndex, term: QueryTerm, of: Of) -> "np.ndarray":
 
 
 def _size(index: LakeIndex, of: Of) -> int:
-    """Returns the highest row number plus one; deleted rows leave gaps."""
+    """Returns the highest row index of posts or images plus one; it exceeds the row count if rows were deleted."""
     return index.rows(f"SELECT coalesce(max({_NUMBERS[of]}), -1) + 1 AS n FROM {of}")[0]["n"]
 
 
 def _by_image(index: LakeIndex, column: Literal["vector", "post"]) -> "np.ndarray":
-    """Returns the vector or post number of each image, indexed by image number, int32; -1 where there is none."""
+    """Returns the column `vector` or `post` of the images as int32, indexed by the image's row index; -1 for null."""
     import numpy as np
 
     table = index.query(f"SELECT image, coalesce({column}, -1)::INTEGER AS number FROM images")
@@ -191,7 +204,10 @@ def _by_image(index: LakeIndex, column: Literal["vector", "post"]) -> "np.ndarra
 
 
 def _decided(index: LakeIndex, decided: str, decisions: Decisions) -> "np.ndarray":
-    """Returns a boolean mask over image numbers: which images have this decision in the list."""
+    """Returns a boolean mask over row indices of images: those that a list keeps, drops or does not contain.
+
+    `decided` is `kept`, `dropped` or `undecided`.
+    """
     image_ids = (
         list(decisions)
         if decided == "undecided"

@@ -1,7 +1,7 @@
-"""Temporary folders for DuckDB queries on the index that exceed memory, one per process and open version.
+"""Temporary folders to which DuckDB spills queries that exceed its memory limit, one per process and index version.
 
-The process holds the folder's lock. A folder whose lock is free was left behind by a killed process, and the next
-update removes it.
+The process holds the folder's lock. A folder whose lock is free was left behind by a killed process; the next update of
+the index removes it.
 """
 
 import fcntl
@@ -18,7 +18,7 @@ SPILL_PREFIX = "spilled-"
 
 @dataclass
 class _SpillFolder:
-    """A spill folder, its lock, and the number of this process's connections that use it."""
+    """A spill folder, the file descriptor that holds its lock, and the number of connections that use it."""
 
     folder: str
     descriptor: int
@@ -30,9 +30,10 @@ _lock = threading.Lock()
 
 
 def spill_folder(path: Path) -> str:
-    """Returns the spill folder for an index file, shared by this process until each user calls `release_spill_folder`.
+    """Returns the spill folder for the index file `path`; it is shared by all connections of this process to that file.
 
-    Empty if none can be created, such as on a read-only disk: queries then use memory alone.
+    Each caller must call `release_spill_folder` once. Returns "" if no folder can be created, for example on a
+    read-only disk; queries are then limited to memory.
     """
     with _lock:
         if path not in _spill_folders:
@@ -45,7 +46,7 @@ def spill_folder(path: Path) -> str:
 
 
 def release_spill_folder(path: Path) -> None:
-    """Release one connection's use of the spill folder; the last one removes it."""
+    """Release one connection's use of the spill folder; when the last connection releases it, the folder is removed."""
     with _lock:
         spill = _spill_folders.get(path)
         if spill is None:

@@ -1,4 +1,4 @@
-"""Thumbnails of stored images: made once each, and cached in a folder of limited size."""
+"""Thumbnails of stored images: each is generated once and cached in a folder of limited size."""
 
 import os
 import threading
@@ -10,6 +10,7 @@ from pathlib import Path
 from instagram_assets.errors import NotFoundError, StorageError
 from instagram_assets.lake_index.remove_derived_files import is_image_id
 from instagram_assets.media.decode import open_image, reencode
+from instagram_assets.media.verify import MAX_MEGAPIXELS
 from instagram_assets.storage.atomic import is_temporary, make_folder, refusal, temporary_beside
 
 SIDE = 320
@@ -28,16 +29,19 @@ _MEASURE_AGAIN = 0.05
 
 
 def small_jpeg(path: Path, max_megapixels: float) -> bytes:
-    """Returns a small JPEG of an image, rotated upright. Raises DecodeError or MediaRefusedError."""
+    """Returns a small JPEG of an image, rotated upright according to its EXIF orientation.
+
+    Raises DecodeError for an undecodable file, and MediaRefusedError for one with more than `max_megapixels`.
+    """
     image = open_image(path, max_megapixels, fit=SIDE)
     image.thumbnail((SIDE, SIDE))
     return reencode(image, _QUALITY)
 
 
 def stored_image(media: Path, image_id: str) -> Path:
-    """Returns the path of a stored image; raises NotFoundError for symbolic links and if there is none.
+    """Returns the path of a stored image. Raises NotFoundError if it is not stored or is a symbolic link.
 
-    Images are stored under the hash of their bytes, so the id alone gives the path.
+    Images are stored under the SHA-256 of their bytes, so the image_id determines the path.
     """
     if is_image_id(image_id):
         root = media.resolve()
@@ -49,12 +53,12 @@ def stored_image(media: Path, image_id: str) -> Path:
 
 
 class Thumbnails:
-    """A folder of small JPEGs, `aa/<image_id>.jpg`, of at most `most_bytes`; the least recently used are evicted first.
+    """A cache folder of small JPEGs, `aa/<image_id>.jpg`, of at most `most_bytes`, with least-recently-used eviction.
 
-    Thread-safe. At most as many thumbnails are made at once as there are CPU cores.
+    Thread-safe. The number of thumbnails that are generated concurrently is limited to the number of CPU cores.
     """
 
-    def __init__(self, folder: Path, media: Path, most_bytes: int, max_megapixels: float = 40) -> None:
+    def __init__(self, folder: Path, media: Path, most_bytes: int, max_megapixels: float = MAX_MEGAPIXELS) -> None:
         self.folder, self.media = folder, media
         self.most_bytes, self.max_megapixels = most_bytes, max_megapixels
         self._locks = [threading.Lock() for _ in range(_LOCKS)]
@@ -64,10 +68,10 @@ class Thumbnails:
         self._grown = 0
 
     def of(self, image_id: str) -> bytes:
-        """Returns the thumbnail of a stored image as JPEG bytes, made now if it is not cached.
+        """Returns the thumbnail of a stored image as JPEG bytes; it is generated on a cache miss.
 
-        Raises NotFoundError if the image is not stored (any more), DecodeError or MediaRefusedError for one that cannot
-        be shown, StorageError when the disk refuses.
+        Raises NotFoundError if the image is not stored (any more), and DecodeError or MediaRefusedError if it cannot be
+        decoded. A thumbnail that cannot be written to the cache is returned all the same.
         """
         source = self._source(image_id)
         path = self.path(image_id)
@@ -79,16 +83,16 @@ class Thumbnails:
             return self._made(image_id, source, None)
 
     def make(self, image_id: str, used_at: float) -> int:
-        """Make a thumbnail that is not cached yet and set its last-used time to `used_at`; returns its size in bytes.
+        """Generate a missing thumbnail and set its last-used time (Unix timestamp); returns its size in bytes.
 
-        Raises as `of` does; StorageError also if it cannot be written.
+        Raises as `of` does, and StorageError if the file cannot be written.
         """
         source = self._source(image_id)
         with self._locks[int(image_id[:4], 16) % _LOCKS]:
             return len(self._made(image_id, source, used_at))
 
     def path(self, image_id: str) -> Path:
-        """Returns the path at which the thumbnail of an image is or would be cached."""
+        """Returns the path at which the thumbnail of an image is cached, whether it exists or not."""
         return self.folder / image_id[:2] / f"{image_id}.jpg"
 
     def sizes(self) -> dict[str, int]:
@@ -109,7 +113,7 @@ class Thumbnails:
         return made
 
     def cached(self, image_id: str) -> bytes | None:
-        """Returns the cached thumbnail of a stored image; None if it would have to be made.
+        """Returns the cached thumbnail of a stored image as JPEG bytes; None on a cache miss.
 
         Raises NotFoundError if the image is not stored (any more).
         """
@@ -117,7 +121,7 @@ class Thumbnails:
         return _read(self.path(image_id))
 
     def size(self) -> int:
-        """Total bytes of all thumbnails."""
+        """Total bytes of all cached thumbnails."""
         return sum(size for _, size, _ in self._all_files())
 
     def _source(self, image_id: str) -> Path:
@@ -160,7 +164,7 @@ class Thumbnails:
                 self._size = self._remove_oldest(int(self.most_bytes * _AFTER_REMOVAL))
 
     def _remove_oldest(self, until: int) -> int:
-        """Evict the least recently used thumbnails down to `until` bytes; returns the bytes left."""
+        """Evict the least recently used thumbnails until at most `until` bytes remain; returns the bytes left."""
         files = sorted(self._all_files())
         left = sum(size for _, size, _ in files)
         for _, size, path in files:
@@ -171,7 +175,7 @@ class Thumbnails:
         return left
 
     def _all_files(self) -> list[tuple[float, int, Path]]:
-        """Returns last-used time, size in bytes and path of each thumbnail, without links and foreign files."""
+        """Returns (last-used time, size in bytes, path) of each thumbnail; ignores links and foreign files."""
         found: list[tuple[float, int, Path]] = []
         for folder in _entries(self.folder, lambda each: each.is_dir(follow_symlinks=False)):
             for file in _entries(Path(folder.path), lambda each: each.is_file(follow_symlinks=False)):
@@ -192,7 +196,7 @@ def _entries(folder: Path, predicate: Callable[["os.DirEntry[str]"], bool]) -> l
 
 
 def _read(path: Path) -> bytes | None:
-    """Returns a complete thumbnail and updates its last-used time; None if there is none or it is truncated."""
+    """Returns the bytes of a thumbnail file and updates its last-used time; None if it is missing or truncated."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError:

@@ -1,4 +1,4 @@
-"""Updates the index from the lake: writes a new file beside the old one and replaces it once complete."""
+"""Updates the index from the lake: writes the next version to a new file and publishes it by renaming."""
 
 import os
 import shutil
@@ -35,7 +35,7 @@ from instagram_assets.lake_index.lake_changes import (
     parts_of,
 )
 from instagram_assets.storage.atomic import make_folder, refusal, sync_folders, write_atomic
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -51,7 +51,10 @@ search was removed from the lake, and its data must not stay in the file); empty
 
 @dataclass(frozen=True)
 class Updated:
-    """Result of an update: the row counts of the index, how many parts changed, and why it was rebuilt, if it was."""
+    """Result of an update: row counts of the index, number of changed units of the lake, and why it was rebuilt.
+
+    `why` is one of the reasons listed at `Why`, empty if the index was updated incrementally.
+    """
 
     posts: int
     images: int
@@ -63,7 +66,10 @@ class Updated:
 
 @dataclass(frozen=True)
 class _PreviousIndex:
-    """The previous version of the index."""
+    """The previous version of the index: its path, the stamps of the lake files in it, and its metadata.
+
+    `why` is the reason why it has to be rebuilt; empty, with `path` set, if it can be updated incrementally.
+    """
 
     path: Path | None
     known: IndexedStamps
@@ -74,17 +80,18 @@ class _PreviousIndex:
 def update_index(
     root: UPath, folder: Path, zone: str, *, rebuild: bool = False, report: ProgressReport = lambda *_: None
 ) -> Updated:
-    """Bring the index up to date with the lake; with `rebuild` from scratch.
+    """Bring the index up to date with the lake, incrementally if possible; with `rebuild`, always from scratch.
 
-    Readers continue with the old version. Concurrent updates wait for each other. Raises StorageError for a damaged
-    table of the lake and when the disk refuses, DiskFullError when it is full: the old index stays.
+    Readers continue to use the old version meanwhile. Concurrent updates wait for each other. Raises StorageError for a
+    damaged table of the lake or if a file cannot be written, and DiskFullError if the disk is full; the old index is
+    kept then.
     """
     import duckdb
 
     began = monotonic()
     try:
         make_folder(folder)
-        with alone_in(folder, "Put the data folder on a local disk: INSTAGRAM_ASSETS_DATA_DIR"):
+        with folder_lock(folder, "Put the data folder on a local disk: INSTAGRAM_ASSETS_DATA_DIR"):
             seen = fingerprint(root)
             old = _read_previous(index_file(folder), zone, rebuild=rebuild)
             remove_old_versions(folder, old.facts.get("vectors", ""))
@@ -139,7 +146,7 @@ def _rebuild_reason(old: _PreviousIndex, parts: LakeParts, changed: set[LakePart
 
 
 def _read_previous(path: Path, zone: str, *, rebuild: bool) -> _PreviousIndex:
-    """Reads the metadata of the existing index, or the reason why it cannot be updated incrementally."""
+    """Reads the metadata of the existing index, and determines whether it has to be rebuilt and why."""
     import duckdb
 
     if not path.exists():
@@ -163,7 +170,7 @@ def _read_previous(path: Path, zone: str, *, rebuild: bool) -> _PreviousIndex:
 
 
 class _NextVersion:
-    """Builds the next version in a working folder."""
+    """Builds the next version of the index in a temporary subfolder of the index folder."""
 
     def __init__(self, root: UPath, folder: Path, zone: str, parts: LakeParts, report: ProgressReport) -> None:
         self._root, self._folder, self._zone, self._parts, self._report = root, folder, zone, parts, report
@@ -183,7 +190,7 @@ class _NextVersion:
         return facts
 
     def updated_copy(self, old: _PreviousIndex, changed: set[LakePart], gone: set[LakePart]) -> dict[str, str]:
-        """Copy the old index and replace the rows of changed parts; returns its metadata."""
+        """Copy the old index and replace the rows of changed and removed units of the lake; returns its metadata."""
         assert old.path
         self._begin()
         shutil.copyfile(old.path, self._file)
@@ -203,7 +210,7 @@ class _NextVersion:
         return facts
 
     def publish(self, vectors: str) -> None:
-        """Rename the new file to its final name, and delete the previous versions."""
+        """Rename the new index file to its final name, and delete old versions; `vectors` is its embedding file."""
         with open(self._file, "rb") as stream:
             os.fsync(stream.fileno())
         os.rename(self._file, next_file(self._folder))
@@ -241,7 +248,10 @@ class _NextVersion:
         )
 
     def _facts(self, connection: "DuckDBPyConnection", vectors: str, appended: int) -> dict[str, str]:
-        """Write the metadata of the new version to the index and return it."""
+        """Write the metadata of the new version into its table `facts`; returns the metadata.
+
+        `appended` counts the posts and images that were added since the last rebuild.
+        """
         posts, images = (
             connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0] for table in ("posts", "images")
         )

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from instagram_assets.datasets.csv import write_csv
-from instagram_assets.datasets.image_folder import kind_of
+from instagram_assets.datasets.image_folder import reason_without_numbers
 from instagram_assets.datasets.json import write_json
 from instagram_assets.datasets.merged_records import CAPTION_COLUMNS
 from instagram_assets.ingest.reader.byte_streams import changed, check_regular, identity
@@ -105,7 +105,7 @@ def caption_json(
             path = paths.get(image) if isinstance(image, str) else None
             result = results[path] if path else _Result(None, None, None, _why_no_file(image))
             captions[index], scores[index] = result.caption, result.score
-            without.update([kind_of(result.reason)] if result.caption is None else [])
+            without.update([reason_without_numbers(result.reason)] if result.caption is None else [])
         made = sum(captions[index] is not None for index in indexes)
         kept = sum(text is not None for text in captions) - made
         left_out = sum(text is None for text in captions[limit:]) if limit else 0
@@ -145,7 +145,7 @@ def caption_folder(
         table: lambda new: write_csv(records, new, kind="post", impression=False, columns=columns),
     }
     write_ours(fills, folder, OVERWRITE_REMEDY)
-    without = Counter(kind_of(result.reason) for result in results.values() if result.caption is None)
+    without = Counter(reason_without_numbers(result.reason) for result in results.values() if result.caption is None)
     return CaptionSummary(path, len(files), len(files), len(files) - without.total(), 0, 0, dict(without))
 
 

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from instagram_assets import schemas
-from instagram_assets.datasets.csv import columns_of, write_csv
+from instagram_assets.datasets.csv import keys_of_records, write_csv
 from instagram_assets.datasets.json import json_name, write_json
-from instagram_assets.datasets.merged_records import Kind, kind_of, merged_records
+from instagram_assets.datasets.merged_records import PostKind, kind_of, merged_records
 from instagram_assets.datasets.post_joins import posts_once
 from instagram_assets.datasets.table_parts import one_part
 from instagram_assets.errors import FileError
@@ -58,7 +58,7 @@ class CsvFile(NamedTuple):
     """One CSV file written by `to_csv`."""
 
     path: Path
-    kind: Kind
+    kind: PostKind
     rows: int
     left_out: int
 
@@ -108,7 +108,7 @@ def refine(
 def to_csv(
     path: Path,
     *,
-    kind: Kind | None = None,
+    kind: PostKind | None = None,
     impression: bool = True,
     caption_raw: bool = False,
     spreadsheet_safe: bool = False,
@@ -122,17 +122,17 @@ def to_csv(
     that was not made from it by this function, or that was changed since.
     """
 
-    def kind_or_default(record: dict[str, Any]) -> Kind:
+    def kind_or_default(record: dict[str, Any]) -> PostKind:
         return kind_of(record) or kind or "post"
 
-    numbers: Counter[Kind] = Counter()
-    keys: dict[Kind, dict[str, None]] = {"post": {}, "reel": {}}
+    numbers: Counter[PostKind] = Counter()
+    keys: dict[PostKind, dict[str, None]] = {"post": {}, "reel": {}}
     for record in read_merged_json(path, limits):
         numbers[kind_or_default(record)] += 1
         keys[kind_or_default(record)].update(dict.fromkeys(record))
     files: list[CsvFile] = []
-    requested: list[Kind] = [kind] if kind else sorted(numbers) or ["post"]
-    targets: dict[Kind, Path] = {one: _csv_beside(path, one if len(requested) > 1 else None) for one in requested}
+    requested: list[PostKind] = [kind] if kind else sorted(numbers) or ["post"]
+    targets: dict[PostKind, Path] = {one: _csv_beside(path, one if len(requested) > 1 else None) for one in requested}
     for target in targets.values():
         check_free(target, path, _CSV_REMEDY)
     for one, target in targets.items():
@@ -143,14 +143,14 @@ def to_csv(
             impression=impression,
             caption_raw=caption_raw,
             spreadsheet_safe=spreadsheet_safe,
-            columns=columns_of([keys[one]]),
+            columns=keys_of_records([keys[one]]),
         )
         write_ours({target: write}, path, _CSV_REMEDY)
         files.append(CsvFile(target, one, numbers[one], numbers.total() - numbers[one]))
     return files
 
 
-def _csv_beside(path: Path, kind: Kind | None) -> Path:
+def _csv_beside(path: Path, kind: PostKind | None) -> Path:
     target = path.with_name(f"{path.stem}_{kind}.csv") if kind else path.with_suffix(".csv")
     if target == path:
         raise FileError(str(path), "the CSV would replace its own source", "Give the JSON a name that ends in .json")

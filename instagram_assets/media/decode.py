@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from instagram_assets.errors import DecodeError, MediaRefusedError
-from instagram_assets.media.verify import check_size
+from instagram_assets.media.verify import MAX_MEGAPIXELS, check_size
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -24,7 +24,7 @@ _PILLOW = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 _ORIENTATION = 0x0112
 
 
-def open_image(path: Path, max_megapixels: float = 40, draft: int = 0, fit: int = 0) -> "Image":
+def open_image(path: Path, max_megapixels: float = MAX_MEGAPIXELS, draft: int = 0, fit: int = 0) -> "Image":
     """Returns the image as 8-bit RGB, upright, on white where it was transparent; the first frame of an animation.
 
     A JPEG may be decoded smaller, which is much faster: with `draft` no side is below that many pixels, with `fit` the
@@ -40,7 +40,7 @@ def open_image(path: Path, max_megapixels: float = 40, draft: int = 0, fit: int 
         return _upright(_in_mode("RGB", _on_white(picture)), picture)
 
 
-def open_grey(path: Path, max_megapixels: float = 40) -> "Image":
+def open_grey(path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> "Image":
     """Returns the image's luminance as 8-bit grey, otherwise as `open_image` does, in about two thirds of the time.
 
     For a JPEG it is the luminance channel stored in the file, as read by OpenCV with IMREAD_GRAYSCALE: colours are not

@@ -48,7 +48,7 @@ def fetch_images(
             on_progress(progress)
 
     outcomes = download_all(requests, store, options, note)
-    table = image_rows(outcomes)
+    table = _image_rows(outcomes)
     if not gone or past is None:
         return table, final
     kept = past.take(pa.array([gone[request.key] for request in wanted if request.key in gone], pa.int64()))
@@ -68,7 +68,7 @@ def posts_to_requests(posts: pa.Table, images_per_post: int = 0) -> list[MediaRe
     return requests
 
 
-def image_rows(outcomes: Iterable[DownloadOutcome]) -> pa.Table:
+def _image_rows(outcomes: Iterable[DownloadOutcome]) -> pa.Table:
     """Returns outcomes whose keys are ImageKeys as a table of `schemas.IMAGES`, sorted by that key."""
     rows = [_row(outcome) for outcome in outcomes]
     rows.sort(key=lambda row: (row["account"], row["day"], row["post_id"], row["position"]))

@@ -15,7 +15,7 @@ from typing import TypeVar
 from instagram_assets.errors import StorageError
 
 _T = TypeVar("_T")
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 _LOCK_TIMEOUT = 60.0
 """Seconds to wait for a write lock that another process holds."""
@@ -150,7 +150,7 @@ class UrlIndex:
     def _move_aside(self, error: sqlite3.Error) -> None:
         self.close()
         aside = self._file.with_name(f"{self._file.name}.damaged")
-        logger.warning("%s is damaged (%s). It was moved to %s and is made again.", self._file, error, aside.name)
+        _logger.warning("%s is damaged (%s). It was moved to %s and is made again.", self._file, error, aside.name)
         try:
             os.replace(self._file, aside)
             for ending in ("-wal", "-shm"):

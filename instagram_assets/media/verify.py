@@ -14,6 +14,10 @@ from mmap import mmap
 from instagram_assets.errors import MediaRefusedError, MediaTransientError
 from instagram_assets.media.download_types import MediaKind
 from instagram_assets.media.format_detection import HEAD_BYTES, rejection_reason
+from instagram_assets.settings import DownloadSettings
+
+MAX_MEGAPIXELS = DownloadSettings().max_megapixels
+"""The default of the setting: the most megapixels of an image or of a frame of a video."""
 
 ANIMATED = "animated, only the first frame counts"
 TRAILING = "trailing bytes after the image"

@@ -11,6 +11,7 @@ from stat import S_ISREG
 from typing import TYPE_CHECKING, Literal
 
 from instagram_assets.errors import FileError
+from instagram_assets.media.verify import MAX_MEGAPIXELS
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -23,7 +24,6 @@ MAX_SECONDS = 600.0
 """Maximum seconds of a video that are decoded; most reels last up to three minutes."""
 MAX_DECODING_SECONDS = 120.0
 """Time limit for decoding in seconds: a reel of 90 seconds takes about one."""
-MAX_MEGAPIXELS = 40.0
 
 Skip = Literal["DEFAULT", "BIDIR", "NONKEY"]
 """Which frames are skipped: none, B-frames (BIDIR), or all but key frames (NONKEY)."""

@@ -15,7 +15,7 @@ from typing import Literal
 
 from instagram_assets.errors import StorageError
 from instagram_assets.storage.atomic import make_folder, refusal, sync_folders, temporary_beside
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 KeyName = Literal["pseudonyms", "tombstones"]
 
@@ -74,7 +74,7 @@ def _make(folder: Path, name: KeyName, *, replace: bool = False) -> bytes:
     try:
         make_folder(folder)
         folder.chmod(0o700)
-        with alone_in(folder, "Put INSTAGRAM_ASSETS_PRIVACY__FOLDER on a local disk"):
+        with folder_lock(folder, "Put INSTAGRAM_ASSETS_PRIVACY__FOLDER on a local disk"):
             if not replace and (found := find_key(folder, name)) is not None:
                 return found
             temporary = temporary_beside(file)

@@ -20,7 +20,7 @@ from instagram_assets.privacy.pseudonyms import FORGOTTEN_PREFIX, pseudonym
 from instagram_assets.privacy.secret_keys import find_key, load_key
 from instagram_assets.schemas.account_names import counts_alone, is_meant
 from instagram_assets.storage.atomic import remedy, write_atomic
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 TOMBSTONES_FILE = "tombstones.jsonl"
 _LONGEST = 30
@@ -173,7 +173,7 @@ def add_tombstones(folder: Path, identifiers: Identifiers, day: date) -> int:
     """
     key = load_key(folder, "tombstones")
     file = folder / TOMBSTONES_FILE
-    with alone_in(folder, "Put INSTAGRAM_ASSETS_PRIVACY__FOLDER on a local disk"):
+    with folder_lock(folder, "Put INSTAGRAM_ASSETS_PRIVACY__FOLDER on a local disk"):
         known = _read(file)
         new = dict.fromkeys(_hashes(key, identifiers, known), day.isoformat())
         if new:

@@ -38,7 +38,7 @@ from instagram_assets.reels.model_responses import ModelResponse, parse_response
 from instagram_assets.reels.prompts import WATCH, Question, mend, suppose
 from instagram_assets.settings import GeminiSettings
 from instagram_assets.storage import feature_files
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 if TYPE_CHECKING:
     from google.genai import types
@@ -175,7 +175,7 @@ class GeminiAnalyser:
         """Send the missing prompts for one video while holding its lock; returns the problems by label."""
         folder = self._under_way / visit.video.video_id
         visit.was_sent = folder.exists()
-        with alone_in(folder, _ELSEWHERE):
+        with folder_lock(folder, _ELSEWHERE):
             try:
                 return self._ask_all(api, visit)
             finally:
@@ -299,7 +299,7 @@ class GeminiAnalyser:
     def _clear(self, api: GeminiApi, video_id: str) -> None:
         """Delete what a killed run left at Gemini of a video that needs no analysis."""
         folder = self._under_way / video_id
-        with suppress(FileNotFoundError), feature_files.alone_in(UPath(folder)) as alone:
+        with suppress(FileNotFoundError), feature_files.try_folder_lock(UPath(folder)) as alone:
             # Else another process is analysing it, and deletes it itself.
             if alone and folder.exists():
                 self._leave(api, folder, True)

@@ -34,7 +34,7 @@ from instagram_assets.ingest.manifests import (
 from instagram_assets.retention.expired_items import LANDING_PLACE, ExpiredItem
 from instagram_assets.storage.atomic import is_local, refusal, remove_durably, sweep, write_atomic
 from instagram_assets.storage.lake import names_in
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 from instagram_assets.storage.parquet_files import crc_of
 
 _MOMENT = "observed_at"
@@ -157,7 +157,7 @@ def _take(lake: UPath, name: str, superseded: Sequence[str], before: datetime) -
     """Delete the rows of a landed file that were observed before a timestamp."""
     spool = spool_folder(lake)
     try:
-        with alone_in(spool):
+        with folder_lock(spool):
             sweep(spool)
             file = read_manifest(lake, name)
             if file is None:
@@ -299,7 +299,7 @@ def _is_older(path: UPath, before: datetime) -> bool:
 
 
 def _remove_table(lake: UPath, path: UPath) -> None:
-    with alone_in(spool_folder(lake)):
+    with folder_lock(spool_folder(lake)):
         remove_durably(path)
 
 

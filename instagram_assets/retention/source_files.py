@@ -17,7 +17,7 @@ from instagram_assets.retention.expired_items import INBOX_PLACE, ExpiredItem
 from instagram_assets.retention.landing_rows import expired_files
 from instagram_assets.storage.atomic import is_temporary, refusal, sync_folders
 from instagram_assets.storage.fingerprints import file_sha256
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 Moments = Sequence[datetime]
 _NOTES = (OBSERVED_AT_SUFFIX, ERROR_SUFFIX)
@@ -103,7 +103,7 @@ def _due(folder: Path, path: Path, moments: Moments) -> ExpiredItem:
 def _remove(folder: Path, path: Path) -> None:
     """Delete a file or folder with its sidecar files; missing ones are no error."""
     try:
-        with alone_in(folder):
+        with folder_lock(folder):
             if path.is_dir() and not path.is_symlink():
                 going = path if path.name.startswith(_GOING) else folder / f"{_GOING}{uuid4().hex}"
                 os.replace(path, going)

@@ -1,7 +1,10 @@
 """Contracts of raw observations and merged posts: posts, profiles, ads, comments."""
 
+from typing import Any
+
 import pyarrow as pa
 
+from instagram_assets.arrow import compute
 from instagram_assets.schemas.contract import (
     ACCOUNT,
     BY_ACCOUNT,
@@ -14,6 +17,27 @@ from instagram_assets.schemas.contract import (
     Column,
     Contract,
 )
+
+HIDDEN_LIKES = -1
+"""What collectors write as the number of likes when the owner hides it."""
+
+
+def are_likes_hidden(likes: int | None, flag: object = None) -> bool:
+    """True if the owner hides the number of likes: it is given as HIDDEN_LIKES, or `flag` is true."""
+    return likes == HIDDEN_LIKES or flag is True
+
+
+def visible_likes(likes: int | None, flag: object = None) -> int | None:
+    """Returns the number of likes; None when the owner hides it, even if the data contains a number."""
+    return None if are_likes_hidden(likes, flag) else likes
+
+
+def visible_likes_of(posts: pa.Table) -> Any:
+    """Returns `visible_likes` of each row of a table with `likes` and `likes_hidden`, as an Arrow array."""
+    is_hidden = compute.equal(posts["likes"], HIDDEN_LIKES)
+    flagged = compute.fill_null(posts["likes_hidden"], False)
+    return compute.if_else(compute.or_(compute.fill_null(is_hidden, False), flagged), None, posts["likes"])
+
 
 _POST_COLUMNS = (
     POST_ID,

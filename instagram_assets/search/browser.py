@@ -1,4 +1,4 @@
-"""A headless Chromium, driven by Selenium, that is always terminated with the block or process that started it."""
+"""A headless Chromium, controlled by Selenium, that always ends with the `with` block or process that started it."""
 
 import os
 import re
@@ -62,11 +62,11 @@ _DIED = ("disconnected", "tab crashed", "not reachable", "no such window", "targ
 
 @contextmanager
 def open_browser(options: SearchSettings) -> Generator["WebDriver"]:
-    """Yields a new browser with an empty profile, for as long as the block runs.
+    """Context manager: a new browser with an empty profile.
 
-    It is terminated with the block, on an exception, and with this process, however that ends. Selenium's exceptions in
-    the block become BrowserDiedError, or PageError for a fault of the page. Raises BrowserMissingError, which says what
-    to do.
+    The browser is terminated at the end of the block, and also if this process is killed. Selenium's exceptions in the
+    block are converted to BrowserDiedError, or to PageError for a fault of the page. Raises BrowserMissingError, which
+    says what to do, if there is no browser.
     """
     browser = find_browser(options)
     driver = find_driver(options, browser)
@@ -120,7 +120,7 @@ def _program(given: str, names: tuple[str, ...], what: str, package: str) -> str
 
 @contextmanager
 def _running(driver: str) -> Generator[int]:
-    """Yields the port of the driver, run under its guard process. Both, and all their children, end with the block."""
+    """Context manager: runs the driver under its guard process and returns its port; ends both with the block."""
     folder = tempfile.mkdtemp(prefix="search-")
     guard = subprocess.Popen(
         [sys.executable, "-I", str(Path(__file__).with_name("browser_guard.py")), folder, driver, "--port=0"],
@@ -151,7 +151,7 @@ def _running(driver: str) -> Generator[int]:
 
 
 def _environment(folder: str) -> dict[str, str]:
-    """Returns our environment with all writable paths in `folder`, and without a proxy for local services."""
+    """Returns this process's environment variables, with all writable paths in `folder` and no proxy for localhost."""
     direct = [os.environ.get("no_proxy") or os.environ.get("NO_PROXY", ""), *_OWN_SERVICES]
     homes = dict.fromkeys(("TMPDIR", "HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), folder)
     return {**os.environ, **homes, **dict.fromkeys(("no_proxy", "NO_PROXY"), ",".join(filter(None, direct)))}
@@ -215,7 +215,7 @@ def _flags(options: SearchSettings) -> Iterator[str]:
 
 @contextmanager
 def _our_errors() -> Generator[None]:
-    """Context manager that turns Selenium's exceptions into ours; errors in our own scripts stay as they are."""
+    """Context manager that converts Selenium's exceptions to this package's; errors of our JavaScript are unchanged."""
     from selenium.common.exceptions import (
         InvalidSessionIdException,
         NoSuchWindowException,

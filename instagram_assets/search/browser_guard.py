@@ -1,8 +1,9 @@
 """Terminates a driver and its browser when the parent process ends: run as a script, it watches its standard input.
 
-The parent's end of the pipe closes however the parent ends, SIGKILL included, when no clean-up code would run.
     python -I browser_guard.py FOLDER DRIVER [ARGUMENT...]
-The folder, with the browser's profile and all its temporary files, is deleted, too.
+
+The pipe from the parent closes even if the parent is killed by SIGKILL, when no clean-up code of it can run. The folder
+with the browser's profile and temporary files is deleted as well.
 """
 
 import os
@@ -29,7 +30,7 @@ def main() -> None:
 
 
 def end(driver: subprocess.Popen[bytes]) -> None:
-    """Kill the driver's process group, and wait until all of it has ended."""
+    """Kill the driver's process group, and wait until all its processes have ended."""
     with suppress(ProcessLookupError):
         os.killpg(driver.pid, signal.SIGKILL)
     driver.wait()

@@ -26,8 +26,8 @@ def fetch_candidates(
 ) -> list[DownloadOutcome]:
     """Downloads the images of a table of `search_results`; returns outcomes in its order, keyed by rank.
 
-    If an original fails, its thumbnail is downloaded. A host that does not connect is tried once in all. Raises
-    StorageError when the disk refuses.
+    If an original fails, its thumbnail is downloaded instead. A host that cannot be connected to is not tried again.
+    Raises StorageError if a file cannot be written.
     """
     from instagram_assets.media.download import download_all
 

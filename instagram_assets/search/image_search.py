@@ -1,6 +1,6 @@
-"""Image search engines: take a query, return the URLs of the images on a search page.
+"""Image search engines: take a query, return the URLs of the images on the page of results.
 
-hits = search_source(settings).search("고양이", 50)
+Example: hits = search_source(settings).search("고양이", 50)
 """
 
 import time
@@ -43,19 +43,19 @@ LONGEST_QUERY = 200
 
 
 class SearchSource(Protocol):
-    """Interface of an image search engine. Further ones are tables in the sites file, or classes with this method."""
+    """Interface of an image search engine. Another is added as a table in the sites file, or a class with `search`."""
 
     def search(self, query: str, limit: int, on_progress: HitProgress | None = None) -> list[SearchHit]:
-        """Returns up to `limit` (1 to MOST_HITS) different images in the page's order, at least one.
+        """Returns up to `limit` (1 to MOST_HITS) distinct images in the page's order, at least one.
 
-        Raises SearchError, of which each subclass says what to do: see `errors`.
+        Raises a subclass of SearchError (see `errors`), whose message says what to do.
         """
         ...
 
 
 @dataclass(frozen=True)
 class SearchReport:
-    """The result of a search: its hits, the page's title and URL, the number of matches per selector, and the seconds.
+    """The result of a search: hits, title and URL of the page, number of matches per CSS selector, duration in seconds.
 
     `exhausted` is true if the page showed fewer images than requested.
     """
@@ -73,7 +73,7 @@ class SearchReport:
 class BrowserSearch:
     """A search engine used through Chromium: one page at a time, scrolled in steps with pauses.
 
-    A page without images is saved in the folder `reports`, as HTML and as a screenshot.
+    A page without images is saved in the folder `reports` for debugging, as HTML and as a screenshot.
     """
 
     site: Site
@@ -81,11 +81,11 @@ class BrowserSearch:
     reports: Path
 
     def search(self, query: str, limit: int, on_progress: HitProgress | None = None) -> list[SearchHit]:
-        """See `SearchSource`."""
+        """Returns up to `limit` distinct images; see `SearchSource.search`."""
         return list(self.report(query, limit, on_progress).hits)
 
     def report(self, query: str, limit: int, on_progress: HitProgress | None = None) -> SearchReport:
-        """Runs a search like `search`, and returns its details. A browser that dies midway is replaced once."""
+        """Runs a search like `search`, and returns its details. If the browser crashes, the search is retried once."""
         query = clean_query(query)
         if not 1 <= limit <= MOST_HITS:
             raise SearchRequestError(f"limit {limit}: allowed are 1 to {MOST_HITS} images of one search page.")

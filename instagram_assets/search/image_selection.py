@@ -10,7 +10,7 @@ from instagram_assets.schemas import SEARCH_DATASET
 from instagram_assets.schemas.images import NOISE
 from instagram_assets.schemas.search import DROPPED, KEPT, NOTHING, Override
 
-Row = dict[str, Any]
+_Row = dict[str, Any]
 
 
 def select_images(
@@ -20,22 +20,23 @@ def select_images(
     limit: int,
     before: Mapping[str, int] | None = None,
     by_hand: Mapping[str, Override] = NOTHING,
-) -> list[Row]:
-    """One row per candidate with `kept` or the reason why not; columns of `schemas.SEARCH_DATASET` without `file`.
+) -> list[_Row]:
+    """Selects up to `limit` candidates; returns one row per candidate, with `kept` and the reason if rejected.
 
-    Selected images come first, nearest to the subject's centre first, then the others by rank. Of near-duplicates the
-    largest file is selected. Images in `before` come before all others, smallest number first, also when the limit is
-    reached: so a larger search removes no image that is already in use.
+    Rows have the columns of `schemas.SEARCH_DATASET` without `file`: first the selected images, nearest to the
+    subject's centroid first, then the others by rank. Of near-duplicates, the one with the largest file is selected.
+    Images in `before` (image id to position in the previous selection) have priority, also beyond the limit, so that
+    repeating a search removes no image that is already in use.
 
-    Images accepted `by_hand` are always selected, unless they were not downloaded or cannot be decoded, and count
-    towards the limit first. Rejected ones are not, nor are their near-duplicates.
+    Images that the user accepted (`by_hand`) are always selected, unless they could not be downloaded or decoded, and
+    count towards the limit first. Images that the user rejected are never selected, nor are their near-duplicates.
     """
     order = before or {}
-    clusters_by_id: dict[str, Row] = {row["image_id"]: row for row in clusters.to_pylist()}
-    fetched: dict[int, Row] = {row["rank"]: row for row in images.to_pylist()}
+    clusters_by_id: dict[str, _Row] = {row["image_id"]: row for row in clusters.to_pylist()}
+    fetched: dict[int, _Row] = {row["rank"]: row for row in images.to_pylist()}
     best = _best_of_group(clusters_by_id, fetched.values(), order, by_hand)
     seen: dict[str, int] = {}
-    rows: list[Row] = []
+    rows: list[_Row] = []
     for result in sorted(results.to_pylist(), key=lambda row: row["rank"]):
         image = fetched[result["rank"]]
         cluster_row = clusters_by_id.get(image["image_id"], {})
@@ -52,38 +53,42 @@ def select_images(
     return [row for row in kept_rows if row["kept"]] + [row for row in rows if not row["kept"]]
 
 
-def _nearest_first(row: Row) -> tuple[float, int]:
-    """Sort key: distance to the centre; images in no cluster, accepted by hand, come last."""
+def _nearest_first(row: _Row) -> tuple[float, int]:
+    """Sort key: distance to the subject's centroid; images without a cluster (accepted by hand) are last."""
     return inf if row["distance"] is None else row["distance"], row["rank"]
 
 
-def _previous_rank(row: Row, order: Mapping[str, int]) -> float:
+def _previous_rank(row: _Row, order: Mapping[str, int]) -> float:
     return order.get(row["image_id"], inf)
 
 
-def _size_and_rank(image: Row) -> tuple[int, int]:
+def _size_and_rank(image: _Row) -> tuple[int, int]:
     """Sort key: larger files first, then by rank."""
     return -(image["bytes"] or 0), image["rank"]
 
 
-def _decision(image: Row, by_hand: Mapping[str, Override]) -> str | None:
+def _decision(image: _Row, by_hand: Mapping[str, Override]) -> str | None:
     override = by_hand.get(image["image_id"])
     return override.decision if override else None
 
 
 def _best_of_group(
-    clusters_by_id: Mapping[str, Row], images: Iterable[Row], order: Mapping[str, int], by_hand: Mapping[str, Override]
-) -> dict[str, Row]:
-    """Returns for each near-duplicate group the subject's image with the largest file, of equals the first.
+    clusters_by_id: Mapping[str, _Row],
+    images: Iterable[_Row],
+    order: Mapping[str, int],
+    by_hand: Mapping[str, Override],
+) -> dict[str, _Row]:
+    """Returns for each group of near-duplicates the image to select: by default the largest file, of ties the first.
 
-    One accepted by hand wins, else one already in the folder, else a rejected one, so that its whole group is left out.
+    Priority have an image accepted by hand, then one already in the folder, then one rejected by hand (so that its
+    whole group is left out). Only images of the subject's cluster are considered.
     """
 
-    def priority(image: Row) -> tuple[bool, float, bool, int, int]:
+    def priority(image: _Row) -> tuple[bool, float, bool, int, int]:
         decision = _decision(image, by_hand)
         return decision != "keep", _previous_rank(image, order), decision != "drop", *_size_and_rank(image)
 
-    best: dict[str, Row] = {}
+    best: dict[str, _Row] = {}
     for image in sorted(images, key=priority):
         cluster_row = clusters_by_id.get(image["image_id"])
         if cluster_row and cluster_row["is_subject"] and image["passed"]:
@@ -92,14 +97,14 @@ def _best_of_group(
 
 
 def _verdict(
-    image: Row,
-    cluster_row: Row,
+    image: _Row,
+    cluster_row: _Row,
     seen: Mapping[str, int],
-    best: Mapping[str, Row],
+    best: Mapping[str, _Row],
     by_hand: Mapping[str, Override],
     override: Override | None,
 ) -> tuple[bool, str | None]:
-    """Returns whether a candidate is selected, and why not or that it was decided by hand."""
+    """Returns whether a candidate is selected, and the reason if it is rejected or was decided by hand."""
     if override and override.decision == "drop":
         return False, override.reason
     # Images without a sharpness could not be decoded.
@@ -110,9 +115,9 @@ def _verdict(
 
 
 def _why_not(
-    image: Row, cluster_row: Row, seen: Mapping[str, int], best: Mapping[str, Row], by_hand: Mapping[str, Override]
+    image: _Row, cluster_row: _Row, seen: Mapping[str, int], best: Mapping[str, _Row], by_hand: Mapping[str, Override]
 ) -> str | None:
-    """Returns why a candidate is not selected, in words; None if it is."""
+    """Returns the reason why a candidate is rejected, as text; None if it is selected."""
     if image["status"] != "ok" or not image["passed"]:
         return image["reason"] if image["status"] == "ok" else f"not fetched: {image['reason']}"
     if image["image_id"] in seen:
@@ -129,12 +134,12 @@ def _why_not(
     return f"doubled: same picture as result {winner['rank']}, {_why_better(winner, image, by_hand)}"
 
 
-def _why_better(winner: Row, image: Row, by_hand: Mapping[str, Override]) -> str:
+def _why_better(winner: _Row, image: _Row, by_hand: Mapping[str, Override]) -> str:
     decision = _decision(winner, by_hand)
     if decision:
         return f"which was {KEPT if decision == 'keep' else DROPPED}"
     return "whose file is larger" if _size_and_rank(winner) < _size_and_rank(image) else "which the folder knows"
 
 
-def _candidate(row: Row) -> Row:
+def _candidate(row: _Row) -> _Row:
     return {name: row.get(name) for name in SEARCH_DATASET.schema.names}

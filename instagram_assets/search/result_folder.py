@@ -14,7 +14,7 @@ from instagram_assets.schemas.search import DROPPED, Override
 
 @dataclass(frozen=True)
 class SearchFolder:
-    """A written folder; `is_wanting` if no image was good enough and it only contains the manifest with the reasons."""
+    """A written output folder; with `is_wanting`, no image was good enough and it contains only the manifest."""
 
     folder: Path
     rows: list[Row]
@@ -31,7 +31,7 @@ class SearchFolder:
 
     @cached_property
     def left_out(self) -> dict[str, int]:
-        """Returns the number of images that are not in the folder, by kind of reason."""
+        """Returns the number of images that are not in the folder, by category of reason."""
         return why_not(self.rows)
 
     def sheets(self, font: str) -> dict[str, bytes | None]:
@@ -68,10 +68,10 @@ def write_search_folder(
     reencoded: bool,
     refresh: bool,
 ) -> SearchFolder:
-    """Write the folder of a search with `write_declared`; to `if_none` instead if no image was good enough.
+    """Writes the output folder of a search with `write_declared`: the selected images, and a manifest of all rows.
 
-    So a search without results does not empty `folder`. If the user rejected all images by hand, `folder` is written
-    without any.
+    If no image was good enough, `if_none` is written instead of `folder`, so that a search without results does not
+    empty `folder`; only if the user rejected all images by hand, `folder` is written without images.
     """
     some = any(row["kept"] or (row["reason"] or "").startswith(DROPPED) for row in rows)
     target = folder if some else if_none

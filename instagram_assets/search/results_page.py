@@ -19,9 +19,9 @@ _ADDRESS_SIGNS = "%/?#[]@!$&'()*+,;=:~"
 class SearchHit:
     """One image on a page of search results.
 
-    `rank` counts from 1 in the page's order. `url` is the original if the page contains its URL, with the thumbnail's
-    in `fallback_url`; else `url` is the thumbnail and `fallback_url` empty. `selector` matched it, on the page
-    `page_url`.
+    `rank` counts from 1 in the page's order. `url` is that of the original image if the page contains it, and
+    `fallback_url` that of the thumbnail; else `url` is the thumbnail's and `fallback_url` is empty. `selector` is the
+    CSS selector that matched the image, `page_url` the URL of the page.
     """
 
     rank: int
@@ -35,9 +35,9 @@ class SearchHit:
 class ResultsPage:
     """A snapshot of a page of search results.
 
-    `counts` has the number of matching elements per image selector; `images` are the attributes of those of `selector`,
-    the first with a match, which is empty if none matches. `walls` and `nothing_found` are the site's selectors and
-    texts that apply. `status` is the HTTP status, 0 if unknown.
+    `counts` has the number of matching elements per image selector. `selector` is the first one with a match (empty if
+    none), and `images` are the attributes of its elements. `walls` are the matching selectors of consent pages and
+    similar, `nothing_found` the texts on the page that mean "no results". `status` is the HTTP status, 0 if unknown.
     """
 
     url: str
@@ -63,13 +63,13 @@ class FoundImages:
         return len(self._hits)
 
     def add(self, page: ResultsPage) -> int:
-        """Add the images of a snapshot of the page; returns how many are new."""
+        """Adds the images of a snapshot of the page; returns how many are new."""
         before, shown = self._hits, dict[str, SearchHit]()
         for attributes in page.images:
             if address := image_address(attributes, self._site):
                 url, thumbnail = unwrap(address, self._site)
                 shown.setdefault(url, before.get(url) or SearchHit(0, url, thumbnail, page.selector, page.url))
-        # Some pages remove what was scrolled out of view: it came before what is there now.
+        # Some pages remove images that were scrolled out of view; those precede the images of the current snapshot.
         self._hits = {url: hit for url, hit in before.items() if url not in shown} | shown
         return len(self._hits) - len(before)
 
@@ -80,7 +80,7 @@ class FoundImages:
 
 
 def image_address(attributes: Attributes, site: Site) -> str:
-    """Returns the URL in an image element's attributes; empty while it is a placeholder."""
+    """Returns the image URL in an HTML element's attributes; empty if it is still a placeholder."""
     if any(attributes.get(side, "").strip() in ("0", "1") for side in ("width", "height")):
         return ""
     for name in site.attributes:
@@ -91,9 +91,9 @@ def image_address(attributes: Attributes, site: Site) -> str:
 
 
 def unwrap(address: str, site: Site) -> tuple[str, str]:
-    """Returns the URLs of original and thumbnail for a thumbnail URL that contains the original's.
+    """Returns (URL of the original, URL of the thumbnail) for a thumbnail URL that contains the original's URL.
 
-    For any other URL, returns itself and ''.
+    For any other URL, returns the URL itself and ''.
     """
     original = address
     for _ in range(_DEEPEST_WRAPPING):
@@ -105,7 +105,7 @@ def unwrap(address: str, site: Site) -> tuple[str, str]:
 
 
 def check_results_page(page: ResultsPage, site: Site) -> None:
-    """Raise ConsentPageError, PageError or NoResultsError if the page is one of these instead of results."""
+    """Raises ConsentPageError, PageError or NoResultsError if the page shows a consent form, an error or no results."""
     host = urlsplit(page.url).hostname or ""
     if page.status in (401, 403, 407, 429):
         raise ConsentPageError(
@@ -144,7 +144,7 @@ def read_results_page(html: str, site: Site, selectors: Sequence[str]) -> Result
 
 
 def _usable(text: str) -> str:
-    """Returns the text as a percent-encoded http(s) URL; empty if it is not one."""
+    """Returns the text as a percent-encoded http(s) URL; empty if it is not a valid one."""
     text = text.strip()
     if text.startswith("//"):
         text = f"https:{text}"
@@ -199,7 +199,7 @@ def nothing_matched(page: ResultsPage, site: Site, source: str) -> NothingMatche
 
 
 def _without_addresses(images: Sequence[Attributes], site: Site, *, is_saved: bool) -> str:
-    """Returns what to do about matched elements without a URL in the attributes that the site's configuration lists."""
+    """Returns a remedy, as text, for matched elements without a URL in the attributes that the configuration lists."""
     others = Counter(
         name
         for attributes in images

@@ -134,7 +134,7 @@ def _compiled(text: str) -> Callable[[Any], list[Any]]:
     class Translator(HTMLTranslator):
         """Translates CSS to XPath that tests each element by its ancestors and siblings, in time linear in the page.
 
-        cssselect's own translation goes from each left element to all on its right, which is quadratic in a long page.
+        cssselect's own translation goes from each element to all its following siblings, quadratic for long pages.
         """
 
         def xpath_descendant_combinator(self, left: XPathExpr, right: XPathExpr) -> XPathExpr:

@@ -68,7 +68,7 @@ def collect_images(
     options: SearchSettings,
     on_progress: HitProgress | None = None,
 ) -> tuple[ResultsPage, FoundImages]:
-    """Open the address and scroll until there are `limit` images or proof that there are no more; at least one.
+    """Opens the URL and scrolls until `limit` images are found or the page has no more; returns at least one image.
 
     Raises ConsentPageError, NoResultsError, NothingMatchedError or PageError.
     """
@@ -89,7 +89,7 @@ def collect_images(
 
 
 def save_page(browser: "WebDriver", folder: Path, query: str) -> str:
-    """Save the page as HTML and as a screenshot for debugging; returns a sentence that says where."""
+    """Saves the current page as HTML and as a screenshot for debugging; returns a sentence with the paths."""
     from selenium.common.exceptions import WebDriverException
 
     # The query is not part of the name: it may contain what a path must not.
@@ -107,7 +107,7 @@ def save_page(browser: "WebDriver", folder: Path, query: str) -> str:
 
 
 def _open(browser: "WebDriver", address: str) -> bool:
-    """Loads the page; returns False on a timeout, when the part that has loaded may be enough."""
+    """Loads the URL in the browser; returns False on a timeout (the part that was loaded can still be enough)."""
     from selenium.common.exceptions import TimeoutException
 
     try:
@@ -126,7 +126,7 @@ class _Traffic:
         self._begun: dict[str, float] = {}
 
     def busy(self) -> bool:
-        """Whether a request is pending; one that is pending for longer than the page timeout does not count."""
+        """Whether a network request is pending; requests pending longer than the page timeout do not count."""
         for entry in self._browser.execute("getLog", {"type": "performance"})["value"]:
             event = json.loads(entry["message"])["message"]
             if event["method"] == "Network.requestWillBeSent":
@@ -145,9 +145,9 @@ def _scroll_through(
     options: SearchSettings,
     on_progress: HitProgress | None,
 ) -> tuple[ResultsPage, FoundImages]:
-    """Scroll in steps, until there are enough images or nothing changes at the page's end for `site.patience`.
+    """Scrolls in steps, until there are enough images or nothing changes at the page's end for `site.patience` seconds.
 
-    Some pages send requests endlessly: those without new images for the page timeout are ignored.
+    Pages that send requests endlessly, but show no new image within the page timeout, are considered complete.
     """
     findings = FoundImages(site)
     moved = advanced = time.monotonic()

@@ -1,8 +1,7 @@
 """Requests of image searches and their cached results, stored beside the lake's tables.
 
-Every stage and every later run reads them there, so that none opens a browser again.
-
-Below `<lake>/searches/<search>/` lie `request.json` and `hits.json`.
+They are in `<lake>/searches/<search>/request.json` and `hits.json`. All stages and later runs read them from there, so
+that no browser has to be opened again.
 """
 
 import hashlib
@@ -37,7 +36,7 @@ _HARMLESS = re.compile(r"\w([\w -]*\w)?")
 
 
 class SearchRequest(BaseModel):
-    """The parameters of one image search: query, number of images, and the limits that they must pass."""
+    """The parameters of an image search: query, number of images, and the quality limits that images must pass."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -70,7 +69,8 @@ class SearchRequest(BaseModel):
     def of(cls, settings: Settings, query: str, search: str = "", **given: Any) -> Self:
         """Returns a request with the settings' defaults, overridden by `given` values that are not None.
 
-        The name defaults to one made from the query. Raises SearchRequestError with the allowed range.
+        The name `search` defaults to one derived from the query. Raises SearchRequestError, with the allowed range, for
+        an invalid value.
         """
         query = clean_query(query)
         refuse_forgotten_query(query, load_tombstones(settings.folder("privacy")))
@@ -85,7 +85,7 @@ class SearchRequest(BaseModel):
         return cls._validated({"search": search or search_name(query), "query": query} | usual, given)
 
     def but(self, **given: Any) -> Self:
-        """Returns a copy with the `given` values except None. Raises SearchRequestError with the allowed range."""
+        """Returns a copy with the `given` values that are not None. Raises SearchRequestError for an invalid value."""
         return self._validated(self.model_dump(), given)
 
     @classmethod
@@ -99,13 +99,13 @@ class SearchRequest(BaseModel):
 
 
 def refuse_forgotten_query(query: str, forgotten: Forgotten) -> None:
-    """Raise SearchRequestError, without the query in it, for a query that names an erased account."""
+    """Raises SearchRequestError (without the query in its message) if the query names an account erased on request."""
     if forgotten.scrub(query) != query or forgotten.has("account", f"#{query.removeprefix('#')}"):
         raise SearchRequestError("this search names an account that was forgotten. Search for another word.")
 
 
 def without_forgotten(hits: Sequence[SearchHit], forgotten: Forgotten) -> list[SearchHit]:
-    """Returns the hits without erased images, ranked anew, and with erased names masked in URLs."""
+    """Returns the hits without images erased on request, with new ranks, and with erased names masked in URLs."""
     if not forgotten:
         return list(hits)
     left = [hit for hit in hits if not any(is_forgotten(url, forgotten) for url in (hit.url, hit.fallback_url))]
@@ -154,12 +154,12 @@ def search_folder(settings: Settings, search: str) -> Path:
 
 
 def save_request(lake: UPath, request: SearchRequest) -> None:
-    """Store a request, replacing an older one of the same name."""
+    """Stores a search request, replacing an older one with the same name."""
     _write(_folder(lake, request.search) / "request.json", request.model_dump())
 
 
 def load_search_request(lake: UPath, search: str) -> SearchRequest:
-    """Returns the request of that name. Raises SearchRequestError if there is none, StorageError if it is damaged."""
+    """Returns the stored request of a search. Raises SearchRequestError if there is none, StorageError if damaged."""
     request = find_request(lake, search)
     if request is None:
         raise SearchRequestError(f"the search {search!r} was never asked for. Give search_results a query.")
@@ -167,7 +167,7 @@ def load_search_request(lake: UPath, search: str) -> SearchRequest:
 
 
 def find_request(lake: UPath, search: str) -> SearchRequest | None:
-    """Returns the request of that name; None if there is none. Raises StorageError if it is damaged."""
+    """Returns the stored request of a search; None if there is none. Raises StorageError if it is damaged."""
     path = _folder(lake, search) / "request.json"
     data = _read(path)
     if data is None:
@@ -179,7 +179,7 @@ def find_request(lake: UPath, search: str) -> SearchRequest | None:
 
 
 def save_hits(lake: UPath, request: SearchRequest, source: str, hits: Sequence[SearchHit]) -> None:
-    """Cache the search results for this request."""
+    """Caches the search results (`hits`) for a request; `source` is the search engine that returned them."""
     found = {**_cache_key(request, source), "hits": [asdict(hit) for hit in hits]}
     _write(_folder(lake, request.search) / "hits.json", found)
 

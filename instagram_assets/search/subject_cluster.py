@@ -21,7 +21,7 @@ NEAR_DISTANCE = 0.02
 
 
 class SubjectChoice(NamedTuple):
-    """The subject's cluster (-1 for none), whether another fits equally well, and similarities to the query."""
+    """The subject's cluster (label; -1: none), whether it is a tie, and each cluster's similarity to the query."""
 
     label: int
     tied: bool
@@ -29,7 +29,7 @@ class SubjectChoice(NamedTuple):
 
 
 def cluster_centres(labels: ClusterLabels, vectors: UnitVectors) -> UnitVectors:
-    """Each cluster's normalised mean embedding: float32[clusters, width] of unit length; zero if they cancel out."""
+    """Each cluster's centroid: its normalised mean embedding, float32[clusters, width]; zero if the sum is zero."""
     sums = np.stack(
         [vectors[labels == label].sum(axis=0) for label in range(labels.max(initial=NOISE) + 1)]
         or [np.empty(0, np.float32)]
@@ -40,7 +40,7 @@ def cluster_centres(labels: ClusterLabels, vectors: UnitVectors) -> UnitVectors:
 def choose_subject(
     labels: ClusterLabels, vectors: UnitVectors, text: NDArray[np.float32] | None = None
 ) -> SubjectChoice:
-    """Chooses the largest cluster, or that whose centre is nearest to a text embedding; of ties the smallest label."""
+    """Chooses the largest cluster or, given a text embedding, the one with the nearest centroid; ties: lowest label."""
     first = largest_cluster(labels)
     if text is None or first.label == NOISE:
         return SubjectChoice(first.label, first.tied, {})
@@ -50,7 +50,7 @@ def choose_subject(
 
 
 def centre_distances(labels: ClusterLabels, vectors: UnitVectors) -> NDArray[np.float32]:
-    """Returns the cosine distance of each image to its cluster's centre, never below 0; NaN for noise."""
+    """Returns the cosine distance of each image to its cluster's centroid, at least 0; NaN for noise."""
     found = np.full(len(labels), np.nan, np.float32)
     inside = labels != NOISE
     if inside.any():
@@ -62,11 +62,11 @@ def centre_distances(labels: ClusterLabels, vectors: UnitVectors) -> NDArray[np.
 def near_duplicate_groups(
     image_ids: Sequence[str], phashes: Sequence[str | None], vectors: UnitVectors, bits: int
 ) -> list[str]:
-    """Returns for each image the first image_id among its near-duplicates; its own if there are none.
+    """Returns for each image the first image_id in its group of near-duplicates; its own if there are none.
 
-    Two images are near-duplicates if their perceptual hashes differ in at most `bits` of 64 bits and their embeddings
-    are within `NEAR_DISTANCE`: the hash alone confuses simple images, the embedding alone different images of one kind.
-    A chain of such pairs is one group.
+    Two images are near-duplicates if their perceptual hashes differ in at most `bits` of 64 bits and the cosine
+    distance of their embeddings is at most `NEAR_DISTANCE`. Both are required, since the hash alone has false positives
+    for simple images, and the embedding alone for different images of one kind. Groups are connected components.
     """
     from scipy.sparse.csgraph import connected_components
 
@@ -85,7 +85,7 @@ def near_duplicate_groups(
 
 
 class ClusteredSearch(NamedTuple):
-    """The rows of `search_clusters`, the subject's cluster, and the clusterings for other values of eps."""
+    """The rows of `search_clusters`, the choice of the subject's cluster, and curves for a sweep over DBSCAN's eps."""
 
     table: pa.Table
     choice: SubjectChoice
@@ -95,9 +95,10 @@ class ClusteredSearch(NamedTuple):
 def clusters_table(
     embeddings: pa.Table, images: pa.Table, request: SearchRequest, settings: Settings
 ) -> ClusteredSearch:
-    """Returns the rows of `search_clusters`, one per embedded image, in the order of their first rank.
+    """Clusters the embedded images of a search by DBSCAN, and chooses the cluster that shows the subject.
 
-    Of clusters that fit equally well the smallest label is the subject: the one that the page shows first.
+    The table has one row per embedded image, ordered by its first rank. In case of a tie, the subject is the cluster
+    with the smallest label, whose first image is nearest to the top of the page.
     """
     from instagram_assets.vision.cluster import eps_sweep
     from instagram_assets.vision.dbscan import dbscan

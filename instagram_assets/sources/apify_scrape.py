@@ -21,12 +21,12 @@ from instagram_assets.sources.apify_api import CONSOLE, ENDED, PATIENT, SUCCEEDE
 from instagram_assets.sources.apify_inputs import NEWER_THAN, ScrapeRequest
 from instagram_assets.sources.apify_run_records import RunRecord
 from instagram_assets.sources.inbox_files import export_file_name, locate_inbox_file, write_inbox_file
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 MARKER = "instagramAssetsStart"
 """The input field that identifies runs started by this program; actors ignore unknown fields."""
 
-GONE = "GONE"
+_GONE = "GONE"
 """The status of a record whose run or dataset Apify no longer has."""
 
 _TRIES_FOR_OTHERS = 2
@@ -34,7 +34,7 @@ _TRIES_FOR_OTHERS = 2
 
 _SHOWN = 3
 
-Log = Callable[[str], object]
+_Log = Callable[[str], object]
 
 
 class Scraped(NamedTuple):
@@ -55,7 +55,7 @@ def scrape(
     options: ApifySettings,
     inbox: Path,
     folder: Path,
-    log: Log,
+    log: _Log,
     *,
     again: bool = False,
     patience: Patience = PATIENT,
@@ -70,7 +70,7 @@ def scrape(
     collected nothing.
     """
     work = _Work(request, options, inbox, folder / request.name, log, patience)
-    with alone_in(work.folder, "Put the data folder on a local disk: INSTAGRAM_ASSETS_DATA_DIR"):
+    with folder_lock(work.folder, "Put the data folder on a local disk: INSTAGRAM_ASSETS_DATA_DIR"):
         try:
             return work.do(again=again)
         except Exception:
@@ -86,7 +86,7 @@ class _Work:
     options: ApifySettings
     inbox: Path
     folder: Path
-    log: Log
+    log: _Log
     patience: Patience
     token: str = field(init=False, repr=False)
     record: RunRecord | None = None
@@ -151,7 +151,7 @@ class _Work:
                 return
             count = self._save_dataset(apify, run, record) if run.status == SUCCEEDED else 0
         except GoneError as error:
-            self._end(record, GONE)
+            self._end(record, _GONE)
             self.log(f"{scrape}: {error}")
         except ScrapeError as error:
             self.log(f"{scrape} is left as it is: {error}")
@@ -197,7 +197,7 @@ class _Work:
             run = apify.wait(record.run, self._limits.time, self.log)
             items = self._save_dataset(apify, run, record) if run.status == SUCCEEDED else 0
         except GoneError:
-            self.record = self._end(record, GONE)
+            self.record = self._end(record, _GONE)
             raise
         if run.status != SUCCEEDED:
             self.record = self._end(record, run.status, run)

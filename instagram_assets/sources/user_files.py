@@ -60,7 +60,7 @@ def read_small_file(file: str | Path, most_bytes: int, remedy: str) -> SmallFile
     return SmallFile(path, data, mode)
 
 
-MAX_DEPTH = 20
+_MAX_DEPTH = 20
 
 
 def read_json_object(file: Path, remedy: str) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def read_json_object(file: Path, remedy: str) -> dict[str, Any]:
     return content
 
 
-_TOO_DEEP = f"is nested deeper than {MAX_DEPTH} levels"
+_TOO_DEEP = f"is nested deeper than {_MAX_DEPTH} levels"
 
 
 def _text(file: Path, remedy: str) -> str:
@@ -110,7 +110,7 @@ def _text(file: Path, remedy: str) -> str:
 def _problems(value: Any, path: tuple[str, ...]) -> Iterator[str]:
     """Yields a message for each value that cannot be sent as JSON, with its field."""
     field = ".".join(map(_shown, path))
-    if len(path) > MAX_DEPTH:
+    if len(path) > _MAX_DEPTH:
         yield _TOO_DEEP
     elif isinstance(value, float) and not math.isfinite(value):
         yield f"{field} is no finite number"

@@ -1,1 +1,1 @@
-"""The health of an installation: status of the data, doctor, integrity, checks before a run, explained errors."""
+"""Health of an installation: data status, the `doctor` checks, file integrity, pre-run checks, explained errors."""

@@ -14,7 +14,7 @@ from upath import UPath
 
 from instagram_assets.age.model_files import find_age_model
 from instagram_assets.age.pipeline import model_folder
-from instagram_assets.alerts.deliver import FOLDER, Trouble, troubles
+from instagram_assets.alerts.deliver import ALERTS_FOLDER, Trouble, troubles
 from instagram_assets.errors import ModelError, StorageError
 from instagram_assets.ingest.folder_scan import ERROR_SUFFIX, REJECTED
 from instagram_assets.ingest.inbox import waiting_entries
@@ -55,7 +55,7 @@ OnDamage = Callable[[str, StorageError], None]
 
 @dataclass(frozen=True)
 class Reason:
-    """A reason for which rows were left out, their number, and the remedy, empty where there is none."""
+    """Why rows were left out of a table (`words`), how many, and what to do (`remedy`, empty if there is nothing)."""
 
     words: str
     count: int
@@ -64,18 +64,18 @@ class Reason:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Rows that a table lacks for one outcome: `failed`, `refused`, `quarantined`, `waiting`, …"""
+    """Rows missing from a table because of one outcome (`how`): `failed`, `refused`, `quarantined`, `waiting`, …"""
 
     how: str
     count: int
     reasons: list[Reason]
     where: str = ""
-    """The folder of the table that lists each of them, where that is another table."""
+    """The folder of the table that lists these rows, if it is another table."""
 
 
 @dataclass(frozen=True)
 class TableStatus:
-    """One table: rows in, rows out, what was left out, and its folder."""
+    """Status of a table: number of input and output rows, which rows were left out, and its folder (`where`)."""
 
     name: str
     rows_in: int
@@ -86,7 +86,7 @@ class TableStatus:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A table that is not made because its models are missing: why, and how to get them."""
+    """A table that is not computed because its models are missing: the reason, and how to get them."""
 
     stage: str
     reason: str
@@ -95,7 +95,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class ExportFiles:
-    """Export files by state: landed, landed but not yet processed, waiting in the inbox, rejected, damaged."""
+    """Export files by state: ingested, ingested but not yet processed, still in the inbox, rejected, damaged."""
 
     landed: int
     pending: list[str]
@@ -128,9 +128,9 @@ class DataStatus:
 
 
 def read_data_status(root: UPath, settings: Settings, on_damage: OnDamage | None = None) -> DataStatus:
-    """The status of a lake and its data folder.
+    """Read the status of a lake and its data folder.
 
-    A damaged table is passed to `on_damage` and the rest is read; without a callback StorageError is raised.
+    A damaged table is passed to `on_damage` and the other tables are read; without it, StorageError is raised.
     """
     landed, broken = _landed(root)
     told = on_damage or _raise
@@ -147,19 +147,19 @@ def read_data_status(root: UPath, settings: Settings, on_damage: OnDamage | None
         [stage for stage in stages if stage.rows_in or stage.rows_out],
         [Skipped(stage, why.partition(". ")[0], how_to_have(missing)) for stage, why in missing.items()],
         [Output(str(path), bytes_below(path)) for path in sorted(settings.folder("datasets").glob("*"))],
-        troubles(settings.alerts, settings.folder(FOLDER)),
+        troubles(settings.alerts, settings.folder(ALERTS_FOLDER)),
     )
 
 
 def bytes_below(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder."""
+    """Size in bytes of a file, or of all files below a folder."""
     found = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     return sum(file.stat().st_size for file in found)
 
 
 @dataclass(frozen=True)
 class _Counted:
-    """Row counts of a table from its Parquet footers; `odd` are the files with rows that are not `ok`."""
+    """Row counts of a table, read from Parquet footers; `odd` are the files with rows whose status is not `ok`."""
 
     rows: int
     statuses: Counter[str]
@@ -220,7 +220,7 @@ def _left_out(name: str, counted: _Counted) -> list[LeftOut]:
 
 
 def _records(landed: Sequence[LandedFile], root: UPath) -> TableStatus:
-    """The records of all landed files as the first row of the overview, before the raw tables."""
+    """Status of the records in all ingested files: the first row of the overview, before the raw tables."""
     first, last = first_day(), window()[1]
     outside, quarantined = sum(file.outside(first, last) for file in landed), sum(file.quarantined for file in landed)
     taken = sum(file.taken for file in landed)
@@ -240,7 +240,10 @@ def _records(landed: Sequence[LandedFile], root: UPath) -> TableStatus:
 
 
 def _in_words(counts: Iterable[tuple[str | None, int]], reword: Callable[[Cause], Cause] | None = None) -> list[Reason]:
-    """The most frequent causes of row reasons with counts, the rest as one entry; `reword` changes the wording."""
+    """Summarise (reason of a row, count) pairs by cause: the most frequent causes, and one entry for the others.
+
+    `reword` can change the wording of a cause.
+    """
     causes: Counter[Cause] = Counter()
     for reason, count in counts:
         place, _, said = (reason or "").rpartition("\0")
@@ -257,7 +260,7 @@ def _grouped(table: pa.Table, columns: list[str]) -> Iterator[tuple[str, str | N
 
 
 def _landed(root: UPath) -> tuple[list[LandedFile], list[Reason]]:
-    """The landed files, and damaged manifests or tables, each with its remedy."""
+    """The manifests of ingested files, and a reason with a remedy for each damaged manifest or landing table."""
     remedy = "run instagram-assets ingest: it is read again from inbox/done"
     landed: list[LandedFile] = []
     broken: list[Reason] = []
@@ -291,7 +294,10 @@ def _files(landed: Sequence[LandedFile], broken: list[Reason], root: UPath, inbo
 
 @dataclass(frozen=True)
 class AgeModelQuality:
-    """Test accuracy with its confidence interval, None where never evaluated; `problem` where it cannot be used."""
+    """Test accuracy of the age model with confidence interval, and the accuracy of the baseline `without_model`.
+
+    None if never evaluated; `problem` says why the model cannot be used, else it is empty.
+    """
 
     accuracy: float | None = None
     low: float | None = None
@@ -301,7 +307,7 @@ class AgeModelQuality:
 
 
 def read_age_model_quality(settings: Settings) -> AgeModelQuality | None:
-    """The quality of the configured age model; None when it is off or not trained."""
+    """Read the test quality of the configured age model; None if it is disabled or not trained."""
     folder = model_folder(settings)
     if not settings.age.enabled or not folder.is_dir():
         return None

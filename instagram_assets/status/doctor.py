@@ -1,4 +1,4 @@
-"""The `doctor` command's checks: folders, lake, index, disk, packages, models, font, browser, Java, PostgreSQL."""
+"""Checks of the command `doctor`: folders, lake, index, disk, packages, models, font, browser, Java, PostgreSQL."""
 
 import importlib.metadata
 import shutil
@@ -24,7 +24,7 @@ SMALLEST_FREE_GB = 2
 
 
 class DoctorFinding(NamedTuple):
-    """The result of one check; if `needed`, nothing works without it, otherwise only some stages are affected."""
+    """The result of a check; with `needed`, nothing works if it fails, otherwise only some stages are affected."""
 
     what: str
     found: str
@@ -34,7 +34,7 @@ class DoctorFinding(NamedTuple):
 
 
 def examine(settings: Settings) -> Iterator[DoctorFinding]:
-    """Yields the result of every check, those that write a test file included."""
+    """Yields the results of all checks, including those that write a test file."""
     version = ".".join(map(str, sys.version_info[:3]))
     yield DoctorFinding("Python", version, sys.version_info >= (3, 11), remedy="Install Python 3.11 or newer")
     for name in ("inbox", "media", "datasets", "dagster"):
@@ -45,7 +45,7 @@ def examine(settings: Settings) -> Iterator[DoctorFinding]:
 
 
 def examine_read_only(settings: Settings) -> Iterator[DoctorFinding]:
-    """Yields the results of the checks that write nothing."""
+    """Yields the results of the read-only checks."""
     free = shutil.disk_usage(_existing(settings.data_dir.absolute())).free / 1e9
     yield DoctorFinding("disk", f"{free:.0f} GB free", free >= SMALLEST_FREE_GB, remedy=f"Free {SMALLEST_FREE_GB} GB")
     yield _package("torch", "runs the models")
@@ -91,7 +91,7 @@ def _lake(settings: Settings) -> DoctorFinding:
 
 
 def _index(settings: Settings) -> DoctorFinding:
-    """Opens the index of the lake; a damaged or outdated one is rebuilt by the command `index`."""
+    """Checks whether the index of the lake can be opened; if not, the finding names the command that rebuilds it."""
     what, remedy = "index for the gallery and the insights", "Run `instagram-assets index`"
     try:
         found = find_index(lake_root(settings), settings.folder(INDEX_FOLDER))

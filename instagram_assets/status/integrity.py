@@ -1,4 +1,4 @@
-"""Integrity check of every stored file: which are damaged, and the command that restores each of them."""
+"""Integrity check of every stored file: which files are damaged, and the command that repairs each."""
 
 import hashlib
 import os
@@ -58,7 +58,7 @@ class DamagedFile(NamedTuple):
 
 @dataclass
 class IntegrityCheck:
-    """A read-only check of lake, landing zone, media and stored features, file by file.
+    """A read-only check of the lake, landing zone, media and cached model results (features), file by file.
 
     `files` and `bytes` count what was read so far.
     """
@@ -104,10 +104,10 @@ class IntegrityCheck:
             yield DamagedFile(str(path), problem, self._read_again(landed.sha256, landed.file, damaged))
 
     def _read_again(self, sha256: str, name: str, damaged: UPath | None = None) -> str:
-        """The command that ingests a source file again in place of damaged rows.
+        """The shell command that ingests a source file (with this SHA-256 and name) again to replace damaged rows.
 
-        A file that is not in `inbox/done` has to be supplied by name. The damaged rows are only removed after the file
-        was found with the right hash, so the command can be pasted as it is.
+        The user has to supply a file that is not in `inbox/done`. The command deletes the file `damaged` only after the
+        source file was found with the right hash, so it can be pasted as it is.
         """
         if sha256 in self._put_aside:
             return _without(damaged, f"{_COMMAND} materialize landed_files")
@@ -129,7 +129,7 @@ class IntegrityCheck:
         return kept
 
     def _cells(self, name: str, path: UPath) -> str:
-        """The arguments of `materialize` for a file: its table, account and days."""
+        """The arguments of `materialize` that compute a file of the lake again: table, account and days."""
         partitions = CONTRACTS[name].partitions
         if name == "quarantine":
             return "landed_files"  # one function computes both
@@ -154,7 +154,7 @@ class IntegrityCheck:
                     yield DamagedFile(str(path), problem, self._fetch_again(path, named["sha256"]))
 
     def _fetch_again(self, path: Path, sha256: str) -> str:
-        """The command that downloads an image again; the damaged file is kept, since its URL may have expired."""
+        """The shell command that downloads an image again; the damaged file is renamed, as the URL can have expired."""
         aside = f"mv {shlex.quote(str(path))} {shlex.quote(f'{path}.damaged')}"
         for name in ("images", "search_images"):
             for file in files(self.lake, name):
@@ -181,7 +181,10 @@ class IntegrityCheck:
                         yield DamagedFile(str(path), problem, _without(path, again).removesuffix(" && true"))
 
     def _problem(self, path: UPath, check: Callable[[BinaryIO], object]) -> str:
-        """The problem of a file, empty for none. Raises StorageError when it cannot be read at all."""
+        """Run a check on the bytes of a file; returns the problem as text, empty if there is none.
+
+        Raises StorageError if the file cannot be read at all.
+        """
         try:
             with path.open("rb") as stream:
                 self.files += 1
@@ -210,7 +213,7 @@ def _check_name(stream: BinaryIO, sha256: str) -> None:
 
 
 def _without(path: UPath | None, command: str) -> str:
-    """The command with the removal of a damaged file before it; None for a file that is gone already."""
+    """The shell command, preceded by the deletion of the damaged file `path` (None: it does not exist any more)."""
     if path is None:
         return command
     return f"rm {shlex.quote(path.path)} && {command}" if is_local(path) else f"{command}   # first delete {path}"

@@ -1,6 +1,6 @@
 """Checks before any work: missing files, settings that cannot work, missing models.
 
-Nothing here loads Dagster or a model, so that a mistake is reported within a second.
+Neither Dagster nor a model is loaded, so that a mistake is reported within a second.
 """
 
 from collections.abc import Collection, Sequence
@@ -11,7 +11,7 @@ from instagram_assets.models.local_models import NamedModel, locate_model, named
 from instagram_assets.settings import Settings
 
 MODEL_STAGES = ("captions", "embeddings")
-"""The account × day tables that models make; planned runs skip those whose models are missing."""
+"""Tables partitioned by account × day that models compute; planned runs skip those whose models are missing."""
 
 
 def missing_models(settings: Settings) -> dict[str, str]:
@@ -31,13 +31,13 @@ def missing_models(settings: Settings) -> dict[str, str]:
 
 
 def how_to_have(stages: Collection[str]) -> str:
-    """The commands that compute skipped stages and everything downstream of them, as text."""
+    """Text with the commands that compute the skipped stages and all tables downstream of them."""
     selection = " or ".join(f"key:{stage}+" for stage in stages)
     return f"instagram-assets models pull, then instagram-assets materialize '{selection}'"
 
 
 def skipped_line(missing: dict[str, str]) -> str:
-    """One line on the skipped stages: which, why, and how to get them; empty when none is skipped."""
+    """Message about the skipped stages: which, why, and how to compute them later; empty if none is skipped."""
     if not missing:
         return ""
     by_reason: dict[str, list[str]] = {}
@@ -48,7 +48,7 @@ def skipped_line(missing: dict[str, str]) -> str:
 
 
 def check_ingest(settings: Settings, files: Sequence[Path], observed_at: str, account: str = "") -> None:
-    """Raise the error that would stop an ingest later: of a file, a folder, a time, an account name or a setting."""
+    """Raise now the error that would stop an ingest later: an invalid file, folder, time, account name or setting."""
     from instagram_assets.ingest.folder_scan import refuse_empty_folder, scan_folder
     from instagram_assets.ingest.reader.byte_streams import check_regular
     from instagram_assets.ingest.record_source import parse_observed_at, parse_stated_account
@@ -72,7 +72,7 @@ def check_ingest(settings: Settings, files: Sequence[Path], observed_at: str, ac
 
 
 def check_stages(settings: Settings) -> None:
-    """Raise SettingsError or FileError for settings of folders, the lexicon or devices that cannot work here."""
+    """Raise SettingsError or FileError if settings of folders, lexicon or devices cannot work on this machine."""
     from instagram_assets.storage.lake import lake_root
     from instagram_assets.text.tokens import find_tokenizer
 
@@ -106,7 +106,7 @@ def check_search(settings: Settings) -> None:
 
 
 def check_reels(settings: Settings) -> None:
-    """Raise SettingsError or FileError when reels are enabled and Gemini's key or the session file is missing."""
+    """Raise SettingsError or FileError if reels are enabled but Gemini's key or Instagram's session file is missing."""
     from instagram_assets.reels.run_analysis import check_analyser
     from instagram_assets.reels.videos import open_addresses
 
@@ -116,7 +116,7 @@ def check_reels(settings: Settings) -> None:
 
 
 def check_selected(stages: Collection[str], missing: dict[str, str]) -> None:
-    """Raise ModelError when every selected stage lacks its models."""
+    """Raise ModelError if all selected stages lack their models; `missing` has the reason for each stage."""
     if stages and missing.keys() >= set(stages):
         raise ModelError("\n".join(dict.fromkeys(missing[stage] for stage in stages)))
 

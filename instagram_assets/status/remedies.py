@@ -1,4 +1,4 @@
-"""Known causes behind the `reason` of table rows, each with a fixed wording and a remedy."""
+"""Known causes of failed rows, found from the rows' column `reason`, each with a fixed wording and a remedy."""
 
 import re
 from typing import NamedTuple
@@ -7,7 +7,7 @@ _SET = "set INSTAGRAM_ASSETS_"
 
 
 class Cause(NamedTuple):
-    """Why rows are missing, and the remedy, empty where there is none."""
+    """Why rows failed or are missing, as text, and what to do about it (empty if there is nothing)."""
 
     words: str
     remedy: str = ""
@@ -52,15 +52,15 @@ _LONGEST = 120
 
 
 def for_videos(cause: Cause) -> Cause:
-    """The same cause for missing videos, whose remedies name other settings."""
+    """The cause with the remedy for videos, which names other settings than that for images."""
     remedy = cause.remedy.replace("materialize images+", "materialize reel_videos+")
     return cause._replace(remedy=remedy.replace("DOWNLOAD__MAX_IMAGE_MB", "REELS__MAX_VIDEO_MB"))
 
 
 def cause_of(reason: str | None, field: str = "") -> Cause:
-    """The cause behind a row's `reason`: a known one, else the reason itself without the row's own value.
+    """The cause of a row's `reason`: a known cause, else the reason itself without values specific to the row.
 
-    `field` is the record's field with the error, for records in quarantine.
+    `field` is the name of the invalid field, for records in quarantine.
     """
     said = reason or "no reason given"
     for pattern, cause in _KNOWN:

@@ -26,7 +26,7 @@ _SQLITE_MESSAGES = {
     sqlite3.SQLITE_IOERR: "disk I/O error",
     sqlite3.SQLITE_CANTOPEN: "unable to open database file",
 }
-"""How SQLite says what went wrong, where only its words are left."""
+"""SQLite's error messages, used to recognise an error of which only the text is known."""
 _WITHOUT: dict[str, str] = {
     "runs.db": "without the list of earlier runs, and runs that wait in the queue are not started",
     "index.db": "without the record of which run made what and when: in the UI assets look as if they had never been "
@@ -37,7 +37,7 @@ _LOG_OF_ONE_RUN = "without the log of that one run"
 
 
 def explain_error(error: BaseException, settings: Settings) -> str:
-    """An explanation with a remedy for an error of the system or of Dagster's database; empty for any other error."""
+    """Explain an error of the operating system or of Dagster's database, with a remedy; empty for any other error."""
     for cause in _causes(error):
         if isinstance(cause, OSError) and cause.errno in _EXPLAINED:
             return _refused(cause, settings.data_dir)
@@ -49,7 +49,7 @@ def explain_error(error: BaseException, settings: Settings) -> str:
 
 
 def add_remedy(message: str, settings: Settings) -> str:
-    """An error message, with a remedy added where it is one of the system or of Dagster's database."""
+    """An error message, with a remedy appended if it is from the operating system or Dagster's database."""
     if found := re.search(r"\[Errno (\d+)\]", message):
         number = int(found[1])
         return (
@@ -67,7 +67,7 @@ def add_remedy(message: str, settings: Settings) -> str:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """True when the database file is corrupt, rather than unreadable at the moment."""
+    """Whether the error means that the database file is corrupt, rather than temporarily unreadable."""
     return _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -97,7 +97,7 @@ def _refused(error: OSError, data: Path) -> str:
 
 
 def _fullest(data: Path) -> Path:
-    """The data or temporary folder with the least free space."""
+    """The data folder or the temporary folder, whichever has less free disk space."""
     folders = [folder for folder in (data.absolute(), Path(tempfile.gettempdir())) if folder.is_dir()]
     return min(folders, key=lambda folder: shutil.disk_usage(folder).free, default=Path.cwd())
 
@@ -135,7 +135,7 @@ def _of_another_version(error: BaseException, home: Path) -> str:
 
 
 def _damaged(home: Path) -> Iterator[tuple[Path, object]]:
-    """Corrupt databases below a folder with SQLite's error message; the main run database first."""
+    """Yield the corrupt SQLite databases below a folder with SQLite's error or message; the main run database first."""
     files = sorted(home.rglob("*.db"), key=lambda path: path.name not in _WITHOUT)
     for path in files:
         try:
@@ -150,7 +150,7 @@ def _damaged(home: Path) -> Iterator[tuple[Path, object]]:
 
 
 def _refusal_to_write(folder: Path) -> OSError | None:
-    """The operating system's error for a test write in a folder; None when it works."""
+    """The operating system's error for a test write in a folder; None if the write succeeds."""
     try:
         with tempfile.TemporaryFile(dir=folder) as stream:
             stream.write(bytes(1 << 16))
@@ -164,5 +164,5 @@ def _home(settings: Settings) -> Path:
 
 
 def _code(error: sqlite3.Error) -> int:
-    """The primary result code of SQLite, without what extends it; 0 when there is none."""
+    """SQLite's primary result code of an error, with the extended code masked off; 0 if it has none."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF

@@ -142,15 +142,15 @@ def _is_version_of_input(tag: str) -> bool:
     return tag == CODE_VERSION_TAG or tag.startswith((INPUT_DATA_VERSION_TAG_PREFIX, INPUT_EVENT_POINTER_TAG_PREFIX))
 
 
-Row = dict[str, Any]
+_Row = dict[str, Any]
 
 
-def rows_of_many(events: Sequence[EventLogEntry], row_of: Callable[[EventLogEntry], Row]) -> Iterator[Row]:
+def rows_of_many(events: Sequence[EventLogEntry], row_of: Callable[[EventLogEntry], _Row]) -> Iterator[_Row]:
     """Yields the database rows of many materializations of one asset by one step, each made compact by `lightened`.
 
     `row_of` is the storage's own function from an event to its row.
     """
-    pattern: Row = {}
+    pattern: _Row = {}
     entry: Any = None
     for event in events:
         made = materialization_of(event)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 ROW_GROUP = 1024
 """The number of rows of every row group of a file but its last."""
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 _NAME = re.compile(
     r"(?P<written>\d{20})-(?P<rows>\d+)-(?P<footer>[0-9a-f]{8})-"
@@ -52,7 +52,7 @@ class File:
     whole: int | None = None
 
 
-class GoneError(Exception):
+class FeatureFileGoneError(Exception):
     """Raised when a file no longer exists: another process merged it, or it was damaged and moved aside. List again."""
 
 
@@ -65,7 +65,7 @@ def list_files(folder: UPath) -> list[File]:
     )
 
 
-def publish(folder: UPath, rows: pa.Table, written: int) -> None:
+def write_feature_file(folder: UPath, rows: pa.Table, written: int) -> None:
     """Write rows as one new file with a unique name; durable when this returns."""
     import pyarrow.parquet as pq
 
@@ -86,7 +86,7 @@ def publish(folder: UPath, rows: pa.Table, written: int) -> None:
 
 
 @contextmanager
-def opened(folder: UPath, file: File, columns: pa.Schema) -> Generator["pq.ParquetFile"]:
+def open_feature_file(folder: UPath, file: File, columns: pa.Schema) -> Generator["pq.ParquetFile"]:
     """Context manager that opens a stored file for reading.
 
     A damaged file, noticed now or while it is read, is moved to the folder `damaged` with a warning. Then, or when the
@@ -103,13 +103,13 @@ def opened(folder: UPath, file: File, columns: pa.Schema) -> Generator["pq.Parqu
             _check_columns(parquet.schema_arrow, columns, path)
             yield parquet
     except FileNotFoundError as error:
-        raise GoneError from error
+        raise FeatureFileGoneError from error
     except (pa.ArrowException, OSError) as error:
         # Arrow's errors about content have no errno; those of disk and network have.
         if isinstance(error, OSError) and error.errno is not None:
             raise StorageError(f"{path}: cannot be read ({error.strerror}). Fix access, then run again.") from error
         _move_aside(folder, file, error)
-        raise GoneError from error
+        raise FeatureFileGoneError from error
 
 
 def check_features(stream: BinaryIO, file: File) -> None:
@@ -121,7 +121,7 @@ def check_features(stream: BinaryIO, file: File) -> None:
     check_rows(stream, file.rows)
 
 
-def remove(folder: UPath, files: Iterable[File]) -> None:
+def remove_feature_files(folder: UPath, files: Iterable[File]) -> None:
     """Delete files, ignoring those that another process deleted before."""
     for file in files:
         (folder / file.name).unlink(missing_ok=True)
@@ -130,7 +130,7 @@ def remove(folder: UPath, files: Iterable[File]) -> None:
 
 
 @contextmanager
-def alone_in(folder: UPath) -> Generator[bool]:
+def try_folder_lock(folder: UPath) -> Generator[bool]:
     """Context manager: true if this process got the folder's lock; always true on object stores without locks."""
     if not atomic.is_local(folder):
         yield True
@@ -167,7 +167,7 @@ def _check_columns(found: pa.Schema, expected: pa.Schema, path: UPath) -> None:
 
 
 def _move_aside(folder: UPath, file: File, error: Exception) -> None:
-    logger.warning(
+    _logger.warning(
         "%s is damaged (%s). It was moved to the folder `damaged` beside it; its %d rows are computed again.",
         folder / file.name,
         error,

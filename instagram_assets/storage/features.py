@@ -27,13 +27,13 @@ from instagram_assets.errors import ContractError
 from instagram_assets.storage import atomic
 from instagram_assets.storage.feature_files import (
     ROW_GROUP,
+    FeatureFileGoneError,
     File,
-    GoneError,
-    alone_in,
     list_files,
-    opened,
-    publish,
-    remove,
+    open_feature_file,
+    remove_feature_files,
+    try_folder_lock,
+    write_feature_file,
 )
 
 BATCH = 256
@@ -79,7 +79,7 @@ class FeatureStore:
         while len(wanted):
             try:
                 return self._take(*self._locate(wanted))
-            except GoneError:
+            except FeatureFileGoneError:
                 continue
         return self.schema.empty_table()
 
@@ -95,7 +95,7 @@ class FeatureStore:
         # Clocks may step back; later rows of this process must still count as newer.
         self._last = max(time.time_ns(), self._last + 1)
         written = pa.array(np.full(rows.num_rows, self._last))
-        publish(self.folder, rows.append_column(_WRITTEN, written), self._last)
+        write_feature_file(self.folder, rows.append_column(_WRITTEN, written), self._last)
         self._appended += 1
         if self._appended % _MANY == 0:
             self.tidy()
@@ -110,7 +110,7 @@ class FeatureStore:
             atomic.sweep(Path(self.folder.path))
         if len(self._small_files()) < _MANY:
             return
-        with alone_in(self.folder) as alone:
+        with try_folder_lock(self.folder) as alone:
             for group in _groups(self._small_files()) if alone else ():
                 self._fold(group)
 
@@ -120,17 +120,17 @@ class FeatureStore:
         folded: list[File] = []
         for file in files:
             try:
-                with opened(self.folder, file, self._stored) as parquet:
+                with open_feature_file(self.folder, file, self._stored) as parquet:
                     whole.append(parquet.read(use_threads=False))
                 folded.append(file)
-            except GoneError:
+            except FeatureFileGoneError:
                 continue
         if len(folded) < 2:
             return
         rows = pa.concat_tables(whole)
         newest = rows.take(_newest(_codes(rows[self.key]), rows[_WRITTEN].to_numpy()))
-        publish(self.folder, newest, max(file.written for file in folded))
-        remove(self.folder, folded)
+        write_feature_file(self.folder, newest, max(file.written for file in folded))
+        remove_feature_files(self.folder, folded)
 
     def _locate(self, wanted: pa.Array) -> tuple[list[File], NDArray[np.int64]]:
         """Returns the files, and for each row of the result (file number, row number in that file)."""
@@ -140,9 +140,9 @@ class FeatureStore:
         while unseen := sorted(set(list_files(self.folder)) - set(files)):
             for number, file in enumerate(unseen, start=len(files)):
                 try:
-                    with opened(self.folder, file, self._stored) as parquet:
+                    with open_feature_file(self.folder, file, self._stored) as parquet:
                         keys = parquet.read(columns=[self.key, _WRITTEN], use_threads=False)
-                except GoneError:
+                except FeatureFileGoneError:
                     continue
                 places = arrow.index_in(keys[self.key].combine_chunks(), value_set=wanted)
                 rows = np.flatnonzero(places.is_valid())
@@ -162,7 +162,7 @@ class FeatureStore:
             answers = np.flatnonzero(found[0] == number)
             rows = found[1, answers]
             groups, inverse = np.unique(rows // ROW_GROUP, return_inverse=True)
-            with opened(self.folder, files[number], self._stored) as parquet:
+            with open_feature_file(self.folder, files[number], self._stored) as parquet:
                 some = parquet.read_row_groups(groups.tolist(), columns=self.schema.names, use_threads=False)
             # All row groups but the last have the same size.
             tables.append(some.take(inverse * ROW_GROUP + rows % ROW_GROUP))

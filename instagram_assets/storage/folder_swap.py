@@ -7,7 +7,7 @@ from pathlib import Path
 
 from instagram_assets.errors import StorageError
 from instagram_assets.storage.atomic import sync_folders
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 LITTER = frozenset((".DS_Store", "Thumbs.db", "desktop.ini"))
 """Files that file managers leave in any folder that is opened."""
@@ -23,7 +23,7 @@ def replace_folder(folder: Path, fill: Callable[[Path], object], is_ours: Callab
     Raises StorageError when the disk refuses.
     """
     try:
-        with alone_in(folder.parent):
+        with folder_lock(folder.parent):
             new, old = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
             if old.exists() and not folder.exists():
                 old.rename(folder)

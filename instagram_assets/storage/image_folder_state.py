@@ -15,9 +15,9 @@ from instagram_assets.errors import ImagesWouldGoError, StorageError
 from instagram_assets.schemas import SEARCH_DATASET
 from instagram_assets.schemas.search import NOTHING, Override
 from instagram_assets.storage.atomic import sync_folders
-from instagram_assets.storage.owned_files import HIDDEN, alone_in, claims_of, digest, publish, remove_ours
+from instagram_assets.storage.owned_files import HIDDEN, claims_of, digest, owned_folder_lock, publish, remove_ours
 
-Row = dict[str, Any]
+_Row = dict[str, Any]
 
 MANIFEST = "manifest.jsonl"
 OLD_SHEET = "contact_sheet.jpg"
@@ -38,20 +38,20 @@ _REMEDY = (
 )
 
 
-class Past(NamedTuple):
+class ImageState(NamedTuple):
     """An image that the folder has or had, with its manifest row (`row`, with `image_id`) and its state.
 
     ours: its file is unchanged. changed: a user's own file has its name. deleted: a user deleted it. gone: we deleted
     it. found: a file of ours, or one with the content of an image, without a manifest row.
     """
 
-    row: Row
+    row: _Row
     number: int
     file: str | None
     state: Literal["ours", "changed", "deleted", "gone", "found"]
 
 
-class Before(NamedTuple):
+class FolderState(NamedTuple):
     """The present state of an image folder.
 
     `pictures` by image_id; `ours` and `disk` map file names to the hashes that we wrote and to the present hash;
@@ -59,7 +59,7 @@ class Before(NamedTuple):
     `kept_by_hand` those of them that a user kept when the folder was written.
     """
 
-    pictures: dict[str, Past]
+    pictures: dict[str, ImageState]
     ours: dict[str, set[str]]
     disk: dict[str, str | None]
     numbers: set[int]
@@ -72,9 +72,9 @@ def sheet_of(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.jpg")
 
 
-def look(folder: Path) -> Before:
+def read_folder_state(folder: Path) -> FolderState:
     """Returns the state of a folder from its manifest and our record of files. Raises StorageError if damaged."""
-    rows = read_manifest(folder)
+    rows = read_folder_manifest(folder)
     ours = {name: set(claim.sha256) for name, claim in claims_of(folder).items()}
     names = os.listdir(folder) if folder.is_dir() else []
     disk = {name: digest(folder / name) for name in names if _IMAGE.fullmatch(name)}
@@ -83,12 +83,12 @@ def look(folder: Path) -> Before:
             ours.setdefault(row["file"], set()).add(row.get("file_sha256") or row["image_id"])
     if _is_old_layout(rows) and (sheet := digest(folder / OLD_SHEET)):
         ours.setdefault(OLD_SHEET, set()).add(sheet)
-    pictures = {row["image_id"]: _past(row, disk, ours) for row in rows or [] if row.get("number")}
+    pictures = {row["image_id"]: _image_state(row, disk, ours) for row in rows or [] if row.get("number")}
     listed = {past.file for past in pictures.values()}
     for name, sha256 in disk.items():
         # An interrupted run had put it here; or the manifest was deleted.
         if sha256 and name not in listed and (rows is None or sha256 in ours.get(name, ())):
-            pictures.setdefault(sha256, Past({}, _number(name), name, "found"))
+            pictures.setdefault(sha256, ImageState({}, _number(name), name, "found"))
     if OLD_SHEET in ours:
         disk[OLD_SHEET] = digest(folder / OLD_SHEET)
     present = frozenset(
@@ -98,13 +98,13 @@ def look(folder: Path) -> Before:
     )
     by_hand = frozenset(image_id for image_id in present if _was_kept_by_hand(pictures[image_id].row))
     there = {int(match[1]) for name in names if (match := _NUMBERED.match(name))}
-    return Before(pictures, ours, disk, there | {past.number for past in pictures.values()}, present, by_hand)
+    return FolderState(pictures, ours, disk, there | {past.number for past in pictures.values()}, present, by_hand)
 
 
 def preferences(folder: Path) -> dict[str, int]:
     """Returns the priority of images by image_id: 0 for those in the folder, 1 for those deleted from it by hand."""
     order = {"ours": 0, "changed": 0, "deleted": 1}
-    pictures = look(folder).pictures.items()
+    pictures = read_folder_state(folder).pictures.items()
     return {image_id: order[past.state] for image_id, past in pictures if past.state in order}
 
 
@@ -115,7 +115,7 @@ def check_growing(
 
     Images dropped by hand, kept by hand, and no longer kept by hand do not count.
     """
-    held = [row for row in read_manifest(folder) or [] if row["file"] and (folder / row["file"]).exists()]
+    held = [row for row in read_folder_manifest(folder) or [] if row["file"] and (folder / row["file"]).exists()]
     rows = [row for row in held if row["image_id"] not in by_hand and not _was_kept_by_hand(row)]
     kept = sum(row["image_id"] in by_hand and by_hand[row["image_id"]].decision == "keep" for row in held)
     if rows and limit < len(rows) + kept:
@@ -132,7 +132,7 @@ def check_growing(
             )
 
 
-def check_not_fewer(folder: Path, before: Before, by_hand: Mapping[str, Override], after: int) -> None:
+def check_not_fewer(folder: Path, before: FolderState, by_hand: Mapping[str, Override], after: int) -> None:
     """Raise ImagesWouldGoError if the folder would have fewer images than before, not counting dropped ones."""
     dropped = {image_id for image_id, override in by_hand.items() if override.decision == "drop"}
     taken_back = before.kept_by_hand - by_hand.keys()
@@ -143,12 +143,12 @@ def check_not_fewer(folder: Path, before: Before, by_hand: Mapping[str, Override
         )
 
 
-def read_manifest(folder: Path) -> list[Row] | None:
+def read_folder_manifest(folder: Path) -> list[_Row] | None:
     """Returns the manifest rows, with `image_id` for `sha256`, null for file names that are not ours, and `number`.
 
     Null when there is no manifest. Raises StorageError naming the line when it cannot be read.
     """
-    path, rows = folder / MANIFEST, list[Row]()
+    path, rows = folder / MANIFEST, list[_Row]()
     if path.exists() and not path.is_file():  # a named pipe, for example, would block
         raise StorageError(f"{path}: is no file. Take it away.")
     try:
@@ -168,7 +168,7 @@ def read_manifest(folder: Path) -> list[Row] | None:
     return rows
 
 
-def _row(said: Mapping[str, Any]) -> Row:
+def _row(said: Mapping[str, Any]) -> _Row:
     row = {"image_id" if name == "sha256" else name: value for name, value in said.items()}
     _check(row)
     file = row.get("file")
@@ -185,7 +185,7 @@ def _row(said: Mapping[str, Any]) -> Row:
     return row
 
 
-def _check(row: Row) -> None:
+def _check(row: _Row) -> None:
     """Raise ValueError for a row that a user edited into something that does not match the columns."""
     for name, column_type in _TYPES.items():
         value = row.get(name)
@@ -212,30 +212,30 @@ def _is_of(value: object, column_type: pa.DataType) -> bool:
     return isinstance(value, int) or (isinstance(value, float) and pa.types.is_floating(column_type))
 
 
-def _was_kept_by_hand(row: Row) -> bool:
+def _was_kept_by_hand(row: _Row) -> bool:
     """Whether a row has a file because a user decided so, also if the user changed the file."""
     return bool(row.get("file") and row.get("decided_at"))
 
 
-def _is_old_layout(rows: list[Row] | None) -> bool:
+def _is_old_layout(rows: list[_Row] | None) -> bool:
     """Whether a manifest is of the old layout, with the contact sheet in the folder and without hashes of our files."""
     return bool(rows) and any(row["file"] for row in rows) and not any("file_sha256" in row for row in rows)
 
 
-def _past(row: Row, disk: Mapping[str, str | None], ours: Mapping[str, set[str]]) -> Past:
+def _image_state(row: _Row, disk: Mapping[str, str | None], ours: Mapping[str, set[str]]) -> ImageState:
     number, file = row["number"], row["file"]
     if file:
         if file not in disk:
-            return Past(row, number, None, "deleted")
-        return Past(row, number, file, "ours" if disk[file] in ours[file] else "changed")
+            return ImageState(row, number, None, "deleted")
+        return ImageState(row, number, file, "ours" if disk[file] in ours[file] else "changed")
     back = next((name for name in sorted(disk) if _number(name) == number), None)
     if row.get("by_hand") == "deleted":
         if back is None:
-            return Past(row, number, None, "deleted")
-        return Past(row, number, back, "ours" if disk[back] == row["image_id"] else "changed")
+            return ImageState(row, number, None, "deleted")
+        return ImageState(row, number, back, "ours" if disk[back] == row["image_id"] else "changed")
     if back and disk[back] not in ours.get(back, ()):
-        return Past(row, number, back, "changed")
-    return Past(row, number, None, "gone")
+        return ImageState(row, number, back, "changed")
+    return ImageState(row, number, None, "gone")
 
 
 def _number(name: str) -> int:
@@ -263,7 +263,7 @@ def remove_folder(folder: Path) -> Removed:
     sheet = sheet_of(folder)
     had_sheet = sheet.exists()
     remove_ours(sheet, folder)
-    with alone_in(folder):
+    with owned_folder_lock(folder):
         gone = _ours(folder)
         # The manifest is deleted last: it identifies our files.
         for names in ([name for name in gone if name != MANIFEST], [name for name in gone if name == MANIFEST]):
@@ -277,7 +277,7 @@ def remove_folder(folder: Path) -> Removed:
 
 def _ours(folder: Path) -> dict[str, str]:
     """Returns the unchanged files that we wrote, each with its SHA-256."""
-    ours = look(folder).ours
+    ours = read_folder_state(folder).ours
     for name, claim in claims_of(folder).items():
         ours.setdefault(name, set()).update(claim.sha256)
     found = {name: digest(folder / name) for name in ours}

@@ -30,7 +30,7 @@ from instagram_assets.storage.lake import (
     rows_within,
 )
 from instagram_assets.storage.layout import folder_name, set_up
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 from instagram_assets.storage.parquet_files import as_table, damaged, from_bytes, to_bytes
 
 LARGEST_FILE = 1 << 30
@@ -140,7 +140,7 @@ def alone(folder: UPath) -> Generator[None]:
         yield
         return
     path = Path(folder.path)
-    with alone_in(path):
+    with folder_lock(path):
         atomic.sweep(path)
         yield
         atomic.sync_folders([path.parent if _is_removed(path) else path])

@@ -15,10 +15,10 @@ from upath import UPath
 
 from instagram_assets.errors import StorageError
 from instagram_assets.storage import atomic, object_store
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 VERSION = 2
-FILE = "_layout.json"
+LAYOUT_FILE = "_layout.json"
 
 _PLAIN = "_.-"
 
@@ -36,7 +36,7 @@ def read_layout(root: UPath) -> Layout | None:
 
     Raises StorageError when it is of a later version than this program, or damaged.
     """
-    path = root / FILE
+    path = root / LAYOUT_FILE
     try:
         found = json.loads(path.read_bytes() if atomic.is_local(root) else object_store.read_object(path))
         layout = Layout(int(found["version"]), int(found["first_year"]))
@@ -98,18 +98,18 @@ def _is_plain(character: str) -> bool:
 
 def write_layout(root: UPath, layout: Layout) -> None:
     """Write the layout file; the caller holds the lock."""
-    atomic.write_atomic(root / FILE, lambda stream: stream.write(_to_bytes(layout)))
+    atomic.write_atomic(root / LAYOUT_FILE, lambda stream: stream.write(_to_bytes(layout)))
 
 
 def _change(root: UPath, change: Callable[[Layout], Layout]) -> None:
     if atomic.is_local(root):
-        with alone_in(Path(root.path)):
+        with folder_lock(Path(root.path)):
             before = read_layout(root)
             after = change(before or Layout())
             if before != after:
                 write_layout(root, after)
         return
-    object_store.change_object(root / FILE, lambda _: _to_bytes(change(read_layout(root) or Layout())))
+    object_store.change_object(root / LAYOUT_FILE, lambda _: _to_bytes(change(read_layout(root) or Layout())))
 
 
 def _to_bytes(layout: Layout) -> bytes:

@@ -15,7 +15,7 @@ _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 
 @contextmanager
-def alone_in(folder: Path, elsewhere: str = _ELSEWHERE) -> Generator[None]:
+def folder_lock(folder: Path, elsewhere: str = _ELSEWHERE) -> Generator[None]:
     """Context manager: wait for and hold an exclusive lock on a folder, which is created if missing.
 
     The lock is the kernel's, on the folder itself: it ends with its process, and leaves no lock file behind. Raises
@@ -34,7 +34,7 @@ def alone_in(folder: Path, elsewhere: str = _ELSEWHERE) -> Generator[None]:
 
 @contextmanager
 def alone_or(folder: Path, refusal: Exception) -> Generator[None]:
-    """Like `alone_in`, for long work: raises `refusal` at once when the lock is taken.
+    """Like `folder_lock`, for long work: raises `refusal` at once when the lock is taken.
 
     Where the file system has no locks, nobody is excluded.
     """

@@ -26,10 +26,10 @@ from instagram_assets.storage import atomic
 from instagram_assets.storage.lake import names_in, read_table
 from instagram_assets.storage.lake_writer import replace_cells, write_asset
 from instagram_assets.storage.layout import VERSION, Layout, read_layout, write_layout
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 from instagram_assets.storage.parquet_files import from_bytes
 
-logger = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 _OLD = re.compile(r"(account|search)=(?P<value>.+)")
 _DAY = "day="
@@ -45,12 +45,12 @@ def migrate(root: UPath, on_progress: Callable[[int, int], None] | None = None) 
     """
     if not _is_due(root):
         return False
-    with alone_in(Path(root.path)) if atomic.is_local(root) else nullcontext():
+    with folder_lock(Path(root.path)) if atomic.is_local(root) else nullcontext():
         if not _is_due(root):
             return False
         layout = read_layout(root) or _layout_of_old(root)
         write_layout(root, layout)
-        logger.warning("%s: of an older layout, rewritten now into one file per account and month", root)
+        _logger.warning("%s: of an older layout, rewritten now into one file per account and month", root)
         names = sorted(names_in(root) & CONTRACTS.keys() - set(_DROPPED))
         for done, name in enumerate(names):
             if on_progress:

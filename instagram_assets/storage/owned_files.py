@@ -40,7 +40,7 @@ def write_ours(files: Mapping[Path, Fill], source: Path, remedy: str) -> None:
     once take turns.
     """
     (folder,) = {path.parent for path in files}
-    with alone_in(folder):
+    with owned_folder_lock(folder):
         for path in files:
             check_free(path, source, remedy)
         with staging(folder):
@@ -50,7 +50,7 @@ def write_ours(files: Mapping[Path, Fill], source: Path, remedy: str) -> None:
 def rewrite(path: Path, fill: Fill) -> None:
     """Replace a file by a new version of itself without changing who owns it."""
     folder = path.parent
-    with alone_in(folder), staging(folder):
+    with owned_folder_lock(folder), staging(folder):
         sha256 = stage(folder, path.name, fill)
         claim = claims_of(folder).get(path.name)
         if claim and digest(path) in claim.sha256:
@@ -65,7 +65,7 @@ def remove_ours(path: Path, source: Path) -> None:
     claim = claims_of(path.parent).get(path.name)
     if claim is None or claim.source != _seen_from(path.parent, source):
         return
-    with alone_in(path.parent):
+    with owned_folder_lock(path.parent):
         sha256 = digest(path)
         if sha256 and sha256 in claim.sha256:
             publish(path.parent, {}, gone={path.name: sha256})
@@ -73,7 +73,7 @@ def remove_ours(path: Path, source: Path) -> None:
 
 def rename_claim(before: Path, after: Path, source: Path) -> None:
     """Record that a file of ours, made from `source`, was renamed in its folder."""
-    with alone_in(after.parent):
+    with owned_folder_lock(after.parent):
         claims = claims_of(after.parent)
         if claim := claims.pop(before.name, None):
             claims[after.name] = Claim(claim.sha256, _seen_from(after.parent, source))
@@ -95,10 +95,10 @@ def check_free(path: Path, source: Path, remedy: str) -> None:
 
 
 @contextmanager
-def alone_in(folder: Path) -> Generator[None]:
+def owned_folder_lock(folder: Path) -> Generator[None]:
     """Context manager: create the folder if needed and hold its lock. Raises StorageError when the disk refuses."""
     try:
-        with locks.alone_in(folder):
+        with locks.folder_lock(folder):
             yield
     except OSError as error:
         place = error.filename2 or error.filename or folder

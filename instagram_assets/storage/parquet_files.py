@@ -23,7 +23,7 @@ from instagram_assets.schemas import CONTRACTS
 from instagram_assets.storage.atomic import is_local, write_atomic
 from instagram_assets.storage.object_store import read_object
 
-STATUSES = b"instagram_assets.status"
+_STATUSES = b"instagram_assets.status"
 """The footer key of the row counts by status (JSON), so that counting reads no rows."""
 
 BY_HAND = frozenset({"overrides"})
@@ -161,7 +161,7 @@ def footer_counts(path: UPath, name: str) -> tuple[int, Counter[str]]:
         footer = pq.read_metadata(path.path if is_local(path) else io.BytesIO(read_object(path)))
     except (pa.ArrowException, OSError) as error:
         raise damaged(path, name, error) from error
-    statuses = json.loads((footer.metadata or {}).get(STATUSES, b"{}"))
+    statuses = json.loads((footer.metadata or {}).get(_STATUSES, b"{}"))
     return footer.num_rows, Counter(statuses)
 
 
@@ -193,7 +193,7 @@ def _counted(table: pa.Table) -> pa.Table:
         return table
     counts = {row["values"]: row["counts"] for row in compute.value_counts(table["status"].drop_null()).to_pylist()}
     return table.replace_schema_metadata(
-        {**(table.schema.metadata or {}), STATUSES: json.dumps(counts, sort_keys=True)}
+        {**(table.schema.metadata or {}), _STATUSES: json.dumps(counts, sort_keys=True)}
     )
 
 

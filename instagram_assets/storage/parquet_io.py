@@ -1,8 +1,8 @@
 """Dagster's IO manager for the lake: one table in, one table out, for one partition or ten thousand.
 
 An asset's value is one `pa.Table`, or a `pa.RecordBatchReader` whose rows of one account are adjacent. The `account`
-and `day` columns tell which partition a row belongs to. An input whose metadata lists `COLUMNS` gets only these. The
-output of a step is passed to the next steps of its run in memory.
+and `day` columns tell which partition a row belongs to. An input with `COLUMNS_KEY` in its metadata gets only these.
+The output of a step is passed to the next steps of its run in memory.
 """
 
 from collections.abc import Generator, Mapping, Sequence
@@ -28,13 +28,13 @@ from instagram_assets.storage.lake_writer import Written, as_stored, write_asset
 from instagram_assets.storage.parquet_files import as_table
 from instagram_assets.storage.run_table_cache import HandOver
 
-COLUMNS = "columns"
+COLUMNS_KEY = "columns"
 """Key of an input's metadata that lists the columns to read; without it all are read."""
 
 _NEWEST = "instagram_assets/newest"
 
 
-class Chosen(NamedTuple):
+class PartitionSelection(NamedTuple):
     """The accounts, or searches, and the days that a run selects; None stands for all."""
 
     names: tuple[str, ...] | None = None
@@ -80,8 +80,8 @@ class ParquetTables(dg.IOManager):
     def _read(self, context: dg.InputContext) -> Any:
         name = context.asset_key.path[-1]
         wanted = context.dagster_type.typing_type
-        columns = (context.definition_metadata or {}).get(COLUMNS)
-        chosen = _wanted(context)
+        columns = (context.definition_metadata or {}).get(COLUMNS_KEY)
+        chosen = _selection_of(context)
         if wanted is pa.RecordBatchReader:
             return read_batches(self.root, name, *chosen, columns)
         step = context.step_context
@@ -93,7 +93,9 @@ class ParquetTables(dg.IOManager):
             return found.to_pandas(types_mapper=pd.ArrowDtype)
         return found
 
-    def rows(self, run: str, name: str, chosen: Chosen, columns: Sequence[str] | None = None, *, step: str) -> pa.Table:
+    def rows(
+        self, run: str, name: str, chosen: PartitionSelection, columns: Sequence[str] | None = None, *, step: str
+    ) -> pa.Table:
         """Returns an asset's rows, in all columns or these: from memory if this run wrote exactly these rows.
 
         `step` is the step that reads them, once.
@@ -136,25 +138,27 @@ def _steps_around(step: StepExecutionContext) -> tuple[set[str], set[str]]:
     return before, {key for key, needed in needs.items() if step.step.key in needed}
 
 
-def _wanted(context: dg.InputContext) -> Chosen:
+def _selection_of(context: dg.InputContext) -> PartitionSelection:
     """Returns the selection of an asset's rows that a step reads."""
     step = context.step_context
     of_step = step.entity_partitions_def
     if not context.has_asset_partitions or of_step is None:
-        return Chosen()
+        return PartitionSelection()
     definition = context.asset_partitions_def
     if of_step == definition or _by_account(definition) == of_step:
         chosen = _chosen(of_step, step.partition_key_range, context.instance)
-        return chosen if of_step == definition else Chosen(chosen.names)
-    return Chosen(tuple(context.asset_partition_keys))
+        return chosen if of_step == definition else PartitionSelection(chosen.names)
+    return PartitionSelection(tuple(context.asset_partition_keys))
 
 
-def _chosen(definition: dg.PartitionsDefinition, keys: dg.PartitionKeyRange, instance: dg.DagsterInstance) -> Chosen:
+def _chosen(
+    definition: dg.PartitionsDefinition, keys: dg.PartitionKeyRange, instance: dg.DagsterInstance
+) -> PartitionSelection:
     if isinstance(definition, dg.MultiPartitionsDefinition):
         names, first, last = selection(keys, known_accounts(instance))
-        return Chosen(tuple(names), (first, last))
+        return PartitionSelection(tuple(names), (first, last))
     with dg.partition_loading_context(dynamic_partitions_store=instance):
-        return Chosen(tuple(definition.get_partition_keys_in_range(keys)))
+        return PartitionSelection(tuple(definition.get_partition_keys_in_range(keys)))
 
 
 def _by_account(definition: dg.PartitionsDefinition) -> dg.PartitionsDefinition | None:

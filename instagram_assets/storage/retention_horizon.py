@@ -14,9 +14,9 @@ from upath import UPath
 
 from instagram_assets.errors import StorageError
 from instagram_assets.storage import atomic, object_store
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
-FILE = "_retention.json"
+HORIZON_FILE = "_retention.json"
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Horizon:
 
 def read_horizon(lake: UPath) -> Horizon:
     """Returns the horizon of a lake; all null where retention never ran. Raises StorageError when it cannot be read."""
-    path = lake / FILE
+    path = lake / HORIZON_FILE
     try:
         found = json.loads(path.read_bytes() if atomic.is_local(lake) else object_store.read_object(path))
         moments = {name: datetime.fromisoformat(text) for name, text in found.items() if text}
@@ -60,12 +60,12 @@ def move_horizon(lake: UPath, raw: datetime | None, media: datetime | None, now:
         return replace(before, raw=_later(before.raw, raw), media=_later(before.media, media), changed=now)
 
     if atomic.is_local(lake):
-        with alone_in(Path(lake.path)):
+        with folder_lock(Path(lake.path)):
             after = moved(read_horizon(lake))
             data = _to_bytes(after)
-            atomic.write_atomic(lake / FILE, lambda stream: stream.write(data))
+            atomic.write_atomic(lake / HORIZON_FILE, lambda stream: stream.write(data))
         return after
-    object_store.change_object(lake / FILE, lambda _: _to_bytes(moved(read_horizon(lake))))
+    object_store.change_object(lake / HORIZON_FILE, lambda _: _to_bytes(moved(read_horizon(lake))))
     return read_horizon(lake)
 
 

@@ -13,7 +13,7 @@ from dagster._core.definitions.partitions.mapping.partition_mapping import Upstr
 from dagster._core.execution.plan.inputs import StepInputData
 from dagster._core.execution.plan.objects import TypeCheckData
 
-MOST_BYTES = 256 << 20
+_MOST_BYTES = 256 << 20
 
 
 @dataclass
@@ -31,7 +31,7 @@ class HandOver:
     A table is released as soon as no step is left that may read it; a retried step reads the lake.
     """
 
-    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
         self._most_bytes = most_bytes
         self._run = ""
         self._tables: dict[str, _Kept] = {}

@@ -56,7 +56,7 @@ def open_view(
         yield query
 
 
-def ask(root: UPath, sql: str, *values: Any) -> pa.Table:
+def query_lake(root: UPath, sql: str, *values: Any) -> pa.Table:
     """Returns the rows of an SQL query over the lake, in which each table and each view has its name.
 
     Only tables in the query are read, each as a whole, and of those behind a view the columns that it needs. Sums are

@@ -27,7 +27,7 @@ from dagster._serdes import ConfigurableClassData
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
-HEAD = "29b539ebc72a"
+ALEMBIC_HEAD = "29b539ebc72a"
 """The newest migration of dagster 1.13.27; a test asks Alembic."""
 _VERSION = sa.Table(
     "alembic_version",
@@ -48,7 +48,7 @@ def engine_of(url: str) -> sa.Engine:
 
 
 @contextmanager
-def connected(url: str) -> Generator[sa.Connection]:
+def sqlite_transaction(url: str) -> Generator[sa.Connection]:
     """Context manager that yields a connection in its own transaction."""
     with engine_of(url).connect() as connection, connection.begin():
         yield connection
@@ -69,7 +69,7 @@ class _Kept:
 
     @contextmanager
     def connect(self) -> Generator[sa.Connection]:
-        with connected(self._conn_string) as connection:
+        with sqlite_transaction(self._conn_string) as connection:
             yield connection
 
 
@@ -117,7 +117,7 @@ class SqliteEvents(SqliteEventLogStorage):
             if shard not in self._initialized_dbs:
                 self._initdb(engine_of(url))
                 self._initialized_dbs.add(shard)
-            with connected(url) as connection:
+            with sqlite_transaction(url) as connection:
                 yield connection
 
     def _initdb(self, engine: sa.Engine, for_index_shard: bool = False) -> None:
@@ -139,5 +139,5 @@ def _make_log_of_run(engine: sa.Engine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         SqlEventLogStorageMetadata.create_all(connection)
         _VERSION.create(connection, checkfirst=True)
-        connection.execute(sa.insert(_VERSION).prefix_with("OR IGNORE").values(version_num=HEAD))
+        connection.execute(sa.insert(_VERSION).prefix_with("OR IGNORE").values(version_num=ALEMBIC_HEAD))
         connection.commit()

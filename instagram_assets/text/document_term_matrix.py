@@ -12,7 +12,7 @@ from instagram_assets.arrow import compute
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-PostKey = tuple[str, str]
+_PostKey = tuple[str, str]
 """An account and a post_id."""
 
 
@@ -20,11 +20,11 @@ PostKey = tuple[str, str]
 class DocumentTermMatrix:
     """Word counts of posts: sparse int64[posts, words], with rows indexed by `posts` and columns by sorted `words`."""
 
-    posts: dict[PostKey, int]
+    posts: dict[_PostKey, int]
     words: list[str]
     counts: "csr_array"
 
-    def group_counts(self, groups: Sequence[Sequence[PostKey]]) -> tuple["csr_array", "csr_array"]:
+    def group_counts(self, groups: Sequence[Sequence[_PostKey]]) -> tuple["csr_array", "csr_array"]:
         """Term frequencies and document frequencies of groups of posts, each sparse int64[groups, words]."""
         from scipy.sparse import csr_array
 
@@ -44,7 +44,7 @@ def count_terms(tokens: pa.Table | pa.RecordBatchReader, classes: Sequence[str])
     """
     from scipy.sparse import coo_array
 
-    posts: dict[PostKey, int] = {}
+    posts: dict[_PostKey, int] = {}
     words: dict[str, int] = {}
     rows, columns = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for batch in tokens.to_batches() if isinstance(tokens, pa.Table) else tokens:

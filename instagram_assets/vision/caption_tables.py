@@ -10,6 +10,7 @@ from typing import TypeVar
 import pyarrow as pa
 from upath import UPath
 
+from instagram_assets.media.verify import MAX_MEGAPIXELS
 from instagram_assets.models.local_models import ModelSource
 from instagram_assets.schemas import CANDIDATES, CAPTIONS
 from instagram_assets.settings import CaptionSettings, ModelSettings
@@ -57,7 +58,7 @@ def caption_all(
     on_progress: OnProgress | None = None,
     *,
     options: CaptionSettings,
-    max_megapixels: float = 40,
+    max_megapixels: float = MAX_MEGAPIXELS,
 ) -> pa.Table:
     """Caption images (image_id → file): a table of `CAPTION_FEATURES`, one row per image; cached rows are reused.
 

@@ -15,6 +15,7 @@ from upath import UPath
 
 from instagram_assets.arrow import compute as arrow
 from instagram_assets.errors import ModelError
+from instagram_assets.media.verify import MAX_MEGAPIXELS
 from instagram_assets.models.local_models import ModelSource
 from instagram_assets.schemas import EMBEDDINGS
 from instagram_assets.settings import ModelSettings
@@ -133,7 +134,7 @@ def embed_all(
     *,
     batch_size: int = 32,
     workers: int = 2,
-    max_megapixels: float = 40,
+    max_megapixels: float = MAX_MEGAPIXELS,
 ) -> pa.Table:
     """Embed images: a table of `EMBEDDING_FEATURES`, one row per image_id; cached rows are reused.
 

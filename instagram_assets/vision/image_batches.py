@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from instagram_assets.errors import MediaRefusedError, RecordError
 from instagram_assets.media.decode import open_image
+from instagram_assets.media.verify import MAX_MEGAPIXELS
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -39,7 +40,7 @@ def decode_all(
     *,
     workers: int,
     draft: int = 0,
-    max_megapixels: float = 40,
+    max_megapixels: float = MAX_MEGAPIXELS,
 ) -> Generator[tuple[_K, _T | Failed]]:
     """Decode images and apply `prepare` to each in threads; yields (key, result or Failed) in the order of `items`.
 

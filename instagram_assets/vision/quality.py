@@ -18,6 +18,7 @@ from upath import UPath
 from instagram_assets import schemas
 from instagram_assets.arrow import compute as arrow
 from instagram_assets.media.decode import open_grey
+from instagram_assets.media.verify import MAX_MEGAPIXELS
 from instagram_assets.settings import QualitySettings
 from instagram_assets.storage.features import FeatureStore, OnProgress, computed
 from instagram_assets.vision.image_batches import Failed, image_paths, map_in_threads
@@ -74,7 +75,7 @@ def measure_all(
     store: FeatureStore,
     *,
     workers: int = 2,
-    max_megapixels: float = 40,
+    max_megapixels: float = MAX_MEGAPIXELS,
     on_progress: OnProgress | None = None,
 ) -> pa.Table:
     """Measure images (image_id → file) in threads: one row of `QUALITY_MEASURES` per image; cached rows are reused.
@@ -103,7 +104,7 @@ def quality_table(
     store: FeatureStore,
     settings: QualitySettings,
     *,
-    max_megapixels: float = 40,
+    max_megapixels: float = MAX_MEGAPIXELS,
     on_progress: OnProgress | None = None,
 ) -> pa.Table:
     """The table `image_quality`, one row for each row of `images` with status `ok`, in their order.

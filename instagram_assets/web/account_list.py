@@ -63,13 +63,13 @@ class Account:
             return "forgotten"
         if self.lake.problem:
             return "damaged"
-        told = [_state_of(site) for site in self.sites]
-        wrong = next((state for state in told if state not in ("ok", "waiting")), "")
-        if wrong or "waiting" in told:
+        states = [_state_of(site) for site in self.sites]
+        wrong = next((state for state in states if state not in ("ok", "waiting")), "")
+        if wrong or "waiting" in states:
             return wrong or "waiting"
         if self.turn:
             return self.turn.replace(" ", "_")
-        return "ok" if told else "in_lake"
+        return "ok" if states else "in_lake"
 
     @property
     def reason(self) -> str:
@@ -133,9 +133,9 @@ def list_accounts(
 ) -> Listing:
     """A page of the accounts whose name contains `query`; a page number beyond the end gives the last page."""
     settings, known = services.settings, _Known(services.settings)
-    wanted = query.strip().casefold().removeprefix("@")
+    text = query.strip().casefold().removeprefix("@")
     in_lake = account_lake(settings).accounts(PATIENCE)
-    names = {name for name in known.names | in_lake.keys() if wanted in name and not is_forgotten_pseudonym(name)}
+    names = {name for name in known.names | in_lake.keys() if text in name and not is_forgotten_pseudonym(name)}
     found = sorted((known.account(name, in_lake.get(name, _NOT_THERE)) for name in names), key=_ORDERS[sort])
     pages = max(1, -(-len(found) // size))
     page = min(page, pages)

@@ -27,7 +27,7 @@ from instagram_assets.storage.parquet_files import damaged, footer_counts
 
 POSTS, PROFILES = "posts", "raw_profiles"
 _POSTS_OF = (POSTS, "raw_posts", "raw_reels")
-TABLES = (*_POSTS_OF, PROFILES)
+_TABLES = (*_POSTS_OF, PROFILES)
 """The tables whose accounts are listed."""
 _SETTLED_SECONDS = 2.0
 """A folder that changed just now may change again within one tick of the file system's clock."""
@@ -64,7 +64,7 @@ class AccountLake:
 
     def accounts(self, patience: float) -> dict[str, InLake]:
         """All accounts and hashtags with files in the lake; waits at most `patience` seconds for their counts."""
-        folders = {table: names_in(self._root / table, hidden=False) for table in TABLES}
+        folders = {table: names_in(self._root / table, hidden=False) for table in _TABLES}
         names = {value_of(folder) for found in folders.values() for folder in found}
         self._drop_all_but(folders)
         wait([self._count(folders[POSTS], folders[PROFILES])], patience)
@@ -72,12 +72,12 @@ class AccountLake:
 
     def has(self, name: str) -> bool:
         """Whether the lake has a file of an account."""
-        return any(names_in(self._root / table / folder_name(name), hidden=False) for table in TABLES)
+        return any(names_in(self._root / table / folder_name(name), hidden=False) for table in _TABLES)
 
     def account(self, name: str) -> InLake:
         """The statistics of one account, with its posts counted."""
         folder = folder_name(name)
-        folders = {table: {folder} for table in TABLES if names_in(self._root / table / folder, hidden=False)}
+        folders = {table: {folder} for table in _TABLES if names_in(self._root / table / folder, hidden=False)}
         for table, read in ((POSTS, _posts), (PROFILES, _followers)):
             if table in folders:
                 self._remembered(table, folder, read)

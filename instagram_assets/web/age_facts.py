@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
 
-State = Literal["off", "untrained", "problem", "not_judged", "ready"]
+AgeModelState = Literal["off", "untrained", "problem", "not_judged", "ready"]
 """`off`: switched off or without a purpose; `not_judged`: converted from an old file, which brings no measures."""
 
 _EVALUATIONS = TypeAdapter(dict[Literal["model", "tfidf", "majority"], Evaluation])
@@ -60,7 +60,7 @@ class Audience:
 class AgeFacts:
     """The age model as people are to know it; of one that is `off` nothing else is there."""
 
-    state: State
+    state: AgeModelState
     warning: str = NOT_FOR_PERSONS
     problem: str = ""
     model: str = ""

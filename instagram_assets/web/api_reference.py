@@ -32,7 +32,7 @@ class Field:
     name: str
     kind: str
     schema: str
-    place: str
+    location: str
     is_required: bool
     default: str
     about: str
@@ -170,10 +170,10 @@ def _example(schema: Schema, schemas: Schema) -> Any:
             return "…"
 
 
-def _fields_of(schema: Schema, place: str, schemas: Schema) -> list[Field]:
+def _fields_of(schema: Schema, location: str, schemas: Schema) -> list[Field]:
     required = schema.get("required", ())
     return [
-        _field(name, each, schemas, place, is_required=name in required)
+        _field(name, each, schemas, location, is_required=name in required)
         for name, each in schema.get("properties", {}).items()
     ]
 
@@ -183,11 +183,11 @@ def _parameter(parameter: Schema, schemas: Schema) -> Field:
     return _field(parameter["name"], schema, schemas, parameter["in"], is_required=bool(parameter.get("required")))
 
 
-def _field(name: str, schema: Schema, schemas: Schema, place: str, *, is_required: bool) -> Field:
+def _field(name: str, schema: Schema, schemas: Schema, location: str, *, is_required: bool) -> Field:
     kind, table = _kind(schema, schemas)
     default = "" if schema.get("default") is None else json.dumps(schema["default"], ensure_ascii=False)
     about = schema.get("description") or _resolved(schema, schemas).get("description", "")
-    return Field(name, kind, table, place, is_required, default, about)
+    return Field(name, kind, table, location, is_required, default, about)
 
 
 def _kind(schema: Schema, schemas: Schema) -> tuple[str, str]:

@@ -57,7 +57,7 @@ class Access:
         """Whether an access token is required."""
         return bool(self._token)
 
-    def is_token(self, said: str, client: str) -> bool:
+    def is_token(self, token: str, client: str) -> bool:
         """Whether the token is right. Raises TooManyTriesError after too many recent wrong ones from this client."""
         now, network = self._clock(), _network_of(client)
         wrong = self._wrong.setdefault(network, deque(maxlen=_TRIES))
@@ -66,7 +66,7 @@ class Access:
             self._wrong.popitem(last=False)
         if len(wrong) == _TRIES and now - wrong[0] < _TRIES_SECONDS:
             raise TooManyTriesError(_TRIES_SECONDS - (now - wrong[0]))
-        if hmac.compare_digest(said.encode("utf-8", "replace"), self._token):
+        if hmac.compare_digest(token.encode("utf-8", "replace"), self._token):
             return True
         wrong.append(now)
         return False
@@ -94,9 +94,9 @@ class Access:
         """The CSRF token of a session, which its pages send with every request that changes something."""
         return _signed(self._page_key, session)
 
-    def is_page_token(self, said: str, session: str) -> bool:
+    def is_page_token(self, token: str, session: str) -> bool:
         """Whether the given value is the CSRF token of this session; restarting the server invalidates it."""
-        return _same(self.page_token(session), said)
+        return _same(self.page_token(session), token)
 
 
 def access_for(host: str, port: int, *, is_named: bool, variable: str) -> Access:
@@ -139,6 +139,6 @@ def _signed(key: bytes, text: str) -> str:
     return hmac.new(key, text.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
 
 
-def _same(right: str, said: str) -> bool:
+def _same(right: str, token: str) -> bool:
     """Compare two secrets in constant time, as bytes: texts with non-ASCII characters cannot be compared so."""
-    return hmac.compare_digest(right.encode(), said.encode("utf-8", "replace"))
+    return hmac.compare_digest(right.encode(), token.encode("utf-8", "replace"))

@@ -6,26 +6,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 # Computing takes at most a tenth of the time, however slow it is.
 _TIMES_AS_LONG = 10
 
 
 @dataclass(frozen=True)
-class _Found(Generic[T]):
-    value: T | None
+class _Found(Generic[_T]):
+    value: _T | None
     error: Exception | None
     fresh_until: float
 
 
-class BackgroundValue(Generic[T]):
+class BackgroundValue(Generic[_T]):
     """The result of `find`, cached for some seconds, and at least ten times as long as computing it took."""
 
-    def __init__(self, find: Callable[[], T], seconds: float) -> None:
+    def __init__(self, find: Callable[[], _T], seconds: float) -> None:
         self._find, self._seconds = find, seconds
         self._changed = threading.Condition()
-        self._found: _Found[T] | None = None
+        self._found: _Found[_T] | None = None
         self._is_finding = False
 
     @property
@@ -33,7 +33,7 @@ class BackgroundValue(Generic[T]):
         """Whether a newer value is being computed."""
         return self._is_finding
 
-    def newest(self, patience: float = 0.0) -> T | None:
+    def newest(self, patience: float = 0.0) -> _T | None:
         """The last value at once, however old; null where the first one is not ready after `patience` seconds.
 
         Starts computing a newer one if it is stale. Raises what `find` raised the last time.
@@ -43,7 +43,7 @@ class BackgroundValue(Generic[T]):
             self._changed.wait_for(lambda: self._found is not None, patience)
             return _value(self._found) if self._found else None
 
-    def wait(self) -> T:
+    def wait(self) -> _T:
         """A fresh value, waiting for it. Raises what `find` raises."""
         with self._changed:
             self._begin()
@@ -74,7 +74,7 @@ class BackgroundValue(Generic[T]):
             self._changed.notify_all()
 
 
-def _value(found: "_Found[T]") -> T | None:
+def _value(found: "_Found[_T]") -> _T | None:
     if found.error:
         raise found.error
     return found.value

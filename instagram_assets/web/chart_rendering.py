@@ -59,9 +59,9 @@ def table_columns(answer: ChartData) -> list[str]:
 
 def table_rows(answer: ChartData, words: Words, zone: ZoneInfo) -> list[TableRow]:
     """The rows of the table on the page, at most MOST_LINES."""
-    places = [(place, name) for place, name in enumerate(answer.columns) if name not in answer.chart.hidden]
+    positions = [(position, name) for position, name in enumerate(answer.columns) if name not in answer.chart.hidden]
     return [
-        TableRow([_cell(answer, name, row[place], words, zone) for place, name in places], link)
+        TableRow([_cell(answer, name, row[position], words, zone) for position, name in positions], link)
         for row, link in zip(answer.rows[:MOST_TABLE_ROWS], answer.links[:MOST_TABLE_ROWS], strict=True)
     ]
 
@@ -69,17 +69,17 @@ def table_rows(answer: ChartData, words: Words, zone: ZoneInfo) -> list[TableRow
 def script_data(answer: ChartData, words: Words) -> dict[str, Any]:
     """The input of static/charts.js: numbers, axis titles, and translations of values."""
     kinds = {name: _values_of(answer, name, words) for name in answer.columns if name in _VALUES}
-    told, columns = chart_json(answer), table_columns(answer)
-    places = [answer.columns.index(name) for name in columns]
+    content, columns = chart_json(answer), table_columns(answer)
+    positions = [answer.columns.index(name) for name in columns]
     return {
-        **told,
+        **content,
         "columns": columns,
         "rows": [
             [
-                viral_words(words, row[place]) if name == _REASON else row[place]
-                for place, name in zip(places, columns, strict=True)
+                viral_words(words, row[position]) if name == _REASON else row[position]
+                for position, name in zip(positions, columns, strict=True)
             ]
-            for row in told["rows"]
+            for row in content["rows"]
         ],
         "labels": {name: column_name(words, name) for name in columns},
         "values": kinds,
@@ -117,13 +117,13 @@ def has_few(answer: ChartData) -> bool:
     """Whether a row has too few posts to be reliable."""
     if "few" not in answer.columns:
         return False
-    place = answer.columns.index("few")
-    return any(row[place] for row in answer.rows)
+    position = answer.columns.index("few")
+    return any(row[position] for row in answer.rows)
 
 
 def _values_of(answer: ChartData, name: str, words: Words) -> dict[str, str]:
-    place = answer.columns.index(name)
-    there = {row[place] for row in answer.rows if row[place] is not None}
+    position = answer.columns.index(name)
+    there = {row[position] for row in answer.rows if row[position] is not None}
     return {str(value): words.known(_VALUES[name](value), otherwise=str(value)) for value in there}
 
 

@@ -65,9 +65,9 @@ class Kind(StrEnum):
     collector = "collector"
 
 
-KINDS = {"search": Kind.search, "scrape": Kind.apify, "collect_accounts": Kind.collector}
+_KINDS = {"search": Kind.search, "scrape": Kind.apify, "collect_accounts": Kind.collector}
 """By the name of the job of Dagster."""
-STATUSES: Mapping[State, Sequence[str]] = {
+_STATUSES: Mapping[State, Sequence[str]] = {
     State.queued: WAITING_STATUSES,
     State.running: RUNNING_STATUSES,
     State.done: ("SUCCESS",),
@@ -75,7 +75,7 @@ STATUSES: Mapping[State, Sequence[str]] = {
     State.cancelled: ("CANCELED",),
 }
 """The statuses of Dagster's runs, by state."""
-_STATES = {status: state for state, statuses in STATUSES.items() for status in statuses}
+_STATES = {status: state for state, statuses in _STATUSES.items() for status in statuses}
 _CANCELLING = "CANCELING"
 _STEP_DONE = ("SUCCESS", "SKIPPED")
 _OPEN = (State.queued, State.running)
@@ -126,7 +126,7 @@ async def find_jobs(
     """
     if before is not None:
         _check_id(before)
-    statuses = [status for state in dict.fromkeys(states) for status in STATUSES[state]]
+    statuses = [status for state in dict.fromkeys(states) for status in _STATUSES[state]]
     size = max(1, min(size, MOST_AT_ONCE))
     runs = await services.dagster.runs(
         {HISTORY_TAG: SHOWN_IN_HISTORY}, limit=size + 1, cursor=before, statuses=statuses
@@ -161,8 +161,8 @@ def folder_path(settings: Settings, job: Job) -> Path | None:
 
 async def newest_of(services: Services, folder: str) -> Job | None:
     """The job whose images a folder holds: the last finished one of the history."""
-    wanted = {HISTORY_TAG: SHOWN_IN_HISTORY, FOLDER_TAG: folder}
-    runs = await services.dagster.runs(wanted, limit=1, statuses=STATUSES[State.done])
+    filter_tags = {HISTORY_TAG: SHOWN_IN_HISTORY, FOLDER_TAG: folder}
+    runs = await services.dagster.runs(filter_tags, limit=1, statuses=_STATUSES[State.done])
     return (await _jobs(services, runs))[0] if runs else None
 
 
@@ -190,10 +190,12 @@ async def _jobs(services: Services, runs: Sequence[Run]) -> list[Job]:
 
 def job_of(run: Run, steps: Mapping[str, str], error: str) -> Job:
     """The job of a run; invalid tags, which anybody can write, are ignored."""
-    kind, state, tags = KINDS.get(run.job, Kind.search), _state(run), run.tags
-    said = tags.get(FOLDER_TAG) or (tags.get(PARTITION, "") if kind is Kind.search else "")
+    kind, state, tags = _KINDS.get(run.job, Kind.search), _state(run), run.tags
+    tagged_folder = tags.get(FOLDER_TAG) or (tags.get(PARTITION, "") if kind is Kind.search else "")
     is_imported = IMPORTED_TAG in tags
-    folder = _readable(tags.get(OUT_DIR_TAG, "")) if is_imported else said if is_search_name(said) else ""
+    folder = (
+        _readable(tags.get(OUT_DIR_TAG, "")) if is_imported else tagged_folder if is_search_name(tagged_folder) else ""
+    )
     # For a run that was cancelled in the queue Dagster gives its end as its start, too.
     never_began = state is State.cancelled and run.started == run.ended and not is_imported
     # A re-executed run has the counts of the first until it has its own.
@@ -203,7 +205,7 @@ def job_of(run: Run, steps: Mapping[str, str], error: str) -> Job:
     return Job(
         job_id=run.run_id,
         kind=kind,
-        query=_readable(tags.get(QUERY_TAG, "") or folder or said),
+        query=_readable(tags.get(QUERY_TAG, "") or folder or tagged_folder),
         limit=_number(tags.get(LIMIT_TAG)),
         folder=folder,
         is_cancelling=run.status == _CANCELLING,

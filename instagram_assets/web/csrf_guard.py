@@ -119,8 +119,8 @@ def _at_port(host: str, port: int) -> list[str]:
 
 def _is_cross_site(scope: Scope, method: str) -> bool:
     """Whether the browser marks the request as cross-site or `same-site`, which is another port of this machine."""
-    said = _values(scope, b"sec-fetch-site")
-    if all(site in ("same-origin", "none") for site in said):
+    sites = _values(scope, b"sec-fetch-site")
+    if all(site in ("same-origin", "none") for site in sites):
         return False
     followed = all(_values(scope, name) == [value] for name, value in _FOLLOWED_LINK)
     return not (followed and scope["type"] == "http" and method in SAFE_METHODS)
@@ -170,8 +170,8 @@ async def _answer(scope: Scope, receive: Receive, send: Send, refusal: Refusal, 
         await receive()  # a WebSocket must be received before it is rejected, with a 403 without a text
         await send({"type": "websocket.close", "code": 1008, "reason": refusal.reason[:120]})
         return
-    told = json.dumps({"detail": refusal.reason, "error": refusal.error}) if is_json else f"{refusal.reason}\n"
-    body = told.encode()
+    text = json.dumps({"detail": refusal.reason, "error": refusal.error}) if is_json else f"{refusal.reason}\n"
+    body = text.encode()
     headers = [
         (b"content-type", b"application/json" if is_json else b"text/plain; charset=utf-8"),
         (b"content-length", str(len(body)).encode()),

@@ -56,40 +56,40 @@ class DagsterApi:
         """Start a run of a job of this code location, for all its assets or some; returns the run id."""
         some = {"assetSelection": [{"path": [name]} for name in assets]} if assets else {}
         parameters = {
-            "selector": {"jobName": job, **await self._place_of(job), **some},
+            "selector": {"jobName": job, **await self._repository_of(job), **some},
             "runConfigData": config,
             "executionMetadata": {"tags": tag_pairs(tags)},
         }
-        said = await self._ask(LAUNCH, parameters=parameters)
-        return checked(said["launchRun"], "LaunchRunSuccess")["run"]["runId"]
+        data = await self._query(LAUNCH, parameters=parameters)
+        return checked(data["launchRun"], "LaunchRunSuccess")["run"]["runId"]
 
     async def add_partition(self, definition: str, key: str) -> None:
         """Register a dynamic partition; does nothing if it exists."""
-        place = await self._place_of(None)
-        said = await self._ask(ADD_PARTITION, key=key, definition=definition, repository=place)
-        checked(said["addDynamicPartition"], "AddDynamicPartitionSuccess", "DuplicateDynamicPartitionError")
+        repository = await self._repository_of(None)
+        data = await self._query(ADD_PARTITION, key=key, definition=definition, repository=repository)
+        checked(data["addDynamicPartition"], "AddDynamicPartitionSuccess", "DuplicateDynamicPartitionError")
 
     async def runs(
         self, tags: Mapping[str, str], *, limit: int, cursor: str | None = None, statuses: Sequence[str] = ()
     ) -> list[Run]:
         """The newest runs that have all these tags; `cursor` is the id of the last run of the previous page."""
-        wanted: dict[str, Any] = {"tags": tag_pairs(tags)}
+        run_filter: dict[str, Any] = {"tags": tag_pairs(tags)}
         if statuses:
-            wanted["statuses"] = list(statuses)
-        said = await self._ask(RUNS, filter=wanted, cursor=cursor, limit=limit)
-        return [read_run(found) for found in checked(said["runsOrError"], "Runs")["results"]]
+            run_filter["statuses"] = list(statuses)
+        data = await self._query(RUNS, filter=run_filter, cursor=cursor, limit=limit)
+        return [read_run(found) for found in checked(data["runsOrError"], "Runs")["results"]]
 
     async def run(self, run_id: str) -> Run | None:
         """One run by its id; null when there is none."""
-        said = (await self._ask(ONE_RUN, run=run_id))["runOrError"]
-        return None if said["__typename"] == "RunNotFoundError" else read_run(checked(said, "Run"))
+        data = (await self._query(ONE_RUN, run=run_id))["runOrError"]
+        return None if data["__typename"] == "RunNotFoundError" else read_run(checked(data, "Run"))
 
     async def steps(self, run_ids: Sequence[str]) -> dict[str, Mapping[str, str]]:
         """The steps of some runs, by run id, as in `Run.steps`."""
         if not run_ids:
             return {}
-        said = await self._ask(STEPS, filter={"runIds": list(run_ids)})
-        return {found["runId"]: read_steps(found) for found in checked(said["runsOrError"], "Runs")["results"]}
+        data = await self._query(STEPS, filter={"runIds": list(run_ids)})
+        return {found["runId"]: read_steps(found) for found in checked(data["runsOrError"], "Runs")["results"]}
 
     async def errors(self, run_ids: Sequence[str]) -> dict[str, str]:
         """The error messages of failed runs, by run id; cached, since they change only when an account is erased."""
@@ -97,8 +97,8 @@ class DagsterApi:
             self._errors.clear()
             self._errors_since = changed
         if unknown := [run_id for run_id in run_ids if run_id not in self._errors]:
-            said = await self._ask(ERRORS, filter={"runIds": unknown})
-            for found in checked(said["runsOrError"], "Runs")["results"]:
+            data = await self._query(ERRORS, filter={"runIds": unknown})
+            for found in checked(data["runsOrError"], "Runs")["results"]:
                 self._errors[found["runId"]] = read_error(found)
         known = {run_id: self._errors[run_id] for run_id in run_ids if run_id in self._errors}
         for oldest in list(self._errors)[:-_MOST_CACHED]:
@@ -110,27 +110,27 @@ class DagsterApi:
 
         Raises NotFoundError when there is no such run.
         """
-        said = (await self._ask(EVENTS, run=run_id, cursor=cursor, limit=limit))["logsForRun"]
-        if said["__typename"] == "RunNotFoundError":
+        data = (await self._query(EVENTS, run=run_id, cursor=cursor, limit=limit))["logsForRun"]
+        if data["__typename"] == "RunNotFoundError":
             raise NotFoundError(f"There is no run {run_id}.")
-        found = checked(said, "EventConnection")
+        found = checked(data, "EventConnection")
         read = [read_event(event) for event in found["events"] if is_shown(event)]
         return Events(read, found["cursor"], found["hasMore"])
 
     async def terminate(self, run_id: str) -> None:
         """Cancel a queued or running run. Raises NotFoundError when there is no such run."""
-        said = (await self._ask(TERMINATE, run=run_id, policy="SAFE_TERMINATE"))["terminateRun"]
-        if said["__typename"] == "RunNotFoundError":
+        data = (await self._query(TERMINATE, run=run_id, policy="SAFE_TERMINATE"))["terminateRun"]
+        if data["__typename"] == "RunNotFoundError":
             raise NotFoundError(f"There is no run {run_id}.")
-        if said["__typename"] == "TerminateRunFailure" and (run := await self.run(run_id)):
+        if data["__typename"] == "TerminateRunFailure" and (run := await self.run(run_id)):
             if run.status == "CANCELING":
                 return
             if run.status in _STARTING:  # the run's process checks for this mark when it starts
-                marked = await self._ask(TERMINATE, run=run_id, policy="MARK_AS_CANCELED_IMMEDIATELY")
+                marked = await self._query(TERMINATE, run=run_id, policy="MARK_AS_CANCELED_IMMEDIATELY")
                 checked(marked["terminateRun"], "TerminateRunSuccess")
                 await self._end_what_began(run_id)
                 return
-        checked(said, "TerminateRunSuccess")
+        checked(data, "TerminateRunSuccess")
 
     async def _end_what_began(self, run_id: str) -> None:
         """Terminate a run whose process checked for the mark just before it was set, and so started anyway."""
@@ -138,28 +138,28 @@ class DagsterApi:
             await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
             run = await self.run(run_id)
             if run and run.status == "STARTED":
-                said = (await self._ask(TERMINATE, run=run_id, policy="SAFE_TERMINATE"))["terminateRun"]
-                if said["__typename"] != "TerminateRunFailure":  # it ended meanwhile
-                    checked(said, "TerminateRunSuccess")
+                data = (await self._query(TERMINATE, run=run_id, policy="SAFE_TERMINATE"))["terminateRun"]
+                if data["__typename"] != "TerminateRunFailure":  # it ended meanwhile
+                    checked(data, "TerminateRunSuccess")
                 return
 
     async def daemons(self) -> Mapping[str, bool]:
         """Each daemon that should run, and whether it does."""
-        said = await self._ask(DAEMONS)
-        every = said["instance"]["daemonHealth"]["allDaemonStatuses"]
+        data = await self._query(DAEMONS)
+        every = data["instance"]["daemonHealth"]["allDaemonStatuses"]
         return {daemon["daemonType"]: bool(daemon["healthy"]) for daemon in every if daemon["required"]}
 
-    async def _place_of(self, job: str | None) -> dict[str, str]:
+    async def _repository_of(self, job: str | None) -> dict[str, str]:
         """The repository selector of a job; of the first repository with jobs where none is named."""
-        said = checked((await self._ask(REPOSITORIES))["repositoriesOrError"], "RepositoryConnection")
-        for node in said["nodes"]:
+        data = checked((await self._query(REPOSITORIES))["repositoriesOrError"], "RepositoryConnection")
+        for node in data["nodes"]:
             names = [each["name"] for each in node["jobs"]]
             if job in names if job else names:
                 return {"repositoryName": node["name"], "repositoryLocationName": node["location"]["name"]}
         missing = f"the job {job}" if job else "a code location"
         raise DagsterRefusedError(f"Dagster has not loaded {missing}. See Deployment in its UI for why.")
 
-    async def _ask(self, document: str, **variables: Any) -> dict[str, Any]:
+    async def _query(self, document: str, **variables: Any) -> dict[str, Any]:
         """The data of a GraphQL response; a session per request costs 0.3 ms and is bound to no event loop."""
         import aiohttp
 
@@ -172,16 +172,16 @@ class DagsterApi:
             ):
                 if answer.content_type != "application/json":
                     raise self._down(f"answered with status {answer.status} and {answer.content_type}")
-                said: Any = await answer.json()
+                data: Any = await answer.json()
         except (aiohttp.ClientError, OSError, ValueError) as error:
             reason = f"no answer in {_SECONDS:.0f} s" if isinstance(error, asyncio.TimeoutError) else str(error)
             raise self._down(reason) from error
         # GraphQL has its errors in the body; for an invalid variable Dagster responds with status 500 as well.
-        if not isinstance(said, dict) or not (said.get("data") or said.get("errors")):
+        if not isinstance(data, dict) or not (data.get("data") or data.get("errors")):
             raise self._down(f"answered with status {answer.status} and no GraphQL")
-        if said.get("errors") or not isinstance(said.get("data"), dict):
-            raise DagsterRefusedError(refusal_words([str(error.get("message", "")) for error in said["errors"]]))
-        return said["data"]
+        if data.get("errors") or not isinstance(data.get("data"), dict):
+            raise DagsterRefusedError(refusal_words([str(error.get("message", "")) for error in data["errors"]]))
+        return data["data"]
 
     def _down(self, reason: str) -> DagsterDownError:
         return DagsterDownError(

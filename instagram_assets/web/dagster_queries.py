@@ -139,12 +139,14 @@ class Events:
     has_more: bool
 
 
-def checked(said: dict[str, Any], *kinds: str) -> dict[str, Any]:
+def checked(data: dict[str, Any], *kinds: str) -> dict[str, Any]:
     """A GraphQL result of one of the expected types. Raises DagsterRefusedError with its message for any other."""
-    if said["__typename"] in kinds:
-        return said
-    told = [each["message"] for each in said.get("errors", ())] or [said.get("message", "")]
-    raise DagsterRefusedError(refusal_words(told) if any(told) else f"Dagster refuses it: {said['__typename']}.")
+    if data["__typename"] in kinds:
+        return data
+    messages = [each["message"] for each in data.get("errors", ())] or [data.get("message", "")]
+    raise DagsterRefusedError(
+        refusal_words(messages) if any(messages) else f"Dagster refuses it: {data['__typename']}."
+    )
 
 
 def refusal_words(messages: Sequence[str]) -> str:
@@ -157,43 +159,43 @@ def tag_pairs(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"key": key, "value": value} for key, value in tags.items()]
 
 
-def read_run(said: dict[str, Any]) -> Run:
-    tags = {tag["key"]: tag["value"] for tag in said["tags"]}
-    times = (said["creationTime"], said["startTime"], said["endTime"])
-    assets = ["/".join(asset["path"]) for asset in said["assetSelection"] or ()]
-    return Run(said["runId"], said["jobName"], said["status"], tags, *times, read_steps(said), assets)
+def read_run(data: dict[str, Any]) -> Run:
+    tags = {tag["key"]: tag["value"] for tag in data["tags"]}
+    times = (data["creationTime"], data["startTime"], data["endTime"])
+    assets = ["/".join(asset["path"]) for asset in data["assetSelection"] or ()]
+    return Run(data["runId"], data["jobName"], data["status"], tags, *times, read_steps(data), assets)
 
 
-def read_steps(said: dict[str, Any]) -> dict[str, str]:
-    return {step["stepKey"]: step["status"] or "IN_PROGRESS" for step in said.get("stepStats", ())}
+def read_steps(data: dict[str, Any]) -> dict[str, str]:
+    return {step["stepKey"]: step["status"] or "IN_PROGRESS" for step in data.get("stepStats", ())}
 
 
-def read_error(said: dict[str, Any]) -> str:
+def read_error(data: dict[str, Any]) -> str:
     """Why a run failed: the error of a step if there is one, since it says more than "Execution of run failed. …"."""
-    events = said["eventConnection"]["events"]
+    events = data["eventConnection"]["events"]
     reasons = (_reason(event) for kind in _FAILURES for event in events if event["__typename"] == kind)
     return next(filter(None, reasons), "")
 
 
-def is_shown(said: dict[str, Any]) -> bool:
+def is_shown(data: dict[str, Any]) -> bool:
     """False for events that only Dagster's developers need, and for steps skipped since another failed."""
-    return said["__typename"] in _READ and not said["message"].startswith(_CONSEQUENCE)
+    return data["__typename"] in _READ and not data["message"].startswith(_CONSEQUENCE)
 
 
-def read_event(said: dict[str, Any]) -> Event:
-    kind, step = said["__typename"], said["stepKey"] or ""
+def read_event(data: dict[str, Any]) -> Event:
+    kind, step = data["__typename"], data["stepKey"] or ""
     # Where a step failed, its own event has the reason.
-    tells = kind == "ExecutionStepFailureEvent" or (kind == "RunFailureEvent" and _STEPS_FAILED not in said["message"])
-    seconds = float(said["timestamp"]) / 1_000
-    message = said["message"] or ("The run waits for its turn." if kind == "RunEnqueuedEvent" else "")
-    return Event(seconds, said["level"], step, message, kind, _reason(said) if tells else "")
+    tells = kind == "ExecutionStepFailureEvent" or (kind == "RunFailureEvent" and _STEPS_FAILED not in data["message"])
+    seconds = float(data["timestamp"]) / 1_000
+    message = data["message"] or ("The run waits for its turn." if kind == "RunEnqueuedEvent" else "")
+    return Event(seconds, data["level"], step, message, kind, _reason(data) if tells else "")
 
 
-def _reason(said: dict[str, Any]) -> str:
+def _reason(data: dict[str, Any]) -> str:
     """The message of this package's own error among the causes, else of the first cause, without its class name."""
-    error = said.get("error")
+    error = data.get("error")
     if not error:
-        return str(said["message"]).strip()
+        return str(data["message"]).strip()
     ours = names_below(InstagramAssetsError)
     chain = [error, *error["causes"]]
     first = next((each for each in chain if each["className"] in ours), chain[-1])

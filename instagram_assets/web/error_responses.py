@@ -69,12 +69,12 @@ def error_response(
 ) -> Response:
     """An error response; without `detail` its text is the translation `errors.ERROR`."""
     words = reader_words(request)
-    told = _in_words(words, error, detail)
+    text = _in_words(words, error, detail)
     if is_for_programs(request):
-        content = Problem(detail=_printable(told), error=error).model_dump()
+        content = Problem(detail=_printable(text), error=error).model_dump()
         return JSONResponse(content, status, headers)
     title = words.known(f"errors.title_{status}", otherwise=words("errors.title"))
-    page = render(request, "problem.html", status, page="", title=title, detail=told, number=status)
+    page = render(request, "problem.html", status, page="", title=title, detail=text, number=status)
     page.headers.update(headers or {})
     return page
 
@@ -145,9 +145,9 @@ def _told(request: Request, fault: Mapping[str, Any]) -> str:
     return f"{field}: {reason.rstrip('.')}." if field else f"{reason.rstrip('.')}."
 
 
-def _field(place: Sequence[int | str]) -> str:
+def _field(location: Sequence[int | str]) -> str:
     """The field name `names.0` for ("body", "names", 0); empty for the body itself, or a position in invalid JSON."""
-    return ".".join(map(str, place[1:])) if len(place) > 1 and isinstance(place[1], str) else ""
+    return ".".join(map(str, location[1:])) if len(location) > 1 and isinstance(location[1], str) else ""
 
 
 def _printable(text: str) -> str:

@@ -30,8 +30,8 @@ _one_preview = Lock()
 
 
 @dataclass(frozen=True)
-class Place:
-    """What would happen in one place of the data folder: files and rows; a place may also only be looked through."""
+class AreaPreview:
+    """What would happen in one area of the data folder: files and rows; an area may also only be looked through."""
 
     name: str
     removed: int
@@ -54,15 +54,15 @@ class Preview:
     also: tuple[str, ...]
     posts: int
     images: int
-    places: list[Place]
+    areas: list[AreaPreview]
     words: list[AmbiguousName]
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Progress of an erasure: `wish` is null without a request; `is_unfinished` if an earlier try was stopped."""
+    """Progress of an erasure: `request` is null without a request; `is_unfinished` if an earlier try was stopped."""
 
-    wish: ForgetRequest | None
+    request: ForgetRequest | None
     log: list[str]
     is_unfinished: bool
     can_pause: bool
@@ -97,20 +97,20 @@ def preview(settings: Settings, name: str) -> Preview:
     known = subject.identifiers
     counts = (len(known.post_ids), len(known.images))
     return Preview(
-        name, subject.is_known, subject.was_erased_before, subject.other_names, *counts, _places(steps), words
+        name, subject.is_known, subject.was_erased_before, subject.other_names, *counts, _areas(steps), words
     )
 
 
 def progress(settings: Settings, name: str) -> Progress:
     """The progress of the erasure of one name, and what a person can do."""
     name, folder = canonical(name), pause_folder()
-    wish = forget_requests.current_request(folder) if folder else None
-    if wish and wish.target != _target(name):
-        wish = None
-    log = forget_requests.forget_log_lines(folder) if folder and wish and wish.phase != ForgetPhase.asked else []
-    is_under_way = wish is not None and not wish.phase.is_over
+    request = forget_requests.current_request(folder) if folder else None
+    if request and request.target != _target(name):
+        request = None
+    log = forget_requests.forget_log_lines(folder) if folder and request and request.phase != ForgetPhase.asked else []
+    is_under_way = request is not None and not request.phase.is_over
     stopped = not is_under_way and name in unfinished(settings)
-    return Progress(wish, log, stopped, folder is not None, command_for(name))
+    return Progress(request, log, stopped, folder is not None, command_for(name))
 
 
 def unfinished(settings: Settings) -> list[str]:
@@ -119,7 +119,7 @@ def unfinished(settings: Settings) -> list[str]:
     return [target.value for target in targets if target.kind in ("account", "hashtag")]
 
 
-async def wish_for(services: Services, name: str, confirm: str, *, is_bare: bool = False) -> ForgetRequest:
+async def request_erasure(services: Services, name: str, confirm: str, *, is_bare: bool = False) -> ForgetRequest:
     """Submit a request to erase a name, which `dev` processes.
 
     Raises ForgetError unless the name was typed as confirmation, and ConflictError where no `dev` is running, while
@@ -137,9 +137,9 @@ async def wish_for(services: Services, name: str, confirm: str, *, is_bare: bool
         raise ConflictError(
             f"Nothing was done: runs go on ({', '.join(going)}). Wait for their end or cancel them, then ask again."
         )
-    wish = ForgetRequest(_target(name), is_bare)
-    forget_requests.submit_request(folder, wish)
-    return wish
+    request = ForgetRequest(_target(name), is_bare)
+    forget_requests.submit_request(folder, request)
+    return request
 
 
 async def runs_under_way(services: Services) -> list[str]:
@@ -161,11 +161,11 @@ def _target(name: str) -> str:
     return name if is_hashtag(name) else f"@{name}"
 
 
-def _places(steps: Iterable[Step]) -> list[Place]:
+def _areas(steps: Iterable[Step]) -> list[AreaPreview]:
     found: dict[str, list[int]] = {}
     for step in steps:
         counts = found.setdefault(step.area, [0, 0, 0])
         if step.is_certain:
             counts[0 if step.verb == "remove" else 1] += 1
             counts[2] += step.rows
-    return [Place(name, *counts) for name, counts in found.items()]
+    return [AreaPreview(name, *counts) for name, counts in found.items()]

@@ -9,7 +9,7 @@ import pyarrow as pa
 from upath import UPath
 
 from instagram_assets.arrow import compute
-from instagram_assets.datasets.list_images import Cell, Row, listed_images
+from instagram_assets.datasets.list_images import PostRange, Row, listed_images
 from instagram_assets.datasets.lists import check_images, find_list, kept_in, list_name, partition_of, read_decisions
 from instagram_assets.datasets.manual_overrides import TABLE
 from instagram_assets.errors import NotFoundError, NothingDoneError, NotReadyError, QueryError
@@ -31,25 +31,25 @@ def filter_of_fields(given: Mapping[str, Sequence[str]]) -> Filter:
     known = [field.name for field in fields(Filter)]
     if strange := [name for name in given if name not in known]:
         raise QueryError(f"filter has no field {strange[0][:80]!a}. It has: {', '.join(known)}.")
-    for name, said in given.items():
-        if len(said) > 1 and not isinstance(getattr(Filter(), name), tuple):
-            raise QueryError(f"{name}: {len(said)} values, and it takes one.")
+    for name, values in given.items():
+        if len(values) > 1 and not isinstance(getattr(Filter(), name), tuple):
+            raise QueryError(f"{name}: {len(values)} values, and it takes one.")
     return Filter.of(given)
 
 
-def found_images(lake: UPath, index: LakeIndex, wanted: Filter) -> pa.Array:
+def found_images(lake: UPath, index: LakeIndex, filters: Filter) -> pa.Array:
     """The distinct image_id of all stored images that match a filter, `list_name` and `decided` included."""
-    where = condition_of(wanted, "images")
+    where = condition_of(filters, "images")
     sql = f"SELECT DISTINCT image_id FROM images WHERE image_id IS NOT NULL AND ({where.sql})"
     found = index.query(sql, *where.values)["image_id"].combine_chunks()
-    if not wanted.decided:
+    if not filters.decided:
         return found
     # As in the gallery: where no list is named, there are no decisions.
-    decisions = read_decisions(lake, wanted.list_name) if wanted.list_name else {}
-    if wanted.decided == "undecided":
+    decisions = read_decisions(lake, filters.list_name) if filters.list_name else {}
+    if filters.decided == "undecided":
         return found.filter(compute.invert(compute.is_in(found, value_set=pa.array(decisions, pa.string()))))
-    said = "keep" if wanted.decided == "kept" else "drop"
-    chosen = [image_id for image_id, decision in decisions.items() if decision == said]
+    chosen_decision = "keep" if filters.decided == "kept" else "drop"
+    chosen = [image_id for image_id, decision in decisions.items() if decision == chosen_decision]
     return found.filter(compute.is_in(found, value_set=pa.array(chosen, pa.string())))
 
 
@@ -66,15 +66,15 @@ def check_known(services: Services, image_ids: Sequence[str], name: str) -> None
         index = index_of(services)
     except NotReadyError:
         return
-    asked = pa.array(image_ids, pa.string())
+    requested = pa.array(image_ids, pa.string())
     sql = "SELECT DISTINCT image_id FROM images WHERE image_id IN (SELECT unnest($1::VARCHAR[]))"
     known = index.query(sql, list(image_ids))["image_id"].combine_chunks()
-    strange = asked.filter(compute.invert(compute.is_in(asked, value_set=known))).to_pylist()
+    strange = requested.filter(compute.invert(compute.is_in(requested, value_set=known))).to_pylist()
     if strange and (rest := set(strange) - read_decisions(services.lake, name).keys()):
         raise NotFoundError(f"There is no image {min(rest)} here. Look at the gallery again.")
 
 
-def rows_of(services: Services, name: str) -> Iterator[Row]:
+def kept_rows(services: Services, name: str) -> Iterator[Row]:
     """The rows of the images that a list keeps, with their sources, read from the lake at the locations in the index.
 
     Raises NotFoundError for an unknown list, NothingDoneError for one that keeps nothing, and at once what reading the
@@ -87,7 +87,7 @@ def rows_of(services: Services, name: str) -> Iterator[Row]:
     return chain([next(rows)], rows)
 
 
-def _cells(services: Services, image_ids: Sequence[str]) -> list[Cell] | None:
+def _cells(services: Services, image_ids: Sequence[str]) -> list[PostRange] | None:
     """The partitions (account, month) of these images; null without an index."""
     try:
         index = index_of(services)
@@ -98,7 +98,7 @@ def _cells(services: Services, image_ids: Sequence[str]) -> list[Cell] | None:
         "WHERE account IS NOT NULL AND image_id IN (SELECT unnest($1::VARCHAR[])) "
         "GROUP BY account, date_trunc('month', day) ORDER BY account, first"
     )
-    return [Cell(row["account"], (row["first"], row["last"])) for row in index.rows(sql, list(image_ids))]
+    return [PostRange(row["account"], (row["first"], row["last"])) for row in index.rows(sql, list(image_ids))]
 
 
 def decisions_of(services: Services, name: str) -> Decisions:

@@ -41,10 +41,10 @@ def index_of(services: Services) -> LakeIndex:
     would rebuild it.
     """
     folder = services.settings.folder(INDEX_FOLDER)
-    place = index_handle(folder)
+    handle = index_handle(folder)
     updater = updater_of(folder)
     try:
-        index = place.newest()
+        index = handle.newest()
     except DamagedError as error:
         if updater is None:
             raise

@@ -180,8 +180,8 @@ async def alone_with(services: Services, folders: Iterable[str]) -> AsyncGenerat
 
     Locks are acquired in sorted order, which avoids deadlocks.
     """
-    place = str(services.settings.folder("datasets").absolute())
-    locks = [_locks.setdefault((place, name), asyncio.Lock()) for name in sorted({*folders} - {""})]
+    root = str(services.settings.folder("datasets").absolute())
+    locks = [_locks.setdefault((root, name), asyncio.Lock()) for name in sorted({*folders} - {""})]
     async with AsyncExitStack() as held:
         for lock in locks:
             await held.enter_async_context(lock)

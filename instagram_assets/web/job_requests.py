@@ -11,8 +11,8 @@ from instagram_assets.search.image_search import LONGEST_QUERY, MOST_IMAGES
 from instagram_assets.settings import Settings
 from instagram_assets.web.dependencies import MOST_POSTS
 
-Name = Annotated[str, Field(max_length=300)]
-Names = Annotated[list[Name], Field(max_length=1_000)]
+_Name = Annotated[str, Field(max_length=300)]
+Names = Annotated[list[_Name], Field(max_length=1_000)]
 Day = Annotated[str, Field(max_length=40, description="The day of the oldest post wanted, such as 2026-11-20.")]
 
 
@@ -60,7 +60,7 @@ class SearchBody(_Body):
 class ScrapeBody(_Body):
     """What an actor of Apify is to collect; without names those that its input names. It costs money."""
 
-    name: Annotated[Name, Field(description="The input: posts, reels, profiles, hashtags, or one of your own.")]
+    name: Annotated[_Name, Field(description="The input: posts, reels, profiles, hashtags, or one of your own.")]
     names: Names = []
     newer_than: Day = ""
     again: Annotated[bool, Field(description="Also when the same was scraped within the last twelve hours.")] = False
@@ -73,8 +73,8 @@ class ScrapeBody(_Body):
         from instagram_assets.sources.apify_scrape import check_token
         from instagram_assets.sources.scrape_names import refuse_forgotten_names
 
-        day, asked = parse_day(self.newer_than), load_scrape_request(self.name, settings.apify.inputs_dir)
-        refuse_forgotten_names(asked.of(self.names, day, settings.zone), load_tombstones(settings.folder("privacy")))
+        day, template = parse_day(self.newer_than), load_scrape_request(self.name, settings.apify.inputs_dir)
+        refuse_forgotten_names(template.of(self.names, day, settings.zone), load_tombstones(settings.folder("privacy")))
         check_token(settings.apify)
         config = scrape_run_config(self.name, self.names, day, again=self.again)
         return Start("scrape", config, _told(self.names or [self.name]))
@@ -109,6 +109,6 @@ JobBody = SearchBody | ScrapeBody | CollectionBody
 
 
 def _told(names: Sequence[str]) -> dict[str, str]:
-    told = ", ".join(names)
-    cut = told if len(told) <= LONGEST_QUERY else f"{told[: LONGEST_QUERY - 1]}…"
+    text = ", ".join(names)
+    cut = text if len(text) <= LONGEST_QUERY else f"{text[: LONGEST_QUERY - 1]}…"
     return {QUERY_TAG: cut} if cut else {}

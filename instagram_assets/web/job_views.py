@@ -64,12 +64,12 @@ _COLUMNS = ("kept", "reason")
 class Details:
     """Details of one job from the lake: `left_out` counts candidates by reason; `problem` says why they cannot be read.
 
-    `wish` is the body of `POST /api/run` that starts the same again; empty where the page cannot start it.
+    `body` is the body of `POST /api/run` that starts the same again; empty where the page cannot start it.
     """
 
-    asked: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    requested: Mapping[str, Any] = field(default_factory=dict[str, Any])
     left_out: Mapping[str, int] = field(default_factory=dict[str, int])
-    wish: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    body: Mapping[str, Any] = field(default_factory=dict[str, Any])
     problem: str = ""
 
 
@@ -80,18 +80,18 @@ def details_of(services: Services, job: Job, *, is_newest: bool) -> Details:
     """
     if job.kind is not Kind.search:
         return Details()
-    wish: dict[str, Any] = {"query": job.query}
+    body: dict[str, Any] = {"query": job.query}
     if not job.is_imported:  # a path in jobs of an earlier dashboard
-        wish["folder"] = job.folder
+        body["folder"] = job.folder
     if job.limit:
-        wish["limit"] = job.limit
+        body["limit"] = job.limit
     try:
         request = find_request(services.lake, job.folder) if job.folder else None
         left_out = _left_out(services, job) if is_newest else {}
     except InstagramAssetsError as error:
-        return Details(wish=wish, problem=str(error))
-    asked = _asked(request) if request and request.query == job.query else {}
-    return Details(asked, left_out, wish | asked)
+        return Details(body=body, problem=str(error))
+    requested = _requested(request) if request and request.query == job.query else {}
+    return Details(requested, left_out, body | requested)
 
 
 def took(job: Job, words: Words) -> str:
@@ -101,7 +101,7 @@ def took(job: Job, words: Words) -> str:
     return format_duration((job.finished_at or datetime.now(UTC)) - job.started_at, words)
 
 
-def _asked(request: SearchRequest) -> dict[str, Any]:
+def _requested(request: SearchRequest) -> dict[str, Any]:
     return {name: getattr(request, name) for name in _ASKED}
 
 

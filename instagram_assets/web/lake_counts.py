@@ -91,7 +91,7 @@ def _stamp(path: UPath) -> object:
     if not is_local(path):
         return None
     try:
-        told = Path(path.path).stat()
+        stat = Path(path.path).stat()
     except OSError:
         return None
-    return told.st_ino, told.st_size, told.st_mtime_ns
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns

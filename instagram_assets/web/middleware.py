@@ -46,7 +46,7 @@ class Headers:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 # A self-contained document may set its own content security policy.
-                own = [said for said in headers.getlist(_POLICY) if "default-src" in said]
+                own = [policy for policy in headers.getlist(_POLICY) if "default-src" in policy]
                 for name, value in _ALWAYS.items():
                     headers[name] = value
                 if own:
@@ -64,7 +64,7 @@ def _keeping(scope: Scope, status: int) -> str:
     return "no-cache" if scope["path"].startswith("/static/") else _NEVER
 
 
-MOST_BYTES = 1 << 20
+_MOST_BYTES = 1 << 20
 _BODY_SECONDS = 30.0
 
 
@@ -89,7 +89,7 @@ class SmallBodies:
             return
         if body is None:
             return
-        if len(body) > MOST_BYTES:
+        if len(body) > _MOST_BYTES:
             await _refuse_body(413, "body_too_large", scope, receive, send)
             return
         whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
@@ -104,7 +104,7 @@ async def _read_body(receive: Receive) -> bytes | None:
     """The body, or as much of it as shows that it is too large; null where the client has disconnected."""
     body = bytearray()
     message: Message = {"type": "http.request", "more_body": True}
-    while message.get("more_body") and len(body) <= MOST_BYTES:
+    while message.get("more_body") and len(body) <= _MOST_BYTES:
         message = await receive()
         if message["type"] != "http.request":
             return None
@@ -177,9 +177,9 @@ class LoginGate:
         path = request.url.path
         if not self._access.is_demanded or path in _OPEN_PATHS or path.startswith("/static/"):
             return None
-        kind, _, said = request.headers.get("authorization", "").partition(" ")
+        kind, _, token = request.headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer":
-            return refused_token(request, self._access, said.strip())
+            return refused_token(request, self._access, token.strip())
         if request.scope[SESSION]:
             return None
         if not is_for_programs(request) and "hx-request" not in request.headers:
@@ -204,10 +204,10 @@ def _no_address(request: Request) -> Response | None:
     return error_response(request, 404, "not_found")
 
 
-def refused_token(request: Request, access: Access, said: str) -> Response | None:
+def refused_token(request: Request, access: Access, token: str) -> Response | None:
     """The error response to a wrong token, or one sent too soon after many wrong ones; null for the right one."""
     try:
-        if access.is_token(said, request.client.host if request.client else ""):
+        if access.is_token(token, request.client.host if request.client else ""):
             return None
     except TooManyTriesError as error:
         headers = {"Retry-After": str(int(error.seconds) + 1)}

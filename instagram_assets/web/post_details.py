@@ -46,13 +46,13 @@ def read_post(root: UPath, row: dict[str, Any]) -> PostInLake:
 def _row(
     root: UPath, table: str, row: dict[str, Any], columns: Sequence[str] | None, found: PostInLake
 ) -> dict[str, Any] | None:
-    wanted = None if columns is None else ["post_id", *columns]
+    names = None if columns is None else ["post_id", *columns]
     try:
-        rows = read_table(root, table, [row["account"]], (row["day"], row["day"]), wanted)
+        rows = read_table(root, table, [row["account"]], (row["day"], row["day"]), names)
     except StorageError as error:
         found.problems.append(str(error))
         return None
-    numbers = [place for place, post_id in enumerate(rows["post_id"].to_pylist()) if post_id == row["post_id"]]
+    numbers = [position for position, post_id in enumerate(rows["post_id"].to_pylist()) if post_id == row["post_id"]]
     return nan_as_none(rows.slice(numbers[0], 1).to_pylist())[0] if numbers else None
 
 
@@ -63,8 +63,8 @@ def _rule(root: UPath, kind: str, found: PostInLake) -> str | None:
     try:
         for path in files(root, "viral_labels"):
             rows = read_rows(path, "viral_labels", None, ("kind", "rule"))
-            place = compute.index(rows["kind"], kind).as_py()
-            return rows["rule"][place].as_py() if place >= 0 else None
+            position = compute.index(rows["kind"], kind).as_py()
+            return rows["rule"][position].as_py() if position >= 0 else None
     except StorageError as error:
         found.problems.append(str(error))
     return None

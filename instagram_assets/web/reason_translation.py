@@ -87,8 +87,8 @@ def viral_words(words: Words, reason: str | None) -> str:
             return words(f"viral.{name}", **_values(words, match))
     parts = [_THRESHOLD.fullmatch(part) for part in re.split(r", (?=\d)", reason or "")]
     if found := [part for part in parts if part]:
-        told = [words("viral.threshold", **_values(words, part)) for part in found]
-        return ", ".join(told) if len(found) == len(parts) else reason or ""
+        texts = [words("viral.threshold", **_values(words, part)) for part in found]
+        return ", ".join(texts) if len(found) == len(parts) else reason or ""
     return reason or ""
 
 

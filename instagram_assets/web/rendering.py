@@ -39,9 +39,9 @@ def format_duration(length: timedelta, words: Words) -> str:
     return words("job.hours", hours=seconds // 3_600, minutes=seconds % 3_600 // 60)
 
 
-FOLDER = Path(__file__).parent
+WEB_FOLDER = Path(__file__).parent
 THEMES = ("auto", "light", "dark")
-PAGES = ("start", "morning", "gallery", "insights", "collect", "history", "accounts", "status")
+_PAGES = ("start", "morning", "gallery", "insights", "collect", "history", "accounts", "status")
 """The pages of the navigation, by the names of their routes; their titles are the words `nav.NAME`."""
 
 
@@ -64,9 +64,9 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
         csrf=csrf_token(request),
         is_logged_in=bool(request.scope.get(SESSION)),
         is_paused=is_paused(),
-        pages=PAGES,
+        pages=_PAGES,
         version=__version__,
-        stamp=stamp(),
+        stamp=static_version(),
         limits=LIMITS,
         in_words=partial(reason_words, words),
         why_viral=partial(viral_words, words),
@@ -81,10 +81,10 @@ def words_of(request: Request) -> Words:
 
 
 @cache
-def stamp() -> str:
+def static_version() -> str:
     """The version in URLs of static files, which changes with their content, so that browsers can cache them."""
     found = sha256()
-    for path in sorted((FOLDER / "static").iterdir()):
+    for path in sorted((WEB_FOLDER / "static").iterdir()):
         found.update(path.read_bytes())
     return found.hexdigest()[:12]
 
@@ -93,7 +93,7 @@ def stamp() -> str:
 def environment() -> Environment:
     """The Jinja environment: all values are escaped, and an undefined variable is an error."""
     made = Environment(
-        loader=FileSystemLoader(FOLDER / "templates"),
+        loader=FileSystemLoader(WEB_FOLDER / "templates"),
         autoescape=select_autoescape(default=True, default_for_string=True),
         undefined=StrictUndefined,
         trim_blocks=True,

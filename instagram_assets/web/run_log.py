@@ -20,7 +20,7 @@ _WARNS = ("WARNING", "ERROR", "CRITICAL")
 
 
 @dataclass(frozen=True)
-class Lines:
+class _Lines:
     """Lines of a log and the cursor behind them; `skipped` lines before them are left out."""
 
     events: Sequence[Event]
@@ -29,7 +29,7 @@ class Lines:
     skipped: bool = False
 
 
-async def lines_of(dagster: DagsterApi, run_id: str, cursor: str | None, *, only_warnings: bool) -> Lines:
+async def lines_of(dagster: DagsterApi, run_id: str, cursor: str | None, *, only_warnings: bool) -> _Lines:
     """The next lines after a cursor; where few of them are warnings, further pages are read."""
     found: list[Event] = []
     cursor, has_more = cursor or "", True
@@ -39,10 +39,10 @@ async def lines_of(dagster: DagsterApi, run_id: str, cursor: str | None, *, only
         cursor, has_more = page.cursor, page.has_more
         if not has_more or len(found) >= _PAGE:
             break
-    return Lines(found, cursor, has_more)
+    return _Lines(found, cursor, has_more)
 
 
-async def last_lines(dagster: DagsterApi, run_id: str, *, only_warnings: bool) -> Lines:
+async def last_lines(dagster: DagsterApi, run_id: str, *, only_warnings: bool) -> _Lines:
     """The last lines of a log; Dagster can only page from the beginning, so all before them is read.
 
     For a log too long for the time limit, the last of what was read in time; its cursor continues from there.
@@ -58,7 +58,7 @@ async def last_lines(dagster: DagsterApi, run_id: str, *, only_warnings: bool) -
         cursor, has_more = page.cursor, page.has_more
         if not has_more or monotonic() > until:
             break
-    return Lines(list(kept), cursor, has_more, count > len(kept))
+    return _Lines(list(kept), cursor, has_more, count > len(kept))
 
 
 def _warns(event: Event) -> bool:
@@ -68,9 +68,9 @@ def _warns(event: Event) -> bool:
 def check_cursor(cursor: str) -> None:
     """Raise NotFoundError for an invalid cursor: Dagster's are base64 of JSON with a number."""
     try:
-        said: Any = json.loads(base64.b64decode(cursor[: _LONGEST_CURSOR + 1], validate=True))
-        kind, place = said["type"], said["value"]
-        is_one = kind == "STORAGE_ID" and type(place) is int and -1 <= place < 1 << 63  # before the first: -1
+        content: Any = json.loads(base64.b64decode(cursor[: _LONGEST_CURSOR + 1], validate=True))
+        kind, position = content["type"], content["value"]
+        is_one = kind == "STORAGE_ID" and type(position) is int and -1 <= position < 1 << 63  # before the first: -1
     except (ValueError, TypeError, KeyError, RecursionError):
         is_one = False
     if not is_one or len(cursor) > _LONGEST_CURSOR:

@@ -18,13 +18,13 @@ from instagram_assets.media.url_index import StoredMedia, UrlIndex
 from instagram_assets.schemas.search import DROPPED, KEPT, Decision, Override
 from instagram_assets.search.search_requests import search_folder
 from instagram_assets.storage.fingerprints import url_identity
-from instagram_assets.storage.image_folder_state import read_manifest
+from instagram_assets.storage.image_folder_state import read_folder_manifest
 from instagram_assets.storage.lake import read_table
 from instagram_assets.web.collection_jobs import find_job, folder_of
 from instagram_assets.web.dependencies import Services
 
-Row = dict[str, Any]
-T = TypeVar("T")
+_Row = dict[str, Any]
+_T = TypeVar("_T")
 _SECONDS = 3.0
 _MOST_REMEMBERED = 200
 _folders: dict[tuple[str, str], tuple[float, str]] = {}
@@ -92,18 +92,18 @@ def images_of(services: Services, search: str) -> list[Picture]:
         return []
     folder = search_folder(settings, search)
     by_hand = read_overrides(lake, search)
-    of_lake: dict[str, Row] = {}
+    of_lake: dict[str, _Row] = {}
     for row in read_table(lake, "search_dataset", [search]).to_pylist():
         of_lake.setdefault(row["image_id"] or "", row)
-    fetched: dict[str, Row] = {}
+    fetched: dict[str, _Row] = {}
     images = read_table(lake, "search_images", [search]).to_pylist()
     for row in images:
         if row["image_id"]:
             fetched.setdefault(row["image_id"], row)
-    lines = read_manifest(folder)
+    lines = read_folder_manifest(folder)
     has_manifest = lines is not None
     if lines is None:
-        lines = list(of_lake.values()) or read_manifest(settings.folder("reports") / "search" / search) or []
+        lines = list(of_lake.values()) or read_folder_manifest(settings.folder("reports") / "search" / search) or []
     for image_id, row in _just_fetched(services, search, images).items():
         fetched.setdefault(image_id, row)
     find = _Finder(settings.folder("media"), folder, fetched, has_manifest=has_manifest)
@@ -114,7 +114,7 @@ def images_of(services: Services, search: str) -> list[Picture]:
     return sorted(there, key=lambda picture: picture.place is not Place.kept)
 
 
-def shown(pictures: Sequence[Picture], show: Show) -> list[Picture]:
+def matching_images(pictures: Sequence[Picture], show: Show) -> list[Picture]:
     """The images that match a selection."""
     match show:
         case Show.all:
@@ -129,7 +129,7 @@ def shown(pictures: Sequence[Picture], show: Show) -> list[Picture]:
 
 def counts_of(pictures: Sequence[Picture]) -> dict[str, int]:
     """The number of images of each selection."""
-    return {show.value: len(shown(pictures, show)) for show in Show}
+    return {show.value: len(matching_images(pictures, show)) for show in Show}
 
 
 def find_image(pictures: Iterable[Picture], name: str) -> Picture:
@@ -145,12 +145,12 @@ async def find_picture(services: Services, job_id: str, name: str) -> Picture:
 
     The list is cached for a moment: a page of sixty images makes sixty requests.
     """
-    place = services.dagster.url, job_id
-    looked_up, search = _folders.get(place, (0.0, None))
+    key = services.dagster.url, job_id
+    looked_up, search = _folders.get(key, (0.0, None))
     if search is None or monotonic() - looked_up >= _SECONDS:
-        _folders.pop(place, None)
+        _folders.pop(key, None)
         search = folder_of(await find_job(services, job_id))
-        _remember(_folders, place, (monotonic(), search))
+        _remember(_folders, key, (monotonic(), search))
     listed_at, listed = _listed.get((str(services.lake), search), (0.0, {}))
     if monotonic() - listed_at < _SECONDS and name in listed and listed[name].path.is_file():
         return listed[name]
@@ -164,7 +164,7 @@ def forget_jobs() -> None:
     _folders.clear()
 
 
-def _remember(memory: dict[tuple[str, str], T], key: tuple[str, str], value: T) -> None:
+def _remember(memory: dict[tuple[str, str], _T], key: tuple[str, str], value: _T) -> None:
     if len(memory) >= _MOST_REMEMBERED:
         memory.clear()
     memory[key] = value
@@ -173,10 +173,10 @@ def _remember(memory: dict[tuple[str, str], T], key: tuple[str, str], value: T) 
 class _Finder:
     """Finds the files of a search's images: only in its folder and the media store, never through symbolic links."""
 
-    def __init__(self, media: Path, folder: Path, fetched: Mapping[str, Row], *, has_manifest: bool) -> None:
+    def __init__(self, media: Path, folder: Path, fetched: Mapping[str, _Row], *, has_manifest: bool) -> None:
         self._media, self._folder, self._fetched, self._has_manifest = media, folder, fetched, has_manifest
 
-    def judged(self, line: Row, of_lake: Row, override: Override | None) -> Picture | None:
+    def judged(self, line: _Row, of_lake: _Row, override: Override | None) -> Picture | None:
         """The image of a line of the manifest; null where its file is gone."""
         image_id: str = line["image_id"]
         file: str | None = line.get("file")
@@ -203,7 +203,7 @@ class _Finder:
             is_pending=_is_pending(line, override, deleted),
         )
 
-    def candidate(self, row: Row, override: Override | None) -> Picture | None:
+    def candidate(self, row: _Row, override: Override | None) -> Picture | None:
         """An image that was fetched but not yet classified as kept or left out."""
         path = self._stored(row["image_id"])
         if path is None:
@@ -226,11 +226,11 @@ class _Finder:
             path = self._media / row["path"]
             if path.is_file() and path.resolve().is_relative_to(self._media.resolve()):
                 return path
-        places = (self._media / image_id[:2] / f"{image_id}{extension}" for extension in _EXTENSIONS)
-        return next((path for path in places if image_id.isalnum() and path.is_file()), None)
+        paths = (self._media / image_id[:2] / f"{image_id}{extension}" for extension in _EXTENSIONS)
+        return next((path for path in paths if image_id.isalnum() and path.is_file()), None)
 
     @staticmethod
-    def _picture(row: Row, path: Path, *, override: Override | None, **given: Any) -> Picture:
+    def _picture(row: _Row, path: Path, *, override: Override | None, **given: Any) -> Picture:
         stat = path.stat()
         return Picture(
             image_id=row["image_id"],
@@ -248,7 +248,7 @@ class _Finder:
         )
 
 
-def _is_pending(line: Row, override: Override | None, deleted: bool) -> bool:
+def _is_pending(line: _Row, override: Override | None, deleted: bool) -> bool:
     """Whether the folder has not been rewritten since a person decided about the image, or withdrew the decision."""
     if override is None:
         return line.get("by_hand") in ("kept", "dropped")
@@ -258,7 +258,7 @@ def _is_pending(line: Row, override: Override | None, deleted: bool) -> bool:
     return not done and not (deleted and override.decision == "drop")
 
 
-def _just_fetched(services: Services, search: str, images: Sequence[Row]) -> dict[str, Row]:
+def _just_fetched(services: Services, search: str, images: Sequence[_Row]) -> dict[str, _Row]:
     """Images being fetched by the current run and not yet in any table: those whose URL has been downloaded."""
     results = read_table(services.lake, "search_results", [search]).to_pylist()
     spoken_of = {row["url"] for row in images}
@@ -268,7 +268,7 @@ def _just_fetched(services: Services, search: str, images: Sequence[Row]) -> dic
         return {}
     addresses = {url_identity(url): None for row in new for url in (row["url"], row["fallback_url"]) if url}
     known = _entries(index, addresses)
-    found: dict[str, Row] = {}
+    found: dict[str, _Row] = {}
     for row in new:
         entries = (known.get(url_identity(url)) for url in (row["url"], row["fallback_url"]) if url)
         if entry := next((entry for entry in entries if entry), None):
@@ -287,9 +287,9 @@ def _entries(file: Path, identities: Iterable[str]) -> dict[str, StoredMedia]:
         index.close()
 
 
-def _once(lines: Iterator[Row]) -> dict[str, Row]:
+def _once(lines: Iterator[_Row]) -> dict[str, _Row]:
     """The first line of each image, or the one that is kept."""
-    found: dict[str, Row] = {}
+    found: dict[str, _Row] = {}
     for line in lines:
         if line["image_id"] not in found or (line["kept"] and not found[line["image_id"]]["kept"]):
             found[line["image_id"]] = line

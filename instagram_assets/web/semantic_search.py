@@ -113,12 +113,12 @@ class _Tower:
         self._tried_at = float("-inf")
         self._texts: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
 
-    def vector(self, text: str, wanted: str) -> NDArray[np.float32]:
+    def vector(self, text: str, model: str) -> NDArray[np.float32]:
         """The unit vector of a text by the model with this label. Raises NotReadyError and ModelError."""
         embedder = self._loaded()
-        if self._label != wanted:
+        if self._label != model:
             raise ModelError(
-                f"The images were embedded by {wanted}, and the settings name {self._label}: what one says means "
+                f"The images were embedded by {model}, and the settings name {self._label}: what one says means "
                 "nothing to the other. Name that model in INSTAGRAM_ASSETS_MODELS__EMBEDDING_MODEL, or embed the "
                 "images again: instagram-assets materialize embeddings."
             )

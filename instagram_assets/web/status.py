@@ -64,7 +64,7 @@ class PlatformStatus:
         return not (self.tables or self.landed or self.waits)
 
 
-def counted(services: Services) -> BackgroundValue[PlatformStatus]:
+def cached_status(services: Services) -> BackgroundValue[PlatformStatus]:
     """The status of this data folder, cached for some seconds."""
     settings = services.settings
     key = (str(settings.data_dir.absolute()), settings.lake_uri, forget_requests.last_change())
@@ -104,8 +104,8 @@ def read_status(settings: Settings) -> PlatformStatus:
 def in_words(platform: PlatformStatus, now: Sequence[Fact], words: Words) -> PlatformStatus:
     """The status with current facts about Dagster added, each translated."""
     needs = _most_pressing([*now, *platform.needs])
-    told = ([fact.told(words) for fact in facts] for facts in (needs, platform.waits, platform.to_know))
-    return replace(platform, **dict(zip(("needs", "waits", "to_know"), told, strict=True)))
+    texts = ([fact.translated(words) for fact in facts] for facts in (needs, platform.waits, platform.to_know))
+    return replace(platform, **dict(zip(("needs", "waits", "to_know"), texts, strict=True)))
 
 
 async def of_dagster(services: Services, patience: float = 3.0) -> list[Fact]:

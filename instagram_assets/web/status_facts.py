@@ -40,7 +40,7 @@ class Fact:
     run: str = ""
     title: str = ""
 
-    def told(self, words: Words) -> "Fact":
+    def translated(self, words: Words) -> "Fact":
         """The fact with its translated title, and a translated remedy where it has none."""
         one = f"status.facts_one.{self.name}"
         name = one if self.count == 1 and one in words.texts else f"status.facts.{self.name}"

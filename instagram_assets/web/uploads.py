@@ -21,13 +21,13 @@ from starlette.requests import ClientDisconnect
 from instagram_assets.automation.forget_requests import refuse_while_paused
 from instagram_assets.errors import DiskFullError, FileError, InstagramAssetsError, StorageError
 from instagram_assets.ingest.folder_scan import is_ignored, is_named_as_export, is_named_as_table
-from instagram_assets.ingest.reader.file_types import HEAD, data_kind, text_kind
+from instagram_assets.ingest.reader.file_types import TYPE_HEAD_BYTES, data_kind, text_kind
 from instagram_assets.media.format_detection import is_binary, text_format
 from instagram_assets.report.safe_text import first_control_character
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import make_folder, refusal, sweep_in, sync_folders, temporary_beside
 from instagram_assets.storage.fingerprints import file_sha256
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 ENDINGS = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".xlsx", ".xlsm", ".zip", ".gz", ".xz")
 """What a browser offers to choose; `.gz` and `.xz` are taken of the first five only."""
@@ -67,12 +67,12 @@ async def take(
     name: str,
     chunks: AsyncIterator[bytes],
     settings: Settings,
-    said: int | None = None,
+    announced: int | None = None,
     modified: datetime | None = None,
 ) -> Uploaded:
     """Stream an upload into the inbox under this name, with a number appended where other content has that name.
 
-    `said` is the announced size in bytes; `modified`, when the file was last written at its source, becomes its
+    `announced` is the announced size in bytes; `modified`, when the file was last written at its source, becomes its
     modification time, which dates records without an observation time. Memory use is constant, and the inbox does not
     see the file before it is complete and synced. Raises FileError for an invalid name and for an incomplete upload,
     NotTakenError for what is no export, PausedError during an erasure, TooLargeError above `web.max_upload_mb`,
@@ -80,12 +80,12 @@ async def take(
     """
     name, inbox = plain_name(name), settings.folder("inbox")
     most = settings.web.max_upload_mb << 20
-    _refuse_large(name, said or 0, most, settings)
-    temporary = await run_in_threadpool(_prepare, inbox, name, said or 0)
+    _refuse_large(name, announced or 0, most, settings)
+    temporary = await run_in_threadpool(_prepare, inbox, name, announced or 0)
     try:
         written = await _write(name, chunks, temporary, most, settings)
-        if said is not None and written.bytes != said:
-            raise FileError(name, f"{written.bytes:,} of {said:,} bytes came", "Send it again")
+        if announced is not None and written.bytes != announced:
+            raise FileError(name, f"{written.bytes:,} of {announced:,} bytes came", "Send it again")
         return await run_in_threadpool(_publish, temporary, inbox / name, written, modified)
     except OSError as error:
         raise _refused(inbox / name, error) from error
@@ -166,9 +166,9 @@ async def _write(name: str, chunks: AsyncIterator[bytes], to: Path, most: int, s
         async for chunk in _in_time(name, chunks):
             buffer += chunk
             _refuse_large(name, total + len(buffer), most, settings)
-            if len(buffer) >= _BUFFER or (stream is None and len(buffer) >= HEAD):
+            if len(buffer) >= _BUFFER or (stream is None and len(buffer) >= TYPE_HEAD_BYTES):
                 if stream is None:
-                    refuse_kind(name, bytes(buffer[:HEAD]))
+                    refuse_kind(name, bytes(buffer[:TYPE_HEAD_BYTES]))
                     stream = await run_in_threadpool(open, to, "xb")
                 await run_in_threadpool(refuse_while_paused)  # an erasure may have begun since the first byte
                 await run_in_threadpool(_append, stream, bytes(buffer), digest)
@@ -218,7 +218,7 @@ def _publish(temporary: Path, final: Path, written: _Written, modified: datetime
     now = datetime.now(UTC)
     if modified is not None and 0 < modified.timestamp() < now.timestamp():
         os.utime(temporary, (now.timestamp(), modified.timestamp()))
-    with alone_in(final.parent):  # if two uploads choose the same name at once
+    with folder_lock(final.parent):  # if two uploads choose the same name at once
         path, is_new = next(filter(None, (_placed(temporary, final, number, written) for number in count(1))))
     sync_folders([final.parent])
     return Uploaded(path.name, written.bytes, written.sha256, is_new)
@@ -266,5 +266,5 @@ def _named(temporary: Path, path: Path) -> bool:
 
 
 def _refused(path: Path, error: OSError) -> StorageError:
-    told = refusal(path, error)
-    return DiskFullError(str(told)) if error.errno in _FULL else told
+    problem = refusal(path, error)
+    return DiskFullError(str(problem)) if error.errno in _FULL else problem

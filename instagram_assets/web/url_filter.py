@@ -21,13 +21,13 @@ UrlFilter = Annotated[Filter, Depends(filter_of_request)]
 """A parameter of a route that gets the filter in its query string."""
 
 
-MOST_ROWS = 500
+_MOST_ROWS = 500
 """Rows of one answer."""
 LARGEST_OFFSET = 2**31 - 1
 
 Offset = Annotated[int, Query(ge=0, le=LARGEST_OFFSET, description="Rows to pass over")]
-Limit = Annotated[int, Query(ge=1, le=MOST_ROWS, description="Rows of the answer at most")]
-_Texts = Annotated[list[str], Query(default_factory=list, max_length=MOST_ROWS)]
+Limit = Annotated[int, Query(ge=1, le=_MOST_ROWS, description="Rows of the answer at most")]
+_Texts = Annotated[list[str], Query(default_factory=list, max_length=_MOST_ROWS)]
 _Text = Annotated[str, Query(max_length=300)]
 
 
@@ -83,7 +83,7 @@ class Chip:
 
 
 def chips_of(
-    wanted: Filter, words: Words, in_fields: Collection[str] = _OF_INSIGHTS, clusters: ClusterNames = NO_NAMES
+    filters: Filter, words: Words, in_fields: Collection[str] = _OF_INSIGHTS, clusters: ClusterNames = NO_NAMES
 ) -> list[Chip]:
     """The selected values that have no field in the form, in the order of the filter."""
 
@@ -91,25 +91,25 @@ def chips_of(
         return clusters.label(str(value)) if field == "cluster" else _text(field, value, words)
 
     found: list[Chip] = []
-    for field, value in _said(wanted):
+    for field, value in _set_fields(filters):
         if field in in_fields:
             continue
         name = words(f"filter.fields.{field}")
         if isinstance(value, tuple):
             rest = {text: tuple(other for other in value if other != text) for text in value}
             found += [
-                Chip(field, name, text_of(field, text), wanted.but(**{field: left})) for text, left in rest.items()
+                Chip(field, name, text_of(field, text), filters.but(**{field: left})) for text, left in rest.items()
             ]
         else:
-            without = wanted.but(**{field: getattr(Filter(), field)})
+            without = filters.but(**{field: getattr(Filter(), field)})
             found.append(Chip(field, name, text_of(field, value), without))
     return found
 
 
-def kept_fields(wanted: Filter, shown: Collection[str]) -> list[tuple[str, str]]:
+def kept_fields(filters: Filter, shown: Collection[str]) -> list[tuple[str, str]]:
     """Names and values that the form submits as hidden fields, including those of its list of accounts."""
     found: list[tuple[str, str]] = []
-    for field, value in _said(wanted):
+    for field, value in _set_fields(filters):
         if isinstance(value, tuple):
             found += [(field, text) for text in value]
         elif field not in shown:
@@ -117,15 +117,15 @@ def kept_fields(wanted: Filter, shown: Collection[str]) -> list[tuple[str, str]]
     return found
 
 
-def address(path: str, wanted: Filter, also: Mapping[str, str]) -> str:
+def address(path: str, filters: Filter, also: Mapping[str, str]) -> str:
     """The URL of a page with a filter."""
-    query = wanted.to_query(**also)
+    query = filters.to_query(**also)
     return f"{path}?{query}" if query else path
 
 
-def _said(wanted: Filter) -> list[tuple[str, object]]:
+def _set_fields(filters: Filter) -> list[tuple[str, object]]:
     nothing = Filter()
-    both = [(field.name, getattr(wanted, field.name), getattr(nothing, field.name)) for field in fields(Filter)]
+    both = [(field.name, getattr(filters, field.name), getattr(nothing, field.name)) for field in fields(Filter)]
     return [(name, value) for name, value, empty in both if value != empty]
 
 

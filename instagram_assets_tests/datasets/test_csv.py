@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instagram_assets.datasets.csv import CsvCounts, columns_of, read_csv, write_csv
-from instagram_assets.datasets.merged_records import CAPTION_COLUMNS, COLUMNS, merged_records
+from instagram_assets.datasets.csv import CsvCounts, keys_of_records, read_csv, write_csv
+from instagram_assets.datasets.merged_records import CAPTION_COLUMNS, RECORD_COLUMNS, merged_records
 from instagram_assets.datasets.table_parts import one_part
 from instagram_assets.errors import ContractError, FileError
 from instagram_assets_tests.datasets.tables import caption, captions, image, images, post, posts
@@ -31,7 +31,7 @@ _VALUES = {
     pa.list_(pa.string()): st.lists(_TEXT | st.none() | st.just("N"), max_size=4),
     pa.list_(pa.float64()): st.lists(st.floats(allow_nan=False, allow_infinity=False) | st.none(), max_size=4),
 }
-_ALL_COLUMNS = (*COLUMNS, *CAPTION_COLUMNS)
+_ALL_COLUMNS = (*RECORD_COLUMNS, *CAPTION_COLUMNS)
 _RECORDS = st.lists(
     st.fixed_dictionaries({column.name: st.none() | _VALUES[column.type] for column in _ALL_COLUMNS}).map(
         lambda record: {**record, "kind": "post"}
@@ -47,7 +47,7 @@ def _expected(record: dict[str, Any]) -> dict[str, Any]:
 
 def _line(path: Path, record: dict[str, Any], **options: Any) -> str:
     """The cells of one record, as text."""
-    write_csv([record], path, kind="post", impression=False, columns=columns_of([record]), **options)
+    write_csv([record], path, kind="post", impression=False, columns=keys_of_records([record]), **options)
     return path.read_bytes().decode("utf-8-sig").removesuffix("\r\n").split("\r\n", 1)[1]
 
 
@@ -96,7 +96,7 @@ def test_an_ordinary_file_looks_as_its_users_know_it(tmp_path: Path):
         "biography": None,
     }
     path = tmp_path / "post.csv"
-    columns = columns_of([record])
+    columns = keys_of_records([record])
     write_csv(
         [{**record, "commentsCount": 10, "followersCount": 160}],
         path,
@@ -213,7 +213,7 @@ def test_captions_of_pictures_are_one_cell_and_come_back(tmp_path: Path):
     table = images(*(image("1", position) for position in range(3)))
     made = captions(caption("10" * 4, "a cat, a dog"), caption("12" * 4, "a cat", score=None))
     records = list(merged_records(one_part(posts=posts(post("1")), images=table, captions=made), "all", captions=True))
-    write_csv(records, tmp_path / "p.csv", kind="post", columns=columns_of(records))
+    write_csv(records, tmp_path / "p.csv", kind="post", columns=keys_of_records(records))
     assert b',"a cat\\, a dog,\\N,a cat","0.25,\\N,\\N",' in (tmp_path / "p.csv").read_bytes()
     (back,) = read_csv(tmp_path / "p.csv")
     assert back["imageCaptions"] == ["a cat, a dog", None, "a cat"]
@@ -225,7 +225,7 @@ def test_captions_of_pictures_are_one_cell_and_come_back(tmp_path: Path):
 )
 def test_foreign_records_without_known_numbers_have_no_impression(tmp_path: Path, hidden: dict[str, Any]):
     record = {"likesCount": 3, "commentsCount": 1, "followersCount": 10, **hidden}
-    write_csv([record], tmp_path / "p.csv", kind="post", columns=columns_of([record]))
+    write_csv([record], tmp_path / "p.csv", kind="post", columns=keys_of_records([record]))
     assert next(read_csv(tmp_path / "p.csv"))["impression"] is None
 
 
@@ -238,7 +238,7 @@ def test_foreign_columns_follow_the_known_ones_in_readable_form(tmp_path: Path):
         "id": "1",
     }
     path = tmp_path / "p.csv"
-    write_csv([record], path, kind="post", columns=columns_of([record]))
+    write_csv([record], path, kind="post", columns=keys_of_records([record]))
     assert path.read_bytes().decode("utf-8-sig") == (
         "id,impression,score,captions,music,mixed\r\n"
         '1,,0.5,"a dog,two\\, dogs","{""song"": ""봄""}","[""a"", null]"\r\n'
@@ -253,7 +253,7 @@ def test_a_key_without_a_column_is_never_lost_silently(tmp_path: Path):
 
 def test_values_of_another_type_come_back_as_the_text_that_they_are(tmp_path: Path):
     record = {"likesCount": "1,234", "videoDuration": "nan", "verified": "maybe", "commentsCount": 3.5}
-    write_csv([record], tmp_path / "p.csv", kind="post", impression=False, columns=columns_of([record]))
+    write_csv([record], tmp_path / "p.csv", kind="post", impression=False, columns=keys_of_records([record]))
     assert next(read_csv(tmp_path / "p.csv")) == {**record, "commentsCount": "3.5"}
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from instagram_assets import schemas
-from instagram_assets.datasets.merged_records import CAPTION_COLUMNS, COLUMNS, kind_of, merged_records
+from instagram_assets.datasets.merged_records import CAPTION_COLUMNS, RECORD_COLUMNS, kind_of, merged_records
 from instagram_assets.datasets.table_parts import one_part
 from instagram_assets.settings import Mode
 from instagram_assets_tests.datasets.tables import caption, captions, image, images, post, posts
@@ -11,7 +11,7 @@ from instagram_assets_tests.datasets.tables import caption, captions, image, ima
 
 def test_a_record_has_every_documented_key_in_order():
     (record,) = merged_records(one_part(posts=posts({"post_id": "1", "account": "mina.draws", "kind": "post"})), "all")
-    assert list(record) == [column.name for column in COLUMNS]
+    assert list(record) == [column.name for column in RECORD_COLUMNS]
 
 
 def test_a_record_speaks_the_language_of_apify():
@@ -82,7 +82,7 @@ def test_each_picture_has_its_caption_in_the_order_of_the_pictures_and_null_wher
     first, second = merged_records(
         one_part(posts=posts(post("1"), post("2", caption="none")), images=table, captions=made), "all", captions=True
     )
-    assert list(first) == [column.name for column in (*COLUMNS, *CAPTION_COLUMNS)]
+    assert list(first) == [column.name for column in (*RECORD_COLUMNS, *CAPTION_COLUMNS)]
     assert first["images"] == ["ab/1-0.jpg", "ab/1-1.jpg", "ab/1-2.jpg"]
     assert first["imageCaptions"] == ["a dog", None, "a cat"]
     assert first["imageCaptionScores"] == [None, None, 0.3123]

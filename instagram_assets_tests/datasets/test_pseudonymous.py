@@ -16,7 +16,7 @@ from instagram_assets.datasets.csv import impression_of_record, read_csv
 from instagram_assets.datasets.delta import TABLES, files_of_tables, write_delta
 from instagram_assets.datasets.parquet import write_parquet
 from instagram_assets.datasets.pseudonymous import check_pseudonymous, known_to, pseudonymous_months
-from instagram_assets.datasets.selected_posts import Chosen, Form, write_selection
+from instagram_assets.datasets.selected_posts import PostSelection, SelectionFormat, write_selection
 from instagram_assets.errors import ContractError, IdentifierError
 from instagram_assets.local.image_files import read_merged_json
 from instagram_assets.privacy.column_treatments import COLUMN_TREATMENTS
@@ -29,7 +29,7 @@ from instagram_assets.storage.lake_writer import write_asset
 from instagram_assets_tests.datasets.delta_lakes import put
 from instagram_assets_tests.datasets.tables import image, post
 
-FORMS: tuple[Form, ...] = ("csv", "json", "parquet")
+FORMS: tuple[SelectionFormat, ...] = ("csv", "json", "parquet")
 MINA, SOL = "mina.draws", "demo.sol.garden"
 CAPTION = "오늘은 demo.sol.garden 님과, @Jin.Park 도! 문의 010-1234-5678 · mina@draws.kr\n\n#그림"
 ROWS = (
@@ -86,12 +86,12 @@ def pseudonyms(root: UPath, tmp_path: Path) -> Pseudonymizer:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_no_form_names_anybody(
-    root: UPath, tmp_path: Path, known: LakeNames, pseudonyms: Pseudonymizer, form: Form
+    root: UPath, tmp_path: Path, known: LakeNames, pseudonyms: Pseudonymizer, form: SelectionFormat
 ) -> None:
-    written = write_selection(root, form, tmp_path / "out", Chosen(), media="../media", pseudonyms=pseudonyms)
+    written = write_selection(root, form, tmp_path / "out", PostSelection(), media="../media", pseudonyms=pseudonyms)
     check_pseudonymous(named_files([tmp_path / "out"]), known)
     assert sum(file.rows for file in written) == len(ROWS)
-    write_selection(root, form, tmp_path / "raw", Chosen(), media="../media")
+    write_selection(root, form, tmp_path / "raw", PostSelection(), media="../media")
     with pytest.raises(IdentifierError):
         check_pseudonymous(named_files([tmp_path / "raw"]), known)
 
@@ -112,7 +112,7 @@ def test_the_folders_of_parquet_are_pseudonyms(
 def test_of_a_caption_only_names_and_ways_to_reach_somebody_change(
     root: UPath, tmp_path: Path, pseudonyms: Pseudonymizer
 ) -> None:
-    (file,) = write_selection(root, "json", tmp_path, Chosen(), pseudonyms=pseudonyms)
+    (file,) = write_selection(root, "json", tmp_path, PostSelection(), pseudonyms=pseudonyms)
     record = next(each for each in read_merged_json(file.path) if each["locationName"])
     sol, jin = pseudonyms.person(SOL), pseudonyms.person("jin.park")
     assert record["caption"] == f"오늘은 {sol} 님과, @{jin} 도! 문의 [phone] · [e-mail]\n\n#그림"
@@ -126,8 +126,8 @@ def test_of_a_caption_only_names_and_ways_to_reach_somebody_change(
 
 
 def test_the_reader_of_the_csv_gives_every_value_back(root: UPath, tmp_path: Path, pseudonyms: Pseudonymizer) -> None:
-    (csv, _) = write_selection(root, "csv", tmp_path, Chosen(), pseudonyms=pseudonyms)
-    (json_file,) = write_selection(root, "json", tmp_path, Chosen(), "post", pseudonyms=pseudonyms)
+    (csv, _) = write_selection(root, "csv", tmp_path, PostSelection(), pseudonyms=pseudonyms)
+    (json_file,) = write_selection(root, "json", tmp_path, PostSelection(), "post", pseudonyms=pseudonyms)
     expected = [dict(each, caption=str(each["caption"]).replace("\n\n", "\n")) for each in _records(json_file.path)]
     assert list(read_csv(csv.path)) == expected
 
@@ -141,7 +141,7 @@ def test_tables_still_join_and_rows_are_in_the_order_of_pseudonyms(
     assert [row["kind"] for row in posts if (row["account"], row["post_id"]) == (label["account"], label["id"])] == [
         "post"
     ]
-    (file,) = write_selection(root, "json", tmp_path, Chosen(), pseudonyms=pseudonyms)
+    (file,) = write_selection(root, "json", tmp_path, PostSelection(), pseudonyms=pseudonyms)
     accounts = [each["account"] for each in read_merged_json(file.path)]
     assert accounts == sorted(accounts)
 
@@ -187,7 +187,7 @@ def test_one_raw_name_is_found_wherever_it_is_planted(
 ) -> None:
     def export(folder: Path) -> None:
         for form in ("csv", "json"):
-            write_selection(root, form, folder, Chosen(), pseudonyms=pseudonyms)
+            write_selection(root, form, folder, PostSelection(), pseudonyms=pseudonyms)
         write_parquet(pseudonymous_months(root, pseudonyms), folder / "parquet")
         write_delta(root, str(folder / "delta"), pseudonyms=pseudonyms, warn=_refuse)
 

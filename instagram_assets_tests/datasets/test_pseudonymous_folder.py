@@ -12,7 +12,7 @@ from instagram_assets.privacy.identifier_leaks import named_files
 from instagram_assets.privacy.lake_names import make_lake_names
 from instagram_assets.privacy.pseudonyms import Pseudonymizer
 from instagram_assets.schemas.search import Override
-from instagram_assets_tests.datasets.test_folder import Search
+from instagram_assets_tests.datasets.search_folder import Search
 
 LAKE = make_lake_names(["sun_diary"])
 PSEUDONYMS = Pseudonymizer(bytes(32), LAKE.alone)

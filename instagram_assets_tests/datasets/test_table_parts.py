@@ -17,9 +17,9 @@ from instagram_assets.datasets import parquet
 from instagram_assets.datasets import table_parts as of_parts
 from instagram_assets.datasets.csv import write_csv
 from instagram_assets.datasets.json import write_json
-from instagram_assets.datasets.merged_records import CAPTION_COLUMNS, COLUMNS, merged_records
+from instagram_assets.datasets.merged_records import CAPTION_COLUMNS, RECORD_COLUMNS, merged_records
 from instagram_assets.datasets.parquet import write_parquet
-from instagram_assets.datasets.table_parts import Parts, has_rows, one_part, parts_of, read_once
+from instagram_assets.datasets.table_parts import Parts, has_rows, in_memory_parts, one_part, read_once
 from instagram_assets.engagement.post_metrics import impressions
 from instagram_assets.storage.lake import months
 from instagram_assets.storage.lake_writer import write_cells
@@ -90,7 +90,7 @@ def cut(tables: Tables, cuts: Sequence[bool]) -> Parts:
             if number == 0 or next(flags):
                 places.append([])
             places[-1].append((account, FIRST + timedelta(days=number)))
-    return parts_of([{name: _those(table, chosen) for name, table in tables.items()} for chosen in places])
+    return in_memory_parts([{name: _those(table, chosen) for name, table in tables.items()} for chosen in places])
 
 
 def _those(table: pa.Table, places: Sequence[tuple[str, date]]) -> pa.Table:
@@ -102,7 +102,7 @@ def written(parts: Parts, folder: Path) -> dict[str, bytes]:
     """Every dataset of these parts: name of the file to its bytes."""
     write_json(merged_records(parts, "all", "../media"), folder / "all.json")
     write_json(merged_records(parts, "all", "../media", captions=True), folder / "captions.json")
-    names = [column.name for column in (*COLUMNS, *CAPTION_COLUMNS)]
+    names = [column.name for column in (*RECORD_COLUMNS, *CAPTION_COLUMNS)]
     for kind in ("post", "reel"):
         records = merged_records(parts, kind, "../media", captions=True)
         write_csv(records, folder / f"{kind}.csv", kind=kind, columns=names)
@@ -132,7 +132,7 @@ def test_any_parts_give_the_bytes_of_the_whole(
 def test_a_small_lake_is_read_once_and_a_large_one_is_not_kept() -> None:
     taken: list[Sequence[str]] = []
     table = posts(post("1", "aaa"), post("2", "bbb"))
-    whole = parts_of([{"posts": table.slice(0, 1)}, {"posts": table.slice(1)}])
+    whole = in_memory_parts([{"posts": table.slice(0, 1)}, {"posts": table.slice(1)}])
 
     def parts(
         names: Sequence[str], columns: Mapping[str, Sequence[str]] | None = None, /
@@ -170,7 +170,7 @@ def test_a_lake_gives_month_by_month_what_its_tables_give_at_once(tmp_path: Path
 def test_a_post_that_an_account_has_on_two_days_is_kept_on_the_first():
     table = posts(post("1", day=date(2024, 5, 2)), post("1", day=date(2024, 5, 1)), post("2", "bada"))
     halves = [{"posts": table.slice(2)}, {"posts": table.slice(1, 1)}, {"posts": table.slice(0, 1)}]
-    for parts in (one_part(posts=table), parts_of(halves)):
+    for parts in (one_part(posts=table), in_memory_parts(halves)):
         assert [(record["id"], record["day"]) for record in merged_records(parts, "all")] == [
             ("2", "2024-05-01"),
             ("1", "2024-05-01"),
@@ -185,7 +185,7 @@ def test_a_picture_that_is_captioned_in_one_account_is_so_in_all():
         {"posts": table.slice(0, 1), "images": pictures.slice(0, 1)},
         {"posts": table.slice(1), "images": pictures.slice(1), "captions": made},
     ]
-    records = merged_records(parts_of(parts), "all", captions=True)
+    records = merged_records(in_memory_parts(parts), "all", captions=True)
     assert [record["imageCaptions"] for record in records] == [["a cat"], ["a cat"]]
 
 

@@ -14,7 +14,7 @@ from upath import UPath
 
 from instagram_assets.datasets.csv import read_csv
 from instagram_assets.datasets.delta import write_delta
-from instagram_assets.datasets.selected_posts import Chosen, write_selection
+from instagram_assets.datasets.selected_posts import PostSelection, write_selection
 from instagram_assets.forget.outputs import output_steps
 from instagram_assets.local.image_files import read_merged_json
 from instagram_assets.privacy.forgotten_identifiers import Identifiers
@@ -62,7 +62,7 @@ def _prepared() -> Path:
         for day, post_id in zip(_DAYS, ids, strict=True):
             write_cells(lake, "posts", [account], (day, day), POSTS.table([_post(account, day, post_id)]))
     for form in ("csv", "json", "parquet"):
-        write_selection(lake, form, datasets / "selection", Chosen(), "post")
+        write_selection(lake, form, datasets / "selection", PostSelection(), "post")
     write_delta(lake, str(datasets / "delta"))
     search = datasets / "search" / "cat"
     search.mkdir(parents=True)

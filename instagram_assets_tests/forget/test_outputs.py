@@ -18,7 +18,7 @@ from instagram_assets.datasets.csv import read_csv
 from instagram_assets.datasets.delta import TABLES, files_of_tables, write_delta
 from instagram_assets.datasets.parquet import write_parquet
 from instagram_assets.datasets.pseudonymous import known_to
-from instagram_assets.datasets.selected_posts import Chosen, write_selection
+from instagram_assets.datasets.selected_posts import PostSelection, write_selection
 from instagram_assets.forget.erasure_steps import Step, StepResult
 from instagram_assets.forget.outputs import may_show, output_steps
 from instagram_assets.forget.text_files import write_scrubbed
@@ -74,7 +74,7 @@ def root(settings: Settings) -> UPath:
 def test_csv_json_and_parquet_lose_its_rows_and_its_name(settings: Settings, root: UPath) -> None:
     folder = settings.folder("datasets")
     for form in ("csv", "json", "parquet"):
-        write_selection(root, form, folder / "selection", Chosen())
+        write_selection(root, form, folder / "selection", PostSelection())
     write_parquet(lambda *asked: months(root, *asked), folder / "parquet")
     before = _bytes(folder)
     _forget(settings)
@@ -100,7 +100,7 @@ def test_csv_json_and_parquet_lose_its_rows_and_its_name(settings: Settings, roo
 def test_a_file_without_it_is_not_written(settings: Settings, root: UPath) -> None:
     folder = settings.folder("datasets")
     for form in ("csv", "json", "parquet"):
-        write_selection(root, form, folder / "selection", Chosen(accounts=[CAT]))
+        write_selection(root, form, folder / "selection", PostSelection(accounts=[CAT]))
     before = _bytes(folder)
     assert not list(output_steps(settings, FORGOTTEN))
     assert _bytes(folder) == before
@@ -178,7 +178,7 @@ def test_pseudonymous_exports_forget_it_by_its_pseudonym(settings: Settings, roo
     folder = settings.folder("datasets") / "pseudonymous"
     _, pseudonyms = known_to(settings, root)
     for form in ("csv", "json", "parquet"):
-        write_selection(root, form, folder, Chosen(), pseudonyms=pseudonyms)
+        write_selection(root, form, folder, PostSelection(), pseudonyms=pseudonyms)
     write_delta(root, str(folder / "delta"), pseudonyms=pseudonyms, warn=_refuse)
     _forget(settings, with_aliases(FORGOTTEN, settings.folder("privacy")))
     assert not find_identifier_leaks(named_files([folder]), make_lake_names([pseudonyms.person(JANE)], [], []))
@@ -322,7 +322,7 @@ def test_files_of_a_person_below_the_data_folder_are_left_and_no_step_tells_of_t
 
 
 def test_a_step_says_its_place_by_a_word_of_the_program(settings: Settings, root: UPath) -> None:
-    write_selection(root, "csv", settings.folder("datasets") / JANE, Chosen())
+    write_selection(root, "csv", settings.folder("datasets") / JANE, PostSelection())
     for place in (JANE, f"{JANE}.d", "alerts", "demo", "ledger"):
         _write(settings.data_dir / place / f"{JANE}.csv", JANE.encode())
     assert {step.area for step in output_steps(settings, FORGOTTEN)} <= OWN_FOLDERS
@@ -330,8 +330,8 @@ def test_a_step_says_its_place_by_a_word_of_the_program(settings: Settings, root
 
 def test_rows_of_our_own_are_taken_apart_as_files_of_the_inbox_are(settings: Settings, root: UPath) -> None:
     folder = settings.folder("datasets")
-    (csv, _) = write_selection(root, "csv", folder, Chosen())
-    (json_file,) = write_selection(root, "json", folder, Chosen())
+    (csv, _) = write_selection(root, "csv", folder, PostSelection())
+    (json_file,) = write_selection(root, "json", folder, PostSelection())
     for path in (csv.path, json_file.path):
         ours, theirs = path.with_name("ours"), path.with_name("theirs")
         done = write_scrubbed(path, ours, FORGOTTEN)
@@ -397,7 +397,7 @@ def test_names_of_the_subject_are_told_by_no_step(settings: Settings, root: UPat
 def test_stopped_after_any_step_a_repeat_comes_to_the_same(settings: Settings, root: UPath) -> None:
     folder = settings.folder("datasets")
     for form in ("csv", "json", "parquet"):
-        write_selection(root, form, folder / "selection", Chosen())
+        write_selection(root, form, folder / "selection", PostSelection())
     write_delta(root, str(folder / "delta"), warn=_refuse)
     for _ in range(20):
         first = next(output_steps(settings, FORGOTTEN), None)

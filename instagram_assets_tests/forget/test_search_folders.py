@@ -9,7 +9,7 @@ from instagram_assets.forget.search_folders import search_folder_steps
 from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets.storage.image_folder_state import sheet_of
 from instagram_assets.storage.owned_files import HIDDEN, claims_of
-from instagram_assets_tests.datasets.test_folder import Search
+from instagram_assets_tests.datasets.search_folder import Search
 
 
 @pytest.fixture

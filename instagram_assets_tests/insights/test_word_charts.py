@@ -10,7 +10,7 @@ import pytest
 from upath import UPath
 
 from instagram_assets.insights.chart_data import ChartData, chart_data, chart_of
-from instagram_assets.insights.word_counts import Range, month_of, split, year_of
+from instagram_assets.insights.word_counts import Range, month_of, split_months, year_of
 from instagram_assets.lake_index.filter_sql import condition_of
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.index_reader import LakeIndex
@@ -232,7 +232,7 @@ def test_a_range_is_cut_into_whole_units_and_days_without_a_gap_or_an_overlap(un
     for first in starts:
         for length in (0, 1, 30, 59, 364, 365, 366, 800):
             last = first + timedelta(length)
-            whole, days = split(first, last, unit)
+            whole, days = split_months(first, last, unit)
             pieces = [*days, *([whole] if whole else [])]
             covered = sorted(day for each in pieces for day in days_in(each))
             assert covered == [first + timedelta(step) for step in range(length + 1)]

@@ -18,7 +18,7 @@ from instagram_assets.errors import AnalyserRefusedError, FileError, ModelError
 from instagram_assets.reels.gemini_api import GeminiRetries
 from instagram_assets.reels.prompts import PROMPTS
 from instagram_assets.schemas import REEL_ANALYSES
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 from instagram_assets_tests.reels.watching import QUICK, Local, analyser_of, ledger_of, options_of, video_of
 from instagram_assets_tests.servers.gemini import (
     BLOCKED,
@@ -515,7 +515,7 @@ def test_what_could_not_be_taken_away_is_taken_away_next_time(gemini: FaultyGemi
     analyser_of(tmp_path, gemini).analyse([video])
     assert gemini.files
     under_way = tmp_path / "ledger" / "under_way"
-    with alone_in(under_way / video.video_id):
+    with folder_lock(under_way / video.video_id):
         # Another process has it.
         analyser_of(tmp_path, gemini).analyse([video])
     assert gemini.files

@@ -8,7 +8,7 @@ from instagram_assets.datasets.image_folder import CARD
 from instagram_assets.errors import StorageError
 from instagram_assets.storage.image_folder_state import MANIFEST, Removed, remove_folder, sheet_of
 from instagram_assets.storage.owned_files import HIDDEN
-from instagram_assets_tests.datasets.test_folder import Search
+from instagram_assets_tests.datasets.search_folder import Search
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from instagram_assets.schemas import CLUSTERS, EMBEDDINGS, POSTS_RAW, PROFILES_R
 from instagram_assets.settings import settings
 from instagram_assets.storage.lake import files, open_lake, read_table
 from instagram_assets.storage.lake_writer import write_cells
-from instagram_assets.storage.layout import FILE, Layout, read_layout
+from instagram_assets.storage.layout import LAYOUT_FILE, Layout, read_layout
 from instagram_assets.storage.migration import migrate
 from instagram_assets_tests.faults.harness import Fault, Worker
 from instagram_assets_tests.faults.lake import IMPORTS
@@ -104,7 +104,7 @@ def test_the_first_run_that_meets_an_old_lake_rewrites_it(old: Path, data_dir: P
 
 
 def test_a_lake_of_a_later_version_is_refused_with_words(tmp_path: Path) -> None:
-    (tmp_path / FILE).write_text('{"version": 9, "first_year": 2020}')
+    (tmp_path / LAYOUT_FILE).write_text('{"version": 9, "first_year": 2020}')
     with pytest.raises(StorageError, match="layout has version 9, and this program knows 2"):
         migrate(UPath(tmp_path))
     with pytest.raises(StorageError, match="layout has version 9"):

@@ -7,7 +7,7 @@ import pytest
 from upath import UPath
 
 from instagram_assets.errors import StorageError
-from instagram_assets.storage.retention_horizon import FILE, Horizon, move_horizon, read_horizon
+from instagram_assets.storage.retention_horizon import HORIZON_FILE, Horizon, move_horizon, read_horizon
 
 JUNE, JULY, NOW = (datetime(2026, month, 1, tzinfo=UTC) for month in (6, 7, 9))
 
@@ -32,6 +32,6 @@ def test_a_horizon_moves_on_and_not_back(lake: UPath) -> None:
 )
 def test_a_damaged_horizon_is_an_error_that_names_it(lake: UPath, content: str) -> None:
     move_horizon(lake, JULY, None, NOW)
-    Path((lake / FILE).path).write_text(content)
-    with pytest.raises(StorageError, match=rf"{FILE}: damaged"):
+    Path((lake / HORIZON_FILE).path).write_text(content)
+    with pytest.raises(StorageError, match=rf"{HORIZON_FILE}: damaged"):
         read_horizon(lake)

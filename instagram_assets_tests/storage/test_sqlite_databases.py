@@ -12,7 +12,7 @@ from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.sql import get_alembic_config
 
 from instagram_assets.storage.event_log import BatchSqliteEventLogStorage
-from instagram_assets.storage.sqlite_databases import HEAD, SqliteRuns, SqliteSchedules
+from instagram_assets.storage.sqlite_databases import ALEMBIC_HEAD, SqliteRuns, SqliteSchedules
 from instagram_assets_tests.conftest import OpenHome
 
 
@@ -28,7 +28,7 @@ def one_step() -> None:
 
 def test_the_version_that_new_logs_are_marked_with_is_the_newest_of_this_dagster() -> None:
     scripts = ScriptDirectory.from_config(get_alembic_config(sqlite_event_log.__file__))
-    assert scripts.as_revision_number("head") == HEAD
+    assert scripts.as_revision_number("head") == ALEMBIC_HEAD
 
 
 def test_the_log_of_a_run_is_made_as_stock_storage_makes_it(tmp_path: Path) -> None:

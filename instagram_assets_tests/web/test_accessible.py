@@ -17,7 +17,7 @@ from instagram_assets.settings import load_settings
 from instagram_assets.storage.lake import lake_root
 from instagram_assets.storage.lake_writer import write_cells
 from instagram_assets.web.collect_methods import CollectForm
-from instagram_assets.web.rendering import FOLDER
+from instagram_assets.web.rendering import WEB_FOLDER
 from instagram_assets_tests.web.axe import faults, keyboard_faults, overflow
 from instagram_assets_tests.web.clients import served
 from instagram_assets_tests.web.screenshots import browser_with_korean, set_width, show
@@ -111,11 +111,11 @@ def test_the_tab_key_reaches_every_control_and_shows_where_it_is(browser: WebDri
 
 
 def test_files_of_others_are_as_they_came() -> None:
-    told = (FOLDER / "static" / "THIRD_PARTY.md").read_text("utf-8")
+    told = (WEB_FOLDER / "static" / "THIRD_PARTY.md").read_text("utf-8")
     rows = re.findall(r"^\| `(\S+)` .* `([0-9a-f]{64})` \|$", told, re.MULTILINE)
-    assert {name for name, _ in rows} == {path.name for path in (FOLDER / "static").glob("*.min.js")}
+    assert {name for name, _ in rows} == {path.name for path in (WEB_FOLDER / "static").glob("*.min.js")}
     for name, digest in rows:
-        assert sha256(Path(FOLDER / "static" / name).read_bytes()).hexdigest() == digest
+        assert sha256(Path(WEB_FOLDER / "static" / name).read_bytes()).hexdigest() == digest
 
 
 def faults_at(browser: WebDriver, address: str, language: str) -> list[str]:

@@ -29,7 +29,7 @@ from instagram_assets.web.app import create_app
 from instagram_assets.web.dagster_api import DagsterApi
 from instagram_assets.web.dependencies import Services
 from instagram_assets.web.forgetting import canonical, preview, progress, unfinished
-from instagram_assets.web.status import counted
+from instagram_assets.web.status import cached_status
 from instagram_assets.web.words import words_in
 from instagram_assets_tests.conftest import export, post
 from instagram_assets_tests.folder_hashes import digests
@@ -160,7 +160,7 @@ def test_a_preview_tells_what_would_go_and_changes_nothing(filled: Path) -> None
     before = digests(filled)
     found = preview(settings(), NAME)
     assert (found.is_known, found.is_remembered, found.posts) == (True, False, 1)
-    assert any(place.name == "landing" and place.rows for place in found.places)
+    assert any(area.name == "landing" and area.rows for area in found.areas)
     assert digests(filled) == before
 
 
@@ -331,10 +331,10 @@ def test_runs_that_go_on_are_named(instance: dg.DagsterInstance, monkeypatch: py
 
 def test_what_was_counted_before_is_counted_anew_after_a_forgetting(filled: Path, dev_folder: Path) -> None:
     services = Services(settings(), DagsterApi("http://127.0.0.1:9"), "http://127.0.0.1:9")
-    before = counted(services)
-    assert counted(services) is before
+    before = cached_status(services)
+    assert cached_status(services) is before
     forget_requests.write_state(dev_folder, ForgetRequest(f"@{NAME}", phase=ForgetPhase.done))
-    assert counted(services) is not before
+    assert cached_status(services) is not before
 
 
 @pytest.mark.parametrize(

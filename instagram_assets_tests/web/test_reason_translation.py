@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from instagram_assets.datasets.image_folder import DELETED, LEFT, kind_of
+from instagram_assets.datasets.image_folder import DELETED, LEFT, reason_without_numbers
 from instagram_assets.engagement.virality_rules import RULES, Floats, Items
 from instagram_assets.schemas import SEARCH_CLUSTERS, SEARCH_IMAGES, SEARCH_RESULTS
 from instagram_assets.schemas.search import Decision, Override
@@ -70,7 +70,7 @@ def all_reasons() -> list[str]:
 REASONS = all_reasons()
 
 
-@pytest.mark.parametrize("reason", dict.fromkeys([*REASONS, *map(kind_of, REASONS)]))
+@pytest.mark.parametrize("reason", dict.fromkeys([*REASONS, *map(reason_without_numbers, REASONS)]))
 def test_what_the_steps_of_a_search_say_has_words(reason: str) -> None:
     korean = reason_words(words_in("ko"), reason)
     assert korean != reason
@@ -78,7 +78,7 @@ def test_what_the_steps_of_a_search_say_has_words(reason: str) -> None:
 
 
 def test_the_steps_of_a_search_say_all_that_there_are_words_for() -> None:
-    assert len(set(map(kind_of, REASONS))) >= 10
+    assert len(set(map(reason_without_numbers, REASONS))) >= 10
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

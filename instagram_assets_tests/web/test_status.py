@@ -284,4 +284,4 @@ def test_an_index_that_is_not_as_the_lake_is_told_with_what_helps(
     assert (failed.name, failed.level) == ("index_failed", "bad")
     assert (failed.why, failed.remedy) == ("The disk is full.", "Free some room.")
     for language in LANGUAGES:
-        assert failed.told(words_in(language)).title
+        assert failed.translated(words_in(language)).title

@@ -4,12 +4,12 @@ import re
 
 import pytest
 
-from instagram_assets.web.rendering import FOLDER
+from instagram_assets.web.rendering import WEB_FOLDER
 
-SHEETS = sorted((FOLDER / "static").glob("*.css"))
+SHEETS = sorted((WEB_FOLDER / "static").glob("*.css"))
 STYLE = re.sub(r"/\*.*?\*/", "", "".join(path.read_text("utf-8") for path in SHEETS), flags=re.DOTALL)
-TEMPLATES = {path.name: path.read_text("utf-8") for path in sorted((FOLDER / "templates").glob("*.html"))}
-OWN = (path for path in sorted((FOLDER / "static").glob("*.js")) if not path.name.endswith(".min.js"))
+TEMPLATES = {path.name: path.read_text("utf-8") for path in sorted((WEB_FOLDER / "templates").glob("*.html"))}
+OWN = (path for path in sorted((WEB_FOLDER / "static").glob("*.js")) if not path.name.endswith(".min.js"))
 SCRIPTS = [path.read_text("utf-8") for path in OWN]
 NAME = re.compile(r"[a-z][\w-]*", re.IGNORECASE)
 CLASSES = {name for selector in re.findall(r"([^{}]+)\{", STYLE) for name in re.findall(r"\.([a-z][\w-]*)", selector)}

@@ -33,9 +33,9 @@ async def coming(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
 
 
 def put(
-    settings: Settings, name: str, *chunks: bytes, said: int | None = None, modified: datetime | None = None
+    settings: Settings, name: str, *chunks: bytes, announced: int | None = None, modified: datetime | None = None
 ) -> Uploaded:
-    return asyncio.run(take(name, coming(chunks or (POSTS,)), settings, said, modified))
+    return asyncio.run(take(name, coming(chunks or (POSTS,)), settings, announced, modified))
 
 
 def in_inbox(settings: Settings) -> dict[str, bytes]:
@@ -140,7 +140,7 @@ def test_what_begins_as_no_export_is_refused_whatever_its_name(
     ],
 )
 def test_what_the_inbox_reads_is_taken(name: str, content: bytes, settings: Settings) -> None:
-    assert put(settings, name, content, said=len(content)).bytes == len(content)
+    assert put(settings, name, content, announced=len(content)).bytes == len(content)
     assert in_inbox(settings) == {name: content}
 
 
@@ -153,9 +153,9 @@ def test_an_announced_size_above_the_limit_is_refused_before_anything_is_read(se
         asyncio.run(take("posts.json", coming(chunks()), settings, 3_000_000_000))
 
 
-@pytest.mark.parametrize("said", [None, 10])
+@pytest.mark.parametrize("announced", [None, 10])
 def test_a_size_above_the_limit_that_was_not_told_is_refused_while_reading(
-    said: int | None, settings: Settings
+    announced: int | None, settings: Settings
 ) -> None:
     read: list[int] = []
 
@@ -165,7 +165,7 @@ def test_a_size_above_the_limit_that_was_not_told_is_refused_while_reading(
             yield b"[" + b" " * ((1 << 20) - 1)
 
     with pytest.raises(TooLargeError):
-        asyncio.run(take("posts.json", coming(chunks()), settings, said))
+        asyncio.run(take("posts.json", coming(chunks()), settings, announced))
     assert len(read) == 65
     assert in_inbox(settings) == {}
 
@@ -179,7 +179,7 @@ def test_an_empty_file_is_refused(chunks: list[bytes], settings: Settings) -> No
 
 def test_fewer_bytes_than_announced_leave_nothing(settings: Settings) -> None:
     with pytest.raises(FileError, match="22 of 100 bytes came"):
-        put(settings, "posts.json", said=100)
+        put(settings, "posts.json", announced=100)
     assert in_inbox(settings) == {}
 
 
@@ -252,7 +252,7 @@ def test_more_than_the_disk_has_room_for_is_refused_before_anything_is_read(tmp_
     # More than the settings let anybody say, so that it is more than any disk has.
     settings = settings.model_copy(update={"web": settings.web.model_copy(update={"max_upload_mb": 1 << 40})})
     with pytest.raises(DiskFullError, match="do not fit"):
-        put(settings, "posts.json", said=1 << 59)
+        put(settings, "posts.json", announced=1 << 59)
 
 
 def test_an_inbox_that_cannot_be_made_is_said_with_the_remedy(tmp_path: Path) -> None:

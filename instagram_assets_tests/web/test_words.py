@@ -11,12 +11,12 @@ import pytest
 from jinja2 import nodes
 
 from instagram_assets.collect.circuit_breaker import ADVICE
-from instagram_assets.web.rendering import FOLDER, environment
+from instagram_assets.web.rendering import WEB_FOLDER, environment
 from instagram_assets.web.words import LANGUAGES, language_of, words_in
 
-TEMPLATES = sorted((FOLDER / "templates").glob("*.html"))
-SCRIPTS = sorted((FOLDER / "static").glob("*.js"))
-MODULES = sorted(FOLDER.rglob("*.py"))
+TEMPLATES = sorted((WEB_FOLDER / "templates").glob("*.html"))
+SCRIPTS = sorted((WEB_FOLDER / "static").glob("*.js"))
+MODULES = sorted(WEB_FOLDER.rglob("*.py"))
 READ_ALOUD = ("alt", "aria-label", "placeholder", "title", "data-confirm", "data-done")
 # Names, which are the same in every language.
 NAMES = {"instagram_assets", "instagram-assets", "Dagster", "Instagram", "Apify", "Graph", "API", "JSON", "curl", "px"}

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Protocol
 from instagram_assets.errors import SettingsError, StorageError
 from instagram_assets.settings import Settings
 from instagram_assets.storage.atomic import make_folder, refusal, sweep, sync_folders
-from instagram_assets.storage.locks import alone_in
+from instagram_assets.storage.locks import folder_lock
 
 UNSAFE = "allow_unsafe_rename"
 """An option of delta-rs for mounted volumes without hard links: it commits by rename, which needs a single writer."""
@@ -125,7 +125,7 @@ class FolderLocation:
             make_folder(self.path, sync=False)
             yield
             return
-        with alone_in(self.path, f"{_ELSEWHERE}; {_PROMISE}"):
+        with folder_lock(self.path, f"{_ELSEWHERE}; {_PROMISE}"):
             try:
                 yield
             finally:

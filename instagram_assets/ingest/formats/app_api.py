@@ -13,7 +13,7 @@ from instagram_assets.ingest.post_ids import post_url, unrounded_id
 from instagram_assets.ingest.reader.json_values import Record
 
 _IMAGE, _VIDEO, SIDECAR = 1, 2, 8
-TYPES: dict[object, str] = {_IMAGE: "image", SIDECAR: "sidecar", _VIDEO: "video"}
+_TYPES: dict[object, str] = {_IMAGE: "image", SIDECAR: "sidecar", _VIDEO: "video"}
 _SIGNS = frozenset(
     {
         *("pk", "id", "taken_at", "media_type", "image_versions2", "carousel_media", "video_versions"),
@@ -150,7 +150,7 @@ POST = PostMapping(
         *("has_privately_liked", "photo_of_you", "can_viewer_reshare", "can_see_insights_as_brand", "boosted_status"),
         *("display_uri", "media_overlay_info", "sharing_friction_info", "invited_coauthor_producers", "__typename"),
     },
-    types=TYPES,
+    types=_TYPES,
     pictures=_pictures,
     media_fields=("image_versions2", "video_versions", "carousel_media"),
     is_reel=lambda item, _: item.get("product_type") == "clips",

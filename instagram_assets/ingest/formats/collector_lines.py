@@ -16,7 +16,7 @@ from instagram_assets.ingest.record_source import RecordSource
 from instagram_assets.ingest.timestamps import parse_timestamp
 
 NAME = "collected"
-VERSION = 1
+_VERSION = 1
 """Version of the line format that the collectors write."""
 _RECORD = "record"
 
@@ -32,7 +32,7 @@ def parse(record: Record, source: RecordSource) -> Iterator[Part]:
 
     Raises RecordError for a line without any, or of another version.
     """
-    if record["collected"] != VERSION:
+    if record["collected"] != _VERSION:
         raise RecordError("collected", f"is version {record['collected']}; a newer instagram_assets reads it")
     account, observed = _account(record["account"]), _observed_at(record, source)
     inner, is_hashtag, found = record[_RECORD], account.startswith("#"), False

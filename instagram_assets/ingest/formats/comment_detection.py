@@ -8,7 +8,7 @@ enables comments, `comments.parts_in` yields them, and they are stored in their 
 from typing import Any
 
 from instagram_assets.ingest.formats.field_mapping import PRIVATE
-from instagram_assets.ingest.reader.json_values import Record, kind_of
+from instagram_assets.ingest.reader.json_values import Record, json_type_name
 
 FORMAT = "comments"
 DROPPED = (
@@ -74,7 +74,7 @@ def public(value: object, *, nested: bool = False, own: bool = False) -> Any:
 
 def outline(record: Record) -> Record:
     """Return a record with each value replaced by its type, since an unknown record may be about anybody."""
-    return {key: f"({kind_of(value)})" for key, value in record.items()}
+    return {key: f"({json_type_name(value)})" for key, value in record.items()}
 
 
 def _is_comment(record: Record, signs: frozenset[str]) -> bool:

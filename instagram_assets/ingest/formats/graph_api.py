@@ -22,7 +22,7 @@ from instagram_assets.ingest.post_ids import post_id_of, shortcode_from_url
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.record_source import RecordSource
 
-TYPES: dict[object, str] = {"IMAGE": "image", "VIDEO": "video", "CAROUSEL_ALBUM": "sidecar"}
+_TYPES: dict[object, str] = {"IMAGE": "image", "VIDEO": "video", "CAROUSEL_ALBUM": "sidecar"}
 
 _OF_MEDIA = frozenset(("permalink", "media_url", "thumbnail_url", "timestamp", "media_product_type"))
 _OF_USERS = frozenset(("followers_count", "follows_count", "media_count"))
@@ -31,7 +31,7 @@ _OF_USERS = frozenset(("followers_count", "follows_count", "media_count"))
 def is_media(record: Record) -> bool:
     """True for a post: `media_type` is in capitals, and at least two more fields that can be requested are present."""
     kind = record.get("media_type")
-    return isinstance(kind, str) and kind in TYPES and len(record.keys() & _OF_MEDIA) >= 2 and "code" not in record
+    return isinstance(kind, str) and kind in _TYPES and len(record.keys() & _OF_MEDIA) >= 2 and "code" not in record
 
 
 def is_user(record: Record) -> bool:
@@ -126,7 +126,7 @@ POST = PostMapping(
         *("timestamp", "like_count", "comments_count", "view_count", "media_url", "thumbnail_url", "children"),
         *("alt_text", "is_comment_enabled", "is_shared_to_feed", "comments"),
     },
-    types=TYPES,
+    types=_TYPES,
     pictures=_pictures,
     media_fields=("media_url", "media_url", "children"),
     is_reel=lambda media, _: _is_reel(media),

@@ -22,10 +22,10 @@ from instagram_assets.ingest.formats.field_mapping import PRIVATE, Part, PostMap
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.record_source import OBSERVED_FIELDS, RecordSource, observed_at_of
 
-Recognise = Callable[[Record], bool]
+_Recognise = Callable[[Record], bool]
 
 # Each with its format's name; the first that matches a record is used.
-POST_FORMATS: tuple[tuple[str, Recognise, PostMapping], ...] = (
+POST_FORMATS: tuple[tuple[str, _Recognise, PostMapping], ...] = (
     ("apify_posts", apify.is_post, apify.POST),
     ("instagrapi", instagrapi.is_media, instagrapi.MEDIA),
     ("timeline", app_api.is_item, app_api.POST),
@@ -34,7 +34,7 @@ POST_FORMATS: tuple[tuple[str, Recognise, PostMapping], ...] = (
     ("graph_nodes", graphql.is_node, graphql.POST),
     ("apify_overview", apify.is_overview, apify.OVERVIEW),
 )
-PROFILE_FORMATS: tuple[tuple[str, Recognise, ProfileMapping], ...] = (
+PROFILE_FORMATS: tuple[tuple[str, _Recognise, ProfileMapping], ...] = (
     ("apify_profiles", apify.is_profile, apify.PROFILE),
     ("graph_api", graph_api.is_user, graph_api.PROFILE),
     ("app_profiles", app_api.is_user, app_api.PROFILE),

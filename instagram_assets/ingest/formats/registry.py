@@ -25,7 +25,7 @@ from instagram_assets.ingest.formats.field_mapping import Part, PostMapping
 from instagram_assets.ingest.reader.json_values import Record
 from instagram_assets.ingest.record_source import RecordSource
 
-Recognise = Callable[[Record], bool]
+_Recognise = Callable[[Record], bool]
 ParseRecord = Callable[[Record, RecordSource], Iterable[Part]]
 
 
@@ -67,7 +67,7 @@ def has_no_user(record: Record) -> bool:
 
 
 # The first match is used: common formats come first, those that match many records last.
-FORMATS: tuple[tuple[str, Recognise, ParseRecord], ...] = (
+FORMATS: tuple[tuple[str, _Recognise, ParseRecord], ...] = (
     ("apify_posts", apify.is_post, lambda record, _: (Part(apify.POST, record),)),
     (collector_lines.NAME, collector_lines.is_line, collector_lines.parse),
     ("instaloader", instaloader.is_file, instaloader.parse),

@@ -24,7 +24,7 @@ _decode = msgspec.json.Decoder().decode
 UNREAD: Any = object()
 
 
-def split(text: bytes) -> tuple[list[bytes], int]:
+def split_values(text: bytes) -> tuple[list[bytes], int]:
     """Split the text of an array, after its bracket or a comma, into the texts of its first values.
 
     Returns them with the offset at which the last one ends. A few values at the end of the text, complete or not, are

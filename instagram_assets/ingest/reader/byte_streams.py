@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from instagram_assets.errors import BusyFileError, FileError, SettingsError
-from instagram_assets.ingest.reader.file_types import HEAD, refusal, refuse_data, text_kind
+from instagram_assets.ingest.reader.file_types import TYPE_HEAD_BYTES, refusal, refuse_data, text_kind
 from instagram_assets.media.format_detection import is_binary
 from instagram_assets.settings import ENV_NESTED, ENV_PREFIX, IngestSettings
 from instagram_assets.storage.atomic import remedy
@@ -55,12 +55,12 @@ def utf8_chunks(path: Path, limits: IngestSettings) -> Iterator[bytes]:
     file cannot be read, has an unsupported compression, is in another encoding than `limits.encoding`, or changes while
     it is read.
     """
-    chunks = _joined(file_chunks(path), HEAD)
+    chunks = _joined(file_chunks(path), TYPE_HEAD_BYTES)
     head = next(chunks, b"")
     chunks = chain([head], chunks)
     if head.startswith((_GZIP, _XZ)):
         packed = _Gzip if head.startswith(_GZIP) else _Xz
-        chunks = _joined(_unpacked(chunks, packed, path), HEAD)
+        chunks = _joined(_unpacked(chunks, packed, path), TYPE_HEAD_BYTES)
         head = next(chunks, b"")
         chunks = chain([head], chunks)
     refuse_data(head, path)

@@ -55,11 +55,11 @@ def unknown_columns(head: bytes) -> str:
         width = len(header.names)
         named = all(name.strip() and len(name) <= _NAME_SHOWN for name in header.names)
         if named and rows and all(len(row) == width for row in rows):
-            return shown(header.names)
+            return shown_columns(header.names)
     return ""
 
 
-def shown(names: Sequence[str]) -> str:
+def shown_columns(names: Sequence[str]) -> str:
     """Format the first of some column names for a message."""
     first = [name[:_NAME_SHOWN] for name in names[:_NAMES_SHOWN]]
     more = ["…"] if len(names) > len(first) else []
@@ -82,7 +82,7 @@ def check_names(names: Sequence[str], path: Path, where: str) -> None:
     """Raise FileError if two columns have the same name; `where` is the position of the header for the message."""
     given = [name for name in names if name]
     if len(set(given)) < len(given):
-        twice = shown(sorted({name for name in given if given.count(name) > 1}))
+        twice = shown_columns(sorted({name for name in given if given.count(name) > 1}))
         raise FileError(str(path), f"columns named twice: {twice}", "Give each column its own name", where)
 
 
@@ -252,10 +252,10 @@ def _bad(line: int, problem: str, text: str) -> BadRecord:
 
 def _own_records(lines: _Rows, path: Path) -> Iterator[Item]:
     """Yield the records of our own CSV, whose reader has already converted the values."""
-    from instagram_assets.datasets.csv import read_rows
+    from instagram_assets.datasets.csv import read_csv_rows
 
     lines.begin()
-    for start, row in read_rows(lines, path):
+    for start, row in read_csv_rows(lines, path):
         problem = lines.problem(start) or (row.problem if isinstance(row, FileError) else "")
         if problem or isinstance(row, FileError):
             yield _bad(start, problem, lines.text), len(lines.text)

@@ -7,11 +7,11 @@ from typing import NamedTuple
 from instagram_assets.errors import FileError
 from instagram_assets.media.format_detection import image_format, is_binary, text_format
 
-HEAD = 512
+TYPE_HEAD_BYTES = 512
 """Bytes at the start of a file that are enough to detect its type."""
 
 
-class Kind(NamedTuple):
+class FileType(NamedTuple):
     """A file type, as a noun with its article, and the advice for a user who supplies such a file."""
 
     name: str
@@ -23,29 +23,32 @@ _BESIDE = "Give the JSON file that the collector wrote beside it"
 _AS_TABLE = "Save it as XLSX or as CSV UTF-8"
 _FROM_PANDAS = "Write its rows with DataFrame.to_json(orient='records')"
 _AS_JSON = "Where you can choose between HTML and JSON, take JSON; a page of the site does not hold its posts"
-PLAIN = Kind("plain text", "Give the JSON, CSV or XLSX file of the export")
-_PYTHON = Kind("in Python's notation, not JSON", "Write it with json.dump(records, file)")
+PLAIN = FileType("plain text", "Give the JSON, CSV or XLSX file of the export")
+_PYTHON = FileType("in Python's notation, not JSON", "Write it with json.dump(records, file)")
 
 _SIGNATURES = {
-    b"%PDF": Kind("a PDF document", _OTHERS),
-    b"%!PS": Kind("a PostScript document", _OTHERS),
-    b"SQLite format 3\0": Kind("an SQLite database", "Export its tables as JSON or CSV"),
-    b"PAR1": Kind("a Parquet file", _FROM_PANDAS),
-    b"ARROW1\0\0": Kind("an Arrow file", _FROM_PANDAS),
-    b"FEA1": Kind("a Feather file", _FROM_PANDAS),
-    b"\x89HDF\r\n": Kind("an HDF5 file", _FROM_PANDAS),
-    b"\x93NUMPY": Kind("an array of NumPy", _FROM_PANDAS),
-    b"Rar!\x1a\x07": Kind("packed with RAR", "Unpack it first"),
-    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": Kind("a document of an old Office, such as XLS", _AS_TABLE),
-    b"\x1aE\xdf\xa3": Kind("a video (WebM or Matroska)", _BESIDE),
-    **{b"ID3%c" % version: Kind("a sound (MP3)", _BESIDE) for version in (2, 3, 4)},
-    b"OggS": Kind("a sound (Ogg)", _BESIDE),
-    b"\x00\x05\x16\x07": Kind("what macOS keeps beside a file", "Give the file of the same name without ._"),
-    b"\x00\x00\x00\x01Bud1": Kind("a note of the macOS Finder", _OTHERS),
-    b"\x7fELF": Kind("a program", _OTHERS),
-    b"MZ\x90\x00": Kind("a program", _OTHERS),
-    **{magic: Kind("a program", _OTHERS) for magic in (b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe")},
-    b"#!": Kind("a program", _OTHERS),
+    b"%PDF": FileType("a PDF document", _OTHERS),
+    b"%!PS": FileType("a PostScript document", _OTHERS),
+    b"SQLite format 3\0": FileType("an SQLite database", "Export its tables as JSON or CSV"),
+    b"PAR1": FileType("a Parquet file", _FROM_PANDAS),
+    b"ARROW1\0\0": FileType("an Arrow file", _FROM_PANDAS),
+    b"FEA1": FileType("a Feather file", _FROM_PANDAS),
+    b"\x89HDF\r\n": FileType("an HDF5 file", _FROM_PANDAS),
+    b"\x93NUMPY": FileType("an array of NumPy", _FROM_PANDAS),
+    b"Rar!\x1a\x07": FileType("packed with RAR", "Unpack it first"),
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": FileType("a document of an old Office, such as XLS", _AS_TABLE),
+    b"\x1aE\xdf\xa3": FileType("a video (WebM or Matroska)", _BESIDE),
+    **{b"ID3%c" % version: FileType("a sound (MP3)", _BESIDE) for version in (2, 3, 4)},
+    b"OggS": FileType("a sound (Ogg)", _BESIDE),
+    b"\x00\x05\x16\x07": FileType("what macOS keeps beside a file", "Give the file of the same name without ._"),
+    b"\x00\x00\x00\x01Bud1": FileType("a note of the macOS Finder", _OTHERS),
+    b"\x7fELF": FileType("a program", _OTHERS),
+    b"MZ\x90\x00": FileType("a program", _OTHERS),
+    **{
+        magic: FileType("a program", _OTHERS)
+        for magic in (b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
+    },
+    b"#!": FileType("a program", _OTHERS),
 }
 # The name of a ZIP's first member begins at byte 30.
 _OFFICE = re.compile(rb"PK\x03\x04.{26}(?:\[Content_Types\]|docProps/|_rels/|word/|ppt/|xl/)", re.DOTALL)
@@ -62,41 +65,41 @@ def refuse_data(head: bytes, path: Path) -> None:
         raise refusal(kind, path)
 
 
-def data_kind(head: bytes) -> Kind | None:
+def data_kind(head: bytes) -> FileType | None:
     """Return the type of a binary file; None if its first bytes do not tell."""
     if found := next((kind for signature, kind in _SIGNATURES.items() if head.startswith(signature)), None):
         return found
     if name := image_format(head):
-        return Kind(f"a picture ({name})", _BESIDE)
+        return FileType(f"a picture ({name})", _BESIDE)
     if head[4:8] == b"ftyp":
-        return Kind("a video (MP4)", _BESIDE)
+        return FileType("a video (MP4)", _BESIDE)
     if head.startswith(b"RIFF") and head[8:12] in (b"WAVE", b"AVI "):
-        return Kind("a sound or a video (RIFF)", _BESIDE)
+        return FileType("a sound or a video (RIFF)", _BESIDE)
     if head[257:262] == b"ustar":
-        return Kind("packed with tar", "Unpack it first")
+        return FileType("packed with tar", "Unpack it first")
     if _OFFICE.match(head):
-        return Kind("an Office document that is damaged or no workbook", _AS_TABLE)
+        return FileType("an Office document that is damaged or no workbook", _AS_TABLE)
     if _OPEN_DOCUMENT.match(head):
-        return Kind("an OpenDocument, such as ODS", _AS_TABLE)
+        return FileType("an OpenDocument, such as ODS", _AS_TABLE)
     if _PICKLE.match(head):
-        return Kind("a pickle of Python, which is never opened", _FROM_PANDAS)
+        return FileType("a pickle of Python, which is never opened", _FROM_PANDAS)
     return None
 
 
-def text_kind(head: bytes) -> Kind:
+def text_kind(head: bytes) -> FileType:
     """Return the type of a text that is neither JSON nor a table."""
-    text = head.lstrip()[: 8 * HEAD]
+    text = head.lstrip()[: 8 * TYPE_HEAD_BYTES]
     if _MHTML.match(text):
-        return Kind("a saved web page (MHTML)", _AS_JSON)
+        return FileType("a saved web page (MHTML)", _AS_JSON)
     name = text_format(text)
     if name == "HTML":
-        return Kind("a web page (HTML)", _AS_JSON)
+        return FileType("a web page (HTML)", _AS_JSON)
     if name in ("XML", "SVG"):
-        return Kind(f"an {name} file", _OTHERS)
-    if is_binary(head[:HEAD]):
-        return Kind("data of a kind that we do not know", _OTHERS)
+        return FileType(f"an {name} file", _OTHERS)
+    if is_binary(head[:TYPE_HEAD_BYTES]):
+        return FileType("data of a kind that we do not know", _OTHERS)
     if _SCRIPT.match(text):
-        return Kind("a script", "Give the JSON in it: from its first [ or { to the last ] or }")
+        return FileType("a script", "Give the JSON in it: from its first [ or { to the last ] or }")
     return PLAIN
 
 
@@ -110,6 +113,6 @@ def python_refusal(path: Path, where: str) -> FileError:
     return refusal(_PYTHON, path, where)
 
 
-def refusal(kind: Kind, path: Path, where: str = "") -> FileError:
+def refusal(kind: FileType, path: Path, where: str = "") -> FileError:
     """Return the error for a file of an unsupported type."""
     return FileError(str(path), f"this is {kind.name}", kind.remedy, where)

@@ -140,6 +140,6 @@ _careful_scanner: Any = json.JSONDecoder(strict=False, parse_int=_whole_number)
 _careful_scan: _Scan = _careful_scanner.scan_once
 
 
-def kind_of(value: object) -> str:
+def json_type_name(value: object) -> str:
     """Return the JSON type of a value as a word for messages, such as `list` or `null`."""
     return next((name for types, name in _KINDS if isinstance(value, types)), "null")

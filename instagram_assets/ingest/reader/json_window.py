@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from instagram_assets.errors import FileError
-from instagram_assets.ingest.reader.bulk_json import UNREAD, quick_value, split
+from instagram_assets.ingest.reader.bulk_json import UNREAD, quick_value, split_values
 from instagram_assets.ingest.reader.byte_streams import looks_like, wrong_encoding
 from instagram_assets.ingest.reader.file_types import is_printed_by_python, python_refusal
 from instagram_assets.ingest.reader.json_values import parse
@@ -107,7 +107,7 @@ class Window:
         chunk = next(self._chunks, b"")
         self._taken += len(chunk)
         data = self.text[self.at :].encode() + self._undecoded + chunk
-        texts, end = split(data)
+        texts, end = split_values(data)
         found = [(_value(text), len(text)) for text in texts]
         if any(value is UNREAD for value, _ in found):
             found, end = [], 0

@@ -14,14 +14,14 @@ from instagram_assets.ingest.reader.unflatten import NAMELESS
 OF_TABLES = ("columns", "index", "schema")
 """Keys of a table in pandas' JSON layouts that precede its rows."""
 
-Item = tuple[Record | BadRecord, int]
+_Item = tuple[Record | BadRecord, int]
 
 _SAMPLE = 100
 _LEAST_CELLS = 3
 _FROM_PANDAS = "Write it with DataFrame.to_json(orient='records')"
 
 
-def opened(items: Iterator[Item], path: Path) -> Iterator[Item]:
+def records_of_tables(items: Iterator[_Item], path: Path) -> Iterator[_Item]:
     """Yield the records of a file; if its only record is a whole table, yield the table's rows instead.
 
     Raises FileError for rows of values without column names.
@@ -46,7 +46,7 @@ def rows_in(record: Record) -> list[Record | BadRecord]:
     return []
 
 
-def named(items: Iterator[Item], said: Record) -> Iterator[Item]:
+def named(items: Iterator[_Item], said: Record) -> Iterator[_Item]:
     """Yield the records below `data`, with names from the `columns`, `index` or `schema` in `said`.
 
     `said` has the members of the wrapper object that precede `data`.

@@ -17,15 +17,15 @@ from instagram_assets.ingest.reader.bulk_json import UNREAD, quick_value
 from instagram_assets.ingest.reader.byte_streams import looks_like, utf8_chunks, wrong_encoding
 from instagram_assets.ingest.reader.csv_tables import table_in, table_records, unknown_columns, unread_separator
 from instagram_assets.ingest.reader.file_types import PLAIN, refusal, text_kind
-from instagram_assets.ingest.reader.json_values import BadRecord, Record, kind_of, parse
+from instagram_assets.ingest.reader.json_values import BadRecord, Record, json_type_name, parse
 from instagram_assets.ingest.reader.json_window import SPACE, SPLIT, TRY_AGAIN, Window, explain
-from instagram_assets.ingest.reader.pandas_tables import OF_TABLES, named, opened
+from instagram_assets.ingest.reader.pandas_tables import OF_TABLES, named, records_of_tables
 from instagram_assets.ingest.reader.xlsx_sheets import Passed, is_workbook, workbook_records
 from instagram_assets.settings import IngestSettings
 
 WRAPPERS = ("data", "items")
 
-HEAD = 1 << 20
+SNIFFED_BYTES = 1 << 20
 _SCALAR = re.compile(rb"\s*(?:null|true|false|NaN|-?Infinity|-?[0-9][0-9.eE+-]*)\s*\Z")
 _STRING = re.compile(rb'\s*"[^"\\]*+(?:\\.[^"\\]*+)*+"\s*\Z', re.DOTALL)
 # A document that is a JSON string of records is longer than the head of its file.
@@ -59,7 +59,7 @@ def read_batches(path: Path, limits: IngestSettings, passed: Passed = lambda _: 
         if header := table_in(head):
             return _batches(table_records(chunks, header, path, limits))
         _refuse_others(head, path)
-    return _batches(opened(_from_text(head, chunks, path, limits), path))
+    return _batches(records_of_tables(_from_text(head, chunks, path, limits), path))
 
 
 def read_records(path: Path, limits: IngestSettings) -> Iterator[tuple[int, Record | BadRecord]]:
@@ -69,7 +69,7 @@ def read_records(path: Path, limits: IngestSettings) -> Iterator[tuple[int, Reco
 
 def bare_text(record: BadRecord) -> str | None:
     """Return the text of a record that is a plain JSON string, for readers that accept lists of texts; else None."""
-    if isinstance(record.content, str) and record.error.reason == f"{kind_of(record.content)}{_NO_OBJECT}":
+    if isinstance(record.content, str) and record.error.reason == f"{json_type_name(record.content)}{_NO_OBJECT}":
         return record.content
     return None
 
@@ -114,7 +114,7 @@ def _head(chunks: Iterator[bytes]) -> bytes:
     head = b""
     for chunk in chunks:
         head += chunk if head or chunk.strip() else b""
-        if len(head) >= HEAD:
+        if len(head) >= SNIFFED_BYTES:
             break
     return head
 
@@ -129,7 +129,7 @@ def is_lines(head: bytes) -> bool:
         return second
     if is_wrapper(head):
         return second or (len(lines) > 1 and _is_object(lines[0]) and lines[1].lstrip().startswith(b"{"))
-    return (len(lines) == 1 and len(head) >= HEAD) or any(_is_object(line) for line in lines[:2])
+    return (len(lines) == 1 and len(head) >= SNIFFED_BYTES) or any(_is_object(line) for line in lines[:2])
 
 
 def _is_object(line: bytes) -> bool:
@@ -179,7 +179,7 @@ def _from_document(window: Window, limits: IngestSettings, *, wrapped: bool = Fa
         if isinstance(value, str) and value.lstrip().startswith(("{", "[")) and not wrapped:
             yield from _from_string(value, window.path, limits)
             return
-        what = "null" if value is None else f"one {kind_of(value)}"
+        what = "null" if value is None else f"one {json_type_name(value)}"
         raise window.error(f"the file holds {what} instead of records", "Give an array of records")
     elif is_wrapper(window.text[window.at :].encode("utf-8", "replace")):
         yield from _members(window)
@@ -192,7 +192,7 @@ def _from_document(window: Window, limits: IngestSettings, *, wrapped: bool = Fa
 def _from_string(text: str, path: Path, limits: IngestSettings) -> Iterator[_Item]:
     """Yield the records of JSON that was encoded as a JSON string."""
     data = text.encode("utf-8", "surrogatepass")
-    if is_lines(data[:HEAD]):
+    if is_lines(data[:SNIFFED_BYTES]):
         yield from _from_lines(iter([data]), path, limits)
     else:
         yield from _from_document(Window(iter([data]), path, limits), limits, wrapped=True)
@@ -295,4 +295,4 @@ def _lines(chunks: Iterator[bytes], path: Path, limits: IngestSettings) -> Itera
 def _checked(value: Any) -> Record | BadRecord:
     if isinstance(value, dict | BadRecord):
         return value  # pyright: ignore[reportUnknownVariableType] keys of JSON objects are strings
-    return BadRecord(RecordError("", f"{kind_of(value)}{_NO_OBJECT}"), value)
+    return BadRecord(RecordError("", f"{json_type_name(value)}{_NO_OBJECT}"), value)

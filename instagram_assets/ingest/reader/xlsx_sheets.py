@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, NamedTuple
 from instagram_assets.errors import FileError, RecordError
 from instagram_assets.ingest.formats.ads import NEEDED
 from instagram_assets.ingest.reader.byte_streams import UNPACKED_FREE, UNPACKED_RATIO, changed, check_regular, identity
-from instagram_assets.ingest.reader.csv_tables import Item, check_names, decoder_of, is_known_table, shown
+from instagram_assets.ingest.reader.csv_tables import Item, check_names, decoder_of, is_known_table, shown_columns
 from instagram_assets.ingest.reader.json_values import BadRecord
 
 _XML_CHUNK = 1 << 20
@@ -60,7 +60,7 @@ def _column(letters: str) -> int:
     return number - 1
 
 
-MOST_ROWS = 1_048_576
+_MOST_ROWS = 1_048_576
 """Maximum number of rows in an Excel sheet."""
 
 _PART = "xl/workbook.xml"
@@ -73,7 +73,7 @@ _ERRORS = frozenset(("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!",
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _SAVE_AS = "Save it again as XLSX, or as CSV UTF-8"
 
-Row = tuple[object, ...]
+_Row = tuple[object, ...]
 Passed = Callable[[str], None]
 """Callback for a sheet that is not read, with a text such as "'notes' with what, who"."""
 
@@ -114,7 +114,7 @@ def workbook_records(path: Path, passed: Passed = lambda _: None) -> Iterator[It
                 if not is_known_table(names, [row for _, row in sample]):
                     title = sheet.title[:40]
                     empty += [] if names else [repr(title)]
-                    passed_over += [f"{title!r} with {shown(names)}"] if names else []
+                    passed_over += [f"{title!r} with {shown_columns(names)}"] if names else []
                     continue
                 found = True
                 check_names(names, path, f"sheet {sheet.title!r}")
@@ -165,7 +165,7 @@ def _opened(stream: Any, path: Path) -> Any:
         raise _damaged(path, error) from error
 
 
-def _rows(sheet: Any, path: Path) -> Iterator[Row]:
+def _rows(sheet: Any, path: Path) -> Iterator[_Row]:
     """Yield the rows of a sheet, ignoring its declared size; a formula without a cached result is its text."""
     try:
         sheet.reset_dimensions()
@@ -174,12 +174,12 @@ def _rows(sheet: Any, path: Path) -> Iterator[Row]:
         while True:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                batch: list[Row] = list(islice(rows, _AT_ONCE))
+                batch: list[_Row] = list(islice(rows, _AT_ONCE))
             read += len(batch)
             if not batch:
                 return
-            if read > MOST_ROWS:
-                problem = f"sheet {sheet.title!r} has more than {MOST_ROWS:,} rows"
+            if read > _MOST_ROWS:
+                problem = f"sheet {sheet.title!r} has more than {_MOST_ROWS:,} rows"
                 raise FileError(str(path), problem, "Export it as CSV or JSON, which may be of any size")
             yield from batch
     except (MemoryError, FileError):
@@ -188,7 +188,7 @@ def _rows(sheet: Any, path: Path) -> Iterator[Row]:
         raise _damaged(path, error) from error
 
 
-def _with_formulas(rows: Iterator[Row], sheet: Any) -> Iterator[Row]:
+def _with_formulas(rows: Iterator[_Row], sheet: Any) -> Iterator[_Row]:
     with sheet._get_source() as source:  # the private method with which openpyxl opens the XML of a sheet
         formulas = unsaved_formulas(source)
         formula = next(formulas, None)
@@ -201,9 +201,9 @@ def _with_formulas(rows: Iterator[Row], sheet: Any) -> Iterator[Row]:
             yield cells
 
 
-def _header(rows: Iterator[Row]) -> Row:
+def _header(rows: Iterator[_Row]) -> _Row:
     """Return the header row: the first with several cells (rows above it are titles), else the first non-empty one."""
-    title: Row = ()
+    title: _Row = ()
     for row in islice((row for row in rows if any(map(_is_there, row))), _MOST_TITLES + 1):
         if sum(map(_is_there, row)) > 1:
             return row
@@ -211,7 +211,7 @@ def _header(rows: Iterator[Row]) -> Row:
     return title
 
 
-def _records(rows: Iterator[tuple[int, Row]], names: Sequence[str], title: str) -> Iterator[Item]:
+def _records(rows: Iterator[tuple[int, _Row]], names: Sequence[str], title: str) -> Iterator[Item]:
     record_of = decoder_of(names)
     for number, row in rows:
         clean = [_value(cell) for cell in row]

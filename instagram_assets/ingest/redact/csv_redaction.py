@@ -10,14 +10,14 @@ from instagram_assets.ingest.reader.csv_tables import Header, decoder_of, is_tit
 from instagram_assets.ingest.reader.json_values import Record, parse
 from instagram_assets.ingest.redact.json_documents import NotRewritableError, Tally
 from instagram_assets.ingest.redact.json_spans import rewritten
-from instagram_assets.ingest.redact.redactor import GONE, Scrubber
+from instagram_assets.ingest.redact.redactor import GONE, RecordRedactor
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r(?!\Z)|\n)")
 _HINT = re.compile(r"sep=.[\r\n]*\Z")
 _LONGEST_CELL = 1 << 30
 
 
-def scrubbed_table(chunks: Iterator[str], header: Header, scrubber: Scrubber, tally: Tally) -> Iterator[str]:
+def scrubbed_table(chunks: Iterator[str], header: Header, redactor: RecordRedactor, tally: Tally) -> Iterator[str]:
     """Yield the text of a CSV file without data erased on request; `tally` counts the changes.
 
     Raises NotRewritableError if a quote is never closed.
@@ -37,38 +37,40 @@ def scrubbed_table(chunks: Iterator[str], header: Header, scrubber: Scrubber, ta
         except csv.Error as error:
             if rows.ended:
                 raise NotRewritableError("a quote is never closed") from error
-            yield from _by_text(rows.text, scrubber, tally)
+            yield from _by_text(rows.text, redactor, tally)
             continue
         if record_of is not None:
-            yield from _row(rows.text, row, names, record_of, header.separator, scrubber, tally)
+            yield from _row(rows.text, row, names, record_of, header.separator, redactor, tally)
         elif any(row) and not is_title(row) and not _HINT.match(rows.text.lstrip("\ufeff ")):
             names = [name.strip().lstrip("\ufeff ") for name in row]
             record_of = decoder_of(names)
             yield rows.text
         else:
-            yield scrubber.text(rows.text)
+            yield redactor.text(rows.text)
 
 
-def marked_cells(cells: Sequence[Any], names: Sequence[str], record: Record, scrubber: Scrubber) -> list[Any] | None:
+def marked_cells(
+    cells: Sequence[Any], names: Sequence[str], record: Record, redactor: RecordRedactor
+) -> list[Any] | None:
     """Return a row's redacted cells, unchanged ones as the same objects; None if the whole row is removed.
 
     `record` is what `ingest` parses from the row; `names` are the column names.
     """
-    if scrubber.marked(record) is GONE:
+    if redactor.marked(record) is GONE:
         return None
     flat = {name: cell for name, cell in zip(names, cells, strict=False) if cell is not None}
-    walked = scrubber.marked(flat)
+    walked = redactor.marked(flat)
     if walked is GONE:
         return None
     new: list[Any] = []
-    for place, cell in enumerate(cells):
-        after = walked.get(names[place], cell) if place < len(names) else scrubber.record(cell)
+    for position, cell in enumerate(cells):
+        after = walked.get(names[position], cell) if position < len(names) else redactor.record(cell)
         is_empty = after is GONE or (after is None and cell is not None)
-        new.append("" if is_empty else _cell(cell, after, scrubber))
+        new.append("" if is_empty else _cell(cell, after, redactor))
     return new
 
 
-def _cell(before: Any, after: Any, scrubber: Scrubber) -> Any:
+def _cell(before: Any, after: Any, redactor: RecordRedactor) -> Any:
     """Return a cell after redaction; a JSON text in it is parsed, so that whole objects can be removed.
 
     `after` is the cell after redaction as plain text.
@@ -81,10 +83,10 @@ def _cell(before: Any, after: Any, scrubber: Scrubber) -> Any:
         return after
     if end != len(before):
         return after
-    marked = scrubber.marked(value)
+    marked = redactor.marked(value)
     if marked is value:
         return after
-    return "" if marked is GONE else scrubber.text(rewritten(before, value, marked, scrubber.text))
+    return "" if marked is GONE else redactor.text(rewritten(before, value, marked, redactor.text))
 
 
 def _row(
@@ -93,17 +95,17 @@ def _row(
     names: list[str],
     record_of: Callable[[Sequence[object], str], Record],
     separator: str,
-    scrubber: Scrubber,
+    redactor: RecordRedactor,
     tally: Tally,
 ) -> Iterator[str]:
     if not any(cell.strip() for cell in row):
         yield text
         return
-    if not scrubber.may_hold(text):
+    if not redactor.may_hold(text):
         tally.left += 1
         yield text
         return
-    cells = marked_cells(row, names, record_of(row, ""), scrubber)
+    cells = marked_cells(row, names, record_of(row, ""), redactor)
     if cells is None:
         tally.gone += 1
         return
@@ -136,9 +138,9 @@ def _quoted(cell: str, separator: str, *, is_quoted: bool) -> str:
     return f'"{doubled}"'
 
 
-def _by_text(text: str, scrubber: Scrubber, tally: Tally) -> Iterator[str]:
+def _by_text(text: str, redactor: RecordRedactor, tally: Tally) -> Iterator[str]:
     """Yield a row that cannot be parsed; it is removed instead if an erased name occurs in it."""
-    if scrubber.text(text) != text:
+    if redactor.text(text) != text:
         tally.gone += 1
         return
     tally.left += 1

@@ -16,12 +16,12 @@ from zoneinfo import ZoneInfo
 from instagram_assets.errors import FileError
 from instagram_assets.ingest.archive_pictures import archive_owner
 from instagram_assets.ingest.reader.csv_tables import table_in
-from instagram_assets.ingest.reader.record_reader import HEAD, is_lines
+from instagram_assets.ingest.reader.record_reader import SNIFFED_BYTES, is_lines
 from instagram_assets.ingest.reader.xlsx_sheets import is_workbook
 from instagram_assets.ingest.record_source import RecordSource
 from instagram_assets.ingest.redact.csv_redaction import scrubbed_table
 from instagram_assets.ingest.redact.json_documents import NotRewritableError, Tally, scrubbed_document, scrubbed_lines
-from instagram_assets.ingest.redact.redactor import Scrubber
+from instagram_assets.ingest.redact.redactor import RecordRedactor
 from instagram_assets.ingest.redact.text_encoding import Coding
 from instagram_assets.ingest.redact.workbook_redaction import BROKEN_BOOK, scrub_workbook
 from instagram_assets.ingest.zips import is_zip
@@ -63,15 +63,15 @@ def scrub_file(
     """
     if not forgotten:
         return UNCHANGED
-    scrubber = Scrubber(forgotten, source or source_of(path))
+    redactor = RecordRedactor(forgotten, source or source_of(path))
     if is_zip(path):
         from instagram_assets.ingest.redact.zip_redaction import scrub_zip
 
-        return scrub_zip(path, target, scrubber, encoding)
+        return scrub_zip(path, target, redactor, encoding)
     with suppress(FileError):
         if is_workbook(path):
-            return _scrub_workbook(path, target, scrubber)
-    return scrub_text(path, target, scrubber, encoding)
+            return _scrub_workbook(path, target, redactor)
+    return scrub_text(path, target, redactor, encoding)
 
 
 def source_of(path: Path) -> RecordSource:
@@ -79,26 +79,26 @@ def source_of(path: Path) -> RecordSource:
     return RecordSource(path.name, "", _LATER, ZoneInfo("UTC"), path=path, find_owner=_owner)
 
 
-def scrub_text(path: Path, target: Path, scrubber: Scrubber, encoding: str) -> Scrubbed:
+def scrub_text(path: Path, target: Path, redactor: RecordRedactor, encoding: str) -> Scrubbed:
     """Redact a text file, plain or compressed with gzip or xz, like `scrub_file`."""
     try:
         coding = Coding(path, encoding)
         if coding.is_data:
-            return by_bytes(path, scrubber)
-        if _is_clean(coding, scrubber):
+            return by_bytes(path, redactor)
+        if _is_clean(coding, redactor):
             return UNCHANGED
         # The first pass only searches, which for most files is enough; the second one writes.
         tally = Tally()
-        for _ in _pieces(coding, scrubber, tally):
+        for _ in _pieces(coding, redactor, tally):
             if tally.changed:
                 break
         if not tally.changed:
             return UNCHANGED
     except _DAMAGED:
-        return by_bytes(path, scrubber)
+        return by_bytes(path, redactor)
     tally = Tally()
     try:
-        coding.write(target, _pieces(coding, scrubber, tally))
+        coding.write(target, _pieces(coding, redactor, tally))
     except _DAMAGED:
         target.unlink(missing_ok=True)
         return GONE_WHOLE
@@ -108,19 +108,19 @@ def scrub_text(path: Path, target: Path, scrubber: Scrubber, encoding: str) -> S
     return _ended(target, tally)
 
 
-def _is_clean(coding: Coding, scrubber: Scrubber) -> bool:
+def _is_clean(coding: Coding, redactor: RecordRedactor) -> bool:
     """True if a quick search, without parsing, shows that a text contains no erased data."""
-    if scrubber.forgotten.patterns is None or scrubber.source.archive_owner is not None:
+    if redactor.forgotten.patterns is None or redactor.source.archive_owner is not None:
         return False
     held = ""
     for chunk in coding.chunks():
-        if scrubber.may_hold(held + chunk):
+        if redactor.may_hold(held + chunk):
             return False
         held = chunk[-_LONGEST:]
     return True
 
 
-def by_bytes(path: Path, scrubber: Scrubber) -> Scrubbed:
+def by_bytes(path: Path, redactor: RecordRedactor) -> Scrubbed:
     """Redact a file that cannot be parsed: it is removed as a whole if it contains an erased name.
 
     An image or video is not searched for names, but removed if its hash was erased.
@@ -135,23 +135,23 @@ def by_bytes(path: Path, scrubber: Scrubber) -> Scrubbed:
             if is_picture:  # in megabytes of binary data any short name occurs by chance
                 continue
             for text in ((held + data).decode("latin-1"), (held + data)[::2].decode("latin-1")):
-                if scrubber.text(text) != text:
+                if redactor.text(text) != text:
                     return GONE_WHOLE
             held = data[-200:]
-    return GONE_WHOLE if scrubber.forgotten.has("image", digest.hexdigest()) else UNCHANGED
+    return GONE_WHOLE if redactor.forgotten.has("image", digest.hexdigest()) else UNCHANGED
 
 
-def _scrub_workbook(path: Path, target: Path, scrubber: Scrubber) -> Scrubbed:
+def _scrub_workbook(path: Path, target: Path, redactor: RecordRedactor) -> Scrubbed:
     tally = Tally()
     try:
-        scrub_workbook(path, None, scrubber, tally)
+        scrub_workbook(path, None, redactor, tally)
         if not tally.changed:
             return UNCHANGED
         tally = Tally()
-        scrub_workbook(path, target, scrubber, tally)
+        scrub_workbook(path, target, redactor, tally)
     except BROKEN_BOOK:
         target.unlink(missing_ok=True)
-        return by_bytes(path, scrubber)
+        return by_bytes(path, redactor)
     return _ended(target, tally)
 
 
@@ -167,29 +167,29 @@ def _owner(path: Path) -> str | None:
     return None
 
 
-def _pieces(coding: Coding, scrubber: Scrubber, tally: Tally) -> Iterator[str]:
+def _pieces(coding: Coding, redactor: RecordRedactor, tally: Tally) -> Iterator[str]:
     """Yield the redacted text in pieces, by the layout of its records (lines, table, document, plain text)."""
     chunks = coding.chunks()
     head = ""
     for chunk in chunks:
         head += chunk
-        if len(head) >= HEAD:
+        if len(head) >= SNIFFED_BYTES:
             break
     mark, head = ("\ufeff", head[1:]) if head.startswith("\ufeff") else ("", head)
     text = chain([head], chunks)
     encoded = head.encode("utf-8", "surrogatepass")
     yield mark
     if is_lines(encoded):
-        yield from scrubbed_lines(text, scrubber, tally)
+        yield from scrubbed_lines(text, redactor, tally)
     elif head.lstrip()[:1] in ("{", "[", '"'):
-        yield from scrubbed_document(text, scrubber, tally)
+        yield from scrubbed_document(text, redactor, tally)
     elif header := table_in(encoded):
-        yield from scrubbed_table(text, header, scrubber, tally)
+        yield from scrubbed_table(text, header, redactor, tally)
     else:
-        yield from _plain(text, scrubber, tally)
+        yield from _plain(text, redactor, tally)
 
 
-def _plain(chunks: Iterator[str], scrubber: Scrubber, tally: Tally) -> Iterator[str]:
+def _plain(chunks: Iterator[str], redactor: RecordRedactor, tally: Tally) -> Iterator[str]:
     """Yield a text without records, such as an HTML page, with erased names replaced."""
     held = ""
     for chunk in chain(chunks, [""]):
@@ -197,12 +197,12 @@ def _plain(chunks: Iterator[str], scrubber: Scrubber, tally: Tally) -> Iterator[
         # Names do not span lines or quotes; a single line may be as long as the file.
         cut = max(text.rfind("\n"), text.rfind(" "), text.rfind('"')) + 1 if chunk else len(text)
         held, part = text[cut:], text[:cut]
-        scrubbed = scrubber.text(part)
+        scrubbed = redactor.text(part)
         tally.touched += scrubbed != part
         tally.left += 1
         yield scrubbed
 
 
-def with_owner(scrubber: Scrubber, path: Path, owner: str | None) -> Scrubber:
+def with_owner(redactor: RecordRedactor, path: Path, owner: str | None) -> RecordRedactor:
     """Return a redactor like this one, for a file of an Instagram data download whose owner is known."""
-    return Scrubber(scrubber.forgotten, replace(source_of(path), account=owner, find_owner=None))
+    return RecordRedactor(redactor.forgotten, replace(source_of(path), account=owner, find_owner=None))

@@ -36,7 +36,7 @@ _OWNER_IDS = (
 _POSTS = ("postUrl", "permalink", "post_url", "url", "commentUrl")
 
 
-class Judge:
+class ErasureMatcher:
     """Tests records of one source for accounts and posts that were erased on request.
 
     `source` gives the owner of records that do not name one.
@@ -58,11 +58,11 @@ class Judge:
 
     def is_about(self, record: Record) -> bool:
         """True if a record of any kind, also a comment, story or error, names an erased account as its owner."""
-        if any(self._is_account(value_at(record, place)) for place in _NAMES):
+        if any(self._is_account(value_at(record, path)) for path in _NAMES):
             return True
         if any(self._is_account(record.get(key)) for key in _ADDRESSES) or self._is_of_tag(record):
             return True
-        if any(self._is_of("profile_id", value_at(record, place)) for place in _OWNER_IDS):
+        if any(self._is_of("profile_id", value_at(record, path)) for path in _OWNER_IDS):
             return True
         return any(self._is_code(shortcode_from_url(record.get(key))) for key in _POSTS)
 

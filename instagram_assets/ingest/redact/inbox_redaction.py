@@ -45,7 +45,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Place:
+class InboxRedactor:
     """What redaction of the inbox requires: the lake, whose manifests record file hashes, erased subjects, encoding."""
 
     lake: UPath

@@ -41,14 +41,14 @@ def _value(text: str, at: int, old: Any, marked: Any, rename: Rename) -> tuple[s
 
 def _object(text: str, at: int, old: Record, marked: Record, rename: Rename) -> str:
     members: list[tuple[str, int, int, int]] = []
-    place = _skip(text, at + 1)
-    while text[place] != "}":
-        key, after = parse(text, place)
+    cursor = _skip(text, at + 1)
+    while text[cursor] != "}":
+        key, after = parse(text, cursor)
         start = _skip(text, _skip(text, after) + 1)
         end = parse(text, start)[1]
-        members.append((key, place, start, end))
-        place = _skip(text, end)
-        place = _skip(text, place + 1) if text[place] == "," else place
+        members.append((key, cursor, start, end))
+        cursor = _skip(text, end)
+        cursor = _skip(text, cursor + 1) if text[cursor] == "," else cursor
     last = {key: number for number, (key, *_) in enumerate(members)}
     parts: list[tuple[int, str]] = []
     for number, (key, key_at, start, _) in enumerate(members):
@@ -65,14 +65,14 @@ def _object(text: str, at: int, old: Record, marked: Record, rename: Rename) -> 
 def _array(text: str, at: int, old: list[Any], marked: list[Any], rename: Rename) -> str:
     items: list[tuple[int, int]] = []
     parts: list[tuple[int, str]] = []
-    place = _skip(text, at + 1)
+    cursor = _skip(text, at + 1)
     for number, (before, after) in enumerate(zip(old, marked, strict=True)):
-        end = parse(text, place)[1]
-        items.append((place, end))
+        end = parse(text, cursor)[1]
+        items.append((cursor, end))
         if after is not GONE:
-            parts.append((number, _value(text, place, before, after, rename)[0]))
-        place = _skip(text, end)
-        place = _skip(text, place + 1) if text[place] == "," else place
+            parts.append((number, _value(text, cursor, before, after, rename)[0]))
+        cursor = _skip(text, end)
+        cursor = _skip(text, cursor + 1) if text[cursor] == "," else cursor
     return _joined(text, at, parts, items, "[]")
 
 

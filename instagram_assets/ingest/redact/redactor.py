@@ -14,7 +14,7 @@ from instagram_assets.errors import RecordError
 from instagram_assets.ingest.reader.json_values import BadRecord, PlacedRecord, Record
 from instagram_assets.ingest.reader.unflatten import SEPARATOR
 from instagram_assets.ingest.record_source import RecordSource
-from instagram_assets.ingest.redact.forgotten_records import NAME_KEYS, Judge
+from instagram_assets.ingest.redact.forgotten_records import NAME_KEYS, ErasureMatcher
 from instagram_assets.media.never_download import is_forgotten
 from instagram_assets.privacy.forgotten_identifiers import ERASED_ID as FORGOTTEN_ID
 from instagram_assets.privacy.forgotten_identifiers import ERASED_URL, Forgotten, IdentifierKind
@@ -49,7 +49,7 @@ _REMEMBERED, _MOST_REMEMBERED = 200, 20_000
 _SEEN = datetime(2100, 1, 1, tzinfo=UTC)
 
 
-class Scrubber:
+class RecordRedactor:
     """Removes data erased on request from the records of one source.
 
     `source` gives the owner of records that do not name one.
@@ -58,7 +58,7 @@ class Scrubber:
     def __init__(self, forgotten: Forgotten, source: RecordSource | None = None) -> None:
         self.forgotten = forgotten
         self.source = source or RecordSource("", "", _SEEN, ZoneInfo("UTC"))
-        self._judge = Judge(forgotten, self.source)
+        self._matcher = ErasureMatcher(forgotten, self.source)
         self._texts: dict[str, str] = {}
 
     def record(self, value: object) -> Any:
@@ -70,8 +70,8 @@ class Scrubber:
         if not isinstance(value, dict):
             return self._walk(value, frozenset(), "")
         record: Record = value
-        gone, is_gone = self._judge.parts(record)
-        return GONE if is_gone or self._judge.is_about(record) else self._walk(record, gone, "")
+        gone, is_gone = self._matcher.parts(record)
+        return GONE if is_gone or self._matcher.is_about(record) else self._walk(record, gone, "")
 
     def may_hold(self, text: str) -> bool:
         """False if a quick search shows that a text, JSON or other, contains no erased data."""
@@ -123,11 +123,11 @@ class Scrubber:
         parts = word.split("_")
         if len(parts) == 1 or not all(part.isdecimal() for part in parts):
             return word
-        return "_".join(FORGOTTEN_ID if self._judge.is_id(part) else part for part in parts)
+        return "_".join(FORGOTTEN_ID if self._matcher.is_id(part) else part for part in parts)
 
     def _walk(self, value: Any, gone: frozenset[int], key: str) -> Any:
         if isinstance(value, str):
-            if _ID_KEY.search(key) and self._judge.is_id(value):
+            if _ID_KEY.search(key) and self._matcher.is_id(value):
                 return FORGOTTEN_ID
             return self._of_field(key, value)
         if isinstance(value, dict):
@@ -136,7 +136,7 @@ class Scrubber:
             items: list[Any] = value
             return _same_or(items, [self._walk_item(item, gone, key) for item in items])
         is_number = isinstance(value, int) and not isinstance(value, bool)
-        return FORGOTTEN_ID if is_number and _ID_KEY.search(key) and self._judge.is_id(str(value)) else value
+        return FORGOTTEN_ID if is_number and _ID_KEY.search(key) and self._matcher.is_id(str(value)) else value
 
     def _of_field(self, key: str, value: str) -> str:
         """Redact a text according to its field: in a field of names, a text that equals an erased name is replaced."""
@@ -154,14 +154,14 @@ class Scrubber:
             around = cast(Record, walked)
             parts = [inner for inner in around.values() if isinstance(inner, dict | list) or inner is GONE]
             is_wrapper = bool(parts) and len(around) <= _MOST_AROUND
-            if is_wrapper and all(part is GONE for part in parts) and not self._judge.is_person(item):
+            if is_wrapper and all(part is GONE for part in parts) and not self._matcher.is_person(item):
                 return GONE
         return walked
 
     def _walk_object(self, record: Record, gone: frozenset[int]) -> Any:
-        if id(record) in gone or self._judge.is_forgotten_record(record):
+        if id(record) in gone or self._matcher.is_forgotten_record(record):
             return GONE
-        if self._judge.is_person(record):
+        if self._matcher.is_person(record):
             return {key: self._of_person(key, inner) for key, inner in record.items()}
         walked = {key: self._walk(inner, gone, key) for key, inner in record.items()}
         if any(SEPARATOR in key for key in record):
@@ -185,9 +185,9 @@ class Scrubber:
         changed: Record = {}
         for prefix, group in groups.items():
             filled = {name: value for name, value in group.items() if value not in (None, "")}
-            if self._judge.is_forgotten_record(filled):
+            if self._matcher.is_forgotten_record(filled):
                 changed |= {key: GONE for key in record if key.startswith(f"{prefix}{SEPARATOR}")}
-            elif self._judge.is_person(filled):
+            elif self._matcher.is_person(filled):
                 changed |= {
                     f"{prefix}{SEPARATOR}{name}": self._of_person(name, inner) for name, inner in filled.items()
                 }
@@ -214,29 +214,29 @@ def scrub_json(value: object, forgotten: Forgotten, source: RecordSource | None 
     The records of a list are removed one by one. In the rest, erased names become pseudonyms, ids become FORGOTTEN_ID,
     and URLs of erased images become ERASED_URL. `source` gives the owner of records that do not name one.
     """
-    scrubber = Scrubber(forgotten, source)
+    redactor = RecordRedactor(forgotten, source)
     if not isinstance(value, list):
-        return scrubber.record(value)
+        return redactor.record(value)
     items: list[Any] = value
-    kept = [scrubber.record(item) for item in items]
+    kept = [redactor.record(item) for item in items]
     kept = [item for item in kept if item is not GONE]
     same = len(kept) == len(items) and all(new is old for new, old in zip(kept, items, strict=True))
     return items if same else kept
 
 
-def scrubbed_record(record: Record | BadRecord, scrubber: Scrubber) -> Record | BadRecord | None:
+def scrubbed_record(record: Record | BadRecord, redactor: RecordRedactor) -> Record | BadRecord | None:
     """Redact a record as returned by a reader; None if all of it is removed, as is a bad record with an erased name."""
     if not isinstance(record, BadRecord):
-        found = scrubber.record(record)
+        found = redactor.record(record)
         if found is record or found is GONE:
             return None if found is GONE else record
         return PlacedRecord(found, record.place) if isinstance(record, PlacedRecord) else found
     content = record.content
-    found = scrubber.text(content) if isinstance(content, str) else scrubber.record(content)
+    found = redactor.text(content) if isinstance(content, str) else redactor.record(content)
     # Unparsable text may be a fragment of an erased record.
     if found is GONE or (isinstance(content, str) and found != content):
         return None
-    error = RecordError(record.error.field, scrubber.text(record.error.reason))
+    error = RecordError(record.error.field, redactor.text(record.error.reason))
     return BadRecord(error, found)
 
 
@@ -267,4 +267,4 @@ def _same_or(items: list[Any], new: Iterable[Any]) -> list[Any]:
 
 def scrubbed_name(name: str, forgotten: Forgotten) -> str:
     """Return a file name, folder name or path in which erased names are replaced by pseudonyms."""
-    return Scrubber(forgotten).text(scrub_file_name(name, forgotten)) if forgotten else name
+    return RecordRedactor(forgotten).text(scrub_file_name(name, forgotten)) if forgotten else name

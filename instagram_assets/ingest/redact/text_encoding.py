@@ -10,7 +10,7 @@ from typing import IO, Any, BinaryIO, cast
 
 from instagram_assets.ingest.reader.byte_streams import looks_like
 
-CHUNK = 1 << 20
+_CHUNK = 1 << 20
 _GZIP, _XZ = b"\x1f\x8b", b"\xfd7zXZ\x00"
 _MARKS = (
     (b"\xff\xfe\x00\x00", "utf-32-le"),
@@ -43,7 +43,7 @@ class Coding:
 
     def _encoding(self, wanted: str) -> tuple[str, str]:
         with self._opened() as stream:
-            head = stream.read(CHUNK)
+            head = stream.read(_CHUNK)
         for mark, name in _MARKS:
             if head.startswith(mark):
                 return name, "surrogatepass"
@@ -70,7 +70,7 @@ class Coding:
         """Yield the file's text, about 1 MiB at a time; a byte order mark is its first character."""
         decoder = codecs.getincrementaldecoder(self.encoding)(self.errors)
         with self._opened() as stream:
-            while data := stream.read(CHUNK):
+            while data := stream.read(_CHUNK):
                 yield decoder.decode(data)
         yield decoder.decode(b"", True)
 

@@ -16,11 +16,11 @@ from instagram_assets.ingest.redact.file_redaction import (
     scrub_file,
     with_owner,
 )
-from instagram_assets.ingest.redact.redactor import Scrubber, scrubbed_name
+from instagram_assets.ingest.redact.redactor import RecordRedactor, scrubbed_name
 from instagram_assets.ingest.zips import ZIP_ERRORS, owner_in_zip
 from instagram_assets.storage.atomic import temporary_beside
 
-MEDIA = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".heic", ".mp4", ".mov", ".m4v", ".webm")
+_MEDIA = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".heic", ".mp4", ".mov", ".m4v", ".webm")
 """File extensions of images and videos of posts."""
 _PIECE = 1 << 20
 
@@ -32,7 +32,7 @@ class _Member(NamedTuple):
     rows: int = 0
 
 
-def scrub_zip(path: Path, target: Path, scrubber: Scrubber, encoding: str) -> Scrubbed:
+def scrub_zip(path: Path, target: Path, redactor: RecordRedactor, encoding: str) -> Scrubbed:
     """Write a copy of a ZIP without data erased on request, like `scrub_file`.
 
     An Instagram data download of an erased account is removed as a whole, and so is a damaged ZIP that contains an
@@ -40,10 +40,10 @@ def scrub_zip(path: Path, target: Path, scrubber: Scrubber, encoding: str) -> Sc
     """
     try:
         owner = owner_in_zip(path)
-        if scrubber.forgotten.has("account", owner):
+        if redactor.forgotten.has("account", owner):
             return GONE_WHOLE
         with zipfile.ZipFile(path) as packed:
-            members = _looked_through(packed, target, with_owner(scrubber, path, owner), encoding)
+            members = _looked_through(packed, target, with_owner(redactor, path, owner), encoding)
             changed = [member for member in members if member.verb != "copy" or member.name != member.info.filename]
             left = [member for member in members if member.verb != "remove"]
             if not changed:
@@ -51,11 +51,11 @@ def scrub_zip(path: Path, target: Path, scrubber: Scrubber, encoding: str) -> Sc
             rows = sum(member.rows for member in members)
             if not any(not member.info.is_dir() for member in left):
                 return Scrubbed(rows, False, True)
-            _write(packed, target, left, with_owner(scrubber, path, owner), encoding)
+            _write(packed, target, left, with_owner(redactor, path, owner), encoding)
             return Scrubbed(rows, True)
     except (FileError, *ZIP_ERRORS):
         target.unlink(missing_ok=True)
-        return by_bytes(path, scrubber)
+        return by_bytes(path, redactor)
     except BaseException:
         target.unlink(missing_ok=True)
         raise
@@ -63,20 +63,20 @@ def scrub_zip(path: Path, target: Path, scrubber: Scrubber, encoding: str) -> Sc
 
 def is_media(name: str) -> bool:
     """True for the file name of an image or a video."""
-    return name.lower().endswith(MEDIA)
+    return name.lower().endswith(_MEDIA)
 
 
-def _looked_through(packed: zipfile.ZipFile, target: Path, scrubber: Scrubber, encoding: str) -> list[_Member]:
+def _looked_through(packed: zipfile.ZipFile, target: Path, redactor: RecordRedactor, encoding: str) -> list[_Member]:
     """Return for each member what to do with it: copy, rewrite or remove; nothing is written to `target` yet."""
     found: dict[str, _Member] = {}
     stems: set[str] = set()
     infos = packed.infolist()
     for info in infos:
-        name = scrubbed_name(info.filename, scrubber.forgotten)
+        name = scrubbed_name(info.filename, redactor.forgotten)
         found[info.filename] = _Member(info, name, "copy")
         if info.is_dir() or is_media(info.filename):
             continue
-        result = _scrubbed(packed, info, target, scrubber, encoding, None)
+        result = _scrubbed(packed, info, target, redactor, encoding, None)
         verb = "remove" if result.is_gone else "rewrite" if result.changed else "copy"
         found[info.filename] = _Member(info, name, verb, result.rows)
         if result.is_gone:
@@ -88,24 +88,26 @@ def _looked_through(packed: zipfile.ZipFile, target: Path, scrubber: Scrubber, e
             if member.verb == "copy" and info.filename.rpartition(".")[0] in stems:
                 found[info.filename] = member._replace(verb="remove")
             continue
-        if _is_theirs(info.filename, scrubber, stems) or scrubber.forgotten.has("image", _sha256(packed, info)):
+        if _is_theirs(info.filename, redactor, stems) or redactor.forgotten.has("image", _sha256(packed, info)):
             found[info.filename] = member._replace(verb="remove", rows=1)
     return [found[info.filename] for info in infos]
 
 
-def _is_theirs(name: str, scrubber: Scrubber, stems: set[str]) -> bool:
+def _is_theirs(name: str, redactor: RecordRedactor, stems: set[str]) -> bool:
     """True for an image beside a removed post, in a folder of an erased account, or named after that account."""
     *folders, own = name.split("/")
     if (
         is_picture_of_post(name, stems)
         or name.rpartition(".")[0] in stems
-        or scrubbed_name(own, scrubber.forgotten) != own
+        or scrubbed_name(own, redactor.forgotten) != own
     ):
         return True
-    return any(scrubber.forgotten.has("account", folder) for folder in folders)
+    return any(redactor.forgotten.has("account", folder) for folder in folders)
 
 
-def _write(packed: zipfile.ZipFile, target: Path, members: list[_Member], scrubber: Scrubber, encoding: str) -> None:
+def _write(
+    packed: zipfile.ZipFile, target: Path, members: list[_Member], redactor: RecordRedactor, encoding: str
+) -> None:
     with zipfile.ZipFile(target, "x") as out:
         for member in members:
             info = zipfile.ZipInfo(member.name, member.info.date_time)
@@ -116,14 +118,14 @@ def _write(packed: zipfile.ZipFile, target: Path, members: list[_Member], scrubb
                 with packed.open(member.info) as source, out.open(info, "w", force_zip64=True) as written:
                     shutil.copyfileobj(source, written, _PIECE)
             else:
-                _scrubbed(packed, member.info, target, scrubber, encoding, (out, info))
+                _scrubbed(packed, member.info, target, redactor, encoding, (out, info))
 
 
 def _scrubbed(
     packed: zipfile.ZipFile,
     info: zipfile.ZipInfo,
     target: Path,
-    scrubber: Scrubber,
+    redactor: RecordRedactor,
     encoding: str,
     out: tuple[zipfile.ZipFile, zipfile.ZipInfo] | None,
 ) -> Scrubbed:
@@ -132,7 +134,7 @@ def _scrubbed(
     try:
         with packed.open(info) as source, unpacked.open("xb") as written:
             shutil.copyfileobj(source, written, _PIECE)
-        result = scrub_file(unpacked, cleaned, scrubber.forgotten, source=scrubber.source, encoding=encoding)
+        result = scrub_file(unpacked, cleaned, redactor.forgotten, source=redactor.source, encoding=encoding)
         if out and result.changed:
             with cleaned.open("rb") as source, out[0].open(out[1], "w", force_zip64=True) as written:
                 shutil.copyfileobj(source, written, _PIECE)

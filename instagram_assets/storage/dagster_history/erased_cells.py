@@ -5,7 +5,7 @@ from typing import Any
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
-PARTITION = "dagster/partition"
+_PARTITION = "dagster/partition"
 _BETWEEN = "|"
 """The separator of the dimensions in a partition key, in Dagster 1.13."""
 
@@ -58,7 +58,7 @@ class ErasedCells:
         start, end = tags.get(RANGE_START), tags.get(RANGE_END)
         if start and end:
             return self.left_of(start, end) is None
-        named = [value for name, value in tags.items() if name == PARTITION or name.startswith(f"{PARTITION}/")]
+        named = [value for name, value in tags.items() if name == _PARTITION or name.startswith(f"{_PARTITION}/")]
         return any(self.has(value) for value in named)
 
     def are_all_of(self, config: Any) -> bool:

@@ -41,7 +41,7 @@ from instagram_assets.storage.dagster_history.table_rewriter import (
     tables_of,
 )
 from instagram_assets.storage.dagster_history.value_rewriter import ValueRewriter
-from instagram_assets.storage.locks import alone_in, nobody_at_work_in
+from instagram_assets.storage.locks import folder_lock, nobody_at_work_in
 
 _ELSEWHERE = "Put Dagster's home on a local disk: INSTAGRAM_ASSETS_DATA_DIR"
 # Dagster's daemon sends a heartbeat every 30 seconds.
@@ -93,7 +93,7 @@ def erase_from_history(
     """
     if not home.is_dir():
         return HistoryErasure()
-    with alone_in(home, _ELSEWHERE), nobody_at_work_in(home, _refusal(home, _DEV_RUNS)):
+    with folder_lock(home, _ELSEWHERE), nobody_at_work_in(home, _refusal(home, _DEV_RUNS)):
         databases = dagster_databases(home, url)
         pictures = ImageRemover(may_show, [*names, *names.values()]) if may_show else KEEP_IMAGES
         return _Forgetting(home, databases, names, ids, partitions, words, pictures).done()

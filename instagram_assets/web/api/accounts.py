@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from instagram_assets.web.account_list import Account, Sort, account_detail, list_accounts
 from instagram_assets.web.dependencies import LONGEST_ACCOUNT, ServicesDep
-from instagram_assets.web.forgetting import preview, progress, wish_for
+from instagram_assets.web.forgetting import preview, progress, request_erasure
 
 router = APIRouter(prefix="/api", tags=["accounts"])
 
@@ -161,28 +161,28 @@ class ForgetAnswer(BaseModel):
 @router.get("/accounts/{name}/forget", name="api_forget_preview")
 def forget_preview(services: ServicesDep, name: str) -> PreviewAnswer:
     """What would go if it were forgotten; nothing is changed. It may take many seconds."""
-    told, found = progress(services.settings, name), preview(services.settings, name)
+    state, found = progress(services.settings, name), preview(services.settings, name)
     return PreviewAnswer(
         name=found.name,
         known=found.is_known,
         remembered=found.is_remembered,
-        unfinished=told.is_unfinished,
+        unfinished=state.is_unfinished,
         also=list(found.also),
         posts=found.posts,
         images=found.images,
         places=[
-            PlaceAnswer(place=place.name, removed=place.removed, rewritten=place.rewritten, rows=place.rows)
-            for place in found.places
+            PlaceAnswer(place=area.name, removed=area.removed, rewritten=area.rewritten, rows=area.rows)
+            for area in found.areas
         ],
         words=[WordAnswer(word=word.name, rows=word.rows, can_go=word.can_go) for word in found.words],
-        phase=told.wish.phase if told.wish else None,
-        detail=told.wish.detail if told.wish else "",
-        command=told.command,
+        phase=state.request.phase if state.request else None,
+        detail=state.request.detail if state.request else "",
+        command=state.command,
     )
 
 
 @router.post("/accounts/{name}/forget", name="api_forget", status_code=202)
-async def forget(services: ServicesDep, name: str, wanted: ForgetBody) -> ForgetAnswer:
+async def forget(services: ServicesDep, name: str, body: ForgetBody) -> ForgetAnswer:
     """Forget it for good: all but this app is away meanwhile. Refused while runs go on."""
-    wish = await wish_for(services, name, wanted.confirm, is_bare=wanted.bare)
-    return ForgetAnswer(phase=wish.phase)
+    request = await request_erasure(services, name, body.confirm, is_bare=body.bare)
+    return ForgetAnswer(phase=request.phase)

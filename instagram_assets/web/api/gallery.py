@@ -57,7 +57,7 @@ class GalleryAnswer(BaseModel):
 @router.get("/gallery", name="api_gallery")
 def gallery(
     services: ServicesDep,
-    wanted: DocumentedFilter,
+    filters: DocumentedFilter,
     sort: Annotated[
         Sort | None,
         Query(
@@ -74,10 +74,10 @@ def gallery(
 
     With `like` by what the embedding model makes of a text: 409 while it is loaded, and where there is none.
     """
-    index, decisions = index_of(services), decisions_of(services, wanted.list_name)
+    index, decisions = index_of(services), decisions_of(services, filters.list_name)
     near = similarities(services, index, text=like.strip(), image_id=to) if like.strip() or to else None
     order = shared_sorted_rows().images(
-        index, wanted, sort or ("newest" if near is None else "similar"), decisions, near
+        index, filters, sort or ("newest" if near is None else "similar"), decisions, near
     )
     rows = image_rows(index, order[offset : offset + limit])
     images: list[ImageAnswer] = []
@@ -113,8 +113,8 @@ class FacetsAnswer(BaseModel):
 
 
 @router.get("/gallery/facets", name="api_gallery_facets")
-def facets(services: ServicesDep, wanted: DocumentedFilter) -> FacetsAnswer:
+def facets(services: ServicesDep, filters: DocumentedFilter) -> FacetsAnswer:
     """What can be chosen among the images that a filter wants, with counts."""
     index = index_of(services)
-    order = shared_sorted_rows().images(index, wanted, "newest", decisions_of(services, wanted.list_name))
+    order = shared_sorted_rows().images(index, filters, "newest", decisions_of(services, filters.list_name))
     return FacetsAnswer(total=len(order), **facets_of(index, order))

@@ -21,7 +21,7 @@ from instagram_assets.web.search_images import (
     decide_on_images,
     find_picture,
     images_of,
-    shown,
+    matching_images,
 )
 
 router = APIRouter(prefix="/api", tags=["images"])
@@ -78,7 +78,7 @@ async def list_images(
     """The images of a search, also while it works; none of other collections."""
     search = folder_of(await find_job(services, job_id))
     every = await run_in_threadpool(images_of, services, search)
-    body = shown(every, show)
+    body = matching_images(every, show)
     return Images(
         images=body[(page - 1) * size : page * size],
         counts=counts_of(every),

@@ -42,10 +42,10 @@ async def put_file(
     """
     _refuse_parts(request)
     length = request.headers.get("content-length", "")
-    said = int(length) if length.isdecimal() and len(length) <= _LONGEST_LENGTH else None
+    announced = int(length) if length.isdecimal() and len(length) <= _LONGEST_LENGTH else None
     body = request.stream()
     try:
-        uploaded = await take(filename, body, services.settings, said, modified_at)
+        uploaded = await take(filename, body, services.settings, announced, modified_at)
     except (NotTakenError, FileError):
         await _read_away(body)
         raise

@@ -20,7 +20,7 @@ from instagram_assets.web.words import words_in
 router = APIRouter(prefix="/api")
 _TAGS: list[str | Enum] = ["insights"]
 
-Name = Annotated[str, Path(description="A `name` of the list.", max_length=100)]
+_Name = Annotated[str, Path(description="A `name` of the list.", max_length=100)]
 
 
 class ChartTold(BaseModel):
@@ -93,22 +93,22 @@ def list_charts() -> Charts:
     response_class=Response,
     responses={200: {"content": {"text/csv": {}}, "description": "A line for each row, with a byte order mark"}},
 )
-def chart_csv(services: ServicesDep, name: Name, wanted: UrlFilter) -> Response:
+def chart_csv(services: ServicesDep, name: _Name, filters: UrlFilter) -> Response:
     """The numbers of a chart as CSV."""
-    answer = _answer(services, name, wanted)
+    answer = _answer(services, name, filters)
     lines = csv_lines(answer, spreadsheet_safe=services.settings.export.spreadsheet_safe)
     headers = {"Content-Disposition": f'attachment; filename="{answer.chart.name}.csv"'}
     return Response(utf8("".join(lines)), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @router.get("/insights/{name}", tags=_TAGS, dependencies=[_Documented])
-def chart_numbers(services: ServicesDep, name: Name, wanted: UrlFilter) -> Numbers:
+def chart_numbers(services: ServicesDep, name: _Name, filters: UrlFilter) -> Numbers:
     """The numbers of a chart."""
-    return Numbers(**chart_json(_answer(services, name, wanted)))
+    return Numbers(**chart_json(_answer(services, name, filters)))
 
 
-def _answer(services: ServicesDep, name: str, wanted: Filter) -> ChartData:
-    return chart_data(index_of(services), chart_of(name), wanted)
+def _answer(services: ServicesDep, name: str, filters: Filter) -> ChartData:
+    return chart_data(index_of(services), chart_of(name), filters)
 
 
 @router.get("/age", tags=["age model"])

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from instagram_assets.automation.forget_requests import PAUSED_MESSAGE, is_paused
-from instagram_assets.datasets.list_export import MEDIA_TYPES, Form, csv_stream, jsonl_stream, zip_stream
+from instagram_assets.datasets.list_export import MEDIA_TYPES, ListFormat, csv_stream, jsonl_stream, zip_stream
 from instagram_assets.datasets.lists import (
     LONGEST_NAME,
     Changed,
@@ -37,12 +37,12 @@ from instagram_assets.errors import ListError, PausedError, SettingsError
 from instagram_assets.lake_index.filters import LONGEST_TEXT, MOST_VALUES
 from instagram_assets.schemas.search import Decision, Override
 from instagram_assets.web.dependencies import ServicesDep
-from instagram_assets.web.gallery_lists import check_known, filter_of_fields, found_images, rows_of
+from instagram_assets.web.gallery_lists import check_known, filter_of_fields, found_images, kept_rows
 from instagram_assets.web.index_service import index_of
 
 router = APIRouter(prefix="/api", tags=["lists"])
 
-MOST_IMAGES = 10_000
+_MOST_IMAGES = 10_000
 """Images of one request; a filter by `found` may find any number."""
 ListName = Annotated[
     str,
@@ -134,11 +134,11 @@ class DecisionsBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    image_ids: Annotated[list[_ImageId], Field(max_length=MOST_IMAGES)] = []
+    image_ids: Annotated[list[_ImageId], Field(max_length=_MOST_IMAGES)] = []
     decision: Decision | None = None
     decisions: Annotated[
         dict[_ImageId, Decision | Decided | None],
-        Field(max_length=MOST_IMAGES, description="As `undo` or `before` of an earlier answer, which this undoes"),
+        Field(max_length=_MOST_IMAGES, description="As `undo` or `before` of an earlier answer, which this undoes"),
     ] = {}
     why: _Why = ""
 
@@ -152,8 +152,8 @@ class DecisionsBody(BaseModel):
         if self.image_ids:
             return dict.fromkeys(self.image_ids, self.decision)
         return {
-            image_id: Override(said.decision, said.why.strip(), said.decided_at) if isinstance(said, Decided) else said
-            for image_id, said in self.decisions.items()
+            image_id: Override(each.decision, each.why.strip(), each.decided_at) if isinstance(each, Decided) else each
+            for image_id, each in self.decisions.items()
         }
 
 
@@ -183,7 +183,7 @@ class FoundBody(BaseModel):
     def fields(self) -> dict[str, list[str]]:
         """The filter as an address has it."""
         given = self.__pydantic_extra__.items()
-        return {name: [str(each) for each in said] if isinstance(said, list) else [str(said)] for name, said in given}
+        return {name: [str(each) for each in (value if isinstance(value, list) else [value])] for name, value in given}
 
 
 class FoundAnswer(CountAnswer):
@@ -193,7 +193,7 @@ class FoundAnswer(CountAnswer):
     changed: int = Field(description="Of these, about which the list says something else now")
     left: int = Field(description="Of these, which stay dropped, as somebody dropped them by hand")
     before: dict[str, Decision | None] | None = Field(
-        description=f"As for decisions; null where more than {MOST_IMAGES:,} images changed"
+        description=f"As for decisions; null where more than {_MOST_IMAGES:,} images changed"
     )
     undo: dict[str, Decided | None] | None = Field(description="As for decisions; null where `before` is")
 
@@ -207,29 +207,29 @@ def lists(services: ServicesDep) -> ListsAnswer:
 @router.get("/lists/{name}", name="api_list")
 def one_list(services: ServicesDep, name: ListName) -> ListAnswer:
     """What a list says of each image, in the order in which somebody decided so."""
-    said = find_list(services.lake, name)
-    ordered = sorted(said.items(), key=lambda each: (each[1].decided_at, each[0]))
+    overrides = find_list(services.lake, name)
+    ordered = sorted(overrides.items(), key=lambda each: (each[1].decided_at, each[0]))
     images = [
         DecidedImage(image_id=image_id, decision=each.decision, why=each.why, decided_at=each.decided_at)
         for image_id, each in ordered
     ]
-    return ListAnswer(**CountAnswer.of(count_said(list_name(name), said)).model_dump(), images=images)
+    return ListAnswer(**CountAnswer.of(count_said(list_name(name), overrides)).model_dump(), images=images)
 
 
 @router.post("/lists/{name}/decisions", name="api_list_decide")
-def decide(services: ServicesDep, name: ListName, wanted: DecisionsBody) -> DecisionsAnswer:
+def decide(services: ServicesDep, name: ListName, body: DecisionsBody) -> DecisionsAnswer:
     """Keep or drop images by hand, or take that back, all in one step; the list is made when it is not there."""
-    decisions = wanted.of_each
+    decisions = body.of_each
     check_known(services, [image_id for image_id, decision in decisions.items() if decision], name)
-    changed = decide_about(services.lake, name, decisions, wanted.why, datetime.now(UTC))
+    changed = decide_about(services.lake, name, decisions, body.why, datetime.now(UTC))
     return DecisionsAnswer(**CountAnswer.of(changed.now).model_dump(), before=changed.before, undo=_undo(changed.undo))
 
 
 @router.post("/lists/{name}/found", name="api_list_found")
-def decide_about_found(services: ServicesDep, name: ListName, wanted: FoundBody) -> FoundAnswer:
+def decide_about_found(services: ServicesDep, name: ListName, body: FoundBody) -> FoundAnswer:
     """Keep every stored image that a filter finds, but for those that the list drops by hand; or drop them all."""
-    image_ids = found_images(services.lake, index_of(services), filter_of_fields(wanted.fields))
-    changed = decide_found(services.lake, name, image_ids, wanted.decision, wanted.why, datetime.now(UTC))
+    image_ids = found_images(services.lake, index_of(services), filter_of_fields(body.fields))
+    changed = decide_found(services.lake, name, image_ids, body.decision, body.why, datetime.now(UTC))
     return _found_answer(changed)
 
 
@@ -243,7 +243,9 @@ def delete(services: ServicesDep, name: ListName) -> CountAnswer:
 def export(
     services: ServicesDep,
     name: ListName,
-    form: Annotated[Form, Query(description="A ZIP of the images with a manifest, or a line for each image")] = "zip",
+    form: Annotated[
+        ListFormat, Query(description="A ZIP of the images with a manifest, or a line for each image")
+    ] = "zip",
 ) -> StreamingResponse:
     """Exactly the images that a list keeps; one whose file is gone is named with the reason. Sent while it is made."""
     if is_paused():
@@ -254,7 +256,7 @@ def export(
             "INSTAGRAM_ASSETS_PRIVACY__PSEUDONYMOUS_EXPORTS is on, and this names posts and accounts. Use "
             "`instagram-assets export csv --list` in the place of it."
         )
-    rows = rows_of(services, name)
+    rows = kept_rows(services, name)
     match form:
         case "zip":
             body = zip_stream(rows, settings.folder("media"))
@@ -272,12 +274,12 @@ def export(
     return StreamingResponse(body, media_type=MEDIA_TYPES[form], headers=headers)
 
 
-def _undo(said: Mapping[str, Override | None]) -> dict[str, Decided | None]:
-    return {image_id: Decided.of(override) for image_id, override in said.items()}
+def _undo(overrides: Mapping[str, Override | None]) -> dict[str, Decided | None]:
+    return {image_id: Decided.of(override) for image_id, override in overrides.items()}
 
 
 def _found_answer(changed: Changed) -> FoundAnswer:
-    is_short = len(changed.before) <= MOST_IMAGES
+    is_short = len(changed.before) <= _MOST_IMAGES
     return FoundAnswer(
         **CountAnswer.of(changed.now).model_dump(),
         found=changed.found,

@@ -116,14 +116,14 @@ class PostsAnswer(BaseModel):
 @router.get("/posts", name="api_posts")
 def posts(
     services: ServicesDep,
-    wanted: DocumentedFilter,
+    filters: DocumentedFilter,
     sort: Annotated[PostSort, Query(description="Equal ones stay in the order of account, day and post_id")] = "newest",
     offset: Offset = 0,
     limit: Limit = 60,
 ) -> PostsAnswer:
     """Posts and reels that fit a filter, sorted; fields of the filter that only images have are passed over."""
     index = index_of(services)
-    order = shared_sorted_rows().posts(index, wanted, sort)
+    order = shared_sorted_rows().posts(index, filters, sort)
     found = [_answer(row) for row in post_rows(index, order[offset : offset + limit])]
     return PostsAnswer(total=len(order), offset=offset, posts=found)
 
@@ -155,10 +155,10 @@ def post(
 
 
 def _answer(row: dict[str, Any]) -> PostAnswer:
-    code, place = row["shortcode"], "reel" if row["kind"] == "reel" else "p"
+    code, segment = row["shortcode"], "reel" if row["kind"] == "reel" else "p"
     also = {
         "hashtags": row["hashtags"] or [],
-        "url": f"https://www.instagram.com/{place}/{code}/" if code else None,
+        "url": f"https://www.instagram.com/{segment}/{code}/" if code else None,
         "images": row["images"] or 0,
     }
     return PostAnswer.model_validate({**row, **also})

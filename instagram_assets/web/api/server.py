@@ -9,7 +9,7 @@ from instagram_assets.errors import ConflictError
 from instagram_assets.web.authentication import SESSION, SESSION_SECONDS, Access
 from instagram_assets.web.dependencies import ServicesDep
 from instagram_assets.web.middleware import refused_token
-from instagram_assets.web.status import PlatformStatus, counted, in_words, of_dagster
+from instagram_assets.web.status import PlatformStatus, cached_status, in_words, of_dagster
 from instagram_assets.web.words import words_in
 
 router = APIRouter(prefix="/api")
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/api")
 @router.get("/status", tags=["status"])
 async def get_status(services: ServicesDep) -> PlatformStatus:
     """What there is, as `instagram-assets status` says it: what needs a person, what waits, and every table."""
-    platform = await run_in_threadpool(counted(services).wait)
+    platform = await run_in_threadpool(cached_status(services).wait)
     return in_words(platform, await of_dagster(services), words_in("en"))
 
 
@@ -35,12 +35,12 @@ class Session(BaseModel):
 
 
 @router.post("/login", tags=["login"], response_model=Session)
-def login(request: Request, wanted: Login) -> Response:
+def login(request: Request, body: Login) -> Response:
     """Get a cookie for the token. Ten wrong ones in a minute are answered; then 429."""
     access: Access = request.app.state.access
     if not access.is_demanded:
         raise ConflictError("This web app demands no token: it is for this machine alone.")
-    if refusal := refused_token(request, access, wanted.token.strip()):
+    if refusal := refused_token(request, access, body.token.strip()):
         return refusal
     response = JSONResponse(Session(is_logged_in=True).model_dump())
     is_https = request.url.scheme == "https"

@@ -100,6 +100,10 @@ def forget_preview(request: Request, services: ServicesDep, name: str) -> HTMLRe
 
 
 async def _forget_values(services: ServicesDep, name: str) -> dict[str, Any]:
-    told = await run_in_threadpool(progress, services.settings, name)
-    runs = await runs_under_way(services) if told.can_pause and not (told.wish and not told.wish.phase.is_over) else []
-    return {"name": canonical(name), "progress": told, "runs": runs, "link": account_address}
+    state = await run_in_threadpool(progress, services.settings, name)
+    runs = (
+        await runs_under_way(services)
+        if state.can_pause and not (state.request and not state.request.phase.is_over)
+        else []
+    )
+    return {"name": canonical(name), "progress": state, "runs": runs, "link": account_address}

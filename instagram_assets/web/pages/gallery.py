@@ -16,7 +16,7 @@ from instagram_assets.errors import InstagramAssetsError, NotFoundError, Storage
 from instagram_assets.lake_index.facets import choices_of, clusters_of
 from instagram_assets.lake_index.filters import Filter
 from instagram_assets.lake_index.index_reader import LakeIndex
-from instagram_assets.lake_index.page_rows import images_with, near_duplicates, rows_of
+from instagram_assets.lake_index.page_rows import images_with, near_duplicates, rows_by_number
 from instagram_assets.lake_index.sorted_rows import Sort, shared_sorted_rows
 from instagram_assets.schemas.search import Override
 from instagram_assets.web.collection_jobs import Job, folder_path, newest_of
@@ -28,7 +28,7 @@ from instagram_assets.web.url_filter import UrlFilter, address, chips_of, kept_f
 from instagram_assets.web.words import Words
 
 router = APIRouter(include_in_schema=False)
-SORTS = ("newest", "oldest", "likes", "impression", "sharpest", "blurriest")
+_SORTS = ("newest", "oldest", "likes", "impression", "sharpest", "blurriest")
 IN_FORM = ("first", "last", "q", "kind", "viral", "source", "status", "quality", "sharp", "list_name", "decided")
 """Fields that the form has; it hands the others on."""
 _LONGEST = 300
@@ -44,7 +44,7 @@ _SCRIPT = (
 def gallery(
     request: Request,
     services: ServicesDep,
-    wanted: UrlFilter,
+    filters: UrlFilter,
     sort: Annotated[str, Query(max_length=_LONGEST)] = "",
     like: Annotated[str, Query(max_length=_LONGEST)] = "",
     to: Annotated[str, Query(max_length=_LONGEST)] = "",
@@ -52,27 +52,27 @@ def gallery(
     """The images that match the URL's filter, as a grid that loads lazily. Raises QueryError, NotReadyError."""
     words, index = words_of(request), index_of(services)
     clusters = clusters_of(index)
-    sorts = (*SORTS, "similar") if like or to else SORTS
+    sorts = (*_SORTS, "similar") if like or to else _SORTS
     chosen = sort if sort in sorts else "similar" if like or to else "newest"
     also = {"sort": chosen if chosen != "newest" or like or to else "", "like": like, "to": to}
     return render(
         request,
         "gallery.html",
         page="gallery",
-        wanted=wanted,
-        chips=chips_of(wanted, words, (), clusters),
+        filters=filters,
+        chips=chips_of(filters, words, (), clusters),
         choices=choices_of(index),
         clusters=clusters,
-        first_images=_first_images(index, wanted, chosen),
-        hidden=kept_fields(wanted.but(cluster=()), IN_FORM),
+        first_images=_first_images(index, filters, chosen),
+        hidden=kept_fields(filters.but(cluster=()), IN_FORM),
         sorts=sorts,
         sort=chosen,
         like=like,
         to=to,
-        query=wanted.to_query(**also),
-        filter_json=_as_json(wanted),
-        gallery=lambda other=wanted, **changes: address("/gallery", other, also | changes),
-        posts=address("/posts", wanted, {"sort": chosen if chosen in ("oldest", "likes", "impression") else ""}),
+        query=filters.to_query(**also),
+        filter_json=_as_json(filters),
+        gallery=lambda other=filters, **changes: address("/gallery", other, also | changes),
+        posts=address("/posts", filters, {"sort": chosen if chosen in ("oldest", "likes", "impression") else ""}),
         texts=script_words(words),
     )
 
@@ -110,15 +110,15 @@ async def gallery_image(
     )
 
 
-def _first_images(index: LakeIndex, wanted: Filter, sort: str) -> list[str]:
+def _first_images(index: LakeIndex, filters: Filter, sort: str) -> list[str]:
     """The image_id of those visible first, which a browser can fetch before the script of the grid runs.
 
     Empty where finding them needs a model or a list: the page does not wait for that.
     """
-    if sort not in SORTS or wanted.decided:
+    if sort not in _SORTS or filters.decided:
         return []
-    order = shared_sorted_rows().images(index, wanted, cast("Sort", sort))
-    found = (row["image_id"] for row in rows_of(index, "images", "image", ("image", "image_id"), order[:_FIRST]))
+    order = shared_sorted_rows().images(index, filters, cast("Sort", sort))
+    found = (row["image_id"] for row in rows_by_number(index, "images", "image", ("image", "image_id"), order[:_FIRST]))
     return [image_id for image_id in found if image_id]
 
 
@@ -135,10 +135,10 @@ async def _job_of(services: Services, search: str) -> Job | None:
         return None
 
 
-def _as_json(wanted: Filter) -> str:
+def _as_json(filters: Filter) -> str:
     """The filter as the API takes it in a body: lists for fields that may have several values."""
-    said = {name: value for name, value in asdict(wanted).items() if value not in ((), None, "")}
-    return json.dumps({name: list(value) if isinstance(value, tuple) else str(value) for name, value in said.items()})
+    fields = {name: value for name, value in asdict(filters).items() if value not in ((), None, "")}
+    return json.dumps({name: list(value) if isinstance(value, tuple) else str(value) for name, value in fields.items()})
 
 
 @router.get("/lists", name="lists")
@@ -163,8 +163,8 @@ def lists(request: Request, services: ServicesDep) -> HTMLResponse:
 
 def gallery_of(name: str, decided: str = "") -> str:
     """The URL of the gallery with the images of a list, only those kept or dropped where that is given."""
-    said = {"list_name": name, "decided": decided}
-    return f"/gallery?{urlencode({field: value for field, value in said.items() if value}, quote_via=quote)}"
+    fields = {"list_name": name, "decided": decided}
+    return f"/gallery?{urlencode({field: value for field, value in fields.items() if value}, quote_via=quote)}"
 
 
 def api_of(name: str) -> str:

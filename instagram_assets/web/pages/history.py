@@ -15,7 +15,7 @@ from instagram_assets.web.dependencies import Services, ServicesDep
 from instagram_assets.web.job_views import details_of, nothing_starts, took, watch
 from instagram_assets.web.rendering import format_clock, render, words_of
 from instagram_assets.web.run_log import check_cursor, last_lines, lines_of
-from instagram_assets.web.search_images import Picture, Show, counts_of, images_of, shown
+from instagram_assets.web.search_images import Picture, Show, counts_of, images_of, matching_images
 
 router = APIRouter(include_in_schema=False)
 _MOST_PAGES_BACK = 20
@@ -111,8 +111,8 @@ def _steps(job: Job, steps: Mapping[str, str]) -> dict[str, str]:
 
 def _address(before: str | None, state: str, newer: Sequence[str]) -> str:
     """The URL of a page of the history."""
-    asked = {"before": before or "", "state": state, "newer": ",".join(newer[-_MOST_PAGES_BACK:])}
-    given = urlencode({name: value for name, value in asked.items() if value})
+    fields = {"before": before or "", "state": state, "newer": ",".join(newer[-_MOST_PAGES_BACK:])}
+    given = urlencode({name: value for name, value in fields.items() if value})
     return f"/jobs?{given}" if given else "/jobs"
 
 
@@ -138,7 +138,7 @@ async def images(
     except StorageError as error:
         problem = str(error)
     chosen = Show(show) if show in set(Show) else Show.all
-    wanted = shown(every, chosen)
+    shown_pictures = matching_images(every, chosen)
     return render(
         request,
         "images.html",
@@ -150,8 +150,8 @@ async def images(
         show=chosen,
         counts=counts_of(every),
         up_to=pages,
-        pictures=wanted[: pages * IMAGES_SHOWN],
-        total=len(wanted),
+        pictures=shown_pictures[: pages * IMAGES_SHOWN],
+        total=len(shown_pictures),
         pending=sum(picture.is_pending for picture in every),
         address=f"/jobs/{quote(job_id, safe='')}/images",
         source=partial(_image_address, quote(job_id, safe="")),

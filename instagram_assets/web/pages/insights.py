@@ -29,7 +29,7 @@ from instagram_assets.web.chart_rendering import (
 )
 from instagram_assets.web.dependencies import Services, ServicesDep
 from instagram_assets.web.index_service import index_of
-from instagram_assets.web.pages.morning import day_of, picture_of, post_link
+from instagram_assets.web.pages.morning import day_from_query, picture_of, post_link
 from instagram_assets.web.pages.start import week_pages
 from instagram_assets.web.rendering import render, words_of
 from instagram_assets.web.svg_charts import reliability_of
@@ -41,11 +41,11 @@ _HALF = 80
 
 
 @router.get("/insights/reels")
-def reels(request: Request, services: ServicesDep, wanted: UrlFilter, week: str = "") -> HTMLResponse:
+def reels(request: Request, services: ServicesDep, filters: UrlFilter, week: str = "") -> HTMLResponse:
     """The page of one week's reels, with features that may distinguish viral ones. Raises QueryError, NotReadyError."""
-    asked = keep_fields(wanted, ("account",))
+    by_account = keep_fields(filters, ("account",))
     index = index_of(services)
-    found = reels_of_week(index, asked, day_of(week))
+    found = reels_of_week(index, by_account, day_from_query(week))
     of_week = Filter(first=found.week, last=found.week)
     rows = hypotheses(index, of_week).to_pylist() if found.week else []
     pages = {page.week: page.name for page in week_pages(services.settings.folder("reports"))}
@@ -53,11 +53,11 @@ def reels(request: Request, services: ServicesDep, wanted: UrlFilter, week: str 
         request,
         "reels.html",
         found=found,
-        query=asked.to_query(),
+        query=by_account.to_query(),
         report=pages.get(week_name(found.week), "") if found.week else "",
         contrasts=[(row, interval_of(row)) for row in rows if row["difference"] is not None],
         supposed=[row for row in rows if row["difference"] is None],
-        all_reels=f"/posts?{asked.but(kind='reel', first=found.week, last=found.last).to_query()}"
+        all_reels=f"/posts?{by_account.but(kind='reel', first=found.week, last=found.last).to_query()}"
         if found.week
         else "",
         post_link=post_link,
@@ -67,21 +67,21 @@ def reels(request: Request, services: ServicesDep, wanted: UrlFilter, week: str 
 
 @router.get("/insights/sheets")
 def sheets(
-    request: Request, services: ServicesDep, wanted: UrlFilter, offset: Annotated[int, Query(ge=0, le=100_000)] = 0
+    request: Request, services: ServicesDep, filters: UrlFilter, offset: Annotated[int, Query(ge=0, le=100_000)] = 0
 ) -> HTMLResponse:
     """The largest clusters and topics, each with some of its images. Raises QueryError, NotReadyError."""
-    asked = keep_fields(wanted, OF_IMAGES)
+    of_images = keep_fields(filters, OF_IMAGES)
     index = index_of(services)
-    clusters = cluster_sheets(index, asked, offset)
+    clusters = cluster_sheets(index, of_images, offset)
     return render(
         request,
         "groups.html",
         clusters=clusters,
-        topics=topic_sheets(index, asked) if not offset else [],
-        query=asked.to_query(),
+        topics=topic_sheets(index, of_images) if not offset else [],
+        query=of_images.to_query(),
         following=offset + MOST_SHEETS if len(clusters) == MOST_SHEETS else 0,
         offset=offset,
-        gallery_of=lambda sheet: _gallery_of(sheet, asked),
+        gallery_of=lambda sheet: _gallery_of(sheet, of_images),
     )
 
 
@@ -96,8 +96,8 @@ def frame_of(reel: Mapping[str, Any]) -> str:
     return picture_of({**reel, "first_image": None}) or picture_of(reel)
 
 
-def _gallery_of(sheet: Sheet, wanted: Filter) -> str:
-    return f"/gallery?{images_of_cluster(sheet.numbers, wanted).to_query()}"
+def _gallery_of(sheet: Sheet, filters: Filter) -> str:
+    return f"/gallery?{images_of_cluster(sheet.numbers, filters).to_query()}"
 
 
 _FIRST = CHART_PAGES[0]
@@ -121,12 +121,12 @@ def accounts(
 
 
 @router.get("/insights/charts/{name}", name="insights_chart")
-def chart(request: Request, services: ServicesDep, name: str, wanted: UrlFilter) -> HTMLResponse:
+def chart(request: Request, services: ServicesDep, name: str, filters: UrlFilter) -> HTMLResponse:
     """One chart, as a fragment of a page."""
     found = chart_of(name)
-    address = f"/insights/charts/{name}?{wanted.to_query()}"
+    address = f"/insights/charts/{name}?{filters.to_query()}"
     try:
-        answer = chart_data(index_of(services), found, wanted)
+        answer = chart_data(index_of(services), found, filters)
     except NotReadyError:
         return render(request, "insights_chart.html", chart=found, answer=None, address=address, few=0)
     words = words_of(request)
@@ -145,7 +145,7 @@ def chart(request: Request, services: ServicesDep, name: str, wanted: UrlFilter)
         has_links=any(answer.links),
         drawn=script_data(answer, words),
         cloud=cloud_of(answer) if found.kind == "cloud" else [],
-        passed_over=[words(f"filter.fields.{field}") for field in ignored_fields(found, wanted)],
+        passed_over=[words(f"filter.fields.{field}") for field in ignored_fields(found, filters)],
     )
 
 
@@ -158,9 +158,9 @@ def page(request: Request, services: ServicesDep, page: str) -> HTMLResponse:
 
 
 def _page(request: Request, services: Services, page: str) -> HTMLResponse:
-    wanted, problem = Filter(), ""
+    filters, problem = Filter(), ""
     try:
-        wanted = filter_of_request(request)
+        filters = filter_of_request(request)
     except QueryError as error:
         problem = str(error)
     index = _index_or_none(services)
@@ -175,24 +175,24 @@ def _page(request: Request, services: Services, page: str) -> HTMLResponse:
         page="insights",
         shown=page,
         tabs=CHART_PAGES,
-        wanted=wanted,
+        filters=filters,
         problem=problem,
         is_made=index is not None,
         is_empty=scope is not None and scope.last is None,
-        unknown=unknown_accounts(index, wanted) if index and wanted.account else [],
-        repeated=repeated_posts(index, wanted) if index else 0,
+        unknown=unknown_accounts(index, filters) if index and filters.account else [],
+        repeated=repeated_posts(index, filters) if index else 0,
         charts=charts,
         fields=fields,
         address=f"/insights/{page}",
         link=lambda other=None: address(f"/insights/{page}", other or Filter(), {}),
-        query=wanted.to_query(),
-        chips=chips_of(wanted, words, clusters=clusters_of(index)) if index else [],
-        hidden=kept_fields(wanted, fields),
+        query=filters.to_query(),
+        chips=chips_of(filters, words, clusters=clusters_of(index)) if index else [],
+        hidden=kept_fields(filters, fields),
         stretches=[
-            (days, stretch, stretch == wanted)
+            (days, stretch, stretch == filters)
             for days in (*STRETCHES, 0)
             if scope
-            for stretch in [scope.stretch(wanted, days)]
+            for stretch in [scope.stretch(filters, days)]
         ],
         scope=scope,
         kinds=[(kind, words(f"filter.values.kind_{kind}")) for kind in get_args(KindFilter) if kind],
@@ -200,7 +200,7 @@ def _page(request: Request, services: Services, page: str) -> HTMLResponse:
     )
     # The URL shown in the browser is without empty fields.
     if "hx-request" in request.headers and not problem:
-        answer.headers["HX-Push-Url"] = f"/insights/{page}" + (f"?{wanted.to_query()}" if wanted.to_query() else "")
+        answer.headers["HX-Push-Url"] = f"/insights/{page}" + (f"?{filters.to_query()}" if filters.to_query() else "")
     return answer
 
 

@@ -33,28 +33,28 @@ _FIRST_DAY, _LAST_DAY = date(2010, 1, 1), date(2200, 1, 1)
 
 
 @router.get("/morning", name="morning")
-def morning_page(request: Request, services: ServicesDep, wanted: UrlFilter, day: str = "") -> HTMLResponse:
+def morning_page(request: Request, services: ServicesDep, filters: UrlFilter, day: str = "") -> HTMLResponse:
     """The activity of accounts on a day. Raises QueryError, NotReadyError."""
     last = yesterday(today(services.settings.zone))
-    asked = day_of(day)
-    found = day_summary(index_of(services), asked or last, wanted.account)
-    if not asked and found.is_unknown and found.newest:
-        found = day_summary(index_of(services), found.newest, wanted.account)
+    requested = day_from_query(day)
+    found = day_summary(index_of(services), requested or last, filters.account)
+    if not requested and found.is_unknown and found.newest:
+        found = day_summary(index_of(services), found.newest, filters.account)
     chosen = found.day
-    shown = {"page": "morning", "day": chosen, "query": _query(wanted, chosen), "wanted": wanted}
+    shown = {"page": "morning", "day": chosen, "query": _query(filters, chosen), "filters": filters}
     weekday = words_of(request)(f"morning.weekdays.{chosen.isoweekday()}")
     return render(
         request,
         "morning.html",
         weekday=weekday,
         is_yesterday=chosen == last,
-        instead_of=last if not asked and chosen != last else None,
+        instead_of=last if not requested and chosen != last else None,
         previous=chosen - timedelta(days=1),
         following=chosen + timedelta(days=1),
         days_before=DAYS_BEFORE,
         most_named=_MOST_NAMED,
         **shown,
-        **_shown(services, found, wanted, 0),
+        **_shown(services, found, filters, 0),
     )
 
 
@@ -62,19 +62,19 @@ def morning_page(request: Request, services: ServicesDep, wanted: UrlFilter, day
 def more_accounts(
     request: Request,
     services: ServicesDep,
-    wanted: UrlFilter,
+    filters: UrlFilter,
     day: str,
     offset: Annotated[int, Query(ge=0, le=100_000)] = 0,
 ) -> HTMLResponse:
     """The next accounts of the list, as a fragment of the page. Raises QueryError."""
-    chosen = day_of(day) or yesterday(today(services.settings.zone))
-    found = day_summary(index_of(services), chosen, wanted.account)
-    shown = _shown(services, found, wanted, offset)
-    return render(request, "morning_accounts.html", day=chosen, query=_query(wanted, chosen), wanted=wanted, **shown)
+    chosen = day_from_query(day) or yesterday(today(services.settings.zone))
+    found = day_summary(index_of(services), chosen, filters.account)
+    shown = _shown(services, found, filters, offset)
+    return render(request, "morning_accounts.html", day=chosen, query=_query(filters, chosen), filters=filters, **shown)
 
 
-def _shown(services: Services, found: DaySummary, wanted: Filter, offset: int) -> dict[str, Any]:
-    of_day = Filter(account=wanted.account, first=found.day, last=found.day)
+def _shown(services: Services, found: DaySummary, filters: Filter, offset: int) -> dict[str, Any]:
+    of_day = Filter(account=filters.account, first=found.day, last=found.day)
     return {
         "morning": found,
         "of_day": of_day,
@@ -84,7 +84,7 @@ def _shown(services: Services, found: DaySummary, wanted: Filter, offset: int) -
         "most_posts": MOST_SHOWN_POSTS,
         "zone": services.settings.zone,
         "post_link": post_link,
-        "query_of": partial(_query, wanted),
+        "query_of": partial(_query, filters),
         "picture_of": picture_of,
     }
 
@@ -99,11 +99,11 @@ def post_link(post: Row) -> str:
     return f"/posts?{Filter(account=(post['account'],), post=post['post_id']).to_query()}"
 
 
-def _query(wanted: Filter, day: date) -> str:
-    return Filter(account=wanted.account).to_query(day=str(day))
+def _query(filters: Filter, day: date) -> str:
+    return Filter(account=filters.account).to_query(day=str(day))
 
 
-def day_of(text: str) -> date | None:
+def day_from_query(text: str) -> date | None:
     """A day as written in a URL; null for an empty text. Raises QueryError."""
     if not text.strip():
         return None

@@ -20,7 +20,7 @@ from instagram_assets.web.url_filter import UrlFilter, address, chips_of, kept_f
 router = APIRouter(include_in_schema=False)
 SIZE = 50
 """Posts of a page."""
-SORTS = ("newest", "oldest", "likes", "impression")
+_SORTS = ("newest", "oldest", "likes", "impression")
 _IN_FORM = ("first", "last", "q", "kind", "viral")
 
 
@@ -28,15 +28,15 @@ _IN_FORM = ("first", "last", "q", "kind", "viral")
 def posts(
     request: Request,
     services: ServicesDep,
-    wanted: UrlFilter,
+    filters: UrlFilter,
     sort: Annotated[str, Query(max_length=20)] = "newest",
     number: Annotated[int, Query(ge=1, le=10_000_000, alias="page")] = 1,
 ) -> HTMLResponse:
     """The posts that match the URL's filter, page by page. Raises QueryError, NotReadyError."""
     index = index_of(services)
     clusters = clusters_of(index)
-    chosen = sort if sort in SORTS else "newest"
-    order = shared_sorted_rows().posts(index, wanted, chosen)
+    chosen = sort if sort in _SORTS else "newest"
+    order = shared_sorted_rows().posts(index, filters, chosen)
     pages = max(1, -(-len(order) // SIZE))
     number = min(number, pages)
     also = {"sort": chosen if chosen != "newest" else ""}
@@ -45,19 +45,19 @@ def posts(
         request,
         "posts.html",
         page="gallery",
-        wanted=wanted,
-        chips=chips_of(wanted, words_of(request), (), clusters),
+        filters=filters,
+        chips=chips_of(filters, words_of(request), (), clusters),
         clusters=clusters,
         choices=choices_of(index),
-        hidden=kept_fields(wanted, _IN_FORM),
-        sorts=SORTS,
+        hidden=kept_fields(filters, _IN_FORM),
+        sorts=_SORTS,
         sort=chosen,
         total=len(order),
         number=number,
         page_count=pages,
         found=post_rows(index, order[(number - 1) * SIZE : number * SIZE]),
-        posts=lambda other=wanted, **changes: address("/posts", other, also | changes),
-        gallery=address("/gallery", wanted, also),
+        posts=lambda other=filters, **changes: address("/posts", other, also | changes),
+        gallery=address("/gallery", filters, also),
         link=post_address,
     )
 

@@ -10,7 +10,7 @@ from instagram_assets.web.authentication import SESSION, Access
 from instagram_assets.web.dependencies import Services, ServicesDep
 from instagram_assets.web.index_service import notice
 from instagram_assets.web.rendering import format_time, render, words_of
-from instagram_assets.web.status import counted, in_words, of_dagster
+from instagram_assets.web.status import cached_status, in_words, of_dagster
 from instagram_assets.web.status_facts import AS_IT_SHOULD_BE
 
 router = APIRouter(include_in_schema=False)
@@ -29,7 +29,7 @@ async def facts(request: Request, services: ServicesDep) -> HTMLResponse:
 
 
 async def _status_shown(request: Request, services: Services) -> dict[str, Any]:
-    remembered = counted(services)
+    remembered = cached_status(services)
     found = remembered.newest()
     if found is not None:
         found = in_words(found, await of_dagster(services), words_of(request))

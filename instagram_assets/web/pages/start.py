@@ -12,7 +12,7 @@ from instagram_assets.errors import NotFoundError, StorageError
 from instagram_assets.web.dependencies import Services, ServicesDep
 from instagram_assets.web.lake_counts import lake_counts
 from instagram_assets.web.rendering import render, words_of
-from instagram_assets.web.status import counted, in_words, of_dagster
+from instagram_assets.web.status import cached_status, in_words, of_dagster
 from instagram_assets.web.status_facts import Fact
 
 _WEEK_FILE = re.compile(r"reels-(\d{4}-W\d{2})\.html")
@@ -76,7 +76,7 @@ def overview(request: Request, services: ServicesDep) -> HTMLResponse:
 @router.get("/start/attention")
 async def attention(request: Request, services: ServicesDep) -> HTMLResponse:
     """The fragment with the most important problems that need a person; the status page has all of them."""
-    remembered = counted(services)
+    remembered = cached_status(services)
     needs: list[Fact] = []
     found = remembered.newest()
     if found is not None:

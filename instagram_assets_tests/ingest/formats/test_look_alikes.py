@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from instagram_assets.datasets.merged_records import CAPTION_COLUMNS, COLUMNS, merged_records
+from instagram_assets.datasets.merged_records import CAPTION_COLUMNS, RECORD_COLUMNS, merged_records
 from instagram_assets.datasets.table_parts import one_part
 from instagram_assets.ingest.formats import comment_detection, graph_api, merged_dataset, nested_posts
 from instagram_assets.ingest.formats.registry import format_of
@@ -260,6 +260,6 @@ def plain(table: pa.Table) -> list[dict[str, Any]]:
 
 
 def test_every_key_of_the_merged_dataset_is_known_when_it_is_read_back() -> None:
-    record = {column.name: None for column in (*COLUMNS, *CAPTION_COLUMNS)}
+    record = {column.name: None for column in (*RECORD_COLUMNS, *CAPTION_COLUMNS)}
     assert merged_dataset.is_record(record)
     assert merged_dataset.POST.unknown(record) == {}

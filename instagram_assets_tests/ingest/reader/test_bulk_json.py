@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instagram_assets.errors import FileError
-from instagram_assets.ingest.reader.bulk_json import UNREAD, quick_value, split
+from instagram_assets.ingest.reader.bulk_json import UNREAD, quick_value, split_values
 from instagram_assets.ingest.reader.json_values import BadRecord, parse
 from instagram_assets.ingest.reader.record_reader import read_batches
 from instagram_assets.settings import load_settings
@@ -30,7 +30,7 @@ def test_the_first_records_of_an_array_come_back_as_they_are(
     texts = [json.dumps(record, ensure_ascii=plain) for record in records]
     text = "".join(f"{white[0]}{text}{white[1]},{white[2]}" for text in texts) + data.draw(st.sampled_from(["", "]"]))
     cut = text.encode()[: data.draw(st.integers(0, len(text.encode())))]
-    found, end = split(cut)
+    found, end = split_values(cut)
     assert [json.loads(text) for text in found] == records[: len(found)]
     assert not found or cut[:end].endswith(b"}")
 
@@ -39,7 +39,7 @@ def test_only_the_record_that_is_cut_is_left_out_whatever_is_nested_in_it() -> N
     child = {"id": "7", "text": "a},{", "tags": [{"id": 1}, {"id": 2}]}
     for separators in ((",", ":"), (", ", ": ")):
         record = json.dumps({"id": "1", "childPosts": [child] * 40}, separators=separators).encode()
-        found, _ = split(b",".join([record] * 500) + b"," + record[: len(record) // 2])
+        found, _ = split_values(b",".join([record] * 500) + b"," + record[: len(record) // 2])
         assert found == [record] * 500
 
 

@@ -65,12 +65,12 @@ def layouts(draw: st.DrawFn) -> tuple[list[dict[str, Any]], bytes]:
 @settings(max_examples=300, deadline=None)
 def test_every_layout_and_chunking_gives_the_same_records(layout: tuple[Any, bytes], chunk: int) -> None:
     records, content = layout
-    before = byte_streams.CHUNK, reading.HEAD
-    byte_streams.CHUNK, reading.HEAD = chunk, 200
+    before = byte_streams.CHUNK, reading.SNIFFED_BYTES
+    byte_streams.CHUNK, reading.SNIFFED_BYTES = chunk, 200
     try:
         assert read(content) == records
     finally:
-        byte_streams.CHUNK, reading.HEAD = before
+        byte_streams.CHUNK, reading.SNIFFED_BYTES = before
 
 
 @given(st.binary(max_size=300))

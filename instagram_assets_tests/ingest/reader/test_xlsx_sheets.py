@@ -147,7 +147,7 @@ def test_a_sheet_that_claims_to_be_huge_costs_what_it_holds(monkeypatch: pytest.
     start = sheet.index(b'<dimension ref="') + len(b'<dimension ref="')
     huge = sheet[:start] + b"A1:XFD1048576" + sheet[sheet.index(b'"', start) :]
     assert len(read(with_parts(SMALL, {SHEET: huge}))) == 1
-    monkeypatch.setattr(xlsx_sheets, "MOST_ROWS", 3_000)
+    monkeypatch.setattr(xlsx_sheets, "_MOST_ROWS", 3_000)
     far = sheet.replace(b'<row r="2"', b'<row r="999999999"')
     with pytest.raises(FileError, match="more than 3,000 rows"):
         read(with_parts(SMALL, {SHEET: far}))

@@ -11,7 +11,7 @@ from instagram_assets.ingest.reader.json_values import BadRecord
 from instagram_assets.ingest.reader.record_reader import read_batches
 from instagram_assets.ingest.record_source import RecordSource
 from instagram_assets.ingest.redact.file_redaction import scrub_file
-from instagram_assets.ingest.redact.redactor import Scrubber, scrubbed_record
+from instagram_assets.ingest.redact.redactor import RecordRedactor, scrubbed_record
 from instagram_assets.privacy.forgotten_identifiers import Identifiers
 from instagram_assets_tests.ingest.records import LIMITS, source
 from instagram_assets_tests.ingest.test_golden import EXPORTS, written
@@ -25,8 +25,8 @@ def rows_of(path: Path, named: Path, forgotten: Identifiers | None = None) -> Ro
     origin = source(named.name, modified_at=written(named))
     records = [pair for batch in read_batches(path, LIMITS) for pair in batch]
     if forgotten:
-        scrubber = Scrubber(forgotten, origin)
-        left = [scrubbed_record(record, scrubber) for _, record in records]
+        redactor = RecordRedactor(forgotten, origin)
+        left = [scrubbed_record(record, redactor) for _, record in records]
         records = list(enumerate(record for record in left if record is not None))
     result = normalize_records([(n, record) for n, record in records if not isinstance(record, BadRecord)], origin)
     return [{"table": name, **row} for name, table in result.tables.items() for row in table.to_pylist()]

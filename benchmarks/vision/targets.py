@@ -1,0 +1,58 @@
+"""Targets of the ratios by class of processor: which class this one is in, and each ratio beside its target."""
+
+from collections.abc import Mapping
+
+from benchmarks.measure import Report
+
+_FLAGS = ("amx_bf16", "avx512_bf16", "avx512", "avx2")
+_TARGETS: Mapping[str, Mapping[str, float]] = {
+    "AMX": {
+        "caption_ratio_greedy": 6.5,
+        "caption_ratio_scored": 8.5,
+        "embed_ratio": 6,
+        "embed_ratio_draft": 8,
+        "dbscan_ratio_10000": 6,
+    },
+    "avx512_bf16 without AMX": {
+        "caption_ratio_greedy": 5.5,
+        "caption_ratio_scored": 7.5,
+        "embed_ratio": 5,
+        "embed_ratio_draft": 7.5,
+        "dbscan_ratio_10000": 6,
+    },
+    "no bf16 units": {
+        "caption_ratio_greedy": 3,
+        "caption_ratio_scored": 4,
+        "embed_ratio": 2.5,
+        "dbscan_ratio_10000": 6,
+    },
+}
+
+
+def compare(report: Report) -> None:
+    """Note the processor's flags as torch sees them, and each ratio in the report beside the target of its class."""
+    import torch
+
+    from instagram_assets.models.devices import packs_bf16
+
+    capabilities = torch.cpu.get_capabilities()
+    flags = {flag: any(bool(value) for name, value in capabilities.items() if name.startswith(flag)) for flag in _FLAGS}
+    report.note("processor: " + ", ".join(f"{'' if there else 'no '}{flag}" for flag, there in flags.items()))
+    if torch.cuda.is_available():
+        report.note("targets are those of processors; there are none for CUDA yet")
+        return
+    report.note("CUDA: not measured, this machine has none")
+    # Not where oneDNN may not use them, as with ONEDNN_MAX_CPU_ISA=AVX2.
+    kind = processor_class(flags if packs_bf16() else {})
+    for name, target in _TARGETS[kind].items():
+        if name in report.figures:
+            value = report.figures[name]
+            verdict = "reached" if value >= target else "MISSED"
+            report.note(f"{name:<24} {value:5.2f}, target {target:.1f} on {kind}: {verdict}")
+
+
+def processor_class(flags: Mapping[str, bool]) -> str:
+    """The class of processor in the table of targets, from flags such as `amx_bf16`."""
+    if flags.get("amx_bf16"):
+        return "AMX"
+    return "avx512_bf16 without AMX" if flags.get("avx512_bf16") else "no bf16 units"
