@@ -1,4 +1,4 @@
-"""Training data of the demo's vision models as one array, with augmentation, and their training loop."""
+"""Training data of the demo's vision models as one array, its augmentation, and the training loop."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -119,10 +119,10 @@ def shape_coverage(pixels: "Tensor", attributes: "Tensor") -> "Tensor":
 
 
 def trainable_labels(attributes: "Tensor") -> "Tensor":
-    """Return which classes may be used as targets or negatives for each subject: bool[subjects, 3, 8].
+    """Return a mask of the classes that can be targets or negatives for each subject: bool[subjects, 3, 8].
 
-    A class is left out where it would form a held-out subject: it must not be learnt as wrong, since it is never shown
-    as correct. A shape in its background's colour is really wrong, so it stays in.
+    False for a class that turns the subject into a held-out one: it is never a target, so as a negative it would be
+    learnt as wrong. True for a shape in the colour of its background, which is no valid subject.
     """
     import torch
 
@@ -147,7 +147,7 @@ _DECAY = 0.7  # share of the steps for its decay
 def train_network(
     name: str, parts: Sequence[Any], loss_of: LossFunction, steps: int, seed: int, progress: ReportProgress
 ) -> None:
-    """Train all weights of `parts` to lower the loss of random batches."""
+    """Train all parameters of the modules `parts` on random batches; `name` is shown in progress messages."""
     import torch
 
     generator = torch.Generator().manual_seed(seed)
@@ -173,7 +173,7 @@ def train_network(
 
 
 def _optimizers(parts: Sequence[Any]) -> list[Any]:
-    """Return Muon for the matrices between layers, which converges twice as fast, and AdamW for the other weights."""
+    """Return two optimisers: Muon for hidden weight matrices (converges twice as fast), AdamW for other parameters."""
     import torch
 
     weights = [(name, weight) for part in parts for name, weight in part.named_parameters()]
@@ -185,5 +185,5 @@ def _optimizers(parts: Sequence[Any]) -> list[Any]:
 
 
 def _rate(share: float) -> float:
-    """Return the learning rate after this share of the steps, as a share of the maximum."""
+    """Return the learning rate after a share of the steps (0 to 1), as a share of the maximum rate."""
     return min(1.0, (share + 0.001) / _WARM_UP, (1 - share) / _DECAY)
