@@ -1,4 +1,4 @@
-"""Which share of an audience is of the cut-off age or older. Off until the settings turn it on and say what for."""
+"""The age model assets: estimate the share of an audience at or above a cut-off age. Disabled by default, opt-in."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,8 +17,8 @@ from instagram_assets.settings import settings
 
 _BY_ACCOUNT: dict[str, Any] = {
     "backfill_policy": dg.BackfillPolicy.single_run(),
-    # Posts are read by account. Dagster need not list all days of each: for 10,000 accounts that takes it a quarter
-    # of an hour.
+    # Posts are read by account. Without this mapping, Dagster would list all days of each account, which takes a
+    # quarter of an hour for 10,000 accounts.
     "ins": whole_inputs(posts=AUTHOR_TEXT_COLUMNS),
 }
 
@@ -27,7 +27,8 @@ _BY_ACCOUNT: dict[str, Any] = {
     ins=whole_inputs(posts=AUTHOR_TEXT_COLUMNS), group_name="age", kinds={"pytorch"}, owners=OWNERS, pool="models"
 )
 def age_model(context: dg.AssetExecutionContext, posts: pa.RecordBatchReader) -> dg.MaterializeResult:
-    """Whether the author of an account is of the cut-off age or older: learned from labelled people, judged on others.
+    """Classifier of whether an account's author is at or above the cut-off age; trained on labelled, tested on held-out
+    people.
 
     Off by default. Not for decisions about a person: use the share of a group with its interval.
     """
@@ -47,7 +48,7 @@ def age_model(context: dg.AssetExecutionContext, posts: pa.RecordBatchReader) ->
 
 @dg.asset(**_BY_ACCOUNT, **contract_arguments("age_predictions", "age", {"pytorch"}), deps=["age_model"], pool="models")
 def age_predictions(context: dg.AssetExecutionContext, posts: pa.RecordBatchReader) -> pa.Table:
-    """How likely the author of each account is of the cut-off age or older, and the share of all of them.
+    """Predicted probability that each account's author is at or above the cut-off age, and the estimated share of all.
 
     Off by default. Not for decisions about a person: use the share of a group with its interval.
     """
@@ -68,7 +69,7 @@ def age_predictions(context: dg.AssetExecutionContext, posts: pa.RecordBatchRead
 
 
 def _counts_to(context: dg.AssetExecutionContext) -> Callable[[TrainingData], None]:
-    """Logs who there is to learn from, and what could not be used."""
+    """Returns a callback that logs the numbers of users and posts in each split, and the data that cannot be used."""
 
     def tell(data: TrainingData) -> None:
         for part, counts in data.counts.items():

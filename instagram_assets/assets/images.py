@@ -101,7 +101,7 @@ def embeddings(context: dg.AssetExecutionContext, image_quality: pa.Table, image
 @dg.asset(
     ins=whole_inputs(
         embeddings=["image_id", "account", "embedding", "model", "status"],
-        image_quality=["image_id", "phash"],
+        image_quality=["image_id", "phash", "near_group"],
         images=["image_id", "path", "status"],
     ),
     **contract_arguments("clusters", "vision", {"scikitlearn"}),

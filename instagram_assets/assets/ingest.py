@@ -112,7 +112,7 @@ def landed(
     if result.folders:
         numbers[FOLDERS] = dg.MetadataValue.json(result.folders)
         context.log.info("\n".join(result.folders))
-    if result.mended.lost:  # no table of the landing zone can be made then
+    if result.mended.lost:  # then no table of the landing zone can be computed
         raise dg.Failure("\n".join(map(str, result.failures)), metadata=numbers)
     if told := extend_to_oldest_post(open_lake(settings()), window()[1]):
         context.log.warning(told)
@@ -197,7 +197,7 @@ def _cells(context: dg.AssetExecutionContext) -> Selection:
 
 
 @dg.asset(
-    # An owner may be another collected account, so every profile counts, whatever the run's accounts are.
+    # A post's owner can be another collected account, so all profiles are read, not only those of the run's accounts.
     ins={"raw_profiles": dg.AssetIn(partition_mapping=dg.AllPartitionMapping())},
     freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=26)),
     **PER_CELL,

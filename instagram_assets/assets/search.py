@@ -76,9 +76,9 @@ def search_results(context: dg.AssetExecutionContext, config: SearchConfig) -> p
         by_hand = read_overrides(open_lake(settings()), request.search)
         check_growing(_folder(request.search), request.limit, request.min_side, request.min_sharpness, by_hand)
     save_request(open_lake(settings()), request)
-    if QUERY_TAG not in context.run.tags:  # somebody started it in the UI
+    if QUERY_TAG not in context.run.tags:  # the run was started in the Dagster UI
         context.instance.add_run_tags(context.run.run_id, search_tags(request.query, request.limit, request.search))
-    pipeline.find_embedder(settings())  # a missing model is told before anything is fetched for it
+    pipeline.find_embedder(settings())  # a missing model is reported before anything is downloaded
     source = search_source(settings())
     hits = None if config.refresh else load_hits(open_lake(settings()), request, source.site.name)
     if hits is None:

@@ -44,7 +44,7 @@ def tokens(context: dg.AssetExecutionContext, posts: pa.Table) -> pa.Table:
 
 @dg.asset(deps=whole_table_deps("tokens"), **contract_arguments("token_counts", "text"))
 def token_counts(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-    """How often each word was written, by part of speech, account and day: a view of `tokens`, stored nowhere."""
+    """Number of occurrences of each word by part of speech, account and day; an SQL view of `tokens`, not stored."""
     if problem := font_problem(settings().text.font):
         context.log.warning(f"{problem}. {FONT_REMEDY}")
     with open_view(open_lake(settings()), "token_counts") as query:

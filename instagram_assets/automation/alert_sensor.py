@@ -141,14 +141,14 @@ def _overdue(
 
 
 def _rejected_files(event: dg.DagsterEvent) -> int:
-    """The number of files that the landing run rejected."""
+    """The number of files that a landing (ingest) run rejected, from its step failure event; 0 for other events."""
     data = event.step_failure_data.user_failure_data if event.is_step_failure else None
     counted = data.metadata.get(REJECTED_FILES) if data else None
     return int(str(counted.value)) if counted else 0
 
 
 def _cells(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int:
-    """The number of partitions of a run: accounts × days, accounts, or one; 0 when it has none."""
+    """Number of partitions in a run: accounts × days, accounts, or a single partition; 0 if it has none."""
     first, last = run.tags.get(RANGE_START), run.tags.get(RANGE_END)
     if not first or not last:
         return int(PARTITION in run.tags)

@@ -62,7 +62,7 @@ def captioned(captions: pa.Table) -> dg.AssetCheckResult:
 
 
 def known_parts_of_speech(tokens: pa.Table) -> dg.AssetCheckResult:
-    """Every part of speech is one that is documented in `text.pos.CLASSES`."""
+    """Every part-of-speech tag is documented in `text.pos.CLASSES`."""
     words = compute.struct_field(compute.list_flatten(tokens["tokens"]), "pos")
     strange = sorted(set(words.unique().to_pylist()) - POS_CLASSES.keys(), key=str)
     return dg.AssetCheckResult(
@@ -109,7 +109,7 @@ def fields_as_before() -> dg.AssetCheckResult:
 
 
 def broken_promises(posts: pa.Table) -> list[str]:
-    """Deviations of the table from `schemas.POSTS`, as messages; empty when there are none."""
+    """Messages about violations of the schema `schemas.POSTS` by a table; empty if there are none."""
     problems = [f"column {field.name} is missing" for field in POSTS.schema if field.name not in posts.column_names]
     problems += [
         f"column {field.name} is {posts.schema.field(field.name).type}, not {field.type}"

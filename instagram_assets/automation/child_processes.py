@@ -1,6 +1,6 @@
-"""Child processes in a group that is killed when this process ends in any way; their output goes to log files.
+"""Child processes in a group that is killed when this process ends in any way; their output is written to log files.
 
-A guard process leads the group: this module, run as a script with nothing but the standard library.
+The group's leader is a guard process: this module, run as a script that uses only the standard library.
     python -I -S child_processes.py FOLDER
 """
 

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from dagster._grpc.client import DagsterGrpcClient
 
 LOCATION_NAME = "instagram_assets"
-"""The name of the code location, as `workspace.yaml` has it."""
+"""The name of Dagster's code location, as in `workspace.yaml`."""
 DEFINITIONS = "instagram_assets.definitions"
 _PACKAGE_ROOT = Path(__file__).parent.parent.parent
-# Dagster's own names, which `dagster code-server start` reads; its children, where sensors and runs live, inherit them.
+# Environment variables read by `dagster code-server start` and inherited by its child processes (sensors and runs).
 CODE_SERVER_SOCKET = "DAGSTER_CODE_SERVER_SOCKET"
 CODE_SERVER_PORT = "DAGSTER_CODE_SERVER_PORT"
 CODE_SERVER_HOST = "DAGSTER_CODE_SERVER_HOST"

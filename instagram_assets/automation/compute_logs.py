@@ -17,7 +17,7 @@ from dagster._core.storage.local_compute_log_manager import LocalComputeLogManag
 from dagster._serdes import ConfigurableClassData
 
 _STREAMS = (1, 2)
-"""Descriptors of what is printed and of what is said of errors."""
+"""File descriptors of stdout and stderr."""
 
 
 class QuietComputeLogs(LocalComputeLogManager):

@@ -25,7 +25,7 @@ from instagram_assets.storage.atomic import make_folder, sync_folders, write_ato
 from instagram_assets.storage.locks import folder_lock
 
 _UNFINISHED = ".unfinished"
-"""Where databases are made; what lies here when nobody has the lock was left by a process that died."""
+"""Folder in which databases are created; files left in it while nobody has the lock are from a process that died."""
 _MAKERS: dict[str, Callable[[str], SqliteRunStorage | SqliteEventLogStorage | SqliteScheduleStorage]] = {
     "history/runs.db": SqliteRunStorage.from_local,
     "history/runs/index.db": SqliteEventLogStorage,
@@ -33,7 +33,7 @@ _MAKERS: dict[str, Callable[[str], SqliteRunStorage | SqliteEventLogStorage | Sq
 }
 _BESIDE = ("-wal", "-shm", "-journal")
 _WHOLE = 1
-"""SQLite's `user_version` of the databases that were made here, which Dagster leaves at 0."""
+"""SQLite's `user_version` of databases that this module has created completely; Dagster leaves it at 0."""
 # Tables with initial rows in a new database.
 _VERSION = "alembic_version"
 _OWN = {_VERSION, "secondary_indexes", "instance_info", "sqlite_sequence"}
@@ -46,7 +46,7 @@ SHIPPED_CONFIG_HASHES = frozenset(
         "3340cfa2ee55397ca18e708e922cc363374f600f5b0af8c27d4d1f02b4895a76",
     )
 )
-"""The SHA-256 of each dagster.yaml for SQLite that ever came with this program: whoever has one of them wrote none."""
+"""SHA-256 of each default dagster.yaml for SQLite of all versions; a file with one of these was not changed."""
 
 
 def make_dagster_home(home: Path, configuration: Path, *, databases: bool) -> None:

@@ -12,14 +12,14 @@ import dagster as dg
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
 PROCESS_TAG = ".dagster/instagram_assets_process"
-"""The hidden tag of a run of a shell: the process that it goes on in."""
+"""Hidden tag of a run started by a command: the process that executes it."""
 _WITH_PROCESS = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-"""Statuses of runs that have, or may have, a process; one that is being cancelled still has its own."""
+"""Statuses of runs that can have a process, including those being cancelled."""
 _WITHOUT_PROCESS = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.MANAGED]
 
 
@@ -71,7 +71,7 @@ def close_restored_runs(instance: dg.DagsterInstance) -> int:
 
 
 def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    """Runs that Dagster lists as running although their process on this machine is gone."""
+    """Runs that Dagster lists as running although their process on this machine has died."""
     return [run for run in _open_runs(instance) if _process_is_gone(run) or _code_server_is_gone(run.tags)]
 
 

@@ -231,7 +231,7 @@ def run_forget_command(request: ForgetRequest, folder: Path, ended: Event) -> Fo
 
 
 def _forget_detail(child: Child) -> str:
-    """From the command's log: the path of the proof of erasure, or the error message."""
+    """Read the path of the proof of erasure, or the error message, from the log of the command `forget`."""
     lines = child.log.read_text("utf-8", "replace").splitlines()
     if proof := next((line for line in lines if line.startswith(_PROOF)), ""):
         return proof.removeprefix(_PROOF)
@@ -250,7 +250,7 @@ def _listen_again(address: tuple[str, int]) -> socket.socket:
 def _start_server(
     group: Children, name: str, command: Sequence[str], listener: socket.socket, environment: Mapping[str, str]
 ) -> Child:
-    """Start a server on the listening socket and close our copy, since else clients of a dead server would hang."""
+    """Start a server on the listening socket; closes it in this process, since else clients of a dead server hang."""
     descriptor = listener.fileno()
     child = group.start(name, [*command, "--listener", str(descriptor)], environment, [descriptor])
     listener.close()

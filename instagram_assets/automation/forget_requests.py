@@ -18,14 +18,14 @@ from pathlib import Path
 from instagram_assets.errors import ConflictError, PausedError
 
 PAUSE_FOLDER = "INSTAGRAM_DEV_PAUSE_FOLDER"
-"""The environment variable by which the web app of a `dev` knows the folder."""
+"""Environment variable with the path of the private folder, set for the web app that `dev` starts."""
 FORGET_LOG = "forget.log"
 _ASKED, _STATE = "asked.json", "state.json"
 _BUSY = "Something is being forgotten already. Wait for its end, then ask again."
 PAUSED_MESSAGE = "Something is being forgotten, and nothing may change meanwhile. Wait for its end, then try again."
-"""The error message for changes that are attempted meanwhile."""
+"""Error message for changes that are attempted during an erasure."""
 _KEPT_SECONDS = 900.0
-"""How long the log of a finished erasure is kept; it contains the name."""
+"""Seconds for which the log of a finished erasure is kept; it contains the erased name."""
 
 
 class ForgetPhase(StrEnum):
@@ -82,7 +82,7 @@ def is_paused() -> bool:
 
 
 def refuse_while_paused() -> None:
-    """For the web app: raise PausedError during an erasure."""
+    """For the web app: raise PausedError while Dagster is stopped because of an erasure."""
     if is_paused():
         raise PausedError(PAUSED_MESSAGE)
 

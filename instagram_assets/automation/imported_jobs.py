@@ -27,12 +27,12 @@ from instagram_assets.partitions import (
 )
 
 IMPORTED_SEARCH_JOB = "imported_search"
-"""The job that they are runs of, which is none of ours: a failure there needs nobody."""
+"""Job name of the imported runs; no job of this platform, so that their failures cause no alerts."""
 
 _NAMESPACE = UUID("5b0f0c53-9f0e-4a8c-8f4b-6f1c0c2a6d0e")
 _AT_ONCE = 500
 _LOCK = 0x696D706F7274
-"""The number of the lock of PostgreSQL that imports take turns by."""
+"""Key of the PostgreSQL advisory lock that excludes concurrent imports."""
 _STATUSES = {
     "done": dg.DagsterRunStatus.SUCCESS,
     "failed": dg.DagsterRunStatus.FAILURE,

@@ -51,7 +51,7 @@ _WHOLE_LAKE = dg.AssetSelection.assets(
 )
 _DATASETS = dg.AssetSelection.groups("datasets") | _WHOLE_LAKE
 RESULTS_OF_REELS = ("viral_hypotheses", "dataset_delta")
-"""What is made of reels that were watched, as soon as they have been."""
+"""Assets that are computed from analysed reels, as soon as an analysis has ended."""
 
 landing = dg.define_asset_job(
     "landing",
@@ -137,7 +137,7 @@ def skipped_tags(missing: Collection[str] | None = None) -> dict[str, str]:
 
 
 AGE_JOBS = (age_training.name, age_estimates.name)
-"""Jobs that fail until the settings turn the age model on."""
+"""Jobs of the age model, which fail unless it is enabled in the settings."""
 
 jobs = [
     *(landing, profiles, box, reels, datasets, search, age_training, age_estimates),

@@ -17,7 +17,7 @@ _FIRST_WAIT, _LONGEST_WAIT = 30.0, 3600.0
 
 
 class InboxAttempt(NamedTuple):
-    """The last landing run requested for a file: the file's fingerprint, the number of tries, and a Unix timestamp."""
+    """The last run requested to ingest a file: the file's fingerprint, the number of tries, and the Unix timestamp."""
 
     mark: str
     times: int

@@ -28,7 +28,7 @@ _MEANING = (
 )
 
 _OF_NOBODY = (*LITTER, "selection")
-"""Names that are searched too but not reported as unexpected: of file managers, and of `export --accounts`."""
+"""File names that are searched too, but not reported as unexpected: of file managers and of `export --accounts`."""
 
 
 def identifier_checks() -> list[dg.AssetChecksDefinition]:

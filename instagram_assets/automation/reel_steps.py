@@ -27,7 +27,7 @@ from instagram_assets.settings import settings
 from instagram_assets.storage.lake import Days, open_lake
 
 STEP_TAG = "instagram_assets/reels_step"
-"""The tag of a run that the sensor asked for: the key of its step."""
+"""Tag of a run that the sensor requested, with the run key of its step."""
 NOT_WATCHED = "Reels are not watched: set INSTAGRAM_ASSETS_REELS__ENABLED=true"
 LABELS_TABLE = "viral_labels"
 _LABELLED = ("posts", "raw_ads")

@@ -25,7 +25,7 @@ from instagram_assets.sources.scrape_names import names_from_registry
 
 _TIME_ZONE = settings().time_zone
 _REELS = "reels"
-"""The input that is scraped every week."""
+"""Name of the Apify input that is scraped every week."""
 
 
 @dg.schedule(
@@ -51,7 +51,7 @@ def yesterday(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipR
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 def nightly_datasets(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Daily, at three by default: write the datasets anew, unless nothing changed since the last time."""
+    """Daily, at three by default: write the datasets again, unless their inputs have not changed since the last run."""
     if not datasets_are_due(context.instance):
         return dg.SkipReason("Nothing changed since the datasets were written")
     return dg.RunRequest(run_key=f"datasets:{context.scheduled_execution_time.date()}")

@@ -23,7 +23,7 @@ from instagram_assets.storage.image_folder_state import check_growing
 from instagram_assets.storage.lake import lake_root
 
 SEARCH_STEPS = ("search_results", "search_images", "search_embeddings", "search_clusters", "search_dataset")
-"""The steps of a run of the job, in their order."""
+"""The steps of a run of the job `search`, in order."""
 
 
 def search_request(

@@ -156,7 +156,7 @@ def landed_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.S
 
 @dg.run_failure_sensor(default_status=_RUNNING)
 def failure_log(context: dg.RunFailureSensorContext) -> None:
-    """Write every failed run into data/reports/failures.jsonl, with its error."""
+    """Append every failed run, with its error, to data/reports/failures.jsonl."""
     run = context.dagster_run
     entry = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -197,7 +197,7 @@ def _files_on_their_way() -> bool:
 
 
 def _age(path: Path) -> float:
-    """Seconds since the file was added to the inbox; infinite when it no longer exists."""
+    """Seconds since a file was added to the inbox; infinite if it no longer exists."""
     try:
         return time() - path.lstat().st_ctime
     except FileNotFoundError:
@@ -209,7 +209,7 @@ sensors = [inbox_sensor, landed_sensor, reel_steps, failure_log, alerts_sensor]
 
 @dataclass(frozen=True)
 class SwitchedOff:
-    """Names of disabled schedules and sensors: `by_hand` were stopped by a person, `by_default` never started."""
+    """Names of disabled schedules and sensors: `by_hand` stopped by a person, `by_default` never switched on."""
 
     by_hand: list[str]
     by_default: list[str]

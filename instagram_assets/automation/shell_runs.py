@@ -82,7 +82,7 @@ def _point_at(home: Path) -> None:
 
 @contextmanager
 def open_instance() -> Generator[dg.DagsterInstance]:
-    """Context manager: the Dagster instance of DAGSTER_HOME."""
+    """Context manager: opens the Dagster instance of DAGSTER_HOME (created if missing), after closing dead runs."""
     prepare_home()
     with dg.DagsterInstance.get() as instance:
         close_dead_runs(instance)

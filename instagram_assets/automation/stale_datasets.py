@@ -24,7 +24,7 @@ DATASET_INPUTS = {
     "viral_hypotheses": ("posts", "reel_analyses", "reel_videos", "viral_labels"),
     "dataset_delta": ("posts", "raw_ads", "reel_analyses", "viral_hypotheses", "viral_labels"),
 }
-"""The assets of the job `datasets`, each made from the whole lake, and the tables they are made from."""
+"""The assets of the job `datasets`, each computed from the whole lake, and the input tables of each."""
 
 
 def datasets_are_due(instance: dg.DagsterInstance) -> bool:

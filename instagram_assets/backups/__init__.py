@@ -1,8 +1,8 @@
 """Backups of all data that cannot be recomputed: create, verify, prune and restore.
 
-A folder or `s3://…` is a repository of many backups: files stored once by the hash of their content, and a manifest per
-backup, written last, which makes the backup valid. A `.tar` or `.zip` is one backup with the files under their own
-names.
+A folder or `s3://…` is a repository of many backups: files are stored once, by the hash of their content, and each
+backup has a manifest, which is written last and makes the backup valid. A `.tar` or `.zip` is a single backup, in which
+files have their own names.
 """
 
 from instagram_assets.backups.create_backup import create_backup

@@ -1,6 +1,6 @@
 """A backup in one `.tar` or `.zip` file: the files with their paths in the data folder, and the manifest last.
 
-This program is needed to verify it, but not to unpack it: `tar xf` gives the data folder.
+This program is needed to verify it, but not to unpack it: `tar xf` restores the data folder.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ def is_backup_archive(path: UPath) -> bool:
 
 
 class BackupArchive:
-    """A backup location that is one archive file, which may not exist yet."""
+    """A backup location that is a single archive file, which does not have to exist yet."""
 
     threads = 1
 
@@ -53,7 +53,7 @@ class BackupArchive:
             self._packed.close()
 
     def ids(self) -> list[str]:
-        """Returns the id of its backup; empty where there is no file. Raises FileError when it has no manifest."""
+        """Returns the id of the archive's backup; empty if there is no file. Raises FileError if it has no manifest."""
         if not self.path.exists():
             return []
         found = [name.removeprefix(_SNAPSHOTS).removesuffix(MANIFEST_SUFFIX) for name in self._read.names]
@@ -85,7 +85,7 @@ class BackupArchive:
 
     @contextmanager
     def writing(self) -> Generator["_Writing"]:
-        """Context manager that writes the backup. Raises FileError if the file exists: it holds one backup."""
+        """Context manager that writes the backup. Raises FileError if the archive file exists already."""
         if os.path.lexists(self.path):
             raise FileError(self.where, "is there already, and one file holds one backup", "Give another name")
         temporary = temporary_beside(self.path)
@@ -123,7 +123,7 @@ class BackupArchive:
 
 
 class _Writing:
-    """A writer of a backup to one archive file."""
+    """A writer of a backup into one archive file."""
 
     def __init__(self, final: Path, temporary: Path, stream: BinaryIO) -> None:
         self._final, self._temporary, self._stream = final, temporary, stream
@@ -140,7 +140,7 @@ class _Writing:
         return False
 
     def keep(self, path: str, source: OpenFile) -> StoredFile:
-        """Store the content of one file, up to the size that it had when it was opened."""
+        """Stores the content of one file, up to its size when it was opened. Raises EOFError if it became shorter."""
         with self._lock, source() as stream:
             hashed = _Hashed(stream, stream.size)
             self._pack.add(_DATA + path, hashed, stream.size, stream.modified_ns // 1_000_000_000)
@@ -149,7 +149,7 @@ class _Writing:
         return StoredFile(stream.size, hashed.sha256, stream.size)
 
     def publish(self, name: str, manifest: bytes) -> None:
-        """Write the manifest, close the archive and rename it to its final name."""
+        """Writes the manifest, closes the archive and renames it to its final name."""
         self._pack.add(f"{_SNAPSHOTS}{name}{MANIFEST_SUFFIX}", io.BytesIO(manifest), len(manifest), int(time.time()))
         self._pack.close()
         self._stream.flush()
@@ -158,12 +158,12 @@ class _Writing:
         sync_folders([self._final.parent])
 
     def abandon(self) -> None:
-        """Stop writing without completing the archive."""
+        """Stops writing without completing the archive."""
         self._pack.abandon()
 
 
 class _Hashed:
-    """A stream of known length, hashed while it is read; if it ends early, it is padded with zeros and flagged."""
+    """A stream of known length that is hashed while it is read; padded with zeros, and `left` > 0, if it is shorter."""
 
     def __init__(self, stream: Readable, size: int) -> None:
         self._stream, self.left, self._digest = stream, size, hashlib.sha256()
@@ -206,7 +206,7 @@ class _TarWriter:
         self._tar.close()
 
     def abandon(self) -> None:
-        """Does nothing: a tar gets its end only when it is closed."""
+        """Does nothing: a tar archive is incomplete until it is closed."""
 
 
 class _ZipWriter:

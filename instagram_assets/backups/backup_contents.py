@@ -66,9 +66,9 @@ _SECRET = re.compile(r"(?im)^(\s*\w*(?:password|secret|token|api_key|postgres_ur
 
 @dataclass(frozen=True)
 class BackupPart:
-    """Files that are stored together; `list` may be called again when one of them disappeared.
+    """A group of files that are stored together; `list` is called again if a listed file disappeared.
 
-    If `only` is not empty, files with other hashes are left out.
+    If `only` is not empty, files whose SHA-256 is not in it are left out.
     """
 
     name: str
@@ -80,7 +80,7 @@ class BackupPart:
 class BackupContents:
     """All files of a backup: the folders that the settings name and the Dagster home.
 
-    `home` is None where the run history is to be left out. Raises SettingsError where PostgreSQL cannot be found.
+    `home` is None if the run history is left out. Raises SettingsError if the configured PostgreSQL cannot be found.
     """
 
     settings: Settings
@@ -90,7 +90,7 @@ class BackupContents:
 
     @cached_property
     def never(self) -> NeverStored:
-        """The rules of what is excluded from every part, with the exclusions found so far."""
+        """The exclusion rules that apply to all parts of the backup, with the paths excluded so far."""
         folder = self.settings.folder("privacy")
         keys: set[bytes] = set()
         names: tuple[KeyName, ...] = ("pseudonyms", "tombstones")
@@ -101,7 +101,7 @@ class BackupContents:
 
     @cached_property
     def made_again(self) -> set[str]:
-        """Datasets that were left out so far because a run recreates them."""
+        """Paths of the datasets that were left out so far because a run recreates them."""
         return set()
 
     @property
@@ -109,7 +109,7 @@ class BackupContents:
         return lake_root(self.settings)
 
     def parts(self) -> Iterator[BackupPart]:
-        """Yields all parts but those of `late` and `last`."""
+        """Yields all parts of the backup except those of `late` and `last`."""
         if self.home:
             yield BackupPart("history", self._history)
         yield BackupPart("data folder", self._rest)
@@ -131,7 +131,10 @@ class BackupContents:
         yield BackupPart("layout", self._layout)
 
     def late(self, stored: Mapping[str, str]) -> Iterator[BackupPart]:
-        """Yields what landed since the manifests with these stamps were stored, and markers that it is due."""
+        """Yields the files that landed during the backup, and markers that their partitions are to be materialized.
+
+        `stored` maps the paths of the manifests stored so far to their stamps.
+        """
         landing = self.lake / "landing"
         names = {
             found.path.removeprefix(LANDED).removesuffix(".json")
@@ -151,7 +154,7 @@ class BackupContents:
         yield BackupPart("late sources", lambda: self._below(done, f"inbox/{DONE}/"), only=sources)
 
     def last(self) -> Iterator[BackupPart]:
-        """Yields the parts that tables refer to (model results and media)."""
+        """Yields the parts that tables refer to (model results and media), which are stored last."""
         yield BackupPart("features", lambda: self._below(self.lake / "features", "lake/features/", own=_any_name))
         media = self.settings.folder("media")
         yield BackupPart("media index", lambda: stored_file_at(media / "index.sqlite", "media/index.sqlite"))
@@ -159,7 +162,7 @@ class BackupContents:
         yield BackupPart("media", stored)
 
     def roots(self) -> list[Path]:
-        """Returns the local folders that are backed up: a backup into one of them would contain itself."""
+        """Returns the local folders that are backed up; a backup inside of one of them would contain itself."""
         lake = [Path(self.lake.path)] if is_local(self.lake) else []
         return [self.settings.data_dir.absolute(), self.settings.folder("media"), *lake]
 
@@ -198,7 +201,7 @@ class BackupContents:
         yield from stored_file_at(self.settings.accounts_file, "accounts.toml")
 
     def _is_made_again(self, path: str) -> bool:
-        """Whether a path below the datasets is one that a run recreates; users may have files of their own there."""
+        """Whether a path is a dataset that a run recreates; false for files of users beside the datasets."""
         first, _, rest = path.partition("/")
         is_it = first == "datasets" and bool(rest) and is_made_again(self.settings, rest)
         if is_it:
@@ -211,7 +214,7 @@ class BackupContents:
         return files_below(root, prefix, self.never, leaves, own)
 
     def _folders(self, root: UPath, prefix: str, known: set[str]) -> list[str]:
-        """Returns the names of the other folders of the lake, without links."""
+        """Returns the names of the folders in a lake folder that are not in `known`; links are left out."""
         found = sorted(names_in(root, hidden=False) - known)
         return [name for name in found if not (is_local(root) and self.never.has_link(root / name, prefix + name))]
 
@@ -221,7 +224,7 @@ class BackupContents:
 
 
 def _any_name(name: str) -> bool:
-    """Always true: all folders there belong to the program, so they may be links to another disk."""
+    """Always true: all folders there belong to the program, so they are allowed to be links to another disk."""
     return True
 
 
@@ -241,7 +244,7 @@ def _first(path: str) -> str:
 
 
 def _late_in_history(path: str) -> tuple[bool, bool, str]:
-    """Sort key of history files: the run list last, before it the shared event index, first the logs of single runs."""
+    """Sort key of history files: logs of single runs first, then the shared event index, then the run list."""
     return path == "dagster/history/runs.db", path == "dagster/history/runs/index.db", path
 
 
@@ -260,9 +263,9 @@ _LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 def settings_text(settings: Settings) -> str:
-    """Returns the settings that differ from their defaults, in the form of `.env`; secrets are listed without a value.
+    """Returns the settings that differ from their defaults, in the format of `.env`; secrets without their values.
 
-    Options of file systems, which may contain keys, count as secrets; credentials are removed from URLs.
+    Options of file systems can contain keys, and are treated as secrets; credentials are removed from URLs.
     """
     lines = ["# The settings in force when the backup was made: copy into .env what is to hold again."]
     for name, default, _ in environment_names():

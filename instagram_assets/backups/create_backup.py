@@ -1,4 +1,4 @@
-"""Creates a backup: each file is read once and stored unless already there; the manifest is written last."""
+"""Creates a backup: each file is read once and stored unless it is already stored; the manifest is written last."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -31,9 +31,10 @@ _CHANGING = "it was written to while it was read"
 
 @dataclass(frozen=True)
 class BackupSummary:
-    """The contents and cost of a backup: `new_bytes` were not stored before, `missing` files could not be read.
+    """The result of a backup: `new_bytes` were not stored before, `missing` files could not be read.
 
-    `left_out` are links, which are not followed, and copies of keys; `made_again` are datasets that a run recreates.
+    `left_out` are links, which are not followed, and copies of keys; `made_again` are datasets that were left out
+    because a run recreates them.
     """
 
     where: str
@@ -56,11 +57,11 @@ def create_backup(
     options: dict[str, Any] | None = None,
     on_progress: OnBackupProgress | None = None,
 ) -> BackupSummary:
-    """Back up `contents` to a `.tar`, a `.zip`, a folder or `s3://…` (`options` are fsspec's).
+    """Creates a backup of `contents` in a `.tar`, a `.zip`, a folder or `s3://…` (`options` are fsspec's).
 
-    Runs may go on meanwhile. After a kill there is no backup, and the next one reuses what was stored. A file that
-    cannot be read is named in the summary, and the backup is made without it. Raises StorageError or FileError when the
-    location refuses, NothingDoneError when there is nothing to store.
+    Runs can continue meanwhile. A killed backup does not exist, but the next one reuses the files that it stored. A
+    file that cannot be read is reported in the summary, and the backup is made without it. Raises StorageError or
+    FileError when the location refuses, NothingDoneError when there is nothing to back up.
     """
     begun, moment = monotonic(), datetime.now(UTC)
     _refuse_inside(where, contents.roots())
@@ -103,7 +104,7 @@ def create_backup(
 
 
 class _Kept(NamedTuple):
-    """The result of storing one file: its manifest entry, or null if it disappeared, or why it could not be read."""
+    """The result of storing one file: its manifest entry; null if the file disappeared or (`reason`) is unreadable."""
 
     found: FileToStore
     entry: ManifestEntry | None
@@ -112,7 +113,7 @@ class _Kept(NamedTuple):
 
 
 class _Taking:
-    """Collects and stores the files of a backup that is being created."""
+    """A running backup: stores files and collects their manifest entries."""
 
     def __init__(self, writer: BackupWriter, threads: int, on_progress: OnBackupProgress | None) -> None:
         self.entries: dict[str, ManifestEntry] = {}
@@ -123,7 +124,7 @@ class _Taking:
         self._done = self._total = 0
 
     def store(self, part: BackupPart) -> None:
-        """Store the files of a part; if one disappeared, list them again, because it may have been moved."""
+        """Stores the files of a part; if a file disappeared, lists the part again, since files can have been moved."""
         for _ in range(_LOOKS):
             new = [found for found in part.list() if not self._is_stored(found)]
             self._total += len(new)
@@ -133,7 +134,10 @@ class _Taking:
         self.missing[part.name] = "its files were moved again and again while they were stored"
 
     def leave_out_moved(self) -> None:
-        """Remove entries of waiting inbox files (with sidecars) that were moved to the finished ones meanwhile."""
+        """Removes entries of waiting inbox files that were moved to `done` or `rejected` during the backup.
+
+        Entries of their sidecar files are removed too.
+        """
         ended = {(_below(path, end), entry.sha256) for path, entry in self.entries.items() for end in _ENDED}
         waiting = [path for path in self.entries if path.startswith("inbox/") and not path.startswith(_ENDED)]
         moved = {path for path in waiting if (_below(path, "inbox/"), self.entries[path].sha256) in ended}
@@ -143,7 +147,7 @@ class _Taking:
                 del self.entries[path]
 
     def stamps(self, prefix: str) -> dict[str, str]:
-        """Returns the stamps of the stored files whose paths have this prefix."""
+        """Returns the change stamps of the stored files whose paths have this prefix (path → stamp)."""
         return {path: entry.stamp for path, entry in self.entries.items() if path.startswith(prefix)}
 
     def _is_stored(self, found: FileToStore) -> bool:
@@ -151,7 +155,7 @@ class _Taking:
         return (entry is not None and entry.stamp == found.stamp) or found.path in self.missing
 
     def _is_known(self, found: FileToStore) -> bool:
-        """Whether a file is unchanged since the previous backup, so that it need not be read."""
+        """Whether a file is unchanged since the previous backup, so that it does not have to be read."""
         old = self._known.get(found.path)
         if old is None or not found.stamp or old.stamp != found.stamp or not self._writer.has(old):
             return False
@@ -160,7 +164,7 @@ class _Taking:
         return True
 
     def _keep(self, due: list[FileToStore], only: frozenset[str]) -> bool:
-        """Store these files; True when one disappeared."""
+        """Stores these files; returns true if one of them disappeared."""
         some_gone = False
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="backup")
         try:
@@ -209,7 +213,7 @@ _ENDED = (f"inbox/{DONE}/", f"inbox/{REJECTED}/")
 
 
 def _below(path: str, folder: str) -> str:
-    """Returns the rest of a path below a folder; empty for a path elsewhere."""
+    """Returns the path relative to a folder; empty for a path outside of it."""
     return path.removeprefix(folder) if path.startswith(folder) else ""
 
 

@@ -31,12 +31,12 @@ _OF_LIBPQ = {
 
 
 def is_sqlite(begin: bytes) -> bool:
-    """Whether these are the first bytes of an SQLite database."""
+    """Whether a file with these first bytes is an SQLite database."""
     return begin.startswith(_MAGIC)
 
 
 def log_stamp(path: str) -> str:
-    """Returns a stamp of the write-ahead log beside an SQLite database; empty if the log is missing or empty."""
+    """Returns a change stamp of an SQLite database's write-ahead log; empty if the log is missing or empty."""
     try:
         told = os.stat(f"{path}-wal")
     except OSError:
@@ -48,7 +48,7 @@ def copy_of(path: str) -> BinaryIO:
     """Returns a consistent copy of an SQLite database as an open file, which is deleted when it is closed.
 
     Raises sqlite3.Error, also when the database is damaged. A database without a write-ahead log is opened for writing,
-    though nothing is written, so that SQLite removes its own temporary files.
+    so that SQLite removes its own temporary files; nothing is written to the database.
     """
     mode = "ro" if os.path.exists(f"{path}-wal") or not os.access(path, os.W_OK) else "rw"
     with _nameless() as (copy, target, checked):
@@ -88,7 +88,7 @@ def _nameless() -> Generator[tuple[int, sqlite3.Connection, sqlite3.Connection]]
 
 @contextmanager
 def _without_log(copy: int) -> Generator[None]:
-    """Clear the WAL flag in a database's header while it is read: SQLite would create a named log file to read it."""
+    """Context manager: clears the WAL flag in a database's header, as SQLite would create a log file to read it."""
     said = os.pread(copy, len(_NO_LOG), _AT_LOG)
     os.pwrite(copy, _NO_LOG if said else b"", _AT_LOG)
     try:
@@ -104,14 +104,14 @@ class PostgresHome(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The database's name for messages."""
+        """The database's name, for messages."""
         port = self.variables.get("PGPORT", "5432")
         return f"{self.variables['PGHOST']}:{port}/{self.variables['PGDATABASE']}"
 
     def fill(self, dump: Path) -> None:
-        """Restore a dump into the database in one transaction; once restored, a repeated call does nothing.
+        """Restores a dump into the database in one transaction; does nothing if it was restored before.
 
-        Raises StorageError, also where the database is not empty.
+        Raises StorageError, also when the database is not empty.
         """
         program = shutil.which("pg_restore")
         if program is None:
@@ -141,7 +141,7 @@ class PostgresHome(NamedTuple):
         raise StorageError(f"{self.name}: pg_restore failed ({done.stderr.strip()}). Mend that, then run again.")
 
     def dump(self) -> BinaryIO:
-        """Returns the database dump for `pg_restore` as a temporary open file. Raises StorageError."""
+        """Returns a dump of the database for `pg_restore`, as an open temporary file. Raises StorageError."""
         program = shutil.which("pg_dump")
         if program is None:
             raise StorageError(
@@ -168,9 +168,9 @@ class PostgresHome(NamedTuple):
 
 
 def postgres_of(home: Path, environment: Mapping[str, str]) -> PostgresHome | None:
-    """Returns the PostgreSQL database of a Dagster home's run history; null when that is SQLite.
+    """Returns the PostgreSQL database with the run history of a Dagster home; null if it is SQLite.
 
-    Raises SettingsError when dagster.yaml configures it in another form than the files that come with this program.
+    Raises SettingsError if dagster.yaml configures it differently from the files that this program provides.
     """
     file = home / "dagster.yaml"
     try:

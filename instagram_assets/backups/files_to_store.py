@@ -31,18 +31,18 @@ _IS_KEY = "a key or tombstones, or named like them"
 
 
 class UnreadableFileError(Exception):
-    """A file cannot be read; the message says why."""
+    """Raised for a file that cannot be read; the message says why."""
 
 
 class VanishedError(Exception):
-    """A listed file does not exist any more: it was moved, merged or removed. List again."""
+    """Raised for a listed file that does not exist any more: it was moved, merged or removed; list again."""
 
 
 @dataclass(frozen=True)
 class FileToStore:
     """A file to back up: its path in the backup, a stamp that changes with its content, and a function that opens it.
 
-    Opening, and reading what was opened, raise VanishedError or UnreadableFileError.
+    The function, and reading from its result, raise VanishedError or UnreadableFileError.
     """
 
     path: str
@@ -53,7 +53,7 @@ class FileToStore:
 
 
 class FileReading:
-    """The content of one file as a stream; errors of reading are told apart from errors of storing.
+    """The content of one file as a stream; raises UnreadableFileError, unlike errors of the backup location.
 
     `is_changed` is true, once the stream is closed, if the file was written to while it was read.
     """
@@ -80,15 +80,15 @@ class FileReading:
 
 
 def no_file(path: str) -> bool:
-    """Always false: the filter that matches no path."""
+    """Always false: a path filter that matches no path."""
     return False
 
 
 @dataclass(frozen=True)
 class NeverStored:
-    """The exclusion rules of all backups: the folder of the keys, copies of keys, and link targets.
+    """The exclusion rules of all backups: the folder of the keys, copies of keys, and symbolic links.
 
-    `left_out` maps the path of each copy and link to what it is.
+    `left_out` maps the path of each excluded copy and link to the reason.
     """
 
     folder: str
@@ -96,7 +96,7 @@ class NeverStored:
     left_out: dict[str, str] = field(default_factory=dict[str, str])
 
     def has(self, entry: "os.DirEntry[str]", place: str, real: str) -> bool:
-        """Whether a directory entry whose real path is `real` is excluded."""
+        """Whether a directory entry, whose real path is `real` and backup path is `place`, is excluded."""
         if real == self.folder:
             return True
         if entry.is_symlink():
@@ -106,11 +106,11 @@ class NeverStored:
         return (is_key or self._is_copy(entry)) and self.notes(place, _IS_KEY)
 
     def has_link(self, path: UPath, place: str) -> bool:
-        """Whether a folder is excluded because it is a link, which only a user can have made."""
+        """Whether a folder is excluded because it is a symbolic link, which only a user can have created."""
         return os.path.islink(path.path) and self.notes(place, _IS_LINK)
 
     def has_object(self, path: str, place: str) -> bool:
-        """Like `has`, for an object store, where there are no links."""
+        """Like `has`, for an object store, which has no links."""
         return _OF_KEYS.fullmatch(path.rpartition("/")[2]) is not None and self.notes(place, _IS_KEY)
 
     def _is_copy(self, entry: "os.DirEntry[str]") -> bool:
@@ -119,7 +119,7 @@ class NeverStored:
         return Path(entry.path).read_bytes().strip() in self.keys
 
     def notes(self, place: str, what: str) -> bool:
-        """Record an excluded path; always true."""
+        """Records an excluded path with the reason (`what`); always true."""
         self.left_out[portable(place)] = what
         return True
 
@@ -131,10 +131,10 @@ def files_below(
     leaves: Callable[[str], bool] = no_file,
     own: Callable[[str], bool] = no_file,
 ) -> Iterator[FileToStore]:
-    """Yields the files below a folder or an address, in the order of their names; `leaves` filters out paths.
+    """Yields the files below a folder or an address, sorted by name; paths for which `leaves` is true are left out.
 
-    Sockets, temporary files and the journals of open databases are left out, too. The folder itself may be a link,
-    perhaps to another disk, and so may folders directly in it for which `own` is true (the program's own).
+    Sockets, temporary files and the journals of open databases are left out, too. The folder itself can be a link, e.g.
+    to another disk, and so can the folders directly in it for which `own` is true (the program's own).
     """
     if not is_local(root):
         found = _objects_below(root, prefix, leaves)
@@ -146,7 +146,7 @@ def files_below(
 
 
 def stored_file_at(file: UPath | Path, place: str) -> Iterator[FileToStore]:
-    """Yields one file if it exists."""
+    """Yields one file, with `place` as its path in the backup, if it exists."""
     path = UPath(file)
     if not is_local(path):
         yield from (found for found in _objects_below(path, place, lambda inner: inner != ""))
@@ -163,7 +163,7 @@ def stored_file_at(file: UPath | Path, place: str) -> Iterator[FileToStore]:
 
 
 def file_from_bytes(path: str, content: bytes, modified_ns: int = 0) -> FileToStore:
-    """Returns a file of the backup that exists only in memory."""
+    """Returns a file of the backup with content from memory."""
     stamp = hashlib.sha256(content).hexdigest()[:16]
     return FileToStore(
         path, len(content), modified_ns, stamp, lambda: FileReading(io.BytesIO(content), len(content), modified_ns)
@@ -223,7 +223,7 @@ def _file(path: str, place: str, told: os.stat_result) -> FileToStore:
 
 
 def _open_database(path: str) -> FileReading:
-    """Opens a consistent copy of an SQLite database, even while in use; a file that only has such a name as it is."""
+    """Opens a consistent copy of an SQLite database, even while in use; other files with that suffix as they are."""
     with _open_file(path) as begin:
         if not is_sqlite(begin.read(16)):
             return _open_file(path)
@@ -270,7 +270,7 @@ def _objects_below(root: UPath, prefix: str, leaves: Callable[[str], bool]) -> I
 
 
 def _open_object(path: UPath, size: int, modified_ns: int) -> FileReading:
-    """Opens one version of an object: a small one by one request, large ones are never overwritten."""
+    """Opens one version of an object: small ones are read by one request, large ones are never overwritten."""
     try:
         if size <= object_store.LARGEST:
             data = object_store.read_object(path)
@@ -283,7 +283,7 @@ def _open_object(path: UPath, size: int, modified_ns: int) -> FileReading:
 
 
 def _unreadable(place: str, error: OSError) -> FileToStore:
-    """Returns an entry for a file or folder that cannot be read; it is reported as missing."""
+    """Returns an entry for a file or folder that cannot be read, and will be reported as missing."""
 
     def refused() -> FileReading:
         raise UnreadableFileError(error.strerror or str(error))

@@ -14,7 +14,7 @@ from instagram_assets.storage.atomic import is_local
 
 
 class Readable(Protocol):
-    """A stream of bytes to be stored."""
+    """A stream of bytes with a `read` method."""
 
     def read(self, size: int = -1, /) -> bytes: ...
 
@@ -36,7 +36,7 @@ _PACKED = (".gz", ".tgz", ".xz", ".bz2", ".zst", ".7z", ".rar", ".txz", ".tbz2")
 
 
 class StoredFile(NamedTuple):
-    """A stored file: its size, its hash, and the bytes by which the location grew."""
+    """The result of storing a file: its size, its hash, and the bytes by which the location grew."""
 
     size: int
     sha256: str
@@ -44,34 +44,34 @@ class StoredFile(NamedTuple):
 
 
 class BackupWriter(Protocol):
-    """A location while a backup is written to it; the backup does not exist before `publish`."""
+    """A writer of one backup to a location; the backup does not exist before `publish`."""
 
     @property
     def latest(self) -> Manifest | None:
-        """The newest backup of the location, whose files need not be stored again."""
+        """The manifest of the newest backup in the location, whose files do not have to be stored again."""
         ...
 
     def has(self, entry: ManifestEntry) -> bool:
-        """Whether the content of an entry of `latest` is stored there."""
+        """Whether the content of an entry of `latest` is stored in the location."""
         ...
 
     def keep(self, path: str, source: OpenFile) -> StoredFile:
-        """Store the content of one file. Called from several threads."""
+        """Stores the content of one file. Called from several threads."""
         ...
 
     def publish(self, name: str, manifest: bytes) -> None:
-        """Complete the backup by writing its manifest; durable when this returns."""
+        """Completes the backup by writing its manifest; durable when this returns."""
         ...
 
 
 class BackupLocation(Protocol):
-    """A location with backups. `threads` is the number of files that may be read or written at once."""
+    """A location with backups. `threads` is the number of files that can be read or written concurrently."""
 
     where: str
     threads: int
 
     def ids(self) -> list[str]:
-        """Returns the ids of its backups, oldest first. Raises FileError where there can be none."""
+        """Returns the ids of the location's backups, oldest first. Raises FileError if it cannot contain backups."""
         ...
 
     def manifest(self, name: str) -> Manifest:
@@ -89,9 +89,9 @@ class BackupLocation(Protocol):
 
 @contextmanager
 def open_location(where: str, options: dict[str, Any] | None = None) -> Generator[BackupLocation]:
-    """Open the location that `where` names: a `.tar` or `.zip`, else a folder or `s3://…`; `options` are fsspec's.
+    """Opens the backup location `where`: a `.tar` or `.zip` file, else a folder or `s3://…`; `options` are fsspec's.
 
-    Raises SettingsError for an address that no file system here knows, FileError for a file of another kind.
+    Raises SettingsError for an address without a known file system, FileError for a file of another type.
     """
     from instagram_assets.backups.archive_file import BackupArchive, is_backup_archive
     from instagram_assets.backups.repository import Repository
@@ -116,7 +116,7 @@ def open_location(where: str, options: dict[str, Any] | None = None) -> Generato
 
 @contextmanager
 def _clear_errors(where: str) -> Generator[None]:
-    """Context manager that explains errors of an object store's client, which may not be installed."""
+    """Context manager that explains errors of an object store's client, which is possibly not installed."""
     try:
         yield
     except Exception as error:

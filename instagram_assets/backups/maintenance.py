@@ -23,7 +23,7 @@ _ASIDE = ".damaged"
 
 @dataclass(frozen=True)
 class VerifiedBackups:
-    """The number of stored files that were verified, their bytes, and the damaged or missing files and manifests."""
+    """The number of verified files, their bytes, and the damaged or missing files and manifests."""
 
     files: int
     bytes: int
@@ -33,9 +33,9 @@ class VerifiedBackups:
 def verify_backups(
     where: str, *, options: dict[str, Any] | None = None, on_progress: Callable[[int, int], None] | None = None
 ) -> VerifiedBackups:
-    """Read every file of every backup of a location and compare it with its hash.
+    """Reads every file of every backup of a location and compares it with its hash.
 
-    In a folder or an object store damaged files are set aside, so that the next backup stores them again while the
+    In a folder or an object store damaged files are set aside, so that the next backup stores them again if the
     originals still exist.
     """
     damaged: list[Missing] = []
@@ -95,11 +95,11 @@ class PrunedBackups:
 def prune_backups(
     where: str, keep: int, privacy_folder: Path, *, options: dict[str, Any] | None = None
 ) -> PrunedBackups:
-    """Keep the newest `keep` complete backups and any newer ones; remove the others.
+    """Keeps the newest `keep` complete backups and any newer incomplete ones; removes the others.
 
-    Stored files that no manifest refers to are removed too, such as those of a killed backup. After a kill a repeated
-    call continues. Raises StorageError when a manifest that stays is damaged, since the files that it needs are
-    unknown, or while a backup is running in an object store; FileError for a single-file backup.
+    Stored files without a manifest that refers to them are removed too, such as files of a killed backup. After a kill
+    a repeated call continues. Raises StorageError if the manifest of a kept backup is damaged, since the files that it
+    needs are unknown, or while a backup is running in an object store; FileError for a single-file backup.
     """
     with open_location(where, options) as place:
         if not isinstance(place, Repository):

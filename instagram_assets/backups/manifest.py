@@ -33,7 +33,8 @@ _Count = Annotated[int, msgspec.Meta(ge=0)]
 class ManifestEntry(msgspec.Struct, frozen=True, array_like=True):
     """One stored file: its path below the data folder (with `/`), size in bytes, modification time, and hash.
 
-    `stamp` is the file system's state of the file when it was read: an equal stamp means equal content.
+    `stamp` is derived from the file's metadata (such as size and times) when it was read; an equal stamp means equal
+    content.
     """
 
     path: str
@@ -77,14 +78,14 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def pack(manifest: Manifest) -> tuple[str, bytes]:
-    """Returns a manifest's id and its serialized bytes; equal manifests have equal ones."""
+    """Returns a manifest's id and its serialized bytes; deterministic."""
     said = msgspec.json.encode(manifest)
     moment = manifest.taken_at.astimezone(UTC).strftime(_MOMENT)
     return f"{moment}-{_hash(said)}", gzip.compress(said, compresslevel=3, mtime=0)
 
 
 def unpack(name: str, data: bytes, where: str) -> Manifest:
-    """Returns the manifest with that id. Raises StorageError when it is damaged, or of a later program version."""
+    """Returns the manifest with that id. Raises StorageError if it is damaged, or of a newer program version."""
     try:
         said = _unpacked(data)
         if _hash(said) != _NAME.fullmatch(name)["hash"]:  # pyright: ignore[reportOptionalSubscript] told as damage
@@ -108,17 +109,17 @@ def unpack(name: str, data: bytes, where: str) -> Manifest:
 
 
 def is_backup_id(name: str) -> bool:
-    """Whether a name has the form of an id given by `pack`."""
+    """Whether a name has the format of an id given by `pack`."""
     return _NAME.fullmatch(name) is not None
 
 
 def backup_time(name: str) -> datetime:
-    """Returns the time at which the backup with that id was taken."""
+    """Returns the time at which the backup with this id was taken."""
     return datetime.strptime(name.partition("-")[0], _MOMENT).replace(tzinfo=UTC)
 
 
 def portable(path: str) -> str:
-    """Returns a path as text that every system can write; paths that are not UTF-8 are encoded and begin with `//`."""
+    """Returns a path as valid text on all systems; a path that is not UTF-8 is encoded, with the prefix `//`."""
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -127,7 +128,7 @@ def portable(path: str) -> str:
 
 
 def native(path: str) -> str:
-    """Returns the original path of a result of `portable`."""
+    """Returns the original path for a result of `portable`."""
     return unquote(path[2:], errors="surrogateescape") if path.startswith("//") else path
 
 
@@ -148,7 +149,7 @@ def _hash(said: bytes) -> str:
 
 
 def _check_path(path: str) -> None:
-    """Raises an error for a path outside the folder that is restored into, whoever made the manifest."""
+    """Raises an error for a path outside the restore folder, since the manifest could be forged."""
     parts = native(path).split("/")
     if any(part in ("", ".", "..") for part in parts) or "\0" in path:
         raise ValueError(f"{path!r} is no place in a data folder")

@@ -1,8 +1,8 @@
-"""The log of backups in the privacy folder, and the check that it has the tombstones which a restore needs.
+"""The log of backups in the privacy folder, and the check that a restore has all required tombstones.
 
 `<privacy folder>/backups.jsonl` gets a line before a backup becomes valid and one when it is removed. A line has the
-location, the id and the time, and no account name: those are only in the backup's own manifest. Tombstones are records
-of erased people, so that a restore can erase them again.
+location, the id and the time, and no account name: names are only in the backup's own manifest. Tombstones are hashes
+of erased identifiers, with which a restore can erase the same data again.
 """
 
 import json
@@ -34,9 +34,9 @@ class Backup:
 
 
 def list_backups(privacy_folder: Path) -> list[Backup]:
-    """Returns the recorded backups, oldest first; a line that a power cut truncated is skipped.
+    """Returns the recorded backups, oldest first; a line that a power failure truncated is skipped.
 
-    Raises StorageError when the log cannot be read.
+    Raises StorageError when the log of backups cannot be read.
     """
     found: dict[tuple[str, str], Backup] = {}
     for record_backup in _read(privacy_folder / BACKUPS_LOG):
@@ -55,9 +55,10 @@ def backups_holding(
     holds: Callable[[str], bool],
     options: dict[str, Any] | None = None,
 ) -> Iterator[tuple[Backup, bool | None]]:
-    """Yields each backup with whether it contains an account for which `holds` is true; null if it is inaccessible now.
+    """Yields (backup, whether it contains an account for which `holds` is true); null if it is inaccessible.
 
-    `options` are fsspec's, for those in an object store. Backups that no longer exist are left out.
+    `notes` are the recorded backups, `options` are fsspec's, for object stores. Backups that no longer exist are left
+    out.
     """
     from instagram_assets.backups.location import open_location
 
@@ -72,12 +73,12 @@ def backups_holding(
 
 
 def record_backup(privacy_folder: Path, where: str, name: str) -> None:
-    """Record a backup; durable when it returns. Raises StorageError when the disk refuses."""
+    """Records a backup in the log; durable when it returns. Raises StorageError when the disk refuses."""
     _append(privacy_folder, [{"where": where, "id": name, "taken_at": backup_time(name).isoformat()}])
 
 
 def record_removed(privacy_folder: Path, where: str, names: Iterable[str]) -> None:
-    """Record that backups were removed. Raises StorageError when the disk refuses."""
+    """Records in the log that backups were removed. Raises StorageError when the disk refuses."""
     _append(privacy_folder, [{"where": where, "id": name, "gone": True} for name in names])
 
 
@@ -120,10 +121,11 @@ _REMEDY = "Put your copy of the privacy folder there, or name it: --privacy FOLD
 
 
 def check_tombstones(name: str, count: int, key: str, folder: Path, *, can_forget: bool = True) -> None:
-    """Raise StorageError if erased people could not be recognised in a backup, or not be erased again.
+    """Raises StorageError if data erased on request could not be recognised in a backup, or not be erased again.
 
     `name` is the backup's id, empty if unknown; `count` and `key` are the number of tombstones when it was made, and
-    the id of their key. They do not cover later erasures: those are only in `folder`.
+    the id of their key. Tombstones of later erasures are only in `folder`. `can_forget` is false if the restore cannot
+    erase.
     """
     here = load_tombstones(folder)
     if here and not can_forget:
@@ -153,13 +155,13 @@ def has_keys(folder: Path) -> bool:
 
 
 def restore_cutoff(name: str) -> str:
-    """Returns the time of the backup with that id, as text."""
+    """Returns the time of the backup with that id as text for messages."""
     return f"{backup_time(name):%Y-%m-%d %H:%M} UTC, when the backup was made" if name else "the backup was made"
 
 
 def _can_tell(folder: Path, name: str) -> bool:
-    """Whether a folder would contain tombstones if anybody had been erased since the backup.
+    """Whether a privacy folder would contain tombstones if there had been an erasure since the backup.
 
-    True if it has keys, or if it is the folder in which this backup was recorded.
+    True if it has keys, or if it is the folder whose log contains this backup.
     """
     return has_keys(folder) or any(backup.id == name for backup in list_backups(folder))

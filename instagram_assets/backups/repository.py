@@ -1,11 +1,11 @@
 """A repository of many backups in a folder or an object store: files stored once, by the hash of their content.
 
     blobs/<first two>/<sha256>      the bytes of files, never changed
-    snapshots/<id>.json.gz          one manifest per backup, written when all that it names is durable
-    incoming/                       on a disk: what is being written
-    running/                        in an object store, which has no locks: who is at work
+    snapshots/<id>.json.gz          one manifest per backup, written when all its files are durable
+    incoming/                       on a disk: files that are being written
+    running/                        in an object store, which has no locks: markers of running work
 
-Files without a manifest entry were left by a killed backup: the next one reuses them, or `prune` removes them.
+Stored files without a manifest entry are left by a killed backup: the next one reuses them, or `prune` removes them.
 """
 
 import hashlib
@@ -58,7 +58,7 @@ class Repository:
         self.threads = _THREADS
 
     def ids(self) -> list[str]:
-        """Returns the ids of its backups, oldest first. Raises FileError if the folder holds other files."""
+        """Returns the ids of its backups, oldest first. Raises FileError if the folder contains other files."""
         self._check()
         names = (
             name.removesuffix(MANIFEST_SUFFIX) for name in self._names("snapshots") if name.endswith(MANIFEST_SUFFIX)
@@ -66,7 +66,7 @@ class Repository:
         return sorted(filter(is_backup_id, names))
 
     def manifest(self, name: str) -> Manifest:
-        """Returns the manifest of a backup. Raises StorageError when it is damaged or cannot be read."""
+        """Returns the manifest of a backup. Raises StorageError if it is damaged or cannot be read."""
         path = self.root / "snapshots" / f"{name}{MANIFEST_SUFFIX}"
         try:
             return unpack(name, path.read_bytes(), self.where)
@@ -74,14 +74,14 @@ class Repository:
             raise _unreadable(path, error) from error
 
     def latest(self) -> Manifest | None:
-        """Returns the manifest of the newest readable backup."""
+        """Returns the manifest of the newest readable backup; null if there is none."""
         for name in reversed(self.ids()):
             with suppress(StorageError):
                 return self.manifest(name)
         return None
 
     def open(self, entry: ManifestEntry) -> BinaryIO:
-        """Opens a stored file for reading; small ones of an object store by one request."""
+        """Opens a stored file for reading; a small one in an object store is read by one request."""
         blob = self.blob(entry.sha256)
         if not is_local(blob) and entry.size <= _IN_MEMORY:
             store: Any = blob.fs
@@ -89,7 +89,7 @@ class Repository:
         return blob.open("rb")  # pyright: ignore[reportReturnType] a file or what acts as one
 
     def blob(self, sha256: str) -> UPath:
-        """Returns the path of the content with this hash."""
+        """Returns the path of the stored content with this hash."""
         return self.root / "blobs" / sha256[:2] / sha256
 
     def blobs(self) -> Iterator[tuple[str, int]]:
@@ -108,13 +108,16 @@ class Repository:
 
     @contextmanager
     def writing(self) -> Generator["_Writing"]:
-        """Context manager that writes a new backup; on a disk a second writer waits."""
+        """Context manager that writes a new backup; on a disk a second writer waits for the first."""
         with self.alone("backup"):
             yield _Writing(self)
 
     @contextmanager
     def alone(self, work: str) -> Generator[None]:
-        """Context manager: an exclusive lock on a disk; in a store, refuses conflicting work. Raises StorageError."""
+        """Context manager: exclusive access for `work` (such as `backup`).
+
+        On a disk it waits for a lock; in an object store it raises StorageError while conflicting work is running.
+        """
         self._check()
         if not is_local(self.root):
             with self._announced(work):
@@ -139,7 +142,7 @@ class Repository:
 
     @contextmanager
     def _announced(self, work: str) -> Generator[None]:
-        """Context manager: a marker object says that work is running; a backup and a prune exclude each other."""
+        """Context manager: writes a marker object while `work` runs; a backup and a prune exclude each other."""
         mark = self.root / "running" / f"{work}-{uuid.uuid4().hex}"
         try:
             write_atomic(self.root / _README, lambda stream: stream.write(_ABOUT))
@@ -168,7 +171,7 @@ class Repository:
                     )
 
     def _check(self) -> None:
-        """Raise FileError if the location holds anything but backups: nothing is mixed with it, or removed."""
+        """Raises FileError if the location contains other files than backups, so that no file of others is removed."""
         names = self._names("")
         if names and not names & {_README, "snapshots"} and not all(name.startswith(".") for name in names):
             raise FileError(self.where, "holds something else than backups", "Name another or an empty folder")
@@ -189,7 +192,7 @@ class Repository:
 
 
 class _Writing:
-    """A writer of a backup to the repository."""
+    """A writer of one backup to the repository."""
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
@@ -201,15 +204,15 @@ class _Writing:
 
     @property
     def latest(self) -> Manifest | None:
-        """The manifest of the newest readable backup there."""
+        """The manifest of the newest readable backup in the repository."""
         return self._latest
 
     def has(self, entry: ManifestEntry) -> bool:
-        """Whether the content of an entry is stored there in full length."""
+        """Whether the content of an entry is stored in the repository in full length."""
         return self._has(entry.sha256, entry.size)
 
     def keep(self, path: str, source: OpenFile) -> StoredFile:
-        """Store the content of one file, unless it is stored already."""
+        """Stores the content of one file, unless it is stored already."""
         with source() as stream:
             head = stream.read(min(stream.size, _IN_MEMORY) + 1)
             if len(head) > min(stream.size, _IN_MEMORY):
@@ -225,7 +228,7 @@ class _Writing:
         return StoredFile(len(head), digest, len(head))
 
     def publish(self, name: str, manifest: bytes) -> None:
-        """Write the manifest, which makes the backup valid."""
+        """Writes the manifest, which makes the backup valid."""
         if self._local:
             sync_many(self._root / "blobs" / first for first in self._folders)
             if self._folders:
@@ -242,7 +245,7 @@ class _Writing:
             return False
 
     def _keep_large(self, stream: Readable, head: bytes) -> StoredFile:
-        """Store a file too large for memory: it is written while it is hashed, and dropped if its hash is known."""
+        """Stores a file too large for memory: it is hashed while being written, and dropped if it is stored already."""
         incoming = self._root / "incoming" if self._local else None
         copy = _Copy(incoming)
         try:
@@ -266,7 +269,7 @@ class _Writing:
             copy.drop()
 
     def _place(self, temporary: Path | None, digest: str) -> None:
-        """Rename a durable temporary file to its hash; folder entries are synced before the manifest is written."""
+        """Renames a durable temporary file to its hash; folder entries are synced before the manifest is written."""
         assert temporary
         final = self._blob(digest)
         try:
@@ -284,9 +287,9 @@ class _Writing:
 
 
 class _Copy:
-    """A temporary copy of incoming data and the hash of it: a file in a folder, durable once it is complete.
+    """A temporary copy of incoming data with its hash: a file in `folder`, durable once it is complete.
 
-    Without a folder the file has no name, so that a killed process leaves nothing behind.
+    If `folder` is None the file has no name, so that a killed process leaves no file behind.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -323,7 +326,7 @@ class _Copy:
 
 
 def sync_many(folders: Iterable[Path]) -> None:
-    """Like `sync_folders`, for so many folders that they are synced in parallel."""
+    """Like `sync_folders`, in parallel, for many folders."""
     with ThreadPoolExecutor(_THREADS) as pool:
         for _ in pool.map(lambda folder: sync_folders([folder]), folders):
             pass

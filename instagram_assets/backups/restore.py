@@ -1,4 +1,4 @@
-"""Restores a backup into an empty folder, verifying every byte, and then repeats all erasures made since the backup."""
+"""Restores a backup into an empty folder, verifies every byte, and then repeats all erasures made since the backup."""
 
 import hashlib
 import os
@@ -35,7 +35,7 @@ RESTORED_FILE = ".restored.json"
 
 
 class RestoredFolder(msgspec.Struct, kw_only=True):
-    """The record in a restored folder: from which backup and when, and how many files were damaged or missing.
+    """The record in a restored folder: which backup was restored when, and how many files were damaged or missing.
 
     `tombstones` is the number of tombstones of the backup and `tombstone_key` the id of their key; 0 and empty if they
     were not checked.
@@ -50,7 +50,7 @@ class RestoredFolder(msgspec.Struct, kw_only=True):
 
 
 def restored_from(folder: Path) -> RestoredFolder | None:
-    """Returns which backup a folder was restored from; null if the restore is incomplete or there was none."""
+    """Returns which backup a folder was restored from; null if it was not restored, or not completely."""
     if (folder / RESTORING_FILE).exists():
         return None
     with suppress(FileNotFoundError, msgspec.MsgspecError):
@@ -59,7 +59,7 @@ def restored_from(folder: Path) -> RestoredFolder | None:
 
 
 def _claim(into: Path, where: str, name: str, privacy_folder: Path) -> None:
-    """Claim an empty folder for a restore, or one with an unfinished restore of the same backup."""
+    """Claims an empty folder for a restore, or a folder with an unfinished restore of the same backup."""
     try:
         there = {path.name for path in into.iterdir()} if into.exists() else set[str]()
         there = {name for name in there if not is_temporary(name)}  # left by an unfinished marker file
@@ -88,7 +88,7 @@ def _claim(into: Path, where: str, name: str, privacy_folder: Path) -> None:
 
 
 def _mark_restored(into: Path, where: str, name: str, missing: int, asked: Manifest | None) -> None:
-    """Mark a folder as restored; `asked` is the manifest whose tombstones were checked."""
+    """Marks a folder as restored; `asked` is the manifest whose tombstones were checked, if they were."""
     said = RestoredFolder(source=where, id=name, at=datetime.now(UTC), missing=missing)
     if asked:
         said.tombstones, said.tombstone_key = asked.tombstones, asked.tombstone_key
@@ -108,10 +108,12 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class RestoreSummary:
-    """The result of a restore. `missing` files are damaged or missing in the backup, or could not be read for it.
+    """The result of a restore.
 
-    `before` is the time of an earlier complete restore, after which nothing was done now: `files` is the number stored
-    then, `changed` files were changed or removed since, and `lost_before` could not be restored then.
+    `missing` files are damaged or missing in the backup, or could not be read when it was made. If the folder had been
+    restored completely before, nothing is restored again, and `before` is the time of that restore: `files` of its
+    files are unchanged, `changed` files were changed or removed since or could not be restored, and `lost_before` files
+    could not be restored then.
     """
 
     where: str
@@ -137,13 +139,13 @@ def restore_backup(
     after: Callable[[Path], object] | None = None,
     on_progress: OnRestoreProgress | None = None,
 ) -> RestoreSummary:
-    """Restore a backup into the folder `into`: the newest, the one of an id, or the newest up to a timestamp (`at`).
+    """Restores a backup into the folder `into`: the newest, the one with an id, or the newest up to a time (`at`).
 
-    Damaged files are named in the result, and all others are restored. After a kill a repeated call continues; after a
-    complete restore the files are only compared. `after` is called with the folder before it counts as restored, to
-    apply the tombstones of `privacy_folder`; if tombstones of the backup are missing there, or nothing there shows who
-    was erased since, nothing is restored, unless `without_tombstones`. Raises FileError for a folder that is not empty
-    or a backup that does not exist, StorageError when a manifest is damaged or the disk refuses.
+    Damaged files are reported in the result, and all others are restored. After a kill a repeated call continues; after
+    a complete restore the files are only compared. `after` is called with the folder before it counts as restored, to
+    apply the tombstones of `privacy_folder`. Nothing is restored if tombstones of the backup are missing there, or if
+    nothing there shows which data was erased since, except with `without_tombstones`. Raises FileError for a folder
+    that is not empty or a backup that does not exist, StorageError when a manifest is damaged or the disk refuses.
     """
     into = into.expanduser().absolute()
     with open_location(where, options) as place:
@@ -174,7 +176,7 @@ def restore_backup(
 def _looked_at(
     where: str, manifest: Manifest, done: RestoredFolder, into: Path, on_progress: OnRestoreProgress | None
 ) -> RestoreSummary:
-    """Compare a restored folder with its backup; nothing is written."""
+    """Compares a restored folder with its backup; nothing is written."""
     same = same_bytes = 0
     for number, entry in enumerate(manifest.entries, start=1):
         if _is_there(into / native(entry.path), entry):
@@ -187,13 +189,13 @@ def _looked_at(
 
 
 class _Restoring:
-    """Restores the files of a backup."""
+    """A running restore of the files of a backup."""
 
     def __init__(self, place: BackupLocation, into: Path, on_progress: OnRestoreProgress | None, total: int) -> None:
         self._place, self._into, self._on_progress, self._total = place, into, on_progress, total
 
     def all(self, entries: Iterable[ManifestEntry]) -> list[Missing]:
-        """Restore all files durably; returns those that are damaged or missing."""
+        """Restores all files durably; returns those that are damaged or missing."""
         missing: list[Missing] = []
         pool = ThreadPoolExecutor(self._place.threads, thread_name_prefix="restore")
         try:
@@ -210,7 +212,7 @@ class _Restoring:
         return missing
 
     def _one(self, entry: ManifestEntry) -> tuple[ManifestEntry, str]:
-        """Restore one file; returns its entry, and why it could not be restored (empty on success)."""
+        """Restores one file; returns its entry, and why it could not be restored (empty on success)."""
         final = self._into / native(entry.path)
         if _is_there(final, entry):
             return entry, ""
@@ -259,7 +261,7 @@ def _read(source: BinaryIO) -> bytes:
 
 
 def _is_there(final: Path, entry: ManifestEntry) -> bool:
-    """Whether a file was restored by an earlier attempt."""
+    """Whether a file already exists with the size and hash of the entry, restored by an earlier attempt."""
     try:
         if final.is_symlink() or final.stat().st_size != entry.size:
             return False

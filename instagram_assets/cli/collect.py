@@ -1,4 +1,4 @@
-"""Commands of our own collector: Meta's official API for any account, Instagram's site for explicitly allowed ones."""
+"""Commands of the built-in collector: Meta's API for any account, Instagram's site for explicitly allowed accounts."""
 
 import json
 from pathlib import Path

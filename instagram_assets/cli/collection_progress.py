@@ -42,7 +42,7 @@ class CollectionProgress(ProgressListener):
 
     @contextmanager
     def during_site(self, session: SiteSession, subjects: Sequence[str], scope: CollectionScope) -> Generator[None]:
-        """Context manager: progress at one site; an interrupted collection prints what was saved."""
+        """Context manager: shows the progress at one site; if interrupted, prints how much is saved."""
         name, self._session, self._requests, self._current_request = session.site.name, session, [], ""
         self._count, self._requests_each = len(subjects), session.requests_for(scope.posts)
         longest = _duration_text(session, self._count * self._requests_each)

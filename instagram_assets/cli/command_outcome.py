@@ -1,4 +1,4 @@
-"""The outcome of a command: files, runs, rows by status, and failures, raised as one error after the summary."""
+"""The outcome of a command: files, runs, rows by status, and errors, which are raised as one after the summary."""
 
 from collections import Counter
 from collections.abc import Generator, Sequence
@@ -40,7 +40,7 @@ class CommandOutcome:
         return [table for table, counts in self.row_statuses.items() if not counts["ok"] and counts.total()]
 
     def without_reported_files(self, state: DataStatus) -> DataStatus:
-        """The status without the rejected files that are part of `errors`, so that each is reported only once."""
+        """A copy of the data status without rejected files that `errors` mention, so that each is reported once."""
         messages = "\n".join(map(str, self.errors))
         rejected = [reason for reason in state.files.rejected if reason.words not in messages]
         return replace(state, files=replace(state.files, rejected=rejected))

@@ -1,4 +1,4 @@
-"""Command `demo`: the whole pipeline once on sample data, with local stand-ins for Instagram, Apify and Gemini."""
+"""Command `demo`: runs the whole pipeline on sample data, with local fake servers for Instagram, Apify and Gemini."""
 
 import json
 import os

@@ -133,7 +133,7 @@ def _print_table(rows: "pa.Table") -> None:
 
 
 def _values(rows: "pa.Table") -> Iterator[tuple[Any, ...]]:
-    """The rows as tuples; NaN and infinity become null, since JSON does not have them."""
+    """Yield the rows as tuples; NaN and infinity become None, since JSON does not have them."""
     for batch in rows.to_batches(max_chunksize=1000):
         for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             yield tuple(None if isinstance(value, float) and not math.isfinite(value) else value for value in values)

@@ -1,4 +1,4 @@
-"""Commands on the models that the settings name: fetch them from the hub, and list them."""
+"""Commands on the models that the settings name: download them from the hub, and list them."""
 
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,7 @@ def list_models() -> None:
 
 
 def _models_table() -> "Table":
-    """The configured models and where they are; no model is loaded."""
+    """Terminal table of the configured models with their revision, size and folder; no model is loaded."""
     from rich.markup import escape
     from rich.table import Table
 

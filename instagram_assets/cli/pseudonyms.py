@@ -1,4 +1,4 @@
-"""Commands on pseudonyms, and the checks of pseudonymous exports that commands write."""
+"""Commands about pseudonyms, and checks that pseudonymous exports contain no account names."""
 
 from typing import TYPE_CHECKING, Annotated
 

@@ -41,7 +41,7 @@ def refine(
     mode: Annotated[_RefineMode, typer.Option(help="Which kind to work on.")] = _RefineMode.all,
     observed_at: ObservedAtOption = "",
 ) -> None:
-    """Merge three export files and fetch their images, without Dagster and without a lake."""
+    """Merge three export files and download their images, without Dagster and without a lake."""
     from rich.console import Console
 
     from instagram_assets.ingest.record_source import parse_observed_at

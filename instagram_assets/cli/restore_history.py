@@ -1,4 +1,4 @@
-"""Command `restore-history`: Dagster's history from a backup into an empty PostgreSQL database."""
+"""Command `restore-history`: restores Dagster's history from a backup into an empty PostgreSQL database."""
 
 import os
 from pathlib import Path

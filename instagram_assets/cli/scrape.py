@@ -69,9 +69,9 @@ def scrape_into_inbox(
     *,
     again: bool = False,
 ) -> bool:
-    """Scrape in a Dagster run, and print the result and cost; returns whether a file waits in the inbox.
+    """Scrape in a Dagster run, and print the result and cost; returns whether its file is in the inbox, to be ingested.
 
-    Ctrl-C aborts the Apify run, too.
+    `day` is the day of the oldest post. Ctrl-C aborts the Apify run, too.
     """
     from instagram_assets.automation import shell_runs
     from instagram_assets.automation.scrape_job import scrape_run_config

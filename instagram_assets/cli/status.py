@@ -74,7 +74,7 @@ def doctor(
 
 
 def _print_damage() -> int:
-    """Print each damaged file with the command that restores it, as it is found; returns the number of these files."""
+    """Print each damaged file, when found, with the command that restores it; returns the number of damaged files."""
     from instagram_assets.settings import settings
     from instagram_assets.status.integrity import IntegrityCheck
     from instagram_assets.storage.lake import open_lake
@@ -87,7 +87,7 @@ def _print_damage() -> int:
 
 
 def _finding_lines(findings: "Iterable[DoctorFinding]") -> "Iterator[str]":
-    """The doctor's findings, one line each, so that paths and commands are not wrapped; with a remedy where needed."""
+    """The findings of `doctor`, one line each, so that paths and commands are not wrapped; problems with a remedy."""
     from rich.markup import escape
 
     for finding in findings:

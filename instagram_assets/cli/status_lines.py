@@ -76,13 +76,13 @@ def left_out_text(left: LeftOut) -> str:
 
 
 def skipped_lines(state: DataStatus) -> Iterator[str]:
-    """One line about the stages whose models are missing."""
+    """Yield a line about the stages that are skipped because their models are missing, if there are any."""
     if state.skipped:
         yield skipped_line({skipped.stage: skipped.reason for skipped in state.skipped})
 
 
 def alert_lines(state: DataStatus, zone: ZoneInfo) -> Iterator[str]:
-    """Lines about alert channels that do not work."""
+    """Lines about alert channels whose last delivery failed."""
     yield from (trouble_line(trouble, zone) for trouble in state.alerts)
 
 
@@ -107,7 +107,7 @@ def empty_inbox_line(inbox: Path) -> str:
 
 
 def moved_line(files: int, rejected: Path) -> str:
-    """The message with the folder of rejected files, whose errors are printed separately."""
+    """Message that files were rejected and moved to the folder `rejected`; their errors are printed separately."""
     moved = "1 file was" if files == 1 else f"{files:,} files were"
     return f"{moved} moved to {relative_path(rejected)}; the error below says why"
 
@@ -144,7 +144,7 @@ def _shown_path(path: str) -> str:
 
 
 def _age_model(model: AgeModelQuality) -> str:
-    """The model's accuracy on test users, next to that of the majority baseline."""
+    """Text with the age model's accuracy on test users, next to that of the majority-class baseline."""
     if model.problem:
         return f"[red]{escape(model.problem)}[/]"
     if model.accuracy is None:

@@ -152,7 +152,7 @@ def _viral_table(labels: "pa.Table", measure: str, most: int) -> "Table":
 
 
 def _viral_counts(labels: "pa.Table") -> str:
-    """The number of viral posts, and of those that could not be labelled, with the most frequent reason."""
+    """Text with the number of viral posts and of posts that could not be labelled, with the most frequent reason."""
     from collections import Counter
 
     counts = Counter(labels["viral"].to_pylist())

@@ -21,7 +21,7 @@ NAME_COLUMNS = (
     *("usernames", "users", "handles", "accounts", "instagram", "아이디", "사용자", "사용자이름", "사용자명", "계정"),
     *("계정명", "인스타그램", "name", "names", "profile", "profileurl", "url", "link"),
 )
-"""What the column of the names may be called, the likeliest first; capitals, blanks, `_`, `-` and `.` do not matter."""
+"""Accepted headers of the name column, by priority; case, blanks, `_`, `-` and `.` are ignored."""
 
 _USERS = ("instagram",)  # is an account itself
 _MOST_BYTES = 64 << 20
@@ -30,7 +30,7 @@ _SHOWN = 60
 _BLANKS = "\ufeff \t\r\n"
 _REMEDY = "Give a text file with one name on each line, or a CSV file with a column `username`"
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-# `#sun_diary` is none: it may be meant as a hashtag.
+# `#sun_diary` is not a comment: it can be meant as a hashtag.
 _COMMENT = re.compile(r"\s*(#(\s|#|[^\w\s]|$)|//)")
 _COMMENT_BEHIND = re.compile(r"\s+(#(\s.*)?|//.*)$", re.DOTALL)
 _BETWEEN_WORDS = re.compile(r"[\s._-]+")
@@ -88,7 +88,7 @@ def _text(path: Path) -> str:
             return content.decode(encoding)
         except UnicodeDecodeError:
             continue
-    # Names are of ASCII in any encoding; what else stands beside them does not matter.
+    # Account names are ASCII in any encoding; other columns do not matter.
     return content.decode("utf-8", "replace")
 
 

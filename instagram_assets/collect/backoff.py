@@ -1,9 +1,8 @@
 """Exponential backoff with full jitter: how long to wait after a failed request.
 
 The source of these options, bumc_instascraping, documents `--backoff-mult 2 --backoff-exp 3` in its README: "initially
-wait 2 seconds, … 2^3 = 8 seconds, and then 8^3 = 192 seconds". 8^3 is 512: the 192 is a typo. Its code did something
-else, 2 * 3^n: 2, 6, 18, 54. Both are available here: what the code did is `geometric`, what the README means is
-`tower`.
+wait 2 seconds, … 2^3 = 8 seconds, and then 8^3 = 192 seconds". 8^3 is 512: the 192 is a typo. Its code computed
+2 * 3^n instead: 2, 6, 18, 54. Both are available here: `geometric` is what the code did, `tower` what the README says.
 """
 
 import math
@@ -47,7 +46,7 @@ class Backoff:
     def longest(self, failure: int) -> float:
         """The longest wait in seconds after failure number `failure`, counted from 0."""
         try:
-            # A power of whole numbers would be exact, and take for ever.
+            # With integers, the power would be computed exactly, which takes forever for large exponents.
             power = float(self.exp) ** failure
             wait = float(self.mult) ** power if self.mode == "tower" else self.mult * power
         except OverflowError:

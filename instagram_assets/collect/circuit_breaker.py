@@ -16,10 +16,10 @@ from instagram_assets.collect.site_adapter import STOPPING_OUTCOMES, Classificat
 FIRST_BREAKER_PAUSE = 15 * 60.0
 MAX_BREAKER_PAUSE = 6 * 3_600.0
 MAX_REQUESTED_PAUSE = 30 * 86_400.0
-"""What a site may ask for at most; more is no pause but a mistake."""
+"""Longest pause in seconds that a site can demand; longer ones are taken for a mistake and cut."""
 _LONGEST_REASON = 500
 ANSWERED_OUTCOMES = frozenset((ResponseOutcome.OK, ResponseOutcome.NOT_FOUND, ResponseOutcome.PRIVATE))
-"""Outcomes of an answered request: the breaker closes."""
+"""Outcomes of requests that the site answered, which close the circuit breaker."""
 ADVICE: Mapping[ResponseOutcome, str] = {
     ResponseOutcome.AUTH_GONE: "Log in again and give the new cookies, or make a new token",
     ResponseOutcome.CHECKPOINT: "Open the site with this login in a browser, confirm what it asks for, and leave it "
@@ -43,7 +43,7 @@ class IdentityState:
     stopped_at: float | None = None
 
     def in_words(self, now: float) -> str:
-        """Why no request is sent and what to do or wait for; empty when requests are allowed."""
+        """Message why no request is sent, and what to do or until when to wait; empty if requests are allowed."""
         if self.stopped:
             since = f" since {utc_datetime(self.stopped_at):%Y-%m-%d %H:%M} UTC" if self.stopped_at is not None else ""
             advice = ADVICE.get(self.stopped, "See what the site wants")
@@ -55,13 +55,13 @@ class IdentityState:
 
 
 def identity_state(database: CollectorDatabase, identity: str) -> IdentityState:
-    """The state of an identity; the default state for an unknown one."""
+    """Load the state of an identity (login, token or client); the default state if it is not in the database."""
     with database.reading() as connection:
         return _state(connection, identity)
 
 
 def identity_states(database: CollectorDatabase) -> dict[str, IdentityState]:
-    """The state of each identity that was ever throttled, paused or stopped."""
+    """Load the state of every identity (by name) that was ever throttled, paused or stopped."""
     with database.reading() as connection:
         return {row["identity"]: _of(row) for row in connection.execute("SELECT * FROM identities ORDER BY identity")}
 
@@ -157,5 +157,5 @@ def _of(row: sqlite3.Row) -> IdentityState:
 
 
 def _bounded(seconds: float) -> float:
-    # What comes from a header may be anything, also not a number.
+    # A value from a header can be anything, including NaN.
     return min(seconds, MAX_REQUESTED_PAUSE) if seconds > 0 else 0.0

@@ -14,7 +14,7 @@ from instagram_assets.collect.collector_database import CollectorDatabase
 
 
 class Clock(Protocol):
-    """The current time as a Unix timestamp in seconds, and a way to sleep."""
+    """Interface of a clock: `now` returns the current Unix timestamp in seconds, `sleep` waits."""
 
     def now(self) -> float: ...
 
@@ -32,12 +32,12 @@ class SystemClock:
 
 
 def utc_datetime(seconds: float) -> datetime:
-    """A Unix timestamp as an aware datetime in UTC."""
+    """Convert a Unix timestamp to a timezone-aware datetime in UTC."""
     return datetime.fromtimestamp(seconds, UTC)
 
 
 def duration_text(seconds: float) -> str:
-    """A duration in its two largest units, rounded up: `2 h 5 min`."""
+    """Format a duration in its two largest units, rounded up, such as `2 h 5 min`."""
     left, words = max(1, ceil(seconds)), list[str]()
     if left > 3_600:
         left = -(-left // 60) * 60
@@ -58,7 +58,7 @@ def day_bounds(seconds: float, zone: tzinfo) -> tuple[float, float]:
 
 
 def time_until_text(at: float, now: float) -> str:
-    """A future time and the duration until it: `at 14:05 UTC, in 15 min`; with the date if it is on another day."""
+    """Format a future time and the duration until it: `at 14:05 UTC, in 15 min`, with the date if on another day."""
     then = utc_datetime(at)
     form = "%H:%M" if then.date() == utc_datetime(now).date() else "%Y-%m-%d %H:%M"
     return f"at {then:{form}} UTC, in {duration_text(at - now)}"
@@ -82,7 +82,7 @@ def correct_clock_skew(database: CollectorDatabase, identity: str, clock: Clock)
 
 
 def correct_clock_skew_within(connection: sqlite3.Connection, identity: str, now: float) -> None:
-    """The same as `correct_clock_skew`, within a transaction that began before `now` was read."""
+    """Set an identity's stored timestamps after `now` to `now`, in a transaction that began before `now` was read."""
     newest = _newest(connection, identity)
     if newest is None or newest <= now:
         return

@@ -25,7 +25,7 @@ from instagram_assets.sources.account_and_hashtag_names import is_hashtag
 from instagram_assets.storage.lake import open_lake
 
 MAX_FRUITLESS_ROUNDS = 3
-"""Rounds in a row that brought nothing of a subject, after which it is left as it is."""
+"""Consecutive rounds without new posts of an account or hashtag, after which it is not collected further."""
 _LONGEST_SLEEP = 300.0
 _TO_BE_GONE_ON_WITH = (CollectionOutcome.OPEN, CollectionOutcome.WAITING)
 
@@ -122,7 +122,7 @@ class CollectionOptions:
 
 
 class ProgressListener:
-    """Receives progress of a collection; this base class logs one line per site and subject."""
+    """Receives the progress of a collection; this base class logs one line per site and per account or hashtag."""
 
     def __init__(self, log: _Log) -> None:
         self.log = log
@@ -134,10 +134,10 @@ class ProgressListener:
         yield
 
     def before_request(self, request: Request) -> None:
-        """Called before a request, which may have to wait."""
+        """Called before a request, which can be delayed by rate limits."""
 
     def after_subject(self, found: SubjectResult) -> None:
-        """Called with the result of each subject."""
+        """Called with the result of each account or hashtag."""
         posts = f", {found.posts:,} posts" if found.posts else ""
         self.log(f"{found.subject}: {found.outcome}{posts}{f' ({found.reason})' if found.reason else ''}")
 

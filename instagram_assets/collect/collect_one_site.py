@@ -29,9 +29,9 @@ from instagram_assets.sources.inbox_files import locate_inbox_file
 from instagram_assets.storage.locks import alone_or
 
 _LONGEST_WAIT = 8 * 86_400.0
-"""No site lets a subject wait longer: what is beyond was written before the clock was set back."""
+"""Longest wait of a subject in seconds; a longer one was stored before the clock was set back, and is ignored."""
 _HASHTAG_PAGES_AGE = 86_400.0
-"""Hashtags show what is new of 24 hours: older pages have no sequel."""
+"""Seconds after which a hashtag's pages cannot be continued, since a site shows only new posts of 24 hours."""
 _BEFORE = 0.001
 
 
@@ -120,7 +120,7 @@ class _Run:
         now, seen = self.clock.now(), load_subject(self.database, self.site.name, subject)
         posts = count_posts(load_pages(self.database, crawl.id)) if crawl else 0
         if not self.again:
-            if not seen.is_active and crawl:  # as where the account was found under another name meanwhile
+            if not seen.is_active and crawl:  # such as an account that was found under another name meanwhile
                 return self.delivery.finish(crawl, CollectionOutcome(seen.state), seen.reason, seen)
             if not seen.is_active:
                 return SubjectResult(subject, CollectionOutcome(seen.state), seen.reason)
@@ -140,7 +140,7 @@ class _Run:
             return None
         if (
             last.file and locate_inbox_file(self.inbox / last.file) is None
-        ):  # it went elsewhere, such as into a user's file
+        ):  # the file was moved elsewhere, such as into a user's file
             return None
         found = f", in {last.file}" if last.file else ""
         reason = f"collected at {utc_datetime(last.began_at):%Y-%m-%d %H:%M} UTC{found}"
@@ -164,7 +164,7 @@ class _Run:
             delete_crawl(self.database, crawl)
             return self._open(subject, self._bounds(subject).and_also(crawl.bounds))
         bounds, last = self._bounds(subject), last_closed_crawl(self.database, self.site.name, subject)
-        if last and last.outcome == CollectionOutcome.PARTIAL:  # what it brought must not hide what it lacks
+        if last and last.outcome == CollectionOutcome.PARTIAL:  # the posts that it missed are collected too
             bounds = bounds.and_also(last.bounds)
         return self._open(subject, bounds)
 
@@ -173,7 +173,7 @@ class _Run:
 
     def _bounds(self, subject: str) -> Bounds:
         """Where the crawl of a subject stops: at the posts that the lake has, or at the day given by the scope."""
-        if is_hashtag(subject):  # whose posts come in no order
+        if is_hashtag(subject):  # whose posts are not ordered by time
             return Bounds(None)
         since, due = self._bound(subject), self.known.get(subject, KnownPosts()).due
         if since is not None and self.scope.rereads and due is not None:

@@ -77,7 +77,7 @@ class RunResult:
 
     @property
     def numbers(self) -> dict[str, int]:
-        """Number of results per outcome, and of posts, files and requests."""
+        """Total number of posts, files and requests of the run, and number of results per outcome."""
         outcomes = {f"{outcome}": len(self.of(outcome)) for outcome in CollectionOutcome}
         return {
             "posts": sum(one.posts for one in self.brought),

@@ -60,7 +60,7 @@ def account_statuses(database: CollectorDatabase, now: float, zone: tzinfo) -> l
 
 
 def identity_statuses(database: CollectorDatabase, now: float, zone: tzinfo) -> list[IdentityStatus]:
-    """Status of all identities that ever sent a request."""
+    """Status of all identities (logins, tokens, clients) that ever sent a request; `zone` defines when today begins."""
     with database.reading() as connection:
         return _identities(connection, now, zone)
 

@@ -14,7 +14,7 @@ from instagram_assets.storage.atomic import make_folder, refusal
 
 DATABASE_FILE = "books.sqlite"
 LOCKS_FOLDER = "identities"
-"""The folder of the identities' locks: made with the first request, when the database exists already."""
+"""Folder with the lock of each identity; created with the first request, after the database."""
 _VERSION = 1
 _WAIT_SECONDS = 60
 _SCHEMA = (
@@ -33,8 +33,8 @@ _SCHEMA = (
         site TEXT NOT NULL, subject TEXT NOT NULL, profile_id TEXT, state TEXT NOT NULL DEFAULT 'active',
         reason TEXT NOT NULL DEFAULT '', seen_at REAL, newest_post_at REAL, newest_shortcode TEXT,
         next_at REAL NOT NULL DEFAULT 0, facts TEXT NOT NULL DEFAULT '{}', PRIMARY KEY (site, subject))""",
-    # One collection of one subject, open until its file is in the inbox. `bounds` is how far it goes, as JSON;
-    # `identity` is who fetched its pages.
+    # A crawl: one collection of one subject, open until its file is in the inbox. `bounds` says where it stops, as
+    # JSON; `identity` is the login, token or client that fetched its pages.
     """CREATE TABLE IF NOT EXISTS crawls (
         id INTEGER PRIMARY KEY, site TEXT NOT NULL, subject TEXT NOT NULL, bounds TEXT NOT NULL, began_at REAL NOT NULL,
         ended_at REAL, outcome TEXT, reason TEXT NOT NULL DEFAULT '', file TEXT, posts INTEGER NOT NULL DEFAULT 0,
@@ -43,7 +43,7 @@ _SCHEMA = (
     """CREATE TABLE IF NOT EXISTS pages (
         crawl INTEGER NOT NULL REFERENCES crawls (id) ON DELETE CASCADE, position INTEGER NOT NULL, at REAL NOT NULL,
         page BLOB NOT NULL, PRIMARY KEY (crawl, position))""",
-    # Folders outside of the inbox in which files of users were put: whoever forgets somebody looks there, too.
+    # Folders outside of the inbox with collected files, in which the command `forget` searches as well.
     "CREATE TABLE IF NOT EXISTS output_folders (folder TEXT PRIMARY KEY)",
 )
 
@@ -60,7 +60,7 @@ class CollectorDatabase:
 
     @contextmanager
     def writing(self) -> Generator[sqlite3.Connection]:
-        """A write transaction, exclusive across processes; committed durably on return, rolled back on an exception."""
+        """Context manager: a write transaction, exclusive across processes; rolled back on an exception."""
         with self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -73,7 +73,7 @@ class CollectorDatabase:
 
     @contextmanager
     def reading(self) -> Generator[sqlite3.Connection]:
-        """A connection for reading."""
+        """Context manager: a connection for reading."""
         with self._connection() as connection:
             yield connection
 

@@ -17,14 +17,14 @@ _MOST_BYTES = 5_000_000
 _HOST = "instagram.com"
 _HTTP_ONLY = "#HttpOnly_"
 _MILLISECONDS = 100_000_000_000
-"""A time above it is in milliseconds: in seconds it would be the year 5138."""
+"""Expiry times above this are in milliseconds; in seconds it would be the year 5138."""
 _EXPORT = "Log in to Instagram with a browser and export its cookies as cookies.txt or JSON"
 _FORMS = "It has to be a cookies.txt, or the JSON of a browser's extension"
 
 
 @dataclass(frozen=True)
 class Cookies:
-    """Session cookies of a user's login, with `warnings` about the file for its owner."""
+    """Session cookies of a user's login; `warnings` are messages about the cookie file for the user."""
 
     user_id: str = field(repr=False)
     session: str = field(repr=False)
@@ -48,7 +48,7 @@ class _Cookie(NamedTuple):
     name: str
     value: str
     expires: float = 0.0
-    """Seconds since 1970; 0 where it lives as long as the browser."""
+    """Unix seconds; 0 for a session cookie, which ends with the browser."""
 
 
 def read_cookies(file: str, now: float) -> Cookies:
@@ -64,7 +64,7 @@ def read_cookies(file: str, now: float) -> Cookies:
         hosts = ", ".join(sorted({one.host for one in cookies})[:3])
         problem = f"holds cookies of {hosts} and none of {_HOST}" if hosts else "holds no cookies"
         raise FileError(str(path), problem, f"{_EXPORT} while {_HOST} is open")
-    # A browser may have several of a name; the one that lives longest is the newest.
+    # A browser can have several cookies of a name; the one that expires last is the newest.
     newest = {one.name: one for one in sorted(ours, key=lambda one: one.expires) if one.value}
     if missing := [name for name in _REQUIRED_COOKIES if name not in newest]:
         problem = f"is of nobody who is logged in: it has no cookie {' and no '.join(missing)}"

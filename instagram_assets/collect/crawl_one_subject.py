@@ -40,9 +40,9 @@ from instagram_assets.errors import (
 from instagram_assets.sources.account_and_hashtag_names import is_hashtag
 
 _LATER = 900.0
-"""Seconds after which a subject without a usable response may be requested again."""
+"""Seconds until a subject is requested again after a response that could not be used."""
 _STALE = 7 * 86_400.0
-"""After so many seconds an odd answer behind stored pages may be their cursor's fault: what there is, is delivered."""
+"""Age in seconds of stored pages at which an error is attributed to their expired cursor: their posts are delivered."""
 _OLD = 86_400.0
 _CHANGED_IN_A_ROW = 3
 
@@ -89,7 +89,7 @@ class Crawler:
                 break
             try:
                 classification = self.requester.fetch(subject, request)
-            except BudgetSpentError as error:  # by what was tried again
+            except BudgetSpentError as error:  # used up by retries
                 return self._wait_for_budget(crawl, found, str(error), error.until)
             except (IdentityStoppedError, BreakerOpenError, ProxiesError) as error:
                 return self._end_run(crawl, error)
@@ -148,7 +148,7 @@ class Crawler:
     def _refusal(
         self, crawl: Crawl, seen: SubjectRow, request: Request, classification: Classification
     ) -> SubjectResult:
-        """The result of a crawl whose last request returned no page."""
+        """End or suspend a crawl whose last request returned no page; returns its result."""
         if classification.outcome in FINAL_OUTCOMES:
             self.changed = 0
             return self.delivery.finish(

@@ -8,7 +8,7 @@ from instagram_assets.collect.collection_scope import Bounds
 from instagram_assets.collect.collector_database import CollectorDatabase
 
 MIN_KEPT_DAYS = 8
-"""Requests are kept for at least so many days: the hashtag budget looks back seven."""
+"""Minimum number of days for which requests are kept, since the hashtag budget looks back seven."""
 _DAY = 86_400
 
 
@@ -68,7 +68,7 @@ def open_crawl(
 
 
 def delete_crawl(database: CollectorDatabase, crawl: Crawl) -> None:
-    """Delete an open crawl and its pages, which will be fetched again."""
+    """Delete an open crawl and its pages, so that they will be fetched again."""
     with database.writing() as connection:
         connection.execute("DELETE FROM crawls WHERE id = ?", (crawl.id,))
 

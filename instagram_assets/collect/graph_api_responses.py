@@ -41,7 +41,7 @@ def response_content(response: Response) -> Any | Classification:
 
 
 def as_object(value: Any) -> Mapping[str, Any]:
-    """A JSON object; an empty one for anything else."""
+    """The value if it is a JSON object, else an empty one."""
     return value if isinstance(value, dict) else {}  # pyright: ignore[reportUnknownVariableType]  keys of JSON are text
 
 
@@ -98,7 +98,7 @@ def classify_error(error: Mapping[str, Any], *, of_hashtag: bool, own_id: str, t
             f"Meta wants a person to confirm something: log in at facebook.com and look ({said})",
         )
     if code in _AUTH:
-        # Meta quotes a token that it cannot read.
+        # Meta's message is not quoted here, since it contains a token that Meta cannot parse.
         return Classification(
             ResponseOutcome.AUTH_GONE, f"{_GONE.get(subcode, 'the token is not valid')} (error {code})"
         )
@@ -159,7 +159,7 @@ _MEDIA = (
     *("id", "caption", "comments_count", "like_count", "media_product_type", "media_type", "media_url", "permalink"),
     *("thumbnail_url", "timestamp", "username", "view_count", "children{id,media_type,media_url}"),
 )
-# Of a hashtag's posts neither the owner nor the product nor a preview can be asked for.
+# For a hashtag's posts, the API does not offer the fields for owner, product type and thumbnail.
 _OF_HASHTAGS = (
     *("id", "caption", "children{media_url,media_type}", "comments_count", "like_count", "media_type", "media_url"),
     *("permalink", "timestamp"),

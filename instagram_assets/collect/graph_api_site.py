@@ -50,7 +50,7 @@ _SEARCH = "ig_hashtag_search"
 _DISCOVERY = "business_discovery"
 _PROFILE_ID = "profile_id"
 _MOST_TOP_PAGES = 4
-"""Top posts hardly change from run to run, and there is no end to them."""
+"""Maximum number of pages of a hashtag's top posts, which hardly change between runs and have no end."""
 _CURSOR = re.compile(r"[\w=%.:+/~-]{1,2000}", re.ASCII)
 _USER_ID_MISSING = (
     "INSTAGRAM_ASSETS_GRAPH_API__USER_ID is not set: the API answers for a professional account of your own. Set it to "
@@ -68,7 +68,7 @@ def open_graph_api_site(
 
 
 def check_graph_api_settings(settings: GraphApiSettings) -> None:
-    """Raise SettingsError, with what to set, unless the token and the user id are set."""
+    """Raise SettingsError, which names the missing setting, unless the token and the user id are set."""
     _token(settings)
     if not settings.user_id:
         raise SettingsError(_USER_ID_MISSING)
@@ -101,8 +101,9 @@ class GraphApiSite:
         self.identity = graph_api_identity(settings)
 
     def refusal(self, subject: str) -> str:
-        """Why a subject cannot be requested, such as an impossible name or a used weekly hashtag budget; empty when it
-        can.
+        """Why an account or hashtag cannot be requested, such as an invalid name or a used-up weekly hashtag budget.
+
+        Empty if it can be requested.
         """
         if not is_hashtag(subject):
             return "" if is_account_name(subject) else f"{subject!r} is no account's name"

@@ -16,7 +16,7 @@ from instagram_assets.report.safe_text import printable
 
 _WHAT = "how long the token lives"
 TOKEN_SUBJECT = ""
-"""The token is about no account and no hashtag."""
+"""Subject of requests about the token, which concern no account or hashtag."""
 WARN_DAYS = 14
 
 _DAY = 86_400.0
@@ -27,7 +27,7 @@ _NOT_TOLD = "the API does not tell when the token ends"
 
 def token_request(url: str, token: str, headers: Mapping[str, str]) -> Request:
     """The request for a token's expiry; the token is sent as a form field, so that it is in no URL."""
-    # What a token was said of is told by a mark, so that the answer about an older one is none about it.
+    # A keyed hash of the token, so that a stored response about an older token is not used for this one.
     mark = blake2b(token.encode(), key=_WHAT.encode(), digest_size=4).hexdigest()
     return Request(url, f"{_WHAT} ({mark})", form={"input_token": token, "method": "get"}, headers=headers)
 
@@ -42,7 +42,7 @@ def classify_token_info(content: Any, now: float) -> Classification:
     about = as_object(as_object(content).get("data"))
     if about.get("is_valid") is False:
         return Classification(ResponseOutcome.AUTH_GONE, "the token is not valid any more")
-    # The token itself, and what it may look at: 0 is without an end.
+    # Expiry of the token, and of its access to data; 0 means that it does not expire.
     ends = [at for name in ("expires_at", "data_access_expires_at") if (at := _seconds(about.get(name))) is not None]
     if not ends:
         return Classification(ResponseOutcome.OK, _NOT_TOLD)

@@ -53,7 +53,7 @@ class Usage:
 
     @property
     def words(self) -> str:
-        """A message about the usage; empty where no pause is needed."""
+        """A message about the usage; empty if no pause is needed."""
         return f"{self.percent:.0f} % of the API's limit are used" if self.pause else ""
 
 

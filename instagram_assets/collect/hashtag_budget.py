@@ -16,12 +16,12 @@ from instagram_assets.collect.site_adapter import ResponseOutcome
 
 BUDGET_WINDOW = 7 * 86_400.0
 HASHTAG_ID = "hashtag_id"
-"""The fact that a hashtag's id is kept as; it never changes."""
+"""Key in a subject's `facts` under which a hashtag's id is stored; the id never changes."""
 
-# A request is written down before it is sent, so that the API's seven days end a little after ours.
+# A request is stored before it is sent, so the API's seven days end a little later than ours.
 _LATER = 600.0
 _BELIEVED = 86_400.0
-# What the API refused to do counts for nothing; what became of any other request is not known for sure.
+# Requests with these outcomes do not count against the budget; all others might.
 _REFUSED = (
     *(ResponseOutcome.THROTTLED, ResponseOutcome.AUTH_GONE, ResponseOutcome.NO_PERMISSION, ResponseOutcome.CHECKPOINT),
     *(ResponseOutcome.NOT_FOUND, ResponseOutcome.BUDGET_SPENT),
@@ -78,7 +78,7 @@ def budget_refusal(database: CollectorDatabase, site: str, identity: str, hashta
 
 
 def unsupported_reason(hashtag: str) -> str:
-    """Why the API does not support a hashtag (with its `#`), such as one with an emoji; empty where it does."""
+    """Why the API does not support a hashtag (with its `#`), such as one with an emoji; empty if it does."""
     odd = [letter for letter in hashtag[1:] if unicodedata.category(letter) in _SYMBOLS or letter in _MORE_EMOJI]
     if odd:
         return f"{hashtag} holds an emoji or a sign ({odd[0]}), which Meta's hashtag search does not know"
@@ -86,7 +86,7 @@ def unsupported_reason(hashtag: str) -> str:
 
 
 def known_hashtag_id(database: CollectorDatabase, site: str, hashtag: str) -> str | None:
-    """The stored id of a hashtag; null for one that was never requested."""
+    """The stored id of a hashtag; None if it was never requested."""
     with database.reading() as connection:
         row = connection.execute(
             "SELECT facts FROM subjects WHERE site = ? AND subject = ?", (site, hashtag)

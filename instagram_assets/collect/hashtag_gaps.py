@@ -90,7 +90,7 @@ def missing_hashtag_hours(
 
 
 def _hashtags(settings: Settings) -> tuple[str, ...]:
-    """The hashtags that the registry collects this week; none without a registry."""
+    """The hashtags that the registry collects this week; empty without a registry."""
     try:
         return choose_targets(settings, of="hashtags").subjects.get(GRAPH_API, ())
     except InstagramAssetsError:

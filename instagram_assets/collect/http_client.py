@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientSession
 
 MAX_RESPONSE_BYTES = 20_000_000
-"""More, packed or unpacked, is no page of posts."""
+"""Maximum size of a response in bytes, compressed or decompressed; no page of posts is larger."""
 _CONNECT_SECONDS = 20.0
 _PACKED = zlib.MAX_WBITS | 16
 
@@ -155,7 +155,7 @@ class HttpClient:
             request.url,
             params=dict(request.params) or None,
             data=None if request.form is None else dict(request.form),
-            # In a tunnel the proxy is told on the way, and the site never hears of it.
+            # For HTTPS, the proxy's login is sent in the CONNECT request only, never to the site.
             headers=headers if is_tunnel else {**headers, **login},
             proxy_headers=login if is_tunnel else None,
             proxy=proxy.url if proxy else None,
@@ -170,7 +170,7 @@ class HttpClient:
     def _open(self) -> "ClientSession":
         import aiohttp
 
-        # Proxies are where their user says; the site's own address is then looked up by them.
+        # A proxy's address is chosen by the user, so it is not checked; the proxy resolves the site's host name.
         factory: Callable[[Any], Any] | None = None if self._proxies else guarded_socket_factory(self._options)
         connector = aiohttp.TCPConnector(
             limit=1, force_close=True, ssl=ssl.create_default_context(), socket_factory=factory
@@ -221,7 +221,7 @@ class _NotReachedError(Exception):
 
 
 class _LostError(Exception):
-    """The connection was closed before a response."""
+    """The connection was closed before a response arrived."""
 
 
 async def _once(request: "ClientRequest", handler: "ClientHandlerType") -> "ClientResponse":

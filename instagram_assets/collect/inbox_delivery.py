@@ -56,7 +56,7 @@ class CrawlDelivery:
             with self.database.writing() as connection:
                 set_outcome(connection, crawl, CollectionOutcome.REFUSED, reason, 0)
                 close_crawl(connection, crawl, self.clock.now(), None)
-        if not self.forgotten.has("account", subject):  # under this name nobody would recognise it the next time
+        if not self.forgotten.has("account", subject):  # its tombstone has another name
             with self.database.writing() as connection:
                 mark_inactive(connection, SubjectRow(self.site, subject), CollectionOutcome.REFUSED, reason)
         return SubjectResult(subject, CollectionOutcome.REFUSED, reason)

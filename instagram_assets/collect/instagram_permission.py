@@ -56,7 +56,7 @@ def check_allowed(settings: Settings, accounts: Iterable[str]) -> None:
 
 
 def allowed_accounts(options: CollectionSettings, registry: Callable[[], Collection[str]]) -> frozenset[str]:
-    """The accounts that the settings allow. Raises SettingsError or FileError where the setting is invalid."""
+    """The accounts that the settings allow to collect. Raises SettingsError or FileError if the setting is invalid."""
     text = options.allowed.strip()
     if text.casefold() == ALLOW_REGISTRY:
         return frozenset(name for name in registry() if not is_hashtag(name))

@@ -18,14 +18,14 @@ from instagram_assets.ingest.formats.registry import has_no_user
 from instagram_assets.report.safe_text import printable
 
 MAX_RETRY_AFTER = 86_400.0
-"""In seconds; who means more than a day says so again when it is over."""
+"""Longest `Retry-After` in seconds; a site that wants a longer wait will repeat it after this one."""
 _LONGEST_BETWEEN_TRIES = 3_600.0
 _REASON = 200
 _MOST_KEPT = 100_000
 _GUARD = b"for (;;);"
-"""What the site writes before some of its JSON, so that no other page can run it."""
+"""Prefix of some of the site's JSON, which prevents other pages from executing it as a script."""
 
-# The first that occurs counts: a checkpoint may also say that one should try again later.
+# The first match counts: a checkpoint's message can also say "try again later".
 _WORDS: tuple[tuple[ResponseOutcome, tuple[str, ...]], ...] = (
     (
         ResponseOutcome.CHECKPOINT,
@@ -106,7 +106,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float:
     until = _moment(text)
     if until is None:
         return 0.0
-    # The two clocks may differ: how long the site means, only its own date tells.
+    # The site's clock can differ from ours, so the wait is computed from the response's own `Date`.
     since = _moment(headers.get("date", ""))
     return min(max(0.0, until - (now if since is None else since)), MAX_RETRY_AFTER)
 
@@ -137,7 +137,7 @@ def response_summary(response: Response) -> dict[str, Any]:
 
 
 def error_text(content: object) -> str:
-    """The site's own error messages in one line; empty where there are none."""
+    """The site's own error messages in a response, joined to one line; empty if there are none."""
     if not isinstance(content, dict):
         return ""
     record: dict[str, Any] = content
@@ -145,7 +145,7 @@ def error_text(content: object) -> str:
     for error in record["errors"] if isinstance(record.get("errors"), list) else ():
         if isinstance(error, dict):
             found += [error[name] for name in _SAID_IN if isinstance(error.get(name), str)]
-    # Each once: a message is often repeated as a title.
+    # Without duplicates, since a message is often repeated as the title.
     return _shown("; ".join(dict.fromkeys(text for text in found if text.strip())))
 
 

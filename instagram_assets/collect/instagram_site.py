@@ -28,9 +28,9 @@ from instagram_assets.settings import CollectionSettings
 from instagram_assets.sources.account_and_hashtag_names import is_hashtag
 
 PAGE_SIZE = 12
-"""Posts on a page: as many as the site's own page asks for."""
+"""Number of posts per page, as the site's own web page requests."""
 _FROM_THE_START = "start"
-"""The cursor of a profile whose posts did not come along."""
+"""Cursor of a profile page without posts: the first page of posts comes next."""
 _POSTS_OF_PROFILE = "edge_owner_to_timeline_media"
 _CONNECTIONS = (
     *(_POSTS_OF_PROFILE, "xdt_api__v1__feed__user_timeline_graphql_connection"),
@@ -84,7 +84,7 @@ class InstagramSite:
         self.identity = cookies.identity if cookies else f"{INSTAGRAM}:anonymous"
 
     def refusal(self, subject: str) -> str:
-        """Why a subject cannot be requested (hashtags, impossible names); empty when it can."""
+        """Why a subject cannot be requested (a hashtag, an invalid account name); empty if it can."""
         if is_hashtag(subject):
             return "hashtags are asked of the official API alone (`instagram-assets collect`, with a token of Meta's)"
         return "" if is_account_name(subject) else "no account has such a name"
@@ -208,7 +208,7 @@ class InstagramSite:
         count = media.get("count")
         cursor = first.cursor
         if self._cookies or not first.records:
-            # The two kinds of pages have cursors of their own.
+            # Cursors of profile pages are not valid for pages of posts, so posts are requested from the start.
             first, cursor = CrawlPage(()), None if count == 0 else _FROM_THE_START
         profile = {key: value for key, value in user.items() if key not in _NOT_COLLECTED}
         if found is not None:

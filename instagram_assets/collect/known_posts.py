@@ -14,7 +14,7 @@ from instagram_assets.storage.lake import read_table
 _TABLES = ("raw_posts", "raw_reels")
 _COLUMNS = ("post_id", "taken_at", "observed_at")
 _LAST_WINDOW = 2
-"""The last age may be read until a post is so many times as old: later it is no reading of that age any more."""
+"""A reading for the last age is due until a post is this many times as old; later it would be of another age."""
 
 
 def known_posts(

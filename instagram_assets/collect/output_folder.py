@@ -55,7 +55,10 @@ class OutputFolder:
         return self.folder / f"{user}.json"
 
     def publish(self, arrived: Path) -> Path:
-        """Convert an arrived file into the user's file, replacing an older one. Raises StorageError."""
+        """Convert a collected file in `arrivals` into the user's file, replacing an older one; returns its path.
+
+        Raises StorageError if it cannot be written.
+        """
         user = _user_of(arrived)
         path = self.path(user)
 

@@ -18,7 +18,7 @@ from instagram_assets.report.safe_text import printable
 from instagram_assets.sources.user_files import read_small_file
 
 FIRST_PROXY_PAUSE, MAX_PROXY_PAUSE = 60.0, 3_600.0
-"""Seconds for which a proxy that failed is set aside: each time in a row twice as long."""
+"""First and longest pause in seconds of a proxy that failed; doubled with each failure in a row."""
 _MOST_BYTES = 1_000_000
 _FAULTS_TOLD = 5
 _HOST = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
@@ -129,7 +129,7 @@ def parse_proxy(text: str) -> Proxy:
     if scheme.casefold().startswith("socks"):
         raise ValueError("SOCKS proxies cannot be used; give one that speaks HTTP")
     if scheme.casefold() != "http":
-        # What is between us and the site is encrypted all the same: the proxy only passes it on.
+        # The traffic with the site is encrypted in any case: the proxy only relays it.
         raise ValueError(f"a proxy's address begins with http://, and not with {printable(scheme, 10)}://")
     if not rest.isascii() or not rest.isprintable() or " " in rest:
         raise ValueError("it holds a blank or a sign that is in no address")

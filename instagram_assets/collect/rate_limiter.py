@@ -51,7 +51,7 @@ def _made(database: CollectorDatabase, begins: float, ends: float, *subject: str
 
 
 MAX_SLEEP = 300.0
-"""Books are looked at again at least so often: another process, a person or the clock may have changed things."""
+"""Longest sleep in seconds before the database is read again, as a process, a person or the clock can change it."""
 _WORTH_TELLING = 60.0
 
 

@@ -24,7 +24,7 @@ class Request:
     what: str
     params: Mapping[str, str] = field(default_factory=dict[str, str])
     form: Mapping[str, str] | None = field(default=None, repr=False)
-    """Posted where it is given; else the address is only read."""
+    """Form fields of a POST request; None for a GET request."""
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
 
@@ -42,24 +42,24 @@ class ResponseOutcome(StrEnum):
 
     OK = "ok"
     NOT_FOUND = "not_found"
-    """There is no such account or hashtag; asking again changes nothing."""
+    """There is no such account or hashtag; it is not requested again."""
     PRIVATE = "private"
-    """The account shows its posts to its followers alone, or is none that this API tells about."""
+    """The account's posts are visible to its followers only, or the API does not support this account."""
     THROTTLED = "throttled"
     """The identity sent too many requests: none is sent until its circuit breaker closes again."""
     AUTH_GONE = "auth_gone"
-    """A login or a token is wanted, or is not valid any more."""
+    """A login or token is required, or is no longer valid."""
     CHECKPOINT = "checkpoint"
-    """A person has to confirm something; every further request would make it worse."""
+    """The site demands that a person confirms something; further requests would make it worse."""
     BUDGET_SPENT = "budget_spent"
-    """The site's own budget for subjects of this kind is used: this one has to wait, others need not."""
+    """The site's own budget for requests of this kind (new hashtags) is used up; other requests are possible."""
     NO_PERMISSION = "no_permission"
-    """The token lacks a permission: no request of this kind can be answered."""
+    """The token lacks a permission that requests of this kind need."""
     HTML = "html_instead_of_json"
     TRANSIENT = "transient"
-    """A connection that failed, or a server that was busy."""
+    """The connection failed, or the server was busy; a retry can help."""
     CONTRACT_CHANGED = "contract_changed"
-    """An answer in a form that we do not know."""
+    """The response has an unknown format: the site has probably changed it."""
 
 
 STOPPING_OUTCOMES = frozenset((ResponseOutcome.AUTH_GONE, ResponseOutcome.CHECKPOINT, ResponseOutcome.NO_PERMISSION))
@@ -69,7 +69,7 @@ RETRIED_OUTCOMES = frozenset((ResponseOutcome.TRANSIENT, ResponseOutcome.HTML))
 
 @dataclass(frozen=True)
 class Classification:
-    """The classification of a response: its outcome, the reason in words, and its content where it is `ok`.
+    """The classification of a response: its outcome, the reason as text, and its content if the outcome is `ok`.
 
     If the format of the response is unknown, `content` is what to save of it for debugging. `pause` is the seconds to
     wait before the identity's next request, because the site demands it or its rate limit is nearly used up; for a

@@ -14,7 +14,7 @@ STATUS_COLUMNS = (
     *("account", "site", "state", "last seen", "newest post", "collected"),
     *("posts", "refusals", "today", "next", "reason"),
 )
-"""What `shown` has of each."""
+"""Column headers of the status table for terminals and Markdown."""
 _MOST_SHOWN = 200
 _ESCAPED = str.maketrans({"\\": "\\\\", "|": "\\|", "_": "\\_", "<": "&lt;", "\n": " "})
 

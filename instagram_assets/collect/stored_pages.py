@@ -14,7 +14,9 @@ _HEAD = "SELECT position, substr(page, 1, instr(page, x'0a') - 1) AS head FROM p
 
 
 def store_page(connection: sqlite3.Connection, crawl: int, position: int, at: float, page: CrawlPage) -> None:
-    """Store a page, within the caller's transaction; `at` is when it was fetched (Unix seconds)."""
+    """Store the page number `position` of a crawl, within the caller's transaction; `at` is when it was fetched (Unix
+    seconds).
+    """
     head = {
         "records": len(page.records),
         "cursor": page.cursor,
@@ -35,7 +37,7 @@ def load_pages(database: CollectorDatabase, crawl: int) -> list[CrawlPage]:
 
 
 def with_lazy_records(page: CrawlPage, database: CollectorDatabase, crawl: int, position: int) -> CrawlPage:
-    """A stored page whose records are loaded lazily."""
+    """A copy of a stored page whose records are loaded from the database on access."""
     return replace(page, records=_Records(database, crawl, position, len(page.records)))
 
 

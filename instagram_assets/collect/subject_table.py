@@ -12,7 +12,7 @@ from instagram_assets.collect.site_adapter import CrawlPage
 
 ACTIVE = "active"
 PROFILE_ID = "profile_id"
-"""The fact by which a site tells whose account a page is of, whatever it is called."""
+"""Key in a page's `facts` of the account id, which stays the same when an account is renamed."""
 
 
 @dataclass(frozen=True)

@@ -51,8 +51,8 @@ def measure_images(
     >>> measured.select(["file", "width", "passed"]).to_pylist()[0]
     {'file': 'pictures/blue_star_0.jpg', 'width': 400, 'passed': True}
     """
-    from instagram_assets.vision.near_duplicates import phash_groups
     from instagram_assets.vision.quality import measure_all, pass_or_reject, quality_store
+    from instagram_assets.vision.view_hashes import near_groups
 
     chosen = settings_or_defaults(settings)
     options = override(chosen.quality, min_side=min_side, min_sharpness=min_sharpness)
@@ -66,7 +66,14 @@ def measure_images(
             on_progress=on_progress,
         )
     passed, reasons = pass_or_reject(found, options)
-    groups = phash_groups(found["image_id"].to_pylist(), found["phash"].to_pylist(), options.near_duplicate_bits)
+    groups = near_groups(
+        found["image_id"].to_pylist(),
+        found["phash"].to_pylist(),
+        found["views"].to_pylist(),
+        options.near_duplicate_bits,
+        options.near_duplicate_view_bits,
+    )
+    found = found.drop_columns("views")
     found = found.set_column(found.column_names.index("reason"), "reason", reasons)
     found = found.append_column("near_group", pa.array(groups, pa.string())).append_column("passed", passed)
     joined = images.join_results(found)

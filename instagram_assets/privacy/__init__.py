@@ -1,1 +1,1 @@
-"""Personal data: pseudonyms, masking of texts, tombstones of what was erased, and byte searches for leaks."""
+"""Personal data: pseudonyms, masking of texts, tombstones of erased identifiers, and byte searches for leaks."""

@@ -1,8 +1,8 @@
-"""Finds names and identifiers in bytes, in every encoding in which a file may hold them.
+"""Finds names and identifiers in bytes, in all encodings that are common in files.
 
-Names are matched as whole names (see `names_in_text`), ordinary words only where `account_words` tells an account is
-meant, other identifiers as whole words. Encodings are UTF-8, UTF-16 of both byte orders, JSON and percent escapes, and
-base64 of both alphabets in its three alignments.
+Names are matched as whole names (see `names_in_text`). A name that is an ordinary word is matched only if
+`account_words` shows that an account is meant. Other identifiers are matched as whole words. Encodings are UTF-8,
+UTF-16 of both byte orders, JSON and percent escapes, and base64 of both alphabets in its three alignments.
 """
 
 import re
@@ -33,7 +33,7 @@ _BEFORE_NAMES = ("@", "＠", "﹫", "%40", "0040", ";", "/", "%2f", "002f", "=",
 
 
 class ByteMatch(NamedTuple):
-    """A match in bytes: the identifier, its encoding, and the offset."""
+    """A match in bytes: the matched identifier, its encoding, and its offset in bytes."""
 
     word: str
     form: str
@@ -41,9 +41,9 @@ class ByteMatch(NamedTuple):
 
 
 class BytePatterns:
-    """Compiled search patterns of names (in any case, without `#tags`) and of other identifiers (`words`).
+    """Compiled search patterns of names (ignoring case, without `#tags`) and of other identifiers (`words`).
 
-    `meant` are names that are ordinary words: matched only where nothing but an account can be meant.
+    `meant` are names that are ordinary words: matched only where the context shows that an account is meant.
     """
 
     def __init__(self, names: Iterable[str], words: Iterable[str], meant: Iterable[str] = ()) -> None:
@@ -67,12 +67,12 @@ class BytePatterns:
         return bool(self._names or self._words or self.meant)
 
     def may_stand_in(self, texts: pa.Array) -> bool:
-        """A fast prefilter: false when none of these texts can contain a match."""
+        """A fast prefilter: false if none of these texts can contain a match."""
         parts = (self._long, self._short, self._of_meant)
         return any(part.may_stand_in(texts) for part in parts)
 
     def are_in(self, values: pa.Array) -> bool:
-        """Whether one of these values, which are account names, is one of the names that are ordinary words."""
+        """Whether `values`, a column of account names, contains one of the names in `meant`, ignoring case."""
         if not self.meant:
             return False
         words = compute.utf8_lower(compute.utf8_trim(values.cast(pa.large_string()), " @"))
@@ -80,7 +80,7 @@ class BytePatterns:
         return bool(compute.any(found).as_py())
 
     def find(self, data: bytes) -> list[ByteMatch]:
-        """All matches of whole names and words in some bytes."""
+        """Returns all matches of whole names and words in `data`."""
         found = [*self._long.find(data), *self._short.find(data)]
         return [*(find for find in found if self._is_whole(data, find)), *self._of_meant.find(data)]
 
@@ -97,7 +97,7 @@ class BytePatterns:
         return any(self._stands_at(*said, find.word) for said in _texts(near, place, find.form))
 
     def _stands_at(self, before: str, after: str, word: str) -> bool:
-        """Whether the text `before + after` has this whole word at the split."""
+        """Whether `word` is a whole word in the text `before + after`, beginning where `after` begins."""
         text, place = before + after, len(before)
         patterns = [pattern for pattern in (self._whole_name, self._whole_word) if pattern]
         found = [match[0] for pattern in patterns if (match := pattern.match(text, place))]
@@ -105,7 +105,10 @@ class BytePatterns:
 
 
 class LongPatterns:
-    """Matches byte strings of eight bytes or more by a hash of their last eight, in one pass for any number of them."""
+    """Matches byte strings of eight bytes or more, in one pass for any number of them.
+
+    Candidates are found by a hash of the last eight bytes of each string.
+    """
 
     def __init__(self, forms: Mapping[bytes, tuple[str, str]]) -> None:
         self._forms = forms
@@ -117,7 +120,7 @@ class LongPatterns:
         self._table[_hashed(self._tails)] = True
 
     def may_stand_in(self, texts: pa.Array) -> bool:
-        """Whether one of the patterns occurs in the bytes of these texts, even across the boundary between two."""
+        """Whether a pattern occurs in the bytes of these texts, also across the boundary of two texts."""
         data = texts.buffers()[2]
         return data is not None and next(self.find(memoryview(data)), None) is not None
 
@@ -182,7 +185,7 @@ class _ShortPatterns:
 
 
 class _OrdinaryWords:
-    """Matches account names that are ordinary words, with preceding characters that show an account is meant."""
+    """Matches account names that are ordinary words if the preceding characters show that an account is meant."""
 
     def __init__(self, names: frozenset[str]) -> None:
         found = {
@@ -204,7 +207,7 @@ class _OrdinaryWords:
                 yield ByteMatch(name, find.form, find.offset)
 
     def _meant_at(self, data: bytes, find: ByteMatch, pattern: re.Pattern[str]) -> str | None:
-        """The account name of a match; null where it is used as an ordinary word."""
+        """Returns the account name at a match; null if it is used as an ordinary word there."""
         begin = max(find.offset - _NEAR, 0)
         near, place = data[begin : find.offset + _NEAR], find.offset - begin
         is_wide = find.form in _OTHER_ORDER
@@ -219,7 +222,7 @@ class _OrdinaryWords:
 
 
 def _as_utf8(text: str) -> str:
-    """UTF-8 text from a Latin-1 decoded string; it may be cut within a character at both ends."""
+    """Returns UTF-8 text decoded as Latin-1, decoded correctly; characters cut off at either end are dropped."""
     return text.encode("latin-1").decode("utf-8", "ignore")
 
 
@@ -247,12 +250,12 @@ def _forms(word: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _utf16(near: bytes, place: int, order: str) -> tuple[str, str]:
-    """The text before and after an offset, decoded in two-byte units aligned to it."""
+    """Returns the UTF-16 text before and after an offset, decoded in two-byte units aligned to the offset."""
     return near[place % 2 : place].decode(order, "replace"), near[place:].decode(order, "replace")
 
 
 def _texts(near: bytes, place: int, form: str) -> Iterator[tuple[str, str]]:
-    """The decoded text before and after a match, for each way to decode it."""
+    """Yields the text before and after a match, decoded in each possible way."""
     if form == "base64":
         yield from _decoded(near, place)
         return
@@ -265,7 +268,7 @@ def _texts(near: bytes, place: int, form: str) -> Iterator[tuple[str, str]]:
 
 
 def _decoded(near: bytes, place: int) -> Iterator[tuple[str, str]]:
-    """The base64 run around an offset, decoded in each alignment that a word there may have."""
+    """Yields the decoded text before and after an offset in a base64 run, for each possible alignment."""
     run = next(run for run in _BASE64.finditer(near) if run.start() <= place < run.end())
     for before, after in split_base64(run[0].decode(), place - run.start()):
         yield before.decode("latin-1"), after.decode("latin-1")

@@ -55,7 +55,7 @@ _UNREADABLE = (
 
 
 class FileMatch(NamedTuple):
-    """Location of a match: the file, its part (file name, raw bytes, column, archive member), and the encoding."""
+    """The location of a match: the file, the part of it (name, bytes, column, archive member), and the encoding."""
 
     path: str
     part: str
@@ -64,7 +64,7 @@ class FileMatch(NamedTuple):
 
 @dataclass
 class ByteSearchResult:
-    """The files and bytes that were searched, and the matches."""
+    """The number of files and bytes that were searched, and the matches."""
 
     files: int = 0
     bytes: int = 0
@@ -79,11 +79,10 @@ def search_folders(
     is_named: Callable[[Path], bool] = lambda path: False,
     on_file: Callable[[int], None] = lambda files: None,
 ) -> ByteSearchResult:
-    """Search all files below these folders, with a thread per core; paths for which `skip` holds are left out.
+    """Searches all files below these folders, with a thread per core; paths are left out if `skip` is true.
 
-    `is_named` tells whether a file or folder is named after an account whose name is an ordinary word.
-
-    Raises StorageError when a file cannot be read.
+    `is_named` tells whether a file or folder is named after an account whose name is an ordinary word; it counts as a
+    match. `on_file` is called with the number of files so far. Raises StorageError when a file cannot be read.
     """
     tops = dict.fromkeys(path.absolute() for path in folders)
     paths = [path for top in tops for path in _paths_below(top, skip)]
@@ -114,7 +113,7 @@ def search_folders(
 
 
 def search_streams(streams: Iterable[tuple[str, IO[bytes]]], patterns: BytePatterns) -> ByteSearchResult:
-    """Search named streams, such as objects of an object store, as files are searched."""
+    """Searches named streams, such as objects of an object store, like files."""
     search = _Search(patterns, lambda files: None)
     for name, stream in streams:
         search.search_stream(name, stream)
@@ -123,7 +122,7 @@ def search_streams(streams: Iterable[tuple[str, IO[bytes]]], patterns: BytePatte
 
 
 def search_rows(rows: Iterable[tuple[str, str, Mapping[str, object]]], patterns: BytePatterns) -> ByteSearchResult:
-    """Search rows of database servers, given as (database, table, row)."""
+    """Searches rows of database servers, given as (database, table, row)."""
     search = _Search(patterns, lambda files: None)
     databases = set[str]()
     for database, table, values in rows:
@@ -135,7 +134,7 @@ def search_rows(rows: Iterable[tuple[str, str, Mapping[str, object]]], patterns:
 
 
 def search_bytes(data: bytes, patterns: BytePatterns) -> list[FileMatch]:
-    """Search bytes like the content of a file."""
+    """Searches bytes like the content of a file."""
     search = _Search(patterns, lambda files: None)
     search.search_contents("", "bytes", io.BytesIO(data), 0)
     search.finish()
@@ -143,7 +142,10 @@ def search_bytes(data: bytes, patterns: BytePatterns) -> list[FileMatch]:
 
 
 class _Search:
-    """Collects small pieces into batches that are searched at once; in one with a match, each piece is searched."""
+    """A search that collects small pieces of data into batches and searches each batch at once.
+
+    If a batch contains a match, each of its pieces is searched separately.
+    """
 
     def __init__(self, patterns: BytePatterns, on_file: Callable[[int], None]) -> None:
         self._patterns, self._on_file = patterns, on_file
@@ -178,7 +180,7 @@ class _Search:
         self.searched.bytes += self._add_row(database, table, row)
 
     def search_contents(self, path: str, part: str, stream: IO[bytes], depth: int) -> None:
-        """Search the bytes of a stream, then its unpacked contents."""
+        """Searches the bytes of a stream, then its unpacked contents."""
         head = stream.read(_PIECE)
         rest = stream.read(1)
         if not rest:
@@ -221,7 +223,7 @@ class _Search:
             self._search_tar(path, part, whole, depth)
 
     def _search_stream(self, path: str, part: str, stream: IO[bytes], depth: int) -> None:
-        """Search a stream that can be read only once, spooled to a temporary file: it may be compressed again."""
+        """Searches a stream that can be read only once, spooled to a temporary file; it may contain archives again."""
         import tempfile
 
         with tempfile.SpooledTemporaryFile(max_size=_PIECE) as spool:
@@ -256,7 +258,7 @@ class _Search:
                     self._search_tables(str(table.schema))
 
     def _search_database(self, path: str) -> None:
-        """Search a database value by value: in the file, values follow each other without separators."""
+        """Searches an SQLite file value by value, since its values are stored without separators."""
         # Without a write-ahead log it is opened as immutable: otherwise SQLite would create one.
         how = "mode=ro" if os.path.exists(f"{path}-wal") else "immutable=1"
         address = f"file:{quote(path)}?{how}"
@@ -269,7 +271,7 @@ class _Search:
                     self._add_row(path, name, dict(zip(columns, row, strict=True)))
 
     def _add_row(self, path: str, table: str, row: Mapping[str, object]) -> int:
-        """Add the texts and bytes of a row; returns the number of bytes."""
+        """Adds the texts and bytes of a database row to the batch; returns the number of bytes."""
         if self._patterns.meant and self._patterns.are_in(pa.array(names_in_row(row), pa.string())):
             self._found(FileMatch(path, f"table {table}", "utf-8"))
         values = [value for value in row.values() if isinstance(value, str | bytes)]
@@ -318,9 +320,9 @@ class _Search:
 
 
 def _pieces(stream: IO[bytes]) -> Iterator[tuple[bytes, range]]:
-    """A long stream in overlapping pieces, each with the range of offsets whose matches count.
+    """Yields a long stream in overlapping pieces, each with the range of offsets whose matches count.
 
-    A match near the end of a piece may be the beginning of a longer word: it counts in the next piece.
+    A match near the end of a piece can be the beginning of a longer word, so it counts in the next piece.
     """
     before, data = b"", stream.read(_PIECE)
     while data:

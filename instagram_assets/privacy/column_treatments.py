@@ -26,7 +26,7 @@ TREATMENT_TEXTS: dict[TreatmentKind, str] = {
 
 
 class Treatment(NamedTuple):
-    """The treatment of a column, with the reason where it is not obvious."""
+    """The treatment of a column, with a reason if it is not obvious."""
 
     kind: TreatmentKind
     why: str = ""
@@ -107,7 +107,7 @@ COLUMN_TREATMENTS: dict[str, Treatment] = {
 
 
 def treatments_markdown() -> str:
-    """The treatments as a Markdown table for the documentation: columns that change, then those that stay."""
+    """Returns the treatments as a Markdown table for the documentation: changed columns, then unchanged ones."""
     alike: dict[Treatment, list[str]] = {}
     for name, treatment in COLUMN_TREATMENTS.items():
         alike.setdefault(treatment, []).append(f"`{name}`")

@@ -1,4 +1,4 @@
-"""The inventory of the data folder: which personal data each file holds, and what `forget` does with it."""
+"""The inventory of the data folder: which personal data each file contains, and how `forget` erases it."""
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class InventoryEntry(NamedTuple):
-    """Files of the data folder by a pattern of their paths: the personal data they hold, and how `forget` treats it."""
+    """A group of files in the data folder (by path pattern): their personal data, and how `forget` erases it."""
 
     pattern: str
     holds: str
@@ -84,11 +84,11 @@ followed, for what it leads to is somebody else's."""
 
 
 def inventory_entry_of(path: str) -> InventoryEntry | None:
-    """The entry of a file, by its path below the data folder; null where there is none."""
+    """Returns the entry of a file, by its path below the data folder; null if there is none."""
     return next((place for place in INVENTORY if fnmatchcase(path, place.pattern)), None)
 
 
 def inventory_markdown(places: Iterable[InventoryEntry] = INVENTORY) -> str:
-    """The inventory as a Markdown table for the documentation."""
+    """Returns the inventory as a Markdown table for the documentation."""
     lines = [f"| `{place.pattern}` | {place.holds} | {place.forget} |" for place in places]
     return "\n".join(["| in the data folder | what of whom | `forget` |", "|---|---|---|", *lines, ""])

@@ -1,4 +1,4 @@
-"""Extracts all texts of a file in which a name could be found: plain text, Parquet, and compressed archives."""
+"""Extracts all texts of a file that can contain a name: plain text, Parquet, and compressed archives."""
 
 import bz2
 import gzip
@@ -56,7 +56,7 @@ _NOT_SEARCHED: tuple[tuple[bytes, str], ...] = (
 class FileText(NamedTuple):
     """A text and its location in a file.
 
-    `whole` if each line is one complete value, `json` if it may contain JSON escapes, `path` if it is a file's name.
+    `whole` if each line is one complete value, `json` if it may contain JSON escapes, `path` if it is a file name.
     """
 
     where: str
@@ -67,13 +67,13 @@ class FileText(NamedTuple):
 
 
 class UnsearchableError(Exception):
-    """A file that cannot be searched; the message says why."""
+    """Raised for a file that cannot be searched; the message says why."""
 
 
 def texts_of_file(stream: BinaryIO) -> Iterator[FileText]:
-    """All texts of a file, in chunks of some megabytes.
+    """Yields all texts of a file, in chunks of some megabytes.
 
-    Raises UnreadableError for a file that is damaged, encrypted with a password, or in a format that is not supported.
+    Raises UnsearchableError for a file that is damaged, encrypted with a password, or in an unsupported format.
     """
     head = stream.read(16)
     stream.seek(0)
@@ -100,7 +100,7 @@ def texts_of_file(stream: BinaryIO) -> Iterator[FileText]:
 
 
 def text_variants(text: FileText) -> Iterator[str]:
-    """A text and all its decodings; JSON only with its escapes decoded."""
+    """Yields the text and all its decodings; for JSON, the text with its escapes decoded."""
     plain = unescape_json(text.text) if text.json else text.text
     yield plain
     yield from decoded_variants(plain)
@@ -119,7 +119,7 @@ def _of_zip(stream: BinaryIO) -> Iterator[FileText]:
 
 
 def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    """The bytes of an archive member; errors of zipfile are replaced, since they contain the member's name."""
+    """Returns the bytes of a zip member; zipfile's errors are replaced, since they contain the member's name."""
     if member.flag_bits & _ENCRYPTED:
         raise UnsearchableError("has a member with a password, which cannot be searched; unpack it, or take it away")
     try:
@@ -151,7 +151,7 @@ def _of_parquet(stream: BinaryIO) -> Iterator[FileText]:
 
 
 def _leaves(column: Any) -> Iterator[list[str]]:
-    """The distinct texts of a column, including those in lists and structs."""
+    """Yields the distinct texts of an Arrow array, including those in lists and structs."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         yield from _leaves(column.dictionary)
@@ -176,7 +176,7 @@ def _leaves(column: Any) -> Iterator[list[str]]:
 
 
 def _long_numbers(column: Any) -> list[str]:
-    """The distinct integers of a column that have enough digits to be an id."""
+    """Returns the distinct integers of a column that have enough digits to be an id."""
     if pa.types.is_decimal(column.type):
         different = [number for number in set(column.drop_null().to_pylist()) if number >= _SHORTEST_ID]
     elif column.type.bit_width < _BITS_OF_ID and not pa.types.is_integer(column.type):
@@ -207,7 +207,7 @@ def _codec_of(data: bytes) -> str:
 
 
 def _printable(data: bytes) -> Iterator[str]:
-    """Runs of printable ASCII in bytes, decoded as UTF-8 and as UTF-16 in both byte orders."""
+    """Yields runs of printable ASCII in bytes, decoded as UTF-8 and as UTF-16 in both byte orders."""
     for found in _WORDS_IN_BYTES.findall(data):
         yield found.decode()
     for codec in ("utf-16-le", "utf-16-be"):
@@ -217,9 +217,9 @@ def _printable(data: bytes) -> Iterator[str]:
 
 
 def location_of(word: str, text: FileText) -> str:
-    """The location of a word in a text: its line, or that of the encoded run that contains it.
+    """Returns the location of a word in a text: the line of the word, or of the encoded run that contains it.
 
-    Falls back to the location of the text itself where it has no lines or the line is unknown.
+    Falls back to the location of the text itself if it has no lines or the line is unknown.
     """
     begin, _, number = text.where.rpartition(" ")
     if begin != "line" or not number.isdigit():

@@ -1,4 +1,4 @@
-"""Identifiers of accounts, posts and images that are erased: the matcher protocol `Forgotten`, and replacements."""
+"""Identifiers of erased accounts, posts and images: the matcher protocol `Forgotten`, and replacements in texts."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,24 +27,24 @@ _LONGEST = 4_000
 
 
 class Forgotten(Protocol):
-    """Tells whether an identifier is erased, and scrubs erased names from texts."""
+    """A matcher of erased identifiers, which also replaces erased names in texts."""
 
     @property
     def patterns(self) -> Sequence[str] | None:
         """RE2 regular expressions: a text that matches none of them contains no erased identifier.
 
-        Null where the identifiers are known only as hashes.
+        Null if the identifiers are known only as hashes.
         """
         ...
 
     def __bool__(self) -> bool: ...
 
     def has(self, kind: IdentifierKind, value: str | None) -> bool:
-        """Whether this identifier is erased; account names are compared ignoring case."""
+        """Whether an identifier is erased; account names are compared ignoring case."""
         ...
 
     def scrub(self, text: str) -> str:
-        """The text with a pseudonym for every erased account name, where an account is meant."""
+        """Returns the text with erased account names replaced by pseudonyms, where an account is meant."""
         ...
 
     def named(self, text: str) -> str:
@@ -53,7 +53,7 @@ class Forgotten(Protocol):
 
 
 class _Nothing:
-    """Nothing is erased."""
+    """The matcher for which nothing is erased."""
 
     @property
     def patterns(self) -> Sequence[str]:
@@ -78,11 +78,11 @@ NOTHING_FORGOTTEN: Forgotten = _Nothing()
 
 @dataclass(frozen=True)
 class Identifiers:
-    """All identifiers of a running erasure, in clear.
+    """All identifiers of a running erasure, in clear text.
 
-    `accounts` maps names in lower case, and `#tag` for a hashtag whose collection is erased, to their pseudonyms: rows
-    of these accounts, owners, posts and images are removed, mentions by others become the pseudonym. `bare` are
-    names that are erased as bare words although they are ordinary words.
+    `accounts` maps account names in lower case (and `#tag` for an erased hashtag) to their pseudonyms. Rows of these
+    accounts, owners, posts and images are removed; mentions by others are replaced by the pseudonym. `bare` are names
+    that are ordinary words and still erased without a sign that an account is meant.
     """
 
     accounts: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -97,17 +97,17 @@ class Identifiers:
         return any(getattr(self, part.name) for part in fields(self))
 
     def of(self, kind: IdentifierKind) -> Iterable[str]:
-        """All identifiers of a kind."""
+        """Returns all identifiers of a kind."""
         return self._by_kind[kind]
 
     def has(self, kind: IdentifierKind, value: str | None) -> bool:
-        """Whether this identifier is erased; account names are compared ignoring case."""
+        """Whether an identifier is erased; account names are compared ignoring case."""
         if not value:
             return False
         return (value.casefold() if kind == "account" else value) in self._by_kind[kind]
 
     def scrub(self, text: str) -> str:
-        """The text with pseudonyms for account names, and `forgotten` for other identifiers."""
+        """Returns the text with account names replaced by pseudonyms, other identifiers by `forgotten`."""
         if self._names is not None:
             text = replace_names(text, self._names, self._where_meant)
         return text if self._others is None else self._others.sub(_instead, text)
@@ -148,7 +148,7 @@ class Identifiers:
 
     @cached_property
     def long_patterns(self) -> "LongPatterns":
-        """Matcher of all identifiers except names and short ones, whose run time does not depend on their number."""
+        """A matcher of the long identifiers except names; its run time does not depend on their number."""
         from instagram_assets.privacy.byte_patterns import TAIL, LongPatterns
 
         words = (word.encode() for word in self._exact)
@@ -156,7 +156,7 @@ class Identifiers:
 
     @cached_property
     def short_patterns(self) -> Sequence[str]:
-        """Like `patterns`, for the identifiers that are not in `long_patterns`."""
+        """Like `patterns`, for the names and short identifiers that are not in `long_patterns`."""
         from instagram_assets.privacy.byte_patterns import TAIL
 
         short = [word for word in self._exact if len(word.encode()) < TAIL]
@@ -177,30 +177,30 @@ class Identifiers:
 
     @cached_property
     def _others(self) -> re.Pattern[str] | None:
-        """Pattern of post ids, shortcodes and hashes as whole words, since a longer number is another id."""
+        """A pattern of post ids, shortcodes and hashes as whole words, since a longer number is a different id."""
         return words_pattern(word for kind in _WORDS for word in self.of(kind))
 
 
 def replacement_of_name(pseudonym: str, around: WordContext) -> str | None:
-    """The pseudonym for a name; null after a #, where the word is a hashtag of the same name."""
+    """Returns the pseudonym for a name in a text; null after a #, where the word is a hashtag."""
     return None if around.before.endswith("#") else pseudonym
 
 
 def is_search_of(query: str, forgotten: Forgotten) -> bool:
-    """Whether an image search was for an erased account; for an ordinary word only if it has an @ before it."""
+    """Whether an image search was for an erased account; an ordinary word counts only with an @ before it."""
     said = query.strip()
     return forgotten.has("account", said.removeprefix("@")) and forgotten.scrub(said) != said
 
 
 def _instead(found: re.Match[str]) -> str:
-    """The replacement of an identifier; 0 where it may be a number in JSON, so that the JSON stays valid."""
+    """Returns the replacement of a matched identifier; 0 if it could be a number in JSON, to keep the JSON valid."""
     text = found.string
     before, after = text[: found.start()].rstrip()[-1:], text[found.end() :].lstrip()[:1]
     return "0" if found[0].isdecimal() and before in tuple(":[,") and after in tuple(",]}") else ERASED_ID
 
 
 def _alternatives(words: Iterable[str], flags: str) -> list[str]:
-    """Regular expressions that match any of these words, each of limited length."""
+    """Returns regular expressions that match any of these words, each of limited length."""
     patterns: list[str] = []
     some: list[str] = []
     for word in sorted(re.escape(word) for word in words):

@@ -46,7 +46,7 @@ class NamedFile(NamedTuple):
 
 
 class IdentifierLeak(NamedTuple):
-    """A leaked name or id: the file, the location in it, and the first characters of what was found."""
+    """A leaked name or id: the file, the location in it, and the first characters of the name or id."""
 
     file: str
     where: str
@@ -66,7 +66,7 @@ class _Needles(NamedTuple):
 def find_identifier_leaks(
     files: Iterable[NamedFile], known: LakeNames, *, most: int = MAX_LEAKS
 ) -> list[IdentifierLeak]:
-    """The identifiers that leaked into files or file names, at most `most`.
+    """Returns the identifiers that leaked into files or file names, at most `most` of them.
 
     Results never contain a complete name. An unreadable file is reported as well, since its content is unknown.
     """
@@ -82,13 +82,13 @@ def find_identifier_leaks(
 
 
 def mask_file_names(names: Iterable[str], known: LakeNames) -> list[str]:
-    """File names for display, with leaked names cut to their first characters."""
+    """Returns the file names for display, with leaked names cut to their first characters."""
     needles = _needles(known)
     return [_without(name, needles) for name in names]
 
 
 def format_leaks(findings: list[IdentifierLeak]) -> str:
-    """The leaks as text, one per line."""
+    """Returns the leaks as text, one per line."""
     more = [f"These are the first {MAX_LEAKS}; there may be more."] if len(findings) >= MAX_LEAKS else []
     return "\n".join([*map(str, findings), *more])
 
@@ -100,9 +100,10 @@ def _needles(known: LakeNames) -> _Needles:
 
 
 def named_files(paths: Iterable[Path], note: str = "") -> Iterator[NamedFile]:
-    """Files to search: these files, and all files of these folders, by relative path; missing ones are left out.
+    """Yields the files to search: these files, and all files of these folders, with relative paths.
 
-    An empty folder counts for its name. Links to folders are reported, and not followed.
+    Missing paths are left out. The name of an empty folder is searched too. Links to folders are reported, not
+    followed.
     """
     for path in paths:
         if path.is_dir():
@@ -120,12 +121,12 @@ def named_files(paths: Iterable[Path], note: str = "") -> Iterator[NamedFile]:
 
 
 def foreign_files(folder: Path, ours: Collection[str]) -> Iterator[NamedFile]:
-    """Files to search in the folder of an export that are not among `ours`, the names of its own files and folders."""
+    """Yields the files to search in an export's folder that are not in `ours` (names of the export's own entries)."""
     return named_files(foreign_entries(folder, ours), FOREIGN_FILE_NOTE)
 
 
 def foreign_entries(folder: Path, ours: Collection[str]) -> list[Path]:
-    """Files and folders in a folder that are not among `ours`, without temporary files of running writes."""
+    """Returns the entries of a folder whose names are not in `ours`, without temporary files of running writes."""
     known = {*ours, *(f".{name}.{state}" for name in ours for state in ("new", "old"))}
     entries = sorted(folder.iterdir()) if folder.is_dir() else []
     return [entry for entry in entries if entry.name not in known and not is_temporary(entry.name)]
@@ -171,26 +172,26 @@ def _hits(text: str, needles: _Needles) -> Iterator[tuple[str, str]]:
 
 
 def _values(text: FileText, needles: _Needles) -> Iterator[tuple[str, str]]:
-    """Ids that are a whole value; quoted text looks like a value once escapes are decoded."""
+    """Yields the ids that are a complete value. Text is not decoded: decoded quotations would look like values."""
     if needles.numbers:
         values = text.text.split("\n") if text.whole else _VALUE.findall(text.text)
         yield from ((number, "the id") for number in sorted(needles.numbers.intersection(values)))
 
 
 def _joined(text: FileText, needles: _Needles) -> Iterator[tuple[str, str]]:
-    """Names in file names, between words joined by `_`."""
+    """Yields the account names in a file name that are joined to other words by `_`."""
     if text.path:
         found = accounts_in_file_name(text.text, lambda part: part.casefold() in needles.alone)
         yield from ((word, "the name") for word in sorted(found))
 
 
 def _beginning(word: str) -> str:
-    """The first characters of a name: enough to recognise it for people who know the lake."""
+    """Returns the first characters of a name, enough for its recognition by people who know the lake."""
     return f"{word[: min(3, len(word) - 1)]}…"
 
 
 def _without(name: str, needles: _Needles) -> str:
-    """The path of a file with names masked."""
+    """Returns the path of a file with account names cut to their first characters."""
     words = {word for reading in text_variants(FileText("", name)) for word, _ in _hits(reading, needles)}
     words |= {word for word, _ in _joined(FileText("", name, path=True), needles)}
     for word in sorted(words, key=len, reverse=True):

@@ -21,10 +21,10 @@ _TABLES = ("posts", "raw_profiles", "raw_ads")
 
 @dataclass(frozen=True)
 class LakeNames:
-    """Names and ids of a lake; names are in lower case.
+    """The account names and ids of a lake; names are in lower case.
 
-    `names` are all names that occur, `alone` those that are recognised without an @ before them, `ids` the ids and
-    shortcodes of posts and profiles.
+    `names` are all names, `alone` those that are recognised without an @ before them, `ids` the ids and shortcodes of
+    posts and profiles.
     """
 
     names: frozenset[str] = field(default_factory=frozenset[str])
@@ -33,7 +33,7 @@ class LakeNames:
 
 
 def read_lake_names(root: UPath) -> LakeNames:
-    """The names and ids of a lake; memory holds one file and the result."""
+    """Returns the names and ids of a lake; only one file at a time is in memory."""
     accounts, others, ids = set[str](), set[str](), set[str]()
     for asset in _TABLES:
         schema = CONTRACTS[asset].schema
@@ -49,7 +49,7 @@ def read_lake_names(root: UPath) -> LakeNames:
 
 
 def make_lake_names(accounts: Iterable[str], others: Iterable[str] = (), ids: Iterable[str] = ()) -> LakeNames:
-    """Names as by `read_lake_names`, from collected or posting accounts, accounts only mentioned, and ids."""
+    """Returns `LakeNames` from accounts (collected or posting), `others` (only mentioned accounts) and ids."""
     first = {name.casefold() for name in accounts if not name.startswith("#")}
     second = {name.casefold().lstrip("@") for name in others}
     alone = {name for name in first if is_standalone_name(name)} | {name for name in second if is_distinctive(name)}

@@ -1,7 +1,7 @@
 """Masks personal data in texts: pseudonyms for names, `[e-mail]`, `[phone]`, `[link]` and `[id]` for contact data.
 
-Every `@name` becomes a pseudonym. Names without an @ become one where they are known and are not ordinary words. Real
-names, prices, amounts and dates stay, since datasets are analysed for them.
+Every `@name` becomes a pseudonym. Names without an @ become one if they are known and are not ordinary words. Real
+names, prices, amounts and dates are kept, since datasets are analysed for them.
 """
 
 import re
@@ -40,13 +40,13 @@ _SHORTEST = 3
 def is_standalone_name(name: str) -> bool:
     """Whether an account name is recognised in a text without an @ before it.
 
-    Names of one or two letters, and of digits only, are words and numbers in many texts.
+    Names of one or two letters, and of digits only, are not: they are words and numbers in many texts.
     """
     return len(name) >= _SHORTEST and not name.isdigit() and not name.startswith("#")
 
 
 def mentioned_names(text: str) -> set[str]:
-    """The names after an @ in a text."""
+    """Returns the names after an @ in a text."""
     personal = pii_pattern_for(text)
     if personal is None:
         return set()
@@ -54,10 +54,10 @@ def mentioned_names(text: str) -> set[str]:
 
 
 def mask(text: str, pseudonym: Callable[[str], str], names: Collection[str], ids: Collection[str] = frozenset()) -> str:
-    """A text with names and contact data masked, also in encoded form (escapes, look-alike letters, base64).
+    """Returns a text with names and contact data masked, also if encoded (escapes, look-alike letters, base64).
 
     `pseudonym` maps a name to its replacement; `names` (lower case) are also replaced without an @ before them; `ids`
-    identify a post or a person and are masked like URLs.
+    of posts and persons are masked like URLs.
     """
     given = set[str]()
 
@@ -76,7 +76,7 @@ def mask(text: str, pseudonym: Callable[[str], str], names: Collection[str], ids
 
 
 def mask_names(text: str, pseudonym: Callable[[str], str], names: Collection[str]) -> str:
-    """A text with pseudonyms for `names` (in lower case) where they are whole words."""
+    """Returns a text with `names` (in lower case) replaced by pseudonyms where they are whole words."""
     if not names or whole_words(text).isdisjoint(names):
         return text
     return replace_known(text, lambda word: pseudonym(word) if word.casefold() in names else None)
@@ -108,7 +108,7 @@ def _plain(text: str, pseudonym: Callable[[str], str], names: Collection[str], i
 
 
 def _without_ids(text: str, ids: Collection[str]) -> str:
-    """A text in which ids of posts and persons are replaced by the placeholder of links."""
+    """Returns a text in which `ids` of posts and persons are replaced by `[link]`."""
     if ids and not _codes(text).isdisjoint(ids):
         text = ID_PATTERN.sub(lambda found: LINK if found[0] in ids else found[0], text)
     if ids and _MAY_BE_SHORT_ID.search(text):
@@ -117,7 +117,7 @@ def _without_ids(text: str, ids: Collection[str]) -> str:
 
 
 def _way(found: re.Match[str]) -> str:
-    """The placeholder for contact data: `[link]`, `[phone]` and so on."""
+    """Returns the placeholder for matched contact data: `[link]`, `[phone]` and so on."""
     match found.lastgroup:
         case "link" | "site":
             return LINK
@@ -130,7 +130,7 @@ def _way(found: re.Match[str]) -> str:
 
 
 def _way_beside(found: re.Match[str]) -> str:
-    """Like `_way` for contact data next to already masked data, which stays."""
+    """Like `_way`, for contact data beside a placeholder of earlier masking, which is kept."""
     if found.lastgroup in (*_NAMED, *_PERHAPS_KNOWN):
         return found[0]
     own = found[0].find("[") if found.lastgroup == "link" else -1
@@ -141,7 +141,7 @@ def _way_beside(found: re.Match[str]) -> str:
 
 
 def _without_hidden(text: str, pseudonym: Callable[[str], str], names: Collection[str], ids: Collection[str]) -> str:
-    """A text with the names masked that appear only after decoding."""
+    """Returns a text in which names that are found only by decoding are masked."""
 
     def undisguised(piece: str) -> str:
         return _undisguised(piece, pseudonym, names, ids)
@@ -172,7 +172,7 @@ def _undisguised(piece: str, pseudonym: Callable[[str], str], names: Collection[
 
 
 def _naming(found: Iterable[tuple[str, str]], names: Collection[str], ids: Collection[str]) -> list[str]:
-    """The base64 runs whose decoded text contains a name, from pairs of run and decoded text."""
+    """Returns the base64 runs whose decoded text contains a name, from pairs (run, decoded text)."""
     return [run for run, said in found if not (whole_words(said).isdisjoint(names) and _codes(said).isdisjoint(ids))]
 
 

@@ -42,18 +42,18 @@ _NUMBER = re.compile(r"v?[0-9]+(?:t[0-9]+)?z?", re.IGNORECASE)
 
 
 def scrub_file_name(name: str, forgotten: Forgotten) -> str:
-    """A file or folder name, or a path, with pseudonyms for account names that stand between words joined by `_`.
+    """Returns a file name or path with account names replaced by pseudonyms where they are joined to words by `_`.
 
-    `sun_diary` is recognised in `posts_sun_diary_2025.json` and `sun_diary_게시물.json`: all other parts are usual
-    words of file names, numbers, or characters that account names cannot have. In `sun_diary_cafe.json`,
-    `posts.sun_diary.json` and `sun_diary.b.json` it may be part of another account's name, and stays. A word usual in
-    file names, such as `posts`, never counts as an account.
+    `sun_diary` is recognised in `posts_sun_diary_2025.json` and `sun_diary_게시물.json`: all other parts are common
+    words, numbers, or characters that account names cannot have. In `sun_diary_cafe.json`, `posts.sun_diary.json` and
+    `sun_diary.b.json` it can be part of another account's name, and is kept. A word that is common in file names, such
+    as `posts`, never counts as an account.
     """
     return forgotten.scrub("/".join(_without_accounts(each, forgotten) for each in name.split("/")))
 
 
 def _without_accounts(name: str, forgotten: Forgotten) -> str:
-    """One path component with names replaced; an ordinary word is a name only if all other parts are recognised."""
+    """Returns a path component with names replaced; an ordinary word counts only if all other parts are recognised."""
     in_any_way = partial(_is_name, forgotten=forgotten, is_known=True)
     is_known = all(_told_apart(run, in_any_way) is not None for run in _RUN.findall(name))
 
@@ -68,7 +68,7 @@ def _without_accounts(name: str, forgotten: Forgotten) -> str:
 
 
 def accounts_in_file_name(name: str, is_account: Callable[[str], bool]) -> set[str]:
-    """The accounts in a file name, between usual words; none if the name consists of usual words only."""
+    """Returns the accounts in a file name, between common words; none if it consists of common words only."""
 
     def is_somebody(part: str) -> bool:
         return len(part) <= _LONGEST and is_account(part) and not all(map(_is_word, part.split("_")))
@@ -78,7 +78,7 @@ def accounts_in_file_name(name: str, is_account: Callable[[str], bool]) -> set[s
 
 
 class _Told(NamedTuple):
-    """A parsed file name: its prefix, its parts between `_` with whether each is an account, and its suffixes."""
+    """A parsed file name: prefix, parts that were joined by `_` (text, whether it is an account), and suffixes."""
 
     start: str
     parts: list[tuple[str, bool]]
@@ -86,7 +86,7 @@ class _Told(NamedTuple):
 
 
 def _told_apart(run: str, is_account: Callable[[str], bool]) -> _Told | None:
-    """Parse a run of letters, digits, `_` and dots; null where it is not composed of usual words and account names."""
+    """Parses a run of letters, digits, `_` and dots; null if it is not composed of common words and account names."""
     rest, ending = run.removeprefix("."), ""
     start = run[: len(run) - len(rest)]
     while rest:
@@ -99,9 +99,10 @@ def _told_apart(run: str, is_account: Callable[[str], bool]) -> _Told | None:
 
 
 def _words_and_accounts(parts: list[str], is_account: Callable[[str], bool]) -> list[tuple[str, bool]] | None:
-    """Parts between `_`, with consecutive ones joined to account names; null if one is neither name nor usual word.
+    """Returns the parts of a file name with consecutive ones joined to account names: (text, is an account).
 
-    Dynamic programming from the right; at each part the longest account name is preferred.
+    Null if a part is neither a common word nor part of an account name. Dynamic programming from the right; at each
+    part the longest account name is preferred.
     """
     after: dict[int, list[tuple[str, bool]] | None] = {len(parts): []}
     for first in reversed(range(len(parts))):
@@ -125,14 +126,14 @@ def _is_name(part: str, forgotten: Forgotten, *, is_known: bool) -> bool:
 
 
 def strip_suffixes(name: str) -> str:
-    """The name of a file without its suffixes: `jane` of `jane.json.xz`, and `jane.b` of `jane.b`."""
+    """Returns a file name without its suffixes: `jane` for `jane.json.xz`, and `jane.b` for `jane.b`."""
     while name.lstrip(".") and (found := _ENDING.search(name)):
         name = name[: found.start()]
     return name
 
 
 def is_common_file_word(word: str) -> bool:
-    """Whether a word is common in names of files and folders, so that it does not count as an account."""
+    """Whether a word is common in names of files and folders, and therefore not taken for an account."""
     return word.casefold() in _WORDS or is_word_of_ours(word)
 
 

@@ -1,7 +1,6 @@
 """Finds account names in texts as whole names, and replaces them.
 
-`jane` stands in `@jane.`, `instagram.com/jane/`, `jane님` and `jane.jpg`, but not in `jane_doe`, `xjane` or
-`jane.b`.
+`jane` is found in `@jane.`, `instagram.com/jane/`, `jane님` and `jane.jpg`, but not in `jane_doe`, `xjane` or `jane.b`.
 """
 
 import re
@@ -25,7 +24,7 @@ _ENDING = re.compile(FILE_ENDINGS, re.IGNORECASE)
 
 
 class WordContext(NamedTuple):
-    """A word's position in a text, with the text before and after it."""
+    """A word's position in a text (start and end offsets), with access to the text before and after it."""
 
     text: str
     start: int
@@ -45,20 +44,20 @@ ReplaceWord = Callable[[str, WordContext], str | None]
 
 
 def names_pattern(names: Iterable[str]) -> re.Pattern[str] | None:
-    """A pattern that matches each of these names as a whole name, in any case; null for no names."""
+    """Returns a pattern that matches each of these names as a whole name, ignoring case; null if there are none."""
     # The longest first, so that of two names with a common prefix the whole one is found.
     found = sorted((re.escape(name) for name in names if name), key=len, reverse=True)
     return re.compile(rf"{_BEFORE}(?:{'|'.join(found)}){_AFTER}", re.IGNORECASE | re.ASCII) if found else None
 
 
 def words_pattern(words: Iterable[str]) -> re.Pattern[str] | None:
-    """A pattern that matches each of these identifiers as a whole word; null for none."""
+    """Returns a pattern that matches each of these identifiers as a whole word; null if there are none."""
     found = sorted((re.escape(word) for word in words if word), key=len, reverse=True)
     return re.compile(rf"{_BEFORE_WORD}(?:{'|'.join(found)})(?![A-Za-z0-9])", re.ASCII) if found else None
 
 
 def replace_names(text: str, pattern: re.Pattern[str], replace: ReplaceWord) -> str:
-    """A text with every match of the pattern replaced; where `replace` returns null, it stays."""
+    """Returns a text with the matches of a pattern replaced; a match is kept if `replace` returns null."""
 
     def word(found: re.Match[str]) -> str:
         answer = replace(found[0], WordContext(text, found.start(), found.end()))
@@ -68,7 +67,7 @@ def replace_names(text: str, pattern: re.Pattern[str], replace: ReplaceWord) -> 
 
 
 def whole_words(text: str) -> set[str]:
-    """All substrings that could be a name in a text, in lower case: of `jane.Then` both `jane.then` and `jane`."""
+    """Returns all substrings of a text that could be a name, in lower case: for `jane.Then` `jane.then` and `jane`."""
     words = {word.casefold() for word in _WORD.findall(text)}
     for word in [word for word in words if "." in word or len(word) > _LONGEST]:
         words.remove(word)
@@ -77,7 +76,7 @@ def whole_words(text: str) -> set[str]:
 
 
 def replace_known(text: str, replace: Callable[[str], str | None]) -> str:
-    """A text with `replace` applied to its `whole_words`, the longest first; null keeps a word."""
+    """Returns a text with `replace` applied to its `whole_words`, the longest first; null keeps a word."""
 
     def word(found: re.Match[str]) -> str:
         for start in _starts(found[0]):
@@ -97,7 +96,7 @@ def _starts(word: str) -> Iterator[str]:
 
 
 def replace_words(text: str, is_name: Callable[[str], bool], replace: ReplaceWord) -> str:
-    """A text with `replace` applied to every word for which `is_name` holds."""
+    """Returns a text with `replace` applied to every word for which `is_name` is true."""
 
     def word(found: re.Match[str]) -> str:
         whole = found["word"]

@@ -1,7 +1,7 @@
 """Regular expressions of personal data in texts: addresses, @names, messenger ids, phone, bank and ID numbers.
 
-Used for both comments and exports. Prices, dates, years and sizes are not personal: a number counts by its format,
-never by its length alone.
+Used for both comments and exports. Prices, dates, years and sizes are not personal: a number is personal because of its
+format, never because of its length alone.
 """
 
 import re
@@ -155,7 +155,7 @@ _SIGNS: dict[str, re.Pattern[str]] = {
 
 
 def pii_pattern_for(text: str) -> re.Pattern[str] | None:
-    """A pattern for the kinds of personal data that this text may contain; null where it contains none."""
+    """Returns a pattern for the kinds of personal data that a text may contain; null if it contains none."""
     kinds = tuple(kind for kind, sign in _SIGNS.items() if sign.search(text))
     return _finder(kinds) if kinds else None
 
@@ -172,7 +172,7 @@ _DAY = re.compile(r"[0-3]\d(?!\d)")
 
 
 def is_personal_number(found: re.Match[str]) -> bool:
-    """Whether a match is a personal number, not part of a price or date (12,010 1234 5678) or a list of prices."""
+    """Whether a match is a personal number, not part of a price, a date or a list of prices (12,010 1234 5678)."""
     if _IN_SPACES.fullmatch(found[0]):
         return _is_number_of_card(found[0])
     before = found.string[max(0, found.start() - 20) : found.start()]

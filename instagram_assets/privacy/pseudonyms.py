@@ -1,4 +1,4 @@
-"""Pseudonyms of accounts, posts and profiles: keyed hashes (HMAC), and tables in which they replace the originals."""
+"""Pseudonyms of accounts, posts and profiles: keyed hashes (HMAC), and the pseudonymisation of tables with them."""
 
 import hashlib
 import hmac
@@ -70,31 +70,31 @@ class Pseudonymizer:
 
     @property
     def version(self) -> str:
-        """Changes when the same rows would get other pseudonyms: after a key rotation, or with new names."""
+        """A string that changes if the same rows would get other pseudonyms: by a key rotation or with new names."""
         return f"{key_id(self.key)}-{MASKING_VERSION}-{len(self.names)}-{_hash_of(self.names)}"
 
     def person(self, name: str) -> str:
-        """The pseudonym of an account; a collected `#tag` stays, with names in it replaced."""
+        """Returns the pseudonym of an account; a collected `#tag` is kept, with account names in it replaced."""
         return self.words(name) if name.startswith("#") else pseudonym(self.key, name, PERSON_PREFIX)
 
     def post(self, post_id: str) -> str:
-        """The pseudonym of a post's id."""
+        """Returns the pseudonym of a post's id."""
         return pseudonym(self.key, f"post:{post_id}", POST_PREFIX)
 
     def profile(self, profile_id: str) -> str:
-        """The pseudonym of a profile's id."""
+        """Returns the pseudonym of a profile's id."""
         return pseudonym(self.key, f"profile:{profile_id}", PROFILE_PREFIX)
 
     def text(self, text: str) -> str:
-        """A text without names and contact data (see `masking.mask`)."""
+        """Returns a text with names and contact data masked (see `masking.mask`)."""
         return mask(text, self.person, self.names, self.ids)
 
     def words(self, text: str) -> str:
-        """A text with pseudonyms for the names of the lake."""
+        """Returns a text with the lake's account names replaced by pseudonyms."""
         return mask_names(text, self.person, self.names)
 
     def table(self, table: pa.Table) -> pa.Table:
-        """The pseudonymised table. Raises ContractError for a column without a treatment in `column_treatments`."""
+        """Returns the pseudonymised table. Raises ContractError for a column that `column_treatments` does not have."""
         given = table
         for place, column in enumerate(table.schema):
             ours = pa.types.is_string(column.type) and treatment_of(column.name) == "sentence"
@@ -104,12 +104,12 @@ class Pseudonymizer:
         return table
 
     def sentence(self, text: str, names: Collection[str]) -> str:
-        """A sentence that this program wrote about accounts: their names are replaced even if they are short words."""
+        """Returns a generated sentence, masked, with `names` replaced by pseudonyms even if they are short words."""
         also = {name.casefold() for name in names if not name.startswith("#")}
         return mask(text, self.person, self.names | also if also - self.names else self.names, self.ids)
 
     def _sentences(self, table: pa.Table, name: str) -> pa.Array:
-        """A column of sentences that this program wrote, without the names of the accounts of their rows."""
+        """Returns a column of generated sentences in which the account names of each row are replaced."""
         about = [table[each].to_pylist() for each in _ABOUT if each in table.column_names]
         people = zip(*about, strict=True) if about else repeat((), table.num_rows)
         rows = zip(table[name].to_pylist(), people, strict=True)
@@ -117,7 +117,7 @@ class Pseudonymizer:
         return pa.array(told, table[name].type)
 
     def _column(self, values: Any, name: str) -> Any:
-        """The pseudonymised values of a column; null where nothing changes."""
+        """Returns the pseudonymised values of a column; null if nothing changes."""
         if (inner := _fields(values.type)) is not None:
             kinds: dict[str, TreatmentKind] = {each: treatment_of(f"{name}.{each}") for each in inner}
             changing = {each: self._change(kind) for each, kind in kinds.items() if kind != "keep"}
@@ -148,7 +148,7 @@ class Pseudonymizer:
 
 
 def treatment_of(column: str) -> TreatmentKind:
-    """The treatment of a column. Raises ContractError where there is none."""
+    """Returns the treatment of a column. Raises ContractError if there is none."""
     treatment = COLUMN_TREATMENTS.get(column)
     if treatment is None:
         raise ContractError(
@@ -159,20 +159,20 @@ def treatment_of(column: str) -> TreatmentKind:
 
 
 def _hash_of(names: frozenset[str]) -> str:
-    """A short hash of a set of names."""
+    """Returns a short hash of a set of names."""
     from hashlib import sha256
 
     return sha256("\n".join(sorted(names)).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def load_pseudonymizer(folder: Path, known: LakeNames | None = None) -> Pseudonymizer:
-    """The pseudonymiser of a privacy folder; its key is created if missing. Raises StorageError as `load_key` does."""
+    """Returns the pseudonymiser of a privacy folder; creates a missing key. Raises StorageError as `load_key` does."""
     known = known or LakeNames()
     return Pseudonymizer(load_key(folder, "pseudonyms"), known.alone, known.ids)
 
 
 def _fields(type_: pa.DataType) -> list[str] | None:
-    """The fields of a list of structs; null for every other type."""
+    """Returns the field names of a list of structs; null for every other type."""
     if not pa.types.is_list(type_) or not pa.types.is_struct(type_.value_type):
         return None
     return [type_.value_type.field(place).name for place in range(type_.value_type.num_fields)]
@@ -196,10 +196,10 @@ UNNAMED_PREFIX = "id "
 
 
 def with_aliases(identifiers: Identifiers, folder: Path) -> Identifiers:
-    """Identifiers of an erasure with the pseudonyms of their accounts added; unchanged where there is no key.
+    """Returns the identifiers of an erasure with the pseudonyms of their accounts added as further accounts.
 
-    A pseudonym counts as one more account: its comments are erased, and mentions of it replaced. Pseudonyms by a
-    rotated key can no longer be computed.
+    So comments stored under a pseudonym are erased, and mentions of it are replaced. Unchanged if there is no key.
+    Pseudonyms made with an earlier key, before a rotation, are not included: they can no longer be computed.
     """
     key = find_key(folder, "pseudonyms")
     if key is None:
@@ -213,10 +213,10 @@ def with_aliases(identifiers: Identifiers, folder: Path) -> Identifiers:
 
 
 def with_export_pseudonyms(forgotten: Forgotten, folder: Path) -> Forgotten:
-    """Identifiers of an erasure with the pseudonyms that ids of posts and profiles have in pseudonymous exports.
+    """Returns the identifiers of an erasure with the pseudonyms of post and profile ids in pseudonymous exports.
 
-    Accounts get theirs by `with_aliases`. Where identifiers are known only as hashes, nothing is added: datasets are
-    rebuilt then.
+    The pseudonyms of accounts are added by `with_aliases`. If identifiers are known only as hashes (tombstones),
+    nothing is added, and the datasets are rebuilt.
     """
     key = find_key(folder, "pseudonyms")
     if key is None or not isinstance(forgotten, Identifiers):

@@ -1,7 +1,7 @@
 """The secret keys of pseudonyms and tombstones: created on first use, stored outside the lake.
 
-Without the key nobody can tell which name a pseudonym stands for, nor test guessed names. Deleting the pseudonym key
-makes all pseudonyms unresolvable at once (crypto-erasure).
+Without the key nobody can resolve a pseudonym or test guessed names. Deleting the pseudonym key makes all pseudonyms
+unresolvable at once (crypto-erasure).
 """
 
 import hashlib
@@ -27,15 +27,16 @@ _WRITTEN = re.compile(rb"[0-9a-f]{64}\n?")
 
 
 def load_key(folder: Path, name: KeyName) -> bytes:
-    """The 32-byte key of that name, from `<folder>/<name>.key`; generated if missing.
+    """Returns the 32-byte key in `<folder>/<name>.key`; generates it if missing.
 
-    Concurrent callers get the same key. Raises StorageError when it cannot be read, is damaged, or cannot be written.
+    Concurrent callers get the same key. Raises StorageError when the key cannot be read, is damaged, or cannot be
+    written.
     """
     return find_key(folder, name) or _make(folder, name)
 
 
 def find_key(folder: Path, name: KeyName) -> bytes | None:
-    """The key of that name, or null when there is none yet. Raises StorageError as `load_key` does."""
+    """Returns the 32-byte key `name`, or null if there is none yet. Raises StorageError as `load_key` does."""
     file = _file(folder, name)
     try:
         found = file.read_bytes()
@@ -52,15 +53,15 @@ def find_key(folder: Path, name: KeyName) -> bytes | None:
 
 
 def rotate_key(folder: Path) -> None:
-    """Replace the key of the pseudonyms: the old pseudonyms can no longer be resolved.
+    """Replaces the key of the pseudonyms: existing pseudonyms can no longer be resolved.
 
-    Raises StorageError when it cannot be written; then the old key stays.
+    Raises StorageError when the new key cannot be written; the old key is kept then.
     """
     _make(folder, "pseudonyms", replace=True)
 
 
 def key_id(key: bytes) -> str:
-    """A fingerprint of a key: 16 hexadecimal digits."""
+    """Returns a fingerprint of a key: 16 hexadecimal digits."""
     return hmac.new(key, b"the id of this key", hashlib.sha256).hexdigest()[:16]
 
 
@@ -69,7 +70,7 @@ def _file(folder: Path, name: KeyName) -> Path:
 
 
 def _make(folder: Path, name: KeyName, *, replace: bool = False) -> bytes:
-    """Write a new key, readable by its owner only, and return it; the existing one is returned unless `replace`."""
+    """Writes a new key, readable by its owner only, and returns it; returns an existing one unless `replace`."""
     file, key = _file(folder, name), secrets.token_bytes(_BYTES)
     try:
         make_folder(folder)

@@ -1,4 +1,4 @@
-"""Scrubs Arrow tables: removes rows of what is erased, and its names and identifiers from all other rows.
+"""Scrubs Arrow tables: removes rows of erased accounts, posts and images, and replaces erased names in other rows.
 
 Columns are recognised by their contract names; texts of unknown columns are scrubbed.
 """
@@ -22,17 +22,17 @@ CAPTION_COLUMN, CAPTION_HASH_COLUMN = "caption", "caption_sha256"
 
 
 def caption_hash(value: object) -> str | None:
-    """The SHA-256 of a caption as received, in hexadecimal digits; null when there is none."""
+    """Returns the SHA-256 of a caption as received, in hexadecimal digits; null if there is no caption."""
     if not isinstance(value, str):
         return None
     return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def rehash_scrubbed(before: object, after: object, known: object) -> str | None:
-    """The new hash of a scrubbed caption; null where the old one was not the hash of the caption as received.
+    """Returns the new hash of a scrubbed caption; null if the old hash is not that of the caption as received.
 
-    The old hash would still identify the post; the new one equals the hash that the post gets when it is ingested after
-    the erasure.
+    `before` and `after` are the caption before and after scrubbing, `known` is its stored hash. The old hash would
+    still identify the post; the new one equals the hash that the post gets if it is ingested after the erasure.
     """
     return caption_hash(after) if known and known == caption_hash(before) else None
 
@@ -77,9 +77,9 @@ ScrubText = Callable[[str], str]
 
 
 def scrub_table(table: pa.Table, forgotten: Forgotten) -> pa.Table:
-    """The table without rows of what is erased, and without its names and identifiers in the others.
+    """Returns the table without rows of erased data, and with erased names and ids replaced in the other rows.
 
-    Row order and column types stay. Returns the same object when nothing changes.
+    Row order and column types are unchanged. Returns the same object if nothing changes.
     """
     if not table.num_rows or not may_hold(table, forgotten):
         return table
@@ -93,7 +93,7 @@ def scrub_table(table: pa.Table, forgotten: Forgotten) -> pa.Table:
 
 
 def may_hold(table: pa.Table, forgotten: Forgotten) -> bool:
-    """A fast prefilter: false when no text of the table mentions an erased identifier."""
+    """A fast prefilter: false if no text of the table mentions an erased identifier."""
     if forgotten.patterns is None:
         return bool(forgotten)
     arrays = [texts for column in table.columns for chunk in column.chunks for texts in texts_in(chunk)]
@@ -125,7 +125,7 @@ def _without_rows(table: pa.Table, forgotten: Forgotten) -> pa.Table:
 
 
 def _row_predicate(table: pa.Table, name: str, forgotten: Forgotten) -> Callable[[str], bool] | None:
-    """The predicate on a column's value that removes its row; null where the column removes none."""
+    """Returns the predicate on a column's value that removes the row; null if the column never removes rows."""
     if name == "scope":
         return lambda value: value != "all" and forgotten.has("account", value)
     if name in _SEARCHES:
@@ -140,20 +140,20 @@ def _row_predicate(table: pa.Table, name: str, forgotten: Forgotten) -> Callable
 
 
 def _where(column: pa.ChunkedArray, is_erased: Callable[[str], bool]) -> Any:
-    """A mask without nulls of the values for which a predicate holds; each distinct value is tested once."""
+    """Returns a boolean mask, without nulls, of the erased values; each distinct value is tested once."""
     values = compute.unique(column).drop_null()
     true = [value for value in values.to_pylist() if is_erased(value)]
     return compute.is_in(column, value_set=pa.array(true, values.type))
 
 
 def _emptied(column: pa.ChunkedArray, kind: IdentifierKind, forgotten: Forgotten) -> Any:
-    """A mask of the lists that have values, all of them erased."""
+    """Returns a boolean mask of the lists that are not empty and whose values are all erased."""
     lists = column.to_pylist()
     return pa.array([bool(each) and all(forgotten.has(kind, value) for value in each) for each in lists], pa.bool_())
 
 
 def _scrub_column(table: pa.Table, name: str, before: pa.ChunkedArray, forgotten: Forgotten) -> pa.ChunkedArray:
-    """A scrubbed column; the same object when nothing changes."""
+    """Returns the scrubbed column `before`; the same object if nothing changes."""
     if name in _VOCABULARY:
         return before
     column = _regrouped(table, before, forgotten) if name == _NEAR and _is_text(before.type) else before
@@ -170,7 +170,7 @@ def _scrub_column(table: pa.Table, name: str, before: pa.ChunkedArray, forgotten
 
 
 def _with_hashes(before: pa.Table, after: pa.Table) -> pa.Table:
-    """The table with hashes of the scrubbed captions: the old ones would identify the posts."""
+    """Returns the table with new hashes of the scrubbed captions, since the old ones would identify the posts."""
     if after is before or not {CAPTION_COLUMN, CAPTION_HASH_COLUMN} <= set(after.column_names):
         return after
     if after[CAPTION_COLUMN].equals(before[CAPTION_COLUMN]):
@@ -187,7 +187,7 @@ def _with_hashes(before: pa.Table, after: pa.Table) -> pa.Table:
 
 
 def _shortened(lists: pa.Array, kind: IdentifierKind | None, forgotten: Forgotten) -> pa.Array:
-    """Lists without erased values: ids of a kind, or media with an erased URL."""
+    """Returns the lists without erased values: ids of a kind, or media with an erased URL."""
     if kind is None and not _is_media(lists.type):
         return lists
     before = lists.to_pylist()
@@ -202,12 +202,12 @@ def _shortened(lists: pa.Array, kind: IdentifierKind | None, forgotten: Forgotte
 
 
 def _rule_of(name: str, forgotten: Forgotten) -> ScrubText:
-    """The scrub function of a column or struct field: in columns of names every word counts as a name."""
+    """Returns the scrub function of a column or struct field; in columns of names every word counts as a name."""
     return forgotten.named if name in NAME_FIELDS else forgotten.scrub
 
 
 def _scrubbed(array: pa.Array, forgotten: Forgotten, scrub: ScrubText) -> pa.Array:
-    """An array of any type with its texts scrubbed; the same object when none changed."""
+    """Returns an array of any type with its texts scrubbed; the same object if none changed."""
     kind = array.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return _scrubbed_texts(array, forgotten, scrub)
@@ -235,7 +235,7 @@ def _scrubbed_texts(texts: pa.Array, forgotten: Forgotten, scrub: ScrubText) -> 
 
 
 def _texts_with_mentions(texts: pa.Array, forgotten: Forgotten) -> list[str]:
-    """The distinct texts that may mention what is erased."""
+    """Returns the distinct texts that may mention an erased identifier."""
     if forgotten.patterns is None:
         return compute.unique(texts).drop_null().to_pylist()
     found: dict[str, None] = {}
@@ -273,7 +273,7 @@ def _with_fields(structs: pa.Array, forgotten: Forgotten) -> pa.Array:
 
 
 def _with_mentions(kind: pa.DataType, fields: list[pa.Array], forgotten: Forgotten) -> list[pa.Array]:
-    """The fields of tokens, with names scrubbed in those that are @mentions."""
+    """Returns the fields of token structs, with names scrubbed in tokens that are @mentions."""
     place, by = kind.get_field_index(_WORD), kind.get_field_index(_CLASS)
     words = fields[place]
     mentions = compute.fill_null(compute.equal(fields[by], _MENTION), False)
@@ -284,7 +284,7 @@ def _with_mentions(kind: pa.DataType, fields: list[pa.Array], forgotten: Forgott
 
 
 def _scrubbed_value(value: Any, forgotten: Forgotten) -> Any:
-    """A value of `to_pylist` with its texts scrubbed."""
+    """Returns a value of `to_pylist` with its texts scrubbed."""
     if isinstance(value, str):
         return forgotten.scrub(value)
     if isinstance(value, list | tuple):
@@ -295,7 +295,10 @@ def _scrubbed_value(value: Any, forgotten: Forgotten) -> Any:
 
 
 def _regrouped(table: pa.Table, groups: pa.ChunkedArray, forgotten: Forgotten) -> pa.ChunkedArray:
-    """Near-duplicate groups, named after their smallest image_id: after the smallest one left where that is erased."""
+    """Returns the column of near-duplicate groups, in which groups named after an erased image are renamed.
+
+    A group is named after its smallest image_id; if that is erased, after the smallest remaining one.
+    """
     lost = _where(groups, lambda value: forgotten.has("image", value))
     if "image_id" not in table.column_names or not compute.any(lost).as_py():
         return groups
@@ -323,7 +326,7 @@ def _identity(url: str) -> str:
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The column, decoded where it is dictionary-encoded."""
+    """Returns the column, decoded if it is dictionary-encoded."""
     return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
 
 

@@ -1,4 +1,4 @@
-"""Decodes texts in every way that could hide a name: escapes, percent-encoding, look-alike letters, base64.
+"""Decodes texts in all ways that could hide a name: escapes, percent-encoding, look-alike letters, base64.
 
 Masking and the search for leaks use the same decodings, so that a masked text passes the search.
 """
@@ -42,12 +42,12 @@ _MOST_LAYERS = 5
 
 
 def unescape_json(text: str) -> str:
-    """A text with its JSON escapes decoded."""
+    """Returns a text with its JSON escapes decoded."""
     return _ESCAPED.sub(_instead, text) if "\\" in text else text
 
 
 def decoded_variants(text: str) -> Iterator[str]:
-    """Each result of decoding the text once more, while that changes it; nothing for plain text.
+    """Yields the text after each further decoding that changes it; nothing for plain text.
 
     Nested encodings (`%2540`, `&amp;#64;`), as in URLs within URLs, are decoded repeatedly.
     """
@@ -62,17 +62,17 @@ def decoded_variants(text: str) -> Iterator[str]:
 
 
 def may_be_encoded(piece: str) -> bool:
-    """False for a run of characters without spaces that no decoding changes."""
+    """Whether a decoding may change `piece`, a run of characters without spaces."""
     return _NOT_PLAIN.search(piece) is not None and _DISGUISED.search(piece) is not None
 
 
 def replace_encoded(text: str, replace: Callable[[str], str]) -> str:
-    """A text with `replace` applied to each run of characters without spaces that may be encoded."""
+    """Returns a text with `replace` applied to each run of non-space characters that may be encoded."""
     return _DISGUISED.sub(lambda found: replace(found[0]), text) if _NOT_PLAIN.search(text) else text
 
 
 def decode_base64_runs(text: str) -> Iterator[tuple[str, str]]:
-    """Runs that may be base64, each with its decoded text; short ones only where that is printable ASCII."""
+    """Yields (run, decoded text) for runs that may be base64; short runs only if decoded to printable ASCII."""
     runs = dict.fromkeys(run for run in _RUN.findall(text) if not _OF_NO_TEXT.fullmatch(run))
     long = [run for run in runs if len(run) >= _LONG]
     # Only a part of a path, or of several joined words, may be base64.
@@ -83,7 +83,7 @@ def decode_base64_runs(text: str) -> Iterator[tuple[str, str]]:
 
 
 def decode_wrapped_base64(text: str) -> Iterator[tuple[str, str]]:
-    """As `decode_base64_runs`, for base64 that is wrapped over lines, as in mails and key files."""
+    """Like `decode_base64_runs`, for base64 that is wrapped over lines, as in mails and key files."""
     if not _BREAK.search(text):
         return
     for found in _BROKEN.finditer(text):
@@ -102,7 +102,7 @@ def _decoded(run: str) -> Iterator[str]:
 
 
 def _stretches(data: bytes, shortest: int) -> Iterator[str]:
-    """Readable texts in some bytes: UTF-8 with a minimum number of bytes, and UTF-16."""
+    """Yields readable texts in bytes: UTF-8 of at least `shortest` bytes, and UTF-16."""
     for plain in _STRETCH.findall(data.decode("utf-8", "replace")):
         if len(plain.encode()) >= shortest:
             yield plain
@@ -127,5 +127,5 @@ def _unquoted(text: str) -> str:
 
 
 def _folded(text: str) -> str:
-    """The text with look-alike letters (such as full-width ones) as plain letters, and without invisible characters."""
+    """Returns the text with look-alike letters (e.g. full-width) as plain letters, without invisible characters."""
     return text if text.isascii() else unicodedata.normalize("NFKC", _UNSEEN.sub("", text))

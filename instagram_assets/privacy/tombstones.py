@@ -1,4 +1,4 @@
-"""Tombstones: keyed hashes of erased identifiers, which block these from being collected again.
+"""Tombstones: keyed hashes of erased identifiers, which prevent the erased data from being collected again.
 
 `<folder>/tombstones.jsonl` has a line for each identifier; hashes can only be computed with the key beside it, so the
 file alone reveals how much was erased and when, but not what.
@@ -30,14 +30,14 @@ _KINDS: tuple[IdentifierKind, ...] = ("account", "profile_id", "post_id", "short
 
 @dataclass(frozen=True)
 class Tombstones:
-    """Set of erased identifiers, stored as hashes by `key`; empty without a key."""
+    """Set of erased identifiers, stored as hashes computed with `key`; empty without a key."""
 
     key: bytes = b""
     hashes: frozenset[str] = frozenset()
 
     @property
     def patterns(self) -> None:
-        """Null: hashes cannot be searched for by patterns, only looked up word by word."""
+        """Null: identifiers known only as hashes can be looked up word by word, but not searched by patterns."""
 
     def __bool__(self) -> bool:
         return bool(self.hashes)
@@ -46,7 +46,7 @@ class Tombstones:
         return len(self.hashes)
 
     def has(self, kind: IdentifierKind, value: str | None) -> bool:
-        """Whether this identifier is erased; account names are compared ignoring case."""
+        """Whether an identifier is erased; account names are compared ignoring case."""
         if not value or not self.hashes:
             return False
         known = self._cache.get((kind, value))
@@ -57,7 +57,7 @@ class Tombstones:
         return known
 
     def scrub(self, text: str) -> str:
-        """The text with a pseudonym for every erased account name, where an account is meant."""
+        """Returns the text with erased account names replaced by pseudonyms, where an account is meant."""
         return replace_words(text, self._is_account, self._where_meant) if self.hashes else text
 
     def named(self, text: str) -> str:
@@ -65,7 +65,7 @@ class Tombstones:
         return self.scrub(replace_words(text, self._is_account, self._of_a_name)) if self.hashes else text
 
     def is_bare(self, name: str) -> bool:
-        """Whether a name that is an ordinary word was erased as a bare word, too."""
+        """Whether a name that is an ordinary word was erased even where nothing shows that an account is meant."""
         return _bare_mark(self.key, name) in self.hashes
 
     def _is_account(self, name: str) -> bool:
@@ -79,11 +79,11 @@ class Tombstones:
         return replacement_of_name(self.pseudonym(name), around)
 
     def mark(self, kind: IdentifierKind, value: str) -> str:
-        """The keyed hash of an identifier, as in the file of tombstones."""
+        """Returns the keyed hash of an identifier, as in the file of tombstones."""
         return _hash(self.key, kind, value)
 
     def pseudonym(self, name: str) -> str:
-        """The replacement of an erased account name; for a hashtag it begins with # as well."""
+        """Returns the pseudonym that replaces an erased account name; for a hashtag it begins with # too."""
         return f"#{self.pseudonym(name[1:])}" if name.startswith("#") else pseudonym(self.key, name, FORGOTTEN_PREFIX)
 
     @cached_property
@@ -92,7 +92,7 @@ class Tombstones:
 
 
 class LatestTombstones:
-    """Tombstones that are reloaded when their file changes, for long work during which an erasure may happen.
+    """Tombstones that are reloaded when their file changes, for long-running work during which data can be erased.
 
     All methods raise what `load_tombstones` raises.
     """
@@ -103,17 +103,17 @@ class LatestTombstones:
 
     @property
     def patterns(self) -> None:
-        """Null: hashes cannot be searched for by patterns, only looked up word by word."""
+        """Null: identifiers known only as hashes can be looked up word by word, but not searched by patterns."""
 
     def __bool__(self) -> bool:
         return bool(self._now())
 
     def has(self, kind: IdentifierKind, value: str | None) -> bool:
-        """Whether this identifier is erased; account names are compared ignoring case."""
+        """Whether an identifier is erased; account names are compared ignoring case."""
         return self._now().has(kind, value)
 
     def scrub(self, text: str) -> str:
-        """The text with a pseudonym for every erased account name, where an account is meant."""
+        """Returns the text with erased account names replaced by pseudonyms, where an account is meant."""
         return self._now().scrub(text)
 
     def named(self, text: str) -> str:
@@ -143,7 +143,7 @@ class LatestTombstones:
 
 
 def load_tombstones(folder: Path) -> Tombstones:
-    """The tombstones of a privacy folder; none where there is no such file.
+    """Returns the tombstones of a privacy folder; an empty set if there is no such file.
 
     Raises StorageError when they cannot be read, are damaged, or their key is missing: erased data could then be
     collected again.
@@ -162,14 +162,14 @@ def load_tombstones(folder: Path) -> Tombstones:
 
 
 def tombstone_key(folder: Path) -> Tombstones:
-    """The tombstones with their key, which is created if missing: to compute pseudonyms before an erasure."""
+    """Returns the tombstones with their key, created if missing, to compute pseudonyms before an erasure."""
     return Tombstones(load_key(folder, "tombstones"), frozenset(_read(folder / TOMBSTONES_FILE)))
 
 
 def add_tombstones(folder: Path, identifiers: Identifiers, day: date) -> int:
-    """Store tombstones of identifiers with the day; returns how many are new. Durable when it returns.
+    """Stores tombstones of identifiers with the day of the erasure; returns how many are new.
 
-    Raises StorageError when it cannot be written or the file is damaged.
+    Durable when it returns. Raises StorageError when the file cannot be written or is damaged.
     """
     key = load_key(folder, "tombstones")
     file = folder / TOMBSTONES_FILE
@@ -202,7 +202,7 @@ def _hash(key: bytes, kind: IdentifierKind, value: str) -> str:
 
 
 def _read(file: Path) -> dict[str, str]:
-    """The erasure day of each hash."""
+    """Returns the erasure day of each hash in the file."""
     try:
         lines = file.read_text("utf-8").splitlines()
     except FileNotFoundError:

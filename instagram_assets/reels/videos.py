@@ -24,8 +24,7 @@ from instagram_assets.media.never_download import WAS_FORGOTTEN
 from instagram_assets.media.store import MediaStore
 from instagram_assets.media.url_index import StoredMedia
 from instagram_assets.media.video_analysis import VideoFacts, poster, probe
-from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN as NOTHING
-from instagram_assets.privacy.forgotten_identifiers import Forgotten
+from instagram_assets.privacy.forgotten_identifiers import NOTHING_FORGOTTEN, Forgotten
 from instagram_assets.reels.instagram_session import read_session
 from instagram_assets.reels.url_refresh import UrlRefresher, UrlSource, check_instaloader
 from instagram_assets.settings import DownloadSettings, ReelSettings
@@ -74,7 +73,9 @@ class _Seen:
     reason: str | None = None
 
 
-def video_options(download: DownloadSettings, reels: ReelSettings, forgotten: Forgotten = NOTHING) -> DownloadOptions:
+def video_options(
+    download: DownloadSettings, reels: ReelSettings, forgotten: Forgotten = NOTHING_FORGOTTEN
+) -> DownloadOptions:
     """Returns the download options for videos: fewer at once and longer timeouts than for images."""
     options = DownloadOptions.of(download, forgotten)
     return replace(

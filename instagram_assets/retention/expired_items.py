@@ -1,4 +1,4 @@
-"""The items that retention deletes, one per file and table: listed first, applied later, and summed up for reports."""
+"""The items that retention deletes, one per file and table: listed first, then deleted, and summed up for reports."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ LANDING_PLACE, TABLES_PLACE, INBOX_PLACE, MEDIA_PLACE, MEDIA_ROWS_PLACE = (
 
 @dataclass(frozen=True)
 class RetentionLimits:
-    """The timestamps before which observations and media have expired; null keeps all."""
+    """Timestamps before which observations (`raw`) and media have expired; null if they are kept forever."""
 
     raw: datetime | None
     media: datetime | None
@@ -33,9 +33,9 @@ class RetentionLimits:
 class ExpiredItem:
     """Expired content of one file, or an expired file; `apply` deletes it, atomically and idempotently.
 
-    `what` is the table of the rows, or the kind of file. `rows` is the number of expired observations, records or
-    media, observed from `first` to `last`; where that is unknown, these are the times at which the file arrived, or
-    null. `bytes` is the size on disk.
+    `place` is the location in reports, `what` the table of the rows, or the kind of file. `rows` is the number of
+    expired observations, records or media, observed from `first` to `last`; if the observation times are unknown, these
+    are the times at which the file arrived, or null. `bytes` is the size on disk.
     """
 
     place: str
@@ -50,7 +50,7 @@ class ExpiredItem:
 
 @dataclass(frozen=True)
 class ExpiredTotal:
-    """The sum of expired items of one kind in one location, from the first to the last day (local dates)."""
+    """The sum of expired items of one location and kind; `first` and `last` are local dates."""
 
     place: str
     what: str
@@ -82,7 +82,7 @@ def retention_limits(settings: PrivacySettings, now: datetime) -> RetentionLimit
 
 
 def expired_totals(dues: Iterable[ExpiredItem], time_zone: ZoneInfo) -> list[ExpiredTotal]:
-    """Returns sums of expired items by location and kind, in order of first appearance; days are in the time zone."""
+    """Returns sums of expired items by location and kind, in order of first appearance; dates are in `time_zone`."""
     found: dict[tuple[str, str], list[ExpiredItem]] = {}
     for due in dues:
         found.setdefault((due.place, due.what), []).append(due)
@@ -98,7 +98,7 @@ def _total(place: str, what: str, parts: list[ExpiredItem], time_zone: ZoneInfo)
 
 
 def apply_each(dues: Iterable[ExpiredItem]) -> Iterator[ExpiredItem]:
-    """Applies each item and yields it afterwards."""
+    """Deletes each item's content with its `apply`, and yields the item afterwards."""
     for due in dues:
         due.apply()
         yield due

@@ -1,8 +1,8 @@
 """Retention in the landing zone: deletes rows of imported files by the time at which they were observed.
 
-Of a file whose rows have all expired only the hash is kept, so that it is not imported again. Every intermediate state
-is readable: first the manifest says that sizes are unknown, or that nothing is left; then tables are replaced or
-deleted; last the manifest describes the result.
+If all rows of a file have expired, only its hash is kept, so that it is not imported again. Every intermediate state is
+readable: first the manifest is rewritten without sizes, or without content; then tables are replaced or deleted; last
+the manifest is written with the new counts.
 """
 
 from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ _MOMENT = "observed_at"
 
 @dataclass(frozen=True)
 class ExpiredRows:
-    """The expired rows of one table of a landed file: their number out of all, observed from `first` to `last`."""
+    """The expired rows of one table of a landed file: `past` of its `rows`, observed from `first` to `last`."""
 
     table: str
     past: int
@@ -67,7 +67,7 @@ class ExpiredFile:
 
 
 def expired_files(lake: UPath, before: datetime) -> Iterator[ExpiredFile]:
-    """Yields the landed files with rows observed before a timestamp, except those that are not materialized yet."""
+    """Yields the landed files with rows observed before a timestamp, except files not materialized yet."""
     waiting = {file.sha256 for file in pending_files(lake)}
     for sha256, names in sorted(manifest_versions(lake).items()):
         if sha256 in waiting or (file := read_manifest(lake, names[-1])) is None or file.is_past:
@@ -115,9 +115,10 @@ def _parts(lake: UPath, file: LandedFile, before: datetime) -> Iterator[ExpiredR
 
 
 def _moments(path: UPath, before: datetime) -> tuple[Any, int, int] | None:
-    """Returns the observation times of a table's expired rows, its total rows and bytes; null if none has expired.
+    """Returns (observation times of a table's expired rows, its total rows, its bytes).
 
-    Row groups whose statistics show no expired rows are not read. Raises StorageError.
+    Null if the file is missing or its statistics show no expired rows; row groups without expired rows are not read.
+    Raises StorageError.
     """
     import pyarrow.parquet as pq
 
@@ -154,7 +155,7 @@ def _is_open(file: LandedFile) -> bool:
 
 
 def _take(lake: UPath, name: str, superseded: Sequence[str], before: datetime) -> None:
-    """Delete the rows of a landed file that were observed before a timestamp."""
+    """Deletes the rows of the landed file `name` that were observed before a timestamp, and superseded versions."""
     spool = spool_folder(lake)
     try:
         with folder_lock(spool):
@@ -178,7 +179,7 @@ def _take(lake: UPath, name: str, superseded: Sequence[str], before: datetime) -
 
 
 def _only_known(file: LandedFile, before: datetime) -> LandedFile:
-    """Returns a manifest with the file's hash and no content: file names contain account names, too."""
+    """Returns a manifest with the file's hash and no other content, since file names contain account names, too."""
     return LandedFile(
         file="",
         sha256=file.sha256,
@@ -197,7 +198,7 @@ def _only_known(file: LandedFile, before: datetime) -> LandedFile:
 
 
 def _shorten(lake: UPath, look: ExpiredFile, before: datetime) -> set[str]:
-    """Replace the tables that have expired rows; returns the names of the tables that still have rows."""
+    """Replaces the tables that have expired rows; returns the names of the tables that still have rows."""
     open_ended = replace(look.file, past_before=before, sizes={}, checksums={})
     write_manifest(lake, open_ended)
     for part in look.parts:
@@ -208,7 +209,7 @@ def _shorten(lake: UPath, look: ExpiredFile, before: datetime) -> set[str]:
 
 
 def _rewrite(path: UPath, table: str, before: datetime) -> None:
-    """Rewrite a table without its expired rows, batch by batch."""
+    """Rewrites a table without its expired rows, batch by batch."""
     import pyarrow.parquet as pq
 
     schema = LANDING_CONTRACTS[table].schema
@@ -239,7 +240,7 @@ def _has_dictionary(parquet: Any, name: str) -> bool:
 
 
 def _as_it_is(lake: UPath, file: LandedFile) -> LandedFile:
-    """Returns a file's manifest, recomputed from its tables."""
+    """Returns a file's manifest with counts, sizes and checksums recomputed from its tables."""
     counts: dict[str, int] = {}
     sizes: dict[str, int] = {}
     checksums: dict[str, int] = {}
@@ -277,7 +278,7 @@ def _counted(days: list[Any]) -> dict[str, int]:
 
 
 def _leftovers(lake: UPath, before: datetime) -> Iterator[ExpiredItem]:
-    """Yields tables of fully expired files, and old tables without a manifest (last modified before the limit)."""
+    """Yields tables of fully expired files, and tables without a manifest last modified before the limit."""
     waiting = {file.sha256 for file in pending_files(lake)}
     known = manifest_versions(lake)
     past = {sha256 for sha256, names in known.items() if (file := read_manifest(lake, names[-1])) and file.is_past}

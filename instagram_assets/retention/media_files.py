@@ -1,7 +1,7 @@
-"""Retention of images and videos: deletes a file once every post that shows it was last observed too long ago.
+"""Retention of images and videos: a file expires when all posts that show it were last observed before the limit.
 
-The order is: rows that refer to it, its URLs in the index, the file, and its thumbnail. If killed, the next run finds
-the rest. Results of an image search are kept with their search.
+Deletion order: rows that refer to the file, its URLs in the index, the file, its thumbnail. If killed in between, the
+next run deletes the rest. Images found by an image search are kept as long as the search.
 """
 
 import os
@@ -39,8 +39,8 @@ _PATHS = {"images": ("path",), "reel_videos": ("path", "poster")}
 def expired_media(media: Path, lake: UPath, before: datetime, small: Path | None = None) -> Iterator[ExpiredItem]:
     """Yields the expired files in the media folder, and before them the rows that refer to them.
 
-    A file without rows expires by its modification time. `small` is the folder of thumbnails: those of deleted and of
-    missing files expire. Raises StorageError for a damaged table.
+    A file without rows expires by its modification time. `small` is the folder of thumbnails: thumbnails of deleted or
+    missing images expire too. Raises StorageError for a damaged table.
     """
     last, held = _last_shown(lake), _held(lake)
     past: dict[str, list[tuple[Path, datetime]]] = {}
@@ -70,7 +70,7 @@ def _files(media: Path, lake: UPath, past: Mapping[str, list[tuple[Path, datetim
 
 
 def _thumbnails(media: Path, small: Path, past: Collection[str]) -> Iterator[ExpiredItem]:
-    """Yields the thumbnails whose image expires in this run, or no longer exists."""
+    """Yields the thumbnails whose image expires in this run, or does not exist any more."""
     gone: dict[Path, list[Path]] = {}
     for path in without_picture(small, media, past):
         gone.setdefault(path.parent, []).append(path)
@@ -80,7 +80,7 @@ def _thumbnails(media: Path, small: Path, past: Collection[str]) -> Iterator[Exp
 
 
 def _last_shown(lake: UPath) -> dict[str, datetime]:
-    """Returns when each file was last observed in a post, by its hash."""
+    """Returns the time at which each media file (by hash) was last observed in a post."""
     last: dict[str, datetime] = {}
     for tables in months(lake, list(_READ), _READ):
         posts = tables["posts"]
@@ -93,7 +93,7 @@ def _last_shown(lake: UPath) -> dict[str, datetime]:
 
 
 def _shown(tables: dict[str, pa.Table]) -> Iterator[tuple[str, str]]:
-    """Yields pairs of a post's id and the hash of a file that it shows."""
+    """Yields pairs of a post's id and the hash of an image or video in it."""
     images, videos = tables["images"], tables["reel_videos"]
     yield from zip(images["post_id"].to_pylist(), images["image_id"].to_pylist(), strict=True)
     for row in videos.to_pylist():
@@ -114,7 +114,7 @@ def _stored(media: Path) -> Iterator[Path]:
 
 
 def _rows(lake: UPath, last: Mapping[str, datetime]) -> Iterator[ExpiredItem]:
-    """Yields the rows that refer to expired files; `last` maps each hash to the last observation."""
+    """Yields the table rows that refer to expired files; `last` maps each file's hash to its last observation."""
     past = pa.array(last, pa.string())
     for name, columns in _PATHS.items():
         for path in files(lake, name):
@@ -144,12 +144,12 @@ def _speaks_of(rows: pa.Table, columns: Iterable[str], past: pa.Array) -> Any:
 
 
 def _is_of(paths: Any, past: pa.Array) -> Any:
-    """Whether each path below the media folder has one of these hashes; a path is two digits, a slash and the hash."""
+    """Returns a mask of the paths whose hash is in `past`; a path is two hex digits, a slash and the hash."""
     return compute.is_in(compute.utf8_slice_codeunits(paths, 3, 67), value_set=past)
 
 
 def _said(name: str, past: pa.Array, rows: pa.Table) -> pa.Table:
-    """Returns the rows, with a reason and no path where their file has expired."""
+    """Returns the rows of table `name`, with null path and a reason if their file (hash in `past`) has expired."""
     texts = rows.schema.field("reason").type
     for column in _PATHS[name]:
         gone = _is_of(rows[column], past)
@@ -163,7 +163,7 @@ def _said(name: str, past: pa.Array, rows: pa.Table) -> pa.Table:
 
 
 def _remove(media: Path, paths: Sequence[Path]) -> None:
-    """Remove the URLs of files from the index, then delete the files."""
+    """Removes the URLs of files from the index, then deletes the files."""
     if (media / _INDEX).exists():
         index = UrlIndex(media / _INDEX)
         try:

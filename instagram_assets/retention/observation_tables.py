@@ -1,4 +1,4 @@
-"""Deletes expired observations from the lake's tables, by the time of observation; what was derived from them stays."""
+"""Retention in the lake's tables: deletes observations by time of observation; data derived from them is kept."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -20,9 +20,9 @@ RowsChange = Callable[[pa.Table], pa.Table]
 
 
 def replace_rows(path: UPath, name: str, change: RowsChange) -> None:
-    """Replace the rows of one file of an asset by the result of `change`; a missing file stays missing.
+    """Replaces the rows of one file of an asset by the result of `change`; a missing file is not created.
 
-    On an object store `change` may be called again. Raises StorageError for damage, or when the disk refuses.
+    In an object store `change` can be called more than once. Raises StorageError for damage, or when the disk refuses.
     """
     nothing = contract_of(name).empty()
     with alone(path.parent):
@@ -35,10 +35,10 @@ _MOMENT = "observed_at"
 
 
 def expired_observations(lake: UPath, before: datetime, days: Days) -> Iterator[ExpiredItem]:
-    """Yields the expired rows in the tables of observations, bad records and imported files.
+    """Yields the expired rows in the tables of observations, of bad records and of imported files.
 
-    The last two follow the landing zone, as it is or as it will be after this run. `days` are the lake's first and
-    last.
+    The tables of bad records and imported files follow the landing zone, in its state after this run. `days` are the
+    first and last day of the lake.
     """
     for name in OBSERVATION_TABLES:
         for path in files(lake, name):
@@ -58,7 +58,7 @@ def _since(before: datetime, rows: pa.Table) -> pa.Table:
 
 
 def _of_files(lake: UPath, before: datetime, days: Days) -> Iterator[ExpiredItem]:
-    """Yields the rows of `quarantine` and `landed_files` about files that lost rows, or will."""
+    """Yields the rows of `quarantine` and `landed_files` about files whose landing rows are or will be deleted."""
     newest = (read_manifest(lake, names[-1]) for names in manifest_versions(lake).values())
     shortened = [file for file in newest if file and file.past_before]
     due = list(expired_files(lake, before))

@@ -1,9 +1,9 @@
 """Retention: finds and deletes observations and media that are older than the limits in the settings.
 
 Age is counted from `observed_at`, the time of collection, not of posting. Observations are deleted from the landing
-zone, from the tables of observations and from `inbox/done`; media from their folder. Derived data stays: posts, words,
-captions, labels, also when a partition is recomputed. The lake records the retention horizon before the first deletion.
-After a kill, a repeated call finds the rest.
+zone, from the tables of observations and from `inbox/done`; media from their folder. Derived data (posts, words,
+captions, labels) is kept, even if a partition is recomputed. The lake records the retention horizon before the first
+deletion. After a kill, a repeated call deletes the rest.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,10 +30,9 @@ from instagram_assets.storage.retention_horizon import move_horizon
 
 @dataclass(frozen=True)
 class RetentionResult:
-    """The deleted items, or those to delete.
+    """The deleted items, or in a preview the items to delete, summed up by location and kind.
 
-    `waiting` is the number of landed files with expired rows that are not materialized yet; they are kept until they
-    are.
+    `waiting` is the number of landed files with expired rows that are kept because they are not materialized yet.
     """
 
     limits: RetentionLimits
@@ -64,9 +63,9 @@ class RetentionResult:
 
 
 def preview_retention(lake: UPath, settings: Settings, limits: RetentionLimits, days: Days) -> RetentionResult:
-    """Returns what would be deleted now; nothing is changed.
+    """Returns what a retention run would delete now; nothing is changed.
 
-    `days` are the lake's first and last. Raises StorageError for damage.
+    `days` are the first and last day of the lake. Raises StorageError for damage.
     """
     return RetentionResult(
         limits, expired_totals(_dues(lake, settings, limits, days), settings.zone), _waiting(lake, limits)
@@ -81,9 +80,9 @@ def apply_retention(
     now: datetime,
     on_progress: Callable[[ExpiredItem], object] | None = None,
 ) -> RetentionResult:
-    """Delete what has expired, and return what was deleted; `on_progress` is called after each item.
+    """Deletes expired data and returns what was deleted; `on_progress` is called after each item.
 
-    Raises StorageError when the disk refuses, or a table is damaged: what was deleted before stays deleted.
+    Raises StorageError when the disk refuses, or a table is damaged; items deleted before are not restored.
     """
     done: list[ExpiredItem] = []
     for due in _dues(lake, settings, limits, days):

@@ -1,4 +1,7 @@
-"""Retention of imported source files: deletes each once all its rows have expired, others by time of arrival."""
+"""Retention of imported source files: deletes a file once all its rows have expired.
+
+Files that were never imported expire by their time of arrival.
+"""
 
 import os
 import shutil
@@ -26,10 +29,11 @@ _GOING = ".past."
 
 
 def expired_source_files(inbox: Path, lake: UPath, before: datetime) -> Iterator[ExpiredItem]:
-    """Yields the expired files in `done` and `rejected`; files that wait in the inbox stay.
+    """Yields the expired files in `done` and `rejected`; files that wait in the inbox are kept.
 
-    A landed file expires when all of its records have, a folder when all its landed files have. Files that never landed
-    expire by the time at which they were put there. Files are identified by their hash, so all are read.
+    A landed file expires when all its records have expired, a folder when all its landed files have. Files that were
+    never landed expire by the time at which they were moved there. Files are identified by their hash, so all of them
+    are read.
     """
     past, known = _past_hashes(lake, before)
     for folder in (inbox / DONE, inbox / REJECTED):
@@ -52,9 +56,9 @@ def expired_source_files(inbox: Path, lake: UPath, before: datetime) -> Iterator
 
 
 def _past_hashes(lake: UPath, before: datetime) -> tuple[dict[str, Moments], set[str]]:
-    """Returns the hashes of fully expired files with their first and last observation, and of all landed files.
+    """Returns (hash of each fully expired file → its first and last observation times, hashes of all landed files).
 
-    Only as long as a file has records are its times known.
+    The times are empty if the records of the file are deleted already.
     """
     known = manifest_versions(lake)
     past: dict[str, Moments] = {
@@ -69,7 +73,7 @@ def _past_hashes(lake: UPath, before: datetime) -> tuple[dict[str, Moments], set
 
 
 def _entries(folder: Path) -> Iterator[Path]:
-    """Yields the entries of a folder, without the sidecar files that belong to other entries."""
+    """Yields the entries of a folder, without the sidecar files of other entries."""
     names = sorted(os.listdir(folder)) if folder.is_dir() else []
     for name in names:
         about = next((name.removesuffix(ending) for ending in _NOTES if name.endswith(ending)), name)
@@ -78,7 +82,7 @@ def _entries(folder: Path) -> Iterator[Path]:
 
 
 def _files_of(entry: Path) -> list[Path]:
-    """Returns the file itself, or the files of a folder; links are not followed."""
+    """Returns `[entry]` for a file, or all files below a folder; links are not followed."""
     if entry.is_symlink() or not entry.is_dir():
         return [entry] if entry.is_file() else []
     found = (Path(parent, name) for parent, _, names in os.walk(entry) for name in names)
@@ -86,7 +90,7 @@ def _files_of(entry: Path) -> list[Path]:
 
 
 def _put_there(entry: Path) -> datetime:
-    """Returns when an entry was moved to its folder, by its change time (ctime)."""
+    """Returns the time at which an entry was moved into its folder (its ctime)."""
     return datetime.fromtimestamp(entry.lstat().st_ctime, UTC)
 
 
@@ -101,7 +105,7 @@ def _due(folder: Path, path: Path, moments: Moments) -> ExpiredItem:
 
 
 def _remove(folder: Path, path: Path) -> None:
-    """Delete a file or folder with its sidecar files; missing ones are no error."""
+    """Deletes a file or folder with its sidecar files; no error if they are missing."""
     try:
         with folder_lock(folder):
             if path.is_dir() and not path.is_symlink():

@@ -215,7 +215,7 @@ def _flags(options: SearchSettings) -> Iterator[str]:
 
 @contextmanager
 def _our_errors() -> Generator[None]:
-    """Context manager that converts Selenium's exceptions to this package's; errors of our JavaScript are unchanged."""
+    """Context manager that converts Selenium's exceptions to this package's, except errors in the JavaScript we run."""
     from selenium.common.exceptions import (
         InvalidSessionIdException,
         NoSuchWindowException,

@@ -35,7 +35,7 @@ def fetch_candidates(
     skip_dead = replace(options, skip_dead_hosts=True)
     originals = download_all(_requests(rows, "url"), store, skip_dead, on_progress)
     failed = {outcome.key: outcome for outcome in originals if outcome.status != "ok"}
-    # The thumbnail of an erased image shows the same picture.
+    # The thumbnail of an image erased on request must not be downloaded either.
     second = [
         row
         for row in rows
@@ -51,7 +51,7 @@ def _requests(rows: Sequence[Mapping[str, Any]], column: str) -> list[MediaReque
 
 
 def _with_both_reasons(outcome: DownloadOutcome, failed: Mapping[Any, DownloadOutcome]) -> DownloadOutcome:
-    """Returns the outcome of a thumbnail, with the reason why the original failed added."""
+    """Returns the download outcome of a thumbnail, with the reason why the original failed added to its reason."""
     parts = [f"original: {failed[outcome.key].reason}", *([f"thumbnail: {outcome.reason}"] if outcome.reason else [])]
     return replace(outcome, reason="; ".join(parts))
 
@@ -68,7 +68,7 @@ def fetch_results(
 def images_table(
     outcomes: list[DownloadOutcome], request: SearchRequest, settings: Settings, on_progress: OnProgress | None = None
 ) -> pa.Table:
-    """The rows of `search_images`: each image with its measurements, and whether it passes this search's limits."""
+    """Returns the rows of `search_images`: each image's measurements, and whether it passes the search's limits."""
     from instagram_assets.vision.quality import measure_all, quality_store, rejection_reason
 
     media = settings.folder("media")

@@ -92,7 +92,7 @@ class BrowserSearch:
         try:
             return self._run(query, limit, on_progress)
         except BrowserDiedError:
-            pass  # the first time may be chance
+            pass  # the first crash can be accidental: try once more
         try:
             return self._run(query, limit, on_progress)
         except BrowserDiedError as error:

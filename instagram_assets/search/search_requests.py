@@ -122,7 +122,7 @@ def without_forgotten(hits: Sequence[SearchHit], forgotten: Forgotten) -> list[S
 
 
 def search_name(text: str) -> str:
-    """Returns the folder name for a search: the query itself if it is short and only words, else a slug with a hash.
+    """Returns the folder name for a search: the query itself if it is short and has only words, else a slug with hash.
 
     Never a path: it contains no dots, slashes or punctuation.
     """

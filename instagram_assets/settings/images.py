@@ -74,6 +74,13 @@ class QualitySettings(SettingsSection):
     near_duplicate_bits: int = Field(
         default=6, ge=0, le=32, description="Near-duplicates differ in at most this many of the 64 bits of their hashes"
     )
+    near_duplicate_view_bits: int = Field(
+        default=45,
+        ge=0,
+        le=128,
+        description="Of an account's day also images are near-duplicates of which one is the other cropped, bordered, "
+        "rotated a little or mirrored: at most this many of the 256 bits of such hashes differ; 0: not searched",
+    )
     only_passed: bool = Field(default=True, description="Caption and embed only the images that pass")
     num_workers: int = Field(default=2, ge=1, le=64, description="Threads that read, decode and measure images")
 

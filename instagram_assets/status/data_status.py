@@ -1,4 +1,4 @@
-"""The status of a data folder: rows in and out of each table, what was left out and why, files, and the age model.
+"""The status of a data folder: input and output rows of each table, rows left out and why, files, and the age model.
 
 Row counts come from Parquet footers; only files with rows that are not `ok` have their `status` and `reason` read.
 """

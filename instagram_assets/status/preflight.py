@@ -15,7 +15,7 @@ MODEL_STAGES = ("captions", "embeddings")
 
 
 def missing_models(settings: Settings) -> dict[str, str]:
-    """Enabled stages whose models are not on this machine, each with the reason; no model is loaded."""
+    """Enabled stages whose models are not on this machine, mapped to the reason; no model is loaded."""
     models, pictures = named_models(settings), settings.download.download_images
     wanted = {
         "captions": ["captions", *(["embeddings"] if settings.captions.use_scoring else [])],

@@ -72,7 +72,7 @@ def is_damage(error: sqlite3.Error) -> bool:
 
 
 def damaged_database(path: Path, error: object) -> StorageError:
-    """The error for a corrupt Dagster database: what to do, and what is lost."""
+    """Create the error for a corrupt Dagster database; its message says what to do and what is lost."""
     where = f"{shlex.quote(str(path))}*"
     return StorageError(
         f"{path}: this database of Dagster is damaged ({error}). The lake and the datasets are whole: they do not lie "

@@ -1,1 +1,1 @@
-"""Storage of tables and files with atomic writes: the lake, the feature store, and Dagster's databases."""
+"""Storage with atomic writes: the lake's tables, the feature store, locks, and Dagster's databases."""

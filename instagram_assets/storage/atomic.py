@@ -1,7 +1,7 @@
 """Atomic and durable file writes.
 
-The recipe is restic's and SQLite's: write beside the final name, fsync, rename, fsync the folder. Object stores publish
-an object when it is closed, so there a plain write is enough.
+As in restic and SQLite: write a temporary file in the same folder, fsync it, rename it to the final name, fsync the
+folder. An object store publishes an object only when its upload is complete, so there a plain write is atomic.
 """
 
 import errno
@@ -49,12 +49,12 @@ def write_atomic(
     sweep_folder: bool = True,
     private: bool = False,
 ) -> None:
-    """Create or replace the file `path` atomically with what `write` writes.
+    """Create or replace the file `path` atomically with the bytes that the callback `write` writes.
 
-    With `sync_folder=False` the caller syncs the folders itself, new parents too, once for many files; with
-    `sweep_folder=False` it has swept them itself, which costs a listing of the folder; with `private` only this user
-    may read it. Until the new file is complete the old one stays. Temporary files of dead processes are removed. Raises
-    StorageError when the disk refuses.
+    Until the new file is complete the old one is kept. With `sync_folder=False` the caller fsyncs the folder and new
+    parent folders itself, once for many files. The file's temporary files of dead processes are removed, except with
+    `sync_folder=False` or `sweep_folder=False` (it costs a listing of the folder). With `private` only the current user
+    can read the file. Raises StorageError on an I/O error.
     """
     target = UPath(path)
     try:
@@ -88,31 +88,31 @@ def _for_owner(path: str, flags: int) -> int:
 
 
 def refusal(path: UPath | Path, error: OSError) -> StorageError:
-    """Returns the error for a file or folder that could not be written, with a remedy."""
+    """Returns the StorageError, with a remedy, for a file or folder that could not be written."""
     reason = os.strerror(error.errno) if error.errno else str(error)
     name = str(path).encode("utf-8", "replace").decode()
     return StorageError(f"{name}: cannot be written ({reason}). {remedy(error)}, then run again.")
 
 
 def remedy(error: OSError) -> str:
-    """Returns a remedy for an error of the operating system, without a full stop."""
+    """Returns what the user can do about an error of the operating system, as a phrase without a full stop."""
     return _REMEDIES.get(error.errno or 0, "Free space or fix access")
 
 
 def temporary_beside(final: Path) -> Path:
-    """Returns the name of a temporary file in the same folder, which contains the host and the process."""
+    """Returns a unique temporary path in the folder of `final`; its name contains the host and the process id."""
     return final.parent / f".{_stem(final)}.{_host()}.{os.getpid()}.{uuid.uuid4().hex}.tmp"
 
 
 def shortened(name: str, limit: int) -> str:
-    """Returns a file name cut to at most `limit` bytes, between two characters."""
+    """Returns a file name cut to at most `limit` bytes, never inside a character."""
     while name and len(os.fsencode(name)) > limit:
         name = name[:-1]
     return name
 
 
 def _stem(final: Path) -> str:
-    """Returns the prefix of a file's temporary files, short enough to leave room for the rest."""
+    """Returns the first part of the names of a file's temporary files, short enough for a name of 255 bytes."""
     name = os.fsencode(final.name)
     if len(name) <= _LONGEST_STEM:
         return final.name
@@ -120,12 +120,12 @@ def _stem(final: Path) -> str:
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a name is one that `temporary_beside` gives."""
+    """Whether a file name has the form that `temporary_beside` creates."""
     return _TEMPORARY.match(name) is not None
 
 
 def make_folder(folder: Path, *, sync: bool = True) -> None:
-    """Create a folder and its missing parents; with `sync` they survive a power cut."""
+    """Create a folder and its missing parents; with `sync` they are durable on return."""
     missing: list[Path] = []
     while not folder.is_dir():
         missing.append(folder)
@@ -137,7 +137,7 @@ def make_folder(folder: Path, *, sync: bool = True) -> None:
 
 
 def sync_folders(folders: Iterable[Path]) -> None:
-    """Sync folders to disk, so that added and removed names survive a power cut."""
+    """Fsync folders, so that added and removed file names survive a power cut."""
     for folder in folders:
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -159,7 +159,7 @@ def remove_durably(path: UPath | Path) -> bool:
 
 
 def sweep(folder: Path) -> int:
-    """Remove temporary files of dead local processes below `folder`; returns their number."""
+    """Remove the temporary files of dead processes of this host below `folder`; returns their number."""
     return sum(
         _remove_if_dead(Path(parent, name))
         for parent, _, names in os.walk(folder)
@@ -169,7 +169,7 @@ def sweep(folder: Path) -> int:
 
 
 def sweep_in(folder: Path) -> int:
-    """Like `sweep`, without subfolders."""
+    """Like `sweep`, for the files directly in the folder."""
     try:
         return sum(_remove_if_dead(folder / name) for name in os.listdir(folder) if _TEMPORARY.match(name))
     except FileNotFoundError:
@@ -177,13 +177,13 @@ def sweep_in(folder: Path) -> int:
 
 
 def sweep_beside(final: Path) -> None:
-    """Remove temporary files that dead local processes left of one file."""
+    """Remove the temporary files of one file, `final`, that dead processes of this host have left."""
     for leftover in final.parent.glob(f".{glob.escape(_stem(final))}.*.tmp"):
         _remove_if_dead(leftover)
 
 
 def _remove_if_dead(path: Path) -> bool:
-    """Remove a temporary file if its local process is dead; returns whether it was removed."""
+    """Remove a temporary file if its process was on this host and is dead; returns whether it was removed."""
     owner = _TEMPORARY.match(path.name)
     if not owner or owner["host"] != _host() or _alive(int(owner["pid"])):
         return False

@@ -1,7 +1,7 @@
-"""DuckDB connections over the lake: a sandboxed connection sees only the tables that it is given.
+"""Sandboxed DuckDB connections over the lake: SQL can use only the tables that are passed to the connection.
 
-Files are read by our own readers, which verify them and support every kind of lake; DuckDB gets record batches, and
-writes only the files to which it spills what does not fit into memory.
+Parquet files are read by the lake's own readers, which verify checksums and support object stores; DuckDB gets record
+batches, and writes only temporary files for data that do not fit into memory.
 """
 
 import tempfile
@@ -25,14 +25,14 @@ _MEMORY = "512MB"
 
 
 class Query(Protocol):
-    """A function from SQL, with `$1`, `$2`, … for the parameters, to a table of rows."""
+    """A function that runs an SQL query, with `$1`, `$2`, … for its parameters, and returns the rows."""
 
     def __call__(self, sql: str, *values: Any) -> pa.Table: ...
 
 
 @dataclass
 class Source:
-    """The files of a table; DuckDB reads them from the beginning for each query that uses the table."""
+    """The Parquet files of a lake table as an Arrow stream, which DuckDB reads again for each query."""
 
     table: str
     columns: Sequence[str]
@@ -56,7 +56,7 @@ class Source:
 
 @contextmanager
 def connected(what: str, sources: Mapping[str, Source]) -> Generator[Query]:
-    """Context manager that yields a DuckDB query function for these tables; `what` names the caller in errors."""
+    """Context manager that yields a query function over these tables; `what` names the caller in error messages."""
     import duckdb
 
     with tempfile.TemporaryDirectory(prefix="instagram_assets-sql-") as folder:
@@ -90,7 +90,7 @@ def _run(
     sql: str,
     values: Sequence[Any],
 ) -> pa.Table:
-    """Returns the rows of one statement. Errors of our own readers are raised unchanged, not as DuckDB errors."""
+    """Returns the rows of one SQL statement; errors of the lake's readers are raised unchanged."""
     import duckdb
 
     try:

@@ -1,17 +1,16 @@
 """Dagster's event log in SQLite, optimized for runs over many partitions: each event of a partition is stored once.
 
-Stock SQLite storage commits four times per event and stores each asset event twice, which makes the log the main cost
-of a run over many partitions. Here events of partitions (`cells`) are in the index only, a batch of them in one
-transaction, and the run's own log has one summary per asset. Dagster passes events in batches when
+Stock SQLite storage commits four times per event and stores each asset event twice, which makes the event log the main
+cost of a run over many partitions. Here the events of partitions (`cells`) are stored in the index database only, in
+one transaction per batch, and the run's own log has one summary per asset. Dagster passes events in batches if
 DAGSTER_EVENT_BATCH_SIZE is set. Every query about partitions returns what stock storage returns, from the index.
-Intended differences: the log of a run has one event per asset and type; planned events of more than HANDFUL partitions
-are one event, with the subset; materializations of more than HANDFUL partitions have less metadata, and their tags are
-in the events only.
+Intended differences: the log of a run has one event per asset and event type; the planned events of more than HANDFUL
+partitions are one event, with the subset of partitions; the materializations of more than HANDFUL partitions have less
+metadata, and their tags are stored in the events only.
 
-In the table, rows of partitions have no step key and summaries in a run's log no asset key; so one database can hold
-both.
+Rows of partitions have no step key, and summaries in a run's log have no asset key; so one database can hold both.
 
-Written against dagster 1.13.27. What is private there and used here and in `event_log_plans`: `_event_to_row`,
+Written against dagster 1.13.27. Private names of Dagster used here and in `event_log_plans`: `_event_to_row`,
 `_store_asset_event_tags`, `_store_asset_event`, `_get_assets_details`, `_add_assets_wipe_filter_to_query` and
 `SqlEventLogStorageTable`.
 """
@@ -80,11 +79,11 @@ make_first_objects()  # every process that plans or makes a run has this log
 
 
 class CellEventLog(SqlEventLogStorage):
-    """Mixin for Dagster's event log storage, optimized for runs over many partitions; precedes a stock storage."""
+    """Mixin, optimized for runs over many partitions, to be listed before a stock event log storage as base class."""
 
     @cached_property
     def _told(self) -> dict[_Told, tuple[int, CellCounts]]:
-        """The per-asset summaries of running steps: the row in the run's log, and the counts so far."""
+        """Run, step, asset and event type → (row id in the run's log, counts so far), for running steps."""
         return {}
 
     @property
@@ -92,7 +91,7 @@ class CellEventLog(SqlEventLogStorage):
         return True
 
     def store_event(self, event: EventLogEntry) -> None:
-        """Store one event; when a failed run ends, first store which partitions it did not make."""
+        """Store one event; before the end of a failed run, also planned events of its missing partitions."""
         if is_of_cells(event):
             self.store_event_batch([event])
             return
@@ -110,10 +109,10 @@ class CellEventLog(SqlEventLogStorage):
             logging.getLogger(__name__).exception(f"Which cells run {run_id} did not make could not be stored.")
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """Store events; the events of partitions are stored in one transaction.
+        """Store events; those of partitions in one transaction per run.
 
-        When this raises, Dagster stores each event again by itself. So the transaction of the shared database comes
-        before the run's own log: when it fails, nothing of it is there to be stored twice.
+        If this raises, Dagster stores each event again, one by one. So the transaction of the shared index database is
+        first, before the run's own log: if it fails, no event of the batch is stored yet, and none is stored twice.
         """
         cells: dict[str, list[EventLogEntry]] = defaultdict(list)
         for event in events:
@@ -147,7 +146,7 @@ class CellEventLog(SqlEventLogStorage):
         self._told.update({told: (ids[told], counts[told]) for told in entries if told[3] != PLANNED.value})
 
     def _insert_planned(self, events: Sequence[EventLogEntry]) -> None:
-        """Store planned events of failed partitions, without changing the rows of their assets."""
+        """Store planned events of a failed run's partitions, without changing their assets' rows in `asset_keys`."""
         if not events:
             return
         rows = [{**self._event_to_row(event), "step_key": None} for event in events]
@@ -161,9 +160,10 @@ class CellEventLog(SqlEventLogStorage):
         many: Sequence[Sequence[EventLogEntry]],
         entries: Mapping[_Told, EventLogEntry],
     ) -> dict[_Told, int]:
-        """Store events of partitions in one transaction, with the run log's entries if they are in the same database.
+        """Store the events of partitions in one transaction; with a single database the run log's `entries` too.
 
-        `many` are materializations of more than HANDFUL partitions, asset by asset; their tags are in the events alone.
+        `many` are lists of materializations of more than HANDFUL partitions, one list per asset, whose tags are stored
+        in the events only; `few` are all other events. Returns the row ids of the stored entries.
         """
         insert = sa.insert(SqlEventLogStorageTable)
         with_id = insert.returning(LOG.id, sort_by_parameter_order=True)
@@ -184,7 +184,7 @@ class CellEventLog(SqlEventLogStorage):
             return {} if self.is_run_sharded else self._tell(connection, entries)
 
     def _tell(self, connection: sa.Connection, entries: Mapping[_Told, EventLogEntry]) -> dict[_Told, int]:
-        """Add summaries to the log of their run, replacing the earlier summary of the same asset and type.
+        """Insert summaries into the run's log, replacing the earlier summary of the same asset and event type.
 
         The new row is inserted before the old one is deleted, so that its id is higher and readers of the log see it.
         """
@@ -219,7 +219,8 @@ class CellEventLog(SqlEventLogStorage):
     def get_asset_keys_for_run(self, run_id: str, of_type: _Kinds = None) -> Set[AssetKey]:
         """Returns the assets in the events of a run.
 
-        An asset of many partitions counts as materialized only once its step succeeded: a re-execution retries others.
+        An asset of many partitions counts as materialized only if its step succeeded, so that a re-execution from
+        failure runs the step again.
         """
         of_run = (LOG.run_id == run_id, is_of_type(of_type))
         named = sa.select(LOG.asset_key).distinct().where(*of_run, LOG.asset_key.is_not(None), sa.not_(IN_INDEX_ONLY))
@@ -255,14 +256,14 @@ class CellEventLog(SqlEventLogStorage):
         before_cursor: int | None = None,
         after_cursor: int | None = None,
     ) -> Mapping[str, Mapping[str, str]]:
-        """Returns the given tags of each partition's newest event, from the table of tags or from the events."""
+        """Returns the tags `tag_keys` of each partition's newest event, from the table of tags or the event."""
         chosen = (asset_key, event_type, tag_keys, asset_partitions, before_cursor, after_cursor)
         return newest_tags_of_many(self, *chosen) | dict(super().get_latest_tags_by_partition(*chosen))
 
     def get_updated_data_version_partitions(
         self, asset_key: AssetKey, partitions: Iterable[str], since_storage_id: int
     ) -> set[str]:
-        """Returns the partitions whose data version changed since an event."""
+        """Returns the partitions whose data version changed since the event with this id."""
         named = list(partitions)
         before = newest_versions(self, asset_key, named, LOG.id <= since_storage_id)
         now = newest_versions(self, asset_key, named, LOG.id > since_storage_id)
@@ -274,14 +275,14 @@ class CellEventLog(SqlEventLogStorage):
         filter_tags: Mapping[str, str] | None = None,
         filter_event_id: int | None = None,
     ) -> Sequence[Mapping[str, str]]:
-        """Returns the tags of each event of an asset, from the table of tags or from the events themselves."""
+        """Returns the tags of each event of an asset, from the table of tags or the event."""
         in_table = super().get_event_tags_for_asset(asset_key, filter_tags, filter_event_id)
         return [*in_table, *tags_of_many(self, asset_key, filter_tags or {}, filter_event_id)]
 
     def get_latest_asset_partition_materialization_attempts_without_materializations(
         self, asset_key: AssetKey, after_storage_id: int | None = None
     ) -> Mapping[str, tuple[str, int]]:
-        """Returns (run id, event id) by partition for those whose newest attempt is running, failed or was canceled."""
+        """Returns partition → (run id, event id), of partitions whose newest attempt is running, failed or canceled."""
         single = super().get_latest_asset_partition_materialization_attempts_without_materializations(
             asset_key, after_storage_id
         )

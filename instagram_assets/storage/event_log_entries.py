@@ -1,4 +1,4 @@
-"""Stored forms of partition events: a small entry per partition in the index, and one per asset in the run's log."""
+"""Stored forms of partition events: a small row per partition in the index, a summary per asset in the run's log."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence, Set
@@ -26,20 +26,20 @@ ROWS = "dagster/partition_row_count"
 
 
 class CellCounts(NamedTuple):
-    """The number of partitions of an asset that a step has reported so far, and their rows if the events have them."""
+    """The number of partitions of an asset that a step has reported so far, and their rows (null: unknown)."""
 
     cells: int = 0
     rows: int | None = None
 
     def and_also(self, entries: Sequence[EventLogEntry]) -> "CellCounts":
-        """Returns the sum with the partitions of more entries of the same asset and type."""
+        """Returns these counts plus those of more events of the same asset and event type."""
         rows = [count for entry in entries if (count := _rows(entry)) is not None]
         total = (self.rows or 0) + sum(rows) if rows or self.rows is not None else None
         return CellCounts(self.cells + sum(len(cells_of(entry)) for entry in entries), total)
 
 
 def is_of_cells(entry: EventLogEntry) -> bool:
-    """Whether an event concerns one partition, or many at once."""
+    """Whether an event is about a partition or a set of partitions."""
     if not entry.run_id:
         return False
     if made := materialization_of(entry):
@@ -51,7 +51,7 @@ def is_of_cells(entry: EventLogEntry) -> bool:
 
 
 def is_untouched(entry: EventLogEntry) -> bool:
-    """Whether an event is the materialization of a partition that had no rows and got none."""
+    """Whether an event is the materialization of a partition that had no rows before and has none now."""
     made = materialization_of(entry)
     return made is not None and UNTOUCHED in made.metadata
 
@@ -73,25 +73,25 @@ def cells_of(entry: EventLogEntry) -> Set[str]:
 
 
 def of_each_cell(entry: EventLogEntry) -> list[EventLogEntry]:
-    """Returns a planned event of a few partitions as one event for each; any other unchanged."""
+    """Returns a planned event of at most HANDFUL partitions as one event per partition; any other event unchanged."""
     if entry.get_dagster_event().partitions_subset is None or len(cells := cells_of(entry)) > HANDFUL:
         return [entry]
     return [planned(entry, cell) for cell in sorted(cells)]
 
 
 def planned(entry: EventLogEntry, cell: str | None) -> EventLogEntry:
-    """Returns a planned event for one partition of its asset; with None, for no particular one."""
+    """Returns a planned event for the partition `cell` of its asset; for no particular partition if `cell` is None."""
     event = entry.get_dagster_event()
     data = AssetMaterializationPlannedData(event.asset_materialization_planned_data.asset_key, partition=cell)
     return entry._replace(dagster_event=event._replace(event_specific_data=data))
 
 
 def lightened(entry: EventLogEntry) -> EventLogEntry:
-    """Returns a materialization without the metadata that is the same for its whole run and that nobody reads.
+    """Returns a materialization event without metadata that is equal for its whole run and never read.
 
-    The versions of its inputs are removed as well, unless its asset has a code version of its own. In a run of a
-    hundred partitions or more Dagster writes the newest version of any partition of the input there; without them the
-    UI compares timestamps to see whether a partition is out of date, which is right for each partition.
+    The tags with input versions are removed too, unless the asset has its own code version. In a run of a hundred
+    partitions or more Dagster stores the newest version of any partition of the input there; without them the UI
+    compares timestamps to see whether a partition is out of date, which is right for each partition.
     """
     event = entry.get_dagster_event()
     data = event.step_materialization_data
@@ -105,7 +105,7 @@ def lightened(entry: EventLogEntry) -> EventLogEntry:
 
 
 def kept_tags(made: dg.AssetMaterialization, run_id: str) -> dict[str, str]:
-    """Returns the tags that a materialization keeps in its compact form."""
+    """Returns the tags that `lightened` keeps: all, or without input versions if the asset has no own code version."""
     tags = made.tags or {}
     if tags.get(CODE_VERSION_TAG) != run_id:
         return dict(tags)
@@ -113,7 +113,7 @@ def kept_tags(made: dg.AssetMaterialization, run_id: str) -> dict[str, str]:
 
 
 def summary(newest: EventLogEntry, counted: CellCounts) -> EventLogEntry:
-    """Returns the entry of an asset in the run's log: the single event, or a summary of many."""
+    """Returns an asset's entry in the run's log: the event of a single partition unchanged, else a summary."""
     event = newest.get_dagster_event()
     key = event.asset_key
     if newest.dagster_event_type == PLANNED:
@@ -146,7 +146,7 @@ _Row = dict[str, Any]
 
 
 def rows_of_many(events: Sequence[EventLogEntry], row_of: Callable[[EventLogEntry], _Row]) -> Iterator[_Row]:
-    """Yields the database rows of many materializations of one asset by one step, each made compact by `lightened`.
+    """Yields the database rows of many materializations of one asset by one step, each shortened by `lightened`.
 
     `row_of` is the storage's own function from an event to its row.
     """

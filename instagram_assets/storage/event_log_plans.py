@@ -1,7 +1,8 @@
 """Planned events of many partitions: one row per asset during the run, then one row per failed partition.
 
-A run of many partitions is planned by one event per asset, which names all of them. While it runs they are in progress.
-When it fails, planned rows of single partitions are added like Dagster's own: pages show them as failed.
+For a run of many partitions Dagster stores one planned event per asset, with all its partitions; while the run lasts
+they are in progress. If it fails, planned events of single partitions are added as by stock Dagster, so that the UI
+shows these partitions as failed.
 """
 
 # pyright: reportPrivateUsage=false
@@ -24,7 +25,7 @@ OF_MANY = sa.and_(LOG.dagster_event_type == PLANNED.value, LOG.partition.is_(Non
 
 
 class Plan:
-    """A planned event: a run intends to materialize these partitions of an asset."""
+    """A planned event of many partitions: the intention of a run to materialize these partitions of an asset."""
 
     def __init__(self, storage_id: int, run_id: str, event: str) -> None:
         self.storage_id = storage_id
@@ -45,7 +46,7 @@ class Plan:
 
 
 def plans_of_run(storage: SqlEventLogStorage, run_id: str) -> list[Plan]:
-    """Returns the multi-partition plans of a run, except those of assets that were wiped since."""
+    """Returns the multi-partition plans of a run, except for assets that were wiped after the plan."""
     found = _plans(storage, LOG.run_id == run_id)
     keys = [plan.key for plan in found]
     return [
@@ -56,7 +57,7 @@ def plans_of_run(storage: SqlEventLogStorage, run_id: str) -> list[Plan]:
 
 
 def plans_of_asset(storage: SqlEventLogStorage, key: AssetKey, after: int | None = None) -> list[Plan]:
-    """Returns the multi-partition plans of an asset after an event, oldest first."""
+    """Returns the multi-partition plans of an asset with an event id above `after`, oldest first."""
     details = storage._get_assets_details([key])
     kept = sa.select(LOG.id).where(LOG.asset_key == key.to_string(), OF_MANY, LOG.id > (after or 0))
     return _plans(storage, LOG.id.in_(storage._add_assets_wipe_filter_to_query(kept, details, [key])))
@@ -75,10 +76,11 @@ def with_plans_of_many(
     attempts: Mapping[str, tuple[str, int]],
     after: int | None,
 ) -> dict[str, tuple[str, int]]:
-    """Returns (run id, event id) of partitions that were planned and not materialized: from `attempts` and from plans.
+    """Returns partition → (run id, event id) for partitions that were planned but not materialized.
 
-    A plan counts while its run goes on. Once that has ended, its failed partitions have rows of their own, and a
-    partition that failed before it no longer counts: its newest attempt did not fail.
+    They come from `attempts` (planned events of single partitions) and from multi-partition plans. A plan counts while
+    its run is in progress. After the run, its failed partitions have planned events of their own, and an earlier failed
+    attempt of a planned partition no longer counts: the newest attempt did not fail.
     """
     found = dict(attempts)
     plans = plans_of_asset(storage, key, after)
@@ -102,11 +104,11 @@ def _runs_going_on(instance: DagsterInstance | None) -> set[str]:
 
 
 def what_failed(storage: SqlEventLogStorage, instance: DagsterInstance | None, run_id: str) -> list[EventLogEntry]:
-    """Returns planned events for the partitions that a failed run was to materialize and did not.
+    """Returns planned events for the partitions that a failed run should have materialized but did not.
 
-    Which partitions an asset is to have follows from its upstream assets in the run: what they materialized, so a
-    partition without rows does not fail. For an asset without upstream assets in the run, all partitions of the plan
-    count. Partitions that were materialized or planned again since are left out.
+    An asset should have the partitions that its upstream assets in the run materialized; so a partition without rows
+    does not fail. For an asset without upstream assets in the run, these are all partitions of the plan. Partitions
+    that were materialized or planned again since are left out.
     """
     plans = plans_of_run(storage, run_id)
     if not plans:
@@ -131,7 +133,7 @@ def _settled(storage: SqlEventLogStorage, plan: Plan) -> set[str]:
 def _reached(
     storage: SqlEventLogStorage, instance: DagsterInstance | None, plans: Sequence[Plan]
 ) -> Callable[[str], Set[str]]:
-    """Returns a function from a step to the partitions that its upstream steps made; without these, all planned."""
+    """Returns a function from a step to the partitions that its upstream steps materialized; if none, all planned."""
     run_id = plans[0].run_id
     parents = _steps_before(instance, run_id)
     finished = steps_that_succeeded(storage, run_id)

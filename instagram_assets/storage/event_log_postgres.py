@@ -1,7 +1,7 @@
-"""Dagster's event log in PostgreSQL, storing every event of a cell once, and a batch of them in one transaction.
+"""Dagster's event log in PostgreSQL: each event of a partition is stored once, and a batch of them in one transaction.
 
-A file of its own, so that a home on SQLite never loads dagster_postgres. Written against
-dagster-postgres 0.29.27.
+A module of its own, so that a Dagster home on SQLite never imports dagster_postgres. Written against dagster-postgres
+0.29.27.
 """
 
 from collections.abc import Mapping
@@ -42,9 +42,9 @@ class BatchPostgresEventLogStorage(CellEventLog, PostgresEventLogStorage):
         limit: int | None = None,
         ascending: bool = True,
     ) -> EventLogConnection:
-        """Returns the log of a run, in which one entry stands for the partitions of an asset.
+        """Returns the log of a run, with one summary per asset instead of its partitions' events.
 
-        A copy of the stock method, which has no hook for another filter.
+        A copy of the stock method with another filter, for which the stock method has no hook.
         """
         query = sa.select(LOG.id, LOG.event).where(LOG.run_id == run_id, sa.not_(IN_INDEX_ONLY), is_of_type(of_type))
         start = EventLogCursor.parse(cursor) if cursor is not None else None

@@ -1,8 +1,8 @@
 """Immutable Parquet files of a feature store, with checksums in their names that are verified on reading.
 
-Parquet's page checksums cover the values. The footer, which says where they are, has its checksum in the file's name:
-of all single bits of a small file, flipped one by one, 2 gave a wrong row without it and none does with it. The name
-also has the checksum of the whole file, for a full check.
+Parquet's page checksums cover the values but not the footer, which contains their offsets; so the footer's CRC-32 is in
+the file name. When every single bit of a small file was flipped in turn, 2 flips gave a wrong row without this
+checksum, and none with it. The name also has the CRC-32 of the whole file, for a full check.
 """
 
 import fcntl
@@ -35,7 +35,7 @@ _logger = logging.getLogger(__name__)
 
 _NAME = re.compile(
     r"(?P<written>\d{20})-(?P<rows>\d+)-(?P<footer>[0-9a-f]{8})-"
-    r"(?:(?P<whole>[0-9a-f]{8})-)?"  # not in the names of earlier files
+    r"(?:(?P<whole>[0-9a-f]{8})-)?"  # file names of earlier versions lack it
     r"[0-9a-f]{32}\.parquet"
 )
 _FOOTER_END = 8
@@ -43,7 +43,7 @@ _FOOTER_END = 8
 
 @dataclass(frozen=True, slots=True, order=True)
 class File:
-    """A stored file: time of its newest row, name, number of rows, and the CRC-32 of its footer and of all bytes."""
+    """A stored file: time of its newest row (ns), name, row count, CRC-32 of the footer and the whole file."""
 
     written: int
     name: str
@@ -53,7 +53,7 @@ class File:
 
 
 class FeatureFileGoneError(Exception):
-    """Raised when a file no longer exists: another process merged it, or it was damaged and moved aside. List again."""
+    """Raised if a file no longer exists, since it was merged, or damaged and moved aside: list the files again."""
 
 
 def list_files(folder: UPath) -> list[File]:
@@ -66,7 +66,7 @@ def list_files(folder: UPath) -> list[File]:
 
 
 def write_feature_file(folder: UPath, rows: pa.Table, written: int) -> None:
-    """Write rows as one new file with a unique name; durable when this returns."""
+    """Write rows as one new file with a unique name; durable on return. `written` is the newest row's time (ns)."""
     import pyarrow.parquet as pq
 
     stream = io.BytesIO()
@@ -89,8 +89,9 @@ def write_feature_file(folder: UPath, rows: pa.Table, written: int) -> None:
 def open_feature_file(folder: UPath, file: File, columns: pa.Schema) -> Generator["pq.ParquetFile"]:
     """Context manager that opens a stored file for reading.
 
-    A damaged file, noticed now or while it is read, is moved to the folder `damaged` with a warning. Then, or when the
-    file is gone, raises GoneError; ContractError when it has other columns; StorageError when the disk refuses.
+    A damaged file, detected on opening or while it is read, is moved to the folder `damaged` with a warning. Raises
+    FeatureFileGoneError in this case and if the file no longer exists, ContractError if its columns are not `columns`,
+    StorageError on an I/O error.
     """
     import pyarrow.parquet as pq
 
@@ -113,7 +114,7 @@ def open_feature_file(folder: UPath, file: File, columns: pa.Schema) -> Generato
 
 
 def check_features(stream: BinaryIO, file: File) -> None:
-    """Read a stored file completely, in small pieces. Raises ArrowInvalid, or OSError, when it is damaged."""
+    """Verify all bytes and rows of a stored file, in small chunks. Raises ArrowInvalid or OSError if it is damaged."""
     if _footer_crc(stream) != file.footer:
         raise pa.ArrowInvalid("the footer is not the one that was written")
     if file.whole is not None:
@@ -122,7 +123,7 @@ def check_features(stream: BinaryIO, file: File) -> None:
 
 
 def remove_feature_files(folder: UPath, files: Iterable[File]) -> None:
-    """Delete files, ignoring those that another process deleted before."""
+    """Delete files; those already deleted by another process are ignored."""
     for file in files:
         (folder / file.name).unlink(missing_ok=True)
     if atomic.is_local(folder):
@@ -131,7 +132,7 @@ def remove_feature_files(folder: UPath, files: Iterable[File]) -> None:
 
 @contextmanager
 def try_folder_lock(folder: UPath) -> Generator[bool]:
-    """Context manager: true if this process got the folder's lock; always true on object stores without locks."""
+    """Context manager: true if this process got the folder's lock, without waiting; always true on object stores."""
     if not atomic.is_local(folder):
         yield True
         return
@@ -187,7 +188,7 @@ def _move_aside(folder: UPath, file: File, error: Exception) -> None:
 
 
 def _footer_crc(stream: BinaryIO) -> int:
-    """Returns the CRC-32 of a Parquet file's footer; 0 when it has none."""
+    """Returns the CRC-32 of a Parquet file's footer; 0 if the file has no valid footer length."""
     size = stream.seek(0, os.SEEK_END)
     stream.seek(max(0, size - _FOOTER_END))
     length = int.from_bytes(stream.read(4), "little") + _FOOTER_END

@@ -1,13 +1,13 @@
 """Feature store: cached model results per image or text and model, written in batches, so that re-runs compute nothing.
 
-Below `<root>/<kind>/<fingerprint>/` are Parquet files that are written once and never changed. A batch of results is
-one new file; many small files are merged into one large one, and only when that one is durable are the small ones
-deleted. So each row is always in at least one file, whichever other process appends, merges or dies, on a disk as on an
-object store. The same key in two files is one row: the one that was written last.
+`<root>/<kind>/<fingerprint>/` has Parquet files that are written once and never changed. A batch of results is one new
+file; many small files are merged into a large one, and deleted only when the large one is durable. So each row is
+always in at least one file, whenever another process appends, merges or dies, on a disk and on an object store. If a
+key is in two files, the row that was written last counts.
 
 DESIGN §5 asks for folders by the first two characters of the image id. A batch of 256 images would then be up to 256
-files of one row, and every query would open all folders. Files in the order of writing keep together what was computed
-together, which is also what is queried together.
+files of one row, and every query would open all folders. Files in order of writing keep together what is computed
+together, and usually queried together.
 """
 
 import time
@@ -54,9 +54,9 @@ class FeatureStore:
 
     The key is the first column: an `image_id`, or the hash of another input.
 
-    `kind` names what is computed (`captions`), `fingerprint` the model and everything else that changes results, so
-    also the version of the columns. Several processes may use one store. Raises StorageError when the disk refuses,
-    ContractError when a file there has other columns than `schema`.
+    `kind` names the result (`captions`); `fingerprint` covers the model and everything else that changes results,
+    including the version of the columns. Several processes can use one store. Raises StorageError on an I/O error,
+    ContractError if stored files have other columns than `schema`.
     """
 
     def __init__(self, root: UPath | Path, kind: str, fingerprint: str, schema: pa.Schema) -> None:
@@ -70,9 +70,9 @@ class FeatureStore:
         self._appended = 0
 
     def find(self, keys: Iterable[str]) -> pa.Table:
-        """Returns the stored rows of these keys, each once, in the order of `keys`.
+        """Returns the stored rows of these keys, each once, in the order of `keys`; keys without a row are left out.
 
-        Only row groups that contain them are read; memory holds twice the result and some rows of one file. A damaged
+        Only row groups with these keys are read; memory holds twice the result and some rows of one file. A damaged
         file is moved to the folder `damaged` with a warning, and its rows count as missing.
         """
         wanted = pa.array(list(dict.fromkeys(keys)), pa.string())
@@ -84,15 +84,15 @@ class FeatureStore:
         return self.schema.empty_table()
 
     def append(self, table: pa.Table) -> None:
-        """Store these rows atomically, replacing older rows of the same keys; durable when this returns.
+        """Store these rows atomically, replacing older rows of the same keys; durable on return.
 
-        When a key is in the table twice, the later row counts.
+        If the table has a key twice, the later row counts.
         """
         rows = _conform(table, self.schema, str(self.folder))
         rows = rows.take(_newest(_codes(rows[self.key]), np.zeros(rows.num_rows, np.int64)))
         if not rows.num_rows:
             return
-        # Clocks may step back; later rows of this process must still count as newer.
+        # Clocks can step back; later rows of this process must still count as newer.
         self._last = max(time.time_ns(), self._last + 1)
         written = pa.array(np.full(rows.num_rows, self._last))
         write_feature_file(self.folder, rows.append_column(_WRITTEN, written), self._last)
@@ -101,10 +101,10 @@ class FeatureStore:
             self.tidy()
 
     def tidy(self) -> None:
-        """Remove leftovers of dead processes, and merge small files into large ones when there are many.
+        """Remove temporary files of dead processes, and merge small files into large ones if there are at least 64.
 
-        On object stores, which have no locks, two processes may merge the same files: then rows are there twice, which
-        readers ignore. On a disk the second leaves the work to the first.
+        On object stores, which have no locks, two processes can merge the same files; readers ignore the duplicate
+        rows. On a disk only the process with the folder's lock merges.
         """
         if atomic.is_local(self.folder):
             atomic.sweep(Path(self.folder.path))
@@ -115,7 +115,7 @@ class FeatureStore:
                 self._fold(group)
 
     def _fold(self, files: list[File]) -> None:
-        """Write the rows of several files into one new file, then delete the old ones."""
+        """Merge the rows of several files into one new file, then delete the old ones."""
         whole: list[pa.Table] = []
         folded: list[File] = []
         for file in files:
@@ -133,10 +133,10 @@ class FeatureStore:
         remove_feature_files(self.folder, folded)
 
     def _locate(self, wanted: pa.Array) -> tuple[list[File], NDArray[np.int64]]:
-        """Returns the files, and for each row of the result (file number, row number in that file)."""
+        """Returns the files, and an array (2, rows): each result row's file index and row index in the file."""
         files: list[File] = []
         found: list[NDArray[np.int64]] = [np.empty((4, 0), np.int64)]
-        # A file may be merged meanwhile; its rows are then in a new file.
+        # A file can be merged meanwhile; its rows are then in a new file.
         while unseen := sorted(set(list_files(self.folder)) - set(files)):
             for number, file in enumerate(unseen, start=len(files)):
                 try:
@@ -155,7 +155,7 @@ class FeatureStore:
         return files, np.stack([file[newest], row[newest]])
 
     def _take(self, files: list[File], found: NDArray[np.int64]) -> pa.Table:
-        """Returns the rows at those positions, in that order; only the row groups that contain them are read."""
+        """Returns the rows at the positions that `_locate` found, in their order, reading only their row groups."""
         tables: list[pa.Table] = [self.schema.empty_table()]
         order: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
         for number in np.unique(found[0]).tolist():
@@ -184,16 +184,15 @@ def computed(
 ) -> pa.Table:
     """Returns one row per key, in the order of `keys`: cached rows from the store, the rest computed and stored.
 
-    `compute` is called once with the missing keys, each once, in order, and not at all when there are none. It yields
-    tables of finished rows as they come, with the columns of the store. They are stored in batches of `batch` rows;
-    when `compute` or `on_progress` raises, what was yielded is stored before the error goes on, and `compute` is
-    closed.
+    `compute` is called at most once, with the missing keys, deduplicated and in order. It yields tables of finished
+    rows with the columns of the store, which are stored in batches of `batch` rows. If `compute` or `on_progress`
+    raises, the rows yielded so far are stored, `compute` is closed, and the error is raised.
 
-    If the store has a column `status`, rows with another status than `ok` are returned and not stored: they may succeed
-    next time. A yielded table may have one more column, the boolean `permanent`: a failure for which it is true lies in
-    the input, and is stored too. `skip_existing=False` computes all anew and replaces stored rows. `on_progress` gets
-    the number of finished keys and of all, whenever some were computed. Raises ContractError when `compute` ends
-    without a row for each key, or gives rows of others.
+    If the store has a column `status`, rows with another status than `ok` are returned but not stored, so that the next
+    run computes them again. A yielded table can have an additional boolean column `permanent`: rows with true are
+    failures caused by the input, and are stored too. `skip_existing=False` computes all keys and replaces stored rows.
+    `on_progress` is called with (finished keys, all keys) after each table. Raises ContractError if `compute` ends
+    without a row for each key, or yields rows of other keys.
     """
     wanted = list(dict.fromkeys(keys))
     known = store.find(wanted) if skip_existing else store.schema.empty_table()
@@ -216,7 +215,7 @@ def computed(
 
 
 def _counted(tables: Iterator[pa.Table], done: int, total: int, on_progress: OnProgress | None) -> Iterator[pa.Table]:
-    """Yields the tables as they come, and reports progress once each has been processed."""
+    """Yields the tables unchanged; after each one was processed, reports the number of finished rows."""
     for table in tables:
         yield table
         done += table.num_rows
@@ -225,7 +224,7 @@ def _counted(tables: Iterator[pa.Table], done: int, total: int, on_progress: OnP
 
 
 def _kept(tables: Iterator[pa.Table], store: FeatureStore, batch: int) -> list[pa.Table]:
-    """Returns all rows of the tables, appending those worth caching to the store on the way."""
+    """Returns all rows of the tables, and appends to the store, in batches, those that are to be cached."""
     fresh: list[pa.Table] = []
     pending = store.schema.empty_table()
     try:
@@ -249,7 +248,7 @@ def _worth_keeping(table: pa.Table) -> Any:
 
 
 def _conform(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
-    """Returns the columns of the schema, in its order and types."""
+    """Returns the table with the schema's columns, in its order and types. `name` is for error messages."""
     if missing := set(schema.names) - set(table.column_names):
         raise ContractError(f"{name}: columns missing {sorted(missing)}")
     try:
@@ -262,19 +261,22 @@ def _conform(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
 
 
 def _newest(places: NDArray[np.int64], written: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Returns the indices of the newest row per result position, in their order; of equally new ones the last."""
+    """Returns, sorted, the row index with the highest `written` for each distinct value of `places`; of ties the last.
+
+    `places` are row positions in the result or other key codes; `written` are times.
+    """
     order = np.lexsort((written, places))
     last = np.append(places[order][1:] != places[order][:-1], True) if len(order) else np.empty(0, bool)
     return np.sort(order[last])
 
 
 def _codes(column: Any) -> NDArray[np.int64]:
-    """Returns an integer code for each value of a text column, equal for equal texts."""
+    """Returns an integer code per row of a text column, shape (rows,); equal texts have equal codes."""
     return column.combine_chunks().dictionary_encode().indices.to_numpy()
 
 
 def _groups(files: list[File]) -> Iterator[list[File]]:
-    """Yields groups of consecutive files, each but the last large enough for a full file."""
+    """Yields groups of consecutive files to merge; each but the last has enough rows for a full file."""
     group: list[File] = []
     for file in files:
         group.append(file)

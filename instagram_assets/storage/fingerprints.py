@@ -1,4 +1,4 @@
-"""Fingerprints, equal for equal content: SHA-256 of files, identities of media URLs, stamps of the lake's files."""
+"""Fingerprints, equal for equal content: SHA-256 of files, identities of media URLs, stamps of lake files."""
 
 import hashlib
 import os
@@ -29,10 +29,10 @@ _SIZE_PART = re.compile(r"^([sp]\d+x\d+|e\d+|c\d+(\.\d+){3}a?|sh\d+\.\d+)$")
 
 
 def url_identity(url: str) -> str:
-    """Returns the stable identity of a media URL, which does not change with host, signature or expiry.
+    """Returns the stable identity of a media URL, without the parts that change with each collection.
 
-    On Instagram's delivery hosts: file name and size variant; the host, the signature and the expiry change with every
-    collection. Elsewhere: the whole address without its fragment.
+    On Instagram's CDN hosts it is the file name and the size variant, without host, signature and expiry. For other
+    hosts it is the whole URL without its fragment.
     """
     parts = urlsplit(url)
     *folders, name = parts.path.split("/")
@@ -44,7 +44,7 @@ def url_identity(url: str) -> str:
 
 
 def is_instagram_cdn(host: str) -> bool:
-    """Whether a host delivers Instagram's media."""
+    """Whether a host is one of Instagram's CDN hosts, which serve its images and videos."""
     return host.lower().endswith(_CDN)
 
 
@@ -55,10 +55,11 @@ def query_values(query: str, name: str) -> list[str]:
 
 
 def stamps(root: UPath, name: str) -> dict[UPath, str]:
-    """Returns the files of an asset, each with a stamp that changes when its rows change.
+    """Returns the Parquet files of an asset, each with a stamp: a fingerprint that changes when its rows change.
 
-    On a disk it is made of the checksums in the file's seal (see `parquet_files`), so that a copy of the lake has the
-    same stamps and no clock counts; on an object store it is the ETag. Raises StorageError for damage.
+    On a disk the stamp is made of the checksums in the file's seal (see `parquet_files`), so it is independent of
+    modification times and equal in a copy of the lake; on an object store it is the ETag. Raises StorageError for a
+    damaged file.
     """
     paths = files(root, name)
     if is_local(root):
@@ -67,7 +68,7 @@ def stamps(root: UPath, name: str) -> dict[UPath, str]:
 
 
 def stamp(path: UPath, name: str) -> str:
-    """Returns the stamp of one file of an asset on a disk, like `stamps`. Raises StorageError for damage."""
+    """Returns the stamp of one local file of an asset, as in `stamps`. Raises StorageError if it is damaged."""
     return _of_file(path, name)
 
 
@@ -93,7 +94,7 @@ def _of_file(path: UPath, name: str) -> str:
 
 
 def _hash_of(stream: BinaryIO) -> str:
-    """Returns the hash of a file whose seal has no checksum of its rows, as earlier versions wrote them."""
+    """Returns 24 hex digits of a file's SHA-256, for files of earlier versions without a checksum of their rows."""
     stream.seek(0)
     found = hashlib.sha256()
     while data := stream.read(1 << 20):
@@ -113,7 +114,7 @@ def _of_object(told: Mapping[str, Any]) -> str:
 
 
 def combined(parts: Iterable[str]) -> str:
-    """Returns one stamp that combines several, in their order."""
+    """Returns one stamp that combines several, depending on their order: 16 hexadecimal digits."""
     found = hashlib.sha256()
     for part in parts:
         found.update(f"{len(part)}:{part}".encode())

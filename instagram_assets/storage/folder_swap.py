@@ -14,13 +14,13 @@ LITTER = frozenset((".DS_Store", "Thumbs.db", "desktop.ini"))
 
 
 def replace_folder(folder: Path, fill: Callable[[Path], object], is_ours: Callable[[str], bool] | None = None) -> None:
-    """Create or replace `folder` with what `fill` writes into an empty folder beside it.
+    """Create or replace `folder` atomically with the files that `fill` writes into an empty temporary folder.
 
-    Only for folders that users do not edit: all their files are deleted. `is_ours` tells for each file, by its relative
-    path, whether the program wrote it; if one is not, StorageError is raised and nothing changes. The new folder
-    replaces the old one by rename, after its last file is durable; `fill` makes its own files durable (`write_atomic`).
-    After a kill the old or the new folder is complete, and the next call continues. Two processes at once take turns.
-    Raises StorageError when the disk refuses.
+    Only for folders that users do not edit: all their files are deleted. `is_ours` decides by a file's relative path
+    whether this program wrote it; if there is any other file, StorageError is raised and nothing changes. The new
+    folder replaces the old one by rename, after its last file is durable; `fill` makes its own files durable
+    (`write_atomic`). After a kill the old or the new folder is complete, and the next call starts again. Concurrent
+    calls wait for each other. Raises StorageError when the disk refuses.
     """
     try:
         with folder_lock(folder.parent):

@@ -1,4 +1,4 @@
-"""Image folders that users may edit: tells our files from files that users added, changed or deleted."""
+"""The state of an image folder that users can edit: which files are ours, added, changed or deleted by hand."""
 
 import json
 import os
@@ -39,10 +39,10 @@ _REMEDY = (
 
 
 class ImageState(NamedTuple):
-    """An image that the folder has or had, with its manifest row (`row`, with `image_id`) and its state.
+    """An image that is or was in the folder, with its manifest row (`row`) and its state.
 
-    ours: its file is unchanged. changed: a user's own file has its name. deleted: a user deleted it. gone: we deleted
-    it. found: a file of ours, or one with the content of an image, without a manifest row.
+    ours: its file is unchanged since we wrote it. changed: a user's own file has its name. deleted: a user deleted the
+    file. gone: we deleted the file. found: the folder has a file of it, but the manifest has no row.
     """
 
     row: _Row
@@ -52,11 +52,12 @@ class ImageState(NamedTuple):
 
 
 class FolderState(NamedTuple):
-    """The present state of an image folder.
+    """The state of an image folder before it is written.
 
-    `pictures` by image_id; `ours` and `disk` map file names to the hashes that we wrote and to the present hash;
-    `numbers` are those that no other image may get; `present` are the images that a smaller search would remove, and
-    `kept_by_hand` those of them that a user kept when the folder was written.
+    `pictures` are images by image_id; `ours` maps file names to the hashes (SHA-256) that we wrote, `disk` to the
+    present hash; `numbers` are the numbers in use, also of deleted images; `present` are the image_ids whose files
+    count in the check that a search does not shrink the folder, and `kept_by_hand` those of them with a user's keep
+    decision when the folder was written.
     """
 
     pictures: dict[str, ImageState]
@@ -68,12 +69,12 @@ class FolderState(NamedTuple):
 
 
 def sheet_of(folder: Path) -> Path:
-    """Returns the path of the contact sheet: beside the folder, not among the training images."""
+    """Returns the path of a folder's contact sheet: beside the folder, not among the training images."""
     return folder.with_name(f"{folder.name}.jpg")
 
 
 def read_folder_state(folder: Path) -> FolderState:
-    """Returns the state of a folder from its manifest and our record of files. Raises StorageError if damaged."""
+    """Returns an image folder's state from its manifest and our record of files. Raises StorageError if damaged."""
     rows = read_folder_manifest(folder)
     ours = {name: set(claim.sha256) for name, claim in claims_of(folder).items()}
     names = os.listdir(folder) if folder.is_dir() else []
@@ -86,7 +87,7 @@ def read_folder_state(folder: Path) -> FolderState:
     pictures = {row["image_id"]: _image_state(row, disk, ours) for row in rows or [] if row.get("number")}
     listed = {past.file for past in pictures.values()}
     for name, sha256 in disk.items():
-        # An interrupted run had put it here; or the manifest was deleted.
+        # An interrupted run wrote the file, or the manifest was deleted.
         if sha256 and name not in listed and (rows is None or sha256 in ours.get(name, ())):
             pictures.setdefault(sha256, ImageState({}, _number(name), name, "found"))
     if OLD_SHEET in ours:
@@ -102,7 +103,7 @@ def read_folder_state(folder: Path) -> FolderState:
 
 
 def preferences(folder: Path) -> dict[str, int]:
-    """Returns the priority of images by image_id: 0 for those in the folder, 1 for those deleted from it by hand."""
+    """Returns image_id → priority among near-duplicates: 0 for images in the folder, 1 for images deleted by hand."""
     order = {"ours": 0, "changed": 0, "deleted": 1}
     pictures = read_folder_state(folder).pictures.items()
     return {image_id: order[past.state] for image_id, past in pictures if past.state in order}
@@ -113,7 +114,8 @@ def check_growing(
 ) -> None:
     """Raise ImagesWouldGoError if a search with these limits would remove images from the folder.
 
-    Images dropped by hand, kept by hand, and no longer kept by hand do not count.
+    `min_side` is in pixels. Images with a keep or drop decision in `by_hand`, and images whose keep decision was
+    revoked, do not count.
     """
     held = [row for row in read_folder_manifest(folder) or [] if row["file"] and (folder / row["file"]).exists()]
     rows = [row for row in held if row["image_id"] not in by_hand and not _was_kept_by_hand(row)]
@@ -133,7 +135,10 @@ def check_growing(
 
 
 def check_not_fewer(folder: Path, before: FolderState, by_hand: Mapping[str, Override], after: int) -> None:
-    """Raise ImagesWouldGoError if the folder would have fewer images than before, not counting dropped ones."""
+    """Raise ImagesWouldGoError if the folder would have fewer images than before; `after` is the new number.
+
+    Images dropped by hand, and images whose keep decision was revoked, do not count as removed.
+    """
     dropped = {image_id for image_id, override in by_hand.items() if override.decision == "drop"}
     taken_back = before.kept_by_hand - by_hand.keys()
     if after < len(before.present - dropped - taken_back):
@@ -144,9 +149,10 @@ def check_not_fewer(folder: Path, before: FolderState, by_hand: Mapping[str, Ove
 
 
 def read_folder_manifest(folder: Path) -> list[_Row] | None:
-    """Returns the manifest rows, with `image_id` for `sha256`, null for file names that are not ours, and `number`.
+    """Returns the manifest's rows, with `sha256` renamed to `image_id`; null if there is no manifest.
 
-    Null when there is no manifest. Raises StorageError naming the line when it cannot be read.
+    `file` is null if it is not a file name of ours; `number` is added from the file name. Raises StorageError, with the
+    line number, if the manifest cannot be read.
     """
     path, rows = folder / MANIFEST, list[_Row]()
     if path.exists() and not path.is_file():  # a named pipe, for example, would block
@@ -186,7 +192,7 @@ def _row(said: Mapping[str, Any]) -> _Row:
 
 
 def _check(row: _Row) -> None:
-    """Raise ValueError for a row that a user edited into something that does not match the columns."""
+    """Raise ValueError if a manifest row, which a user can edit, has values that do not match the columns' types."""
     for name, column_type in _TYPES.items():
         value = row.get(name)
         if value is None:
@@ -213,7 +219,7 @@ def _is_of(value: object, column_type: pa.DataType) -> bool:
 
 
 def _was_kept_by_hand(row: _Row) -> bool:
-    """Whether a row has a file because a user decided so, also if the user changed the file."""
+    """Whether a manifest row has a file because of a user's keep decision, even if the user changed the file later."""
     return bool(row.get("file") and row.get("decided_at"))
 
 
@@ -245,18 +251,18 @@ def _number(name: str) -> int:
 
 @dataclass(frozen=True)
 class Removed:
-    """The number of deleted files, and the names of those that stay because they are a user's or were changed."""
+    """The number of deleted files, and the names of the files that are left: a user's own, and changed ones."""
 
     files: int
     left: list[str]
 
 
 def remove_folder(folder: Path) -> Removed:
-    """Delete our unchanged images, manifest and card, and the contact sheet beside the folder.
+    """Delete the files of an image folder that we wrote and nobody changed, and the contact sheet beside it.
 
-    The folder is removed if it is empty then. The lake and the media store keep what they have, so that the same search
-    recreates the folder without downloading an image twice. After a kill the next call continues. Raises StorageError
-    when the manifest is damaged.
+    An empty folder is deleted too. The lake and the media store are not changed, so the same search recreates the
+    folder without downloading images again. Can be repeated after a kill. Raises StorageError if the manifest is
+    damaged.
     """
     if not folder.is_dir():
         return Removed(0, [])
@@ -276,7 +282,7 @@ def remove_folder(folder: Path) -> Removed:
 
 
 def _ours(folder: Path) -> dict[str, str]:
-    """Returns the unchanged files that we wrote, each with its SHA-256."""
+    """Returns the folder's files that we wrote and nobody changed: name → SHA-256."""
     ours = read_folder_state(folder).ours
     for name, claim in claims_of(folder).items():
         ours.setdefault(name, set()).update(claim.sha256)
@@ -285,7 +291,7 @@ def _ours(folder: Path) -> dict[str, str]:
 
 
 def _remove_empty(folder: Path) -> None:
-    """Remove our records and the folder, unless a user has just put something there."""
+    """Remove our hidden records and the folder, unless it has another file by then."""
     hidden = folder / HIDDEN
     if hidden.is_dir():
         for entry in hidden.iterdir():

@@ -1,7 +1,7 @@
 """Reading of the lake: each asset's table in Parquet files, one per account and month.
 
-A cell is one partition: an account, or an account on one day; it is the rows of its day in the file of its month. The
-directory layout is described in `layout`; `lake_writer` replaces the cells of a run.
+A cell is a partition: an account, or an account on one day. Its rows are the rows of that day in the file of its month.
+The directory layout is described in `layout`; `lake_writer` replaces the partitions of a run.
 """
 
 import os
@@ -42,7 +42,7 @@ def open_lake(settings: Settings) -> UPath:
 
 
 def lake_root(settings: Settings) -> UPath:
-    """Like `open_lake`, without migration. Raises SettingsError for a URL that no installed file system supports."""
+    """Returns the root of the lake, like `open_lake` without migration. Raises SettingsError for an unsupported URL."""
     try:
         return UPath(settings.lake_uri, **settings.lake_options)
     except (ValueError, TypeError, ImportError) as error:
@@ -61,8 +61,9 @@ def read_table(
 ) -> pa.Table:
     """Returns the rows of one asset.
 
-    `accounts` are returned in their order, by default all in alphabetical order; `days` and `columns` restrict the
-    result. What was never written is zero rows. Raises StorageError for damage.
+    They are in the order of `accounts`, by default all in alphabetical order; `days` (first and last, inclusive) and
+    `columns` restrict the result. A partition that was never written has no rows. Raises StorageError for a damaged
+    file.
     """
     paths = files(root, name, accounts, days)
     schema = _schema(name, columns)
@@ -92,10 +93,11 @@ def months(
     accounts: Iterable[str] | None = None,
     days: Days | None = None,
 ) -> Iterator[dict[str, pa.Table]]:
-    """Yields for each account (by name) and month (ascending) the rows of each named asset.
+    """Yields, for each account (by name) and month (ascending), a dict from each asset's name to its rows.
 
-    An asset without a file there has zero rows; of an asset in `columns` only these are read. Together the months
-    contain every row of the assets, or of these accounts and days, once. Raises StorageError when a file is damaged.
+    An asset without a file for the month has zero rows; `columns` restricts the columns of an asset. Together the
+    tables contain every row of the assets, or of these accounts and days, once. Raises StorageError if a file is
+    damaged.
     """
     chosen = columns or {}
     of_each = {name: files(root, name, accounts, days) for name in names}
@@ -113,7 +115,7 @@ def months(
 
 
 def read_rows(path: UPath, name: str, days: Days | None = None, columns: Sequence[str] | None = None) -> pa.Table:
-    """Returns the rows of one file of an asset, of all days or some. Raises StorageError when it is damaged."""
+    """Returns the rows of one file of an asset, of all days or of a range. Raises StorageError if it is damaged."""
     wanted = columns if columns is None or not days or "day" in columns else [*columns, "day"]
     rows = contract_of(name).filled(read_file(path, name, wanted))
     if wanted is None:
@@ -126,9 +128,9 @@ def read_rows(path: UPath, name: str, days: Days | None = None, columns: Sequenc
 
 
 def files(root: UPath, name: str, accounts: Iterable[str] | None = None, days: Days | None = None) -> list[UPath]:
-    """Returns the files with the rows of one asset, account by account and month by month.
+    """Returns the paths of an asset's Parquet files, by account, then by month.
 
-    They may also contain rows of other days of their months.
+    With `days` these are the files of the months that contain the days; they can have rows of other days.
     """
     folder = root / name
     if not contract_of(name).partitions:
@@ -149,7 +151,7 @@ def files(root: UPath, name: str, accounts: Iterable[str] | None = None, days: D
 
 
 def values_in(root: UPath, name: str) -> set[str]:
-    """Returns the accounts, or the searches, for which an asset has files."""
+    """Returns the accounts (or searches) for which an asset has a folder."""
     return {value_of(folder) for folder in names_in(root / name, hidden=False)}
 
 
@@ -161,7 +163,10 @@ def contract_of(name: str) -> Contract:
 
 
 def names_in(folder: UPath, *, hidden: bool = True) -> set[str]:
-    """Returns the names in a folder; empty if it does not exist. Without `hidden`, only what readers do not skip."""
+    """Returns the names of files and folders in a folder; empty if it does not exist.
+
+    Without `hidden` names that begin with a dot or an underscore are left out, as by readers of Parquet datasets.
+    """
     try:
         names = os.listdir(folder.path) if atomic.is_local(folder) else object_store.object_names(folder)
     except (FileNotFoundError, NotADirectoryError):  # object stores raise the latter
@@ -173,7 +178,7 @@ def names_in(folder: UPath, *, hidden: bool = True) -> set[str]:
 def parallel_map(root: UPath) -> Generator[MapFunction]:
     """Context manager that yields a `map` over many files: in threads on object stores, sequential on a disk.
 
-    On a disk small files keep the processor busy and Python's lock held: four threads take twice the time of one.
+    On a disk, reading small files is bound by the processor and the GIL: four threads take twice the time of one.
     """
     if atomic.is_local(root):
         yield map
@@ -197,5 +202,5 @@ def parquet_names(folder: UPath) -> set[str]:
 
 
 def has_days_of(file: str, days: Days | None) -> bool:
-    """Whether the month of a file contains one of these days."""
+    """Whether the month in a file's name (`2026-01.parquet`) overlaps a range of days; null is all days."""
     return days is None or f"{days[0]:%Y-%m}" <= file.removesuffix(".parquet") <= f"{days[1]:%Y-%m}"

@@ -1,7 +1,7 @@
-"""Writing of the lake: replaces the partitions (cells) of a run in the files of their months, and keeps all others.
+"""Writing of the lake: replaces the partitions (cells) of a run in their months' files, and keeps all other rows.
 
-Two runs that write one file wait for each other, on a disk by a lock on the account's folder, on an object store by
-conditional writes.
+Concurrent runs do not lose each other's rows: on a disk they wait for a lock on the account's folder, on an object
+store writes are conditional.
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -38,9 +38,10 @@ LARGEST_FILE = 1 << 30
 
 
 class Written(NamedTuple):
-    """The result of writing cells, each named by the values of its partition columns as texts.
+    """The result of writing partitions, each identified by its values of the partition columns as texts.
 
-    `rows` counts the rows of each cell that has some; `emptied` had rows before and has none now.
+    `rows` is the row count of each partition that has rows; `emptied` are partitions that had rows before and have none
+    now.
     """
 
     rows: dict[tuple[str, ...], int]
@@ -48,7 +49,7 @@ class Written(NamedTuple):
 
 
 def write_asset(root: UPath, name: str, obj: Any) -> int:
-    """Replace the table of an asset without partitions; returns the number of its rows."""
+    """Replace the table of an unpartitioned asset; returns its number of rows."""
     set_up(root)
     table, folder = as_table(obj, name), root / name
     with alone(folder):
@@ -57,18 +58,18 @@ def write_asset(root: UPath, name: str, obj: Any) -> int:
 
 
 def write_cells(root: UPath, name: str, accounts: Iterable[str], days: Days | None, obj: Any) -> Written:
-    """Replace the rows of these accounts on these days by exactly the rows of `obj`.
+    """Replace the rows of these accounts on these days by the rows of `obj`.
 
-    `obj` is a table, a data frame, or a reader whose rows of one account are adjacent. Without `days` a cell is all
-    rows of an account, or a search. Raises ContractError when rows belong to other cells or the columns are wrong,
-    StorageError when the disk refuses.
+    `obj` is a table, a data frame, or a record batch reader in which each account's rows are adjacent. If `days` is
+    null, the table has a partition per account or search. Raises ContractError if rows belong to other partitions or
+    the columns are wrong, StorageError on an I/O error.
     """
     set_up(root)
     return replace_cells(root, name, accounts, days, obj)
 
 
 def replace_cells(root: UPath, name: str, accounts: Iterable[str], days: Days | None, obj: Any) -> Written:
-    """Like `write_cells`, for a lake whose layout file exists."""
+    """Like `write_cells`, for a lake that already has its layout file."""
     contract, wanted = contract_of(name), dict.fromkeys(accounts)
     written = Written({}, set())
     with parallel_map(root) as each:
@@ -83,10 +84,10 @@ def replace_cells(root: UPath, name: str, accounts: Iterable[str], days: Days | 
 
 
 def change_rows(root: UPath, name: str, account: str, change: Callable[[pa.Table], pa.Table]) -> None:
-    """Replace an account's, or a search's, rows in a table without days by the result of `change`.
+    """Replace the rows of an account (or search), in a table without days, by the result of `change` on them.
 
-    Concurrent changes wait, or are repeated: none is lost. On an object store `change` may be called several times.
-    Raises StorageError for damage, and when the disk refuses.
+    Safe with concurrent writers: they wait on a disk, and on an object store `change` is called again if another writer
+    was first. Raises StorageError for a damaged file and on an I/O error.
     """
     set_up(root)
     folder, nothing = root / name / folder_name(account), contract_of(name).empty()
@@ -100,9 +101,9 @@ def change_rows(root: UPath, name: str, account: str, change: Callable[[pa.Table
 
 
 def as_stored(name: str, accounts: Iterable[str], obj: Any) -> pa.Table:
-    """Returns a table or data frame as `read_table` would return it after writing it as the cells of these accounts.
+    """Returns the rows of `obj` as `read_table` would after they were written as partitions of these accounts.
 
-    Rows of other accounts, which writing refuses, come last.
+    Rows of other accounts, which `write_cells` refuses, are last.
     """
     contract = contract_of(name)
     of_account = dict(rows_by_account(obj, name, contract))
@@ -113,7 +114,7 @@ def as_stored(name: str, accounts: Iterable[str], obj: Any) -> pa.Table:
 def _write_account(
     root: UPath, name: str, account: str, days: Days | None, table: pa.Table, written: Written, each: MapFunction
 ) -> None:
-    """Write one account's files while holding the folder's lock."""
+    """Write one account's files while holding its folder's lock, and add the counts to `written`."""
     folder = root / name / folder_name(account)
     if not table.num_rows and not names_in(folder):
         return
@@ -132,9 +133,10 @@ def _write_account(
 
 @contextmanager
 def alone(folder: UPath) -> Generator[None]:
-    """Context manager: on a disk, hold a folder's lock and sync it at the end; on object stores writes are conditional.
+    """Context manager for writing into a folder: on a disk it holds the folder's lock, and fsyncs it at the end.
 
-    A folder that is left empty is removed: its name is that of an account.
+    An empty folder is removed at the end, since its name is that of an account. On object stores it does nothing:
+    writes there are conditional.
     """
     if not atomic.is_local(folder):
         yield
@@ -147,7 +149,7 @@ def alone(folder: UPath) -> Generator[None]:
 
 
 def _is_removed(folder: Path) -> bool:
-    """Remove a folder if it is empty; waiting writers recreate it."""
+    """Remove a folder if it is empty, and return whether it was; writers that wait for its lock recreate it."""
     with suppress(OSError):
         folder.rmdir()
         return True
@@ -155,7 +157,7 @@ def _is_removed(folder: Path) -> bool:
 
 
 def _check_cells(name: str, account: str, wanted: Mapping[str, None], days: Days | None, table: pa.Table) -> None:
-    """Raises ContractError when rows belong to cells that are not to be written."""
+    """Raise ContractError if rows belong to partitions that are not to be written: another account or day."""
     outside = table.slice(0, 0)
     if days and not compute.all(inside := rows_within(table, days)).as_py():
         outside = table.filter(compute.invert(inside))
@@ -165,7 +167,7 @@ def _check_cells(name: str, account: str, wanted: Mapping[str, None], days: Days
 
 
 def _write_file(path: UPath, name: str, account: str, days: Days | None, table: pa.Table) -> Written:
-    """Replace the rows of these days in a file."""
+    """Replace the rows of these days in one file; without `days`, all its rows."""
     if days is None:
         there = bool(names_in(path.parent) & {path.name})
         replace_file(path, name, lambda _: table)
@@ -191,10 +193,10 @@ def _write_file(path: UPath, name: str, account: str, days: Days | None, table: 
 
 
 def replace_file(path: UPath, name: str, change: Callable[[Callable[[], pa.Table | None]], pa.Table]) -> None:
-    """Replace a file's rows by the result of `change`, which gets a function that reads the present rows.
+    """Replace a file's rows by the result of `change`, whose argument is a function that reads the present rows.
 
-    On a disk the caller holds the folder's lock. A file that is replaced completely is not read, so that a damaged one
-    can be recreated.
+    On a disk the caller holds the folder's lock. If `change` does not call that function, the old file is not decoded,
+    so that a damaged file can be overwritten.
     """
     contract = contract_of(name)
 
@@ -226,14 +228,17 @@ def replace_file(path: UPath, name: str, change: Callable[[Callable[[], pa.Table
 
 
 def _range_of(table: pa.Table, days: Days) -> tuple[int, int]:
-    """Returns the half-open range of row numbers of these days in a table sorted by day."""
+    """Returns the half-open range of row indices of these days, in a table sorted by day."""
     first, last = (pa.scalar(day, pa.date32()) for day in days)
     before, through = compute.less(table["day"], first), compute.less_equal(table["day"], last)
     return compute.sum(before, min_count=0).as_py(), compute.sum(through, min_count=0).as_py()
 
 
 def rows_by_account(obj: Any, name: str, contract: Contract) -> Iterator[tuple[str, pa.Table]]:
-    """Yields (account, rows) for one account after another, rows in the order of the files."""
+    """Yields (account, rows) for each account once, rows sorted as in the files.
+
+    Raises ContractError if the batches of a reader have an account's rows in several places.
+    """
     column = contract.partitions[0]
     if not isinstance(obj, pa.RecordBatchReader):
         yield from split_rows(sort_by_cell(as_table(obj, name), contract), column, str)
@@ -266,7 +271,7 @@ def sort_by_cell(table: pa.Table, contract: Contract) -> pa.Table:
 
 
 def split_rows(table: pa.Table, column: str, key: Callable[[Any], str]) -> Iterator[tuple[str, pa.Table]]:
-    """Yields slices of adjacent rows whose value in a column has the same key."""
+    """Yields (key, slice) for each group of adjacent rows whose values in `column` have the same `key`."""
     if not table.num_rows:
         return
     runs = compute.run_end_encode(table[column].combine_chunks())

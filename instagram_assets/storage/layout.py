@@ -25,16 +25,16 @@ _PLAIN = "_.-"
 
 @dataclass(frozen=True)
 class Layout:
-    """The layout version of the lake's files, and the year on whose 1 January the lake begins; 0: not known yet."""
+    """The layout version of the lake's files, and the earliest year of its daily partitions; 0: none yet."""
 
     version: int = VERSION
     first_year: int = 0
 
 
 def read_layout(root: UPath) -> Layout | None:
-    """Returns the layout recorded in the lake; None when there is none: it is empty, or of the first layout.
+    """Returns the layout recorded in the lake; None if it is empty or has the first layout, which had no record.
 
-    Raises StorageError when it is of a later version than this program, or damaged.
+    Raises StorageError if the layout is newer than this program supports, or the record is damaged.
     """
     path = root / LAYOUT_FILE
     try:
@@ -58,7 +58,7 @@ def read_layout(root: UPath) -> Layout | None:
 
 
 def set_up(root: UPath) -> None:
-    """Write the layout file before anything else into a lake; an object store is tested once for conditional writes."""
+    """Write the layout file if it is missing; on an object store, first test that conditional writes are supported."""
     if not atomic.is_local(root):
         object_store.check_conditions(root)
     if read_layout(root) is None:
@@ -66,7 +66,7 @@ def set_up(root: UPath) -> None:
 
 
 def lower_first_year(root: UPath, year: int) -> bool:
-    """Move the lake's first day to 1 January of `year` if it is later; returns whether that changed it."""
+    """Lower the earliest year of the lake's daily partitions to `year` if it is later; returns whether it changed."""
     before = read_layout(root)
     if before and before.first_year and before.first_year <= year:
         return False
@@ -75,10 +75,10 @@ def lower_first_year(root: UPath, year: int) -> bool:
 
 
 def folder_name(value: str) -> str:
-    """Returns the folder name of an account or a search.
+    """Returns the folder name of an account or a search: percent-encoded where needed.
 
-    Letters and digits of any script, `_`, `-` and `.` are unchanged, the rest is percent-encoded; so is a leading `_`
-    or `.`, since readers skip such names.
+    Letters and digits of any script, `_`, `-` and `.` are unchanged; all other characters are percent-encoded, and so
+    is a leading `_` or `.`, since readers skip such names.
 
     >>> folder_name("_jane"), folder_name("#육아일기"), folder_name("007")
     ('%5Fjane', '%23육아일기', '007')
@@ -88,7 +88,7 @@ def folder_name(value: str) -> str:
 
 
 def value_of(folder: str) -> str:
-    """Returns the account or search to which a folder name belongs."""
+    """Returns the account or search that a folder name encodes: the inverse of `folder_name`."""
     return unquote(folder)
 
 
@@ -97,7 +97,7 @@ def _is_plain(character: str) -> bool:
 
 
 def write_layout(root: UPath, layout: Layout) -> None:
-    """Write the layout file; the caller holds the lock."""
+    """Write the layout file; the caller holds the lock on the lake's root folder."""
     atomic.write_atomic(root / LAYOUT_FILE, lambda stream: stream.write(_to_bytes(layout)))
 
 

@@ -16,10 +16,11 @@ _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 @contextmanager
 def folder_lock(folder: Path, elsewhere: str = _ELSEWHERE) -> Generator[None]:
-    """Context manager: wait for and hold an exclusive lock on a folder, which is created if missing.
+    """Context manager: wait for an exclusive lock on a folder and hold it; the folder is created if missing.
 
-    The lock is the kernel's, on the folder itself: it ends with its process, and leaves no lock file behind. Raises
-    StorageError where the file system has no locks, with `elsewhere` as the remedy.
+    The lock is an flock on the folder itself, without a lock file; it is released when its process ends. Raises
+    StorageError if the file system has no locks; `elsewhere` is the hint in its message where to put the folder
+    instead.
     """
     descriptor = _lock(folder, elsewhere)
     while not _still_there(descriptor, folder):
@@ -34,9 +35,9 @@ def folder_lock(folder: Path, elsewhere: str = _ELSEWHERE) -> Generator[None]:
 
 @contextmanager
 def alone_or(folder: Path, refusal: Exception) -> Generator[None]:
-    """Like `folder_lock`, for long work: raises `refusal` at once when the lock is taken.
+    """Context manager: hold an exclusive lock on a folder, or raise `refusal` at once if another process holds it.
 
-    Where the file system has no locks, nobody is excluded.
+    For long work. If the file system has no locks, no other process is excluded.
     """
     make_folder(folder)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -55,10 +56,10 @@ def alone_or(folder: Path, refusal: Exception) -> Generator[None]:
 
 @contextmanager
 def at_work_in(home: Path) -> Generator[None]:
-    """Context manager: a shared lock that marks a long-running program in a home.
+    """Context manager: a shared lock that marks a long-running program (`dev`, the UI) as using a Dagster home.
 
-    It waits while `nobody_at_work_in` is held; any number may hold it. Where the file system has no locks, it does
-    nothing.
+    It waits while another process holds `nobody_at_work_in`; any number of processes can hold it. If the file system
+    has no locks, it does nothing.
     """
     make_folder(_folder_of_work(home))
     descriptor = os.open(_folder_of_work(home), os.O_RDONLY | os.O_DIRECTORY)
@@ -72,7 +73,7 @@ def at_work_in(home: Path) -> Generator[None]:
 
 @contextmanager
 def nobody_at_work_in(home: Path, refusal: Exception) -> Generator[None]:
-    """Context manager: exclude programs that would use `at_work_in`. Raises `refusal` when one is running."""
+    """Context manager: keeps programs from starting with `at_work_in`; raises `refusal` if one is running."""
     make_folder(_folder_of_work(home))
     descriptor = os.open(_folder_of_work(home), os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -86,7 +87,7 @@ def nobody_at_work_in(home: Path, refusal: Exception) -> Generator[None]:
 
 
 def _folder_of_work(home: Path) -> Path:
-    """Returns the folder to lock, that of `dev`'s logs: the home itself is locked briefly at each start."""
+    """Returns the folder to lock: `dev` in the home, since the home itself is locked briefly at each start."""
     return home / "dev"
 
 

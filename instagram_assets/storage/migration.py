@@ -1,8 +1,7 @@
-"""Migration of a lake from the first layout to that of `layout`: one file per account and month, without copies.
+"""Migration of a lake from its first layout to that of `layout`: one file per account and month, without copies.
 
-The first layout had a file per cell, `<asset>/account=…/day=…/part.parquet`, and below `read/` copies by month. Each
-account's old files are deleted after all their rows are in new ones, so a killed migration continues when it is run
-again.
+The first layout had one file per partition, `<asset>/account=…/day=…/part.parquet`, and below `read/` copies by month.
+Each account's old files are deleted when all their rows are in new ones, so a killed migration can be continued.
 """
 
 import logging
@@ -39,9 +38,9 @@ _DROPPED = ("read", "token_counts", "post_metrics")
 
 
 def migrate(root: UPath, on_progress: Callable[[int, int], None] | None = None) -> bool:
-    """Migrate a lake of the first layout; returns whether it was one. `on_progress` gets the tables done, and all.
+    """Migrate a lake of the first layout; returns whether it was one. `on_progress` gets (tables done, all tables).
 
-    A second process waits for the first. Raises StorageError when an old file is damaged, with a remedy.
+    A concurrent call waits for the first. Raises StorageError, with a remedy, if an old file is damaged.
     """
     if not _is_due(root):
         return False
@@ -65,19 +64,19 @@ def migrate(root: UPath, on_progress: Callable[[int, int], None] | None = None) 
 
 
 def first_year(root: UPath) -> int:
-    """Returns the year with which the lake begins, migrated or not; 0: not known yet."""
+    """Returns the earliest year of the lake's daily partitions, in the old or the new layout; 0 if it has none yet."""
     layout = read_layout(root) or _layout_of_old(root)
     return layout.first_year
 
 
 def refuse_older(root: UPath) -> None:
-    """Raise StorageError for a lake of the first layout, for callers that only read."""
+    """Raise StorageError for a lake of the first layout; for callers that only read, and so cannot migrate it."""
     if _is_due(root):
         raise StorageError(f"{root}: of an older layout. Run instagram-assets migrate, which rewrites it.")
 
 
 def _is_due(root: UPath) -> bool:
-    """Whether a lake has files of the first layout, or an interrupted migration."""
+    """Whether a lake must be migrated: it has files of the first layout, or its migration was interrupted."""
     layout = read_layout(root)
     if layout:
         return layout.version < VERSION
@@ -86,7 +85,7 @@ def _is_due(root: UPath) -> bool:
 
 
 def _layout_of_old(root: UPath) -> Layout:
-    """Returns the layout record for a lake of the first layout."""
+    """Returns the layout record for a lake of the first layout, with the year of its earliest partition."""
     days = [
         day
         for name in ("raw_posts", "raw_reels", "posts")
@@ -109,7 +108,7 @@ def _rewrite(root: UPath, name: str) -> None:
 
 
 def _rewrite_days(root: UPath, name: str, account: str, folder: UPath, days: list[date]) -> None:
-    """Migrate the cells of one month; those that an interrupted migration has done before stay as they are."""
+    """Migrate an account's partitions of one month; rows already written by an interrupted migration are replaced."""
     stretch = days[0], days[-1]
     there = read_table(root, name, [account], stretch)
     taken = compute.is_in(there["day"], value_set=pa.array(days, pa.date32()))
@@ -118,7 +117,7 @@ def _rewrite_days(root: UPath, name: str, account: str, folder: UPath, days: lis
 
 
 def _old_folders(asset: UPath) -> dict[str, UPath]:
-    """Returns the folders of the first layout by account or search."""
+    """Returns an asset's folders of the first layout, by account or search."""
     matches = filter(None, map(_OLD.fullmatch, sorted(names_in(asset))))
     return {unquote(match["value"]): asset / match[0] for match in matches}
 

@@ -1,8 +1,8 @@
 """Optimistic concurrency for objects in a store: each write is conditional on the version that it replaces.
 
-S3 has no locks. A `put_object` with the ETag of the bytes that were read succeeds only while these are the newest; else
-the change is repeated on the newer ones. s3fs drops that condition from large writes, so its client is called directly,
-with one request per object.
+S3 has no locks. A `put_object` with the ETag of the bytes that were read succeeds only if they are still the newest
+version; otherwise the change is repeated on the new version. s3fs drops this condition for large writes, so its client
+is called directly, with one request per object.
 """
 
 from collections.abc import Callable
@@ -27,10 +27,11 @@ class _Version(NamedTuple):
 
 
 def change_object(path: UPath, change: Callable[[bytes | None], bytes]) -> None:
-    """Replace an object by the result of `change` on its bytes (None when there is none), safely with other writers.
+    """Replace an object by the result of `change` on its bytes (None if it does not exist), safely with other writers.
 
-    `change` is called again when another writer came first. Equal bytes are not written. Raises StorageError where the
-    store does not support conditional writes, when the object becomes too large, or when it cannot be reached.
+    `change` is called again if another writer was first. Nothing is written if the bytes are unchanged. Raises
+    StorageError if the store does not support conditional writes or cannot be reached, or if the object becomes too
+    large.
     """
     for _ in range(_TRIES):
         before = _get(path)
@@ -58,7 +59,7 @@ def read_object(path: UPath) -> bytes:
 
 
 def object_names(folder: UPath) -> list[str]:
-    """Returns the names in a folder without s3fs's cache of listings, as other processes write, too."""
+    """Returns the names in a folder, bypassing s3fs's listing cache, since other processes write too."""
     return [name.rstrip("/").rpartition("/")[2] for name in folder.fs.ls(folder.path, detail=False, refresh=True)]
 
 
@@ -89,7 +90,7 @@ def _get(path: UPath) -> _Version | None:
 
 
 def _put(path: UPath, data: bytes, tag: str | None) -> bool:
-    """Write an object if it still has this ETag, or does not exist; False when it has changed."""
+    """Write an object if its ETag is still `tag` (null: if it does not exist); returns false if it has changed."""
 
     async def put(client: Any, bucket: str, key: str) -> bool:
         condition = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
@@ -100,7 +101,7 @@ def _put(path: UPath, data: bytes, tag: str | None) -> bool:
 
 
 def _called(path: UPath, request: Callable[..., Any], expected: set[str], otherwise: Any) -> Any:
-    """Returns the result of one request; `otherwise` when it fails with an error code in `expected`."""
+    """Returns the result of one S3 request; `otherwise` if it fails with one of the `expected` error codes."""
     from botocore.exceptions import BotoCoreError, ClientError
     from fsspec.asyn import sync
 

@@ -1,8 +1,8 @@
-"""Ownership of files in folders that users edit, too: a hidden record of the files that we wrote, by name and hash.
+"""Ownership of files in folders that users edit too: a hidden record of the files that we wrote, by name and hash.
 
-A file is ours while its bytes are those that we wrote. All other files, and changed ones, belong to the user: never
-replaced and never deleted. The record is `.instagram-assets/written.json`; while files are being replaced it has their
-old and their new hash, so that a run which dies at any point leaves no file without an owner.
+A file is ours while its bytes are those that we wrote. All other files, and changed ones, are the user's: never
+replaced, never deleted. The record is `.instagram-assets/written.json`; while a file is being replaced the record has
+its old and its new hash, so that after a kill at any point the file still counts as ours.
 """
 
 import hashlib
@@ -34,10 +34,10 @@ class Claim(NamedTuple):
 
 
 def write_ours(files: Mapping[Path, Fill], source: Path, remedy: str) -> None:
-    """Create or replace files of one folder atomically, and record that they were made from `source`.
+    """Create or replace files of one folder atomically, and record `source` as the file or folder they were made from.
 
-    Raises FileError with the remedy where one of them is not ours to replace, as `check_free` does. Two processes at
-    once take turns.
+    Raises FileError, with `remedy` in its message, if one of them is not ours to replace, as in `check_free`.
+    Concurrent calls wait for each other.
     """
     (folder,) = {path.parent for path in files}
     with owned_folder_lock(folder):
@@ -48,7 +48,7 @@ def write_ours(files: Mapping[Path, Fill], source: Path, remedy: str) -> None:
 
 
 def rewrite(path: Path, fill: Fill) -> None:
-    """Replace a file by a new version of itself without changing who owns it."""
+    """Replace a file by a new version, written by `fill`, without changing who owns it: we or the user."""
     folder = path.parent
     with owned_folder_lock(folder), staging(folder):
         sha256 = stage(folder, path.name, fill)
@@ -61,7 +61,7 @@ def rewrite(path: Path, fill: Fill) -> None:
 
 
 def remove_ours(path: Path, source: Path) -> None:
-    """Delete a file that we made from `source` if it is unchanged; any other stays."""
+    """Delete a file if we made it from `source` and nobody changed it; otherwise do nothing."""
     claim = claims_of(path.parent).get(path.name)
     if claim is None or claim.source != _seen_from(path.parent, source):
         return
@@ -72,7 +72,7 @@ def remove_ours(path: Path, source: Path) -> None:
 
 
 def rename_claim(before: Path, after: Path, source: Path) -> None:
-    """Record that a file of ours, made from `source`, was renamed in its folder."""
+    """Record that a file of ours was renamed within its folder, and that it is made from `source`."""
     with owned_folder_lock(after.parent):
         claims = claims_of(after.parent)
         if claim := claims.pop(before.name, None):
@@ -81,7 +81,10 @@ def rename_claim(before: Path, after: Path, source: Path) -> None:
 
 
 def check_free(path: Path, source: Path, remedy: str) -> None:
-    """Raise FileError where a file of that name is not ours, was changed by hand, or was made from another source."""
+    """Raise FileError if the file exists and is not ours, was changed by hand, or was made from another source.
+
+    `remedy` is the hint in the error message.
+    """
     if not os.path.lexists(path):
         return
     claim = claims_of(path.parent).get(path.name)
@@ -108,7 +111,7 @@ def owned_folder_lock(folder: Path) -> Generator[None]:
 
 
 def claims_of(folder: Path) -> dict[str, Claim]:
-    """Returns our record of a folder's files, by name; empty where there is none."""
+    """Returns our record of a folder's files: name → claim; empty if there is no record."""
     try:
         content = json.loads((folder / HIDDEN / _WRITTEN).read_bytes())
         return {
@@ -121,7 +124,7 @@ def claims_of(folder: Path) -> dict[str, Claim]:
 
 
 def digest(path: Path) -> str | None:
-    """Returns the SHA-256 of a file in hexadecimal digits; null where there is none, or no regular file."""
+    """Returns the SHA-256 of a file in hexadecimal digits; null if it does not exist or is no regular file."""
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
             return None
@@ -133,7 +136,7 @@ def digest(path: Path) -> str | None:
 
 @contextmanager
 def staging(folder: Path) -> Generator[None]:
-    """Context manager for `stage`: unpublished files, also of a killed run, are deleted before and after."""
+    """Context manager for `stage`: deletes unpublished files, including those of a killed run, before and after."""
     hidden = folder / HIDDEN
     shutil.rmtree(hidden / _NEW, ignore_errors=True)
     try:
@@ -158,11 +161,11 @@ def stage(folder: Path, name: str, fill: Fill) -> str:
 def publish(
     folder: Path, staged: Mapping[str, str], source: Path | None = None, gone: Mapping[str, str] | None = None
 ) -> None:
-    """Move staged files (name and SHA-256) to their final names, then delete those of `gone` whose hash is unchanged.
+    """Move staged files (name → SHA-256) to their final names, then delete the files `gone` if their hash is unchanged.
 
-    The last of `staged` is moved when the others are durable: it may refer to them. Files that are there already are
-    left. Without `source` the recorded source is kept. The caller holds the folder's lock, and has checked that no name
-    belongs to a user's file.
+    The last staged file, which can refer to the others (a manifest), is moved when the others are durable. A file that
+    already has the staged content is not moved. If `source` is null, the recorded sources are kept. The caller holds
+    the folder's lock, and has checked that no name is that of a user's file.
     """
     before, gone = claims_of(folder), gone or {}
     after = {name: claim for name, claim in before.items() if name not in gone}
@@ -189,7 +192,7 @@ def publish(
 
 
 def _either(before: Mapping[str, Claim], after: Mapping[str, Claim], gone: Mapping[str, str]) -> dict[str, Claim]:
-    """Returns the record while files are replaced: both the old and the new hash count as ours."""
+    """Returns the record for the time of the replacement: both the old and the new hash of each file count as ours."""
     going = {name: Claim((sha256,), "") for name, sha256 in gone.items()}
     found: dict[str, Claim] = {}
     for name in {**before, **after, **going}:
@@ -206,5 +209,5 @@ def _remember(folder: Path, claims: Mapping[str, Claim]) -> None:
 
 
 def _seen_from(folder: Path, source: Path) -> str:
-    """Returns the source as a path relative to the folder, so that both can be moved together."""
+    """Returns the source as a path relative to the folder, so that it stays valid if both are moved together."""
     return os.path.relpath(source.resolve(), folder.resolve())

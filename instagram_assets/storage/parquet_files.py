@@ -1,8 +1,9 @@
 """Parquet files with full integrity checks: pages by Parquet's checksums, the footer by a seal of our own.
 
-Parquet protects the values, and neither the footer that says where they are, where a flipped bit can give wrong rows,
-nor the headers of pages. So a seal of twelve bytes is before the footer, which every reader skips: a mark, the CRC-32
-of everything before the seal, which only a full check compares, and the CRC-32 of the footer.
+Parquet's checksums cover the values, but neither page headers nor the footer with the offsets of the values, in which a
+flipped bit can give wrong rows. So twelve bytes, the seal, are written before the footer, and all Parquet readers skip
+them: a magic number, the CRC-32 of all bytes before the seal (compared by full checks only), and the CRC-32 of the
+footer.
 """
 
 import io
@@ -41,7 +42,7 @@ _END = 8  # the footer's length in four bytes, then PAR1
 
 
 def to_bytes(table: pa.Table) -> bytes:
-    """Returns a table as a Parquet file: the same bytes for the same rows."""
+    """Returns a table as the bytes of a Parquet file; deterministic."""
     import pyarrow.parquet as pq
 
     stream = io.BytesIO()
@@ -58,7 +59,7 @@ def to_bytes(table: pa.Table) -> bytes:
         write_page_checksum=True,
     ) as writer:
         writer.write_table(counted)
-        # Which a schema that is not stored would take along.
+        # With `store_schema=False` the metadata is not written, so it is added here.
         writer.add_key_value_metadata(counted.schema.metadata or {})
     whole = stream.getbuffer()
     at = _footer_start(whole)
@@ -66,13 +67,13 @@ def to_bytes(table: pa.Table) -> bytes:
 
 
 def write_file(path: UPath | Path, table: pa.Table, *, sync_folder: bool = True) -> None:
-    """Write a table to a file; `sync_folder` is as in `write_atomic`. Raises StorageError."""
+    """Write a table to a Parquet file; `sync_folder` is as in `write_atomic`. Raises StorageError."""
     data = to_bytes(table)
     write_atomic(path, lambda stream: stream.write(data), sync_folder=sync_folder)
 
 
 def read_file(path: UPath, name: str, columns: Sequence[str] | None = None) -> pa.Table:
-    """Returns the rows of one file of the asset `name`, all columns or those named. Raises StorageError if damaged."""
+    """Returns the rows of one file of the asset `name`, with all columns or `columns`. StorageError if damaged."""
     try:
         data = Path(path.path).read_bytes() if is_local(path) else read_object(path)
         return from_bytes(data, columns)
@@ -81,9 +82,9 @@ def read_file(path: UPath, name: str, columns: Sequence[str] | None = None) -> p
 
 
 def from_bytes(data: bytes, columns: Sequence[str] | None = None, *, sealed: bool = True) -> pa.Table:
-    """Returns the rows of a file made by `to_bytes`, or with `sealed=False` of any other with page checksums.
+    """Returns the rows of a Parquet file made by `to_bytes`; `sealed=False` accepts a file without a seal.
 
-    Raises ArrowInvalid, or OSError, when it is damaged.
+    Raises ArrowInvalid or OSError if it is damaged.
     """
     import pyarrow.parquet as pq
 
@@ -96,7 +97,7 @@ def from_bytes(data: bytes, columns: Sequence[str] | None = None, *, sealed: boo
 
 
 def check_table(stream: BinaryIO) -> None:
-    """Verify all of a file made by `to_bytes`, in small pieces. Raises as `from_bytes` does."""
+    """Verify all bytes and rows of a file made by `to_bytes`, in small chunks. Raises as `from_bytes` does."""
     size = stream.seek(0, os.SEEK_END)
     stream.seek(max(size - _END, 0))
     footer = int.from_bytes(stream.read(4), "little") + _END
@@ -109,9 +110,9 @@ def check_table(stream: BinaryIO) -> None:
 
 
 def read_seal_of(stream: BinaryIO, size: int) -> bytes | None:
-    """Returns the checksums of a file's rows and footer; null where it has none of the rows. `size` is in bytes.
+    """Returns the two checksums in a file's seal, 8 bytes; null if the file has no checksum of its rows.
 
-    Raises ArrowInvalid when it does not end as a file of the lake does.
+    `size` is the file's size in bytes. Raises ArrowInvalid if the file does not end as a sealed Parquet file.
     """
     stream.seek(max(size - _END, 0))
     end = stream.read(_END)
@@ -124,13 +125,13 @@ def read_seal_of(stream: BinaryIO, size: int) -> bytes | None:
 
 
 def check_bytes(stream: BinaryIO, crc: int, length: int | None = None) -> None:
-    """Compare the CRC-32 of a file, or of its first bytes. Raises ArrowInvalid when it differs."""
+    """Compare the CRC-32 of a file, or of its first `length` bytes, with `crc`. Raises ArrowInvalid if it differs."""
     if crc_of(stream, length) != crc:
         raise pa.ArrowInvalid("its bytes are not those that were written")
 
 
 def crc_of(stream: BinaryIO, length: int | None = None) -> int:
-    """Returns the CRC-32 of a file, or of its first bytes, reading it in small pieces."""
+    """Returns the CRC-32 of a file, or of its first `length` bytes, reading it in chunks."""
     left = stream.seek(0, os.SEEK_END) if length is None else length
     stream.seek(0)
     crc = 0
@@ -140,9 +141,9 @@ def crc_of(stream: BinaryIO, length: int | None = None) -> int:
 
 
 def check_rows(stream: BinaryIO, rows: int | None = None) -> None:
-    """Verify all of a Parquet file with page checksums, in small pieces.
+    """Verify all pages of a Parquet file by their checksums, in small batches.
 
-    Raises ArrowInvalid, or OSError, when it is damaged or has another number of `rows`.
+    Raises ArrowInvalid or OSError if it is damaged, or if its row count is not `rows`.
     """
     import pyarrow.parquet as pq
 
@@ -154,7 +155,7 @@ def check_rows(stream: BinaryIO, rows: int | None = None) -> None:
 
 
 def footer_counts(path: UPath, name: str) -> tuple[int, Counter[str]]:
-    """Returns the number of rows of a file of the asset `name`, and the counts by status, without reading rows."""
+    """Returns (number of rows, row counts by `status`) of a file of the asset `name`, from its footer only."""
     import pyarrow.parquet as pq
 
     try:
@@ -166,7 +167,10 @@ def footer_counts(path: UPath, name: str) -> tuple[int, Counter[str]]:
 
 
 def damaged(path: UPath, name: str, error: Exception) -> StorageError:
-    """Returns the error for an unreadable file; only for network storage it suggests a retry."""
+    """Returns the StorageError for an unreadable file of the asset `name`; DamagedError unless a retry can help.
+
+    For local files and decoding errors a retry does not help.
+    """
     lasting = isinstance(error, pa.ArrowException) or is_local(path)
     remedy = (
         "Nothing can make it again: it is what people decided. Put it back from a backup: instagram-assets restore."
@@ -177,9 +181,9 @@ def damaged(path: UPath, name: str, error: Exception) -> StorageError:
 
 
 def as_table(obj: Any, name: str) -> pa.Table:
-    """Returns a table, a reader or a data frame as a table with the schema of the contract `name`, where there is one.
+    """Returns a table, a record batch reader or a data frame as a table with the schema of the contract `name`.
 
-    Raises ContractError when the columns are wrong.
+    Without a contract of this name the columns are unchanged. Raises ContractError if the columns are wrong.
     """
     if isinstance(obj, pa.RecordBatchReader):
         obj = obj.read_all()
@@ -198,7 +202,7 @@ def _counted(table: pa.Table) -> pa.Table:
 
 
 def _footer_start(whole: memoryview) -> int:
-    """Returns the offset of the footer. Raises ArrowInvalid when this cannot be a Parquet file."""
+    """Returns the offset of the footer. Raises ArrowInvalid if the bytes do not end as a Parquet file."""
     at = len(whole) - _END - int.from_bytes(whole[-_END:-4], "little")
     if bytes(whole[-4:]) != b"PAR1" or at < 4:
         raise pa.ArrowInvalid("it does not end as a Parquet file does")
@@ -206,9 +210,9 @@ def _footer_start(whole: memoryview) -> int:
 
 
 def _read_seal(whole: memoryview, at: int) -> tuple[int, int | None]:
-    """Returns the length of the seal before a footer, and the CRC-32 of all before it; null in a footer-only seal.
+    """Returns (length of the seal before the footer, CRC-32 of all bytes before it, null in an older seal).
 
-    Raises ArrowInvalid when the footer is not the one that was sealed.
+    Raises ArrowInvalid if the footer's CRC-32 is not the one in the seal.
     """
     for mark, length in _SEALS.items():
         seal = bytes(whole[max(at - length, 0) : at])

@@ -1,8 +1,8 @@
-"""Dagster's IO manager for the lake: one table in, one table out, for one partition or ten thousand.
+"""Dagster's IO manager for the lake: one table per asset, for one partition or ten thousand.
 
 An asset's value is one `pa.Table`, or a `pa.RecordBatchReader` whose rows of one account are adjacent. The `account`
-and `day` columns tell which partition a row belongs to. An input with `COLUMNS_KEY` in its metadata gets only these.
-The output of a step is passed to the next steps of its run in memory.
+and `day` columns tell which partition a row belongs to. An input with `COLUMNS_KEY` in its metadata gets only these
+columns. A step's output is also passed to the next steps of its run in memory.
 """
 
 from collections.abc import Generator, Mapping, Sequence
@@ -35,7 +35,7 @@ _NEWEST = "instagram_assets/newest"
 
 
 class PartitionSelection(NamedTuple):
-    """The accounts, or searches, and the days that a run selects; None stands for all."""
+    """The accounts (or searches) and the days that a run or an input selects; None selects all."""
 
     names: tuple[str, ...] | None = None
     days: Days | None = None
@@ -96,9 +96,9 @@ class ParquetTables(dg.IOManager):
     def rows(
         self, run: str, name: str, chosen: PartitionSelection, columns: Sequence[str] | None = None, *, step: str
     ) -> pa.Table:
-        """Returns an asset's rows, in all columns or these: from memory if this run wrote exactly these rows.
+        """Returns an asset's rows, with all columns or `columns`: from memory if this run wrote exactly these rows.
 
-        `step` is the step that reads them, once.
+        `step` is the key of the step that reads the rows; it gets them from memory only once.
         """
         found = self._handed.take(run, name, chosen, step)
         if found is None:
@@ -106,13 +106,13 @@ class ParquetTables(dg.IOManager):
         return found if columns is None else found.select(list(columns))
 
     def let_go(self) -> None:
-        """Release the tables in memory, at the end of a run."""
+        """Release the tables cached in memory, at the end of a run."""
         self._handed.clear()
 
 
 @contextmanager
 def not_tried_again() -> Generator[None]:
-    """Context manager that disables retries for errors that would recur: a damaged file, missing columns."""
+    """Context manager that disables retries for permanent errors: damaged files and wrong columns."""
     try:
         yield
     except (DamagedError, ContractError) as error:
@@ -120,7 +120,7 @@ def not_tried_again() -> Generator[None]:
 
 
 def tables_of_run(root: UPath) -> Generator[ParquetTables]:
-    """Yields the IO manager of one run, and releases its memory at the end of the run."""
+    """Yields the IO manager of one run, and releases its cached tables at the end of the run."""
     tables = ParquetTables(root)
     try:
         yield tables
@@ -129,7 +129,7 @@ def tables_of_run(root: UPath) -> Generator[ParquetTables]:
 
 
 def _steps_around(step: StepExecutionContext) -> tuple[set[str], set[str]]:
-    """Returns two sets of steps for one that writes: itself and those before it, and those that read its output."""
+    """Returns two sets of step keys: the step with all steps before it, and the steps that read its output."""
     needs = step.execution_plan.get_executable_step_deps()
     before, found = set[str](), {step.step.key}
     while found:
@@ -139,7 +139,7 @@ def _steps_around(step: StepExecutionContext) -> tuple[set[str], set[str]]:
 
 
 def _selection_of(context: dg.InputContext) -> PartitionSelection:
-    """Returns the selection of an asset's rows that a step reads."""
+    """Returns the selection (accounts and days) of an input's rows."""
     step = context.step_context
     of_step = step.entity_partitions_def
     if not context.has_asset_partitions or of_step is None:
@@ -162,7 +162,7 @@ def _chosen(
 
 
 def _by_account(definition: dg.PartitionsDefinition) -> dg.PartitionsDefinition | None:
-    """Returns the account dimension of account × day partitions; none for other partitions."""
+    """Returns the account dimension of account × day partitions; None for other partitions."""
     if not isinstance(definition, dg.MultiPartitionsDefinition):
         return None
     return next(part.partitions_def for part in definition.partitions_defs if part.name == "account")
@@ -173,7 +173,7 @@ def _is_pandas(wanted: Any) -> bool:
 
 
 def _of_each_partition(context: dg.OutputContext, written: Written) -> dict[str, dict[str, Any]]:
-    """Returns the metadata of each partition of the run: its rows, or a flag that it was and is empty."""
+    """Returns the metadata of each partition of the run: its row count, or a flag that it was empty and still is."""
     counts = {"|".join(cell): rows for cell, rows in written.rows.items()}
     counts |= {"|".join(cell): 0 for cell in written.emptied}
     metadata: dict[str, dict[str, Any]] = {key: {"dagster/partition_row_count": rows} for key, rows in counts.items()}
@@ -187,8 +187,8 @@ def _of_each_partition(context: dg.OutputContext, written: Written) -> dict[str,
 def _add_partition_metadata(context: dg.OutputContext, metadata: Mapping[str, Mapping[str, Any]]) -> None:
     """Attach metadata to each partition of the run.
 
-    `context.add_asset_metadata` lists all partitions on every call, which takes hours for 10,000 of them; so the
-    accumulator behind it is set once (dagster 1.13.27).
+    `context.add_asset_metadata` lists all partitions on every call, which takes hours for 10,000 of them; so Dagster's
+    private accumulator of metadata is set once (dagster 1.13.27).
     """
     from dagster._core.execution.context.metadata_logging import AssetMetadataHandle, OutputMetadataAccumulator
 
@@ -202,10 +202,10 @@ def _add_partition_metadata(context: dg.OutputContext, metadata: Mapping[str, Ma
 
 
 def add_to_newest_event(context: dg.AssetExecutionContext, metadata: Mapping[str, Any]) -> None:
-    """Attach metadata once, to the last event that this step stores of its asset, whatever the number of partitions.
+    """Attach metadata once, to the last event that this step stores of its asset, however many partitions it has.
 
-    That event is the newest one, which the page of the asset shows. Until the step's output is handled, when the last
-    partition is known, the metadata waits under a name that no partition has.
+    The asset's page in the UI shows its newest event. The last partition is known only when the output is handled;
+    until then the metadata is stored under a key that is no partition.
     """
     step = context.get_step_execution_context()
     accumulated = step._metadata_accumulator.with_additional_asset_metadata(  # pyright: ignore[reportPrivateUsage]

@@ -1,8 +1,8 @@
-"""The retention horizon: timestamps in `_retention.json` of the lake, before which retention has deleted data.
+"""The retention horizon: the timestamps before which retention has deleted data, in the lake's `_retention.json`.
 
-They never move back. Derived assets read them, so that tables keep rows whose observations were deleted. `past_before`
-of a landed file is another timestamp: the limit applied to that one file; a file that arrives later lands completely,
-however old its records are, until retention runs again.
+They never decrease. Derived assets read them, so that their tables keep rows whose observations were deleted. The field
+`past_before` in the record of a landed file is another timestamp, the limit applied to that file: a file that arrives
+later is loaded completely, however old its records are, until retention runs again.
 """
 
 import json
@@ -21,9 +21,9 @@ HORIZON_FILE = "_retention.json"
 
 @dataclass(frozen=True)
 class Horizon:
-    """The timestamps before which observations (`raw`) and media last observed (`media`) have been deleted.
+    """The timestamps before which raw observations (`raw`) and media last observed (`media`) have been deleted.
 
-    `changed` is when rows or files were last deleted. Null: never.
+    `changed` is when retention last deleted rows or files. Null: never.
     """
 
     raw: datetime | None = None
@@ -32,7 +32,7 @@ class Horizon:
 
 
 def read_horizon(lake: UPath) -> Horizon:
-    """Returns the horizon of a lake; all null where retention never ran. Raises StorageError when it cannot be read."""
+    """Returns the retention horizon of a lake; all null if retention never ran. StorageError if unreadable."""
     path = lake / HORIZON_FILE
     try:
         found = json.loads(path.read_bytes() if atomic.is_local(lake) else object_store.read_object(path))
@@ -54,7 +54,7 @@ def read_horizon(lake: UPath) -> Horizon:
 
 
 def move_horizon(lake: UPath, raw: datetime | None, media: datetime | None, now: datetime) -> Horizon:
-    """Move the lake's retention horizon to these timestamps, never back; returns the new one."""
+    """Raise the lake's retention horizon to these timestamps, never lower it; returns the new horizon."""
 
     def moved(before: Horizon) -> Horizon:
         return replace(before, raw=_later(before.raw, raw), media=_later(before.media, media), changed=now)

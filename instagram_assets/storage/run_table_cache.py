@@ -1,4 +1,4 @@
-"""In-memory cache of tables passed between the steps of a run, and a workaround for Dagster objects that pin memory."""
+"""In-memory cache of tables passed between a run's steps, and a workaround for Dagster's objects that leak memory."""
 
 from collections.abc import Collection, Hashable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _MOST_BYTES = 256 << 20
 
 @dataclass
 class _Kept:
-    """A cached table, the cells that it covers, and the steps that may still read it."""
+    """A cached table, the partitions that it contains, and the steps that have yet to read it."""
 
     cells: Hashable
     table: pa.Table
@@ -26,9 +26,9 @@ class _Kept:
 
 
 class HandOver:
-    """Cache of the newest tables of one run, up to `most_bytes` in total; on a miss the lake is read.
+    """Cache of the newest tables of one run, up to `most_bytes` in total; on a miss the caller reads the lake.
 
-    A table is released as soon as no step is left that may read it; a retried step reads the lake.
+    A table is released as soon as all steps that read it are done; a retried step reads the lake.
     """
 
     def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
@@ -37,10 +37,10 @@ class HandOver:
         self._tables: dict[str, _Kept] = {}
 
     def keep(self, run: str, name: str, cells: Hashable, table: pa.Table, readers: Collection[str]) -> None:
-        """Cache a table that was written to the lake as the rows of these cells, for these reading steps.
+        """Cache a table that the run has written to the lake as these partitions (`cells`), for the steps `readers`.
 
-        Tables of earlier runs are dropped, and the oldest of this one when there is no room; a table that is too large
-        or that no step reads is not cached.
+        Tables of earlier runs are dropped, and the oldest of this run if there is not enough room; a table that is too
+        large or that no step reads is not cached.
         """
         if run != self._run:
             self._run, self._tables = run, {}
@@ -51,11 +51,11 @@ class HandOver:
             del self._tables[next(iter(self._tables))]
 
     def drop(self, name: str) -> None:
-        """Remove a table that is about to be rewritten: after a failure the lake's content is unknown."""
+        """Remove the table of an asset that is about to be rewritten: after a failure the lake's content is unknown."""
         self._tables.pop(name, None)
 
     def take(self, run: str, name: str, cells: Hashable, reader: str) -> pa.Table | None:
-        """Returns the rows of these cells if this run wrote exactly these, else null; a step gets them only once."""
+        """Returns a table if this run wrote exactly these partitions, else null; each step gets a table once."""
         kept = self._tables.get(name)
         if not kept or run != self._run:
             return None
@@ -65,7 +65,7 @@ class HandOver:
         return kept.table if kept.cells == cells else None
 
     def ended(self, steps: Collection[str]) -> None:
-        """Mark steps as ended: they will not read any more."""
+        """Mark steps as ended, and release the tables that no other step reads."""
         for kept in self._tables.values():
             kept.waiting.difference_update(steps)
         self._tables = {name: kept for name, kept in self._tables.items() if kept.waiting}
@@ -73,12 +73,15 @@ class HandOver:
         pa.default_memory_pool().release_unused()
 
     def clear(self) -> None:
-        """Remove everything, at the end of a run."""
+        """Release all tables, at the end of a run."""
         self._run, self._tables = "", {}
 
 
 def make_first_objects() -> None:
-    """Create the first instance of each class whose first instance would otherwise pin large objects in memory."""
+    """Create a first, small instance of Dagster classes that keep a reference to their first instance for ever.
+
+    Otherwise the first real instances would keep large objects in memory.
+    """
     none = dg.DynamicPartitionsDefinition(name="none").empty_subset()
     UpstreamPartitionsResult(partitions_subset=none, required_but_nonexistent_subset=none)
     StepInputData(input_name="input", type_check_data=TypeCheckData(success=True, label="type"))

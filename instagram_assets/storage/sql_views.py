@@ -1,7 +1,7 @@
 """Views of the lake: tables that are not stored but computed by DuckDB from stored ones.
 
-An account's rows depend on that account alone, so accounts are processed in groups, and memory does not grow with the
-lake.
+A view's rows of an account depend on that account's rows only, so accounts are processed in groups, and memory use does
+not grow with the lake.
 """
 
 import re
@@ -24,9 +24,9 @@ _FILES = 100
 
 
 def read_view(root: UPath, name: str, accounts: Collection[str] | None = None, days: Days | None = None) -> pa.Table:
-    """Returns a view's rows, in its order: of these accounts, from the first to the last of `days`; None is all.
+    """Returns the rows of a view, in the view's order, of these accounts and days (first and last); None selects all.
 
-    Raises StorageError when a file that it reads is damaged, or the disk has no room to spill.
+    Raises StorageError if a file that it reads is damaged, or if there is no disk space for temporary files.
     """
     view = VIEWS[name]
     sources = _sources(view)
@@ -43,9 +43,9 @@ def read_view(root: UPath, name: str, accounts: Collection[str] | None = None, d
 def open_view(
     root: UPath, name: str, accounts: Collection[str] | None = None, days: Days | None = None
 ) -> Generator[Query]:
-    """Context manager for several queries of one view: it is computed once, and its rows need not fit into memory.
+    """Context manager for several SQL queries over one view: computed once, its rows need not fit into memory.
 
-    Yields a function from SQL, in which the view has its name, to rows. Accounts, days and errors are `read_view`'s.
+    Yields a query function, in whose SQL the view's name is a table. Accounts, days and errors are as in `read_view`.
     """
     view = VIEWS[name]
     sources = _sources(view)
@@ -57,11 +57,11 @@ def open_view(
 
 
 def query_lake(root: UPath, sql: str, *values: Any) -> pa.Table:
-    """Returns the rows of an SQL query over the lake, in which each table and each view has its name.
+    """Returns the rows of an SQL query over the lake, with tables and views by name; `values` are `$1`, ….
 
-    Only tables in the query are read, each as a whole, and of those behind a view the columns that it needs. Sums are
-    integers where they fit; a duplicate column name gets a number. Raises QueryError for invalid SQL, StorageError as
-    `read_view` does.
+    Tables in the query are read completely, and of the tables behind a view only the needed columns. Sums are integers
+    if they fit into 64 bits; a duplicate column name gets a number. Raises QueryError for invalid SQL, StorageError as
+    in `read_view`.
     """
     named = {name for name in CONTRACTS if re.search(rf"\b{name}\b", sql, re.IGNORECASE)}
     views = [name for name in VIEWS if name in named]
@@ -79,7 +79,7 @@ def query_lake(root: UPath, sql: str, *values: Any) -> pa.Table:
 
 
 def _plain(rows: pa.Table) -> pa.Table:
-    """Returns the rows with unique column names, and integers where DuckDB's sums are decimals without a fraction."""
+    """Returns the rows with unique column names, and DuckDB's decimal sums as integers if they have no fraction."""
     names: list[str] = []
     for name in rows.column_names:
         number = next(n for n in count() if (f"{name}_{n}" if n else name) not in names)
@@ -97,12 +97,12 @@ def _as_integers(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def accounts_of(root: UPath, name: str) -> list[str]:
-    """Returns the accounts that have rows in the tables that a view reads, sorted."""
+    """Returns the accounts with files in the tables that a view reads, sorted."""
     return list(_by_account(root, VIEWS[name], None, None))
 
 
 def _sources(view: View) -> dict[str, Source]:
-    """Returns the tables that a view reads, without files yet."""
+    """Returns the tables that a view reads as DuckDB sources, without files yet."""
     return {table: Source(table, columns) for table, columns in view.reads.items()}
 
 
@@ -114,7 +114,7 @@ def _select(view: View, days: Days | None) -> str:
 def _each_part(
     sources: Mapping[str, Source], root: UPath, view: View, accounts: Collection[str] | None, days: Days | None
 ) -> Iterator[None]:
-    """Sets the files of one group of accounts after the other in `sources`, in the accounts' order."""
+    """Sets `files` of the sources to those of one group of accounts after the other; yields once per group."""
     waiting: dict[str, list[UPath]] = {table: [] for table in sources}
     by_account = list(_by_account(root, view, accounts, days).values())
     for number, of_account in enumerate(by_account, 1):
@@ -129,7 +129,7 @@ def _each_part(
 def _by_account(
     root: UPath, view: View, accounts: Collection[str] | None, days: Days | None
 ) -> dict[str, dict[str, list[UPath]]]:
-    """Returns the files of each account, by table, with the rows that a view needs for these days."""
+    """Returns account → table → files that a view needs for these days, sorted by account."""
     found: dict[str, dict[str, list[UPath]]] = defaultdict(lambda: defaultdict(list))
     for table in view.reads:
         for path in files(root, table, accounts, days if view.by_day else None):

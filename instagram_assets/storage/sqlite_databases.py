@@ -1,10 +1,10 @@
 """Dagster's SQLite storages with fast opening: one engine per database, and no reading of Alembic migrations.
 
-Stock storage creates an engine for each statement, and reads the 90 files of Alembic's migrations when a database is
-opened, to learn whether it has a version: together a good part of the time of a small run. What is stored, and when a
-database has to be created or migrated, is as in stock storage.
+Stock storage creates an engine for each statement, and reads Alembic's 90 migration files when it opens a database, to
+check its version: a large share of the time of a small run. The stored data, and when a database is created or
+migrated, are as in stock storage.
 
-Written against dagster 1.13.27. What is private there and used here and in `event_log`: `_conn_string`, `_initdb`,
+Written against dagster 1.13.27. Private names of Dagster used here and in `event_log`: `_conn_string`, `_initdb`,
 `_db_lock`, `_initialized_dbs`.
 """
 
@@ -39,9 +39,9 @@ _VERSION = sa.Table(
 
 @lru_cache(maxsize=32)
 def engine_of(url: str) -> sa.Engine:
-    """Returns the cached engine of a database, without a connection pool.
+    """Returns the cached SQLAlchemy engine of a database, without a connection pool.
 
-    Compiled statements are not cached: each would keep the partitions of its first query in memory.
+    Compiled statements are not cached: each would keep the partition keys of its first query in memory.
     """
     timeout = {"timeout": SQLITE_BUSY_TIMEOUT_SECONDS}
     return sa.create_engine(url, poolclass=NullPool, query_cache_size=0, connect_args=timeout)
@@ -49,13 +49,13 @@ def engine_of(url: str) -> sa.Engine:
 
 @contextmanager
 def sqlite_transaction(url: str) -> Generator[sa.Connection]:
-    """Context manager that yields a connection in its own transaction."""
+    """Context manager that yields a connection in a transaction, which is committed at the end."""
     with engine_of(url).connect() as connection, connection.begin():
         yield connection
 
 
 def is_made(engine: sa.Engine, tables: Sequence[str] = ()) -> bool:
-    """Whether a database has a single schema version and these tables, so that its creation was completed."""
+    """Whether a database was completely created: it has these tables and exactly one schema version."""
     with engine.connect() as connection:
         if not all(engine.dialect.has_table(connection, name) for name in (_VERSION.name, *tables)):
             return False
@@ -63,7 +63,7 @@ def is_made(engine: sa.Engine, tables: Sequence[str] = ()) -> bool:
 
 
 class _Kept:
-    """Mixin for a stock storage that reuses one engine."""
+    """Mixin that lets a stock storage reuse one engine per database."""
 
     _conn_string: str
 
@@ -74,25 +74,25 @@ class _Kept:
 
 
 class SqliteRuns(_Kept, SqliteRunStorage):
-    """Stock SQLite storage of runs with fast opening."""
+    """Stock SQLite run storage with fast opening."""
 
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> "SqliteRuns":
-        """Creates the storage for the Dagster home `base_dir`, at the path of the stock storage."""
+        """Creates the storage for the Dagster home `base_dir`, at the same path as stock storage."""
         folder = os.path.join(config_value["base_dir"], "history")
         return _opened(cls, folder, "runs", inst_data, [InstanceInfo.name])
 
 
 class SqliteSchedules(_Kept, SqliteScheduleStorage):
-    """Stock SQLite storage of sensors and schedules with fast opening."""
+    """Stock SQLite schedule storage (schedules and sensors) with fast opening."""
 
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> "SqliteSchedules":
-        """Creates the storage for the Dagster home `base_dir`, at the path of the stock storage."""
+        """Creates the storage for the Dagster home `base_dir`, at the same path as stock storage."""
         folder = os.path.join(config_value["base_dir"], "schedules")
         return _opened(cls, folder, "schedules", inst_data)
 
@@ -133,7 +133,7 @@ class SqliteEvents(SqliteEventLogStorage):
 
 
 def _make_log_of_run(engine: sa.Engine) -> None:
-    """Create the tables of a run's log like stock storage, in one transaction, so that they are complete or absent."""
+    """Create all tables of a run's log in one transaction, so that they are complete or absent; as stock storage."""
     with engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA journal_mode=WAL")
         connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -9,7 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from upath import UPath
 
 from instagram_assets.arrow import compute
@@ -22,6 +24,7 @@ from instagram_assets.storage.lake import open_lake
 from instagram_assets.vision.image_batches import image_paths
 
 _Rows: TypeAlias = pa.Table | pa.RecordBatchReader
+_Pairs: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 EPS_VALUES = (0.02, 0.05, 0.08, 0.1, 0.12, 0.15, 0.18, 0.21, 0.25, 0.3, 0.4)
 
@@ -151,16 +154,18 @@ def cluster(
     """Cluster images: the table `clusters` for tables or streams of `embeddings` and `image_quality`.
 
     With embeddings of several models, those of the settings' model are clustered, or if there are none, those of the
-    model with most rows. From streams, memory holds the embeddings, the images' ids and hashes, and one batch.
+    model with most rows. Near-duplicates are those of whole pictures' hashes, and those within an account and
+    day. From streams, memory holds the embeddings, the images' ids and hashes, and one batch.
     """
     from instagram_assets.vision.cluster import cluster_table, eps_sweep
     from instagram_assets.vision.embedding_matrix import read_vectors
-    from instagram_assets.vision.near_duplicates import phash_groups
+    from instagram_assets.vision.near_duplicates import join_groups, phash_groups
 
     options = settings.clusters
     vectors = read_vectors(embeddings, partial(_embedder_label, settings))
-    phashes = _phashes_of(vectors.image_ids, quality)
+    phashes, same_day = _hashes_of(vectors.image_ids, quality)
     groups = phash_groups(vectors.image_ids, phashes, settings.quality.near_duplicate_bits)
+    groups = join_groups(vectors.image_ids, groups, same_day)
     found = cluster_table(vectors, options, dict(zip(vectors.image_ids, groups, strict=True)), on_progress)
     points = eps_sweep(vectors.vectors, options.min_samples, EPS_VALUES) if vectors.image_ids else []
     return ClusteringResult(
@@ -263,16 +268,23 @@ def _stored(images: _Rows) -> pa.Table:
     return pa.Table.from_batches(some, pa.schema([IMAGES.schema.field(name) for name in columns])).combine_chunks()
 
 
-def _phashes_of(image_ids: Sequence[str], quality: _Rows) -> list[str | None]:
-    """The perceptual hash of each image; null where there is none."""
+def _hashes_of(image_ids: Sequence[str], quality: _Rows) -> tuple[list[str | None], list[_Pairs]]:
+    """The perceptual hash of each image, and the index pairs of those in one group of near-duplicates of a day."""
     indices = {image_id: index for index, image_id in enumerate(image_ids)}
     phashes: list[str | None] = [None] * len(image_ids)
+    first: dict[str, int] = {}
+    pairs: list[tuple[int, int]] = []
     for batch in quality.to_batches() if isinstance(quality, pa.Table) else quality:
-        columns = (batch.column(name).to_pylist() for name in ("image_id", "phash"))
-        for image_id, phash in zip(*columns, strict=True):
-            if (index := indices.get(image_id)) is not None:
-                phashes[index] = phash
-    return phashes
+        columns = (batch.column(name).to_pylist() for name in ("image_id", "phash", "near_group"))
+        for image_id, phash, group in zip(*columns, strict=True):
+            if (index := indices.get(image_id)) is None:
+                continue
+            phashes[index] = phash
+            # The image that names the group may have no embedding, as it may have been rejected.
+            if group and (other := first.setdefault(group, indices.get(group, index))) != index:
+                pairs.append((other, index))
+    ends = np.array(pairs, np.int64).reshape(-1, 2)
+    return phashes, [(ends[:, 0], ends[:, 1])]
 
 
 def _embedder_label(settings: Settings) -> str | None:

@@ -22,15 +22,17 @@ from instagram_assets.media.verify import MAX_MEGAPIXELS
 from instagram_assets.settings import QualitySettings
 from instagram_assets.storage.features import FeatureStore, OnProgress, computed
 from instagram_assets.vision.image_batches import Failed, image_paths, map_in_threads
-from instagram_assets.vision.near_duplicates import phash_groups
+from instagram_assets.vision.view_hashes import near_groups, view_hashes
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 STANDARD_SIDE = 300
 """Short side in pixels to which images are reduced before sharpness is measured, so that it is comparable."""
-_VERSION = "quality-1"
+_VERSION = "quality-2"
 """Changes when the definition of a measurement does; not with a decoder's version, which moves them by under 1 %."""
+_WITHOUT_VIEWS = "quality-1"
+"""The version before, whose measurements are the same but for `views`: of a file that is gone they are still used."""
 QUALITY_MEASURES = pa.schema(
     [
         ("image_id", pa.string()),
@@ -39,6 +41,7 @@ QUALITY_MEASURES = pa.schema(
         ("sharpness", pa.float64()),
         ("sharpness_native", pa.float64()),
         ("phash", pa.string()),
+        ("views", pa.binary()),
         ("status", pa.string()),
         ("reason", pa.string()),
     ]
@@ -47,13 +50,17 @@ _AT_ONCE = 64
 
 
 class ImageMeasures(NamedTuple):
-    """Measurements of one image: upright width and height in pixels; the others as in `schemas.IMAGE_QUALITY`."""
+    """Measurements of one image: upright width and height in pixels; the others as in `schemas.IMAGE_QUALITY`.
+
+    `views` are the hashes of its crops, rotations and mirror image, of `view_hashes`.
+    """
 
     width: int
     height: int
     sharpness: float
     sharpness_native: float
     phash: str | None
+    views: bytes | None
 
 
 def measure_image(image: "Image") -> ImageMeasures:
@@ -67,7 +74,7 @@ def measure_image(image: "Image") -> ImageMeasures:
     small = _standard(grey)
     native = _laplacian_variance(grey)
     standard = native if small is grey else _laplacian_variance(small)
-    return ImageMeasures(image.width, image.height, standard, native, perceptual_hash(small))
+    return ImageMeasures(image.width, image.height, standard, native, perceptual_hash(small), view_hashes(small))
 
 
 def measure_all(
@@ -80,7 +87,8 @@ def measure_all(
 ) -> pa.Table:
     """Measure images (image_id → file) in threads: one row of `QUALITY_MEASURES` per image; cached rows are reused.
 
-    A file that is missing or unreadable is a row with status `failed` and the reason; it is retried next time.
+    A file that is missing or unreadable is a row with status `failed` and the reason; it is retried next time. What an
+    earlier version measured of it is used instead, with `views` null.
     """
 
     def compute(missing: list[str]) -> Generator[pa.Table]:
@@ -88,7 +96,8 @@ def measure_all(
         results = map_in_threads(files, lambda path: measure_image(open_grey(path, max_megapixels)), workers=workers)
         with closing(results):
             while some := list(islice(results, _AT_ONCE)):
-                yield pa.Table.from_pylist([_row(*result) for result in some], schema=QUALITY_MEASURES)
+                rows = _with_earlier([_row(*result) for result in some], store)
+                yield pa.Table.from_pylist(rows, schema=QUALITY_MEASURES)
 
     return computed(images, store, compute, on_progress=on_progress)
 
@@ -119,7 +128,7 @@ def quality_table(
     passed, reasons = pass_or_reject(measures, settings)
     filtered = measures.set_column(measures.schema.names.index("reason"), "reason", reasons)
     found = {row["image_id"]: row for row in filtered.append_column("passed", passed).to_pylist()}
-    groups = _groups_by_cell(rows, found, settings.near_duplicate_bits)
+    groups = _groups_by_cell(rows, found, settings)
     names = schemas.IMAGE_QUALITY.schema.names
     table = [{**row, **found[row["image_id"]], "near_group": group} for row, group in zip(rows, groups, strict=True)]
     return schemas.IMAGE_QUALITY.table([{name: row[name] for name in names} for row in table])
@@ -207,15 +216,27 @@ def _row(image_id: str, result: ImageMeasures | Failed) -> dict[str, Any]:
     return {"image_id": image_id, **result._asdict(), "status": "ok"}
 
 
-def _groups_by_cell(rows: list[dict[str, Any]], found: Mapping[str, Any], bits: int) -> list[str]:
+def _with_earlier(rows: list[dict[str, Any]], store: FeatureStore) -> list[dict[str, Any]]:
+    """Rows of measurements, those of unreadable files replaced by what an earlier version measured of them."""
+    failed = [row["image_id"] for row in rows if row["status"] != "ok"]
+    if not failed:
+        return rows
+    schema = QUALITY_MEASURES.remove(QUALITY_MEASURES.get_field_index("views"))
+    earlier = FeatureStore(store.folder.parent.parent, "quality", _WITHOUT_VIEWS, schema).find(failed).to_pylist()
+    known = {row["image_id"]: row for row in earlier}
+    return [row if row["status"] == "ok" else known.get(row["image_id"], row) for row in rows]
+
+
+def _groups_by_cell(rows: list[dict[str, Any]], found: Mapping[str, Any], settings: QualitySettings) -> list[str]:
     cells: dict[Any, list[int]] = {}
     for index, row in enumerate(rows):
         cells.setdefault((row["account"], row["day"]), []).append(index)
     groups = [""] * len(rows)
     for indices in cells.values():
         image_ids = [rows[index]["image_id"] for index in indices]
-        phashes = [found[image_id]["phash"] for image_id in image_ids]
-        for index, group in zip(indices, phash_groups(image_ids, phashes, bits), strict=True):
+        phashes, views = ([found[image_id][name] for image_id in image_ids] for name in ("phash", "views"))
+        bits = (settings.near_duplicate_bits, settings.near_duplicate_view_bits)
+        for index, group in zip(indices, near_groups(image_ids, phashes, views, *bits), strict=True):
             groups[index] = group
     return groups
 

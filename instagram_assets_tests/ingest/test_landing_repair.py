@@ -131,7 +131,7 @@ def test_reading_what_is_damaged_is_an_error_that_names_it(settings: Settings, l
 @pytest.fixture
 def older(settings: Settings, lake: UPath, monkeypatch: pytest.MonkeyPatch) -> LandedFile:
     """A file as the rules of an earlier version have read it."""
-    for module in ("landing", "writer", "manifests"):
+    for module in ("landing", "landing_writer", "manifests"):
         monkeypatch.setattr(f"instagram_assets.ingest.{module}.PARSER_VERSION", 2)
     (file,) = land(settings, RECORDS).landed
     monkeypatch.undo()
@@ -179,7 +179,7 @@ def test_comments_that_older_rules_kept_are_read_anew_and_their_old_words_go(
     def told(keep: bool) -> Settings:
         return load_settings(data_dir=tmp_path, ingest=IngestSettings(keep_comments=keep))
 
-    for module in ("landing", "writer", "manifests"):
+    for module in ("landing", "landing_writer", "manifests"):
         monkeypatch.setattr(f"instagram_assets.ingest.{module}.PARSER_VERSION", manifests.PARSER_VERSION - 1)
     (older,) = land(told(True), [COMMENT], "comments.json").landed
     monkeypatch.undo()

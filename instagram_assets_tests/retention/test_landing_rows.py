@@ -108,7 +108,7 @@ def test_what_older_rules_read_of_the_same_file_goes_as_well(
 ) -> None:
     records = [seen(2), seen(30, "2")]
     for version in (4, 5):
-        for module in ("landing", "manifests", "writer"):
+        for module in ("landing", "manifests", "landing_writer"):
             monkeypatch.setattr(f"instagram_assets.ingest.{module}.PARSER_VERSION", version)
         land(settings, records, written=4)
     assert len({path.name for path in files_of(lake)}) == 4

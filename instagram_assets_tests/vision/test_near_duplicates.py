@@ -3,11 +3,13 @@
 import itertools
 import random
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse.csgraph import connected_components
 
-from instagram_assets.vision.near_duplicates import phash_groups
+from instagram_assets.vision.near_duplicates import near_pairs, phash_groups
 
 
 def compared_one_by_one(ids: list[str], hashes: list[int], bits: int) -> list[str]:
@@ -53,3 +55,21 @@ def test_ten_thousand_hashes_that_crowd_together_are_grouped_in_little_memory(bi
         assert len(set(groups)) < 10
     else:
         assert len(set(groups)) == len(set(hashes))
+
+
+@pytest.mark.parametrize("bits", [3, 6, 10])
+def test_the_index_finds_every_near_pair_of_thousands(bits: int) -> None:
+    random_bits = np.random.default_rng(bits)
+    hashes = random_bits.integers(0, 2**64, 2500, np.uint64)
+    for index in range(500):
+        flipped = random_bits.choice(64, random_bits.integers(0, 13), replace=False)
+        hashes[index] = hashes[index + 500] ^ np.uint64(sum(1 << int(bit) for bit in flipped))
+    near = np.bitwise_count(hashes[:, np.newaxis] ^ hashes) <= bits
+    expected = {(a, b) for a, b in np.argwhere(near).tolist() if a < b}
+    found = {tuple(sorted(pair)) for left, right in near_pairs(hashes, bits) for pair in zip(left, right, strict=True)}
+    assert found == expected
+    texts = [f"{value:016x}" for value in hashes.tolist()]
+    groups = phash_groups([f"{number:04}" for number in range(2500)], texts, bits)
+    _, labels = connected_components(near, directed=False)
+    assert len(set(groups)) == labels.max() + 1
+    assert len(set(zip(groups, labels.tolist(), strict=True))) == labels.max() + 1

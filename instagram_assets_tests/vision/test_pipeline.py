@@ -68,7 +68,7 @@ def test_clusters_of_streams_are_those_of_tables(without_models: Settings) -> No
     embeddings, quality, images = images_of_two_models()
     held = pipeline.cluster(embeddings, quality, without_models)
     streamed = pipeline.cluster(
-        embeddings.to_reader(2), quality.select(["image_id", "phash"]).to_reader(2), without_models
+        embeddings.to_reader(2), quality.select(["image_id", "phash", "near_group"]).to_reader(2), without_models
     )
     assert streamed.table.equals(held.table)
     assert set(streamed.table["near_group"].to_pylist()) == {"a"}
@@ -76,6 +76,19 @@ def test_clusters_of_streams_are_those_of_tables(without_models: Settings) -> No
     assert lines == pipeline.cluster_lines(held.table, images.to_reader(2), without_models)
     media = without_models.folder("media")
     assert lines == [("cluster 0: 4 images", [media / name for name in "abcd"])]
+
+
+def test_near_duplicates_of_a_day_are_some_of_all_days_too(without_models: Settings) -> None:
+    embeddings, quality, _ = images_of_two_models()
+    hashes = pa.array([None, "0" * 16, None, "f" * 16, None], pa.string())
+    # The image that names c's and d's group was rejected and has no embedding.
+    groups = pa.array(["a", "a", "0", "0", "e"], pa.string())
+    names = quality.column_names
+    quality = quality.set_column(names.index("phash"), "phash", hashes)
+    quality = quality.set_column(names.index("near_group"), "near_group", groups)
+    found = pipeline.cluster(embeddings, quality, without_models)
+    assert found.table["near_group"].to_pylist() == ["a", "a", "c", "c"]
+    assert found.numbers["near-duplicates"] == 2
 
 
 def test_a_sheet_of_clusters_shows_a_line_of_each_and_counts_all_that_are_stored(without_models: Settings) -> None:

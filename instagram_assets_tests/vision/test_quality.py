@@ -1,6 +1,7 @@
 """Which images are large, sharp and different enough: the measures are the field's own, the words carry the numbers."""
 
 import io
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -14,13 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as how
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 
 from instagram_assets import schemas
 from instagram_assets.demo.sample_catalogue import image_catalogue
 from instagram_assets.demo.synthetic_images import Scene, encode_image, render_image
 from instagram_assets.media.decode import open_grey
 from instagram_assets.settings import QualitySettings
+from instagram_assets.storage.features import FeatureStore
 from instagram_assets.vision.quality import (
     QUALITY_MEASURES,
     least_sharp_passed,
@@ -281,6 +283,36 @@ def test_a_file_that_came_back_is_measured(library: Library, tmp_path: Path) -> 
     assert [row["status"] for row in table_of(images, tmp_path)] == ["ok", "failed"]
     (tmp_path / "media" / "b").write_bytes(sharp(2))
     assert [row["status"] for row in table_of(images, tmp_path)] == ["ok", "ok"]
+
+
+def test_what_an_earlier_version_measured_is_completed_or_where_the_file_is_gone_used(
+    library: Library, tmp_path: Path
+) -> None:
+    images = library({"a": sharp(1), "b": sharp(1, quality=40), "c": sharp(2), "d": sharp(3)})
+    schema = QUALITY_MEASURES.remove(QUALITY_MEASURES.get_field_index("views"))
+    earlier = FeatureStore(tmp_path / "features", "quality", "quality-1", schema)
+    table_of(images, tmp_path)
+    store = quality_store(tmp_path / "features")
+    measured = store.find(images["image_id"].to_pylist())
+    assert measured["views"].null_count == 0
+    earlier.append(measured.drop_columns("views").slice(0, 3))
+    shutil.rmtree(store.folder.path)
+    for name in "bd":
+        (tmp_path / "media" / name).unlink()
+    rows = table_of(images, tmp_path)
+    assert [row["status"] for row in rows] == ["ok", "ok", "ok", "failed"]
+    assert [row["near_group"][0] for row in rows] == ["a", "a", "c", "d"]
+    again = store.find(images["image_id"].to_pylist())
+    assert [row["views"] is not None for row in again.to_pylist()] == [True, False, True]
+
+
+def test_near_duplicates_that_people_make_are_found_within_a_day(library: Library, tmp_path: Path) -> None:
+    whole = render_image(replace(SCENE, width=400, height=500))
+    changed = [whole, ImageOps.mirror(whole), ImageOps.expand(whole, 30, "white"), ImageOps.fit(whole, (400, 400))]
+    images = library({name: saved(image, "PNG") for name, image in zip("abcd", changed, strict=True)} | {"e": sharp(9)})
+    assert [row["near_group"][0] for row in table_of(images, tmp_path)] == ["a", "a", "a", "a", "e"]
+    only_wholes = QualitySettings(near_duplicate_view_bits=0)
+    assert [row["near_group"][0] for row in table_of(images, tmp_path, only_wholes)][:3] == [*"abc"]
 
 
 def test_an_image_in_two_posts_is_measured_once_and_has_two_rows(library: Library, tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""Erasure of people and searches from Dagster's run history: its databases, its logs and the files beside them."""
+"""Erasure of accounts, hashtags and searches from Dagster's run history: its databases and other files of its home."""

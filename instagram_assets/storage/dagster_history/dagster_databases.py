@@ -1,4 +1,4 @@
-"""The databases of a Dagster home, in SQLite or PostgreSQL, and their cleanup: deleted rows leave nothing on disk."""
+"""The databases of a Dagster home, in SQLite or PostgreSQL, and their vacuuming: no deleted row remains on disk."""
 
 import os
 import re
@@ -41,19 +41,19 @@ _OF_DAGSTER = frozenset[str]().union(
 
 
 class DagsterDatabase(NamedTuple):
-    """A database of a Dagster home; `file` is the path of an SQLite one, else null."""
+    """A database of a Dagster home; `file` is the path of an SQLite database, and null for a PostgreSQL one."""
 
     url: str
     file: Path | None = None
 
     @property
     def name(self) -> str:
-        """Its name in messages: the file, or the URL without a password."""
+        """The database's name in messages: the path of the file, or the URL without its password."""
         return str(self.file or sa.make_url(self.url).render_as_string(hide_password=True))
 
     @contextmanager
     def transaction(self) -> Generator[sa.Connection]:
-        """Context manager: a transaction, committed at the end. Raises StorageError while the database is locked."""
+        """Context manager: a transaction, committed at the end. Raises StorageError if the database is locked."""
         engine = self._engine()
         try:
             with engine.begin() as connection:
@@ -64,11 +64,11 @@ class DagsterDatabase(NamedTuple):
             raise self._busy(str(error.orig)) from error
 
     def owns(self, table: str) -> bool:
-        """Whether a table belongs to Dagster: in an SQLite file of the home every one does."""
+        """Whether a table belongs to Dagster: always true in an SQLite file of the home."""
         return self.file is not None or table in _OF_DAGSTER
 
     def is_log_of_a_run(self) -> bool:
-        """Whether an SQLite file is the log of a single run; fast, for thousands of logs."""
+        """Whether the database is an SQLite file with the log of a single run; fast, for thousands of logs."""
         if self.file is None:
             return False
         with closing(sqlite3.connect(self.file, timeout=_SECONDS_FOR_LOCKS)) as database:
@@ -81,7 +81,7 @@ class DagsterDatabase(NamedTuple):
                 raise self._busy(str(error)) from error
 
     def is_free_of(self, may_change: Callable[[str], bool]) -> bool:
-        """Whether a single run's log has no text that may change; fast, for thousands of logs."""
+        """Whether the database is a single run's log without a text that satisfies `may_change`; fast."""
         if self.file is None:
             return False
         with closing(sqlite3.connect(self.file, timeout=_SECONDS_FOR_LOCKS)) as database:
@@ -94,15 +94,19 @@ class DagsterDatabase(NamedTuple):
                 raise self._busy(str(error)) from error
 
     def mark_changed(self, connection: sa.Connection) -> None:
-        """Mark, in the same transaction, that rows were deleted or changed: for `empty`, also in a later attempt."""
+        """Set a flag in the database, in this transaction, that rows were changed, so that `empty` vacuums it.
+
+        The flag survives a killed process, so that a later attempt vacuums the database.
+        """
         if self.file is not None:
             version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
             connection.exec_driver_sql(f"PRAGMA user_version = {version | _UNEMPTIED}")
 
     def empty(self, words: NameMatcher, pictures: ImageRemover = KEEP_IMAGES) -> None:
-        """Remove all remains of deleted or changed rows from disk, from this and earlier attempts.
+        """Vacuum the database, so that no deleted or changed row remains on disk, from this or an earlier attempt.
 
-        An SQLite database stays unchanged where no row changed and no free space contains erased names.
+        An SQLite database is not rewritten if no row was changed and its free space contains no erased name (`words`)
+        and no removed image (`pictures`).
         """
         if self.file is not None:
             _empty_file(self.file, words, pictures, self._busy)
@@ -127,28 +131,28 @@ class DagsterDatabase(NamedTuple):
 
 
 def dagster_databases(home: Path, url: str | None) -> list[DagsterDatabase]:
-    """Returns the databases of a home: the one of `url`, those of its dagster.yaml, or the SQLite files in it.
+    """Returns the databases of a Dagster home: SQLite files, and the PostgreSQL one of `url` or else of dagster.yaml.
 
-    With PostgreSQL, SQLite files are included too: they remain when the history was moved.
+    With PostgreSQL the SQLite files are included too, since they remain when the history was moved to PostgreSQL.
     """
     files = [DagsterDatabase(f"sqlite:///{path}", path) for path in sqlite_files(home)]
     return [*files, *(DagsterDatabase(_with_driver(each)) for each in ([url] if url else _urls(home)))]
 
 
 def _with_driver(url: str) -> str:
-    """Returns a URL with the psycopg2 driver: since SQLAlchemy 2.1 plain `postgresql` means psycopg 3."""
+    """Returns a database URL with the psycopg2 driver: since SQLAlchemy 2.1 plain `postgresql` means psycopg 3."""
     parts = sa.make_url(url)
     named = parts.set(drivername="postgresql+psycopg2") if parts.drivername == "postgresql" else parts
     return named.render_as_string(hide_password=False)
 
 
 def sqlite_files(home: Path) -> list[Path]:
-    """Returns the SQLite databases below a folder, identified by content."""
+    """Returns the SQLite databases below a folder, identified by their first bytes."""
     return sorted(path for path in home_files_below(home) if _is_sqlite(path))
 
 
 def belongs_to_sqlite(path: Path) -> bool:
-    """Whether a file is an SQLite database or one of SQLite's files beside it."""
+    """Whether a file is an SQLite database or its write-ahead log, shared memory or journal file."""
     for ending in _BESIDE:
         if path.name.endswith(ending):
             path = path.with_name(path.name.removesuffix(ending))
@@ -156,13 +160,13 @@ def belongs_to_sqlite(path: Path) -> bool:
 
 
 def remove_sqlite(path: Path) -> None:
-    """Delete a database with SQLite's files beside it."""
+    """Delete an SQLite database with its write-ahead log, shared memory and journal files."""
     for ending in (*_BESIDE, ""):  # SQLite ignores these files when their database is missing
         path.with_name(path.name + ending).unlink(missing_ok=True)
 
 
 def home_files_below(folder: Path) -> Iterator[Path]:
-    """Yields the files below a folder, except those behind links."""
+    """Yields the regular files below a folder, at any depth, without symbolic links."""
     for parent, _, names in os.walk(folder):
         for name in names:
             path = Path(parent, name)
@@ -179,7 +183,7 @@ def _is_sqlite(path: Path) -> bool:
 
 
 def _urls(home: Path) -> list[str]:
-    """Returns the database URLs in a home's dagster.yaml, which may refer to environment variables."""
+    """Returns the PostgreSQL URLs in a home's dagster.yaml, with environment variables resolved."""
     if not (home / "dagster.yaml").exists():
         return []
     before = os.environ.get("DAGSTER_HOME")
@@ -234,7 +238,10 @@ def _mentions(database: sqlite3.Connection, table: str, may_change: Callable[[st
 
 
 def _holds_where_no_row_is(path: Path, words: NameMatcher, pictures: ImageRemover) -> bool:
-    """Whether free space in an SQLite file contains erased names, from rows that others deleted."""
+    """Whether free space in an SQLite file may contain an erased name or image, from rows deleted by other programs.
+
+    Of a file of more than 64 MiB all bytes are searched, not only the free space.
+    """
     if path.stat().st_size > _LARGE:
         return any(words.may_be_among(piece.decode("utf-8", "replace")) for piece in _pieces(path))
     dead = deleted_row_bytes(path.read_bytes())
@@ -244,7 +251,7 @@ def _holds_where_no_row_is(path: Path, words: NameMatcher, pictures: ImageRemove
 
 
 def _pieces(path: Path) -> Iterator[bytes]:
-    """Yields a large file in overlapping chunks."""
+    """Yields a large file in overlapping chunks, so that no name is cut at a chunk's end."""
     before = b""
     with path.open("rb") as stream:
         while read := stream.read(_AT_ONCE):

@@ -1,7 +1,7 @@
 """Removal of images embedded in Dagster's history that may show erased names, since pixels cannot be searched.
 
-They are in the metadata of events, as Markdown or HTML with base64 data. Each is identified by the name that its file
-has among the reports, so that one rule tells of both whether they may show an erased name.
+The images are in the metadata of events, as Markdown or HTML with base64 data. Each is identified by the name of its
+file in the reports folder, so that one predicate (`MayShow`) decides about the embedded image and the file.
 """
 
 import re
@@ -21,15 +21,15 @@ _FILE = ": file"
 
 
 def image_name(asset: str, title: str) -> str:
-    """Returns the name of an asset's image, without the file extension."""
+    """Returns the file name, without its extension, of an asset's image with this title."""
     return f"{asset}-{title.replace(' ', '-')}"
 
 
 class ImageRemover:
-    """Removes images from JSON values and from texts.
+    """Removes images from JSON values and texts.
 
-    `may_show` tells by name which ones are removed; a note replaces them. Those with one of `names` in their title
-    concern only what is erased, and are removed with their label and file path.
+    The predicate `may_show` decides by an image's name whether it is removed; a placeholder text replaces it. Images
+    with one of the erased `names` in their title are removed with the label and file path beside them.
     """
 
     def __init__(self, may_show: MayShow, names: Iterable[str] = ()) -> None:
@@ -37,11 +37,15 @@ class ImageRemover:
         self._names = frozenset(name.casefold() for name in names if name)
 
     def may_be_in(self, text: str) -> bool:
-        """False when a text certainly contains no image."""
+        """False if a text certainly contains no image; a fast check before `taken_from`."""
         return IMAGE_URL_PREFIX in text
 
     def taken_from(self, value: Any, asset: str = "", title: str = "") -> Any:
-        """Returns a value without the images to remove; the asset that it is about is found in the value itself."""
+        """Returns a JSON value or text without the images to remove.
+
+        `asset` and `title` are the name of the asset and the label of the metadata entry that the value belongs to;
+        inner objects override both.
+        """
         if isinstance(value, str):
             return (
                 _PICTURE.sub(lambda found: self._instead(found, asset, title), value)
@@ -67,12 +71,12 @@ class ImageRemover:
         return f"*{title or 'picture'}: {_TAKEN}*"
 
     def _label_of_own(self, entry: Any) -> str | None:
-        """Returns the label of a metadata entry whose image shows only what is erased."""
+        """Returns the label of a metadata entry if it has an image with an erased name in its title; else null."""
         label = _label_of(entry)
         return label if label and self._is_about_it(label) and _shows_picture(entry) else None
 
     def _is_about_it(self, title: str) -> bool:
-        """Whether a title names what is erased; charts of one account are titled like `top words of jane`."""
+        """Whether an image's title ends in an erased name; an account's charts have titles like `top words of jane`."""
         return title.rpartition(" of ")[2].casefold() in self._names
 
 
@@ -89,7 +93,7 @@ def _label_of(entry: Any) -> str:
 
 
 def _asset_of(value: dict[str, Any]) -> str:
-    """Returns the name of an event's asset; the step that made it has the same name."""
+    """Returns an event's asset name, from its asset key or its step key (steps are named after assets); else empty."""
     key = value.get("asset_key")
     path = key.get("path") if isinstance(key, dict) else None
     if isinstance(path, list) and path:

@@ -1,4 +1,4 @@
-"""The partitions of erased accounts in Dagster's history, and the remainder of partition ranges without them."""
+"""The partition keys of erased accounts in Dagster's history, and partition ranges shrunk to the remaining keys."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -11,9 +11,9 @@ _BETWEEN = "|"
 
 
 class ErasedCells:
-    """The erased partition keys by dynamic partitions definition, and all keys of each in the order of creation.
+    """The erased partition keys of each dynamic partitions definition, and all its keys in order of creation.
 
-    A key is a partition, or several of different dimensions: `jane`, `jane|2025-01-01`.
+    A key has one dimension (`jane`) or several (`jane|2025-01-01`).
     """
 
     def __init__(self, gone: Mapping[str, Collection[str]], orders: Mapping[str, Sequence[str]]) -> None:
@@ -22,14 +22,14 @@ class ErasedCells:
         self._orders = orders
 
     def has(self, key: str) -> bool:
-        """Whether a key is a partition of an erased account."""
+        """Whether a partition key, or one of its dimensions, is erased."""
         return key in self.gone or (_BETWEEN in key and not self.gone.isdisjoint(key.split(_BETWEEN)))
 
     def left_of(self, start: str, end: str) -> tuple[str, str] | None:
-        """Returns the first and last key of what remains of a range; None when nothing does.
+        """Returns the first and last key of a partition range without its erased keys; None if no key remains.
 
-        A range covers partitions in the order in which they were added, so an erased end moves inwards to the next key
-        that stays.
+        A range contains partitions in order of creation, so an erased end moves inwards to the next key that is not
+        erased.
         """
         if not self.has(start) and not self.has(end):
             return start, end
@@ -54,7 +54,7 @@ class ErasedCells:
         return (known[0], known[0]) if known else None
 
     def are_all(self, tags: Mapping[str, str]) -> bool:
-        """Whether the run with these tags concerned only erased accounts."""
+        """Whether the run with these tags materialized only partitions of erased accounts."""
         start, end = tags.get(RANGE_START), tags.get(RANGE_END)
         if start and end:
             return self.left_of(start, end) is None
@@ -62,7 +62,7 @@ class ErasedCells:
         return any(self.has(value) for value in named)
 
     def are_all_of(self, config: Any) -> bool:
-        """Whether a part of a run's config names erased accounts and no others."""
+        """Whether a list of accounts in a run's config, or in a nested value of it, has only erased accounts."""
         if isinstance(config, dict):
             return any(
                 (name == "account" and value in self.gone) if isinstance(value, str) else self.are_all_of(value)

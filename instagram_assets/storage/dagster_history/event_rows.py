@@ -1,6 +1,6 @@
-"""Deletes events of erased partitions and runs from Dagster's event log, keeping the state of all other partitions.
+"""Deletes the events of erased partitions and runs from Dagster's event log; all other partitions keep their state.
 
-Written against dagster 1.13.27: its tables, and the content of an asset's row.
+Written against the tables of dagster 1.13.27 and its content of a row of `asset_keys`.
 """
 
 from collections.abc import Collection
@@ -24,9 +24,10 @@ _PLANNED = DagsterEventType.ASSET_MATERIALIZATION_PLANNED.value
 def erase_events(
     connection: sa.Connection, tables: Tables, cells: ErasedCells, runs: Collection[str], changed: ChangeCounts
 ) -> None:
-    """Delete the events and check results of erased partitions, and of erased runs.
+    """Delete the events and asset check results of erased partitions (`cells`) and of erased runs (`runs`).
 
-    Materializations of unpartitioned assets by such a run stay: they are the only record of these.
+    Materializations and observations of unpartitioned assets by an erased run are kept: they are the only record of
+    these assets' state. `changed` counts the deleted rows.
     """
     log = tables["event_logs"].c
     made_whole = sa.and_(
@@ -52,9 +53,9 @@ def erase_events(
 def repair_asset_rows(
     connection: sa.Connection, tables: Tables, rewriter: ValueRewriter, runs: Collection[str], changed: ChangeCounts
 ) -> None:
-    """Update the row of each asset whose newest event was deleted or changed to its present newest event.
+    """Update the rows of `asset_keys` whose newest event was deleted or rewritten to the present newest event.
 
-    The events have been rewritten before.
+    To be called after the events have been rewritten. The row of an asset without events is deleted.
     """
     table, log, gone = tables["asset_keys"], tables["event_logs"].c, set(runs)
     for found in connection.execute(sa.select(table)).mappings().all():
@@ -110,9 +111,9 @@ def _empty_status(connection: sa.Connection, tables: Tables, assets: sa.Select[A
 
 
 def _keep_highest_id(connection: sa.Connection, table: sa.Table, gone: sa.ColumnElement[bool]) -> None:
-    """Replace the newest event of an SQLite database by an empty one, if it is to be deleted.
+    """If the newest event of an SQLite event log is about to be deleted, replace it by an empty event with the same id.
 
-    SQLite would reuse its id, and readers that follow the log by ids (sensors) would miss the next events.
+    SQLite would reuse the id, and sensors, which read the event log from their last id on, would miss the next events.
     """
     if connection.dialect.name != "sqlite" or "asset_event_tags" not in table.metadata.tables:
         return
@@ -130,7 +131,7 @@ def _keep_highest_id(connection: sa.Connection, table: sa.Table, gone: sa.Column
 
 
 def _row_of_asset(connection: sa.Connection, log: Any, row: dict[str, Any]) -> dict[str, Any]:
-    """Returns the new content of an asset's row, as Dagster's `_store_asset_event` would write it."""
+    """Returns the new columns of an asset's row in `asset_keys`, as Dagster's `_store_asset_event` would write them."""
     of_asset = [log.asset_key == row["asset_key"]]
     if row["wipe_timestamp"]:
         of_asset.append(log.timestamp > row["wipe_timestamp"])

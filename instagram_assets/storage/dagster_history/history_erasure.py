@@ -1,8 +1,8 @@
-"""Erases accounts, hashtags and searches from Dagster's history, in SQLite and in PostgreSQL.
+"""Erases accounts, hashtags and searches from Dagster's run history, in SQLite and PostgreSQL.
 
-Dagster has no call for it: it can delete a run, but then the run's results for other accounts are missing, too. Here
-the events of erased partitions are deleted, a run about erased accounts only is deleted completely, and everywhere else
-a pseudonym replaces the name: in each table of the database, and in each file of the home.
+Dagster can only delete a whole run, and with it the run's results for other accounts. Here the events of erased
+partitions are deleted, runs about erased accounts only are deleted completely, and in all other rows of the databases
+and files of the home a pseudonym replaces the name.
 
 Written against dagster 1.13.27.
 """
@@ -52,11 +52,11 @@ _DONE_BY_HAND = ("snapshots", "asset_keys", "dynamic_partitions")
 
 @dataclass(frozen=True)
 class HistoryErasure:
-    """The result of an erasure: deleted and rewritten rows by table, runs, and files of the home.
+    """The result of an erasure: numbers of deleted and rewritten rows (by table), runs and files of the home.
 
-    `elsewhere` names columns of foreign tables in Dagster's database that contain erased names: they are left
-    unchanged. `common` are names that are also words of the history itself (an asset, a number): they were replaced
-    only where an account is certainly meant, and may remain elsewhere as ordinary words.
+    `elsewhere` are the columns of foreign tables (not Dagster's) in the same database that contain erased names; they
+    are left unchanged. `common` are the erased names that are also ordinary words of the history (an asset, a number):
+    they were replaced only if they certainly mean an account, and may remain as ordinary words.
     """
 
     deleted: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -82,14 +82,16 @@ def erase_from_history(
     """Erase names and identifiers from the history of the Dagster home `home`, which must not be in use.
 
     `names` maps each name that may be in a text (an account, a `#tag`, a search) to its pseudonym, which must be a
-    valid account name. `ids` are other identifiers (posts, images, URL file names): `forgotten` replaces them. `url` is
-    the history's database in PostgreSQL; by default the one in the home's dagster.yaml. `partitions` are the erased
-    `names` by dynamic partitions definition; by default all, in every definition. `words` are those that are ordinary
-    words, as `account_words` returns them; names used by the history itself count as such. `may_show` tells by name
-    which embedded image may show an erased name and is removed; by default none.
+    valid account name. `ids` are other identifiers (posts, images, URL file names), which are replaced by the word
+    `forgotten`. `url` is the history's database in PostgreSQL; by default the one in the home's dagster.yaml.
+    `partitions` are the erased partition keys by dynamic partitions definition; by default all `names`, in every
+    definition. `words` are the names that are also ordinary words, as `account_words` returns them; names of assets,
+    jobs and tags in the history are added. `may_show` decides by an embedded image's name whether it may show an erased
+    name and is removed; by default no image is.
 
-    After a kill, a repeated call gives the same result. Raises StorageError while `instagram-assets dev`, the UI, a
-    daemon or a run uses the home; runs whose process died count until `close_dead_runs` has closed them.
+    Idempotent: after a kill, a repeated call gives the same result. Raises StorageError while `instagram-assets dev`,
+    the UI, a daemon or a run uses the home; a run whose process died counts as running until `close_dead_runs` has
+    closed it.
     """
     if not home.is_dir():
         return HistoryErasure()
@@ -100,9 +102,9 @@ def erase_from_history(
 
 
 def refuse_while_running(home: Path, *, url: str | None = None) -> None:
-    """Raise StorageError while a Dagster home is in use, as `erase_from_history` would; nothing is changed.
+    """Raise StorageError if a Dagster home is in use, by the same rule as `erase_from_history`; nothing is changed.
 
-    For callers that write other things first, which must not be left half done.
+    For callers that write other data first, which must not be left half written.
     """
     if not home.is_dir():
         return
@@ -118,10 +120,10 @@ def refuse_while_running(home: Path, *, url: str | None = None) -> None:
 
 
 class _Forgetting:
-    """One erasure, whose steps are ordered so that it can be repeated after an interruption.
+    """One run of an erasure, with steps ordered so that it can be repeated after an interruption.
 
-    What determines the erased runs and the range ends is deleted last: the list of runs after their events and logs,
-    the partitions after the runs.
+    The data that determine which runs are erased and where partition ranges end are deleted last: the list of runs
+    after the runs' events and logs, the partition keys after the runs.
     """
 
     def __init__(
@@ -188,7 +190,7 @@ class _Forgetting:
 
     @contextmanager
     def _noted(self, database: DagsterDatabase) -> Generator[sa.Connection]:
-        """Context manager: a transaction that marks the database as changed when a row of it was."""
+        """Context manager: a transaction that flags the database as changed (`mark_changed`) if a row changed."""
         with database.transaction() as connection:
             before = self._changed.rows
             yield connection
@@ -196,7 +198,7 @@ class _Forgetting:
                 database.mark_changed(connection)
 
     def _remove_log_of(self, database: DagsterDatabase, runs: Collection[str]) -> bool:
-        """Delete the database of an erased run's log; returns whether it was one."""
+        """Delete the database if it is the log of an erased run; returns whether it was."""
         if database.file is None or database.file.stem not in runs:
             return False
         remove_sqlite(database.file)
@@ -245,7 +247,7 @@ def _read_orders(connection: sa.Connection, tables: Tables, orders: dict[str, li
 
 
 def _words_of(connection: sa.Connection, tables: Tables) -> set[str]:
-    """Returns words that the history uses for other things than accounts: assets, steps, jobs, tags."""
+    """Returns the names of assets, jobs and tags in a history, which are not account names, and the words in them."""
     found: set[str] = set()
     columns = (("asset_keys", "asset_key"), ("runs", "pipeline_name"), ("run_tags", "key"))
     for name, column in columns:

@@ -1,4 +1,4 @@
-"""Erasure from the other files of a Dagster home: step output, process logs, and values passed between steps."""
+"""Erasure from a Dagster home's files that are no databases: step output, process logs, values passed between steps."""
 
 import os
 import shutil
@@ -15,20 +15,20 @@ CONFIG_FILES = ("dagster.yaml", "workspace.yaml")
 
 @dataclass
 class ChangedFiles:
-    """The number of files that were deleted and rewritten."""
+    """The numbers of deleted and rewritten files; updated in place."""
 
     removed: int = 0
     rewritten: int = 0
 
 
 def remove_run_files(home: Path, runs: Iterable[str], changed: ChangedFiles) -> None:
-    """Delete the output of these runs' steps, and the values that the steps stored."""
+    """Delete the folders `storage/RUN_ID` of these runs: the output of their steps, and values passed between steps."""
     for run in runs:
         changed.removed += _remove(home / "storage" / run)
 
 
 def rewrite_home_files(home: Path, rewriter: ValueRewriter, changed: ChangedFiles) -> None:
-    """Delete files and folders whose names contain an erased name, and rewrite files that mention one."""
+    """Delete files and folders with an erased name in their own name, and rewrite files with one in their content."""
     sweep(home)  # leftovers of a killed attempt
     for path in list(_named(home, rewriter)):
         changed.removed += _remove(path)
@@ -43,7 +43,7 @@ def rewrite_home_files(home: Path, rewriter: ValueRewriter, changed: ChangedFile
 
 
 def _named(home: Path, rewriter: ValueRewriter) -> Iterator[Path]:
-    """Yields files and folders whose names contain an erased name, without the content of such a folder."""
+    """Yields the files and folders that have an erased name in their own name, without the content of such a folder."""
     for parent, folders, files in os.walk(home):
         found = {name for name in (*folders, *files) if _is_meant(name, rewriter)}
         yield from (Path(parent, name) for name in sorted(found))
@@ -55,7 +55,7 @@ def _is_meant(name: str, rewriter: ValueRewriter) -> bool:
 
 
 def _remove(path: Path) -> int:
-    """Delete a file or folder; returns the number of files."""
+    """Delete a file or folder; returns the number of deleted files."""
     if path.is_dir() and not path.is_symlink():
         count = sum(1 for _ in home_files_below(path))
         shutil.rmtree(path)
@@ -67,7 +67,7 @@ def _remove(path: Path) -> int:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Replace a file's content but keep its modification time, by which old files are cleaned up."""
+    """Replace a file's content but keep its modification time, since old files are deleted by age."""
     status = path.stat()
     write_atomic(path, lambda stream: stream.write(content))
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))

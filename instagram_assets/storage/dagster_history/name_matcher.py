@@ -1,7 +1,7 @@
-"""Finds and replaces erased names in text, in every encoding in which Dagster's history has them.
+"""Finds and replaces erased names in text, in every encoding that occurs in Dagster's history.
 
-A name is found in plain form, with JSON escapes at any nesting depth (`\\uc721`), percent-encoded (`%EC%9C%A1`), and
-with the escapes of Python's bytes. Only whole names count: `jane` is not in `jane_doe`, `jane.b` or `xjane`.
+A name is found unencoded, with JSON escapes at any nesting depth (`\\uc721`), percent-encoded (`%EC%9C%A1`), and with
+the escapes of a Python bytes literal. Only whole names match: `jane` is not in `jane_doe`, `jane.b` or `xjane`.
 """
 
 import re
@@ -37,10 +37,11 @@ _SHORTEST_NAME = 3
 
 
 class NameMatcher:
-    """The names and identifiers to erase, with their replacements.
+    """Matches the names and identifiers to erase, and replaces them: names by pseudonyms, identifiers by `forgotten`.
 
-    `common` are ordinary words, and those that mean something else in Dagster's history, such as its assets. A name
-    that is one of them, or a number, or very short, is replaced only where an account is certainly meant.
+    `common` are ordinary words, and words with another meaning in Dagster's history, such as asset names. A name that
+    is one of them, a number or shorter than three characters is weak: it is replaced only if its context shows that it
+    is an account.
     """
 
     def __init__(self, names: Mapping[str, str], ids: Collection[str] = (), common: Collection[str] = ()) -> None:
@@ -50,7 +51,7 @@ class NameMatcher:
         self.weak = {name for name in self.names if _is_weak(name, usual)}
 
     def mentions(self, text: str) -> bool:
-        """False when a text certainly contains nothing to erase, in any encoding; fast, for very many texts."""
+        """False if a text certainly contains no name or identifier to erase, in any encoding; fast."""
         low = text.lower()
         if any(anchor in low for anchor in self._anchors) or any(anchor in text for anchor in self._in_base64):
             return True
@@ -59,9 +60,9 @@ class NameMatcher:
         return any(start in text for start in _STARTS_OF_PACKED) and _PACKED.search(text) is not None
 
     def may_be_among(self, text: str) -> bool:
-        """False when no name occurs in a text without separators, such as concatenated columns.
+        """False if a text without word boundaries (concatenated columns) certainly contains no name or identifier.
 
-        Fast, for texts that most likely contain none.
+        Fast for texts that most likely contain none.
         """
         low = text.lower()
         if any(anchor in low for anchor in self._anchors) and self._run_together.search(text):
@@ -76,7 +77,7 @@ class NameMatcher:
         return not self._tokens.isdisjoint(self._words_of(text))
 
     def replaced(self, text: str) -> str:
-        """Returns the text with pseudonyms, or `forgotten`, in place of everything to erase."""
+        """Returns the text with erased names replaced by their pseudonyms and erased identifiers by `forgotten`."""
         if self._pattern:
             text = self._pattern.sub(self._instead, text)
         if not self.ids:
@@ -87,7 +88,7 @@ class NameMatcher:
         return text
 
     def overwritten(self, content: bytes) -> bytes:
-        """Returns binary data with each mention overwritten, keeping its length."""
+        """Returns binary data with each name and identifier to erase overwritten by `x`, at the same length."""
         text = content.decode("latin-1")
         matches = [match for pattern in self._all_patterns(text) for match in pattern.finditer(text)]
         found = [match.span() for match in matches if self._instead(match) != match[0]]
@@ -103,7 +104,7 @@ class NameMatcher:
             yield from self._by_anchor[anchor]
 
     def _instead(self, match: re.Match[str]) -> str:
-        """Returns the replacement of a match: the match itself where it is used as an ordinary word."""
+        """Returns the replacement of a match; the matched text itself if it is a weak name used as an ordinary word."""
         if match.lastgroup is None:
             return REPLACEMENT
         name, text = self._of_group[match.lastgroup], match.string
@@ -124,7 +125,7 @@ class NameMatcher:
 
     @cached_property
     def _run_together(self) -> re.Pattern[str]:
-        """A pattern for names without word boundaries; ambiguous ones only where an account or a partition is meant."""
+        """The search pattern for names in text without word boundaries; weak names match only beside a sign like @."""
         parts = [
             rf"(?:[@＠/=]|%40|%2f){body}|{body}\|" if name in self.weak else body
             for name in self.names
@@ -134,7 +135,7 @@ class NameMatcher:
 
     @cached_property
     def _by_anchor(self) -> dict[str, list[re.Pattern[str]]]:
-        """The search patterns by each identifier's longest alphanumeric part."""
+        """The identifiers' search patterns, keyed by the longest alphanumeric part of the identifier."""
         found: dict[str, list[re.Pattern[str]]] = {}
         begins = r"(?:(?<![0-9A-Za-z])|(?<=\\[nrtbf])|(?<=%[0-9A-Fa-f]{2})|(?<=\\u00[0-9A-Fa-f]{2}))"
         for each in sorted(self.ids, key=len, reverse=True):
@@ -144,7 +145,10 @@ class NameMatcher:
 
     @cached_property
     def _anchors(self) -> list[str]:
-        """Lower-case substrings, one of which is in every text that contains a name, or one of few identifiers."""
+        """Lower-case substrings for a fast pre-check: a text with a name contains at least one of them.
+
+        With at most 24 identifiers, the identifiers are included; else `_tokens` covers them.
+        """
         of_names = {anchor for name in self.names for form in _forms(name) for anchor in _anchors_of(form.lower())}
         return sorted(of_names | ({each.lower() for each in self.ids} if self._few_ids else set()))
 
@@ -153,7 +157,7 @@ class NameMatcher:
         return frozenset() if self._few_ids else frozenset(map(_longest_part, self.ids))
 
     def _words_of(self, text: str) -> list[str]:
-        """Returns the parts of a text that may be identifiers, without those that are too short."""
+        """Returns the alphanumeric parts of a text that are long enough to be part of an identifier."""
         has_escapes = "%" in text or any(escape in text for escape in _ESCAPES)
         return (self._token if has_escapes else self._plain_token).findall(text)
 
@@ -175,7 +179,7 @@ class NameMatcher:
 
     @cached_property
     def _in_base64(self) -> list[str]:
-        """The base64 forms of the names at each of the three alignments, whatever surrounds them."""
+        """The base64 forms of the names at each of the three byte alignments, independent of the surrounding bytes."""
         words = [*self.names, *(self.ids if self._few_ids else ())]
         found = {
             letters
@@ -191,7 +195,7 @@ def _is_weak(name: str, common: Collection[str]) -> bool:
 
 
 def _forms(name: str) -> set[str]:
-    """Returns the composed and decomposed Unicode forms of a name, as file names of macOS have them."""
+    """Returns the name as given and in the Unicode forms NFC and NFD; macOS stores file names as NFD."""
     return {name, unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name)}
 
 
@@ -203,7 +207,7 @@ def _spellings(name: str) -> str:
 
 
 def _body(name: str) -> str:
-    """Returns a regular expression for a name in all its encodings, without boundaries."""
+    """Returns a regular expression for a name in all its encodings, without word boundaries."""
     bodies = ["".join(map(_spelled, form)) for form in sorted(_forms(name))]
     return bodies[0] if len(bodies) == 1 else f"(?:{'|'.join(bodies)})"
 

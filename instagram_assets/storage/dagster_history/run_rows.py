@@ -1,6 +1,6 @@
-"""Deletes runs of erased accounts from Dagster's list of runs, and removes these accounts from runs about others too.
+"""Deletes the runs of erased accounts from Dagster's list of runs, and erases these accounts from all other runs.
 
-Written against dagster 1.13.27: its tables, and that a snapshot's name is the hash of its content.
+Written against the tables of dagster 1.13.27, where a snapshot's id is the hash of its content.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ _UNFINISHED = {status.value for status in NOT_FINISHED_STATUSES}
 
 
 class HistoryRun(NamedTuple):
-    """A run in Dagster's list of runs."""
+    """A row of Dagster's table `runs`, with the run's tags, config and snapshot ids."""
 
     run_id: str
     status: str
@@ -37,7 +37,7 @@ class HistoryRun(NamedTuple):
 
 
 def load_runs(connection: sa.Connection, tables: Tables) -> list[HistoryRun]:
-    """Returns all runs."""
+    """Returns all runs of a history."""
     tags: dict[str, dict[str, str]] = {}
     for row in connection.execute(sa.select(tables["run_tags"])):
         tags.setdefault(row.run_id, {})[row.key] = row.value
@@ -59,7 +59,7 @@ def _run(row: sa.Row[Any], tags: Mapping[str, str]) -> HistoryRun:
 
 
 def runs_to_erase(runs: Sequence[HistoryRun], cells: ErasedCells) -> list[HistoryRun]:
-    """Returns the runs that concerned only erased accounts."""
+    """Returns the runs that concern only erased accounts, by their partition tags or their config."""
     return [run for run in runs if cells.are_all(run.tags) or cells.are_all_of(run.config)]
 
 
@@ -70,9 +70,9 @@ def erase_runs(
     gone: Sequence[HistoryRun],
     changed: ChangeCounts,
 ) -> None:
-    """Delete runs and their snapshots, adjust the ranges of other runs, and rewrite snapshots.
+    """Delete the runs `gone` with their snapshots, shrink the partition ranges of other runs, and rewrite snapshots.
 
-    The texts of the remaining runs are rewritten afterwards, like those of all tables.
+    Names in the other columns of the remaining runs are not replaced here, but by `rewrite_table`.
     """
     erase_run_rows(connection, tables, [run.run_id for run in gone], changed)
     _move_ends(connection, tables, rewriter.cells, changed)
@@ -81,7 +81,7 @@ def erase_runs(
 
 
 def erase_run_rows(connection: sa.Connection, tables: Tables, runs: Collection[str], changed: ChangeCounts) -> None:
-    """Delete the runs' rows from all tables but the event log; the runs themselves last, since others refer to them."""
+    """Delete these runs' rows from all tables but the event log; those of the table `runs` last (foreign keys)."""
     of_runs = [table for name, table in tables.items() if "run_id" in table.c and name != "event_logs"]
     of_runs.sort(key=lambda table: table.name == "runs")
     for each in in_batches(runs):
@@ -90,7 +90,7 @@ def erase_run_rows(connection: sa.Connection, tables: Tables, runs: Collection[s
 
 
 def _move_ends(connection: sa.Connection, tables: Tables, cells: ErasedCells, changed: ChangeCounts) -> None:
-    """Adjust the two tags of a partition range together: they are stored in separate rows."""
+    """Shrink partition ranges in run tags to the keys that are not erased; the two ends are tags in separate rows."""
     tags = tables["run_tags"]
     ends: dict[str, dict[str, str]] = {}
     for row in connection.execute(sa.select(tags).where(tags.c.key.in_([RANGE_START, RANGE_END]))):
@@ -129,12 +129,12 @@ def _snapshots(connection: sa.Connection, table: sa.Table) -> dict[str, str]:
 def _rewrite_snapshots(
     connection: sa.Connection, tables: Tables, rewriter: ValueRewriter, changed: ChangeCounts
 ) -> None:
-    """Rewrite snapshots and their content-hash names, also where other snapshots and runs refer to them."""
+    """Rewrite snapshots that contain erased names, with their ids (content hashes) and all references to these."""
     table = tables["snapshots"]
     texts = _snapshots(connection, table)
     new = {name: rewriter.text(text) for name, text in texts.items()}
     names: dict[str, str] = {}
-    while True:  # a plan contains the name of its job, so its own name changes after the job's
+    while True:  # an execution plan contains the id of its job snapshot, so its own id changes after the job's
         now = {name: _renamed(text, names) for name, text in new.items()}
         found = {name: _name(now[name]) for name in new if now[name] != texts[name]}
         if found == names:
@@ -163,7 +163,7 @@ def _renamed(text: str, names: Mapping[str, str]) -> str:
 
 
 def _canonical(text: str) -> str:
-    """Returns JSON as Dagster itself would serialize it."""
+    """Returns a JSON text as Dagster would serialize the same object."""
     return serialize_value(deserialize_value(text))
 
 

@@ -1,7 +1,7 @@
 """Reads the remains of deleted rows in an SQLite file: free pages, gaps in pages, and ends of overflow pages.
 
-After https://www.sqlite.org/fileformat2.html. Only bytes outside of present rows are returned, so that a database which
-contains a word only in present rows need not be rewritten.
+Implements https://www.sqlite.org/fileformat2.html. Bytes of present rows are not returned, so that a database which
+contains a word only in present rows need not be vacuumed.
 """
 
 from collections.abc import Iterator
@@ -12,9 +12,10 @@ _KINDS = (_INDEX_INTERIOR, _TABLE_INTERIOR, _INDEX_LEAF, _TABLE_LEAF)
 
 
 def deleted_row_bytes(content: bytes) -> bytes:
-    """Returns all bytes outside of present rows, as chunks separated by a zero byte, without chunks of zeros only.
+    """Returns all bytes of an SQLite file that belong to no present row, as chunks separated by a zero byte.
 
-    For databases with auto-vacuum, which Dagster does not create, these are all bytes. Raises IndexError for damage.
+    Chunks of zeros are left out. Of a database with auto-vacuum, which Dagster does not create, all bytes are returned.
+    Raises IndexError for a damaged file.
     """
     if _u32(content, _VACUUMS_ITSELF):
         return content
@@ -34,7 +35,7 @@ class _Pages:
         for number in range(1, len(self._content) // self._size + 1):
             page = self._page(number)
             start = _HEADER if number == 1 else 0
-            # Overflow pages begin with the number of the next one, which is smaller than 2 ** 24 in files of this size.
+            # An overflow page begins with the next page's number, below 2 ** 24 here: its first byte is 0.
             if number not in free and page[start] in _KINDS:
                 yield from self._of_tree(page, start)
 
@@ -42,7 +43,7 @@ class _Pages:
         return self._content[(number - 1) * self._size : (number - 1) * self._size + self._usable]
 
     def _free(self) -> Iterator[tuple[int, bytes]]:
-        """Yields the free pages with their numbers; each trunk page lists others."""
+        """Yields (page number, unused bytes) of each free page; the trunk pages form a chain and list the others."""
         trunk, seen = _u32(self._content, 32), set[int]()
         while trunk and trunk not in seen:
             seen.add(trunk)
@@ -68,7 +69,7 @@ class _Pages:
                 yield from self._end_of_overflow(page, _u16(page, cells + 2 * place), kind)
 
     def _end_of_overflow(self, page: bytes, cell: int, kind: int) -> Iterator[bytes]:
-        """Yields the unused bytes after a row's end in its last overflow page."""
+        """Yields the unused bytes in a row's last overflow page, after the row's end."""
         size, at = _varint(page, cell + 4 if kind == _INDEX_INTERIOR else cell)
         if kind == _TABLE_LEAF:
             _, at = _varint(page, at)
@@ -84,7 +85,7 @@ class _Pages:
             number = _u32(overflow, 0)
 
     def _bytes_here(self, size: int, kind: int) -> int:
-        """Returns the number of a row's bytes in its own page."""
+        """Returns how many of a row's `size` bytes are in its own page; the others are in overflow pages."""
         most = self._usable - 35 if kind == _TABLE_LEAF else (self._usable - 12) * 64 // 255 - 23
         if size <= most:
             return size
@@ -102,7 +103,7 @@ def _u32(content: bytes, at: int) -> int:
 
 
 def _varint(content: bytes, at: int) -> tuple[int, int]:
-    """Returns a variable-length integer of one to nine bytes, and the position after it."""
+    """Returns (value, next offset) of the variable-length integer of one to nine bytes at offset `at`."""
     value = 0
     for place in range(8):
         byte = content[at + place]

@@ -1,6 +1,6 @@
-"""Rewrites every table of a database value by value; tables are discovered by inspection.
+"""Rewrites all text values in the tables of a database; the tables are found by reflection.
 
-So tables that a new version of Dagster adds are covered, too.
+So tables that a new version of Dagster adds are rewritten, too.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ from instagram_assets.storage.dagster_history.value_rewriter import ValueRewrite
 Tables = Mapping[str, sa.Table]
 _ROWS_AT_ONCE = 2_000
 _VALUES_AT_ONCE = 500
-# In tables of more rows, a row is parsed only if a name may be in it.
+# These tables have many rows: a row is parsed only if a fast check finds that a name may be in it.
 _LARGE = ("event_logs", "asset_event_tags")
 _seen: dict[str, Mapping[str, sa.Table]] = {}
 _NO_TEXT = (sa.Integer, sa.Numeric, sa.Boolean, sa.Date, sa.DateTime, sa.Time, sa.Interval)
@@ -36,7 +36,7 @@ class ChangeCounts:
 
 
 def tables_of(connection: sa.Connection) -> dict[str, sa.Table]:
-    """Returns the tables of a database by inspection; the equal schemas of thousands of run logs are inspected once."""
+    """Returns the tables of a database by reflection, cached by schema: thousands of run logs have the same one."""
     made_by = ""
     if connection.dialect.name == "sqlite":
         found = connection.exec_driver_sql("SELECT sql FROM sqlite_master ORDER BY name").scalars()
@@ -49,7 +49,7 @@ def tables_of(connection: sa.Connection) -> dict[str, sa.Table]:
 
 
 def rewrite_table(connection: sa.Connection, table: sa.Table, rewriter: ValueRewriter, changed: ChangeCounts) -> None:
-    """Rewrite every text of a table that contains something to erase."""
+    """Rewrite each row of a table that contains a name, identifier or image to erase."""
     texts = [column for column in table.columns if not isinstance(column.type, _NO_TEXT)]
     for row in _rows(connection, table, rewriter) if texts else ():
         # In key-value tables the key tells what the value is.
@@ -67,7 +67,7 @@ def rewrite_table(connection: sa.Connection, table: sa.Table, rewriter: ValueRew
 
 
 def columns_with_mentions(connection: sa.Connection, table: sa.Table, rewriter: ValueRewriter) -> list[str]:
-    """Returns the columns of a table that contain something to erase."""
+    """Returns the names of the columns of a table that contain a name, identifier or image to erase."""
     texts = [column.name for column in table.columns if not isinstance(column.type, _NO_TEXT)]
     rows = _rows(connection, table, rewriter) if texts else ()
     return sorted({name for row in rows for name in texts if _rewritten(rewriter, row[name], name) is not None})
@@ -76,20 +76,20 @@ def columns_with_mentions(connection: sa.Connection, table: sa.Table, rewriter: 
 def delete_rows(
     connection: sa.Connection, table: sa.Table, condition: sa.ColumnElement[bool], changed: ChangeCounts
 ) -> None:
-    """Delete rows and count them."""
+    """Delete the rows that match a condition, and add their number to `changed`."""
     if gone := connection.execute(sa.delete(table).where(condition)).rowcount:
         changed.deleted[table.name] += gone
 
 
 def in_batches(values: Iterable[str]) -> Iterator[Sequence[str]]:
-    """Yields slices of values that fit into one SQL statement."""
+    """Yields the sorted values in batches small enough for one SQL statement."""
     listed = sorted(values)
     for start in range(0, len(listed), _VALUES_AT_ONCE):
         yield listed[start : start + _VALUES_AT_ONCE]
 
 
 def _rewritten(rewriter: ValueRewriter, value: Any, name: str) -> Any:
-    """Returns the new value; null where there is nothing to erase."""
+    """Returns a column's value with erased names replaced; null if it contains none. `name` is the column or field."""
     if isinstance(value, str):
         new: Any = rewriter.text(value, name)
     elif isinstance(value, bytes | memoryview):
@@ -101,7 +101,7 @@ def _rewritten(rewriter: ValueRewriter, value: Any, name: str) -> Any:
 
 
 def _rows(connection: sa.Connection, table: sa.Table, rewriter: ValueRewriter) -> Iterator[dict[str, Any]]:
-    """Yields the rows to check: of a large table only those that may contain something to erase."""
+    """Yields the rows of a table to check; of large tables only rows that may contain an erased name (fast check)."""
     for row in all_rows(connection, table):
         texts = "\0".join(value for value in row.values() if isinstance(value, str)) if table.name in _LARGE else ""
         if table.name not in _LARGE or rewriter.may_change(texts):
@@ -109,7 +109,7 @@ def _rows(connection: sa.Connection, table: sa.Table, rewriter: ValueRewriter) -
 
 
 def all_rows(connection: sa.Connection, table: sa.Table) -> Iterator[dict[str, Any]]:
-    """Yields the rows of a table, in slices if it has an integer key."""
+    """Yields the rows of a table, in batches if it has an integer primary key."""
     key = _number(table)
     last = None
     while True:

@@ -1,4 +1,4 @@
-"""Extracts every text in Dagster's history, decoding nested formats, for checks without a fixed list of names."""
+"""Extracts all texts from Dagster's history, decoding nested formats, for leak checks without a fixed list of names."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,10 +18,10 @@ Hear = Callable[[str], None]
 
 
 def read_all_texts(home: Path, hear: Hear, *, url: str | None = None) -> None:
-    """Pass each text in the history of the Dagster home `home` to `hear`: of tables, files, and their names.
+    """Call `hear` with each text in the history of the Dagster home `home`: table values, file contents and file names.
 
-    Values are decoded as `erase_from_history` does, and nothing is changed. `url` is the history's database in
-    PostgreSQL; by default the one in the home's dagster.yaml. Raises StorageError while others lock it.
+    Values are decoded as in `erase_from_history`, and nothing is changed. `url` is the history's PostgreSQL database;
+    by default the one in the home's dagster.yaml. Raises StorageError if a database is locked.
     """
     rewriter = ValueRewriter(_Heard(hear), ErasedCells({}, {}))
     for database in dagster_databases(home, url):
@@ -38,7 +38,7 @@ def read_all_texts(home: Path, hear: Hear, *, url: str | None = None) -> None:
 def rows_on_servers(home: Path, *, url: str | None = None) -> Iterator[tuple[str, str, dict[str, object]]]:
     """Yields (database, table, row) for Dagster's tables in PostgreSQL, which are in no file of the home.
 
-    Raises StorageError while others lock it.
+    Raises StorageError if the database is locked.
     """
     for database in dagster_databases(home, url) if home.is_dir() else ():
         if database.file is not None:
@@ -54,7 +54,7 @@ def rows_on_servers(home: Path, *, url: str | None = None) -> Iterator[tuple[str
 
 
 class _Heard(NameMatcher):
-    """A matcher without names that passes each text to a callback instead of searching it."""
+    """A matcher without names that passes each text to the callback `hear`, and replaces nothing."""
 
     def __init__(self, hear: Hear) -> None:
         super().__init__({})

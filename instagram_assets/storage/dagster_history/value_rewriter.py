@@ -1,8 +1,8 @@
-"""Rewrites values of Dagster's history without erased names: JSON, text or compressed bytes.
+"""Replaces erased names in values of Dagster's history: JSON, text or compressed bytes.
 
 Dagster's values are JSON, often with nested JSON strings, some compressed by zlib and base64-encoded. They are decoded
-down to their texts, and encoded again so that Dagster reads them as before. What a value says about the code (its
-origin: folders, modules, commands) stays. Written against dagster 1.13.27.
+down to their texts, and encoded again in the same format. References to code (origins: folders, modules, commands) are
+kept. Written against dagster 1.13.27.
 """
 
 import binascii
@@ -21,7 +21,7 @@ from instagram_assets.storage.dagster_history.name_matcher import NameMatcher
 
 # Fields with lists of partition keys, from which erased ones are removed.
 _OF_KEYS = re.compile(r"subset|partition|^(?:names|accounts|keys)$")
-# Fields whose whole text is a key: there a name is meant even when it is a common word.
+# Fields whose whole text is a key: in them even a common word is an account name.
 _OF_ONE_KEY = re.compile(r"partition(?!s_def|_set)|subset|^(?:account|search|names|accounts)$")
 _BASE64 = re.compile(
     r"(?<![0-9A-Za-z+/_-])([0-9]?)((?:[0-9A-Za-z+/_-]{4}){2,}(?:[0-9A-Za-z+/_-]{2,3})?={0,2})(?![0-9A-Za-z+/=_-])"
@@ -34,7 +34,7 @@ _RANGES = ((RANGE_START, RANGE_END), ("start", "end"))
 
 
 class ValueRewriter:
-    """Rewrites values; a value without anything to erase is returned unchanged."""
+    """Erases names, identifiers, partition keys and images from values; a value without any is returned unchanged."""
 
     def __init__(self, words: NameMatcher, cells: ErasedCells, pictures: ImageRemover = KEEP_IMAGES) -> None:
         self.words = words
@@ -42,27 +42,27 @@ class ValueRewriter:
         self.pictures = pictures
 
     def text(self, text: str, field: str = "") -> str:
-        """Returns a text without erased names, decoded if it is JSON; `field` is its column or field."""
+        """Returns a text with erased names replaced, decoded if it is JSON; `field` is its column or JSON field."""
         return self._text(self._without_pictures(text), field, _DEEPEST)
 
     def data(self, content: bytes) -> bytes:
-        """Returns bytes without erased names: UTF-8 or UTF-16 text, zlib or gzip data, or other binary data."""
+        """Returns bytes with erased names replaced: UTF-8 or UTF-16 text, zlib or gzip data, or other binary data."""
         return self._data(content, _DEEPEST)
 
     def value(self, value: Any, field: str = "") -> Any:
-        """Returns a JSON value without erased names."""
+        """Returns a decoded JSON value with erased names replaced; `field` is its column or JSON field."""
         return self._value(value, field, _DEEPEST)
 
     def may_change(self, text: str) -> bool:
-        """False when a text certainly contains nothing to erase; fast, for very many texts."""
+        """False if a text certainly contains no name, identifier or image to erase; fast, for very many texts."""
         return self.pictures.may_be_in(text) or self.words.mentions(text)
 
     def has_mention(self, text: str, field: str = "") -> bool:
-        """Whether a text contains something to erase."""
+        """Whether a text contains a name, identifier or image to erase."""
         return self.may_change(text) and self.text(text, field) != text
 
     def _without_pictures(self, text: str) -> str:
-        """Returns a text without images to remove; done first on the whole value, whose other parts name the asset."""
+        """Returns a text without the images to remove; called on the whole value, which names the asset."""
         if not self.pictures.may_be_in(text):
             return text
         if text.lstrip()[:1] in ("{", "["):
@@ -98,7 +98,7 @@ class ValueRewriter:
     def _list(self, values: list[Any], field: str, depth: int) -> list[Any]:
         if _OF_KEYS.search(field):
             kept = [each for each in values if not (isinstance(each, str) and self.cells.has(each))]
-            # An empty list of names would often mean all: then the pseudonyms stay in it.
+            # An empty list of names often means all, so a list of only erased names keeps their pseudonyms.
             values = kept if kept or field == "subset" else values
         values = [each for each in values if not self._is_gone(each)]
         return [self._value(each, field, depth) for each in values]
@@ -107,7 +107,7 @@ class ValueRewriter:
         return self.cells.has(key) and key not in self.words.weak
 
     def _is_gone(self, value: Any) -> bool:
-        """Whether a value is a partition range of which nothing remains."""
+        """Whether a value is a partition range of which all keys are erased."""
         ends = _ends_of(value)
         return ends is not None and self.cells.left_of(*ends) is None
 
@@ -133,7 +133,7 @@ class ValueRewriter:
         return changed
 
     def _base64(self, match: re.Match[str], depth: int) -> str:
-        # A leading digit may give the compression format, as in the cursors of Dagster's automation.
+        # A leading digit can give the compression format, as in the cursors of Dagster's automation.
         for kept, packed in {"": match[0], match[1]: match[2]}.items():
             if (changed := self._unpacked(packed, depth)) != packed:
                 return kept + changed
